@@ -1,0 +1,116 @@
+//! Places of cargo's configuration that xpkg cannot see whole: `--config` values and `include`d files.
+//!
+//! Pure. The ordinary files are read by cargo-config2; it follows no `include` and knows no `--config`
+//! (measured with 0.1.45). So what stands there and decides what xpkg decides is refused by name.
+
+use crate::problem::{Code, Problem};
+use crate::target::Target;
+
+/// A piece of configuration from such a place.
+pub struct Elsewhere {
+    /// `` `--config …` `` or `` `file`, included by `file` ``.
+    pub place: String,
+    pub table: toml::Table,
+}
+
+/// Variables of `[env]` that name a target's C compiler or archiver, in the order that cc-rs looks.
+pub fn compiler_variables(role: &str, target: &Target, host: &str) -> Vec<String> {
+    let native = target.triple() == host;
+    let kind = if native { "HOST" } else { "TARGET" };
+    let scoped = [format!("{role}_{}", target.triple()), format!("{role}_{}", target.lower()), format!("{kind}_{role}")];
+    // The bare variable is the host's: for a foreign target the scoped one that xpkg sets comes first.
+    scoped.into_iter().chain(native.then(|| role.to_owned())).collect()
+}
+
+/// The roles of [`compiler_variables`].
+pub const ROLES: &[&str] = &["CC", "CXX", "AR"];
+
+/// What in `elsewhere` sets a key that xpkg decides for these targets.
+pub fn refusals(elsewhere: &[Elsewhere], targets: &[&Target], host: &str, targets_given: bool) -> Vec<Problem> {
+    let touched = |piece: &Elsewhere| {
+        let mut keys = Vec::new();
+        if !targets_given && lookup(&piece.table, &["build", "target"]) {
+            keys.push("build.target".to_owned());
+        }
+        for (name, value) in table(&piece.table, "target") {
+            let ours = name.starts_with("cfg(") || targets.iter().any(|target| target.triple() == name);
+            if ours && value.get("linker").is_some() {
+                keys.push(format!("target.{name}.linker"));
+            }
+        }
+        for (name, _) in table(&piece.table, "env") {
+            let names = |role: &&str| targets.iter().any(|target| compiler_variables(role, target, host).contains(name));
+            if ROLES.iter().any(names) {
+                keys.push(format!("env.{name}"));
+            }
+        }
+        keys.into_iter().map(|key| (key, piece.place.clone())).collect::<Vec<_>>()
+    };
+    elsewhere
+        .iter()
+        .flat_map(touched)
+        .map(|(key, place)| {
+            Problem::new(Code::CargoConfig, format!("{place} sets `{key}`, which xpkg decides and cannot read there"))
+                .help("say it by `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself")
+        })
+        .collect()
+}
+
+/// The files that a configuration includes: `include = "a"`, `["a", "b"]`, `[{ path = "a", optional = true }]`.
+pub fn includes(table: &toml::Table) -> Vec<String> {
+    let path = |value: &toml::Value| match value {
+        toml::Value::String(path) => Some(path.clone()),
+        toml::Value::Table(table) => table.get("path").and_then(toml::Value::as_str).map(str::to_owned),
+        _ => None,
+    };
+    match table.get("include") {
+        Some(toml::Value::Array(values)) => values.iter().filter_map(path).collect(),
+        Some(value) => path(value).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+fn table<'a>(root: &'a toml::Table, key: &str) -> impl Iterator<Item = (&'a String, &'a toml::Value)> {
+    root.get(key).and_then(toml::Value::as_table).into_iter().flatten()
+}
+
+fn lookup(root: &toml::Table, path: &[&str]) -> bool {
+    match path {
+        [last] => root.contains_key(*last),
+        [first, rest @ ..] => root.get(*first).and_then(toml::Value::as_table).is_some_and(|table| lookup(table, rest)),
+        [] => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[&str]) {
+        let target = Target::parse("aarch64-unknown-linux-musl", &["aarch64-unknown-linux-musl".to_owned()]).unwrap();
+        let elsewhere = Elsewhere { place: "`--config x`".to_owned(), table: text.parse().unwrap() };
+        let found = refusals(&[elsewhere], &[&target], "x86_64-unknown-linux-gnu", false);
+        let found: Vec<&str> = found.iter().map(|problem| problem.message.split('`').nth(3).unwrap()).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn what_xpkg_decides_is_refused_by_name_and_the_rest_is_cargos() {
+        check("target.aarch64-unknown-linux-musl.linker = 'x'", &["target.aarch64-unknown-linux-musl.linker"]);
+        check("target.'cfg(unix)'.linker = 'x'", &["target.cfg(unix).linker"]);
+        check("target.x86_64-unknown-linux-gnu.linker = 'x'", &[]);
+        check("build.target = 'x'", &["build.target"]);
+        check("build.jobs = 1\nprofile.release.lto = true\nnet.offline = true", &[]);
+        check(
+            "env.CC_aarch64_unknown_linux_musl = 'x'\nenv.TARGET_AR = 'y'\nenv.CC = 'host'",
+            &["env.CC_aarch64_unknown_linux_musl", "env.TARGET_AR"],
+        );
+    }
+
+    #[test]
+    fn includes_have_three_forms() {
+        let files = |text: &str| includes(&text.parse().unwrap());
+        assert_eq!(files("include = 'a.toml'"), ["a.toml"]);
+        assert_eq!(files("include = ['a.toml', { path = 'b.toml', optional = true }]"), ["a.toml", "b.toml"]);
+    }
+}

@@ -1,0 +1,194 @@
+//! What was typed. No file, no environment, no decision: that is `commands`.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::LinkerChoice;
+
+/// Build every bin of a workspace for every target, inspected and with a manifest.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xpkg", bin_name = "cargo xpkg", version, arg_required_else_help = true, styles = clap_cargo::style::CLAP_STYLING)]
+pub struct Cli {
+    /// Explain a code: cause, detection, fix and source
+    #[arg(long, value_name = "CODE", exclusive = true)]
+    pub explain: Option<String>,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compile every selected bin for every target, inspect it, and stage the tree with its manifest
+    Build(BuildArgs),
+    /// Show what `build` would do and why; compiles and installs nothing
+    Plan(PlanArgs),
+    /// Print one target's environment for other tools: `eval "$(cargo xpkg env --target T)"`
+    Env(EnvArgs),
+    /// Show the staged tree: bins, sizes, linkage, digests
+    Show(TreeArgs),
+    /// Remove what xpkg made, never cargo's own output
+    Clean(TreeArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// Go on in spite of one finding about a finished file; the manifest records it
+    #[arg(long, value_name = "CODE")]
+    pub accept: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct EnvArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct TreeArgs {
+    #[command(flatten)]
+    pub manifest: clap_cargo::Manifest,
+
+    /// The staged tree [default: `<cargo target directory>/xpkg`]
+    #[arg(long, value_name = "DIR")]
+    pub out_dir: Option<Utf8PathBuf>,
+
+    /// cargo's directory for all that it generates
+    #[arg(long, value_name = "DIR")]
+    pub target_dir: Option<Utf8PathBuf>,
+
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// All that chooses what is built and how. One set for `build`, `plan` and `env`, so that they cannot disagree.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Build for the target; repeatable or comma-separated; a gnu triple may have a glibc floor (`….2.17`)
+    #[arg(long, value_name = "TRIPLE[.GLIBC]", value_delimiter = ',')]
+    pub target: Vec<String>,
+
+    /// What links, for all targets; binds or fails
+    #[arg(long, value_name = "KIND")]
+    pub linker: Option<LinkerChoice>,
+
+    /// Where the staged tree stands [default: `<cargo target directory>/xpkg`]
+    #[arg(long, value_name = "DIR")]
+    pub out_dir: Option<Utf8PathBuf>,
+
+    #[command(flatten)]
+    pub manifest: clap_cargo::Manifest,
+
+    #[command(flatten)]
+    pub workspace: clap_cargo::Workspace,
+
+    /// Build only the bin; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub bin: Vec<String>,
+
+    #[command(flatten)]
+    pub features: clap_cargo::Features,
+
+    /// Build with the profile
+    #[arg(long, value_name = "PROFILE", default_value = "release")]
+    pub profile: String,
+
+    /// Number of parallel jobs, as cargo takes it
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<String>,
+
+    /// Require that Cargo.lock stays as it is
+    #[arg(long)]
+    pub locked: bool,
+
+    /// Do without the network
+    #[arg(long)]
+    pub offline: bool,
+
+    /// `--locked` and `--offline`
+    #[arg(long)]
+    pub frozen: bool,
+
+    /// cargo's directory for all that it generates
+    #[arg(long, value_name = "DIR")]
+    pub target_dir: Option<Utf8PathBuf>,
+
+    /// Override a value of cargo's configuration
+    #[arg(long, value_name = "KEY=VALUE|PATH")]
+    pub config: Vec<String>,
+
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct OutputArgs {
+    /// `json`: one document on stdout, and nothing else there
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
+    pub message_format: MessageFormat,
+
+    /// Say nothing but what goes wrong
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Show the command lines (`-vv`: cargo's, too)
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Colour the talk on stderr
+    #[arg(long, value_name = "WHEN", value_enum)]
+    pub color: Option<Color>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MessageFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
+}
+
+impl Cli {
+    /// From the process's arguments: `cargo xpkg build` starts `cargo-xpkg xpkg build`, where the word `xpkg` is optional.
+    pub fn parse_from_process(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
+        let mut args: Vec<_> = args.into_iter().collect();
+        if args.get(1).is_some_and(|word| word == "xpkg") {
+            args.remove(1);
+        }
+        Self::try_parse_from(args)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,164 @@
+//! `build`: look, decide, compile, inspect, stage, tell.
+
+use std::collections::BTreeMap;
+
+use crate::cli::{BuildArgs, MessageFormat};
+use crate::compile;
+use crate::facts::Source;
+use crate::host::Host;
+use crate::look;
+use crate::manifest::{Manifest, Platform, RustcRecord, TargetRecord, Toolchain, Waiver};
+use crate::plan::TargetPlan;
+use crate::policy;
+use crate::problem::{Code, Failure, Problem, Result, nearest};
+use crate::stage::{self, Provenance};
+use crate::tree::{self, Output};
+use crate::ui::{self, Shell, Verbosity};
+use crate::workspace::list;
+
+use super::Prepared;
+
+pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
+    let BuildArgs { run, accept } = args;
+    let format = run.output.message_format;
+    let accept = accept.iter().map(|name| acceptable(name)).collect::<Result<Vec<Code>>>()?;
+    let mut prepared = super::prepare(host, shell, run, accept)?;
+    install_std(host, shell, &mut prepared)?;
+    prepared.link_tools(host)?;
+    tell_choices(shell, &prepared);
+    let manifest = build(host, shell, &prepared)?;
+    match format {
+        MessageFormat::Json => ui::data(&manifest.json()),
+        MessageFormat::Human if shell.verbosity == Verbosity::Quiet => {}
+        MessageFormat::Human => ui::data(&ui::tree(&manifest)),
+    }
+    Ok(())
+}
+
+fn acceptable(name: &str) -> Result<Code> {
+    let names = || policy::FINDINGS.iter().map(|code| code.name());
+    match Code::from_name(name).filter(|code| policy::FINDINGS.contains(code)) {
+        Some(code) => Ok(code),
+        None => {
+            let problem = Problem::new(Code::NotAcceptable, format!("`--accept {name}`: no such finding can be accepted"));
+            Err(match nearest(name, names()) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.help(format!("what can be accepted: {}", list(names()))),
+            })
+        }
+    }
+}
+
+/// Installs missing standard libraries, and looks again.
+fn install_std(host: &Host, shell: Shell, prepared: &mut Prepared) -> Result<(), Failure> {
+    let installs: Vec<_> =
+        prepared.plan.targets.iter().filter_map(|target| Some((target.target.clone(), target.install.clone()?))).collect();
+    for (target, install) in &installs {
+        shell.status("Installing", &format!("the standard library for `{target}` (rustup)"));
+        shell.detail("Running", &format!("`{install}`"));
+        let output = host.capture(install)?;
+        if !output.success() {
+            return Err(Problem::new(Code::StdMissing, format!("rustup could not install the standard library for `{target}`"))
+                .note("command", [install.to_string()])
+                .cause(&output.stderr)
+                .into());
+        }
+    }
+    if installs.is_empty() {
+        return Ok(());
+    }
+    prepared.renew(host, shell)?;
+    let still = prepared.plan.targets.iter().filter_map(|target| Some((&target.target, target.install.as_ref()?)));
+    let problems: Vec<Problem> = still
+        .map(|(target, install)| {
+            Problem::new(Code::StdMissing, format!("rustup ended well, but rustc still has no standard library for `{target}`"))
+                .note("command", [install.to_string()])
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
+}
+
+fn tell_choices(shell: Shell, prepared: &Prepared) {
+    for target in &prepared.plan.targets {
+        let chosen = &target.toolchain;
+        shell.status("Linking", &format!("{} with {}", target.target, ui::choice(&chosen.candidate, &chosen.chosen_by)));
+    }
+    for left_out in &prepared.plan.left_out {
+        shell.status("Skipping", &format!("{} ({}): {}", left_out.bin, left_out.package, left_out.reason));
+    }
+}
+
+/// Compile, inspect, stage.
+fn build(host: &Host, shell: Shell, prepared: &Prepared) -> Result<Manifest, Failure> {
+    let Prepared { found, settings, plan, .. } = prepared;
+    let standing = stage::open(host, &plan.out_dir, || {
+        shell.status("Blocking", &format!("waiting for another run on `{}`", plan.out_dir));
+    })?;
+    let outputs: Vec<Output> = plan.outputs().cloned().collect();
+    let narrowed = settings.selection.narrowed();
+    let kept = standing.manifest.as_ref().map(|old| tree::kept(old, &outputs, narrowed)).unwrap_or_default();
+    let problems = tree::clashes_with_kept(&outputs, &kept);
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    let lock = stage::lock_path(&plan.out_dir);
+    let source = look::source(host, &found.workspace, &[&plan.out_dir, &lock, &found.workspace.target_dir]);
+    let provenance = Provenance { source: &source, profile: &plan.profile, accept: &settings.accept };
+
+    let mut staging = stage::begin(host, &standing)?;
+    staging.keep(&kept)?;
+    let mut artifacts = kept.clone();
+    let mut waivers: BTreeMap<String, Vec<Waiver>> = BTreeMap::new();
+    for call in plan.targets.iter().flat_map(|target| &target.calls) {
+        shell.detail("Running", &format!("`{}`", call.invocation));
+        let made = compile::run(host, call)?;
+        let taken = staging.take(&made, &provenance)?;
+        artifacts.extend(taken.artifacts);
+        for (target, found) in taken.waivers {
+            waivers.entry(target).or_default().extend(found);
+        }
+    }
+    let old = standing.manifest.as_ref();
+    let kept_records = old.iter().flat_map(|old| &old.targets).filter(|record| {
+        let built = plan.targets.iter().any(|target| target.target.triple() == record.target);
+        !built && kept.iter().any(|artifact| artifact.target == record.target)
+    });
+    let new_records = plan.targets.iter().map(|target| {
+        let triple = target.target.triple();
+        let mut waived = old.map(|old| tree::kept_waivers(old, triple, &kept)).unwrap_or_default();
+        waived.extend(waivers.remove(triple).unwrap_or_default());
+        record(prepared, target, &source, waived)
+    });
+    let records = kept_records.cloned().chain(new_records).collect();
+    let manifest = Manifest::new(records, artifacts);
+    let bins = ui::count(manifest.artifacts.len(), "bin");
+    if staging.finish(&manifest)? {
+        shell.status("Staged", &format!("{bins} in {}", plan.out_dir));
+    } else {
+        shell.status("Unchanged", &format!("{bins} in {}", plan.out_dir));
+    }
+    Ok(manifest)
+}
+
+fn record(prepared: &Prepared, target: &TargetPlan, source: &Source, waivers: Vec<Waiver>) -> TargetRecord {
+    let rustc = &prepared.facts.rustc;
+    let chosen = &target.toolchain;
+    let candidate = &chosen.candidate;
+    TargetRecord {
+        target: target.target.triple().to_owned(),
+        platform: Platform::of(&target.target),
+        libc: target.target.system.libc.name().to_owned(),
+        glibc: target.target.floor.map(|floor| floor.to_string()),
+        source: source.clone(),
+        rustc: RustcRecord { release: rustc.release.clone(), commit_hash: rustc.commit_hash.clone(), host: rustc.host.clone() },
+        toolchain: Toolchain {
+            kind: candidate.kind,
+            chosen_by: chosen.chosen_by.clone(),
+            reason: candidate.reason.clone(),
+            linker: candidate.linker.clone(),
+            c_compiler: candidate.c_compiler.clone(),
+            variables: candidate.variables.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect(),
+        },
+        waivers,
+    }
+}

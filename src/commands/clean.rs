@@ -1,0 +1,43 @@
+//! `clean`: removes what xpkg made, never cargo's own output and never a stranger's file.
+
+use camino::Utf8PathBuf;
+use serde::Serialize;
+
+use crate::cli::{MessageFormat, TreeArgs};
+use crate::host::Host;
+use crate::problem::{Code, Failure, Problem, Result};
+use crate::stage;
+use crate::ui::{self, Shell};
+
+#[derive(Serialize)]
+struct Cleaned {
+    out_dir: Utf8PathBuf,
+    removed: Vec<String>,
+}
+
+pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
+    let (out_dir, cache) = super::find_tree(host, &args)?;
+    let lock_path = stage::lock_path(&out_dir);
+    let mut cleaned = Cleaned { out_dir: out_dir.clone(), removed: Vec::new() };
+    if out_dir.parent().is_some_and(|parent| host.is_dir(parent)) {
+        let lock = host.lock(&lock_path, || shell.status("Blocking", &format!("waiting for another run on `{out_dir}`")))?;
+        let (removed, left) = stage::remove(host, &out_dir)?;
+        cleaned.removed = removed;
+        host.remove_file(&lock_path)?;
+        drop(lock);
+        if !left.is_empty() {
+            return Err(Problem::new(Code::TreeForeign, format!("`{out_dir}` holds what xpkg did not make; it stays"))
+                .note("there", left)
+                .help("remove it by hand if it is not needed")
+                .into());
+        }
+    }
+    if let Some(cache) = cache.filter(|cache| host.is_dir(cache)) {
+        host.remove_dir_all(&cache)?;
+    }
+    shell.status("Removed", &format!("{} in {out_dir}", ui::count(cleaned.removed.len(), "file")));
+    if args.output.message_format == MessageFormat::Json {
+        ui::data(&ui::json(&cleaned));
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! `plan`: what `build` would do and why. Compiles and installs nothing.
+
+use crate::cli::{MessageFormat, PlanArgs};
+use crate::host::Host;
+use crate::problem::{Failure, Result};
+use crate::ui::{self, Shell};
+
+pub fn run(host: &Host, shell: Shell, args: PlanArgs) -> Result<(), Failure> {
+    let PlanArgs { run } = args;
+    let format = run.output.message_format;
+    let prepared = super::prepare(host, shell, run, Vec::new())?;
+    // The printed lines are to work when pasted, so the names in them must stand for something.
+    prepared.link_tools(host)?;
+    ui::data(&match format {
+        MessageFormat::Human => ui::plan(&prepared.plan),
+        MessageFormat::Json => ui::json(&prepared.plan),
+    });
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Runs cargo as the plan says and reads its JSON messages: which file each bin became.
+//!
+//! cargo's diagnostics and progress go to the user untouched; when it fails it has already spoken.
+
+use camino::Utf8PathBuf;
+use cargo_metadata::Message;
+
+use crate::host::Host;
+use crate::plan::Call;
+use crate::problem::{Code, Failure, Problem};
+use crate::tree::Output;
+
+/// A file that cargo made for a bin of the plan.
+pub struct Made<'a> {
+    pub output: &'a Output,
+    pub file: Utf8PathBuf,
+    /// Features of the package as it was built.
+    pub features: Vec<String>,
+}
+
+/// Runs one call. Every bin that the plan expects of it is in the answer, in the plan's order.
+pub fn run<'a>(host: &Host, call: &'a Call) -> Result<Vec<Made<'a>>, Failure> {
+    let mut artifacts = Vec::new();
+    let code = host.stream(&call.invocation, |line| {
+        if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line)
+            && artifact.executable.is_some()
+        {
+            artifacts.push(artifact);
+        }
+    })?;
+    match code {
+        Some(0) => {}
+        Some(code) => return Err(Failure::Spoken(u8::try_from(code).unwrap_or(1))),
+        // Ended by a signal: cargo could say nothing.
+        None => {
+            return Err(Problem::new(Code::ProcessFailed, "cargo was killed by a signal")
+                .note("command", [call.invocation.to_string()])
+                .help("if memory ran out, try fewer jobs: `-j 1`")
+                .into());
+        }
+    }
+    let made: Vec<Result<Made, Problem>> = call.outputs.iter().map(|output| find(&artifacts, output, call)).collect();
+    let (made, missing): (Vec<_>, Vec<_>) = made.into_iter().partition(Result::is_ok);
+    if missing.is_empty() {
+        Ok(made.into_iter().filter_map(Result::ok).collect())
+    } else {
+        Err(missing.into_iter().filter_map(Result::err).collect::<Vec<_>>().into())
+    }
+}
+
+fn find<'a>(artifacts: &[cargo_metadata::Artifact], output: &'a Output, call: &Call) -> Result<Made<'a>, Problem> {
+    let artifact = artifacts.iter().find(|artifact| {
+        artifact.package_id.repr == output.bin.package_id && artifact.target.is_bin() && artifact.target.name == output.bin.bin
+    });
+    match artifact.and_then(|artifact| Some((artifact, artifact.executable.clone()?))) {
+        Some((artifact, file)) => Ok(Made { output, file, features: artifact.features.clone() }),
+        None => Err(Problem::new(
+            Code::ArtifactMissing,
+            format!("cargo built no bin `{}` of package `{}` for `{}`", output.bin.bin, output.bin.package, output.target),
+        )
+        .note("command", [call.invocation.to_string()])
+        .help("run the command by hand and look at its messages")),
+    }
+}

@@ -1,0 +1,334 @@
+//! xpkg's own configuration: `[workspace.metadata.xpkg]`, `[package.metadata.xpkg]`, `xpkg.toml`.
+//!
+//! Pure: it is given the files' texts. Strict: an unknown key is an error that names the nearest known one.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use crate::problem::{Code, Problem, nearest};
+use crate::toolchain::Kind;
+
+/// What a run takes from the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    pub targets: Vec<String>,
+    pub out_dir: Option<Utf8PathBuf>,
+    pub layout: Option<String>,
+    /// `auto` is `None`.
+    pub linker: Option<LinkerChoice>,
+    pub strip: Option<Strip>,
+    /// Overrides what the graph says of C.
+    pub c_dependencies: Option<bool>,
+    /// By bare triple.
+    pub target: BTreeMap<String, TargetConfig>,
+    /// By package name; filled from `[package.metadata.xpkg]`.
+    pub package: BTreeMap<String, PackageConfig>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TargetConfig {
+    pub glibc: Option<String>,
+    pub linker: Option<LinkerChoice>,
+    pub c_dependencies: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PackageConfig {
+    /// Leaves out all bins of the package.
+    pub skip: bool,
+    /// Bin -> the name under which it is staged.
+    pub rename: BTreeMap<String, String>,
+}
+
+/// `--linker` and `linker = "…"`. A value that is not here is a usage error, never a guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkerChoice {
+    /// Take the first candidate that holds
+    Auto,
+    /// The host's own `cc`, for the host's own triple
+    Native,
+    /// A GNU cross compiler made for the target
+    Gcc,
+    /// clang, where `--target` is all that it needs
+    Clang,
+    /// Rust's own linker with Rust's own musl
+    RustLld,
+}
+
+impl LinkerChoice {
+    pub fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Auto => None,
+            Self::Native => Some(Kind::Native),
+            Self::Gcc => Some(Kind::Gcc),
+            Self::Clang => Some(Kind::Clang),
+            Self::RustLld => Some(Kind::RustLld),
+        }
+    }
+}
+
+/// cargo's `strip`, for the bins of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strip {
+    None,
+    Debuginfo,
+    Symbols,
+}
+
+impl Strip {
+    /// The value as cargo's profile takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Debuginfo => "debuginfo",
+            Self::Symbols => "symbols",
+        }
+    }
+}
+
+/// A file that may hold configuration.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub path: Utf8PathBuf,
+    pub text: String,
+}
+
+/// Every file that may hold configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The Cargo.toml at the workspace's root, if it has a `metadata.xpkg` table.
+    pub root: Option<Source>,
+    /// `xpkg.toml` beside it, if there is one.
+    pub own: Option<Source>,
+    /// Manifests of the other members that have a `package.metadata.xpkg` table, by package name.
+    pub members: Vec<(String, Source)>,
+    /// The package whose manifest is the root's, if any.
+    pub root_package: Option<String>,
+    /// The workspace is just that package.
+    pub lone: bool,
+}
+
+/// Reads a table of one type out of a Cargo.toml, passing over all that is not ours.
+macro_rules! cargo_toml {
+    ($name:ident, $section:ident, $table:ty) => {
+        #[derive(Deserialize)]
+        struct $name {
+            $section: Option<Section<$table>>,
+        }
+    };
+}
+
+#[derive(Deserialize)]
+struct Section<T> {
+    metadata: Option<Metadata<T>>,
+}
+
+#[derive(Deserialize)]
+struct Metadata<T> {
+    xpkg: Option<T>,
+}
+
+impl<T> Section<T> {
+    fn table(section: Option<Self>) -> Option<T> {
+        section?.metadata?.xpkg
+    }
+}
+
+/// All that `[package.metadata.xpkg]` of a lone package may hold.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Default)]
+struct LoneTable {
+    targets: Vec<String>,
+    out_dir: Option<Utf8PathBuf>,
+    layout: Option<String>,
+    linker: Option<LinkerChoice>,
+    strip: Option<Strip>,
+    c_dependencies: Option<bool>,
+    target: BTreeMap<String, TargetConfig>,
+    package: BTreeMap<String, PackageConfig>,
+    skip: bool,
+    rename: BTreeMap<String, String>,
+}
+
+cargo_toml!(WorkspaceToml, workspace, Config);
+cargo_toml!(PackageToml, package, PackageConfig);
+cargo_toml!(LoneToml, package, LoneTable);
+
+impl Config {
+    /// The one configuration of all files, or everything that is wrong with them.
+    pub fn parse(sources: &Sources) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut places: Vec<(String, Self)> = Vec::new();
+        let mut packages: BTreeMap<String, PackageConfig> = BTreeMap::new();
+
+        if let Some(source) = &sources.root {
+            if let Some(file) = read::<WorkspaceToml>(source, &mut problems)
+                && let Some(config) = Section::table(file.workspace)
+            {
+                places.push((format!("`[workspace.metadata.xpkg]` of `{}`", source.path), config));
+            }
+            match &sources.root_package {
+                Some(name) if sources.lone => {
+                    if let Some(table) = read::<LoneToml>(source, &mut problems).and_then(|file| Section::table(file.package)) {
+                        let LoneTable { targets, out_dir, layout, linker, strip, c_dependencies, target, package, skip, rename } = table;
+                        if skip || !rename.is_empty() {
+                            packages.insert(name.clone(), PackageConfig { skip, rename });
+                        }
+                        let config = Self { targets, out_dir, layout, linker, strip, c_dependencies, target, package };
+                        if config != Self::default() {
+                            places.push((format!("`[package.metadata.xpkg]` of `{}`", source.path), config));
+                        }
+                    }
+                }
+                Some(name) => {
+                    if let Some(config) = read::<PackageToml>(source, &mut problems).and_then(|file| Section::table(file.package)) {
+                        packages.insert(name.clone(), config);
+                    }
+                }
+                None => {}
+            }
+        }
+        if let Some(source) = &sources.own
+            && let Some(config) = read::<Self>(source, &mut problems)
+        {
+            places.push((format!("`{}`", source.path), config));
+        }
+        for (name, source) in &sources.members {
+            if let Some(config) = read::<PackageToml>(source, &mut problems).and_then(|file| Section::table(file.package)) {
+                packages.insert(name.clone(), config);
+            }
+        }
+        if places.len() > 1 {
+            let names: Vec<String> = places.iter().map(|(place, _)| place.clone()).collect();
+            problems.push(
+                Problem::new(Code::ConfigTwice, format!("xpkg is configured twice: in {}", names.join(" and in ")))
+                    .help("keep one of them"),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut config = places.pop().map(|(_, config)| config).unwrap_or_default();
+        config.package.extend(packages);
+        Ok(config)
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(source: &Source, problems: &mut Vec<Problem>) -> Option<T> {
+    match toml::from_str(&source.text) {
+        Ok(table) => Some(table),
+        Err(error) => {
+            let problem = describe(&source.path, &source.text, &error);
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+            None
+        }
+    }
+}
+
+/// `file:line:column` of a mistake, in toml's words, with the nearest key where the key is the mistake.
+fn describe(path: &Utf8Path, text: &str, error: &toml::de::Error) -> Problem {
+    let place = match error.span() {
+        Some(span) => {
+            let before = &text[..span.start.min(text.len())];
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            format!("{path}:{line}:{column}")
+        }
+        None => path.to_string(),
+    };
+    let message = error.message().lines().next().unwrap_or_default();
+    let problem = Problem::new(Code::ConfigInvalid, format!("{message} in xpkg's configuration")).note("at", [place]);
+    // serde names first what it found, then what it knows, each in backticks.
+    let mut names = message.split('`').skip(1).step_by(2);
+    match names.next() {
+        Some(unknown) if message.starts_with("unknown") => match nearest(unknown, names) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem,
+        },
+        _ => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(path: &str, text: &str) -> Source {
+        Source { path: path.into(), text: text.to_owned() }
+    }
+
+    fn told(sources: &Sources) -> Vec<String> {
+        match Config::parse(sources) {
+            Ok(config) => vec![format!("{config:?}")],
+            Err(problems) => problems
+                .iter()
+                .map(|problem| {
+                    let notes: Vec<String> = problem.notes.iter().flat_map(|note| note.lines.clone()).collect();
+                    format!("{}: {} [{}] {}", problem.code.name(), problem.message, notes.join(" "), problem.help.join(" "))
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_names_its_place_and_the_nearest() {
+        let root = source("Cargo.toml", "[workspace]\nmembers = []\n[workspace.metadata.xpkg]\nlayuot = \"{bin}\"\n");
+        let mut found = told(&Sources { root: Some(root), ..Sources::default() });
+        assert!(found[0].starts_with("config-invalid: unknown field `layuot`, expected one of"), "{found:?}");
+        assert!(found.remove(0).ends_with("[Cargo.toml:4:1] did you mean `layout`?"));
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_place() {
+        let own = source("xpkg.toml", "targets = \"x\"\n");
+        assert_eq!(
+            told(&Sources { own: Some(own), ..Sources::default() }),
+            ["config-invalid: invalid type: string \"x\", expected a sequence in xpkg's configuration [xpkg.toml:1:11] "]
+        );
+    }
+
+    #[test]
+    fn an_unknown_linker_is_refused() {
+        let own = source("xpkg.toml", "linker = \"rust-ldd\"\n");
+        let found = told(&Sources { own: Some(own), ..Sources::default() });
+        assert!(found[0].ends_with("did you mean `rust-lld`?"), "{found:?}");
+    }
+
+    #[test]
+    fn two_places_are_one_too_many() {
+        let root = source("Cargo.toml", "[workspace.metadata.xpkg]\ntargets = []\n");
+        let own = source("xpkg.toml", "");
+        assert_eq!(
+            told(&Sources { root: Some(root), own: Some(own), ..Sources::default() }),
+            [
+                "config-twice: xpkg is configured twice: in `[workspace.metadata.xpkg]` of `Cargo.toml` and in `xpkg.toml` [] keep one of them"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_lone_package_may_say_all_in_its_own_table() {
+        let root = source("Cargo.toml", "[package]\nname = \"x\"\n[package.metadata.xpkg]\nlayout = \"{bin}\"\nrename = { x = \"y\" }\n");
+        let sources = Sources { root: Some(root), root_package: Some("x".to_owned()), lone: true, ..Sources::default() };
+        let config = Config::parse(&sources).unwrap();
+        assert_eq!(config.layout.as_deref(), Some("{bin}"));
+        assert_eq!(config.package["x"].rename["x"], "y");
+    }
+
+    #[test]
+    fn a_member_may_not_say_what_is_the_workspaces() {
+        let member = source("a/Cargo.toml", "[package]\nname = \"a\"\n[package.metadata.xpkg]\ntargets = []\n");
+        let found = told(&Sources { members: vec![("a".to_owned(), member)], ..Sources::default() });
+        assert!(found[0].starts_with("config-invalid: unknown field `targets`, expected `skip` or `rename`"), "{found:?}");
+    }
+}

@@ -1,0 +1,111 @@
+//! What the machine is, as `look` found it: all that deciding may know. Data only; tests write it as literals.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+/// Everything that `toolchain` and `plan` decide by.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    pub rustc: Rustc,
+    /// Programs that were looked for and are on PATH, by the name they were looked for.
+    pub programs: BTreeMap<String, Program>,
+    /// By bare triple.
+    pub targets: BTreeMap<String, TargetFacts>,
+}
+
+/// The compiler that the workspace uses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rustc {
+    pub release: String,
+    pub commit_hash: Option<String>,
+    pub host: String,
+    /// rustup's name of the toolchain, where rustup manages it.
+    pub rustup: Option<String>,
+    /// `rust-lld` came with it.
+    pub lld: bool,
+}
+
+/// A program on PATH.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// As it is called.
+    pub program: String,
+    pub path: Option<Utf8PathBuf>,
+    /// Its own words, one line.
+    pub version: Option<String>,
+    /// `-dumpmachine`'s answer, for a compiler.
+    pub machine: Option<String>,
+}
+
+/// Whether the target's standard library is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Std {
+    #[default]
+    Present,
+    /// rustup can bring it, and may.
+    Installable,
+    /// It is not there and must be installed by hand.
+    Missing,
+}
+
+/// What is known of one target on this machine and for this workspace.
+#[derive(Debug, Clone, Default)]
+pub struct TargetFacts {
+    pub std: Std,
+    /// The standard library brings the C library's objects with it (musl).
+    pub self_contained: bool,
+    /// Packages compiled for the target whose build scripts compile C.
+    pub c_packages: Vec<CPackage>,
+    /// The linker that cargo's own configuration sets.
+    pub linker: Option<Setting>,
+    /// The rustflags that will be in force.
+    pub rustflags: Vec<String>,
+    /// The user's own C compilers and archiver, by role (`CC`, `CXX`, `AR`).
+    pub compilers: BTreeMap<String, Setting>,
+    /// What clang finds for the target by `--target` alone.
+    pub clang: Option<ClangFinds>,
+}
+
+/// A value that the user has set, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The variable or key.
+    pub name: String,
+    pub value: String,
+    /// `the environment`, `cargo's configuration`.
+    pub place: String,
+}
+
+/// A package that needs a C compiler for the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CPackage {
+    pub package: String,
+    pub version: String,
+    /// The build-dependency that gives it away (`cc`).
+    pub builder: String,
+}
+
+/// `clang --target=… -print-file-name=…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClangFinds {
+    /// A start file, absolute where clang found one.
+    pub start_file: String,
+    /// The linker that clang would call.
+    pub linker: String,
+}
+
+/// The commit that the workspace stands on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    pub repository: Option<String>,
+    pub commit: Option<String>,
+    /// Something in the checkout is not committed. `None` outside a checkout.
+    pub dirty: Option<bool>,
+    pub cargo_lock_sha256: Option<String>,
+}

@@ -1,0 +1,72 @@
+//! Which packages of the resolved graph compile C *for one target*.
+//!
+//! Pure: it is given cargo's metadata. Normal edges only, from the selected packages: what a build script, a
+//! proc macro or a test needs is compiled for the host. `links` alone does not mean C (rayon-core, prettyplease).
+
+use std::collections::{BTreeSet, HashMap};
+use std::str::FromStr as _;
+
+use cargo_metadata::{DependencyKind, Metadata, PackageId};
+use cargo_platform::{Cfg, Platform};
+
+use crate::facts::CPackage;
+
+/// Build-dependencies that are there to compile C or C++, or to bind to headers of it.
+const BUILDERS: &[&str] =
+    &["autotools", "bindgen", "cc", "cmake", "cpp_build", "cxx-build", "gcc", "luajit-src", "lua-src", "nasm-rs", "openssl-src"];
+
+/// One target, as cargo's `cfg(…)` tables see it.
+pub struct PlatformFacts {
+    pub triple: String,
+    pub cfg: Vec<Cfg>,
+}
+
+impl PlatformFacts {
+    /// From the lines of `rustc --print cfg`.
+    pub fn new<'a>(triple: &str, lines: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { triple: triple.to_owned(), cfg: lines.into_iter().filter_map(|line| Cfg::from_str(line).ok()).collect() }
+    }
+
+    fn has(&self, platform: Option<&Platform>) -> bool {
+        platform.is_none_or(|platform| platform.matches(&self.triple, &self.cfg))
+    }
+}
+
+/// Whether every package is a member or has a source of its own: then Cargo.lock and the members' manifests determine
+/// the graph. A path dependency outside the workspace has a manifest that nobody else vouches for.
+pub fn is_closed(metadata: &Metadata) -> bool {
+    metadata.packages.iter().all(|package| package.source.is_some() || metadata.workspace_members.contains(&package.id))
+}
+
+/// The packages below `roots` (ids) that compile C for `platform`, by name.
+pub fn c_packages<'a>(metadata: &'a Metadata, roots: impl IntoIterator<Item = &'a str>, platform: &PlatformFacts) -> Vec<CPackage> {
+    let Some(resolve) = &metadata.resolve else { return Vec::new() };
+    let nodes: HashMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
+    let packages: HashMap<&PackageId, _> = metadata.packages.iter().map(|package| (&package.id, package)).collect();
+    let mut open: Vec<&PackageId> = roots.into_iter().filter_map(|root| nodes.keys().find(|id| id.repr == root).copied()).collect();
+    let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
+    let mut found = Vec::new();
+    while let Some(id) = open.pop() {
+        let (Some(node), Some(package)) = (nodes.get(id), packages.get(id)) else { continue };
+        for dependency in &node.deps {
+            let Some(to) = packages.get(&dependency.pkg) else { continue };
+            let has =
+                |kind: DependencyKind| dependency.dep_kinds.iter().any(|edge| edge.kind == kind && platform.has(edge.target.as_ref()));
+            if has(DependencyKind::Build)
+                && let Some(builder) = BUILDERS.iter().find(|builder| to.name.as_str() == **builder)
+            {
+                found.push(CPackage {
+                    package: package.name.to_string(),
+                    version: package.version.to_string(),
+                    builder: (*builder).to_owned(),
+                });
+            }
+            let proc_macro = to.targets.iter().any(|target| target.is_proc_macro());
+            if has(DependencyKind::Normal) && !proc_macro && seen.insert(&dependency.pkg) {
+                open.push(&dependency.pkg);
+            }
+        }
+    }
+    found.sort_by(|a, b| (&a.package, &a.version, &a.builder).cmp(&(&b.package, &b.version, &b.builder)));
+    found
+}

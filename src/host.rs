@@ -1,0 +1,361 @@
+//! The one door to the machine: environment, processes, files, locks, the exchange of two directories.
+//!
+//! It decides nothing. Each error carries the path or the command line by construction. The lints of
+//! `clippy.toml` keep every other room from going around it.
+#![expect(clippy::disallowed_methods, reason = "this is the room that the fence leads to")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest, Sha256};
+
+use crate::invocation::Invocation;
+use crate::problem::{Code, Problem, Result};
+use crate::tree::Entry;
+
+/// What rustup's proxy leaves in the environment of `cargo xpkg`. Handed on, it would silence the pin of a
+/// workspace that lies elsewhere; a choice that the user made (`+nightly`, RUSTUP_TOOLCHAIN) stays.
+const PROXY_VARIABLES: &[&str] = &["RUSTUP_TOOLCHAIN", "RUSTUP_TOOLCHAIN_SOURCE", "RUST_RECURSION_COUNT", "CARGO"];
+
+/// The machine as one run sees it.
+pub struct Host {
+    env: BTreeMap<OsString, OsString>,
+    cwd: Utf8PathBuf,
+}
+
+/// What a program said and how it ended.
+pub struct Output {
+    /// `None`: ended by a signal.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    pub fn success(&self) -> bool {
+        self.code == Some(0)
+    }
+}
+
+/// Holds the lock of a tree until it is dropped.
+pub struct Lock {
+    _file: File,
+}
+
+impl Host {
+    /// Reads environment and directory, once.
+    pub fn new() -> Result<Self> {
+        let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        let source = env.get(std::ffi::OsStr::new("RUSTUP_TOOLCHAIN_SOURCE")).cloned();
+        if source.is_some_and(|source| source != "cli" && source != "env") {
+            env.retain(|name, _| !PROXY_VARIABLES.iter().any(|variable| name == variable));
+        }
+        let cwd = std::env::current_dir()
+            .map_err(|error| Problem::new(Code::FileAccess, format!("cannot read the current directory: {error}")))?;
+        let cwd = Utf8PathBuf::from_path_buf(cwd).map_err(|path| not_utf8(&path))?;
+        Ok(Self { env, cwd })
+    }
+
+    pub fn cwd(&self) -> &Utf8Path {
+        &self.cwd
+    }
+
+    /// A variable's value; empty or not UTF-8 is as good as unset.
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.env.get(std::ffi::OsStr::new(name)).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Every variable that is UTF-8.
+    pub fn vars(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.env.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
+    }
+
+    /// The whole environment, for libraries that take one.
+    pub fn environment(&self) -> &BTreeMap<OsString, OsString> {
+        &self.env
+    }
+
+    /// `path` as seen from the current directory.
+    pub fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
+        let joined = self.cwd.join(path);
+        let mut whole = Utf8PathBuf::new();
+        for part in joined.components() {
+            match part {
+                camino::Utf8Component::CurDir => {}
+                camino::Utf8Component::ParentDir => {
+                    whole.pop();
+                }
+                part => whole.push(part),
+            }
+        }
+        whole
+    }
+
+    /// Where on PATH `program` is.
+    pub fn find(&self, program: &str) -> Option<Utf8PathBuf> {
+        let path = self.env.get(std::ffi::OsStr::new("PATH"));
+        which::which_in(program, path, &self.cwd).ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok())
+    }
+
+    fn command(&self, invocation: &Invocation) -> Command {
+        // The program is looked up in *our* PATH; `Command` alone would do the same only where PATH is not changed.
+        let program = self.find(&invocation.program).map_or_else(|| invocation.program.clone(), Utf8PathBuf::into_string);
+        let mut command = Command::new(program);
+        command.env_clear().envs(&self.env).envs(invocation.env.iter().map(|(name, value)| (name, value)));
+        command.args(&invocation.args).current_dir(&invocation.cwd);
+        command
+    }
+
+    /// Runs a program that is asked for facts: nothing on its stdin, its words caught.
+    pub fn capture(&self, invocation: &Invocation) -> Result<Output> {
+        let output = self.command(invocation).stdin(Stdio::null()).output().map_err(|error| cannot_start(invocation, &error))?;
+        Ok(Output {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// The same for a program that may take long: `talk` hears its stderr line by line while it runs.
+    pub fn capture_talking(&self, invocation: &Invocation, mut talk: impl FnMut(&str)) -> Result<Output> {
+        let failed = |error: io::Error| cannot_start(invocation, &error);
+        let mut command = self.command(invocation);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+        let (mut stdout, stderr) = (child.stdout.take().expect("it was asked for"), child.stderr.take().expect("it was asked for"));
+        let mut said = String::new();
+        let mut answer = Vec::new();
+        let read = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| io::Read::read_to_end(&mut stdout, &mut answer));
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line);
+                talk(&line);
+                said.push_str(&line);
+                said.push('\n');
+            }
+            reader.join().expect("reading does not panic")
+        });
+        read.map_err(failed)?;
+        let status = child.wait().map_err(failed)?;
+        Ok(Output { code: status.code(), stdout: String::from_utf8_lossy(&answer).into_owned(), stderr: said })
+    }
+
+    /// Runs a program that talks to the user on stderr and to us on stdout, line by line. Returns its exit code.
+    pub fn stream(&self, invocation: &Invocation, mut line: impl FnMut(&str)) -> Result<Option<i32>> {
+        let mut child = self.command(invocation).stdout(Stdio::piped()).spawn().map_err(|error| cannot_start(invocation, &error))?;
+        let stdout = child.stdout.take().expect("stdout was asked for");
+        for text in BufReader::new(stdout).split(b'\n') {
+            let text = text.map_err(|error| cannot_start(invocation, &error))?;
+            line(&String::from_utf8_lossy(&text));
+        }
+        let status = child.wait().map_err(|error| cannot_start(invocation, &error))?;
+        Ok(status.code())
+    }
+
+    pub fn exists(&self, path: &Utf8Path) -> bool {
+        fs::symlink_metadata(path).is_ok()
+    }
+
+    pub fn is_file(&self, path: &Utf8Path) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+    }
+
+    pub fn is_dir(&self, path: &Utf8Path) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+    }
+
+    pub fn read(&self, path: &Utf8Path) -> Result<Vec<u8>> {
+        fs::read(path).map_err(|error| cannot("read", path, &error))
+    }
+
+    pub fn read_text(&self, path: &Utf8Path) -> Result<String> {
+        fs::read_to_string(path).map_err(|error| cannot("read", path, &error))
+    }
+
+    pub fn write(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+        fs::write(path, bytes).map_err(|error| cannot("write", path, &error))
+    }
+
+    /// Writes a file so that a reader sees the old one or the new one, never a part.
+    pub fn replace(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+        let parent = path.parent().unwrap_or(Utf8Path::new("."));
+        let write = || -> io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(parent)?;
+            io::Write::write_all(&mut file, bytes)?;
+            file.persist(path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        write().map_err(|error| cannot("write", path, &error))
+    }
+
+    /// Writes a program: mode 0755 whatever the umask, and on disk before anything points at it.
+    pub fn write_program(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+        self.write(path, bytes)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(|error| cannot("write", path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Digest (64 lower-case hex digits) and size of a file, in bounded memory.
+    pub fn hash(&self, path: &Utf8Path) -> Result<(String, u64)> {
+        let mut file = File::open(path).map_err(|error| cannot("read", path, &error))?;
+        let mut hasher = Hashing(Sha256::new());
+        let size = io::copy(&mut file, &mut hasher).map_err(|error| cannot("read", path, &error))?;
+        Ok((hex(&hasher.0.finalize()), size))
+    }
+
+    pub fn hard_link(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+        fs::hard_link(from, to).map_err(|error| cannot("link", to, &error))
+    }
+
+    /// Makes `link` point at `target`; nothing is done where it does already.
+    pub fn symlink(&self, target: &Utf8Path, link: &Utf8Path) -> Result<()> {
+        if fs::read_link(link).is_ok_and(|found| found == target.as_std_path()) {
+            return Ok(());
+        }
+        let _ = fs::remove_file(link);
+        #[cfg(unix)]
+        return std::os::unix::fs::symlink(target, link).map_err(|error| cannot("link", link, &error));
+        #[cfg(not(unix))]
+        return fs::copy(target, link).map(|_| ()).map_err(|error| cannot("write", link, &error));
+    }
+
+    pub fn create_dir_all(&self, path: &Utf8Path) -> Result<()> {
+        fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))
+    }
+
+    /// A directory beside others in `parent` that removes itself when it is dropped.
+    pub fn temp_dir(&self, parent: &Utf8Path, prefix: &str) -> Result<tempfile::TempDir> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(prefix);
+        // A tree that is to be exchanged in is no secret: the umask alone decides, as for any directory.
+        #[cfg(unix)]
+        builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o777));
+        builder.tempdir_in(parent).map_err(|error| cannot("create a directory in", parent, &error))
+    }
+
+    pub fn remove_file(&self, path: &Utf8Path) -> Result<()> {
+        fs::remove_file(path).map_err(|error| cannot("remove", path, &error))
+    }
+
+    pub fn remove_dir_all(&self, path: &Utf8Path) -> Result<()> {
+        fs::remove_dir_all(path).map_err(|error| cannot("remove", path, &error))
+    }
+
+    /// Removes a directory if nothing is left in it.
+    pub fn remove_empty_dir(&self, path: &Utf8Path) {
+        let _ = fs::remove_dir(path);
+    }
+
+    /// Everything below `root`, by relative path with `/`, parents before their children, sorted.
+    pub fn walk(&self, root: &Utf8Path) -> Result<BTreeMap<String, Entry>> {
+        let mut found = BTreeMap::new();
+        let mut open = vec![String::new()];
+        while let Some(below) = open.pop() {
+            let directory = root.join(&below);
+            let entries = directory.read_dir_utf8().map_err(|error| cannot("read", &directory, &error))?;
+            for entry in entries {
+                let entry = entry.map_err(|error| cannot("read", &directory, &error))?;
+                let name = if below.is_empty() { entry.file_name().to_owned() } else { format!("{below}/{}", entry.file_name()) };
+                let kind = entry.file_type().map_err(|error| cannot("read", entry.path(), &error))?;
+                if kind.is_dir() {
+                    open.push(name.clone());
+                    found.insert(name, Entry::Directory);
+                } else {
+                    found.insert(name, if kind.is_file() { Entry::File } else { Entry::Other });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes the lock at `path`, calling `blocked` first if another run has it. The kernel frees it when its holder dies.
+    pub fn lock(&self, path: &Utf8Path, blocked: impl FnOnce()) -> Result<Lock> {
+        let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|error| cannot("open", path, &error))?;
+        if file.try_lock().is_err() {
+            blocked();
+            file.lock().map_err(|error| cannot("lock", path, &error))?;
+        }
+        Ok(Lock { _file: file })
+    }
+
+    /// Puts the directory `new` in the place of `old` in one step; what was there, if anything, is then at `new`.
+    pub fn exchange(&self, new: &Utf8Path, old: &Utf8Path) -> Result<()> {
+        if !self.exists(old) {
+            return fs::rename(new, old).map_err(|error| cannot("create", old, &error));
+        }
+        swap(new, old).map_err(|error| {
+            Problem::new(Code::CannotExchange, format!("cannot exchange `{old}` with the new tree: {error}"))
+                .help(format!("name an out-dir one level deeper: `--out-dir {}`", old.join("xpkg")))
+        })
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, new.as_std_path(), CWD, old.as_std_path(), RenameFlags::EXCHANGE)?)
+}
+
+/// Where the system has no exchange: two renames, with a moment between them in which there is no tree.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
+    let aside = Utf8PathBuf::from(format!("{new}.old"));
+    fs::rename(old, &aside)?;
+    fs::rename(new, old)?;
+    fs::rename(&aside, new)
+}
+
+/// SHA-256 of bytes, as 64 lower-case hex digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all");
+        text
+    })
+}
+
+/// A hasher that can be written to.
+struct Hashing(Sha256);
+
+impl io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn cannot(verb: &str, path: &Utf8Path, error: &io::Error) -> Problem {
+    Problem::new(Code::FileAccess, format!("cannot {verb} `{path}`: {error}"))
+}
+
+fn cannot_start(invocation: &Invocation, error: &io::Error) -> Problem {
+    let code = if ["cargo", "rustc"].contains(&invocation.program.as_str()) && error.kind() == io::ErrorKind::NotFound {
+        Code::NoToolchain
+    } else {
+        Code::ProcessFailed
+    };
+    let problem = Problem::new(code, format!("cannot start `{}`: {error}", invocation.program));
+    match code {
+        Code::NoToolchain => problem.help("install Rust with rustup, and see that `~/.cargo/bin` is on PATH"),
+        _ => problem.note("command", [invocation.to_string()]),
+    }
+}
+
+fn not_utf8(path: &std::path::Path) -> Problem {
+    Problem::new(Code::FileAccess, format!("the path `{}` is not UTF-8", path.display())).help("rename it: manifests and tables are UTF-8")
+}

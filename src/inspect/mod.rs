@@ -1,0 +1,183 @@
+//! Bytes of a finished file -> [`Binary`]: what it is for and what it asks of the machine it will run on.
+//!
+//! Pure, and it judges nothing: that is `policy`. One file a format.
+
+mod elf;
+mod macho;
+mod pe;
+mod wasm;
+
+use serde::{Deserialize, Serialize};
+
+use crate::target::{Endian, FloatAbi, Format};
+
+/// The facts of one file. Written to manifest.json as `binary`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binary {
+    /// `elf`, `mach-o`, `pe` or `wasm`.
+    pub format: FormatName,
+    /// The name that the format's own specification has for the processor (`EM_X86_64`).
+    pub machine: String,
+    /// 32 or 64.
+    pub class: u8,
+    pub endian: EndianName,
+    /// `ET_DYN`, `MH_EXECUTE`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A program that can be started, by its type.
+    pub executable: bool,
+    pub linkage: Linkage,
+    /// PT_INTERP.
+    pub interpreter: Option<String>,
+    /// Shared libraries it asks for, in the file's order.
+    pub needed: Vec<String>,
+    pub rpath: Vec<String>,
+    pub runpath: Vec<String>,
+    /// The oldest glibc it starts with.
+    pub glibc_floor: Option<Floor>,
+    /// It imports from `GLIBC_PRIVATE`.
+    pub glibc_private: bool,
+    pub float_abi: FloatAbiName,
+    pub relro: Relro,
+    /// The stack is not executable.
+    pub nx: bool,
+    pub pie: bool,
+    /// `.note.gnu.build-id` in hex.
+    pub build_id: Option<String>,
+    /// It has no symbol table.
+    pub stripped: bool,
+    /// It carries cargo-auditable's list of dependencies.
+    pub auditable: bool,
+}
+
+/// The highest glibc version asked for without VER_FLG_WEAK, and one symbol that asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Floor {
+    /// `2.34`
+    pub version: String,
+    pub symbol: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FormatName {
+    #[serde(rename = "elf")]
+    Elf,
+    #[serde(rename = "mach-o")]
+    MachO,
+    #[serde(rename = "pe")]
+    Pe,
+    #[serde(rename = "wasm")]
+    Wasm,
+}
+
+impl FormatName {
+    pub fn is(self, format: Format) -> bool {
+        matches!(
+            (self, format),
+            (Self::Elf, Format::Elf) | (Self::MachO, Format::MachO) | (Self::Pe, Format::Pe) | (Self::Wasm, Format::Wasm)
+        )
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndianName {
+    Little,
+    Big,
+}
+
+impl EndianName {
+    pub fn is(self, endian: Endian) -> bool {
+        matches!((self, endian), (Self::Little, Endian::Little) | (Self::Big, Endian::Big))
+    }
+}
+
+/// What the header tells of floats' calling convention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FloatAbiName {
+    Untold,
+    Soft,
+    Hard,
+}
+
+impl FloatAbiName {
+    /// Whether a file of this ABI does for a target of that one. A file that tells nothing contradicts nothing.
+    pub fn serves(self, float: FloatAbi) -> bool {
+        !matches!((self, float), (Self::Soft, FloatAbi::Hard) | (Self::Hard, FloatAbi::Soft))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Linkage {
+    Static,
+    StaticPie,
+    Dynamic,
+}
+
+impl Linkage {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::StaticPie => "static-pie",
+            Self::Dynamic => "dynamic",
+        }
+    }
+}
+
+/// How much of the relocation tables is read-only once the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Relro {
+    None,
+    Partial,
+    Full,
+}
+
+impl Binary {
+    /// A binary of which only format, machine and size of words are known: what the other fields say where a
+    /// format has no such thing.
+    fn plain(format: FormatName, machine: String, class: u8, kind: String, executable: bool) -> Self {
+        Self {
+            format,
+            machine,
+            class,
+            endian: EndianName::Little,
+            kind,
+            executable,
+            linkage: Linkage::Static,
+            interpreter: None,
+            needed: Vec::new(),
+            rpath: Vec::new(),
+            runpath: Vec::new(),
+            glibc_floor: None,
+            glibc_private: false,
+            float_abi: FloatAbiName::Untold,
+            relro: Relro::None,
+            nx: true,
+            pie: false,
+            build_id: None,
+            stripped: false,
+            auditable: false,
+        }
+    }
+}
+
+/// Reads a file. The error is a clause that says why it is no program.
+pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
+    match bytes {
+        [] => Err("it is empty".to_owned()),
+        [0x7f, b'E', b'L', b'F', ..] => elf::inspect(bytes),
+        [b'M', b'Z', ..] => pe::inspect(bytes),
+        [0, b'a', b's', b'm', ..] => wasm::inspect(bytes),
+        [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => {
+            macho::inspect(bytes)
+        }
+        [b'#', b'!', ..] => Err("it is a script".to_owned()),
+        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', ..] => Err("it is a static library".to_owned()),
+        _ => Err(format!("it begins with {:02x?}, which is none of ELF, Mach-O, PE and wasm", &bytes[..bytes.len().min(4)])),
+    }
+}

@@ -1,0 +1,96 @@
+//! A process as a value: built, printed, tested and only then run (by `host`).
+//!
+//! What `plan` prints and what `build` runs is this one value, so the two cannot drift apart.
+
+use std::fmt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Serialize, Serializer};
+
+/// A program, its arguments, what changes in its environment, and where it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    pub program: String,
+    pub args: Vec<String>,
+    /// Set on top of the inherited environment, in this order.
+    pub env: Vec<(String, String)>,
+    pub cwd: Utf8PathBuf,
+}
+
+impl Invocation {
+    pub fn new(program: impl Into<String>, cwd: &Utf8Path) -> Self {
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), cwd: cwd.to_owned() }
+    }
+
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// `--name value` for each value.
+    pub fn options<'a>(self, name: &str, values: impl IntoIterator<Item = &'a String>) -> Self {
+        values.into_iter().fold(self, |invocation, value| invocation.arg(name).arg(value))
+    }
+
+    /// `--name` if it is wanted.
+    pub fn flag(self, name: &str, wanted: bool) -> Self {
+        if wanted { self.arg(name) } else { self }
+    }
+
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// A word as a POSIX shell takes it.
+pub fn quote(word: &str) -> String {
+    // Only a NUL cannot be quoted, and no argument of a process can hold one.
+    shlex::try_quote(word).map_or_else(|_| word.replace('\0', ""), Into::into)
+}
+
+/// The line that does the same when it is pasted into a POSIX shell.
+impl fmt::Display for Invocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cd {} &&", quote(self.cwd.as_str()))?;
+        for (name, value) in &self.env {
+            write!(f, " {name}={}", quote(value))?;
+        }
+        for word in std::iter::once(&self.program).chain(&self.args) {
+            write!(f, " {}", quote(word))?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Invocation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct View<'a> {
+            program: &'a str,
+            args: &'a [String],
+            environment: std::collections::BTreeMap<&'a str, &'a str>,
+            directory: &'a Utf8Path,
+            line: String,
+        }
+        let environment = self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        View { program: &self.program, args: &self.args, environment, directory: &self.cwd, line: self.to_string() }.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_can_be_pasted() {
+        let invocation =
+            Invocation::new("cargo", Utf8Path::new("/my work")).arg("build").options("--bin", &["it's".to_owned()]).env("CC_x", "a b");
+        assert_eq!(invocation.to_string(), r#"cd '/my work' && CC_x='a b' cargo build --bin "it's""#);
+    }
+}

@@ -1,0 +1,473 @@
+//! Asks cargo, rustc, PATH, compilers and git for facts, side by side where they do not depend on each other.
+//!
+//! It asks only what `toolchain::wanted` names, and decides nothing: answers become [`Facts`] and [`Workspace`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::{Metadata, MetadataCommand};
+
+use crate::cargo_config::{self, Elsewhere};
+use crate::config::{Source as ConfigSource, Sources};
+use crate::facts::{CPackage, ClangFinds, Facts, Program, Rustc, Setting, Source, Std, TargetFacts};
+use crate::graph::{self, PlatformFacts};
+use crate::host::{self, Host};
+use crate::invocation::Invocation;
+use crate::plan::cache_dir;
+use crate::problem::{Code, Failure, Problem, Result};
+use crate::target::{Libc, Target};
+use crate::toolchain::{self, Request};
+use crate::workspace::{Selection, Workspace};
+
+/// The workspace, and the files that may configure xpkg.
+pub struct Found {
+    pub workspace: Workspace,
+    pub sources: Sources,
+    pub rustc: Rustc,
+    pub sysroot: Utf8PathBuf,
+    /// Every triple that rustc knows.
+    pub triples: Vec<String>,
+}
+
+/// Flags that every question to cargo carries.
+#[derive(Clone)]
+pub struct Asking {
+    /// `cargo`, or the very cargo that started us.
+    pub program: String,
+    pub locked: bool,
+    pub offline: bool,
+    pub frozen: bool,
+    pub config: Vec<String>,
+    /// `--target-dir`: `cargo metadata` has no such flag, but asks rustc again and again without its cache there.
+    pub target_dir: Option<Utf8PathBuf>,
+}
+
+impl Asking {
+    fn cargo(&self, cwd: &Utf8Path) -> Invocation {
+        Invocation::new(&self.program, cwd)
+            .args(["metadata", "--format-version", "1"])
+            .flag("--locked", self.locked)
+            .flag("--offline", self.offline)
+            .flag("--frozen", self.frozen)
+            .options("--config", &self.config)
+            .options("--config", self.target_dir.iter().map(|dir| format!("build.target-dir={dir:?}")).collect::<Vec<_>>().iter())
+    }
+}
+
+/// Reads the workspace that `manifest_path`, or the current directory, lies in.
+pub fn workspace(host: &Host, asking: &Asking, manifest_path: Option<&Utf8Path>) -> Result<Found, Failure> {
+    let start = match manifest_path.and_then(Utf8Path::parent) {
+        Some(parent) if host.is_dir(parent) => parent.to_owned(),
+        _ => host.cwd().to_owned(),
+    };
+    let manifest = manifest_path.map(ToString::to_string);
+    let question = asking.cargo(&start).arg("--no-deps").options("--manifest-path", manifest.iter());
+    let (metadata, compiler) = thread::scope(|scope| {
+        let compiler = scope.spawn(|| rustc(host, &start));
+        let metadata = host.capture(&question).and_then(|output| parse_metadata(&question, &output));
+        (metadata, compiler.join().expect("asking does not panic"))
+    });
+    let metadata = metadata?;
+    let workspace = Workspace::new(&metadata);
+    // The workspace's own directory decides which toolchain it is.
+    let (rustc, sysroot, triples) = if workspace.root == start { compiler? } else { rustc(host, &workspace.root)? };
+    let sources = config_sources(host, &workspace, &metadata)?;
+    Ok(Found { workspace, sources, rustc, sysroot, triples })
+}
+
+fn parse_metadata(question: &Invocation, output: &host::Output) -> Result<Metadata> {
+    if !output.success() {
+        return Err(toolchain_problem(&output.stderr).unwrap_or_else(|| {
+            Problem::new(Code::WorkspaceUnreadable, "cargo cannot read the workspace").cause(cargo_words(&output.stderr).as_str())
+        }));
+    }
+    let text = output.stdout.lines().find(|line| line.starts_with('{')).unwrap_or_default();
+    MetadataCommand::parse(text).map_err(|error| {
+        Problem::new(Code::WorkspaceUnreadable, format!("cannot read what cargo says of the workspace: {error}"))
+            .note("command", [question.to_string()])
+    })
+}
+
+/// What cargo said, without its own `error: ` in front.
+fn cargo_words(stderr: &str) -> String {
+    let errors: Vec<&str> = stderr.lines().skip_while(|line| !line.starts_with("error")).collect();
+    let words = if errors.is_empty() { stderr.to_owned() } else { errors.join("\n") };
+    words.trim_start_matches("error: ").to_owned()
+}
+
+/// rustup's refusal of a toolchain that is pinned but not installed.
+fn toolchain_problem(stderr: &str) -> Option<Problem> {
+    let line = stderr.lines().find(|line| line.contains("toolchain '") && line.contains("is not installed"))?;
+    let name = line.split('\'').nth(1)?;
+    Some(
+        Problem::new(Code::ToolchainNotInstalled, format!("the workspace pins the toolchain `{name}`, which is not installed"))
+            .help(format!("run `rustup toolchain install {name}`, or change the pin in its `rust-toolchain.toml`")),
+    )
+}
+
+/// The compiler of a directory: what it is, its sysroot, its targets.
+fn rustc(host: &Host, directory: &Utf8Path) -> Result<(Rustc, Utf8PathBuf, Vec<String>)> {
+    let program = host.var("RUSTC").unwrap_or("rustc");
+    let version = Invocation::new(program, directory).arg("-vV");
+    let lists = Invocation::new(program, directory).args(["--print", "sysroot", "--print", "target-list"]);
+    let (version, lists) = thread::scope(|scope| {
+        let lists = scope.spawn(|| answer(host, &lists));
+        (answer(host, &version), lists.join().expect("asking does not panic"))
+    });
+    let (version, lists) = (version?, lists?);
+    let field = |name: &str| version.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
+    let mut lines = lists.lines();
+    let sysroot = Utf8PathBuf::from(lines.next().unwrap_or_default());
+    let triples = lines.map(str::to_owned).collect();
+    let triple = field("host:").unwrap_or_default();
+    let managed = sysroot.parent().and_then(Utf8Path::file_name) == Some("toolchains") && host.find("rustup").is_some();
+    let rustc = Rustc {
+        release: field("release:").unwrap_or_default(),
+        commit_hash: field("commit-hash:").filter(|hash| hash != "unknown"),
+        rustup: sysroot.file_name().filter(|_| managed).map(str::to_owned),
+        lld: host.is_file(&sysroot.join("lib/rustlib").join(&triple).join("bin").join(format!("rust-lld{}", std::env::consts::EXE_SUFFIX))),
+        host: triple,
+    };
+    Ok((rustc, sysroot, triples))
+}
+
+/// The stdout of a program that must answer.
+fn answer(host: &Host, question: &Invocation) -> Result<String> {
+    let output = host.capture(question)?;
+    if output.success() {
+        return Ok(output.stdout);
+    }
+    Err(toolchain_problem(&output.stderr).unwrap_or_else(|| {
+        Problem::new(Code::ProcessFailed, format!("`{}` did not answer", question.program))
+            .note("command", [question.to_string()])
+            .cause(&output.stderr)
+    }))
+}
+
+fn config_sources(host: &Host, workspace: &Workspace, metadata: &Metadata) -> Result<Sources> {
+    let read = |path: Utf8PathBuf| host.read_text(&path).map(|text| ConfigSource { path, text });
+    let root_manifest = workspace.root.join("Cargo.toml");
+    let root_member = workspace.root_member();
+    let in_workspace = metadata.workspace_metadata.get("xpkg").is_some();
+    let in_package = root_member.is_some_and(|member| member.configured);
+    let own = workspace.root.join("xpkg.toml");
+    let mut members = Vec::new();
+    for member in workspace.members.iter().filter(|member| member.configured && member.manifest != root_manifest) {
+        members.push((member.name.clone(), read(member.manifest.clone())?));
+    }
+    Ok(Sources {
+        root: if in_workspace || in_package { Some(read(root_manifest)?) } else { None },
+        own: if host.exists(&own) { Some(read(own)?) } else { None },
+        members,
+        root_package: root_member.map(|member| member.name.clone()),
+        lone: workspace.members.len() == 1 && root_member.is_some(),
+    })
+}
+
+/// cargo's own configuration as it holds in the workspace's directory.
+pub fn cargo_config(host: &Host, workspace: &Workspace, rustc: &Rustc) -> Result<cargo_config2::Config> {
+    let options = cargo_config2::ResolveOptions::default()
+        .env(host.environment().clone())
+        .rustc(cargo_config2::PathAndArgs::new(host.var("RUSTC").unwrap_or("rustc")))
+        .cargo_home(cargo_home(host))
+        .host_triple(&rustc.host);
+    cargo_config2::Config::load_with_options(&workspace.root, options).map_err(|error| cargo_config_problem(&error))
+}
+
+fn cargo_config_problem(error: &cargo_config2::Error) -> Problem {
+    Problem::new(Code::CargoConfig, "cargo's configuration cannot be read").cause(&error.to_string())
+}
+
+fn cargo_home(host: &Host) -> Option<std::path::PathBuf> {
+    let home = |name: &str| host.var(name).map(std::path::PathBuf::from);
+    home("CARGO_HOME").or_else(|| home("HOME").map(|home| home.join(".cargo")))
+}
+
+/// cargo's `build.target`, as triples.
+pub fn cargo_targets(config: &cargo_config2::Config) -> Vec<String> {
+    let targets = config.build.target.iter().flatten();
+    targets.map(|target| target.triple().to_owned()).collect()
+}
+
+/// Configuration by `--config` and `include`, which [`cargo_config`] does not see.
+pub fn configuration_elsewhere(host: &Host, workspace: &Workspace, arguments: &[String]) -> Result<Vec<Elsewhere>> {
+    let mut elsewhere = Vec::new();
+    for argument in arguments {
+        let file = Utf8Path::new(argument);
+        let text = if host.is_file(file) { host.read_text(file)? } else { argument.clone() };
+        // cargo itself refuses what is no configuration, in its own words.
+        let Ok(table) = text.parse::<toml::Table>() else { continue };
+        let place = format!("`--config {argument}`");
+        if host.is_file(file) {
+            included(host, file, &table, &mut elsewhere)?;
+        }
+        elsewhere.push(Elsewhere { place, table });
+    }
+    let home = cargo_home(host);
+    for path in cargo_config2::Walk::with_cargo_home(workspace.root.as_std_path(), home) {
+        let Ok(path) = Utf8PathBuf::from_path_buf(path) else { continue };
+        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else { continue };
+        included(host, &path, &table, &mut elsewhere)?;
+    }
+    Ok(elsewhere)
+}
+
+fn included(host: &Host, by: &Utf8Path, table: &toml::Table, elsewhere: &mut Vec<Elsewhere>) -> Result<()> {
+    for include in cargo_config::includes(table) {
+        let path = by.parent().unwrap_or(Utf8Path::new("")).join(include);
+        if !host.is_file(&path) {
+            continue;
+        }
+        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else { continue };
+        included(host, &path, &table, elsewhere)?;
+        elsewhere.push(Elsewhere { place: format!("`{path}`, included by `{by}`"), table });
+    }
+    Ok(())
+}
+
+/// What is to be built, as far as looking needs to know.
+pub struct Scope<'a> {
+    pub requests: &'a [Request],
+    pub selection: &'a Selection,
+    /// Package ids of the bins.
+    pub roots: &'a [String],
+}
+
+/// All that deciding needs of these targets. `talk` hears what cargo says while it fetches.
+pub fn facts(
+    host: &Host,
+    found: &Found,
+    asking: &Asking,
+    config: &cargo_config2::Config,
+    scope: &Scope,
+    talk: impl FnMut(&str) + Send,
+) -> Result<Facts, Failure> {
+    let requests = scope.requests;
+    let mut targets = BTreeMap::new();
+    let mut settings = Vec::new();
+    for request in requests {
+        let here = cargo_settings(host, config, &request.target, &found.rustc.host)?;
+        settings.extend(here.linker.iter().chain(here.compilers.get("CC")).map(|setting| setting.value.clone()));
+        targets.insert(request.target.triple().to_owned(), here);
+    }
+    let root = &found.workspace.root;
+    let (programs, platforms, c_packages) = thread::scope(|threads| {
+        let platforms: Vec<_> =
+            requests.iter().map(|request| threads.spawn(|| platform(host, found, asking, root, &request.target))).collect();
+        let wanted = requests.iter().flat_map(|request| toolchain::wanted(&request.target, &found.rustc.host));
+        let names: BTreeSet<String> = wanted.chain(settings).collect();
+        let programs: Vec<_> = names.into_iter().map(|name| threads.spawn(move || program(host, root, name))).collect();
+        let platforms: Result<Vec<_>> = platforms.into_iter().map(joined).collect();
+        let c_packages = platforms.as_ref().map(|platforms| c_packages(host, found, asking, scope, platforms, talk));
+        let c_packages = c_packages.unwrap_or_else(|problem| Err(problem.clone()));
+        let programs: BTreeMap<String, Program> = programs.into_iter().filter_map(joined).collect();
+        (programs, platforms, c_packages)
+    });
+    let (platforms, mut c_packages) = (platforms?, c_packages?);
+    let clang: Vec<Option<ClangFinds>> = thread::scope(|threads| {
+        let questions = requests.iter().map(|request| toolchain::clang_question(request, &found.rustc.host, &programs));
+        let asked: Vec<_> = questions
+            .map(|question| question.filter(|_| programs.contains_key("clang")))
+            .map(|question| threads.spawn(move || question.and_then(|argument| clang_finds(host, root, &argument))))
+            .collect();
+        asked.into_iter().map(joined).collect()
+    });
+    for ((request, platform), clang) in requests.iter().zip(platforms).zip(clang) {
+        let here = targets.entry(request.target.triple().to_owned()).or_default();
+        here.std = platform.std;
+        here.self_contained = platform.self_contained;
+        here.clang = clang;
+        here.c_packages = c_packages.remove(request.target.triple()).unwrap_or_default();
+    }
+    Ok(Facts { rustc: found.rustc.clone(), programs, targets })
+}
+
+fn joined<T>(asked: thread::ScopedJoinHandle<T>) -> T {
+    asked.join().expect("asking does not panic")
+}
+
+/// The packages with C, by triple. The resolved graph takes cargo longer than all other questions together, so its
+/// answer is kept under the digest of everything that goes into it.
+fn c_packages(
+    host: &Host,
+    found: &Found,
+    asking: &Asking,
+    scope: &Scope,
+    platforms: &[Platform],
+    talk: impl FnMut(&str),
+) -> Result<BTreeMap<String, Vec<CPackage>>> {
+    if scope.requests.iter().all(|request| request.c_dependencies.is_some()) {
+        return Ok(BTreeMap::new());
+    }
+    let question = asking
+        .cargo(&found.workspace.root)
+        .options("--filter-platform", platforms.iter().map(|platform| platform.facts.triple.clone()).collect::<Vec<_>>().iter())
+        .options("--features", &scope.selection.features)
+        .flag("--all-features", scope.selection.all_features)
+        .flag("--no-default-features", scope.selection.no_default_features);
+    let cache = cache_dir(&found.workspace);
+    let kept = |key: String| cache.join(format!("graph-{key}.json"));
+    if let Some(answer) = graph_key(host, found, scope, &question).and_then(|key| host.read_text(&kept(key)).ok())
+        && let Ok(answer) = serde_json::from_str(&answer)
+    {
+        return Ok(answer);
+    }
+    let metadata = resolved_graph(host, &question, talk)?;
+    let roots = || scope.roots.iter().map(String::as_str);
+    let answer: BTreeMap<String, Vec<CPackage>> =
+        platforms.iter().map(|platform| (platform.facts.triple.clone(), graph::c_packages(&metadata, roots(), &platform.facts))).collect();
+    // Asking may have written Cargo.lock, so the key is made anew. A cache that cannot be written is none.
+    if let Some(key) = graph_key(host, found, scope, &question).filter(|_| graph::is_closed(&metadata)) {
+        let text = serde_json::to_string(&answer).expect("packages are plain data");
+        let _ = host.create_dir_all(&cache).and_then(|()| host.replace(&kept(key), text.as_bytes()));
+    }
+    Ok(answer)
+}
+
+/// A digest of all that the resolved graph follows from: the question, the compiler, Cargo.lock, every member's manifest.
+fn graph_key(host: &Host, found: &Found, scope: &Scope, question: &Invocation) -> Option<String> {
+    let root = found.workspace.root.join("Cargo.toml");
+    let manifests = found.workspace.members.iter().map(|member| &member.manifest);
+    let mut text = format!("{}\n{question}\n{:?}\n{:?}\n", env!("CARGO_PKG_VERSION"), found.rustc, scope.roots);
+    for path in [&found.workspace.root.join("Cargo.lock"), &root].into_iter().chain(manifests) {
+        text.push_str(&host.hash(path).ok()?.0);
+    }
+    Some(host::sha256(text.as_bytes()).chars().take(32).collect())
+}
+
+/// Linker, rustflags and C compilers that the user has set for a target, in cargo's configuration or the environment.
+fn cargo_settings(host: &Host, config: &cargo_config2::Config, target: &Target, host_triple: &str) -> Result<TargetFacts> {
+    let rustflags = config.rustflags(target.triple()).map_err(|error| cargo_config_problem(&error))?;
+    let rustflags = rustflags.map(|flags| flags.flags).unwrap_or_default();
+    let linker = match linker_flag(&rustflags) {
+        Some(value) => Some(Setting { name: "-C linker".to_owned(), value, place: "the rustflags in force".to_owned() }),
+        None => {
+            let linker = config.linker(target.triple()).map_err(|error| cargo_config_problem(&error))?;
+            let variable = format!("CARGO_TARGET_{}_LINKER", target.upper());
+            linker.map(|path: std::path::PathBuf| {
+                let (name, place) = if host.var(&variable).is_some() {
+                    (variable, "the environment")
+                } else {
+                    (format!("target.{}.linker", target.triple()), "cargo's configuration")
+                };
+                Setting { name, value: path.to_string_lossy().into_owned(), place: place.to_owned() }
+            })
+        }
+    };
+    let mut compilers = BTreeMap::new();
+    for role in cargo_config::ROLES {
+        let names = cargo_config::compiler_variables(role, target, host_triple);
+        if let Some(setting) = names.into_iter().find_map(|name| variable(host, config, name)) {
+            compilers.insert((*role).to_owned(), setting);
+        }
+    }
+    Ok(TargetFacts { linker, rustflags, compilers, ..TargetFacts::default() })
+}
+
+/// A variable as build scripts will see it: the environment's, unless cargo's `[env]` forces its own.
+fn variable(host: &Host, config: &cargo_config2::Config, name: String) -> Option<Setting> {
+    let configured = config.env.get(&name).and_then(|entry| Some((entry.value.to_str()?.to_owned(), entry.force)));
+    let here = host.var(&name).map(str::to_owned);
+    let (value, place) = match (here, configured) {
+        (_, Some((value, true))) | (None, Some((value, false))) => (value, "cargo's configuration"),
+        (Some(value), _) => (value, "the environment"),
+        (None, None) => return None,
+    };
+    Some(Setting { name, value, place: place.to_owned() })
+}
+
+/// `-Clinker=X` or `-C linker=X`: it beats cargo's variable for the linker.
+fn linker_flag(flags: &[String]) -> Option<String> {
+    let joined = flags.iter().filter_map(|flag| flag.strip_prefix("-Clinker="));
+    let apart = flags.windows(2).filter(|pair| pair[0] == "-C").filter_map(|pair| pair[1].strip_prefix("linker="));
+    joined.chain(apart).last().map(str::to_owned)
+}
+
+/// The graph as it is resolved for all targets at once; each edge still tells its platform.
+fn resolved_graph(host: &Host, question: &Invocation, mut talk: impl FnMut(&str)) -> Result<Metadata> {
+    // cargo's status lines are indented; its warnings come again from `cargo build`.
+    let output = host.capture_talking(question, |line| {
+        if line.starts_with(' ') {
+            talk(line);
+        }
+    })?;
+    parse_metadata(question, &output)
+}
+
+struct Platform {
+    std: Std,
+    self_contained: bool,
+    facts: PlatformFacts,
+}
+
+/// The target's standard library, whether it brings its C library, and its `cfg`.
+fn platform(host: &Host, found: &Found, asking: &Asking, root: &Utf8Path, target: &Target) -> Result<Platform> {
+    let program = host.var("RUSTC").unwrap_or("rustc");
+    let question = Invocation::new(program, root).args(["--print", "target-libdir", "--print", "cfg", "--target", target.triple()]);
+    let text = answer(host, &question)?;
+    let mut lines = text.lines();
+    let libdir = Utf8PathBuf::from(lines.next().unwrap_or_default());
+    let facts = PlatformFacts::new(target.triple(), lines);
+    // What rustup brings for musl brings musl.
+    let brings = target.system.libc == Libc::Musl;
+    let (std, self_contained) = if has_core(host, &libdir) {
+        (Std::Present, host.is_file(&libdir.join("self-contained/crt1.o")))
+    } else if found.rustc.rustup.is_some() && !asking.offline && !asking.frozen {
+        (Std::Installable, brings)
+    } else {
+        (Std::Missing, brings)
+    };
+    Ok(Platform { std, self_contained, facts })
+}
+
+fn has_core(host: &Host, libdir: &Utf8Path) -> bool {
+    host.is_dir(libdir) && host.walk(libdir).is_ok_and(|found| found.keys().any(|name| name.starts_with("libcore-")))
+}
+
+/// A program on PATH; a compiler or a linker also says what it is.
+fn program(host: &Host, root: &Utf8Path, name: String) -> Option<(String, Program)> {
+    let path = host.find(&name)?;
+    let mut program = Program { program: name.clone(), path: Some(path), version: None, machine: None };
+    if !(name.ends_with("++") || name.ends_with("ar")) {
+        let output = host.capture(&Invocation::new(&name, root).arg("-v")).ok();
+        let said = output.map(|output| output.stderr).unwrap_or_default();
+        program.machine = said.lines().find_map(|line| line.strip_prefix("Target: ")).map(|machine| machine.trim().to_owned());
+        program.version =
+            said.lines().map(str::trim).find(|line| line.contains("gcc version") || line.contains("clang version")).map(str::to_owned);
+    }
+    Some((name, program))
+}
+
+fn clang_finds(host: &Host, root: &Utf8Path, argument: &str) -> Option<ClangFinds> {
+    let ask = |what: &str| {
+        let output = host.capture(&Invocation::new("clang", root).arg(argument).arg(what)).ok()?;
+        output.success().then(|| output.stdout.trim().to_owned())
+    };
+    Some(ClangFinds { start_file: ask("-print-file-name=crt1.o")?, linker: ask("-print-prog-name=ld")? })
+}
+
+/// The commit of the checkout that the workspace lies in, passing over what xpkg and cargo write.
+pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> Source {
+    let lock = workspace.root.join("Cargo.lock");
+    let mut source = Source {
+        repository: workspace.repository.clone(),
+        cargo_lock_sha256: host.is_file(&lock).then(|| host.hash(&lock).ok()).flatten().map(|(digest, _)| digest),
+        ..Source::default()
+    };
+    let git = |args: &[&str]| {
+        let output = host.capture(&Invocation::new("git", &workspace.root).args(args.iter().copied())).ok()?;
+        output.success().then_some(output.stdout)
+    };
+    let Some(top) = git(&["rev-parse", "--show-toplevel"]) else { return source };
+    let top = Utf8Path::new(top.trim_end());
+    let excludes = generated.iter().filter_map(|path| path.strip_prefix(top).ok()).map(|path| format!(":(top,exclude,literal){path}"));
+    let pathspec: Vec<String> = std::iter::once(":(top)".to_owned()).chain(excludes).collect();
+    let status = ["status", "--porcelain=v2", "--branch", "--"].into_iter().chain(pathspec.iter().map(String::as_str)).collect::<Vec<_>>();
+    if let Some(status) = git(&status) {
+        source.commit =
+            status.lines().find_map(|line| line.strip_prefix("# branch.oid ")).filter(|commit| commit.len() >= 40).map(str::to_owned);
+        source.dirty = Some(status.lines().any(|line| !line.starts_with('#')));
+    }
+    source
+}

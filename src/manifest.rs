@@ -1,0 +1,177 @@
+//! The manifest of a staged tree: `manifest.json` with all facts, `MANIFEST.txt` with the digests.
+//!
+//! Pure. The shape is a contract: `src/manifest.schema.json` describes it, `schema_version` counts its breaks.
+//! Nothing in it depends on the time of day, so that the same input gives the same bytes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{Program, Source};
+use crate::inspect::Binary;
+use crate::problem::{Code, Problem, Result};
+use crate::target::Target;
+use crate::toolchain::Kind;
+
+/// The version of the shape that this program writes and reads.
+pub const SCHEMA_VERSION: u32 = 1;
+/// The identifier of that shape, as its JSON Schema gives it.
+pub const SCHEMA_ID: &str = "urn:cargo-xpkg:manifest:1";
+/// Names of the two files at the tree's root.
+pub const TEXT_NAME: &str = "MANIFEST.txt";
+pub const JSON_NAME: &str = "manifest.json";
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    #[serde(rename = "$schema")]
+    pub schema: String,
+    pub schema_version: u32,
+    pub tool: Tool,
+    /// Sorted by triple.
+    pub targets: Vec<TargetRecord>,
+    /// Sorted by path.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// What wrote the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    pub name: String,
+    pub version: String,
+}
+
+/// How one target's bins came to be. A tree may hold targets of different commits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetRecord {
+    /// The bare triple.
+    pub target: String,
+    pub platform: Platform,
+    pub libc: String,
+    /// The glibc floor that was asked for.
+    pub glibc: Option<String>,
+    pub source: Source,
+    pub rustc: RustcRecord,
+    pub toolchain: Toolchain,
+    pub waivers: Vec<Waiver>,
+}
+
+/// OCI's words for a platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Platform {
+    pub os: String,
+    pub architecture: String,
+    pub variant: Option<String>,
+}
+
+impl Platform {
+    pub fn of(target: &Target) -> Self {
+        Self {
+            os: target.system.os.name().to_owned(),
+            architecture: target.arch.oci.to_owned(),
+            variant: target.arch.variant.map(str::to_owned),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RustcRecord {
+    pub release: String,
+    pub commit_hash: Option<String>,
+    pub host: String,
+}
+
+/// What linked, what compiled C, and why it was they.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Toolchain {
+    pub kind: Kind,
+    /// `auto`, or the flag, variable or file that bound the choice.
+    pub chosen_by: String,
+    pub reason: String,
+    pub linker: Program,
+    pub c_compiler: Option<Program>,
+    /// Target-scoped variables of the build, the user's own ones included.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// A finding that `--accept` let pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    pub code: String,
+    pub path: String,
+    pub message: String,
+}
+
+/// One staged file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artifact {
+    /// Below the tree's root, with `/`.
+    pub path: String,
+    pub target: String,
+    pub package: String,
+    pub version: String,
+    pub bin: String,
+    pub profile: String,
+    pub features: Vec<String>,
+    /// The commit that this file was built from: a run narrowed to some bins leaves the others with theirs.
+    pub commit: Option<String>,
+    pub dirty: Option<bool>,
+    /// Bytes.
+    pub size: u64,
+    pub mode: String,
+    /// 64 lower-case hex digits.
+    pub sha256: String,
+    /// `None` where `unreadable-binary` was accepted.
+    pub binary: Option<Binary>,
+}
+
+impl Manifest {
+    /// The manifest of these parts, in the order that makes equal trees equal bytes.
+    pub fn new(mut targets: Vec<TargetRecord>, mut artifacts: Vec<Artifact>) -> Self {
+        targets.sort_by(|a, b| a.target.cmp(&b.target));
+        artifacts.sort_by(|a, b| a.path.cmp(&b.path));
+        Self {
+            schema: SCHEMA_ID.to_owned(),
+            schema_version: SCHEMA_VERSION,
+            tool: Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            targets,
+            artifacts,
+        }
+    }
+
+    /// Reads a `manifest.json`; `place` is what the error calls it.
+    pub fn parse(text: &str, place: &str) -> Result<Self> {
+        let unreadable = |why: String| {
+            Problem::new(Code::TreeUnreadable, format!("cannot read `{place}`: {why}"))
+                .help("use the xpkg that wrote it, or remove the tree by hand and build again")
+        };
+        #[derive(Deserialize)]
+        struct Version {
+            schema_version: u32,
+        }
+        let Version { schema_version } = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        if schema_version != SCHEMA_VERSION {
+            return Err(unreadable(format!("it has schema version {schema_version}, this xpkg reads {SCHEMA_VERSION}")));
+        }
+        serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// The text of `manifest.json`.
+    pub fn json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a manifest is plain data");
+        text.push('\n');
+        text
+    }
+
+    /// The text of `MANIFEST.txt`: `<sha256>  <path>` lines only, since BusyBox takes no comments.
+    pub fn text(&self) -> String {
+        self.artifacts.iter().map(|artifact| format!("{}  {}\n", artifact.sha256, artifact.path)).collect()
+    }
+}

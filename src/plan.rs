@@ -1,0 +1,229 @@
+//! The whole run, decided: per target the toolchain and why, the command lines, and where each bin will stand.
+//!
+//! Pure. [`Plan::new`] gives a plan or everything that is wrong at once; `build` runs just what stands in it.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+
+use crate::config::Strip;
+use crate::facts::{Facts, Std, TargetFacts};
+use crate::invocation::Invocation;
+use crate::problem::{Code, Problem};
+use crate::target::Target;
+use crate::toolchain::{self, CNeed, Chosen, Request, SetBy};
+use crate::tree::{self, Layout, Output};
+use crate::workspace::{LeftOut, Selected, Selection, Workspace};
+
+/// How cargo is to be called, whatever the target.
+#[derive(Debug, Clone)]
+pub struct CargoArgs {
+    /// `cargo`, or the very cargo that started us where there is no rustup.
+    pub program: String,
+    /// A toolchain that the user chose by `+NAME` or RUSTUP_TOOLCHAIN.
+    pub rustup_toolchain: Option<String>,
+    pub profile: String,
+    pub jobs: Option<String>,
+    pub locked: bool,
+    pub offline: bool,
+    pub frozen: bool,
+    pub target_dir: Option<Utf8PathBuf>,
+    pub config: Vec<String>,
+    pub quiet: bool,
+    /// `-v` for cargo; one fewer than xpkg was given.
+    pub verbose: u8,
+    pub color: Option<String>,
+}
+
+/// What the user asked for, resolved from flags, environment and configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub cargo: CargoArgs,
+    pub selection: Selection,
+    pub requests: Vec<Request>,
+    pub out_dir: Utf8PathBuf,
+    pub layout: Layout,
+    pub strip: Option<Strip>,
+    /// Codes of findings that do not stop the run.
+    pub accept: Vec<Code>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    pub workspace: Utf8PathBuf,
+    pub out_dir: Utf8PathBuf,
+    pub profile: String,
+    pub targets: Vec<TargetPlan>,
+    pub left_out: Vec<LeftOut>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetPlan {
+    pub target: Target,
+    pub std: Std,
+    /// How the standard library comes, where it must.
+    pub install: Option<Invocation>,
+    pub c: CNeed,
+    pub toolchain: Chosen,
+    pub calls: Vec<Call>,
+}
+
+/// One call of cargo and the bins to take after it, before the next.
+#[derive(Debug, Clone, Serialize)]
+pub struct Call {
+    pub invocation: Invocation,
+    pub outputs: Vec<Output>,
+}
+
+impl Plan {
+    pub fn new(workspace: &Workspace, selected: &Selected, settings: &Settings, facts: &Facts) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut targets = Vec::new();
+        for request in &settings.requests {
+            let nothing = TargetFacts::default();
+            let here = facts.targets.get(request.target.triple()).unwrap_or(&nothing);
+            let install = match here.std {
+                Std::Present => None,
+                Std::Installable => Some(install(workspace, facts, &request.target)),
+                Std::Missing => {
+                    problems.push(std_missing(workspace, facts, &request.target));
+                    None
+                }
+            };
+            let c = c_need(request, here);
+            let chosen = toolchain::choose(request, facts, &c, &cache_dir(workspace).join("tools"));
+            let outputs = place(selected, settings, &request.target);
+            match (chosen, outputs) {
+                (Ok(toolchain), Ok(outputs)) => {
+                    let calls = calls(workspace, selected, settings, &request.target, &toolchain, &outputs);
+                    targets.push(TargetPlan { target: request.target.clone(), std: here.std, install, c, toolchain, calls });
+                }
+                (chosen, outputs) => {
+                    problems.extend(chosen.err());
+                    problems.extend(
+                        outputs.err().unwrap_or_default().into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>(),
+                    );
+                }
+            }
+        }
+        let plan = Self {
+            workspace: workspace.root.clone(),
+            out_dir: settings.out_dir.clone(),
+            profile: settings.cargo.profile.clone(),
+            targets,
+            left_out: selected.left_out.clone(),
+        };
+        problems.extend(tree::clashes(&plan.outputs().cloned().collect::<Vec<_>>()));
+        if problems.is_empty() { Ok(plan) } else { Err(problems) }
+    }
+
+    /// Every bin of the run at its place.
+    pub fn outputs(&self) -> impl Iterator<Item = &Output> {
+        self.targets.iter().flat_map(|target| &target.calls).flat_map(|call| &call.outputs)
+    }
+}
+
+/// Where xpkg keeps what it can make again: links to tools, answers to slow questions.
+pub fn cache_dir(workspace: &Workspace) -> Utf8PathBuf {
+    workspace.target_dir.join("xpkg-cache")
+}
+
+fn c_need(request: &Request, here: &TargetFacts) -> CNeed {
+    CNeed {
+        holds: request.c_dependencies.unwrap_or(!here.c_packages.is_empty()),
+        configured: request.c_dependencies.is_some(),
+        packages: here.c_packages.clone(),
+    }
+}
+
+fn install(workspace: &Workspace, facts: &Facts, target: &Target) -> Invocation {
+    let toolchain = facts.rustc.rustup.iter().flat_map(|name| ["--toolchain", name]);
+    Invocation::new("rustup", &workspace.root).args(["target", "add"]).args(toolchain).arg(target.triple())
+}
+
+fn std_missing(workspace: &Workspace, facts: &Facts, target: &Target) -> Problem {
+    let problem = Problem::new(Code::StdMissing, format!("the standard library for `{target}` is not installed"));
+    match &facts.rustc.rustup {
+        Some(_) => problem.note("cause", ["`--offline` or `--frozen` forbids to fetch it".to_owned()]).help(format!(
+            "run `{}`",
+            install(workspace, facts, target).to_string().split_once(" && ").map(|(_, line)| line).unwrap_or_default()
+        )),
+        None => problem
+            .note("cause", ["rustup does not manage this toolchain".to_owned()])
+            .help(format!("install your distribution's Rust standard library for it, or use rustup: `rustup target add {target}`")),
+    }
+}
+
+fn place(selected: &Selected, settings: &Settings, target: &Target) -> Result<Vec<Output>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut outputs = Vec::new();
+    for bin in &selected.bins {
+        match settings.layout.path(target, bin, &settings.cargo.profile) {
+            Ok(path) => outputs.push(Output { target: target.clone(), bin: bin.clone(), path }),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(outputs) } else { Err(problems) }
+}
+
+/// The calls of one target: one for all bins whose names are their own, then one for each bin that shares its name
+/// with another package's, since cargo hands out one file for both (rust-lang/cargo#6313).
+fn calls(
+    workspace: &Workspace,
+    selected: &Selected,
+    settings: &Settings,
+    target: &Target,
+    toolchain: &Chosen,
+    outputs: &[Output],
+) -> Vec<Call> {
+    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    for bin in workspace.members.iter().filter(|member| selected.packages.contains(&member.name)).flat_map(|member| &member.bins) {
+        *names.entry(&bin.name).or_default() += 1;
+    }
+    let (alone, shared): (Vec<&Output>, Vec<&Output>) = outputs.iter().partition(|output| names[output.bin.bin.as_str()] == 1);
+    let base = cargo_build(&workspace.root, settings, target, toolchain);
+    let mut calls = Vec::new();
+    if !alone.is_empty() {
+        let invocation = base.clone().options("--package", &selected.packages);
+        let all = shared.is_empty() && settings.selection.bins.is_empty();
+        let invocation =
+            if all { invocation.arg("--bins") } else { invocation.options("--bin", alone.iter().map(|output| &output.bin.bin)) };
+        calls.push(Call { invocation, outputs: alone.into_iter().cloned().collect() });
+    }
+    calls.extend(shared.into_iter().map(|output| Call {
+        invocation: base.clone().options("--package", [&output.bin.package]).options("--bin", [&output.bin.bin]),
+        outputs: vec![output.clone()],
+    }));
+    calls
+}
+
+/// `cargo build` for one target, up to the choice of packages. It runs in the workspace's own directory, so that its
+/// `rust-toolchain.toml` and `.cargo/config.toml` count.
+fn cargo_build(root: &Utf8Path, settings: &Settings, target: &Target, toolchain: &Chosen) -> Invocation {
+    let Settings { cargo, selection, strip, requests: _, out_dir: _, layout: _, accept: _ } = settings;
+    let CargoArgs { program, rustup_toolchain, profile, jobs, locked, offline, frozen, target_dir, config, quiet, verbose, color } = cargo;
+    let mut invocation = Invocation::new(program, root)
+        .args(["build", "--message-format", "json-render-diagnostics"])
+        .options("--target", [&target.triple().to_owned()])
+        .options("--profile", [profile])
+        .options("--target-dir", target_dir.as_ref().map(|dir| dir.to_string()).iter())
+        .options("--jobs", jobs.iter())
+        .options("--features", &selection.features)
+        .flag("--all-features", selection.all_features)
+        .flag("--no-default-features", selection.no_default_features)
+        .flag("--locked", *locked)
+        .flag("--offline", *offline)
+        .flag("--frozen", *frozen)
+        .options("--config", config);
+    if let Some(strip) = strip {
+        invocation = invocation.arg("--config").arg(format!("profile.{profile}.strip=\"{}\"", strip.name()));
+    }
+    invocation = invocation.options("--color", color.iter()).flag("--quiet", *quiet);
+    invocation = (0..*verbose).fold(invocation, |invocation, _| invocation.arg("--verbose"));
+    if let Some(name) = rustup_toolchain {
+        invocation = invocation.env("RUSTUP_TOOLCHAIN", name);
+    }
+    let ours = toolchain.candidate.variables.iter().filter(|variable| variable.set_by == SetBy::Xpkg);
+    ours.fold(invocation, |invocation, variable| invocation.env(&variable.name, &variable.value))
+}

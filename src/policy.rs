@@ -1,0 +1,127 @@
+//! What a finished file must be for its target. Findings, not actions.
+//!
+//! Pure: a [`Binary`] and a [`Target`] in, [`Problem`]s out. Every code here can be waived by `--accept`.
+
+use goblin::elf::header::machine_to_str;
+
+use crate::inspect::{Binary, Linkage};
+use crate::problem::{Code, Problem};
+use crate::target::{Format, Glibc, Libc, Target};
+
+/// The codes of findings: what `--accept` takes.
+pub const FINDINGS: &[Code] =
+    &[Code::UnreadableBinary, Code::WrongMachine, Code::NotExecutable, Code::NotStatic, Code::AboveFloor, Code::PrivateGlibc];
+
+/// Everything that is wrong with a file for this target. `name` is what the messages call it.
+pub fn judge(name: &str, binary: &Binary, target: &Target) -> Vec<Problem> {
+    CHECKS.iter().filter_map(|check| check(binary, target)).map(|finding| finding.about(name, target)).collect()
+}
+
+/// The finding of a file that cannot be read at all.
+pub fn unreadable(name: &str, why: &str) -> Problem {
+    Problem::new(Code::UnreadableBinary, format!("{name} is no program: {why}"))
+        .help("`cargo xpkg plan` shows which linker wrote it and why it was chosen")
+}
+
+struct Finding {
+    code: Code,
+    what: String,
+    help: &'static str,
+}
+
+impl Finding {
+    fn about(self, name: &str, target: &Target) -> Problem {
+        Problem::new(self.code, format!("{name} {} (target `{target}`)", self.what)).help(self.help)
+    }
+}
+
+const CHECKS: &[fn(&Binary, &Target) -> Option<Finding>] = &[machine, executable, static_musl, floor, private_glibc];
+
+const ASK_PLAN: &str = "`cargo xpkg plan` shows which linker wrote it and why it was chosen";
+
+fn machine(binary: &Binary, target: &Target) -> Option<Finding> {
+    let wanted = match target.system.format {
+        Format::Elf => format!("EM_{}", machine_to_str(target.arch.elf)),
+        // The processor's name in the other formats, for those that xpkg has rows for.
+        Format::MachO => match target.arch.name {
+            "aarch64" => "CPU_TYPE_ARM64".to_owned(),
+            _ => "CPU_TYPE_X86_64".to_owned(),
+        },
+        Format::Pe => match target.arch.name {
+            "aarch64" => "IMAGE_FILE_MACHINE_ARM64".to_owned(),
+            "x86" => "IMAGE_FILE_MACHINE_I386".to_owned(),
+            _ => "IMAGE_FILE_MACHINE_X86_64".to_owned(),
+        },
+        Format::Wasm => "wasm32".to_owned(),
+    };
+    let fits = binary.format.is(target.system.format)
+        && binary.machine == wanted
+        && binary.class == target.arch.bits
+        && binary.endian.is(target.arch.endian)
+        && binary.float_abi.serves(target.system.float);
+    let float = |word: &str| if word == "untold" { String::new() } else { format!(", {word}-float") };
+    (!fits).then(|| Finding {
+        code: Code::WrongMachine,
+        what: format!(
+            "is {} for {} ({} bit, {} endian{}), not {} ({} bit, {} endian{})",
+            word(&binary.format),
+            binary.machine,
+            binary.class,
+            word(&binary.endian),
+            float(&word(&binary.float_abi)),
+            wanted,
+            target.arch.bits,
+            format!("{:?}", target.arch.endian).to_lowercase(),
+            float(&format!("{:?}", target.system.float).to_lowercase()),
+        ),
+        help: ASK_PLAN,
+    })
+}
+
+/// The word that the manifest has for a value.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn executable(binary: &Binary, _: &Target) -> Option<Finding> {
+    (!binary.executable).then(|| Finding {
+        code: Code::NotExecutable,
+        what: format!("is of type {}, which cannot be started", binary.kind),
+        help: "look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts",
+    })
+}
+
+fn static_musl(binary: &Binary, target: &Target) -> Option<Finding> {
+    let musl = target.system.libc == Libc::Musl && binary.linkage == Linkage::Dynamic;
+    musl.then(|| {
+        let interpreter = binary.interpreter.iter().map(|path| format!("the interpreter `{path}`"));
+        let needed = binary.needed.iter().map(|library| format!("`{library}`"));
+        let asks: Vec<String> = interpreter.chain(needed).collect();
+        Finding {
+            code: Code::NotStatic,
+            what: format!("is not static: it asks for {}", asks.join(", ")),
+            help: "let xpkg choose the linker, or pass `--accept not-static` if a dynamic musl bin is what you want",
+        }
+    })
+}
+
+fn floor(binary: &Binary, target: &Target) -> Option<Finding> {
+    let (asked, found) = (target.floor?, binary.glibc_floor.as_ref()?);
+    let needs = Glibc::parse(&found.version)?;
+    (needs > asked).then(|| Finding {
+        code: Code::AboveFloor,
+        what: format!(
+            "needs glibc {needs}{}, above the floor of {asked}",
+            found.symbol.as_ref().map(|symbol| format!(" (for `{symbol}`)")).unwrap_or_default()
+        ),
+        help: "link against an older glibc, or raise the floor",
+    })
+}
+
+fn private_glibc(binary: &Binary, _: &Target) -> Option<Finding> {
+    binary.glibc_private.then(|| Finding {
+        code: Code::PrivateGlibc,
+        what: "uses `GLIBC_PRIVATE` symbols, which hold for one build of glibc only".to_owned(),
+        help: "find the static library that brings them in",
+    })
+}

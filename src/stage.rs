@@ -1,0 +1,255 @@
+//! Artifacts -> a hashed, inspected tree that takes the old one's place in one step.
+//!
+//! The new tree is built beside the old one. What is unchanged is linked, not written again; when nothing changed
+//! at all, nothing is exchanged. Nothing gets in that was not inspected.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
+
+use crate::compile::Made;
+use crate::facts::Source;
+use crate::host::{self, Host, Lock};
+use crate::inspect;
+use crate::manifest::{Artifact, JSON_NAME, Manifest, TEXT_NAME, Waiver};
+use crate::policy;
+use crate::problem::{Code, Problem, Result};
+use crate::tree;
+
+/// The tree as a run finds it, with its lock held.
+pub struct Standing {
+    pub out_dir: Utf8PathBuf,
+    pub manifest: Option<Manifest>,
+    /// The bytes of both manifest files, to see whether anything changed.
+    written: Option<(String, String)>,
+    _lock: Lock,
+}
+
+/// The lock file of a tree: beside it, so that the exchange does not move it.
+pub fn lock_path(out_dir: &Utf8Path) -> Utf8PathBuf {
+    out_dir.with_file_name(format!(".{}.lock", out_dir.file_name().unwrap_or_default()))
+}
+
+/// Locks the tree, reads its manifest, and refuses what xpkg did not make.
+pub fn open(host: &Host, out_dir: &Utf8Path, blocked: impl FnOnce()) -> Result<Standing> {
+    let Some(parent) = out_dir.parent() else {
+        return Err(Problem::new(Code::FileAccess, format!("`{out_dir}` cannot be an out-dir")).help("name a directory below another"));
+    };
+    host.create_dir_all(parent)?;
+    let lock = host.lock(&lock_path(out_dir), blocked)?;
+    let standing = read(host, out_dir)?;
+    let (manifest, written) = standing.unzip();
+    if host.exists(out_dir) {
+        if !host.is_dir(out_dir) {
+            return Err(foreign(out_dir, &["a file".to_owned()]));
+        }
+        let strangers = tree::strangers(&host.walk(out_dir)?, manifest.as_ref());
+        if !strangers.is_empty() {
+            return Err(foreign(out_dir, &strangers));
+        }
+    }
+    Ok(Standing { out_dir: out_dir.to_owned(), manifest, written, _lock: lock })
+}
+
+/// The manifest that stands in a tree, with the bytes of both files.
+pub fn read(host: &Host, out_dir: &Utf8Path) -> Result<Option<(Manifest, (String, String))>> {
+    let path = out_dir.join(JSON_NAME);
+    if !host.is_file(&path) {
+        return Ok(None);
+    }
+    let json = host.read_text(&path)?;
+    let manifest = Manifest::parse(&json, path.as_str())?;
+    let text = host.read_text(&out_dir.join(TEXT_NAME)).unwrap_or_default();
+    Ok(Some((manifest, (json, text))))
+}
+
+fn foreign(out_dir: &Utf8Path, strangers: &[String]) -> Problem {
+    const SHOWN: usize = 10;
+    let more = strangers.len().saturating_sub(SHOWN);
+    let lines = strangers.iter().take(SHOWN).cloned().chain((more > 0).then(|| format!("… and {more} more")));
+    Problem::new(Code::TreeForeign, format!("`{out_dir}` holds what xpkg did not make"))
+        .note("there", lines)
+        .help("move it away, or choose another `--out-dir`")
+}
+
+/// A tree in the making.
+pub struct Staging<'a> {
+    host: &'a Host,
+    standing: &'a Standing,
+    temp: tempfile::TempDir,
+    root: Utf8PathBuf,
+    /// Something in it is not in the old tree.
+    fresh: bool,
+}
+
+/// What one call's files became.
+#[derive(Default)]
+pub struct Taken {
+    pub artifacts: Vec<Artifact>,
+    pub waivers: BTreeMap<String, Vec<Waiver>>,
+}
+
+/// Facts of the run that stand with each file.
+pub struct Provenance<'a> {
+    pub source: &'a Source,
+    pub profile: &'a str,
+    pub accept: &'a [Code],
+}
+
+pub fn begin<'a>(host: &'a Host, standing: &'a Standing) -> Result<Staging<'a>> {
+    let parent = standing.out_dir.parent().unwrap_or(Utf8Path::new("/"));
+    let temp = host.temp_dir(parent, &format!(".{}.new-", standing.out_dir.file_name().unwrap_or_default()))?;
+    let root = Utf8PathBuf::from_path_buf(temp.path().to_owned())
+        .map_err(|path| Problem::new(Code::FileAccess, format!("the path `{}` is not UTF-8", path.display())))?;
+    Ok(Staging { host, standing, temp, root, fresh: false })
+}
+
+impl Staging<'_> {
+    /// Takes the files of one call, before another call can replace them: each read once, hashed, inspected, judged.
+    pub fn take(&mut self, made: &[Made], provenance: &Provenance) -> Result<Taken, Vec<Problem>> {
+        let taken: Vec<Result<One, Vec<Problem>>> = made.par_iter().map(|made| self.take_one(made, provenance)).collect();
+        let mut all = Taken::default();
+        let mut problems = Vec::new();
+        for one in taken {
+            match one {
+                Ok(One { artifact, waivers, fresh }) => {
+                    self.fresh |= fresh;
+                    all.waivers.entry(artifact.target.clone()).or_default().extend(waivers);
+                    all.artifacts.push(artifact);
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() { Ok(all) } else { Err(problems) }
+    }
+
+    fn take_one(&self, made: &Made, provenance: &Provenance) -> Result<One, Vec<Problem>> {
+        let Made { output, file, features } = made;
+        let name = format!("bin `{}` of package `{}`", output.bin.bin, output.bin.package);
+        let bytes = self.host.read(file).map_err(|problem| vec![problem])?;
+        let (binary, findings) = match inspect::inspect(&bytes) {
+            Ok(binary) => {
+                let findings = policy::judge(&name, &binary, &output.target);
+                (Some(binary), findings)
+            }
+            Err(why) => (None, vec![policy::unreadable(&name, &why)]),
+        };
+        let (waived, refused): (Vec<Problem>, Vec<Problem>) =
+            findings.into_iter().partition(|finding| provenance.accept.contains(&finding.code));
+        if !refused.is_empty() {
+            return Err(refused.into_iter().map(|finding| finding.note("file", [file.to_string()])).collect());
+        }
+        let artifact = Artifact {
+            path: output.path.clone(),
+            target: output.target.triple().to_owned(),
+            package: output.bin.package.clone(),
+            version: output.bin.version.clone(),
+            bin: output.bin.bin.clone(),
+            profile: provenance.profile.to_owned(),
+            features: features.clone(),
+            commit: provenance.source.commit.clone(),
+            dirty: provenance.source.dirty,
+            size: bytes.len() as u64,
+            mode: "0755".to_owned(),
+            sha256: host::sha256(&bytes),
+            binary,
+        };
+        let waivers = waived.into_iter().map(|finding| Waiver {
+            code: finding.code.name().to_owned(),
+            path: output.path.clone(),
+            message: finding.message,
+        });
+        let waivers = waivers.collect();
+        let fresh = self.put(&artifact, &bytes).map_err(|problem| vec![problem])?;
+        Ok(One { artifact, waivers, fresh })
+    }
+
+    /// Links the old tree's file where it is the same, else writes a new one. Tells whether it is new.
+    fn put(&self, artifact: &Artifact, bytes: &[u8]) -> Result<bool> {
+        let to = self.place(&artifact.path)?;
+        let old = self.standing.manifest.iter().flat_map(|manifest| &manifest.artifacts);
+        let same = old.into_iter().any(|old| old.path == artifact.path && old.sha256 == artifact.sha256);
+        if same && self.still(artifact) {
+            self.host.hard_link(&self.standing.out_dir.join(&artifact.path), &to)?;
+            return Ok(false);
+        }
+        self.host.write_program(&to, bytes)?;
+        Ok(true)
+    }
+
+    fn place(&self, path: &str) -> Result<Utf8PathBuf> {
+        let to = self.root.join(path);
+        self.host.create_dir_all(to.parent().unwrap_or(&self.root))?;
+        Ok(to)
+    }
+
+    /// Whether the old tree's file is still what its manifest says.
+    fn still(&self, artifact: &Artifact) -> bool {
+        let path = self.standing.out_dir.join(&artifact.path);
+        self.host.hash(&path).is_ok_and(|(digest, size)| digest == artifact.sha256 && size == artifact.size)
+    }
+
+    /// Links what this run did not select.
+    pub fn keep(&self, kept: &[Artifact]) -> Result<(), Vec<Problem>> {
+        let problems: Vec<Problem> = kept.par_iter().filter_map(|artifact| self.keep_one(artifact).err()).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    fn keep_one(&self, artifact: &Artifact) -> Result<()> {
+        let from = self.standing.out_dir.join(&artifact.path);
+        if !self.still(artifact) {
+            return Err(Problem::new(Code::TreeChanged, format!("`{from}` is not what its manifest says"))
+                .help(format!("build its target again (`--target {}`), or remove the tree: `cargo xpkg clean`", artifact.target)));
+        }
+        self.host.hard_link(&from, &self.place(&artifact.path)?)
+    }
+
+    /// Writes the manifests and puts the tree in its place. Tells whether anything changed.
+    pub fn finish(self, manifest: &Manifest) -> Result<bool> {
+        let Self { host, standing, temp, root, fresh } = self;
+        let (json, text) = (manifest.json(), manifest.text());
+        if !fresh && standing.written.as_ref().is_some_and(|(old_json, old_text)| *old_json == json && *old_text == text) {
+            return Ok(false);
+        }
+        host.write(&root.join(TEXT_NAME), text.as_bytes())?;
+        host.write(&root.join(JSON_NAME), json.as_bytes())?;
+        host.exchange(&root, &standing.out_dir)?;
+        // What stands there now is the old tree, if there was one.
+        drop(temp);
+        Ok(true)
+    }
+}
+
+struct One {
+    artifact: Artifact,
+    waivers: Vec<Waiver>,
+    fresh: bool,
+}
+
+/// Removes what the manifest lists, then directories that are empty. Returns what was removed and what is left.
+pub fn remove(host: &Host, out_dir: &Utf8Path) -> Result<(Vec<String>, Vec<String>)> {
+    if !host.is_dir(out_dir) {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let Some((manifest, _)) = read(host, out_dir)? else {
+        return Ok((Vec::new(), host.walk(out_dir)?.into_keys().collect()));
+    };
+    let listed = manifest.artifacts.iter().map(|artifact| artifact.path.as_str());
+    let mut removed = Vec::new();
+    // The manifests go last: a run that is cut short can be repeated.
+    for path in listed.chain([TEXT_NAME, JSON_NAME]) {
+        let file = out_dir.join(path);
+        if host.exists(&file) {
+            host.remove_file(&file)?;
+            removed.push(path.to_owned());
+        }
+    }
+    let found = host.walk(out_dir)?;
+    for (path, _) in found.iter().rev().filter(|(_, entry)| **entry == tree::Entry::Directory) {
+        host.remove_empty_dir(&out_dir.join(path));
+    }
+    host.remove_empty_dir(out_dir);
+    let left = if host.exists(out_dir) { host.walk(out_dir)?.into_keys().collect() } else { Vec::new() };
+    Ok((removed, left))
+}

@@ -1,0 +1,48 @@
+//! Rust's own linker with the musl that Rust brings: needs nothing that is installed for the target, and no RUSTFLAGS.
+
+use super::{Candidate, Case, Kind, Program, gcc};
+use crate::target::{Libc, Target};
+
+/// The name by which rustc finds the linker in its own sysroot.
+const RUST_LLD: &str = "rust-lld";
+
+pub fn linker() -> Program {
+    Program { program: RUST_LLD.to_owned(), ..Program::default() }
+}
+
+/// A flag of the user's that only a C compiler as linker understands, or that takes Rust's own musl away.
+fn breaking_flag(flags: &[String]) -> Option<&String> {
+    flags.iter().find(|flag| flag.contains("-crt-static") || flag.contains("-fuse-ld"))
+}
+
+pub fn candidate(case: &Case) -> Result<Candidate, String> {
+    let Target { system, .. } = case.target;
+    if system.libc != Libc::Musl {
+        return Err(format!("serves musl only: for {} it needs a sysroot", system.libc.name()));
+    }
+    if !case.facts.rustc.lld {
+        return Err(format!("this Rust toolchain has no `{RUST_LLD}`"));
+    }
+    if !case.here.self_contained {
+        return Err("the target's standard library does not bring musl with it".to_owned());
+    }
+    if let Some(flag) = breaking_flag(&case.here.rustflags) {
+        return Err(format!("the rustflags in force hold `{flag}`, which it cannot follow"));
+    }
+    let variable = Some(case.linker_variable(RUST_LLD));
+    if !case.c.holds {
+        let reason = "the target's graph holds no C, and Rust brings musl itself".to_owned();
+        return Ok(case.candidate(Kind::RustLld, linker(), variable, None, reason));
+    }
+    if let Some(setting) = case.here.compilers.get("CC") {
+        let reason = format!("Rust brings musl itself, and `{}` compiles C", setting.name);
+        return Ok(case.candidate(Kind::RustLld, linker(), variable, None, reason));
+    }
+    match gcc::for_musl_c(case) {
+        Some((cc, what)) => {
+            let reason = format!("Rust brings musl itself, and `{}` ({what}) compiles C", cc.program);
+            Ok(case.candidate(Kind::RustLld, linker(), variable, Some(cc), reason))
+        }
+        None => Err(format!("links, but nothing here compiles C for musl: `{}-gcc` is not on PATH", case.target.gnu_name())),
+    }
+}

@@ -1,0 +1,314 @@
+//! Chooses what links and what compiles C for a target, from what the machine has; says why, and why not the others.
+//!
+//! Pure: it sees [`Facts`], never the machine. One file a kind of candidate. To look for something new, name it in
+//! that file's `wanted`; `look` asks only what is named.
+
+mod clang;
+mod gcc;
+mod lld;
+mod native;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{CPackage, Facts, Program, Setting, TargetFacts};
+use crate::problem::{Code, Problem, Result};
+use crate::target::{Libc, Target};
+
+/// A kind of candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    Native,
+    Gcc,
+    Clang,
+    RustLld,
+    /// What cargo's own configuration or the user's rustflags say.
+    Configured,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Gcc => "gcc",
+            Self::Clang => "clang",
+            Self::RustLld => "rust-lld",
+            Self::Configured => "configured",
+        }
+    }
+}
+
+/// A kind that `auto` tries: its name, what it looks for, and how it judges.
+struct Row {
+    kind: Kind,
+    candidate: fn(&Case) -> Result<Candidate, String>,
+}
+
+/// In `auto`'s order (README, "How a linker is chosen").
+const ROWS: &[Row] = &[
+    Row { kind: Kind::Native, candidate: native::candidate },
+    Row { kind: Kind::Gcc, candidate: gcc::candidate },
+    Row { kind: Kind::Clang, candidate: clang::candidate },
+    Row { kind: Kind::RustLld, candidate: lld::candidate },
+];
+
+/// A target and who chose its linker.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub target: Target,
+    /// A kind that was asked for, and by what (`--linker`, `XPKG_LINKER`, the configuration).
+    pub choice: Option<(Kind, String)>,
+    /// `c-dependencies`, where the configuration overrides the graph.
+    pub c_dependencies: Option<bool>,
+}
+
+/// Whether the target's graph holds C, and how that is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CNeed {
+    pub holds: bool,
+    /// `c-dependencies` decided, not the graph.
+    pub configured: bool,
+    pub packages: Vec<CPackage>,
+}
+
+/// What links, what compiles C, and the environment that both need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Candidate {
+    pub kind: Kind,
+    pub linker: Program,
+    /// Compiles C for the target; `None`: nobody said, so cc-rs looks for itself.
+    pub c_compiler: Option<Program>,
+    /// Target-scoped variables, in the order they are printed.
+    pub variables: Vec<Variable>,
+    /// A link that must stand for the linker's name to mean what it says: (link, what it points to).
+    #[serde(skip)]
+    pub link: Option<(Utf8PathBuf, Utf8PathBuf)>,
+    /// A clause: why this one serves.
+    pub reason: String,
+}
+
+/// A variable of the target's environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Variable {
+    pub name: String,
+    pub value: String,
+    pub set_by: SetBy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SetBy {
+    Xpkg,
+    /// The user has set it; it is shown, and left as it is.
+    User,
+}
+
+impl Variable {
+    fn ours(name: String, value: &str) -> Self {
+        Self { name, value: value.to_owned(), set_by: SetBy::Xpkg }
+    }
+
+    fn yours(setting: &Setting) -> Self {
+        Self { name: setting.name.clone(), value: setting.value.clone(), set_by: SetBy::User }
+    }
+}
+
+/// A candidate that fell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fallen {
+    pub kind: Kind,
+    pub reason: String,
+}
+
+/// The outcome for one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Chosen {
+    #[serde(flatten)]
+    pub candidate: Candidate,
+    /// Who chose: `auto`, or the flag, variable or file that binds.
+    pub chosen_by: String,
+    pub refused: Vec<Fallen>,
+}
+
+/// One target as the kinds judge it.
+struct Case<'a> {
+    target: &'a Target,
+    facts: &'a Facts,
+    here: &'a TargetFacts,
+    c: &'a CNeed,
+    /// xpkg's own directory for links to tools.
+    tools: &'a Utf8Path,
+}
+
+/// Names of programs to look for, for one target. All kinds are looked for: `plan` shows them all.
+pub fn wanted(target: &Target, host: &str) -> BTreeSet<String> {
+    native::wanted(target, host).into_iter().chain(gcc::wanted(target, host)).chain(clang::wanted()).collect()
+}
+
+/// What to ask clang about a target, where it could serve and no GNU compiler is there before it.
+pub fn clang_question(request: &Request, host: &str, found: &BTreeMap<String, Program>) -> Option<String> {
+    let target = &request.target;
+    let served = || gcc::wanted(target, host).iter().any(|name| found.contains_key(name));
+    let worth = match request.choice {
+        Some((kind, _)) => kind == Kind::Clang,
+        None => target.triple() != host && !served(),
+    };
+    (worth && target.system.libc == Libc::Gnu).then(|| clang::target_argument(target))
+}
+
+/// SPEC: an explicit choice binds or fails; only where nobody chose, `auto` takes the first that holds.
+pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> Result<Chosen> {
+    let target = &request.target;
+    let nothing = TargetFacts::default();
+    let here = facts.targets.get(target.triple()).unwrap_or(&nothing);
+    let case = Case { target, facts, here, c, tools };
+    if let Some((kind, by)) = &request.choice {
+        let row = ROWS.iter().find(|row| row.kind == *kind).expect("every kind that can be asked for has a row");
+        return match (row.candidate)(&case) {
+            Ok(candidate) => Ok(Chosen { candidate, chosen_by: by.clone(), refused: Vec::new() }),
+            Err(reason) => Err(unfit(target, kind.name(), by, reason).help("drop the choice, and xpkg takes the first that serves")),
+        };
+    }
+    if let Some(setting) = &here.linker {
+        let by = format!("`{}` in {}", setting.name, setting.place);
+        return match configured(&case, setting) {
+            Ok(candidate) => Ok(Chosen { candidate, chosen_by: by, refused: Vec::new() }),
+            Err(reason) => Err(unfit(target, &setting.value, &by, reason).help(format!("correct or remove `{}`", setting.name))),
+        };
+    }
+    let mut refused = Vec::new();
+    for row in ROWS {
+        // What links against the C library at hand cannot promise an older one.
+        let judged = match target.floor {
+            Some(floor) => Err(format!("cannot promise the glibc floor {floor}: it links against the glibc that it finds")),
+            None => (row.candidate)(&case),
+        };
+        match judged {
+            Ok(candidate) => return Ok(Chosen { candidate, chosen_by: "auto".to_owned(), refused }),
+            Err(reason) => refused.push(Fallen { kind: row.kind, reason }),
+        }
+    }
+    let width = refused.iter().map(|fallen| fallen.kind.name().len()).max().unwrap_or(0);
+    let tried = refused.iter().map(|fallen| format!("{:width$} {}", fallen.kind.name(), fallen.reason));
+    let problem = Problem::new(Code::NoLinker, format!("nothing here can link for `{target}`")).note("tried", tried);
+    Err(ways_out(target, facts, c).into_iter().fold(problem, Problem::help))
+}
+
+fn unfit(target: &Target, choice: &str, by: &str, reason: String) -> Problem {
+    Problem::new(Code::LinkerUnfit, format!("`{choice}`, chosen by {by}, cannot link for `{target}`")).note("cause", [reason])
+}
+
+fn ways_out(target: &Target, facts: &Facts, c: &CNeed) -> Vec<String> {
+    if target.floor.is_some() {
+        return vec![format!("build on a system whose glibc is as old, with `--target {}`", target.triple())];
+    }
+    match target.system.libc {
+        Libc::Gnu => vec![format!("install a cross compiler (`apt-get install {}`)", gcc::debian_package(target))],
+        Libc::Musl if c.holds && target.same_arch(&facts.rustc.host) => {
+            vec!["install a C compiler for musl (`apt-get install musl-tools`)".to_owned()]
+        }
+        Libc::Musl if c.holds => vec![
+            format!("put a musl cross compiler on PATH as `{}-gcc`", target.gnu_name()),
+            format!("or name yours: `export CC_{}=…`", target.lower()),
+        ],
+        Libc::Musl => vec!["use a Rust toolchain from rustup: it brings `rust-lld` and musl".to_owned()],
+        Libc::System => vec![format!("set a linker for it: `export CARGO_TARGET_{}_LINKER=…`", target.upper())],
+    }
+}
+
+/// The candidate that the user's cargo configuration makes: used as it is, once it is there and not for another machine.
+fn configured(case: &Case, setting: &Setting) -> Result<Candidate, String> {
+    let program = match (setting.value.as_str(), case.facts.programs.get(&setting.value)) {
+        (_, Some(program)) => program.clone(),
+        ("rust-lld", None) if case.facts.rustc.lld => lld::linker(),
+        (name, None) => return Err(format!("`{name}` is not on PATH")),
+    };
+    if let Some(machine) = program.machine.as_ref().filter(|machine| !case.target.same_arch(machine)) {
+        return Err(format!("it compiles for `{machine}`"));
+    }
+    let serves_c = program.machine.as_ref().is_some_and(|machine| case.target.same_libc(machine));
+    let c_compiler = serves_c.then(|| program.clone());
+    let linker = (setting.name.contains("LINKER") || setting.name.contains("linker")).then(|| Variable::yours(setting));
+    let reason = format!("`{}` in {}", setting.name, setting.place);
+    Ok(case.candidate(Kind::Configured, program, linker, c_compiler, reason))
+}
+
+impl Case<'_> {
+    fn program(&self, name: &str) -> Option<&Program> {
+        self.facts.programs.get(name)
+    }
+
+    /// The variable that tells cargo the linker.
+    fn linker_variable(&self, linker: &str) -> Variable {
+        Variable::ours(format!("CARGO_TARGET_{}_LINKER", self.target.upper()), linker)
+    }
+
+    /// A candidate whose C compiler's companions stand beside it under its own name. What the user has set for a
+    /// role is shown and stays.
+    fn candidate(
+        &self,
+        kind: Kind,
+        linker: Program,
+        linker_variable: Option<Variable>,
+        c_compiler: Option<Program>,
+        reason: String,
+    ) -> Candidate {
+        let mut variables: Vec<Variable> = linker_variable.into_iter().collect();
+        let yours = |role: &str| self.here.compilers.get(role);
+        for (role, companion) in [("CC", Some(Companion::Itself)), ("CXX", Some(Companion::Cxx)), ("AR", Some(Companion::Ar))] {
+            let ours = c_compiler.as_ref().zip(companion).and_then(|(cc, companion)| companion.of(cc, self.facts));
+            match (yours(role), ours) {
+                (Some(setting), _) => variables.push(Variable::yours(setting)),
+                (None, Some(value)) => variables.push(Variable::ours(format!("{role}_{}", self.target.lower()), &value)),
+                (None, None) => {}
+            }
+        }
+        let c_compiler = match yours("CC") {
+            Some(setting) => {
+                let known = self.program(&setting.value).cloned();
+                Some(known.unwrap_or_else(|| Program { program: setting.value.clone(), ..Program::default() }))
+            }
+            None => c_compiler,
+        };
+        Candidate { kind, linker, c_compiler, variables, link: None, reason }
+    }
+}
+
+/// A tool that belongs to a C compiler.
+#[derive(Clone, Copy)]
+enum Companion {
+    Itself,
+    Cxx,
+    Ar,
+}
+
+impl Companion {
+    /// Its name, where it was found.
+    fn of(self, cc: &Program, facts: &Facts) -> Option<String> {
+        let name = match self {
+            Self::Itself => return Some(cc.program.clone()),
+            Self::Cxx => cxx_name(&cc.program)?,
+            Self::Ar => ar_name(&cc.program)?,
+        };
+        facts.programs.contains_key(&name).then_some(name)
+    }
+}
+
+/// `aarch64-linux-gnu-gcc` -> `aarch64-linux-gnu-g++`.
+fn cxx_name(cc: &str) -> Option<String> {
+    match cc.strip_suffix("gcc") {
+        Some(prefix) => Some(format!("{prefix}g++")),
+        None => cc.ends_with("clang").then(|| format!("{cc}++")),
+    }
+}
+
+/// `aarch64-linux-gnu-gcc` -> `aarch64-linux-gnu-ar`.
+fn ar_name(cc: &str) -> Option<String> {
+    cc.strip_suffix("gcc").map(|prefix| if prefix == "musl-" { "ar".to_owned() } else { format!("{prefix}ar") })
+}
+
+#[cfg(test)]
+mod tests;

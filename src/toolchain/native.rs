@@ -1,0 +1,22 @@
+//! The host's own `cc`, for the host's own triple: what plain cargo would use, so nothing is set.
+
+use super::{Candidate, Case, Kind};
+use crate::target::Target;
+
+/// rustc's default linker on this kind of host.
+const CC: &str = "cc";
+
+pub fn wanted(target: &Target, host: &str) -> Vec<String> {
+    if target.triple() == host { vec![CC.to_owned()] } else { Vec::new() }
+}
+
+pub fn candidate(case: &Case) -> Result<Candidate, String> {
+    let host = &case.facts.rustc.host;
+    if case.target.triple() != host {
+        return Err(format!("serves the host's triple only, `{host}`"));
+    }
+    let cc = case.program(CC).ok_or_else(|| format!("`{CC}` is not on PATH"))?;
+    let mut candidate = case.candidate(Kind::Native, cc.clone(), None, None, "the target is the host's own triple".to_owned());
+    candidate.c_compiler.get_or_insert_with(|| cc.clone());
+    Ok(candidate)
+}

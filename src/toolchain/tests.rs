@@ -1,0 +1,197 @@
+//! Choosing, as a table: the machine in a few words, a target, and what is chosen or why nothing is.
+
+use camino::Utf8Path;
+
+use super::{CNeed, Kind, Request, SetBy, choose};
+use crate::facts::{CPackage, ClangFinds, Facts, Program, Setting, TargetFacts};
+use crate::target::Target;
+
+/// `program=machine` words are programs on PATH; `lld`, `self-contained`, `clang-finds`, `c`, and `linker:X`, `CC:X`,
+/// `rustflags:X` for what the user has set.
+fn machine(text: &str) -> (Facts, TargetFacts, CNeed) {
+    let mut facts = Facts::default();
+    facts.rustc.host = "x86_64-unknown-linux-gnu".to_owned();
+    let mut here = TargetFacts::default();
+    let mut c = CNeed { holds: false, configured: false, packages: Vec::new() };
+    let setting = |name: &str, value: &str| Setting { name: name.to_owned(), value: value.to_owned(), place: "the environment".to_owned() };
+    for word in text.split_whitespace() {
+        match (word, word.split_once('='), word.split_once(':')) {
+            ("lld", ..) => facts.rustc.lld = true,
+            ("self-contained", ..) => here.self_contained = true,
+            ("clang-finds", ..) => {
+                here.clang = Some(ClangFinds { start_file: "/x/crt1.o".to_owned(), linker: "/usr/bin/aarch64-linux-gnu-ld".to_owned() });
+            }
+            ("clang-lost", ..) => here.clang = Some(ClangFinds { start_file: "crt1.o".to_owned(), linker: "/usr/bin/ld".to_owned() }),
+            ("c", ..) => {
+                c.holds = true;
+                c.packages.push(CPackage { package: "ring".to_owned(), version: "0.17.0".to_owned(), builder: "cc".to_owned() });
+            }
+            (_, _, Some(("linker", value))) => here.linker = Some(setting("CARGO_TARGET_LINKER", value)),
+            (_, _, Some(("CC", value))) => {
+                here.compilers.insert("CC".to_owned(), setting("TARGET_CC", value));
+            }
+            (_, _, Some(("rustflags", value))) => here.rustflags.push(value.to_owned()),
+            (_, program, _) => {
+                let (name, machine) = program.map_or((word, None), |(name, machine)| (name, Some(machine.to_owned())));
+                let path = Some(format!("/usr/bin/{name}").into());
+                facts.programs.insert(name.to_owned(), Program { program: name.to_owned(), path, version: None, machine });
+            }
+        }
+    }
+    (facts, here, c)
+}
+
+fn check_choice(text: &str, target: &str, choice: Option<Kind>, expected: &str) {
+    let (mut facts, here, c) = machine(text);
+    let target = Target::parse(target, &[target.split('.').next().unwrap().to_owned()]).unwrap();
+    facts.targets.insert(target.triple().to_owned(), here);
+    let request = Request { target, choice: choice.map(|kind| (kind, "`--linker`".to_owned())), c_dependencies: None };
+    let found = match choose(&request, &facts, &c, Utf8Path::new("/tools")) {
+        Ok(chosen) => {
+            let variables = chosen.candidate.variables.iter().map(|variable| {
+                let by = if variable.set_by == SetBy::User { " (user)" } else { "" };
+                format!(" {}={}{by}", variable.name, variable.value)
+            });
+            format!("{}{}", chosen.candidate.kind.name(), variables.collect::<String>())
+        }
+        Err(problem) => {
+            let notes: Vec<String> = problem.notes.iter().flat_map(|note| note.lines.clone()).collect();
+            format!("{}: {} | {}", problem.code.name(), notes.join(" | "), problem.help.join(" | "))
+        }
+    };
+    assert_eq!(found, expected, "{text} for {}", request.target);
+}
+
+/// What `auto` makes of a machine.
+fn check(text: &str, target: &str, expected: &str) {
+    check_choice(text, target, None, expected);
+}
+
+const X86_GNU: &str = "x86_64-unknown-linux-gnu";
+const X86_MUSL: &str = "x86_64-unknown-linux-musl";
+const ARM_GNU: &str = "aarch64-unknown-linux-gnu";
+const ARM_MUSL: &str = "aarch64-unknown-linux-musl";
+
+#[test]
+fn the_hosts_own_triple_takes_the_hosts_cc() {
+    check("cc=x86_64-linux-gnu x86_64-linux-gnu-gcc=x86_64-linux-gnu", X86_GNU, "native");
+}
+
+#[test]
+fn a_compiler_for_the_very_libc_comes_before_rust_lld() {
+    check(
+        "aarch64-linux-gnu-gcc=aarch64-linux-gnu aarch64-linux-gnu-ar",
+        ARM_GNU,
+        "gcc CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar",
+    );
+    check(
+        "lld self-contained aarch64-linux-musl-gcc=aarch64-linux-musl aarch64-linux-musl-g++",
+        ARM_MUSL,
+        "gcc CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=aarch64-linux-musl-gcc CC_aarch64_unknown_linux_musl=aarch64-linux-musl-gcc CXX_aarch64_unknown_linux_musl=aarch64-linux-musl-g++",
+    );
+}
+
+#[test]
+fn pure_rust_for_musl_needs_no_compiler() {
+    check("lld self-contained", ARM_MUSL, "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld");
+}
+
+#[test]
+fn a_wrapper_of_the_hosts_gcc_compiles_c_for_musl_but_never_links() {
+    check(
+        "c lld self-contained x86_64-linux-musl-gcc=x86_64-linux-gnu",
+        X86_MUSL,
+        "rust-lld CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc",
+    );
+    check(
+        "c lld self-contained musl-gcc=x86_64-linux-gnu ar",
+        X86_MUSL,
+        "rust-lld CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld CC_x86_64_unknown_linux_musl=musl-gcc AR_x86_64_unknown_linux_musl=ar",
+    );
+}
+
+#[test]
+fn the_users_own_compiler_stays_and_counts() {
+    check(
+        "c lld self-contained CC:my-cc",
+        ARM_MUSL,
+        "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld TARGET_CC=my-cc (user)",
+    );
+    check("aarch64-linux-gnu-gcc=aarch64-linux-gnu linker:my-ld my-ld", ARM_GNU, "configured CARGO_TARGET_LINKER=my-ld (user)");
+}
+
+#[test]
+fn clang_serves_where_it_finds_all_it_needs() {
+    check(
+        "clang=x86_64-pc-linux-gnu clang-finds",
+        ARM_GNU,
+        "clang CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=/tools/aarch64-linux-gnu-clang CC_aarch64_unknown_linux_gnu=clang",
+    );
+}
+
+#[test]
+fn where_nothing_serves_each_reason_stands() {
+    check(
+        "lld clang clang-lost",
+        ARM_GNU,
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-gcc` is not on PATH | clang    finds no C library by `--target=aarch64-linux-gnu`: it needs a sysroot | rust-lld serves musl only: for gnu it needs a sysroot | install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`)",
+    );
+    check(
+        "c lld self-contained",
+        ARM_MUSL,
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-musl-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH | put a musl cross compiler on PATH as `aarch64-linux-musl-gcc` | or name yours: `export CC_aarch64_unknown_linux_musl=…`",
+    );
+    check(
+        "lld self-contained rustflags:-Clink-arg=-fuse-ld=mold",
+        X86_MUSL,
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `x86_64-linux-musl-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld the rustflags in force hold `-Clink-arg=-fuse-ld=mold`, which it cannot follow | use a Rust toolchain from rustup: it brings `rust-lld` and musl",
+    );
+}
+
+#[test]
+fn a_compiler_that_compiles_for_another_machine_falls() {
+    check(
+        "aarch64-linux-gnu-gcc=x86_64-linux-gnu clang clang-lost",
+        ARM_GNU,
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-gcc` compiles for `x86_64-linux-gnu`, not for `aarch64-linux-gnu` | clang    finds no C library by `--target=aarch64-linux-gnu`: it needs a sysroot | rust-lld serves musl only: for gnu it needs a sysroot | install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`)",
+    );
+}
+
+#[test]
+fn a_choice_binds_or_fails() {
+    check_choice(
+        "aarch64-linux-gnu-gcc=aarch64-linux-gnu lld",
+        ARM_GNU,
+        Some(Kind::RustLld),
+        "linker-unfit: serves musl only: for gnu it needs a sysroot | drop the choice, and xpkg takes the first that serves",
+    );
+    check_choice(
+        "cc gcc=x86_64-linux-gnu",
+        X86_GNU,
+        Some(Kind::Gcc),
+        "gcc CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=gcc CC_x86_64_unknown_linux_gnu=gcc",
+    );
+    check(
+        "linker:my-ld aarch64-linux-gnu-gcc=aarch64-linux-gnu",
+        ARM_GNU,
+        "linker-unfit: `my-ld` is not on PATH | correct or remove `CARGO_TARGET_LINKER`",
+    );
+    check(
+        "linker:cc cc=x86_64-linux-gnu",
+        ARM_GNU,
+        "linker-unfit: it compiles for `x86_64-linux-gnu` | correct or remove `CARGO_TARGET_LINKER`",
+    );
+}
+
+#[test]
+fn a_floor_is_promised_by_nobody_yet() {
+    let refusal = "cannot promise the glibc floor 2.17: it links against the glibc that it finds";
+    check(
+        "cc=x86_64-linux-gnu",
+        "x86_64-unknown-linux-gnu.2.17",
+        &format!(
+            "no-linker: native   {refusal} | gcc      {refusal} | clang    {refusal} | rust-lld {refusal} | build on a system whose glibc is as old, with `--target x86_64-unknown-linux-gnu`"
+        ),
+    );
+    check_choice("cc=x86_64-linux-gnu", "x86_64-unknown-linux-gnu.2.17", Some(Kind::Native), "native");
+}

@@ -1,0 +1,248 @@
+//! What the user reads: talk on stderr, data on stdout. The one place that prints.
+//!
+//! Renderers are pure functions over a plan, a manifest or a problem; only [`Shell`] and [`data`] write.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use serde::Serialize;
+
+use crate::facts::Std;
+use crate::invocation::quote;
+use crate::manifest::Manifest;
+use crate::plan::{Plan, TargetPlan};
+use crate::problem::{Problem, Row};
+use crate::toolchain::{Candidate, SetBy};
+use crate::workspace::LeftOut;
+
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const NOTE: Style = AnsiColor::Cyan.on_default().bold();
+const STRONG: Style = Style::new().bold();
+
+/// How much the user wants to hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verbosity {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// The talk on stderr.
+#[derive(Debug, Clone, Copy)]
+pub struct Shell {
+    pub verbosity: Verbosity,
+}
+
+impl Shell {
+    /// `      Verb subject`, in cargo's manner.
+    pub fn status(&self, verb: &str, subject: &str) {
+        if self.verbosity != Verbosity::Quiet {
+            say(&format!("{GOOD}{verb:>12}{GOOD:#} {subject}\n"));
+        }
+    }
+
+    /// The same, for those who asked for more.
+    pub fn detail(&self, verb: &str, subject: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            self.status(verb, subject);
+        }
+    }
+
+    /// A line of cargo's own, already in its manner.
+    pub fn pass_on(&self, line: &str) {
+        if self.verbosity != Verbosity::Quiet {
+            say(&format!("{line}\n"));
+        }
+    }
+
+    pub fn problems(&self, problems: &[Problem]) {
+        for problem in problems {
+            say(&self::problem(problem));
+        }
+    }
+}
+
+fn say(text: &str) {
+    // Where stderr is gone, nobody listens.
+    let _ = anstream::stderr().write_all(text.as_bytes());
+}
+
+/// Puts data on stdout. A reader that has gone away is no problem of ours.
+pub fn data(text: &str) {
+    let mut stdout = anstream::stdout();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// One JSON document.
+pub fn json(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("what is printed is plain data");
+    text.push('\n');
+    text
+}
+
+/// `error[code]: …` with its notes and its help, aligned.
+pub fn problem(problem: &Problem) -> String {
+    let Problem { code, message, notes, help } = problem;
+    let mut text = format!("{BAD}error[{}]{BAD:#}{STRONG}: {message}{STRONG:#}\n", code.name());
+    for note in notes {
+        let label = format!("{}: ", note.label);
+        for (index, line) in note.lines.iter().enumerate() {
+            let label = if index == 0 { label.clone() } else { " ".repeat(label.len()) };
+            let _ = writeln!(text, "  {label}{line}");
+        }
+    }
+    for help in help {
+        let _ = writeln!(text, "  {NOTE}help{NOTE:#}: {help}");
+    }
+    text
+}
+
+/// What `--explain CODE` says.
+pub fn explanation(row: &Row) -> String {
+    let Row { code: _, name, title, cause, detection, fix, source } = row;
+    format!("{name}: {title}\n\ncause:     {cause}\ndetection: {detection}\nfix:       {fix}\nsource:    {source}\n")
+}
+
+/// The plan for people.
+pub fn plan(plan: &Plan) -> String {
+    let Plan { workspace, out_dir, profile, targets, left_out } = plan;
+    let mut text = format!("workspace  {workspace}\nout-dir    {out_dir}\nprofile    {profile}\n");
+    for target in targets {
+        text.push('\n');
+        text.push_str(&target_plan(target));
+    }
+    if !left_out.is_empty() {
+        text.push_str("\nleft out\n");
+        for LeftOut { package, bin, reason } in left_out {
+            let _ = writeln!(text, "  {bin} ({package}): {reason}");
+        }
+    }
+    text
+}
+
+fn target_plan(target: &TargetPlan) -> String {
+    let TargetPlan { target: name, std, install, c, toolchain, calls } = target;
+    let mut text = format!("{STRONG}{name}{STRONG:#}\n");
+    let mut row = |label: &str, lines: Vec<String>| {
+        for (index, line) in lines.into_iter().enumerate() {
+            let _ = writeln!(text, "  {:<11} {line}", if index == 0 { label } else { "" });
+        }
+    };
+    row("toolchain", vec![choice(&toolchain.candidate, &toolchain.chosen_by)]);
+    row("refused", toolchain.refused.iter().map(|fallen| format!("{}: {}", fallen.kind.name(), fallen.reason)).collect());
+    row(
+        "C",
+        vec![match (c.configured, c.holds, c.packages.is_empty()) {
+            (true, holds, _) => format!("`c-dependencies = {holds}` in the configuration"),
+            (false, _, true) => "none in the target's graph".to_owned(),
+            (false, _, false) => {
+                let packages = c.packages.iter().map(|found| format!("{} {} (by `{}`)", found.package, found.version, found.builder));
+                packages.collect::<Vec<_>>().join(", ")
+            }
+        }],
+    );
+    row(
+        "std",
+        vec![match (std, install) {
+            (Std::Installable, Some(install)) => format!("not installed: {install}"),
+            _ => "installed".to_owned(),
+        }],
+    );
+    row("environment", environment(&toolchain.candidate));
+    row("runs", calls.iter().map(|call| call.invocation.to_string()).collect());
+    row("stages", calls.iter().flat_map(|call| &call.outputs).map(|output| output.path.clone()).collect());
+    text
+}
+
+/// `rust-lld: why (chosen by …)`.
+pub fn choice(candidate: &Candidate, chosen_by: &str) -> String {
+    let by = if chosen_by == "auto" || candidate.reason == chosen_by { String::new() } else { format!(" (chosen by {chosen_by})") };
+    let name = match candidate.kind.name() {
+        "configured" => format!("`{}`", candidate.linker.program),
+        name => name.to_owned(),
+    };
+    format!("{name}: {}{by}", candidate.reason)
+}
+
+fn environment(candidate: &Candidate) -> Vec<String> {
+    let line = |variable: &crate::toolchain::Variable| {
+        let by = if variable.set_by == SetBy::User { "  # set by you" } else { "" };
+        format!("{}={}{by}", variable.name, quote(&variable.value))
+    };
+    if candidate.variables.is_empty() { vec!["nothing is set".to_owned()] } else { candidate.variables.iter().map(line).collect() }
+}
+
+/// Lines that a POSIX shell evaluates.
+pub fn exports(candidate: &Candidate) -> String {
+    let ours = candidate.variables.iter().filter(|variable| variable.set_by == SetBy::Xpkg);
+    ours.map(|variable| format!("export {}={}\n", variable.name, quote(&variable.value))).collect()
+}
+
+/// The staged tree as a table.
+pub fn tree(manifest: &Manifest) -> String {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["target", "package", "bin", "size", "linkage", "glibc", "sha256"]);
+    for artifact in &manifest.artifacts {
+        let binary = artifact.binary.as_ref();
+        table.add_row([
+            artifact.target.clone(),
+            artifact.package.clone(),
+            artifact.bin.clone(),
+            size(artifact.size),
+            binary.map_or("unread", |binary| binary.linkage.name()).to_owned(),
+            binary.and_then(|binary| binary.glibc_floor.as_ref()).map_or_else(|| "-".to_owned(), |floor| floor.version.clone()),
+            artifact.sha256.chars().take(12).collect(),
+        ]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    if let Some(column) = table.column_mut(3) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// Bytes in binary units, three digits of them.
+fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB"] {
+        if value < 1000.0 {
+            return if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} GiB")
+}
+
+/// `1 bin`, `2 bins`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::Code;
+
+    #[test]
+    fn a_problem_has_one_shape() {
+        let told = Problem::new(Code::NoLinker, "nothing here can link for `t`")
+            .note("tried", ["gcc  `t-gcc` is not on PATH".to_owned(), "zig  is not there".to_owned()])
+            .help("install a cross compiler");
+        let plain = anstream::adapter::strip_str(&problem(&told)).to_string();
+        assert_eq!(
+            plain,
+            "error[no-linker]: nothing here can link for `t`\n  tried: gcc  `t-gcc` is not on PATH\n         zig  is not there\n  help: install a cross compiler\n"
+        );
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!([0, 999, 1000, 1_048_576, 3_221_225_472].map(size), ["0 B", "999 B", "1.0 KiB", "1.0 MiB", "3.0 GiB"]);
+    }
+}
