@@ -76,8 +76,26 @@ pub struct Setting {
     /// The variable or key.
     pub name: String,
     pub value: String,
-    /// `the environment`, `cargo's configuration`.
-    pub place: String,
+    pub place: Place,
+}
+
+/// Where a user sets something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    Environment,
+    CargoConfiguration,
+    Rustflags,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Environment => "the environment",
+            Self::CargoConfiguration => "cargo's configuration",
+            Self::Rustflags => "the rustflags in force",
+        })
+    }
 }
 
 /// A package that needs a C compiler for the target.
@@ -88,6 +106,12 @@ pub struct CPackage {
     pub version: String,
     /// The build-dependency that gives it away (`cc`).
     pub builder: String,
+}
+
+impl std::fmt::Display for CPackage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} (by `{}`)", self.package, self.version, self.builder)
+    }
 }
 
 /// `clang --target=… -print-file-name=…`.

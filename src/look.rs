@@ -10,7 +10,7 @@ use cargo_metadata::{Metadata, MetadataCommand};
 
 use crate::cargo_config::{self, Elsewhere};
 use crate::config::{Source as ConfigSource, Sources};
-use crate::facts::{CPackage, ClangFinds, Facts, Program, Rustc, Setting, Source, Std, TargetFacts};
+use crate::facts::{CPackage, ClangFinds, Facts, Place, Program, Rustc, Setting, Source, Std, TargetFacts};
 use crate::graph::{self, PlatformFacts};
 use crate::host::{self, Host};
 use crate::invocation::Invocation;
@@ -68,10 +68,16 @@ pub fn workspace(host: &Host, asking: &Asking, manifest_path: Option<&Utf8Path>)
         let metadata = host.capture(&question).and_then(|output| parse_metadata(&question, &output));
         (metadata, compiler.join().expect("asking does not panic"))
     });
-    let metadata = metadata?;
+    let (mut metadata, mut compiler) = (metadata?, compiler);
+    if metadata.workspace_root != start {
+        // From inside a member cargo takes that member for the default, and another pin may hold: the root's counts.
+        let root = metadata.workspace_root.clone();
+        let question = asking.cargo(&root).arg("--no-deps");
+        metadata = host.capture(&question).and_then(|output| parse_metadata(&question, &output))?;
+        compiler = rustc(host, &root);
+    }
+    let (rustc, sysroot, triples) = compiler?;
     let workspace = Workspace::new(&metadata);
-    // The workspace's own directory decides which toolchain it is.
-    let (rustc, sysroot, triples) = if workspace.root == start { compiler? } else { rustc(host, &workspace.root)? };
     let sources = config_sources(host, &workspace, &metadata)?;
     Ok(Found { workspace, sources, rustc, sysroot, triples })
 }
@@ -79,7 +85,9 @@ pub fn workspace(host: &Host, asking: &Asking, manifest_path: Option<&Utf8Path>)
 fn parse_metadata(question: &Invocation, output: &host::Output) -> Result<Metadata> {
     if !output.success() {
         return Err(toolchain_problem(&output.stderr).unwrap_or_else(|| {
-            Problem::new(Code::WorkspaceUnreadable, "cargo cannot read the workspace").cause(cargo_words(&output.stderr).as_str())
+            Problem::new(Code::WorkspaceUnreadable, "cargo cannot read the workspace")
+                .cause(cargo_words(&output.stderr).as_str())
+                .help("run xpkg inside a workspace that cargo can read, or name one with `--manifest-path`")
         }));
     }
     let text = output.stdout.lines().find(|line| line.starts_with('{')).unwrap_or_default();
@@ -341,17 +349,17 @@ fn cargo_settings(host: &Host, config: &cargo_config2::Config, target: &Target, 
     let rustflags = config.rustflags(target.triple()).map_err(|error| cargo_config_problem(&error))?;
     let rustflags = rustflags.map(|flags| flags.flags).unwrap_or_default();
     let linker = match linker_flag(&rustflags) {
-        Some(value) => Some(Setting { name: "-C linker".to_owned(), value, place: "the rustflags in force".to_owned() }),
+        Some(value) => Some(Setting { name: "-C linker".to_owned(), value, place: Place::Rustflags }),
         None => {
             let linker = config.linker(target.triple()).map_err(|error| cargo_config_problem(&error))?;
             let variable = format!("CARGO_TARGET_{}_LINKER", target.upper());
             linker.map(|path: std::path::PathBuf| {
                 let (name, place) = if host.var(&variable).is_some() {
-                    (variable, "the environment")
+                    (variable, Place::Environment)
                 } else {
-                    (format!("target.{}.linker", target.triple()), "cargo's configuration")
+                    (format!("target.{}.linker", target.triple()), Place::CargoConfiguration)
                 };
-                Setting { name, value: path.to_string_lossy().into_owned(), place: place.to_owned() }
+                Setting { name, value: path.to_string_lossy().into_owned(), place }
             })
         }
     };
@@ -370,11 +378,11 @@ fn variable(host: &Host, config: &cargo_config2::Config, name: String) -> Option
     let configured = config.env.get(&name).and_then(|entry| Some((entry.value.to_str()?.to_owned(), entry.force)));
     let here = host.var(&name).map(str::to_owned);
     let (value, place) = match (here, configured) {
-        (_, Some((value, true))) | (None, Some((value, false))) => (value, "cargo's configuration"),
-        (Some(value), _) => (value, "the environment"),
+        (_, Some((value, true))) | (None, Some((value, false))) => (value, Place::CargoConfiguration),
+        (Some(value), _) => (value, Place::Environment),
         (None, None) => return None,
     };
-    Some(Setting { name, value, place: place.to_owned() })
+    Some(Setting { name, value, place })
 }
 
 /// `-Clinker=X` or `-C linker=X`: it beats cargo's variable for the linker.

@@ -14,7 +14,12 @@ pub const FINDINGS: &[Code] =
 
 /// Everything that is wrong with a file for this target. `name` is what the messages call it.
 pub fn judge(name: &str, binary: &Binary, target: &Target) -> Vec<Problem> {
-    CHECKS.iter().filter_map(|check| check(binary, target)).map(|finding| finding.about(name, target)).collect()
+    // What is for another machine altogether is judged no further: the rest would be noise.
+    let findings = match machine(binary, target) {
+        Some(finding) => vec![finding],
+        None => CHECKS.iter().filter_map(|check| check(binary, target)).collect(),
+    };
+    findings.into_iter().map(|finding| finding.about(name, target)).collect()
 }
 
 /// The finding of a file that cannot be read at all.
@@ -35,7 +40,7 @@ impl Finding {
     }
 }
 
-const CHECKS: &[fn(&Binary, &Target) -> Option<Finding>] = &[machine, executable, static_musl, floor, private_glibc];
+const CHECKS: &[fn(&Binary, &Target) -> Option<Finding>] = &[executable, static_musl, floor, private_glibc];
 
 const ASK_PLAN: &str = "`cargo xpkg plan` shows which linker wrote it and why it was chosen";
 

@@ -38,107 +38,107 @@ codes! {
         cause: "xpkg asks `cargo` and `rustc` for everything it knows of a workspace, and one of them is not on PATH or does not start.",
         detection: "`cargo metadata` and `rustc -vV` are started in the workspace's directory.",
         fix: "Install Rust with rustup, and see that its `bin` directory is on PATH.",
-        source: "SPEC.md, Commands" }
+        source: "README, In a hurry" }
     ToolchainNotInstalled "toolchain-not-installed" "the toolchain that the workspace pins is not installed" {
         cause: "A `rust-toolchain.toml` (or an override) names a toolchain that rustup does not have, and automatic installs are off.",
         detection: "cargo and rustc are asked in the workspace's own directory, so its pin counts; rustup says that the toolchain is not installed.",
         fix: "Run the `rustup toolchain install` line of the message, or change the pin.",
-        source: "facts: linking, What real projects do" }
+        source: "rustup's book, Overrides" }
     WorkspaceUnreadable "workspace-unreadable" "cargo cannot read the workspace" {
         cause: "There is no Cargo.toml here, or cargo refuses it: its own words stand under the message.",
         detection: "`cargo metadata` ended with an error.",
         fix: "Run xpkg inside a workspace or pass `--manifest-path`; mend what cargo names.",
-        source: "SPEC.md, Flags" }
+        source: "README, Tasks" }
     ConfigInvalid "config-invalid" "xpkg's configuration has an unknown key or a wrong value" {
         cause: "`[workspace.metadata.xpkg]`, `[package.metadata.xpkg]` or `xpkg.toml` holds something xpkg does not know. A misspelt key that is passed over would be a silent fallback.",
         detection: "The tables are read strictly; file, line and column are those of the value.",
         fix: "Correct the key: the nearest known one is named.",
-        source: "SPEC.md, Configuration" }
+        source: "README, Configuration" }
     ConfigTwice "config-twice" "xpkg is configured in two places" {
         cause: "Both `xpkg.toml` and the workspace's Cargo.toml configure xpkg; neither could win without surprise.",
         detection: "Both are there.",
         fix: "Keep one, delete the other.",
-        source: "SPEC.md, Configuration" }
+        source: "README, Configuration" }
     CargoConfig "cargo-config" "cargo's configuration decides what xpkg decides, from a place xpkg cannot honour" {
         cause: "A `--config` argument or an `include`d configuration file sets a linker, the build target or a C compiler. xpkg would choose without having seen it.",
         detection: "Each `--config` value and each included file is read for the keys that xpkg decides.",
         fix: "Say it where xpkg reads it: `--linker`, `--target`, `CARGO_TARGET_<T>_LINKER`, or `.cargo/config.toml` itself.",
-        source: "SPEC.md, How it chooses" }
+        source: "README, How a linker is chosen" }
     UnknownTarget "unknown-target" "rustc does not know the target" {
         cause: "The triple is misspelt, or names a target of another compiler version.",
         detection: "`rustc --print target-list` does not hold it.",
         fix: "Use the nearest known triple, which the message names, or see `rustc --print target-list`.",
-        source: "SPEC.md, Flags" }
+        source: "README, Tasks" }
     UnsupportedTarget "unsupported-target" "xpkg has no row for the target" {
         cause: "rustc knows the target, but xpkg does not know what a correct file for it looks like, so it could not inspect what it stages.",
         detection: "The triple's processor or system has no row in xpkg's tables.",
         fix: "Build it with cargo directly, and ask for a row.",
-        source: "DESIGN.md, Parse, don't poke" }
+        source: "README, What it does not do" }
     TargetTwice "target-twice" "the same triple is asked for twice" {
         cause: "Two targets of one triple (with different glibc floors, say) would be staged in one place.",
         detection: "The list of targets holds the triple twice.",
         fix: "Name each triple once; run twice with two `--out-dir` for two floors.",
-        source: "SPEC.md, Flags" }
+        source: "README, Tasks" }
     StdMissing "std-missing" "the target's standard library is not installed" {
         cause: "The toolchain has no `core` and `std` for the target, and xpkg may not or cannot install it: `--offline` or `--frozen` was given, or rustup does not manage the toolchain.",
         detection: "`rustc --print target-libdir` names a directory that is not there.",
         fix: "Run the command of the message.",
-        source: "SPEC.md, How it chooses" }
+        source: "README, How a linker is chosen" }
     NoLinker "no-linker" "nothing here can link for the target" {
         cause: "Every candidate fell; each one's reason stands in the message.",
         detection: "The candidates native, gcc and clang, rust-lld were tried in this order.",
         fix: "Install what the help line names.",
-        source: "SPEC.md, How it chooses" }
+        source: "README, How a linker is chosen" }
     LinkerUnfit "linker-unfit" "the linker that was chosen cannot serve the target" {
         cause: "A flag, a variable or a configuration chose a linker. Such a choice binds: xpkg takes no other in its place.",
         detection: "The chosen candidate fell; the reason is in the message.",
         fix: "Install what the reason names, or choose another (`--linker auto` lets xpkg choose).",
-        source: "SPEC.md, How it chooses" }
+        source: "README, How a linker is chosen" }
     UnknownPackage "unknown-package" "no such package in the workspace" {
         cause: "`-p` or `--exclude` names a package that is not a member.",
         detection: "The members are those of `cargo metadata`.",
         fix: "Use the nearest member, which the message names.",
-        source: "SPEC.md, Flags" }
+        source: "README, Tasks" }
     UnknownBin "unknown-bin" "no such bin in the selected packages" {
         cause: "`--bin` names a bin that none of the selected packages has, or that they leave out.",
         detection: "The bins are those of `cargo metadata`.",
         fix: "Use the nearest bin, which the message names, or select its package with `-p`.",
-        source: "SPEC.md, Flags" }
+        source: "README, Tasks" }
     NoBins "no-bins" "nothing is selected" {
         cause: "The selected packages have no bin, or all of theirs are left out.",
         detection: "The bins of the selected packages, less those left out, are none.",
         fix: "Select others with `--workspace` or `-p`; the notes say what was left out and why.",
-        source: "SPEC.md, Flags" }
+        source: "README, Tasks" }
     LayoutInvalid "layout-invalid" "the layout is not a path below the tree" {
         cause: "`layout` or a rename has an unknown field, an empty part, `..`, or begins at the root.",
         detection: "The layout is parsed before anything is compiled.",
         fix: "Use the fields that the message lists.",
-        source: "SPEC.md, What build writes" }
+        source: "README, What stands in the tree" }
     PathClash "path-clash" "two outputs would stand on one path" {
         cause: "The layout gives two bins (or a bin of this run and one kept from an earlier run) the same path, or makes one's file the other's directory.",
         detection: "All paths of the run are compared before anything is compiled.",
         fix: "Add `{triple}` or `{package}` to the layout, or `rename` one of the two.",
-        source: "SPEC.md, What build writes" }
+        source: "README, What stands in the tree" }
     ArtifactMissing "artifact-missing" "cargo did not report a bin that was asked for" {
         cause: "cargo ended well, but told of no executable for the bin.",
         detection: "cargo's JSON messages are compared with the plan.",
         fix: "Run the command that the message names by hand; a `forced-target` or an unusual crate type is the likely cause.",
-        source: "facts: formats, section 0" }
+        source: "rust-lang/cargo#6313" }
     UnreadableBinary "unreadable-binary" "the file cannot be read as a program" {
         cause: "The linker wrote a file that is none of ELF, Mach-O, PE or wasm, or one whose headers contradict each other.",
         detection: "goblin refuses it.",
         fix: "Look at the linker: `cargo xpkg plan` shows which one was used and why.",
-        source: "SPEC.md, What build writes" }
+        source: "README, What stands in the tree" }
     WrongMachine "wrong-machine" "the file is for another machine than the target" {
         cause: "Format, processor, word size, byte order or float ABI of the file are not those of the triple. The usual cause is a linker or an object of the host.",
         detection: "The file's header is compared with the target's row.",
         fix: "Look at the linker: `cargo xpkg plan` shows which one was used and why.",
-        source: "facts: formats, section 3" }
+        source: "System V gABI, ELF header" }
     NotExecutable "not-executable" "the file is not a program" {
         cause: "The file is an object, a library or a core, not an executable.",
         detection: "The type in the file's header.",
         fix: "Look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts.",
-        source: "SPEC.md, What build writes" }
+        source: "README, What stands in the tree" }
     NotStatic "not-static" "a musl bin is not static" {
         cause: "The file asks for an interpreter or for shared libraries, so it does not run on a machine without musl. `musl-gcc` as linker does this, and the result crashes (rust-lang/rust#95926); so does `-C target-feature=-crt-static`, where it may be meant.",
         detection: "PT_INTERP or DT_NEEDED in a file for a musl target.",
@@ -148,52 +148,57 @@ codes! {
         cause: "A symbol that the file imports first appeared in a later glibc than the floor.",
         detection: "The highest `GLIBC_x.y` in `.gnu.version_r` that is not weak.",
         fix: "Link against an older glibc, or raise the floor.",
-        source: "facts: formats, section 0, fact 7" }
+        source: "LSB core specification, Symbol Versioning" }
     PrivateGlibc "private-glibc" "the bin uses glibc's private symbols" {
         cause: "The file imports from `GLIBC_PRIVATE`, which holds for exactly one build of glibc.",
         detection: "`.gnu.version_r` names it.",
         fix: "Find the library that does so; it was linked statically from glibc's own parts.",
-        source: "facts: formats, section 0, fact 7" }
+        source: "LSB core specification, Symbol Versioning" }
     TreeForeign "tree-foreign" "the out-dir holds files that xpkg did not make" {
         cause: "The tree is exchanged as a whole; files that are in no manifest would be lost.",
         detection: "The out-dir is compared with its manifest before anything is compiled.",
         fix: "Move the files away, or choose another `--out-dir`.",
-        source: "SPEC.md, What build writes" }
+        source: "README, What stands in the tree" }
     TreeChanged "tree-changed" "a staged file is not what its manifest says" {
         cause: "A file that this run would keep was changed or removed after it was staged.",
         detection: "Kept files are hashed and compared with manifest.json.",
         fix: "Build its target again, or remove the tree with `cargo xpkg clean`.",
-        source: "SPEC.md, What build writes" }
+        source: "README, What stands in the tree" }
     TreeUnreadable "tree-unreadable" "the tree's manifest cannot be read" {
         cause: "manifest.json is damaged, or a later xpkg wrote it.",
         detection: "It does not parse as schema version 1.",
         fix: "Use the xpkg that wrote it, or remove the directory by hand.",
-        source: "SPEC.md, What build writes" }
+        source: "README, What stands in the tree" }
     NoTree "no-tree" "there is no staged tree here" {
         cause: "Nothing was built into this out-dir yet.",
         detection: "The out-dir has no manifest.json.",
         fix: "Run `cargo xpkg build`, or name the tree with `--out-dir`.",
-        source: "SPEC.md, Commands" }
-    NotAcceptable "not-acceptable" "the code cannot be accepted" {
-        cause: "`--accept` goes on in spite of one finding about a finished file. Other problems leave nothing to go on with.",
-        detection: "The code is not one of a finding.",
+        source: "README, In a hurry" }
+    OneTarget "one-target" "an environment is one target's" {
+        cause: "`env` was asked for several targets, or the configuration names several; their variables differ.",
+        detection: "The targets of the run are counted.",
+        fix: "Name one with `--target`.",
+        source: "README, Tasks" }
+    NoSuchName "no-such-code" "there is no such code, or it cannot be accepted" {
+        cause: "`--explain` was given a code that does not exist, or `--accept` one that is not a finding about a finished file: other problems leave nothing to go on with.",
+        detection: "The table of codes.",
         fix: "Use one of the codes that the message lists.",
-        source: "SPEC.md, Flags" }
+        source: "README, Tasks" }
     CannotExchange "cannot-exchange" "the file system cannot exchange the tree in one step" {
         cause: "The new tree is built beside the old one and exchanged with it. That fails when the out-dir is a mount point, or lies in the lower layer of an overlay.",
         detection: "The kernel refused the exchange.",
         fix: "Name an out-dir one level deeper: `--out-dir DIR/xpkg`.",
-        source: "facts: linking, Flags, wrappers, exchange" }
+        source: "renameat2(2), RENAME_EXCHANGE" }
     FileAccess "file-access" "a file or directory cannot be read or written" {
         cause: "The operating system refused; its words stand in the message.",
         detection: "Every file operation.",
         fix: "Mend permissions or space at the path of the message.",
-        source: "DESIGN.md, House style 3" }
+        source: "README, Codes" }
     ProcessFailed "process-failed" "a program that xpkg asked did not answer" {
         cause: "rustc, rustup or another tool could not be started or ended with an error.",
         detection: "Its exit code.",
         fix: "Run the line of the message by hand.",
-        source: "DESIGN.md, House style 3" }
+        source: "README, Codes" }
 }
 
 impl Code {

@@ -138,10 +138,7 @@ fn target_plan(target: &TargetPlan) -> String {
         vec![match (c.configured, c.holds, c.packages.is_empty()) {
             (true, holds, _) => format!("`c-dependencies = {holds}` in the configuration"),
             (false, _, true) => "none in the target's graph".to_owned(),
-            (false, _, false) => {
-                let packages = c.packages.iter().map(|found| format!("{} {} (by `{}`)", found.package, found.version, found.builder));
-                packages.collect::<Vec<_>>().join(", ")
-            }
+            (false, _, false) => c.packages.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         }],
     );
     row(

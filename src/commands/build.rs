@@ -40,7 +40,7 @@ fn acceptable(name: &str) -> Result<Code> {
     match Code::from_name(name).filter(|code| policy::FINDINGS.contains(code)) {
         Some(code) => Ok(code),
         None => {
-            let problem = Problem::new(Code::NotAcceptable, format!("`--accept {name}`: no such finding can be accepted"));
+            let problem = Problem::new(Code::NoSuchName, format!("`--accept {name}`: no such finding can be accepted"));
             Err(match nearest(name, names()) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem.help(format!("what can be accepted: {}", list(names()))),

@@ -11,7 +11,7 @@ pub fn run(host: &Host, shell: Shell, args: EnvArgs) -> Result<(), Failure> {
     let prepared = super::prepare(host, shell, run, Vec::new())?;
     let [target] = prepared.plan.targets.as_slice() else {
         let names = prepared.plan.targets.iter().map(|target| target.target.to_string());
-        return Err(Problem::new(Code::TargetTwice, "an environment is one target's")
+        return Err(Problem::new(Code::OneTarget, "an environment is one target's")
             .note("asked for", names)
             .help("name one: `cargo xpkg env --target TRIPLE`")
             .into());

@@ -1,7 +1,10 @@
 //! A GNU compiler made for the target's very processor and C library.
 
-use super::{Candidate, Case, Kind};
+use super::{Candidate, Case, Kind, Program};
 use crate::target::{Libc, Target};
+
+/// Debian's and musl's own wrapper of the host's compiler.
+const WRAPPER: &str = "musl-gcc";
 
 /// Names of such a compiler, as Debian, Fedora, crosstool-NG and musl.cc have them; the host's plain `gcc` last.
 fn names(target: &Target, host: &str) -> Vec<String> {
@@ -13,7 +16,7 @@ fn names(target: &Target, host: &str) -> Vec<String> {
 
 /// The compilers with their companions, and `musl-gcc`, which serves rust-lld.
 pub fn wanted(target: &Target, host: &str) -> Vec<String> {
-    let musl = (target.system.libc == Libc::Musl && target.same_arch(host)).then(|| "musl-gcc".to_owned());
+    let musl = (target.system.libc == Libc::Musl && target.same_arch(host)).then(|| WRAPPER.to_owned());
     let compilers: Vec<String> = names(target, host).into_iter().chain(musl).collect();
     let companions: Vec<String> = compilers.iter().flat_map(|cc| [super::cxx_name(cc), super::ar_name(cc)]).flatten().collect();
     compilers.into_iter().chain(companions).collect()
@@ -21,38 +24,33 @@ pub fn wanted(target: &Target, host: &str) -> Vec<String> {
 
 pub fn candidate(case: &Case) -> Result<Candidate, String> {
     let names = names(case.target, &case.facts.rustc.host);
-    let mut wrong = None;
-    for cc in names.iter().filter_map(|name| case.program(name)) {
-        match &cc.machine {
-            Some(machine) if case.target.same_libc(machine) => {
-                let linker = Some(case.linker_variable(&cc.program));
-                return Ok(case.candidate(Kind::Gcc, cc.clone(), linker, Some(cc.clone()), format!("it compiles for `{machine}`")));
-            }
-            Some(machine) => {
-                wrong.get_or_insert_with(|| format!("`{}` compiles for `{machine}`, not for `{}`", cc.program, case.target.gnu_name()));
-            }
-            None => {
-                wrong.get_or_insert_with(|| format!("`{}` does not say what it compiles for (`-v` failed)", cc.program));
-            }
-        }
-    }
-    Err(wrong.unwrap_or_else(|| format!("`{}` is not on PATH", names[0])))
+    let cc = first(case, &names, |machine, _| case.target.same_libc(machine))?;
+    let reason = format!("it compiles for `{}`", cc.machine.as_deref().unwrap_or_default());
+    Ok(case.candidate(Kind::Gcc, cc.clone(), Some(case.linker_variable(&cc.program)), Some(cc.clone()), reason))
 }
 
 /// A compiler for musl, of whatever making: `musl-gcc` wraps the host's compiler, which cannot link what Rust makes
 /// (rust-lang/rust#95926) but compiles C for musl well.
-pub fn for_musl_c(case: &Case) -> Option<(super::Program, &'static str)> {
-    let host = &case.facts.rustc.host;
-    let own = names(case.target, host).into_iter().filter_map(|name| case.program(&name).cloned());
-    let wrapper = case.program("musl-gcc").cloned();
-    own.chain(wrapper).find_map(|cc| {
-        let machine = cc.machine.as_deref()?;
-        if case.target.same_libc(machine) {
-            Some((cc, "a compiler for musl"))
-        } else {
-            (case.target.same_arch(machine) && cc.program.ends_with("musl-gcc")).then_some((cc, "the host's gcc over musl's headers"))
-        }
-    })
+pub fn for_musl_c(case: &Case) -> Result<(Program, &'static str), String> {
+    let names: Vec<String> = names(case.target, &case.facts.rustc.host).into_iter().chain([WRAPPER.to_owned()]).collect();
+    let serves = |machine: &str, name: &str| case.target.same_libc(machine) || case.target.same_arch(machine) && name.ends_with(WRAPPER);
+    let cc = first(case, &names, serves)?;
+    let own = cc.machine.as_deref().is_some_and(|machine| case.target.same_libc(machine));
+    Ok((cc.clone(), if own { "a compiler for musl" } else { "the host's gcc over musl's headers" }))
+}
+
+/// The first of these compilers that is there and serves, by its machine and name; or what is wrong with the first that is there.
+fn first<'a>(case: &Case<'a>, names: &[String], serves: impl Fn(&str, &str) -> bool) -> Result<&'a Program, String> {
+    let mut wrong = None;
+    for cc in names.iter().filter_map(|name| case.program(name)) {
+        let reason = match &cc.machine {
+            Some(machine) if serves(machine, &cc.program) => return Ok(cc),
+            Some(machine) => format!("`{}` compiles for `{machine}`, not for `{}`", cc.program, case.target.gnu_name()),
+            None => format!("`{}` does not say what it compiles for (`-v` failed)", cc.program),
+        };
+        wrong.get_or_insert(reason);
+    }
+    Err(wrong.unwrap_or_else(|| format!("`{}` is not on PATH", names[0])))
 }
 
 /// Debian's name for the package with this compiler.

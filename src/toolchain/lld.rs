@@ -39,10 +39,10 @@ pub fn candidate(case: &Case) -> Result<Candidate, String> {
         return Ok(case.candidate(Kind::RustLld, linker(), variable, None, reason));
     }
     match gcc::for_musl_c(case) {
-        Some((cc, what)) => {
+        Ok((cc, what)) => {
             let reason = format!("Rust brings musl itself, and `{}` ({what}) compiles C", cc.program);
             Ok(case.candidate(Kind::RustLld, linker(), variable, Some(cc), reason))
         }
-        None => Err(format!("links, but nothing here compiles C for musl: `{}-gcc` is not on PATH", case.target.gnu_name())),
+        Err(reason) => Err(format!("links, but nothing here compiles C for musl: {reason}")),
     }
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{CPackage, Facts, Program, Setting, TargetFacts};
+use crate::facts::{CPackage, Facts, Place, Program, Setting, TargetFacts};
 use crate::problem::{Code, Problem, Result};
 use crate::target::{Libc, Target};
 
@@ -181,19 +181,21 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
     }
     let mut refused = Vec::new();
     for row in ROWS {
-        // What links against the C library at hand cannot promise an older one.
-        let judged = match target.floor {
-            Some(floor) => Err(format!("cannot promise the glibc floor {floor}: it links against the glibc that it finds")),
-            None => (row.candidate)(&case),
-        };
-        match judged {
-            Ok(candidate) => return Ok(Chosen { candidate, chosen_by: "auto".to_owned(), refused }),
-            Err(reason) => refused.push(Fallen { kind: row.kind, reason }),
+        match ((row.candidate)(&case), target.floor) {
+            // What links against the C library at hand cannot promise an older one.
+            (Ok(_), Some(floor)) => {
+                let reason = format!("cannot promise the glibc floor {floor}: it links against the glibc that it finds");
+                refused.push(Fallen { kind: row.kind, reason });
+            }
+            (Ok(candidate), None) => return Ok(Chosen { candidate, chosen_by: "auto".to_owned(), refused }),
+            (Err(reason), _) => refused.push(Fallen { kind: row.kind, reason }),
         }
     }
     let width = refused.iter().map(|fallen| fallen.kind.name().len()).max().unwrap_or(0);
     let tried = refused.iter().map(|fallen| format!("{:width$} {}", fallen.kind.name(), fallen.reason));
-    let problem = Problem::new(Code::NoLinker, format!("nothing here can link for `{target}`")).note("tried", tried);
+    let c_packages = c.packages.iter().filter(|_| c.holds).map(CPackage::to_string);
+    let problem =
+        Problem::new(Code::NoLinker, format!("nothing here can link for `{target}`")).note("tried", tried).note("C in", c_packages);
     Err(ways_out(target, facts, c).into_iter().fold(problem, Problem::help))
 }
 
@@ -231,13 +233,13 @@ fn configured(case: &Case, setting: &Setting) -> Result<Candidate, String> {
     }
     let serves_c = program.machine.as_ref().is_some_and(|machine| case.target.same_libc(machine));
     let c_compiler = serves_c.then(|| program.clone());
-    let linker = (setting.name.contains("LINKER") || setting.name.contains("linker")).then(|| Variable::yours(setting));
+    let linker = (setting.place == Place::Environment).then(|| Variable::yours(setting));
     let reason = format!("`{}` in {}", setting.name, setting.place);
     Ok(case.candidate(Kind::Configured, program, linker, c_compiler, reason))
 }
 
-impl Case<'_> {
-    fn program(&self, name: &str) -> Option<&Program> {
+impl<'a> Case<'a> {
+    fn program(&self, name: &str) -> Option<&'a Program> {
         self.facts.programs.get(name)
     }
 

@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use super::{CNeed, Kind, Request, SetBy, choose};
-use crate::facts::{CPackage, ClangFinds, Facts, Program, Setting, TargetFacts};
+use crate::facts::{CPackage, ClangFinds, Facts, Place, Program, Setting, TargetFacts};
 use crate::target::Target;
 
 /// `program=machine` words are programs on PATH; `lld`, `self-contained`, `clang-finds`, `c`, and `linker:X`, `CC:X`,
@@ -13,7 +13,7 @@ fn machine(text: &str) -> (Facts, TargetFacts, CNeed) {
     facts.rustc.host = "x86_64-unknown-linux-gnu".to_owned();
     let mut here = TargetFacts::default();
     let mut c = CNeed { holds: false, configured: false, packages: Vec::new() };
-    let setting = |name: &str, value: &str| Setting { name: name.to_owned(), value: value.to_owned(), place: "the environment".to_owned() };
+    let setting = |name: &str, value: &str| Setting { name: name.to_owned(), value: value.to_owned(), place: Place::Environment };
     for word in text.split_whitespace() {
         match (word, word.split_once('='), word.split_once(':')) {
             ("lld", ..) => facts.rustc.lld = true,
@@ -139,7 +139,7 @@ fn where_nothing_serves_each_reason_stands() {
     check(
         "c lld self-contained",
         ARM_MUSL,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-musl-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH | put a musl cross compiler on PATH as `aarch64-linux-musl-gcc` | or name yours: `export CC_aarch64_unknown_linux_musl=…`",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-musl-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH | ring 0.17.0 (by `cc`) | put a musl cross compiler on PATH as `aarch64-linux-musl-gcc` | or name yours: `export CC_aarch64_unknown_linux_musl=…`",
     );
     check(
         "lld self-contained rustflags:-Clink-arg=-fuse-ld=mold",
@@ -185,13 +185,10 @@ fn a_choice_binds_or_fails() {
 
 #[test]
 fn a_floor_is_promised_by_nobody_yet() {
-    let refusal = "cannot promise the glibc floor 2.17: it links against the glibc that it finds";
     check(
         "cc=x86_64-linux-gnu",
         "x86_64-unknown-linux-gnu.2.17",
-        &format!(
-            "no-linker: native   {refusal} | gcc      {refusal} | clang    {refusal} | rust-lld {refusal} | build on a system whose glibc is as old, with `--target x86_64-unknown-linux-gnu`"
-        ),
+        "no-linker: native   cannot promise the glibc floor 2.17: it links against the glibc that it finds | gcc      `x86_64-linux-gnu-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld serves musl only: for gnu it needs a sysroot | build on a system whose glibc is as old, with `--target x86_64-unknown-linux-gnu`",
     );
     check_choice("cc=x86_64-linux-gnu", "x86_64-unknown-linux-gnu.2.17", Some(Kind::Native), "native");
 }

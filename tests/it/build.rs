@@ -1,0 +1,433 @@
+//! `build`: from a workspace to an inspected tree.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+use snapbox::str;
+
+use crate::check;
+use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, tool};
+
+#[test]
+fn one_command_stages_an_inspected_tree() {
+    let project = Project::of("hello");
+    check!(
+        project.xpkg(&format!("build --target {X86_MUSL} --target {ARM_MUSL}")),
+        str![[r#"
+exit 0
+--- stdout
+target                      package  bin         size  linkage     glibc  sha256
+aarch64-unknown-linux-musl  hello    hello [SIZE]  static      -      [DIGEST]
+x86_64-unknown-linux-musl   hello    hello [SIZE]  static-pie  -      [DIGEST]
+--- stderr
+     Linking x86_64-unknown-linux-musl with rust-lld: the target's graph holds no C, and Rust brings musl itself
+     Linking aarch64-unknown-linux-musl with rust-lld: the target's graph holds no C, and Rust brings musl itself
+   Compiling hello v0.1.0 ([ROOT])
+    Finished `release` profile [optimized] target(s) in [TIME]
+   Compiling hello v0.1.0 ([ROOT])
+    Finished `release` profile [optimized] target(s) in [TIME]
+      Staged 2 bins in [ROOT]/target/xpkg
+
+"#]]
+    );
+    assert_eq!(
+        project.files("target/xpkg"),
+        ["MANIFEST.txt", "aarch64-unknown-linux-musl/hello/hello", "manifest.json", "x86_64-unknown-linux-musl/hello/hello"]
+    );
+    for file in project.files("target/xpkg").iter().filter(|file| file.ends_with("hello")) {
+        let mode = project.path("target/xpkg").join(file).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755, "{file}");
+    }
+    assert!(project.shell(&format!("./target/xpkg/{X86_MUSL}/hello/hello")).ok().stdout.starts_with("hello from x86_64 linux musl"));
+}
+
+#[test]
+fn the_host_is_the_default_target_and_needs_nothing_set() {
+    check!(
+        Project::of("hello").xpkg("build"),
+        str![[r#"
+exit 0
+--- stdout
+target                    package  bin         size  linkage  glibc  sha256
+x86_64-unknown-linux-gnu  hello    hello [SIZE]  dynamic  2.34   [DIGEST]
+--- stderr
+     Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
+   Compiling hello v0.1.0 ([ROOT])
+    Finished `release` profile [optimized] target(s) in [TIME]
+      Staged 1 bin in [ROOT]/target/xpkg
+
+"#]]
+    );
+}
+
+#[test]
+fn nothing_changed_means_nothing_written() {
+    let project = Project::of("hello");
+    let state = || -> Vec<(String, u64, i64)> {
+        let entries = project.files("target/xpkg").into_iter();
+        let metadata = entries.map(|file| (project.path("target/xpkg").join(&file).metadata().unwrap(), file));
+        metadata.map(|(metadata, file)| (file, metadata.ino(), metadata.mtime_nsec())).collect()
+    };
+    project.xpkg("build").ok();
+    let before = state();
+    let again = project.xpkg("build").ok();
+    assert!(again.stderr.contains("   Unchanged 1 bin in "), "{}", again.stderr);
+    assert_eq!(state(), before);
+    assert!(!project.files("target").iter().any(|file| file.starts_with(".xpkg.new")));
+}
+
+#[test]
+fn another_directory_gives_the_same_manifest() {
+    let manifest = |project: &Project| {
+        project.xpkg(&format!("build -q --target {X86_MUSL},{ARM_MUSL}")).ok();
+        project.read("target/xpkg/MANIFEST.txt")
+    };
+    assert_eq!(manifest(&Project::of("hello")), manifest(&Project::of("hello")));
+}
+
+#[test]
+fn two_packages_with_one_bin_name_keep_their_own_programs() {
+    let project = Project::of("clash");
+    project.xpkg("build -q").ok();
+    let says = |path: &str| project.shell(&format!("./target/xpkg/{HOST}/{path}")).ok().stdout;
+    assert_eq!([says("alpha/app"), says("beta/app")], ["alpha's app\n", "beta's app\n"]);
+    // A warm build takes another road through cargo: it links the file anew without compiling.
+    project.xpkg("build -q").ok();
+    assert_eq!([says("alpha/app"), says("beta/app")], ["alpha's app\n", "beta's app\n"]);
+    assert_eq!(project.files(&format!("target/xpkg/{HOST}")), ["alpha/app", "alpha/solo", "beta/app"]);
+}
+
+#[test]
+fn two_outputs_on_one_path_are_refused_before_compiling() {
+    let project = Project::of("clash");
+    project.append("Cargo.toml", "\n[workspace.metadata.xpkg]\nlayout = \"{triple}/{bin}\"\n");
+    check!(
+        project.xpkg("build"),
+        str![[r#"
+exit 1
+--- stderr
+error[path-clash]: two outputs on one path: `x86_64-unknown-linux-gnu/app`
+  both: bin `app` of package `alpha` for `x86_64-unknown-linux-gnu`
+        bin `app` of package `beta` for `x86_64-unknown-linux-gnu`
+  help: add `{triple}` or `{package}` to `layout`, or `rename` one of them
+
+"#]]
+    );
+    assert!(!project.path("target").join(HOST).exists());
+}
+
+#[test]
+fn what_does_not_compile_leaves_cargo_the_word_and_its_code() {
+    let run = Project::of("broken").xpkg("build");
+    assert_eq!(run.code, Some(101));
+    assert!(run.stderr.contains("error[E0308]: mismatched types"), "{}", run.stderr);
+    assert!(!run.stderr.contains("Staged"));
+    assert_eq!(run.stdout, "");
+}
+
+#[test]
+fn a_bin_may_be_renamed_and_a_package_skipped() {
+    let project = Project::of("corners");
+    let run = project.xpkg("build -q").ok();
+    assert_eq!(run.text(), "exit 0\n");
+    assert_eq!(project.files(&format!("target/xpkg/{HOST}")), ["gated/always", "plain/plain", "renamed/nice-name"]);
+}
+
+#[test]
+fn a_narrowed_run_replaces_just_its_bins_and_a_whole_one_its_targets() {
+    let project = Project::of("corners");
+    project.xpkg("build -q --features gated/extra").ok();
+    let all = ["gated/always", "gated/extra", "plain/plain", "renamed/nice-name"];
+    assert_eq!(project.files(&format!("target/xpkg/{HOST}")), all);
+    project.xpkg("build -q -p plain").ok();
+    assert_eq!(project.files(&format!("target/xpkg/{HOST}")), all);
+    project.xpkg(&format!("build -q --target {X86_MUSL} --bin plain")).ok();
+    assert_eq!(project.files(&format!("target/xpkg/{HOST}")), all);
+    assert_eq!(project.files(&format!("target/xpkg/{X86_MUSL}")), ["plain/plain"]);
+    // A whole run of the target: the bin that it no longer builds disappears.
+    project.xpkg("build -q").ok();
+    assert_eq!(project.files(&format!("target/xpkg/{HOST}")), ["gated/always", "plain/plain", "renamed/nice-name"]);
+    assert_eq!(project.files(&format!("target/xpkg/{X86_MUSL}")), ["plain/plain"]);
+    let targets = project.json("target/xpkg/manifest.json")["targets"].as_array().unwrap().len();
+    assert_eq!(targets, 2);
+}
+
+#[test]
+fn a_run_from_inside_a_member_is_the_workspaces() {
+    let project = Project::of("corners");
+    let run = project.xpkg_in("plain/src", "build -q --message-format json").ok();
+    let manifest: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(manifest["artifacts"].as_array().unwrap().len(), 3);
+    assert_eq!(run.stdout, project.read("target/xpkg/manifest.json"));
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn a_kept_file_that_was_changed_since_is_told() {
+    let project = Project::of("corners");
+    project.xpkg("build -q").ok();
+    let before = project.read("target/xpkg/MANIFEST.txt");
+    std::fs::write(project.path(&format!("target/xpkg/{HOST}/plain/plain")), "changed").unwrap();
+    check!(
+        project.xpkg("build -p gated"),
+        str![[r#"
+exit 1
+--- stderr
+     Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
+    Skipping extra (gated): needs `--features extra`
+error[tree-changed]: `[ROOT]/target/xpkg/x86_64-unknown-linux-gnu/plain/plain` is not what its manifest says
+  help: build its target again (`--target x86_64-unknown-linux-gnu`), or remove the tree: `cargo xpkg clean`
+
+"#]]
+    );
+    assert_eq!(project.read("target/xpkg/MANIFEST.txt"), before);
+    // A run that selects it puts it right.
+    project.xpkg("build -q").ok();
+    project.shell("cd target/xpkg && /usr/bin/sha256sum --check --strict --quiet MANIFEST.txt").ok();
+}
+
+#[test]
+fn a_strangers_file_stops_the_run_and_stays() {
+    let project = Project::of("hello");
+    project.write("out/notes.txt", "mine");
+    check!(
+        project.xpkg("build --out-dir out"),
+        str![[r#"
+exit 1
+--- stderr
+     Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
+error[tree-foreign]: `[ROOT]/out` holds what xpkg did not make
+  there: notes.txt
+  help: move it away, or choose another `--out-dir`
+
+"#]]
+    );
+    assert_eq!(project.files("out"), ["notes.txt"]);
+    project.xpkg("build -q --out-dir other").ok();
+    project.write(&format!("other/{HOST}/hello/notes.txt"), "mine");
+    check!(
+        project.xpkg("build --out-dir other"),
+        str![[r#"
+exit 1
+--- stderr
+     Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
+error[tree-foreign]: `[ROOT]/other` holds what xpkg did not make
+  there: x86_64-unknown-linux-gnu/hello/notes.txt
+  help: move it away, or choose another `--out-dir`
+
+"#]]
+    );
+    assert_eq!(project.read(&format!("other/{HOST}/hello/notes.txt")), "mine");
+}
+
+#[test]
+fn a_linker_that_writes_another_machine_stages_nothing() {
+    let project = Project::of("hello").fake("odd-ld", "give /bin/true\n").env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "odd-ld");
+    check!(
+        project.xpkg(&format!("build --target {ARM_MUSL}")),
+        str![[r#"
+exit 1
+--- stderr
+     Linking aarch64-unknown-linux-musl with `odd-ld`: `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER` in the environment
+   Compiling hello v0.1.0 ([ROOT])
+    Finished `release` profile [optimized] target(s) in [TIME]
+error[wrong-machine]: bin `hello` of package `hello` is elf for EM_X86_64 (64 bit, little endian), not EM_AARCH64 (64 bit, little endian) (target `aarch64-unknown-linux-musl`)
+  file: [ROOT]/target/aarch64-unknown-linux-musl/release/hello
+  help: `cargo xpkg plan` shows which linker wrote it and why it was chosen
+
+"#]]
+    );
+    assert!(!project.path("target/xpkg").exists());
+}
+
+#[test]
+fn a_dynamic_musl_bin_is_refused_and_can_be_accepted() {
+    let project = Project::of("hello").with("x86_64-linux-musl-gcc").with("x86_64-linux-gnu-gcc");
+    let project = project.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", "x86_64-linux-musl-gcc");
+    check!(
+        project.xpkg(&format!("build --target {X86_MUSL}")),
+        str![[r#"
+exit 1
+--- stderr
+     Linking x86_64-unknown-linux-musl with `x86_64-linux-musl-gcc`: `CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER` in the environment
+   Compiling hello v0.1.0 ([ROOT])
+    Finished `release` profile [optimized] target(s) in [TIME]
+error[not-static]: bin `hello` of package `hello` is not static: it asks for the interpreter `/lib/ld-musl-x86_64.so.1` (target `x86_64-unknown-linux-musl`)
+  file: [ROOT]/target/x86_64-unknown-linux-musl/release/hello
+  help: let xpkg choose the linker, or pass `--accept not-static` if a dynamic musl bin is what you want
+
+"#]]
+    );
+    assert!(!project.path("target/xpkg").exists());
+    project.xpkg(&format!("build -q --accept not-static --target {X86_MUSL}")).ok();
+    let waivers = &project.json("target/xpkg/manifest.json")["targets"][0]["waivers"];
+    assert_eq!(waivers[0]["code"], "not-static");
+    assert_eq!(waivers[0]["path"], "x86_64-unknown-linux-musl/hello/hello");
+    check!(
+        project.xpkg("build --accept no-linker"),
+        str![[r#"
+exit 1
+--- stderr
+error[no-such-code]: `--accept no-linker`: no such finding can be accepted
+  help: what can be accepted: `unreadable-binary`, `wrong-machine`, `not-executable`, `not-static`, `above-glibc-floor` and `private-glibc`
+
+"#]]
+    );
+}
+
+#[test]
+fn a_floor_is_held_against_the_finished_bin() {
+    let project = Project::of("hello");
+    check!(
+        project.xpkg(&format!("build --linker native --target {HOST}.2.17")),
+        str![[r#"
+exit 1
+--- stderr
+     Linking x86_64-unknown-linux-gnu.2.17 with native: the target is the host's own triple (chosen by `--linker`)
+   Compiling hello v0.1.0 ([ROOT])
+    Finished `release` profile [optimized] target(s) in [TIME]
+error[above-glibc-floor]: bin `hello` of package `hello` needs glibc 2.34 (for `__libc_start_main`), above the floor of 2.17 (target `x86_64-unknown-linux-gnu.2.17`)
+  file: [ROOT]/target/x86_64-unknown-linux-gnu/release/hello
+  help: link against an older glibc, or raise the floor
+
+"#]]
+    );
+    check!(
+        project.xpkg(&format!("plan --target {HOST}.2.17")),
+        str![[r#"
+exit 1
+--- stderr
+error[no-linker]: nothing here can link for `x86_64-unknown-linux-gnu.2.17`
+  tried: native   cannot promise the glibc floor 2.17: it links against the glibc that it finds
+         gcc      `x86_64-linux-gnu-gcc` is not on PATH
+         clang    `clang` is not on PATH
+         rust-lld serves musl only: for gnu it needs a sysroot
+  help: build on a system whose glibc is as old, with `--target x86_64-unknown-linux-gnu`
+
+"#]]
+    );
+}
+
+#[test]
+fn a_missing_standard_library_comes_by_rustup_or_is_told() {
+    const TARGET: &str = "x86_64-unknown-linux-musl";
+    let sysroot = tempfile::tempdir().unwrap();
+    let toolchain = sysroot.path().join("toolchains/mine");
+    let libdir = toolchain.join(format!("lib/rustlib/{TARGET}/lib"));
+    let rustc = |project: Project| {
+        let real = tool("rustc");
+        let script = format!(
+            "on --target out {}\non --target out target_os=\"linux\"\non --target exit 0\non target-list out {}\non target-list out {TARGET}\non target-list exit 0\nexec {}\n",
+            libdir.display(),
+            toolchain.display(),
+            real.display()
+        );
+        project.fake("rustc", &script)
+    };
+    // Not managed by rustup.
+    check!(
+        rustc(Project::of("hello")).xpkg(&format!("plan --target {TARGET}")),
+        str![[r#"
+exit 1
+--- stderr
+error[std-missing]: the standard library for `x86_64-unknown-linux-musl` is not installed
+  cause: rustup does not manage this toolchain
+  help: install your distribution's Rust standard library for it, or use rustup: `rustup target add x86_64-unknown-linux-musl`
+error[no-linker]: nothing here can link for `x86_64-unknown-linux-musl`
+  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+         gcc      `x86_64-linux-musl-gcc` is not on PATH
+         clang    `clang` is not on PATH
+         rust-lld this Rust toolchain has no `rust-lld`
+  help: use a Rust toolchain from rustup: it brings `rust-lld` and musl
+
+"#]]
+    );
+    // Managed, but not to be fetched.
+    let project = rustc(Project::of("hello"))
+        .fake("rustup", &format!("log {}/log\ntouch {}/libcore-1.rlib\n", sysroot.path().display(), libdir.display()));
+    check!(
+        project.xpkg(&format!("plan --offline --target {TARGET}")),
+        str![[r#"
+exit 1
+--- stderr
+error[std-missing]: the standard library for `x86_64-unknown-linux-musl` is not installed
+  cause: `--offline` or `--frozen` forbids to fetch it
+  help: run `rustup target add --toolchain mine x86_64-unknown-linux-musl`
+error[no-linker]: nothing here can link for `x86_64-unknown-linux-musl`
+  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+         gcc      `x86_64-linux-musl-gcc` is not on PATH
+         clang    `clang` is not on PATH
+         rust-lld this Rust toolchain has no `rust-lld`
+  help: use a Rust toolchain from rustup: it brings `rust-lld` and musl
+
+"#]]
+    );
+    // Managed: the plan says how, the run does it. (The faked compiler has no linker to go on with.)
+    let plan = project.xpkg(&format!("plan --linker rust-lld --target {TARGET}"));
+    assert!(plan.stderr.contains("this Rust toolchain has no `rust-lld`"), "{}", plan.stderr);
+    let lld = toolchain.join(format!("lib/rustlib/{HOST}/bin/rust-lld"));
+    std::fs::create_dir_all(lld.parent().unwrap()).unwrap();
+    std::fs::write(lld, "").unwrap();
+    let plan = project.xpkg(&format!("plan --target {TARGET}")).ok();
+    assert!(plan.stdout.contains("rustup target add --toolchain mine x86_64-unknown-linux-musl"), "{}", plan.stdout);
+    let run = project.xpkg(&format!("build --target {TARGET}"));
+    assert!(run.stderr.contains("  Installing the standard library for `x86_64-unknown-linux-musl` (rustup)\n"), "{}", run.stderr);
+    let log = std::fs::read_to_string(sysroot.path().join("log")).unwrap();
+    assert_eq!(log, "target add --toolchain mine x86_64-unknown-linux-musl\n");
+}
+
+#[test]
+fn the_users_flags_wrapper_and_directories_survive() {
+    let project = Project::of("hello");
+    let log = project.path("wrapper.log");
+    let elsewhere = project.path("elsewhere").to_str().unwrap().to_owned();
+    let project = project
+        .fake("wrapper", &format!("log {}\nrun\n", log.display()))
+        .env("RUSTC_WRAPPER", "wrapper")
+        .env("RUSTFLAGS", "-Copt-level=1 --cfg=mine")
+        .env("CARGO_TARGET_DIR", &elsewhere);
+    let run = project.xpkg("build -v --message-format json").ok();
+    assert!(project.path(&format!("elsewhere/xpkg/{HOST}/hello/hello")).is_file(), "{}", run.stderr);
+    assert!(!project.path("target").exists());
+    let wrapped = project.read("wrapper.log");
+    assert!(wrapped.contains("--crate-name hello") && wrapped.contains("-Copt-level=1 --cfg=mine"), "{wrapped}");
+    // What plain cargo would do with the same environment is done already: nothing is compiled again.
+    let cargo = project.shell(&format!("cargo build --release --target {HOST}")).ok();
+    assert!(!cargo.stderr.contains("Compiling"), "{}", cargo.stderr);
+}
+
+#[test]
+fn a_commit_and_what_is_not_committed_are_recorded() {
+    let project = Project::of("hello");
+    let source = |project: &Project| {
+        project.xpkg("build -q").ok();
+        project.json("target/xpkg/manifest.json")["targets"][0]["source"].clone()
+    };
+    assert_eq!(source(&project)["commit"], serde_json::Value::Null);
+    project.write(".gitignore", "");
+    let commit = project.commit();
+    assert_eq!((source(&project)["commit"].as_str(), source(&project)["dirty"].as_bool()), (Some(commit.as_str()), Some(false)));
+    project.write("more.txt", "");
+    assert_eq!(source(&project)["dirty"], true);
+}
+
+#[test]
+fn strip_is_the_same_for_every_linker() {
+    let project = Project::of("hello");
+    project.append("Cargo.toml", "\n[package.metadata.xpkg]\nstrip = \"symbols\"\n");
+    project.xpkg(&format!("build -q --target {HOST},{X86_MUSL}")).ok();
+    let manifest = project.json("target/xpkg/manifest.json");
+    let stripped: Vec<bool> =
+        manifest["artifacts"].as_array().unwrap().iter().map(|a| a["binary"]["stripped"].as_bool().unwrap()).collect();
+    assert_eq!(stripped, [true, true]);
+}
+
+#[test]
+fn a_gnu_bin_tells_what_it_needs() {
+    let project = Project::of("hello").with("aarch64-linux-gnu-gcc");
+    project.xpkg(&format!("build -q --target {ARM_GNU}")).ok();
+    let binary = project.json("target/xpkg/manifest.json")["artifacts"][0]["binary"].clone();
+    assert_eq!(binary["interpreter"], "/lib/ld-linux-aarch64.so.1");
+    assert_eq!(binary["linkage"], "dynamic");
+    assert_eq!(binary["glibc_floor"]["version"], "2.34");
+    assert_eq!(binary["glibc_floor"]["symbol"], "__libc_start_main");
+}

@@ -1,0 +1,11 @@
+//! End to end: exact output, exit codes and files. One binary; one file a command or a subject.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "the tests stand outside the house")]
+
+mod build;
+mod chat;
+mod cli;
+mod house;
+mod plan;
+mod support;
+mod toolchains;
+mod tree;

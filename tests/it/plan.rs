@@ -1,0 +1,307 @@
+//! `plan` and `env`: what would be done and why, in lines that can be pasted.
+
+use snapbox::str;
+
+use crate::check;
+use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL};
+
+#[test]
+fn a_plan_explains_every_choice() {
+    check!(
+        Project::of("hello").xpkg(&format!("plan --target {X86_MUSL},{ARM_MUSL}")),
+        str![[r#"
+exit 0
+--- stdout
+workspace  [ROOT]
+out-dir    [ROOT]/target/xpkg
+profile    release
+
+x86_64-unknown-linux-musl
+  toolchain   rust-lld: the target's graph holds no C, and Rust brings musl itself
+  refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
+              gcc: `x86_64-linux-musl-gcc` is not on PATH
+              clang: `clang` is not on PATH
+  C           none in the target's graph
+  std         installed
+  environment CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
+  runs        cd [ROOT] && CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-musl --profile release --package hello --bins
+  stages      x86_64-unknown-linux-musl/hello/hello
+
+aarch64-unknown-linux-musl
+  toolchain   rust-lld: the target's graph holds no C, and Rust brings musl itself
+  refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
+              gcc: `aarch64-linux-musl-gcc` is not on PATH
+              clang: `clang` is not on PATH
+  C           none in the target's graph
+  std         installed
+  environment CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
+  runs        cd [ROOT] && CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-musl --profile release --package hello --bins
+  stages      aarch64-unknown-linux-musl/hello/hello
+
+"#]]
+    );
+}
+
+#[test]
+fn every_candidate_that_fell_stands_in_the_error() {
+    check!(
+        Project::of("hello").xpkg(&format!("plan --target {ARM_GNU}")),
+        str![[r#"
+exit 1
+--- stderr
+error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
+  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+         gcc      `aarch64-linux-gnu-gcc` is not on PATH
+         clang    `clang` is not on PATH
+         rust-lld serves musl only: for gnu it needs a sysroot
+  help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`)
+
+"#]]
+    );
+}
+
+#[test]
+fn the_package_that_brings_c_is_named() {
+    check!(
+        Project::of("with-c").with("x86_64-linux-musl-gcc").with("x86_64-linux-gnu-gcc").xpkg(&format!("plan --target {X86_MUSL}")),
+        str![[r#"
+exit 0
+--- stdout
+workspace  [ROOT]
+out-dir    [ROOT]/target/xpkg
+profile    release
+
+x86_64-unknown-linux-musl
+  toolchain   rust-lld: Rust brings musl itself, and `x86_64-linux-musl-gcc` (the host's gcc over musl's headers) compiles C
+  refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
+              gcc: `x86_64-linux-musl-gcc` compiles for `x86_64-linux-gnu`, not for `x86_64-linux-musl`
+              clang: `clang` is not on PATH
+  C           with-c 0.1.0 (by `cc`)
+  std         installed
+  environment CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
+              CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc
+  runs        cd [ROOT] && CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-musl --profile release --package with-c --bins
+  stages      x86_64-unknown-linux-musl/with-c/with-c
+
+"#]]
+    );
+    check!(
+        Project::of("with-c").xpkg(&format!("plan --target {ARM_MUSL}")),
+        str![[r#"
+exit 1
+--- stderr
+error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
+  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+         gcc      `aarch64-linux-musl-gcc` is not on PATH
+         clang    `clang` is not on PATH
+         rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH
+  C in: with-c 0.1.0 (by `cc`)
+  help: put a musl cross compiler on PATH as `aarch64-linux-musl-gcc`
+  help: or name yours: `export CC_aarch64_unknown_linux_musl=…`
+
+"#]]
+    );
+}
+
+#[test]
+fn bins_that_are_left_out_are_told_with_the_reason() {
+    check!(
+        Project::of("corners").xpkg("plan"),
+        str![[r#"
+exit 0
+--- stdout
+workspace  [ROOT]
+out-dir    [ROOT]/target/xpkg
+profile    release
+
+x86_64-unknown-linux-gnu
+  toolchain   native: the target is the host's own triple
+  C           none in the target's graph
+  std         installed
+  environment nothing is set
+  runs        cd [ROOT] && cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-gnu --profile release --package gated --package only-lib --package plain --package renamed --bins
+  stages      x86_64-unknown-linux-gnu/gated/always
+              x86_64-unknown-linux-gnu/plain/plain
+              x86_64-unknown-linux-gnu/renamed/nice-name
+
+left out
+  extra (gated): needs `--features extra`
+  skipped (skipped): `skip = true` in its `[package.metadata.xpkg]`
+  tool (tool): not a default member (`--workspace` builds it)
+
+"#]]
+    );
+}
+
+#[test]
+fn bins_of_one_name_are_built_in_calls_of_their_own() {
+    check!(
+        Project::of("clash").xpkg("plan"),
+        str![[r#"
+exit 0
+--- stdout
+workspace  [ROOT]
+out-dir    [ROOT]/target/xpkg
+profile    release
+
+x86_64-unknown-linux-gnu
+  toolchain   native: the target is the host's own triple
+  C           none in the target's graph
+  std         installed
+  environment nothing is set
+  runs        cd [ROOT] && cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-gnu --profile release --package alpha --package beta --bin solo
+              cd [ROOT] && cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-gnu --profile release --package alpha --bin app
+              cd [ROOT] && cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-gnu --profile release --package beta --bin app
+  stages      x86_64-unknown-linux-gnu/alpha/solo
+              x86_64-unknown-linux-gnu/alpha/app
+              x86_64-unknown-linux-gnu/beta/app
+
+"#]]
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let project = Project::of("clash");
+    project.append("Cargo.toml", "\n[workspace.metadata.xpkg]\nlayout = \"{arch}/{bin}\"\n");
+    check!(
+        project.xpkg(&format!("plan --target {HOST},{ARM_GNU}")),
+        str![[r#"
+exit 1
+--- stderr
+error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
+  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+         gcc      `aarch64-linux-gnu-gcc` is not on PATH
+         clang    `clang` is not on PATH
+         rust-lld serves musl only: for gnu it needs a sysroot
+  help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`)
+error[path-clash]: two outputs on one path: `x86_64/app`
+  both: bin `app` of package `alpha` for `x86_64-unknown-linux-gnu`
+        bin `app` of package `beta` for `x86_64-unknown-linux-gnu`
+  help: add `{triple}` or `{package}` to `layout`, or `rename` one of them
+
+"#]]
+    );
+}
+
+#[test]
+fn targets_come_from_the_first_place_that_names_any() {
+    let targets = |project: &Project, args: &str| -> Vec<String> {
+        let run = project.xpkg(&format!("plan --message-format json {args}")).ok();
+        let plan: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        plan["targets"].as_array().unwrap().iter().map(|target| target["target"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut project = Project::of("hello");
+    assert_eq!(targets(&project, ""), [HOST]);
+    project.write(".cargo/config.toml", &format!("[build]\ntarget = \"{X86_MUSL}\"\n"));
+    assert_eq!(targets(&project, ""), [X86_MUSL]);
+    project.append("Cargo.toml", &format!("\n[package.metadata.xpkg]\ntargets = [\"{ARM_MUSL}\"]\n"));
+    assert_eq!(targets(&project, ""), [ARM_MUSL]);
+    project = project.env("XPKG_TARGETS", &format!("{X86_MUSL} {ARM_MUSL}"));
+    assert_eq!(targets(&project, ""), [X86_MUSL, ARM_MUSL]);
+    assert_eq!(targets(&project, &format!("--target {HOST}")), [HOST]);
+}
+
+#[test]
+fn the_environment_of_one_target_can_be_evaluated() {
+    let project = Project::of("with-c").with("aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-ar");
+    check!(
+        project.xpkg(&format!("env --target {ARM_GNU}")),
+        str![[r#"
+exit 0
+--- stdout
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
+export CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
+export AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar
+
+"#]]
+    );
+    check!(
+        project.xpkg(&format!("env --target {ARM_GNU},{HOST}")),
+        str![[r#"
+exit 1
+--- stderr
+error[one-target]: an environment is one target's
+  asked for: aarch64-unknown-linux-gnu
+             x86_64-unknown-linux-gnu
+  help: name one: `cargo xpkg env --target TRIPLE`
+
+"#]]
+    );
+    let line = format!("eval \"$({} env --target {ARM_GNU})\" && cargo build -q --target {ARM_GNU}", env!("CARGO_BIN_EXE_cargo-xpkg"));
+    project.shell(&line).ok();
+    assert!(project.path(&format!("target/{ARM_GNU}/debug/with-c")).is_file());
+}
+
+#[test]
+fn what_the_user_has_set_is_shown_as_the_users_and_stays() {
+    let project = Project::of("with-c").with("aarch64-linux-gnu-gcc");
+    project.write(".cargo/config.toml", &format!("[target.{ARM_GNU}]\nlinker = \"aarch64-linux-gnu-gcc\"\n[env]\nTARGET_AR = \"my-ar\"\n"));
+    check!(
+        project.xpkg(&format!("plan --target {ARM_GNU}")),
+        str![[r#"
+exit 0
+--- stdout
+workspace  [ROOT]
+out-dir    [ROOT]/target/xpkg
+profile    release
+
+aarch64-unknown-linux-gnu
+  toolchain   `aarch64-linux-gnu-gcc`: `target.aarch64-unknown-linux-gnu.linker` in cargo's configuration
+  C           with-c 0.1.0 (by `cc`)
+  std         installed
+  environment CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
+              TARGET_AR=my-ar  # set by you
+  runs        cd [ROOT] && CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-gnu --profile release --package with-c --bins
+  stages      aarch64-unknown-linux-gnu/with-c/with-c
+
+"#]]
+    );
+}
+
+#[test]
+fn a_choice_binds_or_fails() {
+    let project = Project::of("hello").env("XPKG_LINKER", "gcc");
+    check!(
+        project.xpkg(&format!("plan --target {ARM_MUSL}")),
+        str![[r#"
+exit 1
+--- stderr
+error[linker-unfit]: `gcc`, chosen by `XPKG_LINKER`, cannot link for `aarch64-unknown-linux-musl`
+  cause: `aarch64-linux-musl-gcc` is not on PATH
+  help: drop the choice, and xpkg takes the first that serves
+
+"#]]
+    );
+    // The flag comes before the variable.
+    project.xpkg(&format!("plan --linker auto --target {ARM_MUSL}")).ok();
+}
+
+#[test]
+fn configuration_that_xpkg_cannot_see_is_refused_by_name() {
+    let project = Project::of("hello");
+    let config = format!("target.{ARM_MUSL}.linker=\"x\"");
+    check!(
+        project.xpkg(&format!("plan --target {ARM_MUSL} --config '{config}'")),
+        str![[r#"
+exit 1
+--- stderr
+error[cargo-config]: `--config target.aarch64-unknown-linux-musl.linker="x"` sets `target.aarch64-unknown-linux-musl.linker`, which xpkg decides and cannot read there
+  help: say it by `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
+
+"#]]
+    );
+    project.write(".cargo/config.toml", "include = [\"more.toml\"]\n");
+    project.write(".cargo/more.toml", &format!("[target.{ARM_MUSL}]\nlinker = \"x\"\n"));
+    check!(
+        project.xpkg(&format!("plan --target {ARM_MUSL}")),
+        str![[r#"
+exit 1
+--- stderr
+error[cargo-config]: `[ROOT]/.cargo/more.toml`, included by `[ROOT]/.cargo/config.toml` sets `target.aarch64-unknown-linux-musl.linker`, which xpkg decides and cannot read there
+  help: say it by `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
+
+"#]]
+    );
+    project.xpkg(&format!("plan --target {X86_MUSL}")).ok();
+}

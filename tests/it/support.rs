@@ -1,0 +1,281 @@
+//! A copy of a fixture, a PATH with just the tools that the test names, and the program run there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use regex::Regex;
+
+/// What every workspace needs of a machine: Rust, the host's C compiler for build scripts, git.
+const BASE: &[&str] = &["cargo", "rustc", "cc", "as", "ld", "git"];
+
+pub const X86_MUSL: &str = "x86_64-unknown-linux-musl";
+pub const ARM_MUSL: &str = "aarch64-unknown-linux-musl";
+pub const ARM_GNU: &str = "aarch64-unknown-linux-gnu";
+pub const HOST: &str = "x86_64-unknown-linux-gnu";
+
+pub struct Project {
+    /// Removes itself; `None` for a copy that is kept between runs.
+    _temp: Option<tempfile::TempDir>,
+    pub root: PathBuf,
+    bin: PathBuf,
+    env: BTreeMap<String, String>,
+}
+
+/// What a run printed, as it was, and its exit code.
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    root: PathBuf,
+}
+
+pub fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where a tool of the machine is. A missing one fails the test, by name.
+pub fn tool(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap();
+    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file());
+    found.unwrap_or_else(|| panic!("the test needs `{name}`: run `cargo xtask setup`"))
+}
+
+impl Project {
+    /// A copy of `fixtures/<name>` that goes when the test ends.
+    pub fn of(fixture: &str) -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let base = temp.path().canonicalize().unwrap();
+        Self::new(fixture, &base, Some(temp))
+    }
+
+    /// A copy that stays where it is, so that its dependencies are compiled once.
+    pub fn kept(fixture: &str) -> Self {
+        let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kept").join(fixture);
+        std::fs::create_dir_all(&base).unwrap();
+        Self::new(fixture, &base, None)
+    }
+
+    /// A directory with nothing in it.
+    pub fn empty() -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let base = temp.path().canonicalize().unwrap();
+        std::fs::create_dir(base.join("work")).unwrap();
+        let project = Self { root: base.join("work"), bin: base.join("bin"), env: BTreeMap::new(), _temp: Some(temp) };
+        project.prepared()
+    }
+
+    fn new(fixture: &str, base: &Path, temp: Option<tempfile::TempDir>) -> Self {
+        let root = base.join("work");
+        copy(&repository().join("fixtures").join(fixture), &root);
+        Self { _temp: temp, root, bin: base.join("bin"), env: BTreeMap::new() }.prepared()
+    }
+
+    fn prepared(mut self) -> Self {
+        let _ = std::fs::remove_dir_all(&self.bin);
+        std::fs::create_dir_all(&self.bin).unwrap();
+        for name in BASE {
+            link(&tool(name), &self.bin.join(name));
+        }
+        let home = std::env::var("HOME").unwrap();
+        let variable = |name: &str, below: &str| std::env::var(name).unwrap_or_else(|_| format!("{home}/{below}"));
+        let path = self.bin.to_str().unwrap().to_owned();
+        for (name, value) in [
+            ("PATH", path),
+            ("HOME", self.root.parent().unwrap().to_str().unwrap().to_owned()),
+            ("CARGO_HOME", variable("CARGO_HOME", ".cargo")),
+            ("RUSTUP_HOME", variable("RUSTUP_HOME", ".rustup")),
+            ("RUSTUP_AUTO_INSTALL", "0".to_owned()),
+            ("GIT_CONFIG_GLOBAL", "/dev/null".to_owned()),
+            ("GIT_CEILING_DIRECTORIES", self.root.parent().unwrap().to_str().unwrap().to_owned()),
+        ] {
+            self.env.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    /// Puts a tool of the machine on PATH.
+    pub fn with(self, name: &str) -> Self {
+        link(&tool(name), &self.bin.join(name));
+        self
+    }
+
+    /// Takes a tool off PATH.
+    pub fn without(self, name: &str) -> Self {
+        std::fs::remove_file(self.bin.join(name)).unwrap();
+        self
+    }
+
+    /// Puts a fake on PATH that does what `script` says.
+    pub fn fake(self, name: &str, script: &str) -> Self {
+        let _ = std::fs::remove_file(self.bin.join(name));
+        // A copy: a link's name would be lost where it is resolved.
+        std::fs::copy(env!("CARGO_BIN_EXE_fake-tool"), self.bin.join(name)).unwrap();
+        std::fs::write(self.bin.join(format!("{name}.script")), script).unwrap();
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            return;
+        }
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub fn append(&self, path: &str, text: &str) {
+        let old = std::fs::read_to_string(self.root.join(path)).unwrap();
+        if !old.contains(text) {
+            self.write(path, &format!("{old}{text}"));
+        }
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap()
+    }
+
+    pub fn json(&self, path: &str) -> serde_json::Value {
+        serde_json::from_str(&self.read(path)).unwrap()
+    }
+
+    /// Runs `cargo-xpkg ARGS` in the project's root.
+    pub fn xpkg(&self, args: &str) -> Run {
+        self.xpkg_in("", args)
+    }
+
+    /// The same in a directory below it.
+    pub fn xpkg_in(&self, below: &str, args: &str) -> Run {
+        self.run(env!("CARGO_BIN_EXE_cargo-xpkg"), below, &shlex::split(args).unwrap())
+    }
+
+    /// Runs a command line as a shell does.
+    pub fn shell(&self, line: &str) -> Run {
+        self.run("/bin/sh", "", &["-c".to_owned(), line.to_owned()])
+    }
+
+    fn run(&self, program: &str, below: &str, args: &[String]) -> Run {
+        let mut command = Command::new(program);
+        command.args(args).current_dir(self.root.join(below)).env_clear().envs(&self.env).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        Run {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+            root: self.root.clone(),
+        }
+    }
+
+    /// Makes the project a git checkout with one commit, and returns that.
+    pub fn commit(&self) -> String {
+        self.shell(
+            "git init -q . && git add -A && git -c user.name=t -c user.email=t@t.invalid commit -qm one --no-gpg-sign && git rev-parse HEAD",
+        )
+        .ok()
+        .stdout
+        .trim()
+        .to_owned()
+    }
+
+    /// Every file below a directory, sorted.
+    pub fn files(&self, below: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut open = vec![self.root.join(below)];
+        while let Some(directory) = open.pop() {
+            for entry in std::fs::read_dir(&directory).into_iter().flatten().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_dir() {
+                    open.push(entry.path());
+                } else {
+                    found.push(entry.path().strip_prefix(self.root.join(below)).unwrap().to_str().unwrap().to_owned());
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+impl Run {
+    /// It must have ended well.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Exit code, stdout and stderr with all that differs from run to run taken out: for a snapshot.
+    pub fn text(&self) -> String {
+        let code = self.code.map_or_else(|| "killed".to_owned(), |code| code.to_string());
+        let part = |name: &str, text: &str| if text.is_empty() { String::new() } else { format!("--- {name}\n{}", self.normal(text)) };
+        format!("exit {code}\n{}{}", part("stdout", &self.stdout), part("stderr", &self.stderr))
+    }
+
+    fn normal(&self, text: &str) -> String {
+        let text = text.replace(self.root.to_str().unwrap(), "[ROOT]").replace(self.root.parent().unwrap().to_str().unwrap(), "[BASE]");
+        normal(&text)
+    }
+}
+
+/// Takes times, sizes and digests out.
+pub fn normal(text: &str) -> String {
+    let rules = [
+        // Tests that run side by side share cargo's package cache.
+        (r"(?m)^    Blocking waiting for file lock on .*\n", ""),
+        (r"\b\d+\.\d+s\b", "[TIME]"),
+        (r" +\d+(\.\d+)? (B|KiB|MiB)\b", " [SIZE]"),
+        (r"\b[0-9a-f]{64}\b", "[SHA256]"),
+        (r"(?m)  [0-9a-f]{12}$", "  [DIGEST]"),
+    ];
+    rules.iter().fold(text.to_owned(), |text, (pattern, to)| Regex::new(pattern).unwrap().replace_all(&text, *to).into_owned())
+}
+
+/// Compares a run with a snapshot, exactly.
+#[macro_export]
+macro_rules! check {
+    ($run:expr, $expected:expr $(,)?) => {
+        snapbox::Assert::new().action_env("SNAPSHOTS").eq($run.text(), snapbox::IntoData::raw($expected))
+    };
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_name() == "target" {
+            continue;
+        }
+        if entry.file_type().unwrap().is_dir() {
+            copy(&from, &to);
+        } else if std::fs::read(&to).ok() != Some(std::fs::read(&from).unwrap()) {
+            // Written only where it differs: cargo goes by the time of a file.
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+fn link(to: &Path, link: &Path) {
+    let _ = std::fs::remove_file(link);
+    std::os::unix::fs::symlink(to, link).unwrap();
+}
+
+/// The host's or an emulator's command line for a program of a target.
+pub fn starter(target: &str, program: &Path) -> Command {
+    if !target.starts_with("aarch64") {
+        return Command::new(program);
+    }
+    let mut command = Command::new(tool("qemu-aarch64-static"));
+    if target == ARM_GNU {
+        command.args(["-L", "/usr/aarch64-linux-gnu"]);
+    }
+    command.arg(program);
+    command
+}

@@ -1,0 +1,86 @@
+//! `show` and `clean`: the tree afterwards.
+
+use snapbox::str;
+
+use crate::check;
+use crate::support::{HOST, Project, X86_MUSL};
+
+#[test]
+fn the_tree_is_shown_as_its_manifest_tells_it() {
+    let project = Project::of("corners");
+    check!(
+        project.xpkg("show"),
+        str![[r#"
+exit 1
+--- stderr
+error[no-tree]: there is no staged tree at `[ROOT]/target/xpkg`
+  help: run `cargo xpkg build`, or name the tree with `--out-dir`
+
+"#]]
+    );
+    project.xpkg(&format!("build -q --target {HOST},{X86_MUSL}")).ok();
+    check!(
+        project.xpkg("show"),
+        str![[r#"
+exit 0
+--- stdout
+target                     package  bin               size  linkage     glibc  sha256
+x86_64-unknown-linux-gnu   gated    always [SIZE]  dynamic     2.34   [DIGEST]
+x86_64-unknown-linux-gnu   plain    plain [SIZE]  dynamic     2.34   [DIGEST]
+x86_64-unknown-linux-gnu   renamed  renamed-bin [SIZE]  dynamic     2.34   [DIGEST]
+x86_64-unknown-linux-musl  gated    always [SIZE]  static-pie  -      [DIGEST]
+x86_64-unknown-linux-musl  plain    plain [SIZE]  static-pie  -      [DIGEST]
+x86_64-unknown-linux-musl  renamed  renamed-bin [SIZE]  static-pie  -      [DIGEST]
+
+"#]]
+    );
+    let shown = project.xpkg("show --message-format json").ok().stdout;
+    assert_eq!(shown, project.read("target/xpkg/manifest.json"));
+}
+
+#[test]
+fn clean_removes_what_xpkg_made_and_nothing_else() {
+    let project = Project::of("hello");
+    project.xpkg("build -q").ok();
+    check!(
+        project.xpkg("clean"),
+        str![[r#"
+exit 0
+--- stderr
+     Removed 3 files in [ROOT]/target/xpkg
+
+"#]]
+    );
+    assert!(!project.path("target/xpkg").exists());
+    assert!(!project.path("target/.xpkg.lock").exists());
+    assert!(!project.path("target/xpkg-cache").exists());
+    assert!(project.path(&format!("target/{HOST}/release/hello")).is_file());
+    check!(
+        project.xpkg("clean"),
+        str![[r#"
+exit 0
+--- stderr
+     Removed 0 files in [ROOT]/target/xpkg
+
+"#]]
+    );
+}
+
+#[test]
+fn clean_leaves_a_strangers_file() {
+    let project = Project::of("hello");
+    project.xpkg("build -q").ok();
+    project.write("target/xpkg/notes.txt", "mine");
+    check!(
+        project.xpkg("clean"),
+        str![[r#"
+exit 1
+--- stderr
+error[tree-foreign]: `[ROOT]/target/xpkg` holds what xpkg did not make; it stays
+  there: notes.txt
+  help: remove it by hand if it is not needed
+
+"#]]
+    );
+    assert_eq!(project.files("target/xpkg"), ["notes.txt"]);
+}
