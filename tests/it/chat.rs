@@ -22,7 +22,7 @@ const TARGETS: &[&str] = &[ARM_GNU, ARM_MUSL, X86_MUSL];
 #[test]
 fn six_services_for_three_targets() {
     let project = Project::kept("chat").with("aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-ar");
-    let _ = std::fs::remove_dir_all(project.path("target/xpkg"));
+    let _ = std::fs::remove_dir_all(project.path("tree"));
     // The third target comes by configuration alone.
     let manifest = project.read("Cargo.toml").replace("[\"x86_64", &format!("[\"{ARM_GNU}\", \"x86_64"));
     project.write("Cargo.toml", &manifest);
@@ -33,17 +33,17 @@ fn six_services_for_three_targets() {
         TARGETS.iter().flat_map(|target| BINS.iter().map(move |(package, bin)| format!("{target}/{package}/{bin}"))).collect();
     expected.extend(["MANIFEST.txt".to_owned(), "manifest.json".to_owned()]);
     expected.sort();
-    assert_eq!(project.files("target/xpkg"), expected);
+    assert_eq!(project.files("tree"), expected);
     assert!(run.stderr.contains("    Skipping xtask (xtask): not a default member"), "{}", run.stderr);
 
-    let tree = project.path("target/xpkg");
+    let tree = project.path("tree");
     for checker in [&["/usr/bin/sha256sum"][..], &["busybox", "sha256sum"]] {
         let program = if checker[0] == "busybox" { tool("busybox") } else { checker[0].into() };
         let status =
             Command::new(program).args(&checker[1..]).args(["-c", "MANIFEST.txt"]).current_dir(&tree).stdout(Stdio::null()).status();
         assert!(status.unwrap().success(), "{checker:?}");
     }
-    let manifest = project.json("target/xpkg/manifest.json");
+    let manifest = project.json("tree/manifest.json");
     the_schema_holds(&manifest);
     for artifact in manifest["artifacts"].as_array().unwrap() {
         readelf_agrees(&tree, artifact);

@@ -6,6 +6,7 @@ mod chat;
 mod cli;
 mod house;
 mod plan;
+mod readme;
 mod support;
 mod toolchains;
 mod tree;

@@ -18,7 +18,7 @@ pub struct Project {
     /// Removes itself; `None` for a copy that is kept between runs.
     _temp: Option<tempfile::TempDir>,
     pub root: PathBuf,
-    bin: PathBuf,
+    pub bin: PathBuf,
     env: BTreeMap<String, String>,
 }
 
@@ -46,14 +46,26 @@ impl Project {
     pub fn of(fixture: &str) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let base = temp.path().canonicalize().unwrap();
-        Self::new(fixture, &base, Some(temp))
+        let root = base.join("work");
+        copy(&repository().join("fixtures").join(fixture), &root);
+        Self { _temp: Some(temp), root, bin: base.join("bin"), env: BTreeMap::new() }.prepared()
     }
 
-    /// A copy that stays where it is, so that its dependencies are compiled once.
+    /// A copy of all fixtures, as the repository has them. It stays, so that their dependencies are compiled once.
+    pub fn repository() -> Self {
+        let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kept");
+        copy(&repository().join("fixtures"), &base.join("repository/fixtures"));
+        Self { _temp: None, root: base.join("repository"), bin: base.join("bin"), env: BTreeMap::new() }.prepared()
+    }
+
+    /// A copy of one fixture that stays, too, and shares cargo's target directory with [`Self::repository`]'s.
     pub fn kept(fixture: &str) -> Self {
-        let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kept").join(fixture);
-        std::fs::create_dir_all(&base).unwrap();
-        Self::new(fixture, &base, None)
+        let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kept");
+        let (root, target) = (base.join(fixture), base.join("repository/fixtures").join(fixture).join("target"));
+        copy(&repository().join("fixtures").join(fixture), &root);
+        let project = Self { _temp: None, bin: base.join(format!("bin-{fixture}")), root, env: BTreeMap::new() }.prepared();
+        let tree = project.path("tree").to_str().unwrap().to_owned();
+        project.env("CARGO_TARGET_DIR", target.to_str().unwrap()).env("XPKG_OUT_DIR", &tree)
     }
 
     /// A directory with nothing in it.
@@ -63,12 +75,6 @@ impl Project {
         std::fs::create_dir(base.join("work")).unwrap();
         let project = Self { root: base.join("work"), bin: base.join("bin"), env: BTreeMap::new(), _temp: Some(temp) };
         project.prepared()
-    }
-
-    fn new(fixture: &str, base: &Path, temp: Option<tempfile::TempDir>) -> Self {
-        let root = base.join("work");
-        copy(&repository().join("fixtures").join(fixture), &root);
-        Self { _temp: temp, root, bin: base.join("bin"), env: BTreeMap::new() }.prepared()
     }
 
     fn prepared(mut self) -> Self {

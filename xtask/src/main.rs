@@ -1,1 +1,87 @@
-fn main() {}
+//! The menu of this repository: `cargo xtask` lists it. CI runs `cargo xtask ci` and nothing else.
+#![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a menu for developers, not the program")]
+
+mod bench;
+mod setup;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+/// One task a row.
+const TASKS: &[(&str, &str, fn(&[String]) -> Result<(), String>)] = &[
+    ("setup", "install what the tests need: Debian packages (root, apt), Rust targets", |_| setup::run()),
+    ("test", "set up, then run all fast tests", test),
+    ("bless", "rewrite the snapshots from what the program prints now; `git diff` is the review", bless),
+    ("bench", "xpkg against plain cargo in turn: medians, spread, bounds [--cold N] [--warm N]", bench::run),
+    ("ci", "what CI runs: fmt, clippy, test, check for other hosts", |_| ci()),
+];
+
+/// Hosts that the program must compile for, besides the one that runs the tests.
+const OTHER_HOSTS: &[&str] = &["x86_64-pc-windows-gnu", "aarch64-apple-darwin"];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let task = args.first().and_then(|name| TASKS.iter().find(|(task, ..)| task == name));
+    let Some((_, _, run)) = task else {
+        for (name, what, _) in TASKS {
+            println!("cargo xtask {name:<6} {what}");
+        }
+        return if args.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    };
+    match run(&args[1..]) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn test(args: &[String]) -> Result<(), String> {
+    setup::run()?;
+    cargo(&["test", "--workspace"]).args(args).go()
+}
+
+fn bless(args: &[String]) -> Result<(), String> {
+    setup::run()?;
+    let mut command = cargo(&["test", "--workspace"]);
+    command.args(args).env("SNAPSHOTS", "overwrite");
+    command.go()
+}
+
+fn ci() -> Result<(), String> {
+    cargo(&["fmt", "--all", "--check"]).go()?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]).go()?;
+    test(&["--locked".to_owned()])?;
+    for host in OTHER_HOSTS {
+        Command::new("rustup").args(["target", "add", host]).go()?;
+        cargo(&["check", "--locked", "--target", host]).go()?;
+    }
+    Ok(())
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository").to_owned()
+}
+
+fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    command.args(args).current_dir(root());
+    command
+}
+
+/// Runs a command that talks for itself.
+trait Go {
+    fn go(&mut self) -> Result<(), String>;
+}
+
+impl Go for Command {
+    fn go(&mut self) -> Result<(), String> {
+        eprintln!("xtask: {self:?}");
+        match self.status() {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(format!("{self:?} ended with {status}")),
+            Err(error) => Err(format!("cannot start {self:?}: {error}")),
+        }
+    }
+}

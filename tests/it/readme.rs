@@ -1,0 +1,93 @@
+//! The README cannot lie: what it shows is what the program prints, its tables are the program's.
+
+use cargo_xpkg::problem::CODES;
+
+use crate::support::{Project, normal, repository};
+
+/// A command and the output that stands under it.
+struct Shown {
+    command: String,
+    output: String,
+}
+
+fn readme() -> String {
+    std::fs::read_to_string(repository().join("README.md")).unwrap()
+}
+
+fn shown(text: &str) -> Vec<Shown> {
+    let blocks = text.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks
+        .map(|block| {
+            let (command, output) = block.split_once('\n').unwrap();
+            Shown { command: command.strip_prefix("$ ").unwrap().to_owned(), output: output.to_owned() }
+        })
+        .collect()
+}
+
+/// A copy of the repository's fixtures, with a PATH that has what a fresh machine has, and musl-tools.
+fn machine() -> Project {
+    let project = Project::repository();
+    let project = ["x86_64-linux-musl-gcc", "x86_64-linux-gnu-gcc", "sh"].into_iter().fold(project, Project::with);
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_cargo-xpkg"), project.bin.join("cargo-xpkg")).unwrap();
+    project
+}
+
+/// Held by a test that may rewrite the file.
+static README: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+#[test]
+fn every_command_prints_what_it_shows() {
+    let _held = README.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let project = machine();
+    let (mut text, bless) = (readme(), std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite"));
+    for Shown { command, output } in shown(&text) {
+        if command == "cargo xtask test" {
+            continue;
+        }
+        let run = project.shell(&command.replace("cargo run --release --", "cargo xpkg"));
+        // The data, or where there is none the problem: what stands on stderr before it is progress.
+        let printed = match run.stderr.find("error[") {
+            Some(at) if run.stdout.is_empty() => run.stderr[at..].to_owned(),
+            _ => run.stdout,
+        };
+        let printed = printed.replace(project.root.to_str().unwrap(), "[ROOT]");
+        if bless && normal(&printed) != normal(&output) {
+            text = text.replace(&format!("$ {command}\n{output}```"), &format!("$ {command}\n{printed}```"));
+        } else {
+            assert_eq!(normal(&printed), normal(&output), "{command}\n{}", run.stderr);
+        }
+    }
+    blessed(&text, bless);
+}
+
+#[test]
+fn the_table_of_codes_is_the_programs() {
+    let _held = README.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (text, bless) = (readme(), std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite"));
+    const HEAD: &str = "| code | says |\n|---|---|\n";
+    let (before, rest) = text.split_once(HEAD).unwrap();
+    let end = rest.find("\n\n").map_or(0, |end| if rest.starts_with('\n') { 0 } else { end + 1 });
+    let table: String = CODES.iter().map(|row| format!("| `{}` | {} |\n", row.name, row.title)).collect();
+    if bless && rest[..end] != table {
+        blessed(&format!("{before}{HEAD}{table}{}", &rest[end..]), bless);
+    } else {
+        assert_eq!(&rest[..end], table);
+    }
+}
+
+#[test]
+fn every_toml_block_is_a_configuration_that_xpkg_takes() {
+    let text = readme();
+    let blocks: Vec<&str> = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 2);
+    let project = Project::of("clash");
+    project.append("Cargo.toml", &format!("\n{}", blocks[0]));
+    project.append("alpha/Cargo.toml", &format!("\n{}", blocks[1].replace("server =", "app =")));
+    project.xpkg("plan --linker auto --target x86_64-unknown-linux-musl").ok();
+}
+
+fn blessed(text: &str, bless: bool) {
+    if bless {
+        std::fs::write(repository().join("README.md"), text).unwrap();
+    }
+}

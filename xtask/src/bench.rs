@@ -1,0 +1,125 @@
+//! xpkg against plain cargo with the same linker variables, in turn, in one run on one machine.
+//!
+//! The bounds: cold at most 1.02 times cargo's own calls; with nothing to do at most cargo's own calls and 100 ms.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::{Go as _, cargo, root};
+
+const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
+const COLD_RATIO: f64 = 1.02;
+const WARM_MARGIN: Duration = Duration::from_millis(100);
+
+pub fn run(args: &[String]) -> Result<(), String> {
+    let number = |name: &str, default: usize| match args.iter().position(|arg| arg == name) {
+        Some(at) => args.get(at + 1).and_then(|value| value.parse().ok()).ok_or(format!("{name} takes a number")),
+        None => Ok(default),
+    };
+    let (cold, warm) = (number("--cold", 3)?, number("--warm", 21)?);
+    cargo(&["build", "--release", "--bin", "cargo-xpkg"]).go()?;
+    let scratch = root().join("target/bench");
+    let bench = Bench { xpkg: root().join("target/release/cargo-xpkg"), chat: root().join("fixtures/chat"), scratch };
+    println!("| case | cargo, median | spread | xpkg, median | spread | ratio | more | bound |");
+    println!("|---|---|---|---|---|---|---|---|");
+    let cold = bench.pairs("cold, 6 bins, 2 targets", cold, Start::Cold)?;
+    let warm = bench.pairs("nothing to do", warm, Start::Warm)?;
+    println!("| {} | at most {COLD_RATIO} x |", cold.row);
+    println!("| {} | at most {} ms more |", warm.row, WARM_MARGIN.as_millis());
+    let cold_held = cold.xpkg.as_secs_f64() <= cold.cargo.as_secs_f64() * COLD_RATIO;
+    let warm_held = warm.xpkg <= warm.cargo + WARM_MARGIN;
+    if cold_held && warm_held { Ok(()) } else { Err("a bound is not held".to_owned()) }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Start {
+    Cold,
+    Warm,
+}
+
+struct Bench {
+    xpkg: PathBuf,
+    chat: PathBuf,
+    scratch: PathBuf,
+}
+
+struct Pair {
+    cargo: Duration,
+    xpkg: Duration,
+    row: String,
+}
+
+impl Bench {
+    fn pairs(&self, case: &str, rounds: usize, start: Start) -> Result<Pair, String> {
+        let (one, other) = (self.scratch.join("cargo"), self.scratch.join("xpkg"));
+        let (mut cargo, mut xpkg) = (Vec::new(), Vec::new());
+        for round in 0..rounds {
+            // Who goes first changes, so that a machine that warms up favours neither.
+            let mut sides: Vec<(&Path, &mut Vec<Duration>)> = vec![(&one, &mut cargo), (&other, &mut xpkg)];
+            if round % 2 == 1 {
+                sides.reverse();
+            }
+            for (directory, times) in sides {
+                if start == Start::Cold {
+                    let _ = std::fs::remove_dir_all(directory);
+                }
+                times.push(if directory == one { self.cargo(directory)? } else { self.xpkg(directory)? });
+            }
+        }
+        let (cargo, xpkg) = (Times::of(cargo), Times::of(xpkg));
+        let row = format!(
+            "{case} | {:.3} s | {:.3}–{:.3} | {:.3} s | {:.3}–{:.3} | {:.3} | {:+.0} ms",
+            cargo.median.as_secs_f64(),
+            cargo.least.as_secs_f64(),
+            cargo.most.as_secs_f64(),
+            xpkg.median.as_secs_f64(),
+            xpkg.least.as_secs_f64(),
+            xpkg.most.as_secs_f64(),
+            xpkg.median.as_secs_f64() / cargo.median.as_secs_f64(),
+            (xpkg.median.as_secs_f64() - cargo.median.as_secs_f64()) * 1000.0
+        );
+        Ok(Pair { cargo: cargo.median, xpkg: xpkg.median, row })
+    }
+
+    /// cargo's own calls, one a target, with the variables that xpkg sets.
+    fn cargo(&self, directory: &Path) -> Result<Duration, String> {
+        let began = Instant::now();
+        for target in TARGETS {
+            let variable = format!("CARGO_TARGET_{}_LINKER", target.replace('-', "_").to_uppercase());
+            let mut command = Command::new("cargo");
+            command.args(["build", "--quiet", "--release", "--bins", "--target", target, "--target-dir"]).arg(directory);
+            quiet(command.env(variable, "rust-lld").current_dir(&self.chat))?;
+        }
+        Ok(began.elapsed())
+    }
+
+    fn xpkg(&self, directory: &Path) -> Result<Duration, String> {
+        let began = Instant::now();
+        let mut command = Command::new(&self.xpkg);
+        command.args(["build", "--quiet", "--target", &TARGETS.join(","), "--target-dir"]).arg(directory).current_dir(&self.chat);
+        quiet(&mut command)?;
+        Ok(began.elapsed())
+    }
+}
+
+fn quiet(command: &mut Command) -> Result<(), String> {
+    // `cargo xtask` runs under cargo, whose choice of toolchain must not reach one side only.
+    match command.env_remove("RUSTUP_TOOLCHAIN").stdout(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        other => Err(format!("{command:?}: {other:?}")),
+    }
+}
+
+struct Times {
+    least: Duration,
+    median: Duration,
+    most: Duration,
+}
+
+impl Times {
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort();
+        Self { least: times[0], median: times[times.len() / 2], most: times[times.len() - 1] }
+    }
+}

@@ -1,0 +1,53 @@
+//! What the tests need of a machine. Idempotent; quiet when all is there.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::Go as _;
+
+/// A file or a program on PATH that shows the Debian package is there.
+const PACKAGES: &[(&str, &str)] = &[
+    ("cc", "gcc"),
+    ("git", "git"),
+    ("readelf", "binutils"),
+    ("busybox", "busybox"),
+    ("clang", "clang"),
+    ("x86_64-linux-musl-gcc", "musl-tools"),
+    ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
+    ("/usr/aarch64-linux-gnu/lib/libc.so", "libc6-dev-arm64-cross"),
+    ("qemu-aarch64-static", "qemu-user-static"),
+];
+
+const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"];
+
+pub fn run() -> Result<(), String> {
+    let missing: Vec<&str> = PACKAGES.iter().filter(|(shows, _)| !there(shows)).map(|(_, package)| *package).collect();
+    if !missing.is_empty() {
+        let line = format!("apt-get install --yes --no-install-recommends {}", missing.join(" "));
+        if !(there("apt-get") && is_root()) {
+            return Err(format!("the tests need more than is here; as root, run: {line}"));
+        }
+        Command::new("apt-get").args(["update", "--quiet"]).go()?;
+        let mut install = Command::new("apt-get");
+        install.args(line.split(' ').skip(1)).env("DEBIAN_FRONTEND", "noninteractive").go()?;
+    }
+    let installed = Command::new("rustup").args(["target", "list", "--installed"]).output().map_err(|error| format!("rustup: {error}"))?;
+    let installed = String::from_utf8_lossy(&installed.stdout).into_owned();
+    let missing: Vec<&&str> = TARGETS.iter().filter(|target| !installed.lines().any(|line| line == **target)).collect();
+    if !missing.is_empty() {
+        Command::new("rustup").args(["target", "add"]).args(missing).go()?;
+    }
+    Ok(())
+}
+
+fn there(shows: &str) -> bool {
+    if shows.starts_with('/') {
+        return Path::new(shows).exists();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(shows).is_file())
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+}
