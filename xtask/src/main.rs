@@ -7,8 +7,10 @@ mod setup;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-/// One task a row.
-const TASKS: &[(&str, &str, fn(&[String]) -> Result<(), String>)] = &[
+type Task = fn(&[String]) -> Result<(), String>;
+
+/// One task a row: its name, what it does, how.
+const TASKS: &[(&str, &str, Task)] = &[
     ("setup", "install what the tests need: Debian packages (root, apt), Rust targets", |_| setup::run()),
     ("test", "set up, then run all fast tests", test),
     ("bless", "rewrite the snapshots from what the program prints now; `git diff` is the review", bless),
