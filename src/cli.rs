@@ -29,6 +29,17 @@ pub enum Command {
     Show(TreeArgs),
     /// Remove what xpkg made, never cargo's own output
     Clean(TreeArgs),
+    /// Say what a build script would compile C with (xpkg asks itself)
+    #[command(name = "__compiler", hide = true)]
+    Compiler(CompilerArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct CompilerArgs {
+    pub target: String,
+    pub host: String,
+    pub opt_level: String,
+    pub out_dir: std::path::PathBuf,
 }
 
 #[derive(Debug, Args)]

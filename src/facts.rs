@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use crate::probe::Report;
+
 /// Everything that `toolchain` and `plan` decide by.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
@@ -68,6 +70,8 @@ pub struct TargetFacts {
     pub compilers: BTreeMap<String, Setting>,
     /// What clang finds for the target by `--target` alone.
     pub clang: Option<ClangFinds>,
+    /// What the probes say of the C compilers of those candidates that serve, by [`crate::toolchain::Candidate::key`].
+    pub reports: BTreeMap<String, Report>,
 }
 
 /// A value that the user has set, and where.

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest, Sha256};
@@ -31,6 +32,8 @@ pub struct Host {
 pub struct Output {
     /// `None`: ended by a signal.
     pub code: Option<i32>,
+    /// It was ended because its time was up.
+    pub timed_out: bool,
     pub stdout: String,
     pub stderr: String,
 }
@@ -114,9 +117,44 @@ impl Host {
     pub fn capture(&self, invocation: &Invocation) -> Result<Output> {
         let output = self.command(invocation).stdin(Stdio::null()).output().map_err(|error| cannot_start(invocation, &error))?;
         Ok(Output {
+            timed_out: false,
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// The same for a program that nobody vouches for: it has `limit` to answer, what it prints is kept up to
+    /// [`KEPT`] bytes a stream, and all it started ends with it.
+    pub fn capture_bounded(&self, invocation: &Invocation, limit: Duration) -> Result<Output> {
+        let failed = |error: io::Error| cannot_start(invocation, &error);
+        let mut command = self.command(invocation);
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+        let streams = (child.stdout.take().expect("it was asked for"), child.stderr.take().expect("it was asked for"));
+        std::thread::scope(|scope| {
+            let stdout = scope.spawn(move || read_capped(streams.0));
+            let stderr = scope.spawn(move || read_capped(streams.1));
+            let began = Instant::now();
+            let mut pause = Duration::from_millis(1);
+            let status = loop {
+                match child.try_wait().map_err(failed)? {
+                    Some(status) => break Some(status),
+                    None if began.elapsed() > limit => break None,
+                    None => std::thread::sleep(pause),
+                }
+                pause = (pause * 2).min(Duration::from_millis(20));
+            };
+            // Children that it left behind would keep the streams open, and us waiting.
+            end_group(&mut child);
+            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+            Ok(Output {
+                code: status.and_then(|status| status.code()),
+                timed_out: status.is_none(),
+                stdout: text(stdout.join().expect("reading does not panic")),
+                stderr: text(stderr.join().expect("reading does not panic")),
+            })
         })
     }
 
@@ -140,7 +178,7 @@ impl Host {
         });
         read.map_err(failed)?;
         let status = child.wait().map_err(failed)?;
-        Ok(Output { code: status.code(), stdout: String::from_utf8_lossy(&answer).into_owned(), stderr: said })
+        Ok(Output { code: status.code(), timed_out: false, stdout: String::from_utf8_lossy(&answer).into_owned(), stderr: said })
     }
 
     /// Runs a program that talks to the user on stderr and to us on stdout, line by line. Returns its exit code.
@@ -153,6 +191,34 @@ impl Host {
         }
         let status = child.wait().map_err(|error| cannot_start(invocation, &error))?;
         Ok(status.code())
+    }
+
+    /// What tells a file from another that came in its place: links resolved, size in bytes, time of change in ns.
+    pub fn identity(&self, path: &Utf8Path) -> Option<String> {
+        let path = path.canonicalize_utf8().ok()?;
+        let metadata = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
+        let time = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        Some(format!("{path} {} {time}", metadata.len()))
+    }
+
+    /// xpkg's own cache for what is about the machine, not about a workspace. `None` where there is no home.
+    pub fn cache_dir(&self) -> Option<Utf8PathBuf> {
+        let base = self.var("XDG_CACHE_HOME").map(Utf8PathBuf::from).filter(|path| path.is_absolute());
+        let base = base.or_else(|| self.var("HOME").map(|home| Utf8Path::new(home).join(".cache")));
+        base.map(|base| base.join(env!("CARGO_PKG_NAME")))
+    }
+
+    /// The path of this very program.
+    pub fn own_program(&self) -> Option<Utf8PathBuf> {
+        std::env::current_exe().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok())
+    }
+
+    /// A directory of its own in the system's place for such, removed when it is dropped.
+    pub fn scratch(&self) -> Result<tempfile::TempDir> {
+        tempfile::Builder::new()
+            .prefix("cargo-xpkg-")
+            .tempdir()
+            .map_err(|error| cannot("create a directory in", Utf8Path::new("the temporary directory"), &error))
     }
 
     pub fn exists(&self, path: &Utf8Path) -> bool {
@@ -208,6 +274,11 @@ impl Host {
         let mut hasher = Hashing(Sha256::new());
         let size = io::copy(&mut file, &mut hasher).map_err(|error| cannot("read", path, &error))?;
         Ok((hex(&hasher.0.finalize()), size))
+    }
+
+    /// Whether a file holds just these bytes.
+    pub fn holds(&self, path: &Utf8Path, bytes: &[u8]) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64) && fs::read(path).is_ok_and(|found| found == bytes)
     }
 
     pub fn hard_link(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
@@ -310,6 +381,32 @@ fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
     fs::rename(old, &aside)?;
     fs::rename(new, old)?;
     fs::rename(&aside, new)
+}
+
+/// Bytes of a stream that [`Host::capture_bounded`] keeps; the rest is read and dropped.
+const KEPT: usize = 64 * 1024;
+
+fn read_capped(mut stream: impl io::Read) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let mut buffer = [0; 8192];
+    while let Ok(read) = stream.read(&mut buffer) {
+        if read == 0 {
+            break;
+        }
+        let room = KEPT.saturating_sub(kept.len()).min(read);
+        kept.extend_from_slice(&buffer[..room]);
+    }
+    kept
+}
+
+fn end_group(child: &mut std::process::Child) {
+    #[cfg(unix)]
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        // The group is gone when nothing of it is left: that is no error.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// SHA-256 of bytes, as 64 lower-case hex digits.

@@ -32,6 +32,8 @@ pub mod inspect;
 pub mod manifest;
 pub mod plan;
 pub mod policy;
+pub mod probe;
+pub mod profile;
 pub mod toolchain;
 pub mod tree;
 pub mod workspace;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{Program, Source};
 use crate::inspect::Binary;
+use crate::probe::Report;
 use crate::problem::{Code, Problem, Result};
 use crate::target::Target;
 use crate::toolchain::Kind;
@@ -95,16 +96,19 @@ pub struct Toolchain {
     pub reason: String,
     pub linker: Program,
     pub c_compiler: Option<Program>,
+    /// What the probes say of the C compiler; `None` where the target's graph holds no C.
+    pub probes: Option<Report>,
     /// Target-scoped variables of the build, the user's own ones included.
     pub variables: BTreeMap<String, String>,
 }
 
-/// A finding that `--accept` let pass.
+/// A finding that `--accept` let pass, or that flags of the user's keep from biting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Waiver {
     pub code: String,
-    pub path: String,
+    /// The file; `None` where it is about the compiler.
+    pub path: Option<String>,
     pub message: String,
 }
 

@@ -91,8 +91,8 @@ impl Plan {
                     None
                 }
             };
-            let c = c_need(request, here);
-            let chosen = toolchain::choose(request, facts, &c, &cache_dir(workspace).join("tools"));
+            let c = CNeed::new(request, here);
+            let chosen = toolchain::choose(request, facts, &c, &tools_dir(workspace));
             let outputs = place(selected, settings, &request.target);
             match (chosen, outputs) {
                 (Ok(toolchain), Ok(outputs)) => {
@@ -129,12 +129,9 @@ pub fn cache_dir(workspace: &Workspace) -> Utf8PathBuf {
     workspace.target_dir.join("xpkg-cache")
 }
 
-fn c_need(request: &Request, here: &TargetFacts) -> CNeed {
-    CNeed {
-        holds: request.c_dependencies.unwrap_or(!here.c_packages.is_empty()),
-        configured: request.c_dependencies.is_some(),
-        packages: here.c_packages.clone(),
-    }
+/// Links by which tools get their names.
+pub fn tools_dir(workspace: &Workspace) -> Utf8PathBuf {
+    cache_dir(workspace).join("tools")
 }
 
 fn install(workspace: &Workspace, facts: &Facts, target: &Target) -> Invocation {

@@ -9,8 +9,15 @@ use crate::problem::{Code, Problem};
 use crate::target::{Format, Glibc, Libc, Target};
 
 /// The codes of findings: what `--accept` takes.
-pub const FINDINGS: &[Code] =
-    &[Code::UnreadableBinary, Code::WrongMachine, Code::NotExecutable, Code::NotStatic, Code::AboveFloor, Code::PrivateGlibc];
+pub const FINDINGS: &[Code] = &[
+    Code::Gcc95189,
+    Code::UnreadableBinary,
+    Code::WrongMachine,
+    Code::NotExecutable,
+    Code::NotStatic,
+    Code::AboveFloor,
+    Code::PrivateGlibc,
+];
 
 /// Everything that is wrong with a file for this target. `name` is what the messages call it.
 pub fn judge(name: &str, binary: &Binary, target: &Target) -> Vec<Problem> {

@@ -94,6 +94,11 @@ codes! {
         detection: "The chosen candidate fell; the reason is in the message.",
         fix: "Install what the reason names, or choose another (`--linker auto` lets xpkg choose).",
         source: "README, How a linker is chosen" }
+    Gcc95189 "gcc-95189" "the C compiler compares bytes wrongly (GCC bug 95189)" {
+        cause: "GCC 9, and 10.0 to 10.2 unless patched, expand `memcmp` against a constant as if it were `strcmp`: it stops at the constant's first NUL, and unequal bytes compare equal. A MAC or signature check then passes that must fail. aws-lc-sys tests for it on some hosts only, and never when it is cross-compiled.",
+        detection: "A small file is compiled at -O2, and with the flags that build scripts will use; a correct compiler cannot drop the call that the bug drops. Where its output can be started here, a run seconds it. It stops the run where C that checks secrets (aws-lc-sys, ring, openssl-src, …) is compiled with -O2 or more, and is told for other C.",
+        fix: "Use a compiler without the bug: GCC 10.3 or later, clang. Or set `--param=builtin-string-cmp-inline-length=0` in `CFLAGS_<target>`: the manifest records it. Not `-fno-builtin-memcmp`: it leaves explicit `__builtin_memcmp` calls wrong. Or go on with `--accept gcc-95189`, recorded, too.",
+        source: "gcc.gnu.org PR 95189; aws/aws-lc#177; cross-rs/cross#1725" }
     UnknownPackage "unknown-package" "no such package in the workspace" {
         cause: "`-p` or `--exclude` names a package that is not a member.",
         detection: "The members are those of `cargo metadata`.",
@@ -306,7 +311,7 @@ mod tests {
         for row in CODES {
             assert_eq!(row.code.row().name, row.name);
             assert_eq!(Code::from_name(row.name), Some(row.code));
-            assert!(row.name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", row.name);
+            assert!(row.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{}", row.name);
         }
     }
 

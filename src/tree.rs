@@ -221,7 +221,7 @@ pub fn clashes_with_kept(outputs: &[Output], kept: &[Artifact]) -> Vec<Problem> 
 pub fn kept_waivers(old: &Manifest, target: &str, kept: &[Artifact]) -> Vec<Waiver> {
     let record = old.targets.iter().find(|record| record.target == target);
     let waivers = record.into_iter().flat_map(|record| &record.waivers);
-    waivers.filter(|waiver| kept.iter().any(|artifact| artifact.path == waiver.path)).cloned().collect()
+    waivers.filter(|waiver| kept.iter().any(|artifact| waiver.path.as_ref() == Some(&artifact.path))).cloned().collect()
 }
 
 /// What stands in the out-dir and in no manifest: not ours, so never removed.

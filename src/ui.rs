@@ -13,12 +13,14 @@ use crate::facts::Std;
 use crate::invocation::quote;
 use crate::manifest::Manifest;
 use crate::plan::{Plan, TargetPlan};
+use crate::probe::Report;
 use crate::problem::{Problem, Row};
 use crate::toolchain::{Candidate, SetBy};
 use crate::workspace::LeftOut;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
+const CAUTION: Style = AnsiColor::Yellow.on_default().bold();
 const NOTE: Style = AnsiColor::Cyan.on_default().bold();
 const STRONG: Style = Style::new().bold();
 
@@ -48,6 +50,13 @@ impl Shell {
     pub fn detail(&self, verb: &str, subject: &str) {
         if self.verbosity == Verbosity::Verbose {
             self.status(verb, subject);
+        }
+    }
+
+    /// What does not stop the run and should be known.
+    pub fn warning(&self, code: &str, text: &str) {
+        if self.verbosity != Verbosity::Quiet {
+            say(&format!("{CAUTION}warning[{code}]{CAUTION:#}{STRONG}: {text}{STRONG:#}\n"));
         }
     }
 
@@ -132,6 +141,15 @@ fn target_plan(target: &TargetPlan) -> String {
         }
     };
     row("toolchain", vec![choice(&toolchain.candidate, &toolchain.chosen_by)]);
+    row(
+        "compiler",
+        toolchain
+            .report
+            .iter()
+            .flat_map(report)
+            .chain(toolchain.findings.iter().map(|finding| format!("{}: {}", finding.probe, finding.what)))
+            .collect(),
+    );
     row("refused", toolchain.refused.iter().map(|fallen| format!("{}: {}", fallen.kind.name(), fallen.reason)).collect());
     row(
         "C",
@@ -152,6 +170,17 @@ fn target_plan(target: &TargetPlan) -> String {
     row("runs", calls.iter().map(|call| call.invocation.to_string()).collect());
     row("stages", calls.iter().flat_map(|call| &call.outputs).map(|output| output.path.clone()).collect());
     text
+}
+
+/// What the probes say of a compiler, a line each.
+fn report(report: &Report) -> Vec<String> {
+    let version = report.version.as_ref().map(|version| format!(" ({version})")).unwrap_or_default();
+    let mut lines = vec![format!("{}{version}", report.compiler)];
+    lines.extend(report.answers.iter().map(|answer| {
+        let run = answer.run.as_ref().map(|run| format!(", by running it {}", run.name())).unwrap_or_default();
+        format!("{}: {} at -O2{run}, {} with this build's flags", answer.probe, answer.clean.name(), answer.real.name())
+    }));
+    lines
 }
 
 /// `rust-lld: why (chosen by …)`.

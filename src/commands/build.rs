@@ -81,6 +81,12 @@ fn install_std(host: &Host, shell: Shell, prepared: &mut Prepared) -> Result<(),
 fn tell_choices(shell: Shell, prepared: &Prepared) {
     for target in &prepared.plan.targets {
         let chosen = &target.toolchain;
+        for fallen in chosen.refused.iter().filter(|fallen| fallen.by_probe) {
+            shell.status("Refusing", &format!("{} for {}: {}", fallen.kind.name(), target.target, fallen.reason));
+        }
+        for finding in &chosen.findings {
+            shell.warning(&finding.probe, &format!("{} (target `{}`)", finding.what, target.target));
+        }
         shell.status("Linking", &format!("{} with {}", target.target, ui::choice(&chosen.candidate, &chosen.chosen_by)));
     }
     for left_out in &prepared.plan.left_out {
@@ -125,7 +131,10 @@ fn build(host: &Host, shell: Shell, prepared: &Prepared) -> Result<Manifest, Fai
     });
     let new_records = plan.targets.iter().map(|target| {
         let triple = target.target.triple();
-        let mut waived = old.map(|old| tree::kept_waivers(old, triple, &kept)).unwrap_or_default();
+        let of_compiler = target.toolchain.findings.iter().filter(|finding| finding.waived());
+        let mut waived: Vec<Waiver> =
+            of_compiler.map(|finding| Waiver { code: finding.probe.clone(), path: None, message: finding.what.clone() }).collect();
+        waived.extend(old.map(|old| tree::kept_waivers(old, triple, &kept)).unwrap_or_default());
         waived.extend(waivers.remove(triple).unwrap_or_default());
         record(prepared, target, &source, waived)
     });
@@ -157,6 +166,7 @@ fn record(prepared: &Prepared, target: &TargetPlan, source: &Source, waivers: Ve
             reason: candidate.reason.clone(),
             linker: candidate.linker.clone(),
             c_compiler: candidate.c_compiler.clone(),
+            probes: chosen.report.clone(),
             variables: candidate.variables.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect(),
         },
         waivers,

@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod clean;
+pub mod compiler;
 pub mod env;
 pub mod explain;
 pub mod plan;
@@ -19,6 +20,7 @@ use crate::host::Host;
 use crate::look::{self, Asking, Found, Scope};
 use crate::plan::{CargoArgs, Plan, Settings};
 use crate::problem::{Code, Failure, Problem, Result, nearest};
+use crate::profile::Profiles;
 use crate::target::Target;
 use crate::toolchain::{Kind, Request};
 use crate::tree::{DEFAULT_LAYOUT, Layout};
@@ -32,11 +34,16 @@ pub fn run(cli: Cli) -> u8 {
         return told(Shell { verbosity: Verbosity::Normal }, MessageFormat::Human, explain::run(&code));
     }
     let Some(command) = command else { return 0 };
+    let command = match command {
+        Command::Compiler(args) => return told(Shell { verbosity: Verbosity::Normal }, MessageFormat::Human, compiler::run(args)),
+        command => command,
+    };
     let OutputArgs { message_format, quiet, verbose, color } = *match &command {
         Command::Build(args) => &args.run.output,
         Command::Plan(args) => &args.run.output,
         Command::Env(args) => &args.run.output,
         Command::Show(args) | Command::Clean(args) => &args.output,
+        Command::Compiler(_) => return 0,
     };
     let verbosity = match (quiet, verbose) {
         (true, _) => Verbosity::Quiet,
@@ -54,6 +61,7 @@ pub fn run(cli: Cli) -> u8 {
             Command::Env(args) => env::run(&host, shell, args),
             Command::Show(args) => show::run(&host, args),
             Command::Clean(args) => clean::run(&host, shell, args),
+            Command::Compiler(_) => Ok(()),
         }
     });
     told(shell, message_format, outcome)
@@ -101,6 +109,7 @@ struct Decider {
     cargo_config: cargo_config2::Config,
     selected: Selected,
     roots: Vec<String>,
+    profiles: Profiles,
 }
 
 /// Look and decide: from what was typed to a plan, or every problem.
@@ -150,8 +159,8 @@ pub fn prepare(host: &Host, shell: Shell, args: RunArgs, accept: Vec<Code>) -> R
     };
     let selected = found.workspace.select(&selection, &own)?;
     let cargo_config = look::cargo_config(host, &found.workspace, &found.rustc)?;
-    let requests = requests(host, &found, &own, &cargo_config, &target, linker)?;
-    let elsewhere = look::configuration_elsewhere(host, &found.workspace, &config)?;
+    let requests = requests(host, &found, &own, &cargo_config, &target, linker, &accept)?;
+    let (elsewhere, profiles) = look::more_configuration(host, &found.workspace, &config)?;
     let targets: Vec<&Target> = requests.iter().map(|request| &request.target).collect();
     let given = !target.is_empty() || host.var("XPKG_TARGETS").is_some() || !own.targets.is_empty();
     let refused = cargo_config::refusals(&elsewhere, &targets, &found.rustc.host, given);
@@ -181,15 +190,15 @@ pub fn prepare(host: &Host, shell: Shell, args: RunArgs, accept: Vec<Code>) -> R
         accept,
     };
     let roots = selected.bins.iter().map(|bin| bin.package_id.clone()).collect();
-    let decider = Decider { asking, cargo_config, selected, roots };
+    let decider = Decider { asking, cargo_config, selected, roots, profiles };
     let (facts, plan) = decide(host, shell, &found, &settings, &decider)?;
     Ok(Prepared { found, settings, plan, facts, decider })
 }
 
 fn decide(host: &Host, shell: Shell, found: &Found, settings: &Settings, decider: &Decider) -> Result<(Facts, Plan), Failure> {
-    let Decider { asking, cargo_config, selected, roots } = decider;
+    let Decider { asking, cargo_config, selected, roots, profiles } = decider;
     let talk = move |line: &str| shell.pass_on(line);
-    let scope = Scope { requests: &settings.requests, selection: &settings.selection, roots };
+    let scope = Scope { requests: &settings.requests, selection: &settings.selection, roots, profile: &settings.cargo.profile, profiles };
     let facts = look::facts(host, found, asking, cargo_config, &scope, talk)?;
     let plan = Plan::new(&found.workspace, selected, settings, &facts)?;
     Ok((facts, plan))
@@ -245,6 +254,7 @@ fn requests(
     cargo: &cargo_config2::Config,
     flag: &[String],
     linker: Option<LinkerChoice>,
+    accept: &[Code],
 ) -> Result<Vec<Request>, Vec<Problem>> {
     let variable: Vec<String> = words(host.var("XPKG_TARGETS").unwrap_or_default());
     let lists = [flag.to_vec(), variable, config.targets.clone(), look::cargo_targets(cargo)];
@@ -252,12 +262,13 @@ fn requests(
     let mut problems = Vec::new();
     let mut requests: Vec<Request> = Vec::new();
     for name in names {
-        match Target::parse(&name, &found.triples).and_then(|target| request(host, config, target, linker, found)) {
+        let request = |target| request(host, config, target, linker, found);
+        match Target::parse(&name, &found.triples).and_then(request) {
             Ok(request) if requests.iter().any(|other| other.target.triple() == request.target.triple()) => problems.push(
                 Problem::new(Code::TargetTwice, format!("the target `{}` is asked for twice", request.target.triple()))
                     .help("name each triple once"),
             ),
-            Ok(request) => requests.push(request),
+            Ok(request) => requests.push(Request { accept: accept.to_vec(), ..request }),
             Err(problem) => problems.push(problem),
         }
     }
@@ -295,7 +306,7 @@ fn request(host: &Host, config: &Config, mut target: Target, flag: Option<Linker
     let choice: Option<(Kind, String)> =
         choices.into_iter().find_map(|(choice, by)| Some((choice?, by))).and_then(|(choice, by)| Some((choice.kind()?, by.to_owned())));
     let c_dependencies = own.and_then(|own| own.c_dependencies).or(config.c_dependencies);
-    Ok(Request { target, choice, c_dependencies })
+    Ok(Request { target, choice, c_dependencies, accept: Vec::new() })
 }
 
 /// Where the tree of `show` and `clean` stands: asked of the workspace only where nobody named it.

@@ -16,7 +16,7 @@ pub fn target_argument(target: &Target) -> String {
     format!("--target={}", target.gnu_name())
 }
 
-pub fn candidate(case: &Case) -> Result<Candidate, String> {
+pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     let clang = case.program(CLANG).ok_or_else(|| format!("`{CLANG}` is not on PATH"))?;
     if case.target.system.libc != Libc::Gnu {
         return Err(format!("would take the host's C library for {}: it needs a sysroot", case.target.gnu_name()));
@@ -24,7 +24,8 @@ pub fn candidate(case: &Case) -> Result<Candidate, String> {
     let argument = target_argument(case.target);
     if case.target.triple() == case.facts.rustc.host {
         let linker = Some(case.linker_variable(CLANG));
-        return Ok(case.candidate(Kind::Clang, clang.clone(), linker, Some(clang.clone()), "it compiles for the host".to_owned()));
+        let reason = "it compiles for the host".to_owned();
+        return Ok(vec![case.candidate(Kind::Clang, clang.clone(), linker, Some(clang.clone()), reason)]);
     }
     let Some(finds) = &case.here.clang else { return Err("was not asked, since a gcc for the target is there".to_owned()) };
     if !finds.start_file.starts_with('/') {
@@ -40,5 +41,5 @@ pub fn candidate(case: &Case) -> Result<Candidate, String> {
     let reason = format!("finds C library and linker by `{argument}`");
     let mut candidate = case.candidate(Kind::Clang, linker, variable, Some(clang.clone()), reason);
     candidate.link = Some((link, path.clone()));
-    Ok(candidate)
+    Ok(vec![candidate])
 }

@@ -6,12 +6,17 @@ use crate::target::{Libc, Target};
 /// Debian's and musl's own wrapper of the host's compiler.
 const WRAPPER: &str = "musl-gcc";
 
-/// Names of such a compiler, as Debian, Fedora, crosstool-NG and musl.cc have them; the host's plain `gcc` last.
+/// Major versions that distributions install beside each other, newest first.
+const VERSIONS: std::ops::RangeInclusive<u32> = 8..=18;
+
+/// Names of such a compiler, as Debian, Fedora, crosstool-NG and musl.cc have them; for the host's own triple its plain
+/// `gcc`; each with its versioned kin behind it.
 fn names(target: &Target, host: &str) -> Vec<String> {
     let gnu = target.gnu_name();
     let vendored = gnu.replacen('-', "-unknown-", 1);
     let plain = (target.triple() == host).then(|| "gcc".to_owned());
-    [format!("{gnu}-gcc"), format!("{vendored}-gcc")].into_iter().chain(plain).collect()
+    let families = [format!("{gnu}-gcc"), format!("{vendored}-gcc")].into_iter().chain(plain);
+    families.flat_map(|name| std::iter::once(name.clone()).chain(VERSIONS.rev().map(move |version| format!("{name}-{version}")))).collect()
 }
 
 /// The compilers with their companions, and `musl-gcc`, which serves rust-lld.
@@ -22,35 +27,46 @@ pub fn wanted(target: &Target, host: &str) -> Vec<String> {
     compilers.into_iter().chain(companions).collect()
 }
 
-pub fn candidate(case: &Case) -> Result<Candidate, String> {
+pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     let names = names(case.target, &case.facts.rustc.host);
-    let cc = first(case, &names, |machine, _| case.target.same_libc(machine))?;
-    let reason = format!("it compiles for `{}`", cc.machine.as_deref().unwrap_or_default());
-    Ok(case.candidate(Kind::Gcc, cc.clone(), Some(case.linker_variable(&cc.program)), Some(cc.clone()), reason))
+    let found = serving(case, &names, |cc| cc.machine.as_ref().is_some_and(|machine| case.target.same_libc(machine)))?;
+    let candidate = |cc: &Program| {
+        let reason = format!("it compiles for `{}`", cc.machine.as_deref().unwrap_or_default());
+        case.candidate(Kind::Gcc, cc.clone(), Some(case.linker_variable(&cc.program)), Some(cc.clone()), reason)
+    };
+    Ok(found.into_iter().map(candidate).collect())
 }
 
-/// A compiler for musl, of whatever making: `musl-gcc` wraps the host's compiler, which cannot link what Rust makes
-/// (rust-lang/rust#95926) but compiles C for musl well.
-pub fn for_musl_c(case: &Case) -> Result<(Program, &'static str), String> {
+/// Whether it wraps the host's compiler for musl, which cannot link what Rust makes (rust-lang/rust#95926).
+pub fn is_musl_wrapper(cc: &Program) -> bool {
+    let name = cc.program.rsplit('/').next().unwrap_or_default();
+    name.ends_with(WRAPPER) && cc.machine.as_ref().is_some_and(|machine| !machine.contains("musl"))
+}
+
+/// Compilers for musl, of whatever making: the wrapper compiles C for musl well.
+pub fn for_musl_c(case: &Case) -> Result<Vec<(Program, &'static str)>, String> {
     let names: Vec<String> = names(case.target, &case.facts.rustc.host).into_iter().chain([WRAPPER.to_owned()]).collect();
-    let serves = |machine: &str, name: &str| case.target.same_libc(machine) || case.target.same_arch(machine) && name.ends_with(WRAPPER);
-    let cc = first(case, &names, serves)?;
-    let own = cc.machine.as_deref().is_some_and(|machine| case.target.same_libc(machine));
-    Ok((cc.clone(), if own { "a compiler for musl" } else { "the host's gcc over musl's headers" }))
+    let own = |cc: &Program| cc.machine.as_ref().is_some_and(|machine| case.target.same_libc(machine));
+    let wraps = |cc: &Program| is_musl_wrapper(cc) && cc.machine.as_ref().is_some_and(|machine| case.target.same_arch(machine));
+    let found = serving(case, &names, |cc| own(cc) || wraps(cc))?;
+    Ok(found
+        .into_iter()
+        .map(|cc| (cc.clone(), if own(cc) { "a compiler for musl" } else { "the host's gcc over musl's headers" }))
+        .collect())
 }
 
-/// The first of these compilers that is there and serves, by its machine and name; or what is wrong with the first that is there.
-fn first<'a>(case: &Case<'a>, names: &[String], serves: impl Fn(&str, &str) -> bool) -> Result<&'a Program, String> {
-    let mut wrong = None;
-    for cc in names.iter().filter_map(|name| case.program(name)) {
-        let reason = match &cc.machine {
-            Some(machine) if serves(machine, &cc.program) => return Ok(cc),
+/// Those of these compilers that are there and serve, or what is wrong with the first that is there.
+fn serving<'a>(case: &Case<'a>, names: &[String], serves: impl Fn(&Program) -> bool) -> Result<Vec<&'a Program>, String> {
+    let there: Vec<&Program> = names.iter().filter_map(|name| case.program(name)).collect();
+    let found: Vec<&Program> = there.iter().copied().filter(|cc| serves(cc)).collect();
+    match (found.is_empty(), there.first()) {
+        (false, _) => Ok(found),
+        (true, None) => Err(format!("`{}` is not on PATH", names[0])),
+        (true, Some(cc)) => Err(match &cc.machine {
             Some(machine) => format!("`{}` compiles for `{machine}`, not for `{}`", cc.program, case.target.gnu_name()),
             None => format!("`{}` does not say what it compiles for (`-v` failed)", cc.program),
-        };
-        wrong.get_or_insert(reason);
+        }),
     }
-    Err(wrong.unwrap_or_else(|| format!("`{}` is not on PATH", names[0])))
 }
 
 /// Debian's name for the package with this compiler.

@@ -15,7 +15,7 @@ fn breaking_flag(flags: &[String]) -> Option<&String> {
     flags.iter().find(|flag| flag.contains("-crt-static") || flag.contains("-fuse-ld"))
 }
 
-pub fn candidate(case: &Case) -> Result<Candidate, String> {
+pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     let Target { system, .. } = case.target;
     if system.libc != Libc::Musl {
         return Err(format!("serves musl only: for {} it needs a sysroot", system.libc.name()));
@@ -32,17 +32,16 @@ pub fn candidate(case: &Case) -> Result<Candidate, String> {
     let variable = Some(case.linker_variable(RUST_LLD));
     if !case.c.holds {
         let reason = "the target's graph holds no C, and Rust brings musl itself".to_owned();
-        return Ok(case.candidate(Kind::RustLld, linker(), variable, None, reason));
+        return Ok(vec![case.candidate(Kind::RustLld, linker(), variable, None, reason)]);
     }
     if let Some(setting) = case.here.compilers.get("CC") {
         let reason = format!("Rust brings musl itself, and `{}` compiles C", setting.name);
-        return Ok(case.candidate(Kind::RustLld, linker(), variable, None, reason));
+        return Ok(vec![case.candidate(Kind::RustLld, linker(), variable, None, reason)]);
     }
-    match gcc::for_musl_c(case) {
-        Ok((cc, what)) => {
-            let reason = format!("Rust brings musl itself, and `{}` ({what}) compiles C", cc.program);
-            Ok(case.candidate(Kind::RustLld, linker(), variable, Some(cc), reason))
-        }
-        Err(reason) => Err(format!("links, but nothing here compiles C for musl: {reason}")),
-    }
+    let compilers = gcc::for_musl_c(case).map_err(|reason| format!("links, but nothing here compiles C for musl: {reason}"))?;
+    let with = |(cc, what): (Program, &str)| {
+        let reason = format!("Rust brings musl itself, and `{}` ({what}) compiles C", cc.program);
+        case.candidate(Kind::RustLld, linker(), variable.clone(), Some(cc), reason)
+    };
+    Ok(compilers.into_iter().map(with).collect())
 }

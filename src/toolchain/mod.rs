@@ -4,6 +4,7 @@
 //! that file's `wanted`; `look` asks only what is named.
 
 mod clang;
+mod gate;
 mod gcc;
 mod lld;
 mod native;
@@ -14,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{CPackage, Facts, Place, Program, Setting, TargetFacts};
+use crate::probe::{Finding, Report};
 use crate::problem::{Code, Problem, Result};
 use crate::target::{Libc, Target};
 
@@ -44,15 +46,16 @@ impl Kind {
 /// A kind that `auto` tries: its name, what it looks for, and how it judges.
 struct Row {
     kind: Kind,
-    candidate: fn(&Case) -> Result<Candidate, String>,
+    /// The candidates of this kind, best first, or why there is none.
+    candidates: fn(&Case) -> Result<Vec<Candidate>, String>,
 }
 
 /// In `auto`'s order (README, "How a linker is chosen").
 const ROWS: &[Row] = &[
-    Row { kind: Kind::Native, candidate: native::candidate },
-    Row { kind: Kind::Gcc, candidate: gcc::candidate },
-    Row { kind: Kind::Clang, candidate: clang::candidate },
-    Row { kind: Kind::RustLld, candidate: lld::candidate },
+    Row { kind: Kind::Native, candidates: native::candidates },
+    Row { kind: Kind::Gcc, candidates: gcc::candidates },
+    Row { kind: Kind::Clang, candidates: clang::candidates },
+    Row { kind: Kind::RustLld, candidates: lld::candidates },
 ];
 
 /// A target and who chose its linker.
@@ -63,6 +66,8 @@ pub struct Request {
     pub choice: Option<(Kind, String)>,
     /// `c-dependencies`, where the configuration overrides the graph.
     pub c_dependencies: Option<bool>,
+    /// Findings that do not stop the run.
+    pub accept: Vec<Code>,
 }
 
 /// Whether the target's graph holds C, and how that is known.
@@ -72,6 +77,16 @@ pub struct CNeed {
     /// `c-dependencies` decided, not the graph.
     pub configured: bool,
     pub packages: Vec<CPackage>,
+}
+
+impl CNeed {
+    pub fn new(request: &Request, here: &TargetFacts) -> Self {
+        Self {
+            holds: request.c_dependencies.unwrap_or(!here.c_packages.is_empty()),
+            configured: request.c_dependencies.is_some(),
+            packages: here.c_packages.clone(),
+        }
+    }
 }
 
 /// What links, what compiles C, and the environment that both need.
@@ -88,6 +103,14 @@ pub struct Candidate {
     pub link: Option<(Utf8PathBuf, Utf8PathBuf)>,
     /// A clause: why this one serves.
     pub reason: String,
+}
+
+impl Candidate {
+    /// What the probes' reports about it are filed under.
+    pub fn key(&self) -> String {
+        let compiler = self.c_compiler.as_ref().map_or("", |compiler| compiler.program.as_str());
+        format!("{} {} {compiler}", self.kind.name(), self.linker.program)
+    }
 }
 
 /// A variable of the target's environment.
@@ -121,6 +144,8 @@ impl Variable {
 pub struct Fallen {
     pub kind: Kind,
     pub reason: String,
+    /// A probe's finding stopped it.
+    pub by_probe: bool,
 }
 
 /// The outcome for one target.
@@ -131,6 +156,10 @@ pub struct Chosen {
     /// Who chose: `auto`, or the flag, variable or file that binds.
     pub chosen_by: String,
     pub refused: Vec<Fallen>,
+    /// What the probes say of its C compiler, where the graph holds C.
+    pub report: Option<Report>,
+    /// What is told and does not stop the run.
+    pub findings: Vec<Finding>,
 }
 
 /// One target as the kinds judge it.
@@ -139,6 +168,7 @@ struct Case<'a> {
     facts: &'a Facts,
     here: &'a TargetFacts,
     c: &'a CNeed,
+    accept: &'a [Code],
     /// xpkg's own directory for links to tools.
     tools: &'a Utf8Path,
 }
@@ -159,48 +189,91 @@ pub fn clang_question(request: &Request, host: &str, found: &BTreeMap<String, Pr
     (worth && target.system.libc == Libc::Gnu).then(|| clang::target_argument(target))
 }
 
-/// SPEC: an explicit choice binds or fails; only where nobody chose, `auto` takes the first that holds.
+/// Every candidate that serves as far as its own kind can tell: those whose C compilers are to be probed.
+pub fn contenders(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> Vec<Candidate> {
+    let nothing = TargetFacts::default();
+    let case = Case::new(request, facts, c, tools, &nothing);
+    let bound = bound(&case, request).and_then(|(_, judged)| judged.ok()).unwrap_or_default();
+    bound.into_iter().chain(ROWS.iter().flat_map(|row| (row.candidates)(&case).unwrap_or_default())).collect()
+}
+
+/// An explicit choice binds or fails; only where nobody chose, `auto` takes the first that holds (README, How a linker is chosen).
 pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> Result<Chosen> {
     let target = &request.target;
     let nothing = TargetFacts::default();
-    let here = facts.targets.get(target.triple()).unwrap_or(&nothing);
-    let case = Case { target, facts, here, c, tools };
-    if let Some((kind, by)) = &request.choice {
-        let row = ROWS.iter().find(|row| row.kind == *kind).expect("every kind that can be asked for has a row");
-        return match (row.candidate)(&case) {
-            Ok(candidate) => Ok(Chosen { candidate, chosen_by: by.clone(), refused: Vec::new() }),
-            Err(reason) => Err(unfit(target, kind.name(), by, reason).help("drop the choice, and xpkg takes the first that serves")),
-        };
-    }
-    if let Some(setting) = &here.linker {
-        let by = format!("`{}` in {}", setting.name, setting.place);
-        return match configured(&case, setting) {
-            Ok(candidate) => Ok(Chosen { candidate, chosen_by: by, refused: Vec::new() }),
-            Err(reason) => Err(unfit(target, &setting.value, &by, reason).help(format!("correct or remove `{}`", setting.name))),
-        };
-    }
+    let case = Case::new(request, facts, c, tools, &nothing);
     let mut refused = Vec::new();
-    for row in ROWS {
-        match ((row.candidate)(&case), target.floor) {
-            // What links against the C library at hand cannot promise an older one.
-            (Ok(_), Some(floor)) => {
-                let reason = format!("cannot promise the glibc floor {floor}: it links against the glibc that it finds");
-                refused.push(Fallen { kind: row.kind, reason });
+    let mut bitten = Vec::new();
+    if let Some((by, judged)) = bound(&case, request) {
+        let name =
+            request.choice.as_ref().map_or_else(|| case.here.linker.as_ref().map_or("", |linker| &linker.value), |(kind, _)| kind.name());
+        let candidates = judged.map_err(|reason| unfit(target, name, &by, reason, request))?;
+        for candidate in candidates {
+            match gate::pass(&case, candidate, &by) {
+                Ok(chosen) => return Ok(Chosen { refused, ..chosen }),
+                Err(fallen) => {
+                    refused.push(fallen.told());
+                    bitten.push(fallen);
+                }
             }
-            (Ok(candidate), None) => return Ok(Chosen { candidate, chosen_by: "auto".to_owned(), refused }),
-            (Err(reason), _) => refused.push(Fallen { kind: row.kind, reason }),
+        }
+        let reasons: Vec<String> = refused.iter().map(|fallen| fallen.reason.clone()).collect();
+        let problem = match bitten.iter().find_map(|fallen| fallen.code) {
+            Some(code) => Problem::new(code, format!("`{name}`, chosen by {by}, must not compile C for `{target}`")).note("cause", reasons),
+            None => unfit(target, name, &by, reasons.join("; "), request),
+        };
+        return Err(gate::ways_out(&case, &bitten).into_iter().fold(problem, Problem::help));
+    }
+    for row in ROWS {
+        let candidates = match ((row.candidates)(&case), target.floor) {
+            // What links against the C library at hand cannot promise an older one.
+            (Ok(_), Some(floor)) => Err(format!("cannot promise the glibc floor {floor}: it links against the glibc that it finds")),
+            (judged, _) => judged,
+        };
+        match candidates {
+            Ok(candidates) => {
+                for candidate in candidates {
+                    match gate::pass(&case, candidate, "auto") {
+                        Ok(chosen) => return Ok(Chosen { refused, ..chosen }),
+                        Err(fallen) => {
+                            refused.push(fallen.told());
+                            bitten.push(fallen);
+                        }
+                    }
+                }
+            }
+            Err(reason) => refused.push(Fallen { kind: row.kind, reason, by_probe: false }),
         }
     }
     let width = refused.iter().map(|fallen| fallen.kind.name().len()).max().unwrap_or(0);
     let tried = refused.iter().map(|fallen| format!("{:width$} {}", fallen.kind.name(), fallen.reason));
+    let problem = match bitten.iter().find_map(|fallen| fallen.code) {
+        Some(code) => Problem::new(code, format!("no compiler here may compile the C of `{target}`")),
+        None => Problem::new(Code::NoLinker, format!("nothing here can link for `{target}`")),
+    };
     let c_packages = c.packages.iter().filter(|_| c.holds).map(CPackage::to_string);
-    let problem =
-        Problem::new(Code::NoLinker, format!("nothing here can link for `{target}`")).note("tried", tried).note("C in", c_packages);
-    Err(ways_out(target, facts, c).into_iter().fold(problem, Problem::help))
+    let problem = problem.note("tried", tried).note("C in", c_packages);
+    let ways = gate::ways_out(&case, &bitten).into_iter().chain(ways_out(target, facts, c));
+    Err(ways.fold(problem, Problem::help))
 }
 
-fn unfit(target: &Target, choice: &str, by: &str, reason: String) -> Problem {
-    Problem::new(Code::LinkerUnfit, format!("`{choice}`, chosen by {by}, cannot link for `{target}`")).note("cause", [reason])
+/// Who chose, and what came of it, where somebody chose.
+fn bound(case: &Case, request: &Request) -> Option<(String, Result<Vec<Candidate>, String>)> {
+    if let Some((kind, by)) = &request.choice {
+        let row = ROWS.iter().find(|row| row.kind == *kind).expect("every kind that can be asked for has a row");
+        return Some((by.clone(), (row.candidates)(case)));
+    }
+    let setting = case.here.linker.as_ref()?;
+    let by = format!("`{}` in {}", setting.name, setting.place);
+    Some((by, configured(case, setting).map(|candidate| vec![candidate])))
+}
+
+fn unfit(target: &Target, choice: &str, by: &str, reason: String, request: &Request) -> Problem {
+    let help = match request.choice {
+        Some(_) => "drop the choice, and xpkg takes the first that serves".to_owned(),
+        None => format!("correct or remove {by}"),
+    };
+    Problem::new(Code::LinkerUnfit, format!("`{choice}`, chosen by {by}, cannot link for `{target}`")).note("cause", [reason]).help(help)
 }
 
 fn ways_out(target: &Target, facts: &Facts, c: &CNeed) -> Vec<String> {
@@ -231,6 +304,12 @@ fn configured(case: &Case, setting: &Setting) -> Result<Candidate, String> {
     if let Some(machine) = program.machine.as_ref().filter(|machine| !case.target.same_arch(machine)) {
         return Err(format!("it compiles for `{machine}`"));
     }
+    if case.target.system.libc == Libc::Musl && gcc::is_musl_wrapper(&program) {
+        return Err(format!(
+            "`{}` wraps the host's compiler: what it links for musl asks for an interpreter and crashes at start (rust-lang/rust#95926); without this setting rust-lld links and it compiles the C",
+            program.program
+        ));
+    }
     let serves_c = program.machine.as_ref().is_some_and(|machine| case.target.same_libc(machine));
     let c_compiler = serves_c.then(|| program.clone());
     let linker = (setting.place == Place::Environment).then(|| Variable::yours(setting));
@@ -239,6 +318,11 @@ fn configured(case: &Case, setting: &Setting) -> Result<Candidate, String> {
 }
 
 impl<'a> Case<'a> {
+    fn new(request: &'a Request, facts: &'a Facts, c: &'a CNeed, tools: &'a Utf8Path, nothing: &'a TargetFacts) -> Self {
+        let here = facts.targets.get(request.target.triple()).unwrap_or(nothing);
+        Self { target: &request.target, facts, here, c, accept: &request.accept, tools }
+    }
+
     fn program(&self, name: &str) -> Option<&'a Program> {
         self.facts.programs.get(name)
     }
@@ -299,17 +383,17 @@ impl Companion {
     }
 }
 
-/// `aarch64-linux-gnu-gcc` -> `aarch64-linux-gnu-g++`.
+/// `aarch64-linux-gnu-gcc-12` -> `aarch64-linux-gnu-g++-12`.
 fn cxx_name(cc: &str) -> Option<String> {
-    match cc.strip_suffix("gcc") {
-        Some(prefix) => Some(format!("{prefix}g++")),
+    match cc.split_once("gcc") {
+        Some((prefix, version)) => Some(format!("{prefix}g++{version}")),
         None => cc.ends_with("clang").then(|| format!("{cc}++")),
     }
 }
 
-/// `aarch64-linux-gnu-gcc` -> `aarch64-linux-gnu-ar`.
+/// `aarch64-linux-gnu-gcc-12` -> `aarch64-linux-gnu-ar`.
 fn ar_name(cc: &str) -> Option<String> {
-    cc.strip_suffix("gcc").map(|prefix| if prefix == "musl-" { "ar".to_owned() } else { format!("{prefix}ar") })
+    cc.split_once("gcc").map(|(prefix, _)| if prefix == "musl-" { "ar".to_owned() } else { format!("{prefix}ar") })
 }
 
 #[cfg(test)]

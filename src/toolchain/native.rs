@@ -10,7 +10,7 @@ pub fn wanted(target: &Target, host: &str) -> Vec<String> {
     if target.triple() == host { vec![CC.to_owned()] } else { Vec::new() }
 }
 
-pub fn candidate(case: &Case) -> Result<Candidate, String> {
+pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     let host = &case.facts.rustc.host;
     if case.target.triple() != host {
         return Err(format!("serves the host's triple only, `{host}`"));
@@ -18,5 +18,5 @@ pub fn candidate(case: &Case) -> Result<Candidate, String> {
     let cc = case.program(CC).ok_or_else(|| format!("`{CC}` is not on PATH"))?;
     let mut candidate = case.candidate(Kind::Native, cc.clone(), None, None, "the target is the host's own triple".to_owned());
     candidate.c_compiler.get_or_insert_with(|| cc.clone());
-    Ok(candidate)
+    Ok(vec![candidate])
 }

@@ -45,7 +45,7 @@ fn check_choice(text: &str, target: &str, choice: Option<Kind>, expected: &str) 
     let (mut facts, here, c) = machine(text);
     let target = Target::parse(target, &[target.split('.').next().unwrap().to_owned()]).unwrap();
     facts.targets.insert(target.triple().to_owned(), here);
-    let request = Request { target, choice: choice.map(|kind| (kind, "`--linker`".to_owned())), c_dependencies: None };
+    let request = Request { target, choice: choice.map(|kind| (kind, "`--linker`".to_owned())), c_dependencies: None, accept: Vec::new() };
     let found = match choose(&request, &facts, &c, Utf8Path::new("/tools")) {
         Ok(chosen) => {
             let variables = chosen.candidate.variables.iter().map(|variable| {
@@ -174,12 +174,12 @@ fn a_choice_binds_or_fails() {
     check(
         "linker:my-ld aarch64-linux-gnu-gcc=aarch64-linux-gnu",
         ARM_GNU,
-        "linker-unfit: `my-ld` is not on PATH | correct or remove `CARGO_TARGET_LINKER`",
+        "linker-unfit: `my-ld` is not on PATH | correct or remove `CARGO_TARGET_LINKER` in the environment",
     );
     check(
         "linker:cc cc=x86_64-linux-gnu",
         ARM_GNU,
-        "linker-unfit: it compiles for `x86_64-linux-gnu` | correct or remove `CARGO_TARGET_LINKER`",
+        "linker-unfit: it compiles for `x86_64-linux-gnu` | correct or remove `CARGO_TARGET_LINKER` in the environment",
     );
 }
 

@@ -241,14 +241,15 @@ error[wrong-machine]: bin `hello` of package `hello` is elf for EM_X86_64 (64 bi
 
 #[test]
 fn a_dynamic_musl_bin_is_refused_and_can_be_accepted() {
-    let project = Project::of("hello").with("x86_64-linux-musl-gcc").with("x86_64-linux-gnu-gcc");
-    let project = project.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", "x86_64-linux-musl-gcc");
+    let script = format!("exec {}\n", tool("x86_64-linux-musl-gcc").display());
+    let project = Project::of("hello").with("x86_64-linux-gnu-gcc").fake("odd-cc", &script);
+    let project = project.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", "odd-cc");
     check!(
         project.xpkg(&format!("build --target {X86_MUSL}")),
         str![[r#"
 exit 1
 --- stderr
-     Linking x86_64-unknown-linux-musl with `x86_64-linux-musl-gcc`: `CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER` in the environment
+     Linking x86_64-unknown-linux-musl with `odd-cc`: `CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER` in the environment
    Compiling hello v0.1.0 ([ROOT])
     Finished `release` profile [optimized] target(s) in [TIME]
 error[not-static]: bin `hello` of package `hello` is not static: it asks for the interpreter `/lib/ld-musl-x86_64.so.1` (target `x86_64-unknown-linux-musl`)
@@ -268,7 +269,7 @@ error[not-static]: bin `hello` of package `hello` is not static: it asks for the
 exit 1
 --- stderr
 error[no-such-code]: `--accept no-linker`: no such finding can be accepted
-  help: what can be accepted: `unreadable-binary`, `wrong-machine`, `not-executable`, `not-static`, `above-glibc-floor` and `private-glibc`
+  help: what can be accepted: `gcc-95189`, `unreadable-binary`, `wrong-machine`, `not-executable`, `not-static`, `above-glibc-floor` and `private-glibc`
 
 "#]]
     );

@@ -11,7 +11,21 @@ const FLOORS: &[&[&str]] = &[
     &["ui"],
     &["look"],
     &["compile", "host", "stage"],
-    &["cargo_config", "config", "facts", "graph", "inspect", "manifest", "plan", "policy", "toolchain", "tree", "workspace"],
+    &[
+        "cargo_config",
+        "config",
+        "facts",
+        "graph",
+        "inspect",
+        "manifest",
+        "plan",
+        "policy",
+        "probe",
+        "profile",
+        "toolchain",
+        "tree",
+        "workspace",
+    ],
     &["invocation", "problem", "target"],
 ];
 /// The floors that decide: no file, no environment, no process, no clock.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::Go as _;
+use crate::{Go as _, compilers};
 
 /// A file or a program on PATH that shows the Debian package is there.
 const PACKAGES: &[(&str, &str)] = &[
@@ -36,6 +36,9 @@ pub fn run() -> Result<(), String> {
     let missing: Vec<&&str> = TARGETS.iter().filter(|target| !installed.lines().any(|line| line == **target)).collect();
     if !missing.is_empty() {
         Command::new("rustup").args(["target", "add"]).args(missing).go()?;
+    }
+    if let Err(problem) = compilers::run() {
+        eprintln!("xtask: {problem}");
     }
     Ok(())
 }

@@ -2,22 +2,27 @@
 //!
 //! It asks only what `toolchain::wanted` names, and decides nothing: answers become [`Facts`] and [`Workspace`].
 
+pub mod compilers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand};
 
+use self::compilers::{Asked, LIMIT};
 use crate::cargo_config::{self, Elsewhere};
 use crate::config::{Source as ConfigSource, Sources};
 use crate::facts::{CPackage, ClangFinds, Facts, Place, Program, Rustc, Setting, Source, Std, TargetFacts};
 use crate::graph::{self, PlatformFacts};
 use crate::host::{self, Host};
 use crate::invocation::Invocation;
-use crate::plan::cache_dir;
+use crate::plan::{cache_dir, tools_dir};
+use crate::probe::Report;
 use crate::problem::{Code, Failure, Problem, Result};
-use crate::target::{Libc, Target};
-use crate::toolchain::{self, Request};
+use crate::profile::Profiles;
+use crate::target::{Libc, Os, Target};
+use crate::toolchain::{self, CNeed, Candidate, Request, SetBy};
 use crate::workspace::{Selection, Workspace};
 
 /// The workspace, and the files that may configure xpkg.
@@ -198,9 +203,10 @@ pub fn cargo_targets(config: &cargo_config2::Config) -> Vec<String> {
     targets.map(|target| target.triple().to_owned()).collect()
 }
 
-/// Configuration by `--config` and `include`, which [`cargo_config`] does not see.
-pub fn configuration_elsewhere(host: &Host, workspace: &Workspace, arguments: &[String]) -> Result<Vec<Elsewhere>> {
+/// Configuration that [`cargo_config`] does not see: by `--config` and `include`, and the `[profile]` tables.
+pub fn more_configuration(host: &Host, workspace: &Workspace, arguments: &[String]) -> Result<(Vec<Elsewhere>, Profiles)> {
     let mut elsewhere = Vec::new();
+    let mut plain: Vec<toml::Table> = Vec::new();
     for argument in arguments {
         let file = Utf8Path::new(argument);
         let text = if host.is_file(file) { host.read_text(file)? } else { argument.clone() };
@@ -217,8 +223,13 @@ pub fn configuration_elsewhere(host: &Host, workspace: &Workspace, arguments: &[
         let Ok(path) = Utf8PathBuf::from_path_buf(path) else { continue };
         let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else { continue };
         included(host, &path, &table, &mut elsewhere)?;
+        plain.push(table);
     }
-    Ok(elsewhere)
+    let manifest = host.read_text(&workspace.root.join("Cargo.toml"))?.parse::<toml::Table>().unwrap_or_default();
+    // `--config` first, then files from the workspace's directory upward, then the manifest, as cargo has it.
+    let tables = elsewhere.iter().map(|piece| &piece.table).chain(&plain).chain([&manifest]);
+    let profiles = tables.filter_map(|table| table.get("profile")?.as_table().cloned()).collect();
+    Ok((elsewhere, Profiles { tables: profiles }))
 }
 
 fn included(host: &Host, by: &Utf8Path, table: &toml::Table, elsewhere: &mut Vec<Elsewhere>) -> Result<()> {
@@ -240,6 +251,8 @@ pub struct Scope<'a> {
     pub selection: &'a Selection,
     /// Package ids of the bins.
     pub roots: &'a [String],
+    pub profile: &'a str,
+    pub profiles: &'a Profiles,
 }
 
 /// All that deciding needs of these targets. `talk` hears what cargo says while it fetches.
@@ -288,7 +301,67 @@ pub fn facts(
         here.clang = clang;
         here.c_packages = c_packages.remove(request.target.triple()).unwrap_or_default();
     }
-    Ok(Facts { rustc: found.rustc.clone(), programs, targets })
+    let mut facts = Facts { rustc: found.rustc.clone(), programs, targets };
+    let reports = reports(host, found, config, scope, &facts);
+    for (triple, key, report) in reports {
+        facts.targets.entry(triple).or_default().reports.insert(key, report);
+    }
+    Ok(facts)
+}
+
+/// Probes the C compilers of every candidate that serves, for targets whose graph holds C.
+fn reports(host: &Host, found: &Found, config: &cargo_config2::Config, scope: &Scope, facts: &Facts) -> Vec<(String, String, Report)> {
+    let tools = tools_dir(&found.workspace);
+    let nothing = TargetFacts::default();
+    thread::scope(|threads| {
+        let mut asked = Vec::new();
+        for request in scope.requests {
+            let here = facts.targets.get(request.target.triple()).unwrap_or(&nothing);
+            let need = CNeed::new(request, here);
+            let candidates = if need.holds { toolchain::contenders(request, facts, &need, &tools) } else { Vec::new() };
+            let levels = scope.profiles.opt_levels(scope.profile, need.packages.iter().map(|found| found.package.as_str()));
+            let starter = starter(host, &request.target, &facts.rustc.host);
+            for candidate in candidates {
+                let (levels, starter, variables) = (levels.clone(), starter.clone(), variables(host, config, &candidate));
+                asked.push(threads.spawn(move || {
+                    let compiler = candidate.c_compiler.as_ref();
+                    let asked = Asked {
+                        root: &found.workspace.root,
+                        target: request.target.triple(),
+                        host: &facts.rustc.host,
+                        variables,
+                        levels,
+                        rustflags: &here.rustflags,
+                        version: compiler.and_then(|compiler| compiler.version.clone()),
+                        path: compiler.and_then(|compiler| compiler.path.as_deref()),
+                        starter,
+                    };
+                    (request.target.triple().to_owned(), candidate.key(), compilers::report(host, &asked))
+                }));
+            }
+        }
+        asked.into_iter().map(joined).collect()
+    })
+}
+
+/// What build scripts will see on top of the environment: cargo's `[env]`, and the candidate's own.
+fn variables(host: &Host, config: &cargo_config2::Config, candidate: &Candidate) -> Vec<(String, String)> {
+    let configured = config.env.iter().filter(|(name, value)| value.force || host.var(name).is_none());
+    let configured = configured.filter_map(|(name, value)| Some((name.clone(), value.value.to_str()?.to_owned())));
+    let ours = candidate.variables.iter().filter(|variable| variable.set_by == SetBy::Xpkg);
+    configured.chain(ours.map(|variable| (variable.name.clone(), variable.value.clone()))).collect()
+}
+
+/// What starts a program of the target here: nothing, or an emulator; `None` where nothing can.
+fn starter(host: &Host, target: &Target, host_triple: &str) -> Option<Vec<String>> {
+    if target.system.os != Os::Linux {
+        return None;
+    }
+    if target.same_arch(host_triple) {
+        return Some(Vec::new());
+    }
+    let names = [format!("qemu-{}-static", target.arch.name), format!("qemu-{}", target.arch.name)];
+    names.into_iter().find(|name| host.find(name).is_some()).map(|name| vec![name])
 }
 
 fn joined<T>(asked: thread::ScopedJoinHandle<T>) -> T {
@@ -438,7 +511,7 @@ fn program(host: &Host, root: &Utf8Path, name: String) -> Option<(String, Progra
     let path = host.find(&name)?;
     let mut program = Program { program: name.clone(), path: Some(path), version: None, machine: None };
     if !(name.ends_with("++") || name.ends_with("ar")) {
-        let output = host.capture(&Invocation::new(&name, root).arg("-v")).ok();
+        let output = host.capture_bounded(&Invocation::new(&name, root).arg("-v").env("LC_ALL", "C"), LIMIT).ok();
         let said = output.map(|output| output.stderr).unwrap_or_default();
         program.machine = said.lines().find_map(|line| line.strip_prefix("Target: ")).map(|machine| machine.trim().to_owned());
         program.version =

@@ -1,0 +1,31 @@
+//! `__compiler`: the hidden child that says which C compiler and flags a build script would use in this environment.
+//!
+//! A process of its own, because the `cc` crate reads the environment, and ours is never changed.
+
+use crate::cli::CompilerArgs;
+use crate::look::compilers::CommandLine;
+use crate::problem::{Code, Failure, Problem, Result};
+use crate::ui;
+
+pub fn run(args: CompilerArgs) -> Result<(), Failure> {
+    let CompilerArgs { target, host, opt_level, out_dir } = args;
+    let tool = cc::Build::new()
+        .cargo_metadata(false)
+        .cargo_output(false)
+        .target(&target)
+        .host(&host)
+        .opt_level_str(&opt_level)
+        .debug(false)
+        .out_dir(out_dir)
+        .try_get_compiler()
+        .map_err(|error| Problem::new(Code::ProcessFailed, error.to_string()))?;
+    let command = tool.to_command();
+    let text = |word: &std::ffi::OsStr| word.to_string_lossy().into_owned();
+    let line = CommandLine {
+        program: text(command.get_program()),
+        args: command.get_args().map(text).collect(),
+        env: command.get_envs().filter_map(|(name, value)| Some((text(name), text(value?)))).collect(),
+    };
+    ui::data(&ui::json(&line));
+    Ok(())
+}

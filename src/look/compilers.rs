@@ -1,0 +1,240 @@
+//! Asks C compilers what they are and whether they are right: compiles the probes, runs them where that can be done.
+//!
+//! Nothing here is trusted to end, to print little, or to write what it was asked for. Answers are kept by the
+//! compiler's identity and everything that its answer follows from; the cache may vanish at any time.
+
+use std::time::Duration;
+
+use camino::Utf8Path;
+use serde::{Deserialize, Serialize};
+
+use crate::host::{self, Host};
+use crate::invocation::Invocation;
+use crate::probe::{Answer, BITTEN, CompilerFacts, FACTS_OBJECT, PROBES, Probe, Report, Verdict};
+use crate::problem::Result;
+
+/// How long one compile, link or run may take.
+pub const LIMIT: Duration = Duration::from_secs(5);
+
+/// Beginnings of the names of variables that change what a build script compiles with.
+const TELLING: &[&str] = &[
+    "CC",
+    "CFLAGS",
+    "COMPILER_PATH",
+    "CPATH",
+    "CPPFLAGS",
+    "CRATE_CC",
+    "C_INCLUDE_PATH",
+    "GCC_EXEC_PREFIX",
+    "HOST_C",
+    "LIBRARY_PATH",
+    "PATH",
+    "TARGET_C",
+];
+
+/// A compiler in the environment that build scripts will see.
+pub struct Asked<'a> {
+    pub root: &'a Utf8Path,
+    pub target: &'a str,
+    pub host: &'a str,
+    /// Set on top of the inherited environment.
+    pub variables: Vec<(String, String)>,
+    /// `opt-level`s at which C of this graph is compiled.
+    pub levels: Vec<String>,
+    pub rustflags: &'a [String],
+    /// Its own words: another version in the old place is another compiler.
+    pub version: Option<String>,
+    /// Where it is, if that is known before it is asked.
+    pub path: Option<&'a Utf8Path>,
+    /// What starts its programs: nothing for the host's, an emulator, or `None` where they cannot be started.
+    pub starter: Option<Vec<String>>,
+}
+
+/// What the hidden child says: the command line of a compile, without files.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CommandLine {
+    pub program: String,
+    pub args: Vec<String>,
+    pub env: Vec<(String, String)>,
+}
+
+/// Everything that the probes say of one compiler.
+pub fn report(host: &Host, asked: &Asked) -> Report {
+    let kept = key(host, asked).and_then(|key| Some(host.cache_dir()?.join("probes").join(format!("{key}.json"))));
+    let read = kept.as_ref().and_then(|path| host.read_text(path).ok());
+    if let Some(report) = read.and_then(|text| serde_json::from_str(&text).ok()) {
+        return report;
+    }
+    let report = ask(host, asked);
+    if let Some(path) = kept.filter(|_| report.answers.iter().all(|answer| !matches!(answer.real, Verdict::Inconclusive { .. }))) {
+        let text = serde_json::to_string(&report).expect("a report is plain data");
+        let directory = path.parent().unwrap_or(Utf8Path::new("/"));
+        // A cache that cannot be written is none.
+        let _ = host.create_dir_all(directory).and_then(|()| host.replace(&path, text.as_bytes()));
+    }
+    report
+}
+
+/// A digest of all that the answers follow from; `None` where the compiler cannot be pinned down.
+fn key(host: &Host, asked: &Asked) -> Option<String> {
+    let identity = host.identity(asked.path?)?;
+    let telling = host.vars().filter(|(name, _)| TELLING.iter().any(|beginning| name.starts_with(beginning)));
+    let environment: Vec<String> = telling.map(|(name, value)| format!("{name}={value}")).collect();
+    let sources: String = PROBES.iter().map(|probe| format!("{}{}", probe.source, probe.run_source)).collect();
+    let Asked { root: _, target, host: triple, variables, levels, rustflags, version, path: _, starter } = asked;
+    let own = env!("CARGO_PKG_VERSION");
+    let text = format!(
+        "{own}\n{identity}\n{target}\n{triple}\n{variables:?}\n{levels:?}\n{rustflags:?}\n{version:?}\n{starter:?}\n{environment:?}\n{sources}{FACTS_OBJECT}"
+    );
+    Some(host::sha256(text.as_bytes()).chars().take(32).collect())
+}
+
+fn ask(host: &Host, asked: &Asked) -> Report {
+    let nothing = |why: String| Report {
+        compiler: asked.path.map(ToString::to_string).unwrap_or_default(),
+        version: asked.version.clone(),
+        flags: Vec::new(),
+        facts: None,
+        no_facts: Some(why.clone()),
+        answers: PROBES
+            .iter()
+            .map(|probe| {
+                let told = || Verdict::Inconclusive { why: why.clone() };
+                Answer { probe: probe.id.to_owned(), clean: told(), real: told(), run: None, way_out: None }
+            })
+            .collect(),
+    };
+    let scratch = match host.scratch().map(|scratch| (camino::Utf8PathBuf::from_path_buf(scratch.path().to_owned()), scratch)) {
+        Ok((Ok(path), scratch)) => (path, scratch),
+        Ok((Err(_), _)) => return nothing("the temporary directory's path is not UTF-8".to_owned()),
+        Err(problem) => return nothing(problem.message),
+    };
+    let lines: Result<Vec<CommandLine>, String> = asked.levels.iter().map(|level| command_line(host, asked, level, &scratch.0)).collect();
+    let lines = match lines {
+        Ok(lines) => lines,
+        Err(why) => return nothing(why),
+    };
+    let Some(line) = lines.last() else { return nothing("no C is compiled".to_owned()) };
+    let bench = Bench { host, asked, directory: &scratch.0 };
+    let facts = bench.compile(line, &line.args, &[], FACTS_OBJECT).and_then(|bytes| CompilerFacts::read(&bytes));
+    let answers = PROBES.iter().map(|probe| bench.answer(probe, &lines)).collect();
+    let (facts, no_facts) = match facts {
+        Ok(facts) => (Some(facts), None),
+        Err(why) => (None, Some(why)),
+    };
+    Report { compiler: line.program.clone(), version: asked.version.clone(), flags: line.args.clone(), facts, no_facts, answers }
+}
+
+/// Asks the `cc` crate, in a child of ours under the planned environment.
+fn command_line(host: &Host, asked: &Asked, level: &str, scratch: &Utf8Path) -> Result<CommandLine, String> {
+    let own = host.own_program().ok_or("the path of this program is not known")?;
+    let mut question = Invocation::new(own, asked.root)
+        .arg("__compiler")
+        .args([asked.target, asked.host, level, scratch.as_str()])
+        .env("CARGO_ENCODED_RUSTFLAGS", asked.rustflags.join("\u{1f}"));
+    question.env.extend(asked.variables.iter().cloned());
+    let output = host.capture_bounded(&question, LIMIT).map_err(|problem| problem.message)?;
+    if output.timed_out {
+        return Err(format!("it did not end within {} s", LIMIT.as_secs()));
+    }
+    if !output.success() {
+        return Err(last_line(&output.stderr).unwrap_or("cc-rs did not answer").to_owned());
+    }
+    serde_json::from_str(&output.stdout).map_err(|error| format!("cc-rs did not answer: {error}"))
+}
+
+fn last_line(text: &str) -> Option<&str> {
+    text.lines().map(str::trim).rfind(|line| !line.is_empty())
+}
+
+struct Bench<'a> {
+    host: &'a Host,
+    asked: &'a Asked<'a>,
+    directory: &'a Utf8Path,
+}
+
+impl Bench<'_> {
+    fn answer(&self, probe: &Probe, lines: &[CommandLine]) -> Answer {
+        let read = |line: &CommandLine, args: &[String], more: &[&str]| {
+            let last: Vec<&str> = more.iter().chain(probe.last_flags).copied().collect();
+            match self.compile(line, args, &last, probe.source) {
+                Ok(bytes) => (probe.read)(&bytes),
+                Err(why) => Verdict::Inconclusive { why },
+            }
+        };
+        let line = lines.last().expect("there is a line for each level");
+        // What chooses the machine stays in the clean question, too.
+        let machine: Vec<String> =
+            line.args.iter().filter(|arg| arg.starts_with("--target=") || ["-m32", "-m64"].contains(&arg.as_str())).cloned().collect();
+        let clean = read(line, &machine, probe.clean_flags);
+        let reals: Vec<(&CommandLine, Verdict)> = lines.iter().map(|line| (line, read(line, &line.args, &[]))).collect();
+        let worst = |verdict: &Verdict| match verdict {
+            Verdict::Ok => 0,
+            Verdict::Inconclusive { .. } => 1,
+            Verdict::Affected { .. } => 2,
+        };
+        let (line, real) = reals.into_iter().max_by_key(|(_, verdict)| worst(verdict)).expect("there is a line for each level");
+        let way_out = matches!(real, Verdict::Affected { .. }).then(|| read(line, &line.args, &[probe.way_out_flag]));
+        let run = self.run(probe, line, &machine);
+        Answer { probe: probe.id.to_owned(), clean, real, run, way_out }
+    }
+
+    /// Compiles a source to an object and reads it.
+    fn compile(&self, line: &CommandLine, args: &[String], last: &[&str], source: &str) -> Result<Vec<u8>, String> {
+        let object = self.directory.join("probe.o");
+        self.call(line, args, last, source, &object, &["-c"])?;
+        self.host.read(&object).map_err(|_| "it ended well but wrote no object".to_owned())
+    }
+
+    fn call(
+        &self,
+        line: &CommandLine,
+        args: &[String],
+        last: &[&str],
+        source: &str,
+        output: &Utf8Path,
+        how: &[&str],
+    ) -> Result<(), String> {
+        let file = self.directory.join("probe.c");
+        self.host.write(&file, source.as_bytes()).map_err(|problem| problem.message)?;
+        if self.host.exists(output) {
+            self.host.remove_file(output).map_err(|problem| problem.message)?;
+        }
+        let mut call =
+            Invocation::new(&line.program, self.directory).args(args.iter().cloned()).args(last.iter().copied()).args(how.iter().copied());
+        call = call.arg(file).arg("-o").arg(output.as_str());
+        call.env.extend(self.asked.variables.iter().chain(&line.env).cloned());
+        let ended = self.host.capture_bounded(&call, LIMIT).map_err(|problem| problem.message)?;
+        match ended.code {
+            _ if ended.timed_out => Err(format!("it did not end within {} s", LIMIT.as_secs())),
+            Some(0) => Ok(()),
+            Some(code) => {
+                let said = ended
+                    .stderr
+                    .lines()
+                    .find(|line| line.contains("error"))
+                    .or_else(|| last_line(&ended.stderr))
+                    .unwrap_or("it says nothing");
+                let said: String = said.trim().chars().take(200).collect();
+                Err(format!("it ended with {code}: {said}"))
+            }
+            None => Err("it crashed".to_owned()),
+        }
+    }
+
+    /// Links the run-time probe and starts it; `None` where either cannot be done here.
+    fn run(&self, probe: &Probe, line: &CommandLine, machine: &[String]) -> Option<Verdict> {
+        let starter = self.asked.starter.as_ref()?;
+        let program = self.directory.join("probe");
+        let flags: Vec<&str> = probe.clean_flags.iter().chain(probe.last_flags).copied().collect();
+        self.call(line, machine, &flags, probe.run_source, &program, &["-static"]).ok()?;
+        let words: Vec<String> = starter.iter().cloned().chain([program.into_string()]).collect();
+        let (first, rest) = words.split_first()?;
+        let ended = self.host.capture_bounded(&Invocation::new(first, self.directory).args(rest.iter().cloned()), LIMIT).ok()?;
+        match ended.code {
+            Some(0) => Some(Verdict::Ok),
+            Some(code) if code == BITTEN => Some(Verdict::Affected { evidence: format!("the probe ended with {BITTEN}") }),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One row a toolchain bug: what to compile, how to read the verdict off the object's bytes, what it matters to.
+//!
+//! Pure: `look` compiles and runs, this room says what and reads what came out. A version number never clears a
+//! compiler that a probe can test, and what a probe cannot tell is said, never passed over.
+
+mod facts_object;
+mod gcc_95189;
+mod object;
+
+use serde::{Deserialize, Serialize};
+
+pub use facts_object::{CompilerFacts, FACTS_OBJECT};
+
+use crate::facts::CPackage;
+
+/// A bug of compilers and how it is found.
+pub struct Probe {
+    /// As it stands in reports: `gcc-95189`.
+    pub id: &'static str,
+    pub title: &'static str,
+    /// What is compiled, to an object only: no header, no library, no linker.
+    pub source: &'static str,
+    /// Flags of the first question, "is the compiler affected?".
+    pub clean_flags: &'static [&'static str],
+    /// Flags that come last in both questions.
+    pub last_flags: &'static [&'static str],
+    /// Reads the verdict off the object.
+    pub read: fn(&[u8]) -> Verdict,
+    /// A program that seconds the verdict where it can be linked and started: exit code 0 is right, [`BITTEN`] wrong.
+    pub run_source: &'static str,
+    /// Breaks the tie where the object tells nothing.
+    pub by_version: fn(&CompilerFacts) -> bool,
+    /// Packages whose C must not be compiled wrong: the probe blocks where one is in the graph, and warns elsewhere.
+    pub secrets: &'static [&'static str],
+    /// A flag that switches the bug off, for the user to set.
+    pub way_out_flag: &'static str,
+    pub symptom: &'static str,
+    pub cause: &'static str,
+    pub versions: &'static str,
+    pub proof: &'static str,
+    pub sources: &'static str,
+}
+
+/// Exit code of a run-time probe that met the bug.
+pub const BITTEN: i32 = 10;
+
+/// Every probe.
+pub const PROBES: &[Probe] = &[gcc_95189::PROBE];
+
+/// What a probe says of a compiler with certain flags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Verdict {
+    Ok,
+    Affected { evidence: String },
+    Inconclusive { why: String },
+}
+
+impl Verdict {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Affected { .. } => "affected",
+            Self::Inconclusive { .. } => "inconclusive",
+        }
+    }
+}
+
+/// The answers of one compiler to one probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    pub probe: String,
+    /// With the probe's own flags: is the compiler affected?
+    pub clean: Verdict,
+    /// With the flags that build scripts will use: does it bite here?
+    pub real: Verdict,
+    /// By running, with the probe's own flags, where that could be done.
+    pub run: Option<Verdict>,
+    /// With the flags that build scripts will use and the probe's way out, where it bites: advice that was tried.
+    pub way_out: Option<Verdict>,
+}
+
+/// All that was asked of one compiler for one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The compiler as build scripts will call it.
+    pub compiler: String,
+    /// Its own words, one line.
+    pub version: Option<String>,
+    /// The flags that build scripts will pass.
+    pub flags: Vec<String>,
+    pub facts: Option<CompilerFacts>,
+    /// Why there are no facts.
+    pub no_facts: Option<String>,
+    pub answers: Vec<Answer>,
+}
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    Warn,
+    Block,
+}
+
+/// What a report means for a build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The probe's id.
+    pub probe: String,
+    pub severity: Severity,
+    /// A clause about the compiler.
+    pub what: String,
+    /// The compiler has the bug, and flags of the user's keep it from this build: to be recorded.
+    pub switched_off: bool,
+}
+
+impl Finding {
+    /// It was let pass by someone's word, so the manifest records it.
+    pub fn waived(&self) -> bool {
+        self.switched_off || self.severity == Severity::Block
+    }
+}
+
+/// What the answers mean for a graph with this C in it. Nothing for a graph without.
+pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for answer in &report.answers {
+        let Some(probe) = PROBES.iter().find(|probe| probe.id == answer.probe) else { continue };
+        let secret = c_packages.iter().find(|found| probe.secrets.contains(&found.package.as_str()));
+        let finding = |severity, what| Finding { probe: probe.id.to_owned(), severity, what, switched_off: false };
+        let weight = if secret.is_some() { Severity::Block } else { Severity::Warn };
+        let whose = match secret {
+            Some(found) => format!(", and {} {} checks secrets with it", found.package, found.version),
+            None => String::new(),
+        };
+        let suspect = || report.facts.as_ref().is_some_and(probe.by_version);
+        match (&answer.clean, &answer.real) {
+            (_, Verdict::Affected { evidence }) => {
+                findings.push(finding(weight, format!("has {} ({evidence}){whose}", probe.title)));
+            }
+            (_, Verdict::Inconclusive { why }) if suspect() => {
+                findings.push(finding(
+                    weight,
+                    format!("may have {}: its number says so, and the probe tells nothing ({why}){whose}", probe.title),
+                ));
+            }
+            (_, Verdict::Inconclusive { why }) => {
+                findings.push(finding(Severity::Warn, format!("could not be probed for {}: {why}", probe.title)));
+            }
+            (Verdict::Affected { .. }, Verdict::Ok) => findings.push(Finding {
+                switched_off: true,
+                ..finding(Severity::Warn, format!("has {}, which the flags of this build keep from biting", probe.title))
+            }),
+            (_, Verdict::Ok) => {}
+        }
+        if let Some(run) = &answer.run
+            && disagree(&answer.clean, run)
+        {
+            let what = format!("is {} for {} by its object, but {} by running it", answer.clean.name(), probe.title, run.name());
+            findings.push(finding(weight, what));
+        }
+    }
+    findings
+}
+
+fn disagree(object: &Verdict, run: &Verdict) -> bool {
+    matches!((object, run), (Verdict::Ok, Verdict::Affected { .. }) | (Verdict::Affected { .. }, Verdict::Ok))
+}

@@ -1,0 +1,79 @@
+//! The symbols of an object file, whatever its format.
+
+use std::collections::BTreeSet;
+
+use goblin::Object as Parsed;
+use goblin::elf::header::machine_to_str;
+
+pub struct Object {
+    /// The format's own name for the processor.
+    pub machine: String,
+    /// It holds a compiler's intermediate code instead of machine code.
+    pub lto: bool,
+    defined: BTreeSet<String>,
+    wanted: BTreeSet<String>,
+}
+
+impl Object {
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        if bytes.starts_with(b"BC\xc0\xde") || bytes.starts_with(&[0xde, 0xc0, 0x17, 0x0b]) {
+            return Ok(Self { machine: "LLVM bitcode".to_owned(), lto: true, defined: BTreeSet::new(), wanted: BTreeSet::new() });
+        }
+        if bytes.is_empty() {
+            return Err("it wrote no object".to_owned());
+        }
+        match Parsed::parse(bytes).map_err(|error| format!("its object cannot be read: {error}"))? {
+            Parsed::Elf(elf) => {
+                let named = |undefined: bool| {
+                    let symbols = elf.syms.iter().filter(move |symbol| (symbol.st_shndx == 0) == undefined);
+                    symbols.filter_map(|symbol| elf.strtab.get_at(symbol.st_name)).map(str::to_owned).collect()
+                };
+                let sections = elf.section_headers.iter().filter_map(|header| elf.shdr_strtab.get_at(header.sh_name));
+                Ok(Self {
+                    machine: format!("EM_{}", machine_to_str(elf.header.e_machine)),
+                    lto: sections.into_iter().any(|name| name.starts_with(".gnu.lto_")),
+                    defined: named(false),
+                    wanted: named(true),
+                })
+            }
+            Parsed::COFF(coff) => {
+                let table = coff.symbols.as_ref().ok_or("its object has no symbols")?;
+                let strings = coff.strings.as_ref();
+                let mut object = Self {
+                    machine: goblin::pe::header::machine_to_str(coff.header.machine).to_owned(),
+                    lto: false,
+                    defined: BTreeSet::new(),
+                    wanted: BTreeSet::new(),
+                };
+                for (_, inline, symbol) in table.iter() {
+                    let name = inline.or_else(|| strings.and_then(|strings| symbol.name(strings).ok()));
+                    let list = if symbol.section_number == 0 { &mut object.wanted } else { &mut object.defined };
+                    list.extend(name.map(str::to_owned));
+                }
+                Ok(object)
+            }
+            Parsed::Mach(goblin::mach::Mach::Binary(macho)) => {
+                let mut object =
+                    Self { machine: format!("{:#x}", macho.header.cputype), lto: false, defined: BTreeSet::new(), wanted: BTreeSet::new() };
+                for (name, symbol) in macho.symbols().flatten() {
+                    let list = if symbol.is_undefined() { &mut object.wanted } else { &mut object.defined };
+                    list.insert(name.strip_prefix('_').unwrap_or(name).to_owned());
+                }
+                Ok(object)
+            }
+            _ => Err("what it wrote is no object".to_owned()),
+        }
+    }
+
+    pub fn defines(&self, name: &str) -> bool {
+        self.defined.contains(name)
+    }
+
+    pub fn wants(&self, name: &str) -> bool {
+        self.wanted.contains(name)
+    }
+
+    pub fn wants_like(&self, prefix: &str) -> bool {
+        self.wanted.iter().any(|name| name.starts_with(prefix))
+    }
+}

@@ -1,0 +1,86 @@
+//! The compiler gate: a candidate whose C compiler is known to be wrong for what this graph compiles does not pass.
+//!
+//! A graph without C asks nothing of a C compiler. What is wrong but may be accepted, or is switched off by flags of
+//! the user's, passes and is told.
+
+use goblin::elf::header::machine_to_str;
+
+use super::{Candidate, Case, Chosen, Fallen};
+use crate::probe::{self, CompilerFacts, Finding, PROBES, Report, Severity, Verdict};
+use crate::problem::Code;
+use crate::target::{Format, Libc};
+
+/// A candidate that did not pass, and why.
+pub struct Stopped {
+    pub candidate: Candidate,
+    pub reason: String,
+    /// The code of the finding that stopped it, where it was a probe's.
+    pub code: Option<Code>,
+}
+
+impl Stopped {
+    pub fn told(&self) -> Fallen {
+        Fallen { kind: self.candidate.kind, reason: self.reason.clone(), by_probe: self.code.is_some() }
+    }
+}
+
+pub fn pass(case: &Case, candidate: Candidate, chosen_by: &str) -> Result<Chosen, Box<Stopped>> {
+    let report = case.here.reports.get(&candidate.key()).filter(|_| case.c.holds).cloned();
+    let name = candidate.c_compiler.as_ref().map_or_else(|| "the C compiler".to_owned(), |compiler| format!("`{}`", compiler.program));
+    let mut findings = Vec::new();
+    if let Some(report) = &report {
+        if let Some(wrong) = report.facts.as_ref().and_then(|facts| unfit(case, facts)) {
+            return Err(Box::new(Stopped { candidate, reason: format!("{name} {wrong}"), code: None }));
+        }
+        for finding in probe::judge(report, &case.c.packages) {
+            let code = Code::from_name(&finding.probe);
+            let accepted = code.is_some_and(|code| case.accept.contains(&code));
+            if finding.severity == Severity::Block && !accepted {
+                return Err(Box::new(Stopped { candidate, reason: format!("{name} {}", finding.what), code }));
+            }
+            findings.push(Finding { what: format!("{name} {}", finding.what), ..finding });
+        }
+    }
+    Ok(Chosen { candidate, chosen_by: chosen_by.to_owned(), refused: Vec::new(), report, findings })
+}
+
+/// What the facts object says against a compiler for this target.
+fn unfit(case: &Case, facts: &CompilerFacts) -> Option<String> {
+    let target = case.target;
+    if target.system.format == Format::Elf {
+        let wanted = format!("EM_{}", machine_to_str(target.arch.elf));
+        if facts.machine != wanted && !facts.lto {
+            return Some(format!("writes objects for {}, not for {wanted}", facts.machine));
+        }
+    }
+    match facts.glibc {
+        Some([major, minor]) if target.system.libc == Libc::Musl => {
+            Some(format!("reads the headers of glibc {major}.{minor}, and the target's C library is musl"))
+        }
+        _ => None,
+    }
+}
+
+/// What to do about candidates that a probe stopped; each way was tried.
+pub fn ways_out(case: &Case, stopped: &[Box<Stopped>]) -> Vec<String> {
+    let mut ways = Vec::new();
+    for stopped in stopped.iter().filter(|stopped| stopped.code.is_some()) {
+        let Some(report) = case.here.reports.get(&stopped.candidate.key()) else { continue };
+        ways.extend(flag_way(case, report));
+        ways.push(format!("install a compiler without the bug: {}", versions(stopped)));
+    }
+    ways.sort();
+    ways.dedup();
+    ways
+}
+
+fn versions(stopped: &Stopped) -> &'static str {
+    let probe = PROBES.iter().find(|probe| stopped.code.is_some_and(|code| code.name() == probe.id));
+    probe.map_or("", |probe| probe.versions)
+}
+
+fn flag_way(case: &Case, report: &Report) -> Option<String> {
+    let answer = report.answers.iter().find(|answer| answer.way_out == Some(Verdict::Ok))?;
+    let probe = PROBES.iter().find(|probe| probe.id == answer.probe)?;
+    Some(format!("or switch it off, which was tried and is recorded: `export CFLAGS_{}={}`", case.target.lower(), probe.way_out_flag))
+}
