@@ -37,6 +37,14 @@ pub fn refusals(elsewhere: &[Elsewhere], targets: &[&Target], host: &str, target
             if ours && value.get("linker").is_some() {
                 keys.push(format!("target.{name}.linker"));
             }
+            if ours && value.get("rustflags").is_some_and(decides_linking) {
+                keys.push(format!("target.{name}.rustflags"));
+            }
+        }
+        for (name, value) in table(&piece.table, "build") {
+            if name == "rustc" || name == "rustflags" && decides_linking(value) {
+                keys.push(format!("build.{name}"));
+            }
         }
         for (name, _) in table(&piece.table, "env") {
             let names = |role: &&str| targets.iter().any(|target| compiler_variables(role, target, host).contains(name));
@@ -54,6 +62,26 @@ pub fn refusals(elsewhere: &[Elsewhere], targets: &[&Target], host: &str, target
                 .help("say it by `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself")
         })
         .collect()
+}
+
+/// Rustflags that choose or bend the linker.
+fn decides_linking(value: &toml::Value) -> bool {
+    let text = value.to_string();
+    ["linker", "fuse-ld", "crt-static"].iter().any(|part| text.contains(part))
+}
+
+/// The linker that rustflags name; rustc takes the last. It beats cargo's variable.
+pub fn linker_flag(flags: &[String]) -> Option<String> {
+    let mut found = None;
+    let mut flags = flags.iter().map(String::as_str);
+    while let Some(flag) = flags.next() {
+        let option = match flag {
+            "-C" | "--codegen" => flags.next(),
+            flag => flag.strip_prefix("-C").or_else(|| flag.strip_prefix("--codegen=")),
+        };
+        found = option.and_then(|option| option.strip_prefix("linker=")).or(found);
+    }
+    found.map(str::to_owned)
 }
 
 /// The files that a configuration includes: `include = "a"`, `["a", "b"]`, `[{ path = "a", optional = true }]`.
@@ -100,11 +128,26 @@ mod tests {
         check("target.'cfg(unix)'.linker = 'x'", &["target.cfg(unix).linker"]);
         check("target.x86_64-unknown-linux-gnu.linker = 'x'", &[]);
         check("build.target = 'x'", &["build.target"]);
+        check("build.rustflags = ['-Clinker=x']", &["build.rustflags"]);
+        check("build.rustflags = ['--cfg=x']", &[]);
+        check("build.rustc = 'x'", &["build.rustc"]);
         check("build.jobs = 1\nprofile.release.lto = true\nnet.offline = true", &[]);
         check(
             "env.CC_aarch64_unknown_linux_musl = 'x'\nenv.TARGET_AR = 'y'\nenv.CC = 'host'",
             &["env.CC_aarch64_unknown_linux_musl", "env.TARGET_AR"],
         );
+    }
+
+    #[test]
+    fn the_last_linker_flag_counts_in_every_spelling() {
+        let check = |flags: &str, expected: Option<&str>| {
+            let flags: Vec<String> = flags.split(' ').map(str::to_owned).collect();
+            assert_eq!(linker_flag(&flags).as_deref(), expected);
+        };
+        check("-C linker=a -Clinker=b", Some("b"));
+        check("-Clinker=a --codegen linker=b", Some("b"));
+        check("--codegen=linker=a -Copt-level=2", Some("a"));
+        check("-Clink-arg=x --cfg linker", None);
     }
 
     #[test]

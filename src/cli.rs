@@ -113,6 +113,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "PROFILE", default_value = "release")]
     pub profile: String,
 
+    /// The default here: `--profile release`
+    #[arg(short, long, conflicts_with = "profile")]
+    pub release: bool,
+
     /// Number of parallel jobs, as cargo takes it
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<String>,

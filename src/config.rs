@@ -12,7 +12,7 @@ use crate::toolchain::Kind;
 
 /// What a run takes from the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of xpkg's configuration")]
 pub struct Config {
     pub targets: Vec<String>,
     pub out_dir: Option<Utf8PathBuf>,
@@ -24,12 +24,13 @@ pub struct Config {
     pub c_dependencies: Option<bool>,
     /// By bare triple.
     pub target: BTreeMap<String, TargetConfig>,
-    /// By package name; filled from `[package.metadata.xpkg]`.
+    /// By package name; filled from each package's own table, never read from the workspace's.
+    #[serde(skip)]
     pub package: BTreeMap<String, PackageConfig>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of xpkg's configuration")]
 pub struct TargetConfig {
     pub glibc: Option<String>,
     pub linker: Option<LinkerChoice>,
@@ -37,7 +38,7 @@ pub struct TargetConfig {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of xpkg's configuration")]
 pub struct PackageConfig {
     /// Leaves out all bins of the package.
     pub skip: bool,
@@ -143,7 +144,7 @@ impl<T> Section<T> {
 
 /// All that `[package.metadata.xpkg]` of a lone package may hold.
 #[derive(Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of xpkg's configuration")]
 #[derive(Default)]
 struct LoneTable {
     targets: Vec<String>,
@@ -153,7 +154,6 @@ struct LoneTable {
     strip: Option<Strip>,
     c_dependencies: Option<bool>,
     target: BTreeMap<String, TargetConfig>,
-    package: BTreeMap<String, PackageConfig>,
     skip: bool,
     rename: BTreeMap<String, String>,
 }
@@ -178,11 +178,11 @@ impl Config {
             match &sources.root_package {
                 Some(name) if sources.lone => {
                     if let Some(table) = read::<LoneToml>(source, &mut problems).and_then(|file| Section::table(file.package)) {
-                        let LoneTable { targets, out_dir, layout, linker, strip, c_dependencies, target, package, skip, rename } = table;
+                        let LoneTable { targets, out_dir, layout, linker, strip, c_dependencies, target, skip, rename } = table;
                         if skip || !rename.is_empty() {
                             packages.insert(name.clone(), PackageConfig { skip, rename });
                         }
-                        let config = Self { targets, out_dir, layout, linker, strip, c_dependencies, target, package };
+                        let config = Self { targets, out_dir, layout, linker, strip, c_dependencies, target, package: BTreeMap::new() };
                         if config != Self::default() {
                             places.push((format!("`[package.metadata.xpkg]` of `{}`", source.path), config));
                         }

@@ -38,7 +38,7 @@ pub struct Program {
     pub path: Option<Utf8PathBuf>,
     /// Its own words, one line.
     pub version: Option<String>,
-    /// `-dumpmachine`'s answer, for a compiler.
+    /// `Target:` of its `-v`, for a compiler.
     pub machine: Option<String>,
 }
 
@@ -68,6 +68,8 @@ pub struct TargetFacts {
     pub rustflags: Vec<String>,
     /// The user's own C compilers and archiver, by role (`CC`, `CXX`, `AR`).
     pub compilers: BTreeMap<String, Setting>,
+    /// The user's variables without a target in their names, which a foreign target does not take.
+    pub passed_over: Vec<Setting>,
     /// What clang finds for the target by `--target` alone.
     pub clang: Option<ClangFinds>,
     /// What the probes say of the C compilers of those candidates that serve, by [`crate::toolchain::Candidate::key`].

@@ -38,8 +38,14 @@ pub fn is_closed(metadata: &Metadata) -> bool {
     metadata.packages.iter().all(|package| package.source.is_some() || metadata.workspace_members.contains(&package.id))
 }
 
-/// The packages below `roots` (ids) that compile C for `platform`, by name.
-pub fn c_packages<'a>(metadata: &'a Metadata, roots: impl IntoIterator<Item = &'a str>, platform: &PlatformFacts) -> Vec<CPackage> {
+/// The packages below `roots` (ids) that compile C for `platform`, by name. Whether a build-dependency is there is the
+/// host's question, as cargo has it.
+pub fn c_packages<'a>(
+    metadata: &'a Metadata,
+    roots: impl IntoIterator<Item = &'a str>,
+    platform: &PlatformFacts,
+    host: &PlatformFacts,
+) -> Vec<CPackage> {
     let Some(resolve) = &metadata.resolve else { return Vec::new() };
     let nodes: HashMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let packages: HashMap<&PackageId, _> = metadata.packages.iter().map(|package| (&package.id, package)).collect();
@@ -50,8 +56,10 @@ pub fn c_packages<'a>(metadata: &'a Metadata, roots: impl IntoIterator<Item = &'
         let (Some(node), Some(package)) = (nodes.get(id), packages.get(id)) else { continue };
         for dependency in &node.deps {
             let Some(to) = packages.get(&dependency.pkg) else { continue };
-            let has =
-                |kind: DependencyKind| dependency.dep_kinds.iter().any(|edge| edge.kind == kind && platform.has(edge.target.as_ref()));
+            let has = |kind: DependencyKind| {
+                let platform = if kind == DependencyKind::Build { host } else { platform };
+                dependency.dep_kinds.iter().any(|edge| edge.kind == kind && platform.has(edge.target.as_ref()))
+            };
             if has(DependencyKind::Build)
                 && let Some(builder) = BUILDERS.iter().find(|builder| to.name.as_str() == **builder)
             {
@@ -69,4 +77,25 @@ pub fn c_packages<'a>(metadata: &'a Metadata, roots: impl IntoIterator<Item = &'
     }
     found.sort_by(|a, b| (&a.package, &a.version, &a.builder).cmp(&(&b.package, &b.version, &b.builder)));
     found
+}
+
+/// The packages, as `name version`, in the lines of `cargo tree --invert BUILDER --depth 1 --prefix none`: those that
+/// really depend on the builder once features are resolved as cargo builds them.
+pub fn dependents(tree: &str) -> BTreeSet<String> {
+    let words = |line: &str| {
+        let mut words = line.split_whitespace();
+        Some(format!("{} {}", words.next()?, words.next()?.strip_prefix('v')?))
+    };
+    tree.lines().skip(1).filter_map(words).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_of_a_builder_names_its_dependents() {
+        let tree = "cc v1.2.3\n[build-dependencies]\nring v0.17.14\nwith-c v0.1.0 (/w/with c)\n";
+        assert_eq!(dependents(tree).into_iter().collect::<Vec<_>>(), ["ring 0.17.14", "with-c 0.1.0"]);
+    }
 }

@@ -257,7 +257,7 @@ impl Host {
         write().map_err(|error| cannot("write", path, &error))
     }
 
-    /// Writes a program: mode 0755 whatever the umask, and on disk before anything points at it.
+    /// Writes a program: mode 0755 whatever the umask.
     pub fn write_program(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         self.write(path, bytes)?;
         #[cfg(unix)]
@@ -348,12 +348,53 @@ impl Host {
 
     /// Takes the lock at `path`, calling `blocked` first if another run has it. The kernel frees it when its holder dies.
     pub fn lock(&self, path: &Utf8Path, blocked: impl FnOnce()) -> Result<Lock> {
-        let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|error| cannot("open", path, &error))?;
-        if file.try_lock().is_err() {
-            blocked();
-            file.lock().map_err(|error| cannot("lock", path, &error))?;
+        let mut blocked = Some(blocked);
+        loop {
+            let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|error| cannot("open", path, &error))?;
+            if file.try_lock().is_err() {
+                if let Some(blocked) = blocked.take() {
+                    blocked();
+                }
+                file.lock().map_err(|error| cannot("lock", path, &error))?;
+            }
+            // Its holder may have removed the file while we waited; what others lock then is another file.
+            if same_file(&file, path) {
+                return Ok(Lock { _file: file });
+            }
         }
-        Ok(Lock { _file: file })
+    }
+
+    /// Whether a file can be started by everyone: mode 0755, as [`Self::write_program`] leaves it.
+    pub fn is_program(&self, path: &Utf8Path) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o777 == 0o755)
+        }
+        #[cfg(not(unix))]
+        self.is_file(path)
+    }
+
+    /// `path` with the links in that part of it resolved that exists.
+    pub fn resolve(&self, path: &Utf8Path) -> Utf8PathBuf {
+        let mut rest = Vec::new();
+        for ancestor in path.ancestors() {
+            if let Ok(real) = ancestor.canonicalize_utf8() {
+                return rest.iter().rev().fold(real, |real: Utf8PathBuf, name: &&str| real.join(name));
+            }
+            rest.extend(ancestor.file_name());
+        }
+        path.to_owned()
+    }
+
+    /// Makes cargo's target directory as cargo makes it: marked, so that backups pass it over.
+    pub fn create_target_dir(&self, path: &Utf8Path) -> Result<()> {
+        if self.exists(path) {
+            return Ok(());
+        }
+        self.create_dir_all(path)?;
+        let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo xpkg.\n# For information about cache directory tags see https://bford.info/cachedir/\n";
+        self.write(&path.join("CACHEDIR.TAG"), tag.as_bytes())
     }
 
     /// Puts the directory `new` in the place of `old` in one step; what was there, if anything, is then at `new`.
@@ -366,6 +407,19 @@ impl Host {
                 .help(format!("name an out-dir one level deeper: `--out-dir {}`", old.join("xpkg")))
         })
     }
+}
+
+#[cfg(unix)]
+fn same_file(file: &File, path: &Utf8Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let (Ok(open), Ok(there)) = (file.metadata(), fs::metadata(path)) else { return false };
+    (open.dev(), open.ino()) == (there.dev(), there.ino())
+}
+
+/// Where an open file cannot be removed, it is the one that stands there.
+#[cfg(not(unix))]
+fn same_file(_: &File, _: &Utf8Path) -> bool {
+    true
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]

@@ -34,6 +34,7 @@ pub mod plan;
 pub mod policy;
 pub mod probe;
 pub mod profile;
+pub mod settings;
 pub mod toolchain;
 pub mod tree;
 pub mod workspace;

@@ -29,7 +29,7 @@ pub struct Manifest {
     pub schema: String,
     pub schema_version: u32,
     pub tool: Tool,
-    /// Sorted by triple.
+    /// Sorted by triple and id.
     pub targets: Vec<TargetRecord>,
     /// Sorted by path.
     pub artifacts: Vec<Artifact>,
@@ -43,10 +43,13 @@ pub struct Tool {
     pub version: String,
 }
 
-/// How one target's bins came to be. A tree may hold targets of different commits.
+/// How bins of one target came to be. A run that is narrowed to some bins leaves the others with the record they were
+/// built by, so a target may have several, and a tree may hold bins of different commits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetRecord {
+    /// A digest of all the rest: what `built_by` of a file names.
+    pub id: String,
     /// The bare triple.
     pub target: String,
     pub platform: Platform,
@@ -56,7 +59,17 @@ pub struct TargetRecord {
     pub source: Source,
     pub rustc: RustcRecord,
     pub toolchain: Toolchain,
+    /// What was let pass about the compiler.
     pub waivers: Vec<Waiver>,
+}
+
+impl TargetRecord {
+    /// The record with its own digest in place; `digest` is SHA-256 as hex.
+    pub fn sealed(self, digest: fn(&[u8]) -> String) -> Self {
+        let blank = Self { id: String::new(), ..self };
+        let text = serde_json::to_string(&blank).expect("a record is plain data");
+        Self { id: digest(text.as_bytes()).chars().take(16).collect(), ..blank }
+    }
 }
 
 /// OCI's words for a platform.
@@ -107,8 +120,6 @@ pub struct Toolchain {
 #[serde(deny_unknown_fields)]
 pub struct Waiver {
     pub code: String,
-    /// The file; `None` where it is about the compiler.
-    pub path: Option<String>,
     pub message: String,
 }
 
@@ -124,9 +135,8 @@ pub struct Artifact {
     pub bin: String,
     pub profile: String,
     pub features: Vec<String>,
-    /// The commit that this file was built from: a run narrowed to some bins leaves the others with theirs.
-    pub commit: Option<String>,
-    pub dirty: Option<bool>,
+    /// The `id` of the record in `targets`.
+    pub built_by: String,
     /// Bytes.
     pub size: u64,
     pub mode: String,
@@ -134,12 +144,16 @@ pub struct Artifact {
     pub sha256: String,
     /// `None` where `unreadable-binary` was accepted.
     pub binary: Option<Binary>,
+    /// What was let pass about this file.
+    pub waivers: Vec<Waiver>,
 }
 
 impl Manifest {
-    /// The manifest of these parts, in the order that makes equal trees equal bytes.
+    /// The manifest of these files and those records that they name, in the order that makes equal trees equal bytes.
     pub fn new(mut targets: Vec<TargetRecord>, mut artifacts: Vec<Artifact>) -> Self {
-        targets.sort_by(|a, b| a.target.cmp(&b.target));
+        targets.retain(|record| artifacts.iter().any(|artifact| artifact.built_by == record.id));
+        targets.sort_by(|a, b| (&a.target, &a.id).cmp(&(&b.target, &b.id)));
+        targets.dedup_by(|a, b| a.id == b.id);
         artifacts.sort_by(|a, b| a.path.cmp(&b.path));
         Self {
             schema: SCHEMA_ID.to_owned(),

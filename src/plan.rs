@@ -7,47 +7,14 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::config::Strip;
 use crate::facts::{Facts, Std, TargetFacts};
 use crate::invocation::Invocation;
 use crate::problem::{Code, Problem};
+use crate::settings::{CargoArgs, Settings};
 use crate::target::Target;
-use crate::toolchain::{self, CNeed, Chosen, Request, SetBy};
-use crate::tree::{self, Layout, Output};
-use crate::workspace::{LeftOut, Selected, Selection, Workspace};
-
-/// How cargo is to be called, whatever the target.
-#[derive(Debug, Clone)]
-pub struct CargoArgs {
-    /// `cargo`, or the very cargo that started us where there is no rustup.
-    pub program: String,
-    /// A toolchain that the user chose by `+NAME` or RUSTUP_TOOLCHAIN.
-    pub rustup_toolchain: Option<String>,
-    pub profile: String,
-    pub jobs: Option<String>,
-    pub locked: bool,
-    pub offline: bool,
-    pub frozen: bool,
-    pub target_dir: Option<Utf8PathBuf>,
-    pub config: Vec<String>,
-    pub quiet: bool,
-    /// `-v` for cargo; one fewer than xpkg was given.
-    pub verbose: u8,
-    pub color: Option<String>,
-}
-
-/// What the user asked for, resolved from flags, environment and configuration.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    pub cargo: CargoArgs,
-    pub selection: Selection,
-    pub requests: Vec<Request>,
-    pub out_dir: Utf8PathBuf,
-    pub layout: Layout,
-    pub strip: Option<Strip>,
-    /// Codes of findings that do not stop the run.
-    pub accept: Vec<Code>,
-}
+use crate::toolchain::{self, CNeed, Chosen, SetBy};
+use crate::tree::{self, Output};
+use crate::workspace::{LeftOut, Selected, Workspace};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
@@ -179,25 +146,30 @@ fn calls(
         *names.entry(&bin.name).or_default() += 1;
     }
     let (alone, shared): (Vec<&Output>, Vec<&Output>) = outputs.iter().partition(|output| names[output.bin.bin.as_str()] == 1);
-    let base = cargo_build(&workspace.root, settings, target, toolchain);
+    let base = |features: &[String]| cargo_build(&workspace.root, settings, features, target, toolchain);
     let mut calls = Vec::new();
     if !alone.is_empty() {
-        let invocation = base.clone().options("--package", &selected.packages);
+        let invocation = base(&settings.selection.features).options("--package", &selected.packages);
         let all = shared.is_empty() && settings.selection.bins.is_empty();
         let invocation =
             if all { invocation.arg("--bins") } else { invocation.options("--bin", alone.iter().map(|output| &output.bin.bin)) };
         calls.push(Call { invocation, outputs: alone.into_iter().cloned().collect() });
     }
-    calls.extend(shared.into_iter().map(|output| Call {
-        invocation: base.clone().options("--package", [&output.bin.package]).options("--bin", [&output.bin.bin]),
-        outputs: vec![output.clone()],
+    calls.extend(shared.into_iter().map(|output| {
+        Call {
+            // Alone, cargo refuses features of packages that are not in the call.
+            invocation: base(&workspace.features_of(&output.bin.package, &settings.selection.features))
+                .options("--package", [&output.bin.package])
+                .options("--bin", [&output.bin.bin]),
+            outputs: vec![output.clone()],
+        }
     }));
     calls
 }
 
 /// `cargo build` for one target, up to the choice of packages. It runs in the workspace's own directory, so that its
 /// `rust-toolchain.toml` and `.cargo/config.toml` count.
-fn cargo_build(root: &Utf8Path, settings: &Settings, target: &Target, toolchain: &Chosen) -> Invocation {
+fn cargo_build(root: &Utf8Path, settings: &Settings, features: &[String], target: &Target, toolchain: &Chosen) -> Invocation {
     let Settings { cargo, selection, strip, requests: _, out_dir: _, layout: _, accept: _ } = settings;
     let CargoArgs { program, rustup_toolchain, profile, jobs, locked, offline, frozen, target_dir, config, quiet, verbose, color } = cargo;
     let mut invocation = Invocation::new(program, root)
@@ -206,7 +178,7 @@ fn cargo_build(root: &Utf8Path, settings: &Settings, target: &Target, toolchain:
         .options("--profile", [profile])
         .options("--target-dir", target_dir.as_ref().map(|dir| dir.to_string()).iter())
         .options("--jobs", jobs.iter())
-        .options("--features", &selection.features)
+        .options("--features", features)
         .flag("--all-features", selection.all_features)
         .flag("--no-default-features", selection.no_default_features)
         .flag("--locked", *locked)

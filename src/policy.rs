@@ -2,8 +2,6 @@
 //!
 //! Pure: a [`Binary`] and a [`Target`] in, [`Problem`]s out. Every code here can be waived by `--accept`.
 
-use goblin::elf::header::machine_to_str;
-
 use crate::inspect::{Binary, Linkage};
 use crate::problem::{Code, Problem};
 use crate::target::{Format, Glibc, Libc, Target};
@@ -53,18 +51,10 @@ const ASK_PLAN: &str = "`cargo xpkg plan` shows which linker wrote it and why it
 
 fn machine(binary: &Binary, target: &Target) -> Option<Finding> {
     let wanted = match target.system.format {
-        Format::Elf => format!("EM_{}", machine_to_str(target.arch.elf)),
-        // The processor's name in the other formats, for those that xpkg has rows for.
-        Format::MachO => match target.arch.name {
-            "aarch64" => "CPU_TYPE_ARM64".to_owned(),
-            _ => "CPU_TYPE_X86_64".to_owned(),
-        },
-        Format::Pe => match target.arch.name {
-            "aarch64" => "IMAGE_FILE_MACHINE_ARM64".to_owned(),
-            "x86" => "IMAGE_FILE_MACHINE_I386".to_owned(),
-            _ => "IMAGE_FILE_MACHINE_X86_64".to_owned(),
-        },
-        Format::Wasm => "wasm32".to_owned(),
+        Format::Elf => crate::inspect::elf_machine(target.arch.elf),
+        Format::MachO => crate::inspect::macho_machine(target.arch.macho),
+        Format::Pe => crate::inspect::pe_machine(target.arch.coff),
+        Format::Wasm => crate::inspect::WASM_MACHINE.to_owned(),
     };
     let fits = binary.format.is(target.system.format)
         && binary.machine == wanted

@@ -199,6 +199,11 @@ codes! {
         detection: "Every file operation.",
         fix: "Mend permissions or space at the path of the message.",
         source: "README, Codes" }
+    CargoFailed "cargo-failed" "cargo could not build, and has said why" {
+        cause: "The code does not compile, a dependency cannot be had, or a flag is not cargo's.",
+        detection: "cargo's exit code, which is passed on; only the JSON document carries this code.",
+        fix: "Read cargo's own messages on stderr.",
+        source: "README, Tasks" }
     ProcessFailed "process-failed" "a program that xpkg asked did not answer" {
         cause: "rustc, rustup or another tool could not be started or ended with an error.",
         detection: "Its exit code.",

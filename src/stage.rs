@@ -3,13 +3,10 @@
 //! The new tree is built beside the old one. What is unchanged is linked, not written again; when nothing changed
 //! at all, nothing is exchanged. Nothing gets in that was not inspected.
 
-use std::collections::BTreeMap;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
 use crate::compile::Made;
-use crate::facts::Source;
 use crate::host::{self, Host, Lock};
 use crate::inspect;
 use crate::manifest::{Artifact, JSON_NAME, Manifest, TEXT_NAME, Waiver};
@@ -83,16 +80,8 @@ pub struct Staging<'a> {
     fresh: bool,
 }
 
-/// What one call's files became.
-#[derive(Default)]
-pub struct Taken {
-    pub artifacts: Vec<Artifact>,
-    pub waivers: BTreeMap<String, Vec<Waiver>>,
-}
-
-/// Facts of the run that stand with each file.
+/// What a run says of each file.
 pub struct Provenance<'a> {
-    pub source: &'a Source,
     pub profile: &'a str,
     pub accept: &'a [Code],
 }
@@ -107,21 +96,21 @@ pub fn begin<'a>(host: &'a Host, standing: &'a Standing) -> Result<Staging<'a>> 
 
 impl Staging<'_> {
     /// Takes the files of one call, before another call can replace them: each read once, hashed, inspected, judged.
-    pub fn take(&mut self, made: &[Made], provenance: &Provenance) -> Result<Taken, Vec<Problem>> {
+    /// Who built them is entered later, when all is built.
+    pub fn take(&mut self, made: &[Made], provenance: &Provenance) -> Result<Vec<Artifact>, Vec<Problem>> {
         let taken: Vec<Result<One, Vec<Problem>>> = made.par_iter().map(|made| self.take_one(made, provenance)).collect();
-        let mut all = Taken::default();
+        let mut artifacts = Vec::new();
         let mut problems = Vec::new();
         for one in taken {
             match one {
-                Ok(One { artifact, waivers, fresh }) => {
+                Ok(One { artifact, fresh }) => {
                     self.fresh |= fresh;
-                    all.waivers.entry(artifact.target.clone()).or_default().extend(waivers);
-                    all.artifacts.push(artifact);
+                    artifacts.push(artifact);
                 }
                 Err(found) => problems.extend(found),
             }
         }
-        if problems.is_empty() { Ok(all) } else { Err(problems) }
+        if problems.is_empty() { Ok(artifacts) } else { Err(problems) }
     }
 
     fn take_one(&self, made: &Made, provenance: &Provenance) -> Result<One, Vec<Problem>> {
@@ -148,21 +137,15 @@ impl Staging<'_> {
             bin: output.bin.bin.clone(),
             profile: provenance.profile.to_owned(),
             features: features.clone(),
-            commit: provenance.source.commit.clone(),
-            dirty: provenance.source.dirty,
+            built_by: String::new(),
             size: bytes.len() as u64,
             mode: "0755".to_owned(),
             sha256: host::sha256(&bytes),
             binary,
+            waivers: waived.into_iter().map(|finding| Waiver { code: finding.code.name().to_owned(), message: finding.message }).collect(),
         };
-        let waivers = waived.into_iter().map(|finding| Waiver {
-            code: finding.code.name().to_owned(),
-            path: Some(output.path.clone()),
-            message: finding.message,
-        });
-        let waivers = waivers.collect();
         let fresh = self.put(&artifact, &bytes).map_err(|problem| vec![problem])?;
-        Ok(One { artifact, waivers, fresh })
+        Ok(One { artifact, fresh })
     }
 
     /// Links the old tree's file where it is the same, else writes a new one. Tells whether it is new.
@@ -172,7 +155,7 @@ impl Staging<'_> {
         let same = old.into_iter().any(|old| old.path == artifact.path && old.sha256 == artifact.sha256);
         let staged = self.standing.out_dir.join(&artifact.path);
         // The bytes are at hand: comparing them is a third of the cost of another digest.
-        if same && self.host.holds(&staged, bytes) {
+        if same && self.host.is_program(&staged) && self.host.holds(&staged, bytes) {
             self.host.hard_link(&staged, &to)?;
             return Ok(false);
         }
@@ -189,7 +172,7 @@ impl Staging<'_> {
     /// Whether the old tree's file is still what its manifest says.
     fn still(&self, artifact: &Artifact) -> bool {
         let path = self.standing.out_dir.join(&artifact.path);
-        self.host.hash(&path).is_ok_and(|(digest, size)| digest == artifact.sha256 && size == artifact.size)
+        self.host.is_program(&path) && self.host.hash(&path).is_ok_and(|(digest, size)| digest == artifact.sha256 && size == artifact.size)
     }
 
     /// Links what this run did not select.
@@ -217,7 +200,15 @@ impl Staging<'_> {
         host.write(&root.join(TEXT_NAME), text.as_bytes())?;
         host.write(&root.join(JSON_NAME), json.as_bytes())?;
         host.exchange(&root, &standing.out_dir)?;
-        // What stands there now is the old tree, if there was one.
+        // What stands at `root` now is the old tree, if there was one; it goes with `temp`. A file that someone else put
+        // there while we compiled does not: the old tree comes back with it.
+        if host.exists(&root) {
+            let strangers = tree::strangers(&host.walk(&root)?, standing.manifest.as_ref());
+            if !strangers.is_empty() {
+                host.exchange(&root, &standing.out_dir)?;
+                return Err(foreign(&standing.out_dir, &strangers));
+            }
+        }
         drop(temp);
         Ok(true)
     }
@@ -225,17 +216,16 @@ impl Staging<'_> {
 
 struct One {
     artifact: Artifact,
-    waivers: Vec<Waiver>,
     fresh: bool,
 }
 
-/// Removes what the manifest lists, then directories that are empty. Returns what was removed and what is left.
+/// Removes what the manifest lists, then directories that are empty. Returns what was removed and which files are left.
 pub fn remove(host: &Host, out_dir: &Utf8Path) -> Result<(Vec<String>, Vec<String>)> {
     if !host.is_dir(out_dir) {
         return Ok((Vec::new(), Vec::new()));
     }
     let Some((manifest, _)) = read(host, out_dir)? else {
-        return Ok((Vec::new(), host.walk(out_dir)?.into_keys().collect()));
+        return Ok((Vec::new(), files(host, out_dir)?));
     };
     let listed = manifest.artifacts.iter().map(|artifact| artifact.path.as_str());
     let mut removed = Vec::new();
@@ -252,6 +242,12 @@ pub fn remove(host: &Host, out_dir: &Utf8Path) -> Result<(Vec<String>, Vec<Strin
         host.remove_empty_dir(&out_dir.join(path));
     }
     host.remove_empty_dir(out_dir);
-    let left = if host.exists(out_dir) { host.walk(out_dir)?.into_keys().collect() } else { Vec::new() };
-    Ok((removed, left))
+    Ok((removed, files(host, out_dir)?))
+}
+
+fn files(host: &Host, out_dir: &Utf8Path) -> Result<Vec<String>> {
+    if !host.exists(out_dir) {
+        return Ok(Vec::new());
+    }
+    Ok(host.walk(out_dir)?.into_iter().filter(|(_, entry)| *entry != tree::Entry::Directory).map(|(path, _)| path).collect())
 }

@@ -5,6 +5,8 @@
 use std::fmt;
 
 use goblin::elf::header as elf;
+use goblin::mach::constants::cputype::{CPU_TYPE_ARM64, CPU_TYPE_X86_64};
+use goblin::pe::header::{COFF_MACHINE_ARM64, COFF_MACHINE_X86, COFF_MACHINE_X86_64};
 use serde::{Serialize, Serializer};
 
 use crate::problem::{Code, Problem, Result, nearest};
@@ -37,6 +39,9 @@ pub struct Arch {
     pub endian: Endian,
     /// ELF `e_machine`, <https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html>.
     pub elf: u16,
+    /// COFF's machine and Mach-O's cputype, for those processors that such systems have; else 0.
+    pub coff: u16,
+    pub macho: u32,
     /// OCI image-spec words, <https://github.com/opencontainers/image-spec/blob/main/image-index.md>.
     pub oci: &'static str,
     pub variant: Option<&'static str>,
@@ -50,31 +55,33 @@ const fn arch(
     bits: u8,
     endian: Endian,
     elf: u16,
+    coff: u16,
+    macho: u32,
     oci: &'static str,
     variant: Option<&'static str>,
 ) -> Arch {
-    Arch { prefix, name, gnu, bits, endian, elf, oci, variant }
+    Arch { prefix, name, gnu, bits, endian, elf, coff, macho, oci, variant }
 }
 
 use Endian::{Big, Little};
 
 #[rustfmt::skip]
 const ARCHES: &[Arch] = &[
-    //   prefix         name           gnu            bits endian  e_machine          oci        variant
-    arch("x86_64",      "x86_64",      "x86_64",      64, Little, elf::EM_X86_64,    "amd64",   None),
-    arch("aarch64",     "aarch64",     "aarch64",     64, Little, elf::EM_AARCH64,   "arm64",   None),
-    arch("armv7",       "arm",         "arm",         32, Little, elf::EM_ARM,       "arm",     Some("v7")),
-    arch("thumbv7neon", "arm",         "arm",         32, Little, elf::EM_ARM,       "arm",     Some("v7")),
-    arch("arm",         "arm",         "arm",         32, Little, elf::EM_ARM,       "arm",     Some("v6")),
-    arch("armv5te",     "arm",         "arm",         32, Little, elf::EM_ARM,       "arm",     Some("v5")),
-    arch("i686",        "x86",         "i686",        32, Little, elf::EM_386,       "386",     None),
-    arch("i586",        "x86",         "i586",        32, Little, elf::EM_386,       "386",     None),
-    arch("riscv64gc",   "riscv64",     "riscv64",     64, Little, elf::EM_RISCV,     "riscv64", None),
-    arch("powerpc64le", "powerpc64",   "powerpc64le", 64, Little, elf::EM_PPC64,     "ppc64le", None),
-    arch("powerpc64",   "powerpc64",   "powerpc64",   64, Big,    elf::EM_PPC64,     "ppc64",   None),
-    arch("s390x",       "s390x",       "s390x",       64, Big,    elf::EM_S390,      "s390x",   None),
-    arch("loongarch64", "loongarch64", "loongarch64", 64, Little, elf::EM_LOONGARCH, "loong64", None),
-    arch("wasm32",      "wasm32",      "wasm32",      32, Little, elf::EM_NONE,      "wasm",    None),
+    //   prefix         name           gnu            bits endian  e_machine          COFF                 Mach-O           oci        variant
+    arch("x86_64",      "x86_64",      "x86_64",      64, Little, elf::EM_X86_64,    COFF_MACHINE_X86_64, CPU_TYPE_X86_64, "amd64",   None),
+    arch("aarch64",     "aarch64",     "aarch64",     64, Little, elf::EM_AARCH64,   COFF_MACHINE_ARM64,  CPU_TYPE_ARM64,  "arm64",   None),
+    arch("armv7",       "arm",         "arm",         32, Little, elf::EM_ARM,       0,                   0,               "arm",     Some("v7")),
+    arch("thumbv7neon", "arm",         "arm",         32, Little, elf::EM_ARM,       0,                   0,               "arm",     Some("v7")),
+    arch("arm",         "arm",         "arm",         32, Little, elf::EM_ARM,       0,                   0,               "arm",     Some("v6")),
+    arch("armv5te",     "arm",         "arm",         32, Little, elf::EM_ARM,       0,                   0,               "arm",     Some("v5")),
+    arch("i686",        "x86",         "i686",        32, Little, elf::EM_386,       COFF_MACHINE_X86,    0,               "386",     None),
+    arch("i586",        "x86",         "i586",        32, Little, elf::EM_386,       COFF_MACHINE_X86,    0,               "386",     None),
+    arch("riscv64gc",   "riscv64",     "riscv64",     64, Little, elf::EM_RISCV,     0,                   0,               "riscv64", None),
+    arch("powerpc64le", "powerpc64",   "powerpc64le", 64, Little, elf::EM_PPC64,     0,                   0,               "ppc64le", None),
+    arch("powerpc64",   "powerpc64",   "powerpc64",   64, Big,    elf::EM_PPC64,     0,                   0,               "ppc64",   None),
+    arch("s390x",       "s390x",       "s390x",       64, Big,    elf::EM_S390,      0,                   0,               "s390x",   None),
+    arch("loongarch64", "loongarch64", "loongarch64", 64, Little, elf::EM_LOONGARCH, 0,                   0,               "loong64", None),
+    arch("wasm32",      "wasm32",      "wasm32",      32, Little, elf::EM_NONE,      0,                   0,               "wasm",    None),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,7 +227,9 @@ pub struct Target {
 impl Target {
     /// Parses `TRIPLE[.GLIBC]`. `known` are rustc's own triples.
     pub fn parse(text: &str, known: &[String]) -> Result<Self> {
-        let (triple, floor) = match text.split_once('.') {
+        // A few triples have a dot of their own (`thumbv8m.main-none-eabi`).
+        let whole = known.iter().any(|name| name == text);
+        let (triple, floor) = match text.split_once('.').filter(|_| !whole) {
             Some((triple, floor)) => (triple, Some(floor)),
             None => (text, None),
         };
@@ -285,7 +294,7 @@ impl Target {
         format!("{}-{}", self.arch.gnu, self.system.gnu)
     }
 
-    /// Whether a compiler that calls itself `machine` (`-dumpmachine`) compiles for this processor.
+    /// Whether a compiler that calls itself `machine` (`Target:` of its `-v`) compiles for this processor.
     pub fn same_arch(&self, machine: &str) -> bool {
         let cpu = machine.split('-').next().unwrap_or_default();
         let alike = |cpu: &str| match cpu {
@@ -299,7 +308,9 @@ impl Target {
 
     /// Whether a compiler that calls itself `machine` has this target's C library, too.
     pub fn same_libc(&self, machine: &str) -> bool {
-        self.same_arch(machine) && machine.ends_with(self.system.gnu)
+        // Fedora, SUSE: `x86_64-redhat-linux` means glibc.
+        let unsaid = self.system.gnu == "linux-gnu" && machine.ends_with("-linux");
+        self.same_arch(machine) && (machine.ends_with(self.system.gnu) || unsaid)
     }
 }
 
@@ -373,6 +384,8 @@ mod tests {
         assert!(!target("x86_64-unknown-linux-musl").same_libc("x86_64-linux-gnu"));
         assert!(target("x86_64-unknown-linux-musl").same_arch("x86_64-linux-gnu"));
         assert!(!target("aarch64-unknown-linux-gnu").same_arch("x86_64-linux-gnu"));
+        assert!(target("x86_64-unknown-linux-gnu").same_libc("x86_64-redhat-linux"));
+        assert!(!target("x86_64-unknown-linux-musl").same_libc("x86_64-redhat-linux"));
         assert!(!target("powerpc64-unknown-linux-gnu").same_arch("powerpc64le-linux-gnu"));
     }
 }

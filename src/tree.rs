@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::manifest::{Artifact, JSON_NAME, Manifest, TEXT_NAME, Waiver};
+use crate::manifest::{Artifact, JSON_NAME, Manifest, TEXT_NAME};
 use crate::problem::{Code, Problem, Result, nearest};
 use crate::target::Target;
 use crate::workspace::{Bin, list};
@@ -215,13 +215,6 @@ pub fn clashes_with_kept(outputs: &[Output], kept: &[Artifact]) -> Vec<Problem> 
         )
     });
     clashing_pairs(new.chain(old))
-}
-
-/// Waivers of an earlier record that are about files which stay.
-pub fn kept_waivers(old: &Manifest, target: &str, kept: &[Artifact]) -> Vec<Waiver> {
-    let record = old.targets.iter().find(|record| record.target == target);
-    let waivers = record.into_iter().flat_map(|record| &record.waivers);
-    waivers.filter(|waiver| kept.iter().any(|artifact| waiver.path.as_ref() == Some(&artifact.path))).cloned().collect()
 }
 
 /// What stands in the out-dir and in no manifest: not ours, so never removed.

@@ -9,12 +9,12 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
-use crate::facts::Std;
+use crate::facts::{Setting, Std};
 use crate::invocation::quote;
-use crate::manifest::Manifest;
+use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Plan, TargetPlan};
 use crate::probe::Report;
-use crate::problem::{Problem, Row};
+use crate::problem::{Code, Problem, Result, Row};
 use crate::toolchain::{Candidate, SetBy};
 use crate::workspace::LeftOut;
 
@@ -79,10 +79,15 @@ fn say(text: &str) {
     let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
-/// Puts data on stdout. A reader that has gone away is no problem of ours.
-pub fn data(text: &str) {
+/// Puts data on stdout. A reader that has gone away is no problem of ours; a full disk is.
+pub fn data(text: &str) -> Result<()> {
     let mut stdout = anstream::stdout();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Problem::new(Code::FileAccess, format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One JSON document.
@@ -141,6 +146,7 @@ fn target_plan(target: &TargetPlan) -> String {
         }
     };
     row("toolchain", vec![choice(&toolchain.candidate, &toolchain.chosen_by)]);
+    row("passed over", toolchain.passed_over.iter().map(passed_over).collect());
     row(
         "compiler",
         toolchain
@@ -170,6 +176,11 @@ fn target_plan(target: &TargetPlan) -> String {
     row("runs", calls.iter().map(|call| call.invocation.to_string()).collect());
     row("stages", calls.iter().flat_map(|call| &call.outputs).map(|output| output.path.clone()).collect());
     text
+}
+
+/// Why a variable of the user's does not count for a foreign target.
+pub fn passed_over(setting: &Setting) -> String {
+    format!("`{}={}` is the host's; a target's own name goes into the variable's", setting.name, setting.value)
 }
 
 /// What the probes say of a compiler, a line each.
@@ -211,13 +222,17 @@ pub fn exports(candidate: &Candidate) -> String {
 pub fn tree(manifest: &Manifest) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    // A terminal that does not say how wide it is.
+    if table.width() == Some(0) {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
     table.set_header(["target", "package", "bin", "size", "linkage", "glibc", "sha256"]);
     for artifact in &manifest.artifacts {
         let binary = artifact.binary.as_ref();
         table.add_row([
             artifact.target.clone(),
             artifact.package.clone(),
-            artifact.bin.clone(),
+            shown_bin(artifact),
             size(artifact.size),
             binary.map_or("unread", |binary| binary.linkage.name()).to_owned(),
             binary.and_then(|binary| binary.glibc_floor.as_ref()).map_or_else(|| "-".to_owned(), |floor| floor.version.clone()),
@@ -231,6 +246,13 @@ pub fn tree(manifest: &Manifest) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// A bin, with the name it is staged under where that is another.
+fn shown_bin(artifact: &Artifact) -> String {
+    let staged = artifact.path.rsplit('/').next().unwrap_or_default();
+    let plain = staged.strip_suffix(".exe").or_else(|| staged.strip_suffix(".wasm")).unwrap_or(staged);
+    if plain == artifact.bin { artifact.bin.clone() } else { format!("{} as {staged}", artifact.bin) }
 }
 
 /// Bytes in binary units, three digits of them.
@@ -253,7 +275,6 @@ pub fn count(number: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::Code;
 
     #[test]
     fn a_problem_has_one_shape() {

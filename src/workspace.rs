@@ -42,6 +42,16 @@ pub struct MemberBin {
     pub required_features: Vec<String>,
 }
 
+impl Member {
+    /// Whether `-p SPEC` means it: `name` or `name@version`.
+    fn is(&self, spec: &str) -> bool {
+        match spec.split_once('@') {
+            Some((name, version)) => name == self.name && version == self.version,
+            None => spec == self.name,
+        }
+    }
+}
+
 /// What the user selected, as typed.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -114,6 +124,17 @@ impl Workspace {
         }
     }
 
+    /// Those of the features that can be asked of one package alone.
+    pub fn features_of(&self, package: &str, features: &[String]) -> Vec<String> {
+        let member = self.members.iter().find(|member| member.name == package);
+        let has = |feature: &str| member.is_some_and(|member| member.features.contains_key(feature));
+        let fits = |feature: &&String| match feature.split_once('/') {
+            Some((owner, _)) => owner == package || !self.members.iter().any(|member| member.name == owner),
+            None => has(feature),
+        };
+        features.iter().filter(fits).cloned().collect()
+    }
+
     /// The member whose manifest is the workspace's.
     pub fn root_member(&self) -> Option<&Member> {
         self.members.iter().find(|member| member.manifest.parent() == Some(&self.root))
@@ -156,7 +177,7 @@ impl Workspace {
         }
         if !selection.packages.is_empty() {
             // Who chose packages by name need not hear of all the others.
-            selected.left_out.retain(|left_out| selection.packages.contains(&left_out.package));
+            selected.left_out.retain(|left_out| left_out.reason != NOT_CHOSEN);
         }
         Ok(selected)
     }
@@ -166,7 +187,7 @@ impl Workspace {
         let typed = selection.packages.iter().map(|name| (name, "-p"));
         let typed = typed.chain(selection.exclude.iter().map(|name| (name, "--exclude")));
         let configured = config.package.keys().map(|name| (name, "package"));
-        let unknown = typed.chain(configured).filter(|(name, _)| !names().any(|member| member == *name));
+        let unknown = typed.chain(configured).filter(|(spec, _)| !self.members.iter().any(|member| member.is(spec)));
         let mut problems: Vec<Problem> = unknown
             .map(|(name, place)| {
                 let problem = Problem::new(Code::UnknownPackage, format!("`{place} {name}`: the workspace has no such package"));
@@ -221,14 +242,20 @@ fn planned(member: &Member, bin: &MemberBin, config: &Config) -> Bin {
 }
 
 fn reason_not_selected(member: &Member, selection: &Selection) -> Option<String> {
-    if selection.exclude.contains(&member.name) {
+    if selection.exclude.iter().any(|spec| member.is(spec)) {
         return Some("`--exclude`".to_owned());
     }
-    if !selection.packages.is_empty() {
-        return (!selection.packages.contains(&member.name)).then(|| "not chosen by `-p`".to_owned());
+    if selection.workspace {
+        return None;
     }
-    (!selection.workspace && !member.default).then(|| "not a default member (`--workspace` builds it)".to_owned())
+    if !selection.packages.is_empty() {
+        let chosen = selection.packages.iter().any(|spec| member.is(spec));
+        return (!chosen).then(|| NOT_CHOSEN.to_owned());
+    }
+    (!member.default).then(|| "not a default member (`--workspace` builds it)".to_owned())
 }
+
+const NOT_CHOSEN: &str = "not chosen by `-p`";
 
 /// `required-features` that this selection does not enable, as cargo's `--bins` passes over them.
 fn reason_features(member: &Member, bin: &MemberBin, selection: &Selection) -> Option<String> {
@@ -268,7 +295,7 @@ fn refusals(selected: &Selected, known: &[String], selection: &Selection) -> Vec
             match (outside, nearest(name, known.iter().map(String::as_str))) {
                 (Some(left_out), _) => problem.note("left out", [format!("{} ({}): {}", name, left_out.package, left_out.reason)]),
                 (None, Some(near)) => problem.help(format!("did you mean `{near}`?")),
-                (None, None) => problem,
+                (None, None) => problem.help(format!("the workspace's bins are {}", list(known.iter().map(String::as_str)))),
             }
         })
         .collect();
@@ -365,6 +392,8 @@ mod tests {
             "--no-default-features",
             &format!("bot indexer server | probe: needs `--features extra`; small: needs `--features small`; {xtask}"),
         );
+        check("-p server@0.1.0", "server small | probe: needs `--features extra`");
+        check("--workspace -p server --all-features", "bot indexer server probe small xtask | ");
         check("--workspace --all-features", "bot indexer server probe small xtask | ");
         check("-p xtask", "xtask | ");
         check("-p server", "server small | probe: needs `--features extra`");

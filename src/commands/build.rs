@@ -1,11 +1,9 @@
 //! `build`: look, decide, compile, inspect, stage, tell.
 
-use std::collections::BTreeMap;
-
 use crate::cli::{BuildArgs, MessageFormat};
 use crate::compile;
 use crate::facts::Source;
-use crate::host::Host;
+use crate::host::{self, Host};
 use crate::look;
 use crate::manifest::{Manifest, Platform, RustcRecord, TargetRecord, Toolchain, Waiver};
 use crate::plan::TargetPlan;
@@ -28,9 +26,9 @@ pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
     tell_choices(shell, &prepared);
     let manifest = build(host, shell, &prepared)?;
     match format {
-        MessageFormat::Json => ui::data(&manifest.json()),
+        MessageFormat::Json => ui::data(&manifest.json())?,
         MessageFormat::Human if shell.verbosity == Verbosity::Quiet => {}
-        MessageFormat::Human => ui::data(&ui::tree(&manifest)),
+        MessageFormat::Human => ui::data(&ui::tree(&manifest))?,
     }
     Ok(())
 }
@@ -84,6 +82,9 @@ fn tell_choices(shell: Shell, prepared: &Prepared) {
         for fallen in chosen.refused.iter().filter(|fallen| fallen.by_probe) {
             shell.status("Refusing", &format!("{} for {}: {}", fallen.kind.name(), target.target, fallen.reason));
         }
+        for setting in &chosen.passed_over {
+            shell.status("Passing over", &ui::passed_over(setting));
+        }
         for finding in &chosen.findings {
             shell.warning(&finding.probe, &format!("{} (target `{}`)", finding.what, target.target));
         }
@@ -107,53 +108,38 @@ fn build(host: &Host, shell: Shell, prepared: &Prepared) -> Result<Manifest, Fai
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    let lock = stage::lock_path(&plan.out_dir);
-    let source = look::source(host, &found.workspace, &[&plan.out_dir, &lock, &found.workspace.target_dir]);
-    let provenance = Provenance { source: &source, profile: &plan.profile, accept: &settings.accept };
-
+    let provenance = Provenance { profile: &plan.profile, accept: &settings.accept };
     let mut staging = stage::begin(host, &standing)?;
     staging.keep(&kept)?;
-    let mut artifacts = kept.clone();
-    let mut waivers: BTreeMap<String, Vec<Waiver>> = BTreeMap::new();
+    let mut artifacts = Vec::new();
     for call in plan.targets.iter().flat_map(|target| &target.calls) {
         shell.detail("Running", &format!("`{}`", call.invocation));
         let made = compile::run(host, call)?;
-        let taken = staging.take(&made, &provenance)?;
-        artifacts.extend(taken.artifacts);
-        for (target, found) in taken.waivers {
-            waivers.entry(target).or_default().extend(found);
-        }
+        artifacts.extend(staging.take(&made, &provenance)?);
     }
-    let old = standing.manifest.as_ref();
-    let kept_records = old.iter().flat_map(|old| &old.targets).filter(|record| {
-        let built = plan.targets.iter().any(|target| target.target.triple() == record.target);
-        !built && kept.iter().any(|artifact| artifact.target == record.target)
-    });
-    let new_records = plan.targets.iter().map(|target| {
-        let triple = target.target.triple();
-        let of_compiler = target.toolchain.findings.iter().filter(|finding| finding.waived());
-        let mut waived: Vec<Waiver> =
-            of_compiler.map(|finding| Waiver { code: finding.probe.clone(), path: None, message: finding.what.clone() }).collect();
-        waived.extend(old.map(|old| tree::kept_waivers(old, triple, &kept)).unwrap_or_default());
-        waived.extend(waivers.remove(triple).unwrap_or_default());
-        record(prepared, target, &source, waived)
-    });
-    let records = kept_records.cloned().chain(new_records).collect();
-    let manifest = Manifest::new(records, artifacts);
+    // Asked after the build, which may write Cargo.lock and generate sources.
+    let lock = stage::lock_path(&plan.out_dir);
+    let source = look::source(host, &found.workspace, &[&plan.out_dir, &lock, &found.workspace.target_dir]);
+    let records: Vec<TargetRecord> = plan.targets.iter().map(|target| record(prepared, target, &source).sealed(host::sha256)).collect();
+    for artifact in &mut artifacts {
+        let record = records.iter().find(|record| record.target == artifact.target);
+        artifact.built_by = record.map(|record| record.id.clone()).unwrap_or_default();
+    }
+    let old_records = standing.manifest.iter().flat_map(|old| &old.targets).cloned();
+    let manifest = Manifest::new(old_records.chain(records).collect(), kept.into_iter().chain(artifacts).collect());
     let bins = ui::count(manifest.artifacts.len(), "bin");
-    if staging.finish(&manifest)? {
-        shell.status("Staged", &format!("{bins} in {}", plan.out_dir));
-    } else {
-        shell.status("Unchanged", &format!("{bins} in {}", plan.out_dir));
-    }
+    let verb = if staging.finish(&manifest)? { "Staged" } else { "Unchanged" };
+    shell.status(verb, &format!("{bins} in {}", plan.out_dir));
     Ok(manifest)
 }
 
-fn record(prepared: &Prepared, target: &TargetPlan, source: &Source, waivers: Vec<Waiver>) -> TargetRecord {
+fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> TargetRecord {
     let rustc = &prepared.facts.rustc;
     let chosen = &target.toolchain;
     let candidate = &chosen.candidate;
+    let waived = chosen.findings.iter().filter(|finding| finding.waived());
     TargetRecord {
+        id: String::new(),
         target: target.target.triple().to_owned(),
         platform: Platform::of(&target.target),
         libc: target.target.system.libc.name().to_owned(),
@@ -169,6 +155,6 @@ fn record(prepared: &Prepared, target: &TargetPlan, source: &Source, waivers: Ve
             probes: chosen.report.clone(),
             variables: candidate.variables.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect(),
         },
-        waivers,
+        waivers: waived.map(|finding| Waiver { code: finding.probe.clone(), message: finding.what.clone() }).collect(),
     }
 }

@@ -26,6 +26,7 @@ pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
         host.remove_file(&lock_path)?;
         drop(lock);
         if !left.is_empty() {
+            shell.status("Removed", &format!("{} in {out_dir}", ui::count(cleaned.removed.len(), "file")));
             return Err(Problem::new(Code::TreeForeign, format!("`{out_dir}` holds what xpkg did not make; it stays"))
                 .note("there", left)
                 .help("remove it by hand if it is not needed")
@@ -37,7 +38,7 @@ pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
     }
     shell.status("Removed", &format!("{} in {out_dir}", ui::count(cleaned.removed.len(), "file")));
     if args.output.message_format == MessageFormat::Json {
-        ui::data(&ui::json(&cleaned));
+        ui::data(&ui::json(&cleaned))?;
     }
     Ok(())
 }

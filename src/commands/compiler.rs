@@ -26,6 +26,6 @@ pub fn run(args: CompilerArgs) -> Result<(), Failure> {
         args: command.get_args().map(text).collect(),
         env: command.get_envs().filter_map(|(name, value)| Some((text(name), text(value?)))).collect(),
     };
-    ui::data(&ui::json(&line));
+    ui::data(&ui::json(&line))?;
     Ok(())
 }

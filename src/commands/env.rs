@@ -20,6 +20,6 @@ pub fn run(host: &Host, shell: Shell, args: EnvArgs) -> Result<(), Failure> {
     ui::data(&match format {
         MessageFormat::Human => ui::exports(&target.toolchain.candidate),
         MessageFormat::Json => ui::json(&target.toolchain.candidate.variables),
-    });
+    })?;
     Ok(())
 }

@@ -14,6 +14,6 @@ pub fn run(name: &str) -> Result<(), Failure> {
         }
         .into());
     };
-    ui::data(&ui::explanation(code.row()));
+    ui::data(&ui::explanation(code.row()))?;
     Ok(())
 }

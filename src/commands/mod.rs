@@ -12,18 +12,14 @@ pub mod show;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::cargo_config;
 use crate::cli::{Cli, Color, Command, MessageFormat, OutputArgs, RunArgs, TreeArgs};
-use crate::config::{Config, LinkerChoice};
+use crate::config::Config;
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::look::{self, Asking, Found, Scope};
-use crate::plan::{CargoArgs, Plan, Settings};
-use crate::problem::{Code, Failure, Problem, Result, nearest};
-use crate::profile::Profiles;
-use crate::target::Target;
-use crate::toolchain::{Kind, Request};
-use crate::tree::{DEFAULT_LAYOUT, Layout};
+use crate::plan::Plan;
+use crate::problem::{Code, Failure, Problem, Result};
+use crate::settings::{self, CargoArgs, Settings, Typed, Variables};
 use crate::ui::{self, Shell, Verbosity};
 use crate::workspace::{Selected, Selection};
 
@@ -70,17 +66,27 @@ pub fn run(cli: Cli) -> u8 {
 fn told(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>) -> u8 {
     match outcome {
         Ok(()) => 0,
-        Err(Failure::Spoken(code)) => code,
-        Err(Failure::Problems(problems)) => {
+        Err(failure) => {
+            let (code, problems) = match failure {
+                // It has said what is wrong; only the document has to say that something is.
+                Failure::Spoken(code) => {
+                    (code, vec![Problem::new(Code::CargoFailed, format!("cargo ended with {code}; its messages are on stderr"))])
+                }
+                Failure::Problems(problems) => {
+                    shell.problems(&problems);
+                    (1, problems)
+                }
+            };
             #[derive(Serialize)]
             struct Report {
                 problems: Vec<Problem>,
             }
-            shell.problems(&problems);
-            if format == MessageFormat::Json {
-                ui::data(&ui::json(&Report { problems }));
+            if format == MessageFormat::Json
+                && let Err(problem) = ui::data(&ui::json(&Report { problems }))
+            {
+                shell.problems(&[problem]);
             }
-            1
+            code
         }
     }
 }
@@ -109,7 +115,7 @@ struct Decider {
     cargo_config: cargo_config2::Config,
     selected: Selected,
     roots: Vec<String>,
-    profiles: Profiles,
+    more: look::More,
 }
 
 /// Look and decide: from what was typed to a plan, or every problem.
@@ -130,76 +136,99 @@ pub fn prepare(host: &Host, shell: Shell, args: RunArgs, accept: Vec<Code>) -> R
         target_dir,
         config,
         output,
+        release: _,
     } = args;
+    let args_features = (features.all_features, features.no_default_features);
     let OutputArgs { message_format: _, quiet, verbose, color } = output;
 
     // A file of configuration is named from where the user stands; cargo will run elsewhere.
-    let config: Vec<String> = config
-        .into_iter()
-        .map(|value| if host.is_file(Utf8Path::new(&value)) { host.absolute(Utf8Path::new(&value)).into_string() } else { value })
-        .collect();
-    let target_dir = target_dir.map(|dir| host.absolute(&dir));
+    let here = |value: String| match Utf8Path::new(&value) {
+        file if host.is_file(file) => host.absolute(file).into_string(),
+        _ => value,
+    };
+    let config: Vec<String> = config.into_iter().map(here).collect();
+    let target_dir = target_directory(host, target_dir);
     let asking = Asking { program: cargo_program(host), locked, offline, frozen, config: config.clone(), target_dir: target_dir.clone() };
-    let found = look::workspace(host, &asking, manifest_path(host, manifest)?.as_deref())?;
+    let mut found = look::workspace(host, &asking, manifest_path(host, manifest)?.as_deref())?;
     let own = Config::parse(&found.sources)?;
+    let cargo_config = look::cargo_config(host, &found.workspace, &found.rustc)?;
+    look::configured_rustc(host, &mut found, &cargo_config)?;
+    let more = look::more_configuration(host, &found.workspace, &config)?;
+    let features = features.features.iter().flat_map(|list| list.split([',', ' '])).filter(|name| !name.is_empty()).map(str::to_owned);
     let selection = Selection {
         packages: packages.package,
         workspace: packages.workspace || packages.all,
         exclude: packages.exclude,
         bins: bin,
-        features: features
-            .features
-            .iter()
-            .flat_map(|list| list.split([',', ' ']))
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect(),
-        all_features: features.all_features,
-        no_default_features: features.no_default_features,
+        features: features.collect(),
+        all_features: args_features.0,
+        no_default_features: args_features.1,
     };
-    let selected = found.workspace.select(&selection, &own)?;
-    let cargo_config = look::cargo_config(host, &found.workspace, &found.rustc)?;
-    let requests = requests(host, &found, &own, &cargo_config, &target, linker, &accept)?;
-    let (elsewhere, profiles) = look::more_configuration(host, &found.workspace, &config)?;
-    let targets: Vec<&Target> = requests.iter().map(|request| &request.target).collect();
-    let given = !target.is_empty() || host.var("XPKG_TARGETS").is_some() || !own.targets.is_empty();
-    let refused = cargo_config::refusals(&elsewhere, &targets, &found.rustc.host, given);
-    if !refused.is_empty() {
-        return Err(refused.into());
-    }
-    let settings = Settings {
-        cargo: CargoArgs {
-            program: asking.program.clone(),
-            rustup_toolchain: host.var("RUSTUP_TOOLCHAIN").map(str::to_owned),
-            profile,
-            jobs,
-            locked,
-            offline,
-            frozen,
-            target_dir,
-            config,
-            quiet,
-            verbose: verbose.saturating_sub(1),
-            color: color.map(|color| color.name().to_owned()),
-        },
-        selection,
-        requests,
-        out_dir: self::out_dir(host, out_dir, &own, &found),
-        layout: Layout::parse(own.layout.as_deref().unwrap_or(DEFAULT_LAYOUT))?,
-        strip: own.strip,
+    let cargo = CargoArgs {
+        program: asking.program.clone(),
+        rustup_toolchain: host.var("RUSTUP_TOOLCHAIN").map(str::to_owned),
+        profile,
+        jobs,
+        locked,
+        offline,
+        frozen,
+        target_dir,
+        config,
+        quiet,
+        verbose: verbose.saturating_sub(1),
+        color: color.map(|color| color.name().to_owned()),
+    };
+    let typed = Typed {
+        targets: target,
+        linker,
+        out_dir: out_dir.map(|dir| host.absolute(&dir)),
         accept,
+        variables: variables(host),
+        cargo_targets: look::cargo_targets(&cargo_config),
     };
+    // Everything that is wrong, at once.
+    let selected = found.workspace.select(&selection, &own);
+    let settings = settings::resolve(typed, cargo, selection, &own, &found.workspace, &found.rustc, &found.triples, &more.elsewhere);
+    let (selected, mut settings) = match (selected, settings) {
+        (Ok(selected), Ok(settings)) => (selected, settings),
+        (selected, settings) => return Err(selected.err().into_iter().chain(settings.err()).flatten().collect::<Vec<_>>().into()),
+    };
+    settings.out_dir = host.resolve(&settings.out_dir);
     let roots = selected.bins.iter().map(|bin| bin.package_id.clone()).collect();
-    let decider = Decider { asking, cargo_config, selected, roots, profiles };
+    let decider = Decider { asking, cargo_config, selected, roots, more };
     let (facts, plan) = decide(host, shell, &found, &settings, &decider)?;
     Ok(Prepared { found, settings, plan, facts, decider })
 }
 
+fn variables(host: &Host) -> Variables {
+    let variable = |name: &str| host.var(name).map(str::to_owned);
+    Variables {
+        targets: variable("XPKG_TARGETS"),
+        linker: variable("XPKG_LINKER"),
+        out_dir: variable("XPKG_OUT_DIR").map(|dir| host.absolute(Utf8Path::new(&dir))),
+    }
+}
+
+/// `--target-dir`, or the variable where it is relative: it means the directory that the user stands in, and cargo will
+/// run in the workspace's.
+fn target_directory(host: &Host, flag: Option<Utf8PathBuf>) -> Option<Utf8PathBuf> {
+    let variable = host.var("CARGO_TARGET_DIR").or_else(|| host.var("CARGO_BUILD_TARGET_DIR"));
+    let relative = variable.map(Utf8PathBuf::from).filter(|dir| dir.is_relative());
+    flag.or(relative).map(|dir| host.absolute(&dir))
+}
+
 fn decide(host: &Host, shell: Shell, found: &Found, settings: &Settings, decider: &Decider) -> Result<(Facts, Plan), Failure> {
-    let Decider { asking, cargo_config, selected, roots, profiles } = decider;
+    let Decider { asking, cargo_config, selected, roots, more } = decider;
     let talk = move |line: &str| shell.pass_on(line);
-    let scope = Scope { requests: &settings.requests, selection: &settings.selection, roots, profile: &settings.cargo.profile, profiles };
-    let facts = look::facts(host, found, asking, cargo_config, &scope, talk)?;
+    let scope = Scope {
+        requests: &settings.requests,
+        selection: &settings.selection,
+        packages: &selected.packages,
+        roots,
+        profile: &settings.cargo.profile,
+        profiles: &more.profiles,
+    };
+    let facts = look::facts(host, found, asking, cargo_config, &scope, &more.digest, talk)?;
     let plan = Plan::new(&found.workspace, selected, settings, &facts)?;
     Ok((facts, plan))
 }
@@ -214,6 +243,7 @@ impl Prepared {
     /// Makes the links by which tools get their names. They are xpkg's own, and `clean` removes them.
     pub fn link_tools(&self, host: &Host) -> Result<()> {
         for (link, to) in self.plan.targets.iter().filter_map(|target| target.toolchain.candidate.link.as_ref()) {
+            host.create_target_dir(&self.found.workspace.target_dir)?;
             host.create_dir_all(link.parent().unwrap_or(Utf8Path::new("/")))?;
             host.symlink(to, link)?;
         }
@@ -236,89 +266,17 @@ fn manifest_path(host: &Host, manifest: clap_cargo::Manifest) -> Result<Option<U
     Ok(Some(host.absolute(&path)))
 }
 
-/// The flag, XPKG_OUT_DIR, the configuration (from the workspace's root), `<target directory>/xpkg`.
-fn out_dir(host: &Host, flag: Option<Utf8PathBuf>, config: &Config, found: &Found) -> Utf8PathBuf {
-    let typed = flag.or_else(|| host.var("XPKG_OUT_DIR").map(Utf8PathBuf::from));
-    match (typed, &config.out_dir) {
-        (Some(dir), _) => host.absolute(&dir),
-        (None, Some(dir)) => host.absolute(&found.workspace.root.join(dir)),
-        (None, None) => found.workspace.target_dir.join("xpkg"),
-    }
-}
-
-/// Targets and who chose their linkers. Targets: the flag, XPKG_TARGETS, the configuration, cargo's `build.target`, the host.
-fn requests(
-    host: &Host,
-    found: &Found,
-    config: &Config,
-    cargo: &cargo_config2::Config,
-    flag: &[String],
-    linker: Option<LinkerChoice>,
-    accept: &[Code],
-) -> Result<Vec<Request>, Vec<Problem>> {
-    let variable: Vec<String> = words(host.var("XPKG_TARGETS").unwrap_or_default());
-    let lists = [flag.to_vec(), variable, config.targets.clone(), look::cargo_targets(cargo)];
-    let names = lists.into_iter().find(|list| !list.is_empty()).unwrap_or_else(|| vec![found.rustc.host.clone()]);
-    let mut problems = Vec::new();
-    let mut requests: Vec<Request> = Vec::new();
-    for name in names {
-        let request = |target| request(host, config, target, linker, found);
-        match Target::parse(&name, &found.triples).and_then(request) {
-            Ok(request) if requests.iter().any(|other| other.target.triple() == request.target.triple()) => problems.push(
-                Problem::new(Code::TargetTwice, format!("the target `{}` is asked for twice", request.target.triple()))
-                    .help("name each triple once"),
-            ),
-            Ok(request) => requests.push(Request { accept: accept.to_vec(), ..request }),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    for name in config.target.keys().filter(|name| !found.triples.contains(name)) {
-        let problem = Problem::new(Code::UnknownTarget, format!("the configuration has a table for `{name}`, which rustc does not know"));
-        problems.push(match nearest(name, found.triples.iter().map(String::as_str)) {
-            Some(near) => problem.help(format!("did you mean `{near}`?")),
-            None => problem,
-        });
-    }
-    if problems.is_empty() { Ok(requests) } else { Err(problems) }
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
-
-/// One target with what its own table in the configuration says.
-fn request(host: &Host, config: &Config, mut target: Target, flag: Option<LinkerChoice>, found: &Found) -> Result<Request> {
-    let own = config.target.get(target.triple());
-    if let (None, Some(floor)) = (target.floor, own.and_then(|own| own.glibc.as_ref())) {
-        target = Target::parse(&format!("{}.{floor}", target.triple()), &found.triples)?;
-    }
-    let variable = match host.var("XPKG_LINKER") {
-        Some(name) => Some(<LinkerChoice as clap::ValueEnum>::from_str(name, false).map_err(|_| {
-            let names = <LinkerChoice as clap::ValueEnum>::value_variants().iter().filter_map(clap::ValueEnum::to_possible_value);
-            let names: Vec<String> = names.map(|value| value.get_name().to_owned()).collect();
-            Problem::new(Code::LinkerUnfit, format!("`XPKG_LINKER={name}` is no kind of linker"))
-                .help(format!("it is one of {}", crate::workspace::list(names.iter().map(String::as_str))))
-        })?),
-        None => None,
-    };
-    let table = own.and_then(|own| own.linker);
-    let choices = [(flag, "`--linker`"), (variable, "`XPKG_LINKER`"), (table.or(config.linker), "xpkg's configuration")];
-    let choice: Option<(Kind, String)> =
-        choices.into_iter().find_map(|(choice, by)| Some((choice?, by))).and_then(|(choice, by)| Some((choice.kind()?, by.to_owned())));
-    let c_dependencies = own.and_then(|own| own.c_dependencies).or(config.c_dependencies);
-    Ok(Request { target, choice, c_dependencies, accept: Vec::new() })
-}
-
 /// Where the tree of `show` and `clean` stands: asked of the workspace only where nobody named it.
 pub fn find_tree(host: &Host, args: &TreeArgs) -> Result<(Utf8PathBuf, Option<Utf8PathBuf>), Failure> {
     let TreeArgs { manifest, out_dir, target_dir, output: _ } = args;
     if let (Some(dir), None) = (out_dir, &manifest.manifest_path) {
-        return Ok((host.absolute(dir), None));
+        return Ok((host.resolve(&host.absolute(dir)), None));
     }
-    let target_dir = target_dir.as_ref().map(|dir| host.absolute(dir));
+    let target_dir = target_directory(host, target_dir.clone());
     let asking = Asking { program: cargo_program(host), locked: false, offline: false, frozen: false, config: Vec::new(), target_dir };
     let found = look::workspace(host, &asking, manifest_path(host, manifest.clone())?.as_deref())?;
     let config = Config::parse(&found.sources)?;
     let cache = crate::plan::cache_dir(&found.workspace);
-    Ok((self::out_dir(host, out_dir.clone(), &config, &found), Some(cache)))
+    let out_dir = out_dir.as_ref().map(|dir| host.absolute(dir));
+    Ok((host.resolve(&settings::out_dir(out_dir, variables(host).out_dir, &config, &found.workspace)), Some(cache)))
 }

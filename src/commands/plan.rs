@@ -14,6 +14,6 @@ pub fn run(host: &Host, shell: Shell, args: PlanArgs) -> Result<(), Failure> {
     ui::data(&match format {
         MessageFormat::Human => ui::plan(&prepared.plan),
         MessageFormat::Json => ui::json(&prepared.plan),
-    });
+    })?;
     Ok(())
 }

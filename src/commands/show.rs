@@ -16,6 +16,6 @@ pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
     ui::data(&match args.output.message_format {
         MessageFormat::Human => ui::tree(&manifest),
         MessageFormat::Json => manifest.json(),
-    });
+    })?;
     Ok(())
 }

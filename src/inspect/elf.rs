@@ -15,12 +15,17 @@ const EF_ARM_ABI_FLOAT_HARD: u32 = 0x400;
 /// `e_flags` of RISC-V: <https://github.com/riscv-non-isa/riscv-elf-psabi-doc/blob/master/riscv-elf.adoc>.
 const EF_RISCV_FLOAT_ABI: u32 = 0x6;
 
+/// The name of an `e_machine`, as the gABI has it.
+pub fn machine(machine: u16) -> String {
+    match machine_to_str(machine) {
+        "MACHINE_UNKNOWN" => format!("{machine:#x}"),
+        name => format!("EM_{name}"),
+    }
+}
+
 pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     let elf = Elf::parse(bytes).map_err(|error| format!("its ELF headers cannot be read: {error}"))?;
-    let machine = match machine_to_str(elf.header.e_machine) {
-        "MACHINE_UNKNOWN" => format!("{:#x}", elf.header.e_machine),
-        name => format!("EM_{name}"),
-    };
+    let machine = machine(elf.header.e_machine);
     let kind = format!("ET_{}", et_to_str(elf.header.e_type));
     let executable = elf.header.e_type == ET_EXEC || elf.header.e_type == ET_DYN && elf.entry != 0;
     let class = if elf.is_64 { 64 } else { 32 };
@@ -32,7 +37,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     let shared_shape = elf.header.e_type == ET_DYN;
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let section = |name: &str| elf.section_headers.iter().any(|header| elf.shdr_strtab.get_at(header.sh_name) == Some(name));
-    let (glibc_floor, glibc_private) = glibc(&elf);
+    let (glibc_floor, glibc_private) = glibc(&elf, bytes);
     Ok(Binary {
         endian: if elf.little_endian { EndianName::Little } else { EndianName::Big },
         linkage: match (dynamic, shared_shape) {
@@ -81,33 +86,74 @@ fn build_id(elf: &Elf, bytes: &[u8]) -> Option<String> {
 ///
 /// The loader refuses a file for each version in `.gnu.version_r` that its glibc lacks, unless the *version* is
 /// flagged weak; that a *symbol* is weak does not help. So the versions are read, not the symbols.
-fn glibc(elf: &Elf) -> (Option<Floor>, bool) {
-    let mut highest: Option<(Glibc, u16, String)> = None;
+fn glibc(elf: &Elf, bytes: &[u8]) -> (Option<Floor>, bool) {
+    let mut highest: Option<(Glibc, Version)> = None;
     let mut private = false;
-    for need in elf.verneed.iter().flat_map(|section| section.iter()) {
-        for aux in need.iter().filter(|aux| aux.vna_flags & VER_FLG_WEAK == 0) {
-            let name = elf.dynstrtab.get_at(aux.vna_name).unwrap_or_default();
-            private |= name == "GLIBC_PRIVATE";
-            // Not a version but a feature of the loader, which came with 2.36.
-            let text = if name == "GLIBC_ABI_DT_RELR" { "2.36" } else { name.strip_prefix("GLIBC_").unwrap_or_default() };
-            if let Some(version) = Glibc::parse(text)
-                && highest.as_ref().is_none_or(|(known, ..)| version > *known)
-            {
-                highest = Some((version, aux.vna_other, name.to_owned()));
-            }
+    for version in versions(elf, bytes).into_iter().filter(|version| version.flags & VER_FLG_WEAK == 0) {
+        private |= version.name == "GLIBC_PRIVATE";
+        // Not a version but a feature of the loader, which came with 2.36.
+        let text = if version.name == DT_RELR { "2.36" } else { version.name.strip_prefix("GLIBC_").unwrap_or_default() };
+        if let Some(number) = Glibc::parse(text)
+            && highest.as_ref().is_none_or(|(known, _)| number > *known)
+        {
+            highest = Some((number, version));
         }
     }
-    let floor = highest.map(|(version, index, name)| Floor {
-        version: version.to_string(),
-        symbol: if name == "GLIBC_ABI_DT_RELR" { Some(name) } else { symbol_of(elf, index) },
+    let floor = highest.map(|(number, version)| Floor {
+        version: number.to_string(),
+        symbol: if version.name == DT_RELR { Some(version.name) } else { symbol_of(elf, bytes, version.index) },
     });
     (floor, private)
 }
 
+const DT_RELR: &str = "GLIBC_ABI_DT_RELR";
+
+/// A version that the file asks for.
+struct Version {
+    name: String,
+    flags: u16,
+    /// What `.gnu.version` has for the symbols of this version.
+    index: u16,
+}
+
+/// DT_VERNEED, followed as the loader follows it: by the dynamic section, which cannot be stripped, not by section
+/// headers, which can.
+fn versions(elf: &Elf, bytes: &[u8]) -> Vec<Version> {
+    let Some(info) = elf.dynamic.as_ref().map(|dynamic| &dynamic.info) else { return Vec::new() };
+    let half = |at: usize| number(elf, bytes, at, 2).map(|value| value as u16);
+    let word = |at: usize| number(elf, bytes, at, 4).map(|value| value as usize);
+    let mut found = Vec::new();
+    let mut need = info.verneed as usize;
+    for _ in 0..info.verneednum {
+        let (Some(count), Some(aux), Some(next)) = (half(need + 2), word(need + 8), word(need + 12)) else { break };
+        let mut at = need + aux;
+        for _ in 0..count {
+            let (Some(flags), Some(index), Some(name), Some(next)) = (half(at + 4), half(at + 6), word(at + 8), word(at + 12)) else {
+                break;
+            };
+            let name = elf.dynstrtab.get_at(name).unwrap_or_default().to_owned();
+            found.push(Version { name, flags, index });
+            at += next;
+        }
+        if next == 0 {
+            break;
+        }
+        need += next;
+    }
+    found
+}
+
 /// The first symbol, by name, that asks for the version of this index.
-fn symbol_of(elf: &Elf, index: u16) -> Option<String> {
-    let versions = elf.versym.as_ref()?;
-    let symbols = elf.dynsyms.iter().zip(versions.iter());
-    let names = symbols.filter(|(_, version)| version.version() == index);
-    names.filter_map(|(symbol, _)| elf.dynstrtab.get_at(symbol.st_name)).min().map(str::to_owned)
+fn symbol_of(elf: &Elf, bytes: &[u8], index: u16) -> Option<String> {
+    let table = elf.dynamic.as_ref()?.info.versym as usize;
+    let asks = |position: usize| number(elf, bytes, table + 2 * position, 2).is_some_and(|value| value as u16 & 0x7fff == index);
+    let symbols = elf.dynsyms.iter().enumerate().filter(|(position, _)| asks(*position));
+    symbols.filter_map(|(_, symbol)| elf.dynstrtab.get_at(symbol.st_name)).min().map(str::to_owned)
+}
+
+/// An unsigned number of two or four bytes in the file's byte order.
+fn number(elf: &Elf, bytes: &[u8], at: usize, size: usize) -> Option<u32> {
+    let part = bytes.get(at..at.checked_add(size)?)?;
+    let digit = |value: u32, byte: &u8| value << 8 | u32::from(*byte);
+    Some(if elf.little_endian { part.iter().rev().fold(0, digit) } else { part.iter().fold(0, digit) })
 }

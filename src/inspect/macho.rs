@@ -13,12 +13,17 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     }
 }
 
-fn single(macho: &MachO) -> Binary {
-    let machine = match macho.header.cputype {
+/// The name of a cputype, as `mach/machine.h` has it.
+pub fn machine(cputype: u32) -> String {
+    match cputype {
         CPU_TYPE_X86_64 => "CPU_TYPE_X86_64".to_owned(),
         CPU_TYPE_ARM64 => "CPU_TYPE_ARM64".to_owned(),
         other => format!("{other:#x}"),
-    };
+    }
+}
+
+fn single(macho: &MachO) -> Binary {
+    let machine = machine(macho.header.cputype);
     let kind = format!("MH_{}", filetype_to_str(macho.header.filetype));
     // goblin lists the file itself first.
     let needed: Vec<String> = macho.libs.iter().filter(|lib| **lib != "self").map(|lib| (*lib).to_owned()).collect();

@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::target::{Endian, FloatAbi, Format};
 
+pub use elf::machine as elf_machine;
+pub use macho::machine as macho_machine;
+pub use pe::machine as pe_machine;
+pub use wasm::MACHINE as WASM_MACHINE;
+
 /// The facts of one file. Written to manifest.json as `binary`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

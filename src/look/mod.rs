@@ -30,7 +30,8 @@ pub struct Found {
     pub workspace: Workspace,
     pub sources: Sources,
     pub rustc: Rustc,
-    pub sysroot: Utf8PathBuf,
+    /// The compiler as it is called.
+    pub rustc_program: String,
     /// Every triple that rustc knows.
     pub triples: Vec<String>,
 }
@@ -49,14 +50,18 @@ pub struct Asking {
 }
 
 impl Asking {
+    /// `cargo metadata`, which runs nothing of the workspace's: so the variable does no harm here, and no flag beats it.
     fn cargo(&self, cwd: &Utf8Path) -> Invocation {
-        Invocation::new(&self.program, cwd)
+        let question = Invocation::new(&self.program, cwd)
             .args(["metadata", "--format-version", "1"])
             .flag("--locked", self.locked)
             .flag("--offline", self.offline)
             .flag("--frozen", self.frozen)
-            .options("--config", &self.config)
-            .options("--config", self.target_dir.iter().map(|dir| format!("build.target-dir={dir:?}")).collect::<Vec<_>>().iter())
+            .options("--config", &self.config);
+        match &self.target_dir {
+            Some(dir) => question.env("CARGO_TARGET_DIR", dir.as_str()),
+            None => question,
+        }
     }
 }
 
@@ -66,10 +71,11 @@ pub fn workspace(host: &Host, asking: &Asking, manifest_path: Option<&Utf8Path>)
         Some(parent) if host.is_dir(parent) => parent.to_owned(),
         _ => host.cwd().to_owned(),
     };
+    let rustc_program = host.var("RUSTC").unwrap_or("rustc");
     let manifest = manifest_path.map(ToString::to_string);
     let question = asking.cargo(&start).arg("--no-deps").options("--manifest-path", manifest.iter());
     let (metadata, compiler) = thread::scope(|scope| {
-        let compiler = scope.spawn(|| rustc(host, &start));
+        let compiler = scope.spawn(|| rustc(host, rustc_program, &start));
         let metadata = host.capture(&question).and_then(|output| parse_metadata(&question, &output));
         (metadata, compiler.join().expect("asking does not panic"))
     });
@@ -79,20 +85,34 @@ pub fn workspace(host: &Host, asking: &Asking, manifest_path: Option<&Utf8Path>)
         let root = metadata.workspace_root.clone();
         let question = asking.cargo(&root).arg("--no-deps");
         metadata = host.capture(&question).and_then(|output| parse_metadata(&question, &output))?;
-        compiler = rustc(host, &root);
+        compiler = rustc(host, rustc_program, &root);
     }
-    let (rustc, sysroot, triples) = compiler?;
+    let (rustc, triples) = compiler?;
     let workspace = Workspace::new(&metadata);
     let sources = config_sources(host, &workspace, &metadata)?;
-    Ok(Found { workspace, sources, rustc, sysroot, triples })
+    Ok(Found { workspace, sources, rustc, rustc_program: rustc_program.to_owned(), triples })
+}
+
+/// Asks again where cargo's configuration names another compiler than the one on PATH.
+pub fn configured_rustc(host: &Host, found: &mut Found, config: &cargo_config2::Config) -> Result<()> {
+    let Some(program) = config.build.rustc.as_ref().and_then(|path| path.to_str()).filter(|program| *program != found.rustc_program) else {
+        return Ok(());
+    };
+    found.rustc_program = program.to_owned();
+    (found.rustc, found.triples) = rustc(host, program, &found.workspace.root)?;
+    Ok(())
 }
 
 fn parse_metadata(question: &Invocation, output: &host::Output) -> Result<Metadata> {
     if !output.success() {
         return Err(toolchain_problem(&output.stderr).unwrap_or_else(|| {
-            Problem::new(Code::WorkspaceUnreadable, "cargo cannot read the workspace")
-                .cause(cargo_words(&output.stderr).as_str())
-                .help("run xpkg inside a workspace that cargo can read, or name one with `--manifest-path`")
+            let words = cargo_words(&output.stderr);
+            let problem = Problem::new(Code::WorkspaceUnreadable, "cargo cannot read the workspace").cause(&words);
+            if words.contains("could not find `Cargo.toml`") {
+                problem.help("run xpkg inside a workspace, or name one with `--manifest-path`")
+            } else {
+                problem.help(format!("cargo says the same: `{question}`"))
+            }
         }));
     }
     let text = output.stdout.lines().find(|line| line.starts_with('{')).unwrap_or_default();
@@ -119,9 +139,8 @@ fn toolchain_problem(stderr: &str) -> Option<Problem> {
     )
 }
 
-/// The compiler of a directory: what it is, its sysroot, its targets.
-fn rustc(host: &Host, directory: &Utf8Path) -> Result<(Rustc, Utf8PathBuf, Vec<String>)> {
-    let program = host.var("RUSTC").unwrap_or("rustc");
+/// The compiler of a directory: what it is, and its targets.
+fn rustc(host: &Host, program: &str, directory: &Utf8Path) -> Result<(Rustc, Vec<String>)> {
     let version = Invocation::new(program, directory).arg("-vV");
     let lists = Invocation::new(program, directory).args(["--print", "sysroot", "--print", "target-list"]);
     let (version, lists) = thread::scope(|scope| {
@@ -142,7 +161,7 @@ fn rustc(host: &Host, directory: &Utf8Path) -> Result<(Rustc, Utf8PathBuf, Vec<S
         lld: host.is_file(&sysroot.join("lib/rustlib").join(&triple).join("bin").join(format!("rust-lld{}", std::env::consts::EXE_SUFFIX))),
         host: triple,
     };
-    Ok((rustc, sysroot, triples))
+    Ok((rustc, triples))
 }
 
 /// The stdout of a program that must answer.
@@ -189,7 +208,15 @@ pub fn cargo_config(host: &Host, workspace: &Workspace, rustc: &Rustc) -> Result
 }
 
 fn cargo_config_problem(error: &cargo_config2::Error) -> Problem {
-    Problem::new(Code::CargoConfig, "cargo's configuration cannot be read").cause(&error.to_string())
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        words = format!("{words}\n{inner}");
+        source = inner.source();
+    }
+    Problem::new(Code::CargoConfig, "cargo's configuration cannot be read")
+        .cause(&words)
+        .help("mend or take out the key; if cargo takes it, say the same by a variable or a flag of cargo's")
 }
 
 fn cargo_home(host: &Host) -> Option<std::path::PathBuf> {
@@ -204,7 +231,7 @@ pub fn cargo_targets(config: &cargo_config2::Config) -> Vec<String> {
 }
 
 /// Configuration that [`cargo_config`] does not see: by `--config` and `include`, and the `[profile]` tables.
-pub fn more_configuration(host: &Host, workspace: &Workspace, arguments: &[String]) -> Result<(Vec<Elsewhere>, Profiles)> {
+pub fn more_configuration(host: &Host, workspace: &Workspace, arguments: &[String]) -> Result<More> {
     let mut elsewhere = Vec::new();
     let mut plain: Vec<toml::Table> = Vec::new();
     for argument in arguments {
@@ -229,7 +256,16 @@ pub fn more_configuration(host: &Host, workspace: &Workspace, arguments: &[Strin
     // `--config` first, then files from the workspace's directory upward, then the manifest, as cargo has it.
     let tables = elsewhere.iter().map(|piece| &piece.table).chain(&plain).chain([&manifest]);
     let profiles = tables.filter_map(|table| table.get("profile")?.as_table().cloned()).collect();
-    Ok((elsewhere, Profiles { tables: profiles }))
+    let text: String = elsewhere.iter().map(|piece| &piece.table).chain(&plain).map(|table| format!("{table}\n---\n")).collect();
+    Ok(More { profiles: Profiles { tables: profiles }, digest: host::sha256(text.as_bytes()), elsewhere })
+}
+
+/// Configuration that cargo-config2 does not tell.
+pub struct More {
+    pub elsewhere: Vec<Elsewhere>,
+    pub profiles: Profiles,
+    /// Of all files and arguments together.
+    pub digest: String,
 }
 
 fn included(host: &Host, by: &Utf8Path, table: &toml::Table, elsewhere: &mut Vec<Elsewhere>) -> Result<()> {
@@ -249,6 +285,8 @@ fn included(host: &Host, by: &Utf8Path, table: &toml::Table, elsewhere: &mut Vec
 pub struct Scope<'a> {
     pub requests: &'a [Request],
     pub selection: &'a Selection,
+    /// Names of the packages handed to cargo.
+    pub packages: &'a [String],
     /// Package ids of the bins.
     pub roots: &'a [String],
     pub profile: &'a str,
@@ -262,6 +300,7 @@ pub fn facts(
     asking: &Asking,
     config: &cargo_config2::Config,
     scope: &Scope,
+    configuration: &str,
     talk: impl FnMut(&str) + Send,
 ) -> Result<Facts, Failure> {
     let requests = scope.requests;
@@ -274,14 +313,20 @@ pub fn facts(
     }
     let root = &found.workspace.root;
     let (programs, platforms, c_packages) = thread::scope(|threads| {
-        let platforms: Vec<_> =
-            requests.iter().map(|request| threads.spawn(|| platform(host, found, asking, root, &request.target))).collect();
+        let platforms: Vec<_> = requests
+            .iter()
+            .map(|request| threads.spawn(|| platform(host, found, asking, &request.target, targets.get(request.target.triple()))))
+            .collect();
+        let own = threads.spawn(|| answer(host, &Invocation::new(&found.rustc_program, root).args(["--print", "cfg"])));
         let wanted = requests.iter().flat_map(|request| toolchain::wanted(&request.target, &found.rustc.host));
         let names: BTreeSet<String> = wanted.chain(settings).collect();
         let programs: Vec<_> = names.into_iter().map(|name| threads.spawn(move || program(host, root, name))).collect();
         let platforms: Result<Vec<_>> = platforms.into_iter().map(joined).collect();
-        let c_packages = platforms.as_ref().map(|platforms| c_packages(host, found, asking, scope, platforms, talk));
-        let c_packages = c_packages.unwrap_or_else(|problem| Err(problem.clone()));
+        let own = joined(own).map(|lines| PlatformFacts::new(&found.rustc.host, lines.lines()));
+        let c_packages = match (&platforms, &own) {
+            (Ok(platforms), Ok(own)) => c_packages(host, found, asking, scope, &Resolving { platforms, own, configuration }, talk),
+            (Err(problem), _) | (_, Err(problem)) => Err(problem.clone()),
+        };
         let programs: BTreeMap<String, Program> = programs.into_iter().filter_map(joined).collect();
         (programs, platforms, c_packages)
     });
@@ -368,6 +413,15 @@ fn joined<T>(asked: thread::ScopedJoinHandle<T>) -> T {
     asked.join().expect("asking does not panic")
 }
 
+/// What the graph is resolved for, and under which configuration of cargo's.
+struct Resolving<'a> {
+    platforms: &'a [Platform],
+    /// The host's own, which build-dependencies are for.
+    own: &'a PlatformFacts,
+    /// A digest of cargo's configuration.
+    configuration: &'a str,
+}
+
 /// The packages with C, by triple. The resolved graph takes cargo longer than all other questions together, so its
 /// answer is kept under the digest of everything that goes into it.
 fn c_packages(
@@ -375,42 +429,93 @@ fn c_packages(
     found: &Found,
     asking: &Asking,
     scope: &Scope,
-    platforms: &[Platform],
+    resolving: &Resolving,
     talk: impl FnMut(&str),
 ) -> Result<BTreeMap<String, Vec<CPackage>>> {
     if scope.requests.iter().all(|request| request.c_dependencies.is_some()) {
         return Ok(BTreeMap::new());
     }
+    let Resolving { platforms, own, .. } = resolving;
+    let triples: BTreeSet<String> =
+        platforms.iter().map(|platform| &platform.facts).chain([*own]).map(|facts| facts.triple.clone()).collect();
     let question = asking
         .cargo(&found.workspace.root)
-        .options("--filter-platform", platforms.iter().map(|platform| platform.facts.triple.clone()).collect::<Vec<_>>().iter())
+        .options("--filter-platform", &triples)
         .options("--features", &scope.selection.features)
         .flag("--all-features", scope.selection.all_features)
         .flag("--no-default-features", scope.selection.no_default_features);
     let cache = cache_dir(&found.workspace);
     let kept = |key: String| cache.join(format!("graph-{key}.json"));
-    if let Some(answer) = graph_key(host, found, scope, &question).and_then(|key| host.read_text(&kept(key)).ok())
+    if let Some(answer) = graph_key(host, found, scope, resolving, &question).and_then(|key| host.read_text(&kept(key)).ok())
         && let Ok(answer) = serde_json::from_str(&answer)
     {
         return Ok(answer);
     }
     let metadata = resolved_graph(host, &question, talk)?;
-    let roots = || scope.roots.iter().map(String::as_str);
-    let answer: BTreeMap<String, Vec<CPackage>> =
-        platforms.iter().map(|platform| (platform.facts.triple.clone(), graph::c_packages(&metadata, roots(), &platform.facts))).collect();
+    let mut answer = BTreeMap::new();
+    for platform in *platforms {
+        let roots = scope.roots.iter().map(String::as_str);
+        let mut packages = graph::c_packages(&metadata, roots, &platform.facts, own);
+        confirm(host, found, asking, scope, &platform.facts.triple, &mut packages);
+        answer.insert(platform.facts.triple.clone(), packages);
+    }
     // Asking may have written Cargo.lock, so the key is made anew. A cache that cannot be written is none.
-    if let Some(key) = graph_key(host, found, scope, &question).filter(|_| graph::is_closed(&metadata)) {
+    if let Some(key) = graph_key(host, found, scope, resolving, &question).filter(|_| graph::is_closed(&metadata)) {
         let text = serde_json::to_string(&answer).expect("packages are plain data");
-        let _ = host.create_dir_all(&cache).and_then(|()| host.replace(&kept(key), text.as_bytes()));
+        let written = host.create_target_dir(&found.workspace.target_dir).and_then(|()| host.create_dir_all(&cache));
+        let _ = written.and_then(|()| host.replace(&kept(key), text.as_bytes()));
     }
     Ok(answer)
 }
 
-/// A digest of all that the resolved graph follows from: the question, the compiler, Cargo.lock, every member's manifest.
-fn graph_key(host: &Host, found: &Found, scope: &Scope, question: &Invocation) -> Option<String> {
+/// `cargo metadata` unifies features over all members and all kinds of edges, so it may name C that is never built.
+/// `cargo tree` resolves them as a build does: what it does not name is struck out.
+fn confirm(host: &Host, found: &Found, asking: &Asking, scope: &Scope, triple: &str, packages: &mut Vec<CPackage>) {
+    let builders: BTreeSet<String> = packages.iter().map(|package| package.builder.clone()).collect();
+    for builder in builders {
+        let question = Invocation::new(&asking.program, &found.workspace.root)
+            .args([
+                "tree",
+                "--edges",
+                "normal,build",
+                "--target",
+                triple,
+                "--invert",
+                &builder,
+                "--depth",
+                "1",
+                "--prefix",
+                "none",
+                "--no-dedupe",
+            ])
+            .options("--package", scope.packages)
+            .options("--features", &scope.selection.features)
+            .flag("--all-features", scope.selection.all_features)
+            .flag("--no-default-features", scope.selection.no_default_features)
+            .flag("--locked", asking.locked)
+            .flag("--offline", asking.offline)
+            .flag("--frozen", asking.frozen)
+            .options("--config", &asking.config);
+        // Where it cannot tell (two versions of the builder, say) the graph's word stands.
+        let Some(output) = host.capture(&question).ok() else { continue };
+        let absent = output.stderr.contains("did not match any packages") || output.stderr.contains("nothing to print");
+        if output.success() || absent {
+            let dependents = graph::dependents(&output.stdout);
+            packages
+                .retain(|package| package.builder != builder || dependents.contains(&format!("{} {}", package.package, package.version)));
+        }
+    }
+}
+
+/// A digest of all that the resolved graph follows from: the question, the compiler, what it says of the platforms,
+/// cargo's configuration, Cargo.lock, every member's manifest.
+fn graph_key(host: &Host, found: &Found, scope: &Scope, resolving: &Resolving, question: &Invocation) -> Option<String> {
     let root = found.workspace.root.join("Cargo.toml");
     let manifests = found.workspace.members.iter().map(|member| &member.manifest);
-    let mut text = format!("{}\n{question}\n{:?}\n{:?}\n", env!("CARGO_PKG_VERSION"), found.rustc, scope.roots);
+    let platforms = resolving.platforms.iter().map(|platform| &platform.facts).chain([resolving.own]);
+    let platforms: Vec<_> = platforms.map(|facts| (&facts.triple, &facts.cfg)).collect();
+    let own = env!("CARGO_PKG_VERSION");
+    let mut text = format!("{own}\n{question}\n{:?}\n{:?}\n{platforms:?}\n{}\n", found.rustc, scope.roots, resolving.configuration);
     for path in [&found.workspace.root.join("Cargo.lock"), &root].into_iter().chain(manifests) {
         text.push_str(&host.hash(path).ok()?.0);
     }
@@ -421,7 +526,7 @@ fn graph_key(host: &Host, found: &Found, scope: &Scope, question: &Invocation) -
 fn cargo_settings(host: &Host, config: &cargo_config2::Config, target: &Target, host_triple: &str) -> Result<TargetFacts> {
     let rustflags = config.rustflags(target.triple()).map_err(|error| cargo_config_problem(&error))?;
     let rustflags = rustflags.map(|flags| flags.flags).unwrap_or_default();
-    let linker = match linker_flag(&rustflags) {
+    let linker = match cargo_config::linker_flag(&rustflags) {
         Some(value) => Some(Setting { name: "-C linker".to_owned(), value, place: Place::Rustflags }),
         None => {
             let linker = config.linker(target.triple()).map_err(|error| cargo_config_problem(&error))?;
@@ -443,7 +548,10 @@ fn cargo_settings(host: &Host, config: &cargo_config2::Config, target: &Target, 
             compilers.insert((*role).to_owned(), setting);
         }
     }
-    Ok(TargetFacts { linker, rustflags, compilers, ..TargetFacts::default() })
+    let foreign = target.triple() != host_triple;
+    let bare = cargo_config::ROLES.iter().filter(|role| foreign && !compilers.contains_key(**role));
+    let passed_over = bare.filter_map(|role| variable(host, config, (*role).to_owned())).collect();
+    Ok(TargetFacts { linker, rustflags, compilers, passed_over, ..TargetFacts::default() })
 }
 
 /// A variable as build scripts will see it: the environment's, unless cargo's `[env]` forces its own.
@@ -456,13 +564,6 @@ fn variable(host: &Host, config: &cargo_config2::Config, name: String) -> Option
         (None, None) => return None,
     };
     Some(Setting { name, value, place })
-}
-
-/// `-Clinker=X` or `-C linker=X`: it beats cargo's variable for the linker.
-fn linker_flag(flags: &[String]) -> Option<String> {
-    let joined = flags.iter().filter_map(|flag| flag.strip_prefix("-Clinker="));
-    let apart = flags.windows(2).filter(|pair| pair[0] == "-C").filter_map(|pair| pair[1].strip_prefix("linker="));
-    joined.chain(apart).last().map(str::to_owned)
 }
 
 /// The graph as it is resolved for all targets at once; each edge still tells its platform.
@@ -483,9 +584,12 @@ struct Platform {
 }
 
 /// The target's standard library, whether it brings its C library, and its `cfg`.
-fn platform(host: &Host, found: &Found, asking: &Asking, root: &Utf8Path, target: &Target) -> Result<Platform> {
-    let program = host.var("RUSTC").unwrap_or("rustc");
-    let question = Invocation::new(program, root).args(["--print", "target-libdir", "--print", "cfg", "--target", target.triple()]);
+fn platform(host: &Host, found: &Found, asking: &Asking, target: &Target, here: Option<&TargetFacts>) -> Result<Platform> {
+    // A `--cfg` in the rustflags decides which dependencies there are.
+    let flags = here.into_iter().flat_map(|here| here.rustflags.iter().cloned());
+    let question = Invocation::new(&found.rustc_program, &found.workspace.root)
+        .args(["--print", "target-libdir", "--print", "cfg", "--target", target.triple()])
+        .args(flags);
     let text = answer(host, &question)?;
     let mut lines = text.lines();
     let libdir = Utf8PathBuf::from(lines.next().unwrap_or_default());

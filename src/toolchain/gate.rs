@@ -41,7 +41,14 @@ pub fn pass(case: &Case, candidate: Candidate, chosen_by: &str) -> Result<Chosen
             findings.push(Finding { what: format!("{name} {}", finding.what), ..finding });
         }
     }
-    Ok(Chosen { candidate, chosen_by: chosen_by.to_owned(), refused: Vec::new(), report, findings })
+    Ok(Chosen {
+        candidate,
+        chosen_by: chosen_by.to_owned(),
+        refused: Vec::new(),
+        passed_over: case.here.passed_over.clone(),
+        report,
+        findings,
+    })
 }
 
 /// What the facts object says against a compiler for this target.

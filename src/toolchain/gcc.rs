@@ -1,5 +1,7 @@
 //! A GNU compiler made for the target's very processor and C library.
 
+use std::collections::BTreeMap;
+
 use super::{Candidate, Case, Kind, Program};
 use crate::target::{Libc, Target};
 
@@ -35,6 +37,12 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         case.candidate(Kind::Gcc, cc.clone(), Some(case.linker_variable(&cc.program)), Some(cc.clone()), reason)
     };
     Ok(found.into_iter().map(candidate).collect())
+}
+
+/// Whether a compiler for the target's very libc is among these programs.
+pub fn is_there(target: &Target, host: &str, found: &BTreeMap<String, Program>) -> bool {
+    let compilers = names(target, host).into_iter().filter_map(|name| found.get(&name));
+    compilers.filter_map(|cc| cc.machine.as_ref()).any(|machine| target.same_libc(machine))
 }
 
 /// Whether it wraps the host's compiler for musl, which cannot link what Rust makes (rust-lang/rust#95926).

@@ -1,7 +1,7 @@
 //! Rust's own linker with the musl that Rust brings: needs nothing that is installed for the target, and no RUSTFLAGS.
 
 use super::{Candidate, Case, Kind, Program, gcc};
-use crate::target::{Libc, Target};
+use crate::target::{Format, Libc, Target};
 
 /// The name by which rustc finds the linker in its own sysroot.
 const RUST_LLD: &str = "rust-lld";
@@ -10,13 +10,29 @@ pub fn linker() -> Program {
     Program { program: RUST_LLD.to_owned(), ..Program::default() }
 }
 
-/// A flag of the user's that only a C compiler as linker understands, or that takes Rust's own musl away.
-fn breaking_flag(flags: &[String]) -> Option<&String> {
-    flags.iter().find(|flag| flag.contains("-crt-static") || flag.contains("-fuse-ld"))
+/// Parts of rustflags that only a C compiler as linker understands, or that take Rust's own musl away.
+const BREAKING: &[&str] = &[
+    "-crt-static",
+    "-fuse-ld",
+    "-Wl,",
+    "-nostartfiles",
+    "-nostdlib",
+    "-static-pie",
+    "link-self-contained=n",
+    "link-self-contained=off",
+    "linker-flavor",
+];
+
+pub fn breaking_flag(flags: &[String]) -> Option<&String> {
+    flags.iter().find(|flag| BREAKING.iter().any(|part| flag.contains(part)))
 }
 
 pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     let Target { system, .. } = case.target;
+    if system.format == Format::Wasm {
+        let reason = "rustc links WebAssembly by itself".to_owned();
+        return Ok(vec![case.candidate(Kind::RustLld, linker(), None, None, reason)]);
+    }
     if system.libc != Libc::Musl {
         return Err(format!("serves musl only: for {} it needs a sysroot", system.libc.name()));
     }

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use crate::config::LinkerChoice;
 use crate::facts::{CPackage, Facts, Place, Program, Setting, TargetFacts};
 use crate::probe::{Finding, Report};
 use crate::problem::{Code, Problem, Result};
@@ -62,8 +63,9 @@ const ROWS: &[Row] = &[
 #[derive(Debug, Clone)]
 pub struct Request {
     pub target: Target,
-    /// A kind that was asked for, and by what (`--linker`, `XPKG_LINKER`, the configuration).
-    pub choice: Option<(Kind, String)>,
+    /// What was asked for, and by what (`--linker`, `XPKG_LINKER`, the configuration). `auto` asked for leaves the
+    /// choice to xpkg in spite of what cargo's configuration says.
+    pub choice: Option<(LinkerChoice, String)>,
     /// `c-dependencies`, where the configuration overrides the graph.
     pub c_dependencies: Option<bool>,
     /// Findings that do not stop the run.
@@ -156,6 +158,8 @@ pub struct Chosen {
     /// Who chose: `auto`, or the flag, variable or file that binds.
     pub chosen_by: String,
     pub refused: Vec<Fallen>,
+    /// Variables of the user's that do not count for this target.
+    pub passed_over: Vec<Setting>,
     /// What the probes say of its C compiler, where the graph holds C.
     pub report: Option<Report>,
     /// What is told and does not stop the run.
@@ -178,13 +182,13 @@ pub fn wanted(target: &Target, host: &str) -> BTreeSet<String> {
     native::wanted(target, host).into_iter().chain(gcc::wanted(target, host)).chain(clang::wanted()).collect()
 }
 
-/// What to ask clang about a target, where it could serve and no GNU compiler is there before it.
+/// What to ask clang about a target, where it could serve and no GNU compiler does.
 pub fn clang_question(request: &Request, host: &str, found: &BTreeMap<String, Program>) -> Option<String> {
     let target = &request.target;
-    let served = || gcc::wanted(target, host).iter().any(|name| found.contains_key(name));
-    let worth = match request.choice {
-        Some((kind, _)) => kind == Kind::Clang,
-        None => target.triple() != host && !served(),
+    let asked = request.choice.as_ref().and_then(|(choice, _)| choice.kind());
+    let worth = match asked {
+        Some(kind) => kind == Kind::Clang,
+        None => target.triple() != host && !gcc::is_there(target, host, found),
     };
     (worth && target.system.libc == Libc::Gnu).then(|| clang::target_argument(target))
 }
@@ -205,8 +209,7 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
     let mut refused = Vec::new();
     let mut bitten = Vec::new();
     if let Some((by, judged)) = bound(&case, request) {
-        let name =
-            request.choice.as_ref().map_or_else(|| case.here.linker.as_ref().map_or("", |linker| &linker.value), |(kind, _)| kind.name());
+        let name = choice_name(&case, request);
         let candidates = judged.map_err(|reason| unfit(target, name, &by, reason, request))?;
         for candidate in candidates {
             match gate::pass(&case, candidate, &by) {
@@ -224,6 +227,7 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
         };
         return Err(gate::ways_out(&case, &bitten).into_iter().fold(problem, Problem::help));
     }
+    let chosen_by = request.choice.as_ref().map_or("auto", |(_, by)| by);
     for row in ROWS {
         let candidates = match ((row.candidates)(&case), target.floor) {
             // What links against the C library at hand cannot promise an older one.
@@ -233,7 +237,7 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
         match candidates {
             Ok(candidates) => {
                 for candidate in candidates {
-                    match gate::pass(&case, candidate, "auto") {
+                    match gate::pass(&case, candidate, chosen_by) {
                         Ok(chosen) => return Ok(Chosen { refused, ..chosen }),
                         Err(fallen) => {
                             refused.push(fallen.told());
@@ -253,19 +257,33 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
     };
     let c_packages = c.packages.iter().filter(|_| c.holds).map(CPackage::to_string);
     let problem = problem.note("tried", tried).note("C in", c_packages);
-    let ways = gate::ways_out(&case, &bitten).into_iter().chain(ways_out(target, facts, c));
+    let ways = gate::ways_out(&case, &bitten).into_iter().chain(ways_out(&case));
     Err(ways.fold(problem, Problem::help))
 }
 
 /// Who chose, and what came of it, where somebody chose.
 fn bound(case: &Case, request: &Request) -> Option<(String, Result<Vec<Candidate>, String>)> {
-    if let Some((kind, by)) = &request.choice {
-        let row = ROWS.iter().find(|row| row.kind == *kind).expect("every kind that can be asked for has a row");
+    let setting = case.here.linker.as_ref();
+    if let Some((choice, by)) = &request.choice {
+        if let Some(flag) = setting.filter(|setting| setting.place == Place::Rustflags) {
+            let reason = format!("the rustflags in force hold `{}={}`, which beats every other choice", flag.name, flag.value);
+            return Some((by.clone(), Err(reason)));
+        }
+        let row = ROWS.iter().find(|row| Some(row.kind) == choice.kind())?;
         return Some((by.clone(), (row.candidates)(case)));
     }
-    let setting = case.here.linker.as_ref()?;
+    let setting = setting?;
     let by = format!("`{}` in {}", setting.name, setting.place);
     Some((by, configured(case, setting).map(|candidate| vec![candidate])))
+}
+
+/// What the choice is called in an error.
+fn choice_name<'a>(case: &Case<'a>, request: &'a Request) -> &'a str {
+    match (&request.choice, &case.here.linker) {
+        (Some((choice, _)), _) => choice.kind().map_or("auto", Kind::name),
+        (None, Some(setting)) => &setting.value,
+        (None, None) => "",
+    }
 }
 
 fn unfit(target: &Target, choice: &str, by: &str, reason: String, request: &Request) -> Problem {
@@ -276,21 +294,33 @@ fn unfit(target: &Target, choice: &str, by: &str, reason: String, request: &Requ
     Problem::new(Code::LinkerUnfit, format!("`{choice}`, chosen by {by}, cannot link for `{target}`")).note("cause", [reason]).help(help)
 }
 
-fn ways_out(target: &Target, facts: &Facts, c: &CNeed) -> Vec<String> {
+fn ways_out(case: &Case) -> Vec<String> {
+    let Case { target, facts, here, c, .. } = case;
+    let native = target.triple() == facts.rustc.host;
     if target.floor.is_some() {
-        return vec![format!("build on a system whose glibc is as old, with `--target {}`", target.triple())];
+        let kind = if native { "native" } else { "gcc" };
+        return vec![
+            format!("choose the linker yourself, and the finished bins are held to the floor: `--linker {kind}`"),
+            "build on a system whose glibc is as old as the floor".to_owned(),
+        ];
     }
     match target.system.libc {
+        Libc::Gnu if native => vec!["install a C compiler (`apt-get install gcc libc6-dev`)".to_owned()],
         Libc::Gnu => vec![format!("install a cross compiler (`apt-get install {}`)", gcc::debian_package(target))],
+        Libc::Musl if lld::breaking_flag(&here.rustflags).is_some() => vec![
+            "take the flag out of the rustflags, or name a linker that follows it:".to_owned(),
+            format!("`export CARGO_TARGET_{}_LINKER={}-gcc`", target.upper(), target.gnu_name()),
+        ],
         Libc::Musl if c.holds && target.same_arch(&facts.rustc.host) => {
             vec!["install a C compiler for musl (`apt-get install musl-tools`)".to_owned()]
         }
         Libc::Musl if c.holds => vec![
             format!("put a musl cross compiler on PATH as `{}-gcc`", target.gnu_name()),
-            format!("or name yours: `export CC_{}=…`", target.lower()),
+            format!("or name yours in `CC_{}`", target.lower()),
+            "or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration".to_owned(),
         ],
         Libc::Musl => vec!["use a Rust toolchain from rustup: it brings `rust-lld` and musl".to_owned()],
-        Libc::System => vec![format!("set a linker for it: `export CARGO_TARGET_{}_LINKER=…`", target.upper())],
+        Libc::System => vec![format!("name a linker for it in `CARGO_TARGET_{}_LINKER`", target.upper())],
     }
 }
 
@@ -301,7 +331,11 @@ fn configured(case: &Case, setting: &Setting) -> Result<Candidate, String> {
         ("rust-lld", None) if case.facts.rustc.lld => lld::linker(),
         (name, None) => return Err(format!("`{name}` is not on PATH")),
     };
-    if let Some(machine) = program.machine.as_ref().filter(|machine| !case.target.same_arch(machine)) {
+    // Only a gcc is made for one processor: clang follows `--target`, and gcc for x86 serves both of its widths.
+    let gcc = program.version.as_ref().is_none_or(|version| !version.contains("clang version"));
+    let x86 = |name: &str| ["x86", "x86_64"].contains(&name);
+    let foreign = |machine: &&String| !(case.target.same_arch(machine) || x86(case.target.arch.name) && machine.contains("86"));
+    if let Some(machine) = program.machine.as_ref().filter(|_| gcc).filter(foreign) {
         return Err(format!("it compiles for `{machine}`"));
     }
     if case.target.system.libc == Libc::Musl && gcc::is_musl_wrapper(&program) {

@@ -16,7 +16,9 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         return Err(format!("serves the host's triple only, `{host}`"));
     }
     let cc = case.program(CC).ok_or_else(|| format!("`{CC}` is not on PATH"))?;
-    let mut candidate = case.candidate(Kind::Native, cc.clone(), None, None, "the target is the host's own triple".to_owned());
+    // Who asked for this in spite of a linker in cargo's configuration must get it.
+    let variable = case.here.linker.as_ref().map(|_| case.linker_variable(CC));
+    let mut candidate = case.candidate(Kind::Native, cc.clone(), variable, None, "the target is the host's own triple".to_owned());
     candidate.c_compiler.get_or_insert_with(|| cc.clone());
     Ok(vec![candidate])
 }

@@ -2,7 +2,8 @@
 
 use camino::Utf8Path;
 
-use super::{CNeed, Kind, Request, SetBy, choose};
+use super::{CNeed, Request, SetBy, choose};
+use crate::config::LinkerChoice;
 use crate::facts::{CPackage, ClangFinds, Facts, Place, Program, Setting, TargetFacts};
 use crate::target::Target;
 
@@ -27,6 +28,9 @@ fn machine(text: &str) -> (Facts, TargetFacts, CNeed) {
                 c.packages.push(CPackage { package: "ring".to_owned(), version: "0.17.0".to_owned(), builder: "cc".to_owned() });
             }
             (_, _, Some(("linker", value))) => here.linker = Some(setting("CARGO_TARGET_LINKER", value)),
+            (_, _, Some(("flag-linker", value))) => {
+                here.linker = Some(Setting { place: Place::Rustflags, ..setting("-C linker", value) });
+            }
             (_, _, Some(("CC", value))) => {
                 here.compilers.insert("CC".to_owned(), setting("TARGET_CC", value));
             }
@@ -41,11 +45,12 @@ fn machine(text: &str) -> (Facts, TargetFacts, CNeed) {
     (facts, here, c)
 }
 
-fn check_choice(text: &str, target: &str, choice: Option<Kind>, expected: &str) {
+fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected: &str) {
     let (mut facts, here, c) = machine(text);
     let target = Target::parse(target, &[target.split('.').next().unwrap().to_owned()]).unwrap();
     facts.targets.insert(target.triple().to_owned(), here);
-    let request = Request { target, choice: choice.map(|kind| (kind, "`--linker`".to_owned())), c_dependencies: None, accept: Vec::new() };
+    let request =
+        Request { target, choice: choice.map(|choice| (choice, "`--linker`".to_owned())), c_dependencies: None, accept: Vec::new() };
     let found = match choose(&request, &facts, &c, Utf8Path::new("/tools")) {
         Ok(chosen) => {
             let variables = chosen.candidate.variables.iter().map(|variable| {
@@ -139,12 +144,12 @@ fn where_nothing_serves_each_reason_stands() {
     check(
         "c lld self-contained",
         ARM_MUSL,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-musl-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH | ring 0.17.0 (by `cc`) | put a musl cross compiler on PATH as `aarch64-linux-musl-gcc` | or name yours: `export CC_aarch64_unknown_linux_musl=…`",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-musl-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH | ring 0.17.0 (by `cc`) | put a musl cross compiler on PATH as `aarch64-linux-musl-gcc` | or name yours in `CC_aarch64_unknown_linux_musl` | or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration",
     );
     check(
         "lld self-contained rustflags:-Clink-arg=-fuse-ld=mold",
         X86_MUSL,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `x86_64-linux-musl-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld the rustflags in force hold `-Clink-arg=-fuse-ld=mold`, which it cannot follow | use a Rust toolchain from rustup: it brings `rust-lld` and musl",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `x86_64-linux-musl-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld the rustflags in force hold `-Clink-arg=-fuse-ld=mold`, which it cannot follow | take the flag out of the rustflags, or name a linker that follows it: | `export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=x86_64-linux-musl-gcc`",
     );
 }
 
@@ -162,13 +167,13 @@ fn a_choice_binds_or_fails() {
     check_choice(
         "aarch64-linux-gnu-gcc=aarch64-linux-gnu lld",
         ARM_GNU,
-        Some(Kind::RustLld),
+        Some(LinkerChoice::RustLld),
         "linker-unfit: serves musl only: for gnu it needs a sysroot | drop the choice, and xpkg takes the first that serves",
     );
     check_choice(
         "cc gcc=x86_64-linux-gnu",
         X86_GNU,
-        Some(Kind::Gcc),
+        Some(LinkerChoice::Gcc),
         "gcc CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=gcc CC_x86_64_unknown_linux_gnu=gcc",
     );
     check(
@@ -184,11 +189,33 @@ fn a_choice_binds_or_fails() {
 }
 
 #[test]
+fn a_choice_is_not_beaten_by_cargos_configuration_and_says_so_where_flags_beat_it() {
+    check_choice(
+        "cc=x86_64-linux-gnu linker:mine mine",
+        X86_GNU,
+        Some(LinkerChoice::Native),
+        "native CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=cc",
+    );
+    check_choice(
+        "lld self-contained linker:mine mine",
+        ARM_MUSL,
+        Some(LinkerChoice::Auto),
+        "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld",
+    );
+    check_choice(
+        "lld self-contained flag-linker:mine mine",
+        ARM_MUSL,
+        Some(LinkerChoice::RustLld),
+        "linker-unfit: the rustflags in force hold `-C linker=mine`, which beats every other choice | drop the choice, and xpkg takes the first that serves",
+    );
+}
+
+#[test]
 fn a_floor_is_promised_by_nobody_yet() {
     check(
         "cc=x86_64-linux-gnu",
         "x86_64-unknown-linux-gnu.2.17",
-        "no-linker: native   cannot promise the glibc floor 2.17: it links against the glibc that it finds | gcc      `x86_64-linux-gnu-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld serves musl only: for gnu it needs a sysroot | build on a system whose glibc is as old, with `--target x86_64-unknown-linux-gnu`",
+        "no-linker: native   cannot promise the glibc floor 2.17: it links against the glibc that it finds | gcc      `x86_64-linux-gnu-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld serves musl only: for gnu it needs a sysroot | choose the linker yourself, and the finished bins are held to the floor: `--linker native` | build on a system whose glibc is as old as the floor",
     );
-    check_choice("cc=x86_64-linux-gnu", "x86_64-unknown-linux-gnu.2.17", Some(Kind::Native), "native");
+    check_choice("cc=x86_64-linux-gnu", "x86_64-unknown-linux-gnu.2.17", Some(LinkerChoice::Native), "native");
 }

@@ -260,9 +260,8 @@ error[not-static]: bin `hello` of package `hello` is not static: it asks for the
     );
     assert!(!project.path("target/xpkg").exists());
     project.xpkg(&format!("build -q --accept not-static --target {X86_MUSL}")).ok();
-    let waivers = &project.json("target/xpkg/manifest.json")["targets"][0]["waivers"];
-    assert_eq!(waivers[0]["code"], "not-static");
-    assert_eq!(waivers[0]["path"], "x86_64-unknown-linux-musl/hello/hello");
+    let artifact = &project.json("target/xpkg/manifest.json")["artifacts"][0];
+    assert_eq!(artifact["waivers"][0]["code"], "not-static");
     check!(
         project.xpkg("build --accept no-linker"),
         str![[r#"
@@ -302,7 +301,8 @@ error[no-linker]: nothing here can link for `x86_64-unknown-linux-gnu.2.17`
          gcc      `x86_64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
-  help: build on a system whose glibc is as old, with `--target x86_64-unknown-linux-gnu`
+  help: choose the linker yourself, and the finished bins are held to the floor: `--linker native`
+  help: build on a system whose glibc is as old as the floor
 
 "#]]
     );
@@ -431,4 +431,89 @@ fn a_gnu_bin_tells_what_it_needs() {
     assert_eq!(binary["linkage"], "dynamic");
     assert_eq!(binary["glibc_floor"]["version"], "2.34");
     assert_eq!(binary["glibc_floor"]["symbol"], "__libc_start_main");
+}
+
+#[test]
+fn bins_that_stay_keep_the_record_they_were_built_by() {
+    let project = Project::of("corners").with("gcc");
+    project.xpkg("build -q").ok();
+    project.xpkg("build -q -p gated --linker gcc").ok();
+    let manifest = project.json("target/xpkg/manifest.json");
+    let kind_of = |bin: &str| {
+        let artifact = manifest["artifacts"].as_array().unwrap().iter().find(|artifact| artifact["bin"] == bin).unwrap();
+        let record = manifest["targets"].as_array().unwrap().iter().find(|record| record["id"] == artifact["built_by"]).unwrap();
+        record["toolchain"]["kind"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([kind_of("always"), kind_of("plain")], ["gcc", "native"]);
+}
+
+#[test]
+fn a_strangers_file_that_comes_while_we_compile_stays() {
+    let project = Project::of("hello");
+    project.xpkg("build -q").ok();
+    let notes = project.path("target/xpkg/notes.txt");
+    let project = project.env("RUSTC_WRAPPER", "wrapper");
+    let before = project.read("target/xpkg/MANIFEST.txt");
+    let project = project.env("RUSTFLAGS", "-Copt-level=1");
+    // The look before compiling runs rustc, too, but not the wrapper that cargo runs to compile.
+    let script = format!("on --crate-name=hello touch {0}\non hello touch {0}\nrun\n", notes.display());
+    let project = project.fake("wrapper", &script);
+    let run = project.xpkg("build");
+    assert!(run.stderr.contains("error[tree-foreign]") && run.code == Some(1), "{}", run.stderr);
+    assert!(notes.is_file());
+    assert_eq!(project.read("target/xpkg/MANIFEST.txt"), before);
+}
+
+#[test]
+fn a_choice_binds_in_spite_of_cargos_configuration() {
+    let project = Project::of("hello").env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "/nonexistent/ld");
+    assert!(project.xpkg("build").stderr.contains("error[linker-unfit]"));
+    project.xpkg("build -q --linker native").ok();
+    project.xpkg("build -q --linker auto").ok();
+    let run = Project::of("hello").with("gcc").env("RUSTFLAGS", "--codegen linker=mine").xpkg("build --linker gcc");
+    assert!(run.stderr.contains("the rustflags in force hold `-C linker=mine`"), "{}", run.stderr);
+}
+
+#[test]
+fn features_of_one_package_do_not_reach_the_call_of_another() {
+    let project = Project::of("clash");
+    project.append("alpha/Cargo.toml", "\n[features]\nmine = []\n");
+    project.xpkg("build -q --features alpha/mine").ok();
+    project.xpkg("build -q --features mine").ok();
+}
+
+#[test]
+fn an_out_dir_behind_a_link_is_written_where_the_link_leads() {
+    let project = Project::of("hello");
+    std::fs::create_dir(project.path("real")).unwrap();
+    std::os::unix::fs::symlink(project.path("real"), project.path("dist")).unwrap();
+    project.xpkg("build -q --out-dir dist").ok();
+    assert!(project.path("dist").symlink_metadata().unwrap().is_symlink());
+    assert!(project.path("real/MANIFEST.txt").is_file());
+}
+
+#[test]
+fn a_broken_mode_is_repaired() {
+    let project = Project::of("hello");
+    project.xpkg("build -q").ok();
+    let bin = project.path(&format!("target/xpkg/{HOST}/hello/hello"));
+    std::fs::set_permissions(&bin, std::fs::Permissions::from_mode(0o644)).unwrap();
+    project.xpkg("build -q").ok();
+    assert_eq!(bin.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+}
+
+#[test]
+fn a_relative_target_directory_means_where_the_user_stands() {
+    let project = Project::of("corners").env("CARGO_TARGET_DIR", "out");
+    project.xpkg_in("plain", "build -q").ok();
+    assert!(project.path("plain/out/xpkg/MANIFEST.txt").is_file());
+    assert!(project.path("plain/out/CACHEDIR.TAG").is_file());
+    assert!(!project.path("out").exists());
+}
+
+#[test]
+fn json_is_one_document_when_cargo_fails_too() {
+    let run = Project::of("broken").xpkg("build --message-format json");
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((run.code, document["problems"][0]["code"].as_str()), (Some(101), Some("cargo-failed")));
 }

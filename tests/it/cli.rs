@@ -14,7 +14,7 @@ exit 1
 --- stderr
 error[workspace-unreadable]: cargo cannot read the workspace
   cause: could not find `Cargo.toml` in `[ROOT]` or any parent directory
-  help: run xpkg inside a workspace that cargo can read, or name one with `--manifest-path`
+  help: run xpkg inside a workspace, or name one with `--manifest-path`
 
 "#]]
     );

@@ -4,7 +4,9 @@
 mod build;
 mod chat;
 mod cli;
+mod graph;
 mod house;
+mod inspect;
 mod plan;
 mod readme;
 mod support;

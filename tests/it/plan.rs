@@ -99,7 +99,8 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
          rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH
   C in: with-c 0.1.0 (by `cc`)
   help: put a musl cross compiler on PATH as `aarch64-linux-musl-gcc`
-  help: or name yours: `export CC_aarch64_unknown_linux_musl=…`
+  help: or name yours in `CC_aarch64_unknown_linux_musl`
+  help: or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration
 
 "#]]
     );
@@ -215,7 +216,6 @@ exit 0
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
 export AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar
---- stderr
 
 "#]]
     );
@@ -262,6 +262,15 @@ aarch64-unknown-linux-gnu
 
 "#]]
     );
+}
+
+#[test]
+fn a_bare_variable_is_the_hosts_and_that_is_said() {
+    let project = Project::of("hello").env("CC", "my-cc");
+    let plan = project.xpkg(&format!("plan --target {ARM_MUSL}")).ok().stdout;
+    assert!(plan.contains("  passed over `CC=my-cc` is the host's; a target's own name goes into the variable's\n"), "{plan}");
+    let plan = project.xpkg("plan").ok().stdout;
+    assert!(plan.contains("  environment CC=my-cc  # set by you\n"), "{plan}");
 }
 
 #[test]

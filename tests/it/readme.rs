@@ -27,6 +27,10 @@ fn shown(text: &str) -> Vec<Shown> {
 /// A copy of the repository's fixtures, with a PATH that has what a fresh machine has, and musl-tools.
 fn machine() -> Project {
     let project = Project::repository();
+    // Trees of an earlier run, by an earlier program.
+    for fixture in ["chat", "hello"] {
+        let _ = std::fs::remove_dir_all(project.path(&format!("fixtures/{fixture}/target/xpkg")));
+    }
     let project = ["x86_64-linux-musl-gcc", "x86_64-linux-gnu-gcc", "sh"].into_iter().fold(project, Project::with);
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_cargo-xpkg"), project.bin.join("cargo-xpkg")).unwrap();
     project
@@ -46,6 +50,7 @@ fn every_command_prints_what_it_shows() {
         }
         let run = project.shell(&command.replace("cargo run --release --", "cargo xpkg"));
         // The data, or where there is none the problem: what stands on stderr before it is progress.
+        assert_eq!(run.code, Some(i32::from(output.starts_with("error["))), "{command}\n{}", run.stderr);
         let printed = match run.stderr.find("error[") {
             Some(at) if run.stdout.is_empty() => run.stderr[at..].to_owned(),
             _ => run.stdout,

@@ -46,7 +46,8 @@ fn gcc_links_for_the_libc_it_was_made_for() {
 
 #[test]
 fn clang_links_where_it_finds_what_it_needs() {
-    hello(&["clang", "aarch64-linux-gnu-ld"], ARM_GNU, "", "clang");
+    // GNU tools for the target are no GNU compiler for it.
+    hello(&["clang", "aarch64-linux-gnu-ld", "aarch64-linux-gnu-ar"], ARM_GNU, "", "clang");
     hello(&["clang"], HOST, "--linker clang", "clang");
     with_c(&["clang", "aarch64-linux-gnu-ld", "ar"], ARM_GNU, "clang");
 }

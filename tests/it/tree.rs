@@ -24,13 +24,13 @@ error[no-tree]: there is no staged tree at `[ROOT]/target/xpkg`
         str![[r#"
 exit 0
 --- stdout
-target                     package  bin               size  linkage     glibc  sha256
+target                     package  bin                            size  linkage     glibc  sha256
 x86_64-unknown-linux-gnu   gated    always [SIZE]  dynamic     2.34   [DIGEST]
 x86_64-unknown-linux-gnu   plain    plain [SIZE]  dynamic     2.34   [DIGEST]
-x86_64-unknown-linux-gnu   renamed  renamed-bin [SIZE]  dynamic     2.34   [DIGEST]
+x86_64-unknown-linux-gnu   renamed  renamed-bin as nice-name [SIZE]  dynamic     2.34   [DIGEST]
 x86_64-unknown-linux-musl  gated    always [SIZE]  static-pie  -      [DIGEST]
 x86_64-unknown-linux-musl  plain    plain [SIZE]  static-pie  -      [DIGEST]
-x86_64-unknown-linux-musl  renamed  renamed-bin [SIZE]  static-pie  -      [DIGEST]
+x86_64-unknown-linux-musl  renamed  renamed-bin as nice-name [SIZE]  static-pie  -      [DIGEST]
 
 "#]]
     );
@@ -76,6 +76,7 @@ fn clean_leaves_a_strangers_file() {
         str![[r#"
 exit 1
 --- stderr
+     Removed 3 files in [ROOT]/target/xpkg
 error[tree-foreign]: `[ROOT]/target/xpkg` holds what xpkg did not make; it stays
   there: notes.txt
   help: remove it by hand if it is not needed
@@ -83,4 +84,31 @@ error[tree-foreign]: `[ROOT]/target/xpkg` holds what xpkg did not make; it stays
 "#]]
     );
     assert_eq!(project.files("target/xpkg"), ["notes.txt"]);
+}
+
+#[test]
+fn data_that_cannot_be_written_is_an_error() {
+    let project = Project::of("hello");
+    project.xpkg("build -q").ok();
+    let run = project.shell(&format!("{} show > /dev/full", env!("CARGO_BIN_EXE_cargo-xpkg")));
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("cannot write to stdout: No space left on device"), "{}", run.stderr);
+}
+
+#[test]
+fn a_lock_whose_file_was_removed_meanwhile_is_taken_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = camino::Utf8PathBuf::from_path_buf(directory.path().join("lock")).unwrap();
+    let host = cargo_xpkg::host::Host::new().unwrap();
+    let first = host.lock(&path, || ()).unwrap();
+    std::thread::scope(|scope| {
+        let (told, waits) = std::sync::mpsc::channel();
+        let second = scope.spawn(|| host.lock(&path, move || told.send(()).unwrap()).unwrap());
+        waits.recv().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        drop(first);
+        let _second = second.join().unwrap();
+        // The file that others will lock is the one that is held.
+        assert!(std::fs::File::open(&path).unwrap().try_lock().is_err());
+    });
 }

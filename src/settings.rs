@@ -1,0 +1,252 @@
+//! What the user asked for, resolved: flags before variables before xpkg's configuration before cargo's.
+//!
+//! Pure: variables and files were read before.
+
+use camino::Utf8PathBuf;
+
+use crate::cargo_config::{self, Elsewhere};
+use crate::config::{Config, LinkerChoice, Strip};
+use crate::facts::Rustc;
+use crate::problem::{Code, Problem, Result, nearest};
+use crate::target::Target;
+use crate::toolchain::Request;
+use crate::tree::{DEFAULT_LAYOUT, Layout};
+use crate::workspace::{Selection, Workspace, list};
+
+/// How cargo is to be called, whatever the target.
+#[derive(Debug, Clone)]
+pub struct CargoArgs {
+    /// `cargo`, or the very cargo that started us where there is no rustup.
+    pub program: String,
+    /// A toolchain that the user chose by `+NAME` or RUSTUP_TOOLCHAIN.
+    pub rustup_toolchain: Option<String>,
+    pub profile: String,
+    pub jobs: Option<String>,
+    pub locked: bool,
+    pub offline: bool,
+    pub frozen: bool,
+    pub target_dir: Option<Utf8PathBuf>,
+    pub config: Vec<String>,
+    pub quiet: bool,
+    /// `-v` for cargo; one fewer than xpkg was given.
+    pub verbose: u8,
+    pub color: Option<String>,
+}
+
+/// What the user asked for, resolved from flags, environment and configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub cargo: CargoArgs,
+    pub selection: Selection,
+    pub requests: Vec<Request>,
+    pub out_dir: Utf8PathBuf,
+    pub layout: Layout,
+    pub strip: Option<Strip>,
+    /// Codes of findings that do not stop the run.
+    pub accept: Vec<Code>,
+}
+
+/// What was typed, and what stands in variables and in cargo's configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Typed {
+    pub targets: Vec<String>,
+    pub linker: Option<LinkerChoice>,
+    pub out_dir: Option<Utf8PathBuf>,
+    pub accept: Vec<Code>,
+    pub variables: Variables,
+    /// cargo's `build.target`.
+    pub cargo_targets: Vec<String>,
+}
+
+/// xpkg's own variables.
+#[derive(Debug, Clone, Default)]
+pub struct Variables {
+    /// XPKG_TARGETS
+    pub targets: Option<String>,
+    /// XPKG_LINKER
+    pub linker: Option<String>,
+    /// XPKG_OUT_DIR, from where the user stands.
+    pub out_dir: Option<Utf8PathBuf>,
+}
+
+/// The settings of a run, or everything that is wrong with them.
+#[expect(clippy::too_many_arguments, reason = "each is a source of its own, and there is one caller")]
+pub fn resolve(
+    typed: Typed,
+    cargo: CargoArgs,
+    selection: Selection,
+    config: &Config,
+    workspace: &Workspace,
+    rustc: &Rustc,
+    triples: &[String],
+    elsewhere: &[Elsewhere],
+) -> Result<Settings, Vec<Problem>> {
+    let Typed { targets, linker, out_dir, accept, variables, cargo_targets } = typed;
+    let Variables { targets: target_variable, linker: linker_variable, out_dir: out_dir_variable } = variables;
+    let mut problems = Vec::new();
+    let variable = linker_variable.map(|name| linker_named(&name)).transpose().unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    });
+    // The names, and whether cargo's own `build.target` has no say in them.
+    let typed_names =
+        [targets, words(&target_variable.unwrap_or_default()), config.targets.clone()].into_iter().find(|list| !list.is_empty());
+    let given = typed_names.is_some();
+    let names = typed_names.or(Some(cargo_targets).filter(|list| !list.is_empty())).unwrap_or_else(|| vec![rustc.host.clone()]);
+    let mut requests: Vec<Request> = Vec::new();
+    for name in names {
+        let name = if name == "host-tuple" { &rustc.host } else { &name };
+        match Target::parse(name, triples).and_then(|target| request(config, target, linker, variable, &accept, triples)) {
+            Ok(request) if requests.iter().any(|other| other.target.triple() == request.target.triple()) => problems.push(
+                Problem::new(Code::TargetTwice, format!("the target `{}` is asked for twice", request.target.triple()))
+                    .help("name each triple once"),
+            ),
+            Ok(request) => requests.push(request),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for name in config.target.keys().filter(|name| !triples.contains(name)) {
+        let problem = Problem::new(Code::UnknownTarget, format!("the configuration has a table for `{name}`, which rustc does not know"));
+        problems.push(match nearest(name, triples.iter().map(String::as_str)) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem,
+        });
+    }
+    let asked: Vec<&Target> = requests.iter().map(|request| &request.target).collect();
+    problems.extend(cargo_config::refusals(elsewhere, &asked, &rustc.host, given));
+    match Layout::parse(config.layout.as_deref().unwrap_or(DEFAULT_LAYOUT)) {
+        Ok(layout) if problems.is_empty() => Ok(Settings {
+            cargo,
+            selection,
+            requests,
+            out_dir: self::out_dir(out_dir, out_dir_variable, config, workspace),
+            layout,
+            strip: config.strip,
+            accept,
+        }),
+        Ok(_) => Err(problems),
+        Err(problem) => {
+            problems.push(problem);
+            Err(problems)
+        }
+    }
+}
+
+/// The flag, XPKG_OUT_DIR, the configuration (from the workspace's root), `<target directory>/xpkg`.
+pub fn out_dir(flag: Option<Utf8PathBuf>, variable: Option<Utf8PathBuf>, config: &Config, workspace: &Workspace) -> Utf8PathBuf {
+    let configured = config.out_dir.as_ref().map(|dir| workspace.root.join(dir));
+    flag.or(variable).or(configured).unwrap_or_else(|| workspace.target_dir.join("xpkg"))
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+fn linker_named(name: &str) -> Result<LinkerChoice> {
+    <LinkerChoice as clap::ValueEnum>::from_str(name, false).map_err(|_| {
+        let names = <LinkerChoice as clap::ValueEnum>::value_variants().iter().filter_map(clap::ValueEnum::to_possible_value);
+        let names: Vec<String> = names.map(|value| value.get_name().to_owned()).collect();
+        Problem::new(Code::LinkerUnfit, format!("`XPKG_LINKER={name}` is no kind of linker"))
+            .help(format!("it is one of {}", list(names.iter().map(String::as_str))))
+    })
+}
+
+/// One target with what its own table in the configuration says.
+fn request(
+    config: &Config,
+    mut target: Target,
+    flag: Option<LinkerChoice>,
+    variable: Option<LinkerChoice>,
+    accept: &[Code],
+    triples: &[String],
+) -> Result<Request> {
+    let own = config.target.get(target.triple());
+    if let (None, Some(floor)) = (target.floor, own.and_then(|own| own.glibc.as_ref())) {
+        target = Target::parse(&format!("{}.{floor}", target.triple()), triples)?;
+    }
+    let table = own.and_then(|own| own.linker).or(config.linker);
+    let choices = [(flag, "`--linker`"), (variable, "`XPKG_LINKER`"), (table, "xpkg's configuration")];
+    let choice = choices.into_iter().find_map(|(choice, by)| Some((choice?, by.to_owned())));
+    let c_dependencies = own.and_then(|own| own.c_dependencies).or(config.c_dependencies);
+    Ok(Request { target, choice, c_dependencies, accept: accept.to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The targets and their choices that these sources give: `flag; variable; config; cargo`.
+    fn check(flag: &str, variable: &str, config: &str, cargo: &str, expected: &str) {
+        let typed = Typed {
+            targets: words(flag),
+            variables: Variables { targets: Some(variable.to_owned()), ..Variables::default() },
+            cargo_targets: words(cargo),
+            ..Typed::default()
+        };
+        let cargo = CargoArgs {
+            program: "cargo".to_owned(),
+            rustup_toolchain: None,
+            profile: "release".to_owned(),
+            jobs: None,
+            locked: false,
+            offline: false,
+            frozen: false,
+            target_dir: None,
+            config: Vec::new(),
+            quiet: false,
+            verbose: 0,
+            color: None,
+        };
+        let config: Config = toml::from_str(config).unwrap();
+        let workspace = Workspace { root: "/w".into(), target_dir: "/w/target".into(), members: Vec::new(), repository: None };
+        let rustc = Rustc { host: "x86_64-unknown-linux-gnu".to_owned(), ..Rustc::default() };
+        let triples = ["x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl", "aarch64-unknown-linux-gnu"].map(str::to_owned);
+        let found = match resolve(typed, cargo, Selection::default(), &config, &workspace, &rustc, &triples, &[]) {
+            Ok(settings) => {
+                let requests = settings.requests.iter().map(|request| match &request.choice {
+                    Some((choice, by)) => format!("{} {choice:?} by {by}", request.target),
+                    None => request.target.to_string(),
+                });
+                format!("{} in {}", requests.collect::<Vec<_>>().join(", "), settings.out_dir)
+            }
+            Err(problems) => problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; "),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_first_source_that_names_targets_counts() {
+        check("", "", "", "", "x86_64-unknown-linux-gnu in /w/target/xpkg");
+        check("", ", ", "", "host-tuple", "x86_64-unknown-linux-gnu in /w/target/xpkg");
+        check(
+            "",
+            "",
+            "targets = ['x86_64-unknown-linux-musl']\nout-dir = 'dist'",
+            "x86_64-unknown-linux-gnu",
+            "x86_64-unknown-linux-musl in /w/dist",
+        );
+        check("aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl", "", "", "aarch64-unknown-linux-gnu in /w/target/xpkg");
+    }
+
+    #[test]
+    fn a_targets_own_table_is_nearer_than_the_whole_configuration() {
+        check(
+            "aarch64-unknown-linux-gnu,x86_64-unknown-linux-musl",
+            "",
+            "linker = 'rust-lld'\n[target.aarch64-unknown-linux-gnu]\nlinker = 'gcc'\nglibc = '2.31'",
+            "",
+            "aarch64-unknown-linux-gnu.2.31 Gcc by xpkg's configuration, x86_64-unknown-linux-musl RustLld by xpkg's configuration in /w/target/xpkg",
+        );
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        check(
+            "x86_64-linux,x86_64-unknown-linux-gnu,x86_64-unknown-linux-gnu.2.17",
+            "",
+            "layout = '../{bin}'\n[target.x86_64-unknown-linux-mus]\n",
+            "",
+            "rustc knows no target `x86_64-linux`; the target `x86_64-unknown-linux-gnu` is asked for twice; the configuration has a table for `x86_64-unknown-linux-mus`, which rustc does not know; `../{bin}` is no layout: it has a part `..`",
+        );
+    }
+}

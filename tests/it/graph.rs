@@ -1,0 +1,100 @@
+//! Which C is compiled for the target: the graph as cargo builds it, not as it could be.
+
+use crate::support::{ARM_MUSL, Project};
+
+/// A crate at `path` whose build script would compile C by a `cc` of its own making, optional behind the feature `c`.
+fn c_crate(project: &Project, path: &str, optional: bool) {
+    let dependency =
+        if optional { "cc = { path = \"../cc\", optional = true }\n[features]\nc = [\"dep:cc\"]" } else { "cc = { path = \"../cc\" }" };
+    let manifest = format!("[package]\nname = \"{path}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[build-dependencies]\n{dependency}\n");
+    project.write(&format!("{path}/Cargo.toml"), &manifest);
+    project.write(&format!("{path}/src/lib.rs"), "");
+    project.write(&format!("{path}/build.rs"), "fn main() {}");
+    project.write("cc/Cargo.toml", "[package]\nname = \"cc\"\nversion = \"1.0.0\"\nedition = \"2024\"\n");
+    project.write("cc/src/lib.rs", "");
+}
+
+/// hello, with these tables added.
+fn hello(tables: &str) -> Project {
+    let project = Project::of("hello");
+    project.append("Cargo.toml", tables);
+    project
+}
+
+/// The packages with C that `plan` names for musl.
+fn c_in(project: &Project) -> String {
+    let run = project.xpkg(&format!("plan --target {ARM_MUSL}"));
+    let line = run.stdout.lines().chain(run.stderr.lines()).map(str::trim).find(|line| line.starts_with("C ")).map(str::to_owned);
+    let line = line.unwrap_or_else(|| panic!("{}{}", run.stdout, run.stderr));
+    line.trim_start_matches("C in:").trim_start_matches("C ").trim().to_owned()
+}
+
+const NONE: &str = "none in the target's graph";
+const MORE: &str = "more 0.1.0 (by `cc`)";
+
+#[test]
+fn c_behind_a_cfg_counts_where_the_cfg_holds() {
+    let project = hello("[target.'cfg(mine)'.dependencies]\nmore = { path = \"more\" }\n");
+    c_crate(&project, "more", false);
+    assert_eq!(c_in(&project), NONE);
+    assert_eq!(c_in(&project.env("RUSTFLAGS", "--cfg mine")), MORE);
+    let project = hello("[target.'cfg(windows)'.dependencies]\nmore = { path = \"more\" }\n");
+    c_crate(&project, "more", false);
+    assert_eq!(c_in(&project), NONE);
+}
+
+#[test]
+fn c_for_the_host_does_not_count() {
+    for kind in ["build-dependencies", "dev-dependencies"] {
+        let project = hello(&format!("[{kind}]\nmore = {{ path = \"more\" }}\n"));
+        c_crate(&project, "more", false);
+        assert_eq!(c_in(&project), NONE, "{kind}");
+    }
+    let project = hello("[dependencies]\nderive = { path = \"derive\" }\n");
+    c_crate(&project, "more", false);
+    project.write(
+        "derive/Cargo.toml",
+        "[package]\nname = \"derive\"\nversion = \"0.1.0\"\n[lib]\nproc-macro = true\n[dependencies]\nmore = { path = \"../more\" }\n",
+    );
+    project.write("derive/src/lib.rs", "");
+    assert_eq!(c_in(&project), NONE);
+}
+
+#[test]
+fn c_that_only_a_tests_features_turn_on_does_not_count() {
+    let plain = "[dependencies]\nmore = { path = \"more\" }\n";
+    let project = hello(&format!("{plain}[dev-dependencies.more]\npath = \"more\"\nfeatures = [\"c\"]\n"));
+    c_crate(&project, "more", true);
+    assert_eq!(c_in(&project), NONE);
+    let project = hello("[dependencies]\nmore = { path = \"more\", features = [\"c\"] }\n");
+    c_crate(&project, "more", true);
+    assert_eq!(c_in(&project), MORE);
+}
+
+#[test]
+fn whether_a_build_dependency_is_there_is_the_hosts_question() {
+    let project = hello("[dependencies]\nmore = { path = \"more\" }\n");
+    c_crate(&project, "more", false);
+    let manifest = project.read("more/Cargo.toml");
+    project.write(
+        "more/Cargo.toml",
+        &manifest.replace("[build-dependencies]", "[target.'cfg(target_arch = \"aarch64\")'.build-dependencies]"),
+    );
+    assert_eq!(c_in(&project), NONE);
+    project
+        .write("more/Cargo.toml", &manifest.replace("[build-dependencies]", "[target.'cfg(target_arch = \"x86_64\")'.build-dependencies]"));
+    assert_eq!(c_in(&project), MORE);
+}
+
+#[test]
+fn an_answer_is_not_kept_past_a_change_of_cargos_configuration() {
+    let project = hello("[dependencies]\ncfg-if = \"1\"\n");
+    assert_eq!(c_in(&project), NONE);
+    c_crate(&project, "more", false);
+    let lock = project.read("Cargo.lock");
+    let version = lock.split("name = \"cfg-if\"\nversion = \"").nth(1).unwrap().split('"').next().unwrap();
+    let manifest = project.read("more/Cargo.toml").replace("name = \"more\"", "name = \"cfg-if\"").replace("0.1.0", version);
+    project.write("more/Cargo.toml", &manifest);
+    project.write(".cargo/config.toml", "[patch.crates-io]\ncfg-if = { path = \"more\" }\n");
+    assert_eq!(c_in(&project), format!("cfg-if {version} (by `cc`)"));
+}
