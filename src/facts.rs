@@ -23,6 +23,7 @@ pub struct Rustc {
     pub release: String,
     pub commit_hash: Option<String>,
     pub host: String,
+    pub sysroot: Utf8PathBuf,
     /// rustup's name of the toolchain, where rustup manages it.
     pub rustup: Option<String>,
     /// `rust-lld` came with it.

@@ -34,6 +34,8 @@ pub struct Found {
     pub rustc_program: String,
     /// Every triple that rustc knows.
     pub triples: Vec<String>,
+    /// The host's own platform, which build-dependencies are for.
+    pub own: PlatformFacts,
 }
 
 /// Flags that every question to cargo carries.
@@ -87,10 +89,13 @@ pub fn workspace(host: &Host, asking: &Asking, manifest_path: Option<&Utf8Path>)
         metadata = host.capture(&question).and_then(|output| parse_metadata(&question, &output))?;
         compiler = rustc(host, rustc_program, &root);
     }
-    let (rustc, triples) = compiler?;
+    let (rustc, triples, own) = compiler?;
+    // Past rustup's proxy, which has made its choice by now and would cost every further question its time again.
+    let direct = rustc.sysroot.join("bin").join(format!("rustc{}", std::env::consts::EXE_SUFFIX));
+    let rustc_program = if rustc.rustup.is_some() && host.is_file(&direct) { direct.into_string() } else { rustc_program.to_owned() };
     let workspace = Workspace::new(&metadata);
     let sources = config_sources(host, &workspace, &metadata)?;
-    Ok(Found { workspace, sources, rustc, rustc_program: rustc_program.to_owned(), triples })
+    Ok(Found { workspace, sources, rustc, rustc_program, triples, own })
 }
 
 /// Asks again where cargo's configuration names another compiler than the one on PATH.
@@ -99,7 +104,7 @@ pub fn configured_rustc(host: &Host, found: &mut Found, config: &cargo_config2::
         return Ok(());
     };
     found.rustc_program = program.to_owned();
-    (found.rustc, found.triples) = rustc(host, program, &found.workspace.root)?;
+    (found.rustc, found.triples, found.own) = rustc(host, program, &found.workspace.root)?;
     Ok(())
 }
 
@@ -140,9 +145,9 @@ fn toolchain_problem(stderr: &str) -> Option<Problem> {
 }
 
 /// The compiler of a directory: what it is, and its targets.
-fn rustc(host: &Host, program: &str, directory: &Utf8Path) -> Result<(Rustc, Vec<String>)> {
+fn rustc(host: &Host, program: &str, directory: &Utf8Path) -> Result<(Rustc, Vec<String>, PlatformFacts)> {
     let version = Invocation::new(program, directory).arg("-vV");
-    let lists = Invocation::new(program, directory).args(["--print", "sysroot", "--print", "target-list"]);
+    let lists = Invocation::new(program, directory).args(["--print", "sysroot", "--print", "target-list", "--print", "cfg"]);
     let (version, lists) = thread::scope(|scope| {
         let lists = scope.spawn(|| answer(host, &lists));
         (answer(host, &version), lists.join().expect("asking does not panic"))
@@ -151,17 +156,21 @@ fn rustc(host: &Host, program: &str, directory: &Utf8Path) -> Result<(Rustc, Vec
     let field = |name: &str| version.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
     let mut lines = lists.lines();
     let sysroot = Utf8PathBuf::from(lines.next().unwrap_or_default());
-    let triples = lines.map(str::to_owned).collect();
+    // Every triple has a dash, and what `cfg` begins with has none.
+    let (triples, cfg): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.contains('-') && !line.contains('='));
+    let triples = triples.into_iter().map(str::to_owned).collect();
     let triple = field("host:").unwrap_or_default();
     let managed = sysroot.parent().and_then(Utf8Path::file_name) == Some("toolchains") && host.find("rustup").is_some();
     let rustc = Rustc {
         release: field("release:").unwrap_or_default(),
         commit_hash: field("commit-hash:").filter(|hash| hash != "unknown"),
+        sysroot: sysroot.clone(),
         rustup: sysroot.file_name().filter(|_| managed).map(str::to_owned),
         lld: host.is_file(&sysroot.join("lib/rustlib").join(&triple).join("bin").join(format!("rust-lld{}", std::env::consts::EXE_SUFFIX))),
         host: triple,
     };
-    Ok((rustc, triples))
+    let own = PlatformFacts::new(&rustc.host, cfg);
+    Ok((rustc, triples, own))
 }
 
 /// The stdout of a program that must answer.
@@ -317,17 +326,17 @@ pub fn facts(
             .iter()
             .map(|request| threads.spawn(|| platform(host, found, asking, &request.target, targets.get(request.target.triple()))))
             .collect();
-        let own = threads.spawn(|| answer(host, &Invocation::new(&found.rustc_program, root).args(["--print", "cfg"])));
         let wanted = requests.iter().flat_map(|request| toolchain::wanted(&request.target, &found.rustc.host));
         let names: BTreeSet<String> = wanted.chain(settings).collect();
-        let programs: Vec<_> = names.into_iter().map(|name| threads.spawn(move || program(host, root, name))).collect();
+        // Most names are not there; only what is found is worth a thread.
+        let there = names.into_iter().filter_map(|name| Some((host.find(&name)?, name)));
+        let programs: Vec<_> = there.map(|(path, name)| threads.spawn(move || program(host, root, path, name))).collect();
         let platforms: Result<Vec<_>> = platforms.into_iter().map(joined).collect();
-        let own = joined(own).map(|lines| PlatformFacts::new(&found.rustc.host, lines.lines()));
-        let c_packages = match (&platforms, &own) {
-            (Ok(platforms), Ok(own)) => c_packages(host, found, asking, scope, &Resolving { platforms, own, configuration }, talk),
-            (Err(problem), _) | (_, Err(problem)) => Err(problem.clone()),
+        let c_packages = match &platforms {
+            Ok(platforms) => c_packages(host, found, asking, scope, &Resolving { platforms, own: &found.own, configuration }, talk),
+            Err(problem) => Err(problem.clone()),
         };
-        let programs: BTreeMap<String, Program> = programs.into_iter().filter_map(joined).collect();
+        let programs: BTreeMap<String, Program> = programs.into_iter().map(joined).collect();
         (programs, platforms, c_packages)
     });
     let (platforms, mut c_packages) = (platforms?, c_packages?);
@@ -611,8 +620,7 @@ fn has_core(host: &Host, libdir: &Utf8Path) -> bool {
 }
 
 /// A program on PATH; a compiler or a linker also says what it is.
-fn program(host: &Host, root: &Utf8Path, name: String) -> Option<(String, Program)> {
-    let path = host.find(&name)?;
+fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) -> (String, Program) {
     let mut program = Program { program: name.clone(), path: Some(path), version: None, machine: None };
     if !(name.ends_with("++") || name.ends_with("ar")) {
         let output = host.capture_bounded(&Invocation::new(&name, root).arg("-v").env("LC_ALL", "C"), LIMIT).ok();
@@ -621,7 +629,7 @@ fn program(host: &Host, root: &Utf8Path, name: String) -> Option<(String, Progra
         program.version =
             said.lines().map(str::trim).find(|line| line.contains("gcc version") || line.contains("clang version")).map(str::to_owned);
     }
-    Some((name, program))
+    (name, program)
 }
 
 fn clang_finds(host: &Host, root: &Utf8Path, argument: &str) -> Option<ClangFinds> {
@@ -644,11 +652,18 @@ pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> So
         let output = host.capture(&Invocation::new("git", &workspace.root).args(args.iter().copied())).ok()?;
         output.success().then_some(output.stdout)
     };
-    let Some(top) = git(&["rev-parse", "--show-toplevel"]) else { return source };
+    // What lies below the workspace needs no question where the checkout begins.
+    let below = generated.iter().all(|path| path.starts_with(&workspace.root));
+    let top = if below { Some(workspace.root.to_string()) } else { git(&["rev-parse", "--show-toplevel"]) };
+    let Some(top) = top else { return source };
     let top = Utf8Path::new(top.trim_end());
-    let excludes = generated.iter().filter_map(|path| path.strip_prefix(top).ok()).map(|path| format!(":(top,exclude,literal){path}"));
+    let place = if below { "exclude,literal" } else { "top,exclude,literal" };
+    let excludes = generated.iter().filter_map(|path| path.strip_prefix(top).ok()).map(|path| format!(":({place}){path}"));
     let pathspec: Vec<String> = std::iter::once(":(top)".to_owned()).chain(excludes).collect();
-    let status = ["status", "--porcelain=v2", "--branch", "--"].into_iter().chain(pathspec.iter().map(String::as_str)).collect::<Vec<_>>();
+    let status = ["--no-optional-locks", "status", "--porcelain=v2", "--branch", "--"]
+        .into_iter()
+        .chain(pathspec.iter().map(String::as_str))
+        .collect::<Vec<_>>();
     if let Some(status) = git(&status) {
         source.commit =
             status.lines().find_map(|line| line.strip_prefix("# branch.oid ")).filter(|commit| commit.len() >= 40).map(str::to_owned);

@@ -8,8 +8,8 @@ use crate::target::{Libc, Target};
 
 const CLANG: &str = "clang";
 
-pub fn wanted() -> Vec<String> {
-    vec![CLANG.to_owned(), format!("{CLANG}++")]
+pub fn wanted(target: &Target) -> Vec<String> {
+    if target.system.libc == Libc::Gnu { vec![CLANG.to_owned(), format!("{CLANG}++")] } else { Vec::new() }
 }
 
 pub fn target_argument(target: &Target) -> String {
@@ -17,10 +17,10 @@ pub fn target_argument(target: &Target) -> String {
 }
 
 pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
-    let clang = case.program(CLANG).ok_or_else(|| format!("`{CLANG}` is not on PATH"))?;
     if case.target.system.libc != Libc::Gnu {
         return Err(format!("would take the host's C library for {}: it needs a sysroot", case.target.gnu_name()));
     }
+    let clang = case.program(CLANG).ok_or_else(|| format!("`{CLANG}` is not on PATH"))?;
     let argument = target_argument(case.target);
     if case.target.triple() == case.facts.rustc.host {
         let linker = Some(case.linker_variable(CLANG));

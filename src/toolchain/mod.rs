@@ -179,7 +179,7 @@ struct Case<'a> {
 
 /// Names of programs to look for, for one target. All kinds are looked for: `plan` shows them all.
 pub fn wanted(target: &Target, host: &str) -> BTreeSet<String> {
-    native::wanted(target, host).into_iter().chain(gcc::wanted(target, host)).chain(clang::wanted()).collect()
+    native::wanted(target, host).into_iter().chain(gcc::wanted(target, host)).chain(clang::wanted(target)).collect()
 }
 
 /// What to ask clang about a target, where it could serve and no GNU compiler does.

@@ -144,12 +144,12 @@ fn where_nothing_serves_each_reason_stands() {
     check(
         "c lld self-contained",
         ARM_MUSL,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-musl-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH | ring 0.17.0 (by `cc`) | put a musl cross compiler on PATH as `aarch64-linux-musl-gcc` | or name yours in `CC_aarch64_unknown_linux_musl` | or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-musl-gcc` is not on PATH | clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot | rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH | ring 0.17.0 (by `cc`) | put a musl cross compiler on PATH as `aarch64-linux-musl-gcc` | or name yours in `CC_aarch64_unknown_linux_musl` | or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration",
     );
     check(
         "lld self-contained rustflags:-Clink-arg=-fuse-ld=mold",
         X86_MUSL,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `x86_64-linux-musl-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld the rustflags in force hold `-Clink-arg=-fuse-ld=mold`, which it cannot follow | take the flag out of the rustflags, or name a linker that follows it: | `export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=x86_64-linux-musl-gcc`",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `x86_64-linux-musl-gcc` is not on PATH | clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot | rust-lld the rustflags in force hold `-Clink-arg=-fuse-ld=mold`, which it cannot follow | take the flag out of the rustflags, or name a linker that follows it: | `export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=x86_64-linux-musl-gcc`",
     );
 }
 

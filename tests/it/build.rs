@@ -336,7 +336,7 @@ error[std-missing]: the standard library for `x86_64-unknown-linux-musl` is not 
 error[no-linker]: nothing here can link for `x86_64-unknown-linux-musl`
   tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `x86_64-linux-musl-gcc` is not on PATH
-         clang    `clang` is not on PATH
+         clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot
          rust-lld this Rust toolchain has no `rust-lld`
   help: use a Rust toolchain from rustup: it brings `rust-lld` and musl
 
@@ -356,7 +356,7 @@ error[std-missing]: the standard library for `x86_64-unknown-linux-musl` is not 
 error[no-linker]: nothing here can link for `x86_64-unknown-linux-musl`
   tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `x86_64-linux-musl-gcc` is not on PATH
-         clang    `clang` is not on PATH
+         clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot
          rust-lld this Rust toolchain has no `rust-lld`
   help: use a Rust toolchain from rustup: it brings `rust-lld` and musl
 

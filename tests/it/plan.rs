@@ -20,7 +20,7 @@ x86_64-unknown-linux-musl
   toolchain   rust-lld: the target's graph holds no C, and Rust brings musl itself
   refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
               gcc: `x86_64-linux-musl-gcc` is not on PATH
-              clang: `clang` is not on PATH
+              clang: would take the host's C library for x86_64-linux-musl: it needs a sysroot
   C           none in the target's graph
   std         installed
   environment CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
@@ -31,7 +31,7 @@ aarch64-unknown-linux-musl
   toolchain   rust-lld: the target's graph holds no C, and Rust brings musl itself
   refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
               gcc: `aarch64-linux-musl-gcc` is not on PATH
-              clang: `clang` is not on PATH
+              clang: would take the host's C library for aarch64-linux-musl: it needs a sysroot
   C           none in the target's graph
   std         installed
   environment CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
@@ -77,7 +77,7 @@ x86_64-unknown-linux-musl
               gcc-95189: ok at -O2, by running it ok, ok with this build's flags
   refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
               gcc: `x86_64-linux-musl-gcc` compiles for `x86_64-linux-gnu`, not for `x86_64-linux-musl`
-              clang: `clang` is not on PATH
+              clang: would take the host's C library for x86_64-linux-musl: it needs a sysroot
   C           with-c 0.1.0 (by `cc`)
   std         installed
   environment CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
@@ -95,7 +95,7 @@ exit 1
 error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
   tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `aarch64-linux-musl-gcc` is not on PATH
-         clang    `clang` is not on PATH
+         clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot
          rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH
   C in: with-c 0.1.0 (by `cc`)
   help: put a musl cross compiler on PATH as `aarch64-linux-musl-gcc`
