@@ -61,6 +61,8 @@ pub struct TargetFacts {
     pub std: Std,
     /// The standard library brings the C library's objects with it (musl).
     pub self_contained: bool,
+    /// Compilers of the C that comes with the standard library, as its start files name them.
+    pub std_compilers: Vec<String>,
     /// Packages compiled for the target whose build scripts compile C.
     pub c_packages: Vec<CPackage>,
     /// The linker that cargo's own configuration sets.

@@ -2,13 +2,16 @@
 //!
 //! - `out TEXT`, `err TEXT`: print a line
 //! - `exit N`: end
+//! - `sleep SECONDS`: hang
+//! - `flood MEGABYTES`: print that much
+//! - `crash`: end by a signal
 //! - `log FILE`: append the arguments to FILE
 //! - `touch FILE`: make FILE and its directories
 //! - `give FILE`: copy FILE to the argument behind `-o`, as a linker that links something else
 //! - `run`: run the first argument with the others, as a wrapper does, and end as it does
 //! - `exec PROGRAM`: hand the same arguments to PROGRAM and end as it does
 //!
-//! `on WORD ACTION` acts only where an argument contains WORD.
+//! `on WORD ACTION` acts only where an argument is WORD or, where WORD is no flag, contains it.
 #![expect(clippy::disallowed_methods, clippy::disallowed_macros, clippy::unwrap_used, reason = "a test's tool")]
 
 use std::io::Write as _;
@@ -20,7 +23,7 @@ fn main() -> ExitCode {
     for line in script.lines() {
         let line = match line.strip_prefix("on ") {
             Some(rest) => match rest.split_once(' ') {
-                Some((word, action)) if args.iter().any(|arg| arg.contains(word)) => action,
+                Some((word, action)) if args.iter().any(|arg| arg == word || !word.starts_with('-') && arg.contains(word)) => action,
                 _ => continue,
             },
             None => line,
@@ -30,6 +33,12 @@ fn main() -> ExitCode {
             "out" => println!("{value}"),
             "err" => eprintln!("{value}"),
             "exit" => return ExitCode::from(value.parse::<u8>().unwrap()),
+            "sleep" => std::thread::sleep(std::time::Duration::from_secs(value.parse().unwrap())),
+            "flood" => {
+                let line = "x".repeat(1 << 20);
+                (0..value.parse::<u32>().unwrap()).for_each(|_| println!("{line}"));
+            }
+            "crash" => std::process::abort(),
             "log" => {
                 let mut file = std::fs::File::options().create(true).append(true).open(value).unwrap();
                 writeln!(file, "{}", args.join(" ")).unwrap();

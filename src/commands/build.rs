@@ -5,9 +5,10 @@ use crate::compile;
 use crate::facts::Source;
 use crate::host::{self, Host};
 use crate::look;
-use crate::manifest::{Manifest, Platform, RustcRecord, TargetRecord, Toolchain, Waiver};
+use crate::manifest::{Artifact, Manifest, Platform, RustcRecord, TargetRecord, Toolchain, Waiver};
 use crate::plan::TargetPlan;
 use crate::policy;
+use crate::probe;
 use crate::problem::{Code, Failure, Problem, Result, nearest};
 use crate::stage::{self, Provenance};
 use crate::tree::{self, Output};
@@ -117,6 +118,7 @@ fn build(host: &Host, shell: Shell, prepared: &Prepared) -> Result<Manifest, Fai
         let made = compile::run(host, call)?;
         artifacts.extend(staging.take(&made, &provenance)?);
     }
+    tell_unasked(shell, prepared, &artifacts);
     // Asked after the build, which may write Cargo.lock and generate sources.
     let lock = stage::lock_path(&plan.out_dir);
     let source = look::source(host, &found.workspace, &[&plan.out_dir, &lock, &found.workspace.target_dir]);
@@ -131,6 +133,22 @@ fn build(host: &Host, shell: Shell, prepared: &Prepared) -> Result<Manifest, Fai
     let verb = if staging.finish(&manifest)? { "Staged" } else { "Unchanged" };
     shell.status(verb, &format!("{bins} in {}", plan.out_dir));
     Ok(manifest)
+}
+
+/// Tells of code in the finished bins that came compiled, by compilers that were not probed.
+fn tell_unasked(shell: Shell, prepared: &Prepared, artifacts: &[Artifact]) {
+    for target in &prepared.plan.targets {
+        let candidate = &target.toolchain.candidate;
+        let asked = [Some(&candidate.linker), candidate.c_compiler.as_ref()];
+        let asked: Vec<&str> = asked.into_iter().flatten().filter_map(|program| program.version.as_deref()).collect();
+        let known = prepared.facts.targets.get(target.target.triple()).map(|here| here.std_compilers.as_slice()).unwrap_or_default();
+        for artifact in artifacts.iter().filter(|artifact| artifact.target == target.target.triple()) {
+            let named = artifact.binary.as_ref().map(|binary| binary.compilers.as_slice()).unwrap_or_default();
+            for compiler in probe::unasked(named, &asked, known) {
+                shell.status("Noting", &format!("{} holds code that came compiled by `{compiler}`, which was not probed", artifact.path));
+            }
+        }
+    }
 }
 
 fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> TargetRecord {

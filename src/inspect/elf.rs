@@ -1,5 +1,7 @@
 //! ELF, as goblin reads it. Sources: the System V gABI; for versions, the LSB core specification, "Symbol Versioning".
 
+use std::collections::BTreeSet;
+
 use goblin::elf::dynamic::{DF_1_NOW, DF_1_PIE, DF_BIND_NOW};
 use goblin::elf::header::{EM_ARM, EM_RISCV, ET_DYN, ET_EXEC, et_to_str, machine_to_str};
 use goblin::elf::program_header::{PF_X, PT_GNU_RELRO, PT_GNU_STACK};
@@ -62,8 +64,22 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
         build_id: build_id(&elf, bytes),
         stripped: elf.syms.is_empty(),
         auditable: section(".dep-v0"),
+        compilers: compilers(&elf, bytes),
         ..Binary::plain(FormatName::Elf, machine, class, kind, executable)
     })
+}
+
+/// What `.comment` of an object or a program says; nothing where it is no ELF file.
+pub fn comments(bytes: &[u8]) -> Vec<String> {
+    Elf::parse(bytes).map(|elf| compilers(&elf, bytes)).unwrap_or_default()
+}
+
+fn compilers(elf: &Elf, bytes: &[u8]) -> Vec<String> {
+    let named = |header: &&goblin::elf::SectionHeader| elf.shdr_strtab.get_at(header.sh_name) == Some(".comment");
+    let Some(range) = elf.section_headers.iter().find(named).and_then(|header| header.file_range()) else { return Vec::new() };
+    let texts = bytes.get(range).unwrap_or_default().split(|byte| *byte == 0).filter(|text| !text.is_empty());
+    let texts: BTreeSet<String> = texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
+    texts.into_iter().collect()
 }
 
 fn float_abi(machine: u16, flags: u32) -> FloatAbiName {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::target::{Endian, FloatAbi, Format};
 
+pub use elf::comments;
 pub use elf::machine as elf_machine;
 pub use macho::machine as macho_machine;
 pub use pe::machine as pe_machine;
@@ -54,6 +55,8 @@ pub struct Binary {
     pub stripped: bool,
     /// It carries cargo-auditable's list of dependencies.
     pub auditable: bool,
+    /// `.comment`: every compiler and linker that had a part in it, sorted.
+    pub compilers: Vec<String>,
 }
 
 /// The highest glibc version asked for without VER_FLG_WEAK, and one symbol that asks for it.
@@ -167,6 +170,7 @@ impl Binary {
             build_id: None,
             stripped: false,
             auditable: false,
+            compilers: Vec::new(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::config::{Source as ConfigSource, Sources};
 use crate::facts::{CPackage, ClangFinds, Facts, Place, Program, Rustc, Setting, Source, Std, TargetFacts};
 use crate::graph::{self, PlatformFacts};
 use crate::host::{self, Host};
+use crate::inspect;
 use crate::invocation::Invocation;
 use crate::plan::{cache_dir, tools_dir};
 use crate::probe::Report;
@@ -352,6 +353,7 @@ pub fn facts(
         let here = targets.entry(request.target.triple().to_owned()).or_default();
         here.std = platform.std;
         here.self_contained = platform.self_contained;
+        here.std_compilers = platform.compilers;
         here.clang = clang;
         here.c_packages = c_packages.remove(request.target.triple()).unwrap_or_default();
     }
@@ -589,6 +591,7 @@ fn resolved_graph(host: &Host, question: &Invocation, mut talk: impl FnMut(&str)
 struct Platform {
     std: Std,
     self_contained: bool,
+    compilers: Vec<String>,
     facts: PlatformFacts,
 }
 
@@ -612,7 +615,8 @@ fn platform(host: &Host, found: &Found, asking: &Asking, target: &Target, here: 
     } else {
         (Std::Missing, brings)
     };
-    Ok(Platform { std, self_contained, facts })
+    let compilers = host.read(&libdir.join("self-contained/crt1.o")).map(|bytes| inspect::comments(&bytes)).unwrap_or_default();
+    Ok(Platform { std, self_contained, compilers, facts })
 }
 
 fn has_core(host: &Host, libdir: &Utf8Path) -> bool {

@@ -166,6 +166,84 @@ pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<Finding> {
     findings
 }
 
+/// Those of the compilers that a finished file names which nobody has asked: code that came compiled. `asked` are
+/// versions as compilers say them of themselves, `known` the names of what the standard library brings.
+pub fn unasked<'a>(named: &'a [String], asked: &[&str], known: &[String]) -> Vec<&'a str> {
+    let number = |text: &str| text.split_whitespace().rfind(|word| word.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned);
+    let gcc = named.iter().filter(|name| name.starts_with("GCC: ") && !known.contains(name));
+    let was_asked =
+        |name: &str| number(name).is_some_and(|number| asked.iter().any(|said| said.split_whitespace().any(|word| word == number)));
+    gcc.map(String::as_str).filter(|name| !was_asked(name)).collect()
+}
+
 fn disagree(object: &Verdict, run: &Verdict) -> bool {
     matches!((object, run), (Verdict::Ok, Verdict::Affected { .. }) | (Verdict::Affected { .. }, Verdict::Ok))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_of_compilers_that_nobody_asked_is_found() {
+        let named = ["GCC: (Debian 12.2.0-14) 12.2.0", "GCC: (GNU) 9.4.0", "Linker: LLD 22", "rustc version 1.95.0"].map(str::to_owned);
+        let asked = ["gcc version 12.2.0 (Debian 12.2.0-14)"];
+        assert_eq!(unasked(&named, &asked, &[]), ["GCC: (GNU) 9.4.0"]);
+        assert_eq!(unasked(&named, &asked, &["GCC: (GNU) 9.4.0".to_owned()]), [""; 0]);
+        assert_eq!(unasked(&named, &[], &[]).len(), 2);
+    }
+
+    fn answer(clean: Verdict, real: Verdict, run: Option<Verdict>) -> Answer {
+        Answer { probe: "gcc-95189".to_owned(), clean, real, run, way_out: None }
+    }
+
+    fn check(answer: Answer, gcc: [u32; 3], package: &str, expected: &str) {
+        let facts = CompilerFacts {
+            machine: String::new(),
+            clang: 0,
+            gcc,
+            glibc: None,
+            pointer: 8,
+            time_t: 8,
+            lto: false,
+            ubsan: false,
+            isoc23: false,
+            outline_atomics: false,
+        };
+        let report =
+            Report { compiler: String::new(), version: None, flags: Vec::new(), facts: Some(facts), no_facts: None, answers: vec![answer] };
+        let packages = [CPackage { package: package.to_owned(), version: "1.0.0".to_owned(), builder: "cc".to_owned() }];
+        let found: Vec<String> =
+            judge(&report, &packages).iter().map(|finding| format!("{:?}: {}", finding.severity, finding.what)).collect();
+        assert_eq!(found.join("; "), expected);
+    }
+
+    #[test]
+    fn a_verdict_weighs_by_what_is_compiled() {
+        let affected = || Verdict::Affected { evidence: "proof".to_owned() };
+        let dark = || Verdict::Inconclusive { why: "dark".to_owned() };
+        let (ok, gcc_9, gcc_12) = (|| Verdict::Ok, [9, 4, 0], [12, 2, 0]);
+        check(answer(ok(), ok(), Some(ok())), gcc_9, "ring", "");
+        check(
+            answer(affected(), affected(), None),
+            gcc_9,
+            "ring",
+            "Block: has GCC bug 95189 (proof), and ring 1.0.0 checks secrets with it",
+        );
+        check(answer(affected(), affected(), None), gcc_9, "zstd-sys", "Warn: has GCC bug 95189 (proof)");
+        check(answer(affected(), ok(), None), gcc_9, "ring", "Warn: has GCC bug 95189, which the flags of this build keep from biting");
+        check(answer(dark(), dark(), None), gcc_12, "ring", "Warn: could not be probed for GCC bug 95189: dark");
+        check(
+            answer(dark(), dark(), None),
+            [10, 2, 0],
+            "ring",
+            "Block: may have GCC bug 95189: its number says so, and the probe tells nothing (dark), and ring 1.0.0 checks secrets with it",
+        );
+        check(
+            answer(ok(), ok(), Some(affected())),
+            gcc_12,
+            "ring",
+            "Block: is ok for GCC bug 95189 by its object, but affected by running it",
+        );
+    }
 }
