@@ -23,6 +23,8 @@ pub enum Command {
     Build(BuildArgs),
     /// Show what `build` would do and why; compiles and installs nothing
     Plan(PlanArgs),
+    /// Hold machine and project against each other: what each target lacks, and the fix
+    Doctor(DoctorArgs),
     /// Print one target's environment for other tools: `eval "$(cargo xpkg env --target T)"`
     Env(EnvArgs),
     /// Show the staged tree: bins, sizes, linkage, digests
@@ -56,6 +58,16 @@ pub struct BuildArgs {
 pub struct PlanArgs {
     #[command(flatten)]
     pub run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// Do what is safe: install missing standard libraries by rustup
+    #[arg(long)]
+    pub fix: bool,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,37 @@ pub struct Facts {
     pub programs: BTreeMap<String, Program>,
     /// By bare triple.
     pub targets: BTreeMap<String, TargetFacts>,
+    pub host: HostFacts,
+    /// Programs that build scripts of the graph call.
+    pub wants: Vec<Want>,
+}
+
+/// C that is compiled for the host: by build scripts' own dependencies and by proc macros.
+#[derive(Debug, Clone, Default)]
+pub struct HostFacts {
+    pub c_packages: Vec<CPackage>,
+    /// What the probes say of the host's C compiler, where there is such C.
+    pub report: Option<Report>,
+}
+
+/// What the resolved graph tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GraphFacts {
+    /// By bare triple.
+    pub c_packages: BTreeMap<String, Vec<CPackage>>,
+    pub host_c_packages: Vec<CPackage>,
+    pub wants: Vec<Want>,
+}
+
+/// A tool that a package's build script calls.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Want {
+    /// The `id` of a row of [`crate::needs::NEEDS`].
+    pub tool: String,
+    pub package: String,
+    pub version: String,
 }
 
 /// The compiler that the workspace uses.

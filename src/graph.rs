@@ -3,13 +3,14 @@
 //! Pure: it is given cargo's metadata. Normal edges only, from the selected packages: what a build script, a
 //! proc macro or a test needs is compiled for the host. `links` alone does not mean C (rayon-core, prettyplease).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr as _;
 
-use cargo_metadata::{DependencyKind, Metadata, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, Node, Package, PackageId};
 use cargo_platform::{Cfg, Platform};
 
-use crate::facts::CPackage;
+use crate::facts::{CPackage, Want};
+use crate::needs;
 
 /// Build-dependencies that are there to compile C or C++, or to bind to headers of it.
 const BUILDERS: &[&str] =
@@ -46,16 +47,14 @@ pub fn c_packages<'a>(
     platform: &PlatformFacts,
     host: &PlatformFacts,
 ) -> Vec<CPackage> {
-    let Some(resolve) = &metadata.resolve else { return Vec::new() };
-    let nodes: HashMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
-    let packages: HashMap<&PackageId, _> = metadata.packages.iter().map(|package| (&package.id, package)).collect();
-    let mut open: Vec<&PackageId> = roots.into_iter().filter_map(|root| nodes.keys().find(|id| id.repr == root).copied()).collect();
+    let graph = Graph::new(metadata);
+    let mut open = graph.roots(roots);
     let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
     let mut found = Vec::new();
     while let Some(id) = open.pop() {
-        let (Some(node), Some(package)) = (nodes.get(id), packages.get(id)) else { continue };
+        let Some((node, package)) = graph.at(id) else { continue };
         for dependency in &node.deps {
-            let Some(to) = packages.get(&dependency.pkg) else { continue };
+            let Some(to) = graph.packages.get(&dependency.pkg) else { continue };
             let has = |kind: DependencyKind| {
                 let platform = if kind == DependencyKind::Build { host } else { platform };
                 dependency.dep_kinds.iter().any(|edge| edge.kind == kind && platform.has(edge.target.as_ref()))
@@ -77,6 +76,73 @@ pub fn c_packages<'a>(
     }
     found.sort_by(|a, b| (&a.package, &a.version, &a.builder).cmp(&(&b.package, &b.version, &b.builder)));
     found
+}
+
+/// The packages that compile C for the host: whatever build scripts and proc macros of the graph stand on.
+pub fn host_c_packages<'a>(metadata: &'a Metadata, roots: impl IntoIterator<Item = &'a str>, host: &PlatformFacts) -> Vec<CPackage> {
+    let graph = Graph::new(metadata);
+    // (package, it runs on the host)
+    let mut open: Vec<(&PackageId, bool)> = graph.roots(roots).into_iter().map(|id| (id, false)).collect();
+    let mut seen: BTreeSet<(&PackageId, bool)> = open.iter().copied().collect();
+    let mut found = BTreeSet::new();
+    while let Some((id, on_host)) = open.pop() {
+        let Some((node, package)) = graph.at(id) else { continue };
+        for dependency in &node.deps {
+            let Some(to) = graph.packages.get(&dependency.pkg) else { continue };
+            let has = |kind: DependencyKind| dependency.dep_kinds.iter().any(|edge| edge.kind == kind && host.has(edge.target.as_ref()));
+            let (normal, build) = (has(DependencyKind::Normal), has(DependencyKind::Build));
+            if build
+                && on_host
+                && let Some(builder) = BUILDERS.iter().find(|builder| to.name.as_str() == **builder)
+            {
+                found.insert((package.name.to_string(), package.version.to_string(), (*builder).to_owned()));
+            }
+            let runs_on_host = on_host || build || to.targets.iter().any(|target| target.is_proc_macro());
+            if (normal || build) && seen.insert((&dependency.pkg, runs_on_host)) {
+                open.push((&dependency.pkg, runs_on_host));
+            }
+        }
+    }
+    found.into_iter().map(|(package, version, builder)| CPackage { package, version, builder }).collect()
+}
+
+/// The tools that packages of the graph call when they are built.
+pub fn wants<'a>(metadata: &'a Metadata, roots: impl IntoIterator<Item = &'a str>) -> Vec<Want> {
+    let graph = Graph::new(metadata);
+    let mut open = graph.roots(roots);
+    let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
+    let mut packages = BTreeMap::new();
+    while let Some(id) = open.pop() {
+        let Some((node, package)) = graph.at(id) else { continue };
+        packages.insert(package.name.as_str(), package.version.to_string());
+        for dependency in &node.deps {
+            if dependency.dep_kinds.iter().any(|edge| edge.kind != DependencyKind::Development) && seen.insert(&dependency.pkg) {
+                open.push(&dependency.pkg);
+            }
+        }
+    }
+    needs::wanted(&packages)
+}
+
+/// cargo's resolve, by id.
+struct Graph<'a> {
+    nodes: HashMap<&'a PackageId, &'a Node>,
+    packages: HashMap<&'a PackageId, &'a Package>,
+}
+
+impl<'a> Graph<'a> {
+    fn new(metadata: &'a Metadata) -> Self {
+        let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes).map(|node| (&node.id, node)).collect();
+        Self { nodes, packages: metadata.packages.iter().map(|package| (&package.id, package)).collect() }
+    }
+
+    fn roots<'b>(&self, ids: impl IntoIterator<Item = &'b str>) -> Vec<&'a PackageId> {
+        ids.into_iter().filter_map(|root| self.nodes.keys().find(|id| id.repr == root).copied()).collect()
+    }
+
+    fn at(&self, id: &PackageId) -> Option<(&'a Node, &'a Package)> {
+        Some((self.nodes.get(id)?, self.packages.get(id)?))
+    }
 }
 
 /// The packages, as `name version`, in the lines of `cargo tree --invert BUILDER --depth 1 --prefix none`: those that

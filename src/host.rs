@@ -104,6 +104,23 @@ impl Host {
         which::which_in(program, path, &self.cwd).ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok())
     }
 
+    /// Names of everything on PATH, each with the first place it stands in.
+    pub fn on_path(&self) -> BTreeMap<String, Utf8PathBuf> {
+        let path = self.env.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
+        let mut found = BTreeMap::new();
+        for directory in std::env::split_paths(&path).filter_map(|path| Utf8PathBuf::from_path_buf(path).ok()) {
+            for entry in directory.read_dir_utf8().into_iter().flatten().flatten() {
+                found.entry(entry.file_name().to_owned()).or_insert_with(|| entry.path().to_owned());
+            }
+        }
+        found
+    }
+
+    /// Names in a directory, or nothing where it is none.
+    pub fn names(&self, directory: &Utf8Path) -> Vec<String> {
+        directory.read_dir_utf8().into_iter().flatten().flatten().map(|entry| entry.file_name().to_owned()).collect()
+    }
+
     fn command(&self, invocation: &Invocation) -> Command {
         // The program is looked up in *our* PATH; `Command` alone would do the same only where PATH is not changed.
         let program = self.find(&invocation.program).map_or_else(|| invocation.program.clone(), Utf8PathBuf::into_string);

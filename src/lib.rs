@@ -26,10 +26,12 @@ pub mod stage;
 // decide: no file, no environment, no process, no clock
 pub mod cargo_config;
 pub mod config;
+pub mod doctor;
 pub mod facts;
 pub mod graph;
 pub mod inspect;
 pub mod manifest;
+pub mod needs;
 pub mod plan;
 pub mod policy;
 pub mod probe;

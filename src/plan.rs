@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::facts::{Facts, Std, TargetFacts};
 use crate::invocation::Invocation;
+use crate::probe::{self, Finding, Severity};
 use crate::problem::{Code, Problem};
 use crate::settings::{CargoArgs, Settings};
 use crate::target::Target;
@@ -22,6 +23,8 @@ pub struct Plan {
     pub out_dir: Utf8PathBuf,
     pub profile: String,
     pub targets: Vec<TargetPlan>,
+    /// What is told of the host's own C compiler and does not stop the run.
+    pub host_findings: Vec<Finding>,
     pub left_out: Vec<LeftOut>,
 }
 
@@ -74,7 +77,10 @@ impl Plan {
                 }
             }
         }
+        let (blocking, host_findings) = host_findings(settings, facts);
+        problems.extend(blocking);
         let plan = Self {
+            host_findings,
             workspace: workspace.root.clone(),
             out_dir: settings.out_dir.clone(),
             profile: settings.cargo.profile.clone(),
@@ -89,6 +95,24 @@ impl Plan {
     pub fn outputs(&self) -> impl Iterator<Item = &Output> {
         self.targets.iter().flat_map(|target| &target.calls).flat_map(|call| &call.outputs)
     }
+}
+
+/// What the probes say of the compiler that compiles C for build scripts: what stops the run, and what is only told.
+fn host_findings(settings: &Settings, facts: &Facts) -> (Vec<Problem>, Vec<Finding>) {
+    let Some(report) = &facts.host.report else { return (Vec::new(), Vec::new()) };
+    let findings = probe::judge(report, &facts.host.c_packages).into_iter();
+    let findings = findings.map(|finding| Finding { what: format!("the host's `{}` {}", report.compiler, finding.what), ..finding });
+    let stops = |finding: &Finding| {
+        let accepted = Code::from_name(&finding.probe).is_some_and(|code| settings.accept.contains(&code));
+        finding.severity == Severity::Block && !accepted
+    };
+    let (stopping, told): (Vec<Finding>, Vec<Finding>) = findings.partition(stops);
+    let problem = |finding: Finding| {
+        Problem::new(Code::from_name(&finding.probe).unwrap_or(Code::Gcc95189), finding.what)
+            .note("C in", facts.host.c_packages.iter().map(ToString::to_string))
+            .help(format!("name another compiler for the host: `export CC_{}=…`", facts.rustc.host.replace('-', "_")))
+    };
+    (stopping.into_iter().map(problem).collect(), told)
 }
 
 /// Where xpkg keeps what it can make again: links to tools, answers to slow questions.

@@ -99,6 +99,21 @@ codes! {
         detection: "A small file is compiled at -O2, and with the flags that build scripts will use; a correct compiler cannot drop the call that the bug drops. Where its output can be started here, a run seconds it. It stops the run where C that checks secrets (aws-lc-sys, ring, openssl-src, …) is compiled with -O2 or more, and is told for other C.",
         fix: "Use a compiler without the bug: GCC 10.3 or later, clang. Or set `--param=builtin-string-cmp-inline-length=0` in `CFLAGS_<target>`: the manifest records it. Not `-fno-builtin-memcmp`: it leaves explicit `__builtin_memcmp` calls wrong. Or go on with `--accept gcc-95189`, recorded, too.",
         source: "gcc.gnu.org PR 95189; aws/aws-lc#177; cross-rs/cross#1725" }
+    ToolMissing "tool-missing" "a tool that build scripts of the graph call is not here" {
+        cause: "A package of the graph calls a program or loads a library when it is built (prost-build calls protoc), and it is not there, or is for another machine.",
+        detection: "The packages of the resolved graph are looked up in a table; the tool is looked for where the package would look.",
+        fix: "Run the line of the message.",
+        source: "README, Is this machine ready" }
+    NoHostCc "no-host-cc" "the host has no C compiler" {
+        cause: "Build scripts and proc macros are programs of the host, and rustc links them with `cc`, whatever the target.",
+        detection: "`cc` is looked for on PATH.",
+        fix: "Install one: `apt-get install gcc libc6-dev`.",
+        source: "README, Is this machine ready" }
+    Emulated "emulated" "rustc runs under emulation" {
+        cause: "The processor that the kernel tells of is not the one that rustc was built for: a container of another platform under qemu. Builds take hours there, and rustc crashes (a SIGSEGV in regex-syntax is typical).",
+        detection: "/proc/cpuinfo is compared with rustc's host triple.",
+        fix: "Run xpkg in an image of the machine's own platform, and let it cross-compile.",
+        source: "rust-lang/rust#96479, docker/buildx#328" }
     UnknownPackage "unknown-package" "no such package in the workspace" {
         cause: "`-p` or `--exclude` names a package that is not a member.",
         detection: "The members are those of `cargo metadata`.",
@@ -281,6 +296,8 @@ pub enum Failure {
     Problems(Vec<Problem>),
     /// The child has told its problem itself; its exit code is passed on.
     Spoken(u8),
+    /// The report on stdout tells it; exit code 1.
+    Told,
 }
 
 impl From<Problem> for Failure {

@@ -265,6 +265,14 @@ impl Target {
         Some(Self { triple: triple.to_owned(), arch, system, floor: None })
     }
 
+    /// The triple that a compiler of this `machine` (`Target:` of its `-v`) compiles for.
+    pub fn of_machine(machine: &str) -> Option<Self> {
+        let rows = ARCHES.iter().flat_map(|arch| SYSTEMS.iter().map(move |system| (arch, system)));
+        let mut targets =
+            rows.map(|(arch, system)| Self { triple: format!("{}-{}", arch.prefix, system.suffix), arch, system, floor: None });
+        targets.find(|target| target.same_libc(machine))
+    }
+
     /// The bare triple, as cargo and rustc take it.
     pub fn triple(&self) -> &str {
         &self.triple

@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
+use crate::doctor::{self, CompilerHealth, Diagnosis, State, TargetHealth, ToolFound};
 use crate::facts::{Setting, Std};
 use crate::invocation::quote;
 use crate::manifest::{Artifact, Manifest};
@@ -122,8 +123,11 @@ pub fn explanation(row: &Row) -> String {
 
 /// The plan for people.
 pub fn plan(plan: &Plan) -> String {
-    let Plan { workspace, out_dir, profile, targets, left_out } = plan;
+    let Plan { workspace, out_dir, profile, targets, host_findings, left_out } = plan;
     let mut text = format!("workspace  {workspace}\nout-dir    {out_dir}\nprofile    {profile}\n");
+    for finding in host_findings {
+        let _ = writeln!(text, "host cc    {}: {}", finding.probe, finding.what);
+    }
     for target in targets {
         text.push('\n');
         text.push_str(&target_plan(target));
@@ -212,6 +216,62 @@ fn environment(candidate: &Candidate) -> Vec<String> {
     if candidate.variables.is_empty() { vec!["nothing is set".to_owned()] } else { candidate.variables.iter().map(line).collect() }
 }
 
+/// What `doctor` found: one screen for a healthy machine.
+pub fn diagnosis(diagnosis: &Diagnosis) -> String {
+    let Diagnosis { rustc, compilers, workspace, tools, targets, problems } = diagnosis;
+    let toolchain = rustc.toolchain.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    let mut text = format!("rustc      {}{toolchain}, host {}\n", rustc.release, rustc.host);
+    if let Some(file) = &rustc.pinned_by {
+        let _ = writeln!(text, "pinned by  {file}");
+    }
+    let _ = writeln!(text, "compilers");
+    let mut table = plain_table();
+    for CompilerHealth { compiler, aliases, report } in compilers {
+        let names: Vec<&str> = std::iter::once(compiler.program.as_str()).chain(aliases.iter().map(String::as_str)).take(2).collect();
+        let verdict = report.as_ref().map_or_else(|| "not probed".to_owned(), |report| format!("gcc-95189 {}", doctor::verdict(report)));
+        table.add_row([
+            format!("  {}", names.join(", ")),
+            compiler.machine.clone().unwrap_or_else(|| "?".to_owned()),
+            compiler.version.clone().unwrap_or_else(|| "says no version".to_owned()),
+            verdict,
+        ]);
+    }
+    text.push_str(&lines(&table));
+    if let Some(workspace) = workspace {
+        let _ = writeln!(text, "workspace  {workspace}");
+    }
+    for ToolFound { want, path, version, machine: _ } in tools {
+        let found = match (path, version) {
+            (None, _) => "missing".to_owned(),
+            (Some(path), None) => path.to_string(),
+            (Some(_), Some(version)) => version.clone(),
+        };
+        let _ = writeln!(text, "tool       {}: {found} (for {} {})", want.tool, want.package, want.version);
+    }
+    if !targets.is_empty() {
+        text.push_str("targets\n");
+    }
+    let width = targets.iter().map(|health| health.target.to_string().len()).max().unwrap_or(0);
+    for TargetHealth { target, state, toolchain, warnings, problems: _ } in targets {
+        let style = match state {
+            State::Ready => GOOD,
+            State::ReadyWithWarnings => CAUTION,
+            State::NotReady => BAD,
+        };
+        let toolchain = toolchain.as_ref().map(|toolchain| format!("  {toolchain}")).unwrap_or_default();
+        let _ = writeln!(text, "  {:width$}  {style}{}{style:#}{toolchain}", target.to_string(), state.name());
+        for warning in warnings {
+            let _ = writeln!(text, "    {CAUTION}warning{CAUTION:#}: {warning}");
+        }
+    }
+    let all = problems.iter().chain(targets.iter().flat_map(|target| &target.problems));
+    let told: Vec<String> = all.map(problem).collect();
+    for (index, problem) in told.iter().enumerate().filter(|(index, problem)| !told[..*index].contains(problem)) {
+        let _ = write!(text, "{}{problem}", if index == 0 { "\n" } else { "" });
+    }
+    text
+}
+
 /// Lines that a POSIX shell evaluates.
 pub fn exports(candidate: &Candidate) -> String {
     let ours = candidate.variables.iter().filter(|variable| variable.set_by == SetBy::Xpkg);
@@ -220,12 +280,7 @@ pub fn exports(candidate: &Candidate) -> String {
 
 /// The staged tree as a table.
 pub fn tree(manifest: &Manifest) -> String {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    // A terminal that does not say how wide it is.
-    if table.width() == Some(0) {
-        table.set_content_arrangement(ContentArrangement::Disabled);
-    }
+    let mut table = plain_table();
     table.set_header(["target", "package", "bin", "size", "linkage", "glibc", "sha256"]);
     for artifact in &manifest.artifacts {
         let binary = artifact.binary.as_ref();
@@ -239,11 +294,27 @@ pub fn tree(manifest: &Manifest) -> String {
             artifact.sha256.chars().take(12).collect(),
         ]);
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
     if let Some(column) = table.column_mut(3) {
         column.set_cell_alignment(CellAlignment::Right);
+    }
+    lines(&table)
+}
+
+/// Columns and nothing else, as wide as the terminal lets them.
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    // A terminal that does not say how wide it is.
+    if table.width() == Some(0) {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    table
+}
+
+fn lines(table: &Table) -> String {
+    let mut table = table.clone();
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }

@@ -53,15 +53,7 @@ fn install_std(host: &Host, shell: Shell, prepared: &mut Prepared) -> Result<(),
     let installs: Vec<_> =
         prepared.plan.targets.iter().filter_map(|target| Some((target.target.clone(), target.install.clone()?))).collect();
     for (target, install) in &installs {
-        shell.status("Installing", &format!("the standard library for `{target}` (rustup)"));
-        shell.detail("Running", &format!("`{install}`"));
-        let output = host.capture(install)?;
-        if !output.success() {
-            return Err(Problem::new(Code::StdMissing, format!("rustup could not install the standard library for `{target}`"))
-                .note("command", [install.to_string()])
-                .cause(&output.stderr)
-                .into());
-        }
+        super::install_std(host, shell, target, install)?;
     }
     if installs.is_empty() {
         return Ok(());
@@ -78,6 +70,9 @@ fn install_std(host: &Host, shell: Shell, prepared: &mut Prepared) -> Result<(),
 }
 
 fn tell_choices(shell: Shell, prepared: &Prepared) {
+    for finding in &prepared.plan.host_findings {
+        shell.warning(&finding.probe, &finding.what);
+    }
     for target in &prepared.plan.targets {
         let chosen = &target.toolchain;
         for fallen in chosen.refused.iter().filter(|fallen| fallen.by_probe) {

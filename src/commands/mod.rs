@@ -4,6 +4,7 @@
 pub mod build;
 pub mod clean;
 pub mod compiler;
+pub mod doctor;
 pub mod env;
 pub mod explain;
 pub mod plan;
@@ -16,10 +17,13 @@ use crate::cli::{Cli, Color, Command, MessageFormat, OutputArgs, RunArgs, TreeAr
 use crate::config::Config;
 use crate::facts::Facts;
 use crate::host::Host;
+use crate::invocation::Invocation;
 use crate::look::{self, Asking, Found, Scope};
 use crate::plan::Plan;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::settings::{self, CargoArgs, Settings, Typed, Variables};
+use crate::target::Target;
+use crate::toolchain::Request;
 use crate::ui::{self, Shell, Verbosity};
 use crate::workspace::{Selected, Selection};
 
@@ -38,6 +42,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Build(args) => &args.run.output,
         Command::Plan(args) => &args.run.output,
         Command::Env(args) => &args.run.output,
+        Command::Doctor(args) => &args.run.output,
         Command::Show(args) | Command::Clean(args) => &args.output,
         Command::Compiler(_) => return 0,
     };
@@ -55,6 +60,7 @@ pub fn run(cli: Cli) -> u8 {
             Command::Build(args) => build::run(&host, shell, args),
             Command::Plan(args) => plan::run(&host, shell, args),
             Command::Env(args) => env::run(&host, shell, args),
+            Command::Doctor(args) => doctor::run(&host, shell, args),
             Command::Show(args) => show::run(&host, args),
             Command::Clean(args) => clean::run(&host, shell, args),
             Command::Compiler(_) => Ok(()),
@@ -72,6 +78,7 @@ fn told(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>) -> u8
                 Failure::Spoken(code) => {
                     (code, vec![Problem::new(Code::CargoFailed, format!("cargo ended with {code}; its messages are on stderr"))])
                 }
+                Failure::Told => return 1,
                 Failure::Problems(problems) => {
                     shell.problems(&problems);
                     (1, problems)
@@ -120,6 +127,35 @@ struct Decider {
 
 /// Look and decide: from what was typed to a plan, or every problem.
 pub fn prepare(host: &Host, shell: Shell, args: RunArgs, accept: Vec<Code>) -> Result<Prepared, Failure> {
+    let Gathered { found, settings, facts, decider } = gather(host, shell, args, accept)?;
+    let plan = Plan::new(&found.workspace, &decider.selected, &settings, &facts)?;
+    Ok(Prepared { found, settings, plan, facts, decider })
+}
+
+/// All that deciding needs.
+pub struct Gathered {
+    pub found: Found,
+    pub settings: Settings,
+    pub facts: Facts,
+    decider: Decider,
+}
+
+impl Gathered {
+    /// The plan for one of the targets alone.
+    pub fn plan_for(&self, request: &Request) -> Result<Plan, Vec<Problem>> {
+        let settings = Settings { requests: vec![request.clone()], ..self.settings.clone() };
+        Plan::new(&self.found.workspace, &self.decider.selected, &settings, &self.facts)
+    }
+
+    /// Looks again.
+    pub fn renew(&mut self, host: &Host, shell: Shell) -> Result<(), Failure> {
+        self.facts = facts(host, shell, &self.found, &self.settings, &self.decider)?;
+        Ok(())
+    }
+}
+
+/// Look: from what was typed to settings and facts.
+pub fn gather(host: &Host, shell: Shell, args: RunArgs, accept: Vec<Code>) -> Result<Gathered, Failure> {
     let RunArgs {
         target,
         linker,
@@ -196,8 +232,8 @@ pub fn prepare(host: &Host, shell: Shell, args: RunArgs, accept: Vec<Code>) -> R
     settings.out_dir = host.resolve(&settings.out_dir);
     let roots = selected.bins.iter().map(|bin| bin.package_id.clone()).collect();
     let decider = Decider { asking, cargo_config, selected, roots, more };
-    let (facts, plan) = decide(host, shell, &found, &settings, &decider)?;
-    Ok(Prepared { found, settings, plan, facts, decider })
+    let facts = facts(host, shell, &found, &settings, &decider)?;
+    Ok(Gathered { found, settings, facts, decider })
 }
 
 fn variables(host: &Host) -> Variables {
@@ -217,7 +253,7 @@ fn target_directory(host: &Host, flag: Option<Utf8PathBuf>) -> Option<Utf8PathBu
     flag.or(relative).map(|dir| host.absolute(&dir))
 }
 
-fn decide(host: &Host, shell: Shell, found: &Found, settings: &Settings, decider: &Decider) -> Result<(Facts, Plan), Failure> {
+fn facts(host: &Host, shell: Shell, found: &Found, settings: &Settings, decider: &Decider) -> Result<Facts, Failure> {
     let Decider { asking, cargo_config, selected, roots, more } = decider;
     let talk = move |line: &str| shell.pass_on(line);
     let scope = Scope {
@@ -228,15 +264,14 @@ fn decide(host: &Host, shell: Shell, found: &Found, settings: &Settings, decider
         profile: &settings.cargo.profile,
         profiles: &more.profiles,
     };
-    let facts = look::facts(host, found, asking, cargo_config, &scope, &more.digest, talk)?;
-    let plan = Plan::new(&found.workspace, selected, settings, &facts)?;
-    Ok((facts, plan))
+    look::facts(host, found, asking, cargo_config, &scope, &more.digest, talk)
 }
 
 impl Prepared {
     /// Looks and decides again.
     pub fn renew(&mut self, host: &Host, shell: Shell) -> Result<(), Failure> {
-        (self.facts, self.plan) = decide(host, shell, &self.found, &self.settings, &self.decider)?;
+        self.facts = facts(host, shell, &self.found, &self.settings, &self.decider)?;
+        self.plan = Plan::new(&self.found.workspace, &self.decider.selected, &self.settings, &self.facts)?;
         Ok(())
     }
 
@@ -279,4 +314,17 @@ pub fn find_tree(host: &Host, args: &TreeArgs) -> Result<(Utf8PathBuf, Option<Ut
     let cache = crate::plan::cache_dir(&found.workspace);
     let out_dir = out_dir.as_ref().map(|dir| host.absolute(dir));
     Ok((host.resolve(&settings::out_dir(out_dir, variables(host).out_dir, &config, &found.workspace)), Some(cache)))
+}
+
+/// Runs the line that brings a target's standard library.
+pub fn install_std(host: &Host, shell: Shell, target: &Target, install: &Invocation) -> Result<()> {
+    shell.status("Installing", &format!("the standard library for `{target}` (rustup)"));
+    shell.detail("Running", &format!("`{install}`"));
+    let output = host.capture(install)?;
+    if output.success() {
+        return Ok(());
+    }
+    Err(Problem::new(Code::StdMissing, format!("rustup could not install the standard library for `{target}`"))
+        .note("command", [install.to_string()])
+        .cause(&output.stderr))
 }

@@ -3,6 +3,8 @@
 //! It asks only what `toolchain::wanted` names, and decides nothing: answers become [`Facts`] and [`Workspace`].
 
 pub mod compilers;
+mod graph;
+pub mod machine;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -11,14 +13,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand};
 
 use self::compilers::{Asked, LIMIT};
+use self::graph::Resolving;
 use crate::cargo_config::{self, Elsewhere};
 use crate::config::{Source as ConfigSource, Sources};
-use crate::facts::{CPackage, ClangFinds, Facts, Place, Program, Rustc, Setting, Source, Std, TargetFacts};
-use crate::graph::{self, PlatformFacts};
+use crate::facts::{CPackage, ClangFinds, Facts, HostFacts, Place, Program, Rustc, Setting, Source, Std, TargetFacts};
+use crate::graph::PlatformFacts;
 use crate::host::{self, Host};
 use crate::inspect;
 use crate::invocation::Invocation;
-use crate::plan::{cache_dir, tools_dir};
+use crate::plan::tools_dir;
 use crate::probe::Report;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::profile::Profiles;
@@ -146,7 +149,7 @@ fn toolchain_problem(stderr: &str) -> Option<Problem> {
 }
 
 /// The compiler of a directory: what it is, and its targets.
-fn rustc(host: &Host, program: &str, directory: &Utf8Path) -> Result<(Rustc, Vec<String>, PlatformFacts)> {
+pub fn rustc(host: &Host, program: &str, directory: &Utf8Path) -> Result<(Rustc, Vec<String>, PlatformFacts)> {
     let version = Invocation::new(program, directory).arg("-vV");
     let lists = Invocation::new(program, directory).args(["--print", "sysroot", "--print", "target-list", "--print", "cfg"]);
     let (version, lists) = thread::scope(|scope| {
@@ -322,7 +325,7 @@ pub fn facts(
         targets.insert(request.target.triple().to_owned(), here);
     }
     let root = &found.workspace.root;
-    let (programs, platforms, c_packages) = thread::scope(|threads| {
+    let (programs, platforms, graph) = thread::scope(|threads| {
         let platforms: Vec<_> = requests
             .iter()
             .map(|request| threads.spawn(|| platform(host, found, asking, &request.target, targets.get(request.target.triple()))))
@@ -333,14 +336,14 @@ pub fn facts(
         let there = names.into_iter().filter_map(|name| Some((host.find(&name)?, name)));
         let programs: Vec<_> = there.map(|(path, name)| threads.spawn(move || program(host, root, path, name))).collect();
         let platforms: Result<Vec<_>> = platforms.into_iter().map(joined).collect();
-        let c_packages = match &platforms {
-            Ok(platforms) => c_packages(host, found, asking, scope, &Resolving { platforms, own: &found.own, configuration }, talk),
+        let graph = match &platforms {
+            Ok(platforms) => graph::ask(host, found, asking, scope, &Resolving { platforms, own: &found.own, configuration }, talk),
             Err(problem) => Err(problem.clone()),
         };
         let programs: BTreeMap<String, Program> = programs.into_iter().map(joined).collect();
-        (programs, platforms, c_packages)
+        (programs, platforms, graph)
     });
-    let (platforms, mut c_packages) = (platforms?, c_packages?);
+    let (platforms, mut graph) = (platforms?, graph?);
     let clang: Vec<Option<ClangFinds>> = thread::scope(|threads| {
         let questions = requests.iter().map(|request| toolchain::clang_question(request, &found.rustc.host, &programs));
         let asked: Vec<_> = questions
@@ -355,9 +358,10 @@ pub fn facts(
         here.self_contained = platform.self_contained;
         here.std_compilers = platform.compilers;
         here.clang = clang;
-        here.c_packages = c_packages.remove(request.target.triple()).unwrap_or_default();
+        here.c_packages = graph.c_packages.remove(request.target.triple()).unwrap_or_default();
     }
-    let mut facts = Facts { rustc: found.rustc.clone(), programs, targets };
+    let mut facts = Facts { rustc: found.rustc.clone(), programs, targets, host: HostFacts::default(), wants: graph.wants };
+    facts.host = host_facts(host, found, config, scope, graph.host_c_packages);
     let reports = reports(host, found, config, scope, &facts);
     for (triple, key, report) in reports {
         facts.targets.entry(triple).or_default().reports.insert(key, report);
@@ -400,6 +404,28 @@ fn reports(host: &Host, found: &Found, config: &cargo_config2::Config, scope: &S
     })
 }
 
+/// The host's own C compiler, probed where build scripts or proc macros hold C.
+fn host_facts(host: &Host, found: &Found, config: &cargo_config2::Config, scope: &Scope, c_packages: Vec<CPackage>) -> HostFacts {
+    if c_packages.is_empty() {
+        return HostFacts::default();
+    }
+    let root = &found.workspace.root;
+    let cc = host.find("cc").map(|path| program(host, root, path, "cc".to_owned()).1);
+    let configured = config.env.iter().filter(|(name, value)| value.force || host.var(name).is_none());
+    let asked = Asked {
+        root,
+        target: &found.rustc.host,
+        host: &found.rustc.host,
+        variables: configured.filter_map(|(name, value)| Some((name.clone(), value.value.to_str()?.to_owned()))).collect(),
+        levels: vec![scope.profiles.host_opt_level(scope.profile)],
+        rustflags: &[],
+        version: cc.as_ref().and_then(|cc| cc.version.clone()),
+        path: cc.as_ref().and_then(|cc| cc.path.as_deref()),
+        starter: Some(Vec::new()),
+    };
+    HostFacts { report: Some(compilers::report(host, &asked)), c_packages }
+}
+
 /// What build scripts will see on top of the environment: cargo's `[env]`, and the candidate's own.
 fn variables(host: &Host, config: &cargo_config2::Config, candidate: &Candidate) -> Vec<(String, String)> {
     let configured = config.env.iter().filter(|(name, value)| value.force || host.var(name).is_none());
@@ -409,7 +435,7 @@ fn variables(host: &Host, config: &cargo_config2::Config, candidate: &Candidate)
 }
 
 /// What starts a program of the target here: nothing, or an emulator; `None` where nothing can.
-fn starter(host: &Host, target: &Target, host_triple: &str) -> Option<Vec<String>> {
+pub fn starter(host: &Host, target: &Target, host_triple: &str) -> Option<Vec<String>> {
     if target.system.os != Os::Linux {
         return None;
     }
@@ -422,115 +448,6 @@ fn starter(host: &Host, target: &Target, host_triple: &str) -> Option<Vec<String
 
 fn joined<T>(asked: thread::ScopedJoinHandle<T>) -> T {
     asked.join().expect("asking does not panic")
-}
-
-/// What the graph is resolved for, and under which configuration of cargo's.
-struct Resolving<'a> {
-    platforms: &'a [Platform],
-    /// The host's own, which build-dependencies are for.
-    own: &'a PlatformFacts,
-    /// A digest of cargo's configuration.
-    configuration: &'a str,
-}
-
-/// The packages with C, by triple. The resolved graph takes cargo longer than all other questions together, so its
-/// answer is kept under the digest of everything that goes into it.
-fn c_packages(
-    host: &Host,
-    found: &Found,
-    asking: &Asking,
-    scope: &Scope,
-    resolving: &Resolving,
-    talk: impl FnMut(&str),
-) -> Result<BTreeMap<String, Vec<CPackage>>> {
-    if scope.requests.iter().all(|request| request.c_dependencies.is_some()) {
-        return Ok(BTreeMap::new());
-    }
-    let Resolving { platforms, own, .. } = resolving;
-    let triples: BTreeSet<String> =
-        platforms.iter().map(|platform| &platform.facts).chain([*own]).map(|facts| facts.triple.clone()).collect();
-    let question = asking
-        .cargo(&found.workspace.root)
-        .options("--filter-platform", &triples)
-        .options("--features", &scope.selection.features)
-        .flag("--all-features", scope.selection.all_features)
-        .flag("--no-default-features", scope.selection.no_default_features);
-    let cache = cache_dir(&found.workspace);
-    let kept = |key: String| cache.join(format!("graph-{key}.json"));
-    if let Some(answer) = graph_key(host, found, scope, resolving, &question).and_then(|key| host.read_text(&kept(key)).ok())
-        && let Ok(answer) = serde_json::from_str(&answer)
-    {
-        return Ok(answer);
-    }
-    let metadata = resolved_graph(host, &question, talk)?;
-    let mut answer = BTreeMap::new();
-    for platform in *platforms {
-        let roots = scope.roots.iter().map(String::as_str);
-        let mut packages = graph::c_packages(&metadata, roots, &platform.facts, own);
-        confirm(host, found, asking, scope, &platform.facts.triple, &mut packages);
-        answer.insert(platform.facts.triple.clone(), packages);
-    }
-    // Asking may have written Cargo.lock, so the key is made anew. A cache that cannot be written is none.
-    if let Some(key) = graph_key(host, found, scope, resolving, &question).filter(|_| graph::is_closed(&metadata)) {
-        let text = serde_json::to_string(&answer).expect("packages are plain data");
-        let written = host.create_target_dir(&found.workspace.target_dir).and_then(|()| host.create_dir_all(&cache));
-        let _ = written.and_then(|()| host.replace(&kept(key), text.as_bytes()));
-    }
-    Ok(answer)
-}
-
-/// `cargo metadata` unifies features over all members and all kinds of edges, so it may name C that is never built.
-/// `cargo tree` resolves them as a build does: what it does not name is struck out.
-fn confirm(host: &Host, found: &Found, asking: &Asking, scope: &Scope, triple: &str, packages: &mut Vec<CPackage>) {
-    let builders: BTreeSet<String> = packages.iter().map(|package| package.builder.clone()).collect();
-    for builder in builders {
-        let question = Invocation::new(&asking.program, &found.workspace.root)
-            .args([
-                "tree",
-                "--edges",
-                "normal,build",
-                "--target",
-                triple,
-                "--invert",
-                &builder,
-                "--depth",
-                "1",
-                "--prefix",
-                "none",
-                "--no-dedupe",
-            ])
-            .options("--package", scope.packages)
-            .options("--features", &scope.selection.features)
-            .flag("--all-features", scope.selection.all_features)
-            .flag("--no-default-features", scope.selection.no_default_features)
-            .flag("--locked", asking.locked)
-            .flag("--offline", asking.offline)
-            .flag("--frozen", asking.frozen)
-            .options("--config", &asking.config);
-        // Where it cannot tell (two versions of the builder, say) the graph's word stands.
-        let Some(output) = host.capture(&question).ok() else { continue };
-        let absent = output.stderr.contains("did not match any packages") || output.stderr.contains("nothing to print");
-        if output.success() || absent {
-            let dependents = graph::dependents(&output.stdout);
-            packages
-                .retain(|package| package.builder != builder || dependents.contains(&format!("{} {}", package.package, package.version)));
-        }
-    }
-}
-
-/// A digest of all that the resolved graph follows from: the question, the compiler, what it says of the platforms,
-/// cargo's configuration, Cargo.lock, every member's manifest.
-fn graph_key(host: &Host, found: &Found, scope: &Scope, resolving: &Resolving, question: &Invocation) -> Option<String> {
-    let root = found.workspace.root.join("Cargo.toml");
-    let manifests = found.workspace.members.iter().map(|member| &member.manifest);
-    let platforms = resolving.platforms.iter().map(|platform| &platform.facts).chain([resolving.own]);
-    let platforms: Vec<_> = platforms.map(|facts| (&facts.triple, &facts.cfg)).collect();
-    let own = env!("CARGO_PKG_VERSION");
-    let mut text = format!("{own}\n{question}\n{:?}\n{:?}\n{platforms:?}\n{}\n", found.rustc, scope.roots, resolving.configuration);
-    for path in [&found.workspace.root.join("Cargo.lock"), &root].into_iter().chain(manifests) {
-        text.push_str(&host.hash(path).ok()?.0);
-    }
-    Some(host::sha256(text.as_bytes()).chars().take(32).collect())
 }
 
 /// Linker, rustflags and C compilers that the user has set for a target, in cargo's configuration or the environment.
@@ -577,18 +494,7 @@ fn variable(host: &Host, config: &cargo_config2::Config, name: String) -> Option
     Some(Setting { name, value, place })
 }
 
-/// The graph as it is resolved for all targets at once; each edge still tells its platform.
-fn resolved_graph(host: &Host, question: &Invocation, mut talk: impl FnMut(&str)) -> Result<Metadata> {
-    // cargo's status lines are indented; its warnings come again from `cargo build`.
-    let output = host.capture_talking(question, |line| {
-        if line.starts_with(' ') {
-            talk(line);
-        }
-    })?;
-    parse_metadata(question, &output)
-}
-
-struct Platform {
+pub struct Platform {
     std: Std,
     self_contained: bool,
     compilers: Vec<String>,
@@ -624,7 +530,7 @@ fn has_core(host: &Host, libdir: &Utf8Path) -> bool {
 }
 
 /// A program on PATH; a compiler or a linker also says what it is.
-fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) -> (String, Program) {
+pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) -> (String, Program) {
     let mut program = Program { program: name.clone(), path: Some(path), version: None, machine: None };
     if !(name.ends_with("++") || name.ends_with("ar")) {
         let output = host.capture_bounded(&Invocation::new(&name, root).arg("-v").env("LC_ALL", "C"), LIMIT).ok();

@@ -39,6 +39,12 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     Ok(found.into_iter().map(candidate).collect())
 }
 
+/// Whether a program of this name is a C compiler, by how distributions name them.
+pub fn is_compiler_name(name: &str) -> bool {
+    let base = name.rsplit_once('-').filter(|(_, version)| version.parse::<u32>().is_ok()).map_or(name, |(base, _)| base);
+    base == "cc" || base == "clang" || base.ends_with("-clang") || base == "gcc" || base.ends_with("-gcc")
+}
+
 /// Whether a compiler for the target's very libc is among these programs.
 pub fn is_there(target: &Target, host: &str, found: &BTreeMap<String, Program>) -> bool {
     let compilers = names(target, host).into_iter().filter_map(|name| found.get(&name));

@@ -177,6 +177,8 @@ struct Case<'a> {
     tools: &'a Utf8Path,
 }
 
+pub use gcc::is_compiler_name;
+
 /// Names of programs to look for, for one target. All kinds are looked for: `plan` shows them all.
 pub fn wanted(target: &Target, host: &str) -> BTreeSet<String> {
     native::wanted(target, host).into_iter().chain(gcc::wanted(target, host)).chain(clang::wanted(target)).collect()

@@ -14,10 +14,12 @@ const FLOORS: &[&[&str]] = &[
     &[
         "cargo_config",
         "config",
+        "doctor",
         "facts",
         "graph",
         "inspect",
         "manifest",
+        "needs",
         "plan",
         "policy",
         "probe",

@@ -4,6 +4,7 @@
 mod build;
 mod chat;
 mod cli;
+mod doctor;
 mod gate;
 mod graph;
 mod house;

@@ -1,0 +1,224 @@
+//! Machine and project held against each other: what is ready, what is not, and why.
+//!
+//! Pure: it is given what was found, and judges.
+
+use camino::Utf8PathBuf;
+use goblin::elf::header::{EM_AARCH64, EM_X86_64};
+use serde::Serialize;
+
+use crate::facts::{Program, Rustc, Std, Want};
+use crate::inspect;
+use crate::needs::{Installer, NEEDS};
+use crate::plan::Plan;
+use crate::probe::{Report, Verdict};
+use crate::problem::{Code, Problem};
+use crate::target::Target;
+
+/// A compiler on PATH.
+#[derive(Debug, Clone, Serialize)]
+pub struct CompilerHealth {
+    pub compiler: Program,
+    /// Its other names.
+    pub aliases: Vec<String>,
+    /// `None`: it does not say what it compiles for, or that has no row.
+    pub report: Option<Report>,
+}
+
+/// A tool that the graph calls, as far as it was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct ToolFound {
+    pub want: Want,
+    pub path: Option<Utf8PathBuf>,
+    pub version: Option<String>,
+    /// What the file is for, where it is a program of a known format.
+    pub machine: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    Ready,
+    ReadyWithWarnings,
+    NotReady,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::ReadyWithWarnings => "ready with warnings",
+            Self::NotReady => "not ready",
+        }
+    }
+}
+
+/// One target of the project.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetHealth {
+    pub target: Target,
+    pub state: State,
+    /// What `auto`, or the choice that binds, takes.
+    pub toolchain: Option<String>,
+    pub warnings: Vec<String>,
+    pub problems: Vec<Problem>,
+}
+
+/// Everything that `doctor` says.
+#[derive(Debug, Clone, Serialize)]
+pub struct Diagnosis {
+    pub rustc: RustcHealth,
+    pub compilers: Vec<CompilerHealth>,
+    pub workspace: Option<Utf8PathBuf>,
+    pub tools: Vec<ToolFound>,
+    pub targets: Vec<TargetHealth>,
+    /// What stands in the way of every target.
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct RustcHealth {
+    pub release: String,
+    pub host: String,
+    /// rustup's name of the toolchain.
+    pub toolchain: Option<String>,
+    /// The file that pins it.
+    pub pinned_by: Option<Utf8PathBuf>,
+}
+
+impl RustcHealth {
+    pub fn new(rustc: &Rustc, pinned_by: Option<Utf8PathBuf>) -> Self {
+        Self { release: rustc.release.clone(), host: rustc.host.clone(), toolchain: rustc.rustup.clone(), pinned_by }
+    }
+}
+
+impl Diagnosis {
+    pub fn healthy(&self) -> bool {
+        self.problems.is_empty() && self.targets.iter().all(|target| target.state != State::NotReady)
+    }
+}
+
+/// What stands in the way whatever the target is.
+pub fn obstacles(
+    rustc: &Rustc,
+    compilers: &[CompilerHealth],
+    cpu: Option<&str>,
+    tools: &[ToolFound],
+    installer: Installer,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let is_cc = |health: &CompilerHealth| health.compiler.program == "cc" || health.aliases.iter().any(|alias| alias == "cc");
+    if !compilers.iter().any(is_cc) {
+        problems.push(
+            Problem::new(Code::NoHostCc, "the host has no `cc`, with which rustc links build scripts and proc macros")
+                .help("install a C compiler (`apt-get install gcc libc6-dev`)"),
+        );
+    }
+    problems.extend(emulated(&rustc.host, cpu.unwrap_or_default()));
+    problems.extend(tools.iter().filter_map(|tool| missing(tool, &rustc.host, installer)));
+    problems
+}
+
+/// Whether the kernel's processor is another than rustc's: qemu hands the host's own `/proc/cpuinfo` through.
+fn emulated(host: &str, cpu: &str) -> Option<Problem> {
+    let x86 = cpu.contains("GenuineIntel") || cpu.contains("AuthenticAMD");
+    let arm = cpu.contains("CPU implementer");
+    let other =
+        x86 && !host.starts_with("x86_64") && !host.starts_with("i") || arm && !host.starts_with("aarch64") && !host.starts_with("arm");
+    other.then(|| {
+        Problem::new(Code::Emulated, format!("rustc for `{host}` runs under emulation here: builds take hours, and rustc crashes"))
+            .help("use an image of the machine's own platform (`--platform=$BUILDPLATFORM`), and cross-compile with xpkg")
+    })
+}
+
+fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Problem> {
+    let Want { tool: id, package, version } = &tool.want;
+    let need = NEEDS.iter().find(|need| need.id == id)?;
+    let own = if host.starts_with("aarch64") { EM_AARCH64 } else { EM_X86_64 };
+    let own = inspect::elf_machine(own);
+    let known_host = host.starts_with("aarch64") || host.starts_with("x86_64");
+    let what = match (&tool.path, &tool.machine) {
+        (None, _) => format!("`{id}` is not here, and {package} {version} calls it"),
+        (Some(path), Some(machine)) if known_host && machine.starts_with("EM_") && *machine != own => {
+            format!("`{path}` is for {machine}, and cannot run here; {package} {version} calls it")
+        }
+        _ => return None,
+    };
+    Some(Problem::new(Code::ToolMissing, what).help(format!("install it: `{}`", installer.line(need))))
+}
+
+/// One target, by what its plan came to.
+pub fn target(target: &Target, plan: Result<&Plan, &[Problem]>, obstacles: &[Problem]) -> TargetHealth {
+    let mut health = TargetHealth {
+        target: target.clone(),
+        state: State::Ready,
+        toolchain: None,
+        warnings: Vec::new(),
+        problems: plan.err().unwrap_or_default().to_vec(),
+    };
+    for planned in plan.iter().flat_map(|plan| &plan.targets) {
+        let chosen = &planned.toolchain;
+        health.toolchain = Some(format!("{}: {}", chosen.candidate.kind.name(), chosen.candidate.reason));
+        health.warnings.extend(chosen.findings.iter().map(|finding| format!("{}: {}", finding.probe, finding.what)));
+        let stopped = chosen.refused.iter().filter(|fallen| fallen.by_probe);
+        health.warnings.extend(stopped.map(|fallen| format!("refused {}", fallen.reason)));
+        if planned.std == Std::Installable {
+            health.warnings.push(format!(
+                "its standard library is not installed; `build` and `doctor --fix` do it (`rustup target add {}`)",
+                target.triple()
+            ));
+        }
+    }
+    health.warnings.extend(plan.iter().flat_map(|plan| &plan.host_findings).map(|finding| format!("{}: {}", finding.probe, finding.what)));
+    health.state = match (health.problems.is_empty() && obstacles.is_empty(), health.warnings.is_empty()) {
+        (false, _) => State::NotReady,
+        (true, true) => State::Ready,
+        (true, false) => State::ReadyWithWarnings,
+    };
+    health
+}
+
+/// What a compiler's report comes to in a word: the worst of its verdicts with the probes' own flags.
+pub fn verdict(report: &Report) -> &'static str {
+    let verdicts = || report.answers.iter().map(|answer| &answer.clean);
+    match (verdicts().find(|verdict| matches!(verdict, Verdict::Affected { .. })), verdicts().find(|verdict| **verdict != Verdict::Ok)) {
+        (Some(affected), _) => affected.name(),
+        (None, Some(inconclusive)) => inconclusive.name(),
+        (None, None) => "ok",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emulation_shows_in_what_the_kernel_says_of_the_processor() {
+        let check = |host: &str, cpu: &str| emulated(host, cpu).is_some();
+        assert!(check("aarch64-unknown-linux-gnu", "vendor_id\t: GenuineIntel"));
+        assert!(check("x86_64-unknown-linux-gnu", "CPU implementer\t: 0x41"));
+        assert!(!check("x86_64-unknown-linux-gnu", "vendor_id\t: AuthenticAMD"));
+        assert!(!check("aarch64-unknown-linux-musl", "CPU implementer\t: 0x61"));
+        assert!(!check("aarch64-unknown-linux-gnu", ""));
+    }
+
+    #[test]
+    fn a_tool_for_another_machine_is_as_good_as_missing() {
+        let want = Want { tool: "protoc".to_owned(), package: "prost-build".to_owned(), version: "0.14.0".to_owned() };
+        let check = |path: Option<&str>, machine: &str| {
+            let tool = ToolFound { want: want.clone(), path: path.map(Into::into), version: None, machine: Some(machine.to_owned()) };
+            missing(&tool, "x86_64-unknown-linux-gnu", Installer::Apt)
+                .map(|problem| format!("{}; {}", problem.message, problem.help.join("")))
+        };
+        assert_eq!(check(Some("/p"), "EM_X86_64"), None);
+        assert_eq!(
+            check(Some("/p"), "EM_AARCH64").as_deref(),
+            Some(
+                "`/p` is for EM_AARCH64, and cannot run here; prost-build 0.14.0 calls it; install it: `apt-get install protobuf-compiler`"
+            )
+        );
+        assert_eq!(
+            check(None, "").as_deref(),
+            Some("`protoc` is not here, and prost-build 0.14.0 calls it; install it: `apt-get install protobuf-compiler`")
+        );
+    }
+}

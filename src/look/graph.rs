@@ -1,0 +1,134 @@
+//! Asks cargo for the resolved graph, and keeps the answer as long as what it follows from is the same.
+
+use std::collections::BTreeSet;
+
+use cargo_metadata::Metadata;
+
+use super::{Asking, Found, Platform, Scope, parse_metadata};
+use crate::facts::{CPackage, GraphFacts};
+use crate::graph::{self, PlatformFacts};
+use crate::host::{self, Host};
+use crate::invocation::Invocation;
+use crate::plan::cache_dir;
+use crate::problem::Result;
+
+/// What the graph is resolved for, and under which configuration of cargo's.
+pub struct Resolving<'a> {
+    pub platforms: &'a [Platform],
+    /// The host's own, which build-dependencies are for.
+    pub own: &'a PlatformFacts,
+    /// A digest of cargo's configuration.
+    pub configuration: &'a str,
+}
+
+/// The packages with C, and what else the graph wants of the machine. The resolved graph takes cargo longer than all other questions together, so its
+/// answer is kept under the digest of everything that goes into it.
+pub fn ask(
+    host: &Host,
+    found: &Found,
+    asking: &Asking,
+    scope: &Scope,
+    resolving: &Resolving,
+    talk: impl FnMut(&str),
+) -> Result<GraphFacts> {
+    let Resolving { platforms, own, .. } = resolving;
+    let triples: BTreeSet<String> =
+        platforms.iter().map(|platform| &platform.facts).chain([*own]).map(|facts| facts.triple.clone()).collect();
+    let question = asking
+        .cargo(&found.workspace.root)
+        .options("--filter-platform", &triples)
+        .options("--features", &scope.selection.features)
+        .flag("--all-features", scope.selection.all_features)
+        .flag("--no-default-features", scope.selection.no_default_features);
+    let cache = cache_dir(&found.workspace);
+    let kept = |key: String| cache.join(format!("graph-{key}.json"));
+    if let Some(answer) = graph_key(host, found, scope, resolving, &question).and_then(|key| host.read_text(&kept(key)).ok())
+        && let Ok(answer) = serde_json::from_str(&answer)
+    {
+        return Ok(answer);
+    }
+    let metadata = resolved_graph(host, &question, talk)?;
+    let roots = || scope.roots.iter().map(String::as_str);
+    let mut answer = GraphFacts {
+        host_c_packages: graph::host_c_packages(&metadata, roots(), own),
+        wants: graph::wants(&metadata, roots()),
+        ..GraphFacts::default()
+    };
+    for platform in *platforms {
+        let mut packages = graph::c_packages(&metadata, roots(), &platform.facts, own);
+        confirm(host, found, asking, scope, &platform.facts.triple, &mut packages);
+        answer.c_packages.insert(platform.facts.triple.clone(), packages);
+    }
+    // Asking may have written Cargo.lock, so the key is made anew. A cache that cannot be written is none.
+    if let Some(key) = graph_key(host, found, scope, resolving, &question).filter(|_| graph::is_closed(&metadata)) {
+        let text = serde_json::to_string(&answer).expect("packages are plain data");
+        let written = host.create_target_dir(&found.workspace.target_dir).and_then(|()| host.create_dir_all(&cache));
+        let _ = written.and_then(|()| host.replace(&kept(key), text.as_bytes()));
+    }
+    Ok(answer)
+}
+
+/// `cargo metadata` unifies features over all members and all kinds of edges, so it may name C that is never built.
+/// `cargo tree` resolves them as a build does: what it does not name is struck out.
+fn confirm(host: &Host, found: &Found, asking: &Asking, scope: &Scope, triple: &str, packages: &mut Vec<CPackage>) {
+    let builders: BTreeSet<String> = packages.iter().map(|package| package.builder.clone()).collect();
+    for builder in builders {
+        let question = Invocation::new(&asking.program, &found.workspace.root)
+            .args([
+                "tree",
+                "--edges",
+                "normal,build",
+                "--target",
+                triple,
+                "--invert",
+                &builder,
+                "--depth",
+                "1",
+                "--prefix",
+                "none",
+                "--no-dedupe",
+            ])
+            .options("--package", scope.packages)
+            .options("--features", &scope.selection.features)
+            .flag("--all-features", scope.selection.all_features)
+            .flag("--no-default-features", scope.selection.no_default_features)
+            .flag("--locked", asking.locked)
+            .flag("--offline", asking.offline)
+            .flag("--frozen", asking.frozen)
+            .options("--config", &asking.config);
+        // Where it cannot tell (two versions of the builder, say) the graph's word stands.
+        let Some(output) = host.capture(&question).ok() else { continue };
+        let absent = output.stderr.contains("did not match any packages") || output.stderr.contains("nothing to print");
+        if output.success() || absent {
+            let dependents = graph::dependents(&output.stdout);
+            packages
+                .retain(|package| package.builder != builder || dependents.contains(&format!("{} {}", package.package, package.version)));
+        }
+    }
+}
+
+/// A digest of all that the resolved graph follows from: the question, the compiler, what it says of the platforms,
+/// cargo's configuration, Cargo.lock, every member's manifest.
+fn graph_key(host: &Host, found: &Found, scope: &Scope, resolving: &Resolving, question: &Invocation) -> Option<String> {
+    let root = found.workspace.root.join("Cargo.toml");
+    let manifests = found.workspace.members.iter().map(|member| &member.manifest);
+    let platforms = resolving.platforms.iter().map(|platform| &platform.facts).chain([resolving.own]);
+    let platforms: Vec<_> = platforms.map(|facts| (&facts.triple, &facts.cfg)).collect();
+    let own = env!("CARGO_PKG_VERSION");
+    let mut text = format!("{own}\n{question}\n{:?}\n{:?}\n{platforms:?}\n{}\n", found.rustc, scope.roots, resolving.configuration);
+    for path in [&found.workspace.root.join("Cargo.lock"), &root].into_iter().chain(manifests) {
+        text.push_str(&host.hash(path).ok()?.0);
+    }
+    Some(host::sha256(text.as_bytes()).chars().take(32).collect())
+}
+
+/// The graph as it is resolved for all targets at once; each edge still tells its platform.
+fn resolved_graph(host: &Host, question: &Invocation, mut talk: impl FnMut(&str)) -> Result<Metadata> {
+    // cargo's status lines are indented; its warnings come again from `cargo build`.
+    let output = host.capture_talking(question, |line| {
+        if line.starts_with(' ') {
+            talk(line);
+        }
+    })?;
+    parse_metadata(question, &output)
+}

@@ -1,0 +1,129 @@
+//! What `doctor` asks of the machine beyond what a build needs: every compiler on PATH, the tools that the graph calls.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::compilers::{self, Asked, LIMIT};
+use super::{program, starter};
+use crate::doctor::{CompilerHealth, ToolFound};
+use crate::facts::{Program, Want};
+use crate::host::Host;
+use crate::inspect;
+use crate::invocation::Invocation;
+use crate::needs::{Find, NEEDS, Need};
+use crate::target::Target;
+use crate::toolchain;
+
+/// Every C compiler on PATH, once, with what the probes say of it at a release's level.
+pub fn compilers(host: &Host, host_triple: &str) -> Vec<CompilerHealth> {
+    let root = host.cwd();
+    let names = host.on_path().into_iter().filter(|(name, _)| toolchain::is_compiler_name(name));
+    // One compiler may have many names.
+    let mut by_identity: BTreeMap<String, Vec<(String, Utf8PathBuf)>> = BTreeMap::new();
+    for (name, path) in names {
+        if let Some(identity) = host.identity(&path) {
+            by_identity.entry(identity).or_default().push((name, path));
+        }
+    }
+    thread::scope(|threads| {
+        let asked: Vec<_> = by_identity
+            .into_values()
+            .map(|mut names| {
+                threads.spawn(move || {
+                    // The plainest name first.
+                    names.sort_by_key(|(name, _)| (name != "cc", name.len(), name.clone()));
+                    let (name, path) = names.remove(0);
+                    let compiler = program(host, root, path, name).1;
+                    let aliases = names.into_iter().map(|(name, _)| name).collect();
+                    probed(host, root, host_triple, compiler, aliases)
+                })
+            })
+            .collect();
+        let mut found: Vec<CompilerHealth> = asked.into_iter().map(super::joined).collect();
+        found.sort_by(|a, b| a.compiler.program.cmp(&b.compiler.program));
+        found
+    })
+}
+
+fn probed(host: &Host, root: &Utf8Path, host_triple: &str, compiler: Program, aliases: Vec<String>) -> CompilerHealth {
+    let machine = compiler.machine.clone().unwrap_or_default();
+    // clang says `x86_64-pc-linux-gnu` where a gcc says `x86_64-linux-gnu`.
+    let target = Target::of_machine(&machine).or_else(|| Target::of_machine(&machine.replacen("-pc-", "-", 1)));
+    let report = target.map(|target| {
+        let asked = Asked {
+            root,
+            target: target.triple(),
+            host: host_triple,
+            variables: vec![(format!("CC_{}", target.lower()), compiler.program.clone())],
+            levels: vec!["3".to_owned()],
+            rustflags: &[],
+            version: compiler.version.clone(),
+            path: compiler.path.as_deref(),
+            starter: starter(host, &target, host_triple),
+        };
+        compilers::report(host, &asked)
+    });
+    CompilerHealth { compiler, aliases, report }
+}
+
+/// Looks for each tool where the package that calls it would look.
+pub fn tools(host: &Host, wants: &[Want]) -> Vec<ToolFound> {
+    thread::scope(|threads| {
+        let asked: Vec<_> = wants.iter().map(|want| threads.spawn(move || tool(host, want))).collect();
+        asked.into_iter().map(super::joined).collect()
+    })
+}
+
+fn tool(host: &Host, want: &Want) -> ToolFound {
+    let mut found = ToolFound { want: want.clone(), path: None, version: None, machine: None };
+    let Some(need) = NEEDS.iter().find(|need| need.id == want.tool) else { return found };
+    match need.find {
+        Find::Program { argument, variable } => {
+            let named = variable.and_then(|variable| host.var(variable)).unwrap_or(need.id);
+            found.path = host.find(named);
+            if let Some(path) = &found.path {
+                let bytes = host.read(path).unwrap_or_default();
+                found.machine = inspect::inspect(&bytes).ok().map(|binary| binary.machine);
+                let answer = host.capture_bounded(&Invocation::new(path.as_str(), host.cwd()).arg(argument), LIMIT).ok();
+                found.version = answer.filter(|answer| answer.success()).and_then(|answer| first_line(&answer.stdout));
+            }
+        }
+        Find::Library { variable } => found.path = library(host, need, variable),
+    }
+    found
+}
+
+fn first_line(text: &str) -> Option<String> {
+    text.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+}
+
+fn library(host: &Host, need: &Need, variable: &str) -> Option<Utf8PathBuf> {
+    let mut directories: Vec<Utf8PathBuf> = host.var(variable).map(Utf8PathBuf::from).into_iter().collect();
+    for root in ["/usr/lib", "/usr/lib64", "/usr/local/lib"] {
+        let root = Utf8Path::new(root);
+        let below = host.names(root).into_iter().filter(|name| name.starts_with("llvm") || name.contains("-linux-"));
+        directories.extend(below.flat_map(|name| [root.join(&name), root.join(&name).join("lib")]));
+        directories.push(root.to_owned());
+    }
+    let shared = |name: &String| name.starts_with(need.id) && name.contains(".so") && !name.contains("cpp");
+    directories.into_iter().find_map(|directory| host.names(&directory).into_iter().find(shared).map(|name| directory.join(name)))
+}
+
+/// os-release, where there is one.
+pub fn os_release(host: &Host) -> Option<String> {
+    host.read_text(Utf8Path::new("/etc/os-release")).ok()
+}
+
+/// What the kernel says of the processor.
+pub fn cpu(host: &Host) -> Option<String> {
+    host.read_text(Utf8Path::new("/proc/cpuinfo")).ok()
+}
+
+/// The file that pins the toolchain of a directory.
+pub fn pin(host: &Host, root: &Utf8Path) -> Option<Utf8PathBuf> {
+    root.ancestors()
+        .flat_map(|directory| ["rust-toolchain.toml", "rust-toolchain"].map(|name| directory.join(name)))
+        .find(|path| host.is_file(path))
+}

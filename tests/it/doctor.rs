@@ -1,0 +1,164 @@
+//! `doctor`: one screen for a healthy machine, a way out for each other.
+
+use snapbox::str;
+
+use crate::check;
+use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, tool};
+
+#[test]
+fn a_healthy_machine_is_one_screen() {
+    let project = Project::of("hello").with("aarch64-linux-gnu-gcc").with("x86_64-linux-musl-gcc").with("x86_64-linux-gnu-gcc");
+    check!(project.xpkg(&format!("doctor --target {X86_MUSL},{ARM_GNU},{HOST}")), str![[r#"
+exit 0
+--- stdout
+rustc      [VERSION], host x86_64-unknown-linux-gnu
+compilers
+  aarch64-linux-gnu-gcc     aarch64-linux-gnu  gcc version [VERSION]          gcc-95189 ok
+  cc, x86_64-linux-gnu-gcc  x86_64-linux-gnu   gcc version [VERSION]  gcc-95189 ok
+  x86_64-linux-musl-gcc     x86_64-linux-gnu   gcc version [VERSION]  gcc-95189 ok
+workspace  [ROOT]
+targets
+  x86_64-unknown-linux-musl  ready  rust-lld: the target's graph holds no C, and Rust brings musl itself
+  aarch64-unknown-linux-gnu  ready  gcc: it compiles for `aarch64-linux-gnu`
+  x86_64-unknown-linux-gnu   ready  native: the target is the host's own triple
+
+"#]]);
+}
+
+#[test]
+fn outside_a_workspace_the_machine_alone_is_looked_at() {
+    check!(Project::empty().xpkg("doctor"), str![[r#"
+exit 0
+--- stdout
+rustc      [VERSION], host x86_64-unknown-linux-gnu
+compilers
+  cc  x86_64-linux-gnu  gcc version [VERSION]  gcc-95189 ok
+
+"#]]);
+    let named = Project::empty().xpkg("doctor --manifest-path nowhere/Cargo.toml");
+    assert_eq!(named.code, Some(1), "{}", named.stdout);
+}
+
+#[test]
+fn a_target_that_is_not_ready_fails_with_its_way_out() {
+    check!(Project::of("hello").xpkg(&format!("doctor --target {ARM_GNU},{ARM_MUSL}")), str![[r#"
+exit 1
+--- stdout
+rustc      [VERSION], host x86_64-unknown-linux-gnu
+compilers
+  cc  x86_64-linux-gnu  gcc version [VERSION]  gcc-95189 ok
+workspace  [ROOT]
+targets
+  aarch64-unknown-linux-gnu   not ready
+  aarch64-unknown-linux-musl  ready  rust-lld: the target's graph holds no C, and Rust brings musl itself
+
+error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
+  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+         gcc      `aarch64-linux-gnu-gcc` is not on PATH
+         clang    `clang` is not on PATH
+         rust-lld serves musl only: for gnu it needs a sysroot
+  help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`)
+
+"#]]);
+}
+
+#[test]
+fn a_host_without_a_c_compiler_builds_nothing() {
+    check!(Project::of("hello").without("cc").xpkg(&format!("doctor --target {ARM_MUSL}")), str![[r#"
+exit 1
+--- stdout
+rustc      [VERSION], host x86_64-unknown-linux-gnu
+compilers
+workspace  [ROOT]
+targets
+  aarch64-unknown-linux-musl  not ready  rust-lld: the target's graph holds no C, and Rust brings musl itself
+
+error[no-host-cc]: the host has no `cc`, with which rustc links build scripts and proc macros
+  help: install a C compiler (`apt-get install gcc libc6-dev`)
+
+"#]]);
+}
+
+#[test]
+fn a_tool_that_the_graph_calls_is_looked_for() {
+    let project = Project::of("hello");
+    project.append("Cargo.toml", "[build-dependencies]\nprost-build = { path = \"prost-build\" }\n");
+    project.write("prost-build/Cargo.toml", "[package]\nname = \"prost-build\"\nversion = \"0.14.0\"\nedition = \"2024\"\n");
+    project.write("prost-build/src/lib.rs", "");
+    check!(project.xpkg(&format!("doctor --target {ARM_MUSL}")), str![[r#"
+exit 1
+--- stdout
+rustc      [VERSION], host x86_64-unknown-linux-gnu
+compilers
+  cc  x86_64-linux-gnu  gcc version [VERSION]  gcc-95189 ok
+workspace  [ROOT]
+tool       protoc: missing (for prost-build 0.14.0)
+targets
+  aarch64-unknown-linux-musl  not ready  rust-lld: the target's graph holds no C, and Rust brings musl itself
+
+error[tool-missing]: `protoc` is not here, and prost-build 0.14.0 calls it
+  help: install it: `apt-get install protobuf-compiler`
+
+"#]]);
+    let project = project.fake("protoc", "out libprotoc 31.1\n");
+    let run = project.xpkg(&format!("doctor --target {ARM_MUSL}")).ok();
+    assert!(run.stdout.contains("tool       protoc: libprotoc 31.1 (for prost-build 0.14.0)\n"), "{}", run.stdout);
+    // Found through its variable, but for another machine.
+    let foreign = tool("aarch64-linux-gnu-gcc");
+    let strange = project.path("protoc-arm");
+    std::fs::write(&strange, arm_program(&std::fs::read(foreign).unwrap())).unwrap();
+    std::os::unix::fs::symlink("/bin/true", project.path("unused")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&strange, mode).unwrap();
+    let run = project.env("PROTOC", strange.to_str().unwrap()).xpkg(&format!("doctor --target {ARM_MUSL}"));
+    assert!(run.stdout.contains("protoc-arm` is for EM_AARCH64, and cannot run here; prost-build 0.14.0 calls it"), "{}", run.stdout);
+}
+
+/// A program's bytes with another machine in the header.
+fn arm_program(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[18..20].copy_from_slice(&183u16.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn a_missing_standard_library_is_a_warning_that_fix_mends() {
+    let sysroot = tempfile::tempdir().unwrap();
+    let toolchain = sysroot.path().join("toolchains/mine");
+    let libdir = toolchain.join(format!("lib/rustlib/{X86_MUSL}/lib"));
+    let lld = toolchain.join(format!("lib/rustlib/{HOST}/bin/rust-lld"));
+    std::fs::create_dir_all(lld.parent().unwrap()).unwrap();
+    std::fs::write(lld, "").unwrap();
+    let script = format!(
+        "on --target out {}\non --target out target_os=\"linux\"\non --target exit 0\non target-list out {}\non target-list out {X86_MUSL}\non target-list out unix\non target-list exit 0\nexec {}\n",
+        libdir.display(),
+        toolchain.display(),
+        tool("rustc").display()
+    );
+    let installs = format!("touch {0}/libcore-1.rlib\ntouch {0}/self-contained/crt1.o\n", libdir.display());
+    let project = Project::of("hello").fake("rustc", &script).fake("rustup", &installs);
+    let run = project.xpkg(&format!("doctor --target {X86_MUSL}")).ok();
+    let warning = "  ready with warnings  rust-lld: the target's graph holds no C, and Rust brings musl itself\n    warning: its standard library is not installed";
+    assert!(run.stdout.contains(warning), "{}", run.stdout);
+    let run = project.xpkg(&format!("doctor --fix --target {X86_MUSL}")).ok();
+    assert!(run.stderr.contains("  Installing the standard library for `x86_64-unknown-linux-musl` (rustup)"), "{}", run.stderr);
+    assert!(run.stdout.contains("  ready  rust-lld: "), "{}", run.stdout);
+}
+
+#[test]
+fn json_is_for_programs() {
+    let run = Project::of("hello").xpkg(&format!("doctor --message-format json --target {ARM_GNU}"));
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(run.code, Some(1));
+    assert_eq!(document["targets"][0]["state"], "not-ready");
+    assert_eq!(document["targets"][0]["problems"][0]["code"], "no-linker");
+    assert_eq!(document["compilers"][0]["report"]["answers"][0]["clean"]["verdict"], "ok");
+}
+
+#[test]
+fn the_pin_of_the_toolchain_is_named() {
+    let project = Project::of("hello");
+    project.write("rust-toolchain.toml", "[toolchain]\nchannel = \"stable\"\n");
+    let run = project.xpkg("doctor").ok();
+    assert!(run.stdout.contains(&format!("pinned by  {}/rust-toolchain.toml\n", project.root.display())), "{}", run.stdout);
+}
