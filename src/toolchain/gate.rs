@@ -5,7 +5,7 @@
 
 use goblin::elf::header::machine_to_str;
 
-use super::{Candidate, Case, Chosen, Fallen};
+use super::{Candidate, Case, Chosen, Fallen, ROWS};
 use crate::probe::{self, CompilerFacts, Finding, PROBES, Report, Severity, Verdict};
 use crate::problem::Code;
 use crate::target::{Format, Libc};
@@ -68,16 +68,24 @@ fn unfit(case: &Case, facts: &CompilerFacts) -> Option<String> {
     }
 }
 
-/// What to do about candidates that a probe stopped; each way was tried.
+/// What to do about candidates that a probe stopped; each way was tried. First another compiler that is here.
 pub fn ways_out(case: &Case, stopped: &[Box<Stopped>]) -> Vec<String> {
     let mut ways = Vec::new();
+    if stopped.iter().any(|stopped| stopped.code.is_some()) {
+        let others = ROWS.iter().flat_map(|row| (row.candidates)(case).unwrap_or_default());
+        let passes = others.filter_map(|candidate| pass(case, candidate, "").ok()).next();
+        ways.extend(passes.map(|other| {
+            let compiler = other.candidate.c_compiler.map_or_else(|| other.candidate.kind.name().to_owned(), |compiler| compiler.program);
+            format!("drop the choice: `{compiler}` is here and passes its probes")
+        }));
+    }
     for stopped in stopped.iter().filter(|stopped| stopped.code.is_some()) {
         let Some(report) = case.here.reports.get(&stopped.candidate.key()) else { continue };
-        ways.extend(flag_way(case, report));
         ways.push(format!("install a compiler without the bug: {}", versions(stopped)));
+        ways.extend(flag_way(case, report));
     }
-    ways.sort();
-    ways.dedup();
+    let mut told = std::collections::BTreeSet::new();
+    ways.retain(|way| told.insert(way.clone()));
     ways
 }
 

@@ -177,6 +177,15 @@ error[gcc-95189]: `gcc`, chosen by `--linker`, must not compile C for `aarch64-u
 }
 
 #[test]
+fn another_compiler_that_is_here_is_advised_first() {
+    let Some(project) = secrets("another_compiler_that_is_here_is_advised_first") else { return };
+    let project = project.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-gcc-12");
+    let run = project.xpkg(&format!("plan --target {ARM_GNU}"));
+    let help: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("  help: ")).collect();
+    assert_eq!(help[0], "  help: drop the choice: `aarch64-linux-gnu-gcc-12` is here and passes its probes", "{}", run.stderr);
+}
+
+#[test]
 fn the_next_compiler_that_passes_is_taken_and_that_is_said() {
     let Some(project) = secrets("the_next_compiler_that_passes_is_taken_and_that_is_said") else { return };
     let project = project.with("aarch64-linux-gnu-gcc-12").with("aarch64-linux-gnu-ar").with("qemu-aarch64-static");

@@ -131,6 +131,7 @@ left out
   extra (gated): needs `--features extra`
   skipped (skipped): `skip = true` in its `[package.metadata.xpkg]`
   tool (tool): not a default member (`--workspace` builds it)
+--- stderr
 
 "#]]
     );
@@ -216,6 +217,7 @@ exit 0
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
 export AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar
+--- stderr
 
 "#]]
     );

@@ -1,5 +1,6 @@
 //! The README cannot lie: what it shows is what the program prints, its tables are the program's.
 
+use cargo_xpkg::probe::PROBES;
 use cargo_xpkg::problem::CODES;
 
 use crate::support::{Project, normal, repository};
@@ -77,6 +78,26 @@ fn the_table_of_codes_is_the_programs() {
         blessed(&format!("{before}{HEAD}{table}{}", &rest[end..]), bless);
     } else {
         assert_eq!(&rest[..end], table);
+    }
+}
+
+#[test]
+fn the_table_of_each_probe_is_the_programs() {
+    let text = readme();
+    for probe in PROBES {
+        assert!(text.contains(&format!("| | `{}` |\n", probe.id)));
+        let rows = [
+            ("symptom", probe.symptom),
+            ("cause", probe.cause),
+            ("versions", probe.versions),
+            ("proof", probe.proof),
+            ("source", probe.sources),
+        ];
+        for (name, value) in rows {
+            let row = text.lines().find(|line| line.starts_with(&format!("| {name} | "))).unwrap();
+            assert!(row.starts_with(&format!("| {name} | {value}")), "{row}\n{value}");
+        }
+        assert!(text.contains(probe.way_out_flag));
     }
 }
 

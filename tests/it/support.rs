@@ -239,7 +239,7 @@ pub fn normal(text: &str) -> String {
         (r"\b\d+\.\d+s\b", "[TIME]"),
         (r" +\d+(\.\d+)? (B|KiB|MiB)\b", " [SIZE]"),
         (r"(?m)^rustc      .*, host", "rustc      [VERSION], host"),
-        (r"(gcc|Debian clang) version [0-9][^\n]*?  ", "$1 version [VERSION]  "),
+        (r"(gcc|Debian clang) version [0-9][^\n]*?  +", "$1 version [VERSION]  "),
         (r"\b[0-9a-f]{64}\b", "[SHA256]"),
         (r"(?m)  [0-9a-f]{12}$", "  [DIGEST]"),
     ];
