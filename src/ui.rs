@@ -16,7 +16,7 @@ use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Plan, TargetPlan};
 use crate::probe::Report;
 use crate::problem::{Code, Problem, Result, Row};
-use crate::toolchain::{Candidate, SetBy};
+use crate::toolchain::{Candidate, Kind, SetBy};
 use crate::workspace::LeftOut;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -198,12 +198,14 @@ fn report(report: &Report) -> Vec<String> {
     lines
 }
 
-/// `rust-lld: why (chosen by …)`.
+/// `rust-lld: why (chosen by …)`, with the program where a kind has many.
 pub fn choice(candidate: &Candidate, chosen_by: &str) -> String {
     let by = if chosen_by == "auto" || candidate.reason == chosen_by { String::new() } else { format!(" (chosen by {chosen_by})") };
-    let name = match candidate.kind.name() {
-        "configured" => format!("`{}`", candidate.linker.program),
-        name => name.to_owned(),
+    let program = &candidate.linker.program;
+    let name = match candidate.kind {
+        Kind::Configured => format!("`{program}`"),
+        Kind::Gcc if program != candidate.kind.name() => format!("gcc `{program}`"),
+        kind => kind.name().to_owned(),
     };
     format!("{name}: {}{by}", candidate.reason)
 }

@@ -66,7 +66,8 @@ fn plan_and_build_agree(project: &Project, talk: &str) {
     assert_eq!(planned.len(), TARGETS.len());
 }
 
-fn the_schema_holds(manifest: &Value) {
+/// The manifest is what its schema says, and the schema says enough to refuse another.
+pub fn the_schema_holds(manifest: &Value) {
     let schema: Value = serde_json::from_str(include_str!("../../src/manifest.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let errors: Vec<String> = validator.iter_errors(manifest).map(|error| format!("{}: {error}", error.instance_path())).collect();

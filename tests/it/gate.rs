@@ -6,8 +6,9 @@ use std::process::Command;
 use cargo_xpkg::probe::{BITTEN, CompilerFacts, FACTS_OBJECT, PROBES, Verdict};
 use snapbox::str;
 
+use crate::chat::the_schema_holds;
 use crate::check;
-use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, repository, tool};
+use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, repository, starter, tool};
 
 /// A compiler that `cargo xtask setup` unpacked; without it the test is skipped, by name.
 fn old(name: &str, test: &str) -> Option<PathBuf> {
@@ -177,6 +178,25 @@ error[gcc-95189]: `gcc`, chosen by `--linker`, must not compile C for `aarch64-u
 }
 
 #[test]
+fn what_checks_secrets_is_built_by_the_right_compiler_and_runs() {
+    let Some(gcc) = old("aarch64-linux-gnu-gcc-9", "what_checks_secrets_is_built_by_the_right_compiler_and_runs") else { return };
+    let project = Project::kept("secrets").with("aarch64-linux-gnu-gcc-12").with("aarch64-linux-gnu-ar").with("qemu-aarch64-static");
+    std::os::unix::fs::symlink(gcc, project.bin.join("aarch64-linux-gnu-gcc")).unwrap();
+    let _ = std::fs::remove_dir_all(project.path("tree"));
+    let run = project.xpkg(&format!("build --target {ARM_GNU}")).ok();
+    assert!(
+        run.stderr.contains("    Refusing gcc for aarch64-unknown-linux-gnu: `aarch64-linux-gnu-gcc` has GCC bug 95189"),
+        "{}",
+        run.stderr
+    );
+    let record = project.json("tree/manifest.json");
+    assert_eq!(record["targets"][0]["toolchain"]["c_compiler"]["program"], "aarch64-linux-gnu-gcc-12");
+    the_schema_holds(&record);
+    let output = starter(ARM_GNU, &project.path(&format!("tree/{ARM_GNU}/secrets/secrets"))).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "secrets: right true, wrong false\n");
+}
+
+#[test]
 fn another_compiler_that_is_here_is_advised_first() {
     let Some(project) = secrets("another_compiler_that_is_here_is_advised_first") else { return };
     let project = project.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-gcc-12");
@@ -199,7 +219,7 @@ out-dir    [ROOT]/target/xpkg
 profile    release
 
 aarch64-unknown-linux-gnu
-  toolchain   gcc: it compiles for `aarch64-linux-gnu`
+  toolchain   gcc `aarch64-linux-gnu-gcc-12`: it compiles for `aarch64-linux-gnu`
   compiler    aarch64-linux-gnu-gcc-12 (gcc version 12.2.0 (Debian 12.2.0-14))
               gcc-95189: ok at -O2, by running it ok, ok with this build's flags
   refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
@@ -282,7 +302,7 @@ fn pretender(script: &str) -> Project {
 fn told(script: &str) -> String {
     let run = pretender(script).xpkg(&format!("plan --target {ARM_GNU}"));
     let lines = run.stdout.lines().chain(run.stderr.lines()).map(str::trim);
-    let line = lines.filter(|line| line.contains("aarch64-linux-gnu-gcc`")).map(str::to_owned).next();
+    let line = lines.filter(|line| line.contains("aarch64-linux-gnu-gcc` ")).map(str::to_owned).next();
     line.unwrap_or_else(|| panic!("{}{}", run.stdout, run.stderr))
 }
 

@@ -131,7 +131,6 @@ left out
   extra (gated): needs `--features extra`
   skipped (skipped): `skip = true` in its `[package.metadata.xpkg]`
   tool (tool): not a default member (`--workspace` builds it)
---- stderr
 
 "#]]
     );
@@ -217,7 +216,6 @@ exit 0
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
 export AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar
---- stderr
 
 "#]]
     );
