@@ -49,7 +49,11 @@ pub struct BuildArgs {
     #[command(flatten)]
     pub run: RunArgs,
 
-    /// Go on in spite of one finding about a finished file; the manifest records it
+    /// Build the other targets, too, where one fails; what succeeded is staged, what failed keeps what it had
+    #[arg(long)]
+    pub keep_going: bool,
+
+    /// Go on in spite of one finding; the manifest records it
     #[arg(long, value_name = "CODE")]
     pub accept: Vec<String>,
 }

@@ -87,6 +87,7 @@ impl Plan {
             targets,
             left_out: selected.left_out.clone(),
         };
+        problems.extend(out_dir_unfit(workspace, &settings.out_dir));
         problems.extend(tree::clashes(&plan.outputs().cloned().collect::<Vec<_>>()));
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
@@ -95,6 +96,23 @@ impl Plan {
     pub fn outputs(&self) -> impl Iterator<Item = &Output> {
         self.targets.iter().flat_map(|target| &target.calls).flat_map(|call| &call.outputs)
     }
+}
+
+/// An out-dir that would swallow the workspace, or stand among a package's sources.
+fn out_dir_unfit(workspace: &Workspace, out_dir: &Utf8Path) -> Option<Problem> {
+    let unfit = |what: String| {
+        Problem::new(Code::OutDirUnfit, format!("`{out_dir}` cannot be the out-dir: {what}"))
+            .help("choose a directory that holds nothing else: `--out-dir dist`")
+    };
+    if workspace.root.starts_with(out_dir) {
+        return Some(unfit("the workspace lies in it".to_owned()));
+    }
+    if workspace.target_dir.starts_with(out_dir) {
+        return Some(unfit("cargo's target directory lies in it".to_owned()));
+    }
+    let sources = workspace.members.iter().filter_map(|member| Some((member, member.manifest.parent()?.join("src"))));
+    let (member, _) = sources.into_iter().find(|(_, sources)| out_dir.starts_with(sources))?;
+    Some(unfit(format!("it lies among the sources of package `{}`", member.name)))
 }
 
 /// What the probes say of the compiler that compiles C for build scripts: what stops the run, and what is only told.

@@ -174,6 +174,11 @@ codes! {
         detection: "`.gnu.version_r` names it.",
         fix: "Find the library that does so; it was linked statically from glibc's own parts.",
         source: "LSB core specification, Symbol Versioning" }
+    OutDirUnfit "out-dir-unfit" "the out-dir cannot be a tree of its own" {
+        cause: "The out-dir is exchanged as a whole with each run; the one that was named holds the workspace, cargo's target directory, or stands among a package's sources.",
+        detection: "Its path is compared with theirs before anything is compiled.",
+        fix: "Name a directory that holds nothing else.",
+        source: "README, What stands in the tree" }
     TreeForeign "tree-foreign" "the out-dir holds files that xpkg did not make" {
         cause: "The tree is exchanged as a whole; files that are in no manifest would be lost.",
         detection: "The out-dir is compared with its manifest before anything is compiled.",
@@ -186,7 +191,7 @@ codes! {
         source: "README, What stands in the tree" }
     TreeUnreadable "tree-unreadable" "the tree's manifest cannot be read" {
         cause: "manifest.json is damaged, or a later xpkg wrote it.",
-        detection: "It does not parse as schema version 1.",
+        detection: "It does not parse as schema version 1, or MANIFEST.txt does not say the same.",
         fix: "Use the xpkg that wrote it, or remove the directory by hand.",
         source: "README, What stands in the tree" }
     NoTree "no-tree" "there is no staged tree here" {
@@ -206,9 +211,14 @@ codes! {
         source: "README, Tasks" }
     CannotExchange "cannot-exchange" "the file system cannot exchange the tree in one step" {
         cause: "The new tree is built beside the old one and exchanged with it. That fails when the out-dir is a mount point, or lies in the lower layer of an overlay.",
-        detection: "The kernel refused the exchange.",
+        detection: "Before compiling, the kernel is asked by an exchange and a rename that change nothing.",
         fix: "Name an out-dir one level deeper: `--out-dir DIR/xpkg`.",
         source: "renameat2(2), RENAME_EXCHANGE" }
+    Interrupted "interrupted" "the run was interrupted" {
+        cause: "Ctrl-C, or a signal that asks to end. Children were ended, temporary files are gone, the previous tree stands.",
+        detection: "SIGINT, SIGTERM or SIGHUP; the exit code is 128 and the signal's number (130, 143).",
+        fix: "Run it again.",
+        source: "README, Tasks" }
     FileAccess "file-access" "a file or directory cannot be read or written" {
         cause: "The operating system refused; its words stand in the message.",
         detection: "Every file operation.",

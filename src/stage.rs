@@ -35,6 +35,7 @@ pub fn open(host: &Host, out_dir: &Utf8Path, blocked: impl FnOnce()) -> Result<S
     };
     host.create_dir_all(parent)?;
     let lock = host.lock(&lock_path(out_dir), blocked)?;
+    clear_leftovers(host, out_dir, parent)?;
     let standing = read(host, out_dir)?;
     let (manifest, written) = standing.unzip();
     if host.exists(out_dir) {
@@ -49,6 +50,28 @@ pub fn open(host: &Host, out_dir: &Utf8Path, blocked: impl FnOnce()) -> Result<S
     Ok(Standing { out_dir: out_dir.to_owned(), manifest, written, _lock: lock })
 }
 
+/// What the name of a tree in the making begins with.
+fn making_prefix(out_dir: &Utf8Path) -> String {
+    format!(".{}.new-", out_dir.file_name().unwrap_or_default())
+}
+
+/// Removes what a killed run left beside the tree: an unfinished tree, or the one that it had just replaced. The lock
+/// is held, so nobody works in it.
+fn clear_leftovers(host: &Host, out_dir: &Utf8Path, parent: &Utf8Path) -> Result<()> {
+    let prefix = making_prefix(out_dir);
+    for leftover in host.names(parent).into_iter().filter(|name| name.starts_with(&prefix)).map(|name| parent.join(name)) {
+        // A tree that was exchanged out may hold a stranger's file, which the killed run had no time to see.
+        if let Ok(Some((manifest, _))) = read(host, &leftover) {
+            let strangers = tree::strangers(&host.walk(&leftover)?, Some(&manifest));
+            if !strangers.is_empty() {
+                return Err(foreign(&leftover, &strangers));
+            }
+        }
+        host.remove_dir_all(&leftover)?;
+    }
+    Ok(())
+}
+
 /// The manifest that stands in a tree, with the bytes of both files.
 pub fn read(host: &Host, out_dir: &Utf8Path) -> Result<Option<(Manifest, (String, String))>> {
     let path = out_dir.join(JSON_NAME);
@@ -57,7 +80,11 @@ pub fn read(host: &Host, out_dir: &Utf8Path) -> Result<Option<(Manifest, (String
     }
     let json = host.read_text(&path)?;
     let manifest = Manifest::parse(&json, path.as_str())?;
-    let text = host.read_text(&out_dir.join(TEXT_NAME)).unwrap_or_default();
+    let text = host.read_text(&out_dir.join(TEXT_NAME))?;
+    if text != manifest.text() {
+        return Err(Problem::new(Code::TreeUnreadable, format!("`{TEXT_NAME}` and `{JSON_NAME}` in `{out_dir}` do not say the same"))
+            .help("one of them was changed by hand: put it back, or remove the tree by hand and build again"));
+    }
     Ok(Some((manifest, (json, text))))
 }
 
@@ -88,9 +115,10 @@ pub struct Provenance<'a> {
 
 pub fn begin<'a>(host: &'a Host, standing: &'a Standing) -> Result<Staging<'a>> {
     let parent = standing.out_dir.parent().unwrap_or(Utf8Path::new("/"));
-    let temp = host.temp_dir(parent, &format!(".{}.new-", standing.out_dir.file_name().unwrap_or_default()))?;
+    let temp = host.temp_dir(parent, &making_prefix(&standing.out_dir))?;
     let root = Utf8PathBuf::from_path_buf(temp.path().to_owned())
         .map_err(|path| Problem::new(Code::FileAccess, format!("the path `{}` is not UTF-8", path.display())))?;
+    host.check_exchange(&standing.out_dir, &root)?;
     Ok(Staging { host, standing, temp, root, fresh: false })
 }
 

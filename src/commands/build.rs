@@ -6,11 +6,11 @@ use crate::facts::Source;
 use crate::host::{self, Host};
 use crate::look;
 use crate::manifest::{Artifact, Manifest, Platform, RustcRecord, TargetRecord, Toolchain, Waiver};
-use crate::plan::TargetPlan;
+use crate::plan::{Plan, TargetPlan};
 use crate::policy;
 use crate::probe;
 use crate::problem::{Code, Failure, Problem, Result, nearest};
-use crate::stage::{self, Provenance};
+use crate::stage::{self, Provenance, Staging, Standing};
 use crate::tree::{self, Output};
 use crate::ui::{self, Shell, Verbosity};
 use crate::workspace::list;
@@ -18,14 +18,14 @@ use crate::workspace::list;
 use super::Prepared;
 
 pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
-    let BuildArgs { run, accept } = args;
+    let BuildArgs { run, keep_going, accept } = args;
     let format = run.output.message_format;
     let accept = accept.iter().map(|name| acceptable(name)).collect::<Result<Vec<Code>>>()?;
     let mut prepared = super::prepare(host, shell, run, accept)?;
     install_std(host, shell, &mut prepared)?;
     prepared.link_tools(host)?;
     tell_choices(shell, &prepared);
-    let manifest = build(host, shell, &prepared)?;
+    let manifest = build(host, shell, &prepared, if keep_going { OnFailure::GoOn } else { OnFailure::Stop })?;
     match format {
         MessageFormat::Json => ui::data(&manifest.json())?,
         MessageFormat::Human if shell.verbosity == Verbosity::Quiet => {}
@@ -91,8 +91,15 @@ fn tell_choices(shell: Shell, prepared: &Prepared) {
     }
 }
 
+/// What becomes of the other targets when one fails.
+#[derive(Clone, Copy, PartialEq)]
+enum OnFailure {
+    Stop,
+    GoOn,
+}
+
 /// Compile, inspect, stage.
-fn build(host: &Host, shell: Shell, prepared: &Prepared) -> Result<Manifest, Failure> {
+fn build(host: &Host, shell: Shell, prepared: &Prepared, on_failure: OnFailure) -> Result<Manifest, Failure> {
     let Prepared { found, settings, plan, .. } = prepared;
     let standing = stage::open(host, &plan.out_dir, || {
         shell.status("Blocking", &format!("waiting for another run on `{}`", plan.out_dir));
@@ -108,11 +115,25 @@ fn build(host: &Host, shell: Shell, prepared: &Prepared) -> Result<Manifest, Fai
     let mut staging = stage::begin(host, &standing)?;
     staging.keep(&kept)?;
     let mut artifacts = Vec::new();
-    for call in plan.targets.iter().flat_map(|target| &target.calls) {
-        shell.detail("Running", &format!("`{}`", call.invocation));
-        let made = compile::run(host, call)?;
-        artifacts.extend(staging.take(&made, &provenance)?);
+    let mut failed: Vec<(&TargetPlan, Failure)> = Vec::new();
+    for target in &plan.targets {
+        match build_target(host, shell, target, &mut staging, &provenance) {
+            Ok(made) => artifacts.extend(made),
+            Err(failure) if on_failure == OnFailure::Stop || host.interrupted().is_some() => return Err(failure),
+            Err(failure) => failed.push((target, failure)),
+        }
     }
+    // What failed keeps what it had, as far as nothing new stands in its place.
+    let lost: Vec<Output> =
+        outputs.iter().filter(|output| failed.iter().any(|(target, _)| target.target == output.target)).cloned().collect();
+    let had: Vec<Artifact> = old_of(&standing, &lost, &kept);
+    let new: Vec<Output> = outputs.iter().filter(|output| !lost.contains(output)).cloned().collect();
+    let problems = tree::clashes_with_kept(&new, &had);
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    staging.keep(&had)?;
+    let kept: Vec<Artifact> = kept.into_iter().chain(had).collect();
     tell_unasked(shell, prepared, &artifacts);
     // Asked after the build, which may write Cargo.lock and generate sources.
     let lock = stage::lock_path(&plan.out_dir);
@@ -127,7 +148,56 @@ fn build(host: &Host, shell: Shell, prepared: &Prepared) -> Result<Manifest, Fai
     let bins = ui::count(manifest.artifacts.len(), "bin");
     let verb = if staging.finish(&manifest)? { "Staged" } else { "Unchanged" };
     shell.status(verb, &format!("{bins} in {}", plan.out_dir));
-    Ok(manifest)
+    if failed.is_empty() { Ok(manifest) } else { Err(report(shell, plan, failed)) }
+}
+
+/// The calls of one target, each one's files taken before the next.
+fn build_target(
+    host: &Host,
+    shell: Shell,
+    target: &TargetPlan,
+    staging: &mut Staging,
+    provenance: &Provenance,
+) -> Result<Vec<Artifact>, Failure> {
+    let mut artifacts = Vec::new();
+    for call in &target.calls {
+        shell.detail("Running", &format!("`{}`", call.invocation));
+        let made = compile::run(host, call)?;
+        artifacts.extend(staging.take(&made, provenance)?);
+    }
+    Ok(artifacts)
+}
+
+/// What the old tree has of outputs that could not be made again, where it is not kept anyway.
+fn old_of(standing: &Standing, lost: &[Output], kept: &[Artifact]) -> Vec<Artifact> {
+    let old = standing.manifest.iter().flat_map(|old| &old.artifacts).filter(|artifact| !kept.contains(artifact));
+    old.filter(|artifact| lost.iter().any(|output| output.target.triple() == artifact.target)).cloned().collect()
+}
+
+/// A line for each target, and one failure for all: cargo's own code where cargo alone has failed.
+fn report(shell: Shell, plan: &Plan, failed: Vec<(&TargetPlan, Failure)>) -> Failure {
+    for target in &plan.targets {
+        match failed.iter().find(|(failing, _)| failing.target == target.target) {
+            None => shell.status("Built", target.target.triple()),
+            Some((_, Failure::Spoken(code))) => {
+                shell.status("Failed", &format!("{}: cargo ended with {code}; it keeps what it had", target.target))
+            }
+            Some(_) => shell.status("Failed", &format!("{}: see below; it keeps what it had", target.target)),
+        }
+    }
+    let mut problems = Vec::new();
+    let mut spoken = None;
+    for (_, failure) in failed {
+        match failure {
+            Failure::Problems(found) => problems.extend(found),
+            Failure::Spoken(code) => spoken = Some(code),
+            Failure::Told => {}
+        }
+    }
+    match spoken {
+        Some(code) if problems.is_empty() => Failure::Spoken(code),
+        _ => Failure::Problems(problems),
+    }
 }
 
 /// Tells of code in the finished bins that came compiled, by compilers that were not probed.

@@ -52,21 +52,32 @@ pub fn run(cli: Cli) -> u8 {
         (false, _) => Verbosity::Verbose,
     };
     let shell = Shell { verbosity };
-    let outcome = Host::new().map_err(Failure::from).and_then(|host| {
-        if let Some(choice) = colour(&host, color) {
-            choice.write_global();
+    let host = match Host::new() {
+        Ok(host) => host,
+        Err(problem) => return told(shell, message_format, Err(problem.into())),
+    };
+    host.hear_signals();
+    if let Some(choice) = colour(&host, color) {
+        choice.write_global();
+    }
+    let outcome = match command {
+        Command::Build(args) => build::run(&host, shell, args),
+        Command::Plan(args) => plan::run(&host, shell, args),
+        Command::Env(args) => env::run(&host, shell, args),
+        Command::Doctor(args) => doctor::run(&host, shell, args),
+        Command::Show(args) => show::run(&host, args),
+        Command::Clean(args) => clean::run(&host, shell, args),
+        Command::Compiler(_) => Ok(()),
+    };
+    // Whatever broke off because of a signal, the signal is the reason.
+    match (outcome, host.interrupted().and_then(|signal| u8::try_from(signal).ok())) {
+        (Err(_), Some(signal)) => {
+            let problem = Problem::new(Code::Interrupted, format!("interrupted by signal {signal}; what was staged before stands"));
+            told(shell, message_format, Err(problem.into()));
+            128 + signal
         }
-        match command {
-            Command::Build(args) => build::run(&host, shell, args),
-            Command::Plan(args) => plan::run(&host, shell, args),
-            Command::Env(args) => env::run(&host, shell, args),
-            Command::Doctor(args) => doctor::run(&host, shell, args),
-            Command::Show(args) => show::run(&host, args),
-            Command::Clean(args) => clean::run(&host, shell, args),
-            Command::Compiler(_) => Ok(()),
-        }
-    });
-    told(shell, message_format, outcome)
+        (outcome, _) => told(shell, message_format, outcome),
+    }
 }
 
 fn told(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>) -> u8 {

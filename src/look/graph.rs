@@ -29,7 +29,7 @@ pub fn ask(
     asking: &Asking,
     scope: &Scope,
     resolving: &Resolving,
-    talk: impl FnMut(&str),
+    talk: impl FnMut(&str) + Send,
 ) -> Result<GraphFacts> {
     let Resolving { platforms, own, .. } = resolving;
     let triples: BTreeSet<String> =
@@ -123,7 +123,7 @@ fn graph_key(host: &Host, found: &Found, scope: &Scope, resolving: &Resolving, q
 }
 
 /// The graph as it is resolved for all targets at once; each edge still tells its platform.
-fn resolved_graph(host: &Host, question: &Invocation, mut talk: impl FnMut(&str)) -> Result<Metadata> {
+fn resolved_graph(host: &Host, question: &Invocation, mut talk: impl FnMut(&str) + Send) -> Result<Metadata> {
     // cargo's status lines are indented; its warnings come again from `cargo build`.
     let output = host.capture_talking(question, |line| {
         if line.starts_with(' ') {

@@ -4,6 +4,7 @@
 mod build;
 mod chat;
 mod cli;
+mod crash;
 mod doctor;
 mod gate;
 mod graph;

@@ -83,6 +83,7 @@ fn the_table_of_codes_is_the_programs() {
 
 #[test]
 fn the_table_of_each_probe_is_the_programs() {
+    let _held = README.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let text = readme();
     for probe in PROBES {
         assert!(text.contains(&format!("| | `{}` |\n", probe.id)));
@@ -103,6 +104,7 @@ fn the_table_of_each_probe_is_the_programs() {
 
 #[test]
 fn every_toml_block_is_a_configuration_that_xpkg_takes() {
+    let _held = README.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let text = readme();
     let blocks: Vec<&str> = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert_eq!(blocks.len(), 2);

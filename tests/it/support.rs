@@ -164,6 +164,19 @@ impl Project {
         self.run(env!("CARGO_BIN_EXE_cargo-xpkg"), below, &shlex::split(args).unwrap())
     }
 
+    /// The same with more variables.
+    pub fn xpkg_with(&self, variables: &[(&str, &str)], args: &str) -> Run {
+        let output = self.command(args).envs(variables.iter().copied()).output().unwrap();
+        self.ran(&output)
+    }
+
+    /// The command, to be started by the test.
+    pub fn command(&self, args: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-xpkg"));
+        command.args(shlex::split(args).unwrap()).current_dir(&self.root).env_clear().envs(&self.env).stdin(Stdio::null());
+        command
+    }
+
     /// Runs a command line as a shell does.
     pub fn shell(&self, line: &str) -> Run {
         self.run("/bin/sh", "", &["-c".to_owned(), line.to_owned()])
@@ -172,11 +185,14 @@ impl Project {
     fn run(&self, program: &str, below: &str, args: &[String]) -> Run {
         let mut command = Command::new(program);
         command.args(args).current_dir(self.root.join(below)).env_clear().envs(&self.env).stdin(Stdio::null());
-        let output = command.output().unwrap();
+        self.ran(&command.output().unwrap())
+    }
+
+    fn ran(&self, output: &std::process::Output) -> Run {
         Run {
             code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
             root: self.root.clone(),
         }
     }
@@ -237,6 +253,7 @@ pub fn normal(text: &str) -> String {
         // Tests that run side by side share cargo's package cache.
         (r"(?m)^    Blocking waiting for file lock on .*\n", ""),
         (r"\b\d+\.\d+s\b", "[TIME]"),
+        (r"\.new-\w{6}\b", ".new-[TEMP]"),
         (r" +\d+(\.\d+)? (B|KiB|MiB)\b", " [SIZE]"),
         (r"(?m)^rustc      .*, host", "rustc      [VERSION], host"),
         (r"(gcc|Debian clang) version [0-9][^\n]*?  +", "$1 version [VERSION]  "),

@@ -1,0 +1,354 @@
+//! Files, locks, and the exchange of two directories. Every operation passes [`Host::op`].
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest, Sha256};
+
+use super::Host;
+use crate::problem::{Code, Problem, Result};
+use crate::tree::Entry;
+
+/// Holds the lock of a tree until it is dropped.
+pub struct Lock {
+    _file: File,
+}
+
+impl Host {
+    /// What every file operation passes first: an interrupted run does no more, and the tests break here.
+    fn op(&self, verb: &str, path: &Utf8Path) -> Result<()> {
+        self.check_interrupted()?;
+        #[cfg(feature = "test-fakes")]
+        self.fault.strike().map_err(|error| cannot(verb, path, &error))?;
+        #[cfg(not(feature = "test-fakes"))]
+        let _ = (verb, path);
+        Ok(())
+    }
+
+    /// A directory of its own in the system's place for such, removed when it is dropped.
+    pub fn scratch(&self) -> Result<tempfile::TempDir> {
+        tempfile::Builder::new()
+            .prefix("cargo-xpkg-")
+            .tempdir()
+            .map_err(|error| cannot("create a directory in", Utf8Path::new("the temporary directory"), &error))
+    }
+
+    pub fn exists(&self, path: &Utf8Path) -> bool {
+        fs::symlink_metadata(path).is_ok()
+    }
+
+    pub fn is_file(&self, path: &Utf8Path) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+    }
+
+    pub fn is_dir(&self, path: &Utf8Path) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+    }
+
+    pub fn read(&self, path: &Utf8Path) -> Result<Vec<u8>> {
+        self.op("read", path)?;
+        fs::read(path).map_err(|error| cannot("read", path, &error))
+    }
+
+    pub fn read_text(&self, path: &Utf8Path) -> Result<String> {
+        self.op("read", path)?;
+        fs::read_to_string(path).map_err(|error| cannot("read", path, &error))
+    }
+
+    pub fn write(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+        self.op("write", path)?;
+        fs::write(path, bytes).map_err(|error| cannot("write", path, &error))
+    }
+
+    /// Writes a file so that a reader sees the old one or the new one, never a part.
+    pub fn replace(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+        self.op("write", path)?;
+        let parent = path.parent().unwrap_or(Utf8Path::new("."));
+        let write = || -> io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(parent)?;
+            io::Write::write_all(&mut file, bytes)?;
+            file.persist(path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        write().map_err(|error| cannot("write", path, &error))
+    }
+
+    /// Writes a program: mode 0755 whatever the umask.
+    pub fn write_program(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+        self.write(path, bytes)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(|error| cannot("write", path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Digest (64 lower-case hex digits) and size of a file, in bounded memory.
+    pub fn hash(&self, path: &Utf8Path) -> Result<(String, u64)> {
+        self.op("read", path)?;
+        let mut file = File::open(path).map_err(|error| cannot("read", path, &error))?;
+        let mut hasher = Hashing(Sha256::new());
+        let size = io::copy(&mut file, &mut hasher).map_err(|error| cannot("read", path, &error))?;
+        Ok((hex(&hasher.0.finalize()), size))
+    }
+
+    /// Whether a file holds just these bytes.
+    pub fn holds(&self, path: &Utf8Path, bytes: &[u8]) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64) && fs::read(path).is_ok_and(|found| found == bytes)
+    }
+
+    pub fn hard_link(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+        self.op("link", to)?;
+        fs::hard_link(from, to).map_err(|error| cannot("link", to, &error))
+    }
+
+    /// Makes `link` point at `target`; nothing is done where it does already.
+    pub fn symlink(&self, target: &Utf8Path, link: &Utf8Path) -> Result<()> {
+        self.op("link", link)?;
+        if fs::read_link(link).is_ok_and(|found| found == target.as_std_path()) {
+            return Ok(());
+        }
+        let _ = fs::remove_file(link);
+        #[cfg(unix)]
+        return std::os::unix::fs::symlink(target, link).map_err(|error| cannot("link", link, &error));
+        #[cfg(not(unix))]
+        return fs::copy(target, link).map(|_| ()).map_err(|error| cannot("write", link, &error));
+    }
+
+    pub fn create_dir_all(&self, path: &Utf8Path) -> Result<()> {
+        self.op("create", path)?;
+        fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))
+    }
+
+    /// A directory beside others in `parent` that removes itself when it is dropped.
+    pub fn temp_dir(&self, parent: &Utf8Path, prefix: &str) -> Result<tempfile::TempDir> {
+        self.op("create a directory in", parent)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(prefix);
+        // A tree that is to be exchanged in is no secret: the umask alone decides, as for any directory.
+        #[cfg(unix)]
+        builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o777));
+        builder.tempdir_in(parent).map_err(|error| cannot("create a directory in", parent, &error))
+    }
+
+    pub fn remove_file(&self, path: &Utf8Path) -> Result<()> {
+        self.op("remove", path)?;
+        fs::remove_file(path).map_err(|error| cannot("remove", path, &error))
+    }
+
+    pub fn remove_dir_all(&self, path: &Utf8Path) -> Result<()> {
+        self.op("remove", path)?;
+        fs::remove_dir_all(path).map_err(|error| cannot("remove", path, &error))
+    }
+
+    /// Removes a directory if nothing is left in it.
+    pub fn remove_empty_dir(&self, path: &Utf8Path) {
+        let _ = fs::remove_dir(path);
+    }
+
+    /// Everything below `root`, by relative path with `/`, parents before their children, sorted.
+    pub fn walk(&self, root: &Utf8Path) -> Result<BTreeMap<String, Entry>> {
+        self.op("read", root)?;
+        let mut found = BTreeMap::new();
+        let mut open = vec![String::new()];
+        while let Some(below) = open.pop() {
+            let directory = root.join(&below);
+            let entries = directory.read_dir_utf8().map_err(|error| cannot("read", &directory, &error))?;
+            for entry in entries {
+                let entry = entry.map_err(|error| cannot("read", &directory, &error))?;
+                let name = if below.is_empty() { entry.file_name().to_owned() } else { format!("{below}/{}", entry.file_name()) };
+                let kind = entry.file_type().map_err(|error| cannot("read", entry.path(), &error))?;
+                if kind.is_dir() {
+                    open.push(name.clone());
+                    found.insert(name, Entry::Directory);
+                } else {
+                    found.insert(name, if kind.is_file() { Entry::File } else { Entry::Other });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes the lock at `path`, calling `blocked` first if another run has it. The kernel frees it when its holder dies.
+    pub fn lock(&self, path: &Utf8Path, blocked: impl FnOnce()) -> Result<Lock> {
+        let mut blocked = Some(blocked);
+        loop {
+            let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|error| cannot("open", path, &error))?;
+            // Asked again and again rather than waited for, so that a signal is heard.
+            while file.try_lock().is_err() {
+                if let Some(blocked) = blocked.take() {
+                    blocked();
+                }
+                self.check_interrupted()?;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            // Its holder may have removed the file while we waited; what others lock then is another file.
+            if same_file(&file, path) {
+                return Ok(Lock { _file: file });
+            }
+        }
+    }
+
+    /// Whether a file can be started by everyone: mode 0755, as [`Self::write_program`] leaves it.
+    pub fn is_program(&self, path: &Utf8Path) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o777 == 0o755)
+        }
+        #[cfg(not(unix))]
+        self.is_file(path)
+    }
+
+    /// `path` with the links in that part of it resolved that exists.
+    pub fn resolve(&self, path: &Utf8Path) -> Utf8PathBuf {
+        let mut rest = Vec::new();
+        for ancestor in path.ancestors() {
+            if let Ok(real) = ancestor.canonicalize_utf8() {
+                return rest.iter().rev().fold(real, |real: Utf8PathBuf, name: &&str| real.join(name));
+            }
+            rest.extend(ancestor.file_name());
+        }
+        path.to_owned()
+    }
+
+    /// Makes cargo's target directory as cargo makes it: marked, so that backups pass it over.
+    pub fn create_target_dir(&self, path: &Utf8Path) -> Result<()> {
+        if self.exists(path) {
+            return Ok(());
+        }
+        self.create_dir_all(path)?;
+        let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo xpkg.\n# For information about cache directory tags see https://bford.info/cachedir/\n";
+        self.write(&path.join("CACHEDIR.TAG"), tag.as_bytes())
+    }
+
+    /// Whether `old` could be exchanged with a new tree, found out without touching it: `filled` is a directory with
+    /// something in it, so renaming `old` over it always fails, but with the reason that an exchange would fail with.
+    pub fn check_exchange(&self, old: &Utf8Path, filled: &Utf8Path) -> Result<()> {
+        self.op("exchange", old)?;
+        let (one, other) = (filled.join("one"), filled.join("other"));
+        let support = fs::create_dir(&one).and_then(|()| fs::create_dir(&other)).and_then(|()| swap(&one, &other));
+        let refused = match support {
+            Err(error) => Some(error),
+            Ok(()) if self.exists(old) => fs::rename(old, filled)
+                .err()
+                .filter(|error| !matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)),
+            Ok(()) => None,
+        };
+        let cleared = fs::remove_dir(&one).and_then(|()| fs::remove_dir(&other));
+        match refused {
+            Some(error) => Err(cannot_exchange(old, &error)),
+            None => cleared.map_err(|error| cannot("clear", filled, &error)),
+        }
+    }
+
+    /// Puts the directory `new` in the place of `old` in one step; what was there, if anything, is then at `new`.
+    pub fn exchange(&self, new: &Utf8Path, old: &Utf8Path) -> Result<()> {
+        self.op("exchange", old)?;
+        if !self.exists(old) {
+            return fs::rename(new, old).map_err(|error| cannot("create", old, &error));
+        }
+        swap(new, old).map_err(|error| cannot_exchange(old, &error))
+    }
+}
+
+fn cannot_exchange(old: &Utf8Path, error: &io::Error) -> Problem {
+    let problem = Problem::new(Code::CannotExchange, format!("cannot exchange `{old}` with the new tree: {error}"));
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            problem.help("name an out-dir that you may write: `--out-dir DIR`")
+        }
+        _ => problem.help(format!("name an out-dir one level deeper: `--out-dir {}`", old.join("xpkg"))),
+    }
+}
+
+#[cfg(unix)]
+fn same_file(file: &File, path: &Utf8Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let (Ok(open), Ok(there)) = (file.metadata(), fs::metadata(path)) else { return false };
+    (open.dev(), open.ino()) == (there.dev(), there.ino())
+}
+
+/// Where an open file cannot be removed, it is the one that stands there.
+#[cfg(not(unix))]
+fn same_file(_: &File, _: &Utf8Path) -> bool {
+    true
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, new.as_std_path(), CWD, old.as_std_path(), RenameFlags::EXCHANGE)?)
+}
+
+/// Where the system has no exchange: two renames, with a moment between them in which there is no tree.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
+    let aside = Utf8PathBuf::from(format!("{new}.old"));
+    fs::rename(old, &aside)?;
+    fs::rename(new, old)?;
+    fs::rename(&aside, new)
+}
+
+/// SHA-256 of bytes, as 64 lower-case hex digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all");
+        text
+    })
+}
+
+/// A hasher that can be written to.
+struct Hashing(Sha256);
+
+impl io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn cannot(verb: &str, path: &Utf8Path, error: &io::Error) -> Problem {
+    Problem::new(Code::FileAccess, format!("cannot {verb} `{path}`: {error}"))
+}
+
+/// A fault that the tests inject at the n-th file operation: XPKG_FAULT is `kill:N` or `fail:N`.
+#[cfg(feature = "test-fakes")]
+pub struct Fault {
+    left: std::sync::atomic::AtomicU64,
+    kills: bool,
+}
+
+#[cfg(feature = "test-fakes")]
+impl Fault {
+    pub fn of(text: Option<&std::ffi::OsString>) -> Self {
+        let parsed = text.and_then(|text| text.to_str()?.split_once(':')).and_then(|(kind, at)| Some((kind, at.parse().ok()?)));
+        let (kind, at) = parsed.unwrap_or(("", 0));
+        Self { left: std::sync::atomic::AtomicU64::new(at), kills: kind == "kill" }
+    }
+
+    fn strike(&self) -> io::Result<()> {
+        use std::sync::atomic::Ordering::SeqCst;
+        if self.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) != Ok(1) {
+            return Ok(());
+        }
+        #[cfg(unix)]
+        if self.kills {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        }
+        Err(io::Error::other("an injected fault"))
+    }
+}

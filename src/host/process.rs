@@ -1,0 +1,255 @@
+//! Processes, each in a group of its own, and signals: what was started ends with us.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use camino::Utf8PathBuf;
+
+use super::Host;
+use crate::invocation::Invocation;
+use crate::problem::{Code, Problem, Result};
+
+/// What a program said and how it ended.
+pub struct Output {
+    /// `None`: ended by a signal.
+    pub code: Option<i32>,
+    /// It was ended because its time was up.
+    pub timed_out: bool,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    pub fn success(&self) -> bool {
+        self.code == Some(0)
+    }
+}
+
+/// Bytes of a stream that [`Host::capture_bounded`] keeps; the rest is read and dropped.
+const KEPT: usize = 64 * 1024;
+
+/// How long children have to end by themselves once they were asked to.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// The signal that came, and the groups that are to end with us.
+#[derive(Default)]
+pub struct Interrupts {
+    /// 0: none.
+    signal: AtomicI32,
+    groups: Mutex<BTreeSet<i32>>,
+}
+
+impl Interrupts {
+    fn groups(&self) -> MutexGuard<'_, BTreeSet<i32>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(unix)]
+    fn send(&self, signal: rustix::process::Signal) {
+        for group in self.groups().iter().filter_map(|group| rustix::process::Pid::from_raw(*group)) {
+            // A group of which nothing is left is no error.
+            let _ = rustix::process::kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Host {
+    /// Hears SIGINT, SIGTERM and SIGHUP from now on: children are asked to end, the run unwinds, and what is temporary
+    /// goes. A second signal gives the children no more time.
+    #[cfg(unix)]
+    pub fn hear_signals(&self) {
+        use rustix::process::Signal;
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
+        let interrupts = Arc::clone(&self.interrupts);
+        thread::spawn(move || {
+            for signal in signals.forever() {
+                if interrupts.signal.compare_exchange(0, signal, SeqCst, SeqCst).is_err() {
+                    interrupts.send(Signal::KILL);
+                    continue;
+                }
+                interrupts.send(Signal::TERM);
+                let interrupts = Arc::clone(&interrupts);
+                thread::spawn(move || {
+                    thread::sleep(GRACE);
+                    interrupts.send(Signal::KILL);
+                });
+            }
+        });
+    }
+
+    /// Where there are no such signals, the system ends what hangs together.
+    #[cfg(not(unix))]
+    pub fn hear_signals(&self) {}
+
+    /// The signal that interrupted the run.
+    pub fn interrupted(&self) -> Option<i32> {
+        Some(self.interrupts.signal.load(SeqCst)).filter(|signal| *signal != 0)
+    }
+
+    pub(super) fn check_interrupted(&self) -> Result<()> {
+        match self.interrupted() {
+            Some(signal) => Err(Problem::new(Code::Interrupted, format!("interrupted by signal {signal}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn spawn(&self, invocation: &Invocation, streams: impl FnOnce(&mut Command)) -> Result<Running<'_>> {
+        self.check_interrupted()?;
+        // The program is looked up in *our* PATH; `Command` alone would do the same only where PATH is not changed.
+        let program = self.find(&invocation.program).map_or_else(|| invocation.program.clone(), Utf8PathBuf::into_string);
+        let mut command = Command::new(program);
+        command.env_clear().envs(&self.env).envs(invocation.env.iter().map(|(name, value)| (name, value)));
+        command.args(&invocation.args).current_dir(&invocation.cwd);
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        streams(&mut command);
+        let child = command.spawn().map_err(|error| cannot_start(invocation, &error))?;
+        if let Ok(group) = i32::try_from(child.id()) {
+            self.interrupts.groups().insert(group);
+        }
+        let mut running = Running { child, host: self };
+        // The signal may have come between the question and the entry.
+        if self.interrupted().is_some() {
+            running.end();
+        }
+        Ok(running)
+    }
+
+    /// Runs a program that is asked for facts: nothing on its stdin, its words caught.
+    pub fn capture(&self, invocation: &Invocation) -> Result<Output> {
+        self.caught(invocation, None, usize::MAX, |_| ())
+    }
+
+    /// The same for a program that nobody vouches for: it has `limit` to answer, what it prints is kept up to
+    /// [`KEPT`] bytes a stream, and all it started ends with it.
+    pub fn capture_bounded(&self, invocation: &Invocation, limit: Duration) -> Result<Output> {
+        self.caught(invocation, Some(limit), KEPT, |_| ())
+    }
+
+    /// The same for a program that may take long: `talk` hears its stderr line by line while it runs.
+    pub fn capture_talking(&self, invocation: &Invocation, talk: impl FnMut(&str) + Send) -> Result<Output> {
+        self.caught(invocation, None, usize::MAX, talk)
+    }
+
+    fn caught(&self, invocation: &Invocation, limit: Option<Duration>, kept: usize, mut talk: impl FnMut(&str) + Send) -> Result<Output> {
+        let mut running = self.spawn(invocation, |command| {
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        })?;
+        let stdout = running.child.stdout.take().expect("it was asked for");
+        let stderr = running.child.stderr.take().expect("it was asked for");
+        let output = thread::scope(|scope| {
+            let stdout = scope.spawn(move || read_capped(stdout, kept, |_| ()));
+            let stderr = scope.spawn(move || read_capped(stderr, kept, &mut talk));
+            let status = running.wait(limit);
+            // Children that it left behind would keep the streams open, and us waiting.
+            if limit.is_some() {
+                running.end();
+            }
+            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+            let (stdout, stderr) = (text(joined(stdout)), text(joined(stderr)));
+            status.map(|status| Output { code: status.and_then(|status| status.code()), timed_out: status.is_none(), stdout, stderr })
+        });
+        let output = output.map_err(|error| cannot_start(invocation, &error))?;
+        self.check_interrupted()?;
+        Ok(output)
+    }
+
+    /// Runs a program that talks to the user on stderr and to us on stdout, line by line. Returns its exit code.
+    pub fn stream(&self, invocation: &Invocation, mut line: impl FnMut(&str)) -> Result<Option<i32>> {
+        let failed = |error: io::Error| cannot_start(invocation, &error);
+        let mut running = self.spawn(invocation, |command| {
+            command.stdin(Stdio::null()).stdout(Stdio::piped());
+        })?;
+        let stdout = running.child.stdout.take().expect("it was asked for");
+        for text in BufReader::new(stdout).split(b'\n') {
+            line(&String::from_utf8_lossy(&text.map_err(failed)?));
+        }
+        let status = running.wait(None).map_err(failed)?;
+        self.check_interrupted()?;
+        Ok(status.and_then(|status| status.code()))
+    }
+}
+
+fn joined<T>(asked: thread::ScopedJoinHandle<T>) -> T {
+    asked.join().expect("reading does not panic")
+}
+
+/// A child in its own group; dropped, nothing of it is left.
+struct Running<'a> {
+    child: Child,
+    host: &'a Host,
+}
+
+impl Running<'_> {
+    /// How it ended; `None`: its time was up.
+    fn wait(&mut self, limit: Option<Duration>) -> io::Result<Option<ExitStatus>> {
+        let Some(limit) = limit else { return self.child.wait().map(Some) };
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match self.child.try_wait()? {
+                Some(status) => return Ok(Some(status)),
+                None if began.elapsed() > limit => return Ok(None),
+                None => thread::sleep(pause),
+            }
+            pause = (pause * 2).min(Duration::from_millis(20));
+        }
+    }
+
+    fn end(&mut self) {
+        #[cfg(unix)]
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+            // The group is gone when nothing of it is left: that is no error.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        let _ = self.child.kill();
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            self.end();
+            let _ = self.child.wait();
+        }
+        if let Ok(group) = i32::try_from(self.child.id()) {
+            self.host.interrupts.groups().remove(&group);
+        }
+    }
+}
+
+/// Reads to the end, keeps so many bytes, and hands on each line as it comes.
+fn read_capped(stream: impl Read, kept: usize, mut talk: impl FnMut(&str)) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut line = Vec::new();
+        // A line without end is taken in pieces.
+        match reader.by_ref().take(KEPT as u64).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return text,
+            Ok(_) => {}
+        }
+        talk(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+        let room = kept.saturating_sub(text.len()).min(line.len());
+        text.extend_from_slice(&line[..room]);
+    }
+}
+
+fn cannot_start(invocation: &Invocation, error: &io::Error) -> Problem {
+    let code = if ["cargo", "rustc"].contains(&invocation.program.as_str()) && error.kind() == io::ErrorKind::NotFound {
+        Code::NoToolchain
+    } else {
+        Code::ProcessFailed
+    };
+    let problem = Problem::new(code, format!("cannot start `{}`: {error}", invocation.program));
+    match code {
+        Code::NoToolchain => problem.help("install Rust with rustup, and see that `~/.cargo/bin` is on PATH"),
+        _ => problem.note("command", [invocation.to_string()]),
+    }
+}
