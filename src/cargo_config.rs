@@ -11,6 +11,8 @@ pub struct Elsewhere {
     /// `` `--config …` `` or `` `file`, included by `file` ``.
     pub place: String,
     pub table: toml::Table,
+    /// It came by `--config`.
+    pub argument: bool,
 }
 
 /// Variables of `[env]` that name a target's C compiler or archiver, in the order that cc-rs looks.
@@ -22,11 +24,14 @@ pub fn compiler_variables(role: &str, target: &Target, host: &str) -> Vec<String
     scoped.into_iter().chain(native.then(|| role.to_owned())).collect()
 }
 
+/// Beginnings of the names of variables that decide what build scripts compile with.
+const COMPILING: &[&str] = &["AR", "CC", "CFLAGS", "CPPFLAGS", "CRATE_CC", "CXX", "HOST_", "TARGET_"];
+
 /// The roles of [`compiler_variables`].
 pub const ROLES: &[&str] = &["CC", "CXX", "AR"];
 
 /// What in `elsewhere` sets a key that xpkg decides for these targets.
-pub fn refusals(elsewhere: &[Elsewhere], targets: &[&Target], host: &str, targets_given: bool) -> Vec<Problem> {
+pub fn refusals(elsewhere: &[Elsewhere], targets: &[&Target], targets_given: bool) -> Vec<Problem> {
     let touched = |piece: &Elsewhere| {
         let mut keys = Vec::new();
         if !targets_given && lookup(&piece.table, &["build", "target"]) {
@@ -46,9 +51,9 @@ pub fn refusals(elsewhere: &[Elsewhere], targets: &[&Target], host: &str, target
                 keys.push(format!("build.{name}"));
             }
         }
+        // What a C compiler is called with is probed, so all of it must be seen.
         for (name, _) in table(&piece.table, "env") {
-            let names = |role: &&str| targets.iter().any(|target| compiler_variables(role, target, host).contains(name));
-            if ROLES.iter().any(names) {
+            if COMPILING.iter().any(|beginning| name.starts_with(beginning)) {
                 keys.push(format!("env.{name}"));
             }
         }
@@ -116,8 +121,8 @@ mod tests {
 
     fn check(text: &str, expected: &[&str]) {
         let target = Target::parse("aarch64-unknown-linux-musl", &["aarch64-unknown-linux-musl".to_owned()]).unwrap();
-        let elsewhere = Elsewhere { place: "`--config x`".to_owned(), table: text.parse().unwrap() };
-        let found = refusals(&[elsewhere], &[&target], "x86_64-unknown-linux-gnu", false);
+        let elsewhere = Elsewhere { place: "`--config x`".to_owned(), table: text.parse().unwrap(), argument: true };
+        let found = refusals(&[elsewhere], &[&target], false);
         let found: Vec<&str> = found.iter().map(|problem| problem.message.split('`').nth(3).unwrap()).collect();
         assert_eq!(found, expected, "{text}");
     }
@@ -133,8 +138,8 @@ mod tests {
         check("build.rustc = 'x'", &["build.rustc"]);
         check("build.jobs = 1\nprofile.release.lto = true\nnet.offline = true", &[]);
         check(
-            "env.CC_aarch64_unknown_linux_musl = 'x'\nenv.TARGET_AR = 'y'\nenv.CC = 'host'",
-            &["env.CC_aarch64_unknown_linux_musl", "env.TARGET_AR"],
+            "env.CC_aarch64_unknown_linux_musl = 'x'\nenv.TARGET_AR = 'y'\nenv.CFLAGS = '-O3'\nenv.MINE = 'z'",
+            &["env.CC_aarch64_unknown_linux_musl", "env.CFLAGS", "env.TARGET_AR"],
         );
     }
 

@@ -52,10 +52,6 @@ pub struct BuildArgs {
     /// Build the other targets, too, where one fails; what succeeded is staged, what failed keeps what it had
     #[arg(long)]
     pub keep_going: bool,
-
-    /// Go on in spite of one finding; the manifest records it
-    #[arg(long, value_name = "CODE")]
-    pub accept: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -156,6 +152,10 @@ pub struct RunArgs {
     /// Override a value of cargo's configuration
     #[arg(long, value_name = "KEY=VALUE|PATH")]
     pub config: Vec<String>,
+
+    /// Go on in spite of one finding; the manifest records it
+    #[arg(long, value_name = "CODE")]
+    pub accept: Vec<String>,
 
     #[command(flatten)]
     pub output: OutputArgs,

@@ -146,6 +146,9 @@ pub struct CPackage {
     pub version: String,
     /// The build-dependency that gives it away (`cc`).
     pub builder: String,
+    /// The `opt-level`s at which this run has it compiled.
+    #[serde(default)]
+    pub levels: Vec<String>,
 }
 
 impl std::fmt::Display for CPackage {

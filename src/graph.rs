@@ -66,6 +66,7 @@ pub fn c_packages<'a>(
                     package: package.name.to_string(),
                     version: package.version.to_string(),
                     builder: (*builder).to_owned(),
+                    levels: Vec::new(),
                 });
             }
             let proc_macro = to.targets.iter().any(|target| target.is_proc_macro());
@@ -103,7 +104,7 @@ pub fn host_c_packages<'a>(metadata: &'a Metadata, roots: impl IntoIterator<Item
             }
         }
     }
-    found.into_iter().map(|(package, version, builder)| CPackage { package, version, builder }).collect()
+    found.into_iter().map(|(package, version, builder)| CPackage { package, version, builder, levels: Vec::new() }).collect()
 }
 
 /// The tools that packages of the graph call when they are built.
@@ -111,13 +112,17 @@ pub fn wants<'a>(metadata: &'a Metadata, roots: impl IntoIterator<Item = &'a str
     let graph = Graph::new(metadata);
     let mut open = graph.roots(roots);
     let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
-    let mut packages = BTreeMap::new();
+    let mut packages: BTreeMap<&str, needs::Present> = BTreeMap::new();
     while let Some(id) = open.pop() {
         let Some((node, package)) = graph.at(id) else { continue };
-        packages.insert(package.name.as_str(), package.version.to_string());
+        packages.entry(package.name.as_str()).or_default().version = package.version.to_string();
         for dependency in &node.deps {
-            if dependency.dep_kinds.iter().any(|edge| edge.kind != DependencyKind::Development) && seen.insert(&dependency.pkg) {
-                open.push(&dependency.pkg);
+            let Some(to) = graph.packages.get(&dependency.pkg) else { continue };
+            if dependency.dep_kinds.iter().any(|edge| edge.kind != DependencyKind::Development) {
+                packages.entry(to.name.as_str()).or_default().dependents.insert((package.name.to_string(), package.version.to_string()));
+                if seen.insert(&dependency.pkg) {
+                    open.push(&dependency.pkg);
+                }
             }
         }
     }

@@ -59,7 +59,9 @@ pub struct TargetRecord {
     pub source: Source,
     pub rustc: RustcRecord,
     pub toolchain: Toolchain,
-    /// What was let pass about the compiler.
+    /// What the probes say of the host's C compiler; `None` where nothing that runs on the host stands on C.
+    pub host_probes: Option<Report>,
+    /// What was let pass about the compilers.
     pub waivers: Vec<Waiver>,
 }
 

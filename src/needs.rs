@@ -1,6 +1,6 @@
 //! Tools that build scripts call: which package calls which, how it is found, and what brings it. One row a tool.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -15,14 +15,35 @@ pub enum Find {
     Library { variable: &'static str },
 }
 
+/// Who calls a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// The package of the row.
+    Itself,
+    /// Whoever depends on the package of the row, which only hands the call on.
+    Dependent,
+}
+
+/// A package of the graph.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Present {
+    pub version: String,
+    /// Who depends on it: name and version.
+    pub dependents: BTreeSet<(String, String)>,
+}
+
 /// One tool.
 #[derive(Debug)]
 pub struct Need {
     pub id: &'static str,
     /// Packages whose presence in the graph means that it is called.
     pub packages: &'static [&'static str],
+    /// Who is said to call it.
+    pub caller: Caller,
     /// Packages that do its work instead.
     pub unless: &'static [&'static str],
+    /// Variables that make it needless.
+    pub unless_set: &'static [&'static str],
     pub find: Find,
     /// The package that brings it: apt, dnf, apk, brew.
     pub brought_by: [&'static str; 4],
@@ -34,34 +55,37 @@ const fn program(argument: &'static str, variable: Option<&'static str>) -> Find
 
 #[rustfmt::skip]
 pub const NEEDS: &[Need] = &[
-    Need { id: "protoc", packages: &["prost-build", "tonic-build", "tonic-prost-build", "grpcio-compiler"], unless: &["protox", "protobuf-src", "protoc-bin-vendored"],
+    Need { id: "protoc", packages: &["prost-build", "tonic-build", "tonic-prost-build", "grpcio-compiler"], caller: Caller::Itself, unless: &["protox", "protobuf-src", "protoc-bin-vendored"], unless_set: &[],
            find: program("--version", Some("PROTOC")), brought_by: ["protobuf-compiler", "protobuf-compiler", "protoc", "protobuf"] },
-    Need { id: "cmake", packages: &["cmake"], unless: &[],
+    Need { id: "cmake", packages: &["cmake"], caller: Caller::Dependent, unless: &[], unless_set: &[],
            find: program("--version", Some("CMAKE")), brought_by: ["cmake", "cmake", "cmake", "cmake"] },
-    Need { id: "perl", packages: &["openssl-src"], unless: &[],
+    Need { id: "perl", packages: &["openssl-src"], caller: Caller::Itself, unless: &[], unless_set: &[],
            find: program("-v", None), brought_by: ["perl", "perl", "perl", "perl"] },
-    Need { id: "make", packages: &["openssl-src", "tikv-jemalloc-sys", "autotools"], unless: &[],
+    Need { id: "make", packages: &["openssl-src", "tikv-jemalloc-sys", "autotools"], caller: Caller::Itself, unless: &[], unless_set: &[],
            find: program("--version", None), brought_by: ["make", "make", "make", "make"] },
-    Need { id: "nasm", packages: &["nasm-rs"], unless: &[],
+    Need { id: "nasm", packages: &["nasm-rs"], caller: Caller::Dependent, unless: &[], unless_set: &[],
            find: program("-v", None), brought_by: ["nasm", "nasm", "nasm", "nasm"] },
-    Need { id: "pkg-config", packages: &["openssl-sys", "libudev-sys", "alsa-sys", "libdbus-sys"], unless: &["openssl-src"],
+    Need { id: "pkg-config", packages: &["openssl-sys", "libudev-sys", "alsa-sys", "libdbus-sys"], caller: Caller::Itself, unless: &["openssl-src"], unless_set: &["OPENSSL_DIR", "OPENSSL_LIB_DIR"],
            find: program("--version", Some("PKG_CONFIG")), brought_by: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf"] },
-    Need { id: "libclang", packages: &["bindgen"], unless: &[],
+    Need { id: "libclang", packages: &["bindgen"], caller: Caller::Dependent, unless: &[], unless_set: &[],
            find: Find::Library { variable: "LIBCLANG_PATH" }, brought_by: ["libclang-dev", "clang-devel", "clang-dev", "llvm"] },
 ];
 
 /// Packages that name a builder which has a way of its own: their `cmake` is a last resort (aws-lc-sys uses `cc`).
 const OPTIONAL: &[(&str, &str)] = &[("cmake", "aws-lc-sys")];
 
-/// What a graph of these packages (name -> version) calls, by the first package that calls it.
-pub fn wanted(packages: &BTreeMap<&str, String>) -> Vec<Want> {
-    let has = |name: &&&str| packages.contains_key(**name);
+/// What a graph of these packages calls, by the first that calls it.
+pub fn wanted(packages: &BTreeMap<&str, Present>) -> Vec<Want> {
     let calls = NEEDS.iter().filter(|need| !need.unless.iter().any(|name| packages.contains_key(name)));
     calls
-        .filter(|need| !OPTIONAL.iter().any(|(tool, package)| *tool == need.id && packages.contains_key(package)))
         .filter_map(|need| {
-            let package = need.packages.iter().find(has)?;
-            Some(Want { tool: need.id.to_owned(), package: (*package).to_owned(), version: packages[package].clone() })
+            let (name, present) = need.packages.iter().find_map(|name| packages.get_key_value(name))?;
+            let optional = |caller: &str| OPTIONAL.iter().any(|(tool, package)| *tool == need.id && *package == caller);
+            let (package, version) = match need.caller {
+                Caller::Itself => ((*name).to_owned(), present.version.clone()),
+                Caller::Dependent => present.dependents.iter().find(|(caller, _)| !optional(caller))?.clone(),
+            };
+            Some(Want { tool: need.id.to_owned(), package, version })
         })
         .collect()
 }
@@ -109,9 +133,15 @@ impl Installer {
 mod tests {
     use super::*;
 
+    /// `dependent>package` or `package` -> `tool for caller`.
     fn check(packages: &str, expected: &str) {
-        let packages = packages.split(' ').map(|name| (name, "1.0.0".to_owned())).collect();
-        let found: Vec<String> = wanted(&packages).into_iter().map(|want| format!("{} for {}", want.tool, want.package)).collect();
+        let mut graph: BTreeMap<&str, Present> = BTreeMap::new();
+        for edge in packages.split(' ') {
+            let (dependent, package) = edge.split_once('>').map_or((None, edge), |(dependent, package)| (Some(dependent), package));
+            let present = graph.entry(package).or_default();
+            present.dependents.extend(dependent.map(|dependent| (dependent.to_owned(), "1.0.0".to_owned())));
+        }
+        let found: Vec<String> = wanted(&graph).into_iter().map(|want| format!("{} for {}", want.tool, want.package)).collect();
         assert_eq!(found.join(", "), expected);
     }
 
@@ -121,8 +151,8 @@ mod tests {
         check("prost-build protox", "");
         check("openssl-src openssl-sys", "perl for openssl-src, make for openssl-src");
         check("openssl-sys", "pkg-config for openssl-sys");
-        check("cmake aws-lc-sys", "");
-        check("cmake bindgen", "cmake for cmake, libclang for bindgen");
+        check("aws-lc-sys>cmake", "");
+        check("aws-lc-sys>cmake rdkafka-sys>cmake zstd>bindgen", "cmake for rdkafka-sys, libclang for zstd");
     }
 
     #[test]

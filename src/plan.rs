@@ -126,9 +126,13 @@ fn host_findings(settings: &Settings, facts: &Facts) -> (Vec<Problem>, Vec<Findi
     };
     let (stopping, told): (Vec<Finding>, Vec<Finding>) = findings.partition(stops);
     let problem = |finding: Finding| {
-        Problem::new(Code::from_name(&finding.probe).unwrap_or(Code::Gcc95189), finding.what)
+        let problem = Problem::new(Code::from_name(&finding.probe).unwrap_or(Code::Gcc95189), finding.what)
             .note("C in", facts.host.c_packages.iter().map(ToString::to_string))
-            .help(format!("name another compiler for the host: `export CC_{}=…`", facts.rustc.host.replace('-', "_")))
+            .help("install a compiler without the bug, and name it for the host in `HOST_CC`");
+        match toolchain::flag_way(&facts.rustc.host.replace('-', "_"), report) {
+            Some(way) => problem.help(way),
+            None => problem,
+        }
     };
     (stopping.into_iter().map(problem).collect(), told)
 }

@@ -2,51 +2,74 @@
 //!
 //! Pure: it is given the `[profile]` tables of cargo's configuration and of the workspace's manifest.
 
+use std::collections::BTreeMap;
+
 use toml::Table;
 
-/// The `[profile]` tables that hold for a workspace, the strongest first.
+/// Packages whose build scripts ask for a level of their own, whatever the profile says.
+const FORCED: &[(&str, &str)] = &[("openssl-src", "2"), ("openssl-sys", "2")];
+
+/// What cargo knows of profiles for a workspace.
 #[derive(Debug, Clone, Default)]
 pub struct Profiles {
-    pub tables: Vec<Table>,
+    /// `[profile]` of `--config` arguments, the strongest first.
+    pub arguments: Vec<Table>,
+    /// Variables that begin with CARGO_PROFILE_.
+    pub variables: BTreeMap<String, String>,
+    /// `[profile]` of configuration files, the nearest first, then of the manifest.
+    pub files: Vec<Table>,
+}
+
+/// A package, as profiles name it.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'a> {
+    pub name: &'a str,
+    pub version: &'a str,
+    /// `package."*"` means all but the workspace's own.
+    pub member: bool,
+}
+
+/// For which side a package is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Target,
+    /// Build scripts, proc macros and what they stand on.
+    Host,
 }
 
 impl Profiles {
-    /// Every level at which the C of these packages is compiled under `profile`, without repeats.
-    pub fn opt_levels<'a>(&self, profile: &str, packages: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-        let base = self.opt_level(profile);
-        let mut levels: Vec<String> =
-            packages.into_iter().map(|package| self.package_level(profile, package).unwrap_or_else(|| base.clone())).collect();
-        if levels.is_empty() {
-            levels.push(base);
-        }
+    /// The levels at which the C of a package is compiled: the profile's, and the one its build script insists on.
+    pub fn levels(&self, profile: &str, package: Named, side: Side) -> Vec<String> {
+        let Named { name, version, member } = package;
+        let specs = [name.to_owned(), format!("{name}@{version}"), format!("{name}:{version}")];
+        let of = |spec: &str| self.find(profile, &["package", spec, "opt-level"]);
+        let special = specs.iter().find_map(|spec| of(spec)).or_else(|| if member { None } else { of("*") });
+        let general = || match side {
+            Side::Target => self.level(profile),
+            Side::Host => self.find(profile, &["build-override", "opt-level"]).unwrap_or_else(|| "0".to_owned()),
+        };
+        let forced = FORCED.iter().filter(|(forced, _)| *forced == name).map(|(_, level)| (*level).to_owned());
+        let mut levels: Vec<String> = std::iter::once(special.unwrap_or_else(general)).chain(forced).collect();
         levels.sort();
         levels.dedup();
         levels
     }
 
-    /// The level of build scripts, proc macros and what they need.
-    pub fn host_opt_level(&self, profile: &str) -> String {
-        self.find(profile, &["build-override", "opt-level"]).unwrap_or_else(|| "0".to_owned())
-    }
-
-    fn opt_level(&self, profile: &str) -> String {
-        let built_in = if self.ends_in_dev(profile) { "0" } else { "3" };
+    /// The level of the profile itself.
+    pub fn level(&self, profile: &str) -> String {
+        let built_in = if self.lineage(profile).iter().any(|name| name == "dev") { "0" } else { "3" };
         self.find(profile, &["opt-level"]).unwrap_or_else(|| built_in.to_owned())
     }
 
-    fn package_level(&self, profile: &str, package: &str) -> Option<String> {
-        self.find(profile, &["package", package, "opt-level"]).or_else(|| self.find(profile, &["package", "*", "opt-level"]))
-    }
-
-    /// A value of a profile, or of the first that it inherits from.
+    /// A value of a profile, or of the first that it inherits from: arguments before variables before files.
     fn find(&self, profile: &str, path: &[&str]) -> Option<String> {
-        let lineage = self.lineage(profile);
-        lineage.iter().find_map(|name| {
-            self.tables.iter().find_map(|table| {
-                let start = table.get(name)?;
-                let value = path.iter().try_fold(start, |value, key| value.get(key))?;
-                value.as_str().map(str::to_owned).or_else(|| value.as_integer().map(|level| level.to_string()))
-            })
+        self.lineage(profile).iter().find_map(|name| {
+            let variable = || {
+                let words = std::iter::once("CARGO_PROFILE").chain([name.as_str()]).chain(path.iter().copied());
+                let variable = words.map(|word| word.to_uppercase().replace('-', "_")).collect::<Vec<_>>().join("_");
+                self.variables.get(&variable).cloned()
+            };
+            lookup(&self.arguments, name, path).or_else(variable).or_else(|| lookup(&self.files, name, path))
         })
     }
 
@@ -63,40 +86,72 @@ impl Profiles {
             "test" => Some("dev".to_owned()),
             "bench" => Some("release".to_owned()),
             "dev" | "release" => None,
-            custom => self.tables.iter().find_map(|table| table.get(custom)?.get("inherits")?.as_str()).map(str::to_owned),
+            custom => lookup(&self.arguments, custom, &["inherits"]).or_else(|| lookup(&self.files, custom, &["inherits"])),
         }
     }
+}
 
-    fn ends_in_dev(&self, profile: &str) -> bool {
-        self.lineage(profile).iter().any(|name| name == "dev")
-    }
+fn lookup(tables: &[Table], profile: &str, path: &[&str]) -> Option<String> {
+    tables.iter().find_map(|table| {
+        let start = table.get(profile)?;
+        let value = path.iter().try_fold(start, |value, key| value.get(key))?;
+        value.as_str().map(str::to_owned).or_else(|| value.as_integer().map(|level| level.to_string()))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(text: &str, profile: &str, expected: &[&str]) {
-        let profiles = Profiles { tables: vec![text.parse().unwrap()] };
-        assert_eq!(profiles.opt_levels(profile, ["ring", "zstd-sys"]), expected, "{text}");
+    const RING: Named = Named { name: "ring", version: "0.17.0", member: false };
+    const OWN: Named = Named { name: "own", version: "0.1.0", member: true };
+
+    fn profiles(text: &str) -> Profiles {
+        Profiles { files: vec![text.parse().unwrap()], ..Profiles::default() }
+    }
+
+    fn check(text: &str, profile: &str, expected: &str) {
+        assert_eq!(profiles(text).levels(profile, RING, Side::Target), [expected], "{text}");
     }
 
     #[test]
     fn c_is_compiled_at_the_profiles_level() {
-        check("", "release", &["3"]);
-        check("", "dev", &["0"]);
-        check("", "bench", &["3"]);
-        check("[release]\nopt-level = 's'", "release", &["s"]);
-        check("[tiny]\ninherits = 'release'\nopt-level = 1", "tiny", &["1"]);
-        check("[quick]\ninherits = 'dev'", "quick", &["0"]);
-        check("[dev.package.ring]\nopt-level = 2", "dev", &["0", "2"]);
-        check("[dev.package.'*']\nopt-level = 2", "dev", &["2"]);
-        check("[release]\ninherits = 'release'", "release", &["3"]);
+        check("", "release", "3");
+        check("", "dev", "0");
+        check("", "bench", "3");
+        check("[release]\nopt-level = 's'", "release", "s");
+        check("[tiny]\ninherits = 'release'\nopt-level = 1", "tiny", "1");
+        check("[quick]\ninherits = 'dev'", "quick", "0");
+        check("[dev.package.ring]\nopt-level = 2", "dev", "2");
+        check("[dev.package.'ring@0.17.0']\nopt-level = 2", "dev", "2");
+        check("[dev.package.'ring@0.16.0']\nopt-level = 2", "dev", "0");
+        check("[dev.package.'*']\nopt-level = 2", "dev", "2");
+        check("[release]\ninherits = 'release'", "release", "3");
     }
 
     #[test]
-    fn the_first_table_is_the_strongest() {
-        let tables = ["[release]\nopt-level = 1", "[release]\nopt-level = 2"].map(|text| text.parse().unwrap()).to_vec();
-        assert_eq!(Profiles { tables }.opt_levels("release", []), ["1"]);
+    fn all_packages_means_all_but_the_workspaces_own() {
+        let profiles = profiles("[dev.package.'*']\nopt-level = 2");
+        assert_eq!(profiles.levels("dev", OWN, Side::Target), ["0"]);
+        assert_eq!(profiles.levels("dev", RING, Side::Host), ["2"]);
+        assert_eq!(profiles.levels("release", RING, Side::Host), ["0"]);
+    }
+
+    #[test]
+    fn a_build_script_may_insist() {
+        let openssl = Named { name: "openssl-sys", version: "0.9.0", member: false };
+        assert_eq!(profiles("").levels("dev", openssl, Side::Target), ["0", "2"]);
+    }
+
+    #[test]
+    fn arguments_beat_variables_beat_files() {
+        let table = |text: &str| text.parse::<Table>().unwrap();
+        let mut profiles = profiles("[dev]\nopt-level = 1");
+        profiles.variables.insert("CARGO_PROFILE_DEV_OPT_LEVEL".to_owned(), "2".to_owned());
+        profiles.variables.insert("CARGO_PROFILE_DEV_BUILD_OVERRIDE_OPT_LEVEL".to_owned(), "1".to_owned());
+        assert_eq!(profiles.levels("dev", RING, Side::Target), ["2"]);
+        assert_eq!(profiles.levels("dev", RING, Side::Host), ["1"]);
+        profiles.arguments = vec![table("[dev]\nopt-level = 3"), table("[dev]\nopt-level = 0")];
+        assert_eq!(profiles.levels("dev", RING, Side::Target), ["3"]);
     }
 }

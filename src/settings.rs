@@ -113,7 +113,7 @@ pub fn resolve(
         });
     }
     let asked: Vec<&Target> = requests.iter().map(|request| &request.target).collect();
-    problems.extend(cargo_config::refusals(elsewhere, &asked, &rustc.host, given));
+    problems.extend(cargo_config::refusals(elsewhere, &asked, given));
     match Layout::parse(config.layout.as_deref().unwrap_or(DEFAULT_LAYOUT)) {
         Ok(layout) if problems.is_empty() => Ok(Settings {
             cargo,

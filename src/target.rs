@@ -273,6 +273,11 @@ impl Target {
         targets.find(|target| target.same_libc(machine))
     }
 
+    /// The target of a triple that rustc itself has named.
+    pub fn of_triple(triple: &str) -> Option<Self> {
+        Self::rowed(triple)
+    }
+
     /// The bare triple, as cargo and rustc take it.
     pub fn triple(&self) -> &str {
         &self.triple

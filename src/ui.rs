@@ -193,7 +193,7 @@ fn report(report: &Report) -> Vec<String> {
     let mut lines = vec![format!("{}{version}", report.compiler)];
     lines.extend(report.answers.iter().map(|answer| {
         let run = answer.run.as_ref().map(|run| format!(", by running it {}", run.name())).unwrap_or_default();
-        format!("{}: {} at -O2{run}, {} with this build's flags", answer.probe, answer.clean.name(), answer.real.name())
+        format!("{}: {} at -O2{run}, {} with this build's flags", answer.probe, answer.clean.name(), answer.at(&[]).name())
     }));
     lines
 }
@@ -232,7 +232,7 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         let names: Vec<&str> = std::iter::once(compiler.program.as_str()).chain(aliases.iter().map(String::as_str)).take(2).collect();
         let verdict = report.as_ref().map_or_else(|| "not probed".to_owned(), |report| format!("gcc-95189 {}", doctor::verdict(report)));
         table.add_row([
-            format!("  {}", names.join(", ")),
+            format!("  {}{}", names.join(", "), more_names(aliases)),
             compiler.machine.clone().unwrap_or_else(|| "?".to_owned()),
             compiler.version.clone().unwrap_or_else(|| "says no version".to_owned()),
             verdict,
@@ -272,6 +272,11 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         let _ = write!(text, "{}{problem}", if index == 0 { "\n" } else { "" });
     }
     text
+}
+
+/// How many names there are beyond the two that are shown.
+fn more_names(aliases: &[String]) -> String {
+    if aliases.len() > 1 { format!(" (+{})", aliases.len() - 1) } else { String::new() }
 }
 
 /// Lines that a POSIX shell evaluates.

@@ -7,21 +7,18 @@ use crate::host::{self, Host};
 use crate::look;
 use crate::manifest::{Artifact, Manifest, Platform, RustcRecord, TargetRecord, Toolchain, Waiver};
 use crate::plan::{Plan, TargetPlan};
-use crate::policy;
 use crate::probe;
-use crate::problem::{Code, Failure, Problem, Result, nearest};
+use crate::problem::{Code, Failure, Problem, Result};
 use crate::stage::{self, Provenance, Staging, Standing};
 use crate::tree::{self, Output};
 use crate::ui::{self, Shell, Verbosity};
-use crate::workspace::list;
 
 use super::Prepared;
 
 pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
-    let BuildArgs { run, keep_going, accept } = args;
+    let BuildArgs { run, keep_going } = args;
     let format = run.output.message_format;
-    let accept = accept.iter().map(|name| acceptable(name)).collect::<Result<Vec<Code>>>()?;
-    let mut prepared = super::prepare(host, shell, run, accept)?;
+    let mut prepared = super::prepare(host, shell, run)?;
     install_std(host, shell, &mut prepared)?;
     prepared.link_tools(host)?;
     tell_choices(shell, &prepared);
@@ -32,20 +29,6 @@ pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
         MessageFormat::Human => ui::data(&ui::tree(&manifest))?,
     }
     Ok(())
-}
-
-fn acceptable(name: &str) -> Result<Code> {
-    let names = || policy::FINDINGS.iter().map(|code| code.name());
-    match Code::from_name(name).filter(|code| policy::FINDINGS.contains(code)) {
-        Some(code) => Ok(code),
-        None => {
-            let problem = Problem::new(Code::NoSuchName, format!("`--accept {name}`: no such finding can be accepted"));
-            Err(match nearest(name, names()) {
-                Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.help(format!("what can be accepted: {}", list(names()))),
-            })
-        }
-    }
 }
 
 /// Installs missing standard libraries, and looks again.
@@ -204,7 +187,9 @@ fn report(shell: Shell, plan: &Plan, failed: Vec<(&TargetPlan, Failure)>) -> Fai
 fn tell_unasked(shell: Shell, prepared: &Prepared, artifacts: &[Artifact]) {
     for target in &prepared.plan.targets {
         let candidate = &target.toolchain.candidate;
-        let asked = [Some(&candidate.linker), candidate.c_compiler.as_ref()];
+        // A linker brings start files of its own making; where C was compiled and nobody was asked, that clears nothing.
+        let linker = Some(&candidate.linker).filter(|_| target.c.packages.is_empty() || target.toolchain.report.is_some());
+        let asked = [linker, candidate.c_compiler.as_ref().filter(|_| target.toolchain.report.is_some())];
         let asked: Vec<&str> = asked.into_iter().flatten().filter_map(|program| program.version.as_deref()).collect();
         let known = prepared.facts.targets.get(target.target.triple()).map(|here| here.std_compilers.as_slice()).unwrap_or_default();
         for artifact in artifacts.iter().filter(|artifact| artifact.target == target.target.triple()) {
@@ -220,7 +205,7 @@ fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> TargetRe
     let rustc = &prepared.facts.rustc;
     let chosen = &target.toolchain;
     let candidate = &chosen.candidate;
-    let waived = chosen.findings.iter().filter(|finding| finding.waived());
+    let waived = chosen.findings.iter().chain(&prepared.plan.host_findings).filter(|finding| finding.waived());
     TargetRecord {
         id: String::new(),
         target: target.target.triple().to_owned(),
@@ -238,6 +223,7 @@ fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> TargetRe
             probes: chosen.report.clone(),
             variables: candidate.variables.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect(),
         },
+        host_probes: prepared.facts.host.report.clone(),
         waivers: waived.map(|finding| Waiver { code: finding.probe.clone(), message: finding.what.clone() }).collect(),
     }
 }

@@ -19,12 +19,12 @@ pub fn run(args: CompilerArgs) -> Result<(), Failure> {
         .out_dir(out_dir)
         .try_get_compiler()
         .map_err(|error| Problem::new(Code::ProcessFailed, error.to_string()))?;
-    let command = tool.to_command();
+    // The compiler itself, without a ccache in front: that would hand the same call on.
     let text = |word: &std::ffi::OsStr| word.to_string_lossy().into_owned();
     let line = CommandLine {
-        program: text(command.get_program()),
-        args: command.get_args().map(text).collect(),
-        env: command.get_envs().filter_map(|(name, value)| Some((text(name), text(value?)))).collect(),
+        program: text(tool.path().as_os_str()),
+        args: tool.args().iter().map(|word| text(word)).collect(),
+        env: tool.get_envs().map(|(name, value)| (text(name), text(value))).collect(),
     };
     ui::data(&ui::json(&line))?;
     Ok(())

@@ -14,8 +14,9 @@ use super::Gathered;
 pub fn run(host: &Host, shell: Shell, args: DoctorArgs) -> Result<(), Failure> {
     let DoctorArgs { run, fix } = args;
     let format = run.output.message_format;
-    let named = run.manifest.manifest_path.is_some();
-    let gathered = match super::gather(host, shell, run, Vec::new()) {
+    // Who names a workspace or targets does not mean the machine alone.
+    let named = run.manifest.manifest_path.is_some() || !run.target.is_empty();
+    let gathered = match super::gather(host, shell, run) {
         Ok(mut gathered) => {
             if fix {
                 install_std(host, shell, &mut gathered)?;
@@ -48,7 +49,10 @@ fn diagnose(host: &Host, gathered: Result<Gathered, Vec<Problem>>) -> Result<Dia
     };
     let root = gathered.as_ref().map(|gathered| gathered.found.workspace.root.clone()).ok();
     let compilers = machine::compilers(host, &rustc.host);
-    let tools = gathered.as_ref().map(|gathered| machine::tools(host, &gathered.facts.wants)).unwrap_or_default();
+    let tools = gathered
+        .as_ref()
+        .map(|gathered| machine::tools(host, &gathered.facts.wants, &gathered.configured_variables(host)))
+        .unwrap_or_default();
     let installer = Installer::of(machine::os_release(host).as_deref());
     let mut problems = doctor::obstacles(&rustc, &compilers, machine::cpu(host).as_deref(), &tools, installer);
     let mut targets = Vec::new();

@@ -8,7 +8,7 @@ use crate::ui::{self, Shell};
 pub fn run(host: &Host, shell: Shell, args: EnvArgs) -> Result<(), Failure> {
     let EnvArgs { run } = args;
     let format = run.output.message_format;
-    let prepared = super::prepare(host, shell, run, Vec::new())?;
+    let prepared = super::prepare(host, shell, run)?;
     let [target] = prepared.plan.targets.as_slice() else {
         let names = prepared.plan.targets.iter().map(|target| target.target.to_string());
         return Err(Problem::new(Code::OneTarget, "an environment is one target's")

@@ -20,12 +20,13 @@ use crate::host::Host;
 use crate::invocation::Invocation;
 use crate::look::{self, Asking, Found, Scope};
 use crate::plan::Plan;
-use crate::problem::{Code, Failure, Problem, Result};
+use crate::policy;
+use crate::problem::{Code, Failure, Problem, Result, nearest};
 use crate::settings::{self, CargoArgs, Settings, Typed, Variables};
 use crate::target::Target;
 use crate::toolchain::Request;
 use crate::ui::{self, Shell, Verbosity};
-use crate::workspace::{Selected, Selection};
+use crate::workspace::{Selected, Selection, list};
 
 /// Runs what was typed. The exit code: 0, 1 for a problem, cargo's own where cargo has spoken.
 pub fn run(cli: Cli) -> u8 {
@@ -137,8 +138,8 @@ struct Decider {
 }
 
 /// Look and decide: from what was typed to a plan, or every problem.
-pub fn prepare(host: &Host, shell: Shell, args: RunArgs, accept: Vec<Code>) -> Result<Prepared, Failure> {
-    let Gathered { found, settings, facts, decider } = gather(host, shell, args, accept)?;
+pub fn prepare(host: &Host, shell: Shell, args: RunArgs) -> Result<Prepared, Failure> {
+    let Gathered { found, settings, facts, decider } = gather(host, shell, args)?;
     let plan = Plan::new(&found.workspace, &decider.selected, &settings, &facts)?;
     Ok(Prepared { found, settings, plan, facts, decider })
 }
@@ -158,6 +159,11 @@ impl Gathered {
         Plan::new(&self.found.workspace, &self.decider.selected, &settings, &self.facts)
     }
 
+    /// cargo's `[env]`, as build scripts see it.
+    pub fn configured_variables(&self, host: &Host) -> Vec<(String, String)> {
+        look::configured_variables(host, &self.decider.cargo_config)
+    }
+
     /// Looks again.
     pub fn renew(&mut self, host: &Host, shell: Shell) -> Result<(), Failure> {
         self.facts = facts(host, shell, &self.found, &self.settings, &self.decider)?;
@@ -166,7 +172,7 @@ impl Gathered {
 }
 
 /// Look: from what was typed to settings and facts.
-pub fn gather(host: &Host, shell: Shell, args: RunArgs, accept: Vec<Code>) -> Result<Gathered, Failure> {
+pub fn gather(host: &Host, shell: Shell, args: RunArgs) -> Result<Gathered, Failure> {
     let RunArgs {
         target,
         linker,
@@ -182,12 +188,14 @@ pub fn gather(host: &Host, shell: Shell, args: RunArgs, accept: Vec<Code>) -> Re
         frozen,
         target_dir,
         config,
+        accept,
         output,
         release: _,
     } = args;
     let args_features = (features.all_features, features.no_default_features);
     let OutputArgs { message_format: _, quiet, verbose, color } = output;
 
+    let accept = accept.iter().map(|name| acceptable(name)).collect::<Result<Vec<Code>>>()?;
     // A file of configuration is named from where the user stands; cargo will run elsewhere.
     let here = |value: String| match Utf8Path::new(&value) {
         file if host.is_file(file) => host.absolute(file).into_string(),
@@ -338,4 +346,18 @@ pub fn install_std(host: &Host, shell: Shell, target: &Target, install: &Invocat
     Err(Problem::new(Code::StdMissing, format!("rustup could not install the standard library for `{target}`"))
         .note("command", [install.to_string()])
         .cause(&output.stderr))
+}
+
+fn acceptable(name: &str) -> Result<Code> {
+    let names = || policy::FINDINGS.iter().map(|code| code.name());
+    match Code::from_name(name).filter(|code| policy::FINDINGS.contains(code)) {
+        Some(code) => Ok(code),
+        None => {
+            let problem = Problem::new(Code::NoSuchName, format!("`--accept {name}`: no such finding can be accepted"));
+            Err(match nearest(name, names()) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.help(format!("what can be accepted: {}", list(names()))),
+            })
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::ui::{self, Shell};
 pub fn run(host: &Host, shell: Shell, args: PlanArgs) -> Result<(), Failure> {
     let PlanArgs { run } = args;
     let format = run.output.message_format;
-    let prepared = super::prepare(host, shell, run, Vec::new())?;
+    let prepared = super::prepare(host, shell, run)?;
     // The printed lines are to work when pasted, so the names in them must stand for something.
     prepared.link_tools(host)?;
     ui::data(&match format {

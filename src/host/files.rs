@@ -53,6 +53,15 @@ impl Host {
         fs::read(path).map_err(|error| cannot("read", path, &error))
     }
 
+    /// Reads a regular file of at most so many bytes; nothing else, so that a pipe or a device does not hold us.
+    pub fn read_small(&self, path: &Utf8Path, largest: u64) -> Result<Vec<u8>> {
+        let metadata = fs::metadata(path).map_err(|error| cannot("read", path, &error))?;
+        if !metadata.is_file() || metadata.len() > largest {
+            return Err(cannot("read", path, &io::Error::other("it is no plain file, or too large")));
+        }
+        self.read(path)
+    }
+
     pub fn read_text(&self, path: &Utf8Path) -> Result<String> {
         self.op("read", path)?;
         fs::read_to_string(path).map_err(|error| cannot("read", path, &error))

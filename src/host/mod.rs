@@ -10,7 +10,7 @@ mod process;
 pub use files::{Lock, sha256};
 pub use process::Output;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::sync::Arc;
@@ -94,16 +94,11 @@ impl Host {
         which::which_in(program, path, &self.cwd).ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok())
     }
 
-    /// Names of everything on PATH, each with the first place it stands in.
-    pub fn on_path(&self) -> BTreeMap<String, Utf8PathBuf> {
+    /// Names of everything on PATH.
+    pub fn on_path(&self) -> BTreeSet<String> {
         let path = self.env.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
-        let mut found = BTreeMap::new();
-        for directory in std::env::split_paths(&path).filter_map(|path| Utf8PathBuf::from_path_buf(path).ok()) {
-            for entry in directory.read_dir_utf8().into_iter().flatten().flatten() {
-                found.entry(entry.file_name().to_owned()).or_insert_with(|| entry.path().to_owned());
-            }
-        }
-        found
+        let directories = std::env::split_paths(&path).filter_map(|path| Utf8PathBuf::from_path_buf(path).ok());
+        directories.flat_map(|directory| self.names(&self.cwd.join(directory))).collect()
     }
 
     /// Names in a directory, or nothing where it is none.

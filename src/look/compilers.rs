@@ -3,6 +3,7 @@
 //! Nothing here is trusted to end, to print little, or to write what it was asked for. Answers are kept by the
 //! compiler's identity and everything that its answer follows from; the cache may vanish at any time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -15,6 +16,9 @@ use crate::problem::Result;
 
 /// How long one compile, link or run may take.
 pub const LIMIT: Duration = Duration::from_secs(5);
+
+/// Bytes that the object of a probe may have; the real ones have a few thousand.
+const LARGEST: u64 = 1024 * 1024;
 
 /// Beginnings of the names of variables that change what a build script compiles with.
 const TELLING: &[&str] = &[
@@ -29,6 +33,7 @@ const TELLING: &[&str] = &[
     "HOST_C",
     "LIBRARY_PATH",
     "PATH",
+    "RUSTC_W",
     "TARGET_C",
 ];
 
@@ -66,7 +71,8 @@ pub fn report(host: &Host, asked: &Asked) -> Report {
         return report;
     }
     let report = ask(host, asked);
-    if let Some(path) = kept.filter(|_| report.answers.iter().all(|answer| !matches!(answer.real, Verdict::Inconclusive { .. }))) {
+    let dark = |verdict: &Verdict| matches!(verdict, Verdict::Inconclusive { .. });
+    if let Some(path) = kept.filter(|_| !report.answers.iter().any(|answer| dark(&answer.clean) || answer.real.values().any(dark))) {
         let text = serde_json::to_string(&report).expect("a report is plain data");
         let directory = path.parent().unwrap_or(Utf8Path::new("/"));
         // A cache that cannot be written is none.
@@ -100,7 +106,13 @@ fn ask(host: &Host, asked: &Asked) -> Report {
             .iter()
             .map(|probe| {
                 let told = || Verdict::Inconclusive { why: why.clone() };
-                Answer { probe: probe.id.to_owned(), clean: told(), real: told(), run: None, way_out: None }
+                Answer {
+                    probe: probe.id.to_owned(),
+                    clean: told(),
+                    real: asked.levels.iter().map(|level| (level.clone(), told())).collect(),
+                    run: None,
+                    way_out: None,
+                }
             })
             .collect(),
     };
@@ -116,7 +128,7 @@ fn ask(host: &Host, asked: &Asked) -> Report {
     };
     let Some(line) = lines.last() else { return nothing("no C is compiled".to_owned()) };
     let bench = Bench { host, asked, directory: &scratch.0 };
-    let facts = bench.compile(line, &line.args, &[], FACTS_OBJECT).and_then(|bytes| CompilerFacts::read(&bytes));
+    let facts = bench.facts(line);
     let answers = PROBES.iter().map(|probe| bench.answer(probe, &lines)).collect();
     let (facts, no_facts) = match facts {
         Ok(facts) => (Some(facts), None),
@@ -154,6 +166,13 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// The facts with the build's flags; where those make LTO objects, which tell nothing, without.
+    fn facts(&self, line: &CommandLine) -> Result<CompilerFacts, String> {
+        let read = |last: &[&str]| self.compile(line, &line.args, last, FACTS_OBJECT).and_then(|bytes| CompilerFacts::read(&bytes));
+        let facts = read(&["-w"])?;
+        if facts.lto { Ok(CompilerFacts { lto: true, ..read(&["-w", "-fno-lto"])? }) } else { Ok(facts) }
+    }
+
     fn answer(&self, probe: &Probe, lines: &[CommandLine]) -> Answer {
         let read = |line: &CommandLine, args: &[String], more: &[&str]| {
             let last: Vec<&str> = more.iter().chain(probe.last_flags).copied().collect();
@@ -167,14 +186,10 @@ impl Bench<'_> {
         let machine: Vec<String> =
             line.args.iter().filter(|arg| arg.starts_with("--target=") || ["-m32", "-m64"].contains(&arg.as_str())).cloned().collect();
         let clean = read(line, &machine, probe.clean_flags);
-        let reals: Vec<(&CommandLine, Verdict)> = lines.iter().map(|line| (line, read(line, &line.args, &[]))).collect();
-        let worst = |verdict: &Verdict| match verdict {
-            Verdict::Ok => 0,
-            Verdict::Inconclusive { .. } => 1,
-            Verdict::Affected { .. } => 2,
-        };
-        let (line, real) = reals.into_iter().max_by_key(|(_, verdict)| worst(verdict)).expect("there is a line for each level");
-        let way_out = matches!(real, Verdict::Affected { .. }).then(|| read(line, &line.args, &[probe.way_out_flag]));
+        let real: BTreeMap<String, Verdict> =
+            self.asked.levels.iter().zip(lines).map(|(level, line)| (level.clone(), read(line, &line.args, &[]))).collect();
+        let bitten = self.asked.levels.iter().zip(lines).find(|(level, _)| matches!(real[*level], Verdict::Affected { .. }));
+        let way_out = bitten.map(|(_, line)| read(line, &line.args, &[probe.way_out_flag]));
         let run = self.run(probe, line, &machine);
         Answer { probe: probe.id.to_owned(), clean, real, run, way_out }
     }
@@ -183,7 +198,10 @@ impl Bench<'_> {
     fn compile(&self, line: &CommandLine, args: &[String], last: &[&str], source: &str) -> Result<Vec<u8>, String> {
         let object = self.directory.join("probe.o");
         self.call(line, args, last, source, &object, &["-c"])?;
-        self.host.read(&object).map_err(|_| "it ended well but wrote no object".to_owned())
+        if !self.host.exists(&object) {
+            return Err("it ended well but wrote no object".to_owned());
+        }
+        self.host.read_small(&object, LARGEST).map_err(|_| "what it wrote is no object".to_owned())
     }
 
     fn call(

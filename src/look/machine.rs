@@ -19,25 +19,25 @@ use crate::toolchain;
 /// Every C compiler on PATH, once, with what the probes say of it at a release's level.
 pub fn compilers(host: &Host, host_triple: &str) -> Vec<CompilerHealth> {
     let root = host.cwd();
-    let names = host.on_path().into_iter().filter(|(name, _)| toolchain::is_compiler_name(name));
-    // One compiler may have many names.
-    let mut by_identity: BTreeMap<String, Vec<(String, Utf8PathBuf)>> = BTreeMap::new();
-    for (name, path) in names {
-        if let Some(identity) = host.identity(&path) {
-            by_identity.entry(identity).or_default().push((name, path));
-        }
-    }
+    let names = host.on_path().into_iter().filter(|name| toolchain::is_compiler_name(name));
+    // As a shell would find them: a directory or a file that cannot be started does not hide what comes later.
+    let there: Vec<(String, Utf8PathBuf)> = names.filter_map(|name| host.find(&name).map(|path| (name, path))).collect();
     thread::scope(|threads| {
-        let asked: Vec<_> = by_identity
+        let asked: Vec<_> = there.into_iter().map(|(name, path)| threads.spawn(move || program(host, root, path, name).1)).collect();
+        // One compiler may have many names; one wrapper may stand for many compilers, and then says different things.
+        let mut same: BTreeMap<[Option<String>; 3], Vec<Program>> = BTreeMap::new();
+        for compiler in asked.into_iter().map(super::joined) {
+            let identity = compiler.path.as_ref().and_then(|path| host.identity(path));
+            same.entry([identity, compiler.version.clone(), compiler.machine.clone()]).or_default().push(compiler);
+        }
+        let asked: Vec<_> = same
             .into_values()
             .map(|mut names| {
                 threads.spawn(move || {
                     // The plainest name first.
-                    names.sort_by_key(|(name, _)| (name != "cc", name.len(), name.clone()));
-                    let (name, path) = names.remove(0);
-                    let compiler = program(host, root, path, name).1;
-                    let aliases = names.into_iter().map(|(name, _)| name).collect();
-                    probed(host, root, host_triple, compiler, aliases)
+                    names.sort_by_key(|compiler| (compiler.program != "cc", compiler.program.len(), compiler.program.clone()));
+                    let compiler = names.remove(0);
+                    probed(host, root, host_triple, compiler, names.into_iter().map(|compiler| compiler.program).collect())
                 })
             })
             .collect();
@@ -68,20 +68,25 @@ fn probed(host: &Host, root: &Utf8Path, host_triple: &str, compiler: Program, al
     CompilerHealth { compiler, aliases, report }
 }
 
-/// Looks for each tool where the package that calls it would look.
-pub fn tools(host: &Host, wants: &[Want]) -> Vec<ToolFound> {
+/// Looks for each tool where the package that calls it would look; `configured` is cargo's `[env]`.
+pub fn tools(host: &Host, wants: &[Want], configured: &[(String, String)]) -> Vec<ToolFound> {
     thread::scope(|threads| {
-        let asked: Vec<_> = wants.iter().map(|want| threads.spawn(move || tool(host, want))).collect();
-        asked.into_iter().map(super::joined).collect()
+        let asked: Vec<_> = wants.iter().map(|want| threads.spawn(move || tool(host, want, configured))).collect();
+        asked.into_iter().filter_map(super::joined).collect()
     })
 }
 
-fn tool(host: &Host, want: &Want) -> ToolFound {
+/// `None`: a variable makes it needless.
+fn tool(host: &Host, want: &Want, configured: &[(String, String)]) -> Option<ToolFound> {
+    let variable = |name: &str| configured.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str()).or_else(|| host.var(name));
     let mut found = ToolFound { want: want.clone(), path: None, version: None, machine: None };
-    let Some(need) = NEEDS.iter().find(|need| need.id == want.tool) else { return found };
+    let need = NEEDS.iter().find(|need| need.id == want.tool)?;
+    if need.unless_set.iter().any(|name| variable(name).is_some()) {
+        return None;
+    }
     match need.find {
-        Find::Program { argument, variable } => {
-            let named = variable.and_then(|variable| host.var(variable)).unwrap_or(need.id);
+        Find::Program { argument, variable: name } => {
+            let named = name.and_then(variable).unwrap_or(need.id);
             found.path = host.find(named);
             if let Some(path) = &found.path {
                 let bytes = host.read(path).unwrap_or_default();
@@ -90,17 +95,17 @@ fn tool(host: &Host, want: &Want) -> ToolFound {
                 found.version = answer.filter(|answer| answer.success()).and_then(|answer| first_line(&answer.stdout));
             }
         }
-        Find::Library { variable } => found.path = library(host, need, variable),
+        Find::Library { variable: name } => found.path = library(host, need, variable(name)),
     }
-    found
+    Some(found)
 }
 
 fn first_line(text: &str) -> Option<String> {
     text.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
 }
 
-fn library(host: &Host, need: &Need, variable: &str) -> Option<Utf8PathBuf> {
-    let mut directories: Vec<Utf8PathBuf> = host.var(variable).map(Utf8PathBuf::from).into_iter().collect();
+fn library(host: &Host, need: &Need, named: Option<&str>) -> Option<Utf8PathBuf> {
+    let mut directories: Vec<Utf8PathBuf> = named.map(Utf8PathBuf::from).into_iter().collect();
     for root in ["/usr/lib", "/usr/lib64", "/usr/local/lib"] {
         let root = Utf8Path::new(root);
         let below = host.names(root).into_iter().filter(|name| name.starts_with("llvm") || name.contains("-linux-"));

@@ -24,7 +24,7 @@ use crate::invocation::Invocation;
 use crate::plan::tools_dir;
 use crate::probe::Report;
 use crate::problem::{Code, Failure, Problem, Result};
-use crate::profile::Profiles;
+use crate::profile::{Named, Profiles, Side};
 use crate::target::{Libc, Os, Target};
 use crate::toolchain::{self, CNeed, Candidate, Request, SetBy};
 use crate::workspace::{Selection, Workspace};
@@ -256,21 +256,32 @@ pub fn more_configuration(host: &Host, workspace: &Workspace, arguments: &[Strin
         if host.is_file(file) {
             included(host, file, &table, &mut elsewhere)?;
         }
-        elsewhere.push(Elsewhere { place, table });
+        elsewhere.push(Elsewhere { place, table, argument: true });
     }
     let home = cargo_home(host);
     for path in cargo_config2::Walk::with_cargo_home(workspace.root.as_std_path(), home) {
         let Ok(path) = Utf8PathBuf::from_path_buf(path) else { continue };
         let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else { continue };
+        let first = elsewhere.len();
         included(host, &path, &table, &mut elsewhere)?;
         plain.push(table);
+        // Included last is strongest among the included.
+        plain.extend(elsewhere[first..].iter().rev().map(|piece| piece.table.clone()));
     }
     let manifest = host.read_text(&workspace.root.join("Cargo.toml"))?.parse::<toml::Table>().unwrap_or_default();
-    // `--config` first, then files from the workspace's directory upward, then the manifest, as cargo has it.
-    let tables = elsewhere.iter().map(|piece| &piece.table).chain(&plain).chain([&manifest]);
-    let profiles = tables.filter_map(|table| table.get("profile")?.as_table().cloned()).collect();
+    let of = |table: &toml::Table| table.get("profile").and_then(toml::Value::as_table).cloned();
+    let profiles = Profiles {
+        // The last argument is the strongest, and a file is stronger than what it includes.
+        arguments: elsewhere.iter().rev().filter(|piece| piece.argument).filter_map(|piece| of(&piece.table)).collect(),
+        variables: host
+            .vars()
+            .filter(|(name, _)| name.starts_with("CARGO_PROFILE_"))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        files: plain.iter().chain([&manifest]).filter_map(of).collect(),
+    };
     let text: String = elsewhere.iter().map(|piece| &piece.table).chain(&plain).map(|table| format!("{table}\n---\n")).collect();
-    Ok(More { profiles: Profiles { tables: profiles }, digest: host::sha256(text.as_bytes()), elsewhere })
+    Ok(More { profiles, digest: host::sha256(text.as_bytes()), elsewhere })
 }
 
 /// Configuration that cargo-config2 does not tell.
@@ -289,7 +300,7 @@ fn included(host: &Host, by: &Utf8Path, table: &toml::Table, elsewhere: &mut Vec
         }
         let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else { continue };
         included(host, &path, &table, elsewhere)?;
-        elsewhere.push(Elsewhere { place: format!("`{path}`, included by `{by}`"), table });
+        elsewhere.push(Elsewhere { place: format!("`{path}`, included by `{by}`"), table, argument: false });
     }
     Ok(())
 }
@@ -358,10 +369,10 @@ pub fn facts(
         here.self_contained = platform.self_contained;
         here.std_compilers = platform.compilers;
         here.clang = clang;
-        here.c_packages = graph.c_packages.remove(request.target.triple()).unwrap_or_default();
+        here.c_packages = leveled(found, scope, graph.c_packages.remove(request.target.triple()).unwrap_or_default(), Side::Target);
     }
     let mut facts = Facts { rustc: found.rustc.clone(), programs, targets, host: HostFacts::default(), wants: graph.wants };
-    facts.host = host_facts(host, found, config, scope, graph.host_c_packages);
+    facts.host = host_facts(host, found, config, leveled(found, scope, graph.host_c_packages, Side::Host));
     let reports = reports(host, found, config, scope, &facts);
     for (triple, key, report) in reports {
         facts.targets.entry(triple).or_default().reports.insert(key, report);
@@ -379,7 +390,10 @@ fn reports(host: &Host, found: &Found, config: &cargo_config2::Config, scope: &S
             let here = facts.targets.get(request.target.triple()).unwrap_or(&nothing);
             let need = CNeed::new(request, here);
             let candidates = if need.holds { toolchain::contenders(request, facts, &need, &tools) } else { Vec::new() };
-            let levels = scope.profiles.opt_levels(scope.profile, need.packages.iter().map(|found| found.package.as_str()));
+            let mut levels = levels(&need.packages);
+            if levels.is_empty() {
+                levels.push(scope.profiles.level(scope.profile));
+            }
             let starter = starter(host, &request.target, &facts.rustc.host);
             for candidate in candidates {
                 let (levels, starter, variables) = (levels.clone(), starter.clone(), variables(host, config, &candidate));
@@ -404,23 +418,44 @@ fn reports(host: &Host, found: &Found, config: &cargo_config2::Config, scope: &S
     })
 }
 
+/// The packages, each with the levels at which this run has its C compiled.
+fn leveled(found: &Found, scope: &Scope, packages: Vec<CPackage>, side: Side) -> Vec<CPackage> {
+    let members = &found.workspace.members;
+    let level = |package: CPackage| {
+        let member = members.iter().any(|member| member.name == package.package && member.version == package.version);
+        let named = Named { name: &package.package, version: &package.version, member };
+        CPackage { levels: scope.profiles.levels(scope.profile, named, side), ..package }
+    };
+    packages.into_iter().map(level).collect()
+}
+
+/// All levels of these packages, the lowest first.
+fn levels(packages: &[CPackage]) -> Vec<String> {
+    packages.iter().flat_map(|package| &package.levels).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// The host's own C compiler, probed where build scripts or proc macros hold C.
-fn host_facts(host: &Host, found: &Found, config: &cargo_config2::Config, scope: &Scope, c_packages: Vec<CPackage>) -> HostFacts {
+fn host_facts(host: &Host, found: &Found, config: &cargo_config2::Config, c_packages: Vec<CPackage>) -> HostFacts {
     if c_packages.is_empty() {
         return HostFacts::default();
     }
     let root = &found.workspace.root;
-    let cc = host.find("cc").map(|path| program(host, root, path, "cc".to_owned()).1);
-    let configured = config.env.iter().filter(|(name, value)| value.force || host.var(name).is_none());
+    let triple = found.rustc.host.as_str();
+    let named = Target::of_triple(triple).and_then(|own| {
+        let names = cargo_config::compiler_variables("CC", &own, triple);
+        names.into_iter().find_map(|name| variable(host, config, name))
+    });
+    let name = named.map_or_else(|| "cc".to_owned(), |setting| setting.value);
+    let compiler = host.find(&name).map(|path| program(host, root, path, name).1);
     let asked = Asked {
         root,
-        target: &found.rustc.host,
-        host: &found.rustc.host,
-        variables: configured.filter_map(|(name, value)| Some((name.clone(), value.value.to_str()?.to_owned()))).collect(),
-        levels: vec![scope.profiles.host_opt_level(scope.profile)],
+        target: triple,
+        host: triple,
+        variables: configured_variables(host, config),
+        levels: levels(&c_packages),
         rustflags: &[],
-        version: cc.as_ref().and_then(|cc| cc.version.clone()),
-        path: cc.as_ref().and_then(|cc| cc.path.as_deref()),
+        version: compiler.as_ref().and_then(|compiler| compiler.version.clone()),
+        path: compiler.as_ref().and_then(|compiler| compiler.path.as_deref()),
         starter: Some(Vec::new()),
     };
     HostFacts { report: Some(compilers::report(host, &asked)), c_packages }
@@ -428,10 +463,15 @@ fn host_facts(host: &Host, found: &Found, config: &cargo_config2::Config, scope:
 
 /// What build scripts will see on top of the environment: cargo's `[env]`, and the candidate's own.
 fn variables(host: &Host, config: &cargo_config2::Config, candidate: &Candidate) -> Vec<(String, String)> {
-    let configured = config.env.iter().filter(|(name, value)| value.force || host.var(name).is_none());
-    let configured = configured.filter_map(|(name, value)| Some((name.clone(), value.value.to_str()?.to_owned())));
     let ours = candidate.variables.iter().filter(|variable| variable.set_by == SetBy::Xpkg);
-    configured.chain(ours.map(|variable| (variable.name.clone(), variable.value.clone()))).collect()
+    let ours = ours.map(|variable| (variable.name.clone(), variable.value.clone()));
+    configured_variables(host, config).into_iter().chain(ours).collect()
+}
+
+/// cargo's `[env]`, as far as it beats the environment.
+pub fn configured_variables(host: &Host, config: &cargo_config2::Config) -> Vec<(String, String)> {
+    let configured = config.env.iter().filter(|(name, value)| value.force || host.var(name).is_none());
+    configured.filter_map(|(name, value)| Some((name.clone(), value.value.to_str()?.to_owned()))).collect()
 }
 
 /// What starts a program of the target here: nothing, or an emulator; `None` where nothing can.

@@ -8,6 +8,9 @@ extern int memcmp(const void *, const void *, xpkg_size);
 extern void xpkg_95189_reached(void);
 extern void xpkg_95189_control(void);
 
+void xpkg_95189_subject(unsigned char *bytes);
+void xpkg_95189_twin(unsigned char *bytes);
+
 void xpkg_95189_subject(unsigned char *bytes)
 {
     bytes[0] = 0;

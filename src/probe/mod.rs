@@ -7,6 +7,8 @@ mod facts_object;
 mod gcc_95189;
 mod object;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use facts_object::{CompilerFacts, FACTS_OBJECT};
@@ -29,7 +31,7 @@ pub struct Probe {
     /// A program that seconds the verdict where it can be linked and started: exit code 0 is right, [`BITTEN`] wrong.
     pub run_source: &'static str,
     /// Breaks the tie where the object tells nothing.
-    pub by_version: fn(&CompilerFacts) -> bool,
+    pub by_version: fn([u32; 3]) -> bool,
     /// Packages whose C must not be compiled wrong: the probe blocks where one is in the graph, and warns elsewhere.
     pub secrets: &'static [&'static str],
     /// A flag that switches the bug off, for the user to set.
@@ -73,8 +75,8 @@ pub struct Answer {
     pub probe: String,
     /// With the probe's own flags: is the compiler affected?
     pub clean: Verdict,
-    /// With the flags that build scripts will use: does it bite here?
-    pub real: Verdict,
+    /// With the flags that build scripts will use, by `opt-level`: does it bite here?
+    pub real: BTreeMap<String, Verdict>,
     /// By running, with the probe's own flags, where that could be done.
     pub run: Option<Verdict>,
     /// With the flags that build scripts will use and the probe's way out, where it bites: advice that was tried.
@@ -89,7 +91,7 @@ pub struct Report {
     pub compiler: String,
     /// Its own words, one line.
     pub version: Option<String>,
-    /// The flags that build scripts will pass.
+    /// The flags that build scripts will pass, at the highest level that is used.
     pub flags: Vec<String>,
     pub facts: Option<CompilerFacts>,
     /// Why there are no facts.
@@ -124,46 +126,80 @@ impl Finding {
     }
 }
 
-/// What the answers mean for a graph with this C in it. Nothing for a graph without.
+impl Answer {
+    /// The worst verdict at these levels; at all that were asked where none is named.
+    pub fn at(&self, levels: &[String]) -> &Verdict {
+        let asked = self.real.iter().filter(|(level, _)| levels.is_empty() || levels.contains(level));
+        asked.map(|(_, verdict)| verdict).max_by_key(|verdict| verdict.rank()).unwrap_or(&self.clean)
+    }
+}
+
+impl Verdict {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Inconclusive { .. } => 1,
+            Self::Affected { .. } => 2,
+        }
+    }
+}
+
+/// What the answers mean for a graph with this C in it, each package at its own levels. Nothing for a graph without.
 pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for answer in &report.answers {
         let Some(probe) = PROBES.iter().find(|probe| probe.id == answer.probe) else { continue };
-        let secret = c_packages.iter().find(|found| probe.secrets.contains(&found.package.as_str()));
+        let secret = |found: &&CPackage| probe.secrets.contains(&found.package.as_str());
+        // Of what checks secrets the one that fares worst, and the worst of all the rest.
+        let worst = c_packages.iter().filter(secret).max_by_key(|found| answer.at(&found.levels).rank());
+        let rest: Vec<String> = c_packages.iter().flat_map(|found| found.levels.clone()).collect();
         let finding = |severity, what| Finding { probe: probe.id.to_owned(), severity, what, switched_off: false };
-        let weight = if secret.is_some() { Severity::Block } else { Severity::Warn };
-        let whose = match secret {
-            Some(found) => format!(", and {} {} checks secrets with it", found.package, found.version),
-            None => String::new(),
-        };
-        let suspect = || report.facts.as_ref().is_some_and(probe.by_version);
-        match (&answer.clean, &answer.real) {
-            (_, Verdict::Affected { evidence }) => {
-                findings.push(finding(weight, format!("has {} ({evidence}){whose}", probe.title)));
-            }
-            (_, Verdict::Inconclusive { why }) if suspect() => {
-                findings.push(finding(
-                    weight,
-                    format!("may have {}: its number says so, and the probe tells nothing ({why}){whose}", probe.title),
-                ));
-            }
-            (_, Verdict::Inconclusive { why }) => {
+        let bitten = |verdict: &Verdict| told(probe, report, answer, verdict);
+        let whose = |found: &CPackage| format!(", and {} {} checks secrets with it", found.package, found.version);
+        let secret = worst.and_then(|found| Some((bitten(answer.at(&found.levels))?, found)));
+        match (secret, bitten(answer.at(&rest)), &answer.clean, answer.at(&rest)) {
+            (Some((what, found)), ..) => findings.push(finding(Severity::Block, format!("{what}{}", whose(found)))),
+            (None, Some(what), ..) => findings.push(finding(Severity::Warn, what)),
+            (None, None, _, Verdict::Inconclusive { why }) | (None, None, Verdict::Inconclusive { why }, Verdict::Ok) => {
                 findings.push(finding(Severity::Warn, format!("could not be probed for {}: {why}", probe.title)));
             }
-            (Verdict::Affected { .. }, Verdict::Ok) => findings.push(Finding {
+            (None, None, Verdict::Affected { .. }, Verdict::Ok) => findings.push(Finding {
                 switched_off: true,
                 ..finding(Severity::Warn, format!("has {}, which the flags of this build keep from biting", probe.title))
             }),
-            (_, Verdict::Ok) => {}
+            (None, None, ..) => {}
         }
         if let Some(run) = &answer.run
             && disagree(&answer.clean, run)
         {
+            let weight = if worst.is_some() { Severity::Block } else { Severity::Warn };
             let what = format!("is {} for {} by its object, but {} by running it", answer.clean.name(), probe.title, run.name());
             findings.push(finding(weight, what));
         }
     }
     findings
+}
+
+/// What is to be said where a verdict means the bug: proven, or not cleared in a compiler that is known or numbered wrong.
+fn told(probe: &Probe, report: &Report, answer: &Answer, verdict: &Verdict) -> Option<String> {
+    let numbers =
+        report.facts.as_ref().map(|facts| (facts.clang, facts.gcc)).or_else(|| Some((0, gcc_number(report.version.as_deref()?)?)));
+    match verdict {
+        Verdict::Affected { evidence } => Some(format!("has {} ({evidence})", probe.title)),
+        Verdict::Inconclusive { why } if matches!(answer.clean, Verdict::Affected { .. }) => {
+            Some(format!("has {}, and whether it bites with these flags cannot be told ({why})", probe.title))
+        }
+        Verdict::Inconclusive { why } if numbers.is_some_and(|(clang, gcc)| clang == 0 && (probe.by_version)(gcc)) => {
+            Some(format!("may have {}: its number says so, and the probe tells nothing ({why})", probe.title))
+        }
+        Verdict::Inconclusive { .. } | Verdict::Ok => None,
+    }
+}
+
+/// `gcc version 9.3.0 (…)` -> 9.3.0.
+fn gcc_number(version: &str) -> Option<[u32; 3]> {
+    let mut parts = version.strip_prefix("gcc version ")?.split_whitespace().next()?.split('.').map(|part| part.parse().ok());
+    Some([parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)])
 }
 
 /// Those of the compilers that a finished file names which nobody has asked: code that came compiled. `asked` are
@@ -194,7 +230,7 @@ mod tests {
     }
 
     fn answer(clean: Verdict, real: Verdict, run: Option<Verdict>) -> Answer {
-        Answer { probe: "gcc-95189".to_owned(), clean, real, run, way_out: None }
+        Answer { probe: "gcc-95189".to_owned(), clean, real: [("3".to_owned(), real)].into(), run, way_out: None }
     }
 
     fn check(answer: Answer, gcc: [u32; 3], package: &str, expected: &str) {
@@ -212,10 +248,29 @@ mod tests {
         };
         let report =
             Report { compiler: String::new(), version: None, flags: Vec::new(), facts: Some(facts), no_facts: None, answers: vec![answer] };
-        let packages = [CPackage { package: package.to_owned(), version: "1.0.0".to_owned(), builder: "cc".to_owned() }];
+        let packages =
+            [CPackage { package: package.to_owned(), version: "1.0.0".to_owned(), builder: "cc".to_owned(), levels: vec!["3".to_owned()] }];
         let found: Vec<String> =
             judge(&report, &packages).iter().map(|finding| format!("{:?}: {}", finding.severity, finding.what)).collect();
         assert_eq!(found.join("; "), expected);
+    }
+
+    #[test]
+    fn each_package_is_judged_at_its_own_level() {
+        let real = [("0".to_owned(), Verdict::Ok), ("3".to_owned(), Verdict::Affected { evidence: "proof".to_owned() })].into();
+        let clean = Verdict::Affected { evidence: "proof".to_owned() };
+        let answer = Answer { probe: "gcc-95189".to_owned(), clean, real, run: None, way_out: None };
+        let report =
+            Report { compiler: String::new(), version: None, flags: Vec::new(), facts: None, no_facts: None, answers: vec![answer] };
+        let package = |name: &str, level: &str| CPackage {
+            package: name.to_owned(),
+            version: "1.0.0".to_owned(),
+            builder: "cc".to_owned(),
+            levels: vec![level.to_owned()],
+        };
+        let weight = |packages: &[CPackage]| judge(&report, packages).iter().map(|finding| finding.severity).collect::<Vec<_>>();
+        assert_eq!(weight(&[package("ring", "3"), package("zstd-sys", "0")]), [Severity::Block]);
+        assert_eq!(weight(&[package("ring", "0"), package("zstd-sys", "3")]), [Severity::Warn]);
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub fn ways_out(case: &Case, stopped: &[Box<Stopped>]) -> Vec<String> {
     for stopped in stopped.iter().filter(|stopped| stopped.code.is_some()) {
         let Some(report) = case.here.reports.get(&stopped.candidate.key()) else { continue };
         ways.push(format!("install a compiler without the bug: {}", versions(stopped)));
-        ways.extend(flag_way(case, report));
+        ways.extend(flag_way(&case.target.lower(), report));
     }
     let mut told = std::collections::BTreeSet::new();
     ways.retain(|way| told.insert(way.clone()));
@@ -94,8 +94,10 @@ fn versions(stopped: &Stopped) -> &'static str {
     probe.map_or("", |probe| probe.versions)
 }
 
-fn flag_way(case: &Case, report: &Report) -> Option<String> {
+/// The line that switches the bug off, where that was tried and does: it keeps the flags that are there.
+pub fn flag_way(target: &str, report: &Report) -> Option<String> {
     let answer = report.answers.iter().find(|answer| answer.way_out == Some(Verdict::Ok))?;
     let probe = PROBES.iter().find(|probe| probe.id == answer.probe)?;
-    Some(format!("or switch it off, which was tried and is recorded: `export CFLAGS_{}={}`", case.target.lower(), probe.way_out_flag))
+    let variable = format!("CFLAGS_{target}");
+    Some(format!("or switch it off, which was tried and is recorded: `export {variable}=\"${{{variable}:-}} {}\"`", probe.way_out_flag))
 }

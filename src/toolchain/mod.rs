@@ -167,6 +167,7 @@ pub struct Chosen {
 }
 
 /// One target as the kinds judge it.
+#[derive(Clone, Copy)]
 struct Case<'a> {
     target: &'a Target,
     facts: &'a Facts,
@@ -177,6 +178,7 @@ struct Case<'a> {
     tools: &'a Utf8Path,
 }
 
+pub use gate::flag_way;
 pub use gcc::is_compiler_name;
 
 /// Names of programs to look for, for one target. All kinds are looked for: `plan` shows them all.
@@ -230,25 +232,29 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
         return Err(gate::ways_out(&case, &bitten).into_iter().fold(problem, Problem::help));
     }
     let chosen_by = request.choice.as_ref().map_or("auto", |(_, by)| by);
-    for row in ROWS {
-        let candidates = match ((row.candidates)(&case), target.floor) {
-            // What links against the C library at hand cannot promise an older one.
-            (Ok(_), Some(floor)) => Err(format!("cannot promise the glibc floor {floor}: it links against the glibc that it finds")),
-            (judged, _) => judged,
-        };
-        match candidates {
-            Ok(candidates) => {
-                for candidate in candidates {
-                    match gate::pass(&case, candidate, chosen_by) {
-                        Ok(chosen) => return Ok(Chosen { refused, ..chosen }),
-                        Err(fallen) => {
-                            refused.push(fallen.told());
-                            bitten.push(fallen);
-                        }
+    // What is accepted counts only where nothing passes without.
+    for accept in [&[], case.accept] {
+        let case = Case { accept, ..case };
+        (refused, bitten) = (Vec::new(), Vec::new());
+        for row in ROWS {
+            let candidates = match ((row.candidates)(&case), target.floor) {
+                // What links against the C library at hand cannot promise an older one.
+                (Ok(_), Some(floor)) => Err(format!("cannot promise the glibc floor {floor}: it links against the glibc that it finds")),
+                (judged, _) => judged,
+            };
+            let candidates = candidates.unwrap_or_else(|reason| {
+                refused.push(Fallen { kind: row.kind, reason, by_probe: false });
+                Vec::new()
+            });
+            for candidate in candidates {
+                match gate::pass(&case, candidate, chosen_by) {
+                    Ok(chosen) => return Ok(Chosen { refused, ..chosen }),
+                    Err(fallen) => {
+                        refused.push(fallen.told());
+                        bitten.push(fallen);
                     }
                 }
             }
-            Err(reason) => refused.push(Fallen { kind: row.kind, reason, by_probe: false }),
         }
     }
     let width = refused.iter().map(|fallen| fallen.kind.name().len()).max().unwrap_or(0);

@@ -25,7 +25,12 @@ fn machine(text: &str) -> (Facts, TargetFacts, CNeed) {
             ("clang-lost", ..) => here.clang = Some(ClangFinds { start_file: "crt1.o".to_owned(), linker: "/usr/bin/ld".to_owned() }),
             ("c", ..) => {
                 c.holds = true;
-                c.packages.push(CPackage { package: "ring".to_owned(), version: "0.17.0".to_owned(), builder: "cc".to_owned() });
+                c.packages.push(CPackage {
+                    package: "ring".to_owned(),
+                    version: "0.17.0".to_owned(),
+                    builder: "cc".to_owned(),
+                    levels: Vec::new(),
+                });
             }
             (_, _, Some(("linker", value))) => here.linker = Some(setting("CARGO_TARGET_LINKER", value)),
             (_, _, Some(("flag-linker", value))) => {

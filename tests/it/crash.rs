@@ -181,36 +181,48 @@ fn with_keep_going_what_succeeded_is_staged_and_what_failed_keeps_what_it_had() 
 #[test]
 fn an_out_dir_that_cannot_be_a_tree_is_refused_before_compiling() {
     let project = Project::of("hello");
-    check!(project.xpkg("plan --out-dir ."), str![[r#"
+    check!(
+        project.xpkg("plan --out-dir ."),
+        str![[r#"
 exit 1
 --- stderr
 error[out-dir-unfit]: `[ROOT]` cannot be the out-dir: the workspace lies in it
   help: choose a directory that holds nothing else: `--out-dir dist`
 
-"#]]);
-    check!(project.xpkg("plan --out-dir src/bins"), str![[r#"
+"#]]
+    );
+    check!(
+        project.xpkg("plan --out-dir src/bins"),
+        str![[r#"
 exit 1
 --- stderr
 error[out-dir-unfit]: `[ROOT]/src/bins` cannot be the out-dir: it lies among the sources of package `hello`
   help: choose a directory that holds nothing else: `--out-dir dist`
 
-"#]]);
-    check!(project.xpkg("plan --out-dir target"), str![[r#"
+"#]]
+    );
+    check!(
+        project.xpkg("plan --out-dir target"),
+        str![[r#"
 exit 1
 --- stderr
 error[out-dir-unfit]: `[ROOT]/target` cannot be the out-dir: cargo's target directory lies in it
   help: choose a directory that holds nothing else: `--out-dir dist`
 
-"#]]);
+"#]]
+    );
     project.write("dist", "a file");
-    check!(project.xpkg("build -q --out-dir dist"), str![[r#"
+    check!(
+        project.xpkg("build -q --out-dir dist"),
+        str![[r#"
 exit 1
 --- stderr
 error[tree-foreign]: `[ROOT]/dist` holds what xpkg did not make
   there: a file
   help: move it away, or choose another `--out-dir`
 
-"#]]);
+"#]]
+    );
     assert!(!project.path("target").join(HOST).exists());
     assert_eq!(project.read("dist"), "a file");
 }
@@ -226,14 +238,17 @@ fn a_mount_point_is_told_before_compiling() {
         eprintln!("skipped: a_mount_point_is_told_before_compiling (no mount namespaces here)");
         return;
     }
-    check!(run, str![[r#"
+    check!(
+        run,
+        str![[r#"
 exit 1
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
 error[cannot-exchange]: cannot exchange `[ROOT]/dist` with the new tree: Device or resource busy (os error 16)
   help: name an out-dir one level deeper: `--out-dir [ROOT]/dist/xpkg`
 
-"#]]);
+"#]]
+    );
     assert!(!project.path("target").join(HOST).exists());
 }
 
@@ -253,7 +268,9 @@ fn a_full_disk_leaves_the_old_tree() {
         eprintln!("skipped: a_full_disk_leaves_the_old_tree (no mount namespaces here)");
         return;
     }
-    check!(run, str![[r#"
+    check!(
+        run,
+        str![[r#"
 exit 0
 --- stdout
 code 1
@@ -263,5 +280,6 @@ tree
 --- stderr
 error[file-access]: cannot write `[ROOT]/small/.tree.new-[TEMP]/x86_64-unknown-linux-gnu/hello/hello`: No space left on device (os error 28)
 
-"#]]);
+"#]]
+    );
 }

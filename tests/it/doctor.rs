@@ -176,3 +176,17 @@ fn the_pin_of_the_toolchain_is_named() {
     let run = project.xpkg("doctor").ok();
     assert!(run.stdout.contains(&format!("pinned by  {}/rust-toolchain.toml\n", project.root.display())), "{}", run.stdout);
 }
+
+#[test]
+fn what_hides_a_compiler_from_the_eye_does_not_hide_it_from_a_shell() {
+    let project = Project::of("hello");
+    std::fs::create_dir_all(project.path("shadow/cc")).unwrap();
+    let path = format!("{}:{}", project.path("shadow").display(), project.bin.display());
+    project.xpkg_with(&[("PATH", &path)], &format!("doctor --target {ARM_MUSL}")).ok();
+}
+
+#[test]
+fn targets_need_a_workspace_to_be_held_against() {
+    let run = Project::empty().xpkg("doctor --target nonsense");
+    assert!(run.code == Some(1) && run.stdout.contains("error[workspace-unreadable]"), "{}", run.stdout);
+}

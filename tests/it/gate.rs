@@ -14,6 +14,7 @@ use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, repository, sta
 fn old(name: &str, test: &str) -> Option<PathBuf> {
     let path = repository().join("target/toolchains/bullseye/usr/bin").join(name);
     if !path.exists() {
+        assert_ne!(std::env::var("XPKG_SKIP").as_deref(), Ok("never"), "{name} is not there: `cargo xtask setup` says why");
         eprintln!("skipped: {test} ({name} is not there: `cargo xtask setup` says why)");
         return None;
     }
@@ -157,7 +158,7 @@ error[gcc-95189]: no compiler here may compile the C of `aarch64-unknown-linux-g
   C in: aws-lc-sys 0.47.0 (by `cc`)
         aws-lc-sys 0.47.0 (by `cmake`)
   help: install a compiler without the bug: all of GCC 9; 10.0 to 10.2 unless the distribution patched them; not 8, not 10.3 and later, never clang
-  help: or switch it off, which was tried and is recorded: `export CFLAGS_aarch64_unknown_linux_gnu=--param=builtin-string-cmp-inline-length=0`
+  help: or switch it off, which was tried and is recorded: `export CFLAGS_aarch64_unknown_linux_gnu="${CFLAGS_aarch64_unknown_linux_gnu:-} --param=builtin-string-cmp-inline-length=0"`
   help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`)
 
 "#]]
@@ -171,7 +172,7 @@ exit 1
 error[gcc-95189]: `gcc`, chosen by `--linker`, must not compile C for `aarch64-unknown-linux-gnu`
   cause: `aarch64-linux-gnu-gcc` has GCC bug 95189 (the call of `xpkg_95189_reached` is gone from its object), and aws-lc-sys 0.47.0 checks secrets with it
   help: install a compiler without the bug: all of GCC 9; 10.0 to 10.2 unless the distribution patched them; not 8, not 10.3 and later, never clang
-  help: or switch it off, which was tried and is recorded: `export CFLAGS_aarch64_unknown_linux_gnu=--param=builtin-string-cmp-inline-length=0`
+  help: or switch it off, which was tried and is recorded: `export CFLAGS_aarch64_unknown_linux_gnu="${CFLAGS_aarch64_unknown_linux_gnu:-} --param=builtin-string-cmp-inline-length=0"`
 
 "#]]
     );
@@ -251,7 +252,7 @@ fn a_way_out_of_the_users_is_taken_and_recorded() {
     let record = &project.json("target/xpkg/manifest.json")["targets"][0];
     assert_eq!(record["waivers"][0]["code"], "gcc-95189");
     let answer = &record["toolchain"]["probes"]["answers"][0];
-    assert_eq!((answer["clean"]["verdict"].as_str(), answer["real"]["verdict"].as_str()), (Some("affected"), Some("ok")));
+    assert_eq!((answer["clean"]["verdict"].as_str(), answer["real"]["3"]["verdict"].as_str()), (Some("affected"), Some("ok")));
 }
 
 #[test]
@@ -268,6 +269,92 @@ fn dev_profile_compiles_c_where_the_bug_does_not_bite() {
     let plan = project.xpkg(&format!("plan --profile dev --target {ARM_GNU}")).ok();
     assert!(plan.stdout.contains("gcc-95189: affected at -O2"), "{}", plan.stdout);
     assert!(plan.stdout.contains("ok with this build's flags"), "{}", plan.stdout);
+}
+
+/// Whether `plan` with these variables and arguments is stopped by the bug.
+fn stopped(project: &Project, variables: &[(&str, &str)], args: &str) -> bool {
+    let run = project.xpkg_with(variables, &format!("plan --target {ARM_GNU} {args}"));
+    let stopped = run.stderr.contains("error[gcc-95189]");
+    assert_eq!(stopped, run.code == Some(1), "{}{}", run.stdout, run.stderr);
+    stopped
+}
+
+#[test]
+fn the_level_is_the_one_at_which_cargo_has_c_compiled() {
+    let Some(project) = secrets("the_level_is_the_one_at_which_cargo_has_c_compiled") else { return };
+    let (sys, own) = ("aws-lc-sys", "secrets");
+    assert!(!stopped(&project, &[], "--profile dev"));
+    assert!(stopped(&project, &[("CARGO_PROFILE_DEV_OPT_LEVEL", "3")], "--profile dev"));
+    assert!(stopped(&project, &[], "--profile dev --config profile.dev.opt-level=0 --config profile.dev.opt-level=3"));
+    assert!(!stopped(&project, &[], "--profile dev --config profile.dev.opt-level=3 --config profile.dev.opt-level=0"));
+    assert!(stopped(&project, &[], &format!("--profile dev --config profile.dev.package.{sys}.opt-level=2")));
+    assert!(!stopped(&project, &[], &format!("--profile dev --config profile.dev.package.{own}.opt-level=2")));
+    assert!(!stopped(&project, &[], "--config 'profile.release.package.\"*\".opt-level=1'"));
+}
+
+#[test]
+fn flags_that_make_the_probe_fail_do_not_clear_a_wrong_compiler() {
+    let Some(project) = secrets("flags_that_make_the_probe_fail_do_not_clear_a_wrong_compiler") else { return };
+    for flags in ["-Werror -Wmissing-prototypes -Wmissing-declarations", "-include nothing-of-this-name.h", "-S", "-flto"] {
+        assert!(stopped(&project, &[("CFLAGS_aarch64_unknown_linux_gnu", flags)], ""), "{flags}");
+    }
+    assert!(!stopped(&project, &[("CFLAGS_aarch64_unknown_linux_gnu", "-fno-builtin")], ""));
+}
+
+#[test]
+fn a_cache_in_front_of_a_compiler_does_not_hide_it() {
+    let Some(project) = secrets("a_cache_in_front_of_a_compiler_does_not_hide_it") else { return };
+    let project = project.fake("ccache", "run\n");
+    assert!(stopped(&project, &[("CC_aarch64_unknown_linux_gnu", "ccache aarch64-linux-gnu-gcc")], ""));
+}
+
+#[test]
+fn what_is_accepted_counts_only_where_nothing_passes_without() {
+    let Some(project) = secrets("what_is_accepted_counts_only_where_nothing_passes_without") else { return };
+    let line = format!("plan --accept gcc-95189 --target {ARM_GNU}");
+    let plan = project.xpkg(&line).ok().stdout;
+    assert!(plan.contains("  toolchain   gcc `aarch64-linux-gnu-gcc`"), "{plan}");
+    let plan = project.with("aarch64-linux-gnu-gcc-12").xpkg(&line).ok().stdout;
+    assert!(plan.contains("  toolchain   gcc `aarch64-linux-gnu-gcc-12`"), "{plan}");
+}
+
+#[test]
+fn the_hosts_own_compiler_passes_the_same_gate() {
+    let Some(gcc) = old("x86_64-linux-gnu-gcc-9", "the_hosts_own_compiler_passes_the_same_gate") else { return };
+    let project = Project::of("hello");
+    // A build script that stands on C, by a crate that is called as one that checks secrets.
+    project.append("Cargo.toml", "[build-dependencies]\nring = { path = \"ring\" }\n");
+    project.write(
+        "ring/Cargo.toml",
+        "[package]\nname = \"ring\"\nversion = \"0.17.0\"\nedition = \"2024\"\n[build-dependencies]\ncc = { path = \"../cc\" }\n",
+    );
+    project.write("ring/src/lib.rs", "");
+    project.write("ring/build.rs", "fn main() {}");
+    project.write("cc/Cargo.toml", "[package]\nname = \"cc\"\nversion = \"1.0.0\"\nedition = \"2024\"\n");
+    project.write("cc/src/lib.rs", "");
+    let variables = [("HOST_CC", gcc.to_str().unwrap())];
+    // Build scripts are compiled at level 0 unless someone says otherwise.
+    let plan = project.xpkg_with(&variables, &format!("plan --target {ARM_MUSL}")).ok().stdout;
+    assert!(plan.contains("host cc    gcc-95189: the host's `"), "{plan}");
+    let line = format!(
+        "plan --target {ARM_MUSL} --config profile.release.build-override.opt-level=2 --config 'profile.release.package.\"*\".opt-level=2'"
+    );
+    let line = line.replace("--config 'profile.release.package.\"*\".opt-level=2'", "--config profile.release.package.ring.opt-level=2");
+    let run = project.xpkg_with(&variables, &line);
+    assert!(run.stderr.contains("error[gcc-95189]: the host's `") && run.code == Some(1), "{}", run.stderr);
+    let built = project.xpkg_with(&variables, &line.replace("plan", "build -q --accept gcc-95189"));
+    let record = &built.ok().root_json("target/xpkg/manifest.json")["targets"][0];
+    assert_eq!(record["waivers"][0]["code"], "gcc-95189");
+    assert_eq!(record["host_probes"]["answers"][0]["clean"]["verdict"], "affected");
+}
+
+#[test]
+fn headers_of_glibc_do_not_serve_musl_whatever_the_flags() {
+    let project = Project::of("with-c").with("aarch64-linux-gnu-gcc").env("CC_aarch64_unknown_linux_musl", "aarch64-linux-gnu-gcc");
+    for flags in ["-flto", "-Werror -Wmissing-prototypes"] {
+        let run = project.xpkg_with(&[("CFLAGS", flags)], &format!("plan --target {ARM_MUSL}"));
+        assert!(run.stderr.contains("reads the headers of glibc"), "{flags}: {}{}", run.stdout, run.stderr);
+    }
 }
 
 #[test]

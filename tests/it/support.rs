@@ -234,6 +234,11 @@ impl Run {
         self
     }
 
+    /// A JSON file of the project, after the run.
+    pub fn root_json(&self, path: &str) -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(self.root.join(path)).unwrap()).unwrap()
+    }
+
     /// Exit code, stdout and stderr with all that differs from run to run taken out: for a snapshot.
     pub fn text(&self) -> String {
         let code = self.code.map_or_else(|| "killed".to_owned(), |code| code.to_string());
