@@ -37,7 +37,6 @@ aarch64-unknown-linux-musl
   environment CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
   runs        cd [ROOT] && CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-musl --profile release --package hello --bins
   stages      aarch64-unknown-linux-musl/hello/hello
---- stderr
 
 "#]]
     );
@@ -132,7 +131,6 @@ left out
   extra (gated): needs `--features extra`
   skipped (skipped): `skip = true` in its `[package.metadata.xpkg]`
   tool (tool): not a default member (`--workspace` builds it)
---- stderr
 
 "#]]
     );
@@ -160,7 +158,6 @@ x86_64-unknown-linux-gnu
   stages      x86_64-unknown-linux-gnu/alpha/solo
               x86_64-unknown-linux-gnu/alpha/app
               x86_64-unknown-linux-gnu/beta/app
---- stderr
 
 "#]]
     );

@@ -242,7 +242,11 @@ impl Run {
     /// Exit code, stdout and stderr with all that differs from run to run taken out: for a snapshot.
     pub fn text(&self) -> String {
         let code = self.code.map_or_else(|| "killed".to_owned(), |code| code.to_string());
-        let part = |name: &str, text: &str| if text.is_empty() { String::new() } else { format!("--- {name}\n{}", self.normal(text)) };
+        // What is taken out may have been all there was.
+        let part = |name: &str, text: &str| match self.normal(text) {
+            text if text.is_empty() => text,
+            text => format!("--- {name}\n{text}"),
+        };
         format!("exit {code}\n{}{}", part("stdout", &self.stdout), part("stderr", &self.stderr))
     }
 
