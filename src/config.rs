@@ -255,7 +255,7 @@ fn describe(path: &Utf8Path, text: &str, error: &toml::de::Error) -> Problem {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem,
         },
-        _ => problem,
+        _ => problem.help("the keys and their types stand in the README under Configuration"),
     }
 }
 
@@ -293,7 +293,9 @@ mod tests {
         let own = source("xpkg.toml", "targets = \"x\"\n");
         assert_eq!(
             told(&Sources { own: Some(own), ..Sources::default() }),
-            ["config-invalid: invalid type: string \"x\", expected a sequence in xpkg's configuration [xpkg.toml:1:11] "]
+            [
+                "config-invalid: invalid type: string \"x\", expected a sequence in xpkg's configuration [xpkg.toml:1:11] the keys and their types stand in the README under Configuration"
+            ]
         );
     }
 

@@ -33,8 +33,8 @@ pub fn open(host: &Host, out_dir: &Utf8Path, blocked: impl FnOnce()) -> Result<S
     let Some(parent) = out_dir.parent() else {
         return Err(Problem::new(Code::FileAccess, format!("`{out_dir}` cannot be an out-dir")).help("name a directory below another"));
     };
-    host.create_dir_all(parent)?;
-    let lock = host.lock(&lock_path(out_dir), blocked)?;
+    host.create_dir_all(parent).map_err(elsewhere)?;
+    let lock = host.lock(&lock_path(out_dir), blocked).map_err(elsewhere)?;
     clear_leftovers(host, out_dir, parent)?;
     let standing = read(host, out_dir)?;
     let (manifest, written) = standing.unzip();
@@ -48,6 +48,14 @@ pub fn open(host: &Host, out_dir: &Utf8Path, blocked: impl FnOnce()) -> Result<S
         }
     }
     Ok(Standing { out_dir: out_dir.to_owned(), manifest, written, _lock: lock })
+}
+
+/// The way out of a place that cannot be written.
+fn elsewhere(problem: Problem) -> Problem {
+    match problem.code {
+        Code::FileAccess => problem.help("name a directory that can be written: `--out-dir DIR`"),
+        _ => problem,
+    }
 }
 
 /// What the name of a tree in the making begins with.

@@ -235,7 +235,10 @@ impl Target {
         };
         if !known.iter().any(|name| name == triple) {
             let problem = Problem::new(Code::UnknownTarget, format!("rustc knows no target `{triple}`"));
-            return Err(match nearest(triple, known.iter().map(String::as_str)) {
+            // The commonest slip is the vendor that GNU leaves out.
+            let vendored = triple.replacen('-', "-unknown-", 1);
+            let near = known.iter().find(|name| **name == vendored).map(String::as_str);
+            return Err(match near.or_else(|| nearest(triple, known.iter().map(String::as_str))) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem.help("`rustc --print target-list` names them all"),
             });

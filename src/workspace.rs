@@ -284,7 +284,8 @@ fn enabled_features(member: &Member, selection: &Selection) -> BTreeSet<String> 
 
 /// What is wrong with a selection once its bins are known.
 fn refusals(selected: &Selected, known: &[String], selection: &Selection) -> Vec<Problem> {
-    let left_out = || selected.left_out.iter().map(|left_out| format!("{} ({}): {}", left_out.bin, left_out.package, left_out.reason));
+    let told = selected.left_out.iter().filter(|left_out| left_out.reason != NOT_CHOSEN);
+    let left_out = || told.clone().map(|left_out| format!("{} ({}): {}", left_out.bin, left_out.package, left_out.reason));
     let mut problems: Vec<Problem> = selection
         .bins
         .iter()

@@ -332,7 +332,10 @@ pub fn facts(
     let mut settings = Vec::new();
     for request in requests {
         let here = cargo_settings(host, config, &request.target, &found.rustc.host)?;
-        settings.extend(here.linker.iter().chain(here.compilers.get("CC")).map(|setting| setting.value.clone()));
+        settings.extend(here.linker.iter().map(|setting| setting.value.clone()));
+        // `ccache gcc` is two words, a path with a space is one.
+        let compiler = here.compilers.get("CC").map(|setting| setting.value.clone());
+        settings.extend(compiler.iter().flat_map(|value| [value.clone(), first_word(value)]));
         targets.insert(request.target.triple().to_owned(), here);
     }
     let root = &found.workspace.root;
@@ -484,6 +487,11 @@ pub fn starter(host: &Host, target: &Target, host_triple: &str) -> Option<Vec<St
     }
     let names = [format!("qemu-{}-static", target.arch.name), format!("qemu-{}", target.arch.name)];
     names.into_iter().find(|name| host.find(name).is_some()).map(|name| vec![name])
+}
+
+/// The first word of a variable that names a program and its arguments.
+fn first_word(value: &str) -> String {
+    value.split_whitespace().next().unwrap_or_default().to_owned()
 }
 
 fn joined<T>(asked: thread::ScopedJoinHandle<T>) -> T {

@@ -27,6 +27,9 @@ impl Stopped {
 pub fn pass(case: &Case, candidate: Candidate, chosen_by: &str) -> Result<Chosen, Box<Stopped>> {
     let report = case.here.reports.get(&candidate.key()).filter(|_| case.c.holds).cloned();
     let name = candidate.c_compiler.as_ref().map_or_else(|| "the C compiler".to_owned(), |compiler| format!("`{}`", compiler.program));
+    if let Some(reason) = absent(case) {
+        return Err(Box::new(Stopped { candidate, reason, code: None }));
+    }
     let mut findings = Vec::new();
     if let Some(report) = &report {
         if let Some(wrong) = report.facts.as_ref().and_then(|facts| unfit(case, facts)) {
@@ -49,6 +52,14 @@ pub fn pass(case: &Case, candidate: Candidate, chosen_by: &str) -> Result<Chosen
         report,
         findings,
     })
+}
+
+/// The user's own C compiler, where the graph needs one and it is not there.
+fn absent(case: &Case) -> Option<String> {
+    let setting = case.here.compilers.get("CC").filter(|_| case.c.holds)?;
+    let first = setting.value.split_whitespace().next().unwrap_or_default();
+    let there = case.program(&setting.value).or_else(|| case.program(first)).is_some();
+    (!there).then(|| format!("`{}={}`, set in {}, is not on PATH", setting.name, setting.value, setting.place))
 }
 
 /// What the facts object says against a compiler for this target.

@@ -123,7 +123,7 @@ fn a_wrapper_of_the_hosts_gcc_compiles_c_for_musl_but_never_links() {
 #[test]
 fn the_users_own_compiler_stays_and_counts() {
     check(
-        "c lld self-contained CC:my-cc",
+        "c lld self-contained CC:my-cc my-cc",
         ARM_MUSL,
         "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld TARGET_CC=my-cc (user)",
     );

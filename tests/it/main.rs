@@ -1,6 +1,7 @@
 //! End to end: exact output, exit codes and files. One binary; one file a command or a subject.
 #![expect(clippy::disallowed_methods, clippy::disallowed_macros, clippy::unwrap_used, reason = "the tests stand outside the house")]
 
+mod bad_input;
 mod build;
 mod chat;
 mod cli;
