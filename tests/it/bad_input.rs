@@ -268,7 +268,9 @@ fn linkers_that_write_something_else() {
 #[test]
 fn a_c_compiler_that_is_not_there() {
     let project = Project::of("with-c").env("CC_aarch64_unknown_linux_musl", "nobody-cc");
-    check!(project.xpkg(&format!("build --target {ARM_MUSL}")), str![[r#"
+    check!(
+        project.xpkg(&format!("build --target {ARM_MUSL}")),
+        str![[r#"
 exit 1
 --- stderr
 error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
@@ -281,7 +283,8 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
   help: or name yours in `CC_aarch64_unknown_linux_musl`
   help: or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]

@@ -16,6 +16,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     ("test", "set up, then run all fast tests", test),
     ("bless", "rewrite the snapshots from what the program prints now; `git diff` is the review", bless),
     ("bench", "xpkg against plain cargo in turn: medians, spread, bounds [--cold N] [--warm N]", bench::run),
+    ("kills", "kill `build` at random moments [N, 500] and look for a half tree", kills),
     ("ci", "what CI runs: fmt, clippy, test, check for other hosts", |_| ci()),
 ];
 
@@ -49,6 +50,13 @@ fn bless(args: &[String]) -> Result<(), String> {
     setup::run()?;
     let mut command = cargo(&["test", "--workspace"]);
     command.args(args).env("SNAPSHOTS", "overwrite");
+    command.go()
+}
+
+fn kills(args: &[String]) -> Result<(), String> {
+    let number = args.first().map_or("500", String::as_str);
+    let mut command = cargo(&["test", "--test", "it", "killed_at_any_moment", "--", "--nocapture"]);
+    command.env("XPKG_KILLS", number);
     command.go()
 }
 
