@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::invocation::Invocation;
-use crate::look::{self, Asking, Found, Scope};
+use crate::look::{self, Asking, Found, Scope, configuration};
 use crate::plan::Plan;
 use crate::policy;
 use crate::problem::{Code, Failure, Problem, Result, nearest};
@@ -134,7 +134,7 @@ struct Decider {
     cargo_config: cargo_config2::Config,
     selected: Selected,
     roots: Vec<String>,
-    more: look::More,
+    more: configuration::More,
 }
 
 /// Look and decide: from what was typed to a plan, or every problem.
@@ -161,7 +161,7 @@ impl Gathered {
 
     /// cargo's `[env]`, as build scripts see it.
     pub fn configured_variables(&self, host: &Host) -> Vec<(String, String)> {
-        look::configured_variables(host, &self.decider.cargo_config)
+        configuration::configured_variables(host, &self.decider.cargo_config)
     }
 
     /// Looks again.
@@ -206,9 +206,9 @@ pub fn gather(host: &Host, shell: Shell, args: RunArgs) -> Result<Gathered, Fail
     let asking = Asking { program: cargo_program(host), locked, offline, frozen, config: config.clone(), target_dir: target_dir.clone() };
     let mut found = look::workspace(host, &asking, manifest_path(host, manifest)?.as_deref())?;
     let own = Config::parse(&found.sources)?;
-    let cargo_config = look::cargo_config(host, &found.workspace, &found.rustc)?;
+    let cargo_config = configuration::cargo_config(host, &found.workspace, &found.rustc)?;
     look::configured_rustc(host, &mut found, &cargo_config)?;
-    let more = look::more_configuration(host, &found.workspace, &config)?;
+    let more = configuration::more_configuration(host, &found.workspace, &config)?;
     let features = features.features.iter().flat_map(|list| list.split([',', ' '])).filter(|name| !name.is_empty()).map(str::to_owned);
     let selection = Selection {
         packages: packages.package,
@@ -239,7 +239,7 @@ pub fn gather(host: &Host, shell: Shell, args: RunArgs) -> Result<Gathered, Fail
         out_dir: out_dir.map(|dir| host.absolute(&dir)),
         accept,
         variables: variables(host),
-        cargo_targets: look::cargo_targets(&cargo_config),
+        cargo_targets: configuration::cargo_targets(&cargo_config),
     };
     // Everything that is wrong, at once.
     let selected = found.workspace.select(&selection, &own);

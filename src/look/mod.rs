@@ -3,6 +3,7 @@
 //! It asks only what `toolchain::wanted` names, and decides nothing: answers become [`Facts`] and [`Workspace`].
 
 pub mod compilers;
+pub mod configuration;
 mod graph;
 pub mod machine;
 
@@ -13,10 +14,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand};
 
 use self::compilers::{Asked, LIMIT};
+use self::configuration::{cargo_settings, configured_variables, variable};
 use self::graph::Resolving;
-use crate::cargo_config::{self, Elsewhere};
+use crate::cargo_config;
 use crate::config::{Source as ConfigSource, Sources};
-use crate::facts::{CPackage, ClangFinds, Facts, HostFacts, Place, Program, Rustc, Setting, Source, Std, TargetFacts};
+use crate::facts::{CPackage, ClangFinds, Facts, HostFacts, Program, Rustc, Source, Std, TargetFacts};
 use crate::graph::PlatformFacts;
 use crate::host::{self, Host};
 use crate::inspect;
@@ -210,101 +212,6 @@ fn config_sources(host: &Host, workspace: &Workspace, metadata: &Metadata) -> Re
     })
 }
 
-/// cargo's own configuration as it holds in the workspace's directory.
-pub fn cargo_config(host: &Host, workspace: &Workspace, rustc: &Rustc) -> Result<cargo_config2::Config> {
-    let options = cargo_config2::ResolveOptions::default()
-        .env(host.environment().clone())
-        .rustc(cargo_config2::PathAndArgs::new(host.var("RUSTC").unwrap_or("rustc")))
-        .cargo_home(cargo_home(host))
-        .host_triple(&rustc.host);
-    cargo_config2::Config::load_with_options(&workspace.root, options).map_err(|error| cargo_config_problem(&error))
-}
-
-fn cargo_config_problem(error: &cargo_config2::Error) -> Problem {
-    let mut words = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        words = format!("{words}\n{inner}");
-        source = inner.source();
-    }
-    Problem::new(Code::CargoConfig, "cargo's configuration cannot be read")
-        .cause(&words)
-        .help("mend or take out the key; if cargo takes it, say the same by a variable or a flag of cargo's")
-}
-
-fn cargo_home(host: &Host) -> Option<std::path::PathBuf> {
-    let home = |name: &str| host.var(name).map(std::path::PathBuf::from);
-    home("CARGO_HOME").or_else(|| home("HOME").map(|home| home.join(".cargo")))
-}
-
-/// cargo's `build.target`, as triples.
-pub fn cargo_targets(config: &cargo_config2::Config) -> Vec<String> {
-    let targets = config.build.target.iter().flatten();
-    targets.map(|target| target.triple().to_owned()).collect()
-}
-
-/// Configuration that [`cargo_config`] does not see: by `--config` and `include`, and the `[profile]` tables.
-pub fn more_configuration(host: &Host, workspace: &Workspace, arguments: &[String]) -> Result<More> {
-    let mut elsewhere = Vec::new();
-    let mut plain: Vec<toml::Table> = Vec::new();
-    for argument in arguments {
-        let file = Utf8Path::new(argument);
-        let text = if host.is_file(file) { host.read_text(file)? } else { argument.clone() };
-        // cargo itself refuses what is no configuration, in its own words.
-        let Ok(table) = text.parse::<toml::Table>() else { continue };
-        let place = format!("`--config {argument}`");
-        if host.is_file(file) {
-            included(host, file, &table, &mut elsewhere)?;
-        }
-        elsewhere.push(Elsewhere { place, table, argument: true });
-    }
-    let home = cargo_home(host);
-    for path in cargo_config2::Walk::with_cargo_home(workspace.root.as_std_path(), home) {
-        let Ok(path) = Utf8PathBuf::from_path_buf(path) else { continue };
-        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else { continue };
-        let first = elsewhere.len();
-        included(host, &path, &table, &mut elsewhere)?;
-        plain.push(table);
-        // Included last is strongest among the included.
-        plain.extend(elsewhere[first..].iter().rev().map(|piece| piece.table.clone()));
-    }
-    let manifest = host.read_text(&workspace.root.join("Cargo.toml"))?.parse::<toml::Table>().unwrap_or_default();
-    let of = |table: &toml::Table| table.get("profile").and_then(toml::Value::as_table).cloned();
-    let profiles = Profiles {
-        // The last argument is the strongest, and a file is stronger than what it includes.
-        arguments: elsewhere.iter().rev().filter(|piece| piece.argument).filter_map(|piece| of(&piece.table)).collect(),
-        variables: host
-            .vars()
-            .filter(|(name, _)| name.starts_with("CARGO_PROFILE_"))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
-        files: plain.iter().chain([&manifest]).filter_map(of).collect(),
-    };
-    let text: String = elsewhere.iter().map(|piece| &piece.table).chain(&plain).map(|table| format!("{table}\n---\n")).collect();
-    Ok(More { profiles, digest: host::sha256(text.as_bytes()), elsewhere })
-}
-
-/// Configuration that cargo-config2 does not tell.
-pub struct More {
-    pub elsewhere: Vec<Elsewhere>,
-    pub profiles: Profiles,
-    /// Of all files and arguments together.
-    pub digest: String,
-}
-
-fn included(host: &Host, by: &Utf8Path, table: &toml::Table, elsewhere: &mut Vec<Elsewhere>) -> Result<()> {
-    for include in cargo_config::includes(table) {
-        let path = by.parent().unwrap_or(Utf8Path::new("")).join(include);
-        if !host.is_file(&path) {
-            continue;
-        }
-        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else { continue };
-        included(host, &path, &table, elsewhere)?;
-        elsewhere.push(Elsewhere { place: format!("`{path}`, included by `{by}`"), table, argument: false });
-    }
-    Ok(())
-}
-
 /// What is to be built, as far as looking needs to know.
 pub struct Scope<'a> {
     pub requests: &'a [Request],
@@ -471,12 +378,6 @@ fn variables(host: &Host, config: &cargo_config2::Config, candidate: &Candidate)
     configured_variables(host, config).into_iter().chain(ours).collect()
 }
 
-/// cargo's `[env]`, as far as it beats the environment.
-pub fn configured_variables(host: &Host, config: &cargo_config2::Config) -> Vec<(String, String)> {
-    let configured = config.env.iter().filter(|(name, value)| value.force || host.var(name).is_none());
-    configured.filter_map(|(name, value)| Some((name.clone(), value.value.to_str()?.to_owned()))).collect()
-}
-
 /// What starts a program of the target here: nothing, or an emulator; `None` where nothing can.
 pub fn starter(host: &Host, target: &Target, host_triple: &str) -> Option<Vec<String>> {
     if target.system.os != Os::Linux {
@@ -496,50 +397,6 @@ fn first_word(value: &str) -> String {
 
 fn joined<T>(asked: thread::ScopedJoinHandle<T>) -> T {
     asked.join().expect("asking does not panic")
-}
-
-/// Linker, rustflags and C compilers that the user has set for a target, in cargo's configuration or the environment.
-fn cargo_settings(host: &Host, config: &cargo_config2::Config, target: &Target, host_triple: &str) -> Result<TargetFacts> {
-    let rustflags = config.rustflags(target.triple()).map_err(|error| cargo_config_problem(&error))?;
-    let rustflags = rustflags.map(|flags| flags.flags).unwrap_or_default();
-    let linker = match cargo_config::linker_flag(&rustflags) {
-        Some(value) => Some(Setting { name: "-C linker".to_owned(), value, place: Place::Rustflags }),
-        None => {
-            let linker = config.linker(target.triple()).map_err(|error| cargo_config_problem(&error))?;
-            let variable = format!("CARGO_TARGET_{}_LINKER", target.upper());
-            linker.map(|path: std::path::PathBuf| {
-                let (name, place) = if host.var(&variable).is_some() {
-                    (variable, Place::Environment)
-                } else {
-                    (format!("target.{}.linker", target.triple()), Place::CargoConfiguration)
-                };
-                Setting { name, value: path.to_string_lossy().into_owned(), place }
-            })
-        }
-    };
-    let mut compilers = BTreeMap::new();
-    for role in cargo_config::ROLES {
-        let names = cargo_config::compiler_variables(role, target, host_triple);
-        if let Some(setting) = names.into_iter().find_map(|name| variable(host, config, name)) {
-            compilers.insert((*role).to_owned(), setting);
-        }
-    }
-    let foreign = target.triple() != host_triple;
-    let bare = cargo_config::ROLES.iter().filter(|role| foreign && !compilers.contains_key(**role));
-    let passed_over = bare.filter_map(|role| variable(host, config, (*role).to_owned())).collect();
-    Ok(TargetFacts { linker, rustflags, compilers, passed_over, ..TargetFacts::default() })
-}
-
-/// A variable as build scripts will see it: the environment's, unless cargo's `[env]` forces its own.
-fn variable(host: &Host, config: &cargo_config2::Config, name: String) -> Option<Setting> {
-    let configured = config.env.get(&name).and_then(|entry| Some((entry.value.to_str()?.to_owned(), entry.force)));
-    let here = host.var(&name).map(str::to_owned);
-    let (value, place) = match (here, configured) {
-        (_, Some((value, true))) | (None, Some((value, false))) => (value, Place::CargoConfiguration),
-        (Some(value), _) => (value, Place::Environment),
-        (None, None) => return None,
-    };
-    Some(Setting { name, value, place })
 }
 
 pub struct Platform {

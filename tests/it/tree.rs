@@ -96,6 +96,15 @@ fn data_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
+fn a_reader_that_goes_away_is_no_problem() {
+    let project = Project::of("corners");
+    project.xpkg("build -q").ok();
+    let run =
+        project.shell(&format!("({} show --message-format json; echo $? > code) | /usr/bin/head -c 1", env!("CARGO_BIN_EXE_cargo-xpkg")));
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str(), project.read("code").trim()), ("{", "", "0"));
+}
+
+#[test]
 fn a_lock_whose_file_was_removed_meanwhile_is_taken_anew() {
     let directory = tempfile::tempdir().unwrap();
     let path = camino::Utf8PathBuf::from_path_buf(directory.path().join("lock")).unwrap();
