@@ -152,6 +152,11 @@ impl Staging<'_> {
     fn take_one(&self, made: &Made, provenance: &Provenance) -> Result<One, Vec<Problem>> {
         let Made { output, file, features } = made;
         let name = format!("bin `{}` of package `{}`", output.bin.bin, output.bin.package);
+        if !self.host.exists(file) {
+            let problem = Problem::new(Code::ArtifactMissing, format!("{name}: cargo reports `{file}`, and nothing is there"));
+            let problem = problem.note("cause", ["the linker ended well but wrote nothing".to_owned()]);
+            return Err(vec![problem.help("`cargo xpkg plan` shows which linker it was and why it was chosen")]);
+        }
         let bytes = self.host.read(file).map_err(|problem| vec![problem])?;
         let (binary, findings) = match inspect::inspect(&bytes) {
             Ok(binary) => {

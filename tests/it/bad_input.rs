@@ -246,7 +246,17 @@ fn linked_by(script: &str) -> Project {
 #[test]
 fn linkers_that_write_something_else() {
     let run = linked_by("exit 0\n").xpkg(&format!("build --target {ARM_MUSL}"));
-    assert_ne!(run.code, Some(0), "{}", run.stderr);
+    check!(run, str![[r#"
+exit 1
+--- stderr
+     Linking aarch64-unknown-linux-musl with `odd-ld`: `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER` in the environment
+   Compiling hello v0.1.0 ([ROOT])
+    Finished `release` profile [optimized] target(s) in [TIME]
+error[artifact-missing]: bin `hello` of package `hello`: cargo reports `[ROOT]/target/aarch64-unknown-linux-musl/release/hello`, and nothing is there
+  cause: the linker ended well but wrote nothing
+  help: `cargo xpkg plan` shows which linker it was and why it was chosen
+
+"#]]);
     let project = linked_by("");
     project.write("garbage", "this is no program");
     project.write("empty", "");
