@@ -246,7 +246,9 @@ fn linked_by(script: &str) -> Project {
 #[test]
 fn linkers_that_write_something_else() {
     let run = linked_by("exit 0\n").xpkg(&format!("build --target {ARM_MUSL}"));
-    check!(run, str![[r#"
+    check!(
+        run,
+        str![[r#"
 exit 1
 --- stderr
      Linking aarch64-unknown-linux-musl with `odd-ld`: `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER` in the environment
@@ -256,7 +258,8 @@ error[artifact-missing]: bin `hello` of package `hello`: cargo reports `[ROOT]/t
   cause: the linker ended well but wrote nothing
   help: `cargo xpkg plan` shows which linker it was and why it was chosen
 
-"#]]);
+"#]]
+    );
     let project = linked_by("");
     project.write("garbage", "this is no program");
     project.write("empty", "");
