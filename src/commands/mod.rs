@@ -192,7 +192,6 @@ pub fn gather(host: &Host, shell: Shell, args: RunArgs) -> Result<Gathered, Fail
         output,
         release: _,
     } = args;
-    let args_features = (features.all_features, features.no_default_features);
     let OutputArgs { message_format: _, quiet, verbose, color } = output;
 
     let accept = accept.iter().map(|name| acceptable(name)).collect::<Result<Vec<Code>>>()?;
@@ -209,15 +208,15 @@ pub fn gather(host: &Host, shell: Shell, args: RunArgs) -> Result<Gathered, Fail
     let cargo_config = configuration::cargo_config(host, &found.workspace, &found.rustc)?;
     look::configured_rustc(host, &mut found, &cargo_config)?;
     let more = configuration::more_configuration(host, &found.workspace, &config)?;
-    let features = features.features.iter().flat_map(|list| list.split([',', ' '])).filter(|name| !name.is_empty()).map(str::to_owned);
+    let named = features.features.iter().flat_map(|list| list.split([',', ' '])).filter(|name| !name.is_empty()).map(str::to_owned);
     let selection = Selection {
         packages: packages.package,
         workspace: packages.workspace || packages.all,
         exclude: packages.exclude,
         bins: bin,
-        features: features.collect(),
-        all_features: args_features.0,
-        no_default_features: args_features.1,
+        features: named.collect(),
+        all_features: features.all_features,
+        no_default_features: features.no_default_features,
     };
     let cargo = CargoArgs {
         program: asking.program.clone(),

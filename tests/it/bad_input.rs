@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use snapbox::str;
 
 use crate::check;
-use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL};
+use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, skipped};
 
 #[test]
 fn targets() {
@@ -373,7 +373,7 @@ fn mounted(project: &Project, test: &str, line: &str) -> Option<crate::support::
     let line = line.replace("XPKG", env!("CARGO_BIN_EXE_cargo-xpkg"));
     let run = project.shell(&format!("PATH=$PATH:/usr/bin:/bin unshare --mount /bin/sh -c '{line}'"));
     if run.stderr.contains("unshare failed") {
-        eprintln!("skipped: {test} (no mount namespaces here)");
+        skipped(test, "no mount namespaces here");
         return None;
     }
     Some(run)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use snapbox::str;
 
 use crate::check;
-use crate::support::{HOST, Project, X86_MUSL};
+use crate::support::{HOST, Project, X86_MUSL, skipped};
 
 /// A project whose two profiles are compiled, so that changing between them stages without compiling.
 fn two_faces() -> Project {
@@ -236,7 +236,7 @@ fn a_mount_point_is_told_before_compiling() {
     let line = format!("/usr/bin/mount -t tmpfs none dist && {} build --out-dir dist", env!("CARGO_BIN_EXE_cargo-xpkg"));
     let run = project.shell(&format!("/usr/bin/unshare --mount /bin/sh -c '{line}'"));
     if run.stderr.contains("unshare failed") {
-        eprintln!("skipped: a_mount_point_is_told_before_compiling (no mount namespaces here)");
+        skipped("a_mount_point_is_told_before_compiling", "no mount namespaces here");
         return;
     }
     check!(
@@ -266,7 +266,7 @@ fn a_full_disk_leaves_the_old_tree() {
     project.xpkg("build -q --profile dev --out-dir other").ok();
     let run = project.shell(&format!("/usr/bin/unshare --mount /bin/sh -c '{line}'"));
     if run.stderr.contains("unshare failed") {
-        eprintln!("skipped: a_full_disk_leaves_the_old_tree (no mount namespaces here)");
+        skipped("a_full_disk_leaves_the_old_tree", "no mount namespaces here");
         return;
     }
     check!(

@@ -8,14 +8,14 @@ use snapbox::str;
 
 use crate::chat::the_schema_holds;
 use crate::check;
-use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, repository, starter, tool};
+use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, repository, skipped, starter, tool};
 
 /// A compiler that `cargo xtask setup` unpacked; without it the test is skipped, by name.
 fn old(name: &str, test: &str) -> Option<PathBuf> {
     let path = repository().join("target/toolchains/bullseye/usr/bin").join(name);
     if !path.exists() {
         assert_ne!(std::env::var("XPKG_SKIP").as_deref(), Ok("never"), "{name} is not there: `cargo xtask setup` says why");
-        eprintln!("skipped: {test} ({name} is not there: `cargo xtask setup` says why)");
+        skipped(test, &format!("{name} is not there: `cargo xtask setup` says why"));
         return None;
     }
     Some(path)

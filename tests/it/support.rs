@@ -41,6 +41,12 @@ pub fn tool(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("the test needs `{name}`: run `cargo xtask setup`"))
 }
 
+/// Says that a test could not run here, by name. Written past the test runner, which shows nothing of a test that passes.
+pub fn skipped(test: &str, why: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "skipped: {test} ({why})");
+}
+
 impl Project {
     /// A copy of `fixtures/<name>` that goes when the test ends.
     pub fn of(fixture: &str) -> Self {
