@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use snapbox::str;
 
 use crate::check;
-use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, skipped};
+use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, repository, skipped};
 
 #[test]
 fn targets() {
@@ -476,4 +476,45 @@ fn another_file_system_holds_the_tree_as_well() {
     let line = "mount -t tmpfs none other && XPKG build -q --out-dir other/tree && XPKG build -q --profile dev --out-dir other/tree && cd other/tree && sha256sum -c MANIFEST.txt";
     let Some(run) = mounted(&project, "another_file_system_holds_the_tree_as_well", line) else { return };
     run.ok();
+}
+
+#[test]
+fn a_clock_before_1980_and_files_before_1970_change_nothing() {
+    let project = Project::of("hello");
+    let shim = repository().join("tests/it/old-clock.c");
+    project.shell(&format!("cc -shared -fPIC -o old-clock.so {}", shim.display())).ok();
+    let old = |command: &str| format!("LD_PRELOAD=$PWD/old-clock.so {command}");
+    let xpkg = env!("CARGO_BIN_EXE_cargo-xpkg");
+    let lines = [
+        "export PATH=$PATH:/usr/bin:/bin".to_owned(),
+        old("date +%Y"),
+        // A compiler of its own, so that the probes' cache is asked by its times, too.
+        "cp /usr/bin/gcc bin-gcc && touch -d 1960-01-01 bin-gcc src/main.rs Cargo.toml Cargo.lock".to_owned(),
+        old(&format!("CC=$PWD/bin-gcc {xpkg} build --target x86_64-unknown-linux-gnu -q")),
+        "(cd target/xpkg && sha256sum -c MANIFEST.txt && find . -type f -exec touch -d 1960-01-01 {} +)".to_owned(),
+        old(&format!("CC=$PWD/bin-gcc {xpkg} build")),
+        old(&format!("{xpkg} show")),
+        old(&format!("{xpkg} doctor -q >doctor.txt")),
+        old(&format!("{xpkg} clean")),
+    ];
+    let run = project.shell(&lines.join(" && "));
+    check!(
+        run,
+        str![[r#"
+exit 0
+--- stdout
+1975
+x86_64-unknown-linux-gnu/hello/hello: OK
+target                    package  bin         size  linkage  glibc  sha256
+x86_64-unknown-linux-gnu  hello    hello [SIZE]  dynamic  2.34   [DIGEST]
+target                    package  bin         size  linkage  glibc  sha256
+x86_64-unknown-linux-gnu  hello    hello [SIZE]  dynamic  2.34   [DIGEST]
+--- stderr
+     Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
+    Finished `release` profile [optimized] target(s) in [TIME]
+   Unchanged 1 bin in [ROOT]/target/xpkg
+     Removed 3 files in [ROOT]/target/xpkg
+
+"#]]
+    );
 }
