@@ -4,6 +4,7 @@
 mod bench;
 mod compilers;
 mod setup;
+mod zig;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -12,7 +13,9 @@ type Task = fn(&[String]) -> Result<(), String>;
 
 /// One task a row: its name, what it does, how.
 const TASKS: &[(&str, &str, Task)] = &[
-    ("setup", "install what the tests need: Debian packages (root, apt), Rust targets, old compilers beside the system", |_| setup::run()),
+    ("setup", "install what the tests need: Debian packages (root, apt), Rust targets, old compilers and zig beside the system", |_| {
+        setup::run()
+    }),
     ("test", "set up, then run all fast tests", test),
     ("bless", "rewrite the snapshots from what the program prints now; `git diff` is the review", bless),
     ("bench", "xpkg against plain cargo in turn: medians, spread, bounds [--cold N] [--warm N]", bench::run),

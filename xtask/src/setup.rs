@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{Go as _, compilers};
+use crate::{Go as _, compilers, zig};
 
 /// A file or a program on PATH that shows the Debian package is there.
 const PACKAGES: &[(&str, &str)] = &[
@@ -16,31 +16,45 @@ const PACKAGES: &[(&str, &str)] = &[
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     ("/usr/aarch64-linux-gnu/lib/libc.so", "libc6-dev-arm64-cross"),
     ("qemu-aarch64-static", "qemu-user-static"),
+    ("g++", "g++"),
+    ("make", "make"),
+    // perl-base is not enough to build OpenSSL.
+    ("splain", "perl"),
+    ("cmake", "cmake"),
+    ("protoc", "protobuf-compiler"),
 ];
 
 const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"];
 
 pub fn run() -> Result<(), String> {
-    let missing: Vec<&str> = PACKAGES.iter().filter(|(shows, _)| !there(shows)).map(|(_, package)| *package).collect();
-    if !missing.is_empty() {
-        let line = format!("apt-get install --yes --no-install-recommends {}", missing.join(" "));
-        if !(there("apt-get") && is_root()) {
-            return Err(format!("the tests need more than is here; as root, run: {line}"));
+    packages(PACKAGES)?;
+    targets(TARGETS)?;
+    for beside in [compilers::run(), zig::run()] {
+        if let Err(problem) = beside {
+            eprintln!("xtask: {problem}");
         }
-        Command::new("apt-get").args(["update", "--quiet"]).go()?;
-        let mut install = Command::new("apt-get");
-        install.args(line.split(' ').skip(1)).env("DEBIAN_FRONTEND", "noninteractive").go()?;
-    }
-    let installed = Command::new("rustup").args(["target", "list", "--installed"]).output().map_err(|error| format!("rustup: {error}"))?;
-    let installed = String::from_utf8_lossy(&installed.stdout).into_owned();
-    let missing: Vec<&&str> = TARGETS.iter().filter(|target| !installed.lines().any(|line| line == **target)).collect();
-    if !missing.is_empty() {
-        Command::new("rustup").args(["target", "add"]).args(missing).go()?;
-    }
-    if let Err(problem) = compilers::run() {
-        eprintln!("xtask: {problem}");
     }
     Ok(())
+}
+
+pub fn packages(wanted: &[(&str, &str)]) -> Result<(), String> {
+    let missing: Vec<&str> = wanted.iter().filter(|(shows, _)| !there(shows)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let line = format!("apt-get install --yes --no-install-recommends {}", missing.join(" "));
+    if !(there("apt-get") && is_root()) {
+        return Err(format!("more is needed than is here; as root, run: {line}"));
+    }
+    Command::new("apt-get").args(["update", "--quiet"]).go()?;
+    Command::new("apt-get").args(line.split(' ').skip(1)).env("DEBIAN_FRONTEND", "noninteractive").go()
+}
+
+pub fn targets(wanted: &[&str]) -> Result<(), String> {
+    let installed = Command::new("rustup").args(["target", "list", "--installed"]).output().map_err(|error| format!("rustup: {error}"))?;
+    let installed = String::from_utf8_lossy(&installed.stdout).into_owned();
+    let missing: Vec<&&str> = wanted.iter().filter(|target| !installed.lines().any(|line| line == **target)).collect();
+    if missing.is_empty() { Ok(()) } else { Command::new("rustup").args(["target", "add"]).args(missing).go() }
 }
 
 fn there(shows: &str) -> bool {
