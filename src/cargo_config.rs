@@ -15,20 +15,9 @@ pub struct Elsewhere {
     pub argument: bool,
 }
 
-/// Variables of `[env]` that name a target's C compiler or archiver, in the order that cc-rs looks.
-pub fn compiler_variables(role: &str, target: &Target, host: &str) -> Vec<String> {
-    let native = target.triple() == host;
-    let kind = if native { "HOST" } else { "TARGET" };
-    let scoped = [format!("{role}_{}", target.triple()), format!("{role}_{}", target.lower()), format!("{kind}_{role}")];
-    // The bare variable is the host's: for a foreign target the scoped one that xpkg sets comes first.
-    scoped.into_iter().chain(native.then(|| role.to_owned())).collect()
-}
-
 /// Beginnings of the names of variables that decide what build scripts compile with.
-const COMPILING: &[&str] = &["AR", "CC", "CFLAGS", "CPPFLAGS", "CRATE_CC", "CXX", "HOST_", "TARGET_"];
-
-/// The roles of [`compiler_variables`].
-pub const ROLES: &[&str] = &["CC", "CXX", "AR"];
+const COMPILING: &[&str] =
+    &["AR", "BINDGEN", "CC", "CFLAGS", "CMAKE", "CPPFLAGS", "CRATE_CC", "CXX", "HOST_", "PKG_CONFIG", "RANLIB", "TARGET_"];
 
 /// What in `elsewhere` sets a key that xpkg decides for these targets.
 pub fn refusals(elsewhere: &[Elsewhere], targets: &[&Target], targets_given: bool) -> Vec<Problem> {

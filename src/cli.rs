@@ -34,6 +34,26 @@ pub enum Command {
     /// Say what a build script would compile C with (xpkg asks itself)
     #[command(name = "__compiler", hide = true)]
     Compiler(CompilerArgs),
+    /// Stand in for zig (xpkg's wrappers call it)
+    #[command(name = "zig", hide = true)]
+    Zig(ZigArgs),
+    /// Hand on to zig (`zig` calls it)
+    #[command(name = "__zig", hide = true)]
+    ZigInner(ZigArgs),
+    /// Write the wrappers of zig for one target (xpkg asks itself)
+    #[command(name = "__zig-tools", hide = true)]
+    ZigTools(ZigToolsArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ZigArgs {
+    #[command(subcommand)]
+    pub tool: cargo_zigbuild::Zig,
+}
+
+#[derive(Debug, Args)]
+pub struct ZigToolsArgs {
+    pub target: String,
 }
 
 #[derive(Debug, Args)]

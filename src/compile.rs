@@ -2,12 +2,14 @@
 //!
 //! cargo's diagnostics and progress go to the user untouched; when it fails it has already spoken.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::Message;
 
 use crate::host::Host;
+use crate::invocation::Invocation;
 use crate::plan::Call;
 use crate::problem::{Code, Failure, Problem};
+use crate::toolchain::FirstUse;
 use crate::tree::Output;
 
 /// A file that cargo made for a bin of the plan.
@@ -16,6 +18,28 @@ pub struct Made<'a> {
     pub file: Utf8PathBuf,
     /// Features of the package as it was built.
     pub features: Vec<String>,
+}
+
+/// Has zig compile what it needs for a target before its first link, unless it did.
+pub fn first_use(host: &Host, first: &FirstUse, announce: impl FnOnce()) -> Result<(), Problem> {
+    if host.exists(&first.marker) {
+        return Ok(());
+    }
+    announce();
+    let scratch = host.scratch()?;
+    let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
+    let (name, text) = first.source;
+    host.write(&directory.join(name), text.as_bytes())?;
+    let call = Invocation::new(first.compiler.as_str(), directory).args([name, "-o", "first"]);
+    let ended = host.capture(&call)?;
+    if !ended.success() {
+        return Err(Problem::new(Code::ProcessFailed, format!("zig cannot compile {}", first.what))
+            .note("command", [call.to_string()])
+            .cause(&ended.stderr));
+    }
+    // Without the marker the next run only asks once more.
+    let _ = host.write(&first.marker, b"");
+    Ok(())
 }
 
 /// Runs one call. Every bin that the plan expects of it is in the answer, in the plan's order.

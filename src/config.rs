@@ -35,6 +35,8 @@ pub struct TargetConfig {
     pub glibc: Option<String>,
     pub linker: Option<LinkerChoice>,
     pub c_dependencies: Option<bool>,
+    /// The root of the target's headers and libraries, from the workspace's root.
+    pub sysroot: Option<Utf8PathBuf>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -58,6 +60,8 @@ pub enum LinkerChoice {
     Gcc,
     /// clang, where `--target` is all that it needs
     Clang,
+    /// zig: C and C++ for musl, and for any glibc floor
+    Zig,
     /// Rust's own linker with Rust's own musl
     RustLld,
 }
@@ -69,6 +73,7 @@ impl LinkerChoice {
             Self::Native => Some(Kind::Native),
             Self::Gcc => Some(Kind::Gcc),
             Self::Clang => Some(Kind::Clang),
+            Self::Zig => Some(Kind::Zig),
             Self::RustLld => Some(Kind::RustLld),
         }
     }

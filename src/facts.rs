@@ -18,6 +18,31 @@ pub struct Facts {
     pub host: HostFacts,
     /// Programs that build scripts of the graph call.
     pub wants: Vec<Want>,
+    /// zig, where it was looked for and is there.
+    pub zig: Option<Zig>,
+}
+
+/// zig, and what it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zig {
+    pub path: Utf8PathBuf,
+    pub version: String,
+    /// Where it keeps what it has compiled.
+    pub cache: Utf8PathBuf,
+    /// The versions of glibc that it links for.
+    pub glibc: Vec<String>,
+}
+
+/// The programs by which zig serves one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZigTools {
+    pub cc: Utf8PathBuf,
+    pub cxx: Utf8PathBuf,
+    pub ranlib: Utf8PathBuf,
+    /// The target as zig names it: `aarch64-linux-gnu.2.17`.
+    pub target: String,
 }
 
 /// C that is compiled for the host: by build scripts' own dependencies and by proc macros.
@@ -100,12 +125,21 @@ pub struct TargetFacts {
     pub linker: Option<Setting>,
     /// The rustflags that will be in force.
     pub rustflags: Vec<String>,
-    /// The user's own C compilers and archiver, by role (`CC`, `CXX`, `AR`).
-    pub compilers: BTreeMap<String, Setting>,
+    /// What the user has set of the target's environment, by role (`CC`, `RUNNER`, …: the rows of
+    /// `toolchain::environment`).
+    pub settings: BTreeMap<String, Setting>,
+    /// The user's variables without a target in their names, whose words come before xpkg's.
+    pub joined: BTreeMap<String, Setting>,
     /// The user's variables without a target in their names, which a foreign target does not take.
     pub passed_over: Vec<Setting>,
     /// What clang finds for the target by `--target` alone.
     pub clang: Option<ClangFinds>,
+    /// zig's programs for it, or why there are none; `None`: not asked.
+    pub zig: Option<Result<ZigTools, String>>,
+    /// What starts its programs here: nothing, or an emulator with its arguments; `None` where nothing can.
+    pub starter: Option<Vec<String>>,
+    /// Where compilers look for headers, by the program's name; asked where the graph binds to headers.
+    pub includes: BTreeMap<String, Includes>,
     /// What the probes say of the C compilers of those candidates that serve, by [`crate::toolchain::Candidate::key`].
     pub reports: BTreeMap<String, Report>,
 }
@@ -149,12 +183,25 @@ pub struct CPackage {
     /// The `opt-level`s at which this run has it compiled.
     #[serde(default)]
     pub levels: Vec<String>,
+    /// Its build script compiles C++, too.
+    #[serde(default)]
+    pub cxx: bool,
 }
 
 impl std::fmt::Display for CPackage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} (by `{}`)", self.package, self.version, self.builder)
     }
+}
+
+/// What a compiler's `-E -v` says of headers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Includes {
+    pub c: Vec<Utf8PathBuf>,
+    pub cxx: Vec<Utf8PathBuf>,
+    /// Macros without which its headers mean something else.
+    pub defines: Vec<String>,
 }
 
 /// `clang --target=… -print-file-name=…`.
@@ -164,6 +211,8 @@ pub struct ClangFinds {
     pub start_file: String,
     /// The linker that clang would call.
     pub linker: String,
+    /// It has an lld of its own.
+    pub lld: bool,
 }
 
 /// The commit that the workspace stands on.

@@ -67,6 +67,7 @@ pub fn c_packages<'a>(
                     version: package.version.to_string(),
                     builder: (*builder).to_owned(),
                     levels: Vec::new(),
+                    cxx: false,
                 });
             }
             let proc_macro = to.targets.iter().any(|target| target.is_proc_macro());
@@ -77,6 +78,22 @@ pub fn c_packages<'a>(
     }
     found.sort_by(|a, b| (&a.package, &a.version, &a.builder).cmp(&(&b.package, &b.version, &b.builder)));
     found
+}
+
+/// What a build script writes where it compiles C++ by the `cc` crate, or has another do it.
+const CXX_WORDS: &[&str] = &["cpp(true)", "cxx_build::", "cpp_build::"];
+
+/// Whether the text of a build script says that it compiles C++.
+pub fn says_cxx(text: &str) -> bool {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.into_iter().any(|line| CXX_WORDS.iter().any(|word| line.replace(' ', "").contains(word)))
+}
+
+/// The build scripts of a package that compiles C.
+pub fn build_scripts<'a>(metadata: &'a Metadata, of: &'a CPackage) -> impl Iterator<Item = camino::Utf8PathBuf> + 'a {
+    let packages =
+        metadata.packages.iter().filter(|package| package.name.as_str() == of.package && package.version.to_string() == of.version);
+    packages.flat_map(|package| &package.targets).filter(|target| target.is_custom_build()).map(|target| target.src_path.clone())
 }
 
 /// The packages that compile C for the host: whatever build scripts and proc macros of the graph stand on.
@@ -104,7 +121,7 @@ pub fn host_c_packages<'a>(metadata: &'a Metadata, roots: impl IntoIterator<Item
             }
         }
     }
-    found.into_iter().map(|(package, version, builder)| CPackage { package, version, builder, levels: Vec::new() }).collect()
+    found.into_iter().map(|(package, version, builder)| CPackage { package, version, builder, levels: Vec::new(), cxx: false }).collect()
 }
 
 /// The tools that packages of the graph call when they are built.

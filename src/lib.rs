@@ -40,6 +40,7 @@ pub mod settings;
 pub mod toolchain;
 pub mod tree;
 pub mod workspace;
+pub mod zig_arguments;
 // words
 pub mod invocation;
 pub mod problem;

@@ -99,6 +99,11 @@ codes! {
         detection: "A small file is compiled at -O2, and with the flags that build scripts will use; a correct compiler cannot drop the call that the bug drops. Where its output can be started here, a run seconds it. It stops the run where C that checks secrets (aws-lc-sys, ring, openssl-src, …) is compiled with -O2 or more, and is told for other C.",
         fix: "Use a compiler without the bug: GCC 10.3 or later, clang. Or set `--param=builtin-string-cmp-inline-length=0` in `CFLAGS_<target>`: the manifest records it. Not `-fno-builtin-memcmp`: it leaves explicit `__builtin_memcmp` calls wrong. Or go on with `--accept gcc-95189`, recorded, too.",
         source: "gcc.gnu.org PR 95189; aws/aws-lc#177; cross-rs/cross#1725" }
+    ZigArgument "zig-argument" "zig does not know a linker argument" {
+        cause: "zig links with lld, but takes only the linker arguments that it knows itself, and refuses all others. Arguments that change nothing in the program are taken out before; this one does.",
+        detection: "xpkg's wrapper of zig reads what zig says when a link fails.",
+        fix: "Take the argument out where it is set (`-C link-arg`, a build script's `cargo:rustc-link-arg`), or link the target with something else.",
+        source: "rust-cross/cargo-zigbuild#96; README, zig" }
     ToolMissing "tool-missing" "a tool that build scripts of the graph call is not here" {
         cause: "A package of the graph calls a program or loads a library when it is built (prost-build calls protoc), and it is not there, or is for another machine.",
         detection: "The packages of the resolved graph are looked up in a table; the tool is looked for where the package would look.",

@@ -2,7 +2,7 @@
 //!
 //! Pure: variables and files were read before.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cargo_config::{self, Elsewhere};
 use crate::config::{Config, LinkerChoice, Strip};
@@ -96,7 +96,7 @@ pub fn resolve(
     let mut requests: Vec<Request> = Vec::new();
     for name in names {
         let name = if name == "host-tuple" { &rustc.host } else { &name };
-        match Target::parse(name, triples).and_then(|target| request(config, target, linker, variable, &accept, triples)) {
+        match Target::parse(name, triples).and_then(|target| request(config, &workspace.root, target, linker, variable, &accept, triples)) {
             Ok(request) if requests.iter().any(|other| other.target.triple() == request.target.triple()) => problems.push(
                 Problem::new(Code::TargetTwice, format!("the target `{}` is asked for twice", request.target.triple()))
                     .help("name each triple once"),
@@ -154,6 +154,7 @@ fn linker_named(name: &str) -> Result<LinkerChoice> {
 /// One target with what its own table in the configuration says.
 fn request(
     config: &Config,
+    root: &Utf8Path,
     mut target: Target,
     flag: Option<LinkerChoice>,
     variable: Option<LinkerChoice>,
@@ -168,7 +169,8 @@ fn request(
     let choices = [(flag, "`--linker`"), (variable, "`XPKG_LINKER`"), (table, "xpkg's configuration")];
     let choice = choices.into_iter().find_map(|(choice, by)| Some((choice?, by.to_owned())));
     let c_dependencies = own.and_then(|own| own.c_dependencies).or(config.c_dependencies);
-    Ok(Request { target, choice, c_dependencies, accept: accept.to_vec() })
+    let sysroot = own.and_then(|own| own.sysroot.as_ref()).map(|sysroot| root.join(sysroot));
+    Ok(Request { target, choice, c_dependencies, sysroot, accept: accept.to_vec() })
 }
 
 #[cfg(test)]

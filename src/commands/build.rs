@@ -20,7 +20,7 @@ pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
     let format = run.output.message_format;
     let mut prepared = super::prepare(host, shell, run)?;
     install_std(host, shell, &mut prepared)?;
-    prepared.link_tools(host)?;
+    prepared.write_tools(host)?;
     tell_choices(shell, &prepared);
     let manifest = build(host, shell, &prepared, if keep_going { OnFailure::GoOn } else { OnFailure::Stop })?;
     match format {
@@ -142,6 +142,9 @@ fn build_target(
     staging: &mut Staging,
     provenance: &Provenance,
 ) -> Result<Vec<Artifact>, Failure> {
+    for first in &target.toolchain.candidate.first_uses {
+        compile::first_use(host, first, || shell.status("Preparing", &format!("zig: {}, once on this machine", first.what)))?;
+    }
     let mut artifacts = Vec::new();
     for call in &target.calls {
         shell.detail("Running", &format!("`{}`", call.invocation));

@@ -16,7 +16,7 @@ pub fn run(host: &Host, shell: Shell, args: EnvArgs) -> Result<(), Failure> {
             .help("name one: `cargo xpkg env --target TRIPLE`")
             .into());
     };
-    prepared.link_tools(host)?;
+    prepared.write_tools(host)?;
     ui::data(&match format {
         MessageFormat::Human => ui::exports(&target.toolchain.candidate),
         MessageFormat::Json => ui::json(&target.toolchain.candidate.variables),

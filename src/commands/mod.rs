@@ -9,6 +9,7 @@ pub mod env;
 pub mod explain;
 pub mod plan;
 pub mod show;
+pub mod zig;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
@@ -36,7 +37,12 @@ pub fn run(cli: Cli) -> u8 {
     }
     let Some(command) = command else { return 0 };
     let command = match command {
-        Command::Compiler(args) => return told(Shell { verbosity: Verbosity::Normal }, MessageFormat::Human, compiler::run(args)),
+        Command::Compiler(args) => return inner(compiler::run(args)),
+        Command::ZigInner(args) => return inner(zig::inner(args)),
+        Command::ZigTools(args) => return inner(zig::tools(args)),
+        Command::Zig(args) => {
+            return Host::new().map_err(Failure::from).and_then(|host| zig::run(&host, args)).unwrap_or_else(|failure| inner(Err(failure)));
+        }
         command => command,
     };
     let OutputArgs { message_format, quiet, verbose, color } = *match &command {
@@ -45,7 +51,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Env(args) => &args.run.output,
         Command::Doctor(args) => &args.run.output,
         Command::Show(args) | Command::Clean(args) => &args.output,
-        Command::Compiler(_) => return 0,
+        Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => return 0,
     };
     let verbosity = match (quiet, verbose) {
         (true, _) => Verbosity::Quiet,
@@ -68,7 +74,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Doctor(args) => doctor::run(&host, shell, args),
         Command::Show(args) => show::run(&host, args),
         Command::Clean(args) => clean::run(&host, shell, args),
-        Command::Compiler(_) => Ok(()),
+        Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => Ok(()),
     };
     // Whatever broke off because of a signal, the signal is the reason.
     match (outcome, host.interrupted().and_then(|signal| u8::try_from(signal).ok())) {
@@ -79,6 +85,11 @@ pub fn run(cli: Cli) -> u8 {
         }
         (outcome, _) => told(shell, message_format, outcome),
     }
+}
+
+/// The outcome of a command that xpkg itself has started.
+fn inner(outcome: Result<(), Failure>) -> u8 {
+    told(Shell { verbosity: Verbosity::Normal }, MessageFormat::Human, outcome)
 }
 
 fn told(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>) -> u8 {
@@ -293,14 +304,10 @@ impl Prepared {
         Ok(())
     }
 
-    /// Makes the links by which tools get their names. They are xpkg's own, and `clean` removes them.
-    pub fn link_tools(&self, host: &Host) -> Result<()> {
-        for (link, to) in self.plan.targets.iter().filter_map(|target| target.toolchain.candidate.link.as_ref()) {
-            host.create_target_dir(&self.found.workspace.target_dir)?;
-            host.create_dir_all(link.parent().unwrap_or(Utf8Path::new("/")))?;
-            host.symlink(to, link)?;
-        }
-        Ok(())
+    /// Writes the files that variables name. They are xpkg's own, and `clean` removes them.
+    pub fn write_tools(&self, host: &Host) -> Result<()> {
+        let files = self.plan.targets.iter().flat_map(|target| &target.toolchain.candidate.files);
+        look::write_tools(host, &self.found.workspace, files)
     }
 }
 

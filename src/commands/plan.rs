@@ -10,7 +10,7 @@ pub fn run(host: &Host, shell: Shell, args: PlanArgs) -> Result<(), Failure> {
     let format = run.output.message_format;
     let prepared = super::prepare(host, shell, run)?;
     // The printed lines are to work when pasted, so the names in them must stand for something.
-    prepared.link_tools(host)?;
+    prepared.write_tools(host)?;
     ui::data(&match format {
         MessageFormat::Human => ui::plan(&prepared.plan),
         MessageFormat::Json => ui::json(&prepared.plan),

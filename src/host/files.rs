@@ -74,13 +74,27 @@ impl Host {
 
     /// Writes a file so that a reader sees the old one or the new one, never a part.
     pub fn replace(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+        self.replace_as(path, bytes, 0o644)
+    }
+
+    /// The same for a program that may be running.
+    pub fn replace_program(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+        self.replace_as(path, bytes, 0o755)
+    }
+
+    fn replace_as(&self, path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<()> {
         self.op("write", path)?;
         let parent = path.parent().unwrap_or(Utf8Path::new("."));
         let write = || -> io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(parent)?;
+            let mut builder = tempfile::Builder::new();
+            #[cfg(unix)]
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+            #[cfg(not(unix))]
+            let _ = mode;
+            let mut file = builder.tempfile_in(parent)?;
             io::Write::write_all(&mut file, bytes)?;
-            file.persist(path).map_err(|error| error.error)?;
-            Ok(())
+            // Closed before it gets its name: a program that is open for writing cannot be started.
+            file.into_temp_path().persist(path).map_err(|error| error.error)
         };
         write().map_err(|error| cannot("write", path, &error))
     }
@@ -113,19 +127,6 @@ impl Host {
     pub fn hard_link(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         self.op("link", to)?;
         fs::hard_link(from, to).map_err(|error| cannot("link", to, &error))
-    }
-
-    /// Makes `link` point at `target`; nothing is done where it does already.
-    pub fn symlink(&self, target: &Utf8Path, link: &Utf8Path) -> Result<()> {
-        self.op("link", link)?;
-        if fs::read_link(link).is_ok_and(|found| found == target.as_std_path()) {
-            return Ok(());
-        }
-        let _ = fs::remove_file(link);
-        #[cfg(unix)]
-        return std::os::unix::fs::symlink(target, link).map_err(|error| cannot("link", link, &error));
-        #[cfg(not(unix))]
-        return fs::copy(target, link).map(|_| ()).map_err(|error| cannot("write", link, &error));
     }
 
     pub fn create_dir_all(&self, path: &Utf8Path) -> Result<()> {

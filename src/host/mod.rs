@@ -109,9 +109,15 @@ impl Host {
     /// What tells a file from another that came in its place: links resolved, size in bytes, time of change in ns.
     pub fn identity(&self, path: &Utf8Path) -> Option<String> {
         let path = path.canonicalize_utf8().ok()?;
-        let metadata = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
+        let stamp = self.stamp(&path).filter(|_| path.is_file())?;
+        Some(format!("{path} {stamp}"))
+    }
+
+    /// What tells a directory, or a file, from itself before something in it changed; `None` where there is nothing.
+    pub fn stamp(&self, path: &Utf8Path) -> Option<String> {
+        let metadata = fs::metadata(path).ok()?;
         let time = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-        Some(format!("{path} {} {time}", metadata.len()))
+        Some(format!("{} {time}", metadata.len()))
     }
 
     /// xpkg's own cache for what is about the machine, not about a workspace. `None` where there is no home.

@@ -99,13 +99,18 @@ impl Host {
         }
     }
 
-    fn spawn(&self, invocation: &Invocation, streams: impl FnOnce(&mut Command)) -> Result<Running<'_>> {
-        self.check_interrupted()?;
+    fn command(&self, invocation: &Invocation) -> Command {
         // The program is looked up in *our* PATH; `Command` alone would do the same only where PATH is not changed.
         let program = self.find(&invocation.program).map_or_else(|| invocation.program.clone(), Utf8PathBuf::into_string);
         let mut command = Command::new(program);
         command.env_clear().envs(&self.env).envs(invocation.env.iter().map(|(name, value)| (name, value)));
         command.args(&invocation.args).current_dir(&invocation.cwd);
+        command
+    }
+
+    fn spawn(&self, invocation: &Invocation, streams: impl FnOnce(&mut Command)) -> Result<Running<'_>> {
+        self.check_interrupted()?;
+        let mut command = self.command(invocation);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         streams(&mut command);
@@ -158,6 +163,25 @@ impl Host {
         let output = output.map_err(|error| cannot_start(invocation, &error))?;
         self.check_interrupted()?;
         Ok(output)
+    }
+
+    /// Runs a program in our own place: with our streams and in our own group, so that it ends with us. Its stderr is
+    /// passed on and kept up to [`KEPT`] bytes.
+    pub fn relay(&self, invocation: &Invocation) -> Result<Output> {
+        let failed = |error: io::Error| cannot_start(invocation, &error);
+        let mut command = self.command(invocation);
+        let mut child = command.stderr(Stdio::piped()).spawn().map_err(failed)?;
+        let mut kept = Vec::new();
+        let mut stream = child.stderr.take().expect("it was asked for");
+        let mut piece = [0; 8192];
+        while let Ok(read @ 1..) = stream.read(&mut piece) {
+            // Whoever listens may have gone: the program goes on nevertheless.
+            let _ = io::Write::write_all(&mut io::stderr(), &piece[..read]);
+            kept.extend_from_slice(&piece[..read.min(KEPT.saturating_sub(kept.len()))]);
+        }
+        let status = child.wait().map_err(failed)?;
+        let stderr = String::from_utf8_lossy(&kept).into_owned();
+        Ok(Output { code: status.code(), timed_out: false, stdout: String::new(), stderr })
     }
 
     /// Runs a program that talks to the user on stderr and to us on stdout, line by line. Returns its exit code.

@@ -9,9 +9,10 @@ use std::time::Duration;
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
+use crate::facts::Includes;
 use crate::host::{self, Host};
 use crate::invocation::Invocation;
-use crate::probe::{Answer, BITTEN, CompilerFacts, FACTS_OBJECT, PROBES, Probe, Report, Verdict};
+use crate::probe::{self, Answer, BITTEN, CompilerFacts, FACTS_OBJECT, PROBES, Probe, Report, Verdict};
 use crate::problem::Result;
 
 /// How long one compile, link or run may take.
@@ -79,6 +80,33 @@ pub fn report(host: &Host, asked: &Asked) -> Report {
         let _ = host.create_dir_all(directory).and_then(|()| host.replace(&path, text.as_bytes()));
     }
     report
+}
+
+/// Where a compiler looks for headers, by its `-E -v`; kept by the identity of the file that is called and of what it
+/// is a wrapper of, as far as its text says.
+pub fn includes(host: &Host, root: &Utf8Path, compiler: &str) -> Option<Includes> {
+    let path = host.find(compiler)?;
+    let identity = host.identity(&path)?;
+    let text = host.read_small(&path, 64 * 1024).ok().filter(|bytes| bytes.starts_with(b"#!"));
+    let key = host::sha256(format!("{}\n{identity}\n{}", env!("CARGO_PKG_VERSION"), host::sha256(&text.unwrap_or_default())).as_bytes());
+    let kept =
+        host.cache_dir().map(|cache| cache.join("probes").join(format!("includes-{}.json", key.chars().take(32).collect::<String>())));
+    let read = kept.as_ref().and_then(|path| host.read_text(path).ok()).and_then(|text| serde_json::from_str::<Includes>(&text).ok());
+    if let Some(includes) = read.filter(|includes| includes.c.iter().all(|directory| host.is_dir(directory))) {
+        return Some(includes);
+    }
+    let ask = |language: &str| {
+        let question = Invocation::new(compiler, root).args(["-E", "-v", "-x", language, "/dev/null"]).env("LC_ALL", "C");
+        host.capture_bounded(&question, LIMIT).ok().filter(host::Output::success).map(|output| output.stderr)
+    };
+    let (c, cxx) = (ask("c")?, ask("c++").unwrap_or_default());
+    let includes =
+        Includes { c: probe::search_list(&c), cxx: probe::search_list(&cxx), defines: probe::header_macros(&format!("{c}\n{cxx}")) };
+    if let Some(path) = kept {
+        let text = serde_json::to_string(&includes).expect("directories are plain data");
+        let _ = host.create_dir_all(path.parent().unwrap_or(Utf8Path::new("/"))).and_then(|()| host.replace(&path, text.as_bytes()));
+    }
+    Some(includes)
 }
 
 /// A digest of all that the answers follow from; `None` where the compiler cannot be pinned down.

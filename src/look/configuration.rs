@@ -1,7 +1,5 @@
 //! What cargo's own configuration and the environment say: linkers, rustflags, C compilers, profiles.
 
-use std::collections::BTreeMap;
-
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cargo_config::{self, Elsewhere};
@@ -10,6 +8,7 @@ use crate::host::{self, Host};
 use crate::problem::{Code, Problem, Result};
 use crate::profile::Profiles;
 use crate::target::Target;
+use crate::toolchain::environment::{self, Bare, Spelling};
 use crate::workspace::Workspace;
 
 /// cargo's own configuration as it holds in the workspace's directory.
@@ -126,17 +125,29 @@ pub fn cargo_settings(host: &Host, config: &cargo_config2::Config, target: &Targ
             })
         }
     };
-    let mut compilers = BTreeMap::new();
-    for role in cargo_config::ROLES {
-        let names = cargo_config::compiler_variables(role, target, host_triple);
-        if let Some(setting) = names.into_iter().find_map(|name| variable(host, config, name)) {
-            compilers.insert((*role).to_owned(), setting);
+    let foreign = target.triple() != host_triple;
+    let mut here = TargetFacts { linker, rustflags, ..TargetFacts::default() };
+    for row in environment::ROWS {
+        let role = row.role.to_owned();
+        if let Some(setting) = row.accepted(target, host_triple).into_iter().find_map(|name| variable(host, config, name)) {
+            here.settings.insert(role, setting);
+            continue;
+        }
+        match (variable(host, config, role.clone()).filter(|_| foreign && row.spelling == Spelling::Scoped), row.bare) {
+            (Some(setting), Bare::Joined) => _ = here.joined.insert(role, setting),
+            (Some(setting), Bare::Hosts) if !row.adds => here.passed_over.push(setting),
+            _ => {}
         }
     }
-    let foreign = target.triple() != host_triple;
-    let bare = cargo_config::ROLES.iter().filter(|role| foreign && !compilers.contains_key(**role));
-    let passed_over = bare.filter_map(|role| variable(host, config, (*role).to_owned())).collect();
-    Ok(TargetFacts { linker, rustflags, compilers, passed_over, ..TargetFacts::default() })
+    if let Some(runner) = config.runner(target.triple()).map_err(|error| cargo_config_problem(&error))? {
+        let name = format!("target.{}.runner", target.triple());
+        let value = runner.path.to_string_lossy().into_owned();
+        let words = runner.args.iter().map(|word| word.to_string_lossy().into_owned());
+        let setting =
+            Setting { name, value: std::iter::once(value).chain(words).collect::<Vec<_>>().join(" "), place: Place::CargoConfiguration };
+        here.settings.entry("RUNNER".to_owned()).or_insert(setting);
+    }
+    Ok(here)
 }
 
 /// A variable as build scripts will see it: the environment's, unless cargo's `[env]` forces its own.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use camino::Utf8Path;
 use cargo_metadata::Metadata;
 
 use super::{Asking, Found, Platform, Scope, parse_metadata};
@@ -57,6 +58,10 @@ pub fn ask(
     for platform in *platforms {
         let mut packages = graph::c_packages(&metadata, roots(), &platform.facts, own);
         confirm(host, found, asking, scope, &platform.facts.triple, &mut packages);
+        for package in &mut packages {
+            let cxx = graph::build_scripts(&metadata, package).any(|script| compiles_cxx(host, &script));
+            package.cxx = cxx;
+        }
         answer.c_packages.insert(platform.facts.triple.clone(), packages);
     }
     // Asking may have written Cargo.lock, so the key is made anew. A cache that cannot be written is none.
@@ -105,6 +110,17 @@ fn confirm(host: &Host, found: &Found, asking: &Asking, scope: &Scope, triple: &
                 .retain(|package| package.builder != builder || dependents.contains(&format!("{} {}", package.package, package.version)));
         }
     }
+}
+
+/// Whether a build script, or a module beside it, says that it compiles C++.
+fn compiles_cxx(host: &Host, script: &Utf8Path) -> bool {
+    let directory = script.parent().unwrap_or(Utf8Path::new("/"));
+    let stem = script.file_stem().unwrap_or_default();
+    // The modules of `builder/main.rs` stand beside it, those of `build.rs` in `build/`.
+    let modules = if stem == "main" { directory.to_owned() } else { directory.join(stem) };
+    let names = host.names(&modules).into_iter().filter(|name| name.ends_with(".rs")).map(|name| modules.join(name));
+    let texts = [script.to_owned()].into_iter().chain(names).filter_map(|file| host.read_text(&file).ok());
+    texts.into_iter().any(|text| graph::says_cxx(&text))
 }
 
 /// A digest of all that the resolved graph follows from: the question, the compiler, what it says of the platforms,

@@ -6,6 +6,7 @@ pub mod compilers;
 pub mod configuration;
 mod graph;
 pub mod machine;
+mod zig;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -16,9 +17,8 @@ use cargo_metadata::{Metadata, MetadataCommand};
 use self::compilers::{Asked, LIMIT};
 use self::configuration::{cargo_settings, configured_variables, variable};
 use self::graph::Resolving;
-use crate::cargo_config;
 use crate::config::{Source as ConfigSource, Sources};
-use crate::facts::{CPackage, ClangFinds, Facts, HostFacts, Program, Rustc, Source, Std, TargetFacts};
+use crate::facts::{CPackage, ClangFinds, Facts, HostFacts, Includes, Program, Rustc, Source, Std, TargetFacts, Zig, ZigTools};
 use crate::graph::PlatformFacts;
 use crate::host::{self, Host};
 use crate::inspect;
@@ -28,6 +28,7 @@ use crate::probe::Report;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::profile::{Named, Profiles, Side};
 use crate::target::{Libc, Os, Target};
+use crate::toolchain::environment::ToolFile;
 use crate::toolchain::{self, CNeed, Candidate, Request, SetBy};
 use crate::workspace::{Selection, Workspace};
 
@@ -241,12 +242,14 @@ pub fn facts(
         let here = cargo_settings(host, config, &request.target, &found.rustc.host)?;
         settings.extend(here.linker.iter().map(|setting| setting.value.clone()));
         // `ccache gcc` is two words, a path with a space is one.
-        let compiler = here.compilers.get("CC").map(|setting| setting.value.clone());
+        let compiler = here.settings.get("CC").map(|setting| setting.value.clone());
         settings.extend(compiler.iter().flat_map(|value| [value.clone(), first_word(value)]));
         targets.insert(request.target.triple().to_owned(), here);
     }
     let root = &found.workspace.root;
-    let (programs, platforms, graph) = thread::scope(|threads| {
+    let (programs, platforms, graph, zig) = thread::scope(|threads| {
+        let wanted = requests.iter().any(|request| toolchain::wants_zig(request, &found.rustc.host));
+        let zig = threads.spawn(move || if wanted { zig::find(host) } else { None });
         let platforms: Vec<_> = requests
             .iter()
             .map(|request| threads.spawn(|| platform(host, found, asking, &request.target, targets.get(request.target.triple()))))
@@ -262,14 +265,14 @@ pub fn facts(
             Err(problem) => Err(problem.clone()),
         };
         let programs: BTreeMap<String, Program> = programs.into_iter().map(joined).collect();
-        (programs, platforms, graph)
+        (programs, platforms, graph, joined(zig))
     });
     let (platforms, mut graph) = (platforms?, graph?);
     let clang: Vec<Option<ClangFinds>> = thread::scope(|threads| {
         let questions = requests.iter().map(|request| toolchain::clang_question(request, &found.rustc.host, &programs));
         let asked: Vec<_> = questions
             .map(|question| question.filter(|_| programs.contains_key("clang")))
-            .map(|question| threads.spawn(move || question.and_then(|argument| clang_finds(host, root, &argument))))
+            .map(|question| threads.spawn(move || question.and_then(|arguments| clang_finds(host, root, &arguments))))
             .collect();
         asked.into_iter().map(joined).collect()
     });
@@ -279,15 +282,84 @@ pub fn facts(
         here.self_contained = platform.self_contained;
         here.std_compilers = platform.compilers;
         here.clang = clang;
+        here.starter = starter(host, &request.target, &found.rustc.host);
         here.c_packages = leveled(found, scope, graph.c_packages.remove(request.target.triple()).unwrap_or_default(), Side::Target);
     }
-    let mut facts = Facts { rustc: found.rustc.clone(), programs, targets, host: HostFacts::default(), wants: graph.wants };
+    for (request, tools) in requests.iter().zip(zig_tools(host, found, requests, zig.as_ref(), &targets)) {
+        targets.entry(request.target.triple().to_owned()).or_default().zig = tools;
+    }
+    let mut facts = Facts { rustc: found.rustc.clone(), programs, targets, host: HostFacts::default(), wants: graph.wants, zig };
     facts.host = host_facts(host, found, config, leveled(found, scope, graph.host_c_packages, Side::Host));
+    for (triple, compiler, includes) in includes(host, found, scope, &facts) {
+        facts.targets.entry(triple).or_default().includes.insert(compiler, includes);
+    }
     let reports = reports(host, found, config, scope, &facts);
     for (triple, key, report) in reports {
         facts.targets.entry(triple).or_default().reports.insert(key, report);
     }
     Ok(facts)
+}
+
+/// zig's programs for each target that it could serve.
+fn zig_tools(
+    host: &Host,
+    found: &Found,
+    requests: &[Request],
+    zig: Option<&Zig>,
+    targets: &BTreeMap<String, TargetFacts>,
+) -> Vec<Option<Result<ZigTools, String>>> {
+    thread::scope(|threads| {
+        let asked: Vec<_> = requests
+            .iter()
+            .map(|request| {
+                let zig = zig.filter(|_| toolchain::wants_zig(request, &found.rustc.host))?;
+                let rustflags = targets.get(request.target.triple()).map(|here| here.rustflags.as_slice()).unwrap_or_default();
+                Some(threads.spawn(move || zig::tools(host, found, zig, &request.target, rustflags)))
+            })
+            .collect();
+        asked.into_iter().map(|asked| asked.map(joined)).collect()
+    })
+}
+
+/// Where the C compilers of a target's candidates look for headers, where the graph binds to headers.
+fn includes(host: &Host, found: &Found, scope: &Scope, facts: &Facts) -> Vec<(String, String, Includes)> {
+    let tools = tools_dir(&found.workspace);
+    let nothing = TargetFacts::default();
+    thread::scope(|threads| {
+        let mut asked = Vec::new();
+        for request in scope.requests {
+            let here = facts.targets.get(request.target.triple()).unwrap_or(&nothing);
+            let need = CNeed::new(request, here);
+            if !need.packages.iter().any(|package| package.builder == "bindgen") {
+                continue;
+            }
+            let candidates = toolchain::contenders(request, facts, &need, &tools);
+            let _ = write_tools(host, &found.workspace, candidates.iter().flat_map(|candidate| &candidate.files));
+            let compilers: BTreeSet<String> = candidates.into_iter().filter_map(|candidate| Some(candidate.c_compiler?.program)).collect();
+            for compiler in compilers {
+                asked.push(threads.spawn(move || {
+                    let includes = compilers::includes(host, &found.workspace.root, &compiler);
+                    (request.target.triple().to_owned(), compiler, includes)
+                }));
+            }
+        }
+        let answers = asked.into_iter().map(joined);
+        answers.filter_map(|(triple, compiler, includes)| Some((triple, compiler, includes?))).collect()
+    })
+}
+
+/// Writes files that name tools, unless they stand as they should: cargo and CMake look at their times.
+pub fn write_tools<'a>(host: &Host, workspace: &Workspace, files: impl IntoIterator<Item = &'a ToolFile>) -> Result<()> {
+    for file in files.into_iter().filter(|file| !host.holds(&file.path, file.text.as_bytes())) {
+        host.create_target_dir(&workspace.target_dir)?;
+        host.create_dir_all(file.path.parent().unwrap_or(Utf8Path::new("/")))?;
+        if file.program {
+            host.replace_program(&file.path, file.text.as_bytes())?;
+        } else {
+            host.replace(&file.path, file.text.as_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 /// Probes the C compilers of every candidate that serves, for targets whose graph holds C.
@@ -299,14 +371,21 @@ fn reports(host: &Host, found: &Found, config: &cargo_config2::Config, scope: &S
         for request in scope.requests {
             let here = facts.targets.get(request.target.triple()).unwrap_or(&nothing);
             let need = CNeed::new(request, here);
-            let candidates = if need.holds { toolchain::contenders(request, facts, &need, &tools) } else { Vec::new() };
+            let candidates = if need.holds || request.target.floor.is_some() {
+                toolchain::contenders(request, facts, &need, &tools)
+            } else {
+                Vec::new()
+            };
+            // A script of xpkg's own cannot be asked before it stands; one that cannot be written says so as it is asked.
+            let _ = write_tools(host, &found.workspace, candidates.iter().flat_map(|candidate| &candidate.files));
             let mut levels = levels(&need.packages);
             if levels.is_empty() {
                 levels.push(scope.profiles.level(scope.profile));
             }
-            let starter = starter(host, &request.target, &facts.rustc.host);
             for candidate in candidates {
-                let (levels, starter, variables) = (levels.clone(), starter.clone(), variables(host, config, &candidate));
+                // A program for zig's C library would have it compiled first, which takes longer than a probe may.
+                let starter = here.starter.clone().filter(|_| candidate.kind != toolchain::Kind::Zig);
+                let (levels, variables) = (levels.clone(), variables(host, config, &candidate));
                 asked.push(threads.spawn(move || {
                     let compiler = candidate.c_compiler.as_ref();
                     let asked = Asked {
@@ -352,8 +431,8 @@ fn host_facts(host: &Host, found: &Found, config: &cargo_config2::Config, c_pack
     let root = &found.workspace.root;
     let triple = found.rustc.host.as_str();
     let named = Target::of_triple(triple).and_then(|own| {
-        let names = cargo_config::compiler_variables("CC", &own, triple);
-        names.into_iter().find_map(|name| variable(host, config, name))
+        let row = toolchain::environment::ROWS.iter().find(|row| row.role == "CC")?;
+        row.accepted(&own, triple).into_iter().find_map(|name| variable(host, config, name))
     });
     let name = named.map_or_else(|| "cc".to_owned(), |setting| setting.value);
     let compiler = host.find(&name).map(|path| program(host, root, path, name).1);
@@ -437,7 +516,7 @@ fn has_core(host: &Host, libdir: &Utf8Path) -> bool {
 /// A program on PATH; a compiler or a linker also says what it is.
 pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) -> (String, Program) {
     let mut program = Program { program: name.clone(), path: Some(path), version: None, machine: None };
-    if !(name.ends_with("++") || name.ends_with("ar")) {
+    if !["++", "ar", "ranlib"].iter().any(|end| name.ends_with(end)) {
         let output = host.capture_bounded(&Invocation::new(&name, root).arg("-v").env("LC_ALL", "C"), LIMIT).ok();
         let said = output.map(|output| output.stderr).unwrap_or_default();
         program.machine = said.lines().find_map(|line| line.strip_prefix("Target: ")).map(|machine| machine.trim().to_owned());
@@ -447,12 +526,14 @@ pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) ->
     (name, program)
 }
 
-fn clang_finds(host: &Host, root: &Utf8Path, argument: &str) -> Option<ClangFinds> {
+fn clang_finds(host: &Host, root: &Utf8Path, arguments: &[String]) -> Option<ClangFinds> {
     let ask = |what: &str| {
-        let output = host.capture(&Invocation::new("clang", root).arg(argument).arg(what)).ok()?;
+        let output = host.capture(&Invocation::new("clang", root).args(arguments.iter().cloned()).arg(what)).ok()?;
         output.success().then(|| output.stdout.trim().to_owned())
     };
-    Some(ClangFinds { start_file: ask("-print-file-name=crt1.o")?, linker: ask("-print-prog-name=ld")? })
+    // A name that it cannot find comes back as it is.
+    let lld = ask("-print-prog-name=ld.lld")?.starts_with('/');
+    Some(ClangFinds { start_file: ask("-print-file-name=crt1.o")?, linker: ask("-print-prog-name=ld")?, lld })
 }
 
 /// The commit of the checkout that the workspace lies in, passing over what xpkg and cargo write.

@@ -11,7 +11,7 @@ pub const FACTS_OBJECT: &str = include_str!("facts_object.c");
 const MAGIC: [u32; 2] = [0x7870_6b67, 0x6661_6374];
 
 /// What the object tells.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CompilerFacts {
     /// The format's own name for the processor.

@@ -7,7 +7,7 @@ mod facts_object;
 mod gcc_95189;
 mod object;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,7 @@ pub struct Answer {
 }
 
 /// All that was asked of one compiler for one target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// The compiler as build scripts will call it.
@@ -216,9 +216,31 @@ fn disagree(object: &Verdict, run: &Verdict) -> bool {
     matches!((object, run), (Verdict::Ok, Verdict::Affected { .. }) | (Verdict::Affected { .. }, Verdict::Ok))
 }
 
+/// The directories that a compiler's `-v` names as those of `#include <…>`.
+pub fn search_list(words: &str) -> Vec<camino::Utf8PathBuf> {
+    let lines = words.lines().skip_while(|line| !line.starts_with("#include <...>")).skip(1);
+    lines.take_while(|line| line.starts_with(' ')).map(|line| line.trim().into()).collect()
+}
+
+/// The macros of a compiler's own command line without which its headers mean something else: zig names the glibc that
+/// they are for, and how its libc++ was built.
+pub fn header_macros(words: &str) -> Vec<String> {
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let after = words.windows(2).filter(|pair| pair[0] == "-D").map(|pair| pair[1]);
+    let own = after.filter(|word| ["__GLIBC_MINOR__", "_LIBCPP_", "_LIBCXXABI_"].iter().any(|beginning| word.starts_with(beginning)));
+    own.map(|word| format!("-D{word}")).collect::<BTreeSet<String>>().into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_compiler_says_of_headers_is_read() {
+        let words = " \"/z/zig\" -cc1 -D __GLIBC_MINOR__=17 -D _LIBCPP_HAS_THREADS=1 -D OTHER -D __GLIBC_MINOR__=17\n#include \"...\" search starts here:\n#include <...> search starts here:\n /z/lib/include\n /z/my libc/include\nEnd of search list.\n# 1 \"/dev/null\"";
+        assert_eq!(search_list(words), ["/z/lib/include", "/z/my libc/include"]);
+        assert_eq!(header_macros(words), ["-D_LIBCPP_HAS_THREADS=1", "-D__GLIBC_MINOR__=17"]);
+    }
 
     #[test]
     fn code_of_compilers_that_nobody_asked_is_found() {
@@ -248,8 +270,13 @@ mod tests {
         };
         let report =
             Report { compiler: String::new(), version: None, flags: Vec::new(), facts: Some(facts), no_facts: None, answers: vec![answer] };
-        let packages =
-            [CPackage { package: package.to_owned(), version: "1.0.0".to_owned(), builder: "cc".to_owned(), levels: vec!["3".to_owned()] }];
+        let packages = [CPackage {
+            package: package.to_owned(),
+            version: "1.0.0".to_owned(),
+            builder: "cc".to_owned(),
+            levels: vec!["3".to_owned()],
+            cxx: false,
+        }];
         let found: Vec<String> =
             judge(&report, &packages).iter().map(|finding| format!("{:?}: {}", finding.severity, finding.what)).collect();
         assert_eq!(found.join("; "), expected);
@@ -267,6 +294,7 @@ mod tests {
             version: "1.0.0".to_owned(),
             builder: "cc".to_owned(),
             levels: vec![level.to_owned()],
+            cxx: false,
         };
         let weight = |packages: &[CPackage]| judge(&report, packages).iter().map(|finding| finding.severity).collect::<Vec<_>>();
         assert_eq!(weight(&[package("ring", "3"), package("zstd-sys", "0")]), [Severity::Block]);

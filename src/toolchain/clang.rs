@@ -1,45 +1,75 @@
-//! clang, where `--target` is all that it needs: it finds start files and a linker for the target by itself.
+//! clang, where `--target` and a sysroot are all that it needs: Debian's cross packages, or one that is configured.
 //!
-//! It is called through a link named `<target>-clang`: clang takes its target from such a name, so nothing has to be
-//! added to RUSTFLAGS.
+//! It is called through a script that says both: nothing has to be added to RUSTFLAGS or CFLAGS, and CMake and
+//! autotools hear the same as cc-rs.
 
-use super::{Candidate, Case, Kind};
-use crate::target::{Libc, Target};
+use super::environment::{Libraries, Tools};
+use super::{Candidate, Case, Kind, Request, script};
+use crate::target::{Libc, Os, Target};
 
 const CLANG: &str = "clang";
 
-pub fn wanted(target: &Target) -> Vec<String> {
-    if target.system.libc == Libc::Gnu { vec![CLANG.to_owned(), format!("{CLANG}++")] } else { Vec::new() }
+pub fn wanted() -> [String; 2] {
+    [CLANG.to_owned(), format!("{CLANG}++")]
 }
 
-pub fn target_argument(target: &Target) -> String {
-    format!("--target={}", target.gnu_name())
+/// What it is called with for this target.
+pub fn arguments(request: &Request) -> Vec<String> {
+    let target = format!("--target={}", request.target.gnu_name());
+    [target].into_iter().chain(request.sysroot.iter().map(|sysroot| format!("--sysroot={sysroot}"))).collect()
 }
 
 pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
-    if case.target.system.libc != Libc::Gnu {
-        return Err(format!("would take the host's C library for {}: it needs a sysroot", case.target.gnu_name()));
+    let target = case.target;
+    if target.system.os != Os::Linux || target.system.libc != Libc::Gnu && case.sysroot.is_none() {
+        return Err(format!("would take the host's C library for {}: it needs a sysroot", target.gnu_name()));
     }
     let clang = case.program(CLANG).ok_or_else(|| format!("`{CLANG}` is not on PATH"))?;
-    let argument = target_argument(case.target);
-    if case.target.triple() == case.facts.rustc.host {
-        let linker = Some(case.linker_variable(CLANG));
+    if target.triple() == case.facts.rustc.host && case.sysroot.is_none() {
         let reason = "it compiles for the host".to_owned();
-        return Ok(vec![case.candidate(Kind::Clang, clang.clone(), linker, Some(clang.clone()), reason)]);
+        return Ok(vec![case.candidate(Kind::Clang, clang.clone(), Tools::of(case, clang).linking(CLANG), reason)]);
     }
+    let arguments = case.clang_arguments.join(" ");
     let Some(finds) = &case.here.clang else { return Err("was not asked, since a gcc for the target is there".to_owned()) };
     if !finds.start_file.starts_with('/') {
-        return Err(format!("finds no C library by `{argument}`: it needs a sysroot"));
+        return Err(match case.sysroot {
+            Some(_) => format!("finds no C library by `{arguments}`"),
+            None => format!("finds no C library by `{arguments}`: it needs a sysroot"),
+        });
     }
-    if finds.linker.rsplit('/').next() == Some("ld") {
-        return Err(format!("finds no linker by `{argument}` but the host's, `{}`", finds.linker));
+    let hosts_own = finds.linker.rsplit('/').next() == Some("ld");
+    if hosts_own && !finds.lld {
+        return Err(format!("finds no linker by `{arguments}` but the host's, `{}`, and no lld", finds.linker));
     }
-    let Some(path) = &clang.path else { return Err(format!("`{CLANG}` is not on PATH")) };
-    let link = case.tools.join(format!("{}-{CLANG}", case.target.gnu_name()));
-    let linker = super::Program { program: link.to_string(), machine: Some(case.target.gnu_name()), ..clang.clone() };
-    let variable = Some(case.linker_variable(link.as_str()));
-    let reason = format!("finds C library and linker by `{argument}`");
-    let mut candidate = case.candidate(Kind::Clang, linker, variable, Some(clang.clone()), reason);
-    candidate.link = Some((link, path.clone()));
+    let mut words = case.clang_arguments.to_vec();
+    if hosts_own {
+        words.extend(["--start-no-unused-arguments", "-fuse-ld=lld", "--end-no-unused-arguments"].map(str::to_owned));
+    }
+    let name = format!("{}-{CLANG}", target.gnu_name());
+    let (cc, file) = script(case, clang, &name, &words);
+    let cxx = case.program(&format!("{CLANG}++")).map(|cxx| script(case, cxx, &format!("{name}++"), &words));
+    let there = |name: &str| case.program(name).map(|_| name.to_owned());
+    let libraries = match case.sysroot {
+        Some(sysroot) => Libraries::below(sysroot, target),
+        None => Libraries::debian(target),
+    };
+    let tools = Tools {
+        linker: Some(cc.program.clone()),
+        cxx: cxx.as_ref().map(|(cxx, _)| cxx.program.clone()),
+        ar: there("llvm-ar").or_else(|| there(&format!("{}-ar", target.gnu_name()))).or_else(|| there("ar")),
+        ranlib: None,
+        libraries: Some(libraries),
+        zig: false,
+        cc: Some(cc.clone()),
+    };
+    let linker = if hosts_own { "lld" } else { "linker" };
+    let reason = format!("finds C library and {linker} by `{arguments}`");
+    let mut candidate = case.candidate(Kind::Clang, cc, tools, reason);
+    candidate.files.extend([Some(file), cxx.map(|(_, file)| file)].into_iter().flatten());
     Ok(vec![candidate])
+}
+
+/// Whether it could serve where no GNU compiler does, so that it is worth asking.
+pub fn is_worth(request: &Request, target: &Target) -> bool {
+    target.system.os == Os::Linux && (target.system.libc == Libc::Gnu || request.sysroot.is_some())
 }

@@ -5,10 +5,10 @@
 
 use goblin::elf::header::machine_to_str;
 
-use super::{Candidate, Case, Chosen, Fallen, ROWS};
+use super::{Candidate, Case, Chosen, Fallen, Kind, ROWS};
 use crate::probe::{self, CompilerFacts, Finding, PROBES, Report, Severity, Verdict};
 use crate::problem::Code;
-use crate::target::{Format, Libc};
+use crate::target::{Format, Glibc, Libc};
 
 /// A candidate that did not pass, and why.
 pub struct Stopped {
@@ -24,11 +24,22 @@ impl Stopped {
     }
 }
 
-pub fn pass(case: &Case, candidate: Candidate, chosen_by: &str) -> Result<Chosen, Box<Stopped>> {
-    let report = case.here.reports.get(&candidate.key()).filter(|_| case.c.holds).cloned();
+/// Whether a candidate passes. Who chose for themselves is held to the glibc floor by the finished bins alone.
+pub fn pass(case: &Case, candidate: Candidate, chosen_by: &str, explicit: bool) -> Result<Chosen, Box<Stopped>> {
+    let asked = case.here.reports.get(&candidate.key());
+    let report = asked.filter(|_| case.c.holds).cloned();
     let name = candidate.c_compiler.as_ref().map_or_else(|| "the C compiler".to_owned(), |compiler| format!("`{}`", compiler.program));
     if let Some(reason) = absent(case) {
         return Err(Box::new(Stopped { candidate, reason, code: None }));
+    }
+    if let Some(reason) = without_cxx(case, &candidate) {
+        return Err(Box::new(Stopped { candidate, reason, code: None }));
+    }
+    let mut candidate = candidate;
+    match above_floor(case, &candidate, asked).filter(|_| !explicit) {
+        Some(Err(reason)) => return Err(Box::new(Stopped { candidate, reason, code: None })),
+        Some(Ok(reason)) => candidate.reason = format!("{}, and {reason}", candidate.reason),
+        None => {}
     }
     let mut findings = Vec::new();
     if let Some(report) = &report {
@@ -56,10 +67,33 @@ pub fn pass(case: &Case, candidate: Candidate, chosen_by: &str) -> Result<Chosen
 
 /// The user's own C compiler, where the graph needs one and it is not there.
 fn absent(case: &Case) -> Option<String> {
-    let setting = case.here.compilers.get("CC").filter(|_| case.c.holds)?;
+    let setting = case.here.settings.get("CC").filter(|_| case.c.holds)?;
     let first = setting.value.split_whitespace().next().unwrap_or_default();
     let there = case.program(&setting.value).or_else(|| case.program(first)).is_some();
     (!there).then(|| format!("`{}={}`, set in {}, is not on PATH", setting.name, setting.value, setting.place))
+}
+
+/// Where the graph holds C++ and nothing stands beside the C compiler that compiles it.
+fn without_cxx(case: &Case, candidate: &Candidate) -> Option<String> {
+    let package = case.c.packages.iter().filter(|_| case.c.holds && !candidate.cxx).find(|package| package.cxx)?;
+    let compiler = candidate.c_compiler.as_ref().map_or("the C compiler", |compiler| compiler.program.as_str());
+    let missing = match super::cxx_name(compiler) {
+        Some(name) => format!("`{name}` is not on PATH"),
+        None => format!("no C++ compiler stands beside `{compiler}`"),
+    };
+    Some(format!("{missing}, and {} {} compiles C++", package.package, package.version))
+}
+
+/// What links against the glibc at hand: whether that is as old as the floor. `None` where there is nothing to ask.
+fn above_floor(case: &Case, candidate: &Candidate, report: Option<&Report>) -> Option<Result<String, String>> {
+    let floor = case.target.floor.filter(|_| candidate.kind != Kind::Zig)?;
+    let facts = report.and_then(|report| report.facts.as_ref());
+    let found = facts.and_then(|facts| facts.glibc).map(|[major, minor]| Glibc { major, minor, patch: 0 });
+    Some(match found {
+        Some(found) if found <= floor => Ok(format!("its glibc is {found}")),
+        Some(found) => Err(format!("links against glibc {found}, above the floor of {floor}")),
+        None => Err(format!("cannot promise the glibc floor {floor}: it does not say against which glibc it links")),
+    })
 }
 
 /// What the facts object says against a compiler for this target.
@@ -84,7 +118,7 @@ pub fn ways_out(case: &Case, stopped: &[Box<Stopped>]) -> Vec<String> {
     let mut ways = Vec::new();
     if stopped.iter().any(|stopped| stopped.code.is_some()) {
         let others = ROWS.iter().flat_map(|row| (row.candidates)(case).unwrap_or_default());
-        let passes = others.filter_map(|candidate| pass(case, candidate, "").ok()).next();
+        let passes = others.filter_map(|candidate| pass(case, candidate, "", false).ok()).next();
         ways.extend(passes.map(|other| {
             let compiler = other.candidate.c_compiler.map_or_else(|| other.candidate.kind.name().to_owned(), |compiler| compiler.program);
             format!("drop the choice: `{compiler}` is here and passes its probes")

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Candidate, Case, Kind, Program};
+use super::environment::{Libraries, Tools};
+use super::{Candidate, Case, Kind, Program, script};
 use crate::target::{Libc, Target};
 
 /// Debian's and musl's own wrapper of the host's compiler.
@@ -25,7 +26,8 @@ fn names(target: &Target, host: &str) -> Vec<String> {
 pub fn wanted(target: &Target, host: &str) -> Vec<String> {
     let musl = (target.system.libc == Libc::Musl && target.same_arch(host)).then(|| WRAPPER.to_owned());
     let compilers: Vec<String> = names(target, host).into_iter().chain(musl).collect();
-    let companions: Vec<String> = compilers.iter().flat_map(|cc| [super::cxx_name(cc), super::ar_name(cc)]).flatten().collect();
+    let companions = |cc: &String| [super::cxx_name(cc), super::tool_name(cc, "ar"), super::tool_name(cc, "ranlib")];
+    let companions: Vec<String> = compilers.iter().flat_map(companions).flatten().collect();
     compilers.into_iter().chain(companions).collect()
 }
 
@@ -34,7 +36,23 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     let found = serving(case, &names, |cc| cc.machine.as_ref().is_some_and(|machine| case.target.same_libc(machine)))?;
     let candidate = |cc: &Program| {
         let reason = format!("it compiles for `{}`", cc.machine.as_deref().unwrap_or_default());
-        case.candidate(Kind::Gcc, cc.clone(), Some(case.linker_variable(&cc.program)), Some(cc.clone()), reason)
+        let tools = Tools::of(case, cc).linking(&cc.program);
+        let Some(sysroot) = case.sysroot else { return case.candidate(Kind::Gcc, cc.clone(), tools, reason) };
+        // Called through a script, so that whoever calls it has the sysroot.
+        let word = [format!("--sysroot={sysroot}")];
+        let scripted = |program: &Program| script(case, program, program.program.rsplit('/').next().unwrap_or_default(), &word);
+        let (wrapped, file) = scripted(cc);
+        let cxx = tools.cxx.as_ref().and_then(|name| case.program(name)).map(scripted);
+        let tools = Tools {
+            linker: Some(wrapped.program.clone()),
+            cc: Some(wrapped.clone()),
+            cxx: cxx.as_ref().map(|(cxx, _)| cxx.program.clone()),
+            libraries: Some(Libraries::below(sysroot, case.target)),
+            ..tools
+        };
+        let mut candidate = case.candidate(Kind::Gcc, wrapped, tools, format!("{reason}, with `{}`", word[0]));
+        candidate.files.extend([Some(file), cxx.map(|(_, file)| file)].into_iter().flatten());
+        candidate
     };
     Ok(found.into_iter().map(candidate).collect())
 }
@@ -83,7 +101,7 @@ fn serving<'a>(case: &Case<'a>, names: &[String], serves: impl Fn(&Program) -> b
     }
 }
 
-/// Debian's name for the package with this compiler.
-pub fn debian_package(target: &Target) -> String {
-    format!("gcc-{}", target.gnu_name().replace('_', "-"))
+/// Debian's name for the package with this compiler, `gcc` or `g++`.
+pub fn debian_package(target: &Target, compiler: &str) -> String {
+    format!("{compiler}-{}", target.gnu_name().replace('_', "-"))
 }

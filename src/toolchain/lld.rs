@@ -1,5 +1,6 @@
 //! Rust's own linker with the musl that Rust brings: needs nothing that is installed for the target, and no RUSTFLAGS.
 
+use super::environment::Tools;
 use super::{Candidate, Case, Kind, Program, gcc};
 use crate::target::{Format, Libc, Target};
 
@@ -31,10 +32,13 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     let Target { system, .. } = case.target;
     if system.format == Format::Wasm {
         let reason = "rustc links WebAssembly by itself".to_owned();
-        return Ok(vec![case.candidate(Kind::RustLld, linker(), None, None, reason)]);
+        return Ok(vec![case.candidate(Kind::RustLld, linker(), Tools::default(), reason)]);
     }
     if system.libc != Libc::Musl {
         return Err(format!("serves musl only: for {} it needs a sysroot", system.libc.name()));
+    }
+    if let Some(sysroot) = case.sysroot {
+        return Err(format!("takes no sysroot, and `{sysroot}` is configured"));
     }
     if !case.facts.rustc.lld {
         return Err(format!("this Rust toolchain has no `{RUST_LLD}`"));
@@ -45,19 +49,18 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     if let Some(flag) = breaking_flag(&case.here.rustflags) {
         return Err(format!("the rustflags in force hold `{flag}`, which it cannot follow"));
     }
-    let variable = Some(case.linker_variable(RUST_LLD));
     if !case.c.holds {
         let reason = "the target's graph holds no C, and Rust brings musl itself".to_owned();
-        return Ok(vec![case.candidate(Kind::RustLld, linker(), variable, None, reason)]);
+        return Ok(vec![case.candidate(Kind::RustLld, linker(), Tools::default().linking(RUST_LLD), reason)]);
     }
-    if let Some(setting) = case.here.compilers.get("CC") {
+    if let Some(setting) = case.here.settings.get("CC") {
         let reason = format!("Rust brings musl itself, and `{}` compiles C", setting.name);
-        return Ok(vec![case.candidate(Kind::RustLld, linker(), variable, None, reason)]);
+        return Ok(vec![case.candidate(Kind::RustLld, linker(), Tools::default().linking(RUST_LLD), reason)]);
     }
     let compilers = gcc::for_musl_c(case).map_err(|reason| format!("links, but nothing here compiles C for musl: {reason}"))?;
     let with = |(cc, what): (Program, &str)| {
         let reason = format!("Rust brings musl itself, and `{}` ({what}) compiles C", cc.program);
-        case.candidate(Kind::RustLld, linker(), variable.clone(), Some(cc), reason)
+        case.candidate(Kind::RustLld, linker(), Tools::of(case, &cc).linking(RUST_LLD), reason)
     };
     Ok(compilers.into_iter().map(with).collect())
 }

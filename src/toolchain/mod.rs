@@ -4,21 +4,24 @@
 //! that file's `wanted`; `look` asks only what is named.
 
 mod clang;
+pub mod environment;
 mod gate;
 mod gcc;
 mod lld;
 mod native;
+mod zig;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use self::environment::{Libraries, ToolFile, Tools};
 use crate::config::LinkerChoice;
 use crate::facts::{CPackage, Facts, Place, Program, Setting, TargetFacts};
 use crate::probe::{Finding, Report};
 use crate::problem::{Code, Problem, Result};
-use crate::target::{Libc, Target};
+use crate::target::{Libc, Os, Target};
 
 /// A kind of candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +31,7 @@ pub enum Kind {
     Gcc,
     Clang,
     RustLld,
+    Zig,
     /// What cargo's own configuration or the user's rustflags say.
     Configured,
 }
@@ -39,6 +43,7 @@ impl Kind {
             Self::Gcc => "gcc",
             Self::Clang => "clang",
             Self::RustLld => "rust-lld",
+            Self::Zig => "zig",
             Self::Configured => "configured",
         }
     }
@@ -57,6 +62,7 @@ const ROWS: &[Row] = &[
     Row { kind: Kind::Gcc, candidates: gcc::candidates },
     Row { kind: Kind::Clang, candidates: clang::candidates },
     Row { kind: Kind::RustLld, candidates: lld::candidates },
+    Row { kind: Kind::Zig, candidates: zig::candidates },
 ];
 
 /// A target and who chose its linker.
@@ -68,6 +74,8 @@ pub struct Request {
     pub choice: Option<(LinkerChoice, String)>,
     /// `c-dependencies`, where the configuration overrides the graph.
     pub c_dependencies: Option<bool>,
+    /// Where the target's C library stands, for a gcc or clang that does not know.
+    pub sysroot: Option<Utf8PathBuf>,
     /// Findings that do not stop the run.
     pub accept: Vec<Code>,
 }
@@ -100,9 +108,15 @@ pub struct Candidate {
     pub c_compiler: Option<Program>,
     /// Target-scoped variables, in the order they are printed.
     pub variables: Vec<Variable>,
-    /// A link that must stand for the linker's name to mean what it says: (link, what it points to).
+    /// Files of xpkg's own that the variables name; they must stand before cargo starts.
     #[serde(skip)]
-    pub link: Option<(Utf8PathBuf, Utf8PathBuf)>,
+    pub files: Vec<ToolFile>,
+    /// What is compiled before its first link, once on a machine.
+    #[serde(skip)]
+    pub first_uses: Vec<FirstUse>,
+    /// It has a C++ compiler, or leaves that to cc-rs.
+    #[serde(skip)]
+    pub cxx: bool,
     /// A clause: why this one serves.
     pub reason: String,
 }
@@ -167,34 +181,47 @@ pub struct Chosen {
 }
 
 /// One target as the kinds judge it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Case<'a> {
     target: &'a Target,
     facts: &'a Facts,
     here: &'a TargetFacts,
     c: &'a CNeed,
     accept: &'a [Code],
-    /// xpkg's own directory for links to tools.
+    /// The kind that somebody chose.
+    asked: Option<Kind>,
+    sysroot: Option<&'a Utf8Path>,
+    /// What clang is called with.
+    clang_arguments: Vec<String>,
+    /// xpkg's own directory for files that name tools.
     tools: &'a Utf8Path,
 }
 
 pub use gate::flag_way;
 pub use gcc::is_compiler_name;
+pub use zig::FirstUse;
 
 /// Names of programs to look for, for one target. All kinds are looked for: `plan` shows them all.
 pub fn wanted(target: &Target, host: &str) -> BTreeSet<String> {
-    native::wanted(target, host).into_iter().chain(gcc::wanted(target, host)).chain(clang::wanted(target)).collect()
+    let kinds = native::wanted(target, host).into_iter().chain(gcc::wanted(target, host)).chain(clang::wanted());
+    kinds.chain(zig::wanted()).collect()
+}
+
+/// Whether to look for zig, and to have it make its programs for this target.
+pub fn wants_zig(request: &Request, host: &str) -> bool {
+    let asked = request.choice.as_ref().and_then(|(choice, _)| choice.kind());
+    asked.is_none_or(|kind| kind == Kind::Zig) && zig::is_worth(&request.target, host, asked == Some(Kind::Zig))
 }
 
 /// What to ask clang about a target, where it could serve and no GNU compiler does.
-pub fn clang_question(request: &Request, host: &str, found: &BTreeMap<String, Program>) -> Option<String> {
+pub fn clang_question(request: &Request, host: &str, found: &BTreeMap<String, Program>) -> Option<Vec<String>> {
     let target = &request.target;
     let asked = request.choice.as_ref().and_then(|(choice, _)| choice.kind());
     let worth = match asked {
         Some(kind) => kind == Kind::Clang,
-        None => target.triple() != host && !gcc::is_there(target, host, found),
+        None => (target.triple() != host || request.sysroot.is_some()) && !gcc::is_there(target, host, found),
     };
-    (worth && target.system.libc == Libc::Gnu).then(|| clang::target_argument(target))
+    (worth && clang::is_worth(request, target)).then(|| clang::arguments(request))
 }
 
 /// Every candidate that serves as far as its own kind can tell: those whose C compilers are to be probed.
@@ -216,7 +243,7 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
         let name = choice_name(&case, request);
         let candidates = judged.map_err(|reason| unfit(target, name, &by, reason, request))?;
         for candidate in candidates {
-            match gate::pass(&case, candidate, &by) {
+            match gate::pass(&case, candidate, &by, true) {
                 Ok(chosen) => return Ok(Chosen { refused, ..chosen }),
                 Err(fallen) => {
                     refused.push(fallen.told());
@@ -234,23 +261,21 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
     let chosen_by = request.choice.as_ref().map_or("auto", |(_, by)| by);
     // What is accepted counts only where nothing passes without.
     for accept in [&[], case.accept] {
-        let case = Case { accept, ..case };
+        let case = Case { accept, ..case.clone() };
         (refused, bitten) = (Vec::new(), Vec::new());
         for row in ROWS {
-            let candidates = match ((row.candidates)(&case), target.floor) {
-                // What links against the C library at hand cannot promise an older one.
-                (Ok(_), Some(floor)) => Err(format!("cannot promise the glibc floor {floor}: it links against the glibc that it finds")),
-                (judged, _) => judged,
-            };
-            let candidates = candidates.unwrap_or_else(|reason| {
+            let candidates = (row.candidates)(&case).unwrap_or_else(|reason| {
                 refused.push(Fallen { kind: row.kind, reason, by_probe: false });
                 Vec::new()
             });
             for candidate in candidates {
-                match gate::pass(&case, candidate, chosen_by) {
+                match gate::pass(&case, candidate, chosen_by, false) {
                     Ok(chosen) => return Ok(Chosen { refused, ..chosen }),
                     Err(fallen) => {
-                        refused.push(fallen.told());
+                        // Two versions of one compiler often fall for one reason.
+                        if !refused.contains(&fallen.told()) {
+                            refused.push(fallen.told());
+                        }
                         bitten.push(fallen);
                     }
                 }
@@ -295,7 +320,8 @@ fn choice_name<'a>(case: &Case<'a>, request: &'a Request) -> &'a str {
 }
 
 fn unfit(target: &Target, choice: &str, by: &str, reason: String, request: &Request) -> Problem {
-    let help = match request.choice {
+    let help = match &request.choice {
+        Some((LinkerChoice::Zig, _)) if reason == zig::MISSING => "install zig: `pip install ziglang`".to_owned(),
         Some(_) => "drop the choice, and xpkg takes the first that serves".to_owned(),
         None => format!("correct or remove {by}"),
     };
@@ -305,28 +331,41 @@ fn unfit(target: &Target, choice: &str, by: &str, reason: String, request: &Requ
 fn ways_out(case: &Case) -> Vec<String> {
     let Case { target, facts, here, c, .. } = case;
     let native = target.triple() == facts.rustc.host;
+    let zig = || (target.system.os == Os::Linux && facts.zig.is_none()).then(|| "zig (`pip install ziglang`)".to_owned());
+    let one_of = |first: Option<String>| [first, zig()].into_iter().flatten().collect::<Vec<_>>().join(" or ");
     if target.floor.is_some() {
         let kind = if native { "native" } else { "gcc" };
-        return vec![
+        let install = zig().map(|zig| format!("install {zig}, which links for any glibc"));
+        let others = [
             format!("choose the linker yourself, and the finished bins are held to the floor: `--linker {kind}`"),
-            "build on a system whose glibc is as old as the floor".to_owned(),
+            "or build on a system whose glibc is as old as the floor".to_owned(),
         ];
+        return install.into_iter().chain(others).collect();
     }
     match target.system.libc {
+        Libc::Gnu if native && c.holds && facts.programs.contains_key("cc") => {
+            vec!["install a C++ compiler (`apt-get install g++`)".to_owned()]
+        }
         Libc::Gnu if native => vec!["install a C compiler (`apt-get install gcc libc6-dev`)".to_owned()],
-        Libc::Gnu => vec![format!("install a cross compiler (`apt-get install {}`)", gcc::debian_package(target))],
+        Libc::Gnu => {
+            let cxx = c.packages.iter().any(|package| package.cxx);
+            let package = gcc::debian_package(target, if cxx { "g++" } else { "gcc" });
+            vec![format!("install {}", one_of(Some(format!("a cross compiler (`apt-get install {package}`)"))))]
+        }
         Libc::Musl if lld::breaking_flag(&here.rustflags).is_some() => vec![
             "take the flag out of the rustflags, or name a linker that follows it:".to_owned(),
             format!("`export CARGO_TARGET_{}_LINKER={}-gcc`", target.upper(), target.gnu_name()),
         ],
-        Libc::Musl if c.holds && target.same_arch(&facts.rustc.host) => {
-            vec!["install a C compiler for musl (`apt-get install musl-tools`)".to_owned()]
+        Libc::Musl if c.holds => {
+            let tools = target.same_arch(&facts.rustc.host) && !c.packages.iter().any(|package| package.cxx);
+            let first = one_of(tools.then(|| "a C compiler for musl (`apt-get install musl-tools`)".to_owned()));
+            let install = (!first.is_empty()).then(|| format!("install {first}"));
+            let others = [
+                format!("or name a musl cross compiler of yours in `CC_{}`", target.lower()),
+                "or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration".to_owned(),
+            ];
+            install.into_iter().chain(others).collect()
         }
-        Libc::Musl if c.holds => vec![
-            format!("put a musl cross compiler on PATH as `{}-gcc`", target.gnu_name()),
-            format!("or name yours in `CC_{}`", target.lower()),
-            "or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration".to_owned(),
-        ],
         Libc::Musl => vec!["use a Rust toolchain from rustup: it brings `rust-lld` and musl".to_owned()],
         Libc::System => vec![format!("name a linker for it in `CARGO_TARGET_{}_LINKER`", target.upper())],
     }
@@ -354,74 +393,82 @@ fn configured(case: &Case, setting: &Setting) -> Result<Candidate, String> {
     }
     let serves_c = program.machine.as_ref().is_some_and(|machine| case.target.same_libc(machine));
     let c_compiler = serves_c.then(|| program.clone());
-    let linker = (setting.place == Place::Environment).then(|| Variable::yours(setting));
     let reason = format!("`{}` in {}", setting.name, setting.place);
-    Ok(case.candidate(Kind::Configured, program, linker, c_compiler, reason))
+    let tools = c_compiler.map(|cc| Tools::of(case, &cc)).unwrap_or_default();
+    let mut candidate = case.candidate(Kind::Configured, program, tools, reason);
+    if setting.place == Place::Environment {
+        candidate.variables.insert(0, Variable::yours(setting));
+    }
+    Ok(Candidate { cxx: true, ..candidate })
 }
 
 impl<'a> Case<'a> {
     fn new(request: &'a Request, facts: &'a Facts, c: &'a CNeed, tools: &'a Utf8Path, nothing: &'a TargetFacts) -> Self {
         let here = facts.targets.get(request.target.triple()).unwrap_or(nothing);
-        Self { target: &request.target, facts, here, c, accept: &request.accept, tools }
+        let asked = request.choice.as_ref().and_then(|(choice, _)| choice.kind());
+        let clang_arguments = clang::arguments(request);
+        Self {
+            target: &request.target,
+            facts,
+            here,
+            c,
+            accept: &request.accept,
+            asked,
+            sysroot: request.sysroot.as_deref(),
+            clang_arguments,
+            tools,
+        }
     }
 
     fn program(&self, name: &str) -> Option<&'a Program> {
         self.facts.programs.get(name)
     }
 
-    /// The variable that tells cargo the linker.
-    fn linker_variable(&self, linker: &str) -> Variable {
-        Variable::ours(format!("CARGO_TARGET_{}_LINKER", self.target.upper()), linker)
-    }
-
-    /// A candidate whose C compiler's companions stand beside it under its own name. What the user has set for a
-    /// role is shown and stays.
-    fn candidate(
-        &self,
-        kind: Kind,
-        linker: Program,
-        linker_variable: Option<Variable>,
-        c_compiler: Option<Program>,
-        reason: String,
-    ) -> Candidate {
-        let mut variables: Vec<Variable> = linker_variable.into_iter().collect();
-        let yours = |role: &str| self.here.compilers.get(role);
-        for (role, companion) in [("CC", Some(Companion::Itself)), ("CXX", Some(Companion::Cxx)), ("AR", Some(Companion::Ar))] {
-            let ours = c_compiler.as_ref().zip(companion).and_then(|(cc, companion)| companion.of(cc, self.facts));
-            match (yours(role), ours) {
-                (Some(setting), _) => variables.push(Variable::yours(setting)),
-                (None, Some(value)) => variables.push(Variable::ours(format!("{role}_{}", self.target.lower()), &value)),
-                (None, None) => {}
-            }
-        }
+    /// A candidate with these tools. What the user has set for a role is shown and stays.
+    fn candidate(&self, kind: Kind, linker: Program, tools: Tools, reason: String) -> Candidate {
+        let (variables, files) = environment::variables(self, &tools);
+        let yours = |role: &str| self.here.settings.get(role);
+        let cxx = tools.cc.is_none() || tools.cxx.is_some() || yours("CXX").is_some();
         let c_compiler = match yours("CC") {
             Some(setting) => {
                 let known = self.program(&setting.value).cloned();
                 Some(known.unwrap_or_else(|| Program { program: setting.value.clone(), ..Program::default() }))
             }
-            None => c_compiler,
+            None => tools.cc,
         };
-        Candidate { kind, linker, c_compiler, variables, link: None, reason }
+        Candidate { kind, linker, c_compiler, variables, files, first_uses: Vec::new(), cxx, reason }
     }
 }
 
-/// A tool that belongs to a C compiler.
-#[derive(Clone, Copy)]
-enum Companion {
-    Itself,
-    Cxx,
-    Ar,
+/// A compiler that is called with words of its own, under a name of xpkg's.
+fn script(case: &Case, program: &Program, name: &str, words: &[String]) -> (Program, ToolFile) {
+    let path = case.tools.join(name);
+    let real = program.path.as_ref().map_or(program.program.as_str(), |path| path.as_str());
+    let line = [real].into_iter().chain(words.iter().map(String::as_str)).map(crate::invocation::quote).collect::<Vec<_>>().join(" ");
+    let text = format!("#!/bin/sh\n# Written by cargo xpkg for `{}`.\nexec {line} \"$@\"\n", case.target);
+    let scripted = Program { program: path.to_string(), machine: Some(case.target.gnu_name()), ..program.clone() };
+    (scripted, ToolFile { path, text, program: true })
 }
 
-impl Companion {
-    /// Its name, where it was found.
-    fn of(self, cc: &Program, facts: &Facts) -> Option<String> {
-        let name = match self {
-            Self::Itself => return Some(cc.program.clone()),
-            Self::Cxx => cxx_name(&cc.program)?,
-            Self::Ar => ar_name(&cc.program)?,
-        };
-        facts.programs.contains_key(&name).then_some(name)
+impl Tools {
+    /// A C compiler and its companions, which stand beside it under its own name.
+    fn of(case: &Case, cc: &Program) -> Self {
+        let there = |name: Option<String>| name.filter(|name| case.program(name).is_some());
+        // A compiler for musl has its libraries somewhere of its own; Debian's for glibc, among the host's.
+        let libraries = (case.target.system.libc == Libc::Gnu).then(|| Libraries::debian(case.target));
+        Self {
+            linker: None,
+            cc: Some(cc.clone()),
+            cxx: there(cxx_name(&cc.program)),
+            ar: there(tool_name(&cc.program, "ar")),
+            ranlib: there(tool_name(&cc.program, "ranlib")),
+            libraries,
+            zig: false,
+        }
+    }
+
+    fn linking(self, linker: &str) -> Self {
+        Self { linker: Some(linker.to_owned()), ..self }
     }
 }
 
@@ -434,8 +481,8 @@ fn cxx_name(cc: &str) -> Option<String> {
 }
 
 /// `aarch64-linux-gnu-gcc-12` -> `aarch64-linux-gnu-ar`.
-fn ar_name(cc: &str) -> Option<String> {
-    cc.split_once("gcc").map(|(prefix, _)| if prefix == "musl-" { "ar".to_owned() } else { format!("{prefix}ar") })
+fn tool_name(cc: &str, tool: &str) -> Option<String> {
+    cc.split_once("gcc").map(|(prefix, _)| if prefix == "musl-" { tool.to_owned() } else { format!("{prefix}{tool}") })
 }
 
 #[cfg(test)]

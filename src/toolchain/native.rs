@@ -1,13 +1,16 @@
 //! The host's own `cc`, for the host's own triple: what plain cargo would use, so nothing is set.
 
+use super::environment::Tools;
 use super::{Candidate, Case, Kind};
 use crate::target::Target;
 
 /// rustc's default linker on this kind of host.
 const CC: &str = "cc";
+/// What cc-rs takes for C++ there.
+const CXX: &str = "c++";
 
 pub fn wanted(target: &Target, host: &str) -> Vec<String> {
-    if target.triple() == host { vec![CC.to_owned()] } else { Vec::new() }
+    if target.triple() == host { vec![CC.to_owned(), CXX.to_owned()] } else { Vec::new() }
 }
 
 pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
@@ -15,10 +18,14 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     if case.target.triple() != host {
         return Err(format!("serves the host's triple only, `{host}`"));
     }
+    if let Some(sysroot) = case.sysroot {
+        return Err(format!("takes no sysroot, and `{sysroot}` is configured"));
+    }
     let cc = case.program(CC).ok_or_else(|| format!("`{CC}` is not on PATH"))?;
     // Who asked for this in spite of a linker in cargo's configuration must get it.
-    let variable = case.here.linker.as_ref().map(|_| case.linker_variable(CC));
-    let mut candidate = case.candidate(Kind::Native, cc.clone(), variable, None, "the target is the host's own triple".to_owned());
+    let tools = Tools { linker: case.here.linker.as_ref().map(|_| CC.to_owned()), ..Tools::default() };
+    let mut candidate = case.candidate(Kind::Native, cc.clone(), tools, "the target is the host's own triple".to_owned());
+    candidate.cxx = case.program(CXX).is_some() || case.here.settings.contains_key("CXX");
     candidate.c_compiler.get_or_insert_with(|| cc.clone());
     Ok(vec![candidate])
 }

@@ -4,12 +4,14 @@ use camino::Utf8Path;
 
 use super::{CNeed, Request, SetBy, choose};
 use crate::config::LinkerChoice;
-use crate::facts::{CPackage, ClangFinds, Facts, Place, Program, Setting, TargetFacts};
-use crate::target::Target;
+use crate::facts::{CPackage, ClangFinds, Facts, Place, Program, Setting, TargetFacts, Zig, ZigTools};
+use crate::probe::{CompilerFacts, Report};
+use crate::target::{Glibc, Target};
 
 /// `program=machine` words are programs on PATH; `lld`, `self-contained`, `clang-finds`, `c`, and `linker:X`, `CC:X`,
 /// `rustflags:X` for what the user has set.
-fn machine(text: &str) -> (Facts, TargetFacts, CNeed) {
+fn machine(text: &str) -> (Facts, TargetFacts, CNeed, Option<Glibc>) {
+    let mut glibc = None;
     let mut facts = Facts::default();
     facts.rustc.host = "x86_64-unknown-linux-gnu".to_owned();
     let mut here = TargetFacts::default();
@@ -20,16 +22,28 @@ fn machine(text: &str) -> (Facts, TargetFacts, CNeed) {
             ("lld", ..) => facts.rustc.lld = true,
             ("self-contained", ..) => here.self_contained = true,
             ("clang-finds", ..) => {
-                here.clang = Some(ClangFinds { start_file: "/x/crt1.o".to_owned(), linker: "/usr/bin/aarch64-linux-gnu-ld".to_owned() });
+                here.clang =
+                    Some(ClangFinds { start_file: "/x/crt1.o".to_owned(), linker: "/usr/bin/aarch64-linux-gnu-ld".to_owned(), lld: false });
             }
-            ("clang-lost", ..) => here.clang = Some(ClangFinds { start_file: "crt1.o".to_owned(), linker: "/usr/bin/ld".to_owned() }),
-            ("c", ..) => {
+            ("clang-lost", ..) => {
+                here.clang = Some(ClangFinds { start_file: "crt1.o".to_owned(), linker: "/usr/bin/ld".to_owned(), lld: false })
+            }
+            ("zig", ..) => {
+                let glibc = ["2.0.0", "2.17.0", "2.44.0"].map(str::to_owned).to_vec();
+                facts.zig = Some(Zig { path: "/z/zig".into(), version: "0.17.0".to_owned(), cache: "/z/cache".into(), glibc });
+                let program = |name: &str| format!("/w/{name}").into();
+                let target = "zig-target".to_owned();
+                here.zig = Some(Ok(ZigTools { cc: program("zigcc"), cxx: program("zigcxx"), ranlib: program("zigranlib"), target }));
+            }
+            (_, _, Some(("glibc", value))) => glibc = Glibc::parse(value),
+            ("c" | "c++", ..) => {
                 c.holds = true;
                 c.packages.push(CPackage {
                     package: "ring".to_owned(),
                     version: "0.17.0".to_owned(),
                     builder: "cc".to_owned(),
                     levels: Vec::new(),
+                    cxx: word == "c++",
                 });
             }
             (_, _, Some(("linker", value))) => here.linker = Some(setting("CARGO_TARGET_LINKER", value)),
@@ -37,7 +51,7 @@ fn machine(text: &str) -> (Facts, TargetFacts, CNeed) {
                 here.linker = Some(Setting { place: Place::Rustflags, ..setting("-C linker", value) });
             }
             (_, _, Some(("CC", value))) => {
-                here.compilers.insert("CC".to_owned(), setting("TARGET_CC", value));
+                here.settings.insert("CC".to_owned(), setting("TARGET_CC", value));
             }
             (_, _, Some(("rustflags", value))) => here.rustflags.push(value.to_owned()),
             (_, program, _) => {
@@ -47,18 +61,31 @@ fn machine(text: &str) -> (Facts, TargetFacts, CNeed) {
             }
         }
     }
-    (facts, here, c)
+    (facts, here, c, glibc)
 }
 
 fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected: &str) {
-    let (mut facts, here, c) = machine(text);
+    let (mut facts, mut here, c, glibc) = machine(text);
     let target = Target::parse(target, &[target.split('.').next().unwrap().to_owned()]).unwrap();
-    facts.targets.insert(target.triple().to_owned(), here);
-    let request =
-        Request { target, choice: choice.map(|choice| (choice, "`--linker`".to_owned())), c_dependencies: None, accept: Vec::new() };
+    let request = Request {
+        target,
+        choice: choice.map(|choice| (choice, "`--linker`".to_owned())),
+        c_dependencies: None,
+        sysroot: None,
+        accept: Vec::new(),
+    };
+    let facts_of = |glibc: Glibc| CompilerFacts { glibc: Some([glibc.major, glibc.minor]), ..probed(&request.target) };
+    facts.targets.insert(request.target.triple().to_owned(), here.clone());
+    for candidate in super::contenders(&request, &facts, &c, Utf8Path::new("/tools")) {
+        let report = glibc.map(|glibc| Report { facts: Some(facts_of(glibc)), ..Report::default() });
+        here.reports.extend(report.map(|report| (candidate.key(), report)));
+    }
+    facts.targets.insert(request.target.triple().to_owned(), here);
     let found = match choose(&request, &facts, &c, Utf8Path::new("/tools")) {
         Ok(chosen) => {
-            let variables = chosen.candidate.variables.iter().map(|variable| {
+            let told = ["_LINKER", "CC", "CXX", "AR_"];
+            let variables = chosen.candidate.variables.iter().filter(|variable| told.iter().any(|part| variable.name.contains(part)));
+            let variables = variables.map(|variable| {
                 let by = if variable.set_by == SetBy::User { " (user)" } else { "" };
                 format!(" {}={}{by}", variable.name, variable.value)
             });
@@ -135,7 +162,7 @@ fn clang_serves_where_it_finds_all_it_needs() {
     check(
         "clang=x86_64-pc-linux-gnu clang-finds",
         ARM_GNU,
-        "clang CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=/tools/aarch64-linux-gnu-clang CC_aarch64_unknown_linux_gnu=clang",
+        "clang CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=/tools/aarch64-linux-gnu-clang CC_aarch64_unknown_linux_gnu=/tools/aarch64-linux-gnu-clang",
     );
 }
 
@@ -144,17 +171,17 @@ fn where_nothing_serves_each_reason_stands() {
     check(
         "lld clang clang-lost",
         ARM_GNU,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-gcc` is not on PATH | clang    finds no C library by `--target=aarch64-linux-gnu`: it needs a sysroot | rust-lld serves musl only: for gnu it needs a sysroot | install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`)",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-gcc` is not on PATH | clang    finds no C library by `--target=aarch64-linux-gnu`: it needs a sysroot | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)",
     );
     check(
         "c lld self-contained",
         ARM_MUSL,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-musl-gcc` is not on PATH | clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot | rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH | ring 0.17.0 (by `cc`) | put a musl cross compiler on PATH as `aarch64-linux-musl-gcc` | or name yours in `CC_aarch64_unknown_linux_musl` | or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-musl-gcc` is not on PATH | clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot | rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH | zig      not on PATH, and `python3 -m ziglang` failed | ring 0.17.0 (by `cc`) | install zig (`pip install ziglang`) | or name a musl cross compiler of yours in `CC_aarch64_unknown_linux_musl` | or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration",
     );
     check(
         "lld self-contained rustflags:-Clink-arg=-fuse-ld=mold",
         X86_MUSL,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `x86_64-linux-musl-gcc` is not on PATH | clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot | rust-lld the rustflags in force hold `-Clink-arg=-fuse-ld=mold`, which it cannot follow | take the flag out of the rustflags, or name a linker that follows it: | `export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=x86_64-linux-musl-gcc`",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `x86_64-linux-musl-gcc` is not on PATH | clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot | rust-lld the rustflags in force hold `-Clink-arg=-fuse-ld=mold`, which it cannot follow | zig      not on PATH, and `python3 -m ziglang` failed | take the flag out of the rustflags, or name a linker that follows it: | `export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=x86_64-linux-musl-gcc`",
     );
 }
 
@@ -163,7 +190,7 @@ fn a_compiler_that_compiles_for_another_machine_falls() {
     check(
         "aarch64-linux-gnu-gcc=x86_64-linux-gnu clang clang-lost",
         ARM_GNU,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-gcc` compiles for `x86_64-linux-gnu`, not for `aarch64-linux-gnu` | clang    finds no C library by `--target=aarch64-linux-gnu`: it needs a sysroot | rust-lld serves musl only: for gnu it needs a sysroot | install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`)",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-gcc` compiles for `x86_64-linux-gnu`, not for `aarch64-linux-gnu` | clang    finds no C library by `--target=aarch64-linux-gnu`: it needs a sysroot | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)",
     );
 }
 
@@ -216,11 +243,77 @@ fn a_choice_is_not_beaten_by_cargos_configuration_and_says_so_where_flags_beat_i
 }
 
 #[test]
-fn a_floor_is_promised_by_nobody_yet() {
+fn who_links_against_the_glibc_at_hand_promises_a_floor_only_where_that_is_known() {
     check(
         "cc=x86_64-linux-gnu",
         "x86_64-unknown-linux-gnu.2.17",
-        "no-linker: native   cannot promise the glibc floor 2.17: it links against the glibc that it finds | gcc      `x86_64-linux-gnu-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld serves musl only: for gnu it needs a sysroot | choose the linker yourself, and the finished bins are held to the floor: `--linker native` | build on a system whose glibc is as old as the floor",
+        "no-linker: native   cannot promise the glibc floor 2.17: it does not say against which glibc it links | gcc      `x86_64-linux-gnu-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | install zig (`pip install ziglang`), which links for any glibc | choose the linker yourself, and the finished bins are held to the floor: `--linker native` | or build on a system whose glibc is as old as the floor",
     );
     check_choice("cc=x86_64-linux-gnu", "x86_64-unknown-linux-gnu.2.17", Some(LinkerChoice::Native), "native");
+}
+
+/// What the facts object of a compiler for this very target says.
+fn probed(target: &Target) -> CompilerFacts {
+    CompilerFacts { machine: format!("EM_{}", goblin::elf::header::machine_to_str(target.arch.elf)), ..CompilerFacts::default() }
+}
+
+#[test]
+fn a_compiler_with_an_older_glibc_promises_the_floor() {
+    check(
+        "cc=x86_64-linux-gnu glibc:2.36 zig",
+        "x86_64-unknown-linux-gnu.2.17",
+        "zig CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=/w/zigcc CC_x86_64_unknown_linux_gnu=/w/zigcc CXX_x86_64_unknown_linux_gnu=/w/zigcxx AR_x86_64_unknown_linux_gnu=/tools/zig-ar",
+    );
+    check("cc=x86_64-linux-gnu glibc:2.31 zig", "x86_64-unknown-linux-gnu.2.31", "native");
+    check_choice("cc=x86_64-linux-gnu glibc:2.36", "x86_64-unknown-linux-gnu.2.17", Some(LinkerChoice::Native), "native");
+}
+
+#[test]
+fn a_floor_out_of_zigs_range_is_refused() {
+    check_choice(
+        "zig",
+        "aarch64-unknown-linux-gnu.2.99",
+        Some(LinkerChoice::Zig),
+        "linker-unfit: zig 0.17.0 links for glibc 2.0 to 2.44, not for 2.99 | drop the choice, and xpkg takes the first that serves",
+    );
+}
+
+#[test]
+fn zig_links_where_nothing_else_does() {
+    check(
+        "zig ar",
+        ARM_GNU,
+        "zig CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=/w/zigcc CC_aarch64_unknown_linux_gnu=/w/zigcc CXX_aarch64_unknown_linux_gnu=/w/zigcxx AR_aarch64_unknown_linux_gnu=ar",
+    );
+    check("zig lld self-contained", ARM_MUSL, "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld");
+    check("cc=x86_64-linux-gnu zig", X86_GNU, "native");
+}
+
+#[test]
+fn a_gcc_for_musl_compiles_the_c_and_zig_the_cxx() {
+    let machine = "lld self-contained musl-gcc=x86_64-linux-gnu ar ranlib zig";
+    check(
+        &format!("c {machine}"),
+        X86_MUSL,
+        "rust-lld CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld CC_x86_64_unknown_linux_musl=musl-gcc AR_x86_64_unknown_linux_musl=ar",
+    );
+    check(
+        &format!("c++ {machine}"),
+        X86_MUSL,
+        "zig CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=/w/zigcc CC_x86_64_unknown_linux_musl=musl-gcc CXX_x86_64_unknown_linux_musl=/w/zigcxx AR_x86_64_unknown_linux_musl=ar",
+    );
+}
+
+#[test]
+fn cxx_without_a_compiler_for_it_is_told_before_cargo_starts() {
+    check(
+        "c++ aarch64-linux-gnu-gcc=aarch64-linux-gnu",
+        ARM_GNU,
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-g++` is not on PATH, and ring 0.17.0 compiles C++ | clang    `clang` is not on PATH | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | ring 0.17.0 (by `cc`) | install a cross compiler (`apt-get install g++-aarch64-linux-gnu`) or zig (`pip install ziglang`)",
+    );
+    check(
+        "c++ aarch64-linux-gnu-gcc=aarch64-linux-gnu aarch64-linux-gnu-g++",
+        ARM_GNU,
+        "gcc CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc CXX_aarch64_unknown_linux_gnu=aarch64-linux-gnu-g++",
+    );
 }

@@ -291,9 +291,10 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
          gcc      `aarch64-linux-musl-gcc` is not on PATH
          clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot
          rust-lld `CC_aarch64_unknown_linux_musl=nobody-cc`, set in the environment, is not on PATH
+         zig      not on PATH, and `python3 -m ziglang` failed
   C in: with-c 0.1.0 (by `cc`)
-  help: put a musl cross compiler on PATH as `aarch64-linux-musl-gcc`
-  help: or name yours in `CC_aarch64_unknown_linux_musl`
+  help: install zig (`pip install ziglang`)
+  help: or name a musl cross compiler of yours in `CC_aarch64_unknown_linux_musl`
   help: or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration
 
 "#]]

@@ -297,12 +297,14 @@ error[above-glibc-floor]: bin `hello` of package `hello` needs glibc 2.34 (for `
 exit 1
 --- stderr
 error[no-linker]: nothing here can link for `x86_64-unknown-linux-gnu.2.17`
-  tried: native   cannot promise the glibc floor 2.17: it links against the glibc that it finds
+  tried: native   links against glibc 2.36, above the floor of 2.17
          gcc      `x86_64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
+         zig      not on PATH, and `python3 -m ziglang` failed
+  help: install zig (`pip install ziglang`), which links for any glibc
   help: choose the linker yourself, and the finished bins are held to the floor: `--linker native`
-  help: build on a system whose glibc is as old as the floor
+  help: or build on a system whose glibc is as old as the floor
 
 "#]]
     );
@@ -338,6 +340,7 @@ error[no-linker]: nothing here can link for `x86_64-unknown-linux-musl`
          gcc      `x86_64-linux-musl-gcc` is not on PATH
          clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot
          rust-lld this Rust toolchain has no `rust-lld`
+         zig      not on PATH, and `python3 -m ziglang` failed
   help: use a Rust toolchain from rustup: it brings `rust-lld` and musl
 
 "#]]
@@ -358,6 +361,7 @@ error[no-linker]: nothing here can link for `x86_64-unknown-linux-musl`
          gcc      `x86_64-linux-musl-gcc` is not on PATH
          clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot
          rust-lld this Rust toolchain has no `rust-lld`
+         zig      not on PATH, and `python3 -m ziglang` failed
   help: use a Rust toolchain from rustup: it brings `rust-lld` and musl
 
 "#]]

@@ -65,7 +65,8 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
          gcc      `aarch64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
-  help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`)
+         zig      not on PATH, and `python3 -m ziglang` failed
+  help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)
 
 "#]]
     );

@@ -155,11 +155,12 @@ error[gcc-95189]: no compiler here may compile the C of `aarch64-unknown-linux-g
          gcc      `aarch64-linux-gnu-gcc` has GCC bug 95189 (the call of `xpkg_95189_reached` is gone from its object), and aws-lc-sys 0.47.0 checks secrets with it
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
+         zig      not on PATH, and `python3 -m ziglang` failed
   C in: aws-lc-sys 0.47.0 (by `cc`)
         aws-lc-sys 0.47.0 (by `cmake`)
   help: install a compiler without the bug: all of GCC 9; 10.0 to 10.2 unless the distribution patched them; not 8, not 10.3 and later, never clang
   help: or switch it off, which was tried and is recorded: `export CFLAGS_aarch64_unknown_linux_gnu="${CFLAGS_aarch64_unknown_linux_gnu:-} --param=builtin-string-cmp-inline-length=0"`
-  help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`)
+  help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)
 
 "#]]
     );
@@ -228,9 +229,13 @@ aarch64-unknown-linux-gnu
   C           aws-lc-sys 0.47.0 (by `cc`), aws-lc-sys 0.47.0 (by `cmake`)
   std         installed
   environment CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc-12
+              CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64-static -L /usr/aarch64-linux-gnu'
               CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc-12
               AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar
-  runs        cd [ROOT] && CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc-12 CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc-12 AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-gnu --profile release --package secrets --bins
+              CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/aarch64-unknown-linux-gnu.cmake
+              PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig
+              PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/
+  runs        cd [ROOT] && CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc-12 CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64-static -L /usr/aarch64-linux-gnu' CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc-12 AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/aarch64-unknown-linux-gnu.cmake PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/ cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-gnu --profile release --package secrets --bins
   stages      aarch64-unknown-linux-gnu/secrets/secrets
 
 "#]]
@@ -370,9 +375,10 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
          gcc      `aarch64-linux-musl-gcc` is not on PATH
          clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot
          rust-lld `aarch64-linux-gnu-gcc` reads the headers of glibc 2.36, and the target's C library is musl
+         zig      not on PATH, and `python3 -m ziglang` failed
   C in: with-c 0.1.0 (by `cc`)
-  help: put a musl cross compiler on PATH as `aarch64-linux-musl-gcc`
-  help: or name yours in `CC_aarch64_unknown_linux_musl`
+  help: install zig (`pip install ziglang`)
+  help: or name a musl cross compiler of yours in `CC_aarch64_unknown_linux_musl`
   help: or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration
 
 "#]]

@@ -28,6 +28,7 @@ const FLOORS: &[&[&str]] = &[
         "toolchain",
         "tree",
         "workspace",
+        "zig_arguments",
     ],
     &["invocation", "problem", "target"],
 ];

@@ -16,3 +16,4 @@ mod readme;
 mod support;
 mod toolchains;
 mod tree;
+mod zig;

@@ -54,7 +54,8 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
          gcc      `aarch64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
-  help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`)
+         zig      not on PATH, and `python3 -m ziglang` failed
+  help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)
 
 "#]]
     );
@@ -82,7 +83,9 @@ x86_64-unknown-linux-musl
   std         installed
   environment CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
               CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc
-  runs        cd [ROOT] && CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-musl --profile release --package with-c --bins
+              CMAKE_TOOLCHAIN_FILE_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/x86_64-unknown-linux-musl.cmake
+              PKG_CONFIG_LIBDIR_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/none
+  runs        cd [ROOT] && CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc CMAKE_TOOLCHAIN_FILE_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/x86_64-unknown-linux-musl.cmake PKG_CONFIG_LIBDIR_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/none cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-musl --profile release --package with-c --bins
   stages      x86_64-unknown-linux-musl/with-c/with-c
 
 "#]]
@@ -97,9 +100,10 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
          gcc      `aarch64-linux-musl-gcc` is not on PATH
          clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot
          rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH
+         zig      not on PATH, and `python3 -m ziglang` failed
   C in: with-c 0.1.0 (by `cc`)
-  help: put a musl cross compiler on PATH as `aarch64-linux-musl-gcc`
-  help: or name yours in `CC_aarch64_unknown_linux_musl`
+  help: install zig (`pip install ziglang`)
+  help: or name a musl cross compiler of yours in `CC_aarch64_unknown_linux_musl`
   help: or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration
 
 "#]]
@@ -177,7 +181,8 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
          gcc      `aarch64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
-  help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`)
+         zig      not on PATH, and `python3 -m ziglang` failed
+  help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)
 error[path-clash]: two outputs on one path: `x86_64/app`
   both: bin `app` of package `alpha` for `x86_64-unknown-linux-gnu`
         bin `app` of package `beta` for `x86_64-unknown-linux-gnu`
@@ -216,6 +221,9 @@ exit 0
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
 export AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar
+export CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/aarch64-unknown-linux-gnu.cmake
+export PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig
+export PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/
 
 "#]]
     );
@@ -257,7 +265,10 @@ aarch64-unknown-linux-gnu
   std         installed
   environment CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
               TARGET_AR=my-ar  # set by you
-  runs        cd [ROOT] && CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-gnu --profile release --package with-c --bins
+              CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/aarch64-unknown-linux-gnu.cmake
+              PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig
+              PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/
+  runs        cd [ROOT] && CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/aarch64-unknown-linux-gnu.cmake PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/ cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-gnu --profile release --package with-c --bins
   stages      aarch64-unknown-linux-gnu/with-c/with-c
 
 "#]]

@@ -2,6 +2,7 @@
 
 use cargo_xpkg::probe::PROBES;
 use cargo_xpkg::problem::CODES;
+use cargo_xpkg::toolchain::environment::Spelling;
 
 use crate::support::{Project, normal, repository};
 
@@ -118,4 +119,18 @@ fn blessed(text: &str, bless: bool) {
     if bless {
         std::fs::write(repository().join("README.md"), text).unwrap();
     }
+}
+
+#[test]
+fn the_table_of_the_environment_is_the_programs() {
+    let text = readme();
+    let section = text.split("### The environment of a target").nth(1).unwrap().split("\n## ").next().unwrap();
+    let named: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let spelled = |row: &cargo_xpkg::toolchain::environment::Row| match row.spelling {
+        Spelling::Cargo => format!("CARGO_TARGET_<T>_{}", row.role),
+        Spelling::Scoped => format!("{}_<t>", row.role),
+        Spelling::Prefixed => format!("<T>_{}", row.role),
+        Spelling::Plain => row.role.to_owned(),
+    };
+    assert_eq!(named, cargo_xpkg::toolchain::environment::ROWS.iter().map(spelled).collect::<Vec<_>>());
 }

@@ -112,6 +112,12 @@ impl Project {
         self
     }
 
+    /// Puts a program from elsewhere on PATH.
+    pub fn with_tool(self, name: &str, program: &Path) -> Self {
+        link(program, &self.bin.join(name));
+        self
+    }
+
     /// Takes a tool off PATH.
     pub fn without(self, name: &str) -> Self {
         std::fs::remove_file(self.bin.join(name)).unwrap();

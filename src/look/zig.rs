@@ -1,0 +1,160 @@
+//! Finds zig, asks what it is, and has its wrappers written: through cargo-zigbuild's library, in a child of ours, so
+//! that our own environment stays as it is.
+//!
+//! Answers are kept by the identity of the file that gave them: python alone takes longer to start than all other
+//! questions together.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::Found;
+use super::compilers::LIMIT;
+use crate::facts::{Zig, ZigTools};
+use crate::host::{self, Host};
+use crate::invocation::Invocation;
+use crate::plan::cache_dir;
+use crate::target::Target;
+
+/// Looks for `zig` on PATH, then for the one of Python's package `ziglang`.
+pub fn find(host: &Host) -> Option<Zig> {
+    let path = host.find("zig").or_else(|| of_python(host))?;
+    let variables = ["ZIG_GLOBAL_CACHE_DIR", "ZIG_LIB_DIR", "XDG_CACHE_HOME", "HOME"].map(|name| host.var(name));
+    let key = format!("{}\n{variables:?}", host.identity(&path)?);
+    let kept = place(host, "zig", &key);
+    if let Some(zig) = read(host, kept.as_deref()) {
+        return Some(zig);
+    }
+    let ask = |word: &str| {
+        let output = host.capture_bounded(&Invocation::new(path.as_str(), host.cwd()).arg(word), LIMIT).ok()?;
+        output.success().then_some(output.stdout)
+    };
+    let (environment, targets) = (ask("env")?, ask("targets")?);
+    // A shell script in front of the real one would hide its changes.
+    let real = text_of(&environment, "zig_exe").map_or_else(|| path.clone(), Utf8PathBuf::from);
+    let zig = Zig {
+        path: if host.is_file(&real) { real } else { path },
+        version: text_of(&environment, "version")?,
+        cache: text_of(&environment, "global_cache_dir")?.into(),
+        glibc: list_of(&targets, "glibc"),
+    };
+    keep(host, kept.as_deref(), &zig);
+    Some(zig)
+}
+
+/// A text of what zig prints: `.name = "text"` since 0.15, `"name": "text"` before.
+fn text_of(printed: &str, name: &str) -> Option<String> {
+    let line = printed.lines().find_map(|line| {
+        let line = line.trim();
+        line.strip_prefix(&format!(".{name} = ")).or_else(|| line.strip_prefix(&format!("\"{name}\": ")))
+    })?;
+    line.split('"').nth(1).map(str::to_owned)
+}
+
+/// The texts of a list of the same.
+fn list_of(printed: &str, name: &str) -> Vec<String> {
+    let begins = [format!(".{name} = .{{"), format!("\"{name}\": [")];
+    let lines = printed.lines().map(str::trim).skip_while(|line| !begins.iter().any(|begin| line.starts_with(begin)));
+    lines.skip(1).take_while(|line| line.starts_with('"')).filter_map(|line| line.split('"').nth(1).map(str::to_owned)).collect()
+}
+
+/// What Python said, and the directories by which that may change.
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    zig: Option<Utf8PathBuf>,
+    path: Vec<(Utf8PathBuf, Option<String>)>,
+}
+
+fn of_python(host: &Host) -> Option<Utf8PathBuf> {
+    // An environment of Python's is told by where its python3 stands, not by what that links to.
+    let python = host.find("python3").or_else(|| host.find("python"))?;
+    let variables: Vec<_> = host.vars().filter(|(name, _)| name.starts_with("PYTHON")).collect();
+    let key = format!("{python}\n{}\n{variables:?}\n{:?}", host.identity(&python)?, host.var("HOME"));
+    let kept = place(host, "python", &key);
+    let fresh = |answer: &Answer| answer.path.iter().all(|(path, stamp)| host.stamp(path) == *stamp);
+    if let Some(answer) = read::<Answer>(host, kept.as_deref()).filter(fresh) {
+        return answer.zig.filter(|zig| host.is_file(zig));
+    }
+    let question = Invocation::new(python.as_str(), host.cwd()).arg("-c").arg(
+        "import importlib.util, sys\n\
+         found = importlib.util.find_spec('ziglang')\n\
+         print(found.submodule_search_locations[0] if found else '')\n\
+         print('\\n'.join(sys.path[1:]))",
+    );
+    let output = host.capture_bounded(&question, LIMIT).ok().filter(host::Output::success)?;
+    let mut lines = output.stdout.lines();
+    let program = format!("zig{}", std::env::consts::EXE_SUFFIX);
+    let zig = lines.next().filter(|line| !line.is_empty()).map(|line| Utf8Path::new(line).join(program)).filter(|path| host.is_file(path));
+    let path = lines.map(Utf8PathBuf::from).map(|path| (path.clone(), host.stamp(&path))).collect();
+    let answer = Answer { zig, path };
+    keep(host, kept.as_deref(), &answer);
+    answer.zig
+}
+
+/// The programs by which zig serves a target: written once, for this program, this zig and these rustflags.
+pub fn tools(host: &Host, found: &Found, zig: &Zig, target: &Target, rustflags: &[String]) -> Result<ZigTools, String> {
+    let own = host.own_program().ok_or("cannot be wrapped: the path of this program is not known")?;
+    let cache = cache_dir(&found.workspace);
+    let version = env!("CARGO_PKG_VERSION");
+    let key = format!("{version}\n{own}\n{zig:?}\n{target}\n{rustflags:?}\n{}", found.rustc.release);
+    let kept = cache.join(format!("zig-{}.json", digest(&key)));
+    let standing = |tools: &ZigTools| [&tools.cc, &tools.cxx, &tools.ranlib].into_iter().all(|path| host.is_file(path));
+    if let Some(tools) = read(host, Some(&kept)).filter(standing) {
+        return Ok(tools);
+    }
+    let unwritten = |problem: crate::problem::Problem| format!("cannot be wrapped: {}", problem.message);
+    host.create_target_dir(&found.workspace.target_dir).and_then(|()| host.create_dir_all(&cache)).map_err(unwritten)?;
+    let question = Invocation::new(own.as_str(), &found.workspace.root)
+        .args(["__zig-tools", &target.to_string()])
+        .env("CARGO_ZIGBUILD_ZIG_COMMAND", zig.path.as_str())
+        .env("CARGO_ZIGBUILD_ZIG_VERSION", &zig.version)
+        .env("CARGO_ZIGBUILD_CACHE_DIR", cache.as_str())
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\u{1f}"))
+        .env("RUSTC", &found.rustc_program);
+    let output = host.capture_bounded(&question, LIMIT).map_err(unwritten)?;
+    if !output.success() {
+        let words = output.stderr.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it says nothing");
+        return Err(format!("cannot be wrapped: {}", words.trim_start_matches("error[process-failed]: ")));
+    }
+    let tools = serde_json::from_str(&output.stdout).map_err(|error| format!("cannot be wrapped: {error}"))?;
+    keep(host, Some(&kept), &tools);
+    Ok(tools)
+}
+
+fn digest(key: &str) -> String {
+    host::sha256(key.as_bytes()).chars().take(32).collect()
+}
+
+/// Where an answer is kept; `None` where there is no home.
+fn place(host: &Host, what: &str, key: &str) -> Option<Utf8PathBuf> {
+    let key = format!("{}\n{key}", env!("CARGO_PKG_VERSION"));
+    Some(host.cache_dir()?.join("zig").join(format!("{what}-{}.json", digest(&key))))
+}
+
+fn read<T: DeserializeOwned>(host: &Host, path: Option<&Utf8Path>) -> Option<T> {
+    serde_json::from_str(&host.read_text(path?).ok()?).ok()
+}
+
+/// A cache that cannot be written is none.
+fn keep(host: &Host, path: Option<&Utf8Path>, answer: &impl Serialize) {
+    let Some(path) = path else { return };
+    let text = serde_json::to_string(answer).expect("answers are plain data");
+    let directory = path.parent().unwrap_or(Utf8Path::new("/"));
+    let _ = host.create_dir_all(directory).and_then(|()| host.replace(path, text.as_bytes()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_zig_prints_is_read_in_both_of_its_spellings() {
+        let zon = ".{\n    .zig_exe = \"/z/zig\",\n    .version = \"0.17.0\",\n    .glibc = .{\n        \"2.0.0\",\n        \"2.44.0\",\n    },\n}";
+        let json = "{\n \"zig_exe\": \"/z/zig\",\n \"version\": \"0.14.1\",\n \"glibc\": [\n  \"2.0.0\",\n  \"2.44.0\"\n ],\n}";
+        for (printed, version) in [(zon, "0.17.0"), (json, "0.14.1")] {
+            assert_eq!(text_of(printed, "zig_exe").as_deref(), Some("/z/zig"));
+            assert_eq!(text_of(printed, "version").as_deref(), Some(version));
+            assert_eq!(list_of(printed, "glibc"), ["2.0.0", "2.44.0"]);
+        }
+    }
+}

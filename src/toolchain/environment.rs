@@ -1,0 +1,267 @@
+//! The environment of one target: every variable that xpkg sets for cargo and build scripts, one row each. One table
+//! for `build`, `plan` and `env`.
+//!
+//! Each name holds the target, so that nothing reaches what is compiled for the host. What the user has set in a
+//! spelling that its reader accepts wins, and is shown as the user's.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Case, Program, Variable};
+use crate::target::{Libc, Target};
+
+/// How a variable's readers spell its name for one target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// cargo: `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER`.
+    Cargo,
+    /// cc, cmake, bindgen and pkg-config: `CC_aarch64_unknown_linux_musl`.
+    Scoped,
+    /// jemalloc: `AARCH64_UNKNOWN_LINUX_MUSL_JEMALLOC_SYS_WITH_LG_PAGE`.
+    Prefixed,
+    /// Read by xpkg's own wrapper, whatever the target.
+    Plain,
+}
+
+/// What the user's variable without a target in its name means for a foreign target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bare {
+    /// It is the host's: told, and not taken.
+    Hosts,
+    /// It is as good as the scoped one.
+    Counts,
+    /// Its words come before xpkg's, which would hide it.
+    Joined,
+}
+
+/// A variable of the environment.
+#[derive(Debug)]
+pub struct Row {
+    pub role: &'static str,
+    pub spelling: Spelling,
+    pub bare: Bare,
+    /// Its readers add the bare one to the scoped one, so that nothing is passed over.
+    pub adds: bool,
+    value: fn(&Case, &Tools) -> Option<String>,
+}
+
+const fn row(role: &'static str, spelling: Spelling, bare: Bare, value: fn(&Case, &Tools) -> Option<String>) -> Row {
+    Row { role, spelling, bare, adds: false, value }
+}
+
+/// A variable that only the user sets.
+const fn flags(role: &'static str) -> Row {
+    Row { role, spelling: Spelling::Scoped, bare: Bare::Hosts, adds: true, value: |_, _| None }
+}
+
+/// In the order in which they are printed.
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    row("LINKER",                       Spelling::Cargo,    Bare::Hosts,  |_, tools| tools.linker.clone()),
+    row("RUNNER",                       Spelling::Cargo,    Bare::Hosts,  runner),
+    row("CC",                           Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.cc.as_ref().map(|cc| cc.program.clone())),
+    row("CXX",                          Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.cxx.clone()),
+    row("AR",                           Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.ar.clone()),
+    row("RANLIB",                       Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.ranlib.clone()),
+    // cc-rs adds the bare ones to these, so there is nothing for xpkg to say.
+    flags("CFLAGS"),
+    flags("CXXFLAGS"),
+    row("CMAKE_TOOLCHAIN_FILE",         Spelling::Scoped,   Bare::Counts, |case, tools| cmake_file(case, tools).map(|file| file.path.into_string())),
+    row("BINDGEN_EXTRA_CLANG_ARGS",     Spelling::Scoped,   Bare::Joined, bindgen),
+    row("PKG_CONFIG_LIBDIR",            Spelling::Scoped,   Bare::Hosts,  pkg_config_libdir),
+    row("PKG_CONFIG_SYSROOT_DIR",       Spelling::Scoped,   Bare::Hosts,  pkg_config_sysroot),
+    row("JEMALLOC_SYS_WITH_LG_PAGE",    Spelling::Prefixed, Bare::Counts, jemalloc_page),
+    row("CARGO_ZIGBUILD_RUSTC_VERSION", Spelling::Plain,    Bare::Counts, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
+];
+
+impl Row {
+    /// The name under which xpkg sets it.
+    pub fn name(&self, target: &Target) -> String {
+        let role = self.role;
+        match self.spelling {
+            Spelling::Cargo => format!("CARGO_TARGET_{}_{role}", target.upper()),
+            Spelling::Scoped => format!("{role}_{}", target.lower()),
+            Spelling::Prefixed => format!("{}_{role}", target.upper()),
+            Spelling::Plain => role.to_owned(),
+        }
+    }
+
+    /// The names under which its readers look for it, first come first served.
+    pub fn accepted(&self, target: &Target, host: &str) -> Vec<String> {
+        let native = target.triple() == host;
+        let role = self.role;
+        let scoped = match self.spelling {
+            Spelling::Cargo => return vec![self.name(target)],
+            Spelling::Plain => return vec![role.to_owned()],
+            Spelling::Prefixed => vec![self.name(target)],
+            Spelling::Scoped => {
+                vec![format!("{role}_{}", target.triple()), self.name(target), format!("{}_{role}", if native { "HOST" } else { "TARGET" })]
+            }
+        };
+        // Set for one target, the bare name of what is compiled here means the host.
+        let bare = (native || self.bare == Bare::Counts).then(|| role.to_owned());
+        scoped.into_iter().chain(bare).collect()
+    }
+}
+
+/// The tools of a candidate, as far as it has any.
+#[derive(Debug, Clone, Default)]
+pub struct Tools {
+    /// What cargo is told to link with.
+    pub linker: Option<String>,
+    pub cc: Option<Program>,
+    pub cxx: Option<String>,
+    pub ar: Option<String>,
+    pub ranlib: Option<String>,
+    /// Where the target's own libraries are looked for; `None`: nowhere.
+    pub libraries: Option<Libraries>,
+    pub zig: bool,
+}
+
+/// Where the target's libraries stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Libraries {
+    pub sysroot: Utf8PathBuf,
+    /// Directories of `.pc` files.
+    pub pkg_config: Vec<Utf8PathBuf>,
+}
+
+impl Libraries {
+    /// The libraries of a Debian cross compiler, which stand among the host's: the target's multiarch directory.
+    pub fn debian(target: &Target) -> Self {
+        Self {
+            sysroot: "/".into(),
+            pkg_config: vec![format!("/usr/lib/{}/pkgconfig", target.gnu_name()).into(), "/usr/share/pkgconfig".into()],
+        }
+    }
+
+    /// All that stands below a sysroot.
+    pub fn below(sysroot: &Utf8Path, target: &Target) -> Self {
+        let places = [format!("usr/lib/{}/pkgconfig", target.gnu_name()), "usr/lib/pkgconfig".to_owned(), "usr/share/pkgconfig".to_owned()];
+        Self { sysroot: sysroot.to_owned(), pkg_config: places.iter().map(|place| sysroot.join(place)).collect() }
+    }
+}
+
+/// A file of xpkg's own that a variable names; it has to stand before cargo starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolFile {
+    pub path: Utf8PathBuf,
+    pub text: String,
+    pub program: bool,
+}
+
+/// The variables of a candidate with these tools, and the files that they name.
+pub(super) fn variables(case: &Case, tools: &Tools) -> (Vec<Variable>, Vec<ToolFile>) {
+    let mut variables = Vec::new();
+    for row in ROWS {
+        // What links is chosen by whoever made the candidate; the user's setting was heard there.
+        let yours = case.here.settings.get(row.role).filter(|_| row.role != "LINKER");
+        match yours {
+            Some(setting) => variables.push(Variable::yours(setting)),
+            None => variables.extend((row.value)(case, tools).map(|value| Variable::ours(row.name(case.target), &value))),
+        }
+    }
+    let cmake = cmake_file(case, tools).filter(|_| !case.here.settings.contains_key("CMAKE_TOOLCHAIN_FILE"));
+    (variables, cmake.into_iter().collect())
+}
+
+/// Whether what stands on the host must not be found: another platform, or the host's with an older glibc.
+fn apart(case: &Case) -> bool {
+    case.target.triple() != case.facts.rustc.host || case.target.floor.is_some()
+}
+
+/// What starts a bin of the target, where that is not the system itself. A dynamic one needs its libraries.
+fn runner(case: &Case, _: &Tools) -> Option<String> {
+    let starter = case.here.starter.as_ref().filter(|starter| !starter.is_empty())?;
+    let libraries = match case.target.system.libc {
+        Libc::Gnu => format!(" -L /usr/{}", case.target.gnu_name()),
+        _ => String::new(),
+    };
+    Some(format!("{}{libraries}", starter.join(" ")))
+}
+
+/// CMake reads all of its toolchain from one file.
+fn cmake_file(case: &Case, tools: &Tools) -> Option<ToolFile> {
+    let cc = tools.cc.as_ref().filter(|_| apart(case))?;
+    let target = case.target;
+    let place = |name: &str| {
+        let known = case.facts.programs.get(name).and_then(|program| program.path.as_ref());
+        known.map_or_else(|| name.to_owned(), ToString::to_string)
+    };
+    let processor = target.arch.uname;
+    let mut lines = vec![
+        format!("# Written by cargo xpkg for `{target}`; made again whenever it differs."),
+        "set(CMAKE_SYSTEM_NAME Linux)".to_owned(),
+        format!("set(CMAKE_SYSTEM_PROCESSOR {processor})"),
+    ];
+    let compiler = case.here.settings.get("CC").map_or(cc.program.as_str(), |setting| setting.value.as_str());
+    let cxx = case.here.settings.get("CXX").map(|setting| setting.value.clone()).or_else(|| tools.cxx.clone());
+    let named = [
+        ("C_COMPILER", Some(compiler.to_owned())),
+        ("ASM_COMPILER", Some(compiler.to_owned())),
+        ("CXX_COMPILER", cxx),
+        ("AR", tools.ar.clone()),
+        ("RANLIB", tools.ranlib.clone()),
+    ];
+    lines.extend(named.iter().filter_map(|(name, value)| Some(format!("set(CMAKE_{name} {})", cmake_word(&place(value.as_ref()?))))));
+    if tools.zig {
+        lines.extend(["C", "CXX"].map(|language| format!("set(CMAKE_{language}_LINKER_DEPFILE_SUPPORTED FALSE)")));
+    }
+    // An empty list of roots would mean the host's own: so there is always one, be there something in it or not.
+    let root = match &tools.libraries {
+        Some(libraries) if libraries.sysroot != "/" => libraries.sysroot.clone(),
+        Some(_) => format!("/usr/{}", target.gnu_name()).into(),
+        None => case.tools.join("none"),
+    };
+    // What another build script of the graph has built is named by CMAKE_PREFIX_PATH.
+    lines.push(format!("set(CMAKE_FIND_ROOT_PATH {} ${{CMAKE_PREFIX_PATH}})", cmake_word(root.as_str())));
+    lines.push("set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)".to_owned());
+    lines.extend(["LIBRARY", "INCLUDE", "PACKAGE"].map(|kind| format!("set(CMAKE_FIND_ROOT_PATH_MODE_{kind} ONLY)")));
+    let text = lines.join("\n") + "\n";
+    Some(ToolFile { path: case.tools.join(format!("{target}.cmake")), text, program: false })
+}
+
+/// A quoted argument of CMake's.
+fn cmake_word(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$"))
+}
+
+/// The compiler's own directories of headers: libclang knows none for a foreign target, and its own may be missing.
+fn bindgen(case: &Case, tools: &Tools) -> Option<String> {
+    let cc = tools.cc.as_ref().filter(|_| apart(case))?;
+    let includes = case.here.includes.get(&cc.program)?;
+    let mut words = vec!["-nostdinc".to_owned()];
+    words.extend(includes.defines.clone());
+    let c_only: Vec<&Utf8PathBuf> = includes.c.iter().collect();
+    let before = includes.cxx.iter().take_while(|path| !c_only.contains(path));
+    words.extend(before.flat_map(|path| ["-cxx-isystem".to_owned(), path.to_string()]));
+    // A plain `-isystem` would come before those for C++.
+    words.extend(
+        c_only
+            .iter()
+            .flat_map(|path| ["-Xclang", "-c-isystem", "-Xclang", path.as_str(), "-cxx-isystem", path.as_str()].map(str::to_owned)),
+    );
+    let ours = words.iter().map(|word| crate::invocation::quote(word)).collect::<Vec<_>>().join(" ");
+    let bare = case.here.joined.get("BINDGEN_EXTRA_CLANG_ARGS");
+    Some(bare.map_or(ours.clone(), |setting| format!("{} {ours}", setting.value)))
+}
+
+/// Where `pkg-config` looks: the target's own directories, or one with nothing in it.
+fn pkg_config_libdir(case: &Case, tools: &Tools) -> Option<String> {
+    tools.cc.as_ref().filter(|_| apart(case))?;
+    Some(match &tools.libraries {
+        Some(libraries) => libraries.pkg_config.iter().map(ToString::to_string).collect::<Vec<_>>().join(":"),
+        None => case.tools.join("none").into_string(),
+    })
+}
+
+/// Set, it lets the pkg-config crate answer for a foreign target; so only where there may be something to find.
+fn pkg_config_sysroot(case: &Case, tools: &Tools) -> Option<String> {
+    let libraries = tools.libraries.as_ref().filter(|_| apart(case))?;
+    tools.cc.as_ref().map(|_| libraries.sysroot.to_string())
+}
+
+/// 64 KiB: a kernel for aarch64 may have pages of that size, and jemalloc built for smaller ones does not start there.
+fn jemalloc_page(case: &Case, _: &Tools) -> Option<String> {
+    let there = case.c.packages.iter().any(|package| package.package.ends_with("jemalloc-sys"));
+    (there && case.target.arch.name == "aarch64").then(|| "16".to_owned())
+}
