@@ -19,8 +19,8 @@ pub struct Elsewhere {
 const COMPILING: &[&str] =
     &["AR", "BINDGEN", "CC", "CFLAGS", "CMAKE", "CPPFLAGS", "CRATE_CC", "CXX", "HOST_", "PKG_CONFIG", "RANLIB", "TARGET_"];
 
-/// What in `elsewhere` sets a key that xpkg decides for these targets.
-pub fn refusals(elsewhere: &[Elsewhere], targets: &[&Target], targets_given: bool) -> Vec<Problem> {
+/// What in `elsewhere` sets a key that xpkg decides for these targets. `joins_flags`: xpkg sums up all rustflags.
+pub fn refusals(elsewhere: &[Elsewhere], targets: &[&Target], targets_given: bool, joins_flags: bool) -> Vec<Problem> {
     let touched = |piece: &Elsewhere| {
         let mut keys = Vec::new();
         if !targets_given && lookup(&piece.table, &["build", "target"]) {
@@ -31,12 +31,12 @@ pub fn refusals(elsewhere: &[Elsewhere], targets: &[&Target], targets_given: boo
             if ours && value.get("linker").is_some() {
                 keys.push(format!("target.{name}.linker"));
             }
-            if ours && value.get("rustflags").is_some_and(decides_linking) {
+            if ours && value.get("rustflags").is_some_and(|flags| joins_flags || decides_linking(flags)) {
                 keys.push(format!("target.{name}.rustflags"));
             }
         }
         for (name, value) in table(&piece.table, "build") {
-            if name == "rustc" || name == "rustflags" && decides_linking(value) {
+            if name == "rustc" || name == "rustflags" && (joins_flags || decides_linking(value)) {
                 keys.push(format!("build.{name}"));
             }
         }
@@ -109,9 +109,13 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[&str]) {
+        check_joining(text, false, expected);
+    }
+
+    fn check_joining(text: &str, joins: bool, expected: &[&str]) {
         let target = Target::parse("aarch64-unknown-linux-musl", &["aarch64-unknown-linux-musl".to_owned()]).unwrap();
         let elsewhere = Elsewhere { place: "`--config x`".to_owned(), table: text.parse().unwrap(), argument: true };
-        let found = refusals(&[elsewhere], &[&target], false);
+        let found = refusals(&[elsewhere], &[&target], false, joins);
         let found: Vec<&str> = found.iter().map(|problem| problem.message.split('`').nth(3).unwrap()).collect();
         assert_eq!(found, expected, "{text}");
     }
@@ -123,6 +127,8 @@ mod tests {
         check("target.x86_64-unknown-linux-gnu.linker = 'x'", &[]);
         check("build.target = 'x'", &["build.target"]);
         check("build.rustflags = ['-Clinker=x']", &["build.rustflags"]);
+        check_joining("build.rustflags = ['--cfg=x']", false, &[]);
+        check_joining("build.rustflags = ['--cfg=x']", true, &["build.rustflags"]);
         check("build.rustflags = ['--cfg=x']", &[]);
         check("build.rustc = 'x'", &["build.rustc"]);
         check("build.jobs = 1\nprofile.release.lto = true\nnet.offline = true", &[]);

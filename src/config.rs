@@ -37,6 +37,46 @@ pub struct TargetConfig {
     pub c_dependencies: Option<bool>,
     /// The root of the target's headers and libraries, from the workspace's root.
     pub sysroot: Option<Utf8PathBuf>,
+    /// Settings of cargo's profile, for this target's calls alone.
+    pub profile: ProfileConfig,
+    pub strip: Option<Strip>,
+    /// They join those that are in force.
+    pub rustflags: Vec<String>,
+    /// They join those that are asked for.
+    pub features: Vec<String>,
+}
+
+/// Settings of a profile that cargo has, each with a value of whatever type cargo takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of settings of a cargo profile")]
+pub struct ProfileConfig {
+    pub codegen_units: Option<Setting>,
+    pub debug: Option<Setting>,
+    pub debug_assertions: Option<Setting>,
+    pub incremental: Option<Setting>,
+    pub lto: Option<Setting>,
+    pub opt_level: Option<Setting>,
+    pub overflow_checks: Option<Setting>,
+    pub panic: Option<Setting>,
+    pub rpath: Option<Setting>,
+    pub split_debuginfo: Option<Setting>,
+    pub strip: Option<Setting>,
+}
+
+/// A value of a profile's setting, as cargo takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged, expecting = "a string, a number, or a boolean")]
+pub enum Setting {
+    Switch(bool),
+    Number(i64),
+    Word(String),
+}
+
+impl ProfileConfig {
+    /// The settings that are there, as cargo's configuration writes them.
+    pub fn table(&self) -> toml::Table {
+        toml::Table::try_from(self).unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -54,12 +54,21 @@ pub fn quote(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.replace('\0', ""), Into::into)
 }
 
+/// A variable's value as a POSIX shell takes it. The unit separator between encoded rustflags would not be seen.
+pub fn quote_value(value: &str) -> String {
+    let words: Vec<String> = value.split('\u{1f}').map(quote).collect();
+    match words.as_slice() {
+        [_] => quote(value),
+        words => format!("\"$(printf '%s{}' {})\"", "\\037%s".repeat(words.len() - 1), words.join(" ")),
+    }
+}
+
 /// The line that does the same when it is pasted into a POSIX shell.
 impl fmt::Display for Invocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cd {} &&", quote(self.cwd.as_str()))?;
         for (name, value) in &self.env {
-            write!(f, " {name}={}", quote(value))?;
+            write!(f, " {name}={}", quote_value(value))?;
         }
         for word in std::iter::once(&self.program).chain(&self.args) {
             write!(f, " {}", quote(word))?;
@@ -92,5 +101,6 @@ mod tests {
         let invocation =
             Invocation::new("cargo", Utf8Path::new("/my work")).arg("build").options("--bin", &["it's".to_owned()]).env("CC_x", "a b");
         assert_eq!(invocation.to_string(), r#"cd '/my work' && CC_x='a b' cargo build --bin "it's""#);
+        assert_eq!(quote_value("-Ca=b\u{1f}--cfg\u{1f}x=\"y z\""), r#""$(printf '%s\037%s\037%s' '-Ca=b' --cfg 'x="y z"')""#);
     }
 }

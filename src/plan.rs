@@ -13,7 +13,7 @@ use crate::probe::{self, Finding, Severity};
 use crate::problem::{Code, Problem};
 use crate::settings::{CargoArgs, Settings};
 use crate::target::Target;
-use crate::toolchain::{self, CNeed, Chosen, SetBy};
+use crate::toolchain::{self, CNeed, Chosen, Request, SetBy};
 use crate::tree::{self, Output};
 use crate::workspace::{LeftOut, Selected, Workspace};
 
@@ -66,7 +66,7 @@ impl Plan {
             let outputs = place(selected, settings, &request.target);
             match (chosen, outputs) {
                 (Ok(toolchain), Ok(outputs)) => {
-                    let calls = calls(workspace, selected, settings, &request.target, &toolchain, &outputs);
+                    let calls = calls(workspace, selected, settings, request, &toolchain, &outputs);
                     targets.push(TargetPlan { target: request.target.clone(), std: here.std, install, c, toolchain, calls });
                 }
                 (chosen, outputs) => {
@@ -183,19 +183,20 @@ fn calls(
     workspace: &Workspace,
     selected: &Selected,
     settings: &Settings,
-    target: &Target,
+    request: &Request,
     toolchain: &Chosen,
     outputs: &[Output],
 ) -> Vec<Call> {
+    let wanted: Vec<String> = settings.selection.features.iter().chain(&request.own.features).cloned().collect();
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
     for bin in workspace.members.iter().filter(|member| selected.packages.contains(&member.name)).flat_map(|member| &member.bins) {
         *names.entry(&bin.name).or_default() += 1;
     }
     let (alone, shared): (Vec<&Output>, Vec<&Output>) = outputs.iter().partition(|output| names[output.bin.bin.as_str()] == 1);
-    let base = |features: &[String]| cargo_build(&workspace.root, settings, features, target, toolchain);
+    let base = |features: &[String]| cargo_build(&workspace.root, settings, features, request, toolchain);
     let mut calls = Vec::new();
     if !alone.is_empty() {
-        let invocation = base(&settings.selection.features).options("--package", &selected.packages);
+        let invocation = base(&wanted).options("--package", &selected.packages);
         let all = shared.is_empty() && settings.selection.bins.is_empty();
         let invocation =
             if all { invocation.arg("--bins") } else { invocation.options("--bin", alone.iter().map(|output| &output.bin.bin)) };
@@ -204,7 +205,7 @@ fn calls(
     calls.extend(shared.into_iter().map(|output| {
         Call {
             // Alone, cargo refuses features of packages that are not in the call.
-            invocation: base(&workspace.features_of(&output.bin.package, &settings.selection.features))
+            invocation: base(&workspace.features_of(&output.bin.package, &wanted))
                 .options("--package", [&output.bin.package])
                 .options("--bin", [&output.bin.bin]),
             outputs: vec![output.clone()],
@@ -215,12 +216,12 @@ fn calls(
 
 /// `cargo build` for one target, up to the choice of packages. It runs in the workspace's own directory, so that its
 /// `rust-toolchain.toml` and `.cargo/config.toml` count.
-fn cargo_build(root: &Utf8Path, settings: &Settings, features: &[String], target: &Target, toolchain: &Chosen) -> Invocation {
-    let Settings { cargo, selection, strip, requests: _, out_dir: _, layout: _, accept: _ } = settings;
+fn cargo_build(root: &Utf8Path, settings: &Settings, features: &[String], request: &Request, toolchain: &Chosen) -> Invocation {
+    let Settings { cargo, selection, requests: _, out_dir: _, layout: _, accept: _ } = settings;
     let CargoArgs { program, rustup_toolchain, profile, jobs, locked, offline, frozen, target_dir, config, quiet, verbose, color } = cargo;
     let mut invocation = Invocation::new(program, root)
         .args(["build", "--message-format", "json-render-diagnostics"])
-        .options("--target", [&target.triple().to_owned()])
+        .options("--target", [&request.target.triple().to_owned()])
         .options("--profile", [profile])
         .options("--target-dir", target_dir.as_ref().map(|dir| dir.to_string()).iter())
         .options("--jobs", jobs.iter())
@@ -229,11 +230,12 @@ fn cargo_build(root: &Utf8Path, settings: &Settings, features: &[String], target
         .flag("--no-default-features", selection.no_default_features)
         .flag("--locked", *locked)
         .flag("--offline", *offline)
-        .flag("--frozen", *frozen)
-        .options("--config", config);
-    if let Some(strip) = strip {
-        invocation = invocation.arg("--config").arg(format!("profile.{profile}.strip=\"{}\"", strip.name()));
+        .flag("--frozen", *frozen);
+    // cargo takes the last: what is typed comes after what is configured.
+    for (key, value) in &request.own.profile {
+        invocation = invocation.arg("--config").arg(format!("profile.{profile}.{key}={value}"));
     }
+    invocation = invocation.options("--config", config);
     invocation = invocation.options("--color", color.iter()).flag("--quiet", *quiet);
     invocation = (0..*verbose).fold(invocation, |invocation, _| invocation.arg("--verbose"));
     if let Some(name) = rustup_toolchain {

@@ -5,11 +5,11 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cargo_config::{self, Elsewhere};
-use crate::config::{Config, LinkerChoice, Strip};
+use crate::config::{Config, LinkerChoice};
 use crate::facts::Rustc;
 use crate::problem::{Code, Problem, Result, nearest};
 use crate::target::Target;
-use crate::toolchain::Request;
+use crate::toolchain::{Own, Request};
 use crate::tree::{DEFAULT_LAYOUT, Layout};
 use crate::workspace::{Selection, Workspace, list};
 
@@ -41,7 +41,6 @@ pub struct Settings {
     pub requests: Vec<Request>,
     pub out_dir: Utf8PathBuf,
     pub layout: Layout,
-    pub strip: Option<Strip>,
     /// Codes of findings that do not stop the run.
     pub accept: Vec<Code>,
 }
@@ -113,7 +112,9 @@ pub fn resolve(
         });
     }
     let asked: Vec<&Target> = requests.iter().map(|request| &request.target).collect();
-    problems.extend(cargo_config::refusals(elsewhere, &asked, given));
+    // Flags of the configuration are joined with all others, so all must be seen.
+    let flags = requests.iter().any(|request| !request.own.rustflags.is_empty());
+    problems.extend(cargo_config::refusals(elsewhere, &asked, given, flags));
     match Layout::parse(config.layout.as_deref().unwrap_or(DEFAULT_LAYOUT)) {
         Ok(layout) if problems.is_empty() => Ok(Settings {
             cargo,
@@ -121,7 +122,6 @@ pub fn resolve(
             requests,
             out_dir: self::out_dir(out_dir, out_dir_variable, config, workspace),
             layout,
-            strip: config.strip,
             accept,
         }),
         Ok(_) => Err(problems),
@@ -170,7 +170,19 @@ fn request(
     let choice = choices.into_iter().find_map(|(choice, by)| Some((choice?, by.to_owned())));
     let c_dependencies = own.and_then(|own| own.c_dependencies).or(config.c_dependencies);
     let sysroot = own.and_then(|own| own.sysroot.as_ref()).map(|sysroot| root.join(sysroot));
-    Ok(Request { target, choice, c_dependencies, sysroot, accept: accept.to_vec() })
+    let build = own.map(|own| {
+        let mut profile = own.profile.table();
+        // The nearer word counts: `strip` of the target before that of all.
+        if let Some(strip) = own.strip {
+            profile.entry("strip").or_insert_with(|| strip.name().into());
+        }
+        Own { profile, rustflags: own.rustflags.clone(), features: own.features.clone() }
+    });
+    let mut build = build.unwrap_or_default();
+    if let Some(strip) = config.strip {
+        build.profile.entry("strip").or_insert_with(|| strip.name().into());
+    }
+    Ok(Request { target, choice, c_dependencies, sysroot, own: build, accept: accept.to_vec() })
 }
 
 #[cfg(test)]

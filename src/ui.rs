@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::doctor::{self, CompilerHealth, Diagnosis, State, TargetHealth, ToolFound};
 use crate::facts::{Setting, Std};
-use crate::invocation::quote;
+use crate::invocation::quote_value;
 use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Plan, TargetPlan};
 use crate::probe::Report;
@@ -213,7 +213,7 @@ pub fn choice(candidate: &Candidate, chosen_by: &str) -> String {
 fn environment(candidate: &Candidate) -> Vec<String> {
     let line = |variable: &crate::toolchain::Variable| {
         let by = if variable.set_by == SetBy::User { "  # set by you" } else { "" };
-        format!("{}={}{by}", variable.name, quote(&variable.value))
+        format!("{}={}{by}", variable.name, quote_value(&variable.value))
     };
     if candidate.variables.is_empty() { vec!["nothing is set".to_owned()] } else { candidate.variables.iter().map(line).collect() }
 }
@@ -282,7 +282,7 @@ fn more_names(aliases: &[String]) -> String {
 /// Lines that a POSIX shell evaluates.
 pub fn exports(candidate: &Candidate) -> String {
     let ours = candidate.variables.iter().filter(|variable| variable.set_by == SetBy::Xpkg);
-    ours.map(|variable| format!("export {}={}\n", variable.name, quote(&variable.value))).collect()
+    ours.map(|variable| format!("export {}={}\n", variable.name, quote_value(&variable.value))).collect()
 }
 
 /// The staged tree as a table.

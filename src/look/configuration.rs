@@ -107,9 +107,16 @@ fn included(host: &Host, by: &Utf8Path, table: &toml::Table, elsewhere: &mut Vec
 }
 
 /// Linker, rustflags and C compilers that the user has set for a target, in cargo's configuration or the environment.
-pub fn cargo_settings(host: &Host, config: &cargo_config2::Config, target: &Target, host_triple: &str) -> Result<TargetFacts> {
+/// `own` are the rustflags that xpkg's configuration adds.
+pub fn cargo_settings(
+    host: &Host,
+    config: &cargo_config2::Config,
+    target: &Target,
+    host_triple: &str,
+    own: &[String],
+) -> Result<TargetFacts> {
     let rustflags = config.rustflags(target.triple()).map_err(|error| cargo_config_problem(&error))?;
-    let rustflags = rustflags.map(|flags| flags.flags).unwrap_or_default();
+    let rustflags: Vec<String> = rustflags.map(|flags| flags.flags).unwrap_or_default().into_iter().chain(own.iter().cloned()).collect();
     let linker = match cargo_config::linker_flag(&rustflags) {
         Some(value) => Some(Setting { name: "-C linker".to_owned(), value, place: Place::Rustflags }),
         None => {

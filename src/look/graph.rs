@@ -38,7 +38,7 @@ pub fn ask(
     let question = asking
         .cargo(&found.workspace.root)
         .options("--filter-platform", &triples)
-        .options("--features", &scope.selection.features)
+        .options("--features", &features(scope, None))
         .flag("--all-features", scope.selection.all_features)
         .flag("--no-default-features", scope.selection.no_default_features);
     let cache = cache_dir(&found.workspace);
@@ -73,6 +73,12 @@ pub fn ask(
     Ok(answer)
 }
 
+/// The features of a run, with those that the configuration adds for a target, or for any.
+fn features(scope: &Scope, triple: Option<&str>) -> Vec<String> {
+    let requests = scope.requests.iter().filter(|request| triple.is_none_or(|triple| request.target.triple() == triple));
+    scope.selection.features.iter().chain(requests.flat_map(|request| &request.own.features)).cloned().collect()
+}
+
 /// `cargo metadata` unifies features over all members and all kinds of edges, so it may name C that is never built.
 /// `cargo tree` resolves them as a build does: what it does not name is struck out.
 fn confirm(host: &Host, found: &Found, asking: &Asking, scope: &Scope, triple: &str, packages: &mut Vec<CPackage>) {
@@ -94,7 +100,7 @@ fn confirm(host: &Host, found: &Found, asking: &Asking, scope: &Scope, triple: &
                 "--no-dedupe",
             ])
             .options("--package", scope.packages)
-            .options("--features", &scope.selection.features)
+            .options("--features", &features(scope, Some(triple)))
             .flag("--all-features", scope.selection.all_features)
             .flag("--no-default-features", scope.selection.no_default_features)
             .flag("--locked", asking.locked)

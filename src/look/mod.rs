@@ -239,7 +239,7 @@ pub fn facts(
     let mut targets = BTreeMap::new();
     let mut settings = Vec::new();
     for request in requests {
-        let here = cargo_settings(host, config, &request.target, &found.rustc.host)?;
+        let here = cargo_settings(host, config, &request.target, &found.rustc.host, &request.own.rustflags)?;
         settings.extend(here.linker.iter().map(|setting| setting.value.clone()));
         // `ccache gcc` is two words, a path with a space is one.
         let compiler = here.settings.get("CC").map(|setting| setting.value.clone());
@@ -283,13 +283,14 @@ pub fn facts(
         here.std_compilers = platform.compilers;
         here.clang = clang;
         here.starter = starter(host, &request.target, &found.rustc.host);
-        here.c_packages = leveled(found, scope, graph.c_packages.remove(request.target.triple()).unwrap_or_default(), Side::Target);
+        let packages = graph.c_packages.remove(request.target.triple()).unwrap_or_default();
+        here.c_packages = leveled(found, scope, &own_profiles(scope, request), packages, Side::Target);
     }
     for (request, tools) in requests.iter().zip(zig_tools(host, found, requests, zig.as_ref(), &targets)) {
         targets.entry(request.target.triple().to_owned()).or_default().zig = tools;
     }
     let mut facts = Facts { rustc: found.rustc.clone(), programs, targets, host: HostFacts::default(), wants: graph.wants, zig };
-    facts.host = host_facts(host, found, config, leveled(found, scope, graph.host_c_packages, Side::Host));
+    facts.host = host_facts(host, found, config, leveled(found, scope, scope.profiles, graph.host_c_packages, Side::Host));
     for (triple, compiler, includes) in includes(host, found, scope, &facts) {
         facts.targets.entry(triple).or_default().includes.insert(compiler, includes);
     }
@@ -380,7 +381,7 @@ fn reports(host: &Host, found: &Found, config: &cargo_config2::Config, scope: &S
             let _ = write_tools(host, &found.workspace, candidates.iter().flat_map(|candidate| &candidate.files));
             let mut levels = levels(&need.packages);
             if levels.is_empty() {
-                levels.push(scope.profiles.level(scope.profile));
+                levels.push(own_profiles(scope, request).level(scope.profile));
             }
             for candidate in candidates {
                 // A program for zig's C library would have it compiled first, which takes longer than a probe may.
@@ -407,13 +408,21 @@ fn reports(host: &Host, found: &Found, config: &cargo_config2::Config, scope: &S
     })
 }
 
+/// The profiles with what the configuration says of one target: it comes as an argument, after those that were typed.
+fn own_profiles(scope: &Scope, request: &Request) -> Profiles {
+    let mut profiles = scope.profiles.clone();
+    let profile = toml::Table::from_iter([(scope.profile.to_owned(), toml::Value::Table(request.own.profile.clone()))]);
+    profiles.arguments.push(profile);
+    profiles
+}
+
 /// The packages, each with the levels at which this run has its C compiled.
-fn leveled(found: &Found, scope: &Scope, packages: Vec<CPackage>, side: Side) -> Vec<CPackage> {
+fn leveled(found: &Found, scope: &Scope, profiles: &Profiles, packages: Vec<CPackage>, side: Side) -> Vec<CPackage> {
     let members = &found.workspace.members;
     let level = |package: CPackage| {
         let member = members.iter().any(|member| member.name == package.package && member.version == package.version);
         let named = Named { name: &package.package, version: &package.version, member };
-        CPackage { levels: scope.profiles.levels(scope.profile, named, side), ..package }
+        CPackage { levels: profiles.levels(scope.profile, named, side), ..package }
     };
     packages.into_iter().map(level).collect()
 }

@@ -1,7 +1,7 @@
 //! The environment of one target: every variable that xpkg sets for cargo and build scripts, one row each. One table
 //! for `build`, `plan` and `env`.
 //!
-//! Each name holds the target, so that nothing reaches what is compiled for the host. What the user has set in a
+//! Nearly each name holds the target, so that nothing reaches what is compiled for the host. What the user has set in a
 //! spelling that its reader accepts wins, and is shown as the user's.
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -31,6 +31,8 @@ pub enum Bare {
     Counts,
     /// Its words come before xpkg's, which would hide it.
     Joined,
+    /// xpkg's own value was made with it in mind.
+    Heard,
 }
 
 /// A variable of the environment.
@@ -56,7 +58,7 @@ const fn flags(role: &'static str) -> Row {
 /// In the order in which they are printed.
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
-    row("LINKER",                       Spelling::Cargo,    Bare::Hosts,  |_, tools| tools.linker.clone()),
+    row("LINKER",                       Spelling::Cargo,    Bare::Heard,  |_, tools| tools.linker.clone()),
     row("RUNNER",                       Spelling::Cargo,    Bare::Hosts,  runner),
     row("CC",                           Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.cc.as_ref().map(|cc| cc.program.clone())),
     row("CXX",                          Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.cxx.clone()),
@@ -70,6 +72,7 @@ pub const ROWS: &[Row] = &[
     row("PKG_CONFIG_LIBDIR",            Spelling::Scoped,   Bare::Hosts,  pkg_config_libdir),
     row("PKG_CONFIG_SYSROOT_DIR",       Spelling::Scoped,   Bare::Hosts,  pkg_config_sysroot),
     row("JEMALLOC_SYS_WITH_LG_PAGE",    Spelling::Prefixed, Bare::Counts, jemalloc_page),
+    row("CARGO_ENCODED_RUSTFLAGS",      Spelling::Plain,    Bare::Heard,  rustflags),
     row("CARGO_ZIGBUILD_RUSTC_VERSION", Spelling::Plain,    Bare::Counts, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
 ];
 
@@ -153,8 +156,7 @@ pub struct ToolFile {
 pub(super) fn variables(case: &Case, tools: &Tools) -> (Vec<Variable>, Vec<ToolFile>) {
     let mut variables = Vec::new();
     for row in ROWS {
-        // What links is chosen by whoever made the candidate; the user's setting was heard there.
-        let yours = case.here.settings.get(row.role).filter(|_| row.role != "LINKER");
+        let yours = case.here.settings.get(row.role).filter(|_| row.bare != Bare::Heard);
         match yours {
             Some(setting) => variables.push(Variable::yours(setting)),
             None => variables.extend((row.value)(case, tools).map(|value| Variable::ours(row.name(case.target), &value))),
@@ -169,11 +171,20 @@ fn apart(case: &Case) -> bool {
     case.target.triple() != case.facts.rustc.host || case.target.floor.is_some()
 }
 
+/// The flags in force and the configuration's own for this target, as one: whatever stands in only one of cargo's
+/// places would erase those of the others.
+fn rustflags(case: &Case, _: &Tools) -> Option<String> {
+    (!case.own.rustflags.is_empty()).then(|| case.here.rustflags.join("\u{1f}"))
+}
+
 /// What starts a bin of the target, where that is not the system itself. A dynamic one needs its libraries.
-fn runner(case: &Case, _: &Tools) -> Option<String> {
+fn runner(case: &Case, tools: &Tools) -> Option<String> {
     let starter = case.here.starter.as_ref().filter(|starter| !starter.is_empty())?;
     let libraries = match case.target.system.libc {
-        Libc::Gnu => format!(" -L /usr/{}", case.target.gnu_name()),
+        Libc::Gnu => match tools.libraries.as_ref().filter(|libraries| libraries.sysroot != "/") {
+            Some(libraries) => format!(" -L {}", libraries.sysroot),
+            None => format!(" -L /usr/{}", case.target.gnu_name()),
+        },
         _ => String::new(),
     };
     Some(format!("{}{libraries}", starter.join(" ")))

@@ -76,8 +76,19 @@ pub struct Request {
     pub c_dependencies: Option<bool>,
     /// Where the target's C library stands, for a gcc or clang that does not know.
     pub sysroot: Option<Utf8PathBuf>,
+    /// What the configuration adds to this target's calls of cargo.
+    pub own: Own,
     /// Findings that do not stop the run.
     pub accept: Vec<Code>,
+}
+
+/// What the configuration says of one target's calls of cargo.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Own {
+    /// Settings of the profile.
+    pub profile: toml::Table,
+    pub rustflags: Vec<String>,
+    pub features: Vec<String>,
 }
 
 /// Whether the target's graph holds C, and how that is known.
@@ -190,6 +201,7 @@ struct Case<'a> {
     accept: &'a [Code],
     /// The kind that somebody chose.
     asked: Option<Kind>,
+    own: &'a Own,
     sysroot: Option<&'a Utf8Path>,
     /// What clang is called with.
     clang_arguments: Vec<String>,
@@ -213,13 +225,14 @@ pub fn wants_zig(request: &Request, host: &str) -> bool {
     asked.is_none_or(|kind| kind == Kind::Zig) && zig::is_worth(&request.target, host, asked == Some(Kind::Zig))
 }
 
-/// What to ask clang about a target, where it could serve and no GNU compiler does.
+/// What to ask clang about a target, where it could serve and no GNU compiler is likely to.
 pub fn clang_question(request: &Request, host: &str, found: &BTreeMap<String, Program>) -> Option<Vec<String>> {
     let target = &request.target;
     let asked = request.choice.as_ref().and_then(|(choice, _)| choice.kind());
     let worth = match asked {
         Some(kind) => kind == Kind::Clang,
-        None => (target.triple() != host || request.sysroot.is_some()) && !gcc::is_there(target, host, found),
+        // A gcc may fall, because it has a glibc of its own.
+        None => request.sysroot.is_some() || target.triple() != host && (target.floor.is_some() || !gcc::is_there(target, host, found)),
     };
     (worth && clang::is_worth(request, target)).then(|| clang::arguments(request))
 }
@@ -331,7 +344,9 @@ fn unfit(target: &Target, choice: &str, by: &str, reason: String, request: &Requ
 fn ways_out(case: &Case) -> Vec<String> {
     let Case { target, facts, here, c, .. } = case;
     let native = target.triple() == facts.rustc.host;
-    let zig = || (target.system.os == Os::Linux && facts.zig.is_none()).then(|| "zig (`pip install ziglang`)".to_owned());
+    let zig = || {
+        (target.system.os == Os::Linux && facts.zig.is_none() && case.sysroot.is_none()).then(|| "zig (`pip install ziglang`)".to_owned())
+    };
     let one_of = |first: Option<String>| [first, zig()].into_iter().flatten().collect::<Vec<_>>().join(" or ");
     if target.floor.is_some() {
         let kind = if native { "native" } else { "gcc" };
@@ -413,6 +428,7 @@ impl<'a> Case<'a> {
             here,
             c,
             accept: &request.accept,
+            own: &request.own,
             asked,
             sysroot: request.sysroot.as_deref(),
             clang_arguments,

@@ -72,6 +72,7 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
         choice: choice.map(|choice| (choice, "`--linker`".to_owned())),
         c_dependencies: None,
         sysroot: None,
+        own: super::Own::default(),
         accept: Vec::new(),
     };
     let facts_of = |glibc: Glibc| CompilerFacts { glibc: Some([glibc.major, glibc.minor]), ..probed(&request.target) };

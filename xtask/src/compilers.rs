@@ -1,6 +1,8 @@
-//! Old compilers for the tests of the compiler gate, unpacked beside the system: its own packages are not touched.
+//! Old compilers for the tests of the compiler gate, and a sysroot for another processor, unpacked beside the system:
+//! its own packages are not touched.
 //!
-//! Debian's bullseye has GCC 9.3.0 (affected by PR 95189) and 10.2.1-6 (its number says affected, its code is fixed).
+//! Debian's bullseye has GCC 9.3.0 (affected by PR 95189) and 10.2.1-6 (its number says affected, its code is fixed),
+//! and glibc 2.31.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,27 +10,61 @@ use std::process::Command;
 use crate::{Go as _, root};
 
 const SUITE: &str = "bullseye";
-const PACKAGES: &[&str] = &[
-    "gcc-9",
-    "cpp-9",
-    "libgcc-9-dev",
-    "gcc-9-aarch64-linux-gnu",
-    "cpp-9-aarch64-linux-gnu",
-    "libgcc-9-dev-arm64-cross",
-    "gcc-10",
-    "cpp-10",
-    "libgcc-10-dev",
-];
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Where they are unpacked.
-fn place() -> PathBuf {
-    root().join("target/toolchains").join(SUITE)
+/// What is unpacked at one place.
+struct Set {
+    /// Below `target/toolchains`.
+    place: &'static str,
+    /// Debian's name for the processor.
+    arch: &'static str,
+    packages: &'static [&'static str],
+    finish: fn(&Path) -> Result<(), String>,
 }
 
+const SETS: &[Set] = &[
+    Set {
+        place: "bullseye",
+        arch: "amd64",
+        packages: &[
+            "gcc-9",
+            "cpp-9",
+            "libgcc-9-dev",
+            "gcc-9-aarch64-linux-gnu",
+            "cpp-9-aarch64-linux-gnu",
+            "libgcc-9-dev-arm64-cross",
+            "gcc-10",
+            "cpp-10",
+            "libgcc-10-dev",
+        ],
+        finish: borrow,
+    },
+    Set {
+        place: "bullseye-arm64",
+        arch: "arm64",
+        packages: &[
+            "libc6",
+            "libc6-dev",
+            "linux-libc-dev",
+            "libcrypt1",
+            "libcrypt-dev",
+            "libgcc-s1",
+            "libgcc-10-dev",
+            "libstdc++6",
+            "libstdc++-10-dev",
+        ],
+        finish: keep_inside,
+    },
+];
+
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
 pub fn run() -> Result<(), String> {
-    let place = place();
-    if place.join("usr/bin/aarch64-linux-gnu-gcc-9").exists() && place.join("complete").exists() {
+    SETS.iter().try_for_each(unpack)
+}
+
+fn unpack(set: &Set) -> Result<(), String> {
+    let place = root().join("target/toolchains").join(set.place);
+    if place.join("complete").exists() {
         return Ok(());
     }
     let work = root().join("target/toolchains/work");
@@ -37,9 +73,9 @@ pub fn run() -> Result<(), String> {
         std::fs::create_dir_all(work.join(directory)).map_err(|error| format!("{}: {error}", work.display()))?;
     }
     let archive =
-        archive().ok_or("no Debian archive is configured here, so the old compilers cannot be had; their tests are skipped by name")?;
+        archive().ok_or("no Debian archive is configured here, so old compilers cannot be had; their tests are skipped by name")?;
     let list = work.join("list");
-    write(&list, &format!("deb [signed-by={KEYRING}] {archive} {SUITE} main\n"))?;
+    write(&list, &format!("deb [arch={} signed-by={KEYRING}] {archive} {SUITE} main\n", set.arch))?;
     let apt = |arguments: &[&str]| {
         let mut apt = Command::new("apt-get");
         for (option, path) in
@@ -48,20 +84,41 @@ pub fn run() -> Result<(), String> {
             apt.arg("-o").arg(format!("{option}={}", path.display()));
         }
         apt.args(["-o", "Dir::Etc::sourceparts=-", "-o", "APT::Sandbox::User=root", "--quiet"])
+            .args(["-o", &format!("APT::Architectures::={}", set.arch)])
             .args(arguments)
             .current_dir(work.join("packages"));
         apt
     };
     apt(&["update"]).go()?;
-    apt(&["download"]).args(PACKAGES).go()?;
+    apt(&["download"]).args(set.packages.iter().map(|package| format!("{package}:{}", set.arch))).go()?;
     std::fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
     for package in std::fs::read_dir(work.join("packages")).map_err(|error| error.to_string())? {
         let package = package.map_err(|error| error.to_string())?.path();
         Command::new("dpkg").arg("--extract").arg(package).arg(&place).go()?;
     }
-    borrow(&place)?;
+    (set.finish)(&place)?;
     write(&place.join("complete"), "")?;
     let _ = std::fs::remove_dir_all(&work);
+    Ok(())
+}
+
+/// Links of a sysroot that begin at the system's root are led back into it.
+fn keep_inside(place: &Path) -> Result<(), String> {
+    let mut open = vec![place.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(&directory).map_err(|error| format!("{}: {error}", directory.display()))?.flatten() {
+            let path = entry.path();
+            match path.read_link() {
+                Ok(to) if to.is_absolute() => {
+                    std::fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+                    link(&place.join(to.strip_prefix("/").unwrap_or(&to)), &path)?;
+                }
+                Ok(_) => {}
+                Err(_) if path.is_dir() => open.push(path),
+                Err(_) => {}
+            }
+        }
+    }
     Ok(())
 }
 

@@ -12,6 +12,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("readelf", "binutils"),
     ("busybox", "busybox"),
     ("clang", "clang"),
+    ("ld.lld", "lld"),
     ("x86_64-linux-musl-gcc", "musl-tools"),
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     ("/usr/aarch64-linux-gnu/lib/libc.so", "libc6-dev-arm64-cross"),
