@@ -205,7 +205,7 @@ pub struct Includes {
 }
 
 /// `clang --target=… -print-file-name=…`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClangFinds {
     /// A start file, absolute where clang found one.
     pub start_file: String,

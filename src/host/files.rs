@@ -62,6 +62,12 @@ impl Host {
         self.read(path)
     }
 
+    /// Whether a file names the program that reads it.
+    pub fn is_script(&self, path: &Utf8Path) -> bool {
+        let mut first = [0; 2];
+        File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut first)).is_ok() && &first == b"#!"
+    }
+
     pub fn read_text(&self, path: &Utf8Path) -> Result<String> {
         self.op("read", path)?;
         fs::read_to_string(path).map_err(|error| cannot("read", path, &error))

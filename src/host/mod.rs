@@ -113,6 +113,11 @@ impl Host {
         Some(format!("{path} {stamp}"))
     }
 
+    /// The name of a file after all links.
+    pub fn real_name(&self, path: &Utf8Path) -> Option<String> {
+        path.canonicalize_utf8().ok()?.file_name().map(str::to_owned)
+    }
+
     /// What tells a directory, or a file, from itself before something in it changed; `None` where there is nothing.
     pub fn stamp(&self, path: &Utf8Path) -> Option<String> {
         let metadata = fs::metadata(path).ok()?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
+use super::kept;
 use crate::facts::Includes;
 use crate::host::{self, Host};
 use crate::invocation::Invocation;
@@ -66,18 +67,14 @@ pub struct CommandLine {
 
 /// Everything that the probes say of one compiler.
 pub fn report(host: &Host, asked: &Asked) -> Report {
-    let kept = key(host, asked).and_then(|key| Some(host.cache_dir()?.join("probes").join(format!("{key}.json"))));
-    let read = kept.as_ref().and_then(|path| host.read_text(path).ok());
-    if let Some(report) = read.and_then(|text| serde_json::from_str(&text).ok()) {
+    let kept = key(host, asked).and_then(|key| kept::place(host, "probes", &key));
+    if let Some(report) = kept::read(host, kept.as_deref()) {
         return report;
     }
     let report = ask(host, asked);
     let dark = |verdict: &Verdict| matches!(verdict, Verdict::Inconclusive { .. });
-    if let Some(path) = kept.filter(|_| !report.answers.iter().any(|answer| dark(&answer.clean) || answer.real.values().any(dark))) {
-        let text = serde_json::to_string(&report).expect("a report is plain data");
-        let directory = path.parent().unwrap_or(Utf8Path::new("/"));
-        // A cache that cannot be written is none.
-        let _ = host.create_dir_all(directory).and_then(|()| host.replace(&path, text.as_bytes()));
+    if !report.answers.iter().any(|answer| dark(&answer.clean) || answer.real.values().any(dark)) {
+        kept::keep(host, kept.as_deref(), &report);
     }
     report
 }
@@ -88,11 +85,9 @@ pub fn includes(host: &Host, root: &Utf8Path, compiler: &str) -> Option<Includes
     let path = host.find(compiler)?;
     let identity = host.identity(&path)?;
     let text = host.read_small(&path, 64 * 1024).ok().filter(|bytes| bytes.starts_with(b"#!"));
-    let key = host::sha256(format!("{}\n{identity}\n{}", env!("CARGO_PKG_VERSION"), host::sha256(&text.unwrap_or_default())).as_bytes());
-    let kept =
-        host.cache_dir().map(|cache| cache.join("probes").join(format!("includes-{}.json", key.chars().take(32).collect::<String>())));
-    let read = kept.as_ref().and_then(|path| host.read_text(path).ok()).and_then(|text| serde_json::from_str::<Includes>(&text).ok());
-    if let Some(includes) = read.filter(|includes| includes.c.iter().all(|directory| host.is_dir(directory))) {
+    let kept = kept::place(host, "includes", &format!("{identity}\n{}", host::sha256(&text.unwrap_or_default())));
+    let standing = |includes: &Includes| includes.c.iter().all(|directory| host.is_dir(directory));
+    if let Some(includes) = kept::read(host, kept.as_deref()).filter(standing) {
         return Some(includes);
     }
     let ask = |language: &str| {
@@ -102,25 +97,21 @@ pub fn includes(host: &Host, root: &Utf8Path, compiler: &str) -> Option<Includes
     let (c, cxx) = (ask("c")?, ask("c++").unwrap_or_default());
     let includes =
         Includes { c: probe::search_list(&c), cxx: probe::search_list(&cxx), defines: probe::header_macros(&format!("{c}\n{cxx}")) };
-    if let Some(path) = kept {
-        let text = serde_json::to_string(&includes).expect("directories are plain data");
-        let _ = host.create_dir_all(path.parent().unwrap_or(Utf8Path::new("/"))).and_then(|()| host.replace(&path, text.as_bytes()));
-    }
+    kept::keep(host, kept.as_deref(), &includes);
     Some(includes)
 }
 
-/// A digest of all that the answers follow from; `None` where the compiler cannot be pinned down.
+/// All that the answers follow from; `None` where the compiler cannot be pinned down.
 fn key(host: &Host, asked: &Asked) -> Option<String> {
     let identity = host.identity(asked.path?)?;
     let telling = host.vars().filter(|(name, _)| TELLING.iter().any(|beginning| name.starts_with(beginning)));
     let environment: Vec<String> = telling.map(|(name, value)| format!("{name}={value}")).collect();
     let sources: String = PROBES.iter().map(|probe| format!("{}{}", probe.source, probe.run_source)).collect();
     let Asked { root: _, target, host: triple, variables, levels, rustflags, version, path: _, starter } = asked;
-    let own = env!("CARGO_PKG_VERSION");
     let text = format!(
-        "{own}\n{identity}\n{target}\n{triple}\n{variables:?}\n{levels:?}\n{rustflags:?}\n{version:?}\n{starter:?}\n{environment:?}\n{sources}{FACTS_OBJECT}"
+        "{identity}\n{target}\n{triple}\n{variables:?}\n{levels:?}\n{rustflags:?}\n{version:?}\n{starter:?}\n{environment:?}\n{sources}{FACTS_OBJECT}"
     );
-    Some(host::sha256(text.as_bytes()).chars().take(32).collect())
+    Some(text)
 }
 
 fn ask(host: &Host, asked: &Asked) -> Report {

@@ -5,6 +5,7 @@
 pub mod compilers;
 pub mod configuration;
 mod graph;
+mod kept;
 pub mod machine;
 mod zig;
 
@@ -522,27 +523,52 @@ fn has_core(host: &Host, libdir: &Utf8Path) -> bool {
     host.is_dir(libdir) && host.walk(libdir).is_ok_and(|found| found.keys().any(|name| name.starts_with("libcore-")))
 }
 
-/// A program on PATH; a compiler or a linker also says what it is.
+/// A program on PATH; a compiler or a linker also says what it is. What a compiler of its own name says is kept by its
+/// identity: a script or a `ccache` stands for another that may change.
 pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) -> (String, Program) {
-    let mut program = Program { program: name.clone(), path: Some(path), version: None, machine: None };
-    if !["++", "ar", "ranlib"].iter().any(|end| name.ends_with(end)) {
-        let output = host.capture_bounded(&Invocation::new(&name, root).arg("-v").env("LC_ALL", "C"), LIMIT).ok();
-        let said = output.map(|output| output.stderr).unwrap_or_default();
-        program.machine = said.lines().find_map(|line| line.strip_prefix("Target: ")).map(|machine| machine.trim().to_owned());
-        program.version =
-            said.lines().map(str::trim).find(|line| line.contains("gcc version") || line.contains("clang version")).map(str::to_owned);
+    if ["++", "ar", "ranlib"].iter().any(|end| name.ends_with(end)) {
+        return (name.clone(), Program { program: name, path: Some(path), version: None, machine: None });
+    }
+    let itself = host.real_name(&path).is_some_and(|name| toolchain::is_compiler_name(&name));
+    let key = host.identity(&path).filter(|_| itself && !host.is_script(&path)).map(|identity| format!("{name}\n{path}\n{identity}"));
+    let kept = key.and_then(|key| kept::place(host, "programs", &key));
+    if let Some(program) = kept::read(host, kept.as_deref()) {
+        return (name, program);
+    }
+    let output = host.capture_bounded(&Invocation::new(&name, root).arg("-v").env("LC_ALL", "C"), LIMIT).ok();
+    let said = output.map(|output| output.stderr).unwrap_or_default();
+    let program = Program {
+        program: name.clone(),
+        path: Some(path),
+        machine: said.lines().find_map(|line| line.strip_prefix("Target: ")).map(|machine| machine.trim().to_owned()),
+        version: said.lines().map(str::trim).find(|line| line.contains("gcc version") || line.contains("clang version")).map(str::to_owned),
+    };
+    if program.machine.is_some() {
+        kept::keep(host, kept.as_deref(), &program);
     }
     (name, program)
 }
 
+/// What clang finds with these arguments, kept as long as what it found is there: asking takes it longer than most.
 fn clang_finds(host: &Host, root: &Utf8Path, arguments: &[String]) -> Option<ClangFinds> {
+    let path = host.find("clang")?;
+    let kept = host.identity(&path).and_then(|identity| kept::place(host, "programs", &format!("{arguments:?}\n{identity}")));
+    let there = |finds: &ClangFinds| host.is_file(Utf8Path::new(&finds.start_file)) && host.is_file(Utf8Path::new(&finds.linker));
+    if let Some(finds) = kept::read(host, kept.as_deref()).filter(there) {
+        return Some(finds);
+    }
     let ask = |what: &str| {
         let output = host.capture(&Invocation::new("clang", root).args(arguments.iter().cloned()).arg(what)).ok()?;
         output.success().then(|| output.stdout.trim().to_owned())
     };
-    // A name that it cannot find comes back as it is.
-    let lld = ask("-print-prog-name=ld.lld")?.starts_with('/');
-    Some(ClangFinds { start_file: ask("-print-file-name=crt1.o")?, linker: ask("-print-prog-name=ld")?, lld })
+    let start_file = ask("-print-file-name=crt1.o")?;
+    // A name that it cannot find comes back as it is; then nothing else matters.
+    if !start_file.starts_with('/') {
+        return Some(ClangFinds { start_file, linker: String::new(), lld: false });
+    }
+    let finds = ClangFinds { start_file, linker: ask("-print-prog-name=ld")?, lld: ask("-print-prog-name=ld.lld")?.starts_with('/') };
+    kept::keep(host, kept.as_deref(), &finds);
+    Some(finds)
 }
 
 /// The commit of the checkout that the workspace lies in, passing over what xpkg and cargo write.

@@ -5,11 +5,10 @@
 //! questions together.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Found;
 use super::compilers::LIMIT;
+use super::{Found, kept};
 use crate::facts::{Zig, ZigTools};
 use crate::host::{self, Host};
 use crate::invocation::Invocation;
@@ -21,8 +20,8 @@ pub fn find(host: &Host) -> Option<Zig> {
     let path = host.find("zig").or_else(|| of_python(host))?;
     let variables = ["ZIG_GLOBAL_CACHE_DIR", "ZIG_LIB_DIR", "XDG_CACHE_HOME", "HOME"].map(|name| host.var(name));
     let key = format!("{}\n{variables:?}", host.identity(&path)?);
-    let kept = place(host, "zig", &key);
-    if let Some(zig) = read(host, kept.as_deref()) {
+    let kept = kept::place(host, "zig", &key);
+    if let Some(zig) = kept::read(host, kept.as_deref()) {
         return Some(zig);
     }
     let ask = |word: &str| {
@@ -38,7 +37,7 @@ pub fn find(host: &Host) -> Option<Zig> {
         cache: text_of(&environment, "global_cache_dir")?.into(),
         glibc: list_of(&targets, "glibc"),
     };
-    keep(host, kept.as_deref(), &zig);
+    kept::keep(host, kept.as_deref(), &zig);
     Some(zig)
 }
 
@@ -70,9 +69,9 @@ fn of_python(host: &Host) -> Option<Utf8PathBuf> {
     let python = host.find("python3").or_else(|| host.find("python"))?;
     let variables: Vec<_> = host.vars().filter(|(name, _)| name.starts_with("PYTHON")).collect();
     let key = format!("{python}\n{}\n{variables:?}\n{:?}", host.identity(&python)?, host.var("HOME"));
-    let kept = place(host, "python", &key);
+    let kept = kept::place(host, "python", &key);
     let fresh = |answer: &Answer| answer.path.iter().all(|(path, stamp)| host.stamp(path) == *stamp);
-    if let Some(answer) = read::<Answer>(host, kept.as_deref()).filter(fresh) {
+    if let Some(answer) = kept::read::<Answer>(host, kept.as_deref()).filter(fresh) {
         return answer.zig.filter(|zig| host.is_file(zig));
     }
     let question = Invocation::new(python.as_str(), host.cwd()).arg("-c").arg(
@@ -87,7 +86,7 @@ fn of_python(host: &Host) -> Option<Utf8PathBuf> {
     let zig = lines.next().filter(|line| !line.is_empty()).map(|line| Utf8Path::new(line).join(program)).filter(|path| host.is_file(path));
     let path = lines.map(Utf8PathBuf::from).map(|path| (path.clone(), host.stamp(&path))).collect();
     let answer = Answer { zig, path };
-    keep(host, kept.as_deref(), &answer);
+    kept::keep(host, kept.as_deref(), &answer);
     answer.zig
 }
 
@@ -95,11 +94,10 @@ fn of_python(host: &Host) -> Option<Utf8PathBuf> {
 pub fn tools(host: &Host, found: &Found, zig: &Zig, target: &Target, rustflags: &[String]) -> Result<ZigTools, String> {
     let own = host.own_program().ok_or("cannot be wrapped: the path of this program is not known")?;
     let cache = cache_dir(&found.workspace);
-    let version = env!("CARGO_PKG_VERSION");
-    let key = format!("{version}\n{own}\n{zig:?}\n{target}\n{rustflags:?}\n{}", found.rustc.release);
-    let kept = cache.join(format!("zig-{}.json", digest(&key)));
+    let key = format!("{own}\n{zig:?}\n{target}\n{rustflags:?}\n{}", found.rustc.release);
+    let kept = cache.join(format!("zig-{}.json", kept::digest(&key)));
     let standing = |tools: &ZigTools| [&tools.cc, &tools.cxx, &tools.ranlib].into_iter().all(|path| host.is_file(path));
-    if let Some(tools) = read(host, Some(&kept)).filter(standing) {
+    if let Some(tools) = kept::read(host, Some(&kept)).filter(standing) {
         return Ok(tools);
     }
     let unwritten = |problem: crate::problem::Problem| format!("cannot be wrapped: {}", problem.message);
@@ -117,30 +115,8 @@ pub fn tools(host: &Host, found: &Found, zig: &Zig, target: &Target, rustflags: 
         return Err(format!("cannot be wrapped: {}", words.trim_start_matches("error[process-failed]: ")));
     }
     let tools = serde_json::from_str(&output.stdout).map_err(|error| format!("cannot be wrapped: {error}"))?;
-    keep(host, Some(&kept), &tools);
+    kept::keep(host, Some(&kept), &tools);
     Ok(tools)
-}
-
-fn digest(key: &str) -> String {
-    host::sha256(key.as_bytes()).chars().take(32).collect()
-}
-
-/// Where an answer is kept; `None` where there is no home.
-fn place(host: &Host, what: &str, key: &str) -> Option<Utf8PathBuf> {
-    let key = format!("{}\n{key}", env!("CARGO_PKG_VERSION"));
-    Some(host.cache_dir()?.join("zig").join(format!("{what}-{}.json", digest(&key))))
-}
-
-fn read<T: DeserializeOwned>(host: &Host, path: Option<&Utf8Path>) -> Option<T> {
-    serde_json::from_str(&host.read_text(path?).ok()?).ok()
-}
-
-/// A cache that cannot be written is none.
-fn keep(host: &Host, path: Option<&Utf8Path>, answer: &impl Serialize) {
-    let Some(path) = path else { return };
-    let text = serde_json::to_string(answer).expect("answers are plain data");
-    let directory = path.parent().unwrap_or(Utf8Path::new("/"));
-    let _ = host.create_dir_all(directory).and_then(|()| host.replace(path, text.as_bytes()));
 }
 
 #[cfg(test)]

@@ -475,5 +475,5 @@ fn a_graph_without_c_asks_no_compiler() {
     let project = Project::of("hello").fake("aarch64-linux-gnu-gcc", "on -v err Target: aarch64-linux-gnu\non -v exit 0\nexit 9\n");
     let plan = project.xpkg(&format!("plan --target {ARM_GNU},{HOST}")).ok();
     assert!(!plan.stdout.contains("gcc-95189"), "{}", plan.stdout);
-    assert!(!project.root.parent().unwrap().join(".cache").exists());
+    assert!(!project.root.parent().unwrap().join(".cache/cargo-xpkg/probes").exists());
 }
