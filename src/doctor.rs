@@ -3,12 +3,10 @@
 //! Pure: it is given what was found, and judges.
 
 use camino::Utf8PathBuf;
-use goblin::elf::header::{EM_AARCH64, EM_X86_64};
 use serde::Serialize;
 
-use crate::facts::{Program, Rustc, Std, Want};
-use crate::inspect;
-use crate::needs::{Installer, NEEDS};
+use crate::facts::{Program, Rustc, Std, ToolFound};
+use crate::needs::{self, Installer};
 use crate::plan::Plan;
 use crate::probe::{Report, Verdict};
 use crate::problem::{Code, Problem};
@@ -22,16 +20,6 @@ pub struct CompilerHealth {
     pub aliases: Vec<String>,
     /// `None`: it does not say what it compiles for, or that has no row.
     pub report: Option<Report>,
-}
-
-/// A tool that the graph calls, as far as it was found.
-#[derive(Debug, Clone, Serialize)]
-pub struct ToolFound {
-    pub want: Want,
-    pub path: Option<Utf8PathBuf>,
-    pub version: Option<String>,
-    /// What the file is for, where it is a program of a known format.
-    pub machine: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -114,7 +102,7 @@ pub fn obstacles(
         );
     }
     problems.extend(emulated(&rustc.host, cpu.unwrap_or_default()));
-    problems.extend(tools.iter().filter_map(|tool| missing(tool, &rustc.host, installer)));
+    problems.extend(tools.iter().filter_map(|tool| needs::missing(tool, &rustc.host, installer)));
     problems
 }
 
@@ -128,22 +116,6 @@ fn emulated(host: &str, cpu: &str) -> Option<Problem> {
         Problem::new(Code::Emulated, format!("rustc for `{host}` runs under emulation here: builds take hours, and rustc crashes"))
             .help("use an image of the machine's own platform (`--platform=$BUILDPLATFORM`), and cross-compile with xpkg")
     })
-}
-
-fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Problem> {
-    let Want { tool: id, package, version } = &tool.want;
-    let need = NEEDS.iter().find(|need| need.id == id)?;
-    let own = if host.starts_with("aarch64") { EM_AARCH64 } else { EM_X86_64 };
-    let own = inspect::elf_machine(own);
-    let known_host = host.starts_with("aarch64") || host.starts_with("x86_64");
-    let what = match (&tool.path, &tool.machine) {
-        (None, _) => format!("`{id}` is not here, and {package} {version} calls it"),
-        (Some(path), Some(machine)) if known_host && machine.starts_with("EM_") && *machine != own => {
-            format!("`{path}` is for {machine}, and cannot run here; {package} {version} calls it")
-        }
-        _ => return None,
-    };
-    Some(Problem::new(Code::ToolMissing, what).help(format!("install it: `{}`", installer.line(need))))
 }
 
 /// One target, by what its plan came to.
@@ -199,26 +171,5 @@ mod tests {
         assert!(!check("x86_64-unknown-linux-gnu", "vendor_id\t: AuthenticAMD"));
         assert!(!check("aarch64-unknown-linux-musl", "CPU implementer\t: 0x61"));
         assert!(!check("aarch64-unknown-linux-gnu", ""));
-    }
-
-    #[test]
-    fn a_tool_for_another_machine_is_as_good_as_missing() {
-        let want = Want { tool: "protoc".to_owned(), package: "prost-build".to_owned(), version: "0.14.0".to_owned() };
-        let check = |path: Option<&str>, machine: &str| {
-            let tool = ToolFound { want: want.clone(), path: path.map(Into::into), version: None, machine: Some(machine.to_owned()) };
-            missing(&tool, "x86_64-unknown-linux-gnu", Installer::Apt)
-                .map(|problem| format!("{}; {}", problem.message, problem.help.join("")))
-        };
-        assert_eq!(check(Some("/p"), "EM_X86_64"), None);
-        assert_eq!(
-            check(Some("/p"), "EM_AARCH64").as_deref(),
-            Some(
-                "`/p` is for EM_AARCH64, and cannot run here; prost-build 0.14.0 calls it; install it: `apt-get install protobuf-compiler`"
-            )
-        );
-        assert_eq!(
-            check(None, "").as_deref(),
-            Some("`protoc` is not here, and prost-build 0.14.0 calls it; install it: `apt-get install protobuf-compiler`")
-        );
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use crate::needs::Installer;
 use crate::probe::Report;
 
 /// Everything that `toolchain` and `plan` decide by.
@@ -20,6 +21,30 @@ pub struct Facts {
     pub wants: Vec<Want>,
     /// zig, where it was looked for and is there.
     pub zig: Option<Zig>,
+    /// Variables without a target in their names that tell of leaks ([`crate::leaks::WATCHED`]).
+    pub watched: BTreeMap<String, Setting>,
+    /// Tools that cannot run here, of those that the graph calls.
+    pub tools: Vec<ToolFound>,
+    pub installer: Installer,
+}
+
+/// A tool that the graph calls, as far as it was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct ToolFound {
+    pub want: Want,
+    pub path: Option<Utf8PathBuf>,
+    pub version: Option<String>,
+    /// What the file is for, where it is a program of a known format.
+    pub machine: Option<String>,
+}
+
+/// What an archiver writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Archive {
+    Gnu,
+    Bsd,
+    /// Nothing that can be read, and why.
+    Broken(String),
 }
 
 /// zig, and what it says of itself.
@@ -140,6 +165,8 @@ pub struct TargetFacts {
     pub starter: Option<Vec<String>>,
     /// Where compilers look for headers, by the program's name; asked where the graph binds to headers.
     pub includes: BTreeMap<String, Includes>,
+    /// What the archivers of its candidates write, by the program's name.
+    pub archives: BTreeMap<String, Archive>,
     /// What the probes say of the C compilers of those candidates that serve, by [`crate::toolchain::Candidate::key`].
     pub reports: BTreeMap<String, Report>,
 }

@@ -30,6 +30,7 @@ pub mod doctor;
 pub mod facts;
 pub mod graph;
 pub mod inspect;
+pub mod leaks;
 pub mod manifest;
 pub mod needs;
 pub mod plan;

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use goblin::elf::header::{EM_AARCH64, EM_X86_64};
 use serde::Serialize;
 
-use crate::facts::Want;
+use crate::facts::{ToolFound, Want};
+use crate::inspect;
+use crate::problem::{Code, Problem};
 
 /// How a tool is found on a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,9 +94,10 @@ pub fn wanted(packages: &BTreeMap<&str, Present>) -> Vec<Want> {
 }
 
 /// A system's way to install packages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Installer {
+    #[default]
     Apt,
     Dnf,
     Apk,
@@ -129,6 +133,23 @@ impl Installer {
     }
 }
 
+/// What is wrong with a tool, where it is not here or cannot run here.
+pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Problem> {
+    let Want { tool: id, package, version } = &tool.want;
+    let need = NEEDS.iter().find(|need| need.id == id)?;
+    let own = if host.starts_with("aarch64") { EM_AARCH64 } else { EM_X86_64 };
+    let own = inspect::elf_machine(own);
+    let known_host = host.starts_with("aarch64") || host.starts_with("x86_64");
+    let what = match (&tool.path, &tool.machine) {
+        (None, _) => format!("`{id}` is not here, and {package} {version} calls it"),
+        (Some(path), Some(machine)) if known_host && machine.starts_with("EM_") && *machine != own => {
+            format!("`{path}` is for {machine}, and cannot run here; {package} {version} calls it")
+        }
+        _ => return None,
+    };
+    Some(Problem::new(Code::ToolMissing, what).help(format!("install it: `{}`", installer.line(need))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,5 +183,26 @@ mod tests {
         assert_eq!(line(Some("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n")), "dnf install protobuf-compiler");
         assert_eq!(line(Some("ID=alpine\n")), "apk add protoc");
         assert_eq!(line(None), "brew install protobuf");
+    }
+
+    #[test]
+    fn a_tool_for_another_machine_is_as_good_as_missing() {
+        let want = Want { tool: "protoc".to_owned(), package: "prost-build".to_owned(), version: "0.14.0".to_owned() };
+        let check = |path: Option<&str>, machine: &str| {
+            let tool = ToolFound { want: want.clone(), path: path.map(Into::into), version: None, machine: Some(machine.to_owned()) };
+            missing(&tool, "x86_64-unknown-linux-gnu", Installer::Apt)
+                .map(|problem| format!("{}; {}", problem.message, problem.help.join("")))
+        };
+        assert_eq!(check(Some("/p"), "EM_X86_64"), None);
+        assert_eq!(
+            check(Some("/p"), "EM_AARCH64").as_deref(),
+            Some(
+                "`/p` is for EM_AARCH64, and cannot run here; prost-build 0.14.0 calls it; install it: `apt-get install protobuf-compiler`"
+            )
+        );
+        assert_eq!(
+            check(None, "").as_deref(),
+            Some("`protoc` is not here, and prost-build 0.14.0 calls it; install it: `apt-get install protobuf-compiler`")
+        );
     }
 }

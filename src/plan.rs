@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use crate::facts::{Facts, Std, TargetFacts};
 use crate::invocation::Invocation;
+use crate::leaks::{self, Leak};
+use crate::needs;
 use crate::probe::{self, Finding, Severity};
 use crate::problem::{Code, Problem};
 use crate::settings::{CargoArgs, Settings};
@@ -62,7 +64,11 @@ impl Plan {
                 }
             };
             let c = CNeed::new(request, here);
-            let chosen = toolchain::choose(request, facts, &c, &tools_dir(workspace));
+            let chosen = toolchain::choose(request, facts, &c, &tools_dir(workspace)).map(|chosen| {
+                let (leaking, chosen) = leaking(request, facts, here, &c, chosen);
+                problems.extend(leaking);
+                chosen
+            });
             let outputs = place(selected, settings, &request.target);
             match (chosen, outputs) {
                 (Ok(toolchain), Ok(outputs)) => {
@@ -79,6 +85,7 @@ impl Plan {
         }
         let (blocking, host_findings) = host_findings(settings, facts);
         problems.extend(blocking);
+        problems.extend(facts.tools.iter().filter_map(|tool| needs::missing(tool, &facts.rustc.host, facts.installer)));
         let plan = Self {
             host_findings,
             workspace: workspace.root.clone(),
@@ -113,6 +120,20 @@ fn out_dir_unfit(workspace: &Workspace, out_dir: &Utf8Path) -> Option<Problem> {
     let sources = workspace.members.iter().filter_map(|member| Some((member, member.manifest.parent()?.join("src"))));
     let (member, _) = sources.into_iter().find(|(_, sources)| out_dir.starts_with(sources))?;
     Some(unfit(format!("it lies among the sources of package `{}`", member.name)))
+}
+
+/// What leaks into a target's compile: what stops the run, and the choice with what is only told.
+fn leaking(request: &Request, facts: &Facts, here: &TargetFacts, c: &CNeed, mut chosen: Chosen) -> (Vec<Problem>, Chosen) {
+    let mut problems = Vec::new();
+    for leak in leaks::judge(&request.target, facts, here, c, &chosen.candidate) {
+        let Leak { code, severity, message, help } = leak;
+        if severity == Severity::Block && !request.accept.contains(&code) {
+            problems.push(Problem::new(code, message).help(help));
+        } else {
+            chosen.findings.push(Finding { probe: code.name().to_owned(), severity, what: message, switched_off: false });
+        }
+    }
+    (problems, chosen)
 }
 
 /// What the probes say of the compiler that compiles C for build scripts: what stops the run, and what is only told.

@@ -9,6 +9,10 @@ use crate::target::{Format, Glibc, Libc, Target};
 /// The codes of findings: what `--accept` takes.
 pub const FINDINGS: &[Code] = &[
     Code::Gcc95189,
+    Code::FlagsLeak,
+    Code::PkgConfigLeak,
+    Code::ArchiveFormat,
+    Code::JitterEntropy,
     Code::UnreadableBinary,
     Code::WrongMachine,
     Code::NotExecutable,

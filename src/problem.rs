@@ -104,6 +104,26 @@ codes! {
         detection: "xpkg's wrapper of zig reads what zig says when a link fails.",
         fix: "Take the argument out where it is set (`-C link-arg`, a build script's `cargo:rustc-link-arg`), or link the target with something else.",
         source: "rust-cross/cargo-zigbuild#96; README, zig" }
+    FlagsLeak "flags-leak" "flags for the host's processor reach the target's C" {
+        cause: "cc-rs adds `CFLAGS` to `CFLAGS_<target>`, so `-march=native` there reaches the C of every target: the compiler refuses it, or makes code that the target's processor cannot run.",
+        detection: "The words of `CFLAGS` and `CXXFLAGS` are looked at where a foreign target's graph holds C.",
+        fix: "Say it for the host alone: `CFLAGS_<host>`. Or go on with `--accept flags-leak`.",
+        source: "rust-lang/cc-rs#1469; prefix-dev/pixi#6942" }
+    PkgConfigLeak "pkg-config-leak" "the host's libraries would be found for a foreign target" {
+        cause: "A variable of pkg-config's for this target names directories of the host: what is found there is for the host's processor and glibc.",
+        detection: "The directories in `PKG_CONFIG_LIBDIR_<target>` and `PKG_CONFIG_PATH_<target>` are looked at. Without such a variable xpkg names the target's own.",
+        fix: "Unset the variable, or name the target's own directories. Or go on with `--accept pkg-config-leak`.",
+        source: "rust-cross/rust-musl-cross#44; rust-openssl/rust-openssl#1405" }
+    ArchiveFormat "archive-format" "the archiver writes archives that the linker cannot read" {
+        cause: "Linkers for ELF want an index in the format of System V and GNU; an `ar` of BSD's or macOS's making writes another.",
+        detection: "The archiver that the target's environment names is given a file with a long name; what it writes is read.",
+        fix: "Name another archiver in `AR_<target>`, such as llvm-ar. Or go on with `--accept archive-format`.",
+        source: "cross-rs/cross#137" }
+    JitterEntropy "jitter-entropy" "flags would optimise what must not be optimised" {
+        cause: "aws-lc-sys 0.32 to 0.38 compiles its jitter entropy source with `-O0`; a `-O` in `CFLAGS` comes after it, and the source refuses to be compiled so.",
+        detection: "The version of aws-lc-sys in the graph, and `-O` in `CFLAGS` or `CFLAGS_<target>`.",
+        fix: "Set `AWS_LC_SYS_NO_JITTER_ENTROPY=1`, or take a later aws-lc-sys. Or go on with `--accept jitter-entropy`.",
+        source: "aws/aws-lc-rs#1097; aws/aws-lc-rs#1154" }
     ToolMissing "tool-missing" "a tool that build scripts of the graph call is not here" {
         cause: "A package of the graph calls a program or loads a library when it is built (prost-build calls protoc), and it is not there, or is for another machine.",
         detection: "The packages of the resolved graph are looked up in a table; the tool is looked for where the package would look.",

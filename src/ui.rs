@@ -9,8 +9,8 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
-use crate::doctor::{self, CompilerHealth, Diagnosis, State, TargetHealth, ToolFound};
-use crate::facts::{Setting, Std};
+use crate::doctor::{self, CompilerHealth, Diagnosis, State, TargetHealth};
+use crate::facts::{Setting, Std, ToolFound};
 use crate::invocation::quote_value;
 use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Plan, TargetPlan};

@@ -10,7 +10,7 @@ use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 use super::kept;
-use crate::facts::Includes;
+use crate::facts::{Archive, Includes};
 use crate::host::{self, Host};
 use crate::invocation::Invocation;
 use crate::probe::{self, Answer, BITTEN, CompilerFacts, FACTS_OBJECT, PROBES, Probe, Report, Verdict};
@@ -77,6 +77,32 @@ pub fn report(host: &Host, asked: &Asked) -> Report {
         kept::keep(host, kept.as_deref(), &report);
     }
     report
+}
+
+/// What an archiver writes, kept by the identity of its file. `None`: it is not there, which is told elsewhere.
+pub fn archive(host: &Host, archiver: &str) -> Option<Archive> {
+    let path = host.find(archiver)?;
+    let kept = host.identity(&path).and_then(|identity| kept::place(host, "archives", &identity));
+    if let Some(archive) = kept::read(host, kept.as_deref()) {
+        return Some(archive);
+    }
+    let scratch = host.scratch().ok()?;
+    let directory = Utf8Path::from_path(scratch.path())?;
+    // A name that does not fit into a header is where the formats part.
+    let member = "a-member-with-a-long-name.txt";
+    host.write(&directory.join(member), b"text").ok()?;
+    let question = Invocation::new(path.as_str(), directory).args(["cq", "archive.a", member]);
+    let answer = match host.capture_bounded(&question, LIMIT) {
+        Ok(ended) if ended.timed_out => Archive::Broken(format!("it did not end within {} s", LIMIT.as_secs())),
+        Ok(ended) if !ended.success() => Archive::Broken(last_line(&ended.stderr).unwrap_or("it says nothing").to_owned()),
+        Err(problem) => Archive::Broken(problem.message),
+        Ok(_) => match host.read_small(&directory.join("archive.a"), LARGEST) {
+            Ok(bytes) => probe::archive_format(&bytes),
+            Err(_) => Archive::Broken("it ended well but wrote nothing".to_owned()),
+        },
+    };
+    kept::keep(host, kept.as_deref(), &answer);
+    Some(answer)
 }
 
 /// Where a compiler looks for headers, by its `-E -v`; kept by the identity of the file that is called and of what it

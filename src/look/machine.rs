@@ -7,8 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::compilers::{self, Asked, LIMIT};
 use super::{program, starter};
-use crate::doctor::{CompilerHealth, ToolFound};
-use crate::facts::{Program, Want};
+use crate::doctor::CompilerHealth;
+use crate::facts::{Program, ToolFound, Want};
 use crate::host::Host;
 use crate::inspect;
 use crate::invocation::Invocation;
@@ -98,6 +98,18 @@ fn tool(host: &Host, want: &Want, configured: &[(String, String)]) -> Option<Too
         Find::Library { variable: name } => found.path = library(host, need, variable(name)),
     }
     Some(found)
+}
+
+/// Those of the tools that a build cannot do without whose file cannot run here: only the file is looked at.
+pub fn foreign_tools(host: &Host, wants: &[Want], configured: &[(String, String)]) -> Vec<ToolFound> {
+    let protoc = wants.iter().filter(|want| want.tool == "protoc");
+    let found = protoc.filter_map(|want| {
+        let named = configured.iter().find(|(name, _)| name == "PROTOC").map(|(_, value)| value.as_str()).or_else(|| host.var("PROTOC"));
+        let path = host.find(named.unwrap_or("protoc"))?;
+        let machine = inspect::inspect(&host.read(&path).ok()?).ok()?.machine;
+        Some(ToolFound { want: want.clone(), path: Some(path), version: None, machine: Some(machine) })
+    });
+    found.collect()
 }
 
 fn first_line(text: &str) -> Option<String> {

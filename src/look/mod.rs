@@ -19,11 +19,13 @@ use self::compilers::{Asked, LIMIT};
 use self::configuration::{cargo_settings, configured_variables, variable};
 use self::graph::Resolving;
 use crate::config::{Source as ConfigSource, Sources};
-use crate::facts::{CPackage, ClangFinds, Facts, HostFacts, Includes, Program, Rustc, Source, Std, TargetFacts, Zig, ZigTools};
+use crate::facts::{Archive, CPackage, ClangFinds, Facts, HostFacts, Includes, Program, Rustc, Source, Std, TargetFacts, Zig, ZigTools};
 use crate::graph::PlatformFacts;
 use crate::host::{self, Host};
 use crate::inspect;
 use crate::invocation::Invocation;
+use crate::leaks;
+use crate::needs::Installer;
 use crate::plan::tools_dir;
 use crate::probe::Report;
 use crate::problem::{Code, Failure, Problem, Result};
@@ -290,8 +292,19 @@ pub fn facts(
     for (request, tools) in requests.iter().zip(zig_tools(host, found, requests, zig.as_ref(), &targets)) {
         targets.entry(request.target.triple().to_owned()).or_default().zig = tools;
     }
-    let mut facts = Facts { rustc: found.rustc.clone(), programs, targets, host: HostFacts::default(), wants: graph.wants, zig };
+    let mut facts =
+        Facts { rustc: found.rustc.clone(), programs, targets, host: HostFacts::default(), wants: graph.wants, zig, ..Facts::default() };
     facts.host = host_facts(host, found, config, leveled(found, scope, scope.profiles, graph.host_c_packages, Side::Host));
+    let configured = configured_variables(host, config);
+    facts.watched =
+        leaks::WATCHED.iter().filter_map(|name| Some(((*name).to_owned(), variable(host, config, (*name).to_owned())?))).collect();
+    facts.tools = machine::foreign_tools(host, &facts.wants, &configured);
+    if !facts.tools.is_empty() {
+        facts.installer = Installer::of(machine::os_release(host).as_deref());
+    }
+    for (triple, archiver, archive) in archives(host, found, scope, &facts) {
+        facts.targets.entry(triple).or_default().archives.insert(archiver, archive);
+    }
     for (triple, compiler, includes) in includes(host, found, scope, &facts) {
         facts.targets.entry(triple).or_default().includes.insert(compiler, includes);
     }
@@ -321,6 +334,30 @@ fn zig_tools(
             .collect();
         asked.into_iter().map(|asked| asked.map(joined)).collect()
     })
+}
+
+/// What the archivers of a target's candidates write, where its graph holds C.
+fn archives(host: &Host, found: &Found, scope: &Scope, facts: &Facts) -> Vec<(String, String, Archive)> {
+    let tools = tools_dir(&found.workspace);
+    let nothing = TargetFacts::default();
+    let mut asked = Vec::new();
+    for request in scope.requests {
+        let here = facts.targets.get(request.target.triple()).unwrap_or(&nothing);
+        let need = CNeed::new(request, here);
+        let candidates = if need.holds { toolchain::contenders(request, facts, &need, &tools) } else { Vec::new() };
+        let _ = write_tools(host, &found.workspace, candidates.iter().flat_map(|candidate| &candidate.files));
+        let names = candidates.iter().flat_map(|candidate| &candidate.variables);
+        let names: BTreeSet<String> = names
+            .filter(|variable| variable.name.starts_with("AR_") || variable.name.ends_with("_AR"))
+            .map(|variable| variable.value.clone())
+            .collect();
+        asked.extend(names.into_iter().map(|name| (request.target.triple().to_owned(), name)));
+    }
+    let answered = asked.into_iter().filter_map(|(triple, name)| {
+        let archive = compilers::archive(host, &name)?;
+        Some((triple, name, archive))
+    });
+    answered.collect()
 }
 
 /// Where the C compilers of a target's candidates look for headers, where the graph binds to headers.

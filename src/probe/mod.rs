@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use facts_object::{CompilerFacts, FACTS_OBJECT};
 
-use crate::facts::CPackage;
+use crate::facts::{Archive, CPackage};
 
 /// A bug of compilers and how it is found.
 pub struct Probe {
@@ -214,6 +214,15 @@ pub fn unasked<'a>(named: &'a [String], asked: &[&str], known: &[String]) -> Vec
 
 fn disagree(object: &Verdict, run: &Verdict) -> bool {
     matches!((object, run), (Verdict::Ok, Verdict::Affected { .. }) | (Verdict::Affected { .. }, Verdict::Ok))
+}
+
+/// The format of an archive with one member whose name is too long for its header.
+pub fn archive_format(bytes: &[u8]) -> Archive {
+    match bytes.strip_prefix(b"!<arch>\n") {
+        None => Archive::Broken("what it wrote is no archive".to_owned()),
+        Some(members) if members.windows(3).any(|word| word == b"#1/") => Archive::Bsd,
+        Some(_) => Archive::Gnu,
+    }
 }
 
 /// The directories that a compiler's `-v` names as those of `#include <…>`.

@@ -71,6 +71,7 @@ pub const ROWS: &[Row] = &[
     row("BINDGEN_EXTRA_CLANG_ARGS",     Spelling::Scoped,   Bare::Joined, bindgen),
     row("PKG_CONFIG_LIBDIR",            Spelling::Scoped,   Bare::Hosts,  pkg_config_libdir),
     row("PKG_CONFIG_SYSROOT_DIR",       Spelling::Scoped,   Bare::Hosts,  pkg_config_sysroot),
+    row("PKG_CONFIG_PATH",              Spelling::Scoped,   Bare::Hosts,  pkg_config_path),
     row("JEMALLOC_SYS_WITH_LG_PAGE",    Spelling::Prefixed, Bare::Counts, jemalloc_page),
     row("CARGO_ENCODED_RUSTFLAGS",      Spelling::Plain,    Bare::Heard,  rustflags),
     row("CARGO_ZIGBUILD_RUSTC_VERSION", Spelling::Plain,    Bare::Counts, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
@@ -258,7 +259,9 @@ fn bindgen(case: &Case, tools: &Tools) -> Option<String> {
 
 /// Where `pkg-config` looks: the target's own directories, or one with nothing in it.
 fn pkg_config_libdir(case: &Case, tools: &Tools) -> Option<String> {
-    tools.cc.as_ref().filter(|_| apart(case))?;
+    if !apart(case) || tools.cc.is_none() && !case.c.holds {
+        return None;
+    }
     Some(match &tools.libraries {
         Some(libraries) => libraries.pkg_config.iter().map(ToString::to_string).collect::<Vec<_>>().join(":"),
         None => case.tools.join("none").into_string(),
@@ -269,6 +272,12 @@ fn pkg_config_libdir(case: &Case, tools: &Tools) -> Option<String> {
 fn pkg_config_sysroot(case: &Case, tools: &Tools) -> Option<String> {
     let libraries = tools.libraries.as_ref().filter(|_| apart(case))?;
     tools.cc.as_ref().map(|_| libraries.sysroot.to_string())
+}
+
+/// Nothing, where the user's bare one would add the host's directories.
+fn pkg_config_path(case: &Case, _: &Tools) -> Option<String> {
+    let bare = case.here.passed_over.iter().any(|setting| setting.name == "PKG_CONFIG_PATH");
+    bare.then(String::new)
 }
 
 /// 64 KiB: a kernel for aarch64 may have pages of that size, and jemalloc built for smaller ones does not start there.

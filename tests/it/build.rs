@@ -268,7 +268,7 @@ error[not-static]: bin `hello` of package `hello` is not static: it asks for the
 exit 1
 --- stderr
 error[no-such-code]: `--accept no-linker`: no such finding can be accepted
-  help: what can be accepted: `gcc-95189`, `unreadable-binary`, `wrong-machine`, `not-executable`, `not-static`, `above-glibc-floor` and `private-glibc`
+  help: what can be accepted: `gcc-95189`, `flags-leak`, `pkg-config-leak`, `archive-format`, `jitter-entropy`, `unreadable-binary`, `wrong-machine`, `not-executable`, `not-static`, `above-glibc-floor` and `private-glibc`
 
 "#]]
     );

@@ -18,6 +18,7 @@ const FLOORS: &[&[&str]] = &[
         "facts",
         "graph",
         "inspect",
+        "leaks",
         "manifest",
         "needs",
         "plan",

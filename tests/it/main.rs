@@ -11,6 +11,7 @@ mod gate;
 mod graph;
 mod house;
 mod inspect;
+mod leaks;
 mod per_target;
 mod plan;
 mod readme;
