@@ -5,7 +5,7 @@
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
-use crate::facts::{Program, Rustc, Std, ToolFound};
+use crate::facts::{Program, Rustc, Std, ToolFound, Zig};
 use crate::needs::{self, Installer};
 use crate::plan::Plan;
 use crate::probe::{Report, Verdict};
@@ -56,6 +56,8 @@ pub struct TargetHealth {
 pub struct Diagnosis {
     pub rustc: RustcHealth,
     pub compilers: Vec<CompilerHealth>,
+    /// It compiles for every Linux target, so it is probed for each whose graph holds C.
+    pub zig: Option<Zig>,
     pub workspace: Option<Utf8PathBuf>,
     pub tools: Vec<ToolFound>,
     pub targets: Vec<TargetHealth>,
@@ -125,7 +127,8 @@ pub fn target(target: &Target, plan: Result<&Plan, &[Problem]>, obstacles: &[Pro
         state: State::Ready,
         toolchain: None,
         warnings: Vec::new(),
-        problems: plan.err().unwrap_or_default().to_vec(),
+        // What stands in the way of every target is told once.
+        problems: plan.err().unwrap_or_default().iter().filter(|problem| !obstacles.contains(problem)).cloned().collect(),
     };
     for planned in plan.iter().flat_map(|plan| &plan.targets) {
         let chosen = &planned.toolchain;

@@ -220,7 +220,7 @@ fn environment(candidate: &Candidate) -> Vec<String> {
 
 /// What `doctor` found: one screen for a healthy machine.
 pub fn diagnosis(diagnosis: &Diagnosis) -> String {
-    let Diagnosis { rustc, compilers, workspace, tools, targets, problems } = diagnosis;
+    let Diagnosis { rustc, compilers, zig, workspace, tools, targets, problems } = diagnosis;
     let toolchain = rustc.toolchain.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     let mut text = format!("rustc      {}{toolchain}, host {}\n", rustc.release, rustc.host);
     if let Some(file) = &rustc.pinned_by {
@@ -237,6 +237,10 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
             compiler.version.clone().unwrap_or_else(|| "says no version".to_owned()),
             verdict,
         ]);
+    }
+    if let Some(zig) = zig {
+        let probed = "probed for each target".to_owned();
+        table.add_row(["  zig".to_owned(), "any Linux".to_owned(), format!("zig {} ({})", zig.version, zig.path), probed]);
     }
     text.push_str(&lines(&table));
     if let Some(workspace) = workspace {

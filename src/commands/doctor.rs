@@ -2,7 +2,7 @@
 
 use crate::cli::{DoctorArgs, MessageFormat};
 use crate::doctor::{self, Diagnosis, RustcHealth};
-use crate::facts::Rustc;
+use crate::facts::{Facts, Rustc};
 use crate::host::Host;
 use crate::look::{self, machine};
 use crate::needs::Installer;
@@ -66,7 +66,11 @@ fn diagnose(host: &Host, gathered: Result<Gathered, Vec<Problem>>) -> Result<Dia
         Err(found) => problems.extend(found.iter().cloned()),
     }
     let pinned_by = machine::pin(host, root.as_deref().unwrap_or(host.cwd()));
-    Ok(Diagnosis { rustc: RustcHealth::new(&rustc, pinned_by), compilers, workspace: root, tools, targets, problems })
+    let zig = match &gathered {
+        Ok(Gathered { facts: Facts { zig: Some(zig), .. }, .. }) => Some(zig.clone()),
+        _ => look::zig::find(host),
+    };
+    Ok(Diagnosis { rustc: RustcHealth::new(&rustc, pinned_by), compilers, zig, workspace: root, tools, targets, problems })
 }
 
 /// The safe fix: standard libraries that rustup can bring.

@@ -7,7 +7,7 @@ pub mod configuration;
 mod graph;
 mod kept;
 pub mod machine;
-mod zig;
+pub mod zig;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -323,17 +323,13 @@ fn zig_tools(
     zig: Option<&Zig>,
     targets: &BTreeMap<String, TargetFacts>,
 ) -> Vec<Option<Result<ZigTools, String>>> {
-    thread::scope(|threads| {
-        let asked: Vec<_> = requests
-            .iter()
-            .map(|request| {
-                let zig = zig.filter(|_| toolchain::wants_zig(request, &found.rustc.host))?;
-                let rustflags = targets.get(request.target.triple()).map(|here| here.rustflags.as_slice()).unwrap_or_default();
-                Some(threads.spawn(move || zig::tools(host, found, zig, &request.target, rustflags)))
-            })
-            .collect();
-        asked.into_iter().map(|asked| asked.map(joined)).collect()
-    })
+    // One after the other: the library writes some files for all targets, and not in one step.
+    let asked = requests.iter().map(|request| {
+        let zig = zig.filter(|_| toolchain::wants_zig(request, &found.rustc.host))?;
+        let rustflags = targets.get(request.target.triple()).map(|here| here.rustflags.as_slice()).unwrap_or_default();
+        Some(zig::tools(host, found, zig, &request.target, rustflags))
+    });
+    asked.collect()
 }
 
 /// What the archivers of a target's candidates write, where its graph holds C.

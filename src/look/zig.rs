@@ -102,6 +102,8 @@ pub fn tools(host: &Host, found: &Found, zig: &Zig, target: &Target, rustflags: 
     }
     let unwritten = |problem: crate::problem::Problem| format!("cannot be wrapped: {}", problem.message);
     host.create_target_dir(&found.workspace.target_dir).and_then(|()| host.create_dir_all(&cache)).map_err(unwritten)?;
+    // Another run may be at it.
+    let _lock = host.lock(&cache.join("zig.lock"), || ()).map_err(unwritten)?;
     let question = Invocation::new(own.as_str(), &found.workspace.root)
         .args(["__zig-tools", &target.to_string()])
         .env("CARGO_ZIGBUILD_ZIG_COMMAND", zig.path.as_str())

@@ -74,7 +74,7 @@ pub const ROWS: &[Row] = &[
     row("PKG_CONFIG_PATH",              Spelling::Scoped,   Bare::Hosts,  pkg_config_path),
     row("JEMALLOC_SYS_WITH_LG_PAGE",    Spelling::Prefixed, Bare::Counts, jemalloc_page),
     row("CARGO_ENCODED_RUSTFLAGS",      Spelling::Plain,    Bare::Heard,  rustflags),
-    row("CARGO_ZIGBUILD_RUSTC_VERSION", Spelling::Plain,    Bare::Counts, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
+    row("CARGO_ZIGBUILD_RUSTC_VERSION", Spelling::Plain,    Bare::Heard,  |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
 ];
 
 impl Row {

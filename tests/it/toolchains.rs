@@ -56,3 +56,14 @@ fn clang_links_where_it_finds_what_it_needs() {
 fn a_wrapper_of_the_hosts_gcc_compiles_c_for_musl() {
     with_c(&["x86_64-linux-musl-gcc", "x86_64-linux-gnu-gcc", "ar"], X86_MUSL, "rust-lld");
 }
+
+#[test]
+fn the_environment_lets_cargo_test_start_what_is_foreign() {
+    for (target, tools) in [(ARM_MUSL, &[][..]), (ARM_GNU, &["aarch64-linux-gnu-gcc", "aarch64-linux-gnu-ar"][..])] {
+        let project = tools.iter().fold(Project::of("hello").with("qemu-aarch64-static"), |project, tool| project.with(tool));
+        project.append("src/main.rs", "#[test]\nfn runs_there() { assert_eq!(ARCH, \"aarch64\"); }\n");
+        let xpkg = env!("CARGO_BIN_EXE_cargo-xpkg");
+        let run = project.shell(&format!("eval \"$({xpkg} env --target {target})\" && cargo test -q --target {target}")).ok();
+        assert!(run.stdout.contains("test result: ok. 1 passed"), "{}", run.stdout);
+    }
+}

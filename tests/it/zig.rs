@@ -222,6 +222,9 @@ error[linker-unfit]: `zig`, chosen by `--linker`, cannot link for `aarch64-unkno
         "{}",
         run.stdout
     );
+    let doctor = project.xpkg("doctor").ok();
+    let line = doctor.stdout.lines().find(|line| line.starts_with("  zig ")).unwrap();
+    assert!(line.contains("any Linux") && line.contains("zig 0.17.0 (") && line.ends_with("probed for each target"), "{line}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::{Go as _, cargo, root};
 
 const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
+const ZIG_TARGETS: &str = "aarch64-unknown-linux-musl,aarch64-unknown-linux-gnu.2.17";
 const COLD_RATIO: f64 = 1.02;
 const WARM_MARGIN: Duration = Duration::from_millis(100);
 const DOCTOR: Duration = Duration::from_millis(200);
@@ -19,16 +20,18 @@ pub fn run(args: &[String]) -> Result<(), String> {
         Some(at) => args.get(at + 1).and_then(|value| value.parse().ok()).ok_or(format!("{name} takes a number")),
         None => Ok(default),
     };
-    let (cold, warm) = (number("--cold", 3)?, number("--warm", 21)?);
+    let (cold, rounds) = (number("--cold", 3)?, number("--warm", 21)?);
     cargo(&["build", "--release", "--bin", "cargo-xpkg"]).go()?;
     let scratch = root().join("target/bench");
     let bench = Bench { xpkg: root().join("target/release/cargo-xpkg"), chat: root().join("fixtures/chat"), scratch };
     println!("| case | cargo, median | spread | xpkg, median | spread | ratio | more | bound |");
     println!("|---|---|---|---|---|---|---|---|");
     let cold = bench.pairs("cold, 6 bins, 2 targets", cold, Start::Cold)?;
-    let warm = bench.pairs("nothing to do", warm, Start::Warm)?;
+    let warm = bench.pairs("nothing to do", rounds, Start::Warm)?;
     println!("| {} | at most {COLD_RATIO} x |", cold.row);
     println!("| {} | at most {} ms more |", warm.row, WARM_MARGIN.as_millis());
+    let zig = bench.zig(rounds)?;
+    println!("| {} | at most {} ms more |", zig.row, WARM_MARGIN.as_millis());
     let doctor = bench.doctor(15)?;
     println!(
         "| doctor, warm | | | {:.3} s | {:.3}–{:.3} | | | at most {} ms |",
@@ -39,7 +42,8 @@ pub fn run(args: &[String]) -> Result<(), String> {
     );
     let cold_held = cold.xpkg.as_secs_f64() <= cold.cargo.as_secs_f64() * COLD_RATIO;
     let warm_held = warm.xpkg <= warm.cargo + WARM_MARGIN;
-    if cold_held && warm_held && doctor.median <= DOCTOR { Ok(()) } else { Err("a bound is not held".to_owned()) }
+    let zig_held = zig.xpkg <= zig.cargo + WARM_MARGIN;
+    if cold_held && warm_held && zig_held && doctor.median <= DOCTOR { Ok(()) } else { Err("a bound is not held".to_owned()) }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -60,6 +64,24 @@ struct Pair {
     row: String,
 }
 
+impl Pair {
+    fn of(case: &str, cargo: Vec<Duration>, xpkg: Vec<Duration>) -> Self {
+        let (cargo, xpkg) = (Times::of(cargo), Times::of(xpkg));
+        let row = format!(
+            "{case} | {:.3} s | {:.3}–{:.3} | {:.3} s | {:.3}–{:.3} | {:.3} | {:+.0} ms",
+            cargo.median.as_secs_f64(),
+            cargo.least.as_secs_f64(),
+            cargo.most.as_secs_f64(),
+            xpkg.median.as_secs_f64(),
+            xpkg.least.as_secs_f64(),
+            xpkg.most.as_secs_f64(),
+            xpkg.median.as_secs_f64() / cargo.median.as_secs_f64(),
+            (xpkg.median.as_secs_f64() - cargo.median.as_secs_f64()) * 1000.0
+        );
+        Self { cargo: cargo.median, xpkg: xpkg.median, row }
+    }
+}
+
 impl Bench {
     fn pairs(&self, case: &str, rounds: usize, start: Start) -> Result<Pair, String> {
         let (one, other) = (self.scratch.join("cargo"), self.scratch.join("xpkg"));
@@ -77,19 +99,37 @@ impl Bench {
                 times.push(if directory == one { self.cargo(directory)? } else { self.xpkg(directory)? });
             }
         }
-        let (cargo, xpkg) = (Times::of(cargo), Times::of(xpkg));
-        let row = format!(
-            "{case} | {:.3} s | {:.3}–{:.3} | {:.3} s | {:.3}–{:.3} | {:.3} | {:+.0} ms",
-            cargo.median.as_secs_f64(),
-            cargo.least.as_secs_f64(),
-            cargo.most.as_secs_f64(),
-            xpkg.median.as_secs_f64(),
-            xpkg.least.as_secs_f64(),
-            xpkg.most.as_secs_f64(),
-            xpkg.median.as_secs_f64() / cargo.median.as_secs_f64(),
-            (xpkg.median.as_secs_f64() - cargo.median.as_secs_f64()) * 1000.0
-        );
-        Ok(Pair { cargo: cargo.median, xpkg: xpkg.median, row })
+        Ok(Pair::of(case, cargo, xpkg))
+    }
+
+    /// Nothing to do where zig compiles the C of musl and of a glibc floor: against the very calls that `plan` prints.
+    fn zig(&self, rounds: usize) -> Result<Pair, String> {
+        let project = root().join("fixtures/with-c");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let zig = root().join("target/toolchains/zig/ziglang");
+        let path = std::env::join_paths(std::iter::once(zig).chain(std::env::split_paths(&path))).map_err(|error| error.to_string())?;
+        let xpkg = |word: &str| {
+            let mut command = Command::new(&self.xpkg);
+            command.args([word, "--quiet", "--linker", "zig", "--target", ZIG_TARGETS, "--target-dir"]).arg(self.scratch.join("zig"));
+            command.env("PATH", &path).env_remove("RUSTUP_TOOLCHAIN").current_dir(&project);
+            command
+        };
+        quiet(&mut xpkg("build"))?;
+        let plan = xpkg("plan").output().map_err(|error| error.to_string())?.stdout;
+        let lines: Vec<String> =
+            String::from_utf8_lossy(&plan).lines().filter_map(|line| line.strip_prefix("  runs        ")).map(str::to_owned).collect();
+        let (mut calls, mut builds) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let began = Instant::now();
+            for line in &lines {
+                quiet(Command::new("sh").arg("-c").arg(line).env("PATH", &path).stderr(Stdio::null()))?;
+            }
+            calls.push(began.elapsed());
+            let began = Instant::now();
+            quiet(&mut xpkg("build"))?;
+            builds.push(began.elapsed());
+        }
+        Ok(Pair::of("nothing to do, zig, C, a floor", calls, builds))
     }
 
     /// cargo's own calls, one a target, with the variables that xpkg sets.
