@@ -3,6 +3,7 @@
 
 mod bench;
 mod compilers;
+mod matrix;
 mod setup;
 mod zig;
 
@@ -19,6 +20,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     ("test", "set up, then run all fast tests", test),
     ("bless", "rewrite the snapshots from what the program prints now; `git diff` is the review", bless),
     ("bench", "xpkg against plain cargo in turn: medians, spread, bounds [--cold N] [--warm N]", bench::run),
+    ("matrix", "fixtures/native for every target, by xpkg and by cargo-zigbuild, built and run [FILTER] [--again] [--table]", matrix::run),
     ("kills", "kill `build` at random moments [N, 500] and look for a half tree", kills),
     ("ci", "what CI runs: fmt, clippy, test, check for other hosts", |_| ci()),
 ];

@@ -7,6 +7,11 @@ use crate::{Go as _, root};
 
 const VERSION: &str = "0.17.0";
 
+/// The directory that holds `zig`, for a PATH.
+pub fn directory() -> PathBuf {
+    place().join("ziglang")
+}
+
 fn place() -> PathBuf {
     root().join("target/toolchains/zig")
 }
