@@ -21,6 +21,8 @@ pub struct Facts {
     pub wants: Vec<Want>,
     /// zig, where it was looked for and is there.
     pub zig: Option<Zig>,
+    /// Why one that is there does not serve.
+    pub zig_trouble: Option<String>,
     /// Variables without a target in their names that tell of leaks ([`crate::leaks::WATCHED`]).
     pub watched: BTreeMap<String, Setting>,
     /// Tools that cannot run here, of those that the graph calls.

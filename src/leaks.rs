@@ -2,7 +2,7 @@
 //!
 //! Pure: it sees what the user has set and what the archiver writes, and says what that means for one target.
 
-use crate::facts::{Archive, Facts, Setting, TargetFacts};
+use crate::facts::{Archive, Facts, Place, Setting, TargetFacts};
 use crate::probe::Severity;
 use crate::problem::Code;
 use crate::target::Target;
@@ -47,15 +47,21 @@ fn machine_flags(case: &Case) -> Option<Leak> {
     if case.target.triple() == case.facts.rustc.host {
         return None;
     }
-    let mine = |setting: &&Setting| words(setting).any(|word| MACHINE_FLAGS.iter().any(|beginning| word.starts_with(beginning)));
+    // For the same processor only `native` means this very machine.
+    let same = case.target.same_arch(&case.facts.rustc.host);
+    let means = |word: &str| MACHINE_FLAGS.iter().any(|beginning| word.starts_with(beginning)) && (!same || word.ends_with("=native"));
+    let mine = |setting: &&Setting| words(setting).any(means);
     let setting = ["CFLAGS", "CXXFLAGS"].iter().filter_map(|name| case.facts.watched.get(*name)).find(mine)?;
-    let flags: Vec<&str> = words(setting).filter(|word| MACHINE_FLAGS.iter().any(|beginning| word.starts_with(beginning))).collect();
+    let flags: Vec<&str> = words(setting).filter(|word| means(word)).collect();
     let own = format!("{}_{}", setting.name, case.facts.rustc.host.replace('-', "_"));
     Some(Leak {
         code: Code::FlagsLeak,
         severity: Severity::Block,
         message: format!("`{}` in `{}`, set in {}, reaches the C of `{}`", flags.join(" "), setting.name, setting.place, case.target),
-        help: format!("say it for the host alone: `export {own}=\"${}\"; unset {}`", setting.name, setting.name),
+        help: match setting.place {
+            Place::CargoConfiguration => format!("say it for the host alone: call it `{own}` in `[env]` of cargo's configuration"),
+            _ => format!("say it for the host alone: `export {own}=\"${}\"; unset {}`", setting.name, setting.name),
+        },
     })
 }
 
@@ -136,7 +142,7 @@ fn words(setting: &Setting) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{CPackage, Place, Program};
+    use crate::facts::{CPackage, Program};
     use crate::toolchain::{Kind, SetBy, Variable};
 
     const ARM: &str = "aarch64-unknown-linux-gnu";
@@ -187,6 +193,7 @@ mod tests {
         check(ARM, "ring 0.17.0", &["CFLAGS=-O2 -march=native"], told);
         check(HOST, "ring 0.17.0", &["CFLAGS=-O2 -march=native"], "");
         check(ARM, "ring 0.17.0", &["CFLAGS=-O2 -g"], "");
+        check("x86_64-unknown-linux-musl", "ring 0.17.0", &["CFLAGS=-mtune=generic"], "");
         check(ARM, "ring 0.17.0", &["+CFLAGS=-march=armv8-a"], "");
     }
 

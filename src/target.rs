@@ -184,6 +184,36 @@ const SYSTEMS: &[System] = &[
     system("unknown-unknown",         Os::None,    Libc::System, Format::Wasm,  Untold, "unknown",         ".wasm"),
 ];
 
+impl Arch {
+    /// The row of a triple's first part.
+    pub fn of_prefix(prefix: &str) -> Option<&'static Self> {
+        ARCHES.iter().find(|row| row.prefix == prefix)
+    }
+
+    /// The row of an ELF file: its machine as the gABI names it, the bits of its words and their order.
+    pub fn of_elf(machine: &str, class: u8, endian: Endian) -> Option<&'static Self> {
+        ARCHES.iter().find(|row| format!("EM_{}", elf::machine_to_str(row.elf)) == machine && row.bits == class && row.endian == endian)
+    }
+
+    /// What qemu's user emulation for it is named after.
+    pub fn qemu(&self) -> &'static str {
+        match self.name {
+            "x86" => "i386",
+            "powerpc64" => self.uname,
+            name => name,
+        }
+    }
+}
+
+impl System {
+    /// What triples end with, the longest first: `unknown-linux-gnueabihf` before `unknown-linux-gnu`.
+    pub fn suffixes() -> impl Iterator<Item = &'static str> {
+        let mut suffixes: Vec<&'static str> = SYSTEMS.iter().map(|row| row.suffix).collect();
+        suffixes.sort_by_key(|suffix| std::cmp::Reverse(suffix.len()));
+        suffixes.into_iter()
+    }
+}
+
 /// A glibc version, `2.17`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Glibc {

@@ -32,6 +32,7 @@ pub struct Member {
     pub default: bool,
     /// Has a `[package.metadata.xpkg]` table.
     pub configured: bool,
+    pub build_script: Option<Utf8PathBuf>,
     pub features: BTreeMap<String, Vec<String>>,
     pub bins: Vec<MemberBin>,
 }
@@ -220,6 +221,7 @@ fn member(package: &Package, default: bool) -> Member {
         manifest: package.manifest_path.clone(),
         default,
         configured: package.metadata.get("xpkg").is_some(),
+        build_script: package.targets.iter().find(|target| target.is_custom_build()).map(|target| target.src_path.clone()),
         features: package.features.clone(),
         bins: package
             .targets
@@ -341,6 +343,7 @@ mod tests {
                     id: name.to_owned(),
                     manifest: Utf8PathBuf::from("Cargo.toml"),
                     default: !name.ends_with('!'),
+                    build_script: None,
                     configured: false,
                     features: features.map(|(name, of)| (name.to_owned(), of.into_iter().map(str::to_owned).collect())).into(),
                     bins: bins.collect(),

@@ -39,8 +39,7 @@ const fn drop(flag: &'static str, reason: &'static str) -> Row {
 const SPEED: &str = "only how fast it links";
 const TALK: &str = "only what the linker says";
 const DEFAULT: &str = "what lld does anyway";
-const IGNORED: &str = "lld ignores it";
-const LAYOUT: &str = "only the size or the order of the file";
+const LOCALS: &str = "only symbols of the compiler's own making, which lld does not write";
 
 pub const ROWS: &[Row] = &[
     Row {
@@ -52,6 +51,7 @@ pub const ROWS: &[Row] = &[
     },
     drop("--threads", SPEED),
     drop("--threads=", SPEED),
+    drop("--threads,*", SPEED),
     drop("--no-threads", SPEED),
     drop("--thinlto-jobs=", SPEED),
     drop("--no-keep-memory", SPEED),
@@ -67,22 +67,13 @@ pub const ROWS: &[Row] = &[
     drop("--warn-common", TALK),
     drop("--no-warn-execstack", TALK),
     drop("--no-warn-rwx-segments", TALK),
-    drop("-z,text", DEFAULT),
     drop("-z,noseparate-code", DEFAULT),
     drop("--icf=none", DEFAULT),
-    drop("--no-export-dynamic", DEFAULT),
     drop("-m,elf_*", "the target says it"),
     drop("-melf_*", "the target says it"),
-    drop("--add-needed", IGNORED),
-    drop("--no-add-needed", IGNORED),
-    drop("--copy-dt-needed-entries", IGNORED),
-    drop("--no-copy-dt-needed-entries", IGNORED),
-    drop("--icf=all", LAYOUT),
-    drop("--icf=safe", LAYOUT),
-    drop("--discard-locals", LAYOUT),
-    drop("-X", LAYOUT),
-    drop("--gdb-index", LAYOUT),
-    drop("--call-graph-profile-sort=", LAYOUT),
+    drop("--no-copy-dt-needed-entries", DEFAULT),
+    drop("--discard-locals", LOCALS),
+    drop("-X", LOCALS),
 ];
 
 /// A linker script that adds to lld's own: without debug information, with symbols.
@@ -149,7 +140,11 @@ fn options(list: &str) -> Vec<String> {
             }
             None => {
                 value = WITH_VALUE.contains(&word);
-                options.push(word.to_owned());
+                // gold's and lld's `--threads` may have its number behind it.
+                match options.last_mut().filter(|last| *last == "--threads" && word.parse::<u32>().is_ok()) {
+                    Some(last) => *last = format!("--threads,{word}"),
+                    None => options.push(word.to_owned()),
+                }
             }
         }
     }
@@ -196,6 +191,7 @@ mod tests {
     fn each_row_takes_its_own_argument_and_says_why() {
         for row in ROWS {
             let words = match row.flag.strip_suffix('*') {
+                Some(beginning) if row.flag.contains("threads") => format!("{beginning}4"),
                 Some(beginning) => format!("{beginning}x86_64"),
                 None if row.flag.ends_with('=') => format!("{}2", row.flag),
                 None => row.flag.to_owned(),
@@ -218,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_list_loses_one_and_keeps_the_others() {
-        check("-Wl,-z,relro,--threads=2,-z,text,-rpath,-t -Wl,-z,text", "-Wl,-z,relro,-rpath,-t []");
+        check("-Wl,-z,relro,--threads=2,--threads,4,-rpath,-t -Wl,-z,noseparate-code", "-Wl,-z,relro,-rpath,-t []");
     }
 
     #[test]

@@ -68,7 +68,7 @@ fn diagnose(host: &Host, gathered: Result<Gathered, Vec<Problem>>) -> Result<Dia
     let pinned_by = machine::pin(host, root.as_deref().unwrap_or(host.cwd()));
     let zig = match &gathered {
         Ok(Gathered { facts: Facts { zig: Some(zig), .. }, .. }) => Some(zig.clone()),
-        _ => look::zig::find(host),
+        _ => look::zig::find(host).ok().flatten(),
     };
     Ok(Diagnosis { rustc: RustcHealth::new(&rustc, pinned_by), compilers, zig, workspace: root, tools, targets, problems })
 }

@@ -42,6 +42,8 @@ const TELLING: &[&str] = &[
 /// A compiler in the environment that build scripts will see.
 pub struct Asked<'a> {
     pub root: &'a Utf8Path,
+    /// The one that is configured for it.
+    pub sysroot: Option<&'a Utf8Path>,
     pub target: &'a str,
     pub host: &'a str,
     /// Set on top of the inherited environment.
@@ -101,7 +103,10 @@ pub fn archive(host: &Host, archiver: &str) -> Option<Archive> {
             Err(_) => Archive::Broken("it ended well but wrote nothing".to_owned()),
         },
     };
-    kept::keep(host, kept.as_deref(), &answer);
+    // What went wrong once may go well the next time.
+    if !matches!(answer, Archive::Broken(_)) {
+        kept::keep(host, kept.as_deref(), &answer);
+    }
     Some(answer)
 }
 
@@ -120,10 +125,15 @@ pub fn includes(host: &Host, root: &Utf8Path, compiler: &str) -> Option<Includes
         let question = Invocation::new(compiler, root).args(["-E", "-v", "-x", language, "/dev/null"]).env("LC_ALL", "C");
         host.capture_bounded(&question, LIMIT).ok().filter(host::Output::success).map(|output| output.stderr)
     };
-    let (c, cxx) = (ask("c")?, ask("c++").unwrap_or_default());
+    let (c, cxx) = (ask("c")?, ask("c++"));
+    // A C++ compiler may be installed tomorrow.
+    let whole = cxx.is_some();
+    let cxx = cxx.unwrap_or_default();
     let includes =
         Includes { c: probe::search_list(&c), cxx: probe::search_list(&cxx), defines: probe::header_macros(&format!("{c}\n{cxx}")) };
-    kept::keep(host, kept.as_deref(), &includes);
+    if whole {
+        kept::keep(host, kept.as_deref(), &includes);
+    }
     Some(includes)
 }
 
@@ -133,9 +143,17 @@ fn key(host: &Host, asked: &Asked) -> Option<String> {
     let telling = host.vars().filter(|(name, _)| TELLING.iter().any(|beginning| name.starts_with(beginning)));
     let environment: Vec<String> = telling.map(|(name, value)| format!("{name}={value}")).collect();
     let sources: String = PROBES.iter().map(|probe| format!("{}{}", probe.source, probe.run_source)).collect();
-    let Asked { root: _, target, host: triple, variables, levels, rustflags, version, path: _, starter } = asked;
+    // Headers may be replaced under a compiler that stays as it is.
+    let system = crate::target::Target::of_triple(asked.target).map(|target| target.gnu_name()).unwrap_or_default();
+    let headers = ["/usr/include".to_owned(), format!("/usr/include/{system}"), format!("/usr/{system}/include")];
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|directory| host.stamp(&Utf8Path::new(directory).join("gnu/libc-version.h")))
+        .chain(asked.sysroot.map(|sysroot| host.stamp(&sysroot.join("usr/include/gnu/libc-version.h"))))
+        .collect();
+    let Asked { root: _, sysroot: _, target, host: triple, variables, levels, rustflags, version, path: _, starter } = asked;
     let text = format!(
-        "{identity}\n{target}\n{triple}\n{variables:?}\n{levels:?}\n{rustflags:?}\n{version:?}\n{starter:?}\n{environment:?}\n{sources}{FACTS_OBJECT}"
+        "{identity}\n{target}\n{triple}\n{variables:?}\n{levels:?}\n{rustflags:?}\n{version:?}\n{starter:?}\n{environment:?}\n{headers:?}\n{sources}{FACTS_OBJECT}"
     );
     Some(text)
 }

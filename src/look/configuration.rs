@@ -132,7 +132,7 @@ pub fn cargo_settings(
             })
         }
     };
-    let foreign = target.triple() != host_triple;
+    let foreign = target.triple() != host_triple || target.floor.is_some();
     let mut here = TargetFacts { linker, rustflags, ..TargetFacts::default() };
     for row in environment::ROWS {
         let role = row.role.to_owned();
@@ -140,7 +140,10 @@ pub fn cargo_settings(
             here.settings.insert(role, setting);
             continue;
         }
-        match (variable(host, config, role.clone()).filter(|_| foreign && row.spelling == Spelling::Scoped), row.bare) {
+        match (
+            variable(host, config, role.clone()).filter(|_| foreign && matches!(row.spelling, Spelling::Scoped | Spelling::Suffixed)),
+            row.bare,
+        ) {
             (Some(setting), Bare::Joined) => _ = here.joined.insert(role, setting),
             (Some(setting), Bare::Hosts) if !row.adds => here.passed_over.push(setting),
             _ => {}

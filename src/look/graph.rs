@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::Metadata;
 
 use super::{Asking, Found, Platform, Scope, parse_metadata};
@@ -120,13 +120,17 @@ fn confirm(host: &Host, found: &Found, asking: &Asking, scope: &Scope, triple: &
 
 /// Whether a build script, or a module beside it, says that it compiles C++.
 fn compiles_cxx(host: &Host, script: &Utf8Path) -> bool {
+    build_files(host, script).into_iter().filter_map(|file| host.read_text(&file).ok()).any(|text| graph::says_cxx(&text))
+}
+
+/// A build script and the modules beside it, sorted.
+fn build_files(host: &Host, script: &Utf8Path) -> Vec<Utf8PathBuf> {
     let directory = script.parent().unwrap_or(Utf8Path::new("/"));
     let stem = script.file_stem().unwrap_or_default();
     // The modules of `builder/main.rs` stand beside it, those of `build.rs` in `build/`.
     let modules = if stem == "main" { directory.to_owned() } else { directory.join(stem) };
     let names = host.names(&modules).into_iter().filter(|name| name.ends_with(".rs")).map(|name| modules.join(name));
-    let texts = [script.to_owned()].into_iter().chain(names).filter_map(|file| host.read_text(&file).ok());
-    texts.into_iter().any(|text| graph::says_cxx(&text))
+    [script.to_owned()].into_iter().chain(names).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A digest of all that the resolved graph follows from: the question, the compiler, what it says of the platforms,
@@ -137,9 +141,17 @@ fn graph_key(host: &Host, found: &Found, scope: &Scope, resolving: &Resolving, q
     let platforms = resolving.platforms.iter().map(|platform| &platform.facts).chain([resolving.own]);
     let platforms: Vec<_> = platforms.map(|facts| (&facts.triple, &facts.cfg)).collect();
     let own = env!("CARGO_PKG_VERSION");
-    let mut text = format!("{own}\n{question}\n{:?}\n{:?}\n{platforms:?}\n{}\n", found.rustc, scope.roots, resolving.configuration);
+    let added: Vec<_> = scope.requests.iter().map(|request| (request.target.triple(), &request.own.features)).collect();
+    let mut text =
+        format!("{own}\n{question}\n{:?}\n{:?}\n{platforms:?}\n{}\n{added:?}\n", found.rustc, scope.roots, resolving.configuration);
     for path in [&found.workspace.root.join("Cargo.lock"), &root].into_iter().chain(manifests) {
         text.push_str(&host.hash(path).ok()?.0);
+    }
+    // Whether a member compiles C++ stands in its build script; those of other packages never change.
+    for file in
+        found.workspace.members.iter().filter_map(|member| member.build_script.as_ref()).flat_map(|script| build_files(host, script))
+    {
+        text.push_str(&host.hash(&file).ok()?.0);
     }
     Some(host::sha256(text.as_bytes()).chars().take(32).collect())
 }

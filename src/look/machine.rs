@@ -54,6 +54,7 @@ fn probed(host: &Host, root: &Utf8Path, host_triple: &str, compiler: Program, al
     let report = target.map(|target| {
         let asked = Asked {
             root,
+            sysroot: None,
             target: target.triple(),
             host: host_triple,
             variables: vec![(format!("CC_{}", target.lower()), compiler.program.clone())],

@@ -252,7 +252,7 @@ pub fn facts(
     let root = &found.workspace.root;
     let (programs, platforms, graph, zig) = thread::scope(|threads| {
         let wanted = requests.iter().any(|request| toolchain::wants_zig(request, &found.rustc.host));
-        let zig = threads.spawn(move || if wanted { zig::find(host) } else { None });
+        let zig = threads.spawn(move || if wanted { zig::find(host) } else { Ok(None) });
         let platforms: Vec<_> = requests
             .iter()
             .map(|request| threads.spawn(|| platform(host, found, asking, &request.target, targets.get(request.target.triple()))))
@@ -271,6 +271,10 @@ pub fn facts(
         (programs, platforms, graph, joined(zig))
     });
     let (platforms, mut graph) = (platforms?, graph?);
+    let (zig, zig_trouble) = match zig {
+        Ok(zig) => (zig, None),
+        Err(why) => (None, Some(why)),
+    };
     let clang: Vec<Option<ClangFinds>> = thread::scope(|threads| {
         let questions = requests.iter().map(|request| toolchain::clang_question(request, &found.rustc.host, &programs));
         let asked: Vec<_> = questions
@@ -292,8 +296,16 @@ pub fn facts(
     for (request, tools) in requests.iter().zip(zig_tools(host, found, requests, zig.as_ref(), &targets)) {
         targets.entry(request.target.triple().to_owned()).or_default().zig = tools;
     }
-    let mut facts =
-        Facts { rustc: found.rustc.clone(), programs, targets, host: HostFacts::default(), wants: graph.wants, zig, ..Facts::default() };
+    let mut facts = Facts {
+        rustc: found.rustc.clone(),
+        programs,
+        targets,
+        host: HostFacts::default(),
+        wants: graph.wants,
+        zig,
+        zig_trouble,
+        ..Facts::default()
+    };
     facts.host = host_facts(host, found, config, leveled(found, scope, scope.profiles, graph.host_c_packages, Side::Host));
     let configured = configured_variables(host, config);
     facts.watched =
@@ -425,6 +437,7 @@ fn reports(host: &Host, found: &Found, config: &cargo_config2::Config, scope: &S
                     let compiler = candidate.c_compiler.as_ref();
                     let asked = Asked {
                         root: &found.workspace.root,
+                        sysroot: request.sysroot.as_deref(),
                         target: request.target.triple(),
                         host: &facts.rustc.host,
                         variables,
@@ -481,6 +494,7 @@ fn host_facts(host: &Host, found: &Found, config: &cargo_config2::Config, c_pack
     let compiler = host.find(&name).map(|path| program(host, root, path, name).1);
     let asked = Asked {
         root,
+        sysroot: None,
         target: triple,
         host: triple,
         variables: configured_variables(host, config),
@@ -508,7 +522,7 @@ pub fn starter(host: &Host, target: &Target, host_triple: &str) -> Option<Vec<St
     if target.same_arch(host_triple) {
         return Some(Vec::new());
     }
-    let names = [format!("qemu-{}-static", target.arch.name), format!("qemu-{}", target.arch.name)];
+    let names = [format!("qemu-{}-static", target.arch.qemu()), format!("qemu-{}", target.arch.qemu())];
     names.into_iter().find(|name| host.find(name).is_some()).map(|name| vec![name])
 }
 

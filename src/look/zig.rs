@@ -15,30 +15,52 @@ use crate::invocation::Invocation;
 use crate::plan::cache_dir;
 use crate::target::Target;
 
-/// Looks for `zig` on PATH, then for the one of Python's package `ziglang`.
-pub fn find(host: &Host) -> Option<Zig> {
-    let path = host.find("zig").or_else(|| of_python(host))?;
+/// Looks for `zig` on PATH, then for the one of Python's package `ziglang`. The error: what is wrong with one that is
+/// there.
+pub fn find(host: &Host) -> Result<Option<Zig>, String> {
+    let mut trouble = None;
+    for path in [host.find("zig"), of_python(host)].into_iter().flatten() {
+        match ask(host, path) {
+            Ok(zig) => return Ok(Some(zig)),
+            Err(why) => trouble = trouble.or(Some(why)),
+        }
+    }
+    trouble.map_or(Ok(None), Err)
+}
+
+fn ask(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
     let variables = ["ZIG_GLOBAL_CACHE_DIR", "ZIG_LIB_DIR", "XDG_CACHE_HOME", "HOME"].map(|name| host.var(name));
-    let key = format!("{}\n{variables:?}", host.identity(&path)?);
-    let kept = kept::place(host, "zig", &key);
+    // What stands for one of several versions says another thing tomorrow.
+    let itself = host.real_name(&path).is_some_and(|name| name.starts_with("zig")) && !host.is_script(&path);
+    let key = host.identity(&path).filter(|_| itself).map(|identity| format!("{identity}\n{variables:?}"));
+    let kept = key.and_then(|key| kept::place(host, "zig", &key));
     if let Some(zig) = kept::read(host, kept.as_deref()) {
-        return Some(zig);
+        return Ok(zig);
     }
     let ask = |word: &str| {
-        let output = host.capture_bounded(&Invocation::new(path.as_str(), host.cwd()).arg(word), LIMIT).ok()?;
-        output.success().then_some(output.stdout)
+        let ended =
+            host.capture_bounded(&Invocation::new(path.as_str(), host.cwd()).arg(word), LIMIT).map_err(|problem| problem.message)?;
+        match ended.code {
+            _ if ended.timed_out => Err(format!("`{path} {word}` did not end within {} s", LIMIT.as_secs())),
+            Some(0) => Ok(ended.stdout),
+            _ => {
+                let said = ended.stderr.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it says nothing");
+                Err(format!("`{path} {word}` failed: {said}"))
+            }
+        }
     };
+    let unread = || format!("`{path} env` does not say what it is");
     let (environment, targets) = (ask("env")?, ask("targets")?);
     // A shell script in front of the real one would hide its changes.
     let real = text_of(&environment, "zig_exe").map_or_else(|| path.clone(), Utf8PathBuf::from);
     let zig = Zig {
-        path: if host.is_file(&real) { real } else { path },
-        version: text_of(&environment, "version")?,
-        cache: text_of(&environment, "global_cache_dir")?.into(),
+        path: if host.is_file(&real) { real } else { path.clone() },
+        version: text_of(&environment, "version").ok_or_else(unread)?,
+        cache: text_of(&environment, "global_cache_dir").ok_or_else(unread)?.into(),
         glibc: list_of(&targets, "glibc"),
     };
     kept::keep(host, kept.as_deref(), &zig);
-    Some(zig)
+    Ok(zig)
 }
 
 /// A text of what zig prints: `.name = "text"` since 0.15, `"name": "text"` before.
@@ -67,18 +89,24 @@ struct Answer {
 fn of_python(host: &Host) -> Option<Utf8PathBuf> {
     // An environment of Python's is told by where its python3 stands, not by what that links to.
     let python = host.find("python3").or_else(|| host.find("python"))?;
-    let variables: Vec<_> = host.vars().filter(|(name, _)| name.starts_with("PYTHON")).collect();
-    let key = format!("{python}\n{}\n{variables:?}\n{:?}", host.identity(&python)?, host.var("HOME"));
+    // What chooses among several Pythons, where that is the work of a script.
+    let chooses = ["PYTHON", "PYENV", "ASDF", "MISE", "VIRTUAL_ENV"];
+    let variables: Vec<_> = host.vars().filter(|(name, _)| chooses.iter().any(|beginning| name.starts_with(beginning))).collect();
+    let home = host.var("HOME").map(Utf8PathBuf::from).unwrap_or_default();
+    let above = host.cwd().ancestors().map(Utf8Path::to_owned).chain([home.clone(), home.join(".pyenv")]);
+    let files = above.flat_map(|directory| [".python-version", ".tool-versions", "mise.toml", "version"].map(|name| directory.join(name)));
+    let chosen: Vec<_> = files.filter_map(|file| Some((host.stamp(&file)?, file))).collect();
+    let key = format!("{python}\n{}\n{variables:?}\n{home}\n{chosen:?}", host.identity(&python)?);
     let kept = kept::place(host, "python", &key);
     let fresh = |answer: &Answer| answer.path.iter().all(|(path, stamp)| host.stamp(path) == *stamp);
     if let Some(answer) = kept::read::<Answer>(host, kept.as_deref()).filter(fresh) {
         return answer.zig.filter(|zig| host.is_file(zig));
     }
     let question = Invocation::new(python.as_str(), host.cwd()).arg("-c").arg(
-        "import importlib.util, sys\n\
+        "import importlib.util, site, sys\n\
          found = importlib.util.find_spec('ziglang')\n\
          print(found.submodule_search_locations[0] if found else '')\n\
-         print('\\n'.join(sys.path[1:]))",
+         print('\\n'.join(sys.path[1:] + [site.getusersitepackages()]))",
     );
     let output = host.capture_bounded(&question, LIMIT).ok().filter(host::Output::success)?;
     let mut lines = output.stdout.lines();
@@ -94,7 +122,10 @@ fn of_python(host: &Host) -> Option<Utf8PathBuf> {
 pub fn tools(host: &Host, found: &Found, zig: &Zig, target: &Target, rustflags: &[String]) -> Result<ZigTools, String> {
     let own = host.own_program().ok_or("cannot be wrapped: the path of this program is not known")?;
     let cache = cache_dir(&found.workspace);
-    let key = format!("{own}\n{zig:?}\n{target}\n{rustflags:?}\n{}", found.rustc.release);
+    // A directory for each zig: the library names its wrappers by what it calls zig with, not by which zig it is.
+    let identity = host.identity(&zig.path).unwrap_or_default();
+    let place = cache.join(format!("zig-{}", kept::digest(&format!("{identity}\n{}", zig.version))));
+    let key = format!("{own}\n{identity}\n{zig:?}\n{target}\n{rustflags:?}\n{}", found.rustc.release);
     let kept = cache.join(format!("zig-{}.json", kept::digest(&key)));
     let standing = |tools: &ZigTools| [&tools.cc, &tools.cxx, &tools.ranlib].into_iter().all(|path| host.is_file(path));
     if let Some(tools) = kept::read(host, Some(&kept)).filter(standing) {
@@ -108,7 +139,7 @@ pub fn tools(host: &Host, found: &Found, zig: &Zig, target: &Target, rustflags: 
         .args(["__zig-tools", &target.to_string()])
         .env("CARGO_ZIGBUILD_ZIG_COMMAND", zig.path.as_str())
         .env("CARGO_ZIGBUILD_ZIG_VERSION", &zig.version)
-        .env("CARGO_ZIGBUILD_CACHE_DIR", cache.as_str())
+        .env("CARGO_ZIGBUILD_CACHE_DIR", place.as_str())
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\u{1f}"))
         .env("RUSTC", &found.rustc_program);
     let output = host.capture_bounded(&question, LIMIT).map_err(unwritten)?;

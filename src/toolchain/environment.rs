@@ -4,18 +4,22 @@
 //! Nearly each name holds the target, so that nothing reaches what is compiled for the host. What the user has set in a
 //! spelling that its reader accepts wins, and is shown as the user's.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Case, Program, Variable};
-use crate::target::{Libc, Target};
+use crate::target::{Libc, Os, Target};
 
 /// How a variable's readers spell its name for one target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
     /// cargo: `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER`.
     Cargo,
-    /// cc, cmake, bindgen and pkg-config: `CC_aarch64_unknown_linux_musl`.
+    /// cc, cmake and pkg-config: `CC_aarch64_unknown_linux_musl`, and `TARGET_CC`.
     Scoped,
+    /// bindgen: `BINDGEN_EXTRA_CLANG_ARGS_aarch64_unknown_linux_musl`.
+    Suffixed,
     /// jemalloc: `AARCH64_UNKNOWN_LINUX_MUSL_JEMALLOC_SYS_WITH_LG_PAGE`.
     Prefixed,
     /// Read by xpkg's own wrapper, whatever the target.
@@ -68,7 +72,7 @@ pub const ROWS: &[Row] = &[
     flags("CFLAGS"),
     flags("CXXFLAGS"),
     row("CMAKE_TOOLCHAIN_FILE",         Spelling::Scoped,   Bare::Counts, |case, tools| cmake_file(case, tools).map(|file| file.path.into_string())),
-    row("BINDGEN_EXTRA_CLANG_ARGS",     Spelling::Scoped,   Bare::Joined, bindgen),
+    row("BINDGEN_EXTRA_CLANG_ARGS",     Spelling::Suffixed, Bare::Joined, bindgen),
     row("PKG_CONFIG_LIBDIR",            Spelling::Scoped,   Bare::Hosts,  pkg_config_libdir),
     row("PKG_CONFIG_SYSROOT_DIR",       Spelling::Scoped,   Bare::Hosts,  pkg_config_sysroot),
     row("PKG_CONFIG_PATH",              Spelling::Scoped,   Bare::Hosts,  pkg_config_path),
@@ -83,7 +87,7 @@ impl Row {
         let role = self.role;
         match self.spelling {
             Spelling::Cargo => format!("CARGO_TARGET_{}_{role}", target.upper()),
-            Spelling::Scoped => format!("{role}_{}", target.lower()),
+            Spelling::Scoped | Spelling::Suffixed => format!("{role}_{}", target.lower()),
             Spelling::Prefixed => format!("{}_{role}", target.upper()),
             Spelling::Plain => role.to_owned(),
         }
@@ -91,18 +95,20 @@ impl Row {
 
     /// The names under which its readers look for it, first come first served.
     pub fn accepted(&self, target: &Target, host: &str) -> Vec<String> {
-        let native = target.triple() == host;
+        let own = target.triple() == host;
         let role = self.role;
         let scoped = match self.spelling {
             Spelling::Cargo => return vec![self.name(target)],
             Spelling::Plain => return vec![role.to_owned()],
             Spelling::Prefixed => vec![self.name(target)],
             Spelling::Scoped => {
-                vec![format!("{role}_{}", target.triple()), self.name(target), format!("{}_{role}", if native { "HOST" } else { "TARGET" })]
+                vec![format!("{role}_{}", target.triple()), self.name(target), format!("{}_{role}", if own { "HOST" } else { "TARGET" })]
             }
+            // bindgen reads no `TARGET_`.
+            Spelling::Suffixed => vec![format!("{role}_{}", target.triple()), self.name(target)],
         };
-        // Set for one target, the bare name of what is compiled here means the host.
-        let bare = (native || self.bare == Bare::Counts).then(|| role.to_owned());
+        // The bare name means the host, and not an older glibc of the host's triple.
+        let bare = (own && target.floor.is_none() || self.bare == Bare::Counts).then(|| role.to_owned());
         scoped.into_iter().chain(bare).collect()
     }
 }
@@ -153,6 +159,16 @@ pub struct ToolFile {
     pub program: bool,
 }
 
+impl ToolFile {
+    /// At a place that its text decides: cargo and CMake see that a path changed, not what stands there, and two runs
+    /// with other settings must not write over each other.
+    pub(super) fn new(case: &Case, name: &str, text: String, program: bool) -> Self {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        Self { path: case.tools.join(format!("{:016x}", hasher.finish())).join(name), text, program }
+    }
+}
+
 /// The variables of a candidate with these tools, and the files that they name.
 pub(super) fn variables(case: &Case, tools: &Tools) -> (Vec<Variable>, Vec<ToolFile>) {
     let mut variables = Vec::new();
@@ -160,16 +176,22 @@ pub(super) fn variables(case: &Case, tools: &Tools) -> (Vec<Variable>, Vec<ToolF
         let yours = case.here.settings.get(row.role).filter(|_| row.bare != Bare::Heard);
         match yours {
             Some(setting) => variables.push(Variable::yours(setting)),
-            None => variables.extend((row.value)(case, tools).map(|value| Variable::ours(row.name(case.target), &value))),
+            None => match (row.value)(case, tools) {
+                Some(value) => variables.push(Variable::ours(row.name(case.target), &value)),
+                // Where xpkg sets nothing, its readers take the bare one.
+                None => {
+                    variables.extend(case.here.passed_over.iter().filter(|bare| case.c.holds && bare.name == row.role).map(Variable::yours))
+                }
+            },
         }
     }
     let cmake = cmake_file(case, tools).filter(|_| !case.here.settings.contains_key("CMAKE_TOOLCHAIN_FILE"));
     (variables, cmake.into_iter().collect())
 }
 
-/// Whether what stands on the host must not be found: another platform, or the host's with an older glibc.
-fn apart(case: &Case) -> bool {
-    case.target.triple() != case.facts.rustc.host || case.target.floor.is_some()
+/// Whether what stands on the host must not be found: another platform, or the host's with another glibc.
+fn apart(case: &Case, tools: &Tools) -> bool {
+    case.target.triple() != case.facts.rustc.host || case.target.floor.is_some() || tools.zig
 }
 
 /// The flags in force and the configuration's own for this target, as one: whatever stands in only one of cargo's
@@ -183,6 +205,8 @@ fn runner(case: &Case, tools: &Tools) -> Option<String> {
     let starter = case.here.starter.as_ref().filter(|starter| !starter.is_empty())?;
     let libraries = match case.target.system.libc {
         Libc::Gnu => match tools.libraries.as_ref().filter(|libraries| libraries.sysroot != "/") {
+            // cargo splits a runner at its spaces, and quotes mean nothing to it.
+            Some(libraries) if libraries.sysroot.as_str().contains(' ') => return None,
             Some(libraries) => format!(" -L {}", libraries.sysroot),
             None => format!(" -L /usr/{}", case.target.gnu_name()),
         },
@@ -193,8 +217,9 @@ fn runner(case: &Case, tools: &Tools) -> Option<String> {
 
 /// CMake reads all of its toolchain from one file.
 fn cmake_file(case: &Case, tools: &Tools) -> Option<ToolFile> {
-    let cc = tools.cc.as_ref().filter(|_| apart(case))?;
-    let target = case.target;
+    let cc = tools.cc.as_ref().filter(|_| apart(case, tools))?;
+    // What the cmake crate and CMake know of other systems is more than stands here.
+    let target = Some(case.target).filter(|target| target.system.os == Os::Linux)?;
     let place = |name: &str| {
         let known = case.facts.programs.get(name).and_then(|program| program.path.as_ref());
         known.map_or_else(|| name.to_owned(), ToString::to_string)
@@ -214,7 +239,16 @@ fn cmake_file(case: &Case, tools: &Tools) -> Option<ToolFile> {
         ("AR", tools.ar.clone()),
         ("RANLIB", tools.ranlib.clone()),
     ];
-    lines.extend(named.iter().filter_map(|(name, value)| Some(format!("set(CMAKE_{name} {})", cmake_word(&place(value.as_ref()?))))));
+    for (name, value) in named.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+        // `ccache gcc` is two programs, unless a file has that name.
+        match value.split_once(' ').filter(|_| name.ends_with("COMPILER") && !case.facts.programs.contains_key(value)) {
+            Some((launcher, compiler)) => {
+                lines.push(format!("set(CMAKE_{name}_LAUNCHER {})", cmake_word(&place(launcher))));
+                lines.push(format!("set(CMAKE_{name} {})", cmake_word(&place(compiler.trim()))));
+            }
+            None => lines.push(format!("set(CMAKE_{name} {})", cmake_word(&place(value)))),
+        }
+    }
     if tools.zig {
         lines.extend(["C", "CXX"].map(|language| format!("set(CMAKE_{language}_LINKER_DEPFILE_SUPPORTED FALSE)")));
     }
@@ -224,12 +258,15 @@ fn cmake_file(case: &Case, tools: &Tools) -> Option<ToolFile> {
         Some(_) => format!("/usr/{}", target.gnu_name()).into(),
         None => case.tools.join("none"),
     };
-    // What another build script of the graph has built is named by CMAKE_PREFIX_PATH.
-    lines.push(format!("set(CMAKE_FIND_ROOT_PATH {} ${{CMAKE_PREFIX_PATH}})", cmake_word(root.as_str())));
+    lines.push(format!("set(CMAKE_FIND_ROOT_PATH {})", cmake_word(root.as_str())));
+    // What another build script of the graph has built is named by CMAKE_PREFIX_PATH, which the cmake crate sets as a
+    // variable of the environment.
+    lines.push("string(REPLACE \":\" \";\" XPKG_BUILT \"$ENV{CMAKE_PREFIX_PATH}\")".to_owned());
+    lines.push("list(APPEND CMAKE_FIND_ROOT_PATH ${XPKG_BUILT} ${CMAKE_PREFIX_PATH})".to_owned());
     lines.push("set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)".to_owned());
     lines.extend(["LIBRARY", "INCLUDE", "PACKAGE"].map(|kind| format!("set(CMAKE_FIND_ROOT_PATH_MODE_{kind} ONLY)")));
     let text = lines.join("\n") + "\n";
-    Some(ToolFile { path: case.tools.join(format!("{target}.cmake")), text, program: false })
+    Some(ToolFile::new(case, &format!("{target}.cmake"), text, false))
 }
 
 /// A quoted argument of CMake's.
@@ -239,7 +276,7 @@ fn cmake_word(text: &str) -> String {
 
 /// The compiler's own directories of headers: libclang knows none for a foreign target, and its own may be missing.
 fn bindgen(case: &Case, tools: &Tools) -> Option<String> {
-    let cc = tools.cc.as_ref().filter(|_| apart(case))?;
+    let cc = tools.cc.as_ref().filter(|_| apart(case, tools))?;
     let includes = case.here.includes.get(&cc.program)?;
     let mut words = vec!["-nostdinc".to_owned()];
     words.extend(includes.defines.clone());
@@ -259,7 +296,7 @@ fn bindgen(case: &Case, tools: &Tools) -> Option<String> {
 
 /// Where `pkg-config` looks: the target's own directories, or one with nothing in it.
 fn pkg_config_libdir(case: &Case, tools: &Tools) -> Option<String> {
-    if !apart(case) || tools.cc.is_none() && !case.c.holds {
+    if !apart(case, tools) || tools.cc.is_none() && !case.c.holds {
         return None;
     }
     Some(match &tools.libraries {
@@ -270,7 +307,7 @@ fn pkg_config_libdir(case: &Case, tools: &Tools) -> Option<String> {
 
 /// Set, it lets the pkg-config crate answer for a foreign target; so only where there may be something to find.
 fn pkg_config_sysroot(case: &Case, tools: &Tools) -> Option<String> {
-    let libraries = tools.libraries.as_ref().filter(|_| apart(case))?;
+    let libraries = tools.libraries.as_ref().filter(|_| apart(case, tools))?;
     tools.cc.as_ref().map(|_| libraries.sysroot.to_string())
 }
 

@@ -5,7 +5,7 @@
 
 use goblin::elf::header::machine_to_str;
 
-use super::{Candidate, Case, Chosen, Fallen, Kind, ROWS};
+use super::{Candidate, Case, Chosen, Fallen, Kind, ROWS, SetBy, environment};
 use crate::probe::{self, CompilerFacts, Finding, PROBES, Report, Severity, Verdict};
 use crate::problem::Code;
 use crate::target::{Format, Glibc, Libc};
@@ -55,14 +55,14 @@ pub fn pass(case: &Case, candidate: Candidate, chosen_by: &str, explicit: bool) 
             findings.push(Finding { what: format!("{name} {}", finding.what), ..finding });
         }
     }
-    Ok(Chosen {
-        candidate,
-        chosen_by: chosen_by.to_owned(),
-        refused: Vec::new(),
-        passed_over: case.here.passed_over.clone(),
-        report,
-        findings,
-    })
+    // Passed over is only what xpkg's own takes the place of.
+    let ours = |role: &str| {
+        let row = environment::ROWS.iter().find(|row| row.role == role);
+        let name = row.map(|row| row.name(case.target));
+        candidate.variables.iter().any(|variable| variable.set_by == SetBy::Xpkg && Some(&variable.name) == name.as_ref())
+    };
+    let passed_over = case.here.passed_over.iter().filter(|setting| !case.c.holds || ours(&setting.name)).cloned().collect();
+    Ok(Chosen { candidate, chosen_by: chosen_by.to_owned(), refused: Vec::new(), passed_over, report, findings })
 }
 
 /// The user's own C compiler, where the graph needs one and it is not there.
@@ -86,7 +86,9 @@ fn without_cxx(case: &Case, candidate: &Candidate) -> Option<String> {
 
 /// What links against the glibc at hand: whether that is as old as the floor. `None` where there is nothing to ask.
 fn above_floor(case: &Case, candidate: &Candidate, report: Option<&Report>) -> Option<Result<String, String>> {
-    let floor = case.target.floor.filter(|_| candidate.kind != Kind::Zig)?;
+    // zig links for the floor; what another compiler compiles beside it may ask for more.
+    let zigs_own = candidate.kind == Kind::Zig && candidate.c_compiler.as_ref().is_none_or(|cc| cc.program == candidate.linker.program);
+    let floor = case.target.floor.filter(|_| !zigs_own && (candidate.kind != Kind::Zig || case.c.holds))?;
     let facts = report.and_then(|report| report.facts.as_ref());
     let found = facts.and_then(|facts| facts.glibc).map(|[major, minor]| Glibc { major, minor, patch: 0 });
     Some(match found {

@@ -458,12 +458,12 @@ impl<'a> Case<'a> {
 
 /// A compiler that is called with words of its own, under a name of xpkg's.
 fn script(case: &Case, program: &Program, name: &str, words: &[String]) -> (Program, ToolFile) {
-    let path = case.tools.join(name);
     let real = program.path.as_ref().map_or(program.program.as_str(), |path| path.as_str());
     let line = [real].into_iter().chain(words.iter().map(String::as_str)).map(crate::invocation::quote).collect::<Vec<_>>().join(" ");
     let text = format!("#!/bin/sh\n# Written by cargo xpkg for `{}`.\nexec {line} \"$@\"\n", case.target);
-    let scripted = Program { program: path.to_string(), machine: Some(case.target.gnu_name()), ..program.clone() };
-    (scripted, ToolFile { path, text, program: true })
+    let file = ToolFile::new(case, name, text, true);
+    let scripted = Program { program: file.path.to_string(), machine: Some(case.target.gnu_name()), ..program.clone() };
+    (scripted, file)
 }
 
 impl Tools {

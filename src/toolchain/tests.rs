@@ -97,7 +97,10 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
             format!("{}: {} | {}", problem.code.name(), notes.join(" | "), problem.help.join(" | "))
         }
     };
-    assert_eq!(found, expected, "{text} for {}", request.target);
+    // The digest in a file's place is of no interest here.
+    let place = |part: &str| part.len() > 17 && part.as_bytes()[16] == b'/' && part[..16].bytes().all(|byte| byte.is_ascii_hexdigit());
+    let found: Vec<&str> = found.split("/tools/").map(|part| if place(part) { &part[17..] } else { part }).collect();
+    assert_eq!(found.join("/tools/"), expected, "{text} for {}", request.target);
 }
 
 /// What `auto` makes of a machine.
@@ -275,7 +278,7 @@ fn a_floor_out_of_zigs_range_is_refused() {
         "zig",
         "aarch64-unknown-linux-gnu.2.99",
         Some(LinkerChoice::Zig),
-        "linker-unfit: zig 0.17.0 links for glibc 2.0 to 2.44, not for 2.99 | drop the choice, and xpkg takes the first that serves",
+        "linker-unfit: zig 0.17.0 links for glibc 2.17 to 2.44, not for 2.99 | drop the choice, and xpkg takes the first that serves",
     );
 }
 

@@ -82,12 +82,12 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
             None if !is_worth(target, &case.facts.rustc.host, case.asked == Some(Kind::Zig)) => {
                 "was not looked for, since the target is the host's own triple".to_owned()
             }
-            None => MISSING.to_owned(),
+            None => case.facts.zig_trouble.clone().unwrap_or_else(|| MISSING.to_owned()),
         });
     };
     let tools = tools.as_ref().map_err(|reason| format!("{} {reason}", version(zig)))?;
-    if let Some(floor) = target.floor.filter(|floor| !knows(zig, *floor)) {
-        return Err(format!("{} links for glibc {}, not for {floor}", version(zig), range(zig)));
+    if let Some(floor) = target.floor.filter(|floor| !knows(zig, target, *floor)) {
+        return Err(format!("{} links for glibc {}, not for {floor}", version(zig), range(zig, target)));
     }
     let own = Program {
         program: tools.cc.to_string(),
@@ -118,11 +118,12 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
 
 fn candidate(case: &Case, zig: &Zig, programs: &ZigTools, own: Program, cc: Program, reason: String) -> Candidate {
     let there = |name: &str| case.program(name).map(|_| name.to_owned());
-    let archiver = ToolFile {
-        path: case.tools.join("zig-ar"),
-        text: format!("#!/bin/sh\n# Written by cargo xpkg.\nexec {} ar \"$@\"\n", crate::invocation::quote(zig.path.as_str())),
-        program: true,
-    };
+    let archiver = ToolFile::new(
+        case,
+        "zig-ar",
+        format!("#!/bin/sh\n# Written by cargo xpkg.\nexec {} ar \"$@\"\n", crate::invocation::quote(zig.path.as_str())),
+        true,
+    );
     let ar = there("ar");
     let mut files = if ar.is_some() { Vec::new() } else { vec![archiver.clone()] };
     let tools = Tools {
@@ -139,12 +140,27 @@ fn candidate(case: &Case, zig: &Zig, programs: &ZigTools, own: Program, cc: Prog
     Candidate { files, first_uses: first_uses(case, zig, programs), ..candidate }
 }
 
-fn knows(zig: &Zig, floor: Glibc) -> bool {
-    zig.glibc.iter().filter_map(|version| Glibc::parse(version)).any(|version| version == floor)
+/// The first glibc of processors that are younger than glibc itself: zig lists one range for all.
+const FIRST: &[(&str, Glibc)] = &[
+    ("aarch64", Glibc { major: 2, minor: 17, patch: 0 }),
+    ("powerpc64", Glibc { major: 2, minor: 17, patch: 0 }),
+    ("riscv64", Glibc { major: 2, minor: 27, patch: 0 }),
+    ("loongarch64", Glibc { major: 2, minor: 36, patch: 0 }),
+    // Rust's own standard library starts on no older one.
+    ("x86_64", Glibc { major: 2, minor: 17, patch: 0 }),
+];
+
+fn versions(zig: &Zig, target: &Target) -> impl Iterator<Item = Glibc> {
+    let first = FIRST.iter().find(|(arch, _)| *arch == target.arch.name).map(|(_, first)| *first);
+    zig.glibc.iter().filter_map(|version| Glibc::parse(version)).filter(move |version| first.is_none_or(|first| *version >= first))
 }
 
-fn range(zig: &Zig) -> String {
-    let versions = || zig.glibc.iter().filter_map(|version| Glibc::parse(version));
+fn knows(zig: &Zig, target: &Target, floor: Glibc) -> bool {
+    versions(zig, target).any(|version| version == floor)
+}
+
+fn range(zig: &Zig, target: &Target) -> String {
+    let versions = || versions(zig, target);
     match (versions().min(), versions().max()) {
         (Some(first), Some(last)) => format!("{first} to {last}"),
         _ => "of no version that it names".to_owned(),

@@ -232,10 +232,10 @@ aarch64-unknown-linux-gnu
               CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64-static -L /usr/aarch64-linux-gnu'
               CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc-12
               AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar
-              CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/aarch64-unknown-linux-gnu.cmake
+              CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/[KEY]/aarch64-unknown-linux-gnu.cmake
               PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig
               PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/
-  runs        cd [ROOT] && CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc-12 CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64-static -L /usr/aarch64-linux-gnu' CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc-12 AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/aarch64-unknown-linux-gnu.cmake PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/ cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-gnu --profile release --package secrets --bins
+  runs        cd [ROOT] && CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc-12 CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64-static -L /usr/aarch64-linux-gnu' CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc-12 AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/[KEY]/aarch64-unknown-linux-gnu.cmake PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/ cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-gnu --profile release --package secrets --bins
   stages      aarch64-unknown-linux-gnu/secrets/secrets
 
 "#]]

@@ -83,9 +83,9 @@ x86_64-unknown-linux-musl
   std         installed
   environment CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
               CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc
-              CMAKE_TOOLCHAIN_FILE_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/x86_64-unknown-linux-musl.cmake
+              CMAKE_TOOLCHAIN_FILE_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/[KEY]/x86_64-unknown-linux-musl.cmake
               PKG_CONFIG_LIBDIR_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/none
-  runs        cd [ROOT] && CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc CMAKE_TOOLCHAIN_FILE_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/x86_64-unknown-linux-musl.cmake PKG_CONFIG_LIBDIR_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/none cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-musl --profile release --package with-c --bins
+  runs        cd [ROOT] && CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc CMAKE_TOOLCHAIN_FILE_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/[KEY]/x86_64-unknown-linux-musl.cmake PKG_CONFIG_LIBDIR_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/none cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-musl --profile release --package with-c --bins
   stages      x86_64-unknown-linux-musl/with-c/with-c
 
 "#]]
@@ -221,7 +221,7 @@ exit 0
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
 export AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar
-export CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/aarch64-unknown-linux-gnu.cmake
+export CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/[KEY]/aarch64-unknown-linux-gnu.cmake
 export PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig
 export PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/
 
@@ -265,10 +265,10 @@ aarch64-unknown-linux-gnu
   std         installed
   environment CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
               TARGET_AR=my-ar  # set by you
-              CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/aarch64-unknown-linux-gnu.cmake
+              CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/[KEY]/aarch64-unknown-linux-gnu.cmake
               PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig
               PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/
-  runs        cd [ROOT] && CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/aarch64-unknown-linux-gnu.cmake PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/ cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-gnu --profile release --package with-c --bins
+  runs        cd [ROOT] && CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/[KEY]/aarch64-unknown-linux-gnu.cmake PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/ cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-gnu --profile release --package with-c --bins
   stages      aarch64-unknown-linux-gnu/with-c/with-c
 
 "#]]

@@ -128,7 +128,7 @@ fn the_table_of_the_environment_is_the_programs() {
     let named: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let spelled = |row: &cargo_xpkg::toolchain::environment::Row| match row.spelling {
         Spelling::Cargo => format!("CARGO_TARGET_<T>_{}", row.role),
-        Spelling::Scoped => format!("{}_<t>", row.role),
+        Spelling::Scoped | Spelling::Suffixed => format!("{}_<t>", row.role),
         Spelling::Prefixed => format!("<T>_{}", row.role),
         Spelling::Plain => row.role.to_owned(),
     };

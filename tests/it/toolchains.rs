@@ -67,3 +67,49 @@ fn the_environment_lets_cargo_test_start_what_is_foreign() {
         assert!(run.stdout.contains("test result: ok. 1 passed"), "{}", run.stdout);
     }
 }
+
+/// What another build script of the graph has built is found by CMake, and the host's own libraries are not.
+#[test]
+fn cmake_finds_what_the_graph_has_built_and_nothing_of_the_hosts() {
+    let project = Project::of("with-c").with("aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-ar").with("sh");
+    project.write("built/include/built.h", "");
+    project.write("cmake/CMakeLists.txt", "cmake_minimum_required(VERSION 3.16)\nproject(p C)\nfind_path(A built.h)\nfind_path(B sqlite3.h NO_CACHE)\nfind_path(C zlib.h)\nmessage(STATUS \"built: ${A}\")\nif(C)\nmessage(FATAL_ERROR \"host: ${C}\")\nendif()\n");
+    let xpkg = env!("CARGO_BIN_EXE_cargo-xpkg");
+    let line = format!(
+        "eval \"$({xpkg} env --target {ARM_GNU})\" && export PATH=$PATH:/usr/bin:/bin CMAKE_PREFIX_PATH=$PWD/built && cmake -S cmake -B out -DCMAKE_TOOLCHAIN_FILE=$CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu"
+    );
+    let run = project.shell(&line).ok();
+    let found = format!("-- built: {}", project.path("built/include").display());
+    assert!(run.stdout.contains(&found), "{}", run.stdout);
+}
+
+#[test]
+fn a_build_script_that_turns_to_cxx_is_seen() {
+    let project = Project::of("with-c").with("aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-ar");
+    let plan = format!("plan --target {ARM_GNU}");
+    project.xpkg(&plan).ok();
+    project.write("build.rs", &project.read("build.rs").replace("cc::Build::new()", "cc::Build::new().cpp(true)"));
+    let run = project.xpkg(&plan);
+    assert!(run.stderr.contains("`aarch64-linux-gnu-g++` is not on PATH, and with-c 0.1.0 compiles C++"), "{}", run.stderr);
+}
+
+#[test]
+fn features_of_one_target_bring_their_c_to_that_target_alone() {
+    let project = Project::of("with-c").with("aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-ar").with("ar");
+    let manifest = project.read("Cargo.toml").replace("cc = \"1\"", "cc = { version = \"1\", optional = true }");
+    let own = |target: &str| {
+        format!("{manifest}\n[features]\nwithc = [\"dep:cc\"]\n[package.metadata.xpkg.target.{target}]\nfeatures = [\"withc\"]\n")
+    };
+    project.write("build.rs", "fn main() {}");
+    project.write("src/main.rs", "fn main() {}");
+    let holds = |target: &str| {
+        let plan = project.xpkg(&format!("plan --target {ARM_GNU},{HOST} --message-format json")).ok();
+        let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
+        let of = plan["targets"].as_array().unwrap().iter().find(|planned| planned["target"] == target).unwrap().clone();
+        of["c"]["holds"].as_bool().unwrap()
+    };
+    for (with, without) in [(ARM_GNU, HOST), (HOST, ARM_GNU)] {
+        project.write("Cargo.toml", &own(with));
+        assert_eq!((holds(with), holds(without)), (true, false), "{with}");
+    }
+}

@@ -99,7 +99,7 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu.2.99`
          gcc      `aarch64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
-         zig      zig 0.17.0 links for glibc 2.0 to 2.44, not for 2.99
+         zig      zig 0.17.0 links for glibc 2.17 to 2.44, not for 2.99
   help: choose the linker yourself, and the finished bins are held to the floor: `--linker gcc`
   help: or build on a system whose glibc is as old as the floor
 
@@ -188,6 +188,7 @@ fn each_row_names_what_zig_does_not_take() {
 /// An argument that a row takes.
 fn example(flag: &str) -> String {
     match (flag.strip_suffix('*'), flag.ends_with('=')) {
+        (Some(beginning), _) if flag.contains("threads") => format!("{beginning}4"),
         (Some(beginning), _) => format!("{beginning}x86_64"),
         (None, true) => format!("{flag}2"),
         (None, false) => flag.to_owned(),
@@ -236,4 +237,53 @@ fn cxx_for_musl_is_compiled_by_zig_and_c_by_the_gcc_for_musl() {
     assert_eq!(said(&project, X86_MUSL, "native-cpp/cpp"), "cpp: half of 42 is 21, caught \"43 is odd\"\n");
     let toolchain = &project.json("target/xpkg/manifest.json")["targets"][0]["toolchain"];
     assert_eq!((&toolchain["kind"], &toolchain["c_compiler"]["program"]), (&"zig".into(), &"x86_64-linux-musl-gcc".into()));
+}
+
+#[test]
+fn a_zig_that_is_there_and_fails_says_so() {
+    let project = Project::of("hello").fake("zig", "err no home for its cache\nexit 1\n");
+    let run = project.xpkg(&format!("plan --target {ARM_GNU}"));
+    assert!(run.stderr.contains("/bin/zig env` failed: no home for its cache"), "{}", run.stderr);
+}
+
+#[test]
+fn each_zig_has_wrappers_of_its_own() {
+    let Some(zig) = zig("each_zig_has_wrappers_of_its_own") else { return };
+    let project = Project::of("hello").with_tool("zig", &zig);
+    let linker = |project: &Project| {
+        let plan = project.xpkg(&format!("plan --linker zig --target {ARM_MUSL} --message-format json")).ok();
+        let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
+        plan["targets"][0]["toolchain"]["linker"]["program"].as_str().unwrap().to_owned()
+    };
+    let first = linker(&project);
+    // Another zig: the same program at another place, with the library beside it.
+    let other = project.path("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::copy(&zig, other.join("zig")).unwrap();
+    std::os::unix::fs::symlink(zig.parent().unwrap().join("lib"), other.join("lib")).unwrap();
+    let project = project.with_tool("zig", &other.join("zig"));
+    let second = linker(&project);
+    assert_ne!(first, second);
+    assert!(std::fs::read_to_string(&first).unwrap().contains(zig.to_str().unwrap()));
+    assert!(std::fs::read_to_string(&second).unwrap().contains("/other/zig"));
+}
+
+#[test]
+fn the_hosts_own_compiler_does_not_compile_for_an_older_glibc() {
+    let Some(project) = project("with-c", "the_hosts_own_compiler_does_not_compile_for_an_older_glibc") else { return };
+    let project = project.with("gcc").with("ar").env("CC", "gcc");
+    let run = project.xpkg(&format!("plan --target {HOST}.2.17")).ok();
+    assert!(run.stdout.contains("passed over `CC=gcc`"), "{}", run.stdout);
+    project.xpkg(&format!("build -q --target {HOST}.2.17")).ok();
+    assert!(glibc(&project, &format!("{HOST}/with-c/with-c")).unwrap() <= (2, 17));
+    // Named for the target, it is taken, and falls.
+    let run = project.env("CC_x86_64_unknown_linux_gnu", "gcc").xpkg(&format!("plan --target {HOST}.2.17"));
+    assert!(run.stderr.contains("zig      links against glibc 2.36, above the floor of 2.17"), "{}", run.stderr);
+}
+
+#[test]
+fn a_floor_that_the_processor_never_had_is_refused_before_compiling() {
+    let Some(project) = project("hello", "a_floor_that_the_processor_never_had_is_refused_before_compiling") else { return };
+    let run = project.xpkg("plan --target riscv64gc-unknown-linux-gnu.2.17");
+    assert!(run.stderr.contains("links for glibc 2.27 to 2.44, not for 2.17"), "{}", run.stderr);
 }
