@@ -25,6 +25,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Hold machine and project against each other: what each target lacks, and the fix
     Doctor(DoctorArgs),
+    /// Hold a tree, an archive or a file against what it lists and what its targets promise
+    Verify(VerifyArgs),
     /// Print one target's environment for other tools: `eval "$(cargo xpkg env --target T)"`
     Env(EnvArgs),
     /// Show the staged tree: bins, sizes, linkage, digests
@@ -97,7 +99,60 @@ pub struct EnvArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct TreeArgs {
+pub struct VerifyArgs {
+    /// A tree, a directory of binaries, an archive (.tar, .tar.gz, .tar.zst, .zip) or one file [default: the staged tree]
+    pub path: Option<Utf8PathBuf>,
+
+    /// What programs are for whose paths do not say it; repeatable or comma-separated
+    #[arg(long, value_name = "TRIPLE[.GLIBC]", value_delimiter = ',')]
+    pub target: Vec<String>,
+
+    /// `default`, `strict` or `portable-linux`
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<String>,
+
+    /// Let one finding pass, everywhere or at one path; the report lists it with the reason
+    #[arg(long, value_name = "CODE[=PATH]")]
+    pub accept: Vec<String>,
+
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+
+    /// Start each program, natively or under qemu, and hold it to exit code 0
+    #[arg(long)]
+    pub run: bool,
+
+    /// With `--run`: what each program's output has to hold
+    #[arg(long, value_name = "TEXT", requires = "run")]
+    pub expect_version: Option<String>,
+
+    /// With `--run`: arguments for each program [default: --version]
+    #[arg(last = true, value_name = "ARGS")]
+    pub args: Vec<String>,
+
+    /// `json` and `sarif`: one document on stdout, and nothing else there
+    #[arg(long = "message-format", value_name = "FORMAT", value_enum, default_value = "human")]
+    pub format: ReportFormat,
+
+    #[command(flatten)]
+    pub place: PlaceArgs,
+
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    Human,
+    Json,
+    /// SARIF 2.1, for code scanning
+    Sarif,
+}
+
+/// Where the staged tree stands.
+#[derive(Debug, Args)]
+pub struct PlaceArgs {
     #[command(flatten)]
     pub manifest: clap_cargo::Manifest,
 
@@ -108,6 +163,12 @@ pub struct TreeArgs {
     /// cargo's directory for all that it generates
     #[arg(long, value_name = "DIR")]
     pub target_dir: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct TreeArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
 
     #[command(flatten)]
     pub output: OutputArgs,
@@ -187,6 +248,12 @@ pub struct OutputArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
     pub message_format: MessageFormat,
 
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct TalkArgs {
     /// Say nothing but what goes wrong
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -211,6 +278,13 @@ pub enum Color {
     Auto,
     Always,
     Never,
+}
+
+impl OutputArgs {
+    pub fn split(self) -> (MessageFormat, TalkArgs) {
+        let Self { message_format, talk } = self;
+        (message_format, talk)
+    }
 }
 
 impl Color {

@@ -24,6 +24,8 @@ pub struct Config {
     pub c_dependencies: Option<bool>,
     /// By bare triple.
     pub target: BTreeMap<String, TargetConfig>,
+    /// What `verify` holds the tree to.
+    pub policy: PolicyConfig,
     /// By package name; filled from each package's own table, never read from the workspace's.
     #[serde(skip)]
     pub package: BTreeMap<String, PackageConfig>,
@@ -44,6 +46,20 @@ pub struct TargetConfig {
     pub rustflags: Vec<String>,
     /// They join those that are asked for.
     pub features: Vec<String>,
+}
+
+/// What `verify` holds a tree to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of xpkg's configuration")]
+pub struct PolicyConfig {
+    /// `default`, `strict`, `portable-linux`.
+    pub base: Option<String>,
+    /// The highest glibc that a program may ask for.
+    pub glibc: Option<String>,
+    /// Shared libraries that a program may need beyond the system's.
+    pub libraries: Vec<String>,
+    /// Code of a rule -> whether it holds, whatever the base says.
+    pub rules: BTreeMap<String, bool>,
 }
 
 /// Settings of a profile that cargo has, each with a value of whatever type cargo takes.
@@ -199,6 +215,7 @@ struct LoneTable {
     strip: Option<Strip>,
     c_dependencies: Option<bool>,
     target: BTreeMap<String, TargetConfig>,
+    policy: PolicyConfig,
     skip: bool,
     rename: BTreeMap<String, String>,
 }
@@ -223,11 +240,12 @@ impl Config {
             match &sources.root_package {
                 Some(name) if sources.lone => {
                     if let Some(table) = read::<LoneToml>(source, &mut problems).and_then(|file| Section::table(file.package)) {
-                        let LoneTable { targets, out_dir, layout, linker, strip, c_dependencies, target, skip, rename } = table;
+                        let LoneTable { targets, out_dir, layout, linker, strip, c_dependencies, target, policy, skip, rename } = table;
                         if skip || !rename.is_empty() {
                             packages.insert(name.clone(), PackageConfig { skip, rename });
                         }
-                        let config = Self { targets, out_dir, layout, linker, strip, c_dependencies, target, package: BTreeMap::new() };
+                        let config =
+                            Self { targets, out_dir, layout, linker, strip, c_dependencies, target, policy, package: BTreeMap::new() };
                         if config != Self::default() {
                             places.push((format!("`[package.metadata.xpkg]` of `{}`", source.path), config));
                         }

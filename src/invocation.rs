@@ -15,11 +15,13 @@ pub struct Invocation {
     /// Set on top of the inherited environment, in this order.
     pub env: Vec<(String, String)>,
     pub cwd: Utf8PathBuf,
+    /// Nothing is inherited but what stands in `env`.
+    pub alone: bool,
 }
 
 impl Invocation {
     pub fn new(program: impl Into<String>, cwd: &Utf8Path) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), cwd: cwd.to_owned() }
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), cwd: cwd.to_owned(), alone: false }
     }
 
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
@@ -40,6 +42,12 @@ impl Invocation {
     /// `--name` if it is wanted.
     pub fn flag(self, name: &str, wanted: bool) -> Self {
         if wanted { self.arg(name) } else { self }
+    }
+
+    /// With no environment but its own.
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        self
     }
 
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -67,6 +75,9 @@ pub fn quote_value(value: &str) -> String {
 impl fmt::Display for Invocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cd {} &&", quote(self.cwd.as_str()))?;
+        if self.alone {
+            f.write_str(" env -i")?;
+        }
         for (name, value) in &self.env {
             write!(f, " {name}={}", quote_value(value))?;
         }

@@ -21,6 +21,7 @@ pub mod ui;
 pub mod look;
 // do
 pub mod compile;
+pub mod contents;
 pub mod host;
 pub mod stage;
 // decide: no file, no environment, no process, no clock
@@ -28,6 +29,7 @@ pub mod cargo_config;
 pub mod config;
 pub mod doctor;
 pub mod facts;
+pub mod formats;
 pub mod graph;
 pub mod inspect;
 pub mod leaks;
@@ -40,6 +42,7 @@ pub mod profile;
 pub mod settings;
 pub mod toolchain;
 pub mod tree;
+pub mod verify;
 pub mod workspace;
 pub mod zig_arguments;
 // words

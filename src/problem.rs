@@ -259,6 +259,136 @@ codes! {
         detection: "Its exit code.",
         fix: "Run the line of the message by hand.",
         source: "README, Codes" }
+    NoReason "no-reason" "something is to be let pass without a reason" {
+        cause: "A waiver without a reason tells nothing to whoever reads the report.",
+        detection: "`--accept` of `verify` wants a `--reason`.",
+        fix: "Say why: `--reason TEXT`.",
+        source: "README, verify" }
+    DigestMismatch "digest-mismatch" "a file is not the one that is listed" {
+        cause: "It was changed, or cut short, after it was listed: a flipped bit is enough.",
+        detection: "Its SHA-256 and size are held against the list beside it.",
+        fix: "Build or fetch it again; never list it anew without knowing why.",
+        source: "GNU coreutils, sha256sum" }
+    FileMissing "file-missing" "a listed file is not there" {
+        cause: "It was removed or renamed, or an upload left it out.",
+        detection: "Every path of the list is looked for.",
+        fix: "Put it back, or build the tree again.",
+        source: "README, verify" }
+    FileUnlisted "file-unlisted" "a file is there that is not listed" {
+        cause: "Somebody added it after the list was written, or a build left it behind. `sha256sum -c` says nothing of it.",
+        detection: "Every file is looked for in the list.",
+        fix: "Remove it, or build the tree again.",
+        source: "README, verify" }
+    ListUnreadable "list-unreadable" "a list of files cannot be read" {
+        cause: "It is cut short, has lines of no known form, or its parts contradict each other.",
+        detection: "manifest.json is read strictly; of the other lists each line has a digest and a path, in either order.",
+        fix: "Write it again: `sha256sum FILE… > SHA256SUMS`.",
+        source: "README, verify" }
+    PathUnsafe "path-unsafe" "a path leads out of the tree" {
+        cause: "It is absolute, has a part `..`, or ends in one: unpacked, it would write where nobody expects it.",
+        detection: "Every path in lists and archives is taken apart.",
+        fix: "Pack or list it again by a path below the tree.",
+        source: "Snyk, Zip Slip" }
+    PathTwice "path-twice" "two entries are on one path" {
+        cause: "Two entries have one name, or names that differ by case alone, which are one file on macOS and Windows.",
+        detection: "The paths of lists and archives are compared, once as they are and once without case.",
+        fix: "Rename one of them.",
+        source: "README, verify" }
+    LinkOutside "link-outside" "a link leads out of the tree" {
+        cause: "A symbolic link points to what is not in the tree: it breaks elsewhere, or shows what should not be shown.",
+        detection: "The target of each link is followed by its text alone.",
+        fix: "Replace it by the file, or by a link inside the tree.",
+        source: "README, verify" }
+    SpecialFile "special-file" "something is no file" {
+        cause: "A device, a socket or a pipe is no part of a release.",
+        detection: "The kind of every entry is looked at.",
+        fix: "Remove it.",
+        source: "README, verify" }
+    ArchiveUnfit "archive-unfit" "an archive cannot be read in bounds" {
+        cause: "It is damaged, unpacks to more than it may, or its headers say what is not so.",
+        detection: "Archives are read as a stream within limits of size, count and ratio, and nothing is unpacked.",
+        fix: "Pack it again; name the unpacked directory if it is really that large.",
+        source: "README, verify" }
+    ModeUnfit "mode-unfit" "a file has other permissions than it should" {
+        cause: "A program that may not be started, or a file that everyone may write.",
+        detection: "Permission bits, where the manifest lists them and where there are any.",
+        fix: "`chmod 0755` the file.",
+        source: "README, verify" }
+    TargetUnknown "target-unknown" "nothing says what a program is for" {
+        cause: "No list, no part of its path and no flag names its target, so nothing can be promised of it.",
+        detection: "Triples, `x86_64`, `linux-arm64`, `linux/amd64` and their like are read off the path.",
+        fix: "Name it: `--target TRIPLE`.",
+        source: "README, verify" }
+    InterpreterUnfit "interpreter-unfit" "a program asks for another loader than its target has" {
+        cause: "PT_INTERP names a file that is not there on the systems it is for (a path of Nix, of another libc).",
+        detection: "PT_INTERP is held against the table of the target.",
+        fix: "Link it with the target's own toolchain.",
+        source: "facts of the psABIs; glibc, sysdeps" }
+    LibraryUnfit "library-unfit" "a program needs a library that its target may not have" {
+        cause: "DT_NEEDED names a library that is not among those which every system of the kind has.",
+        detection: "DT_NEEDED is held against the policy's list.",
+        fix: "Link it statically (a `vendored` feature), or allow it in the policy.",
+        source: "auditwheel, manylinux policies" }
+    RpathSet "rpath-set" "a program looks for libraries where it was built" {
+        cause: "RPATH or RUNPATH names a directory that is not relative to the program.",
+        detection: "DT_RPATH and DT_RUNPATH are read; `$ORIGIN` is fine.",
+        fix: "Link without `-rpath`.",
+        source: "ld(1)" }
+    NotPie "not-pie" "a program is not position-independent" {
+        cause: "Its addresses are the same at every start, which helps an attacker.",
+        detection: "ET_DYN with DF_1_PIE, or static-pie. Targets and linkers that cannot make one (aarch64-musl, zig for x86_64-musl) are not held to it.",
+        fix: "Build it with `-C relocation-model=pie`, rustc's default.",
+        source: "README, verify" }
+    RelroPartial "relro-partial" "tables of addresses stay writable" {
+        cause: "Without full RELRO the tables through which functions are called can be overwritten.",
+        detection: "PT_GNU_RELRO and DT_BIND_NOW.",
+        fix: "Link with `-z relro -z now`, rustc's default.",
+        source: "rust-lang/rust, hardening" }
+    ExecutableStack "executable-stack" "the stack is executable" {
+        cause: "An object of assembler without `.note.GNU-stack` makes the whole program's stack executable.",
+        detection: "PT_GNU_STACK.",
+        fix: "Find the object, or link with `-z noexecstack`.",
+        source: "ld(1)" }
+    TextRelocations "text-relocations" "the loader has to write into code" {
+        cause: "Code that was not compiled to be position-independent was linked in.",
+        detection: "DT_TEXTREL and DF_TEXTREL.",
+        fix: "Compile it with `-fPIC`.",
+        source: "ld(1)" }
+    NotStripped "not-stripped" "a program carries debug information or symbols" {
+        cause: "They make it larger, and tell of its sources.",
+        detection: "Sections of debug information, and under `strict` the symbol table.",
+        fix: "`strip = \"symbols\"` in the profile or in xpkg's configuration.",
+        source: "cargo, Profiles" }
+    HomeLeak "home-leak" "a program names its builder's home" {
+        cause: "Paths of sources and of the registry stand in panics and in debug information.",
+        detection: "The bytes are searched for directories below `/home`, `/root` and `/Users`.",
+        fix: "`--remap-path-prefix`, or build below a neutral directory.",
+        source: "RFC 3127; rust-lang/rust#97955" }
+    BuildIdTwice "build-id-twice" "two targets' programs have one build-id" {
+        cause: "The same file stands under two targets, or one was copied over another.",
+        detection: "Build-ids are compared across targets.",
+        fix: "Build both again.",
+        source: "README, verify" }
+    SameFileTwice "same-file-twice" "two programs are one file" {
+        cause: "Two packages with one bin name, of which cargo hands out one (rust-lang/cargo#6313), or a copy by mistake.",
+        detection: "Digests are compared within a target.",
+        fix: "Build them apart; xpkg does.",
+        source: "rust-lang/cargo#6313" }
+    CommitsDiffer "commits-differ" "the tree holds files of different commits" {
+        cause: "A run that was narrowed to some bins leaves the others as they were.",
+        detection: "The records of manifest.json are compared.",
+        fix: "Build all of it at one commit.",
+        source: "README, What stands in the tree" }
+    RunFailed "run-failed" "a program does not start" {
+        cause: "It crashed, did not end in time, or ended with another code than 0.",
+        detection: "`--run` starts it, natively or under qemu.",
+        fix: "Start it by hand with the line of the message.",
+        source: "README, verify" }
+    VersionUnexpected "version-unexpected" "a program says another version" {
+        cause: "What it prints does not hold the text of `--expect-version`.",
+        detection: "`--run` reads what it prints.",
+        fix: "Build it at the right commit.",
+        source: "README, verify" }
 }
 
 impl Code {

@@ -16,7 +16,7 @@ struct Cleaned {
 }
 
 pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
-    let (out_dir, cache) = super::find_tree(host, &args)?;
+    let super::FoundTree { out_dir, cache, policy: _ } = super::find_tree(host, &args.place)?;
     let lock_path = stage::lock_path(&out_dir);
     let mut cleaned = Cleaned { out_dir: out_dir.clone(), removed: Vec::new() };
     if out_dir.parent().is_some_and(|parent| host.is_dir(parent)) {

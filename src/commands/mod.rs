@@ -9,13 +9,14 @@ pub mod env;
 pub mod explain;
 pub mod plan;
 pub mod show;
+pub mod verify;
 pub mod zig;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::cli::{Cli, Color, Command, MessageFormat, OutputArgs, RunArgs, TreeArgs};
-use crate::config::Config;
+use crate::cli::{Cli, Color, Command, MessageFormat, PlaceArgs, ReportFormat, RunArgs, TalkArgs};
+use crate::config::{Config, PolicyConfig};
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::invocation::Invocation;
@@ -45,14 +46,17 @@ pub fn run(cli: Cli) -> u8 {
         }
         command => command,
     };
-    let OutputArgs { message_format, quiet, verbose, color } = *match &command {
-        Command::Build(args) => &args.run.output,
-        Command::Plan(args) => &args.run.output,
-        Command::Env(args) => &args.run.output,
-        Command::Doctor(args) => &args.run.output,
-        Command::Show(args) | Command::Clean(args) => &args.output,
+    let (message_format, talk) = match &command {
+        Command::Build(args) => args.run.output.split(),
+        Command::Plan(args) => args.run.output.split(),
+        Command::Env(args) => args.run.output.split(),
+        Command::Doctor(args) => args.run.output.split(),
+        Command::Show(args) | Command::Clean(args) => args.output.split(),
+        // A problem is told as a document only where the report is xpkg's own.
+        Command::Verify(args) => (if args.format == ReportFormat::Json { MessageFormat::Json } else { MessageFormat::Human }, args.talk),
         Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => return 0,
     };
+    let TalkArgs { quiet, verbose, color } = talk;
     let verbosity = match (quiet, verbose) {
         (true, _) => Verbosity::Quiet,
         (false, 0) => Verbosity::Normal,
@@ -73,6 +77,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Env(args) => env::run(&host, shell, args),
         Command::Doctor(args) => doctor::run(&host, shell, args),
         Command::Show(args) => show::run(&host, args),
+        Command::Verify(args) => verify::run(&host, shell, args),
         Command::Clean(args) => clean::run(&host, shell, args),
         Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => Ok(()),
     };
@@ -203,7 +208,7 @@ pub fn gather(host: &Host, shell: Shell, args: RunArgs) -> Result<Gathered, Fail
         output,
         release: _,
     } = args;
-    let OutputArgs { message_format: _, quiet, verbose, color } = output;
+    let (_, TalkArgs { quiet, verbose, color }) = output.split();
 
     let accept = accept.iter().map(|name| acceptable(name)).collect::<Result<Vec<Code>>>()?;
     // A file of configuration is named from where the user stands; cargo will run elsewhere.
@@ -326,11 +331,19 @@ fn manifest_path(host: &Host, manifest: clap_cargo::Manifest) -> Result<Option<U
     Ok(Some(host.absolute(&path)))
 }
 
-/// Where the tree of `show` and `clean` stands: asked of the workspace only where nobody named it.
-pub fn find_tree(host: &Host, args: &TreeArgs) -> Result<(Utf8PathBuf, Option<Utf8PathBuf>), Failure> {
-    let TreeArgs { manifest, out_dir, target_dir, output: _ } = args;
+/// Where a staged tree stands, and what its workspace says.
+pub struct FoundTree {
+    pub out_dir: Utf8PathBuf,
+    /// What xpkg keeps in the workspace's target directory, where a workspace was asked.
+    pub cache: Option<Utf8PathBuf>,
+    pub policy: PolicyConfig,
+}
+
+/// The tree of `show`, `clean` and `verify`: asked of the workspace only where nobody named it.
+pub fn find_tree(host: &Host, args: &PlaceArgs) -> Result<FoundTree, Failure> {
+    let PlaceArgs { manifest, out_dir, target_dir } = args;
     if let (Some(dir), None) = (out_dir, &manifest.manifest_path) {
-        return Ok((host.resolve(&host.absolute(dir)), None));
+        return Ok(FoundTree { out_dir: host.resolve(&host.absolute(dir)), cache: None, policy: PolicyConfig::default() });
     }
     let target_dir = target_directory(host, target_dir.clone());
     let asking = Asking { program: cargo_program(host), locked: false, offline: false, frozen: false, config: Vec::new(), target_dir };
@@ -338,7 +351,8 @@ pub fn find_tree(host: &Host, args: &TreeArgs) -> Result<(Utf8PathBuf, Option<Ut
     let config = Config::parse(&found.sources)?;
     let cache = crate::plan::cache_dir(&found.workspace);
     let out_dir = out_dir.as_ref().map(|dir| host.absolute(dir));
-    Ok((host.resolve(&settings::out_dir(out_dir, variables(host).out_dir, &config, &found.workspace)), Some(cache)))
+    let out_dir = host.resolve(&settings::out_dir(out_dir, variables(host).out_dir, &config, &found.workspace));
+    Ok(FoundTree { out_dir, cache: Some(cache), policy: config.policy })
 }
 
 /// Runs the line that brings a target's standard library.

@@ -7,7 +7,7 @@ use crate::stage;
 use crate::ui;
 
 pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
-    let (out_dir, _) = super::find_tree(host, &args)?;
+    let out_dir = super::find_tree(host, &args.place)?.out_dir;
     let Some((manifest, _)) = stage::read(host, &out_dir)? else {
         return Err(Problem::new(Code::NoTree, format!("there is no staged tree at `{out_dir}`"))
             .help("run `cargo xpkg build`, or name the tree with `--out-dir`")

@@ -12,6 +12,50 @@ use super::Host;
 use crate::problem::{Code, Problem, Result};
 use crate::tree::Entry;
 
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Thing {
+    File {
+        size: u64,
+        /// Permission bits, where there are any.
+        mode: Option<u32>,
+    },
+    Directory,
+    /// A symbolic link and its text; what is not UTF-8 in it is replaced by U+FFFD.
+    Link(String),
+    /// A device, a socket, a pipe.
+    Special(&'static str),
+}
+
+/// One name in a directory.
+pub struct Listed {
+    /// What is not UTF-8 in it is replaced by U+FFFD, and then `readable` is false: there is no path to it.
+    pub name: String,
+    pub readable: bool,
+    /// The problem, where the system did not tell what it is.
+    pub thing: Result<Thing>,
+}
+
+/// A plain file that is being read. Every read hears a signal.
+pub struct Reading<'a> {
+    file: File,
+    host: &'a Host,
+}
+
+impl io::Read for Reading<'_> {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        // Not `ErrorKind::Interrupted`, which readers take as a word to try again.
+        self.host.check_interrupted().map_err(|problem| io::Error::other(problem.message))?;
+        self.file.read(piece)
+    }
+}
+
+impl io::Seek for Reading<'_> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
 /// Holds the lock of a tree until it is dropped.
 pub struct Lock {
     _file: File,
@@ -62,6 +106,48 @@ impl Host {
         self.read(path)
     }
 
+    /// Opens a plain file to be read in pieces.
+    pub fn open_read(&self, path: &Utf8Path) -> Result<Reading<'_>> {
+        self.op("read", path)?;
+        let mut options = File::options();
+        options.read(true);
+        // A pipe that took the file's place since we looked must not hold us until somebody writes into it.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        let open = || {
+            let file = options.open(path)?;
+            if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no plain file")) }
+        };
+        Ok(Reading { file: open().map_err(|error| cannot("read", path, &error))?, host: self })
+    }
+
+    /// What stands at a path once links to it are followed.
+    pub fn thing(&self, path: &Utf8Path) -> Result<Thing> {
+        self.op("read", path)?;
+        fs::metadata(path).map(|metadata| thing(&metadata)).map_err(|error| cannot("read", path, &error))
+    }
+
+    /// Everything in a directory, links as such, in no order.
+    pub fn list(&self, directory: &Utf8Path) -> Result<Vec<Listed>> {
+        self.op("read", directory)?;
+        let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let entries = entries.map_err(|error| cannot("read", directory, &error))?;
+        let listed = entries.into_iter().map(|entry| {
+            let name = entry.file_name();
+            let thing = entry.metadata().and_then(|metadata| match metadata.file_type().is_symlink() {
+                true => Ok(Thing::Link(fs::read_link(entry.path())?.to_string_lossy().into_owned())),
+                false => Ok(thing(&metadata)),
+            });
+            let path = directory.join(&*name.to_string_lossy());
+            Listed {
+                name: name.to_string_lossy().into_owned(),
+                readable: name.to_str().is_some(),
+                thing: thing.map_err(|error| cannot("read", &path, &error)),
+            }
+        });
+        Ok(listed.collect())
+    }
+
     /// Whether a file names the program that reads it.
     pub fn is_script(&self, path: &Utf8Path) -> bool {
         let mut first = [0; 2];
@@ -105,6 +191,13 @@ impl Host {
         write().map_err(|error| cannot("write", path, &error))
     }
 
+    /// Adds to the end of a file that others write to, too.
+    pub fn append(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+        self.op("write", path)?;
+        let mut file = File::options().append(true).create(true).open(path).map_err(|error| cannot("write", path, &error))?;
+        io::Write::write_all(&mut file, bytes).map_err(|error| cannot("write", path, &error))
+    }
+
     /// Writes a program: mode 0755 whatever the umask.
     pub fn write_program(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         self.write(path, bytes)?;
@@ -120,9 +213,9 @@ impl Host {
     pub fn hash(&self, path: &Utf8Path) -> Result<(String, u64)> {
         self.op("read", path)?;
         let mut file = File::open(path).map_err(|error| cannot("read", path, &error))?;
-        let mut hasher = Hashing(Sha256::new());
+        let mut hasher = Hashing::default();
         let size = io::copy(&mut file, &mut hasher).map_err(|error| cannot("read", path, &error))?;
-        Ok((hex(&hasher.0.finalize()), size))
+        Ok((hasher.finish(), size))
     }
 
     /// Whether a file holds just these bytes.
@@ -282,6 +375,29 @@ fn cannot_exchange(old: &Utf8Path, error: &io::Error) -> Problem {
     }
 }
 
+fn thing(metadata: &fs::Metadata) -> Thing {
+    if metadata.is_dir() {
+        return Thing::Directory;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+        let kind = metadata.file_type();
+        let kinds = [
+            (kind.is_fifo(), "a pipe"),
+            (kind.is_socket(), "a socket"),
+            (kind.is_char_device(), "a character device"),
+            (kind.is_block_device(), "a block device"),
+        ];
+        if let Some((_, name)) = kinds.into_iter().find(|(is, _)| *is) {
+            return Thing::Special(name);
+        }
+        Thing::File { size: metadata.len(), mode: Some(metadata.permissions().mode() & 0o7777) }
+    }
+    #[cfg(not(unix))]
+    Thing::File { size: metadata.len(), mode: None }
+}
+
 #[cfg(unix)]
 fn same_file(file: &File, path: &Utf8Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -324,7 +440,15 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A hasher that can be written to.
-struct Hashing(Sha256);
+#[derive(Default)]
+pub struct Hashing(Sha256);
+
+impl Hashing {
+    /// 64 lower-case hex digits.
+    pub fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
 
 impl io::Write for Hashing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

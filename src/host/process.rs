@@ -92,7 +92,8 @@ impl Host {
         Some(self.interrupts.signal.load(SeqCst)).filter(|signal| *signal != 0)
     }
 
-    pub(super) fn check_interrupted(&self) -> Result<()> {
+    /// The problem that ends a run after a signal.
+    pub fn check_interrupted(&self) -> Result<()> {
         match self.interrupted() {
             Some(signal) => Err(Problem::new(Code::Interrupted, format!("interrupted by signal {signal}"))),
             None => Ok(()),
@@ -103,7 +104,11 @@ impl Host {
         // The program is looked up in *our* PATH; `Command` alone would do the same only where PATH is not changed.
         let program = self.find(&invocation.program).map_or_else(|| invocation.program.clone(), Utf8PathBuf::into_string);
         let mut command = Command::new(program);
-        command.env_clear().envs(&self.env).envs(invocation.env.iter().map(|(name, value)| (name, value)));
+        command.env_clear();
+        if !invocation.alone {
+            command.envs(&self.env);
+        }
+        command.envs(invocation.env.iter().map(|(name, value)| (name, value)));
         command.args(&invocation.args).current_dir(&invocation.cwd);
         command
     }

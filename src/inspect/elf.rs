@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use goblin::elf::dynamic::{DF_1_NOW, DF_1_PIE, DF_BIND_NOW};
+use goblin::container::Ctx;
+use goblin::elf::dynamic::{DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DF_TEXTREL, DT_BIND_NOW, DT_TEXTREL};
 use goblin::elf::header::{EM_ARM, EM_RISCV, ET_DYN, ET_EXEC, et_to_str, machine_to_str};
 use goblin::elf::program_header::{PF_X, PT_GNU_RELRO, PT_GNU_STACK};
+use goblin::elf::section_header::{SHF_ALLOC, SHT_SYMTAB};
 use goblin::elf::symver::VER_FLG_WEAK;
-use goblin::elf::{Elf, note};
+use goblin::elf::{Dynamic, Elf, ProgramHeader, SectionHeader, note};
 
 use super::{Binary, EndianName, FloatAbiName, Floor, FormatName, Linkage, Relro};
-use crate::target::Glibc;
 
 /// `e_flags` of ARM: <https://github.com/ARM-software/abi-aa/blob/main/aaelf32/aaelf32.rst>.
 const EF_ARM_ABI_FLOAT_SOFT: u32 = 0x200;
@@ -25,21 +26,47 @@ pub fn machine(machine: u16) -> String {
     }
 }
 
+/// What no program comes near, and what a file that was made to exhaust us would have to be beyond.
+const MOST_SEGMENTS: usize = 1024;
+const MOST_NAMES: usize = 8_000_000;
+const MOST_NOTES: usize = 1000;
+const MOST_VERSIONS: usize = 10_000;
+/// Bytes of a version's name.
+const LONGEST_VERSION: usize = 256;
+/// Bytes of the names of libraries and their directories, all together.
+const LONGEST_NAMES: usize = 1024 * 1024;
+/// Bytes of a build-id, and of all texts of `.comment`.
+const LONGEST_ID: usize = 64;
+const LONGEST_COMMENTS: usize = 64 * 1024;
+
 pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
-    let elf = Elf::parse(bytes).map_err(|error| format!("its ELF headers cannot be read: {error}"))?;
+    let unreadable = |error: goblin::error::Error| format!("its ELF headers cannot be read: {error}");
+    if !is_bounded(bytes).map_err(unreadable)? {
+        return Err("its ELF headers claim more than a program has".to_owned());
+    }
+    let elf = Elf::parse(bytes).map_err(unreadable)?;
+    let texts = [&elf.libraries, &elf.rpaths, &elf.runpaths];
+    if texts.into_iter().flatten().map(|text| text.len()).sum::<usize>() > LONGEST_NAMES {
+        return Err("its ELF headers name more libraries than a program has".to_owned());
+    }
     let machine = machine(elf.header.e_machine);
     let kind = format!("ET_{}", et_to_str(elf.header.e_type));
-    let executable = elf.header.e_type == ET_EXEC || elf.header.e_type == ET_DYN && elf.entry != 0;
     let class = if elf.is_64 { 64 } else { 32 };
     let info = elf.dynamic.as_ref().map(|dynamic| &dynamic.info);
-    let flags_1 = info.map_or(0, |info| info.flags_1);
-    let now = info.is_some_and(|info| info.flags & DF_BIND_NOW != 0) || flags_1 & DF_1_NOW != 0;
+    let (flags, flags_1) = info.map_or((0, 0), |info| (info.flags, info.flags_1));
+    // What has a flag today had a tag of its own before, and linkers still write either.
+    let tagged = |tag: u64| elf.dynamic.as_ref().is_some_and(|dynamic| dynamic.dyns.iter().any(|entry| entry.d_tag == tag));
+    let now = flags & DF_BIND_NOW != 0 || flags_1 & DF_1_NOW != 0 || tagged(DT_BIND_NOW);
     let has_relro = elf.program_headers.iter().any(|header| header.p_type == PT_GNU_RELRO);
     let dynamic = elf.interpreter.is_some() || !elf.libraries.is_empty();
     let shared_shape = elf.header.e_type == ET_DYN;
+    // Old linkers give shared libraries an entry point, too, and static-pie programs no flag.
+    let told = elf.interpreter.is_some() || flags_1 & DF_1_PIE != 0;
+    let startable = told || elf.entry != 0 && !dynamic && elf.soname.is_none();
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let section = |name: &str| elf.section_headers.iter().any(|header| elf.shdr_strtab.get_at(header.sh_name) == Some(name));
-    let (glibc_floor, glibc_private) = glibc(&elf, bytes);
+    let versions = versions(&elf, bytes);
+    let number = |prefix: &str| highest(&versions, prefix).map(|(_, number)| number.to_owned());
     Ok(Binary {
         endian: if elf.little_endian { EndianName::Little } else { EndianName::Big },
         linkage: match (dynamic, shared_shape) {
@@ -47,12 +74,16 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
             (false, true) => Linkage::StaticPie,
             (false, false) => Linkage::Static,
         },
-        interpreter: elf.interpreter.map(str::to_owned),
+        // It ends at its first NUL; what pads the segment behind that is no part of the name.
+        interpreter: elf.interpreter.and_then(|padded| padded.split('\0').next()).map(str::to_owned),
         needed: owned(&elf.libraries),
         rpath: owned(&elf.rpaths),
         runpath: owned(&elf.runpaths),
-        glibc_floor,
-        glibc_private,
+        glibc_floor: glibc_floor(&elf, bytes, &versions),
+        glibc_private: versions.iter().any(|version| version.name == "GLIBC_PRIVATE"),
+        glibcxx: number("GLIBCXX_"),
+        cxxabi: number("CXXABI_"),
+        gcc_abi: number("GCC_"),
         float_abi: float_abi(elf.header.e_machine, elf.header.e_flags),
         relro: match (has_relro, now || !dynamic) {
             (false, _) => Relro::None,
@@ -60,24 +91,54 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
             (true, true) => Relro::Full,
         },
         nx: elf.program_headers.iter().any(|header| header.p_type == PT_GNU_STACK && header.p_flags & PF_X == 0),
-        pie: shared_shape && (flags_1 & DF_1_PIE != 0 || elf.interpreter.is_some()),
+        pie: shared_shape && startable,
+        text_relocations: flags & DF_TEXTREL != 0 || tagged(DT_TEXTREL),
         build_id: build_id(&elf, bytes),
         stripped: elf.syms.is_empty(),
+        debug_info: debug_info(&elf),
         auditable: section(".dep-v0"),
         compilers: compilers(&elf, bytes),
-        ..Binary::plain(FormatName::Elf, machine, class, kind, executable)
+        ..Binary::plain(FormatName::Elf, machine, class, kind, elf.header.e_type == ET_EXEC || shared_shape && startable)
     })
+}
+
+/// Whether goblin can be let at a file. It keeps a list of all texts of a table of strings, 24 bytes for each, and reads
+/// that table again for each table of symbols: a small file may claim as much of them as it likes.
+fn is_bounded(bytes: &[u8]) -> goblin::error::Result<bool> {
+    let header = Elf::parse_header(bytes)?;
+    let context = Ctx::new(header.container()?, header.endianness()?);
+    let segments = ProgramHeader::parse(bytes, header.e_phoff as usize, header.e_phnum.into(), context)?;
+    let sections = SectionHeader::parse(bytes, header.e_shoff as usize, header.e_shnum.into(), context)?;
+    let symbols = sections.iter().filter(|section| section.sh_type == SHT_SYMTAB).map(|section| section.sh_link as usize);
+    let names = sections.first().map(|first| first.sh_link as usize).into_iter().chain([header.e_shstrndx.into()]);
+    let tables = symbols.chain(names).filter_map(|index| sections.get(index)?.file_range());
+    let dynamic = Dynamic::parse(bytes, &segments, context)?.map(|dynamic| dynamic.info);
+    let dynamic = dynamic.map(|info| info.strtab..info.strtab.saturating_add(info.strsz));
+    let (mut read, mut texts) = (0_usize, 0_usize);
+    for table in tables.chain(dynamic) {
+        read = read.saturating_add(table.len());
+        // Two tables may be one, and the names of sections may be read twice.
+        if read > bytes.len().saturating_mul(4) {
+            return Ok(false);
+        }
+        texts += memchr::memchr_iter(0, bytes.get(table).unwrap_or_default()).count();
+    }
+    Ok(segments.len() <= MOST_SEGMENTS && texts <= MOST_NAMES)
 }
 
 /// What `.comment` of an object or a program says; nothing where it is no ELF file.
 pub fn comments(bytes: &[u8]) -> Vec<String> {
+    if !is_bounded(bytes).unwrap_or(false) {
+        return Vec::new();
+    }
     Elf::parse(bytes).map(|elf| compilers(&elf, bytes)).unwrap_or_default()
 }
 
 fn compilers(elf: &Elf, bytes: &[u8]) -> Vec<String> {
     let named = |header: &&goblin::elf::SectionHeader| elf.shdr_strtab.get_at(header.sh_name) == Some(".comment");
     let Some(range) = elf.section_headers.iter().find(named).and_then(|header| header.file_range()) else { return Vec::new() };
-    let texts = bytes.get(range).unwrap_or_default().split(|byte| *byte == 0).filter(|text| !text.is_empty());
+    let section = bytes.get(range).unwrap_or_default();
+    let texts = section[..section.len().min(LONGEST_COMMENTS)].split(|byte| *byte == 0).filter(|text| !text.is_empty());
     let texts: BTreeSet<String> = texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
     texts.into_iter().collect()
 }
@@ -94,67 +155,82 @@ fn float_abi(machine: u16, flags: u32) -> FloatAbiName {
 
 fn build_id(elf: &Elf, bytes: &[u8]) -> Option<String> {
     let notes = elf.iter_note_headers(bytes).into_iter().chain(elf.iter_note_sections(bytes, Some(".note.gnu.build-id")));
-    let id = notes.flatten().filter_map(Result::ok).find(|note| note.n_type == note::NT_GNU_BUILD_ID && note.name == "GNU")?;
+    let mut notes = notes.flatten().take(MOST_NOTES).filter_map(Result::ok);
+    let id = notes.find(|note| note.n_type == note::NT_GNU_BUILD_ID && note.name == "GNU" && note.desc.len() <= LONGEST_ID)?;
     Some(id.desc.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The floor, and whether glibc's private symbols are used.
-///
-/// The loader refuses a file for each version in `.gnu.version_r` that its glibc lacks, unless the *version* is
-/// flagged weak; that a *symbol* is weak does not help. So the versions are read, not the symbols.
-fn glibc(elf: &Elf, bytes: &[u8]) -> (Option<Floor>, bool) {
-    let mut highest: Option<(Glibc, Version)> = None;
-    let mut private = false;
-    for version in versions(elf, bytes).into_iter().filter(|version| version.flags & VER_FLG_WEAK == 0) {
-        private |= version.name == "GLIBC_PRIVATE";
-        // Not a version but a feature of the loader, which came with 2.36.
-        let text = if version.name == DT_RELR { "2.36" } else { version.name.strip_prefix("GLIBC_").unwrap_or_default() };
-        if let Some(number) = Glibc::parse(text)
-            && highest.as_ref().is_none_or(|(known, _)| number > *known)
-        {
-            highest = Some((number, version));
-        }
-    }
-    let floor = highest.map(|(number, version)| Floor {
-        version: number.to_string(),
-        symbol: if version.name == DT_RELR { Some(version.name) } else { symbol_of(elf, bytes, version.index) },
-    });
-    (floor, private)
+/// DWARF. What is loaded is none: `.debug_gdb_scripts` names a script, and stays when a program is stripped.
+fn debug_info(elf: &Elf) -> bool {
+    elf.section_headers.iter().filter(|header| header.sh_flags & u64::from(SHF_ALLOC) == 0).any(|header| {
+        let name = elf.shdr_strtab.get_at(header.sh_name).unwrap_or_default();
+        name.starts_with(".debug_") || name.starts_with(".zdebug_")
+    })
 }
 
+fn glibc_floor(elf: &Elf, bytes: &[u8], versions: &[Version]) -> Option<Floor> {
+    let (version, number) = highest(versions, "GLIBC_")?;
+    let symbol = if version.name == DT_RELR { Some(DT_RELR.to_owned()) } else { symbol_of(elf, bytes, version.index) };
+    Some(Floor { version: number.to_owned(), symbol })
+}
+
+/// Not a version but a feature of the loader, which came with 2.36.
 const DT_RELR: &str = "GLIBC_ABI_DT_RELR";
+
+/// The first of the highest versions whose name is this prefix and a number, and the number.
+/// What else is named so (`GLIBC_PRIVATE`, `CXXABI_FLOAT128`) stands for a feature and has no height.
+fn highest<'v>(versions: &'v [Version], prefix: &str) -> Option<(&'v Version, &'v str)> {
+    let number = |version: &'v Version| match version.name.strip_prefix(prefix)? {
+        "ABI_DT_RELR" => Some("2.36"),
+        number => Some(number),
+    };
+    let parts = |number: &str| number.split('.').map(|part| part.parse().ok()).collect::<Option<Vec<u32>>>();
+    let numbered = versions.iter().filter_map(|version| Some((parts(number(version)?)?, version, number(version)?)));
+    let (_, version, number) = numbered.reduce(|best, next| if next.0 > best.0 { next } else { best })?;
+    Some((version, number))
+}
 
 /// A version that the file asks for.
 struct Version {
     name: String,
-    flags: u16,
     /// What `.gnu.version` has for the symbols of this version.
     index: u16,
 }
 
-/// DT_VERNEED, followed as the loader follows it: by the dynamic section, which cannot be stripped, not by section
-/// headers, which can.
+/// DT_VERNEED without what is flagged weak, followed as the loader follows it: by the dynamic section, which cannot
+/// be stripped, not by section headers, which can. Each record says how far the next is away, so a damaged chain leads
+/// anywhere, or round and round.
+///
+/// The loader refuses a file for each of these that the library lacks, unless the *version* is flagged weak; that a
+/// *symbol* is weak does not help. So the versions are read, not the symbols.
 fn versions(elf: &Elf, bytes: &[u8]) -> Vec<Version> {
     let Some(info) = elf.dynamic.as_ref().map(|dynamic| &dynamic.info) else { return Vec::new() };
-    let half = |at: usize| number(elf, bytes, at, 2).map(|value| value as u16);
-    let word = |at: usize| number(elf, bytes, at, 4).map(|value| value as usize);
+    let half = |at: usize, field: usize| number(elf, bytes, at.checked_add(field)?, 2).map(|value| value as u16);
+    let word = |at: usize, field: usize| number(elf, bytes, at.checked_add(field)?, 4).map(|value| value as usize);
     let mut found = Vec::new();
+    let mut seen = 0;
     let mut need = info.verneed as usize;
     for _ in 0..info.verneednum {
-        let (Some(count), Some(aux), Some(next)) = (half(need + 2), word(need + 8), word(need + 12)) else { break };
-        let mut at = need + aux;
+        let (Some(count), Some(aux), Some(next)) = (half(need, 2), word(need, 8), word(need, 12)) else { break };
+        let mut at = need.saturating_add(aux);
         for _ in 0..count {
-            let (Some(flags), Some(index), Some(name), Some(next)) = (half(at + 4), half(at + 6), word(at + 8), word(at + 12)) else {
+            let (Some(flags), Some(index), Some(name), Some(next)) = (half(at, 4), half(at, 6), word(at, 8), word(at, 12)) else {
                 break;
             };
-            let name = elf.dynstrtab.get_at(name).unwrap_or_default().to_owned();
-            found.push(Version { name, flags, index });
-            at += next;
+            seen += 1;
+            if flags & VER_FLG_WEAK == 0 {
+                let name = elf.dynstrtab.get_at(name).filter(|name| name.len() <= LONGEST_VERSION).unwrap_or_default().to_owned();
+                found.push(Version { name, index });
+            }
+            if next == 0 || seen > MOST_VERSIONS {
+                break;
+            }
+            at = at.saturating_add(next);
         }
-        if next == 0 {
+        if next == 0 || seen > MOST_VERSIONS {
             break;
         }
-        need += next;
+        need = need.saturating_add(next);
     }
     found
 }
@@ -162,7 +238,8 @@ fn versions(elf: &Elf, bytes: &[u8]) -> Vec<Version> {
 /// The first symbol, by name, that asks for the version of this index.
 fn symbol_of(elf: &Elf, bytes: &[u8], index: u16) -> Option<String> {
     let table = elf.dynamic.as_ref()?.info.versym as usize;
-    let asks = |position: usize| number(elf, bytes, table + 2 * position, 2).is_some_and(|value| value as u16 & 0x7fff == index);
+    let value = |position: usize| number(elf, bytes, table.checked_add(2 * position)?, 2);
+    let asks = |position: usize| value(position).is_some_and(|value| value as u16 & 0x7fff == index);
     let symbols = elf.dynsyms.iter().enumerate().filter(|(position, _)| asks(*position));
     symbols.filter_map(|(_, symbol)| elf.dynstrtab.get_at(symbol.st_name)).min().map(str::to_owned)
 }

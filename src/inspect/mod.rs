@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::target::{Endian, FloatAbi, Format};
 
-pub use elf::comments;
 pub use elf::machine as elf_machine;
 pub use macho::machine as macho_machine;
 pub use pe::machine as pe_machine;
@@ -44,15 +43,27 @@ pub struct Binary {
     pub glibc_floor: Option<Floor>,
     /// It imports from `GLIBC_PRIVATE`.
     pub glibc_private: bool,
+    /// The highest `GLIBCXX_` version asked of libstdc++, without that word (`3.4.30`), read like the glibc floor.
+    pub glibcxx: Option<String>,
+    /// The same of `CXXABI_`, the C++ runtime in libstdc++ (`1.3.13`).
+    pub cxxabi: Option<String>,
+    /// The same of `GCC_`, asked of libgcc_s (`3.0`).
+    pub gcc_abi: Option<String>,
     pub float_abi: FloatAbiName,
     pub relro: Relro,
-    /// The stack is not executable.
+    /// It asks for a stack that is not executable. A file without PT_GNU_STACK does not ask, and what it gets is the
+    /// kernel's affair: executable on 32-bit x86 and Arm, and before Linux 5.8 on 64-bit x86 and Arm, too (the tables over
+    /// `elf_read_implies_exec` in Linux), never on 64-bit PowerPC.
     pub nx: bool,
     pub pie: bool,
+    /// The loader has to write into its code (DT_TEXTREL, DF_TEXTREL).
+    pub text_relocations: bool,
     /// `.note.gnu.build-id` in hex.
     pub build_id: Option<String>,
     /// It has no symbol table.
     pub stripped: bool,
+    /// It carries DWARF in sections of its own. A PDB beside a PE file does not count.
+    pub debug_info: bool,
     /// It carries cargo-auditable's list of dependencies.
     pub auditable: bool,
     /// `.comment`: every compiler and linker that had a part in it, sorted.
@@ -97,6 +108,13 @@ pub enum EndianName {
 }
 
 impl EndianName {
+    pub fn endian(self) -> Endian {
+        match self {
+            Self::Little => Endian::Little,
+            Self::Big => Endian::Big,
+        }
+    }
+
     pub fn is(self, endian: Endian) -> bool {
         matches!((self, endian), (Self::Little, Endian::Little) | (Self::Big, Endian::Big))
     }
@@ -163,20 +181,51 @@ impl Binary {
             runpath: Vec::new(),
             glibc_floor: None,
             glibc_private: false,
+            glibcxx: None,
+            cxxabi: None,
+            gcc_abi: None,
             float_abi: FloatAbiName::Untold,
             relro: Relro::None,
             nx: true,
             pie: false,
+            text_relocations: false,
             build_id: None,
             stripped: false,
+            debug_info: false,
             auditable: false,
             compilers: Vec::new(),
         }
     }
 }
 
+/// Whether a file that begins so says that it is a program; the first four bytes tell.
+pub fn is_program(first: &[u8]) -> bool {
+    matches!(
+        first,
+        [0x7f, b'E', b'L', b'F', ..]
+            | [b'M', b'Z', ..]
+            | [0, b'a', b's', b'm', ..]
+            | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
+            | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..]
+            | [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..]
+    )
+}
+
 /// Reads a file. The error is a clause that says why it is no program.
+///
+/// goblin adds up what headers say without asking whether it fits (the entry of a Mach-O, for one) and panics on some
+/// files that were damaged or made to that end. Such a file is unreadable and nothing more: nothing of ours is left
+/// half done, since reading changes nothing.
 pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
+    std::panic::catch_unwind(|| read(bytes)).unwrap_or_else(|_| Err("its headers are damaged beyond reading".to_owned()))
+}
+
+/// What `.comment` of an object or a program says; nothing where it is no ELF file.
+pub fn comments(bytes: &[u8]) -> Vec<String> {
+    std::panic::catch_unwind(|| elf::comments(bytes)).unwrap_or_default()
+}
+
+fn read(bytes: &[u8]) -> Result<Binary, String> {
     match bytes {
         [] => Err("it is empty".to_owned()),
         [0x7f, b'E', b'L', b'F', ..] => elf::inspect(bytes),

@@ -151,7 +151,7 @@ fn configurations() {
         str![[r#"
 exit 1
 --- stderr
-error[config-invalid]: unknown field `layuot`, expected one of `targets`, `out-dir`, `layout`, `linker`, `strip`, `c-dependencies`, `target` in xpkg's configuration
+error[config-invalid]: unknown field `layuot`, expected one of `targets`, `out-dir`, `layout`, `linker`, `strip`, `c-dependencies`, `target`, `policy` in xpkg's configuration
   at: [ROOT]/Cargo.toml:6:1
   help: did you mean `layout`?
 
@@ -313,7 +313,7 @@ fn manifests_of_a_tree_that_do_not_hold() {
 exit 1
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
-error[tree-unreadable]: cannot read `[ROOT]/target/xpkg/manifest.json`: EOF while parsing an object at line 55 column 3
+error[tree-unreadable]: cannot read `[ROOT]/target/xpkg/manifest.json`: EOF while parsing a string at line 56 column 20
   help: use the xpkg that wrote it, or remove the tree by hand and build again
 
 "#]]

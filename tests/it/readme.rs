@@ -108,10 +108,13 @@ fn every_toml_block_is_a_configuration_that_xpkg_takes() {
     let _held = README.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let text = readme();
     let blocks: Vec<&str> = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(blocks.len(), 2);
+    let (workspace, package): (Vec<&str>, Vec<&str>) = blocks.into_iter().partition(|block| block.starts_with("[workspace."));
+    assert_eq!((workspace.len(), package.len()), (2, 1));
     let project = Project::of("clash");
-    project.append("Cargo.toml", &format!("\n{}", blocks[0]));
-    project.append("alpha/Cargo.toml", &format!("\n{}", blocks[1].replace("server =", "app =")));
+    for block in workspace {
+        project.append("Cargo.toml", &format!("\n{block}"));
+    }
+    project.append("alpha/Cargo.toml", &format!("\n{}", package[0].replace("server =", "app =")));
     project.xpkg("plan --linker auto --target x86_64-unknown-linux-musl").ok();
 }
 

@@ -1,31 +1,22 @@
-//! Old compilers for the tests of the compiler gate, and a sysroot for another processor, unpacked beside the system:
-//! its own packages are not touched.
+//! Old compilers for the tests of the compiler gate, and a sysroot for another processor.
 //!
 //! Debian's bullseye has GCC 9.3.0 (affected by PR 95189) and 10.2.1-6 (its number says affected, its code is fixed),
 //! and glibc 2.31.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::{Go as _, root};
+use crate::debian::{self, Set};
 
 const SUITE: &str = "bullseye";
 
-/// What is unpacked at one place.
-struct Set {
-    /// Below `target/toolchains`.
-    place: &'static str,
-    /// Debian's name for the processor.
-    arch: &'static str,
-    packages: &'static [&'static str],
-    finish: fn(&Path) -> Result<(), String>,
-}
+/// One place below `target/toolchains`: Debian's name for the processor, what is unpacked, what is done to it then.
+type Row = (&'static str, &'static str, &'static [&'static str], fn(&Path) -> Result<(), String>);
 
-const SETS: &[Set] = &[
-    Set {
-        place: "bullseye",
-        arch: "amd64",
-        packages: &[
+const SETS: &[Row] = &[
+    (
+        "bullseye",
+        "amd64",
+        &[
             "gcc-9",
             "cpp-9",
             "libgcc-9-dev",
@@ -36,12 +27,12 @@ const SETS: &[Set] = &[
             "cpp-10",
             "libgcc-10-dev",
         ],
-        finish: borrow,
-    },
-    Set {
-        place: "bullseye-arm64",
-        arch: "arm64",
-        packages: &[
+        borrow,
+    ),
+    (
+        "bullseye-arm64",
+        "arm64",
+        &[
             "libc6",
             "libc6-dev",
             "linux-libc-dev",
@@ -52,54 +43,15 @@ const SETS: &[Set] = &[
             "libstdc++6",
             "libstdc++-10-dev",
         ],
-        finish: keep_inside,
-    },
+        keep_inside,
+    ),
 ];
 
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-
 pub fn run() -> Result<(), String> {
-    SETS.iter().try_for_each(unpack)
-}
-
-fn unpack(set: &Set) -> Result<(), String> {
-    let place = root().join("target/toolchains").join(set.place);
-    if place.join("complete").exists() {
-        return Ok(());
-    }
-    let work = root().join("target/toolchains/work");
-    let _ = std::fs::remove_dir_all(&work);
-    for directory in ["lists/partial", "cache/archives/partial", "packages"] {
-        std::fs::create_dir_all(work.join(directory)).map_err(|error| format!("{}: {error}", work.display()))?;
-    }
-    let archive =
-        archive().ok_or("no Debian archive is configured here, so old compilers cannot be had; their tests are skipped by name")?;
-    let list = work.join("list");
-    write(&list, &format!("deb [arch={} signed-by={KEYRING}] {archive} {SUITE} main\n", set.arch))?;
-    let apt = |arguments: &[&str]| {
-        let mut apt = Command::new("apt-get");
-        for (option, path) in
-            [("Dir::Etc::sourcelist", &list), ("Dir::State::lists", &work.join("lists")), ("Dir::Cache", &work.join("cache"))]
-        {
-            apt.arg("-o").arg(format!("{option}={}", path.display()));
-        }
-        apt.args(["-o", "Dir::Etc::sourceparts=-", "-o", "APT::Sandbox::User=root", "--quiet"])
-            .args(["-o", &format!("APT::Architectures::={}", set.arch)])
-            .args(arguments)
-            .current_dir(work.join("packages"));
-        apt
-    };
-    apt(&["update"]).go()?;
-    apt(&["download"]).args(set.packages.iter().map(|package| format!("{package}:{}", set.arch))).go()?;
-    std::fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
-    for package in std::fs::read_dir(work.join("packages")).map_err(|error| error.to_string())? {
-        let package = package.map_err(|error| error.to_string())?.path();
-        Command::new("dpkg").arg("--extract").arg(package).arg(&place).go()?;
-    }
-    (set.finish)(&place)?;
-    write(&place.join("complete"), "")?;
-    let _ = std::fs::remove_dir_all(&work);
-    Ok(())
+    SETS.iter().try_for_each(|(place, arch, packages, finish)| {
+        let set = Set { place: format!("toolchains/{place}"), suite: SUITE, arch, packages: packages.to_vec() };
+        debian::unpack(&set, finish).map_err(|problem| format!("old compilers cannot be had; their tests are skipped by name: {problem}"))
+    })
 }
 
 /// Links of a sysroot that begin at the system's root are led back into it.
@@ -143,23 +95,4 @@ fn link(to: &Path, link: &Path) -> Result<(), String> {
         return Ok(());
     }
     std::os::unix::fs::symlink(to, link).map_err(|error| format!("{}: {error}", link.display()))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// The archive that this machine's own packages come from.
-fn archive() -> Option<String> {
-    let parts = std::fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
-    let files = [PathBuf::from("/etc/apt/sources.list"), PathBuf::from("/etc/apt/sources.list.d/debian.sources")];
-    files.into_iter().chain(parts).filter_map(|file| std::fs::read_to_string(file).ok()).find_map(|text| {
-        text.lines().find_map(|line| {
-            let word = match line.strip_prefix("URIs:") {
-                Some(rest) => rest.split_whitespace().next(),
-                None => line.strip_prefix("deb ").and_then(|rest| rest.split_whitespace().find(|word| word.contains("://"))),
-            };
-            word.filter(|word| word.trim_end_matches('/').ends_with("/debian")).map(str::to_owned)
-        })
-    })
 }

@@ -3,6 +3,9 @@
 
 mod bench;
 mod compilers;
+mod corpus;
+mod debian;
+mod fuzz;
 mod matrix;
 mod setup;
 mod zig;
@@ -21,6 +24,8 @@ const TASKS: &[(&str, &str, Task)] = &[
     ("bless", "rewrite the snapshots from what the program prints now; `git diff` is the review", bless),
     ("bench", "xpkg against plain cargo in turn: medians, spread, bounds [--cold N] [--warm N]", bench::run),
     ("matrix", "fixtures/native for every target, by xpkg and by cargo-zigbuild, built and run [FILTER] [--again] [--table]", matrix::run),
+    ("corpus", "what inspect says of hundreds of Debian's programs against readelf, field by field [ARCH…]", corpus::run),
+    ("fuzz", "change bytes of programs, archives and manifests at random and read them [SECONDS, 120]", fuzz::run),
     ("kills", "kill `build` at random moments [N, 500] and look for a half tree", kills),
     ("ci", "what CI runs: fmt, clippy, test, check for other hosts", |_| ci()),
 ];

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{Go as _, compilers, zig};
+use crate::{Go as _, cargo, compilers, zig};
 
 /// A file or a program on PATH that shows the Debian package is there.
 const PACKAGES: &[(&str, &str)] = &[
@@ -30,6 +30,8 @@ const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-m
 pub fn run() -> Result<(), String> {
     packages(PACKAGES)?;
     targets(TARGETS)?;
+    // What is only read, never compiled (serde-sarif, for SARIF's schema), no build brings.
+    cargo(&["fetch", "--locked"]).go()?;
     for beside in [compilers::run(), zig::run()] {
         if let Err(problem) = beside {
             eprintln!("xtask: {problem}");

@@ -1,0 +1,151 @@
+//! What a program is for: by a list, by a flag, or read off the parts of its path.
+
+use crate::inspect::{Binary, FormatName};
+use crate::target::{Arch, FloatAbi, Glibc, Libc, Os, System, Target};
+
+/// What a program is held to. What is not known is not held against it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    pub arch: &'static Arch,
+    pub os: Os,
+    pub libc: Option<Libc>,
+    pub float: FloatAbi,
+    /// The highest glibc that it may ask for.
+    pub floor: Option<Glibc>,
+    /// As it is named: a triple, or the words of the path.
+    pub name: String,
+}
+
+impl Expected {
+    pub fn of(target: &Target) -> Self {
+        Self {
+            arch: target.arch,
+            os: target.system.os,
+            libc: Some(target.system.libc),
+            float: target.system.float,
+            floor: target.floor,
+            name: target.to_string(),
+        }
+    }
+}
+
+/// What a word of a path means.
+#[derive(Debug, Clone, Copy)]
+enum Word {
+    Arch(&'static str),
+    Os(Os),
+    Libc(Libc),
+}
+
+/// Words that projects name their files with. `Arch` names the prefix of a triple.
+#[rustfmt::skip]
+const WORDS: &[(&str, Word)] = &[
+    ("x86_64", Word::Arch("x86_64")), ("x86-64", Word::Arch("x86_64")), ("amd64", Word::Arch("x86_64")), ("x64", Word::Arch("x86_64")),
+    ("aarch64", Word::Arch("aarch64")), ("arm64", Word::Arch("aarch64")),
+    ("armv7", Word::Arch("armv7")), ("armv7l", Word::Arch("armv7")), ("armhf", Word::Arch("armv7")), ("arm/v7", Word::Arch("armv7")),
+    ("armv6", Word::Arch("arm")), ("arm/v6", Word::Arch("arm")), ("arm", Word::Arch("arm")),
+    ("i686", Word::Arch("i686")), ("i386", Word::Arch("i686")), ("386", Word::Arch("i686")), ("x86", Word::Arch("i686")),
+    ("riscv64", Word::Arch("riscv64gc")), ("riscv64gc", Word::Arch("riscv64gc")),
+    ("ppc64le", Word::Arch("powerpc64le")), ("powerpc64le", Word::Arch("powerpc64le")), ("s390x", Word::Arch("s390x")),
+    ("loongarch64", Word::Arch("loongarch64")), ("loong64", Word::Arch("loongarch64")),
+    ("wasm32", Word::Arch("wasm32")),
+    ("linux", Word::Os(Os::Linux)), ("darwin", Word::Os(Os::Darwin)), ("macos", Word::Os(Os::Darwin)), ("apple", Word::Os(Os::Darwin)),
+    ("windows", Word::Os(Os::Windows)), ("win64", Word::Os(Os::Windows)), ("wasi", Word::Os(Os::Wasi)), ("wasip1", Word::Os(Os::Wasi)),
+    ("musl", Word::Libc(Libc::Musl)), ("musleabihf", Word::Libc(Libc::Musl)), ("musleabi", Word::Libc(Libc::Musl)),
+    ("gnu", Word::Libc(Libc::Gnu)), ("glibc", Word::Libc(Libc::Gnu)), ("gnueabihf", Word::Libc(Libc::Gnu)), ("gnueabi", Word::Libc(Libc::Gnu)),
+];
+
+/// Reads a target off a path: a triple as one of its parts, or words such as `linux-arm64`, `linux/amd64`,
+/// `darwin_x86_64`. What the path leaves open the file itself may say.
+pub fn of_path(path: &str, binary: &Binary) -> Option<Expected> {
+    let part = path.split('/').find_map(triple_in);
+    if let Some(target) = part {
+        return Some(Expected::of(&target));
+    }
+    let words = words(&path.to_lowercase());
+    let arch = words.iter().find_map(|(_, word)| match word {
+        Word::Arch(prefix) => Arch::of_prefix(prefix),
+        _ => None,
+    })?;
+    let os = words.iter().find_map(|(_, word)| if let Word::Os(os) = word { Some(*os) } else { None });
+    let os = os.unwrap_or(match binary.format {
+        FormatName::Elf => Os::Linux,
+        FormatName::MachO => Os::Darwin,
+        FormatName::Pe => Os::Windows,
+        FormatName::Wasm => Os::Wasi,
+    });
+    let libc = words.iter().find_map(|(_, word)| if let Word::Libc(libc) = word { Some(*libc) } else { None });
+    let libc = libc.filter(|_| os == Os::Linux);
+    let name = words.iter().map(|(text, _)| *text).collect::<Vec<_>>().join("-");
+    Some(Expected { arch, os, libc, float: FloatAbi::Untold, floor: None, name })
+}
+
+/// A triple that begins or ends a part of a path: `x86_64-unknown-linux-musl`, `app-v1-x86_64-unknown-linux-musl`.
+fn triple_in(part: &str) -> Option<Target> {
+    let part = part.strip_suffix(".exe").unwrap_or(part);
+    System::suffixes().filter_map(|suffix| part.split_once(&format!("-{suffix}")).map(|(before, _)| (before, suffix))).find_map(
+        |(before, suffix)| {
+            let arch = before.rsplit(['-', '.']).next()?;
+            Target::of_triple(&format!("{arch}-{suffix}"))
+        },
+    )
+}
+
+/// The known words of a path, each bounded by what is no letter or digit, the longest first, in the path's order.
+fn words(path: &str) -> Vec<(&'static str, Word)> {
+    let mut known: Vec<&(&'static str, Word)> = WORDS.iter().collect();
+    known.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+    let mut taken: Vec<(usize, usize, &'static str, Word)> = Vec::new();
+    let bound = |at: Option<char>| at.is_none_or(|letter| !letter.is_alphanumeric());
+    for (text, word) in known {
+        for (start, _) in path.match_indices(text) {
+            let end = start + text.len();
+            let free = taken.iter().all(|(from, to, ..)| end <= *from || start >= *to);
+            if free && bound(path[..start].chars().next_back()) && bound(path[end..].chars().next()) {
+                taken.push((start, end, text, *word));
+            }
+        }
+    }
+    taken.sort_by_key(|(start, ..)| *start);
+    taken.into_iter().map(|(_, _, text, word)| (text, word)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::inspect;
+
+    /// The smallest ELF header that is read: what the path leaves open is Linux.
+    fn elf() -> Binary {
+        let mut bytes = vec![0_u8; 64];
+        bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
+        bytes[16..20].copy_from_slice(&[2, 0, 62, 0]);
+        bytes[20] = 1;
+        bytes[52] = 64;
+        inspect(&bytes).unwrap()
+    }
+
+    fn check(path: &str, expected: &str) {
+        let found = of_path(path, &elf())
+            .map(|expected| format!("{} {} {}", expected.arch.prefix, expected.os.name(), expected.libc.map_or("?", Libc::name)));
+        assert_eq!(found.as_deref().unwrap_or("nothing"), expected, "{path}");
+    }
+
+    #[test]
+    fn targets_are_read_off_paths() {
+        check("x86_64-unknown-linux-musl/app/app", "x86_64 linux musl");
+        check("dist/app-v1.2-aarch64-unknown-linux-gnu/app", "aarch64 linux gnu");
+        check("linux/amd64/app", "x86_64 linux ?");
+        check("linux/arm/v7/app", "armv7 linux ?");
+        check("bin/app-linux-arm64", "aarch64 linux ?");
+        check("app_darwin_x86_64", "x86_64 darwin ?");
+        check("darwin-aarch64/app", "aarch64 darwin ?");
+        check("x86_64/app", "x86_64 linux ?");
+        check("app-windows-x64.exe", "x86_64 windows ?");
+        check("x86_64-pc-windows-msvc/app.exe", "x86_64 windows system");
+        check("musl/arm64/app", "aarch64 linux musl");
+        check("charm/alarm", "nothing");
+        check("app", "nothing");
+        check("x86/app", "i686 linux ?");
+    }
+}

@@ -1,0 +1,337 @@
+//! What a program must be to be released, as data: one row a rule, one column a policy.
+//!
+//! Pure. A rule sees one program and what it is held to; rules over the whole tree stand in [`super::judge`].
+
+use super::expected::Expected;
+use super::{File, Finding};
+use crate::config::PolicyConfig;
+use crate::inspect::{self, Binary, FormatName, Linkage, Relro};
+use crate::problem::{Code, Problem, Result, nearest};
+use crate::target::{Format, Glibc, Libc, Os};
+use crate::toolchain::Kind;
+
+/// A named policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// What is broken or not what it says.
+    Default,
+    /// And all that hardens, shrinks or hides.
+    Strict,
+    /// And starts on any Linux since glibc 2.17.
+    PortableLinux,
+}
+
+pub const NAMES: &[(&str, Name)] = &[("default", Name::Default), ("strict", Name::Strict), ("portable-linux", Name::PortableLinux)];
+
+impl Name {
+    pub fn parse(text: &str) -> Result<Self> {
+        if let Some((_, name)) = NAMES.iter().find(|(name, _)| *name == text) {
+            return Ok(*name);
+        }
+        let names = || NAMES.iter().map(|(name, _)| *name);
+        let problem = Problem::new(Code::NoSuchName, format!("there is no policy `{text}`"));
+        Err(match nearest(text, names()) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem.help(format!("it is one of {}", crate::workspace::list(names()))),
+        })
+    }
+
+    pub fn name(self) -> &'static str {
+        NAMES.iter().find(|(_, name)| *name == self).map_or("", |(text, _)| text)
+    }
+}
+
+/// A policy with what the configuration changes of it.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub name: Name,
+    pub config: PolicyConfig,
+}
+
+/// One program and all that its rules look at.
+pub struct Case<'a> {
+    pub file: &'a File,
+    pub binary: &'a Binary,
+    pub expected: Option<&'a Expected>,
+    /// What linked it, where xpkg's manifest says so.
+    pub linked_by: Option<Kind>,
+    pub policy: &'a Policy,
+}
+
+/// What a rule has against a program.
+struct Against {
+    found: String,
+    expected: String,
+    help: &'static str,
+}
+
+fn against(found: impl Into<String>, expected: impl Into<String>, help: &'static str) -> Option<Against> {
+    Some(Against { found: found.into(), expected: expected.into(), help })
+}
+
+/// When a rule holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Always,
+    /// Where xpkg's own manifest says what linked the program, so that what it can be is known.
+    Made,
+    Never,
+}
+
+use When::{Always, Made, Never};
+
+struct Row {
+    code: Code,
+    check: fn(&Case) -> Option<Against>,
+    default: When,
+    strict: When,
+    portable: When,
+}
+
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    Row { code: Code::WrongMachine,     check: machine,           default: Always, strict: Always, portable: Always },
+    Row { code: Code::NotExecutable,    check: executable,        default: Always, strict: Always, portable: Always },
+    Row { code: Code::ModeUnfit,        check: mode,              default: Always, strict: Always, portable: Always },
+    Row { code: Code::NotStatic,        check: static_musl,       default: Always, strict: Always, portable: Always },
+    Row { code: Code::InterpreterUnfit, check: interpreter,       default: Always, strict: Always, portable: Always },
+    Row { code: Code::AboveFloor,       check: floor,             default: Always, strict: Always, portable: Always },
+    Row { code: Code::PrivateGlibc,     check: private_glibc,     default: Always, strict: Always, portable: Always },
+    Row { code: Code::LibraryUnfit,     check: libraries,         default: Made,   strict: Always, portable: Always },
+    Row { code: Code::RpathSet,         check: rpath,             default: Always, strict: Always, portable: Always },
+    Row { code: Code::ExecutableStack,  check: executable_stack,  default: Always, strict: Always, portable: Always },
+    Row { code: Code::TextRelocations,  check: text_relocations,  default: Always, strict: Always, portable: Always },
+    Row { code: Code::NotPie,           check: pie,               default: Made,   strict: Always, portable: Made },
+    Row { code: Code::RelroPartial,     check: relro,             default: Made,   strict: Always, portable: Made },
+    Row { code: Code::NotStripped,      check: stripped,          default: Never,  strict: Always, portable: Never },
+    Row { code: Code::HomeLeak,         check: home,              default: Never,  strict: Always, portable: Never },
+];
+
+/// The names of the rules that a configuration may switch, and of those over the whole tree.
+pub fn rule_names() -> impl Iterator<Item = &'static str> {
+    let whole = [Code::BuildIdTwice, Code::SameFileTwice, Code::CommitsDiffer, Code::TargetUnknown];
+    ROWS.iter().map(|row| row.code.name()).chain(whole.into_iter().map(Code::name))
+}
+
+impl Policy {
+    /// Whether the configuration has a word on a rule.
+    pub fn switched(&self, code: Code) -> Option<bool> {
+        self.config.rules.get(code.name()).copied()
+    }
+}
+
+/// Everything that the policy has against a program.
+pub fn judge(path: &str, case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for row in ROWS {
+        let when = match case.policy.name {
+            Name::Default => row.default,
+            Name::Strict => row.strict,
+            Name::PortableLinux => row.portable,
+        };
+        let holds = case.policy.switched(row.code).unwrap_or(when == Always || when == Made && case.linked_by.is_some());
+        let Some(Against { found, expected, help }) = holds.then(|| (row.check)(case)).flatten() else { continue };
+        let target = case.expected.map(|expected| expected.name.clone());
+        findings.push(Finding { code: row.code, path: Some(path.to_owned()), target, found, expected, help: help.to_owned() });
+        // What is for another machine altogether is judged no further: the rest would be noise.
+        if row.code == Code::WrongMachine {
+            break;
+        }
+    }
+    findings
+}
+
+/// The word that the manifest has for a value.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn format_of(os: Os) -> Format {
+    match os {
+        Os::Darwin => Format::MachO,
+        Os::Windows => Format::Pe,
+        Os::Wasi | Os::None => Format::Wasm,
+        Os::Linux => Format::Elf,
+    }
+}
+
+fn machine(case: &Case) -> Option<Against> {
+    let Expected { arch, os, .. } = case.expected?;
+    let format = format_of(*os);
+    let wanted = match format {
+        Format::Elf => inspect::elf_machine(arch.elf),
+        Format::MachO => inspect::macho_machine(arch.macho),
+        Format::Pe => inspect::pe_machine(arch.coff),
+        Format::Wasm => inspect::WASM_MACHINE.to_owned(),
+    };
+    let binary = case.binary;
+    let fits = binary.format.is(format)
+        && binary.machine == wanted
+        && binary.class == arch.bits
+        && binary.endian.is(arch.endian)
+        && binary.float_abi.serves(case.expected?.float);
+    if fits {
+        return None;
+    }
+    let said = |format: &str, machine: &str, bits: u8| format!("{format} for {machine} ({bits} bit)");
+    against(
+        said(&word(&binary.format), &binary.machine, binary.class),
+        said(&format!("{format:?}").to_lowercase().replace("macho", "mach-o"), &wanted, arch.bits),
+        "build it for its target, or move it to where its own target's files stand",
+    )
+}
+
+/// A library may be released, too, under a name that says so.
+fn is_library(binary: &Binary) -> bool {
+    binary.format == FormatName::Elf && binary.kind == "ET_DYN" && binary.interpreter.is_none() && !binary.executable
+}
+
+fn executable(case: &Case) -> Option<Against> {
+    let refused = !case.binary.executable && !is_library(case.binary);
+    refused
+        .then(|| against(format!("type {}", case.binary.kind), "a program that can be started", "look for linker arguments such as `-r`"))?
+}
+
+fn mode(case: &Case) -> Option<Against> {
+    let mode = case.file.mode?;
+    if mode & 0o022 != 0 {
+        return against(format!("mode {mode:04o}"), "nobody but its owner may write it", "`chmod go-w` it");
+    }
+    let started = case.binary.executable && case.binary.format != FormatName::Wasm && case.binary.format != FormatName::Pe;
+    (started && mode & 0o111 != 0o111).then(|| against(format!("mode {mode:04o}"), "everyone may start it", "`chmod a+x` it"))?
+}
+
+fn static_musl(case: &Case) -> Option<Against> {
+    let musl = case.expected?.libc == Some(Libc::Musl) && case.binary.linkage == Linkage::Dynamic;
+    let interpreter = case.binary.interpreter.iter().map(|path| format!("the interpreter `{path}`"));
+    let needed = case.binary.needed.iter().map(|library| format!("`{library}`"));
+    let asks: Vec<String> = interpreter.chain(needed).collect();
+    musl.then(|| against(format!("asks for {}", asks.join(", ")), "a static program", "link it with Rust's own musl: `cargo xpkg build`"))?
+}
+
+/// The loader of each platform: its file in PT_INTERP.
+#[rustfmt::skip]
+const LOADERS: &[(&str, &str, &str)] = &[
+    // arch       glibc                                   musl
+    ("x86_64",      "/lib64/ld-linux-x86-64.so.2",        "/lib/ld-musl-x86_64.so.1"),
+    ("aarch64",     "/lib/ld-linux-aarch64.so.1",         "/lib/ld-musl-aarch64.so.1"),
+    ("armv7",       "/lib/ld-linux-armhf.so.3",           "/lib/ld-musl-armhf.so.1"),
+    ("thumbv7neon", "/lib/ld-linux-armhf.so.3",           "/lib/ld-musl-armhf.so.1"),
+    ("i686",        "/lib/ld-linux.so.2",                 "/lib/ld-musl-i386.so.1"),
+    ("i586",        "/lib/ld-linux.so.2",                 "/lib/ld-musl-i386.so.1"),
+    ("riscv64gc",   "/lib/ld-linux-riscv64-lp64d.so.1",   "/lib/ld-musl-riscv64.so.1"),
+    ("powerpc64le", "/lib64/ld64.so.2",                   "/lib/ld-musl-powerpc64le.so.1"),
+    ("s390x",       "/lib/ld64.so.1",                     "/lib/ld-musl-s390x.so.1"),
+    ("loongarch64", "/lib64/ld-linux-loongarch-lp64d.so.1", "/lib/ld-musl-loongarch64.so.1"),
+];
+
+fn interpreter(case: &Case) -> Option<Against> {
+    let asked = case.binary.interpreter.as_ref()?;
+    let expected = case.expected?;
+    let (_, glibc, musl) = LOADERS.iter().find(|(prefix, ..)| *prefix == expected.arch.prefix)?;
+    let allowed: Vec<&str> = match expected.libc {
+        Some(Libc::Gnu) => vec![glibc],
+        Some(Libc::Musl) => vec![musl],
+        _ => vec![glibc, musl],
+    };
+    let help = "link it with the target's own toolchain, not with one of Nix's or another libc's";
+    (!allowed.contains(&asked.as_str())).then(|| against(format!("`{asked}`"), allowed.join(" or "), help))?
+}
+
+/// The floor of `portable-linux`: the oldest that Rust's own standard library starts on.
+const PORTABLE_FLOOR: Glibc = Glibc { major: 2, minor: 17, patch: 0 };
+
+fn floor(case: &Case) -> Option<Against> {
+    let found = case.binary.glibc_floor.as_ref()?;
+    let configured = case.policy.config.glibc.as_ref().and_then(|text| Glibc::parse(text));
+    let portable = (case.policy.name == Name::PortableLinux).then_some(PORTABLE_FLOOR);
+    let asked = case.expected.and_then(|expected| expected.floor).or(configured).or(portable)?;
+    let needs = Glibc::parse(&found.version)?;
+    let symbol = found.symbol.as_ref().map(|symbol| format!(" (for `{symbol}`)")).unwrap_or_default();
+    let help = "link it for that glibc: `cargo xpkg build --target TRIPLE.GLIBC`";
+    (needs > asked).then(|| against(format!("needs glibc {needs}{symbol}"), format!("glibc {asked} or older"), help))?
+}
+
+fn private_glibc(case: &Case) -> Option<Against> {
+    let help = "find the static library that brings them in";
+    case.binary.glibc_private.then(|| against("`GLIBC_PRIVATE` symbols", "none: they hold for one build of glibc", help))?
+}
+
+/// Libraries that come with every glibc, and the one that comes with every gcc.
+const SYSTEM: &[&str] =
+    &["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1", "libresolv.so.2", "libgcc_s.so.1"];
+
+fn libraries(case: &Case) -> Option<Against> {
+    if case.binary.format != FormatName::Elf {
+        return None;
+    }
+    let allowed = |library: &&String| {
+        SYSTEM.contains(&library.as_str())
+            || library.starts_with("ld-linux")
+            || library.starts_with("ld64.so")
+            || library.as_str() == "libc.so"
+            || case.policy.config.libraries.contains(library)
+    };
+    let others: Vec<String> = case.binary.needed.iter().filter(|library| !allowed(library)).map(|library| format!("`{library}`")).collect();
+    let help = "link it statically (a `vendored` or `bundled` feature), or allow it: `policy = { libraries = [\"…\"] }`";
+    (!others.is_empty()).then(|| against(format!("needs {}", others.join(", ")), "only libraries that every system has", help))?
+}
+
+fn rpath(case: &Case) -> Option<Against> {
+    let directories = case.binary.rpath.iter().chain(&case.binary.runpath).flat_map(|list| list.split(':'));
+    let fixed: Vec<String> =
+        directories.filter(|path| !path.starts_with("$ORIGIN") && !path.starts_with("${ORIGIN}")).map(|path| format!("`{path}`")).collect();
+    (!fixed.is_empty())
+        .then(|| against(format!("looks into {}", fixed.join(", ")), "no RPATH but `$ORIGIN`", "link it without `-rpath`"))?
+}
+
+fn executable_stack(case: &Case) -> Option<Against> {
+    let elf = case.binary.format == FormatName::Elf;
+    let help = "find the assembler file without `.note.GNU-stack`, or link with `-z noexecstack`";
+    (elf && !case.binary.nx).then(|| against("an executable stack", "one that is not", help))?
+}
+
+fn text_relocations(case: &Case) -> Option<Against> {
+    case.binary.text_relocations.then(|| against("DT_TEXTREL", "code that the loader does not write", "compile its C with `-fPIC`"))?
+}
+
+/// Whether a program of this kind can be position-independent at all, as its linker makes it (measured, README).
+fn can_be_pie(case: &Case) -> bool {
+    let Some(expected) = case.expected else { return true };
+    match (expected.libc, case.linked_by) {
+        (Some(Libc::Musl), Some(Kind::Zig)) => false,
+        (Some(Libc::Musl), _) => expected.arch.prefix == "x86_64",
+        _ => true,
+    }
+}
+
+fn pie(case: &Case) -> Option<Against> {
+    let binary = case.binary;
+    let linux = binary.format == FormatName::Elf && binary.executable && can_be_pie(case);
+    let independent = binary.pie || binary.linkage == Linkage::StaticPie;
+    (linux && !independent)
+        .then(|| against(format!("type {}", binary.kind), "PIE or static-pie", "build it without `relocation-model=static`"))?
+}
+
+fn relro(case: &Case) -> Option<Against> {
+    let binary = case.binary;
+    let dynamic = binary.format == FormatName::Elf && binary.linkage == Linkage::Dynamic;
+    let help = "link it with `-z relro -z now`, rustc's default";
+    (dynamic && binary.relro != Relro::Full).then(|| against(format!("{} RELRO", word(&binary.relro)), "full RELRO", help))?
+}
+
+fn stripped(case: &Case) -> Option<Against> {
+    let help = "`strip = \"symbols\"` in the profile, or in xpkg's configuration";
+    match (case.binary.debug_info, case.binary.stripped) {
+        (true, _) => against("debug information", "none", help),
+        (false, false) if case.binary.format == FormatName::Elf => against("a symbol table", "none", help),
+        _ => None,
+    }
+}
+
+fn home(case: &Case) -> Option<Against> {
+    let homes = &case.file.homes;
+    let named: Vec<String> = homes.iter().map(|home| format!("`{home}`")).collect();
+    let help = "`--remap-path-prefix` in rustflags, or build below a neutral directory";
+    (!homes.is_empty()).then(|| against(format!("names {}", named.join(", ")), "nothing of the builder's home", help))?
+}

@@ -1,0 +1,232 @@
+//! Judging, as a table: what was found in a few words, and what stands against it.
+
+use super::policy::{Name, Policy};
+use super::{Entry, File, Kind, Options, Report, Subject, Waive, What, judge};
+use crate::config::PolicyConfig;
+use crate::inspect::{Binary, Floor, Linkage, inspect};
+use crate::problem::Code;
+use crate::target::Target;
+
+const SUM: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+/// A program with nothing against it: static, for x86_64 (`x86`) or aarch64 (`arm`).
+fn program(arch: &str) -> Binary {
+    let mut bytes = vec![0_u8; 64];
+    bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
+    bytes[16..20].copy_from_slice(if arch == "arm" { &[2, 0, 183, 0] } else { &[2, 0, 62, 0] });
+    bytes[20] = 1;
+    bytes[52] = 64;
+    Binary { nx: true, ..inspect(&bytes).unwrap() }
+}
+
+/// `PATH WORDS…`: `x86` or `arm` for a program, `text:…` for a list's text, `link:…`, and what makes a program another.
+fn entry(line: &str) -> Entry {
+    let (path, words) = line.split_once(' ').unwrap_or((line, ""));
+    let at = |what: What| Entry { path: path.to_owned(), what };
+    if let Some(to) = words.strip_prefix("link:") {
+        return at(What::Link(to.to_owned()));
+    }
+    if words == "pipe" {
+        return at(What::Special("a pipe"));
+    }
+    let mut file = File {
+        size: 3,
+        sha256: SUM.to_owned(),
+        mode: Some(0o755),
+        binary: Err("it begins with [0]".to_owned()),
+        list: None,
+        homes: Vec::new(),
+    };
+    if let Some(text) = words.strip_prefix("text:") {
+        file.list = Some(text.replace("SUM", SUM).replace('|', "\n").into_bytes());
+        return at(What::File(file));
+    }
+    let mut binary = None;
+    for word in words.split_whitespace() {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        let known: Option<&mut Binary> = binary.as_mut();
+        match (key, known) {
+            ("x86" | "arm", _) => binary = Some(program(key)),
+            ("sum", _) => file.sha256 = value.repeat(64),
+            ("size", _) => file.size = value.parse().unwrap(),
+            ("mode", _) => file.mode = u32::from_str_radix(value, 8).ok(),
+            ("home", _) => file.homes.push(value.to_owned()),
+            ("damaged", _) => file.binary = Err("its ELF headers cannot be read: x".to_owned()),
+            ("loader", Some(binary)) => {
+                binary.interpreter = Some(value.to_owned());
+                binary.linkage = Linkage::Dynamic;
+            }
+            ("needs", Some(binary)) => {
+                binary.needed.push(value.to_owned());
+                binary.linkage = Linkage::Dynamic;
+            }
+            ("glibc", Some(binary)) => binary.glibc_floor = Some(Floor { version: value.to_owned(), symbol: Some("stat".to_owned()) }),
+            ("rpath", Some(binary)) => binary.rpath.push(value.to_owned()),
+            ("runpath", Some(binary)) => binary.runpath.push(value.to_owned()),
+            ("stack", Some(binary)) => binary.nx = false,
+            ("textrel", Some(binary)) => binary.text_relocations = true,
+            ("private", Some(binary)) => binary.glibc_private = true,
+            ("object", Some(binary)) => {
+                binary.kind = "ET_REL".to_owned();
+                binary.executable = false;
+            }
+            ("id", Some(binary)) => binary.build_id = Some(value.to_owned()),
+            other => panic!("{other:?}"),
+        }
+    }
+    if let Some(binary) = binary {
+        file.binary = Ok(Box::new(binary));
+    }
+    at(What::File(file))
+}
+
+fn report(kind: Kind, lines: &[&str], policy: Name, targets: &[&str], accept: &[Waive]) -> Report {
+    let subject = Subject { kind, name: "tree".to_owned(), entries: lines.iter().map(|line| entry(line)).collect() };
+    let target = |name: &&str| Target::parse(name, &[name.split('.').next().unwrap().to_owned()]).unwrap();
+    let options = Options {
+        targets: targets.iter().map(target).collect(),
+        policy: Policy { name: policy, config: PolicyConfig::default() },
+        accept: accept.to_vec(),
+    };
+    judge(&subject, &options)
+}
+
+fn told(report: &Report) -> Vec<String> {
+    let findings = report.findings.iter();
+    findings
+        .map(|finding| {
+            format!("{} {}: {} / {}", finding.path.as_deref().unwrap_or("-"), finding.code.name(), finding.found, finding.expected)
+        })
+        .collect()
+}
+
+/// What the default policy has against a directory.
+fn check(lines: &[&str], expected: &[&str]) {
+    assert_eq!(told(&report(Kind::Directory, lines, Name::Default, &[], &[])), expected, "{lines:?}");
+}
+
+const LISTED: &str = "SHA256SUMS text:SUM  x86_64/a|";
+
+#[test]
+fn what_is_as_it_is_listed_passes() {
+    check(&[LISTED, "x86_64/a x86"], &[]);
+    check(&["SHA256SUMS text:# 2024|x86_64/a  SUM|", "x86_64/a x86"], &[]);
+    let report = report(Kind::Directory, &["x86_64/a x86"], Name::Default, &[], &[]);
+    assert!(report.findings.is_empty());
+    assert_eq!(report.skipped[0].what, "digests");
+}
+
+#[test]
+fn files_that_are_not_as_listed_are_told() {
+    check(&[LISTED, "x86_64/a x86 sum=0"], &["x86_64/a digest-mismatch: digest 000000000000… / ba7816bf8f01…"]);
+    check(&[LISTED], &["x86_64/a file-missing: nothing / a file, as it is listed"]);
+    check(&[LISTED, "x86_64/a link:b"], &["x86_64/a file-missing: a link to `b` / a file, as it is listed"]);
+    check(
+        &[LISTED, "x86_64/a x86", "x86_64/b.txt sum=1"],
+        &["x86_64/b.txt file-unlisted: a file that is not listed / only what `SHA256SUMS` lists"],
+    );
+    check(
+        &["SHA256SUMS text:SUM  ../a|SUM  x86_64/a|", "x86_64/a x86"],
+        &["SHA256SUMS path-unsafe: `../a`, which has a part `..` / a path below the tree"],
+    );
+    check(
+        &["SHA256SUMS text:SUM|", "x86_64/a x86"],
+        &[
+            "SHA256SUMS list-unreadable: line 1 has no digest and path: `ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f200` / a line `<sha256>  <path>` for each file",
+        ],
+    );
+}
+
+#[test]
+fn entries_that_do_not_belong_are_told() {
+    check(&["a link:../x"], &["a link-outside: a link to `../x` / a link that stays in the tree"]);
+    check(&["a/b link:../c", "c"], &[]);
+    check(&["a link:/etc/passwd"], &["a link-outside: a link to `/etc/passwd` / a link that stays in the tree"]);
+    check(&["a pipe"], &["a special-file: a pipe / a file"]);
+    check(&["Readme", "README"], &["README path-twice: `Readme`, which differs by case alone / one entry on a path, on every system"]);
+    let archive = report(Kind::Archive, &["../a", "b", "b"], Name::Default, &[], &[]);
+    assert_eq!(
+        told(&archive),
+        [
+            "../a path-unsafe: a path that has a part `..` / a path below the tree",
+            "b path-twice: two entries of this name / one entry on a path, on every system"
+        ]
+    );
+}
+
+#[test]
+fn programs_are_held_to_their_targets() {
+    check(&["aarch64/a x86"], &["aarch64/a wrong-machine: elf for EM_X86_64 (64 bit) / elf for EM_AARCH64 (64 bit)"]);
+    check(&["a x86"], &["a target-unknown: a program for EM_X86_64 / a target in its path, in a list or by `--target`"]);
+    check(&["x86_64/a damaged"], &["x86_64/a unreadable-binary: its ELF headers cannot be read: x / a program"]);
+    check(
+        &["x86_64-unknown-linux-musl/a x86 loader=/lib64/ld-linux-x86-64.so.2"],
+        &[
+            "x86_64-unknown-linux-musl/a interpreter-unfit: `/lib64/ld-linux-x86-64.so.2` / /lib/ld-musl-x86_64.so.1",
+            "x86_64-unknown-linux-musl/a not-static: asks for the interpreter `/lib64/ld-linux-x86-64.so.2` / a static program",
+        ],
+    );
+    check(
+        &["linux/amd64/a x86 loader=/nix/store/x/ld-linux-x86-64.so.2"],
+        &["linux/amd64/a interpreter-unfit: `/nix/store/x/ld-linux-x86-64.so.2` / /lib64/ld-linux-x86-64.so.2 or /lib/ld-musl-x86_64.so.1"],
+    );
+    check(&["x86_64/a x86 object"], &["x86_64/a not-executable: type ET_REL / a program that can be started"]);
+    check(&["x86_64/a x86 mode=644"], &["x86_64/a mode-unfit: mode 0644 / everyone may start it"]);
+    check(&["x86_64/a x86 mode=777"], &["x86_64/a mode-unfit: mode 0777 / nobody but its owner may write it"]);
+    check(
+        &["x86_64/a x86 rpath=/home/ci/lib runpath=$ORIGIN/lib"],
+        &["x86_64/a rpath-set: looks into `/home/ci/lib` / no RPATH but `$ORIGIN`"],
+    );
+    check(&["x86_64/a x86 stack"], &["x86_64/a executable-stack: an executable stack / one that is not"]);
+    check(&["x86_64/a x86 textrel"], &["x86_64/a text-relocations: DT_TEXTREL / code that the loader does not write"]);
+    check(&["x86_64/a x86 private"], &["x86_64/a private-glibc: `GLIBC_PRIVATE` symbols / none: they hold for one build of glibc"]);
+}
+
+#[test]
+fn a_floor_comes_by_the_target_or_by_the_policy() {
+    let lines = &["x86_64-unknown-linux-gnu/a x86 loader=/lib64/ld-linux-x86-64.so.2 glibc=2.34 needs=libc.so.6"];
+    let of = |policy: Name, targets: &[&str]| told(&report(Kind::Directory, lines, policy, targets, &[]));
+    assert!(of(Name::Default, &[]).is_empty());
+    let above = "x86_64-unknown-linux-gnu/a above-glibc-floor: needs glibc 2.34 (for `stat`) / glibc 2.17 or older";
+    assert_eq!(of(Name::Default, &["x86_64-unknown-linux-gnu.2.17"]), [above]);
+    assert_eq!(of(Name::PortableLinux, &[]), [above]);
+}
+
+#[test]
+fn strict_asks_for_more() {
+    let lines = &["x86_64-unknown-linux-gnu/a x86 loader=/lib64/ld-linux-x86-64.so.2 needs=libssl.so.3 home=/home/ci"];
+    assert_eq!(told(&report(Kind::Directory, lines, Name::Default, &[], &[])), [""; 0]);
+    let codes: Vec<&str> =
+        report(Kind::Directory, lines, Name::Strict, &[], &[]).findings.iter().map(|finding| finding.code.name()).collect();
+    assert_eq!(codes, ["home-leak", "library-unfit", "not-pie", "relro-partial"]);
+}
+
+#[test]
+fn what_shows_between_programs_is_told() {
+    check(&["x86_64/a x86", "x86_64/b x86"], &["x86_64/b same-file-twice: the same bytes as `x86_64/a` / a program of its own"]);
+    check(
+        &["aarch64/a arm sum=1 id=ab", "x86_64/a x86 id=ab"],
+        &["x86_64/a build-id-twice: the build-id of `aarch64/a`, which is for aarch64 / a build-id of its own"],
+    );
+}
+
+#[test]
+fn what_is_accepted_is_listed_with_its_reason() {
+    let waive = |path: Option<&str>| {
+        [Waive { code: Code::FileUnlisted, path: path.map(str::to_owned), reason: "signatures come later".to_owned() }]
+    };
+    let lines = &[LISTED, "x86_64/a x86", "x86_64/a.sig sum=1", "x86_64/b.sig sum=2"];
+    let all = report(Kind::Directory, lines, Name::Default, &[], &waive(None));
+    assert_eq!((all.findings.len(), all.accepted.len(), all.accepted[0].reason.as_str()), (0, 2, "signatures come later"));
+    let one = report(Kind::Directory, lines, Name::Default, &[], &waive(Some("x86_64/a.sig")));
+    assert_eq!((one.findings.len(), one.accepted.len()), (1, 1));
+}
+
+#[test]
+fn one_file_without_a_target_is_told_as_skipped() {
+    let one = report(Kind::File, &["a x86"], Name::Default, &[], &[]);
+    assert!(one.findings.is_empty());
+    assert!(one.skipped.iter().any(|skipped| skipped.what == "its target"));
+    let named = report(Kind::File, &["a x86"], Name::Default, &["aarch64-unknown-linux-musl"], &[]);
+    assert_eq!(named.findings[0].code, Code::WrongMachine);
+}

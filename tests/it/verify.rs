@@ -1,0 +1,276 @@
+//! The gate before a release, on trees with each failure made for real, and on archives of them.
+
+use std::path::Path;
+use std::process::Command;
+
+use snapbox::str;
+
+use crate::check;
+use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, repository, tool};
+
+/// A failure: its name in the README, how it is made in a copy of the tree, flags of `verify`, and the file that it is in.
+struct Failure {
+    name: &'static str,
+    make: &'static str,
+    /// The list is written anew after it, as who ships it would.
+    listed_anew: bool,
+    flags: &'static str,
+    file: &'static str,
+}
+
+const fn failure(name: &'static str, make: &'static str, listed_anew: bool, flags: &'static str, file: &'static str) -> Failure {
+    Failure { name, make, listed_anew, flags, file }
+}
+
+const X86: &str = "x86_64-unknown-linux-musl/hello/hello";
+
+#[rustfmt::skip]
+const FAILURES: &[Failure] = &[
+    failure("an arm64 file where an x86_64 one should be", "cp aarch64-unknown-linux-musl/hello/hello x86_64-unknown-linux-musl/hello/hello", true, "", X86),
+    failure("a dynamic \"musl\" bin", "cp ../gnu/hello x86_64-unknown-linux-musl/hello/hello", true, "", X86),
+    failure("glibc 2.34 where 2.17 was promised", "mkdir x86_64-unknown-linux-gnu && cp ../gnu/hello x86_64-unknown-linux-gnu/", true, "--target x86_64-unknown-linux-gnu.2.17,x86_64-unknown-linux-musl,aarch64-unknown-linux-musl", "x86_64-unknown-linux-gnu/hello"),
+    failure("a loader of Nix's", "mkdir x86_64-unknown-linux-gnu && cp ../nix/hello x86_64-unknown-linux-gnu/", true, "", "x86_64-unknown-linux-gnu/hello"),
+    failure("an RPATH into the builder's home", "mkdir x86_64-unknown-linux-gnu && cp ../rpath/hello x86_64-unknown-linux-gnu/", true, "", "x86_64-unknown-linux-gnu/hello"),
+    failure("an executable stack", "mkdir x86_64-unknown-linux-gnu && cp ../stack/hello x86_64-unknown-linux-gnu/", true, "", "x86_64-unknown-linux-gnu/hello"),
+    failure("a flipped bit", "printf '\\377' | dd of=x86_64-unknown-linux-musl/hello/hello bs=1 seek=4096 conv=notrunc 2>/dev/null", false, "", X86),
+    failure("a file cut short", "truncate -s 3000 x86_64-unknown-linux-musl/hello/hello", true, "", X86),
+    failure("a missing file", "rm x86_64-unknown-linux-musl/hello/hello", false, "", X86),
+    failure("an extra file", "echo key >x86_64-unknown-linux-musl/hello/id_rsa", false, "", "x86_64-unknown-linux-musl/hello/id_rsa"),
+    failure("a link out of the tree", "mv x86_64-unknown-linux-musl/hello/hello ../moved && ln -s ../../../moved x86_64-unknown-linux-musl/hello/hello", false, "", X86),
+    failure("a program that nobody may start", "chmod 644 x86_64-unknown-linux-musl/hello/hello", false, "", X86),
+    failure("one program under two names", "cp x86_64-unknown-linux-musl/hello/hello x86_64-unknown-linux-musl/hello/other", true, "", "x86_64-unknown-linux-musl/hello/other"),
+    failure("names that differ by case alone", "cp ../gnu/hello x86_64-unknown-linux-musl/hello/Hello", true, "", "x86_64-unknown-linux-musl/hello/hello"),
+];
+
+/// A tree of two musl targets, and beside it programs that nobody should ship.
+fn trees() -> Project {
+    let project = Project::of("hello").with("sh");
+    project.xpkg(&format!("build -q --target {X86_MUSL},{ARM_MUSL} --out-dir tree")).ok();
+    for (name, flag) in [
+        ("gnu", ""),
+        ("nix", "-Clink-arg=-Wl,--dynamic-linker=/nix/store/x/lib/ld-linux-x86-64.so.2"),
+        ("rpath", "-Clink-arg=-Wl,-rpath,/home/ci/lib"),
+        ("stack", "-Clink-arg=-Wl,-z,execstack"),
+    ] {
+        project.xpkg_with(&[("RUSTFLAGS", flag)], &format!("build -q --target {HOST} --out-dir out-{name}")).ok();
+        std::fs::create_dir(project.path(name)).unwrap();
+        std::fs::copy(project.path(&format!("out-{name}/{HOST}/hello/hello")), project.path(&format!("{name}/hello"))).unwrap();
+    }
+    project
+}
+
+fn shell(directory: &Path, line: &str) -> (bool, String) {
+    let output = Command::new("/bin/sh").args(["-c", line]).current_dir(directory).env("LC_ALL", "C").output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.success(), text)
+}
+
+/// A row of the README's table: what three tools say of a failure.
+fn row(project: &Project, failure: &Failure) -> String {
+    let work = project.path("work");
+    let _ = std::fs::remove_dir_all(&work);
+    let _ = std::fs::remove_file(project.path("moved"));
+    assert!(shell(&project.root, "cp -a tree work").0);
+    let (made, said) = shell(&work, failure.make);
+    assert!(made, "{}: {said}", failure.name);
+    if failure.listed_anew {
+        let list = "rm manifest.json MANIFEST.txt && find . -type f | sed 's|^./||' | LC_ALL=C sort | xargs sha256sum >../list && mv ../list MANIFEST.txt";
+        assert!(shell(&work, list).0);
+    }
+    let json = project.xpkg(&format!("verify work --message-format json {}", failure.flags));
+    assert_eq!(json.code, Some(1), "{}: {}", failure.name, json.stdout);
+    let report: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let here = findings.iter().filter(|finding| finding["path"] == failure.file);
+    let says: Vec<String> =
+        here.map(|finding| format!("`{}`: {}", finding["code"].as_str().unwrap(), finding["found"].as_str().unwrap())).collect();
+    assert!(!says.is_empty(), "{}: {findings:?}", failure.name);
+    let (fine, sums) = shell(&work, "sha256sum -c MANIFEST.txt 2>&1 | grep -v ': OK$'; sha256sum --status -c MANIFEST.txt");
+    let sums = if fine { "all OK".to_owned() } else { sums.lines().next().unwrap_or_default().to_owned() };
+    let (_, ldd) = shell(&work, &format!("ldd {} 2>&1", failure.file));
+    let ldd = match ldd.lines().next().unwrap_or_default().trim() {
+        line if line.contains("=>") || line.contains("vdso") => "lists libraries, exit 0".to_owned(),
+        line => line.rsplit(": ").next().unwrap_or(line).to_owned(),
+    };
+    format!("| {} | {} | {} | {} |", failure.name, says.join("; ").replace('|', "\\|"), sums, ldd)
+}
+
+#[test]
+fn the_readmes_table_of_failures_is_what_is_said() {
+    let project = trees();
+    check!(
+        project.xpkg("verify tree"),
+        str![[r#"
+exit 0
+--- stdout
+file                                    target                           size  linkage     glibc  sha256
+aarch64-unknown-linux-musl/hello/hello  aarch64-unknown-linux-musl [SIZE]  static      -      [DIGEST]
+x86_64-unknown-linux-musl/hello/hello   x86_64-unknown-linux-musl [SIZE]  static-pie  -      [DIGEST]
+
+passed: `tree`, policy `default`, listed by `manifest.json`: 2 programs, 0 findings, 0 accepted, 0 not checked
+
+"#]]
+    );
+    let rows: Vec<String> = FAILURES.iter().map(|failure| row(&project, failure)).collect();
+    let table = regex::Regex::new(r"[0-9a-f]{12}…").unwrap().replace_all(&rows.join("\n"), "[DIGEST]").into_owned();
+    let readme = repository().join("README.md");
+    let text = std::fs::read_to_string(&readme).unwrap();
+    let (before, rest) =
+        text.split_once("|---|---|---|---|<!-- failures -->\n").unwrap_or_else(|| panic!("README has no table of failures"));
+    let (shown, after) = rest.split_once("\n\n").unwrap();
+    if std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite") {
+        std::fs::write(&readme, format!("{before}|---|---|---|---|<!-- failures -->\n{table}\n\n{after}")).unwrap();
+    } else {
+        assert_eq!(shown, table);
+    }
+}
+
+#[test]
+fn archives_are_judged_without_being_unpacked() {
+    let project = trees();
+    let pack = "cp -a tree app-1.0 && tar czf app.tar.gz app-1.0 && tar cf - app-1.0 | zstd -q >app.tar.zst && python3 -c 'import shutil; shutil.make_archive(\"app\", \"zip\", \".\", \"app-1.0\")'";
+    let (packed, said) = shell(&project.root, pack);
+    assert!(packed, "{said}");
+    for archive in ["app.tar.gz", "app.tar.zst", "app.zip"] {
+        let run = project.xpkg(&format!("verify {archive} --message-format json"));
+        let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(
+            (run.code, report["findings"].as_array().unwrap().len(), report["files"].as_array().unwrap().len()),
+            (Some(0), 0, 2),
+            "{archive}: {}",
+            run.stdout
+        );
+        assert_eq!(report["listed_by"], "app-1.0/manifest.json");
+    }
+    // One file in it is another: found, and nothing is written beside it.
+    assert!(shell(&project.root, &format!("cp gnu/hello app-1.0/{X86} && tar czf bad.tar.gz app-1.0")).0);
+    let run = project.xpkg("verify bad.tar.gz");
+    assert_eq!(run.code, Some(1));
+    assert!(run.stdout.contains("digest-mismatch") && run.stdout.contains("not-static"), "{}", run.stdout);
+}
+
+#[test]
+fn programs_are_started_only_when_that_is_asked_for() {
+    let project = trees().with("qemu-aarch64-static");
+    let run = project.xpkg("verify tree --run --expect-version 'hello 0.1.0' --message-format json").ok();
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let ran: Vec<&str> = report["files"].as_array().unwrap().iter().filter_map(|file| file["ran"].as_str()).collect();
+    assert_eq!(ran, ["--version", "--version"]);
+    let run = project.xpkg("verify tree --run --expect-version 9.9");
+    assert_eq!(run.code, Some(1));
+    assert!(run.stdout.contains("version-unexpected"), "{}", run.stdout);
+    // Without an emulator it is skipped by name, and not counted as passed.
+    let project = project.without("qemu-aarch64-static");
+    let run = project.xpkg("verify tree --run --message-format json").ok();
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["skipped"][0]["path"], format!("{ARM_MUSL}/hello/hello"));
+    // What crashes is a finding.
+    let _ = tool("cc");
+    std::fs::write(project.path("crash.c"), "int main(void) { __builtin_trap(); }").unwrap();
+    assert!(shell(&project.root, "mkdir x86_64 && cc -static -o x86_64/crash crash.c").0);
+    let run = project.xpkg("verify x86_64 --run");
+    assert!(run.stdout.contains("run-failed") && run.stdout.contains("it crashed"), "{}", run.stdout);
+}
+
+#[test]
+fn commits_of_two_runs_in_one_tree_are_told() {
+    let project = Project::of("clash");
+    let first = project.commit();
+    project.xpkg("build -q").ok();
+    project.write("note.txt", "two\n");
+    project.shell("git add -A && git -c user.name=t -c user.email=t@t.invalid commit -qm two --no-gpg-sign").ok();
+    let name = project.json("target/xpkg/manifest.json")["artifacts"][0]["package"].as_str().unwrap().to_owned();
+    project.xpkg(&format!("build -q -p {name}")).ok();
+    let run = project.xpkg("verify");
+    assert!(run.stdout.contains("commits-differ") && run.stdout.contains(&first[..12]), "{}", run.stdout);
+    let run = project.xpkg("verify --accept commits-differ --reason 'a fix of one service' --message-format json").ok();
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["accepted"][0]["reason"], "a fix of one service");
+}
+
+#[test]
+fn the_configurations_policy_holds_for_the_workspaces_tree() {
+    let project = Project::of("hello");
+    project.append("Cargo.toml", "\n[package.metadata.xpkg.policy]\nbase = 'strict'\nrules = { home-leak = false }\n");
+    project.xpkg("build -q").ok();
+    let run = project.xpkg("verify --message-format json");
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(
+        (report["policy"].as_str(), report["findings"][0]["code"].as_str()),
+        (Some("strict"), Some("not-stripped")),
+        "{}",
+        run.stdout
+    );
+    project.append("Cargo.toml", "glibc = 'new'\n");
+    project.write("Cargo.toml", &project.read("Cargo.toml").replace("home-leak", "home-leaks"));
+    check!(
+        project.xpkg("verify"),
+        str![[r#"
+exit 1
+--- stderr
+error[no-such-code]: the configuration's policy has a rule `home-leaks`, which there is not
+  help: the rules: `wrong-machine`, `not-executable`, `mode-unfit`, `not-static`, `interpreter-unfit`, `above-glibc-floor`, `private-glibc`, `library-unfit`, `rpath-set`, `executable-stack`, `text-relocations`, `not-pie`, `relro-partial`, `not-stripped`, `home-leak`, `build-id-twice`, `same-file-twice`, `commits-differ` and `target-unknown`
+error[config-invalid]: `new`, the glibc of the configuration's policy, is no version
+  help: write it as `2.31`
+
+"#]]
+    );
+}
+
+#[test]
+fn wrong_input_says_the_way_out() {
+    let project = Project::of("hello");
+    check!(
+        project.xpkg("verify"),
+        str![[r#"
+exit 1
+--- stderr
+error[no-tree]: there is no staged tree at `[ROOT]/target/xpkg`
+  help: run `cargo xpkg build`, or name what to verify: `cargo xpkg verify PATH`
+
+"#]]
+    );
+    check!(
+        project.xpkg("verify nowhere"),
+        str![[r#"
+exit 1
+--- stderr
+error[file-access]: cannot read `nowhere`: No such file or directory (os error 2)
+
+"#]]
+    );
+    check!(
+        project.xpkg("verify . --policy stric --accept file-unlisted"),
+        str![[r#"
+exit 1
+--- stderr
+error[no-such-code]: there is no policy `stric`
+  help: did you mean `strict`?
+error[no-reason]: `--accept file-unlisted` without a reason
+  help: say why, for whoever reads the report: `--reason TEXT`
+
+"#]]
+    );
+    check!(
+        project.xpkg("verify . --accept nothing --reason x"),
+        str![[r#"
+exit 1
+--- stderr
+error[no-such-code]: `--accept nothing`: there is no code `nothing`
+  help: each finding begins with its code; `--explain CODE` tells what it means
+
+"#]]
+    );
+}
+
+#[test]
+fn the_summary_of_a_step_is_written_where_github_wants_it() {
+    let project = Project::of("hello").env("GITHUB_STEP_SUMMARY", "summary.md");
+    project.xpkg("build -q").ok();
+    project.write("summary.md", "before\n");
+    project.xpkg("verify").ok();
+    assert!(project.read("summary.md").starts_with("before\n"));
+    assert!(project.read("summary.md").contains("hello"));
+    let sarif = project.xpkg("verify --message-format sarif").ok();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&sarif.stdout).unwrap()["version"], "2.1.0");
+}
