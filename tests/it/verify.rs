@@ -42,6 +42,20 @@ const FAILURES: &[Failure] = &[
     failure("names that differ by case alone", "cp ../gnu/hello x86_64-unknown-linux-musl/hello/Hello", true, "", "x86_64-unknown-linux-musl/hello/hello"),
 ];
 
+/// Archives that nobody should unpack: name in the README, how it is made, the file that it is in.
+const ARCHIVES: &[(&str, &str, &str)] = &[
+    (
+        "an archive that unpacks to a thousand times its size",
+        "mkdir x86_64 && head -c 100000000 /dev/zero >x86_64/app && tar czf bad.tar.gz x86_64",
+        "",
+    ),
+    (
+        "an archive that writes beside its directory",
+        "mkdir x86_64 && cp tree/x86_64-unknown-linux-musl/hello/hello x86_64/app && tar czPf bad.tar.gz x86_64/../x86_64/app",
+        "x86_64/../x86_64/app",
+    ),
+];
+
 /// A tree of two musl targets, and beside it programs that nobody should ship.
 fn trees() -> Project {
     let project = Project::of("hello").with("sh");
@@ -111,7 +125,19 @@ passed: `tree`, policy `default`, listed by `manifest.json`: 2 programs, 0 findi
 
 "#]]
     );
-    let rows: Vec<String> = FAILURES.iter().map(|failure| row(&project, failure)).collect();
+    let mut rows: Vec<String> = FAILURES.iter().map(|failure| row(&project, failure)).collect();
+    for (name, make, file) in ARCHIVES {
+        let (made, said) = shell(&project.root, &format!("rm -rf x86_64 bad.tar.gz; {make}"));
+        assert!(made, "{name}: {said}");
+        let report = project.xpkg("verify bad.tar.gz --message-format json");
+        let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
+        let path = (!file.is_empty()).then_some(*file);
+        let here = report["findings"].as_array().unwrap().iter().filter(|finding| finding["path"].as_str() == path);
+        let says: Vec<String> =
+            here.map(|finding| format!("`{}`: {}", finding["code"].as_str().unwrap(), finding["found"].as_str().unwrap())).collect();
+        assert!(!says.is_empty(), "{name}: {report}");
+        rows.push(format!("| {name} | {} | - | - |", says.join("; ")));
+    }
     let table = regex::Regex::new(r"[0-9a-f]{12}…").unwrap().replace_all(&rows.join("\n"), "[DIGEST]").into_owned();
     let readme = repository().join("README.md");
     let text = std::fs::read_to_string(&readme).unwrap();

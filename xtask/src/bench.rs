@@ -1,7 +1,7 @@
 //! xpkg against plain cargo with the same linker variables, in turn, in one run on one machine.
 //!
-//! The bounds: cold at most 1.02 times cargo's own calls; with nothing to do at most cargo's own calls and 100 ms;
-//! a warm `doctor` at most 200 ms.
+//! The bounds: cold at most 1.02 times cargo's own calls; with nothing to do at most cargo's own calls and 100 ms, with zig,
+//! too; a warm `doctor` at most 200 ms; `verify` at least 0.9 times as fast as `openssl dgst` on all cores.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,6 +13,10 @@ const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-m
 const ZIG_TARGETS: &str = "aarch64-unknown-linux-musl,aarch64-unknown-linux-gnu.2.17";
 const COLD_RATIO: f64 = 1.02;
 const WARM_MARGIN: Duration = Duration::from_millis(100);
+/// `verify` hashes at least so fast as `openssl dgst -sha256` on all cores.
+const VERIFY_RATIO: f64 = 0.9;
+/// Bytes of one of the files that `verify` is measured with.
+const FILE: usize = 32 * 1024 * 1024;
 const DOCTOR: Duration = Duration::from_millis(200);
 
 pub fn run(args: &[String]) -> Result<(), String> {
@@ -20,7 +24,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
         Some(at) => args.get(at + 1).and_then(|value| value.parse().ok()).ok_or(format!("{name} takes a number")),
         None => Ok(default),
     };
-    let (cold, rounds) = (number("--cold", 3)?, number("--warm", 21)?);
+    let (cold, rounds, gigabytes) = (number("--cold", 3)?, number("--warm", 21)?, number("--gigabytes", 5)?);
     cargo(&["build", "--release", "--bin", "cargo-xpkg"]).go()?;
     let scratch = root().join("target/bench");
     let bench = Bench { xpkg: root().join("target/release/cargo-xpkg"), chat: root().join("fixtures/chat"), scratch };
@@ -32,6 +36,8 @@ pub fn run(args: &[String]) -> Result<(), String> {
     println!("| {} | at most {} ms more |", warm.row, WARM_MARGIN.as_millis());
     let zig = bench.zig(rounds)?;
     println!("| {} | at most {} ms more |", zig.row, WARM_MARGIN.as_millis());
+    let verify = bench.verify(gigabytes)?;
+    println!("| {} | at most 1 / {VERIFY_RATIO} x |", verify.row);
     let doctor = bench.doctor(15)?;
     println!(
         "| doctor, warm | | | {:.3} s | {:.3}–{:.3} | | | at most {} ms |",
@@ -43,7 +49,12 @@ pub fn run(args: &[String]) -> Result<(), String> {
     let cold_held = cold.xpkg.as_secs_f64() <= cold.cargo.as_secs_f64() * COLD_RATIO;
     let warm_held = warm.xpkg <= warm.cargo + WARM_MARGIN;
     let zig_held = zig.xpkg <= zig.cargo + WARM_MARGIN;
-    if cold_held && warm_held && zig_held && doctor.median <= DOCTOR { Ok(()) } else { Err("a bound is not held".to_owned()) }
+    let verify_held = verify.xpkg.as_secs_f64() * VERIFY_RATIO <= verify.cargo.as_secs_f64();
+    if cold_held && warm_held && zig_held && verify_held && doctor.median <= DOCTOR {
+        Ok(())
+    } else {
+        Err("a bound is not held".to_owned())
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -130,6 +141,46 @@ impl Bench {
             builds.push(began.elapsed());
         }
         Ok(Pair::of("nothing to do, zig, C, a floor", calls, builds))
+    }
+
+    /// A tree of so many gigabytes, in files of 32 MiB: `openssl` on all cores against `verify`, from the page cache where it
+    /// fits. The peak of memory is told by `/usr/bin/time`, where that is there.
+    fn verify(&self, gigabytes: usize) -> Result<Pair, String> {
+        let tree = self.scratch.join("verify/x86_64");
+        let failed = |error: std::io::Error| format!("{}: {error}", tree.display());
+        std::fs::create_dir_all(&tree).map_err(failed)?;
+        let mut bytes = vec![0_u8; FILE];
+        // Nothing that compresses, and no two files alike.
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        for chunk in bytes.chunks_mut(8) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            chunk.copy_from_slice(&state.to_le_bytes()[..chunk.len()]);
+        }
+        for number in 0..gigabytes * 1024 * 1024 * 1024 / FILE {
+            bytes[..8].copy_from_slice(&(number as u64).to_le_bytes());
+            let file = tree.join(number.to_string());
+            if !file.metadata().is_ok_and(|known| known.len() == FILE as u64) {
+                std::fs::write(file, &bytes).map_err(failed)?;
+            }
+        }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        let (mut openssl, mut xpkg) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let began = Instant::now();
+            quiet(Command::new("sh").args(["-c", &format!("ls | xargs -n 8 -P {cores} openssl dgst -sha256")]).current_dir(&tree))?;
+            openssl.push(began.elapsed());
+            let began = Instant::now();
+            quiet(Command::new(&self.xpkg).arg("verify").arg(tree.parent().unwrap_or(&tree)))?;
+            xpkg.push(began.elapsed());
+        }
+        let peak = Command::new("/usr/bin/time").args(["-f", "%M"]).arg(&self.xpkg).arg("verify").arg(&tree).output();
+        if let Some(kilobytes) = peak.ok().and_then(|output| String::from_utf8_lossy(&output.stderr).lines().last()?.parse::<u64>().ok()) {
+            eprintln!("xtask: verify took {} MiB at its peak, on {cores} cores, files of {} MiB", kilobytes / 1024, FILE / 1024 / 1024);
+        }
+        let _ = std::fs::remove_dir_all(self.scratch.join("verify"));
+        Ok(Pair::of(&format!("verify, {gigabytes} GiB, against openssl on {cores} cores"), openssl, xpkg))
     }
 
     /// cargo's own calls, one a target, with the variables that xpkg sets.

@@ -22,7 +22,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     }),
     ("test", "set up, then run all fast tests", test),
     ("bless", "rewrite the snapshots from what the program prints now; `git diff` is the review", bless),
-    ("bench", "xpkg against plain cargo in turn: medians, spread, bounds [--cold N] [--warm N]", bench::run),
+    ("bench", "xpkg against plain cargo in turn: medians, spread, bounds [--cold N] [--warm N] [--gigabytes N]", bench::run),
     ("matrix", "fixtures/native for every target, by xpkg and by cargo-zigbuild, built and run [FILTER] [--again] [--table]", matrix::run),
     ("corpus", "what inspect says of hundreds of Debian's programs against readelf, field by field [ARCH…]", corpus::run),
     ("fuzz", "change bytes of programs, archives and manifests at random and read them [SECONDS, 120]", fuzz::run),

@@ -1,7 +1,8 @@
 //! Every bin of fixtures/native for every target, by xpkg and by cargo-zigbuild, built and run.
 //!
 //! One cell is bin/target/way. It starts from an empty target directory; zig's own cache stays, as on a real machine.
-//! Its record goes to target/matrix/results.tsv as soon as it ends, so that a run that is stopped can go on.
+//! Its record goes to target/matrix/results.tsv as soon as it ends, so that a run that is stopped can go on. The results that
+//! the README shows are kept in fixtures/native/matrix.tsv: copy the file there after a run that is worth it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -223,15 +224,8 @@ impl Matrix {
 
     /// The latest record of each cell.
     fn results(&self) -> Result<BTreeMap<String, Record>, String> {
-        if !self.file().exists() {
-            return Ok(BTreeMap::new());
-        }
-        let record = |line: &str| {
-            let [bin, target, way, outcome, seconds, note] = line.splitn(6, '\t').collect::<Vec<_>>().try_into().ok()?;
-            let record = Record { outcome: str::to_owned(outcome), seconds: str::parse(seconds).ok()?, note: str::to_owned(note) };
-            Some((format!("{bin}/{target}/{way}"), record))
-        };
-        Ok(read(&self.file())?.lines().filter_map(record).collect())
+        let file = self.file();
+        if file.exists() { parsed(&file) } else { Ok(BTreeMap::new()) }
     }
 
     fn append(&self, name: &str, Record { outcome, seconds, note }: &Record) -> Result<(), String> {
@@ -239,6 +233,16 @@ impl Matrix {
         let mut file = std::fs::File::options().append(true).create(true).open(self.file()).map_err(|error| error.to_string())?;
         file.write_all(line.as_bytes()).map_err(|error| format!("{}: {error}", self.file().display()))
     }
+}
+
+/// The latest record of each cell in a file of results.
+fn parsed(file: &Path) -> Result<BTreeMap<String, Record>, String> {
+    let record = |line: &str| {
+        let [bin, target, way, outcome, seconds, note] = line.splitn(6, '\t').collect::<Vec<_>>().try_into().ok()?;
+        let record = Record { outcome: str::to_owned(outcome), seconds: str::parse(seconds).ok()?, note: str::to_owned(note) };
+        Some((format!("{bin}/{target}/{way}"), record))
+    };
+    Ok(read(file)?.lines().filter_map(record).collect())
 }
 
 fn zigbuild() -> PathBuf {
@@ -338,4 +342,12 @@ fn versions_compare_as_numbers() {
     assert!(version("2.9") < version("2.17"));
     assert_eq!(version("PRIVATE"), None);
     assert_eq!(version("2.3.4"), Some((2, 3)));
+}
+
+#[test]
+fn the_readme_shows_the_results_that_are_kept() {
+    let matrix = Matrix::new().expect("the fixture is there");
+    let results = parsed(&root().join("fixtures/native/matrix.tsv")).expect("the results are there");
+    let readme = read(&root().join("README.md")).expect("the README is there");
+    assert!(readme.contains(&table(&matrix.bins(), &results)), "cargo xtask matrix --table prints what the README should show");
 }
