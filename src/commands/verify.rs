@@ -45,15 +45,28 @@ pub fn run(host: &Host, shell: Shell, args: VerifyArgs) -> Result<(), Failure> {
     if run {
         start_all(host, shell, &path, &options, &args, expect_version.as_deref(), &mut report)?;
     }
-    if let Some(summary) = host.var("GITHUB_STEP_SUMMARY") {
-        host.append(&host.absolute(Utf8Path::new(summary)), markdown::summary(&report).as_bytes())?;
-    }
     ui::data(&match format {
         ReportFormat::Human => ui::verification(&report),
         ReportFormat::Json => ui::json(&report),
         ReportFormat::Sarif => sarif::sarif(&report),
     })?;
+    if let Some(summary) = host.var("GITHUB_STEP_SUMMARY")
+        && let Err(problem) = host.append(&host.absolute(Utf8Path::new(summary)), markdown::summary(&report).as_bytes())
+    {
+        shell.warning(problem.code.name(), &problem.message);
+    }
     if report.findings.is_empty() { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// Whether a text holds a version as a word of its own: `1.2.3` is not in `11.2.30`.
+fn says(text: &str, version: &str) -> bool {
+    text.match_indices(version).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let mut after = text[at + version.len()..].chars();
+        let (next, second) = (after.next(), after.next());
+        let digit = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_digit());
+        !(before.is_some_and(|letter| letter.is_ascii_digit() || letter == '.') || digit(next) || next == Some('.') && digit(second))
+    })
 }
 
 /// What to verify, and the policy of the workspace where that was asked for what.
@@ -131,7 +144,7 @@ fn start_all(
     let args: Vec<String> = if args.is_empty() { vec!["--version".to_owned()] } else { args.to_vec() };
     let mut findings = Vec::new();
     for file in &mut report.files {
-        let Some(binary) = &file.binary else { continue };
+        let Some(binary) = file.binary.as_ref().filter(|binary| binary.executable) else { continue };
         let skip = |why: String| Skipped { path: file.path.clone(), what: "starting it".to_owned(), why };
         if report.kind == Kind::Archive {
             report.skipped.push(skip("it stands in an archive; unpack that".to_owned()));
@@ -157,9 +170,16 @@ fn start_all(
             target: file.target.clone(),
             found,
             expected,
-            help: format!("start it by hand: `{call}`"),
+            help: format!("start it by hand: `{}`", Invocation { cwd: "/".into(), ..call.clone() }),
         };
-        let ended = host.capture_bounded(&call, RUN_LIMIT)?;
+        let ended = match host.capture_bounded(&call, RUN_LIMIT) {
+            Ok(ended) => ended,
+            Err(problem) if problem.code == Code::Interrupted => return Err(problem),
+            Err(problem) => {
+                findings.push(finding(Code::RunFailed, problem.message, "exit code 0".to_owned()));
+                continue;
+            }
+        };
         let why = match ended.code {
             _ if ended.timed_out => Some(format!("it did not end within {} s", RUN_LIMIT.as_secs())),
             Some(0) => None,
@@ -174,7 +194,7 @@ fn start_all(
         }
         file.ran = Some(args.join(" "));
         let said = format!("{}{}", ended.stdout, ended.stderr);
-        if let Some(version) = version.filter(|version| !said.contains(version)) {
+        if let Some(version) = version.filter(|version| !says(&said, version)) {
             let line = printable(said.lines().next().unwrap_or("nothing"));
             findings.push(finding(Code::VersionUnexpected, format!("`{line}`"), format!("`{version}`")));
         }

@@ -63,7 +63,7 @@ impl<'a> Unpacking<'a> {
         if self.entries.len() >= self.limits.entries {
             return Err(format!("it has more than {} entries", self.limits.entries));
         }
-        let text = path.len() + if let What::Link(target) = &what { target.len() } else { 0 };
+        let text = path.len() + if let What::Link(target) | What::HardLink(target) = &what { target.len() } else { 0 };
         self.paths = self.paths.checked_sub(text).ok_or_else(|| format!("its paths have more than {} bytes", self.limits.paths))?;
         let what = match wrong {
             Some(why) => unfit(why),

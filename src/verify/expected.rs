@@ -1,6 +1,6 @@
 //! What a program is for: by a list, by a flag, or read off the parts of its path.
 
-use crate::inspect::{Binary, FormatName};
+use crate::inspect::FormatName;
 use crate::target::{Arch, FloatAbi, Glibc, Libc, Os, System, Target};
 
 /// What a program is held to. What is not known is not held against it.
@@ -57,22 +57,30 @@ const WORDS: &[(&str, Word)] = &[
 
 /// Reads a target off a path: a triple as one of its parts, or words such as `linux-arm64`, `linux/amd64`,
 /// `darwin_x86_64`. What the path leaves open the file itself may say.
-pub fn of_path(path: &str, binary: &Binary) -> Option<Expected> {
-    let part = path.split('/').find_map(triple_in);
-    if let Some(target) = part {
-        return Some(Expected::of(&target));
-    }
+///
+/// A path that names two processors names none.
+pub fn of_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
     let words = words(&path.to_lowercase());
-    let arch = words.iter().find_map(|(_, word)| match word {
+    let mut arches = words.iter().filter_map(|(_, word)| match word {
         Word::Arch(prefix) => Arch::of_prefix(prefix),
         _ => None,
-    })?;
+    });
+    let arch = arches.next();
+    if let Some(first) = arch
+        && arches.any(|other| other.name != first.name)
+    {
+        return None;
+    }
+    if let Some(target) = path.split('/').find_map(triple_in) {
+        return Some(Expected::of(&target));
+    }
+    let arch = arch?;
     let os = words.iter().find_map(|(_, word)| if let Word::Os(os) = word { Some(*os) } else { None });
-    let os = os.unwrap_or(match binary.format {
-        FormatName::Elf => Os::Linux,
-        FormatName::MachO => Os::Darwin,
-        FormatName::Pe => Os::Windows,
-        FormatName::Wasm => Os::Wasi,
+    let os = os.unwrap_or(match format {
+        Some(FormatName::MachO) => Os::Darwin,
+        Some(FormatName::Pe) => Os::Windows,
+        Some(FormatName::Wasm) => Os::Wasi,
+        Some(FormatName::Elf) | None => Os::Linux,
     });
     let libc = words.iter().find_map(|(_, word)| if let Word::Libc(libc) = word { Some(*libc) } else { None });
     let libc = libc.filter(|_| os == Os::Linux);
@@ -80,15 +88,27 @@ pub fn of_path(path: &str, binary: &Binary) -> Option<Expected> {
     Some(Expected { arch, os, libc, float: FloatAbi::Untold, floor: None, name })
 }
 
+/// Whether a path names a processor, or several.
+pub fn names_arch(path: &str) -> bool {
+    words(&path.to_lowercase()).iter().any(|(_, word)| matches!(word, Word::Arch(_)))
+}
+
 /// A triple that begins or ends a part of a path: `x86_64-unknown-linux-musl`, `app-v1-x86_64-unknown-linux-musl`.
 fn triple_in(part: &str) -> Option<Target> {
     let part = part.strip_suffix(".exe").unwrap_or(part);
-    System::suffixes().filter_map(|suffix| part.split_once(&format!("-{suffix}")).map(|(before, _)| (before, suffix))).find_map(
-        |(before, suffix)| {
-            let arch = before.rsplit(['-', '.']).next()?;
-            Target::of_triple(&format!("{arch}-{suffix}"))
-        },
-    )
+    System::suffixes().find_map(|suffix| {
+        let (before, after) = part.split_once(&format!("-{suffix}"))?;
+        // `…-gnux32` is another system than `…-gnu`.
+        if after.chars().next().is_some_and(char::is_alphanumeric) {
+            return None;
+        }
+        let arch = before.rsplit(['-', '.']).next()?;
+        let mut target = Target::of_triple(&format!("{arch}-{suffix}"))?;
+        // `x86_64-unknown-linux-gnu.2.17`, as it is asked for.
+        let floor = after.strip_prefix('.').filter(|_| target.system.libc == Libc::Gnu).and_then(Glibc::parse);
+        target.floor = floor;
+        Some(target)
+    })
 }
 
 /// The known words of a path, each bounded by what is no letter or digit, the longest first, in the path's order.
@@ -113,20 +133,9 @@ fn words(path: &str) -> Vec<(&'static str, Word)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::inspect;
-
-    /// The smallest ELF header that is read: what the path leaves open is Linux.
-    fn elf() -> Binary {
-        let mut bytes = vec![0_u8; 64];
-        bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
-        bytes[16..20].copy_from_slice(&[2, 0, 62, 0]);
-        bytes[20] = 1;
-        bytes[52] = 64;
-        inspect(&bytes).unwrap()
-    }
 
     fn check(path: &str, expected: &str) {
-        let found = of_path(path, &elf())
+        let found = of_path(path, Some(FormatName::Elf))
             .map(|expected| format!("{} {} {}", expected.arch.prefix, expected.os.name(), expected.libc.map_or("?", Libc::name)));
         assert_eq!(found.as_deref().unwrap_or("nothing"), expected, "{path}");
     }
@@ -147,5 +156,8 @@ mod tests {
         check("charm/alarm", "nothing");
         check("app", "nothing");
         check("x86/app", "i686 linux ?");
+        check("x86_64-unknown-linux-gnu/aarch64-app", "nothing");
+        let floor = of_path("dist/x86_64-unknown-linux-gnu.2.17/app", None).unwrap().floor;
+        assert_eq!(floor, Glibc::parse("2.17"));
     }
 }

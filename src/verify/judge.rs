@@ -7,6 +7,7 @@ use super::listing::{self, Listing, head, unsafe_path};
 use super::policy::{self, Case, Policy};
 use super::{Accepted, Entry, File, FileReport, Finding, Kind, Report, Skipped, Subject, What};
 use crate::manifest::{Artifact, TargetRecord};
+use crate::policy::FINDINGS;
 use crate::problem::Code;
 use crate::target::{Glibc, Target};
 
@@ -39,9 +40,11 @@ pub fn judge(subject: &Subject, options: &Options) -> Report {
     let mut skipped = Vec::new();
     findings.extend(subject.entries.iter().filter_map(|entry| entry_itself(subject, entry)));
     findings.extend(twice(subject));
+    let links = Links::of(subject);
+    findings.extend(subject.entries.iter().filter_map(|entry| links.against(entry)));
     let listing = listing::find(subject, &mut findings);
     match &listing {
-        Some(listing) => findings.extend(held_to(subject, listing)),
+        Some(listing) => findings.extend(held_to(subject, listing, &links)),
         None => skipped.push(Skipped {
             path: subject.name.clone(),
             what: "digests".to_owned(),
@@ -50,23 +53,40 @@ pub fn judge(subject: &Subject, options: &Options) -> Report {
     }
     let mut files = Vec::new();
     let mut programs = Vec::new();
+    let mut archives = 0;
+    let index = listing.as_ref().map(known).unwrap_or_default();
+    let listed_modes: BTreeSet<String> =
+        findings.iter().filter(|finding| finding.code == Code::ModeUnfit).filter_map(|finding| finding.path.clone()).collect();
     for (path, file) in subject.entries.iter().filter_map(Entry::file) {
-        let known = listing.as_ref().and_then(|listing| known(listing, path));
+        let known = index.get(path).copied();
         let binary = match &file.binary {
             Ok(binary) => binary,
-            Err(why) if is_damaged(why, file) || known.is_some_and(|(artifact, _)| artifact.binary.is_some()) => {
+            Err(why) if is_damaged(path, why, file) || known.is_some_and(|(artifact, _)| artifact.binary.is_some()) => {
                 findings.push(finding(Code::UnreadableBinary, path, why.clone(), "a program", "build it again"));
                 continue;
             }
-            Err(_) => continue,
+            Err(_) => {
+                if ARCHIVES.iter().any(|end| path.ends_with(end)) {
+                    archives += 1;
+                    let why = "it is not looked into here: `cargo xpkg verify` it by itself".to_owned();
+                    skipped.push(Skipped { path: path.to_owned(), what: "what is packed in it".to_owned(), why });
+                }
+                continue;
+            }
         };
-        let expected = expected_of(path, binary, known, options);
+        let expected = expected_of(subject, path, binary, known, options);
         let linked_by = known.map(|(_, record)| record.toolchain.kind);
         let case = Case { file, binary, expected: expected.as_ref(), linked_by, policy: &options.policy };
         // A mode that is not as it is listed has been told.
-        let told = |code: Code| findings.iter().any(|known: &Finding| known.code == code && known.path.as_deref() == Some(path));
-        let listed = told(Code::ModeUnfit);
+        let listed = listed_modes.contains(path);
         findings.extend(policy::judge(path, &case).into_iter().filter(|finding| !(listed && finding.code == Code::ModeUnfit)));
+        // A link to it promises what its own path says.
+        for alias in links.to(path) {
+            let promised = expected::of_path(alias, Some(binary.format));
+            let case = Case { expected: promised.as_ref(), linked_by: None, ..case };
+            let machine = policy::judge(alias, &case).into_iter().filter(|finding| finding.code == Code::WrongMachine);
+            findings.extend(machine);
+        }
         if let Some(contradiction) = contradiction(path, binary, expected.as_ref()) {
             findings.push(contradiction);
         }
@@ -98,6 +118,15 @@ pub fn judge(subject: &Subject, options: &Options) -> Report {
         });
         programs.push((path, file, expected));
     }
+    if programs.is_empty() && archives == 0 && findings.is_empty() {
+        findings.push(finding(
+            Code::UnreadableBinary,
+            "",
+            "no program",
+            "at least one",
+            "name the directory or the archive that holds them",
+        ));
+    }
     findings.extend(between(&programs, listing.as_ref(), &options.policy));
     let waived = recorded(listing.as_ref());
     let (accepted, mut findings) = accept(findings, options.accept.iter().chain(&waived));
@@ -127,7 +156,9 @@ fn recorded(listing: Option<&Listing>) -> Vec<Waive> {
     let Some((listing, manifest)) = listing.and_then(|listing| Some((listing, listing.manifest.as_ref()?))) else { return Vec::new() };
     let of = |artifact: &Artifact| {
         let path = format!("{}{}", listing.base, artifact.path);
-        let codes = artifact.waivers.iter().filter_map(|waiver| Code::from_name(&waiver.code));
+        // What a build can let pass is what a file is, never whether it is this file or for this machine.
+        let own = |code: &Code| FINDINGS.contains(code) && ![Code::WrongMachine, Code::UnreadableBinary].contains(code);
+        let codes = artifact.waivers.iter().filter_map(|waiver| Code::from_name(&waiver.code)).filter(own);
         codes
             .map(|code| Waive { code, path: Some(path.clone()), reason: "accepted when it was built, by its manifest".to_owned() })
             .collect::<Vec<_>>()
@@ -145,11 +176,110 @@ impl Entry {
 }
 
 /// Whether a file that is no program was one, or should be.
-fn is_damaged(why: &str, file: &File) -> bool {
-    let something_else = ["it is a script", "it is a static library", "it begins with"].iter().any(|beginning| why.starts_with(beginning));
+fn is_damaged(path: &str, why: &str, file: &File) -> bool {
+    let starts = file.mode.is_some_and(|mode| mode & 0o111 != 0);
+    // Archives of some systems let everything be started; a name with an end says what it is.
+    let plain = !path.rsplit('/').next().unwrap_or_default().contains('.');
     match why {
-        "it is empty" => file.mode.is_some_and(|mode| mode & 0o111 != 0),
-        _ => !something_else,
+        "it is empty" => starts || plain && expected::of_path(path, None).is_some(),
+        "it is a script" | "it is a static library" => false,
+        // What may be started and stands among a target's files, and is no script.
+        why if why.starts_with("it begins with") => starts && plain && expected::of_path(path, None).is_some(),
+        _ => true,
+    }
+}
+
+/// Ends of names of files that hold others.
+const ARCHIVES: &[&str] = &[
+    ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".txz", ".tar.bz2", ".zip", ".gz", ".xz", ".zst", ".bz2", ".deb", ".rpm", ".whl",
+    ".apk", ".dmg", ".msi", ".crate", ".a",
+];
+
+/// The links of a subject, followed by their text alone.
+struct Links<'a> {
+    symbolic: BTreeMap<&'a str, &'a str>,
+    /// Path of a link -> path of the file that it comes to.
+    resolved: BTreeMap<&'a str, String>,
+    /// The same the other way round.
+    aliases: BTreeMap<String, Vec<&'a str>>,
+    files: BTreeSet<&'a str>,
+}
+
+/// How many links one may lead through; Linux has the same.
+const HOPS: usize = 40;
+/// How deep a path may be that is followed.
+const DEPTH: usize = 256;
+
+impl<'a> Links<'a> {
+    fn of(subject: &'a Subject) -> Self {
+        let mut links = Self { symbolic: BTreeMap::new(), resolved: BTreeMap::new(), aliases: BTreeMap::new(), files: BTreeSet::new() };
+        for entry in &subject.entries {
+            match &entry.what {
+                What::Link(to) => _ = links.symbolic.insert(&entry.path, to),
+                What::File(_) => _ = links.files.insert(&entry.path),
+                _ => {}
+            }
+        }
+        for entry in &subject.entries {
+            let to = match &entry.what {
+                What::Link(_) => links.follow(&entry.path),
+                What::HardLink(to) => Some(to.trim_start_matches("./").to_owned()),
+                _ => None,
+            };
+            if let Some(to) = to.filter(|to| links.files.contains(to.as_str())) {
+                links.aliases.entry(to.clone()).or_default().push(&entry.path);
+                links.resolved.insert(&entry.path, to);
+            }
+        }
+        links
+    }
+
+    /// Where a path comes to, all links on its way followed; `None`: out of the tree, or round and round.
+    fn follow(&self, path: &str) -> Option<String> {
+        let mut open: Vec<&str> = path.split('/').rev().collect();
+        let mut at: Vec<&str> = Vec::new();
+        let mut hops = 0;
+        while let Some(part) = open.pop() {
+            match part {
+                "" | "." => continue,
+                ".." => _ = at.pop()?,
+                part => at.push(part),
+            }
+            if at.len() > DEPTH {
+                return None;
+            }
+            if let Some(to) = self.symbolic.get(at.join("/").as_str()) {
+                hops += 1;
+                if hops > HOPS || unsafe_path(to) == Some("is absolute") {
+                    return None;
+                }
+                at.pop();
+                open.extend(to.split('/').rev());
+            }
+        }
+        Some(at.join("/"))
+    }
+
+    fn to(&self, file: &str) -> impl Iterator<Item = &'a str> {
+        self.aliases.get(file).into_iter().flatten().copied()
+    }
+
+    /// What is wrong with an entry because of links.
+    fn against(&self, entry: &Entry) -> Option<Finding> {
+        let outside = |found: String| {
+            finding(Code::LinkOutside, &entry.path, found, "a link that stays in the tree", "replace it by the file itself")
+        };
+        let above = entry.path.match_indices('/').map(|(at, _)| &entry.path[..at]).find(|above| self.symbolic.contains_key(above));
+        if let Some(above) = above {
+            return Some(outside(format!("a path through the link `{above}`")));
+        }
+        match &entry.what {
+            What::Link(to) if self.follow(&entry.path).is_none() => Some(outside(format!("a link to `{to}`"))),
+            What::HardLink(to) if unsafe_path(to).is_some() || !self.resolved.contains_key(entry.path.as_str()) => {
+                Some(outside(format!("a hard link to `{to}`, which is no file of the archive")))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -159,38 +289,12 @@ fn entry_itself(subject: &Subject, entry: &Entry) -> Option<Finding> {
         return Some(finding(Code::PathUnsafe, &entry.path, format!("a path that {what}"), "a path below the tree", "pack it again"));
     }
     match &entry.what {
-        What::Link(to) if leads_out(&entry.path, to) => Some(finding(
-            Code::LinkOutside,
-            &entry.path,
-            format!("a link to `{to}`"),
-            "a link that stays in the tree",
-            "replace it by the file itself",
-        )),
         What::Special(what) => Some(finding(Code::SpecialFile, &entry.path, *what, "a file", "remove it")),
         What::Unread { code, why } => {
             Some(finding(*code, &entry.path, why.clone(), "what can be read to its end", "pack or fetch it again"))
         }
         _ => None,
     }
-}
-
-/// Whether a link, by its text alone, points to what is not below the tree.
-fn leads_out(path: &str, to: &str) -> bool {
-    if unsafe_path(to) == Some("is absolute") {
-        return true;
-    }
-    let mut depth = i64::try_from(path.split('/').filter(|part| !part.is_empty()).count()).unwrap_or(0) - 1;
-    for part in to.split('/') {
-        match part {
-            ".." => depth -= 1,
-            "" | "." => {}
-            _ => depth += 1,
-        }
-        if depth < 0 {
-            return true;
-        }
-    }
-    false
 }
 
 /// Entries on one path, and those that differ by case alone.
@@ -207,18 +311,20 @@ fn twice(subject: &Subject) -> Vec<Finding> {
 }
 
 /// The subject against what lists it.
-fn held_to(subject: &Subject, listing: &Listing) -> Vec<Finding> {
+fn held_to(subject: &Subject, listing: &Listing, links: &Links) -> Vec<Finding> {
     let mut findings = Vec::new();
     let entries: BTreeMap<&str, &Entry> = subject.entries.iter().map(|entry| (entry.path.trim_start_matches("./"), entry)).collect();
     for listed in listing.files.values() {
         let path = listed.path.as_str();
-        let file = match entries.get(path).map(|entry| &entry.what) {
+        // `sha256sum` follows links, so a list holds what they come to.
+        let resolved = links.resolved.get(path).filter(|_| listing.manifest.is_none());
+        let file = match entries.get(resolved.map_or(path, String::as_str)).map(|entry| &entry.what) {
             Some(What::File(file)) => file,
             Some(What::Unread { .. }) => continue,
             other => {
                 let found = match other {
                     None => "nothing".to_owned(),
-                    Some(What::Link(to)) => format!("a link to `{to}`"),
+                    Some(What::Link(to) | What::HardLink(to)) => format!("a link to `{to}`"),
                     Some(_) => "no file".to_owned(),
                 };
                 findings.push(finding(Code::FileMissing, path, found, "a file, as it is listed", "put it back, or build the tree again"));
@@ -241,7 +347,11 @@ fn held_to(subject: &Subject, listing: &Listing) -> Vec<Finding> {
     }
     let own: BTreeSet<&str> = listing.by.iter().map(String::as_str).collect();
     for (path, entry) in entries {
-        let counts = !matches!(entry.what, What::Directory | What::Unread { .. });
+        // A link to what is listed adds nothing; nor does the signature of what is.
+        let vouched = |path: &str| listing.files.contains_key(path) || own.contains(path);
+        let signs = SIGNATURES.iter().filter_map(|end| path.strip_suffix(end)).any(vouched);
+        let alias = listing.manifest.is_none() && links.resolved.get(path).is_some_and(|to| vouched(to));
+        let counts = !matches!(entry.what, What::Directory | What::Unread { .. }) && !signs && !alias;
         if counts && !listing.files.contains_key(path) && !own.contains(path) {
             let expected = format!("only what `{}` lists", listing.by[0]);
             findings.push(finding(Code::FileUnlisted, path, "a file that is not listed", expected, "remove it, or build the tree again"));
@@ -250,16 +360,22 @@ fn held_to(subject: &Subject, listing: &Listing) -> Vec<Finding> {
     findings
 }
 
-/// What xpkg's manifest says of a file.
-fn known<'a>(listing: &'a Listing, path: &str) -> Option<(&'a Artifact, &'a TargetRecord)> {
-    let manifest = listing.manifest.as_ref()?;
-    let below = path.strip_prefix(listing.base.as_str())?;
-    let artifact = manifest.artifacts.iter().find(|artifact| artifact.path == below)?;
-    let record = manifest.targets.iter().find(|record| record.id == artifact.built_by)?;
-    Some((artifact, record))
+/// Ends of names of signatures: who has signed is for others to say.
+const SIGNATURES: &[&str] = &[".asc", ".sig", ".minisig", ".sigstore", ".sigstore.json", ".pem"];
+
+/// What xpkg's manifest says of each file, by its path.
+fn known(listing: &Listing) -> BTreeMap<String, (&Artifact, &TargetRecord)> {
+    let Some(manifest) = &listing.manifest else { return BTreeMap::new() };
+    let record = |artifact: &Artifact| manifest.targets.iter().find(|record| record.id == artifact.built_by);
+    let known = manifest
+        .artifacts
+        .iter()
+        .filter_map(|artifact| Some((format!("{}{}", listing.base, artifact.path), (artifact, record(artifact)?))));
+    known.collect()
 }
 
 fn expected_of(
+    subject: &Subject,
     path: &str,
     binary: &crate::inspect::Binary,
     known: Option<(&Artifact, &TargetRecord)>,
@@ -270,7 +386,11 @@ fn expected_of(
     {
         return Some(Expected { floor: record.glibc.as_deref().and_then(Glibc::parse), ..Expected::of(&target) });
     }
-    let guessed = expected::of_path(path, binary);
+    // A release is often named after its target as a whole: the archive, or the directory that was named.
+    let whole: Vec<&str> = subject.name.rsplit('/').take(2).collect();
+    let whole = whole.into_iter().rev().collect::<Vec<_>>().join("/");
+    let of = |path: &str| expected::of_path(path, Some(binary.format));
+    let guessed = of(path).or_else(|| if expected::names_arch(path) { None } else { of(&whole) });
     let named = options.targets.iter();
     match (&guessed, options.targets.as_slice()) {
         (_, []) => guessed,
@@ -279,7 +399,8 @@ fn expected_of(
             let fits = |target: &&Target| {
                 target.arch == guess.arch && target.system.os == guess.os && guess.libc.is_none_or(|libc| libc == target.system.libc)
             };
-            named.clone().find(fits).map(Expected::of).or(guessed)
+            // Where the path and every flag disagree, the flag is what was promised.
+            named.clone().find(fits).or_else(|| named.clone().next()).map(Expected::of)
         }
         (None, [only]) => Some(Expected::of(only)),
         (None, _) => None,
@@ -288,7 +409,7 @@ fn expected_of(
 
 /// A path that names one processor and a list that names another.
 fn contradiction(path: &str, binary: &crate::inspect::Binary, expected: Option<&Expected>) -> Option<Finding> {
-    let (guess, expected) = (expected::of_path(path, binary)?, expected?);
+    let (guess, expected) = (expected::of_path(path, Some(binary.format))?, expected?);
     let differs = guess.arch.name != expected.arch.name || guess.os != expected.os;
     differs.then(|| Finding {
         code: Code::WrongMachine,

@@ -38,7 +38,15 @@ pub fn find(subject: &Subject, findings: &mut Vec<Finding>) -> Option<Listing> {
     let mut listing = Listing { base: base.clone(), ..Listing::default() };
     for name in LISTS {
         let path = format!("{base}{name}");
-        let Some(bytes) = text_of(subject, &path) else { continue };
+        let Some(entry) = subject.entries.iter().find(|entry| entry.path == path) else { continue };
+        let bytes = match &entry.what {
+            What::File(file) => file.list.as_deref(),
+            _ => None,
+        };
+        let Some(bytes) = bytes else {
+            findings.push(unreadable(&path, "it is empty, too long, or no plain file".to_owned()));
+            continue;
+        };
         let Ok(text) = std::str::from_utf8(bytes) else {
             findings.push(unreadable(&path, "it is not UTF-8".to_owned()));
             continue;
@@ -55,6 +63,11 @@ pub fn find(subject: &Subject, findings: &mut Vec<Finding>) -> Option<Listing> {
         };
         listing.by.push(path.clone());
         for mut file in files {
+            file.path = plain(&file.path);
+            // `sha256sum * > SHA256SUMS` lists the list as it was when it was empty.
+            if format!("{base}{}", file.path) == path {
+                continue;
+            }
             if let Some(unsafe_part) = unsafe_path(&file.path) {
                 findings.push(Finding {
                     code: Code::PathUnsafe,
@@ -66,7 +79,7 @@ pub fn find(subject: &Subject, findings: &mut Vec<Finding>) -> Option<Listing> {
                 });
                 continue;
             }
-            file.path = format!("{base}{}", file.path.strip_prefix("./").unwrap_or(&file.path));
+            file.path = format!("{base}{}", file.path);
             match listing.files.get(&file.path) {
                 Some(known) if known.sha256 != file.sha256 => findings.push(Finding {
                     code: Code::ListUnreadable,
@@ -77,6 +90,10 @@ pub fn find(subject: &Subject, findings: &mut Vec<Finding>) -> Option<Listing> {
                     help: "one of the lists was changed by hand: write them again".to_owned(),
                 }),
                 Some(_) => {}
+                // xpkg's own manifest lists all that there is.
+                None if listing.manifest.is_some() && *name != JSON_NAME => {
+                    findings.push(unreadable(&path, format!("it lists `{}`, which `{base}{JSON_NAME}` does not", file.path)));
+                }
                 None => _ = listing.files.insert(file.path.clone(), file),
             }
         }
@@ -89,6 +106,9 @@ pub fn find(subject: &Subject, findings: &mut Vec<Finding>) -> Option<Listing> {
                 findings.push(unreadable(&path, format!("it does not list `{}`, which `{base}{JSON_NAME}` has", lost.path)));
             }
         }
+    }
+    if listing.manifest.is_some() && !listing.by.iter().any(|path| path.ends_with(TEXT_NAME)) {
+        findings.push(unreadable(&format!("{base}{JSON_NAME}"), format!("`{TEXT_NAME}`, which xpkg writes with it, is not beside it")));
     }
     if listing.by.is_empty() { None } else { Some(listing) }
 }
@@ -116,11 +136,10 @@ fn base(subject: &Subject) -> String {
     }
 }
 
-fn text_of<'a>(subject: &'a Subject, path: &str) -> Option<&'a [u8]> {
-    subject.entries.iter().filter(|entry| entry.path == path).find_map(|entry| match &entry.what {
-        What::File(file) => file.list.as_deref(),
-        _ => None,
-    })
+/// A path without what says nothing: `./` and doubled `/`. A root stays a root.
+fn plain(path: &str) -> String {
+    let root = if path.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", path.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/"))
 }
 
 type Files = Vec<Listed>;
@@ -146,6 +165,7 @@ fn manifest(text: &str, path: &str, listing: &mut Listing) -> Result<Option<File
 /// Lines of digest and path, in either order; `#` and empty lines say nothing.
 fn lines(text: &str) -> Result<Option<Files>, String> {
     let mut files = Vec::new();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in text.lines().enumerate() {
         let line = line.trim_end_matches('\r');
         if line.trim().is_empty() || line.starts_with('#') {

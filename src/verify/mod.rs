@@ -44,8 +44,10 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     File(File),
-    /// A symbolic (or, in an archive, a hard) link and where it points, as it is written there.
+    /// A symbolic link and where it points, as it is written there.
     Link(String),
+    /// A hard link of an archive: the path of the entry that it is one file with.
+    HardLink(String),
     Directory,
     /// A device, a socket, a pipe.
     Special(&'static str),

@@ -49,6 +49,7 @@ pub struct Policy {
 }
 
 /// One program and all that its rules look at.
+#[derive(Clone, Copy)]
 pub struct Case<'a> {
     pub file: &'a File,
     pub binary: &'a Binary,
@@ -187,14 +188,21 @@ fn is_library(binary: &Binary) -> bool {
 }
 
 fn executable(case: &Case) -> Option<Against> {
-    let refused = !case.binary.executable && !is_library(case.binary);
+    // An object file for others to link is no mistake where it says what it is.
+    let object = case.binary.kind == "ET_REL" && case.file.mode.is_none_or(|mode| mode & 0o111 == 0);
+    let refused = !case.binary.executable && !is_library(case.binary) && !object;
     refused
         .then(|| against(format!("type {}", case.binary.kind), "a program that can be started", "look for linker arguments such as `-r`"))?
 }
 
 fn mode(case: &Case) -> Option<Against> {
     let mode = case.file.mode?;
-    if mode & 0o022 != 0 {
+    if mode & 0o7000 != 0 {
+        return against(format!("mode {mode:04o}"), "no setuid, setgid or sticky bit", "`chmod a-s` it: who installs it decides that");
+    }
+    // A group that may write is the habit of many systems.
+    let others = if case.policy.name == Name::Strict { 0o022 } else { 0o002 };
+    if mode & others != 0 {
         return against(format!("mode {mode:04o}"), "nobody but its owner may write it", "`chmod go-w` it");
     }
     let started = case.binary.executable && case.binary.format != FormatName::Wasm && case.binary.format != FormatName::Pe;
@@ -202,7 +210,7 @@ fn mode(case: &Case) -> Option<Against> {
 }
 
 fn static_musl(case: &Case) -> Option<Against> {
-    let musl = case.expected?.libc == Some(Libc::Musl) && case.binary.linkage == Linkage::Dynamic;
+    let musl = case.expected?.libc == Some(Libc::Musl) && case.binary.linkage == Linkage::Dynamic && !is_library(case.binary);
     let interpreter = case.binary.interpreter.iter().map(|path| format!("the interpreter `{path}`"));
     let needed = case.binary.needed.iter().map(|library| format!("`{library}`"));
     let asks: Vec<String> = interpreter.chain(needed).collect();

@@ -26,6 +26,9 @@ fn entry(line: &str) -> Entry {
     if let Some(to) = words.strip_prefix("link:") {
         return at(What::Link(to.to_owned()));
     }
+    if let Some(to) = words.strip_prefix("hard:") {
+        return at(What::HardLink(to.to_owned()));
+    }
     if words == "pipe" {
         return at(What::Special("a pipe"));
     }
@@ -140,7 +143,7 @@ fn files_that_are_not_as_listed_are_told() {
 #[test]
 fn entries_that_do_not_belong_are_told() {
     check(&["a link:../x"], &["a link-outside: a link to `../x` / a link that stays in the tree"]);
-    check(&["a/b link:../c", "c"], &[]);
+    check(&["aarch64/b link:../c", "c", "x86_64/p x86 sum=1"], &[]);
     check(&["a link:/etc/passwd"], &["a link-outside: a link to `/etc/passwd` / a link that stays in the tree"]);
     check(&["a pipe"], &["a special-file: a pipe / a file"]);
     check(&["Readme", "README"], &["README path-twice: `Readme`, which differs by case alone / one entry on a path, on every system"]);
@@ -152,6 +155,48 @@ fn entries_that_do_not_belong_are_told() {
             "b path-twice: two entries of this name / one entry on a path, on every system"
         ]
     );
+}
+
+#[test]
+fn links_are_followed_and_lead_nowhere_else() {
+    // Each stays in the tree by itself, and the chain does not.
+    check(
+        &["d/e/l link:../..", "o link:d/e/l/../app", "x86_64/p x86"],
+        &["o link-outside: a link to `d/e/l/../app` / a link that stays in the tree"],
+    );
+    check(&["d link:real", "d/f", "real/f"], &["d/f link-outside: a path through the link `d` / a link that stays in the tree"]);
+    check(
+        &["a link:b", "b link:a"],
+        &["a link-outside: a link to `b` / a link that stays in the tree", "b link-outside: a link to `a` / a link that stays in the tree"],
+    );
+    // A link promises what its own path says.
+    check(
+        &["aarch64/app link:../x86_64/app", "x86_64/app x86"],
+        &["aarch64/app wrong-machine: elf for EM_X86_64 (64 bit) / elf for EM_AARCH64 (64 bit)"],
+    );
+    check(&["x86_64/app x86", "x86_64/tool link:app"], &[]);
+    check(&["SHA256SUMS text:SUM  x86_64/app|SUM  x86_64/tool|", "x86_64/app x86", "x86_64/tool link:app"], &[]);
+    check(&[LISTED, "x86_64/a x86", "x86_64/tool link:a", "SHA256SUMS.asc", "x86_64/a.sig"], &[]);
+    let archive = |lines: &[&str]| told(&report(Kind::Archive, lines, Name::Default, &[], &[]));
+    assert_eq!(archive(&["x86_64/a x86", "x86_64/b hard:x86_64/a"]), [""; 0]);
+    assert_eq!(
+        archive(&["x86_64/a x86", "x86_64/b hard:../etc/hostname"]),
+        ["x86_64/b link-outside: a hard link to `../etc/hostname`, which is no file of the archive / a link that stays in the tree"]
+    );
+}
+
+#[test]
+fn what_is_there_and_was_not_checked_is_told() {
+    check(
+        &["SHA256SUMS", "x86_64/a x86"],
+        &["SHA256SUMS list-unreadable: it is empty, too long, or no plain file / a line `<sha256>  <path>` for each file"],
+    );
+    check(&["README.md mode=644"], &["- unreadable-binary: no program / at least one"]);
+    check(&["x86_64/app", "x86_64/notes.txt mode=644"], &["x86_64/app unreadable-binary: it begins with [0] / a program"]);
+    let release = report(Kind::Directory, &["app-aarch64-linux.tar.gz mode=644"], Name::Default, &[], &[]);
+    assert!(release.findings.is_empty() && release.skipped.iter().any(|skipped| skipped.what == "what is packed in it"));
+    check(&["x86_64/a x86 mode=4755"], &["x86_64/a mode-unfit: mode 4755 / no setuid, setgid or sticky bit"]);
+    check(&["x86_64/a x86 mode=775"], &[]);
 }
 
 #[test]
@@ -215,10 +260,10 @@ fn what_is_accepted_is_listed_with_its_reason() {
     let waive = |path: Option<&str>| {
         [Waive { code: Code::FileUnlisted, path: path.map(str::to_owned), reason: "signatures come later".to_owned() }]
     };
-    let lines = &[LISTED, "x86_64/a x86", "x86_64/a.sig sum=1", "x86_64/b.sig sum=2"];
+    let lines = &[LISTED, "x86_64/a x86", "x86_64/a.md sum=1", "x86_64/b.md sum=2"];
     let all = report(Kind::Directory, lines, Name::Default, &[], &waive(None));
     assert_eq!((all.findings.len(), all.accepted.len(), all.accepted[0].reason.as_str()), (0, 2, "signatures come later"));
-    let one = report(Kind::Directory, lines, Name::Default, &[], &waive(Some("x86_64/a.sig")));
+    let one = report(Kind::Directory, lines, Name::Default, &[], &waive(Some("x86_64/a.md")));
     assert_eq!((one.findings.len(), one.accepted.len()), (1, 1));
 }
 

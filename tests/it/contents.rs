@@ -153,6 +153,7 @@ fn lines(subject: &Subject) -> Vec<String> {
                 format!("file {} {mode} {}{list}", file.size, if file.binary.is_ok() { "program" } else { "data" })
             }
             What::Link(target) => format!("-> {target}"),
+            What::HardLink(target) => format!("= {target}"),
             What::Directory => "directory".to_owned(),
             What::Special(kind) => (*kind).to_owned(),
             What::Unread { code, why } => format!("{}: {why}", code.name()),
@@ -314,7 +315,7 @@ fn entries_are_kept_as_the_archive_has_them() {
             "b: file 2 644 data",
             "disk: a block device",
             "full: archive-unfit: it is named like a directory and has contents",
-            "hard: -> ",
+            "hard: = ",
             "null: a character device",
             "old: directory",
             "pipe: a pipe",

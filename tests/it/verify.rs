@@ -300,3 +300,65 @@ fn the_summary_of_a_step_is_written_where_github_wants_it() {
     let sarif = project.xpkg("verify --message-format sarif").ok();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&sarif.stdout).unwrap()["version"], "2.1.0");
 }
+
+/// xpkg's own lists vouch for nothing but what xpkg wrote into both of them, whatever else they say.
+#[test]
+fn a_manifest_cannot_excuse_what_was_done_to_its_tree() {
+    let project = trees();
+    let manifest = project.read("tree/manifest.json");
+    let text = project.read("tree/MANIFEST.txt");
+    let finds = |code: &str| {
+        let run = project.xpkg("verify tree --message-format json");
+        let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let codes: Vec<&str> = report["findings"].as_array().unwrap().iter().filter_map(|finding| finding["code"].as_str()).collect();
+        assert!(run.code == Some(1) && codes.contains(&code), "{code}: {codes:?}");
+    };
+    let arm = std::fs::read(project.path(&format!("tree/{ARM_MUSL}/hello/hello"))).unwrap();
+    let x86 = std::fs::read(project.path(&format!("tree/{X86}"))).unwrap();
+    std::fs::write(project.path(&format!("tree/{X86}")), arm).unwrap();
+    let waivers =
+        ["digest-mismatch", "wrong-machine", "same-file-twice"].map(|code| serde_json::json!({ "code": code, "message": "fine" }));
+    let mut excused: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    for artifact in excused["artifacts"].as_array_mut().unwrap() {
+        artifact["waivers"] = serde_json::json!(waivers);
+    }
+    project.write("tree/manifest.json", &excused.to_string());
+    finds("wrong-machine");
+    finds("digest-mismatch");
+    std::fs::write(project.path(&format!("tree/{X86}")), x86).unwrap();
+    project.write("tree/manifest.json", &manifest);
+    // A file more, and a line more in one of the lists.
+    project.write("tree/x86_64-unknown-linux-musl/hello/more.txt", "abc");
+    let line = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  x86_64-unknown-linux-musl/hello/more.txt\n";
+    project.write("tree/MANIFEST.txt", &format!("{text}{line}"));
+    finds("list-unreadable");
+    finds("file-unlisted");
+    project.write("tree/MANIFEST.txt", &text);
+    project.write("tree/SHA256SUMS", line);
+    finds("file-unlisted");
+    std::fs::remove_file(project.path("tree/SHA256SUMS")).unwrap();
+    std::fs::remove_file(project.path("tree/x86_64-unknown-linux-musl/hello/more.txt")).unwrap();
+    project.xpkg("verify tree").ok();
+    std::fs::remove_file(project.path("tree/MANIFEST.txt")).unwrap();
+    finds("list-unreadable");
+}
+
+#[test]
+fn what_cannot_be_started_is_a_finding_and_the_report_stands() {
+    let project = trees();
+    assert!(shell(&project.root, &format!("chmod 644 tree/{X86}")).0);
+    let run = project.xpkg("verify tree --run --message-format json");
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let codes: Vec<&str> = report["findings"].as_array().unwrap().iter().filter_map(|finding| finding["code"].as_str()).collect();
+    assert_eq!(codes, ["mode-unfit", "run-failed"], "{}", run.stdout);
+    // A version is a word of its own.
+    assert!(shell(&project.root, &format!("chmod 755 tree/{X86}")).0);
+    assert_eq!(project.xpkg("verify tree --run --expect-version 1.0").code, Some(1));
+    // A name as a whole is as good as a part of a path.
+    assert!(
+        shell(&project.root, &format!("mkdir app && cp tree/{X86} app/hello && tar czf app-1.0-x86_64-unknown-linux-musl.tar.gz app")).0
+    );
+    project.xpkg("verify app-1.0-x86_64-unknown-linux-musl.tar.gz").ok();
+    assert!(shell(&project.root, "mv app-1.0-x86_64-unknown-linux-musl.tar.gz app-1.0-aarch64-unknown-linux-musl.tar.gz").0);
+    assert!(project.xpkg("verify app-1.0-aarch64-unknown-linux-musl.tar.gz").stdout.contains("wrong-machine"));
+}
