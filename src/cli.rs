@@ -116,7 +116,7 @@ pub struct VerifyArgs {
     pub accept: Vec<String>,
 
     /// Why
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", requires = "accept")]
     pub reason: Option<String>,
 
     /// Start each program, natively or under qemu, and hold it to exit code 0
@@ -128,7 +128,7 @@ pub struct VerifyArgs {
     pub expect_version: Option<String>,
 
     /// With `--run`: arguments for each program [default: --version]
-    #[arg(last = true, value_name = "ARGS")]
+    #[arg(last = true, value_name = "ARGS", requires = "run")]
     pub args: Vec<String>,
 
     /// `json` and `sarif`: one document on stdout, and nothing else there

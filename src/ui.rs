@@ -350,7 +350,7 @@ pub fn tree(manifest: &Manifest) -> String {
 
 /// What `verify` found: the programs, what stands against them, and the verdict last, where a terminal stops.
 pub fn verification(report: &verify::Report) -> String {
-    let verify::Report { subject, kind: _, policy, listed_by, files, findings, accepted, skipped } = report;
+    let verify::Report { schema_version: _, subject, kind: _, policy, listed_by, files, findings, accepted, skipped } = report;
     let mut text = programs(files);
     for group in grouped(findings) {
         text.push('\n');

@@ -122,7 +122,8 @@ fn waives(accept: &[String], reason: Option<String>) -> Result<Vec<Waive>> {
             let problem = Problem::new(Code::NoSuchName, format!("`--accept {text}`: there is no code `{name}`"));
             problem.help("each finding begins with its code; `--explain CODE` tells what it means")
         })?;
-        let reason = reason.clone().ok_or_else(|| {
+        let path = path.map(|path| path.trim_start_matches("./").to_owned());
+        let reason = reason.clone().filter(|reason| !reason.trim().is_empty()).ok_or_else(|| {
             Problem::new(Code::NoReason, format!("`--accept {text}` without a reason"))
                 .help("say why, for whoever reads the report: `--reason TEXT`")
         })?;

@@ -16,7 +16,7 @@ const LONGEST_CELL: usize = 300;
 
 /// The report, ending in a line break.
 pub fn summary(report: &Report) -> String {
-    let Report { subject, kind: _, policy, listed_by, files, findings, accepted, skipped } = report;
+    let Report { schema_version: _, subject, kind: _, policy, listed_by, files, findings, accepted, skipped } = report;
     let verdict = if findings.is_empty() { "passed" } else { "failed" };
     let mut text = format!("**{verdict}**: {} under policy {}", code(subject), code(policy));
     let lists = listed_by.as_ref().map_or_else(|| "listed by nothing".to_owned(), |list| format!("listed by {}", code(list)));

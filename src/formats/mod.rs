@@ -89,6 +89,7 @@ pub(crate) mod tests {
     /// One of each.
     pub(crate) fn small() -> Report {
         Report {
+            schema_version: 1,
             subject: "dist".to_owned(),
             kind: Kind::Directory,
             policy: "default".to_owned(),

@@ -132,7 +132,7 @@ struct Suppression {
 
 /// One SARIF log with one run.
 pub fn sarif(report: &Report) -> String {
-    let Report { subject, kind: _, policy: _, listed_by: _, files: _, findings, accepted, skipped } = report;
+    let Report { schema_version: _, subject, kind: _, policy: _, listed_by: _, files: _, findings, accepted, skipped } = report;
     let open = findings.iter().map(|finding| (finding, None));
     let all: Vec<(&Finding, Option<&str>)> = open.chain(accepted.iter().map(|a| (&a.finding, Some(a.reason.as_str())))).collect();
     let told = &all[..all.len().min(MOST_RESULTS)];

@@ -130,10 +130,25 @@ pub fn judge(subject: &Subject, options: &Options) -> Report {
     findings.extend(between(&programs, listing.as_ref(), &options.policy));
     let waived = recorded(listing.as_ref());
     let (accepted, mut findings) = accept(findings, options.accept.iter().chain(&waived));
+    for waive in &options.accept {
+        // `--run` comes later.
+        let later = [Code::RunFailed, Code::VersionUnexpected].contains(&waive.code);
+        let used = accepted.iter().any(|accepted| {
+            accepted.finding.code == waive.code && waive.path.as_ref().is_none_or(|path| Some(path) == accepted.finding.path.as_ref())
+        });
+        if !later && !used {
+            let path = waive.path.clone().unwrap_or_else(|| subject.name.clone());
+            skipped.push(Skipped {
+                path,
+                what: format!("`--accept {}`", waive.code.name()),
+                why: "nothing of the kind was found".to_owned(),
+            });
+        }
+    }
     findings.sort_by(|a, b| (&a.path, a.code.name(), &a.found).cmp(&(&b.path, b.code.name(), &b.found)));
     let listed_by = listing.and_then(|listing| listing.by.into_iter().next());
     let policy = options.policy.name.name().to_owned();
-    Report { subject: subject.name.clone(), kind: subject.kind, policy, listed_by, files, findings, accepted, skipped }
+    Report { schema_version: 1, subject: subject.name.clone(), kind: subject.kind, policy, listed_by, files, findings, accepted, skipped }
 }
 
 /// Takes out what was let pass.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::{Finding, LISTS, Subject, What};
 use crate::manifest::{JSON_NAME, Manifest, TEXT_NAME};
 use crate::problem::Code;
+use crate::target::Target;
 
 /// A file as a list has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,6 +152,19 @@ fn manifest(text: &str, path: &str, listing: &mut Listing) -> Result<Option<File
         return Ok(None);
     }
     let manifest = Manifest::parse(text, path).map_err(|problem| problem.message)?;
+    let mut paths = std::collections::BTreeSet::new();
+    for artifact in &manifest.artifacts {
+        let record = manifest.targets.iter().find(|record| record.id == artifact.built_by);
+        if record.is_none_or(|record| record.target != artifact.target) {
+            return Err(format!("`{}` is built by no record of its target", artifact.path));
+        }
+        if Target::of_triple(&artifact.target).is_none() {
+            return Err(format!("`{}` is for `{}`, which is no known target", artifact.path, artifact.target));
+        }
+        if !paths.insert(&artifact.path) {
+            return Err(format!("`{}` is listed twice", artifact.path));
+        }
+    }
     let listed = |artifact: &crate::manifest::Artifact| Listed {
         path: artifact.path.clone(),
         sha256: artifact.sha256.clone(),

@@ -82,6 +82,8 @@ pub const LONGEST_LIST: u64 = 8 * 1024 * 1024;
 /// Everything that `verify` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
+    /// Of this document's shape: 1.
+    pub schema_version: u32,
     pub subject: String,
     pub kind: Kind,
     /// The policy that it was held to: `default`, `strict`, `portable-linux`.

@@ -35,6 +35,7 @@ fn report() -> Report {
     };
     let findings: Vec<Finding> = CODES.iter().enumerate().map(finding).collect();
     Report {
+        schema_version: 1,
         subject: "/tmp/a tree".to_owned(),
         kind: Kind::Archive,
         policy: "default".to_owned(),
