@@ -74,7 +74,13 @@ fn subject(host: &Host, path: Option<Utf8PathBuf>, place: &PlaceArgs) -> Result<
     if let Some(path) = path {
         return Ok((path, PolicyConfig::default()));
     }
-    let found = super::find_tree(host, place)?;
+    let found = super::find_tree(host, place).map_err(|failure| match failure {
+        Failure::Problems(problems) => {
+            let help = |problem: Problem| problem.help("or name what to verify: `cargo xpkg verify PATH`");
+            Failure::Problems(problems.into_iter().map(help).collect())
+        }
+        other => other,
+    })?;
     if !host.exists(&found.out_dir) {
         return Err(Problem::new(Code::NoTree, format!("there is no staged tree at `{}`", found.out_dir))
             .help("run `cargo xpkg build`, or name what to verify: `cargo xpkg verify PATH`")

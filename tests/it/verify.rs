@@ -245,6 +245,8 @@ error[config-invalid]: `new`, the glibc of the configuration's policy, is no ver
 
 #[test]
 fn wrong_input_says_the_way_out() {
+    let outside = Project::empty().xpkg("verify");
+    assert!(outside.stderr.contains("\n  help: or name what to verify: `cargo xpkg verify PATH`\n"), "{}", outside.stderr);
     let project = Project::of("hello");
     check!(
         project.xpkg("verify"),

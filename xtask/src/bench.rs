@@ -146,7 +146,7 @@ impl Bench {
     /// A tree of so many gigabytes, in files of 32 MiB: `openssl` on all cores against `verify`, from the page cache where it
     /// fits. The peak of memory is told by `/usr/bin/time`, where that is there.
     fn verify(&self, gigabytes: usize) -> Result<Pair, String> {
-        let tree = self.scratch.join("verify/x86_64");
+        let tree = self.scratch.join("verify").join(std::env::consts::ARCH);
         let failed = |error: std::io::Error| format!("{}: {error}", tree.display());
         std::fs::create_dir_all(&tree).map_err(failed)?;
         let mut bytes = vec![0_u8; FILE];
@@ -165,6 +165,8 @@ impl Bench {
                 std::fs::write(file, &bytes).map_err(failed)?;
             }
         }
+        // A tree without any program is none to release.
+        std::fs::copy(&self.xpkg, tree.join("app")).map_err(failed)?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let (mut openssl, mut xpkg) = (Vec::new(), Vec::new());
         for _ in 0..3 {
