@@ -19,7 +19,9 @@ use crate::target::Target;
 /// there.
 pub fn find(host: &Host) -> Result<Option<Zig>, String> {
     let mut trouble = None;
-    for path in [host.find("zig"), of_python(host)].into_iter().flatten() {
+    // Python is not asked where the first serves.
+    let places: [fn(&Host) -> Option<Utf8PathBuf>; 2] = [|host| host.find("zig"), of_python];
+    for path in places.into_iter().filter_map(|place| place(host)) {
         match ask(host, path) {
             Ok(zig) => return Ok(Some(zig)),
             Err(why) => trouble = trouble.or(Some(why)),
