@@ -89,8 +89,8 @@ fn hosts_libraries(case: &Case) -> Option<Leak> {
 
 /// An archiver whose archives the target's linker cannot read.
 fn archive(case: &Case) -> Option<Leak> {
-    let variable = case.candidate.variables.iter().find(|variable| variable.name.starts_with("AR_") || variable.name.ends_with("_AR"))?;
-    let what = match case.here.archives.get(&variable.value)? {
+    let archiver = case.candidate.archiver.as_ref()?;
+    let what = match case.here.archives.get(archiver)? {
         Archive::Gnu => return None,
         Archive::Bsd => "writes archives in BSD's format, which linkers for ELF do not index".to_owned(),
         Archive::Broken(why) => format!("writes no archive: {why}"),
@@ -99,7 +99,10 @@ fn archive(case: &Case) -> Option<Leak> {
     Some(Leak {
         code: Code::ArchiveFormat,
         severity: Severity::Block,
-        message: format!("`{}`, named by `{}`, {what}", variable.value, variable.name),
+        message: format!(
+            "`{archiver}`, named by `{}`, {what}",
+            case.here.settings.get("AR").map_or_else(|| format!("AR_{}", case.target.lower()), |setting| setting.name.clone())
+        ),
         help: format!("name another: `export AR_{}=llvm-ar` (`apt-get install llvm`), or GNU's `ar`", target.lower()),
     })
 }
@@ -143,7 +146,7 @@ fn words(setting: &Setting) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
     use crate::facts::{CPackage, Program};
-    use crate::toolchain::{Kind, SetBy, Variable};
+    use crate::toolchain::Kind;
 
     const ARM: &str = "aarch64-unknown-linux-gnu";
     const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -153,7 +156,7 @@ mod tests {
         let mut facts = Facts::default();
         facts.rustc.host = HOST.to_owned();
         let mut here = TargetFacts::default();
-        let mut variables = Vec::new();
+        let mut archiver = None;
         for text in settings {
             let (name, value) = text.split_once('=').unwrap();
             let setting = |name: &str| Setting { name: name.to_owned(), value: value.to_owned(), place: Place::Environment };
@@ -161,7 +164,8 @@ mod tests {
                 Some("AR") => {
                     let archive = if value == "bsd" { Archive::Bsd } else { Archive::Gnu };
                     here.archives.insert(value.to_owned(), archive);
-                    variables.push(Variable { name: "AR_x".to_owned(), value: value.to_owned(), set_by: SetBy::User });
+                    here.settings.insert("AR".to_owned(), setting("AR_x"));
+                    archiver = Some(value.to_owned());
                 }
                 Some(role) => _ = here.settings.insert(role.to_owned(), setting(&format!("{role}_x"))),
                 None => _ = facts.watched.insert(name.to_owned(), setting(name)),
@@ -175,8 +179,9 @@ mod tests {
             kind: Kind::Gcc,
             linker: Program::default(),
             c_compiler: None,
-            variables,
+            variables: Vec::new(),
             files: Vec::new(),
+            archiver,
             first_uses: Vec::new(),
             cxx: true,
             reason: String::new(),

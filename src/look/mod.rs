@@ -2,6 +2,7 @@
 //!
 //! It asks only what `toolchain::wanted` names, and decides nothing: answers become [`Facts`] and [`Workspace`].
 
+mod candidates;
 pub mod compilers;
 pub mod configuration;
 mod graph;
@@ -15,24 +16,22 @@ use std::thread;
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand};
 
+pub use self::candidates::write_tools;
 use self::compilers::{Asked, LIMIT};
 use self::configuration::{cargo_settings, configured_variables, variable};
 use self::graph::Resolving;
 use crate::config::{Source as ConfigSource, Sources};
-use crate::facts::{Archive, CPackage, ClangFinds, Facts, HostFacts, Includes, Program, Rustc, Source, Std, TargetFacts, Zig, ZigTools};
+use crate::facts::{CPackage, ClangFinds, Facts, HostFacts, Program, Rustc, Source, Std, TargetFacts, Zig, ZigTools};
 use crate::graph::PlatformFacts;
 use crate::host::{self, Host};
 use crate::inspect;
 use crate::invocation::Invocation;
 use crate::leaks;
 use crate::needs::Installer;
-use crate::plan::tools_dir;
-use crate::probe::Report;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::profile::{Named, Profiles, Side};
 use crate::target::{Libc, Os, Target};
-use crate::toolchain::environment::ToolFile;
-use crate::toolchain::{self, CNeed, Candidate, Request, SetBy};
+use crate::toolchain::{self, Request};
 use crate::workspace::{Selection, Workspace};
 
 /// The workspace, and the files that may configure xpkg.
@@ -314,13 +313,13 @@ pub fn facts(
     if !facts.tools.is_empty() {
         facts.installer = Installer::of(machine::os_release(host).as_deref());
     }
-    for (triple, archiver, archive) in archives(host, found, scope, &facts) {
+    for (triple, archiver, archive) in candidates::archives(host, found, scope, &facts) {
         facts.targets.entry(triple).or_default().archives.insert(archiver, archive);
     }
-    for (triple, compiler, includes) in includes(host, found, scope, &facts) {
+    for (triple, compiler, includes) in candidates::includes(host, found, scope, &facts) {
         facts.targets.entry(triple).or_default().includes.insert(compiler, includes);
     }
-    let reports = reports(host, found, config, scope, &facts);
+    let reports = candidates::reports(host, found, config, scope, &facts);
     for (triple, key, report) in reports {
         facts.targets.entry(triple).or_default().reports.insert(key, report);
     }
@@ -342,117 +341,6 @@ fn zig_tools(
         Some(zig::tools(host, found, zig, &request.target, rustflags))
     });
     asked.collect()
-}
-
-/// What the archivers of a target's candidates write, where its graph holds C.
-fn archives(host: &Host, found: &Found, scope: &Scope, facts: &Facts) -> Vec<(String, String, Archive)> {
-    let tools = tools_dir(&found.workspace);
-    let nothing = TargetFacts::default();
-    let mut asked = Vec::new();
-    for request in scope.requests {
-        let here = facts.targets.get(request.target.triple()).unwrap_or(&nothing);
-        let need = CNeed::new(request, here);
-        let candidates = if need.holds { toolchain::contenders(request, facts, &need, &tools) } else { Vec::new() };
-        let _ = write_tools(host, &found.workspace, candidates.iter().flat_map(|candidate| &candidate.files));
-        let names = candidates.iter().flat_map(|candidate| &candidate.variables);
-        let names: BTreeSet<String> = names
-            .filter(|variable| variable.name.starts_with("AR_") || variable.name.ends_with("_AR"))
-            .map(|variable| variable.value.clone())
-            .collect();
-        asked.extend(names.into_iter().map(|name| (request.target.triple().to_owned(), name)));
-    }
-    let answered = asked.into_iter().filter_map(|(triple, name)| {
-        let archive = compilers::archive(host, &name)?;
-        Some((triple, name, archive))
-    });
-    answered.collect()
-}
-
-/// Where the C compilers of a target's candidates look for headers, where the graph binds to headers.
-fn includes(host: &Host, found: &Found, scope: &Scope, facts: &Facts) -> Vec<(String, String, Includes)> {
-    let tools = tools_dir(&found.workspace);
-    let nothing = TargetFacts::default();
-    thread::scope(|threads| {
-        let mut asked = Vec::new();
-        for request in scope.requests {
-            let here = facts.targets.get(request.target.triple()).unwrap_or(&nothing);
-            let need = CNeed::new(request, here);
-            if !need.packages.iter().any(|package| package.builder == "bindgen") {
-                continue;
-            }
-            let candidates = toolchain::contenders(request, facts, &need, &tools);
-            let _ = write_tools(host, &found.workspace, candidates.iter().flat_map(|candidate| &candidate.files));
-            let compilers: BTreeSet<String> = candidates.into_iter().filter_map(|candidate| Some(candidate.c_compiler?.program)).collect();
-            for compiler in compilers {
-                asked.push(threads.spawn(move || {
-                    let includes = compilers::includes(host, &found.workspace.root, &compiler);
-                    (request.target.triple().to_owned(), compiler, includes)
-                }));
-            }
-        }
-        let answers = asked.into_iter().map(joined);
-        answers.filter_map(|(triple, compiler, includes)| Some((triple, compiler, includes?))).collect()
-    })
-}
-
-/// Writes files that name tools, unless they stand as they should: cargo and CMake look at their times.
-pub fn write_tools<'a>(host: &Host, workspace: &Workspace, files: impl IntoIterator<Item = &'a ToolFile>) -> Result<()> {
-    for file in files.into_iter().filter(|file| !host.holds(&file.path, file.text.as_bytes())) {
-        host.create_target_dir(&workspace.target_dir)?;
-        host.create_dir_all(file.path.parent().unwrap_or(Utf8Path::new("/")))?;
-        if file.program {
-            host.replace_program(&file.path, file.text.as_bytes())?;
-        } else {
-            host.replace(&file.path, file.text.as_bytes())?;
-        }
-    }
-    Ok(())
-}
-
-/// Probes the C compilers of every candidate that serves, for targets whose graph holds C.
-fn reports(host: &Host, found: &Found, config: &cargo_config2::Config, scope: &Scope, facts: &Facts) -> Vec<(String, String, Report)> {
-    let tools = tools_dir(&found.workspace);
-    let nothing = TargetFacts::default();
-    thread::scope(|threads| {
-        let mut asked = Vec::new();
-        for request in scope.requests {
-            let here = facts.targets.get(request.target.triple()).unwrap_or(&nothing);
-            let need = CNeed::new(request, here);
-            let candidates = if need.holds || request.target.floor.is_some() {
-                toolchain::contenders(request, facts, &need, &tools)
-            } else {
-                Vec::new()
-            };
-            // A script of xpkg's own cannot be asked before it stands; one that cannot be written says so as it is asked.
-            let _ = write_tools(host, &found.workspace, candidates.iter().flat_map(|candidate| &candidate.files));
-            let mut levels = levels(&need.packages);
-            if levels.is_empty() {
-                levels.push(own_profiles(scope, request).level(scope.profile));
-            }
-            for candidate in candidates {
-                // A program for zig's C library would have it compiled first, which takes longer than a probe may.
-                let starter = here.starter.clone().filter(|_| candidate.kind != toolchain::Kind::Zig);
-                let (levels, variables) = (levels.clone(), variables(host, config, &candidate));
-                asked.push(threads.spawn(move || {
-                    let compiler = candidate.c_compiler.as_ref();
-                    let asked = Asked {
-                        root: &found.workspace.root,
-                        sysroot: request.sysroot.as_deref(),
-                        target: request.target.triple(),
-                        host: &facts.rustc.host,
-                        variables,
-                        levels,
-                        rustflags: &here.rustflags,
-                        version: compiler.and_then(|compiler| compiler.version.clone()),
-                        path: compiler.and_then(|compiler| compiler.path.as_deref()),
-                        starter,
-                    };
-                    (request.target.triple().to_owned(), candidate.key(), compilers::report(host, &asked))
-                }));
-            }
-        }
-        asked.into_iter().map(joined).collect()
-    })
 }
 
 /// The profiles with what the configuration says of one target: it comes as an argument, after those that were typed.
@@ -505,13 +393,6 @@ fn host_facts(host: &Host, found: &Found, config: &cargo_config2::Config, c_pack
         starter: Some(Vec::new()),
     };
     HostFacts { report: Some(compilers::report(host, &asked)), c_packages }
-}
-
-/// What build scripts will see on top of the environment: cargo's `[env]`, and the candidate's own.
-fn variables(host: &Host, config: &cargo_config2::Config, candidate: &Candidate) -> Vec<(String, String)> {
-    let ours = candidate.variables.iter().filter(|variable| variable.set_by == SetBy::Xpkg);
-    let ours = ours.map(|variable| (variable.name.clone(), variable.value.clone()));
-    configured_variables(host, config).into_iter().chain(ours).collect()
 }
 
 /// What starts a program of the target here: nothing, or an emulator; `None` where nothing can.

@@ -122,6 +122,9 @@ pub struct Candidate {
     /// Files of xpkg's own that the variables name; they must stand before cargo starts.
     #[serde(skip)]
     pub files: Vec<ToolFile>,
+    /// What archives, where xpkg or the user says so.
+    #[serde(skip)]
+    pub archiver: Option<String>,
     /// What is compiled before its first link, once on a machine.
     #[serde(skip)]
     pub first_uses: Vec<FirstUse>,
@@ -445,6 +448,7 @@ impl<'a> Case<'a> {
         let (variables, files) = environment::variables(self, &tools);
         let yours = |role: &str| self.here.settings.get(role);
         let cxx = tools.cc.is_none() || tools.cxx.is_some() || yours("CXX").is_some();
+        let archiver = yours("AR").map(|setting| setting.value.clone()).or_else(|| tools.ar.clone());
         let c_compiler = match yours("CC") {
             Some(setting) => {
                 let known = self.program(&setting.value).cloned();
@@ -452,7 +456,7 @@ impl<'a> Case<'a> {
             }
             None => tools.cc,
         };
-        Candidate { kind, linker, c_compiler, variables, files, first_uses: Vec::new(), cxx, reason }
+        Candidate { kind, linker, c_compiler, variables, files, archiver, first_uses: Vec::new(), cxx, reason }
     }
 }
 
