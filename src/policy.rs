@@ -4,7 +4,7 @@
 
 use crate::inspect::{Binary, Linkage};
 use crate::problem::{Code, Problem};
-use crate::target::{Format, Glibc, Libc, Target};
+use crate::target::{Arch, FloatAbi, Format, Glibc, Libc, Target};
 
 /// The codes of findings: what `--accept` takes.
 pub const FINDINGS: &[Code] = &[
@@ -53,18 +53,28 @@ const CHECKS: &[fn(&Binary, &Target) -> Option<Finding>] = &[executable, static_
 
 const ASK_PLAN: &str = "`cargo xpkg plan` shows which linker wrote it and why it was chosen";
 
-fn machine(binary: &Binary, target: &Target) -> Option<Finding> {
-    let wanted = match target.system.format {
-        Format::Elf => crate::inspect::elf_machine(target.arch.elf),
-        Format::MachO => crate::inspect::macho_machine(target.arch.macho),
-        Format::Pe => crate::inspect::pe_machine(target.arch.coff),
+/// What a format calls a processor.
+pub fn machine_name(arch: &Arch, format: Format) -> String {
+    match format {
+        Format::Elf => crate::inspect::elf_machine(arch.elf),
+        Format::MachO => crate::inspect::macho_machine(arch.macho),
+        Format::Pe => crate::inspect::pe_machine(arch.coff),
         Format::Wasm => crate::inspect::WASM_MACHINE.to_owned(),
-    };
-    let fits = binary.format.is(target.system.format)
-        && binary.machine == wanted
-        && binary.class == target.arch.bits
-        && binary.endian.is(target.arch.endian)
-        && binary.float_abi.serves(target.system.float);
+    }
+}
+
+/// Whether a file is for this processor, in this format and with floats passed so.
+pub fn is_for(binary: &Binary, arch: &Arch, format: Format, float: FloatAbi) -> bool {
+    binary.format.is(format)
+        && binary.machine == machine_name(arch, format)
+        && binary.class == arch.bits
+        && binary.endian.is(arch.endian)
+        && binary.float_abi.serves(float)
+}
+
+fn machine(binary: &Binary, target: &Target) -> Option<Finding> {
+    let wanted = machine_name(target.arch, target.system.format);
+    let fits = is_for(binary, target.arch, target.system.format, target.system.float);
     let float = |word: &str| if word == "untold" { String::new() } else { format!(", {word}-float") };
     (!fits).then(|| Finding {
         code: Code::WrongMachine,
@@ -85,7 +95,7 @@ fn machine(binary: &Binary, target: &Target) -> Option<Finding> {
 }
 
 /// The word that the manifest has for a value.
-fn word(value: &impl serde::Serialize) -> String {
+pub fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

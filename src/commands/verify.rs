@@ -13,6 +13,7 @@ use crate::formats::{markdown, printable, sarif};
 use crate::host::Host;
 use crate::inspect::{Binary, FormatName, Linkage};
 use crate::invocation::Invocation;
+use crate::look;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::target::{Arch, Target};
 use crate::ui::{self, Shell};
@@ -229,8 +230,7 @@ fn starter(host: &Host, binary: &Binary) -> Result<Vec<String>, String> {
         };
     }
     let emulator =
-        [format!("qemu-{}-static", arch.qemu()), format!("qemu-{}", arch.qemu())].into_iter().find(|name| host.find(name).is_some());
-    let emulator = emulator.ok_or_else(|| format!("no `qemu-{}` is on PATH (`apt-get install qemu-user-static`)", arch.qemu()))?;
+        look::emulator(host, arch).ok_or_else(|| format!("no `qemu-{}` is on PATH (`apt-get install qemu-user-static`)", arch.qemu()))?;
     let Some(loader) = loader else { return Ok(vec![emulator]) };
     let roots = ["linux-gnu", "linux-gnueabihf", "linux-musl"].map(|system| Utf8PathBuf::from(format!("/usr/{}-{system}", arch.gnu)));
     let within = |root: &Utf8PathBuf| host.exists(&root.join(loader.as_str().trim_start_matches('/')));

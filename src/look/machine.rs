@@ -87,11 +87,8 @@ fn tool(host: &Host, want: &Want, configured: &[(String, String)]) -> Option<Too
     }
     match need.find {
         Find::Program { argument, variable: name } => {
-            let named = name.and_then(variable).unwrap_or(need.id);
-            found.path = host.find(named);
+            (found.path, found.machine) = program_for(host, name.and_then(variable).unwrap_or(need.id));
             if let Some(path) = &found.path {
-                let bytes = host.read(path).unwrap_or_default();
-                found.machine = inspect::inspect(&bytes).ok().map(|binary| binary.machine);
                 let answer = host.capture_bounded(&Invocation::new(path.as_str(), host.cwd()).arg(argument), LIMIT).ok();
                 found.version = answer.filter(|answer| answer.success()).and_then(|answer| first_line(&answer.stdout));
             }
@@ -106,11 +103,17 @@ pub fn foreign_tools(host: &Host, wants: &[Want], configured: &[(String, String)
     let protoc = wants.iter().filter(|want| want.tool == "protoc");
     let found = protoc.filter_map(|want| {
         let named = configured.iter().find(|(name, _)| name == "PROTOC").map(|(_, value)| value.as_str()).or_else(|| host.var("PROTOC"));
-        let path = host.find(named.unwrap_or("protoc"))?;
-        let machine = inspect::inspect(&host.read(&path).ok()?).ok()?.machine;
-        Some(ToolFound { want: want.clone(), path: Some(path), version: None, machine: Some(machine) })
+        let (path, machine) = program_for(host, named.unwrap_or("protoc"));
+        Some(ToolFound { want: want.clone(), path: Some(path?), version: None, machine: Some(machine?) })
     });
     found.collect()
+}
+
+/// Where a program is, and what its file is for.
+fn program_for(host: &Host, name: &str) -> (Option<Utf8PathBuf>, Option<String>) {
+    let path = host.find(name);
+    let bytes = path.as_ref().and_then(|path| host.read(path).ok());
+    (path, bytes.and_then(|bytes| inspect::inspect(&bytes).ok()).map(|binary| binary.machine))
 }
 
 fn first_line(text: &str) -> Option<String> {

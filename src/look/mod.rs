@@ -30,7 +30,7 @@ use crate::leaks;
 use crate::needs::Installer;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::profile::{Named, Profiles, Side};
-use crate::target::{Libc, Os, Target};
+use crate::target::{Arch, Libc, Os, Target};
 use crate::toolchain::{self, Request};
 use crate::workspace::{Selection, Workspace};
 
@@ -403,8 +403,13 @@ pub fn starter(host: &Host, target: &Target, host_triple: &str) -> Option<Vec<St
     if target.same_arch(host_triple) {
         return Some(Vec::new());
     }
-    let names = [format!("qemu-{}-static", target.arch.qemu()), format!("qemu-{}", target.arch.qemu())];
-    names.into_iter().find(|name| host.find(name).is_some()).map(|name| vec![name])
+    emulator(host, target.arch).map(|name| vec![name])
+}
+
+/// qemu's user emulation of a processor, as it is on PATH.
+pub fn emulator(host: &Host, arch: &Arch) -> Option<String> {
+    let names = [format!("qemu-{}-static", arch.qemu()), format!("qemu-{}", arch.qemu())];
+    names.into_iter().find(|name| host.find(name).is_some())
 }
 
 /// The first word of a variable that names a program and its arguments.

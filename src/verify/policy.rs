@@ -5,7 +5,8 @@
 use super::expected::Expected;
 use super::{File, Finding};
 use crate::config::PolicyConfig;
-use crate::inspect::{self, Binary, FormatName, Linkage, Relro};
+use crate::inspect::{Binary, FormatName, Linkage, Relro};
+use crate::policy::{is_for, machine_name, word};
 use crate::problem::{Code, Problem, Result, nearest};
 use crate::target::{Format, Glibc, Libc, Os};
 use crate::toolchain::Kind;
@@ -142,11 +143,6 @@ pub fn judge(path: &str, case: &Case) -> Vec<Finding> {
     findings
 }
 
-/// The word that the manifest has for a value.
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
 fn format_of(os: Os) -> Format {
     match os {
         Os::Darwin => Format::MachO,
@@ -157,20 +153,10 @@ fn format_of(os: Os) -> Format {
 }
 
 fn machine(case: &Case) -> Option<Against> {
-    let Expected { arch, os, .. } = case.expected?;
-    let format = format_of(*os);
-    let wanted = match format {
-        Format::Elf => inspect::elf_machine(arch.elf),
-        Format::MachO => inspect::macho_machine(arch.macho),
-        Format::Pe => inspect::pe_machine(arch.coff),
-        Format::Wasm => inspect::WASM_MACHINE.to_owned(),
-    };
-    let binary = case.binary;
-    let fits = binary.format.is(format)
-        && binary.machine == wanted
-        && binary.class == arch.bits
-        && binary.endian.is(arch.endian)
-        && binary.float_abi.serves(case.expected?.float);
+    let Expected { arch, os, float, .. } = case.expected?;
+    let (binary, format) = (case.binary, format_of(*os));
+    let wanted = machine_name(arch, format);
+    let fits = is_for(binary, arch, format, *float);
     if fits {
         return None;
     }
