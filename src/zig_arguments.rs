@@ -39,7 +39,7 @@ const fn drop(flag: &'static str, reason: &'static str) -> Row {
 const SPEED: &str = "only how fast it links";
 const TALK: &str = "only what the linker says";
 const DEFAULT: &str = "what lld does anyway";
-const LOCALS: &str = "only symbols of the compiler's own making, which lld does not write";
+const LOCALS: &str = "only temporary symbols, by which nothing is reached";
 
 pub const ROWS: &[Row] = &[
     Row {

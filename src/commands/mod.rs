@@ -71,6 +71,7 @@ pub fn run(cli: Cli) -> u8 {
     if let Some(choice) = colour(&host, color) {
         choice.write_global();
     }
+    let stages = matches!(command, Command::Build(_));
     let outcome = match command {
         Command::Build(args) => build::run(&host, shell, args),
         Command::Plan(args) => plan::run(&host, shell, args),
@@ -84,7 +85,10 @@ pub fn run(cli: Cli) -> u8 {
     // Whatever broke off because of a signal, the signal is the reason.
     match (outcome, host.interrupted().and_then(|signal| u8::try_from(signal).ok())) {
         (Err(_), Some(signal)) => {
-            let problem = Problem::new(Code::Interrupted, format!("interrupted by signal {signal}; what was staged before stands"));
+            let problem = Problem::new(
+                Code::Interrupted,
+                format!("interrupted by signal {signal}{}", if stages { "; what was staged before stands" } else { "" }),
+            );
             told(shell, message_format, Err(problem.into()));
             128 + signal
         }

@@ -21,7 +21,11 @@ const DOCTOR: Duration = Duration::from_millis(200);
 
 pub fn run(args: &[String]) -> Result<(), String> {
     let number = |name: &str, default: usize| match args.iter().position(|arg| arg == name) {
-        Some(at) => args.get(at + 1).and_then(|value| value.parse().ok()).ok_or(format!("{name} takes a number")),
+        Some(at) => args
+            .get(at + 1)
+            .and_then(|value| value.parse().ok())
+            .filter(|number| *number > 0)
+            .ok_or(format!("{name} takes a number above 0")),
         None => Ok(default),
     };
     let (cold, rounds, gigabytes) = (number("--cold", 3)?, number("--warm", 21)?, number("--gigabytes", 5)?);
