@@ -92,6 +92,55 @@ pub fn includes(table: &toml::Table) -> Vec<String> {
     }
 }
 
+/// Keys that mean this machine, or are secrets: a container has neither. The second says whether a user would miss it.
+const HIDDEN: &[(&[&str], bool)] = &[
+    (&["build", "rustc"], true),
+    (&["build", "rustc-wrapper"], true),
+    (&["build", "rustc-workspace-wrapper"], true),
+    (&["build", "rustdoc"], false),
+    (&["build", "target-dir"], false),
+    (&["build", "build-dir"], false),
+    (&["target", "*", "linker"], true),
+    (&["target", "*", "runner"], false),
+    (&["registry", "token"], false),
+    (&["registry", "secret-key"], false),
+    (&["registry", "credential-provider"], false),
+    (&["registry", "global-credential-providers"], false),
+    (&["registries", "*", "token"], false),
+    (&["registries", "*", "secret-key"], false),
+    (&["registries", "*", "credential-provider"], false),
+    (&["credential-alias"], false),
+    (&["http"], false),
+    (&["net"], false),
+];
+
+/// A file of configuration as a container may see it, and the keys that are missed there.
+pub fn inside(table: &toml::Table) -> (toml::Table, Vec<String>) {
+    let (mut shown, mut missed) = (table.clone(), Vec::new());
+    for (path, told) in HIDDEN {
+        for key in hide(&mut shown, path) {
+            missed.extend(told.then(|| format!("`{key}`")));
+        }
+    }
+    (shown, missed)
+}
+
+/// Takes out what stands at a path, and says where it stood; `*` is any key.
+fn hide(table: &mut toml::Table, path: &[&str]) -> Vec<String> {
+    let [first, rest @ ..] = path else { return Vec::new() };
+    let names: Vec<String> = table.keys().filter(|name| *first == "*" || name.as_str() == *first).cloned().collect();
+    let mut hidden = Vec::new();
+    for name in names {
+        if rest.is_empty() {
+            table.remove(&name);
+            hidden.push(name);
+        } else if let Some(toml::Value::Table(inner)) = table.get_mut(&name) {
+            hidden.extend(hide(inner, rest).into_iter().map(|key| format!("{name}.{key}")));
+        }
+    }
+    hidden
+}
+
 fn table<'a>(root: &'a toml::Table, key: &str) -> impl Iterator<Item = (&'a String, &'a toml::Value)> {
     root.get(key).and_then(toml::Value::as_table).into_iter().flatten()
 }
@@ -148,6 +197,19 @@ mod tests {
         check("-Clinker=a --codegen linker=b", Some("b"));
         check("--codegen=linker=a -Copt-level=2", Some("a"));
         check("-Clink-arg=x --cfg linker", None);
+    }
+
+    #[test]
+    fn a_container_sees_neither_secrets_nor_what_means_this_machine() {
+        let text = "[build]\nrustc-wrapper = 'sccache'\nrustflags = ['--cfg=x']\n[target.a]\nlinker = 'l'\nrustflags = []\n\
+                    [registries.mine]\nindex = 'sparse+https://r.example/'\ntoken = 's3cret'\n[http]\nproxy = 'user:s3cret@p'\n";
+        let (shown, missed) = inside(&text.parse().unwrap());
+        assert!(!shown.to_string().contains("s3cret"), "{shown}");
+        assert_eq!(
+            shown.to_string(),
+            "[build]\nrustflags = [\"--cfg=x\"]\n\n[registries.mine]\nindex = \"sparse+https://r.example/\"\n\n[target.a]\nrustflags = []\n"
+        );
+        assert_eq!(missed, ["`build.rustc-wrapper`", "`target.a.linker`"]);
     }
 
     #[test]

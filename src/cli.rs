@@ -29,6 +29,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Print one target's environment for other tools: `eval "$(cargo xpkg env --target T)"`
     Env(EnvArgs),
+    /// Cross images, locked by digest in `xpkg.lock`
+    Image(ImageArgs),
     /// Show the staged tree: bins, sizes, linkage, digests
     Show(TreeArgs),
     /// Remove what xpkg made, never cargo's own output
@@ -96,6 +98,65 @@ pub struct DoctorArgs {
 pub struct EnvArgs {
     #[command(flatten)]
     pub run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ImageArgs {
+    #[command(subcommand)]
+    pub command: ImageCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ImageCommand {
+    /// Write the digests of images that have none yet, with what is found in them
+    Pin(ImageRunArgs),
+    /// Ask what the tags mean now, show old against new, and write it
+    Update(ImageUpdateArgs),
+    /// Show each image, what is found in it, and whether its tag has moved
+    List(ImageRunArgs),
+    /// Fetch the pinned images, and build what is built upon them
+    Pull(ImageRunArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ImageUpdateArgs {
+    /// Show the difference and leave xpkg.lock as it is
+    #[arg(long)]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub run: ImageRunArgs,
+}
+
+/// What all of `image` take.
+#[derive(Debug, Args)]
+pub struct ImageRunArgs {
+    /// Only these targets' images; repeatable or comma-separated [default: all that the configuration names]
+    #[arg(long, value_name = "TRIPLE", value_delimiter = ',')]
+    pub target: Vec<String>,
+
+    #[command(flatten)]
+    pub manifest: clap_cargo::Manifest,
+
+    /// Require that xpkg.lock stays as it is
+    #[arg(long)]
+    pub locked: bool,
+
+    /// Do without the network
+    #[arg(long)]
+    pub offline: bool,
+
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+impl ImageCommand {
+    pub fn run(&self) -> &ImageRunArgs {
+        match self {
+            Self::Pin(run) | Self::List(run) | Self::Pull(run) => run,
+            Self::Update(update) => &update.run,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

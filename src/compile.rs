@@ -5,6 +5,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::Message;
 
+use crate::container::{self, Container};
 use crate::host::Host;
 use crate::invocation::Invocation;
 use crate::plan::Call;
@@ -42,17 +43,34 @@ pub fn first_use(host: &Host, first: &FirstUse, announce: impl FnOnce()) -> Resu
     Ok(())
 }
 
+/// Fetches what a container without a network will need.
+pub fn fetch(host: &Host, call: &Invocation, talk: impl FnMut(&str) + Send) -> Result<(), Failure> {
+    let ended = host.capture_talking(call, talk)?;
+    match ended.code {
+        Some(0) => Ok(()),
+        code => Err(Failure::Spoken(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))),
+    }
+}
+
 /// Runs one call. Every bin that the plan expects of it is in the answer, in the plan's order.
 pub fn run<'a>(host: &Host, call: &'a Call) -> Result<Vec<Made<'a>>, Failure> {
     let mut artifacts = Vec::new();
-    let code = host.stream(&call.invocation, |line| {
+    let ending = call.container.as_ref().map(Container::end);
+    let code = host.stream(&call.invocation, ending.as_ref(), |line| {
         if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line)
             && artifact.executable.is_some()
         {
             artifacts.push(artifact);
         }
-    })?;
+    });
+    // What did not end by itself is not left behind, be it that an interruption took the client away from it.
+    if let Some(ending) = ending.filter(|_| !matches!(code, Ok(Some(0 | 101)))) {
+        host.end(&ending);
+    }
+    let code = code?;
+    let from_outside = call.container.as_ref().and_then(|container| container::ending(&container.engine, code.unwrap_or(137)));
     match code {
+        _ if from_outside.is_some() => return Err(from_outside.into_iter().collect::<Vec<_>>().into()),
         Some(0) => {}
         Some(code) => return Err(Failure::Spoken(u8::try_from(code).unwrap_or(1))),
         // Ended by a signal: cargo could say nothing.

@@ -46,6 +46,57 @@ pub struct TargetConfig {
     pub rustflags: Vec<String>,
     /// They join those that are asked for.
     pub features: Vec<String>,
+    /// The cross image: `name:tag`, whose digest lives in xpkg.lock, or `name@sha256:…`.
+    pub image: Option<String>,
+    /// What a shell runs in the image, once, to make another of it.
+    pub pre_build: PreBuild,
+    /// What makes another image of it.
+    pub dockerfile: Option<Dockerfile>,
+    /// Variables of the environment that the image sees: `NAME`, or `NAME=value`.
+    pub passthrough: Vec<String>,
+    /// Directories that the image sees: `NAME`, a variable that names one, or `NAME=/path`.
+    pub volumes: Vec<String>,
+}
+
+/// What is run in an image before it compiles: lines of shell, or a script's path from the workspace's root.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "lines of shell, or the path of a script")]
+pub enum PreBuild {
+    Lines(Vec<String>),
+    Script(Utf8PathBuf),
+}
+
+impl Default for PreBuild {
+    fn default() -> Self {
+        Self::Lines(Vec::new())
+    }
+}
+
+/// A Dockerfile of the user's: its path alone, or with what it is built with. Paths are from the workspace's root.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "the path of a Dockerfile, or a table with `file`, `context` and `build-args`")]
+pub enum Dockerfile {
+    File(Utf8PathBuf),
+    Table(DockerfileTable),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table with `file`, `context` and `build-args`")]
+pub struct DockerfileTable {
+    pub file: Utf8PathBuf,
+    pub context: Option<Utf8PathBuf>,
+    #[serde(default)]
+    pub build_args: BTreeMap<String, String>,
+}
+
+impl Dockerfile {
+    /// Path, context, arguments.
+    pub fn table(&self) -> DockerfileTable {
+        match self {
+            Self::File(file) => DockerfileTable { file: file.clone(), ..DockerfileTable::default() },
+            Self::Table(table) => table.clone(),
+        }
+    }
 }
 
 /// What `verify` holds a tree to.
@@ -120,6 +171,8 @@ pub enum LinkerChoice {
     Zig,
     /// Rust's own linker with Rust's own musl
     RustLld,
+    /// The pinned cross image of the target
+    Image,
 }
 
 impl LinkerChoice {
@@ -131,6 +184,7 @@ impl LinkerChoice {
             Self::Clang => Some(Kind::Clang),
             Self::Zig => Some(Kind::Zig),
             Self::RustLld => Some(Kind::RustLld),
+            Self::Image => Some(Kind::Image),
         }
     }
 }
@@ -298,9 +352,9 @@ fn read<T: serde::de::DeserializeOwned>(source: &Source, problems: &mut Vec<Prob
     }
 }
 
-/// `file:line:column` of a mistake, in toml's words, with the nearest key where the key is the mistake.
-fn describe(path: &Utf8Path, text: &str, error: &toml::de::Error) -> Problem {
-    let place = match error.span() {
+/// `file:line:column` of a mistake.
+pub fn place(path: &Utf8Path, text: &str, error: &toml::de::Error) -> String {
+    match error.span() {
         Some(span) => {
             let before = &text[..span.start.min(text.len())];
             let line = before.matches('\n').count() + 1;
@@ -308,7 +362,12 @@ fn describe(path: &Utf8Path, text: &str, error: &toml::de::Error) -> Problem {
             format!("{path}:{line}:{column}")
         }
         None => path.to_string(),
-    };
+    }
+}
+
+/// A mistake in toml's words, with the nearest key where the key is the mistake.
+fn describe(path: &Utf8Path, text: &str, error: &toml::de::Error) -> Problem {
+    let place = place(path, text, error);
     let message = error.message().lines().next().unwrap_or_default();
     let problem = Problem::new(Code::ConfigInvalid, format!("{message} in xpkg's configuration")).note("at", [place]);
     // serde names first what it found, then what it knows, each in backticks.

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use crate::container::{Engine, Mount, Passed};
 use crate::needs::Installer;
 use crate::probe::Report;
+use crate::problem::Problem;
 
 /// Everything that `toolchain` and `plan` decide by.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +90,8 @@ pub struct GraphFacts {
     pub c_packages: BTreeMap<String, Vec<CPackage>>,
     pub host_c_packages: Vec<CPackage>,
     pub wants: Vec<Want>,
+    /// Directories with packages outside of the workspace and of cargo's own directory.
+    pub outside: Vec<Utf8PathBuf>,
 }
 
 /// A tool that a package's build script calls.
@@ -126,6 +130,22 @@ pub struct Program {
     pub machine: Option<String>,
 }
 
+impl Program {
+    /// A compiler, by what its `-v` says.
+    pub fn said(name: &str, path: Option<Utf8PathBuf>, words: &str) -> Self {
+        Self {
+            program: name.to_owned(),
+            path,
+            machine: words.lines().find_map(|line| line.strip_prefix("Target: ")).map(|machine| machine.trim().to_owned()),
+            version: words
+                .lines()
+                .map(str::trim)
+                .find(|line| line.contains("gcc version") || line.contains("clang version"))
+                .map(str::to_owned),
+        }
+    }
+}
+
 /// Whether the target's standard library is there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -161,6 +181,8 @@ pub struct TargetFacts {
     pub passed_over: Vec<Setting>,
     /// What clang finds for the target by `--target` alone.
     pub clang: Option<ClangFinds>,
+    /// Its cross image, or what is wrong with it; `None`: none is wanted.
+    pub image: Option<Result<ImageFacts, Problem>>,
     /// zig's programs for it, or why there are none; `None`: not asked.
     pub zig: Option<Result<ZigTools, String>>,
     /// What starts its programs here: nothing, or an emulator with its arguments; `None` where nothing can.
@@ -171,6 +193,50 @@ pub struct TargetFacts {
     pub archives: BTreeMap<String, Archive>,
     /// What the probes say of the C compilers of those candidates that serve, by [`crate::toolchain::Candidate::key`].
     pub reports: BTreeMap<String, Report>,
+}
+
+/// A cross image, here and looked into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageFacts {
+    pub engine: Engine,
+    /// SELinux enforces here.
+    pub label: bool,
+    /// `uid:gid` that programs inside run as, where that has to be said.
+    pub user: Option<String>,
+    /// As the configuration writes it.
+    pub reference: String,
+    /// What it is pinned to.
+    pub digest: String,
+    /// What is run: name and digest, or the ID of what was built upon it.
+    pub run: String,
+    /// What was built upon it.
+    pub derived: Option<crate::lock::Derived>,
+    pub platform: String,
+    pub created: String,
+    /// The image's own environment.
+    pub variables: BTreeMap<String, String>,
+    pub inside: InsideFacts,
+    /// What the probes say of the C compiler of build scripts inside, where the graph holds C for them.
+    pub host_report: Option<Report>,
+    /// Variables of this machine that it sees.
+    pub passed: Vec<Passed>,
+    /// What of this machine it sees, besides what it writes to.
+    pub mounts: Vec<Mount>,
+    pub cargo_home: Utf8PathBuf,
+    /// Keys of cargo's configuration that mean nothing inside, and are hidden from it.
+    pub hidden: Vec<String>,
+}
+
+/// What a shell inside an image says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InsideFacts {
+    /// The text of os-release.
+    pub os_release: Option<String>,
+    /// Programs that were looked for and are there, by the name they were looked for.
+    pub programs: BTreeMap<String, Program>,
+    /// Libraries that were looked for and are there, by the tool's id.
+    pub libraries: BTreeMap<String, Utf8PathBuf>,
 }
 
 /// A value that the user has set, and where.
@@ -189,6 +255,8 @@ pub enum Place {
     Environment,
     CargoConfiguration,
     Rustflags,
+    /// The cross image's own environment.
+    Image,
 }
 
 impl std::fmt::Display for Place {
@@ -197,6 +265,7 @@ impl std::fmt::Display for Place {
             Self::Environment => "the environment",
             Self::CargoConfiguration => "cargo's configuration",
             Self::Rustflags => "the rustflags in force",
+            Self::Image => "the image's environment",
         })
     }
 }

@@ -184,6 +184,7 @@ mod tests {
             archiver,
             first_uses: Vec::new(),
             cxx: true,
+            image: None,
             reason: String::new(),
         };
         let target = Target::parse(target, &[target.to_owned()]).unwrap();

@@ -22,17 +22,20 @@ pub mod look;
 // do
 pub mod compile;
 pub mod contents;
+pub mod engine;
 pub mod host;
 pub mod stage;
 // decide: no file, no environment, no process, no clock
 pub mod cargo_config;
 pub mod config;
+pub mod container;
 pub mod doctor;
 pub mod facts;
 pub mod formats;
 pub mod graph;
 pub mod inspect;
 pub mod leaks;
+pub mod lock;
 pub mod manifest;
 pub mod needs;
 pub mod plan;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{Program, Source};
 use crate::inspect::Binary;
+use crate::lock::Derived;
 use crate::probe::Report;
 use crate::problem::{Code, Problem, Result};
 use crate::target::Target;
@@ -111,10 +112,27 @@ pub struct Toolchain {
     pub reason: String,
     pub linker: Program,
     pub c_compiler: Option<Program>,
+    /// The cross image that all of it stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageRecord>,
     /// What the probes say of the C compiler; `None` where the target's graph holds no C.
     pub probes: Option<Report>,
     /// Target-scoped variables of the build, the user's own ones included.
     pub variables: BTreeMap<String, String>,
+}
+
+/// A cross image. Which engine ran it does not matter to what came out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageRecord {
+    /// As the configuration writes it.
+    pub reference: String,
+    /// `sha256:…`.
+    pub digest: String,
+    /// `linux/amd64`.
+    pub platform: String,
+    /// What was built upon it and run.
+    pub derived: Option<Derived>,
 }
 
 /// A finding that `--accept` let pass, or that flags of the user's keep from biting.

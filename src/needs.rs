@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use goblin::elf::header::{EM_AARCH64, EM_X86_64};
 use serde::Serialize;
 
-use crate::facts::{ToolFound, Want};
+use crate::facts::{ImageFacts, ToolFound, Want};
 use crate::inspect;
 use crate::problem::{Code, Problem};
 
@@ -148,6 +148,27 @@ pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Pro
         _ => return None,
     };
     Some(Problem::new(Code::ToolMissing, what).help(format!("install it: `{}`", installer.line(need))))
+}
+
+/// What is wrong with a tool that is not in an image.
+pub fn missing_inside(want: &Want, image: &ImageFacts, installer: Installer) -> Option<Problem> {
+    let need = NEEDS.iter().find(|need| need.id == want.tool)?;
+    let set = |name: &str| image.variables.contains_key(name) || image.passed.iter().any(|passed| passed.name == name);
+    let there = match need.find {
+        Find::Program { variable, .. } => variable.is_some_and(set) || image.inside.programs.contains_key(need.id),
+        Find::Library { variable } => set(variable) || image.inside.libraries.contains_key(need.id),
+    };
+    if there || need.unless_set.iter().any(|name| set(name)) {
+        return None;
+    }
+    let Want { tool, package, version } = want;
+    let line = installer.line(need).replace(" install ", " install --yes ");
+    let before = if installer == Installer::Apt { "apt-get update && " } else { "" };
+    Some(
+        Problem::new(Code::ToolMissing, format!("`{tool}` is not in the image `{}`, and {package} {version} calls it", image.reference))
+            .help(format!("add it by `pre-build = [\"{before}{line}\"]`, then `cargo xpkg image pin`"))
+            .help("or name another image"),
+    )
 }
 
 #[cfg(test)]

@@ -2,16 +2,17 @@
 //!
 //! Pure. [`Plan::new`] gives a plan or everything that is wrong at once; `build` runs just what stands in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::facts::{Facts, Std, TargetFacts};
+use crate::container::{Container, Mount};
+use crate::facts::{Facts, ImageFacts, Std, TargetFacts};
 use crate::invocation::Invocation;
 use crate::leaks::{self, Leak};
 use crate::needs;
-use crate::probe::{self, Finding, Severity};
+use crate::probe::{self, Finding, Report, Severity};
 use crate::problem::{Code, Problem};
 use crate::settings::{CargoArgs, Settings};
 use crate::target::Target;
@@ -38,6 +39,8 @@ pub struct TargetPlan {
     pub install: Option<Invocation>,
     pub c: CNeed,
     pub toolchain: Chosen,
+    /// Brings what a container without a network will need.
+    pub fetch: Option<Invocation>,
     pub calls: Vec<Call>,
 }
 
@@ -46,6 +49,9 @@ pub struct TargetPlan {
 pub struct Call {
     pub invocation: Invocation,
     pub outputs: Vec<Output>,
+    /// What it runs in.
+    #[serde(skip)]
+    pub container: Option<Container>,
 }
 
 impl Plan {
@@ -65,7 +71,10 @@ impl Plan {
             };
             let c = CNeed::new(request, here);
             let chosen = toolchain::choose(request, facts, &c, &tools_dir(workspace)).map(|chosen| {
-                let (leaking, chosen) = leaking(request, facts, here, &c, chosen);
+                let (leaking, chosen) = match (&chosen.candidate.image, &here.image) {
+                    (Some(_), Some(Ok(image))) => inside(settings, facts, image, chosen),
+                    _ => leaking(request, facts, here, &c, chosen),
+                };
                 problems.extend(leaking);
                 chosen
             });
@@ -73,7 +82,8 @@ impl Plan {
             match (chosen, outputs) {
                 (Ok(toolchain), Ok(outputs)) => {
                     let calls = calls(workspace, selected, settings, request, &toolchain, &outputs);
-                    targets.push(TargetPlan { target: request.target.clone(), std: here.std, install, c, toolchain, calls });
+                    let fetch = toolchain.candidate.image.as_ref().map(|_| fetch(workspace, settings, facts, &request.target));
+                    targets.push(TargetPlan { target: request.target.clone(), std: here.std, install, c, toolchain, fetch, calls });
                 }
                 (chosen, outputs) => {
                     problems.extend(chosen.err());
@@ -83,9 +93,14 @@ impl Plan {
                 }
             }
         }
-        let (blocking, host_findings) = host_findings(settings, facts);
-        problems.extend(blocking);
-        problems.extend(facts.tools.iter().filter_map(|tool| needs::missing(tool, &facts.rustc.host, facts.installer)));
+        let mut host_findings = Vec::new();
+        // This machine's own tools do not matter where all is built in images.
+        if targets.is_empty() || targets.iter().any(|target| target.toolchain.candidate.image.is_none()) {
+            let (blocking, told) = judged_host(settings, facts, facts.host.report.as_ref(), "the host's");
+            problems.extend(blocking);
+            host_findings = told;
+            problems.extend(facts.tools.iter().filter_map(|tool| needs::missing(tool, &facts.rustc.host, facts.installer)));
+        }
         let plan = Self {
             host_findings,
             workspace: workspace.root.clone(),
@@ -136,11 +151,21 @@ fn leaking(request: &Request, facts: &Facts, here: &TargetFacts, c: &CNeed, mut 
     (problems, chosen)
 }
 
+/// What the image of a choice lacks, and what the probes say of its compiler for build scripts: what stops the run, and
+/// the choice with what is only told. Nothing of this machine's environment leaks into it.
+fn inside(settings: &Settings, facts: &Facts, image: &ImageFacts, mut chosen: Chosen) -> (Vec<Problem>, Chosen) {
+    let mut problems = toolchain::image::missing_tools(facts, image);
+    let (blocking, told) = judged_host(settings, facts, image.host_report.as_ref(), "the image's");
+    problems.extend(blocking);
+    chosen.findings.extend(told);
+    (problems, chosen)
+}
+
 /// What the probes say of the compiler that compiles C for build scripts: what stops the run, and what is only told.
-fn host_findings(settings: &Settings, facts: &Facts) -> (Vec<Problem>, Vec<Finding>) {
-    let Some(report) = &facts.host.report else { return (Vec::new(), Vec::new()) };
+fn judged_host(settings: &Settings, facts: &Facts, report: Option<&Report>, whose: &str) -> (Vec<Problem>, Vec<Finding>) {
+    let Some(report) = report else { return (Vec::new(), Vec::new()) };
     let findings = probe::judge(report, &facts.host.c_packages).into_iter();
-    let findings = findings.map(|finding| Finding { what: format!("the host's `{}` {}", report.compiler, finding.what), ..finding });
+    let findings = findings.map(|finding| Finding { what: format!("{whose} `{}` {}", report.compiler, finding.what), ..finding });
     let stops = |finding: &Finding| {
         let accepted = Code::from_name(&finding.probe).is_some_and(|code| settings.accept.contains(&code));
         finding.severity == Severity::Block && !accepted
@@ -149,7 +174,11 @@ fn host_findings(settings: &Settings, facts: &Facts) -> (Vec<Problem>, Vec<Findi
     let problem = |finding: Finding| {
         let problem = Problem::new(Code::from_name(&finding.probe).unwrap_or(Code::Gcc95189), finding.what)
             .note("C in", facts.host.c_packages.iter().map(ToString::to_string))
-            .help("install a compiler without the bug, and name it for the host in `HOST_CC`");
+            .help(if whose == "the host's" {
+                "install a compiler without the bug, and name it for the host in `HOST_CC`"
+            } else {
+                "name an image whose compilers do not have the bug"
+            });
         match toolchain::flag_way(&facts.rustc.host.replace('-', "_"), report) {
             Some(way) => problem.help(way),
             None => problem,
@@ -215,13 +244,14 @@ fn calls(
     }
     let (alone, shared): (Vec<&Output>, Vec<&Output>) = outputs.iter().partition(|output| names[output.bin.bin.as_str()] == 1);
     let base = |features: &[String]| cargo_build(&workspace.root, settings, features, request, toolchain);
+    let container = toolchain.candidate.image.as_ref().map(|image| container(&workspace.root, settings, image));
     let mut calls = Vec::new();
     if !alone.is_empty() {
         let invocation = base(&wanted).options("--package", &selected.packages);
         let all = shared.is_empty() && settings.selection.bins.is_empty();
         let invocation =
             if all { invocation.arg("--bins") } else { invocation.options("--bin", alone.iter().map(|output| &output.bin.bin)) };
-        calls.push(Call { invocation, outputs: alone.into_iter().cloned().collect() });
+        calls.push(Call { invocation, outputs: alone.into_iter().cloned().collect(), container: container.clone() });
     }
     calls.extend(shared.into_iter().map(|output| {
         Call {
@@ -230,9 +260,34 @@ fn calls(
                 .options("--package", [&output.bin.package])
                 .options("--bin", [&output.bin.bin]),
             outputs: vec![output.clone()],
+            container: container.clone(),
         }
     }));
     calls
+}
+
+/// The container of a target's calls.
+fn container(root: &Utf8Path, settings: &Settings, image: &toolchain::image::Chosen) -> Container {
+    let mut container = Container { cwd: root.to_owned(), ..image.container.clone() };
+    // A file of configuration is named by its path, which was made absolute.
+    let files = settings.cargo.config.iter().map(Utf8Path::new).filter(|argument| argument.is_absolute());
+    container.mounts.extend(files.map(Mount::reading));
+    container
+}
+
+/// Brings the packages of a target, and of the host for build scripts: here, where private sources are open to the user.
+fn fetch(workspace: &Workspace, settings: &Settings, facts: &Facts, target: &Target) -> Invocation {
+    let Settings { cargo, .. } = settings;
+    let triples: BTreeSet<String> = [target.triple().to_owned(), facts.rustc.host.clone()].into();
+    let fetch = Invocation::new(&cargo.program, &workspace.root)
+        .arg("fetch")
+        .options("--target", &triples)
+        .flag("--locked", cargo.locked)
+        .flag("--offline", cargo.offline)
+        .flag("--frozen", cargo.frozen)
+        .options("--config", &cargo.config)
+        .options("--color", cargo.color.iter());
+    cargo.rustup_toolchain.iter().fold(fetch, |fetch, name| fetch.env("RUSTUP_TOOLCHAIN", name))
 }
 
 /// `cargo build` for one target, up to the choice of packages. It runs in the workspace's own directory, so that its
@@ -240,17 +295,23 @@ fn calls(
 fn cargo_build(root: &Utf8Path, settings: &Settings, features: &[String], request: &Request, toolchain: &Chosen) -> Invocation {
     let Settings { cargo, selection, requests: _, out_dir: _, layout: _, accept: _ } = settings;
     let CargoArgs { program, rustup_toolchain, profile, jobs, locked, offline, frozen, target_dir, config, quiet, verbose, color } = cargo;
-    let mut invocation = Invocation::new(program, root)
+    let image = toolchain.candidate.image.as_ref();
+    let target_dir = image.map(|image| &image.target_dir).or(target_dir.as_ref());
+    let start = match image {
+        Some(image) => container(root, settings, image).run("cargo", []),
+        None => Invocation::new(program, root),
+    };
+    let mut invocation = start
         .args(["build", "--message-format", "json-render-diagnostics"])
         .options("--target", [&request.target.triple().to_owned()])
         .options("--profile", [profile])
-        .options("--target-dir", target_dir.as_ref().map(|dir| dir.to_string()).iter())
+        .options("--target-dir", target_dir.map(|dir| dir.to_string()).iter())
         .options("--jobs", jobs.iter())
         .options("--features", features)
         .flag("--all-features", selection.all_features)
         .flag("--no-default-features", selection.no_default_features)
         .flag("--locked", *locked)
-        .flag("--offline", *offline)
+        .flag("--offline", *offline || image.is_some())
         .flag("--frozen", *frozen);
     // cargo takes the last: what is typed comes after what is configured.
     for (key, value) in &request.own.profile {
@@ -259,6 +320,10 @@ fn cargo_build(root: &Utf8Path, settings: &Settings, features: &[String], reques
     invocation = invocation.options("--config", config);
     invocation = invocation.options("--color", color.iter()).flag("--quiet", *quiet);
     invocation = (0..*verbose).fold(invocation, |invocation, _| invocation.arg("--verbose"));
+    if image.is_some() {
+        // The container has the toolchain itself and its own variables.
+        return invocation;
+    }
     if let Some(name) = rustup_toolchain {
         invocation = invocation.env("RUSTUP_TOOLCHAIN", name);
     }

@@ -99,6 +99,71 @@ codes! {
         detection: "A small file is compiled at -O2, and with the flags that build scripts will use; a correct compiler cannot drop the call that the bug drops. Where its output can be started here, a run seconds it. It stops the run where C that checks secrets (aws-lc-sys, ring, openssl-src, …) is compiled with -O2 or more, and is told for other C.",
         fix: "Use a compiler without the bug: GCC 10.3 or later, clang. Or set `--param=builtin-string-cmp-inline-length=0` in `CFLAGS_<target>`: the manifest records it. Not `-fno-builtin-memcmp`: it leaves explicit `__builtin_memcmp` calls wrong. Or go on with `--accept gcc-95189`, recorded, too.",
         source: "gcc.gnu.org PR 95189; aws/aws-lc#177; cross-rs/cross#1725" }
+    NoEngine "no-engine" "no container engine answers" {
+        cause: "A target is to be built in an image, and neither docker nor podman is here, runs, and lets you use it.",
+        detection: "`docker info`, then `podman info`, or only the one that `XPKG_CONTAINER_ENGINE` names. Missing, not running and forbidden are told apart.",
+        fix: "Follow the line of the message for the engine that you want. xpkg takes no linker of this machine instead.",
+        source: "README, Cross images" }
+    EngineFailed "engine-failed" "the container engine failed" {
+        cause: "The engine could not start the container, or died while it ran: its own words stand above the message.",
+        detection: "Its client ended with 125, or with words of its own where an answer was asked.",
+        fix: "See what `docker info` or `podman info` says, and run the printed line by hand.",
+        source: "README, Cross images" }
+    EngineBlind "engine-blind" "the container engine does not see this machine's files" {
+        cause: "xpkg hands sources and toolchain to the container as mounts. An engine on another machine, or outside of the container that xpkg runs in, mounts its own directories of those names.",
+        detection: "A file with a random name is written here and looked for inside; so is the toolchain's `rustc`.",
+        fix: "Use an engine of this machine (unset `DOCKER_HOST`, or podman), or share the directories that the message names with it under the same paths.",
+        source: "README, Cross images; cross-rs/cross#273" }
+    ImageInvalid "image-invalid" "what is configured is no reference to an image" {
+        cause: "`image` has upper-case letters, spaces, or a digest that is not `sha256:` and 64 hex digits.",
+        detection: "It is read by the grammar of the OCI's distribution specification.",
+        fix: "Write `registry/name:tag`, or `registry/name@sha256:…`.",
+        source: "README, Cross images" }
+    ImageNotPinned "image-not-pinned" "the target's image has no digest" {
+        cause: "The configuration names an image by its tag, and `xpkg.lock` has no digest for it, or one of another reference or other inputs. A tag moves, so xpkg builds by digest only.",
+        detection: "Reference and inputs of the configuration are compared with those in `xpkg.lock`.",
+        fix: "Run `cargo xpkg image pin`, and commit `xpkg.lock`.",
+        source: "README, Cross images" }
+    ImageAbsent "image-absent" "the pinned image is not on this machine" {
+        cause: "The image is not here, and this command does not fetch: `plan`, `doctor` and `env` never do, `build` not with `--offline` or `--frozen`.",
+        detection: "The engine is asked for the image by its digest.",
+        fix: "Run `cargo xpkg image pull`.",
+        source: "README, Cross images" }
+    ImageUnavailable "image-unavailable" "the image cannot be had from its registry" {
+        cause: "The registry does not answer, does not have the image or the digest, or does not let you have it: the engine's own words stand under the message.",
+        detection: "`docker pull` or `podman pull` failed.",
+        fix: "Log in (`docker login`), mend the reference, or pin another: `cargo xpkg image update`.",
+        source: "README, Cross images" }
+    ImagePlatform "image-platform" "the image is for another platform" {
+        cause: "The toolchain of this machine is to run inside, and the image's programs are for another processor.",
+        detection: "`image inspect` is compared with rustc's host triple.",
+        fix: "Name an image for this machine's platform: it cross-compiles for the target from there.",
+        source: "README, Cross images; cross-rs/cross#1288" }
+    ImageUnfit "image-unfit" "the image lacks what a build needs" {
+        cause: "There is no `/bin/sh` in the image, no C compiler that links for the target, no `cc` to link build scripts, or Rust's own programs do not start in it.",
+        detection: "A shell inside is asked for the compilers that the image's own environment names, and for the known names.",
+        fix: "Add what is missing by `pre-build`, or name another image.",
+        source: "README, Cross images" }
+    ImageBuild "image-build" "a derived image cannot be built" {
+        cause: "A command of `pre-build` or of the `dockerfile` failed: its own words stand above the message.",
+        detection: "`docker build` or `podman build` ended with an error.",
+        fix: "Mend the command that failed.",
+        source: "README, Cross images" }
+    ContainerKilled "container-killed" "the container was killed from outside" {
+        cause: "Somebody, or a lack of memory, killed the container in which cargo ran.",
+        detection: "It ended with 137 or 143, which cargo never does by itself.",
+        fix: "Build again; with fewer jobs (`-j 1`) where memory ran out.",
+        source: "README, Cross images" }
+    LockUnreadable "lock-unreadable" "`xpkg.lock` cannot be read" {
+        cause: "The file is no TOML, has keys or digests that xpkg does not write, or was written by a newer xpkg.",
+        detection: "It is read strictly.",
+        fix: "Take it from version control again, or remove it and pin anew: `cargo xpkg image pin`.",
+        source: "README, Cross images" }
+    LockChanged "lock-changed" "`xpkg.lock` would change" {
+        cause: "`--locked` was given, and the configuration or the registry says something else than the file.",
+        detection: "The new text is compared with the file's.",
+        fix: "Run the command without `--locked`, look at the difference, and commit it.",
+        source: "README, Cross images" }
     ZigArgument "zig-argument" "zig does not know a linker argument" {
         cause: "zig links with lld, but takes only the linker arguments that it knows itself, and refuses all others. Arguments that change nothing in the program are taken out before; this one does.",
         detection: "xpkg's wrapper of zig reads what zig says when a link fails.",

@@ -5,10 +5,12 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cargo_config::{self, Elsewhere};
-use crate::config::{Config, LinkerChoice};
+use crate::config::{Config, DockerfileTable, LinkerChoice, PreBuild, TargetConfig};
+use crate::container::Reference;
 use crate::facts::Rustc;
 use crate::problem::{Code, Problem, Result, nearest};
 use crate::target::Target;
+use crate::toolchain::image::Wanted;
 use crate::toolchain::{Own, Request};
 use crate::tree::{DEFAULT_LAYOUT, Layout};
 use crate::workspace::{Selection, Workspace, list};
@@ -165,7 +167,10 @@ fn request(
     if let (None, Some(floor)) = (target.floor, own.and_then(|own| own.glibc.as_ref())) {
         target = Target::parse(&format!("{}.{floor}", target.triple()), triples)?;
     }
-    let table = own.and_then(|own| own.linker).or(config.linker);
+    let image = own.map(|own| wanted_image(root, own)).transpose()?.flatten();
+    // Who names an image for a target wants it, unless a linker is named as near.
+    let named = image.as_ref().map(|_| LinkerChoice::Image);
+    let table = own.and_then(|own| own.linker).or(named).or(config.linker);
     let choices = [(flag, "`--linker`"), (variable, "`XPKG_LINKER`"), (table, "xpkg's configuration")];
     let choice = choices.into_iter().find_map(|(choice, by)| Some((choice?, by.to_owned())));
     let c_dependencies = own.and_then(|own| own.c_dependencies).or(config.c_dependencies);
@@ -182,7 +187,42 @@ fn request(
     if let Some(strip) = config.strip {
         build.profile.entry("strip").or_insert_with(|| strip.name().into());
     }
-    Ok(Request { target, choice, c_dependencies, sysroot, own: build, accept: accept.to_vec() })
+    Ok(Request { target, choice, c_dependencies, sysroot, image, own: build, accept: accept.to_vec() })
+}
+
+/// A target of the configuration as it is built in its image; `None`: it has none.
+pub fn image_request(config: &Config, root: &Utf8Path, name: &str, triples: &[String]) -> Result<Option<(Request, Wanted)>> {
+    let target = Target::parse(name, triples)?;
+    let request = request(config, root, target, Some(LinkerChoice::Image), None, &[], triples)?;
+    Ok(request.image.clone().map(|wanted| (request, wanted)))
+}
+
+/// The image that a target's table names, with all that belongs to it.
+fn wanted_image(root: &Utf8Path, own: &TargetConfig) -> Result<Option<Wanted>> {
+    let TargetConfig { image, pre_build, dockerfile, passthrough, volumes, .. } = own;
+    let dockerfile = dockerfile.as_ref().map(|dockerfile| {
+        let DockerfileTable { file, context, build_args } = dockerfile.table();
+        DockerfileTable { file: root.join(file), context: context.map(|context| root.join(context)), build_args }
+    });
+    let pre_build = match pre_build {
+        PreBuild::Script(script) => PreBuild::Script(root.join(script)),
+        lines => lines.clone(),
+    };
+    let Some(image) = image else {
+        let orphans = [
+            ("pre-build", pre_build != PreBuild::default()),
+            ("dockerfile", dockerfile.is_some()),
+            ("passthrough", !passthrough.is_empty()),
+            ("volumes", !volumes.is_empty()),
+        ];
+        return match orphans.iter().find(|(_, there)| *there) {
+            Some((key, _)) => Err(Problem::new(Code::ConfigInvalid, format!("`{key}` is of an image, and the target's table names none"))
+                .help("name one: `image = \"registry/name:tag\"`")),
+            None => Ok(None),
+        };
+    };
+    let reference = Reference::parse(image)?;
+    Ok(Some(Wanted { reference, pre_build, dockerfile, passthrough: passthrough.clone(), volumes: volumes.clone() }))
 }
 
 #[cfg(test)]

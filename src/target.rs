@@ -338,6 +338,17 @@ impl Target {
         }
     }
 
+    /// Debian's word for the processor, as a `pre-build` of cross's expects it.
+    pub fn debian_arch(&self) -> &'static str {
+        match self.arch.oci {
+            "386" => "i386",
+            "ppc64le" => "ppc64el",
+            "arm" if self.gnu_name().ends_with("hf") => "armhf",
+            "arm" => "armel",
+            oci => oci,
+        }
+    }
+
     /// What a GNU cross toolchain for this target is named after: `aarch64-linux-gnu`.
     pub fn gnu_name(&self) -> String {
         format!("{}-{}", self.arch.gnu, self.system.gnu)

@@ -14,6 +14,7 @@ use crate::doctor::{self, CompilerHealth, Diagnosis, State, TargetHealth};
 use crate::facts::{Setting, Std, ToolFound};
 use crate::formats::{clause, printable};
 use crate::invocation::quote_value;
+use crate::lock::{Seen, Standing};
 use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Plan, TargetPlan};
 use crate::probe::Report;
@@ -179,7 +180,7 @@ pub fn plan(plan: &Plan) -> String {
 }
 
 fn target_plan(target: &TargetPlan) -> String {
-    let TargetPlan { target: name, std, install, c, toolchain, calls } = target;
+    let TargetPlan { target: name, std, install, c, toolchain, fetch, calls } = target;
     let mut text = format!("{STRONG}{name}{STRONG:#}\n");
     let mut row = |label: &str, lines: Vec<String>| {
         for (index, line) in lines.into_iter().enumerate() {
@@ -214,6 +215,13 @@ fn target_plan(target: &TargetPlan) -> String {
         }],
     );
     row("environment", environment(&toolchain.candidate));
+    let image = |image: &crate::toolchain::image::Chosen| {
+        let derived = image.derived.as_ref().map(|derived| format!(", upon it {}", derived.id)).unwrap_or_default();
+        let digest = if image.reference.contains('@') { String::new() } else { format!(" {}", image.digest) };
+        format!("{}{digest} ({}){derived}, by {}", image.reference, image.platform, image.engine)
+    };
+    row("image", toolchain.candidate.image.iter().map(image).collect());
+    row("fetches", fetch.iter().map(ToString::to_string).collect());
     row("runs", calls.iter().map(|call| call.invocation.to_string()).collect());
     row("stages", calls.iter().flat_map(|call| &call.outputs).map(|output| output.path.clone()).collect());
     text
@@ -249,7 +257,11 @@ pub fn choice(candidate: &Candidate, chosen_by: &str) -> String {
 
 fn environment(candidate: &Candidate) -> Vec<String> {
     let line = |variable: &crate::toolchain::Variable| {
-        let by = if variable.set_by == SetBy::User { "  # set by you" } else { "" };
+        let by = match variable.set_by {
+            SetBy::Xpkg => "",
+            SetBy::User => "  # set by you",
+            SetBy::Image => "  # set by the image",
+        };
         format!("{}={}{by}", variable.name, quote_value(&variable.value))
     };
     if candidate.variables.is_empty() { vec!["nothing is set".to_owned()] } else { candidate.variables.iter().map(line).collect() }
@@ -345,7 +357,38 @@ pub fn tree(manifest: &Manifest) -> String {
     if let Some(column) = table.column_mut(3) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    lines(&table)
+    let mut images: Vec<String> = Vec::new();
+    for record in &manifest.targets {
+        let Some(image) = &record.toolchain.image else { continue };
+        let digest = if image.reference.contains('@') { String::new() } else { format!(", {}", image.digest) };
+        let derived = image.derived.as_ref().map(|derived| format!(", upon it {}", derived.id)).unwrap_or_default();
+        let line = format!("{} was built in {}{digest}{derived}\n", record.target, image.reference);
+        if !images.contains(&line) {
+            images.push(line);
+        }
+    }
+    lines(&table) + &images.concat()
+}
+
+/// The images of a workspace, each with what is known of it.
+pub fn images(standings: &[Standing]) -> String {
+    let mut text = String::new();
+    for Standing { target, reference, digest, state, why, seen } in standings {
+        let style = if *state == "pinned" { GOOD } else { CAUTION };
+        let _ = writeln!(text, "{STRONG}{target}{STRONG:#}  {style}{state}{style:#}");
+        let mut row = |label: &str, value: &str| _ = writeln!(text, "  {label:<9} {value}");
+        row("image", reference);
+        if let Some(digest) = digest {
+            row("digest", digest);
+        }
+        for (label, value) in seen.iter().flat_map(Seen::rows) {
+            row(label, &value);
+        }
+        if let Some(why) = why {
+            row("note", why);
+        }
+    }
+    text
 }
 
 /// What `verify` found: the programs, what stands against them, and the verdict last, where a terminal stops.

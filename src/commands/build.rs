@@ -4,8 +4,8 @@ use crate::cli::{BuildArgs, MessageFormat};
 use crate::compile;
 use crate::facts::Source;
 use crate::host::{self, Host};
-use crate::look;
-use crate::manifest::{Artifact, Manifest, Platform, RustcRecord, TargetRecord, Toolchain, Waiver};
+use crate::look::{self, images::Having};
+use crate::manifest::{Artifact, ImageRecord, Manifest, Platform, RustcRecord, TargetRecord, Toolchain, Waiver};
 use crate::plan::{Plan, TargetPlan};
 use crate::probe;
 use crate::problem::{Code, Failure, Problem, Result};
@@ -18,7 +18,7 @@ use super::Prepared;
 pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
     let BuildArgs { run, keep_going } = args;
     let format = run.output.message_format;
-    let mut prepared = super::prepare(host, shell, run)?;
+    let mut prepared = super::prepare(host, shell, run, Having::Fetch)?;
     install_std(host, shell, &mut prepared)?;
     prepared.write_tools(host)?;
     tell_choices(shell, &prepared);
@@ -145,6 +145,10 @@ fn build_target(
     for first in &target.toolchain.candidate.first_uses {
         compile::first_use(host, first, || shell.status("Preparing", &format!("zig: {}, once on this machine", first.what)))?;
     }
+    if let Some(fetch) = &target.fetch {
+        shell.detail("Running", &format!("`{fetch}`"));
+        compile::fetch(host, fetch, |line| shell.pass_on(line))?;
+    }
     let mut artifacts = Vec::new();
     for call in &target.calls {
         shell.detail("Running", &format!("`{}`", call.invocation));
@@ -223,10 +227,19 @@ fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> TargetRe
             reason: candidate.reason.clone(),
             linker: candidate.linker.clone(),
             c_compiler: candidate.c_compiler.clone(),
+            image: candidate.image.as_ref().map(|image| ImageRecord {
+                reference: image.reference.clone(),
+                digest: image.digest.clone(),
+                platform: image.platform.clone(),
+                derived: image.derived.clone(),
+            }),
             probes: chosen.report.clone(),
             variables: candidate.variables.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect(),
         },
-        host_probes: prepared.facts.host.report.clone(),
+        host_probes: match prepared.facts.targets.get(target.target.triple()).and_then(|here| here.image.as_ref()) {
+            Some(Ok(image)) if candidate.image.is_some() => image.host_report.clone(),
+            _ => prepared.facts.host.report.clone(),
+        },
         waivers: waived.map(|finding| Waiver { code: finding.probe.clone(), message: finding.what.clone() }).collect(),
     }
 }

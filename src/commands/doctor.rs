@@ -4,7 +4,7 @@ use crate::cli::{DoctorArgs, MessageFormat};
 use crate::doctor::{self, Diagnosis, RustcHealth};
 use crate::facts::{Facts, Rustc};
 use crate::host::Host;
-use crate::look::{self, machine};
+use crate::look::{self, images::Having, machine};
 use crate::needs::Installer;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::ui::{self, Shell};
@@ -16,7 +16,7 @@ pub fn run(host: &Host, shell: Shell, args: DoctorArgs) -> Result<(), Failure> {
     let format = run.output.message_format;
     // Who names a workspace or targets does not mean the machine alone.
     let named = run.manifest.manifest_path.is_some() || !run.target.is_empty();
-    let gathered = match super::gather(host, shell, run) {
+    let gathered = match super::gather(host, shell, run, Having::Leave) {
         Ok(mut gathered) => {
             if fix {
                 install_std(host, shell, &mut gathered)?;

@@ -7,6 +7,7 @@ pub mod compiler;
 pub mod doctor;
 pub mod env;
 pub mod explain;
+pub mod image;
 pub mod plan;
 pub mod show;
 pub mod verify;
@@ -20,6 +21,7 @@ use crate::config::{Config, PolicyConfig};
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::invocation::Invocation;
+use crate::look::images::{Having, Looking};
 use crate::look::{self, Asking, Found, Scope, configuration};
 use crate::plan::Plan;
 use crate::policy;
@@ -52,6 +54,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Env(args) => args.run.output.split(),
         Command::Doctor(args) => args.run.output.split(),
         Command::Show(args) | Command::Clean(args) => args.output.split(),
+        Command::Image(args) => args.command.run().output.split(),
         // A problem is told as a document only where the report is xpkg's own.
         Command::Verify(args) => (if args.format == ReportFormat::Json { MessageFormat::Json } else { MessageFormat::Human }, args.talk),
         Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => return 0,
@@ -78,6 +81,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Env(args) => env::run(&host, shell, args),
         Command::Doctor(args) => doctor::run(&host, shell, args),
         Command::Show(args) => show::run(&host, args),
+        Command::Image(args) => image::run(&host, shell, args),
         Command::Verify(args) => verify::run(&host, shell, args),
         Command::Clean(args) => clean::run(&host, shell, args),
         Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => Ok(()),
@@ -155,11 +159,12 @@ struct Decider {
     selected: Selected,
     roots: Vec<String>,
     more: configuration::More,
+    having: Having,
 }
 
 /// Look and decide: from what was typed to a plan, or every problem.
-pub fn prepare(host: &Host, shell: Shell, args: RunArgs) -> Result<Prepared, Failure> {
-    let Gathered { found, settings, facts, decider } = gather(host, shell, args)?;
+pub fn prepare(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Result<Prepared, Failure> {
+    let Gathered { found, settings, facts, decider } = gather(host, shell, args, having)?;
     let plan = Plan::new(&found.workspace, &decider.selected, &settings, &facts)?;
     Ok(Prepared { found, settings, plan, facts, decider })
 }
@@ -192,7 +197,7 @@ impl Gathered {
 }
 
 /// Look: from what was typed to settings and facts.
-pub fn gather(host: &Host, shell: Shell, args: RunArgs) -> Result<Gathered, Failure> {
+pub fn gather(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Result<Gathered, Failure> {
     let RunArgs {
         target,
         linker,
@@ -224,7 +229,7 @@ pub fn gather(host: &Host, shell: Shell, args: RunArgs) -> Result<Gathered, Fail
     let target_dir = target_directory(host, target_dir);
     let asking = Asking { program: cargo_program(host), locked, offline, frozen, config: config.clone(), target_dir: target_dir.clone() };
     let mut found = look::workspace(host, &asking, manifest_path(host, manifest)?.as_deref())?;
-    let own = Config::parse(&found.sources)?;
+    let own = own_config(&found)?;
     let cargo_config = configuration::cargo_config(host, &found.workspace, &found.rustc)?;
     look::configured_rustc(host, &mut found, &cargo_config)?;
     let more = configuration::more_configuration(host, &found.workspace, &config)?;
@@ -269,9 +274,15 @@ pub fn gather(host: &Host, shell: Shell, args: RunArgs) -> Result<Gathered, Fail
     };
     settings.out_dir = host.resolve(&settings.out_dir);
     let roots = selected.bins.iter().map(|bin| bin.package_id.clone()).collect();
-    let decider = Decider { asking, cargo_config, selected, roots, more };
+    let having = if asking.offline || asking.frozen { Having::Leave } else { having };
+    let decider = Decider { asking, cargo_config, selected, roots, more, having };
     let facts = facts(host, shell, &found, &settings, &decider)?;
     Ok(Gathered { found, settings, facts, decider })
+}
+
+/// xpkg's configuration of a workspace.
+fn own_config(found: &Found) -> Result<Config, Vec<Problem>> {
+    Config::parse(&found.sources)
 }
 
 fn variables(host: &Host) -> Variables {
@@ -292,7 +303,7 @@ fn target_directory(host: &Host, flag: Option<Utf8PathBuf>) -> Option<Utf8PathBu
 }
 
 fn facts(host: &Host, shell: Shell, found: &Found, settings: &Settings, decider: &Decider) -> Result<Facts, Failure> {
-    let Decider { asking, cargo_config, selected, roots, more } = decider;
+    let Decider { asking, cargo_config, selected, roots, more, having } = decider;
     let talk = move |line: &str| shell.pass_on(line);
     let scope = Scope {
         requests: &settings.requests,
@@ -301,8 +312,14 @@ fn facts(host: &Host, shell: Shell, found: &Found, settings: &Settings, decider:
         roots,
         profile: &settings.cargo.profile,
         profiles: &more.profiles,
+        configuration: &more.digest,
     };
-    look::facts(host, found, asking, cargo_config, &scope, &more.digest, talk)
+    let hear = move |verb: &str, line: &str| match verb {
+        "" => shell.pass_on(line),
+        verb => shell.status(verb, line),
+    };
+    let images = Looking::new(host, found, *having, &hear);
+    look::facts(host, found, asking, cargo_config, &scope, &images, talk)
 }
 
 impl Prepared {
@@ -315,8 +332,14 @@ impl Prepared {
 
     /// Writes the files that variables name. They are xpkg's own, and `clean` removes them.
     pub fn write_tools(&self, host: &Host) -> Result<()> {
-        let files = self.plan.targets.iter().flat_map(|target| &target.toolchain.candidate.files);
-        look::write_tools(host, &self.found.workspace, files)
+        let candidates = || self.plan.targets.iter().map(|target| &target.toolchain.candidate);
+        look::write_tools(host, &self.found.workspace, candidates().flat_map(|candidate| &candidate.files))?;
+        // An engine mounts only what is there.
+        for image in candidates().filter_map(|candidate| candidate.image.as_ref()) {
+            host.create_target_dir(&self.found.workspace.target_dir)?;
+            host.create_dir_all(&image.target_dir)?;
+        }
+        Ok(())
     }
 }
 
@@ -352,7 +375,7 @@ pub fn find_tree(host: &Host, args: &PlaceArgs) -> Result<FoundTree, Failure> {
     let target_dir = target_directory(host, target_dir.clone());
     let asking = Asking { program: cargo_program(host), locked: false, offline: false, frozen: false, config: Vec::new(), target_dir };
     let found = look::workspace(host, &asking, manifest_path(host, manifest.clone())?.as_deref())?;
-    let config = Config::parse(&found.sources)?;
+    let config = own_config(&found)?;
     let cache = crate::plan::cache_dir(&found.workspace);
     let out_dir = out_dir.as_ref().map(|dir| host.absolute(dir));
     let out_dir = host.resolve(&settings::out_dir(out_dir, variables(host).out_dir, &config, &found.workspace));

@@ -132,6 +132,17 @@ impl Host {
         base.map(|base| base.join(env!("CARGO_PKG_NAME")))
     }
 
+    /// `uid:gid` of an ordinary user; `None` for root, and where there is no such thing.
+    pub fn ordinary_user(&self) -> Option<String> {
+        #[cfg(unix)]
+        {
+            let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+            (!user.is_root()).then(|| format!("{}:{}", user.as_raw(), group.as_raw()))
+        }
+        #[cfg(not(unix))]
+        None
+    }
+
     /// The path of this very program.
     pub fn own_program(&self) -> Option<Utf8PathBuf> {
         std::env::current_exe().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok())

@@ -1,6 +1,6 @@
 //! Processes, each in a group of its own, and signals: what was started ends with us.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
@@ -33,6 +33,19 @@ impl Output {
 /// Bytes of a stream that [`Host::capture_bounded`] keeps; the rest is read and dropped.
 const KEPT: usize = 64 * 1024;
 
+/// How long a program has that is called to end another.
+const ENDING: Duration = Duration::from_secs(20);
+
+/// What bounds a program that nobody vouches for.
+#[derive(Clone, Copy)]
+enum Bound {
+    None,
+    /// So long in all.
+    Whole(Duration),
+    /// So long without a word.
+    Silence(Duration),
+}
+
 /// How long children have to end by themselves once they were asked to.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -42,9 +55,23 @@ pub struct Interrupts {
     /// 0: none.
     signal: AtomicI32,
     groups: Mutex<BTreeSet<i32>>,
+    /// What ends that which a group has had another process start, by the group.
+    endings: Mutex<BTreeMap<i32, Command>>,
 }
 
 impl Interrupts {
+    fn endings(&self) -> MutexGuard<'_, BTreeMap<i32, Command>> {
+        self.endings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls the endings; whoever waits for the groups sees what came of it.
+    #[cfg(unix)]
+    fn call_endings(&self) {
+        for ending in self.endings().values_mut() {
+            let _ = ending.spawn();
+        }
+    }
+
     fn groups(&self) -> MutexGuard<'_, BTreeSet<i32>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,6 +100,7 @@ impl Host {
                     interrupts.send(Signal::KILL);
                     continue;
                 }
+                interrupts.call_endings();
                 interrupts.send(Signal::TERM);
                 let interrupts = Arc::clone(&interrupts);
                 thread::spawn(move || {
@@ -133,32 +161,51 @@ impl Host {
 
     /// Runs a program that is asked for facts: nothing on its stdin, its words caught.
     pub fn capture(&self, invocation: &Invocation) -> Result<Output> {
-        self.caught(invocation, None, usize::MAX, |_| ())
+        self.caught(invocation, Bound::None, usize::MAX, |_| ())
     }
 
     /// The same for a program that nobody vouches for: it has `limit` to answer, what it prints is kept up to
     /// [`KEPT`] bytes a stream, and all it started ends with it.
     pub fn capture_bounded(&self, invocation: &Invocation, limit: Duration) -> Result<Output> {
-        self.caught(invocation, Some(limit), KEPT, |_| ())
+        self.caught(invocation, Bound::Whole(limit), KEPT, |_| ())
     }
 
     /// The same for a program that may take long: `talk` hears its stderr line by line while it runs.
     pub fn capture_talking(&self, invocation: &Invocation, talk: impl FnMut(&str) + Send) -> Result<Output> {
-        self.caught(invocation, None, usize::MAX, talk)
+        self.caught(invocation, Bound::None, usize::MAX, talk)
     }
 
-    fn caught(&self, invocation: &Invocation, limit: Option<Duration>, kept: usize, mut talk: impl FnMut(&str) + Send) -> Result<Output> {
+    /// The same, ended where it says nothing for so long.
+    pub fn capture_unless_silent(&self, invocation: &Invocation, silence: Duration, talk: impl FnMut(&str) + Send) -> Result<Output> {
+        self.caught(invocation, Bound::Silence(silence), KEPT, talk)
+    }
+
+    fn caught(&self, invocation: &Invocation, bound: Bound, kept: usize, mut talk: impl FnMut(&str) + Send) -> Result<Output> {
         let mut running = self.spawn(invocation, |command| {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         })?;
         let stdout = running.child.stdout.take().expect("it was asked for");
         let stderr = running.child.stderr.take().expect("it was asked for");
+        let heard = Mutex::new(Instant::now());
+        let hear = || {
+            if matches!(bound, Bound::Silence(_)) {
+                *heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            }
+        };
         let output = thread::scope(|scope| {
-            let stdout = scope.spawn(move || read_capped(stdout, kept, |_| ()));
-            let stderr = scope.spawn(move || read_capped(stderr, kept, &mut talk));
-            let status = running.wait(limit);
+            let stdout = scope.spawn(|| read_capped(stdout, kept, |_| hear()));
+            let stderr = scope.spawn(|| {
+                read_capped(stderr, kept, |line| {
+                    hear();
+                    talk(line);
+                })
+            });
+            let status = running.wait(match bound {
+                Bound::None => None,
+                Bound::Whole(limit) | Bound::Silence(limit) => Some((limit, &heard)),
+            });
             // Children that it left behind would keep the streams open, and us waiting.
-            if limit.is_some() {
+            if !matches!(bound, Bound::None) {
                 running.end();
             }
             let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
@@ -189,12 +236,16 @@ impl Host {
         Ok(Output { code: status.code(), timed_out: false, stdout: String::new(), stderr })
     }
 
-    /// Runs a program that talks to the user on stderr and to us on stdout, line by line. Returns its exit code.
-    pub fn stream(&self, invocation: &Invocation, mut line: impl FnMut(&str)) -> Result<Option<i32>> {
+    /// Runs a program that talks to the user on stderr and to us on stdout, line by line. Returns its exit code. A signal
+    /// that ends us calls `ending` first, which ends what the program has had another start (a container).
+    pub fn stream(&self, invocation: &Invocation, ending: Option<&Invocation>, mut line: impl FnMut(&str)) -> Result<Option<i32>> {
         let failed = |error: io::Error| cannot_start(invocation, &error);
         let mut running = self.spawn(invocation, |command| {
             command.stdin(Stdio::null()).stdout(Stdio::piped());
         })?;
+        if let (Some(ending), Ok(group)) = (ending, i32::try_from(running.child.id())) {
+            self.interrupts.endings().insert(group, self.quiet(ending));
+        }
         let stdout = running.child.stdout.take().expect("it was asked for");
         for text in BufReader::new(stdout).split(b'\n') {
             line(&String::from_utf8_lossy(&text.map_err(failed)?));
@@ -202,6 +253,21 @@ impl Host {
         let status = running.wait(None).map_err(failed)?;
         self.check_interrupted()?;
         Ok(status.and_then(|status| status.code()))
+    }
+
+    /// Runs a program that ends another, even after a signal; what comes of it cannot be helped.
+    pub fn end(&self, ending: &Invocation) {
+        let Ok(child) = self.quiet(ending).spawn() else { return };
+        let mut running = Running { child, host: self };
+        let _ = running.wait(Some((ENDING, &Mutex::new(Instant::now()))));
+    }
+
+    fn quiet(&self, invocation: &Invocation) -> Command {
+        let mut command = self.command(invocation);
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
     }
 }
 
@@ -217,14 +283,13 @@ struct Running<'a> {
 
 impl Running<'_> {
     /// How it ended; `None`: its time was up.
-    fn wait(&mut self, limit: Option<Duration>) -> io::Result<Option<ExitStatus>> {
-        let Some(limit) = limit else { return self.child.wait().map(Some) };
-        let began = Instant::now();
+    fn wait(&mut self, limit: Option<(Duration, &Mutex<Instant>)>) -> io::Result<Option<ExitStatus>> {
+        let Some((limit, since)) = limit else { return self.child.wait().map(Some) };
         let mut pause = Duration::from_millis(1);
         loop {
             match self.child.try_wait()? {
                 Some(status) => return Ok(Some(status)),
-                None if began.elapsed() > limit => return Ok(None),
+                None if since.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > limit => return Ok(None),
                 None => thread::sleep(pause),
             }
             pause = (pause * 2).min(Duration::from_millis(20));
@@ -249,6 +314,7 @@ impl Drop for Running<'_> {
         }
         if let Ok(group) = i32::try_from(self.child.id()) {
             self.host.interrupts.groups().remove(&group);
+            self.host.interrupts.endings().remove(&group);
         }
     }
 }

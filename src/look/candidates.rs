@@ -7,6 +7,7 @@ use camino::Utf8Path;
 
 use super::compilers::{self, Asked};
 use super::configuration::configured_variables;
+use super::images::{Looking, Probing};
 use super::{Found, Scope, joined, levels, own_profiles};
 use crate::facts::{Archive, Facts, Includes};
 use crate::host::Host;
@@ -14,7 +15,7 @@ use crate::plan::tools_dir;
 use crate::probe::Report;
 use crate::problem::Result;
 use crate::toolchain::environment::ToolFile;
-use crate::toolchain::{self, CNeed, Candidate, Request, SetBy};
+use crate::toolchain::{self, CNeed, Candidate, Kind, Request, SetBy};
 use crate::workspace::Workspace;
 
 /// The candidates of each target that has a reason to be asked. A script of xpkg's own cannot be asked before it stands;
@@ -40,7 +41,8 @@ fn contenders<'a>(
 pub fn archives(host: &Host, found: &Found, scope: &Scope, facts: &Facts) -> Vec<(String, String, Archive)> {
     let mut answers = Vec::new();
     for (request, _, candidates) in contenders(host, found, scope, facts, |_, need| need.holds) {
-        let names = candidates.iter().filter_map(|candidate| candidate.archiver.clone()).collect::<BTreeSet<String>>();
+        let here = candidates.iter().filter(|candidate| candidate.kind != Kind::Image);
+        let names = here.filter_map(|candidate| candidate.archiver.clone()).collect::<BTreeSet<String>>();
         let answered =
             names.into_iter().filter_map(|name| Some((request.target.triple().to_owned(), name.clone(), compilers::archive(host, &name)?)));
         answers.extend(answered);
@@ -54,7 +56,8 @@ pub fn includes(host: &Host, found: &Found, scope: &Scope, facts: &Facts) -> Vec
     thread::scope(|threads| {
         let mut asked = Vec::new();
         for (request, _, candidates) in contenders(host, found, scope, facts, binds) {
-            let compilers: BTreeSet<String> = candidates.into_iter().filter_map(|candidate| Some(candidate.c_compiler?.program)).collect();
+            let here = candidates.into_iter().filter(|candidate| candidate.kind != Kind::Image);
+            let compilers: BTreeSet<String> = here.filter_map(|candidate| Some(candidate.c_compiler?.program)).collect();
             for compiler in compilers {
                 asked.push(threads.spawn(move || {
                     let includes = compilers::includes(host, &found.workspace.root, &compiler);
@@ -82,7 +85,15 @@ pub fn write_tools<'a>(host: &Host, workspace: &Workspace, files: impl IntoItera
 }
 
 /// Probes the C compilers of every candidate that serves, for targets whose graph holds C or that have a glibc floor.
-pub fn reports(host: &Host, found: &Found, config: &cargo_config2::Config, scope: &Scope, facts: &Facts) -> Vec<(String, String, Report)> {
+pub fn reports(
+    host: &Host,
+    found: &Found,
+    config: &cargo_config2::Config,
+    scope: &Scope,
+    images: &Looking,
+    facts: &Facts,
+) -> Vec<(String, String, Report)> {
+    let configured = &configured_variables(host, config);
     let reason = |request: &Request, need: &CNeed| need.holds || request.target.floor.is_some();
     thread::scope(|threads| {
         let mut asked = Vec::new();
@@ -94,9 +105,14 @@ pub fn reports(host: &Host, found: &Found, config: &cargo_config2::Config, scope
             }
             for candidate in candidates {
                 // A program for zig's C library would have it compiled first, which takes longer than a probe may.
-                let starter = here.starter.clone().filter(|_| candidate.kind != toolchain::Kind::Zig);
+                let starter = here.starter.clone().filter(|_| candidate.kind != Kind::Zig);
                 let (levels, variables) = (levels.clone(), variables(host, config, &candidate));
                 asked.push(threads.spawn(move || {
+                    let triple = request.target.triple().to_owned();
+                    if let (Kind::Image, Some(Ok(image))) = (candidate.kind, &here.image) {
+                        let probing = Probing { rustflags: &here.rustflags, configured, starter };
+                        return (triple, candidate.key(), images.report(image, &request.target, &candidate, &levels, &probing));
+                    }
                     let compiler = candidate.c_compiler.as_ref();
                     let asked = Asked {
                         root: &found.workspace.root,
@@ -109,8 +125,9 @@ pub fn reports(host: &Host, found: &Found, config: &cargo_config2::Config, scope
                         version: compiler.and_then(|compiler| compiler.version.clone()),
                         path: compiler.and_then(|compiler| compiler.path.as_deref()),
                         starter,
+                        apart: None,
                     };
-                    (request.target.triple().to_owned(), candidate.key(), compilers::report(host, &asked))
+                    (triple, candidate.key(), compilers::report(host, &asked))
                 }));
             }
         }

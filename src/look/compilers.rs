@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::kept;
@@ -57,6 +57,27 @@ pub struct Asked<'a> {
     pub path: Option<&'a Utf8Path>,
     /// What starts its programs: nothing for the host's, an emulator, or `None` where they cannot be started.
     pub starter: Option<Vec<String>>,
+    /// It stands in an image.
+    pub apart: Option<Apart<'a>>,
+}
+
+/// A compiler that stands in an image: this machine's environment does not reach it, and it is called by a stand-in.
+pub struct Apart<'a> {
+    /// What it is: the image's digest and the compiler's name there.
+    pub identity: String,
+    /// The variable that build scripts take it from.
+    pub variable: String,
+    /// Its name there.
+    pub program: String,
+    /// A directory that it sees, and its stand-in.
+    pub start: &'a Start<'a>,
+}
+
+type Start<'a> = dyn Fn() -> Result<(Utf8PathBuf, Utf8PathBuf), String> + 'a;
+
+/// Whether a variable changes what a build script compiles with.
+pub fn tells(name: &str) -> bool {
+    TELLING.iter().any(|beginning| name.starts_with(beginning)) && name != "PATH"
 }
 
 /// What the hidden child says: the command line of a compile, without files.
@@ -73,7 +94,17 @@ pub fn report(host: &Host, asked: &Asked) -> Report {
     if let Some(report) = kept::read(host, kept.as_deref()) {
         return report;
     }
-    let report = ask(host, asked);
+    let report = match &asked.apart {
+        None => ask(host, asked, &asked.variables, None),
+        Some(apart) => match (apart.start)() {
+            Ok((directory, stand_in)) => {
+                let mut variables = asked.variables.clone();
+                variables.push((apart.variable.clone(), stand_in.into_string()));
+                Report { compiler: apart.program.clone(), ..ask(host, asked, &variables, Some(&directory)) }
+            }
+            Err(why) => Report { compiler: apart.program.clone(), ..nothing(asked, why) },
+        },
+    };
     let dark = |verdict: &Verdict| matches!(verdict, Verdict::Inconclusive { .. });
     if !report.answers.iter().any(|answer| dark(&answer.clean) || answer.real.values().any(dark)) {
         kept::keep(host, kept.as_deref(), &report);
@@ -139,8 +170,11 @@ pub fn includes(host: &Host, root: &Utf8Path, compiler: &str) -> Option<Includes
 
 /// All that the answers follow from; `None` where the compiler cannot be pinned down.
 fn key(host: &Host, asked: &Asked) -> Option<String> {
-    let identity = host.identity(asked.path?)?;
-    let telling = host.vars().filter(|(name, _)| TELLING.iter().any(|beginning| name.starts_with(beginning)));
+    let identity = match &asked.apart {
+        Some(apart) => apart.identity.clone(),
+        None => host.identity(asked.path?)?,
+    };
+    let telling = host.vars().filter(|(name, _)| asked.apart.is_none() && (tells(name) || *name == "PATH"));
     let environment: Vec<String> = telling.map(|(name, value)| format!("{name}={value}")).collect();
     let sources: String = PROBES.iter().map(|probe| format!("{}{}", probe.source, probe.run_source)).collect();
     // Headers may be replaced under a compiler that stays as it is.
@@ -148,49 +182,55 @@ fn key(host: &Host, asked: &Asked) -> Option<String> {
     let headers = ["/usr/include".to_owned(), format!("/usr/include/{system}"), format!("/usr/{system}/include")];
     let headers: Vec<_> = headers
         .iter()
+        .filter(|_| asked.apart.is_none())
         .map(|directory| host.stamp(&Utf8Path::new(directory).join("gnu/libc-version.h")))
         .chain(asked.sysroot.map(|sysroot| host.stamp(&sysroot.join("usr/include/gnu/libc-version.h"))))
         .collect();
-    let Asked { root: _, sysroot: _, target, host: triple, variables, levels, rustflags, version, path: _, starter } = asked;
+    let Asked { root: _, sysroot: _, target, host: triple, variables, levels, rustflags, version, path: _, starter, apart: _ } = asked;
     let text = format!(
         "{identity}\n{target}\n{triple}\n{variables:?}\n{levels:?}\n{rustflags:?}\n{version:?}\n{starter:?}\n{environment:?}\n{headers:?}\n{sources}{FACTS_OBJECT}"
     );
     Some(text)
 }
 
-fn ask(host: &Host, asked: &Asked) -> Report {
-    let nothing = |why: String| Report {
+/// The report on a compiler that cannot be asked.
+fn nothing(asked: &Asked, why: String) -> Report {
+    let told = || Verdict::Inconclusive { why: why.clone() };
+    let answer = |probe: &Probe| Answer {
+        probe: probe.id.to_owned(),
+        clean: told(),
+        real: asked.levels.iter().map(|level| (level.clone(), told())).collect(),
+        run: None,
+        way_out: None,
+    };
+    Report {
         compiler: asked.path.map(ToString::to_string).unwrap_or_default(),
         version: asked.version.clone(),
         flags: Vec::new(),
         facts: None,
-        no_facts: Some(why.clone()),
-        answers: PROBES
-            .iter()
-            .map(|probe| {
-                let told = || Verdict::Inconclusive { why: why.clone() };
-                Answer {
-                    probe: probe.id.to_owned(),
-                    clean: told(),
-                    real: asked.levels.iter().map(|level| (level.clone(), told())).collect(),
-                    run: None,
-                    way_out: None,
-                }
-            })
-            .collect(),
-    };
-    let scratch = match host.scratch().map(|scratch| (camino::Utf8PathBuf::from_path_buf(scratch.path().to_owned()), scratch)) {
+        answers: PROBES.iter().map(answer).collect(),
+        no_facts: Some(why),
+    }
+}
+
+fn ask(host: &Host, asked: &Asked, variables: &[(String, String)], shared: Option<&Utf8Path>) -> Report {
+    let nothing = |why: String| nothing(asked, why);
+    let scratch = match shared
+        .map_or_else(|| host.scratch(), |shared| host.temp_dir(shared, "probe-"))
+        .map(|scratch| (camino::Utf8PathBuf::from_path_buf(scratch.path().to_owned()), scratch))
+    {
         Ok((Ok(path), scratch)) => (path, scratch),
         Ok((Err(_), _)) => return nothing("the temporary directory's path is not UTF-8".to_owned()),
         Err(problem) => return nothing(problem.message),
     };
-    let lines: Result<Vec<CommandLine>, String> = asked.levels.iter().map(|level| command_line(host, asked, level, &scratch.0)).collect();
+    let lines: Result<Vec<CommandLine>, String> =
+        asked.levels.iter().map(|level| command_line(host, asked, variables, level, &scratch.0)).collect();
     let lines = match lines {
         Ok(lines) => lines,
         Err(why) => return nothing(why),
     };
     let Some(line) = lines.last() else { return nothing("no C is compiled".to_owned()) };
-    let bench = Bench { host, asked, directory: &scratch.0 };
+    let bench = Bench { host, asked, variables, directory: &scratch.0 };
     let facts = bench.facts(line);
     let answers = PROBES.iter().map(|probe| bench.answer(probe, &lines)).collect();
     let (facts, no_facts) = match facts {
@@ -201,13 +241,20 @@ fn ask(host: &Host, asked: &Asked) -> Report {
 }
 
 /// Asks the `cc` crate, in a child of ours under the planned environment.
-fn command_line(host: &Host, asked: &Asked, level: &str, scratch: &Utf8Path) -> Result<CommandLine, String> {
+fn command_line(
+    host: &Host,
+    asked: &Asked,
+    variables: &[(String, String)],
+    level: &str,
+    scratch: &Utf8Path,
+) -> Result<CommandLine, String> {
     let own = host.own_program().ok_or("the path of this program is not known")?;
-    let mut question = Invocation::new(own, asked.root)
+    // A stand-in is called from where both sides see the same.
+    let mut question = Invocation::new(own, if asked.apart.is_some() { scratch } else { asked.root })
         .arg("__compiler")
         .args([asked.target, asked.host, level, scratch.as_str()])
         .env("CARGO_ENCODED_RUSTFLAGS", asked.rustflags.join("\u{1f}"));
-    question.env.extend(asked.variables.iter().cloned());
+    question = under(host, asked, variables, question);
     let output = host.capture_bounded(&question, LIMIT).map_err(|problem| problem.message)?;
     if output.timed_out {
         return Err(format!("it did not end within {} s", LIMIT.as_secs()));
@@ -215,7 +262,19 @@ fn command_line(host: &Host, asked: &Asked, level: &str, scratch: &Utf8Path) -> 
     if !output.success() {
         return Err(last_line(&output.stderr).unwrap_or("cc-rs did not answer").to_owned());
     }
-    serde_json::from_str(&output.stdout).map_err(|error| format!("cc-rs did not answer: {error}"))
+    // cc-rs tells cargo when a compiler does not answer it, whatever it was asked to print.
+    let document = output.stdout.find('{').map_or("", |start| &output.stdout[start..]);
+    serde_json::from_str(document).map_err(|error| format!("cc-rs did not answer: {error}"))
+}
+
+/// A call in the environment that build scripts see.
+fn under(host: &Host, asked: &Asked, variables: &[(String, String)], mut call: Invocation) -> Invocation {
+    if asked.apart.is_some() {
+        call.alone = true;
+        call.env.extend(host.vars().filter(|(name, _)| !tells(name)).map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+    call.env.extend(variables.iter().cloned());
+    call
 }
 
 fn last_line(text: &str) -> Option<&str> {
@@ -225,6 +284,7 @@ fn last_line(text: &str) -> Option<&str> {
 struct Bench<'a> {
     host: &'a Host,
     asked: &'a Asked<'a>,
+    variables: &'a [(String, String)],
     directory: &'a Utf8Path,
 }
 
@@ -283,8 +343,8 @@ impl Bench<'_> {
         }
         let mut call =
             Invocation::new(&line.program, self.directory).args(args.iter().cloned()).args(last.iter().copied()).args(how.iter().copied());
-        call = call.arg(file).arg("-o").arg(output.as_str());
-        call.env.extend(self.asked.variables.iter().chain(&line.env).cloned());
+        call = under(self.host, self.asked, self.variables, call.arg(file).arg("-o").arg(output.as_str()));
+        call.env.extend(line.env.iter().cloned());
         let ended = self.host.capture_bounded(&call, LIMIT).map_err(|problem| problem.message)?;
         match ended.code {
             _ if ended.timed_out => Err(format!("it did not end within {} s", LIMIT.as_secs())),

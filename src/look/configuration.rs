@@ -33,7 +33,8 @@ fn cargo_config_problem(error: &cargo_config2::Error) -> Problem {
         .help("mend or take out the key; if cargo takes it, say the same by a variable or a flag of cargo's")
 }
 
-fn cargo_home(host: &Host) -> Option<std::path::PathBuf> {
+/// cargo's own directory.
+pub fn cargo_home(host: &Host) -> Option<std::path::PathBuf> {
     let home = |name: &str| host.var(name).map(std::path::PathBuf::from);
     home("CARGO_HOME").or_else(|| home("HOME").map(|home| home.join(".cargo")))
 }
@@ -83,6 +84,22 @@ pub fn more_configuration(host: &Host, workspace: &Workspace, arguments: &[Strin
     };
     let text: String = elsewhere.iter().map(|piece| &piece.table).chain(&plain).map(|table| format!("{table}\n---\n")).collect();
     Ok(More { profiles, digest: host::sha256(text.as_bytes()), elsewhere })
+}
+
+/// Every file of cargo's configuration that holds in the workspace's directory, and what they include.
+pub fn files(host: &Host, workspace: &Workspace) -> Result<Vec<(Utf8PathBuf, toml::Table)>> {
+    let walk = cargo_config2::Walk::with_cargo_home(workspace.root.as_std_path(), cargo_home(host));
+    let mut open: Vec<Utf8PathBuf> = walk.filter_map(|path| Utf8PathBuf::from_path_buf(path).ok()).collect();
+    let mut files: Vec<(Utf8PathBuf, toml::Table)> = Vec::new();
+    while let Some(path) = open.pop() {
+        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else { continue };
+        let beside = path.parent().unwrap_or(Utf8Path::new("")).to_owned();
+        let included = cargo_config::includes(&table).into_iter().map(|include| beside.join(include));
+        open.extend(included.filter(|include| host.is_file(include) && !files.iter().any(|(known, _)| known == include)));
+        files.push((path, table));
+    }
+    files.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(files)
 }
 
 /// Configuration that cargo-config2 does not tell.

@@ -63,6 +63,7 @@ fn probed(host: &Host, root: &Utf8Path, host_triple: &str, compiler: Program, al
             version: compiler.version.clone(),
             path: compiler.path.as_deref(),
             starter: starter(host, &target, host_triple),
+            apart: None,
         };
         compilers::report(host, &asked)
     });

@@ -6,6 +6,7 @@ mod candidates;
 pub mod compilers;
 pub mod configuration;
 mod graph;
+pub mod images;
 mod kept;
 pub mod machine;
 pub mod zig;
@@ -21,13 +22,14 @@ use self::compilers::{Asked, LIMIT};
 use self::configuration::{cargo_settings, configured_variables, variable};
 use self::graph::Resolving;
 use crate::config::{Source as ConfigSource, Sources};
-use crate::facts::{CPackage, ClangFinds, Facts, HostFacts, Program, Rustc, Source, Std, TargetFacts, Zig, ZigTools};
+use crate::facts::{CPackage, ClangFinds, Facts, HostFacts, ImageFacts, Program, Rustc, Source, Std, TargetFacts, Zig, ZigTools};
 use crate::graph::PlatformFacts;
 use crate::host::{self, Host};
 use crate::inspect;
 use crate::invocation::Invocation;
 use crate::leaks;
 use crate::needs::Installer;
+use crate::plan::tools_dir;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::profile::{Named, Profiles, Side};
 use crate::target::{Arch, Libc, Os, Target};
@@ -225,6 +227,8 @@ pub struct Scope<'a> {
     pub roots: &'a [String],
     pub profile: &'a str,
     pub profiles: &'a Profiles,
+    /// A digest of cargo's configuration.
+    pub configuration: &'a str,
 }
 
 /// All that deciding needs of these targets. `talk` hears what cargo says while it fetches.
@@ -234,7 +238,7 @@ pub fn facts(
     asking: &Asking,
     config: &cargo_config2::Config,
     scope: &Scope,
-    configuration: &str,
+    images: &images::Looking,
     talk: impl FnMut(&str) + Send,
 ) -> Result<Facts, Failure> {
     let requests = scope.requests;
@@ -263,7 +267,9 @@ pub fn facts(
         let programs: Vec<_> = there.map(|(path, name)| threads.spawn(move || program(host, root, path, name))).collect();
         let platforms: Result<Vec<_>> = platforms.into_iter().map(joined).collect();
         let graph = match &platforms {
-            Ok(platforms) => graph::ask(host, found, asking, scope, &Resolving { platforms, own: &found.own, configuration }, talk),
+            Ok(platforms) => {
+                graph::ask(host, found, asking, scope, &Resolving { platforms, own: &found.own, configuration: scope.configuration }, talk)
+            }
             Err(problem) => Err(problem.clone()),
         };
         let programs: BTreeMap<String, Program> = programs.into_iter().map(joined).collect();
@@ -319,11 +325,45 @@ pub fn facts(
     for (triple, compiler, includes) in candidates::includes(host, found, scope, &facts) {
         facts.targets.entry(triple).or_default().includes.insert(compiler, includes);
     }
-    let reports = candidates::reports(host, found, config, scope, &facts);
+    for (triple, image) in images_of(host, found, images, scope, &configured, &graph.outside, &facts) {
+        facts.targets.entry(triple).or_default().image = Some(image);
+    }
+    let reports = candidates::reports(host, found, config, scope, images, &facts);
     for (triple, key, report) in reports {
         facts.targets.entry(triple).or_default().reports.insert(key, report);
     }
     Ok(facts)
+}
+
+/// The images of those targets that may be built in one, by triple.
+fn images_of(
+    host: &Host,
+    found: &Found,
+    images: &images::Looking,
+    scope: &Scope,
+    configured: &[(String, String)],
+    outside: &[Utf8PathBuf],
+    facts: &Facts,
+) -> Vec<(String, Result<ImageFacts>)> {
+    let wanted: Vec<_> = scope
+        .requests
+        .iter()
+        .filter(|request| toolchain::wants_image(request))
+        .filter_map(|request| Some((request, request.image.as_ref()?)))
+        .collect();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let mounted = images::mounted(host, found, outside, &tools_dir(&found.workspace));
+    let levels = levels(&facts.host.c_packages);
+    let probing = images::Probing { rustflags: &[], configured, starter: None };
+    wanted
+        .into_iter()
+        .map(|(request, wanted)| {
+            let image = mounted.clone().and_then(|mounted| images::of_request(images, request, wanted, &mounted, &levels, &probing));
+            (request.target.triple().to_owned(), image)
+        })
+        .collect()
 }
 
 /// zig's programs for each target that it could serve.
@@ -391,6 +431,7 @@ fn host_facts(host: &Host, found: &Found, config: &cargo_config2::Config, c_pack
         version: compiler.as_ref().and_then(|compiler| compiler.version.clone()),
         path: compiler.as_ref().and_then(|compiler| compiler.path.as_deref()),
         starter: Some(Vec::new()),
+        apart: None,
     };
     HostFacts { report: Some(compilers::report(host, &asked)), c_packages }
 }
@@ -470,12 +511,7 @@ pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) ->
     }
     let output = host.capture_bounded(&Invocation::new(&name, root).arg("-v").env("LC_ALL", "C"), LIMIT).ok();
     let said = output.map(|output| output.stderr).unwrap_or_default();
-    let program = Program {
-        program: name.clone(),
-        path: Some(path),
-        machine: said.lines().find_map(|line| line.strip_prefix("Target: ")).map(|machine| machine.trim().to_owned()),
-        version: said.lines().map(str::trim).find(|line| line.contains("gcc version") || line.contains("clang version")).map(str::to_owned),
-    };
+    let program = Program::said(&name, Some(path), &said);
     if program.machine.is_some() {
         kept::keep(host, kept.as_deref(), &program);
     }

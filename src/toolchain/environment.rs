@@ -163,9 +163,14 @@ impl ToolFile {
     /// At a place that its text decides: cargo and CMake see that a path changed, not what stands there, and two runs
     /// with other settings must not write over each other.
     pub(super) fn new(case: &Case, name: &str, text: String, program: bool) -> Self {
+        Self::at(case.tools, name, text, program)
+    }
+
+    /// The same below a directory of xpkg's own.
+    pub fn at(tools: &Utf8Path, name: &str, text: String, program: bool) -> Self {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
-        Self { path: case.tools.join(format!("{:016x}", hasher.finish())).join(name), text, program }
+        Self { path: tools.join(format!("{:016x}", hasher.finish())).join(name), text, program }
     }
 }
 

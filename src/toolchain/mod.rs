@@ -7,6 +7,7 @@ mod clang;
 pub mod environment;
 mod gate;
 mod gcc;
+pub mod image;
 mod lld;
 mod native;
 mod zig;
@@ -32,6 +33,7 @@ pub enum Kind {
     Clang,
     RustLld,
     Zig,
+    Image,
     /// What cargo's own configuration or the user's rustflags say.
     Configured,
 }
@@ -44,6 +46,7 @@ impl Kind {
             Self::Clang => "clang",
             Self::RustLld => "rust-lld",
             Self::Zig => "zig",
+            Self::Image => "image",
             Self::Configured => "configured",
         }
     }
@@ -63,6 +66,7 @@ const ROWS: &[Row] = &[
     Row { kind: Kind::Clang, candidates: clang::candidates },
     Row { kind: Kind::RustLld, candidates: lld::candidates },
     Row { kind: Kind::Zig, candidates: zig::candidates },
+    Row { kind: Kind::Image, candidates: image::candidates },
 ];
 
 /// A target and who chose its linker.
@@ -76,6 +80,8 @@ pub struct Request {
     pub c_dependencies: Option<bool>,
     /// Where the target's C library stands, for a gcc or clang that does not know.
     pub sysroot: Option<Utf8PathBuf>,
+    /// The cross image that the configuration names for it.
+    pub image: Option<image::Wanted>,
     /// What the configuration adds to this target's calls of cargo.
     pub own: Own,
     /// Findings that do not stop the run.
@@ -131,6 +137,8 @@ pub struct Candidate {
     /// It has a C++ compiler, or leaves that to cc-rs.
     #[serde(skip)]
     pub cxx: bool,
+    /// The image in which all of it stands.
+    pub image: Option<image::Chosen>,
     /// A clause: why this one serves.
     pub reason: String,
 }
@@ -157,6 +165,8 @@ pub enum SetBy {
     Xpkg,
     /// The user has set it; it is shown, and left as it is.
     User,
+    /// The image's own environment has it.
+    Image,
 }
 
 impl Variable {
@@ -165,7 +175,8 @@ impl Variable {
     }
 
     fn yours(setting: &Setting) -> Self {
-        Self { name: setting.name.clone(), value: setting.value.clone(), set_by: SetBy::User }
+        let set_by = if setting.place == Place::Image { SetBy::Image } else { SetBy::User };
+        Self { name: setting.name.clone(), value: setting.value.clone(), set_by }
     }
 }
 
@@ -228,6 +239,12 @@ pub fn wants_zig(request: &Request, host: &str) -> bool {
     asked.is_none_or(|kind| kind == Kind::Zig) && zig::is_worth(&request.target, host, asked == Some(Kind::Zig))
 }
 
+/// Whether to look for the target's image: where it is asked for, or may come last in `auto`.
+pub fn wants_image(request: &Request) -> bool {
+    let asked = request.choice.as_ref().and_then(|(choice, _)| choice.kind());
+    asked == Some(Kind::Image) || asked.is_none() && request.image.is_some()
+}
+
 /// What to ask clang about a target, where it could serve and no GNU compiler is likely to.
 pub fn clang_question(request: &Request, host: &str, found: &BTreeMap<String, Program>) -> Option<Vec<String>> {
     let target = &request.target;
@@ -248,6 +265,13 @@ pub fn contenders(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path)
     bound.into_iter().chain(ROWS.iter().flat_map(|row| (row.candidates)(&case).unwrap_or_default())).collect()
 }
 
+/// The first candidate in a target's image, or why there is none.
+pub fn image_candidate(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> Result<Candidate, String> {
+    let nothing = TargetFacts::default();
+    let case = Case::new(request, facts, c, tools, &nothing);
+    image::candidates(&case)?.into_iter().next().ok_or_else(|| "no compiler in it serves".to_owned())
+}
+
 /// An explicit choice binds or fails; only where nobody chose, `auto` takes the first that holds (README, How a linker is chosen).
 pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> Result<Chosen> {
     let target = &request.target;
@@ -257,6 +281,10 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
     let mut bitten = Vec::new();
     if let Some((by, judged)) = bound(&case, request) {
         let name = choice_name(&case, request);
+        // What is wrong with an image has a code of its own.
+        if let (Some(Kind::Image), Some(Err(problem))) = (case.asked, &case.here.image) {
+            return Err(problem.clone());
+        }
         let candidates = judged.map_err(|reason| unfit(target, name, &by, reason, request))?;
         for candidate in candidates {
             match gate::pass(&case, candidate, &by, true) {
@@ -336,7 +364,15 @@ fn choice_name<'a>(case: &Case<'a>, request: &'a Request) -> &'a str {
 }
 
 fn unfit(target: &Target, choice: &str, by: &str, reason: String, request: &Request) -> Problem {
+    if let (Some((LinkerChoice::Image, _)), Some(wanted)) = (&request.choice, &request.image) {
+        return Problem::new(Code::ImageUnfit, format!("the image `{}` cannot build for `{target}`", wanted.reference.written))
+            .note("cause", [reason])
+            .help("add what is missing by `pre-build`, or name another image");
+    }
     let help = match &request.choice {
+        Some((LinkerChoice::Image, _)) => {
+            format!("name its image in xpkg's configuration: `[target.{target}]` with `image = \"name:tag\"`, then `cargo xpkg image pin`")
+        }
         Some((LinkerChoice::Zig, _)) if reason == zig::MISSING => "install zig: `pip install ziglang`".to_owned(),
         Some(_) => "drop the choice, and xpkg takes the first that serves".to_owned(),
         None => format!("correct or remove {by}"),
@@ -456,7 +492,7 @@ impl<'a> Case<'a> {
             }
             None => tools.cc,
         };
-        Candidate { kind, linker, c_compiler, variables, files, archiver, first_uses: Vec::new(), cxx, reason }
+        Candidate { kind, linker, c_compiler, variables, files, archiver, first_uses: Vec::new(), cxx, image: None, reason }
     }
 }
 

@@ -5,9 +5,9 @@ use super::{Candidate, Case, Kind};
 use crate::target::Target;
 
 /// rustc's default linker on this kind of host.
-const CC: &str = "cc";
+pub const CC: &str = "cc";
 /// What cc-rs takes for C++ there.
-const CXX: &str = "c++";
+pub const CXX: &str = "c++";
 
 pub fn wanted(target: &Target, host: &str) -> Vec<String> {
     if target.triple() == host { vec![CC.to_owned(), CXX.to_owned()] } else { Vec::new() }

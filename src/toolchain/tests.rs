@@ -71,6 +71,7 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
         target,
         choice: choice.map(|choice| (choice, "`--linker`".to_owned())),
         c_dependencies: None,
+        image: None,
         sysroot: None,
         own: super::Own::default(),
         accept: Vec::new(),
@@ -175,17 +176,17 @@ fn where_nothing_serves_each_reason_stands() {
     check(
         "lld clang clang-lost",
         ARM_GNU,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-gcc` is not on PATH | clang    finds no C library by `--target=aarch64-linux-gnu`: it needs a sysroot | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-gcc` is not on PATH | clang    finds no C library by `--target=aarch64-linux-gnu`: it needs a sysroot | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | image    none is configured for this target | install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)",
     );
     check(
         "c lld self-contained",
         ARM_MUSL,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-musl-gcc` is not on PATH | clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot | rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH | zig      not on PATH, and `python3 -m ziglang` failed | ring 0.17.0 (by `cc`) | install zig (`pip install ziglang`) | or name a musl cross compiler of yours in `CC_aarch64_unknown_linux_musl` | or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-musl-gcc` is not on PATH | clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot | rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH | zig      not on PATH, and `python3 -m ziglang` failed | image    none is configured for this target | ring 0.17.0 (by `cc`) | install zig (`pip install ziglang`) | or name a musl cross compiler of yours in `CC_aarch64_unknown_linux_musl` | or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration",
     );
     check(
         "lld self-contained rustflags:-Clink-arg=-fuse-ld=mold",
         X86_MUSL,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `x86_64-linux-musl-gcc` is not on PATH | clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot | rust-lld the rustflags in force hold `-Clink-arg=-fuse-ld=mold`, which it cannot follow | zig      not on PATH, and `python3 -m ziglang` failed | take the flag out of the rustflags, or name a linker that follows it: | `export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=x86_64-linux-musl-gcc`",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `x86_64-linux-musl-gcc` is not on PATH | clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot | rust-lld the rustflags in force hold `-Clink-arg=-fuse-ld=mold`, which it cannot follow | zig      not on PATH, and `python3 -m ziglang` failed | image    none is configured for this target | take the flag out of the rustflags, or name a linker that follows it: | `export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=x86_64-linux-musl-gcc`",
     );
 }
 
@@ -194,7 +195,7 @@ fn a_compiler_that_compiles_for_another_machine_falls() {
     check(
         "aarch64-linux-gnu-gcc=x86_64-linux-gnu clang clang-lost",
         ARM_GNU,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-gcc` compiles for `x86_64-linux-gnu`, not for `aarch64-linux-gnu` | clang    finds no C library by `--target=aarch64-linux-gnu`: it needs a sysroot | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-gcc` compiles for `x86_64-linux-gnu`, not for `aarch64-linux-gnu` | clang    finds no C library by `--target=aarch64-linux-gnu`: it needs a sysroot | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | image    none is configured for this target | install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)",
     );
 }
 
@@ -251,7 +252,7 @@ fn who_links_against_the_glibc_at_hand_promises_a_floor_only_where_that_is_known
     check(
         "cc=x86_64-linux-gnu",
         "x86_64-unknown-linux-gnu.2.17",
-        "no-linker: native   cannot promise the glibc floor 2.17: it does not say against which glibc it links | gcc      `x86_64-linux-gnu-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | install zig (`pip install ziglang`), which links for any glibc | choose the linker yourself, and the finished bins are held to the floor: `--linker native` | or build on a system whose glibc is as old as the floor",
+        "no-linker: native   cannot promise the glibc floor 2.17: it does not say against which glibc it links | gcc      `x86_64-linux-gnu-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | image    none is configured for this target | install zig (`pip install ziglang`), which links for any glibc | choose the linker yourself, and the finished bins are held to the floor: `--linker native` | or build on a system whose glibc is as old as the floor",
     );
     check_choice("cc=x86_64-linux-gnu", "x86_64-unknown-linux-gnu.2.17", Some(LinkerChoice::Native), "native");
 }
@@ -313,7 +314,7 @@ fn cxx_without_a_compiler_for_it_is_told_before_cargo_starts() {
     check(
         "c++ aarch64-linux-gnu-gcc=aarch64-linux-gnu",
         ARM_GNU,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-g++` is not on PATH, and ring 0.17.0 compiles C++ | clang    `clang` is not on PATH | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | ring 0.17.0 (by `cc`) | install a cross compiler (`apt-get install g++-aarch64-linux-gnu`) or zig (`pip install ziglang`)",
+        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      `aarch64-linux-gnu-g++` is not on PATH, and ring 0.17.0 compiles C++ | clang    `clang` is not on PATH | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | image    none is configured for this target | ring 0.17.0 (by `cc`) | install a cross compiler (`apt-get install g++-aarch64-linux-gnu`) or zig (`pip install ziglang`)",
     );
     check(
         "c++ aarch64-linux-gnu-gcc=aarch64-linux-gnu aarch64-linux-gnu-g++",

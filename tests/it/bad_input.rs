@@ -292,6 +292,7 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
          clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot
          rust-lld `CC_aarch64_unknown_linux_musl=nobody-cc`, set in the environment, is not on PATH
          zig      not on PATH, and `python3 -m ziglang` failed
+         image    none is configured for this target
   C in: with-c 0.1.0 (by `cc`)
   help: install zig (`pip install ziglang`)
   help: or name a musl cross compiler of yours in `CC_aarch64_unknown_linux_musl`

@@ -302,6 +302,7 @@ error[no-linker]: nothing here can link for `x86_64-unknown-linux-gnu.2.17`
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
          zig      not on PATH, and `python3 -m ziglang` failed
+         image    none is configured for this target
   help: install zig (`pip install ziglang`), which links for any glibc
   help: choose the linker yourself, and the finished bins are held to the floor: `--linker native`
   help: or build on a system whose glibc is as old as the floor
@@ -341,6 +342,7 @@ error[no-linker]: nothing here can link for `x86_64-unknown-linux-musl`
          clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot
          rust-lld this Rust toolchain has no `rust-lld`
          zig      not on PATH, and `python3 -m ziglang` failed
+         image    none is configured for this target
   help: use a Rust toolchain from rustup: it brings `rust-lld` and musl
 
 "#]]
@@ -362,6 +364,7 @@ error[no-linker]: nothing here can link for `x86_64-unknown-linux-musl`
          clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot
          rust-lld this Rust toolchain has no `rust-lld`
          zig      not on PATH, and `python3 -m ziglang` failed
+         image    none is configured for this target
   help: use a Rust toolchain from rustup: it brings `rust-lld` and musl
 
 "#]]

@@ -53,7 +53,7 @@ fn an_unknown_linker_is_a_usage_error() {
 exit 2
 --- stderr
 error: invalid value 'ld' for '--linker <KIND>'
-  [possible values: auto, native, gcc, clang, zig, rust-lld]
+  [possible values: auto, native, gcc, clang, zig, rust-lld, image]
 
 For more information, try '--help'.
 

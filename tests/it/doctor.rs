@@ -66,6 +66,7 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
          zig      not on PATH, and `python3 -m ziglang` failed
+         image    none is configured for this target
   help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)
 
 "#]]

@@ -156,6 +156,7 @@ error[gcc-95189]: no compiler here may compile the C of `aarch64-unknown-linux-g
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
          zig      not on PATH, and `python3 -m ziglang` failed
+         image    none is configured for this target
   C in: aws-lc-sys 0.47.0 (by `cc`)
         aws-lc-sys 0.47.0 (by `cmake`)
   help: install a compiler without the bug: all of GCC 9; 10.0 to 10.2 unless the distribution patched them; not 8, not 10.3 and later, never clang
@@ -376,6 +377,7 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
          clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot
          rust-lld `aarch64-linux-gnu-gcc` reads the headers of glibc 2.36, and the target's C library is musl
          zig      not on PATH, and `python3 -m ziglang` failed
+         image    none is configured for this target
   C in: with-c 0.1.0 (by `cc`)
   help: install zig (`pip install ziglang`)
   help: or name a musl cross compiler of yours in `CC_aarch64_unknown_linux_musl`

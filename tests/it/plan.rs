@@ -55,6 +55,7 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
          zig      not on PATH, and `python3 -m ziglang` failed
+         image    none is configured for this target
   help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)
 
 "#]]
@@ -101,6 +102,7 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
          clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot
          rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH
          zig      not on PATH, and `python3 -m ziglang` failed
+         image    none is configured for this target
   C in: with-c 0.1.0 (by `cc`)
   help: install zig (`pip install ziglang`)
   help: or name a musl cross compiler of yours in `CC_aarch64_unknown_linux_musl`
@@ -182,6 +184,7 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
          zig      not on PATH, and `python3 -m ziglang` failed
+         image    none is configured for this target
   help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)
 error[path-clash]: two outputs on one path: `x86_64/app`
   both: bin `app` of package `alpha` for `x86_64-unknown-linux-gnu`

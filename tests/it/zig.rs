@@ -100,6 +100,7 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu.2.99`
          clang    `clang` is not on PATH
          rust-lld serves musl only: for gnu it needs a sysroot
          zig      zig 0.17.0 links for glibc 2.17 to 2.44, not for 2.99
+         image    none is configured for this target
   help: choose the linker yourself, and the finished bins are held to the floor: `--linker gcc`
   help: or build on a system whose glibc is as old as the floor
 

@@ -1,0 +1,551 @@
+//! Cross images: whether they are here, fetched or built where that may be, and what a shell inside says of them.
+//!
+//! What an image's digest has answered once is kept: its content cannot change.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::compilers::{self, Apart, Asked};
+use super::configuration::cargo_home;
+use super::{Found, kept};
+use crate::cargo_config;
+use crate::config::PreBuild;
+use crate::container::{Container, Engine, Inspected, Mount, Passed, inside};
+use crate::engine::{self, Session};
+use crate::facts::{ImageFacts, InsideFacts, Program};
+use crate::host::{self, Host};
+use crate::lock::{Derived, Lock};
+use crate::probe::Report;
+use crate::problem::{Code, Problem, Result};
+use crate::target::Target;
+use crate::toolchain::environment::{self, ToolFile};
+use crate::toolchain::image::{self, Wanted};
+use crate::toolchain::{Candidate, Request};
+
+/// What may be done to have an image here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Having {
+    /// Nothing: it is asked for.
+    Leave,
+    /// Fetch it by its digest, build what is derived from it.
+    Fetch,
+    /// Fetch whatever its tag means now.
+    Resolve,
+}
+
+/// How images are looked for in one run.
+pub struct Looking<'a> {
+    host: &'a Host,
+    found: &'a Found,
+    having: Having,
+    talk: &'a (dyn Fn(&str, &str) + Sync),
+    engine: OnceLock<Result<Engine>>,
+    lock: OnceLock<Result<Lock>>,
+    /// Containers that were started to be asked, by the image they run.
+    sessions: std::sync::Mutex<BTreeMap<String, std::sync::Arc<Session<'a>>>>,
+    stand_ins: std::sync::atomic::AtomicUsize,
+}
+
+/// The file with the digests.
+pub fn lock_path(found: &Found) -> Utf8PathBuf {
+    found.workspace.root.join(crate::lock::NAME)
+}
+
+/// What stands in `xpkg.lock`; an empty one where there is none.
+pub fn read_lock(host: &Host, found: &Found) -> Result<Lock> {
+    let path = lock_path(found);
+    if host.exists(&path) { Lock::parse(&path, &host.read_text(&path)?) } else { Ok(Lock::default()) }
+}
+
+/// All that goes into an image that is built upon another.
+struct Recipe {
+    /// `sha256:…` of it all.
+    inputs: String,
+    /// Generated where there is only a `pre-build`.
+    dockerfile: Result<Utf8PathBuf, String>,
+    /// The script of a `pre-build`.
+    script: Option<String>,
+    /// `None`: nothing is copied from it.
+    context: Option<Utf8PathBuf>,
+    arguments: Vec<(String, String)>,
+}
+
+/// The name under which a pre-build's script stands in the image while it runs.
+const SCRIPT: &str = "xpkg-pre-build";
+
+impl<'a> Looking<'a> {
+    /// `talk` hears a verb and what is said, for what takes long.
+    pub fn new(host: &'a Host, found: &'a Found, having: Having, talk: &'a (dyn Fn(&str, &str) + Sync)) -> Self {
+        Self {
+            host,
+            found,
+            having,
+            talk,
+            engine: OnceLock::new(),
+            lock: OnceLock::new(),
+            sessions: std::sync::Mutex::default(),
+            stand_ins: std::sync::atomic::AtomicUsize::new(0),
+        }
+    }
+
+    pub fn engine(&self) -> Result<&Engine> {
+        self.engine.get_or_init(|| engine::detect(self.host)).as_ref().map_err(Clone::clone)
+    }
+
+    fn lock(&self) -> Result<&Lock> {
+        self.lock.get_or_init(|| read_lock(self.host, self.found)).as_ref().map_err(Clone::clone)
+    }
+
+    /// A target's image, here and looked into.
+    pub fn facts(&self, target: &Target, wanted: &Wanted, mounted: Mounted) -> Result<ImageFacts> {
+        let reference = &wanted.reference;
+        let pinned = match self.having {
+            Having::Resolve => None,
+            Having::Leave | Having::Fetch => Some(self.digest(target, wanted)?),
+        };
+        let engine = self.engine()?;
+        let (base, inspected) = match &pinned {
+            Some(digest) => {
+                let base = reference.by_digest(digest);
+                let inspected = self.have(engine, target, &base)?;
+                // An engine that fetches by digest checks it; this is for what was put there by other ways.
+                if !inspected.has_digest(digest) && !inspected.digests.is_empty() {
+                    return Err(Problem::new(
+                        Code::ImageUnavailable,
+                        format!("the image that the engine has as `{base}` has another digest"),
+                    )
+                    .note("it has", inspected.digests)
+                    .help(format!("remove it and fetch it anew: `{} image rm {base}`, then `cargo xpkg image pull`", engine.program)));
+                }
+                (base, inspected)
+            }
+            None => self.resolve(engine, wanted)?,
+        };
+        let digest = base.rsplit_once('@').map(|(_, digest)| digest.to_owned()).unwrap_or_default();
+        let recipe = self.recipe(target, wanted, &base)?;
+        let (run, derived, inspected) = match recipe {
+            None => (base, None, inspected),
+            Some(recipe) => {
+                let (id, inspected) = self.derive(engine, target, wanted, &recipe)?;
+                (id.clone(), Some(Derived { inputs: recipe.inputs, id }), inspected)
+            }
+        };
+        let own = Target::of_triple(&self.found.rustc.host);
+        if own.is_some_and(|own| !inspected.runs_on(&own)) {
+            return Err(Problem::new(
+                Code::ImagePlatform,
+                format!(
+                    "the image `{}` is for {}, and the toolchain here is `{}`",
+                    reference.written,
+                    inspected.platform(),
+                    self.found.rustc.host
+                ),
+            )
+            .help("name an image for this machine's platform: what it is to build for is the target's matter"));
+        }
+        let Mounted { mut mounts, hidden } = mounted;
+        let sysroot = &self.found.rustc.sysroot;
+        if ["/", "/usr", "/usr/local"].contains(&sysroot.as_str()) {
+            return Err(Problem::new(Code::ImageUnfit, format!("the Rust toolchain stands in `{sysroot}`, among the rest of this system"))
+                .note("cause", ["it is shown to the image as it stands here, and that would hide the image's own programs".to_owned()])
+                .help("use a toolchain that stands by itself: rustup's do"));
+        }
+        mounts.push(Mount::reading(sysroot));
+        let mut facts = ImageFacts {
+            engine: engine.clone(),
+            label: engine::enforces(self.host, engine),
+            user: self.host.ordinary_user().filter(|_| !engine.rootless),
+            reference: reference.written.clone(),
+            digest,
+            run,
+            derived,
+            platform: inspected.platform(),
+            created: inspected.created,
+            variables: inspected.variables,
+            inside: InsideFacts::default(),
+            host_report: None,
+            passed: passed(self.host, target, wanted)?,
+            mounts,
+            cargo_home: cargo_home(self.host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok()).unwrap_or_else(|| "/cargo".into()),
+            hidden,
+        };
+        facts.inside = self.inside(target, &facts)?;
+        Ok(facts)
+    }
+
+    /// Whether it has the digest that a build needs; what is wrong with the lock as a whole is an error.
+    pub fn is_pinned(&self, target: &Target, wanted: &Wanted) -> Result<bool> {
+        match self.digest(target, wanted) {
+            Ok(_) => Ok(true),
+            Err(problem) if problem.code == Code::ImageNotPinned => Ok(false),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// The digest that counts: the reference's own, or that in the lock for this very reference and what is built upon it.
+    pub fn digest(&self, target: &Target, wanted: &Wanted) -> Result<String> {
+        let reference = &wanted.reference;
+        if let Some(digest) = reference.digest.as_ref().filter(|_| !wanted.is_derived()) {
+            return Ok(digest.clone());
+        }
+        let missing = |why: String| {
+            Problem::new(Code::ImageNotPinned, why).help(format!(
+                "pin it, and commit `{}`: `cargo xpkg image pin --target {}`",
+                crate::lock::NAME,
+                target.triple()
+            ))
+        };
+        let pin = self.lock()?.pin(target.triple()).ok_or_else(|| {
+            missing(format!("the image `{}` of `{}` has no digest in `{}`", reference.written, target.triple(), crate::lock::NAME))
+        })?;
+        if pin.reference != reference.written {
+            return Err(missing(format!(
+                "`{}` has a digest of `{}` for `{}`, and the configuration names `{}`",
+                crate::lock::NAME,
+                pin.reference,
+                target.triple(),
+                reference.written
+            )));
+        }
+        let inputs = self.recipe(target, wanted, &reference.by_digest(&pin.digest))?.map(|recipe| recipe.inputs);
+        if inputs != pin.derived.as_ref().map(|derived| derived.inputs.clone()) {
+            return Err(missing(format!("what is built upon the image of `{}` has changed since it was pinned", target.triple())));
+        }
+        Ok(pin.digest.clone())
+    }
+
+    /// An image by its digest, fetched where it is not here and that may be.
+    fn have(&self, engine: &Engine, target: &Target, image: &str) -> Result<Inspected> {
+        if let Some(inspected) = engine::inspect(self.host, engine, image)? {
+            return Ok(inspected);
+        }
+        if self.having == Having::Leave {
+            return Err(absent(engine, image, target));
+        }
+        (self.talk)("Pulling", image);
+        engine::pull(self.host, engine, image, |line| (self.talk)("", line))?;
+        engine::inspect(self.host, engine, image)?.ok_or_else(|| absent(engine, image, target))
+    }
+
+    /// What the reference means now, fetched, by digest.
+    fn resolve(&self, engine: &Engine, wanted: &Wanted) -> Result<(String, Inspected)> {
+        let reference = &wanted.reference;
+        let by_tag = reference.by_tag();
+        (self.talk)("Pulling", &by_tag);
+        engine::pull(self.host, engine, &by_tag, |line| (self.talk)("", line))?;
+        let inspected = engine::inspect(self.host, engine, &by_tag)?;
+        let digest = reference.digest.clone().or_else(|| Some(inspected.as_ref()?.digest_in(&reference.name)?.to_owned()));
+        match (inspected, digest) {
+            (Some(inspected), Some(digest)) => Ok((reference.by_digest(&digest), inspected)),
+            _ => Err(Problem::new(Code::ImageUnavailable, format!("{} does not say the digest of `{by_tag}`", engine.words()))
+                .help("an image that was only built here has none: push it to a registry")),
+        }
+    }
+
+    /// What is to be built upon the base.
+    fn recipe(&self, target: &Target, wanted: &Wanted, base: &str) -> Result<Option<Recipe>> {
+        if !wanted.is_derived() {
+            return Ok(None);
+        }
+        let arch = target.debian_arch();
+        let mut arguments = vec![("CROSS_DEB_ARCH".to_owned(), arch.to_owned()), ("CROSS_TARGET".to_owned(), target.triple().to_owned())];
+        let (dockerfile, script, context) = match (&wanted.dockerfile, &wanted.pre_build) {
+            (Some(table), _) => {
+                let text = self.host.read_text(&table.file)?;
+                arguments.extend(["XPKG_BASE_IMAGE", "CROSS_BASE_IMAGE"].map(|name| (name.to_owned(), base.to_owned())));
+                arguments.extend(table.build_args.iter().map(|(name, value)| (name.clone(), value.clone())));
+                let copies = text.lines().any(|line| {
+                    let line = line.trim_start().to_ascii_uppercase();
+                    line.starts_with("ADD ") || line.starts_with("COPY ") && !line.contains("--FROM=")
+                });
+                let beside = table.file.parent().unwrap_or(Utf8Path::new("/")).to_owned();
+                let context = table.context.clone().or(Some(beside)).filter(|_| copies);
+                (Ok((table.file.clone(), text)), None, context)
+            }
+            (None, pre_build) => {
+                let script = match pre_build {
+                    PreBuild::Lines(lines) => format!("#!/bin/sh\nset -e\n{}\n", lines.join("\n")),
+                    PreBuild::Script(script) => self.host.read_text(script)?,
+                };
+                let names = arguments.iter().map(|(name, _)| format!("ARG {name}\n")).collect::<String>();
+                let text = format!(
+                    "FROM {base}\n{names}COPY {SCRIPT} /{SCRIPT}\nRUN chmod +x /{SCRIPT} && /{SCRIPT} {} && rm /{SCRIPT}\n",
+                    target.triple()
+                );
+                (Err(text), Some(script), None)
+            }
+        };
+        let mut text = format!("{base}\n{arguments:?}\n{script:?}\n");
+        text.push_str(match &dockerfile {
+            Ok((_, text)) | Err(text) => text,
+        });
+        if let Some(context) = &context {
+            let files = self.host.walk(context)?;
+            let ours =
+                |name: &str| name.split('/').any(|part| part == ".git") || self.found.workspace.target_dir.starts_with(context.join(name));
+            for name in files.keys().filter(|name| !ours(name) && self.host.is_file(&context.join(name))) {
+                text.push_str(&format!("{name} {}\n", self.host.hash(&context.join(name))?.0));
+            }
+        }
+        let inputs = format!("sha256:{}", host::sha256(text.as_bytes()));
+        Ok(Some(Recipe { inputs, dockerfile: dockerfile.map(|(path, _)| path), script, context, arguments }))
+    }
+
+    /// The image that was built from these inputs here, or is now: its ID, and what it is.
+    fn derive(&self, engine: &Engine, target: &Target, wanted: &Wanted, recipe: &Recipe) -> Result<(String, Inspected)> {
+        let digits: String = recipe.inputs.trim_start_matches("sha256:").chars().take(32).collect();
+        let tag = format!("{}:{digits}", engine::DERIVED);
+        if let Some(inspected) = engine::inspect(self.host, engine, &tag)? {
+            return Ok((inspected.id.clone(), inspected));
+        }
+        if self.having == Having::Leave {
+            let what = format!("the image that is built upon `{}`", wanted.reference.written);
+            return Err(absent(engine, &what, target));
+        }
+        (self.talk)("Building", &format!("the image of {target} upon {}", wanted.reference.written));
+        let scratch = self.host.scratch()?;
+        let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
+        if let Some(script) = &recipe.script {
+            self.host.write(&directory.join(SCRIPT), script.as_bytes())?;
+        }
+        let file = match &recipe.dockerfile {
+            Ok(path) => path.clone(),
+            Err(text) => {
+                let path = directory.join("Dockerfile");
+                self.host.write(&path, text.as_bytes())?;
+                path
+            }
+        };
+        let arguments: Vec<String> = recipe.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let call = engine
+            .call(directory)
+            .args(["build", "--tag", &tag, "--file", file.as_str()])
+            .options("--build-arg", &arguments)
+            .arg(recipe.context.as_deref().unwrap_or(directory).as_str());
+        engine::build(self.host, engine, &call, |line| (self.talk)("", line))?;
+        let inspected = engine::inspect(self.host, engine, &tag)?.ok_or_else(|| absent(engine, &tag, target))?;
+        Ok((inspected.id.clone(), inspected))
+    }
+
+    /// What a shell inside says; kept by the image's digest and the question.
+    fn inside(&self, target: &Target, facts: &ImageFacts) -> Result<InsideFacts> {
+        let mut names = image::wanted(target, &self.found.rustc.host);
+        let roles = environment::ROWS.iter().filter(|row| ["LINKER", "CC", "CXX", "AR", "RANLIB"].contains(&row.role));
+        let named = roles.flat_map(|row| row.accepted(target, &self.found.rustc.host));
+        let values = named.filter_map(|name| facts.variables.get(&name).cloned().or_else(|| self.host.var(&name).map(str::to_owned)));
+        names.extend(values.flat_map(|value| [super::first_word(&value), value]));
+        let script = inside::script(&names);
+        let place = kept::place(self.host, "images", &format!("{}\n{script}", facts.run));
+        if let Some(inside) = kept::read(self.host, place.as_deref()) {
+            return Ok(inside);
+        }
+        let session = self.session(facts)?;
+        let nonce = host::sha256(session.directory().as_str().as_bytes());
+        self.host.write(&session.directory().join("seen"), nonce.as_bytes())?;
+        let sysroot = self.found.rustc.sysroot.as_str();
+        let said = session.ask("/bin/sh", ["-c", &script, "sh", session.directory().as_str(), sysroot].map(str::to_owned))?;
+        let (seen, inside) = inside::read(&said.stdout);
+        if seen != format!("{nonce} rustc") {
+            return Err(engine::blind(&facts.engine, "a file that was written for it is not there inside, or the toolchain is not"));
+        }
+        kept::keep(self.host, place.as_deref(), &inside);
+        Ok(inside)
+    }
+
+    /// The container in which this image is asked.
+    fn session(&self, facts: &ImageFacts) -> Result<std::sync::Arc<Session<'a>>> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(session) = sessions.get(&facts.run) {
+            return Ok(session.clone());
+        }
+        let digits = host::sha256(facts.run.as_bytes());
+        let container = Container {
+            engine: facts.engine.clone(),
+            label: facts.label,
+            image: facts.run.clone(),
+            name: format!("xpkg-look-{}", &digits[..16]),
+            user: facts.user.clone(),
+            mounts: vec![Mount::reading(&self.found.rustc.sysroot)],
+            variables: Vec::new(),
+            cwd: Utf8PathBuf::from("/"),
+        };
+        let session = std::sync::Arc::new(Session::start(self.host, container)?);
+        sessions.insert(facts.run.clone(), session.clone());
+        Ok(session)
+    }
+
+    /// Probes a candidate's C compiler inside, as build scripts there will call it.
+    pub fn report(&self, facts: &ImageFacts, target: &Target, candidate: &Candidate, levels: &[String], probing: &Probing) -> Report {
+        let compiler = candidate.c_compiler.as_ref();
+        let taken = candidate.variables.iter().map(|variable| (variable.name.clone(), variable.value.clone()));
+        self.probed(facts, target, compiler, taken.collect(), levels, probing)
+    }
+
+    /// Probes the compiler of build scripts inside.
+    pub fn host_report(&self, facts: &ImageFacts, levels: &[String], probing: &Probing) -> Option<Report> {
+        let own = Target::of_triple(&self.found.rustc.host)?;
+        let row = environment::ROWS.iter().find(|row| row.role == "CC")?;
+        let named = row.accepted(&own, own.triple()).into_iter().find_map(|name| facts.variables.get(&name));
+        let name = named.map_or("cc", String::as_str);
+        let compiler = facts.inside.programs.get(name).or_else(|| facts.inside.programs.get(&super::first_word(name)));
+        let theirs = facts.variables.iter().filter(|(name, _)| compilers::tells(name));
+        let variables = theirs.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Some(self.probed(facts, &own, compiler, variables, levels, &Probing { starter: Some(Vec::new()), ..*probing }))
+    }
+
+    fn probed(
+        &self,
+        facts: &ImageFacts,
+        target: &Target,
+        compiler: Option<&Program>,
+        mut variables: Vec<(String, String)>,
+        levels: &[String],
+        probing: &Probing,
+    ) -> Report {
+        let root = &self.found.workspace.root;
+        let real = compiler.map_or("cc", |compiler| compiler.program.as_str());
+        // What names the compiler names its stand-in, under the one name that comes first.
+        let stand_in = |session: &Session| {
+            let number = self.stand_ins.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            session.stand_in(number, real).map_err(|problem| problem.message)
+        };
+        let row = environment::ROWS.iter().find(|row| row.role == "CC");
+        let names = row.map(|row| row.accepted(target, &self.found.rustc.host)).unwrap_or_default();
+        variables.retain(|(name, _)| !names.contains(name));
+        variables.extend(probing.configured.iter().filter(|(name, _)| !names.contains(name)).cloned());
+        let first = names.into_iter().next().unwrap_or_default();
+        let identity = format!("{}\n{real}", facts.run);
+        let start = || -> Result<(Utf8PathBuf, Utf8PathBuf), String> {
+            let session = self.session(facts).map_err(|problem| problem.message)?;
+            Ok((session.directory().to_owned(), stand_in(&session)?))
+        };
+        let asked = Asked {
+            root,
+            sysroot: None,
+            target: target.triple(),
+            host: &self.found.rustc.host,
+            variables,
+            levels: levels.to_vec(),
+            rustflags: probing.rustflags,
+            version: compiler.and_then(|compiler| compiler.version.clone()),
+            path: None,
+            starter: probing.starter.clone(),
+            apart: Some(Apart { identity, variable: first, program: real.to_owned(), start: &start }),
+        };
+        compilers::report(self.host, &asked)
+    }
+}
+
+/// What a probe inside needs besides the compiler.
+#[derive(Clone)]
+pub struct Probing<'a> {
+    pub rustflags: &'a [String],
+    /// cargo's `[env]`.
+    pub configured: &'a [(String, String)],
+    /// What starts the target's programs here.
+    pub starter: Option<Vec<String>>,
+}
+
+fn absent(engine: &Engine, image: &str, target: &Target) -> Problem {
+    Problem::new(
+        Code::ImageAbsent,
+        format!(
+            "{} does not have {} of `{target}`",
+            engine.words(),
+            if image.contains(' ') { image.to_owned() } else { format!("the image `{image}`") }
+        ),
+    )
+    .help(format!("fetch it: `cargo xpkg image pull --target {}`", target.triple()))
+}
+
+/// Variables that an image sees of this machine: those that mean something to cargo and build scripts, and those that
+/// the configuration lets through. Their values stand in no line, unless the configuration itself gives them.
+fn passed(host: &Host, target: &Target, wanted: &Wanted) -> Result<Vec<Passed>> {
+    let ours = host.vars().filter(|(name, _)| image::passes(target, name)).map(|(name, _)| Passed { name: name.to_owned(), value: None });
+    let mut passed: Vec<Passed> = ours.collect();
+    for entry in &wanted.passthrough {
+        let (name, value) = entry.split_once('=').map_or((entry.as_str(), None), |(name, value)| (name, Some(value.to_owned())));
+        if value.is_none() && host.var(name).is_none() {
+            continue;
+        }
+        passed.retain(|passed| passed.name != name);
+        passed.push(Passed { name: name.to_owned(), value });
+    }
+    passed.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(passed)
+}
+
+/// What a container sees of this machine besides toolchain and target directory.
+#[derive(Debug, Clone, Default)]
+pub struct Mounted {
+    pub mounts: Vec<Mount>,
+    /// Keys of cargo's configuration that are hidden from it.
+    pub hidden: Vec<String>,
+}
+
+/// Sources, cargo's caches without its credentials, and its configuration without what means this machine.
+pub fn mounted(host: &Host, found: &Found, outside: &[Utf8PathBuf], tools: &Utf8Path) -> Result<Mounted> {
+    let root = &found.workspace.root;
+    let mut mounts = vec![Mount::reading(root)];
+    mounts.extend(outside.iter().filter(|path| !path.starts_with(root)).map(|path| Mount::reading(path)));
+    let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
+    if let Some(home) = &home {
+        mounts.extend(
+            ["registry", "git"].map(|name| home.join(name)).iter().filter(|path| host.is_dir(path)).map(|path| Mount::reading(path)),
+        );
+        // A home inside of what is shown would show its secrets.
+        let secrets = ["credentials.toml", "credentials"].map(|name| home.join(name));
+        let shown = secrets.into_iter().filter(|path| host.is_file(path) && mounts.iter().any(|mount| path.starts_with(&mount.from)));
+        let hidden: Vec<Mount> = shown.map(|at| Mount { from: "/dev/null".into(), at, writable: false }).collect();
+        mounts.extend(hidden);
+    }
+    let mut hidden = Vec::new();
+    for (path, table) in super::configuration::files(host, &found.workspace)? {
+        let (shown, keys) = cargo_config::inside(&table);
+        hidden.extend(keys.into_iter().map(|key| format!("{key} of `{path}`")));
+        // What stands in the sources is there already, where nothing is to be hidden of it.
+        if shown == table && mounts.iter().any(|mount| path.starts_with(&mount.from)) {
+            continue;
+        }
+        let file = ToolFile::at(tools, "config.toml", shown.to_string(), false);
+        super::write_tools(host, &found.workspace, [&file])?;
+        mounts.push(Mount { from: file.path, at: path, writable: false });
+    }
+    Ok(Mounted { mounts, hidden })
+}
+
+/// Directories that the configuration shows to the image: `NAME`, a variable that holds one, or `NAME=/path`.
+pub fn volumes(host: &Host, root: &Utf8Path, wanted: &Wanted) -> Result<Vec<Mount>> {
+    let mut mounts = Vec::new();
+    for entry in &wanted.volumes {
+        let (name, value) = entry.split_once('=').map_or((entry.as_str(), None), |(name, value)| (name, Some(value)));
+        let Some(path) = value.or_else(|| host.var(name)) else { continue };
+        let path = root.join(path);
+        if !host.exists(&path) {
+            return Err(Problem::new(Code::ConfigInvalid, format!("the volume `{entry}` is `{path}`, which is not there"))
+                .help("create it, or take it out of `volumes`"));
+        }
+        mounts.push(Mount::writing(&path));
+    }
+    Ok(mounts)
+}
+
+/// The candidates' image facts with the report on the host's compiler inside, for one request.
+pub fn of_request(
+    looking: &Looking,
+    request: &Request,
+    wanted: &Wanted,
+    mounted: &Mounted,
+    host_levels: &[String],
+    probing: &Probing,
+) -> Result<ImageFacts> {
+    let mut mounted = mounted.clone();
+    mounted.mounts.extend(volumes(looking.host, &looking.found.workspace.root, wanted)?);
+    let mut facts = looking.facts(&request.target, wanted, mounted)?;
+    if !host_levels.is_empty() {
+        facts.host_report = looking.host_report(&facts, host_levels, probing);
+    }
+    Ok(facts)
+}

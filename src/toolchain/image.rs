@@ -1,0 +1,192 @@
+//! A pinned cross image: what of another system stands in it is judged by the same rules as what stands here.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+
+use super::{Candidate, Case, Kind, SetBy, configured, environment, gcc, lld, native};
+use crate::config::{DockerfileTable, PreBuild};
+use crate::container::{Container, Mount, Passed, Reference};
+use crate::facts::{Facts, ImageFacts, Place, Rustc, Setting, TargetFacts};
+use crate::needs;
+use crate::problem::Problem;
+use crate::target::Target;
+
+/// What the configuration says of a target's image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub reference: Reference,
+    pub pre_build: PreBuild,
+    /// With absolute paths.
+    pub dockerfile: Option<DockerfileTable>,
+    pub passthrough: Vec<String>,
+    pub volumes: Vec<String>,
+}
+
+impl Wanted {
+    /// Something is built upon it before it serves.
+    pub fn is_derived(&self) -> bool {
+        self.dockerfile.is_some() || self.pre_build != PreBuild::default()
+    }
+}
+
+/// An image that a candidate stands in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Chosen {
+    /// As the configuration writes it.
+    pub reference: String,
+    pub digest: String,
+    pub platform: String,
+    /// What was built upon it, by its ID, from inputs of this digest.
+    pub derived: Option<crate::lock::Derived>,
+    /// The engine, in a word.
+    pub engine: String,
+    /// Where cargo writes, for this image and this compiler alone: build scripts of another glibc do not start.
+    pub target_dir: Utf8PathBuf,
+    #[serde(skip)]
+    pub container: Container,
+}
+
+/// Variables of this machine that cargo and build scripts heed inside, besides those that name the target.
+const PASSED: &[&str] =
+    &["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_INCREMENTAL", "SOURCE_DATE_EPOCH", "TERM"];
+
+/// Beginnings of such names.
+const PASSED_BEGINNINGS: &[&str] = &["CARGO_PROFILE_", "CARGO_TERM_"];
+
+/// Names of programs to look for inside.
+pub fn wanted(target: &Target, host: &str) -> Vec<String> {
+    let own = [native::CC, native::CXX].map(str::to_owned);
+    own.into_iter().chain(gcc::wanted(target, host)).collect()
+}
+
+/// Whether a variable of this machine's means something inside without being asked for.
+pub fn passes(target: &Target, name: &str) -> bool {
+    // These two name programs of this machine.
+    let ours = [format!("CARGO_TARGET_{}_LINKER", target.upper()), format!("CARGO_TARGET_{}_RUNNER", target.upper())];
+    let scoped = [target.triple(), &target.lower(), &target.upper()].iter().any(|own| name.contains(*own)) || name.starts_with("TARGET_");
+    !ours.iter().any(|own| own == name)
+        && (scoped || PASSED.contains(&name) || PASSED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)))
+}
+
+pub(super) fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
+    let image = match &case.here.image {
+        None => return Err("none is configured for this target".to_owned()),
+        Some(Err(problem)) => return Err(problem.message.clone()),
+        Some(Ok(image)) => image,
+    };
+    if !image.inside.programs.contains_key(native::CC) {
+        return Err(format!("`{}`, which links build scripts and proc macros, is not in the image", native::CC));
+    }
+    // The rules of the other kinds, on what stands inside.
+    let facts = Facts { rustc: case.facts.rustc.clone(), programs: image.inside.programs.clone(), ..Facts::default() };
+    let here = inside(case, image);
+    let inner = Case { facts: &facts, here: &here, sysroot: None, ..case.clone() };
+    let found = match &here.linker {
+        Some(setting) => configured(&inner, setting).map(|candidate| vec![candidate])?,
+        None => {
+            let kinds = [native::candidates, gcc::candidates, lld::candidates].map(|candidates| candidates(&inner));
+            let first = kinds.iter().find_map(|judged| judged.as_ref().ok()).cloned();
+            let [_, gcc, lld] = kinds;
+            let why = [gcc.err(), lld.err()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+            first.ok_or(format!("no compiler in it serves: {why}"))?
+        }
+    };
+    Ok(found.into_iter().map(|candidate| contained(case, image, candidate)).collect())
+}
+
+/// What is known of the target inside: the image's environment, and those of the user's variables that name the target.
+fn inside(case: &Case, image: &ImageFacts) -> TargetFacts {
+    let own = &case.facts.rustc.host;
+    let scoped =
+        |role: &str, setting: &Setting| setting.place != Place::Environment || setting.name != role && !setting.name.starts_with("HOST_");
+    let mut here = TargetFacts {
+        self_contained: case.here.self_contained,
+        rustflags: case.here.rustflags.clone(),
+        reports: case.here.reports.clone(),
+        ..TargetFacts::default()
+    };
+    for row in environment::ROWS.iter().filter(|row| row.role != "RUNNER") {
+        let yours = case.here.settings.get(row.role).filter(|setting| scoped(row.role, setting)).cloned();
+        let theirs = || {
+            let names = row.accepted(case.target, own).into_iter();
+            let mut there = names.filter_map(|name| Some((image.variables.get(&name)?.clone(), name)));
+            there.next().map(|(value, name)| Setting { name, value, place: Place::Image })
+        };
+        if let Some(setting) = yours.or_else(theirs) {
+            match row.role {
+                "LINKER" => here.linker = Some(setting),
+                role => _ = here.settings.insert(role.to_owned(), setting),
+            }
+        }
+    }
+    here
+}
+
+/// A candidate of the inside as one of this machine: with the container that all of its calls run in.
+fn contained(case: &Case, image: &ImageFacts, candidate: Candidate) -> Candidate {
+    let cache = case.tools.parent().unwrap_or(case.tools);
+    let target_dir = cache.join("images").join(key(image, &case.facts.rustc));
+    let mut mounts = image.mounts.clone();
+    if !candidate.files.is_empty() {
+        mounts.push(Mount::reading(case.tools));
+    }
+    mounts.push(Mount::writing(&target_dir));
+    let of = |name: &str, value: String| Passed { name: name.to_owned(), value: Some(value) };
+    let path = image.variables.get("PATH").map_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", String::as_str);
+    let sysroot = &case.facts.rustc.sysroot;
+    let mut variables = vec![of("CARGO_HOME", image.cargo_home.to_string()), of("PATH", format!("{sysroot}/bin:{path}"))];
+    // An ordinary user has no home in a stranger's system.
+    variables.extend(image.user.as_ref().map(|_| of("HOME", "/tmp".to_owned())));
+    let ours = candidate.variables.iter().filter(|variable| variable.set_by == SetBy::Xpkg);
+    variables.extend(ours.map(|variable| of(&variable.name, variable.value.clone())));
+    let taken: Vec<String> = variables.iter().map(|passed| passed.name.clone()).collect();
+    variables.extend(image.passed.iter().filter(|passed| !taken.contains(&passed.name)).cloned());
+    let container = Container {
+        engine: image.engine.clone(),
+        label: image.label,
+        image: image.run.clone(),
+        name: format!("xpkg-{}", name(case.target, case.tools)),
+        user: image.user.clone(),
+        mounts,
+        variables,
+        // Set where the call is made.
+        cwd: Utf8PathBuf::from("/"),
+    };
+    let chosen = Chosen {
+        reference: image.reference.clone(),
+        digest: image.digest.clone(),
+        platform: image.platform.clone(),
+        derived: image.derived.clone(),
+        engine: image.engine.words(),
+        target_dir,
+        container,
+    };
+    Candidate {
+        kind: Kind::Image,
+        reason: format!("`{}` of `{}`, {}", candidate.linker.program, image.reference, candidate.reason),
+        image: Some(chosen),
+        ..candidate
+    }
+}
+
+/// What parts one image's files from another's: the content, and the compiler that is run in it.
+fn key(image: &ImageFacts, rustc: &Rustc) -> String {
+    let mut hasher = DefaultHasher::new();
+    (&image.run, &rustc.release, &rustc.commit_hash, &rustc.host, &rustc.sysroot).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// One name for a target of a workspace: what an earlier run has left behind is found by it.
+fn name(target: &Target, tools: &Utf8Path) -> String {
+    let mut hasher = DefaultHasher::new();
+    (target.triple(), tools).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// Tools of the graph that are not in the image.
+pub fn missing_tools(facts: &Facts, image: &ImageFacts) -> Vec<Problem> {
+    let installer = needs::Installer::of(image.inside.os_release.as_deref().or(Some("")));
+    facts.wants.iter().filter_map(|want| needs::missing_inside(want, image, installer)).collect()
+}
