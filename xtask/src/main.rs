@@ -83,8 +83,10 @@ fn ci() -> Result<(), String> {
     Ok(())
 }
 
+/// Where cargo started us; a directory of built files may be shared by several clones.
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository").to_owned()
+    let xtask = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    PathBuf::from(xtask).parent().expect("xtask lies in the repository").to_owned()
 }
 
 fn cargo(args: &[&str]) -> Command {
