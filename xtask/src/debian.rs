@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::{Go as _, root};
 
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+pub const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// What is unpacked at one place.
 pub struct Set {
@@ -65,7 +65,7 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// The archive that this machine's own packages come from.
-fn archive() -> Option<String> {
+pub fn archive() -> Option<String> {
     let parts = std::fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
     let files = [PathBuf::from("/etc/apt/sources.list"), PathBuf::from("/etc/apt/sources.list.d/debian.sources")];
     files.into_iter().chain(parts).filter_map(|file| std::fs::read_to_string(file).ok()).find_map(|text| {

@@ -5,7 +5,9 @@ mod bench;
 mod compilers;
 mod corpus;
 mod debian;
+mod engine;
 mod fuzz;
+mod images;
 mod matrix;
 mod setup;
 mod zig;
@@ -27,6 +29,11 @@ const TASKS: &[(&str, &str, Task)] = &[
     ("corpus", "what inspect says of hundreds of Debian's programs against readelf, field by field [ARCH…]", corpus::run),
     ("fuzz", "change bytes of programs, archives and manifests at random and read them [SECONDS, 120]", fuzz::run),
     ("kills", "kill `build` at random moments [N, 500] and look for a half tree", kills),
+    (
+        "engine",
+        "container engines for the tests: podman, dockerd, a registry on loopback, images of Debian's packages [up|down]",
+        engine::run,
+    ),
     ("ci", "what CI runs: fmt, clippy, test, check for other hosts", |_| ci()),
 ];
 

@@ -1,5 +1,6 @@
 //! What the tests need of a machine. Idempotent; quiet when all is there.
 
+use std::io::stderr;
 use std::path::Path;
 use std::process::Command;
 
@@ -49,8 +50,9 @@ pub fn packages(wanted: &[(&str, &str)]) -> Result<(), String> {
     if !(there("apt-get") && is_root()) {
         return Err(format!("more is needed than is here; as root, run: {line}"));
     }
-    Command::new("apt-get").args(["update", "--quiet"]).go()?;
-    Command::new("apt-get").args(line.split(' ').skip(1)).env("DEBIAN_FRONTEND", "noninteractive").go()
+    // Talk; what a task says on stdout is data.
+    Command::new("apt-get").args(["update", "--quiet"]).stdout(stderr()).go()?;
+    Command::new("apt-get").args(line.split(' ').skip(1)).stdout(stderr()).env("DEBIAN_FRONTEND", "noninteractive").go()
 }
 
 pub fn targets(wanted: &[&str]) -> Result<(), String> {

@@ -1,0 +1,262 @@
+//! Container engines for the tests: podman, dockerd and a registry on loopback, of Debian's packages alone.
+//!
+//! What is written lies in `target/engine`, but for what the engines themselves store. The machine's own configuration, its
+//! services and a dockerd that was there before are left as they are. Two files are for the tests, read at run time, since
+//! digests follow Debian's updates: `images.json` (reference to digest) and `engines.json` (version, environment, or why not).
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::images::{self, REGISTRY};
+use crate::{root, setup};
+
+const PACKAGES: &[(&str, &str)] = &[
+    ("podman", "podman"),
+    ("runc", "runc"),
+    // For podman of a user who is not root.
+    ("newuidmap", "uidmap"),
+    ("/usr/sbin/dockerd", "docker.io"),
+    ("docker-registry", "docker-registry"),
+    ("mmdebstrap", "mmdebstrap"),
+];
+
+/// How an engine is called, and how it tells its version and whether it is rootless.
+type Row = (&'static str, fn() -> Command, &'static str);
+
+const ENGINES: &[Row] = &[
+    ("podman", podman, "{{.Version.Version}} {{.Host.Security.Rootless}}"),
+    ("docker", docker, "{{.ServerVersion}} {{.SecurityOptions}}"),
+];
+
+/// Where docker's own client looks.
+const SOCKET: &str = "unix:///var/run/docker.sock";
+
+/// Beside those of another dockerd, which the machine may have at another time.
+const DATA: &str = "/var/lib/docker-xpkg";
+const RUN: &str = "/run/docker-xpkg";
+
+pub fn run(args: &[String]) -> Result<(), String> {
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["up"] => up(),
+        ["down"] => down(),
+        _ => Err("`engine up` or `engine down`".to_owned()),
+    }
+}
+
+/// What runs, is installed or is made already stays as it is. On stdout stands what podman needs in its environment.
+pub fn up() -> Result<(), String> {
+    let _alone = lock()?;
+    let installed = install();
+    configure()?;
+    for (name, value) in environment() {
+        println!("export {name}='{value}'");
+    }
+    let why = |problem: String| installed.clone().err().unwrap_or(problem);
+    let made = serve_images().and_then(|()| images::make()).map_err(why);
+    let dockerd = serve(&dockerd(), "dockerd.log", || ask(docker().args(["version", "--format", "{{.Server.Version}}"])).is_ok());
+    let images = images::digests();
+    write("images.json", &format!("{:#}\n", json!(images)))?;
+    for (reference, digest) in &images {
+        step(&format!("{reference} {digest}"));
+    }
+    let mut engines = BTreeMap::new();
+    for (name, engine, about) in ENGINES {
+        let served = if *name == "docker" { dockerd.clone() } else { Ok(()) };
+        let environment: BTreeMap<_, _> = if *name == "podman" { environment().into() } else { BTreeMap::new() };
+        let answer = match served
+            .and_then(|()| pull_and_run(*engine, &images, &made))
+            .and_then(|()| ask(engine().args(["info", "--format", about])))
+        {
+            Ok(answer) => {
+                let (version, rest) = answer.split_once(' ').unwrap_or((&answer, ""));
+                let rootless = rest.contains("true") || rest.contains("name=rootless");
+                step(&format!("{name} {version}, {}", if rootless { "rootless" } else { "as root" }));
+                json!({ "answers": true, "version": version, "rootless": rootless, "environment": environment })
+            }
+            Err(problem) => {
+                let why = why(problem);
+                step(&format!("{name} runs no containers here: {why}"));
+                json!({ "answers": false, "why": why })
+            }
+        };
+        engines.insert(name, answer);
+    }
+    write("engines.json", &format!("{:#}\n", json!(engines)))?;
+    made?;
+    engines.values().any(|engine| engine["answers"] == true).then_some(()).ok_or_else(|| "no container engine runs here".to_owned())
+}
+
+/// Ends what `up` started; packages, images and layers stay.
+fn down() -> Result<(), String> {
+    let _alone = lock()?;
+    for command in [dockerd(), registry()] {
+        let Some(pid) = running(&command) else { continue };
+        step(&format!("ending {} ({pid})", command.join(" ")));
+        ask(Command::new("sh").args(["-c", &format!("kill {pid}")]))?;
+        if !soon(|| running(&command).is_none()) {
+            return Err(format!("process {pid} does not end: {}", command.join(" ")));
+        }
+    }
+    Ok(())
+}
+
+/// The port, the socket and docker's storage are the machine's: so is the lock. It goes with the process.
+fn lock() -> Result<File, String> {
+    let path = Path::new("/run/lock/xpkg-engine");
+    let lock = File::create(path).or_else(|_| File::open(path)).map_err(|error| format!("{}: {error}", path.display()))?;
+    lock.lock().map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(lock)
+}
+
+/// Debian's packages would start their services, the registry on every address: what exits with 101 here forbids it.
+fn install() -> Result<(), String> {
+    let policy = Path::new("/usr/sbin/policy-rc.d");
+    let ours = !policy.exists() && std::fs::write(policy, "#!/bin/sh\nexit 101\n").is_ok();
+    if ours {
+        ask(Command::new("chmod").arg("755").arg(policy))?;
+    }
+    let installed = setup::packages(PACKAGES);
+    if ours {
+        let _ = std::fs::remove_file(policy);
+    }
+    installed
+}
+
+/// Podman without systemd and crun, which refuses mixed cgroups; in both engines no network but a container's own loopback.
+fn configure() -> Result<(), String> {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    // Podman asks for more than a process without CAP_SYS_RESOURCE may have.
+    let hard = |name: &str, most: u64| {
+        let words = limits.lines().find_map(|line| line.strip_prefix(name)).map(str::split_whitespace);
+        words.and_then(|mut words| words.nth(1)?.parse().ok()).map_or(most, |hard: u64| hard.min(most))
+    };
+    let pids = std::fs::read_to_string("/proc/sys/kernel/pid_max").ok().and_then(|text| text.trim().parse().ok()).unwrap_or(32768);
+    let (files, processes) = (hard("Max open files", 1 << 20), hard("Max processes", pids));
+    let podman = format!(
+        "[containers]\ndefault_ulimits = [\"nofile={files}:{files}\", \"nproc={processes}:{processes}\"]\nnetns = \"none\"\n\
+         [engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n"
+    );
+    let docker = json!({
+        "hosts": [SOCKET], "pidfile": file("dockerd.pid"), "data-root": DATA, "exec-root": RUN, "storage-driver": "overlay2",
+        "bridge": "none", "iptables": false, "ip6tables": false, "exec-opts": ["native.cgroupdriver=cgroupfs"], "log-level": "warn",
+    });
+    let storage = format!("storage:\n  filesystem: {{rootdirectory: '{}'}}\n  delete: {{enabled: true}}\n", file("registry"));
+    write("containers.conf", &podman)?;
+    write("registries.conf", &format!("[[registry]]\nlocation = \"{REGISTRY}\"\ninsecure = true\n"))?;
+    write("dockerd.json", &docker.to_string())?;
+    write("registry.yml", &format!("version: 0.1\nlog: {{level: warn}}\nhttp: {{addr: '{REGISTRY}'}}\n{storage}"))
+}
+
+fn environment() -> [(&'static str, String); 2] {
+    [("CONTAINERS_CONF", file("containers.conf")), ("CONTAINERS_REGISTRIES_CONF", file("registries.conf"))]
+}
+
+pub fn podman() -> Command {
+    let mut podman = Command::new("podman");
+    podman.envs(environment());
+    podman
+}
+
+fn docker() -> Command {
+    let mut docker = Command::new("docker");
+    docker.args(["--host", SOCKET]);
+    docker
+}
+
+fn dockerd() -> [String; 3] {
+    ["/usr/sbin/dockerd".to_owned(), "--config-file".to_owned(), file("dockerd.json")]
+}
+
+fn registry() -> [String; 3] {
+    ["docker-registry".to_owned(), "serve".to_owned(), file("registry.yml")]
+}
+
+fn serve_images() -> Result<(), String> {
+    let answers = || images::http("/v2/").is_some_and(|head| head.contains("registry/2.0"));
+    if TcpStream::connect(REGISTRY).is_ok() && !answers() {
+        return Err(format!("something that is no registry answers on {REGISTRY}; `ss -ltnp` names it"));
+    }
+    serve(&registry(), "registry.log", answers)
+}
+
+/// Starts a server that outlives us, in a session of its own, where none answers, and waits until it does.
+fn serve(command: &[String], log: &str, answers: impl Fn() -> bool) -> Result<(), String> {
+    if answers() {
+        return Ok(());
+    }
+    let failed = |error: std::io::Error| format!("{}: {error}", command[0]);
+    if running(command).is_none() {
+        step(&format!("starting {}", command.join(" ")));
+        // Of a dockerd that was killed: by now they may name some other process, and dockerd would wait for that, or end it.
+        for stale in [file("dockerd.pid"), format!("{RUN}/containerd/containerd.pid")] {
+            let _ = std::fs::remove_file(stale);
+        }
+        let log = File::create(file(log)).map_err(failed)?;
+        let mut server = Command::new("setsid");
+        server.args(command).current_dir("/").env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
+        server.stdout(log.try_clone().map_err(failed)?).stderr(log).spawn().map_err(failed)?;
+    }
+    if soon(|| answers() || running(command).is_none()) && answers() {
+        return Ok(());
+    }
+    let said = std::fs::read_to_string(file(log)).unwrap_or_default();
+    Err(format!("{} does not answer: {}", command[0], said.lines().last().unwrap_or("it said nothing")))
+}
+
+/// The process with this command line (`setsid` first has it behind its own name), which no other clone's has.
+fn running(command: &[String]) -> Option<String> {
+    let line = command.iter().fold(String::new(), |line, word| line + word + "\0").into_bytes();
+    let mut processes = std::fs::read_dir("/proc").ok()?.flatten();
+    let ours = processes.find(|process| std::fs::read(process.path().join("cmdline")).is_ok_and(|own| own.ends_with(&line)))?;
+    Some(ours.file_name().to_string_lossy().into_owned())
+}
+
+fn pull_and_run(engine: fn() -> Command, images: &BTreeMap<String, String>, made: &Result<(), String>) -> Result<(), String> {
+    let image = images::reference("gcc12:1");
+    let Some(digest) = images.get(&image) else {
+        return made.clone().and(Err(format!("the registry has no {image}")));
+    };
+    let (pinned, name) = (format!("{}@{digest}", image.trim_end_matches(":1")), format!("xpkg-engine-{}", std::process::id()));
+    ask(engine().args(["run", "--rm", "--network", "none", "--name", &name, &pinned, "cc", "--version"])).map(drop)
+}
+
+/// What a command says, or the last words of why it does not.
+pub fn ask(command: &mut Command) -> Result<String, String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("cannot start {program}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or("no word of why")))
+}
+
+/// Within half a minute.
+fn soon(done: impl Fn() -> bool) -> bool {
+    for _ in 0..300 {
+        if done() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    false
+}
+
+pub fn file(name: &str) -> String {
+    root().join("target/engine").join(name).to_string_lossy().into_owned()
+}
+
+pub fn write(name: &str, text: &str) -> Result<(), String> {
+    let path = PathBuf::from(file(name));
+    let directory = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    directory.and_then(|()| std::fs::write(&path, text)).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+pub fn step(what: &str) {
+    eprintln!("xtask: {what}");
+}
