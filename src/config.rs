@@ -343,7 +343,7 @@ fn read<T: serde::de::DeserializeOwned>(source: &Source, problems: &mut Vec<Prob
     match toml::from_str(&source.text) {
         Ok(table) => Some(table),
         Err(error) => {
-            let problem = describe(&source.path, &source.text, &error);
+            let problem = describe(source, &error, "xpkg", "the keys and their types stand in the README under Configuration");
             if !problems.contains(&problem) {
                 problems.push(problem);
             }
@@ -365,11 +365,12 @@ pub fn place(path: &Utf8Path, text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-/// A mistake in toml's words, with the nearest key where the key is the mistake.
-fn describe(path: &Utf8Path, text: &str, error: &toml::de::Error) -> Problem {
+/// A mistake in `whose` configuration, in toml's words, with the nearest key where the key is the mistake.
+pub fn describe(source: &Source, error: &toml::de::Error, whose: &str, help: &str) -> Problem {
+    let Source { path, text } = source;
     let place = place(path, text, error);
     let message = error.message().lines().next().unwrap_or_default();
-    let problem = Problem::new(Code::ConfigInvalid, format!("{message} in xpkg's configuration")).note("at", [place]);
+    let problem = Problem::new(Code::ConfigInvalid, format!("{message} in {whose}'s configuration")).note("at", [place]);
     // serde names first what it found, then what it knows, each in backticks.
     let mut names = message.split('`').skip(1).step_by(2);
     match names.next() {
@@ -377,7 +378,7 @@ fn describe(path: &Utf8Path, text: &str, error: &toml::de::Error) -> Problem {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem,
         },
-        _ => problem.help("the keys and their types stand in the README under Configuration"),
+        _ => problem.help(help),
     }
 }
 

@@ -130,17 +130,14 @@ pub fn manifest(host: &Host, engine: &Engine, reference: &Reference, image: &str
     }
 }
 
-/// Builds an image upon another, with a network. The engine's talk goes to the user.
-pub fn build(host: &Host, engine: &Engine, call: &Invocation, talk: impl FnMut(&str) + Send) -> Result<()> {
-    let said = host.capture_talking(call, talk)?;
-    if said.success() {
-        return Ok(());
+/// Builds an image upon another, with a network. The engine talks to the user while it does.
+pub fn build(host: &Host, engine: &Engine, call: &Invocation, talk: impl FnMut(&str)) -> Result<()> {
+    match host.stream(call, None, talk)? {
+        Some(0) => Ok(()),
+        _ => Err(Problem::new(Code::ImageBuild, format!("{} cannot build the image; its own words stand above", engine.words()))
+            .note("command", [call.to_string()])
+            .help("mend the command that failed, in `pre-build` or the `dockerfile`")),
     }
-    let last: Vec<&str> = said.stdout.lines().chain(said.stderr.lines()).filter(|line| !line.trim().is_empty()).collect();
-    let last = last[last.len().saturating_sub(15)..].join("\n");
-    Err(Problem::new(Code::ImageBuild, format!("{} cannot build the image", engine.words()))
-        .note("command", [call.to_string()])
-        .cause(&last))
 }
 
 /// A container that waits to be asked; dropped, nothing of it is left.

@@ -29,6 +29,7 @@ pub mod stage;
 pub mod cargo_config;
 pub mod config;
 pub mod container;
+pub mod cross_toml;
 pub mod doctor;
 pub mod facts;
 pub mod formats;

@@ -140,6 +140,11 @@ pub fn out_dir(flag: Option<Utf8PathBuf>, variable: Option<Utf8PathBuf>, config:
     flag.or(variable).or(configured).unwrap_or_else(|| workspace.target_dir.join("xpkg"))
 }
 
+/// The targets that a flag or the variable names.
+pub fn named_targets(typed: &[String], variable: Option<&str>) -> Vec<String> {
+    if typed.is_empty() { words(variable.unwrap_or_default()) } else { typed.to_vec() }
+}
+
 fn words(text: &str) -> Vec<String> {
     text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }

@@ -44,6 +44,7 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
     };
     let found = look::workspace(host, &asking, super::manifest_path(host, manifest.clone())?.as_deref())?;
     let config = super::own_config(&found)?;
+    let config = super::with_cross(host, shell, &found, config, target, false)?;
     let rows = rows(&config, &found, target)?;
     if rows.is_empty() {
         return Err(Problem::new(Code::ImageNotPinned, "no target of this workspace has an image")
@@ -239,11 +240,6 @@ impl Work<'_> {
 
     fn pull(&self, looking: &Looking, row: &Row) -> Result<()> {
         let facts = looking.facts(&row.request.target, &row.wanted, Mounted::default())?;
-        let pin = self.lock.pin(row.request.target.triple()).and_then(|pin| pin.derived.as_ref());
-        if let Some((here, pinned)) = facts.derived.as_ref().zip(pin).filter(|(here, pinned)| here.id != pinned.id) {
-            let what = format!("{}: the same inputs made {} here, and {} where it was pinned", row.request.target, here.id, pinned.id);
-            self.shell.status("Noting", &what);
-        }
         self.shell.status("Ready", &format!("{}: {}", row.request.target, facts.run));
         Ok(())
     }

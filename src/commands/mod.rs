@@ -13,11 +13,14 @@ pub mod show;
 pub mod verify;
 pub mod zig;
 
+use std::collections::BTreeSet;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use crate::cli::{Cli, Color, Command, MessageFormat, PlaceArgs, ReportFormat, RunArgs, TalkArgs};
 use crate::config::{Config, PolicyConfig};
+use crate::cross_toml;
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::invocation::Invocation;
@@ -231,6 +234,8 @@ pub fn gather(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Resul
     let mut found = look::workspace(host, &asking, manifest_path(host, manifest)?.as_deref())?;
     let own = own_config(&found)?;
     let cargo_config = configuration::cargo_config(host, &found.workspace, &found.rustc)?;
+    let named = settings::named_targets(&target, variables(host).targets.as_deref());
+    let own = with_cross(host, shell, &found, own, &named, true)?;
     look::configured_rustc(host, &mut found, &cargo_config)?;
     let more = configuration::more_configuration(host, &found.workspace, &config)?;
     let named = features.features.iter().flat_map(|list| list.split([',', ' '])).filter(|name| !name.is_empty()).map(str::to_owned);
@@ -283,6 +288,40 @@ pub fn gather(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Resul
 /// xpkg's configuration of a workspace.
 fn own_config(found: &Found) -> Result<Config, Vec<Problem>> {
     Config::parse(&found.sources)
+}
+
+/// The configuration with what the project has said to cross, where xpkg has no entry of its own. `named` are the targets
+/// that were asked for elsewhere; what is not carried over is told of the run's targets alone.
+fn with_cross(host: &Host, shell: Shell, found: &Found, mut config: Config, named: &[String], run: bool) -> Result<Config, Failure> {
+    let migration = cross_toml::read(&look::cross_toml::sources(host, &found.workspace.root)?)?;
+    if named.is_empty() && config.targets.is_empty() {
+        config.targets.extend(migration.default_target.clone());
+    }
+    let bare = |name: &String| name.split('.').next().unwrap_or_default().to_owned();
+    let asked: BTreeSet<String> = if named.is_empty() { &config.targets } else { named }.iter().map(bare).collect();
+    let asked = if run { asked } else { asked.into_iter().chain(migration.targets()).collect() };
+    let mut told: BTreeSet<String> = migration.told.iter().map(ToString::to_string).collect();
+    for triple in asked.iter().filter(|triple| found.triples.contains(triple)) {
+        let own = config.target.get(triple).cloned().unwrap_or_default();
+        let mut merged = migration.target(triple).under(&own);
+        told.extend(merged.told.iter().map(ToString::to_string));
+        if merged.config.image.is_none() {
+            // Without an image the rest has nothing to hold to.
+            merged.config = own.clone();
+        } else if own.image.is_none() {
+            // xpkg's own word for all targets comes before cross's for one.
+            merged.config.linker = merged.config.linker.or(config.linker);
+        }
+        if merged.config != own {
+            let taken: Vec<String> = merged.taken.iter().map(ToString::to_string).collect();
+            shell.status("Taking", &format!("{} for {triple}", taken.join(", ")));
+            config.target.insert(triple.clone(), merged.config);
+        }
+    }
+    for told in &told {
+        shell.status("Leaving", told);
+    }
+    Ok(config)
 }
 
 fn variables(host: &Host) -> Variables {

@@ -4,6 +4,7 @@
 //! Pure: `engine` asks and runs. What an engine says is given as its text.
 
 pub mod inside;
+pub mod recipe;
 
 use std::collections::BTreeMap;
 

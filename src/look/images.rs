@@ -12,7 +12,7 @@ use super::configuration::cargo_home;
 use super::{Found, kept};
 use crate::cargo_config;
 use crate::config::PreBuild;
-use crate::container::{Container, Engine, Inspected, Mount, Passed, inside};
+use crate::container::{Container, Engine, Inspected, Mount, Passed, inside, recipe};
 use crate::engine::{self, Session};
 use crate::facts::{ImageFacts, InsideFacts, Program};
 use crate::host::{self, Host};
@@ -63,17 +63,12 @@ pub fn read_lock(host: &Host, found: &Found) -> Result<Lock> {
 struct Recipe {
     /// `sha256:…` of it all.
     inputs: String,
-    /// Generated where there is only a `pre-build`.
-    dockerfile: Result<Utf8PathBuf, String>,
-    /// The script of a `pre-build`.
-    script: Option<String>,
+    /// The text of the Dockerfile, the user's or ours, with what the `pre-build` runs at its end.
+    dockerfile: String,
     /// `None`: nothing is copied from it.
     context: Option<Utf8PathBuf>,
     arguments: Vec<(String, String)>,
 }
-
-/// The name under which a pre-build's script stands in the image while it runs.
-const SCRIPT: &str = "xpkg-pre-build";
 
 impl<'a> Looking<'a> {
     /// `talk` hears a verb and what is said, for what takes long.
@@ -129,6 +124,11 @@ impl<'a> Looking<'a> {
             None => (base, None, inspected),
             Some(recipe) => {
                 let (id, inspected) = self.derive(engine, target, wanted, &recipe)?;
+                let pinned = pinned.and_then(|_| self.lock().ok()?.pin(target.triple())?.derived.clone());
+                if let Some(pinned) = pinned.filter(|pinned| pinned.id != id) {
+                    let what = format!("the image of {target} was built here: it is {id}, and {} where it was pinned", pinned.id);
+                    (self.talk)("Noting", &what);
+                }
                 (id.clone(), Some(Derived { inputs: recipe.inputs, id }), inspected)
             }
         };
@@ -251,36 +251,26 @@ impl<'a> Looking<'a> {
         }
         let arch = target.debian_arch();
         let mut arguments = vec![("CROSS_DEB_ARCH".to_owned(), arch.to_owned()), ("CROSS_TARGET".to_owned(), target.triple().to_owned())];
-        let (dockerfile, script, context) = match (&wanted.dockerfile, &wanted.pre_build) {
-            (Some(table), _) => {
+        let script = match &wanted.pre_build {
+            PreBuild::Lines(lines) if lines.is_empty() => None,
+            PreBuild::Lines(lines) => Some(format!("#!/bin/sh\nset -e\n{}\n", lines.join("\n"))),
+            PreBuild::Script(script) => Some(self.host.read_text(script)?),
+        };
+        let (mut dockerfile, context) = match &wanted.dockerfile {
+            Some(table) => {
                 let text = self.host.read_text(&table.file)?;
                 arguments.extend(["XPKG_BASE_IMAGE", "CROSS_BASE_IMAGE"].map(|name| (name.to_owned(), base.to_owned())));
                 arguments.extend(table.build_args.iter().map(|(name, value)| (name.clone(), value.clone())));
-                let copies = text.lines().any(|line| {
-                    let line = line.trim_start().to_ascii_uppercase();
-                    line.starts_with("ADD ") || line.starts_with("COPY ") && !line.contains("--FROM=")
-                });
                 let beside = table.file.parent().unwrap_or(Utf8Path::new("/")).to_owned();
-                let context = table.context.clone().or(Some(beside)).filter(|_| copies);
-                (Ok((table.file.clone(), text)), None, context)
+                let context = table.context.clone().or(Some(beside)).filter(|_| recipe::copies(&text));
+                (text, context)
             }
-            (None, pre_build) => {
-                let script = match pre_build {
-                    PreBuild::Lines(lines) => format!("#!/bin/sh\nset -e\n{}\n", lines.join("\n")),
-                    PreBuild::Script(script) => self.host.read_text(script)?,
-                };
-                let names = arguments.iter().map(|(name, _)| format!("ARG {name}\n")).collect::<String>();
-                let text = format!(
-                    "FROM {base}\n{names}COPY {SCRIPT} /{SCRIPT}\nRUN chmod +x /{SCRIPT} && /{SCRIPT} {} && rm /{SCRIPT}\n",
-                    target.triple()
-                );
-                (Err(text), Some(script), None)
-            }
+            None => (format!("FROM {base}\n"), None),
         };
-        let mut text = format!("{base}\n{arguments:?}\n{script:?}\n");
-        text.push_str(match &dockerfile {
-            Ok((_, text)) | Err(text) => text,
-        });
+        if let Some(script) = &script {
+            dockerfile.push_str(&recipe::run(script, &arguments[..2], target.triple()));
+        }
+        let mut text = format!("{base}\n{arguments:?}\n{dockerfile}\n");
         if let Some(context) = &context {
             let files = self.host.walk(context)?;
             let ours =
@@ -290,7 +280,7 @@ impl<'a> Looking<'a> {
             }
         }
         let inputs = format!("sha256:{}", host::sha256(text.as_bytes()));
-        Ok(Some(Recipe { inputs, dockerfile: dockerfile.map(|(path, _)| path), script, context, arguments }))
+        Ok(Some(Recipe { inputs, dockerfile, context, arguments }))
     }
 
     /// The image that was built from these inputs here, or is now: its ID, and what it is.
@@ -307,17 +297,8 @@ impl<'a> Looking<'a> {
         (self.talk)("Building", &format!("the image of {target} upon {}", wanted.reference.written));
         let scratch = self.host.scratch()?;
         let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
-        if let Some(script) = &recipe.script {
-            self.host.write(&directory.join(SCRIPT), script.as_bytes())?;
-        }
-        let file = match &recipe.dockerfile {
-            Ok(path) => path.clone(),
-            Err(text) => {
-                let path = directory.join("Dockerfile");
-                self.host.write(&path, text.as_bytes())?;
-                path
-            }
-        };
+        let file = directory.join("Dockerfile");
+        self.host.write(&file, recipe.dockerfile.as_bytes())?;
         let arguments: Vec<String> = recipe.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let call = engine
             .call(directory)

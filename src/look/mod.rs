@@ -5,6 +5,7 @@
 mod candidates;
 pub mod compilers;
 pub mod configuration;
+pub mod cross_toml;
 mod graph;
 pub mod images;
 mod kept;

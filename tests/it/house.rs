@@ -15,6 +15,7 @@ const FLOORS: &[&[&str]] = &[
         "cargo_config",
         "config",
         "container",
+        "cross_toml",
         "doctor",
         "facts",
         "formats",
