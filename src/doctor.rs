@@ -5,6 +5,7 @@
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
+use crate::container::Engine;
 use crate::facts::{Program, Rustc, Std, ToolFound, Zig};
 use crate::needs::{self, Installer};
 use crate::plan::Plan;
@@ -58,6 +59,8 @@ pub struct Diagnosis {
     pub compilers: Vec<CompilerHealth>,
     /// It compiles for every Linux target, so it is probed for each whose graph holds C.
     pub zig: Option<Zig>,
+    /// The container engine, where a target has an image and one answers.
+    pub engine: Option<Engine>,
     pub workspace: Option<Utf8PathBuf>,
     pub tools: Vec<ToolFound>,
     pub targets: Vec<TargetHealth>,
@@ -87,15 +90,19 @@ impl Diagnosis {
     }
 }
 
-/// What stands in the way whatever the target is.
+/// What stands in the way whatever the target is. `here`: something is built with this machine's own tools.
 pub fn obstacles(
     rustc: &Rustc,
     compilers: &[CompilerHealth],
     cpu: Option<&str>,
     tools: &[ToolFound],
     installer: Installer,
+    here: bool,
 ) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    let mut problems: Vec<Problem> = emulated(&rustc.host, cpu.unwrap_or_default()).into_iter().collect();
+    if !here {
+        return problems;
+    }
     let is_cc = |health: &CompilerHealth| health.compiler.program == "cc" || health.aliases.iter().any(|alias| alias == "cc");
     if !compilers.iter().any(is_cc) {
         problems.push(
@@ -103,7 +110,6 @@ pub fn obstacles(
                 .help("install a C compiler (`apt-get install gcc libc6-dev`)"),
         );
     }
-    problems.extend(emulated(&rustc.host, cpu.unwrap_or_default()));
     problems.extend(tools.iter().filter_map(|tool| needs::missing(tool, &rustc.host, installer)));
     problems
 }

@@ -149,6 +149,11 @@ codes! {
         detection: "`docker build` or `podman build` ended with an error.",
         fix: "Mend the command that failed.",
         source: "README, Cross images" }
+    ImageEnvironment "image-environment" "the target's environment is inside an image" {
+        cause: "`env` prints variables for tools of this machine, and the target is built in an image: its compilers and their variables are there.",
+        detection: "The choice for the target is an image.",
+        fix: "See `cargo xpkg plan`, or choose a linker of this machine with `--linker`.",
+        source: "README, Cross images" }
     ContainerKilled "container-killed" "the container was killed from outside" {
         cause: "Somebody, or a lack of memory, killed the container in which cargo ran.",
         detection: "It ended with 137 or 143, which cargo never does by itself.",

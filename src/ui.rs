@@ -269,7 +269,7 @@ fn environment(candidate: &Candidate) -> Vec<String> {
 
 /// What `doctor` found: one screen for a healthy machine.
 pub fn diagnosis(diagnosis: &Diagnosis) -> String {
-    let Diagnosis { rustc, compilers, zig, workspace, tools, targets, problems } = diagnosis;
+    let Diagnosis { rustc, compilers, zig, engine, workspace, tools, targets, problems } = diagnosis;
     let toolchain = rustc.toolchain.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     let mut text = format!("rustc      {}{toolchain}, host {}\n", rustc.release, rustc.host);
     if let Some(file) = &rustc.pinned_by {
@@ -292,6 +292,9 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         table.add_row(["  zig".to_owned(), "any Linux".to_owned(), format!("zig {} ({})", zig.version, zig.path), probed]);
     }
     text.push_str(&lines(&table));
+    if let Some(engine) = engine {
+        let _ = writeln!(text, "engine     {}", engine.words());
+    }
     if let Some(workspace) = workspace {
         let _ = writeln!(text, "workspace  {workspace}");
     }

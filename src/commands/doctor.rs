@@ -6,6 +6,7 @@ use crate::facts::{Facts, Rustc};
 use crate::host::Host;
 use crate::look::{self, images::Having, machine};
 use crate::needs::Installer;
+use crate::plan::Plan;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::ui::{self, Shell};
 
@@ -54,12 +55,16 @@ fn diagnose(host: &Host, gathered: Result<Gathered, Vec<Problem>>) -> Result<Dia
         .map(|gathered| machine::tools(host, &gathered.facts.wants, &gathered.configured_variables(host)))
         .unwrap_or_default();
     let installer = Installer::of(machine::os_release(host).as_deref());
-    let mut problems = doctor::obstacles(&rustc, &compilers, machine::cpu(host).as_deref(), &tools, installer);
+    let requests = gathered.as_ref().map(|gathered| gathered.settings.requests.as_slice()).unwrap_or_default();
+    let plans: Vec<_> = gathered.iter().flat_map(|gathered| requests.iter().map(|request| (request, gathered.plan_for(request)))).collect();
+    // Where all is built in images, this machine's own tools do not matter.
+    let inside = |plan: &Plan| plan.targets.iter().all(|target| target.toolchain.candidate.image.is_some());
+    let here = plans.is_empty() || plans.iter().any(|(_, plan)| plan.as_ref().map_or(true, |plan| !inside(plan)));
+    let mut problems = doctor::obstacles(&rustc, &compilers, machine::cpu(host).as_deref(), &tools, installer, here);
     let mut targets = Vec::new();
     match &gathered {
-        Ok(gathered) => {
-            for request in &gathered.settings.requests {
-                let plan = gathered.plan_for(request);
+        Ok(_) => {
+            for (request, plan) in &plans {
                 targets.push(doctor::target(&request.target, plan.as_ref().map_err(Vec::as_slice), &problems));
             }
         }
@@ -70,7 +75,9 @@ fn diagnose(host: &Host, gathered: Result<Gathered, Vec<Problem>>) -> Result<Dia
         Ok(Gathered { facts: Facts { zig: Some(zig), .. }, .. }) => Some(zig.clone()),
         _ => look::zig::find(host).ok().flatten(),
     };
-    Ok(Diagnosis { rustc: RustcHealth::new(&rustc, pinned_by), compilers, zig, workspace: root, tools, targets, problems })
+    let images = gathered.iter().flat_map(|gathered| gathered.facts.targets.values()).filter_map(|here| here.image.as_ref()?.as_ref().ok());
+    let engine = images.map(|image| image.engine.clone()).next();
+    Ok(Diagnosis { rustc: RustcHealth::new(&rustc, pinned_by), compilers, zig, engine, workspace: root, tools, targets, problems })
 }
 
 /// The safe fix: standard libraries that rustup can bring.

@@ -17,6 +17,15 @@ pub fn run(host: &Host, shell: Shell, args: EnvArgs) -> Result<(), Failure> {
             .help("name one: `cargo xpkg env --target TRIPLE`")
             .into());
     };
+    if let Some(image) = &target.toolchain.candidate.image {
+        return Err(Problem::new(
+            Code::ImageEnvironment,
+            format!("`{}` is built in `{}`, whose environment is not this machine's", target.target, image.reference),
+        )
+        .help("see what the container sees: `cargo xpkg plan`")
+        .help(format!("or ask for tools of this machine: `cargo xpkg env --target {} --linker gcc`", target.target))
+        .into());
+    }
     prepared.write_tools(host)?;
     ui::data(&match format {
         MessageFormat::Human => ui::exports(&target.toolchain.candidate),

@@ -93,7 +93,7 @@ pub fn up() -> Result<(), String> {
 }
 
 /// Ends what `up` started; packages, images and layers stay.
-fn down() -> Result<(), String> {
+pub fn down() -> Result<(), String> {
     let _alone = lock()?;
     for command in [dockerd(), registry()] {
         let Some(pid) = running(&command) else { continue };

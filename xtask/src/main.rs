@@ -81,8 +81,16 @@ fn ci() -> Result<(), String> {
     cargo(&["fmt", "--all", "--check"]).go()?;
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]).go()?;
     setup::run()?;
+    // Where no engine can run, the tests of images are skipped by name.
+    if let Err(problem) = engine::up() {
+        eprintln!("xtask: {problem}");
+    }
     // A test that this machine cannot run is skipped by name; in CI that is a failure.
-    cargo(&["test", "--workspace", "--locked"]).env("XPKG_SKIP", "never").go()?;
+    let tested = cargo(&["test", "--workspace", "--locked"]).env("XPKG_SKIP", "never").go();
+    if let Err(problem) = engine::down() {
+        eprintln!("xtask: {problem}");
+    }
+    tested?;
     for host in OTHER_HOSTS {
         Command::new("rustup").args(["target", "add", host]).go()?;
         cargo(&["check", "--locked", "--target", host]).go()?;
