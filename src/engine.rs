@@ -61,6 +61,17 @@ fn ask(host: &Host, program: &str) -> Result<Engine, (Silence, String)> {
     Err((Silence::of(&words), words))
 }
 
+/// Whether an engine that is known still answers.
+pub fn answers(host: &Host, engine: &Engine) -> bool {
+    let question = engine.call(host.cwd()).args(["image", "inspect", "--format", "{{.Id}}", "xpkg/is-there-anybody"]);
+    host.capture_bounded(&question, LIMIT).is_ok_and(|said| !said.timed_out && is_absent(&said.stderr))
+}
+
+fn is_absent(words: &str) -> bool {
+    let words = words.to_lowercase();
+    ["no such image", "image not known", "no such object"].iter().any(|needle| words.contains(needle))
+}
+
 /// The last words of an engine's client, where what went wrong stands.
 fn words(stderr: &str) -> String {
     let last = stderr.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with("See '") && !line.starts_with("Run '"));
@@ -82,8 +93,7 @@ pub fn inspect(host: &Host, engine: &Engine, image: &str) -> Result<Option<Inspe
             None => Err(failed(engine, &question, "says nothing of use about the image", &said.stderr)),
         };
     }
-    let absent = ["no such image", "image not known", "no such object"];
-    if absent.iter().any(|needle| said.stderr.to_lowercase().contains(needle)) {
+    if is_absent(&said.stderr) {
         return Ok(None);
     }
     Err(failed(engine, &question, if said.timed_out { "did not answer" } else { "could not be asked for the image" }, &said.stderr))

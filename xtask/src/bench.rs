@@ -1,7 +1,7 @@
 //! xpkg against plain cargo with the same linker variables, in turn, in one run on one machine.
 //!
 //! The bounds: cold at most 1.02 times cargo's own calls; with nothing to do at most cargo's own calls and 100 ms, with zig,
-//! too; a warm `doctor` at most 200 ms; `verify` at least 0.9 times as fast as `openssl dgst` on all cores.
+//! too, and plan's own lines and 200 ms in an image, where an engine runs (`cargo xtask engine up`); a warm `doctor` at most 200 ms; `verify` at least 0.9 times as fast as `openssl dgst` on all cores.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,6 +11,8 @@ use crate::{Go as _, cargo, root};
 
 const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 const ZIG_TARGETS: &str = "aarch64-unknown-linux-musl,aarch64-unknown-linux-gnu.2.17";
+const IMAGE_TARGET: &str = "aarch64-unknown-linux-gnu";
+const IMAGE_MARGIN: Duration = Duration::from_millis(200);
 const COLD_RATIO: f64 = 1.02;
 const WARM_MARGIN: Duration = Duration::from_millis(100);
 /// `verify` hashes at least so fast as `openssl dgst -sha256` on all cores.
@@ -40,6 +42,13 @@ pub fn run(args: &[String]) -> Result<(), String> {
     println!("| {} | at most {} ms more |", warm.row, WARM_MARGIN.as_millis());
     let zig = bench.zig(rounds)?;
     println!("| {} | at most {} ms more |", zig.row, WARM_MARGIN.as_millis());
+    let mut images_held = true;
+    for pair in bench.images(rounds.div_ceil(2))? {
+        let bound = pair.row.contains("plan's own lines").then_some(IMAGE_MARGIN);
+        images_held &= bound.is_none_or(|bound| pair.xpkg <= pair.cargo + bound);
+        let bound = bound.map_or_else(|| "the engine's cost".to_owned(), |bound| format!("at most {} ms more", bound.as_millis()));
+        println!("| {} | {bound} |", pair.row);
+    }
     let verify = bench.verify(gigabytes)?;
     println!("| {} | at most 1 / {VERIFY_RATIO} x |", verify.row);
     let doctor = bench.doctor(15)?;
@@ -54,7 +63,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
     let warm_held = warm.xpkg <= warm.cargo + WARM_MARGIN;
     let zig_held = zig.xpkg <= zig.cargo + WARM_MARGIN;
     let verify_held = verify.xpkg.as_secs_f64() * VERIFY_RATIO <= verify.cargo.as_secs_f64();
-    if cold_held && warm_held && zig_held && verify_held && doctor.median <= DOCTOR {
+    if cold_held && warm_held && zig_held && images_held && verify_held && doctor.median <= DOCTOR {
         Ok(())
     } else {
         Err("a bound is not held".to_owned())
@@ -145,6 +154,59 @@ impl Bench {
             builds.push(began.elapsed());
         }
         Ok(Pair::of("nothing to do, zig, C, a floor", calls, builds))
+    }
+
+    /// Nothing to do in an image, by each engine that answers: against the very calls that `plan` prints, and against the
+    /// same workspace built with what is on this machine.
+    fn images(&self, rounds: usize) -> Result<Vec<Pair>, String> {
+        let read = |name: &str| std::fs::read_to_string(root().join("target/engine").join(name)).unwrap_or_default();
+        let json = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default();
+        let (engines, images) = (json(read("engines.json")), json(read("images.json")));
+        let image = "127.0.0.1:5055/xpkg/gcc12:1";
+        let mut pairs = Vec::new();
+        for name in ["docker", "podman"].into_iter().filter(|name| engines[name]["answers"] == true) {
+            let project = self.scratch.join(format!("in-{name}"));
+            let _ = std::fs::remove_dir_all(&project);
+            quiet(Command::new("cp").arg("-r").arg(root().join("fixtures/with-c")).arg(&project))?;
+            let digest = images[image].as_str().ok_or("run `cargo xtask engine up`")?;
+            let config = format!("[target.{IMAGE_TARGET}]\nimage = \"{}@{digest}\"\n", image.trim_end_matches(":1"));
+            std::fs::write(project.join("xpkg.toml"), config).map_err(|error| error.to_string())?;
+            let prepared = |command: &mut Command| {
+                let environment = engines[name]["environment"].as_object().into_iter().flatten();
+                command.envs(environment.filter_map(|(name, value)| Some((name, value.as_str()?)))).env("XPKG_CONTAINER_ENGINE", name);
+                command.env_remove("RUSTUP_TOOLCHAIN").current_dir(&project);
+            };
+            let xpkg = |word: &str, linker: &str| {
+                let mut command = Command::new(&self.xpkg);
+                command.args([word, "--quiet", "--target", IMAGE_TARGET, "--linker", linker]);
+                prepared(&mut command);
+                command
+            };
+            quiet(&mut xpkg("build", "image"))?;
+            let plan = xpkg("plan", "image").output().map_err(|error| error.to_string())?.stdout;
+            let line =
+                |line: &str| ["  fetches     ", "  runs        "].iter().find_map(|label| line.strip_prefix(label)).map(str::to_owned);
+            let lines: Vec<String> = String::from_utf8_lossy(&plan).lines().filter_map(line).collect();
+            quiet(&mut xpkg("build", "gcc"))?;
+            let (mut calls, mut builds, mut here) = (Vec::new(), Vec::new(), Vec::new());
+            for _ in 0..rounds {
+                let began = Instant::now();
+                for line in &lines {
+                    let mut call = Command::new("sh");
+                    prepared(call.arg("-c").arg(line).stderr(Stdio::null()));
+                    quiet(&mut call)?;
+                }
+                calls.push(began.elapsed());
+                for (linker, times) in [("image", &mut builds), ("gcc", &mut here)] {
+                    let began = Instant::now();
+                    quiet(&mut xpkg("build", linker))?;
+                    times.push(began.elapsed());
+                }
+            }
+            pairs.push(Pair::of(&format!("nothing to do, in an image by {name}, against with gcc here"), here, builds.clone()));
+            pairs.push(Pair::of(&format!("nothing to do, in an image by {name}, against plan's own lines"), calls, builds));
+        }
+        Ok(pairs)
     }
 
     /// A tree of so many gigabytes, in files of 32 MiB: `openssl` on all cores against `verify`, from the page cache where it
