@@ -29,6 +29,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Print one target's environment for other tools: `eval "$(cargo xpkg env --target T)"`
     Env(EnvArgs),
+    /// Make a Docker context of the staged tree: bins by platform, Dockerfiles, a bake file
+    Docker(DockerArgs),
     /// Cross images, locked by digest in `xpkg.lock`
     Image(ImageArgs),
     /// Show the staged tree: bins, sizes, linkage, digests
@@ -98,6 +100,40 @@ pub struct DoctorArgs {
 pub struct EnvArgs {
     #[command(flatten)]
     pub run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DockerArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// Where the context stands [default: `<cargo target directory>/xpkg-docker`]
+    #[arg(long, value_name = "DIR")]
+    pub context: Option<Utf8PathBuf>,
+
+    /// What images are made upon whose tables name no base: `scratch`, `NAME@sha256:…`, `oci:PATH`
+    #[arg(long, value_name = "IMAGE")]
+    pub base: Option<String>,
+
+    /// Take the tree as it stands
+    #[arg(long)]
+    pub no_build: bool,
+
+    /// Take trees that were made elsewhere, each with its manifest: directories or tars; repeatable
+    #[arg(long, value_name = "PATH", conflicts_with = "no_build")]
+    pub from: Vec<Utf8PathBuf>,
+
+    /// Write over what was changed in the context by hand
+    #[arg(long)]
+    pub force: bool,
+
+    /// Write Dockerfiles that Docker's builder before BuildKit takes, too: called with `--build-arg TARGETPLATFORM=linux/amd64`
+    #[arg(long)]
+    pub old_builder: bool,
+
+    /// Let bake keep each image's cache in the registry
+    #[arg(long)]
+    pub cache: bool,
 }
 
 #[derive(Debug, Args)]

@@ -26,6 +26,8 @@ pub struct Config {
     pub target: BTreeMap<String, TargetConfig>,
     /// What `verify` holds the tree to.
     pub policy: PolicyConfig,
+    /// The images that `docker` makes of the tree; one a package where there is none.
+    pub docker: Vec<DockerConfig>,
     /// By package name; filled from each package's own table, never read from the workspace's.
     #[serde(skip)]
     pub package: BTreeMap<String, PackageConfig>,
@@ -111,6 +113,47 @@ pub struct PolicyConfig {
     pub libraries: Vec<String>,
     /// Code of a rule -> whether it holds, whatever the base says.
     pub rules: BTreeMap<String, bool>,
+}
+
+/// An image that `docker` makes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of an image that `docker` makes")]
+pub struct DockerConfig {
+    pub name: String,
+    /// `bin`, or `package/bin`.
+    pub bins: Vec<String>,
+    /// `scratch`, `registry/name@sha256:…`, or `oci:PATH`.
+    pub base: Option<String>,
+    /// The glibc that the base has.
+    pub base_glibc: Option<String>,
+    pub entrypoint: Option<Vec<String>>,
+    /// As a Dockerfile's USER takes it.
+    pub user: Option<String>,
+    pub ports: Vec<Port>,
+    /// From the workspace's root -> absolute, in the image.
+    pub files: BTreeMap<Utf8PathBuf, String>,
+    pub ca_certificates: bool,
+    pub tzdata: bool,
+    /// Those that count, where the tree has several for one platform.
+    pub targets: Vec<String>,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// `8080`, or `"53/udp"`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a port's number, or `\"53/udp\"`")]
+pub enum Port {
+    Number(u16),
+    Words(String),
+}
+
+impl Port {
+    pub fn words(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Words(words) => words.clone(),
+        }
+    }
 }
 
 /// Settings of a profile that cargo has, each with a value of whatever type cargo takes.
@@ -270,6 +313,7 @@ struct LoneTable {
     c_dependencies: Option<bool>,
     target: BTreeMap<String, TargetConfig>,
     policy: PolicyConfig,
+    docker: Vec<DockerConfig>,
     skip: bool,
     rename: BTreeMap<String, String>,
 }
@@ -294,12 +338,23 @@ impl Config {
             match &sources.root_package {
                 Some(name) if sources.lone => {
                     if let Some(table) = read::<LoneToml>(source, &mut problems).and_then(|file| Section::table(file.package)) {
-                        let LoneTable { targets, out_dir, layout, linker, strip, c_dependencies, target, policy, skip, rename } = table;
+                        let LoneTable { targets, out_dir, layout, linker, strip, c_dependencies, target, policy, docker, skip, rename } =
+                            table;
                         if skip || !rename.is_empty() {
                             packages.insert(name.clone(), PackageConfig { skip, rename });
                         }
-                        let config =
-                            Self { targets, out_dir, layout, linker, strip, c_dependencies, target, policy, package: BTreeMap::new() };
+                        let config = Self {
+                            targets,
+                            out_dir,
+                            layout,
+                            linker,
+                            strip,
+                            c_dependencies,
+                            target,
+                            policy,
+                            docker,
+                            package: BTreeMap::new(),
+                        };
                         if config != Self::default() {
                             places.push((format!("`[package.metadata.xpkg]` of `{}`", source.path), config));
                         }

@@ -22,6 +22,7 @@ pub mod look;
 // do
 pub mod compile;
 pub mod contents;
+pub mod context;
 pub mod engine;
 pub mod host;
 pub mod stage;
@@ -30,6 +31,7 @@ pub mod cargo_config;
 pub mod config;
 pub mod container;
 pub mod cross_toml;
+pub mod docker;
 pub mod doctor;
 pub mod facts;
 pub mod formats;

@@ -169,6 +169,31 @@ codes! {
         detection: "The new text is compared with the file's.",
         fix: "Run the command without `--locked`, look at the difference, and commit it.",
         source: "README, Cross images" }
+    DockerInvalid "docker-invalid" "an image of the tree cannot be made as it is configured" {
+        cause: "A table of `docker` wants a bin that the tree does not have, or not for every platform of the image, or two images have one name.",
+        detection: "Each table is held against the tree's manifest.",
+        fix: "Correct the table, or build what is missing.",
+        source: "README, Docker" }
+    DockerChoice "docker-choice" "the tree has several targets for one platform of an image" {
+        cause: "glibc and musl of one processor are the same platform to Docker, and an image takes one of them.",
+        detection: "The manifest's targets are grouped by platform.",
+        fix: "Name the targets that count: `--target`, or `targets` in the image's table.",
+        source: "README, Docker" }
+    DockerClash "docker-clash" "two bins would stand in one place of an image" {
+        cause: "Two packages have a bin of one name and stand in one image, or two trees bring different files for one bin.",
+        detection: "The places of all bins of an image are compared.",
+        fix: "Rename one, make two images, or leave one tree out.",
+        source: "README, Docker" }
+    BaseUnfit "base-unfit" "a bin cannot start on its image's base" {
+        cause: "A dynamic bin has no loader on `scratch`, or needs a newer glibc than the base has; or the base is named by a tag, which moves.",
+        detection: "What inspection says of each bin is held against the base: the glibc that a layout holds, or that `base-glibc` declares.",
+        fix: "Take another base, by digest, or build for musl or with a glibc floor.",
+        source: "README, Docker" }
+    ContextForeign "context-foreign" "the Docker context holds what xpkg did not make" {
+        cause: "Files stand in the context's directory that xpkg did not write, or some that it wrote were changed.",
+        detection: "Each file's digest is compared with the record in the context.",
+        fix: "Move them away, choose another `--context`, or write over changes with `--force`.",
+        source: "README, Docker" }
     ZigArgument "zig-argument" "zig does not know a linker argument" {
         cause: "zig links with lld, but takes only the linker arguments that it knows itself, and refuses all others. Arguments that change nothing in the program are taken out before; this one does.",
         detection: "xpkg's wrapper of zig reads what zig says when a link fails.",

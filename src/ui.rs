@@ -10,6 +10,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
+use crate::docker::Image;
 use crate::doctor::{self, CompilerHealth, Diagnosis, State, TargetHealth};
 use crate::facts::{Setting, Std, ToolFound};
 use crate::formats::{clause, printable};
@@ -371,6 +372,19 @@ pub fn tree(manifest: &Manifest) -> String {
         }
     }
     lines(&table) + &images.concat()
+}
+
+/// The images of a context.
+pub fn docker(images: &[Image]) -> String {
+    let mut table = plain_table();
+    table.set_header(["image", "platforms", "bins", "base", "size"]);
+    for image in images {
+        let platforms: Vec<String> = image.platforms.iter().map(|platform| platform.platform.words()).collect();
+        let bins: Vec<&str> = image.platforms.first().iter().flat_map(|platform| &platform.bins).map(|bin| bin.place.as_str()).collect();
+        let sizes: Vec<String> = image.platforms.iter().map(|platform| size(platform.bins.iter().map(|bin| bin.size).sum())).collect();
+        table.add_row([image.name.clone(), platforms.join(", "), bins.join(", "), image.base.name(), sizes.join(", ")]);
+    }
+    lines(&table)
 }
 
 /// The images of a workspace, each with what is known of it.

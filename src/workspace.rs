@@ -28,6 +28,8 @@ pub struct Member {
     /// cargo's package id: unique, and what artifact messages carry.
     pub id: String,
     pub manifest: Utf8PathBuf,
+    /// `package.license`, an SPDX expression.
+    pub licence: Option<String>,
     /// In the workspace's default members.
     pub default: bool,
     /// Has a `[package.metadata.xpkg]` table.
@@ -219,6 +221,7 @@ fn member(package: &Package, default: bool) -> Member {
         version: package.version.to_string(),
         id: package.id.repr.clone(),
         manifest: package.manifest_path.clone(),
+        licence: package.license.clone(),
         default,
         configured: package.metadata.get("xpkg").is_some(),
         build_script: package.targets.iter().find(|target| target.is_custom_build()).map(|target| target.src_path.clone()),
@@ -342,6 +345,7 @@ mod tests {
                     version: "0.1.0".to_owned(),
                     id: name.to_owned(),
                     manifest: Utf8PathBuf::from("Cargo.toml"),
+                    licence: None,
                     default: !name.ends_with('!'),
                     build_script: None,
                     configured: false,

@@ -1,6 +1,8 @@
 //! `build`: look, decide, compile, inspect, stage, tell.
 
-use crate::cli::{BuildArgs, MessageFormat};
+use camino::Utf8PathBuf;
+
+use crate::cli::{BuildArgs, MessageFormat, RunArgs};
 use crate::compile;
 use crate::facts::Source;
 use crate::host::{self, Host};
@@ -18,17 +20,23 @@ use super::Prepared;
 pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
     let BuildArgs { run, keep_going } = args;
     let format = run.output.message_format;
-    let mut prepared = super::prepare(host, shell, run, Having::Fetch)?;
-    install_std(host, shell, &mut prepared)?;
-    prepared.write_tools(host)?;
-    tell_choices(shell, &prepared);
-    let manifest = build(host, shell, &prepared, if keep_going { OnFailure::GoOn } else { OnFailure::Stop })?;
+    let (manifest, _) = make(host, shell, run, keep_going)?;
     match format {
         MessageFormat::Json => ui::data(&manifest.json())?,
         MessageFormat::Human if shell.verbosity == Verbosity::Quiet => {}
         MessageFormat::Human => ui::data(&ui::tree(&manifest))?,
     }
     Ok(())
+}
+
+/// The whole job: the manifest of the tree, and where that stands.
+pub fn make(host: &Host, shell: Shell, run: RunArgs, keep_going: bool) -> Result<(Manifest, Utf8PathBuf), Failure> {
+    let mut prepared = super::prepare(host, shell, run, Having::Fetch)?;
+    install_std(host, shell, &mut prepared)?;
+    prepared.write_tools(host)?;
+    tell_choices(shell, &prepared);
+    let manifest = build(host, shell, &prepared, if keep_going { OnFailure::GoOn } else { OnFailure::Stop })?;
+    Ok((manifest, prepared.plan.out_dir))
 }
 
 /// Installs missing standard libraries, and looks again.

@@ -4,6 +4,7 @@
 pub mod build;
 pub mod clean;
 pub mod compiler;
+pub mod docker;
 pub mod doctor;
 pub mod env;
 pub mod explain;
@@ -58,6 +59,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Doctor(args) => args.run.output.split(),
         Command::Show(args) | Command::Clean(args) => args.output.split(),
         Command::Image(args) => args.command.run().output.split(),
+        Command::Docker(args) => args.run.output.split(),
         // A problem is told as a document only where the report is xpkg's own.
         Command::Verify(args) => (if args.format == ReportFormat::Json { MessageFormat::Json } else { MessageFormat::Human }, args.talk),
         Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => return 0,
@@ -85,6 +87,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Doctor(args) => doctor::run(&host, shell, args),
         Command::Show(args) => show::run(&host, args),
         Command::Image(args) => image::run(&host, shell, args),
+        Command::Docker(args) => docker::run(&host, shell, args),
         Command::Verify(args) => verify::run(&host, shell, args),
         Command::Clean(args) => clean::run(&host, shell, args),
         Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => Ok(()),

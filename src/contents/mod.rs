@@ -11,7 +11,7 @@ mod zip;
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
 use crate::host::{Host, Listed, Reading, Thing};
@@ -169,6 +169,47 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &(dyn Fn(u
     );
     entries.par_extend(read);
     Ok(entries)
+}
+
+/// Unpacks an archive that has been read and judged: its files, below a directory. Returns where its manifest stands.
+pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf> {
+    let cannot = |error: io::Error| Problem::new(Code::FileAccess, format!("cannot unpack `{path}`: {error}"));
+    let mut file = host.open_read(path)?;
+    let mut first = Vec::new();
+    Read::by_ref(&mut file).take(512).read_to_end(&mut first).map_err(cannot)?;
+    file.rewind().map_err(cannot)?;
+    let buffered = BufReader::with_capacity(PIECE, file);
+    let stream: Box<dyn Read> = match Packing::of(&first, &own_name(path)) {
+        Some(Packing::Tar) => Box::new(buffered),
+        Some(Packing::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
+        Some(Packing::Zstd) => Box::new(Frames::new(buffered)),
+        _ => {
+            return Err(Problem::new(Code::ArchiveUnfit, format!("`{path}` is no tar"))
+                .help("hand over the tree as a directory, or as `.tar`, `.tar.gz` or `.tar.zst`"));
+        }
+    };
+    let mut archive = ::tar::Archive::new(stream);
+    let mut found = None;
+    for entry in archive.entries().map_err(cannot)? {
+        let mut entry = entry.map_err(cannot)?;
+        let name = entry.path().map_err(cannot)?.to_string_lossy().into_owned();
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        // Judged before: no way leads out of the directory.
+        let place = to.join(name.trim_start_matches("./"));
+        host.create_dir_all(place.parent().unwrap_or(to))?;
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(cannot)?;
+        host.write_program(&place, &bytes)?;
+        if place.file_name() == Some(crate::manifest::JSON_NAME) {
+            found = place.parent().map(Utf8Path::to_owned);
+        }
+    }
+    found.ok_or_else(|| {
+        Problem::new(Code::NoTree, format!("there is no `{}` in `{path}`", crate::manifest::JSON_NAME))
+            .help("pack the whole tree that `cargo xpkg build` has staged")
+    })
 }
 
 /// Whether a file of this name lists others.

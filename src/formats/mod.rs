@@ -3,6 +3,8 @@
 //! None knows where its text goes. A name in it may come from a foreign archive: each format sees to it that a name
 //! stays a name.
 
+pub mod bake;
+pub mod dockerfile;
 pub mod markdown;
 pub mod sarif;
 

@@ -228,6 +228,18 @@ impl Host {
         fs::hard_link(from, to).map_err(|error| cannot("link", to, &error))
     }
 
+    /// A link, or a copy where the other place is on another file system.
+    pub fn link_or_copy(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+        self.op("link", to)?;
+        if fs::hard_link(from, to).is_ok() { Ok(()) } else { self.copy(from, to) }
+    }
+
+    /// With its permissions.
+    pub fn copy(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+        self.op("copy", to)?;
+        fs::copy(from, to).map(|_| ()).map_err(|error| cannot("write", to, &error))
+    }
+
     pub fn create_dir_all(&self, path: &Utf8Path) -> Result<()> {
         self.op("create", path)?;
         fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))

@@ -7,6 +7,7 @@ mod chat;
 mod cli;
 mod contents;
 mod crash;
+mod docker;
 mod doctor;
 mod gate;
 mod graph;

@@ -108,8 +108,9 @@ fn every_toml_block_is_a_configuration_that_xpkg_takes() {
     let _held = README.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let text = readme();
     let blocks: Vec<&str> = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    let (workspace, package): (Vec<&str>, Vec<&str>) = blocks.into_iter().partition(|block| block.starts_with("[workspace."));
-    assert_eq!((workspace.len(), package.len()), (3, 1));
+    let (workspace, package): (Vec<&str>, Vec<&str>) =
+        blocks.into_iter().partition(|block| block.starts_with("[workspace.") || block.starts_with("[[workspace."));
+    assert_eq!((workspace.len(), package.len()), (4, 1));
     let project = Project::of("clash");
     for block in workspace {
         project.append("Cargo.toml", &format!("\n{block}"));

@@ -1,0 +1,198 @@
+//! `docker`: from the staged tree to a Docker context, or to an OCI layout without a daemon.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+
+use crate::cli::{DockerArgs, MessageFormat, RunArgs};
+use crate::config::PolicyConfig;
+use crate::contents::{self, Limits};
+use crate::context::{self, From, Piece};
+use crate::docker::{self, About, Base, Image};
+use crate::formats::{bake, clause, dockerfile};
+use crate::host::Host;
+use crate::look::{self, Asking, Found};
+use crate::problem::{Code, Failure, Problem, Result};
+use crate::stage;
+use crate::ui::{self, Shell, Verbosity};
+use crate::verify::policy::{Name, Policy};
+use crate::verify::{self, Options};
+
+/// What was made.
+#[derive(Serialize)]
+struct Made {
+    context: Option<Utf8PathBuf>,
+    images: Vec<Image>,
+}
+
+/// Where the CA certificates of this machine are.
+const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// Where its time zones are.
+const ZONES: &str = "/usr/share/zoneinfo";
+
+pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
+    let DockerArgs { run, context, base, no_build, from, force, old_builder, cache } = args;
+    let format = run.output.message_format;
+    let targets = run.target.iter().map(|target| target.split('.').next().unwrap_or_default().to_owned()).collect();
+    let found = workspace(host, &run);
+    let found = match found {
+        Err(_) if !from.is_empty() => None,
+        found => Some(found?),
+    };
+    let config = found.as_ref().map(super::own_config).transpose()?.unwrap_or_default();
+    // What is unpacked goes with this.
+    let mut scratch = Vec::new();
+    let trees = if from.is_empty() {
+        vec![own_tree(host, shell, run, no_build)?]
+    } else {
+        from.iter().map(|path| collected(host, &host.absolute(path), &mut scratch)).collect::<Result<Vec<_>, Failure>>()?
+    };
+    let problems: Vec<Problem> = trees.iter().filter_map(|tree| verified(host, tree).err()).collect();
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    let mut manifests = Vec::new();
+    for tree in &trees {
+        let manifest = stage::read(host, tree)?.map(|(manifest, _)| manifest);
+        manifests.push(manifest.ok_or_else(|| no_manifest(tree))?);
+    }
+    let root = found.as_ref().map_or_else(|| host.cwd().to_owned(), |found| found.workspace.root.clone());
+    let licences =
+        found.iter().flat_map(|found| &found.workspace.members).filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
+    let about = About { licences: licences.collect(), targets, base, root };
+    let (images, told) = docker::decide(&manifests, &config.docker, &about)?;
+    for told in &told {
+        shell.status("Noting", told);
+    }
+    let directory = match (&context, &found) {
+        (Some(context), _) => host.absolute(context),
+        (None, Some(found)) => found.workspace.target_dir.join("xpkg-docker"),
+        (None, None) => host.absolute(Utf8Path::new("xpkg-docker")),
+    };
+    let directory = host.resolve(&directory);
+    let pieces = pieces(host, &images, &trees, !old_builder, cache)?;
+    let changed = context::write(host, &directory, &pieces, force, || {
+        shell.status("Blocking", &format!("waiting for another run on `{directory}`"));
+    })?;
+    shell.status(if changed { "Wrote" } else { "Unchanged" }, &format!("{} in {directory}", ui::count(images.len(), "image")));
+    let made = Made { context: Some(directory), images };
+    ui::data(&match format {
+        MessageFormat::Human if shell.verbosity == Verbosity::Quiet => String::new(),
+        MessageFormat::Human => ui::docker(&made.images),
+        MessageFormat::Json => ui::json(&made),
+    })?;
+    Ok(())
+}
+
+fn workspace(host: &Host, run: &RunArgs) -> Result<Found, Failure> {
+    let asking = Asking {
+        program: super::cargo_program(host),
+        locked: run.locked,
+        offline: run.offline,
+        frozen: run.frozen,
+        config: Vec::new(),
+        target_dir: super::target_directory(host, run.target_dir.clone()),
+    };
+    look::workspace(host, &asking, super::manifest_path(host, run.manifest.clone())?.as_deref())
+}
+
+/// The workspace's staged tree, built first unless that is not wanted.
+fn own_tree(host: &Host, shell: Shell, run: RunArgs, no_build: bool) -> Result<Utf8PathBuf, Failure> {
+    if !no_build {
+        let (_, out_dir) = super::build::make(host, shell, run, false)?;
+        return Ok(out_dir);
+    }
+    let place = crate::cli::PlaceArgs { manifest: run.manifest, out_dir: run.out_dir, target_dir: run.target_dir };
+    let tree = super::find_tree(host, &place)?.out_dir;
+    if host.exists(&tree) { Ok(tree) } else { Err(no_manifest(&tree).into()) }
+}
+
+fn no_manifest(tree: &Utf8Path) -> Problem {
+    Problem::new(Code::NoTree, format!("there is no staged tree at `{tree}`"))
+        .help("build it: `cargo xpkg build`, or leave out `--no-build`")
+}
+
+/// A tree that was made elsewhere: a directory, or an archive of one, which is unpacked.
+fn collected(host: &Host, path: &Utf8Path, scratch: &mut Vec<tempfile::TempDir>) -> Result<Utf8PathBuf, Failure> {
+    if !host.exists(path) {
+        return Err(Problem::new(Code::NoTree, format!("`{path}`, named by `--from`, is not there"))
+            .help("name a staged tree, or a tar of one")
+            .into());
+    }
+    if host.is_dir(path) {
+        return Ok(path.to_owned());
+    }
+    verified(host, path)?;
+    let directory = host.scratch()?;
+    let root = Utf8Path::from_path(directory.path()).unwrap_or(Utf8Path::new("/tmp")).to_owned();
+    let tree = contents::unpack(host, path, &root)?;
+    scratch.push(directory);
+    Ok(tree)
+}
+
+/// Holds a tree or an archive against its manifest and its targets: what stands against it stops the run.
+fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
+    let subject = contents::read(host, path, &Limits::default(), |_| ())?;
+    let policy = Policy { name: Name::Default, config: PolicyConfig::default() };
+    let report = verify::judge(&subject, &Options { targets: Vec::new(), policy, accept: Vec::new() });
+    let Some(first) = report.findings.first() else { return Ok(()) };
+    let line = |finding: &verify::Finding| {
+        let path = finding.path.as_deref().map(|path| format!("{path}: ")).unwrap_or_default();
+        format!("{}: {path}{}", finding.code.name(), clause(finding))
+    };
+    Err(Problem::new(first.code, format!("`{path}` does not pass verification, so nothing is made of it"))
+        .note("found", report.findings.iter().take(10).map(line))
+        .help(format!("see all of it: `cargo xpkg verify {}`", crate::invocation::quote(path.as_str()))))
+}
+
+/// Every file of the context.
+fn pieces(host: &Host, images: &[Image], trees: &[Utf8PathBuf], chmod: bool, cache: bool) -> Result<Vec<Piece>, Failure> {
+    let mut pieces: BTreeMap<String, From> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for image in images {
+        if let Base::Layout(path) = &image.base
+            && !chmod
+        {
+            problems.push(
+                Problem::new(Code::BaseUnfit, format!("the base `oci:{path}` of `{}` is known to BuildKit alone", image.name))
+                    .help("leave out `--old-builder`, or push the base to a registry and name it by digest"),
+            );
+        }
+        for bin in image.platforms.iter().flat_map(|platform| &platform.bins) {
+            pieces.insert(bin.context.clone(), From::File(trees[bin.tree].join(&bin.staged), Some(bin.sha256.clone())));
+        }
+        for (path, _) in dockerfile::shared(image.ca_certificates, image.tzdata) {
+            let from = if path.ends_with(".crt") { CERTIFICATES } else { ZONES };
+            problems.extend(
+                extra(host, Utf8Path::new(from), path, &mut pieces)
+                    .err()
+                    .map(|problem| problem.help("install it: `apt-get install ca-certificates tzdata`")),
+            );
+        }
+        for ((path, _), from) in dockerfile::copied(&image.name, &image.files).into_iter().zip(image.files.keys()) {
+            problems.extend(
+                extra(host, from, &path, &mut pieces).err().map(|problem| problem.help("`files` are named from the workspace's root")),
+            );
+        }
+        pieces.insert(bake::file(&image.name), From::Text(dockerfile::text(image, chmod)));
+    }
+    pieces.insert("docker-bake.json".to_owned(), From::Text(bake::text(images, cache)));
+    pieces.insert(".dockerignore".to_owned(), From::Text("# Only bins and extra files are sent.\n*\n!linux\n!files\n".to_owned()));
+    if problems.is_empty() { Ok(pieces.into_iter().map(|(path, from)| Piece { path, from }).collect()) } else { Err(problems.into()) }
+}
+
+/// A file, or a directory with all below it.
+fn extra(host: &Host, from: &Utf8Path, to: &str, pieces: &mut BTreeMap<String, From>) -> Result<()> {
+    if host.is_dir(from) {
+        for name in host.walk(from)?.into_keys().filter(|name| host.is_file(&from.join(name))) {
+            pieces.insert(format!("{to}/{name}"), From::File(from.join(&name), None));
+        }
+        return Ok(());
+    }
+    if !host.is_file(from) {
+        return Err(Problem::new(Code::FileAccess, format!("`{from}`, which an image asks for, is not there")));
+    }
+    pieces.insert(to.to_owned(), From::File(from.to_owned(), None));
+    Ok(())
+}

@@ -1,0 +1,591 @@
+//! Which images a staged tree makes, for which platforms, of which bins, upon what: decided before anything is written.
+//!
+//! Pure. What they become as files is in `formats::{dockerfile, bake, oci}`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+
+use crate::config::DockerConfig;
+use crate::container::Reference;
+use crate::inspect::Linkage;
+use crate::manifest::{Artifact, Manifest, Platform};
+use crate::problem::{Code, Problem, nearest};
+use crate::target::Glibc;
+
+/// The user that programs run as where nobody says: `nobody` of distroless.
+const USER: &str = "65532:65532";
+/// Where bins stand in an image: on every base's PATH.
+const PLACE: &str = "/usr/local/bin";
+
+/// What an image is made upon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Base {
+    Scratch,
+    /// By digest.
+    Registry(Reference),
+    /// An OCI image layout on this machine.
+    Layout(Utf8PathBuf),
+}
+
+impl Base {
+    /// `scratch`, `registry/name@sha256:…`, or `oci:PATH`, from the workspace's root.
+    pub fn parse(text: &str, root: &Utf8Path) -> Result<Self, Problem> {
+        if text == "scratch" {
+            return Ok(Self::Scratch);
+        }
+        if let Some(path) = text.strip_prefix("oci:") {
+            return Ok(Self::Layout(root.join(path)));
+        }
+        let reference = Reference::parse(text)?;
+        if reference.digest.is_none() {
+            return Err(Problem::new(Code::BaseUnfit, format!("the base `{text}` has no digest"))
+                .note("cause", ["its tag may mean another image tomorrow".to_owned()])
+                .help(format!(
+                    "ask what it means now, and write it: `docker buildx imagetools inspect {text}`, then `--base {}@sha256:…`",
+                    reference.name
+                )));
+        }
+        Ok(Self::Registry(reference))
+    }
+
+    /// As a Dockerfile names it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Scratch => "scratch".to_owned(),
+            Self::Registry(reference) => reference.by_tag(),
+            Self::Layout(path) => format!("oci:{path}"),
+        }
+    }
+}
+
+/// One image, for all its platforms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// A repository's name, without registry and tag.
+    pub name: String,
+    pub base: Base,
+    /// Sorted by their words.
+    pub platforms: Vec<ForPlatform>,
+    /// `None`: it has several bins, and none of its own name.
+    pub entrypoint: Option<Vec<String>>,
+    pub user: String,
+    /// `8080`, `53/udp`.
+    pub ports: Vec<String>,
+    /// From the workspace's root -> absolute, inside.
+    pub files: BTreeMap<Utf8PathBuf, String>,
+    pub ca_certificates: bool,
+    pub tzdata: bool,
+    /// OCI's annotation keys -> values.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What stands in an image for one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForPlatform {
+    pub platform: Platform,
+    pub bins: Vec<Placed>,
+}
+
+/// A bin and its places.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Placed {
+    /// The tree that it stands in, by its number.
+    pub tree: usize,
+    /// Below that tree.
+    pub staged: String,
+    /// Below the context: `linux/arm64/package/bin`.
+    pub context: String,
+    /// In the image.
+    pub place: String,
+    pub sha256: String,
+    pub size: u64,
+}
+
+impl Platform {
+    /// `linux/arm/v7`, as Docker writes it.
+    pub fn words(&self) -> String {
+        let variant = self.variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
+        format!("{}/{}{variant}", self.os, self.architecture)
+    }
+}
+
+/// What is known besides trees and configuration.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// Package -> its licence.
+    pub licences: BTreeMap<String, String>,
+    /// Targets that count, where some were named.
+    pub targets: Vec<String>,
+    /// `--base`.
+    pub base: Option<String>,
+    pub root: Utf8PathBuf,
+}
+
+/// An artifact of one of the trees, with its platform.
+struct Bin<'a> {
+    tree: usize,
+    artifact: &'a Artifact,
+    platform: &'a Platform,
+    libc: &'a str,
+}
+
+/// The images, with what is only told of them; or all that is wrong.
+pub fn decide(trees: &[Manifest], config: &[DockerConfig], about: &About) -> Result<(Vec<Image>, Vec<String>), Vec<Problem>> {
+    let mut problems = Vec::new();
+    let bins = bins(trees, about, &mut problems);
+    let defaults: Vec<DockerConfig> = if config.is_empty() { one_a_package(&bins) } else { config.to_vec() };
+    let mut images: Vec<Image> = Vec::new();
+    let mut told = Vec::new();
+    for config in &defaults {
+        if images.iter().any(|image| image.name == config.name) {
+            problems.push(
+                Problem::new(Code::DockerInvalid, format!("two images are named `{}`", config.name)).help("give each a name of its own"),
+            );
+            continue;
+        }
+        match image(trees, config, &bins, about, &mut told) {
+            Ok(image) => images.push(image),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if images.is_empty() && problems.is_empty() {
+        problems.push(
+            Problem::new(Code::DockerInvalid, "the tree has no bin for Linux, so there is nothing to make an image of")
+                .help("build for a Linux target: `cargo xpkg build --target x86_64-unknown-linux-musl`"),
+        );
+    }
+    if problems.is_empty() { Ok((images, told)) } else { Err(problems) }
+}
+
+/// The bins for Linux, each once: two trees may bring the same file, but not two.
+fn bins<'a>(trees: &'a [Manifest], about: &About, problems: &mut Vec<Problem>) -> Vec<Bin<'a>> {
+    let mut bins: Vec<Bin> = Vec::new();
+    for (tree, manifest) in trees.iter().enumerate() {
+        for artifact in &manifest.artifacts {
+            let Some(record) = manifest.targets.iter().find(|record| record.id == artifact.built_by) else { continue };
+            let counts = about.targets.is_empty() || about.targets.contains(&artifact.target);
+            if record.platform.os != "linux" || !counts {
+                continue;
+            }
+            let same = |bin: &&Bin| {
+                bin.artifact.target == artifact.target && bin.artifact.package == artifact.package && name(bin.artifact) == name(artifact)
+            };
+            match bins.iter().find(same) {
+                Some(had) if had.artifact.sha256 == artifact.sha256 => {}
+                Some(_) => problems.push(
+                    Problem::new(
+                        Code::DockerClash,
+                        format!(
+                            "two trees have `{}` of `{}` for `{}`, and not the same",
+                            name(artifact),
+                            artifact.package,
+                            artifact.target
+                        ),
+                    )
+                    .help("leave one of the trees out"),
+                ),
+                None => bins.push(Bin { tree, artifact, platform: &record.platform, libc: &record.libc }),
+            }
+        }
+    }
+    bins
+}
+
+/// The name under which a bin is staged.
+fn name(artifact: &Artifact) -> &str {
+    artifact.path.rsplit('/').next().unwrap_or(&artifact.path)
+}
+
+fn one_a_package(bins: &[Bin]) -> Vec<DockerConfig> {
+    let packages: BTreeSet<&str> = bins.iter().map(|bin| bin.artifact.package.as_str()).collect();
+    let of = |package: &str| {
+        let names: BTreeSet<String> =
+            bins.iter().filter(|bin| bin.artifact.package == package).map(|bin| format!("{package}/{}", bin.artifact.bin)).collect();
+        DockerConfig { name: package.to_lowercase(), bins: names.into_iter().collect(), ..DockerConfig::default() }
+    };
+    packages.into_iter().map(of).collect()
+}
+
+fn image(trees: &[Manifest], config: &DockerConfig, bins: &[Bin], about: &About, told: &mut Vec<String>) -> Result<Image, Vec<Problem>> {
+    let DockerConfig { name, bins: wanted, base, base_glibc, entrypoint, user, ports, files, ca_certificates, tzdata, targets, labels } =
+        config;
+    let mut problems = Vec::new();
+    if Reference::parse(&format!("localhost/{name}")).is_err() || name.contains(['/', ':', '@']) {
+        problems.push(
+            Problem::new(Code::ImageInvalid, format!("`{name}` is no name of an image"))
+                .help("lower-case letters, digits, and `-`, `_`, `.` between them; registry and tag are given when it is pushed"),
+        );
+    }
+    let base_text = base.as_deref().or(about.base.as_deref()).unwrap_or("scratch");
+    let base = Base::parse(base_text, &about.root).map_err(|problem| problems.push(problem));
+    let base_glibc = base_glibc.as_ref().and_then(|text| {
+        let parsed = Glibc::parse(text);
+        if parsed.is_none() {
+            problems.push(
+                Problem::new(Code::ConfigInvalid, format!("`base-glibc = \"{text}\"` is no version of glibc")).help("write it as `2.36`"),
+            );
+        }
+        parsed
+    });
+    let counted: Vec<&Bin> = bins.iter().filter(|bin| targets.is_empty() || targets.contains(&bin.artifact.target)).collect();
+    let mut chosen: Vec<Vec<&Bin>> = Vec::new();
+    for selector in wanted {
+        let found: Vec<&Bin> = counted.iter().copied().filter(|bin| selects(selector, bin.artifact)).collect();
+        let packages: BTreeSet<&str> = found.iter().map(|bin| bin.artifact.package.as_str()).collect();
+        if found.is_empty() {
+            let names: BTreeSet<String> = counted.iter().map(|bin| bin.artifact.bin.clone()).collect();
+            let problem =
+                Problem::new(Code::DockerInvalid, format!("the image `{name}` wants the bin `{selector}`, and the tree has none"));
+            problems.push(match nearest(selector, names.iter().map(String::as_str)) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.help("see what there is: `cargo xpkg show`"),
+            });
+        } else if packages.len() > 1 {
+            let packages: Vec<&str> = packages.into_iter().collect();
+            problems.push(
+                Problem::new(
+                    Code::DockerInvalid,
+                    format!("the image `{name}` wants the bin `{selector}`, and {} packages have one", packages.len()),
+                )
+                .help(format!("name its package: `{}/{selector}`", packages[0])),
+            );
+        } else {
+            chosen.push(found);
+        }
+    }
+    // One target a platform, and every bin for each.
+    let mut platforms: BTreeMap<String, BTreeMap<&str, &str>> = BTreeMap::new();
+    for bin in chosen.iter().flatten() {
+        platforms.entry(bin.platform.words()).or_default().insert(&bin.artifact.target, bin.libc);
+    }
+    for (platform, triples) in platforms.iter().filter(|(_, triples)| triples.len() > 1) {
+        let names: Vec<&str> = triples.keys().copied().collect();
+        problems.push(
+            Problem::new(Code::DockerChoice, format!("the tree has several targets for {platform}, and the image `{name}` takes one"))
+                .note("there", names.iter().map(ToString::to_string))
+                .help(format!(
+                    "name it: `cargo xpkg docker --target {}`, or `targets = [\"{}\", …]` in the image's configuration",
+                    names[0], names[0]
+                )),
+        );
+    }
+    for (found, selector) in chosen.iter().zip(wanted) {
+        let there: BTreeSet<String> = found.iter().map(|bin| bin.platform.words()).collect();
+        for platform in platforms.keys().filter(|platform| !there.contains(*platform)) {
+            problems.push(
+                Problem::new(Code::DockerInvalid, format!("the image `{name}` has no bin `{selector}` for {platform}"))
+                    .help("build it for that target, too, or name the targets that count: `--target TRIPLE`"),
+            );
+        }
+    }
+    let mut made: BTreeMap<String, ForPlatform> = BTreeMap::new();
+    for bin in chosen.iter().flatten() {
+        let Artifact { package, sha256, size, path, .. } = bin.artifact;
+        let file = self::name(bin.artifact);
+        let placed = Placed {
+            tree: bin.tree,
+            staged: path.clone(),
+            context: format!("{}/{package}/{file}", bin.platform.words()),
+            place: format!("{PLACE}/{file}"),
+            sha256: sha256.clone(),
+            size: *size,
+        };
+        let platform = made.entry(bin.platform.words()).or_insert_with(|| ForPlatform { platform: bin.platform.clone(), bins: Vec::new() });
+        match platform.bins.iter().find(|had| had.place == placed.place) {
+            Some(had) if had.context == placed.context => {}
+            Some(had) => problems.push(
+                Problem::new(Code::DockerClash, format!("in the image `{name}` two bins would stand at `{}`", placed.place))
+                    .note("there", [had.staged.clone(), placed.staged.clone()])
+                    .help("rename one of them (`rename` in its package's configuration), or make two images"),
+            ),
+            None => platform.bins.push(placed),
+        }
+        problems.extend(base.as_ref().ok().and_then(|base| upon(name, base, base_glibc, bin.artifact, told)));
+    }
+    problems.dedup();
+    let Ok(base) = base else { return Err(problems) };
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let platforms: Vec<ForPlatform> = made.into_values().collect();
+    let places: Vec<&str> = platforms.first().iter().flat_map(|platform| &platform.bins).map(|bin| bin.place.as_str()).collect();
+    let own = format!("{PLACE}/{name}");
+    let only = match places.as_slice() {
+        [one] => Some((*one).to_owned()),
+        many => many.contains(&own.as_str()).then_some(own),
+    };
+    if only.is_none() && entrypoint.is_none() {
+        told.push(format!(
+            "the image `{name}` has {} bins and none of its own name, so it has no entrypoint: `docker run … NAME` names one",
+            places.len()
+        ));
+    }
+    let first = chosen.first().and_then(|found| found.first());
+    Ok(Image {
+        labels: self::labels(trees, first.copied(), name, about, labels),
+        name: name.clone(),
+        base,
+        platforms,
+        entrypoint: entrypoint.clone().or_else(|| only.map(|only| vec![only])),
+        user: user.clone().unwrap_or_else(|| USER.to_owned()),
+        ports: ports.iter().map(crate::config::Port::words).collect(),
+        files: files.iter().map(|(from, to)| (about.root.join(from), to.clone())).collect(),
+        ca_certificates: *ca_certificates,
+        tzdata: *tzdata,
+    })
+}
+
+/// `bin`, or `package/bin`.
+fn selects(selector: &str, artifact: &Artifact) -> bool {
+    match selector.split_once('/') {
+        Some((package, bin)) => artifact.package == package && (artifact.bin == bin || name(artifact) == bin),
+        None => artifact.bin == selector || name(artifact) == selector,
+    }
+}
+
+/// What a bin needs that its base does not have.
+fn upon(image: &str, base: &Base, base_glibc: Option<Glibc>, artifact: &Artifact, told: &mut Vec<String>) -> Option<Problem> {
+    let binary = artifact.binary.as_ref().filter(|binary| binary.linkage == Linkage::Dynamic)?;
+    let loader = binary.interpreter.as_deref().unwrap_or("its loader");
+    let floor = binary.glibc_floor.as_ref().and_then(|floor| Glibc::parse(&floor.version));
+    let static_way = "build it for musl (`--target x86_64-unknown-linux-musl` and its like)";
+    match (base, floor, base_glibc) {
+        (Base::Scratch, ..) => Some(
+            Problem::new(Code::BaseUnfit, format!("`{}` cannot start on `scratch`: it asks for `{loader}`", artifact.path))
+                .help(format!("take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or {static_way}")),
+        ),
+        (_, Some(floor), Some(has)) if floor > has => Some(
+            Problem::new(Code::BaseUnfit, format!("`{}` needs glibc {floor}, and the base of `{image}` has {has}", artifact.path))
+                .help(format!("build it with a floor: `--target {}.{has}`, take a newer base, or {static_way}", artifact.target)),
+        ),
+        (Base::Registry(_), Some(floor), None) => {
+            told.push(format!(
+                "whether the base of `{image}` has glibc {floor}, which `{}` needs, is not known: say `base-glibc`",
+                artifact.path
+            ));
+            None
+        }
+        _ => None,
+    }
+}
+
+/// OCI's annotations, and the user's over them.
+fn labels(trees: &[Manifest], bin: Option<&Bin>, name: &str, about: &About, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::new();
+    let mut say = |key: &str, value: Option<String>| {
+        if let Some(value) = value {
+            labels.insert(format!("org.opencontainers.image.{key}"), value);
+        }
+    };
+    say("title", Some(name.to_owned()));
+    if let Some(bin) = bin {
+        let record = trees[bin.tree].targets.iter().find(|record| record.id == bin.artifact.built_by);
+        let source = record.map(|record| &record.source);
+        say("version", Some(bin.artifact.version.clone()));
+        say("revision", source.and_then(|source| source.commit.clone()));
+        say("source", source.and_then(|source| source.repository.clone()));
+        say("licenses", about.licences.get(&bin.artifact.package).cloned());
+    }
+    labels.extend(own.clone());
+    labels
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::facts::{Program, Source};
+    use crate::inspect;
+    use crate::manifest::{RustcRecord, TargetRecord, Toolchain};
+    use crate::target::Target;
+    use crate::toolchain::Kind;
+
+    /// An image with one of each.
+    pub(crate) fn chat() -> Image {
+        let placed = |platform: &str| Placed {
+            tree: 0,
+            staged: format!("{platform}/chat"),
+            context: format!("{platform}/chat-server/chat"),
+            place: "/usr/local/bin/chat".to_owned(),
+            sha256: "ab".repeat(32),
+            size: 1,
+        };
+        let platform = |architecture: &str, variant: Option<&str>| {
+            let platform = Platform { os: "linux".to_owned(), architecture: architecture.to_owned(), variant: variant.map(str::to_owned) };
+            ForPlatform { bins: vec![placed(&platform.words())], platform }
+        };
+        Image {
+            name: "chat".to_owned(),
+            base: Base::Scratch,
+            platforms: vec![platform("amd64", None), platform("arm", Some("v7"))],
+            entrypoint: Some(vec!["/usr/local/bin/chat".to_owned()]),
+            user: USER.to_owned(),
+            ports: vec!["8080".to_owned()],
+            files: [("conf/my app.toml".into(), "/etc/app.toml".to_owned())].into(),
+            ca_certificates: true,
+            tzdata: false,
+            labels: [("org.opencontainers.image.title".to_owned(), "chat \"$1\"".to_owned())].into(),
+        }
+    }
+
+    /// `triple package/bin[=glibc]`, separated by commas.
+    fn tree(text: &str) -> Manifest {
+        let mut records = Vec::new();
+        let mut artifacts = Vec::new();
+        for word in text.split(", ").filter(|word| !word.is_empty()) {
+            let (triple, rest) = word.split_once(' ').unwrap();
+            let (rest, glibc) = rest.split_once('=').map_or((rest, None), |(rest, glibc)| (rest, Some(glibc)));
+            let (package, bin) = rest.split_once('/').unwrap();
+            let target = Target::of_triple(triple).unwrap();
+            let mut bytes = vec![0_u8; 64];
+            bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
+            bytes[16..21].copy_from_slice(&[2, 0, 62, 0, 1]);
+            bytes[52] = 64;
+            let mut binary = inspect::inspect(&bytes).ok();
+            if let (Some(binary), Some(glibc)) = (&mut binary, glibc) {
+                binary.linkage = Linkage::Dynamic;
+                binary.interpreter = Some("/lib64/ld-linux-x86-64.so.2".to_owned());
+                binary.glibc_floor = Some(inspect::Floor { version: glibc.to_owned(), symbol: None });
+            }
+            records.push(TargetRecord {
+                id: triple.to_owned(),
+                target: triple.to_owned(),
+                platform: Platform::of(&target),
+                libc: target.system.libc.name().to_owned(),
+                glibc: None,
+                source: Source { commit: Some("c0ffee".to_owned()), ..Source::default() },
+                rustc: RustcRecord { release: String::new(), commit_hash: None, host: String::new() },
+                toolchain: Toolchain {
+                    kind: Kind::Native,
+                    chosen_by: String::new(),
+                    reason: String::new(),
+                    linker: Program::default(),
+                    c_compiler: None,
+                    image: None,
+                    probes: None,
+                    variables: BTreeMap::new(),
+                },
+                host_probes: None,
+                waivers: Vec::new(),
+            });
+            artifacts.push(Artifact {
+                path: format!("{triple}/{package}/{bin}"),
+                target: triple.to_owned(),
+                package: package.to_owned(),
+                version: "1.2.3".to_owned(),
+                bin: bin.to_owned(),
+                profile: "release".to_owned(),
+                features: Vec::new(),
+                built_by: triple.to_owned(),
+                size: 1,
+                mode: "0755".to_owned(),
+                sha256: format!("{triple}{package}{bin}"),
+                binary,
+                waivers: Vec::new(),
+            });
+        }
+        Manifest::new(records, artifacts)
+    }
+
+    fn check(trees: &[&str], config: &str, targets: &str, expected: &str) {
+        let trees: Vec<Manifest> = trees.iter().map(|text| tree(text)).collect();
+        let config: Config = toml::from_str(config).unwrap();
+        let about = About {
+            targets: targets.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+            root: "/w".into(),
+            ..About::default()
+        };
+        let found = match decide(&trees, &config.docker, &about) {
+            Ok((images, told)) => {
+                let image = |image: &Image| {
+                    let platforms = image.platforms.iter().map(|platform| {
+                        let bins: Vec<&str> = platform.bins.iter().map(|bin| bin.context.as_str()).collect();
+                        bins.join(" ")
+                    });
+                    format!(
+                        "{} [{}] {:?}",
+                        image.name,
+                        platforms.collect::<Vec<_>>().join(" | "),
+                        image.entrypoint.clone().unwrap_or_default()
+                    )
+                };
+                images.iter().map(image).chain(told).collect::<Vec<_>>().join("; ")
+            }
+            Err(problems) => {
+                problems.iter().map(|problem| format!("{}: {}", problem.code.name(), problem.message)).collect::<Vec<_>>().join("; ")
+            }
+        };
+        assert_eq!(found, expected);
+    }
+
+    const TWO: &str = "x86_64-unknown-linux-musl chat/chat, aarch64-unknown-linux-musl chat/chat";
+
+    #[test]
+    fn without_a_word_each_package_is_an_image() {
+        check(&[TWO], "", "", "chat [linux/amd64/chat/chat | linux/arm64/chat/chat] [\"/usr/local/bin/chat\"]");
+        check(
+            &["x86_64-unknown-linux-musl bots/bot, x86_64-unknown-linux-musl bots/index"],
+            "",
+            "",
+            "bots [linux/amd64/bots/bot linux/amd64/bots/index] []; the image `bots` has 2 bins and none of its own name, so it has no entrypoint: `docker run … NAME` names one",
+        );
+    }
+
+    #[test]
+    fn one_target_for_a_platform_is_named() {
+        let both = "x86_64-unknown-linux-musl a/a, x86_64-unknown-linux-gnu a/a=2.34";
+        check(
+            &[both],
+            "",
+            "",
+            "docker-choice: the tree has several targets for linux/amd64, and the image `a` takes one; base-unfit: `x86_64-unknown-linux-gnu/a/a` cannot start on `scratch`: it asks for `/lib64/ld-linux-x86-64.so.2`",
+        );
+        check(&[both], "", "x86_64-unknown-linux-musl", "a [linux/amd64/a/a] [\"/usr/local/bin/a\"]");
+    }
+
+    #[test]
+    fn what_an_image_wants_must_be_there_for_each_platform() {
+        let one = "x86_64-unknown-linux-musl a/a, aarch64-unknown-linux-musl a/a, x86_64-unknown-linux-musl b/b";
+        check(&[one], "[[docker]]\nname = 'x'\nbins = ['a', 'b']", "", "docker-invalid: the image `x` has no bin `b` for linux/arm64");
+        check(&[one], "[[docker]]\nname = 'x'\nbins = ['c']", "", "docker-invalid: the image `x` wants the bin `c`, and the tree has none");
+        check(&[one], "[[docker]]\nname = 'X/y'\nbins = ['a']", "", "image-invalid: `X/y` is no name of an image");
+        let twins = "x86_64-unknown-linux-musl a/x, x86_64-unknown-linux-musl b/x";
+        check(
+            &[twins],
+            "[[docker]]\nname = 'x'\nbins = ['x']",
+            "",
+            "docker-invalid: the image `x` wants the bin `x`, and 2 packages have one",
+        );
+        check(
+            &[twins],
+            "[[docker]]\nname = 'x'\nbins = ['a/x', 'b/x']",
+            "",
+            "docker-clash: in the image `x` two bins would stand at `/usr/local/bin/x`",
+        );
+    }
+
+    #[test]
+    fn a_base_has_what_a_bin_needs() {
+        let bin = "x86_64-unknown-linux-gnu a/a=2.34";
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let table = |base: &str, glibc: &str| format!("[[docker]]\nname = 'a'\nbins = ['a']\nbase = '{base}'\nbase-glibc = '{glibc}'");
+        check(&[bin], &table(&format!("r.example/x@{digest}"), "2.36"), "", "a [linux/amd64/a/a] [\"/usr/local/bin/a\"]");
+        check(
+            &[bin],
+            &table(&format!("r.example/x@{digest}"), "2.31"),
+            "",
+            "base-unfit: `x86_64-unknown-linux-gnu/a/a` needs glibc 2.34, and the base of `a` has 2.31",
+        );
+        check(&[bin], &table("r.example/x:1", "2.36"), "", "base-unfit: the base `r.example/x:1` has no digest");
+    }
+
+    #[test]
+    fn trees_of_several_machines_are_one() {
+        let (amd, arm) = TWO.split_once(", ").unwrap();
+        check(&[amd, arm], "", "", "chat [linux/amd64/chat/chat | linux/arm64/chat/chat] [\"/usr/local/bin/chat\"]");
+        check(&[amd, amd], "", "", "chat [linux/amd64/chat/chat] [\"/usr/local/bin/chat\"]");
+    }
+}

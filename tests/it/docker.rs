@@ -1,0 +1,351 @@
+//! `docker`: from a staged tree to a context, and from there to images by real builders (those in `image.rs`' engines).
+
+use std::os::unix::fs::MetadataExt as _;
+
+use snapbox::str;
+
+use crate::check;
+use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL};
+
+const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
+
+#[test]
+fn a_tree_becomes_a_context_by_links() {
+    let project = Project::of("hello");
+    let commit = project.commit();
+    let document = project.xpkg(&format!("docker -q --message-format json --target {BOTH} --context dist")).ok().stdout;
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["context"], serde_json::json!(project.path("dist")));
+    let bin = &document["images"][0]["platforms"][1]["bins"][0];
+    assert_eq!(bin["context"], "linux/arm64/hello/hello");
+    assert_eq!(bin["sha256"], project.json("target/xpkg/manifest.json")["artifacts"][0]["sha256"]);
+    assert_eq!(
+        project.files("dist"),
+        [
+            ".dockerignore",
+            ".xpkg-context.json",
+            "docker-bake.json",
+            "hello.Dockerfile",
+            "linux/amd64/hello/hello",
+            "linux/arm64/hello/hello"
+        ]
+    );
+    check_text(
+        &project.read("dist/hello.Dockerfile").replace(&commit, "[COMMIT]"),
+        str![[r##"
+# hello: written by `cargo xpkg docker`. No RUN: nothing is emulated.
+FROM scratch
+ARG TARGETPLATFORM
+COPY --chmod=0755 ["${TARGETPLATFORM}/hello/hello","/usr/local/bin/hello"]
+LABEL org.opencontainers.image.revision="[COMMIT]"
+LABEL org.opencontainers.image.title="hello"
+LABEL org.opencontainers.image.version="0.1.0"
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/hello"]
+
+"##]],
+    );
+    let inode = |path: String| std::fs::metadata(project.path(&path)).unwrap().ino();
+    assert_eq!(inode("dist/linux/arm64/hello/hello".to_owned()), inode(format!("target/xpkg/{ARM_MUSL}/hello/hello")));
+    let bake = project.json("dist/docker-bake.json");
+    assert_eq!(bake["target"]["hello"]["platforms"], serde_json::json!(["linux/amd64", "linux/arm64"]));
+    assert_eq!(bake["target"]["hello"]["labels"]["org.opencontainers.image.revision"], serde_json::json!(commit));
+
+    // Nothing to do: nothing is written.
+    let before = inode("dist".to_owned());
+    check!(
+        project.xpkg(&format!("docker --no-build --target {BOTH} --context dist")),
+        str![[r#"
+exit 0
+--- stdout
+image  platforms                 bins                  base     size
+hello  linux/amd64, linux/arm64  /usr/local/bin/hello  scratch [SIZE], [SIZE]
+--- stderr
+   Unchanged 1 image in [ROOT]/dist
+
+"#]]
+    );
+    assert_eq!(inode("dist".to_owned()), before);
+}
+
+/// Compares a text with a snapshot.
+fn check_text(text: &str, expected: snapbox::data::Inline) {
+    snapbox::Assert::new().action_env("SNAPSHOTS").eq(text, snapbox::IntoData::raw(expected));
+}
+
+#[test]
+fn two_libcs_of_one_platform_are_a_choice_by_name() {
+    let project = Project::of("hello");
+    project.xpkg(&format!("build -q --target {HOST},{X86_MUSL}")).ok();
+    check!(
+        project.xpkg("docker --no-build"),
+        str![[r#"
+exit 1
+--- stderr
+error[docker-choice]: the tree has several targets for linux/amd64, and the image `hello` takes one
+  there: x86_64-unknown-linux-gnu
+         x86_64-unknown-linux-musl
+  help: name it: `cargo xpkg docker --target x86_64-unknown-linux-gnu`, or `targets = ["x86_64-unknown-linux-gnu", …]` in the image's configuration
+error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on `scratch`: it asks for `/lib64/ld-linux-x86-64.so.2`
+  help: take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)
+
+"#]]
+    );
+    check!(
+        project.xpkg(&format!("docker --no-build --target {X86_MUSL}")),
+        str![[r#"
+exit 0
+--- stdout
+image  platforms    bins                  base     size
+hello  linux/amd64  /usr/local/bin/hello  scratch [SIZE]
+--- stderr
+       Wrote 1 image in [ROOT]/target/xpkg-docker
+
+"#]]
+    );
+}
+
+#[test]
+fn a_bin_that_asks_for_glibc_does_not_stand_on_scratch() {
+    let project = Project::of("hello").with("aarch64-linux-gnu-gcc");
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    check!(
+        project.xpkg(&format!("docker -q --target {ARM_GNU}")),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: `aarch64-unknown-linux-gnu/hello/hello` cannot start on `scratch`: it asks for `/lib/ld-linux-aarch64.so.1`
+  help: take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)
+
+"#]]
+    );
+    check!(
+        project.xpkg(&format!("docker --no-build --target {ARM_GNU} --base r.example/cc@{digest}")),
+        str![[r#"
+exit 0
+--- stdout
+image  platforms    bins                  base                                                                                  size
+hello  linux/arm64  /usr/local/bin/hello  r.example/cc@sha256:[SHA256] [SIZE]
+--- stderr
+      Noting whether the base of `hello` has glibc 2.34, which `aarch64-unknown-linux-gnu/hello/hello` needs, is not known: say `base-glibc`
+       Wrote 1 image in [ROOT]/target/xpkg-docker
+
+"#]]
+    );
+    check!(
+        project.xpkg(&format!("docker --no-build --target {ARM_GNU} --base r.example/cc:1")),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the base `r.example/cc:1` has no digest
+  cause: its tag may mean another image tomorrow
+  help: ask what it means now, and write it: `docker buildx imagetools inspect r.example/cc:1`, then `--base r.example/cc@sha256:…`
+
+"#]]
+    );
+    check!(
+        project.xpkg(&format!("docker --no-build --target {ARM_GNU} --base 'r.example/CC'")),
+        str![[r#"
+exit 1
+--- stderr
+error[image-invalid]: `r.example/CC` is no reference to an image: invalid reference format
+  help: write `registry/name:tag`, or `registry/name@sha256:…` with 64 hex digits
+
+"#]]
+    );
+    project.write(
+        "xpkg.toml",
+        &format!("[[docker]]\nname = \"hello\"\nbins = [\"hello\"]\nbase = \"r.example/cc@{digest}\"\nbase-glibc = \"2.17\"\n"),
+    );
+    check!(
+        project.xpkg(&format!("docker --no-build --target {ARM_GNU}")),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: `aarch64-unknown-linux-gnu/hello/hello` needs glibc 2.34, and the base of `hello` has 2.17
+  help: build it with a floor: `--target aarch64-unknown-linux-gnu.2.17`, take a newer base, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)
+
+"#]]
+    );
+}
+
+#[test]
+fn an_image_is_what_its_table_says() {
+    let project = Project::of("clash");
+    project.xpkg(&format!("build -q --target {X86_MUSL}")).ok();
+    project.write("conf/app.toml", "x = 1\n");
+    project.write(
+        "xpkg.toml",
+        "[[docker]]\nname = \"one\"\nbins = [\"alpha/app\"]\nports = [8080, \"53/udp\"]\nuser = \"1000\"\nentrypoint = [\"/usr/local/bin/app\", \"--serve\"]\n\
+         files = { \"conf/app.toml\" = \"/etc/app.toml\" }\nlabels = { \"a.b\" = \"c\" }\nca-certificates = true\n",
+    );
+    project.xpkg("docker --no-build --context dist").ok();
+    check_text(
+        &project.read("dist/one.Dockerfile"),
+        str![[r##"
+# one: written by `cargo xpkg docker`. No RUN: nothing is emulated.
+FROM scratch
+ARG TARGETPLATFORM
+COPY ["files/ca-certificates.crt","/etc/ssl/certs/ca-certificates.crt"]
+COPY ["files/one/0/app.toml","/etc/app.toml"]
+COPY --chmod=0755 ["${TARGETPLATFORM}/alpha/app","/usr/local/bin/app"]
+LABEL a.b="c"
+LABEL org.opencontainers.image.title="one"
+LABEL org.opencontainers.image.version="0.1.0"
+EXPOSE 8080
+EXPOSE 53/udp
+USER 1000
+ENTRYPOINT ["/usr/local/bin/app","--serve"]
+
+"##]],
+    );
+    assert_eq!(project.read("dist/files/one/0/app.toml"), "x = 1\n");
+    assert!(project.path("dist/files/ca-certificates.crt").is_file());
+}
+
+#[test]
+fn what_is_not_xpkgs_in_a_context_stops_it() {
+    let project = Project::of("hello");
+    project.xpkg(&format!("docker -q --target {X86_MUSL} --context dist")).ok();
+    project.write("dist/hello.Dockerfile", "FROM mine\n");
+    check!(
+        project.xpkg(&format!("docker --no-build --target {X86_MUSL} --context dist")),
+        str![[r#"
+exit 1
+--- stderr
+error[context-foreign]: files in `[ROOT]/dist` were changed since xpkg wrote them
+  changed: hello.Dockerfile
+  help: keep your own elsewhere (`docker build --file`), or write over them: `--force`
+
+"#]]
+    );
+    assert_eq!(project.read("dist/hello.Dockerfile"), "FROM mine\n");
+    project.xpkg(&format!("docker -q --no-build --force --target {X86_MUSL} --context dist")).ok();
+    assert!(project.read("dist/hello.Dockerfile").contains("FROM scratch"));
+    project.write("dist/notes.txt", "mine\n");
+    check!(
+        project.xpkg(&format!("docker --no-build --force --target {X86_MUSL} --context dist")),
+        str![[r#"
+exit 1
+--- stderr
+error[context-foreign]: `[ROOT]/dist` holds what xpkg did not make
+  there: notes.txt
+  help: move it away, or choose another directory: `--context DIR`
+
+"#]]
+    );
+    assert_eq!(project.read("dist/notes.txt"), "mine\n");
+    project.write("other/notes.txt", "mine\n");
+    check!(
+        project.xpkg(&format!("docker --no-build --target {X86_MUSL} --context other")),
+        str![[r#"
+exit 1
+--- stderr
+error[context-foreign]: `[ROOT]/other` holds what xpkg did not make
+  there: notes.txt
+  help: move it away, or choose another directory: `--context DIR`
+
+"#]]
+    );
+    assert_eq!(project.files("other"), ["notes.txt"]);
+}
+
+#[test]
+fn a_tree_that_changed_makes_no_context() {
+    let project = Project::of("hello");
+    check!(
+        project.xpkg("docker --no-build"),
+        str![[r#"
+exit 1
+--- stderr
+error[no-tree]: there is no staged tree at `[ROOT]/target/xpkg`
+  help: build it: `cargo xpkg build`, or leave out `--no-build`
+
+"#]]
+    );
+    project.xpkg(&format!("build -q --target {X86_MUSL}")).ok();
+    let bin = project.path(&format!("target/xpkg/{X86_MUSL}/hello/hello"));
+    let mut bytes = std::fs::read(&bin).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&bin, bytes).unwrap();
+    let run = project.xpkg("docker --no-build");
+    let heads = regex::Regex::new("[0-9a-f]{12}…").unwrap();
+    check_text(
+        &heads.replace_all(&run.text(), "[DIGEST]"),
+        str![[r#"
+exit 1
+--- stderr
+error[digest-mismatch]: `[ROOT]/target/xpkg` does not pass verification, so nothing is made of it
+  found: digest-mismatch: x86_64-unknown-linux-musl/hello/hello: digest [DIGEST], expected [DIGEST]
+  help: see all of it: `cargo xpkg verify [ROOT]/target/xpkg`
+
+"#]],
+    );
+    assert!(!project.path("target/xpkg-docker").exists());
+}
+
+#[test]
+fn trees_of_other_machines_are_one_context() {
+    let project = Project::of("hello").with("tar").with("gzip");
+    for target in [X86_MUSL, ARM_MUSL] {
+        project.xpkg(&format!("build -q --target {target} --out-dir {target}")).ok();
+    }
+    project.shell(&format!("tar czf arm.tar.gz {ARM_MUSL}")).ok();
+    check!(
+        project.xpkg(&format!("docker --from {X86_MUSL} --from arm.tar.gz --context dist")),
+        str![[r#"
+exit 0
+--- stdout
+image  platforms                 bins                  base     size
+hello  linux/amd64, linux/arm64  /usr/local/bin/hello  scratch [SIZE], [SIZE]
+--- stderr
+       Wrote 1 image in [ROOT]/dist
+
+"#]]
+    );
+    assert_eq!(project.files("dist/linux"), ["amd64/hello/hello", "arm64/hello/hello"]);
+    check!(
+        project.xpkg(&format!("docker --from {X86_MUSL} --from nosuch --context dist")),
+        str![[r#"
+exit 1
+--- stderr
+error[no-tree]: `[ROOT]/nosuch`, named by `--from`, is not there
+  help: name a staged tree, or a tar of one
+
+"#]]
+    );
+
+    // Another file for the same bin.
+    project.write("src/main.rs", "fn main() { println!(\"another\"); }\n");
+    project.xpkg(&format!("build -q --target {ARM_MUSL} --out-dir other")).ok();
+    check!(
+        project.xpkg("docker --from arm.tar.gz --from other --context dist"),
+        str![[r#"
+exit 1
+--- stderr
+error[docker-clash]: two trees have `hello` of `hello` for `aarch64-unknown-linux-musl`, and not the same
+  help: leave one of the trees out
+
+"#]]
+    );
+
+    // A tree that was damaged on its way.
+    project.shell(&format!("printf x >> {X86_MUSL}/{X86_MUSL}/hello/hello && tar cf bad.tar {X86_MUSL}")).ok();
+    check!(
+        project.xpkg("docker --from bad.tar --context dist"),
+        str![[r#"
+exit 1
+--- stderr
+error[digest-mismatch]: `[ROOT]/bad.tar` does not pass verification, so nothing is made of it
+  found: digest-mismatch: x86_64-unknown-linux-musl/x86_64-unknown-linux-musl/hello/hello: digest b02ed551de16…, 568377 bytes, expected dcc468474f98…, 568376 bytes
+  help: see all of it: `cargo xpkg verify [ROOT]/bad.tar`
+
+"#]]
+    );
+
+    // Outside of any workspace, too.
+    let elsewhere = Project::empty();
+    std::fs::copy(project.path("arm.tar.gz"), elsewhere.path("arm.tar.gz")).unwrap();
+    elsewhere.xpkg("docker -q --from arm.tar.gz").ok();
+    assert!(elsewhere.path("xpkg-docker/hello.Dockerfile").is_file());
+}
