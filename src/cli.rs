@@ -123,9 +123,17 @@ pub struct DockerArgs {
     #[arg(long, value_name = "PATH", conflicts_with = "no_build")]
     pub from: Vec<Utf8PathBuf>,
 
-    /// Write over what was changed in the context by hand
+    /// Write over what was changed by hand in what xpkg wrote
     #[arg(long)]
     pub force: bool,
+
+    /// Write `xpkg.Dockerfile` into the workspace instead: a Dockerfile that builds all of it, with the compiler on the builder's own platform
+    #[arg(long, requires = "builder")]
+    pub build_in_docker: bool,
+
+    /// The image with Rust and a C compiler that it builds in, by digest
+    #[arg(long, value_name = "IMAGE@sha256:…", requires = "build_in_docker")]
+    pub builder: Option<String>,
 
     /// Write Dockerfiles that Docker's builder before BuildKit takes, too: called with `--build-arg TARGETPLATFORM=linux/amd64`
     #[arg(long)]

@@ -127,6 +127,25 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
     Ok(Some(record).filter(|_| whole))
 }
 
+/// A text with its own digest in the first line: whether somebody changed it can be told without a record.
+pub fn sealed(text: &str) -> String {
+    format!("{SEAL}{}\n{text}", host::sha256(text.as_bytes()))
+}
+
+const SEAL: &str = "# xpkg:";
+
+/// What is wrong with writing a sealed text to where another file stands.
+pub fn changed(host: &Host, path: &Utf8Path, text: &str) -> Option<Problem> {
+    if !host.exists(path) || host.holds(path, sealed(text).as_bytes()) {
+        return None;
+    }
+    let ours = host.read_text(path).is_ok_and(|there| there.split_once('\n').is_some_and(|(_, rest)| sealed(rest) == there));
+    (!ours).then(|| {
+        Problem::new(Code::ContextForeign, format!("`{path}` is not as xpkg wrote it"))
+            .help("keep your own under another name, or write over it: `--force`")
+    })
+}
+
 fn shown(paths: &[String]) -> Vec<String> {
     const SHOWN: usize = 10;
     let more = paths.len().saturating_sub(SHOWN);

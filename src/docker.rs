@@ -10,8 +10,9 @@ use serde::Serialize;
 use crate::config::DockerConfig;
 use crate::container::Reference;
 use crate::inspect::Linkage;
-use crate::manifest::{Artifact, Manifest, Platform};
+use crate::manifest::{Artifact, Manifest, Platform, TargetRecord};
 use crate::problem::{Code, Problem, nearest};
+use crate::settings::Settings;
 use crate::target::Glibc;
 
 /// The user that programs run as where nobody says: `nobody` of distroless.
@@ -122,6 +123,34 @@ pub struct About {
     /// `--base`.
     pub base: Option<String>,
     pub root: Utf8PathBuf,
+}
+
+/// The manifest of a tree that will be built: what it promises to hold.
+pub fn promised(settings: &Settings, bins: &[crate::workspace::Bin]) -> Result<Manifest, Problem> {
+    let mut records = Vec::new();
+    let mut artifacts = Vec::new();
+    for target in settings.requests.iter().map(|request| &request.target) {
+        let id = target.triple().to_owned();
+        records.push(TargetRecord::promised(target));
+        for bin in bins {
+            artifacts.push(Artifact {
+                path: settings.layout.path(target, bin, &settings.cargo.profile)?,
+                target: id.clone(),
+                package: bin.package.clone(),
+                version: bin.version.clone(),
+                bin: bin.bin.clone(),
+                profile: settings.cargo.profile.clone(),
+                features: Vec::new(),
+                built_by: id.clone(),
+                size: 0,
+                mode: "0755".to_owned(),
+                sha256: String::new(),
+                binary: None,
+                waivers: Vec::new(),
+            });
+        }
+    }
+    Ok(Manifest::new(records, artifacts))
 }
 
 /// An artifact of one of the trees, with its platform.
@@ -397,11 +426,8 @@ fn labels(trees: &[Manifest], bin: Option<&Bin>, name: &str, about: &About, own:
 pub(crate) mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::facts::{Program, Source};
     use crate::inspect;
-    use crate::manifest::{RustcRecord, TargetRecord, Toolchain};
     use crate::target::Target;
-    use crate::toolchain::Kind;
 
     /// An image with one of each.
     pub(crate) fn chat() -> Image {
@@ -450,27 +476,7 @@ pub(crate) mod tests {
                 binary.interpreter = Some("/lib64/ld-linux-x86-64.so.2".to_owned());
                 binary.glibc_floor = Some(inspect::Floor { version: glibc.to_owned(), symbol: None });
             }
-            records.push(TargetRecord {
-                id: triple.to_owned(),
-                target: triple.to_owned(),
-                platform: Platform::of(&target),
-                libc: target.system.libc.name().to_owned(),
-                glibc: None,
-                source: Source { commit: Some("c0ffee".to_owned()), ..Source::default() },
-                rustc: RustcRecord { release: String::new(), commit_hash: None, host: String::new() },
-                toolchain: Toolchain {
-                    kind: Kind::Native,
-                    chosen_by: String::new(),
-                    reason: String::new(),
-                    linker: Program::default(),
-                    c_compiler: None,
-                    image: None,
-                    probes: None,
-                    variables: BTreeMap::new(),
-                },
-                host_probes: None,
-                waivers: Vec::new(),
-            });
+            records.push(TargetRecord::promised(&target));
             artifacts.push(Artifact {
                 path: format!("{triple}/{package}/{bin}"),
                 target: triple.to_owned(),

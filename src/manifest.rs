@@ -67,6 +67,31 @@ pub struct TargetRecord {
 }
 
 impl TargetRecord {
+    /// The record of a target that nothing is known of but its name.
+    pub fn promised(target: &Target) -> Self {
+        Self {
+            id: target.triple().to_owned(),
+            target: target.triple().to_owned(),
+            platform: Platform::of(target),
+            libc: target.system.libc.name().to_owned(),
+            glibc: target.floor.map(|floor| floor.to_string()),
+            source: Source::default(),
+            rustc: RustcRecord { release: String::new(), commit_hash: None, host: String::new() },
+            toolchain: Toolchain {
+                kind: Kind::Native,
+                chosen_by: String::new(),
+                reason: String::new(),
+                linker: Program::default(),
+                c_compiler: None,
+                image: None,
+                probes: None,
+                variables: BTreeMap::new(),
+            },
+            host_probes: None,
+            waivers: Vec::new(),
+        }
+    }
+
     /// The record with its own digest in place; `digest` is SHA-256 as hex.
     pub fn sealed(self, digest: fn(&[u8]) -> String) -> Self {
         let blank = Self { id: String::new(), ..self };

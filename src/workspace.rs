@@ -35,6 +35,8 @@ pub struct Member {
     /// Has a `[package.metadata.xpkg]` table.
     pub configured: bool,
     pub build_script: Option<Utf8PathBuf>,
+    /// The first file of each of its targets: cargo wants to see them before it reads the manifest.
+    pub sources: Vec<Utf8PathBuf>,
     pub features: BTreeMap<String, Vec<String>>,
     pub bins: Vec<MemberBin>,
 }
@@ -225,6 +227,7 @@ fn member(package: &Package, default: bool) -> Member {
         default,
         configured: package.metadata.get("xpkg").is_some(),
         build_script: package.targets.iter().find(|target| target.is_custom_build()).map(|target| target.src_path.clone()),
+        sources: package.targets.iter().map(|target| target.src_path.clone()).collect(),
         features: package.features.clone(),
         bins: package
             .targets
@@ -346,6 +349,7 @@ mod tests {
                     id: name.to_owned(),
                     manifest: Utf8PathBuf::from("Cargo.toml"),
                     licence: None,
+                    sources: Vec::new(),
                     default: !name.ends_with('!'),
                     build_script: None,
                     configured: false,

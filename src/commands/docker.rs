@@ -1,17 +1,19 @@
 //! `docker`: from the staged tree to a Docker context, or to an OCI layout without a daemon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use crate::cli::{DockerArgs, MessageFormat, RunArgs};
 use crate::config::PolicyConfig;
+use crate::container::Reference;
 use crate::contents::{self, Limits};
 use crate::context::{self, From, Piece};
 use crate::docker::{self, About, Base, Image};
-use crate::formats::{bake, clause, dockerfile};
+use crate::formats::{bake, build_in_docker, clause, dockerfile};
 use crate::host::Host;
+use crate::look::images::Having;
 use crate::look::{self, Asking, Found};
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::stage;
@@ -32,7 +34,10 @@ const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const ZONES: &str = "/usr/share/zoneinfo";
 
 pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
-    let DockerArgs { run, context, base, no_build, from, force, old_builder, cache } = args;
+    let DockerArgs { run, context, base, no_build, from, force, build_in_docker, builder, old_builder, cache } = args;
+    if let Some(builder) = builder.filter(|_| build_in_docker) {
+        return write_build(host, shell, run, &builder, base, force);
+    }
     let format = run.output.message_format;
     let targets = run.target.iter().map(|target| target.split('.').next().unwrap_or_default().to_owned()).collect();
     let found = workspace(host, &run);
@@ -82,6 +87,60 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         MessageFormat::Human => ui::docker(&made.images),
         MessageFormat::Json => ui::json(&made),
     })?;
+    Ok(())
+}
+
+/// The Dockerfile for those who build in Docker, and what it is not sent.
+fn write_build(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Option<String>, force: bool) -> Result<(), Failure> {
+    let builder = Reference::parse(builder)?;
+    if builder.digest.is_none() {
+        return Err(Problem::new(Code::BaseUnfit, format!("the builder `{}` has no digest", builder.written))
+            .note("cause", ["its tag may mean another image tomorrow".to_owned()])
+            .help(format!("write `{}@sha256:…`", builder.name))
+            .into());
+    }
+    let (found, settings, decider) = super::asked(host, shell, run, Having::Leave)?;
+    let config = super::own_config(&found)?;
+    let root = &found.workspace.root;
+    let licences = found.workspace.members.iter().filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
+    let about = About { licences: licences.collect(), targets: Vec::new(), base, root: root.clone() };
+    let promised = docker::promised(&settings, &decider.selected.bins)?;
+    let (images, told) = docker::decide(&[promised], &config.docker, &about)?;
+    for told in &told {
+        shell.status("Noting", told);
+    }
+    let below = |path: &Utf8PathBuf| path.strip_prefix(root).ok().map(Utf8Path::to_owned);
+    let members = &found.workspace.members;
+    let files = [root.join("Cargo.lock"), root.join("Cargo.toml")].into_iter().filter(|path| host.is_file(path));
+    let manifests: BTreeSet<Utf8PathBuf> =
+        files.chain(members.iter().map(|member| member.manifest.clone())).filter_map(|path| below(&path)).collect();
+    let sources: BTreeSet<Utf8PathBuf> = members.iter().flat_map(|member| &member.sources).filter_map(below).collect();
+    let plan = build_in_docker::Plan {
+        images: &images,
+        builder: &builder,
+        triples: settings.requests.iter().map(|request| request.target.to_string()).collect(),
+        manifests: manifests.into_iter().collect(),
+        sources: sources.into_iter().collect(),
+    };
+    let ignored = "target\n.git\n".to_owned();
+    let texts = [("xpkg.Dockerfile", build_in_docker::text(&plan)), ("xpkg.Dockerfile.dockerignore", ignored)];
+    let mut problems = Vec::new();
+    for (name, text) in &texts {
+        problems.extend(context::changed(host, &root.join(name), text).filter(|_| !force));
+    }
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    for (name, text) in &texts {
+        let path = root.join(name);
+        let text = context::sealed(text);
+        if host.holds(&path, text.as_bytes()) {
+            shell.status("Unchanged", path.as_str());
+        } else {
+            host.replace(&path, text.as_bytes())?;
+            shell.status("Wrote", path.as_str());
+        }
+    }
     Ok(())
 }
 

@@ -204,6 +204,13 @@ impl Gathered {
 
 /// Look: from what was typed to settings and facts.
 pub fn gather(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Result<Gathered, Failure> {
+    let (found, settings, decider) = asked(host, shell, args, having)?;
+    let facts = facts(host, shell, &found, &settings, &decider)?;
+    Ok(Gathered { found, settings, facts, decider })
+}
+
+/// What is asked for: of what workspace, which bins, for which targets. Nothing of the machine's compilers.
+fn asked(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Result<(Found, Settings, Decider), Failure> {
     let RunArgs {
         target,
         linker,
@@ -284,8 +291,7 @@ pub fn gather(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Resul
     let roots = selected.bins.iter().map(|bin| bin.package_id.clone()).collect();
     let having = if asking.offline || asking.frozen { Having::Leave } else { having };
     let decider = Decider { asking, cargo_config, selected, roots, more, having };
-    let facts = facts(host, shell, &found, &settings, &decider)?;
-    Ok(Gathered { found, settings, facts, decider })
+    Ok((found, settings, decider))
 }
 
 /// xpkg's configuration of a workspace.

@@ -4,6 +4,7 @@
 //! stays a name.
 
 pub mod bake;
+pub mod build_in_docker;
 pub mod dockerfile;
 pub mod markdown;
 pub mod sarif;

@@ -1,0 +1,135 @@
+//! A Dockerfile for those who build in Docker: the compiler runs on the builder's own platform and cross-compiles with
+//! xpkg; the images are stages of it, by COPY alone.
+
+use camino::Utf8PathBuf;
+
+use crate::container::Reference;
+use crate::docker::Image;
+use crate::formats::dockerfile;
+
+/// What the stages are made of.
+pub struct Plan<'a> {
+    pub images: &'a [Image],
+    /// The image with Rust and a C compiler, by digest.
+    pub builder: &'a Reference,
+    pub triples: Vec<String>,
+    /// Manifests of the members and Cargo.lock, from the workspace's root.
+    pub manifests: Vec<Utf8PathBuf>,
+    /// Files that cargo wants to see before it reads a manifest, from the workspace's root.
+    pub sources: Vec<Utf8PathBuf>,
+}
+
+/// The text. It is called from the workspace's root: `docker buildx build --file build.Dockerfile --target IMAGE .`
+pub fn text(plan: &Plan) -> String {
+    let Plan { images, builder, triples, manifests, sources } = plan;
+    let version = env!("CARGO_PKG_VERSION");
+    let named = triples.join(",");
+    let mut lines = vec![
+        "# Written by `cargo xpkg docker --build-in-docker`. The compiler runs on the builder's platform, whatever the images' are."
+            .to_owned(),
+        format!("FROM --platform=$BUILDPLATFORM {} AS toolchain", builder.by_tag()),
+        "WORKDIR /work".to_owned(),
+        format!("RUN command -v cargo-xpkg || cargo install cargo-xpkg --version {version} --locked"),
+        format!("RUN ! command -v rustup || rustup target add {}", triples.join(" ")),
+        String::new(),
+        "# Made again only where Cargo.lock or a manifest changed.".to_owned(),
+        "FROM toolchain AS dependencies".to_owned(),
+    ];
+    lines.extend(manifests.iter().map(|path| format!("COPY {}", array(&[path.to_string(), format!("/work/{path}")]))));
+    let mut directories: Vec<String> =
+        sources.iter().filter_map(|path| Some(quote(path.parent()?.as_str()))).filter(|path| path != "''").collect();
+    directories.sort();
+    directories.dedup();
+    let files: Vec<String> = sources.iter().map(|path| quote(path.as_str())).collect();
+    let directories = if directories.is_empty() { String::new() } else { format!("mkdir -p {} && ", directories.join(" ")) };
+    lines.push(format!("RUN {directories}touch {} && cargo fetch --locked", files.join(" ")));
+    lines.extend([
+        String::new(),
+        "FROM dependencies AS build".to_owned(),
+        "COPY . /work".to_owned(),
+        format!(
+            "RUN --mount=type=cache,target=/work/target,sharing=locked cargo xpkg docker --offline --locked --target {named} --out-dir /tree --context /context"
+        ),
+    ]);
+    for image in *images {
+        lines.push(String::new());
+        lines.extend(stage(image));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// An image as a stage: its Dockerfile, with bins and files from the stage that made them.
+fn stage(image: &Image) -> Vec<String> {
+    let text = dockerfile::text(image, true);
+    let line = |line: &str| match line.strip_prefix("FROM ") {
+        Some(base) => format!("FROM {base} AS {}", image.name),
+        None => match line.strip_prefix("COPY ") {
+            Some(rest) => from_build(rest),
+            None => line.to_owned(),
+        },
+    };
+    text.lines().skip(1).map(line).collect()
+}
+
+/// `--chmod=0755 ["a","b"]` -> `--from=build --chmod=0755 ["/context/a","b"]`.
+fn from_build(rest: &str) -> String {
+    let (options, words) = rest.split_once('[').unwrap_or(("", rest));
+    format!("COPY --from=build {options}[\"/context/{}", words.trim_start_matches('"'))
+}
+
+fn array(words: &[String]) -> String {
+    serde_json::to_string(words).expect("words are plain data")
+}
+
+fn quote(word: &str) -> String {
+    crate::invocation::quote(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::tests::chat;
+
+    #[test]
+    fn the_compiler_runs_on_the_builders_platform() {
+        let builder = Reference::parse(&format!("r.example/rust@sha256:{}", "ab".repeat(32))).unwrap();
+        let plan = Plan {
+            images: &[chat()],
+            builder: &builder,
+            triples: vec!["x86_64-unknown-linux-musl".to_owned(), "aarch64-unknown-linux-musl".to_owned()],
+            manifests: vec!["Cargo.lock".into(), "Cargo.toml".into(), "my app/Cargo.toml".into()],
+            sources: vec!["my app/src/main.rs".into(), "build.rs".into()],
+        };
+        let text = text(&plan).replace(&"ab".repeat(32), "[DIGEST]").replace(env!("CARGO_PKG_VERSION"), "[VERSION]");
+        assert_eq!(
+            text,
+            r#"# Written by `cargo xpkg docker --build-in-docker`. The compiler runs on the builder's platform, whatever the images' are.
+FROM --platform=$BUILDPLATFORM r.example/rust@sha256:[DIGEST] AS toolchain
+WORKDIR /work
+RUN command -v cargo-xpkg || cargo install cargo-xpkg --version [VERSION] --locked
+RUN ! command -v rustup || rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+
+# Made again only where Cargo.lock or a manifest changed.
+FROM toolchain AS dependencies
+COPY ["Cargo.lock","/work/Cargo.lock"]
+COPY ["Cargo.toml","/work/Cargo.toml"]
+COPY ["my app/Cargo.toml","/work/my app/Cargo.toml"]
+RUN mkdir -p 'my app/src' && touch 'my app/src/main.rs' build.rs && cargo fetch --locked
+
+FROM dependencies AS build
+COPY . /work
+RUN --mount=type=cache,target=/work/target,sharing=locked cargo xpkg docker --offline --locked --target x86_64-unknown-linux-musl,aarch64-unknown-linux-musl --out-dir /tree --context /context
+
+FROM scratch AS chat
+ARG TARGETPLATFORM
+COPY --from=build ["/context/files/ca-certificates.crt","/etc/ssl/certs/ca-certificates.crt"]
+COPY --from=build ["/context/files/chat/0/my app.toml","/etc/app.toml"]
+COPY --from=build --chmod=0755 ["/context/${TARGETPLATFORM}/chat-server/chat","/usr/local/bin/chat"]
+LABEL org.opencontainers.image.title="chat \"\$1\""
+EXPOSE 8080
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/chat"]
+"#
+        );
+    }
+}
