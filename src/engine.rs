@@ -221,6 +221,13 @@ impl Drop for Session<'_> {
     }
 }
 
+/// A container that ended before it had answered.
+pub fn cut_short(engine: &Engine, image: &str, stderr: &str) -> Problem {
+    Problem::new(Code::EngineFailed, format!("the container of `{image}` ended before it had answered"))
+        .cause(&words(stderr))
+        .help(format!("see whether it answers, and try again: `{} info`", engine.program))
+}
+
 /// The engine's files are not ours.
 pub fn blind(engine: &Engine, words: &str) -> Problem {
     Problem::new(Code::EngineBlind, format!("{} does not see this machine's files", engine.words()))

@@ -33,8 +33,9 @@ pub fn script(names: &[String]) -> String {
     )
 }
 
-/// The answer: what was seen of this machine, and what is there.
-pub fn read(text: &str) -> (String, InsideFacts) {
+/// The answer: what was seen of this machine, and what is there. `None`: it is not whole.
+pub fn read(text: &str) -> Option<(String, InsideFacts)> {
+    let (text, _) = text.rsplit_once("=end")?;
     let mut seen = String::new();
     let mut os = String::new();
     let mut facts = InsideFacts::default();
@@ -57,7 +58,6 @@ pub fn read(text: &str) -> (String, InsideFacts) {
                 }
             }
             Some(("says", name)) => speaking = Some(name.to_owned()),
-            Some(("end", _)) => speaking = None,
             _ => {
                 if let Some(name) = &speaking {
                     says.entry(name.clone()).or_default().push(line);
@@ -72,7 +72,7 @@ pub fn read(text: &str) -> (String, InsideFacts) {
         }
     }
     facts.os_release = (!os.is_empty()).then_some(os);
-    (seen, facts)
+    Some((seen, facts))
 }
 
 /// The name of the system, by its os-release.
@@ -90,7 +90,9 @@ mod tests {
         let text = "=seen abc rustc\n=os ID=debian\n=os PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n=program cc=/usr/bin/cc\n\
                     =program protoc=/usr/bin/protoc\n=library libclang /usr/lib/llvm-14/lib/libclang-14.so.1\n\
                     =says cc\nUsing built-in specs.\nTarget: x86_64-linux-gnu\ngcc version 12.2.0 (Debian 12.2.0-14)\n=end\n";
-        let (seen, facts) = read(text);
+        let (seen, facts) = read(text).unwrap();
+        // A shell that was killed has not said all.
+        assert!(read(text.trim_end_matches("=end\n")).is_none());
         assert_eq!(seen, "abc rustc");
         assert_eq!(facts.programs["cc"].machine.as_deref(), Some("x86_64-linux-gnu"));
         assert_eq!(facts.programs["cc"].version.as_deref(), Some("gcc version 12.2.0 (Debian 12.2.0-14)"));

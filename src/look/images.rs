@@ -345,7 +345,9 @@ impl<'a> Looking<'a> {
         self.host.write(&session.directory().join("seen"), nonce.as_bytes())?;
         let sysroot = self.found.rustc.sysroot.as_str();
         let said = session.ask("/bin/sh", ["-c", &script, "sh", session.directory().as_str(), sysroot].map(str::to_owned))?;
-        let (seen, inside) = inside::read(&said.stdout);
+        let Some((seen, inside)) = inside::read(&said.stdout) else {
+            return Err(engine::cut_short(&facts.engine, &facts.run, &said.stderr));
+        };
         if seen != format!("{nonce} rustc") {
             return Err(engine::blind(&facts.engine, "a file that was written for it is not there inside, or the toolchain is not"));
         }
