@@ -279,7 +279,7 @@ pub fn normal(text: &str) -> String {
         // Tests that run side by side share cargo's package cache.
         (r"(?m)^    Blocking waiting for file lock on .*\n", ""),
         // On a machine that has not seen the fixtures' dependencies yet.
-        (r"(?m)^ +(Updating|Locking|Adding|Downloading|Downloaded) .*\n", ""),
+        (r"(?m)^ +(Updating (crates|git)|Locking|Adding|Downloading|Downloaded) .*\n", ""),
         (r"\b\d+\.\d+s\b", "[TIME]"),
         (r"\.new-\w{6}\b", ".new-[TEMP]"),
         (r" +\d+(\.\d+)? (B|KiB|MiB)\b", " [SIZE]"),

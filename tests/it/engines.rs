@@ -1,0 +1,186 @@
+//! Real container engines: each test of a cross image runs on every one that `cargo xtask engine up` started here.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::support::{ARM_GNU, Project, Run, repository, skipped};
+
+/// An engine that answers, and what the registry beside it holds.
+pub struct Engine {
+    pub name: String,
+    version: String,
+    environment: BTreeMap<String, String>,
+    /// Reference to digest. They follow Debian's updates, so no test knows one before it runs.
+    digests: BTreeMap<String, String>,
+}
+
+/// Runs a test on each engine; on one that does not answer it is skipped, by name.
+pub fn on_each_engine<F: Fn(&Engine)>(test: F) {
+    let whole = std::any::type_name_of_val(&test);
+    let name = whole.rsplit("::").find(|part| !part.starts_with('{')).unwrap_or(whole);
+    for engine in ["podman", "docker"] {
+        match Engine::of(engine) {
+            // Both must say the same: what the first says is written, the next run holds the second to it.
+            Ok(_) if std::env::var("SNAPSHOTS").as_deref() == Ok("overwrite") && engine == "docker" => {}
+            Ok(engine) => test(&engine),
+            Err(why) => {
+                assert_ne!(std::env::var("XPKG_SKIP").as_deref(), Ok("never"), "{engine}: {why}");
+                skipped(name, &format!("{engine}: {why}"));
+            }
+        }
+    }
+}
+
+impl Engine {
+    fn of(name: &str) -> Result<Self, String> {
+        let read = |file: &str| {
+            let text = std::fs::read_to_string(repository().join("target/engine").join(file)).map_err(|error| error.to_string());
+            text.and_then(|text| serde_json::from_str::<Value>(&text).map_err(|error| error.to_string()))
+                .map_err(|error| format!("target/engine/{file}: {error}; `cargo xtask engine up` writes it"))
+        };
+        let engine = &read("engines.json")?[name];
+        if engine["answers"] != true {
+            return Err(engine["why"].as_str().unwrap_or("`cargo xtask engine up` did not try it").to_owned());
+        }
+        let strings = |value: &Value| serde_json::from_value(value.clone()).unwrap();
+        let (version, environment) = (engine["version"].as_str().unwrap().to_owned(), strings(&engine["environment"]));
+        let found = Self { name: name.to_owned(), version, environment, digests: strings(&read("images.json")?) };
+        // It answered when it was started, and that may be long ago.
+        let info = found.command().arg("info").output().map_err(|error| error.to_string())?;
+        let said = String::from_utf8_lossy(&info.stderr);
+        if info.status.success() { Ok(found) } else { Err(said.lines().last().unwrap_or("it does not answer").to_owned()) }
+    }
+
+    /// The engine itself, for what a user or a stranger does with it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.name);
+        command.envs(&self.environment);
+        command
+    }
+
+    /// What it says to a line that must end well.
+    #[track_caller]
+    pub fn says(&self, line: &str) -> String {
+        let output = self.command().args(shlex::split(line).unwrap()).output().unwrap();
+        assert!(output.status.success(), "{} {line}: {}", self.name, String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// `127.0.0.1:5055/xpkg/gcc12:1` for `gcc12:1`.
+    pub fn tag(&self, image: &str) -> String {
+        format!("127.0.0.1:5055/xpkg/{image}")
+    }
+
+    pub fn digest(&self, image: &str) -> &str {
+        self.digests.get(&self.tag(image)).unwrap_or_else(|| panic!("the registry has no {image}: `cargo xtask engine up`"))
+    }
+
+    pub fn by_digest(&self, image: &str) -> String {
+        format!("{}@{}", self.tag(image).rsplit_once(':').unwrap().0, self.digest(image))
+    }
+
+    /// A name for an image that no other test, engine or run of the suite has.
+    pub fn own_tag(&self, test: &str) -> String {
+        format!("127.0.0.1:5055/xpkg-tests/{test}-{}-{}:1", self.name, std::process::id())
+    }
+
+    /// Makes a tag mean an image of the registry's from now on.
+    pub fn push(&self, image: &str, tag: &str) {
+        let from = self.by_digest(image);
+        self.says(&format!("pull --quiet {from}"));
+        self.says(&format!("tag {from} {tag}"));
+        self.says(&format!("push {tag}"));
+        self.says(&format!("rmi {tag}"));
+    }
+
+    /// Makes a tag mean an image that was never anywhere before: one of the registry's with a label of its own. It stays
+    /// in the registry alone.
+    pub fn push_new(&self, image: &str, tag: &str) {
+        let context = tempfile::tempdir().unwrap();
+        let recipe = format!("FROM {}\nLABEL xpkg.tests={tag}\n", self.by_digest(image));
+        std::fs::write(context.path().join("Dockerfile"), recipe).unwrap();
+        self.says(&format!("build --quiet --tag {tag} {}", context.path().display()));
+        self.says(&format!("push {tag}"));
+        self.says(&format!("rmi {tag}"));
+    }
+
+    /// A project that is built by this engine, and by nothing else.
+    pub fn project(&self, fixture: &str) -> Project {
+        self.with_engine(Project::of(fixture))
+    }
+
+    pub fn with_engine(&self, project: Project) -> Project {
+        let temporary = project.root.parent().unwrap().join("tmp");
+        std::fs::create_dir_all(&temporary).unwrap();
+        // Its containers are told by what they mount.
+        let project = project.with(&self.name).env("XPKG_CONTAINER_ENGINE", &self.name).env("TMPDIR", temporary.to_str().unwrap());
+        self.environment.iter().fold(project, |project, (name, value)| project.env(name, value))
+    }
+
+    /// The same, with an image for aarch64-unknown-linux-gnu; `more` is what else its table says.
+    pub fn configured(&self, fixture: &str, image: &str, more: &str) -> Project {
+        let project = self.project(fixture);
+        project.append("Cargo.toml", &table(image, more));
+        project
+    }
+
+    /// Containers that show a project's files, running or not.
+    pub fn containers(&self, project: &Project) -> Vec<String> {
+        let base = project.root.parent().unwrap().to_str().unwrap();
+        let ids = self.says("ps --all --quiet --no-trunc");
+        let of = |id: &str| {
+            let output = self.command().args(["inspect", "--format", "{{.Name}} {{json .Mounts}}", id]).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        // One may end while it is looked at.
+        ids.lines().map(of).filter(|about| about.contains(base)).collect()
+    }
+
+    /// A run's text without what differs from engine to engine: for a snapshot that holds on all.
+    pub fn text(&self, run: &Run) -> Told {
+        self.told(&run.text())
+    }
+
+    /// The same of any text.
+    pub fn told(&self, text: &str) -> Told {
+        let home = std::env::var("HOME").unwrap();
+        let place = |name: &str, below: &str| std::env::var(name).unwrap_or_else(|_| format!("{home}/{below}"));
+        let text = text.replace(&format!("{} {}", self.name, self.version), "[ENGINE]");
+        let text = text.replace(&place("CARGO_HOME", ".cargo"), "[CARGO_HOME]").replace(&place("RUSTUP_HOME", ".rustup"), "[RUSTUP_HOME]");
+        let text = text.replace(&format!("-{}-{}", self.name, std::process::id()), "-[ENGINE]-[PID]");
+        let rules = [
+            // podman's way of telling that an image comes.
+            (
+                r"(?m)^(Trying to pull|Getting image source|Copying (blob|config)|Writing manifest|Storing signatures|Resolving|WARN).*\n",
+                "",
+            ),
+            (r"\b(podman|docker) (run|rm|pull|info|login|image|build|exec)\b", "[ENGINE] $2"),
+            (r"gcc version [0-9][^\n'\x22)]*\([^)]*\)", "gcc version [VERSION]"),
+            (r"toolchains/[^/,]+", "toolchains/[TOOLCHAIN]"),
+            (r"xpkg-cache/images/[0-9a-f]{16}\b", "xpkg-cache/images/[KEY]"),
+            (r"\bxpkg-[0-9a-f]{16}\b", "xpkg-[NAME]"),
+            (r"\b20\d\d-\d\d-\d\dT[0-9:.]+Z", "[CREATED]"),
+        ];
+        let text = rules.iter().fold(text, |text, (pattern, to)| Regex::new(pattern).unwrap().replace_all(&text, *to).into_owned());
+        Told(text)
+    }
+}
+
+/// A text as a run has one, for `check!`.
+pub struct Told(String);
+
+impl Told {
+    pub fn text(&self) -> String {
+        self.0.clone()
+    }
+}
+
+/// xpkg's configuration: one target, in an image.
+pub fn table(image: &str, more: &str) -> String {
+    format!(
+        "\n[workspace.metadata.xpkg]\ntargets = [\"{ARM_GNU}\"]\n\n[workspace.metadata.xpkg.target.{ARM_GNU}]\nimage = \"{image}\"\n{more}"
+    )
+}
