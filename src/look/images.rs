@@ -320,7 +320,8 @@ impl<'a> Looking<'a> {
         let arguments: Vec<String> = recipe.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let call = engine
             .call(directory)
-            .args(["build", "--tag", &tag, "--file", file.as_str()])
+            // Without the flag docker's old builder leaves the container of a command that failed.
+            .args(["build", "--force-rm", "--tag", &tag, "--file", file.as_str()])
             .options("--build-arg", &arguments)
             .arg(recipe.context.as_deref().unwrap_or(directory).as_str());
         engine::build(self.host, engine, &call, |line| (self.talk)("", line))?;
