@@ -115,8 +115,14 @@ impl Engine {
     pub fn with_engine(&self, project: Project) -> Project {
         let temporary = project.root.parent().unwrap().join("tmp");
         std::fs::create_dir_all(&temporary).unwrap();
+        // What an image's digest has answered is kept from test to test.
+        let cache = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("image-answers");
         // Its containers are told by what they mount.
         let project = project.with(&self.name).env("XPKG_CONTAINER_ENGINE", &self.name).env("TMPDIR", temporary.to_str().unwrap());
+        let project = project.env("XDG_CACHE_HOME", cache.to_str().unwrap());
+        // podman looks for these on PATH when it builds an image.
+        let helpers = ["iptables", "ip6tables"].iter().map(|name| (name, std::path::Path::new("/usr/sbin").join(name)));
+        let project = helpers.filter(|(_, path)| path.exists()).fold(project, |project, (name, path)| project.with_tool(name, &path));
         self.environment.iter().fold(project, |project, (name, value)| project.env(name, value))
     }
 
@@ -162,6 +168,9 @@ impl Engine {
             (r"toolchains/[^/,]+", "toolchains/[TOOLCHAIN]"),
             (r"xpkg-cache/images/[0-9a-f]{16}\b", "xpkg-cache/images/[KEY]"),
             (r"\bxpkg-[0-9a-f]{16}\b", "xpkg-[NAME]"),
+            (r"\bxpkg-look-[0-9a-f]{16}-\d+", "xpkg-look-[NAME]"),
+            (r"\bcargo-xpkg-\w{6}\b", "cargo-xpkg-[TEMP]"),
+            (r"derived:[0-9a-f]{32}\b", "derived:[INPUTS]"),
             (r"\b20\d\d-\d\d-\d\dT[0-9:.]+Z", "[CREATED]"),
         ];
         let text = rules.iter().fold(text, |text, (pattern, to)| Regex::new(pattern).unwrap().replace_all(&text, *to).into_owned());
