@@ -92,6 +92,37 @@ pub fn includes(table: &toml::Table) -> Vec<String> {
     }
 }
 
+/// The directories that a manifest names as those of packages: dependencies of every kind and platform, patches.
+pub fn paths(manifest: &toml::Table) -> Vec<String> {
+    let mut found = Vec::new();
+    let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let of = |table: &toml::Table, found: &mut Vec<String>| {
+        for dependency in tables.iter().flat_map(|name| self::table(table, name)).map(|(_, value)| value) {
+            found.extend(dependency.get("path").and_then(toml::Value::as_str).map(str::to_owned));
+        }
+    };
+    of(manifest, &mut found);
+    for (_, platform) in table(manifest, "target") {
+        of(platform.as_table().unwrap_or(&toml::Table::new()), &mut found);
+    }
+    if let Some(workspace) = manifest.get("workspace").and_then(toml::Value::as_table) {
+        of(workspace, &mut found);
+    }
+    let patched =
+        table(manifest, "patch").flat_map(|(_, source)| source.as_table().into_iter().flatten()).chain(table(manifest, "replace"));
+    found.extend(patched.filter_map(|(_, value)| value.get("path")?.as_str().map(str::to_owned)));
+    found
+}
+
+/// The directories that a configuration takes packages from: `source.*.directory`, `source.*.local-registry`, `paths`.
+pub fn source_directories(configuration: &toml::Table) -> Vec<String> {
+    let of =
+        |source: &toml::Value| ["directory", "local-registry"].into_iter().find_map(|key| source.get(key)?.as_str().map(str::to_owned));
+    let paths = configuration.get("paths").and_then(toml::Value::as_array).into_iter().flatten();
+    let paths = paths.filter_map(|path| path.as_str().map(str::to_owned));
+    table(configuration, "source").filter_map(|(_, source)| of(source)).chain(paths).collect()
+}
+
 /// Keys that mean this machine, or are secrets: a container has neither. The second says whether a user would miss it.
 const HIDDEN: &[(&[&str], bool)] = &[
     (&["build", "rustc"], true),
@@ -210,6 +241,15 @@ mod tests {
             "[build]\nrustflags = [\"--cfg=x\"]\n\n[registries.mine]\nindex = \"sparse+https://r.example/\"\n\n[target.a]\nrustflags = []\n"
         );
         assert_eq!(missed, ["`build.rustc-wrapper`", "`target.a.linker`"]);
+    }
+
+    #[test]
+    fn every_directory_of_packages_is_named() {
+        let manifest = "dependencies.a.path = '../a'\ndependencies.b = '1'\ntarget.'cfg(windows)'.build-dependencies.c.path = 'c'\n\
+                        workspace.dependencies.d.path = 'd'\npatch.crates-io.e.path = '../e'\n";
+        assert_eq!(paths(&manifest.parse().unwrap()), ["../a", "c", "d", "../e"]);
+        let configuration = "paths = ['p']\nsource.v.directory = 'vendor'\nsource.l.local-registry = '/l'\nsource.x.replace-with = 'v'\n";
+        assert_eq!(source_directories(&configuration.parse().unwrap()), ["/l", "vendor", "p"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::Message;
 
 use crate::container::{self, Container};
+use crate::engine;
 use crate::host::Host;
 use crate::invocation::Invocation;
 use crate::plan::Call;
@@ -53,16 +54,27 @@ pub fn fetch(host: &Host, call: &Invocation, talk: impl FnMut(&str) + Send) -> R
 }
 
 /// Runs one call. Every bin that the plan expects of it is in the answer, in the plan's order.
-pub fn run<'a>(host: &Host, call: &'a Call) -> Result<Vec<Made<'a>>, Failure> {
+pub fn run<'a>(host: &Host, call: &'a Call, leftover: impl FnOnce(&str)) -> Result<Vec<Made<'a>>, Failure> {
     let mut artifacts = Vec::new();
     let ending = call.container.as_ref().map(Container::end);
-    let code = host.stream(&call.invocation, ending.as_ref(), |line| {
-        if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line)
-            && artifact.executable.is_some()
-        {
-            artifacts.push(artifact);
-        }
-    });
+    let mut stream = || {
+        host.stream(&call.invocation, ending.as_ref(), |line| {
+            if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line)
+                && artifact.executable.is_some()
+            {
+                artifacts.push(artifact);
+            }
+        })
+    };
+    let mut code = stream();
+    // A container of a killed run has the name; the caller holds what only one run at a time may use.
+    if let (Ok(Some(125)), Some(container)) = (&code, &call.container)
+        && engine::is_there(host, container)
+    {
+        leftover(&container.name);
+        host.end(&container.end());
+        code = stream();
+    }
     // What did not end by itself is not left behind, be it that an interruption took the client away from it.
     if let Some(ending) = ending.filter(|_| !matches!(code, Ok(Some(0 | 101)))) {
         host.end(&ending);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::container::{Container, ENGINES, Engine, Inspected, Reference, Silence};
+use crate::container::{self, Container, ENGINES, Engine, Inspected, Reference, Silence};
 use crate::host::{self, Host};
 use crate::invocation::Invocation;
 use crate::problem::{Code, Problem, Result};
@@ -54,10 +54,11 @@ fn ask(host: &Host, program: &str) -> Result<Engine, (Silence, String)> {
     if said.timed_out {
         return Err((Silence::Broken, format!("it did not answer within {} s", LIMIT.as_secs())));
     }
-    if let Some(engine) = Engine::read(program, &said.stdout) {
+    let silent = container::server_errors(&said.stdout);
+    if let Some(engine) = Engine::read(program, &said.stdout).filter(|_| silent.is_none()) {
         return Ok(engine);
     }
-    let words = words(&said.stderr);
+    let words = silent.unwrap_or_else(|| words(&said.stderr));
     Err((Silence::of(&words), words))
 }
 
@@ -103,12 +104,13 @@ fn failed(engine: &Engine, question: &Invocation, what: &str, stderr: &str) -> P
     Problem::new(Code::EngineFailed, format!("{} {what}", engine.words())).note("command", [question.to_string()]).cause(&words(stderr))
 }
 
-/// Fetches an image; `talk` hears the engine while it comes.
-pub fn pull(host: &Host, engine: &Engine, image: &str, talk: impl FnMut(&str) + Send) -> Result<()> {
+/// Fetches an image; `talk` hears the engine while it comes. The digest, where the engine says it (docker does).
+pub fn pull(host: &Host, engine: &Engine, image: &str, talk: impl FnMut(&str) + Send) -> Result<Option<String>> {
     let call = engine.call(host.cwd()).args(["pull", image]);
     let said = host.capture_unless_silent(&call, SILENCE, talk)?;
     if said.success() {
-        return Ok(());
+        let digest = said.stdout.lines().find_map(|line| line.strip_prefix("Digest: "));
+        return Ok(digest.map(|digest| digest.trim().to_owned()));
     }
     let words = if said.timed_out { format!("nothing came for {} s", SILENCE.as_secs()) } else { words(&said.stderr) };
     let lower = words.to_lowercase();
@@ -127,7 +129,7 @@ pub fn pull(host: &Host, engine: &Engine, image: &str, talk: impl FnMut(&str) + 
 pub fn manifest(host: &Host, engine: &Engine, reference: &Reference, image: &str) -> Result<String, String> {
     // Registries of this machine speak HTTP; docker itself takes them for secure, its client does not.
     let local = ["127.", "localhost"].iter().any(|own| reference.name.starts_with(own));
-    let insecure = local && engine.kind == crate::container::EngineKind::Docker;
+    let insecure = local && engine.kind == container::EngineKind::Docker;
     let question = engine.call(host.cwd()).args(["manifest", "inspect"]).flag("--insecure", insecure).arg(image);
     let said = host.capture_bounded(&question, LIMIT).map_err(|problem| problem.message)?;
     if said.success() {
@@ -150,6 +152,12 @@ pub fn build(host: &Host, engine: &Engine, call: &Invocation, talk: impl FnMut(&
     }
 }
 
+/// Whether a container of this name is there.
+pub fn is_there(host: &Host, container: &Container) -> bool {
+    let question = container.engine.call(host.cwd()).args(["container", "inspect", "--format", "{{.Id}}", &container.name]);
+    host.capture_bounded(&question, LIMIT).is_ok_and(|said| said.success())
+}
+
 /// A container that waits to be asked; dropped, nothing of it is left.
 pub struct Session<'a> {
     host: &'a Host,
@@ -168,7 +176,7 @@ impl<'a> Session<'a> {
         let mut container = Container { name: format!("{}-{}", container.name, std::process::id()), cwd: directory.clone(), ..container };
         container.mounts.push(crate::container::Mount::writing(&directory));
         // The input that nobody closes keeps it; `sleep`, where there is one, keeps it no longer than it can be of use.
-        let wait = "sleep 900 || read line".to_owned();
+        let wait = "sleep 300 || read line".to_owned();
         let session = Self { host, container, scratch };
         let call = session.container.start("/bin/sh", ["-c".to_owned(), wait]);
         let said = host.capture_bounded(&call, LIMIT * 3)?;

@@ -90,8 +90,6 @@ pub struct GraphFacts {
     pub c_packages: BTreeMap<String, Vec<CPackage>>,
     pub host_c_packages: Vec<CPackage>,
     pub wants: Vec<Want>,
-    /// Directories with packages outside of the workspace and of cargo's own directory.
-    pub outside: Vec<Utf8PathBuf>,
 }
 
 /// A tool that a package's build script calls.
@@ -201,8 +199,8 @@ pub struct ImageFacts {
     pub engine: Engine,
     /// SELinux enforces here.
     pub label: bool,
-    /// `uid:gid` that programs inside run as, where that has to be said.
-    pub user: Option<String>,
+    /// `uid:gid` that programs inside run as.
+    pub user: String,
     /// As the configuration writes it.
     pub reference: String,
     /// What it is pinned to.
@@ -215,6 +213,8 @@ pub struct ImageFacts {
     pub created: String,
     /// The image's own environment.
     pub variables: BTreeMap<String, String>,
+    /// The same with what it sees of this machine's over it: what a build script there finds, besides xpkg's own.
+    pub environment: BTreeMap<String, String>,
     pub inside: InsideFacts,
     /// What the probes say of the C compiler of build scripts inside, where the graph holds C for them.
     pub host_report: Option<Report>,
@@ -223,7 +223,7 @@ pub struct ImageFacts {
     /// What of this machine it sees, besides what it writes to.
     pub mounts: Vec<Mount>,
     pub cargo_home: Utf8PathBuf,
-    /// Keys of cargo's configuration that mean nothing inside, and are hidden from it.
+    /// What of this machine's configuration and environment means nothing inside, and is hidden from it.
     pub hidden: Vec<String>,
 }
 

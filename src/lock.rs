@@ -114,6 +114,13 @@ impl Lock {
                 .help("use the xpkg that wrote it: `cargo install cargo-xpkg`"));
         }
         let lock: Self = toml::from_str(text).map_err(|error| unreadable(&error))?;
+        let twice =
+            lock.images.iter().enumerate().find(|(index, pin)| lock.images[..*index].iter().any(|other| other.target == pin.target));
+        if let Some((_, pin)) = twice {
+            return Err(Problem::new(Code::LockUnreadable, format!("`{NAME}` has two images for `{}`", pin.target))
+                .note("at", [path.to_string()])
+                .help(help));
+        }
         match lock.images.iter().find(|pin| !container::is_digest(&pin.digest)) {
             Some(pin) => Err(Problem::new(Code::LockUnreadable, format!("`{NAME}` cannot be read: `{}` is no digest", pin.digest))
                 .note("at", [format!("{path}, target `{}`", pin.target)])

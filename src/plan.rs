@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::container::{Container, Mount};
+use crate::container::Container;
 use crate::facts::{Facts, ImageFacts, Std, TargetFacts};
 use crate::invocation::Invocation;
 use crate::leaks::{self, Leak};
@@ -244,7 +244,7 @@ fn calls(
     }
     let (alone, shared): (Vec<&Output>, Vec<&Output>) = outputs.iter().partition(|output| names[output.bin.bin.as_str()] == 1);
     let base = |features: &[String]| cargo_build(&workspace.root, settings, features, request, toolchain);
-    let container = toolchain.candidate.image.as_ref().map(|image| container(&workspace.root, settings, image));
+    let container = toolchain.candidate.image.as_ref().map(|image| container(&workspace.root, image));
     let mut calls = Vec::new();
     if !alone.is_empty() {
         let invocation = base(&wanted).options("--package", &selected.packages);
@@ -267,12 +267,8 @@ fn calls(
 }
 
 /// The container of a target's calls.
-fn container(root: &Utf8Path, settings: &Settings, image: &toolchain::image::Chosen) -> Container {
-    let mut container = Container { cwd: root.to_owned(), ..image.container.clone() };
-    // A file of configuration is named by its path, which was made absolute.
-    let files = settings.cargo.config.iter().map(Utf8Path::new).filter(|argument| argument.is_absolute());
-    container.mounts.extend(files.map(Mount::reading));
-    container
+fn container(root: &Utf8Path, image: &toolchain::image::Chosen) -> Container {
+    Container { cwd: root.to_owned(), ..image.container.clone() }
 }
 
 /// Brings the packages of a target, and of the host for build scripts: here, where private sources are open to the user.
@@ -298,7 +294,7 @@ fn cargo_build(root: &Utf8Path, settings: &Settings, features: &[String], reques
     let image = toolchain.candidate.image.as_ref();
     let target_dir = image.map(|image| &image.target_dir).or(target_dir.as_ref());
     let start = match image {
-        Some(image) => container(root, settings, image).run("cargo", []),
+        Some(image) => container(root, image).run("cargo", []),
         None => Invocation::new(program, root),
     };
     let mut invocation = start

@@ -222,6 +222,7 @@ fn target_plan(target: &TargetPlan) -> String {
         format!("{}{digest} ({}){derived}, by {}", image.reference, image.platform, image.engine)
     };
     row("image", toolchain.candidate.image.iter().map(image).collect());
+    row("hidden", toolchain.candidate.image.iter().flat_map(|image| image.hidden.clone()).collect());
     row("fetches", fetch.iter().map(ToString::to_string).collect());
     row("runs", calls.iter().map(|call| call.invocation.to_string()).collect());
     row("stages", calls.iter().flat_map(|call| &call.outputs).map(|output| output.path.clone()).collect());

@@ -72,6 +72,9 @@ fn tell_choices(shell: Shell, prepared: &Prepared) {
         for setting in &chosen.passed_over {
             shell.status("Passing over", &ui::passed_over(setting));
         }
+        for hidden in chosen.candidate.image.iter().flat_map(|image| &image.hidden) {
+            shell.status("Hiding", &format!("{hidden}, which means this machine, from the image of {}", target.target));
+        }
         for finding in &chosen.findings {
             shell.warning(&finding.probe, &format!("{} (target `{}`)", finding.what, target.target));
         }
@@ -153,6 +156,14 @@ fn build_target(
     for first in &target.toolchain.candidate.first_uses {
         compile::first_use(host, first, || shell.status("Preparing", &format!("zig: {}, once on this machine", first.what)))?;
     }
+    // Whatever has the container's name while this is held was left behind by a run that was killed.
+    let image = target.toolchain.candidate.image.as_ref();
+    let _held = image
+        .map(|image| {
+            let path = image.target_dir.with_extension("lock");
+            host.lock(&path, || shell.status("Blocking", &format!("waiting for another run in `{}`", image.target_dir)))
+        })
+        .transpose()?;
     if let Some(fetch) = &target.fetch {
         shell.detail("Running", &format!("`{fetch}`"));
         compile::fetch(host, fetch, |line| shell.pass_on(line))?;
@@ -160,7 +171,8 @@ fn build_target(
     let mut artifacts = Vec::new();
     for call in &target.calls {
         shell.detail("Running", &format!("`{}`", call.invocation));
-        let made = compile::run(host, call)?;
+        let made =
+            compile::run(host, call, |name| shell.status("Removing", &format!("the container `{name}`, which a killed run left behind")))?;
         artifacts.extend(staging.take(&made, provenance)?);
     }
     Ok(artifacts)

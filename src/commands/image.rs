@@ -81,14 +81,14 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
             Err(problem) => problems.push(problem),
         }
     }
-    if !problems.is_empty() {
-        return Err(problems.into());
-    }
-    // A lock without a target's filter holds just what the configuration names.
+    // A lock without a target's filter holds just what the configuration names. What could be pinned is, though others could not.
     let all = self::rows(&config, &found, &[])?;
     let names: Vec<&str> = all.iter().filter(|row| work.is_locked(row)).map(|row| row.request.target.triple()).collect();
     let new = lock.with(pins, &names);
     work.write(&new, locked, dry)?;
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
     if output.message_format == MessageFormat::Json {
         ui::data(&ui::json(&new))?;
     }
@@ -136,7 +136,7 @@ impl Work<'_> {
             self.shell.status("Unchanged", &format!("{target}: the configuration has the digest of {}", wanted.reference.written));
             return Ok(None);
         }
-        let looking = Looking::new(self.host, self.found, Having::Resolve, self.hear);
+        let looking = Looking::new(self.host, self.found, if again { Having::Renew } else { Having::Resolve }, self.hear);
         if !again && looking.is_pinned(target, wanted)? {
             self.shell.status("Unchanged", &format!("{target}: {}", wanted.reference.written));
             return Ok(None);
@@ -159,9 +159,13 @@ impl Work<'_> {
         let here =
             TargetFacts { image: Some(Ok(facts.clone())), self_contained: target.system.libc == Libc::Musl, ..TargetFacts::default() };
         let known = Facts { rustc: self.found.rustc.clone(), targets: [(target.triple().to_owned(), here)].into(), ..Facts::default() };
-        let c = CNeed { holds: true, configured: true, packages: Vec::new() };
-        let candidate = toolchain::image_candidate(request, &known, &c, &tools_dir(&self.found.workspace));
-        let candidate = candidate.map_err(|why| {
+        // With C, where it has a compiler for that; a graph without needs none.
+        let tools = tools_dir(&self.found.workspace);
+        let candidate = |holds: bool| {
+            let c = CNeed { holds, configured: true, packages: Vec::new() };
+            toolchain::image_candidate(request, &known, &c, &tools)
+        };
+        let candidate = candidate(true).or_else(|why| candidate(false).map_err(|_| why)).map_err(|why| {
             Problem::new(Code::ImageUnfit, format!("the image `{}` cannot build for `{target}`", facts.reference))
                 .note("cause", [why])
                 .help("add what is missing by `pre-build`, or name another image")
@@ -169,12 +173,16 @@ impl Work<'_> {
         let levels = ["3".to_owned()];
         let starter = look::starter(self.host, target, &self.found.rustc.host);
         let probing = Probing { rustflags: &[], configured: &[], starter };
-        let report = looking.report(facts, target, &candidate, &levels, &probing);
+        let report = candidate.c_compiler.as_ref().map(|_| looking.report(facts, target, &candidate, &levels, &probing));
         let host_report = looking.host_report(facts, &levels, &probing);
-        let same = host_report.as_ref().is_some_and(|host| host.compiler == report.compiler);
-        let mut probes = self.verdicts(target, "", &report);
+        let same = host_report.as_ref().zip(report.as_ref()).is_some_and(|(host, report)| host.compiler == report.compiler);
+        let mut probes = report.iter().flat_map(|report| self.verdicts(target, "", report)).collect::<Vec<_>>();
         probes.extend(host_report.iter().filter(|_| !same).flat_map(|report| self.verdicts(target, "host-", report)));
-        let glibc = report.facts.as_ref().and_then(|facts| facts.glibc).map(|[major, minor]| format!("glibc {major}.{minor}"));
+        let glibc = report
+            .as_ref()
+            .and_then(|report| report.facts.as_ref())
+            .and_then(|facts| facts.glibc)
+            .map(|[major, minor]| format!("glibc {major}.{minor}"));
         let compiler = candidate.c_compiler.as_ref().unwrap_or(&candidate.linker);
         Ok(Seen {
             platform: facts.platform.clone(),

@@ -37,8 +37,6 @@ pub struct Engine {
     pub version: String,
     /// It runs as an ordinary user, and root inside is that user.
     pub rootless: bool,
-    /// Its service says that it is another machine's.
-    pub remote: bool,
     /// SELinux is its business; whether it enforces, the machine says.
     pub selinux: bool,
 }
@@ -66,6 +64,7 @@ impl Silence {
     }
 
     pub fn way_out(self, program: &str) -> String {
+        let program = program.rsplit('/').next().unwrap_or(program);
         match (self, program) {
             (Self::NotRunning, "podman") => {
                 "podman's service is not there: unset `CONTAINER_HOST`, or start `podman system service`".to_owned()
@@ -90,6 +89,8 @@ struct Info {
     server_version: Option<String>,
     #[serde(rename = "SecurityOptions")]
     security_options: Option<Vec<String>>,
+    #[serde(rename = "ServerErrors")]
+    server_errors: Option<Vec<String>>,
     host: Option<PodmanHost>,
     version: Option<PodmanVersion>,
 }
@@ -98,7 +99,6 @@ struct Info {
 #[serde(rename_all = "camelCase")]
 struct PodmanHost {
     security: Option<PodmanSecurity>,
-    service_is_remote: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -126,7 +126,6 @@ impl Engine {
                 program: program.to_owned(),
                 version: info.version?.version,
                 rootless: security.rootless.unwrap_or(false),
-                remote: host.service_is_remote.unwrap_or(false),
                 selinux: security.selinux_enabled.unwrap_or(false),
             });
         }
@@ -137,7 +136,6 @@ impl Engine {
             program: program.to_owned(),
             version: info.server_version.filter(|version| !version.is_empty())?,
             rootless: has("rootless"),
-            remote: false,
             selinux: has("selinux"),
         })
     }
@@ -155,6 +153,12 @@ impl Engine {
     pub fn call(&self, cwd: &Utf8Path) -> Invocation {
         Invocation::new(&self.program, cwd)
     }
+}
+
+/// What a client says of a daemon that does not answer: Debian's ends well all the same, and has its words in the answer.
+pub fn server_errors(info: &str) -> Option<String> {
+    let info: Info = serde_json::from_str(info).ok()?;
+    info.server_errors.filter(|errors| !errors.is_empty()).map(|errors| errors.join("; "))
 }
 
 /// An image as the user names it.
@@ -267,11 +271,11 @@ impl Inspected {
         format!("{}/{}{variant}", self.os, self.architecture)
     }
 
-    /// The digest under which this repository knows it. podman tells of two where an index led to it: the one that was
-    /// asked for comes first in docker, and is told by `asked` where the tag itself was a digest.
-    pub fn digest_in(&self, name: &str) -> Option<&str> {
-        let of = |entry: &str| entry.rsplit_once('@').filter(|(repository, _)| same_repository(repository, name)).is_some();
-        self.digests.iter().find(|entry| of(entry)).and_then(|entry| entry.rsplit_once('@')).map(|(_, digest)| digest)
+    /// The digests under which this repository may know it: those of older tags among them, and with podman those of
+    /// other repositories.
+    pub fn digests_in(&self, name: &str) -> Vec<&str> {
+        let parts = self.digests.iter().filter_map(|entry| entry.rsplit_once('@'));
+        parts.filter(|(repository, _)| same_repository(repository, name)).map(|(_, digest)| digest).collect()
     }
 
     /// Whether this repository knows it under the digest.
@@ -334,6 +338,10 @@ pub struct Passed {
     pub value: Option<String>,
 }
 
+/// Variables with which an engine's own configuration would tell of this machine's proxies, and their passwords.
+const PROXIES: &[&str] =
+    &["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
+
 /// A container of one program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
@@ -343,8 +351,8 @@ pub struct Container {
     /// What the engine is told to run: by digest or by ID, never by tag.
     pub image: String,
     pub name: String,
-    /// `uid:gid`, where root inside would be root here.
-    pub user: Option<String>,
+    /// `uid:gid` inside: the caller, be it that root inside is the caller. An image's own user is a stranger here.
+    pub user: String,
     pub mounts: Vec<Mount>,
     pub variables: Vec<Passed>,
     pub cwd: Utf8PathBuf,
@@ -362,10 +370,13 @@ impl Container {
     }
 
     fn started(&self, how: &[&str], program: &str, args: impl IntoIterator<Item = String>) -> Invocation {
-        let mut call = self.engine.call(&self.cwd).arg("run").args(how.iter().copied());
-        call = call
-            .args(["--name", &self.name, "--network", "none", "--pull", "never", "--stop-timeout", "0"])
-            .options("--user", self.user.iter());
+        // podman hands on the proxies of its own environment; what docker's client is configured with, variables must beat.
+        let podman = self.engine.kind == EngineKind::Podman;
+        let mut call = self.engine.call(&self.cwd).arg("run").args(how.iter().copied()).flag("--http-proxy=false", podman);
+        for name in PROXIES.iter().filter(|name| !podman && !self.variables.iter().any(|passed| passed.name == **name)) {
+            call = call.arg("--env").arg(format!("{name}="));
+        }
+        call = call.args(["--name", &self.name, "--network", "none", "--pull", "never", "--stop-timeout", "0", "--user", &self.user]);
         for mount in &self.mounts {
             call = call.args(mount.words(self.label));
         }
@@ -383,7 +394,7 @@ impl Container {
 
     /// The line that ends it, whatever it does, and leaves nothing of it.
     pub fn end(&self) -> Invocation {
-        self.engine.call(Utf8Path::new("/")).args(["rm", "--force", &self.name])
+        self.engine.call(Utf8Path::new("/")).args(["rm", "--force", "--volumes", &self.name])
     }
 }
 
@@ -408,17 +419,16 @@ mod tests {
 
     #[test]
     fn an_engine_says_what_it_is() {
-        let read =
-            |text: &str| Engine::read("docker", text).map(|engine| format!("{} {} {}", engine.words(), engine.remote, engine.selinux));
+        let read = |text: &str| Engine::read("docker", text).map(|engine| format!("{} {}", engine.words(), engine.selinux));
         assert_eq!(read(r#"{"ServerVersion":"","SecurityOptions":null}"#), None);
         assert_eq!(
             read(r#"{"ServerVersion":"20.10.24","SecurityOptions":["name=seccomp,profile=default","name=selinux","name=rootless"]}"#)
                 .as_deref(),
-            Some("docker 20.10.24, rootless false true")
+            Some("docker 20.10.24, rootless true")
         );
         let podman =
             r#"{"host":{"security":{"rootless":false,"selinuxEnabled":false},"serviceIsRemote":true},"version":{"Version":"4.3.1"}}"#;
-        assert_eq!(read(podman).as_deref(), Some("podman 4.3.1 true false"));
+        assert_eq!(read(podman).as_deref(), Some("podman 4.3.1 false"));
     }
 
     #[test]
@@ -453,29 +463,24 @@ mod tests {
     fn an_image_is_read_as_both_engines_tell_of_it() {
         let docker = r#"[{"Id":"sha256:aa","RepoTags":["debian:12"],"RepoDigests":["debian@sha256:bb"],"Created":"2026-01-01T00:00:00Z","Config":{"Env":["PATH=/bin","A=b=c"]},"Architecture":"arm","Variant":"v7","Os":"linux"}]"#;
         let image = Inspected::read(docker).unwrap();
-        assert_eq!((image.platform().as_str(), image.digest_in("docker.io/library/debian")), ("linux/arm/v7", Some("sha256:bb")));
+        assert_eq!((image.platform().as_str(), image.digests_in("docker.io/library/debian")), ("linux/arm/v7", vec!["sha256:bb"]));
         assert_eq!(image.variables["A"], "b=c");
         let podman = r#"[{"Id":"aa","RepoDigests":["127.0.0.1:5055/x@sha256:bb"],"Created":"2026-01-01T00:00:00Z","Config":{},"Architecture":"amd64","Os":"linux"}]"#;
         let image = Inspected::read(podman).unwrap();
-        assert_eq!((image.id.as_str(), image.digest_in("127.0.0.1:5055/x"), image.digest_in("x")), ("sha256:aa", Some("sha256:bb"), None));
+        assert_eq!((image.id.as_str(), image.digests_in("127.0.0.1:5055/x")), ("sha256:aa", vec!["sha256:bb"]));
+        assert!(image.digests_in("x").is_empty());
         assert!(Inspected::read("[]").is_none());
     }
 
     fn container(label: bool) -> Container {
-        let engine = Engine {
-            kind: EngineKind::Docker,
-            program: "docker".to_owned(),
-            version: "28".to_owned(),
-            rootless: false,
-            remote: false,
-            selinux: label,
-        };
+        let engine =
+            Engine { kind: EngineKind::Docker, program: "docker".to_owned(), version: "28".to_owned(), rootless: false, selinux: label };
         Container {
             engine,
             label,
             image: "x@sha256:aa".to_owned(),
             name: "xpkg-1".to_owned(),
-            user: Some("1000:1000".to_owned()),
+            user: "1000:1000".to_owned(),
             mounts: vec![Mount::reading("/my work, all".into()), Mount::writing("/t".into())],
             variables: vec![
                 Passed { name: "A".to_owned(), value: Some("b c".to_owned()) },
@@ -487,9 +492,10 @@ mod tests {
 
     #[test]
     fn a_container_is_one_line() {
+        let proxies = PROXIES.iter().map(|name| format!("--env '{name}='")).collect::<Vec<_>>().join(" ");
         assert_eq!(
-            container(false).run("cargo", ["build".to_owned()]).to_string(),
-            "cd '/my work, all' && docker run --rm --name xpkg-1 --network none --pull never --stop-timeout 0 --user 1000:1000 \
+            container(false).run("cargo", ["build".to_owned()]).to_string().replace(&proxies, "[PROXIES]"),
+            "cd '/my work, all' && docker run --rm [PROXIES] --name xpkg-1 --network none --pull never --stop-timeout 0 --user 1000:1000 \
              --mount 'type=bind,\"source=/my work, all\",\"target=/my work, all\",readonly' --mount 'type=bind,source=/t,target=/t' \
              --env 'A=b c' --env SECRET --workdir '/my work, all' --entrypoint cargo x@sha256:aa build"
         );

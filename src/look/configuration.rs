@@ -86,10 +86,8 @@ pub fn more_configuration(host: &Host, workspace: &Workspace, arguments: &[Strin
     Ok(More { profiles, digest: host::sha256(text.as_bytes()), elsewhere })
 }
 
-/// Every file of cargo's configuration that holds in the workspace's directory, and what they include.
-pub fn files(host: &Host, workspace: &Workspace) -> Result<Vec<(Utf8PathBuf, toml::Table)>> {
-    let walk = cargo_config2::Walk::with_cargo_home(workspace.root.as_std_path(), cargo_home(host));
-    let mut open: Vec<Utf8PathBuf> = walk.filter_map(|path| Utf8PathBuf::from_path_buf(path).ok()).collect();
+/// These files of cargo's configuration, and what they include.
+pub fn with_included(host: &Host, mut open: Vec<Utf8PathBuf>) -> Result<Vec<(Utf8PathBuf, toml::Table)>> {
     let mut files: Vec<(Utf8PathBuf, toml::Table)> = Vec::new();
     while let Some(path) = open.pop() {
         let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else { continue };
@@ -99,6 +97,7 @@ pub fn files(host: &Host, workspace: &Workspace) -> Result<Vec<(Utf8PathBuf, tom
         files.push((path, table));
     }
     files.sort_by(|a, b| a.0.cmp(&b.0));
+    files.dedup_by(|a, b| a.0 == b.0);
     Ok(files)
 }
 

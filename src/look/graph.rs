@@ -53,7 +53,6 @@ pub fn ask(
     let mut answer = GraphFacts {
         host_c_packages: graph::host_c_packages(&metadata, roots(), own),
         wants: graph::wants(&metadata, roots()),
-        outside: outside(host, found, asking, &metadata),
         ..GraphFacts::default()
     };
     for platform in *platforms {
@@ -72,25 +71,6 @@ pub fn ask(
         let _ = written.and_then(|()| host.replace(&kept(key), text.as_bytes()));
     }
     Ok(answer)
-}
-
-/// Where packages stand that are neither the workspace's nor in cargo's own directory: a path dependency with the
-/// workspace that it belongs to, a directory of vendored ones.
-fn outside(host: &Host, found: &Found, asking: &Asking, metadata: &Metadata) -> Vec<Utf8PathBuf> {
-    let home = super::configuration::cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
-    let known = |path: &Utf8Path| path.starts_with(&found.workspace.root) || home.as_ref().is_some_and(|home| path.starts_with(home));
-    let strangers = metadata.packages.iter().filter(|package| !known(&package.manifest_path));
-    let directories = strangers.filter_map(|package| {
-        let directory = package.manifest_path.parent()?;
-        if package.source.is_some() {
-            return directory.parent().map(Utf8Path::to_owned);
-        }
-        let question = Invocation::new(&asking.program, directory).args(["locate-project", "--workspace", "--message-format", "plain"]);
-        let answer = host.capture(&question).ok().filter(host::Output::success);
-        let root = answer.and_then(|answer| Some(Utf8Path::new(answer.stdout.trim()).parent()?.to_owned()));
-        Some(root.unwrap_or_else(|| directory.to_owned()))
-    });
-    directories.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The features of a run, with those that the configuration adds for a target, or for any.

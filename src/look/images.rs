@@ -2,7 +2,7 @@
 //!
 //! What an image's digest has answered once is kept: its content cannot change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -12,11 +12,12 @@ use super::configuration::cargo_home;
 use super::{Found, kept};
 use crate::cargo_config;
 use crate::config::PreBuild;
-use crate::container::{Container, ENGINES, Engine, Inspected, Mount, Passed, inside, recipe};
+use crate::container::{Container, ENGINES, Engine, Inspected, Mount, Passed, Reference, inside, recipe};
 use crate::engine::{self, Session};
 use crate::facts::{ImageFacts, InsideFacts, Program};
 use crate::host::{self, Host};
 use crate::lock::{Derived, Lock};
+use crate::manifest;
 use crate::probe::Report;
 use crate::problem::{Code, Problem, Result};
 use crate::target::Target;
@@ -33,6 +34,8 @@ pub enum Having {
     Fetch,
     /// Fetch whatever its tag means now.
     Resolve,
+    /// The same, and build anew what is derived from it: the network has moved on.
+    Renew,
 }
 
 /// How images are looked for in one run.
@@ -67,6 +70,8 @@ struct Recipe {
     dockerfile: String,
     /// `None`: nothing is copied from it.
     context: Option<Utf8PathBuf>,
+    /// What of it goes in, by its path there.
+    files: Vec<String>,
     arguments: Vec<(String, String)>,
 }
 
@@ -115,7 +120,7 @@ impl<'a> Looking<'a> {
     pub fn facts(&self, target: &Target, wanted: &Wanted, mounted: Mounted) -> Result<ImageFacts> {
         let reference = &wanted.reference;
         let pinned = match self.having {
-            Having::Resolve => None,
+            Having::Resolve | Having::Renew => None,
             Having::Leave | Having::Fetch => Some(self.digest(target, wanted)?),
         };
         let engine = self.engine()?;
@@ -138,6 +143,8 @@ impl<'a> Looking<'a> {
         };
         let digest = base.rsplit_once('@').map(|(_, digest)| digest.to_owned()).unwrap_or_default();
         let recipe = self.recipe(target, wanted, &base)?;
+        // Of the base: what is built upon it is as old as this machine's build.
+        let created = inspected.created.clone();
         let (run, derived, inspected) = match recipe {
             None => (base, None, inspected),
             Some(recipe) => {
@@ -163,7 +170,12 @@ impl<'a> Looking<'a> {
             )
             .help("name an image for this machine's platform: what it is to build for is the target's matter"));
         }
-        let Mounted { mut mounts, hidden } = mounted;
+        let Mounted { mut mounts, mut hidden } = mounted;
+        let passed = passed(self.host, &self.found.workspace.root, target, wanted)?;
+        let linker = format!("CARGO_TARGET_{}_LINKER", target.upper());
+        if self.host.var(&linker).is_some() && !passed.iter().any(|passed| passed.name == linker) {
+            hidden.push(format!("`{linker}` of the environment"));
+        }
         let sysroot = &self.found.rustc.sysroot;
         if ["/", "/usr", "/usr/local"].contains(&sysroot.as_str()) {
             return Err(Problem::new(Code::ImageUnfit, format!("the Rust toolchain stands in `{sysroot}`, among the rest of this system"))
@@ -174,17 +186,18 @@ impl<'a> Looking<'a> {
         let mut facts = ImageFacts {
             engine: engine.clone(),
             label: engine::enforces(self.host, engine),
-            user: self.host.ordinary_user().filter(|_| !engine.rootless),
+            user: self.host.ordinary_user().filter(|_| !engine.rootless).unwrap_or_else(|| "0:0".to_owned()),
             reference: reference.written.clone(),
             digest,
             run,
             derived,
             platform: inspected.platform(),
-            created: inspected.created,
+            created,
+            environment: environment(self.host, &inspected.variables, &passed),
             variables: inspected.variables,
             inside: InsideFacts::default(),
             host_report: None,
-            passed: passed(self.host, target, wanted)?,
+            passed,
             mounts,
             cargo_home: cargo_home(self.host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok()).unwrap_or_else(|| "/cargo".into()),
             hidden,
@@ -252,14 +265,27 @@ impl<'a> Looking<'a> {
         let reference = &wanted.reference;
         let by_tag = reference.by_tag();
         (self.talk)("Pulling", &by_tag);
-        engine::pull(self.host, engine, &by_tag, |line| (self.talk)("", line))?;
+        let said = engine::pull(self.host, engine, &by_tag, |line| (self.talk)("", line))?;
         let inspected = engine::inspect(self.host, engine, &by_tag)?;
-        let digest = reference.digest.clone().or_else(|| Some(inspected.as_ref()?.digest_in(&reference.name)?.to_owned()));
+        let digest = reference.digest.clone().or(said).or_else(|| self.meant(engine, reference, inspected.as_ref()?));
         match (inspected, digest) {
             (Some(inspected), Some(digest)) => Ok((reference.by_digest(&digest), inspected)),
             _ => Err(Problem::new(Code::ImageUnavailable, format!("{} does not say the digest of `{by_tag}`", engine.words()))
                 .help("an image that was only built here has none: push it to a registry")),
         }
+    }
+
+    /// Which of the digests that an engine knows of an image the tag means: the one under which the registry has the very
+    /// manifest of the tag. podman knows an image under every digest that ever led to it, in whatever repository.
+    fn meant(&self, engine: &Engine, reference: &Reference, inspected: &Inspected) -> Option<String> {
+        let manifest = |image: &str| engine::manifest(self.host, engine, reference, image).ok();
+        let known = inspected.digests_in(&reference.name);
+        match manifest(&reference.by_tag()) {
+            Some(wanted) => known.into_iter().find(|digest| manifest(&reference.by_digest(digest)).as_ref() == Some(&wanted)),
+            // An engine that cannot say it, and knows one only.
+            None => Some(known).filter(|known| known.len() == 1).and_then(|known| known.first().copied()),
+        }
+        .map(str::to_owned)
     }
 
     /// What is to be built upon the base.
@@ -279,6 +305,15 @@ impl<'a> Looking<'a> {
                 let text = self.host.read_text(&table.file)?;
                 arguments.extend(["XPKG_BASE_IMAGE", "CROSS_BASE_IMAGE"].map(|name| (name.to_owned(), base.to_owned())));
                 arguments.extend(table.build_args.iter().map(|(name, value)| (name.clone(), value.clone())));
+                let moving = recipe::moving(&text);
+                if !moving.is_empty() {
+                    return Err(Problem::new(
+                        Code::ImageNotPinned,
+                        format!("`{}` begins with what may be another image tomorrow", table.file),
+                    )
+                    .note("from", moving)
+                    .help("begin with the pinned image, `ARG XPKG_BASE_IMAGE` and `FROM $XPKG_BASE_IMAGE`, or with `name@sha256:…`"));
+                }
                 let beside = table.file.parent().unwrap_or(Utf8Path::new("/")).to_owned();
                 let context = table.context.clone().or(Some(beside)).filter(|_| recipe::copies(&text));
                 (text, context)
@@ -289,23 +324,41 @@ impl<'a> Looking<'a> {
             dockerfile.push_str(&recipe::run(script, &arguments[..2], target.triple()));
         }
         let mut text = format!("{base}\n{arguments:?}\n{dockerfile}\n");
+        let mut files = Vec::new();
         if let Some(context) = &context {
-            let files = self.host.walk(context)?;
-            let ours =
-                |name: &str| name.split('/').any(|part| part == ".git") || self.found.workspace.target_dir.starts_with(context.join(name));
-            for name in files.keys().filter(|name| !ours(name) && self.host.is_file(&context.join(name))) {
+            files = self.context_files(context)?;
+            for name in &files {
                 text.push_str(&format!("{name} {}\n", self.host.hash(&context.join(name))?.0));
             }
         }
         let inputs = format!("sha256:{}", host::sha256(text.as_bytes()));
-        Ok(Some(Recipe { inputs, dockerfile, context, arguments }))
+        Ok(Some(Recipe { inputs, dockerfile, context, files, arguments }))
+    }
+
+    /// The files of a context that may matter: not what cargo and xpkg write, nor what git keeps.
+    fn context_files(&self, context: &Utf8Path) -> Result<Vec<String>> {
+        let there = self.host.walk(context)?;
+        // A staged tree, wherever it stands.
+        let roots = there.keys().filter_map(|name| name.strip_suffix(manifest::TEXT_NAME));
+        let trees: Vec<&str> = roots.filter(|root| there.contains_key(&format!("{root}{}", manifest::JSON_NAME))).collect();
+        let own = [self.found.workspace.target_dir.clone(), lock_path(self.found)];
+        let ours = |name: &str| {
+            let path = context.join(name);
+            let beside = trees.iter().filter_map(|tree| tree.trim_end_matches('/').rsplit('/').next());
+            name.split('/').any(|part| part == ".git")
+                || own.iter().any(|own| path.starts_with(own))
+                || trees.iter().any(|tree| !tree.is_empty() && name.starts_with(tree))
+                || beside.into_iter().any(|tree| path.file_name() == Some(format!(".{tree}.lock").as_str()))
+        };
+        let names = there.keys().filter(|name| !ours(name) && self.host.is_file(&context.join(name)));
+        Ok(names.cloned().collect())
     }
 
     /// The image that was built from these inputs here, or is now: its ID, and what it is.
     fn derive(&self, engine: &Engine, target: &Target, wanted: &Wanted, recipe: &Recipe) -> Result<(String, Inspected)> {
         let digits: String = recipe.inputs.trim_start_matches("sha256:").chars().take(32).collect();
         let tag = format!("{}:{digits}", engine::DERIVED);
-        if let Some(inspected) = engine::inspect(self.host, engine, &tag)? {
+        if let Some(inspected) = engine::inspect(self.host, engine, &tag)?.filter(|_| self.having != Having::Renew) {
             return Ok((inspected.id.clone(), inspected));
         }
         if self.having == Having::Leave {
@@ -317,13 +370,22 @@ impl<'a> Looking<'a> {
         let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
         let file = directory.join("Dockerfile");
         self.host.write(&file, recipe.dockerfile.as_bytes())?;
+        // Just what the inputs' digest was made of, and nothing else of that directory.
+        let context = directory.join("context");
+        self.host.create_dir_all(&context)?;
+        for (name, from) in recipe.files.iter().zip(std::iter::repeat(recipe.context.as_deref().unwrap_or(directory))) {
+            let to = context.join(name);
+            self.host.create_dir_all(to.parent().unwrap_or(&context))?;
+            self.host.copy(&from.join(name), &to)?;
+        }
         let arguments: Vec<String> = recipe.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let call = engine
             .call(directory)
             // Without the flag docker's old builder leaves the container of a command that failed.
             .args(["build", "--force-rm", "--tag", &tag, "--file", file.as_str()])
             .options("--build-arg", &arguments)
-            .arg(recipe.context.as_deref().unwrap_or(directory).as_str());
+            .flag("--no-cache", self.having == Having::Renew)
+            .arg(context.as_str());
         engine::build(self.host, engine, &call, |line| (self.talk)("", line))?;
         let inspected = engine::inspect(self.host, engine, &tag)?.ok_or_else(|| absent(engine, &tag, target))?;
         Ok((inspected.id.clone(), inspected))
@@ -334,7 +396,7 @@ impl<'a> Looking<'a> {
         let mut names = image::wanted(target, &self.found.rustc.host);
         let roles = environment::ROWS.iter().filter(|row| ["LINKER", "CC", "CXX", "AR", "RANLIB"].contains(&row.role));
         let named = roles.flat_map(|row| row.accepted(target, &self.found.rustc.host));
-        let values = named.filter_map(|name| facts.variables.get(&name).cloned().or_else(|| self.host.var(&name).map(str::to_owned)));
+        let values = named.filter_map(|name| facts.environment.get(&name).cloned());
         names.extend(values.flat_map(|value| [super::first_word(&value), value]));
         let script = inside::script(&names);
         let place = kept::place(self.host, "images", &format!("{}\n{script}", facts.run));
@@ -381,20 +443,19 @@ impl<'a> Looking<'a> {
     /// Probes a candidate's C compiler inside, as build scripts there will call it.
     pub fn report(&self, facts: &ImageFacts, target: &Target, candidate: &Candidate, levels: &[String], probing: &Probing) -> Report {
         let compiler = candidate.c_compiler.as_ref();
-        let taken = candidate.variables.iter().map(|variable| (variable.name.clone(), variable.value.clone()));
-        self.probed(facts, target, compiler, taken.collect(), levels, probing)
+        let mut variables = telling(facts);
+        variables.extend(candidate.variables.iter().map(|variable| (variable.name.clone(), variable.value.clone())));
+        self.probed(facts, target, compiler, variables, levels, probing)
     }
 
     /// Probes the compiler of build scripts inside.
     pub fn host_report(&self, facts: &ImageFacts, levels: &[String], probing: &Probing) -> Option<Report> {
         let own = Target::of_triple(&self.found.rustc.host)?;
         let row = environment::ROWS.iter().find(|row| row.role == "CC")?;
-        let named = row.accepted(&own, own.triple()).into_iter().find_map(|name| facts.variables.get(&name));
+        let named = row.accepted(&own, own.triple()).into_iter().find_map(|name| facts.environment.get(&name));
         let name = named.map_or("cc", String::as_str);
         let compiler = facts.inside.programs.get(name).or_else(|| facts.inside.programs.get(&super::first_word(name)));
-        let theirs = facts.variables.iter().filter(|(name, _)| compilers::tells(name));
-        let variables = theirs.map(|(name, value)| (name.clone(), value.clone())).collect();
-        Some(self.probed(facts, &own, compiler, variables, levels, &Probing { starter: Some(Vec::new()), ..*probing }))
+        Some(self.probed(facts, &own, compiler, telling(facts), levels, &Probing { starter: Some(Vec::new()), ..*probing }))
     }
 
     fn probed(
@@ -440,6 +501,19 @@ impl<'a> Looking<'a> {
     }
 }
 
+/// Variables inside that change what a build script compiles with.
+fn telling(facts: &ImageFacts) -> Vec<(String, String)> {
+    let telling = facts.environment.iter().filter(|(name, _)| compilers::tells(name));
+    telling.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// An image's environment with what it sees of this machine's over it.
+fn environment(host: &Host, own: &BTreeMap<String, String>, passed: &[Passed]) -> BTreeMap<String, String> {
+    let value = |passed: &Passed| passed.value.clone().or_else(|| host.var(&passed.name).map(str::to_owned));
+    let passed = passed.iter().filter_map(|passed| Some((passed.name.clone(), value(passed)?)));
+    own.clone().into_iter().chain(passed).collect()
+}
+
 /// What a probe inside needs besides the compiler.
 #[derive(Clone)]
 pub struct Probing<'a> {
@@ -464,7 +538,7 @@ fn absent(engine: &Engine, image: &str, target: &Target) -> Problem {
 
 /// Variables that an image sees of this machine: those that mean something to cargo and build scripts, and those that
 /// the configuration lets through. Their values stand in no line, unless the configuration itself gives them.
-fn passed(host: &Host, target: &Target, wanted: &Wanted) -> Result<Vec<Passed>> {
+fn passed(host: &Host, root: &Utf8Path, target: &Target, wanted: &Wanted) -> Result<Vec<Passed>> {
     let ours = host.vars().filter(|(name, _)| image::passes(target, name)).map(|(name, _)| Passed { name: name.to_owned(), value: None });
     let mut passed: Vec<Passed> = ours.collect();
     for entry in &wanted.passthrough {
@@ -474,6 +548,13 @@ fn passed(host: &Host, target: &Target, wanted: &Wanted) -> Result<Vec<Passed>> 
         }
         passed.retain(|passed| passed.name != name);
         passed.push(Passed { name: name.to_owned(), value });
+    }
+    // A volume that has a name is known by it inside.
+    for entry in &wanted.volumes {
+        let (name, value) = entry.split_once('=').map_or((entry.as_str(), None), |(name, value)| (name, Some(value)));
+        if let Some(path) = value.or_else(|| host.var(name)).filter(|_| !passed.iter().any(|passed| passed.name == name)) {
+            passed.push(Passed { name: name.to_owned(), value: Some(root.join(path).into_string()) });
+        }
     }
     passed.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(passed)
@@ -487,34 +568,56 @@ pub struct Mounted {
     pub hidden: Vec<String>,
 }
 
-/// Sources, cargo's caches without its credentials, and its configuration without what means this machine.
-pub fn mounted(host: &Host, found: &Found, outside: &[Utf8PathBuf], tools: &Utf8Path) -> Result<Mounted> {
-    let root = &found.workspace.root;
-    let mut mounts = vec![Mount::reading(root)];
-    mounts.extend(outside.iter().filter(|path| !path.starts_with(root)).map(|path| Mount::reading(path)));
-    let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
+/// Sources, cargo's caches without its credentials, and its configuration without what means this machine. `arguments` are
+/// those of `--config`.
+pub fn mounted(host: &Host, found: &Found, arguments: &[String]) -> Result<Mounted> {
+    let (root, tools) = (&found.workspace.root, crate::plan::tools_dir(&found.workspace));
+    let mut roots = vec![root.clone()];
+    roots.extend(super::outside::directories(host, found)?.into_iter().filter(|path| !path.starts_with(root)));
+    let mut mounts: Vec<Mount> = roots.iter().map(|path| Mount::reading(path)).collect();
+    let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok()).map(|home| host.absolute(&home));
     if let Some(home) = &home {
-        mounts.extend(
-            ["registry", "git"].map(|name| home.join(name)).iter().filter(|path| host.is_dir(path)).map(|path| Mount::reading(path)),
-        );
-        // A home inside of what is shown would show its secrets.
-        let secrets = ["credentials.toml", "credentials"].map(|name| home.join(name));
-        let shown = secrets.into_iter().filter(|path| host.is_file(path) && mounts.iter().any(|mount| path.starts_with(&mount.from)));
-        let hidden: Vec<Mount> = shown.map(|at| Mount { from: "/dev/null".into(), at, writable: false }).collect();
-        mounts.extend(hidden);
+        for name in ["registry", "git"] {
+            // What is fetched comes later, and an engine mounts only what is there.
+            host.create_dir_all(&home.join(name))?;
+            mounts.push(Mount::reading(&home.join(name)));
+        }
     }
+    // Wherever cargo looks for configuration and secrets, by every name that a mount may show them under.
+    let places: Vec<Utf8PathBuf> =
+        root.ancestors().chain(roots.iter().map(|root| root.as_path())).map(|place| place.join(".cargo")).chain(home).collect();
+    let shows = |path: &Utf8Path, mounts: &[Mount]| {
+        mounts.iter().any(|mount| path.starts_with(&mount.from) || path.starts_with(host.resolve(&mount.from)))
+    };
+    let both = |path: Utf8PathBuf| [host.resolve(&path), path].into_iter().collect::<BTreeSet<_>>();
+    let nothing = ToolFile::at(&tools, "nothing", String::new(), false);
+    for path in
+        places.iter().flat_map(|place| ["credentials.toml", "credentials"].map(|name| place.join(name))).filter(|path| host.is_file(path))
+    {
+        for at in both(path).into_iter().filter(|path| shows(path, &mounts)).collect::<Vec<_>>() {
+            super::write_tools(host, &found.workspace, [&nothing])?;
+            mounts.push(Mount { from: nothing.path.clone(), at, writable: false });
+        }
+    }
+    let files = places.iter().flat_map(|place| ["config.toml", "config"].map(|name| place.join(name)));
+    let named = arguments.iter().map(Utf8PathBuf::from).filter(|path| path.is_absolute());
+    let read = super::configuration::with_included(host, files.chain(named).filter(|path| host.is_file(path)).collect())?;
     let mut hidden = Vec::new();
-    for (path, table) in super::configuration::files(host, &found.workspace)? {
+    for (path, table) in read {
         let (shown, keys) = cargo_config::inside(&table);
         hidden.extend(keys.into_iter().map(|key| format!("{key} of `{path}`")));
-        // What stands in the sources is there already, where nothing is to be hidden of it.
-        if shown == table && mounts.iter().any(|mount| path.starts_with(&mount.from)) {
-            continue;
+        for at in both(path.clone()) {
+            // What a mount shows already, where nothing is to be hidden of it; and what none shows under this name.
+            let there = shows(&at, &mounts);
+            if there && shown == table || !there && at != path {
+                continue;
+            }
+            let file = ToolFile::at(&tools, "config.toml", shown.to_string(), false);
+            super::write_tools(host, &found.workspace, [&file])?;
+            mounts.push(Mount { from: file.path, at, writable: false });
         }
-        let file = ToolFile::at(tools, "config.toml", shown.to_string(), false);
-        super::write_tools(host, &found.workspace, [&file])?;
-        mounts.push(Mount { from: file.path, at: path, writable: false });
     }
+    hidden.dedup();
     Ok(Mounted { mounts, hidden })
 }
 

@@ -10,6 +10,7 @@ mod graph;
 pub mod images;
 mod kept;
 pub mod machine;
+mod outside;
 pub mod zig;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +31,6 @@ use crate::inspect;
 use crate::invocation::Invocation;
 use crate::leaks;
 use crate::needs::Installer;
-use crate::plan::tools_dir;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::profile::{Named, Profiles, Side};
 use crate::target::{Arch, Libc, Os, Target};
@@ -326,7 +326,7 @@ pub fn facts(
     for (triple, compiler, includes) in candidates::includes(host, found, scope, &facts) {
         facts.targets.entry(triple).or_default().includes.insert(compiler, includes);
     }
-    for (triple, image) in images_of(host, found, images, scope, &configured, &graph.outside, &facts) {
+    for (triple, image) in images_of(host, found, images, scope, &configured, &asking.config, &facts) {
         facts.targets.entry(triple).or_default().image = Some(image);
     }
     let reports = candidates::reports(host, found, config, scope, images, &facts);
@@ -343,7 +343,7 @@ fn images_of(
     images: &images::Looking,
     scope: &Scope,
     configured: &[(String, String)],
-    outside: &[Utf8PathBuf],
+    arguments: &[String],
     facts: &Facts,
 ) -> Vec<(String, Result<ImageFacts>)> {
     let wanted: Vec<_> = scope
@@ -355,7 +355,7 @@ fn images_of(
     if wanted.is_empty() {
         return Vec::new();
     }
-    let mounted = images::mounted(host, found, outside, &tools_dir(&found.workspace));
+    let mounted = images::mounted(host, found, arguments);
     let levels = levels(&facts.host.c_packages);
     let probing = images::Probing { rustflags: &[], configured, starter: None };
     wanted

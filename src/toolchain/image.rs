@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use super::{Candidate, Case, Kind, SetBy, configured, environment, gcc, lld, native};
+use super::{Candidate, Case, Kind, SetBy, Variable, configured, environment, gcc, lld, native};
 use crate::config::{DockerfileTable, PreBuild};
 use crate::container::{Container, Mount, Passed, Reference};
 use crate::facts::{Facts, ImageFacts, Place, Rustc, Setting, TargetFacts};
@@ -44,6 +44,8 @@ pub struct Chosen {
     pub engine: String,
     /// Where cargo writes, for this image and this compiler alone: build scripts of another glibc do not start.
     pub target_dir: Utf8PathBuf,
+    /// What of this machine's configuration and environment does not count there.
+    pub hidden: Vec<String>,
     #[serde(skip)]
     pub container: Container,
 }
@@ -55,6 +57,10 @@ const PASSED: &[&str] =
 /// Beginnings of such names.
 const PASSED_BEGINNINGS: &[&str] = &["CARGO_PROFILE_", "CARGO_TERM_"];
 
+/// Beginnings of the names of variables of an image that change what cargo does there.
+const HEEDED: &[&str] =
+    &["CARGO_BUILD_", "CARGO_ENCODED_RUSTFLAGS", "CARGO_INCREMENTAL", "CARGO_PROFILE_", "CARGO_TARGET_", "RUSTC", "RUSTFLAGS"];
+
 /// Names of programs to look for inside.
 pub fn wanted(target: &Target, host: &str) -> Vec<String> {
     let own = [native::CC, native::CXX].map(str::to_owned);
@@ -65,9 +71,13 @@ pub fn wanted(target: &Target, host: &str) -> Vec<String> {
 pub fn passes(target: &Target, name: &str) -> bool {
     // These two name programs of this machine.
     let ours = [format!("CARGO_TARGET_{}_LINKER", target.upper()), format!("CARGO_TARGET_{}_RUNNER", target.upper())];
-    let scoped = [target.triple(), &target.lower(), &target.upper()].iter().any(|own| name.contains(*own)) || name.starts_with("TARGET_");
+    let role = |name: &str| environment::ROWS.iter().any(|row| row.role == name);
+    let scoped = [target.triple(), &target.lower(), &target.upper()].iter().any(|own| name.contains(*own))
+        || name.strip_prefix("TARGET_").is_some_and(role);
+    // Where a registry's index is, not what opens it.
+    let index = name.starts_with("CARGO_REGISTRIES_") && name.ends_with("_INDEX");
     !ours.iter().any(|own| own == name)
-        && (scoped || PASSED.contains(&name) || PASSED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)))
+        && (scoped || index || PASSED.contains(&name) || PASSED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)))
 }
 
 pub(super) fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
@@ -96,25 +106,21 @@ pub(super) fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     Ok(found.into_iter().map(|candidate| contained(case, image, candidate)).collect())
 }
 
-/// What is known of the target inside: the image's environment, and those of the user's variables that name the target.
+/// What is known of the target inside: what its environment says there, whoever put it there.
 fn inside(case: &Case, image: &ImageFacts) -> TargetFacts {
     let own = &case.facts.rustc.host;
-    let scoped =
-        |role: &str, setting: &Setting| setting.place != Place::Environment || setting.name != role && !setting.name.starts_with("HOST_");
     let mut here = TargetFacts {
         self_contained: case.here.self_contained,
         rustflags: case.here.rustflags.clone(),
         reports: case.here.reports.clone(),
         ..TargetFacts::default()
     };
+    let place = |name: &str| if image.passed.iter().any(|passed| passed.name == name) { Place::Environment } else { Place::Image };
     for row in environment::ROWS.iter().filter(|row| row.role != "RUNNER") {
-        let yours = case.here.settings.get(row.role).filter(|setting| scoped(row.role, setting)).cloned();
-        let theirs = || {
-            let names = row.accepted(case.target, own).into_iter();
-            let mut there = names.filter_map(|name| Some((image.variables.get(&name)?.clone(), name)));
-            there.next().map(|(value, name)| Setting { name, value, place: Place::Image })
-        };
-        if let Some(setting) = yours.or_else(theirs) {
+        let mut names = row.accepted(case.target, own).into_iter();
+        let there = names.find_map(|name| Some(Setting { place: place(&name), value: image.environment.get(&name)?.clone(), name }));
+        let configured = || case.here.settings.get(row.role).filter(|setting| setting.place == Place::CargoConfiguration).cloned();
+        if let Some(setting) = there.or_else(configured) {
             match row.role {
                 "LINKER" => here.linker = Some(setting),
                 role => _ = here.settings.insert(role.to_owned(), setting),
@@ -137,8 +143,8 @@ fn contained(case: &Case, image: &ImageFacts, candidate: Candidate) -> Candidate
     let path = image.variables.get("PATH").map_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", String::as_str);
     let sysroot = &case.facts.rustc.sysroot;
     let mut variables = vec![of("CARGO_HOME", image.cargo_home.to_string()), of("PATH", format!("{sysroot}/bin:{path}"))];
-    // An ordinary user has no home in a stranger's system.
-    variables.extend(image.user.as_ref().map(|_| of("HOME", "/tmp".to_owned())));
+    // The caller has no home in a stranger's system, and each engine would say another.
+    variables.push(of("HOME", "/tmp".to_owned()));
     let ours = candidate.variables.iter().filter(|variable| variable.set_by == SetBy::Xpkg);
     variables.extend(ours.map(|variable| of(&variable.name, variable.value.clone())));
     let taken: Vec<String> = variables.iter().map(|passed| passed.name.clone()).collect();
@@ -147,7 +153,7 @@ fn contained(case: &Case, image: &ImageFacts, candidate: Candidate) -> Candidate
         engine: image.engine.clone(),
         label: image.label,
         image: image.run.clone(),
-        name: format!("xpkg-{}", name(case.target, case.tools)),
+        name: format!("xpkg-{}", name(&target_dir)),
         user: image.user.clone(),
         mounts,
         variables,
@@ -161,9 +167,21 @@ fn contained(case: &Case, image: &ImageFacts, candidate: Candidate) -> Candidate
         derived: image.derived.clone(),
         engine: image.engine.words(),
         target_dir,
+        hidden: image.hidden.clone(),
         container,
     };
+    // What the image itself says to cargo counts there, and is shown.
+    let heeded = |name: &String| HEEDED.iter().any(|beginning| name.starts_with(beginning));
+    let theirs = image
+        .variables
+        .iter()
+        .filter(|(name, _)| heeded(name) && !taken.contains(name) && !image.passed.iter().any(|passed| passed.name == **name));
+    let theirs = theirs.map(|(name, value)| Variable { name: name.clone(), value: value.clone(), set_by: SetBy::Image });
+    let mut shown = candidate.variables.clone();
+    let more: Vec<Variable> = theirs.filter(|variable| !shown.iter().any(|known| known.name == variable.name)).collect();
+    shown.extend(more);
     Candidate {
+        variables: shown,
         kind: Kind::Image,
         reason: format!("`{}` of `{}`, {}", candidate.linker.program, image.reference, candidate.reason),
         image: Some(chosen),
@@ -178,10 +196,10 @@ fn key(image: &ImageFacts, rustc: &Rustc) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// One name for a target of a workspace: what an earlier run has left behind is found by it.
-fn name(target: &Target, tools: &Utf8Path) -> String {
+/// One name for a directory that cargo writes to, which one run holds at a time: whatever else has it is of a dead run.
+fn name(target_dir: &Utf8Path) -> String {
     let mut hasher = DefaultHasher::new();
-    (target.triple(), tools).hash(&mut hasher);
+    target_dir.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 

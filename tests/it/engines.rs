@@ -27,7 +27,9 @@ pub fn on_each_engine<F: Fn(&Engine)>(test: F) {
             Ok(_) if std::env::var("SNAPSHOTS").as_deref() == Ok("overwrite") && engine == "docker" => {}
             Ok(engine) => test(&engine),
             Err(why) => {
-                assert_ne!(std::env::var("XPKG_SKIP").as_deref(), Ok("never"), "{engine}: {why}");
+                // Where no engine can run, there is nothing to demand; one that was never tried is.
+                let tried = !why.contains("cargo xtask engine up");
+                assert!(tried || std::env::var("XPKG_SKIP").as_deref() != Ok("never"), "{engine}: {why}");
                 skipped(name, &format!("{engine}: {why}"));
             }
         }
@@ -163,6 +165,8 @@ impl Engine {
                 r"(?m)^(Trying to pull|Getting image source|Copying (blob|config)|Writing manifest|Storing signatures|Resolving|WARN).*\n",
                 "",
             ),
+            // Each keeps this machine's proxies out in its own way.
+            (r"( '?--http-proxy=false'?|( --env '\w+_(proxy|PROXY)=')+)", " [NO PROXIES]"),
             (r"\b(podman|docker) (run|rm|pull|info|login|image|build|exec)\b", "[ENGINE] $2"),
             (r"gcc version [0-9][^\n'\x22)]*\([^)]*\)", "gcc version [VERSION]"),
             (r"toolchains/[^/,]+", "toolchains/[TOOLCHAIN]"),

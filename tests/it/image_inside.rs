@@ -95,7 +95,7 @@ writing new: Err(Some(30))
 registry's port: false
 secret: false
 SECRET: None
-HOME: Some("/")
+HOME: Some("/tmp")
 PASSED: Some("passed")
 GIVEN: Some("a value")
 UNSET: None
@@ -276,7 +276,7 @@ fn a_command_that_fails_leaves_no_image_no_container_and_no_pin() {
             engine.told(&crate::support::normal(&text)),
             str![[r#"
 error[image-build]: [ENGINE] cannot build the image; its own words stand above
-  command: cd [BASE]/tmp/cargo-xpkg-[TEMP] && [ENGINE] build --force-rm --tag localhost/cargo-xpkg/derived:[INPUTS] --file [BASE]/tmp/cargo-xpkg-[TEMP]/Dockerfile --build-arg 'CROSS_DEB_ARCH=arm64' --build-arg 'CROSS_TARGET=aarch64-unknown-linux-gnu' [BASE]/tmp/cargo-xpkg-[TEMP]
+  command: cd [BASE]/tmp/cargo-xpkg-[TEMP] && [ENGINE] build --force-rm --tag localhost/cargo-xpkg/derived:[INPUTS] --file [BASE]/tmp/cargo-xpkg-[TEMP]/Dockerfile --build-arg 'CROSS_DEB_ARCH=arm64' --build-arg 'CROSS_TARGET=aarch64-unknown-linux-gnu' [BASE]/tmp/cargo-xpkg-[TEMP]/context
   help: mend the command that failed, in `pre-build` or the `dockerfile`
 
 "#]]
