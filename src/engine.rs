@@ -37,8 +37,9 @@ pub fn detect(host: &Host) -> Result<Engine> {
             }
         }
     }
+    let or = if helps.is_empty() { "" } else { "or " };
     helps.push(match named {
-        Some(_) => "or unset `XPKG_CONTAINER_ENGINE`, and the first of docker and podman that answers is taken".to_owned(),
+        Some(_) => format!("{or}unset `XPKG_CONTAINER_ENGINE`, and the first of docker and podman that answers is taken"),
         None => "install one: `apt-get install podman`".to_owned(),
     });
     let message = match named {

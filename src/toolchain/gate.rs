@@ -128,7 +128,8 @@ pub fn ways_out(case: &Case, stopped: &[Box<Stopped>]) -> Vec<String> {
     }
     for stopped in stopped.iter().filter(|stopped| stopped.code.is_some()) {
         let Some(report) = case.here.reports.get(&stopped.candidate.key()) else { continue };
-        ways.push(format!("install a compiler without the bug: {}", versions(stopped)));
+        let what = if stopped.candidate.image.is_some() { "name an image with a compiler" } else { "install a compiler" };
+        ways.push(format!("{what} without the bug: {}", versions(stopped)));
         ways.extend(flag_way(&case.target.lower(), report));
     }
     let mut told = std::collections::BTreeSet::new();
