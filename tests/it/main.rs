@@ -14,6 +14,7 @@ mod gate;
 mod graph;
 mod house;
 mod image;
+mod image_failures;
 mod image_inside;
 mod inspect;
 mod leaks;
