@@ -193,7 +193,10 @@ impl Told {
 
 /// xpkg's configuration: one target, in an image.
 pub fn table(image: &str, more: &str) -> String {
-    format!(
-        "\n[workspace.metadata.xpkg]\ntargets = [\"{ARM_GNU}\"]\n\n[workspace.metadata.xpkg.target.{ARM_GNU}]\nimage = \"{image}\"\n{more}"
-    )
+    format!("\n[workspace.metadata.xpkg]\ntargets = [\"{ARM_GNU}\"]\n{}", target_table(image, more))
+}
+
+/// The target's own table.
+pub fn target_table(image: &str, more: &str) -> String {
+    format!("\n[workspace.metadata.xpkg.target.{ARM_GNU}]\nimage = \"{image}\"\n{more}")
 }

@@ -343,18 +343,20 @@ fn never_ending(engine: &Engine) -> Project {
 
 /// Starts that build, and waits until its build script sleeps. Its container's name comes with it.
 fn started(engine: &Engine, project: &Project) -> (std::process::Child, String) {
+    let sleeping = || {
+        let about = engine.containers(project).into_iter().find(|about| !about.contains("xpkg-look-"))?;
+        let name = about.split(' ').next()?.trim_start_matches('/').to_owned();
+        let top = engine.command().args(["top", &name]).output().unwrap();
+        String::from_utf8_lossy(&top.stdout).contains("build-script-build").then_some(name)
+    };
     let run = project.command("build").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let began = Instant::now();
-    loop {
+    let (began, mut name) = (Instant::now(), None);
+    while name.is_none() {
         assert!(began.elapsed() < Duration::from_secs(60), "the build script was never started");
         std::thread::sleep(Duration::from_millis(100));
-        let about = engine.containers(project).into_iter().find(|about| !about.contains("xpkg-look-"));
-        let Some(name) = about.and_then(|about| Some(about.split(' ').next()?.trim_start_matches('/').to_owned())) else { continue };
-        let top = engine.command().args(["top", &name]).output().unwrap();
-        if String::from_utf8_lossy(&top.stdout).contains("build-script-build") {
-            return (run, name);
-        }
+        name = sleeping();
     }
+    (run, name.unwrap())
 }
 
 #[test]

@@ -74,6 +74,13 @@ impl Project {
         project.env("CARGO_TARGET_DIR", target.to_str().unwrap()).env("XPKG_OUT_DIR", &tree)
     }
 
+    /// A copy that stays and has all to itself, under a name of its own.
+    pub fn kept_as(name: &str, fixture: &str) -> Self {
+        let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kept").join(name);
+        copy(&repository().join("fixtures").join(fixture), &base.join("work"));
+        Self { _temp: None, root: base.join("work"), bin: base.join("bin"), env: BTreeMap::new() }.prepared()
+    }
+
     /// A directory with nothing in it.
     pub fn empty() -> Self {
         let temp = tempfile::tempdir().unwrap();
