@@ -16,6 +16,7 @@ mod house;
 mod image;
 mod image_failures;
 mod image_inside;
+mod image_together;
 mod inspect;
 mod leaks;
 mod mutants;
