@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use snapbox::str;
 
 use crate::check;
+use crate::engines::{Engine, on_each_engine};
 use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL};
 
 const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
@@ -348,4 +349,86 @@ error[digest-mismatch]: `[ROOT]/bad.tar` does not pass verification, so nothing 
     std::fs::copy(project.path("arm.tar.gz"), elsewhere.path("arm.tar.gz")).unwrap();
     elsewhere.xpkg("docker -q --from arm.tar.gz").ok();
     assert!(elsewhere.path("xpkg-docker/hello.Dockerfile").is_file());
+}
+
+/// Builds one platform of a context's image and starts it; the image goes.
+fn built_and_started(engine: &Engine, context: &std::path::Path, options: &str, tag: &str) -> String {
+    engine.says(
+        &format!("build --quiet --tag {tag} --file hello.Dockerfile {options} {}", context.display())
+            .replace("hello.Dockerfile", context.join("hello.Dockerfile").to_str().unwrap()),
+    );
+    let said = engine.says(&format!("run --rm --network none {tag}"));
+    engine.says(&format!("rmi --force {tag}"));
+    said
+}
+
+#[test]
+fn what_is_written_is_built_by_real_builders() {
+    on_each_engine(|engine| {
+        let project = engine.with_engine(Project::of("hello"));
+        let tag = format!("localhost/xpkg-tests-context-{}:1", std::process::id());
+        // Docker's builder before BuildKit, which is what Debian has; podman takes either.
+        for words in ["--old-builder --context old", "--context new"].iter().take(if engine.name == "podman" { 2 } else { 1 }) {
+            project.xpkg(&format!("docker -q --target {BOTH} {words}")).ok();
+            let context = project.path(words.rsplit(' ').next().unwrap());
+            let said = built_and_started(engine, &context, "--build-arg TARGETPLATFORM=linux/amd64", &tag);
+            assert_eq!(said, "hello from x86_64 linux musl\n");
+        }
+    });
+}
+
+#[test]
+fn all_of_it_is_built_in_docker_with_the_compiler_at_home() {
+    on_each_engine(|engine| {
+        // `--mount` and `$BUILDPLATFORM` are BuildKit's and buildah's, not the old builder's.
+        if engine.name != "podman" {
+            return;
+        }
+        let project = engine.with_engine(Project::of("hello"));
+        let sysroot = project.shell("rustc --print sysroot").ok().stdout.trim().to_owned();
+        let own = std::path::Path::new(env!("CARGO_BIN_EXE_cargo-xpkg")).parent().unwrap().to_str().unwrap();
+        let tag = engine.own_tag("builder");
+        let recipe = format!(
+            "FROM {}\nENV PATH=/rust/bin:/xpkg:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin CARGO_HOME=/cargo\n",
+            engine.by_digest("gcc12:1")
+        );
+        project.write("../builder/Dockerfile", &recipe);
+        engine.says(&format!("build --quiet --tag {tag} {}", project.path("../builder").display()));
+        engine.says(&format!("push --digestfile {} {tag}", project.path("../digest").display()));
+        let builder = format!("{}@{}", tag.rsplit_once(':').unwrap().0, project.read("../digest"));
+        let told = |run: &crate::support::Run| check_text(&run.text().replace(&builder, "[BUILDER]"), str![[r#"
+exit 0
+--- stderr
+       Wrote [ROOT]/xpkg.Dockerfile
+       Wrote [ROOT]/xpkg.Dockerfile.dockerignore
+
+"#]]);
+        told(&project.xpkg(&format!("docker --build-in-docker --builder {builder} --target {BOTH}")));
+        let image = format!("localhost/xpkg-tests-inside-{}:1", std::process::id());
+        engine.says(&format!(
+            "build --quiet --volume {sysroot}:/rust:ro --volume {own}:/xpkg:ro --platform linux/amd64 --target hello --tag {image} --file {} {}",
+            project.path("xpkg.Dockerfile").display(),
+            project.root.display()
+        ));
+        assert_eq!(engine.says(&format!("run --rm --network none {image}")), "hello from x86_64 linux musl\n");
+        engine.says(&format!("rmi --force {image}"));
+
+        // Changed by hand, it is not written over.
+        project.append("xpkg.Dockerfile", "# mine\n");
+        check!(project.xpkg(&format!("docker --build-in-docker --builder {builder} --target {BOTH}")), str![[r#"
+exit 1
+--- stderr
+error[context-foreign]: `[ROOT]/xpkg.Dockerfile` is not as xpkg wrote it
+  help: keep your own under another name, or write over it: `--force`
+
+"#]]);
+        check!(project.xpkg("docker --build-in-docker --builder r.example/rust:1"), str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the builder `r.example/rust:1` has no digest
+  cause: its tag may mean another image tomorrow
+  help: write `r.example/rust@sha256:…`
+
+"#]]);
+    });
 }
