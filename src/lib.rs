@@ -6,7 +6,7 @@
 //!               ├─► Config ───┐
 //!  cargo        │             ├─► Plan ─► per target: compile ─► inspect ─► policy ─► stage ─► Manifest ─► table | JSON
 //!  metadata ─► Workspace ─────┤  (pure)     Call      Made       Binary    Problem   Staging
-//!  compilers, PATH ─► Facts ──┘
+//!  compilers, PATH, engine ─► Facts ──┘
 //! ```
 //!
 //! Only *look* and *do* touch the world, and only through [`host`]. The rooms stand below from top to bottom; a room

@@ -396,13 +396,18 @@ fn all_of_it_is_built_in_docker_with_the_compiler_at_home() {
         engine.says(&format!("build --quiet --tag {tag} {}", project.path("../builder").display()));
         engine.says(&format!("push --digestfile {} {tag}", project.path("../digest").display()));
         let builder = format!("{}@{}", tag.rsplit_once(':').unwrap().0, project.read("../digest"));
-        let told = |run: &crate::support::Run| check_text(&run.text().replace(&builder, "[BUILDER]"), str![[r#"
+        let told = |run: &crate::support::Run| {
+            check_text(
+                &run.text().replace(&builder, "[BUILDER]"),
+                str![[r#"
 exit 0
 --- stderr
        Wrote [ROOT]/xpkg.Dockerfile
        Wrote [ROOT]/xpkg.Dockerfile.dockerignore
 
-"#]]);
+"#]],
+            )
+        };
         told(&project.xpkg(&format!("docker --build-in-docker --builder {builder} --target {BOTH}")));
         let image = format!("localhost/xpkg-tests-inside-{}:1", std::process::id());
         engine.says(&format!(
@@ -415,20 +420,26 @@ exit 0
 
         // Changed by hand, it is not written over.
         project.append("xpkg.Dockerfile", "# mine\n");
-        check!(project.xpkg(&format!("docker --build-in-docker --builder {builder} --target {BOTH}")), str![[r#"
+        check!(
+            project.xpkg(&format!("docker --build-in-docker --builder {builder} --target {BOTH}")),
+            str![[r#"
 exit 1
 --- stderr
 error[context-foreign]: `[ROOT]/xpkg.Dockerfile` is not as xpkg wrote it
   help: keep your own under another name, or write over it: `--force`
 
-"#]]);
-        check!(project.xpkg("docker --build-in-docker --builder r.example/rust:1"), str![[r#"
+"#]]
+        );
+        check!(
+            project.xpkg("docker --build-in-docker --builder r.example/rust:1"),
+            str![[r#"
 exit 1
 --- stderr
 error[base-unfit]: the builder `r.example/rust:1` has no digest
   cause: its tag may mean another image tomorrow
   help: write `r.example/rust@sha256:…`
 
-"#]]);
+"#]]
+        );
     });
 }
