@@ -109,6 +109,17 @@ impl Engine {
         self.says(&format!("rmi {tag}"));
     }
 
+    /// Takes the names of such a tag off this machine; what others call the image by stays.
+    pub fn forget(&self, tag: &str) {
+        let repository = tag.trim_end_matches(":1");
+        let listed = self.says("images --digests --format '{{.Repository}}@{{.Digest}}'");
+        // podman would take an image of this digest by whatever name.
+        let by_digest = listed.lines().filter(|line| self.name == "docker" && line.starts_with(&format!("{repository}@")));
+        for name in std::iter::once(tag).chain(by_digest) {
+            let _ = self.command().args(["rmi", name]).output().unwrap();
+        }
+    }
+
     /// A project that is built by this engine, and by nothing else.
     pub fn project(&self, fixture: &str) -> Project {
         self.with_engine(Project::of(fixture))

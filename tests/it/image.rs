@@ -254,7 +254,7 @@ error[lock-changed]: `xpkg.lock` would change, and `--locked` was given
         assert_eq!(digest("target/xpkg/manifest.json"), new);
         let list: serde_json::Value = serde_json::from_str(&project.xpkg("image list --message-format json").ok().stdout).unwrap();
         assert_eq!((list[0]["state"].as_str(), list[0]["digest"].as_str()), (Some("pinned"), Some(new)));
-        engine.says(&format!("rmi {tag}"));
+        engine.forget(&tag);
     });
 }
 
@@ -431,6 +431,7 @@ exit 0
 "#]]
         );
         engine.says(&format!("rmi {name}@{digest}"));
+        engine.forget(&tag);
     });
 }
 

@@ -444,6 +444,30 @@ error[engine-failed]: [ENGINE] could not run the container; its own words stand 
 }
 
 #[test]
+fn half_an_answer_is_none_and_is_not_kept() {
+    on_each_engine(|engine| {
+        let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "").unset("XDG_CACHE_HOME");
+        // The container ends after so many lines of what a shell inside says.
+        let cut = "#!/bin/sh\ncase $1 in exec) ENGINE \"$@\" | /usr/bin/head -n 3; echo 'Error: it is gone' >&2; exit 137;; esac\nexec ENGINE \"$@\"\n";
+        behind(engine, &project, cut);
+        check!(
+            engine.text(&project.xpkg("build")),
+            str![[r#"
+exit 1
+--- stderr
+error[engine-failed]: the container of `127.0.0.1:5055/xpkg/gcc12@sha256:[SHA256]` ended before it had answered
+  cause: it is gone
+  help: see whether it answers, and try again: `[ENGINE] info`
+
+"#]]
+        );
+        behind(engine, &project, "#!/bin/sh\nexec ENGINE \"$@\"\n");
+        project.xpkg("build -q").ok();
+        assert_eq!(engine.containers(&project), [""; 0]);
+    });
+}
+
+#[test]
 fn an_engine_of_another_machine_is_found_out() {
     on_each_engine(|engine| {
         // No answer of an earlier run is at hand.

@@ -109,6 +109,14 @@ SOURCE_DATE_EPOCH: Some("1")
         assert!(!run.stderr.contains("s3cret"), "{}", run.stderr);
         assert_eq!((project.files("src"), project.read("../models/new").as_str()), (before, "new"));
         assert!(!project.path("target/new").exists());
+        // What is hidden, and would be missed, is told.
+        let told: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("      Hiding ")).collect();
+        check!(
+            engine.told(&told.join("\n").replace(&base, "[BASE]")),
+            str![
+                "      Hiding `build.rustc-wrapper` of `[BASE]/cargo/config.toml`, which means this machine, from the image of aarch64-unknown-linux-gnu"
+            ]
+        );
     });
 }
 
