@@ -103,6 +103,45 @@ pub struct Placed {
     pub place: String,
     pub sha256: String,
     pub size: u64,
+    /// `None`: it is static, or no program that is known here.
+    pub needs: Option<Needs>,
+}
+
+/// What a dynamic bin asks of the base that it stands on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Needs {
+    pub target: String,
+    /// The path of its loader.
+    pub loader: Option<String>,
+    /// Its floor.
+    pub glibc: Option<Glibc>,
+}
+
+impl Needs {
+    fn of(artifact: &Artifact) -> Option<Self> {
+        let binary = artifact.binary.as_ref().filter(|binary| binary.linkage == Linkage::Dynamic)?;
+        let glibc = binary.glibc_floor.as_ref().and_then(|floor| Glibc::parse(&floor.version));
+        Some(Self { target: artifact.target.clone(), loader: binary.interpreter.clone(), glibc })
+    }
+}
+
+/// What is known of a base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// It is empty.
+    Empty,
+    /// Nobody looked, nobody said.
+    Nothing,
+    /// It is said to have this glibc.
+    Declared(Glibc),
+    /// What stands in it, for one bin.
+    Read {
+        glibc: Option<Glibc>,
+        /// It has the loader that the bin asks for.
+        loader: bool,
+        /// musl's loader.
+        musl: Option<String>,
+    },
 }
 
 impl Platform {
@@ -321,7 +360,21 @@ fn image(trees: &[Manifest], config: &DockerConfig, bins: &[Bin], about: &About,
             place: format!("{PLACE}/{file}"),
             sha256: sha256.clone(),
             size: *size,
+            needs: Needs::of(bin.artifact),
         };
+        if let (Some(needs), Ok(base)) = (&placed.needs, &base) {
+            let known = match (base, base_glibc) {
+                (Base::Scratch, _) => Known::Empty,
+                (_, Some(glibc)) => Known::Declared(glibc),
+                (_, None) => Known::Nothing,
+            };
+            problems.extend(unfit(name, &placed.staged, needs, &known));
+            // A layout is read when it is built upon.
+            if let (Base::Registry(_), Known::Nothing, Some(floor)) = (base, &known, needs.glibc) {
+                let path = &placed.staged;
+                told.push(format!("whether the base of `{name}` has glibc {floor}, which `{path}` needs, is not known: say `base-glibc`"));
+            }
+        }
         let platform = made.entry(bin.platform.words()).or_insert_with(|| ForPlatform { platform: bin.platform.clone(), bins: Vec::new() });
         match platform.bins.iter().find(|had| had.place == placed.place) {
             Some(had) if had.context == placed.context => {}
@@ -332,7 +385,6 @@ fn image(trees: &[Manifest], config: &DockerConfig, bins: &[Bin], about: &About,
             ),
             None => platform.bins.push(placed),
         }
-        problems.extend(base.as_ref().ok().and_then(|base| upon(name, base, base_glibc, bin.artifact, told)));
     }
     problems.dedup();
     let Ok(base) = base else { return Err(problems) };
@@ -375,30 +427,36 @@ fn selects(selector: &str, artifact: &Artifact) -> bool {
     }
 }
 
-/// What a bin needs that its base does not have.
-fn upon(image: &str, base: &Base, base_glibc: Option<Glibc>, artifact: &Artifact, told: &mut Vec<String>) -> Option<Problem> {
-    let binary = artifact.binary.as_ref().filter(|binary| binary.linkage == Linkage::Dynamic)?;
-    let loader = binary.interpreter.as_deref().unwrap_or("its loader");
-    let floor = binary.glibc_floor.as_ref().and_then(|floor| Glibc::parse(&floor.version));
+/// What a bin needs that its base does not have. The one judgement of it, whoever looked at the base.
+pub fn unfit(image: &str, staged: &str, needs: &Needs, known: &Known) -> Option<Problem> {
+    let loader = needs.loader.as_deref().unwrap_or("its loader");
     let static_way = "build it for musl (`--target x86_64-unknown-linux-musl` and its like)";
-    match (base, floor, base_glibc) {
-        (Base::Scratch, ..) => Some(
-            Problem::new(Code::BaseUnfit, format!("`{}` cannot start on `scratch`: it asks for `{loader}`", artifact.path))
-                .help(format!("take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or {static_way}")),
-        ),
-        (_, Some(floor), Some(has)) if floor > has => Some(
-            Problem::new(Code::BaseUnfit, format!("`{}` needs glibc {floor}, and the base of `{image}` has {has}", artifact.path))
-                .help(format!("build it with a floor: `--target {}.{has}`, take a newer base, or {static_way}", artifact.target)),
-        ),
-        (Base::Registry(_), Some(floor), None) => {
-            told.push(format!(
-                "whether the base of `{image}` has glibc {floor}, which `{}` needs, is not known: say `base-glibc`",
-                artifact.path
-            ));
-            None
+    let with_glibc = format!("take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or {static_way}");
+    let has = match known {
+        Known::Empty => {
+            let problem = Problem::new(Code::BaseUnfit, format!("`{staged}` cannot start on `scratch`: it asks for `{loader}`"));
+            return Some(problem.help(with_glibc));
         }
-        _ => None,
-    }
+        Known::Read { loader: false, musl, .. } => {
+            let problem = Problem::new(
+                Code::BaseUnfit,
+                format!("`{staged}` cannot start on the base of `{image}`: it asks for `{loader}`, which is not there"),
+            );
+            let problem = match musl {
+                Some(musl) => problem.note("cause", [format!("the base has musl (`{musl}`)")]),
+                None => problem,
+            };
+            return Some(problem.help(with_glibc));
+        }
+        Known::Nothing => return None,
+        Known::Declared(glibc) => Some(*glibc),
+        Known::Read { glibc, .. } => *glibc,
+    };
+    let (floor, has) = (needs.glibc?, has?);
+    (floor > has).then(|| {
+        Problem::new(Code::BaseUnfit, format!("`{staged}` needs glibc {floor}, and the base of `{image}` has {has}"))
+            .help(format!("build it with a floor: `--target {}.{has}`, take a newer base, or {static_way}", needs.target))
+    })
 }
 
 /// OCI's annotations, and the user's over them.
@@ -438,6 +496,7 @@ pub(crate) mod tests {
             place: "/usr/local/bin/chat".to_owned(),
             sha256: "ab".repeat(32),
             size: 1,
+            needs: None,
         };
         let platform = |architecture: &str, variant: Option<&str>| {
             let platform = Platform { os: "linux".to_owned(), architecture: architecture.to_owned(), variant: variant.map(str::to_owned) };

@@ -25,6 +25,7 @@ pub mod contents;
 pub mod context;
 pub mod engine;
 pub mod host;
+pub mod layout;
 pub mod stage;
 // decide: no file, no environment, no process, no clock
 pub mod cargo_config;
@@ -45,6 +46,7 @@ pub mod plan;
 pub mod policy;
 pub mod probe;
 pub mod profile;
+pub mod rootfs;
 pub mod settings;
 pub mod toolchain;
 pub mod tree;

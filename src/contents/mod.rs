@@ -9,13 +9,15 @@ mod tar;
 mod unpacking;
 mod zip;
 
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
 use crate::host::{Host, Listed, Reading, Thing};
 use crate::problem::{Code, Problem, Result};
+use crate::rootfs::Owned;
 use crate::verify::{Entry, Kind, LISTS, LONGEST_LIST, Subject, What};
 use file::{Holds, PIECE};
 use unpacking::{Bounded, Frames, Unpacking};
@@ -81,6 +83,60 @@ pub fn read(host: &Host, path: &Utf8Path, limits: &Limits, progress: impl Fn(u64
     // Stable: what an archive has twice stays in the archive's order.
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Subject { kind, name, entries })
+}
+
+/// A layer of an image.
+pub struct Layer {
+    /// In the layer's order, which counts: what comes later is laid over what came before.
+    pub entries: Vec<Entry>,
+    pub directories: BTreeMap<String, Owned>,
+}
+
+/// Reads a layer of an image: a tar, as it is or packed with gzip or Zstandard. Of a file that `kept` names, the bytes are
+/// kept as [`crate::verify::File::list`].
+///
+/// # Errors
+/// It cannot be opened or read to its end, or a signal came.
+pub fn layer(host: &Host, path: &Utf8Path, limits: &Limits, kept: fn(&str) -> bool) -> Result<Layer> {
+    let (mut file, first) = begin(host, path)?;
+    let size = file.seek(SeekFrom::End(0)).and_then(|size| file.rewind().map(|()| size)).map_err(|error| cannot(path, &error))?;
+    let mut unpacking = Unpacking::keeping(limits, kept);
+    // Its media type says how it is packed, too, but the first bytes cannot be wrong.
+    let packing = Packing::of(&first, "layer.tar").unwrap_or(Packing::Tar);
+    let ended = match packing {
+        Packing::Zip => Err("it is a zip".to_owned()),
+        packing => stream(packing, BufReader::with_capacity(PIECE, file), limits.allowed(size), &mut unpacking),
+    };
+    host.check_interrupted()?;
+    if let Err(why) = ended {
+        return Err(Problem::new(Code::ArchiveUnfit, format!("cannot read `{path}`: {why}")));
+    }
+    let directories = unpacking.directories();
+    Ok(Layer { entries: unpacking.finish(Ok(())), directories })
+}
+
+/// Opens a file and reads how it begins.
+fn begin<'a>(host: &'a Host, path: &Utf8Path) -> Result<(Reading<'a>, Vec<u8>)> {
+    let mut file = host.open_read(path)?;
+    let mut first = Vec::new();
+    Read::by_ref(&mut file).take(512).read_to_end(&mut first).map_err(|error| cannot(path, &error))?;
+    file.rewind().map_err(|error| cannot(path, &error))?;
+    Ok((file, first))
+}
+
+fn cannot(path: &Utf8Path, error: &io::Error) -> Problem {
+    Problem::new(Code::FileAccess, format!("cannot read `{path}`: {error}"))
+}
+
+/// Reads what is packed in a stream, whatever it is but a zip.
+fn stream(packing: Packing, from: impl BufRead, allowed: u64, into: &mut Unpacking) -> Result<(), unpacking::Stop> {
+    match packing {
+        Packing::Tar => tar::read(&mut Bounded::new(from, allowed), into),
+        Packing::Gzip => tar::read(&mut Bounded::new(flate2::bufread::MultiGzDecoder::new(from), allowed), into),
+        Packing::Zstd => tar::read(&mut Bounded::new(Frames::new(from), allowed), into),
+        Packing::Zip => Err("a zip is no stream".to_owned()),
+        Packing::Foreign(why) => Err(why.to_owned()),
+    }
 }
 
 fn own_name(path: &Utf8Path) -> String {
@@ -261,27 +317,20 @@ fn open(
     limits: &Limits,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(Kind, Vec<Entry>)> {
-    let mut file = host.open_read(path)?;
-    let cannot = |error: io::Error| Problem::new(Code::FileAccess, format!("cannot read `{path}`: {error}"));
-    let mut first = Vec::new();
-    Read::by_ref(&mut file).take(512).read_to_end(&mut first).map_err(cannot)?;
-    file.rewind().map_err(cannot)?;
+    let (file, first) = begin(host, path)?;
     let name = own_name(path);
     let mut watched = Watched { file, progress };
     let Some(packing) = Packing::of(&first, &name) else {
         let list = if may_list(&name) { LONGEST_LIST } else { 0 };
         let read = file::read(&mut watched, mode, &Holds { program: limits.program, size, list }, &mut vec![0; PIECE]);
-        return Ok((Kind::File, vec![Entry { path: name, what: What::File(read.map_err(cannot)?) }]));
+        return Ok((Kind::File, vec![Entry { path: name, what: What::File(read.map_err(|error| cannot(path, &error))?) }]));
     };
     let mut unpacking = Unpacking::new(limits);
     let allowed = limits.allowed(size);
     let buffered = BufReader::with_capacity(PIECE, watched);
     let ended = match packing {
-        Packing::Tar => tar::read(&mut Bounded::new(buffered, allowed), &mut unpacking),
-        Packing::Gzip => tar::read(&mut Bounded::new(flate2::bufread::MultiGzDecoder::new(buffered), allowed), &mut unpacking),
-        Packing::Zstd => tar::read(&mut Bounded::new(Frames::new(buffered), allowed), &mut unpacking),
         Packing::Zip => zip::read(buffered.into_inner(), size, allowed, &mut unpacking),
-        Packing::Foreign(why) => Err(why.to_owned()),
+        packing => stream(packing, buffered, allowed, &mut unpacking),
     };
     Ok((Kind::Archive, unpacking.finish(ended)))
 }

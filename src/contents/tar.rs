@@ -8,6 +8,7 @@ use std::io::Read;
 
 use ::tar::{Archive, Entry, EntryType, Header, PaxExtensions};
 
+use super::Owned;
 use super::unpacking::{Bounded, Stop, Unpacking, unfit, words};
 use crate::verify::What;
 
@@ -109,7 +110,20 @@ fn one<R: Read>(entry: &mut Entry<R>, header: &Header, size: u64, ahead: Ahead, 
         EntryType::Fifo => What::Special("a pipe"),
         other => unfit(format!("it is of a kind that is not known here ({:?})", char::from(other.as_byte()))),
     };
-    into.push(named, what)
+    // Where it is also in the entries, whose number and paths have bounds.
+    let owned = match (&what, named.wrong) {
+        (What::Directory, None) => owned(header).map(|owned| (named.path.clone(), owned)),
+        _ => None,
+    };
+    into.push(named, what)?;
+    if let Some((path, owned)) = owned {
+        into.owned(&path, owned);
+    }
+    Ok(())
+}
+
+fn owned(header: &Header) -> Option<Owned> {
+    Some(Owned { mode: header.mode().ok()? & 0o7777, user: header.uid().ok()?, group: header.gid().ok()? })
 }
 
 fn file<R: Read>(entry: &mut Entry<R>, size: u64, path: &str, mode: Option<u32>, into: &mut Unpacking) -> What {

@@ -1,12 +1,13 @@
 //! What is common to all archives: the entries gathered within limits, and streams that cannot grow without end.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
 
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::file::{self, Holds, PIECE};
-use super::{Limits, may_list};
+use super::{Limits, Owned, may_list};
 use crate::problem::Code;
 use crate::verify::{Entry, LONGEST_LIST, What};
 
@@ -21,6 +22,10 @@ pub struct Unpacking<'a> {
     paths: usize,
     lists: u64,
     piece: Vec<u8>,
+    /// Whether the bytes of a file of this path are kept.
+    kept: fn(&str) -> bool,
+    /// By path, whose the directories are.
+    directories: BTreeMap<String, Owned>,
 }
 
 /// A path of an archive.
@@ -32,7 +37,23 @@ pub struct Named {
 
 impl<'a> Unpacking<'a> {
     pub fn new(limits: &'a Limits) -> Self {
-        Self { limits, entries: Vec::new(), paths: limits.paths, lists: limits.lists, piece: vec![0; PIECE] }
+        Self::keeping(limits, may_list)
+    }
+
+    /// The same, with other files kept than those that list others.
+    pub fn keeping(limits: &'a Limits, kept: fn(&str) -> bool) -> Self {
+        let (paths, lists) = (limits.paths, limits.lists);
+        Self { limits, entries: Vec::new(), paths, lists, piece: vec![0; PIECE], kept, directories: BTreeMap::new() }
+    }
+
+    /// Notes whose a directory is that is taken as an entry, too.
+    pub fn owned(&mut self, path: &str, owned: Owned) {
+        self.directories.insert(path.to_owned(), owned);
+    }
+
+    /// What was noted of directories.
+    pub fn directories(&mut self) -> BTreeMap<String, Owned> {
+        std::mem::take(&mut self.directories)
     }
 
     /// A path as the archive has it, without what says nothing: `./` before it and `/` after it.
@@ -76,7 +97,7 @@ impl<'a> Unpacking<'a> {
 
     /// Reads one file of the archive; what goes wrong is said of this entry.
     pub fn file(&mut self, path: &str, mode: Option<u32>, from: &mut impl Read) -> What {
-        let list = if may_list(path) { self.lists.min(LONGEST_LIST) } else { 0 };
+        let list = if (self.kept)(path) { self.lists.min(LONGEST_LIST) } else { 0 };
         match file::read(from, mode, &Holds { program: self.limits.program, list, size: 0 }, &mut self.piece) {
             Ok(file) => {
                 self.lists -= file.list.as_ref().map_or(0, |list| list.len() as u64);

@@ -7,6 +7,7 @@ pub mod bake;
 pub mod build_in_docker;
 pub mod dockerfile;
 pub mod markdown;
+pub mod oci;
 pub mod sarif;
 
 use std::ops::RangeInclusive;

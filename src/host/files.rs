@@ -56,6 +56,37 @@ impl io::Seek for Reading<'_> {
     }
 }
 
+/// A new file that is being written, hashed and counted on the way.
+pub struct Writing<'a> {
+    file: io::BufWriter<File>,
+    hasher: Hashing,
+    size: u64,
+    path: Utf8PathBuf,
+    host: &'a Host,
+}
+
+impl io::Write for Writing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.host.check_interrupted().map_err(|problem| io::Error::other(problem.message))?;
+        let written = self.file.write(bytes)?;
+        self.size += written as u64;
+        self.hasher.write(&bytes[..written])?;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Writing<'_> {
+    /// Digest (64 lower-case hex digits) and size of what was written.
+    pub fn finish(mut self) -> Result<(String, u64)> {
+        io::Write::flush(&mut self.file).map_err(|error| cannot("write", &self.path, &error))?;
+        Ok((self.hasher.finish(), self.size))
+    }
+}
+
 /// Holds the lock of a tree until it is dropped.
 pub struct Lock {
     _file: File,
@@ -162,6 +193,19 @@ impl Host {
     pub fn write(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         self.op("write", path)?;
         fs::write(path, bytes).map_err(|error| cannot("write", path, &error))
+    }
+
+    /// Begins a new file; what is there goes.
+    pub fn create(&self, path: &Utf8Path) -> Result<Writing<'_>> {
+        self.op("write", path)?;
+        let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
+        Ok(Writing { file: io::BufWriter::new(file), hasher: Hashing::default(), size: 0, path: path.to_owned(), host: self })
+    }
+
+    /// Gives a file another name on the same file system, in one step; a file of that name goes.
+    pub fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+        self.op("write", to)?;
+        fs::rename(from, to).map_err(|error| cannot("write", to, &error))
     }
 
     /// Writes a file so that a reader sees the old one or the new one, never a part.

@@ -7,7 +7,7 @@
 mod files;
 mod process;
 
-pub use files::{Hashing, Listed, Lock, Reading, Thing, sha256};
+pub use files::{Hashing, Listed, Lock, Reading, Thing, Writing, sha256};
 pub use process::Output;
 
 use std::collections::{BTreeMap, BTreeSet};

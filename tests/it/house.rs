@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["cli", "commands"],
     &["ui"],
     &["look"],
-    &["compile", "contents", "context", "engine", "host", "stage"],
+    &["compile", "contents", "context", "engine", "host", "layout", "stage"],
     &[
         "cargo_config",
         "config",
@@ -30,6 +30,7 @@ const FLOORS: &[&[&str]] = &[
         "policy",
         "probe",
         "profile",
+        "rootfs",
         "settings",
         "toolchain",
         "tree",

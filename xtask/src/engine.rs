@@ -24,6 +24,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("/usr/sbin/dockerd", "docker.io"),
     ("docker-registry", "docker-registry"),
     ("mmdebstrap", "mmdebstrap"),
+    // Reads and pushes the layouts that `docker --oci` writes.
+    ("skopeo", "skopeo"),
 ];
 
 /// How an engine is called, and how it tells its version and whether it is rootless.

@@ -24,6 +24,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("splain", "perl"),
     ("cmake", "cmake"),
     ("protoc", "protobuf-compiler"),
+    // The schemas of OCI's image specification.
+    ("/usr/share/gocode/src/github.com/opencontainers/image-spec/schema/config-schema.json", "golang-github-opencontainers-image-spec-dev"),
 ];
 
 const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"];

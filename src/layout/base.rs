@@ -1,0 +1,172 @@
+//! An OCI image layout on this machine that images are built upon: its image for one platform, every blob of it checked, and
+//! what stands in its layers.
+
+use std::collections::BTreeSet;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use oci_spec::image::{Arch, Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType, Os};
+use serde::de::DeserializeOwned;
+
+use crate::contents::{self, Limits};
+use crate::docker::{Known, Needs};
+use crate::formats::oci::{self, BLOBS, INDEX_NAME, LAYOUT_NAME, Upon};
+use crate::host::{self, Host};
+use crate::manifest::Platform;
+use crate::problem::{Code, Problem, Result};
+use crate::rootfs::{self, Rootfs};
+
+/// Bytes that one document may have: what registries take of a manifest.
+const LONGEST_DOCUMENT: u64 = 4 * 1024 * 1024;
+/// Indexes that may stand in one another, and manifests that a layout may have.
+const DEEPEST: usize = 4;
+const MOST_MANIFESTS: usize = 4096;
+
+/// An image to build upon, for one platform.
+pub struct Base {
+    pub upon: Upon,
+    pub rootfs: Rootfs,
+    /// Where its layers are, in their order.
+    pub layers: Vec<(Utf8PathBuf, Descriptor)>,
+}
+
+impl Base {
+    /// What there is of that which a bin needs.
+    pub fn known(&self, needs: &Needs) -> Known {
+        let loader = needs.loader.as_deref().is_none_or(|loader| self.rootfs.has_file(loader));
+        Known::Read { glibc: self.rootfs.glibc(), loader, musl: self.rootfs.musl() }
+    }
+}
+
+/// One image of one platform, as a layout's documents tell it.
+struct Candidate {
+    manifest: Descriptor,
+    platform: Option<(Os, Arch, Option<String>)>,
+}
+
+/// Reads the image of a layout for a platform, with all its layers.
+pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
+    let reading = Reading { host, layout };
+    let mut found = Vec::new();
+    if !host.is_file(&layout.join(LAYOUT_NAME)) {
+        return Err(reading.unfit("is no OCI image layout".to_owned()).help("make one: `skopeo copy --all docker://IMAGE oci:DIR`"));
+    }
+    let index: ImageIndex = reading.parse(&host.read_small(&layout.join(INDEX_NAME), LONGEST_DOCUMENT)?, INDEX_NAME)?;
+    reading.candidates(&index, 0, &mut found)?;
+    let mut there = BTreeSet::new();
+    let mut fits: Vec<(Descriptor, ImageManifest, ImageConfiguration)> = Vec::new();
+    for Candidate { manifest: descriptor, platform } in found {
+        if let Some((os, architecture, variant)) = &platform
+            && !oci::is_for(os, architecture, variant.as_deref(), wanted)
+        {
+            there.insert(oci::platform_words(os, architecture, variant.as_deref()));
+            continue;
+        }
+        let manifest: ImageManifest = reading.document(&descriptor)?;
+        if oci::media_type(manifest.config().media_type()) != Some(MediaType::ImageConfig) {
+            continue;
+        }
+        let configuration: ImageConfiguration = reading.document(manifest.config())?;
+        let (os, architecture, variant) = (configuration.os(), configuration.architecture(), configuration.variant().as_deref());
+        // Where the index says what it is for, its word counts: configurations often leave the variant out.
+        if platform.is_none() && !oci::is_for(os, architecture, variant, wanted) {
+            there.insert(oci::platform_words(os, architecture, variant));
+        } else if !fits.iter().any(|(had, ..)| had.digest() == descriptor.digest()) {
+            fits.push((descriptor, manifest, configuration));
+        }
+    }
+    let (descriptor, manifest, configuration) = match fits.len() {
+        0 => {
+            return Err(Problem::new(Code::BaseUnfit, format!("the base `oci:{layout}` has no image for {}", wanted.words()))
+                .note("there", there)
+                .help("copy all its platforms: `skopeo copy --all docker://IMAGE oci:DIR`, or name the targets that count"));
+        }
+        1 => fits.remove(0),
+        several => {
+            let problem = reading.unfit(format!("has {several} images for {}", wanted.words()));
+            return Err(problem.help("make a layout of one of them: `skopeo copy --all oci:DIR:TAG oci:OTHER`"));
+        }
+    };
+    if configuration.rootfs().diff_ids().len() != manifest.layers().len() {
+        return Err(reading.unfit("is damaged: its configuration and its manifest differ in the number of layers".to_owned()));
+    }
+    let mut base = Base {
+        upon: Upon { digest: descriptor.digest().to_string(), layers: Vec::new(), configuration },
+        rootfs: Rootfs::default(),
+        layers: Vec::new(),
+    };
+    // Of a layer no more is kept than what tells a glibc.
+    let limits = Limits { program: 0, ..Limits::default() };
+    for given in manifest.layers() {
+        let path = reading.blob(given)?;
+        let Some(media @ (MediaType::ImageLayer | MediaType::ImageLayerGzip | MediaType::ImageLayerZstd)) =
+            oci::media_type(given.media_type())
+        else {
+            return Err(reading.unfit(format!("has a layer that cannot be copied, of type `{}`", given.media_type())));
+        };
+        let (digest, size) = host.hash(&path)?;
+        if Some(digest.as_str()) != given.as_digest_sha256() || size != given.size() {
+            return Err(reading.damaged(given));
+        }
+        let layer = contents::layer(host, &path, &limits, rootfs::may_be_glibc)?;
+        base.rootfs.lay(layer.entries, &layer.directories);
+        base.upon.layers.push(Descriptor::new(media, given.size(), given.digest().clone()));
+        base.layers.push((path, given.clone()));
+    }
+    Ok(base)
+}
+
+struct Reading<'a> {
+    host: &'a Host,
+    layout: &'a Utf8Path,
+}
+
+impl Reading<'_> {
+    /// Every manifest that an index names, and those of the indexes in it.
+    fn candidates(&self, index: &ImageIndex, depth: usize, found: &mut Vec<Candidate>) -> Result<()> {
+        for descriptor in index.manifests() {
+            match oci::media_type(descriptor.media_type()) {
+                Some(MediaType::ImageIndex) if depth < DEEPEST => {
+                    self.candidates(&self.document(descriptor)?, depth + 1, found)?;
+                }
+                Some(MediaType::ImageManifest) if found.len() < MOST_MANIFESTS => {
+                    let platform = descriptor.platform().as_ref();
+                    let platform = platform.map(|of| (of.os().clone(), of.architecture().clone(), of.variant().clone()));
+                    found.push(Candidate { manifest: descriptor.clone(), platform });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Result<Utf8PathBuf> {
+        let sha256 = descriptor.as_digest_sha256();
+        let sha256 = sha256.ok_or_else(|| self.unfit(format!("has a blob that is not named by SHA-256: `{}`", descriptor.digest())))?;
+        let path = self.layout.join(BLOBS).join(sha256);
+        if !self.host.is_file(&path) {
+            return Err(self.unfit(format!("is not whole: it has no `{}`", descriptor.digest())));
+        }
+        Ok(path)
+    }
+
+    fn document<T: DeserializeOwned>(&self, descriptor: &Descriptor) -> Result<T> {
+        let bytes = self.host.read_small(&self.blob(descriptor)?, LONGEST_DOCUMENT)?;
+        if bytes.len() as u64 != descriptor.size() || Some(host::sha256(&bytes).as_str()) != descriptor.as_digest_sha256() {
+            return Err(self.damaged(descriptor));
+        }
+        self.parse(&bytes, descriptor.digest().as_ref())
+    }
+
+    fn parse<T: DeserializeOwned>(&self, bytes: &[u8], name: &str) -> Result<T> {
+        serde_json::from_slice(bytes).map_err(|error| self.unfit(format!("cannot be read: `{name}`: {error}")))
+    }
+
+    fn damaged(&self, descriptor: &Descriptor) -> Problem {
+        self.unfit(format!("is damaged: `{}` is not what its digest says", descriptor.digest()))
+            .help("copy it anew: `skopeo copy --all docker://IMAGE oci:DIR`")
+    }
+
+    fn unfit(&self, why: String) -> Problem {
+        Problem::new(Code::BaseUnfit, format!("the base `oci:{}` {why}", self.layout))
+    }
+}

@@ -1,0 +1,410 @@
+//! Images -> an OCI image layout, as a directory or in one tar: no engine, no root.
+//!
+//! It is written beside its place and put there in one step; where nothing changed, nothing is written. Bins go from the
+//! staged tree through the packer into their blob in pieces, hashed on the way, so that no file is ever held whole. What the
+//! documents say is `formats::oci`'s.
+
+mod base;
+mod members;
+
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::docker::{self, ForPlatform, Image, Known};
+use crate::formats::oci::layer::{Gzip, Layer, Member};
+use crate::formats::oci::{self, BLOBS, Blob, DOCKER_NAME, INDEX_NAME, LAYOUT_NAME, Made, Parts};
+use crate::host::{Hashing, Host, Writing};
+use crate::manifest::Platform;
+use crate::problem::{Code, Problem, Result};
+use crate::rootfs::{Owned, Rootfs};
+use crate::stage;
+use crate::tree::Entry;
+use base::Base;
+use members::{Members, Source};
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Written {
+    /// `false`: all of it was there.
+    pub changed: bool,
+    pub images: Vec<WrittenImage>,
+}
+
+/// An image in the layout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WrittenImage {
+    pub name: String,
+    /// What stands after `oci:DIR:`.
+    pub reference: String,
+    /// `sha256:…` of its index.
+    pub digest: String,
+    pub platforms: Vec<WrittenPlatform>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WrittenPlatform {
+    /// `linux/arm64`.
+    pub platform: String,
+    /// `sha256:…` of its manifest.
+    pub digest: String,
+    /// Bytes of all its layers as they are packed.
+    pub size: u64,
+}
+
+/// Writes the images as one layout: a tar where `to` ends so, else a directory. `trees` are those that [`docker::Placed`]
+/// counts, `epoch` is the time of all that is made, in seconds since 1970.
+///
+/// # Errors
+/// All that is wrong with the images and the bases; nothing is written then. `to` holds what xpkg did not write.
+pub fn write(host: &Host, images: &[Image], trees: &[Utf8PathBuf], to: &Utf8Path, epoch: u64) -> Result<Written, Vec<Problem>> {
+    let remote: Vec<Problem> = images.iter().filter_map(from_registry).collect();
+    if !remote.is_empty() {
+        return Err(remote);
+    }
+    let (Some(parent), Some(name)) = (to.parent(), to.file_name()) else {
+        return Err(vec![
+            Problem::new(Code::FileAccess, format!("`{to}` cannot be an image layout")).help("name a directory or a `.tar` below another"),
+        ]);
+    };
+    let lone = |problem| vec![problem];
+    host.create_dir_all(parent).map_err(lone)?;
+    let lock_path = stage::lock_path(to);
+    let _lock = host.lock(&lock_path, || {}).map_err(lone)?;
+    let written = write_locked(host, images, trees, Place { to, parent, name }, epoch);
+    // While it is held: whoever waits for it sees that it is gone, and makes another.
+    let removed = host.remove_file(&lock_path).map_err(lone);
+    let written = written?;
+    removed.map(|()| written)
+}
+
+/// A base that has to be fetched: without an engine there is nobody to do that.
+fn from_registry(image: &Image) -> Option<Problem> {
+    let docker::Base::Registry(reference) = &image.base else { return None };
+    let name = reference.by_tag();
+    let problem =
+        Problem::new(Code::BaseUnfit, format!("the base of `{}` is in a registry, and a layout is made of what is here", image.name));
+    Some(problem.help(format!("fetch it, `skopeo copy --all docker://{name} oci:base`, then `base = \"oci:base\"`")))
+}
+
+/// Reads every base that is a layout and holds the bins against it, as [`write`] does. For those who let Docker build.
+pub fn check(host: &Host, images: &[Image]) -> Result<(), Vec<Problem>> {
+    let all = images.iter().flat_map(|image| image.platforms.iter().map(move |of| upon(host, image, of).map(drop)));
+    gathered(all).map(drop)
+}
+
+/// What an image stands upon on one platform, if on anything, once its bins are held against that.
+fn upon(host: &Host, image: &Image, of: &ForPlatform) -> Result<Option<Base>, Vec<Problem>> {
+    let base = match &image.base {
+        docker::Base::Layout(path) => Some(base::read(host, path, &of.platform).map_err(|problem| vec![problem])?),
+        docker::Base::Scratch | docker::Base::Registry(_) => None,
+    };
+    let known = |needs: &docker::Needs| match (&base, &image.base) {
+        (Some(base), _) => base.known(needs),
+        (None, docker::Base::Scratch) => Known::Empty,
+        (None, _) => Known::Nothing,
+    };
+    let judged = of.bins.iter().filter_map(|bin| bin.needs.as_ref().map(|needs| (bin, needs)));
+    let problems: Vec<Problem> = judged.filter_map(|(bin, needs)| docker::unfit(&image.name, &bin.staged, needs, &known(needs))).collect();
+    if problems.is_empty() { Ok(base) } else { Err(problems) }
+}
+
+/// Where the layout is to stand.
+struct Place<'a> {
+    to: &'a Utf8Path,
+    parent: &'a Utf8Path,
+    name: &'a str,
+}
+
+fn write_locked(host: &Host, images: &[Image], trees: &[Utf8PathBuf], place: Place, epoch: u64) -> Result<Written, Vec<Problem>> {
+    let Place { to, parent, name } = place;
+    let lone = |problem| vec![problem];
+    let created = oci::created(epoch).map_err(lone)?;
+    let tar = to.extension() == Some("tar");
+    let prefix = format!(".{name}.new-");
+    // What a killed run left: the lock is held, so nobody works in it.
+    for leftover in host.names(parent).into_iter().filter(|name| name.starts_with(&prefix)) {
+        host.remove_dir_all(&parent.join(leftover)).map_err(lone)?;
+    }
+    refuse_strangers(host, to, tar).map_err(lone)?;
+    let temp = host.temp_dir(parent, &prefix).map_err(lone)?;
+    let temp = Utf8Path::from_path(temp.path())
+        .map(|path| (path.join("layout"), path.join("archive"), &temp))
+        .ok_or_else(|| vec![Problem::new(Code::FileAccess, format!("the path `{parent}` is not UTF-8"))])?;
+    let (root, archive, _temp) = temp;
+    let making = Making { host, root: root.clone(), created, epoch, blobs: AtomicUsize::new(0) };
+    host.create_dir_all(&root.join(BLOBS)).map_err(lone)?;
+    if !tar && host.exists(to) {
+        host.check_exchange(to, &root.join(BLOBS)).map_err(lone)?;
+    }
+
+    let made: Vec<MadeImage> = gathered(images.iter().map(|image| making.image(image, trees)))?;
+    let indexes: Vec<(&Image, Blob)> = images.iter().zip(&made).map(|(image, made)| (image, made.index.clone())).collect();
+    let written = |changed| Written {
+        changed,
+        images: images.iter().zip(&made).map(|(image, made)| made.written(image, images.len() == 1)).collect(),
+    };
+    host.write(&root.join(LAYOUT_NAME), &oci::marker()).map_err(lone)?;
+    host.write(&root.join(INDEX_NAME), &oci::index(&indexes)).map_err(lone)?;
+    if tar {
+        let parts = made.iter().map(|made| made.platforms.iter().map(|(parts, ..)| parts.clone()).collect());
+        let parts: Vec<(&Image, Vec<Parts>)> = images.iter().zip(parts).collect();
+        host.write(&root.join(DOCKER_NAME), &oci::docker_manifest(&parts)).map_err(lone)?;
+        let digest = pack(host, &root, &archive, epoch).map_err(lone)?;
+        if host.is_file(to) && host.hash(to).map_err(lone)? == digest {
+            return Ok(written(false));
+        }
+        host.rename(&archive, to).map_err(lone)?;
+        return Ok(written(true));
+    }
+    if same(host, &root, to).map_err(lone)? {
+        return Ok(written(false));
+    }
+    host.exchange(&root, to).map_err(lone)?;
+    // What someone put there while we packed comes back with the old layout.
+    if host.exists(&root)
+        && let Err(problem) = refuse_strangers(host, &root, tar)
+    {
+        host.exchange(&root, to).map_err(lone)?;
+        return Err(vec![problem]);
+    }
+    Ok(written(true))
+}
+
+/// All results, or all problems.
+fn gathered<T>(results: impl Iterator<Item = Result<T, Vec<Problem>>>) -> Result<Vec<T>, Vec<Problem>> {
+    let mut all = Vec::new();
+    let mut problems = Vec::new();
+    for result in results {
+        match result {
+            Ok(one) => all.push(one),
+            // What is wrong with a base is so on each platform.
+            Err(found) => problems.extend(found.into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>()),
+        }
+    }
+    if problems.is_empty() { Ok(all) } else { Err(problems) }
+}
+
+/// Refuses to write over what xpkg did not: ours holds nothing but a layout, and every image in its index says so.
+fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
+    if !host.exists(to) || tar && host.is_file(to) {
+        return Ok(());
+    }
+    let help = "move it away, or name another place";
+    if tar || !host.is_dir(to) {
+        let (is, named) = if tar { ("directory", "tar") } else { ("file", "directory") };
+        return Err(Problem::new(Code::ContextForeign, format!("`{to}` is a {is}, and the image layout would be a {named}")).help(help));
+    }
+    let entries = host.walk(to)?;
+    let is_ours = |path: &str, entry: &Entry| match path {
+        "blobs" | BLOBS => *entry == Entry::Directory,
+        LAYOUT_NAME | INDEX_NAME => *entry == Entry::File,
+        path => *entry == Entry::File && path.strip_prefix(BLOBS).is_some_and(|name| name.len() == 65 && !name[1..].contains('/')),
+    };
+    let strangers: Vec<String> = entries.iter().filter(|(path, entry)| !is_ours(path, entry)).map(|(path, _)| path.clone()).collect();
+    if !strangers.is_empty() {
+        const SHOWN: usize = 10;
+        return Err(Problem::new(Code::ContextForeign, format!("`{to}` holds what xpkg did not write"))
+            .note("there", strangers.into_iter().take(SHOWN))
+            .help(help));
+    }
+    if entries.is_empty() || entries.contains_key(INDEX_NAME) && oci::is_ours(&host.read(&to.join(INDEX_NAME))?) {
+        return Ok(());
+    }
+    Err(Problem::new(Code::ContextForeign, format!("`{to}` is an image layout that xpkg did not write")).help(help))
+}
+
+/// Whether two directories hold the same files.
+fn same(host: &Host, new: &Utf8Path, old: &Utf8Path) -> Result<bool> {
+    if !host.is_dir(old) {
+        return Ok(false);
+    }
+    let (new_entries, old_entries) = (host.walk(new)?, host.walk(old)?);
+    if new_entries != old_entries {
+        return Ok(false);
+    }
+    for path in new_entries.iter().filter(|(_, entry)| **entry == Entry::File).map(|(path, _)| path) {
+        if host.hash(&new.join(path))? != host.hash(&old.join(path))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Packs a directory into a tar. Returns its digest and size.
+fn pack(host: &Host, root: &Utf8Path, to: &Utf8Path, epoch: u64) -> Result<(String, u64)> {
+    let mut layer = Layer::new(host.create(to)?, epoch);
+    for (path, entry) in host.walk(root)? {
+        let from = root.join(&path);
+        let put = match entry {
+            Entry::Directory => layer.put(&path, &Member::Directory(Owned::PLAIN), io::empty()),
+            _ => {
+                let crate::host::Thing::File { size, .. } = host.thing(&from)? else { continue };
+                layer.put(&path, &Member::File { size, executable: false }, host.open_read(&from)?)
+            }
+        };
+        put.map_err(|error| cannot_copy(&from, to, &error))?;
+    }
+    layer.finish().map_err(|error| cannot_write(to, &error))?.finish()
+}
+
+fn cannot_copy(from: &Utf8Path, to: &Utf8Path, error: &io::Error) -> Problem {
+    Problem::new(Code::FileAccess, format!("cannot copy `{from}` to `{to}`: {error}"))
+}
+
+fn cannot_write(to: &Utf8Path, error: &io::Error) -> Problem {
+    Problem::new(Code::FileAccess, format!("cannot write `{to}`: {error}"))
+}
+
+/// A layout that is being made.
+struct Making<'a> {
+    host: &'a Host,
+    root: Utf8PathBuf,
+    created: String,
+    epoch: u64,
+    /// Blobs that were begun: each has a name of its own until its digest is known.
+    blobs: AtomicUsize,
+}
+
+/// An image whose blobs are written.
+struct MadeImage {
+    index: Blob,
+    /// With the manifest, and the bytes of all layers.
+    platforms: Vec<(Parts, Blob, u64)>,
+}
+
+impl MadeImage {
+    fn written(&self, image: &Image, lone: bool) -> WrittenImage {
+        let platform = |(parts, manifest, size): &(Parts, Blob, u64)| WrittenPlatform {
+            platform: parts.platform.words(),
+            digest: manifest.digest().to_string(),
+            size: *size,
+        };
+        WrittenImage {
+            name: image.name.clone(),
+            reference: oci::reference(image, lone),
+            digest: self.index.digest().to_string(),
+            platforms: self.platforms.iter().map(platform).collect(),
+        }
+    }
+}
+
+impl Making<'_> {
+    /// Writes an image's blobs, those of its platforms side by side.
+    fn image(&self, image: &Image, trees: &[Utf8PathBuf]) -> Result<MadeImage, Vec<Problem>> {
+        let made: Vec<Result<_, Vec<Problem>>> = image.platforms.par_iter().map(|of| self.platform(image, of, trees)).collect();
+        let platforms: Vec<(Parts, Blob, u64)> = gathered(made.into_iter())?;
+        let manifests: Vec<(Platform, Blob)> =
+            platforms.iter().map(|(parts, manifest, _)| (parts.platform.clone(), manifest.clone())).collect();
+        let index = self.document(&oci::platforms(image, &manifests)).map_err(|problem| vec![problem])?;
+        Ok(MadeImage { index, platforms })
+    }
+
+    fn platform(&self, image: &Image, of: &ForPlatform, trees: &[Utf8PathBuf]) -> Result<(Parts, Blob, u64), Vec<Problem>> {
+        let lone = |problem| vec![problem];
+        let (mut rootfs, base) = match upon(self.host, image, of)? {
+            Some(Base { upon, rootfs, layers }) => (rootfs, Some((upon, layers))),
+            None => (Rootfs::default(), None),
+        };
+        let mut layers = Vec::new();
+        for members in members::layers(self.host, image, of, trees, &mut rootfs)? {
+            layers.push(self.layer(&members).map_err(lone)?);
+        }
+        let mut all = Vec::new();
+        let mut size = 0;
+        for (from, descriptor) in base.iter().flat_map(|(_, layers)| layers) {
+            let blob = self.copy(from).map_err(lone)?;
+            if blob.digest() != *descriptor.digest() {
+                return Err(lone(Problem::new(Code::BaseUnfit, format!("`{from}` changed while it was read"))));
+            }
+            size += blob.size;
+            all.push(blob.sha256);
+        }
+        size += layers.iter().map(|layer| layer.blob.size).sum::<u64>();
+        all.extend(layers.iter().map(|layer| layer.blob.sha256.clone()));
+        let upon = base.as_ref().map(|(upon, _)| upon);
+        let configuration = self.document(&oci::configuration(image, &of.platform, upon, &layers, &self.created)).map_err(lone)?;
+        let manifest = self.document(&oci::manifest(image, &configuration, upon, &layers)).map_err(lone)?;
+        Ok((Parts { platform: of.platform.clone(), configuration, layers: all }, manifest, size))
+    }
+
+    fn document(&self, bytes: &[u8]) -> Result<Blob> {
+        let (mut file, path) = self.begin()?;
+        file.write_all(bytes).map_err(|error| cannot_write(&path, &error))?;
+        self.end(file, &path)
+    }
+
+    /// Copies a blob as it is.
+    fn copy(&self, from: &Utf8Path) -> Result<Blob> {
+        let (mut file, path) = self.begin()?;
+        io::copy(&mut self.host.open_read(from)?, &mut file).map_err(|error| cannot_copy(from, &path, &error))?;
+        self.end(file, &path)
+    }
+
+    fn layer(&self, members: &Members) -> Result<Made> {
+        let (file, path) = self.begin()?;
+        let mut layer = Layer::new(Hashed { with: Gzip::new(file), hasher: Hashing::default() }, self.epoch);
+        for (place, (member, source)) in &members.members {
+            let cannot = |from: &Utf8Path, error: io::Error| cannot_copy(from, &path, &error);
+            match source {
+                Source::Nothing => layer.put(place, member, io::empty()).map_err(|error| cannot_write(&path, &error))?,
+                Source::Text(text) => layer.put(place, member, text.as_bytes()).map_err(|error| cannot_write(&path, &error))?,
+                Source::Disk(from) => layer.put(place, member, self.host.open_read(from)?).map_err(|error| cannot(from, error))?,
+                Source::Staged(from, sha256) => {
+                    let mut read = Hashed { with: self.host.open_read(from)?, hasher: Hashing::default() };
+                    layer.put(place, member, &mut read).map_err(|error| cannot(from, error))?;
+                    if read.hasher.finish() != *sha256 {
+                        return Err(members::changed(from));
+                    }
+                }
+            }
+        }
+        let finish = || -> io::Result<_> {
+            let Hashed { with, hasher } = layer.finish()?;
+            Ok((with.finish()?, hasher.finish()))
+        };
+        let (file, unpacked) = finish().map_err(|error| cannot_write(&path, &error))?;
+        Ok(Made { blob: self.end(file, &path)?, unpacked, what: members.what.clone() })
+    }
+
+    fn begin(&self) -> Result<(Writing<'_>, Utf8PathBuf)> {
+        let path = self.root.join(BLOBS).join(format!("new-{}", self.blobs.fetch_add(1, Ordering::Relaxed)));
+        Ok((self.host.create(&path)?, path))
+    }
+
+    /// Names a blob by its digest.
+    fn end(&self, file: Writing, path: &Utf8Path) -> Result<Blob> {
+        let (sha256, size) = file.finish()?;
+        self.host.rename(path, &self.root.join(BLOBS).join(&sha256))?;
+        Ok(Blob { sha256, size })
+    }
+}
+
+/// Hashes what passes.
+struct Hashed<T> {
+    with: T,
+    hasher: Hashing,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.with.write(bytes)?;
+        self.hasher.write_all(&bytes[..written])?;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.with.flush()
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        let read = self.with.read(piece)?;
+        self.hasher.write_all(&piece[..read])?;
+        Ok(read)
+    }
+}

@@ -1,0 +1,294 @@
+//! What layers make when each is laid over the one before: which directories stand there and whose they are, where a path
+//! really leads, which C library there is.
+//!
+//! Pure. `contents` reads the layers. No file is kept but what is asked of it: the version of a glibc.
+
+use std::collections::BTreeMap;
+
+use memchr::memmem;
+
+use crate::target::Glibc;
+use crate::verify::{Entry, What};
+
+/// Mode bits and owner of a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owned {
+    pub mode: u32,
+    pub user: u64,
+    pub group: u64,
+}
+
+impl Owned {
+    /// A directory as it is made where nobody says otherwise.
+    pub const PLAIN: Self = Self { mode: 0o755, user: 0, group: 0 };
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Node {
+    Directory(Owned),
+    Link(String),
+    /// With the version of glibc that its bytes tell.
+    File(Option<Glibc>),
+    Other,
+}
+
+/// A root file system. Paths have neither `/` nor `./` before them.
+#[derive(Debug, Clone, Default)]
+pub struct Rootfs {
+    nodes: BTreeMap<String, Node>,
+}
+
+/// Links that are followed on one way, as Linux does.
+const MOST_LINKS: usize = 40;
+/// What a layer names what is gone from those below, and all that was in a directory.
+const GONE: &str = ".wh.";
+const ALL_GONE: &str = ".wh..wh..opq";
+
+/// Whether the bytes of a file of a layer count: it may be glibc.
+pub fn may_be_glibc(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name == "libc.so.6" || by_name(name).is_some()
+}
+
+/// `libc-2.31.so`, as glibc named itself before 2.34.
+fn by_name(name: &str) -> Option<Glibc> {
+    Glibc::parse(name.strip_prefix("libc-")?.strip_suffix(".so")?)
+}
+
+/// The version that glibc's own bytes tell: `GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.`
+pub fn glibc_version(bytes: &[u8]) -> Option<Glibc> {
+    const NAME: &[u8] = b"GNU C Library";
+    const WORDS: &[u8] = b" release version ";
+    const LONGEST: usize = 256;
+    memmem::find_iter(bytes, NAME).find_map(|at| {
+        let line = &bytes[at..bytes.len().min(at + LONGEST)];
+        let version = &line[memmem::find(line, WORDS)? + WORDS.len()..];
+        let end = version.iter().position(|byte| !(byte.is_ascii_digit() || *byte == b'.')).unwrap_or(version.len());
+        Glibc::parse(str::from_utf8(&version[..end]).ok()?.trim_end_matches('.'))
+    })
+}
+
+impl Rootfs {
+    /// Lays one more layer over all that is there.
+    pub fn lay(&mut self, entries: Vec<Entry>, directories: &BTreeMap<String, Owned>) {
+        // What a layer says is gone is gone from those below it, wherever in the layer that stands.
+        for entry in &entries {
+            let (directory, name) = entry.path.rsplit_once('/').unwrap_or(("", &entry.path));
+            if name == ALL_GONE {
+                self.clear_below(directory);
+            } else if let Some(name) = name.strip_prefix(GONE) {
+                self.remove(&join(directory, name));
+            }
+        }
+        for Entry { path, what } in entries {
+            let path = path.trim_start_matches('/').to_owned();
+            if path.is_empty() || path.rsplit('/').next().is_some_and(|name| name.starts_with(GONE)) {
+                continue;
+            }
+            let node = match what {
+                What::Directory => Node::Directory(directories.get(&path).copied().unwrap_or(Owned::PLAIN)),
+                What::Link(target) => Node::Link(target),
+                What::HardLink(target) => self.nodes.get(plain(&target)).cloned().unwrap_or(Node::Other),
+                What::File(file) => {
+                    let name = path.rsplit('/').next().unwrap_or(&path);
+                    Node::File(file.list.as_deref().and_then(glibc_version).or_else(|| by_name(name)))
+                }
+                What::Special(_) | What::Unread { .. } => Node::Other,
+            };
+            if !matches!(node, Node::Directory(_)) {
+                self.clear_below(&path);
+            }
+            self.nodes.insert(path, node);
+        }
+    }
+
+    fn remove(&mut self, path: &str) {
+        self.nodes.remove(path);
+        self.clear_below(path);
+    }
+
+    fn clear_below(&mut self, path: &str) {
+        let below = if path.is_empty() { String::new() } else { format!("{path}/") };
+        let gone: Vec<String> =
+            self.nodes.range(below.clone()..).map(|(other, _)| other.clone()).take_while(|other| other.starts_with(&below)).collect();
+        for path in gone {
+            self.nodes.remove(&path);
+        }
+    }
+
+    /// Where a path leads once the links in it are followed, its last part included if there is such a thing.
+    /// `None`: round and round.
+    fn follow(&self, path: &str) -> Option<String> {
+        let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+        let mut at = String::new();
+        let mut links = 0;
+        while let Some(part) = rest.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    at.truncate(at.rfind('/').unwrap_or(0));
+                    continue;
+                }
+                _ => {}
+            }
+            let next = join(&at, &part);
+            let Some(Node::Link(target)) = self.nodes.get(&next) else {
+                at = next;
+                continue;
+            };
+            links += 1;
+            if links > MOST_LINKS {
+                return None;
+            }
+            if target.starts_with('/') {
+                at.clear();
+            }
+            rest.extend(target.split('/').rev().map(str::to_owned));
+        }
+        Some(at)
+    }
+
+    /// Where a file has to be put to stand at `path`: in a directory that may have other names.
+    pub fn place(&self, path: &str) -> String {
+        match path.rsplit_once('/') {
+            Some((directory, name)) => self.follow(directory).map_or_else(|| path.to_owned(), |directory| join(&directory, name)),
+            None => path.to_owned(),
+        }
+    }
+
+    /// Whose a directory is; as it would be made where there is none.
+    pub fn owned(&self, path: &str) -> Owned {
+        match self.nodes.get(path) {
+            Some(Node::Directory(owned)) => *owned,
+            _ => Owned::PLAIN,
+        }
+    }
+
+    /// Notes a directory that was made upon all that is there.
+    pub fn make(&mut self, path: &str, owned: Owned) {
+        self.nodes.insert(path.to_owned(), Node::Directory(owned));
+    }
+
+    /// Whether a path leads to a file.
+    pub fn has_file(&self, path: &str) -> bool {
+        self.follow(path).is_some_and(|path| matches!(self.nodes.get(&path), Some(Node::File(_) | Node::Other)))
+    }
+
+    /// The glibc that is there; the oldest, where there are several.
+    pub fn glibc(&self) -> Option<Glibc> {
+        let named = self.nodes.keys().filter(|path| path.rsplit('/').next() == Some("libc.so.6"));
+        let found = named.filter_map(|path| match self.nodes.get(&self.follow(path)?) {
+            Some(Node::File(version)) => *version,
+            _ => None,
+        });
+        found.min()
+    }
+
+    /// musl's loader, where there is one: `/lib/ld-musl-x86_64.so.1`.
+    pub fn musl(&self) -> Option<String> {
+        let is = |path: &&String| path.rsplit('/').next().is_some_and(|name| name.starts_with("ld-musl-"));
+        self.nodes.keys().find(is).map(|path| format!("/{path}"))
+    }
+}
+
+fn join(directory: &str, name: &str) -> String {
+    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
+}
+
+fn plain(path: &str) -> &str {
+    path.trim_start_matches("./").trim_start_matches('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::File;
+
+    /// `path`, `path/`, `path -> target`, `path => hard link`, `path: bytes`.
+    fn layer(lines: &[&str]) -> Vec<Entry> {
+        let entry = |line: &&str| {
+            let (path, what) = if let Some((path, target)) = line.split_once(" -> ") {
+                (path, What::Link(target.to_owned()))
+            } else if let Some((path, target)) = line.split_once(" => ") {
+                (path, What::HardLink(target.to_owned()))
+            } else if let Some(path) = line.strip_suffix('/') {
+                (path, What::Directory)
+            } else {
+                let (path, bytes) = line.split_once(": ").unwrap_or((line, ""));
+                let list = may_be_glibc(path).then(|| bytes.as_bytes().to_vec());
+                let binary = Err(String::new());
+                (path, What::File(File { size: 0, sha256: String::new(), mode: None, binary, list, homes: Vec::new() }))
+            };
+            Entry { path: path.to_owned(), what }
+        };
+        lines.iter().map(entry).collect()
+    }
+
+    fn rootfs(layers: &[&[&str]]) -> Rootfs {
+        let mut rootfs = Rootfs::default();
+        layers.iter().for_each(|lines| rootfs.lay(layer(lines), &BTreeMap::new()));
+        rootfs
+    }
+
+    const NEW: &str = "GNU C Library (Debian GLIBC 2.36-9+deb12u4) stable release version 2.36.\nCopyright";
+    const OLD: &str = "GNU C Library (GNU libc) stable release version 2.17, by Roland McGrath et al.";
+
+    #[test]
+    fn glibc_tells_its_version() {
+        let check = |bytes: &str, expected: Option<&str>| {
+            assert_eq!(glibc_version(bytes.as_bytes()).map(|version| version.to_string()).as_deref(), expected, "{bytes}");
+        };
+        check(NEW, Some("2.36"));
+        check(OLD, Some("2.17"));
+        check("\0\0GNU C Library (Ubuntu GLIBC 2.35-0ubuntu3.8) stable release version 2.35.\n\0", Some("2.35"));
+        check("GNU C Library (GNU libc) development release version 2.36.9000.\n", Some("2.36.9000"));
+        check("GNU C Library is mentioned; GNU C Library (x) stable release version 2.28.", Some("2.28"));
+        check("GNU C Library", None);
+        check("stable release version 2.28.", None);
+        check("", None);
+    }
+
+    #[test]
+    fn the_glibc_of_layers_is_the_last_one() {
+        let check = |layers: &[&[&str]], expected: Option<&str>| {
+            assert_eq!(rootfs(layers).glibc().map(|version| version.to_string()).as_deref(), expected, "{layers:?}");
+        };
+        let (new, old) = (format!("lib/x/libc.so.6: {NEW}"), format!("lib/x/libc.so.6: {OLD}"));
+        check(&[&[&new]], Some("2.36"));
+        check(&[&[&new], &[&old]], Some("2.17"));
+        check(&[&[&new], &["lib/x/.wh.libc.so.6"]], None);
+        check(&[&[&new], &["lib/.wh.x"]], None);
+        check(&[&[&new], &["lib/x/.wh..wh..opq"]], None);
+        check(&[&[&new], &["lib/x/.wh..wh..opq", &old]], Some("2.17"));
+        // A whiteout is of the layers below, wherever it stands in its own.
+        check(&[&[&new], &[&old, "lib/x/.wh.libc.so.6"]], Some("2.17"));
+        check(&[&[&new], &["lib -> elsewhere"]], None);
+        check(&[&["lib/x/libc-2.31.so", "lib/x/libc.so.6 -> libc-2.31.so"]], Some("2.31"));
+        check(&[&["lib/libc.so.6 -> /usr/lib/libc-2.28.so", &format!("usr/lib/libc-2.28.so: {OLD}")]], Some("2.17"));
+        check(&[&[&new, "lib64/libc.so.6 => lib/x/libc.so.6"], &["lib/.wh.x"]], Some("2.36"));
+        check(&[&["lib/libc.so.6 -> libc.so.6"]], None);
+        check(&[&["lib/libc.so.6: not glibc"], &["lib/ld-musl-x86_64.so.1"]], None);
+    }
+
+    #[test]
+    fn a_path_leads_where_its_links_lead() {
+        let root =
+            rootfs(&[&["usr/", "usr/bin/", "bin -> usr/bin", "usr/bin/sh", "lib64 -> ../../usr/lib", "usr/lib/ld.so", "a -> b", "b -> a"]]);
+        let check = |path: &str, expected: &str| assert_eq!(root.place(path), expected);
+        check("bin/app", "usr/bin/app");
+        check("usr/local/bin/app", "usr/local/bin/app");
+        check("bin", "bin");
+        check("a/app", "a/app");
+        assert!(root.has_file("/bin/sh") && root.has_file("/lib64/ld.so"));
+        assert!(!root.has_file("/bin/bash") && !root.has_file("/usr/bin") && !root.has_file("/a"));
+    }
+
+    #[test]
+    fn a_directory_stays_whose_it_is() {
+        let owned = Owned { mode: 0o1777, user: 0, group: 7 };
+        let mut root = Rootfs::default();
+        root.lay(layer(&["tmp/", "home/"]), &BTreeMap::from([("tmp".to_owned(), owned)]));
+        assert_eq!((root.owned("tmp"), root.owned("home"), root.owned("none")), (owned, Owned::PLAIN, Owned::PLAIN));
+        assert_eq!(rootfs(&[&["lib/ld-musl-x86_64.so.1"]]).musl().as_deref(), Some("/lib/ld-musl-x86_64.so.1"));
+    }
+}
