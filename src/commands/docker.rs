@@ -34,7 +34,7 @@ const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const ZONES: &str = "/usr/share/zoneinfo";
 
 pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
-    let DockerArgs { run, context, base, no_build, from, force, build_in_docker, builder, old_builder, cache } = args;
+    let DockerArgs { run, context, base, no_build, from, force, build_in_docker, builder, old_builder, oci, cache } = args;
     if let Some(builder) = builder.filter(|_| build_in_docker) {
         return write_build(host, shell, run, &builder, base, force);
     }
@@ -69,6 +69,23 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     let (images, told) = docker::decide(&manifests, &config.docker, &about)?;
     for told in &told {
         shell.status("Noting", told);
+    }
+    // TEMPORARY WIRING: to be replaced.
+    if let Some(oci) = oci {
+        let root = found.as_ref().map_or_else(|| host.cwd().to_owned(), |found| found.workspace.root.clone());
+        let epoch = match host.var("SOURCE_DATE_EPOCH") {
+            Some(text) => text.parse().unwrap_or(0),
+            None => {
+                let said = host.capture(&crate::invocation::Invocation::new("git", &root).args(["log", "-1", "--format=%ct"]));
+                said.ok().and_then(|said| said.stdout.trim().parse().ok()).unwrap_or(0)
+            }
+        };
+        let written = crate::layout::write(host, &images, &trees, &host.resolve(&host.absolute(&oci)), epoch)?;
+        shell.status(if written.changed { "Wrote" } else { "Unchanged" }, oci.as_str());
+        if format == MessageFormat::Json {
+            ui::data(&ui::json(&written))?;
+        }
+        return Ok(());
     }
     let directory = match (&context, &found) {
         (Some(context), _) => host.absolute(context),
