@@ -20,6 +20,7 @@ mod image_together;
 mod inspect;
 mod leaks;
 mod mutants;
+mod oci;
 mod per_target;
 mod plan;
 mod readelf;
