@@ -139,7 +139,7 @@ pub struct DockerArgs {
     #[arg(long)]
     pub old_builder: bool,
 
-    /// Write an OCI image layout instead, a directory or a tar, without a daemon
+    /// Write an OCI image layout instead, as a directory or a tar, without a daemon
     #[arg(long, value_name = "DIR|FILE.tar", conflicts_with_all = ["context", "force", "build_in_docker", "old_builder", "cache"])]
     pub oci: Option<Utf8PathBuf>,
 

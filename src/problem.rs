@@ -184,13 +184,13 @@ codes! {
         detection: "The places of all bins of an image are compared.",
         fix: "Rename one, make two images, or leave one tree out.",
         source: "README, Docker" }
-    BaseUnfit "base-unfit" "a bin cannot start on its image's base" {
-        cause: "A dynamic bin has no loader on `scratch`, or needs a newer glibc than the base has; or the base is named by a tag, which moves.",
+    BaseUnfit "base-unfit" "a base cannot carry its image" {
+        cause: "A dynamic bin has no loader on `scratch`, or needs a newer glibc than the base has; the base is named by a tag, which moves; or a layout that is the base is damaged, or has nothing for the platform.",
         detection: "What inspection says of each bin is held against the base: the glibc that a layout holds, or that `base-glibc` declares.",
         fix: "Take another base, by digest, or build for musl or with a glibc floor.",
         source: "README, Docker" }
-    ContextForeign "context-foreign" "the Docker context holds what xpkg did not make" {
-        cause: "Files stand in the context's directory that xpkg did not write, or some that it wrote were changed.",
+    ContextForeign "context-foreign" "the Docker context or layout holds what xpkg did not make" {
+        cause: "Files stand in the context's (or the layout's) directory that xpkg did not write, or some that it wrote were changed.",
         detection: "Each file's digest is compared with the record in the context.",
         fix: "Move them away, choose another `--context`, or write over changes with `--force`.",
         source: "README, Docker" }

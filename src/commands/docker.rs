@@ -13,8 +13,11 @@ use crate::context::{self, From, Piece};
 use crate::docker::{self, About, Base, Image};
 use crate::formats::{bake, build_in_docker, clause, dockerfile};
 use crate::host::Host;
+use crate::invocation::Invocation;
+use crate::layout;
 use crate::look::images::Having;
 use crate::look::{self, Asking, Found};
+use crate::manifest::Manifest;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::stage;
 use crate::ui::{self, Shell, Verbosity};
@@ -27,11 +30,6 @@ struct Made {
     context: Option<Utf8PathBuf>,
     images: Vec<Image>,
 }
-
-/// Where the CA certificates of this machine are.
-const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// Where its time zones are.
-const ZONES: &str = "/usr/share/zoneinfo";
 
 pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     let DockerArgs { run, context, base, no_build, from, force, build_in_docker, builder, old_builder, oci, cache } = args;
@@ -70,21 +68,16 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     for told in &told {
         shell.status("Noting", told);
     }
-    // TEMPORARY WIRING: to be replaced.
     if let Some(oci) = oci {
-        let root = found.as_ref().map_or_else(|| host.cwd().to_owned(), |found| found.workspace.root.clone());
-        let epoch = match host.var("SOURCE_DATE_EPOCH") {
-            Some(text) => text.parse().unwrap_or(0),
-            None => {
-                let said = host.capture(&crate::invocation::Invocation::new("git", &root).args(["log", "-1", "--format=%ct"]));
-                said.ok().and_then(|said| said.stdout.trim().parse().ok()).unwrap_or(0)
-            }
-        };
-        let written = crate::layout::write(host, &images, &trees, &host.resolve(&host.absolute(&oci)), epoch)?;
-        shell.status(if written.changed { "Wrote" } else { "Unchanged" }, oci.as_str());
-        if format == MessageFormat::Json {
-            ui::data(&ui::json(&written))?;
-        }
+        let root = found.as_ref().map_or_else(|| host.cwd(), |found| found.workspace.root.as_path());
+        let to = host.resolve(&host.absolute(&oci));
+        let written = layout::write(host, &images, &trees, &to, epoch(host, root, &manifests)?)?;
+        shell.status(if written.changed { "Wrote" } else { "Unchanged" }, &format!("{} in {to}", ui::count(images.len(), "image")));
+        ui::data(&match format {
+            MessageFormat::Human if shell.verbosity == Verbosity::Quiet => String::new(),
+            MessageFormat::Human => ui::docker(&images),
+            MessageFormat::Json => ui::json(&written),
+        })?;
         return Ok(());
     }
     let directory = match (&context, &found) {
@@ -93,6 +86,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         (None, None) => host.absolute(Utf8Path::new("xpkg-docker")),
     };
     let directory = host.resolve(&directory);
+    layout::check(host, &images)?;
     let pieces = pieces(host, &images, &trees, !old_builder, cache)?;
     let changed = context::write(host, &directory, &pieces, force, || {
         shell.status("Blocking", &format!("waiting for another run on `{directory}`"));
@@ -159,6 +153,23 @@ fn write_build(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Opt
         }
     }
     Ok(())
+}
+
+/// The time that all files of a layout have: SOURCE_DATE_EPOCH, else that of the newest commit that a tree was built from, else 0.
+fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64> {
+    if let Some(text) = host.var("SOURCE_DATE_EPOCH") {
+        return text.parse().map_err(|_| {
+            Problem::new(Code::ConfigInvalid, format!("`SOURCE_DATE_EPOCH={text}` is no number of seconds"))
+                .help("set it to seconds since 1970: `export SOURCE_DATE_EPOCH=\"$(git log -1 --format=%ct)\"`")
+        });
+    }
+    let commits: BTreeSet<&str> =
+        manifests.iter().flat_map(|manifest| &manifest.targets).filter_map(|record| record.source.commit.as_deref()).collect();
+    let time = |commit: &str| {
+        let said = host.capture(&Invocation::new("git", root).args(["show", "--no-patch", "--format=%ct", commit])).ok()?;
+        said.stdout.trim().parse::<u64>().ok()
+    };
+    Ok(commits.into_iter().filter_map(time).max().unwrap_or(0))
 }
 
 fn workspace(host: &Host, run: &RunArgs) -> Result<Found, Failure> {
@@ -239,12 +250,8 @@ fn pieces(host: &Host, images: &[Image], trees: &[Utf8PathBuf], chmod: bool, cac
             pieces.insert(bin.context.clone(), From::File(trees[bin.tree].join(&bin.staged), Some(bin.sha256.clone())));
         }
         for (path, _) in dockerfile::shared(image.ca_certificates, image.tzdata) {
-            let from = if path.ends_with(".crt") { CERTIFICATES } else { ZONES };
-            problems.extend(
-                extra(host, Utf8Path::new(from), path, &mut pieces)
-                    .err()
-                    .map(|problem| problem.help("install it: `apt-get install ca-certificates tzdata`")),
-            );
+            let from = if path.ends_with(".crt") { layout::certificates(host, image) } else { layout::zones(host, image) };
+            problems.extend(from.and_then(|from| extra(host, &from, path, &mut pieces)).err());
         }
         for ((path, _), from) in dockerfile::copied(&image.name, &image.files).into_iter().zip(image.files.keys()) {
             problems.extend(
@@ -262,6 +269,10 @@ fn pieces(host: &Host, images: &[Image], trees: &[Utf8PathBuf], chmod: bool, cac
 fn extra(host: &Host, from: &Utf8Path, to: &str, pieces: &mut BTreeMap<String, From>) -> Result<()> {
     if host.is_dir(from) {
         for name in host.walk(from)?.into_keys().filter(|name| host.is_file(&from.join(name))) {
+            // The same zones twice more, with other clocks.
+            if ["right/", "posix/"].iter().any(|other| to.ends_with("zoneinfo") && name.starts_with(other)) {
+                continue;
+            }
             pieces.insert(format!("{to}/{name}"), From::File(from.join(&name), None));
         }
         return Ok(());

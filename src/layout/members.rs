@@ -84,7 +84,8 @@ pub fn layers(
     if problems.is_empty() { Ok(layers) } else { Err(problems) }
 }
 
-fn certificates(host: &Host, image: &Image) -> Result<Utf8PathBuf> {
+/// The CA certificates of this machine.
+pub fn certificates(host: &Host, image: &Image) -> Result<Utf8PathBuf> {
     let named = host.var("SSL_CERT_FILE").map(Utf8PathBuf::from);
     let found = named.clone().into_iter().chain(CERTIFICATES.iter().map(Utf8PathBuf::from)).find(|path| host.is_file(path));
     found.ok_or_else(|| {
@@ -94,7 +95,8 @@ fn certificates(host: &Host, image: &Image) -> Result<Utf8PathBuf> {
     })
 }
 
-fn zones(host: &Host, image: &Image) -> Result<Utf8PathBuf> {
+/// The time zones of this machine.
+pub fn zones(host: &Host, image: &Image) -> Result<Utf8PathBuf> {
     let directory = Utf8PathBuf::from(host.var("TZDIR").unwrap_or(ZONES));
     if host.is_dir(&directory) {
         return Ok(directory);

@@ -7,6 +7,8 @@
 mod base;
 mod members;
 
+pub use self::members::{certificates, zones};
+
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

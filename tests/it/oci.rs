@@ -107,8 +107,11 @@ fn two_platforms_of_static_bins() {
         project.xpkg("docker --no-build --oci dist/hello"),
         str![[r#"
 exit 0
+--- stdout
+image  platforms                 bins                  base     size
+hello  linux/amd64, linux/arm64  /usr/local/bin/hello  scratch [SIZE], [SIZE]
 --- stderr
-       Wrote dist/hello
+       Wrote 1 image in [ROOT]/dist/hello
 
 "#]]
     );
@@ -320,8 +323,12 @@ fn two_runs_in_two_places_are_the_same_bytes_and_a_third_writes_nothing() {
         one.xpkg("docker --no-build --oci a/layout"),
         str![[r#"
 exit 0
+--- stdout
+image      platforms                 bins                  base     size
+whole      linux/amd64, linux/arm64  /usr/local/bin/hello  scratch [SIZE], [SIZE]
+plain_one  linux/amd64, linux/arm64  /usr/local/bin/hello  scratch [SIZE], [SIZE]
 --- stderr
-   Unchanged a/layout
+   Unchanged 2 images in [ROOT]/a/layout
 
 "#]]
     );
@@ -496,9 +503,9 @@ fn bins_are_held_against_the_glibc_of_a_base() {
     let run = |how: How, platforms: &[&str], layers: &[&[Line]]| {
         let _ = std::fs::remove_dir_all(project.path("base"));
         base(&project.path("base"), how, platforms, layers);
-        project.xpkg("docker --no-build --base oci:base --oci layout").text().replace(&floor, "[FLOOR]")
+        project.xpkg("docker -q --no-build --base oci:base --oci layout").text().replace(&floor, "[FLOOR]")
     };
-    let fits = "exit 0\n--- stderr\n       Wrote layout\n";
+    let fits = "exit 0\n";
     for how in [How::Plain, How::Gzip, How::Zstd, How::Docker] {
         let _ = std::fs::remove_dir_all(project.path("layout"));
         assert_eq!(run(how, &["amd64"], &[&with(place, &new)]), fits);
