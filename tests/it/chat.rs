@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::engines::on_each_engine;
 use crate::readelf::differences;
 use crate::support::{ARM_GNU, ARM_MUSL, Project, X86_MUSL, starter, tool};
 
@@ -58,6 +59,35 @@ fn six_services_for_three_targets() {
     }
 }
 
+#[test]
+fn six_services_are_images_without_a_daemon() {
+    on_each_engine(|engine| {
+        let project = engine.with_engine(Project::kept_as(&format!("chat-oci-{}", engine.name), "chat"));
+        // What is compiled for `six_services_for_three_targets` is compiled.
+        let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("kept/repository/fixtures/chat/target");
+        let project = project.env("CARGO_TARGET_DIR", target.to_str().unwrap());
+        let layout = |to: &str| project.xpkg(&format!("docker -q --out-dir {to}-tree --oci {to} --target {X86_MUSL},{ARM_MUSL}")).ok();
+        layout("chat.tar");
+        let first = std::fs::read(project.path("chat.tar")).unwrap();
+        layout("again.tar");
+        assert!(first == std::fs::read(project.path("again.tar")).unwrap(), "two runs differ");
+        let loaded = engine.says(&format!("load --input {}", project.path("chat.tar").display()));
+        let names: Vec<&str> = loaded.lines().filter_map(|line| line.strip_prefix("Loaded image: ")).collect();
+        assert_eq!(names.len(), 10, "{loaded}");
+        let server = *names.iter().find(|name| name.ends_with("chat-server:0.1.0")).unwrap();
+        let name = format!("xpkg-tests-chat-{}-{}", engine.name, std::process::id());
+        let mut start = engine.command();
+        start.args(["run", "--rm", "--name", &name, "--network", "host", server]);
+        // The container goes with its client.
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| answers("linux/amd64 in an image", start)));
+        let _ = engine.command().args(["rm", "--force", &name]).output();
+        engine.says(&format!("rmi --force {}", names.join(" ")));
+        ended.unwrap();
+        // The other platform's bin is the one in its layer, byte for byte: the layout's writer holds it to its digest.
+        health(ARM_MUSL, &project.path(&format!("chat.tar-tree/{ARM_MUSL}/chat-server/chat-server")));
+    });
+}
+
 /// Every line that `plan` prints is a line that `build -v` ran, and the other way round.
 fn plan_and_build_agree(project: &Project, talk: &str) {
     let plan: Value = serde_json::from_str(&project.xpkg("plan --message-format json").ok().stdout).unwrap();
@@ -82,7 +112,12 @@ pub fn the_schema_holds(manifest: &Value) {
 
 /// Starts a server and asks it for its health.
 fn health(target: &str, program: &Path) {
-    let mut server = starter(target, program).args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    answers(target, starter(target, program));
+}
+
+/// The same, however it is started.
+fn answers(target: &str, mut start: Command) {
+    let mut server = start.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{target}: {line:?}")).to_owned();
