@@ -150,6 +150,9 @@ impl Work<'_> {
             derived: facts.derived,
             seen,
         };
+        if self.lock.pin(&pin.target) == Some(&pin) {
+            self.shell.status("Unchanged", &format!("{target}: {}", wanted.reference.written));
+        }
         Ok(Some(pin))
     }
 

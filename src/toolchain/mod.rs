@@ -371,7 +371,9 @@ fn unfit(target: &Target, choice: &str, by: &str, reason: String, request: &Requ
     }
     let help = match &request.choice {
         Some((LinkerChoice::Image, _)) => {
-            format!("name its image in xpkg's configuration: `[target.{target}]` with `image = \"name:tag\"`, then `cargo xpkg image pin`")
+            format!(
+                "name its image in xpkg's configuration: `[workspace.metadata.xpkg.target.{target}]` with `image = \"name:tag\"`, then `cargo xpkg image pin`"
+            )
         }
         Some((LinkerChoice::Zig, _)) if reason == zig::MISSING => "install zig: `pip install ziglang`".to_owned(),
         Some(_) => "drop the choice, and xpkg takes the first that serves".to_owned(),
