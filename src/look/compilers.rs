@@ -19,6 +19,13 @@ use crate::problem::Result;
 /// How long one compile, link or run may take.
 pub const LIMIT: Duration = Duration::from_secs(5);
 
+/// The same where it is started in a container, which takes its time on a busy machine.
+const LIMIT_APART: Duration = Duration::from_secs(30);
+
+fn limit(asked: &Asked) -> Duration {
+    if asked.apart.is_some() { LIMIT_APART } else { LIMIT }
+}
+
 /// Bytes that the object of a probe may have; the real ones have a few thousand.
 const LARGEST: u64 = 1024 * 1024;
 
@@ -255,9 +262,9 @@ fn command_line(
         .args([asked.target, asked.host, level, scratch.as_str()])
         .env("CARGO_ENCODED_RUSTFLAGS", asked.rustflags.join("\u{1f}"));
     question = under(host, asked, variables, question);
-    let output = host.capture_bounded(&question, LIMIT).map_err(|problem| problem.message)?;
+    let output = host.capture_bounded(&question, limit(asked)).map_err(|problem| problem.message)?;
     if output.timed_out {
-        return Err(format!("it did not end within {} s", LIMIT.as_secs()));
+        return Err(format!("it did not end within {} s", limit(asked).as_secs()));
     }
     if !output.success() {
         return Err(last_line(&output.stderr).unwrap_or("cc-rs did not answer").to_owned());
@@ -345,9 +352,9 @@ impl Bench<'_> {
             Invocation::new(&line.program, self.directory).args(args.iter().cloned()).args(last.iter().copied()).args(how.iter().copied());
         call = under(self.host, self.asked, self.variables, call.arg(file).arg("-o").arg(output.as_str()));
         call.env.extend(line.env.iter().cloned());
-        let ended = self.host.capture_bounded(&call, LIMIT).map_err(|problem| problem.message)?;
+        let ended = self.host.capture_bounded(&call, limit(self.asked)).map_err(|problem| problem.message)?;
         match ended.code {
-            _ if ended.timed_out => Err(format!("it did not end within {} s", LIMIT.as_secs())),
+            _ if ended.timed_out => Err(format!("it did not end within {} s", limit(self.asked).as_secs())),
             Some(0) => Ok(()),
             Some(code) => {
                 let said = ended
