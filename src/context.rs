@@ -13,6 +13,8 @@ use crate::problem::{Code, Problem, Result};
 use crate::stage;
 use crate::tree::Entry;
 
+/// A context's name in cargo's target directory, where nobody names another.
+pub const DEFAULT: &str = "xpkg-docker";
 /// The record's name.
 pub const RECORD: &str = ".xpkg-context.json";
 
@@ -46,8 +48,13 @@ pub fn write(host: &Host, directory: &Utf8Path, pieces: &[Piece], force: bool, b
     })?;
     host.create_dir_all(parent)?;
     let _lock = host.lock(&stage::lock_path(directory), blocked)?;
+    let prefix = format!(".{}.new-", directory.file_name().unwrap_or_default());
+    // The lock is held: what has such a name is of a killed run, and holds links and texts of ours.
+    for leftover in host.names(parent).into_iter().filter(|name| name.starts_with(&prefix)) {
+        host.remove_dir_all(&parent.join(leftover))?;
+    }
     let old = standing(host, directory, force)?;
-    let temp = host.temp_dir(parent, &format!(".{}.new-", directory.file_name().unwrap_or_default()))?;
+    let temp = host.temp_dir(parent, &prefix)?;
     let root = Utf8Path::from_path(temp.path())
         .ok_or_else(|| Problem::new(Code::FileAccess, format!("the path `{}` is not UTF-8", temp.path().display())))?;
     host.check_exchange(directory, root)?;
@@ -83,6 +90,19 @@ pub fn write(host: &Host, directory: &Utf8Path, pieces: &[Piece], force: bool, b
     text.push('\n');
     host.write(&root.join(RECORD), text.as_bytes())?;
     host.exchange(root, directory)?;
+    Ok(true)
+}
+
+/// Removes a context that is as it was written. Tells whether there was one.
+pub fn remove(host: &Host, directory: &Utf8Path) -> Result<bool> {
+    let lock = stage::lock_path(directory);
+    if standing(host, directory, false)?.is_none() {
+        return Ok(false);
+    }
+    host.remove_dir_all(directory)?;
+    if host.exists(&lock) {
+        host.remove_file(&lock)?;
+    }
     Ok(true)
 }
 

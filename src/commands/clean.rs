@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use serde::Serialize;
 
 use crate::cli::{MessageFormat, TreeArgs};
+use crate::context;
 use crate::host::Host;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::stage;
@@ -31,6 +32,15 @@ pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
                 .note("there", left)
                 .help("remove it by hand if it is not needed")
                 .into());
+        }
+    }
+    // The context at its default place, beside the cache.
+    if let Some(context) = cache.as_ref().and_then(|cache| cache.parent()).map(|target| target.join(context::DEFAULT)) {
+        match context::remove(host, &context) {
+            Ok(true) => shell.status("Removed", context.as_str()),
+            Ok(false) => {}
+            // Not as it was written: somebody's own work.
+            Err(problem) => shell.warning(problem.code.name(), &format!("{}; it stays", problem.message)),
         }
     }
     if let Some(cache) = cache.filter(|cache| host.is_dir(cache)) {

@@ -82,8 +82,8 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     }
     let directory = match (&context, &found) {
         (Some(context), _) => host.absolute(context),
-        (None, Some(found)) => found.workspace.target_dir.join("xpkg-docker"),
-        (None, None) => host.absolute(Utf8Path::new("xpkg-docker")),
+        (None, Some(found)) => found.workspace.target_dir.join(context::DEFAULT),
+        (None, None) => host.absolute(Utf8Path::new(context::DEFAULT)),
     };
     let directory = host.resolve(&directory);
     layout::check(host, &images)?;

@@ -443,3 +443,42 @@ error[base-unfit]: the builder `r.example/rust:1` has no digest
         );
     });
 }
+
+#[test]
+fn a_context_is_the_old_or_the_new_whatever_fails() {
+    let project = Project::of("hello");
+    project.xpkg(&format!("build -q --target {BOTH}")).ok();
+    let write = |base: usize, fault: &str| {
+        let target = if base == 0 { X86_MUSL } else { BOTH };
+        project.xpkg_with(&[("XPKG_FAULT", fault)], &format!("docker -q --no-build --target {target} --context out/dist"))
+    };
+    let seen = || -> Vec<(String, Vec<u8>)> {
+        let files = project.files("out/dist").into_iter();
+        files.map(|file| (file.clone(), std::fs::read(project.path("out/dist").join(file)).unwrap())).collect()
+    };
+    let faces = [0, 1].map(|which| {
+        write(which, "").ok();
+        seen()
+    });
+    assert!(faces[0] != faces[1]);
+    for kind in ["kill", "fail"] {
+        let struck = (1..200).position(|at| {
+            let ended = write(at % 2, &format!("{kind}:{at}")).code == Some(0);
+            assert!(faces.contains(&seen()), "{kind} at {at}");
+            ended
+        });
+        assert!(struck.unwrap() > 10);
+    }
+    write(0, "").ok();
+    assert!(seen() == faces[0]);
+    assert!(!project.files("out").iter().any(|file| file.starts_with(".dist.new-")));
+    // The same from another directory.
+    let other = Project::of("hello");
+    other.xpkg(&format!("docker -q --target {X86_MUSL} --context out/dist")).ok();
+    assert_eq!(project.read("out/dist/.xpkg-context.json"), other.read("out/dist/.xpkg-context.json"));
+    // `clean` takes the one at its default place.
+    other.xpkg(&format!("docker -q --target {X86_MUSL}")).ok();
+    let said = other.xpkg("clean").ok().stderr;
+    assert!(said.contains("Removed") && !other.path("target/xpkg-docker").exists(), "{said}");
+    assert!(other.path("out/dist").is_dir());
+}

@@ -203,7 +203,7 @@ exit 1
 --- stderr
 error[linker-unfit]: `image`, chosen by `--linker`, cannot link for `aarch64-unknown-linux-gnu`
   cause: none is configured for this target
-  help: name its image in xpkg's configuration: `[target.aarch64-unknown-linux-gnu]` with `image = "name:tag"`, then `cargo xpkg image pin`
+  help: name its image in xpkg's configuration: `[workspace.metadata.xpkg.target.aarch64-unknown-linux-gnu]` with `image = "name:tag"`, then `cargo xpkg image pin`
 
 "#]]
     );

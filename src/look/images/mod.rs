@@ -187,7 +187,9 @@ impl<'a> Looking<'a> {
             host_report: None,
             passed,
             mounts,
-            cargo_home: cargo_home(self.host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok()).unwrap_or_else(|| "/cargo".into()),
+            cargo_home: cargo_home(self.host)
+                .and_then(|home| Utf8PathBuf::from_path_buf(home).ok())
+                .map_or_else(|| "/cargo".into(), |home| self.host.absolute(&home)),
             hidden,
         };
         facts.inside = self.inside(target, &facts)?;
