@@ -1,0 +1,126 @@
+//! The plan for people: per target the toolchain and why, its environment, and the lines that will run.
+
+use std::fmt::Write as _;
+
+use super::STRONG;
+use crate::facts::{Setting, Std};
+use crate::invocation::quote_value;
+use crate::plan::{Plan, TargetPlan};
+use crate::probe::Report;
+use crate::toolchain::{Candidate, Kind, SetBy};
+use crate::workspace::LeftOut;
+
+/// The plan for people.
+pub fn plan(plan: &Plan) -> String {
+    let Plan { workspace, out_dir, profile, targets, host_findings, left_out } = plan;
+    let mut text = format!("workspace  {workspace}\nout-dir    {out_dir}\nprofile    {profile}\n");
+    for finding in host_findings {
+        let _ = writeln!(text, "host cc    {}: {}", finding.probe, finding.what);
+    }
+    for target in targets {
+        text.push('\n');
+        text.push_str(&target_plan(target));
+    }
+    if !left_out.is_empty() {
+        text.push_str("\nleft out\n");
+        for LeftOut { package, bin, reason } in left_out {
+            let _ = writeln!(text, "  {bin} ({package}): {reason}");
+        }
+    }
+    text
+}
+
+fn target_plan(target: &TargetPlan) -> String {
+    let TargetPlan { target: name, std, install, c, toolchain, fetch, calls } = target;
+    let mut text = format!("{STRONG}{name}{STRONG:#}\n");
+    let mut row = |label: &str, lines: Vec<String>| {
+        for (index, line) in lines.into_iter().enumerate() {
+            let _ = writeln!(text, "  {:<11} {line}", if index == 0 { label } else { "" });
+        }
+    };
+    row("toolchain", vec![choice(&toolchain.candidate, &toolchain.chosen_by)]);
+    row("passed over", toolchain.passed_over.iter().map(passed_over).collect());
+    row(
+        "compiler",
+        toolchain
+            .report
+            .iter()
+            .flat_map(report)
+            .chain(toolchain.findings.iter().map(|finding| format!("{}: {}", finding.probe, finding.what)))
+            .collect(),
+    );
+    row("refused", toolchain.refused.iter().map(|fallen| format!("{}: {}", fallen.kind.name(), fallen.reason)).collect());
+    row(
+        "C",
+        vec![match (c.configured, c.holds, c.packages.is_empty()) {
+            (true, holds, _) => format!("`c-dependencies = {holds}` in the configuration"),
+            (false, _, true) => "none in the target's graph".to_owned(),
+            (false, _, false) => c.packages.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        }],
+    );
+    row(
+        "std",
+        vec![match (std, install) {
+            (Std::Installable, Some(install)) => format!("not installed: {install}"),
+            _ => "installed".to_owned(),
+        }],
+    );
+    row("environment", environment(&toolchain.candidate));
+    let image = |image: &crate::toolchain::image::Chosen| {
+        let derived = image.derived.as_ref().map(|derived| format!(", upon it {}", derived.id)).unwrap_or_default();
+        let digest = if image.reference.contains('@') { String::new() } else { format!(" {}", image.digest) };
+        format!("{}{digest} ({}){derived}, by {}", image.reference, image.platform, image.engine)
+    };
+    row("image", toolchain.candidate.image.iter().map(image).collect());
+    row("hidden", toolchain.candidate.image.iter().flat_map(|image| image.hidden.clone()).collect());
+    row("fetches", fetch.iter().map(ToString::to_string).collect());
+    row("runs", calls.iter().map(|call| call.invocation.to_string()).collect());
+    row("stages", calls.iter().flat_map(|call| &call.outputs).map(|output| output.path.clone()).collect());
+    text
+}
+
+/// Why a variable of the user's does not count for a foreign target.
+pub fn passed_over(setting: &Setting) -> String {
+    format!("`{}={}` is the host's; a target's own name goes into the variable's", setting.name, setting.value)
+}
+
+/// What the probes say of a compiler, a line each.
+fn report(report: &Report) -> Vec<String> {
+    let version = report.version.as_ref().map(|version| format!(" ({version})")).unwrap_or_default();
+    let mut lines = vec![format!("{}{version}", report.compiler)];
+    lines.extend(report.answers.iter().map(|answer| {
+        let run = answer.run.as_ref().map(|run| format!(", by running it {}", run.name())).unwrap_or_default();
+        format!("{}: {} at -O2{run}, {} with this build's flags", answer.probe, answer.clean.name(), answer.at(&[]).name())
+    }));
+    lines
+}
+
+/// `rust-lld: why (chosen by …)`, with the program where a kind has many.
+pub fn choice(candidate: &Candidate, chosen_by: &str) -> String {
+    let by = if chosen_by == "auto" || candidate.reason == chosen_by { String::new() } else { format!(" (chosen by {chosen_by})") };
+    let program = &candidate.linker.program;
+    let name = match candidate.kind {
+        Kind::Configured => format!("`{program}`"),
+        Kind::Gcc if program != candidate.kind.name() => format!("gcc `{program}`"),
+        kind => kind.name().to_owned(),
+    };
+    format!("{name}: {}{by}", candidate.reason)
+}
+
+fn environment(candidate: &Candidate) -> Vec<String> {
+    let line = |variable: &crate::toolchain::Variable| {
+        let by = match variable.set_by {
+            SetBy::Xpkg => "",
+            SetBy::User => "  # set by you",
+            SetBy::Image => "  # set by the image",
+        };
+        format!("{}={}{by}", variable.name, quote_value(&variable.value))
+    };
+    if candidate.variables.is_empty() { vec!["nothing is set".to_owned()] } else { candidate.variables.iter().map(line).collect() }
+}
+
+/// Lines that a POSIX shell evaluates.
+pub fn exports(candidate: &Candidate) -> String {
+    let ours = candidate.variables.iter().filter(|variable| variable.set_by == SetBy::Xpkg);
+    ours.map(|variable| format!("export {}={}\n", variable.name, quote_value(&variable.value))).collect()
+}
