@@ -62,7 +62,7 @@ fn six_services_for_three_targets() {
 #[test]
 fn six_services_are_images_without_a_daemon() {
     on_each_engine(|engine| {
-        let project = engine.with_engine(Project::kept_as(&format!("chat-oci-{}", engine.name), "chat"));
+        let project = engine.with_engine(Project::kept_as("chat-oci", "chat"));
         // What is compiled for `six_services_for_three_targets` is compiled.
         let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("kept/repository/fixtures/chat/target");
         let project = project.env("CARGO_TARGET_DIR", target.to_str().unwrap());
