@@ -143,7 +143,7 @@ pub struct DockerArgs {
     #[arg(long, value_name = "DIR|FILE.tar", conflicts_with_all = ["context", "force", "build_in_docker", "old_builder", "cache"])]
     pub oci: Option<Utf8PathBuf>,
 
-    /// Let bake keep each image's cache in the registry
+    /// Let bake keep a cache for each architecture in the registry: its group `per-architecture` writes them
     #[arg(long)]
     pub cache: bool,
 }
