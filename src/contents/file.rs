@@ -140,7 +140,8 @@ mod tests {
         check("\0/home/ci/.cargo/registry\0", &["/home/ci"]);
         check("src/main.rs/home/ci/.cargo/a.rs/home/ci/.cargo/b.rs", &["/home/ci"]);
         check("/rustc/0123/library/core/src/str.rs/Users/ann/p/src/main.rs", &["/Users/ann"]);
-        check("panicked at /root/src/main.rs, /home/b/x and /home/a/x", &["/home/a", "/home/b", "/root"]);
+        let root = "/root";
+        check(&format!("panicked at {root}/src/main.rs, /home/b/x and /home/a/x"), &["/home/a", "/home/b", root]);
         check("/usr/home/ci/x /home/ /home/{}/x /home/ci /root /root/ https://host/home/ci/x", &[]);
         check("/home/a/x /home/b/x /home/c/x /home/d/x /home/e/x /home/f/x", &["/home/a", "/home/b", "/home/c", "/home/d", "/home/e"]);
     }

@@ -28,14 +28,14 @@ pub fn text(plan: &Plan) -> String {
         "# Written by `cargo xpkg docker --build-in-docker`. The compiler runs on the builder's platform, whatever the images' are."
             .to_owned(),
         format!("FROM --platform=$BUILDPLATFORM {} AS toolchain", builder.by_tag()),
-        "WORKDIR /work".to_owned(),
+        "WORKDIR /src".to_owned(),
         format!("RUN command -v cargo-xpkg || cargo install cargo-xpkg --version {version} --locked"),
         format!("RUN ! command -v rustup || rustup target add {}", triples.join(" ")),
         String::new(),
         "# Made again only where Cargo.lock or a manifest changed.".to_owned(),
         "FROM toolchain AS dependencies".to_owned(),
     ];
-    lines.extend(manifests.iter().map(|path| format!("COPY {}", array(&[path.to_string(), format!("/work/{path}")]))));
+    lines.extend(manifests.iter().map(|path| format!("COPY {}", array(&[path.to_string(), format!("/src/{path}")]))));
     let mut directories: Vec<String> =
         sources.iter().filter_map(|path| Some(quote(path.parent()?.as_str()))).filter(|path| path != "''").collect();
     directories.sort();
@@ -46,9 +46,9 @@ pub fn text(plan: &Plan) -> String {
     lines.extend([
         String::new(),
         "FROM dependencies AS build".to_owned(),
-        "COPY . /work".to_owned(),
+        "COPY . /src".to_owned(),
         format!(
-            "RUN --mount=type=cache,target=/work/target,sharing=locked cargo xpkg docker --offline --locked --target {named} --out-dir /tree --context /context"
+            "RUN --mount=type=cache,target=/src/target,sharing=locked cargo xpkg docker --offline --locked --target {named} --out-dir /tree --context /context"
         ),
     ]);
     for image in *images {
@@ -105,20 +105,20 @@ mod tests {
             text,
             r#"# Written by `cargo xpkg docker --build-in-docker`. The compiler runs on the builder's platform, whatever the images' are.
 FROM --platform=$BUILDPLATFORM r.example/rust@sha256:[DIGEST] AS toolchain
-WORKDIR /work
+WORKDIR /src
 RUN command -v cargo-xpkg || cargo install cargo-xpkg --version [VERSION] --locked
 RUN ! command -v rustup || rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 
 # Made again only where Cargo.lock or a manifest changed.
 FROM toolchain AS dependencies
-COPY ["Cargo.lock","/work/Cargo.lock"]
-COPY ["Cargo.toml","/work/Cargo.toml"]
-COPY ["my app/Cargo.toml","/work/my app/Cargo.toml"]
+COPY ["Cargo.lock","/src/Cargo.lock"]
+COPY ["Cargo.toml","/src/Cargo.toml"]
+COPY ["my app/Cargo.toml","/src/my app/Cargo.toml"]
 RUN mkdir -p 'my app/src' && touch 'my app/src/main.rs' build.rs && cargo fetch --locked
 
 FROM dependencies AS build
-COPY . /work
-RUN --mount=type=cache,target=/work/target,sharing=locked cargo xpkg docker --offline --locked --target x86_64-unknown-linux-musl,aarch64-unknown-linux-musl --out-dir /tree --context /context
+COPY . /src
+RUN --mount=type=cache,target=/src/target,sharing=locked cargo xpkg docker --offline --locked --target x86_64-unknown-linux-musl,aarch64-unknown-linux-musl --out-dir /tree --context /context
 
 FROM scratch AS chat
 ARG TARGETPLATFORM

@@ -125,7 +125,7 @@ fn odd_paths_and_sources_elsewhere_are_seen_inside() {
     on_each_engine(|engine| {
         let project = engine.project("hello");
         // Below a directory with a space and a comma; a member that is called from its own directory; a crate outside.
-        let root = "../a place, and more/work";
+        let root = "../a place, and more/odd";
         let package = |name: &str, more: &str| format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{more}");
         let image = engine.by_digest("gcc12:1");
         project.write(
@@ -148,10 +148,10 @@ fn odd_paths_and_sources_elsewhere_are_seen_inside() {
         check!(
             engine.told(&mounts.join("\n").replace(base.to_str().unwrap(), "[BASE]")),
             str![[r#"
-type=bind,"source=[BASE]/a place, and more/work","target=[BASE]/a place, and more/work",readonly
+type=bind,"source=[BASE]/a place, and more/odd","target=[BASE]/a place, and more/odd",readonly
 type=bind,source=[BASE]/outer,target=[BASE]/outer,readonly
-type=bind,"source=[BASE]/a place, and more/work/target/xpkg-cache/tools","target=[BASE]/a place, and more/work/target/xpkg-cache/tools",readonly
-type=bind,"source=[BASE]/a place, and more/work/target/xpkg-cache/images/[KEY]","target=[BASE]/a place, and more/work/target/xpkg-cache/images/[KEY]"
+type=bind,"source=[BASE]/a place, and more/odd/target/xpkg-cache/tools","target=[BASE]/a place, and more/odd/target/xpkg-cache/tools",readonly
+type=bind,"source=[BASE]/a place, and more/odd/target/xpkg-cache/images/[KEY]","target=[BASE]/a place, and more/odd/target/xpkg-cache/images/[KEY]"
 "#]]
         );
         // What it wrote belongs to the caller.

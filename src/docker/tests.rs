@@ -1,0 +1,163 @@
+//! Deciding on images, as a table: a tree in a few words, and what becomes of it.
+
+use super::*;
+use crate::config::Config;
+use crate::inspect;
+use crate::target::Target;
+
+/// An image with one of each.
+pub(crate) fn chat() -> Image {
+    let placed = |platform: &str| Placed {
+        tree: 0,
+        staged: format!("{platform}/chat"),
+        context: format!("{platform}/chat-server/chat"),
+        place: "/usr/local/bin/chat".to_owned(),
+        sha256: "ab".repeat(32),
+        size: 1,
+        needs: None,
+    };
+    let platform = |architecture: &str, variant: Option<&str>| {
+        let platform = Platform { os: "linux".to_owned(), architecture: architecture.to_owned(), variant: variant.map(str::to_owned) };
+        ForPlatform { bins: vec![placed(&platform.words())], platform }
+    };
+    Image {
+        name: "chat".to_owned(),
+        base: Base::Scratch,
+        platforms: vec![platform("amd64", None), platform("arm", Some("v7"))],
+        entrypoint: Some(vec!["/usr/local/bin/chat".to_owned()]),
+        user: USER.to_owned(),
+        ports: vec!["8080".to_owned()],
+        files: [("conf/my app.toml".into(), "/etc/app.toml".to_owned())].into(),
+        ca_certificates: true,
+        tzdata: false,
+        labels: [("org.opencontainers.image.title".to_owned(), "chat \"$1\"".to_owned())].into(),
+    }
+}
+
+/// `triple package/bin[=glibc]`, separated by commas.
+fn tree(text: &str) -> Manifest {
+    let mut records = Vec::new();
+    let mut artifacts = Vec::new();
+    for word in text.split(", ").filter(|word| !word.is_empty()) {
+        let (triple, rest) = word.split_once(' ').unwrap();
+        let (rest, glibc) = rest.split_once('=').map_or((rest, None), |(rest, glibc)| (rest, Some(glibc)));
+        let (package, bin) = rest.split_once('/').unwrap();
+        let target = Target::of_triple(triple).unwrap();
+        let mut bytes = vec![0_u8; 64];
+        bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
+        bytes[16..21].copy_from_slice(&[2, 0, 62, 0, 1]);
+        bytes[52] = 64;
+        let mut binary = inspect::inspect(&bytes).ok();
+        if let (Some(binary), Some(glibc)) = (&mut binary, glibc) {
+            binary.linkage = Linkage::Dynamic;
+            binary.interpreter = Some("/lib64/ld-linux-x86-64.so.2".to_owned());
+            binary.glibc_floor = Some(inspect::Floor { version: glibc.to_owned(), symbol: None });
+        }
+        records.push(TargetRecord::promised(&target));
+        artifacts.push(Artifact {
+            path: format!("{triple}/{package}/{bin}"),
+            target: triple.to_owned(),
+            package: package.to_owned(),
+            version: "1.2.3".to_owned(),
+            bin: bin.to_owned(),
+            profile: "release".to_owned(),
+            features: Vec::new(),
+            built_by: triple.to_owned(),
+            size: 1,
+            mode: "0755".to_owned(),
+            sha256: format!("{triple}{package}{bin}"),
+            binary,
+            waivers: Vec::new(),
+        });
+    }
+    Manifest::new(records, artifacts)
+}
+
+fn check(trees: &[&str], config: &str, targets: &str, expected: &str) {
+    let trees: Vec<Manifest> = trees.iter().map(|text| tree(text)).collect();
+    let config: Config = toml::from_str(config).unwrap();
+    let about = About {
+        targets: targets.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+        root: "/w".into(),
+        ..About::default()
+    };
+    let found = match decide(&trees, &config.docker, &about) {
+        Ok((images, told)) => {
+            let image = |image: &Image| {
+                let platforms = image.platforms.iter().map(|platform| {
+                    let bins: Vec<&str> = platform.bins.iter().map(|bin| bin.context.as_str()).collect();
+                    bins.join(" ")
+                });
+                format!("{} [{}] {:?}", image.name, platforms.collect::<Vec<_>>().join(" | "), image.entrypoint.clone().unwrap_or_default())
+            };
+            images.iter().map(image).chain(told).collect::<Vec<_>>().join("; ")
+        }
+        Err(problems) => {
+            problems.iter().map(|problem| format!("{}: {}", problem.code.name(), problem.message)).collect::<Vec<_>>().join("; ")
+        }
+    };
+    assert_eq!(found, expected);
+}
+
+const TWO: &str = "x86_64-unknown-linux-musl chat/chat, aarch64-unknown-linux-musl chat/chat";
+
+#[test]
+fn without_a_word_each_package_is_an_image() {
+    check(&[TWO], "", "", "chat [linux/amd64/chat/chat | linux/arm64/chat/chat] [\"/usr/local/bin/chat\"]");
+    check(
+        &["x86_64-unknown-linux-musl bots/bot, x86_64-unknown-linux-musl bots/index"],
+        "",
+        "",
+        "bots [linux/amd64/bots/bot linux/amd64/bots/index] []; the image `bots` has 2 bins and none of its own name, so it has no entrypoint: `docker run … NAME` names one",
+    );
+}
+
+#[test]
+fn one_target_for_a_platform_is_named() {
+    let both = "x86_64-unknown-linux-musl a/a, x86_64-unknown-linux-gnu a/a=2.34";
+    check(
+        &[both],
+        "",
+        "",
+        "docker-choice: the tree has several targets for linux/amd64, and the image `a` takes one; base-unfit: `x86_64-unknown-linux-gnu/a/a` cannot start on `scratch`: it asks for `/lib64/ld-linux-x86-64.so.2`",
+    );
+    check(&[both], "", "x86_64-unknown-linux-musl", "a [linux/amd64/a/a] [\"/usr/local/bin/a\"]");
+}
+
+#[test]
+fn what_an_image_wants_must_be_there_for_each_platform() {
+    let one = "x86_64-unknown-linux-musl a/a, aarch64-unknown-linux-musl a/a, x86_64-unknown-linux-musl b/b";
+    check(&[one], "[[docker]]\nname = 'x'\nbins = ['a', 'b']", "", "docker-invalid: the image `x` has no bin `b` for linux/arm64");
+    check(&[one], "[[docker]]\nname = 'x'\nbins = ['c']", "", "docker-invalid: the image `x` wants the bin `c`, and the tree has none");
+    check(&[one], "[[docker]]\nname = 'X/y'\nbins = ['a']", "", "image-invalid: `X/y` is no name of an image");
+    let twins = "x86_64-unknown-linux-musl a/x, x86_64-unknown-linux-musl b/x";
+    check(&[twins], "[[docker]]\nname = 'x'\nbins = ['x']", "", "docker-invalid: the image `x` wants the bin `x`, and 2 packages have one");
+    check(
+        &[twins],
+        "[[docker]]\nname = 'x'\nbins = ['a/x', 'b/x']",
+        "",
+        "docker-clash: in the image `x` two bins would stand at `/usr/local/bin/x`",
+    );
+}
+
+#[test]
+fn a_base_has_what_a_bin_needs() {
+    let bin = "x86_64-unknown-linux-gnu a/a=2.34";
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let table = |base: &str, glibc: &str| format!("[[docker]]\nname = 'a'\nbins = ['a']\nbase = '{base}'\nbase-glibc = '{glibc}'");
+    check(&[bin], &table(&format!("r.example/x@{digest}"), "2.36"), "", "a [linux/amd64/a/a] [\"/usr/local/bin/a\"]");
+    check(
+        &[bin],
+        &table(&format!("r.example/x@{digest}"), "2.31"),
+        "",
+        "base-unfit: `x86_64-unknown-linux-gnu/a/a` needs glibc 2.34, and the base of `a` has 2.31",
+    );
+    check(&[bin], &table("r.example/x:1", "2.36"), "", "base-unfit: the base `r.example/x:1` has no digest");
+}
+
+#[test]
+fn trees_of_several_machines_are_one() {
+    let (amd, arm) = TWO.split_once(", ").unwrap();
+    check(&[amd, arm], "", "", "chat [linux/amd64/chat/chat | linux/arm64/chat/chat] [\"/usr/local/bin/chat\"]");
+    check(&[amd, amd], "", "", "chat [linux/amd64/chat/chat] [\"/usr/local/bin/chat\"]");
+}
