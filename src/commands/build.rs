@@ -1,7 +1,5 @@
 //! `build`: look, decide, compile, inspect, stage, tell.
 
-use camino::Utf8PathBuf;
-
 use crate::cli::{BuildArgs, MessageFormat, RunArgs};
 use crate::compile;
 use crate::facts::Source;
@@ -20,7 +18,7 @@ use super::Prepared;
 pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
     let BuildArgs { run, keep_going } = args;
     let format = run.output.message_format;
-    let (manifest, _) = make(host, shell, run, keep_going)?;
+    let (manifest, _) = make(host, shell, run, keep_going, |_| Ok(()))?;
     match format {
         MessageFormat::Json => ui::data(&manifest.json())?,
         MessageFormat::Human if shell.verbosity == Verbosity::Quiet => {}
@@ -29,14 +27,21 @@ pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The whole job: the manifest of the tree, and where that stands.
-pub fn make(host: &Host, shell: Shell, run: RunArgs, keep_going: bool) -> Result<(Manifest, Utf8PathBuf), Failure> {
+/// The whole job: the manifest of the tree, and the run that made it. `fits` sees the plan before anything is compiled.
+pub fn make(
+    host: &Host,
+    shell: Shell,
+    run: RunArgs,
+    keep_going: bool,
+    fits: impl FnOnce(&Prepared) -> Result<(), Failure>,
+) -> Result<(Manifest, Prepared), Failure> {
     let mut prepared = super::prepare(host, shell, run, Having::Fetch)?;
+    fits(&prepared)?;
     install_std(host, shell, &mut prepared)?;
     prepared.write_tools(host)?;
     tell_choices(shell, &prepared);
     let manifest = build(host, shell, &prepared, if keep_going { OnFailure::GoOn } else { OnFailure::Stop })?;
-    Ok((manifest, prepared.plan.out_dir))
+    Ok((manifest, prepared))
 }
 
 /// Installs missing standard libraries, and looks again.

@@ -19,10 +19,13 @@ use crate::look::images::Having;
 use crate::look::{self, Asking, Found};
 use crate::manifest::Manifest;
 use crate::problem::{Code, Failure, Problem, Result};
+use crate::settings;
 use crate::stage;
 use crate::ui::{self, Shell, Verbosity};
 use crate::verify::policy::{Name, Policy};
 use crate::verify::{self, Options};
+
+use super::Prepared;
 
 /// What was made.
 #[derive(Serialize)]
@@ -38,19 +41,28 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     }
     let format = run.output.message_format;
     let targets = run.target.iter().map(|target| target.split('.').next().unwrap_or_default().to_owned()).collect();
-    let found = workspace(host, &run);
-    let found = match found {
-        Err(_) if !from.is_empty() => None,
-        found => Some(found?),
-    };
-    let config = found.as_ref().map(super::own_config).transpose()?.unwrap_or_default();
     // What is unpacked goes with this.
     let mut scratch = Vec::new();
-    let trees = if from.is_empty() {
-        vec![own_tree(host, shell, run, no_build)?]
+    let (found, trees) = if from.is_empty() && !no_build {
+        let fits = |prepared: &Prepared| unfit_tables(prepared, base.clone());
+        let (_, prepared) = super::build::make(host, shell, run, false, fits)?;
+        (Some(prepared.found), vec![prepared.plan.out_dir])
+    } else if from.is_empty() {
+        let found = workspace(host, &run)?;
+        let named = run.out_dir.as_ref().map(|dir| host.absolute(dir));
+        let tree = host.resolve(&settings::out_dir(named, super::variables(host).out_dir, &super::own_config(&found)?, &found.workspace));
+        if !host.exists(&tree) {
+            return Err(no_manifest(&tree).into());
+        }
+        (Some(found), vec![tree])
     } else {
-        from.iter().map(|path| collected(host, &host.absolute(path), &mut scratch)).collect::<Result<Vec<_>, Failure>>()?
+        let found = match workspace(host, &run) {
+            Err(Failure::Problems(problems)) if super::outside(&problems) => None,
+            found => Some(found?),
+        };
+        (found, from.iter().map(|path| collected(host, &host.absolute(path), &mut scratch)).collect::<Result<Vec<_>, Failure>>()?)
     };
+    let config = found.as_ref().map(super::own_config).transpose()?.unwrap_or_default();
     let problems: Vec<Problem> = trees.iter().filter_map(|tree| verified(host, tree).err()).collect();
     if !problems.is_empty() {
         return Err(problems.into());
@@ -184,15 +196,16 @@ fn workspace(host: &Host, run: &RunArgs) -> Result<Found, Failure> {
     look::workspace(host, &asking, super::manifest_path(host, run.manifest.clone())?.as_deref())
 }
 
-/// The workspace's staged tree, built first unless that is not wanted.
-fn own_tree(host: &Host, shell: Shell, run: RunArgs, no_build: bool) -> Result<Utf8PathBuf, Failure> {
-    if !no_build {
-        let (_, out_dir) = super::build::make(host, shell, run, false)?;
-        return Ok(out_dir);
-    }
-    let place = crate::cli::PlaceArgs { manifest: run.manifest, out_dir: run.out_dir, target_dir: run.target_dir };
-    let tree = super::find_tree(host, &place)?.out_dir;
-    if host.exists(&tree) { Ok(tree) } else { Err(no_manifest(&tree).into()) }
+/// What is wrong with the images whatever the tree will hold: told before it is built.
+fn unfit_tables(prepared: &Prepared, base: Option<String>) -> Result<(), Failure> {
+    const WHATEVER: &[Code] = &[Code::BaseUnfit, Code::ConfigInvalid, Code::ImageInvalid];
+    let Prepared { found, settings, decider, .. } = prepared;
+    let config = super::own_config(found)?;
+    let about = About { base, root: found.workspace.root.clone(), ..About::default() };
+    let promised = docker::promised(settings, &decider.selected.bins)?;
+    let problems = docker::decide(&[promised], &config.docker, &about).err().unwrap_or_default();
+    let problems: Vec<Problem> = problems.into_iter().filter(|problem| WHATEVER.contains(&problem.code)).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
 }
 
 fn no_manifest(tree: &Utf8Path) -> Problem {

@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::look::{self, images::Having, machine};
 use crate::needs::Installer;
 use crate::plan::Plan;
-use crate::problem::{Code, Failure, Problem, Result};
+use crate::problem::{Failure, Problem, Result};
 use crate::ui::{self, Shell};
 
 use super::Gathered;
@@ -25,7 +25,7 @@ pub fn run(host: &Host, shell: Shell, args: DoctorArgs) -> Result<(), Failure> {
             Ok(gathered)
         }
         // No workspace here: the machine alone.
-        Err(Failure::Problems(problems)) if !named && outside(&problems) => Err(Vec::new()),
+        Err(Failure::Problems(problems)) if !named && super::outside(&problems) => Err(Vec::new()),
         Err(Failure::Problems(problems)) => Err(problems),
         Err(failure) => return Err(failure),
     };
@@ -35,12 +35,6 @@ pub fn run(host: &Host, shell: Shell, args: DoctorArgs) -> Result<(), Failure> {
         MessageFormat::Json => ui::json(&diagnosis),
     })?;
     if diagnosis.healthy() { Ok(()) } else { Err(Failure::Told) }
-}
-
-fn outside(problems: &[Problem]) -> bool {
-    let lines =
-        |problem: &Problem| problem.notes.iter().any(|note| note.lines.iter().any(|line| line.contains("could not find `Cargo.toml`")));
-    problems.iter().all(|problem| problem.code == Code::WorkspaceUnreadable && lines(problem))
 }
 
 fn diagnose(host: &Host, gathered: Result<Gathered, Vec<Problem>>) -> Result<Diagnosis, Failure> {

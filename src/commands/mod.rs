@@ -406,6 +406,13 @@ fn manifest_path(host: &Host, manifest: clap_cargo::Manifest) -> Result<Option<U
     Ok(Some(host.absolute(&path)))
 }
 
+/// Whether it is only that there is no workspace here.
+fn outside(problems: &[Problem]) -> bool {
+    let lines =
+        |problem: &Problem| problem.notes.iter().any(|note| note.lines.iter().any(|line| line.contains("could not find `Cargo.toml`")));
+    problems.iter().all(|problem| problem.code == Code::WorkspaceUnreadable && lines(problem))
+}
+
 /// Where a staged tree stands, and what its workspace says.
 pub struct FoundTree {
     pub out_dir: Utf8PathBuf,

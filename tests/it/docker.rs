@@ -75,6 +75,19 @@ fn check_text(text: &str, expected: snapbox::data::Inline) {
 }
 
 #[test]
+fn what_is_wrong_with_an_image_is_told_before_the_build() {
+    let project = Project::of("hello");
+    let run = project.xpkg(&format!("docker --target {X86_MUSL} --base r.example/x:1"));
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.starts_with("error[base-unfit]: the base `r.example/x:1` has no digest"), "{}", run.stderr);
+    assert!(!project.path("target/xpkg").exists());
+    // A workspace that is there and broken is not passed over, whatever `--from` names.
+    project.write("Cargo.toml", "[package\n");
+    let run = project.xpkg("docker --from nosuch");
+    assert!(run.stderr.starts_with("error[workspace-unreadable]"), "{}", run.stderr);
+}
+
+#[test]
 fn two_libcs_of_one_platform_are_a_choice_by_name() {
     let project = Project::of("hello");
     project.xpkg(&format!("build -q --target {HOST},{X86_MUSL}")).ok();

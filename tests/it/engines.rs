@@ -50,7 +50,9 @@ impl Engine {
         let strings = |value: &Value| serde_json::from_value(value.clone()).unwrap();
         let (version, environment) = (engine["version"].as_str().unwrap().to_owned(), strings(&engine["environment"]));
         let found = Self { name: name.to_owned(), version, environment, digests: strings(&read("images.json")?) };
-        // It answered when it was started, and that may be long ago.
+        // They answered when they were started, and that may be long ago.
+        let registry = std::net::TcpStream::connect("127.0.0.1:5055");
+        registry.map_err(|error| format!("the registry on 127.0.0.1:5055: {error}; `cargo xtask engine up` starts it"))?;
         let info = found.command().arg("info").output().map_err(|error| error.to_string())?;
         let said = String::from_utf8_lossy(&info.stderr);
         if info.status.success() { Ok(found) } else { Err(said.lines().last().unwrap_or("it does not answer").to_owned()) }
