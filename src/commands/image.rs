@@ -56,7 +56,9 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
         verb => shell.status(verb, line),
     };
     let lock = images::read_lock(host, &found)?;
-    let work = Work { host, shell, found: &found, lock: &lock, hear: &hear };
+    // Who only looks leaves what is built upon images as it is.
+    let having = if again && !dry { Having::Renew } else { Having::Resolve };
+    let work = Work { host, shell, found: &found, lock: &lock, having, hear: &hear };
     match command {
         ImageCommand::List(_) => {
             let standings: Vec<Standing> = rows.iter().map(|row| work.standing(row, offline)).collect();
@@ -119,6 +121,7 @@ struct Work<'a> {
     shell: Shell,
     found: &'a Found,
     lock: &'a Lock,
+    having: Having,
     hear: &'a (dyn Fn(&str, &str) + Sync),
 }
 
@@ -136,7 +139,7 @@ impl Work<'_> {
             self.shell.status("Unchanged", &format!("{target}: the configuration has the digest of {}", wanted.reference.written));
             return Ok(None);
         }
-        let looking = Looking::new(self.host, self.found, if again { Having::Renew } else { Having::Resolve }, self.hear);
+        let looking = Looking::new(self.host, self.found, self.having, self.hear);
         if !again && looking.is_pinned(target, wanted)? {
             self.shell.status("Unchanged", &format!("{target}: {}", wanted.reference.written));
             return Ok(None);
