@@ -181,6 +181,8 @@ impl Work<'_> {
         let probing = Probing { rustflags: &[], configured: &[], starter };
         let report = candidate.c_compiler.as_ref().map(|_| looking.report(facts, target, &candidate, &levels, &probing));
         let host_report = looking.host_report(facts, &levels, &probing);
+        // What was broken off tells nothing of the compilers.
+        self.host.check_interrupted()?;
         let same = host_report.as_ref().zip(report.as_ref()).is_some_and(|(host, report)| host.compiler == report.compiler);
         let mut probes = report.iter().flat_map(|report| self.verdicts(target, "", report)).collect::<Vec<_>>();
         probes.extend(host_report.iter().filter(|_| !same).flat_map(|report| self.verdicts(target, "host-", report)));
