@@ -216,7 +216,7 @@ impl Project {
         Run {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout.clone()).unwrap(),
-            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+            stderr: without_cargos_waits(&String::from_utf8(output.stderr.clone()).unwrap()),
             root: self.root.clone(),
         }
     }
@@ -280,13 +280,16 @@ impl Run {
     }
 }
 
+/// What cargo says of other tests, which share its package cache, and of a machine that has not seen the fixtures'
+/// dependencies yet: any run may have it, at any place.
+fn without_cargos_waits(text: &str) -> String {
+    let lines = r"(?m)^ +(Blocking waiting for file lock on|(Updating (crates|git)|Locking|Adding|Downloading|Downloaded)) .*\n";
+    Regex::new(lines).unwrap().replace_all(text, "").into_owned()
+}
+
 /// Takes times, sizes and digests out.
 pub fn normal(text: &str) -> String {
     let rules = [
-        // Tests that run side by side share cargo's package cache.
-        (r"(?m)^    Blocking waiting for file lock on .*\n", ""),
-        // On a machine that has not seen the fixtures' dependencies yet.
-        (r"(?m)^ +(Updating (crates|git)|Locking|Adding|Downloading|Downloaded) .*\n", ""),
         (r"\b\d+\.\d+s\b", "[TIME]"),
         (r"\.new-\w{6}\b", ".new-[TEMP]"),
         (r" +\d+(\.\d+)? (B|KiB|MiB)\b", " [SIZE]"),
