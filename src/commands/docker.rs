@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use crate::cli::{DockerArgs, MessageFormat, RunArgs};
-use crate::config::PolicyConfig;
+use crate::config::{Config, PolicyConfig};
 use crate::container::Reference;
 use crate::contents::{self, Limits};
 use crate::context::{self, From, Piece};
@@ -76,10 +76,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     let licences =
         found.iter().flat_map(|found| &found.workspace.members).filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
     let about = About { licences: licences.collect(), targets, base, root };
-    let (images, told) = docker::decide(&manifests, &config.docker, &about)?;
-    for told in &told {
-        shell.status("Noting", told);
-    }
+    let images = decided(host, shell, &manifests, &config, &about)?;
     if let Some(oci) = oci {
         let root = found.as_ref().map_or_else(|| host.cwd(), |found| found.workspace.root.as_path());
         let to = host.resolve(&host.absolute(&oci));
@@ -98,8 +95,10 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         (None, None) => host.absolute(Utf8Path::new(context::DEFAULT)),
     };
     let directory = host.resolve(&directory);
-    layout::check(host, &images)?;
-    let pieces = pieces(host, &images, &trees, !old_builder, cache)?;
+    let digests = layout::check(host, &images)?;
+    let layouts = layouts(&images, &digests, |_, digest| within(digest));
+    let plan = bake::Plan { images: &images, layouts: &layouts, cache };
+    let pieces = pieces(host, &plan, &digests, &trees, !old_builder)?;
     let changed = context::write(host, &directory, &pieces, force, || {
         shell.status("Blocking", &format!("waiting for another run on `{directory}`"));
     })?;
@@ -111,6 +110,20 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         MessageFormat::Json => ui::json(&made),
     })?;
     Ok(())
+}
+
+/// The images; what is only told of them is told. A layout is known by where it is, whatever way leads there.
+fn decided(host: &Host, shell: Shell, manifests: &[Manifest], config: &Config, about: &About) -> Result<Vec<Image>, Failure> {
+    let (mut images, told) = docker::decide(manifests, &config.docker, about)?;
+    for told in &told {
+        shell.status("Noting", told);
+    }
+    for image in &mut images {
+        if let Base::Layout(path) = &mut image.base {
+            *path = host.resolve(path);
+        }
+    }
+    Ok(images)
 }
 
 /// The Dockerfile for those who build in Docker, and what it is not sent.
@@ -128,18 +141,33 @@ fn write_build(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Opt
     let licences = found.workspace.members.iter().filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
     let about = About { licences: licences.collect(), targets: Vec::new(), base, root: root.clone() };
     let promised = docker::promised(&settings, &decider.selected.bins)?;
-    let (images, told) = docker::decide(&[promised], &config.docker, &about)?;
-    for told in &told {
-        shell.status("Noting", told);
-    }
+    let images = decided(host, shell, &[promised], &config, &about)?;
     let below = |path: &Utf8PathBuf| path.strip_prefix(root).ok().map(Utf8Path::to_owned);
     let members = &found.workspace.members;
     let files = [root.join("Cargo.lock"), root.join("Cargo.toml")].into_iter().filter(|path| host.is_file(path));
     let manifests: BTreeSet<Utf8PathBuf> =
         files.chain(members.iter().map(|member| member.manifest.clone())).filter_map(|path| below(&path)).collect();
     let sources: BTreeSet<Utf8PathBuf> = members.iter().flat_map(|member| &member.sources).filter_map(below).collect();
+    let outside = images.iter().filter_map(|image| match &image.base {
+        Base::Layout(path) if path.strip_prefix(host.resolve(root)).is_err() => Some(
+            Problem::new(
+                Code::BaseUnfit,
+                format!("the base of `{}` stands outside the workspace, and a build in Docker sees nothing else", image.name),
+            )
+            .note("there", [image.base.name()])
+            .help("copy it below the workspace's root: `skopeo copy --all oci:DIR oci:base`"),
+        ),
+        _ => None,
+    });
+    let outside: Vec<Problem> = outside.collect();
+    if !outside.is_empty() {
+        return Err(outside.into());
+    }
+    let from_root = |path: &Utf8Path, _: &str| pathdiff::diff_utf8_paths(path, root).unwrap_or_else(|| path.to_owned()).into_string();
+    let layouts = layouts(&images, &layout::check(host, &images)?, from_root);
     let plan = build_in_docker::Plan {
         images: &images,
+        layouts: &layouts,
         builder: &builder,
         triples: settings.requests.iter().map(|request| request.target.to_string()).collect(),
         manifests: manifests.into_iter().collect(),
@@ -246,8 +274,30 @@ fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
         .help(format!("see all of it: `cargo xpkg verify {}`", crate::invocation::quote(path.as_str()))))
 }
 
+/// Image -> the layout that it stands upon, as BuildKit is told; `place` is where that is, for a layout and a digest of it.
+fn layouts(images: &[Image], digests: &BTreeMap<String, String>, place: impl Fn(&Utf8Path, &str) -> String) -> BTreeMap<String, String> {
+    let of = |image: &Image| {
+        let (Base::Layout(path), Some(digest)) = (&image.base, digests.get(&image.name)) else { return None };
+        Some((image.name.clone(), format!("oci-layout://{}@{digest}", place(path, digest))))
+    };
+    images.iter().filter_map(of).collect()
+}
+
+/// Where a layout stands in the context: bake asks for a right to read what stands outside.
+fn within(digest: &str) -> String {
+    const TELLING: usize = 12;
+    format!("bases/{}", digest.trim_start_matches("sha256:").chars().take(TELLING).collect::<String>())
+}
+
 /// Every file of the context.
-fn pieces(host: &Host, images: &[Image], trees: &[Utf8PathBuf], chmod: bool, cache: bool) -> Result<Vec<Piece>, Failure> {
+fn pieces(
+    host: &Host,
+    plan: &bake::Plan,
+    digests: &BTreeMap<String, String>,
+    trees: &[Utf8PathBuf],
+    chmod: bool,
+) -> Result<Vec<Piece>, Failure> {
+    let images = plan.images;
     let mut pieces: BTreeMap<String, From> = BTreeMap::new();
     let mut problems = Vec::new();
     for image in images {
@@ -258,6 +308,9 @@ fn pieces(host: &Host, images: &[Image], trees: &[Utf8PathBuf], chmod: bool, cac
                 Problem::new(Code::BaseUnfit, format!("the base `oci:{path}` of `{}` is known to BuildKit alone", image.name))
                     .help("leave out `--old-builder`, or push the base to a registry and name it by digest"),
             );
+        }
+        if let (Base::Layout(path), Some(digest)) = (&image.base, digests.get(&image.name)) {
+            problems.extend(extra(host, path, &within(digest), &mut pieces).err());
         }
         for bin in image.platforms.iter().flat_map(|platform| &platform.bins) {
             pieces.insert(bin.context.clone(), From::File(trees[bin.tree].join(&bin.staged), Some(bin.sha256.clone())));
@@ -273,7 +326,7 @@ fn pieces(host: &Host, images: &[Image], trees: &[Utf8PathBuf], chmod: bool, cac
         }
         pieces.insert(bake::file(&image.name), From::Text(dockerfile::text(image, chmod)));
     }
-    pieces.insert("docker-bake.json".to_owned(), From::Text(bake::text(images, cache)));
+    pieces.insert("docker-bake.json".to_owned(), From::Text(bake::text(plan)));
     pieces.insert(".dockerignore".to_owned(), From::Text("# Only bins and extra files are sent.\n*\n!linux\n!files\n".to_owned()));
     if problems.is_empty() { Ok(pieces.into_iter().map(|(path, from)| Piece { path, from }).collect()) } else { Err(problems.into()) }
 }

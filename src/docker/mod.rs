@@ -17,6 +17,8 @@ use crate::target::Glibc;
 
 /// The user that programs run as where nobody says: `nobody` of distroless.
 const USER: &str = "65532:65532";
+/// OCI's annotation for the version of what an image holds.
+pub const VERSION: &str = "org.opencontainers.image.version";
 /// Where bins stand in an image: on every base's PATH.
 const PLACE: &str = "/usr/local/bin";
 
@@ -81,6 +83,33 @@ pub struct Image {
     pub tzdata: bool,
     /// OCI's annotation keys -> values.
     pub labels: BTreeMap<String, String>,
+}
+
+impl Image {
+    /// The base, as a Dockerfile names it. A layout has no name of its own there: it is a context that is given beside.
+    pub fn base_name(&self) -> String {
+        match &self.base {
+            Base::Layout(_) => format!("xpkg-base-{}", self.name),
+            Base::Scratch | Base::Registry(_) => self.base.name(),
+        }
+    }
+
+    /// Its version as a tag: of `1.0.0+build` no registry takes the `+`. `latest`, where nothing says a version.
+    pub fn tag(&self) -> String {
+        const LONGEST: usize = 128;
+        let mut tag = String::new();
+        for letter in self.labels.get(VERSION).map_or("", String::as_str).chars() {
+            match letter {
+                letter if letter.is_ascii_alphanumeric() => tag.push(letter),
+                // Of what separates only one at a time, and none at an end: a name in a layout has a narrower grammar than a tag.
+                letter if tag.ends_with(|last: char| last.is_ascii_alphanumeric()) => tag.push(if letter == '.' { '.' } else { '-' }),
+                _ => {}
+            }
+        }
+        tag.truncate(LONGEST);
+        let tag = tag.trim_end_matches(['.', '-']);
+        if tag.is_empty() { "latest".to_owned() } else { tag.to_owned() }
+    }
 }
 
 /// What stands in an image for one platform.
@@ -298,6 +327,20 @@ fn image(trees: &[Manifest], config: &DockerConfig, bins: &[Bin], about: &About,
         }
         parsed
     });
+    let own_package;
+    let wanted = match wanted.as_slice() {
+        [] => {
+            own_package = one_a_package(bins).into_iter().find(|own| own.name == *name).map(|own| own.bins).unwrap_or_default();
+            if own_package.is_empty() {
+                problems.push(
+                    Problem::new(Code::DockerInvalid, format!("the image `{name}` names no bins, and no package is called so"))
+                        .help("say which it holds: `bins = [\"PACKAGE/BIN\", …]`"),
+                );
+            }
+            &own_package
+        }
+        _ => wanted,
+    };
     let counted: Vec<&Bin> = bins.iter().filter(|bin| targets.is_empty() || targets.contains(&bin.artifact.target)).collect();
     let mut chosen: Vec<Vec<&Bin>> = Vec::new();
     for selector in wanted {

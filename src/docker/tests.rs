@@ -34,6 +34,13 @@ pub(crate) fn chat() -> Image {
     }
 }
 
+/// The same of a version.
+pub(crate) fn versioned(version: &str) -> Image {
+    let mut image = chat();
+    image.labels.insert(VERSION.to_owned(), version.to_owned());
+    image
+}
+
 /// `triple package/bin[=glibc]`, separated by commas.
 fn tree(text: &str) -> Manifest {
     let mut records = Vec::new();
@@ -130,6 +137,8 @@ fn what_an_image_wants_must_be_there_for_each_platform() {
     check(&[one], "[[docker]]\nname = 'x'\nbins = ['a', 'b']", "", "docker-invalid: the image `x` has no bin `b` for linux/arm64");
     check(&[one], "[[docker]]\nname = 'x'\nbins = ['c']", "", "docker-invalid: the image `x` wants the bin `c`, and the tree has none");
     check(&[one], "[[docker]]\nname = 'X/y'\nbins = ['a']", "", "image-invalid: `X/y` is no name of an image");
+    check(&[one], "[[docker]]\nname = 'a'", "", "a [linux/amd64/a/a | linux/arm64/a/a] [\"/usr/local/bin/a\"]");
+    check(&[one], "[[docker]]\nname = 'x'", "", "docker-invalid: the image `x` names no bins, and no package is called so");
     let twins = "x86_64-unknown-linux-musl a/x, x86_64-unknown-linux-musl b/x";
     check(&[twins], "[[docker]]\nname = 'x'\nbins = ['x']", "", "docker-invalid: the image `x` wants the bin `x`, and 2 packages have one");
     check(
@@ -160,4 +169,18 @@ fn trees_of_several_machines_are_one() {
     let (amd, arm) = TWO.split_once(", ").unwrap();
     check(&[amd, arm], "", "", "chat [linux/amd64/chat/chat | linux/arm64/chat/chat] [\"/usr/local/bin/chat\"]");
     check(&[amd, amd], "", "", "chat [linux/amd64/chat/chat] [\"/usr/local/bin/chat\"]");
+}
+
+#[test]
+fn a_version_becomes_a_tag() {
+    let check = |version: &str, expected: &str| assert_eq!(versioned(version).tag(), expected, "{version}");
+    check("1.2.3", "1.2.3");
+    check("1.2.3-rc.1", "1.2.3-rc.1");
+    check("1.2.3+build.5", "1.2.3-build.5");
+    check("1.0.0-a.-b--c_d", "1.0.0-a.b-c-d");
+    check("..v1/é ", "v1");
+    check("", "latest");
+    check("+", "latest");
+    check(&"1.".repeat(100), &"1.".repeat(64)[..127]);
+    assert_eq!(chat().tag(), "latest");
 }

@@ -1,6 +1,8 @@
 //! A Dockerfile for those who build in Docker: the compiler runs on the builder's own platform and cross-compiles with
 //! xpkg; the images are stages of it, by COPY alone.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 
 use crate::container::Reference;
@@ -17,24 +19,36 @@ pub struct Plan<'a> {
     pub manifests: Vec<Utf8PathBuf>,
     /// Files that cargo wants to see before it reads a manifest, from the workspace's root.
     pub sources: Vec<Utf8PathBuf>,
+    /// Image -> the layout that it stands upon, as BuildKit is told: `oci-layout://PATH@sha256:…`.
+    pub layouts: &'a BTreeMap<String, String>,
 }
+
+/// Stages that are no images; these may have any name.
+const TOOLCHAIN: &str = "xpkg-toolchain";
+const DEPENDENCIES: &str = "xpkg-dependencies";
+const BUILD: &str = "xpkg-build";
 
 /// The text. It is called from the workspace's root: `docker buildx build --file build.Dockerfile --target IMAGE .`
 pub fn text(plan: &Plan) -> String {
-    let Plan { images, builder, triples, manifests, sources } = plan;
+    let Plan { images, builder, triples, manifests, sources, layouts } = plan;
     let version = env!("CARGO_PKG_VERSION");
     let named = triples.join(",");
     let mut lines = vec![
         "# Written by `cargo xpkg docker --build-in-docker`. The compiler runs on the builder's platform, whatever the images' are."
             .to_owned(),
-        format!("FROM --platform=$BUILDPLATFORM {} AS toolchain", builder.by_tag()),
+    ];
+    for image in *images {
+        lines.extend(layouts.get(&image.name).map(|layout| format!("# It needs `--build-context {}={layout}`.", image.base_name())));
+    }
+    lines.extend([
+        format!("FROM --platform=$BUILDPLATFORM {} AS {TOOLCHAIN}", builder.by_tag()),
         "WORKDIR /src".to_owned(),
         format!("RUN command -v cargo-xpkg || cargo install cargo-xpkg --version {version} --locked"),
         format!("RUN ! command -v rustup || rustup target add {}", triples.join(" ")),
         String::new(),
         "# Made again only where Cargo.lock or a manifest changed.".to_owned(),
-        "FROM toolchain AS dependencies".to_owned(),
-    ];
+        format!("FROM {TOOLCHAIN} AS {DEPENDENCIES}"),
+    ]);
     lines.extend(manifests.iter().map(|path| format!("COPY {}", array(&[path.to_string(), format!("/src/{path}")]))));
     let mut directories: Vec<String> =
         sources.iter().filter_map(|path| Some(quote(path.parent()?.as_str()))).filter(|path| path != "''").collect();
@@ -45,7 +59,7 @@ pub fn text(plan: &Plan) -> String {
     lines.push(format!("RUN {directories}touch {} && cargo fetch --locked", files.join(" ")));
     lines.extend([
         String::new(),
-        "FROM dependencies AS build".to_owned(),
+        format!("FROM {DEPENDENCIES} AS {BUILD}"),
         "COPY . /src".to_owned(),
         format!(
             "RUN --mount=type=cache,target=/src/target,sharing=locked cargo xpkg docker --offline --locked --target {named} --out-dir /tree --context /context"
@@ -62,7 +76,7 @@ pub fn text(plan: &Plan) -> String {
 fn stage(image: &Image) -> Vec<String> {
     let text = dockerfile::text(image, true);
     let line = |line: &str| match line.strip_prefix("FROM ") {
-        Some(base) => format!("FROM {base} AS {}", image.name),
+        Some(base) => format!("FROM {base} AS {}", stage_name(&image.name)),
         None => match line.strip_prefix("COPY ") {
             Some(rest) => from_build(rest),
             None => line.to_owned(),
@@ -71,10 +85,15 @@ fn stage(image: &Image) -> Vec<String> {
     text.lines().skip(1).map(line).collect()
 }
 
+/// A stage's name begins with a letter, an image's may not.
+fn stage_name(image: &str) -> String {
+    if image.starts_with(|first: char| first.is_ascii_alphabetic()) { image.to_owned() } else { format!("image-{image}") }
+}
+
 /// `--chmod=0755 ["a","b"]` -> `--from=build --chmod=0755 ["/context/a","b"]`.
 fn from_build(rest: &str) -> String {
     let (options, words) = rest.split_once('[').unwrap_or(("", rest));
-    format!("COPY --from=build {options}[\"/context/{}", words.trim_start_matches('"'))
+    format!("COPY --from={BUILD} {options}[\"/context/{}", words.trim_start_matches('"'))
 }
 
 fn array(words: &[String]) -> String {
@@ -99,37 +118,50 @@ mod tests {
             triples: vec!["x86_64-unknown-linux-musl".to_owned(), "aarch64-unknown-linux-musl".to_owned()],
             manifests: vec!["Cargo.lock".into(), "Cargo.toml".into(), "my app/Cargo.toml".into()],
             sources: vec!["my app/src/main.rs".into(), "build.rs".into()],
+            layouts: &BTreeMap::new(),
         };
         let text = text(&plan).replace(&"ab".repeat(32), "[DIGEST]").replace(env!("CARGO_PKG_VERSION"), "[VERSION]");
         assert_eq!(
             text,
             r#"# Written by `cargo xpkg docker --build-in-docker`. The compiler runs on the builder's platform, whatever the images' are.
-FROM --platform=$BUILDPLATFORM r.example/rust@sha256:[DIGEST] AS toolchain
+FROM --platform=$BUILDPLATFORM r.example/rust@sha256:[DIGEST] AS xpkg-toolchain
 WORKDIR /src
 RUN command -v cargo-xpkg || cargo install cargo-xpkg --version [VERSION] --locked
 RUN ! command -v rustup || rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 
 # Made again only where Cargo.lock or a manifest changed.
-FROM toolchain AS dependencies
+FROM xpkg-toolchain AS xpkg-dependencies
 COPY ["Cargo.lock","/src/Cargo.lock"]
 COPY ["Cargo.toml","/src/Cargo.toml"]
 COPY ["my app/Cargo.toml","/src/my app/Cargo.toml"]
 RUN mkdir -p 'my app/src' && touch 'my app/src/main.rs' build.rs && cargo fetch --locked
 
-FROM dependencies AS build
+FROM xpkg-dependencies AS xpkg-build
 COPY . /src
 RUN --mount=type=cache,target=/src/target,sharing=locked cargo xpkg docker --offline --locked --target x86_64-unknown-linux-musl,aarch64-unknown-linux-musl --out-dir /tree --context /context
 
 FROM scratch AS chat
 ARG TARGETPLATFORM
-COPY --from=build ["/context/files/ca-certificates.crt","/etc/ssl/certs/ca-certificates.crt"]
-COPY --from=build ["/context/files/chat/0/my app.toml","/etc/app.toml"]
-COPY --from=build --chmod=0755 ["/context/${TARGETPLATFORM}/chat-server/chat","/usr/local/bin/chat"]
+COPY --from=xpkg-build ["/context/files/ca-certificates.crt","/etc/ssl/certs/ca-certificates.crt"]
+COPY --from=xpkg-build ["/context/files/chat/0/my app.toml","/etc/app.toml"]
+COPY --from=xpkg-build --chmod=0755 ["/context/${TARGETPLATFORM}/chat-server/chat","/usr/local/bin/chat"]
 LABEL org.opencontainers.image.title="chat \"\$1\""
 EXPOSE 8080
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/chat"]
 "#
         );
+    }
+
+    #[test]
+    fn a_base_that_is_a_layout_is_a_context_and_a_stage_begins_with_a_letter() {
+        let builder = Reference::parse(&format!("r.example/rust@sha256:{}", "ab".repeat(32))).unwrap();
+        let image = Image { name: "2048".to_owned(), base: crate::docker::Base::Layout("/home/me/base".into()), ..chat() };
+        let layouts = [("2048".to_owned(), "oci-layout://../base@sha256:abc".to_owned())].into();
+        let triples = vec!["x86_64-unknown-linux-musl".to_owned()];
+        let plan = Plan { images: &[image], builder: &builder, triples, manifests: Vec::new(), sources: Vec::new(), layouts: &layouts };
+        let text = text(&plan);
+        assert_eq!(text.lines().nth(1), Some("# It needs `--build-context xpkg-base-2048=oci-layout://../base@sha256:abc`."));
+        assert!(text.contains("\nFROM xpkg-base-2048 AS image-2048\n"), "{text}");
     }
 }

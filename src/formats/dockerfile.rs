@@ -4,11 +4,11 @@ use crate::docker::Image;
 
 /// The text. `chmod`: BuildKit and buildah give modes themselves; Docker's old builder refuses to, and takes the files' own.
 pub fn text(image: &Image, chmod: bool) -> String {
-    let Image { name, base, platforms, entrypoint, user, ports, files, ca_certificates, tzdata, labels } = image;
+    let Image { name, base: _, platforms, entrypoint, user, ports, files, ca_certificates, tzdata, labels } = image;
     let mode = |mode: &str| if chmod { format!("--chmod={mode} ") } else { String::new() };
     let mut lines = vec![
         format!("# {name}: written by `cargo xpkg docker`. No RUN: nothing is emulated."),
-        format!("FROM {}", base.name()),
+        format!("FROM {}", image.base_name()),
         "ARG TARGETPLATFORM".to_owned(),
     ];
     for (from, to) in

@@ -24,6 +24,8 @@ const MOST_MANIFESTS: usize = 4096;
 /// An image to build upon, for one platform.
 pub struct Base {
     pub upon: Upon,
+    /// `sha256:…` of what the layout's own index names, which is this image or holds it.
+    pub top: String,
     pub rootfs: Rootfs,
     /// Where its layers are, in their order.
     pub layers: Vec<(Utf8PathBuf, Descriptor)>,
@@ -39,6 +41,7 @@ impl Base {
 
 /// One image of one platform, as a layout's documents tell it.
 struct Candidate {
+    top: String,
     manifest: Descriptor,
     platform: Option<(Os, Arch, Option<String>)>,
 }
@@ -51,10 +54,12 @@ pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
         return Err(reading.unfit("is no OCI image layout".to_owned()).help("make one: `skopeo copy --all docker://IMAGE oci:DIR`"));
     }
     let index: ImageIndex = reading.parse(&host.read_small(&layout.join(INDEX_NAME), LONGEST_DOCUMENT)?, INDEX_NAME)?;
-    reading.candidates(&index, 0, &mut found)?;
+    for top in index.manifests() {
+        reading.candidates(top, top.digest().as_ref(), 0, &mut found)?;
+    }
     let mut there = BTreeSet::new();
-    let mut fits: Vec<(Descriptor, ImageManifest, ImageConfiguration)> = Vec::new();
-    for Candidate { manifest: descriptor, platform } in found {
+    let mut fits: Vec<(Descriptor, ImageManifest, ImageConfiguration, String)> = Vec::new();
+    for Candidate { top, manifest: descriptor, platform } in found {
         if let Some((os, architecture, variant)) = &platform
             && !oci::is_for(os, architecture, variant.as_deref(), wanted)
         {
@@ -71,10 +76,10 @@ pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
         if platform.is_none() && !oci::is_for(os, architecture, variant, wanted) {
             there.insert(oci::platform_words(os, architecture, variant));
         } else if !fits.iter().any(|(had, ..)| had.digest() == descriptor.digest()) {
-            fits.push((descriptor, manifest, configuration));
+            fits.push((descriptor, manifest, configuration, top));
         }
     }
-    let (descriptor, manifest, configuration) = match fits.len() {
+    let (descriptor, manifest, configuration, top) = match fits.len() {
         0 => {
             return Err(Problem::new(Code::BaseUnfit, format!("the base `oci:{layout}` has no image for {}", wanted.words()))
                 .note("there", there)
@@ -91,6 +96,7 @@ pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
     }
     let mut base = Base {
         upon: Upon { digest: descriptor.digest().to_string(), layers: Vec::new(), configuration },
+        top,
         rootfs: Rootfs::default(),
         layers: Vec::new(),
     };
@@ -121,20 +127,19 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Every manifest that an index names, and those of the indexes in it.
-    fn candidates(&self, index: &ImageIndex, depth: usize, found: &mut Vec<Candidate>) -> Result<()> {
-        for descriptor in index.manifests() {
-            match oci::media_type(descriptor.media_type()) {
-                Some(MediaType::ImageIndex) if depth < DEEPEST => {
-                    self.candidates(&self.document(descriptor)?, depth + 1, found)?;
-                }
-                Some(MediaType::ImageManifest) if found.len() < MOST_MANIFESTS => {
-                    let platform = descriptor.platform().as_ref();
-                    let platform = platform.map(|of| (of.os().clone(), of.architecture().clone(), of.variant().clone()));
-                    found.push(Candidate { manifest: descriptor.clone(), platform });
-                }
-                _ => {}
+    /// Every manifest that `descriptor` is or leads to; `top` is where the way began.
+    fn candidates(&self, descriptor: &Descriptor, top: &str, depth: usize, found: &mut Vec<Candidate>) -> Result<()> {
+        match oci::media_type(descriptor.media_type()) {
+            Some(MediaType::ImageIndex) if depth < DEEPEST => {
+                let index: ImageIndex = self.document(descriptor)?;
+                index.manifests().iter().try_for_each(|below| self.candidates(below, top, depth + 1, found))?;
             }
+            Some(MediaType::ImageManifest) if found.len() < MOST_MANIFESTS => {
+                let platform = descriptor.platform().as_ref();
+                let platform = platform.map(|of| (of.os().clone(), of.architecture().clone(), of.variant().clone()));
+                found.push(Candidate { top: top.to_owned(), manifest: descriptor.clone(), platform });
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ mod members;
 
 pub use self::members::{certificates, zones};
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -92,10 +93,29 @@ fn from_registry(image: &Image) -> Option<Problem> {
     Some(problem.help(format!("fetch it, `skopeo copy --all docker://{name} oci:base`, then `base = \"oci:base\"`")))
 }
 
-/// Reads every base that is a layout and holds the bins against it, as [`write`] does. For those who let Docker build.
-pub fn check(host: &Host, images: &[Image]) -> Result<(), Vec<Problem>> {
-    let all = images.iter().flat_map(|image| image.platforms.iter().map(move |of| upon(host, image, of).map(drop)));
-    gathered(all).map(drop)
+/// Reads every base that is a layout and holds the bins against it, as [`write`] does. For those who let Docker build: image ->
+/// `sha256:…` of what the layout names, which holds the base for every platform.
+///
+/// # Errors
+/// A base that does not fit, or whose platforms stand apart: BuildKit takes a layout by one digest.
+pub fn check(host: &Host, images: &[Image]) -> Result<BTreeMap<String, String>, Vec<Problem>> {
+    let all = images.iter().flat_map(|image| image.platforms.iter().map(move |of| Ok((image, upon(host, image, of)?))));
+    let mut tops: BTreeMap<String, String> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (image, base) in gathered(all)? {
+        let Some(base) = base else { continue };
+        let top = tops.entry(image.name.clone()).or_insert_with(|| base.top.clone());
+        if *top != base.top && problems.is_empty() {
+            problems.push(
+                Problem::new(
+                    Code::BaseUnfit,
+                    format!("the base `{}` names each platform by itself, and Docker takes one name for all", image.base.name()),
+                )
+                .help("copy it under one: `skopeo copy --all docker://IMAGE oci:DIR:TAG`, or write a layout with `--oci`"),
+            );
+        }
+    }
+    if problems.is_empty() { Ok(tops) } else { Err(problems) }
 }
 
 /// What an image stands upon on one platform, if on anything, once its bins are held against that.
@@ -308,7 +328,7 @@ impl Making<'_> {
     fn platform(&self, image: &Image, of: &ForPlatform, trees: &[Utf8PathBuf]) -> Result<(Parts, Blob, u64), Vec<Problem>> {
         let lone = |problem| vec![problem];
         let (mut rootfs, base) = match upon(self.host, image, of)? {
-            Some(Base { upon, rootfs, layers }) => (rootfs, Some((upon, layers))),
+            Some(Base { upon, rootfs, layers, top: _ }) => (rootfs, Some((upon, layers))),
             None => (Rootfs::default(), None),
         };
         let mut layers = Vec::new();

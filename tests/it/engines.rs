@@ -11,6 +11,8 @@ use crate::support::{ARM_GNU, Project, Run, repository, skipped};
 /// An engine that answers, and what the registry beside it holds.
 pub struct Engine {
     pub name: String,
+    /// What a user types.
+    pub program: String,
     version: String,
     environment: BTreeMap<String, String>,
     /// Reference to digest. They follow Debian's updates, so no test knows one before it runs.
@@ -19,12 +21,26 @@ pub struct Engine {
 
 /// Runs a test on each engine; on one that does not answer it is skipped, by name.
 pub fn on_each_engine<F: Fn(&Engine)>(test: F) {
+    on(&["podman", "docker"], if all() { &["docker-trixie", "docker-sid"] } else { &[] }, test);
+}
+
+/// The same on those that build with BuildKit, have buildx, and make images of several platforms.
+pub fn on_each_buildkit<F: Fn(&Engine)>(test: F) {
+    on(&["docker-trixie"], if all() { &["docker-sid"] } else { &[] }, test);
+}
+
+/// Every test on every engine costs twice the time: `cargo xtask engine test` asks for it.
+fn all() -> bool {
+    std::env::var("XPKG_ENGINES").as_deref() == Ok("all")
+}
+
+fn on<F: Fn(&Engine)>(engines: &[&str], more: &[&str], test: F) {
     let whole = std::any::type_name_of_val(&test);
     let name = whole.rsplit("::").find(|part| !part.starts_with('{')).unwrap_or(whole);
-    for engine in ["podman", "docker"] {
+    for (number, engine) in [engines, more].concat().into_iter().enumerate() {
         match Engine::of(engine) {
-            // Both must say the same: what the first says is written, the next run holds the second to it.
-            Ok(_) if std::env::var("SNAPSHOTS").as_deref() == Ok("overwrite") && engine == "docker" => {}
+            // All must say the same: what the first says is written, the next run holds the others to it.
+            Ok(_) if std::env::var("SNAPSHOTS").as_deref() == Ok("overwrite") && number > 0 => {}
             Ok(engine) => test(&engine),
             Err(why) => {
                 // Where no engine can run, there is nothing to demand; one that was never tried is.
@@ -49,7 +65,8 @@ impl Engine {
         }
         let strings = |value: &Value| serde_json::from_value(value.clone()).unwrap();
         let (version, environment) = (engine["version"].as_str().unwrap().to_owned(), strings(&engine["environment"]));
-        let found = Self { name: name.to_owned(), version, environment, digests: strings(&read("images.json")?) };
+        let program = engine["program"].as_str().unwrap().to_owned();
+        let found = Self { name: name.to_owned(), program, version, environment, digests: strings(&read("images.json")?) };
         // They answered when they were started, and that may be long ago.
         let registry = std::net::TcpStream::connect("127.0.0.1:5055");
         registry.map_err(|error| format!("the registry on 127.0.0.1:5055: {error}; `cargo xtask engine up` starts it"))?;
@@ -60,7 +77,7 @@ impl Engine {
 
     /// The engine itself, for what a user or a stranger does with it.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.name);
+        let mut command = Command::new(&self.program);
         command.envs(&self.environment);
         command
     }
@@ -116,7 +133,7 @@ impl Engine {
         let repository = tag.trim_end_matches(":1");
         let listed = self.says("images --digests --format '{{.Repository}}@{{.Digest}}'");
         // podman would take an image of this digest by whatever name.
-        let by_digest = listed.lines().filter(|line| self.name == "docker" && line.starts_with(&format!("{repository}@")));
+        let by_digest = listed.lines().filter(|line| self.program == "docker" && line.starts_with(&format!("{repository}@")));
         for name in std::iter::once(tag).chain(by_digest) {
             let _ = self.command().args(["rmi", name]).output().unwrap();
         }
@@ -133,7 +150,7 @@ impl Engine {
         // What an image's digest has answered is kept from test to test.
         let cache = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("image-answers");
         // Its containers are told by what they mount.
-        let project = project.with(&self.name).env("XPKG_CONTAINER_ENGINE", &self.name).env("TMPDIR", temporary.to_str().unwrap());
+        let project = project.with(&self.program).env("XPKG_CONTAINER_ENGINE", &self.program).env("TMPDIR", temporary.to_str().unwrap());
         let project = project.env("XDG_CACHE_HOME", cache.to_str().unwrap());
         // podman looks for these on PATH when it builds an image.
         let helpers = ["iptables", "ip6tables"].iter().map(|name| (name, std::path::Path::new("/usr/sbin").join(name)));
@@ -169,7 +186,7 @@ impl Engine {
     pub fn told(&self, text: &str) -> Told {
         let home = std::env::var("HOME").unwrap();
         let place = |name: &str, below: &str| std::env::var(name).unwrap_or_else(|_| format!("{home}/{below}"));
-        let text = text.replace(&format!("{} {}", self.name, self.version), "[ENGINE]");
+        let text = text.replace(&format!("{} {}", self.program, self.version), "[ENGINE]");
         let text = text.replace(&place("CARGO_HOME", ".cargo"), "[CARGO_HOME]").replace(&place("RUSTUP_HOME", ".rustup"), "[RUSTUP_HOME]");
         let text = text.replace(&format!("-{}-{}", self.name, std::process::id()), "-[ENGINE]-[PID]");
         let rules = [

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod build;
+mod buildkit;
 mod chat;
 mod cli;
 mod contents;

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::debian::{self, Set};
 use crate::images::{self, REGISTRY};
-use crate::{root, setup};
+use crate::{Go as _, root, setup};
 
 const PACKAGES: &[(&str, &str)] = &[
     ("podman", "podman"),
@@ -28,58 +29,154 @@ const PACKAGES: &[(&str, &str)] = &[
     ("skopeo", "skopeo"),
 ];
 
-/// How an engine is called, and how it tells its version and whether it is rootless.
-type Row = (&'static str, fn() -> Command, &'static str);
+/// An engine of the tests. Each dockerd has a socket and storage of its own, beside those of another which the machine may
+/// have at another time.
+struct Engine {
+    name: &'static str,
+    /// The suite whose dockerd, containerd and buildx are unpacked for it: these keep images in containerd's store, build
+    /// with BuildKit and make images of several platforms. Without one it is what the machine has installed.
+    suite: Option<&'static str>,
+    /// Started by `up --all` only.
+    more: bool,
+}
 
-const ENGINES: &[Row] = &[
-    ("podman", podman, "{{.Version.Version}} {{.Host.Security.Rootless}}"),
-    ("docker", docker, "{{.ServerVersion}} {{.SecurityOptions}}"),
+const ENGINES: &[Engine] = &[
+    Engine { name: "podman", suite: None, more: false },
+    Engine { name: "docker", suite: None, more: false },
+    Engine { name: "docker-trixie", suite: Some("trixie"), more: false },
+    Engine { name: "docker-sid", suite: Some("sid"), more: true },
 ];
-
-/// Where docker's own client looks.
-const SOCKET: &str = "unix:///var/run/docker.sock";
-
-/// Beside those of another dockerd, which the machine may have at another time.
-const DATA: &str = "/var/lib/docker-xpkg";
-const RUN: &str = "/run/docker-xpkg";
 
 pub fn run(args: &[String]) -> Result<(), String> {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["up"] => up(),
+        ["up"] => up(false),
+        ["up", "--all"] => up(true),
+        ["test"] => test(),
         ["down"] => down(),
-        _ => Err("`engine up` or `engine down`".to_owned()),
+        _ => Err("`engine up`, `engine up --all`, `engine test` or `engine down`".to_owned()),
     }
 }
 
+impl Engine {
+    fn is_docker(&self) -> bool {
+        self.name != "podman"
+    }
+
+    /// What a client needs in its environment to reach it.
+    fn environment(&self) -> BTreeMap<&'static str, String> {
+        match self.suite {
+            _ if !self.is_docker() => podman_environment().into(),
+            None => BTreeMap::new(),
+            Some(_) => [("DOCKER_HOST", self.socket()), ("DOCKER_CONFIG", self.file("client"))].into(),
+        }
+    }
+
+    /// Something of its own below `target/engine`.
+    fn file(&self, name: &str) -> String {
+        file(&format!("{}/{name}", self.name))
+    }
+
+    /// Where docker's own client looks, for the one that is installed.
+    fn socket(&self) -> String {
+        self.suite.map_or("unix:///var/run/docker.sock".to_owned(), |_| format!("unix://{}/docker.sock", self.place("/run")))
+    }
+
+    fn place(&self, below: &str) -> String {
+        format!("{below}/{}", self.name.replacen("docker", "docker-xpkg", 1))
+    }
+
+    fn client(&self) -> Command {
+        if !self.is_docker() {
+            return podman();
+        }
+        let mut docker = Command::new("docker");
+        docker.envs(self.environment()).args(["--host", &self.socket()]);
+        docker
+    }
+
+    fn server(&self) -> [String; 3] {
+        let program = self.suite.map_or("/usr/sbin/dockerd".to_owned(), |_| self.file("root/usr/sbin/dockerd"));
+        [program, "--config-file".to_owned(), self.file("dockerd.json")]
+    }
+
+    /// Unpacks it, where it is not installed, and writes what it is configured with.
+    fn configure(&self) -> Result<(), String> {
+        if !self.is_docker() {
+            return configure_podman();
+        }
+        let mut configuration = json!({
+            "hosts": [self.socket()], "pidfile": self.file("dockerd.pid"), "data-root": self.place("/var/lib"),
+            "exec-root": self.place("/run"), "bridge": "none", "iptables": false, "ip6tables": false,
+            "exec-opts": ["native.cgroupdriver=cgroupfs"], "log-level": "warn",
+        });
+        let Some(suite) = self.suite else {
+            configuration["storage-driver"] = json!("overlay2");
+            return write(&format!("{}/dockerd.json", self.name), &configuration.to_string());
+        };
+        configuration["features"] = json!({ "containerd-snapshotter": true });
+        write(&format!("{}/dockerd.json", self.name), &configuration.to_string())?;
+        let packages = vec!["docker.io", "containerd", "docker-buildx"];
+        debian::unpack(&Set { place: format!("engine/{}/root", self.name), suite, arch: "amd64", packages }, |_| Ok(()))?;
+        let plugins = PathBuf::from(self.file("client/cli-plugins"));
+        let failed = |error: std::io::Error| format!("{}: {error}", plugins.display());
+        std::fs::create_dir_all(&plugins).map_err(failed)?;
+        let _ = std::fs::remove_file(plugins.join("docker-buildx"));
+        std::os::unix::fs::symlink(self.file("root/usr/libexec/docker/cli-plugins/docker-buildx"), plugins.join("docker-buildx"))
+            .map_err(failed)
+    }
+
+    fn serve(&self) -> Result<(), String> {
+        if !self.is_docker() {
+            return Ok(());
+        }
+        let answers = || ask(self.client().args(["version", "--format", "{{.Server.Version}}"])).is_ok();
+        // Of a dockerd that was killed: by now they may name some other process, and dockerd would wait for that, or end it.
+        let stale = [self.file("dockerd.pid"), format!("{}/containerd/containerd.pid", self.place("/run"))];
+        serve(&self.server(), &format!("{}/dockerd.log", self.name), &stale, answers)
+    }
+
+    /// Version, and whether it is rootless.
+    fn about(&self) -> Result<(String, bool), String> {
+        let form =
+            if self.is_docker() { "{{.ServerVersion}} {{.SecurityOptions}}" } else { "{{.Version.Version}} {{.Host.Security.Rootless}}" };
+        let answer = ask(self.client().args(["info", "--format", form]))?;
+        let (version, rest) = answer.split_once(' ').unwrap_or((&answer, ""));
+        Ok((version.to_owned(), rest.contains("true") || rest.contains("name=rootless")))
+    }
+}
+
+/// Every test that needs an engine, on all of them. The fast suite has podman and one docker of each kind.
+fn test() -> Result<(), String> {
+    up(true)?;
+    let parts = ["buildkit::", "chat::", "docker::", "image", "oci::"];
+    crate::cargo(&["test", "--locked", "--test", "it", "--"]).args(parts).env("XPKG_ENGINES", "all").env("XPKG_SKIP", "never").go()
+}
+
 /// What runs, is installed or is made already stays as it is. On stdout stands what podman needs in its environment.
-pub fn up() -> Result<(), String> {
+pub fn up(all: bool) -> Result<(), String> {
     let _alone = lock()?;
     let installed = install();
-    configure()?;
-    for (name, value) in environment() {
+    configure_podman()?;
+    for (name, value) in podman_environment() {
         println!("export {name}='{value}'");
     }
     let why = |problem: String| installed.clone().err().unwrap_or(problem);
     let made = serve_images().and_then(|()| images::make()).map_err(why);
-    let dockerd = serve(&dockerd(), "dockerd.log", || ask(docker().args(["version", "--format", "{{.Server.Version}}"])).is_ok());
     let images = images::digests();
     write("images.json", &format!("{:#}\n", json!(images)))?;
     for (reference, digest) in &images {
         step(&format!("{reference} {digest}"));
     }
     let mut engines = BTreeMap::new();
-    for (name, engine, about) in ENGINES {
-        let served = if *name == "docker" { dockerd.clone() } else { Ok(()) };
-        let environment: BTreeMap<_, _> = if *name == "podman" { environment().into() } else { BTreeMap::new() };
-        let answer = match served
-            .and_then(|()| pull_and_run(*engine, &images, &made))
-            .and_then(|()| ask(engine().args(["info", "--format", about])))
-        {
-            Ok(answer) => {
-                let (version, rest) = answer.split_once(' ').unwrap_or((&answer, ""));
-                let rootless = rest.contains("true") || rest.contains("name=rootless");
+    for engine in ENGINES.iter().filter(|engine| all || !engine.more) {
+        let name = engine.name;
+        let answer = engine.configure().and_then(|()| engine.serve()).and_then(|()| pull_and_run(engine, &images, &made));
+        let answer = match answer.and_then(|()| engine.about()) {
+            Ok((version, rootless)) => {
                 step(&format!("{name} {version}, {}", if rootless { "rootless" } else { "as root" }));
-                json!({ "answers": true, "version": version, "rootless": rootless, "environment": environment })
+                let program = if engine.is_docker() { "docker" } else { "podman" };
+                let environment = engine.environment();
+                json!({ "answers": true, "program": program, "version": version, "rootless": rootless, "environment": environment })
             }
             Err(problem) => {
                 let why = why(problem);
@@ -97,7 +194,8 @@ pub fn up() -> Result<(), String> {
 /// Ends what `up` started; packages, images and layers stay.
 pub fn down() -> Result<(), String> {
     let _alone = lock()?;
-    for command in [dockerd(), registry()] {
+    let servers = ENGINES.iter().filter(|engine| engine.is_docker()).map(Engine::server);
+    for command in servers.chain([registry()]) {
         let Some(pid) = running(&command) else { continue };
         step(&format!("ending {} ({pid})", command.join(" ")));
         ask(Command::new("sh").args(["-c", &format!("kill {pid}")]))?;
@@ -130,8 +228,8 @@ fn install() -> Result<(), String> {
     installed
 }
 
-/// Podman without systemd and crun, which refuses mixed cgroups; in both engines no network but a container's own loopback.
-fn configure() -> Result<(), String> {
+/// Podman without systemd and crun, which refuses mixed cgroups; in all engines no network but a container's own loopback.
+fn configure_podman() -> Result<(), String> {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     // Podman asks for more than a process without CAP_SYS_RESOURCE may have.
     let hard = |name: &str, most: u64| {
@@ -144,35 +242,20 @@ fn configure() -> Result<(), String> {
         "[containers]\ndefault_ulimits = [\"nofile={files}:{files}\", \"nproc={processes}:{processes}\"]\nnetns = \"none\"\n\
          [engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n"
     );
-    let docker = json!({
-        "hosts": [SOCKET], "pidfile": file("dockerd.pid"), "data-root": DATA, "exec-root": RUN, "storage-driver": "overlay2",
-        "bridge": "none", "iptables": false, "ip6tables": false, "exec-opts": ["native.cgroupdriver=cgroupfs"], "log-level": "warn",
-    });
     let storage = format!("storage:\n  filesystem: {{rootdirectory: '{}'}}\n  delete: {{enabled: true}}\n", file("registry"));
     write("containers.conf", &podman)?;
     write("registries.conf", &format!("[[registry]]\nlocation = \"{REGISTRY}\"\ninsecure = true\n"))?;
-    write("dockerd.json", &docker.to_string())?;
     write("registry.yml", &format!("version: 0.1\nlog: {{level: warn}}\nhttp: {{addr: '{REGISTRY}'}}\n{storage}"))
 }
 
-fn environment() -> [(&'static str, String); 2] {
+fn podman_environment() -> [(&'static str, String); 2] {
     [("CONTAINERS_CONF", file("containers.conf")), ("CONTAINERS_REGISTRIES_CONF", file("registries.conf"))]
 }
 
 pub fn podman() -> Command {
     let mut podman = Command::new("podman");
-    podman.envs(environment());
+    podman.envs(podman_environment());
     podman
-}
-
-fn docker() -> Command {
-    let mut docker = Command::new("docker");
-    docker.args(["--host", SOCKET]);
-    docker
-}
-
-fn dockerd() -> [String; 3] {
-    ["/usr/sbin/dockerd".to_owned(), "--config-file".to_owned(), file("dockerd.json")]
 }
 
 fn registry() -> [String; 3] {
@@ -184,24 +267,26 @@ fn serve_images() -> Result<(), String> {
     if TcpStream::connect(REGISTRY).is_ok() && !answers() {
         return Err(format!("something that is no registry answers on {REGISTRY}; `ss -ltnp` names it"));
     }
-    serve(&registry(), "registry.log", answers)
+    serve(&registry(), "registry.log", &[], answers)
 }
 
 /// Starts a server that outlives us, in a session of its own, where none answers, and waits until it does.
-fn serve(command: &[String], log: &str, answers: impl Fn() -> bool) -> Result<(), String> {
+fn serve(command: &[String], log: &str, stale: &[String], answers: impl Fn() -> bool) -> Result<(), String> {
     if answers() {
         return Ok(());
     }
     let failed = |error: std::io::Error| format!("{}: {error}", command[0]);
     if running(command).is_none() {
         step(&format!("starting {}", command.join(" ")));
-        // Of a dockerd that was killed: by now they may name some other process, and dockerd would wait for that, or end it.
-        for stale in [file("dockerd.pid"), format!("{RUN}/containerd/containerd.pid")] {
+        for stale in stale {
             let _ = std::fs::remove_file(stale);
         }
         let log = File::create(file(log)).map_err(failed)?;
+        // containerd of the same suite first, where the server was unpacked with one.
+        let path = Path::new(&command[0]).parent().map(|own| format!("{0}/../bin:{0}:/usr/sbin:/usr/bin:/sbin:/bin", own.display()));
+        let path = path.unwrap_or_default();
         let mut server = Command::new("setsid");
-        server.args(command).current_dir("/").env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
+        server.args(command).current_dir("/").env_clear().env("PATH", path).stdin(Stdio::null());
         server.stdout(log.try_clone().map_err(failed)?).stderr(log).spawn().map_err(failed)?;
     }
     if soon(|| answers() || running(command).is_none()) && answers() {
@@ -219,13 +304,13 @@ fn running(command: &[String]) -> Option<String> {
     Some(ours.file_name().to_string_lossy().into_owned())
 }
 
-fn pull_and_run(engine: fn() -> Command, images: &BTreeMap<String, String>, made: &Result<(), String>) -> Result<(), String> {
+fn pull_and_run(engine: &Engine, images: &BTreeMap<String, String>, made: &Result<(), String>) -> Result<(), String> {
     let image = images::reference("gcc12:1");
     let Some(digest) = images.get(&image) else {
         return made.clone().and(Err(format!("the registry has no {image}")));
     };
     let (pinned, name) = (format!("{}@{digest}", image.trim_end_matches(":1")), format!("xpkg-engine-{}", std::process::id()));
-    ask(engine().args(["run", "--rm", "--network", "none", "--name", &name, &pinned, "cc", "--version"])).map(drop)
+    ask(engine.client().args(["run", "--rm", "--network", "none", "--name", &name, &pinned, "cc", "--version"])).map(drop)
 }
 
 /// What a command says, or the last words of why it does not.

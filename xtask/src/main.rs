@@ -31,7 +31,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     ("kills", "kill `build` at random moments [N, 500] and look for a half tree", kills),
     (
         "engine",
-        "container engines for the tests: podman, dockerd, a registry on loopback, images of Debian's packages [up|down]",
+        "container engines for the tests: podman, dockerds, buildx, a registry on loopback, images of Debian's packages; `test` runs on all [up [--all]|test|down]",
         engine::run,
     ),
     ("ci", "what CI runs: fmt, clippy, test, check for other hosts", |_| ci()),
@@ -82,7 +82,7 @@ fn ci() -> Result<(), String> {
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]).go()?;
     setup::run()?;
     // Where no engine can run, the tests of images are skipped by name.
-    if let Err(problem) = engine::up() {
+    if let Err(problem) = engine::up(false) {
         eprintln!("xtask: {problem}");
     }
     // A test that this machine cannot run is skipped by name; in CI that is a failure.

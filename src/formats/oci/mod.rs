@@ -27,7 +27,7 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const IMAGE_NAME: &str = "io.containerd.image.name";
 /// The annotation by which a layout is known as one that xpkg has written.
 const OURS: &str = "io.crates.cargo-xpkg.layout";
-const VERSION: &str = "org.opencontainers.image.version";
+
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
 /// The files of a layout that are no blobs.
@@ -211,33 +211,16 @@ pub fn index(images: &[(&Image, Blob)]) -> Vec<u8> {
 /// What stands after `oci:DIR:`. An image that is alone is found by its version, as tools that know tags only want it; of
 /// several each needs a name of its own.
 pub fn reference(image: &Image, lone: bool) -> String {
-    if lone { tag(image) } else { short_name(image) }
+    if lone { image.tag() } else { short_name(image) }
 }
 
 /// `name:version`.
 fn short_name(image: &Image) -> String {
-    format!("{}:{}", image.name, tag(image))
+    format!("{}:{}", image.name, image.tag())
 }
 
 fn full_name(image: &Image) -> String {
     format!("docker.io/library/{}", short_name(image))
-}
-
-/// The version as a tag: of `1.0.0+build` no registry takes the `+`. `latest`, where nothing says a version.
-pub fn tag(image: &Image) -> String {
-    const LONGEST: usize = 128;
-    let mut tag = String::new();
-    for letter in image.labels.get(VERSION).map_or("", String::as_str).chars() {
-        match letter {
-            letter if letter.is_ascii_alphanumeric() => tag.push(letter),
-            // Of what separates only one at a time, and none at an end: a name in a layout has a narrower grammar than a tag.
-            letter if tag.ends_with(|last: char| last.is_ascii_alphanumeric()) => tag.push(if letter == '.' { '.' } else { '-' }),
-            _ => {}
-        }
-    }
-    tag.truncate(LONGEST);
-    let tag = tag.trim_end_matches(['.', '-']);
-    if tag.is_empty() { "latest".to_owned() } else { tag.to_owned() }
 }
 
 /// The file by which a directory is known as a layout.

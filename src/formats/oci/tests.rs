@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::docker::tests::chat;
+use crate::docker::VERSION;
+use crate::docker::tests::{chat, versioned};
 
 fn blob(letter: &str) -> Blob {
     Blob { sha256: letter.repeat(64), size: 7 }
@@ -19,12 +20,6 @@ fn value(bytes: &[u8]) -> Value {
 
 fn arm() -> Platform {
     Platform { os: "linux".to_owned(), architecture: "arm".to_owned(), variant: Some("v7".to_owned()) }
-}
-
-fn versioned(version: &str) -> Image {
-    let mut image = chat();
-    image.labels.insert(VERSION.to_owned(), version.to_owned());
-    image
 }
 
 fn sha(letter: &str) -> String {
@@ -170,20 +165,6 @@ fn an_image_is_found_by_its_version_and_one_of_several_by_its_name() {
         names(&[(&one, blob("a")), (&other, blob("b"))]),
         [pair("chat:1.2.3", "docker.io/library/chat:1.2.3"), pair("bot:latest", "docker.io/library/bot:latest")]
     );
-}
-
-#[test]
-fn a_version_becomes_a_tag() {
-    let check = |version: &str, expected: &str| assert_eq!(tag(&versioned(version)), expected, "{version}");
-    check("1.2.3", "1.2.3");
-    check("1.2.3-rc.1", "1.2.3-rc.1");
-    check("1.2.3+build.5", "1.2.3-build.5");
-    check("1.0.0-a.-b--c_d", "1.0.0-a.b-c-d");
-    check("..v1/é ", "v1");
-    check("", "latest");
-    check("+", "latest");
-    check(&"1.".repeat(100), &"1.".repeat(64)[..127]);
-    assert_eq!(tag(&chat()), "latest");
 }
 
 #[test]

@@ -1,0 +1,241 @@
+//! What is written for Docker, built by Docker as it is now: BuildKit and buildx, images of several platforms.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::check;
+use crate::engines::{Engine, on_each_buildkit};
+use crate::support::{ARM_MUSL, Project, X86_MUSL, starter, tool};
+
+const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
+
+/// A registry's place that no other test, engine or run of the suite has.
+fn place(engine: &Engine, test: &str) -> String {
+    format!("127.0.0.1:5055/xpkg-tests/{test}-{}-{}/", engine.name, std::process::id())
+}
+
+/// `docker buildx LINE` in a directory, which must end well; what it has said.
+#[track_caller]
+fn buildx(engine: &Engine, directory: &Path, registry: &str, line: &str) -> String {
+    let mut command = engine.command();
+    command.arg("buildx").args(shlex::split(line).unwrap()).current_dir(directory).env("REGISTRY", registry).env("TAG", "one");
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "docker buildx {line}\n{said}");
+    said
+}
+
+fn skopeo(line: &str) -> Value {
+    let output = Command::new(tool("skopeo")).args(shlex::split(line).unwrap()).output().unwrap();
+    assert!(output.status.success(), "skopeo {line}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The platforms of a pushed image, without what BuildKit attests of them.
+fn platforms(reference: &str) -> Vec<String> {
+    let index = skopeo(&format!("inspect --raw --tls-verify=false docker://{reference}"));
+    let words = |platform: &Value| format!("{}/{}", platform["os"].as_str().unwrap(), platform["architecture"].as_str().unwrap());
+    let mut all: Vec<String> = index["manifests"].as_array().unwrap().iter().map(|manifest| words(&manifest["platform"])).collect();
+    all.retain(|words| words != "unknown/unknown");
+    all
+}
+
+/// Starts an image's program for amd64 in a container, and that for arm64, taken out of the image, under qemu.
+fn starts_on_both(engine: &Engine, project: &Project, image: &str) {
+    let run = |platform: &str| engine.says(&format!("run --rm --network none --pull always --platform {platform} {image}"));
+    assert_eq!(run("linux/amd64"), "hello from x86_64 linux musl\n");
+    let name = format!("xpkg-tests-{}-{}", engine.name, std::process::id());
+    engine.says(&format!("create --pull always --platform linux/arm64 --name {name} {image}"));
+    engine.says(&format!("cp {name}:/usr/local/bin/hello {}", project.path("taken").display()));
+    engine.says(&format!("rm {name}"));
+    let said = starter(ARM_MUSL, &project.path("taken")).output().unwrap().stdout;
+    assert_eq!(String::from_utf8(said).unwrap(), "hello from aarch64 linux musl\n");
+    engine.says(&format!("rmi --force {image}"));
+}
+
+#[test]
+fn bake_makes_and_pushes_every_platform_of_every_image() {
+    on_each_buildkit(|engine| {
+        let project = Project::of("hello");
+        project.write(
+            "xpkg.toml",
+            r#"
+[[docker]]
+name = "hello"
+ports = [8080, "53/udp"]
+user = "1000:1000"
+files = { "src/main.rs" = "/etc/a b/main.rs" }
+ca-certificates = true
+labels = { "com.example.odd" = "${HOME} $5 %{if} \"q\" \\n" }
+
+# A dot, which bake takes in no target's name, and a base that stands here as a layout.
+[[docker]]
+name = "hello.based"
+bins = ["hello"]
+base = "oci:base"
+"#,
+        );
+        project.xpkg(&format!("build -q --target {BOTH}")).ok();
+        std::fs::rename(project.path("xpkg.toml"), project.path("later.toml")).unwrap();
+        project.xpkg("docker -q --no-build --oci base").ok();
+        std::fs::rename(project.path("later.toml"), project.path("xpkg.toml")).unwrap();
+        project.xpkg("docker -q --no-build --context dist").ok();
+        let (registry, dist) = (place(engine, "bake"), project.path("dist"));
+        buildx(engine, &dist, &registry, "bake --progress plain --push");
+        for name in ["hello", "hello.based"] {
+            let image = format!("{registry}{name}:one");
+            assert_eq!(platforms(&image), ["linux/amd64", "linux/arm64"], "{image}");
+            // The version is a tag, too.
+            assert_eq!(platforms(&format!("{registry}{name}:0.1.0")).len(), 2);
+            starts_on_both(engine, &project, &image);
+        }
+        let config = |name: &str, more: &str| skopeo(&format!("inspect --config --tls-verify=false {more} docker://{registry}{name}:one"));
+        let hello = &config("hello", "--override-arch arm64")["config"];
+        assert_eq!(
+            *hello,
+            json!({
+                "User": "1000:1000",
+                "Entrypoint": ["/usr/local/bin/hello"],
+                "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+                "ExposedPorts": { "53/udp": {}, "8080/tcp": {} },
+                "Labels": {
+                    "com.example.odd": "${HOME} $5 %{if} \"q\" \\n",
+                    "org.opencontainers.image.title": "hello",
+                    "org.opencontainers.image.version": "0.1.0",
+                },
+                "WorkingDir": "/",
+            })
+        );
+        // The base's layers stand below, as they are.
+        let below = skopeo(&format!("inspect --config oci:{}", project.path("base").display()));
+        let layers = |config: &Value| config["rootfs"]["diff_ids"].as_array().unwrap().clone();
+        let (below, all) = (layers(&below), layers(&config("hello.based", "")));
+        assert_eq!(all[..all.len() - 1], below);
+    });
+}
+
+#[test]
+fn each_architecture_writes_its_cache_and_the_whole_reads_them() {
+    on_each_buildkit(|engine| {
+        let project = Project::of("hello");
+        project.xpkg(&format!("docker -q --target {BOTH} --cache --context dist")).ok();
+        let (registry, dist) = (place(engine, "cache"), project.path("dist"));
+        buildx(engine, &dist, &registry, "bake --progress plain --push per-architecture");
+        for architecture in ["amd64", "arm64"] {
+            let image = skopeo(&format!("inspect --raw --tls-verify=false docker://{registry}hello:one-{architecture}"));
+            assert!(image["manifests"].to_string().contains(&format!("\"{architecture}\"")), "{image}");
+            let cache = skopeo(&format!("inspect --raw --tls-verify=false docker://{registry}hello:cache-{architecture}"));
+            assert!(cache.to_string().contains("application/vnd.buildkit.cacheconfig.v0"), "{cache}");
+        }
+        // What the daemon keeps itself would hide whether the registry's cache is read.
+        buildx(engine, &dist, &registry, "prune --all --force");
+        let said = buildx(engine, &dist, &registry, "bake --progress plain --push");
+        assert!(said.contains(&format!("importing cache manifest from {registry}hello:cache-arm64")), "{said}");
+        let copied: Vec<&str> = said.lines().filter(|line| line.ends_with("CACHED")).collect();
+        assert_eq!(copied.len(), 2, "{said}");
+        assert_eq!(platforms(&format!("{registry}hello:one")), ["linux/amd64", "linux/arm64"]);
+    });
+}
+
+/// An image with this machine's Rust and this program: what `rust` and `cargo install` are elsewhere.
+fn builder(engine: &Engine, project: &Project) -> String {
+    let sysroot = project.shell("rustc --print sysroot").ok().stdout.trim().to_owned();
+    let rust = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("rust-{}", std::process::id()));
+    let (libraries, std) = (rust.join("lib"), rust.join("lib/rustlib"));
+    // No documentation, no sources: they are half of it.
+    let lines = [
+        format!("mkdir -p {0}/bin {1} && cp -a {sysroot}/bin/cargo {sysroot}/bin/rustc {0}/bin", rust.display(), std.display()),
+        format!("cp -a {sysroot}/lib/*.so* {}", libraries.display()),
+        format!("cd {sysroot}/lib/rustlib && cp -a x86_64-unknown-linux-gnu {X86_MUSL} {ARM_MUSL} {}", std.display()),
+        format!("mkdir {0}/own && cp {1} {0}/own && strip {0}/own/cargo-xpkg", rust.display(), env!("CARGO_BIN_EXE_cargo-xpkg")),
+    ];
+    for line in lines {
+        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success(), "{line}");
+    }
+    let recipe = format!(
+        "FROM {}\nCOPY bin /rust/bin\nCOPY lib /rust/lib\nCOPY own /rust/bin\n\
+         ENV PATH=/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin CARGO_HOME=/cargo\n",
+        engine.by_digest("gcc12:1")
+    );
+    std::fs::write(rust.join("Dockerfile"), recipe).unwrap();
+    let name = format!("127.0.0.1:5055/xpkg-tests/rust-{}", engine.name);
+    let output = format!("type=image,name={name}:1,push=true,compression=zstd,compression-level=1");
+    buildx(engine, &rust, "", &format!("build --provenance=false --output {output} ."));
+    std::fs::remove_dir_all(&rust).unwrap();
+    let index = engine.says(&format!("buildx imagetools inspect {name}:1 --format '{{{{json .Manifest}}}}'"));
+    format!("{name}@{}", serde_json::from_str::<Value>(&index).unwrap()["digest"].as_str().unwrap())
+}
+
+#[test]
+fn all_of_it_is_built_in_docker_for_both_platforms_and_only_what_changed_anew() {
+    on_each_buildkit(|engine| {
+        let project = Project::of("hello");
+        // Bins of a layout's base, a file, and an image whose name no stage may have.
+        project.write(
+            "xpkg.toml",
+            "[[docker]]\nname = \"hello\"\nfiles = { \"Cargo.toml\" = \"/etc/manifest\" }\n\n[[docker]]\nname = \"2048\"\nbins = [\"hello\"]\nbase = \"oci:base\"\n",
+        );
+        let empty = Project::of("hello");
+        empty.xpkg(&format!("docker -q --target {BOTH} --oci base")).ok();
+        std::fs::rename(empty.path("base"), project.path("base")).unwrap();
+        let builder = builder(engine, &project);
+        project.xpkg(&format!("docker -q --build-in-docker --builder {builder} --target {BOTH}")).ok();
+        let contexts = project.read("xpkg.Dockerfile");
+        let contexts = contexts.lines().find_map(|line| line.strip_prefix("# It needs `")?.strip_suffix("`."));
+        assert!(
+            contexts.is_some_and(|words| words.starts_with("--build-context xpkg-base-2048=oci-layout://base@sha256:")),
+            "{contexts:?}"
+        );
+        let registry = place(engine, "inside");
+        let build = |stage: &str, more: &str| {
+            // The tests' daemon has no network to give.
+            let options =
+                "build --progress plain --network none --provenance=false --file xpkg.Dockerfile --platform linux/amd64,linux/arm64";
+            buildx(engine, &project.root, "", &format!("{options} {more} --target {stage} --tag {registry}{stage}:1 --push ."))
+        };
+        let compiled = |said: &str| said.lines().filter(|line| line.contains("Compiling hello v0.1.0 (/src)")).count();
+        let fetched = |said: &str| {
+            let step = said.lines().find(|line| line.contains("cargo fetch --locked")).and_then(|line| line.split(' ').next()).unwrap();
+            said.contains(&format!("{step} CACHED\n"))
+        };
+        // The compiler of the builder's own platform, once for each target.
+        let said = build("hello", "");
+        assert_eq!(compiled(&said), 2, "{said}");
+        starts_on_both(engine, &project, &format!("{registry}hello:1"));
+        let said = build("image-2048", contexts.unwrap());
+        assert_eq!(compiled(&said), 0, "{said}");
+        starts_on_both(engine, &project, &format!("{registry}image-2048:1"));
+        // A source that changed fetches nothing; cargo's own files are kept between two builds.
+        project.append("src/main.rs", "// changed\n");
+        let said = build("hello", "");
+        assert!(fetched(&said), "{said}");
+        assert_eq!(compiled(&said), 2, "{said}");
+        project.append("Cargo.toml", "# changed\n");
+        let said = build("hello", "");
+        assert!(!fetched(&said), "{said}");
+    });
+}
+
+#[test]
+fn a_layout_outside_the_workspace_is_no_base_of_a_build_in_docker() {
+    let project = Project::of("hello");
+    project.xpkg(&format!("docker -q --target {BOTH} --oci ../base")).ok();
+    project.write("xpkg.toml", "[[docker]]\nname = \"hello\"\nbase = \"oci:../base\"\n");
+    let builder = format!("r.example/rust@sha256:{}", "ab".repeat(32));
+    let run = project.xpkg(&format!("docker --build-in-docker --builder {builder} --target {BOTH}"));
+    check!(
+        run,
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the base of `hello` stands outside the workspace, and a build in Docker sees nothing else
+  there: oci:[BASE]/base
+  help: copy it below the workspace's root: `skopeo copy --all oci:DIR oci:base`
+
+"#]]
+    );
+    assert!(!project.path("xpkg.Dockerfile").exists());
+}
