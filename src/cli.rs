@@ -102,6 +102,22 @@ pub struct EnvArgs {
     pub run: RunArgs,
 }
 
+/// What says how or which bins are built: without a build it would say nothing.
+const OF_A_BUILD: &[&str] = &[
+    "package",
+    "workspace",
+    "all",
+    "exclude",
+    "bin",
+    "features",
+    "all_features",
+    "no_default_features",
+    "profile",
+    "release",
+    "linker",
+    "accept",
+];
+
 #[derive(Debug, Args)]
 pub struct DockerArgs {
     #[command(flatten)]
@@ -116,11 +132,11 @@ pub struct DockerArgs {
     pub base: Option<String>,
 
     /// Take the tree as it stands
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = OF_A_BUILD)]
     pub no_build: bool,
 
     /// Take trees that were made elsewhere, each with its manifest: directories or tars; repeatable
-    #[arg(long, value_name = "PATH", conflicts_with = "no_build")]
+    #[arg(long, value_name = "PATH", conflicts_with = "no_build", conflicts_with_all = OF_A_BUILD)]
     pub from: Vec<Utf8PathBuf>,
 
     /// Write over what was changed by hand in what xpkg wrote

@@ -40,12 +40,13 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         return write_build(host, shell, run, &builder, base, force);
     }
     let format = run.output.message_format;
-    let targets = run.target.iter().map(|target| target.split('.').next().unwrap_or_default().to_owned()).collect();
+    let base = base.map(|base| from_here(host, &base));
+    let mut about = named(host, &run, base);
     // What is unpacked goes with this.
     let mut scratch = Vec::new();
     let (found, trees) = if from.is_empty() && !no_build {
-        let fits = |prepared: &Prepared| unfit_tables(prepared, base.clone());
-        let (_, prepared) = super::build::make(host, shell, run, false, fits)?;
+        let (_, prepared) = super::build::make(host, shell, run, false, |prepared| unfit_tables(prepared, &about))?;
+        built(&prepared, &mut about);
         (Some(prepared.found), vec![prepared.plan.out_dir])
     } else if from.is_empty() {
         let found = workspace(host, &run)?;
@@ -75,7 +76,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     let root = found.as_ref().map_or_else(|| host.cwd().to_owned(), |found| found.workspace.root.clone());
     let licences =
         found.iter().flat_map(|found| &found.workspace.members).filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
-    let about = About { licences: licences.collect(), targets, base, root };
+    let about = About { licences: licences.collect(), root, ..about };
     let images = decided(host, shell, &manifests, &config, &about)?;
     if let Some(oci) = oci {
         let root = found.as_ref().map_or_else(|| host.cwd(), |found| found.workspace.root.as_path());
@@ -139,7 +140,7 @@ fn write_build(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Opt
     let config = super::own_config(&found)?;
     let root = &found.workspace.root;
     let licences = found.workspace.members.iter().filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
-    let about = About { licences: licences.collect(), targets: Vec::new(), base, root: root.clone() };
+    let about = About { licences: licences.collect(), base, root: root.clone(), ..About::default() };
     let promised = docker::promised(&settings, &decider.selected.bins)?;
     let images = decided(host, shell, &[promised], &config, &about)?;
     let below = |path: &Utf8PathBuf| path.strip_prefix(root).ok().map(Utf8Path::to_owned);
@@ -224,16 +225,37 @@ fn workspace(host: &Host, run: &RunArgs) -> Result<Found, Failure> {
     look::workspace(host, &asking, super::manifest_path(host, run.manifest.clone())?.as_deref())
 }
 
-/// What is wrong with the images whatever the tree will hold: told before it is built.
-fn unfit_tables(prepared: &Prepared, base: Option<String>) -> Result<(), Failure> {
-    const WHATEVER: &[Code] = &[Code::BaseUnfit, Code::ConfigInvalid, Code::ImageInvalid];
+/// `oci:PATH`, as it is typed, means a path from where the user stands.
+fn from_here(host: &Host, base: &str) -> String {
+    match base.strip_prefix("oci:") {
+        Some(path) => format!("oci:{}", host.absolute(Utf8Path::new(path))),
+        None => base.to_owned(),
+    }
+}
+
+/// What the command line says of the images.
+fn named(host: &Host, run: &RunArgs, base: Option<String>) -> About {
+    let targets: Vec<String> = run.target.iter().map(|target| target.split('.').next().unwrap_or_default().to_owned()).collect();
+    About { narrowed: !targets.is_empty() || super::variables(host).targets.is_some(), targets, base, ..About::default() }
+}
+
+/// Of a tree that was just built counts what was built: it may hold more, from other times.
+fn built(prepared: &Prepared, about: &mut About) {
+    let Prepared { settings, decider, .. } = prepared;
+    about.targets = settings.requests.iter().map(|request| request.target.triple().to_owned()).collect();
+    about.bins = Some(decider.selected.bins.iter().map(|bin| (bin.package.clone(), bin.bin.clone())).collect());
+    about.some = settings.selection.narrowed();
+}
+
+/// What is wrong with the images, told before the tree is built: it will hold what it promises.
+fn unfit_tables(prepared: &Prepared, about: &About) -> Result<(), Failure> {
     let Prepared { found, settings, decider, .. } = prepared;
     let config = super::own_config(found)?;
-    let about = About { base, root: found.workspace.root.clone(), ..About::default() };
+    let mut about = About { root: found.workspace.root.clone(), ..about.clone() };
+    built(prepared, &mut about);
     let promised = docker::promised(settings, &decider.selected.bins)?;
-    let problems = docker::decide(&[promised], &config.docker, &about).err().unwrap_or_default();
-    let problems: Vec<Problem> = problems.into_iter().filter(|problem| WHATEVER.contains(&problem.code)).collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
+    docker::decide(&[promised], &config.docker, &about)?;
+    Ok(())
 }
 
 fn no_manifest(tree: &Utf8Path) -> Problem {

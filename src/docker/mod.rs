@@ -2,6 +2,8 @@
 //!
 //! Pure. What they become as files is in `formats::{dockerfile, bake, oci}`.
 
+mod sound;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -186,8 +188,14 @@ impl Platform {
 pub struct About {
     /// Package -> its licence.
     pub licences: BTreeMap<String, String>,
-    /// Targets that count, where some were named.
+    /// Targets that count, where some were named: by the flag, or those that were just built.
     pub targets: Vec<String>,
+    /// They were narrowed for this run: a table's other targets are not missing then.
+    pub narrowed: bool,
+    /// Package and bin of those that were just built, where the tree may hold more.
+    pub bins: Option<BTreeSet<(String, String)>>,
+    /// The run named packages or bins: images of others are left out.
+    pub some: bool,
     /// `--base`.
     pub base: Option<String>,
     pub root: Utf8PathBuf,
@@ -222,9 +230,12 @@ pub fn promised(settings: &Settings, bins: &[crate::workspace::Bin]) -> Result<M
 }
 
 /// An artifact of one of the trees, with its platform.
+#[derive(Clone)]
 struct Bin<'a> {
     tree: usize,
     artifact: &'a Artifact,
+    /// In the context and in the image: the same for every platform.
+    name: String,
     platform: &'a Platform,
     libc: &'a str,
 }
@@ -233,6 +244,7 @@ struct Bin<'a> {
 pub fn decide(trees: &[Manifest], config: &[DockerConfig], about: &About) -> Result<(Vec<Image>, Vec<String>), Vec<Problem>> {
     let mut problems = Vec::new();
     let bins = bins(trees, about, &mut problems);
+    problems.extend(missing(&about.targets, &bins, "the tree"));
     let defaults: Vec<DockerConfig> = if config.is_empty() { one_a_package(&bins) } else { config.to_vec() };
     let mut images: Vec<Image> = Vec::new();
     let mut told = Vec::new();
@@ -244,17 +256,58 @@ pub fn decide(trees: &[Manifest], config: &[DockerConfig], about: &About) -> Res
             continue;
         }
         match image(trees, config, &bins, about, &mut told) {
-            Ok(image) => images.push(image),
+            Ok(Some(image)) => images.push(image),
+            Ok(None) => told.push(format!("the image `{}` is left out: it holds nothing of what was named", config.name)),
             Err(found) => problems.extend(found),
         }
     }
     if images.is_empty() && problems.is_empty() {
         problems.push(
             Problem::new(Code::DockerInvalid, "the tree has no bin for Linux, so there is nothing to make an image of")
+                .note("left out", told)
                 .help("build for a Linux target: `cargo xpkg build --target x86_64-unknown-linux-musl`"),
         );
+        return Err(problems);
     }
+    apart(&mut images);
     if problems.is_empty() { Ok((images, told)) } else { Err(problems) }
+}
+
+/// Targets that were named and that nothing was built for.
+fn missing(wanted: &[String], bins: &[Bin], holder: &str) -> Vec<Problem> {
+    let there: BTreeSet<&str> = bins.iter().map(|bin| bin.artifact.target.as_str()).collect();
+    let of = |wanted: &String| {
+        let problem = Problem::new(Code::DockerInvalid, format!("{holder} has no bin for `{wanted}`, which was named"))
+            .note("there", there.iter().map(ToString::to_string));
+        match nearest(wanted, there.iter().copied()) {
+            Some(near) if near != wanted => {
+                problem.help(format!("did you mean `{near}`? Else build for it: `cargo xpkg build --target {wanted}`"))
+            }
+            _ => problem.help(format!("build for it: `cargo xpkg build --target {wanted}`")),
+        }
+    };
+    wanted.iter().filter(|wanted| !there.contains(wanted.as_str())).map(of).collect()
+}
+
+/// Where two images want different files of one platform, as one for glibc and one for musl do, each has a place of its own.
+fn apart(images: &mut [Image]) {
+    let mut holders: BTreeMap<String, BTreeSet<(usize, String)>> = BTreeMap::new();
+    for bin in images.iter().flat_map(|image| &image.platforms).flat_map(|platform| &platform.bins) {
+        holders.entry(bin.context.clone()).or_default().insert((bin.tree, bin.staged.clone()));
+    }
+    for image in images {
+        let bins = image.platforms.iter().flat_map(|platform| &platform.bins);
+        if bins.into_iter().all(|bin| holders[&bin.context].len() == 1) {
+            continue;
+        }
+        for platform in &mut image.platforms {
+            let words = platform.platform.words();
+            for bin in &mut platform.bins {
+                // No package's name begins so.
+                bin.context = format!("{words}/@{}{}", image.name, bin.context.trim_start_matches(&words));
+            }
+        }
+    }
 }
 
 /// The bins for Linux, each once: two trees may bring the same file, but not two.
@@ -263,37 +316,37 @@ fn bins<'a>(trees: &'a [Manifest], about: &About, problems: &mut Vec<Problem>) -
     for (tree, manifest) in trees.iter().enumerate() {
         for artifact in &manifest.artifacts {
             let Some(record) = manifest.targets.iter().find(|record| record.id == artifact.built_by) else { continue };
+            let built = |bins: &BTreeSet<(String, String)>| bins.contains(&(artifact.package.clone(), artifact.bin.clone()));
             let counts = about.targets.is_empty() || about.targets.contains(&artifact.target);
-            if record.platform.os != "linux" || !counts {
+            if record.platform.os != "linux" || !counts || !about.bins.as_ref().is_none_or(built) {
                 continue;
             }
-            let same = |bin: &&Bin| {
-                bin.artifact.target == artifact.target && bin.artifact.package == artifact.package && name(bin.artifact) == name(artifact)
-            };
+            let name = name(trees, artifact);
+            let same = |bin: &&Bin| bin.artifact.target == artifact.target && bin.artifact.package == artifact.package && bin.name == name;
             match bins.iter().find(same) {
                 Some(had) if had.artifact.sha256 == artifact.sha256 => {}
                 Some(_) => problems.push(
                     Problem::new(
                         Code::DockerClash,
-                        format!(
-                            "two trees have `{}` of `{}` for `{}`, and not the same",
-                            name(artifact),
-                            artifact.package,
-                            artifact.target
-                        ),
+                        format!("two trees have `{name}` of `{}` for `{}`, and not the same", artifact.package, artifact.target),
                     )
                     .help("leave one of the trees out"),
                 ),
-                None => bins.push(Bin { tree, artifact, platform: &record.platform, libc: &record.libc }),
+                None => bins.push(Bin { tree, artifact, name, platform: &record.platform, libc: &record.libc }),
             }
         }
     }
     bins
 }
 
-/// The name under which a bin is staged.
-fn name(artifact: &Artifact) -> &str {
-    artifact.path.rsplit('/').next().unwrap_or(&artifact.path)
+/// The name under which a bin is staged; its own, where the layout of the tree gives it another for each target.
+fn name(trees: &[Manifest], artifact: &Artifact) -> String {
+    let staged = |artifact: &Artifact| artifact.path.rsplit('/').next().unwrap_or(&artifact.path).to_owned();
+    let all = trees.iter().flat_map(|manifest| &manifest.artifacts);
+    let mut all = all.filter(|other| other.package == artifact.package && other.bin == artifact.bin);
+    let own = staged(artifact);
+    let processor = artifact.target.split('-').next().unwrap_or_default();
+    if own.contains(processor) || all.any(|other| staged(other) != own) { artifact.bin.clone() } else { own }
 }
 
 fn one_a_package(bins: &[Bin]) -> Vec<DockerConfig> {
@@ -306,17 +359,25 @@ fn one_a_package(bins: &[Bin]) -> Vec<DockerConfig> {
     packages.into_iter().map(of).collect()
 }
 
-fn image(trees: &[Manifest], config: &DockerConfig, bins: &[Bin], about: &About, told: &mut Vec<String>) -> Result<Image, Vec<Problem>> {
+/// `None`: nothing of what was named for this run is in it.
+fn image(
+    trees: &[Manifest],
+    config: &DockerConfig,
+    bins: &[Bin],
+    about: &About,
+    told: &mut Vec<String>,
+) -> Result<Option<Image>, Vec<Problem>> {
     let DockerConfig { name, bins: wanted, base, base_glibc, entrypoint, user, ports, files, ca_certificates, tzdata, targets, labels } =
         config;
-    let mut problems = Vec::new();
+    let base_text = base.as_deref().or(about.base.as_deref()).unwrap_or("scratch");
+    let mut problems = sound::check(config, base_text);
     if Reference::parse(&format!("localhost/{name}")).is_err() || name.contains(['/', ':', '@']) {
         problems.push(
             Problem::new(Code::ImageInvalid, format!("`{name}` is no name of an image"))
+                .help("give it another in a table of its own: `[[workspace.metadata.xpkg.docker]]` with `name` and `bins`")
                 .help("lower-case letters, digits, and `-`, `_`, `.` between them; registry and tag are given when it is pushed"),
         );
     }
-    let base_text = base.as_deref().or(about.base.as_deref()).unwrap_or("scratch");
     let base = Base::parse(base_text, &about.root).map_err(|problem| problems.push(problem));
     let base_glibc = base_glibc.as_ref().and_then(|text| {
         let parsed = Glibc::parse(text);
@@ -341,10 +402,18 @@ fn image(trees: &[Manifest], config: &DockerConfig, bins: &[Bin], about: &About,
         }
         _ => wanted,
     };
+    let of_run = |target: &&String| !about.narrowed || about.targets.is_empty() || about.targets.contains(target);
+    let targets: Vec<String> = match targets.iter().filter(of_run).cloned().collect::<Vec<_>>() {
+        left if left.is_empty() && !targets.is_empty() => return Ok(None),
+        left => left,
+    };
     let counted: Vec<&Bin> = bins.iter().filter(|bin| targets.is_empty() || targets.contains(&bin.artifact.target)).collect();
+    if about.some && !wanted.is_empty() && !counted.iter().any(|bin| wanted.iter().any(|selector| selects(selector, bin))) {
+        return Ok(None);
+    }
     let mut chosen: Vec<Vec<&Bin>> = Vec::new();
     for selector in wanted {
-        let found: Vec<&Bin> = counted.iter().copied().filter(|bin| selects(selector, bin.artifact)).collect();
+        let found: Vec<&Bin> = counted.iter().copied().filter(|bin| selects(selector, bin)).collect();
         let packages: BTreeSet<&str> = found.iter().map(|bin| bin.artifact.package.as_str()).collect();
         if found.is_empty() {
             let names: BTreeSet<String> = counted.iter().map(|bin| bin.artifact.bin.clone()).collect();
@@ -367,6 +436,8 @@ fn image(trees: &[Manifest], config: &DockerConfig, bins: &[Bin], about: &About,
             chosen.push(found);
         }
     }
+    let all: Vec<Bin> = counted.iter().map(|bin| (*bin).clone()).collect();
+    problems.extend(missing(&targets, &all, &format!("the image `{name}`")));
     // One target a platform, and every bin for each.
     let mut platforms: BTreeMap<String, BTreeMap<&str, &str>> = BTreeMap::new();
     for bin in chosen.iter().flatten() {
@@ -395,7 +466,7 @@ fn image(trees: &[Manifest], config: &DockerConfig, bins: &[Bin], about: &About,
     let mut made: BTreeMap<String, ForPlatform> = BTreeMap::new();
     for bin in chosen.iter().flatten() {
         let Artifact { package, sha256, size, path, .. } = bin.artifact;
-        let file = self::name(bin.artifact);
+        let file = &bin.name;
         let placed = Placed {
             tree: bin.tree,
             staged: path.clone(),
@@ -448,7 +519,7 @@ fn image(trees: &[Manifest], config: &DockerConfig, bins: &[Bin], about: &About,
         ));
     }
     let first = chosen.first().and_then(|found| found.first());
-    Ok(Image {
+    Ok(Some(Image {
         labels: self::labels(trees, first.copied(), name, about, labels),
         name: name.clone(),
         base,
@@ -459,14 +530,15 @@ fn image(trees: &[Manifest], config: &DockerConfig, bins: &[Bin], about: &About,
         files: files.iter().map(|(from, to)| (about.root.join(from), to.clone())).collect(),
         ca_certificates: *ca_certificates,
         tzdata: *tzdata,
-    })
+    }))
 }
 
 /// `bin`, or `package/bin`.
-fn selects(selector: &str, artifact: &Artifact) -> bool {
+fn selects(selector: &str, bin: &Bin) -> bool {
+    let called = |name: &str| bin.artifact.bin == name || bin.name == name;
     match selector.split_once('/') {
-        Some((package, bin)) => artifact.package == package && (artifact.bin == bin || name(artifact) == bin),
-        None => artifact.bin == selector || name(artifact) == selector,
+        Some((package, name)) => bin.artifact.package == package && called(name),
+        None => called(selector),
     }
 }
 
@@ -519,7 +591,8 @@ fn labels(trees: &[Manifest], bin: Option<&Bin>, name: &str, about: &About, own:
         say("source", source.and_then(|source| source.repository.clone()));
         say("licenses", about.licences.get(&bin.artifact.package).cloned());
     }
-    labels.extend(own.clone());
+    // A line's end would be a space in one format and stay in another.
+    labels.extend(own.iter().map(|(key, value)| (key.clone(), value.lines().collect::<Vec<_>>().join(" "))));
     labels
 }
 

@@ -82,13 +82,17 @@ fn tree(text: &str) -> Manifest {
 
 fn check(trees: &[&str], config: &str, targets: &str, expected: &str) {
     let trees: Vec<Manifest> = trees.iter().map(|text| tree(text)).collect();
+    assert_eq!(found(&trees, config, About { narrowed: !targets.is_empty(), ..of(targets) }), expected);
+}
+
+fn of(targets: &str) -> About {
+    let targets = targets.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    About { targets, root: "/w".into(), ..About::default() }
+}
+
+fn found(trees: &[Manifest], config: &str, about: About) -> String {
     let config: Config = toml::from_str(config).unwrap();
-    let about = About {
-        targets: targets.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
-        root: "/w".into(),
-        ..About::default()
-    };
-    let found = match decide(&trees, &config.docker, &about) {
+    match decide(trees, &config.docker, &about) {
         Ok((images, told)) => {
             let image = |image: &Image| {
                 let platforms = image.platforms.iter().map(|platform| {
@@ -102,8 +106,7 @@ fn check(trees: &[&str], config: &str, targets: &str, expected: &str) {
         Err(problems) => {
             problems.iter().map(|problem| format!("{}: {}", problem.code.name(), problem.message)).collect::<Vec<_>>().join("; ")
         }
-    };
-    assert_eq!(found, expected);
+    }
 }
 
 const TWO: &str = "x86_64-unknown-linux-musl chat/chat, aarch64-unknown-linux-musl chat/chat";
@@ -147,6 +150,75 @@ fn what_an_image_wants_must_be_there_for_each_platform() {
         "",
         "docker-clash: in the image `x` two bins would stand at `/usr/local/bin/x`",
     );
+}
+
+#[test]
+fn two_images_of_one_platform_have_their_own_bins() {
+    let both =
+        "x86_64-unknown-linux-musl a/a, x86_64-unknown-linux-gnu a/a=2.34, x86_64-unknown-linux-musl b/b, aarch64-unknown-linux-musl a/a";
+    let table = |name: &str, more: &str| format!("[[docker]]\nname = '{name}'\nbins = ['a']\n{more}\n");
+    let digest = format!("base = 'r.example/x@sha256:{}'\nbase-glibc = '2.36'", "ab".repeat(32));
+    let gnu = table("gnu", &format!("targets = ['x86_64-unknown-linux-gnu']\n{digest}"));
+    let musl = table("musl", "targets = ['x86_64-unknown-linux-musl', 'aarch64-unknown-linux-musl']");
+    let other = "[[docker]]\nname = 'b'\nbins = ['b']\n";
+    check(
+        &[both],
+        &(gnu + &musl + other),
+        "",
+        "gnu [linux/amd64/@gnu/a/a] [\"/usr/local/bin/a\"]; musl [linux/amd64/@musl/a/a | linux/arm64/@musl/a/a] [\"/usr/local/bin/a\"]; b [linux/amd64/b/b] [\"/usr/local/bin/b\"]",
+    );
+}
+
+#[test]
+fn a_target_that_was_named_has_a_bin() {
+    let one = "x86_64-unknown-linux-musl a/a";
+    let missing = "docker-invalid: the tree has no bin for `aarch64-unknown-linux-musl`, which was named";
+    check(&[one], "", "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl", missing);
+    let table = "[[docker]]\nname = 'a'\ntargets = ['x86_64-unknown-linux-musl', 'aarch64-unknown-linux-musl']";
+    check(&[one], table, "", "docker-invalid: the image `a` has no bin for `aarch64-unknown-linux-musl`, which was named");
+    // A run that was narrowed makes of a table what it asked for.
+    check(&[TWO], &table.replace("'a'", "'chat'"), "x86_64-unknown-linux-musl", "chat [linux/amd64/chat/chat] [\"/usr/local/bin/chat\"]");
+    let other = "[[docker]]\nname = 'a'\n[[docker]]\nname = 'b'\nbins = ['a']\ntargets = ['riscv64gc-unknown-linux-musl']";
+    check(
+        &[one],
+        other,
+        "x86_64-unknown-linux-musl",
+        "a [linux/amd64/a/a] [\"/usr/local/bin/a\"]; the image `b` is left out: it holds nothing of what was named",
+    );
+}
+
+#[test]
+fn of_a_tree_counts_what_was_just_built() {
+    let trees = [tree("x86_64-unknown-linux-musl a/a, x86_64-unknown-linux-musl b/b, x86_64-unknown-linux-gnu a/a=2.34")];
+    let built = |bins: &[&str], some: bool| About {
+        bins: Some(bins.iter().map(|bin| ((*bin).to_owned(), (*bin).to_owned())).collect()),
+        some,
+        ..of("x86_64-unknown-linux-musl")
+    };
+    assert_eq!(found(&trees, "", built(&["a"], true)), "a [linux/amd64/a/a] [\"/usr/local/bin/a\"]");
+    let tables = "[[docker]]\nname = 'a'\n[[docker]]\nname = 'x'\nbins = ['b']\n";
+    assert_eq!(
+        found(&trees, tables, built(&["a"], true)),
+        "a [linux/amd64/a/a] [\"/usr/local/bin/a\"]; the image `x` is left out: it holds nothing of what was named"
+    );
+    // Nothing was named, so that what a table wants is not among the members is a mistake.
+    assert_eq!(found(&trees, tables, built(&["a"], false)), "docker-invalid: the image `x` wants the bin `b`, and the tree has none");
+}
+
+#[test]
+fn a_layout_that_names_the_target_in_a_file_is_no_name_in_an_image() {
+    let mut trees = [tree(TWO)];
+    for artifact in &mut trees[0].artifacts {
+        artifact.path = format!("chat/chat-{}", artifact.target);
+    }
+    let expected = "chat [linux/amd64/chat/chat | linux/arm64/chat/chat] [\"/usr/local/bin/chat\"]";
+    assert_eq!(found(&trees, "", About::default()), expected);
+    // Alone, too; and a name that the package gives its bin stays.
+    let mut one = [tree("x86_64-unknown-linux-musl chat/chat")];
+    one[0].artifacts[0].path = "chat-x86_64".to_owned();
+    assert_eq!(found(&one, "", About::default()), "chat [linux/amd64/chat/chat] [\"/usr/local/bin/chat\"]");
+    one[0].artifacts[0].path = "x/served".to_owned();
+    assert_eq!(found(&one, "", About::default()), "chat [linux/amd64/chat/served] [\"/usr/local/bin/served\"]");
 }
 
 #[test]

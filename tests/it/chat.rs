@@ -73,7 +73,8 @@ fn six_services_are_images_without_a_daemon() {
         assert!(first == std::fs::read(project.path("again.tar")).unwrap(), "two runs differ");
         let loaded = engine.says(&format!("load --input {}", project.path("chat.tar").display()));
         let names: Vec<&str> = loaded.lines().filter_map(|line| line.strip_prefix("Loaded image: ")).collect();
-        assert_eq!(names.len(), 10, "{loaded}");
+        // containerd's store keeps an image of two platforms as one; before it each has a name of its own.
+        assert_eq!(names.len(), if engine.keeps_platforms() { 5 } else { 10 }, "{loaded}");
         let server = *names.iter().find(|name| name.ends_with("chat-server:0.1.0")).unwrap();
         let name = format!("xpkg-tests-chat-{}-{}", engine.name, std::process::id());
         let mut start = engine.command();

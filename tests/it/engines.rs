@@ -90,6 +90,11 @@ impl Engine {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Whether it has docker's store of containerd's, which keeps images of several platforms as such.
+    pub fn keeps_platforms(&self) -> bool {
+        self.program == "docker" && self.says("info --format '{{.DriverStatus}}'").contains("io.containerd.snapshotter")
+    }
+
     /// `127.0.0.1:5055/xpkg/gcc12:1` for `gcc12:1`.
     pub fn tag(&self, image: &str) -> String {
         format!("127.0.0.1:5055/xpkg/{image}")

@@ -110,6 +110,7 @@ error[image-unfit]: the image `127.0.0.1:5055/xpkg/bare:1` cannot build for `aar
 fn a_wrong_compiler_in_an_image_does_not_compile_what_checks_secrets() {
     on_each_engine(|engine| {
         let project = engine.configured("hello", &engine.by_digest("gcc9:1"), "");
+        engine.says(&format!("pull --quiet {}", engine.by_digest("gcc9:1")));
         // Called as one that checks secrets, and one that compiles C.
         let package = "version = \"0.17.0\"\nedition = \"2024\"\n";
         project.append("Cargo.toml", "\n[dependencies]\nring = { path = \"ring\" }\n");

@@ -704,8 +704,8 @@ error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
     let tables = |more: &str| project.write("xpkg.toml", &format!("[[docker]]\nname = \"hello\"\nbins = [\"hello\"]\n{more}\n"));
     project.write("conf/a", "");
     for (more, expected) in [
-        ("files = { conf = \"etc\" }", "error[docker-invalid]: `etc`, where `[ROOT]/conf` is to stand in `hello`, is no absolute path"),
-        ("files = { conf = \"/a/../b\" }", "error[docker-invalid]: `/a/../b`, where"),
+        ("files = { conf = \"etc\" }", "error[docker-invalid]: `conf` cannot stand at `etc` in the image `hello`: it is not absolute"),
+        ("files = { conf = \"/a/../b\" }", "error[docker-invalid]: `conf` cannot stand at `/a/../b` in the image `hello`: it is not a plain"),
         ("files = { \"conf/a\" = \"/\" , nothing = \"/x\" }", "error[file-access]: cannot read `[ROOT]/nothing`"),
         (
             "files = { \"conf/a\" = \"/etc/x\", conf = \"/etc/x/y\" }",
@@ -713,7 +713,7 @@ error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
         ),
         (
             "files = { \"conf/a\" = \"/etc/x\", file = \"/etc/x\" }",
-            "error[docker-clash]: in the image `hello` two things would stand at `/etc/x`",
+            "error[docker-clash]: in the image `hello` two files would stand at `/etc/x`",
         ),
     ] {
         tables(more);

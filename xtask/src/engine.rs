@@ -25,6 +25,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("/usr/sbin/dockerd", "docker.io"),
     ("docker-registry", "docker-registry"),
     ("mmdebstrap", "mmdebstrap"),
+    ("ip", "iproute2"),
     // Reads and pushes the layouts that `docker --oci` writes.
     ("skopeo", "skopeo"),
 ];
@@ -36,15 +37,18 @@ struct Engine {
     /// The suite whose dockerd, containerd and buildx are unpacked for it: these keep images in containerd's store, build
     /// with BuildKit and make images of several platforms. Without one it is what the machine has installed.
     suite: Option<&'static str>,
+    /// What its containers have for a network: nothing, or a bridge of this address, which leads nowhere. BuildKit's `RUN`
+    /// has no other to fall back on.
+    bridge: Option<&'static str>,
     /// Started by `up --all` only.
     more: bool,
 }
 
 const ENGINES: &[Engine] = &[
-    Engine { name: "podman", suite: None, more: false },
-    Engine { name: "docker", suite: None, more: false },
-    Engine { name: "docker-trixie", suite: Some("trixie"), more: false },
-    Engine { name: "docker-sid", suite: Some("sid"), more: true },
+    Engine { name: "podman", suite: None, bridge: None, more: false },
+    Engine { name: "docker", suite: None, bridge: None, more: false },
+    Engine { name: "docker-trixie", suite: Some("trixie"), bridge: Some("198.18.26.1/24"), more: false },
+    Engine { name: "docker-sid", suite: Some("sid"), bridge: Some("198.18.28.1/24"), more: true },
 ];
 
 pub fn run(args: &[String]) -> Result<(), String> {
@@ -99,6 +103,18 @@ impl Engine {
         [program, "--config-file".to_owned(), self.file("dockerd.json")]
     }
 
+    /// The name of its bridge, which is made where it is not there.
+    fn bridge(&self) -> Result<String, String> {
+        let Some(address) = self.bridge else { return Ok("none".to_owned()) };
+        let name = self.name.replacen("docker", "xpkg", 1);
+        if !Path::new("/sys/class/net").join(&name).exists() {
+            ask(Command::new("ip").args(["link", "add", &name, "type", "bridge"]))?;
+        }
+        ask(Command::new("ip").args(["address", "replace", address, "dev", &name]))?;
+        ask(Command::new("ip").args(["link", "set", &name, "up"]))?;
+        Ok(name)
+    }
+
     /// Unpacks it, where it is not installed, and writes what it is configured with.
     fn configure(&self) -> Result<(), String> {
         if !self.is_docker() {
@@ -106,7 +122,7 @@ impl Engine {
         }
         let mut configuration = json!({
             "hosts": [self.socket()], "pidfile": self.file("dockerd.pid"), "data-root": self.place("/var/lib"),
-            "exec-root": self.place("/run"), "bridge": "none", "iptables": false, "ip6tables": false,
+            "exec-root": self.place("/run"), "bridge": self.bridge()?, "iptables": false, "ip6tables": false,
             "exec-opts": ["native.cgroupdriver=cgroupfs"], "log-level": "warn",
         });
         let Some(suite) = self.suite else {
