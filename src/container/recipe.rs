@@ -7,7 +7,7 @@ pub fn run(script: &str, arguments: &[(String, String)], triple: &str) -> String
     let starter = "printf %s \"$1\" >/xpkg-pre-build && chmod +x /xpkg-pre-build && /xpkg-pre-build \"$2\" && rm /xpkg-pre-build";
     let words = ["/bin/sh", "-c", starter, "sh", script, triple];
     let words = serde_json::to_string(&words).expect("words are plain data");
-    format!("\nUSER 0\n{names}RUN {words}\n")
+    format!("\nUSER 0:0\n{names}RUN {words}\n")
 }
 
 /// Whether a Dockerfile takes files from its context.

@@ -477,7 +477,7 @@ fn platform(host: &Host, found: &Found, asking: &Asking, target: &Target, here: 
     let question = Invocation::new(&found.rustc_program, &found.workspace.root)
         .args(["--print", "target-libdir", "--print", "cfg", "--target", target.triple()])
         .args(flags);
-    let text = answer(host, &question)?;
+    let text = kept_answer(host, found, &question)?;
     let mut lines = text.lines();
     let libdir = Utf8PathBuf::from(lines.next().unwrap_or_default());
     let facts = PlatformFacts::new(target.triple(), lines);
@@ -492,6 +492,25 @@ fn platform(host: &Host, found: &Found, asking: &Asking, target: &Target, here: 
     };
     let compilers = host.read(&libdir.join("self-contained/crt1.o")).map(|bytes| inspect::comments(&bytes)).unwrap_or_default();
     Ok(Platform { std, self_contained, compilers, facts })
+}
+
+/// What rustc answers is kept as long as it is that rustc, called so: it takes longer to start than all that it says is worth.
+fn kept_answer(host: &Host, found: &Found, question: &Invocation) -> Result<String> {
+    // A script may be another compiler tomorrow, and so may a file of arguments and this machine's own processor.
+    let elsewhere = question.args.iter().any(|word| word.starts_with('@') || word.contains("native"));
+    let itself = |path: &Utf8PathBuf| !host.is_script(path) && host.real_name(path).is_some_and(|name| name == "rustc" || name == "rustup");
+    let own = found.rustc.sysroot.join("bin/rustc");
+    let identity = host.find(&question.program).filter(itself).filter(|_| !elsewhere).and_then(|_| host.identity(&own));
+    // What is unstable is told where this is set.
+    let more = host.var("RUSTC_BOOTSTRAP").unwrap_or_default();
+    let key = identity.map(|identity| format!("{identity}\n{:?}\n{:?}\n{more}", found.rustc, question.args));
+    let kept = key.and_then(|key| kept::place(host, "rustc", &key));
+    if let Some(text) = kept::read(host, kept.as_deref()).filter(|text: &String| !text.is_empty()) {
+        return Ok(text);
+    }
+    let text = answer(host, question)?;
+    kept::keep(host, kept.as_deref(), &text);
+    Ok(text)
 }
 
 fn has_core(host: &Host, libdir: &Utf8Path) -> bool {

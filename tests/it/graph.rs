@@ -1,6 +1,6 @@
 //! Which C is compiled for the target: the graph as cargo builds it, not as it could be.
 
-use crate::support::{ARM_MUSL, Project};
+use crate::support::{ARM_MUSL, Project, X86_MUSL};
 
 /// A crate at `path` whose build script would compile C by a `cc` of its own making, optional behind the feature `c`.
 fn c_crate(project: &Project, path: &str, optional: bool) {
@@ -97,4 +97,27 @@ fn an_answer_is_not_kept_past_a_change_of_cargos_configuration() {
     project.write("more/Cargo.toml", &manifest);
     project.write(".cargo/config.toml", "[patch.crates-io]\ncfg-if = { path = \"more\" }\n");
     assert_eq!(c_in(&project), format!("cfg-if {version} (by `cc`)"));
+}
+
+#[test]
+fn what_rustc_says_of_a_target_is_kept_with_its_flags() {
+    let project = Project::of("hello");
+    let cache = project.root.parent().unwrap().join(".cache/cargo-xpkg/rustc");
+    let kept = || -> Vec<_> { std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect() };
+    let plan = |flags: &str| project.xpkg_with(&[("RUSTFLAGS", flags)], &format!("plan --target {X86_MUSL}")).stdout;
+    let first = plan("");
+    assert_eq!(kept().len(), 1);
+    // What is kept is what is told.
+    let text = std::fs::read_to_string(&kept()[0]).unwrap();
+    std::fs::write(&kept()[0], text.replace("/lib/rustlib/", "/nowhere/")).unwrap();
+    assert_ne!(plan(""), first);
+    for damage in ["", "\"\"", "{}"] {
+        std::fs::write(&kept()[0], damage).unwrap();
+        assert_eq!(plan(""), first, "{damage}");
+    }
+    plan("--cfg more");
+    assert_eq!(kept().len(), 2);
+    // This machine's own processor may be another tomorrow.
+    plan("-C target-cpu=native");
+    assert_eq!(kept().len(), 2);
 }

@@ -705,7 +705,10 @@ error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
     project.write("conf/a", "");
     for (more, expected) in [
         ("files = { conf = \"etc\" }", "error[docker-invalid]: `conf` cannot stand at `etc` in the image `hello`: it is not absolute"),
-        ("files = { conf = \"/a/../b\" }", "error[docker-invalid]: `conf` cannot stand at `/a/../b` in the image `hello`: it is not a plain"),
+        (
+            "files = { conf = \"/a/../b\" }",
+            "error[docker-invalid]: `conf` cannot stand at `/a/../b` in the image `hello`: it is not a plain",
+        ),
         ("files = { \"conf/a\" = \"/\" , nothing = \"/x\" }", "error[file-access]: cannot read `[ROOT]/nothing`"),
         (
             "files = { \"conf/a\" = \"/etc/x\", conf = \"/etc/x/y\" }",
