@@ -111,7 +111,11 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
     if !host.exists(directory) {
         return Ok(None);
     }
-    let there = if host.is_dir(directory) { host.walk(directory)? } else { BTreeMap::from([(String::new(), Entry::File)]) };
+    if !host.is_dir(directory) {
+        return Err(Problem::new(Code::ContextForeign, format!("`{directory}` is no directory, and a context is one"))
+            .help("move it away, or choose another: `--context DIR`"));
+    }
+    let there = host.walk(directory)?;
     let place = directory.join(RECORD);
     let record: Option<Record> = if host.is_file(&place) {
         let read = serde_json::from_str(&host.read_text(&place)?);

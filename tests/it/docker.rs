@@ -236,6 +236,13 @@ error[context-foreign]: files in `[ROOT]/dist` were changed since xpkg wrote the
     assert_eq!(project.read("dist/hello.Dockerfile"), "FROM mine\n");
     project.xpkg(&format!("docker -q --no-build --force --target {X86_MUSL} --context dist")).ok();
     assert!(project.read("dist/hello.Dockerfile").contains("FROM scratch"));
+    project.write("a-file", "mine\n");
+    std::os::unix::fs::symlink("/nowhere", project.path("dangling")).unwrap();
+    for context in ["a-file", "dangling"] {
+        let run = project.xpkg(&format!("docker --no-build --target {X86_MUSL} --context {context}"));
+        let expected = format!("error[context-foreign]: `[ROOT]/{context}` is no directory, and a context is one\n");
+        assert!(run.text().contains(&expected), "{}", run.text());
+    }
     project.write("dist/notes.txt", "mine\n");
     check!(
         project.xpkg(&format!("docker --no-build --force --target {X86_MUSL} --context dist")),
