@@ -7,15 +7,13 @@ use serde::Serialize;
 
 use crate::cli::{DockerArgs, MessageFormat, RunArgs};
 use crate::config::{Config, PolicyConfig};
-use crate::container::Reference;
 use crate::contents::{self, Limits};
 use crate::context::{self, From, Piece};
 use crate::docker::{self, About, Base, Image};
-use crate::formats::{bake, build_in_docker, clause, dockerfile};
+use crate::formats::{bake, clause, dockerfile};
 use crate::host::Host;
 use crate::invocation::Invocation;
 use crate::layout;
-use crate::look::images::Having;
 use crate::look::{self, Asking, Found};
 use crate::manifest::Manifest;
 use crate::problem::{Code, Failure, Problem, Result};
@@ -37,7 +35,7 @@ struct Made {
 pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     let DockerArgs { run, context, base, no_build, from, force, build_in_docker, builder, old_builder, oci, cache } = args;
     if let Some(builder) = builder.filter(|_| build_in_docker) {
-        return write_build(host, shell, run, &builder, base, force);
+        return super::docker_build::write(host, shell, run, &builder, base, force);
     }
     let format = run.output.message_format;
     let base = base.map(|base| from_here(host, &base));
@@ -114,7 +112,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
 }
 
 /// The images; what is only told of them is told. A layout is known by where it is, whatever way leads there.
-fn decided(host: &Host, shell: Shell, manifests: &[Manifest], config: &Config, about: &About) -> Result<Vec<Image>, Failure> {
+pub(super) fn decided(host: &Host, shell: Shell, manifests: &[Manifest], config: &Config, about: &About) -> Result<Vec<Image>, Failure> {
     let (mut images, told) = docker::decide(manifests, &config.docker, about)?;
     for told in &told {
         shell.status("Noting", told);
@@ -125,75 +123,6 @@ fn decided(host: &Host, shell: Shell, manifests: &[Manifest], config: &Config, a
         }
     }
     Ok(images)
-}
-
-/// The Dockerfile for those who build in Docker, and what it is not sent.
-fn write_build(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Option<String>, force: bool) -> Result<(), Failure> {
-    let builder = Reference::parse(builder)?;
-    if builder.digest.is_none() {
-        return Err(Problem::new(Code::BaseUnfit, format!("the builder `{}` has no digest", builder.written))
-            .note("cause", ["its tag may mean another image tomorrow".to_owned()])
-            .help(format!("write `{}@sha256:…`", builder.name))
-            .into());
-    }
-    let (found, settings, decider) = super::asked(host, shell, run, Having::Leave)?;
-    let config = super::own_config(&found)?;
-    let root = &found.workspace.root;
-    let licences = found.workspace.members.iter().filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
-    let about = About { licences: licences.collect(), base, root: root.clone(), ..About::default() };
-    let promised = docker::promised(&settings, &decider.selected.bins)?;
-    let images = decided(host, shell, &[promised], &config, &about)?;
-    let below = |path: &Utf8PathBuf| path.strip_prefix(root).ok().map(Utf8Path::to_owned);
-    let members = &found.workspace.members;
-    let files = [root.join("Cargo.lock"), root.join("Cargo.toml")].into_iter().filter(|path| host.is_file(path));
-    let manifests: BTreeSet<Utf8PathBuf> =
-        files.chain(members.iter().map(|member| member.manifest.clone())).filter_map(|path| below(&path)).collect();
-    let sources: BTreeSet<Utf8PathBuf> = members.iter().flat_map(|member| &member.sources).filter_map(below).collect();
-    let outside = images.iter().filter_map(|image| match &image.base {
-        Base::Layout(path) if path.strip_prefix(host.resolve(root)).is_err() => Some(
-            Problem::new(
-                Code::BaseUnfit,
-                format!("the base of `{}` stands outside the workspace, and a build in Docker sees nothing else", image.name),
-            )
-            .note("there", [image.base.name()])
-            .help("copy it below the workspace's root: `skopeo copy --all oci:DIR oci:base`"),
-        ),
-        _ => None,
-    });
-    let outside: Vec<Problem> = outside.collect();
-    if !outside.is_empty() {
-        return Err(outside.into());
-    }
-    let from_root = |path: &Utf8Path, _: &str| pathdiff::diff_utf8_paths(path, root).unwrap_or_else(|| path.to_owned()).into_string();
-    let layouts = layouts(&images, &layout::check(host, &images)?, from_root);
-    let plan = build_in_docker::Plan {
-        images: &images,
-        layouts: &layouts,
-        builder: &builder,
-        triples: settings.requests.iter().map(|request| request.target.to_string()).collect(),
-        manifests: manifests.into_iter().collect(),
-        sources: sources.into_iter().collect(),
-    };
-    let ignored = "target\n.git\n".to_owned();
-    let texts = [("xpkg.Dockerfile", build_in_docker::text(&plan)), ("xpkg.Dockerfile.dockerignore", ignored)];
-    let mut problems = Vec::new();
-    for (name, text) in &texts {
-        problems.extend(context::changed(host, &root.join(name), text).filter(|_| !force));
-    }
-    if !problems.is_empty() {
-        return Err(problems.into());
-    }
-    for (name, text) in &texts {
-        let path = root.join(name);
-        let text = context::sealed(text);
-        if host.holds(&path, text.as_bytes()) {
-            shell.status("Unchanged", path.as_str());
-        } else {
-            host.replace(&path, text.as_bytes())?;
-            shell.status("Wrote", path.as_str());
-        }
-    }
-    Ok(())
 }
 
 /// The time that all files of a layout have: SOURCE_DATE_EPOCH, else that of the newest commit that a tree was built from, else 0.
@@ -297,7 +226,11 @@ fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
 }
 
 /// Image -> the layout that it stands upon, as BuildKit is told; `place` is where that is, for a layout and a digest of it.
-fn layouts(images: &[Image], digests: &BTreeMap<String, String>, place: impl Fn(&Utf8Path, &str) -> String) -> BTreeMap<String, String> {
+pub(super) fn layouts(
+    images: &[Image],
+    digests: &BTreeMap<String, String>,
+    place: impl Fn(&Utf8Path, &str) -> String,
+) -> BTreeMap<String, String> {
     let of = |image: &Image| {
         let (Base::Layout(path), Some(digest)) = (&image.base, digests.get(&image.name)) else { return None };
         Some((image.name.clone(), format!("oci-layout://{}@{digest}", place(path, digest))))

@@ -5,6 +5,7 @@ pub mod build;
 pub mod clean;
 pub mod compiler;
 pub mod docker;
+mod docker_build;
 pub mod doctor;
 pub mod env;
 pub mod explain;

@@ -1,0 +1,85 @@
+//! `docker --build-in-docker`: a Dockerfile that builds all of it, beside the workspace's Cargo.toml.
+
+use std::collections::BTreeSet;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::cli::RunArgs;
+use crate::container::Reference;
+use crate::context;
+use crate::docker::{self, About, Base};
+use crate::formats::build_in_docker;
+use crate::host::Host;
+use crate::layout;
+use crate::look::images::Having;
+use crate::problem::{Code, Failure, Problem};
+use crate::ui::Shell;
+
+/// The Dockerfile for those who build in Docker, and what it is not sent.
+pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Option<String>, force: bool) -> Result<(), Failure> {
+    let builder = Reference::parse(builder)?;
+    if builder.digest.is_none() {
+        return Err(Problem::new(Code::BaseUnfit, format!("the builder `{}` has no digest", builder.written))
+            .note("cause", ["its tag may mean another image tomorrow".to_owned()])
+            .help(format!("write `{}@sha256:…`", builder.name))
+            .into());
+    }
+    let (found, settings, decider) = super::asked(host, shell, run, Having::Leave)?;
+    let config = super::own_config(&found)?;
+    let root = &found.workspace.root;
+    let licences = found.workspace.members.iter().filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
+    let about = About { licences: licences.collect(), base, root: root.clone(), ..About::default() };
+    let promised = docker::promised(&settings, &decider.selected.bins)?;
+    let images = super::docker::decided(host, shell, &[promised], &config, &about)?;
+    let below = |path: &Utf8PathBuf| path.strip_prefix(root).ok().map(Utf8Path::to_owned);
+    let members = &found.workspace.members;
+    let files = [root.join("Cargo.lock"), root.join("Cargo.toml")].into_iter().filter(|path| host.is_file(path));
+    let manifests: BTreeSet<Utf8PathBuf> =
+        files.chain(members.iter().map(|member| member.manifest.clone())).filter_map(|path| below(&path)).collect();
+    let sources: BTreeSet<Utf8PathBuf> = members.iter().flat_map(|member| &member.sources).filter_map(below).collect();
+    let outside = images.iter().filter_map(|image| match &image.base {
+        Base::Layout(path) if path.strip_prefix(host.resolve(root)).is_err() => Some(
+            Problem::new(
+                Code::BaseUnfit,
+                format!("the base of `{}` stands outside the workspace, and a build in Docker sees nothing else", image.name),
+            )
+            .note("there", [image.base.name()])
+            .help("copy it below the workspace's root: `skopeo copy --all oci:DIR oci:base`"),
+        ),
+        _ => None,
+    });
+    let outside: Vec<Problem> = outside.collect();
+    if !outside.is_empty() {
+        return Err(outside.into());
+    }
+    let from_root = |path: &Utf8Path, _: &str| pathdiff::diff_utf8_paths(path, root).unwrap_or_else(|| path.to_owned()).into_string();
+    let layouts = super::docker::layouts(&images, &layout::check(host, &images)?, from_root);
+    let plan = build_in_docker::Plan {
+        images: &images,
+        layouts: &layouts,
+        builder: &builder,
+        triples: settings.requests.iter().map(|request| request.target.to_string()).collect(),
+        manifests: manifests.into_iter().collect(),
+        sources: sources.into_iter().collect(),
+    };
+    let ignored = "target\n.git\n".to_owned();
+    let texts = [("xpkg.Dockerfile", build_in_docker::text(&plan)), ("xpkg.Dockerfile.dockerignore", ignored)];
+    let mut problems = Vec::new();
+    for (name, text) in &texts {
+        problems.extend(context::changed(host, &root.join(name), text).filter(|_| !force));
+    }
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    for (name, text) in &texts {
+        let path = root.join(name);
+        let text = context::sealed(text);
+        if host.holds(&path, text.as_bytes()) {
+            shell.status("Unchanged", path.as_str());
+        } else {
+            host.replace(&path, text.as_bytes())?;
+            shell.status("Wrote", path.as_str());
+        }
+    }
+    Ok(())
+}
