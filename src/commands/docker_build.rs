@@ -14,6 +14,7 @@ use crate::layout;
 use crate::look::images::Having;
 use crate::problem::{Code, Failure, Problem};
 use crate::ui::Shell;
+use crate::workspace::Workspace;
 
 /// The Dockerfile for those who build in Docker, and what it is not sent.
 pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Option<String>, force: bool) -> Result<(), Failure> {
@@ -59,6 +60,7 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Optio
         layouts: &layouts,
         builder: &builder,
         triples: settings.requests.iter().map(|request| request.target.to_string()).collect(),
+        cache: cache(&found.workspace),
         manifests: manifests.into_iter().collect(),
         sources: sources.into_iter().collect(),
     };
@@ -82,4 +84,14 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Optio
         }
     }
     Ok(())
+}
+
+/// The name of the cache: what the workspace is called wherever it is checked out.
+fn cache(workspace: &Workspace) -> String {
+    const LONGEST: usize = 60;
+    let names: Vec<&str> = match workspace.root_member() {
+        Some(member) => vec![&member.name],
+        None => workspace.members.iter().map(|member| member.name.as_str()).collect(),
+    };
+    format!("xpkg-{}", names.join("-")).chars().take(LONGEST).collect()
 }

@@ -15,6 +15,8 @@ pub struct Plan<'a> {
     /// The image with Rust and a C compiler, by digest.
     pub builder: &'a Reference,
     pub triples: Vec<String>,
+    /// The name of the cache with cargo's own files.
+    pub cache: String,
     /// Manifests of the members and Cargo.lock, from the workspace's root.
     pub manifests: Vec<Utf8PathBuf>,
     /// Files that cargo wants to see before it reads a manifest, from the workspace's root.
@@ -30,7 +32,7 @@ const BUILD: &str = "xpkg-build";
 
 /// The text. It is called from the workspace's root: `docker buildx build --file build.Dockerfile --target IMAGE .`
 pub fn text(plan: &Plan) -> String {
-    let Plan { images, builder, triples, manifests, sources, layouts } = plan;
+    let Plan { images, builder, triples, cache, manifests, sources, layouts } = plan;
     let version = env!("CARGO_PKG_VERSION");
     let named = triples.join(",");
     let mut lines = vec![
@@ -42,14 +44,14 @@ pub fn text(plan: &Plan) -> String {
     }
     lines.extend([
         format!("FROM --platform=$BUILDPLATFORM {} AS {TOOLCHAIN}", builder.by_tag()),
-        "WORKDIR /src".to_owned(),
+        "WORKDIR /dependencies".to_owned(),
         format!("RUN command -v cargo-xpkg || cargo install cargo-xpkg --version {version} --locked"),
         format!("RUN ! command -v rustup || rustup target add {}", triples.join(" ")),
         String::new(),
         "# Made again only where Cargo.lock or a manifest changed.".to_owned(),
         format!("FROM {TOOLCHAIN} AS {DEPENDENCIES}"),
     ]);
-    lines.extend(manifests.iter().map(|path| format!("COPY {}", array(&[path.to_string(), format!("/src/{path}")]))));
+    lines.extend(manifests.iter().map(|path| format!("COPY {}", array(&[path.to_string(), format!("/dependencies/{path}")]))));
     let mut directories: Vec<String> =
         sources.iter().filter_map(|path| Some(quote(path.parent()?.as_str()))).filter(|path| path != "''").collect();
     directories.sort();
@@ -60,9 +62,12 @@ pub fn text(plan: &Plan) -> String {
     lines.extend([
         String::new(),
         format!("FROM {DEPENDENCIES} AS {BUILD}"),
-        "COPY . /src".to_owned(),
+        "WORKDIR /src".to_owned(),
+        "COPY . /given".to_owned(),
+        "# Copied once more: cargo tells by its time whether a file is newer than what the cache holds, which may be of another checkout."
+            .to_owned(),
         format!(
-            "RUN --mount=type=cache,target=/src/target,sharing=locked cargo xpkg docker --offline --locked --target {named} --out-dir /tree --context /context"
+            "RUN --mount=type=cache,id={cache},target=/target,sharing=locked cp -R /given/. . && cargo xpkg docker --offline --locked --target {named} --target-dir /target --out-dir /tree --context /context"
         ),
     ]);
     for image in *images {
@@ -116,6 +121,7 @@ mod tests {
             images: &[chat()],
             builder: &builder,
             triples: vec!["x86_64-unknown-linux-musl".to_owned(), "aarch64-unknown-linux-musl".to_owned()],
+            cache: "xpkg-chat".to_owned(),
             manifests: vec!["Cargo.lock".into(), "Cargo.toml".into(), "my app/Cargo.toml".into()],
             sources: vec!["my app/src/main.rs".into(), "build.rs".into()],
             layouts: &BTreeMap::new(),
@@ -125,20 +131,22 @@ mod tests {
             text,
             r#"# Written by `cargo xpkg docker --build-in-docker`. The compiler runs on the builder's platform, whatever the images' are.
 FROM --platform=$BUILDPLATFORM r.example/rust@sha256:[DIGEST] AS xpkg-toolchain
-WORKDIR /src
+WORKDIR /dependencies
 RUN command -v cargo-xpkg || cargo install cargo-xpkg --version [VERSION] --locked
 RUN ! command -v rustup || rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 
 # Made again only where Cargo.lock or a manifest changed.
 FROM xpkg-toolchain AS xpkg-dependencies
-COPY ["Cargo.lock","/src/Cargo.lock"]
-COPY ["Cargo.toml","/src/Cargo.toml"]
-COPY ["my app/Cargo.toml","/src/my app/Cargo.toml"]
+COPY ["Cargo.lock","/dependencies/Cargo.lock"]
+COPY ["Cargo.toml","/dependencies/Cargo.toml"]
+COPY ["my app/Cargo.toml","/dependencies/my app/Cargo.toml"]
 RUN mkdir -p 'my app/src' && touch 'my app/src/main.rs' build.rs && cargo fetch --locked
 
 FROM xpkg-dependencies AS xpkg-build
-COPY . /src
-RUN --mount=type=cache,target=/src/target,sharing=locked cargo xpkg docker --offline --locked --target x86_64-unknown-linux-musl,aarch64-unknown-linux-musl --out-dir /tree --context /context
+WORKDIR /src
+COPY . /given
+# Copied once more: cargo tells by its time whether a file is newer than what the cache holds, which may be of another checkout.
+RUN --mount=type=cache,id=xpkg-chat,target=/target,sharing=locked cp -R /given/. . && cargo xpkg docker --offline --locked --target x86_64-unknown-linux-musl,aarch64-unknown-linux-musl --target-dir /target --out-dir /tree --context /context
 
 FROM scratch AS chat
 ARG TARGETPLATFORM
@@ -159,7 +167,15 @@ ENTRYPOINT ["/usr/local/bin/chat"]
         let image = Image { name: "2048".to_owned(), base: crate::docker::Base::Layout("/home/me/base".into()), ..chat() };
         let layouts = [("2048".to_owned(), "oci-layout://../base@sha256:abc".to_owned())].into();
         let triples = vec!["x86_64-unknown-linux-musl".to_owned()];
-        let plan = Plan { images: &[image], builder: &builder, triples, manifests: Vec::new(), sources: Vec::new(), layouts: &layouts };
+        let plan = Plan {
+            images: &[image],
+            builder: &builder,
+            triples,
+            cache: String::new(),
+            manifests: Vec::new(),
+            sources: Vec::new(),
+            layouts: &layouts,
+        };
         let text = text(&plan);
         assert_eq!(text.lines().nth(1), Some("# It needs `--build-context xpkg-base-2048=oci-layout://../base@sha256:abc`."));
         assert!(text.contains("\nFROM xpkg-base-2048 AS image-2048\n"), "{text}");

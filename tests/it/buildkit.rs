@@ -1,7 +1,10 @@
 //! What is written for Docker, built by Docker as it is now: BuildKit and buildx, images of several platforms.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use snapbox::str;
@@ -49,9 +52,9 @@ fn starts_on_both(engine: &Engine, project: &Project, image: &str) {
     assert_eq!(run("linux/amd64"), "hello from x86_64 linux musl\n");
     let name = format!("xpkg-tests-{}-{}", engine.name, std::process::id());
     engine.says(&format!("create --pull always --platform linux/arm64 --name {name} {image}"));
-    engine.says(&format!("cp {name}:/usr/local/bin/hello {}", project.path("taken").display()));
+    engine.says(&format!("cp {name}:/usr/local/bin/hello {}", project.path("../taken").display()));
     engine.says(&format!("rm {name}"));
-    let said = starter(ARM_MUSL, &project.path("taken")).output().unwrap().stdout;
+    let said = starter(ARM_MUSL, &project.path("../taken")).output().unwrap().stdout;
     assert_eq!(String::from_utf8(said).unwrap(), "hello from aarch64 linux musl\n");
     engine.says(&format!("rmi --force {image}"));
 }
@@ -140,6 +143,12 @@ fn each_architecture_writes_its_cache_and_the_whole_reads_them() {
 
 /// An image with this machine's Rust and this program: what `rust` and `cargo install` are elsewhere.
 fn builder(engine: &Engine, project: &Project) -> String {
+    static MADE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry(engine.name.clone()).or_insert_with(|| make_builder(engine, project)).clone()
+}
+
+fn make_builder(engine: &Engine, project: &Project) -> String {
     let sysroot = project.shell("rustc --print sysroot").ok().stdout.trim().to_owned();
     let rust = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("rust-{}", std::process::id()));
     let (libraries, std) = (rust.join("lib"), rust.join("lib/rustlib"));
@@ -180,6 +189,7 @@ fn all_of_it_is_built_in_docker_for_both_platforms_and_only_what_changed_anew() 
         empty.xpkg(&format!("docker -q --target {BOTH} --oci base")).ok();
         std::fs::rename(empty.path("base"), project.path("base")).unwrap();
         let builder = builder(engine, &project);
+        never_built(&project);
         project.xpkg(&format!("docker -q --build-in-docker --builder {builder} --target {BOTH}")).ok();
         let contexts = project.read("xpkg.Dockerfile");
         let contexts = contexts.lines().find_map(|line| line.strip_prefix("# It needs `")?.strip_suffix("`."));
@@ -214,6 +224,40 @@ fn all_of_it_is_built_in_docker_for_both_platforms_and_only_what_changed_anew() 
         project.append("Cargo.toml", "# changed\n");
         let said = build("hello", "");
         assert!(!fetched(&said), "{said}");
+    });
+}
+
+/// Makes a project one that BuildKit's own cache knows from no run of the suite before.
+fn never_built(project: &Project) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    project.append("src/main.rs", &format!("// {}\n", now.as_nanos()));
+}
+
+/// Builds a stage of what is written for this machine's platform, where the tests' daemon has no network to give, and starts it.
+#[track_caller]
+fn built_inside(engine: &Engine, project: &Project, stage: &str, more: &str) -> (String, String) {
+    let tag = format!("localhost/xpkg-tests-{stage}-{}-{}:1", engine.name, std::process::id());
+    let options = "build --progress plain --network none --provenance=false --file xpkg.Dockerfile --platform linux/amd64 --load";
+    let said = buildx(engine, &project.root, "", &format!("{options} {more} --target {stage} --tag {tag} ."));
+    let started = engine.says(&format!("run --rm --network none {tag}"));
+    engine.says(&format!("rmi --force {tag}"));
+    (said, started)
+}
+
+#[test]
+fn an_image_holds_its_own_project_whatever_was_built_before() {
+    on_each_buildkit(|engine| {
+        // Two checkouts with one package's name, and files older than what the cache holds.
+        for text in ["the first", "the second", "the first"] {
+            let project = Project::of("hello");
+            project.write("src/main.rs", &format!("fn main() {{ println!(\"{text}\"); }}\n"));
+            let source = std::fs::File::options().append(true).open(project.path("src/main.rs")).unwrap();
+            source.set_modified(SystemTime::UNIX_EPOCH + Duration::from_hours(400_000)).unwrap();
+            let builder = builder(engine, &project);
+            project.xpkg(&format!("docker -q --build-in-docker --builder {builder} --target {X86_MUSL}")).ok();
+            let (said, started) = built_inside(engine, &project, "hello", "");
+            assert_eq!(started, format!("{text}\n"), "{said}");
+        }
     });
 }
 
