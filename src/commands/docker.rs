@@ -34,11 +34,11 @@ struct Made {
 
 pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     let DockerArgs { run, context, base, no_build, from, force, build_in_docker, builder, old_builder, oci, cache } = args;
+    let base = base.map(|base| from_here(host, &base));
     if let Some(builder) = builder.filter(|_| build_in_docker) {
         return super::docker_build::write(host, shell, run, &builder, base, force);
     }
     let format = run.output.message_format;
-    let base = base.map(|base| from_here(host, &base));
     let mut about = named(host, &run, base);
     // What is unpacked goes with this.
     let mut scratch = Vec::new();
@@ -163,7 +163,7 @@ fn from_here(host: &Host, base: &str) -> String {
 }
 
 /// What the command line says of the images.
-fn named(host: &Host, run: &RunArgs, base: Option<String>) -> About {
+pub(super) fn named(host: &Host, run: &RunArgs, base: Option<String>) -> About {
     let targets: Vec<String> = run.target.iter().map(|target| target.split('.').next().unwrap_or_default().to_owned()).collect();
     About { narrowed: !targets.is_empty() || super::variables(host).targets.is_some(), targets, base, ..About::default() }
 }

@@ -14,7 +14,12 @@ pub struct Plan<'a> {
     pub images: &'a [Image],
     /// The image with Rust and a C compiler, by digest.
     pub builder: &'a Reference,
+    /// The targets, as rustup knows them.
     pub triples: Vec<String>,
+    /// What `cargo xpkg docker` is called with inside: as it was called here.
+    pub arguments: Vec<String>,
+    /// The `--config` of cargo's among them.
+    pub configured: Vec<String>,
     /// The name of the cache with cargo's own files.
     pub cache: String,
     /// Manifests of the members and Cargo.lock, from the workspace's root.
@@ -32,9 +37,10 @@ const BUILD: &str = "xpkg-build";
 
 /// The text. It is called from the workspace's root: `docker buildx build --file build.Dockerfile --target IMAGE .`
 pub fn text(plan: &Plan) -> String {
-    let Plan { images, builder, triples, cache, manifests, sources, layouts } = plan;
+    let Plan { images, builder, triples, arguments, configured, cache, manifests, sources, layouts } = plan;
     let version = env!("CARGO_PKG_VERSION");
-    let named = triples.join(",");
+    let arguments: Vec<String> = arguments.iter().map(|word| quote(word)).collect();
+    let configured: String = configured.iter().map(|value| format!(" --config {}", quote(value))).collect();
     let mut lines = vec![
         "# Written by `cargo xpkg docker --build-in-docker`. The compiler runs on the builder's platform, whatever the images' are."
             .to_owned(),
@@ -58,7 +64,7 @@ pub fn text(plan: &Plan) -> String {
     directories.dedup();
     let files: Vec<String> = sources.iter().map(|path| quote(path.as_str())).collect();
     let directories = if directories.is_empty() { String::new() } else { format!("mkdir -p {} && ", directories.join(" ")) };
-    lines.push(format!("RUN {directories}touch {} && cargo fetch --locked", files.join(" ")));
+    lines.push(format!("RUN {directories}touch {} && cargo fetch --locked{configured}", files.join(" ")));
     lines.extend([
         String::new(),
         format!("FROM {DEPENDENCIES} AS {BUILD}"),
@@ -67,7 +73,8 @@ pub fn text(plan: &Plan) -> String {
         "# Copied once more: cargo tells by its time whether a file is newer than what the cache holds, which may be of another checkout."
             .to_owned(),
         format!(
-            "RUN --mount=type=cache,id={cache},target=/target,sharing=locked cp -R /given/. . && cargo xpkg docker --offline --locked --target {named} --target-dir /target --out-dir /tree --context /context"
+            "RUN --mount=type=cache,id={cache},target=/target,sharing=locked cp -R /given/. . && cargo xpkg docker --offline --locked {} --target-dir /target --out-dir /tree --context /context",
+            arguments.join(" ")
         ),
     ]);
     for image in *images {
@@ -121,6 +128,8 @@ mod tests {
             images: &[chat()],
             builder: &builder,
             triples: vec!["x86_64-unknown-linux-musl".to_owned(), "aarch64-unknown-linux-musl".to_owned()],
+            arguments: ["--target", "x86_64-unknown-linux-musl", "--bin", "a b"].map(str::to_owned).to_vec(),
+            configured: vec!["env.WORDS=\"a b\"".to_owned()],
             cache: "xpkg-chat".to_owned(),
             manifests: vec!["Cargo.lock".into(), "Cargo.toml".into(), "my app/Cargo.toml".into()],
             sources: vec!["my app/src/main.rs".into(), "build.rs".into()],
@@ -140,13 +149,13 @@ FROM xpkg-toolchain AS xpkg-dependencies
 COPY ["Cargo.lock","/dependencies/Cargo.lock"]
 COPY ["Cargo.toml","/dependencies/Cargo.toml"]
 COPY ["my app/Cargo.toml","/dependencies/my app/Cargo.toml"]
-RUN mkdir -p 'my app/src' && touch 'my app/src/main.rs' build.rs && cargo fetch --locked
+RUN mkdir -p 'my app/src' && touch 'my app/src/main.rs' build.rs && cargo fetch --locked --config 'env.WORDS="a b"'
 
 FROM xpkg-dependencies AS xpkg-build
 WORKDIR /src
 COPY . /given
 # Copied once more: cargo tells by its time whether a file is newer than what the cache holds, which may be of another checkout.
-RUN --mount=type=cache,id=xpkg-chat,target=/target,sharing=locked cp -R /given/. . && cargo xpkg docker --offline --locked --target x86_64-unknown-linux-musl,aarch64-unknown-linux-musl --target-dir /target --out-dir /tree --context /context
+RUN --mount=type=cache,id=xpkg-chat,target=/target,sharing=locked cp -R /given/. . && cargo xpkg docker --offline --locked --target x86_64-unknown-linux-musl --bin 'a b' --target-dir /target --out-dir /tree --context /context
 
 FROM scratch AS chat
 ARG TARGETPLATFORM
@@ -171,6 +180,8 @@ ENTRYPOINT ["/usr/local/bin/chat"]
             images: &[image],
             builder: &builder,
             triples,
+            arguments: Vec::new(),
+            configured: Vec::new(),
             cache: String::new(),
             manifests: Vec::new(),
             sources: Vec::new(),

@@ -11,7 +11,10 @@ use snapbox::str;
 
 use crate::check;
 use crate::engines::{Engine, on_each_buildkit};
-use crate::support::{ARM_MUSL, Project, X86_MUSL, starter, tool};
+use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, starter, tool};
+
+/// Held by the test that empties BuildKit's cache, and by those that count on what it keeps.
+static CACHE: Mutex<()> = Mutex::new(());
 
 const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
 
@@ -123,6 +126,7 @@ base = "oci:base"
 #[test]
 fn each_architecture_writes_its_cache_and_the_whole_reads_them() {
     on_each_buildkit(|engine| {
+        let _cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
         let project = Project::of("hello");
         project.xpkg(&format!("docker -q --target {BOTH} --cache --context dist")).ok();
         let (registry, dist) = (place(engine, "cache"), project.path("dist"));
@@ -179,6 +183,7 @@ fn make_builder(engine: &Engine, project: &Project) -> String {
 #[test]
 fn all_of_it_is_built_in_docker_for_both_platforms_and_only_what_changed_anew() {
     on_each_buildkit(|engine| {
+        let _cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
         let project = Project::of("hello");
         // Bins of a layout's base, a file, and an image whose name no stage may have.
         project.write(
@@ -258,6 +263,37 @@ fn an_image_holds_its_own_project_whatever_was_built_before() {
             let (said, started) = built_inside(engine, &project, "hello", "");
             assert_eq!(started, format!("{text}\n"), "{said}");
         }
+    });
+}
+
+#[test]
+fn what_is_chosen_here_is_built_inside() {
+    on_each_buildkit(|engine| {
+        let project = Project::of("hello");
+        project.append(
+            "Cargo.toml",
+            "members = [\"more\"]\ndefault-members = [\".\"]\n\n[features]\ndefault = [\"calm\"]\ncalm = []\nloud = []\n",
+        );
+        project.write(
+            "src/main.rs",
+            "fn main() { println!(\"{}{}{}\", cfg!(feature = \"calm\"), cfg!(feature = \"loud\"), cfg!(debug_assertions)); }\n",
+        );
+        never_built(&project);
+        project.write("more/Cargo.toml", "[package]\nname = \"more\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+        project.write("more/src/main.rs", "fn main() { println!(\"more, {}\", env!(\"WORDS\")); }\n");
+        project.shell("cargo generate-lockfile").ok();
+        let (builder, base) = (builder(engine, &project), engine.by_digest("gcc12:1"));
+        // The base has this glibc; the builder's own `cc` links for it.
+        project
+            .xpkg(&format!(
+                "docker -q --build-in-docker --builder {builder} --target {HOST}.2.36 --base {base} --workspace --profile dev \
+                 --features hello/loud --no-default-features --config 'env.WORDS=\"a b\"'"
+            ))
+            .ok();
+        let (said, started) = built_inside(engine, &project, "hello", "");
+        assert_eq!(started, "falsetruetrue\n", "{said}");
+        let (said, started) = built_inside(engine, &project, "more", "");
+        assert_eq!(started, "more, a b\n", "{said}");
     });
 }
 
