@@ -2,7 +2,10 @@
 //!
 //! Pure. What they become as files is in `formats::{dockerfile, bake, oci}`.
 
+mod bases;
 mod sound;
+
+pub use self::bases::{Known, Needs, unfit};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +14,6 @@ use serde::Serialize;
 
 use crate::config::DockerConfig;
 use crate::container::Reference;
-use crate::inspect::Linkage;
 use crate::manifest::{Artifact, Manifest, Platform, TargetRecord};
 use crate::problem::{Code, Problem, nearest};
 use crate::settings::Settings;
@@ -136,43 +138,6 @@ pub struct Placed {
     pub size: u64,
     /// `None`: it is static, or no program that is known here.
     pub needs: Option<Needs>,
-}
-
-/// What a dynamic bin asks of the base that it stands on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Needs {
-    pub target: String,
-    /// The path of its loader.
-    pub loader: Option<String>,
-    /// Its floor.
-    pub glibc: Option<Glibc>,
-}
-
-impl Needs {
-    fn of(artifact: &Artifact) -> Option<Self> {
-        let binary = artifact.binary.as_ref().filter(|binary| binary.linkage == Linkage::Dynamic)?;
-        let glibc = binary.glibc_floor.as_ref().and_then(|floor| Glibc::parse(&floor.version));
-        Some(Self { target: artifact.target.clone(), loader: binary.interpreter.clone(), glibc })
-    }
-}
-
-/// What is known of a base.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known {
-    /// It is empty.
-    Empty,
-    /// Nobody looked, nobody said.
-    Nothing,
-    /// It is said to have this glibc.
-    Declared(Glibc),
-    /// What stands in it, for one bin.
-    Read {
-        glibc: Option<Glibc>,
-        /// It has the loader that the bin asks for.
-        loader: bool,
-        /// musl's loader.
-        musl: Option<String>,
-    },
 }
 
 impl Platform {
@@ -540,38 +505,6 @@ fn selects(selector: &str, bin: &Bin) -> bool {
         Some((package, name)) => bin.artifact.package == package && called(name),
         None => called(selector),
     }
-}
-
-/// What a bin needs that its base does not have. The one judgement of it, whoever looked at the base.
-pub fn unfit(image: &str, staged: &str, needs: &Needs, known: &Known) -> Option<Problem> {
-    let loader = needs.loader.as_deref().unwrap_or("its loader");
-    let static_way = "build it for musl (`--target x86_64-unknown-linux-musl` and its like)";
-    let with_glibc = format!("take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or {static_way}");
-    let has = match known {
-        Known::Empty => {
-            let problem = Problem::new(Code::BaseUnfit, format!("`{staged}` cannot start on `scratch`: it asks for `{loader}`"));
-            return Some(problem.help(with_glibc));
-        }
-        Known::Read { loader: false, musl, .. } => {
-            let problem = Problem::new(
-                Code::BaseUnfit,
-                format!("`{staged}` cannot start on the base of `{image}`: it asks for `{loader}`, which is not there"),
-            );
-            let problem = match musl {
-                Some(musl) => problem.note("cause", [format!("the base has musl (`{musl}`)")]),
-                None => problem,
-            };
-            return Some(problem.help(with_glibc));
-        }
-        Known::Nothing => return None,
-        Known::Declared(glibc) => Some(*glibc),
-        Known::Read { glibc, .. } => *glibc,
-    };
-    let (floor, has) = (needs.glibc?, has?);
-    (floor > has).then(|| {
-        Problem::new(Code::BaseUnfit, format!("`{staged}` needs glibc {floor}, and the base of `{image}` has {has}"))
-            .help(format!("build it with a floor: `--target {}.{has}`, take a newer base, or {static_way}", needs.target))
-    })
 }
 
 /// OCI's annotations, and the user's over them.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::Config;
-use crate::inspect;
+use crate::inspect::{self, Linkage};
 use crate::target::Target;
 
 /// An image with one of each.
