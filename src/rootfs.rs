@@ -156,6 +156,27 @@ impl Rootfs {
         }
     }
 
+    /// Where a directory has to be put to stand at `path`: a link that stands there is followed, too, not replaced.
+    pub fn directory_place(&self, path: &str) -> String {
+        let place = self.place(path);
+        match self.nodes.get(&place) {
+            Some(Node::Link(_)) => self.follow(&place).unwrap_or(place),
+            _ => place,
+        }
+    }
+
+    /// Whether a directory stands at just this path, said or implied by what is below it.
+    pub fn is_directory(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        let implied = || self.nodes.range(below.clone()..).next().is_some_and(|(other, _)| other.starts_with(&below));
+        matches!(self.nodes.get(path), Some(Node::Directory(_))) || implied()
+    }
+
+    /// Whether just this path is a file.
+    pub fn is_file(&self, path: &str) -> bool {
+        matches!(self.nodes.get(path), Some(Node::File(_) | Node::Other))
+    }
+
     /// Whose a directory is; as it would be made where there is none.
     pub fn owned(&self, path: &str) -> Owned {
         match self.nodes.get(path) {
@@ -279,6 +300,13 @@ mod tests {
         check("usr/local/bin/app", "usr/local/bin/app");
         check("bin", "bin");
         check("a/app", "a/app");
+        let directory = |path: &str, expected: &str| assert_eq!(root.directory_place(path), expected);
+        directory("bin", "usr/bin");
+        directory("lib64", "usr/lib");
+        directory("bin/new", "usr/bin/new");
+        directory("a", "a");
+        assert!(root.is_directory("usr") && root.is_directory("usr/lib") && !root.is_directory("bin") && !root.is_directory("us"));
+        assert!(root.is_file("usr/bin/sh") && !root.is_file("usr/bin") && !root.is_file("bin"));
         assert!(root.has_file("/bin/sh") && root.has_file("/lib64/ld.so"));
         assert!(!root.has_file("/bin/bash") && !root.has_file("/usr/bin") && !root.has_file("/a"));
     }

@@ -13,7 +13,7 @@ use crate::docker::{self, About, Base, Image};
 use crate::formats::{bake, clause, dockerfile};
 use crate::host::Host;
 use crate::invocation::Invocation;
-use crate::layout;
+use crate::layout::{self, Extra, What};
 use crate::look::{self, Asking, Found};
 use crate::manifest::Manifest;
 use crate::problem::{Code, Failure, Problem, Result};
@@ -120,6 +120,10 @@ pub(super) fn decided(host: &Host, shell: Shell, manifests: &[Manifest], config:
     for image in &mut images {
         if let Base::Layout(path) = &mut image.base {
             *path = host.resolve(path);
+        }
+        // As with COPY, a file goes into what ends with a slash. From here on its place is whole.
+        for (from, to) in image.files.iter_mut().filter(|(from, to)| to.ends_with('/') && !host.is_dir(from)) {
+            to.push_str(from.file_name().unwrap_or_default());
         }
     }
     Ok(images)
@@ -265,19 +269,17 @@ fn pieces(
             );
         }
         if let (Base::Layout(path), Some(digest)) = (&image.base, digests.get(&image.name)) {
-            problems.extend(extra(host, path, &within(digest), &mut pieces).err());
+            problems.extend(layout::extras(host, path, &[]).map(|found| extra(&within(digest), found, &mut pieces)).err());
         }
         for bin in image.platforms.iter().flat_map(|platform| &platform.bins) {
             pieces.insert(bin.context.clone(), From::File(trees[bin.tree].join(&bin.staged), Some(bin.sha256.clone())));
         }
         for (path, _) in dockerfile::shared(image.ca_certificates, image.tzdata) {
-            let from = if path.ends_with(".crt") { layout::certificates(host, image) } else { layout::zones(host, image) };
-            problems.extend(from.and_then(|from| extra(host, &from, path, &mut pieces)).err());
+            let found = if path.ends_with(".crt") { layout::certificates(host, image) } else { layout::zones(host, image) };
+            problems.extend(found.map(|found| extra(path, found, &mut pieces)).err());
         }
         for ((path, _), from) in dockerfile::copied(&image.name, &image.files).into_iter().zip(image.files.keys()) {
-            problems.extend(
-                extra(host, from, &path, &mut pieces).err().map(|problem| problem.help("`files` are named from the workspace's root")),
-            );
+            problems.extend(layout::extras(host, from, &[]).map(|found| extra(&path, found, &mut pieces)).err());
         }
         pieces.insert(bake::file(&image.name), From::Text(dockerfile::text(image, chmod)));
     }
@@ -287,20 +289,11 @@ fn pieces(
 }
 
 /// A file, or a directory with all below it.
-fn extra(host: &Host, from: &Utf8Path, to: &str, pieces: &mut BTreeMap<String, From>) -> Result<()> {
-    if host.is_dir(from) {
-        for name in host.walk(from)?.into_keys().filter(|name| host.is_file(&from.join(name))) {
-            // The same zones twice more, with other clocks.
-            if ["right/", "posix/"].iter().any(|other| to.ends_with("zoneinfo") && name.starts_with(other)) {
-                continue;
-            }
-            pieces.insert(format!("{to}/{name}"), From::File(from.join(&name), None));
+fn extra(to: &str, found: Vec<Extra>, pieces: &mut BTreeMap<String, From>) {
+    for Extra { path, what } in found {
+        let path = if path.is_empty() { to.to_owned() } else { format!("{to}/{path}") };
+        if let What::File { from, .. } = what {
+            pieces.insert(path, From::File(from, None));
         }
-        return Ok(());
     }
-    if !host.is_file(from) {
-        return Err(Problem::new(Code::FileAccess, format!("`{from}`, which an image asks for, is not there")));
-    }
-    pieces.insert(to.to_owned(), From::File(from.to_owned(), None));
-    Ok(())
 }

@@ -6,9 +6,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::docker::{Base, ForPlatform, Image, Placed};
 use crate::formats::oci::layer::Member;
-use crate::host::{Host, Listed, Thing};
+use crate::host::{Host, Thing};
 use crate::problem::{Code, Problem, Result};
 use crate::rootfs::{Owned, Rootfs};
+
+use super::extras::{Extra, What, extras};
 
 /// Where the bytes of a member come from.
 pub enum Source {
@@ -51,8 +53,9 @@ pub fn layers(
 ) -> Result<Vec<Members>, Vec<Problem>> {
     let mut layers = Vec::new();
     let mut problems = Vec::new();
+    let mut placed = BTreeMap::new();
     let mut layer = |what: &str, fill: &dyn Fn(&mut Filling) -> Result<()>| {
-        let mut filling = Filling { host, image: &image.name, rootfs, members: BTreeMap::new() };
+        let mut filling = Filling { host, image: &image.name, rootfs, placed: &mut placed, members: BTreeMap::new() };
         match fill(&mut filling) {
             Ok(()) if filling.members.is_empty() => {}
             Ok(()) => layers.push(filling.finish(what)),
@@ -69,40 +72,56 @@ pub fn layers(
     layer("cargo xpkg: files", &|filling| image.files.iter().try_for_each(|(from, to)| filling.file(from, to)));
     if image.ca_certificates {
         layer("cargo xpkg: CA certificates", &|filling| {
-            let from = certificates(host, image)?;
-            filling.disk(CERTIFICATES[0].trim_start_matches('/'), &from)
+            filling.extras(CERTIFICATES[0].trim_start_matches('/'), certificates(host, image)?)
         });
     }
     if image.tzdata {
-        layer("cargo xpkg: time zones", &|filling| {
-            let from = zones(host, image)?;
-            filling.directory(ZONES.trim_start_matches('/'), &from, OTHER_ZONES)
-        });
+        layer("cargo xpkg: time zones", &|filling| filling.extras(ZONES.trim_start_matches('/'), zones(host, image)?));
     }
     let names: Vec<&str> = of.bins.iter().map(|bin| bin.place.rsplit('/').next().unwrap_or(&bin.place)).collect();
     layer(&format!("cargo xpkg: {}", names.join(", ")), &|filling| of.bins.iter().try_for_each(|bin| filling.bin(bin, &trees[bin.tree])));
     if problems.is_empty() { Ok(layers) } else { Err(problems) }
 }
 
-/// The CA certificates of this machine.
-pub fn certificates(host: &Host, image: &Image) -> Result<Utf8PathBuf> {
-    let named = host.var("SSL_CERT_FILE").map(Utf8PathBuf::from);
-    let found = named.clone().into_iter().chain(CERTIFICATES.iter().map(Utf8PathBuf::from)).find(|path| host.is_file(path));
-    found.ok_or_else(|| {
-        Problem::new(Code::DockerInvalid, format!("the image `{}` asks for CA certificates, and this machine has none", image.name))
-            .note("looked for", named.into_iter().map(Utf8PathBuf::into_string).chain(CERTIFICATES.iter().map(ToString::to_string)))
-            .help("install them (`apt-get install ca-certificates`), or name a file of them: `SSL_CERT_FILE=PATH`")
-    })
+/// The CA certificates of this machine, in one file.
+pub fn certificates(host: &Host, image: &Image) -> Result<Vec<Extra>> {
+    let image = &image.name;
+    let help = "install them (`apt-get install ca-certificates`), or name a file of them: `SSL_CERT_FILE=PATH`";
+    // What was named is meant: others in its place would be trusted without a word.
+    let (from, named) = match host.var("SSL_CERT_FILE") {
+        Some(named) => (Some(host.absolute(Utf8Path::new(named))), "SSL_CERT_FILE="),
+        None => (CERTIFICATES.iter().map(Utf8PathBuf::from).find(|path| host.is_file(path)), ""),
+    };
+    let Some(from) = from else {
+        let problem = Problem::new(Code::DockerInvalid, format!("the image `{image}` asks for CA certificates, and this machine has none"));
+        return Err(problem.note("looked for", CERTIFICATES.iter().map(ToString::to_string)).help(help));
+    };
+    let why = match host.thing(&from) {
+        Ok(Thing::File { size: 1.., .. }) => return extras(host, &from, &[]),
+        Ok(Thing::File { .. }) => "is empty",
+        Err(problem) if problem.code == Code::Interrupted => return Err(problem),
+        _ => "is no file",
+    };
+    Err(Problem::new(Code::DockerInvalid, format!("the image `{image}` asks for CA certificates, and `{named}{from}` {why}")).help(help))
 }
 
-/// The time zones of this machine.
-pub fn zones(host: &Host, image: &Image) -> Result<Utf8PathBuf> {
-    let directory = Utf8PathBuf::from(host.var("TZDIR").unwrap_or(ZONES));
-    if host.is_dir(&directory) {
-        return Ok(directory);
+/// The time zones of this machine: a directory and all of it.
+pub fn zones(host: &Host, image: &Image) -> Result<Vec<Extra>> {
+    let image = &image.name;
+    let (directory, named) = match host.var("TZDIR") {
+        Some(named) => (host.absolute(Utf8Path::new(named)), "TZDIR="),
+        None => (Utf8PathBuf::from(ZONES), ""),
+    };
+    let problem = |why: &str| {
+        Problem::new(Code::DockerInvalid, format!("the image `{image}` asks for time zones, and {why}"))
+            .help("install them (`apt-get install tzdata`), or name a directory of them: `TZDIR=PATH`")
+    };
+    if !host.is_dir(&directory) {
+        return Err(problem(&format!("`{named}{directory}` is no directory")));
     }
-    Err(Problem::new(Code::DockerInvalid, format!("the image `{}` asks for time zones, and there is no `{directory}` here", image.name))
-        .help("install them (`apt-get install tzdata`), or name a directory of them: `TZDIR=PATH`"))
+    let found = extras(host, &directory, OTHER_ZONES)?;
+    let any = found.iter().any(|extra| matches!(extra.what, What::File { .. }));
+    if any { Ok(found) } else { Err(problem(&format!("`{named}{directory}` holds none"))) }
 }
 
 /// A layer that is being filled.
@@ -111,6 +130,8 @@ struct Filling<'a> {
     image: &'a str,
     /// What stands below it.
     rootfs: &'a mut Rootfs,
+    /// Whether it is a directory, by path: what all layers of ours have, since a later one would hide what is in an earlier.
+    placed: &'a mut BTreeMap<String, bool>,
     members: BTreeMap<String, (Member, Source)>,
 }
 
@@ -118,80 +139,72 @@ impl Filling<'_> {
     /// Puts a member where the base's links lead, with the directories above it as they stand in the base: extracted by
     /// itself, as engines do, a layer would make other ones.
     fn put(&mut self, path: &str, member: Member, source: Source) -> Result<()> {
-        let path = self.rootfs.place(path);
+        let directory = matches!(member, Member::Directory(_));
+        let path = if directory { self.rootfs.directory_place(path) } else { self.rootfs.place(path) };
         for (at, _) in path.match_indices('/') {
             let above = &path[..at];
-            match self.members.get(above) {
-                Some((Member::Directory(_), _)) => {}
-                Some(_) => return Err(self.clash(above)),
-                None => {
-                    self.members.insert(above.to_owned(), (Member::Directory(self.rootfs.owned(above)), Source::Nothing));
-                }
-            }
+            self.claim(above, true)?;
+            let plain = Member::Directory(self.rootfs.owned(above));
+            self.members.entry(above.to_owned()).or_insert((plain, Source::Nothing));
         }
-        match (self.members.get(&path), &member) {
-            (None, _) => {}
-            (Some((Member::Directory(_), _)), Member::Directory(_)) => return Ok(()),
-            _ => return Err(self.clash(&path)),
-        }
-        self.members.insert(path, (member, source));
+        self.claim(&path, directory)?;
+        self.members.entry(path).or_insert((member, source));
         Ok(())
     }
 
-    fn clash(&self, path: &str) -> Problem {
-        Problem::new(Code::DockerClash, format!("in the image `{}` two things would stand at `/{path}`", self.image))
-            .help("name other places in its `files`")
+    /// Takes a place. Directories may be there before, in the base or by us; nothing else.
+    fn claim(&mut self, path: &str, directory: bool) -> Result<()> {
+        let in_base = |is: &str, was: &str| {
+            Problem::new(Code::DockerClash, format!("in the image `{}` a {is} would stand at `/{path}`, a {was} of its base", self.image))
+        };
+        match self.placed.get(path) {
+            Some(true) if directory => return Ok(()),
+            Some(_) => {
+                return Err(Problem::new(Code::DockerClash, format!("in the image `{}` two things would stand at `/{path}`", self.image))
+                    .help("name other places in its `files`"));
+            }
+            None if directory && self.rootfs.is_file(path) => {
+                return Err(in_base("directory", "file").help("name another place in its `files`"));
+            }
+            None if !directory && self.rootfs.is_directory(path) => {
+                return Err(in_base("file", "directory")
+                    .help("name another place in its `files`; what ends with a slash is a directory to put it into"));
+            }
+            None => self.placed.insert(path.to_owned(), directory),
+        };
+        Ok(())
     }
 
+    /// A text of ours, which a file of the user's may hide.
     fn text(&mut self, path: &str, text: &'static str) -> Result<()> {
-        self.put(path, Member::File { size: text.len() as u64, executable: false }, Source::Text(text))
+        self.put(path, Member::File { size: text.len() as u64, executable: false }, Source::Text(text))?;
+        self.placed.remove(path);
+        Ok(())
     }
 
-    /// A file of this machine.
-    fn disk(&mut self, path: &str, from: &Utf8Path) -> Result<()> {
-        match self.host.thing(from)? {
-            Thing::File { size, mode } => {
-                let executable = mode.is_some_and(|mode| mode & 0o111 != 0);
-                self.put(path, Member::File { size, executable }, Source::Disk(from.to_owned()))
-            }
-            _ => Err(Problem::new(Code::FileAccess, format!("`{from}` is no plain file"))),
-        }
-    }
-
-    /// A directory of this machine with all that is below it. Links stay links.
-    fn directory(&mut self, path: &str, from: &Utf8Path, without: &[&str]) -> Result<()> {
-        if !path.is_empty() {
-            let owned = self.rootfs.owned(&self.rootfs.place(path));
-            self.put(path, Member::Directory(owned), Source::Nothing)?;
-        }
-        let mut listed = self.host.list(from)?;
-        listed.sort_by(|a, b| a.name.cmp(&b.name));
-        for Listed { name, readable, thing } in listed {
-            if without.contains(&name.as_str()) {
-                continue;
-            }
-            let below = from.join(&name);
-            if !readable || name.starts_with(".wh.") {
-                // An image's layer says by such a name what is gone.
-                let why = if readable { "means that something is gone" } else { "is not UTF-8" };
-                return Err(Problem::new(Code::DockerInvalid, format!("`{below}` cannot stand in an image: its name {why}"))
-                    .help("rename it, or take it out of the image's `files`"));
-            }
-            let place = if path.is_empty() { name } else { format!("{path}/{name}") };
-            match thing? {
-                Thing::Directory => self.directory(&place, &below, &[])?,
-                Thing::Link(target) => self.put(&place, Member::Link(target), Source::Nothing)?,
-                Thing::File { .. } => self.disk(&place, &below)?,
-                Thing::Special(what) => {
-                    return Err(Problem::new(Code::DockerInvalid, format!("`{below}` cannot stand in an image: it is {what}"))
-                        .help("take it out of the image's `files`"));
+    /// What `extras` found, at a path.
+    fn extras(&mut self, place: &str, found: Vec<Extra>) -> Result<()> {
+        for Extra { path, what } in found {
+            let path = match (place, path.as_str()) {
+                (_, "") => place.to_owned(),
+                ("", _) => path,
+                _ => format!("{place}/{path}"),
+            };
+            match what {
+                // The image's own root is there.
+                What::Directory if path.is_empty() => {}
+                What::Directory => {
+                    let owned = self.rootfs.owned(&self.rootfs.directory_place(&path));
+                    self.put(&path, Member::Directory(owned), Source::Nothing)?;
                 }
+                What::Link(target) => self.put(&path, Member::Link(target), Source::Nothing)?,
+                What::File { from, size, executable } => self.put(&path, Member::File { size, executable }, Source::Disk(from))?,
             }
         }
         Ok(())
     }
 
-    /// One row of an image's `files`. As with COPY, a file goes into what ends with a slash.
+    /// One row of an image's `files`.
     fn file(&mut self, from: &Utf8Path, to: &str) -> Result<()> {
         let place = to.trim_start_matches('/').trim_end_matches('/');
         let sound = to.starts_with('/') && (place.is_empty() || place.split('/').all(|part| !matches!(part, "" | "." | "..")));
@@ -202,15 +215,7 @@ impl Filling<'_> {
             )
             .help("write it as `/etc/app/config.toml`, without `.` and `..`"));
         }
-        if self.host.is_dir(from) {
-            return self.directory(place, from, &[]);
-        }
-        let name = from.file_name().unwrap_or_default();
-        match (to.ends_with('/'), place) {
-            (true, "") => self.disk(name, from),
-            (true, directory) => self.disk(&format!("{directory}/{name}"), from),
-            (false, place) => self.disk(place, from),
-        }
+        self.extras(place, extras(self.host, from, &[])?)
     }
 
     fn bin(&mut self, bin: &Placed, tree: &Utf8Path) -> Result<()> {

@@ -5,8 +5,10 @@
 //! documents say is `formats::oci`'s.
 
 mod base;
+mod extras;
 mod members;
 
+pub use self::extras::{Extra, What, extras};
 pub use self::members::{certificates, zones};
 
 use std::collections::BTreeMap;

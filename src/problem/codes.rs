@@ -176,10 +176,10 @@ codes! {
         detection: "The manifest's targets are grouped by platform.",
         fix: "Name the targets that count: `--target`, or `targets` in the image's table.",
         source: "README, Docker" }
-    DockerClash "docker-clash" "two bins would stand in one place of an image" {
-        cause: "Two packages have a bin of one name and stand in one image, or two trees bring different files for one bin.",
-        detection: "The places of all bins of an image are compared.",
-        fix: "Rename one, make two images, or leave one tree out.",
+    DockerClash "docker-clash" "two things would stand in one place of an image" {
+        cause: "Two packages have a bin of one name and stand in one image, or two trees bring different files for one bin; or a file of `files` stands where a bin, the certificates, the time zones or a directory of a layout's base is.",
+        detection: "The places of all that an image gets are compared, in all its layers.",
+        fix: "Rename one, make two images, leave one tree out, or name another place in `files`.",
         source: "README, Docker" }
     BaseUnfit "base-unfit" "a base cannot carry its image" {
         cause: "A dynamic bin has no loader on `scratch`, or needs a newer glibc than the base has; the base is named by a tag, which moves; or a layout that is the base is damaged, or has nothing for the platform.",

@@ -709,7 +709,10 @@ error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
             "files = { conf = \"/a/../b\" }",
             "error[docker-invalid]: `conf` cannot stand at `/a/../b` in the image `hello`: it is not a plain",
         ),
-        ("files = { \"conf/a\" = \"/\" , nothing = \"/x\" }", "error[file-access]: cannot read `[ROOT]/nothing`"),
+        (
+            "files = { \"conf/a\" = \"/\" , nothing = \"/x\" }",
+            "error[file-access]: `[ROOT]/nothing`, which an image asks for, is not there",
+        ),
         (
             "files = { \"conf/a\" = \"/etc/x\", conf = \"/etc/x/y\" }",
             "error[docker-clash]: in the image `hello` two things would stand at `/etc/x`",
@@ -731,8 +734,102 @@ error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
     tables("files = { gone = \"/odd\" }");
     assert!(run("layout").stderr.contains("its name means that something is gone"));
     tables("tzdata = true");
-    assert!(project.xpkg_with(&[("TZDIR", "/nowhere")], "docker --no-build --oci layout").stderr.contains("there is no `/nowhere` here"));
-    assert!(!project.path("layout").exists());
+    assert!(
+        project.xpkg_with(&[("TZDIR", "/nowhere")], "docker --no-build --oci layout").stderr.contains("`TZDIR=/nowhere` is no directory")
+    );
+    std::fs::create_dir_all(project.path("zones/right")).unwrap();
+    project.write("zones/right/Berlin", "zone");
+    assert!(project.xpkg_with(&[("TZDIR", "zones")], "docker --no-build --oci layout").stderr.contains("/work/zones` holds none"));
+    tables("ca-certificates = true");
+    for (named, expected) in [("/nope", "`SSL_CERT_FILE=/nope` is no file"), ("file", "/work/file` is empty")] {
+        for route in ["--oci layout", "--context context"] {
+            let run = project.xpkg_with(&[("SSL_CERT_FILE", named)], &format!("docker --no-build {route}"));
+            assert!(run.code == Some(1) && run.stderr.contains(expected), "{}", run.stderr);
+        }
+    }
+    assert!(!project.path("layout").exists() && !project.path("context").exists());
+}
+
+#[test]
+fn what_stands_in_a_base_is_not_replaced_by_files() {
+    let project = hello(X86_MUSL);
+    let tables = |files: &str| {
+        project
+            .write("xpkg.toml", &format!("[[docker]]\nname = \"upon\"\nbins = [\"hello\"]\nbase = \"oci:base\"\nfiles = {{ {files} }}\n"));
+    };
+    let lower: &[Line] = &[
+        ("usr/", b""),
+        ("usr/bin/", b""),
+        ("usr/bin/sh", b""),
+        ("bin -> usr/bin", b""),
+        ("lib64 -> usr/lib64", b""),
+        ("opt/here/deep", b""),
+        ("note", b""),
+        ("loop -> loop", b""),
+    ];
+    base(&project.path("base"), How::Gzip, &["amd64"], &[lower]);
+    project.write("root/bin/own", "");
+    project.write("root/lib64/own", "");
+    project.write("file", "");
+    let run = |files: &str| {
+        tables(files);
+        let _ = std::fs::remove_dir_all(project.path("layout"));
+        project.xpkg("docker -q --no-build --oci layout")
+    };
+    let added = |files: &str| {
+        run(files).ok();
+        let layout = Layout::of(&project.path("layout"));
+        let (manifest, configuration) = layout.image(0, 0);
+        layout.layer(&manifest, &configuration, 1).0
+    };
+    // What leads to a directory leads there still, and a directory is whose it was.
+    let expected = ["1770 7:8 usr/", "1770 7:8 usr/bin/", "0644 0:0 usr/bin/own", "0755 0:0 usr/lib64/", "0644 0:0 usr/lib64/own"];
+    assert_eq!(added("root = '/'"), expected);
+    assert_eq!(added("'root/bin' = '/bin'"), expected[..3]);
+    assert_eq!(added("'root/bin' = '/bin/'"), expected[..3]);
+    assert_eq!(added("file = '/bin/'"), ["1770 7:8 usr/", "1770 7:8 usr/bin/", "0644 0:0 usr/bin/file"]);
+    for (files, expected) in [
+        ("file = '/opt/here'", "in the image `upon` a file would stand at `/opt/here`, a directory of its base"),
+        ("root = '/note'", "in the image `upon` a directory would stand at `/note`, a file of its base"),
+        ("file = '/note/x'", "in the image `upon` a directory would stand at `/note`, a file of its base"),
+    ] {
+        let said = run(files).stderr;
+        assert!(said.starts_with(&format!("error[docker-clash]: {expected}")), "{said}");
+    }
+}
+
+#[test]
+fn no_layer_hides_what_another_one_brings() {
+    let project = whole(X86_MUSL);
+    let run = |files: &str| {
+        let more = "ca-certificates = true\ntzdata = true";
+        project.write("xpkg.toml", &format!("[[docker]]\nname = \"hello\"\nbins = [\"hello\"]\n{more}\nfiles = {{ {files} }}\n"));
+        project.xpkg("docker -q --no-build --oci layout")
+    };
+    project.shell("/bin/mkdir -p links && /bin/ln -s /elsewhere links/ssl").ok();
+    for (files, place) in [
+        ("'run.sh' = '/usr/local/bin/hello'", "usr/local/bin/hello"),
+        ("'conf' = '/usr/local/bin/hello'", "usr/local/bin/hello"),
+        ("'run.sh' = '/usr/local'", "usr/local"),
+        ("'run.sh' = '/etc/ssl/certs/ca-certificates.crt'", "etc/ssl/certs/ca-certificates.crt"),
+        ("'links' = '/etc'", "etc/ssl"),
+        ("'run.sh' = '/usr/share/zoneinfo/Europe'", "usr/share/zoneinfo/Europe"),
+        ("'run.sh' = '/etc'", "etc"),
+        ("'run.sh' = '/tmp'", "tmp"),
+    ] {
+        let said = run(files).stderr;
+        assert!(
+            said.starts_with(&format!("error[docker-clash]: in the image `hello` two things would stand at `/{place}`")),
+            "{files}: {said}"
+        );
+    }
+    // The users are ours only where nobody brings others.
+    run("'run.sh' = '/etc/passwd', 'conf' = '/tmp/conf'").ok();
+    let layout = Layout::of(&project.path("layout"));
+    let (manifest, configuration) = layout.image(0, 0);
+    let lines = layout.layer(&manifest, &configuration, 1).0;
+    assert_eq!(lines[..2], ["0755 0:0 etc/", "0755 0:0 etc/passwd"]);
+    assert_eq!(lines[2..4], ["1777 0:0 tmp/", "0755 0:0 tmp/conf/"]);
 }
 
 #[test]
