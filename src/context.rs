@@ -1,9 +1,10 @@
-//! A Docker context: a directory of links to verified bins and of texts, put in its place in one step.
+//! A Docker context: a directory of links to verified bins, of copies of what else an image gets, and of texts, put in its place
+//! in one step.
 //!
 //! What the user changed in it, or put there, stops the run; what is unchanged is not written again. A record in the
 //! context tells its own files from others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -29,16 +30,43 @@ pub struct Piece {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum From {
     Text(String),
-    /// A file of this machine; its digest, where a manifest gives it.
-    File(Utf8PathBuf, Option<String>),
+    /// A staged bin, and the digest that its manifest gives.
+    Bin(Utf8PathBuf, String),
+    /// A file of this machine, as an image gets it: builders take its mode as it stands in the context.
+    Copy {
+        from: Utf8PathBuf,
+        executable: bool,
+    },
+    /// Where it points, as it is written there.
+    Link(String),
+    Directory,
 }
 
+/// What a context holds, to be told from what others put there, and from what the next run would write.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
     schema_version: u32,
     /// Path -> SHA-256.
     files: BTreeMap<String, String>,
+    /// Copies -> their mode, in octal digits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    modes: BTreeMap<String, String>,
+    /// Path -> what is written there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    links: BTreeMap<String, String>,
+    /// Those that an image gets.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    directories: BTreeSet<String>,
+}
+
+const EXECUTABLE: u32 = 0o755;
+const PLAIN: u32 = 0o644;
+
+impl Record {
+    fn known(&self, path: &str) -> bool {
+        self.files.contains_key(path) || self.links.contains_key(path)
+    }
 }
 
 /// Writes a context. Tells whether anything changed. `force`: changes of the user's are written over, never what they added.
@@ -58,30 +86,9 @@ pub fn write(host: &Host, directory: &Utf8Path, pieces: &[Piece], force: bool, b
     let root = Utf8Path::from_path(temp.path())
         .ok_or_else(|| Problem::new(Code::FileAccess, format!("the path `{}` is not UTF-8", temp.path().display())))?;
     host.check_exchange(directory, root)?;
-    let mut record = Record { schema_version: 1, files: BTreeMap::new() };
-    for Piece { path, from } in pieces {
-        let to = root.join(path);
-        host.create_dir_all(to.parent().unwrap_or(root))?;
-        let digest = match from {
-            From::Text(text) => {
-                host.write(&to, text.as_bytes())?;
-                host::sha256(text.as_bytes())
-            }
-            From::File(file, expected) => {
-                // A staged bin is never written in place, so a link to it stays what it is; another's file may be.
-                match expected {
-                    Some(_) => host.link_or_copy(file, &to)?,
-                    None => host.copy(file, &to)?,
-                }
-                let (digest, _) = host.hash(&to)?;
-                if expected.as_ref().is_some_and(|expected| *expected != digest) {
-                    return Err(Problem::new(Code::TreeChanged, format!("`{file}` is not what its manifest says"))
-                        .help("build it again: `cargo xpkg build`"));
-                }
-                digest
-            }
-        };
-        record.files.insert(path.clone(), digest);
+    let mut record = Record { schema_version: 1, ..Record::default() };
+    for piece in pieces {
+        put(host, root, piece, &mut record)?;
     }
     if old.as_ref() == Some(&record) {
         return Ok(false);
@@ -91,6 +98,47 @@ pub fn write(host: &Host, directory: &Utf8Path, pieces: &[Piece], force: bool, b
     host.write(&root.join(RECORD), text.as_bytes())?;
     host.exchange(root, directory)?;
     Ok(true)
+}
+
+/// Writes one piece below a new context.
+fn put(host: &Host, root: &Utf8Path, Piece { path, from }: &Piece, record: &mut Record) -> Result<()> {
+    let to = root.join(path);
+    host.create_dir_all(to.parent().unwrap_or(root))?;
+    let digest = match from {
+        From::Text(text) => {
+            host.write(&to, text.as_bytes())?;
+            host::sha256(text.as_bytes())
+        }
+        From::Bin(file, expected) => {
+            // A staged bin is never written in place, so a link to it stays what it is; another's file may be.
+            host.link_or_copy(file, &to)?;
+            let (digest, _) = host.hash(&to)?;
+            if digest != *expected {
+                return Err(Problem::new(Code::TreeChanged, format!("`{file}` is not what its manifest says"))
+                    .help("build it again: `cargo xpkg build`"));
+            }
+            digest
+        }
+        From::Copy { from, executable } => {
+            let mode = if *executable { EXECUTABLE } else { PLAIN };
+            host.copy_as(from, &to, mode)?;
+            record.modes.insert(path.clone(), format!("{mode:04o}"));
+            host.hash(&to)?.0
+        }
+        From::Link(text) => {
+            host.symlink(text, &to)?;
+            record.links.insert(path.clone(), text.clone());
+            return Ok(());
+        }
+        From::Directory => {
+            host.create_dir_all(&to)?;
+            host.set_mode(&to, EXECUTABLE)?;
+            record.directories.insert(path.clone());
+            return Ok(());
+        }
+    };
+    record.files.insert(path.clone(), digest);
+    Ok(())
 }
 
 /// Removes a context that is as it was written. Tells whether there was one.
@@ -126,7 +174,7 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
     } else {
         None
     };
-    let known = |path: &str| path == RECORD || record.as_ref().is_some_and(|record| record.files.contains_key(path));
+    let known = |path: &str| path == RECORD || record.as_ref().is_some_and(|record| record.known(path));
     let strangers: Vec<String> =
         there.iter().filter(|(path, entry)| **entry != Entry::Directory && !known(path)).map(|(path, _)| path.clone()).collect();
     if !strangers.is_empty() {
@@ -135,20 +183,31 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
             .help("move it away, or choose another directory: `--context DIR`"));
     }
     let Some(record) = record else { return Ok(None) };
-    let same = |path: &str, digest: &str| host.hash(&directory.join(path)).is_ok_and(|(found, _)| found == digest);
-    let changed: Vec<String> = record
-        .files
-        .iter()
-        .filter(|(path, digest)| there.contains_key(*path) && !same(path, digest))
-        .map(|(path, _)| path.clone())
-        .collect();
+    let same = |path: &str, digest: &str| {
+        there.get(path) == Some(&Entry::File) && host.hash(&directory.join(path)).is_ok_and(|(found, _)| found == digest)
+    };
+    let files = record.files.iter().filter(|(path, digest)| there.contains_key(*path) && !same(path, digest));
+    let same = |path: &str, text: &str| host.link_text(&directory.join(path)).as_deref() == Some(text);
+    let links = record.links.iter().filter(|(path, text)| there.contains_key(*path) && !same(path, text));
+    let changed: Vec<String> = files.chain(links).map(|(path, _)| path.clone()).collect();
     if !changed.is_empty() && !force {
         return Err(Problem::new(Code::ContextForeign, format!("files in `{directory}` were changed since xpkg wrote them"))
             .note("changed", shown(&changed))
             .help("keep your own elsewhere (`docker build --file`), or write over them: `--force`"));
     }
-    let whole = changed.is_empty() && record.files.keys().all(|path| there.contains_key(path));
+    let paths = record.files.keys().chain(record.links.keys()).chain(&record.directories);
+    let whole = changed.is_empty() && paths.into_iter().all(|path| there.contains_key(path)) && modes_stand(host, directory, &record);
     Ok(Some(record).filter(|_| whole))
+}
+
+/// Whether what an image gets has the mode that it was given. Where not, it is made anew: a mode is nobody's work.
+fn modes_stand(host: &Host, directory: &Utf8Path, record: &Record) -> bool {
+    let copies = record.modes.iter().map(|(path, mode)| (path, mode.as_str()));
+    let directories = record.directories.iter().map(|path| (path, "0755"));
+    copies.chain(directories).all(|(path, wanted)| match host.mode(&directory.join(path)) {
+        Some(mode) => format!("{mode:04o}") == wanted,
+        None => true,
+    })
 }
 
 /// A text with its own digest in the first line: whether somebody changed it can be told without a record.

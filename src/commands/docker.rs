@@ -272,7 +272,7 @@ fn pieces(
             problems.extend(layout::extras(host, path, &[]).map(|found| extra(&within(digest), found, &mut pieces)).err());
         }
         for bin in image.platforms.iter().flat_map(|platform| &platform.bins) {
-            pieces.insert(bin.context.clone(), From::File(trees[bin.tree].join(&bin.staged), Some(bin.sha256.clone())));
+            pieces.insert(bin.context.clone(), From::Bin(trees[bin.tree].join(&bin.staged), bin.sha256.clone()));
         }
         for (path, _) in dockerfile::shared(image.ca_certificates, image.tzdata) {
             let found = if path.ends_with(".crt") { layout::certificates(host, image) } else { layout::zones(host, image) };
@@ -288,12 +288,15 @@ fn pieces(
     if problems.is_empty() { Ok(pieces.into_iter().map(|(path, from)| Piece { path, from }).collect()) } else { Err(problems.into()) }
 }
 
-/// A file, or a directory with all below it.
+/// What an image gets, at a place in the context.
 fn extra(to: &str, found: Vec<Extra>, pieces: &mut BTreeMap<String, From>) {
     for Extra { path, what } in found {
         let path = if path.is_empty() { to.to_owned() } else { format!("{to}/{path}") };
-        if let What::File { from, .. } = what {
-            pieces.insert(path, From::File(from, None));
-        }
+        let from = match what {
+            What::Directory => From::Directory,
+            What::Link(text) => From::Link(text),
+            What::File { from, size: _, executable } => From::Copy { from, executable },
+        };
+        pieces.insert(path, from);
     }
 }

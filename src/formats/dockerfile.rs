@@ -43,13 +43,24 @@ pub fn copied(image: &str, files: &std::collections::BTreeMap<camino::Utf8PathBu
     files
         .iter()
         .enumerate()
-        .map(|(number, (from, to))| (format!("files/{image}/{number}/{}", from.file_name().unwrap_or("file")), to.clone()))
+        .map(|(number, (from, to))| (format!("files/{image}/{number}/{}", in_context(from.file_name().unwrap_or_default())), to.clone()))
         .collect()
+}
+
+/// A source's name, where it says just itself: COPY expands what it copies, and takes it for a pattern.
+fn in_context(name: &str) -> &str {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-' | ' ');
+    if !name.is_empty() && name.chars().all(plain) { name } else { "file" }
 }
 
 /// The form that takes any path.
 fn copy(options: &str, from: &str, to: &str) -> String {
-    format!("COPY {options}{}", array(&[from.to_owned(), to.to_owned()]))
+    format!("COPY {options}{}", array(&[from.to_owned(), literal(to)]))
+}
+
+/// Inside of the quotes of JSON there are those of a shell: `$` is expanded, `\\`, `'` and `"` go.
+fn literal(place: &str) -> String {
+    place.chars().flat_map(|letter| matches!(letter, '$' | '\\' | '\'' | '"').then_some('\\').into_iter().chain([letter])).collect()
 }
 
 fn array(words: &[String]) -> String {
@@ -59,4 +70,24 @@ fn array(words: &[String]) -> String {
 /// A value of LABEL: `$` would be expanded, and a line's end ends it.
 fn quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$").replace(['\n', '\r'], " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_is_read_as_a_pattern_or_a_variable() {
+        let check = |from: &str, to: &str, expected: &str| {
+            let files = [(camino::Utf8PathBuf::from(from), to.to_owned())].into();
+            let lines: Vec<String> = copied("chat", &files).iter().map(|(from, to)| copy("", from, to)).collect();
+            assert_eq!(lines, [expected]);
+        };
+        check("/w/my app.toml", "/etc/app.toml", r#"COPY ["files/chat/0/my app.toml","/etc/app.toml"]"#);
+        check("/w/[x]*?.toml", "/etc/[x]*?.toml", r#"COPY ["files/chat/0/file","/etc/[x]*?.toml"]"#);
+        check("/w/$HOME", "/etc/$HOME${A}", r#"COPY ["files/chat/0/file","/etc/\\$HOME\\${A}"]"#);
+        check("/w/back\\slash", "/a\\b", r#"COPY ["files/chat/0/file","/a\\\\b"]"#);
+        check("/w/q\"uote", "/q\"u'o", r#"COPY ["files/chat/0/file","/q\\\"u\\'o"]"#);
+        check("/w/ü", "/ü", r#"COPY ["files/chat/0/file","/ü"]"#);
+    }
 }

@@ -278,6 +278,48 @@ impl Host {
         if fs::hard_link(from, to).is_ok() { Ok(()) } else { self.copy(from, to) }
     }
 
+    /// A copy of its own, of the mode that is given, whatever the umask.
+    pub fn copy_as(&self, from: &Utf8Path, to: &Utf8Path, mode: u32) -> Result<()> {
+        let mut writing = self.create(to)?;
+        io::copy(&mut self.open_read(from)?, &mut writing).map_err(|error| cannot("write", to, &error))?;
+        writing.finish()?;
+        self.set_mode(to, mode)
+    }
+
+    /// Gives a file or a directory of ours a mode, where there are any. One with other names than ours is not ours.
+    pub fn set_mode(&self, path: &Utf8Path, mode: u32) -> Result<()> {
+        self.op("write", path)?;
+        #[cfg(unix)]
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).map_err(|error| cannot("write", path, &error))?;
+        #[cfg(not(unix))]
+        let _ = mode;
+        Ok(())
+    }
+
+    /// Permission bits, where there are any.
+    pub fn mode(&self, path: &Utf8Path) -> Option<u32> {
+        #[cfg(unix)]
+        let mode = fs::metadata(path).ok().map(|metadata| std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777);
+        #[cfg(not(unix))]
+        let mode = Some(path).and(None);
+        mode
+    }
+
+    /// Makes a symbolic link with this text.
+    pub fn symlink(&self, text: &str, link: &Utf8Path) -> Result<()> {
+        self.op("link", link)?;
+        #[cfg(unix)]
+        let made = std::os::unix::fs::symlink(text, link);
+        #[cfg(not(unix))]
+        let made: io::Result<()> = Err(io::Error::other(format!("links such as `-> {text}` cannot be made on this system")));
+        made.map_err(|error| cannot("link", link, &error))
+    }
+
+    /// The text of a symbolic link; `None` where there is none, or none in UTF-8.
+    pub fn link_text(&self, path: &Utf8Path) -> Option<String> {
+        fs::read_link(path).ok()?.into_os_string().into_string().ok()
+    }
+
     /// With its permissions.
     pub fn copy(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         self.op("copy", to)?;
