@@ -75,7 +75,7 @@ pub fn write(host: &Host, directory: &Utf8Path, pieces: &[Piece], force: bool, b
         Problem::new(Code::FileAccess, format!("`{directory}` cannot be a context")).help("name a directory below another")
     })?;
     host.create_dir_all(parent)?;
-    let _lock = host.lock(&stage::lock_path(directory), blocked)?;
+    let _lock = host.passing_lock(&stage::lock_path(directory), blocked)?;
     let prefix = format!(".{}.new-", directory.file_name().unwrap_or_default());
     // The lock is held: what has such a name is of a killed run, and holds links and texts of ours.
     for leftover in host.names(parent).into_iter().filter(|name| name.starts_with(&prefix)) {
@@ -85,7 +85,7 @@ pub fn write(host: &Host, directory: &Utf8Path, pieces: &[Piece], force: bool, b
     let temp = host.temp_dir(parent, &prefix)?;
     let root = Utf8Path::from_path(temp.path())
         .ok_or_else(|| Problem::new(Code::FileAccess, format!("the path `{}` is not UTF-8", temp.path().display())))?;
-    host.check_exchange(directory, root)?;
+    host.check_exchange(directory, root).map_err(elsewhere("--context", directory))?;
     let mut record = Record { schema_version: 1, ..Record::default() };
     for piece in pieces {
         put(host, root, piece, &mut record)?;
@@ -96,8 +96,18 @@ pub fn write(host: &Host, directory: &Utf8Path, pieces: &[Piece], force: bool, b
     let mut text = serde_json::to_string_pretty(&record).expect("a record is plain data");
     text.push('\n');
     host.write(&root.join(RECORD), text.as_bytes())?;
-    host.exchange(root, directory)?;
+    host.exchange(root, directory).map_err(elsewhere("--context", directory))?;
     Ok(true)
+}
+
+/// The way out of a place that cannot be exchanged, by the flag that names it.
+pub fn elsewhere(flag: &'static str, place: &Utf8Path) -> impl Fn(Problem) -> Problem {
+    let deeper = place.join("xpkg");
+    move |problem| match problem.code {
+        Code::CannotExchange => Problem { help: Vec::new(), ..problem }
+            .help(format!("name another place, one that you may write, or one level deeper: `{flag} {deeper}`")),
+        _ => problem,
+    }
 }
 
 /// Writes one piece below a new context.

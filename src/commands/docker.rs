@@ -39,11 +39,17 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         return super::docker_build::write(host, shell, run, &builder, base, force);
     }
     let format = run.output.message_format;
+    let place = oci.as_ref().map(|to| ("--oci", to)).or_else(|| context.as_ref().map(|to| ("--context", to)));
+    let place = place.map(|(flag, to)| (flag, host.resolve(&host.absolute(to))));
     let mut about = named(host, &run, base);
     // What is unpacked goes with this.
     let mut scratch = Vec::new();
     let (found, trees) = if from.is_empty() && !no_build {
-        let (_, prepared) = super::build::make(host, shell, run, false, |prepared| unfit_tables(prepared, &about))?;
+        let fits = |prepared: &Prepared| {
+            apart(host, place.as_ref(), &[], std::slice::from_ref(&prepared.plan.out_dir))?;
+            unfit_tables(prepared, &about)
+        };
+        let (_, prepared) = super::build::make(host, shell, run, false, fits)?;
         built(&prepared, &mut about);
         (Some(prepared.found), vec![prepared.plan.out_dir])
     } else if from.is_empty() {
@@ -76,10 +82,11 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         found.iter().flat_map(|found| &found.workspace.members).filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
     let about = About { licences: licences.collect(), root, ..about };
     let images = decided(host, shell, &manifests, &config, &about)?;
-    if let Some(oci) = oci {
+    apart(host, place.as_ref(), &images, &trees)?;
+    let blocked = |place: &Utf8Path| shell.status("Blocking", &format!("waiting for another run on `{place}`"));
+    if let Some(("--oci", to)) = &place {
         let root = found.as_ref().map_or_else(|| host.cwd(), |found| found.workspace.root.as_path());
-        let to = host.resolve(&host.absolute(&oci));
-        let written = layout::write(host, &images, &trees, &to, epoch(host, root, &manifests)?)?;
+        let written = layout::write(host, &images, &trees, to, epoch(host, root, &manifests)?, || blocked(to))?;
         shell.status(if written.changed { "Wrote" } else { "Unchanged" }, &format!("{} in {to}", ui::count(images.len(), "image")));
         ui::data(&match format {
             MessageFormat::Human if shell.verbosity == Verbosity::Quiet => String::new(),
@@ -88,19 +95,16 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         })?;
         return Ok(());
     }
-    let directory = match (&context, &found) {
-        (Some(context), _) => host.absolute(context),
-        (None, Some(found)) => found.workspace.target_dir.join(context::DEFAULT),
-        (None, None) => host.absolute(Utf8Path::new(context::DEFAULT)),
+    let directory = match (place, &found) {
+        (Some((_, directory)), _) => directory,
+        (None, Some(found)) => host.resolve(&found.workspace.target_dir.join(context::DEFAULT)),
+        (None, None) => host.resolve(&host.absolute(Utf8Path::new(context::DEFAULT))),
     };
-    let directory = host.resolve(&directory);
     let digests = layout::check(host, &images)?;
     let layouts = layouts(&images, &digests, |_, digest| within(digest));
     let plan = bake::Plan { images: &images, layouts: &layouts, cache };
     let pieces = pieces(host, &plan, &digests, &trees, !old_builder)?;
-    let changed = context::write(host, &directory, &pieces, force, || {
-        shell.status("Blocking", &format!("waiting for another run on `{directory}`"));
-    })?;
+    let changed = context::write(host, &directory, &pieces, force, || blocked(&directory))?;
     shell.status(if changed { "Wrote" } else { "Unchanged" }, &format!("{} in {directory}", ui::count(images.len(), "image")));
     let made = Made { context: Some(directory), images };
     ui::data(&match format {
@@ -127,6 +131,26 @@ pub(super) fn decided(host: &Host, shell: Shell, manifests: &[Manifest], config:
         }
     }
     Ok(images)
+}
+
+/// Refuses a place within what images are made of: a tree with more in it is no longer what its manifest says, and a layout
+/// written over its own base would grow with each run.
+fn apart(host: &Host, place: Option<&(&str, Utf8PathBuf)>, images: &[Image], trees: &[Utf8PathBuf]) -> Result<(), Failure> {
+    let Some((flag, place)) = place else { return Ok(()) };
+    let within = |directory: &Utf8Path| place.starts_with(host.resolve(directory));
+    let help = format!("name another place: `{flag} PATH`");
+    if let Some(tree) = trees.iter().find(|tree| within(tree)) {
+        return Err(Problem::new(Code::DockerInvalid, format!("`{place}` is within the staged tree `{tree}`")).help(help).into());
+    }
+    for image in images {
+        if let Base::Layout(base) = &image.base
+            && within(base)
+        {
+            let problem = Problem::new(Code::BaseUnfit, format!("`{place}` is within the base `oci:{base}` of `{}`", image.name));
+            return Err(problem.help(help).into());
+        }
+    }
+    Ok(())
 }
 
 /// The time that all files of a layout have: SOURCE_DATE_EPOCH, else that of the newest commit that a tree was built from, else 0.

@@ -90,6 +90,17 @@ impl Writing<'_> {
 /// Holds the lock of a tree until it is dropped.
 pub struct Lock {
     _file: File,
+    /// A file that goes when the lock does.
+    passing: Option<Utf8PathBuf>,
+}
+
+impl Drop for Lock {
+    /// While it is held: whoever waits for it sees that it is gone, and makes another. After a signal, too.
+    fn drop(&mut self) {
+        if let Some(path) = &self.passing {
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 impl Host {
@@ -395,9 +406,16 @@ impl Host {
             }
             // Its holder may have removed the file while we waited; what others lock then is another file.
             if same_file(&file, path) {
-                return Ok(Lock { _file: file });
+                return Ok(Lock { _file: file, passing: None });
             }
         }
+    }
+
+    /// The same beside what stands among the user's own files: nothing of the lock stays there.
+    pub fn passing_lock(&self, path: &Utf8Path, blocked: impl FnOnce()) -> Result<Lock> {
+        let mut lock = self.lock(path, blocked)?;
+        lock.passing = Some(path.to_owned());
+        Ok(lock)
     }
 
     /// Whether a file can be started by everyone: mode 0755, as [`Self::write_program`] leaves it.

@@ -19,6 +19,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::context::elsewhere;
 use crate::docker::{self, ForPlatform, Image, Known};
 use crate::formats::oci::layer::{Gzip, Layer, Member};
 use crate::formats::oci::{self, BLOBS, Blob, DOCKER_NAME, INDEX_NAME, LAYOUT_NAME, Made, Parts};
@@ -65,7 +66,14 @@ pub struct WrittenPlatform {
 ///
 /// # Errors
 /// All that is wrong with the images and the bases; nothing is written then. `to` holds what xpkg did not write.
-pub fn write(host: &Host, images: &[Image], trees: &[Utf8PathBuf], to: &Utf8Path, epoch: u64) -> Result<Written, Vec<Problem>> {
+pub fn write(
+    host: &Host,
+    images: &[Image],
+    trees: &[Utf8PathBuf],
+    to: &Utf8Path,
+    epoch: u64,
+    blocked: impl FnOnce(),
+) -> Result<Written, Vec<Problem>> {
     let remote: Vec<Problem> = images.iter().filter_map(from_registry).collect();
     if !remote.is_empty() {
         return Err(remote);
@@ -77,13 +85,9 @@ pub fn write(host: &Host, images: &[Image], trees: &[Utf8PathBuf], to: &Utf8Path
     };
     let lone = |problem| vec![problem];
     host.create_dir_all(parent).map_err(lone)?;
-    let lock_path = stage::lock_path(to);
-    let _lock = host.lock(&lock_path, || {}).map_err(lone)?;
-    let written = write_locked(host, images, trees, Place { to, parent, name }, epoch);
-    // While it is held: whoever waits for it sees that it is gone, and makes another.
-    let removed = host.remove_file(&lock_path).map_err(lone);
-    let written = written?;
-    removed.map(|()| written)
+    let _lock = host.passing_lock(&stage::lock_path(to), blocked).map_err(lone)?;
+    write_locked(host, images, trees, Place { to, parent, name }, epoch)
+        .map_err(|problems| problems.into_iter().map(elsewhere("--oci", to)).collect())
 }
 
 /// A base that has to be fetched: without an engine there is nobody to do that.
@@ -181,6 +185,8 @@ fn write_locked(host: &Host, images: &[Image], trees: &[Utf8PathBuf], place: Pla
         if host.is_file(to) && host.hash(to).map_err(lone)? == digest {
             return Ok(written(false));
         }
+        // Somebody may have put another there while we packed.
+        refuse_strangers(host, to, tar).map_err(lone)?;
         host.rename(&archive, to).map_err(lone)?;
         return Ok(written(true));
     }
@@ -214,13 +220,26 @@ fn gathered<T>(results: impl Iterator<Item = Result<T, Vec<Problem>>>) -> Result
 
 /// Refuses to write over what xpkg did not: ours holds nothing but a layout, and every image in its index says so.
 fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
-    if !host.exists(to) || tar && host.is_file(to) {
+    if !host.exists(to) {
         return Ok(());
     }
     let help = "move it away, or name another place";
-    if tar || !host.is_dir(to) {
-        let (is, named) = if tar { ("directory", "tar") } else { ("file", "directory") };
-        return Err(Problem::new(Code::ContextForeign, format!("`{to}` is a {is}, and the image layout would be a {named}")).help(help));
+    let (is_file, is_dir) = (host.is_file(to), host.is_dir(to));
+    if if tar { !is_file } else { !is_dir } {
+        let is = match (is_file, is_dir) {
+            (true, _) => "a file",
+            (_, true) => "a directory",
+            _ if host.link_text(to).is_some() => "a link that leads nowhere",
+            _ => "no plain file",
+        };
+        let named = if tar { "tar" } else { "directory" };
+        return Err(Problem::new(Code::ContextForeign, format!("`{to}` is {is}, and the image layout would be a {named}")).help(help));
+    }
+    if tar {
+        if is_our_tar(host, to)? {
+            return Ok(());
+        }
+        return Err(Problem::new(Code::ContextForeign, format!("`{to}` is no image layout that xpkg has written")).help(help));
     }
     let entries = host.walk(to)?;
     let is_ours = |path: &str, entry: &Entry| match path {
@@ -239,6 +258,23 @@ fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
         return Ok(());
     }
     Err(Problem::new(Code::ContextForeign, format!("`{to}` is an image layout that xpkg did not write")).help(help))
+}
+
+/// Whether a file is a tar of ours by its index. An empty one is anybody's, as an empty directory is.
+fn is_our_tar(host: &Host, path: &Utf8Path) -> Result<bool> {
+    const LONGEST: u64 = 4 * 1024 * 1024;
+    if matches!(host.thing(path)?, crate::host::Thing::File { size: 0, .. }) {
+        return Ok(true);
+    }
+    let mut archive = tar::Archive::new(host.open_read(path)?);
+    let found = archive.entries_with_seek().ok().and_then(|entries| {
+        let mut index = entries.map_while(io::Result::ok).find(|entry| *entry.path_bytes() == *INDEX_NAME.as_bytes())?;
+        let mut bytes = Vec::new();
+        index.by_ref().take(LONGEST).read_to_end(&mut bytes).ok()?;
+        Some(bytes)
+    });
+    host.check_interrupted()?;
+    Ok(found.is_some_and(|index| oci::is_ours(&index)))
 }
 
 /// Whether two directories hold the same files.

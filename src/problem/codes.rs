@@ -187,8 +187,8 @@ codes! {
         fix: "Take another base, by digest, or build for musl or with a glibc floor.",
         source: "README, Docker" }
     ContextForeign "context-foreign" "the Docker context or layout holds what xpkg did not make" {
-        cause: "Files stand in the context's (or the layout's) directory that xpkg did not write, or some that it wrote were changed.",
-        detection: "Each file's digest is compared with the record in the context.",
+        cause: "Files stand in the context's (or the layout's) directory that xpkg did not write, or some that it wrote were changed; or a file that a layout is to replace is no layout of xpkg's.",
+        detection: "Each file's digest is compared with the record in the context; a layout, or a tar of one, is xpkg's by an annotation in its index.",
         fix: "Move them away, choose another `--context`, or write over changes with `--force`.",
         source: "README, Docker" }
     ZigArgument "zig-argument" "zig does not know a linker argument" {

@@ -1,10 +1,11 @@
 //! Images without an engine: the layout against OCI's schemas, read by skopeo, podman and docker; bases; bad input.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use snapbox::str;
@@ -674,6 +675,22 @@ error[context-foreign]: `[ROOT]/file` is a file, and the image layout would be a
 
 "#]]
     );
+    project.write("backup.tar", "precious\n");
+    check!(
+        run("backup.tar"),
+        str![[r#"
+exit 1
+--- stderr
+error[context-foreign]: `[ROOT]/backup.tar` is no image layout that xpkg has written
+  help: move it away, or name another place
+
+"#]]
+    );
+    assert_eq!(project.read("backup.tar"), "precious\n");
+    project.shell("/bin/ln -s nowhere lost.tar && /bin/ln -s nowhere lost").ok();
+    for link in ["lost.tar", "lost"] {
+        assert!(run(link).stderr.contains(&format!("/work/{link}` is a link that leads nowhere, and the image layout would be a ")));
+    }
     project.write("directory.tar/x", "");
     check!(
         run("directory.tar"),
@@ -695,6 +712,15 @@ error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
 
 "#]]
     );
+    // A layout of somebody else in a tar, and one of ours; an empty file is anybody's.
+    let project = project.with("tar");
+    let run = |to: &str| project.xpkg(&format!("docker --no-build --oci {to}"));
+    project.shell("tar cf theirs.tar -C base .").ok();
+    assert!(run("theirs.tar").stderr.starts_with("error[context-foreign]"));
+    project.write("ours.tar", "");
+    run("ours.tar").ok();
+    assert!(run("ours.tar").ok().stderr.contains("Unchanged"));
+    project.xpkg_with(&[(EPOCH.0, "1700000001")], "docker -q --no-build --oci ours.tar").ok();
     // An empty directory is anybody's.
     std::fs::create_dir(project.path("empty")).unwrap();
     run("empty").ok();
@@ -830,6 +856,89 @@ fn no_layer_hides_what_another_one_brings() {
     let lines = layout.layer(&manifest, &configuration, 1).0;
     assert_eq!(lines[..2], ["0755 0:0 etc/", "0755 0:0 etc/passwd"]);
     assert_eq!(lines[2..4], ["1777 0:0 tmp/", "0755 0:0 tmp/conf/"]);
+}
+
+#[test]
+fn nothing_is_written_within_what_images_are_made_of() {
+    let project = hello(X86_MUSL);
+    let tree = format!("--out-dir target/xpkg --target {X86_MUSL}");
+    for (line, what) in [
+        ("--no-build --oci target/xpkg/layout", "the staged tree `[ROOT]/target/xpkg`"),
+        ("--no-build --oci target/xpkg", "the staged tree `[ROOT]/target/xpkg`"),
+        ("--oci target/xpkg/x.tar", "the staged tree `[ROOT]/target/xpkg`"),
+        ("--no-build --context target/xpkg/deep/context", "the staged tree `[ROOT]/target/xpkg`"),
+        ("--from target/xpkg --oci target/xpkg/layout", "the staged tree `[ROOT]/target/xpkg`"),
+    ] {
+        let run = project.xpkg(&format!("docker {tree} {line}"));
+        let text = run.text();
+        assert!(text.starts_with("exit 1\n--- stderr\nerror[docker-invalid]: `[ROOT]/target/xpkg"), "{line}: {text}");
+        assert!(text.contains(&format!("is within {what}\n")), "{line}: {text}");
+    }
+    project.xpkg("verify target/xpkg").ok();
+    // A layout that is its own base would grow with each run.
+    project.xpkg("docker -q --no-build --oci self").ok();
+    let before = project.files("self");
+    check!(
+        project.xpkg("docker --no-build --base oci:self --oci ./self"),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: `[ROOT]/self` is within the base `oci:[ROOT]/self` of `hello`
+  help: name another place: `--oci PATH`
+
+"#]]
+    );
+    assert!(project.xpkg("docker --no-build --base oci:self --oci self/x.tar").stderr.starts_with("error[base-unfit]"));
+    assert!(project.xpkg("docker --no-build --base oci:self --context self/context").stderr.starts_with("error[base-unfit]"));
+    assert_eq!(project.files("self"), before);
+}
+
+/// Files beside layouts and contexts that are xpkg's own.
+fn beside(project: &Project) -> Vec<String> {
+    let entries = std::fs::read_dir(project.path("dist")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    entries.filter(|name| name.starts_with('.')).collect()
+}
+
+#[test]
+fn a_signal_leaves_nothing_and_who_waits_is_told() {
+    let project = hello(X86_MUSL);
+    project.write("xpkg.toml", "[[docker]]\nname = \"hello\"\nfiles = { large = \"/large\" }\n");
+    // Packing it takes long enough for a signal.
+    std::fs::File::create(project.path("large")).unwrap().set_len(4 << 30).unwrap();
+    std::fs::create_dir(project.path("dist")).unwrap();
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        for words in ["--oci dist/layout", "--oci dist/layout.tar"] {
+            let mut run = project.command(&format!("docker -q --no-build {words}")).stderr(Stdio::piped()).spawn().unwrap();
+            let began = Instant::now();
+            while !beside(&project).iter().any(|name| name.contains(".new-")) {
+                assert!(began.elapsed() < Duration::from_secs(30), "{words} never began");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            assert!(beside(&project).iter().any(|name| name.ends_with(".lock")));
+            let sent = Command::new("kill").args([&format!("-{signal}"), &run.id().to_string()]).status().unwrap();
+            assert!(sent.success());
+            assert_eq!(run.wait().unwrap().code(), Some(code), "{signal} {words}");
+            assert!(beside(&project).is_empty() && project.files("dist").is_empty(), "{signal} {words}: {:?}", beside(&project));
+        }
+    }
+    project.write("xpkg.toml", "");
+    for place in ["layout", "context"] {
+        let flag = if place == "layout" { "--oci" } else { "--context" };
+        let lock = std::fs::File::create(project.path(&format!("dist/.{place}.lock"))).unwrap();
+        lock.lock().unwrap();
+        let mut run = project
+            .command(&format!("docker --no-build {flag} dist/{place}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = std::io::BufReader::new(run.stderr.take().unwrap()).lines();
+        let said = lines.next().unwrap().unwrap();
+        assert!(said.contains("Blocking waiting for another run on `") && said.ends_with(&format!("/dist/{place}`")), "{said}");
+        drop(lock);
+        assert!(run.wait().unwrap().success());
+        assert!(beside(&project).is_empty(), "{:?}", beside(&project));
+    }
 }
 
 #[test]

@@ -231,7 +231,7 @@ pub fn marker() -> Vec<u8> {
 /// Whether an `index.json` is one that xpkg has written, every image in it.
 pub fn is_ours(index: &[u8]) -> bool {
     let ours = |descriptor: &Descriptor| descriptor.annotations().as_ref().is_some_and(|said| said.contains_key(OURS));
-    serde_json::from_slice::<ImageIndex>(index).is_ok_and(|index| index.manifests().iter().all(ours))
+    serde_json::from_slice::<ImageIndex>(index).is_ok_and(|index| !index.manifests().is_empty() && index.manifests().iter().all(ours))
 }
 
 /// An image of one platform, as `docker load` takes it.
@@ -253,12 +253,16 @@ pub struct Parts {
 }
 
 /// The `manifest.json` of an archive, as `docker save` has written it beside a layout since Docker 25: by it every docker
-/// loads the archive, and podman one with several images. It knows no platforms: the first one has the image's name,
-/// each other one its platform in its tag, too.
+/// loads the archive, and podman one with several images. It knows no platforms: one has the image's name, that which most
+/// machines can start; each other one has its platform in its tag, too.
 pub fn docker_manifest(images: &[(&Image, Vec<Parts>)]) -> Vec<u8> {
+    const FIRST: &[&str] = &["amd64", "arm64"];
     let blob = |sha256: &str| format!("{BLOBS}/{sha256}");
     let loaded = images.iter().flat_map(|(image, parts)| {
-        parts.iter().enumerate().map(move |(number, parts)| {
+        let mut parts: Vec<&Parts> = parts.iter().collect();
+        let rank = |architecture: &str| FIRST.iter().position(|first| *first == architecture).unwrap_or(FIRST.len());
+        parts.sort_by_key(|parts| rank(&parts.platform.architecture));
+        parts.into_iter().enumerate().map(move |(number, parts)| {
             let Platform { os: _, architecture, variant } = &parts.platform;
             let variant = variant.as_deref().unwrap_or_default();
             let suffix = if number == 0 { String::new() } else { format!("-{architecture}{variant}") };

@@ -170,7 +170,8 @@ fn an_image_is_found_by_its_version_and_one_of_several_by_its_name() {
 #[test]
 fn docker_loads_every_platform_under_a_name_of_its_own() {
     let image = versioned("1.2.3");
-    let amd = Platform { architecture: "amd64".to_owned(), variant: None, ..arm() };
+    let of = |architecture: &str| Platform { architecture: architecture.to_owned(), variant: None, ..arm() };
+    let amd = of("amd64");
     let parts = |platform, letter: &str| Parts { platform, configuration: blob(letter), layers: vec!["0".repeat(64)] };
     let at = |letter: &str| format!("blobs/sha256/{}", letter.repeat(64));
     assert_eq!(
@@ -180,6 +181,17 @@ fn docker_loads_every_platform_under_a_name_of_its_own() {
             { "Config": at("b"), "RepoTags": ["chat:1.2.3-armv7"], "Layers": [at("0")] }
         ])
     );
+    // By their words 386 comes first, and no amd64 machine has asked for that.
+    let named = |platforms: &[Platform]| -> Vec<String> {
+        let parts = platforms.iter().map(|platform| parts(platform.clone(), "a")).collect();
+        let loaded = value(&docker_manifest(&[(&image, parts)]));
+        loaded.as_array().unwrap().iter().map(|loaded| loaded["RepoTags"][0].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        named(&[of("386"), of("amd64"), arm(), of("arm64")]),
+        ["chat:1.2.3", "chat:1.2.3-arm64", "chat:1.2.3-386", "chat:1.2.3-armv7"]
+    );
+    assert_eq!(named(&[arm(), of("s390x")]), ["chat:1.2.3", "chat:1.2.3-s390x"]);
 }
 
 #[test]
