@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use oci_spec::image::{Arch, Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType, Os};
+use oci_spec::image::{Arch, Descriptor, ImageIndex, ImageManifest, MediaType, Os};
 use serde::de::DeserializeOwned;
 
 use crate::contents::{self, Limits};
 use crate::docker::{Known, Needs};
-use crate::formats::oci::{self, BLOBS, INDEX_NAME, LAYOUT_NAME, Upon};
+use crate::formats::oci::{self, BLOBS, Given, INDEX_NAME, LAYOUT_NAME, Upon};
 use crate::host::{self, Host};
 use crate::manifest::Platform;
 use crate::problem::{Code, Problem, Result};
@@ -58,7 +58,7 @@ pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
         reading.candidates(top, top.digest().as_ref(), 0, &mut found)?;
     }
     let mut there = BTreeSet::new();
-    let mut fits: Vec<(Descriptor, ImageManifest, ImageConfiguration, String)> = Vec::new();
+    let mut fits: Vec<(Descriptor, ImageManifest, Given, String)> = Vec::new();
     for Candidate { top, manifest: descriptor, platform } in found {
         if let Some((os, architecture, variant)) = &platform
             && !oci::is_for(os, architecture, variant.as_deref(), wanted)
@@ -70,8 +70,9 @@ pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
         if oci::media_type(manifest.config().media_type()) != Some(MediaType::ImageConfig) {
             continue;
         }
-        let configuration: ImageConfiguration = reading.document(manifest.config())?;
-        let (os, architecture, variant) = (configuration.os(), configuration.architecture(), configuration.variant().as_deref());
+        let configuration: Given = reading.document(manifest.config())?;
+        let known = &configuration.known;
+        let (os, architecture, variant) = (known.os(), known.architecture(), known.variant().as_deref());
         // Where the index says what it is for, its word counts: configurations often leave the variant out.
         if platform.is_none() && !oci::is_for(os, architecture, variant, wanted) {
             there.insert(oci::platform_words(os, architecture, variant));
@@ -91,7 +92,7 @@ pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
             return Err(problem.help("make a layout of one of them: `skopeo copy --all oci:DIR:TAG oci:OTHER`"));
         }
     };
-    if configuration.rootfs().diff_ids().len() != manifest.layers().len() {
+    if configuration.known.rootfs().diff_ids().len() != manifest.layers().len() {
         return Err(reading.unfit("is damaged: its configuration and its manifest differ in the number of layers".to_owned()));
     }
     let mut base = Base {
@@ -163,7 +164,7 @@ impl Reading<'_> {
     }
 
     fn parse<T: DeserializeOwned>(&self, bytes: &[u8], name: &str) -> Result<T> {
-        serde_json::from_slice(bytes).map_err(|error| self.unfit(format!("cannot be read: `{name}`: {error}")))
+        oci::parse(bytes).map_err(|error| self.unfit(format!("cannot be read: `{name}`: {error}")))
     }
 
     fn damaged(&self, descriptor: &Descriptor) -> Problem {

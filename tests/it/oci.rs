@@ -471,11 +471,18 @@ fn base(at: &Path, how: How, platforms: &[&str], layers: &[&[Line]]) {
             };
             described.push(blob(&layer, &bytes));
         }
+        // As BuildKit writes an image without layers.
+        let list = |of: Vec<Value>| if of.is_empty() { Value::Null } else { Value::Array(of) };
         let configuration = json!({
-            "architecture": platform, "os": "linux", "rootfs": { "type": "layers", "diff_ids": diff_ids },
-            "config": { "Env": ["PATH=/bin", "BASE=yes"], "Labels": { "base": "yes" }, "Cmd": ["sh"] }
+            "architecture": platform, "os": "linux",
+            "rootfs": { "type": "layers", "diff_ids": list(diff_ids.into_iter().map(Value::from).collect()) },
+            "config": {
+                "Env": ["PATH=/bin", "BASE=yes"], "Labels": { "base": "yes" }, "Cmd": ["sh"],
+                "Healthcheck": { "Test": ["CMD", "/check"] }, "OnBuild": ["RUN make"]
+            }
         });
         let configuration = blob(&configuration_type, configuration.to_string().as_bytes());
+        let described = list(described);
         let manifest = json!({ "schemaVersion": 2, "mediaType": manifest_type, "config": configuration, "layers": described });
         let mut descriptor = blob(&manifest_type, manifest.to_string().as_bytes());
         descriptor["platform"] = json!({ "architecture": platform, "os": "linux" });
@@ -548,11 +555,19 @@ fn a_base_stays_below_as_it_is() {
     }
     assert_eq!(configuration["config"]["Env"], json!(["PATH=/bin", "BASE=yes"]));
     assert_eq!(configuration["config"]["Labels"]["base"], "yes");
-    assert_eq!(configuration["config"].get("Cmd"), None);
+    assert_eq!(configuration["config"]["Healthcheck"], json!({ "Test": ["CMD", "/check"] }));
+    assert_eq!((configuration["config"].get("Cmd"), configuration["config"].get("OnBuild")), (None, None));
     assert!(manifest["annotations"]["org.opencontainers.image.base.digest"].as_str().unwrap().starts_with("sha256:"));
     // Links of the base lead, and its directories stay whose they are.
     assert_eq!(layout.layer(&manifest, &configuration, 2).0, ["1770 7:8 usr/", "1770 7:8 usr/bin/", "0644 0:0 usr/bin/note"]);
     assert_eq!(layout.layer(&manifest, &configuration, 3).0, ["1770 7:8 usr/", "1770 7:8 usr/bin/", "0755 0:0 usr/bin/hello"]);
+    // One without layers is a base, too.
+    std::fs::remove_dir_all(project.path("base")).unwrap();
+    base(&project.path("base"), How::Gzip, &["amd64"], &[]);
+    project.xpkg("docker -q --no-build --oci layout").ok();
+    let (manifest, configuration) = Layout::of(&project.path("layout")).image(0, 0);
+    assert_eq!(manifest["layers"].as_array().unwrap().len(), 2);
+    assert_eq!(configuration["config"]["Labels"]["base"], "yes");
 }
 
 #[test]

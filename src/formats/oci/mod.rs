@@ -11,7 +11,9 @@ use oci_spec::image::{
     Arch, Descriptor, Digest, History, HistoryBuilder, ImageConfiguration, ImageIndex, ImageIndexBuilder, ImageManifestBuilder, MediaType,
     OciLayoutBuilder, Os, Platform as OciPlatform, RootFsBuilder, SCHEMA_VERSION, ToDockerV2S2 as _,
 };
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::docker::Image;
 use crate::manifest::Platform;
@@ -73,7 +75,41 @@ pub struct Upon {
     /// `sha256:…` of its manifest.
     pub digest: String,
     pub layers: Vec<Descriptor>,
-    pub configuration: ImageConfiguration,
+    pub configuration: Given,
+}
+
+/// The configuration of an image that others made.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
+pub struct Given {
+    pub known: ImageConfiguration,
+    /// What Docker writes beside OCI's keys, and what comes later: `Healthcheck`, `Shell`, `StopTimeout`. They are passed on, as a
+    /// Dockerfile does. `OnBuild` is not: it is for the first build upon the base, which this one is, and here nothing runs.
+    pub more: Map<String, Value>,
+}
+
+impl TryFrom<Value> for Given {
+    type Error = serde_json::Error;
+
+    fn try_from(value: Value) -> std::result::Result<Self, Self::Error> {
+        let mut more = value.pointer("/config").and_then(Value::as_object).cloned().unwrap_or_default();
+        more.retain(|key, _| !KNOWN.contains(&key.as_str()) && key != "OnBuild");
+        Ok(Self { known: serde_json::from_value(value)?, more })
+    }
+}
+
+/// OCI's keys of a configuration's `config`.
+const KNOWN: &[&str] = &["User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal"];
+
+/// A document that others made. Those who write Go may say `null` for a list of nothing, as BuildKit does for no layers.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    let mut document: Value = serde_json::from_slice(bytes)?;
+    for list in ["/layers", "/manifests", "/rootfs/diff_ids"] {
+        if let Some(list) = document.pointer_mut(list).filter(|list| list.is_null()) {
+            *list = Value::Array(Vec::new());
+        }
+    }
+    serde_json::from_value(document)
 }
 
 /// A time as RFC 3339 writes it, from seconds since 1970.
@@ -107,7 +143,7 @@ fn platform(platform: &Platform) -> OciPlatform {
 /// The configuration of an image for one platform. What the base says stays where the image says nothing else, as it
 /// does with a Dockerfile.
 pub fn configuration(image: &Image, of: &Platform, upon: Option<&Upon>, layers: &[Made], created: &str) -> Vec<u8> {
-    let mut config = upon.and_then(|upon| upon.configuration.config().clone()).unwrap_or_default();
+    let mut config = upon.and_then(|upon| upon.configuration.known.config().clone()).unwrap_or_default();
     if let Some(entrypoint) = &image.entrypoint {
         // The arguments were those of another program.
         config.set_entrypoint(Some(entrypoint.clone())).set_cmd(None);
@@ -128,7 +164,7 @@ pub fn configuration(image: &Image, of: &Platform, upon: Option<&Upon>, layers: 
     labels.extend(annotations(&image.labels));
     config.set_labels((!labels.is_empty()).then_some(labels));
 
-    let mut diff_ids = upon.map(|upon| upon.configuration.rootfs().diff_ids().clone()).unwrap_or_default();
+    let mut diff_ids = upon.map(|upon| upon.configuration.known.rootfs().diff_ids().clone()).unwrap_or_default();
     diff_ids.extend(layers.iter().map(|layer| format!("sha256:{}", layer.unpacked)));
     let mut history = upon.map(history).unwrap_or_default();
     let step = |what: &str| HistoryBuilder::default().created(created).created_by(what);
@@ -141,12 +177,16 @@ pub fn configuration(image: &Image, of: &Platform, upon: Option<&Upon>, layers: 
         .set_config(Some(config))
         .set_rootfs(RootFsBuilder::default().typ("layers").diff_ids(diff_ids).build().expect("no field is needed"))
         .set_history(Some(history));
+    let mut made = serde_json::to_value(&made).expect("it is plain data");
+    if let (Some(config), Some(upon)) = (made.pointer_mut("/config").and_then(Value::as_object_mut), upon) {
+        config.extend(upon.configuration.more.clone());
+    }
     document(&made)
 }
 
 /// The base's own history; where it has none that fits its layers, one line a layer, since readers count.
 fn history(upon: &Upon) -> Vec<History> {
-    let told = upon.configuration.history().clone().unwrap_or_default();
+    let told = upon.configuration.known.history().clone().unwrap_or_default();
     if told.iter().filter(|step| step.empty_layer() != Some(true)).count() == upon.layers.len() {
         return told;
     }

@@ -101,7 +101,9 @@ fn upon() -> Upon {
         "config": {
             "Env": ["PATH=/base/bin", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"], "Cmd": ["sh"], "Entrypoint": ["/init"],
             "User": "0", "WorkingDir": "/srv", "StopSignal": "SIGINT", "ExposedPorts": { "53/udp": {} }, "Volumes": { "/data": {} },
-            "Labels": { "org.opencontainers.image.title": "the base", "base.own": "yes" }
+            "Labels": { "org.opencontainers.image.title": "the base", "base.own": "yes" },
+            "Healthcheck": { "Test": ["CMD", "/check"], "Interval": 30_000_000_000_u64 }, "Shell": ["/bin/ash", "-c"], "StopTimeout": 5,
+            "OnBuild": ["RUN make"]
         },
         "rootfs": { "type": "layers", "diff_ids": [sha("0")] },
         "history": [{ "created_by": "ADD" }, { "created_by": "ENV", "empty_layer": true }]
@@ -124,8 +126,11 @@ fn a_base_keeps_what_the_image_does_not_say() {
             "Entrypoint": ["/usr/local/bin/chat"],
             "Env": ["PATH=/base/bin", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],
             "ExposedPorts": { "53/udp": {}, "8080/tcp": {} },
+            "Healthcheck": { "Test": ["CMD", "/check"], "Interval": 30_000_000_000_u64 },
             "Labels": { "org.opencontainers.image.title": "chat \"$1\"", VERSION: "1.2.3", "base.own": "yes" },
+            "Shell": ["/bin/ash", "-c"],
             "StopSignal": "SIGINT",
+            "StopTimeout": 5,
             "User": "65532:65532",
             "Volumes": { "/data": {} },
             "WorkingDir": "/srv"
@@ -139,12 +144,29 @@ fn a_base_keeps_what_the_image_does_not_say() {
     assert_eq!((&config["Entrypoint"], &config["Cmd"]), (&json!(["/init"]), &json!(["sh"])));
     // A history that does not fit its layers is none: readers count.
     let mut silent = upon();
-    silent.configuration.set_history(None);
+    silent.configuration.known.set_history(None);
     assert_eq!(with(&image, &silent)["history"][0], json!({ "created_by": "a layer of the base" }));
     let manifest = value(&manifest(&image, &blob("c"), Some(&upon()), &[made("a")]));
     assert_eq!(manifest["layers"][0]["mediaType"], "application/vnd.oci.image.layer.v1.tar+zstd");
     assert_eq!(manifest["layers"][1]["digest"], sha("a"));
     assert_eq!(manifest["annotations"][BASE_DIGEST], sha("9"));
+}
+
+#[test]
+fn a_list_of_nothing_may_be_null() {
+    let manifest: oci_spec::image::ImageManifest = parse(
+        json!({ "schemaVersion": 2, "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": sha("c"), "size": 7 },
+                "layers": null })
+        .to_string()
+        .as_bytes(),
+    )
+    .unwrap();
+    assert!(manifest.layers().is_empty());
+    let given = json!({ "architecture": "arm", "os": "linux", "rootfs": { "type": "layers", "diff_ids": null }, "config": null });
+    let given: Given = parse(given.to_string().as_bytes()).unwrap();
+    assert!(given.known.rootfs().diff_ids().is_empty() && given.more.is_empty());
+    assert!(parse::<ImageIndex>(b"{\"schemaVersion\":2,\"manifests\":null}").unwrap().manifests().is_empty());
+    assert!(parse::<Given>(b"{\"rootfs\":{}}").is_err());
 }
 
 #[test]
