@@ -184,9 +184,26 @@ fn lookup(root: &toml::Table, path: &[&str]) -> bool {
     }
 }
 
+/// The directories that stand in for registries and repositories, from where the configuration's `.cargo` stands.
+pub fn vendored(configuration: &toml::Table) -> Vec<String> {
+    let directory = |source: &toml::Value| {
+        let path = source.get("directory").or_else(|| source.get("local-registry"))?;
+        path.as_str().map(str::to_owned)
+    };
+    table(configuration, "source").filter_map(|(_, source)| directory(source)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn vendored_sources_are_named_by_their_directories() {
+        let text = "[source.crates-io]\nreplace-with = 'v'\n[source.v]\ndirectory = 'third party'\n[source.l]\nlocal-registry = '/r'\n";
+        let mut found = vendored(&text.parse().unwrap());
+        found.sort();
+        assert_eq!(found, ["/r", "third party"]);
+    }
 
     fn check(text: &str, expected: &[&str]) {
         check_joining(text, false, expected);

@@ -41,6 +41,27 @@ pub struct Member {
     pub bins: Vec<MemberBin>,
 }
 
+/// A package that comes from no registry and no repository, member or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Local {
+    pub name: String,
+    pub manifest: Utf8PathBuf,
+    /// The first file of each of its targets.
+    pub sources: Vec<Utf8PathBuf>,
+}
+
+impl Local {
+    /// From `cargo metadata` with the resolved graph.
+    pub fn all(metadata: &Metadata) -> Vec<Self> {
+        let local = |package: &Package| Self {
+            name: package.name.to_string(),
+            manifest: package.manifest_path.clone(),
+            sources: package.targets.iter().map(|target| target.src_path.clone()).collect(),
+        };
+        metadata.packages.iter().filter(|package| package.source.is_none()).map(local).collect()
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct MemberBin {
     pub name: String,

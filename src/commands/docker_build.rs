@@ -5,19 +5,21 @@ use std::collections::BTreeSet;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::ValueEnum as _;
 
+use crate::cargo_config;
 use crate::cli::RunArgs;
 use crate::config::LinkerChoice;
 use crate::container::Reference;
 use crate::context;
-use crate::docker::{self, About, Base};
+use crate::docker::{self, About, Base, Image};
 use crate::formats::build_in_docker;
 use crate::host::Host;
 use crate::layout;
 use crate::look::images::Having;
+use crate::look::{Asking, Found, local};
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::settings::{CargoArgs, Settings};
 use crate::ui::Shell;
-use crate::workspace::{Selection, Workspace};
+use crate::workspace::{Local, Selection, Workspace};
 
 /// The Dockerfile for those who build in Docker, and what it is not sent.
 pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Option<String>, force: bool) -> Result<(), Failure> {
@@ -40,27 +42,8 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Optio
     let about = About { licences: licences.collect(), base, root: root.clone(), some: settings.selection.narrowed(), ..named };
     let promised = docker::promised(&settings, &decider.selected.bins)?;
     let images = super::docker::decided(host, shell, &[promised], &config, &about)?;
-    let below = |path: &Utf8PathBuf| path.strip_prefix(root).ok().map(Utf8Path::to_owned);
-    let members = &found.workspace.members;
-    let files = [root.join("Cargo.lock"), root.join("Cargo.toml")].into_iter().filter(|path| host.is_file(path));
-    let manifests: BTreeSet<Utf8PathBuf> =
-        files.chain(members.iter().map(|member| member.manifest.clone())).filter_map(|path| below(&path)).collect();
-    let sources: BTreeSet<Utf8PathBuf> = members.iter().flat_map(|member| &member.sources).filter_map(below).collect();
-    let outside = images.iter().filter_map(|image| match &image.base {
-        Base::Layout(path) if path.strip_prefix(host.resolve(root)).is_err() => Some(
-            Problem::new(
-                Code::BaseUnfit,
-                format!("the base of `{}` stands outside the workspace, and a build in Docker sees nothing else", image.name),
-            )
-            .note("there", [image.base.name()])
-            .help("copy it below the workspace's root: `skopeo copy --all oci:DIR oci:base`"),
-        ),
-        _ => None,
-    });
-    let outside: Vec<Problem> = outside.collect();
-    if !outside.is_empty() {
-        return Err(outside.into());
-    }
+    let sent = sent(host, &found, &decider.asking, &configured)?;
+    bases_below(host, &images, root)?;
     let place = |path: &Utf8Path, _: &str| pathdiff::diff_utf8_paths(path, root).unwrap_or_else(|| path.to_owned()).into_string();
     let layouts = super::docker::layouts(&images, &layout::check(host, &images)?, place);
     let plan = build_in_docker::Plan {
@@ -71,8 +54,9 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Optio
         arguments,
         configured,
         cache: cache(&found.workspace),
-        manifests: manifests.into_iter().collect(),
-        sources: sources.into_iter().collect(),
+        toolchain: sent.toolchain,
+        manifests: sent.manifests.into_iter().collect(),
+        sources: sent.sources.into_iter().collect(),
     };
     let ignored = "target\n.git\n".to_owned();
     let texts = [("xpkg.Dockerfile", build_in_docker::text(&plan)), ("xpkg.Dockerfile.dockerignore", ignored)];
@@ -94,6 +78,96 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Optio
         }
     }
     Ok(())
+}
+
+/// Layouts that are bases stand below the root.
+fn bases_below(host: &Host, images: &[Image], root: &Utf8Path) -> Result<(), Vec<Problem>> {
+    let outside = images.iter().filter_map(|image| match &image.base {
+        Base::Layout(path) if path.strip_prefix(host.resolve(root)).is_err() => Some(
+            Problem::new(
+                Code::BaseUnfit,
+                format!("the base of `{}` stands outside the workspace, and a build in Docker sees nothing else", image.name),
+            )
+            .note("there", [image.base.name()])
+            .help("copy it below the workspace's root: `skopeo copy --all oci:DIR oci:base`"),
+        ),
+        _ => None,
+    });
+    let problems: Vec<Problem> = outside.collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// What cargo wants to see before it fetches, from the workspace's root.
+struct Sent {
+    toolchain: Vec<Utf8PathBuf>,
+    manifests: BTreeSet<Utf8PathBuf>,
+    /// Empty files will do.
+    sources: BTreeSet<Utf8PathBuf>,
+}
+
+fn sent(host: &Host, found: &Found, asking: &Asking, configured: &[String]) -> Result<Sent, Failure> {
+    let root = &found.workspace.root;
+    if !host.is_file(&root.join("Cargo.lock")) {
+        let problem = Problem::new(Code::DockerInvalid, "the workspace has no Cargo.lock, and a build in Docker takes the versions of one");
+        return Err(problem.help("write it: `cargo generate-lockfile`").into());
+    }
+    // A link that leads out of it is sent as a link, and leads nowhere.
+    let real = host.resolve(root);
+    let there = |name: &&str| host.is_file(&root.join(name));
+    let named = |names: &[&str]| names.iter().copied().filter(there).map(Utf8PathBuf::from).collect::<Vec<_>>();
+    let configuration = named(&[".cargo/config", ".cargo/config.toml"]);
+    let locals = local::ask(host, found, asking)?;
+    let mut problems: Vec<Problem> = locals.iter().filter(|local| !host.resolve(&local.manifest).starts_with(&real)).map(strange).collect();
+    let mut vendored = Vec::new();
+    for file in &configuration {
+        for directory in directories(host, &root.join(file))? {
+            match host.resolve(&root.join(&directory)).strip_prefix(&real) {
+                Ok(below) => vendored.push(below.to_owned()),
+                Err(_) => problems.push(
+                    outside(&format!("the directory `{directory}` of sources, which `{file}` names,"))
+                        .help("vendor below its root: `cargo vendor`"),
+                ),
+            }
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    let below = |path: &Utf8PathBuf| path.strip_prefix(root).ok().map(Utf8Path::to_owned);
+    let own = named(&["Cargo.lock", "Cargo.toml"]).into_iter().chain(configuration).chain(vendored);
+    let typed = configured.iter().filter(|value| there(&value.as_str())).map(Utf8PathBuf::from);
+    let manifests = locals.iter().flat_map(|local| workspaces(host, local, root)).filter_map(|path| below(&path));
+    Ok(Sent {
+        toolchain: named(&["rust-toolchain", "rust-toolchain.toml"]),
+        manifests: own.chain(typed).chain(manifests).collect(),
+        sources: locals.iter().flat_map(|local| &local.sources).filter_map(below).collect(),
+    })
+}
+
+/// A package's manifest, and that of a workspace of its own, from which it may inherit.
+fn workspaces(host: &Host, local: &Local, root: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let above = local
+        .manifest
+        .ancestors()
+        .skip(2)
+        .take_while(|directory| directory.starts_with(root))
+        .map(|directory| directory.join("Cargo.toml"));
+    let is_one = |path: &Utf8PathBuf| host.read_text(path).is_ok_and(|text| text.contains("[workspace"));
+    [local.manifest.clone()].into_iter().chain(above.filter(is_one)).collect()
+}
+
+/// A package that a build in Docker would not see.
+fn strange(local: &Local) -> Problem {
+    outside(&format!("the package `{}`", local.name))
+        .note("there", [local.manifest.parent().unwrap_or(&local.manifest).to_string()])
+        .help("move it below the workspace's root, or depend on it by registry or repository; `cargo xpkg docker` builds it here")
+}
+
+/// Where a file of cargo's configuration has vendored sources.
+fn directories(host: &Host, file: &Utf8Path) -> Result<Vec<String>> {
+    let text = host.read_text(file)?;
+    // cargo has read it before.
+    Ok(text.parse().map(|table| cargo_config::vendored(&table)).unwrap_or_default())
 }
 
 /// The name of the cache: what the workspace is called wherever it is checked out.

@@ -22,7 +22,9 @@ pub struct Plan<'a> {
     pub configured: Vec<String>,
     /// The name of the cache with cargo's own files.
     pub cache: String,
-    /// Manifests of the members and Cargo.lock, from the workspace's root.
+    /// What names rustup's toolchain, from the workspace's root.
+    pub toolchain: Vec<Utf8PathBuf>,
+    /// Cargo.lock, manifests, cargo's configuration and vendored sources, from the workspace's root.
     pub manifests: Vec<Utf8PathBuf>,
     /// Files that cargo wants to see before it reads a manifest, from the workspace's root.
     pub sources: Vec<Utf8PathBuf>,
@@ -37,7 +39,7 @@ const BUILD: &str = "xpkg-build";
 
 /// The text. It is called from the workspace's root: `docker buildx build --file build.Dockerfile --target IMAGE .`
 pub fn text(plan: &Plan) -> String {
-    let Plan { images, builder, triples, arguments, configured, cache, manifests, sources, layouts } = plan;
+    let Plan { images, builder, triples, arguments, configured, cache, toolchain, manifests, sources, layouts } = plan;
     let version = env!("CARGO_PKG_VERSION");
     let arguments: Vec<String> = arguments.iter().map(|word| quote(word)).collect();
     let configured: String = configured.iter().map(|value| format!(" --config {}", quote(value))).collect();
@@ -52,12 +54,15 @@ pub fn text(plan: &Plan) -> String {
         format!("FROM --platform=$BUILDPLATFORM {} AS {TOOLCHAIN}", builder.by_tag()),
         "WORKDIR /dependencies".to_owned(),
         format!("RUN command -v cargo-xpkg || cargo install cargo-xpkg --version {version} --locked"),
+    ]);
+    lines.extend(toolchain.iter().map(copied));
+    lines.extend([
         format!("RUN ! command -v rustup || rustup target add {}", triples.join(" ")),
         String::new(),
         "# Made again only where Cargo.lock or a manifest changed.".to_owned(),
         format!("FROM {TOOLCHAIN} AS {DEPENDENCIES}"),
     ]);
-    lines.extend(manifests.iter().map(|path| format!("COPY {}", array(&[path.to_string(), format!("/dependencies/{path}")]))));
+    lines.extend(manifests.iter().map(copied));
     let mut directories: Vec<String> =
         sources.iter().filter_map(|path| Some(quote(path.parent()?.as_str()))).filter(|path| path != "''").collect();
     directories.sort();
@@ -82,6 +87,11 @@ pub fn text(plan: &Plan) -> String {
         lines.extend(stage(image));
     }
     lines.join("\n") + "\n"
+}
+
+/// A file that is there before the sources are.
+fn copied(path: &Utf8PathBuf) -> String {
+    format!("COPY {}", array(&[path.to_string(), format!("/dependencies/{path}")]))
 }
 
 /// An image as a stage: its Dockerfile, with bins and files from the stage that made them.
@@ -131,6 +141,7 @@ mod tests {
             arguments: ["--target", "x86_64-unknown-linux-musl", "--bin", "a b"].map(str::to_owned).to_vec(),
             configured: vec!["env.WORDS=\"a b\"".to_owned()],
             cache: "xpkg-chat".to_owned(),
+            toolchain: vec!["rust-toolchain.toml".into()],
             manifests: vec!["Cargo.lock".into(), "Cargo.toml".into(), "my app/Cargo.toml".into()],
             sources: vec!["my app/src/main.rs".into(), "build.rs".into()],
             layouts: &BTreeMap::new(),
@@ -142,6 +153,7 @@ mod tests {
 FROM --platform=$BUILDPLATFORM r.example/rust@sha256:[DIGEST] AS xpkg-toolchain
 WORKDIR /dependencies
 RUN command -v cargo-xpkg || cargo install cargo-xpkg --version [VERSION] --locked
+COPY ["rust-toolchain.toml","/dependencies/rust-toolchain.toml"]
 RUN ! command -v rustup || rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 
 # Made again only where Cargo.lock or a manifest changed.
@@ -183,6 +195,7 @@ ENTRYPOINT ["/usr/local/bin/chat"]
             arguments: Vec::new(),
             configured: Vec::new(),
             cache: String::new(),
+            toolchain: Vec::new(),
             manifests: Vec::new(),
             sources: Vec::new(),
             layouts: &layouts,

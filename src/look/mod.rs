@@ -9,6 +9,7 @@ pub mod cross_toml;
 mod graph;
 pub mod images;
 mod kept;
+pub mod local;
 pub mod machine;
 mod outside;
 pub mod zig;

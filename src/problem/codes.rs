@@ -167,9 +167,9 @@ codes! {
         fix: "Run the command without `--locked`, look at the difference, and commit it.",
         source: "README, Cross images" }
     DockerInvalid "docker-invalid" "an image of the tree cannot be made as it is configured" {
-        cause: "A table of `docker` wants a bin that the tree does not have, or not for every platform of the image, or two images have one name.",
-        detection: "Each table is held against the tree's manifest.",
-        fix: "Correct the table, or build what is missing.",
+        cause: "A table of `docker` wants a bin that the tree does not have, or not for every platform of the image, or two images have one name. Or a build in Docker would lack what the workspace is built from: a package outside of it, or Cargo.lock.",
+        detection: "Each table is held against the tree's manifest; every package that comes by a path against the workspace's root.",
+        fix: "Correct the table, or build what is missing; for a build in Docker follow the message's help.",
         source: "README, Docker" }
     DockerChoice "docker-choice" "the tree has several targets for one platform of an image" {
         cause: "glibc and musl of one processor are the same platform to Docker, and an image takes one of them.",

@@ -297,6 +297,62 @@ fn what_is_chosen_here_is_built_inside() {
     });
 }
 
+/// A package with a library that has one constant.
+fn library(project: &Project, at: &str, head: &str) {
+    project.write(&format!("{at}/Cargo.toml"), head);
+    project.write(&format!("{at}/src/lib.rs"), &format!("pub const SAYS: &str = \"{at}\";\n"));
+}
+
+#[test]
+fn every_package_that_is_here_is_there_when_the_others_are_fetched() {
+    on_each_buildkit(|engine| {
+        let project = Project::of("hello");
+        let table = "exclude = [\"apart\"]\n\n[dependencies]\ninner = { path = \"apart/inner\" }\npatched = \"1\"\nvendored = \"1\"\n\n\
+                     [patch.crates-io]\npatched = { path = \"other/patched\" }\n";
+        project.append("Cargo.toml", table);
+        // A workspace of its own, from which its package inherits.
+        project.write("apart/Cargo.toml", "[workspace]\nmembers = [\"inner\"]\n[workspace.package]\nversion = \"0.3.0\"\n");
+        library(&project, "apart/inner", "[package]\nname = \"inner\"\nversion.workspace = true\n");
+        library(&project, "other/patched", "[package]\nname = \"patched\"\nversion = \"1.0.0\"\n");
+        library(&project, "third party/vendored", "[package]\nname = \"vendored\"\nversion = \"1.0.0\"\n");
+        project.write("third party/vendored/.cargo-checksum.json", "{\"files\":{}}");
+        let source = "[source.crates-io]\nreplace-with = \"here\"\n[source.here]\ndirectory = \"third party\"\n";
+        project.write(".cargo/config.toml", source);
+        project.write("src/main.rs", "fn main() { println!(\"{}, {}, {}\", inner::SAYS, patched::SAYS, vendored::SAYS); }\n");
+        never_built(&project);
+        project.shell("cargo generate-lockfile").ok();
+        let builder = builder(engine, &project);
+        let sysroot = project.shell("rustc --print sysroot").ok().stdout;
+        project.write("rust-toolchain.toml", &format!("[toolchain]\npath = \"{}\"\n", sysroot.trim()));
+        project.xpkg(&format!("docker -q --build-in-docker --builder {builder} --target {X86_MUSL}")).ok();
+        let text = project.read("xpkg.Dockerfile");
+        let before: Vec<&str> = text.lines().take_while(|line| !line.contains("AS xpkg-build")).skip(3).collect();
+        check!(
+            engine.told(&before.join("\n")),
+            str![[r#"
+WORKDIR /dependencies
+RUN command -v cargo-xpkg || cargo install cargo-xpkg --version 0.1.0 --locked
+COPY ["rust-toolchain.toml","/dependencies/rust-toolchain.toml"]
+RUN ! command -v rustup || rustup target add x86_64-unknown-linux-musl
+
+# Made again only where Cargo.lock or a manifest changed.
+FROM xpkg-toolchain AS xpkg-dependencies
+COPY [".cargo/config.toml","/dependencies/.cargo/config.toml"]
+COPY ["Cargo.lock","/dependencies/Cargo.lock"]
+COPY ["Cargo.toml","/dependencies/Cargo.toml"]
+COPY ["apart/Cargo.toml","/dependencies/apart/Cargo.toml"]
+COPY ["apart/inner/Cargo.toml","/dependencies/apart/inner/Cargo.toml"]
+COPY ["other/patched/Cargo.toml","/dependencies/other/patched/Cargo.toml"]
+COPY ["third party","/dependencies/third party"]
+RUN mkdir -p apart/inner/src other/patched/src src && touch apart/inner/src/lib.rs other/patched/src/lib.rs src/main.rs && cargo fetch --locked
+
+"#]]
+        );
+        let (said, started) = built_inside(engine, &project, "hello", "");
+        assert_eq!(started, "apart/inner, other/patched, third party/vendored\n", "{said}");
+    });
+}
+
 #[test]
 fn a_layout_outside_the_workspace_is_no_base_of_a_build_in_docker() {
     let project = Project::of("hello");

@@ -650,6 +650,54 @@ RUN --mount=type=cache,id=xpkg-analytics-server-bot-server-chat-core-chat-gatewa
 }
 
 #[test]
+fn a_build_in_docker_is_refused_what_it_would_not_see() {
+    let project = Project::of("hello");
+    let line = format!("docker --build-in-docker --builder r.example/rust@sha256:{} --target {X86_MUSL}", "ab".repeat(32));
+    project.write("../beside/Cargo.toml", "[package]\nname = \"beside\"\nversion = \"0.1.0\"\n");
+    project.write("../beside/src/lib.rs", "");
+    project.write("../cargo.toml", "");
+    std::fs::remove_file(project.path("Cargo.lock")).unwrap();
+    check!(
+        project.xpkg(&line),
+        str![[r#"
+exit 1
+--- stderr
+error[docker-invalid]: the workspace has no Cargo.lock, and a build in Docker takes the versions of one
+  help: write it: `cargo generate-lockfile`
+
+"#]]
+    );
+    assert!(!project.path("Cargo.lock").exists());
+    project.append("Cargo.toml", "\n[dependencies]\nbeside = { path = \"../beside\" }\n");
+    project.shell("cargo generate-lockfile").ok();
+    project.write(".cargo/config.toml", "[source.mine]\ndirectory = \"../beside\"\n");
+    check!(
+        project.xpkg(&line),
+        str![[r#"
+exit 1
+--- stderr
+error[docker-invalid]: the package `beside` stands outside the workspace, and a build in Docker sees nothing else
+  there: [BASE]/beside
+  help: move it below the workspace's root, or depend on it by registry or repository; `cargo xpkg docker` builds it here
+error[docker-invalid]: the directory `../beside` of sources, which `.cargo/config.toml` names, stands outside the workspace, and a build in Docker sees nothing else
+  help: vendor below its root: `cargo vendor`
+
+"#]]
+    );
+    check!(
+        project.xpkg(&format!("{line} --config ../cargo.toml")),
+        str![[r#"
+exit 1
+--- stderr
+error[docker-invalid]: the file `[BASE]/cargo.toml` of `--config` stands outside the workspace, and a build in Docker sees nothing else
+  help: copy it below the workspace's root
+
+"#]]
+    );
+    assert!(!project.path("xpkg.Dockerfile").exists());
+}
+
+#[test]
 fn a_context_is_the_old_or_the_new_whatever_fails() {
     let project = Project::of("hello");
     project.xpkg(&format!("build -q --target {BOTH}")).ok();
