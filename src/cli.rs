@@ -103,20 +103,8 @@ pub struct EnvArgs {
 }
 
 /// What says how or which bins are built: without a build it would say nothing.
-const OF_A_BUILD: &[&str] = &[
-    "package",
-    "workspace",
-    "all",
-    "exclude",
-    "bin",
-    "features",
-    "all_features",
-    "no_default_features",
-    "profile",
-    "release",
-    "linker",
-    "accept",
-];
+const OF_A_BUILD: &[&str] =
+    &["package", "workspace", "all", "exclude", "bin", "features", "all_features", "no_default_features", "profile", "release", "linker"];
 
 #[derive(Debug, Args)]
 pub struct DockerArgs {

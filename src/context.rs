@@ -4,7 +4,7 @@
 //! What the user changed in it, or put there, stops the run; what is unchanged is not written again. A record in the
 //! context tells its own files from others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub struct Piece {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum From {
     Text(String),
-    /// A staged bin, and the digest that its manifest gives.
+    /// A staged bin, or a blob of a layout, and the digest that it is known by.
     Bin(Utf8PathBuf, String),
     /// A file of this machine, as an image gets it: builders take its mode as it stands in the context.
     Copy {
@@ -39,7 +39,8 @@ pub enum From {
     },
     /// Where it points, as it is written there.
     Link(String),
-    Directory,
+    /// With a mode.
+    Directory(u32),
 }
 
 /// What a context holds, to be told from what others put there, and from what the next run would write.
@@ -55,12 +56,13 @@ struct Record {
     /// Path -> what is written there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     links: BTreeMap<String, String>,
-    /// Those that an image gets.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    directories: BTreeSet<String>,
+    /// Those that an image gets -> their mode.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    directories: BTreeMap<String, String>,
 }
 
-const EXECUTABLE: u32 = 0o755;
+/// The mode of what all may start, and of directories that all may read.
+pub const OPEN: u32 = 0o755;
 const PLAIN: u32 = 0o644;
 
 impl Record {
@@ -117,6 +119,10 @@ fn put(host: &Host, root: &Utf8Path, Piece { path, from }: &Piece, record: &mut 
     let digest = match from {
         From::Text(text) => {
             host.write(&to, text.as_bytes())?;
+            if path.starts_with("files/") {
+                host.set_mode(&to, PLAIN)?;
+                record.modes.insert(path.clone(), format!("{PLAIN:04o}"));
+            }
             host::sha256(text.as_bytes())
         }
         From::Bin(file, expected) => {
@@ -124,13 +130,14 @@ fn put(host: &Host, root: &Utf8Path, Piece { path, from }: &Piece, record: &mut 
             host.link_or_copy(file, &to)?;
             let (digest, _) = host.hash(&to)?;
             if digest != *expected {
-                return Err(Problem::new(Code::TreeChanged, format!("`{file}` is not what its manifest says"))
-                    .help("build it again: `cargo xpkg build`"));
+                return Err(Problem::new(Code::TreeChanged, format!("`{file}` is not what it is known by"))
+                    .note("digest", [format!("sha256:{digest} instead of sha256:{expected}")])
+                    .help("build it again: `cargo xpkg build`, or copy the base again"));
             }
             digest
         }
         From::Copy { from, executable } => {
-            let mode = if *executable { EXECUTABLE } else { PLAIN };
+            let mode = if *executable { OPEN } else { PLAIN };
             host.copy_as(from, &to, mode)?;
             record.modes.insert(path.clone(), format!("{mode:04o}"));
             host.hash(&to)?.0
@@ -140,10 +147,10 @@ fn put(host: &Host, root: &Utf8Path, Piece { path, from }: &Piece, record: &mut 
             record.links.insert(path.clone(), text.clone());
             return Ok(());
         }
-        From::Directory => {
+        From::Directory(mode) => {
             host.create_dir_all(&to)?;
-            host.set_mode(&to, EXECUTABLE)?;
-            record.directories.insert(path.clone());
+            host.set_mode(&to, *mode)?;
+            record.directories.insert(path.clone(), format!("{mode:04o}"));
             return Ok(());
         }
     };
@@ -205,17 +212,15 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
             .note("changed", shown(&changed))
             .help("keep your own elsewhere (`docker build --file`), or write over them: `--force`"));
     }
-    let paths = record.files.keys().chain(record.links.keys()).chain(&record.directories);
+    let paths = record.files.keys().chain(record.links.keys()).chain(record.directories.keys());
     let whole = changed.is_empty() && paths.into_iter().all(|path| there.contains_key(path)) && modes_stand(host, directory, &record);
     Ok(Some(record).filter(|_| whole))
 }
 
 /// Whether what an image gets has the mode that it was given. Where not, it is made anew: a mode is nobody's work.
 fn modes_stand(host: &Host, directory: &Utf8Path, record: &Record) -> bool {
-    let copies = record.modes.iter().map(|(path, mode)| (path, mode.as_str()));
-    let directories = record.directories.iter().map(|path| (path, "0755"));
-    copies.chain(directories).all(|(path, wanted)| match host.mode(&directory.join(path)) {
-        Some(mode) => format!("{mode:04o}") == wanted,
+    record.modes.iter().chain(&record.directories).all(|(path, wanted)| match host.mode(&directory.join(path)) {
+        Some(mode) => format!("{mode:04o}") == *wanted,
         None => true,
     })
 }

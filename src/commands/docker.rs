@@ -10,6 +10,7 @@ use crate::config::{Config, PolicyConfig};
 use crate::contents::{self, Limits};
 use crate::context::{self, From, Piece};
 use crate::docker::{self, About, Base, Image};
+use crate::formats::oci::BLOBS;
 use crate::formats::{bake, clause, dockerfile};
 use crate::host::Host;
 use crate::invocation::Invocation;
@@ -292,8 +293,15 @@ fn pieces(
                     .help("leave out `--old-builder`, or push the base to a registry and name it by digest"),
             );
         }
+        if image.base == Base::Scratch {
+            let from = |what| match what {
+                Ok(text) => From::Text(String::from(text)),
+                Err(mode) => From::Directory(mode),
+            };
+            pieces.extend(layout::scratch().map(|(path, what)| (format!("{}/{path}", dockerfile::SCRATCH), from(what))));
+        }
         if let (Base::Layout(path), Some(digest)) = (&image.base, digests.get(&image.name)) {
-            problems.extend(layout::extras(host, path, &[]).map(|found| extra(&within(digest), found, &mut pieces)).err());
+            problems.extend(layout::extras(host, path, &[]).map(|found| base(&within(digest), found, &mut pieces)).err());
         }
         for bin in image.platforms.iter().flat_map(|platform| &platform.bins) {
             pieces.insert(bin.context.clone(), From::Bin(trees[bin.tree].join(&bin.staged), bin.sha256.clone()));
@@ -312,12 +320,24 @@ fn pieces(
     if problems.is_empty() { Ok(pieces.into_iter().map(|(path, from)| Piece { path, from }).collect()) } else { Err(problems.into()) }
 }
 
+/// A layout, at a place in the context. Its blobs are linked: each has its digest for a name, and may be large.
+fn base(to: &str, found: Vec<Extra>, pieces: &mut BTreeMap<String, From>) {
+    let digest = |path: &str| path.strip_prefix(BLOBS)?.strip_prefix('/').map(str::to_owned);
+    let (blobs, others): (Vec<Extra>, Vec<Extra>) = found.into_iter().partition(|extra| digest(&extra.path).is_some());
+    extra(to, others, pieces);
+    for Extra { path, what } in blobs {
+        if let (What::File { from, .. }, Some(digest)) = (what, digest(&path)) {
+            pieces.insert(format!("{to}/{path}"), From::Bin(from, digest));
+        }
+    }
+}
+
 /// What an image gets, at a place in the context.
 fn extra(to: &str, found: Vec<Extra>, pieces: &mut BTreeMap<String, From>) {
     for Extra { path, what } in found {
         let path = if path.is_empty() { to.to_owned() } else { format!("{to}/{path}") };
         let from = match what {
-            What::Directory => From::Directory,
+            What::Directory => From::Directory(context::OPEN),
             What::Link(text) => From::Link(text),
             What::File { from, size: _, executable } => From::Copy { from, executable },
         };

@@ -25,6 +25,7 @@ pub fn check(config: &DockerConfig, base: &str) -> Vec<Problem> {
     }
     if let Some(user) = config.user.as_deref().filter(|user| is_user(user) && !is_known(user))
         && base == "scratch"
+        && !config.files.values().any(|place| ["/", "/etc", "/etc/", "/etc/passwd"].contains(&place.as_str()))
     {
         problems.push(
             invalid(format!("has the user `{user}`, and stands on `scratch`, which knows {} alone", NAMES.join(", ")))
@@ -147,6 +148,7 @@ mod tests {
             ("user = 'nonroot'", ""),
             ("user = 'app'", "the image `x` has the user `app`, and stands on `scratch`, which knows root, nobody, nonroot alone"),
             ("user = 'app'\nbase = 'oci:base'", ""),
+            ("user = 'app'\nfiles = { passwd = '/etc/passwd' }", ""),
             ("ports = ['abc']", "the image `x` has the port `abc`, which is none"),
             ("ports = ['99999', 0]", "the image `x` has the port `99999`, which is none; the image `x` has the port `0`, which is none"),
             ("ports = ['80 81']", "the image `x` has the port `80 81`, which is none"),

@@ -134,6 +134,7 @@ mod tests {
             "# chat: written by `cargo xpkg docker`. No RUN: nothing is emulated.\n\
              FROM scratch\n\
              ARG TARGETPLATFORM\n\
+             COPY [\"files/scratch/\",\"/\"]\n\
              COPY [\"files/ca-certificates.crt\",\"/etc/ssl/certs/ca-certificates.crt\"]\n\
              COPY [\"files/chat/0/my app.toml\",\"/etc/app.toml\"]\n\
              COPY --chmod=0755 [\"${TARGETPLATFORM}/chat-server/chat\",\"/usr/local/bin/chat\"]\n\

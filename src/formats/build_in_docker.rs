@@ -171,6 +171,7 @@ RUN --mount=type=cache,id=xpkg-chat,target=/target,sharing=locked cp -R /given/.
 
 FROM scratch AS chat
 ARG TARGETPLATFORM
+COPY --from=xpkg-build ["/context/files/scratch/","/"]
 COPY --from=xpkg-build ["/context/files/ca-certificates.crt","/etc/ssl/certs/ca-certificates.crt"]
 COPY --from=xpkg-build ["/context/files/chat/0/my app.toml","/etc/app.toml"]
 COPY --from=xpkg-build --chmod=0755 ["/context/${TARGETPLATFORM}/chat-server/chat","/usr/local/bin/chat"]

@@ -1,6 +1,6 @@
 //! A Dockerfile for one image: bins by COPY alone, so that nothing of a foreign platform is started while it is built.
 
-use crate::docker::Image;
+use crate::docker::{Base, Image};
 
 /// The text. `chmod`: BuildKit and buildah give modes themselves; Docker's old builder refuses to, and takes the files' own.
 pub fn text(image: &Image, chmod: bool) -> String {
@@ -11,6 +11,10 @@ pub fn text(image: &Image, chmod: bool) -> String {
         format!("FROM {}", image.base_name()),
         "ARG TARGETPLATFORM".to_owned(),
     ];
+    // Users and `/tmp`: what is below a directory keeps its mode.
+    if image.base == Base::Scratch {
+        lines.push(copy("", &format!("{SCRATCH}/"), "/"));
+    }
     for (from, to) in
         shared(*ca_certificates, *tzdata).into_iter().map(|(from, to)| (from.to_owned(), to.to_owned())).chain(copied(name, files))
     {
@@ -28,6 +32,9 @@ pub fn text(image: &Image, chmod: bool) -> String {
     lines.extend(entrypoint.iter().map(|words| format!("ENTRYPOINT {}", array(words))));
     lines.join("\n") + "\n"
 }
+
+/// What every image upon `scratch` begins with, below the context.
+pub const SCRATCH: &str = "files/scratch";
 
 /// What every image may ask for: below the context, in the image.
 pub fn shared(ca_certificates: bool, tzdata: bool) -> Vec<(&'static str, &'static str)> {

@@ -9,7 +9,7 @@ mod extras;
 mod members;
 
 pub use self::extras::{Extra, What, extras};
-pub use self::members::{certificates, zones};
+pub use self::members::{certificates, scratch, zones};
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};

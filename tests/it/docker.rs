@@ -428,7 +428,7 @@ ex = "/opt/ex"
     );
 }
 
-/// `0644 opt/file`, `0777 opt/link -> to`: what a tar holds below `opt`.
+/// `0644 opt/file`, `0777 opt/link -> to`: what a tar holds below `opt`, and what every image upon `scratch` has.
 fn below_opt(tar: impl std::io::Read) -> Vec<String> {
     let mut lines = Vec::new();
     for entry in tar::Archive::new(tar).entries().unwrap() {
@@ -436,7 +436,7 @@ fn below_opt(tar: impl std::io::Read) -> Vec<String> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let path = text(&entry.path_bytes());
         let link = entry.link_name_bytes().map(|link| format!(" -> {}", text(&link))).unwrap_or_default();
-        if path.starts_with("opt/") {
+        if path.starts_with("opt/") || matches!(path.as_str(), "etc/passwd" | "etc/group" | "tmp/") {
             lines.push(format!("{:04o} {path}{link}", entry.header().mode().unwrap() & 0o7777));
         }
     }
@@ -469,6 +469,8 @@ fn one_configuration_is_one_image_by_every_way() {
     check_text(
         &expected.join("\n"),
         str![[r#"
+0644 etc/group
+0644 etc/passwd
 0644 opt/$HOME ${USER} q"u'o
 0644 opt/[x]*?.toml
 0644 opt/back\slash
@@ -490,6 +492,7 @@ fn one_configuration_is_one_image_by_every_way() {
 0777 opt/ex/dangling -> nowhere
 0777 opt/ex/only/link -> ../empty
 0777 opt/only/link -> ../empty
+1777 tmp/
 "#]],
     );
     let same = |engine: &Engine| {
