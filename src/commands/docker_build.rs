@@ -58,8 +58,7 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Optio
         manifests: sent.manifests.into_iter().collect(),
         sources: sent.sources.into_iter().collect(),
     };
-    let ignored = "target\n.git\n".to_owned();
-    let texts = [("xpkg.Dockerfile", build_in_docker::text(&plan)), ("xpkg.Dockerfile.dockerignore", ignored)];
+    let texts = [("xpkg.Dockerfile", build_in_docker::text(&plan)), ("xpkg.Dockerfile.dockerignore", ignored(host, shell, &found)?)];
     let mut problems = Vec::new();
     for (name, text) in &texts {
         problems.extend(context::changed(host, &root.join(name), text).filter(|_| !force));
@@ -78,6 +77,17 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Optio
         }
     }
     Ok(())
+}
+
+/// What is not sent, the user's own rules with it.
+fn ignored(host: &Host, shell: Shell, found: &Found) -> Result<String> {
+    let Workspace { root, target_dir, .. } = &found.workspace;
+    let file = root.join(".dockerignore");
+    let own = if host.is_file(&file) { Some(host.read_text(&file)?) } else { None };
+    if own.is_some() {
+        shell.status("Noting", "the rules of `.dockerignore` are copied; write this anew when they change");
+    }
+    Ok(build_in_docker::ignored(target_dir.strip_prefix(root).ok(), own.as_deref()))
 }
 
 /// Layouts that are bases stand below the root.

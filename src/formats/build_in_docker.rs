@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::container::Reference;
 use crate::docker::Image;
@@ -87,6 +87,18 @@ pub fn text(plan: &Plan) -> String {
         lines.extend(stage(image));
     }
     lines.join("\n") + "\n"
+}
+
+/// What is not sent: `xpkg.Dockerfile.dockerignore` counts in place of `.dockerignore`, so that one's rules stand in it, too.
+pub fn ignored(target_dir: Option<&Utf8Path>, own: Option<&str>) -> String {
+    let mut text = "target\n.git\n".to_owned();
+    if let Some(directory) = target_dir.filter(|directory| *directory != "target") {
+        text += &format!("{directory}\n");
+    }
+    if let Some(own) = own {
+        text += &format!("\n# .dockerignore, as it was when this was written:\n{}\n", own.trim_start_matches('\u{feff}').trim_end());
+    }
+    text
 }
 
 /// A file that is there before the sources are.
@@ -181,6 +193,14 @@ USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/chat"]
 "#
         );
+    }
+
+    #[test]
+    fn the_rules_of_the_user_come_after_xpkgs() {
+        assert_eq!(ignored(None, None), "target\n.git\n");
+        assert_eq!(ignored(Some("target".into()), None), "target\n.git\n");
+        let own = ignored(Some("build/out".into()), Some("\u{feff}*\r\n!src\r\n\r\n"));
+        assert_eq!(own, "target\n.git\nbuild/out\n\n# .dockerignore, as it was when this was written:\n*\r\n!src\n");
     }
 
     #[test]

@@ -234,14 +234,18 @@ fn all_of_it_is_built_in_docker_for_both_platforms_and_only_what_changed_anew() 
 
 /// Makes a project one that BuildKit's own cache knows from no run of the suite before.
 fn never_built(project: &Project) {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    project.append("src/main.rs", &format!("// {}\n", now.as_nanos()));
+    project.append("src/main.rs", &format!("// {}\n", nanoseconds()));
+}
+
+fn nanoseconds() -> u128 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos()
 }
 
 /// Builds a stage of what is written for this machine's platform, where the tests' daemon has no network to give, and starts it.
 #[track_caller]
 fn built_inside(engine: &Engine, project: &Project, stage: &str, more: &str) -> (String, String) {
-    let tag = format!("localhost/xpkg-tests-{stage}-{}-{}:1", engine.name, std::process::id());
+    // Tests that run side by side have stages of one name.
+    let tag = format!("localhost/xpkg-tests-{stage}-{}-{}-{}:1", engine.name, std::process::id(), nanoseconds());
     let options = "build --progress plain --network none --provenance=false --file xpkg.Dockerfile --platform linux/amd64 --load";
     let said = buildx(engine, &project.root, "", &format!("{options} {more} --target {stage} --tag {tag} ."));
     let started = engine.says(&format!("run --rm --network none {tag}"));
@@ -350,6 +354,36 @@ RUN mkdir -p apart/inner/src other/patched/src src && touch apart/inner/src/lib.
         );
         let (said, started) = built_inside(engine, &project, "hello", "");
         assert_eq!(started, "apart/inner, other/patched, third party/vendored\n", "{said}");
+    });
+}
+
+#[test]
+fn what_is_kept_out_of_docker_is_kept_out_of_a_build_in_docker() {
+    on_each_buildkit(|engine| {
+        let project = Project::of("hello");
+        project.write(".dockerignore", "# mine\n*.env\n!open.env\n");
+        project.write("secret.env", "PASSWORD=1\n");
+        project.write("open.env", "\n");
+        let script = "fn main() {\n    let there = |name| std::path::Path::new(name).exists();\n    \
+                      println!(\"cargo:rustc-env=THERE={} {}\", there(\"secret.env\"), there(\"open.env\"));\n}\n";
+        project.write("build.rs", script);
+        project.write("src/main.rs", "fn main() { println!(\"{}\", env!(\"THERE\")); }\n");
+        never_built(&project);
+        let builder = builder(engine, &project);
+        let run = project.xpkg(&format!("docker --build-in-docker --builder {builder} --target {X86_MUSL}"));
+        check!(
+            run,
+            str![[r#"
+exit 0
+--- stderr
+      Noting the rules of `.dockerignore` are copied; write this anew when they change
+       Wrote [ROOT]/xpkg.Dockerfile
+       Wrote [ROOT]/xpkg.Dockerfile.dockerignore
+
+"#]]
+        );
+        let (said, started) = built_inside(engine, &project, "hello", "");
+        assert_eq!(started, "false true\n", "{said}");
     });
 }
 
