@@ -40,7 +40,11 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Optio
     let configured = configured(host, &settings.cargo.config, root)?;
     let arguments = arguments(&settings, linker, base.clone(), &configured);
     let about = About { licences: licences.collect(), base, root: root.clone(), some: settings.selection.narrowed(), ..named };
-    let promised = docker::promised(&settings, &decider.selected.bins)?;
+    let mut promised = docker::promised(&settings, &decider.selected.bins)?;
+    // The revision will be another with the next commit, and this file will not.
+    for record in &mut promised.targets {
+        record.source.repository.clone_from(&found.workspace.repository);
+    }
     let images = super::docker::decided(host, shell, &[promised], &config, &about)?;
     let sent = sent(host, &found, &decider.asking, &configured)?;
     bases_below(host, &images, root)?;

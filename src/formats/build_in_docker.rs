@@ -46,6 +46,7 @@ pub fn text(plan: &Plan) -> String {
     let mut lines = vec![
         "# Written by `cargo xpkg docker --build-in-docker`. The compiler runs on the builder's platform, whatever the images' are."
             .to_owned(),
+        "# The revision is given with each build: `--label org.opencontainers.image.revision=\"$(git rev-parse HEAD)\"`.".to_owned(),
     ];
     for image in *images {
         lines.extend(layouts.get(&image.name).map(|layout| format!("# It needs `--build-context {}={layout}`.", image.base_name())));
@@ -162,6 +163,7 @@ mod tests {
         assert_eq!(
             text,
             r#"# Written by `cargo xpkg docker --build-in-docker`. The compiler runs on the builder's platform, whatever the images' are.
+# The revision is given with each build: `--label org.opencontainers.image.revision="$(git rev-parse HEAD)"`.
 FROM --platform=$BUILDPLATFORM r.example/rust@sha256:[DIGEST] AS xpkg-toolchain
 WORKDIR /dependencies
 RUN command -v cargo-xpkg || cargo install cargo-xpkg --version [VERSION] --locked
@@ -222,7 +224,7 @@ ENTRYPOINT ["/usr/local/bin/chat"]
             layouts: &layouts,
         };
         let text = text(&plan);
-        assert_eq!(text.lines().nth(1), Some("# It needs `--build-context xpkg-base-2048=oci-layout://../base@sha256:abc`."));
+        assert_eq!(text.lines().nth(2), Some("# It needs `--build-context xpkg-base-2048=oci-layout://../base@sha256:abc`."));
         assert!(text.contains("\nFROM xpkg-base-2048 AS image-2048\n"), "{text}");
     }
 }

@@ -185,6 +185,8 @@ fn all_of_it_is_built_in_docker_for_both_platforms_and_only_what_changed_anew() 
     on_each_buildkit(|engine| {
         let _cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
         let project = Project::of("hello");
+        let manifest = project.read("Cargo.toml").replace("publish", "repository = \"https://git.example/hello\"\npublish");
+        project.write("Cargo.toml", &manifest);
         // Bins of a layout's base, a file, and an image whose name no stage may have.
         project.write(
             "xpkg.toml",
@@ -215,8 +217,14 @@ fn all_of_it_is_built_in_docker_for_both_platforms_and_only_what_changed_anew() 
             said.contains(&format!("{step} CACHED\n"))
         };
         // The compiler of the builder's own platform, once for each target.
-        let said = build("hello", "");
+        let said = build("hello", "--label org.opencontainers.image.revision=abc");
         assert_eq!(compiled(&said), 2, "{said}");
+        let labels = skopeo(&format!("inspect --config --tls-verify=false docker://{registry}hello:1"))["config"]["Labels"].clone();
+        let label = |key: &str| labels[format!("org.opencontainers.image.{key}")].as_str().map(str::to_owned);
+        assert_eq!(
+            ["source", "revision", "version"].map(label),
+            ["https://git.example/hello", "abc", "0.1.0"].map(|it| Some(it.to_owned()))
+        );
         starts_on_both(engine, &project, &format!("{registry}hello:1"));
         let said = build("image-2048", contexts.unwrap());
         assert_eq!(compiled(&said), 0, "{said}");
@@ -330,7 +338,7 @@ fn every_package_that_is_here_is_there_when_the_others_are_fetched() {
         project.write("rust-toolchain.toml", &format!("[toolchain]\npath = \"{}\"\n", sysroot.trim()));
         project.xpkg(&format!("docker -q --build-in-docker --builder {builder} --target {X86_MUSL}")).ok();
         let text = project.read("xpkg.Dockerfile");
-        let before: Vec<&str> = text.lines().take_while(|line| !line.contains("AS xpkg-build")).skip(3).collect();
+        let before: Vec<&str> = text.lines().take_while(|line| !line.contains("AS xpkg-build")).skip(4).collect();
         check!(
             engine.told(&before.join("\n")),
             str![[r#"
