@@ -132,7 +132,7 @@ pub struct DockerArgs {
     pub force: bool,
 
     /// Write `xpkg.Dockerfile` into the workspace instead: a Dockerfile that builds all of it, with the compiler on the builder's own platform
-    #[arg(long, requires = "builder")]
+    #[arg(long, requires = "builder", conflicts_with_all = ["context", "no_build", "from", "old_builder", "cache", "out_dir"])]
     pub build_in_docker: bool,
 
     /// The image with Rust and a C compiler that it builds in, by digest

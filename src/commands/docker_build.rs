@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::ValueEnum as _;
+use serde::Serialize;
 
 use crate::cargo_config;
-use crate::cli::RunArgs;
+use crate::cli::{MessageFormat, RunArgs};
 use crate::config::LinkerChoice;
 use crate::container::Reference;
 use crate::context;
@@ -18,7 +19,7 @@ use crate::look::images::Having;
 use crate::look::{Asking, Found, local};
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::settings::{CargoArgs, Settings};
-use crate::ui::Shell;
+use crate::ui::{self, Shell};
 use crate::workspace::{Local, Selection, Workspace};
 
 /// The Dockerfile for those who build in Docker, and what it is not sent.
@@ -30,6 +31,7 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Optio
             .help(format!("write `{}@sha256:…`", builder.name))
             .into());
     }
+    let format = run.output.message_format;
     let linker = run.linker.map(linker_name).or_else(|| super::variables(host).linker);
     let named = super::docker::named(host, &run, None);
     let (found, settings, decider) = super::asked(host, shell, run, Having::Leave)?;
@@ -63,14 +65,36 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Optio
         sources: sent.sources.into_iter().collect(),
     };
     let texts = [("xpkg.Dockerfile", build_in_docker::text(&plan)), ("xpkg.Dockerfile.dockerignore", ignored(host, shell, &found)?)];
-    let mut problems = Vec::new();
-    for (name, text) in &texts {
-        problems.extend(context::changed(host, &root.join(name), text).filter(|_| !force));
+    put(host, shell, root, &texts, force)?;
+    if format == MessageFormat::Json {
+        let stages = images.iter().map(|image| Stage { image: &image.name, stage: build_in_docker::stage_name(&image.name) }).collect();
+        ui::data(&ui::json(&Written { dockerfile: root.join(texts[0].0), images: stages }))?;
     }
+    Ok(())
+}
+
+/// What was written, as a document.
+#[derive(Serialize)]
+struct Written<'a> {
+    dockerfile: Utf8PathBuf,
+    images: Vec<Stage<'a>>,
+}
+
+/// An image, and what `--target` calls it.
+#[derive(Serialize)]
+struct Stage<'a> {
+    image: &'a str,
+    stage: String,
+}
+
+/// Writes the files beside the workspace's Cargo.toml. One that somebody changed stays, unless it is forced.
+fn put(host: &Host, shell: Shell, root: &Utf8Path, texts: &[(&str, String)], force: bool) -> Result<(), Failure> {
+    let changed = texts.iter().filter_map(|(name, text)| context::changed(host, &root.join(name), text));
+    let problems: Vec<Problem> = changed.filter(|_| !force).collect();
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    for (name, text) in &texts {
+    for (name, text) in texts {
         let path = root.join(name);
         let text = context::sealed(text);
         if host.holds(&path, text.as_bytes()) {

@@ -121,7 +121,7 @@ fn stage(image: &Image) -> Vec<String> {
 }
 
 /// A stage's name begins with a letter, an image's may not.
-fn stage_name(image: &str) -> String {
+pub fn stage_name(image: &str) -> String {
     if image.starts_with(|first: char| first.is_ascii_alphabetic()) { image.to_owned() } else { format!("image-{image}") }
 }
 

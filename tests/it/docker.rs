@@ -701,6 +701,34 @@ error[docker-invalid]: the file `[BASE]/cargo.toml` of `--config` stands outside
 }
 
 #[test]
+fn a_build_in_docker_takes_every_flag_or_refuses_it() {
+    let project = Project::of("hello");
+    let line = format!("docker --build-in-docker --builder r.example/rust@sha256:{} --target {X86_MUSL}", "ab".repeat(32));
+    for flag in ["--context x", "--no-build", "--from x", "--old-builder", "--cache", "--oci x", "--out-dir x"] {
+        let run = project.xpkg(&format!("{line} {flag}"));
+        assert_eq!(run.code, Some(2), "{flag}");
+        assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);
+    }
+    check!(
+        project.xpkg(&format!("{line} -q --message-format json")),
+        str![[r#"
+exit 0
+--- stdout
+{
+  "dockerfile": "[ROOT]/xpkg.Dockerfile",
+  "images": [
+    {
+      "image": "hello",
+      "stage": "hello"
+    }
+  ]
+}
+
+"#]]
+    );
+}
+
+#[test]
 fn a_context_is_the_old_or_the_new_whatever_fails() {
     let project = Project::of("hello");
     project.xpkg(&format!("build -q --target {BOTH}")).ok();
