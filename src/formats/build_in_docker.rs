@@ -54,7 +54,10 @@ pub fn text(plan: &Plan) -> String {
     lines.extend([
         format!("FROM --platform=$BUILDPLATFORM {} AS {TOOLCHAIN}", builder.by_tag()),
         "WORKDIR /dependencies".to_owned(),
-        format!("RUN command -v cargo-xpkg || cargo install cargo-xpkg --version {version} --locked"),
+        // Another version would not know what is written here, or do something else.
+        format!(
+            "RUN test \"$(cargo xpkg --version 2>/dev/null)\" = \"cargo xpkg {version}\" || cargo install cargo-xpkg --version {version} --locked --force"
+        ),
     ]);
     lines.extend(toolchain.iter().map(copied));
     lines.extend([
@@ -166,7 +169,7 @@ mod tests {
 # The revision is given with each build: `--label org.opencontainers.image.revision="$(git rev-parse HEAD)"`.
 FROM --platform=$BUILDPLATFORM r.example/rust@sha256:[DIGEST] AS xpkg-toolchain
 WORKDIR /dependencies
-RUN command -v cargo-xpkg || cargo install cargo-xpkg --version [VERSION] --locked
+RUN test "$(cargo xpkg --version 2>/dev/null)" = "cargo xpkg [VERSION]" || cargo install cargo-xpkg --version [VERSION] --locked --force
 COPY ["rust-toolchain.toml","/dependencies/rust-toolchain.toml"]
 RUN ! command -v rustup || rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 

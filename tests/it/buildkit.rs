@@ -343,7 +343,7 @@ fn every_package_that_is_here_is_there_when_the_others_are_fetched() {
             engine.told(&before.join("\n")),
             str![[r#"
 WORKDIR /dependencies
-RUN command -v cargo-xpkg || cargo install cargo-xpkg --version 0.1.0 --locked
+RUN test "$(cargo xpkg --version 2>/dev/null)" = "cargo xpkg 0.1.0" || cargo install cargo-xpkg --version 0.1.0 --locked --force
 COPY ["rust-toolchain.toml","/dependencies/rust-toolchain.toml"]
 RUN ! command -v rustup || rustup target add x86_64-unknown-linux-musl
 

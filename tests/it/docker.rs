@@ -643,7 +643,7 @@ fn a_build_in_docker_is_called_as_it_was_written() {
     check_text(
         &lines_inside(&project, "RUN"),
         str![[r#"
-RUN command -v cargo-xpkg || cargo install cargo-xpkg --version 0.1.0 --locked
+RUN test "$(cargo xpkg --version 2>/dev/null)" = "cargo xpkg 0.1.0" || cargo install cargo-xpkg --version 0.1.0 --locked --force
 RUN ! command -v rustup || rustup target add x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
 RUN mkdir -p analytics-server/src bot-server/src/bin chat-core/src chat-gateway/src chat-protos chat-protos/src chat-server/src notify-server/src xtask/src && touch analytics-server/src/main.rs bot-server/src/bin/bot.rs bot-server/src/bin/indexer.rs chat-core/src/lib.rs chat-gateway/src/main.rs chat-protos/build.rs chat-protos/src/lib.rs chat-server/src/main.rs notify-server/src/main.rs xtask/src/main.rs && cargo fetch --locked --config 'env.WORDS="a b"' --config 'more config.toml'
 RUN --mount=type=cache,id=xpkg-analytics-server-bot-server-chat-core-chat-gateway-chat,target=/target,sharing=locked cp -R /given/. . && cargo xpkg docker --offline --locked --target x86_64-unknown-linux-gnu.2.17 --target aarch64-unknown-linux-gnu --base r.example/cc@sha256:cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd --linker zig --exclude bot-server --bin chat-server --features 'chat-core/a,b' --profile dev --jobs 3 --config 'env.WORDS="a b"' --config 'more config.toml' --accept flags-leak --workspace --all-features --no-default-features --target-dir /target --out-dir /tree --context /context
