@@ -184,13 +184,13 @@ fn lookup(root: &toml::Table, path: &[&str]) -> bool {
     }
 }
 
-/// The directories that stand in for registries and repositories, from where the configuration's `.cargo` stands.
-pub fn vendored(configuration: &toml::Table) -> Vec<String> {
-    let directory = |source: &toml::Value| {
-        let path = source.get("directory").or_else(|| source.get("local-registry"))?;
-        path.as_str().map(str::to_owned)
-    };
-    table(configuration, "source").filter_map(|(_, source)| directory(source)).collect()
+/// The directories that stand in for registries, repositories and packages, as a file of cargo's configuration or the root's
+/// Cargo.toml names them: from the root.
+pub fn directories(file: &toml::Table) -> Vec<String> {
+    let sources = table(file, "source").filter_map(|(_, source)| source.get("directory").or_else(|| source.get("local-registry")));
+    let patches = table(file, "patch").filter_map(|(_, patches)| patches.as_table());
+    let patches = patches.flat_map(|patches| patches.values()).filter_map(|patch| patch.get("path"));
+    sources.chain(patches).filter_map(|path| path.as_str().map(str::to_owned)).collect()
 }
 
 #[cfg(test)]
@@ -198,11 +198,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vendored_sources_are_named_by_their_directories() {
-        let text = "[source.crates-io]\nreplace-with = 'v'\n[source.v]\ndirectory = 'third party'\n[source.l]\nlocal-registry = '/r'\n";
-        let mut found = vendored(&text.parse().unwrap());
+    fn what_stands_in_for_a_registry_is_named_by_its_directory() {
+        let text = "source.crates-io.replace-with = 'v'\nsource.v.directory = 'third party'\nsource.l.local-registry = '/r'\n\
+                    patch.crates-io.a.path = 'a'\npatch.crates-io.b.git = 'https://b.example'\n";
+        let mut found = directories(&text.parse().unwrap());
         found.sort();
-        assert_eq!(found, ["/r", "third party"]);
+        assert_eq!(found, ["/r", "a", "third party"]);
     }
 
     fn check(text: &str, expected: &[&str]) {

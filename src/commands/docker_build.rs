@@ -157,14 +157,15 @@ fn sent(host: &Host, found: &Found, asking: &Asking, configured: &[String]) -> R
     let locals = local::ask(host, found, asking)?;
     let mut problems: Vec<Problem> = locals.iter().filter(|local| !host.resolve(&local.manifest).starts_with(&real)).map(strange).collect();
     let mut vendored = Vec::new();
-    for file in &configuration {
-        for directory in directories(host, &root.join(file))? {
+    // A patch that nothing uses is in no graph, and cargo reads it all the same.
+    let known = |directory: &Utf8Path| locals.iter().any(|local| local.manifest.parent() == Some(directory));
+    for file in named(&["Cargo.toml"]).iter().chain(&configuration) {
+        for directory in directories(host, &root.join(file))?.into_iter().filter(|path| !known(&host.absolute(&root.join(path)))) {
             match host.resolve(&root.join(&directory)).strip_prefix(&real) {
                 Ok(below) => vendored.push(below.to_owned()),
-                Err(_) => problems.push(
-                    outside(&format!("the directory `{directory}` of sources, which `{file}` names,"))
-                        .help("vendor below its root: `cargo vendor`"),
-                ),
+                Err(_) => {
+                    problems.push(outside(&format!("the directory `{directory}`, which `{file}` names,")).help("move it below its root"))
+                }
             }
         }
     }
@@ -201,11 +202,11 @@ fn strange(local: &Local) -> Problem {
         .help("move it below the workspace's root, or depend on it by registry or repository; `cargo xpkg docker` builds it here")
 }
 
-/// Where a file of cargo's configuration has vendored sources.
+/// Vendored sources and patches that a file names.
 fn directories(host: &Host, file: &Utf8Path) -> Result<Vec<String>> {
     let text = host.read_text(file)?;
     // cargo has read it before.
-    Ok(text.parse().map(|table| cargo_config::vendored(&table)).unwrap_or_default())
+    Ok(text.parse().map(|table| cargo_config::directories(&table)).unwrap_or_default())
 }
 
 /// The name of the cache: what the workspace is called wherever it is checked out.

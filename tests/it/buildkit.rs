@@ -320,12 +320,13 @@ fn every_package_that_is_here_is_there_when_the_others_are_fetched() {
     on_each_buildkit(|engine| {
         let project = Project::of("hello");
         let table = "exclude = [\"apart\"]\n\n[dependencies]\ninner = { path = \"apart/inner\" }\npatched = \"1\"\nvendored = \"1\"\n\n\
-                     [patch.crates-io]\npatched = { path = \"other/patched\" }\n";
+                     [patch.crates-io]\npatched = { path = \"other/patched\" }\nunused = { path = \"other/unused\" }\n";
         project.append("Cargo.toml", table);
         // A workspace of its own, from which its package inherits.
         project.write("apart/Cargo.toml", "[workspace]\nmembers = [\"inner\"]\n[workspace.package]\nversion = \"0.3.0\"\n");
         library(&project, "apart/inner", "[package]\nname = \"inner\"\nversion.workspace = true\n");
         library(&project, "other/patched", "[package]\nname = \"patched\"\nversion = \"1.0.0\"\n");
+        library(&project, "other/unused", "[package]\nname = \"unused\"\nversion = \"1.0.0\"\n");
         library(&project, "third party/vendored", "[package]\nname = \"vendored\"\nversion = \"1.0.0\"\n");
         project.write("third party/vendored/.cargo-checksum.json", "{\"files\":{}}");
         let source = "[source.crates-io]\nreplace-with = \"here\"\n[source.here]\ndirectory = \"third party\"\n";
@@ -355,6 +356,7 @@ COPY ["Cargo.toml","/dependencies/Cargo.toml"]
 COPY ["apart/Cargo.toml","/dependencies/apart/Cargo.toml"]
 COPY ["apart/inner/Cargo.toml","/dependencies/apart/inner/Cargo.toml"]
 COPY ["other/patched/Cargo.toml","/dependencies/other/patched/Cargo.toml"]
+COPY ["other/unused","/dependencies/other/unused"]
 COPY ["third party","/dependencies/third party"]
 RUN mkdir -p apart/inner/src other/patched/src src && touch apart/inner/src/lib.rs other/patched/src/lib.rs src/main.rs && cargo fetch --locked
 

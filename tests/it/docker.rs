@@ -673,7 +673,7 @@ error[docker-invalid]: the workspace has no Cargo.lock, and a build in Docker ta
     assert!(!project.path("Cargo.lock").exists());
     project.append("Cargo.toml", "\n[dependencies]\nbeside = { path = \"../beside\" }\n");
     project.shell("cargo generate-lockfile").ok();
-    project.write(".cargo/config.toml", "[source.mine]\ndirectory = \"../beside\"\n");
+    project.write(".cargo/config.toml", "[source.mine]\ndirectory = \"../vendor\"\n");
     check!(
         project.xpkg(&line),
         str![[r#"
@@ -682,8 +682,8 @@ exit 1
 error[docker-invalid]: the package `beside` stands outside the workspace, and a build in Docker sees nothing else
   there: [BASE]/beside
   help: move it below the workspace's root, or depend on it by registry or repository; `cargo xpkg docker` builds it here
-error[docker-invalid]: the directory `../beside` of sources, which `.cargo/config.toml` names, stands outside the workspace, and a build in Docker sees nothing else
-  help: vendor below its root: `cargo vendor`
+error[docker-invalid]: the directory `../vendor`, which `.cargo/config.toml` names, stands outside the workspace, and a build in Docker sees nothing else
+  help: move it below its root
 
 "#]]
     );
