@@ -34,15 +34,20 @@ struct Made {
 }
 
 pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
-    let DockerArgs { run, context, base, no_build, from, force, build_in_docker, builder, old_builder, oci, cache } = args;
+    let DockerArgs { mut run, context, base, no_build, from, force, build_in_docker, builder, old_builder, oci, cache } = args;
     let base = base.map(|base| from_here(host, &base));
+    // That one is of the images. The others are of the build, which a tree that stands has behind it.
+    let accepted = run.accept.extract_if(.., |name| name == Code::BaseUnfit.name()).count() > 0;
+    for name in &run.accept {
+        super::acceptable(name)?;
+    }
+    let mut about = named(host, &run, base, accepted);
     if let Some(builder) = builder.filter(|_| build_in_docker) {
-        return super::docker_build::write(host, shell, run, &builder, base, force);
+        return super::docker_build::write(host, shell, run, &builder, about, force);
     }
     let format = run.output.message_format;
     let place = oci.as_ref().map(|to| ("--oci", to)).or_else(|| context.as_ref().map(|to| ("--context", to)));
     let place = place.map(|(flag, to)| (flag, host.resolve(&host.absolute(to))));
-    let mut about = named(host, &run, base);
     // What is unpacked goes with this.
     let mut scratch = Vec::new();
     let (found, trees) = if from.is_empty() && !no_build {
@@ -88,6 +93,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     if let Some(("--oci", to)) = &place {
         let root = found.as_ref().map_or_else(|| host.cwd(), |found| found.workspace.root.as_path());
         let written = layout::write(host, &images, &trees, to, epoch(host, root, &manifests)?, || blocked(to))?;
+        note(shell, &written.told);
         shell.status(if written.changed { "Wrote" } else { "Unchanged" }, &format!("{} in {to}", ui::count(images.len(), "image")));
         ui::data(&match format {
             MessageFormat::Human if shell.verbosity == Verbosity::Quiet => String::new(),
@@ -101,7 +107,8 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         (None, Some(found)) => host.resolve(&found.workspace.target_dir.join(context::DEFAULT)),
         (None, None) => host.resolve(&host.absolute(Utf8Path::new(context::DEFAULT))),
     };
-    let digests = layout::check(host, &images)?;
+    let layout::Checked { tops: digests, told } = layout::check(host, &images)?;
+    note(shell, &told);
     let layouts = layouts(&images, &digests, |_, digest| within(digest));
     let plan = bake::Plan { images: &images, layouts: &layouts, cache };
     let pieces = pieces(host, &plan, &digests, &trees, !old_builder)?;
@@ -116,12 +123,16 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What holds for several platforms or bins is told once.
+pub(super) fn note(shell: Shell, told: &[String]) {
+    let mut seen = BTreeSet::new();
+    told.iter().filter(|line| seen.insert(*line)).for_each(|line| shell.status("Noting", line));
+}
+
 /// The images; what is only told of them is told. A layout is known by where it is, whatever way leads there.
 pub(super) fn decided(host: &Host, shell: Shell, manifests: &[Manifest], config: &Config, about: &About) -> Result<Vec<Image>, Failure> {
     let (mut images, told) = docker::decide(manifests, &config.docker, about)?;
-    for told in &told {
-        shell.status("Noting", told);
-    }
+    note(shell, &told);
     for image in &mut images {
         if let Base::Layout(path) = &mut image.base {
             *path = host.resolve(path);
@@ -192,9 +203,9 @@ fn from_here(host: &Host, base: &str) -> String {
 }
 
 /// What the command line says of the images.
-pub(super) fn named(host: &Host, run: &RunArgs, base: Option<String>) -> About {
+fn named(host: &Host, run: &RunArgs, base: Option<String>, accepted: bool) -> About {
     let targets: Vec<String> = run.target.iter().map(|target| target.split('.').next().unwrap_or_default().to_owned()).collect();
-    About { narrowed: !targets.is_empty() || super::variables(host).targets.is_some(), targets, base, ..About::default() }
+    About { narrowed: !targets.is_empty() || super::variables(host).targets.is_some(), targets, base, accepted, ..About::default() }
 }
 
 /// Of a tree that was just built counts what was built: it may hold more, from other times.

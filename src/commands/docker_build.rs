@@ -23,7 +23,7 @@ use crate::ui::{self, Shell};
 use crate::workspace::{Local, Selection, Workspace};
 
 /// The Dockerfile for those who build in Docker, and what it is not sent.
-pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Option<String>, force: bool) -> Result<(), Failure> {
+pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, about: About, force: bool) -> Result<(), Failure> {
     let builder = Reference::parse(builder)?;
     if builder.digest.is_none() {
         return Err(Problem::new(Code::BaseUnfit, format!("the builder `{}` has no digest", builder.written))
@@ -33,15 +33,17 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Optio
     }
     let format = run.output.message_format;
     let linker = run.linker.map(linker_name).or_else(|| super::variables(host).linker);
-    let named = super::docker::named(host, &run, None);
     let (found, settings, decider) = super::asked(host, shell, run, Having::Leave)?;
     let config = super::own_config(&found)?;
     let root = &found.workspace.root;
     let licences = found.workspace.members.iter().filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
-    let base = base.map(|base| from_root(&base, root));
+    let base = about.base.as_deref().map(|base| from_root(base, root));
     let configured = configured(host, &settings.cargo.config, root)?;
-    let arguments = arguments(&settings, linker, base.clone(), &configured);
-    let about = About { licences: licences.collect(), base, root: root.clone(), some: settings.selection.narrowed(), ..named };
+    let mut arguments = arguments(&settings, linker, base.clone(), &configured);
+    if about.accepted {
+        arguments.extend(["--accept".to_owned(), Code::BaseUnfit.name().to_owned()]);
+    }
+    let about = About { licences: licences.collect(), base, root: root.clone(), some: settings.selection.narrowed(), ..about };
     let mut promised = docker::promised(&settings, &decider.selected.bins)?;
     // The revision will be another with the next commit, and this file will not.
     for record in &mut promised.targets {
@@ -51,7 +53,9 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, base: Optio
     let sent = sent(host, &found, &decider.asking, &configured)?;
     bases_below(host, &images, root)?;
     let place = |path: &Utf8Path, _: &str| pathdiff::diff_utf8_paths(path, root).unwrap_or_else(|| path.to_owned()).into_string();
-    let layouts = super::docker::layouts(&images, &layout::check(host, &images)?, place);
+    let layout::Checked { tops, told } = layout::check(host, &images)?;
+    super::docker::note(shell, &told);
+    let layouts = super::docker::layouts(&images, &tops, place);
     let plan = build_in_docker::Plan {
         images: &images,
         layouts: &layouts,

@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::inspect::Linkage;
 use crate::manifest::Artifact;
 use crate::problem::{Code, Problem};
-use crate::target::Glibc;
+use crate::rootfs::{Program, Rootfs};
+use crate::target::{Glibc, Libc, Target};
 
 /// What a dynamic bin asks of the base that it stands on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,14 +16,38 @@ pub struct Needs {
     pub loader: Option<String>,
     /// Its floor.
     pub glibc: Option<Glibc>,
+    /// Shared libraries, in its order.
+    pub libraries: Vec<String>,
+    pub rpath: Vec<String>,
+    pub runpath: Vec<String>,
 }
 
 impl Needs {
     pub(super) fn of(artifact: &Artifact) -> Option<Self> {
         let binary = artifact.binary.as_ref().filter(|binary| binary.linkage == Linkage::Dynamic)?;
-        let glibc = binary.glibc_floor.as_ref().and_then(|floor| Glibc::parse(&floor.version));
-        Some(Self { target: artifact.target.clone(), loader: binary.interpreter.clone(), glibc })
+        Some(Self {
+            target: artifact.target.clone(),
+            loader: binary.interpreter.clone(),
+            glibc: binary.glibc_floor.as_ref().and_then(|floor| Glibc::parse(&floor.version)),
+            libraries: binary.needed.clone(),
+            rpath: binary.rpath.clone(),
+            runpath: binary.runpath.clone(),
+        })
     }
+
+    /// Its loader is musl, or would be.
+    fn is_musl(&self) -> bool {
+        Target::of_triple(&self.target).is_some_and(|target| target.system.libc == Libc::Musl)
+    }
+}
+
+/// What the user says of a base.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Said {
+    /// `base-glibc`.
+    pub glibc: Option<Glibc>,
+    /// `--accept base-unfit`: what a bin lacks there is told, and does not stop the run.
+    pub accepted: bool,
 }
 
 /// What is known of a base.
@@ -36,23 +61,91 @@ pub enum Known {
     Declared(Glibc),
     /// What stands in it, for one bin.
     Read {
-        glibc: Option<Glibc>,
+        /// The path of the C library that the bin gets, and its version where its bytes tell one.
+        glibc: Option<(String, Option<Glibc>)>,
         /// It has the loader that the bin asks for.
         loader: bool,
         /// musl's loader.
         musl: Option<String>,
+        /// Libraries that the loader will not find, and the directories where it looks.
+        missing: Vec<String>,
+        searched: Vec<String>,
     },
 }
 
-/// What a bin needs that its base does not have. The one judgement of it, whoever looked at the base.
-pub fn unfit(image: &str, staged: &str, needs: &Needs, known: &Known) -> Option<Problem> {
+impl Known {
+    /// What a root file system has for a bin at `place`, in an image with this LD_LIBRARY_PATH.
+    pub fn read(rootfs: &Rootfs, needs: &Needs, place: &str, library_path: &str) -> Self {
+        let Needs { target, loader, glibc: _, libraries, rpath, runpath } = needs;
+        let program = Program {
+            place,
+            loader: loader.as_deref().unwrap_or_default(),
+            needed: libraries,
+            rpath,
+            runpath,
+            library_path,
+            multiarch: &multiarch(target),
+        };
+        Self::Read {
+            glibc: rootfs.glibc(&program),
+            loader: loader.as_deref().is_none_or(|loader| rootfs.has_file(loader)),
+            musl: rootfs.musl(),
+            missing: rootfs.missing(&program),
+            searched: rootfs.searched(&program),
+        }
+    }
+}
+
+/// Debian's name of the directories of a target: `x86_64-linux-gnu`.
+fn multiarch(target: &str) -> String {
+    let gnu = Target::of_triple(target).map(|target| target.arch.gnu).unwrap_or_default();
+    let libc = target.rsplit('-').next().unwrap_or_default();
+    format!("{}-linux-{libc}", if gnu == "i686" { "i386" } else { gnu })
+}
+
+const STATIC_WAY: &str = "build it for musl (`--target x86_64-unknown-linux-musl` and its like)";
+
+/// The base that a bin without a loader wants.
+fn other_base(needs: &Needs) -> String {
+    if needs.is_musl() {
+        return "take a base with musl: `--base docker.io/library/alpine@sha256:…`, or leave out `-C target-feature=-crt-static`, \
+                and it is static"
+            .to_owned();
+    }
+    format!("take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or {STATIC_WAY}")
+}
+
+/// What stands against a bin on its base; what is only told goes to `told`. The one judgement of it, whoever looked at the
+/// base. What was read counts; the user's word only where nothing could be read.
+pub fn judge(image: &str, staged: &str, needs: &Needs, mut known: Known, said: Said, told: &mut Vec<String>) -> Option<Problem> {
+    if let (Known::Read { glibc: Some((path, read)), .. }, Some(floor)) = (&mut known, needs.glibc) {
+        match (*read, said.glibc) {
+            (Some(read), Some(said)) if read != said => {
+                told.push(format!("`base-glibc` of `{image}` says {said}, and its base has {read}, which counts"));
+            }
+            (None, Some(_)) => *read = said.glibc,
+            (None, None) => told.push(format!(
+                "whether the base of `{image}` has glibc {floor}, which `{staged}` needs, is not known, since its `{path}` does not tell: \
+                 say `base-glibc`"
+            )),
+            _ => {}
+        }
+    }
+    let problem = unfit(image, staged, needs, &known)?;
+    if said.accepted {
+        told.push(format!("{}, and that is accepted (base-unfit)", problem.message));
+        return None;
+    }
+    Some(problem)
+}
+
+/// What a bin needs that its base does not have.
+fn unfit(image: &str, staged: &str, needs: &Needs, known: &Known) -> Option<Problem> {
     let loader = needs.loader.as_deref().unwrap_or("its loader");
-    let static_way = "build it for musl (`--target x86_64-unknown-linux-musl` and its like)";
-    let with_glibc = format!("take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or {static_way}");
     let has = match known {
         Known::Empty => {
             let problem = Problem::new(Code::BaseUnfit, format!("`{staged}` cannot start on `scratch`: it asks for `{loader}`"));
-            return Some(problem.help(with_glibc));
+            return Some(problem.help(other_base(needs)));
         }
         Known::Read { loader: false, musl, .. } => {
             let problem = Problem::new(
@@ -63,15 +156,40 @@ pub fn unfit(image: &str, staged: &str, needs: &Needs, known: &Known) -> Option<
                 Some(musl) => problem.note("cause", [format!("the base has musl (`{musl}`)")]),
                 None => problem,
             };
-            return Some(problem.help(with_glibc));
+            return Some(problem.help(other_base(needs)));
         }
+        Known::Read { missing, searched, .. } if !missing.is_empty() => return Some(without(image, staged, needs, missing, searched)),
         Known::Nothing => return None,
         Known::Declared(glibc) => Some(*glibc),
-        Known::Read { glibc, .. } => *glibc,
+        Known::Read { glibc, .. } => glibc.as_ref().and_then(|(_, version)| *version),
     };
     let (floor, has) = (needs.glibc?, has?);
     (floor > has).then(|| {
         Problem::new(Code::BaseUnfit, format!("`{staged}` needs glibc {floor}, and the base of `{image}` has {has}"))
-            .help(format!("build it with a floor: `--target {}.{has}`, take a newer base, or {static_way}", needs.target))
+            .help(format!("build it with a floor: `--target {}.{has}`, take a newer base, or {STATIC_WAY}", needs.target))
+    })
+}
+
+/// A bin some of whose libraries are not there.
+fn without(image: &str, staged: &str, needs: &Needs, missing: &[String], searched: &[String]) -> Problem {
+    let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
+    let (names, are) = (names.join(", "), if missing.len() == 1 { "is" } else { "are" });
+    let problem = Problem::new(
+        Code::BaseUnfit,
+        format!("`{staged}` cannot start on the base of `{image}`: it needs {names}, which {are} not where its loader looks"),
+    );
+    let problem = problem.note("looked in", searched.iter().cloned());
+    // What distroless/cc has over distroless/base, and Debian's slimmest images have, too.
+    let usual = missing.iter().all(|name| matches!(name.as_str(), "libc.so.6" | "libm.so.6" | "libgcc_s.so.1" | "libstdc++.so.6"));
+    problem.help(match (needs.is_musl(), usual) {
+        (true, _) => {
+            "add them to the base (Alpine: `apk add libgcc`), or leave out `-C target-feature=-crt-static`, and it is static".to_owned()
+        }
+        (false, true) => {
+            format!(
+                "take a base that has them: `--base gcr.io/distroless/cc-debian12@sha256:…` (`distroless/base` has not), or {STATIC_WAY}"
+            )
+        }
+        (false, false) => "take a base that has them, or link them statically".to_owned(),
     })
 }

@@ -5,7 +5,7 @@
 mod bases;
 mod sound;
 
-pub use self::bases::{Known, Needs, unfit};
+pub use self::bases::{Known, Needs, Said, judge};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,6 +74,7 @@ pub struct Image {
     /// A repository's name, without registry and tag.
     pub name: String,
     pub base: Base,
+    pub said: Said,
     /// Sorted by their words.
     pub platforms: Vec<ForPlatform>,
     /// `None`: it has several bins, and none of its own name.
@@ -163,6 +164,8 @@ pub struct About {
     pub some: bool,
     /// `--base`.
     pub base: Option<String>,
+    /// `--accept base-unfit`.
+    pub accepted: bool,
     pub root: Utf8PathBuf,
 }
 
@@ -353,6 +356,7 @@ fn image(
         }
         parsed
     });
+    let said = Said { glibc: base_glibc, accepted: about.accepted };
     let own_package;
     let wanted = match wanted.as_slice() {
         [] => {
@@ -444,11 +448,11 @@ fn image(
         if let (Some(needs), Ok(base)) = (&placed.needs, &base) {
             let known = match (base, base_glibc) {
                 (Base::Scratch, _) => Known::Empty,
-                (_, Some(glibc)) => Known::Declared(glibc),
-                (_, None) => Known::Nothing,
+                (Base::Registry(_), Some(glibc)) => Known::Declared(glibc),
+                // A layout is read when it is built upon.
+                (Base::Registry(_) | Base::Layout(_), _) => Known::Nothing,
             };
-            problems.extend(unfit(name, &placed.staged, needs, &known));
-            // A layout is read when it is built upon.
+            problems.extend(judge(name, &placed.staged, needs, known.clone(), said, told));
             if let (Base::Registry(_), Known::Nothing, Some(floor)) = (base, &known, needs.glibc) {
                 let path = &placed.staged;
                 told.push(format!("whether the base of `{name}` has glibc {floor}, which `{path}` needs, is not known: say `base-glibc`"));
@@ -488,6 +492,7 @@ fn image(
         labels: self::labels(trees, first.copied(), name, about, labels),
         name: name.clone(),
         base,
+        said,
         platforms,
         entrypoint: entrypoint.clone().or_else(|| only.map(|only| vec![only])),
         user: user.clone().unwrap_or_else(|| USER.to_owned()),

@@ -23,6 +23,7 @@ pub(crate) fn chat() -> Image {
     Image {
         name: "chat".to_owned(),
         base: Base::Scratch,
+        said: Said::default(),
         platforms: vec![platform("amd64", None), platform("arm", Some("v7"))],
         entrypoint: Some(vec!["/usr/local/bin/chat".to_owned()]),
         user: USER.to_owned(),

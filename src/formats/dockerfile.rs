@@ -4,7 +4,7 @@ use crate::docker::{Base, Image};
 
 /// The text. `chmod`: BuildKit and buildah give modes themselves; Docker's old builder refuses to, and takes the files' own.
 pub fn text(image: &Image, chmod: bool) -> String {
-    let Image { name, base: _, platforms, entrypoint, user, ports, files, ca_certificates, tzdata, labels } = image;
+    let Image { name, base: _, said: _, platforms, entrypoint, user, ports, files, ca_certificates, tzdata, labels } = image;
     let mode = |mode: &str| if chmod { format!("--chmod={mode} ") } else { String::new() };
     let mut lines = vec![
         format!("# {name}: written by `cargo xpkg docker`. No RUN: nothing is emulated."),

@@ -8,7 +8,6 @@ use oci_spec::image::{Arch, Descriptor, ImageIndex, ImageManifest, MediaType, Os
 use serde::de::DeserializeOwned;
 
 use crate::contents::{self, Limits};
-use crate::docker::{Known, Needs};
 use crate::formats::oci::{self, BLOBS, Given, INDEX_NAME, LAYOUT_NAME, Upon};
 use crate::host::{self, Host};
 use crate::manifest::Platform;
@@ -32,10 +31,10 @@ pub struct Base {
 }
 
 impl Base {
-    /// What there is of that which a bin needs.
-    pub fn known(&self, needs: &Needs) -> Known {
-        let loader = needs.loader.as_deref().is_none_or(|loader| self.rootfs.has_file(loader));
-        Known::Read { glibc: self.rootfs.glibc(), loader, musl: self.rootfs.musl() }
+    /// LD_LIBRARY_PATH of what runs in it.
+    pub fn library_path(&self) -> &str {
+        let environment = self.upon.configuration.known.config().as_ref().and_then(|config| config.env().as_ref());
+        environment.into_iter().flatten().find_map(|variable| variable.strip_prefix("LD_LIBRARY_PATH=")).unwrap_or_default()
     }
 }
 
@@ -101,7 +100,7 @@ pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
         rootfs: Rootfs::default(),
         layers: Vec::new(),
     };
-    // Of a layer no more is kept than what tells a glibc.
+    // Of a layer no more is kept than what tells of glibc and of loaders.
     let limits = Limits { program: 0, ..Limits::default() };
     for given in manifest.layers() {
         let path = reading.blob(given)?;
@@ -114,7 +113,7 @@ pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
         if Some(digest.as_str()) != given.as_digest_sha256() || size != given.size() {
             return Err(reading.damaged(given));
         }
-        let layer = contents::layer(host, &path, &limits, rootfs::may_be_glibc)?;
+        let layer = contents::layer(host, &path, &limits, rootfs::counts)?;
         base.rootfs.lay(layer.entries, &layer.directories);
         base.upon.layers.push(Descriptor::new(media, given.size(), given.digest().clone()));
         base.layers.push((path, given.clone()));

@@ -26,9 +26,10 @@ use crate::formats::oci::{self, BLOBS, Blob, DOCKER_NAME, INDEX_NAME, LAYOUT_NAM
 use crate::host::{Hashing, Host, Writing};
 use crate::manifest::Platform;
 use crate::problem::{Code, Problem, Result};
-use crate::rootfs::{Owned, Rootfs};
+use crate::rootfs::{self, Owned, Rootfs};
 use crate::stage;
 use crate::tree::Entry;
+use crate::verify::LONGEST_LIST;
 use base::Base;
 use members::{Members, Source};
 
@@ -38,6 +39,9 @@ pub struct Written {
     /// `false`: all of it was there.
     pub changed: bool,
     pub images: Vec<WrittenImage>,
+    /// What is only told of the bases.
+    #[serde(skip)]
+    pub told: Vec<String>,
 }
 
 /// An image in the layout.
@@ -99,16 +103,39 @@ fn from_registry(image: &Image) -> Option<Problem> {
     Some(problem.help(format!("fetch it, `skopeo copy --all docker://{name} oci:base`, then `base = \"oci:base\"`")))
 }
 
-/// Reads every base that is a layout and holds the bins against it, as [`write`] does. For those who let Docker build: image ->
-/// `sha256:…` of what the layout names, which holds the base for every platform.
+/// What [`check`] finds.
+pub struct Checked {
+    /// Image -> `sha256:…` of what the layout names, which holds the base for every platform.
+    pub tops: BTreeMap<String, String>,
+    /// What is only told of the bases.
+    pub told: Vec<String>,
+}
+
+/// Reads every base that is a layout and holds the bins against it and the image's files, as [`write`] does. For those who
+/// let Docker build.
 ///
 /// # Errors
 /// A base that does not fit, or whose platforms stand apart: BuildKit takes a layout by one digest.
-pub fn check(host: &Host, images: &[Image]) -> Result<BTreeMap<String, String>, Vec<Problem>> {
-    let all = images.iter().flat_map(|image| image.platforms.iter().map(move |of| Ok((image, upon(host, image, of)?))));
+pub fn check(host: &Host, images: &[Image]) -> Result<Checked, Vec<Problem>> {
+    let mut told = Vec::new();
+    let mut one = |image, of| -> Result<_, Vec<Problem>> {
+        let mut base = upon(host, image, of)?;
+        if let Some(base) = &mut base {
+            // What is wrong with the files themselves is told where they are copied.
+            let files = Image { ca_certificates: false, tzdata: false, ..Image::clone(image) };
+            let no_bins = ForPlatform { platform: of.platform.clone(), bins: Vec::new() };
+            for members in members::layers(host, &files, &no_bins, &[], &mut base.rootfs).unwrap_or_default() {
+                lay(host, &mut base.rootfs, &members);
+            }
+            judged(image, of, &base.rootfs, base.library_path(), &mut told)?;
+        }
+        Ok((image, base))
+    };
+    let all = images.iter().flat_map(|image| image.platforms.iter().map(move |of| (image, of)));
+    let all: Vec<_> = all.map(|(image, of)| one(image, of)).collect();
     let mut tops: BTreeMap<String, String> = BTreeMap::new();
     let mut problems = Vec::new();
-    for (image, base) in gathered(all)? {
+    for (image, base) in gathered(all.into_iter())? {
         let Some(base) = base else { continue };
         let top = tops.entry(image.name.clone()).or_insert_with(|| base.top.clone());
         if *top != base.top && problems.is_empty() {
@@ -121,23 +148,39 @@ pub fn check(host: &Host, images: &[Image]) -> Result<BTreeMap<String, String>, 
             );
         }
     }
-    if problems.is_empty() { Ok(tops) } else { Err(problems) }
+    if problems.is_empty() { Ok(Checked { tops, told }) } else { Err(problems) }
 }
 
-/// What an image stands upon on one platform, if on anything, once its bins are held against that.
+/// What an image stands upon on one platform, if on any layout.
 fn upon(host: &Host, image: &Image, of: &ForPlatform) -> Result<Option<Base>, Vec<Problem>> {
-    let base = match &image.base {
-        docker::Base::Layout(path) => Some(base::read(host, path, &of.platform).map_err(|problem| vec![problem])?),
-        docker::Base::Scratch | docker::Base::Registry(_) => None,
-    };
-    let known = |needs: &docker::Needs| match (&base, &image.base) {
-        (Some(base), _) => base.known(needs),
-        (None, docker::Base::Scratch) => Known::Empty,
-        (None, _) => Known::Nothing,
-    };
-    let judged = of.bins.iter().filter_map(|bin| bin.needs.as_ref().map(|needs| (bin, needs)));
-    let problems: Vec<Problem> = judged.filter_map(|(bin, needs)| docker::unfit(&image.name, &bin.staged, needs, &known(needs))).collect();
-    if problems.is_empty() { Ok(base) } else { Err(problems) }
+    match &image.base {
+        docker::Base::Layout(path) => Ok(Some(base::read(host, path, &of.platform).map_err(|problem| vec![problem])?)),
+        docker::Base::Scratch | docker::Base::Registry(_) => Ok(None),
+    }
+}
+
+/// Notes what a layer puts over what stands below it: an image's files may take the place of a loader, or bring a library.
+fn lay(host: &Host, rootfs: &mut Rootfs, members: &Members) {
+    for (path, (member, source)) in &members.members {
+        match (member, source) {
+            (Member::Directory(_), _) => {}
+            (Member::Link(target), _) => rootfs.put_link(path, target),
+            (Member::File { .. }, Source::Disk(from)) if rootfs::counts(path) => {
+                rootfs.put_file(path, host.read_small(from, LONGEST_LIST).ok().as_deref());
+            }
+            (Member::File { .. }, _) => rootfs.put_file(path, None),
+        }
+    }
+}
+
+/// Holds the bins against what the image holds in the end.
+fn judged(image: &Image, of: &ForPlatform, rootfs: &Rootfs, library_path: &str, told: &mut Vec<String>) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    for (bin, needs) in of.bins.iter().filter_map(|bin| bin.needs.as_ref().map(|needs| (bin, needs))) {
+        let known = Known::read(rootfs, needs, &bin.place, library_path);
+        problems.extend(docker::judge(&image.name, &bin.staged, needs, known, image.said, told));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// Where the layout is to stand.
@@ -171,8 +214,10 @@ fn write_locked(host: &Host, images: &[Image], trees: &[Utf8PathBuf], place: Pla
 
     let made: Vec<MadeImage> = gathered(images.iter().map(|image| making.image(image, trees)))?;
     let indexes: Vec<(&Image, Blob)> = images.iter().zip(&made).map(|(image, made)| (image, made.index.clone())).collect();
+    let told = made.iter().flat_map(|made| &made.told).cloned().collect();
     let written = |changed| Written {
         changed,
+        told,
         images: images.iter().zip(&made).map(|(image, made)| made.written(image, images.len() == 1)).collect(),
     };
     host.write(&root.join(LAYOUT_NAME), &oci::marker()).map_err(lone)?;
@@ -334,6 +379,7 @@ struct MadeImage {
     index: Blob,
     /// With the manifest, and the bytes of all layers.
     platforms: Vec<(Parts, Blob, u64)>,
+    told: Vec<String>,
 }
 
 impl MadeImage {
@@ -356,26 +402,35 @@ impl Making<'_> {
     /// Writes an image's blobs, those of its platforms side by side.
     fn image(&self, image: &Image, trees: &[Utf8PathBuf]) -> Result<MadeImage, Vec<Problem>> {
         let made: Vec<Result<_, Vec<Problem>>> = image.platforms.par_iter().map(|of| self.platform(image, of, trees)).collect();
-        let platforms: Vec<(Parts, Blob, u64)> = gathered(made.into_iter())?;
+        let (platforms, told): (Vec<(Parts, Blob, u64)>, Vec<_>) = gathered(made.into_iter())?.into_iter().unzip();
         let manifests: Vec<(Platform, Blob)> =
             platforms.iter().map(|(parts, manifest, _)| (parts.platform.clone(), manifest.clone())).collect();
         let index = self.document(&oci::platforms(image, &manifests)).map_err(|problem| vec![problem])?;
-        Ok(MadeImage { index, platforms })
+        Ok(MadeImage { index, platforms, told: told.concat() })
     }
 
-    fn platform(&self, image: &Image, of: &ForPlatform, trees: &[Utf8PathBuf]) -> Result<(Parts, Blob, u64), Vec<Problem>> {
+    /// One platform's blobs, and what is only told of its base.
+    #[expect(clippy::type_complexity, reason = "the first of the two is a row of MadeImage")]
+    fn platform(&self, image: &Image, of: &ForPlatform, trees: &[Utf8PathBuf]) -> Result<((Parts, Blob, u64), Vec<String>), Vec<Problem>> {
         let lone = |problem| vec![problem];
         let (mut rootfs, base) = match upon(self.host, image, of)? {
-            Some(Base { upon, rootfs, layers, top: _ }) => (rootfs, Some((upon, layers))),
+            Some(base) => {
+                let library_path = base.library_path().to_owned();
+                let Base { upon, rootfs, layers, top: _ } = base;
+                (rootfs, Some((upon, layers, library_path)))
+            }
             None => (Rootfs::default(), None),
         };
-        let mut layers = Vec::new();
-        for members in members::layers(self.host, image, of, trees, &mut rootfs)? {
-            layers.push(self.layer(&members).map_err(lone)?);
+        let mut told = Vec::new();
+        let members = members::layers(self.host, image, of, trees, &mut rootfs)?;
+        if let Some((_, _, library_path)) = &base {
+            members.iter().for_each(|members| lay(self.host, &mut rootfs, members));
+            judged(image, of, &rootfs, library_path, &mut told)?;
         }
+        let layers = members.iter().map(|members| self.layer(members).map_err(lone)).collect::<Result<Vec<_>, _>>()?;
         let mut all = Vec::new();
         let mut size = 0;
-        for (from, descriptor) in base.iter().flat_map(|(_, layers)| layers) {
+        for (from, descriptor) in base.iter().flat_map(|(_, layers, _)| layers) {
             let blob = self.copy(from).map_err(lone)?;
             if blob.digest() != *descriptor.digest() {
                 return Err(lone(Problem::new(Code::BaseUnfit, format!("`{from}` changed while it was read"))));
@@ -385,10 +440,10 @@ impl Making<'_> {
         }
         size += layers.iter().map(|layer| layer.blob.size).sum::<u64>();
         all.extend(layers.iter().map(|layer| layer.blob.sha256.clone()));
-        let upon = base.as_ref().map(|(upon, _)| upon);
+        let upon = base.as_ref().map(|(upon, ..)| upon);
         let configuration = self.document(&oci::configuration(image, &of.platform, upon, &layers, &self.created)).map_err(lone)?;
         let manifest = self.document(&oci::manifest(image, &configuration, upon, &layers)).map_err(lone)?;
-        Ok((Parts { platform: of.platform.clone(), configuration, layers: all }, manifest, size))
+        Ok(((Parts { platform: of.platform.clone(), configuration, layers: all }, manifest, size), told))
     }
 
     fn document(&self, bytes: &[u8]) -> Result<Blob> {

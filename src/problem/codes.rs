@@ -182,9 +182,9 @@ codes! {
         fix: "Rename one, make two images, leave one tree out, or name another place in `files`.",
         source: "README, Docker" }
     BaseUnfit "base-unfit" "a base cannot carry its image" {
-        cause: "A dynamic bin has no loader on `scratch`, or needs a newer glibc than the base has; the base is named by a tag, which moves; or a layout that is the base is damaged, or has nothing for the platform.",
-        detection: "What inspection says of each bin is held against the base: the glibc that a layout holds, or that `base-glibc` declares.",
-        fix: "Take another base, by digest, or build for musl or with a glibc floor.",
+        cause: "A dynamic bin has no loader on `scratch`; it needs a library that is not where its loader looks, or a newer glibc than the base has; the base is named by a tag, which moves; or a layout that is the base is damaged, or has nothing for the platform.",
+        detection: "What inspection says of each bin is held against the base: the loader, the libraries and the glibc that a layout holds with the image's files over it, or the glibc that `base-glibc` declares.",
+        fix: "Take another base, by digest, bring what it lacks by `files`, or build for musl or with a glibc floor; `--accept base-unfit` lets a bin pass.",
         source: "README, Docker" }
     ContextForeign "context-foreign" "the Docker context or layout holds what xpkg did not make" {
         cause: "Files stand in the context's (or the layout's) directory that xpkg did not write, or some that it wrote were changed; or a file that a layout is to replace is no layout of xpkg's.",

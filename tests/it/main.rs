@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, clippy::disallowed_macros, clippy::unwrap_used, reason = "the tests stand outside the house")]
 
 mod bad_input;
+mod bases;
 mod build;
 mod buildkit;
 mod chat;

@@ -18,7 +18,7 @@ const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
 const EPOCH: (&str, &str) = ("SOURCE_DATE_EPOCH", "1700000000");
 
 /// The fixture hello, built for these targets and staged in `target/xpkg`.
-fn hello(targets: &str) -> Project {
+pub fn hello(targets: &str) -> Project {
     let project = Project::of("hello").env(EPOCH.0, EPOCH.1);
     let project = if targets.contains(ARM_GNU) { project.with("aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-ar") } else { project };
     project.xpkg(&format!("build -q --target {targets}")).ok();
@@ -402,7 +402,7 @@ fn skopeo_reads_and_pushes_a_layout_and_engines_pull_it() {
 }
 
 /// A member of a layer that a test makes: `path/`, `path -> target`, else a file and its bytes.
-type Line<'a> = (&'a str, &'a [u8]);
+pub type Line<'a> = (&'a str, &'a [u8]);
 
 fn packed(lines: &[Line]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
@@ -419,8 +419,22 @@ fn packed(lines: &[Line]) -> Vec<u8> {
             continue;
         }
         header.set_entry_type(if path.ends_with('/') { tar::EntryType::Directory } else { tar::EntryType::Regular });
-        header.set_mode(if path.ends_with('/') { 0o1770 } else { 0o644 });
+        let program = bytes.starts_with(b"\x7fELF");
+        header.set_mode(if path.ends_with('/') {
+            0o1770
+        } else if program {
+            0o755
+        } else {
+            0o644
+        });
         header.set_size(bytes.len() as u64);
+        if path.starts_with('/') {
+            // What the crate does not write for anybody.
+            header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_cksum();
+            tar.append(&header, *bytes).unwrap();
+            continue;
+        }
         tar.append_data(&mut header, path, *bytes).unwrap();
     }
     tar.into_inner().unwrap()
@@ -428,7 +442,7 @@ fn packed(lines: &[Line]) -> Vec<u8> {
 
 /// How a layer is packed, and by whose names it is called.
 #[derive(Clone, Copy)]
-enum How {
+pub enum How {
     Plain,
     Gzip,
     Zstd,
@@ -436,7 +450,7 @@ enum How {
 }
 
 /// A layout as others write it, for these platforms, of these layers.
-fn base(at: &Path, how: How, platforms: &[&str], layers: &[&[Line]]) {
+pub fn base(at: &Path, how: How, platforms: &[&str], layers: &[&[Line]]) {
     let blobs = at.join("blobs/sha256");
     std::fs::create_dir_all(&blobs).unwrap();
     let oci = |rest: &str| format!("application/vnd.oci.image.{rest}");
@@ -494,7 +508,7 @@ fn base(at: &Path, how: How, platforms: &[&str], layers: &[&[Line]]) {
     std::fs::write(at.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
 }
 
-fn glibc(version: &str) -> Vec<u8> {
+pub fn glibc(version: &str) -> Vec<u8> {
     format!("\x7fELF…GNU C Library (Debian GLIBC {version}-9) stable release version {version}.\nCopyright").into_bytes()
 }
 
@@ -506,7 +520,8 @@ fn bins_are_held_against_the_glibc_of_a_base() {
     let (new, old) = (glibc("2.99"), glibc("2.17"));
     let loader: Line = ("usr/lib64/ld-linux-x86-64.so.2", b"");
     let links: &[Line] = &[("usr/", b""), ("lib64 -> usr/lib64", b""), ("lib -> usr/lib", b""), loader];
-    let with = |libc: &'static str, bytes| -> Vec<Line> { [links, &[(libc, bytes)]].concat() };
+    let gcc: Line = ("usr/lib/x86_64-linux-gnu/libgcc_s.so.1", b"");
+    let with = |libc: &'static str, bytes| -> Vec<Line> { [links, &[(libc, bytes), gcc]].concat() };
     let place = "usr/lib/x86_64-linux-gnu/libc.so.6";
     let run = |how: How, platforms: &[&str], layers: &[&[Line]]| {
         let _ = std::fs::remove_dir_all(project.path("base"));
@@ -524,7 +539,8 @@ fn bins_are_held_against_the_glibc_of_a_base() {
     let older = "error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` needs glibc [FLOOR], and the base of `hello` has 2.17\n  help: build it with a floor: `--target x86_64-unknown-linux-gnu.2.17`, take a newer base, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)\n";
     refused(run(How::Gzip, &["amd64"], &[&with(place, &new), &[(place, &old)]]), older);
     // As glibc was named before 2.34.
-    let named: &[Line] = &[("lib/libc.so.6 -> libc-2.17.so", b""), ("lib/libc-2.17.so", b"stripped"), ("lib64/ld-linux-x86-64.so.2", b"")];
+    let named: &[Line] =
+        &[("lib/libc.so.6 -> libc-2.17.so", b""), ("lib/libc-2.17.so", b"stripped"), ("lib64/ld-linux-x86-64.so.2", b""), gcc];
     refused(run(How::Plain, &["amd64"], &[named]), older);
     let musl = "error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on the base of `hello`: it asks for `/lib64/ld-linux-x86-64.so.2`, which is not there\n  cause: the base has musl (`/lib/ld-musl-x86_64.so.1`)\n  help: take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)\n";
     refused(run(How::Zstd, &["amd64"], &[&[("lib/ld-musl-x86_64.so.1", b"")]]), musl);

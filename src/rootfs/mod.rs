@@ -1,7 +1,11 @@
 //! What layers make when each is laid over the one before: which directories stand there and whose they are, where a path
 //! really leads, which C library there is.
 //!
-//! Pure. `contents` reads the layers. No file is kept but what is asked of it: the version of a glibc.
+//! Pure. `contents` reads the layers. No file is kept, only what it tells: the version of a glibc, where a loader looks.
+
+mod loader;
+
+pub use self::loader::Program;
 
 use std::collections::BTreeMap;
 
@@ -27,9 +31,26 @@ impl Owned {
 enum Node {
     Directory(Owned),
     Link(String),
-    /// With the version of glibc that its bytes tell.
-    File(Option<Glibc>),
+    File(Tells),
     Other,
+}
+
+/// What the bytes of a file tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Tells {
+    glibc: Option<Glibc>,
+    /// Of a loader, and of what it reads.
+    paths: Vec<String>,
+}
+
+impl Tells {
+    fn of(path: &str, bytes: Option<&[u8]>) -> Self {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        Self {
+            glibc: bytes.and_then(glibc_version).or_else(|| by_name(name)),
+            paths: bytes.filter(|_| loader::is_of_loader(path)).map(|bytes| loader::told(path, bytes)).unwrap_or_default(),
+        }
+    }
 }
 
 /// A root file system. Paths have neither `/` nor `./` before them.
@@ -44,10 +65,10 @@ const MOST_LINKS: usize = 40;
 const GONE: &str = ".wh.";
 const ALL_GONE: &str = ".wh..wh..opq";
 
-/// Whether the bytes of a file of a layer count: it may be glibc.
-pub fn may_be_glibc(path: &str) -> bool {
+/// Whether the bytes of a file of a layer count: it may be glibc, or a loader.
+pub fn counts(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    name == "libc.so.6" || by_name(name).is_some()
+    name == "libc.so.6" || by_name(name).is_some() || loader::is_of_loader(path)
 }
 
 /// `libc-2.31.so`, as glibc named itself before 2.34.
@@ -69,36 +90,60 @@ pub fn glibc_version(bytes: &[u8]) -> Option<Glibc> {
 }
 
 impl Rootfs {
-    /// Lays one more layer over all that is there.
+    /// Lays one more layer over all that is there, as overlayfs does: a layer is extracted by itself, so its own links lead
+    /// its entries elsewhere, and links below it do not: a directory takes their place.
     pub fn lay(&mut self, entries: Vec<Entry>, directories: &BTreeMap<String, Owned>) {
-        // What a layer says is gone is gone from those below it, wherever in the layer that stands.
-        for entry in &entries {
-            let (directory, name) = entry.path.rsplit_once('/').unwrap_or(("", &entry.path));
-            if name == ALL_GONE {
-                self.clear_below(directory);
-            } else if let Some(name) = name.strip_prefix(GONE) {
-                self.remove(&join(directory, name));
-            }
-        }
+        let mut layer = Self::default();
+        // What is gone by a layer, by its place: a directory, and a name in it or all.
+        let mut gone: Vec<(String, Option<String>)> = Vec::new();
         for Entry { path, what } in entries {
-            let path = path.trim_start_matches('/').to_owned();
-            if path.is_empty() || path.rsplit('/').next().is_some_and(|name| name.starts_with(GONE)) {
+            let owned = directories.get(&path).copied().unwrap_or(Owned::PLAIN);
+            let path = layer.place(plain(&path));
+            let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            if name == ALL_GONE {
+                gone.push((directory.to_owned(), None));
+                continue;
+            }
+            if let Some(name) = name.strip_prefix(GONE) {
+                gone.push((directory.to_owned(), Some(name.to_owned())));
+                continue;
+            }
+            if path.is_empty() {
                 continue;
             }
             let node = match what {
-                What::Directory => Node::Directory(directories.get(&path).copied().unwrap_or(Owned::PLAIN)),
+                What::Directory => Node::Directory(owned),
                 What::Link(target) => Node::Link(target),
-                What::HardLink(target) => self.nodes.get(plain(&target)).cloned().unwrap_or(Node::Other),
-                What::File(file) => {
-                    let name = path.rsplit('/').next().unwrap_or(&path);
-                    Node::File(file.list.as_deref().and_then(glibc_version).or_else(|| by_name(name)))
+                What::HardLink(target) => {
+                    let target = layer.place(plain(&target));
+                    layer.nodes.get(&target).or_else(|| self.nodes.get(&target)).cloned().unwrap_or(Node::Other)
                 }
+                What::File(file) => Node::File(Tells::of(&path, file.list.as_deref())),
                 What::Special(_) | What::Unread { .. } => Node::Other,
             };
-            if !matches!(node, Node::Directory(_)) {
-                self.clear_below(&path);
+            layer.put(&path, node);
+        }
+        // That is gone from the layers below, wherever in this one it stands.
+        for (directory, name) in gone {
+            match name {
+                None => self.clear_below(&directory),
+                Some(name) => self.remove(&join(&directory, &name)),
             }
-            self.nodes.insert(path, node);
+            self.make_way(&directory);
+        }
+        for (path, node) in layer.nodes {
+            self.make_way(path.rsplit_once('/').map_or("", |(directory, _)| directory));
+            self.put(&path, node);
+        }
+    }
+
+    /// Lets directories take the place of all else on the way to a directory, and there.
+    fn make_way(&mut self, directory: &str) {
+        let ends = directory.match_indices('/').map(|(at, _)| at).chain((!directory.is_empty()).then_some(directory.len()));
+        for end in ends {
+            if self.nodes.get(&directory[..end]).is_some_and(|node| !matches!(node, Node::Directory(_))) {
+                self.nodes.insert(directory[..end].to_owned(), Node::Directory(Owned::PLAIN));
+            }
         }
     }
 
@@ -190,24 +235,42 @@ impl Rootfs {
         self.nodes.insert(path.to_owned(), Node::Directory(owned));
     }
 
+    /// Notes a file that is put over all that is there; `bytes` are those of one that [`counts`].
+    pub fn put_file(&mut self, path: &str, bytes: Option<&[u8]>) {
+        self.put(path, Node::File(Tells::of(path, bytes)));
+    }
+
+    /// Notes a link that is put over all that is there.
+    pub fn put_link(&mut self, path: &str, target: &str) {
+        self.put(path, Node::Link(target.to_owned()));
+    }
+
+    fn put(&mut self, path: &str, node: Node) {
+        if !matches!(node, Node::Directory(_)) {
+            self.clear_below(path);
+        }
+        self.nodes.insert(path.to_owned(), node);
+    }
+
     /// Whether a path leads to a file.
     pub fn has_file(&self, path: &str) -> bool {
         self.follow(path).is_some_and(|path| matches!(self.nodes.get(&path), Some(Node::File(_) | Node::Other)))
     }
 
-    /// The glibc that is there; the oldest, where there are several.
-    pub fn glibc(&self) -> Option<Glibc> {
-        let named = self.nodes.keys().filter(|path| path.rsplit('/').next() == Some("libc.so.6"));
-        let found = named.filter_map(|path| match self.nodes.get(&self.follow(path)?) {
-            Some(Node::File(version)) => *version,
+    /// The C library that a program gets, and its version where its bytes tell one. `None`: it asks for none, or there is none.
+    pub fn glibc(&self, program: &Program) -> Option<(String, Option<Glibc>)> {
+        const NAME: &str = "libc.so.6";
+        let path = program.needed.iter().find(|name| *name == NAME).and_then(|name| self.library(name, program))?;
+        let version = match self.nodes.get(&path) {
+            Some(Node::File(tells)) => tells.glibc,
             _ => None,
-        });
-        found.min()
+        };
+        Some((format!("/{path}"), version))
     }
 
     /// musl's loader, where there is one: `/lib/ld-musl-x86_64.so.1`.
     pub fn musl(&self) -> Option<String> {
-        let is = |path: &&String| path.rsplit('/').next().is_some_and(|name| name.starts_with("ld-musl-"));
+        let is = |path: &&String| path.rsplit('/').next().is_some_and(|name| name.starts_with(loader::MUSL));
         self.nodes.keys().find(is).map(|path| format!("/{path}"))
     }
 }
@@ -236,7 +299,7 @@ mod tests {
                 (path, What::Directory)
             } else {
                 let (path, bytes) = line.split_once(": ").unwrap_or((line, ""));
-                let list = may_be_glibc(path).then(|| bytes.as_bytes().to_vec());
+                let list = counts(path).then(|| bytes.as_bytes().to_vec());
                 let binary = Err(String::new());
                 (path, What::File(File { size: 0, sha256: String::new(), mode: None, binary, list, homes: Vec::new() }))
             };
@@ -245,13 +308,13 @@ mod tests {
         lines.iter().map(entry).collect()
     }
 
-    fn rootfs(layers: &[&[&str]]) -> Rootfs {
+    pub(super) fn rootfs(layers: &[&[&str]]) -> Rootfs {
         let mut rootfs = Rootfs::default();
         layers.iter().for_each(|lines| rootfs.lay(layer(lines), &BTreeMap::new()));
         rootfs
     }
 
-    const NEW: &str = "GNU C Library (Debian GLIBC 2.36-9+deb12u4) stable release version 2.36.\nCopyright";
+    pub(super) const NEW: &str = "GNU C Library (Debian GLIBC 2.36-9+deb12u4) stable release version 2.36.\nCopyright";
     const OLD: &str = "GNU C Library (GNU libc) stable release version 2.17, by Roland McGrath et al.";
 
     #[test]
@@ -272,12 +335,48 @@ mod tests {
     #[test]
     fn the_glibc_of_layers_is_the_last_one() {
         let check = |layers: &[&[&str]], expected: Option<&str>| {
-            assert_eq!(rootfs(layers).glibc().map(|version| version.to_string()).as_deref(), expected, "{layers:?}");
+            let needed = ["libc.so.6".to_owned()];
+            let program = Program {
+                place: "/app",
+                loader: "/lib64/ld.so",
+                needed: &needed,
+                rpath: &[],
+                runpath: &[],
+                library_path: "",
+                multiarch: "x",
+            };
+            let found = rootfs(layers).glibc(&program).and_then(|(_, version)| version);
+            assert_eq!(found.map(|version| version.to_string()).as_deref(), expected, "{layers:?}");
         };
         let (new, old) = (format!("lib/x/libc.so.6: {NEW}"), format!("lib/x/libc.so.6: {OLD}"));
+        // What stands where no loader looks is nobody's C library.
+        check(&[&[&new, &format!("opt/sysroot/lib64/libc.so.6: {OLD}")]], Some("2.36"));
+        check(&[&[&format!("opt/sysroot/lib64/libc.so.6: {OLD}")]], None);
         check(&[&[&new]], Some("2.36"));
         check(&[&[&new], &[&old]], Some("2.17"));
         check(&[&[&new], &["lib/x/.wh.libc.so.6"]], None);
+        // By an absolute path, too.
+        check(&[&[&new], &["/lib/x/.wh.libc.so.6"]], None);
+        check(&[&[&new], &["/.wh.lib"]], None);
+        check(&[&[&new], &["/lib/x/.wh..wh..opq"]], None);
+        let below_usr = format!("usr/{new}");
+        let linked = &["lib -> usr/lib", &below_usr][..];
+        check(&[linked], Some("2.36"));
+        check(&[linked, &["/usr/lib/x/.wh.libc.so.6"]], None);
+        check(&[linked, &[".wh.lib"]], Some("2.36"));
+        // A directory takes the place of a link below, whatever is in it or gone from it; one of the same layer is followed.
+        let elsewhere = format!("opt/x/x/libc.so.6: {NEW}");
+        let only = &["lib -> opt/x", &elsewhere][..];
+        check(&[only], Some("2.36"));
+        check(&[only, &["lib/x/.wh.other"]], None);
+        check(&[only, &["lib/"]], None);
+        check(&[only, &["lib/y/file"]], None);
+        check(&[only, &["opt/x/.wh.other"]], Some("2.36"));
+        check(&[only, &[&old]], Some("2.17"));
+        check(&[linked, &["lib -> opt", "lib/x/.wh.libc.so.6"]], Some("2.36"));
+        check(&[&["lib -> opt/x", &old, "opt/x/y"]], Some("2.17"));
+        let of_layer = format!("opt/libc.so.6: {OLD}");
+        check(&[&["lib -> opt", &of_layer, "usr/lib/libc.so.6 => lib/libc.so.6"]], Some("2.17"));
         check(&[&[&new], &["lib/.wh.x"]], None);
         check(&[&[&new], &["lib/x/.wh..wh..opq"]], None);
         check(&[&[&new], &["lib/x/.wh..wh..opq", &old]], Some("2.17"));
