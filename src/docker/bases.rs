@@ -3,10 +3,22 @@
 use serde::Serialize;
 
 use crate::inspect::Linkage;
+use crate::invocation::quote;
 use crate::manifest::Artifact;
 use crate::problem::{Code, Problem};
 use crate::rootfs::{Program, Rootfs};
 use crate::target::{Glibc, Libc, Target};
+
+/// Where skopeo finds images, and what is not read here: it copies them into a layout.
+const ELSEWHERE: &[&str] = &["oci-archive:", "docker-archive:", "docker-daemon:", "containers-storage:", "dir:", "docker://"];
+
+/// A base that is named as skopeo names it, of a kind that is not read here.
+pub fn elsewhere(text: &str) -> Option<Problem> {
+    let kind = ELSEWHERE.iter().find(|kind| text.starts_with(**kind))?;
+    let copy = if matches!(*kind, "oci-archive:" | "docker://") { "copy --all" } else { "copy" };
+    let problem = Problem::new(Code::BaseUnfit, format!("the base `{text}` is none that is read here"));
+    Some(problem.help(format!("make a layout of it: `skopeo {copy} {} oci:base`, then `base = \"oci:base\"`", quote(text))))
+}
 
 /// What a dynamic bin asks of the base that it stands on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -192,4 +204,95 @@ fn without(image: &str, staged: &str, needs: &Needs, missing: &[String], searche
         }
         (false, false) => "take a base that has them, or link them statically".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GNU: &str = "x86_64-unknown-linux-gnu";
+    const MUSL: &str = "x86_64-unknown-linux-musl";
+
+    fn needs(target: &str) -> Needs {
+        let (loader, floor) = if target == GNU { ("/lib64/ld-linux-x86-64.so.2", "2.34") } else { ("/lib/ld-musl-x86_64.so.1", "") };
+        let libraries = if target == GNU { ["libgcc_s.so.1", "libc.so.6"] } else { ["libgcc_s.so.1", "libc.so"] };
+        Needs {
+            target: target.to_owned(),
+            loader: Some(loader.to_owned()),
+            glibc: Glibc::parse(floor),
+            libraries: libraries.map(str::to_owned).to_vec(),
+            rpath: Vec::new(),
+            runpath: Vec::new(),
+        }
+    }
+
+    /// A base of these files; expected is what is told and what stands against the bin, with its help.
+    #[track_caller]
+    fn check(target: &str, files: &[(&str, &str)], said: Said, expected: &str) {
+        let mut rootfs = Rootfs::default();
+        files.iter().for_each(|(path, bytes)| rootfs.put_file(path, Some(bytes.as_bytes())));
+        let (needs, mut told) = (needs(target), Vec::new());
+        let known = Known::read(&rootfs, &needs, "/usr/local/bin/a", "");
+        let problem = judge("i", "a", &needs, known, said, &mut told);
+        told.extend(problem.map(|problem| format!("{} ({})", problem.message, problem.help.join("; "))));
+        assert_eq!(told.join("; "), expected);
+    }
+
+    const LOADER: (&str, &str) = ("lib64/ld-linux-x86-64.so.2", "");
+    const OF_MUSL: (&str, &str) = ("lib/ld-musl-x86_64.so.1", "");
+    const GCC: (&str, &str) = ("lib/x86_64-linux-gnu/libgcc_s.so.1", "");
+    const LIBC: (&str, &str) = ("lib/x86_64-linux-gnu/libc.so.6", "GNU C Library (Debian) stable release version 2.36.");
+
+    #[test]
+    fn a_base_is_judged_by_what_is_there() {
+        let nothing = Said::default();
+        check(GNU, &[LOADER, GCC, LIBC], nothing, "");
+        check(
+            GNU,
+            &[LOADER, LIBC],
+            nothing,
+            "`a` cannot start on the base of `i`: it needs `libgcc_s.so.1`, which is not where its loader looks (take a base that has them: `--base gcr.io/distroless/cc-debian12@sha256:…` (`distroless/base` has not), or build it for musl (`--target x86_64-unknown-linux-musl` and its like))",
+        );
+        let silent = (LIBC.0, "");
+        check(
+            GNU,
+            &[LOADER, GCC, silent],
+            nothing,
+            "whether the base of `i` has glibc 2.34, which `a` needs, is not known, since its `/lib/x86_64-linux-gnu/libc.so.6` does not tell: say `base-glibc`",
+        );
+        check(GNU, &[LOADER, GCC, silent], Said { glibc: Glibc::parse("2.35"), accepted: false }, "");
+        check(
+            GNU,
+            &[LOADER, GCC, silent],
+            Said { glibc: Glibc::parse("2.31"), accepted: true },
+            "`a` needs glibc 2.34, and the base of `i` has 2.31, and that is accepted (base-unfit)",
+        );
+    }
+
+    #[test]
+    fn a_bin_for_musl_wants_a_base_with_musl() {
+        let (nothing, gcc) = (Said::default(), ("usr/lib/libgcc_s.so.1", ""));
+        check(MUSL, &[OF_MUSL, gcc], nothing, "");
+        check(
+            MUSL,
+            &[OF_MUSL],
+            nothing,
+            "`a` cannot start on the base of `i`: it needs `libgcc_s.so.1`, which is not where its loader looks (add them to the base (Alpine: `apk add libgcc`), or leave out `-C target-feature=-crt-static`, and it is static)",
+        );
+        check(
+            MUSL,
+            &[LOADER, GCC, LIBC],
+            nothing,
+            "`a` cannot start on the base of `i`: it asks for `/lib/ld-musl-x86_64.so.1`, which is not there (take a base with musl: `--base docker.io/library/alpine@sha256:…`, or leave out `-C target-feature=-crt-static`, and it is static)",
+        );
+    }
+
+    #[test]
+    fn directories_are_named_as_debian_names_them() {
+        let check = |target: &str, expected: &str| assert_eq!(multiarch(target), expected);
+        check(GNU, "x86_64-linux-gnu");
+        check("i686-unknown-linux-gnu", "i386-linux-gnu");
+        check("armv7-unknown-linux-gnueabihf", "arm-linux-gnueabihf");
+        check("riscv64gc-unknown-linux-gnu", "riscv64-linux-gnu");
+    }
 }

@@ -46,6 +46,9 @@ impl Base {
         if let Some(path) = text.strip_prefix("oci:") {
             return Ok(Self::Layout(root.join(path)));
         }
+        if let Some(problem) = bases::elsewhere(text) {
+            return Err(problem);
+        }
         let reference = Reference::parse(text)?;
         if reference.digest.is_none() {
             return Err(Problem::new(Code::BaseUnfit, format!("the base `{text}` has no digest"))

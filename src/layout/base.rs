@@ -8,12 +8,14 @@ use oci_spec::image::{Arch, Descriptor, ImageIndex, ImageManifest, MediaType, Os
 use serde::de::DeserializeOwned;
 
 use crate::contents::{self, Limits};
-use crate::formats::oci::{self, BLOBS, Given, INDEX_NAME, LAYOUT_NAME, Upon};
+use crate::formats::oci::{self, BLOBS, DOCKER_NAME, Given, INDEX_NAME, LAYOUT_NAME, Upon};
 use crate::host::{self, Host};
+use crate::invocation::quote;
 use crate::manifest::Platform;
 use crate::problem::{Code, Problem, Result};
 use crate::rootfs::{self, Rootfs};
 
+const MAKE_ONE: &str = "make one: `skopeo copy --all docker://IMAGE oci:DIR`";
 /// Bytes that one document may have: what registries take of a manifest.
 const LONGEST_DOCUMENT: u64 = 4 * 1024 * 1024;
 /// Indexes that may stand in one another, and manifests that a layout may have.
@@ -50,7 +52,7 @@ pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
     let reading = Reading { host, layout };
     let mut found = Vec::new();
     if !host.is_file(&layout.join(LAYOUT_NAME)) {
-        return Err(reading.unfit("is no OCI image layout".to_owned()).help("make one: `skopeo copy --all docker://IMAGE oci:DIR`"));
+        return Err(reading.no_layout());
     }
     let index: ImageIndex = reading.parse(&host.read_small(&layout.join(INDEX_NAME), LONGEST_DOCUMENT)?, INDEX_NAME)?;
     for top in index.manifests() {
@@ -164,6 +166,33 @@ impl Reading<'_> {
 
     fn parse<T: DeserializeOwned>(&self, bytes: &[u8], name: &str) -> Result<T> {
         oci::parse(bytes).map_err(|error| self.unfit(format!("cannot be read: `{name}`: {error}")))
+    }
+
+    /// What is there instead of a layout, and how it becomes one.
+    fn no_layout(&self) -> Problem {
+        let layout = self.layout;
+        let (why, help) = if self.host.is_file(layout) {
+            let names = contents::layer(self.host, layout, &Limits { program: 0, ..Limits::default() }, |_| false);
+            let has = |name: &str| names.as_ref().is_ok_and(|layer| layer.entries.iter().any(|entry| entry.path == name));
+            let copy =
+                |how: &str| format!("make a layout of it: `skopeo {how}:{} oci:base`, then `base = \"oci:base\"`", quote(layout.as_str()));
+            match (has(LAYOUT_NAME), has(DOCKER_NAME)) {
+                (true, _) => ("is a tar of an OCI image layout", copy("copy --all oci-archive")),
+                (false, true) => ("is a tar of `docker save`", copy("copy docker-archive")),
+                (false, false) => ("is a file, and no OCI image layout", MAKE_ONE.to_owned()),
+            }
+        } else if let Some((directory, tag)) = layout.as_str().rsplit_once(':')
+            && self.host.is_file(&Utf8Path::new(directory).join(LAYOUT_NAME))
+        {
+            let from = quote(&format!("oci:{directory}:{tag}"));
+            (
+                "names one image of a layout",
+                format!("make a layout of that one: `skopeo copy --all {from} oci:base`, then `base = \"oci:base\"`"),
+            )
+        } else {
+            ("is no OCI image layout", MAKE_ONE.to_owned())
+        };
+        self.unfit(why.to_owned()).help(help)
     }
 
     fn damaged(&self, descriptor: &Descriptor) -> Problem {

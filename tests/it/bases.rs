@@ -1,11 +1,13 @@
 //! Whether a bin can start on a base: libraries, loaders, layers over layers, the user's word; verdicts held against containers.
 
+use std::process::Command;
+
 use snapbox::str;
 
 use crate::check;
 use crate::engines::on_each_engine;
 use crate::oci::{How, Line, base, glibc, hello};
-use crate::support::{HOST, Project, Run, skipped};
+use crate::support::{HOST, Project, Run, skipped, tool};
 
 const LOADER: Line = ("usr/lib64/ld-linux-x86-64.so.2", b"");
 const LINKS: &[Line] = &[("usr/", b""), ("lib64 -> usr/lib64", b""), ("lib -> usr/lib", b""), LOADER];
@@ -289,4 +291,78 @@ fn verdicts_are_true_in_containers() {
             engine.says(&format!("rmi {name}:0.1.0"));
         }
     });
+}
+
+#[test]
+fn what_is_no_layout_becomes_one_by_skopeo() {
+    let upon = Upon::new();
+    let new = glibc("2.99");
+    upon.base(&[LINKS, &[GCC, ("usr/lib/x86_64-linux-gnu/libc.so.6", &new)]]);
+    let skopeo = |line: &str| {
+        let output = Command::new(tool("skopeo")).args(shlex::split(line).unwrap()).current_dir(&upon.project.root).output().unwrap();
+        assert!(output.status.success(), "skopeo {line}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    skopeo("copy --all oci:base oci-archive:oci.tar");
+    skopeo("copy oci:base docker-archive:docker.tar");
+    skopeo("copy --all oci:base oci:tagged:1.0");
+    upon.project.write("other.tar", "no tar");
+    let run = |base: &str| upon.say(&format!("docker -q --no-build --base {base} --oci layout"));
+    check!(
+        run("oci:oci.tar"),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the base `oci:[ROOT]/oci.tar` is a tar of an OCI image layout
+  help: make a layout of it: `skopeo copy --all oci-archive:[ROOT]/oci.tar oci:base`, then `base = "oci:base"`
+
+"#]]
+    );
+    check!(
+        run("oci:docker.tar"),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the base `oci:[ROOT]/docker.tar` is a tar of `docker save`
+  help: make a layout of it: `skopeo copy docker-archive:[ROOT]/docker.tar oci:base`, then `base = "oci:base"`
+
+"#]]
+    );
+    check!(
+        run("oci:other.tar"),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the base `oci:[ROOT]/other.tar` is a file, and no OCI image layout
+  help: make one: `skopeo copy --all docker://IMAGE oci:DIR`
+
+"#]]
+    );
+    check!(
+        run("oci:tagged:1.0"),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the base `oci:[ROOT]/tagged:1.0` names one image of a layout
+  help: make a layout of that one: `skopeo copy --all oci:[ROOT]/tagged:1.0 oci:base`, then `base = "oci:base"`
+
+"#]]
+    );
+    check!(
+        run("docker-archive:docker.tar"),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the base `docker-archive:docker.tar` is none that is read here
+  help: make a layout of it: `skopeo copy docker-archive:docker.tar oci:base`, then `base = "oci:base"`
+
+"#]]
+    );
+    // What the help says is what helps.
+    for base in ["oci:oci.tar", "oci:docker.tar", "oci:tagged:1.0", "docker-archive:docker.tar", "oci-archive:oci.tar"] {
+        let said = run(base).0.stderr;
+        let line = said.split("`skopeo ").nth(1).and_then(|rest| rest.split('`').next()).unwrap().to_owned();
+        std::fs::remove_dir_all(upon.project.path("base")).unwrap();
+        skopeo(&line);
+        run("oci:base").0.ok();
+    }
 }
