@@ -107,7 +107,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         (None, Some(found)) => host.resolve(&found.workspace.target_dir.join(context::DEFAULT)),
         (None, None) => host.resolve(&host.absolute(Utf8Path::new(context::DEFAULT))),
     };
-    let layout::Checked { tops: digests, told } = layout::check(host, &images)?;
+    let layout::Checked { tops: digests, told } = layout::check(host, &images, Some(&trees))?;
     note(shell, &told);
     let layouts = layouts(&images, &digests, |_, digest| within(digest));
     let plan = bake::Plan { images: &images, layouts: &layouts, cache };

@@ -53,7 +53,7 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, about: Abou
     let sent = sent(host, &found, &decider.asking, &configured)?;
     bases_below(host, &images, root)?;
     let place = |path: &Utf8Path, _: &str| pathdiff::diff_utf8_paths(path, root).unwrap_or_else(|| path.to_owned()).into_string();
-    let layout::Checked { tops, told } = layout::check(host, &images)?;
+    let layout::Checked { tops, told } = layout::check(host, &images, None)?;
     super::docker::note(shell, &told);
     let layouts = super::docker::layouts(&images, &tops, place);
     let plan = build_in_docker::Plan {

@@ -111,22 +111,28 @@ pub struct Checked {
     pub told: Vec<String>,
 }
 
-/// Reads every base that is a layout and holds the bins against it and the image's files, as [`write`] does. For those who
-/// let Docker build.
+/// Reads every base that is a layout and holds the bins against it and the image's files, as [`write`] does, and, where the
+/// trees are there, all that would stand in each image. For those who let Docker build.
 ///
 /// # Errors
-/// A base that does not fit, or whose platforms stand apart: BuildKit takes a layout by one digest.
-pub fn check(host: &Host, images: &[Image]) -> Result<Checked, Vec<Problem>> {
+/// A base that does not fit, or whose platforms stand apart: BuildKit takes a layout by one digest. What [`write`] would refuse.
+pub fn check(host: &Host, images: &[Image], trees: Option<&[Utf8PathBuf]>) -> Result<Checked, Vec<Problem>> {
     let mut told = Vec::new();
     let mut one = |image, of| -> Result<_, Vec<Problem>> {
         let mut base = upon(host, image, of)?;
-        if let Some(base) = &mut base {
-            // What is wrong with the files themselves is told where they are copied.
-            let files = Image { ca_certificates: false, tzdata: false, ..Image::clone(image) };
-            let no_bins = ForPlatform { platform: of.platform.clone(), bins: Vec::new() };
-            for members in members::layers(host, &files, &no_bins, &[], &mut base.rootfs).unwrap_or_default() {
-                lay(host, &mut base.rootfs, &members);
+        let mut unknown = Rootfs::default();
+        let rootfs = base.as_mut().map_or(&mut unknown, |base| &mut base.rootfs);
+        let layers = match trees {
+            Some(trees) => members::layers(host, image, of, trees, rootfs)?,
+            // Certificates and zones are the builder's, bins are not there yet, and what is wrong with files is told there.
+            None => {
+                let files = Image { ca_certificates: false, tzdata: false, ..Image::clone(image) };
+                let no_bins = ForPlatform { platform: of.platform.clone(), bins: Vec::new() };
+                members::layers(host, &files, &no_bins, &[], rootfs).unwrap_or_default()
             }
+        };
+        if let Some(base) = &mut base {
+            layers.iter().for_each(|members| lay(host, &mut base.rootfs, members));
             judged(image, of, &base.rootfs, base.library_path(), &mut told)?;
         }
         Ok((image, base))

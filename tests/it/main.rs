@@ -10,6 +10,7 @@ mod cli;
 mod contents;
 mod crash;
 mod docker;
+mod docker_files;
 mod doctor;
 mod engines;
 mod gate;

@@ -30,14 +30,14 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// A layout as it was read.
-struct Layout {
+pub struct Layout {
     index: Value,
     blobs: BTreeMap<String, Vec<u8>>,
 }
 
 impl Layout {
     /// Every blob is what its name says, and each is named by another document.
-    fn of(path: &Path) -> Self {
+    pub fn of(path: &Path) -> Self {
         let read = |path: PathBuf| std::fs::read(path).unwrap();
         assert_eq!(read(path.join("oci-layout")), br#"{"imageLayoutVersion":"1.0.0"}"#);
         let names = std::fs::read_dir(path.join("blobs/sha256")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -72,14 +72,14 @@ impl Layout {
     }
 
     /// The manifest and the configuration of an image on a platform, by their numbers.
-    fn image(&self, image: usize, platform: usize) -> (Value, Value) {
+    pub fn image(&self, image: usize, platform: usize) -> (Value, Value) {
         let manifest = self.at(&self.at(&self.index["manifests"][image])["manifests"][platform]);
         let configuration = self.at(&manifest["config"]);
         (manifest, configuration)
     }
 
     /// What a layer holds, `drwxr-xr-x`-like, and the bytes of its files; held against the configuration's digest of it.
-    fn layer(&self, manifest: &Value, configuration: &Value, number: usize) -> (Vec<String>, BTreeMap<String, Vec<u8>>) {
+    pub fn layer(&self, manifest: &Value, configuration: &Value, number: usize) -> (Vec<String>, BTreeMap<String, Vec<u8>>) {
         let mut tar = Vec::new();
         flate2::read::GzDecoder::new(self.bytes(&manifest["layers"][number])).read_to_end(&mut tar).unwrap();
         assert_eq!(configuration["rootfs"]["diff_ids"][number], format!("sha256:{}", sha256(&tar)));
@@ -226,7 +226,7 @@ name = "plain_one"
 bins = ["hello"]
 "#;
 
-fn whole(targets: &str) -> Project {
+pub fn whole(targets: &str) -> Project {
     let project = hello(targets);
     project.write("xpkg.toml", WHOLE);
     project.write("conf/app.toml", "key = 1\n");
@@ -805,88 +805,6 @@ error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
         }
     }
     assert!(!project.path("layout").exists() && !project.path("context").exists());
-}
-
-#[test]
-fn what_stands_in_a_base_is_not_replaced_by_files() {
-    let project = hello(X86_MUSL);
-    let tables = |files: &str| {
-        project
-            .write("xpkg.toml", &format!("[[docker]]\nname = \"upon\"\nbins = [\"hello\"]\nbase = \"oci:base\"\nfiles = {{ {files} }}\n"));
-    };
-    let lower: &[Line] = &[
-        ("usr/", b""),
-        ("usr/bin/", b""),
-        ("usr/bin/sh", b""),
-        ("bin -> usr/bin", b""),
-        ("lib64 -> usr/lib64", b""),
-        ("opt/here/deep", b""),
-        ("note", b""),
-        ("loop -> loop", b""),
-    ];
-    base(&project.path("base"), How::Gzip, &["amd64"], &[lower]);
-    project.write("root/bin/own", "");
-    project.write("root/lib64/own", "");
-    project.write("file", "");
-    let run = |files: &str| {
-        tables(files);
-        let _ = std::fs::remove_dir_all(project.path("layout"));
-        project.xpkg("docker -q --no-build --oci layout")
-    };
-    let added = |files: &str| {
-        run(files).ok();
-        let layout = Layout::of(&project.path("layout"));
-        let (manifest, configuration) = layout.image(0, 0);
-        layout.layer(&manifest, &configuration, 1).0
-    };
-    // What leads to a directory leads there still, and a directory is whose it was.
-    let expected = ["1770 7:8 usr/", "1770 7:8 usr/bin/", "0644 0:0 usr/bin/own", "0755 0:0 usr/lib64/", "0644 0:0 usr/lib64/own"];
-    assert_eq!(added("root = '/'"), expected);
-    assert_eq!(added("'root/bin' = '/bin'"), expected[..3]);
-    assert_eq!(added("'root/bin' = '/bin/'"), expected[..3]);
-    assert_eq!(added("file = '/bin/'"), ["1770 7:8 usr/", "1770 7:8 usr/bin/", "0644 0:0 usr/bin/file"]);
-    for (files, expected) in [
-        ("file = '/opt/here'", "in the image `upon` a file would stand at `/opt/here`, a directory of its base"),
-        ("root = '/note'", "in the image `upon` a directory would stand at `/note`, a file of its base"),
-        ("file = '/note/x'", "in the image `upon` a directory would stand at `/note`, a file of its base"),
-    ] {
-        let said = run(files).stderr;
-        assert!(said.starts_with(&format!("error[docker-clash]: {expected}")), "{said}");
-    }
-}
-
-#[test]
-fn no_layer_hides_what_another_one_brings() {
-    let project = whole(X86_MUSL);
-    let run = |files: &str| {
-        let more = "ca-certificates = true\ntzdata = true";
-        project.write("xpkg.toml", &format!("[[docker]]\nname = \"hello\"\nbins = [\"hello\"]\n{more}\nfiles = {{ {files} }}\n"));
-        project.xpkg("docker -q --no-build --oci layout")
-    };
-    project.shell("/bin/mkdir -p links && /bin/ln -s /elsewhere links/ssl").ok();
-    for (files, place) in [
-        ("'run.sh' = '/usr/local/bin/hello'", "usr/local/bin/hello"),
-        ("'conf' = '/usr/local/bin/hello'", "usr/local/bin/hello"),
-        ("'run.sh' = '/usr/local'", "usr/local"),
-        ("'run.sh' = '/etc/ssl/certs/ca-certificates.crt'", "etc/ssl/certs/ca-certificates.crt"),
-        ("'links' = '/etc'", "etc/ssl"),
-        ("'run.sh' = '/usr/share/zoneinfo/Europe'", "usr/share/zoneinfo/Europe"),
-        ("'run.sh' = '/etc'", "etc"),
-        ("'run.sh' = '/tmp'", "tmp"),
-    ] {
-        let said = run(files).stderr;
-        assert!(
-            said.starts_with(&format!("error[docker-clash]: in the image `hello` two things would stand at `/{place}`")),
-            "{files}: {said}"
-        );
-    }
-    // The users are ours only where nobody brings others.
-    run("'run.sh' = '/etc/passwd', 'conf' = '/tmp/conf'").ok();
-    let layout = Layout::of(&project.path("layout"));
-    let (manifest, configuration) = layout.image(0, 0);
-    let lines = layout.layer(&manifest, &configuration, 1).0;
-    assert_eq!(lines[..2], ["0755 0:0 etc/", "0755 0:0 etc/passwd"]);
-    assert_eq!(lines[2..4], ["1777 0:0 tmp/", "0755 0:0 tmp/conf/"]);
 }
 
 #[test]
