@@ -138,9 +138,8 @@ fn put(host: &Host, root: &Utf8Path, Piece { path, from }: &Piece, record: &mut 
         }
         From::Copy { from, executable } => {
             let mode = if *executable { OPEN } else { PLAIN };
-            host.copy_as(from, &to, mode)?;
             record.modes.insert(path.clone(), format!("{mode:04o}"));
-            host.hash(&to)?.0
+            host.copy_as(from, &to, mode)?
         }
         From::Link(text) => {
             host.symlink(text, &to)?;

@@ -289,12 +289,13 @@ impl Host {
         if fs::hard_link(from, to).is_ok() { Ok(()) } else { self.copy(from, to) }
     }
 
-    /// A copy of its own, of the mode that is given, whatever the umask.
-    pub fn copy_as(&self, from: &Utf8Path, to: &Utf8Path, mode: u32) -> Result<()> {
+    /// A copy of its own, of the mode that is given, whatever the umask. Returns its digest.
+    pub fn copy_as(&self, from: &Utf8Path, to: &Utf8Path, mode: u32) -> Result<String> {
         let mut writing = self.create(to)?;
         io::copy(&mut self.open_read(from)?, &mut writing).map_err(|error| cannot("write", to, &error))?;
-        writing.finish()?;
-        self.set_mode(to, mode)
+        let (digest, _) = writing.finish()?;
+        self.set_mode(to, mode)?;
+        Ok(digest)
     }
 
     /// Gives a file or a directory of ours a mode, where there are any. One with other names than ours is not ours.
@@ -420,13 +421,7 @@ impl Host {
 
     /// Whether a file can be started by everyone: mode 0755, as [`Self::write_program`] leaves it.
     pub fn is_program(&self, path: &Utf8Path) -> bool {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o777 == 0o755)
-        }
-        #[cfg(not(unix))]
-        self.is_file(path)
+        self.mode(path).map_or_else(|| self.is_file(path), |mode| mode & 0o777 == 0o755)
     }
 
     /// `path` with the links in that part of it resolved that exists.

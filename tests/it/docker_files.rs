@@ -63,7 +63,9 @@ fn by_layout(project: &Project) -> Vec<String> {
     let layers = manifest["layers"].as_array().unwrap().iter();
     let open =
         |layer: &serde_json::Value| flate2::read::GzDecoder::new(std::fs::File::open(project.path(&blob(&layer["digest"]))).unwrap());
-    layers.flat_map(|layer| below_opt(open(layer))).collect()
+    let mut lines: Vec<String> = layers.flat_map(|layer| below_opt(open(layer))).collect();
+    lines.sort();
+    lines
 }
 
 fn blob(digest: &serde_json::Value) -> String {
