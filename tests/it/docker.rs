@@ -26,6 +26,8 @@ fn a_tree_becomes_a_context_by_links() {
             ".dockerignore",
             ".xpkg-context.json",
             "docker-bake.json",
+            "files/scratch/etc/group",
+            "files/scratch/etc/passwd",
             "hello.Dockerfile",
             "linux/amd64/hello/hello",
             "linux/arm64/hello/hello"
@@ -37,6 +39,7 @@ fn a_tree_becomes_a_context_by_links() {
 # hello: written by `cargo xpkg docker`. No RUN: nothing is emulated.
 FROM scratch
 ARG TARGETPLATFORM
+COPY ["files/scratch/","/"]
 COPY --chmod=0755 ["${TARGETPLATFORM}/hello/hello","/usr/local/bin/hello"]
 LABEL org.opencontainers.image.revision="[COMMIT]"
 LABEL org.opencontainers.image.title="hello"
@@ -200,6 +203,7 @@ fn an_image_is_what_its_table_says() {
 # one: written by `cargo xpkg docker`. No RUN: nothing is emulated.
 FROM scratch
 ARG TARGETPLATFORM
+COPY ["files/scratch/","/"]
 COPY ["files/ca-certificates.crt","/etc/ssl/certs/ca-certificates.crt"]
 COPY ["files/one/0/app.toml","/etc/app.toml"]
 COPY --chmod=0755 ["${TARGETPLATFORM}/alpha/app","/usr/local/bin/app"]
