@@ -4,6 +4,8 @@
 //! `clippy.toml` keep every other room from going around it.
 #![expect(clippy::disallowed_methods, reason = "this is the room that the fence leads to")]
 
+#[cfg(feature = "test-fakes")]
+mod fault;
 mod files;
 mod process;
 
@@ -30,7 +32,7 @@ pub struct Host {
     cwd: Utf8PathBuf,
     interrupts: Arc<Interrupts>,
     #[cfg(feature = "test-fakes")]
-    fault: files::Fault,
+    fault: fault::Fault,
 }
 
 impl Host {
@@ -46,7 +48,7 @@ impl Host {
         let cwd = Utf8PathBuf::from_path_buf(cwd).map_err(|path| not_utf8(&path))?;
         Ok(Self {
             #[cfg(feature = "test-fakes")]
-            fault: files::Fault::of(env.get(std::ffi::OsStr::new("XPKG_FAULT"))),
+            fault: fault::Fault::of(env.get(std::ffi::OsStr::new("XPKG_FAULT"))),
             env,
             cwd,
             interrupts: Arc::default(),

@@ -6,7 +6,8 @@ use snapbox::str;
 
 use crate::check;
 use crate::engines::on_each_engine;
-use crate::oci::{How, Line, base, glibc, hello};
+use crate::oci::hello;
+use crate::oci_bases::{How, Line, base, glibc};
 use crate::support::{HOST, Project, Run, skipped, tool};
 
 const LOADER: Line = ("usr/lib64/ld-linux-x86-64.so.2", b"");

@@ -4,7 +4,8 @@ use snapbox::str;
 
 use crate::docker::check_text;
 use crate::engines::{Engine, on_each_buildkit, on_each_engine};
-use crate::oci::{How, Layout, Line, base, hello, whole};
+use crate::oci::{Layout, hello, whole};
+use crate::oci_bases::{How, Line, base};
 use crate::support::{Project, X86_MUSL};
 
 /// A directory with one of each, and names that a Dockerfile could read as something else.

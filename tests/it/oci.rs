@@ -1,21 +1,20 @@
-//! Images without an engine: the layout against OCI's schemas, read by skopeo, podman and docker; bases; bad input.
+//! Images without an engine: the layout against OCI's schemas, read by skopeo, podman and docker.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, Read as _, Write as _};
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::check;
 use crate::engines::on_each_engine;
-use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, skipped, starter, tool};
+use crate::support::{ARM_GNU, ARM_MUSL, Project, X86_MUSL, skipped, starter, tool};
 
-const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
-const EPOCH: (&str, &str) = ("SOURCE_DATE_EPOCH", "1700000000");
+pub const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
+pub const EPOCH: (&str, &str) = ("SOURCE_DATE_EPOCH", "1700000000");
 
 /// The fixture hello, built for these targets and staged in `target/xpkg`.
 pub fn hello(targets: &str) -> Project {
@@ -25,14 +24,14 @@ pub fn hello(targets: &str) -> Project {
     project
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     cargo_xpkg::host::sha256(bytes)
 }
 
 /// A layout as it was read.
 pub struct Layout {
-    index: Value,
-    blobs: BTreeMap<String, Vec<u8>>,
+    pub index: Value,
+    pub blobs: BTreeMap<String, Vec<u8>>,
 }
 
 impl Layout {
@@ -60,14 +59,14 @@ impl Layout {
         layout
     }
 
-    fn bytes(&self, descriptor: &Value) -> &[u8] {
+    pub fn bytes(&self, descriptor: &Value) -> &[u8] {
         let bytes = &self.blobs[&descriptor["digest"].as_str().unwrap()["sha256:".len()..]];
         assert_eq!(descriptor["size"], json!(bytes.len()));
         bytes
     }
 
     /// The document that a descriptor means.
-    fn at(&self, descriptor: &Value) -> Value {
+    pub fn at(&self, descriptor: &Value) -> Value {
         serde_json::from_slice(self.bytes(descriptor)).unwrap()
     }
 
@@ -147,7 +146,7 @@ hello  linux/amd64, linux/arm64  /usr/local/bin/hello  scratch [SIZE], [SIZE]
 }
 
 /// The schemas of OCI's image specification, as Debian's package of it has them.
-fn the_schemas_hold(layout: &Layout) {
+pub fn the_schemas_hold(layout: &Layout) {
     let directory = Path::new("/usr/share/gocode/src/github.com/opencontainers/image-spec/schema");
     if !directory.join("config-schema.json").is_file() {
         let why = "Debian's golang-github-opencontainers-image-spec-dev is not there: `cargo xtask setup`";
@@ -399,531 +398,4 @@ fn skopeo_reads_and_pushes_a_layout_and_engines_pull_it() {
         assert_eq!(engine.says(&format!("run --rm --network none {tag}")).lines().last(), Some("hello from x86_64 linux musl"));
         engine.says(&format!("rmi {tag}"));
     });
-}
-
-/// A member of a layer that a test makes: `path/`, `path -> target`, else a file and its bytes.
-pub type Line<'a> = (&'a str, &'a [u8]);
-
-fn packed(lines: &[Line]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(Vec::new());
-    for (path, bytes) in lines {
-        let mut header = tar::Header::new_ustar();
-        header.set_mtime(1);
-        header.set_uid(7);
-        header.set_gid(8);
-        if let Some((path, target)) = path.split_once(" -> ") {
-            header.set_entry_type(tar::EntryType::Symlink);
-            header.set_size(0);
-            header.set_mode(0o777);
-            tar.append_link(&mut header, path, target).unwrap();
-            continue;
-        }
-        header.set_entry_type(if path.ends_with('/') { tar::EntryType::Directory } else { tar::EntryType::Regular });
-        let program = bytes.starts_with(b"\x7fELF");
-        header.set_mode(if path.ends_with('/') {
-            0o1770
-        } else if program {
-            0o755
-        } else {
-            0o644
-        });
-        header.set_size(bytes.len() as u64);
-        if path.starts_with('/') {
-            // What the crate does not write for anybody.
-            header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
-            header.set_cksum();
-            tar.append(&header, *bytes).unwrap();
-            continue;
-        }
-        tar.append_data(&mut header, path, *bytes).unwrap();
-    }
-    tar.into_inner().unwrap()
-}
-
-/// How a layer is packed, and by whose names it is called.
-#[derive(Clone, Copy)]
-pub enum How {
-    Plain,
-    Gzip,
-    Zstd,
-    Docker,
-}
-
-/// A layout as others write it, for these platforms, of these layers.
-pub fn base(at: &Path, how: How, platforms: &[&str], layers: &[&[Line]]) {
-    let blobs = at.join("blobs/sha256");
-    std::fs::create_dir_all(&blobs).unwrap();
-    let oci = |rest: &str| format!("application/vnd.oci.image.{rest}");
-    let (layer, manifest_type, configuration_type, index_type) = match how {
-        How::Plain => (oci("layer.v1.tar"), oci("manifest.v1+json"), oci("config.v1+json"), oci("index.v1+json")),
-        How::Gzip => (oci("layer.v1.tar+gzip"), oci("manifest.v1+json"), oci("config.v1+json"), oci("index.v1+json")),
-        How::Zstd => (oci("layer.v1.tar+zstd"), oci("manifest.v1+json"), oci("config.v1+json"), oci("index.v1+json")),
-        How::Docker => (
-            "application/vnd.docker.image.rootfs.diff.tar.gzip".to_owned(),
-            "application/vnd.docker.distribution.manifest.v2+json".to_owned(),
-            "application/vnd.docker.container.image.v1+json".to_owned(),
-            "application/vnd.docker.distribution.manifest.list.v2+json".to_owned(),
-        ),
-    };
-    let blob = |media: &str, bytes: &[u8]| {
-        std::fs::write(blobs.join(sha256(bytes)), bytes).unwrap();
-        json!({ "mediaType": media, "digest": format!("sha256:{}", sha256(bytes)), "size": bytes.len() })
-    };
-    let manifests = platforms.iter().map(|platform| {
-        let (mut diff_ids, mut described) = (Vec::new(), Vec::new());
-        for lines in layers {
-            let tar = packed(lines);
-            diff_ids.push(format!("sha256:{}", sha256(&tar)));
-            let bytes = match how {
-                How::Plain => tar,
-                How::Gzip | How::Docker => {
-                    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-                    packer.write_all(&tar).unwrap();
-                    packer.finish().unwrap()
-                }
-                How::Zstd => ruzstd::encoding::compress_to_vec(&tar[..], ruzstd::encoding::CompressionLevel::Fastest),
-            };
-            described.push(blob(&layer, &bytes));
-        }
-        // As BuildKit writes an image without layers.
-        let list = |of: Vec<Value>| if of.is_empty() { Value::Null } else { Value::Array(of) };
-        let configuration = json!({
-            "architecture": platform, "os": "linux",
-            "rootfs": { "type": "layers", "diff_ids": list(diff_ids.into_iter().map(Value::from).collect()) },
-            "config": {
-                "Env": ["PATH=/bin", "BASE=yes"], "Labels": { "base": "yes" }, "Cmd": ["sh"],
-                "Healthcheck": { "Test": ["CMD", "/check"] }, "OnBuild": ["RUN make"]
-            }
-        });
-        let configuration = blob(&configuration_type, configuration.to_string().as_bytes());
-        let described = list(described);
-        let manifest = json!({ "schemaVersion": 2, "mediaType": manifest_type, "config": configuration, "layers": described });
-        let mut descriptor = blob(&manifest_type, manifest.to_string().as_bytes());
-        descriptor["platform"] = json!({ "architecture": platform, "os": "linux" });
-        descriptor
-    });
-    let index = json!({ "schemaVersion": 2, "mediaType": index_type, "manifests": manifests.collect::<Vec<_>>() });
-    let index = json!({ "schemaVersion": 2, "manifests": [blob(&index_type, index.to_string().as_bytes())] });
-    std::fs::write(at.join("index.json"), index.to_string()).unwrap();
-    std::fs::write(at.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-}
-
-pub fn glibc(version: &str) -> Vec<u8> {
-    format!("\x7fELF…GNU C Library (Debian GLIBC {version}-9) stable release version {version}.\nCopyright").into_bytes()
-}
-
-#[test]
-fn bins_are_held_against_the_glibc_of_a_base() {
-    let project = hello(HOST);
-    let manifest = project.json("target/xpkg/manifest.json");
-    let floor = manifest["artifacts"][0]["binary"]["glibc_floor"]["version"].as_str().unwrap().to_owned();
-    let (new, old) = (glibc("2.99"), glibc("2.17"));
-    let loader: Line = ("usr/lib64/ld-linux-x86-64.so.2", b"");
-    let links: &[Line] = &[("usr/", b""), ("lib64 -> usr/lib64", b""), ("lib -> usr/lib", b""), loader];
-    let gcc: Line = ("usr/lib/x86_64-linux-gnu/libgcc_s.so.1", b"");
-    let with = |libc: &'static str, bytes| -> Vec<Line> { [links, &[(libc, bytes), gcc]].concat() };
-    let place = "usr/lib/x86_64-linux-gnu/libc.so.6";
-    let run = |how: How, platforms: &[&str], layers: &[&[Line]]| {
-        let _ = std::fs::remove_dir_all(project.path("base"));
-        base(&project.path("base"), how, platforms, layers);
-        project.xpkg("docker -q --no-build --base oci:base --oci layout").text().replace(&floor, "[FLOOR]")
-    };
-    let fits = "exit 0\n";
-    for how in [How::Plain, How::Gzip, How::Zstd, How::Docker] {
-        let _ = std::fs::remove_dir_all(project.path("layout"));
-        assert_eq!(run(how, &["amd64"], &[&with(place, &new)]), fits);
-    }
-    // The later layer counts.
-    assert!(run(How::Gzip, &["arm64", "amd64"], &[&with(place, &old), &[(place, &new)]]).starts_with("exit 0"));
-    let refused = |text: String, expected: &str| assert_eq!(text, format!("exit 1\n--- stderr\n{expected}"));
-    let older = "error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` needs glibc [FLOOR], and the base of `hello` has 2.17\n  help: build it with a floor: `--target x86_64-unknown-linux-gnu.2.17`, take a newer base, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)\n";
-    refused(run(How::Gzip, &["amd64"], &[&with(place, &new), &[(place, &old)]]), older);
-    // As glibc was named before 2.34.
-    let named: &[Line] =
-        &[("lib/libc.so.6 -> libc-2.17.so", b""), ("lib/libc-2.17.so", b"stripped"), ("lib64/ld-linux-x86-64.so.2", b""), gcc];
-    refused(run(How::Plain, &["amd64"], &[named]), older);
-    let musl = "error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on the base of `hello`: it asks for `/lib64/ld-linux-x86-64.so.2`, which is not there\n  cause: the base has musl (`/lib/ld-musl-x86_64.so.1`)\n  help: take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)\n";
-    refused(run(How::Zstd, &["amd64"], &[&[("lib/ld-musl-x86_64.so.1", b"")]]), musl);
-    let gone = musl.replace("  cause: the base has musl (`/lib/ld-musl-x86_64.so.1`)\n", "");
-    refused(run(How::Gzip, &["amd64"], &[&with(place, &new), &[("usr/lib64/.wh.ld-linux-x86-64.so.2", b"")]]), &gone);
-    // What stands is the last that fitted.
-    Layout::of(&project.path("layout"));
-}
-
-#[test]
-fn a_base_stays_below_as_it_is() {
-    let project = hello(X86_MUSL);
-    project.write("xpkg.toml", "[[docker]]\nname = \"upon\"\nbins = [\"hello\"]\nbase = \"oci:base\"\nfiles = { note = \"/bin/note\" }\n");
-    project.write("note", "x");
-    let lower: &[Line] = &[("usr/", b""), ("usr/local/", b""), ("usr/bin/", b""), ("bin -> usr/bin", b"")];
-    let upper: &[Line] = &[("usr/local/bin -> ../bin", b"")];
-    base(&project.path("base"), How::Zstd, &["amd64"], &[lower, upper]);
-    project.xpkg("docker -q --no-build --oci layout").ok();
-    let layout = Layout::of(&project.path("layout"));
-    the_schemas_hold(&layout);
-    let (manifest, configuration) = layout.image(0, 0);
-    let layers = manifest["layers"].as_array().unwrap();
-    assert_eq!(layers.len(), 4);
-    for layer in &layers[..2] {
-        assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+zstd");
-        let name = &layer["digest"].as_str().unwrap()["sha256:".len()..];
-        assert_eq!(layout.bytes(layer), std::fs::read(project.path("base/blobs/sha256").join(name)).unwrap());
-    }
-    assert_eq!(configuration["config"]["Env"], json!(["PATH=/bin", "BASE=yes"]));
-    assert_eq!(configuration["config"]["Labels"]["base"], "yes");
-    assert_eq!(configuration["config"]["Healthcheck"], json!({ "Test": ["CMD", "/check"] }));
-    assert_eq!((configuration["config"].get("Cmd"), configuration["config"].get("OnBuild")), (None, None));
-    assert!(manifest["annotations"]["org.opencontainers.image.base.digest"].as_str().unwrap().starts_with("sha256:"));
-    // Links of the base lead, and its directories stay whose they are.
-    assert_eq!(layout.layer(&manifest, &configuration, 2).0, ["1770 7:8 usr/", "1770 7:8 usr/bin/", "0644 0:0 usr/bin/note"]);
-    assert_eq!(layout.layer(&manifest, &configuration, 3).0, ["1770 7:8 usr/", "1770 7:8 usr/bin/", "0755 0:0 usr/bin/hello"]);
-    // One without layers is a base, too.
-    std::fs::remove_dir_all(project.path("base")).unwrap();
-    base(&project.path("base"), How::Gzip, &["amd64"], &[]);
-    project.xpkg("docker -q --no-build --oci layout").ok();
-    let (manifest, configuration) = Layout::of(&project.path("layout")).image(0, 0);
-    assert_eq!(manifest["layers"].as_array().unwrap().len(), 2);
-    assert_eq!(configuration["config"]["Labels"]["base"], "yes");
-}
-
-#[test]
-fn a_base_that_is_not_fit() {
-    let project = hello(BOTH);
-    let run = |project: &Project, base: &str| project.xpkg(&format!("docker --no-build --base {base} --oci layout"));
-    check!(
-        run(&project, "registry.example/debian@sha256:0000000000000000000000000000000000000000000000000000000000000000"),
-        str![[r#"
-exit 1
---- stderr
-error[base-unfit]: the base of `hello` is in a registry, and a layout is made of what is here
-  help: fetch it, `skopeo copy --all docker://registry.example/debian@sha256:[SHA256] oci:base`, then `base = "oci:base"`
-
-"#]]
-    );
-    check!(
-        run(&project, "oci:nowhere"),
-        str![[r#"
-exit 1
---- stderr
-error[base-unfit]: the base `oci:[ROOT]/nowhere` is no OCI image layout
-  help: make one: `skopeo copy --all docker://IMAGE oci:DIR`
-
-"#]]
-    );
-    base(&project.path("base"), How::Gzip, &["amd64", "s390x"], &[&[("etc/", b"")]]);
-    check!(
-        run(&project, "oci:base"),
-        str![[r#"
-exit 1
---- stderr
-error[base-unfit]: the base `oci:[ROOT]/base` has no image for linux/arm64
-  there: linux/amd64
-         linux/s390x
-  help: copy all its platforms: `skopeo copy --all docker://IMAGE oci:DIR`, or name the targets that count
-
-"#]]
-    );
-    // Two images for one platform: which one is meant?
-    let mut index = project.json("base/index.json");
-    base(&project.path("base"), How::Gzip, &["amd64", "arm64"], &[&[("srv/", b"")]]);
-    let both = project.json("base/index.json")["manifests"][0].clone();
-    index["manifests"].as_array_mut().unwrap().push(both.clone());
-    project.write("base/index.json", &index.to_string());
-    check!(
-        run(&project, "oci:base"),
-        str![[r#"
-exit 1
---- stderr
-error[base-unfit]: the base `oci:[ROOT]/base` has 2 images for linux/amd64
-  help: make a layout of one of them: `skopeo copy --all oci:DIR:TAG oci:OTHER`
-
-"#]]
-    );
-    index["manifests"] = json!([both]);
-    project.write("base/index.json", &index.to_string());
-    run(&project, "oci:base").ok();
-    let written = project.files("layout");
-    // Each of its blobs damaged, then missing.
-    let nested: Value = project.json(&blob_of(&both));
-    let manifest: Value = project.json(&blob_of(&nested["manifests"][0]));
-    for blob in [&both, &nested["manifests"][0], &manifest["config"], &manifest["layers"][0]].map(blob_of) {
-        let bytes = std::fs::read(project.path(&blob)).unwrap();
-        let mut other = bytes.clone();
-        *other.last_mut().unwrap() ^= 1;
-        std::fs::write(project.path(&blob), &other).unwrap();
-        let damaged = run(&project, "oci:base");
-        assert!(damaged.code == Some(1) && damaged.stderr.contains("is damaged: `sha256:"), "{}", damaged.stderr);
-        std::fs::remove_file(project.path(&blob)).unwrap();
-        let missing = run(&project, "oci:base");
-        assert!(missing.code == Some(1) && missing.stderr.contains("is not whole: it has no `sha256:"), "{}", missing.stderr);
-        std::fs::write(project.path(&blob), &bytes).unwrap();
-    }
-    assert_eq!(project.files("layout"), written);
-    run(&project, "oci:base").ok();
-}
-
-/// Where a base has the blob that a descriptor means.
-fn blob_of(descriptor: &Value) -> String {
-    format!("base/blobs/sha256/{}", &descriptor["digest"].as_str().unwrap()["sha256:".len()..])
-}
-
-#[test]
-fn bad_input_leaves_what_stands() {
-    let project = hello(X86_MUSL);
-    let run = |to: &str| project.xpkg(&format!("docker --no-build --oci {to}"));
-    project.write("theirs/index.json", "{}");
-    project.write("theirs/notes.txt", "mine");
-    check!(
-        run("theirs"),
-        str![[r#"
-exit 1
---- stderr
-error[context-foreign]: `[ROOT]/theirs` holds what xpkg did not write
-  there: notes.txt
-  help: move it away, or name another place
-
-"#]]
-    );
-    base(&project.path("base"), How::Gzip, &["amd64"], &[]);
-    check!(
-        run("base"),
-        str![[r#"
-exit 1
---- stderr
-error[context-foreign]: `[ROOT]/base` is an image layout that xpkg did not write
-  help: move it away, or name another place
-
-"#]]
-    );
-    project.write("file", "");
-    check!(
-        run("file"),
-        str![[r#"
-exit 1
---- stderr
-error[context-foreign]: `[ROOT]/file` is a file, and the image layout would be a directory
-  help: move it away, or name another place
-
-"#]]
-    );
-    project.write("backup.tar", "precious\n");
-    check!(
-        run("backup.tar"),
-        str![[r#"
-exit 1
---- stderr
-error[context-foreign]: `[ROOT]/backup.tar` is no image layout that xpkg has written
-  help: move it away, or name another place
-
-"#]]
-    );
-    assert_eq!(project.read("backup.tar"), "precious\n");
-    project.shell("/bin/ln -s nowhere lost.tar && /bin/ln -s nowhere lost").ok();
-    for link in ["lost.tar", "lost"] {
-        assert!(run(link).stderr.contains(&format!("/work/{link}` is a link that leads nowhere, and the image layout would be a ")));
-    }
-    project.write("directory.tar/x", "");
-    check!(
-        run("directory.tar"),
-        str![[r#"
-exit 1
---- stderr
-error[context-foreign]: `[ROOT]/directory.tar` is a directory, and the image layout would be a tar
-  help: move it away, or name another place
-
-"#]]
-    );
-    check!(
-        project.xpkg_with(&[(EPOCH.0, "1700000000000")], "docker --no-build --oci layout"),
-        str![[r#"
-exit 1
---- stderr
-error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
-  help: set `SOURCE_DATE_EPOCH` to seconds, not to milliseconds
-
-"#]]
-    );
-    // A layout of somebody else in a tar, and one of ours; an empty file is anybody's.
-    let project = project.with("tar");
-    let run = |to: &str| project.xpkg(&format!("docker --no-build --oci {to}"));
-    project.shell("tar cf theirs.tar -C base .").ok();
-    assert!(run("theirs.tar").stderr.starts_with("error[context-foreign]"));
-    project.write("ours.tar", "");
-    run("ours.tar").ok();
-    assert!(run("ours.tar").ok().stderr.contains("Unchanged"));
-    project.xpkg_with(&[(EPOCH.0, "1700000001")], "docker -q --no-build --oci ours.tar").ok();
-    // An empty directory is anybody's.
-    std::fs::create_dir(project.path("empty")).unwrap();
-    run("empty").ok();
-    // What is put into ours makes it a stranger's.
-    project.write("empty/blobs/sha256/README", "");
-    assert!(run("empty").stderr.contains("error[context-foreign]"));
-    let tables = |more: &str| project.write("xpkg.toml", &format!("[[docker]]\nname = \"hello\"\nbins = [\"hello\"]\n{more}\n"));
-    project.write("conf/a", "");
-    for (more, expected) in [
-        ("files = { conf = \"etc\" }", "error[docker-invalid]: `conf` cannot stand at `etc` in the image `hello`: it is not absolute"),
-        (
-            "files = { conf = \"/a/../b\" }",
-            "error[docker-invalid]: `conf` cannot stand at `/a/../b` in the image `hello`: it is not a plain",
-        ),
-        (
-            "files = { \"conf/a\" = \"/\" , nothing = \"/x\" }",
-            "error[file-access]: `[ROOT]/nothing`, which an image asks for, is not there",
-        ),
-        (
-            "files = { \"conf/a\" = \"/etc/x\", conf = \"/etc/x/y\" }",
-            "error[docker-clash]: in the image `hello` two things would stand at `/etc/x`",
-        ),
-        (
-            "files = { \"conf/a\" = \"/etc/x\", file = \"/etc/x\" }",
-            "error[docker-clash]: in the image `hello` two files would stand at `/etc/x`",
-        ),
-    ] {
-        tables(more);
-        let text = run("layout").text();
-        assert!(text.contains(expected), "{more}: {text}");
-        assert!(!project.path("layout").exists(), "{more}");
-    }
-    project.shell("/bin/mkdir odd && /usr/bin/mkfifo odd/pipe").ok();
-    tables("files = { odd = \"/odd\" }");
-    assert!(run("layout").stderr.contains("it is a pipe"));
-    project.write("gone/.wh.x", "");
-    tables("files = { gone = \"/odd\" }");
-    assert!(run("layout").stderr.contains("its name means that something is gone"));
-    tables("tzdata = true");
-    assert!(
-        project.xpkg_with(&[("TZDIR", "/nowhere")], "docker --no-build --oci layout").stderr.contains("`TZDIR=/nowhere` is no directory")
-    );
-    std::fs::create_dir_all(project.path("zones/right")).unwrap();
-    project.write("zones/right/Berlin", "zone");
-    assert!(project.xpkg_with(&[("TZDIR", "zones")], "docker --no-build --oci layout").stderr.contains("/work/zones` holds none"));
-    tables("ca-certificates = true");
-    for (named, expected) in [("/nope", "`SSL_CERT_FILE=/nope` is no file"), ("file", "/work/file` is empty")] {
-        for route in ["--oci layout", "--context context"] {
-            let run = project.xpkg_with(&[("SSL_CERT_FILE", named)], &format!("docker --no-build {route}"));
-            assert!(run.code == Some(1) && run.stderr.contains(expected), "{}", run.stderr);
-        }
-    }
-    assert!(!project.path("layout").exists() && !project.path("context").exists());
-}
-
-#[test]
-fn nothing_is_written_within_what_images_are_made_of() {
-    let project = hello(X86_MUSL);
-    let tree = format!("--out-dir target/xpkg --target {X86_MUSL}");
-    for (line, what) in [
-        ("--no-build --oci target/xpkg/layout", "the staged tree `[ROOT]/target/xpkg`"),
-        ("--no-build --oci target/xpkg", "the staged tree `[ROOT]/target/xpkg`"),
-        ("--oci target/xpkg/x.tar", "the staged tree `[ROOT]/target/xpkg`"),
-        ("--no-build --context target/xpkg/deep/context", "the staged tree `[ROOT]/target/xpkg`"),
-        ("--from target/xpkg --oci target/xpkg/layout", "the staged tree `[ROOT]/target/xpkg`"),
-    ] {
-        let run = project.xpkg(&format!("docker {tree} {line}"));
-        let text = run.text();
-        assert!(text.starts_with("exit 1\n--- stderr\nerror[docker-invalid]: `[ROOT]/target/xpkg"), "{line}: {text}");
-        assert!(text.contains(&format!("is within {what}\n")), "{line}: {text}");
-    }
-    project.xpkg("verify target/xpkg").ok();
-    // A layout that is its own base would grow with each run.
-    project.xpkg("docker -q --no-build --oci self").ok();
-    let before = project.files("self");
-    check!(
-        project.xpkg("docker --no-build --base oci:self --oci ./self"),
-        str![[r#"
-exit 1
---- stderr
-error[base-unfit]: `[ROOT]/self` is within the base `oci:[ROOT]/self` of `hello`
-  help: name another place: `--oci PATH`
-
-"#]]
-    );
-    assert!(project.xpkg("docker --no-build --base oci:self --oci self/x.tar").stderr.starts_with("error[base-unfit]"));
-    assert!(project.xpkg("docker --no-build --base oci:self --context self/context").stderr.starts_with("error[base-unfit]"));
-    assert_eq!(project.files("self"), before);
-}
-
-/// Files beside layouts and contexts that are xpkg's own.
-fn beside(project: &Project) -> Vec<String> {
-    let entries = std::fs::read_dir(project.path("dist")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    entries.filter(|name| name.starts_with('.')).collect()
-}
-
-#[test]
-fn a_signal_leaves_nothing_and_who_waits_is_told() {
-    let project = hello(X86_MUSL);
-    project.write("xpkg.toml", "[[docker]]\nname = \"hello\"\nfiles = { large = \"/large\" }\n");
-    // Packing it takes long enough for a signal.
-    std::fs::File::create(project.path("large")).unwrap().set_len(4 << 30).unwrap();
-    std::fs::create_dir(project.path("dist")).unwrap();
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
-        for words in ["--oci dist/layout", "--oci dist/layout.tar"] {
-            let mut run = project.command(&format!("docker -q --no-build {words}")).stderr(Stdio::piped()).spawn().unwrap();
-            let began = Instant::now();
-            while !beside(&project).iter().any(|name| name.contains(".new-")) {
-                assert!(began.elapsed() < Duration::from_secs(30), "{words} never began");
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            assert!(beside(&project).iter().any(|name| name.ends_with(".lock")));
-            let sent = Command::new("kill").args([&format!("-{signal}"), &run.id().to_string()]).status().unwrap();
-            assert!(sent.success());
-            assert_eq!(run.wait().unwrap().code(), Some(code), "{signal} {words}");
-            assert!(beside(&project).is_empty() && project.files("dist").is_empty(), "{signal} {words}: {:?}", beside(&project));
-        }
-    }
-    project.write("xpkg.toml", "");
-    for place in ["layout", "context"] {
-        let flag = if place == "layout" { "--oci" } else { "--context" };
-        let lock = std::fs::File::create(project.path(&format!("dist/.{place}.lock"))).unwrap();
-        lock.lock().unwrap();
-        let mut run = project
-            .command(&format!("docker --no-build {flag} dist/{place}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = std::io::BufReader::new(run.stderr.take().unwrap()).lines();
-        let said = lines.next().unwrap().unwrap();
-        assert!(said.contains("Blocking waiting for another run on `") && said.ends_with(&format!("/dist/{place}`")), "{said}");
-        drop(lock);
-        assert!(run.wait().unwrap().success());
-        assert!(beside(&project).is_empty(), "{:?}", beside(&project));
-    }
-}
-
-#[test]
-fn a_fault_at_every_file_operation_leaves_the_old_layout_or_the_new_one() {
-    let project = hello(X86_MUSL);
-    let tree = project.path("target/xpkg");
-    for to in ["layout", "layout.tar"] {
-        let write = |epoch: usize, fault: &str| {
-            let line = format!("docker -q --no-build --out-dir {} --oci dist/{to}", tree.display());
-            project.xpkg_with(&[(EPOCH.0, &(1_700_000_000 + epoch % 2).to_string()), ("XPKG_FAULT", fault)], &line)
-        };
-        let seen = || {
-            let files = project.files("dist").into_iter().filter(|file| file.starts_with("layout"));
-            files.map(|file| (file.clone(), sha256(&std::fs::read(project.path("dist").join(file)).unwrap()))).collect::<BTreeMap<_, _>>()
-        };
-        let faces = [0, 1].map(|epoch| {
-            write(epoch, "").ok();
-            seen()
-        });
-        assert_ne!(faces[0], faces[1]);
-        let strike = |kind: &str, at: usize| {
-            let code = write(at, &format!("{kind}:{at}")).code;
-            assert!(faces.contains(&seen()), "{to}: {kind} at {at}");
-            code
-        };
-        let operations = (1..400).find(|at| strike("kill", *at) == Some(0)).unwrap();
-        assert!(operations > 20);
-        // What comes after the layout is whole differs, and was struck above.
-        if to == "layout" {
-            (1..operations).for_each(|at| {
-                strike("fail", at);
-            });
-        }
-        write(0, "").ok();
-        let left: Vec<String> = project.files("dist").into_iter().filter(|file| file.starts_with('.')).collect();
-        assert!(left.is_empty() && seen() == faces[0], "{left:?}");
-        std::fs::remove_dir_all(project.path("dist")).unwrap();
-    }
 }
