@@ -50,28 +50,10 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     let place = place.map(|(flag, to)| (flag, host.resolve(&host.absolute(to))));
     // What is unpacked goes with this.
     let mut scratch = Vec::new();
-    let (found, trees) = if from.is_empty() && !no_build {
-        let fits = |prepared: &Prepared| {
-            apart(host, place.as_ref(), &[], std::slice::from_ref(&prepared.plan.out_dir))?;
-            unfit_tables(prepared, &about)
-        };
-        let (_, prepared) = super::build::make(host, shell, run, false, fits)?;
-        built(&prepared, &mut about);
-        (Some(prepared.found), vec![prepared.plan.out_dir])
-    } else if from.is_empty() {
-        let found = workspace(host, &run)?;
-        let named = run.out_dir.as_ref().map(|dir| host.absolute(dir));
-        let tree = host.resolve(&settings::out_dir(named, super::variables(host).out_dir, &super::own_config(&found)?, &found.workspace));
-        if !host.exists(&tree) {
-            return Err(no_manifest(&tree).into());
-        }
-        (Some(found), vec![tree])
-    } else {
-        let found = match workspace(host, &run) {
-            Err(Failure::Problems(problems)) if super::outside(&problems) => None,
-            found => Some(found?),
-        };
-        (found, from.iter().map(|path| collected(host, &host.absolute(path), &mut scratch)).collect::<Result<Vec<_>, Failure>>()?)
+    let (found, trees) = match from.as_slice() {
+        [] if no_build => standing(host, &run)?,
+        [] => just_built(host, shell, run, place.as_ref(), &mut about)?,
+        from => collected(host, &run, from, &mut scratch)?,
     };
     let config = found.as_ref().map(super::own_config).transpose()?.unwrap_or_default();
     let problems: Vec<Problem> = trees.iter().filter_map(|tree| verified(host, tree).err()).collect();
@@ -121,6 +103,38 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         MessageFormat::Json => ui::json(&made),
     })?;
     Ok(())
+}
+
+/// A workspace, where there is one, and the trees that images are made of.
+type Trees = (Option<Found>, Vec<Utf8PathBuf>);
+
+/// Builds the tree. `about` learns what was built.
+fn just_built(host: &Host, shell: Shell, run: RunArgs, place: Option<&(&str, Utf8PathBuf)>, about: &mut About) -> Result<Trees, Failure> {
+    let fits = |prepared: &Prepared| {
+        apart(host, place, &[], std::slice::from_ref(&prepared.plan.out_dir))?;
+        unfit_tables(prepared, about)
+    };
+    let (_, prepared) = super::build::make(host, shell, run, false, fits)?;
+    built(&prepared, about);
+    Ok((Some(prepared.found), vec![prepared.plan.out_dir]))
+}
+
+/// The workspace's tree as it stands.
+fn standing(host: &Host, run: &RunArgs) -> Result<Trees, Failure> {
+    let found = workspace(host, run)?;
+    let named = run.out_dir.as_ref().map(|dir| host.absolute(dir));
+    let tree = host.resolve(&settings::out_dir(named, super::variables(host).out_dir, &super::own_config(&found)?, &found.workspace));
+    if host.exists(&tree) { Ok((Some(found), vec![tree])) } else { Err(no_manifest(&tree).into()) }
+}
+
+/// Trees that were made elsewhere; their configuration is that of the workspace here, where there is one.
+fn collected(host: &Host, run: &RunArgs, from: &[Utf8PathBuf], scratch: &mut Vec<tempfile::TempDir>) -> Result<Trees, Failure> {
+    let found = match workspace(host, run) {
+        Err(Failure::Problems(problems)) if super::outside(&problems) => None,
+        found => Some(found?),
+    };
+    let trees = from.iter().map(|path| opened(host, &host.absolute(path), scratch));
+    Ok((found, trees.collect::<Result<Vec<_>, Failure>>()?))
 }
 
 /// What holds for several platforms or bins is told once.
@@ -233,7 +247,7 @@ fn no_manifest(tree: &Utf8Path) -> Problem {
 }
 
 /// A tree that was made elsewhere: a directory, or an archive of one, which is unpacked.
-fn collected(host: &Host, path: &Utf8Path, scratch: &mut Vec<tempfile::TempDir>) -> Result<Utf8PathBuf, Failure> {
+fn opened(host: &Host, path: &Utf8Path, scratch: &mut Vec<tempfile::TempDir>) -> Result<Utf8PathBuf, Failure> {
     if !host.exists(path) {
         return Err(Problem::new(Code::NoTree, format!("`{path}`, named by `--from`, is not there"))
             .help("name a staged tree, or a tar of one")

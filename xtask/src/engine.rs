@@ -70,8 +70,9 @@ impl Engine {
     fn environment(&self) -> BTreeMap<&'static str, String> {
         match self.suite {
             _ if !self.is_docker() => podman_environment().into(),
-            None => BTreeMap::new(),
-            Some(_) => [("DOCKER_HOST", self.socket()), ("DOCKER_CONFIG", self.file("client"))].into(),
+            // Which builder an old client takes, and a new one, would be the client's choice.
+            None => [("DOCKER_BUILDKIT", "0".to_owned())].into(),
+            Some(_) => [("DOCKER_HOST", self.socket()), ("DOCKER_CONFIG", self.file("client")), ("DOCKER_BUILDKIT", "1".to_owned())].into(),
         }
     }
 

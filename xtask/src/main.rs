@@ -60,7 +60,13 @@ fn main() -> ExitCode {
 
 fn test(args: &[String]) -> Result<(), String> {
     setup::run()?;
-    cargo(&["test", "--workspace"]).args(args).go()
+    cargo(&["test", "--workspace"]).args(args).env("RUST_TEST_THREADS", threads()).go()
+}
+
+/// Tests wait for engines, for other runs and for what they time out as much as they compute.
+fn threads() -> String {
+    let own = std::env::var("RUST_TEST_THREADS").ok();
+    own.unwrap_or_else(|| (2 * std::thread::available_parallelism().map_or(1, usize::from)).to_string())
 }
 
 fn bless(args: &[String]) -> Result<(), String> {
@@ -86,7 +92,7 @@ fn ci() -> Result<(), String> {
         eprintln!("xtask: {problem}");
     }
     // A test that this machine cannot run is skipped by name; in CI that is a failure.
-    let tested = cargo(&["test", "--workspace", "--locked"]).env("XPKG_SKIP", "never").go();
+    let tested = cargo(&["test", "--workspace", "--locked"]).env("XPKG_SKIP", "never").env("RUST_TEST_THREADS", threads()).go();
     if let Err(problem) = engine::down() {
         eprintln!("xtask: {problem}");
     }
