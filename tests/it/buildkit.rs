@@ -13,9 +13,6 @@ use crate::check;
 use crate::engines::{Engine, on_each_buildkit};
 use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, starter, tool};
 
-/// Held by the test that empties BuildKit's cache, and by those that count on what it keeps.
-static CACHE: Mutex<()> = Mutex::new(());
-
 const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
 
 /// A registry's place that no other test, engine or run of the suite has.
@@ -126,7 +123,6 @@ base = "oci:base"
 #[test]
 fn each_architecture_writes_its_cache_and_the_whole_reads_them() {
     on_each_buildkit(|engine| {
-        let _cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
         let project = Project::of("hello");
         project.xpkg(&format!("docker -q --target {BOTH} --cache --context dist")).ok();
         let (registry, dist) = (place(engine, "cache"), project.path("dist"));
@@ -183,7 +179,6 @@ fn make_builder(engine: &Engine, project: &Project) -> String {
 #[test]
 fn all_of_it_is_built_in_docker_for_both_platforms_and_only_what_changed_anew() {
     on_each_buildkit(|engine| {
-        let _cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
         let project = Project::of("hello");
         let manifest = project.read("Cargo.toml").replace("publish", "repository = \"https://git.example/hello\"\npublish");
         project.write("Cargo.toml", &manifest);
@@ -242,6 +237,7 @@ fn all_of_it_is_built_in_docker_for_both_platforms_and_only_what_changed_anew() 
 
 /// Makes a project one that BuildKit's own cache knows from no run of the suite before.
 fn never_built(project: &Project) {
+    project.append("Cargo.toml", &format!("# {}\n", nanoseconds()));
     project.append("src/main.rs", &format!("// {}\n", nanoseconds()));
 }
 

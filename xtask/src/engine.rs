@@ -131,6 +131,8 @@ impl Engine {
             return write(&format!("{}/dockerd.json", self.name), &configuration.to_string());
         };
         configuration["features"] = json!({ "containerd-snapshotter": true });
+        // What a test has just built is to be there for its next build, however full the disk is.
+        configuration["builder"] = json!({ "gc": { "enabled": false } });
         write(&format!("{}/dockerd.json", self.name), &configuration.to_string())?;
         let packages = vec!["docker.io", "containerd", "docker-buildx"];
         debian::unpack(&Set { place: format!("engine/{}/root", self.name), suite, arch: "amd64", packages }, |_| Ok(()))?;
