@@ -141,12 +141,13 @@ error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
     );
     std::fs::create_dir_all(project.path("zones/right")).unwrap();
     project.write("zones/right/Berlin", "zone");
-    assert!(project.xpkg_with(&[("TZDIR", "zones")], "docker --no-build --oci layout").stderr.contains("/work/zones` holds none"));
+    let run = project.xpkg_with(&[("TZDIR", "zones")], "docker --no-build --oci layout");
+    assert!(run.text().contains("`TZDIR=[ROOT]/zones` holds none"), "{}", run.text());
     tables("ca-certificates = true");
-    for (named, expected) in [("/nope", "`SSL_CERT_FILE=/nope` is no file"), ("file", "/work/file` is empty")] {
+    for (named, expected) in [("/nope", "`SSL_CERT_FILE=/nope` is no file"), ("file", "`SSL_CERT_FILE=[ROOT]/file` is empty")] {
         for route in ["--oci layout", "--context context"] {
             let run = project.xpkg_with(&[("SSL_CERT_FILE", named)], &format!("docker --no-build {route}"));
-            assert!(run.code == Some(1) && run.stderr.contains(expected), "{}", run.stderr);
+            assert!(run.code == Some(1) && run.text().contains(expected), "{}", run.text());
         }
     }
     assert!(!project.path("layout").exists() && !project.path("context").exists());
