@@ -201,7 +201,6 @@ pub fn promised(settings: &Settings, bins: &[crate::workspace::Bin]) -> Result<M
 }
 
 /// An artifact of one of the trees, with its platform.
-#[derive(Clone)]
 struct Bin<'a> {
     tree: usize,
     artifact: &'a Artifact,
@@ -215,7 +214,7 @@ struct Bin<'a> {
 pub fn decide(trees: &[Manifest], config: &[DockerConfig], about: &About) -> Result<(Vec<Image>, Vec<String>), Vec<Problem>> {
     let mut problems = Vec::new();
     let bins = bins(trees, about, &mut problems);
-    problems.extend(missing(&about.targets, &bins, "the tree"));
+    problems.extend(missing(&about.targets, bins.iter(), "the tree"));
     let defaults: Vec<DockerConfig> = if config.is_empty() { one_a_package(&bins) } else { config.to_vec() };
     let mut images: Vec<Image> = Vec::new();
     let mut told = Vec::new();
@@ -245,8 +244,8 @@ pub fn decide(trees: &[Manifest], config: &[DockerConfig], about: &About) -> Res
 }
 
 /// Targets that were named and that nothing was built for.
-fn missing(wanted: &[String], bins: &[Bin], holder: &str) -> Vec<Problem> {
-    let there: BTreeSet<&str> = bins.iter().map(|bin| bin.artifact.target.as_str()).collect();
+fn missing<'a>(wanted: &[String], bins: impl Iterator<Item = &'a Bin<'a>>, holder: &str) -> Vec<Problem> {
+    let there: BTreeSet<&str> = bins.map(|bin| bin.artifact.target.as_str()).collect();
     let of = |wanted: &String| {
         let problem = Problem::new(Code::DockerInvalid, format!("{holder} has no bin for `{wanted}`, which was named"))
             .note("there", there.iter().map(ToString::to_string));
@@ -408,8 +407,7 @@ fn image(
             chosen.push(found);
         }
     }
-    let all: Vec<Bin> = counted.iter().map(|bin| (*bin).clone()).collect();
-    problems.extend(missing(&targets, &all, &format!("the image `{name}`")));
+    problems.extend(missing(&targets, counted.iter().copied(), &format!("the image `{name}`")));
     // One target a platform, and every bin for each.
     let mut platforms: BTreeMap<String, BTreeMap<&str, &str>> = BTreeMap::new();
     for bin in chosen.iter().flatten() {

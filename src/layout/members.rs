@@ -209,17 +209,9 @@ impl Filling<'_> {
         Ok(())
     }
 
-    /// One row of an image's `files`.
+    /// One row of an image's `files`, whose place was judged with its table.
     fn file(&mut self, from: &Utf8Path, to: &str) -> Result<()> {
-        let place = to.trim_start_matches('/').trim_end_matches('/');
-        let sound = to.starts_with('/') && (place.is_empty() || place.split('/').all(|part| !matches!(part, "" | "." | "..")));
-        if !sound {
-            return Err(Problem::new(
-                Code::DockerInvalid,
-                format!("`{to}`, where `{from}` is to stand in `{}`, is no absolute path", self.image),
-            )
-            .help("write it as `/etc/app/config.toml`, without `.` and `..`"));
-        }
+        let place = to.trim_matches('/');
         self.extras(place, extras(self.host, from, &[])?)
     }
 
