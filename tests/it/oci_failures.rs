@@ -65,7 +65,7 @@ error[context-foreign]: `[ROOT]/backup.tar` is no image layout that xpkg has wri
     assert_eq!(project.read("backup.tar"), "precious\n");
     project.shell("/bin/ln -s nowhere lost.tar && /bin/ln -s nowhere lost").ok();
     for link in ["lost.tar", "lost"] {
-        assert!(run(link).stderr.contains(&format!("/work/{link}` is a link that leads nowhere, and the image layout would be a ")));
+        assert!(run(link).text().contains(&format!("[ROOT]/{link}` is a link that leads nowhere, and the image layout would be a ")));
     }
     project.write("directory.tar/x", "");
     check!(
