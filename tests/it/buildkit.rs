@@ -50,7 +50,8 @@ fn platforms(reference: &str) -> Vec<String> {
 fn starts_on_both(engine: &Engine, project: &Project, image: &str) {
     let run = |platform: &str| engine.says(&format!("run --rm --network none --pull always --platform {platform} {image}"));
     assert_eq!(run("linux/amd64"), "hello from x86_64 linux musl\n");
-    let name = format!("xpkg-tests-{}-{}", engine.name, std::process::id());
+    // Tests that run side by side start images of one name.
+    let name = format!("xpkg-tests-{}-{}-{}", engine.name, std::process::id(), nanoseconds());
     engine.says(&format!("create --pull always --platform linux/arm64 --name {name} {image}"));
     engine.says(&format!("cp {name}:/usr/local/bin/hello {}", project.path("../taken").display()));
     engine.says(&format!("rm {name}"));

@@ -377,6 +377,7 @@ error[digest-mismatch]: `[ROOT]/bad.tar` does not pass verification, so nothing 
 
 /// Builds one platform of a context's image and starts it; the image goes.
 fn built_and_started(engine: &Engine, context: &std::path::Path, options: &str, tag: &str) -> String {
+    let _alone = engine.alone();
     engine.says(
         &format!("build --quiet --tag {tag} --file hello.Dockerfile {options} {}", context.display())
             .replace("hello.Dockerfile", context.join("hello.Dockerfile").to_str().unwrap()),

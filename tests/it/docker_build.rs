@@ -42,6 +42,7 @@ exit 0
         };
         told(&project.xpkg(&format!("docker --build-in-docker --builder {builder} --target {BOTH}")));
         let image = format!("localhost/xpkg-tests-inside-{}:1", std::process::id());
+        let alone = engine.alone();
         engine.says(&format!(
             "build --quiet --volume {sysroot}:/rust:ro --volume {own}:/xpkg:ro --platform linux/amd64 --target hello --tag {image} --file {} {}",
             project.path("xpkg.Dockerfile").display(),
@@ -49,6 +50,7 @@ exit 0
         ));
         assert_eq!(engine.says(&format!("run --rm --network none {image}")), "hello from x86_64 linux musl\n");
         engine.says(&format!("rmi --force {image}"));
+        drop(alone);
 
         // Changed by hand, it is not written over.
         project.append("xpkg.Dockerfile", "# mine\n");

@@ -115,6 +115,7 @@ fn one_configuration_is_one_image_by_every_way() {
             let context = project.path(words.rsplit(' ').next().unwrap());
             let (context, taken) = (context.display(), project.path("taken.tar"));
             let options = "--build-arg TARGETPLATFORM=linux/amd64";
+            let _alone = engine.alone();
             engine.says(&format!("build --quiet --tag {tag} --file {context}/hello.Dockerfile {options} {context}"));
             let container = engine.says(&format!("create {tag}"));
             engine.says(&format!("export --output {} {container}", taken.display()));

@@ -1,7 +1,9 @@
 //! Real container engines: each test of a cross image runs on every one that `cargo xtask engine up` started here.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use regex::Regex;
 use serde_json::Value;
@@ -17,6 +19,21 @@ pub struct Engine {
     environment: BTreeMap<String, String>,
     /// Reference to digest. They follow Debian's updates, so no test knows one before it runs.
     digests: BTreeMap<String, String>,
+}
+
+thread_local! {
+    static HELD: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// What [`Engine::alone`] holds, unless this thread held it before.
+pub struct Alone(Option<(String, MutexGuard<'static, ()>)>);
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        if let Some((engine, _)) = &self.0 {
+            HELD.with_borrow_mut(|held| held.remove(engine));
+        }
+    }
 }
 
 /// Runs a test on each engine; on one that does not answer it is skipped, by name.
@@ -85,9 +102,24 @@ impl Engine {
     /// What it says to a line that must end well.
     #[track_caller]
     pub fn says(&self, line: &str) -> String {
+        let touches_layers = ["build ", "load ", "rmi "].iter().any(|word| line.starts_with(word));
+        let _alone = touches_layers.then(|| self.alone());
         let output = self.command().args(shlex::split(line).unwrap()).output().unwrap();
         assert!(output.status.success(), "{} {line}: {}", self.name, String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Held by a test over what it builds and takes away itself: builds share layers, and podman's break where another's
+    /// are taken away meanwhile ("layer not known", "identifier is not a container"). One test may take it twice.
+    pub fn alone(&self) -> Alone {
+        static OF_ENGINES: Mutex<BTreeMap<String, &Mutex<()>>> = Mutex::new(BTreeMap::new());
+        if !HELD.with_borrow_mut(|held| held.insert(self.name.clone())) {
+            return Alone(None);
+        }
+        let mut all = OF_ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_this: &'static Mutex<()> = all.entry(self.name.clone()).or_insert_with(|| Box::leak(Box::default()));
+        drop(all);
+        Alone(Some((self.name.clone(), of_this.lock().unwrap_or_else(PoisonError::into_inner))))
     }
 
     /// Whether it has docker's store of containerd's, which keeps images of several platforms as such.
@@ -139,6 +171,7 @@ impl Engine {
         let listed = self.says("images --digests --format '{{.Repository}}@{{.Digest}}'");
         // podman would take an image of this digest by whatever name.
         let by_digest = listed.lines().filter(|line| self.program == "docker" && line.starts_with(&format!("{repository}@")));
+        let _alone = self.alone();
         for name in std::iter::once(tag).chain(by_digest) {
             let _ = self.command().args(["rmi", name]).output().unwrap();
         }

@@ -164,6 +164,7 @@ type=bind,"source=[BASE]/a place, and more/odd/target/xpkg-cache/images/[KEY]","
 #[test]
 fn what_is_built_upon_an_image_is_pinned_by_its_inputs() {
     on_each_engine(|engine| {
+        let _alone = engine.alone();
         // No other test's image has this line.
         let mark = engine.own_tag("upon");
         let line = format!("pre-build = [\"echo $CROSS_DEB_ARCH $CROSS_TARGET >/made\", \"echo {mark} >>/made\"]\n");
@@ -240,6 +241,7 @@ error[image-not-pinned]: what is built upon the image of `aarch64-unknown-linux-
 #[test]
 fn a_script_and_a_dockerfile_make_an_image_and_their_files_count() {
     on_each_engine(|engine| {
+        let _alone = engine.alone();
         let mark = engine.own_tag("file");
         let more = "dockerfile = { file = \"image/Dockerfile\", context = \"image\", build-args = { WORD = \"said\" } }\npre-build = \"image/prepare.sh\"\n";
         let project = engine.configured("hello", &engine.tag("gcc12:1"), more);
@@ -272,6 +274,7 @@ fn a_script_and_a_dockerfile_make_an_image_and_their_files_count() {
 #[test]
 fn a_command_that_fails_leaves_no_image_no_container_and_no_pin() {
     on_each_engine(|engine| {
+        let _alone = engine.alone();
         let mark = engine.own_tag("fails");
         let line = format!("pre-build = [\"echo {mark}\", \"cat /none\", \"echo never\"]\n");
         let project = engine.configured("hello", &engine.tag("gcc12:1"), &line);

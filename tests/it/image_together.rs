@@ -142,6 +142,7 @@ fn a_home_of_cargos_that_is_new_is_filled_before_it_is_shown() {
 #[test]
 fn what_a_dockerfile_copies_is_its_input_and_no_more() {
     on_each_engine(|engine| {
+        let _alone = engine.alone();
         let table = "dockerfile = { file = \"docker/Dockerfile\", context = \".\" }\n";
         let project = engine.configured("hello", &engine.tag("gcc12:1"), table);
         project.write("docker/Dockerfile", "ARG XPKG_BASE_IMAGE\nFROM $XPKG_BASE_IMAGE\nCOPY data.txt /data.txt\n");

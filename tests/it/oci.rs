@@ -360,6 +360,7 @@ fn engines_load_the_archive() {
             engine.says(&format!("load -i {}", project.path("images.tar").display()));
             for name in names {
                 assert_eq!(engine.says(&format!("run --rm --network none {name}:0.1.0")), "hello from x86_64 linux musl\n");
+                let _alone = engine.alone();
                 let _ = engine.command().args(["rmi", &format!("{name}:0.1.0"), &format!("{name}:0.1.0-arm64")]).output();
                 let _ = engine.command().args(["rmi", &format!("{name}:0.1.0")]).output();
             }
