@@ -154,6 +154,24 @@ impl Engine {
         serve(&self.server(), &format!("{}/dockerd.log", self.name), &stale, answers)
     }
 
+    /// Takes away the images that tests have made, and what BuildKit keeps beyond that from which the next run starts.
+    fn tidy(&self) -> Result<(), String> {
+        let listed = ask(self.client().args(["images", "--format", "{{.Repository}} {{.Tag}} {{.ID}}"]))?;
+        let of_tests = |line: &str| {
+            let [repository, tag, id] = line.split(' ').collect::<Vec<_>>()[..] else { return None };
+            let name = if tag == "<none>" { id.to_owned() } else { format!("{repository}:{tag}") };
+            repository.contains("/xpkg-tests").then_some(name)
+        };
+        let names: Vec<String> = listed.lines().filter_map(of_tests).collect();
+        if !names.is_empty() {
+            ask(self.client().args(["rmi", "--force"]).args(names))?;
+        }
+        if self.suite.is_some() {
+            ask(self.client().args(["builder", "prune", "--all", "--force", "--keep-storage", "4gb"]))?;
+        }
+        Ok(())
+    }
+
     /// Version, and whether it is rootless.
     fn about(&self) -> Result<(String, bool), String> {
         let form =
@@ -210,9 +228,14 @@ pub fn up(all: bool) -> Result<(), String> {
     engines.values().any(|engine| engine["answers"] == true).then_some(()).ok_or_else(|| "no container engine runs here".to_owned())
 }
 
-/// Ends what `up` started; packages, images and layers stay.
+/// Ends what `up` started; packages and the images of `up` stay, and those of the tests go.
 pub fn down() -> Result<(), String> {
     let _alone = lock()?;
+    for engine in ENGINES.iter().filter(|engine| !engine.is_docker() || running(&engine.server()).is_some()) {
+        if let Err(problem) = engine.tidy() {
+            step(&format!("images of the tests are left in {}: {problem}", engine.name));
+        }
+    }
     let servers = ENGINES.iter().filter(|engine| engine.is_docker()).map(Engine::server);
     for command in servers.chain([registry()]) {
         let Some(pid) = running(&command) else { continue };
@@ -342,9 +365,9 @@ pub fn ask(command: &mut Command) -> Result<String, String> {
     Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or("no word of why")))
 }
 
-/// Within half a minute.
+/// Within two minutes: a dockerd with a large storage that is not in the page cache took more than half of one.
 fn soon(done: impl Fn() -> bool) -> bool {
-    for _ in 0..300 {
+    for _ in 0..1200 {
         if done() {
             return true;
         }
