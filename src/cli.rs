@@ -115,7 +115,7 @@ pub struct DockerArgs {
     #[arg(long, value_name = "DIR")]
     pub context: Option<Utf8PathBuf>,
 
-    /// What images are made upon whose tables name no base: `scratch`, `NAME@sha256:…`, `oci:PATH`
+    /// What images are made upon whose tables name no base: `scratch`, `NAME@sha256:…`, `oci:PATH[:TAG]`
     #[arg(long, value_name = "IMAGE")]
     pub base: Option<String>,
 

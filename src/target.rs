@@ -109,6 +109,16 @@ impl Os {
     }
 }
 
+/// The first glibc, by [`Arch::name`], of processors that are younger than glibc itself or than what Rust asks for.
+const FIRST_GLIBC: &[(&str, Glibc)] = &[
+    ("aarch64", Glibc { major: 2, minor: 17, patch: 0 }),
+    ("powerpc64", Glibc { major: 2, minor: 17, patch: 0 }),
+    ("riscv64", Glibc { major: 2, minor: 27, patch: 0 }),
+    ("loongarch64", Glibc { major: 2, minor: 36, patch: 0 }),
+    // Rust's own standard library starts on no older one.
+    ("x86_64", Glibc { major: 2, minor: 17, patch: 0 }),
+];
+
 /// The C library that the target's programs stand on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Libc {
@@ -312,6 +322,11 @@ impl Target {
     /// The target of a triple that rustc itself has named.
     pub fn of_triple(triple: &str) -> Option<Self> {
         Self::rowed(triple)
+    }
+
+    /// The oldest glibc that a program for this processor can ask for, where there is such a bound.
+    pub fn first_glibc(&self) -> Option<Glibc> {
+        FIRST_GLIBC.iter().find(|(arch, _)| *arch == self.arch.name).map(|(_, first)| *first)
     }
 
     /// The bare triple, as cargo and rustc take it.

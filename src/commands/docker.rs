@@ -148,8 +148,8 @@ pub(super) fn decided(host: &Host, shell: Shell, manifests: &[Manifest], config:
     let (mut images, told) = docker::decide(manifests, &config.docker, about)?;
     note(shell, &told);
     for image in &mut images {
-        if let Base::Layout(path) = &mut image.base {
-            *path = host.resolve(path);
+        if let Base::Layout { directory, .. } = &mut image.base {
+            *directory = host.resolve(directory);
         }
         // As with COPY, a file goes into what ends with a slash. From here on its place is whole.
         for (from, to) in image.files.iter_mut().filter(|(from, to)| to.ends_with('/') && !host.is_dir(from)) {
@@ -169,10 +169,10 @@ fn apart(host: &Host, place: Option<&(&str, Utf8PathBuf)>, images: &[Image], tre
         return Err(Problem::new(Code::DockerInvalid, format!("`{place}` is within the staged tree `{tree}`")).help(help).into());
     }
     for image in images {
-        if let Base::Layout(base) = &image.base
-            && within(base)
+        if let Base::Layout { directory, .. } = &image.base
+            && within(directory)
         {
-            let problem = Problem::new(Code::BaseUnfit, format!("`{place}` is within the base `oci:{base}` of `{}`", image.name));
+            let problem = Problem::new(Code::BaseUnfit, format!("`{place}` is within the base `oci:{directory}` of `{}`", image.name));
             return Err(problem.help(help).into());
         }
     }
@@ -286,8 +286,8 @@ pub(super) fn layouts(
     place: impl Fn(&Utf8Path, &str) -> String,
 ) -> BTreeMap<String, String> {
     let of = |image: &Image| {
-        let (Base::Layout(path), Some(digest)) = (&image.base, digests.get(&image.name)) else { return None };
-        Some((image.name.clone(), format!("oci-layout://{}@{digest}", place(path, digest))))
+        let (Base::Layout { directory, .. }, Some(digest)) = (&image.base, digests.get(&image.name)) else { return None };
+        Some((image.name.clone(), format!("oci-layout://{}@{digest}", place(directory, digest))))
     };
     images.iter().filter_map(of).collect()
 }
@@ -310,11 +310,12 @@ fn pieces(
     let mut pieces: BTreeMap<String, From> = BTreeMap::new();
     let mut problems = Vec::new();
     for image in images {
-        if let Base::Layout(path) = &image.base
+        if let Base::Layout { .. } = &image.base
             && !chmod
         {
+            let base = image.base.name();
             problems.push(
-                Problem::new(Code::BaseUnfit, format!("the base `oci:{path}` of `{}` is known to BuildKit alone", image.name))
+                Problem::new(Code::BaseUnfit, format!("the base `{base}` of `{}` is known to BuildKit alone", image.name))
                     .help("leave out `--old-builder`, or push the base to a registry and name it by digest"),
             );
         }
@@ -325,8 +326,8 @@ fn pieces(
             };
             pieces.extend(layout::scratch().map(|(path, what)| (format!("{}/{path}", dockerfile::SCRATCH), from(what))));
         }
-        if let (Base::Layout(path), Some(digest)) = (&image.base, digests.get(&image.name)) {
-            problems.extend(layout::extras(host, path, &[]).map(|found| base(&within(digest), found, &mut pieces)).err());
+        if let (Base::Layout { directory, .. }, Some(digest)) = (&image.base, digests.get(&image.name)) {
+            problems.extend(layout::extras(host, directory, &[]).map(|found| base(&within(digest), found, &mut pieces)).err());
         }
         for bin in image.platforms.iter().flat_map(|platform| &platform.bins) {
             pieces.insert(bin.context.clone(), From::Bin(trees[bin.tree].join(&bin.staged), bin.sha256.clone()));

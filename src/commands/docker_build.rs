@@ -125,7 +125,7 @@ fn ignored(host: &Host, shell: Shell, found: &Found) -> Result<String> {
 /// Layouts that are bases stand below the root.
 fn bases_below(host: &Host, images: &[Image], root: &Utf8Path) -> Result<(), Vec<Problem>> {
     let outside = images.iter().filter_map(|image| match &image.base {
-        Base::Layout(path) if path.strip_prefix(host.resolve(root)).is_err() => Some(
+        Base::Layout { directory, .. } if directory.strip_prefix(host.resolve(root)).is_err() => Some(
             Problem::new(
                 Code::BaseUnfit,
                 format!("the base of `{}` stands outside the workspace, and a build in Docker sees nothing else", image.name),

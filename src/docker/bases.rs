@@ -177,8 +177,12 @@ fn unfit(image: &str, staged: &str, needs: &Needs, known: &Known) -> Option<Prob
     };
     let (floor, has) = (needs.glibc?, has?);
     (floor > has).then(|| {
-        Problem::new(Code::BaseUnfit, format!("`{staged}` needs glibc {floor}, and the base of `{image}` has {has}"))
-            .help(format!("build it with a floor: `--target {}.{has}`, take a newer base, or {STATIC_WAY}", needs.target))
+        let floors = Target::of_triple(&needs.target).and_then(|target| target.first_glibc()).is_none_or(|first| has >= first);
+        let help = match floors {
+            true => format!("build it with a floor: `--target {}.{has}`, take a newer base, or {STATIC_WAY}", needs.target),
+            false => format!("take a newer base, or {STATIC_WAY}"),
+        };
+        Problem::new(Code::BaseUnfit, format!("`{staged}` needs glibc {floor}, and the base of `{image}` has {has}")).help(help)
     })
 }
 

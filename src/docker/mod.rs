@@ -33,18 +33,23 @@ pub enum Base {
     Scratch,
     /// By digest.
     Registry(Reference),
-    /// An OCI image layout on this machine.
-    Layout(Utf8PathBuf),
+    /// An OCI image layout on this machine, and the name that one image has in it.
+    Layout {
+        directory: Utf8PathBuf,
+        tag: Option<String>,
+    },
 }
 
 impl Base {
-    /// `scratch`, `registry/name@sha256:…`, or `oci:PATH`, from the workspace's root.
+    /// `scratch`, `registry/name@sha256:…`, or as skopeo names a layout, `oci:PATH` or `oci:PATH:TAG`, from the workspace's root.
     pub fn parse(text: &str, root: &Utf8Path) -> Result<Self, Problem> {
         if text == "scratch" {
             return Ok(Self::Scratch);
         }
         if let Some(path) = text.strip_prefix("oci:") {
-            return Ok(Self::Layout(root.join(path)));
+            let (directory, tag) = path.split_once(':').unwrap_or((path, ""));
+            let tag = Some(tag.to_owned()).filter(|tag| !tag.is_empty());
+            return Ok(Self::Layout { directory: root.join(directory), tag });
         }
         if let Some(problem) = bases::elsewhere(text) {
             return Err(problem);
@@ -66,7 +71,8 @@ impl Base {
         match self {
             Self::Scratch => "scratch".to_owned(),
             Self::Registry(reference) => reference.by_tag(),
-            Self::Layout(path) => format!("oci:{path}"),
+            Self::Layout { directory, tag: Some(tag) } => format!("oci:{directory}:{tag}"),
+            Self::Layout { directory, tag: None } => format!("oci:{directory}"),
         }
     }
 }
@@ -97,7 +103,7 @@ impl Image {
     /// The base, as a Dockerfile names it. A layout has no name of its own there: it is a context that is given beside.
     pub fn base_name(&self) -> String {
         match &self.base {
-            Base::Layout(_) => format!("xpkg-base-{}", self.name),
+            Base::Layout { .. } => format!("xpkg-base-{}", self.name),
             Base::Scratch | Base::Registry(_) => self.base.name(),
         }
     }
@@ -451,7 +457,7 @@ fn image(
                 (Base::Scratch, _) => Known::Empty,
                 (Base::Registry(_), Some(glibc)) => Known::Declared(glibc),
                 // A layout is read when it is built upon.
-                (Base::Registry(_) | Base::Layout(_), _) => Known::Nothing,
+                (Base::Registry(_) | Base::Layout { .. }, _) => Known::Nothing,
             };
             problems.extend(judge(name, &placed.staged, needs, known.clone(), said, told));
             if let (Base::Registry(_), Known::Nothing, Some(floor)) = (base, &known, needs.glibc) {

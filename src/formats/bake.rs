@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_bake_would_read_as_a_template_is_escaped() {
-        let mut image = Image { base: crate::docker::Base::Layout("/b".into()), ..versioned("1.2.3+build") };
+        let mut image = Image { base: crate::docker::Base::Layout { directory: "/b".into(), tag: None }, ..versioned("1.2.3+build") };
         image.labels.insert("a".to_owned(), "${HOME} $5 %{if}".to_owned());
         let target = &bake(&[image], false)["target"]["chat"];
         assert_eq!(target["labels"]["a"], "$${HOME} $5 %%{if}");

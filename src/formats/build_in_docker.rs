@@ -211,7 +211,8 @@ ENTRYPOINT ["/usr/local/bin/chat"]
     #[test]
     fn a_base_that_is_a_layout_is_a_context_and_a_stage_begins_with_a_letter() {
         let builder = Reference::parse(&format!("r.example/rust@sha256:{}", "ab".repeat(32))).unwrap();
-        let image = Image { name: "2048".to_owned(), base: crate::docker::Base::Layout("/home/me/base".into()), ..chat() };
+        let image =
+            Image { name: "2048".to_owned(), base: crate::docker::Base::Layout { directory: "/home/me/base".into(), tag: None }, ..chat() };
         let layouts = [("2048".to_owned(), "oci-layout://../base@sha256:abc".to_owned())].into();
         let triples = vec!["x86_64-unknown-linux-musl".to_owned()];
         let plan = Plan {

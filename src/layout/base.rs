@@ -8,6 +8,7 @@ use oci_spec::image::{Arch, Descriptor, ImageIndex, ImageManifest, MediaType, Os
 use serde::de::DeserializeOwned;
 
 use crate::contents::{self, Limits};
+use crate::docker;
 use crate::formats::oci::{self, BLOBS, DOCKER_NAME, Given, INDEX_NAME, LAYOUT_NAME, Upon};
 use crate::host::{self, Host};
 use crate::invocation::quote;
@@ -47,15 +48,19 @@ struct Candidate {
     platform: Option<(Os, Arch, Option<String>)>,
 }
 
-/// Reads the image of a layout for a platform, with all its layers.
-pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
-    let reading = Reading { host, layout };
+/// Reads the image of a layout for a platform, with all its layers; where it has several, the one of a name.
+pub fn read(host: &Host, layout: &Utf8Path, tag: Option<&str>, wanted: &Platform) -> Result<Base> {
+    let reading = Reading { host, layout, tag };
     let mut found = Vec::new();
     if !host.is_file(&layout.join(LAYOUT_NAME)) {
         return Err(reading.no_layout());
     }
     let index: ImageIndex = reading.parse(&host.read_small(&layout.join(INDEX_NAME), LONGEST_DOCUMENT)?, INDEX_NAME)?;
-    for top in index.manifests() {
+    let names: BTreeSet<String> = index.manifests().iter().filter_map(oci::reference_name).map(str::to_owned).collect();
+    if tag.is_some_and(|tag| !names.contains(tag)) {
+        return Err(reading.unfit("is not in its layout".to_owned()).note("there", names).help("name one that is: `oci:DIR:TAG`"));
+    }
+    for top in index.manifests().iter().filter(|top| tag.is_none() || oci::reference_name(top) == tag) {
         reading.candidates(top, top.digest().as_ref(), 0, &mut found)?;
     }
     let mut there = BTreeSet::new();
@@ -83,14 +88,15 @@ pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
     }
     let (descriptor, manifest, configuration, top) = match fits.len() {
         0 => {
-            return Err(Problem::new(Code::BaseUnfit, format!("the base `oci:{layout}` has no image for {}", wanted.words()))
+            let problem = reading.unfit(format!("has no image for {}", wanted.words()));
+            return Err(problem
                 .note("there", there)
                 .help("copy all its platforms: `skopeo copy --all docker://IMAGE oci:DIR`, or name the targets that count"));
         }
         1 => fits.remove(0),
         several => {
-            let problem = reading.unfit(format!("has {several} images for {}", wanted.words()));
-            return Err(problem.help("make a layout of one of them: `skopeo copy --all oci:DIR:TAG oci:OTHER`"));
+            let problem = reading.unfit(format!("has {several} images for {}", wanted.words())).note("named", names);
+            return Err(problem.help("name one of them, `oci:DIR:TAG`, or make a layout of it: `skopeo copy --all oci:DIR:TAG oci:OTHER`"));
         }
     };
     if configuration.known.rootfs().diff_ids().len() != manifest.layers().len() {
@@ -126,6 +132,7 @@ pub fn read(host: &Host, layout: &Utf8Path, wanted: &Platform) -> Result<Base> {
 struct Reading<'a> {
     host: &'a Host,
     layout: &'a Utf8Path,
+    tag: Option<&'a str>,
 }
 
 impl Reading<'_> {
@@ -181,14 +188,6 @@ impl Reading<'_> {
                 (false, true) => ("is a tar of `docker save`", copy("copy docker-archive")),
                 (false, false) => ("is a file, and no OCI image layout", MAKE_ONE.to_owned()),
             }
-        } else if let Some((directory, tag)) = layout.as_str().rsplit_once(':')
-            && self.host.is_file(&Utf8Path::new(directory).join(LAYOUT_NAME))
-        {
-            let from = quote(&format!("oci:{directory}:{tag}"));
-            (
-                "names one image of a layout",
-                format!("make a layout of that one: `skopeo copy --all {from} oci:base`, then `base = \"oci:base\"`"),
-            )
         } else {
             ("is no OCI image layout", MAKE_ONE.to_owned())
         };
@@ -201,6 +200,7 @@ impl Reading<'_> {
     }
 
     fn unfit(&self, why: String) -> Problem {
-        Problem::new(Code::BaseUnfit, format!("the base `oci:{}` {why}", self.layout))
+        let base = docker::Base::Layout { directory: self.layout.to_owned(), tag: self.tag.map(str::to_owned) };
+        Problem::new(Code::BaseUnfit, format!("the base `{}` {why}", base.name()))
     }
 }

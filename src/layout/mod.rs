@@ -160,7 +160,9 @@ pub fn check(host: &Host, images: &[Image], trees: Option<&[Utf8PathBuf]>) -> Re
 /// What an image stands upon on one platform, if on any layout.
 fn upon(host: &Host, image: &Image, of: &ForPlatform) -> Result<Option<Base>, Vec<Problem>> {
     match &image.base {
-        docker::Base::Layout(path) => Ok(Some(base::read(host, path, &of.platform).map_err(|problem| vec![problem])?)),
+        docker::Base::Layout { directory, tag } => {
+            Ok(Some(base::read(host, directory, tag.as_deref(), &of.platform).map_err(|problem| vec![problem])?))
+        }
         docker::Base::Scratch | docker::Base::Registry(_) => Ok(None),
     }
 }

@@ -140,18 +140,9 @@ fn candidate(case: &Case, zig: &Zig, programs: &ZigTools, own: Program, cc: Prog
     Candidate { files, first_uses: first_uses(case, zig, programs), ..candidate }
 }
 
-/// The first glibc of processors that are younger than glibc itself: zig lists one range for all.
-const FIRST: &[(&str, Glibc)] = &[
-    ("aarch64", Glibc { major: 2, minor: 17, patch: 0 }),
-    ("powerpc64", Glibc { major: 2, minor: 17, patch: 0 }),
-    ("riscv64", Glibc { major: 2, minor: 27, patch: 0 }),
-    ("loongarch64", Glibc { major: 2, minor: 36, patch: 0 }),
-    // Rust's own standard library starts on no older one.
-    ("x86_64", Glibc { major: 2, minor: 17, patch: 0 }),
-];
-
+/// zig lists one range for all processors.
 fn versions(zig: &Zig, target: &Target) -> impl Iterator<Item = Glibc> {
-    let first = FIRST.iter().find(|(arch, _)| *arch == target.arch.name).map(|(_, first)| *first);
+    let first = target.first_glibc();
     zig.glibc.iter().filter_map(|version| Glibc::parse(version)).filter(move |version| first.is_none_or(|first| *version >= first))
 }
 

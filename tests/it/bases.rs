@@ -305,7 +305,6 @@ fn what_is_no_layout_becomes_one_by_skopeo() {
     };
     skopeo("copy --all oci:base oci-archive:oci.tar");
     skopeo("copy oci:base docker-archive:docker.tar");
-    skopeo("copy --all oci:base oci:tagged:1.0");
     upon.project.write("other.tar", "no tar");
     let run = |base: &str| upon.say(&format!("docker -q --no-build --base {base} --oci layout"));
     check!(
@@ -339,16 +338,6 @@ error[base-unfit]: the base `oci:[ROOT]/other.tar` is a file, and no OCI image l
 "#]]
     );
     check!(
-        run("oci:tagged:1.0"),
-        str![[r#"
-exit 1
---- stderr
-error[base-unfit]: the base `oci:[ROOT]/tagged:1.0` names one image of a layout
-  help: make a layout of that one: `skopeo copy --all oci:[ROOT]/tagged:1.0 oci:base`, then `base = "oci:base"`
-
-"#]]
-    );
-    check!(
         run("docker-archive:docker.tar"),
         str![[r#"
 exit 1
@@ -359,11 +348,58 @@ error[base-unfit]: the base `docker-archive:docker.tar` is none that is read her
 "#]]
     );
     // What the help says is what helps.
-    for base in ["oci:oci.tar", "oci:docker.tar", "oci:tagged:1.0", "docker-archive:docker.tar", "oci-archive:oci.tar"] {
+    for base in ["oci:oci.tar", "oci:docker.tar", "docker-archive:docker.tar", "oci-archive:oci.tar"] {
         let said = run(base).0.stderr;
         let line = said.split("`skopeo ").nth(1).and_then(|rest| rest.split('`').next()).unwrap().to_owned();
         std::fs::remove_dir_all(upon.project.path("base")).unwrap();
         skopeo(&line);
         run("oci:base").0.ok();
     }
+}
+
+#[test]
+fn one_image_of_several_in_a_layout_is_named_as_skopeo_names_it() {
+    let upon = Upon::new();
+    let (new, old) = (glibc("2.99"), glibc("2.5"));
+    for (libc, name) in [(&new, "1.0"), (&old, "registry.example/old:2")] {
+        upon.base(&[LINKS, &[GCC, ("usr/lib/x86_64-linux-gnu/libc.so.6", libc)]]);
+        let line = ["copy", "--all", "oci:base", &format!("oci:several:{name}")];
+        assert!(Command::new(tool("skopeo")).args(line).current_dir(&upon.project.root).output().unwrap().status.success());
+    }
+    let run = |base: &str| upon.say(&format!("docker -q --no-build --base {base} --oci layout"));
+    run("oci:several:1.0").0.ok();
+    check!(
+        run("oci:several:registry.example/old:2"),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` needs glibc [FLOOR], and the base of `hello` has 2.5
+  help: take a newer base, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)
+
+"#]]
+    );
+    check!(
+        run("oci:several"),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the base `oci:[ROOT]/several` has 2 images for linux/amd64
+  named: 1.0
+         registry.example/old:2
+  help: name one of them, `oci:DIR:TAG`, or make a layout of it: `skopeo copy --all oci:DIR:TAG oci:OTHER`
+
+"#]]
+    );
+    check!(
+        run("oci:several:3"),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the base `oci:[ROOT]/several:3` is not in its layout
+  there: 1.0
+         registry.example/old:2
+  help: name one that is: `oci:DIR:TAG`
+
+"#]]
+    );
 }

@@ -75,11 +75,11 @@ files = { "src/main.rs" = "/etc/a b/main.rs" }
 ca-certificates = true
 labels = { "com.example.odd" = "${HOME} $5 %{if} \"q\" \\n" }
 
-# A dot, which bake takes in no target's name, and a base that stands here as a layout.
+# A dot, which bake takes in no target's name, and a base that stands here as a layout, by its name there.
 [[docker]]
 name = "hello.based"
 bins = ["hello"]
-base = "oci:base"
+base = "oci:base:0.1.0"
 "#,
         );
         project.xpkg(&format!("build -q --target {BOTH}")).ok();

@@ -244,7 +244,7 @@ error[base-unfit]: the base `oci:[ROOT]/base` has no image for linux/arm64
 exit 1
 --- stderr
 error[base-unfit]: the base `oci:[ROOT]/base` has 2 images for linux/amd64
-  help: make a layout of one of them: `skopeo copy --all oci:DIR:TAG oci:OTHER`
+  help: name one of them, `oci:DIR:TAG`, or make a layout of it: `skopeo copy --all oci:DIR:TAG oci:OTHER`
 
 "#]]
     );

@@ -316,6 +316,11 @@ pub fn docker_manifest(images: &[(&Image, Vec<Parts>)]) -> Vec<u8> {
     document(&loaded.collect::<Vec<_>>())
 }
 
+/// The name that tools find an image of a layout by.
+pub fn reference_name(image: &Descriptor) -> Option<&str> {
+    image.annotations().as_ref()?.get(REF_NAME).map(String::as_str)
+}
+
 /// The media type by OCI's name. A layout may hold what was made for Docker, whose documents and layers are the same.
 /// `None`: it is nothing that an image is made of.
 pub fn media_type(given: &MediaType) -> Option<MediaType> {
