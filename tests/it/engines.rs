@@ -110,7 +110,8 @@ impl Engine {
     }
 
     /// Held by a test over what it builds and takes away itself: builds share layers, and podman's break where another's
-    /// are taken away meanwhile ("layer not known", "identifier is not a container"). One test may take it twice.
+    /// are taken away meanwhile ("layer not known", "identifier is not a container"), while BuildKit runs a step once more
+    /// whose first time two builds have shared. One test may take it twice.
     pub fn alone(&self) -> Alone {
         static OF_ENGINES: Mutex<BTreeMap<String, &Mutex<()>>> = Mutex::new(BTreeMap::new());
         if !HELD.with_borrow_mut(|held| held.insert(self.name.clone())) {
@@ -168,10 +169,10 @@ impl Engine {
     /// Takes the names of such a tag off this machine; what others call the image by stays.
     pub fn forget(&self, tag: &str) {
         let repository = tag.trim_end_matches(":1");
+        let _alone = self.alone();
         let listed = self.says("images --digests --format '{{.Repository}}@{{.Digest}}'");
         // podman would take an image of this digest by whatever name.
         let by_digest = listed.lines().filter(|line| self.program == "docker" && line.starts_with(&format!("{repository}@")));
-        let _alone = self.alone();
         for name in std::iter::once(tag).chain(by_digest) {
             let _ = self.command().args(["rmi", name]).output().unwrap();
         }

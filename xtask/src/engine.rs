@@ -245,7 +245,18 @@ pub fn down() -> Result<(), String> {
             return Err(format!("process {pid} does not end: {}", command.join(" ")));
         }
     }
-    Ok(())
+    tidy_registry()
+}
+
+/// Takes away what tests have pushed, once nobody serves it.
+fn tidy_registry() -> Result<(), String> {
+    let pushed = file("registry/docker/registry/v2/repositories/xpkg-tests");
+    if !Path::new(&pushed).exists() {
+        return Ok(());
+    }
+    std::fs::remove_dir_all(&pushed).map_err(|error| format!("{pushed}: {error}"))?;
+    let [program, _, configuration] = registry();
+    ask(Command::new(program).args(["garbage-collect", &configuration])).map(drop)
 }
 
 /// The port, the socket and docker's storage are the machine's: so is the lock. It goes with the process.
