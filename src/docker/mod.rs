@@ -3,6 +3,7 @@
 //! Pure. What they become as files is in `formats::{dockerfile, bake, oci}`.
 
 mod bases;
+mod image;
 mod sound;
 
 pub use self::bases::{Known, Needs, Said, judge};
@@ -17,7 +18,6 @@ use crate::container::Reference;
 use crate::manifest::{Artifact, Manifest, Platform, TargetRecord};
 use crate::problem::{Code, Problem, nearest};
 use crate::settings::Settings;
-use crate::target::Glibc;
 
 /// The user that programs run as where nobody says: `nobody` of distroless.
 const USER: &str = "65532:65532";
@@ -213,7 +213,6 @@ struct Bin<'a> {
     /// In the context and in the image: the same for every platform.
     name: String,
     platform: &'a Platform,
-    libc: &'a str,
 }
 
 /// The images, with what is only told of them; or all that is wrong.
@@ -231,7 +230,7 @@ pub fn decide(trees: &[Manifest], config: &[DockerConfig], about: &About) -> Res
             );
             continue;
         }
-        match image(trees, config, &bins, about, &mut told) {
+        match image::decide(trees, config, &bins, about, &mut told) {
             Ok(Some(image)) => images.push(image),
             Ok(None) => told.push(format!("the image `{}` is left out: it holds nothing of what was named", config.name)),
             Err(found) => problems.extend(found),
@@ -308,7 +307,7 @@ fn bins<'a>(trees: &'a [Manifest], about: &About, problems: &mut Vec<Problem>) -
                     )
                     .help("leave one of the trees out"),
                 ),
-                None => bins.push(Bin { tree, artifact, name, platform: &record.platform, libc: &record.libc }),
+                None => bins.push(Bin { tree, artifact, name, platform: &record.platform }),
             }
         }
     }
@@ -333,212 +332,6 @@ fn one_a_package(bins: &[Bin]) -> Vec<DockerConfig> {
         DockerConfig { name: package.to_lowercase(), bins: names.into_iter().collect(), ..DockerConfig::default() }
     };
     packages.into_iter().map(of).collect()
-}
-
-/// `None`: nothing of what was named for this run is in it.
-fn image(
-    trees: &[Manifest],
-    config: &DockerConfig,
-    bins: &[Bin],
-    about: &About,
-    told: &mut Vec<String>,
-) -> Result<Option<Image>, Vec<Problem>> {
-    let DockerConfig { name, bins: wanted, base, base_glibc, entrypoint, user, ports, files, ca_certificates, tzdata, targets, labels } =
-        config;
-    let base_text = base.as_deref().or(about.base.as_deref()).unwrap_or("scratch");
-    let mut problems = sound::check(config, base_text);
-    if Reference::parse(&format!("localhost/{name}")).is_err() || name.contains(['/', ':', '@']) {
-        problems.push(
-            Problem::new(Code::ImageInvalid, format!("`{name}` is no name of an image"))
-                .help("give it another in a table of its own: `[[workspace.metadata.xpkg.docker]]` with `name` and `bins`")
-                .help("lower-case letters, digits, and `-`, `_`, `.` between them; registry and tag are given when it is pushed"),
-        );
-    }
-    let base = Base::parse(base_text, &about.root).map_err(|problem| problems.push(problem));
-    let base_glibc = base_glibc.as_ref().and_then(|text| {
-        let parsed = Glibc::parse(text);
-        if parsed.is_none() {
-            problems.push(
-                Problem::new(Code::ConfigInvalid, format!("`base-glibc = \"{text}\"` is no version of glibc")).help("write it as `2.36`"),
-            );
-        }
-        parsed
-    });
-    let said = Said { glibc: base_glibc, accepted: about.accepted };
-    let own_package;
-    let wanted = match wanted.as_slice() {
-        [] => {
-            own_package = one_a_package(bins).into_iter().find(|own| own.name == *name).map(|own| own.bins).unwrap_or_default();
-            if own_package.is_empty() {
-                problems.push(
-                    Problem::new(Code::DockerInvalid, format!("the image `{name}` names no bins, and no package is called so"))
-                        .help("say which it holds: `bins = [\"PACKAGE/BIN\", …]`"),
-                );
-            }
-            &own_package
-        }
-        _ => wanted,
-    };
-    let of_run = |target: &&String| !about.narrowed || about.targets.is_empty() || about.targets.contains(target);
-    let targets: Vec<String> = match targets.iter().filter(of_run).cloned().collect::<Vec<_>>() {
-        left if left.is_empty() && !targets.is_empty() => return Ok(None),
-        left => left,
-    };
-    let counted: Vec<&Bin> = bins.iter().filter(|bin| targets.is_empty() || targets.contains(&bin.artifact.target)).collect();
-    if about.some && !wanted.is_empty() && !counted.iter().any(|bin| wanted.iter().any(|selector| selects(selector, bin))) {
-        return Ok(None);
-    }
-    let mut chosen: Vec<Vec<&Bin>> = Vec::new();
-    for selector in wanted {
-        let found: Vec<&Bin> = counted.iter().copied().filter(|bin| selects(selector, bin)).collect();
-        let packages: BTreeSet<&str> = found.iter().map(|bin| bin.artifact.package.as_str()).collect();
-        if found.is_empty() {
-            let names: BTreeSet<String> = counted.iter().map(|bin| bin.artifact.bin.clone()).collect();
-            let problem =
-                Problem::new(Code::DockerInvalid, format!("the image `{name}` wants the bin `{selector}`, and the tree has none"));
-            problems.push(match nearest(selector, names.iter().map(String::as_str)) {
-                Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.help("see what there is: `cargo xpkg show`"),
-            });
-        } else if packages.len() > 1 {
-            let packages: Vec<&str> = packages.into_iter().collect();
-            problems.push(
-                Problem::new(
-                    Code::DockerInvalid,
-                    format!("the image `{name}` wants the bin `{selector}`, and {} packages have one", packages.len()),
-                )
-                .help(format!("name its package: `{}/{selector}`", packages[0])),
-            );
-        } else {
-            chosen.push(found);
-        }
-    }
-    problems.extend(missing(&targets, counted.iter().copied(), &format!("the image `{name}`")));
-    // One target a platform, and every bin for each.
-    let mut platforms: BTreeMap<String, BTreeMap<&str, &str>> = BTreeMap::new();
-    for bin in chosen.iter().flatten() {
-        platforms.entry(bin.platform.words()).or_default().insert(&bin.artifact.target, bin.libc);
-    }
-    for (platform, triples) in platforms.iter().filter(|(_, triples)| triples.len() > 1) {
-        let names: Vec<&str> = triples.keys().copied().collect();
-        problems.push(
-            Problem::new(Code::DockerChoice, format!("the tree has several targets for {platform}, and the image `{name}` takes one"))
-                .note("there", names.iter().map(ToString::to_string))
-                .help(format!(
-                    "name it: `cargo xpkg docker --target {}`, or `targets = [\"{}\", …]` in the image's configuration",
-                    names[0], names[0]
-                )),
-        );
-    }
-    for (found, selector) in chosen.iter().zip(wanted) {
-        let there: BTreeSet<String> = found.iter().map(|bin| bin.platform.words()).collect();
-        for platform in platforms.keys().filter(|platform| !there.contains(*platform)) {
-            problems.push(
-                Problem::new(Code::DockerInvalid, format!("the image `{name}` has no bin `{selector}` for {platform}"))
-                    .help("build it for that target, too, or name the targets that count: `--target TRIPLE`"),
-            );
-        }
-    }
-    let mut made: BTreeMap<String, ForPlatform> = BTreeMap::new();
-    for bin in chosen.iter().flatten() {
-        let Artifact { package, sha256, size, path, .. } = bin.artifact;
-        let file = &bin.name;
-        let placed = Placed {
-            tree: bin.tree,
-            staged: path.clone(),
-            context: format!("{}/{package}/{file}", bin.platform.words()),
-            place: format!("{PLACE}/{file}"),
-            sha256: sha256.clone(),
-            size: *size,
-            needs: Needs::of(bin.artifact),
-        };
-        if let (Some(needs), Ok(base)) = (&placed.needs, &base) {
-            let known = match (base, base_glibc) {
-                (Base::Scratch, _) => Known::Empty,
-                (Base::Registry(_), Some(glibc)) => Known::Declared(glibc),
-                // A layout is read when it is built upon.
-                (Base::Registry(_) | Base::Layout { .. }, _) => Known::Nothing,
-            };
-            problems.extend(judge(name, &placed.staged, needs, known.clone(), said, told));
-            if let (Base::Registry(_), Known::Nothing, Some(floor)) = (base, &known, needs.glibc) {
-                let path = &placed.staged;
-                told.push(format!("whether the base of `{name}` has glibc {floor}, which `{path}` needs, is not known: say `base-glibc`"));
-            }
-        }
-        let platform = made.entry(bin.platform.words()).or_insert_with(|| ForPlatform { platform: bin.platform.clone(), bins: Vec::new() });
-        match platform.bins.iter().find(|had| had.place == placed.place) {
-            Some(had) if had.context == placed.context => {}
-            Some(had) => problems.push(
-                Problem::new(Code::DockerClash, format!("in the image `{name}` two bins would stand at `{}`", placed.place))
-                    .note("there", [had.staged.clone(), placed.staged.clone()])
-                    .help("rename one of them (`rename` in its package's configuration), or make two images"),
-            ),
-            None => platform.bins.push(placed),
-        }
-    }
-    problems.dedup();
-    let Ok(base) = base else { return Err(problems) };
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let platforms: Vec<ForPlatform> = made.into_values().collect();
-    let places: Vec<&str> = platforms.first().iter().flat_map(|platform| &platform.bins).map(|bin| bin.place.as_str()).collect();
-    let own = format!("{PLACE}/{name}");
-    let only = match places.as_slice() {
-        [one] => Some((*one).to_owned()),
-        many => many.contains(&own.as_str()).then_some(own),
-    };
-    if only.is_none() && entrypoint.is_none() {
-        told.push(format!(
-            "the image `{name}` has {} bins and none of its own name, so it has no entrypoint: `docker run … NAME` names one",
-            places.len()
-        ));
-    }
-    let first = chosen.first().and_then(|found| found.first());
-    Ok(Some(Image {
-        labels: self::labels(trees, first.copied(), name, about, labels),
-        name: name.clone(),
-        base,
-        said,
-        platforms,
-        entrypoint: entrypoint.clone().or_else(|| only.map(|only| vec![only])),
-        user: user.clone().unwrap_or_else(|| USER.to_owned()),
-        ports: ports.iter().map(crate::config::Port::words).collect(),
-        files: files.iter().map(|(from, to)| (about.root.join(from), to.clone())).collect(),
-        ca_certificates: *ca_certificates,
-        tzdata: *tzdata,
-    }))
-}
-
-/// `bin`, or `package/bin`.
-fn selects(selector: &str, bin: &Bin) -> bool {
-    let called = |name: &str| bin.artifact.bin == name || bin.name == name;
-    match selector.split_once('/') {
-        Some((package, name)) => bin.artifact.package == package && called(name),
-        None => called(selector),
-    }
-}
-
-/// OCI's annotations, and the user's over them.
-fn labels(trees: &[Manifest], bin: Option<&Bin>, name: &str, about: &About, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let mut labels = BTreeMap::new();
-    let mut say = |key: &str, value: Option<String>| {
-        if let Some(value) = value {
-            labels.insert(format!("org.opencontainers.image.{key}"), value);
-        }
-    };
-    say("title", Some(name.to_owned()));
-    if let Some(bin) = bin {
-        let record = trees[bin.tree].targets.iter().find(|record| record.id == bin.artifact.built_by);
-        let source = record.map(|record| &record.source);
-        say("version", Some(bin.artifact.version.clone()));
-        say("revision", source.and_then(|source| source.commit.clone()));
-        say("source", source.and_then(|source| source.repository.clone()));
-        say("licenses", about.licences.get(&bin.artifact.package).cloned());
-    }
-    // A line's end would be a space in one format and stay in another.
-    labels.extend(own.iter().map(|(key, value)| (key.clone(), value.lines().collect::<Vec<_>>().join(" "))));
-    labels
 }
 
 #[cfg(test)]

@@ -139,6 +139,9 @@ fn one_target_for_a_platform_is_named() {
 fn what_an_image_wants_must_be_there_for_each_platform() {
     let one = "x86_64-unknown-linux-musl a/a, aarch64-unknown-linux-musl a/a, x86_64-unknown-linux-musl b/b";
     check(&[one], "[[docker]]\nname = 'x'\nbins = ['a', 'b']", "", "docker-invalid: the image `x` has no bin `b` for linux/arm64");
+    let expected = "docker-invalid: the image `x` wants the bin `c`, and the tree has none; \
+                    docker-invalid: the image `x` has no bin `b` for linux/arm64";
+    check(&[one], "[[docker]]\nname = 'x'\nbins = ['c', 'a', 'b']", "", expected);
     check(&[one], "[[docker]]\nname = 'x'\nbins = ['c']", "", "docker-invalid: the image `x` wants the bin `c`, and the tree has none");
     check(&[one], "[[docker]]\nname = 'X/y'\nbins = ['a']", "", "image-invalid: `X/y` is no name of an image");
     check(&[one], "[[docker]]\nname = 'a'", "", "a [linux/amd64/a/a | linux/arm64/a/a] [\"/usr/local/bin/a\"]");
