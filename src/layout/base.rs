@@ -58,7 +58,8 @@ pub fn read(host: &Host, layout: &Utf8Path, tag: Option<&str>, wanted: &Platform
     let index: ImageIndex = reading.parse(&host.read_small(&layout.join(INDEX_NAME), LONGEST_DOCUMENT)?, INDEX_NAME)?;
     let names: BTreeSet<String> = index.manifests().iter().filter_map(oci::reference_name).map(str::to_owned).collect();
     if tag.is_some_and(|tag| !names.contains(tag)) {
-        return Err(reading.unfit("is not in its layout".to_owned()).note("there", names).help("name one that is: `oci:DIR:TAG`"));
+        let help = if names.is_empty() { "no image has a name there: write `oci:DIR`" } else { "name one that is: `oci:DIR:TAG`" };
+        return Err(reading.unfit("is not in its layout".to_owned()).note("there", names).help(help));
     }
     for top in index.manifests().iter().filter(|top| tag.is_none() || oci::reference_name(top) == tag) {
         reading.candidates(top, top.digest().as_ref(), 0, &mut found)?;

@@ -402,4 +402,15 @@ error[base-unfit]: the base `oci:[ROOT]/several:3` is not in its layout
 
 "#]]
     );
+    // skopeo gives no name where none is typed, and neither does the maker of this base.
+    check!(
+        run("oci:base:latest"),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the base `oci:[ROOT]/base:latest` is not in its layout
+  help: no image has a name there: write `oci:DIR`
+
+"#]]
+    );
 }
