@@ -3,6 +3,7 @@
 //! - `out TEXT`, `err TEXT`: print a line
 //! - `exit N`: end
 //! - `sleep SECONDS`: hang
+//! - `await FILE`: hang until FILE is there
 //! - `flood MEGABYTES`: print that much
 //! - `crash`: end by a signal
 //! - `log FILE`: append the arguments to FILE
@@ -34,6 +35,11 @@ fn main() -> ExitCode {
             "err" => eprintln!("{value}"),
             "exit" => return ExitCode::from(value.parse::<u8>().unwrap()),
             "sleep" => std::thread::sleep(std::time::Duration::from_secs(value.parse().unwrap())),
+            "await" => {
+                while !std::path::Path::new(value).exists() {
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
+            }
             "flood" => {
                 let line = "x".repeat(1 << 20);
                 (0..value.parse::<u32>().unwrap()).for_each(|_| println!("{line}"));

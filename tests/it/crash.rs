@@ -1,13 +1,14 @@
 //! Nothing lost: killed at every step, interrupted, out of space, on odd file systems.
 
+use std::io::BufReader;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use snapbox::str;
 
 use crate::check;
-use crate::support::{HOST, Project, X86_MUSL, skipped};
+use crate::support::{HOST, Project, X86_MUSL, said_until, skipped, until};
 
 /// A project whose two profiles are compiled, so that changing between them stages without compiling.
 fn two_faces() -> Project {
@@ -106,13 +107,10 @@ fn a_signal_ends_what_was_started_and_leaves_the_tree() {
             project.fake("wrapper", "on hello sleep 600\nrun\n").env("RUSTC_WRAPPER", "wrapper").env("RUSTFLAGS", "-Copt-level=1");
         let mut run = project.command("build").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let own = project.bin.join("wrapper").display().to_string();
-        let began = Instant::now();
-        while running("--crate-name hello").iter().all(|line| !line.contains("opt-level=1"))
-            || running(&own).is_empty() && running("wrapper").is_empty()
-        {
-            assert!(began.elapsed() < Duration::from_secs(30), "the compiler was never started");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        until("the compiler runs", || {
+            let compiles = running("--crate-name hello").iter().any(|line| line.contains("opt-level=1"));
+            (compiles && !(running(&own).is_empty() && running("wrapper").is_empty())).then_some(())
+        });
         let send = || Command::new("kill").args([&format!("-{signal}"), &run.id().to_string()]).status().unwrap();
         send();
         // Once more does not make it worse.
@@ -120,14 +118,12 @@ fn a_signal_ends_what_was_started_and_leaves_the_tree() {
         send();
         let status = run.wait().unwrap();
         assert_eq!(status.code(), Some(code), "{signal}");
-        assert!(began.elapsed() < Duration::from_secs(40));
         let mut said = String::new();
         std::io::Read::read_to_string(&mut run.stderr.take().unwrap(), &mut said).unwrap();
         let number = code - 128;
         assert!(said.contains(&format!("error[interrupted]: interrupted by signal {number}; what was staged before stands")), "{said}");
         let root = project.root.display().to_string();
-        std::thread::sleep(Duration::from_millis(200));
-        assert_eq!(running(&root), [""; 0], "{signal}");
+        until("what was started has ended", || running(&root).is_empty().then_some(()));
         swept(&project, signal);
         assert_eq!(whole(&project, signal), before);
     }
@@ -135,20 +131,19 @@ fn a_signal_ends_what_was_started_and_leaves_the_tree() {
 
 #[test]
 fn the_second_of_two_runs_waits_and_a_dead_ones_lock_does_not_block() {
-    let project = Project::of("hello").fake("wrapper", "on hello sleep 3\nrun\n").env("RUSTC_WRAPPER", "wrapper");
-    let first = project.command("build -q").spawn().unwrap();
-    let began = Instant::now();
-    while !project.path("target/.xpkg.lock").exists() {
-        assert!(began.elapsed() < Duration::from_secs(20));
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let second = project.xpkg(&format!("build --target {X86_MUSL}")).ok();
-    assert!(
-        second.stderr.contains(&format!("    Blocking waiting for another run on `{}/target/xpkg`", project.root.display())),
-        "{}",
-        second.stderr
-    );
-    assert!(first.wait_with_output().unwrap().status.success());
+    let project = Project::of("hello");
+    let go = project.path("go");
+    let script = format!("on hello touch {}\non hello await {}\nrun\n", project.path("compiles").display(), go.display());
+    let project = project.fake("wrapper", &script).env("RUSTC_WRAPPER", "wrapper");
+    let mut first = project.command("build -q").spawn().unwrap();
+    until("the first run compiles", || project.path("compiles").exists().then_some(()));
+    let mut second = project.command(&format!("build --target {X86_MUSL}")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(second.stderr.take().unwrap());
+    said_until(&format!("    Blocking waiting for another run on `{}/target/xpkg`", project.root.display()), &mut said);
+    std::fs::write(go, "").unwrap();
+    assert!(first.wait().unwrap().success());
+    said_until("      Staged 2 bins in ", &mut said);
+    assert!(second.wait().unwrap().success());
     assert_eq!(project.files("target/xpkg").len(), 4);
     // A lock file that nobody holds.
     assert!(project.path("target/.xpkg.lock").exists());

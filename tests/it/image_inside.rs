@@ -276,7 +276,8 @@ fn a_command_that_fails_leaves_no_image_no_container_and_no_pin() {
     on_each_engine(|engine| {
         let _alone = engine.alone();
         let mark = engine.own_tag("fails");
-        let line = format!("pre-build = [\"echo {mark}\", \"cat /none\", \"echo never\"]\n");
+        // To a file: podman mixes what a command says on two streams, in the middle of a line if need be.
+        let line = format!("pre-build = [\"echo {mark} >/made\", \"cat /none\", \"echo never\"]\n");
         let project = engine.configured("hello", &engine.tag("gcc12:1"), &line);
         let run = project.xpkg("image pin");
         assert!(run.stdout.is_empty() && run.stderr.contains("cat: /none: No such file or directory"), "{}{}", run.stdout, run.stderr);

@@ -1,50 +1,49 @@
 //! Runs in images beside each other, after a killed one, and on a machine that has less than the last time.
 
+use std::io::BufReader;
 use std::process::Stdio;
 
 use snapbox::str;
 
 use crate::check;
 use crate::engines::{Engine, on_each_engine};
-use crate::support::{ARM_GNU, Project};
+use crate::support::{ARM_GNU, Project, said_until, until};
 
-/// A project whose build script sleeps so many seconds, asked by a variable.
-fn sleeping(engine: &Engine) -> Project {
-    let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "passthrough = [\"SLEEPY\"]\n");
+/// A project whose build script waits for a file that a variable names.
+fn waiting(engine: &Engine) -> Project {
+    let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "passthrough = [\"AWAITED\"]\n");
     project.write(
         "build.rs",
-        "fn main() {\n    println!(\"cargo::rerun-if-env-changed=SLEEPY\");\n    let sleepy = std::env::var(\"SLEEPY\").map_or(0, |s| s.parse().unwrap());\n    std::thread::sleep(std::time::Duration::from_secs(sleepy));\n}\n",
+        "fn main() {\n    println!(\"cargo::rerun-if-env-changed=AWAITED\");\n    let awaited = std::env::var(\"AWAITED\");\n    while awaited.as_ref().is_ok_and(|path| !std::path::Path::new(path).exists()) {\n        std::thread::sleep(std::time::Duration::from_millis(20));\n    }\n}\n",
     );
     project
 }
 
-/// Waits until the build script sleeps.
+/// Waits until the build script waits.
 fn running(engine: &Engine, project: &Project) {
-    let sleeps = |about: String| {
+    let waits = |about: String| {
         let name = about.split(' ').next().unwrap_or_default().trim_start_matches('/').to_owned();
         let top = engine.command().args(["top", &name]).output().unwrap();
         String::from_utf8_lossy(&top.stdout).contains("build-script-build")
     };
-    for _ in 0..300 {
-        if engine.containers(project).into_iter().any(sleeps) {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
-    panic!("the build script was never started");
+    until("the build script runs", || engine.containers(project).into_iter().any(waits).then_some(()));
 }
 
 #[test]
 fn two_runs_at_once_take_turns() {
     on_each_engine(|engine| {
-        let project = sleeping(engine);
+        let project = waiting(engine);
         project.xpkg("plan").ok();
         let mut first = project.command("build -q --out-dir one");
-        let mut first = first.env("SLEEPY", "4").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut first = first.env("AWAITED", project.path("go")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         running(engine, &project);
-        let second = project.xpkg("build --out-dir two").ok();
-        assert!(second.stderr.contains("    Blocking waiting for another run in"), "{}", second.stderr);
+        let mut second = project.command("build --out-dir two").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(second.stderr.take().unwrap());
+        said_until("    Blocking waiting for another run in", &mut said);
+        project.write("go", "");
         assert!(first.wait().unwrap().success());
+        said_until("      Staged 1 bin in ", &mut said);
+        assert!(second.wait().unwrap().success());
         for tree in ["one", "two"] {
             assert!(project.path(&format!("{tree}/{ARM_GNU}/hello/hello")).is_file());
         }
@@ -55,10 +54,10 @@ fn two_runs_at_once_take_turns() {
 #[test]
 fn what_a_killed_run_left_behind_does_not_stop_the_next() {
     on_each_engine(|engine| {
-        let project = sleeping(engine);
+        let project = waiting(engine);
         project.xpkg("plan").ok();
         let mut first = project.command("build -q");
-        let mut first = first.env("SLEEPY", "60").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut first = first.env("AWAITED", "/never").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         running(engine, &project);
         first.kill().unwrap();
         first.wait().unwrap();

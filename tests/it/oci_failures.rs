@@ -1,16 +1,14 @@
 //! Layouts and bad input: what stands stays, a signal and a fault leave the old or the new.
 
 use std::collections::BTreeMap;
-use std::io::BufRead as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use snapbox::str;
 
 use crate::check;
 use crate::oci::{EPOCH, hello, sha256};
 use crate::oci_bases::{How, base};
-use crate::support::{Project, X86_MUSL};
+use crate::support::{Project, X86_MUSL, said_until, until};
 
 #[test]
 fn bad_input_leaves_what_stands() {
@@ -204,11 +202,7 @@ fn a_signal_leaves_nothing_and_who_waits_is_told() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         for words in ["--oci dist/layout", "--oci dist/layout.tar"] {
             let mut run = project.command(&format!("docker -q --no-build {words}")).stderr(Stdio::piped()).spawn().unwrap();
-            let began = Instant::now();
-            while !beside(&project).iter().any(|name| name.contains(".new-")) {
-                assert!(began.elapsed() < Duration::from_secs(30), "{words} never began");
-                std::thread::sleep(Duration::from_millis(20));
-            }
+            until(words, || beside(&project).iter().any(|name| name.contains(".new-")).then_some(()));
             assert!(beside(&project).iter().any(|name| name.ends_with(".lock")));
             let sent = Command::new("kill").args([&format!("-{signal}"), &run.id().to_string()]).status().unwrap();
             assert!(sent.success());
@@ -227,9 +221,8 @@ fn a_signal_leaves_nothing_and_who_waits_is_told() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = std::io::BufReader::new(run.stderr.take().unwrap()).lines();
-        let said = lines.next().unwrap().unwrap();
-        assert!(said.contains("Blocking waiting for another run on `") && said.ends_with(&format!("/dist/{place}`")), "{said}");
+        let mut said = std::io::BufReader::new(run.stderr.take().unwrap());
+        said_until(&format!("Blocking waiting for another run on `{}`\n", project.path("dist").join(place).display()), &mut said);
         drop(lock);
         assert!(run.wait().unwrap().success());
         assert!(beside(&project).is_empty(), "{:?}", beside(&project));

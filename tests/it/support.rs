@@ -1,8 +1,10 @@
 //! A copy of a fixture, a PATH with just the tools that the test names, and the program run there.
 
 use std::collections::BTreeMap;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 
@@ -45,6 +47,28 @@ pub fn tool(name: &str) -> PathBuf {
 pub fn skipped(test: &str, why: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "skipped: {test} ({why})");
+}
+
+/// Waits until something is so, with far more patience than a busy machine needs: no test measures time.
+#[track_caller]
+pub fn until<T, F: FnMut() -> Option<T>>(what: &str, mut look: F) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < Duration::from_mins(3), "not within 3 minutes: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Reads lines of a run that goes on, up to one that says this.
+#[track_caller]
+pub fn said_until<R: BufRead>(text: &str, from: &mut R) {
+    let mut said = String::new();
+    while !said.contains(text) {
+        assert!(from.read_line(&mut said).unwrap() > 0, "it ended without `{text}`:\n{said}");
+    }
 }
 
 impl Project {
