@@ -186,12 +186,18 @@ impl<'a> Session<'a> {
         }
         let words = words(&said.stderr);
         let blind = ["bind source path does not exist", "statfs", "no such file or directory\": mount"];
-        Err(match said.code {
-            Some(126 | 127) => Problem::new(Code::ImageUnfit, format!("there is no `/bin/sh` in the image `{}`", session.container.image))
+        let (engine, image) = (&session.container.engine, &session.container.image);
+        // The exit code alone says nothing: a runtime that refuses any container ends with podman's 126, too.
+        let lacks = ["no such file", "not found", "permission denied"].iter().any(|needle| words.to_lowercase().contains(needle));
+        Err(if matches!(said.code, Some(126 | 127)) && lacks && words.contains("/bin/sh") {
+            Problem::new(Code::ImageUnfit, format!("there is no `/bin/sh` in the image `{image}`"))
                 .cause(&words)
-                .help("name an image with a shell: build scripts and `pre-build` call it"),
-            _ if blind.iter().any(|needle| words.contains(needle)) => self::blind(&session.container.engine, &words),
-            _ => failed(&session.container.engine, &call, "could not run the container", &said.stderr),
+                .help("name an image with a shell: build scripts and `pre-build` call it")
+        } else if blind.iter().any(|needle| words.contains(needle)) {
+            self::blind(engine, &words)
+        } else {
+            failed(engine, &call, "could not run the container", &said.stderr)
+                .help(format!("see whether it runs the image at all: `{} run --rm {image} true`", engine.program))
         })
     }
 

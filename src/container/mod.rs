@@ -404,7 +404,11 @@ pub fn ending(engine: &Engine, code: i32) -> Option<Problem> {
     match code {
         125 => problem(Code::EngineFailed, format!("{} could not run the container; its own words stand above", engine.words()))
             .map(|problem| problem.help(format!("see whether it answers: `{} info`", engine.program))),
-        126 | 127 => problem(Code::ImageUnfit, "the toolchain's `cargo` cannot be started in the image".to_owned()).map(|problem| {
+        126 | 127 => problem(
+            Code::ImageUnfit,
+            "the toolchain's `cargo` cannot be started in the image; the engine's own words stand above".to_owned(),
+        )
+        .map(|problem| {
             problem.note("cause", ["Rust's own programs need glibc 2.17 or later, in a Linux of the host's processor".to_owned()])
         }),
         137 | 143 => problem(Code::ContainerKilled, format!("the container was killed from outside (exit code {code})"))

@@ -439,6 +439,27 @@ error[engine-failed]: [ENGINE] could not run the container; its own words stand 
 }
 
 #[test]
+fn a_runtime_that_refuses_is_no_image_without_a_shell() {
+    on_each_engine(|engine| {
+        let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "").unset("XDG_CACHE_HOME");
+        // As crun says it, by podman's exit code for a program that cannot be started.
+        let refuses = "#!/bin/sh\ncase \" $* \" in *' --detach '*) echo 'Error: OCI runtime error: crun: cgroups in hybrid mode not supported, drop all controllers from cgroupv2' >&2; exit 126;; esac\nexec ENGINE \"$@\"\n";
+        behind(engine, &project, refuses);
+        let run = project.xpkg("build");
+        let commands_aside: Vec<&str> = run.stderr.lines().filter(|line| !line.starts_with("  command: ")).collect();
+        check!(
+            engine.told(&crate::support::normal(&commands_aside.join("\n"))),
+            str![[r#"
+error[engine-failed]: [ENGINE] could not run the container
+  cause: OCI runtime error: crun: cgroups in hybrid mode not supported, drop all controllers from cgroupv2
+  help: see whether it runs the image at all: `[ENGINE] run --rm 127.0.0.1:5055/xpkg/gcc12@sha256:[SHA256] true`
+"#]]
+        );
+        assert_eq!((run.code, engine.containers(&project).len()), (Some(1), 0));
+    });
+}
+
+#[test]
 fn half_an_answer_is_none_and_is_not_kept() {
     on_each_engine(|engine| {
         let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "").unset("XDG_CACHE_HOME");
