@@ -393,7 +393,7 @@ fn what_is_written_is_built_by_real_builders() {
         let project = engine.with_engine(Project::of("hello"));
         let tag = format!("localhost/xpkg-tests-context-{}:1", std::process::id());
         // Docker's builder before BuildKit, which is what Debian has; podman takes either.
-        for words in ["--old-builder --context old", "--context new"].iter().take(if engine.name == "podman" { 2 } else { 1 }) {
+        for words in ["--old-builder --context old", "--context new"].iter().take(if engine.program == "podman" { 2 } else { 1 }) {
             project.xpkg(&format!("docker -q --target {BOTH} {words}")).ok();
             let context = project.path(words.rsplit(' ').next().unwrap());
             let said = built_and_started(engine, &context, "--build-arg TARGETPLATFORM=linux/amd64", &tag);

@@ -13,7 +13,7 @@ const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
 fn all_of_it_is_built_in_docker_with_the_compiler_at_home() {
     on_each_engine(|engine| {
         // `--mount` and `$BUILDPLATFORM` are BuildKit's and buildah's, not the old builder's.
-        if engine.name != "podman" {
+        if engine.program != "podman" {
             return;
         }
         let project = engine.with_engine(Project::of("hello"));

@@ -2,19 +2,22 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use regex::Regex;
 use serde_json::Value;
 
-use crate::support::{ARM_GNU, Project, Run, repository, skipped};
+use crate::support::{ARM_GNU, Project, Run, repository, skipped, tool};
 
 /// An engine that answers, and what the registry beside it holds.
 pub struct Engine {
     pub name: String,
     /// What a user types.
-    pub program: String,
+    pub program: &'static str,
+    /// What stands behind that: a path, where it is not the one on PATH.
+    pub path: PathBuf,
     version: String,
     environment: BTreeMap<String, String>,
     /// Reference to digest. They follow Debian's updates, so no test knows one before it runs.
@@ -38,7 +41,7 @@ impl Drop for Alone {
 
 /// Runs a test on each engine; on one that does not answer it is skipped, by name.
 pub fn on_each_engine<F: Fn(&Engine)>(test: F) {
-    on(&["podman", "docker"], if all() { &["docker-trixie", "docker-sid"] } else { &[] }, test);
+    on(&["podman", "docker"], if all() { &["docker-trixie", "docker-sid", "podman-trixie"] } else { &[] }, test);
 }
 
 /// The same on those that build with BuildKit, have buildx, and make images of several platforms.
@@ -47,7 +50,7 @@ pub fn on_each_buildkit<F: Fn(&Engine)>(test: F) {
 }
 
 /// Every test on every engine costs twice the time: `cargo xtask engine test` asks for it.
-fn all() -> bool {
+pub fn all() -> bool {
     std::env::var("XPKG_ENGINES").as_deref() == Ok("all")
 }
 
@@ -82,8 +85,12 @@ impl Engine {
         }
         let strings = |value: &Value| serde_json::from_value(value.clone()).unwrap();
         let (version, environment) = (engine["version"].as_str().unwrap().to_owned(), strings(&engine["environment"]));
-        let program = engine["program"].as_str().unwrap().to_owned();
-        let found = Self { name: name.to_owned(), program, version, environment, digests: strings(&read("images.json")?) };
+        let program = if name.starts_with("docker") { "docker" } else { "podman" };
+        let path = match Path::new(engine["program"].as_str().unwrap()) {
+            path if path.is_absolute() => path.to_owned(),
+            _ => tool(program),
+        };
+        let found = Self { name: name.to_owned(), program, path, version, environment, digests: strings(&read("images.json")?) };
         // They answered when they were started, and that may be long ago.
         let registry = std::net::TcpStream::connect("127.0.0.1:5055");
         registry.map_err(|error| format!("the registry on 127.0.0.1:5055: {error}; `cargo xtask engine up` starts it"))?;
@@ -94,7 +101,7 @@ impl Engine {
 
     /// The engine itself, for what a user or a stranger does with it.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(&self.path);
         command.envs(&self.environment);
         command
     }
@@ -189,7 +196,10 @@ impl Engine {
         // What an image's digest has answered is kept from test to test.
         let cache = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("image-answers");
         // Its containers are told by what they mount.
-        let project = project.with(&self.program).env("XPKG_CONTAINER_ENGINE", &self.program).env("TMPDIR", temporary.to_str().unwrap());
+        let project = project
+            .with_tool(self.program, &self.path)
+            .env("XPKG_CONTAINER_ENGINE", self.program)
+            .env("TMPDIR", temporary.to_str().unwrap());
         let project = project.env("XDG_CACHE_HOME", cache.to_str().unwrap());
         // podman looks for these on PATH when it builds an image.
         let helpers = ["iptables", "ip6tables"].iter().map(|name| (name, std::path::Path::new("/usr/sbin").join(name)));

@@ -313,7 +313,7 @@ fn an_engine_whose_service_is_not_there_is_told_from_one_that_is_missing() {
         let variable = if engine.program == "docker" { "DOCKER_HOST" } else { "CONTAINER_HOST" };
         let run = project.xpkg_with(&[(variable, "unix:///nonexistent")], "build");
         let help: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("error") || line.starts_with("  help: ")).collect();
-        let way_out = match engine.program.as_str() {
+        let way_out = match engine.program {
             "docker" => "start docker's daemon (`systemctl start docker`), or set `DOCKER_HOST` to where one listens",
             _ => "podman's service is not there: unset `CONTAINER_HOST`, or start `podman system service`",
         };
@@ -402,10 +402,9 @@ fn an_interruption_ends_the_container_and_leaves_the_old_tree() {
 
 /// The engine behind something that does not hand on all.
 fn behind(engine: &Engine, project: &Project, script: &str) {
-    let program = crate::support::tool(&engine.program);
-    let path = project.bin.join(&engine.program);
+    let path = project.bin.join(engine.program);
     std::fs::remove_file(&path).unwrap();
-    std::fs::write(&path, script.replace("ENGINE", program.to_str().unwrap())).unwrap();
+    std::fs::write(&path, script.replace("ENGINE", engine.path.to_str().unwrap())).unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
 }
 

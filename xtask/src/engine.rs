@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::apart::Apart;
 use crate::debian::{self, Set};
 use crate::images::{self, REGISTRY};
 use crate::{Go as _, root, setup};
@@ -35,7 +36,8 @@ const PACKAGES: &[(&str, &str)] = &[
 struct Engine {
     name: &'static str,
     /// The suite whose dockerd, containerd and buildx are unpacked for it: these keep images in containerd's store, build
-    /// with BuildKit and make images of several platforms. Without one it is what the machine has installed.
+    /// with BuildKit and make images of several platforms. Or the suite that podman runs in, apart from this machine's.
+    /// Without one it is what the machine has installed.
     suite: Option<&'static str>,
     /// What its containers have for a network: nothing, or a bridge of this address, which leads nowhere. BuildKit's `RUN`
     /// has no other to fall back on.
@@ -49,6 +51,7 @@ const ENGINES: &[Engine] = &[
     Engine { name: "docker", suite: None, bridge: None, more: false },
     Engine { name: "docker-trixie", suite: Some("trixie"), bridge: Some("198.18.26.1/24"), more: false },
     Engine { name: "docker-sid", suite: Some("sid"), bridge: Some("198.18.28.1/24"), more: true },
+    Engine { name: "podman-trixie", suite: Some("trixie"), bridge: None, more: true },
 ];
 
 pub fn run(args: &[String]) -> Result<(), String> {
@@ -63,7 +66,11 @@ pub fn run(args: &[String]) -> Result<(), String> {
 
 impl Engine {
     fn is_docker(&self) -> bool {
-        self.name != "podman"
+        self.name.starts_with("docker")
+    }
+
+    fn apart(&self) -> Option<Apart> {
+        self.suite.filter(|_| !self.is_docker()).map(|suite| Apart { name: self.name, suite })
     }
 
     /// What a client needs in its environment to reach it.
@@ -90,18 +97,28 @@ impl Engine {
         format!("{below}/{}", self.name.replacen("docker", "docker-xpkg", 1))
     }
 
+    /// What a user would type, where it is not on PATH under its name.
+    fn program(&self) -> String {
+        let own = if self.is_docker() { "docker" } else { "podman" };
+        self.apart().map_or_else(|| own.to_owned(), |apart| apart.program())
+    }
+
     fn client(&self) -> Command {
         if !self.is_docker() {
-            return podman();
+            return self.apart().map_or_else(podman, |apart| apart.client());
         }
-        let mut docker = Command::new("docker");
+        let mut docker = Command::new(self.program());
         docker.envs(self.environment()).args(["--host", &self.socket()]);
         docker
     }
 
-    fn server(&self) -> [String; 3] {
+    /// What has to run for it: nothing for podman of this machine.
+    fn server(&self) -> Option<Vec<String>> {
+        if !self.is_docker() {
+            return self.apart().map(|apart| apart.hold());
+        }
         let program = self.suite.map_or("/usr/sbin/dockerd".to_owned(), |_| self.file("root/usr/sbin/dockerd"));
-        [program, "--config-file".to_owned(), self.file("dockerd.json")]
+        Some(vec![program, "--config-file".to_owned(), self.file("dockerd.json")])
     }
 
     /// The name of its bridge, which is made where it is not there.
@@ -119,7 +136,7 @@ impl Engine {
     /// Unpacks it, where it is not installed, and writes what it is configured with.
     fn configure(&self) -> Result<(), String> {
         if !self.is_docker() {
-            return configure_podman();
+            return configure_podman().and_then(|()| self.apart().map_or(Ok(()), |apart| apart.make()));
         }
         let mut configuration = json!({
             "hosts": [self.socket()], "pidfile": self.file("dockerd.pid"), "data-root": self.place("/var/lib"),
@@ -145,13 +162,15 @@ impl Engine {
     }
 
     fn serve(&self) -> Result<(), String> {
-        if !self.is_docker() {
-            return Ok(());
-        }
-        let answers = || ask(self.client().args(["version", "--format", "{{.Server.Version}}"])).is_ok();
+        let Some(server) = self.server() else { return Ok(()) };
+        let asked = if self.is_docker() { "{{.Server.Version}}" } else { "{{.Client.Version}}" };
+        let answers = || {
+            let there = self.apart().is_none_or(|apart| apart.reach().is_ok());
+            there && ask(self.client().args(["version", "--format", asked])).is_ok()
+        };
         // Of a dockerd that was killed: by now they may name some other process, and dockerd would wait for that, or end it.
         let stale = [self.file("dockerd.pid"), format!("{}/containerd/containerd.pid", self.place("/run"))];
-        serve(&self.server(), &format!("{}/dockerd.log", self.name), &stale, answers)
+        serve(&server, &format!("{}/server.log", self.name), &stale, answers)
     }
 
     /// Takes away the images that tests have made, and what BuildKit keeps beyond that from which the next run starts.
@@ -166,7 +185,7 @@ impl Engine {
         if !names.is_empty() {
             ask(self.client().args(["rmi", "--force"]).args(names))?;
         }
-        if self.suite.is_some() {
+        if self.is_docker() && self.suite.is_some() {
             ask(self.client().args(["builder", "prune", "--all", "--force", "--keep-storage", "4gb"]))?;
         }
         Ok(())
@@ -211,9 +230,8 @@ pub fn up(all: bool) -> Result<(), String> {
         let answer = match answer.and_then(|()| engine.about()) {
             Ok((version, rootless)) => {
                 step(&format!("{name} {version}, {}", if rootless { "rootless" } else { "as root" }));
-                let program = if engine.is_docker() { "docker" } else { "podman" };
                 let environment = engine.environment();
-                json!({ "answers": true, "program": program, "version": version, "rootless": rootless, "environment": environment })
+                json!({ "answers": true, "program": engine.program(), "version": version, "rootless": rootless, "environment": environment })
             }
             Err(problem) => {
                 let why = why(problem);
@@ -231,12 +249,12 @@ pub fn up(all: bool) -> Result<(), String> {
 /// Ends what `up` started; packages and the images of `up` stay, and those of the tests go.
 pub fn down() -> Result<(), String> {
     let _alone = lock()?;
-    for engine in ENGINES.iter().filter(|engine| !engine.is_docker() || running(&engine.server()).is_some()) {
+    for engine in ENGINES.iter().filter(|engine| engine.server().is_none_or(|server| running(&server).is_some())) {
         if let Err(problem) = engine.tidy() {
             step(&format!("images of the tests are left in {}: {problem}", engine.name));
         }
     }
-    let servers = ENGINES.iter().filter(|engine| engine.is_docker()).map(Engine::server);
+    let servers = ENGINES.iter().filter_map(Engine::server);
     for command in servers.chain([registry()]) {
         let Some(pid) = running(&command) else { continue };
         step(&format!("ending {} ({pid})", command.join(" ")));
@@ -255,8 +273,7 @@ fn tidy_registry() -> Result<(), String> {
         return Ok(());
     }
     std::fs::remove_dir_all(&pushed).map_err(|error| format!("{pushed}: {error}"))?;
-    let [program, _, configuration] = registry();
-    ask(Command::new(program).args(["garbage-collect", &configuration])).map(drop)
+    ask(Command::new("docker-registry").args(["garbage-collect", &file("registry.yml")])).map(drop)
 }
 
 /// The port, the socket and docker's storage are the machine's: so is the lock. It goes with the process.
@@ -301,7 +318,7 @@ fn configure_podman() -> Result<(), String> {
     write("registry.yml", &format!("version: 0.1\nlog: {{level: warn}}\nhttp: {{addr: '{REGISTRY}'}}\n{storage}"))
 }
 
-fn podman_environment() -> [(&'static str, String); 2] {
+pub fn podman_environment() -> [(&'static str, String); 2] {
     [("CONTAINERS_CONF", file("containers.conf")), ("CONTAINERS_REGISTRIES_CONF", file("registries.conf"))]
 }
 
@@ -311,8 +328,8 @@ pub fn podman() -> Command {
     podman
 }
 
-fn registry() -> [String; 3] {
-    ["docker-registry".to_owned(), "serve".to_owned(), file("registry.yml")]
+fn registry() -> Vec<String> {
+    vec!["docker-registry".to_owned(), "serve".to_owned(), file("registry.yml")]
 }
 
 fn serve_images() -> Result<(), String> {
@@ -350,7 +367,7 @@ fn serve(command: &[String], log: &str, stale: &[String], answers: impl Fn() -> 
 }
 
 /// The process with this command line (`setsid` first has it behind its own name), which no other clone's has.
-fn running(command: &[String]) -> Option<String> {
+pub fn running(command: &[String]) -> Option<String> {
     let line = command.iter().fold(String::new(), |line, word| line + word + "\0").into_bytes();
     let mut processes = std::fs::read_dir("/proc").ok()?.flatten();
     let ours = processes.find(|process| std::fs::read(process.path().join("cmdline")).is_ok_and(|own| own.ends_with(&line)))?;

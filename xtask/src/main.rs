@@ -1,6 +1,7 @@
 //! The menu of this repository: `cargo xtask` lists it. CI runs `cargo xtask ci` and nothing else.
 #![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a menu for developers, not the program")]
 
+mod apart;
 mod bench;
 mod compilers;
 mod corpus;
