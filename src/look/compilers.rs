@@ -113,7 +113,8 @@ pub fn report(host: &Host, asked: &Asked) -> Report {
         },
     };
     let dark = |verdict: &Verdict| matches!(verdict, Verdict::Inconclusive { .. });
-    if !report.answers.iter().any(|answer| dark(&answer.clean) || answer.real.values().any(dark)) {
+    let ran_dark = |answer: &Answer| answer.run.as_ref().is_some_and(dark);
+    if !report.answers.iter().any(|answer| dark(&answer.clean) || answer.real.values().any(dark) || ran_dark(answer)) {
         kept::keep(host, kept.as_deref(), &report);
     }
     report
@@ -370,7 +371,8 @@ impl Bench<'_> {
         }
     }
 
-    /// Links the run-time probe and starts it; `None` where either cannot be done here.
+    /// Links the run-time probe and starts it; `None` where either cannot be done here, and no verdict where it only was
+    /// not done in time.
     fn run(&self, probe: &Probe, line: &CommandLine, machine: &[String]) -> Option<Verdict> {
         let starter = self.asked.starter.as_ref()?;
         let program = self.directory.join("probe");
@@ -380,6 +382,7 @@ impl Bench<'_> {
         let (first, rest) = words.split_first()?;
         let ended = self.host.capture_bounded(&Invocation::new(first, self.directory).args(rest.iter().cloned()), LIMIT).ok()?;
         match ended.code {
+            _ if ended.timed_out => Some(Verdict::Inconclusive { why: format!("it did not end within {} s", LIMIT.as_secs()) }),
             Some(0) => Some(Verdict::Ok),
             Some(code) if code == BITTEN => Some(Verdict::Affected { evidence: format!("the probe ended with {BITTEN}") }),
             _ => None,
