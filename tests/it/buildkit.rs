@@ -32,9 +32,10 @@ fn buildx(engine: &Engine, directory: &Path, registry: &str, line: &str) -> Stri
     };
     let (mut success, mut said) = once();
     // Debian's registry may read a tag while it writes it, and dockerd pushes the platforms of one tag at once.
-    if !success && said.contains("500 Internal Server Error") {
-        let (again, more) = once();
-        (success, said) = (again, said + &more);
+    for _ in 0..4 {
+        if !success && said.contains("500 Internal Server Error") {
+            (success, said) = once();
+        }
     }
     assert!(success, "docker buildx {line}\n{said}");
     said
@@ -160,7 +161,8 @@ fn builder(engine: &Engine, project: &Project) -> String {
 
 fn make_builder(engine: &Engine, project: &Project) -> String {
     let sysroot = project.shell("rustc --print sysroot").ok().stdout.trim().to_owned();
-    let rust = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("rust-{}", std::process::id()));
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let rust = directory.path();
     let (libraries, std) = (rust.join("lib"), rust.join("lib/rustlib"));
     // No documentation, no sources: they are half of it.
     let lines = [
@@ -180,8 +182,7 @@ fn make_builder(engine: &Engine, project: &Project) -> String {
     std::fs::write(rust.join("Dockerfile"), recipe).unwrap();
     let name = format!("127.0.0.1:5055/xpkg-tests/rust-{}", engine.name);
     let output = format!("type=image,name={name}:1,push=true,compression=zstd,compression-level=1");
-    buildx(engine, &rust, "", &format!("build --provenance=false --output {output} ."));
-    std::fs::remove_dir_all(&rust).unwrap();
+    buildx(engine, rust, "", &format!("build --provenance=false --output {output} ."));
     let index = engine.says(&format!("buildx imagetools inspect {name}:1 --format '{{{{json .Manifest}}}}'"));
     format!("{name}@{}", serde_json::from_str::<Value>(&index).unwrap()["digest"].as_str().unwrap())
 }

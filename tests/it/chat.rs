@@ -23,6 +23,7 @@ const TARGETS: &[&str] = &[ARM_GNU, ARM_MUSL, X86_MUSL];
 
 #[test]
 fn six_services_for_three_targets() {
+    let _held = Project::chats_target();
     let project = Project::kept("chat").with("aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-ar");
     let _ = std::fs::remove_dir_all(project.path("tree"));
     // The third target comes by configuration alone.
@@ -62,6 +63,7 @@ fn six_services_for_three_targets() {
 #[test]
 fn six_services_are_images_without_a_daemon() {
     on_each_engine(|engine| {
+        let _held = Project::chats_target();
         let project = engine.with_engine(Project::kept_as("chat-oci", "chat"));
         // What is compiled for `six_services_for_three_targets` is compiled.
         let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("kept/repository/fixtures/chat/target");

@@ -39,11 +39,11 @@ fn machine() -> Project {
 }
 
 /// Held by a test that may rewrite the file.
-static README: std::sync::Mutex<()> = std::sync::Mutex::new(());
+pub static README: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 #[test]
 fn every_command_prints_what_it_shows() {
-    let _held = README.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _held = (README.lock().unwrap_or_else(std::sync::PoisonError::into_inner), Project::chats_target());
     let project = machine();
     let (mut text, bless) = (readme(), std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite"));
     for Shown { command, output } in shown(&text) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use regex::Regex;
@@ -58,7 +59,7 @@ pub fn until<T, F: FnMut() -> Option<T>>(what: &str, mut look: F) -> T {
             return found;
         }
         assert!(began.elapsed() < Duration::from_mins(3), "not within 3 minutes: {what}");
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -79,6 +80,12 @@ impl Project {
         let root = base.join("work");
         copy(&repository().join("fixtures").join(fixture), &root);
         Self { _temp: Some(temp), root, bin: base.join("bin"), env: BTreeMap::new() }.prepared()
+    }
+
+    /// Held by who builds in the one target directory that copies of chat share: cargo locks it only while it builds.
+    pub fn chats_target() -> MutexGuard<'static, ()> {
+        static OF_CHAT: Mutex<()> = Mutex::new(());
+        OF_CHAT.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A copy of all fixtures, as the repository has them. It stays, so that their dependencies are compiled once.
@@ -158,8 +165,10 @@ impl Project {
     /// Puts a fake on PATH that does what `script` says.
     pub fn fake(self, name: &str, script: &str) -> Self {
         let _ = std::fs::remove_file(self.bin.join(name));
-        // A copy: a link's name would be lost where it is resolved.
-        std::fs::copy(env!("CARGO_BIN_EXE_fake-tool"), self.bin.join(name)).unwrap();
+        // A symbolic link's name would be lost where it is resolved. What is copied could still be open for writing, in a
+        // process that another test is just starting: a hard link cannot.
+        let (tool, fake) = (env!("CARGO_BIN_EXE_fake-tool"), self.bin.join(name));
+        std::fs::hard_link(tool, &fake).or_else(|_| std::fs::copy(tool, &fake).map(drop)).unwrap();
         std::fs::write(self.bin.join(format!("{name}.script")), script).unwrap();
         self
     }
@@ -307,7 +316,7 @@ impl Run {
 /// What cargo says of other tests, which share its package cache, and of a machine that has not seen the fixtures'
 /// dependencies yet: any run may have it, at any place.
 fn without_cargos_waits(text: &str) -> String {
-    let lines = r"(?m)^ +(Blocking waiting for file lock on|(Updating (crates|git)|Locking|Adding|Downloading|Downloaded)) .*\n";
+    let lines = r"(?m)^ +(Blocking waiting for file lock on .*|Updating (.* index|git .*)|(Locking|Adding|Downloading|Downloaded) .*)\n";
     Regex::new(lines).unwrap().replace_all(text, "").into_owned()
 }
 
@@ -319,6 +328,8 @@ pub fn normal(text: &str) -> String {
         (r" +\d+(\.\d+)? (B|KiB|MiB)\b", " [SIZE]"),
         (r"(?m)^rustc      .*, host", "rustc      [VERSION], host"),
         (r"(gcc|Debian clang) version [0-9][^\n]*?  +", "$1 version [VERSION]  "),
+        (r"\(gcc version [^()\n]*\([^()\n]*\)\)", "(gcc version [VERSION])"),
+        (r" at line \d+ column \d+", " at line [N] column [N]"),
         (r"xpkg-cache/tools/[0-9a-f]{16}/", "xpkg-cache/tools/[KEY]/"),
         (r"\b[0-9a-f]{64}\b", "[SHA256]"),
         (r"(?m)  [0-9a-f]{12}$", "  [DIGEST]"),

@@ -139,6 +139,7 @@ passed: `tree`, policy `default`, listed by `manifest.json`: 2 programs, 0 findi
         rows.push(format!("| {name} | {} | - | - |", says.join("; ")));
     }
     let table = regex::Regex::new(r"[0-9a-f]{12}…").unwrap().replace_all(&rows.join("\n"), "[DIGEST]").into_owned();
+    let _held = crate::readme::README.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let readme = repository().join("README.md");
     let text = std::fs::read_to_string(&readme).unwrap();
     let (before, rest) =

@@ -203,6 +203,7 @@ impl Engine {
 
 /// Every test that needs an engine, on all of them. The fast suite has podman and one docker of each kind.
 fn test() -> Result<(), String> {
+    let _alone = crate::alone();
     up(true)?;
     let parts = ["buildkit::", "chat::", "docker::", "image", "oci::"];
     crate::cargo(&["test", "--locked", "--test", "it", "--"]).args(parts).env("XPKG_ENGINES", "all").env("XPKG_SKIP", "never").go()
@@ -374,13 +375,16 @@ pub fn running(command: &[String]) -> Option<String> {
     Some(ours.file_name().to_string_lossy().into_owned())
 }
 
+/// The large images: while podman unpacks one, whoever asks it for another waits.
 fn pull_and_run(engine: &Engine, images: &BTreeMap<String, String>, made: &Result<(), String>) -> Result<(), String> {
-    let image = images::reference("gcc12:1");
-    let Some(digest) = images.get(&image) else {
-        return made.clone().and(Err(format!("the registry has no {image}")));
-    };
-    let (pinned, name) = (format!("{}@{digest}", image.trim_end_matches(":1")), format!("xpkg-engine-{}", std::process::id()));
-    ask(engine.client().args(["run", "--rm", "--network", "none", "--name", &name, &pinned, "cc", "--version"])).map(drop)
+    for image in ["gcc12:1", "gcc9:1"].map(images::reference) {
+        let Some(digest) = images.get(&image) else {
+            return made.clone().and(Err(format!("the registry has no {image}")));
+        };
+        let (pinned, name) = (format!("{}@{digest}", image.trim_end_matches(":1")), format!("xpkg-engine-{}", std::process::id()));
+        ask(engine.client().args(["run", "--rm", "--network", "none", "--name", &name, &pinned, "cc", "--version"]))?;
+    }
+    Ok(())
 }
 
 /// What a command says, or the last words of why it does not.

@@ -13,6 +13,7 @@ mod matrix;
 mod setup;
 mod zig;
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -61,7 +62,19 @@ fn main() -> ExitCode {
 
 fn test(args: &[String]) -> Result<(), String> {
     setup::run()?;
+    let _alone = alone();
     cargo(&["test", "--workspace"]).args(args).env("RUST_TEST_THREADS", threads()).go()
+}
+
+/// Held over tests: engines are the machine's, and two suites would take away each other's images. It goes with the
+/// process; where there is no such place, nobody is kept out.
+fn alone() -> Option<File> {
+    let lock = File::create("/run/lock/xpkg-suite").ok()?;
+    if lock.try_lock().is_err() {
+        eprintln!("xtask: waiting for another run of the tests on this machine");
+        lock.lock().ok()?;
+    }
+    Some(lock)
 }
 
 /// Tests wait for engines, for other runs and for what they time out as much as they compute.
@@ -88,6 +101,7 @@ fn ci() -> Result<(), String> {
     cargo(&["fmt", "--all", "--check"]).go()?;
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]).go()?;
     setup::run()?;
+    let _alone = alone();
     // Where no engine can run, the tests of images are skipped by name.
     if let Err(problem) = engine::up(false) {
         eprintln!("xtask: {problem}");

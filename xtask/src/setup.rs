@@ -4,7 +4,7 @@ use std::io::stderr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{Go as _, cargo, compilers, zig};
+use crate::{Go as _, cargo, compilers, root, zig};
 
 /// A file or a program on PATH that shows the Debian package is there.
 const PACKAGES: &[(&str, &str)] = &[
@@ -35,6 +35,11 @@ pub fn run() -> Result<(), String> {
     targets(TARGETS)?;
     // What is only read, never compiled (serde-sarif, for SARIF's schema), no build brings.
     cargo(&["fetch", "--locked"]).go()?;
+    // Nor what the fixtures stand on: which test is the first to bring it would hear cargo say so.
+    let fixtures = std::fs::read_dir(root().join("fixtures")).map_err(|error| format!("fixtures: {error}"))?;
+    for manifest in fixtures.flatten().map(|fixture| fixture.path().join("Cargo.toml")).filter(|manifest| manifest.exists()) {
+        cargo(&["fetch", "--locked", "--quiet", "--manifest-path"]).arg(manifest).go()?;
+    }
     for beside in [compilers::run(), zig::run()] {
         if let Err(problem) = beside {
             eprintln!("xtask: {problem}");
