@@ -56,7 +56,9 @@ fn ask(host: &Host, program: &str) -> Result<Engine, (Silence, String)> {
         return Err((Silence::Broken, format!("it did not answer within {} s", LIMIT.as_secs())));
     }
     let silent = container::server_errors(&said.stdout);
-    if let Some(engine) = Engine::read(program, &said.stdout).filter(|_| silent.is_none()) {
+    if let Some(engine) =
+        Engine::read(program, &said.stdout, host.var("DOCKER_HOST").filter(|place| !place.is_empty())).filter(|_| silent.is_none())
+    {
         return Ok(engine);
     }
     let words = silent.unwrap_or_else(|| words(&said.stderr));
@@ -247,6 +249,6 @@ pub fn cut_short(engine: &Engine, image: &str, stderr: &str) -> Problem {
 pub fn blind(engine: &Engine, words: &str) -> Problem {
     Problem::new(Code::EngineBlind, format!("{} does not see this machine's files", engine.words()))
         .cause(words)
-        .help("use an engine of this machine: unset `DOCKER_HOST` and `CONTAINER_HOST`, or install podman")
+        .help("use an engine of this machine: unset `DOCKER_HOST` and `CONTAINER_HOST`, `docker context use default`, or install podman")
         .help("or share the temporary directory, the workspace, CARGO_HOME and the toolchain with it under the same paths")
 }

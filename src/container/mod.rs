@@ -39,6 +39,8 @@ pub struct Engine {
     pub rootless: bool,
     /// SELinux is its business; whether it enforces, the machine says.
     pub selinux: bool,
+    /// By what way it is reached, where that is not this machine's usual one: `remote (tcp://…)`, `context farm`.
+    pub by: Option<String>,
 }
 
 /// Why an engine does not answer.
@@ -91,14 +93,29 @@ struct Info {
     security_options: Option<Vec<String>>,
     #[serde(rename = "ServerErrors")]
     server_errors: Option<Vec<String>>,
+    #[serde(rename = "ClientInfo")]
+    client_info: Option<DockerClient>,
     host: Option<PodmanHost>,
     version: Option<PodmanVersion>,
+}
+
+#[derive(Deserialize)]
+struct DockerClient {
+    #[serde(rename = "Context")]
+    context: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PodmanHost {
     security: Option<PodmanSecurity>,
+    service_is_remote: Option<bool>,
+    remote_socket: Option<PodmanSocket>,
+}
+
+#[derive(Deserialize)]
+struct PodmanSocket {
+    path: String,
 }
 
 #[derive(Deserialize)]
@@ -115,18 +132,20 @@ struct PodmanVersion {
 }
 
 impl Engine {
-    /// Reads `info --format '{{json .}}'`: podman's answer has a `host`, whatever the program is called. `None` where no
-    /// engine stands behind the client.
-    pub fn read(program: &str, info: &str) -> Option<Self> {
+    /// Reads `info --format '{{json .}}'`: podman's answer has a `host`, whatever the program is called. `docker_host` is the
+    /// variable of that name, which beats docker's contexts. `None` where no engine stands behind the client.
+    pub fn read(program: &str, info: &str, docker_host: Option<&str>) -> Option<Self> {
         let info: Info = serde_json::from_str(info).ok()?;
         if let Some(host) = info.host {
             let security = host.security.unwrap_or(PodmanSecurity { rootless: None, selinux_enabled: None });
+            let socket = host.remote_socket.filter(|_| host.service_is_remote == Some(true));
             return Some(Self {
                 kind: EngineKind::Podman,
                 program: program.to_owned(),
                 version: info.version?.version,
                 rootless: security.rootless.unwrap_or(false),
                 selinux: security.selinux_enabled.unwrap_or(false),
+                by: socket.map(|socket| format!("remote ({})", socket.path)),
             });
         }
         let options = info.security_options.unwrap_or_default();
@@ -137,6 +156,13 @@ impl Engine {
             version: info.server_version.filter(|version| !version.is_empty())?,
             rootless: has("rootless"),
             selinux: has("selinux"),
+            by: match docker_host {
+                Some(place) => Some(place).filter(|place| !place.starts_with("unix://")).map(|place| format!("remote ({place})")),
+                None => {
+                    let context = info.client_info.and_then(|client| client.context);
+                    context.filter(|context| context != "default").map(|context| format!("context {context}"))
+                }
+            },
         })
     }
 
@@ -147,7 +173,8 @@ impl Engine {
             EngineKind::Podman => "podman",
         };
         let rootless = if self.rootless { ", rootless" } else { "" };
-        format!("{name} {}{rootless}", self.version)
+        let by = self.by.as_ref().map(|by| format!(", {by}")).unwrap_or_default();
+        format!("{name} {}{rootless}{by}", self.version)
     }
 
     pub fn call(&self, cwd: &Utf8Path) -> Invocation {
@@ -423,7 +450,8 @@ mod tests {
 
     #[test]
     fn an_engine_says_what_it_is() {
-        let read = |text: &str| Engine::read("docker", text).map(|engine| format!("{} {}", engine.words(), engine.selinux));
+        let by = |text: &str, place| Engine::read("docker", text, place).map(|engine| format!("{} {}", engine.words(), engine.selinux));
+        let read = |text: &str| by(text, None);
         assert_eq!(read(r#"{"ServerVersion":"","SecurityOptions":null}"#), None);
         assert_eq!(
             read(r#"{"ServerVersion":"20.10.24","SecurityOptions":["name=seccomp,profile=default","name=selinux","name=rootless"]}"#)
@@ -433,6 +461,14 @@ mod tests {
         let podman =
             r#"{"host":{"security":{"rootless":false,"selinuxEnabled":false},"serviceIsRemote":true},"version":{"Version":"4.3.1"}}"#;
         assert_eq!(read(podman).as_deref(), Some("podman 4.3.1 false"));
+        let service = podman.replace("true}", r#"true,"remoteSocket":{"path":"unix:///s"}}"#);
+        assert_eq!(read(&service).as_deref(), Some("podman 4.3.1, remote (unix:///s) false"));
+        assert_eq!(read(&service.replace("true,", "false,")).as_deref(), Some("podman 4.3.1 false"));
+        let docker = r#"{"ServerVersion":"28","ClientInfo":{"Context":"farm"}}"#;
+        assert_eq!(read(docker).as_deref(), Some("docker 28, context farm false"));
+        assert_eq!(read(&docker.replace("farm", "default")).as_deref(), Some("docker 28 false"));
+        assert_eq!(by(docker, Some("unix:///s")).as_deref(), Some("docker 28 false"));
+        assert_eq!(by(docker, Some("ssh://farm")).as_deref(), Some("docker 28, remote (ssh://farm) false"));
     }
 
     #[test]
@@ -477,8 +513,14 @@ mod tests {
     }
 
     fn container(label: bool) -> Container {
-        let engine =
-            Engine { kind: EngineKind::Docker, program: "docker".to_owned(), version: "28".to_owned(), rootless: false, selinux: label };
+        let engine = Engine {
+            kind: EngineKind::Docker,
+            program: "docker".to_owned(),
+            version: "28".to_owned(),
+            rootless: false,
+            selinux: label,
+            by: None,
+        };
         Container {
             engine,
             label,

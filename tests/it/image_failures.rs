@@ -498,7 +498,7 @@ exit 1
 --- stderr
 error[engine-blind]: [ENGINE] does not see this machine's files
   cause: [ITS WORDS]
-  help: use an engine of this machine: unset `DOCKER_HOST` and `CONTAINER_HOST`, or install podman
+  help: use an engine of this machine: unset `DOCKER_HOST` and `CONTAINER_HOST`, `docker context use default`, or install podman
   help: or share the temporary directory, the workspace, CARGO_HOME and the toolchain with it under the same paths
 
 "#]]
@@ -512,7 +512,7 @@ exit 1
 --- stderr
 error[engine-blind]: [ENGINE] does not see this machine's files
   cause: [ITS WORDS]
-  help: use an engine of this machine: unset `DOCKER_HOST` and `CONTAINER_HOST`, or install podman
+  help: use an engine of this machine: unset `DOCKER_HOST` and `CONTAINER_HOST`, `docker context use default`, or install podman
   help: or share the temporary directory, the workspace, CARGO_HOME and the toolchain with it under the same paths
 
 "#]]

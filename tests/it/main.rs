@@ -21,6 +21,7 @@ mod image;
 mod image_failures;
 mod image_inside;
 mod image_together;
+mod image_ways;
 mod inspect;
 mod leaks;
 mod mutants;

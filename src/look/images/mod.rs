@@ -9,7 +9,7 @@ mod shown;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 pub use self::inside::Probing;
 pub use self::shown::{Mounted, mounted};
@@ -89,8 +89,14 @@ impl<'a> Looking<'a> {
         let clients: Vec<_> = programs.filter_map(|program| self.host.identity(&self.host.find(program)?)).collect();
         let telling = ["DOCKER_", "CONTAINER", "PODMAN", "XDG_", "XPKG_CONTAINER_ENGINE", "HOME"];
         let variables: Vec<_> = self.host.vars().filter(|(name, _)| telling.iter().any(|beginning| name.starts_with(beginning))).collect();
-        let socket = self.host.stamp(Utf8Path::new("/var/run/docker.sock"));
-        let key = format!("{clients:?}\n{variables:?}\n{socket:?}\n{:?}", self.host.ordinary_user());
+        // What a client is configured with chooses the engine, too: docker's context, podman's connection.
+        let home = Utf8PathBuf::from(self.host.var("HOME").unwrap_or_default());
+        let docker = self.host.var("DOCKER_CONFIG").map_or_else(|| home.join(".docker"), Utf8PathBuf::from);
+        let containers = self.host.var("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), Utf8PathBuf::from).join("containers");
+        let files = ["containers.conf", "podman-connections.json"].map(|name| containers.join(name));
+        let files = files.into_iter().chain(["/var/run/docker.sock".into(), docker.join("config.json")]);
+        let stamps: Vec<_> = files.map(|file| self.host.stamp(&file)).collect();
+        let key = format!("{clients:?}\n{variables:?}\n{stamps:?}\n{:?}", self.host.ordinary_user());
         let place = kept::place(self.host, "engines", &key);
         if let Some(engine) = kept::read::<Engine>(self.host, place.as_deref()).filter(|engine| engine::answers(self.host, engine)) {
             return Ok(engine);
