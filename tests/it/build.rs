@@ -320,7 +320,7 @@ fn a_missing_standard_library_comes_by_rustup_or_is_told() {
     let rustc = |project: Project| {
         let real = tool("rustc");
         let script = format!(
-            "on --target out {}\non --target out target_os=\"linux\"\non --target exit 0\non target-list out {}\non target-list out {TARGET}\non target-list exit 0\nexec {}\n",
+            "on target-libdir out {}\non target-libdir out target_os=\"linux\"\non target-libdir exit 0\non target-list out {}\non target-list out {TARGET}\non target-list exit 0\nexec {}\n",
             libdir.display(),
             toolchain.display(),
             real.display()
