@@ -3,7 +3,7 @@
 use std::io::BufReader;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use snapbox::str;
 
@@ -111,6 +111,7 @@ fn a_signal_ends_what_was_started_and_leaves_the_tree() {
             let compiles = running("--crate-name hello").iter().any(|line| line.contains("opt-level=1") && line.contains(&root));
             compiles.then_some(())
         });
+        let began = Instant::now();
         let send = || Command::new("kill").args([&format!("-{signal}"), &run.id().to_string()]).status().unwrap();
         send();
         // Once more does not make it worse.
@@ -118,6 +119,8 @@ fn a_signal_ends_what_was_started_and_leaves_the_tree() {
         send();
         let status = run.wait().unwrap();
         assert_eq!(status.code(), Some(code), "{signal}");
+        // The compiler would have taken ten minutes.
+        assert!(began.elapsed() < Duration::from_secs(40));
         let mut said = String::new();
         std::io::Read::read_to_string(&mut run.stderr.take().unwrap(), &mut said).unwrap();
         let number = code - 128;

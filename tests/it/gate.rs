@@ -223,7 +223,7 @@ profile    release
 
 aarch64-unknown-linux-gnu
   toolchain   gcc `aarch64-linux-gnu-gcc-12`: it compiles for `aarch64-linux-gnu`
-  compiler    aarch64-linux-gnu-gcc-12 (gcc version [VERSION])
+  compiler    aarch64-linux-gnu-gcc-12 (gcc version 12.2.0 (Debian 12.2.0-14))
               gcc-95189: ok at -O2, by running it ok, ok with this build's flags
   refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
               gcc: `aarch64-linux-gnu-gcc` has GCC bug 95189 (the call of `xpkg_95189_reached` is gone from its object), and aws-lc-sys 0.47.0 checks secrets with it
@@ -424,8 +424,7 @@ fn a_compiler_that_hangs_is_ended() {
     let began = std::time::Instant::now();
     let run = project.xpkg(&format!("plan --target {ARM_GNU}")).ok();
     assert!(run.stdout.contains("it did not end within 5 s"), "{}", run.stdout);
-    // The compiler would take ten minutes for each of its calls.
-    assert!(began.elapsed().as_secs() < 300);
+    assert!(began.elapsed().as_secs() < 60);
     let mute = Project::of("with-c").fake("aarch64-linux-gnu-gcc", "sleep 600\n");
     let run = mute.xpkg(&format!("plan --target {ARM_GNU}"));
     assert!(run.stderr.contains("`aarch64-linux-gnu-gcc` does not say what it compiles for (`-v` failed)"), "{}", run.stderr);

@@ -1,6 +1,7 @@
 //! Cross images that cannot be had or do not serve, engines that do not answer, and builds that are ended from outside.
 
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 use snapbox::str;
@@ -386,8 +387,10 @@ fn an_interruption_ends_the_container_and_leaves_the_old_tree() {
             let project = never_ending(engine);
             let before = (project.files("target/xpkg"), project.read("target/xpkg/MANIFEST.txt"));
             let (run, _) = started(engine, &project);
+            let began = Instant::now();
             Command::new("kill").args([&format!("-{signal}"), &run.id().to_string()]).status().unwrap();
             let output = run.wait_with_output().unwrap();
+            assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
             let said = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(code), "{said}");
             assert!(

@@ -21,7 +21,7 @@ use crate::support::{repository, tool};
 /// Mutants of a plain test run.
 const CASES: u64 = 6000;
 /// One mutant may take so long, in a debug build on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled".
 struct Random(u64);

@@ -75,7 +75,7 @@ profile    release
 
 x86_64-unknown-linux-musl
   toolchain   rust-lld: Rust brings musl itself, and `x86_64-linux-musl-gcc` (the host's gcc over musl's headers) compiles C
-  compiler    x86_64-linux-musl-gcc (gcc version [VERSION])
+  compiler    x86_64-linux-musl-gcc (gcc version 12.2.0 (Debian 12.2.0-14+deb12u1))
               gcc-95189: ok at -O2, by running it ok, ok with this build's flags
   refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
               gcc: `x86_64-linux-musl-gcc` compiles for `x86_64-linux-gnu`, not for `x86_64-linux-musl`
@@ -262,7 +262,7 @@ profile    release
 
 aarch64-unknown-linux-gnu
   toolchain   `aarch64-linux-gnu-gcc`: `target.aarch64-unknown-linux-gnu.linker` in cargo's configuration
-  compiler    aarch64-linux-gnu-gcc (gcc version [VERSION])
+  compiler    aarch64-linux-gnu-gcc (gcc version 12.2.0 (Debian 12.2.0-14))
               gcc-95189: ok at -O2, ok with this build's flags
   C           with-c 0.1.0 (by `cc`)
   std         installed
