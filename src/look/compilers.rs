@@ -113,8 +113,11 @@ pub fn report(host: &Host, asked: &Asked) -> Report {
         },
     };
     let dark = |verdict: &Verdict| matches!(verdict, Verdict::Inconclusive { .. });
-    let ran_dark = |answer: &Answer| answer.run.as_ref().is_some_and(dark);
-    if !report.answers.iter().any(|answer| dark(&answer.clean) || answer.real.values().any(dark) || ran_dark(answer)) {
+    let unanswered = |answer: &Answer| {
+        let Answer { clean, real, run, .. } = answer;
+        real.values().chain([clean]).chain(run).any(dark)
+    };
+    if !report.answers.iter().any(unanswered) {
         kept::keep(host, kept.as_deref(), &report);
     }
     report
