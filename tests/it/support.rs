@@ -50,7 +50,7 @@ pub fn skipped(test: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {test} ({why})");
 }
 
-/// Waits until something is so, with far more patience than a busy machine needs: no test measures time.
+/// Waits until something is so, with far more patience than a busy machine needs.
 #[track_caller]
 pub fn until<T, F: FnMut() -> Option<T>>(what: &str, mut look: F) -> T {
     let began = Instant::now();

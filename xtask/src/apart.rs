@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::debian::{self, KEYRING};
-use crate::engine::{ask, file, podman_environment, running, step, write};
+use crate::engine::{ask, file, running, step, write};
 
 /// What podman is asked to be there for: containers and builds with a network (nft), and the hold's own `umount`.
 const PACKAGES: &str = "podman,runc,conmon,netavark,nftables,mount";
@@ -54,12 +54,6 @@ impl Apart {
 
     pub fn hold(&self) -> Vec<String> {
         vec!["/bin/sh".to_owned(), file(&format!("{}/hold", self.name))]
-    }
-
-    pub fn client(&self) -> Command {
-        let mut podman = Command::new(self.program());
-        podman.envs(podman_environment());
-        podman
     }
 
     /// Makes the tree, where there is none.

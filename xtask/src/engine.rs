@@ -104,12 +104,12 @@ impl Engine {
     }
 
     fn client(&self) -> Command {
-        if !self.is_docker() {
-            return self.apart().map_or_else(podman, |apart| apart.client());
+        let mut client = Command::new(self.program());
+        client.envs(self.environment());
+        if self.is_docker() {
+            client.args(["--host", &self.socket()]);
         }
-        let mut docker = Command::new(self.program());
-        docker.envs(self.environment()).args(["--host", &self.socket()]);
-        docker
+        client
     }
 
     /// What has to run for it: nothing for podman of this machine.
@@ -319,7 +319,7 @@ fn configure_podman() -> Result<(), String> {
     write("registry.yml", &format!("version: 0.1\nlog: {{level: warn}}\nhttp: {{addr: '{REGISTRY}'}}\n{storage}"))
 }
 
-pub fn podman_environment() -> [(&'static str, String); 2] {
+fn podman_environment() -> [(&'static str, String); 2] {
     [("CONTAINERS_CONF", file("containers.conf")), ("CONTAINERS_REGISTRIES_CONF", file("registries.conf"))]
 }
 
