@@ -19,7 +19,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compile every selected bin for every target, inspect it, and stage the tree with its manifest
+    /// Compile every selected bin for every target, inspect it, and stage the tree with its
+    /// manifest
     Build(BuildArgs),
     /// Show what `build` would do and why; compiles and installs nothing
     Plan(PlanArgs),
@@ -75,7 +76,8 @@ pub struct BuildArgs {
     #[command(flatten)]
     pub run: RunArgs,
 
-    /// Build the other targets, too, where one fails; what succeeded is staged, what failed keeps what it had
+    /// Build the other targets, too, where one fails; what succeeded is staged, what failed keeps
+    /// what it had
     #[arg(long)]
     pub keep_going: bool,
 }
@@ -103,8 +105,19 @@ pub struct EnvArgs {
 }
 
 /// What says how or which bins are built: without a build it would say nothing.
-const OF_A_BUILD: &[&str] =
-    &["package", "workspace", "all", "exclude", "bin", "features", "all_features", "no_default_features", "profile", "release", "linker"];
+const OF_A_BUILD: &[&str] = &[
+    "package",
+    "workspace",
+    "all",
+    "exclude",
+    "bin",
+    "features",
+    "all_features",
+    "no_default_features",
+    "profile",
+    "release",
+    "linker",
+];
 
 #[derive(Debug, Args)]
 pub struct DockerArgs {
@@ -115,7 +128,8 @@ pub struct DockerArgs {
     #[arg(long, value_name = "DIR")]
     pub context: Option<Utf8PathBuf>,
 
-    /// What images are made upon whose tables name no base: `scratch`, `NAME@sha256:…`, `oci:PATH[:TAG]`
+    /// What images are made upon whose tables name no base: `scratch`, `NAME@sha256:…`,
+    /// `oci:PATH[:TAG]`
     #[arg(long, value_name = "IMAGE")]
     pub base: Option<String>,
 
@@ -131,7 +145,8 @@ pub struct DockerArgs {
     #[arg(long)]
     pub force: bool,
 
-    /// Write `xpkg.Dockerfile` into the workspace instead: a Dockerfile that builds all of it, with the compiler on the builder's own platform
+    /// Write `xpkg.Dockerfile` into the workspace instead: a Dockerfile that builds all of it, with
+    /// the compiler on the builder's own platform
     #[arg(long, requires = "builder", conflicts_with_all = ["context", "no_build", "from", "old_builder", "cache", "out_dir"])]
     pub build_in_docker: bool,
 
@@ -139,7 +154,8 @@ pub struct DockerArgs {
     #[arg(long, value_name = "IMAGE@sha256:…", requires = "build_in_docker")]
     pub builder: Option<String>,
 
-    /// Write Dockerfiles that Docker's builder before BuildKit takes, too: called with `--build-arg TARGETPLATFORM=linux/amd64`
+    /// Write Dockerfiles that Docker's builder before BuildKit takes, too: called with `--build-arg
+    /// TARGETPLATFORM=linux/amd64`
     #[arg(long)]
     pub old_builder: bool,
 
@@ -147,7 +163,8 @@ pub struct DockerArgs {
     #[arg(long, value_name = "DIR|FILE.tar", conflicts_with_all = ["context", "force", "build_in_docker", "old_builder", "cache"])]
     pub oci: Option<Utf8PathBuf>,
 
-    /// Let bake keep a cache for each architecture in the registry: its group `per-architecture` writes them
+    /// Let bake keep a cache for each architecture in the registry: its group `per-architecture`
+    /// writes them
     #[arg(long)]
     pub cache: bool,
 }
@@ -183,7 +200,8 @@ pub struct ImageUpdateArgs {
 /// What all of `image` take.
 #[derive(Debug, Args)]
 pub struct ImageRunArgs {
-    /// Only these targets' images; repeatable or comma-separated [default: all that the configuration names]
+    /// Only these targets' images; repeatable or comma-separated [default: all that the
+    /// configuration names]
     #[arg(long, value_name = "TRIPLE", value_delimiter = ',')]
     pub target: Vec<String>,
 
@@ -213,7 +231,8 @@ impl ImageCommand {
 
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// A tree, a directory of binaries, an archive (.tar, .tar.gz, .tar.zst, .zip) or one file [default: the staged tree]
+    /// A tree, a directory of binaries, an archive (.tar, .tar.gz, .tar.zst, .zip) or one file
+    /// [default: the staged tree]
     pub path: Option<Utf8PathBuf>,
 
     /// What programs are for whose paths do not say it; repeatable or comma-separated
@@ -245,7 +264,12 @@ pub struct VerifyArgs {
     pub args: Vec<String>,
 
     /// `json` and `sarif`: one document on stdout, and nothing else there
-    #[arg(long = "message-format", value_name = "FORMAT", value_enum, default_value = "human")]
+    #[arg(
+        long = "message-format",
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "human"
+    )]
     pub format: ReportFormat,
 
     #[command(flatten)]
@@ -287,10 +311,12 @@ pub struct TreeArgs {
     pub output: OutputArgs,
 }
 
-/// All that chooses what is built and how. One set for `build`, `plan` and `env`, so that they cannot disagree.
+/// All that chooses what is built and how. One set for `build`, `plan` and `env`, so that they
+/// cannot disagree.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Build for the target; repeatable or comma-separated; a gnu triple may have a glibc floor (`….2.17`)
+    /// Build for the target; repeatable or comma-separated; a gnu triple may have a glibc floor
+    /// (`….2.17`)
     #[arg(long, value_name = "TRIPLE[.GLIBC]", value_delimiter = ',')]
     pub target: Vec<String>,
 
@@ -395,7 +421,10 @@ pub enum Color {
 
 impl OutputArgs {
     pub fn split(self) -> (MessageFormat, TalkArgs) {
-        let Self { message_format, talk } = self;
+        let Self {
+            message_format,
+            talk,
+        } = self;
         (message_format, talk)
     }
 }
@@ -411,8 +440,11 @@ impl Color {
 }
 
 impl Cli {
-    /// From the process's arguments: `cargo xpkg build` starts `cargo-xpkg xpkg build`, where the word `xpkg` is optional.
-    pub fn parse_from_process(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
+    /// From the process's arguments: `cargo xpkg build` starts `cargo-xpkg xpkg build`, where the
+    /// word `xpkg` is optional.
+    pub fn parse_from_process(
+        args: impl IntoIterator<Item = std::ffi::OsString>,
+    ) -> Result<Self, clap::Error> {
         let mut args: Vec<_> = args.into_iter().collect();
         if args.get(1).is_some_and(|word| word == "xpkg") {
             args.remove(1);

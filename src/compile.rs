@@ -35,9 +35,12 @@ pub fn first_use(host: &Host, first: &FirstUse, announce: impl FnOnce()) -> Resu
     let call = Invocation::new(first.compiler.as_str(), directory).args([name, "-o", "first"]);
     let ended = host.capture(&call)?;
     if !ended.success() {
-        return Err(Problem::new(Code::ProcessFailed, format!("zig cannot compile {}", first.what))
-            .note("command", [call.to_string()])
-            .cause(&ended.stderr));
+        return Err(Problem::new(
+            Code::ProcessFailed,
+            format!("zig cannot compile {}", first.what),
+        )
+        .note("command", [call.to_string()])
+        .cause(&ended.stderr));
     }
     // Without the marker the next run only asks once more.
     let _ = host.write(&first.marker, b"");
@@ -49,12 +52,18 @@ pub fn fetch(host: &Host, call: &Invocation, talk: impl FnMut(&str) + Send) -> R
     let ended = host.capture_talking(call, talk)?;
     match ended.code {
         Some(0) => Ok(()),
-        code => Err(Failure::Spoken(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))),
+        code => Err(Failure::Spoken(
+            code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+        )),
     }
 }
 
 /// Runs one call. Every bin that the plan expects of it is in the answer, in the plan's order.
-pub fn run<'a>(host: &Host, call: &'a Call, leftover: impl FnOnce(&str)) -> Result<Vec<Made<'a>>, Failure> {
+pub fn run<'a>(
+    host: &Host,
+    call: &'a Call,
+    leftover: impl FnOnce(&str),
+) -> Result<Vec<Made<'a>>, Failure> {
     let mut artifacts = Vec::new();
     let ending = call.container.as_ref().map(Container::end);
     let mut stream = || {
@@ -67,7 +76,8 @@ pub fn run<'a>(host: &Host, call: &'a Call, leftover: impl FnOnce(&str)) -> Resu
         })
     };
     let mut code = stream();
-    // A container of a killed run has the name; the caller holds what only one run at a time may use.
+    // A container of a killed run has the name; the caller holds what only one run at a time may
+    // use.
     if let (Ok(Some(125)), Some(container)) = (&code, &call.container)
         && engine::is_there(host, container)
     {
@@ -75,42 +85,71 @@ pub fn run<'a>(host: &Host, call: &'a Call, leftover: impl FnOnce(&str)) -> Resu
         host.end(&container.end());
         code = stream();
     }
-    // What did not end by itself is not left behind, be it that an interruption took the client away from it.
+    // What did not end by itself is not left behind, be it that an interruption took the client
+    // away from it.
     if let Some(ending) = ending.filter(|_| !matches!(code, Ok(Some(0 | 101)))) {
         host.end(&ending);
     }
     let code = code?;
-    let from_outside = call.container.as_ref().and_then(|container| container::ending(&container.engine, code.unwrap_or(137)));
+    let from_outside = call
+        .container
+        .as_ref()
+        .and_then(|container| container::ending(&container.engine, code.unwrap_or(137)));
     match code {
-        _ if from_outside.is_some() => return Err(from_outside.into_iter().collect::<Vec<_>>().into()),
+        _ if from_outside.is_some() => {
+            return Err(from_outside.into_iter().collect::<Vec<_>>().into());
+        }
         Some(0) => {}
         Some(code) => return Err(Failure::Spoken(u8::try_from(code).unwrap_or(1))),
         // Ended by a signal: cargo could say nothing.
         None => {
-            return Err(Problem::new(Code::ProcessFailed, "cargo was killed by a signal")
-                .note("command", [call.invocation.to_string()])
-                .help("if memory ran out, try fewer jobs: `-j 1`")
-                .into());
+            return Err(
+                Problem::new(Code::ProcessFailed, "cargo was killed by a signal")
+                    .note("command", [call.invocation.to_string()])
+                    .help("if memory ran out, try fewer jobs: `-j 1`")
+                    .into(),
+            );
         }
     }
-    let made: Vec<Result<Made, Problem>> = call.outputs.iter().map(|output| find(&artifacts, output, call)).collect();
+    let made: Vec<Result<Made, Problem>> = call
+        .outputs
+        .iter()
+        .map(|output| find(&artifacts, output, call))
+        .collect();
     let (made, missing): (Vec<_>, Vec<_>) = made.into_iter().partition(Result::is_ok);
     if missing.is_empty() {
         Ok(made.into_iter().filter_map(Result::ok).collect())
     } else {
-        Err(missing.into_iter().filter_map(Result::err).collect::<Vec<_>>().into())
+        Err(missing
+            .into_iter()
+            .filter_map(Result::err)
+            .collect::<Vec<_>>()
+            .into())
     }
 }
 
-fn find<'a>(artifacts: &[cargo_metadata::Artifact], output: &'a Output, call: &Call) -> Result<Made<'a>, Problem> {
+fn find<'a>(
+    artifacts: &[cargo_metadata::Artifact],
+    output: &'a Output,
+    call: &Call,
+) -> Result<Made<'a>, Problem> {
     let artifact = artifacts.iter().find(|artifact| {
-        artifact.package_id.repr == output.bin.package_id && artifact.target.is_bin() && artifact.target.name == output.bin.bin
+        artifact.package_id.repr == output.bin.package_id
+            && artifact.target.is_bin()
+            && artifact.target.name == output.bin.bin
     });
     match artifact.and_then(|artifact| Some((artifact, artifact.executable.clone()?))) {
-        Some((artifact, file)) => Ok(Made { output, file, features: artifact.features.clone() }),
+        Some((artifact, file)) => Ok(Made {
+            output,
+            file,
+            features: artifact.features.clone(),
+        }),
         None => Err(Problem::new(
             Code::ArtifactMissing,
-            format!("cargo built no bin `{}` of package `{}` for `{}`", output.bin.bin, output.bin.package, output.target),
+            format!(
+                "cargo built no bin `{}` of package `{}` for `{}`",
+                output.bin.bin, output.bin.package, output.target
+            ),
         )
         .note("command", [call.invocation.to_string()])
         .help("run the command by hand and look at its messages")),

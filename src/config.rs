@@ -1,6 +1,7 @@
 //! xpkg's own configuration: `[workspace.metadata.xpkg]`, `[package.metadata.xpkg]`, `xpkg.toml`.
 //!
-//! Pure: it is given the files' texts. Strict: an unknown key is an error that names the nearest known one.
+//! Pure: it is given the files' texts. Strict: an unknown key is an error that names the nearest
+//! known one.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,12 @@ use crate::toolchain::Kind;
 
 /// What a run takes from the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of xpkg's configuration")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of xpkg's configuration"
+)]
 pub struct Config {
     pub targets: Vec<String>,
     pub out_dir: Option<Utf8PathBuf>,
@@ -34,7 +40,12 @@ pub struct Config {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of xpkg's configuration")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of xpkg's configuration"
+)]
 pub struct TargetConfig {
     pub glibc: Option<String>,
     pub linker: Option<LinkerChoice>,
@@ -60,7 +71,8 @@ pub struct TargetConfig {
     pub volumes: Vec<String>,
 }
 
-/// What is run in an image before it compiles: lines of shell, or a script's path from the workspace's root.
+/// What is run in an image before it compiles: lines of shell, or a script's path from the
+/// workspace's root.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "lines of shell, or the path of a script")]
 pub enum PreBuild {
@@ -74,16 +86,24 @@ impl Default for PreBuild {
     }
 }
 
-/// A Dockerfile of the user's: its path alone, or with what it is built with. Paths are from the workspace's root.
+/// A Dockerfile of the user's: its path alone, or with what it is built with. Paths are from the
+/// workspace's root.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "the path of a Dockerfile, or a table with `file`, `context` and `build-args`")]
+#[serde(
+    untagged,
+    expecting = "the path of a Dockerfile, or a table with `file`, `context` and `build-args`"
+)]
 pub enum Dockerfile {
     File(Utf8PathBuf),
     Table(DockerfileTable),
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table with `file`, `context` and `build-args`")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table with `file`, `context` and `build-args`"
+)]
 pub struct DockerfileTable {
     pub file: Utf8PathBuf,
     pub context: Option<Utf8PathBuf>,
@@ -95,7 +115,10 @@ impl Dockerfile {
     /// Path, context, arguments.
     pub fn table(&self) -> DockerfileTable {
         match self {
-            Self::File(file) => DockerfileTable { file: file.clone(), ..DockerfileTable::default() },
+            Self::File(file) => DockerfileTable {
+                file: file.clone(),
+                ..DockerfileTable::default()
+            },
             Self::Table(table) => table.clone(),
         }
     }
@@ -103,7 +126,12 @@ impl Dockerfile {
 
 /// What `verify` holds a tree to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of xpkg's configuration")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of xpkg's configuration"
+)]
 pub struct PolicyConfig {
     /// `default`, `strict`, `portable-linux`.
     pub base: Option<String>,
@@ -117,7 +145,12 @@ pub struct PolicyConfig {
 
 /// An image that `docker` makes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of an image that `docker` makes")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of an image that `docker` makes"
+)]
 pub struct DockerConfig {
     pub name: String,
     /// `bin`, or `package/bin`.
@@ -158,7 +191,12 @@ impl Port {
 
 /// Settings of a profile that cargo has, each with a value of whatever type cargo takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of settings of a cargo profile")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of settings of a cargo profile"
+)]
 pub struct ProfileConfig {
     pub codegen_units: Option<Setting>,
     pub debug: Option<Setting>,
@@ -190,7 +228,12 @@ impl ProfileConfig {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of xpkg's configuration")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of xpkg's configuration"
+)]
 pub struct PackageConfig {
     /// Leaves out all bins of the package.
     pub skip: bool,
@@ -302,7 +345,12 @@ impl<T> Section<T> {
 
 /// All that `[package.metadata.xpkg]` of a lone package may hold.
 #[derive(Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of xpkg's configuration")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of xpkg's configuration"
+)]
 #[derive(Default)]
 struct LoneTable {
     targets: Vec<String>,
@@ -333,13 +381,29 @@ impl Config {
             if let Some(file) = read::<WorkspaceToml>(source, &mut problems)
                 && let Some(config) = Section::table(file.workspace)
             {
-                places.push((format!("`[workspace.metadata.xpkg]` of `{}`", source.path), config));
+                places.push((
+                    format!("`[workspace.metadata.xpkg]` of `{}`", source.path),
+                    config,
+                ));
             }
             match &sources.root_package {
                 Some(name) if sources.lone => {
-                    if let Some(table) = read::<LoneToml>(source, &mut problems).and_then(|file| Section::table(file.package)) {
-                        let LoneTable { targets, out_dir, layout, linker, strip, c_dependencies, target, policy, docker, skip, rename } =
-                            table;
+                    if let Some(table) = read::<LoneToml>(source, &mut problems)
+                        .and_then(|file| Section::table(file.package))
+                    {
+                        let LoneTable {
+                            targets,
+                            out_dir,
+                            layout,
+                            linker,
+                            strip,
+                            c_dependencies,
+                            target,
+                            policy,
+                            docker,
+                            skip,
+                            rename,
+                        } = table;
                         if skip || !rename.is_empty() {
                             packages.insert(name.clone(), PackageConfig { skip, rename });
                         }
@@ -356,12 +420,17 @@ impl Config {
                             package: BTreeMap::new(),
                         };
                         if config != Self::default() {
-                            places.push((format!("`[package.metadata.xpkg]` of `{}`", source.path), config));
+                            places.push((
+                                format!("`[package.metadata.xpkg]` of `{}`", source.path),
+                                config,
+                            ));
                         }
                     }
                 }
                 Some(name) => {
-                    if let Some(config) = read::<PackageToml>(source, &mut problems).and_then(|file| Section::table(file.package)) {
+                    if let Some(config) = read::<PackageToml>(source, &mut problems)
+                        .and_then(|file| Section::table(file.package))
+                    {
                         packages.insert(name.clone(), config);
                     }
                 }
@@ -374,15 +443,20 @@ impl Config {
             places.push((format!("`{}`", source.path), config));
         }
         for (name, source) in &sources.members {
-            if let Some(config) = read::<PackageToml>(source, &mut problems).and_then(|file| Section::table(file.package)) {
+            if let Some(config) = read::<PackageToml>(source, &mut problems)
+                .and_then(|file| Section::table(file.package))
+            {
                 packages.insert(name.clone(), config);
             }
         }
         if places.len() > 1 {
             let names: Vec<String> = places.iter().map(|(place, _)| place.clone()).collect();
             problems.push(
-                Problem::new(Code::ConfigTwice, format!("xpkg is configured twice: in {}", names.join(" and in ")))
-                    .help("keep one of them"),
+                Problem::new(
+                    Code::ConfigTwice,
+                    format!("xpkg is configured twice: in {}", names.join(" and in ")),
+                )
+                .help("keep one of them"),
             );
         }
         if !problems.is_empty() {
@@ -398,7 +472,12 @@ fn read<T: serde::de::DeserializeOwned>(source: &Source, problems: &mut Vec<Prob
     match toml::from_str(&source.text) {
         Ok(table) => Some(table),
         Err(error) => {
-            let problem = describe(source, &error, "xpkg", "the keys and their types stand in the README under Configuration");
+            let problem = describe(
+                source,
+                &error,
+                "xpkg",
+                "the keys and their types stand in the README under Configuration",
+            );
             if !problems.contains(&problem) {
                 problems.push(problem);
             }
@@ -413,19 +492,30 @@ pub fn place(path: &Utf8Path, text: &str, error: &toml::de::Error) -> String {
         Some(span) => {
             let before = &text[..span.start.min(text.len())];
             let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let column = before
+                .rsplit('\n')
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .count()
+                + 1;
             format!("{path}:{line}:{column}")
         }
         None => path.to_string(),
     }
 }
 
-/// A mistake in `whose` configuration, in toml's words, with the nearest key where the key is the mistake.
+/// A mistake in `whose` configuration, in toml's words, with the nearest key where the key is the
+/// mistake.
 pub fn describe(source: &Source, error: &toml::de::Error, whose: &str, help: &str) -> Problem {
     let Source { path, text } = source;
     let place = place(path, text, error);
     let message = error.message().lines().next().unwrap_or_default();
-    let problem = Problem::new(Code::ConfigInvalid, format!("{message} in {whose}'s configuration")).note("at", [place]);
+    let problem = Problem::new(
+        Code::ConfigInvalid,
+        format!("{message} in {whose}'s configuration"),
+    )
+    .note("at", [place]);
     // serde names first what it found, then what it knows, each in backticks.
     let mut names = message.split('`').skip(1).step_by(2);
     match names.next() {
@@ -442,7 +532,10 @@ mod tests {
     use super::*;
 
     fn source(path: &str, text: &str) -> Source {
-        Source { path: path.into(), text: text.to_owned() }
+        Source {
+            path: path.into(),
+            text: text.to_owned(),
+        }
     }
 
     fn told(sources: &Sources) -> Vec<String> {
@@ -451,8 +544,18 @@ mod tests {
             Err(problems) => problems
                 .iter()
                 .map(|problem| {
-                    let notes: Vec<String> = problem.notes.iter().flat_map(|note| note.lines.clone()).collect();
-                    format!("{}: {} [{}] {}", problem.code.name(), problem.message, notes.join(" "), problem.help.join(" "))
+                    let notes: Vec<String> = problem
+                        .notes
+                        .iter()
+                        .flat_map(|note| note.lines.clone())
+                        .collect();
+                    format!(
+                        "{}: {} [{}] {}",
+                        problem.code.name(),
+                        problem.message,
+                        notes.join(" "),
+                        problem.help.join(" ")
+                    )
                 })
                 .collect(),
         }
@@ -460,19 +563,37 @@ mod tests {
 
     #[test]
     fn a_misspelt_key_names_its_place_and_the_nearest() {
-        let root = source("Cargo.toml", "[workspace]\nmembers = []\n[workspace.metadata.xpkg]\nlayuot = \"{bin}\"\n");
-        let mut found = told(&Sources { root: Some(root), ..Sources::default() });
-        assert!(found[0].starts_with("config-invalid: unknown field `layuot`, expected one of"), "{found:?}");
-        assert!(found.remove(0).ends_with("[Cargo.toml:4:1] did you mean `layout`?"));
+        let root = source(
+            "Cargo.toml",
+            "[workspace]\nmembers = []\n[workspace.metadata.xpkg]\nlayuot = \"{bin}\"\n",
+        );
+        let mut found = told(&Sources {
+            root: Some(root),
+            ..Sources::default()
+        });
+        assert!(
+            found[0].starts_with("config-invalid: unknown field `layuot`, expected one of"),
+            "{found:?}"
+        );
+        assert!(
+            found
+                .remove(0)
+                .ends_with("[Cargo.toml:4:1] did you mean `layout`?")
+        );
     }
 
     #[test]
     fn a_wrong_type_names_its_place() {
         let own = source("xpkg.toml", "targets = \"x\"\n");
         assert_eq!(
-            told(&Sources { own: Some(own), ..Sources::default() }),
+            told(&Sources {
+                own: Some(own),
+                ..Sources::default()
+            }),
             [
-                "config-invalid: invalid type: string \"x\", expected a sequence in xpkg's configuration [xpkg.toml:1:11] the keys and their types stand in the README under Configuration"
+                "config-invalid: invalid type: string \"x\", expected a sequence in xpkg's \
+                 configuration [xpkg.toml:1:11] the keys and their types stand in the README \
+                 under Configuration"
             ]
         );
     }
@@ -480,7 +601,10 @@ mod tests {
     #[test]
     fn an_unknown_linker_is_refused() {
         let own = source("xpkg.toml", "linker = \"rust-ldd\"\n");
-        let found = told(&Sources { own: Some(own), ..Sources::default() });
+        let found = told(&Sources {
+            own: Some(own),
+            ..Sources::default()
+        });
         assert!(found[0].ends_with("did you mean `rust-lld`?"), "{found:?}");
     }
 
@@ -489,17 +613,31 @@ mod tests {
         let root = source("Cargo.toml", "[workspace.metadata.xpkg]\ntargets = []\n");
         let own = source("xpkg.toml", "");
         assert_eq!(
-            told(&Sources { root: Some(root), own: Some(own), ..Sources::default() }),
+            told(&Sources {
+                root: Some(root),
+                own: Some(own),
+                ..Sources::default()
+            }),
             [
-                "config-twice: xpkg is configured twice: in `[workspace.metadata.xpkg]` of `Cargo.toml` and in `xpkg.toml` [] keep one of them"
+                "config-twice: xpkg is configured twice: in `[workspace.metadata.xpkg]` of \
+                 `Cargo.toml` and in `xpkg.toml` [] keep one of them"
             ]
         );
     }
 
     #[test]
     fn a_lone_package_may_say_all_in_its_own_table() {
-        let root = source("Cargo.toml", "[package]\nname = \"x\"\n[package.metadata.xpkg]\nlayout = \"{bin}\"\nrename = { x = \"y\" }\n");
-        let sources = Sources { root: Some(root), root_package: Some("x".to_owned()), lone: true, ..Sources::default() };
+        let root = source(
+            "Cargo.toml",
+            "[package]\nname = \"x\"\n[package.metadata.xpkg]\nlayout = \"{bin}\"\nrename = { x = \
+             \"y\" }\n",
+        );
+        let sources = Sources {
+            root: Some(root),
+            root_package: Some("x".to_owned()),
+            lone: true,
+            ..Sources::default()
+        };
         let config = Config::parse(&sources).unwrap();
         assert_eq!(config.layout.as_deref(), Some("{bin}"));
         assert_eq!(config.package["x"].rename["x"], "y");
@@ -507,8 +645,19 @@ mod tests {
 
     #[test]
     fn a_member_may_not_say_what_is_the_workspaces() {
-        let member = source("a/Cargo.toml", "[package]\nname = \"a\"\n[package.metadata.xpkg]\ntargets = []\n");
-        let found = told(&Sources { members: vec![("a".to_owned(), member)], ..Sources::default() });
-        assert!(found[0].starts_with("config-invalid: unknown field `targets`, expected `skip` or `rename`"), "{found:?}");
+        let member = source(
+            "a/Cargo.toml",
+            "[package]\nname = \"a\"\n[package.metadata.xpkg]\ntargets = []\n",
+        );
+        let found = told(&Sources {
+            members: vec![("a".to_owned(), member)],
+            ..Sources::default()
+        });
+        assert!(
+            found[0].starts_with(
+                "config-invalid: unknown field `targets`, expected `skip` or `rename`"
+            ),
+            "{found:?}"
+        );
     }
 }

@@ -80,17 +80,27 @@ pub struct RustcHealth {
 
 impl RustcHealth {
     pub fn new(rustc: &Rustc, pinned_by: Option<Utf8PathBuf>) -> Self {
-        Self { release: rustc.release.clone(), host: rustc.host.clone(), toolchain: rustc.rustup.clone(), pinned_by }
+        Self {
+            release: rustc.release.clone(),
+            host: rustc.host.clone(),
+            toolchain: rustc.rustup.clone(),
+            pinned_by,
+        }
     }
 }
 
 impl Diagnosis {
     pub fn healthy(&self) -> bool {
-        self.problems.is_empty() && self.targets.iter().all(|target| target.state != State::NotReady)
+        self.problems.is_empty()
+            && self
+                .targets
+                .iter()
+                .all(|target| target.state != State::NotReady)
     }
 }
 
-/// What stands in the way whatever the target is. `here`: something is built with this machine's own tools.
+/// What stands in the way whatever the target is. `here`: something is built with this machine's
+/// own tools.
 pub fn obstacles(
     rustc: &Rustc,
     compilers: &[CompilerHealth],
@@ -99,58 +109,108 @@ pub fn obstacles(
     installer: Installer,
     here: bool,
 ) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = emulated(&rustc.host, cpu.unwrap_or_default()).into_iter().collect();
+    let mut problems: Vec<Problem> = emulated(&rustc.host, cpu.unwrap_or_default())
+        .into_iter()
+        .collect();
     if !here {
         return problems;
     }
-    let is_cc = |health: &CompilerHealth| health.compiler.program == "cc" || health.aliases.iter().any(|alias| alias == "cc");
+    let is_cc = |health: &CompilerHealth| {
+        health.compiler.program == "cc" || health.aliases.iter().any(|alias| alias == "cc")
+    };
     if !compilers.iter().any(is_cc) {
         problems.push(
-            Problem::new(Code::NoHostCc, "the host has no `cc`, with which rustc links build scripts and proc macros")
-                .help("install a C compiler (`apt-get install gcc libc6-dev`)"),
+            Problem::new(
+                Code::NoHostCc,
+                "the host has no `cc`, with which rustc links build scripts and proc macros",
+            )
+            .help("install a C compiler (`apt-get install gcc libc6-dev`)"),
         );
     }
-    problems.extend(tools.iter().filter_map(|tool| needs::missing(tool, &rustc.host, installer)));
+    problems.extend(
+        tools
+            .iter()
+            .filter_map(|tool| needs::missing(tool, &rustc.host, installer)),
+    );
     problems
 }
 
-/// Whether the kernel's processor is another than rustc's: qemu hands the host's own `/proc/cpuinfo` through.
+/// Whether the kernel's processor is another than rustc's: qemu hands the host's own
+/// `/proc/cpuinfo` through.
 fn emulated(host: &str, cpu: &str) -> Option<Problem> {
     let x86 = cpu.contains("GenuineIntel") || cpu.contains("AuthenticAMD");
     let arm = cpu.contains("CPU implementer");
-    let other =
-        x86 && !host.starts_with("x86_64") && !host.starts_with("i") || arm && !host.starts_with("aarch64") && !host.starts_with("arm");
+    let other = x86 && !host.starts_with("x86_64") && !host.starts_with("i")
+        || arm && !host.starts_with("aarch64") && !host.starts_with("arm");
     other.then(|| {
-        Problem::new(Code::Emulated, format!("rustc for `{host}` runs under emulation here: builds take hours, and rustc crashes"))
-            .help("use an image of the machine's own platform (`--platform=$BUILDPLATFORM`), and cross-compile with xpkg")
+        Problem::new(
+            Code::Emulated,
+            format!(
+                "rustc for `{host}` runs under emulation here: \
+            builds take hours, and rustc crashes"
+            ),
+        )
+        .help(
+            "use an image of the machine's own platform (`--platform=$BUILDPLATFORM`), and \
+                   cross-compile with xpkg",
+        )
     })
 }
 
 /// One target, by what its plan came to.
-pub fn target(target: &Target, plan: Result<&Plan, &[Problem]>, obstacles: &[Problem]) -> TargetHealth {
+pub fn target(
+    target: &Target,
+    plan: Result<&Plan, &[Problem]>,
+    obstacles: &[Problem],
+) -> TargetHealth {
     let mut health = TargetHealth {
         target: target.clone(),
         state: State::Ready,
         toolchain: None,
         warnings: Vec::new(),
         // What stands in the way of every target is told once.
-        problems: plan.err().unwrap_or_default().iter().filter(|problem| !obstacles.contains(problem)).cloned().collect(),
+        problems: plan
+            .err()
+            .unwrap_or_default()
+            .iter()
+            .filter(|problem| !obstacles.contains(problem))
+            .cloned()
+            .collect(),
     };
     for planned in plan.iter().flat_map(|plan| &plan.targets) {
         let chosen = &planned.toolchain;
-        health.toolchain = Some(format!("{}: {}", chosen.candidate.kind.name(), chosen.candidate.reason));
-        health.warnings.extend(chosen.findings.iter().map(|finding| format!("{}: {}", finding.probe, finding.what)));
+        health.toolchain = Some(format!(
+            "{}: {}",
+            chosen.candidate.kind.name(),
+            chosen.candidate.reason
+        ));
+        health.warnings.extend(
+            chosen
+                .findings
+                .iter()
+                .map(|finding| format!("{}: {}", finding.probe, finding.what)),
+        );
         let stopped = chosen.refused.iter().filter(|fallen| fallen.by_probe);
-        health.warnings.extend(stopped.map(|fallen| format!("refused {}", fallen.reason)));
+        health
+            .warnings
+            .extend(stopped.map(|fallen| format!("refused {}", fallen.reason)));
         if planned.std == Std::Installable {
             health.warnings.push(format!(
-                "its standard library is not installed; `build` and `doctor --fix` do it (`rustup target add {}`)",
+                "its standard library is not installed; `build` and `doctor --fix` do it (`rustup \
+                 target add {}`)",
                 target.triple()
             ));
         }
     }
-    health.warnings.extend(plan.iter().flat_map(|plan| &plan.host_findings).map(|finding| format!("{}: {}", finding.probe, finding.what)));
-    health.state = match (health.problems.is_empty() && obstacles.is_empty(), health.warnings.is_empty()) {
+    health.warnings.extend(
+        plan.iter()
+            .flat_map(|plan| &plan.host_findings)
+            .map(|finding| format!("{}: {}", finding.probe, finding.what)),
+    );
+    health.state = match (
+        health.problems.is_empty() && obstacles.is_empty(),
+        health.warnings.is_empty(),
+    ) {
         (false, _) => State::NotReady,
         (true, true) => State::Ready,
         (true, false) => State::ReadyWithWarnings,
@@ -158,10 +218,14 @@ pub fn target(target: &Target, plan: Result<&Plan, &[Problem]>, obstacles: &[Pro
     health
 }
 
-/// What a compiler's report comes to in a word: the worst of its verdicts with the probes' own flags.
+/// What a compiler's report comes to in a word: the worst of its verdicts with the probes' own
+/// flags.
 pub fn verdict(report: &Report) -> &'static str {
     let verdicts = || report.answers.iter().map(|answer| &answer.clean);
-    match (verdicts().find(|verdict| matches!(verdict, Verdict::Affected { .. })), verdicts().find(|verdict| **verdict != Verdict::Ok)) {
+    match (
+        verdicts().find(|verdict| matches!(verdict, Verdict::Affected { .. })),
+        verdicts().find(|verdict| **verdict != Verdict::Ok),
+    ) {
         (Some(affected), _) => affected.name(),
         (None, Some(inconclusive)) => inconclusive.name(),
         (None, None) => "ok",
@@ -175,10 +239,19 @@ mod tests {
     #[test]
     fn emulation_shows_in_what_the_kernel_says_of_the_processor() {
         let check = |host: &str, cpu: &str| emulated(host, cpu).is_some();
-        assert!(check("aarch64-unknown-linux-gnu", "vendor_id\t: GenuineIntel"));
+        assert!(check(
+            "aarch64-unknown-linux-gnu",
+            "vendor_id\t: GenuineIntel"
+        ));
         assert!(check("x86_64-unknown-linux-gnu", "CPU implementer\t: 0x41"));
-        assert!(!check("x86_64-unknown-linux-gnu", "vendor_id\t: AuthenticAMD"));
-        assert!(!check("aarch64-unknown-linux-musl", "CPU implementer\t: 0x61"));
+        assert!(!check(
+            "x86_64-unknown-linux-gnu",
+            "vendor_id\t: AuthenticAMD"
+        ));
+        assert!(!check(
+            "aarch64-unknown-linux-musl",
+            "CPU implementer\t: 0x61"
+        ));
         assert!(!check("aarch64-unknown-linux-gnu", ""));
     }
 }

@@ -1,4 +1,5 @@
-//! What the machine is, as `look` found it: all that deciding may know. Data only; tests write it as literals.
+//! What the machine is, as `look` found it: all that deciding may know. Data only; tests write it
+//! as literals.
 
 use std::collections::BTreeMap;
 
@@ -134,7 +135,10 @@ impl Program {
         Self {
             program: name.to_owned(),
             path,
-            machine: words.lines().find_map(|line| line.strip_prefix("Target: ")).map(|machine| machine.trim().to_owned()),
+            machine: words
+                .lines()
+                .find_map(|line| line.strip_prefix("Target: "))
+                .map(|machine| machine.trim().to_owned()),
             version: words
                 .lines()
                 .map(str::trim)
@@ -183,13 +187,16 @@ pub struct TargetFacts {
     pub image: Option<Result<ImageFacts, Problem>>,
     /// zig's programs for it, or why there are none; `None`: not asked.
     pub zig: Option<Result<ZigTools, String>>,
-    /// What starts its programs here: nothing, or an emulator with its arguments; `None` where nothing can.
+    /// What starts its programs here: nothing, or an emulator with its arguments; `None` where
+    /// nothing can.
     pub starter: Option<Vec<String>>,
-    /// Where compilers look for headers, by the program's name; asked where the graph binds to headers.
+    /// Where compilers look for headers, by the program's name; asked where the graph binds to
+    /// headers.
     pub includes: BTreeMap<String, Includes>,
     /// What the archivers of its candidates write, by the program's name.
     pub archives: BTreeMap<String, Archive>,
-    /// What the probes say of the C compilers of those candidates that serve, by [`crate::toolchain::Candidate::key`].
+    /// What the probes say of the C compilers of those candidates that serve, by
+    /// [`crate::toolchain::Candidate::key`].
     pub reports: BTreeMap<String, Report>,
 }
 
@@ -213,17 +220,20 @@ pub struct ImageFacts {
     pub created: String,
     /// The image's own environment.
     pub variables: BTreeMap<String, String>,
-    /// The same with what it sees of this machine's over it: what a build script there finds, besides xpkg's own.
+    /// The same with what it sees of this machine's over it: what a build script there finds,
+    /// besides xpkg's own.
     pub environment: BTreeMap<String, String>,
     pub inside: InsideFacts,
-    /// What the probes say of the C compiler of build scripts inside, where the graph holds C for them.
+    /// What the probes say of the C compiler of build scripts inside, where the graph holds C for
+    /// them.
     pub host_report: Option<Report>,
     /// Variables of this machine that it sees.
     pub passed: Vec<Passed>,
     /// What of this machine it sees, besides what it writes to.
     pub mounts: Vec<Mount>,
     pub cargo_home: Utf8PathBuf,
-    /// What of this machine's configuration and environment means nothing inside, and is hidden from it.
+    /// What of this machine's configuration and environment means nothing inside, and is hidden
+    /// from it.
     pub hidden: Vec<String>,
 }
 
@@ -288,7 +298,11 @@ pub struct CPackage {
 
 impl std::fmt::Display for CPackage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} (by `{}`)", self.package, self.version, self.builder)
+        write!(
+            f,
+            "{} {} (by `{}`)",
+            self.package, self.version, self.builder
+        )
     }
 }
 

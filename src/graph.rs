@@ -1,7 +1,8 @@
 //! Which packages of the resolved graph compile C *for one target*.
 //!
-//! Pure: it is given cargo's metadata. Normal edges only, from the selected packages: what a build script, a
-//! proc macro or a test needs is compiled for the host. `links` alone does not mean C (rayon-core, prettyplease).
+//! Pure: it is given cargo's metadata. Normal edges only, from the selected packages: what a build
+//! script, a proc macro or a test needs is compiled for the host. `links` alone does not mean C
+//! (rayon-core, prettyplease).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr as _;
@@ -13,8 +14,19 @@ use crate::facts::{CPackage, Want};
 use crate::needs;
 
 /// Build-dependencies that are there to compile C or C++, or to bind to headers of it.
-const BUILDERS: &[&str] =
-    &["autotools", "bindgen", "cc", "cmake", "cpp_build", "cxx-build", "gcc", "luajit-src", "lua-src", "nasm-rs", "openssl-src"];
+const BUILDERS: &[&str] = &[
+    "autotools",
+    "bindgen",
+    "cc",
+    "cmake",
+    "cpp_build",
+    "cxx-build",
+    "gcc",
+    "luajit-src",
+    "lua-src",
+    "nasm-rs",
+    "openssl-src",
+];
 
 /// One target, as cargo's `cfg(…)` tables see it.
 pub struct PlatformFacts {
@@ -25,7 +37,13 @@ pub struct PlatformFacts {
 impl PlatformFacts {
     /// From the lines of `rustc --print cfg`.
     pub fn new<'a>(triple: &str, lines: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { triple: triple.to_owned(), cfg: lines.into_iter().filter_map(|line| Cfg::from_str(line).ok()).collect() }
+        Self {
+            triple: triple.to_owned(),
+            cfg: lines
+                .into_iter()
+                .filter_map(|line| Cfg::from_str(line).ok())
+                .collect(),
+        }
     }
 
     fn has(&self, platform: Option<&Platform>) -> bool {
@@ -33,14 +51,18 @@ impl PlatformFacts {
     }
 }
 
-/// Whether every package is a member or has a source of its own: then Cargo.lock and the members' manifests determine
-/// the graph. A path dependency outside the workspace has a manifest that nobody else vouches for.
+/// Whether every package is a member or has a source of its own: then Cargo.lock and the members'
+/// manifests determine the graph. A path dependency outside the workspace has a manifest that
+/// nobody else vouches for.
 pub fn is_closed(metadata: &Metadata) -> bool {
-    metadata.packages.iter().all(|package| package.source.is_some() || metadata.workspace_members.contains(&package.id))
+    metadata
+        .packages
+        .iter()
+        .all(|package| package.source.is_some() || metadata.workspace_members.contains(&package.id))
 }
 
-/// The packages below `roots` (ids) that compile C for `platform`, by name. Whether a build-dependency is there is the
-/// host's question, as cargo has it.
+/// The packages below `roots` (ids) that compile C for `platform`, by name. Whether a
+/// build-dependency is there is the host's question, as cargo has it.
 pub fn c_packages<'a>(
     metadata: &'a Metadata,
     roots: impl IntoIterator<Item = &'a str>,
@@ -52,15 +74,28 @@ pub fn c_packages<'a>(
     let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
     let mut found = Vec::new();
     while let Some(id) = open.pop() {
-        let Some((node, package)) = graph.at(id) else { continue };
+        let Some((node, package)) = graph.at(id) else {
+            continue;
+        };
         for dependency in &node.deps {
-            let Some(to) = graph.packages.get(&dependency.pkg) else { continue };
+            let Some(to) = graph.packages.get(&dependency.pkg) else {
+                continue;
+            };
             let has = |kind: DependencyKind| {
-                let platform = if kind == DependencyKind::Build { host } else { platform };
-                dependency.dep_kinds.iter().any(|edge| edge.kind == kind && platform.has(edge.target.as_ref()))
+                let platform = if kind == DependencyKind::Build {
+                    host
+                } else {
+                    platform
+                };
+                dependency
+                    .dep_kinds
+                    .iter()
+                    .any(|edge| edge.kind == kind && platform.has(edge.target.as_ref()))
             };
             if has(DependencyKind::Build)
-                && let Some(builder) = BUILDERS.iter().find(|builder| to.name.as_str() == **builder)
+                && let Some(builder) = BUILDERS
+                    .iter()
+                    .find(|builder| to.name.as_str() == **builder)
             {
                 found.push(CPackage {
                     package: package.name.to_string(),
@@ -76,7 +111,9 @@ pub fn c_packages<'a>(
             }
         }
     }
-    found.sort_by(|a, b| (&a.package, &a.version, &a.builder).cmp(&(&b.package, &b.version, &b.builder)));
+    found.sort_by(|a, b| {
+        (&a.package, &a.version, &a.builder).cmp(&(&b.package, &b.version, &b.builder))
+    });
     found
 }
 
@@ -85,43 +122,90 @@ const CXX_WORDS: &[&str] = &["cpp(true)", "cxx_build::", "cpp_build::"];
 
 /// Whether the text of a build script says that it compiles C++.
 pub fn says_cxx(text: &str) -> bool {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-    code.into_iter().any(|line| CXX_WORDS.iter().any(|word| line.replace(' ', "").contains(word)))
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    code.into_iter().any(|line| {
+        CXX_WORDS
+            .iter()
+            .any(|word| line.replace(' ', "").contains(word))
+    })
 }
 
 /// The build scripts of a package that compiles C.
-pub fn build_scripts<'a>(metadata: &'a Metadata, of: &'a CPackage) -> impl Iterator<Item = camino::Utf8PathBuf> + 'a {
-    let packages =
-        metadata.packages.iter().filter(|package| package.name.as_str() == of.package && package.version.to_string() == of.version);
-    packages.flat_map(|package| &package.targets).filter(|target| target.is_custom_build()).map(|target| target.src_path.clone())
+pub fn build_scripts<'a>(
+    metadata: &'a Metadata,
+    of: &'a CPackage,
+) -> impl Iterator<Item = camino::Utf8PathBuf> + 'a {
+    let packages = metadata.packages.iter().filter(|package| {
+        package.name.as_str() == of.package && package.version.to_string() == of.version
+    });
+    packages
+        .flat_map(|package| &package.targets)
+        .filter(|target| target.is_custom_build())
+        .map(|target| target.src_path.clone())
 }
 
-/// The packages that compile C for the host: whatever build scripts and proc macros of the graph stand on.
-pub fn host_c_packages<'a>(metadata: &'a Metadata, roots: impl IntoIterator<Item = &'a str>, host: &PlatformFacts) -> Vec<CPackage> {
+/// The packages that compile C for the host: whatever build scripts and proc macros of the graph
+/// stand on.
+pub fn host_c_packages<'a>(
+    metadata: &'a Metadata,
+    roots: impl IntoIterator<Item = &'a str>,
+    host: &PlatformFacts,
+) -> Vec<CPackage> {
     let graph = Graph::new(metadata);
     // (package, it runs on the host)
-    let mut open: Vec<(&PackageId, bool)> = graph.roots(roots).into_iter().map(|id| (id, false)).collect();
+    let mut open: Vec<(&PackageId, bool)> = graph
+        .roots(roots)
+        .into_iter()
+        .map(|id| (id, false))
+        .collect();
     let mut seen: BTreeSet<(&PackageId, bool)> = open.iter().copied().collect();
     let mut found = BTreeSet::new();
     while let Some((id, on_host)) = open.pop() {
-        let Some((node, package)) = graph.at(id) else { continue };
+        let Some((node, package)) = graph.at(id) else {
+            continue;
+        };
         for dependency in &node.deps {
-            let Some(to) = graph.packages.get(&dependency.pkg) else { continue };
-            let has = |kind: DependencyKind| dependency.dep_kinds.iter().any(|edge| edge.kind == kind && host.has(edge.target.as_ref()));
+            let Some(to) = graph.packages.get(&dependency.pkg) else {
+                continue;
+            };
+            let has = |kind: DependencyKind| {
+                dependency
+                    .dep_kinds
+                    .iter()
+                    .any(|edge| edge.kind == kind && host.has(edge.target.as_ref()))
+            };
             let (normal, build) = (has(DependencyKind::Normal), has(DependencyKind::Build));
             if build
                 && on_host
-                && let Some(builder) = BUILDERS.iter().find(|builder| to.name.as_str() == **builder)
+                && let Some(builder) = BUILDERS
+                    .iter()
+                    .find(|builder| to.name.as_str() == **builder)
             {
-                found.insert((package.name.to_string(), package.version.to_string(), (*builder).to_owned()));
+                found.insert((
+                    package.name.to_string(),
+                    package.version.to_string(),
+                    (*builder).to_owned(),
+                ));
             }
-            let runs_on_host = on_host || build || to.targets.iter().any(|target| target.is_proc_macro());
+            let runs_on_host =
+                on_host || build || to.targets.iter().any(|target| target.is_proc_macro());
             if (normal || build) && seen.insert((&dependency.pkg, runs_on_host)) {
                 open.push((&dependency.pkg, runs_on_host));
             }
         }
     }
-    found.into_iter().map(|(package, version, builder)| CPackage { package, version, builder, levels: Vec::new(), cxx: false }).collect()
+    found
+        .into_iter()
+        .map(|(package, version, builder)| CPackage {
+            package,
+            version,
+            builder,
+            levels: Vec::new(),
+            cxx: false,
+        })
+        .collect()
 }
 
 /// The tools that packages of the graph call when they are built.
@@ -131,12 +215,24 @@ pub fn wants<'a>(metadata: &'a Metadata, roots: impl IntoIterator<Item = &'a str
     let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
     let mut packages: BTreeMap<&str, needs::Present> = BTreeMap::new();
     while let Some(id) = open.pop() {
-        let Some((node, package)) = graph.at(id) else { continue };
+        let Some((node, package)) = graph.at(id) else {
+            continue;
+        };
         packages.entry(package.name.as_str()).or_default().version = package.version.to_string();
         for dependency in &node.deps {
-            let Some(to) = graph.packages.get(&dependency.pkg) else { continue };
-            if dependency.dep_kinds.iter().any(|edge| edge.kind != DependencyKind::Development) {
-                packages.entry(to.name.as_str()).or_default().dependents.insert((package.name.to_string(), package.version.to_string()));
+            let Some(to) = graph.packages.get(&dependency.pkg) else {
+                continue;
+            };
+            if dependency
+                .dep_kinds
+                .iter()
+                .any(|edge| edge.kind != DependencyKind::Development)
+            {
+                packages
+                    .entry(to.name.as_str())
+                    .or_default()
+                    .dependents
+                    .insert((package.name.to_string(), package.version.to_string()));
                 if seen.insert(&dependency.pkg) {
                     open.push(&dependency.pkg);
                 }
@@ -154,12 +250,26 @@ struct Graph<'a> {
 
 impl<'a> Graph<'a> {
     fn new(metadata: &'a Metadata) -> Self {
-        let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes).map(|node| (&node.id, node)).collect();
-        Self { nodes, packages: metadata.packages.iter().map(|package| (&package.id, package)).collect() }
+        let nodes = metadata
+            .resolve
+            .iter()
+            .flat_map(|resolve| &resolve.nodes)
+            .map(|node| (&node.id, node))
+            .collect();
+        Self {
+            nodes,
+            packages: metadata
+                .packages
+                .iter()
+                .map(|package| (&package.id, package))
+                .collect(),
+        }
     }
 
     fn roots<'b>(&self, ids: impl IntoIterator<Item = &'b str>) -> Vec<&'a PackageId> {
-        ids.into_iter().filter_map(|root| self.nodes.keys().find(|id| id.repr == root).copied()).collect()
+        ids.into_iter()
+            .filter_map(|root| self.nodes.keys().find(|id| id.repr == root).copied())
+            .collect()
     }
 
     fn at(&self, id: &PackageId) -> Option<(&'a Node, &'a Package)> {
@@ -167,12 +277,16 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// The packages, as `name version`, in the lines of `cargo tree --invert BUILDER --depth 1 --prefix none`: those that
-/// really depend on the builder once features are resolved as cargo builds them.
+/// The packages, as `name version`, in the lines of `cargo tree --invert BUILDER --depth 1 --prefix
+/// none`: those that really depend on the builder once features are resolved as cargo builds them.
 pub fn dependents(tree: &str) -> BTreeSet<String> {
     let words = |line: &str| {
         let mut words = line.split_whitespace();
-        Some(format!("{} {}", words.next()?, words.next()?.strip_prefix('v')?))
+        Some(format!(
+            "{} {}",
+            words.next()?,
+            words.next()?.strip_prefix('v')?
+        ))
     };
     tree.lines().skip(1).filter_map(words).collect()
 }
@@ -184,6 +298,9 @@ mod tests {
     #[test]
     fn the_tree_of_a_builder_names_its_dependents() {
         let tree = "cc v1.2.3\n[build-dependencies]\nring v0.17.14\nwith-c v0.1.0 (/w/with c)\n";
-        assert_eq!(dependents(tree).into_iter().collect::<Vec<_>>(), ["ring 0.17.14", "with-c 0.1.0"]);
+        assert_eq!(
+            dependents(tree).into_iter().collect::<Vec<_>>(),
+            ["ring 0.17.14", "with-c 0.1.0"]
+        );
     }
 }

@@ -21,7 +21,13 @@ pub struct Invocation {
 
 impl Invocation {
     pub fn new(program: impl Into<String>, cwd: &Utf8Path) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), cwd: cwd.to_owned(), alone: false }
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            cwd: cwd.to_owned(),
+            alone: false,
+        }
     }
 
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
@@ -36,7 +42,9 @@ impl Invocation {
 
     /// `--name value` for each value.
     pub fn options<'a>(self, name: &str, values: impl IntoIterator<Item = &'a String>) -> Self {
-        values.into_iter().fold(self, |invocation, value| invocation.arg(name).arg(value))
+        values
+            .into_iter()
+            .fold(self, |invocation, value| invocation.arg(name).arg(value))
     }
 
     /// `--name` if it is wanted.
@@ -62,12 +70,17 @@ pub fn quote(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.replace('\0', ""), Into::into)
 }
 
-/// A variable's value as a POSIX shell takes it. The unit separator between encoded rustflags would not be seen.
+/// A variable's value as a POSIX shell takes it. The unit separator between encoded rustflags would
+/// not be seen.
 pub fn quote_value(value: &str) -> String {
     let words: Vec<String> = value.split('\u{1f}').map(quote).collect();
     match words.as_slice() {
         [_] => quote(value),
-        words => format!("\"$(printf '%s{}' {})\"", "\\037%s".repeat(words.len() - 1), words.join(" ")),
+        words => format!(
+            "\"$(printf '%s{}' {})\"",
+            "\\037%s".repeat(words.len() - 1),
+            words.join(" ")
+        ),
     }
 }
 
@@ -98,8 +111,19 @@ impl Serialize for Invocation {
             directory: &'a Utf8Path,
             line: String,
         }
-        let environment = self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        View { program: &self.program, args: &self.args, environment, directory: &self.cwd, line: self.to_string() }.serialize(serializer)
+        let environment = self
+            .env
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        View {
+            program: &self.program,
+            args: &self.args,
+            environment,
+            directory: &self.cwd,
+            line: self.to_string(),
+        }
+        .serialize(serializer)
     }
 }
 
@@ -109,9 +133,17 @@ mod tests {
 
     #[test]
     fn the_line_can_be_pasted() {
-        let invocation =
-            Invocation::new("cargo", Utf8Path::new("/my work")).arg("build").options("--bin", &["it's".to_owned()]).env("CC_x", "a b");
-        assert_eq!(invocation.to_string(), r#"cd '/my work' && CC_x='a b' cargo build --bin "it's""#);
-        assert_eq!(quote_value("-Ca=b\u{1f}--cfg\u{1f}x=\"y z\""), r#""$(printf '%s\037%s\037%s' '-Ca=b' --cfg 'x="y z"')""#);
+        let invocation = Invocation::new("cargo", Utf8Path::new("/my work"))
+            .arg("build")
+            .options("--bin", &["it's".to_owned()])
+            .env("CC_x", "a b");
+        assert_eq!(
+            invocation.to_string(),
+            r#"cd '/my work' && CC_x='a b' cargo build --bin "it's""#
+        );
+        assert_eq!(
+            quote_value("-Ca=b\u{1f}--cfg\u{1f}x=\"y z\""),
+            r#""$(printf '%s\037%s\037%s' '-Ca=b' --cfg 'x="y z"')""#
+        );
     }
 }

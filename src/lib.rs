@@ -1,5 +1,6 @@
-//! `cargo xpkg` **looks** (asks cargo, rustc, PATH and compilers for facts), **decides** (pure functions make a whole
-//! [`plan::Plan`]), **does** (a dull loop runs the plan) and **tells** (one [`manifest::Manifest`], as a table or JSON).
+//! `cargo xpkg` **looks** (asks cargo, rustc, PATH and compilers for facts), **decides** (pure
+//! functions make a whole [`plan::Plan`]), **does** (a dull loop runs the plan) and **tells** (one
+//! [`manifest::Manifest`], as a table or JSON).
 //!
 //! ```text
 //!  argv ─► Cli ─┐
@@ -9,8 +10,9 @@
 //!  compilers, PATH, engine ─► Facts ──┘
 //! ```
 //!
-//! Only *look* and *do* touch the world, and only through [`host`]. The rooms stand below from top to bottom; a room
-//! imports from rooms below its own, never from above (`tests/it/house.rs` holds them to it).
+//! Only *look* and *do* touch the world, and only through [`host`]. The rooms stand below from top
+//! to bottom; a room imports from rooms below its own, never from above (`tests/it/house.rs` holds
+//! them to it).
 
 // what was typed, and one file a command
 pub mod cli;

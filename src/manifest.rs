@@ -1,7 +1,8 @@
 //! The manifest of a staged tree: `manifest.json` with all facts, `MANIFEST.txt` with the digests.
 //!
-//! Pure. The shape is a contract: `src/manifest.schema.json` describes it, `schema_version` counts its breaks.
-//! Nothing in it depends on the time of day, so that the same input gives the same bytes.
+//! Pure. The shape is a contract: `src/manifest.schema.json` describes it, `schema_version` counts
+//! its breaks. Nothing in it depends on the time of day, so that the same input gives the same
+//! bytes.
 
 use std::collections::BTreeMap;
 
@@ -44,8 +45,9 @@ pub struct Tool {
     pub version: String,
 }
 
-/// How bins of one target came to be. A run that is narrowed to some bins leaves the others with the record they were
-/// built by, so a target may have several, and a tree may hold bins of different commits.
+/// How bins of one target came to be. A run that is narrowed to some bins leaves the others with
+/// the record they were built by, so a target may have several, and a tree may hold bins of
+/// different commits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetRecord {
@@ -60,7 +62,8 @@ pub struct TargetRecord {
     pub source: Source,
     pub rustc: RustcRecord,
     pub toolchain: Toolchain,
-    /// What the probes say of the host's C compiler; `None` where nothing that runs on the host stands on C.
+    /// What the probes say of the host's C compiler; `None` where nothing that runs on the host
+    /// stands on C.
     pub host_probes: Option<Report>,
     /// What was let pass about the compilers.
     pub waivers: Vec<Waiver>,
@@ -76,7 +79,11 @@ impl TargetRecord {
             libc: target.system.libc.name().to_owned(),
             glibc: target.floor.map(|floor| floor.to_string()),
             source: Source::default(),
-            rustc: RustcRecord { release: String::new(), commit_hash: None, host: String::new() },
+            rustc: RustcRecord {
+                release: String::new(),
+                commit_hash: None,
+                host: String::new(),
+            },
             toolchain: Toolchain {
                 kind: Kind::Native,
                 chosen_by: String::new(),
@@ -94,9 +101,15 @@ impl TargetRecord {
 
     /// The record with its own digest in place; `digest` is SHA-256 as hex.
     pub fn sealed(self, digest: fn(&[u8]) -> String) -> Self {
-        let blank = Self { id: String::new(), ..self };
+        let blank = Self {
+            id: String::new(),
+            ..self
+        };
         let text = serde_json::to_string(&blank).expect("a record is plain data");
-        Self { id: digest(text.as_bytes()).chars().take(16).collect(), ..blank }
+        Self {
+            id: digest(text.as_bytes()).chars().take(16).collect(),
+            ..blank
+        }
     }
 }
 
@@ -194,16 +207,24 @@ pub struct Artifact {
 }
 
 impl Manifest {
-    /// The manifest of these files and those records that they name, in the order that makes equal trees equal bytes.
+    /// The manifest of these files and those records that they name, in the order that makes equal
+    /// trees equal bytes.
     pub fn new(mut targets: Vec<TargetRecord>, mut artifacts: Vec<Artifact>) -> Self {
-        targets.retain(|record| artifacts.iter().any(|artifact| artifact.built_by == record.id));
+        targets.retain(|record| {
+            artifacts
+                .iter()
+                .any(|artifact| artifact.built_by == record.id)
+        });
         targets.sort_by(|a, b| (&a.target, &a.id).cmp(&(&b.target, &b.id)));
         targets.dedup_by(|a, b| a.id == b.id);
         artifacts.sort_by(|a, b| a.path.cmp(&b.path));
         Self {
             schema: SCHEMA_ID.to_owned(),
             schema_version: SCHEMA_VERSION,
-            tool: Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            tool: Tool {
+                name: env!("CARGO_PKG_NAME").to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
             targets,
             artifacts,
         }
@@ -212,16 +233,22 @@ impl Manifest {
     /// Reads a `manifest.json`; `place` is what the error calls it.
     pub fn parse(text: &str, place: &str) -> Result<Self> {
         let unreadable = |why: String| {
-            Problem::new(Code::TreeUnreadable, format!("cannot read `{place}`: {why}"))
-                .help("use the xpkg that wrote it, or remove the tree by hand and build again")
+            Problem::new(
+                Code::TreeUnreadable,
+                format!("cannot read `{place}`: {why}"),
+            )
+            .help("use the xpkg that wrote it, or remove the tree by hand and build again")
         };
         #[derive(Deserialize)]
         struct Version {
             schema_version: u32,
         }
-        let Version { schema_version } = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        let Version { schema_version } =
+            serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
         if schema_version != SCHEMA_VERSION {
-            return Err(unreadable(format!("it has schema version {schema_version}, this xpkg reads {SCHEMA_VERSION}")));
+            return Err(unreadable(format!(
+                "it has schema version {schema_version}, this xpkg reads {SCHEMA_VERSION}"
+            )));
         }
         serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
     }
@@ -235,6 +262,9 @@ impl Manifest {
 
     /// The text of `MANIFEST.txt`: `<sha256>  <path>` lines only, since BusyBox takes no comments.
     pub fn text(&self) -> String {
-        self.artifacts.iter().map(|artifact| format!("{}  {}\n", artifact.sha256, artifact.path)).collect()
+        self.artifacts
+            .iter()
+            .map(|artifact| format!("{}  {}\n", artifact.sha256, artifact.path))
+            .collect()
     }
 }

@@ -1,4 +1,5 @@
-//! Tools that build scripts call: which package calls which, how it is found, and what brings it. One row a tool.
+//! Tools that build scripts call: which package calls which, how it is found, and what brings it.
+//! One row a tool.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,10 @@ use crate::problem::{Code, Problem};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Find {
     /// A program on PATH, asked for its version by this argument; a variable may name it instead.
-    Program { argument: &'static str, variable: Option<&'static str> },
+    Program {
+        argument: &'static str,
+        variable: Option<&'static str>,
+    },
     /// A shared library of this name, in the system's directories or where the variable says.
     Library { variable: &'static str },
 }
@@ -74,21 +78,39 @@ pub const NEEDS: &[Need] = &[
            find: Find::Library { variable: "LIBCLANG_PATH" }, brought_by: ["libclang-dev", "clang-devel", "clang-dev", "llvm"] },
 ];
 
-/// Packages that name a builder which has a way of its own: their `cmake` is a last resort (aws-lc-sys uses `cc`).
+/// Packages that name a builder which has a way of its own: their `cmake` is a last resort
+/// (aws-lc-sys uses `cc`).
 const OPTIONAL: &[(&str, &str)] = &[("cmake", "aws-lc-sys")];
 
 /// What a graph of these packages calls, by the first that calls it.
 pub fn wanted(packages: &BTreeMap<&str, Present>) -> Vec<Want> {
-    let calls = NEEDS.iter().filter(|need| !need.unless.iter().any(|name| packages.contains_key(name)));
+    let calls = NEEDS
+        .iter()
+        .filter(|need| !need.unless.iter().any(|name| packages.contains_key(name)));
     calls
         .filter_map(|need| {
-            let (name, present) = need.packages.iter().find_map(|name| packages.get_key_value(name))?;
-            let optional = |caller: &str| OPTIONAL.iter().any(|(tool, package)| *tool == need.id && *package == caller);
+            let (name, present) = need
+                .packages
+                .iter()
+                .find_map(|name| packages.get_key_value(name))?;
+            let optional = |caller: &str| {
+                OPTIONAL
+                    .iter()
+                    .any(|(tool, package)| *tool == need.id && *package == caller)
+            };
             let (package, version) = match need.caller {
                 Caller::Itself => ((*name).to_owned(), present.version.clone()),
-                Caller::Dependent => present.dependents.iter().find(|(caller, _)| !optional(caller))?.clone(),
+                Caller::Dependent => present
+                    .dependents
+                    .iter()
+                    .find(|(caller, _)| !optional(caller))?
+                    .clone(),
             };
-            Some(Want { tool: need.id.to_owned(), package, version })
+            Some(Want {
+                tool: need.id.to_owned(),
+                package,
+                version,
+            })
         })
         .collect()
 }
@@ -107,10 +129,17 @@ pub enum Installer {
 impl Installer {
     /// From the `ID` and `ID_LIKE` of os-release; Homebrew where there is none.
     pub fn of(os_release: Option<&str>) -> Self {
-        let Some(text) = os_release else { return Self::Brew };
+        let Some(text) = os_release else {
+            return Self::Brew;
+        };
         let like = |names: &[&str]| {
-            let values = text.lines().filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")));
-            values.flat_map(|value| value.trim_matches('"').split(' ')).any(|value| names.contains(&value))
+            let values = text.lines().filter_map(|line| {
+                line.strip_prefix("ID=")
+                    .or_else(|| line.strip_prefix("ID_LIKE="))
+            });
+            values
+                .flat_map(|value| value.trim_matches('"').split(' '))
+                .any(|value| names.contains(&value))
         };
         if like(&["fedora", "rhel", "centos", "suse"]) {
             Self::Dnf
@@ -135,39 +164,72 @@ impl Installer {
 
 /// What is wrong with a tool, where it is not here or cannot run here.
 pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Problem> {
-    let Want { tool: id, package, version } = &tool.want;
+    let Want {
+        tool: id,
+        package,
+        version,
+    } = &tool.want;
     let need = NEEDS.iter().find(|need| need.id == id)?;
-    let own = if host.starts_with("aarch64") { EM_AARCH64 } else { EM_X86_64 };
+    let own = if host.starts_with("aarch64") {
+        EM_AARCH64
+    } else {
+        EM_X86_64
+    };
     let own = inspect::elf_machine(own);
     let known_host = host.starts_with("aarch64") || host.starts_with("x86_64");
     let what = match (&tool.path, &tool.machine) {
         (None, _) => format!("`{id}` is not here, and {package} {version} calls it"),
-        (Some(path), Some(machine)) if known_host && machine.starts_with("EM_") && *machine != own => {
+        (Some(path), Some(machine))
+            if known_host && machine.starts_with("EM_") && *machine != own =>
+        {
             format!("`{path}` is for {machine}, and cannot run here; {package} {version} calls it")
         }
         _ => return None,
     };
-    Some(Problem::new(Code::ToolMissing, what).help(format!("install it: `{}`", installer.line(need))))
+    Some(
+        Problem::new(Code::ToolMissing, what)
+            .help(format!("install it: `{}`", installer.line(need))),
+    )
 }
 
 /// What is wrong with a tool that is not in an image.
 pub fn missing_inside(want: &Want, image: &ImageFacts, installer: Installer) -> Option<Problem> {
     let need = NEEDS.iter().find(|need| need.id == want.tool)?;
-    let set = |name: &str| image.variables.contains_key(name) || image.passed.iter().any(|passed| passed.name == name);
+    let set = |name: &str| {
+        image.variables.contains_key(name) || image.passed.iter().any(|passed| passed.name == name)
+    };
     let there = match need.find {
-        Find::Program { variable, .. } => variable.is_some_and(set) || image.inside.programs.contains_key(need.id),
+        Find::Program { variable, .. } => {
+            variable.is_some_and(set) || image.inside.programs.contains_key(need.id)
+        }
         Find::Library { variable } => set(variable) || image.inside.libraries.contains_key(need.id),
     };
     if there || need.unless_set.iter().any(|name| set(name)) {
         return None;
     }
-    let Want { tool, package, version } = want;
+    let Want {
+        tool,
+        package,
+        version,
+    } = want;
     let line = installer.line(need).replace(" install ", " install --yes ");
-    let before = if installer == Installer::Apt { "apt-get update && " } else { "" };
+    let before = if installer == Installer::Apt {
+        "apt-get update && "
+    } else {
+        ""
+    };
     Some(
-        Problem::new(Code::ToolMissing, format!("`{tool}` is not in the image `{}`, and {package} {version} calls it", image.reference))
-            .help(format!("add it by `pre-build = [\"{before}{line}\"]`, then `cargo xpkg image pin`"))
-            .help("or name another image"),
+        Problem::new(
+            Code::ToolMissing,
+            format!(
+                "`{tool}` is not in the image `{}`, and {package} {version} calls it",
+                image.reference
+            ),
+        )
+        .help(format!(
+            "add it by `pre-build = [\"{before}{line}\"]`, then `cargo xpkg image pin`"
+        ))
+        .help("or name another image"),
     )
 }
 
@@ -179,11 +241,20 @@ mod tests {
     fn check(packages: &str, expected: &str) {
         let mut graph: BTreeMap<&str, Present> = BTreeMap::new();
         for edge in packages.split(' ') {
-            let (dependent, package) = edge.split_once('>').map_or((None, edge), |(dependent, package)| (Some(dependent), package));
+            let (dependent, package) = edge
+                .split_once('>')
+                .map_or((None, edge), |(dependent, package)| {
+                    (Some(dependent), package)
+                });
             let present = graph.entry(package).or_default();
-            present.dependents.extend(dependent.map(|dependent| (dependent.to_owned(), "1.0.0".to_owned())));
+            present
+                .dependents
+                .extend(dependent.map(|dependent| (dependent.to_owned(), "1.0.0".to_owned())));
         }
-        let found: Vec<String> = wanted(&graph).into_iter().map(|want| format!("{} for {}", want.tool, want.package)).collect();
+        let found: Vec<String> = wanted(&graph)
+            .into_iter()
+            .map(|want| format!("{} for {}", want.tool, want.package))
+            .collect();
         assert_eq!(found.join(", "), expected);
     }
 
@@ -191,26 +262,47 @@ mod tests {
     fn a_graph_calls_what_its_packages_call() {
         check("prost-build prost", "protoc for prost-build");
         check("prost-build protox", "");
-        check("openssl-src openssl-sys", "perl for openssl-src, make for openssl-src");
+        check(
+            "openssl-src openssl-sys",
+            "perl for openssl-src, make for openssl-src",
+        );
         check("openssl-sys", "pkg-config for openssl-sys");
         check("aws-lc-sys>cmake", "");
-        check("aws-lc-sys>cmake rdkafka-sys>cmake zstd>bindgen", "cmake for rdkafka-sys, libclang for zstd");
+        check(
+            "aws-lc-sys>cmake rdkafka-sys>cmake zstd>bindgen",
+            "cmake for rdkafka-sys, libclang for zstd",
+        );
     }
 
     #[test]
     fn a_system_has_its_way_to_install() {
         let line = |text: Option<&str>| Installer::of(text).line(&NEEDS[0]);
-        assert_eq!(line(Some("ID=debian\n")), "apt-get install protobuf-compiler");
-        assert_eq!(line(Some("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n")), "dnf install protobuf-compiler");
+        assert_eq!(
+            line(Some("ID=debian\n")),
+            "apt-get install protobuf-compiler"
+        );
+        assert_eq!(
+            line(Some("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n")),
+            "dnf install protobuf-compiler"
+        );
         assert_eq!(line(Some("ID=alpine\n")), "apk add protoc");
         assert_eq!(line(None), "brew install protobuf");
     }
 
     #[test]
     fn a_tool_for_another_machine_is_as_good_as_missing() {
-        let want = Want { tool: "protoc".to_owned(), package: "prost-build".to_owned(), version: "0.14.0".to_owned() };
+        let want = Want {
+            tool: "protoc".to_owned(),
+            package: "prost-build".to_owned(),
+            version: "0.14.0".to_owned(),
+        };
         let check = |path: Option<&str>, machine: &str| {
-            let tool = ToolFound { want: want.clone(), path: path.map(Into::into), version: None, machine: Some(machine.to_owned()) };
+            let tool = ToolFound {
+                want: want.clone(),
+                path: path.map(Into::into),
+                version: None,
+                machine: Some(machine.to_owned()),
+            };
             missing(&tool, "x86_64-unknown-linux-gnu", Installer::Apt)
                 .map(|problem| format!("{}; {}", problem.message, problem.help.join("")))
         };
@@ -218,12 +310,16 @@ mod tests {
         assert_eq!(
             check(Some("/p"), "EM_AARCH64").as_deref(),
             Some(
-                "`/p` is for EM_AARCH64, and cannot run here; prost-build 0.14.0 calls it; install it: `apt-get install protobuf-compiler`"
+                "`/p` is for EM_AARCH64, and cannot run here; prost-build 0.14.0 calls it; \
+                 install it: `apt-get install protobuf-compiler`"
             )
         );
         assert_eq!(
             check(None, "").as_deref(),
-            Some("`protoc` is not here, and prost-build 0.14.0 calls it; install it: `apt-get install protobuf-compiler`")
+            Some(
+                "`protoc` is not here, and prost-build 0.14.0 calls it; install it: `apt-get \
+                 install protobuf-compiler`"
+            )
         );
     }
 }

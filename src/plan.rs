@@ -1,6 +1,8 @@
-//! The whole run, decided: per target the toolchain and why, the command lines, and where each bin will stand.
+//! The whole run, decided: per target the toolchain and why, the command lines, and where each bin
+//! will stand.
 //!
-//! Pure. [`Plan::new`] gives a plan or everything that is wrong at once; `build` runs just what stands in it.
+//! Pure. [`Plan::new`] gives a plan or everything that is wrong at once; `build` runs just what
+//! stands in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,12 +57,20 @@ pub struct Call {
 }
 
 impl Plan {
-    pub fn new(workspace: &Workspace, selected: &Selected, settings: &Settings, facts: &Facts) -> Result<Self, Vec<Problem>> {
+    pub fn new(
+        workspace: &Workspace,
+        selected: &Selected,
+        settings: &Settings,
+        facts: &Facts,
+    ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut targets = Vec::new();
         for request in &settings.requests {
             let nothing = TargetFacts::default();
-            let here = facts.targets.get(request.target.triple()).unwrap_or(&nothing);
+            let here = facts
+                .targets
+                .get(request.target.triple())
+                .unwrap_or(&nothing);
             let install = match here.std {
                 Std::Present => None,
                 Std::Installable => Some(install(workspace, facts, &request.target)),
@@ -70,36 +80,64 @@ impl Plan {
                 }
             };
             let c = CNeed::new(request, here);
-            let chosen = toolchain::choose(request, facts, &c, &tools_dir(workspace)).map(|chosen| {
-                let (leaking, chosen) = match (&chosen.candidate.image, &here.image) {
-                    (Some(_), Some(Ok(image))) => inside(settings, facts, image, chosen),
-                    _ => leaking(request, facts, here, &c, chosen),
-                };
-                problems.extend(leaking);
-                chosen
-            });
+            let chosen =
+                toolchain::choose(request, facts, &c, &tools_dir(workspace)).map(|chosen| {
+                    let (leaking, chosen) = match (&chosen.candidate.image, &here.image) {
+                        (Some(_), Some(Ok(image))) => inside(settings, facts, image, chosen),
+                        _ => leaking(request, facts, here, &c, chosen),
+                    };
+                    problems.extend(leaking);
+                    chosen
+                });
             let outputs = place(selected, settings, &request.target);
             match (chosen, outputs) {
                 (Ok(toolchain), Ok(outputs)) => {
                     let calls = calls(workspace, selected, settings, request, &toolchain, &outputs);
-                    let fetch = toolchain.candidate.image.as_ref().map(|_| fetch(workspace, settings, facts, &request.target));
-                    targets.push(TargetPlan { target: request.target.clone(), std: here.std, install, c, toolchain, fetch, calls });
+                    let fetch = toolchain
+                        .candidate
+                        .image
+                        .as_ref()
+                        .map(|_| fetch(workspace, settings, facts, &request.target));
+                    targets.push(TargetPlan {
+                        target: request.target.clone(),
+                        std: here.std,
+                        install,
+                        c,
+                        toolchain,
+                        fetch,
+                        calls,
+                    });
                 }
                 (chosen, outputs) => {
                     problems.extend(chosen.err());
                     problems.extend(
-                        outputs.err().unwrap_or_default().into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>(),
+                        outputs
+                            .err()
+                            .unwrap_or_default()
+                            .into_iter()
+                            .filter(|problem| !problems.contains(problem))
+                            .collect::<Vec<_>>(),
                     );
                 }
             }
         }
         let mut host_findings = Vec::new();
         // This machine's own tools do not matter where all is built in images.
-        if targets.is_empty() || targets.iter().any(|target| target.toolchain.candidate.image.is_none()) {
-            let (blocking, told) = judged_host(settings, facts, facts.host.report.as_ref(), "the host's");
+        if targets.is_empty()
+            || targets
+                .iter()
+                .any(|target| target.toolchain.candidate.image.is_none())
+        {
+            let (blocking, told) =
+                judged_host(settings, facts, facts.host.report.as_ref(), "the host's");
             problems.extend(blocking);
             host_findings = told;
-            problems.extend(facts.tools.iter().filter_map(|tool| needs::missing(tool, &facts.rustc.host, facts.installer)));
+            problems.extend(
+                facts
+                    .tools
+                    .iter()
+                    .filter_map(|tool| needs::missing(tool, &facts.rustc.host, facts.installer)),
+            );
         }
         let plan = Self {
             host_findings,
@@ -111,20 +149,30 @@ impl Plan {
         };
         problems.extend(out_dir_unfit(workspace, &settings.out_dir));
         problems.extend(tree::clashes(&plan.outputs().cloned().collect::<Vec<_>>()));
-        if problems.is_empty() { Ok(plan) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(plan)
+        } else {
+            Err(problems)
+        }
     }
 
     /// Every bin of the run at its place.
     pub fn outputs(&self) -> impl Iterator<Item = &Output> {
-        self.targets.iter().flat_map(|target| &target.calls).flat_map(|call| &call.outputs)
+        self.targets
+            .iter()
+            .flat_map(|target| &target.calls)
+            .flat_map(|call| &call.outputs)
     }
 }
 
 /// An out-dir that would swallow the workspace, or stand among a package's sources.
 fn out_dir_unfit(workspace: &Workspace, out_dir: &Utf8Path) -> Option<Problem> {
     let unfit = |what: String| {
-        Problem::new(Code::OutDirUnfit, format!("`{out_dir}` cannot be the out-dir: {what}"))
-            .help("choose a directory that holds nothing else: `--out-dir dist`")
+        Problem::new(
+            Code::OutDirUnfit,
+            format!("`{out_dir}` cannot be the out-dir: {what}"),
+        )
+        .help("choose a directory that holds nothing else: `--out-dir dist`")
     };
     if workspace.root.starts_with(out_dir) {
         return Some(unfit("the workspace lies in it".to_owned()));
@@ -132,28 +180,58 @@ fn out_dir_unfit(workspace: &Workspace, out_dir: &Utf8Path) -> Option<Problem> {
     if workspace.target_dir.starts_with(out_dir) {
         return Some(unfit("cargo's target directory lies in it".to_owned()));
     }
-    let sources = workspace.members.iter().filter_map(|member| Some((member, member.manifest.parent()?.join("src"))));
-    let (member, _) = sources.into_iter().find(|(_, sources)| out_dir.starts_with(sources))?;
-    Some(unfit(format!("it lies among the sources of package `{}`", member.name)))
+    let sources = workspace
+        .members
+        .iter()
+        .filter_map(|member| Some((member, member.manifest.parent()?.join("src"))));
+    let (member, _) = sources
+        .into_iter()
+        .find(|(_, sources)| out_dir.starts_with(sources))?;
+    Some(unfit(format!(
+        "it lies among the sources of package `{}`",
+        member.name
+    )))
 }
 
 /// What leaks into a target's compile: what stops the run, and the choice with what is only told.
-fn leaking(request: &Request, facts: &Facts, here: &TargetFacts, c: &CNeed, mut chosen: Chosen) -> (Vec<Problem>, Chosen) {
+fn leaking(
+    request: &Request,
+    facts: &Facts,
+    here: &TargetFacts,
+    c: &CNeed,
+    mut chosen: Chosen,
+) -> (Vec<Problem>, Chosen) {
     let mut problems = Vec::new();
     for leak in leaks::judge(&request.target, facts, here, c, &chosen.candidate) {
-        let Leak { code, severity, message, help } = leak;
+        let Leak {
+            code,
+            severity,
+            message,
+            help,
+        } = leak;
         if severity == Severity::Block && !request.accept.contains(&code) {
             problems.push(Problem::new(code, message).help(help));
         } else {
-            chosen.findings.push(Finding { probe: code.name().to_owned(), severity, what: message, switched_off: false });
+            chosen.findings.push(Finding {
+                probe: code.name().to_owned(),
+                severity,
+                what: message,
+                switched_off: false,
+            });
         }
     }
     (problems, chosen)
 }
 
-/// What the image of a choice lacks, and what the probes say of its compiler for build scripts: what stops the run, and
-/// the choice with what is only told. Nothing of this machine's environment leaks into it.
-fn inside(settings: &Settings, facts: &Facts, image: &ImageFacts, mut chosen: Chosen) -> (Vec<Problem>, Chosen) {
+/// What the image of a choice lacks, and what the probes say of its compiler for build scripts:
+/// what stops the run, and the choice with what is only told. Nothing of this machine's environment
+/// leaks into it.
+fn inside(
+    settings: &Settings,
+    facts: &Facts,
+    image: &ImageFacts,
+    mut chosen: Chosen,
+) -> (Vec<Problem>, Chosen) {
     let mut problems = toolchain::image::missing_tools(facts, image);
     let (blocking, told) = judged_host(settings, facts, image.host_report.as_ref(), "the image's");
     problems.extend(blocking);
@@ -161,24 +239,42 @@ fn inside(settings: &Settings, facts: &Facts, image: &ImageFacts, mut chosen: Ch
     (problems, chosen)
 }
 
-/// What the probes say of the compiler that compiles C for build scripts: what stops the run, and what is only told.
-fn judged_host(settings: &Settings, facts: &Facts, report: Option<&Report>, whose: &str) -> (Vec<Problem>, Vec<Finding>) {
-    let Some(report) = report else { return (Vec::new(), Vec::new()) };
+/// What the probes say of the compiler that compiles C for build scripts: what stops the run, and
+/// what is only told.
+fn judged_host(
+    settings: &Settings,
+    facts: &Facts,
+    report: Option<&Report>,
+    whose: &str,
+) -> (Vec<Problem>, Vec<Finding>) {
+    let Some(report) = report else {
+        return (Vec::new(), Vec::new());
+    };
     let findings = probe::judge(report, &facts.host.c_packages).into_iter();
-    let findings = findings.map(|finding| Finding { what: format!("{whose} `{}` {}", report.compiler, finding.what), ..finding });
+    let findings = findings.map(|finding| Finding {
+        what: format!("{whose} `{}` {}", report.compiler, finding.what),
+        ..finding
+    });
     let stops = |finding: &Finding| {
-        let accepted = Code::from_name(&finding.probe).is_some_and(|code| settings.accept.contains(&code));
+        let accepted =
+            Code::from_name(&finding.probe).is_some_and(|code| settings.accept.contains(&code));
         finding.severity == Severity::Block && !accepted
     };
     let (stopping, told): (Vec<Finding>, Vec<Finding>) = findings.partition(stops);
     let problem = |finding: Finding| {
-        let problem = Problem::new(Code::from_name(&finding.probe).unwrap_or(Code::Gcc95189), finding.what)
-            .note("C in", facts.host.c_packages.iter().map(ToString::to_string))
-            .help(if whose == "the host's" {
-                "install a compiler without the bug, and name it for the host in `HOST_CC`"
-            } else {
-                "name an image whose compilers do not have the bug"
-            });
+        let problem = Problem::new(
+            Code::from_name(&finding.probe).unwrap_or(Code::Gcc95189),
+            finding.what,
+        )
+        .note(
+            "C in",
+            facts.host.c_packages.iter().map(ToString::to_string),
+        )
+        .help(if whose == "the host's" {
+            "install a compiler without the bug, and name it for the host in `HOST_CC`"
+        } else {
+            "name an image whose compilers do not have the bug"
+        });
         match toolchain::flag_way(&facts.rustc.host.replace('-', "_"), report) {
             Some(way) => problem.help(way),
             None => problem,
@@ -198,37 +294,75 @@ pub fn tools_dir(workspace: &Workspace) -> Utf8PathBuf {
 }
 
 fn install(workspace: &Workspace, facts: &Facts, target: &Target) -> Invocation {
-    let toolchain = facts.rustc.rustup.iter().flat_map(|name| ["--toolchain", name]);
-    Invocation::new("rustup", &workspace.root).args(["target", "add"]).args(toolchain).arg(target.triple())
+    let toolchain = facts
+        .rustc
+        .rustup
+        .iter()
+        .flat_map(|name| ["--toolchain", name]);
+    Invocation::new("rustup", &workspace.root)
+        .args(["target", "add"])
+        .args(toolchain)
+        .arg(target.triple())
 }
 
 fn std_missing(workspace: &Workspace, facts: &Facts, target: &Target) -> Problem {
-    let problem = Problem::new(Code::StdMissing, format!("the standard library for `{target}` is not installed"));
+    let problem = Problem::new(
+        Code::StdMissing,
+        format!("the standard library for `{target}` is not installed"),
+    );
     match &facts.rustc.rustup {
-        Some(_) => problem.note("cause", ["`--offline` or `--frozen` forbids to fetch it".to_owned()]).help(format!(
-            "run `{}`",
-            install(workspace, facts, target).to_string().split_once(" && ").map(|(_, line)| line).unwrap_or_default()
-        )),
+        Some(_) => problem
+            .note(
+                "cause",
+                ["`--offline` or `--frozen` forbids to fetch it".to_owned()],
+            )
+            .help(format!(
+                "run `{}`",
+                install(workspace, facts, target)
+                    .to_string()
+                    .split_once(" && ")
+                    .map(|(_, line)| line)
+                    .unwrap_or_default()
+            )),
         None => problem
-            .note("cause", ["rustup does not manage this toolchain".to_owned()])
-            .help(format!("install your distribution's Rust standard library for it, or use rustup: `rustup target add {target}`")),
+            .note(
+                "cause",
+                ["rustup does not manage this toolchain".to_owned()],
+            )
+            .help(format!(
+                "install your distribution's Rust standard library for it, or use \
+                           rustup: `rustup target add {target}`"
+            )),
     }
 }
 
-fn place(selected: &Selected, settings: &Settings, target: &Target) -> Result<Vec<Output>, Vec<Problem>> {
+fn place(
+    selected: &Selected,
+    settings: &Settings,
+    target: &Target,
+) -> Result<Vec<Output>, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut outputs = Vec::new();
     for bin in &selected.bins {
         match settings.layout.path(target, bin, &settings.cargo.profile) {
-            Ok(path) => outputs.push(Output { target: target.clone(), bin: bin.clone(), path }),
+            Ok(path) => outputs.push(Output {
+                target: target.clone(),
+                bin: bin.clone(),
+                path,
+            }),
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(outputs) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(outputs)
+    } else {
+        Err(problems)
+    }
 }
 
-/// The calls of one target: one for all bins whose names are their own, then one for each bin that shares its name
-/// with another package's, since cargo hands out one file for both (rust-lang/cargo#6313).
+/// The calls of one target: one for all bins whose names are their own, then one for each bin that
+/// shares its name with another package's, since cargo hands out one file for both
+/// (rust-lang/cargo#6313).
 fn calls(
     workspace: &Workspace,
     selected: &Selected,
@@ -237,21 +371,46 @@ fn calls(
     toolchain: &Chosen,
     outputs: &[Output],
 ) -> Vec<Call> {
-    let wanted: Vec<String> = settings.selection.features.iter().chain(&request.own.features).cloned().collect();
+    let wanted: Vec<String> = settings
+        .selection
+        .features
+        .iter()
+        .chain(&request.own.features)
+        .cloned()
+        .collect();
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
-    for bin in workspace.members.iter().filter(|member| selected.packages.contains(&member.name)).flat_map(|member| &member.bins) {
+    for bin in workspace
+        .members
+        .iter()
+        .filter(|member| selected.packages.contains(&member.name))
+        .flat_map(|member| &member.bins)
+    {
         *names.entry(&bin.name).or_default() += 1;
     }
-    let (alone, shared): (Vec<&Output>, Vec<&Output>) = outputs.iter().partition(|output| names[output.bin.bin.as_str()] == 1);
-    let base = |features: &[String]| cargo_build(&workspace.root, settings, features, request, toolchain);
-    let container = toolchain.candidate.image.as_ref().map(|image| container(&workspace.root, image));
+    let (alone, shared): (Vec<&Output>, Vec<&Output>) = outputs
+        .iter()
+        .partition(|output| names[output.bin.bin.as_str()] == 1);
+    let base =
+        |features: &[String]| cargo_build(&workspace.root, settings, features, request, toolchain);
+    let container = toolchain
+        .candidate
+        .image
+        .as_ref()
+        .map(|image| container(&workspace.root, image));
     let mut calls = Vec::new();
     if !alone.is_empty() {
         let invocation = base(&wanted).options("--package", &selected.packages);
         let all = shared.is_empty() && settings.selection.bins.is_empty();
-        let invocation =
-            if all { invocation.arg("--bins") } else { invocation.options("--bin", alone.iter().map(|output| &output.bin.bin)) };
-        calls.push(Call { invocation, outputs: alone.into_iter().cloned().collect(), container: container.clone() });
+        let invocation = if all {
+            invocation.arg("--bins")
+        } else {
+            invocation.options("--bin", alone.iter().map(|output| &output.bin.bin))
+        };
+        calls.push(Call {
+            invocation,
+            outputs: alone.into_iter().cloned().collect(),
+            container: container.clone(),
+        });
     }
     calls.extend(shared.into_iter().map(|output| {
         Call {
@@ -268,10 +427,14 @@ fn calls(
 
 /// The container of a target's calls.
 fn container(root: &Utf8Path, image: &toolchain::image::Chosen) -> Container {
-    Container { cwd: root.to_owned(), ..image.container.clone() }
+    Container {
+        cwd: root.to_owned(),
+        ..image.container.clone()
+    }
 }
 
-/// Brings the packages of a target, and of the host for build scripts: here, where private sources are open to the user.
+/// Brings the packages of a target, and of the host for build scripts: here, where private sources
+/// are open to the user.
 fn fetch(workspace: &Workspace, settings: &Settings, facts: &Facts, target: &Target) -> Invocation {
     let Settings { cargo, .. } = settings;
     let triples: BTreeSet<String> = [target.triple().to_owned(), facts.rustc.host.clone()].into();
@@ -283,14 +446,43 @@ fn fetch(workspace: &Workspace, settings: &Settings, facts: &Facts, target: &Tar
         .flag("--frozen", cargo.frozen)
         .options("--config", &cargo.config)
         .options("--color", cargo.color.iter());
-    cargo.rustup_toolchain.iter().fold(fetch, |fetch, name| fetch.env("RUSTUP_TOOLCHAIN", name))
+    cargo
+        .rustup_toolchain
+        .iter()
+        .fold(fetch, |fetch, name| fetch.env("RUSTUP_TOOLCHAIN", name))
 }
 
-/// `cargo build` for one target, up to the choice of packages. It runs in the workspace's own directory, so that its
-/// `rust-toolchain.toml` and `.cargo/config.toml` count.
-fn cargo_build(root: &Utf8Path, settings: &Settings, features: &[String], request: &Request, toolchain: &Chosen) -> Invocation {
-    let Settings { cargo, selection, requests: _, out_dir: _, layout: _, accept: _ } = settings;
-    let CargoArgs { program, rustup_toolchain, profile, jobs, locked, offline, frozen, target_dir, config, quiet, verbose, color } = cargo;
+/// `cargo build` for one target, up to the choice of packages. It runs in the workspace's own
+/// directory, so that its `rust-toolchain.toml` and `.cargo/config.toml` count.
+fn cargo_build(
+    root: &Utf8Path,
+    settings: &Settings,
+    features: &[String],
+    request: &Request,
+    toolchain: &Chosen,
+) -> Invocation {
+    let Settings {
+        cargo,
+        selection,
+        requests: _,
+        out_dir: _,
+        layout: _,
+        accept: _,
+    } = settings;
+    let CargoArgs {
+        program,
+        rustup_toolchain,
+        profile,
+        jobs,
+        locked,
+        offline,
+        frozen,
+        target_dir,
+        config,
+        quiet,
+        verbose,
+        color,
+    } = cargo;
     let image = toolchain.candidate.image.as_ref();
     let target_dir = image.map(|image| &image.target_dir).or(target_dir.as_ref());
     let start = match image {
@@ -311,10 +503,14 @@ fn cargo_build(root: &Utf8Path, settings: &Settings, features: &[String], reques
         .flag("--frozen", *frozen);
     // cargo takes the last: what is typed comes after what is configured.
     for (key, value) in &request.own.profile {
-        invocation = invocation.arg("--config").arg(format!("profile.{profile}.{key}={value}"));
+        invocation = invocation
+            .arg("--config")
+            .arg(format!("profile.{profile}.{key}={value}"));
     }
     invocation = invocation.options("--config", config);
-    invocation = invocation.options("--color", color.iter()).flag("--quiet", *quiet);
+    invocation = invocation
+        .options("--color", color.iter())
+        .flag("--quiet", *quiet);
     invocation = (0..*verbose).fold(invocation, |invocation, _| invocation.arg("--verbose"));
     if image.is_some() {
         // The container has the toolchain itself and its own variables.
@@ -323,6 +519,12 @@ fn cargo_build(root: &Utf8Path, settings: &Settings, features: &[String], reques
     if let Some(name) = rustup_toolchain {
         invocation = invocation.env("RUSTUP_TOOLCHAIN", name);
     }
-    let ours = toolchain.candidate.variables.iter().filter(|variable| variable.set_by == SetBy::Xpkg);
-    ours.fold(invocation, |invocation, variable| invocation.env(&variable.name, &variable.value))
+    let ours = toolchain
+        .candidate
+        .variables
+        .iter()
+        .filter(|variable| variable.set_by == SetBy::Xpkg);
+    ours.fold(invocation, |invocation, variable| {
+        invocation.env(&variable.name, &variable.value)
+    })
 }

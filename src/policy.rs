@@ -1,6 +1,7 @@
 //! What a finished file must be for its target. Findings, not actions.
 //!
-//! Pure: a [`Binary`] and a [`Target`] in, [`Problem`]s out. Every code here can be waived by `--accept`.
+//! Pure: a [`Binary`] and a [`Target`] in, [`Problem`]s out. Every code here can be waived by
+//! `--accept`.
 
 use crate::inspect::{Binary, Linkage};
 use crate::problem::{Code, Problem};
@@ -26,15 +27,24 @@ pub fn judge(name: &str, binary: &Binary, target: &Target) -> Vec<Problem> {
     // What is for another machine altogether is judged no further: the rest would be noise.
     let findings = match machine(binary, target) {
         Some(finding) => vec![finding],
-        None => CHECKS.iter().filter_map(|check| check(binary, target)).collect(),
+        None => CHECKS
+            .iter()
+            .filter_map(|check| check(binary, target))
+            .collect(),
     };
-    findings.into_iter().map(|finding| finding.about(name, target)).collect()
+    findings
+        .into_iter()
+        .map(|finding| finding.about(name, target))
+        .collect()
 }
 
 /// The finding of a file that cannot be read at all.
 pub fn unreadable(name: &str, why: &str) -> Problem {
-    Problem::new(Code::UnreadableBinary, format!("{name} is no program: {why}"))
-        .help("`cargo xpkg plan` shows which linker wrote it and why it was chosen")
+    Problem::new(
+        Code::UnreadableBinary,
+        format!("{name} is no program: {why}"),
+    )
+    .help("`cargo xpkg plan` shows which linker wrote it and why it was chosen")
 }
 
 struct Finding {
@@ -45,11 +55,16 @@ struct Finding {
 
 impl Finding {
     fn about(self, name: &str, target: &Target) -> Problem {
-        Problem::new(self.code, format!("{name} {} (target `{target}`)", self.what)).help(self.help)
+        Problem::new(
+            self.code,
+            format!("{name} {} (target `{target}`)", self.what),
+        )
+        .help(self.help)
     }
 }
 
-const CHECKS: &[fn(&Binary, &Target) -> Option<Finding>] = &[executable, static_musl, floor, private_glibc];
+const CHECKS: &[fn(&Binary, &Target) -> Option<Finding>] =
+    &[executable, static_musl, floor, private_glibc];
 
 const ASK_PLAN: &str = "`cargo xpkg plan` shows which linker wrote it and why it was chosen";
 
@@ -74,8 +89,19 @@ pub fn is_for(binary: &Binary, arch: &Arch, format: Format, float: FloatAbi) -> 
 
 fn machine(binary: &Binary, target: &Target) -> Option<Finding> {
     let wanted = machine_name(target.arch, target.system.format);
-    let fits = is_for(binary, target.arch, target.system.format, target.system.float);
-    let float = |word: &str| if word == "untold" { String::new() } else { format!(", {word}-float") };
+    let fits = is_for(
+        binary,
+        target.arch,
+        target.system.format,
+        target.system.float,
+    );
+    let float = |word: &str| {
+        if word == "untold" {
+            String::new()
+        } else {
+            format!(", {word}-float")
+        }
+    };
     (!fits).then(|| Finding {
         code: Code::WrongMachine,
         what: format!(
@@ -96,7 +122,10 @@ fn machine(binary: &Binary, target: &Target) -> Option<Finding> {
 
 /// The word that the manifest has for a value.
 pub fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 fn executable(binary: &Binary, _: &Target) -> Option<Finding> {
@@ -110,13 +139,17 @@ fn executable(binary: &Binary, _: &Target) -> Option<Finding> {
 fn static_musl(binary: &Binary, target: &Target) -> Option<Finding> {
     let musl = target.system.libc == Libc::Musl && binary.linkage == Linkage::Dynamic;
     musl.then(|| {
-        let interpreter = binary.interpreter.iter().map(|path| format!("the interpreter `{path}`"));
+        let interpreter = binary
+            .interpreter
+            .iter()
+            .map(|path| format!("the interpreter `{path}`"));
         let needed = binary.needed.iter().map(|library| format!("`{library}`"));
         let asks: Vec<String> = interpreter.chain(needed).collect();
         Finding {
             code: Code::NotStatic,
             what: format!("is not static: it asks for {}", asks.join(", ")),
-            help: "let xpkg choose the linker, or pass `--accept not-static` if a dynamic musl bin is what you want",
+            help: "let xpkg choose the linker, or pass `--accept not-static` if a dynamic musl \
+                   bin is what you want",
         }
     })
 }
@@ -128,7 +161,11 @@ fn floor(binary: &Binary, target: &Target) -> Option<Finding> {
         code: Code::AboveFloor,
         what: format!(
             "needs glibc {needs}{}, above the floor of {asked}",
-            found.symbol.as_ref().map(|symbol| format!(" (for `{symbol}`)")).unwrap_or_default()
+            found
+                .symbol
+                .as_ref()
+                .map(|symbol| format!(" (for `{symbol}`)"))
+                .unwrap_or_default()
         ),
         help: "link against an older glibc, or raise the floor",
     })

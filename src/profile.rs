@@ -1,6 +1,8 @@
-//! At which `opt-level` cargo has C compiled: build scripts hand cargo's OPT_LEVEL on to the C compiler.
+//! At which `opt-level` cargo has C compiled: build scripts hand cargo's OPT_LEVEL on to the C
+//! compiler.
 //!
-//! Pure: it is given the `[profile]` tables of cargo's configuration and of the workspace's manifest.
+//! Pure: it is given the `[profile]` tables of cargo's configuration and of the workspace's
+//! manifest.
 
 use std::collections::BTreeMap;
 
@@ -38,18 +40,37 @@ pub enum Side {
 }
 
 impl Profiles {
-    /// The levels at which the C of a package is compiled: the profile's, and the one its build script insists on.
+    /// The levels at which the C of a package is compiled: the profile's, and the one its build
+    /// script insists on.
     pub fn levels(&self, profile: &str, package: Named, side: Side) -> Vec<String> {
-        let Named { name, version, member } = package;
-        let specs = [name.to_owned(), format!("{name}@{version}"), format!("{name}:{version}")];
+        let Named {
+            name,
+            version,
+            member,
+        } = package;
+        let specs = [
+            name.to_owned(),
+            format!("{name}@{version}"),
+            format!("{name}:{version}"),
+        ];
         let of = |spec: &str| self.find(profile, &["package", spec, "opt-level"]);
-        let special = specs.iter().find_map(|spec| of(spec)).or_else(|| if member { None } else { of("*") });
+        let special = specs
+            .iter()
+            .find_map(|spec| of(spec))
+            .or_else(|| if member { None } else { of("*") });
         let general = || match side {
             Side::Target => self.level(profile),
-            Side::Host => self.find(profile, &["build-override", "opt-level"]).unwrap_or_else(|| "0".to_owned()),
+            Side::Host => self
+                .find(profile, &["build-override", "opt-level"])
+                .unwrap_or_else(|| "0".to_owned()),
         };
-        let forced = FORCED.iter().filter(|(forced, _)| *forced == name).map(|(_, level)| (*level).to_owned());
-        let mut levels: Vec<String> = std::iter::once(special.unwrap_or_else(general)).chain(forced).collect();
+        let forced = FORCED
+            .iter()
+            .filter(|(forced, _)| *forced == name)
+            .map(|(_, level)| (*level).to_owned());
+        let mut levels: Vec<String> = std::iter::once(special.unwrap_or_else(general))
+            .chain(forced)
+            .collect();
         levels.sort();
         levels.dedup();
         levels
@@ -57,25 +78,41 @@ impl Profiles {
 
     /// The level of the profile itself.
     pub fn level(&self, profile: &str) -> String {
-        let built_in = if self.lineage(profile).iter().any(|name| name == "dev") { "0" } else { "3" };
-        self.find(profile, &["opt-level"]).unwrap_or_else(|| built_in.to_owned())
+        let built_in = if self.lineage(profile).iter().any(|name| name == "dev") {
+            "0"
+        } else {
+            "3"
+        };
+        self.find(profile, &["opt-level"])
+            .unwrap_or_else(|| built_in.to_owned())
     }
 
-    /// A value of a profile, or of the first that it inherits from: arguments before variables before files.
+    /// A value of a profile, or of the first that it inherits from: arguments before variables
+    /// before files.
     fn find(&self, profile: &str, path: &[&str]) -> Option<String> {
         self.lineage(profile).iter().find_map(|name| {
             let variable = || {
-                let words = std::iter::once("CARGO_PROFILE").chain([name.as_str()]).chain(path.iter().copied());
-                let variable = words.map(|word| word.to_uppercase().replace('-', "_")).collect::<Vec<_>>().join("_");
+                let words = std::iter::once("CARGO_PROFILE")
+                    .chain([name.as_str()])
+                    .chain(path.iter().copied());
+                let variable = words
+                    .map(|word| word.to_uppercase().replace('-', "_"))
+                    .collect::<Vec<_>>()
+                    .join("_");
                 self.variables.get(&variable).cloned()
             };
-            lookup(&self.arguments, name, path).or_else(variable).or_else(|| lookup(&self.files, name, path))
+            lookup(&self.arguments, name, path)
+                .or_else(variable)
+                .or_else(|| lookup(&self.files, name, path))
         })
     }
 
     fn lineage(&self, profile: &str) -> Vec<String> {
         let mut lineage = vec![profile.to_owned()];
-        while let Some(parent) = self.parent(&lineage[lineage.len() - 1]).filter(|parent| !lineage.contains(parent)) {
+        while let Some(parent) = self
+            .parent(&lineage[lineage.len() - 1])
+            .filter(|parent| !lineage.contains(parent))
+        {
             lineage.push(parent);
         }
         lineage
@@ -86,7 +123,8 @@ impl Profiles {
             "test" => Some("dev".to_owned()),
             "bench" => Some("release".to_owned()),
             "dev" | "release" => None,
-            custom => lookup(&self.arguments, custom, &["inherits"]).or_else(|| lookup(&self.files, custom, &["inherits"])),
+            custom => lookup(&self.arguments, custom, &["inherits"])
+                .or_else(|| lookup(&self.files, custom, &["inherits"])),
         }
     }
 }
@@ -95,7 +133,10 @@ fn lookup(tables: &[Table], profile: &str, path: &[&str]) -> Option<String> {
     tables.iter().find_map(|table| {
         let start = table.get(profile)?;
         let value = path.iter().try_fold(start, |value, key| value.get(key))?;
-        value.as_str().map(str::to_owned).or_else(|| value.as_integer().map(|level| level.to_string()))
+        value
+            .as_str()
+            .map(str::to_owned)
+            .or_else(|| value.as_integer().map(|level| level.to_string()))
     })
 }
 
@@ -103,15 +144,30 @@ fn lookup(tables: &[Table], profile: &str, path: &[&str]) -> Option<String> {
 mod tests {
     use super::*;
 
-    const RING: Named = Named { name: "ring", version: "0.17.0", member: false };
-    const OWN: Named = Named { name: "own", version: "0.1.0", member: true };
+    const RING: Named = Named {
+        name: "ring",
+        version: "0.17.0",
+        member: false,
+    };
+    const OWN: Named = Named {
+        name: "own",
+        version: "0.1.0",
+        member: true,
+    };
 
     fn profiles(text: &str) -> Profiles {
-        Profiles { files: vec![text.parse().unwrap()], ..Profiles::default() }
+        Profiles {
+            files: vec![text.parse().unwrap()],
+            ..Profiles::default()
+        }
     }
 
     fn check(text: &str, profile: &str, expected: &str) {
-        assert_eq!(profiles(text).levels(profile, RING, Side::Target), [expected], "{text}");
+        assert_eq!(
+            profiles(text).levels(profile, RING, Side::Target),
+            [expected],
+            "{text}"
+        );
     }
 
     #[test]
@@ -139,16 +195,28 @@ mod tests {
 
     #[test]
     fn a_build_script_may_insist() {
-        let openssl = Named { name: "openssl-sys", version: "0.9.0", member: false };
-        assert_eq!(profiles("").levels("dev", openssl, Side::Target), ["0", "2"]);
+        let openssl = Named {
+            name: "openssl-sys",
+            version: "0.9.0",
+            member: false,
+        };
+        assert_eq!(
+            profiles("").levels("dev", openssl, Side::Target),
+            ["0", "2"]
+        );
     }
 
     #[test]
     fn arguments_beat_variables_beat_files() {
         let table = |text: &str| text.parse::<Table>().unwrap();
         let mut profiles = profiles("[dev]\nopt-level = 1");
-        profiles.variables.insert("CARGO_PROFILE_DEV_OPT_LEVEL".to_owned(), "2".to_owned());
-        profiles.variables.insert("CARGO_PROFILE_DEV_BUILD_OVERRIDE_OPT_LEVEL".to_owned(), "1".to_owned());
+        profiles
+            .variables
+            .insert("CARGO_PROFILE_DEV_OPT_LEVEL".to_owned(), "2".to_owned());
+        profiles.variables.insert(
+            "CARGO_PROFILE_DEV_BUILD_OVERRIDE_OPT_LEVEL".to_owned(),
+            "1".to_owned(),
+        );
         assert_eq!(profiles.levels("dev", RING, Side::Target), ["2"]);
         assert_eq!(profiles.levels("dev", RING, Side::Host), ["1"]);
         profiles.arguments = vec![table("[dev]\nopt-level = 3"), table("[dev]\nopt-level = 0")];

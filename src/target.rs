@@ -1,4 +1,5 @@
-//! A platform triple, parsed once. One row a processor, one row a system: a new platform is a new row.
+//! A platform triple, parsed once. One row a processor, one row a system: a new platform is a new
+//! row.
 //!
 //! Pure. After [`Target::parse`] nobody looks at the triple's text again.
 
@@ -44,7 +45,8 @@ pub struct Arch {
     pub macho: u32,
     /// `uname -m`, which is also CMake's word for it.
     pub uname: &'static str,
-    /// OCI image-spec words, <https://github.com/opencontainers/image-spec/blob/main/image-index.md>.
+    /// OCI image-spec words,
+    /// <https://github.com/opencontainers/image-spec/blob/main/image-index.md>.
     pub oci: &'static str,
     pub variant: Option<&'static str>,
 }
@@ -63,14 +65,27 @@ const fn arch(
     oci: &'static str,
     variant: Option<&'static str>,
 ) -> Arch {
-    Arch { prefix, name, gnu, bits, endian, elf, coff, macho, uname, oci, variant }
+    Arch {
+        prefix,
+        name,
+        gnu,
+        bits,
+        endian,
+        elf,
+        coff,
+        macho,
+        uname,
+        oci,
+        variant,
+    }
 }
 
 use Endian::{Big, Little};
 
 #[rustfmt::skip]
 const ARCHES: &[Arch] = &[
-    //   prefix         name           gnu            bits endian  e_machine          COFF                 Mach-O           uname -m       oci        variant
+    //   prefix         name           gnu            bits endian  e_machine          COFF
+    // Mach-O           uname -m       oci        variant
     arch("x86_64",      "x86_64",      "x86_64",      64, Little, elf::EM_X86_64,    COFF_MACHINE_X86_64, CPU_TYPE_X86_64, "x86_64",      "amd64",   None),
     arch("aarch64",     "aarch64",     "aarch64",     64, Little, elf::EM_AARCH64,   COFF_MACHINE_ARM64,  CPU_TYPE_ARM64,  "aarch64",     "arm64",   None),
     arch("armv7",       "arm",         "arm",         32, Little, elf::EM_ARM,       0,                   0,               "armv7l",      "arm",     Some("v7")),
@@ -109,14 +124,50 @@ impl Os {
     }
 }
 
-/// The first glibc, by [`Arch::name`], of processors that are younger than glibc itself or than what Rust asks for.
+/// The first glibc, by [`Arch::name`], of processors that are younger than glibc itself or than
+/// what Rust asks for.
 const FIRST_GLIBC: &[(&str, Glibc)] = &[
-    ("aarch64", Glibc { major: 2, minor: 17, patch: 0 }),
-    ("powerpc64", Glibc { major: 2, minor: 17, patch: 0 }),
-    ("riscv64", Glibc { major: 2, minor: 27, patch: 0 }),
-    ("loongarch64", Glibc { major: 2, minor: 36, patch: 0 }),
+    (
+        "aarch64",
+        Glibc {
+            major: 2,
+            minor: 17,
+            patch: 0,
+        },
+    ),
+    (
+        "powerpc64",
+        Glibc {
+            major: 2,
+            minor: 17,
+            patch: 0,
+        },
+    ),
+    (
+        "riscv64",
+        Glibc {
+            major: 2,
+            minor: 27,
+            patch: 0,
+        },
+    ),
+    (
+        "loongarch64",
+        Glibc {
+            major: 2,
+            minor: 36,
+            patch: 0,
+        },
+    ),
     // Rust's own standard library starts on no older one.
-    ("x86_64", Glibc { major: 2, minor: 17, patch: 0 }),
+    (
+        "x86_64",
+        Glibc {
+            major: 2,
+            minor: 17,
+            patch: 0,
+        },
+    ),
 ];
 
 /// The C library that the target's programs stand on.
@@ -172,7 +223,15 @@ const fn system(
     gnu: &'static str,
     exe_suffix: &'static str,
 ) -> System {
-    System { suffix, os, libc, format, float, gnu, exe_suffix }
+    System {
+        suffix,
+        os,
+        libc,
+        format,
+        float,
+        gnu,
+        exe_suffix,
+    }
 }
 
 use FloatAbi::{Hard, Soft, Untold};
@@ -200,9 +259,14 @@ impl Arch {
         ARCHES.iter().find(|row| row.prefix == prefix)
     }
 
-    /// The row of an ELF file: its machine as the gABI names it, the bits of its words and their order.
+    /// The row of an ELF file: its machine as the gABI names it, the bits of its words and their
+    /// order.
     pub fn of_elf(machine: &str, class: u8, endian: Endian) -> Option<&'static Self> {
-        ARCHES.iter().find(|row| format!("EM_{}", elf::machine_to_str(row.elf)) == machine && row.bits == class && row.endian == endian)
+        ARCHES.iter().find(|row| {
+            format!("EM_{}", elf::machine_to_str(row.elf)) == machine
+                && row.bits == class
+                && row.endian == endian
+        })
     }
 
     /// What qemu's user emulation for it is named after.
@@ -216,7 +280,8 @@ impl Arch {
 }
 
 impl System {
-    /// What triples end with, the longest first: `unknown-linux-gnueabihf` before `unknown-linux-gnu`.
+    /// What triples end with, the longest first: `unknown-linux-gnueabihf` before
+    /// `unknown-linux-gnu`.
     pub fn suffixes() -> impl Iterator<Item = &'static str> {
         let mut suffixes: Vec<&'static str> = SYSTEMS.iter().map(|row| row.suffix).collect();
         suffixes.sort_by_key(|suffix| std::cmp::Reverse(suffix.len()));
@@ -240,14 +305,22 @@ impl Glibc {
             Some(part) => part?,
             None => 0,
         };
-        parts.next().is_none().then_some(Self { major, minor, patch })
+        parts.next().is_none().then_some(Self {
+            major,
+            minor,
+            patch,
+        })
     }
 }
 
 impl fmt::Display for Glibc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)?;
-        if self.patch > 0 { write!(f, ".{}", self.patch) } else { Ok(()) }
+        if self.patch > 0 {
+            write!(f, ".{}", self.patch)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -277,18 +350,33 @@ impl Target {
             None => (text, None),
         };
         if !known.iter().any(|name| name == triple) {
-            let problem = Problem::new(Code::UnknownTarget, format!("rustc knows no target `{triple}`"));
+            let problem = Problem::new(
+                Code::UnknownTarget,
+                format!("rustc knows no target `{triple}`"),
+            );
             // The commonest slip is the vendor that GNU leaves out.
             let vendored = triple.replacen('-', "-unknown-", 1);
-            let near = known.iter().find(|name| **name == vendored).map(String::as_str);
-            return Err(match near.or_else(|| nearest(triple, known.iter().map(String::as_str))) {
-                Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.help("`rustc --print target-list` names them all"),
-            });
+            let near = known
+                .iter()
+                .find(|name| **name == vendored)
+                .map(String::as_str);
+            return Err(
+                match near.or_else(|| nearest(triple, known.iter().map(String::as_str))) {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem.help("`rustc --print target-list` names them all"),
+                },
+            );
         }
         let mut target = Self::rowed(triple).ok_or_else(|| {
-            Problem::new(Code::UnsupportedTarget, format!("xpkg cannot inspect files for `{triple}`: it has no row for this platform"))
-                .help(format!("build it with cargo itself: `cargo build --release --target {triple}`"))
+            Problem::new(
+                Code::UnsupportedTarget,
+                format!(
+                    "xpkg cannot inspect files for `{triple}`: it has no row for this platform"
+                ),
+            )
+            .help(format!(
+                "build it with cargo itself: `cargo build --release --target {triple}`"
+            ))
         })?;
         if let Some(floor) = floor {
             let unfit = |why: &str| {
@@ -298,7 +386,10 @@ impl Target {
             if target.system.libc != Libc::Gnu {
                 return Err(unfit("only a gnu triple has a glibc floor"));
             }
-            target.floor = Some(Glibc::parse(floor).ok_or_else(|| unfit(&format!("`{floor}` is no glibc version")))?);
+            target.floor = Some(
+                Glibc::parse(floor)
+                    .ok_or_else(|| unfit(&format!("`{floor}` is no glibc version")))?,
+            );
         }
         Ok(target)
     }
@@ -308,14 +399,25 @@ impl Target {
         let (prefix, suffix) = triple.split_once('-')?;
         let arch = ARCHES.iter().find(|row| row.prefix == prefix)?;
         let system = SYSTEMS.iter().find(|row| row.suffix == suffix)?;
-        Some(Self { triple: triple.to_owned(), arch, system, floor: None })
+        Some(Self {
+            triple: triple.to_owned(),
+            arch,
+            system,
+            floor: None,
+        })
     }
 
     /// The triple that a compiler of this `machine` (`Target:` of its `-v`) compiles for.
     pub fn of_machine(machine: &str) -> Option<Self> {
-        let rows = ARCHES.iter().flat_map(|arch| SYSTEMS.iter().map(move |system| (arch, system)));
-        let mut targets =
-            rows.map(|(arch, system)| Self { triple: format!("{}-{}", arch.prefix, system.suffix), arch, system, floor: None });
+        let rows = ARCHES
+            .iter()
+            .flat_map(|arch| SYSTEMS.iter().map(move |system| (arch, system)));
+        let mut targets = rows.map(|(arch, system)| Self {
+            triple: format!("{}-{}", arch.prefix, system.suffix),
+            arch,
+            system,
+            floor: None,
+        });
         targets.find(|target| target.same_libc(machine))
     }
 
@@ -326,7 +428,10 @@ impl Target {
 
     /// The oldest glibc that a program for this processor can ask for, where there is such a bound.
     pub fn first_glibc(&self) -> Option<Glibc> {
-        FIRST_GLIBC.iter().find(|(arch, _)| *arch == self.arch.name).map(|(_, first)| *first)
+        FIRST_GLIBC
+            .iter()
+            .find(|(arch, _)| *arch == self.arch.name)
+            .map(|(_, first)| *first)
     }
 
     /// The bare triple, as cargo and rustc take it.
@@ -369,7 +474,8 @@ impl Target {
         format!("{}-{}", self.arch.gnu, self.system.gnu)
     }
 
-    /// Whether a compiler that calls itself `machine` (`Target:` of its `-v`) compiles for this processor.
+    /// Whether a compiler that calls itself `machine` (`Target:` of its `-v`) compiles for this
+    /// processor.
     pub fn same_arch(&self, machine: &str) -> bool {
         let cpu = machine.split('-').next().unwrap_or_default();
         let alike = |cpu: &str| match cpu {
@@ -378,7 +484,9 @@ impl Target {
             "armv7l" | "armv7" | "armv6" | "armv7a" => "arm",
             _ => "",
         } == self.arch.name;
-        cpu == self.arch.gnu || cpu == self.arch.name && self.arch.name == self.arch.gnu || alike(cpu)
+        cpu == self.arch.gnu
+            || cpu == self.arch.name && self.arch.name == self.arch.gnu
+            || alike(cpu)
     }
 
     /// Whether a compiler that calls itself `machine` has this target's C library, too.
@@ -411,41 +519,66 @@ mod tests {
 
     /// The target of a triple, for tests that have no rustc at hand.
     fn known() -> Vec<String> {
-        ["aarch64-unknown-linux-musl", "x86_64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf", "avr-none"].map(str::to_owned).to_vec()
+        [
+            "aarch64-unknown-linux-musl",
+            "x86_64-unknown-linux-gnu",
+            "armv7-unknown-linux-gnueabihf",
+            "avr-none",
+        ]
+        .map(str::to_owned)
+        .to_vec()
     }
 
     fn check(text: &str, expected: &str) {
         let found = match Target::parse(text, &known()) {
             Ok(target) => format!("{target} {} {}", target.platform(), target.gnu_name()),
-            Err(problem) => format!("{}: {} ({})", problem.code.name(), problem.message, problem.help.join("; ")),
+            Err(problem) => format!(
+                "{}: {} ({})",
+                problem.code.name(),
+                problem.message,
+                problem.help.join("; ")
+            ),
         };
         assert_eq!(found, expected);
     }
 
     #[test]
     fn triples_become_targets() {
-        check("aarch64-unknown-linux-musl", "aarch64-unknown-linux-musl linux/arm64 aarch64-linux-musl");
-        check("armv7-unknown-linux-gnueabihf", "armv7-unknown-linux-gnueabihf linux/arm/v7 arm-linux-gnueabihf");
-        check("x86_64-unknown-linux-gnu.2.17", "x86_64-unknown-linux-gnu.2.17 linux/amd64 x86_64-linux-gnu");
+        check(
+            "aarch64-unknown-linux-musl",
+            "aarch64-unknown-linux-musl linux/arm64 aarch64-linux-musl",
+        );
+        check(
+            "armv7-unknown-linux-gnueabihf",
+            "armv7-unknown-linux-gnueabihf linux/arm/v7 arm-linux-gnueabihf",
+        );
+        check(
+            "x86_64-unknown-linux-gnu.2.17",
+            "x86_64-unknown-linux-gnu.2.17 linux/amd64 x86_64-linux-gnu",
+        );
     }
 
     #[test]
     fn what_is_no_target_is_refused_with_the_nearest() {
         check(
             "aarch64-linux-musl",
-            "unknown-target: rustc knows no target `aarch64-linux-musl` (did you mean `aarch64-unknown-linux-musl`?)",
+            "unknown-target: rustc knows no target `aarch64-linux-musl` (did you mean \
+             `aarch64-unknown-linux-musl`?)",
         );
         check(
             "aarch64-unknown-linux-musl.2.17",
-            "unknown-target: `aarch64-unknown-linux-musl.2.17` is no target: only a gnu triple has a glibc floor (a glibc floor is written `x86_64-unknown-linux-gnu.2.17`)",
+            "unknown-target: `aarch64-unknown-linux-musl.2.17` is no target: only a gnu triple \
+             has a glibc floor (a glibc floor is written `x86_64-unknown-linux-gnu.2.17`)",
         );
         check(
             "x86_64-unknown-linux-gnu.new",
-            "unknown-target: `x86_64-unknown-linux-gnu.new` is no target: `new` is no glibc version (a glibc floor is written `x86_64-unknown-linux-gnu.2.17`)",
+            "unknown-target: `x86_64-unknown-linux-gnu.new` is no target: `new` is no glibc \
+             version (a glibc floor is written `x86_64-unknown-linux-gnu.2.17`)",
         );
         check(
             "avr-none",
-            "unsupported-target: xpkg cannot inspect files for `avr-none`: it has no row for this platform (build it with cargo itself: `cargo build --release --target avr-none`)",
+            "unsupported-target: xpkg cannot inspect files for `avr-none`: it has no row for this \
+             platform (build it with cargo itself: `cargo build --release --target avr-none`)",
         );
     }
 

@@ -79,8 +79,12 @@ impl Field {
 impl Layout {
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = |why: String| {
-            Problem::new(Code::LayoutInvalid, format!("`{text}` is no layout: {why}"))
-                .help(format!("its fields are {}", list(FIELDS.iter().map(|(name, _)| *name))))
+            Problem::new(Code::LayoutInvalid, format!("`{text}` is no layout: {why}")).help(
+                format!(
+                    "its fields are {}",
+                    list(FIELDS.iter().map(|(name, _)| *name))
+                ),
+            )
         };
         let mut pieces = Vec::new();
         let mut rest = text;
@@ -93,19 +97,35 @@ impl Layout {
             if !literal.is_empty() {
                 pieces.push(Piece::Text(literal.to_owned()));
             }
-            let Some(field) = field.strip_prefix('{') else { break };
-            let (name, after) = field.split_once('}').ok_or_else(|| invalid("a `{` is not closed".to_owned()))?;
-            let known = FIELDS.iter().find(|(field, _)| *field == name).ok_or_else(|| {
-                let problem = invalid(format!("it has no field `{name}`"));
-                match nearest(name, FIELDS.iter().map(|(name, _)| *name)) {
-                    Some(near) => problem.help(format!("did you mean `{{{near}}}`?")),
-                    None => problem,
-                }
-            })?;
+            let Some(field) = field.strip_prefix('{') else {
+                break;
+            };
+            let (name, after) = field
+                .split_once('}')
+                .ok_or_else(|| invalid("a `{` is not closed".to_owned()))?;
+            let known = FIELDS
+                .iter()
+                .find(|(field, _)| *field == name)
+                .ok_or_else(|| {
+                    let problem = invalid(format!("it has no field `{name}`"));
+                    match nearest(name, FIELDS.iter().map(|(name, _)| *name)) {
+                        Some(near) => problem.help(format!("did you mean `{{{near}}}`?")),
+                        None => problem,
+                    }
+                })?;
             pieces.push(Piece::Field(known.1));
             rest = after;
         }
-        let probe: String = pieces.iter().map(|piece| if let Piece::Text(text) = piece { text } else { "x" }).collect();
+        let probe: String = pieces
+            .iter()
+            .map(|piece| {
+                if let Piece::Text(text) = piece {
+                    text
+                } else {
+                    "x"
+                }
+            })
+            .collect();
         match unsafe_path(&probe) {
             Some(why) => Err(invalid(why)),
             None => Ok(Self { pieces }),
@@ -122,7 +142,10 @@ impl Layout {
         match unsafe_path(&path) {
             Some(why) => Err(Problem::new(
                 Code::LayoutInvalid,
-                format!("bin `{}` of package `{}` cannot stand at `{path}`: {why}", bin.bin, bin.package),
+                format!(
+                    "bin `{}` of package `{}` cannot stand at `{path}`: {why}",
+                    bin.bin, bin.package
+                ),
             )
             .help("give it another name with `rename` in its `[package.metadata.xpkg]`")),
             None => Ok(path),
@@ -135,14 +158,26 @@ fn unsafe_path(path: &str) -> Option<String> {
     if path.is_empty() {
         return Some("it is empty".to_owned());
     }
-    if [TEXT_NAME, JSON_NAME].iter().any(|own| path.eq_ignore_ascii_case(own)) {
+    if [TEXT_NAME, JSON_NAME]
+        .iter()
+        .any(|own| path.eq_ignore_ascii_case(own))
+    {
         return Some("that is the manifest's own name".to_owned());
     }
-    if let Some(character) = path.chars().find(|c| c.is_control() || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')) {
+    if let Some(character) = path
+        .chars()
+        .find(|c| c.is_control() || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|'))
+    {
         return Some(format!("{character:?} may not stand in a path"));
     }
-    let part = path.split('/').find(|part| part.is_empty() || *part == "." || *part == "..")?;
-    Some(if part.is_empty() { "it has an empty part".to_owned() } else { format!("it has a part `{part}`") })
+    let part = path
+        .split('/')
+        .find(|part| part.is_empty() || *part == "." || *part == "..")?;
+    Some(if part.is_empty() {
+        "it has an empty part".to_owned()
+    } else {
+        format!("it has a part `{part}`")
+    })
 }
 
 /// A bin at its place.
@@ -156,19 +191,29 @@ pub struct Output {
 
 impl Output {
     fn who(&self) -> String {
-        format!("bin `{}` of package `{}` for `{}`", self.bin.bin, self.bin.package, self.target)
+        format!(
+            "bin `{}` of package `{}` for `{}`",
+            self.bin.bin, self.bin.package, self.target
+        )
     }
 }
 
-/// Every pair of outputs that would stand on one path, or one of which would be the other's directory.
+/// Every pair of outputs that would stand on one path, or one of which would be the other's
+/// directory.
 pub fn clashes(outputs: &[Output]) -> Vec<Problem> {
-    clashing_pairs(outputs.iter().map(|output| (output.path.clone(), output.who())))
+    clashing_pairs(
+        outputs
+            .iter()
+            .map(|output| (output.path.clone(), output.who())),
+    )
 }
 
 fn clashing_pairs(named: impl Iterator<Item = (String, String)>) -> Vec<Problem> {
     let mut problems = Vec::new();
     // Compared without case: the tree must survive a file system that knows none.
-    let mut sorted: Vec<(String, String, String)> = named.map(|(path, who)| (path.to_lowercase(), path, who)).collect();
+    let mut sorted: Vec<(String, String, String)> = named
+        .map(|(path, who)| (path.to_lowercase(), path, who))
+        .collect();
     sorted.sort();
     for (index, (folded, path, who)) in sorted.iter().enumerate() {
         let below = format!("{folded}/");
@@ -199,19 +244,29 @@ pub fn kept(old: &Manifest, outputs: &[Output], narrowed: bool) -> Vec<Artifact>
     let selected = |artifact: &Artifact| {
         outputs.iter().any(|output| {
             output.target.triple() == artifact.target
-                && (!narrowed || output.bin.package == artifact.package && output.bin.bin == artifact.bin)
+                && (!narrowed
+                    || output.bin.package == artifact.package && output.bin.bin == artifact.bin)
         })
     };
-    old.artifacts.iter().filter(|artifact| !selected(artifact)).cloned().collect()
+    old.artifacts
+        .iter()
+        .filter(|artifact| !selected(artifact))
+        .cloned()
+        .collect()
 }
 
 /// Outputs of this run against what stays from earlier ones.
 pub fn clashes_with_kept(outputs: &[Output], kept: &[Artifact]) -> Vec<Problem> {
-    let new = outputs.iter().map(|output| (output.path.clone(), output.who()));
+    let new = outputs
+        .iter()
+        .map(|output| (output.path.clone(), output.who()));
     let old = kept.iter().map(|artifact| {
         (
             artifact.path.clone(),
-            format!("bin `{}` of package `{}` for `{}`, kept from an earlier run", artifact.bin, artifact.package, artifact.target),
+            format!(
+                "bin `{}` of package `{}` for `{}`, kept from an earlier run",
+                artifact.bin, artifact.package, artifact.target
+            ),
         )
     });
     clashing_pairs(new.chain(old))
@@ -219,15 +274,27 @@ pub fn clashes_with_kept(outputs: &[Output], kept: &[Artifact]) -> Vec<Problem> 
 
 /// What stands in the out-dir and in no manifest: not ours, so never removed.
 pub fn strangers(found: &BTreeMap<String, Entry>, manifest: Option<&Manifest>) -> Vec<String> {
-    let listed = manifest.into_iter().flat_map(|manifest| manifest.artifacts.iter().map(|artifact| artifact.path.as_str()));
+    let listed = manifest.into_iter().flat_map(|manifest| {
+        manifest
+            .artifacts
+            .iter()
+            .map(|artifact| artifact.path.as_str())
+    });
     let own = manifest.into_iter().flat_map(|_| [TEXT_NAME, JSON_NAME]);
     let files: BTreeSet<&str> = listed.chain(own).collect();
     let ours = |path: &str, entry: Entry| match entry {
         Entry::File => files.contains(path),
-        Entry::Directory => files.iter().any(|file| file.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))),
+        Entry::Directory => files.iter().any(|file| {
+            file.strip_prefix(path)
+                .is_some_and(|rest| rest.starts_with('/'))
+        }),
         Entry::Other => false,
     };
-    found.iter().filter(|(path, entry)| !ours(path, **entry)).map(|(path, _)| path.clone()).collect()
+    found
+        .iter()
+        .filter(|(path, entry)| !ours(path, **entry))
+        .map(|(path, _)| path.clone())
+        .collect()
 }
 
 #[cfg(test)]
@@ -249,7 +316,9 @@ mod tests {
     }
 
     fn check(layout: &str, triple: &str, expected: &str) {
-        let found = match Layout::parse(layout).and_then(|layout| layout.path(&target(triple), &bin("bots", "bot"), "release")) {
+        let found = match Layout::parse(layout)
+            .and_then(|layout| layout.path(&target(triple), &bin("bots", "bot"), "release"))
+        {
             Ok(path) => path,
             Err(problem) => problem.message,
         };
@@ -258,26 +327,50 @@ mod tests {
 
     #[test]
     fn a_layout_gives_each_bin_its_place() {
-        check(DEFAULT_LAYOUT, "aarch64-unknown-linux-musl", "aarch64-unknown-linux-musl/bots/bot");
+        check(
+            DEFAULT_LAYOUT,
+            "aarch64-unknown-linux-musl",
+            "aarch64-unknown-linux-musl/bots/bot",
+        );
         check(
             "{os}/{arch}-{libc}/{package}-{version}/{profile}/{bin}",
             "x86_64-unknown-linux-gnu",
             "linux/x86_64-gnu/bots-1.2.3/release/bot",
         );
-        check("{platform}/{bin}", "armv7-unknown-linux-gnueabihf", "linux/arm/v7/bot");
+        check(
+            "{platform}/{bin}",
+            "armv7-unknown-linux-gnueabihf",
+            "linux/arm/v7/bot",
+        );
         check("{arch}/{bin}", "x86_64-pc-windows-gnu", "x86_64/bot.exe");
     }
 
     #[test]
     fn a_layout_stays_below_the_tree() {
         let musl = "aarch64-unknown-linux-musl";
-        check("{tripel}/{bin}", musl, "`{tripel}/{bin}` is no layout: it has no field `tripel`");
-        check("../{bin}", musl, "`../{bin}` is no layout: it has a part `..`");
-        check("/{bin}", musl, "`/{bin}` is no layout: it has an empty part");
+        check(
+            "{tripel}/{bin}",
+            musl,
+            "`{tripel}/{bin}` is no layout: it has no field `tripel`",
+        );
+        check(
+            "../{bin}",
+            musl,
+            "`../{bin}` is no layout: it has a part `..`",
+        );
+        check(
+            "/{bin}",
+            musl,
+            "`/{bin}` is no layout: it has an empty part",
+        );
         check("{bin", musl, "`{bin` is no layout: a `{` is not closed");
         check("bin}", musl, "`bin}` is no layout: a `}` has no `{`");
         check("", musl, "`` is no layout: it is empty");
-        check("manifest.json", musl, "`manifest.json` is no layout: that is the manifest's own name");
+        check(
+            "manifest.json",
+            musl,
+            "`manifest.json` is no layout: that is the manifest's own name",
+        );
     }
 
     #[test]
@@ -287,11 +380,15 @@ mod tests {
             bin: bin(package, name),
             path: path.to_owned(),
         };
-        let told: Vec<String> =
-            clashes(&[output("a", "app", "x/app"), output("b", "app", "x/app"), output("c", "App", "x/App"), output("d", "x", "x")])
-                .into_iter()
-                .map(|problem| problem.message)
-                .collect();
+        let told: Vec<String> = clashes(&[
+            output("a", "app", "x/app"),
+            output("b", "app", "x/app"),
+            output("c", "App", "x/App"),
+            output("d", "x", "x"),
+        ])
+        .into_iter()
+        .map(|problem| problem.message)
+        .collect();
         assert_eq!(
             told,
             [
@@ -307,7 +404,12 @@ mod tests {
 
     #[test]
     fn what_no_manifest_lists_is_a_stranger() {
-        let found = [("a", Entry::Directory), ("a/x", Entry::File), ("b", Entry::Directory), ("l", Entry::Other)];
+        let found = [
+            ("a", Entry::Directory),
+            ("a/x", Entry::File),
+            ("b", Entry::Directory),
+            ("l", Entry::Other),
+        ];
         let found = found.map(|(path, entry)| (path.to_owned(), entry)).into();
         assert_eq!(strangers(&found, None), ["a", "a/x", "b", "l"]);
     }

@@ -56,9 +56,18 @@ impl Local {
         let local = |package: &Package| Self {
             name: package.name.to_string(),
             manifest: package.manifest_path.clone(),
-            sources: package.targets.iter().map(|target| target.src_path.clone()).collect(),
+            sources: package
+                .targets
+                .iter()
+                .map(|target| target.src_path.clone())
+                .collect(),
         };
-        metadata.packages.iter().filter(|package| package.source.is_none()).map(local).collect()
+        metadata
+            .packages
+            .iter()
+            .filter(|package| package.source.is_none())
+            .map(local)
+            .collect()
     }
 }
 
@@ -121,7 +130,8 @@ pub struct LeftOut {
 /// The bins of a run and the packages they come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
-    /// Members to hand to cargo, libraries too: they take part in feature unification as in `cargo build`.
+    /// Members to hand to cargo, libraries too: they take part in feature unification as in `cargo
+    /// build`.
     pub packages: Vec<String>,
     pub bins: Vec<Bin>,
     pub left_out: Vec<LeftOut>,
@@ -145,7 +155,10 @@ impl Workspace {
         Self {
             root: metadata.workspace_root.clone(),
             target_dir: metadata.target_directory.clone(),
-            repository: metadata.packages.iter().find_map(|package| package.repository.clone()),
+            repository: metadata
+                .packages
+                .iter()
+                .find_map(|package| package.repository.clone()),
             members,
         }
     }
@@ -153,9 +166,12 @@ impl Workspace {
     /// Those of the features that can be asked of one package alone.
     pub fn features_of(&self, package: &str, features: &[String]) -> Vec<String> {
         let member = self.members.iter().find(|member| member.name == package);
-        let has = |feature: &str| member.is_some_and(|member| member.features.contains_key(feature));
+        let has =
+            |feature: &str| member.is_some_and(|member| member.features.contains_key(feature));
         let fits = |feature: &&String| match feature.split_once('/') {
-            Some((owner, _)) => owner == package || !self.members.iter().any(|member| member.name == owner),
+            Some((owner, _)) => {
+                owner == package || !self.members.iter().any(|member| member.name == owner)
+            }
             None => has(feature),
         };
         features.iter().filter(fits).cloned().collect()
@@ -163,19 +179,29 @@ impl Workspace {
 
     /// The member whose manifest is the workspace's.
     pub fn root_member(&self) -> Option<&Member> {
-        self.members.iter().find(|member| member.manifest.parent() == Some(&self.root))
+        self.members
+            .iter()
+            .find(|member| member.manifest.parent() == Some(&self.root))
     }
 
-    /// Which bins a run builds. SPEC: those of the default members; `--workspace` for all members, `-p` to choose.
+    /// Which bins a run builds. SPEC: those of the default members; `--workspace` for all members,
+    /// `-p` to choose.
     pub fn select(&self, selection: &Selection, config: &Config) -> Result<Selected, Vec<Problem>> {
         let problems = self.unknown_packages(selection, config);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let mut selected = Selected { packages: Vec::new(), bins: Vec::new(), left_out: Vec::new() };
+        let mut selected = Selected {
+            packages: Vec::new(),
+            bins: Vec::new(),
+            left_out: Vec::new(),
+        };
         for member in &self.members {
             let unselected = reason_not_selected(member, selection);
-            let skipped = config.package.get(&member.name).is_some_and(|package| package.skip);
+            let skipped = config
+                .package
+                .get(&member.name)
+                .is_some_and(|package| package.skip);
             if unselected.is_none() && !skipped {
                 selected.packages.push(member.name.clone());
             }
@@ -191,19 +217,30 @@ impl Workspace {
                     }
                     None => {}
                     Some(reason) => {
-                        selected.left_out.push(LeftOut { package: member.name.clone(), bin: bin.name.clone(), reason });
+                        selected.left_out.push(LeftOut {
+                            package: member.name.clone(),
+                            bin: bin.name.clone(),
+                            reason,
+                        });
                     }
                 }
             }
         }
-        let known: Vec<String> = self.members.iter().flat_map(|member| &member.bins).map(|bin| bin.name.clone()).collect();
+        let known: Vec<String> = self
+            .members
+            .iter()
+            .flat_map(|member| &member.bins)
+            .map(|bin| bin.name.clone())
+            .collect();
         let problems = refusals(&selected, &known, selection);
         if !problems.is_empty() {
             return Err(problems);
         }
         if !selection.packages.is_empty() {
             // Who chose packages by name need not hear of all the others.
-            selected.left_out.retain(|left_out| left_out.reason != NOT_CHOSEN);
+            selected
+                .left_out
+                .retain(|left_out| left_out.reason != NOT_CHOSEN);
         }
         Ok(selected)
     }
@@ -213,10 +250,15 @@ impl Workspace {
         let typed = selection.packages.iter().map(|name| (name, "-p"));
         let typed = typed.chain(selection.exclude.iter().map(|name| (name, "--exclude")));
         let configured = config.package.keys().map(|name| (name, "package"));
-        let unknown = typed.chain(configured).filter(|(spec, _)| !self.members.iter().any(|member| member.is(spec)));
+        let unknown = typed
+            .chain(configured)
+            .filter(|(spec, _)| !self.members.iter().any(|member| member.is(spec)));
         let mut problems: Vec<Problem> = unknown
             .map(|(name, place)| {
-                let problem = Problem::new(Code::UnknownPackage, format!("`{place} {name}`: the workspace has no such package"));
+                let problem = Problem::new(
+                    Code::UnknownPackage,
+                    format!("`{place} {name}`: the workspace has no such package"),
+                );
                 match nearest(name, names()) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
                     None => problem.help(format!("its packages are {}", list(names()))),
@@ -224,14 +266,26 @@ impl Workspace {
             })
             .collect();
         for (name, package) in &config.package {
-            let Some(member) = self.members.iter().find(|member| &member.name == name) else { continue };
-            for bin in package.rename.keys().filter(|bin| !member.bins.iter().any(|own| &own.name == *bin)) {
-                let problem =
-                    Problem::new(Code::UnknownBin, format!("`rename` of package `{name}` names a bin `{bin}` that it does not have"));
-                problems.push(match nearest(bin, member.bins.iter().map(|bin| bin.name.as_str())) {
-                    Some(near) => problem.help(format!("did you mean `{near}`?")),
-                    None => problem,
-                });
+            let Some(member) = self.members.iter().find(|member| &member.name == name) else {
+                continue;
+            };
+            for bin in package
+                .rename
+                .keys()
+                .filter(|bin| !member.bins.iter().any(|own| &own.name == *bin))
+            {
+                let problem = Problem::new(
+                    Code::UnknownBin,
+                    format!(
+                        "`rename` of package `{name}` names a bin `{bin}` that it does not have"
+                    ),
+                );
+                problems.push(
+                    match nearest(bin, member.bins.iter().map(|bin| bin.name.as_str())) {
+                        Some(near) => problem.help(format!("did you mean `{near}`?")),
+                        None => problem,
+                    },
+                );
             }
         }
         problems
@@ -247,20 +301,34 @@ fn member(package: &Package, default: bool) -> Member {
         licence: package.license.clone(),
         default,
         configured: package.metadata.get("xpkg").is_some(),
-        build_script: package.targets.iter().find(|target| target.is_custom_build()).map(|target| target.src_path.clone()),
-        sources: package.targets.iter().map(|target| target.src_path.clone()).collect(),
+        build_script: package
+            .targets
+            .iter()
+            .find(|target| target.is_custom_build())
+            .map(|target| target.src_path.clone()),
+        sources: package
+            .targets
+            .iter()
+            .map(|target| target.src_path.clone())
+            .collect(),
         features: package.features.clone(),
         bins: package
             .targets
             .iter()
             .filter(|target| target.is_bin())
-            .map(|target| MemberBin { name: target.name.clone(), required_features: target.required_features.clone() })
+            .map(|target| MemberBin {
+                name: target.name.clone(),
+                required_features: target.required_features.clone(),
+            })
             .collect(),
     }
 }
 
 fn planned(member: &Member, bin: &MemberBin, config: &Config) -> Bin {
-    let renamed = config.package.get(&member.name).and_then(|package| package.rename.get(&bin.name));
+    let renamed = config
+        .package
+        .get(&member.name)
+        .and_then(|package| package.rename.get(&bin.name));
     Bin {
         package: member.name.clone(),
         bin: bin.name.clone(),
@@ -289,7 +357,12 @@ const NOT_CHOSEN: &str = "not chosen by `-p`";
 /// `required-features` that this selection does not enable, as cargo's `--bins` passes over them.
 fn reason_features(member: &Member, bin: &MemberBin, selection: &Selection) -> Option<String> {
     let enabled = enabled_features(member, selection);
-    let missing: Vec<&str> = bin.required_features.iter().map(String::as_str).filter(|feature| !enabled.contains(*feature)).collect();
+    let missing: Vec<&str> = bin
+        .required_features
+        .iter()
+        .map(String::as_str)
+        .filter(|feature| !enabled.contains(*feature))
+        .collect();
     (!missing.is_empty()).then(|| format!("needs `--features {}`", missing.join(",")))
 }
 
@@ -299,7 +372,10 @@ fn enabled_features(member: &Member, selection: &Selection) -> BTreeSet<String> 
     } else {
         let default = (!selection.no_default_features).then(|| "default".to_owned());
         let own = format!("{}/", member.name);
-        let typed = selection.features.iter().map(|feature| feature.strip_prefix(&own).unwrap_or(feature).to_owned());
+        let typed = selection
+            .features
+            .iter()
+            .map(|feature| feature.strip_prefix(&own).unwrap_or(feature).to_owned());
         typed.chain(default).collect()
     };
     let mut enabled = BTreeSet::new();
@@ -313,19 +389,44 @@ fn enabled_features(member: &Member, selection: &Selection) -> BTreeSet<String> 
 
 /// What is wrong with a selection once its bins are known.
 fn refusals(selected: &Selected, known: &[String], selection: &Selection) -> Vec<Problem> {
-    let told = selected.left_out.iter().filter(|left_out| left_out.reason != NOT_CHOSEN);
-    let left_out = || told.clone().map(|left_out| format!("{} ({}): {}", left_out.bin, left_out.package, left_out.reason));
+    let told = selected
+        .left_out
+        .iter()
+        .filter(|left_out| left_out.reason != NOT_CHOSEN);
+    let left_out = || {
+        told.clone().map(|left_out| {
+            format!(
+                "{} ({}): {}",
+                left_out.bin, left_out.package, left_out.reason
+            )
+        })
+    };
     let mut problems: Vec<Problem> = selection
         .bins
         .iter()
         .filter(|name| !selected.bins.iter().any(|bin| &bin.bin == *name))
         .map(|name| {
-            let problem = Problem::new(Code::UnknownBin, format!("`--bin {name}`: the selected packages build no such bin"));
-            let outside = selected.left_out.iter().find(|left_out| &left_out.bin == name);
+            let problem = Problem::new(
+                Code::UnknownBin,
+                format!("`--bin {name}`: the selected packages build no such bin"),
+            );
+            let outside = selected
+                .left_out
+                .iter()
+                .find(|left_out| &left_out.bin == name);
             match (outside, nearest(name, known.iter().map(String::as_str))) {
-                (Some(left_out), _) => problem.note("left out", [format!("{} ({}): {}", name, left_out.package, left_out.reason)]),
+                (Some(left_out), _) => problem.note(
+                    "left out",
+                    [format!(
+                        "{} ({}): {}",
+                        name, left_out.package, left_out.reason
+                    )],
+                ),
                 (None, Some(near)) => problem.help(format!("did you mean `{near}`?")),
-                (None, None) => problem.help(format!("the workspace's bins are {}", list(known.iter().map(String::as_str)))),
+                (None, None) => problem.help(format!(
+                    "the workspace's bins are {}",
+                    list(known.iter().map(String::as_str))
+                )),
             }
         })
         .collect();
@@ -359,11 +460,25 @@ mod tests {
             .map(|member| {
                 let (name, bins) = member.split_once(':').unwrap();
                 let name = name.trim();
-                let bins = bins.split(',').map(str::trim).filter(|bin| !bin.is_empty()).map(|bin| {
-                    let (name, feature) = bin.split_once('?').map_or((bin, None), |(name, feature)| (name, Some(feature)));
-                    MemberBin { name: name.to_owned(), required_features: feature.iter().map(ToString::to_string).collect() }
-                });
-                let features = [("default", vec!["small"]), ("full", vec!["extra"]), ("extra", vec![]), ("small", vec![])];
+                let bins = bins
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|bin| !bin.is_empty())
+                    .map(|bin| {
+                        let (name, feature) = bin
+                            .split_once('?')
+                            .map_or((bin, None), |(name, feature)| (name, Some(feature)));
+                        MemberBin {
+                            name: name.to_owned(),
+                            required_features: feature.iter().map(ToString::to_string).collect(),
+                        }
+                    });
+                let features = [
+                    ("default", vec!["small"]),
+                    ("full", vec!["extra"]),
+                    ("extra", vec![]),
+                    ("small", vec![]),
+                ];
                 Member {
                     name: name.trim_end_matches('!').to_owned(),
                     version: "0.1.0".to_owned(),
@@ -374,15 +489,25 @@ mod tests {
                     default: !name.ends_with('!'),
                     build_script: None,
                     configured: false,
-                    features: features.map(|(name, of)| (name.to_owned(), of.into_iter().map(str::to_owned).collect())).into(),
+                    features: features
+                        .map(|(name, of)| {
+                            (name.to_owned(), of.into_iter().map(str::to_owned).collect())
+                        })
+                        .into(),
                     bins: bins.collect(),
                 }
             })
             .collect();
-        Workspace { root: "/w".into(), target_dir: "/w/target".into(), members, repository: None }
+        Workspace {
+            root: "/w".into(),
+            target_dir: "/w/target".into(),
+            members,
+            repository: None,
+        }
     }
 
-    const CHAT: &str = "bots: bot, indexer; core:; server: server, probe?extra, small?small; xtask!: xtask";
+    const CHAT: &str =
+        "bots: bot, indexer; core:; server: server, probe?extra, small?small; xtask!: xtask";
 
     /// `-p x --bin y --workspace --features f` -> `bins | left out`.
     fn check(flags: &str, expected: &str) {
@@ -403,12 +528,18 @@ mod tests {
         let found = match workspace(CHAT).select(&selection, &Config::default()) {
             Ok(selected) => {
                 let bins: Vec<String> = selected.bins.into_iter().map(|bin| bin.bin).collect();
-                let left_out: Vec<String> = selected.left_out.into_iter().map(|left| format!("{}: {}", left.bin, left.reason)).collect();
+                let left_out: Vec<String> = selected
+                    .left_out
+                    .into_iter()
+                    .map(|left| format!("{}: {}", left.bin, left.reason))
+                    .collect();
                 format!("{} | {}", bins.join(" "), left_out.join("; "))
             }
             Err(problems) => {
-                let told: Vec<String> =
-                    problems.iter().map(|p| format!("{}: {}; {}", p.code.name(), p.message, p.help.join("; "))).collect();
+                let told: Vec<String> = problems
+                    .iter()
+                    .map(|p| format!("{}: {}; {}", p.code.name(), p.message, p.help.join("; ")))
+                    .collect();
                 told.join(" + ")
             }
         };
@@ -418,26 +549,67 @@ mod tests {
     #[test]
     fn bins_are_selected_as_cargo_selects_packages() {
         let xtask = "xtask: not a default member (`--workspace` builds it)";
-        check("", &format!("bot indexer server small | probe: needs `--features extra`; {xtask}"));
-        check("--features full", &format!("bot indexer server probe small | {xtask}"));
-        check("--features server/extra", &format!("bot indexer server probe small | {xtask}"));
+        check(
+            "",
+            &format!("bot indexer server small | probe: needs `--features extra`; {xtask}"),
+        );
+        check(
+            "--features full",
+            &format!("bot indexer server probe small | {xtask}"),
+        );
+        check(
+            "--features server/extra",
+            &format!("bot indexer server probe small | {xtask}"),
+        );
         check(
             "--no-default-features",
-            &format!("bot indexer server | probe: needs `--features extra`; small: needs `--features small`; {xtask}"),
+            &format!(
+                "bot indexer server | probe: needs `--features extra`; small: needs `--features \
+                 small`; {xtask}"
+            ),
         );
-        check("-p server@0.1.0", "server small | probe: needs `--features extra`");
-        check("--workspace -p server --all-features", "bot indexer server probe small xtask | ");
-        check("--workspace --all-features", "bot indexer server probe small xtask | ");
+        check(
+            "-p server@0.1.0",
+            "server small | probe: needs `--features extra`",
+        );
+        check(
+            "--workspace -p server --all-features",
+            "bot indexer server probe small xtask | ",
+        );
+        check(
+            "--workspace --all-features",
+            "bot indexer server probe small xtask | ",
+        );
         check("-p xtask", "xtask | ");
-        check("-p server", "server small | probe: needs `--features extra`");
-        check("--exclude server --bin bot", &format!("bot | server: `--exclude`; probe: `--exclude`; small: `--exclude`; {xtask}"));
+        check(
+            "-p server",
+            "server small | probe: needs `--features extra`",
+        );
+        check(
+            "--exclude server --bin bot",
+            &format!("bot | server: `--exclude`; probe: `--exclude`; small: `--exclude`; {xtask}"),
+        );
     }
 
     #[test]
     fn what_selects_nothing_is_refused() {
-        check("-p sever", "unknown-package: `-p sever`: the workspace has no such package; did you mean `server`?");
-        check("-p core", "no-bins: the selected packages have no bin to build; select others with `-p` or `--workspace`");
-        check("--bin indxer", "unknown-bin: `--bin indxer`: the selected packages build no such bin; did you mean `indexer`?");
-        check("--bin probe", "unknown-bin: `--bin probe`: the selected packages build no such bin; ");
+        check(
+            "-p sever",
+            "unknown-package: `-p sever`: the workspace has no such package; did you mean `server`?",
+        );
+        check(
+            "-p core",
+            "no-bins: the selected packages have no bin to build; select others with `-p` or \
+             `--workspace`",
+        );
+        check(
+            "--bin indxer",
+            "unknown-bin: `--bin indxer`: the selected packages build no such bin; did you mean \
+             `indexer`?",
+        );
+        check(
+            "--bin probe",
+            "unknown-bin: `--bin probe`: the selected packages build no such bin; ",
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Linker arguments that zig refuses or takes for something else, one row each.
 //!
-//! Pure. cargo-zigbuild's own filter comes after these rows; what it lacks stands here. A row takes out only what
-//! changes no instruction and no symbol that the program is reached by; all else is zig's to refuse, by name.
+//! Pure. cargo-zigbuild's own filter comes after these rows; what it lacks stands here. A row takes
+//! out only what changes no instruction and no symbol that the program is reached by; all else is
+//! zig's to refuse, by name.
 
 /// What is to be done besides taking an argument out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,8 @@ pub enum Action {
 /// A linker argument.
 #[derive(Debug)]
 pub struct Row {
-    /// As it stands behind `-Wl,`; a `=` at its end takes any value, a `,` in it stands for two words.
+    /// As it stands behind `-Wl,`; a `=` at its end takes any value, a `,` in it stands for two
+    /// words.
     pub flag: &'static str,
     pub action: Action,
     pub reason: &'static str,
@@ -33,7 +35,13 @@ pub struct Row {
 const TRIED: &str = "0.15.2, 0.16.0, 0.17.0";
 
 const fn drop(flag: &'static str, reason: &'static str) -> Row {
-    Row { flag, action: Action::Drop, reason, source: "rust-cross/cargo-zigbuild#96", zig: TRIED }
+    Row {
+        flag,
+        action: Action::Drop,
+        reason,
+        source: "rust-cross/cargo-zigbuild#96",
+        zig: TRIED,
+    }
 }
 
 const SPEED: &str = "only how fast it links";
@@ -45,7 +53,8 @@ pub const ROWS: &[Row] = &[
     Row {
         flag: "--strip-debug",
         action: Action::Replace(Step::KeepSymbols),
-        reason: "zig strips the symbols, too, where cargo's `strip = \"debuginfo\"` means to keep them",
+        reason: "zig strips the symbols, too, where cargo's `strip = \"debuginfo\"` means to keep \
+                 them",
         source: "rust-cross/cargo-zigbuild: `-g` \"prevent stripping\"; measured",
         zig: TRIED,
     },
@@ -82,7 +91,9 @@ pub const KEEP_SYMBOLS: &str = "SECTIONS { /DISCARD/ : { *(.debug_*) } } INSERT 
 impl Row {
     fn takes(&self, words: &str) -> bool {
         match self.flag.strip_suffix(['=', '*']) {
-            Some(beginning) if self.flag.ends_with('=') => words.strip_prefix(beginning).is_some_and(|rest| rest.starts_with('=')),
+            Some(beginning) if self.flag.ends_with('=') => words
+                .strip_prefix(beginning)
+                .is_some_and(|rest| rest.starts_with('=')),
             Some(beginning) => words.starts_with(beginning),
             None => words == self.flag,
         }
@@ -90,16 +101,32 @@ impl Row {
 }
 
 /// Linker options whose value is the next word of a `-Wl,` list.
-const WITH_VALUE: &[&str] =
-    &["-z", "-m", "-rpath", "--rpath", "-soname", "-T", "-Map", "--wrap", "--version-script", "-u", "--entry", "-e"];
+const WITH_VALUE: &[&str] = &[
+    "-z",
+    "-m",
+    "-rpath",
+    "--rpath",
+    "-soname",
+    "-T",
+    "-Map",
+    "--wrap",
+    "--version-script",
+    "-u",
+    "--entry",
+    "-e",
+];
 
 /// The arguments without those that a row takes out, and what is to be done instead.
 pub fn rewrite(args: Vec<String>) -> (Vec<String>, Vec<Step>) {
     // With a linker script of the user's own there is no room for ours.
-    let scripted = args.iter().any(|arg| arg == "-T" || arg.starts_with("-Wl,-T") || arg.starts_with("-Wl,--script"));
+    let scripted = args
+        .iter()
+        .any(|arg| arg == "-T" || arg.starts_with("-Wl,-T") || arg.starts_with("-Wl,--script"));
     let mut steps = Vec::new();
     let mut taken = |words: &str| {
-        let Some(row) = ROWS.iter().find(|row| row.takes(words)) else { return false };
+        let Some(row) = ROWS.iter().find(|row| row.takes(words)) else {
+            return false;
+        };
         match row.action {
             Action::Drop => true,
             Action::Replace(_) if scripted => false,
@@ -117,7 +144,10 @@ pub fn rewrite(args: Vec<String>) -> (Vec<String>, Vec<Step>) {
             rewritten.push(arg);
             continue;
         };
-        let kept: Vec<String> = options(list).into_iter().filter(|words| !taken(words)).collect();
+        let kept: Vec<String> = options(list)
+            .into_iter()
+            .filter(|words| !taken(words))
+            .collect();
         if kept.join(",") == list {
             rewritten.push(arg);
         } else if !kept.is_empty() {
@@ -141,7 +171,10 @@ fn options(list: &str) -> Vec<String> {
             None => {
                 value = WITH_VALUE.contains(&word);
                 // gold's and lld's `--threads` may have its number behind it.
-                match options.last_mut().filter(|last| *last == "--threads" && word.parse::<u32>().is_ok()) {
+                match options
+                    .last_mut()
+                    .filter(|last| *last == "--threads" && word.parse::<u32>().is_ok())
+                {
                     Some(last) => *last = format!("--threads,{word}"),
                     None => options.push(word.to_owned()),
                 }
@@ -153,8 +186,17 @@ fn options(list: &str) -> Vec<String> {
 
 /// The argument that zig says it does not know.
 pub fn refused(stderr: &str) -> Option<&str> {
-    let beginnings = ["unsupported linker arg: ", "unsupported linker extension flag: ", "unknown linker arg: "];
-    let line = |line| beginnings.iter().find_map(|beginning| str::split_once(line, beginning)).map(|(_, argument)| argument.trim());
+    let beginnings = [
+        "unsupported linker arg: ",
+        "unsupported linker extension flag: ",
+        "unknown linker arg: ",
+    ];
+    let line = |line| {
+        beginnings
+            .iter()
+            .find_map(|beginning| str::split_once(line, beginning))
+            .map(|(_, argument)| argument.trim())
+    };
     stderr.lines().find_map(line)
 }
 
@@ -196,7 +238,11 @@ mod tests {
                 None if row.flag.ends_with('=') => format!("{}2", row.flag),
                 None => row.flag.to_owned(),
             };
-            let (args, _) = rewrite(vec!["-o".to_owned(), format!("-Wl,{words}"), "-Wl,--as-needed".to_owned()]);
+            let (args, _) = rewrite(vec![
+                "-o".to_owned(),
+                format!("-Wl,{words}"),
+                "-Wl,--as-needed".to_owned(),
+            ]);
             assert_eq!(args, ["-o", "-Wl,--as-needed"], "{}", row.flag);
             assert!(!row.reason.is_empty() && !row.source.is_empty() && !row.zig.is_empty());
         }
@@ -209,25 +255,40 @@ mod tests {
             "-Wl,--export-dynamic-symbol=x -Wl,-z,now,--push-state main.o []",
         );
         check("-t -X --threads", "-t -X --threads []");
-        check("-Wl,--threadsafe -Wl,--icf", "-Wl,--threadsafe -Wl,--icf []");
+        check(
+            "-Wl,--threadsafe -Wl,--icf",
+            "-Wl,--threadsafe -Wl,--icf []",
+        );
     }
 
     #[test]
     fn a_list_loses_one_and_keeps_the_others() {
-        check("-Wl,-z,relro,--threads=2,--threads,4,-rpath,-t -Wl,-z,noseparate-code", "-Wl,-z,relro,-rpath,-t []");
+        check(
+            "-Wl,-z,relro,--threads=2,--threads,4,-rpath,-t -Wl,-z,noseparate-code",
+            "-Wl,-z,relro,-rpath,-t []",
+        );
     }
 
     #[test]
     fn debug_information_goes_and_symbols_stay() {
         check("-Wl,--strip-debug a.o", "a.o [KeepSymbols]");
-        check("-Wl,--strip-debug -Wl,-T,mine.ld", "-Wl,--strip-debug -Wl,-T,mine.ld []");
+        check(
+            "-Wl,--strip-debug -Wl,-T,mine.ld",
+            "-Wl,--strip-debug -Wl,-T,mine.ld []",
+        );
         check("-Wl,--strip-all", "-Wl,--strip-all []");
     }
 
     #[test]
     fn what_zig_refuses_is_found_in_its_words() {
-        assert_eq!(refused("x\nerror: unsupported linker arg: --foo\n"), Some("--foo"));
-        assert_eq!(refused("error: unsupported linker extension flag: -z initfirst"), Some("-z initfirst"));
+        assert_eq!(
+            refused("x\nerror: unsupported linker arg: --foo\n"),
+            Some("--foo")
+        );
+        assert_eq!(
+            refused("error: unsupported linker extension flag: -z initfirst"),
+            Some("-z initfirst")
+        );
         assert_eq!(refused("error: undefined symbol: main"), None);
     }
 

@@ -13,18 +13,33 @@
 //! - `exec PROGRAM`: hand the same arguments to PROGRAM and end as it does
 //!
 //! `on WORD ACTION` acts only where an argument is WORD or, where WORD is no flag, contains it.
-#![expect(clippy::disallowed_methods, clippy::disallowed_macros, clippy::unwrap_used, reason = "a test's tool")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    reason = "a test's tool"
+)]
 
 use std::io::Write as _;
 use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let script = std::fs::read_to_string(format!("{}.script", std::env::current_exe().unwrap().display())).unwrap();
+    let script = std::fs::read_to_string(format!(
+        "{}.script",
+        std::env::current_exe().unwrap().display()
+    ))
+    .unwrap();
     for line in script.lines() {
         let line = match line.strip_prefix("on ") {
             Some(rest) => match rest.split_once(' ') {
-                Some((word, action)) if args.iter().any(|arg| arg == word || !word.starts_with('-') && arg.contains(word)) => action,
+                Some((word, action))
+                    if args
+                        .iter()
+                        .any(|arg| arg == word || !word.starts_with('-') && arg.contains(word)) =>
+                {
+                    action
+                }
                 _ => continue,
             },
             None => line,
@@ -46,7 +61,11 @@ fn main() -> ExitCode {
             }
             "crash" => std::process::abort(),
             "log" => {
-                let mut file = std::fs::File::options().create(true).append(true).open(value).unwrap();
+                let mut file = std::fs::File::options()
+                    .create(true)
+                    .append(true)
+                    .open(value)
+                    .unwrap();
                 writeln!(file, "{}", args.join(" ")).unwrap();
             }
             "touch" => {

@@ -5,7 +5,9 @@ use crate::compile;
 use crate::facts::Source;
 use crate::host::{self, Host};
 use crate::look::{self, images::Having};
-use crate::manifest::{Artifact, ImageRecord, Manifest, Platform, RustcRecord, TargetRecord, Toolchain, Waiver};
+use crate::manifest::{
+    Artifact, ImageRecord, Manifest, Platform, RustcRecord, TargetRecord, Toolchain, Waiver,
+};
 use crate::plan::{Plan, TargetPlan};
 use crate::probe;
 use crate::problem::{Code, Failure, Problem, Result};
@@ -27,7 +29,8 @@ pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The whole job: the manifest of the tree, and the run that made it. `fits` sees the plan before anything is compiled.
+/// The whole job: the manifest of the tree, and the run that made it. `fits` sees the plan before
+/// anything is compiled.
 pub fn make(
     host: &Host,
     shell: Shell,
@@ -40,14 +43,27 @@ pub fn make(
     install_std(host, shell, &mut prepared)?;
     prepared.write_tools(host)?;
     tell_choices(shell, &prepared);
-    let manifest = build(host, shell, &prepared, if keep_going { OnFailure::GoOn } else { OnFailure::Stop })?;
+    let manifest = build(
+        host,
+        shell,
+        &prepared,
+        if keep_going {
+            OnFailure::GoOn
+        } else {
+            OnFailure::Stop
+        },
+    )?;
     Ok((manifest, prepared))
 }
 
 /// Installs missing standard libraries, and looks again.
 fn install_std(host: &Host, shell: Shell, prepared: &mut Prepared) -> Result<(), Failure> {
-    let installs: Vec<_> =
-        prepared.plan.targets.iter().filter_map(|target| Some((target.target.clone(), target.install.clone()?))).collect();
+    let installs: Vec<_> = prepared
+        .plan
+        .targets
+        .iter()
+        .filter_map(|target| Some((target.target.clone(), target.install.clone()?)))
+        .collect();
     for (target, install) in &installs {
         super::install_std(host, shell, target, install)?;
     }
@@ -55,14 +71,27 @@ fn install_std(host: &Host, shell: Shell, prepared: &mut Prepared) -> Result<(),
         return Ok(());
     }
     prepared.renew(host, shell)?;
-    let still = prepared.plan.targets.iter().filter_map(|target| Some((&target.target, target.install.as_ref()?)));
+    let still = prepared
+        .plan
+        .targets
+        .iter()
+        .filter_map(|target| Some((&target.target, target.install.as_ref()?)));
     let problems: Vec<Problem> = still
         .map(|(target, install)| {
-            Problem::new(Code::StdMissing, format!("rustup ended well, but rustc still has no standard library for `{target}`"))
-                .note("command", [install.to_string()])
+            Problem::new(
+                Code::StdMissing,
+                format!(
+                    "rustup ended well, but rustc still has no standard library for `{target}`"
+                ),
+            )
+            .note("command", [install.to_string()])
         })
         .collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.into())
+    }
 }
 
 fn tell_choices(shell: Shell, prepared: &Prepared) {
@@ -72,21 +101,56 @@ fn tell_choices(shell: Shell, prepared: &Prepared) {
     for target in &prepared.plan.targets {
         let chosen = &target.toolchain;
         for fallen in chosen.refused.iter().filter(|fallen| fallen.by_probe) {
-            shell.status("Refusing", &format!("{} for {}: {}", fallen.kind.name(), target.target, fallen.reason));
+            shell.status(
+                "Refusing",
+                &format!(
+                    "{} for {}: {}",
+                    fallen.kind.name(),
+                    target.target,
+                    fallen.reason
+                ),
+            );
         }
         for setting in &chosen.passed_over {
             shell.status("Passing over", &ui::passed_over(setting));
         }
-        for hidden in chosen.candidate.image.iter().flat_map(|image| &image.hidden) {
-            shell.status("Hiding", &format!("{hidden}, which means this machine, from the image of {}", target.target));
+        for hidden in chosen
+            .candidate
+            .image
+            .iter()
+            .flat_map(|image| &image.hidden)
+        {
+            shell.status(
+                "Hiding",
+                &format!(
+                    "{hidden}, which means this machine, from the image of {}",
+                    target.target
+                ),
+            );
         }
         for finding in &chosen.findings {
-            shell.warning(&finding.probe, &format!("{} (target `{}`)", finding.what, target.target));
+            shell.warning(
+                &finding.probe,
+                &format!("{} (target `{}`)", finding.what, target.target),
+            );
         }
-        shell.status("Linking", &format!("{} with {}", target.target, ui::choice(&chosen.candidate, &chosen.chosen_by)));
+        shell.status(
+            "Linking",
+            &format!(
+                "{} with {}",
+                target.target,
+                ui::choice(&chosen.candidate, &chosen.chosen_by)
+            ),
+        );
     }
     for left_out in &prepared.plan.left_out {
-        shell.status("Skipping", &format!("{} ({}): {}", left_out.bin, left_out.package, left_out.reason));
+        shell.status(
+            "Skipping",
+            &format!(
+                "{} ({}): {}",
+                left_out.bin, left_out.package, left_out.reason
+            ),
+        );
     }
 }
 
@@ -98,19 +162,39 @@ enum OnFailure {
 }
 
 /// Compile, inspect, stage.
-fn build(host: &Host, shell: Shell, prepared: &Prepared, on_failure: OnFailure) -> Result<Manifest, Failure> {
-    let Prepared { found, settings, plan, .. } = prepared;
+fn build(
+    host: &Host,
+    shell: Shell,
+    prepared: &Prepared,
+    on_failure: OnFailure,
+) -> Result<Manifest, Failure> {
+    let Prepared {
+        found,
+        settings,
+        plan,
+        ..
+    } = prepared;
     let standing = stage::open(host, &plan.out_dir, || {
-        shell.status("Blocking", &format!("waiting for another run on `{}`", plan.out_dir));
+        shell.status(
+            "Blocking",
+            &format!("waiting for another run on `{}`", plan.out_dir),
+        );
     })?;
     let outputs: Vec<Output> = plan.outputs().cloned().collect();
     let narrowed = settings.selection.narrowed();
-    let kept = standing.manifest.as_ref().map(|old| tree::kept(old, &outputs, narrowed)).unwrap_or_default();
+    let kept = standing
+        .manifest
+        .as_ref()
+        .map(|old| tree::kept(old, &outputs, narrowed))
+        .unwrap_or_default();
     let problems = tree::clashes_with_kept(&outputs, &kept);
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    let provenance = Provenance { profile: &plan.profile, accept: &settings.accept };
+    let provenance = Provenance {
+        profile: &plan.profile,
+        accept: &settings.accept,
+    };
     let mut staging = stage::begin(host, &standing)?;
     staging.keep(&kept)?;
     let mut artifacts = Vec::new();
@@ -118,15 +202,28 @@ fn build(host: &Host, shell: Shell, prepared: &Prepared, on_failure: OnFailure) 
     for target in &plan.targets {
         match build_target(host, shell, target, &mut staging, &provenance) {
             Ok(made) => artifacts.extend(made),
-            Err(failure) if on_failure == OnFailure::Stop || host.interrupted().is_some() => return Err(failure),
+            Err(failure) if on_failure == OnFailure::Stop || host.interrupted().is_some() => {
+                return Err(failure);
+            }
             Err(failure) => failed.push((target, failure)),
         }
     }
     // What failed keeps what it had, as far as nothing new stands in its place.
-    let lost: Vec<Output> =
-        outputs.iter().filter(|output| failed.iter().any(|(target, _)| target.target == output.target)).cloned().collect();
+    let lost: Vec<Output> = outputs
+        .iter()
+        .filter(|output| {
+            failed
+                .iter()
+                .any(|(target, _)| target.target == output.target)
+        })
+        .cloned()
+        .collect();
     let had: Vec<Artifact> = old_of(&standing, &lost, &kept);
-    let new: Vec<Output> = outputs.iter().filter(|output| !lost.contains(output)).cloned().collect();
+    let new: Vec<Output> = outputs
+        .iter()
+        .filter(|output| !lost.contains(output))
+        .cloned()
+        .collect();
     let problems = tree::clashes_with_kept(&new, &had);
     if !problems.is_empty() {
         return Err(problems.into());
@@ -136,18 +233,43 @@ fn build(host: &Host, shell: Shell, prepared: &Prepared, on_failure: OnFailure) 
     tell_unasked(shell, prepared, &artifacts);
     // Asked after the build, which may write Cargo.lock and generate sources.
     let lock = stage::lock_path(&plan.out_dir);
-    let source = look::source(host, &found.workspace, &[&plan.out_dir, &lock, &found.workspace.target_dir]);
-    let records: Vec<TargetRecord> = plan.targets.iter().map(|target| record(prepared, target, &source).sealed(host::sha256)).collect();
+    let source = look::source(
+        host,
+        &found.workspace,
+        &[&plan.out_dir, &lock, &found.workspace.target_dir],
+    );
+    let records: Vec<TargetRecord> = plan
+        .targets
+        .iter()
+        .map(|target| record(prepared, target, &source).sealed(host::sha256))
+        .collect();
     for artifact in &mut artifacts {
-        let record = records.iter().find(|record| record.target == artifact.target);
+        let record = records
+            .iter()
+            .find(|record| record.target == artifact.target);
         artifact.built_by = record.map(|record| record.id.clone()).unwrap_or_default();
     }
-    let old_records = standing.manifest.iter().flat_map(|old| &old.targets).cloned();
-    let manifest = Manifest::new(old_records.chain(records).collect(), kept.into_iter().chain(artifacts).collect());
+    let old_records = standing
+        .manifest
+        .iter()
+        .flat_map(|old| &old.targets)
+        .cloned();
+    let manifest = Manifest::new(
+        old_records.chain(records).collect(),
+        kept.into_iter().chain(artifacts).collect(),
+    );
     let bins = ui::count(manifest.artifacts.len(), "bin");
-    let verb = if staging.finish(&manifest)? { "Staged" } else { "Unchanged" };
+    let verb = if staging.finish(&manifest)? {
+        "Staged"
+    } else {
+        "Unchanged"
+    };
     shell.status(verb, &format!("{bins} in {}", plan.out_dir));
-    if failed.is_empty() { Ok(manifest) } else { Err(report(shell, plan, failed)) }
+    if failed.is_empty() {
+        Ok(manifest)
+    } else {
+        Err(report(shell, plan, failed))
+    }
 }
 
 /// The calls of one target, each one's files taken before the next.
@@ -159,14 +281,25 @@ fn build_target(
     provenance: &Provenance,
 ) -> Result<Vec<Artifact>, Failure> {
     for first in &target.toolchain.candidate.first_uses {
-        compile::first_use(host, first, || shell.status("Preparing", &format!("zig: {}, once on this machine", first.what)))?;
+        compile::first_use(host, first, || {
+            shell.status(
+                "Preparing",
+                &format!("zig: {}, once on this machine", first.what),
+            )
+        })?;
     }
-    // Whatever has the container's name while this is held was left behind by a run that was killed.
+    // Whatever has the container's name while this is held was left behind by a run that was
+    // killed.
     let image = target.toolchain.candidate.image.as_ref();
     let _held = image
         .map(|image| {
             let path = image.target_dir.with_extension("lock");
-            host.lock(&path, || shell.status("Blocking", &format!("waiting for another run in `{}`", image.target_dir)))
+            host.lock(&path, || {
+                shell.status(
+                    "Blocking",
+                    &format!("waiting for another run in `{}`", image.target_dir),
+                )
+            })
         })
         .transpose()?;
     if let Some(fetch) = &target.fetch {
@@ -176,8 +309,12 @@ fn build_target(
     let mut artifacts = Vec::new();
     for call in &target.calls {
         shell.detail("Running", &format!("`{}`", call.invocation));
-        let made =
-            compile::run(host, call, |name| shell.status("Removing", &format!("the container `{name}`, which a killed run left behind")))?;
+        let made = compile::run(host, call, |name| {
+            shell.status(
+                "Removing",
+                &format!("the container `{name}`, which a killed run left behind"),
+            )
+        })?;
         artifacts.extend(staging.take(&made, provenance)?);
     }
     Ok(artifacts)
@@ -185,19 +322,38 @@ fn build_target(
 
 /// What the old tree has of outputs that could not be made again, where it is not kept anyway.
 fn old_of(standing: &Standing, lost: &[Output], kept: &[Artifact]) -> Vec<Artifact> {
-    let old = standing.manifest.iter().flat_map(|old| &old.artifacts).filter(|artifact| !kept.contains(artifact));
-    old.filter(|artifact| lost.iter().any(|output| output.target.triple() == artifact.target)).cloned().collect()
+    let old = standing
+        .manifest
+        .iter()
+        .flat_map(|old| &old.artifacts)
+        .filter(|artifact| !kept.contains(artifact));
+    old.filter(|artifact| {
+        lost.iter()
+            .any(|output| output.target.triple() == artifact.target)
+    })
+    .cloned()
+    .collect()
 }
 
 /// A line for each target, and one failure for all: cargo's own code where cargo alone has failed.
 fn report(shell: Shell, plan: &Plan, failed: Vec<(&TargetPlan, Failure)>) -> Failure {
     for target in &plan.targets {
-        match failed.iter().find(|(failing, _)| failing.target == target.target) {
+        match failed
+            .iter()
+            .find(|(failing, _)| failing.target == target.target)
+        {
             None => shell.status("Built", target.target.triple()),
-            Some((_, Failure::Spoken(code))) => {
-                shell.status("Failed", &format!("{}: cargo ended with {code}; it keeps what it had", target.target))
-            }
-            Some(_) => shell.status("Failed", &format!("{}: see below; it keeps what it had", target.target)),
+            Some((_, Failure::Spoken(code))) => shell.status(
+                "Failed",
+                &format!(
+                    "{}: cargo ended with {code}; it keeps what it had",
+                    target.target
+                ),
+            ),
+            Some(_) => shell.status(
+                "Failed",
+                &format!("{}: see below; it keeps what it had", target.target),
+            ),
         }
     }
     let mut problems = Vec::new();
@@ -219,15 +375,45 @@ fn report(shell: Shell, plan: &Plan, failed: Vec<(&TargetPlan, Failure)>) -> Fai
 fn tell_unasked(shell: Shell, prepared: &Prepared, artifacts: &[Artifact]) {
     for target in &prepared.plan.targets {
         let candidate = &target.toolchain.candidate;
-        // A linker brings start files of its own making; where C was compiled and nobody was asked, that clears nothing.
-        let linker = Some(&candidate.linker).filter(|_| target.c.packages.is_empty() || target.toolchain.report.is_some());
-        let asked = [linker, candidate.c_compiler.as_ref().filter(|_| target.toolchain.report.is_some())];
-        let asked: Vec<&str> = asked.into_iter().flatten().filter_map(|program| program.version.as_deref()).collect();
-        let known = prepared.facts.targets.get(target.target.triple()).map(|here| here.std_compilers.as_slice()).unwrap_or_default();
-        for artifact in artifacts.iter().filter(|artifact| artifact.target == target.target.triple()) {
-            let named = artifact.binary.as_ref().map(|binary| binary.compilers.as_slice()).unwrap_or_default();
+        // A linker brings start files of its own making; where C was compiled and nobody was asked,
+        // that clears nothing.
+        let linker = Some(&candidate.linker)
+            .filter(|_| target.c.packages.is_empty() || target.toolchain.report.is_some());
+        let asked = [
+            linker,
+            candidate
+                .c_compiler
+                .as_ref()
+                .filter(|_| target.toolchain.report.is_some()),
+        ];
+        let asked: Vec<&str> = asked
+            .into_iter()
+            .flatten()
+            .filter_map(|program| program.version.as_deref())
+            .collect();
+        let known = prepared
+            .facts
+            .targets
+            .get(target.target.triple())
+            .map(|here| here.std_compilers.as_slice())
+            .unwrap_or_default();
+        for artifact in artifacts
+            .iter()
+            .filter(|artifact| artifact.target == target.target.triple())
+        {
+            let named = artifact
+                .binary
+                .as_ref()
+                .map(|binary| binary.compilers.as_slice())
+                .unwrap_or_default();
             for compiler in probe::unasked(named, &asked, known) {
-                shell.status("Noting", &format!("{} holds code that came compiled by `{compiler}`, which was not probed", artifact.path));
+                shell.status(
+                    "Noting",
+                    &format!(
+                        "{} holds code that came compiled by `{compiler}`, which was not probed",
+                        artifact.path
+                    ),
+                );
             }
         }
     }
@@ -237,7 +423,11 @@ fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> TargetRe
     let rustc = &prepared.facts.rustc;
     let chosen = &target.toolchain;
     let candidate = &chosen.candidate;
-    let waived = chosen.findings.iter().chain(&prepared.plan.host_findings).filter(|finding| finding.waived());
+    let waived = chosen
+        .findings
+        .iter()
+        .chain(&prepared.plan.host_findings)
+        .filter(|finding| finding.waived());
     TargetRecord {
         id: String::new(),
         target: target.target.triple().to_owned(),
@@ -245,7 +435,11 @@ fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> TargetRe
         libc: target.target.system.libc.name().to_owned(),
         glibc: target.target.floor.map(|floor| floor.to_string()),
         source: source.clone(),
-        rustc: RustcRecord { release: rustc.release.clone(), commit_hash: rustc.commit_hash.clone(), host: rustc.host.clone() },
+        rustc: RustcRecord {
+            release: rustc.release.clone(),
+            commit_hash: rustc.commit_hash.clone(),
+            host: rustc.host.clone(),
+        },
         toolchain: Toolchain {
             kind: candidate.kind,
             chosen_by: chosen.chosen_by.clone(),
@@ -259,12 +453,26 @@ fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> TargetRe
                 derived: image.derived.clone(),
             }),
             probes: chosen.report.clone(),
-            variables: candidate.variables.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect(),
+            variables: candidate
+                .variables
+                .iter()
+                .map(|variable| (variable.name.clone(), variable.value.clone()))
+                .collect(),
         },
-        host_probes: match prepared.facts.targets.get(target.target.triple()).and_then(|here| here.image.as_ref()) {
+        host_probes: match prepared
+            .facts
+            .targets
+            .get(target.target.triple())
+            .and_then(|here| here.image.as_ref())
+        {
             Some(Ok(image)) if candidate.image.is_some() => image.host_report.clone(),
             _ => prepared.facts.host.report.clone(),
         },
-        waivers: waived.map(|finding| Waiver { code: finding.probe.clone(), message: finding.what.clone() }).collect(),
+        waivers: waived
+            .map(|finding| Waiver {
+                code: finding.probe.clone(),
+                message: finding.what.clone(),
+            })
+            .collect(),
     }
 }

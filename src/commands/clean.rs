@@ -17,36 +17,64 @@ struct Cleaned {
 }
 
 pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
-    let super::FoundTree { out_dir, cache, policy: _ } = super::find_tree(host, &args.place)?;
+    let super::FoundTree {
+        out_dir,
+        cache,
+        policy: _,
+    } = super::find_tree(host, &args.place)?;
     let lock_path = stage::lock_path(&out_dir);
-    let mut cleaned = Cleaned { out_dir: out_dir.clone(), removed: Vec::new() };
+    let mut cleaned = Cleaned {
+        out_dir: out_dir.clone(),
+        removed: Vec::new(),
+    };
     if out_dir.parent().is_some_and(|parent| host.is_dir(parent)) {
-        let lock = host.lock(&lock_path, || shell.status("Blocking", &format!("waiting for another run on `{out_dir}`")))?;
+        let lock = host.lock(&lock_path, || {
+            shell.status(
+                "Blocking",
+                &format!("waiting for another run on `{out_dir}`"),
+            )
+        })?;
         let (removed, left) = stage::remove(host, &out_dir)?;
         cleaned.removed = removed;
         host.remove_file(&lock_path)?;
         drop(lock);
         if !left.is_empty() {
-            shell.status("Removed", &format!("{} in {out_dir}", ui::count(cleaned.removed.len(), "file")));
-            return Err(Problem::new(Code::TreeForeign, format!("`{out_dir}` holds what xpkg did not make; it stays"))
-                .note("there", left)
-                .help("remove it by hand if it is not needed")
-                .into());
+            shell.status(
+                "Removed",
+                &format!("{} in {out_dir}", ui::count(cleaned.removed.len(), "file")),
+            );
+            return Err(Problem::new(
+                Code::TreeForeign,
+                format!("`{out_dir}` holds what xpkg did not make; it stays"),
+            )
+            .note("there", left)
+            .help("remove it by hand if it is not needed")
+            .into());
         }
     }
     // The context at its default place, beside the cache.
-    if let Some(context) = cache.as_ref().and_then(|cache| cache.parent()).map(|target| target.join(context::DEFAULT)) {
+    if let Some(context) = cache
+        .as_ref()
+        .and_then(|cache| cache.parent())
+        .map(|target| target.join(context::DEFAULT))
+    {
         match context::remove(host, &context) {
             Ok(true) => shell.status("Removed", context.as_str()),
             Ok(false) => {}
             // Not as it was written: somebody's own work.
-            Err(problem) => shell.warning(problem.code.name(), &format!("{}; it stays", problem.message)),
+            Err(problem) => shell.warning(
+                problem.code.name(),
+                &format!("{}; it stays", problem.message),
+            ),
         }
     }
     if let Some(cache) = cache.filter(|cache| host.is_dir(cache)) {
         host.remove_dir_all(&cache)?;
     }
-    shell.status("Removed", &format!("{} in {out_dir}", ui::count(cleaned.removed.len(), "file")));
+    shell.status(
+        "Removed",
+        &format!("{} in {out_dir}", ui::count(cleaned.removed.len(), "file")),
+    );
     if args.output.message_format == MessageFormat::Json {
         ui::data(&ui::json(&cleaned))?;
     }

@@ -1,4 +1,5 @@
-//! `__compiler`: the hidden child that says which C compiler and flags a build script would use in this environment.
+//! `__compiler`: the hidden child that says which C compiler and flags a build script would use in
+//! this environment.
 //!
 //! A process of its own, because the `cc` crate reads the environment, and ours is never changed.
 
@@ -8,7 +9,12 @@ use crate::problem::{Code, Failure, Problem, Result};
 use crate::ui;
 
 pub fn run(args: CompilerArgs) -> Result<(), Failure> {
-    let CompilerArgs { target, host, opt_level, out_dir } = args;
+    let CompilerArgs {
+        target,
+        host,
+        opt_level,
+        out_dir,
+    } = args;
     let tool = cc::Build::new()
         .cargo_metadata(false)
         .cargo_output(false)
@@ -24,7 +30,10 @@ pub fn run(args: CompilerArgs) -> Result<(), Failure> {
     let line = CommandLine {
         program: text(tool.path().as_os_str()),
         args: tool.args().iter().map(|word| text(word)).collect(),
-        env: tool.get_envs().map(|(name, value)| (text(name), text(value))).collect(),
+        env: tool
+            .get_envs()
+            .map(|(name, value)| (text(name), text(value)))
+            .collect(),
     };
     ui::data(&ui::json(&line))?;
     Ok(())

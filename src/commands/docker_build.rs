@@ -1,4 +1,5 @@
-//! `docker --build-in-docker`: a Dockerfile that builds all of it, beside the workspace's Cargo.toml.
+//! `docker --build-in-docker`: a Dockerfile that builds all of it, beside the workspace's
+//! Cargo.toml.
 
 use std::collections::BTreeSet;
 
@@ -23,36 +24,69 @@ use crate::ui::{self, Shell};
 use crate::workspace::{Local, Selection, Workspace};
 
 /// The Dockerfile for those who build in Docker, and what it is not sent.
-pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, about: About, force: bool) -> Result<(), Failure> {
+pub fn write(
+    host: &Host,
+    shell: Shell,
+    run: RunArgs,
+    builder: &str,
+    about: About,
+    force: bool,
+) -> Result<(), Failure> {
     let builder = Reference::parse(builder)?;
     if builder.digest.is_none() {
-        return Err(Problem::new(Code::BaseUnfit, format!("the builder `{}` has no digest", builder.written))
-            .note("cause", ["its tag may mean another image tomorrow".to_owned()])
-            .help(format!("write `{}@sha256:…`", builder.name))
-            .into());
+        return Err(Problem::new(
+            Code::BaseUnfit,
+            format!("the builder `{}` has no digest", builder.written),
+        )
+        .note(
+            "cause",
+            ["its tag may mean another image tomorrow".to_owned()],
+        )
+        .help(format!("write `{}@sha256:…`", builder.name))
+        .into());
     }
     let format = run.output.message_format;
-    let linker = run.linker.map(linker_name).or_else(|| super::variables(host).linker);
+    let linker = run
+        .linker
+        .map(linker_name)
+        .or_else(|| super::variables(host).linker);
     let (found, settings, decider) = super::asked(host, shell, run, Having::Leave)?;
     let config = super::own_config(&found)?;
     let root = &found.workspace.root;
-    let licences = found.workspace.members.iter().filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
+    let licences = found
+        .workspace
+        .members
+        .iter()
+        .filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
     let base = about.base.as_deref().map(|base| from_root(base, root));
     let configured = configured(host, &settings.cargo.config, root)?;
     let mut arguments = arguments(&settings, linker, base.clone(), &configured);
     if about.accepted {
         arguments.extend(["--accept".to_owned(), Code::BaseUnfit.name().to_owned()]);
     }
-    let about = About { licences: licences.collect(), base, root: root.clone(), some: settings.selection.narrowed(), ..about };
+    let about = About {
+        licences: licences.collect(),
+        base,
+        root: root.clone(),
+        some: settings.selection.narrowed(),
+        ..about
+    };
     let mut promised = docker::promised(&settings, &decider.selected.bins)?;
     // The revision will be another with the next commit, and this file will not.
     for record in &mut promised.targets {
-        record.source.repository.clone_from(&found.workspace.repository);
+        record
+            .source
+            .repository
+            .clone_from(&found.workspace.repository);
     }
     let images = super::docker::decided(host, shell, &[promised], &config, &about)?;
     let sent = sent(host, &found, &decider.asking, &configured)?;
     bases_below(host, &images, root)?;
-    let place = |path: &Utf8Path, _: &str| pathdiff::diff_utf8_paths(path, root).unwrap_or_else(|| path.to_owned()).into_string();
+    let place = |path: &Utf8Path, _: &str| {
+        pathdiff::diff_utf8_paths(path, root)
+            .unwrap_or_else(|| path.to_owned())
+            .into_string()
+    };
     let layout::Checked { tops, told } = layout::check(host, &images, None)?;
     super::docker::note(shell, &told);
     let layouts = super::docker::layouts(&images, &tops, place);
@@ -60,7 +94,11 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, about: Abou
         images: &images,
         layouts: &layouts,
         builder: &builder,
-        triples: settings.requests.iter().map(|request| request.target.triple().to_owned()).collect(),
+        triples: settings
+            .requests
+            .iter()
+            .map(|request| request.target.triple().to_owned())
+            .collect(),
         arguments,
         configured,
         cache: cache(&found.workspace),
@@ -68,11 +106,26 @@ pub fn write(host: &Host, shell: Shell, run: RunArgs, builder: &str, about: Abou
         manifests: sent.manifests.into_iter().collect(),
         sources: sent.sources.into_iter().collect(),
     };
-    let texts = [("xpkg.Dockerfile", build_in_docker::text(&plan)), ("xpkg.Dockerfile.dockerignore", ignored(host, shell, &found)?)];
+    let texts = [
+        ("xpkg.Dockerfile", build_in_docker::text(&plan)),
+        (
+            "xpkg.Dockerfile.dockerignore",
+            ignored(host, shell, &found)?,
+        ),
+    ];
     put(host, shell, root, &texts, force)?;
     if format == MessageFormat::Json {
-        let stages = images.iter().map(|image| Stage { image: &image.name, stage: build_in_docker::stage_name(&image.name) }).collect();
-        ui::data(&ui::json(&Written { dockerfile: root.join(texts[0].0), images: stages }))?;
+        let stages = images
+            .iter()
+            .map(|image| Stage {
+                image: &image.name,
+                stage: build_in_docker::stage_name(&image.name),
+            })
+            .collect();
+        ui::data(&ui::json(&Written {
+            dockerfile: root.join(texts[0].0),
+            images: stages,
+        }))?;
     }
     Ok(())
 }
@@ -91,9 +144,18 @@ struct Stage<'a> {
     stage: String,
 }
 
-/// Writes the files beside the workspace's Cargo.toml. One that somebody changed stays, unless it is forced.
-fn put(host: &Host, shell: Shell, root: &Utf8Path, texts: &[(&str, String)], force: bool) -> Result<(), Failure> {
-    let changed = texts.iter().filter_map(|(name, text)| context::changed(host, &root.join(name), text));
+/// Writes the files beside the workspace's Cargo.toml. One that somebody changed stays, unless it
+/// is forced.
+fn put(
+    host: &Host,
+    shell: Shell,
+    root: &Utf8Path,
+    texts: &[(&str, String)],
+    force: bool,
+) -> Result<(), Failure> {
+    let changed = texts
+        .iter()
+        .filter_map(|(name, text)| context::changed(host, &root.join(name), text));
     let problems: Vec<Problem> = changed.filter(|_| !force).collect();
     if !problems.is_empty() {
         return Err(problems.into());
@@ -113,30 +175,52 @@ fn put(host: &Host, shell: Shell, root: &Utf8Path, texts: &[(&str, String)], for
 
 /// What is not sent, the user's own rules with it.
 fn ignored(host: &Host, shell: Shell, found: &Found) -> Result<String> {
-    let Workspace { root, target_dir, .. } = &found.workspace;
+    let Workspace {
+        root, target_dir, ..
+    } = &found.workspace;
     let file = root.join(".dockerignore");
-    let own = if host.is_file(&file) { Some(host.read_text(&file)?) } else { None };
+    let own = if host.is_file(&file) {
+        Some(host.read_text(&file)?)
+    } else {
+        None
+    };
     if own.is_some() {
-        shell.status("Noting", "the rules of `.dockerignore` are copied; write this anew when they change");
+        shell.status(
+            "Noting",
+            "the rules of `.dockerignore` are copied; write this anew when they change",
+        );
     }
-    Ok(build_in_docker::ignored(target_dir.strip_prefix(root).ok(), own.as_deref()))
+    Ok(build_in_docker::ignored(
+        target_dir.strip_prefix(root).ok(),
+        own.as_deref(),
+    ))
 }
 
 /// Layouts that are bases stand below the root.
 fn bases_below(host: &Host, images: &[Image], root: &Utf8Path) -> Result<(), Vec<Problem>> {
     let outside = images.iter().filter_map(|image| match &image.base {
-        Base::Layout { directory, .. } if directory.strip_prefix(host.resolve(root)).is_err() => Some(
-            Problem::new(
-                Code::BaseUnfit,
-                format!("the base of `{}` stands outside the workspace, and a build in Docker sees nothing else", image.name),
+        Base::Layout { directory, .. } if directory.strip_prefix(host.resolve(root)).is_err() => {
+            Some(
+                Problem::new(
+                    Code::BaseUnfit,
+                    format!(
+                        "the base of `{}` stands outside the workspace, and a build in Docker \
+                         sees nothing else",
+                        image.name
+                    ),
+                )
+                .note("there", [image.base.name()])
+                .help("copy it below the workspace's root: `skopeo copy --all oci:DIR oci:base`"),
             )
-            .note("there", [image.base.name()])
-            .help("copy it below the workspace's root: `skopeo copy --all oci:DIR oci:base`"),
-        ),
+        }
         _ => None,
     });
     let problems: Vec<Problem> = outside.collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
 }
 
 /// What cargo wants to see before it fetches, from the workspace's root.
@@ -147,29 +231,58 @@ struct Sent {
     sources: BTreeSet<Utf8PathBuf>,
 }
 
-fn sent(host: &Host, found: &Found, asking: &Asking, configured: &[String]) -> Result<Sent, Failure> {
+fn sent(
+    host: &Host,
+    found: &Found,
+    asking: &Asking,
+    configured: &[String],
+) -> Result<Sent, Failure> {
     let root = &found.workspace.root;
     if !host.is_file(&root.join("Cargo.lock")) {
-        let problem = Problem::new(Code::DockerInvalid, "the workspace has no Cargo.lock, and a build in Docker takes the versions of one");
+        let problem = Problem::new(
+            Code::DockerInvalid,
+            "the workspace has no Cargo.lock, and a build in Docker takes the versions of one",
+        );
         return Err(problem.help("write it: `cargo generate-lockfile`").into());
     }
     // A link that leads out of it is sent as a link, and leads nowhere.
     let real = host.resolve(root);
     let there = |name: &&str| host.is_file(&root.join(name));
-    let named = |names: &[&str]| names.iter().copied().filter(there).map(Utf8PathBuf::from).collect::<Vec<_>>();
+    let named = |names: &[&str]| {
+        names
+            .iter()
+            .copied()
+            .filter(there)
+            .map(Utf8PathBuf::from)
+            .collect::<Vec<_>>()
+    };
     let configuration = named(&[".cargo/config", ".cargo/config.toml"]);
     let locals = local::ask(host, found, asking)?;
-    let mut problems: Vec<Problem> = locals.iter().filter(|local| !host.resolve(&local.manifest).starts_with(&real)).map(strange).collect();
+    let mut problems: Vec<Problem> = locals
+        .iter()
+        .filter(|local| !host.resolve(&local.manifest).starts_with(&real))
+        .map(strange)
+        .collect();
     let mut vendored = Vec::new();
     // A patch that nothing uses is in no graph, and cargo reads it all the same.
-    let known = |directory: &Utf8Path| locals.iter().any(|local| local.manifest.parent() == Some(directory));
+    let known = |directory: &Utf8Path| {
+        locals
+            .iter()
+            .any(|local| local.manifest.parent() == Some(directory))
+    };
     for file in named(&["Cargo.toml"]).iter().chain(&configuration) {
-        for directory in directories(host, &root.join(file))?.into_iter().filter(|path| !known(&host.absolute(&root.join(path)))) {
+        for directory in directories(host, &root.join(file))?
+            .into_iter()
+            .filter(|path| !known(&host.absolute(&root.join(path))))
+        {
             match host.resolve(&root.join(&directory)).strip_prefix(&real) {
                 Ok(below) => vendored.push(below.to_owned()),
-                Err(_) => {
-                    problems.push(outside(&format!("the directory `{directory}`, which `{file}` names,")).help("move it below its root"))
-                }
+                Err(_) => problems.push(
+                    outside(&format!(
+                        "the directory `{directory}`, which `{file}` names,"
+                    ))
+                    .help("move it below its root"),
+                ),
             }
         }
     }
@@ -177,13 +290,26 @@ fn sent(host: &Host, found: &Found, asking: &Asking, configured: &[String]) -> R
         return Err(problems.into());
     }
     let below = |path: &Utf8PathBuf| path.strip_prefix(root).ok().map(Utf8Path::to_owned);
-    let own = named(&["Cargo.lock", "Cargo.toml"]).into_iter().chain(configuration).chain(vendored);
-    let typed = configured.iter().filter(|value| there(&value.as_str())).map(Utf8PathBuf::from);
-    let manifests = locals.iter().flat_map(|local| workspaces(host, local, root)).filter_map(|path| below(&path));
+    let own = named(&["Cargo.lock", "Cargo.toml"])
+        .into_iter()
+        .chain(configuration)
+        .chain(vendored);
+    let typed = configured
+        .iter()
+        .filter(|value| there(&value.as_str()))
+        .map(Utf8PathBuf::from);
+    let manifests = locals
+        .iter()
+        .flat_map(|local| workspaces(host, local, root))
+        .filter_map(|path| below(&path));
     Ok(Sent {
         toolchain: named(&["rust-toolchain", "rust-toolchain.toml"]),
         manifests: own.chain(typed).chain(manifests).collect(),
-        sources: locals.iter().flat_map(|local| &local.sources).filter_map(below).collect(),
+        sources: locals
+            .iter()
+            .flat_map(|local| &local.sources)
+            .filter_map(below)
+            .collect(),
     })
 }
 
@@ -195,22 +321,41 @@ fn workspaces(host: &Host, local: &Local, root: &Utf8Path) -> Vec<Utf8PathBuf> {
         .skip(2)
         .take_while(|directory| directory.starts_with(root))
         .map(|directory| directory.join("Cargo.toml"));
-    let is_one = |path: &Utf8PathBuf| host.read_text(path).is_ok_and(|text| text.contains("[workspace"));
-    [local.manifest.clone()].into_iter().chain(above.filter(is_one)).collect()
+    let is_one = |path: &Utf8PathBuf| {
+        host.read_text(path)
+            .is_ok_and(|text| text.contains("[workspace"))
+    };
+    [local.manifest.clone()]
+        .into_iter()
+        .chain(above.filter(is_one))
+        .collect()
 }
 
 /// A package that a build in Docker would not see.
 fn strange(local: &Local) -> Problem {
     outside(&format!("the package `{}`", local.name))
-        .note("there", [local.manifest.parent().unwrap_or(&local.manifest).to_string()])
-        .help("move it below the workspace's root, or depend on it by registry or repository; `cargo xpkg docker` builds it here")
+        .note(
+            "there",
+            [local
+                .manifest
+                .parent()
+                .unwrap_or(&local.manifest)
+                .to_string()],
+        )
+        .help(
+            "move it below the workspace's root, or depend on it by registry or repository; \
+               `cargo xpkg docker` builds it here",
+        )
 }
 
 /// Vendored sources and patches that a file names.
 fn directories(host: &Host, file: &Utf8Path) -> Result<Vec<String>> {
     let text = host.read_text(file)?;
     // cargo has read it before.
-    Ok(text.parse().map(|table| cargo_config::directories(&table)).unwrap_or_default())
+    Ok(text
+        .parse()
+        .map(|table| cargo_config::directories(&table))
+        .unwrap_or_default())
 }
 
 /// The name of the cache: what the workspace is called wherever it is checked out.
@@ -218,61 +363,147 @@ fn cache(workspace: &Workspace) -> String {
     const LONGEST: usize = 60;
     let names: Vec<&str> = match workspace.root_member() {
         Some(member) => vec![&member.name],
-        None => workspace.members.iter().map(|member| member.name.as_str()).collect(),
+        None => workspace
+            .members
+            .iter()
+            .map(|member| member.name.as_str())
+            .collect(),
     };
-    format!("xpkg-{}", names.join("-")).chars().take(LONGEST).collect()
+    format!("xpkg-{}", names.join("-"))
+        .chars()
+        .take(LONGEST)
+        .collect()
 }
 
-/// What was typed here, or in xpkg's variables, for the run inside. What stands in files is there, too.
-fn arguments(settings: &Settings, linker: Option<String>, base: Option<String>, configured: &[String]) -> Vec<String> {
-    let Settings { cargo, selection, requests, out_dir: _, layout: _, accept } = settings;
+/// What was typed here, or in xpkg's variables, for the run inside. What stands in files is there,
+/// too.
+fn arguments(
+    settings: &Settings,
+    linker: Option<String>,
+    base: Option<String>,
+    configured: &[String],
+) -> Vec<String> {
+    let Settings {
+        cargo,
+        selection,
+        requests,
+        out_dir: _,
+        layout: _,
+        accept,
+    } = settings;
     // The rest is of this machine, or of this run's talk.
     let CargoArgs { profile, jobs, .. } = cargo;
-    let Selection { packages, workspace, exclude, bins, features, all_features, no_default_features } = selection;
+    let Selection {
+        packages,
+        workspace,
+        exclude,
+        bins,
+        features,
+        all_features,
+        no_default_features,
+    } = selection;
     let options = [
-        ("--target", requests.iter().map(|request| request.target.to_string()).collect()),
+        (
+            "--target",
+            requests
+                .iter()
+                .map(|request| request.target.to_string())
+                .collect(),
+        ),
         ("--base", base.into_iter().collect()),
         ("--linker", linker.into_iter().collect()),
         ("--package", packages.clone()),
         ("--exclude", exclude.clone()),
         ("--bin", bins.clone()),
-        ("--features", if features.is_empty() { Vec::new() } else { vec![features.join(",")] }),
-        ("--profile", Some(profile).filter(|profile| *profile != "release").cloned().into_iter().collect()),
+        (
+            "--features",
+            if features.is_empty() {
+                Vec::new()
+            } else {
+                vec![features.join(",")]
+            },
+        ),
+        (
+            "--profile",
+            Some(profile)
+                .filter(|profile| *profile != "release")
+                .cloned()
+                .into_iter()
+                .collect(),
+        ),
         ("--jobs", jobs.iter().cloned().collect()),
         ("--config", configured.to_vec()),
-        ("--accept", accept.iter().map(|code| code.name().to_owned()).collect()),
+        (
+            "--accept",
+            accept.iter().map(|code| code.name().to_owned()).collect(),
+        ),
     ];
-    let flags = [("--workspace", *workspace), ("--all-features", *all_features), ("--no-default-features", *no_default_features)];
-    let options = options.into_iter().flat_map(|(name, values)| values.into_iter().flat_map(move |value| [name.to_owned(), value]));
-    options.chain(flags.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name.to_owned())).collect()
+    let flags = [
+        ("--workspace", *workspace),
+        ("--all-features", *all_features),
+        ("--no-default-features", *no_default_features),
+    ];
+    let options = options.into_iter().flat_map(|(name, values)| {
+        values
+            .into_iter()
+            .flat_map(move |value| [name.to_owned(), value])
+    });
+    options
+        .chain(
+            flags
+                .into_iter()
+                .filter(|(_, wanted)| *wanted)
+                .map(|(name, _)| name.to_owned()),
+        )
+        .collect()
 }
 
 /// As it is typed.
 fn linker_name(choice: LinkerChoice) -> String {
-    choice.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    choice
+        .to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
 }
 
 /// A base that is a layout below the root, as it is named from there.
 fn from_root(base: &str, root: &Utf8Path) -> String {
-    let below = base.strip_prefix("oci:").and_then(|path| Utf8Path::new(path).strip_prefix(root).ok());
+    let below = base
+        .strip_prefix("oci:")
+        .and_then(|path| Utf8Path::new(path).strip_prefix(root).ok());
     below.map_or_else(|| base.to_owned(), |path| format!("oci:{path}"))
 }
 
-/// The values of `--config`; files among them as they are named from the root, since nothing else is seen inside.
-fn configured(host: &Host, values: &[String], root: &Utf8Path) -> Result<Vec<String>, Vec<Problem>> {
+/// The values of `--config`; files among them as they are named from the root, since nothing else
+/// is seen inside.
+fn configured(
+    host: &Host,
+    values: &[String],
+    root: &Utf8Path,
+) -> Result<Vec<String>, Vec<Problem>> {
     let (mut named, mut problems) = (Vec::new(), Vec::new());
     for value in values {
         let file = Utf8Path::new(value);
         match file.strip_prefix(root) {
             _ if !host.is_file(file) => named.push(value.clone()),
             Ok(below) => named.push(below.to_string()),
-            Err(_) => problems.push(outside(&format!("the file `{value}` of `--config`")).help("copy it below the workspace's root")),
+            Err(_) => problems.push(
+                outside(&format!("the file `{value}` of `--config`"))
+                    .help("copy it below the workspace's root"),
+            ),
         }
     }
-    if problems.is_empty() { Ok(named) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(named)
+    } else {
+        Err(problems)
+    }
 }
 
 /// What a build in Docker is not sent.
 fn outside(what: &str) -> Problem {
-    Problem::new(Code::DockerInvalid, format!("{what} stands outside the workspace, and a build in Docker sees nothing else"))
+    Problem::new(
+        Code::DockerInvalid,
+        format!("{what} stands outside the workspace, and a build in Docker sees nothing else"),
+    )
 }

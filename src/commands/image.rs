@@ -32,7 +32,13 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
         ImageCommand::Update(update) => (true, update.dry_run),
         ImageCommand::Pin(_) | ImageCommand::List(_) | ImageCommand::Pull(_) => (false, false),
     };
-    let ImageRunArgs { target, manifest, locked, offline, output } = command.run();
+    let ImageRunArgs {
+        target,
+        manifest,
+        locked,
+        offline,
+        output,
+    } = command.run();
     let (locked, offline) = (*locked, *offline);
     let asking = Asking {
         program: super::cargo_program(host),
@@ -42,14 +48,24 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
         config: Vec::new(),
         target_dir: super::target_directory(host, None),
     };
-    let found = look::workspace(host, &asking, super::manifest_path(host, manifest.clone())?.as_deref())?;
+    let found = look::workspace(
+        host,
+        &asking,
+        super::manifest_path(host, manifest.clone())?.as_deref(),
+    )?;
     let config = super::own_config(&found)?;
     let config = super::with_cross(host, shell, &found, config, target, false)?;
     let rows = rows(&config, &found, target)?;
     if rows.is_empty() {
-        return Err(Problem::new(Code::ImageNotPinned, "no target of this workspace has an image")
-            .help("name one in xpkg's configuration: `[workspace.metadata.xpkg.target.TRIPLE]` with `image = \"registry/name:tag\"`")
-            .into());
+        return Err(Problem::new(
+            Code::ImageNotPinned,
+            "no target of this workspace has an image",
+        )
+        .help(
+            "name one in xpkg's configuration: `[workspace.metadata.xpkg.target.TRIPLE]` \
+                   with `image = \"registry/name:tag\"`",
+        )
+        .into());
     }
     let hear = move |verb: &str, line: &str| match verb {
         "" => shell.pass_on(line),
@@ -57,11 +73,23 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
     };
     let lock = images::read_lock(host, &found)?;
     // Who only looks leaves what is built upon images as it is.
-    let having = if again && !dry { Having::Renew } else { Having::Resolve };
-    let work = Work { host, shell, found: &found, lock: &lock, having, hear: &hear };
+    let having = if again && !dry {
+        Having::Renew
+    } else {
+        Having::Resolve
+    };
+    let work = Work {
+        host,
+        shell,
+        found: &found,
+        lock: &lock,
+        having,
+        hear: &hear,
+    };
     match command {
         ImageCommand::List(_) => {
-            let standings: Vec<Standing> = rows.iter().map(|row| work.standing(row, offline)).collect();
+            let standings: Vec<Standing> =
+                rows.iter().map(|row| work.standing(row, offline)).collect();
             ui::data(&match output.message_format {
                 MessageFormat::Human => ui::images(&standings),
                 MessageFormat::Json => ui::json(&standings),
@@ -69,9 +97,25 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
             return Ok(());
         }
         ImageCommand::Pull(_) => {
-            let looking = Looking::new(host, &found, if offline { Having::Leave } else { Having::Fetch }, &hear);
-            let problems: Vec<Problem> = rows.iter().filter_map(|row| work.pull(&looking, row).err()).collect();
-            return if problems.is_empty() { Ok(()) } else { Err(problems.into()) };
+            let looking = Looking::new(
+                host,
+                &found,
+                if offline {
+                    Having::Leave
+                } else {
+                    Having::Fetch
+                },
+                &hear,
+            );
+            let problems: Vec<Problem> = rows
+                .iter()
+                .filter_map(|row| work.pull(&looking, row).err())
+                .collect();
+            return if problems.is_empty() {
+                Ok(())
+            } else {
+                Err(problems.into())
+            };
         }
         ImageCommand::Pin(_) | ImageCommand::Update(_) => {}
     }
@@ -83,9 +127,14 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
             Err(problem) => problems.push(problem),
         }
     }
-    // A lock without a target's filter holds just what the configuration names. What could be pinned is, though others could not.
+    // A lock without a target's filter holds just what the configuration names. What could be
+    // pinned is, though others could not.
     let all = self::rows(&config, &found, &[])?;
-    let names: Vec<&str> = all.iter().filter(|row| work.is_locked(row)).map(|row| row.request.target.triple()).collect();
+    let names: Vec<&str> = all
+        .iter()
+        .filter(|row| work.is_locked(row))
+        .map(|row| row.request.target.triple())
+        .collect();
     let new = lock.with(pins, &names);
     work.write(&new, locked, dry)?;
     if !problems.is_empty() {
@@ -99,7 +148,11 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
 
 /// The targets of the configuration that have an image; those that were named, where some were.
 fn rows(config: &Config, found: &Found, named: &[String]) -> Result<Vec<Row>, Failure> {
-    let names: Vec<String> = if named.is_empty() { config.target.keys().cloned().collect() } else { named.to_vec() };
+    let names: Vec<String> = if named.is_empty() {
+        config.target.keys().cloned().collect()
+    } else {
+        named.to_vec()
+    };
     let mut problems = Vec::new();
     let mut rows = Vec::new();
     for name in names {
@@ -107,13 +160,26 @@ fn rows(config: &Config, found: &Found, named: &[String]) -> Result<Vec<Row>, Fa
             Ok(Some((request, wanted))) => rows.push(Row { request, wanted }),
             Ok(None) if named.is_empty() => {}
             Ok(None) => problems.push(
-                Problem::new(Code::ImageNotPinned, format!("the configuration names no image for `{name}`"))
-                    .help(format!("name one: `[workspace.metadata.xpkg.target.{name}]` with `image = \"registry/name:tag\"`")),
+                Problem::new(
+                    Code::ImageNotPinned,
+                    format!(
+                        "the configuration names no image for \
+                    `{name}`"
+                    ),
+                )
+                .help(format!(
+                    "name one: `[workspace.metadata.xpkg.target.{name}]` with \
+                                   `image = \"registry/name:tag\"`"
+                )),
             ),
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(rows) } else { Err(problems.into()) }
+    if problems.is_empty() {
+        Ok(rows)
+    } else {
+        Err(problems.into())
+    }
 }
 
 struct Work<'a> {
@@ -126,7 +192,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Its digest lives in the lock: it does not stand in the configuration, or something is built upon it.
+    /// Its digest lives in the lock: it does not stand in the configuration, or something is built
+    /// upon it.
     fn is_locked(&self, row: &Row) -> bool {
         row.wanted.reference.digest.is_none() || row.wanted.is_derived()
     }
@@ -136,12 +203,21 @@ impl Work<'_> {
         let Row { request, wanted } = row;
         let target = &request.target;
         if !self.is_locked(row) {
-            self.shell.status("Unchanged", &format!("{target}: the configuration has the digest of {}", wanted.reference.written));
+            self.shell.status(
+                "Unchanged",
+                &format!(
+                    "{target}: the configuration has the digest of {}",
+                    wanted.reference.written
+                ),
+            );
             return Ok(None);
         }
         let looking = Looking::new(self.host, self.found, self.having, self.hear);
         if !again && looking.is_pinned(target, wanted)? {
-            self.shell.status("Unchanged", &format!("{target}: {}", wanted.reference.written));
+            self.shell.status(
+                "Unchanged",
+                &format!("{target}: {}", wanted.reference.written),
+            );
             return Ok(None);
         }
         let facts = looking.facts(target, wanted, Mounted::default())?;
@@ -154,7 +230,10 @@ impl Work<'_> {
             seen,
         };
         if self.lock.pin(&pin.target) == Some(&pin) {
-            self.shell.status("Unchanged", &format!("{target}: {}", wanted.reference.written));
+            self.shell.status(
+                "Unchanged",
+                &format!("{target}: {}", wanted.reference.written),
+            );
         }
         Ok(Some(pin))
     }
@@ -162,30 +241,67 @@ impl Work<'_> {
     /// What is found in an image: its compilers are asked as a build asks them.
     fn seen(&self, looking: &Looking, request: &Request, facts: &ImageFacts) -> Result<Seen> {
         let target = &request.target;
-        let here =
-            TargetFacts { image: Some(Ok(facts.clone())), self_contained: target.system.libc == Libc::Musl, ..TargetFacts::default() };
-        let known = Facts { rustc: self.found.rustc.clone(), targets: [(target.triple().to_owned(), here)].into(), ..Facts::default() };
+        let here = TargetFacts {
+            image: Some(Ok(facts.clone())),
+            self_contained: target.system.libc == Libc::Musl,
+            ..TargetFacts::default()
+        };
+        let known = Facts {
+            rustc: self.found.rustc.clone(),
+            targets: [(target.triple().to_owned(), here)].into(),
+            ..Facts::default()
+        };
         // With C, where it has a compiler for that; a graph without needs none.
         let tools = tools_dir(&self.found.workspace);
         let candidate = |holds: bool| {
-            let c = CNeed { holds, configured: true, packages: Vec::new() };
+            let c = CNeed {
+                holds,
+                configured: true,
+                packages: Vec::new(),
+            };
             toolchain::image_candidate(request, &known, &c, &tools)
         };
-        let candidate = candidate(true).or_else(|why| candidate(false).map_err(|_| why)).map_err(|why| {
-            Problem::new(Code::ImageUnfit, format!("the image `{}` cannot build for `{target}`", facts.reference))
+        let candidate = candidate(true)
+            .or_else(|why| candidate(false).map_err(|_| why))
+            .map_err(|why| {
+                Problem::new(
+                    Code::ImageUnfit,
+                    format!(
+                        "the image `{}` cannot build for `{target}`",
+                        facts.reference
+                    ),
+                )
                 .note("cause", [why])
                 .help("add what is missing by `pre-build`, or name another image")
-        })?;
+            })?;
         let levels = ["3".to_owned()];
         let starter = look::starter(self.host, target, &self.found.rustc.host);
-        let probing = Probing { rustflags: &[], configured: &[], starter };
-        let report = candidate.c_compiler.as_ref().map(|_| looking.report(facts, target, &candidate, &levels, &probing));
+        let probing = Probing {
+            rustflags: &[],
+            configured: &[],
+            starter,
+        };
+        let report = candidate
+            .c_compiler
+            .as_ref()
+            .map(|_| looking.report(facts, target, &candidate, &levels, &probing));
         let host_report = looking.host_report(facts, &levels, &probing);
         // What was broken off tells nothing of the compilers.
         self.host.check_interrupted()?;
-        let same = host_report.as_ref().zip(report.as_ref()).is_some_and(|(host, report)| host.compiler == report.compiler);
-        let mut probes = report.iter().flat_map(|report| self.verdicts(target, "", report)).collect::<Vec<_>>();
-        probes.extend(host_report.iter().filter(|_| !same).flat_map(|report| self.verdicts(target, "host-", report)));
+        let same = host_report
+            .as_ref()
+            .zip(report.as_ref())
+            .is_some_and(|(host, report)| host.compiler == report.compiler);
+        let mut probes = report
+            .iter()
+            .flat_map(|report| self.verdicts(target, "", report))
+            .collect::<Vec<_>>();
+        probes.extend(
+            host_report
+                .iter()
+                .filter(|_| !same)
+                .flat_map(|report| self.verdicts(target, "host-", report)),
+        );
         let glibc = report
             .as_ref()
             .and_then(|report| report.facts.as_ref())
@@ -195,10 +311,21 @@ impl Work<'_> {
         Ok(Seen {
             platform: facts.platform.clone(),
             created: facts.created.clone(),
-            os: facts.inside.os_release.as_deref().and_then(inside::pretty_name),
-            compiler: compiler.version.clone().or_else(|| Some(compiler.program.clone())),
+            os: facts
+                .inside
+                .os_release
+                .as_deref()
+                .and_then(inside::pretty_name),
+            compiler: compiler
+                .version
+                .clone()
+                .or_else(|| Some(compiler.program.clone())),
             libc: glibc.or_else(|| (target.system.libc == Libc::Musl).then(|| "musl".to_owned())),
-            host_compiler: facts.inside.programs.get("cc").and_then(|cc| cc.version.clone()),
+            host_compiler: facts
+                .inside
+                .programs
+                .get("cc")
+                .and_then(|cc| cc.version.clone()),
             probes: probes.into_iter().collect(),
         })
     }
@@ -211,9 +338,21 @@ impl Work<'_> {
                 Verdict::Affected { evidence } => format!("is affected ({evidence})"),
                 Verdict::Inconclusive { why } => format!("could not be probed: {why}"),
             };
-            self.shell.warning(&answer.probe, &format!("`{}` in the image of `{target}` {what}", report.compiler));
+            self.shell.warning(
+                &answer.probe,
+                &format!("`{}` in the image of `{target}` {what}", report.compiler),
+            );
         }
-        report.answers.iter().map(|answer| (format!("{prefix}{}", answer.probe), answer.clean.name().to_owned())).collect()
+        report
+            .answers
+            .iter()
+            .map(|answer| {
+                (
+                    format!("{prefix}{}", answer.probe),
+                    answer.clean.name().to_owned(),
+                )
+            })
+            .collect()
     }
 
     /// Shows what changes, then writes it, unless that is forbidden.
@@ -225,13 +364,28 @@ impl Work<'_> {
         let mut changes = Vec::new();
         for pin in &new.images {
             match self.lock.pin(&pin.target) {
-                None => changes.push((format!("{} to {}", pin.target, pin.reference), "Pinning", pin.rows())),
-                Some(old) if old != pin => changes.push((pin.target.clone(), "Updating", old.differences(pin))),
+                None => changes.push((
+                    format!("{} to {}", pin.target, pin.reference),
+                    "Pinning",
+                    pin.rows(),
+                )),
+                Some(old) if old != pin => {
+                    changes.push((pin.target.clone(), "Updating", old.differences(pin)))
+                }
                 Some(_) => {}
             }
         }
-        for gone in self.lock.images.iter().filter(|old| new.pin(&old.target).is_none()) {
-            changes.push((format!("{}, which has no image any more", gone.target), "Dropping", Vec::new()));
+        for gone in self
+            .lock
+            .images
+            .iter()
+            .filter(|old| new.pin(&old.target).is_none())
+        {
+            changes.push((
+                format!("{}, which has no image any more", gone.target),
+                "Dropping",
+                Vec::new(),
+            ));
         }
         for (what, verb, lines) in &changes {
             self.shell.status(verb, what);
@@ -240,13 +394,19 @@ impl Work<'_> {
             }
         }
         if locked {
-            let names = changes.iter().map(|(what, verb, _)| format!("{verb} {what}"));
-            return Err(Problem::new(Code::LockChanged, format!("`{}` would change, and `--locked` was given", lock::NAME))
-                .note("changes", names)
-                .help("run it without `--locked`, look at the difference, and commit it"));
+            let names = changes
+                .iter()
+                .map(|(what, verb, _)| format!("{verb} {what}"));
+            return Err(Problem::new(
+                Code::LockChanged,
+                format!("`{}` would change, and `--locked` was given", lock::NAME),
+            )
+            .note("changes", names)
+            .help("run it without `--locked`, look at the difference, and commit it"));
         }
         if dry {
-            self.shell.status("Leaving", &format!("{} as it is (`--dry-run`)", lock::NAME));
+            self.shell
+                .status("Leaving", &format!("{} as it is (`--dry-run`)", lock::NAME));
             return Ok(());
         }
         self.host.replace(&path, new.text().as_bytes())?;
@@ -256,7 +416,8 @@ impl Work<'_> {
 
     fn pull(&self, looking: &Looking, row: &Row) -> Result<()> {
         let facts = looking.facts(&row.request.target, &row.wanted, Mounted::default())?;
-        self.shell.status("Ready", &format!("{}: {}", row.request.target, facts.run));
+        self.shell
+            .status("Ready", &format!("{}: {}", row.request.target, facts.run));
         Ok(())
     }
 
@@ -273,8 +434,17 @@ impl Work<'_> {
             Ok(_) if offline => ("pinned", Some("the registry was not asked".to_owned())),
             Ok(digest) => match self.moved(&looking, wanted, digest) {
                 Ok(false) => ("pinned", None),
-                Ok(true) => ("moved", Some("the tag means another image now: `cargo xpkg image update` shows which".to_owned())),
-                Err(why) => ("pinned", Some(format!("whether the tag has moved cannot be told: {why}"))),
+                Ok(true) => (
+                    "moved",
+                    Some(
+                        "the tag means another image now: `cargo xpkg image update` shows which"
+                            .to_owned(),
+                    ),
+                ),
+                Err(why) => (
+                    "pinned",
+                    Some(format!("whether the tag has moved cannot be told: {why}")),
+                ),
             },
         };
         Standing {

@@ -1,5 +1,5 @@
-//! One file a command; each reads like the picture in the crate's doc. Here stands what they share: from what was
-//! typed to a [`Plan`].
+//! One file a command; each reads like the picture in the crate's doc. Here stands what they share:
+//! from what was typed to a [`Plan`].
 
 pub mod build;
 pub mod clean;
@@ -41,7 +41,13 @@ use crate::workspace::{Selected, Selection, list};
 pub fn run(cli: Cli) -> u8 {
     let Cli { explain, command } = cli;
     if let Some(code) = explain {
-        return told(Shell { verbosity: Verbosity::Normal }, MessageFormat::Human, explain::run(&code));
+        return told(
+            Shell {
+                verbosity: Verbosity::Normal,
+            },
+            MessageFormat::Human,
+            explain::run(&code),
+        );
     }
     let Some(command) = command else { return 0 };
     let command = match command {
@@ -49,7 +55,10 @@ pub fn run(cli: Cli) -> u8 {
         Command::ZigInner(args) => return inner(zig::inner(args)),
         Command::ZigTools(args) => return inner(zig::tools(args)),
         Command::Zig(args) => {
-            return Host::new().map_err(Failure::from).and_then(|host| zig::run(&host, args)).unwrap_or_else(|failure| inner(Err(failure)));
+            return Host::new()
+                .map_err(Failure::from)
+                .and_then(|host| zig::run(&host, args))
+                .unwrap_or_else(|failure| inner(Err(failure)));
         }
         command => command,
     };
@@ -62,10 +71,23 @@ pub fn run(cli: Cli) -> u8 {
         Command::Image(args) => args.command.run().output.split(),
         Command::Docker(args) => args.run.output.split(),
         // A problem is told as a document only where the report is xpkg's own.
-        Command::Verify(args) => (if args.format == ReportFormat::Json { MessageFormat::Json } else { MessageFormat::Human }, args.talk),
-        Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => return 0,
+        Command::Verify(args) => (
+            if args.format == ReportFormat::Json {
+                MessageFormat::Json
+            } else {
+                MessageFormat::Human
+            },
+            args.talk,
+        ),
+        Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => {
+            return 0;
+        }
     };
-    let TalkArgs { quiet, verbose, color } = talk;
+    let TalkArgs {
+        quiet,
+        verbose,
+        color,
+    } = talk;
     let verbosity = match (quiet, verbose) {
         (true, _) => Verbosity::Quiet,
         (false, 0) => Verbosity::Normal,
@@ -91,14 +113,27 @@ pub fn run(cli: Cli) -> u8 {
         Command::Docker(args) => docker::run(&host, shell, args),
         Command::Verify(args) => verify::run(&host, shell, args),
         Command::Clean(args) => clean::run(&host, shell, args),
-        Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => Ok(()),
+        Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => {
+            Ok(())
+        }
     };
     // Whatever broke off because of a signal, the signal is the reason.
-    match (outcome, host.interrupted().and_then(|signal| u8::try_from(signal).ok())) {
+    match (
+        outcome,
+        host.interrupted()
+            .and_then(|signal| u8::try_from(signal).ok()),
+    ) {
         (Err(_), Some(signal)) => {
             let problem = Problem::new(
                 Code::Interrupted,
-                format!("interrupted by signal {signal}{}", if stages { "; what was staged before stands" } else { "" }),
+                format!(
+                    "interrupted by signal {signal}{}",
+                    if stages {
+                        "; what was staged before stands"
+                    } else {
+                        ""
+                    }
+                ),
             );
             told(shell, message_format, Err(problem.into()));
             128 + signal
@@ -109,7 +144,13 @@ pub fn run(cli: Cli) -> u8 {
 
 /// The outcome of a command that xpkg itself has started.
 fn inner(outcome: Result<(), Failure>) -> u8 {
-    told(Shell { verbosity: Verbosity::Normal }, MessageFormat::Human, outcome)
+    told(
+        Shell {
+            verbosity: Verbosity::Normal,
+        },
+        MessageFormat::Human,
+        outcome,
+    )
 }
 
 fn told(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>) -> u8 {
@@ -118,9 +159,13 @@ fn told(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>) -> u8
         Err(failure) => {
             let (code, problems) = match failure {
                 // It has said what is wrong; only the document has to say that something is.
-                Failure::Spoken(code) => {
-                    (code, vec![Problem::new(Code::CargoFailed, format!("cargo ended with {code}; its messages are on stderr"))])
-                }
+                Failure::Spoken(code) => (
+                    code,
+                    vec![Problem::new(
+                        Code::CargoFailed,
+                        format!("cargo ended with {code}; its messages are on stderr"),
+                    )],
+                ),
                 Failure::Told => return 1,
                 Failure::Problems(problems) => {
                     shell.problems(&problems);
@@ -143,7 +188,10 @@ fn told(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>) -> u8
 
 /// `--color`, else CARGO_TERM_COLOR; what neither says, NO_COLOR and the terminal say.
 fn colour(host: &Host, flag: Option<Color>) -> Option<anstream::ColorChoice> {
-    match flag.map(Color::name).or_else(|| host.var("CARGO_TERM_COLOR"))? {
+    match flag
+        .map(Color::name)
+        .or_else(|| host.var("CARGO_TERM_COLOR"))?
+    {
         "always" => Some(anstream::ColorChoice::Always),
         "never" => Some(anstream::ColorChoice::Never),
         _ => None,
@@ -170,10 +218,26 @@ struct Decider {
 }
 
 /// Look and decide: from what was typed to a plan, or every problem.
-pub fn prepare(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Result<Prepared, Failure> {
-    let Gathered { found, settings, facts, decider } = gather(host, shell, args, having)?;
+pub fn prepare(
+    host: &Host,
+    shell: Shell,
+    args: RunArgs,
+    having: Having,
+) -> Result<Prepared, Failure> {
+    let Gathered {
+        found,
+        settings,
+        facts,
+        decider,
+    } = gather(host, shell, args, having)?;
     let plan = Plan::new(&found.workspace, &decider.selected, &settings, &facts)?;
-    Ok(Prepared { found, settings, plan, facts, decider })
+    Ok(Prepared {
+        found,
+        settings,
+        plan,
+        facts,
+        decider,
+    })
 }
 
 /// All that deciding needs.
@@ -187,8 +251,16 @@ pub struct Gathered {
 impl Gathered {
     /// The plan for one of the targets alone.
     pub fn plan_for(&self, request: &Request) -> Result<Plan, Vec<Problem>> {
-        let settings = Settings { requests: vec![request.clone()], ..self.settings.clone() };
-        Plan::new(&self.found.workspace, &self.decider.selected, &settings, &self.facts)
+        let settings = Settings {
+            requests: vec![request.clone()],
+            ..self.settings.clone()
+        };
+        Plan::new(
+            &self.found.workspace,
+            &self.decider.selected,
+            &settings,
+            &self.facts,
+        )
     }
 
     /// cargo's `[env]`, as build scripts see it.
@@ -204,14 +276,30 @@ impl Gathered {
 }
 
 /// Look: from what was typed to settings and facts.
-pub fn gather(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Result<Gathered, Failure> {
+pub fn gather(
+    host: &Host,
+    shell: Shell,
+    args: RunArgs,
+    having: Having,
+) -> Result<Gathered, Failure> {
     let (found, settings, decider) = asked(host, shell, args, having)?;
     let facts = facts(host, shell, &found, &settings, &decider)?;
-    Ok(Gathered { found, settings, facts, decider })
+    Ok(Gathered {
+        found,
+        settings,
+        facts,
+        decider,
+    })
 }
 
-/// What is asked for: of what workspace, which bins, for which targets. Nothing of the machine's compilers.
-fn asked(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Result<(Found, Settings, Decider), Failure> {
+/// What is asked for: of what workspace, which bins, for which targets. Nothing of the machine's
+/// compilers.
+fn asked(
+    host: &Host,
+    shell: Shell,
+    args: RunArgs,
+    having: Having,
+) -> Result<(Found, Settings, Decider), Failure> {
     let RunArgs {
         target,
         linker,
@@ -231,9 +319,19 @@ fn asked(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Result<(Fo
         output,
         release: _,
     } = args;
-    let (_, TalkArgs { quiet, verbose, color }) = output.split();
+    let (
+        _,
+        TalkArgs {
+            quiet,
+            verbose,
+            color,
+        },
+    ) = output.split();
 
-    let accept = accept.iter().map(|name| acceptable(name)).collect::<Result<Vec<Code>>>()?;
+    let accept = accept
+        .iter()
+        .map(|name| acceptable(name))
+        .collect::<Result<Vec<Code>>>()?;
     // A file of configuration is named from where the user stands; cargo will run elsewhere.
     let here = |value: String| match Utf8Path::new(&value) {
         file if host.is_file(file) => host.absolute(file).into_string(),
@@ -241,7 +339,14 @@ fn asked(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Result<(Fo
     };
     let config: Vec<String> = config.into_iter().map(here).collect();
     let target_dir = target_directory(host, target_dir);
-    let asking = Asking { program: cargo_program(host), locked, offline, frozen, config: config.clone(), target_dir: target_dir.clone() };
+    let asking = Asking {
+        program: cargo_program(host),
+        locked,
+        offline,
+        frozen,
+        config: config.clone(),
+        target_dir: target_dir.clone(),
+    };
     let mut found = look::workspace(host, &asking, manifest_path(host, manifest)?.as_deref())?;
     let own = own_config(&found)?;
     let cargo_config = configuration::cargo_config(host, &found.workspace, &found.rustc)?;
@@ -249,7 +354,12 @@ fn asked(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Result<(Fo
     let own = with_cross(host, shell, &found, own, &named, true)?;
     look::configured_rustc(host, &mut found, &cargo_config)?;
     let more = configuration::more_configuration(host, &found.workspace, &config)?;
-    let named = features.features.iter().flat_map(|list| list.split([',', ' '])).filter(|name| !name.is_empty()).map(str::to_owned);
+    let named = features
+        .features
+        .iter()
+        .flat_map(|list| list.split([',', ' ']))
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned);
     let selection = Selection {
         packages: packages.package,
         workspace: packages.workspace || packages.all,
@@ -283,15 +393,47 @@ fn asked(host: &Host, shell: Shell, args: RunArgs, having: Having) -> Result<(Fo
     };
     // Everything that is wrong, at once.
     let selected = found.workspace.select(&selection, &own);
-    let settings = settings::resolve(typed, cargo, selection, &own, &found.workspace, &found.rustc, &found.triples, &more.elsewhere);
+    let settings = settings::resolve(
+        typed,
+        cargo,
+        selection,
+        &own,
+        &found.workspace,
+        &found.rustc,
+        &found.triples,
+        &more.elsewhere,
+    );
     let (selected, mut settings) = match (selected, settings) {
         (Ok(selected), Ok(settings)) => (selected, settings),
-        (selected, settings) => return Err(selected.err().into_iter().chain(settings.err()).flatten().collect::<Vec<_>>().into()),
+        (selected, settings) => {
+            return Err(selected
+                .err()
+                .into_iter()
+                .chain(settings.err())
+                .flatten()
+                .collect::<Vec<_>>()
+                .into());
+        }
     };
     settings.out_dir = host.resolve(&settings.out_dir);
-    let roots = selected.bins.iter().map(|bin| bin.package_id.clone()).collect();
-    let having = if asking.offline || asking.frozen { Having::Leave } else { having };
-    let decider = Decider { asking, cargo_config, selected, roots, more, having };
+    let roots = selected
+        .bins
+        .iter()
+        .map(|bin| bin.package_id.clone())
+        .collect();
+    let having = if asking.offline || asking.frozen {
+        Having::Leave
+    } else {
+        having
+    };
+    let decider = Decider {
+        asking,
+        cargo_config,
+        selected,
+        roots,
+        more,
+        having,
+    };
     Ok((found, settings, decider))
 }
 
@@ -300,16 +442,35 @@ fn own_config(found: &Found) -> Result<Config, Vec<Problem>> {
     Config::parse(&found.sources)
 }
 
-/// The configuration with what the project has said to cross, where xpkg has no entry of its own. `named` are the targets
-/// that were asked for elsewhere; what is not carried over is told of the run's targets alone.
-fn with_cross(host: &Host, shell: Shell, found: &Found, mut config: Config, named: &[String], run: bool) -> Result<Config, Failure> {
+/// The configuration with what the project has said to cross, where xpkg has no entry of its own.
+/// `named` are the targets that were asked for elsewhere; what is not carried over is told of the
+/// run's targets alone.
+fn with_cross(
+    host: &Host,
+    shell: Shell,
+    found: &Found,
+    mut config: Config,
+    named: &[String],
+    run: bool,
+) -> Result<Config, Failure> {
     let migration = cross_toml::read(&look::cross_toml::sources(host, &found.workspace.root)?)?;
     if named.is_empty() && config.targets.is_empty() {
         config.targets.extend(migration.default_target.clone());
     }
     let bare = |name: &String| name.split('.').next().unwrap_or_default().to_owned();
-    let asked: BTreeSet<String> = if named.is_empty() { &config.targets } else { named }.iter().map(bare).collect();
-    let asked = if run { asked } else { asked.into_iter().chain(migration.targets()).collect() };
+    let asked: BTreeSet<String> = if named.is_empty() {
+        &config.targets
+    } else {
+        named
+    }
+    .iter()
+    .map(bare)
+    .collect();
+    let asked = if run {
+        asked
+    } else {
+        asked.into_iter().chain(migration.targets()).collect()
+    };
     let mut told: BTreeSet<String> = migration.told.iter().map(ToString::to_string).collect();
     for triple in asked.iter().filter(|triple| found.triples.contains(triple)) {
         let own = config.target.get(triple).cloned().unwrap_or_default();
@@ -343,16 +504,33 @@ fn variables(host: &Host) -> Variables {
     }
 }
 
-/// `--target-dir`, or the variable where it is relative: it means the directory that the user stands in, and cargo will
-/// run in the workspace's.
+/// `--target-dir`, or the variable where it is relative: it means the directory that the user
+/// stands in, and cargo will run in the workspace's.
 fn target_directory(host: &Host, flag: Option<Utf8PathBuf>) -> Option<Utf8PathBuf> {
-    let variable = host.var("CARGO_TARGET_DIR").or_else(|| host.var("CARGO_BUILD_TARGET_DIR"));
-    let relative = variable.map(Utf8PathBuf::from).filter(|dir| dir.is_relative());
+    let variable = host
+        .var("CARGO_TARGET_DIR")
+        .or_else(|| host.var("CARGO_BUILD_TARGET_DIR"));
+    let relative = variable
+        .map(Utf8PathBuf::from)
+        .filter(|dir| dir.is_relative());
     flag.or(relative).map(|dir| host.absolute(&dir))
 }
 
-fn facts(host: &Host, shell: Shell, found: &Found, settings: &Settings, decider: &Decider) -> Result<Facts, Failure> {
-    let Decider { asking, cargo_config, selected, roots, more, having } = decider;
+fn facts(
+    host: &Host,
+    shell: Shell,
+    found: &Found,
+    settings: &Settings,
+    decider: &Decider,
+) -> Result<Facts, Failure> {
+    let Decider {
+        asking,
+        cargo_config,
+        selected,
+        roots,
+        more,
+        having,
+    } = decider;
     let talk = move |line: &str| shell.pass_on(line);
     let scope = Scope {
         requests: &settings.requests,
@@ -375,14 +553,28 @@ impl Prepared {
     /// Looks and decides again.
     pub fn renew(&mut self, host: &Host, shell: Shell) -> Result<(), Failure> {
         self.facts = facts(host, shell, &self.found, &self.settings, &self.decider)?;
-        self.plan = Plan::new(&self.found.workspace, &self.decider.selected, &self.settings, &self.facts)?;
+        self.plan = Plan::new(
+            &self.found.workspace,
+            &self.decider.selected,
+            &self.settings,
+            &self.facts,
+        )?;
         Ok(())
     }
 
     /// Writes the files that variables name. They are xpkg's own, and `clean` removes them.
     pub fn write_tools(&self, host: &Host) -> Result<()> {
-        let candidates = || self.plan.targets.iter().map(|target| &target.toolchain.candidate);
-        look::write_tools(host, &self.found.workspace, candidates().flat_map(|candidate| &candidate.files))?;
+        let candidates = || {
+            self.plan
+                .targets
+                .iter()
+                .map(|target| &target.toolchain.candidate)
+        };
+        look::write_tools(
+            host,
+            &self.found.workspace,
+            candidates().flat_map(|candidate| &candidate.files),
+        )?;
         // An engine mounts only what is there.
         for image in candidates().filter_map(|candidate| candidate.image.as_ref()) {
             host.create_target_dir(&self.found.workspace.target_dir)?;
@@ -392,7 +584,8 @@ impl Prepared {
     }
 }
 
-/// cargo through PATH, so that rustup's proxy reads the workspace's pin; where there is no rustup, the cargo that started us.
+/// cargo through PATH, so that rustup's proxy reads the workspace's pin; where there is no rustup,
+/// the cargo that started us.
 fn cargo_program(host: &Host) -> String {
     match host.var("CARGO") {
         Some(program) if host.var("RUSTUP_TOOLCHAIN").is_none() => program.to_owned(),
@@ -401,17 +594,30 @@ fn cargo_program(host: &Host) -> String {
 }
 
 fn manifest_path(host: &Host, manifest: clap_cargo::Manifest) -> Result<Option<Utf8PathBuf>> {
-    let Some(path) = manifest.manifest_path else { return Ok(None) };
-    let path = Utf8PathBuf::from_path_buf(path)
-        .map_err(|path| Problem::new(Code::WorkspaceUnreadable, format!("the path `{}` is not UTF-8", path.display())))?;
+    let Some(path) = manifest.manifest_path else {
+        return Ok(None);
+    };
+    let path = Utf8PathBuf::from_path_buf(path).map_err(|path| {
+        Problem::new(
+            Code::WorkspaceUnreadable,
+            format!("the path `{}` is not UTF-8", path.display()),
+        )
+    })?;
     Ok(Some(host.absolute(&path)))
 }
 
 /// Whether it is only that there is no workspace here.
 fn outside(problems: &[Problem]) -> bool {
-    let lines =
-        |problem: &Problem| problem.notes.iter().any(|note| note.lines.iter().any(|line| line.contains("could not find `Cargo.toml`")));
-    problems.iter().all(|problem| problem.code == Code::WorkspaceUnreadable && lines(problem))
+    let lines = |problem: &Problem| {
+        problem.notes.iter().any(|note| {
+            note.lines
+                .iter()
+                .any(|line| line.contains("could not find `Cargo.toml`"))
+        })
+    };
+    problems
+        .iter()
+        .all(|problem| problem.code == Code::WorkspaceUnreadable && lines(problem))
 }
 
 /// Where a staged tree stands, and what its workspace says.
@@ -424,31 +630,65 @@ pub struct FoundTree {
 
 /// The tree of `show`, `clean` and `verify`: asked of the workspace only where nobody named it.
 pub fn find_tree(host: &Host, args: &PlaceArgs) -> Result<FoundTree, Failure> {
-    let PlaceArgs { manifest, out_dir, target_dir } = args;
+    let PlaceArgs {
+        manifest,
+        out_dir,
+        target_dir,
+    } = args;
     if let (Some(dir), None) = (out_dir, &manifest.manifest_path) {
-        return Ok(FoundTree { out_dir: host.resolve(&host.absolute(dir)), cache: None, policy: PolicyConfig::default() });
+        return Ok(FoundTree {
+            out_dir: host.resolve(&host.absolute(dir)),
+            cache: None,
+            policy: PolicyConfig::default(),
+        });
     }
     let target_dir = target_directory(host, target_dir.clone());
-    let asking = Asking { program: cargo_program(host), locked: false, offline: false, frozen: false, config: Vec::new(), target_dir };
-    let found = look::workspace(host, &asking, manifest_path(host, manifest.clone())?.as_deref())?;
+    let asking = Asking {
+        program: cargo_program(host),
+        locked: false,
+        offline: false,
+        frozen: false,
+        config: Vec::new(),
+        target_dir,
+    };
+    let found = look::workspace(
+        host,
+        &asking,
+        manifest_path(host, manifest.clone())?.as_deref(),
+    )?;
     let config = own_config(&found)?;
     let cache = crate::plan::cache_dir(&found.workspace);
     let out_dir = out_dir.as_ref().map(|dir| host.absolute(dir));
-    let out_dir = host.resolve(&settings::out_dir(out_dir, variables(host).out_dir, &config, &found.workspace));
-    Ok(FoundTree { out_dir, cache: Some(cache), policy: config.policy })
+    let out_dir = host.resolve(&settings::out_dir(
+        out_dir,
+        variables(host).out_dir,
+        &config,
+        &found.workspace,
+    ));
+    Ok(FoundTree {
+        out_dir,
+        cache: Some(cache),
+        policy: config.policy,
+    })
 }
 
 /// Runs the line that brings a target's standard library.
 pub fn install_std(host: &Host, shell: Shell, target: &Target, install: &Invocation) -> Result<()> {
-    shell.status("Installing", &format!("the standard library for `{target}` (rustup)"));
+    shell.status(
+        "Installing",
+        &format!("the standard library for `{target}` (rustup)"),
+    );
     shell.detail("Running", &format!("`{install}`"));
     let output = host.capture(install)?;
     if output.success() {
         return Ok(());
     }
-    Err(Problem::new(Code::StdMissing, format!("rustup could not install the standard library for `{target}`"))
-        .note("command", [install.to_string()])
-        .cause(&output.stderr))
+    Err(Problem::new(
+        Code::StdMissing,
+        format!("rustup could not install the standard library for `{target}`"),
+    )
+    .note("command", [install.to_string()])
+    .cause(&output.stderr))
 }
 
 fn acceptable(name: &str) -> Result<Code> {
@@ -456,7 +696,10 @@ fn acceptable(name: &str) -> Result<Code> {
     match Code::from_name(name).filter(|code| policy::FINDINGS.contains(code)) {
         Some(code) => Ok(code),
         None => {
-            let problem = Problem::new(Code::NoSuchName, format!("`--accept {name}`: no such finding can be accepted"));
+            let problem = Problem::new(
+                Code::NoSuchName,
+                format!("`--accept {name}`: no such finding can be accepted"),
+            );
             Err(match nearest(name, names()) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem.help(format!("what can be accepted: {}", list(names()))),

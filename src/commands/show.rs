@@ -9,9 +9,12 @@ use crate::ui;
 pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
     let out_dir = super::find_tree(host, &args.place)?.out_dir;
     let Some((manifest, _)) = stage::read(host, &out_dir)? else {
-        return Err(Problem::new(Code::NoTree, format!("there is no staged tree at `{out_dir}`"))
-            .help("run `cargo xpkg build`, or name the tree with `--out-dir`")
-            .into());
+        return Err(Problem::new(
+            Code::NoTree,
+            format!("there is no staged tree at `{out_dir}`"),
+        )
+        .help("run `cargo xpkg build`, or name the tree with `--out-dir`")
+        .into());
     };
     ui::data(&match args.output.message_format {
         MessageFormat::Human => ui::tree(&manifest),

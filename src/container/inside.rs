@@ -7,20 +7,36 @@ use crate::invocation::quote;
 use crate::needs::{Find, NEEDS};
 use crate::toolchain::is_compiler_name;
 
-/// The question, for any POSIX shell: `$1` is a directory that both sides see, `$2` the toolchain's.
+/// The question, for any POSIX shell: `$1` is a directory that both sides see, `$2` the
+/// toolchain's.
 pub fn script(names: &[String]) -> String {
-    let tools = NEEDS.iter().filter(|need| matches!(need.find, Find::Program { .. })).map(|need| need.id.to_owned());
+    let tools = NEEDS
+        .iter()
+        .filter(|need| matches!(need.find, Find::Program { .. }))
+        .map(|need| need.id.to_owned());
     let libraries: String = NEEDS
         .iter()
         .filter(|need| matches!(need.find, Find::Library { .. }))
         .map(|need| {
             let id = need.id;
-            format!("for f in /usr/lib/llvm*/lib/{id}*.so* /usr/lib/*/{id}*.so* /usr/lib*/{id}*.so* /usr/local/lib/{id}*.so*; do [ -e \"$f\" ] && echo \"=library {id} $f\"; done\n")
+            format!(
+                "for f in /usr/lib/llvm*/lib/{id}*.so* /usr/lib/*/{id}*.so* \
+                     /usr/lib*/{id}*.so* /usr/local/lib/{id}*.so*; do [ -e \"$f\" ] && echo \
+                     \"=library {id} $f\"; done\n"
+            )
         })
         .collect();
-    let words: Vec<String> = names.iter().cloned().chain(tools).map(|name| quote(&name)).collect();
-    let compilers: Vec<String> =
-        names.iter().filter(|name| is_compiler_name(name.rsplit('/').next().unwrap_or_default())).map(|name| quote(name)).collect();
+    let words: Vec<String> = names
+        .iter()
+        .cloned()
+        .chain(tools)
+        .map(|name| quote(&name))
+        .collect();
+    let compilers: Vec<String> = names
+        .iter()
+        .filter(|name| is_compiler_name(name.rsplit('/').next().unwrap_or_default()))
+        .map(|name| quote(name))
+        .collect();
     format!(
         "echo \"=seen $(cat \"$1/seen\" 2>/dev/null) $([ -x \"$2/bin/rustc\" ] && echo rustc)\"\n\
          while read -r line; do echo \"=os $line\"; done </etc/os-release 2>/dev/null\n\
@@ -42,19 +58,32 @@ pub fn read(text: &str) -> Option<(String, InsideFacts)> {
     let mut says: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut speaking = None;
     for line in text.lines() {
-        let marked = line.strip_prefix('=').map(|line| line.split_once(' ').unwrap_or((line, "")));
+        let marked = line
+            .strip_prefix('=')
+            .map(|line| line.split_once(' ').unwrap_or((line, "")));
         match marked {
             Some(("seen", rest)) => seen = rest.to_owned(),
             Some(("os", rest)) => os.push_str(&format!("{rest}\n")),
             Some(("program", rest)) => {
                 if let Some((name, path)) = rest.rsplit_once('=') {
-                    let program = Program { program: name.to_owned(), path: Some(path.into()), version: None, machine: None };
+                    let program = Program {
+                        program: name.to_owned(),
+                        path: Some(path.into()),
+                        version: None,
+                        machine: None,
+                    };
                     facts.programs.insert(name.to_owned(), program);
                 }
             }
             Some(("library", rest)) => {
-                if let Some((id, path)) = rest.split_once(' ').filter(|(_, path)| !path.contains("cpp")) {
-                    facts.libraries.entry(id.to_owned()).or_insert_with(|| path.into());
+                if let Some((id, path)) = rest
+                    .split_once(' ')
+                    .filter(|(_, path)| !path.contains("cpp"))
+                {
+                    facts
+                        .libraries
+                        .entry(id.to_owned())
+                        .or_insert_with(|| path.into());
                 }
             }
             Some(("says", name)) => speaking = Some(name.to_owned()),
@@ -77,7 +106,9 @@ pub fn read(text: &str) -> Option<(String, InsideFacts)> {
 
 /// The name of the system, by its os-release.
 pub fn pretty_name(os_release: &str) -> Option<String> {
-    let line = os_release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+    let line = os_release
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
     Some(line.trim_matches(['"', '\'']).to_owned())
 }
 
@@ -94,10 +125,25 @@ mod tests {
         // A shell that was killed has not said all.
         assert!(read(text.trim_end_matches("=end\n")).is_none());
         assert_eq!(seen, "abc rustc");
-        assert_eq!(facts.programs["cc"].machine.as_deref(), Some("x86_64-linux-gnu"));
-        assert_eq!(facts.programs["cc"].version.as_deref(), Some("gcc version 12.2.0 (Debian 12.2.0-14)"));
-        assert_eq!(facts.programs["protoc"].path.as_ref().map(|path| path.as_str()), Some("/usr/bin/protoc"));
+        assert_eq!(
+            facts.programs["cc"].machine.as_deref(),
+            Some("x86_64-linux-gnu")
+        );
+        assert_eq!(
+            facts.programs["cc"].version.as_deref(),
+            Some("gcc version 12.2.0 (Debian 12.2.0-14)")
+        );
+        assert_eq!(
+            facts.programs["protoc"]
+                .path
+                .as_ref()
+                .map(|path| path.as_str()),
+            Some("/usr/bin/protoc")
+        );
         assert!(facts.libraries.contains_key("libclang"));
-        assert_eq!(facts.os_release.as_deref().and_then(pretty_name).as_deref(), Some("Debian GNU/Linux 12 (bookworm)"));
+        assert_eq!(
+            facts.os_release.as_deref().and_then(pretty_name).as_deref(),
+            Some("Debian GNU/Linux 12 (bookworm)")
+        );
     }
 }

@@ -17,12 +17,19 @@ pub struct Holds {
     pub program: u64,
     /// Of a file that lists others; 0: this one does not.
     pub list: u64,
-    /// The size that the file system gives. 0: unknown, or the word of an archive, for which no memory is set aside.
+    /// The size that the file system gives. 0: unknown, or the word of an archive, for which no
+    /// memory is set aside.
     pub size: u64,
 }
 
-/// Reads a file to its end. Only a program or a list is held whole, and no more of it than `holds` says.
-pub fn read(from: &mut impl Read, mode: Option<u32>, holds: &Holds, piece: &mut [u8]) -> io::Result<File> {
+/// Reads a file to its end. Only a program or a list is held whole, and no more of it than `holds`
+/// says.
+pub fn read(
+    from: &mut impl Read,
+    mode: Option<u32>,
+    holds: &Holds,
+    piece: &mut [u8],
+) -> io::Result<File> {
     let mut hasher = Hashing::default();
     let mut size: u64 = 0;
     let mut head = [0; 8];
@@ -40,7 +47,8 @@ pub fn read(from: &mut impl Read, mode: Option<u32>, holds: &Holds, piece: &mut 
             most = holds.list.max(if program { holds.program } else { 0 });
             held = (most > 0 && holds.size <= most).then(Vec::new);
             if let Some(held) = &mut held {
-                held.try_reserve_exact(usize::try_from(holds.size).unwrap_or(0)).map_err(io::Error::other)?;
+                held.try_reserve_exact(usize::try_from(holds.size).unwrap_or(0))
+                    .map_err(io::Error::other)?;
             }
         }
         size += read as u64;
@@ -57,12 +65,29 @@ pub fn read(from: &mut impl Read, mode: Option<u32>, holds: &Holds, piece: &mut 
         }
     }
     let (binary, homes) = match &held {
-        Some(bytes) if program && size <= holds.program => (inspect::inspect(bytes).map(Box::new), homes(bytes)),
-        _ if program => (Err(format!("it is a program of {size} bytes, which is too large to be looked into")), Vec::new()),
+        Some(bytes) if program && size <= holds.program => {
+            (inspect::inspect(bytes).map(Box::new), homes(bytes))
+        }
+        _ if program => (
+            Err(format!(
+                "it is a program of {size} bytes, which is too large to be looked into"
+            )),
+            Vec::new(),
+        ),
         // The first bytes are all that tells what else it is.
-        _ => (inspect::inspect(&head[..head_len]).map(Box::new), Vec::new()),
+        _ => (
+            inspect::inspect(&head[..head_len]).map(Box::new),
+            Vec::new(),
+        ),
     };
-    Ok(File { size, sha256: hasher.finish(), mode, binary, list: held.filter(|_| holds.list > 0 && size <= holds.list), homes })
+    Ok(File {
+        size,
+        sha256: hasher.finish(),
+        mode,
+        binary,
+        list: held.filter(|_| holds.list > 0 && size <= holds.list),
+        homes,
+    })
 }
 
 /// Reads until the piece is full or the file ends.
@@ -97,10 +122,22 @@ pub fn homes(bytes: &[u8]) -> Vec<String> {
     for (home, named) in HOMES {
         for at in memmem::find_iter(bytes, home).take(MOST_PLACES) {
             let rest = &bytes[at + home.len()..];
-            let name = rest.iter().take(LONGEST_NAME).take_while(|byte| is_name(**byte)).count();
+            let name = rest
+                .iter()
+                .take(LONGEST_NAME)
+                .take_while(|byte| is_name(**byte))
+                .count();
             // A name with nothing below it, or a format (`/home/{}`), is no file of a builder.
-            let whole = if *named { name > 0 && rest.get(name) == Some(&b'/') } else { name > 0 };
-            let Ok(text) = str::from_utf8(if *named { &bytes[at..at + home.len() + name] } else { &home[..home.len() - 1] }) else {
+            let whole = if *named {
+                name > 0 && rest.get(name) == Some(&b'/')
+            } else {
+                name > 0
+            };
+            let Ok(text) = str::from_utf8(if *named {
+                &bytes[at..at + home.len() + name]
+            } else {
+                &home[..home.len() - 1]
+            }) else {
                 continue;
             };
             if whole && !is_deeper(&bytes[..at]) && !found.iter().any(|known| known == text) {
@@ -120,10 +157,16 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+' | b'@')
 }
 
-/// Whether what stands before `/home/` is the beginning of the same path (`/usr`, `https://host`). rustc puts strings one
-/// after the other with nothing between them, so text before it proves nothing: the end of a file's name, or of a word.
+/// Whether what stands before `/home/` is the beginning of the same path (`/usr`, `https://host`).
+/// rustc puts strings one after the other with nothing between them, so text before it proves
+/// nothing: the end of a file's name, or of a word.
 fn is_deeper(before: &[u8]) -> bool {
-    let path = before.iter().rev().take(LONGEST_NAME).take_while(|byte| is_name(**byte) || matches!(byte, b'/' | b':')).count();
+    let path = before
+        .iter()
+        .rev()
+        .take(LONGEST_NAME)
+        .take_while(|byte| is_name(**byte) || matches!(byte, b'/' | b':'))
+        .count();
     let path = &before[before.len() - path..];
     let last = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let address = memmem::find(path, b"://").is_some();
@@ -136,20 +179,49 @@ mod tests {
 
     #[test]
     fn homes_are_found_where_a_path_begins() {
-        let check = |bytes: &str, expected: &[&str]| assert_eq!(homes(bytes.as_bytes()), expected, "{bytes}");
+        let check = |bytes: &str, expected: &[&str]| {
+            assert_eq!(homes(bytes.as_bytes()), expected, "{bytes}")
+        };
         check("\0/home/ci/.cargo/registry\0", &["/home/ci"]);
-        check("src/main.rs/home/ci/.cargo/a.rs/home/ci/.cargo/b.rs", &["/home/ci"]);
-        check("/rustc/0123/library/core/src/str.rs/Users/ann/p/src/main.rs", &["/Users/ann"]);
+        check(
+            "src/main.rs/home/ci/.cargo/a.rs/home/ci/.cargo/b.rs",
+            &["/home/ci"],
+        );
+        check(
+            "/rustc/0123/library/core/src/str.rs/Users/ann/p/src/main.rs",
+            &["/Users/ann"],
+        );
         let root = "/root";
-        check(&format!("panicked at {root}/src/main.rs, /home/b/x and /home/a/x"), &["/home/a", "/home/b", root]);
-        check("/usr/home/ci/x /home/ /home/{}/x /home/ci /root /root/ https://host/home/ci/x", &[]);
-        check("/home/a/x /home/b/x /home/c/x /home/d/x /home/e/x /home/f/x", &["/home/a", "/home/b", "/home/c", "/home/d", "/home/e"]);
+        check(
+            &format!("panicked at {root}/src/main.rs, /home/b/x and /home/a/x"),
+            &["/home/a", "/home/b", root],
+        );
+        check(
+            "/usr/home/ci/x /home/ /home/{}/x /home/ci /root /root/ https://host/home/ci/x",
+            &[],
+        );
+        check(
+            "/home/a/x /home/b/x /home/c/x /home/d/x /home/e/x /home/f/x",
+            &["/home/a", "/home/b", "/home/c", "/home/d", "/home/e"],
+        );
     }
 
     #[test]
     fn a_file_is_held_no_further_than_it_may_be() {
         let mut piece = [0; 16];
-        let mut seen = |bytes: &[u8], program, list| read(&mut &*bytes, None, &Holds { program, list, size: 0 }, &mut piece).unwrap();
+        let mut seen = |bytes: &[u8], program, list| {
+            read(
+                &mut &*bytes,
+                None,
+                &Holds {
+                    program,
+                    list,
+                    size: 0,
+                },
+                &mut piece,
+            )
+            .unwrap()
+        };
         let text = vec![b'a'; 100];
         assert_eq!(seen(&text, 1000, 100).list.as_deref(), Some(&text[..]));
         assert_eq!(seen(&text, 1000, 99).list, None);
@@ -161,6 +233,9 @@ mod tests {
         assert!(why(seen(&elf, 103, 200)).starts_with("it is a program of 104 bytes"));
         assert_eq!(why(seen(b"", 103, 0)), "it is empty");
         // sha256sum of an empty file
-        assert_eq!(seen(b"", 0, 0).sha256, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            seen(b"", 0, 0).sha256,
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
     }
 }

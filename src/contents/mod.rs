@@ -1,8 +1,9 @@
-//! What `verify` is pointed at -> [`Subject`]: a directory, a file or an archive, each thing in it read once.
+//! What `verify` is pointed at -> [`Subject`]: a directory, a file or an archive, each thing in it
+//! read once.
 //!
-//! An archive is read as a stream and never unpacked. What it says of itself is not believed: everything that grows
-//! with its claims has a bound in [`Limits`], and what cannot be read is an entry that says why, not a panic and not
-//! a silence. It judges nothing else: that is `verify`.
+//! An archive is read as a stream and never unpacked. What it says of itself is not believed:
+//! everything that grows with its claims has a bound in [`Limits`], and what cannot be read is an
+//! entry that says why, not a panic and not a silence. It judges nothing else: that is `verify`.
 
 mod file;
 mod tar;
@@ -62,27 +63,51 @@ impl Default for Limits {
 impl Limits {
     /// What an archive of this size may unpack to.
     fn allowed(&self, packed: u64) -> u64 {
-        self.unpacked.min(self.ratio_from.max(packed.saturating_mul(self.ratio)))
+        self.unpacked
+            .min(self.ratio_from.max(packed.saturating_mul(self.ratio)))
     }
 }
 
-/// Reads a subject. `progress` is called with the number of bytes that were just read from disk, from any thread.
+/// Reads a subject. `progress` is called with the number of bytes that were just read from disk,
+/// from any thread.
 ///
 /// # Errors
-/// The path leads nowhere or cannot be opened, or a signal came. All else is an [`What::Unread`] in the subject.
-pub fn read(host: &Host, path: &Utf8Path, limits: &Limits, progress: impl Fn(u64) + Sync) -> Result<Subject> {
+/// The path leads nowhere or cannot be opened, or a signal came. All else is an [`What::Unread`] in
+/// the subject.
+pub fn read(
+    host: &Host,
+    path: &Utf8Path,
+    limits: &Limits,
+    progress: impl Fn(u64) + Sync,
+) -> Result<Subject> {
     let name = path.to_string();
     let (kind, mut entries) = match host.thing(path)? {
         Thing::Directory => (Kind::Directory, directory(host, path, limits, &progress)?),
         Thing::File { size, mode } => open(host, path, (size, mode), limits, &progress)?,
-        Thing::Link(target) => (Kind::File, vec![Entry { path: own_name(path), what: What::Link(target) }]),
-        Thing::Special(kind) => (Kind::File, vec![Entry { path: own_name(path), what: What::Special(kind) }]),
+        Thing::Link(target) => (
+            Kind::File,
+            vec![Entry {
+                path: own_name(path),
+                what: What::Link(target),
+            }],
+        ),
+        Thing::Special(kind) => (
+            Kind::File,
+            vec![Entry {
+                path: own_name(path),
+                what: What::Special(kind),
+            }],
+        ),
     };
     // A signal looks like a file that ends early to whoever was reading.
     host.check_interrupted()?;
     // Stable: what an archive has twice stays in the archive's order.
     entries.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Subject { kind, name, entries })
+    Ok(Subject {
+        kind,
+        name,
+        entries,
+    })
 }
 
 /// A layer of an image.
@@ -92,34 +117,56 @@ pub struct Layer {
     pub directories: BTreeMap<String, Owned>,
 }
 
-/// Reads a layer of an image: a tar, as it is or packed with gzip or Zstandard. Of a file that `kept` names, the bytes are
-/// kept as [`crate::verify::File::list`].
+/// Reads a layer of an image: a tar, as it is or packed with gzip or Zstandard. Of a file that
+/// `kept` names, the bytes are kept as [`crate::verify::File::list`].
 ///
 /// # Errors
 /// It cannot be opened or read to its end, or a signal came.
-pub fn layer(host: &Host, path: &Utf8Path, limits: &Limits, kept: fn(&str) -> bool) -> Result<Layer> {
+pub fn layer(
+    host: &Host,
+    path: &Utf8Path,
+    limits: &Limits,
+    kept: fn(&str) -> bool,
+) -> Result<Layer> {
     let (mut file, first) = begin(host, path)?;
-    let size = file.seek(SeekFrom::End(0)).and_then(|size| file.rewind().map(|()| size)).map_err(|error| cannot(path, &error))?;
+    let size = file
+        .seek(SeekFrom::End(0))
+        .and_then(|size| file.rewind().map(|()| size))
+        .map_err(|error| cannot(path, &error))?;
     let mut unpacking = Unpacking::keeping(limits, kept);
     // Its media type says how it is packed, too, but the first bytes cannot be wrong.
     let packing = Packing::of(&first, "layer.tar").unwrap_or(Packing::Tar);
     let ended = match packing {
         Packing::Zip => Err("it is a zip".to_owned()),
-        packing => stream(packing, BufReader::with_capacity(PIECE, file), limits.allowed(size), &mut unpacking),
+        packing => stream(
+            packing,
+            BufReader::with_capacity(PIECE, file),
+            limits.allowed(size),
+            &mut unpacking,
+        ),
     };
     host.check_interrupted()?;
     if let Err(why) = ended {
-        return Err(Problem::new(Code::ArchiveUnfit, format!("cannot read `{path}`: {why}")));
+        return Err(Problem::new(
+            Code::ArchiveUnfit,
+            format!("cannot read `{path}`: {why}"),
+        ));
     }
     let directories = unpacking.directories();
-    Ok(Layer { entries: unpacking.finish(Ok(())), directories })
+    Ok(Layer {
+        entries: unpacking.finish(Ok(())),
+        directories,
+    })
 }
 
 /// Opens a file and reads how it begins.
 fn begin<'a>(host: &'a Host, path: &Utf8Path) -> Result<(Reading<'a>, Vec<u8>)> {
     let mut file = host.open_read(path)?;
     let mut first = Vec::new();
-    Read::by_ref(&mut file).take(512).read_to_end(&mut first).map_err(|error| cannot(path, &error))?;
+    Read::by_ref(&mut file)
+        .take(512)
+        .read_to_end(&mut first)
+        .map_err(|error| cannot(path, &error))?;
     file.rewind().map_err(|error| cannot(path, &error))?;
     Ok((file, first))
 }
@@ -129,10 +176,18 @@ fn cannot(path: &Utf8Path, error: &io::Error) -> Problem {
 }
 
 /// Reads what is packed in a stream, whatever it is but a zip.
-fn stream(packing: Packing, from: impl BufRead, allowed: u64, into: &mut Unpacking) -> Result<(), unpacking::Stop> {
+fn stream(
+    packing: Packing,
+    from: impl BufRead,
+    allowed: u64,
+    into: &mut Unpacking,
+) -> Result<(), unpacking::Stop> {
     match packing {
         Packing::Tar => tar::read(&mut Bounded::new(from, allowed), into),
-        Packing::Gzip => tar::read(&mut Bounded::new(flate2::bufread::MultiGzDecoder::new(from), allowed), into),
+        Packing::Gzip => tar::read(
+            &mut Bounded::new(flate2::bufread::MultiGzDecoder::new(from), allowed),
+            into,
+        ),
         Packing::Zstd => tar::read(&mut Bounded::new(Frames::new(from), allowed), into),
         Packing::Zip => Err("a zip is no stream".to_owned()),
         Packing::Foreign(why) => Err(why.to_owned()),
@@ -163,27 +218,53 @@ impl Seek for Watched<'_> {
     }
 }
 
-/// Below a directory: links are not followed, and files are read on all cores, each worker holding one program at most.
-fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Entry>> {
+/// Below a directory: links are not followed, and files are read on all cores, each worker holding
+/// one program at most.
+fn directory(
+    host: &Host,
+    root: &Utf8Path,
+    limits: &Limits,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut files = Vec::new();
     let mut open = vec![String::new()];
     while let Some(below) = open.pop() {
         let listed = match host.list(&root.join(&below)) {
             Ok(listed) => listed,
-            Err(problem) if below.is_empty() || problem.code == Code::Interrupted => return Err(problem),
+            Err(problem) if below.is_empty() || problem.code == Code::Interrupted => {
+                return Err(problem);
+            }
             Err(problem) => {
-                entries.push(Entry { path: below, what: unread(problem) });
+                entries.push(Entry {
+                    path: below,
+                    what: unread(problem),
+                });
                 continue;
             }
         };
         if !below.is_empty() {
-            entries.push(Entry { path: below.clone(), what: What::Directory });
+            entries.push(Entry {
+                path: below.clone(),
+                what: What::Directory,
+            });
         }
-        for Listed { name, readable, thing } in listed {
-            let path = if below.is_empty() { name } else { format!("{below}/{name}") };
+        for Listed {
+            name,
+            readable,
+            thing,
+        } in listed
+        {
+            let path = if below.is_empty() {
+                name
+            } else {
+                format!("{below}/{name}")
+            };
             let what = match thing {
-                _ if !readable => What::Unread { code: Code::FileAccess, why: "its name is not UTF-8, so no list can name it".to_owned() },
+                _ if !readable => What::Unread {
+                    code: Code::FileAccess,
+                    why: "its name is not UTF-8, so no list can name it".to_owned(),
+                },
                 Ok(Thing::Directory) => {
                     open.push(path);
                     continue;
@@ -207,7 +288,15 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &(dyn Fn(u
         .map(|(path, size, mode)| {
             let list = may_list(&path) && size <= lists.min(LONGEST_LIST);
             lists -= if list { size } else { 0 };
-            (path, mode, Holds { program: limits.program, size, list: if list { size } else { 0 } })
+            (
+                path,
+                mode,
+                Holds {
+                    program: limits.program,
+                    size,
+                    list: if list { size } else { 0 },
+                },
+            )
         })
         .collect();
     let read = files.into_par_iter().map_init(
@@ -216,7 +305,13 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &(dyn Fn(u
             let what = match host.open_read(&root.join(&path)) {
                 Ok(file) => {
                     let read = file::read(&mut Watched { file, progress }, mode, &holds, piece);
-                    read.map_or_else(|error| What::Unread { code: Code::FileAccess, why: error.to_string() }, What::File)
+                    read.map_or_else(
+                        |error| What::Unread {
+                            code: Code::FileAccess,
+                            why: error.to_string(),
+                        },
+                        What::File,
+                    )
                 }
                 Err(problem) => unread(problem),
             };
@@ -227,12 +322,18 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &(dyn Fn(u
     Ok(entries)
 }
 
-/// Unpacks an archive that has been read and judged: its files, below a directory. Returns where its manifest stands.
+/// Unpacks an archive that has been read and judged: its files, below a directory. Returns where
+/// its manifest stands.
 pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf> {
-    let cannot = |error: io::Error| Problem::new(Code::FileAccess, format!("cannot unpack `{path}`: {error}"));
+    let cannot = |error: io::Error| {
+        Problem::new(Code::FileAccess, format!("cannot unpack `{path}`: {error}"))
+    };
     let mut file = host.open_read(path)?;
     let mut first = Vec::new();
-    Read::by_ref(&mut file).take(512).read_to_end(&mut first).map_err(cannot)?;
+    Read::by_ref(&mut file)
+        .take(512)
+        .read_to_end(&mut first)
+        .map_err(cannot)?;
     file.rewind().map_err(cannot)?;
     let buffered = BufReader::with_capacity(PIECE, file);
     let stream: Box<dyn Read> = match Packing::of(&first, &own_name(path)) {
@@ -240,8 +341,11 @@ pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf
         Some(Packing::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
         Some(Packing::Zstd) => Box::new(Frames::new(buffered)),
         _ => {
-            return Err(Problem::new(Code::ArchiveUnfit, format!("`{path}` is no tar"))
-                .help("hand over the tree as a directory, or as `.tar`, `.tar.gz` or `.tar.zst`"));
+            return Err(
+                Problem::new(Code::ArchiveUnfit, format!("`{path}` is no tar")).help(
+                    "hand over the tree as a directory, or as `.tar`, `.tar.gz` or `.tar.zst`",
+                ),
+            );
         }
     };
     let mut archive = ::tar::Archive::new(stream);
@@ -263,8 +367,11 @@ pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf
         }
     }
     found.ok_or_else(|| {
-        Problem::new(Code::NoTree, format!("there is no `{}` in `{path}`", crate::manifest::JSON_NAME))
-            .help("pack the whole tree that `cargo xpkg build` has staged")
+        Problem::new(
+            Code::NoTree,
+            format!("there is no `{}` in `{path}`", crate::manifest::JSON_NAME),
+        )
+        .help("pack the whole tree that `cargo xpkg build` has staged")
     })
 }
 
@@ -274,7 +381,10 @@ fn may_list(path: &str) -> bool {
 }
 
 fn unread(problem: Problem) -> What {
-    What::Unread { code: problem.code, why: problem.message }
+    What::Unread {
+        code: problem.code,
+        why: problem.message,
+    }
 }
 
 /// How an archive is packed.
@@ -299,11 +409,15 @@ impl Packing {
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
             _ if first.get(257..262) == Some(b"ustar") || named(&[".tar"]) => Some(Self::Tar),
-            [0xfd, b'7', b'z', b'X', b'Z', ..] => Some(Self::Foreign("it is packed with xz, which is not read here")),
-            [b'B', b'Z', b'h', ..] => Some(Self::Foreign("it is packed with bzip2, which is not read here")),
-            _ if named(&[".tar.gz", ".tgz", ".tar.zst", ".zip", ".tar.xz", ".tar.bz2"]) => {
-                Some(Self::Foreign("it is named like an archive and does not begin like one"))
-            }
+            [0xfd, b'7', b'z', b'X', b'Z', ..] => Some(Self::Foreign(
+                "it is packed with xz, which is not read here",
+            )),
+            [b'B', b'Z', b'h', ..] => Some(Self::Foreign(
+                "it is packed with bzip2, which is not read here",
+            )),
+            _ if named(&[".tar.gz", ".tgz", ".tar.zst", ".zip", ".tar.xz", ".tar.bz2"]) => Some(
+                Self::Foreign("it is named like an archive and does not begin like one"),
+            ),
             _ => None,
         }
     }
@@ -322,8 +436,23 @@ fn open(
     let mut watched = Watched { file, progress };
     let Some(packing) = Packing::of(&first, &name) else {
         let list = if may_list(&name) { LONGEST_LIST } else { 0 };
-        let read = file::read(&mut watched, mode, &Holds { program: limits.program, size, list }, &mut vec![0; PIECE]);
-        return Ok((Kind::File, vec![Entry { path: name, what: What::File(read.map_err(|error| cannot(path, &error))?) }]));
+        let read = file::read(
+            &mut watched,
+            mode,
+            &Holds {
+                program: limits.program,
+                size,
+                list,
+            },
+            &mut vec![0; PIECE],
+        );
+        return Ok((
+            Kind::File,
+            vec![Entry {
+                path: name,
+                what: What::File(read.map_err(|error| cannot(path, &error))?),
+            }],
+        ));
     };
     let mut unpacking = Unpacking::new(limits);
     let allowed = limits.allowed(size);

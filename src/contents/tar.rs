@@ -1,8 +1,9 @@
 //! tar: the ustar of POSIX, its pax headers, and GNU's long names.
 //!
-//! The crate gives entries raw: what it makes of long names and pax headers by itself it reads without a bound, and it
-//! does not say where two of them contradict each other. Such archives look different to each reader.
-//! Source: POSIX, pax, "pax Interchange Format"; GNU tar, "Basic Tar Format".
+//! The crate gives entries raw: what it makes of long names and pax headers by itself it reads
+//! without a bound, and it does not say where two of them contradict each other. Such archives look
+//! different to each reader. Source: POSIX, pax, "pax Interchange Format"; GNU tar, "Basic Tar
+//! Format".
 
 use std::io::Read;
 
@@ -28,24 +29,35 @@ struct Ahead {
 pub fn read<R: Read>(stream: &mut Bounded<R>, into: &mut Unpacking) -> Result<(), Stop> {
     let mut archive = Archive::new(&mut *stream);
     entries(&mut archive, into)?;
-    // To the end, so that checksums of the packing are checked. A reader that goes on after the end mark would see more
-    // than we did.
+    // To the end, so that checksums of the packing are checked. A reader that goes on after the end
+    // mark would see more than we did.
     let stream = archive.into_inner();
     let mut piece = [0; 8192];
     loop {
         match stream.read(&mut piece) {
             Ok(0) => break,
-            Ok(read) if piece[..read].iter().any(|byte| *byte != 0) => return Err("there is more after its end mark".to_owned()),
+            Ok(read) if piece[..read].iter().any(|byte| *byte != 0) => {
+                return Err("there is more after its end mark".to_owned());
+            }
             Ok(_) => {}
             Err(error) => return Err(words(&error)),
         }
     }
-    if stream.zeros < 512 { Err("it has no end mark: it was cut short".to_owned()) } else { Ok(()) }
+    if stream.zeros < 512 {
+        Err("it has no end mark: it was cut short".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 fn entries<R: Read>(archive: &mut Archive<R>, into: &mut Unpacking) -> Result<(), Stop> {
     let mut ahead = Ahead::default();
-    for (number, entry) in archive.entries().map_err(|error| words(&error))?.raw(true).enumerate() {
+    for (number, entry) in archive
+        .entries()
+        .map_err(|error| words(&error))?
+        .raw(true)
+        .enumerate()
+    {
         let mut entry = entry.map_err(|error| match number {
             0 => format!("it holds no tar: {}", words(&error)),
             _ => words(&error),
@@ -57,10 +69,15 @@ fn entries<R: Read>(archive: &mut Archive<R>, into: &mut Unpacking) -> Result<()
             EntryType::GNULongLink => set(&mut ahead.target, long(&mut entry, into)?)?,
             EntryType::XHeader => pax(&mut entry, size, &mut ahead)?,
             EntryType::XGlobalHeader => {
-                // `git archive` writes its commit into one. What would hold for all entries is not read here.
+                // `git archive` writes its commit into one. What would hold for all entries is not
+                // read here.
                 let mut global = Ahead::default();
                 pax(&mut entry, size, &mut global)?;
-                if global.path.is_some() || global.target.is_some() || global.size.is_some() || global.sparse {
+                if global.path.is_some()
+                    || global.target.is_some()
+                    || global.size.is_some()
+                    || global.sparse
+                {
                     return Err("a global header renames or resizes all that follows".to_owned());
                 }
                 continue;
@@ -72,11 +89,23 @@ fn entries<R: Read>(archive: &mut Archive<R>, into: &mut Unpacking) -> Result<()
         }
         ahead.any = true;
     }
-    if ahead.any { Err("it ends after a header that belongs to what follows".to_owned()) } else { Ok(()) }
+    if ahead.any {
+        Err("it ends after a header that belongs to what follows".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
-fn one<R: Read>(entry: &mut Entry<R>, header: &Header, size: u64, ahead: Ahead, into: &mut Unpacking) -> Result<(), Stop> {
-    let path = ahead.path.unwrap_or_else(|| header.path_bytes().into_owned());
+fn one<R: Read>(
+    entry: &mut Entry<R>,
+    header: &Header,
+    size: u64,
+    ahead: Ahead,
+    into: &mut Unpacking,
+) -> Result<(), Stop> {
+    let path = ahead
+        .path
+        .unwrap_or_else(|| header.path_bytes().into_owned());
     let named = into.named(&path);
     // Which of the two sizes counts differs from reader to reader, and with it what comes next.
     if ahead.size.is_some_and(|told| told != size) {
@@ -84,7 +113,10 @@ fn one<R: Read>(entry: &mut Entry<R>, header: &Header, size: u64, ahead: Ahead, 
     }
     let mode = header.mode().ok().map(|mode| mode & 0o7777);
     let target = |into: &Unpacking| {
-        let target = ahead.target.or_else(|| header.link_name_bytes().map(|bytes| bytes.into_owned())).unwrap_or_default();
+        let target = ahead
+            .target
+            .or_else(|| header.link_name_bytes().map(|bytes| bytes.into_owned()))
+            .unwrap_or_default();
         if target.len() > into.limits.path {
             return unfit("it is a link to a path that is longer than any system allows");
         }
@@ -92,11 +124,18 @@ fn one<R: Read>(entry: &mut Entry<R>, header: &Header, size: u64, ahead: Ahead, 
     };
     let what = match header.entry_type() {
         // Its extra headers stand where raw reading expects the next entry.
-        EntryType::GNUSparse => return Err(format!("`{}` is a sparse file, which is not read here", named.path)),
+        EntryType::GNUSparse => {
+            return Err(format!(
+                "`{}` is a sparse file, which is not read here",
+                named.path
+            ));
+        }
         _ if ahead.sparse => unfit("it is a sparse file, which is not read here"),
         // Old archives have no type for directories.
         EntryType::Regular if path.ends_with(b"/") && size == 0 => What::Directory,
-        EntryType::Regular | EntryType::Continuous if path.ends_with(b"/") => unfit("it is named like a directory and has contents"),
+        EntryType::Regular | EntryType::Continuous if path.ends_with(b"/") => {
+            unfit("it is named like a directory and has contents")
+        }
         EntryType::Regular | EntryType::Continuous => file(entry, size, &named.path, mode, into),
         _ if size != 0 => unfit("it is no file and has contents"),
         EntryType::Directory => What::Directory,
@@ -108,7 +147,10 @@ fn one<R: Read>(entry: &mut Entry<R>, header: &Header, size: u64, ahead: Ahead, 
         EntryType::Char => What::Special("a character device"),
         EntryType::Block => What::Special("a block device"),
         EntryType::Fifo => What::Special("a pipe"),
-        other => unfit(format!("it is of a kind that is not known here ({:?})", char::from(other.as_byte()))),
+        other => unfit(format!(
+            "it is of a kind that is not known here ({:?})",
+            char::from(other.as_byte())
+        )),
     };
     // Where it is also in the entries, whose number and paths have bounds.
     let owned = match (&what, named.wrong) {
@@ -123,12 +165,24 @@ fn one<R: Read>(entry: &mut Entry<R>, header: &Header, size: u64, ahead: Ahead, 
 }
 
 fn owned(header: &Header) -> Option<Owned> {
-    Some(Owned { mode: header.mode().ok()? & 0o7777, user: header.uid().ok()?, group: header.gid().ok()? })
+    Some(Owned {
+        mode: header.mode().ok()? & 0o7777,
+        user: header.uid().ok()?,
+        group: header.gid().ok()?,
+    })
 }
 
-fn file<R: Read>(entry: &mut Entry<R>, size: u64, path: &str, mode: Option<u32>, into: &mut Unpacking) -> What {
+fn file<R: Read>(
+    entry: &mut Entry<R>,
+    size: u64,
+    path: &str,
+    mode: Option<u32>,
+    into: &mut Unpacking,
+) -> What {
     match into.file(path, mode, entry) {
-        What::File(file) if file.size < size => unfit(format!("it ends after {} of {size} bytes", file.size)),
+        What::File(file) if file.size < size => {
+            unfit(format!("it ends after {} of {size} bytes", file.size))
+        }
         what => what,
     }
 }
@@ -138,7 +192,10 @@ fn long<R: Read>(entry: &mut Entry<R>, into: &Unpacking) -> Result<Vec<u8>, Stop
     let mut path = Vec::new();
     // One more than may be, so that it is seen to be too long; the rest is passed over.
     let most = into.limits.path as u64 + 2;
-    entry.take(most).read_to_end(&mut path).map_err(|error| words(&error))?;
+    entry
+        .take(most)
+        .read_to_end(&mut path)
+        .map_err(|error| words(&error))?;
     if path.last() == Some(&0) {
         path.pop();
     }
@@ -157,7 +214,9 @@ fn pax<R: Read>(entry: &mut Entry<R>, size: u64, ahead: &mut Ahead) -> Result<()
         return Err(format!("it has a header of {size} bytes"));
     }
     let mut bytes = Vec::new();
-    entry.read_to_end(&mut bytes).map_err(|error| words(&error))?;
+    entry
+        .read_to_end(&mut bytes)
+        .map_err(|error| words(&error))?;
     if (bytes.len() as u64) < size {
         return Err("it was cut short in a header".to_owned());
     }
@@ -168,8 +227,13 @@ fn pax<R: Read>(entry: &mut Entry<R>, size: u64, ahead: &mut Ahead) -> Result<()
             b"path" => set(&mut ahead.path, value.to_vec())?,
             b"linkpath" => set(&mut ahead.target, value.to_vec())?,
             b"size" => {
-                let number = str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-                set(&mut ahead.size, number.ok_or("a pax header gives a size that is no number")?)?;
+                let number = str::from_utf8(value)
+                    .ok()
+                    .and_then(|text| text.parse().ok());
+                set(
+                    &mut ahead.size,
+                    number.ok_or("a pax header gives a size that is no number")?,
+                )?;
             }
             key if key.starts_with(b"GNU.sparse.") => ahead.sparse = true,
             _ => {}

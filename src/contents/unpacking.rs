@@ -1,4 +1,5 @@
-//! What is common to all archives: the entries gathered within limits, and streams that cannot grow without end.
+//! What is common to all archives: the entries gathered within limits, and streams that cannot grow
+//! without end.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
@@ -43,7 +44,15 @@ impl<'a> Unpacking<'a> {
     /// The same, with other files kept than those that list others.
     pub fn keeping(limits: &'a Limits, kept: fn(&str) -> bool) -> Self {
         let (paths, lists) = (limits.paths, limits.lists);
-        Self { limits, entries: Vec::new(), paths, lists, piece: vec![0; PIECE], kept, directories: BTreeMap::new() }
+        Self {
+            limits,
+            entries: Vec::new(),
+            paths,
+            lists,
+            piece: vec![0; PIECE],
+            kept,
+            directories: BTreeMap::new(),
+        }
     }
 
     /// Notes whose a directory is that is taken as an entry, too.
@@ -59,7 +68,9 @@ impl<'a> Unpacking<'a> {
     /// A path as the archive has it, without what says nothing: `./` before it and `/` after it.
     pub fn named(&self, bytes: &[u8]) -> Named {
         let wrong = match bytes {
-            _ if bytes.len() > self.limits.path => Some("its path is longer than any system allows"),
+            _ if bytes.len() > self.limits.path => {
+                Some("its path is longer than any system allows")
+            }
             _ if bytes.contains(&0) => Some("its path has a zero byte"),
             _ if str::from_utf8(bytes).is_err() => Some("its path is not UTF-8"),
             _ => None,
@@ -67,12 +78,22 @@ impl<'a> Unpacking<'a> {
         let path = String::from_utf8_lossy(&bytes[..bytes.len().min(self.limits.path)]);
         let mut path = path.trim_end_matches('/');
         // `.//etc` is not `/etc`.
-        while let Some(rest) = path.strip_prefix("./").filter(|rest| !rest.starts_with('/')) {
+        while let Some(rest) = path
+            .strip_prefix("./")
+            .filter(|rest| !rest.starts_with('/'))
+        {
             path = rest;
         }
         // What is all slashes is absolute, and stays that.
-        let path = if path.is_empty() && bytes.starts_with(b"/") { "/" } else { path };
-        Named { path: path.to_owned(), wrong }
+        let path = if path.is_empty() && bytes.starts_with(b"/") {
+            "/"
+        } else {
+            path
+        };
+        Named {
+            path: path.to_owned(),
+            wrong,
+        }
     }
 
     /// Takes one more entry, if there may be one more.
@@ -84,8 +105,16 @@ impl<'a> Unpacking<'a> {
         if self.entries.len() >= self.limits.entries {
             return Err(format!("it has more than {} entries", self.limits.entries));
         }
-        let text = path.len() + if let What::Link(target) | What::HardLink(target) = &what { target.len() } else { 0 };
-        self.paths = self.paths.checked_sub(text).ok_or_else(|| format!("its paths have more than {} bytes", self.limits.paths))?;
+        let text = path.len()
+            + if let What::Link(target) | What::HardLink(target) = &what {
+                target.len()
+            } else {
+                0
+            };
+        self.paths = self
+            .paths
+            .checked_sub(text)
+            .ok_or_else(|| format!("its paths have more than {} bytes", self.limits.paths))?;
         let what = match wrong {
             Some(why) => unfit(why),
             None if path.is_empty() => unfit("it is an entry without a name"),
@@ -97,8 +126,21 @@ impl<'a> Unpacking<'a> {
 
     /// Reads one file of the archive; what goes wrong is said of this entry.
     pub fn file(&mut self, path: &str, mode: Option<u32>, from: &mut impl Read) -> What {
-        let list = if (self.kept)(path) { self.lists.min(LONGEST_LIST) } else { 0 };
-        match file::read(from, mode, &Holds { program: self.limits.program, list, size: 0 }, &mut self.piece) {
+        let list = if (self.kept)(path) {
+            self.lists.min(LONGEST_LIST)
+        } else {
+            0
+        };
+        match file::read(
+            from,
+            mode,
+            &Holds {
+                program: self.limits.program,
+                list,
+                size: 0,
+            },
+            &mut self.piece,
+        ) {
             Ok(file) => {
                 self.lists -= file.list.as_ref().map_or(0, |list| list.len() as u64);
                 What::File(file)
@@ -110,7 +152,10 @@ impl<'a> Unpacking<'a> {
     /// All that was found. Where reading stopped before the end, an entry without a path says why.
     pub fn finish(mut self, ended: Result<(), Stop>) -> Vec<Entry> {
         if let Err(why) = ended {
-            self.entries.push(Entry { path: String::new(), what: unfit(why) });
+            self.entries.push(Entry {
+                path: String::new(),
+                what: unfit(why),
+            });
         }
         self.entries
     }
@@ -119,8 +164,17 @@ impl<'a> Unpacking<'a> {
 /// Bytes of an archive may stand in the words, and what they would do to a terminal must not.
 pub fn unfit(why: impl AsRef<str>) -> What {
     const LONGEST: usize = 300;
-    let shown = why.as_ref().chars().map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter });
-    What::Unread { code: Code::ArchiveUnfit, why: shown.take(LONGEST).collect() }
+    let shown = why.as_ref().chars().map(|letter| {
+        if letter.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            letter
+        }
+    });
+    What::Unread {
+        code: Code::ArchiveUnfit,
+        why: shown.take(LONGEST).collect(),
+    }
 }
 
 /// An error and what it came from, on one line.
@@ -159,7 +213,13 @@ impl<R: Read> Bounded<R> {
 
     /// A stream that is a part of what is allowed, of which so much is left.
     pub fn with_left(from: R, left: u64, allowed: u64) -> Self {
-        Self { from, left, allowed, zeros: 0, failed: None }
+        Self {
+            from,
+            left,
+            allowed,
+            zeros: 0,
+            failed: None,
+        }
     }
 
     /// Bytes that may still come.
@@ -168,7 +228,9 @@ impl<R: Read> Bounded<R> {
     }
 
     fn next(&mut self, piece: &mut [u8]) -> io::Result<usize> {
-        let most = piece.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let most = piece
+            .len()
+            .min(usize::try_from(self.left).unwrap_or(usize::MAX));
         if most == 0 && !piece.is_empty() {
             return match self.from.read(&mut [0])? {
                 0 => Ok(0),
@@ -198,7 +260,8 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// The largest window of a Zstandard frame: what `zstd -d` takes without being asked, `--ultra -22` and `--long` included.
+/// The largest window of a Zstandard frame: what `zstd -d` takes without being asked, `--ultra -22`
+/// and `--long` included.
 const WINDOW: u64 = 128 * 1024 * 1024;
 
 /// All frames of a Zstandard stream one after the other, with their checksums.
@@ -213,7 +276,12 @@ impl<R: BufRead> Frames<R> {
     pub fn new(from: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(WINDOW);
-        Self { from, decoder, open: false, given: 0 }
+        Self {
+            from,
+            decoder,
+            open: false,
+            given: 0,
+        }
     }
 
     /// Opens the next frame that is not to be skipped; false: there is none.
@@ -224,9 +292,16 @@ impl<R: BufRead> Frames<R> {
                     self.given = 0;
                     return Ok(true);
                 }
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
                     let length = u64::from(length);
-                    if io::copy(&mut Read::by_ref(&mut self.from).take(length), &mut io::sink())? < length {
+                    if io::copy(
+                        &mut Read::by_ref(&mut self.from).take(length),
+                        &mut io::sink(),
+                    )? < length
+                    {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }
@@ -245,7 +320,9 @@ impl<R: BufRead> Frames<R> {
         }
         let told = self.decoder.content_size();
         if told != 0 && told != self.given {
-            return Err(io::Error::other("a frame of Zstandard has another size than it says"));
+            return Err(io::Error::other(
+                "a frame of Zstandard has another size than it says",
+            ));
         }
         Ok(())
     }
@@ -264,7 +341,9 @@ impl<R: BufRead> Read for Frames<R> {
                 }
             }
             while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
-                self.decoder.decode_blocks(&mut self.from, BlockDecodingStrategy::UptoBlocks(1)).map_err(io::Error::other)?;
+                self.decoder
+                    .decode_blocks(&mut self.from, BlockDecodingStrategy::UptoBlocks(1))
+                    .map_err(io::Error::other)?;
             }
             let read = self.decoder.read(piece)?;
             self.given += read as u64;

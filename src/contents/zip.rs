@@ -1,4 +1,5 @@
-//! zip: stored and deflated entries, as the central directory lists them, each held against its own header.
+//! zip: stored and deflated entries, as the central directory lists them, each held against its own
+//! header.
 //!
 //! Source: PKWARE, APPNOTE.TXT.
 
@@ -43,19 +44,32 @@ struct Run {
     local: Vec<u8>,
 }
 
-pub fn read(file: impl Read + Seek, length: u64, allowed: u64, into: &mut Unpacking) -> Result<(), Stop> {
+pub fn read(
+    file: impl Read + Seek,
+    length: u64,
+    allowed: u64,
+    into: &mut Unpacking,
+) -> Result<(), Stop> {
     let mut buffer = vec![0; LONGEST_RECORD];
     let archive = ZipArchive::from_seekable(file, &mut buffer).map_err(|error| words(&error))?;
     if archive.end_offset() != length {
-        return Err("there is more after its end, so that two readers may see two archives".to_owned());
+        return Err(
+            "there is more after its end, so that two readers may see two archives".to_owned(),
+        );
     }
-    let mut run = Run { left: allowed, allowed, spans: Vec::new(), local: vec![0; 2 * 0xffff] };
+    let mut run = Run {
+        left: allowed,
+        allowed,
+        spans: Vec::new(),
+        local: vec![0; 2 * 0xffff],
+    };
     let mut found: u64 = 0;
     let mut records = archive.entries(&mut buffer);
     while let Some(record) = records.next_entry().map_err(|error| words(&error))? {
         found += 1;
         let system = record.version_made_by().creator_system();
-        let unix = matches!(system, CreatorSystem::UNIX | CreatorSystem::MACOS).then(|| record.external_attributes() >> 16);
+        let unix = matches!(system, CreatorSystem::UNIX | CreatorSystem::MACOS)
+            .then(|| record.external_attributes() >> 16);
         let record = Record {
             path: record.file_path().as_bytes().to_vec(),
             method: record.compression_method(),
@@ -73,7 +87,10 @@ pub fn read(file: impl Read + Seek, length: u64, allowed: u64, into: &mut Unpack
         }
     }
     if found != archive.entries_hint() {
-        return Err(format!("its end says that it has {} entries, and there are {found}", archive.entries_hint()));
+        return Err(format!(
+            "its end says that it has {} entries, and there are {found}",
+            archive.entries_hint()
+        ));
     }
     run.spans.sort_unstable();
     if run.spans.windows(2).any(|pair| pair[1].0 < pair[0].1) {
@@ -83,19 +100,36 @@ pub fn read(file: impl Read + Seek, length: u64, allowed: u64, into: &mut Unpack
 }
 
 /// The error says why this entry cannot be read; the next may be.
-fn one<R: ReaderAt>(archive: &ZipArchive<R>, record: &Record, named: &Named, run: &mut Run, into: &mut Unpacking) -> Result<What, String> {
-    let entry = archive.get_entry(record.way).map_err(|error| words(&error))?;
+fn one<R: ReaderAt>(
+    archive: &ZipArchive<R>,
+    record: &Record,
+    named: &Named,
+    run: &mut Run,
+    into: &mut Unpacking,
+) -> Result<What, String> {
+    let entry = archive
+        .get_entry(record.way)
+        .map_err(|error| words(&error))?;
     let span = entry.compressed_data_range();
     if span.1 > archive.directory_offset() {
         return Err("its contents reach into the archive's directory".to_owned());
     }
     run.spans.push(span);
-    let local = entry.local_header(&mut run.local).map_err(|error| words(&error))?;
+    let local = entry
+        .local_header(&mut run.local)
+        .map_err(|error| words(&error))?;
     if local.file_path().as_bytes() != record.path {
         return Err("its two headers give two names".to_owned());
     }
-    let (packed, size) = (record.way.compressed_size_hint(), record.way.uncompressed_size_hint());
-    let told = (local.crc32(), local.compressed_size_hint(), local.uncompressed_size_hint());
+    let (packed, size) = (
+        record.way.compressed_size_hint(),
+        record.way.uncompressed_size_hint(),
+    );
+    let told = (
+        local.crc32(),
+        local.compressed_size_hint(),
+        local.uncompressed_size_hint(),
+    );
     // Where a descriptor follows the contents, the header before them may say nothing.
     let later = local.flags().has_data_descriptor();
     if local.compression_method() != record.method || !later && told != (record.crc, packed, size) {
@@ -104,12 +138,19 @@ fn one<R: ReaderAt>(archive: &ZipArchive<R>, record: &Record, named: &Named, run
     if record.encrypted || local.flags().is_encrypted() {
         return Err("it is encrypted".to_owned());
     }
-    let descriptor = entry.reader().data_descriptor().map_err(|error| words(&error))?;
+    let descriptor = entry
+        .reader()
+        .data_descriptor()
+        .map_err(|error| words(&error))?;
     if descriptor.is_some_and(|descriptor| descriptor.crc32() != record.crc) {
         return Err("its header and its descriptor contradict each other".to_owned());
     }
     if record.path.ends_with(b"/") {
-        return if size == 0 { Ok(What::Directory) } else { Err("it is named like a directory and has contents".to_owned()) };
+        return if size == 0 {
+            Ok(What::Directory)
+        } else {
+            Err("it is named like a directory and has contents".to_owned())
+        };
     }
     let special = match record.unix.map(|mode| mode & KIND) {
         Some(PIPE) => Some("a pipe"),
@@ -121,7 +162,10 @@ fn one<R: ReaderAt>(archive: &ZipArchive<R>, record: &Record, named: &Named, run
     if let Some(kind) = special {
         return Ok(What::Special(kind));
     }
-    let mut packed_bytes = BufReader::with_capacity(PIECE.min(usize::try_from(packed).unwrap_or(PIECE)).max(1), entry.reader());
+    let mut packed_bytes = BufReader::with_capacity(
+        PIECE.min(usize::try_from(packed).unwrap_or(PIECE)).max(1),
+        entry.reader(),
+    );
     let mut take = |bytes: &mut dyn Read| {
         let mut bounded = Bounded::with_left(entry.verifying_reader(bytes), run.left, run.allowed);
         let what = contents(&mut bounded, record, named, into);
@@ -138,15 +182,25 @@ fn one<R: ReaderAt>(archive: &ZipArchive<R>, record: &Record, named: &Named, run
             }
             Ok(what)
         }
-        other => Err(format!("it is packed in a way that is not read here ({other})")),
+        other => Err(format!(
+            "it is packed in a way that is not read here ({other})"
+        )),
     }
 }
 
-fn contents<R: Read>(bytes: &mut Bounded<R>, record: &Record, named: &Named, into: &mut Unpacking) -> Result<What, String> {
+fn contents<R: Read>(
+    bytes: &mut Bounded<R>,
+    record: &Record,
+    named: &Named,
+    into: &mut Unpacking,
+) -> Result<What, String> {
     if record.unix.map(|mode| mode & KIND) == Some(LINK) {
         let mut target = Vec::new();
         let most = into.limits.path as u64;
-        bytes.take(most + 1).read_to_end(&mut target).map_err(|error| words(&error))?;
+        bytes
+            .take(most + 1)
+            .read_to_end(&mut target)
+            .map_err(|error| words(&error))?;
         if target.len() as u64 > most {
             return Err("it is a link to a path that is longer than any system allows".to_owned());
         }

@@ -1,4 +1,5 @@
-//! cross's tables as its files and variables hold them: each key's type, its line, and the keys that cross does not know.
+//! cross's tables as its files and variables hold them: each key's type, its line, and the keys
+//! that cross does not know.
 //!
 //! It does not weigh one place against another; that is [`super`]'s.
 
@@ -12,10 +13,11 @@ use super::{Sources, Told};
 use crate::config::{DockerfileTable, PreBuild, Source, describe};
 use crate::problem::{Problem, nearest};
 
-const MANUAL: &str = "the keys and their types stand in https://github.com/cross-rs/cross/blob/main/docs/config_file.md";
+const MANUAL: &str = "the keys and their types stand in \
+                      https://github.com/cross-rs/cross/blob/main/docs/config_file.md";
 
-/// A key's name below `[build]` or `[target.T]`, which of the two have it, and what follows `CROSS_BUILD_` or
-/// `CROSS_TARGET_<T>_` in its variable's name (nothing where it has none).
+/// A key's name below `[build]` or `[target.T]`, which of the two have it, and what follows
+/// `CROSS_BUILD_` or `CROSS_TARGET_<T>_` in its variable's name (nothing where it has none).
 pub struct Key(pub &'static str, Having, pub &'static str);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,20 +83,30 @@ pub enum BuildStd {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "a boolean, a glibc version, or a table with `enable`, `version` and `image`")]
+#[serde(
+    untagged,
+    expecting = "a boolean, a glibc version, or a table with `enable`, `version` and `image`"
+)]
 pub enum Zig {
     Switch(bool),
     Glibc(String),
-    Table { enable: Option<bool>, version: Option<String> },
+    Table {
+        enable: Option<bool>,
+        version: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "the path of a Dockerfile, or a table with `file`, `context` and `build-args`")]
+#[serde(
+    untagged,
+    expecting = "the path of a Dockerfile, or a table with `file`, `context` and `build-args`"
+)]
 pub enum DockerfileValue {
     File(Utf8PathBuf),
     #[serde(rename_all = "kebab-case")]
     Table {
-        // With a reader of its own the key must be there; among variables there may be the context alone.
+        // With a reader of its own the key must be there; among variables there may be the context
+        // alone.
         #[serde(deserialize_with = "Option::deserialize")]
         file: Option<Utf8PathBuf>,
         context: Option<Utf8PathBuf>,
@@ -104,7 +116,10 @@ pub enum DockerfileValue {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "an image's name, or a table with `name` and `toolchain`")]
+#[serde(
+    untagged,
+    expecting = "an image's name, or a table with `name` and `toolchain`"
+)]
 pub enum Image {
     Name(String),
     Table {
@@ -146,26 +161,47 @@ impl Section {
 impl Values {
     /// Those that variables give; `of` knows a variable by what [`KEYS`] calls it.
     pub fn of_variables(of: impl Fn(&str) -> Option<String>) -> Self {
-        let words = |name: &str| of(name).map(|text| text.split_whitespace().map(str::to_owned).collect());
-        let listed = |text: String| text.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>();
-        let switch = |text: &str| text.parse().ok().or_else(|| text.parse::<i32>().ok().map(|number| number != 0));
+        let words =
+            |name: &str| of(name).map(|text| text.split_whitespace().map(str::to_owned).collect());
+        let listed = |text: String| {
+            text.split(',')
+                .map(|word| word.trim().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let switch = |text: &str| {
+            text.parse()
+                .ok()
+                .or_else(|| text.parse::<i32>().ok().map(|number| number != 0))
+        };
         let (file, context) = (of("DOCKERFILE"), of("DOCKERFILE_CONTEXT"));
-        let (enable, version) = (of("ZIG").map(|text| switch(&text).unwrap_or(true)), of("ZIG_VERSION"));
+        let (enable, version) = (
+            of("ZIG").map(|text| switch(&text).unwrap_or(true)),
+            of("ZIG_VERSION"),
+        );
         Self {
-            build_std: of("BUILD_STD").map(|text| switch(&text).map_or_else(|| BuildStd::Crates(listed(text)), BuildStd::Switch)),
+            build_std: of("BUILD_STD").map(|text| {
+                switch(&text).map_or_else(|| BuildStd::Crates(listed(text)), BuildStd::Switch)
+            }),
             xargo: of("XARGO").map(|text| switch(&text).unwrap_or(true)),
             zig: (enable.is_some() || version.is_some()).then_some(Zig::Table { enable, version }),
             default_target: of("TARGET"),
             // Never a script's path, even of one line.
-            pre_build: of("PRE_BUILD").map(|text| PreBuild::Lines(text.split('\n').map(str::to_owned).collect())),
+            pre_build: of("PRE_BUILD")
+                .map(|text| PreBuild::Lines(text.split('\n').map(str::to_owned).collect())),
             dockerfile: (file.is_some() || context.is_some()).then(|| DockerfileValue::Table {
                 file: file.map(Into::into),
                 context: context.map(Into::into),
                 build_args: BTreeMap::new(),
             }),
-            image: of("IMAGE").map(|name| Image::Table { name, toolchain: of("IMAGE_TOOLCHAIN").map(listed).unwrap_or_default() }),
+            image: of("IMAGE").map(|name| Image::Table {
+                name,
+                toolchain: of("IMAGE_TOOLCHAIN").map(listed).unwrap_or_default(),
+            }),
             runner: of("RUNNER"),
-            env: Env { volumes: words("ENV_VOLUMES"), passthrough: words("ENV_PASSTHROUGH") },
+            env: Env {
+                volumes: words("ENV_VOLUMES"),
+                passthrough: words("ENV_PASSTHROUGH"),
+            },
         }
     }
 
@@ -195,10 +231,19 @@ impl Values {
     /// Its `file` is empty where a variable gives the context alone.
     pub fn dockerfile(&self) -> Option<DockerfileTable> {
         match self.dockerfile.clone()? {
-            DockerfileValue::File(file) => Some(DockerfileTable { file, ..DockerfileTable::default() }),
-            DockerfileValue::Table { file, context, build_args } => {
-                Some(DockerfileTable { file: file.unwrap_or_default(), context, build_args })
-            }
+            DockerfileValue::File(file) => Some(DockerfileTable {
+                file,
+                ..DockerfileTable::default()
+            }),
+            DockerfileValue::Table {
+                file,
+                context,
+                build_args,
+            } => Some(DockerfileTable {
+                file: file.unwrap_or_default(),
+                context,
+                build_args,
+            }),
         }
     }
 
@@ -231,7 +276,10 @@ impl At<'_> {
         match self {
             Self::Build if name.starts_with("BUILD_") => format!("CROSS_{name}"),
             Self::Build => format!("CROSS_BUILD_{name}"),
-            Self::Target(triple) => format!("CROSS_TARGET_{}_{name}", triple.to_uppercase().replace('-', "_")),
+            Self::Target(triple) => format!(
+                "CROSS_TARGET_{}_{name}",
+                triple.to_uppercase().replace('-', "_")
+            ),
         }
     }
 
@@ -243,7 +291,13 @@ impl At<'_> {
     }
 
     fn has(self, key: &Key) -> bool {
-        key.1 == Both || key.1 == if matches!(self, Self::Build) { Build } else { Target }
+        key.1 == Both
+            || key.1
+                == if matches!(self, Self::Build) {
+                    Build
+                } else {
+                    Target
+                }
     }
 }
 
@@ -266,7 +320,10 @@ impl Layer {
 
     /// `Cross.toml:3`, or the file alone for a key that is not there.
     pub fn place(&self, path: &str) -> String {
-        self.lines.get(path).map_or_else(|| self.path.to_string(), |line| format!("{}:{line}", self.path))
+        self.lines.get(path).map_or_else(
+            || self.path.to_string(),
+            |line| format!("{}:{line}", self.path),
+        )
     }
 }
 
@@ -283,25 +340,52 @@ pub fn layers(sources: &Sources, problems: &mut Vec<Problem>, told: &mut Vec<Tol
     {
         let (of_workspace, of_package) = (Section::tables(workspace), Section::tables(package));
         if of_workspace.is_some() && of_package.is_some() {
-            let becomes = "passed over, as cross does beside `[workspace.metadata.cross]`".to_owned();
+            let becomes =
+                "passed over, as cross does beside `[workspace.metadata.cross]`".to_owned();
             let (key, place) = ("package.metadata.cross".to_owned(), source.path.to_string());
-            told.push(Told { key, place, triple: None, becomes, answer: None });
+            told.push(Told {
+                key,
+                place,
+                triple: None,
+                becomes,
+                answer: None,
+            });
         }
-        let tables = of_workspace.map(|tables| (tables, "workspace")).or(of_package.map(|tables| (tables, "package")));
-        layers.extend(tables.map(|(tables, section)| layer(source, tables, &[section, "metadata", "cross"], told)));
+        let tables = of_workspace
+            .map(|tables| (tables, "workspace"))
+            .or(of_package.map(|tables| (tables, "package")));
+        layers.extend(
+            tables.map(|(tables, section)| {
+                layer(source, tables, &[section, "metadata", "cross"], told)
+            }),
+        );
     }
     layers
 }
 
-fn parse<T: serde::de::DeserializeOwned>(source: &Source, problems: &mut Vec<Problem>) -> Option<T> {
-    toml::from_str(&source.text).map_err(|error| problems.push(describe(source, &error, "cross", MANUAL))).ok()
+fn parse<T: serde::de::DeserializeOwned>(
+    source: &Source,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    toml::from_str(&source.text)
+        .map_err(|error| problems.push(describe(source, &error, "cross", MANUAL)))
+        .ok()
 }
 
-/// Adds to the tables what only the text tells: each key's line, and the keys that cross does not know.
+/// Adds to the tables what only the text tells: each key's line, and the keys that cross does not
+/// know.
 fn layer(source: &Source, tables: Tables, below: &[&str], told: &mut Vec<Told>) -> Layer {
-    let mut layer = Layer { path: source.path.clone(), tables, lines: BTreeMap::new() };
-    let Ok(root) = DeTable::parse(&source.text) else { return layer };
-    let table = below.iter().try_fold(root.get_ref(), |table, name| table.get(*name)?.get_ref().as_table());
+    let mut layer = Layer {
+        path: source.path.clone(),
+        tables,
+        lines: BTreeMap::new(),
+    };
+    let Ok(root) = DeTable::parse(&source.text) else {
+        return layer;
+    };
+    let table = below.iter().try_fold(root.get_ref(), |table, name| {
+        table.get(*name)?.get_ref().as_table()
+    });
     if let Some(table) = table {
         walk(table, &[], &source.text, &mut layer, told);
     }
@@ -312,13 +396,22 @@ fn walk(table: &DeTable<'_>, above: &[&str], text: &str, layer: &mut Layer, told
     for (name, value) in table {
         let path = [above, &[name.get_ref().as_ref()]].concat();
         let whole = path.join(".");
-        layer.lines.insert(whole.clone(), text[..name.span().start].matches('\n').count() + 1);
+        layer.lines.insert(
+            whole.clone(),
+            text[..name.span().start].matches('\n').count() + 1,
+        );
         if let Some(becomes) = unknown(&path) {
             let triple = match path[..] {
                 ["target", triple, ..] => Some(triple.to_owned()),
                 _ => None,
             };
-            told.push(Told { place: layer.place(&whole), key: whole, triple, becomes, answer: None });
+            told.push(Told {
+                place: layer.place(&whole),
+                key: whole,
+                triple,
+                becomes,
+                answer: None,
+            });
         } else if let DeValue::Table(table) = value.get_ref() {
             walk(table, &path, text, layer, told);
         }
@@ -337,7 +430,9 @@ fn unknown(path: &[&str]) -> Option<String> {
     let near = match table {
         Some(at) => {
             let known = KEYS.iter().filter(|key| at.has(key)).map(|key| key.0);
-            if known.clone().any(|known| known == name) || name.starts_with("dockerfile.build-args.") {
+            if known.clone().any(|known| known == name)
+                || name.starts_with("dockerfile.build-args.")
+            {
                 return None;
             }
             nearest(&name, known).map(|near| at.path(near))
@@ -345,11 +440,16 @@ fn unknown(path: &[&str]) -> Option<String> {
         None => nearest(&name, ["build", "target"]).map(str::to_owned),
     };
     // A key may be right, and stand in the wrong table.
-    let strays = KEYS.iter().filter(|known| known.0.rsplit('.').next() == key.last().copied());
+    let strays = KEYS
+        .iter()
+        .filter(|known| known.0.rsplit('.').next() == key.last().copied());
     let stray = strays.min_by_key(|known| known.0.len()).and_then(|known| {
         let mut tables = table.into_iter().chain([At::Build, At::Target("<T>")]);
         tables.find(|at| at.has(known)).map(|at| at.path(known.0))
     });
-    let hint = stray.or(near).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let hint = stray
+        .or(near)
+        .map(|near| format!("; did you mean `{near}`?"))
+        .unwrap_or_default();
     Some(format!("cross knows no such key{hint}"))
 }

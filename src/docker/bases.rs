@@ -1,4 +1,5 @@
-//! Whether a bin can start on a base: what it needs, what is known of the base, and the one judgement of both.
+//! Whether a bin can start on a base: what it needs, what is known of the base, and the one
+//! judgement of both.
 
 use serde::Serialize;
 
@@ -10,14 +11,31 @@ use crate::rootfs::{Program, Rootfs};
 use crate::target::{Glibc, Libc, Target};
 
 /// Where skopeo finds images, and what is not read here: it copies them into a layout.
-const ELSEWHERE: &[&str] = &["oci-archive:", "docker-archive:", "docker-daemon:", "containers-storage:", "dir:", "docker://"];
+const ELSEWHERE: &[&str] = &[
+    "oci-archive:",
+    "docker-archive:",
+    "docker-daemon:",
+    "containers-storage:",
+    "dir:",
+    "docker://",
+];
 
 /// A base that is named as skopeo names it, of a kind that is not read here.
 pub fn elsewhere(text: &str) -> Option<Problem> {
     let kind = ELSEWHERE.iter().find(|kind| text.starts_with(**kind))?;
-    let copy = if matches!(*kind, "oci-archive:" | "docker://") { "copy --all" } else { "copy" };
-    let problem = Problem::new(Code::BaseUnfit, format!("the base `{text}` is none that is read here"));
-    Some(problem.help(format!("make a layout of it: `skopeo {copy} {} oci:base`, then `base = \"oci:base\"`", quote(text))))
+    let copy = if matches!(*kind, "oci-archive:" | "docker://") {
+        "copy --all"
+    } else {
+        "copy"
+    };
+    let problem = Problem::new(
+        Code::BaseUnfit,
+        format!("the base `{text}` is none that is read here"),
+    );
+    Some(problem.help(format!(
+        "make a layout of it: `skopeo {copy} {} oci:base`, then `base = \"oci:base\"`",
+        quote(text)
+    )))
 }
 
 /// What a dynamic bin asks of the base that it stands on.
@@ -36,11 +54,17 @@ pub struct Needs {
 
 impl Needs {
     pub(super) fn of(artifact: &Artifact) -> Option<Self> {
-        let binary = artifact.binary.as_ref().filter(|binary| binary.linkage == Linkage::Dynamic)?;
+        let binary = artifact
+            .binary
+            .as_ref()
+            .filter(|binary| binary.linkage == Linkage::Dynamic)?;
         Some(Self {
             target: artifact.target.clone(),
             loader: binary.interpreter.clone(),
-            glibc: binary.glibc_floor.as_ref().and_then(|floor| Glibc::parse(&floor.version)),
+            glibc: binary
+                .glibc_floor
+                .as_ref()
+                .and_then(|floor| Glibc::parse(&floor.version)),
             libraries: binary.needed.clone(),
             rpath: binary.rpath.clone(),
             runpath: binary.runpath.clone(),
@@ -88,7 +112,14 @@ pub enum Known {
 impl Known {
     /// What a root file system has for a bin at `place`, in an image with this LD_LIBRARY_PATH.
     pub fn read(rootfs: &Rootfs, needs: &Needs, place: &str, library_path: &str) -> Self {
-        let Needs { target, loader, glibc: _, libraries, rpath, runpath } = needs;
+        let Needs {
+            target,
+            loader,
+            glibc: _,
+            libraries,
+            rpath,
+            runpath,
+        } = needs;
         let program = Program {
             place,
             loader: loader.as_deref().unwrap_or_default(),
@@ -100,7 +131,9 @@ impl Known {
         };
         Self::Read {
             glibc: rootfs.glibc(&program),
-            loader: loader.as_deref().is_none_or(|loader| rootfs.has_file(loader)),
+            loader: loader
+                .as_deref()
+                .is_none_or(|loader| rootfs.has_file(loader)),
             musl: rootfs.musl(),
             missing: rootfs.missing(&program),
             searched: rootfs.searched(&program),
@@ -110,7 +143,9 @@ impl Known {
 
 /// Debian's name of the directories of a target: `x86_64-linux-gnu`.
 fn multiarch(target: &str) -> String {
-    let gnu = Target::of_triple(target).map(|target| target.arch.gnu).unwrap_or_default();
+    let gnu = Target::of_triple(target)
+        .map(|target| target.arch.gnu)
+        .unwrap_or_default();
     let libc = target.rsplit('-').next().unwrap_or_default();
     format!("{}-linux-{libc}", if gnu == "i686" { "i386" } else { gnu })
 }
@@ -124,16 +159,34 @@ fn other_base(needs: &Needs) -> String {
                 and it is static"
             .to_owned();
     }
-    format!("take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or {STATIC_WAY}")
+    format!(
+        "take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or {STATIC_WAY}"
+    )
 }
 
-/// What stands against a bin on its base; what is only told goes to `told`. The one judgement of it, whoever looked at the
-/// base. What was read counts; the user's word only where nothing could be read.
-pub fn judge(image: &str, staged: &str, needs: &Needs, mut known: Known, said: Said, told: &mut Vec<String>) -> Option<Problem> {
-    if let (Known::Read { glibc: Some((path, read)), .. }, Some(floor)) = (&mut known, needs.glibc) {
+/// What stands against a bin on its base; what is only told goes to `told`. The one judgement of
+/// it, whoever looked at the base. What was read counts; the user's word only where nothing could
+/// be read.
+pub fn judge(
+    image: &str,
+    staged: &str,
+    needs: &Needs,
+    mut known: Known,
+    said: Said,
+    told: &mut Vec<String>,
+) -> Option<Problem> {
+    if let (
+        Known::Read {
+            glibc: Some((path, read)),
+            ..
+        },
+        Some(floor),
+    ) = (&mut known, needs.glibc)
+    {
         match (*read, said.glibc) {
             (Some(read), Some(said)) if read != said => {
-                told.push(format!("`base-glibc` of `{image}` says {said}, and its base has {read}, which counts"));
+                told.push(format!("`base-glibc` of `{image}` says {said}, and its base has \
+                                   {read}, which counts"));
             }
             (None, Some(_)) => *read = said.glibc,
             (None, None) => told.push(format!(
@@ -145,7 +198,10 @@ pub fn judge(image: &str, staged: &str, needs: &Needs, mut known: Known, said: S
     }
     let problem = unfit(image, staged, needs, &known)?;
     if said.accepted {
-        told.push(format!("{}, and that is accepted (base-unfit)", problem.message));
+        told.push(format!(
+            "{}, and that is accepted (base-unfit)",
+            problem.message
+        ));
         return None;
     }
     Some(problem)
@@ -156,13 +212,23 @@ fn unfit(image: &str, staged: &str, needs: &Needs, known: &Known) -> Option<Prob
     let loader = needs.loader.as_deref().unwrap_or("its loader");
     let has = match known {
         Known::Empty => {
-            let problem = Problem::new(Code::BaseUnfit, format!("`{staged}` cannot start on `scratch`: it asks for `{loader}`"));
-            return Some(problem.help(other_base(needs)));
-        }
-        Known::Read { loader: false, musl, .. } => {
             let problem = Problem::new(
                 Code::BaseUnfit,
-                format!("`{staged}` cannot start on the base of `{image}`: it asks for `{loader}`, which is not there"),
+                format!("`{staged}` cannot start on `scratch`: it asks for `{loader}`"),
+            );
+            return Some(problem.help(other_base(needs)));
+        }
+        Known::Read {
+            loader: false,
+            musl,
+            ..
+        } => {
+            let problem = Problem::new(
+                Code::BaseUnfit,
+                format!(
+                    "`{staged}` cannot start on the base of `{image}`: it asks for `{loader}`, \
+                     which is not there"
+                ),
             );
             let problem = match musl {
                 Some(musl) => problem.note("cause", [format!("the base has musl (`{musl}`)")]),
@@ -170,40 +236,69 @@ fn unfit(image: &str, staged: &str, needs: &Needs, known: &Known) -> Option<Prob
             };
             return Some(problem.help(other_base(needs)));
         }
-        Known::Read { missing, searched, .. } if !missing.is_empty() => return Some(without(image, staged, needs, missing, searched)),
+        Known::Read {
+            missing, searched, ..
+        } if !missing.is_empty() => return Some(without(image, staged, needs, missing, searched)),
         Known::Nothing => return None,
         Known::Declared(glibc) => Some(*glibc),
         Known::Read { glibc, .. } => glibc.as_ref().and_then(|(_, version)| *version),
     };
     let (floor, has) = (needs.glibc?, has?);
     (floor > has).then(|| {
-        let floors = Target::of_triple(&needs.target).and_then(|target| target.first_glibc()).is_none_or(|first| has >= first);
+        let floors = Target::of_triple(&needs.target)
+            .and_then(|target| target.first_glibc())
+            .is_none_or(|first| has >= first);
         let help = match floors {
-            true => format!("build it with a floor: `--target {}.{has}`, take a newer base, or {STATIC_WAY}", needs.target),
+            true => format!(
+                "build it with a floor: `--target {}.{has}`, take a newer base, or {STATIC_WAY}",
+                needs.target
+            ),
             false => format!("take a newer base, or {STATIC_WAY}"),
         };
-        Problem::new(Code::BaseUnfit, format!("`{staged}` needs glibc {floor}, and the base of `{image}` has {has}")).help(help)
+        Problem::new(
+            Code::BaseUnfit,
+            format!("`{staged}` needs glibc {floor}, and the base of `{image}` has {has}"),
+        )
+        .help(help)
     })
 }
 
 /// A bin some of whose libraries are not there.
-fn without(image: &str, staged: &str, needs: &Needs, missing: &[String], searched: &[String]) -> Problem {
+fn without(
+    image: &str,
+    staged: &str,
+    needs: &Needs,
+    missing: &[String],
+    searched: &[String],
+) -> Problem {
     let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
-    let (names, are) = (names.join(", "), if missing.len() == 1 { "is" } else { "are" });
+    let (names, are) = (
+        names.join(", "),
+        if missing.len() == 1 { "is" } else { "are" },
+    );
     let problem = Problem::new(
         Code::BaseUnfit,
-        format!("`{staged}` cannot start on the base of `{image}`: it needs {names}, which {are} not where its loader looks"),
+        format!(
+            "`{staged}` cannot start on the base of `{image}`: it needs {names}, which {are} not \
+             where its loader looks"
+        ),
     );
     let problem = problem.note("looked in", searched.iter().cloned());
     // What distroless/cc has over distroless/base, and Debian's slimmest images have, too.
-    let usual = missing.iter().all(|name| matches!(name.as_str(), "libc.so.6" | "libm.so.6" | "libgcc_s.so.1" | "libstdc++.so.6"));
+    let usual = missing.iter().all(|name| {
+        matches!(
+            name.as_str(),
+            "libc.so.6" | "libm.so.6" | "libgcc_s.so.1" | "libstdc++.so.6"
+        )
+    });
     problem.help(match (needs.is_musl(), usual) {
-        (true, _) => {
-            "add them to the base (Alpine: `apk add libgcc`), or leave out `-C target-feature=-crt-static`, and it is static".to_owned()
-        }
+        (true, _) => "add them to the base (Alpine: `apk add libgcc`), or leave out `-C \
+             target-feature=-crt-static`, and it is static"
+            .to_owned(),
         (false, true) => {
             format!(
-                "take a base that has them: `--base gcr.io/distroless/cc-debian12@sha256:…` (`distroless/base` has not), or {STATIC_WAY}"
+                "take a base that has them: `--base gcr.io/distroless/cc-debian12@sha256:…` \
+                 (`distroless/base` has not), or {STATIC_WAY}"
             )
         }
         (false, false) => "take a base that has them, or link them statically".to_owned(),
@@ -218,8 +313,16 @@ mod tests {
     const MUSL: &str = "x86_64-unknown-linux-musl";
 
     fn needs(target: &str) -> Needs {
-        let (loader, floor) = if target == GNU { ("/lib64/ld-linux-x86-64.so.2", "2.34") } else { ("/lib/ld-musl-x86_64.so.1", "") };
-        let libraries = if target == GNU { ["libgcc_s.so.1", "libc.so.6"] } else { ["libgcc_s.so.1", "libc.so"] };
+        let (loader, floor) = if target == GNU {
+            ("/lib64/ld-linux-x86-64.so.2", "2.34")
+        } else {
+            ("/lib/ld-musl-x86_64.so.1", "")
+        };
+        let libraries = if target == GNU {
+            ["libgcc_s.so.1", "libc.so.6"]
+        } else {
+            ["libgcc_s.so.1", "libc.so"]
+        };
         Needs {
             target: target.to_owned(),
             loader: Some(loader.to_owned()),
@@ -230,22 +333,30 @@ mod tests {
         }
     }
 
-    /// A base of these files; expected is what is told and what stands against the bin, with its help.
+    /// A base of these files; expected is what is told and what stands against the bin, with its
+    /// help.
     #[track_caller]
     fn check(target: &str, files: &[(&str, &str)], said: Said, expected: &str) {
         let mut rootfs = Rootfs::default();
-        files.iter().for_each(|(path, bytes)| rootfs.put_file(path, Some(bytes.as_bytes())));
+        files
+            .iter()
+            .for_each(|(path, bytes)| rootfs.put_file(path, Some(bytes.as_bytes())));
         let (needs, mut told) = (needs(target), Vec::new());
         let known = Known::read(&rootfs, &needs, "/usr/local/bin/a", "");
         let problem = judge("i", "a", &needs, known, said, &mut told);
-        told.extend(problem.map(|problem| format!("{} ({})", problem.message, problem.help.join("; "))));
+        told.extend(
+            problem.map(|problem| format!("{} ({})", problem.message, problem.help.join("; "))),
+        );
         assert_eq!(told.join("; "), expected);
     }
 
     const LOADER: (&str, &str) = ("lib64/ld-linux-x86-64.so.2", "");
     const OF_MUSL: (&str, &str) = ("lib/ld-musl-x86_64.so.1", "");
     const GCC: (&str, &str) = ("lib/x86_64-linux-gnu/libgcc_s.so.1", "");
-    const LIBC: (&str, &str) = ("lib/x86_64-linux-gnu/libc.so.6", "GNU C Library (Debian) stable release version 2.36.");
+    const LIBC: (&str, &str) = (
+        "lib/x86_64-linux-gnu/libc.so.6",
+        "GNU C Library (Debian) stable release version 2.36.",
+    );
 
     #[test]
     fn a_base_is_judged_by_what_is_there() {
@@ -255,20 +366,35 @@ mod tests {
             GNU,
             &[LOADER, LIBC],
             nothing,
-            "`a` cannot start on the base of `i`: it needs `libgcc_s.so.1`, which is not where its loader looks (take a base that has them: `--base gcr.io/distroless/cc-debian12@sha256:…` (`distroless/base` has not), or build it for musl (`--target x86_64-unknown-linux-musl` and its like))",
+            "`a` cannot start on the base of `i`: it needs `libgcc_s.so.1`, which is not where \
+             its loader looks (take a base that has them: `--base \
+             gcr.io/distroless/cc-debian12@sha256:…` (`distroless/base` has not), or build it for \
+             musl (`--target x86_64-unknown-linux-musl` and its like))",
         );
         let silent = (LIBC.0, "");
         check(
             GNU,
             &[LOADER, GCC, silent],
             nothing,
-            "whether the base of `i` has glibc 2.34, which `a` needs, is not known, since its `/lib/x86_64-linux-gnu/libc.so.6` does not tell: say `base-glibc`",
+            "whether the base of `i` has glibc 2.34, which `a` needs, is not known, since its \
+             `/lib/x86_64-linux-gnu/libc.so.6` does not tell: say `base-glibc`",
         );
-        check(GNU, &[LOADER, GCC, silent], Said { glibc: Glibc::parse("2.35"), accepted: false }, "");
         check(
             GNU,
             &[LOADER, GCC, silent],
-            Said { glibc: Glibc::parse("2.31"), accepted: true },
+            Said {
+                glibc: Glibc::parse("2.35"),
+                accepted: false,
+            },
+            "",
+        );
+        check(
+            GNU,
+            &[LOADER, GCC, silent],
+            Said {
+                glibc: Glibc::parse("2.31"),
+                accepted: true,
+            },
             "`a` needs glibc 2.34, and the base of `i` has 2.31, and that is accepted (base-unfit)",
         );
     }
@@ -281,13 +407,17 @@ mod tests {
             MUSL,
             &[OF_MUSL],
             nothing,
-            "`a` cannot start on the base of `i`: it needs `libgcc_s.so.1`, which is not where its loader looks (add them to the base (Alpine: `apk add libgcc`), or leave out `-C target-feature=-crt-static`, and it is static)",
+            "`a` cannot start on the base of `i`: it needs `libgcc_s.so.1`, which is not where \
+             its loader looks (add them to the base (Alpine: `apk add libgcc`), or leave out `-C \
+             target-feature=-crt-static`, and it is static)",
         );
         check(
             MUSL,
             &[LOADER, GCC, LIBC],
             nothing,
-            "`a` cannot start on the base of `i`: it asks for `/lib/ld-musl-x86_64.so.1`, which is not there (take a base with musl: `--base docker.io/library/alpine@sha256:…`, or leave out `-C target-feature=-crt-static`, and it is static)",
+            "`a` cannot start on the base of `i`: it asks for `/lib/ld-musl-x86_64.so.1`, which \
+             is not there (take a base with musl: `--base docker.io/library/alpine@sha256:…`, or \
+             leave out `-C target-feature=-crt-static`, and it is static)",
         );
     }
 

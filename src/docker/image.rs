@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bases::{Known, judge};
-use super::{About, Base, Bin, ForPlatform, Image, Needs, PLACE, Placed, Said, USER, missing, one_a_package, sound};
+use super::{
+    About, Base, Bin, ForPlatform, Image, Needs, PLACE, Placed, Said, USER, missing, one_a_package,
+    sound,
+};
 use crate::config::DockerConfig;
 use crate::container::Reference;
 use crate::manifest::{Artifact, Manifest};
@@ -22,29 +25,59 @@ pub(super) fn decide(
     told: &mut Vec<String>,
 ) -> Result<Option<Image>, Vec<Problem>> {
     let name = &config.name;
-    let base_text = config.base.as_deref().or(about.base.as_deref()).unwrap_or("scratch");
+    let base_text = config
+        .base
+        .as_deref()
+        .or(about.base.as_deref())
+        .unwrap_or("scratch");
     let mut problems = sound::check(config, base_text);
     if Reference::parse(&format!("localhost/{name}")).is_err() || name.contains(['/', ':', '@']) {
         problems.push(
-            Problem::new(Code::ImageInvalid, format!("`{name}` is no name of an image"))
-                .help("give it another in a table of its own: `[[workspace.metadata.xpkg.docker]]` with `name` and `bins`")
-                .help("lower-case letters, digits, and `-`, `_`, `.` between them; registry and tag are given when it is pushed"),
+            Problem::new(
+                Code::ImageInvalid,
+                format!("`{name}` is no name of an image"),
+            )
+            .help(
+                "give it another in a table of its own: \
+                       `[[workspace.metadata.xpkg.docker]]` with `name` and `bins`",
+            )
+            .help(
+                "lower-case letters, digits, and `-`, `_`, `.` between them; registry and \
+                       tag are given when it is pushed",
+            ),
         );
     }
     let base = Base::parse(base_text, &about.root).map_err(|problem| problems.push(problem));
-    let said = Said { glibc: declared(config, &mut problems), accepted: about.accepted };
+    let said = Said {
+        glibc: declared(config, &mut problems),
+        accepted: about.accepted,
+    };
     let wanted = wanted(config, bins, &mut problems);
-    let of_run = |target: &&String| !about.narrowed || about.targets.is_empty() || about.targets.contains(target);
+    let of_run = |target: &&String| {
+        !about.narrowed || about.targets.is_empty() || about.targets.contains(target)
+    };
     let targets: Vec<String> = config.targets.iter().filter(of_run).cloned().collect();
     if targets.is_empty() && !config.targets.is_empty() {
         return Ok(None);
     }
-    let counted: Vec<&Bin> = bins.iter().filter(|bin| targets.is_empty() || targets.contains(&bin.artifact.target)).collect();
-    if about.some && !wanted.is_empty() && !counted.iter().any(|bin| wanted.iter().any(|selector| selects(selector, bin))) {
+    let counted: Vec<&Bin> = bins
+        .iter()
+        .filter(|bin| targets.is_empty() || targets.contains(&bin.artifact.target))
+        .collect();
+    if about.some
+        && !wanted.is_empty()
+        && !counted
+            .iter()
+            .any(|bin| wanted.iter().any(|selector| selects(selector, bin)))
+    {
         return Ok(None);
     }
     let chosen = chosen(name, &wanted, &counted, &mut problems);
-    problems.extend(missing(&targets, counted.iter().copied(), &format!("the image `{name}`")));
+    problems.extend(missing(
+        &targets,
+        counted.iter().copied(),
+        &format!("the image `{name}`"),
+    ));
     problems.extend(platforms_at_odds(name, &chosen));
     let platforms = placed(name, &chosen, base.as_ref().ok(), said, told, &mut problems);
     problems.dedup();
@@ -58,11 +91,22 @@ pub(super) fn decide(
         name: name.clone(),
         base,
         said,
-        entrypoint: config.entrypoint.clone().or_else(|| entrypoint(name, &platforms, told)),
+        entrypoint: config
+            .entrypoint
+            .clone()
+            .or_else(|| entrypoint(name, &platforms, told)),
         platforms,
         user: config.user.clone().unwrap_or_else(|| USER.to_owned()),
-        ports: config.ports.iter().map(crate::config::Port::words).collect(),
-        files: config.files.iter().map(|(from, to)| (about.root.join(from), to.clone())).collect(),
+        ports: config
+            .ports
+            .iter()
+            .map(crate::config::Port::words)
+            .collect(),
+        files: config
+            .files
+            .iter()
+            .map(|(from, to)| (about.root.join(from), to.clone()))
+            .collect(),
         ca_certificates: config.ca_certificates,
         tzdata: config.tzdata,
     }))
@@ -74,7 +118,11 @@ fn declared(config: &DockerConfig, problems: &mut Vec<Problem>) -> Option<Glibc>
     let parsed = Glibc::parse(text);
     if parsed.is_none() {
         problems.push(
-            Problem::new(Code::ConfigInvalid, format!("`base-glibc = \"{text}\"` is no version of glibc")).help("write it as `2.36`"),
+            Problem::new(
+                Code::ConfigInvalid,
+                format!("`base-glibc = \"{text}\"` is no version of glibc"),
+            )
+            .help("write it as `2.36`"),
         );
     }
     parsed
@@ -86,25 +134,47 @@ fn wanted(config: &DockerConfig, bins: &[Bin], problems: &mut Vec<Problem>) -> V
         return config.bins.clone();
     }
     let name = &config.name;
-    let own = one_a_package(bins).into_iter().find(|own| own.name == *name).map(|own| own.bins).unwrap_or_default();
+    let own = one_a_package(bins)
+        .into_iter()
+        .find(|own| own.name == *name)
+        .map(|own| own.bins)
+        .unwrap_or_default();
     if own.is_empty() {
         problems.push(
-            Problem::new(Code::DockerInvalid, format!("the image `{name}` names no bins, and no package is called so"))
-                .help("say which it holds: `bins = [\"PACKAGE/BIN\", …]`"),
+            Problem::new(
+                Code::DockerInvalid,
+                format!("the image `{name}` names no bins, and no package is called so"),
+            )
+            .help("say which it holds: `bins = [\"PACKAGE/BIN\", …]`"),
         );
     }
     own
 }
 
-fn chosen<'a>(name: &str, wanted: &'a [String], counted: &[&'a Bin<'a>], problems: &mut Vec<Problem>) -> Chosen<'a> {
+fn chosen<'a>(
+    name: &str,
+    wanted: &'a [String],
+    counted: &[&'a Bin<'a>],
+    problems: &mut Vec<Problem>,
+) -> Chosen<'a> {
     let mut chosen = Vec::new();
     for selector in wanted {
-        let found: Vec<&Bin> = counted.iter().copied().filter(|bin| selects(selector, bin)).collect();
-        let packages: BTreeSet<&str> = found.iter().map(|bin| bin.artifact.package.as_str()).collect();
+        let found: Vec<&Bin> = counted
+            .iter()
+            .copied()
+            .filter(|bin| selects(selector, bin))
+            .collect();
+        let packages: BTreeSet<&str> = found
+            .iter()
+            .map(|bin| bin.artifact.package.as_str())
+            .collect();
         if found.is_empty() {
-            let names: BTreeSet<String> = counted.iter().map(|bin| bin.artifact.bin.clone()).collect();
-            let problem =
-                Problem::new(Code::DockerInvalid, format!("the image `{name}` wants the bin `{selector}`, and the tree has none"));
+            let names: BTreeSet<String> =
+                counted.iter().map(|bin| bin.artifact.bin.clone()).collect();
+            let problem = Problem::new(
+                Code::DockerInvalid,
+                format!("the image `{name}` wants the bin `{selector}`, and the tree has none"),
+            );
             problems.push(match nearest(selector, names.iter().map(String::as_str)) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem.help("see what there is: `cargo xpkg show`"),
@@ -114,7 +184,10 @@ fn chosen<'a>(name: &str, wanted: &'a [String], counted: &[&'a Bin<'a>], problem
             problems.push(
                 Problem::new(
                     Code::DockerInvalid,
-                    format!("the image `{name}` wants the bin `{selector}`, and {} packages have one", packages.len()),
+                    format!(
+                        "the image `{name}` wants the bin `{selector}`, and {} packages have one",
+                        packages.len()
+                    ),
                 )
                 .help(format!("name its package: `{}/{selector}`", packages[0])),
             );
@@ -130,24 +203,46 @@ fn platforms_at_odds(name: &str, chosen: &Chosen) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut platforms: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for bin in chosen.iter().flat_map(|(_, found)| found) {
-        platforms.entry(bin.platform.words()).or_default().insert(&bin.artifact.target);
+        platforms
+            .entry(bin.platform.words())
+            .or_default()
+            .insert(&bin.artifact.target);
     }
     for (platform, triples) in platforms.iter().filter(|(_, triples)| triples.len() > 1) {
         let first = triples.first().copied().unwrap_or_default();
         problems.push(
-            Problem::new(Code::DockerChoice, format!("the tree has several targets for {platform}, and the image `{name}` takes one"))
-                .note("there", triples.iter().map(ToString::to_string))
-                .help(format!(
-                    "name it: `cargo xpkg docker --target {first}`, or `targets = [\"{first}\", …]` in the image's configuration"
-                )),
+            Problem::new(
+                Code::DockerChoice,
+                format!(
+                    "the tree has several targets for \
+                {platform}, and the image `{name}` takes one"
+                ),
+            )
+            .note("there", triples.iter().map(ToString::to_string))
+            .help(format!(
+                "name it: `cargo xpkg docker --target {first}`, or `targets = [\"{first}\", \
+                     …]` in the image's configuration"
+            )),
         );
     }
     for (selector, found) in chosen {
         let there: BTreeSet<String> = found.iter().map(|bin| bin.platform.words()).collect();
-        for platform in platforms.keys().filter(|platform| !there.contains(*platform)) {
+        for platform in platforms
+            .keys()
+            .filter(|platform| !there.contains(*platform))
+        {
             problems.push(
-                Problem::new(Code::DockerInvalid, format!("the image `{name}` has no bin `{selector}` for {platform}"))
-                    .help("build it for that target, too, or name the targets that count: `--target TRIPLE`"),
+                Problem::new(
+                    Code::DockerInvalid,
+                    format!(
+                        "the image `{name}` has no bin \
+                    `{selector}` for {platform}"
+                    ),
+                )
+                .help(
+                    "build it for that target, too, or name the targets that count: \
+                           `--target TRIPLE`",
+                ),
             );
         }
     }
@@ -165,7 +260,13 @@ fn placed(
 ) -> Vec<ForPlatform> {
     let mut made: BTreeMap<String, ForPlatform> = BTreeMap::new();
     for bin in chosen.iter().flat_map(|(_, found)| found) {
-        let Artifact { package, sha256, size, path, .. } = bin.artifact;
+        let Artifact {
+            package,
+            sha256,
+            size,
+            path,
+            ..
+        } = bin.artifact;
         let file = &bin.name;
         let placed = Placed {
             tree: bin.tree,
@@ -185,16 +286,34 @@ fn placed(
             };
             problems.extend(judge(name, path, needs, known.clone(), said, told));
             if let (Base::Registry(_), Known::Nothing, Some(floor)) = (base, &known, needs.glibc) {
-                told.push(format!("whether the base of `{name}` has glibc {floor}, which `{path}` needs, is not known: say `base-glibc`"));
+                told.push(format!(
+                    "whether the base of `{name}` has glibc {floor}, which `{path}` \
+                                   needs, is not known: say `base-glibc`"
+                ));
             }
         }
-        let platform = made.entry(bin.platform.words()).or_insert_with(|| ForPlatform { platform: bin.platform.clone(), bins: Vec::new() });
+        let platform = made
+            .entry(bin.platform.words())
+            .or_insert_with(|| ForPlatform {
+                platform: bin.platform.clone(),
+                bins: Vec::new(),
+            });
         match platform.bins.iter().find(|had| had.place == placed.place) {
             Some(had) if had.context == placed.context => {}
             Some(had) => problems.push(
-                Problem::new(Code::DockerClash, format!("in the image `{name}` two bins would stand at `{}`", placed.place))
-                    .note("there", [had.staged.clone(), placed.staged.clone()])
-                    .help("rename one of them (`rename` in its package's configuration), or make two images"),
+                Problem::new(
+                    Code::DockerClash,
+                    format!(
+                        "in the image `{name}` two bins would \
+                    stand at `{}`",
+                        placed.place
+                    ),
+                )
+                .note("there", [had.staged.clone(), placed.staged.clone()])
+                .help(
+                    "rename one of them (`rename` in its package's configuration), or make \
+                           two images",
+                ),
             ),
             None => platform.bins.push(placed),
         }
@@ -203,8 +322,17 @@ fn placed(
 }
 
 /// What an image starts by itself: its only bin, or that of its name.
-fn entrypoint(name: &str, platforms: &[ForPlatform], told: &mut Vec<String>) -> Option<Vec<String>> {
-    let places: Vec<&str> = platforms.first().iter().flat_map(|platform| &platform.bins).map(|bin| bin.place.as_str()).collect();
+fn entrypoint(
+    name: &str,
+    platforms: &[ForPlatform],
+    told: &mut Vec<String>,
+) -> Option<Vec<String>> {
+    let places: Vec<&str> = platforms
+        .first()
+        .iter()
+        .flat_map(|platform| &platform.bins)
+        .map(|bin| bin.place.as_str())
+        .collect();
     let own = format!("{PLACE}/{name}");
     match places.as_slice() {
         [one] => Some(vec![(*one).to_owned()]),
@@ -212,7 +340,8 @@ fn entrypoint(name: &str, platforms: &[ForPlatform], told: &mut Vec<String>) -> 
         many => {
             let count = many.len();
             told.push(format!(
-                "the image `{name}` has {count} bins and none of its own name, so it has no entrypoint: `docker run … NAME` names one"
+                "the image `{name}` has {count} bins and none of its own name, so it has no \
+                 entrypoint: `docker run … NAME` names one"
             ));
             None
         }
@@ -229,7 +358,13 @@ fn selects(selector: &str, bin: &Bin) -> bool {
 }
 
 /// OCI's annotations, and the user's over them.
-fn labels(trees: &[Manifest], bin: Option<&Bin>, name: &str, about: &About, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn labels(
+    trees: &[Manifest],
+    bin: Option<&Bin>,
+    name: &str,
+    about: &About,
+    own: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
     let mut say = |key: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -238,14 +373,26 @@ fn labels(trees: &[Manifest], bin: Option<&Bin>, name: &str, about: &About, own:
     };
     say("title", Some(name.to_owned()));
     if let Some(bin) = bin {
-        let record = trees[bin.tree].targets.iter().find(|record| record.id == bin.artifact.built_by);
+        let record = trees[bin.tree]
+            .targets
+            .iter()
+            .find(|record| record.id == bin.artifact.built_by);
         let source = record.map(|record| &record.source);
         say("version", Some(bin.artifact.version.clone()));
         say("revision", source.and_then(|source| source.commit.clone()));
-        say("source", source.and_then(|source| source.repository.clone()));
-        say("licenses", about.licences.get(&bin.artifact.package).cloned());
+        say(
+            "source",
+            source.and_then(|source| source.repository.clone()),
+        );
+        say(
+            "licenses",
+            about.licences.get(&bin.artifact.package).cloned(),
+        );
     }
     // A line's end would be a space in one format and stay in another.
-    labels.extend(own.iter().map(|(key, value)| (key.clone(), value.lines().collect::<Vec<_>>().join(" "))));
+    labels.extend(
+        own.iter()
+            .map(|(key, value)| (key.clone(), value.lines().collect::<Vec<_>>().join(" "))),
+    );
     labels
 }

@@ -1,4 +1,5 @@
-//! Which images a staged tree makes, for which platforms, of which bins, upon what: decided before anything is written.
+//! Which images a staged tree makes, for which platforms, of which bins, upon what: decided before
+//! anything is written.
 //!
 //! Pure. What they become as files is in `formats::{dockerfile, bake, oci}`.
 
@@ -41,7 +42,8 @@ pub enum Base {
 }
 
 impl Base {
-    /// `scratch`, `registry/name@sha256:…`, or as skopeo names a layout, `oci:PATH` or `oci:PATH:TAG`, from the workspace's root.
+    /// `scratch`, `registry/name@sha256:…`, or as skopeo names a layout, `oci:PATH` or
+    /// `oci:PATH:TAG`, from the workspace's root.
     pub fn parse(text: &str, root: &Utf8Path) -> Result<Self, Problem> {
         if text == "scratch" {
             return Ok(Self::Scratch);
@@ -49,19 +51,28 @@ impl Base {
         if let Some(path) = text.strip_prefix("oci:") {
             let (directory, tag) = path.split_once(':').unwrap_or((path, ""));
             let tag = Some(tag.to_owned()).filter(|tag| !tag.is_empty());
-            return Ok(Self::Layout { directory: root.join(directory), tag });
+            return Ok(Self::Layout {
+                directory: root.join(directory),
+                tag,
+            });
         }
         if let Some(problem) = bases::elsewhere(text) {
             return Err(problem);
         }
         let reference = Reference::parse(text)?;
         if reference.digest.is_none() {
-            return Err(Problem::new(Code::BaseUnfit, format!("the base `{text}` has no digest"))
-                .note("cause", ["its tag may mean another image tomorrow".to_owned()])
-                .help(format!(
-                    "ask what it means now, and write it: `docker buildx imagetools inspect {text}`, then `--base {}@sha256:…`",
-                    reference.name
-                )));
+            return Err(
+                Problem::new(Code::BaseUnfit, format!("the base `{text}` has no digest"))
+                    .note(
+                        "cause",
+                        ["its tag may mean another image tomorrow".to_owned()],
+                    )
+                    .help(format!(
+                        "ask what it means now, and write it: `docker buildx imagetools inspect \
+                     {text}`, then `--base {}@sha256:…`",
+                        reference.name
+                    )),
+            );
         }
         Ok(Self::Registry(reference))
     }
@@ -71,8 +82,14 @@ impl Base {
         match self {
             Self::Scratch => "scratch".to_owned(),
             Self::Registry(reference) => reference.by_tag(),
-            Self::Layout { directory, tag: Some(tag) } => format!("oci:{directory}:{tag}"),
-            Self::Layout { directory, tag: None } => format!("oci:{directory}"),
+            Self::Layout {
+                directory,
+                tag: Some(tag),
+            } => format!("oci:{directory}:{tag}"),
+            Self::Layout {
+                directory,
+                tag: None,
+            } => format!("oci:{directory}"),
         }
     }
 }
@@ -100,7 +117,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// The base, as a Dockerfile names it. A layout has no name of its own there: it is a context that is given beside.
+    /// The base, as a Dockerfile names it. A layout has no name of its own there: it is a context
+    /// that is given beside.
     pub fn base_name(&self) -> String {
         match &self.base {
             Base::Layout { .. } => format!("xpkg-base-{}", self.name),
@@ -108,21 +126,29 @@ impl Image {
         }
     }
 
-    /// Its version as a tag: of `1.0.0+build` no registry takes the `+`. `latest`, where nothing says a version.
+    /// Its version as a tag: of `1.0.0+build` no registry takes the `+`. `latest`, where nothing
+    /// says a version.
     pub fn tag(&self) -> String {
         const LONGEST: usize = 128;
         let mut tag = String::new();
         for letter in self.labels.get(VERSION).map_or("", String::as_str).chars() {
             match letter {
                 letter if letter.is_ascii_alphanumeric() => tag.push(letter),
-                // Of what separates only one at a time, and none at an end: a name in a layout has a narrower grammar than a tag.
-                letter if tag.ends_with(|last: char| last.is_ascii_alphanumeric()) => tag.push(if letter == '.' { '.' } else { '-' }),
+                // Of what separates only one at a time, and none at an end: a name in a layout has
+                // a narrower grammar than a tag.
+                letter if tag.ends_with(|last: char| last.is_ascii_alphanumeric()) => {
+                    tag.push(if letter == '.' { '.' } else { '-' })
+                }
                 _ => {}
             }
         }
         tag.truncate(LONGEST);
         let tag = tag.trim_end_matches(['.', '-']);
-        if tag.is_empty() { "latest".to_owned() } else { tag.to_owned() }
+        if tag.is_empty() {
+            "latest".to_owned()
+        } else {
+            tag.to_owned()
+        }
     }
 }
 
@@ -153,7 +179,11 @@ pub struct Placed {
 impl Platform {
     /// `linux/arm/v7`, as Docker writes it.
     pub fn words(&self) -> String {
-        let variant = self.variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
+        let variant = self
+            .variant
+            .as_ref()
+            .map(|variant| format!("/{variant}"))
+            .unwrap_or_default();
         format!("{}/{}{variant}", self.os, self.architecture)
     }
 }
@@ -216,59 +246,104 @@ struct Bin<'a> {
 }
 
 /// The images, with what is only told of them; or all that is wrong.
-pub fn decide(trees: &[Manifest], config: &[DockerConfig], about: &About) -> Result<(Vec<Image>, Vec<String>), Vec<Problem>> {
+pub fn decide(
+    trees: &[Manifest],
+    config: &[DockerConfig],
+    about: &About,
+) -> Result<(Vec<Image>, Vec<String>), Vec<Problem>> {
     let mut problems = Vec::new();
     let bins = bins(trees, about, &mut problems);
     problems.extend(missing(&about.targets, bins.iter(), "the tree"));
-    let defaults: Vec<DockerConfig> = if config.is_empty() { one_a_package(&bins) } else { config.to_vec() };
+    let defaults: Vec<DockerConfig> = if config.is_empty() {
+        one_a_package(&bins)
+    } else {
+        config.to_vec()
+    };
     let mut images: Vec<Image> = Vec::new();
     let mut told = Vec::new();
     for config in &defaults {
         if images.iter().any(|image| image.name == config.name) {
             problems.push(
-                Problem::new(Code::DockerInvalid, format!("two images are named `{}`", config.name)).help("give each a name of its own"),
+                Problem::new(
+                    Code::DockerInvalid,
+                    format!("two images are named `{}`", config.name),
+                )
+                .help("give each a name of its own"),
             );
             continue;
         }
         match image::decide(trees, config, &bins, about, &mut told) {
             Ok(Some(image)) => images.push(image),
-            Ok(None) => told.push(format!("the image `{}` is left out: it holds nothing of what was named", config.name)),
+            Ok(None) => told.push(format!(
+                "the image `{}` is left out: it holds nothing of what was named",
+                config.name
+            )),
             Err(found) => problems.extend(found),
         }
     }
     if images.is_empty() && problems.is_empty() {
         problems.push(
-            Problem::new(Code::DockerInvalid, "the tree has no bin for Linux, so there is nothing to make an image of")
-                .note("left out", told)
-                .help("build for a Linux target: `cargo xpkg build --target x86_64-unknown-linux-musl`"),
+            Problem::new(
+                Code::DockerInvalid,
+                "the tree has no bin for Linux, so there is nothing to make an image of",
+            )
+            .note("left out", told)
+            .help(
+                "build for a Linux target: `cargo xpkg build --target x86_64-unknown-linux-musl`",
+            ),
         );
         return Err(problems);
     }
     apart(&mut images);
-    if problems.is_empty() { Ok((images, told)) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok((images, told))
+    } else {
+        Err(problems)
+    }
 }
 
 /// Targets that were named and that nothing was built for.
-fn missing<'a>(wanted: &[String], bins: impl Iterator<Item = &'a Bin<'a>>, holder: &str) -> Vec<Problem> {
+fn missing<'a>(
+    wanted: &[String],
+    bins: impl Iterator<Item = &'a Bin<'a>>,
+    holder: &str,
+) -> Vec<Problem> {
     let there: BTreeSet<&str> = bins.map(|bin| bin.artifact.target.as_str()).collect();
     let of = |wanted: &String| {
-        let problem = Problem::new(Code::DockerInvalid, format!("{holder} has no bin for `{wanted}`, which was named"))
-            .note("there", there.iter().map(ToString::to_string));
+        let problem = Problem::new(
+            Code::DockerInvalid,
+            format!("{holder} has no bin for `{wanted}`, which was named"),
+        )
+        .note("there", there.iter().map(ToString::to_string));
         match nearest(wanted, there.iter().copied()) {
-            Some(near) if near != wanted => {
-                problem.help(format!("did you mean `{near}`? Else build for it: `cargo xpkg build --target {wanted}`"))
-            }
-            _ => problem.help(format!("build for it: `cargo xpkg build --target {wanted}`")),
+            Some(near) if near != wanted => problem.help(format!(
+                "did you mean `{near}`? Else build for it: `cargo xpkg build --target {wanted}`"
+            )),
+            _ => problem.help(format!(
+                "build for it: `cargo xpkg build --target {wanted}`"
+            )),
         }
     };
-    wanted.iter().filter(|wanted| !there.contains(wanted.as_str())).map(of).collect()
+    wanted
+        .iter()
+        .filter(|wanted| !there.contains(wanted.as_str()))
+        .map(of)
+        .collect()
 }
 
-/// Where two images want different files of one platform, as one for glibc and one for musl do, each has a place of its own.
+/// Where two images want different files of one platform, as one for glibc and one for musl do,
+/// each has a place of its own.
 fn apart(images: &mut [Image]) {
     let mut holders: BTreeMap<String, BTreeSet<(usize, String)>> = BTreeMap::new();
-    for bin in images.iter().flat_map(|image| &image.platforms).flat_map(|platform| &platform.bins) {
-        holders.entry(bin.context.clone()).or_default().insert((bin.tree, bin.staged.clone()));
+    for bin in images
+        .iter()
+        .flat_map(|image| &image.platforms)
+        .flat_map(|platform| &platform.bins)
+    {
+        holders
+            .entry(bin.context.clone())
+            .or_default()
+            .insert((bin.tree, bin.staged.clone()));
     }
     for image in images {
         let bins = image.platforms.iter().flat_map(|platform| &platform.bins);
@@ -279,7 +354,11 @@ fn apart(images: &mut [Image]) {
             let words = platform.platform.words();
             for bin in &mut platform.bins {
                 // No package's name begins so.
-                bin.context = format!("{words}/@{}{}", image.name, bin.context.trim_start_matches(&words));
+                bin.context = format!(
+                    "{words}/@{}{}",
+                    image.name,
+                    bin.context.trim_start_matches(&words)
+                );
             }
         }
     }
@@ -290,46 +369,89 @@ fn bins<'a>(trees: &'a [Manifest], about: &About, problems: &mut Vec<Problem>) -
     let mut bins: Vec<Bin> = Vec::new();
     for (tree, manifest) in trees.iter().enumerate() {
         for artifact in &manifest.artifacts {
-            let Some(record) = manifest.targets.iter().find(|record| record.id == artifact.built_by) else { continue };
-            let built = |bins: &BTreeSet<(String, String)>| bins.contains(&(artifact.package.clone(), artifact.bin.clone()));
+            let Some(record) = manifest
+                .targets
+                .iter()
+                .find(|record| record.id == artifact.built_by)
+            else {
+                continue;
+            };
+            let built = |bins: &BTreeSet<(String, String)>| {
+                bins.contains(&(artifact.package.clone(), artifact.bin.clone()))
+            };
             let counts = about.targets.is_empty() || about.targets.contains(&artifact.target);
             if record.platform.os != "linux" || !counts || !about.bins.as_ref().is_none_or(built) {
                 continue;
             }
             let name = name(trees, artifact);
-            let same = |bin: &&Bin| bin.artifact.target == artifact.target && bin.artifact.package == artifact.package && bin.name == name;
+            let same = |bin: &&Bin| {
+                bin.artifact.target == artifact.target
+                    && bin.artifact.package == artifact.package
+                    && bin.name == name
+            };
             match bins.iter().find(same) {
                 Some(had) if had.artifact.sha256 == artifact.sha256 => {}
                 Some(_) => problems.push(
                     Problem::new(
                         Code::DockerClash,
-                        format!("two trees have `{name}` of `{}` for `{}`, and not the same", artifact.package, artifact.target),
+                        format!(
+                            "two trees have `{name}` of `{}` for `{}`, and not the same",
+                            artifact.package, artifact.target
+                        ),
                     )
                     .help("leave one of the trees out"),
                 ),
-                None => bins.push(Bin { tree, artifact, name, platform: &record.platform }),
+                None => bins.push(Bin {
+                    tree,
+                    artifact,
+                    name,
+                    platform: &record.platform,
+                }),
             }
         }
     }
     bins
 }
 
-/// The name under which a bin is staged; its own, where the layout of the tree gives it another for each target.
+/// The name under which a bin is staged; its own, where the layout of the tree gives it another for
+/// each target.
 fn name(trees: &[Manifest], artifact: &Artifact) -> String {
-    let staged = |artifact: &Artifact| artifact.path.rsplit('/').next().unwrap_or(&artifact.path).to_owned();
+    let staged = |artifact: &Artifact| {
+        artifact
+            .path
+            .rsplit('/')
+            .next()
+            .unwrap_or(&artifact.path)
+            .to_owned()
+    };
     let all = trees.iter().flat_map(|manifest| &manifest.artifacts);
-    let mut all = all.filter(|other| other.package == artifact.package && other.bin == artifact.bin);
+    let mut all =
+        all.filter(|other| other.package == artifact.package && other.bin == artifact.bin);
     let own = staged(artifact);
     let processor = artifact.target.split('-').next().unwrap_or_default();
-    if own.contains(processor) || all.any(|other| staged(other) != own) { artifact.bin.clone() } else { own }
+    if own.contains(processor) || all.any(|other| staged(other) != own) {
+        artifact.bin.clone()
+    } else {
+        own
+    }
 }
 
 fn one_a_package(bins: &[Bin]) -> Vec<DockerConfig> {
-    let packages: BTreeSet<&str> = bins.iter().map(|bin| bin.artifact.package.as_str()).collect();
+    let packages: BTreeSet<&str> = bins
+        .iter()
+        .map(|bin| bin.artifact.package.as_str())
+        .collect();
     let of = |package: &str| {
-        let names: BTreeSet<String> =
-            bins.iter().filter(|bin| bin.artifact.package == package).map(|bin| format!("{package}/{}", bin.artifact.bin)).collect();
-        DockerConfig { name: package.to_lowercase(), bins: names.into_iter().collect(), ..DockerConfig::default() }
+        let names: BTreeSet<String> = bins
+            .iter()
+            .filter(|bin| bin.artifact.package == package)
+            .map(|bin| format!("{package}/{}", bin.artifact.bin))
+            .collect();
+        DockerConfig {
+            name: package.to_lowercase(),
+            bins: names.into_iter().collect(),
+            ..DockerConfig::default()
+        }
     };
     packages.into_iter().map(of).collect()
 }

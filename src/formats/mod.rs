@@ -1,7 +1,7 @@
 //! What other tools read. One file a format, each a pure function from a value of ours to text.
 //!
-//! None knows where its text goes. A name in it may come from a foreign archive: each format sees to it that a name
-//! stays a name.
+//! None knows where its text goes. A name in it may come from a foreign archive: each format sees
+//! to it that a name stays a name.
 
 pub mod bake;
 pub mod build_in_docker;
@@ -14,8 +14,8 @@ use std::ops::RangeInclusive;
 
 use crate::verify::Finding;
 
-/// Characters that are not seen, or turn the text around them, and are no control characters: a name with one looks
-/// like another name (CVE-2021-42574).
+/// Characters that are not seen, or turn the text around them, and are no control characters: a
+/// name with one looks like another name (CVE-2021-42574).
 const UNSEEN: &[RangeInclusive<char>] = &[
     '\u{ad}'..='\u{ad}',
     '\u{61c}'..='\u{61c}',
@@ -28,20 +28,23 @@ const UNSEEN: &[RangeInclusive<char>] = &[
     '\u{e0000}'..='\u{e007f}',
 ];
 
-/// Text on one line that does nothing to a terminal: what is not seen is written out (`\n`, `\u{1b}`).
+/// Text on one line that does nothing to a terminal: what is not seen is written out (`\n`,
+/// `\u{1b}`).
 pub fn printable(text: &str) -> String {
     let unseen = |c: char| c.is_control() || UNSEEN.iter().any(|range| range.contains(&c));
-    text.chars().fold(String::with_capacity(text.len()), |mut printed, c| {
-        if unseen(c) {
-            printed.extend(c.escape_default());
-        } else {
-            printed.push(c);
-        }
-        printed
-    })
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut printed, c| {
+            if unseen(c) {
+                printed.extend(c.escape_default());
+            } else {
+                printed.push(c);
+            }
+            printed
+        })
 }
 
-/// `found, expected …`: what a finding says of its file, on one line. Not all findings have both halves.
+/// `found, expected …`: what a finding says of its file, on one line. Not all findings have both
+/// halves.
 pub fn clause(finding: &Finding) -> String {
     let (found, expected) = (printable(&finding.found), printable(&finding.expected));
     match (found.is_empty(), expected.is_empty()) {
@@ -87,7 +90,14 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn file(path: &str) -> FileReport {
-        FileReport { path: path.to_owned(), size: 2048, sha256: "0123456789abcdef".repeat(4), target: None, binary: None, ran: None }
+        FileReport {
+            path: path.to_owned(),
+            size: 2048,
+            sha256: "0123456789abcdef".repeat(4),
+            target: None,
+            binary: None,
+            ran: None,
+        }
     }
 
     /// One of each.
@@ -99,34 +109,73 @@ pub(crate) mod tests {
             policy: "default".to_owned(),
             listed_by: Some("manifest.json".to_owned()),
             files: vec![file("arm/app"), file("x86/app")],
-            findings: vec![finding(Code::NotStripped, Some("arm/app")), finding(Code::ListUnreadable, None)],
-            accepted: vec![Accepted { finding: finding(Code::HomeLeak, Some("x86/app")), reason: "a path of CI".to_owned() }],
-            skipped: vec![Skipped { path: "x86/app".to_owned(), what: "--run".to_owned(), why: "no qemu".to_owned() }],
+            findings: vec![
+                finding(Code::NotStripped, Some("arm/app")),
+                finding(Code::ListUnreadable, None),
+            ],
+            accepted: vec![Accepted {
+                finding: finding(Code::HomeLeak, Some("x86/app")),
+                reason: "a path of CI".to_owned(),
+            }],
+            skipped: vec![Skipped {
+                path: "x86/app".to_owned(),
+                what: "--run".to_owned(),
+                why: "no qemu".to_owned(),
+            }],
         }
     }
 
     /// Every text of it is one of [`HOSTILE`], everywhere.
     pub(crate) fn hostile() -> Report {
         let long = "\u{1f980}|<b>\n".repeat(20_000);
-        let mut report = Report { findings: vec![], accepted: vec![], skipped: vec![], files: vec![], ..small() };
+        let mut report = Report {
+            findings: vec![],
+            accepted: vec![],
+            skipped: vec![],
+            files: vec![],
+            ..small()
+        };
         for text in HOSTILE.iter().copied().chain([long.as_str()]) {
             let own = || text.to_owned();
-            let finding =
-                Finding { code: Code::PathTwice, path: Some(own()), target: Some(own()), found: own(), expected: own(), help: own() };
+            let finding = Finding {
+                code: Code::PathTwice,
+                path: Some(own()),
+                target: Some(own()),
+                found: own(),
+                expected: own(),
+                help: own(),
+            };
             report.subject = own();
             report.policy = own();
-            report.accepted.push(Accepted { finding: finding.clone(), reason: own() });
+            report.accepted.push(Accepted {
+                finding: finding.clone(),
+                reason: own(),
+            });
             report.findings.push(finding);
-            report.skipped.push(Skipped { path: own(), what: own(), why: own() });
-            report.files.push(FileReport { target: Some(own()), ran: Some(own()), ..file(text) });
+            report.skipped.push(Skipped {
+                path: own(),
+                what: own(),
+                why: own(),
+            });
+            report.files.push(FileReport {
+                target: Some(own()),
+                ran: Some(own()),
+                ..file(text)
+            });
         }
         report
     }
 
     #[test]
     fn what_is_printed_is_seen_and_stays_on_its_line() {
-        assert_eq!(printable("a\nb\u{1b}[0m\u{202e}\u{9b}"), "a\\nb\\u{1b}[0m\\u{202e}\\u{9b}");
-        assert_eq!(printable("crab \u{1f980}, e\u{301}, `C:\\x`"), "crab \u{1f980}, e\u{301}, `C:\\x`");
+        assert_eq!(
+            printable("a\nb\u{1b}[0m\u{202e}\u{9b}"),
+            "a\\nb\\u{1b}[0m\\u{202e}\\u{9b}"
+        );
+        assert_eq!(
+            printable("crab \u{1f980}, e\u{301}, `C:\\x`"),
+            "crab \u{1f980}, e\u{301}, `C:\\x`"
+        );
         for text in HOSTILE {
             assert!(!printable(text).chars().any(char::is_control), "{text:?}");
         }
@@ -136,7 +185,19 @@ pub(crate) mod tests {
     fn a_clause_has_the_halves_that_there_are() {
         let whole = finding(Code::NotStripped, None);
         assert_eq!(clause(&whole), "debug sections, expected none");
-        assert_eq!(clause(&Finding { found: String::new(), ..whole.clone() }), "expected none");
-        assert_eq!(clause(&Finding { expected: String::new(), ..whole }), "debug sections");
+        assert_eq!(
+            clause(&Finding {
+                found: String::new(),
+                ..whole.clone()
+            }),
+            "expected none"
+        );
+        assert_eq!(
+            clause(&Finding {
+                expected: String::new(),
+                ..whole
+            }),
+            "debug sections"
+        );
     }
 }

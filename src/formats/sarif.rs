@@ -1,7 +1,8 @@
 //! SARIF 2.1.0, as GitHub's code scanning takes it: a finding a result, a code a rule.
 //!
-//! The structs are our own, a dozen of SARIF's hundred: serde-sarif makes all of them in a build script, from the
-//! schema, with a dozen crates that nothing else here needs. `tests/it/sarif.rs` holds the text to that schema.
+//! The structs are our own, a dozen of SARIF's hundred: serde-sarif makes all of them in a build
+//! script, from the schema, with a dozen crates that nothing else here needs. `tests/it/sarif.rs`
+//! holds the text to that schema.
 //!
 //! Where GitHub wants more than the standard: docs.github.com, "SARIF support for code scanning".
 
@@ -18,7 +19,12 @@ use crate::verify::{Finding, Report};
 const MOST_RESULTS: usize = 25_000;
 
 /// What stays as it is in a path of an address: RFC 3986's unreserved characters and the slash.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -117,7 +123,8 @@ struct Region {
     start_line: u32,
 }
 
-/// GitHub knows an alert again by this name alone; without it, it would look for the line in a source.
+/// GitHub knows an alert again by this name alone; without it, it would look for the line in a
+/// source.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Fingerprints {
@@ -132,9 +139,25 @@ struct Suppression {
 
 /// One SARIF log with one run.
 pub fn sarif(report: &Report) -> String {
-    let Report { schema_version: _, subject, kind: _, policy: _, listed_by: _, files: _, findings, accepted, skipped } = report;
+    let Report {
+        schema_version: _,
+        subject,
+        kind: _,
+        policy: _,
+        listed_by: _,
+        files: _,
+        findings,
+        accepted,
+        skipped,
+    } = report;
     let open = findings.iter().map(|finding| (finding, None));
-    let all: Vec<(&Finding, Option<&str>)> = open.chain(accepted.iter().map(|a| (&a.finding, Some(a.reason.as_str())))).collect();
+    let all: Vec<(&Finding, Option<&str>)> = open
+        .chain(
+            accepted
+                .iter()
+                .map(|a| (&a.finding, Some(a.reason.as_str()))),
+        )
+        .collect();
     let told = &all[..all.len().min(MOST_RESULTS)];
 
     let mut codes: Vec<Code> = told.iter().map(|(finding, _)| finding.code).collect();
@@ -144,23 +167,41 @@ pub fn sarif(report: &Report) -> String {
     let mut seen = BTreeMap::new();
     let results = told.iter().map(|(finding, reason)| Result {
         rule_id: finding.code.name(),
-        rule_index: codes.binary_search(&finding.code).expect("the codes are those of the results"),
+        rule_index: codes
+            .binary_search(&finding.code)
+            .expect("the codes are those of the results"),
         level: "error",
         message: message(&said(finding)),
-        locations: [finding.path.as_deref().map_or_else(|| location(whole(subject)), |path| location(below(path)))],
+        locations: [finding
+            .path
+            .as_deref()
+            .map_or_else(|| location(whole(subject)), |path| location(below(path)))],
         partial_fingerprints: fingerprints(finding, &mut seen),
-        suppressions: reason.iter().map(|reason| Suppression { kind: "external", justification: printable(reason) }).collect(),
+        suppressions: reason
+            .iter()
+            .map(|reason| Suppression {
+                kind: "external",
+                justification: printable(reason),
+            })
+            .collect(),
     });
     let results = results.collect();
 
     let unchecked = skipped.iter().map(|skipped| Notification {
         level: "warning",
-        message: message(&format!("not checked: {}: {}", printable(&skipped.what), printable(&skipped.why))),
+        message: message(&format!(
+            "not checked: {}: {}",
+            printable(&skipped.what),
+            printable(&skipped.why)
+        )),
         locations: vec![location(below(&skipped.path))],
     });
     let left_out = (all.len() > told.len()).then(|| Notification {
         level: "warning",
-        message: message(&format!("{} more results are left out: GitHub takes {MOST_RESULTS}", all.len() - told.len())),
+        message: message(&format!(
+            "{} more results are left out: GitHub takes {MOST_RESULTS}",
+            all.len() - told.len()
+        )),
         locations: Vec::new(),
     });
     let log = Log {
@@ -168,7 +209,11 @@ pub fn sarif(report: &Report) -> String {
         version: "2.1.0",
         runs: [Run {
             tool: Tool {
-                driver: Driver { name: "cargo-xpkg", version: env!("CARGO_PKG_VERSION"), rules: codes.into_iter().map(rule).collect() },
+                driver: Driver {
+                    name: "cargo-xpkg",
+                    version: env!("CARGO_PKG_VERSION"),
+                    rules: codes.into_iter().map(rule).collect(),
+                },
             },
             invocations: [Invocation {
                 execution_successful: true,
@@ -184,23 +229,51 @@ pub fn sarif(report: &Report) -> String {
 
 fn rule(code: Code) -> Rule {
     let row = code.row();
-    Rule { id: row.name, short_description: message(row.title), full_description: message(row.cause), help: message(row.fix) }
+    Rule {
+        id: row.name,
+        short_description: message(row.title),
+        full_description: message(row.cause),
+        help: message(row.fix),
+    }
 }
 
 fn said(finding: &Finding) -> String {
-    let target = finding.target.as_ref().map(|target| format!(" (target {})", printable(target))).unwrap_or_default();
-    let help = if finding.help.is_empty() { String::new() } else { format!("\nhelp: {}", printable(&finding.help)) };
-    format!("{}: {}{target}{help}", finding.code.row().title, clause(finding))
+    let target = finding
+        .target
+        .as_ref()
+        .map(|target| format!(" (target {})", printable(target)))
+        .unwrap_or_default();
+    let help = if finding.help.is_empty() {
+        String::new()
+    } else {
+        format!("\nhelp: {}", printable(&finding.help))
+    };
+    format!(
+        "{}: {}{target}{help}",
+        finding.code.row().title,
+        clause(finding)
+    )
 }
 
-/// SARIF reads placeholders (`{0}`) and links (`[text](address)`) in what is said. A brace is doubled, as the
-/// standard has it (3.11.5); a link is pulled apart, for not every reader knows the standard's backslashes (3.11.6).
+/// SARIF reads placeholders (`{0}`) and links (`[text](address)`) in what is said. A brace is
+/// doubled, as the standard has it (3.11.5); a link is pulled apart, for not every reader knows the
+/// standard's backslashes (3.11.6).
 fn message(text: &str) -> Message {
-    Message { text: text.replace('{', "{{").replace('}', "}}").replace("](", "] (") }
+    Message {
+        text: text
+            .replace('{', "{{")
+            .replace('}', "}}")
+            .replace("](", "] ("),
+    }
 }
 
 fn location(uri: String) -> Location {
-    Location { physical_location: PhysicalLocation { artifact_location: ArtifactLocation { uri }, region: Region { start_line: 1 } } }
+    Location {
+        physical_location: PhysicalLocation {
+            artifact_location: ArtifactLocation { uri },
+            region: Region { start_line: 1 },
+        },
+    }
 }
 
 /// A path below the subject as a relative reference.
@@ -217,15 +290,32 @@ fn below(path: &str) -> String {
 
 /// The subject, which its user named: an absolute one is a file on this machine.
 fn whole(subject: &str) -> String {
-    if subject.starts_with('/') { format!("file://{}", below(subject).replacen("%2F", "/", 1)) } else { below(subject) }
+    if subject.starts_with('/') {
+        format!("file://{}", below(subject).replacen("%2F", "/", 1))
+    } else {
+        below(subject)
+    }
 }
 
-/// Code and path, and a number where both come again: the same from run to run, on whatever machine. The subject
-/// stays out, for it may be a temporary directory; so do the findings' words, which change with the program.
-fn fingerprints<'a>(finding: &'a Finding, seen: &mut BTreeMap<(Code, Option<&'a str>), usize>) -> Fingerprints {
+/// Code and path, and a number where both come again: the same from run to run, on whatever
+/// machine. The subject stays out, for it may be a temporary directory; so do the findings' words,
+/// which change with the program.
+fn fingerprints<'a>(
+    finding: &'a Finding,
+    seen: &mut BTreeMap<(Code, Option<&'a str>), usize>,
+) -> Fingerprints {
     let path = finding.path.as_deref();
-    let number = seen.entry((finding.code, path)).and_modify(|number| *number += 1).or_insert(1);
-    Fingerprints { primary_location_line_hash: format!("{}:{}:{number}", finding.code.name(), path.map(below).unwrap_or_default()) }
+    let number = seen
+        .entry((finding.code, path))
+        .and_modify(|number| *number += 1)
+        .or_insert(1);
+    Fingerprints {
+        primary_location_line_hash: format!(
+            "{}:{}:{number}",
+            finding.code.name(),
+            path.map(below).unwrap_or_default()
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -244,24 +334,42 @@ mod tests {
     fn a_finding_is_a_result_and_its_code_a_rule() {
         let run = run(&small());
         let driver = &run["tool"]["driver"];
-        assert_eq!((&driver["name"], &driver["version"]), (&json!("cargo-xpkg"), &json!(env!("CARGO_PKG_VERSION"))));
-        let rules: Vec<&str> = driver["rules"].as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+        assert_eq!(
+            (&driver["name"], &driver["version"]),
+            (&json!("cargo-xpkg"), &json!(env!("CARGO_PKG_VERSION")))
+        );
+        let rules: Vec<&str> = driver["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|rule| rule["id"].as_str().unwrap())
+            .collect();
         assert_eq!(rules, ["list-unreadable", "not-stripped", "home-leak"]);
-        assert_eq!(driver["rules"][1]["shortDescription"]["text"], Code::NotStripped.row().title);
+        assert_eq!(
+            driver["rules"][1]["shortDescription"]["text"],
+            Code::NotStripped.row().title
+        );
         assert_eq!(
             run["results"][0],
             json!({
                 "ruleId": "not-stripped",
                 "ruleIndex": 1,
                 "level": "error",
-                "message": { "text": "a program carries debug information or symbols: debug sections, expected none\nhelp: `strip = \"symbols\"`" },
+                "message": { "text": "a program carries debug information or symbols: debug \
+                                      sections, expected none\nhelp: `strip = \"symbols\"`" },
                 "locations": [{ "physicalLocation": { "artifactLocation": { "uri": "arm/app" }, "region": { "startLine": 1 } } }],
                 "partialFingerprints": { "primaryLocationLineHash": "not-stripped:arm/app:1" },
                 "suppressions": [],
             })
         );
-        assert_eq!(run["results"][1]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "dist");
-        assert_eq!(run["results"][2]["suppressions"], json!([{ "kind": "external", "justification": "a path of CI" }]));
+        assert_eq!(
+            run["results"][1]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+            "dist"
+        );
+        assert_eq!(
+            run["results"][2]["suppressions"],
+            json!([{ "kind": "external", "justification": "a path of CI" }])
+        );
         let notes = &run["invocations"][0]["toolExecutionNotifications"];
         assert_eq!(notes[0]["message"]["text"], "not checked: --run: no qemu");
     }
@@ -272,27 +380,46 @@ mod tests {
         let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
         assert_eq!(rules.len(), 1);
         for result in run["results"].as_array().unwrap() {
-            assert_eq!(rules[result["ruleIndex"].as_u64().unwrap() as usize]["id"], result["ruleId"]);
+            assert_eq!(
+                rules[result["ruleIndex"].as_u64().unwrap() as usize]["id"],
+                result["ruleId"]
+            );
         }
     }
 
     #[test]
     fn every_path_is_a_relative_address() {
-        let safe = |uri: &str| uri.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~/%".contains(&b));
+        let safe = |uri: &str| {
+            uri.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._~/%".contains(&b))
+        };
         for path in HOSTILE {
             let uri = below(path);
-            assert!(safe(&uri) && !uri.is_empty() && !uri.starts_with('/'), "{path:?}: {uri}");
+            assert!(
+                safe(&uri) && !uri.is_empty() && !uri.starts_with('/'),
+                "{path:?}: {uri}"
+            );
         }
         assert_eq!(below("a b/\u{e9}:\u{1f980}"), "a%20b/%C3%A9%3A%F0%9F%A6%80");
         assert_eq!(below("//evil.example/x"), "%2F/evil.example/x");
-        assert_eq!((whole("/tmp/a b"), whole("dist.tar.gz")), ("file:///tmp/a%20b".to_owned(), "dist.tar.gz".to_owned()));
+        assert_eq!(
+            (whole("/tmp/a b"), whole("dist.tar.gz")),
+            ("file:///tmp/a%20b".to_owned(), "dist.tar.gz".to_owned())
+        );
     }
 
     #[test]
     fn what_is_said_holds_no_link_and_no_placeholder() {
         for result in run(&hostile())["results"].as_array().unwrap() {
             let text = result["message"]["text"].as_str().unwrap();
-            assert!(!text.contains("](") && !text.replace("{{", "").replace("}}", "").contains(['{', '}']), "{text}");
+            assert!(
+                !text.contains("](")
+                    && !text
+                        .replace("{{", "")
+                        .replace("}}", "")
+                        .contains(['{', '}']),
+                "{text}"
+            );
             assert!(text.lines().count() <= 2, "{text}");
         }
     }
@@ -300,11 +427,22 @@ mod tests {
     #[test]
     fn fingerprints_differ_and_stay() {
         let again = || finding(Code::LibraryUnfit, Some("a"));
-        let mut report = Report { findings: vec![again(), again(), finding(Code::LibraryUnfit, None)], ..small() };
-        let prints = |report: &Report| -> Vec<Value> {
-            run(report)["results"].as_array().unwrap().iter().map(|r| r["partialFingerprints"]["primaryLocationLineHash"].clone()).collect()
+        let mut report = Report {
+            findings: vec![again(), again(), finding(Code::LibraryUnfit, None)],
+            ..small()
         };
-        assert_eq!(prints(&report)[..3], ["library-unfit:a:1", "library-unfit:a:2", "library-unfit::1"]);
+        let prints = |report: &Report| -> Vec<Value> {
+            run(report)["results"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|r| r["partialFingerprints"]["primaryLocationLineHash"].clone())
+                .collect()
+        };
+        assert_eq!(
+            prints(&report)[..3],
+            ["library-unfit:a:1", "library-unfit:a:2", "library-unfit::1"]
+        );
         let before = prints(&report);
         report.subject = "/tmp/elsewhere".to_owned();
         report.findings[0].found = "another".to_owned();
@@ -313,16 +451,32 @@ mod tests {
 
     #[test]
     fn no_more_results_than_github_takes() {
-        let many = (0..30_000).map(|number| finding(Code::FileUnlisted, Some(&number.to_string()))).collect();
-        let run = run(&Report { findings: many, ..small() });
+        let many = (0..30_000)
+            .map(|number| finding(Code::FileUnlisted, Some(&number.to_string())))
+            .collect();
+        let run = run(&Report {
+            findings: many,
+            ..small()
+        });
         assert_eq!(run["results"].as_array().unwrap().len(), MOST_RESULTS);
         let note = &run["invocations"][0]["toolExecutionNotifications"][0];
-        assert_eq!(note["message"]["text"], "5001 more results are left out: GitHub takes 25000");
+        assert_eq!(
+            note["message"]["text"],
+            "5001 more results are left out: GitHub takes 25000"
+        );
     }
 
     #[test]
     fn nothing_found_is_a_log_too() {
-        let run = run(&Report { findings: vec![], accepted: vec![], skipped: vec![], ..small() });
-        assert_eq!((&run["results"], &run["tool"]["driver"]["rules"]), (&json!([]), &json!([])));
+        let run = run(&Report {
+            findings: vec![],
+            accepted: vec![],
+            skipped: vec![],
+            ..small()
+        });
+        assert_eq!(
+            (&run["results"], &run["tool"]["driver"]["rules"]),
+            (&json!([]), &json!([]))
+        );
     }
 }

@@ -29,7 +29,8 @@ pub enum Thing {
 
 /// One name in a directory.
 pub struct Listed {
-    /// What is not UTF-8 in it is replaced by U+FFFD, and then `readable` is false: there is no path to it.
+    /// What is not UTF-8 in it is replaced by U+FFFD, and then `readable` is false: there is no
+    /// path to it.
     pub name: String,
     pub readable: bool,
     /// The problem, where the system did not tell what it is.
@@ -45,7 +46,9 @@ pub struct Reading<'a> {
 impl io::Read for Reading<'_> {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         // Not `ErrorKind::Interrupted`, which readers take as a word to try again.
-        self.host.check_interrupted().map_err(|problem| io::Error::other(problem.message))?;
+        self.host
+            .check_interrupted()
+            .map_err(|problem| io::Error::other(problem.message))?;
         self.file.read(piece)
     }
 }
@@ -67,7 +70,9 @@ pub struct Writing<'a> {
 
 impl io::Write for Writing<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.host.check_interrupted().map_err(|problem| io::Error::other(problem.message))?;
+        self.host
+            .check_interrupted()
+            .map_err(|problem| io::Error::other(problem.message))?;
         let written = self.file.write(bytes)?;
         self.size += written as u64;
         self.hasher.write(&bytes[..written])?;
@@ -95,7 +100,8 @@ pub struct Lock {
 }
 
 impl Drop for Lock {
-    /// While it is held: whoever waits for it sees that it is gone, and makes another. After a signal, too.
+    /// While it is held: whoever waits for it sees that it is gone, and makes another. After a
+    /// signal, too.
     fn drop(&mut self) {
         if let Some(path) = &self.passing {
             let _ = fs::remove_file(path);
@@ -104,11 +110,14 @@ impl Drop for Lock {
 }
 
 impl Host {
-    /// What every file operation passes first: an interrupted run does no more, and the tests break here.
+    /// What every file operation passes first: an interrupted run does no more, and the tests break
+    /// here.
     fn op(&self, verb: &str, path: &Utf8Path) -> Result<()> {
         self.check_interrupted()?;
         #[cfg(feature = "test-fakes")]
-        self.fault.strike().map_err(|error| cannot(verb, path, &error))?;
+        self.fault
+            .strike()
+            .map_err(|error| cannot(verb, path, &error))?;
         #[cfg(not(feature = "test-fakes"))]
         let _ = (verb, path);
         Ok(())
@@ -119,7 +128,13 @@ impl Host {
         tempfile::Builder::new()
             .prefix("cargo-xpkg-")
             .tempdir()
-            .map_err(|error| cannot("create a directory in", Utf8Path::new("the temporary directory"), &error))
+            .map_err(|error| {
+                cannot(
+                    "create a directory in",
+                    Utf8Path::new("the temporary directory"),
+                    &error,
+                )
+            })
     }
 
     pub fn exists(&self, path: &Utf8Path) -> bool {
@@ -139,11 +154,16 @@ impl Host {
         fs::read(path).map_err(|error| cannot("read", path, &error))
     }
 
-    /// Reads a regular file of at most so many bytes; nothing else, so that a pipe or a device does not hold us.
+    /// Reads a regular file of at most so many bytes; nothing else, so that a pipe or a device does
+    /// not hold us.
     pub fn read_small(&self, path: &Utf8Path, largest: u64) -> Result<Vec<u8>> {
         let metadata = fs::metadata(path).map_err(|error| cannot("read", path, &error))?;
         if !metadata.is_file() || metadata.len() > largest {
-            return Err(cannot("read", path, &io::Error::other("it is no plain file, or too large")));
+            return Err(cannot(
+                "read",
+                path,
+                &io::Error::other("it is no plain file, or too large"),
+            ));
         }
         self.read(path)
     }
@@ -153,20 +173,33 @@ impl Host {
         self.op("read", path)?;
         let mut options = File::options();
         options.read(true);
-        // A pipe that took the file's place since we looked must not hold us until somebody writes into it.
+        // A pipe that took the file's place since we looked must not hold us until somebody writes
+        // into it.
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        std::os::unix::fs::OpenOptionsExt::custom_flags(
+            &mut options,
+            rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+        );
         let open = || {
             let file = options.open(path)?;
-            if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no plain file")) }
+            if file.metadata()?.is_file() {
+                Ok(file)
+            } else {
+                Err(io::Error::other("it is no plain file"))
+            }
         };
-        Ok(Reading { file: open().map_err(|error| cannot("read", path, &error))?, host: self })
+        Ok(Reading {
+            file: open().map_err(|error| cannot("read", path, &error))?,
+            host: self,
+        })
     }
 
     /// What stands at a path once links to it are followed.
     pub fn thing(&self, path: &Utf8Path) -> Result<Thing> {
         self.op("read", path)?;
-        fs::metadata(path).map(|metadata| thing(&metadata)).map_err(|error| cannot("read", path, &error))
+        fs::metadata(path)
+            .map(|metadata| thing(&metadata))
+            .map_err(|error| cannot("read", path, &error))
     }
 
     /// Everything in a directory, links as such, in no order.
@@ -176,10 +209,15 @@ impl Host {
         let entries = entries.map_err(|error| cannot("read", directory, &error))?;
         let listed = entries.into_iter().map(|entry| {
             let name = entry.file_name();
-            let thing = entry.metadata().and_then(|metadata| match metadata.file_type().is_symlink() {
-                true => Ok(Thing::Link(fs::read_link(entry.path())?.to_string_lossy().into_owned())),
-                false => Ok(thing(&metadata)),
-            });
+            let thing =
+                entry
+                    .metadata()
+                    .and_then(|metadata| match metadata.file_type().is_symlink() {
+                        true => Ok(Thing::Link(
+                            fs::read_link(entry.path())?.to_string_lossy().into_owned(),
+                        )),
+                        false => Ok(thing(&metadata)),
+                    });
             let path = directory.join(&*name.to_string_lossy());
             Listed {
                 name: name.to_string_lossy().into_owned(),
@@ -193,7 +231,10 @@ impl Host {
     /// Whether a file names the program that reads it.
     pub fn is_script(&self, path: &Utf8Path) -> bool {
         let mut first = [0; 2];
-        File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut first)).is_ok() && &first == b"#!"
+        File::open(path)
+            .and_then(|mut file| io::Read::read_exact(&mut file, &mut first))
+            .is_ok()
+            && &first == b"#!"
     }
 
     pub fn read_text(&self, path: &Utf8Path) -> Result<String> {
@@ -210,7 +251,13 @@ impl Host {
     pub fn create(&self, path: &Utf8Path) -> Result<Writing<'_>> {
         self.op("write", path)?;
         let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
-        Ok(Writing { file: io::BufWriter::new(file), hasher: Hashing::default(), size: 0, path: path.to_owned(), host: self })
+        Ok(Writing {
+            file: io::BufWriter::new(file),
+            hasher: Hashing::default(),
+            size: 0,
+            path: path.to_owned(),
+            host: self,
+        })
     }
 
     /// Gives a file another name on the same file system, in one step; a file of that name goes.
@@ -241,7 +288,9 @@ impl Host {
             let mut file = builder.tempfile_in(parent)?;
             io::Write::write_all(&mut file, bytes)?;
             // Closed before it gets its name: a program that is open for writing cannot be started.
-            file.into_temp_path().persist(path).map_err(|error| error.error)
+            file.into_temp_path()
+                .persist(path)
+                .map_err(|error| error.error)
         };
         write().map_err(|error| cannot("write", path, &error))
     }
@@ -249,7 +298,11 @@ impl Host {
     /// Adds to the end of a file that others write to, too.
     pub fn append(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         self.op("write", path)?;
-        let mut file = File::options().append(true).create(true).open(path).map_err(|error| cannot("write", path, &error))?;
+        let mut file = File::options()
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(|error| cannot("write", path, &error))?;
         io::Write::write_all(&mut file, bytes).map_err(|error| cannot("write", path, &error))
     }
 
@@ -259,7 +312,8 @@ impl Host {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(|error| cannot("write", path, &error))?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+                .map_err(|error| cannot("write", path, &error))?;
         }
         Ok(())
     }
@@ -269,13 +323,15 @@ impl Host {
         self.op("read", path)?;
         let mut file = File::open(path).map_err(|error| cannot("read", path, &error))?;
         let mut hasher = Hashing::default();
-        let size = io::copy(&mut file, &mut hasher).map_err(|error| cannot("read", path, &error))?;
+        let size =
+            io::copy(&mut file, &mut hasher).map_err(|error| cannot("read", path, &error))?;
         Ok((hasher.finish(), size))
     }
 
     /// Whether a file holds just these bytes.
     pub fn holds(&self, path: &Utf8Path, bytes: &[u8]) -> bool {
-        fs::metadata(path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64) && fs::read(path).is_ok_and(|found| found == bytes)
+        fs::metadata(path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64)
+            && fs::read(path).is_ok_and(|found| found == bytes)
     }
 
     pub fn hard_link(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
@@ -286,23 +342,30 @@ impl Host {
     /// A link, or a copy where the other place is on another file system.
     pub fn link_or_copy(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         self.op("link", to)?;
-        if fs::hard_link(from, to).is_ok() { Ok(()) } else { self.copy(from, to) }
+        if fs::hard_link(from, to).is_ok() {
+            Ok(())
+        } else {
+            self.copy(from, to)
+        }
     }
 
     /// A copy of its own, of the mode that is given, whatever the umask. Returns its digest.
     pub fn copy_as(&self, from: &Utf8Path, to: &Utf8Path, mode: u32) -> Result<String> {
         let mut writing = self.create(to)?;
-        io::copy(&mut self.open_read(from)?, &mut writing).map_err(|error| cannot("write", to, &error))?;
+        io::copy(&mut self.open_read(from)?, &mut writing)
+            .map_err(|error| cannot("write", to, &error))?;
         let (digest, _) = writing.finish()?;
         self.set_mode(to, mode)?;
         Ok(digest)
     }
 
-    /// Gives a file or a directory of ours a mode, where there are any. One with other names than ours is not ours.
+    /// Gives a file or a directory of ours a mode, where there are any. One with other names than
+    /// ours is not ours.
     pub fn set_mode(&self, path: &Utf8Path, mode: u32) -> Result<()> {
         self.op("write", path)?;
         #[cfg(unix)]
-        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).map_err(|error| cannot("write", path, &error))?;
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+            .map_err(|error| cannot("write", path, &error))?;
         #[cfg(not(unix))]
         let _ = mode;
         Ok(())
@@ -311,7 +374,9 @@ impl Host {
     /// Permission bits, where there are any.
     pub fn mode(&self, path: &Utf8Path) -> Option<u32> {
         #[cfg(unix)]
-        let mode = fs::metadata(path).ok().map(|metadata| std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777);
+        let mode = fs::metadata(path).ok().map(|metadata| {
+            std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777
+        });
         #[cfg(not(unix))]
         let mode = Some(path).and(None);
         mode
@@ -323,19 +388,27 @@ impl Host {
         #[cfg(unix)]
         let made = std::os::unix::fs::symlink(text, link);
         #[cfg(not(unix))]
-        let made: io::Result<()> = Err(io::Error::other(format!("links such as `-> {text}` cannot be made on this system")));
+        let made: io::Result<()> = Err(io::Error::other(format!(
+            "links such as `-> {text}` cannot be made on this system"
+        )));
         made.map_err(|error| cannot("link", link, &error))
     }
 
     /// The text of a symbolic link; `None` where there is none, or none in UTF-8.
     pub fn link_text(&self, path: &Utf8Path) -> Option<String> {
-        fs::read_link(path).ok()?.into_os_string().into_string().ok()
+        fs::read_link(path)
+            .ok()?
+            .into_os_string()
+            .into_string()
+            .ok()
     }
 
     /// With its permissions.
     pub fn copy(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         self.op("copy", to)?;
-        fs::copy(from, to).map(|_| ()).map_err(|error| cannot("write", to, &error))
+        fs::copy(from, to)
+            .map(|_| ())
+            .map_err(|error| cannot("write", to, &error))
     }
 
     pub fn create_dir_all(&self, path: &Utf8Path) -> Result<()> {
@@ -348,10 +421,14 @@ impl Host {
         self.op("create a directory in", parent)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(prefix);
-        // A tree that is to be exchanged in is no secret: the umask alone decides, as for any directory.
+        // A tree that is to be exchanged in is no secret: the umask alone decides, as for any
+        // directory.
         #[cfg(unix)]
-        builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o777));
-        builder.tempdir_in(parent).map_err(|error| cannot("create a directory in", parent, &error))
+        builder
+            .permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o777));
+        builder
+            .tempdir_in(parent)
+            .map_err(|error| cannot("create a directory in", parent, &error))
     }
 
     pub fn remove_file(&self, path: &Utf8Path) -> Result<()> {
@@ -376,27 +453,48 @@ impl Host {
         let mut open = vec![String::new()];
         while let Some(below) = open.pop() {
             let directory = root.join(&below);
-            let entries = directory.read_dir_utf8().map_err(|error| cannot("read", &directory, &error))?;
+            let entries = directory
+                .read_dir_utf8()
+                .map_err(|error| cannot("read", &directory, &error))?;
             for entry in entries {
                 let entry = entry.map_err(|error| cannot("read", &directory, &error))?;
-                let name = if below.is_empty() { entry.file_name().to_owned() } else { format!("{below}/{}", entry.file_name()) };
-                let kind = entry.file_type().map_err(|error| cannot("read", entry.path(), &error))?;
+                let name = if below.is_empty() {
+                    entry.file_name().to_owned()
+                } else {
+                    format!("{below}/{}", entry.file_name())
+                };
+                let kind = entry
+                    .file_type()
+                    .map_err(|error| cannot("read", entry.path(), &error))?;
                 if kind.is_dir() {
                     open.push(name.clone());
                     found.insert(name, Entry::Directory);
                 } else {
-                    found.insert(name, if kind.is_file() { Entry::File } else { Entry::Other });
+                    found.insert(
+                        name,
+                        if kind.is_file() {
+                            Entry::File
+                        } else {
+                            Entry::Other
+                        },
+                    );
                 }
             }
         }
         Ok(found)
     }
 
-    /// Takes the lock at `path`, calling `blocked` first if another run has it. The kernel frees it when its holder dies.
+    /// Takes the lock at `path`, calling `blocked` first if another run has it. The kernel frees it
+    /// when its holder dies.
     pub fn lock(&self, path: &Utf8Path, blocked: impl FnOnce()) -> Result<Lock> {
         let mut blocked = Some(blocked);
         loop {
-            let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|error| cannot("open", path, &error))?;
+            let file = File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(path)
+                .map_err(|error| cannot("open", path, &error))?;
             // Asked again and again rather than waited for, so that a signal is heard.
             while file.try_lock().is_err() {
                 if let Some(blocked) = blocked.take() {
@@ -405,9 +503,13 @@ impl Host {
                 self.check_interrupted()?;
                 std::thread::sleep(Duration::from_millis(20));
             }
-            // Its holder may have removed the file while we waited; what others lock then is another file.
+            // Its holder may have removed the file while we waited; what others lock then is
+            // another file.
             if same_file(&file, path) {
-                return Ok(Lock { _file: file, passing: None });
+                return Ok(Lock {
+                    _file: file,
+                    passing: None,
+                });
             }
         }
     }
@@ -421,7 +523,8 @@ impl Host {
 
     /// Whether a file can be started by everyone: mode 0755, as [`Self::write_program`] leaves it.
     pub fn is_program(&self, path: &Utf8Path) -> bool {
-        self.mode(path).map_or_else(|| self.is_file(path), |mode| mode & 0o777 == 0o755)
+        self.mode(path)
+            .map_or_else(|| self.is_file(path), |mode| mode & 0o777 == 0o755)
     }
 
     /// `path` with the links in that part of it resolved that exists.
@@ -429,7 +532,10 @@ impl Host {
         let mut rest = Vec::new();
         for ancestor in path.ancestors() {
             if let Ok(real) = ancestor.canonicalize_utf8() {
-                return rest.iter().rev().fold(real, |real: Utf8PathBuf, name: &&str| real.join(name));
+                return rest
+                    .iter()
+                    .rev()
+                    .fold(real, |real: Utf8PathBuf, name: &&str| real.join(name));
             }
             rest.extend(ancestor.file_name());
         }
@@ -442,21 +548,29 @@ impl Host {
             return Ok(());
         }
         self.create_dir_all(path)?;
-        let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo xpkg.\n# For information about cache directory tags see https://bford.info/cachedir/\n";
+        let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory \
+                   tag created by cargo xpkg.\n# For information about cache directory tags see \
+                   https://bford.info/cachedir/\n";
         self.write(&path.join("CACHEDIR.TAG"), tag.as_bytes())
     }
 
-    /// Whether `old` could be exchanged with a new tree, found out without touching it: `filled` is a directory with
-    /// something in it, so renaming `old` over it always fails, but with the reason that an exchange would fail with.
+    /// Whether `old` could be exchanged with a new tree, found out without touching it: `filled` is
+    /// a directory with something in it, so renaming `old` over it always fails, but with the
+    /// reason that an exchange would fail with.
     pub fn check_exchange(&self, old: &Utf8Path, filled: &Utf8Path) -> Result<()> {
         self.op("exchange", old)?;
         let (one, other) = (filled.join("one"), filled.join("other"));
-        let support = fs::create_dir(&one).and_then(|()| fs::create_dir(&other)).and_then(|()| swap(&one, &other));
+        let support = fs::create_dir(&one)
+            .and_then(|()| fs::create_dir(&other))
+            .and_then(|()| swap(&one, &other));
         let refused = match support {
             Err(error) => Some(error),
-            Ok(()) if self.exists(old) => fs::rename(old, filled)
-                .err()
-                .filter(|error| !matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)),
+            Ok(()) if self.exists(old) => fs::rename(old, filled).err().filter(|error| {
+                !matches!(
+                    error.kind(),
+                    io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
+                )
+            }),
             Ok(()) => None,
         };
         let cleared = fs::remove_dir(&one).and_then(|()| fs::remove_dir(&other));
@@ -466,7 +580,8 @@ impl Host {
         }
     }
 
-    /// Puts the directory `new` in the place of `old` in one step; what was there, if anything, is then at `new`.
+    /// Puts the directory `new` in the place of `old` in one step; what was there, if anything, is
+    /// then at `new`.
     pub fn exchange(&self, new: &Utf8Path, old: &Utf8Path) -> Result<()> {
         self.op("exchange", old)?;
         if !self.exists(old) {
@@ -477,12 +592,18 @@ impl Host {
 }
 
 fn cannot_exchange(old: &Utf8Path, error: &io::Error) -> Problem {
-    let problem = Problem::new(Code::CannotExchange, format!("cannot exchange `{old}` with the new tree: {error}"));
+    let problem = Problem::new(
+        Code::CannotExchange,
+        format!("cannot exchange `{old}` with the new tree: {error}"),
+    );
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             problem.help("name an out-dir that you may write: `--out-dir DIR`")
         }
-        _ => problem.help(format!("name an out-dir one level deeper: `--out-dir {}`", old.join("xpkg"))),
+        _ => problem.help(format!(
+            "name an out-dir one level deeper: `--out-dir {}`",
+            old.join("xpkg")
+        )),
     }
 }
 
@@ -503,16 +624,24 @@ fn thing(metadata: &fs::Metadata) -> Thing {
         if let Some((_, name)) = kinds.into_iter().find(|(is, _)| *is) {
             return Thing::Special(name);
         }
-        Thing::File { size: metadata.len(), mode: Some(metadata.permissions().mode() & 0o7777) }
+        Thing::File {
+            size: metadata.len(),
+            mode: Some(metadata.permissions().mode() & 0o7777),
+        }
     }
     #[cfg(not(unix))]
-    Thing::File { size: metadata.len(), mode: None }
+    Thing::File {
+        size: metadata.len(),
+        mode: None,
+    }
 }
 
 #[cfg(unix)]
 fn same_file(file: &File, path: &Utf8Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    let (Ok(open), Ok(there)) = (file.metadata(), fs::metadata(path)) else { return false };
+    let (Ok(open), Ok(there)) = (file.metadata(), fs::metadata(path)) else {
+        return false;
+    };
     (open.dev(), open.ino()) == (there.dev(), there.ino())
 }
 
@@ -525,10 +654,17 @@ fn same_file(_: &File, _: &Utf8Path) -> bool {
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
-    Ok(renameat_with(CWD, new.as_std_path(), CWD, old.as_std_path(), RenameFlags::EXCHANGE)?)
+    Ok(renameat_with(
+        CWD,
+        new.as_std_path(),
+        CWD,
+        old.as_std_path(),
+        RenameFlags::EXCHANGE,
+    )?)
 }
 
-/// Where the system has no exchange: two renames, with a moment between them in which there is no tree.
+/// Where the system has no exchange: two renames, with a moment between them in which there is no
+/// tree.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
     let aside = Utf8PathBuf::from(format!("{new}.old"));
@@ -544,10 +680,12 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes all");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a string takes all");
+            text
+        })
 }
 
 /// A hasher that can be written to.

@@ -78,7 +78,11 @@ impl Interrupts {
 
     #[cfg(unix)]
     fn send(&self, signal: rustix::process::Signal) {
-        for group in self.groups().iter().filter_map(|group| rustix::process::Pid::from_raw(*group)) {
+        for group in self
+            .groups()
+            .iter()
+            .filter_map(|group| rustix::process::Pid::from_raw(*group))
+        {
             // A group of which nothing is left is no error.
             let _ = rustix::process::kill_process_group(group, signal);
         }
@@ -86,17 +90,23 @@ impl Interrupts {
 }
 
 impl Host {
-    /// Hears SIGINT, SIGTERM and SIGHUP from now on: children are asked to end, the run unwinds, and what is temporary
-    /// goes. A second signal gives the children no more time.
+    /// Hears SIGINT, SIGTERM and SIGHUP from now on: children are asked to end, the run unwinds,
+    /// and what is temporary goes. A second signal gives the children no more time.
     #[cfg(unix)]
     pub fn hear_signals(&self) {
         use rustix::process::Signal;
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
+        let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else {
+            return;
+        };
         let interrupts = Arc::clone(&self.interrupts);
         thread::spawn(move || {
             for signal in signals.forever() {
-                if interrupts.signal.compare_exchange(0, signal, SeqCst, SeqCst).is_err() {
+                if interrupts
+                    .signal
+                    .compare_exchange(0, signal, SeqCst, SeqCst)
+                    .is_err()
+                {
                     interrupts.send(Signal::KILL);
                     continue;
                 }
@@ -123,14 +133,20 @@ impl Host {
     /// The problem that ends a run after a signal.
     pub fn check_interrupted(&self) -> Result<()> {
         match self.interrupted() {
-            Some(signal) => Err(Problem::new(Code::Interrupted, format!("interrupted by signal {signal}"))),
+            Some(signal) => Err(Problem::new(
+                Code::Interrupted,
+                format!("interrupted by signal {signal}"),
+            )),
             None => Ok(()),
         }
     }
 
     fn command(&self, invocation: &Invocation) -> Command {
-        // The program is looked up in *our* PATH; `Command` alone would do the same only where PATH is not changed.
-        let program = self.find(&invocation.program).map_or_else(|| invocation.program.clone(), Utf8PathBuf::into_string);
+        // The program is looked up in *our* PATH; `Command` alone would do the same only where PATH
+        // is not changed.
+        let program = self
+            .find(&invocation.program)
+            .map_or_else(|| invocation.program.clone(), Utf8PathBuf::into_string);
         let mut command = Command::new(program);
         command.env_clear();
         if !invocation.alone {
@@ -141,13 +157,19 @@ impl Host {
         command
     }
 
-    fn spawn(&self, invocation: &Invocation, streams: impl FnOnce(&mut Command)) -> Result<Running<'_>> {
+    fn spawn(
+        &self,
+        invocation: &Invocation,
+        streams: impl FnOnce(&mut Command),
+    ) -> Result<Running<'_>> {
         self.check_interrupted()?;
         let mut command = self.command(invocation);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         streams(&mut command);
-        let child = command.spawn().map_err(|error| cannot_start(invocation, &error))?;
+        let child = command
+            .spawn()
+            .map_err(|error| cannot_start(invocation, &error))?;
         if let Ok(group) = i32::try_from(child.id()) {
             self.interrupts.groups().insert(group);
         }
@@ -164,25 +186,44 @@ impl Host {
         self.caught(invocation, Bound::None, usize::MAX, |_| ())
     }
 
-    /// The same for a program that nobody vouches for: it has `limit` to answer, what it prints is kept up to
-    /// [`KEPT`] bytes a stream, and all it started ends with it.
+    /// The same for a program that nobody vouches for: it has `limit` to answer, what it prints is
+    /// kept up to [`KEPT`] bytes a stream, and all it started ends with it.
     pub fn capture_bounded(&self, invocation: &Invocation, limit: Duration) -> Result<Output> {
         self.caught(invocation, Bound::Whole(limit), KEPT, |_| ())
     }
 
-    /// The same for a program that may take long: `talk` hears its stderr line by line while it runs.
-    pub fn capture_talking(&self, invocation: &Invocation, talk: impl FnMut(&str) + Send) -> Result<Output> {
+    /// The same for a program that may take long: `talk` hears its stderr line by line while it
+    /// runs.
+    pub fn capture_talking(
+        &self,
+        invocation: &Invocation,
+        talk: impl FnMut(&str) + Send,
+    ) -> Result<Output> {
         self.caught(invocation, Bound::None, usize::MAX, talk)
     }
 
     /// The same, ended where it says nothing for so long.
-    pub fn capture_unless_silent(&self, invocation: &Invocation, silence: Duration, talk: impl FnMut(&str) + Send) -> Result<Output> {
+    pub fn capture_unless_silent(
+        &self,
+        invocation: &Invocation,
+        silence: Duration,
+        talk: impl FnMut(&str) + Send,
+    ) -> Result<Output> {
         self.caught(invocation, Bound::Silence(silence), KEPT, talk)
     }
 
-    fn caught(&self, invocation: &Invocation, bound: Bound, kept: usize, mut talk: impl FnMut(&str) + Send) -> Result<Output> {
+    fn caught(
+        &self,
+        invocation: &Invocation,
+        bound: Bound,
+        kept: usize,
+        mut talk: impl FnMut(&str) + Send,
+    ) -> Result<Output> {
         let mut running = self.spawn(invocation, |command| {
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
         })?;
         let stdout = running.child.stdout.take().expect("it was asked for");
         let stderr = running.child.stderr.take().expect("it was asked for");
@@ -210,15 +251,20 @@ impl Host {
             }
             let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
             let (stdout, stderr) = (text(joined(stdout)), text(joined(stderr)));
-            status.map(|status| Output { code: status.and_then(|status| status.code()), timed_out: status.is_none(), stdout, stderr })
+            status.map(|status| Output {
+                code: status.and_then(|status| status.code()),
+                timed_out: status.is_none(),
+                stdout,
+                stderr,
+            })
         });
         let output = output.map_err(|error| cannot_start(invocation, &error))?;
         self.check_interrupted()?;
         Ok(output)
     }
 
-    /// Runs a program in our own place: with our streams and in our own group, so that it ends with us. Its stderr is
-    /// passed on and kept up to [`KEPT`] bytes.
+    /// Runs a program in our own place: with our streams and in our own group, so that it ends with
+    /// us. Its stderr is passed on and kept up to [`KEPT`] bytes.
     pub fn relay(&self, invocation: &Invocation) -> Result<Output> {
         let failed = |error: io::Error| cannot_start(invocation, &error);
         let mut command = self.command(invocation);
@@ -233,12 +279,23 @@ impl Host {
         }
         let status = child.wait().map_err(failed)?;
         let stderr = String::from_utf8_lossy(&kept).into_owned();
-        Ok(Output { code: status.code(), timed_out: false, stdout: String::new(), stderr })
+        Ok(Output {
+            code: status.code(),
+            timed_out: false,
+            stdout: String::new(),
+            stderr,
+        })
     }
 
-    /// Runs a program that talks to the user on stderr and to us on stdout, line by line. Returns its exit code. A signal
-    /// that ends us calls `ending` first, which ends what the program has had another start (a container).
-    pub fn stream(&self, invocation: &Invocation, ending: Option<&Invocation>, mut line: impl FnMut(&str)) -> Result<Option<i32>> {
+    /// Runs a program that talks to the user on stderr and to us on stdout, line by line. Returns
+    /// its exit code. A signal that ends us calls `ending` first, which ends what the program has
+    /// had another start (a container).
+    pub fn stream(
+        &self,
+        invocation: &Invocation,
+        ending: Option<&Invocation>,
+        mut line: impl FnMut(&str),
+    ) -> Result<Option<i32>> {
         let failed = |error: io::Error| cannot_start(invocation, &error);
         let mut running = self.spawn(invocation, |command| {
             command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -257,7 +314,9 @@ impl Host {
 
     /// Runs a program that ends another, even after a signal; what comes of it cannot be helped.
     pub fn end(&self, ending: &Invocation) {
-        let Ok(child) = self.quiet(ending).spawn() else { return };
+        let Ok(child) = self.quiet(ending).spawn() else {
+            return;
+        };
         let mut running = Running { child, host: self };
         let _ = running.wait(Some((ENDING, &Mutex::new(Instant::now()))));
     }
@@ -266,7 +325,10 @@ impl Host {
         let mut command = self.command(invocation);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         command
     }
 }
@@ -283,13 +345,25 @@ struct Running<'a> {
 
 impl Running<'_> {
     /// How it ended; `None`: its time was up.
-    fn wait(&mut self, limit: Option<(Duration, &Mutex<Instant>)>) -> io::Result<Option<ExitStatus>> {
-        let Some((limit, since)) = limit else { return self.child.wait().map(Some) };
+    fn wait(
+        &mut self,
+        limit: Option<(Duration, &Mutex<Instant>)>,
+    ) -> io::Result<Option<ExitStatus>> {
+        let Some((limit, since)) = limit else {
+            return self.child.wait().map(Some);
+        };
         let mut pause = Duration::from_millis(1);
         loop {
             match self.child.try_wait()? {
                 Some(status) => return Ok(Some(status)),
-                None if since.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > limit => return Ok(None),
+                None if since
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .elapsed()
+                    > limit =>
+                {
+                    return Ok(None);
+                }
                 None => thread::sleep(pause),
             }
             pause = (pause * 2).min(Duration::from_millis(20));
@@ -298,7 +372,10 @@ impl Running<'_> {
 
     fn end(&mut self) {
         #[cfg(unix)]
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        if let Some(group) = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
             // The group is gone when nothing of it is left: that is no error.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
@@ -326,7 +403,11 @@ fn read_capped(stream: impl Read, kept: usize, mut talk: impl FnMut(&str)) -> Ve
     loop {
         let mut line = Vec::new();
         // A line without end is taken in pieces.
-        match reader.by_ref().take(KEPT as u64).read_until(b'\n', &mut line) {
+        match reader
+            .by_ref()
+            .take(KEPT as u64)
+            .read_until(b'\n', &mut line)
+        {
             Ok(0) | Err(_) => return text,
             Ok(_) => {}
         }
@@ -337,14 +418,21 @@ fn read_capped(stream: impl Read, kept: usize, mut talk: impl FnMut(&str)) -> Ve
 }
 
 fn cannot_start(invocation: &Invocation, error: &io::Error) -> Problem {
-    let code = if ["cargo", "rustc"].contains(&invocation.program.as_str()) && error.kind() == io::ErrorKind::NotFound {
+    let code = if ["cargo", "rustc"].contains(&invocation.program.as_str())
+        && error.kind() == io::ErrorKind::NotFound
+    {
         Code::NoToolchain
     } else {
         Code::ProcessFailed
     };
-    let problem = Problem::new(code, format!("cannot start `{}`: {error}", invocation.program));
+    let problem = Problem::new(
+        code,
+        format!("cannot start `{}`: {error}", invocation.program),
+    );
     match code {
-        Code::NoToolchain => problem.help("install Rust with rustup, and see that `~/.cargo/bin` is on PATH"),
+        Code::NoToolchain => {
+            problem.help("install Rust with rustup, and see that `~/.cargo/bin` is on PATH")
+        }
         _ => problem.note("command", [invocation.to_string()]),
     }
 }

@@ -6,7 +6,8 @@ use goblin::mach::{Mach, MachO};
 
 use super::{Binary, EndianName, FormatName, Linkage};
 
-/// What no program comes near. goblin reads a text to its end for each load command, and all commands may name one text.
+/// What no program comes near. goblin reads a text to its end for each load command, and all
+/// commands may name one text.
 const MOST_COMMANDS: u32 = 1024;
 const MOST_SECTIONS: usize = 4096;
 /// Bytes of the names of libraries and their directories, all together.
@@ -16,20 +17,76 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     if commands(bytes) > MOST_COMMANDS {
         return Err("its Mach-O headers claim more than a program has".to_owned());
     }
-    match Mach::parse(bytes).map_err(|error| format!("its Mach-O headers cannot be read: {error}"))? {
-        Mach::Binary(macho) if macho.libs.iter().chain(&macho.rpaths).map(|text| text.len()).sum::<usize>() > LONGEST_NAMES => {
+    match Mach::parse(bytes)
+        .map_err(|error| format!("its Mach-O headers cannot be read: {error}"))?
+    {
+        Mach::Binary(macho)
+            if macho
+                .libs
+                .iter()
+                .chain(&macho.rpaths)
+                .map(|text| text.len())
+                .sum::<usize>()
+                > LONGEST_NAMES =>
+        {
             Err("its Mach-O headers name more libraries than a program has".to_owned())
         }
         Mach::Binary(macho) => Ok(single(&macho)),
-        Mach::Fat(_) => Err("it is a universal Mach-O; a bin of one target has one processor".to_owned()),
+        Mach::Fat(_) => {
+            Err("it is a universal Mach-O; a bin of one target has one processor".to_owned())
+        }
     }
 }
 
 /// `ncmds` of a Mach-O of one processor; 0 for any other.
 fn commands(bytes: &[u8]) -> u32 {
     match bytes {
-        [0xce | 0xcf, 0xfa, 0xed, 0xfe, _, _, _, _, _, _, _, _, _, _, _, _, a, b, c, d, ..] => u32::from_le_bytes([*a, *b, *c, *d]),
-        [0xfe, 0xed, 0xfa, 0xce | 0xcf, _, _, _, _, _, _, _, _, _, _, _, _, a, b, c, d, ..] => u32::from_be_bytes([*a, *b, *c, *d]),
+        [
+            0xce | 0xcf,
+            0xfa,
+            0xed,
+            0xfe,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            a,
+            b,
+            c,
+            d,
+            ..,
+        ] => u32::from_le_bytes([*a, *b, *c, *d]),
+        [
+            0xfe,
+            0xed,
+            0xfa,
+            0xce | 0xcf,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            a,
+            b,
+            c,
+            d,
+            ..,
+        ] => u32::from_be_bytes([*a, *b, *c, *d]),
         _ => 0,
     }
 }
@@ -47,18 +104,42 @@ fn single(macho: &MachO) -> Binary {
     let machine = machine(macho.header.cputype);
     let kind = format!("MH_{}", filetype_to_str(macho.header.filetype));
     // goblin lists the file itself first.
-    let needed: Vec<String> = macho.libs.iter().filter(|lib| **lib != "self").map(|lib| (*lib).to_owned()).collect();
+    let needed: Vec<String> = macho
+        .libs
+        .iter()
+        .filter(|lib| **lib != "self")
+        .map(|lib| (*lib).to_owned())
+        .collect();
     // The section's own segment: in an object file all sections stand in one without a name.
-    let sections = macho.segments.iter().flat_map(|segment| segment.into_iter().take(MOST_SECTIONS)).take(MOST_SECTIONS);
+    let sections = macho
+        .segments
+        .iter()
+        .flat_map(|segment| segment.into_iter().take(MOST_SECTIONS))
+        .take(MOST_SECTIONS);
     let mut sections = sections.take_while(Result::is_ok).flatten();
-    let debug_info = sections.any(|(section, _)| section.segname().is_ok_and(|name| name == "__DWARF"));
+    let debug_info =
+        sections.any(|(section, _)| section.segname().is_ok_and(|name| name == "__DWARF"));
     Binary {
-        endian: if macho.little_endian { EndianName::Little } else { EndianName::Big },
-        linkage: if needed.is_empty() { Linkage::Static } else { Linkage::Dynamic },
+        endian: if macho.little_endian {
+            EndianName::Little
+        } else {
+            EndianName::Big
+        },
+        linkage: if needed.is_empty() {
+            Linkage::Static
+        } else {
+            Linkage::Dynamic
+        },
         needed,
         rpath: macho.rpaths.iter().map(|path| (*path).to_owned()).collect(),
         pie: macho.header.flags & MH_PIE != 0,
         debug_info,
-        ..Binary::plain(FormatName::MachO, machine, if macho.is_64 { 64 } else { 32 }, kind, macho.header.filetype == MH_EXECUTE)
+        ..Binary::plain(
+            FormatName::MachO,
+            machine,
+            if macho.is_64 { 64 } else { 32 },
+            kind,
+            macho.header.filetype == MH_EXECUTE,
+        )
     }
 }

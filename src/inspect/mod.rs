@@ -1,4 +1,5 @@
-//! Bytes of a finished file -> [`Binary`]: what it is for and what it asks of the machine it will run on.
+//! Bytes of a finished file -> [`Binary`]: what it is for and what it asks of the machine it will
+//! run on.
 //!
 //! Pure, and it judges nothing: that is `policy`. One file a format.
 
@@ -43,7 +44,8 @@ pub struct Binary {
     pub glibc_floor: Option<Floor>,
     /// It imports from `GLIBC_PRIVATE`.
     pub glibc_private: bool,
-    /// The highest `GLIBCXX_` version asked of libstdc++, without that word (`3.4.30`), read like the glibc floor.
+    /// The highest `GLIBCXX_` version asked of libstdc++, without that word (`3.4.30`), read like
+    /// the glibc floor.
     pub glibcxx: Option<String>,
     /// The same of `CXXABI_`, the C++ runtime in libstdc++ (`1.3.13`).
     pub cxxabi: Option<String>,
@@ -51,9 +53,10 @@ pub struct Binary {
     pub gcc_abi: Option<String>,
     pub float_abi: FloatAbiName,
     pub relro: Relro,
-    /// It asks for a stack that is not executable. A file without PT_GNU_STACK does not ask, and what it gets is the
-    /// kernel's affair: executable on 32-bit x86 and Arm, and before Linux 5.8 on 64-bit x86 and Arm, too (the tables over
-    /// `elf_read_implies_exec` in Linux), never on 64-bit PowerPC.
+    /// It asks for a stack that is not executable. A file without PT_GNU_STACK does not ask, and
+    /// what it gets is the kernel's affair: executable on 32-bit x86 and Arm, and before Linux 5.8
+    /// on 64-bit x86 and Arm, too (the tables over `elf_read_implies_exec` in Linux), never on
+    /// 64-bit PowerPC.
     pub nx: bool,
     pub pie: bool,
     /// The loader has to write into its code (DT_TEXTREL, DF_TEXTREL).
@@ -95,7 +98,10 @@ impl FormatName {
     pub fn is(self, format: Format) -> bool {
         matches!(
             (self, format),
-            (Self::Elf, Format::Elf) | (Self::MachO, Format::MachO) | (Self::Pe, Format::Pe) | (Self::Wasm, Format::Wasm)
+            (Self::Elf, Format::Elf)
+                | (Self::MachO, Format::MachO)
+                | (Self::Pe, Format::Pe)
+                | (Self::Wasm, Format::Wasm)
         )
     }
 }
@@ -116,7 +122,10 @@ impl EndianName {
     }
 
     pub fn is(self, endian: Endian) -> bool {
-        matches!((self, endian), (Self::Little, Endian::Little) | (Self::Big, Endian::Big))
+        matches!(
+            (self, endian),
+            (Self::Little, Endian::Little) | (Self::Big, Endian::Big)
+        )
     }
 }
 
@@ -130,9 +139,13 @@ pub enum FloatAbiName {
 }
 
 impl FloatAbiName {
-    /// Whether a file of this ABI does for a target of that one. A file that tells nothing contradicts nothing.
+    /// Whether a file of this ABI does for a target of that one. A file that tells nothing
+    /// contradicts nothing.
     pub fn serves(self, float: FloatAbi) -> bool {
-        !matches!((self, float), (Self::Soft, FloatAbi::Hard) | (Self::Hard, FloatAbi::Soft))
+        !matches!(
+            (self, float),
+            (Self::Soft, FloatAbi::Hard) | (Self::Hard, FloatAbi::Soft)
+        )
     }
 }
 
@@ -164,9 +177,15 @@ pub enum Relro {
 }
 
 impl Binary {
-    /// A binary of which only format, machine and size of words are known: what the other fields say where a
-    /// format has no such thing.
-    fn plain(format: FormatName, machine: String, class: u8, kind: String, executable: bool) -> Self {
+    /// A binary of which only format, machine and size of words are known: what the other fields
+    /// say where a format has no such thing.
+    fn plain(
+        format: FormatName,
+        machine: String,
+        class: u8,
+        kind: String,
+        executable: bool,
+    ) -> Self {
         Self {
             format,
             machine,
@@ -213,11 +232,12 @@ pub fn is_program(first: &[u8]) -> bool {
 
 /// Reads a file. The error is a clause that says why it is no program.
 ///
-/// goblin adds up what headers say without asking whether it fits (the entry of a Mach-O, for one) and panics on some
-/// files that were damaged or made to that end. Such a file is unreadable and nothing more: nothing of ours is left
-/// half done, since reading changes nothing.
+/// goblin adds up what headers say without asking whether it fits (the entry of a Mach-O, for one)
+/// and panics on some files that were damaged or made to that end. Such a file is unreadable and
+/// nothing more: nothing of ours is left half done, since reading changes nothing.
 pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
-    std::panic::catch_unwind(|| read(bytes)).unwrap_or_else(|_| Err("its headers are damaged beyond reading".to_owned()))
+    std::panic::catch_unwind(|| read(bytes))
+        .unwrap_or_else(|_| Err("its headers are damaged beyond reading".to_owned()))
 }
 
 /// What `.comment` of an object or a program says; nothing where it is no ELF file.
@@ -231,11 +251,14 @@ fn read(bytes: &[u8]) -> Result<Binary, String> {
         [0x7f, b'E', b'L', b'F', ..] => elf::inspect(bytes),
         [b'M', b'Z', ..] => pe::inspect(bytes),
         [0, b'a', b's', b'm', ..] => wasm::inspect(bytes),
-        [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => {
-            macho::inspect(bytes)
-        }
+        [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
+        | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..]
+        | [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => macho::inspect(bytes),
         [b'#', b'!', ..] => Err("it is a script".to_owned()),
         [b'!', b'<', b'a', b'r', b'c', b'h', b'>', ..] => Err("it is a static library".to_owned()),
-        _ => Err(format!("it begins with {:02x?}, which is none of ELF, Mach-O, PE and wasm", &bytes[..bytes.len().min(4)])),
+        _ => Err(format!(
+            "it begins with {:02x?}, which is none of ELF, Mach-O, PE and wasm",
+            &bytes[..bytes.len().min(4)]
+        )),
     }
 }

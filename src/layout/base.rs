@@ -1,5 +1,5 @@
-//! An OCI image layout on this machine that images are built upon: its image for one platform, every blob of it checked, and
-//! what stands in its layers.
+//! An OCI image layout on this machine that images are built upon: its image for one platform,
+//! every blob of it checked, and what stands in its layers.
 
 use std::collections::BTreeSet;
 
@@ -36,8 +36,18 @@ pub struct Base {
 impl Base {
     /// LD_LIBRARY_PATH of what runs in it.
     pub fn library_path(&self) -> &str {
-        let environment = self.upon.configuration.known.config().as_ref().and_then(|config| config.env().as_ref());
-        environment.into_iter().flatten().find_map(|variable| variable.strip_prefix("LD_LIBRARY_PATH=")).unwrap_or_default()
+        let environment = self
+            .upon
+            .configuration
+            .known
+            .config()
+            .as_ref()
+            .and_then(|config| config.env().as_ref());
+        environment
+            .into_iter()
+            .flatten()
+            .find_map(|variable| variable.strip_prefix("LD_LIBRARY_PATH="))
+            .unwrap_or_default()
     }
 }
 
@@ -48,25 +58,50 @@ struct Candidate {
     platform: Option<(Os, Arch, Option<String>)>,
 }
 
-/// Reads the image of a layout for a platform, with all its layers; where it has several, the one of a name.
+/// Reads the image of a layout for a platform, with all its layers; where it has several, the one
+/// of a name.
 pub fn read(host: &Host, layout: &Utf8Path, tag: Option<&str>, wanted: &Platform) -> Result<Base> {
     let reading = Reading { host, layout, tag };
     let mut found = Vec::new();
     if !host.is_file(&layout.join(LAYOUT_NAME)) {
         return Err(reading.no_layout());
     }
-    let index: ImageIndex = reading.parse(&host.read_small(&layout.join(INDEX_NAME), LONGEST_DOCUMENT)?, INDEX_NAME)?;
-    let names: BTreeSet<String> = index.manifests().iter().filter_map(oci::reference_name).map(str::to_owned).collect();
+    let index: ImageIndex = reading.parse(
+        &host.read_small(&layout.join(INDEX_NAME), LONGEST_DOCUMENT)?,
+        INDEX_NAME,
+    )?;
+    let names: BTreeSet<String> = index
+        .manifests()
+        .iter()
+        .filter_map(oci::reference_name)
+        .map(str::to_owned)
+        .collect();
     if tag.is_some_and(|tag| !names.contains(tag)) {
-        let help = if names.is_empty() { "no image has a name there: write `oci:DIR`" } else { "name one that is: `oci:DIR:TAG`" };
-        return Err(reading.unfit("is not in its layout".to_owned()).note("there", names).help(help));
+        let help = if names.is_empty() {
+            "no image has a name there: write `oci:DIR`"
+        } else {
+            "name one that is: `oci:DIR:TAG`"
+        };
+        return Err(reading
+            .unfit("is not in its layout".to_owned())
+            .note("there", names)
+            .help(help));
     }
-    for top in index.manifests().iter().filter(|top| tag.is_none() || oci::reference_name(top) == tag) {
+    for top in index
+        .manifests()
+        .iter()
+        .filter(|top| tag.is_none() || oci::reference_name(top) == tag)
+    {
         reading.candidates(top, top.digest().as_ref(), 0, &mut found)?;
     }
     let mut there = BTreeSet::new();
     let mut fits: Vec<(Descriptor, ImageManifest, Given, String)> = Vec::new();
-    for Candidate { top, manifest: descriptor, platform } in found {
+    for Candidate {
+        top,
+        manifest: descriptor,
+        platform,
+    } in found
+    {
         if let Some((os, architecture, variant)) = &platform
             && !oci::is_for(os, architecture, variant.as_deref(), wanted)
         {
@@ -79,44 +114,69 @@ pub fn read(host: &Host, layout: &Utf8Path, tag: Option<&str>, wanted: &Platform
         }
         let configuration: Given = reading.document(manifest.config())?;
         let known = &configuration.known;
-        let (os, architecture, variant) = (known.os(), known.architecture(), known.variant().as_deref());
-        // Where the index says what it is for, its word counts: configurations often leave the variant out.
+        let (os, architecture, variant) =
+            (known.os(), known.architecture(), known.variant().as_deref());
+        // Where the index says what it is for, its word counts: configurations often leave the
+        // variant out.
         if platform.is_none() && !oci::is_for(os, architecture, variant, wanted) {
             there.insert(oci::platform_words(os, architecture, variant));
-        } else if !fits.iter().any(|(had, ..)| had.digest() == descriptor.digest()) {
+        } else if !fits
+            .iter()
+            .any(|(had, ..)| had.digest() == descriptor.digest())
+        {
             fits.push((descriptor, manifest, configuration, top));
         }
     }
     let (descriptor, manifest, configuration, top) = match fits.len() {
         0 => {
             let problem = reading.unfit(format!("has no image for {}", wanted.words()));
-            return Err(problem
-                .note("there", there)
-                .help("copy all its platforms: `skopeo copy --all docker://IMAGE oci:DIR`, or name the targets that count"));
+            return Err(problem.note("there", there).help(
+                "copy all its platforms: `skopeo copy --all docker://IMAGE oci:DIR`, or \
+                       name the targets that count",
+            ));
         }
         1 => fits.remove(0),
         several => {
-            let problem = reading.unfit(format!("has {several} images for {}", wanted.words())).note("named", names);
-            return Err(problem.help("name one of them, `oci:DIR:TAG`, or make a layout of it: `skopeo copy --all oci:DIR:TAG oci:OTHER`"));
+            let problem = reading
+                .unfit(format!("has {several} images for {}", wanted.words()))
+                .note("named", names);
+            return Err(problem.help(
+                "name one of them, `oci:DIR:TAG`, or make a layout of it: \
+                                     `skopeo copy --all oci:DIR:TAG oci:OTHER`",
+            ));
         }
     };
     if configuration.known.rootfs().diff_ids().len() != manifest.layers().len() {
-        return Err(reading.unfit("is damaged: its configuration and its manifest differ in the number of layers".to_owned()));
+        return Err(reading.unfit(
+            "is damaged: its configuration and its manifest differ in the number of layers"
+                .to_owned(),
+        ));
     }
     let mut base = Base {
-        upon: Upon { digest: descriptor.digest().to_string(), layers: Vec::new(), configuration },
+        upon: Upon {
+            digest: descriptor.digest().to_string(),
+            layers: Vec::new(),
+            configuration,
+        },
         top,
         rootfs: Rootfs::default(),
         layers: Vec::new(),
     };
     // Of a layer no more is kept than what tells of glibc and of loaders.
-    let limits = Limits { program: 0, ..Limits::default() };
+    let limits = Limits {
+        program: 0,
+        ..Limits::default()
+    };
     for given in manifest.layers() {
         let path = reading.blob(given)?;
-        let Some(media @ (MediaType::ImageLayer | MediaType::ImageLayerGzip | MediaType::ImageLayerZstd)) =
-            oci::media_type(given.media_type())
+        let Some(
+            media @ (MediaType::ImageLayer | MediaType::ImageLayerGzip | MediaType::ImageLayerZstd),
+        ) = oci::media_type(given.media_type())
         else {
-            return Err(reading.unfit(format!("has a layer that cannot be copied, of type `{}`", given.media_type())));
+            return Err(reading.unfit(format!(
+                "has a layer that cannot be copied, of type `{}`",
+                given.media_type()
+            )));
         };
         let (digest, size) = host.hash(&path)?;
         if Some(digest.as_str()) != given.as_digest_sha256() || size != given.size() {
@@ -124,7 +184,9 @@ pub fn read(host: &Host, layout: &Utf8Path, tag: Option<&str>, wanted: &Platform
         }
         let layer = contents::layer(host, &path, &limits, rootfs::counts)?;
         base.rootfs.lay(layer.entries, &layer.directories);
-        base.upon.layers.push(Descriptor::new(media, given.size(), given.digest().clone()));
+        base.upon
+            .layers
+            .push(Descriptor::new(media, given.size(), given.digest().clone()));
         base.layers.push((path, given.clone()));
     }
     Ok(base)
@@ -138,16 +200,35 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     /// Every manifest that `descriptor` is or leads to; `top` is where the way began.
-    fn candidates(&self, descriptor: &Descriptor, top: &str, depth: usize, found: &mut Vec<Candidate>) -> Result<()> {
+    fn candidates(
+        &self,
+        descriptor: &Descriptor,
+        top: &str,
+        depth: usize,
+        found: &mut Vec<Candidate>,
+    ) -> Result<()> {
         match oci::media_type(descriptor.media_type()) {
             Some(MediaType::ImageIndex) if depth < DEEPEST => {
                 let index: ImageIndex = self.document(descriptor)?;
-                index.manifests().iter().try_for_each(|below| self.candidates(below, top, depth + 1, found))?;
+                index
+                    .manifests()
+                    .iter()
+                    .try_for_each(|below| self.candidates(below, top, depth + 1, found))?;
             }
             Some(MediaType::ImageManifest) if found.len() < MOST_MANIFESTS => {
                 let platform = descriptor.platform().as_ref();
-                let platform = platform.map(|of| (of.os().clone(), of.architecture().clone(), of.variant().clone()));
-                found.push(Candidate { top: top.to_owned(), manifest: descriptor.clone(), platform });
+                let platform = platform.map(|of| {
+                    (
+                        of.os().clone(),
+                        of.architecture().clone(),
+                        of.variant().clone(),
+                    )
+                });
+                found.push(Candidate {
+                    top: top.to_owned(),
+                    manifest: descriptor.clone(),
+                    platform,
+                });
             }
             _ => {}
         }
@@ -156,7 +237,12 @@ impl Reading<'_> {
 
     fn blob(&self, descriptor: &Descriptor) -> Result<Utf8PathBuf> {
         let sha256 = descriptor.as_digest_sha256();
-        let sha256 = sha256.ok_or_else(|| self.unfit(format!("has a blob that is not named by SHA-256: `{}`", descriptor.digest())))?;
+        let sha256 = sha256.ok_or_else(|| {
+            self.unfit(format!(
+                "has a blob that is not named by SHA-256: `{}`",
+                descriptor.digest()
+            ))
+        })?;
         let path = self.layout.join(BLOBS).join(sha256);
         if !self.host.is_file(&path) {
             return Err(self.unfit(format!("is not whole: it has no `{}`", descriptor.digest())));
@@ -165,8 +251,12 @@ impl Reading<'_> {
     }
 
     fn document<T: DeserializeOwned>(&self, descriptor: &Descriptor) -> Result<T> {
-        let bytes = self.host.read_small(&self.blob(descriptor)?, LONGEST_DOCUMENT)?;
-        if bytes.len() as u64 != descriptor.size() || Some(host::sha256(&bytes).as_str()) != descriptor.as_digest_sha256() {
+        let bytes = self
+            .host
+            .read_small(&self.blob(descriptor)?, LONGEST_DOCUMENT)?;
+        if bytes.len() as u64 != descriptor.size()
+            || Some(host::sha256(&bytes).as_str()) != descriptor.as_digest_sha256()
+        {
             return Err(self.damaged(descriptor));
         }
         self.parse(&bytes, descriptor.digest().as_ref())
@@ -180,12 +270,31 @@ impl Reading<'_> {
     fn no_layout(&self) -> Problem {
         let layout = self.layout;
         let (why, help) = if self.host.is_file(layout) {
-            let names = contents::layer(self.host, layout, &Limits { program: 0, ..Limits::default() }, |_| false);
-            let has = |name: &str| names.as_ref().is_ok_and(|layer| layer.entries.iter().any(|entry| entry.path == name));
-            let copy =
-                |how: &str| format!("make a layout of it: `skopeo {how}:{} oci:base`, then `base = \"oci:base\"`", quote(layout.as_str()));
+            let names = contents::layer(
+                self.host,
+                layout,
+                &Limits {
+                    program: 0,
+                    ..Limits::default()
+                },
+                |_| false,
+            );
+            let has = |name: &str| {
+                names
+                    .as_ref()
+                    .is_ok_and(|layer| layer.entries.iter().any(|entry| entry.path == name))
+            };
+            let copy = |how: &str| {
+                format!(
+                    "make a layout of it: `skopeo {how}:{} oci:base`, then `base = \"oci:base\"`",
+                    quote(layout.as_str())
+                )
+            };
             match (has(LAYOUT_NAME), has(DOCKER_NAME)) {
-                (true, _) => ("is a tar of an OCI image layout", copy("copy --all oci-archive")),
+                (true, _) => (
+                    "is a tar of an OCI image layout",
+                    copy("copy --all oci-archive"),
+                ),
                 (false, true) => ("is a tar of `docker save`", copy("copy docker-archive")),
                 (false, false) => ("is a file, and no OCI image layout", MAKE_ONE.to_owned()),
             }
@@ -196,12 +305,18 @@ impl Reading<'_> {
     }
 
     fn damaged(&self, descriptor: &Descriptor) -> Problem {
-        self.unfit(format!("is damaged: `{}` is not what its digest says", descriptor.digest()))
-            .help("copy it anew: `skopeo copy --all docker://IMAGE oci:DIR`")
+        self.unfit(format!(
+            "is damaged: `{}` is not what its digest says",
+            descriptor.digest()
+        ))
+        .help("copy it anew: `skopeo copy --all docker://IMAGE oci:DIR`")
     }
 
     fn unfit(&self, why: String) -> Problem {
-        let base = docker::Base::Layout { directory: self.layout.to_owned(), tag: self.tag.map(str::to_owned) };
+        let base = docker::Base::Layout {
+            directory: self.layout.to_owned(),
+            tag: self.tag.map(str::to_owned),
+        };
         Problem::new(Code::BaseUnfit, format!("the base `{}` {why}", base.name()))
     }
 }

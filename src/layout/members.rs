@@ -29,21 +29,31 @@ pub struct Members {
     pub members: BTreeMap<String, (Member, Source)>,
 }
 
-/// Users whom programs and engines ask for by name. The second and third are those of Debian and of distroless.
-const PASSWD: &str =
-    "root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n";
+/// Users whom programs and engines ask for by name. The second and third are those of Debian and of
+/// distroless.
+const PASSWD: &str = "root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nnobody:x:65534:\nnonroot:x:65532:\n";
 /// Where all may write.
-const TMP: Owned = Owned { mode: 0o1777, user: 0, group: 0 };
+const TMP: Owned = Owned {
+    mode: 0o1777,
+    user: 0,
+    group: 0,
+};
 
-/// Where systems have their CA certificates in one file: Debian and Alpine, Fedora, openSUSE, macOS.
-const CERTIFICATES: &[&str] =
-    &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
+/// Where systems have their CA certificates in one file: Debian and Alpine, Fedora, openSUSE,
+/// macOS.
+const CERTIFICATES: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
 const ZONES: &str = "/usr/share/zoneinfo";
 /// The same zones once more, with other seconds.
 const OTHER_ZONES: &[&str] = &["posix", "right"];
 
-/// The layers of an image for one platform, in their order: what hardly ever changes first, the bins last.
+/// The layers of an image for one platform, in their order: what hardly ever changes first, the
+/// bins last.
 pub fn layers(
     host: &Host,
     image: &Image,
@@ -55,7 +65,13 @@ pub fn layers(
     let mut problems = Vec::new();
     let mut placed = BTreeMap::new();
     let mut layer = |what: &str, fill: &dyn Fn(&mut Filling) -> Result<()>| {
-        let mut filling = Filling { host, image: &image.name, rootfs, placed: &mut placed, members: BTreeMap::new() };
+        let mut filling = Filling {
+            host,
+            image: &image.name,
+            rootfs,
+            placed: &mut placed,
+            members: BTreeMap::new(),
+        };
         match fill(&mut filling) {
             Ok(()) if filling.members.is_empty() => {}
             Ok(()) => layers.push(filling.finish(what)),
@@ -69,37 +85,76 @@ pub fn layers(
             filling.text("etc/group", GROUP)
         });
     }
-    layer("cargo xpkg: files", &|filling| image.files.iter().try_for_each(|(from, to)| filling.file(from, to)));
+    layer("cargo xpkg: files", &|filling| {
+        image
+            .files
+            .iter()
+            .try_for_each(|(from, to)| filling.file(from, to))
+    });
     if image.ca_certificates {
         layer("cargo xpkg: CA certificates", &|filling| {
-            filling.extras(CERTIFICATES[0].trim_start_matches('/'), certificates(host, image)?)
+            filling.extras(
+                CERTIFICATES[0].trim_start_matches('/'),
+                certificates(host, image)?,
+            )
         });
     }
     if image.tzdata {
-        layer("cargo xpkg: time zones", &|filling| filling.extras(ZONES.trim_start_matches('/'), zones(host, image)?));
+        layer("cargo xpkg: time zones", &|filling| {
+            filling.extras(ZONES.trim_start_matches('/'), zones(host, image)?)
+        });
     }
-    let names: Vec<&str> = of.bins.iter().map(|bin| bin.place.rsplit('/').next().unwrap_or(&bin.place)).collect();
-    layer(&format!("cargo xpkg: {}", names.join(", ")), &|filling| of.bins.iter().try_for_each(|bin| filling.bin(bin, &trees[bin.tree])));
-    if problems.is_empty() { Ok(layers) } else { Err(problems) }
+    let names: Vec<&str> = of
+        .bins
+        .iter()
+        .map(|bin| bin.place.rsplit('/').next().unwrap_or(&bin.place))
+        .collect();
+    layer(&format!("cargo xpkg: {}", names.join(", ")), &|filling| {
+        of.bins
+            .iter()
+            .try_for_each(|bin| filling.bin(bin, &trees[bin.tree]))
+    });
+    if problems.is_empty() {
+        Ok(layers)
+    } else {
+        Err(problems)
+    }
 }
 
-/// What `scratch` gets first, for those who let Docker build: texts, and directories with their modes.
+/// What `scratch` gets first, for those who let Docker build: texts, and directories with their
+/// modes.
 pub fn scratch() -> [(&'static str, std::result::Result<&'static str, u32>); 3] {
-    [("etc/group", Ok(GROUP)), ("etc/passwd", Ok(PASSWD)), ("tmp", Err(TMP.mode))]
+    [
+        ("etc/group", Ok(GROUP)),
+        ("etc/passwd", Ok(PASSWD)),
+        ("tmp", Err(TMP.mode)),
+    ]
 }
 
 /// The CA certificates of this machine, in one file.
 pub fn certificates(host: &Host, image: &Image) -> Result<Vec<Extra>> {
     let image = &image.name;
-    let help = "install them (`apt-get install ca-certificates`), or name a file of them: `SSL_CERT_FILE=PATH`";
+    let help = "install them (`apt-get install ca-certificates`), or name a file of them: \
+                `SSL_CERT_FILE=PATH`";
     // What was named is meant: others in its place would be trusted without a word.
     let (from, named) = match host.var("SSL_CERT_FILE") {
         Some(named) => (Some(host.absolute(Utf8Path::new(named))), "SSL_CERT_FILE="),
-        None => (CERTIFICATES.iter().map(Utf8PathBuf::from).find(|path| host.is_file(path)), ""),
+        None => (
+            CERTIFICATES
+                .iter()
+                .map(Utf8PathBuf::from)
+                .find(|path| host.is_file(path)),
+            "",
+        ),
     };
     let Some(from) = from else {
-        let problem = Problem::new(Code::DockerInvalid, format!("the image `{image}` asks for CA certificates, and this machine has none"));
-        return Err(problem.note("looked for", CERTIFICATES.iter().map(ToString::to_string)).help(help));
+        let problem = Problem::new(
+            Code::DockerInvalid,
+            format!("the image `{image}` asks for CA certificates, and this machine has none"),
+        );
+        return Err(problem
+            .note("looked for", CERTIFICATES.iter().map(ToString::to_string))
+            .help(help));
     };
     let why = match host.thing(&from) {
         Ok(Thing::File { size: 1.., .. }) => return extras(host, &from, &[]),
@@ -107,7 +162,11 @@ pub fn certificates(host: &Host, image: &Image) -> Result<Vec<Extra>> {
         Err(problem) if problem.code == Code::Interrupted => return Err(problem),
         _ => "is no file",
     };
-    Err(Problem::new(Code::DockerInvalid, format!("the image `{image}` asks for CA certificates, and `{named}{from}` {why}")).help(help))
+    Err(Problem::new(
+        Code::DockerInvalid,
+        format!("the image `{image}` asks for CA certificates, and `{named}{from}` {why}"),
+    )
+    .help(help))
 }
 
 /// The time zones of this machine: a directory and all of it.
@@ -118,15 +177,24 @@ pub fn zones(host: &Host, image: &Image) -> Result<Vec<Extra>> {
         None => (Utf8PathBuf::from(ZONES), ""),
     };
     let problem = |why: &str| {
-        Problem::new(Code::DockerInvalid, format!("the image `{image}` asks for time zones, and {why}"))
-            .help("install them (`apt-get install tzdata`), or name a directory of them: `TZDIR=PATH`")
+        Problem::new(
+            Code::DockerInvalid,
+            format!("the image `{image}` asks for time zones, and {why}"),
+        )
+        .help("install them (`apt-get install tzdata`), or name a directory of them: `TZDIR=PATH`")
     };
     if !host.is_dir(&directory) {
         return Err(problem(&format!("`{named}{directory}` is no directory")));
     }
     let found = extras(host, &directory, OTHER_ZONES)?;
-    let any = found.iter().any(|extra| matches!(extra.what, What::File { .. }));
-    if any { Ok(found) } else { Err(problem(&format!("`{named}{directory}` holds none"))) }
+    let any = found
+        .iter()
+        .any(|extra| matches!(extra.what, What::File { .. }));
+    if any {
+        Ok(found)
+    } else {
+        Err(problem(&format!("`{named}{directory}` holds none")))
+    }
 }
 
 /// A layer that is being filled.
@@ -135,22 +203,29 @@ struct Filling<'a> {
     image: &'a str,
     /// What stands below it.
     rootfs: &'a mut Rootfs,
-    /// Whether it is a directory, by path: what all layers of ours have, since a later one would hide what is in an earlier.
+    /// Whether it is a directory, by path: what all layers of ours have, since a later one would
+    /// hide what is in an earlier.
     placed: &'a mut BTreeMap<String, bool>,
     members: BTreeMap<String, (Member, Source)>,
 }
 
 impl Filling<'_> {
-    /// Puts a member where the base's links lead, with the directories above it as they stand in the base: extracted by
-    /// itself, as engines do, a layer would make other ones.
+    /// Puts a member where the base's links lead, with the directories above it as they stand in
+    /// the base: extracted by itself, as engines do, a layer would make other ones.
     fn put(&mut self, path: &str, member: Member, source: Source) -> Result<()> {
         let directory = matches!(member, Member::Directory(_));
-        let path = if directory { self.rootfs.directory_place(path) } else { self.rootfs.place(path) };
+        let path = if directory {
+            self.rootfs.directory_place(path)
+        } else {
+            self.rootfs.place(path)
+        };
         for (at, _) in path.match_indices('/') {
             let above = &path[..at];
             self.claim(above, true)?;
             let plain = Member::Directory(self.rootfs.owned(above));
-            self.members.entry(above.to_owned()).or_insert((plain, Source::Nothing));
+            self.members
+                .entry(above.to_owned())
+                .or_insert((plain, Source::Nothing));
         }
         self.claim(&path, directory)?;
         self.members.entry(path).or_insert((member, source));
@@ -160,20 +235,34 @@ impl Filling<'_> {
     /// Takes a place. Directories may be there before, in the base or by us; nothing else.
     fn claim(&mut self, path: &str, directory: bool) -> Result<()> {
         let in_base = |is: &str, was: &str| {
-            Problem::new(Code::DockerClash, format!("in the image `{}` a {is} would stand at `/{path}`, a {was} of its base", self.image))
+            Problem::new(
+                Code::DockerClash,
+                format!(
+                    "in the image `{}` a {is} would stand at `/{path}`, a {was} of its base",
+                    self.image
+                ),
+            )
         };
         match self.placed.get(path) {
             Some(true) if directory => return Ok(()),
             Some(_) => {
-                return Err(Problem::new(Code::DockerClash, format!("in the image `{}` two things would stand at `/{path}`", self.image))
-                    .help("name other places in its `files`"));
+                return Err(Problem::new(
+                    Code::DockerClash,
+                    format!(
+                        "in the image `{}` two things would stand at `/{path}`",
+                        self.image
+                    ),
+                )
+                .help("name other places in its `files`"));
             }
             None if directory && self.rootfs.is_file(path) => {
                 return Err(in_base("directory", "file").help("name another place in its `files`"));
             }
             None if !directory && self.rootfs.is_directory(path) => {
-                return Err(in_base("file", "directory")
-                    .help("name another place in its `files`; what ends with a slash is a directory to put it into"));
+                return Err(in_base("file", "directory").help(
+                    "name another place in its `files`; what ends with a slash is a \
+                           directory to put it into",
+                ));
             }
             None => self.placed.insert(path.to_owned(), directory),
         };
@@ -182,7 +271,14 @@ impl Filling<'_> {
 
     /// A text of ours, which a file of the user's may hide.
     fn text(&mut self, path: &str, text: &'static str) -> Result<()> {
-        self.put(path, Member::File { size: text.len() as u64, executable: false }, Source::Text(text))?;
+        self.put(
+            path,
+            Member::File {
+                size: text.len() as u64,
+                executable: false,
+            },
+            Source::Text(text),
+        )?;
         self.placed.remove(path);
         Ok(())
     }
@@ -203,7 +299,11 @@ impl Filling<'_> {
                     self.put(&path, Member::Directory(owned), Source::Nothing)?;
                 }
                 What::Link(target) => self.put(&path, Member::Link(target), Source::Nothing)?,
-                What::File { from, size, executable } => self.put(&path, Member::File { size, executable }, Source::Disk(from))?,
+                What::File {
+                    from,
+                    size,
+                    executable,
+                } => self.put(&path, Member::File { size, executable }, Source::Disk(from))?,
             }
         }
         Ok(())
@@ -222,8 +322,15 @@ impl Filling<'_> {
             Err(problem) if problem.code == Code::Interrupted => return Err(problem),
             _ => return Err(changed(&from)),
         }
-        let member = Member::File { size: bin.size, executable: true };
-        self.put(bin.place.trim_start_matches('/'), member, Source::Staged(from, bin.sha256.clone()))
+        let member = Member::File {
+            size: bin.size,
+            executable: true,
+        };
+        self.put(
+            bin.place.trim_start_matches('/'),
+            member,
+            Source::Staged(from, bin.sha256.clone()),
+        )
     }
 
     fn finish(self, what: &str) -> Members {
@@ -232,12 +339,18 @@ impl Filling<'_> {
                 self.rootfs.make(path, *owned);
             }
         }
-        Members { what: what.to_owned(), members: self.members }
+        Members {
+            what: what.to_owned(),
+            members: self.members,
+        }
     }
 }
 
 /// A staged file that is no longer what its manifest says.
 pub fn changed(path: &Utf8Path) -> Problem {
-    Problem::new(Code::TreeChanged, format!("`{path}` is not what its manifest says"))
-        .help("build it again, or see what else has changed: `cargo xpkg verify`")
+    Problem::new(
+        Code::TreeChanged,
+        format!("`{path}` is not what its manifest says"),
+    )
+    .help("build it again, or see what else has changed: `cargo xpkg verify`")
 }

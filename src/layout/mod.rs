@@ -1,8 +1,8 @@
 //! Images -> an OCI image layout, as a directory or in one tar: no engine, no root.
 //!
-//! It is written beside its place and put there in one step; where nothing changed, nothing is written. Bins go from the
-//! staged tree through the packer into their blob in pieces, hashed on the way, so that no file is ever held whole. What the
-//! documents say is `formats::oci`'s.
+//! It is written beside its place and put there in one step; where nothing changed, nothing is
+//! written. Bins go from the staged tree through the packer into their blob in pieces, hashed on
+//! the way, so that no file is ever held whole. What the documents say is `formats::oci`'s.
 
 mod base;
 mod extras;
@@ -65,11 +65,12 @@ pub struct WrittenPlatform {
     pub size: u64,
 }
 
-/// Writes the images as one layout: a tar where `to` ends so, else a directory. `trees` are those that [`docker::Placed`]
-/// counts, `epoch` is the time of all that is made, in seconds since 1970.
+/// Writes the images as one layout: a tar where `to` ends so, else a directory. `trees` are those
+/// that [`docker::Placed`] counts, `epoch` is the time of all that is made, in seconds since 1970.
 ///
 /// # Errors
-/// All that is wrong with the images and the bases; nothing is written then. `to` holds what xpkg did not write.
+/// All that is wrong with the images and the bases; nothing is written then. `to` holds what xpkg
+/// did not write.
 pub fn write(
     host: &Host,
     images: &[Image],
@@ -84,23 +85,38 @@ pub fn write(
     }
     let (Some(parent), Some(name)) = (to.parent(), to.file_name()) else {
         return Err(vec![
-            Problem::new(Code::FileAccess, format!("`{to}` cannot be an image layout")).help("name a directory or a `.tar` below another"),
+            Problem::new(
+                Code::FileAccess,
+                format!("`{to}` cannot be an image layout"),
+            )
+            .help("name a directory or a `.tar` below another"),
         ]);
     };
     let lone = |problem| vec![problem];
     host.create_dir_all(parent).map_err(lone)?;
-    let _lock = host.passing_lock(&stage::lock_path(to), blocked).map_err(lone)?;
+    let _lock = host
+        .passing_lock(&stage::lock_path(to), blocked)
+        .map_err(lone)?;
     write_locked(host, images, trees, Place { to, parent, name }, epoch)
         .map_err(|problems| problems.into_iter().map(elsewhere("--oci", to)).collect())
 }
 
 /// A base that has to be fetched: without an engine there is nobody to do that.
 fn from_registry(image: &Image) -> Option<Problem> {
-    let docker::Base::Registry(reference) = &image.base else { return None };
+    let docker::Base::Registry(reference) = &image.base else {
+        return None;
+    };
     let name = reference.by_tag();
-    let problem =
-        Problem::new(Code::BaseUnfit, format!("the base of `{}` is in a registry, and a layout is made of what is here", image.name));
-    Some(problem.help(format!("fetch it, `skopeo copy --all docker://{name} oci:base`, then `base = \"oci:base\"`")))
+    let problem = Problem::new(
+        Code::BaseUnfit,
+        format!(
+            "the base of `{}` is in a registry, and a layout is made of what is here",
+            image.name
+        ),
+    );
+    Some(problem.help(format!(
+        "fetch it, `skopeo copy --all docker://{name} oci:base`, then `base = \"oci:base\"`"
+    )))
 }
 
 /// What [`check`] finds.
@@ -111,12 +127,18 @@ pub struct Checked {
     pub told: Vec<String>,
 }
 
-/// Reads every base that is a layout and holds the bins against it and the image's files, as [`write`] does, and, where the
-/// trees are there, all that would stand in each image. For those who let Docker build.
+/// Reads every base that is a layout and holds the bins against it and the image's files, as
+/// [`write`] does, and, where the trees are there, all that would stand in each image. For those
+/// who let Docker build.
 ///
 /// # Errors
-/// A base that does not fit, or whose platforms stand apart: BuildKit takes a layout by one digest. What [`write`] would refuse.
-pub fn check(host: &Host, images: &[Image], trees: Option<&[Utf8PathBuf]>) -> Result<Checked, Vec<Problem>> {
+/// A base that does not fit, or whose platforms stand apart: BuildKit takes a layout by one digest.
+/// What [`write`] would refuse.
+pub fn check(
+    host: &Host,
+    images: &[Image],
+    trees: Option<&[Utf8PathBuf]>,
+) -> Result<Checked, Vec<Problem>> {
     let mut told = Vec::new();
     let mut one = |image, of| -> Result<_, Vec<Problem>> {
         let mut base = upon(host, image, of)?;
@@ -124,50 +146,77 @@ pub fn check(host: &Host, images: &[Image], trees: Option<&[Utf8PathBuf]>) -> Re
         let rootfs = base.as_mut().map_or(&mut unknown, |base| &mut base.rootfs);
         let layers = match trees {
             Some(trees) => members::layers(host, image, of, trees, rootfs)?,
-            // Certificates and zones are the builder's, bins are not there yet, and what is wrong with files is told there.
+            // Certificates and zones are the builder's, bins are not there yet, and what is wrong
+            // with files is told there.
             None => {
-                let files = Image { ca_certificates: false, tzdata: false, ..Image::clone(image) };
-                let no_bins = ForPlatform { platform: of.platform.clone(), bins: Vec::new() };
+                let files = Image {
+                    ca_certificates: false,
+                    tzdata: false,
+                    ..Image::clone(image)
+                };
+                let no_bins = ForPlatform {
+                    platform: of.platform.clone(),
+                    bins: Vec::new(),
+                };
                 members::layers(host, &files, &no_bins, &[], rootfs).unwrap_or_default()
             }
         };
         if let Some(base) = &mut base {
-            layers.iter().for_each(|members| lay(host, &mut base.rootfs, members));
+            layers
+                .iter()
+                .for_each(|members| lay(host, &mut base.rootfs, members));
             judged(image, of, &base.rootfs, base.library_path(), &mut told)?;
         }
         Ok((image, base))
     };
-    let all = images.iter().flat_map(|image| image.platforms.iter().map(move |of| (image, of)));
+    let all = images
+        .iter()
+        .flat_map(|image| image.platforms.iter().map(move |of| (image, of)));
     let all: Vec<_> = all.map(|(image, of)| one(image, of)).collect();
     let mut tops: BTreeMap<String, String> = BTreeMap::new();
     let mut problems = Vec::new();
     for (image, base) in gathered(all.into_iter())? {
         let Some(base) = base else { continue };
-        let top = tops.entry(image.name.clone()).or_insert_with(|| base.top.clone());
+        let top = tops
+            .entry(image.name.clone())
+            .or_insert_with(|| base.top.clone());
         if *top != base.top && problems.is_empty() {
             problems.push(
                 Problem::new(
                     Code::BaseUnfit,
-                    format!("the base `{}` names each platform by itself, and Docker takes one name for all", image.base.name()),
+                    format!(
+                        "the base `{}` names each platform by itself, and Docker takes one \
+                             name for all",
+                        image.base.name()
+                    ),
                 )
-                .help("copy it under one: `skopeo copy --all docker://IMAGE oci:DIR:TAG`, or write a layout with `--oci`"),
+                .help(
+                    "copy it under one: `skopeo copy --all docker://IMAGE oci:DIR:TAG`, or \
+                       write a layout with `--oci`",
+                ),
             );
         }
     }
-    if problems.is_empty() { Ok(Checked { tops, told }) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(Checked { tops, told })
+    } else {
+        Err(problems)
+    }
 }
 
 /// What an image stands upon on one platform, if on any layout.
 fn upon(host: &Host, image: &Image, of: &ForPlatform) -> Result<Option<Base>, Vec<Problem>> {
     match &image.base {
-        docker::Base::Layout { directory, tag } => {
-            Ok(Some(base::read(host, directory, tag.as_deref(), &of.platform).map_err(|problem| vec![problem])?))
-        }
+        docker::Base::Layout { directory, tag } => Ok(Some(
+            base::read(host, directory, tag.as_deref(), &of.platform)
+                .map_err(|problem| vec![problem])?,
+        )),
         docker::Base::Scratch | docker::Base::Registry(_) => Ok(None),
     }
 }
 
-/// Notes what a layer puts over what stands below it: an image's files may take the place of a loader, or bring a library.
+/// Notes what a layer puts over what stands below it: an image's files may take the place of a
+/// loader, or bring a library.
 fn lay(host: &Host, rootfs: &mut Rootfs, members: &Members) {
     for (path, (member, source)) in &members.members {
         match (member, source) {
@@ -182,13 +231,34 @@ fn lay(host: &Host, rootfs: &mut Rootfs, members: &Members) {
 }
 
 /// Holds the bins against what the image holds in the end.
-fn judged(image: &Image, of: &ForPlatform, rootfs: &Rootfs, library_path: &str, told: &mut Vec<String>) -> Result<(), Vec<Problem>> {
+fn judged(
+    image: &Image,
+    of: &ForPlatform,
+    rootfs: &Rootfs,
+    library_path: &str,
+    told: &mut Vec<String>,
+) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
-    for (bin, needs) in of.bins.iter().filter_map(|bin| bin.needs.as_ref().map(|needs| (bin, needs))) {
+    for (bin, needs) in of
+        .bins
+        .iter()
+        .filter_map(|bin| bin.needs.as_ref().map(|needs| (bin, needs)))
+    {
         let known = Known::read(rootfs, needs, &bin.place, library_path);
-        problems.extend(docker::judge(&image.name, &bin.staged, needs, known, image.said, told));
+        problems.extend(docker::judge(
+            &image.name,
+            &bin.staged,
+            needs,
+            known,
+            image.said,
+            told,
+        ));
     }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
 }
 
 /// Where the layout is to stand.
@@ -198,42 +268,79 @@ struct Place<'a> {
     name: &'a str,
 }
 
-fn write_locked(host: &Host, images: &[Image], trees: &[Utf8PathBuf], place: Place, epoch: u64) -> Result<Written, Vec<Problem>> {
+fn write_locked(
+    host: &Host,
+    images: &[Image],
+    trees: &[Utf8PathBuf],
+    place: Place,
+    epoch: u64,
+) -> Result<Written, Vec<Problem>> {
     let Place { to, parent, name } = place;
     let lone = |problem| vec![problem];
     let created = oci::created(epoch).map_err(lone)?;
     let tar = to.extension() == Some("tar");
     let prefix = format!(".{name}.new-");
     // What a killed run left: the lock is held, so nobody works in it.
-    for leftover in host.names(parent).into_iter().filter(|name| name.starts_with(&prefix)) {
+    for leftover in host
+        .names(parent)
+        .into_iter()
+        .filter(|name| name.starts_with(&prefix))
+    {
         host.remove_dir_all(&parent.join(leftover)).map_err(lone)?;
     }
     refuse_strangers(host, to, tar).map_err(lone)?;
     let temp = host.temp_dir(parent, &prefix).map_err(lone)?;
     let temp = Utf8Path::from_path(temp.path())
         .map(|path| (path.join("layout"), path.join("archive"), &temp))
-        .ok_or_else(|| vec![Problem::new(Code::FileAccess, format!("the path `{parent}` is not UTF-8"))])?;
+        .ok_or_else(|| {
+            vec![Problem::new(
+                Code::FileAccess,
+                format!("the path `{parent}` is not UTF-8"),
+            )]
+        })?;
     let (root, archive, _temp) = temp;
-    let making = Making { host, root: root.clone(), created, epoch, blobs: AtomicUsize::new(0) };
+    let making = Making {
+        host,
+        root: root.clone(),
+        created,
+        epoch,
+        blobs: AtomicUsize::new(0),
+    };
     host.create_dir_all(&root.join(BLOBS)).map_err(lone)?;
     if !tar && host.exists(to) {
         host.check_exchange(to, &root.join(BLOBS)).map_err(lone)?;
     }
 
     let made: Vec<MadeImage> = gathered(images.iter().map(|image| making.image(image, trees)))?;
-    let indexes: Vec<(&Image, Blob)> = images.iter().zip(&made).map(|(image, made)| (image, made.index.clone())).collect();
+    let indexes: Vec<(&Image, Blob)> = images
+        .iter()
+        .zip(&made)
+        .map(|(image, made)| (image, made.index.clone()))
+        .collect();
     let told = made.iter().flat_map(|made| &made.told).cloned().collect();
     let written = |changed| Written {
         changed,
         told,
-        images: images.iter().zip(&made).map(|(image, made)| made.written(image, images.len() == 1)).collect(),
+        images: images
+            .iter()
+            .zip(&made)
+            .map(|(image, made)| made.written(image, images.len() == 1))
+            .collect(),
     };
-    host.write(&root.join(LAYOUT_NAME), &oci::marker()).map_err(lone)?;
-    host.write(&root.join(INDEX_NAME), &oci::index(&indexes)).map_err(lone)?;
+    host.write(&root.join(LAYOUT_NAME), &oci::marker())
+        .map_err(lone)?;
+    host.write(&root.join(INDEX_NAME), &oci::index(&indexes))
+        .map_err(lone)?;
     if tar {
-        let parts = made.iter().map(|made| made.platforms.iter().map(|(parts, ..)| parts.clone()).collect());
+        let parts = made.iter().map(|made| {
+            made.platforms
+                .iter()
+                .map(|(parts, ..)| parts.clone())
+                .collect()
+        });
         let parts: Vec<(&Image, Vec<Parts>)> = images.iter().zip(parts).collect();
-        host.write(&root.join(DOCKER_NAME), &oci::docker_manifest(&parts)).map_err(lone)?;
+        host.write(&root.join(DOCKER_NAME), &oci::docker_manifest(&parts))
+            .map_err(lone)?;
         let digest = pack(host, &root, &archive, epoch).map_err(lone)?;
         if host.is_file(to) && host.hash(to).map_err(lone)? == digest {
             return Ok(written(false));
@@ -258,20 +365,32 @@ fn write_locked(host: &Host, images: &[Image], trees: &[Utf8PathBuf], place: Pla
 }
 
 /// All results, or all problems.
-fn gathered<T>(results: impl Iterator<Item = Result<T, Vec<Problem>>>) -> Result<Vec<T>, Vec<Problem>> {
+fn gathered<T>(
+    results: impl Iterator<Item = Result<T, Vec<Problem>>>,
+) -> Result<Vec<T>, Vec<Problem>> {
     let mut all = Vec::new();
     let mut problems = Vec::new();
     for result in results {
         match result {
             Ok(one) => all.push(one),
             // What is wrong with a base is so on each platform.
-            Err(found) => problems.extend(found.into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>()),
+            Err(found) => problems.extend(
+                found
+                    .into_iter()
+                    .filter(|problem| !problems.contains(problem))
+                    .collect::<Vec<_>>(),
+            ),
         }
     }
-    if problems.is_empty() { Ok(all) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(all)
+    } else {
+        Err(problems)
+    }
 }
 
-/// Refuses to write over what xpkg did not: ours holds nothing but a layout, and every image in its index says so.
+/// Refuses to write over what xpkg did not: ours holds nothing but a layout, and every image in its
+/// index says so.
 fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
     if !host.exists(to) {
         return Ok(());
@@ -286,34 +405,61 @@ fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
             _ => "no plain file",
         };
         let named = if tar { "tar" } else { "directory" };
-        return Err(Problem::new(Code::ContextForeign, format!("`{to}` is {is}, and the image layout would be a {named}")).help(help));
+        return Err(Problem::new(
+            Code::ContextForeign,
+            format!("`{to}` is {is}, and the image layout would be a {named}"),
+        )
+        .help(help));
     }
     if tar {
         if is_our_tar(host, to)? {
             return Ok(());
         }
-        return Err(Problem::new(Code::ContextForeign, format!("`{to}` is no image layout that xpkg has written")).help(help));
+        return Err(Problem::new(
+            Code::ContextForeign,
+            format!("`{to}` is no image layout that xpkg has written"),
+        )
+        .help(help));
     }
     let entries = host.walk(to)?;
     let is_ours = |path: &str, entry: &Entry| match path {
         "blobs" | BLOBS => *entry == Entry::Directory,
         LAYOUT_NAME | INDEX_NAME => *entry == Entry::File,
-        path => *entry == Entry::File && path.strip_prefix(BLOBS).is_some_and(|name| name.len() == 65 && !name[1..].contains('/')),
+        path => {
+            *entry == Entry::File
+                && path
+                    .strip_prefix(BLOBS)
+                    .is_some_and(|name| name.len() == 65 && !name[1..].contains('/'))
+        }
     };
-    let strangers: Vec<String> = entries.iter().filter(|(path, entry)| !is_ours(path, entry)).map(|(path, _)| path.clone()).collect();
+    let strangers: Vec<String> = entries
+        .iter()
+        .filter(|(path, entry)| !is_ours(path, entry))
+        .map(|(path, _)| path.clone())
+        .collect();
     if !strangers.is_empty() {
         const SHOWN: usize = 10;
-        return Err(Problem::new(Code::ContextForeign, format!("`{to}` holds what xpkg did not write"))
-            .note("there", strangers.into_iter().take(SHOWN))
-            .help(help));
+        return Err(Problem::new(
+            Code::ContextForeign,
+            format!("`{to}` holds what xpkg did not write"),
+        )
+        .note("there", strangers.into_iter().take(SHOWN))
+        .help(help));
     }
-    if entries.is_empty() || entries.contains_key(INDEX_NAME) && oci::is_ours(&host.read(&to.join(INDEX_NAME))?) {
+    if entries.is_empty()
+        || entries.contains_key(INDEX_NAME) && oci::is_ours(&host.read(&to.join(INDEX_NAME))?)
+    {
         return Ok(());
     }
-    Err(Problem::new(Code::ContextForeign, format!("`{to}` is an image layout that xpkg did not write")).help(help))
+    Err(Problem::new(
+        Code::ContextForeign,
+        format!("`{to}` is an image layout that xpkg did not write"),
+    )
+    .help(help))
 }
 
-/// Whether a file is a tar of ours by its index. An empty one is anybody's, as an empty directory is.
+/// Whether a file is a tar of ours by its index. An empty one is anybody's, as an empty directory
+/// is.
 fn is_our_tar(host: &Host, path: &Utf8Path) -> Result<bool> {
     const LONGEST: u64 = 4 * 1024 * 1024;
     if matches!(host.thing(path)?, crate::host::Thing::File { size: 0, .. }) {
@@ -321,7 +467,9 @@ fn is_our_tar(host: &Host, path: &Utf8Path) -> Result<bool> {
     }
     let mut archive = tar::Archive::new(host.open_read(path)?);
     let found = archive.entries_with_seek().ok().and_then(|entries| {
-        let mut index = entries.map_while(io::Result::ok).find(|entry| *entry.path_bytes() == *INDEX_NAME.as_bytes())?;
+        let mut index = entries
+            .map_while(io::Result::ok)
+            .find(|entry| *entry.path_bytes() == *INDEX_NAME.as_bytes())?;
         let mut bytes = Vec::new();
         index.by_ref().take(LONGEST).read_to_end(&mut bytes).ok()?;
         Some(bytes)
@@ -339,7 +487,11 @@ fn same(host: &Host, new: &Utf8Path, old: &Utf8Path) -> Result<bool> {
     if new_entries != old_entries {
         return Ok(false);
     }
-    for path in new_entries.iter().filter(|(_, entry)| **entry == Entry::File).map(|(path, _)| path) {
+    for path in new_entries
+        .iter()
+        .filter(|(_, entry)| **entry == Entry::File)
+        .map(|(path, _)| path)
+    {
         if host.hash(&new.join(path))? != host.hash(&old.join(path))? {
             return Ok(false);
         }
@@ -355,17 +507,32 @@ fn pack(host: &Host, root: &Utf8Path, to: &Utf8Path, epoch: u64) -> Result<(Stri
         let put = match entry {
             Entry::Directory => layer.put(&path, &Member::Directory(Owned::PLAIN), io::empty()),
             _ => {
-                let crate::host::Thing::File { size, .. } = host.thing(&from)? else { continue };
-                layer.put(&path, &Member::File { size, executable: false }, host.open_read(&from)?)
+                let crate::host::Thing::File { size, .. } = host.thing(&from)? else {
+                    continue;
+                };
+                layer.put(
+                    &path,
+                    &Member::File {
+                        size,
+                        executable: false,
+                    },
+                    host.open_read(&from)?,
+                )
             }
         };
         put.map_err(|error| cannot_copy(&from, to, &error))?;
     }
-    layer.finish().map_err(|error| cannot_write(to, &error))?.finish()
+    layer
+        .finish()
+        .map_err(|error| cannot_write(to, &error))?
+        .finish()
 }
 
 fn cannot_copy(from: &Utf8Path, to: &Utf8Path, error: &io::Error) -> Problem {
-    Problem::new(Code::FileAccess, format!("cannot copy `{from}` to `{to}`: {error}"))
+    Problem::new(
+        Code::FileAccess,
+        format!("cannot copy `{from}` to `{to}`: {error}"),
+    )
 }
 
 fn cannot_write(to: &Utf8Path, error: &io::Error) -> Problem {
@@ -409,22 +576,48 @@ impl MadeImage {
 impl Making<'_> {
     /// Writes an image's blobs, those of its platforms side by side.
     fn image(&self, image: &Image, trees: &[Utf8PathBuf]) -> Result<MadeImage, Vec<Problem>> {
-        let made: Vec<Result<_, Vec<Problem>>> = image.platforms.par_iter().map(|of| self.platform(image, of, trees)).collect();
-        let (platforms, told): (Vec<(Parts, Blob, u64)>, Vec<_>) = gathered(made.into_iter())?.into_iter().unzip();
-        let manifests: Vec<(Platform, Blob)> =
-            platforms.iter().map(|(parts, manifest, _)| (parts.platform.clone(), manifest.clone())).collect();
-        let index = self.document(&oci::platforms(image, &manifests)).map_err(|problem| vec![problem])?;
-        Ok(MadeImage { index, platforms, told: told.concat() })
+        let made: Vec<Result<_, Vec<Problem>>> = image
+            .platforms
+            .par_iter()
+            .map(|of| self.platform(image, of, trees))
+            .collect();
+        let (platforms, told): (Vec<(Parts, Blob, u64)>, Vec<_>) =
+            gathered(made.into_iter())?.into_iter().unzip();
+        let manifests: Vec<(Platform, Blob)> = platforms
+            .iter()
+            .map(|(parts, manifest, _)| (parts.platform.clone(), manifest.clone()))
+            .collect();
+        let index = self
+            .document(&oci::platforms(image, &manifests))
+            .map_err(|problem| vec![problem])?;
+        Ok(MadeImage {
+            index,
+            platforms,
+            told: told.concat(),
+        })
     }
 
     /// One platform's blobs, and what is only told of its base.
-    #[expect(clippy::type_complexity, reason = "the first of the two is a row of MadeImage")]
-    fn platform(&self, image: &Image, of: &ForPlatform, trees: &[Utf8PathBuf]) -> Result<((Parts, Blob, u64), Vec<String>), Vec<Problem>> {
+    #[expect(
+        clippy::type_complexity,
+        reason = "the first of the two is a row of MadeImage"
+    )]
+    fn platform(
+        &self,
+        image: &Image,
+        of: &ForPlatform,
+        trees: &[Utf8PathBuf],
+    ) -> Result<((Parts, Blob, u64), Vec<String>), Vec<Problem>> {
         let lone = |problem| vec![problem];
         let (mut rootfs, base) = match upon(self.host, image, of)? {
             Some(base) => {
                 let library_path = base.library_path().to_owned();
-                let Base { upon, rootfs, layers, top: _ } = base;
+                let Base {
+                    upon,
+                    rootfs,
+                    layers,
+                    top: _,
+                } = base;
                 (rootfs, Some((upon, layers, library_path)))
             }
             None => (Rootfs::default(), None),
@@ -432,16 +625,24 @@ impl Making<'_> {
         let mut told = Vec::new();
         let members = members::layers(self.host, image, of, trees, &mut rootfs)?;
         if let Some((_, _, library_path)) = &base {
-            members.iter().for_each(|members| lay(self.host, &mut rootfs, members));
+            members
+                .iter()
+                .for_each(|members| lay(self.host, &mut rootfs, members));
             judged(image, of, &rootfs, library_path, &mut told)?;
         }
-        let layers = members.iter().map(|members| self.layer(members).map_err(lone)).collect::<Result<Vec<_>, _>>()?;
+        let layers = members
+            .iter()
+            .map(|members| self.layer(members).map_err(lone))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut all = Vec::new();
         let mut size = 0;
         for (from, descriptor) in base.iter().flat_map(|(_, layers, _)| layers) {
             let blob = self.copy(from).map_err(lone)?;
             if blob.digest() != *descriptor.digest() {
-                return Err(lone(Problem::new(Code::BaseUnfit, format!("`{from}` changed while it was read"))));
+                return Err(lone(Problem::new(
+                    Code::BaseUnfit,
+                    format!("`{from}` changed while it was read"),
+                )));
             }
             size += blob.size;
             all.push(blob.sha256);
@@ -449,36 +650,76 @@ impl Making<'_> {
         size += layers.iter().map(|layer| layer.blob.size).sum::<u64>();
         all.extend(layers.iter().map(|layer| layer.blob.sha256.clone()));
         let upon = base.as_ref().map(|(upon, ..)| upon);
-        let configuration = self.document(&oci::configuration(image, &of.platform, upon, &layers, &self.created)).map_err(lone)?;
-        let manifest = self.document(&oci::manifest(image, &configuration, upon, &layers)).map_err(lone)?;
-        Ok(((Parts { platform: of.platform.clone(), configuration, layers: all }, manifest, size), told))
+        let configuration = self
+            .document(&oci::configuration(
+                image,
+                &of.platform,
+                upon,
+                &layers,
+                &self.created,
+            ))
+            .map_err(lone)?;
+        let manifest = self
+            .document(&oci::manifest(image, &configuration, upon, &layers))
+            .map_err(lone)?;
+        Ok((
+            (
+                Parts {
+                    platform: of.platform.clone(),
+                    configuration,
+                    layers: all,
+                },
+                manifest,
+                size,
+            ),
+            told,
+        ))
     }
 
     fn document(&self, bytes: &[u8]) -> Result<Blob> {
         let (mut file, path) = self.begin()?;
-        file.write_all(bytes).map_err(|error| cannot_write(&path, &error))?;
+        file.write_all(bytes)
+            .map_err(|error| cannot_write(&path, &error))?;
         self.end(file, &path)
     }
 
     /// Copies a blob as it is.
     fn copy(&self, from: &Utf8Path) -> Result<Blob> {
         let (mut file, path) = self.begin()?;
-        io::copy(&mut self.host.open_read(from)?, &mut file).map_err(|error| cannot_copy(from, &path, &error))?;
+        io::copy(&mut self.host.open_read(from)?, &mut file)
+            .map_err(|error| cannot_copy(from, &path, &error))?;
         self.end(file, &path)
     }
 
     fn layer(&self, members: &Members) -> Result<Made> {
         let (file, path) = self.begin()?;
-        let mut layer = Layer::new(Hashed { with: Gzip::new(file), hasher: Hashing::default() }, self.epoch);
+        let mut layer = Layer::new(
+            Hashed {
+                with: Gzip::new(file),
+                hasher: Hashing::default(),
+            },
+            self.epoch,
+        );
         for (place, (member, source)) in &members.members {
             let cannot = |from: &Utf8Path, error: io::Error| cannot_copy(from, &path, &error);
             match source {
-                Source::Nothing => layer.put(place, member, io::empty()).map_err(|error| cannot_write(&path, &error))?,
-                Source::Text(text) => layer.put(place, member, text.as_bytes()).map_err(|error| cannot_write(&path, &error))?,
-                Source::Disk(from) => layer.put(place, member, self.host.open_read(from)?).map_err(|error| cannot(from, error))?,
+                Source::Nothing => layer
+                    .put(place, member, io::empty())
+                    .map_err(|error| cannot_write(&path, &error))?,
+                Source::Text(text) => layer
+                    .put(place, member, text.as_bytes())
+                    .map_err(|error| cannot_write(&path, &error))?,
+                Source::Disk(from) => layer
+                    .put(place, member, self.host.open_read(from)?)
+                    .map_err(|error| cannot(from, error))?,
                 Source::Staged(from, sha256) => {
-                    let mut read = Hashed { with: self.host.open_read(from)?, hasher: Hashing::default() };
-                    layer.put(place, member, &mut read).map_err(|error| cannot(from, error))?;
+                    let mut read = Hashed {
+                        with: self.host.open_read(from)?,
+                        hasher: Hashing::default(),
+                    };
+                    layer
+                        .put(place, member, &mut read)
+                        .map_err(|error| cannot(from, error))?;
                     if read.hasher.finish() != *sha256 {
                         return Err(members::changed(from));
                     }
@@ -490,18 +731,26 @@ impl Making<'_> {
             Ok((with.finish()?, hasher.finish()))
         };
         let (file, unpacked) = finish().map_err(|error| cannot_write(&path, &error))?;
-        Ok(Made { blob: self.end(file, &path)?, unpacked, what: members.what.clone() })
+        Ok(Made {
+            blob: self.end(file, &path)?,
+            unpacked,
+            what: members.what.clone(),
+        })
     }
 
     fn begin(&self) -> Result<(Writing<'_>, Utf8PathBuf)> {
-        let path = self.root.join(BLOBS).join(format!("new-{}", self.blobs.fetch_add(1, Ordering::Relaxed)));
+        let path = self.root.join(BLOBS).join(format!(
+            "new-{}",
+            self.blobs.fetch_add(1, Ordering::Relaxed)
+        ));
         Ok((self.host.create(&path)?, path))
     }
 
     /// Names a blob by its digest.
     fn end(&self, file: Writing, path: &Utf8Path) -> Result<Blob> {
         let (sha256, size) = file.finish()?;
-        self.host.rename(path, &self.root.join(BLOBS).join(&sha256))?;
+        self.host
+            .rename(path, &self.root.join(BLOBS).join(&sha256))?;
         Ok(Blob { sha256, size })
     }
 }

@@ -1,4 +1,5 @@
-//! What is asked of candidates, once it is known what is here: their archivers, their headers, their compilers.
+//! What is asked of candidates, once it is known what is here: their archivers, their headers,
+//! their compilers.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -18,8 +19,8 @@ use crate::toolchain::environment::ToolFile;
 use crate::toolchain::{self, CNeed, Candidate, Kind, Request, SetBy};
 use crate::workspace::Workspace;
 
-/// The candidates of each target that has a reason to be asked. A script of xpkg's own cannot be asked before it stands;
-/// one that cannot be written says so as it is asked.
+/// The candidates of each target that has a reason to be asked. A script of xpkg's own cannot be
+/// asked before it stands; one that cannot be written says so as it is asked.
 fn contenders<'a>(
     host: &Host,
     found: &Found,
@@ -29,35 +30,72 @@ fn contenders<'a>(
 ) -> Vec<(&'a Request, CNeed, Vec<Candidate>)> {
     let tools = tools_dir(&found.workspace);
     let of = |request: &'a Request| {
-        let need = facts.targets.get(request.target.triple()).map(|here| CNeed::new(request, here))?;
-        let candidates = reason(request, &need).then(|| toolchain::contenders(request, facts, &need, &tools))?;
-        let _ = write_tools(host, &found.workspace, candidates.iter().flat_map(|candidate| &candidate.files));
+        let need = facts
+            .targets
+            .get(request.target.triple())
+            .map(|here| CNeed::new(request, here))?;
+        let candidates =
+            reason(request, &need).then(|| toolchain::contenders(request, facts, &need, &tools))?;
+        let _ = write_tools(
+            host,
+            &found.workspace,
+            candidates.iter().flat_map(|candidate| &candidate.files),
+        );
         Some((request, need, candidates))
     };
     scope.requests.iter().filter_map(of).collect()
 }
 
-/// What the archivers of a target's candidates write, where its graph holds C: (triple, program, answer).
-pub fn archives(host: &Host, found: &Found, scope: &Scope, facts: &Facts) -> Vec<(String, String, Archive)> {
+/// What the archivers of a target's candidates write, where its graph holds C: (triple, program,
+/// answer).
+pub fn archives(
+    host: &Host,
+    found: &Found,
+    scope: &Scope,
+    facts: &Facts,
+) -> Vec<(String, String, Archive)> {
     let mut answers = Vec::new();
     for (request, _, candidates) in contenders(host, found, scope, facts, |_, need| need.holds) {
-        let here = candidates.iter().filter(|candidate| candidate.kind != Kind::Image);
-        let names = here.filter_map(|candidate| candidate.archiver.clone()).collect::<BTreeSet<String>>();
-        let answered =
-            names.into_iter().filter_map(|name| Some((request.target.triple().to_owned(), name.clone(), compilers::archive(host, &name)?)));
+        let here = candidates
+            .iter()
+            .filter(|candidate| candidate.kind != Kind::Image);
+        let names = here
+            .filter_map(|candidate| candidate.archiver.clone())
+            .collect::<BTreeSet<String>>();
+        let answered = names.into_iter().filter_map(|name| {
+            Some((
+                request.target.triple().to_owned(),
+                name.clone(),
+                compilers::archive(host, &name)?,
+            ))
+        });
         answers.extend(answered);
     }
     answers
 }
 
-/// Where the C compilers of a target's candidates look for headers, where the graph binds to headers.
-pub fn includes(host: &Host, found: &Found, scope: &Scope, facts: &Facts) -> Vec<(String, String, Includes)> {
-    let binds = |_: &Request, need: &CNeed| need.packages.iter().any(|package| package.builder == "bindgen");
+/// Where the C compilers of a target's candidates look for headers, where the graph binds to
+/// headers.
+pub fn includes(
+    host: &Host,
+    found: &Found,
+    scope: &Scope,
+    facts: &Facts,
+) -> Vec<(String, String, Includes)> {
+    let binds = |_: &Request, need: &CNeed| {
+        need.packages
+            .iter()
+            .any(|package| package.builder == "bindgen")
+    };
     thread::scope(|threads| {
         let mut asked = Vec::new();
         for (request, _, candidates) in contenders(host, found, scope, facts, binds) {
-            let here = candidates.into_iter().filter(|candidate| candidate.kind != Kind::Image);
-            let compilers: BTreeSet<String> = here.filter_map(|candidate| Some(candidate.c_compiler?.program)).collect();
+            let here = candidates
+                .into_iter()
+                .filter(|candidate| candidate.kind != Kind::Image);
+            let compilers: BTreeSet<String> = here
+                .filter_map(|candidate| Some(candidate.c_compiler?.program))
+                .collect();
             for compiler in compilers {
                 asked.push(threads.spawn(move || {
                     let includes = compilers::includes(host, &found.workspace.root, &compiler);
@@ -66,13 +104,23 @@ pub fn includes(host: &Host, found: &Found, scope: &Scope, facts: &Facts) -> Vec
             }
         }
         let answers = asked.into_iter().map(joined);
-        answers.filter_map(|(triple, compiler, includes)| Some((triple, compiler, includes?))).collect()
+        answers
+            .filter_map(|(triple, compiler, includes)| Some((triple, compiler, includes?)))
+            .collect()
     })
 }
 
-/// Writes files that name tools, unless they stand as they should: cargo and CMake look at their times.
-pub fn write_tools<'a>(host: &Host, workspace: &Workspace, files: impl IntoIterator<Item = &'a ToolFile>) -> Result<()> {
-    for file in files.into_iter().filter(|file| !host.holds(&file.path, file.text.as_bytes())) {
+/// Writes files that name tools, unless they stand as they should: cargo and CMake look at their
+/// times.
+pub fn write_tools<'a>(
+    host: &Host,
+    workspace: &Workspace,
+    files: impl IntoIterator<Item = &'a ToolFile>,
+) -> Result<()> {
+    for file in files
+        .into_iter()
+        .filter(|file| !host.holds(&file.path, file.text.as_bytes()))
+    {
         host.create_target_dir(&workspace.target_dir)?;
         host.create_dir_all(file.path.parent().unwrap_or(Utf8Path::new("/")))?;
         if file.program {
@@ -84,7 +132,8 @@ pub fn write_tools<'a>(host: &Host, workspace: &Workspace, files: impl IntoItera
     Ok(())
 }
 
-/// Probes the C compilers of every candidate that serves, for targets whose graph holds C or that have a glibc floor.
+/// Probes the C compilers of every candidate that serves, for targets whose graph holds C or that
+/// have a glibc floor.
 pub fn reports(
     host: &Host,
     found: &Found,
@@ -98,20 +147,31 @@ pub fn reports(
     thread::scope(|threads| {
         let mut asked = Vec::new();
         for (request, need, candidates) in contenders(host, found, scope, facts, reason) {
-            let Some(here) = facts.targets.get(request.target.triple()) else { continue };
+            let Some(here) = facts.targets.get(request.target.triple()) else {
+                continue;
+            };
             let mut levels = levels(&need.packages);
             if levels.is_empty() {
                 levels.push(own_profiles(scope, request).level(scope.profile));
             }
             for candidate in candidates {
-                // A program for zig's C library would have it compiled first, which takes longer than a probe may.
+                // A program for zig's C library would have it compiled first, which takes longer
+                // than a probe may.
                 let starter = here.starter.clone().filter(|_| candidate.kind != Kind::Zig);
                 let (levels, variables) = (levels.clone(), variables(host, config, &candidate));
                 asked.push(threads.spawn(move || {
                     let triple = request.target.triple().to_owned();
                     if let (Kind::Image, Some(Ok(image))) = (candidate.kind, &here.image) {
-                        let probing = Probing { rustflags: &here.rustflags, configured, starter };
-                        return (triple, candidate.key(), images.report(image, &request.target, &candidate, &levels, &probing));
+                        let probing = Probing {
+                            rustflags: &here.rustflags,
+                            configured,
+                            starter,
+                        };
+                        return (
+                            triple,
+                            candidate.key(),
+                            images.report(image, &request.target, &candidate, &levels, &probing),
+                        );
                     }
                     let compiler = candidate.c_compiler.as_ref();
                     let asked = Asked {
@@ -136,8 +196,18 @@ pub fn reports(
 }
 
 /// What build scripts will see on top of the environment: cargo's `[env]`, and the candidate's own.
-fn variables(host: &Host, config: &cargo_config2::Config, candidate: &Candidate) -> Vec<(String, String)> {
-    let ours = candidate.variables.iter().filter(|variable| variable.set_by == SetBy::Xpkg);
+fn variables(
+    host: &Host,
+    config: &cargo_config2::Config,
+    candidate: &Candidate,
+) -> Vec<(String, String)> {
+    let ours = candidate
+        .variables
+        .iter()
+        .filter(|variable| variable.set_by == SetBy::Xpkg);
     let ours = ours.map(|variable| (variable.name.clone(), variable.value.clone()));
-    configured_variables(host, config).into_iter().chain(ours).collect()
+    configured_variables(host, config)
+        .into_iter()
+        .chain(ours)
+        .collect()
 }

@@ -1,7 +1,9 @@
-//! Asks C compilers what they are and whether they are right: compiles the probes, runs them where that can be done.
+//! Asks C compilers what they are and whether they are right: compiles the probes, runs them where
+//! that can be done.
 //!
-//! Nothing here is trusted to end, to print little, or to write what it was asked for. Answers are kept by the
-//! compiler's identity and everything that its answer follows from; the cache may vanish at any time.
+//! Nothing here is trusted to end, to print little, or to write what it was asked for. Answers are
+//! kept by the compiler's identity and everything that its answer follows from; the cache may
+//! vanish at any time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +15,9 @@ use super::kept;
 use crate::facts::{Archive, Includes};
 use crate::host::{self, Host};
 use crate::invocation::Invocation;
-use crate::probe::{self, Answer, BITTEN, CompilerFacts, FACTS_OBJECT, PROBES, Probe, Report, Verdict};
+use crate::probe::{
+    self, Answer, BITTEN, CompilerFacts, FACTS_OBJECT, PROBES, Probe, Report, Verdict,
+};
 use crate::problem::Result;
 
 /// How long one compile, link or run may take.
@@ -23,7 +27,11 @@ pub const LIMIT: Duration = Duration::from_secs(5);
 const LIMIT_APART: Duration = Duration::from_secs(30);
 
 fn limit(asked: &Asked) -> Duration {
-    if asked.apart.is_some() { LIMIT_APART } else { LIMIT }
+    if asked.apart.is_some() {
+        LIMIT_APART
+    } else {
+        LIMIT
+    }
 }
 
 /// Bytes that the object of a probe may have; the real ones have a few thousand.
@@ -62,13 +70,15 @@ pub struct Asked<'a> {
     pub version: Option<String>,
     /// Where it is, if that is known before it is asked.
     pub path: Option<&'a Utf8Path>,
-    /// What starts its programs: nothing for the host's, an emulator, or `None` where they cannot be started.
+    /// What starts its programs: nothing for the host's, an emulator, or `None` where they cannot
+    /// be started.
     pub starter: Option<Vec<String>>,
     /// It stands in an image.
     pub apart: Option<Apart<'a>>,
 }
 
-/// A compiler that stands in an image: this machine's environment does not reach it, and it is called by a stand-in.
+/// A compiler that stands in an image: this machine's environment does not reach it, and it is
+/// called by a stand-in.
 pub struct Apart<'a> {
     /// What it is: the image's digest and the compiler's name there.
     pub identity: String,
@@ -107,14 +117,22 @@ pub fn report(host: &Host, asked: &Asked) -> Report {
             Ok((directory, stand_in)) => {
                 let mut variables = asked.variables.clone();
                 variables.push((apart.variable.clone(), stand_in.into_string()));
-                Report { compiler: apart.program.clone(), ..ask(host, asked, &variables, Some(&directory)) }
+                Report {
+                    compiler: apart.program.clone(),
+                    ..ask(host, asked, &variables, Some(&directory))
+                }
             }
-            Err(why) => Report { compiler: apart.program.clone(), ..nothing(asked, why) },
+            Err(why) => Report {
+                compiler: apart.program.clone(),
+                ..nothing(asked, why)
+            },
         },
     };
     let dark = |verdict: &Verdict| matches!(verdict, Verdict::Inconclusive { .. });
     let unanswered = |answer: &Answer| {
-        let Answer { clean, real, run, .. } = answer;
+        let Answer {
+            clean, real, run, ..
+        } = answer;
         real.values().chain([clean]).chain(run).any(dark)
     };
     if !report.answers.iter().any(unanswered) {
@@ -123,10 +141,13 @@ pub fn report(host: &Host, asked: &Asked) -> Report {
     report
 }
 
-/// What an archiver writes, kept by the identity of its file. `None`: it is not there, which is told elsewhere.
+/// What an archiver writes, kept by the identity of its file. `None`: it is not there, which is
+/// told elsewhere.
 pub fn archive(host: &Host, archiver: &str) -> Option<Archive> {
     let path = host.find(archiver)?;
-    let kept = host.identity(&path).and_then(|identity| kept::place(host, "archives", &identity));
+    let kept = host
+        .identity(&path)
+        .and_then(|identity| kept::place(host, "archives", &identity));
     if let Some(archive) = kept::read(host, kept.as_deref()) {
         return Some(archive);
     }
@@ -137,8 +158,14 @@ pub fn archive(host: &Host, archiver: &str) -> Option<Archive> {
     host.write(&directory.join(member), b"text").ok()?;
     let question = Invocation::new(path.as_str(), directory).args(["cq", "archive.a", member]);
     let answer = match host.capture_bounded(&question, LIMIT) {
-        Ok(ended) if ended.timed_out => Archive::Broken(format!("it did not end within {} s", LIMIT.as_secs())),
-        Ok(ended) if !ended.success() => Archive::Broken(last_line(&ended.stderr).unwrap_or("it says nothing").to_owned()),
+        Ok(ended) if ended.timed_out => {
+            Archive::Broken(format!("it did not end within {} s", LIMIT.as_secs()))
+        }
+        Ok(ended) if !ended.success() => Archive::Broken(
+            last_line(&ended.stderr)
+                .unwrap_or("it says nothing")
+                .to_owned(),
+        ),
         Err(problem) => Archive::Broken(problem.message),
         Ok(_) => match host.read_small(&directory.join("archive.a"), LARGEST) {
             Ok(bytes) => probe::archive_format(&bytes),
@@ -152,27 +179,42 @@ pub fn archive(host: &Host, archiver: &str) -> Option<Archive> {
     Some(answer)
 }
 
-/// Where a compiler looks for headers, by its `-E -v`; kept by the identity of the file that is called and of what it
-/// is a wrapper of, as far as its text says.
+/// Where a compiler looks for headers, by its `-E -v`; kept by the identity of the file that is
+/// called and of what it is a wrapper of, as far as its text says.
 pub fn includes(host: &Host, root: &Utf8Path, compiler: &str) -> Option<Includes> {
     let path = host.find(compiler)?;
     let identity = host.identity(&path)?;
-    let text = host.read_small(&path, 64 * 1024).ok().filter(|bytes| bytes.starts_with(b"#!"));
-    let kept = kept::place(host, "includes", &format!("{identity}\n{}", host::sha256(&text.unwrap_or_default())));
+    let text = host
+        .read_small(&path, 64 * 1024)
+        .ok()
+        .filter(|bytes| bytes.starts_with(b"#!"));
+    let kept = kept::place(
+        host,
+        "includes",
+        &format!("{identity}\n{}", host::sha256(&text.unwrap_or_default())),
+    );
     let standing = |includes: &Includes| includes.c.iter().all(|directory| host.is_dir(directory));
     if let Some(includes) = kept::read(host, kept.as_deref()).filter(standing) {
         return Some(includes);
     }
     let ask = |language: &str| {
-        let question = Invocation::new(compiler, root).args(["-E", "-v", "-x", language, "/dev/null"]).env("LC_ALL", "C");
-        host.capture_bounded(&question, LIMIT).ok().filter(host::Output::success).map(|output| output.stderr)
+        let question = Invocation::new(compiler, root)
+            .args(["-E", "-v", "-x", language, "/dev/null"])
+            .env("LC_ALL", "C");
+        host.capture_bounded(&question, LIMIT)
+            .ok()
+            .filter(host::Output::success)
+            .map(|output| output.stderr)
     };
     let (c, cxx) = (ask("c")?, ask("c++"));
     // A C++ compiler may be installed tomorrow.
     let whole = cxx.is_some();
     let cxx = cxx.unwrap_or_default();
-    let includes =
-        Includes { c: probe::search_list(&c), cxx: probe::search_list(&cxx), defines: probe::header_macros(&format!("{c}\n{cxx}")) };
+    let includes = Includes {
+        c: probe::search_list(&c),
+        cxx: probe::search_list(&cxx),
+        defines: probe::header_macros(&format!("{c}\n{cxx}")),
+    };
     if whole {
         kept::keep(host, kept.as_deref(), &includes);
     }
@@ -185,19 +227,48 @@ fn key(host: &Host, asked: &Asked) -> Option<String> {
         Some(apart) => apart.identity.clone(),
         None => host.identity(asked.path?)?,
     };
-    let telling = host.vars().filter(|(name, _)| asked.apart.is_none() && (tells(name) || *name == "PATH"));
-    let environment: Vec<String> = telling.map(|(name, value)| format!("{name}={value}")).collect();
-    let sources: String = PROBES.iter().map(|probe| format!("{}{}", probe.source, probe.run_source)).collect();
+    let telling = host
+        .vars()
+        .filter(|(name, _)| asked.apart.is_none() && (tells(name) || *name == "PATH"));
+    let environment: Vec<String> = telling
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let sources: String = PROBES
+        .iter()
+        .map(|probe| format!("{}{}", probe.source, probe.run_source))
+        .collect();
     // Headers may be replaced under a compiler that stays as it is.
-    let system = crate::target::Target::of_triple(asked.target).map(|target| target.gnu_name()).unwrap_or_default();
-    let headers = ["/usr/include".to_owned(), format!("/usr/include/{system}"), format!("/usr/{system}/include")];
+    let system = crate::target::Target::of_triple(asked.target)
+        .map(|target| target.gnu_name())
+        .unwrap_or_default();
+    let headers = [
+        "/usr/include".to_owned(),
+        format!("/usr/include/{system}"),
+        format!("/usr/{system}/include"),
+    ];
     let headers: Vec<_> = headers
         .iter()
         .filter(|_| asked.apart.is_none())
         .map(|directory| host.stamp(&Utf8Path::new(directory).join("gnu/libc-version.h")))
-        .chain(asked.sysroot.map(|sysroot| host.stamp(&sysroot.join("usr/include/gnu/libc-version.h"))))
+        .chain(
+            asked
+                .sysroot
+                .map(|sysroot| host.stamp(&sysroot.join("usr/include/gnu/libc-version.h"))),
+        )
         .collect();
-    let Asked { root: _, sysroot: _, target, host: triple, variables, levels, rustflags, version, path: _, starter, apart: _ } = asked;
+    let Asked {
+        root: _,
+        sysroot: _,
+        target,
+        host: triple,
+        variables,
+        levels,
+        rustflags,
+        version,
+        path: _,
+        starter,
+        apart: _,
+    } = asked;
     let text = format!(
         "{identity}\n{target}\n{triple}\n{variables:?}\n{levels:?}\n{rustflags:?}\n{version:?}\n{starter:?}\n{environment:?}\n{headers:?}\n{sources}{FACTS_OBJECT}"
     );
@@ -210,7 +281,11 @@ fn nothing(asked: &Asked, why: String) -> Report {
     let answer = |probe: &Probe| Answer {
         probe: probe.id.to_owned(),
         clean: told(),
-        real: asked.levels.iter().map(|level| (level.clone(), told())).collect(),
+        real: asked
+            .levels
+            .iter()
+            .map(|level| (level.clone(), told()))
+            .collect(),
         run: None,
         way_out: None,
     };
@@ -224,31 +299,62 @@ fn nothing(asked: &Asked, why: String) -> Report {
     }
 }
 
-fn ask(host: &Host, asked: &Asked, variables: &[(String, String)], shared: Option<&Utf8Path>) -> Report {
+fn ask(
+    host: &Host,
+    asked: &Asked,
+    variables: &[(String, String)],
+    shared: Option<&Utf8Path>,
+) -> Report {
     let nothing = |why: String| nothing(asked, why);
     let scratch = match shared
         .map_or_else(|| host.scratch(), |shared| host.temp_dir(shared, "probe-"))
-        .map(|scratch| (camino::Utf8PathBuf::from_path_buf(scratch.path().to_owned()), scratch))
-    {
+        .map(|scratch| {
+            (
+                camino::Utf8PathBuf::from_path_buf(scratch.path().to_owned()),
+                scratch,
+            )
+        }) {
         Ok((Ok(path), scratch)) => (path, scratch),
-        Ok((Err(_), _)) => return nothing("the temporary directory's path is not UTF-8".to_owned()),
+        Ok((Err(_), _)) => {
+            return nothing("the temporary directory's path is not UTF-8".to_owned());
+        }
         Err(problem) => return nothing(problem.message),
     };
-    let lines: Result<Vec<CommandLine>, String> =
-        asked.levels.iter().map(|level| command_line(host, asked, variables, level, &scratch.0)).collect();
+    let lines: Result<Vec<CommandLine>, String> = asked
+        .levels
+        .iter()
+        .map(|level| command_line(host, asked, variables, level, &scratch.0))
+        .collect();
     let lines = match lines {
         Ok(lines) => lines,
         Err(why) => return nothing(why),
     };
-    let Some(line) = lines.last() else { return nothing("no C is compiled".to_owned()) };
-    let bench = Bench { host, asked, variables, directory: &scratch.0 };
+    let Some(line) = lines.last() else {
+        return nothing("no C is compiled".to_owned());
+    };
+    let bench = Bench {
+        host,
+        asked,
+        variables,
+        directory: &scratch.0,
+    };
     let facts = bench.facts(line);
-    let answers = PROBES.iter().map(|probe| bench.answer(probe, &lines)).collect();
+    let answers = PROBES
+        .iter()
+        .map(|probe| bench.answer(probe, &lines))
+        .collect();
     let (facts, no_facts) = match facts {
         Ok(facts) => (Some(facts), None),
         Err(why) => (None, Some(why)),
     };
-    Report { compiler: line.program.clone(), version: asked.version.clone(), flags: line.args.clone(), facts, no_facts, answers }
+    Report {
+        compiler: line.program.clone(),
+        version: asked.version.clone(),
+        flags: line.args.clone(),
+        facts,
+        no_facts,
+        answers,
+    }
 }
 
 /// Asks the `cc` crate, in a child of ours under the planned environment.
@@ -259,30 +365,58 @@ fn command_line(
     level: &str,
     scratch: &Utf8Path,
 ) -> Result<CommandLine, String> {
-    let own = host.own_program().ok_or("the path of this program is not known")?;
+    let own = host
+        .own_program()
+        .ok_or("the path of this program is not known")?;
     // A stand-in is called from where both sides see the same.
-    let mut question = Invocation::new(own, if asked.apart.is_some() { scratch } else { asked.root })
-        .arg("__compiler")
-        .args([asked.target, asked.host, level, scratch.as_str()])
-        .env("CARGO_ENCODED_RUSTFLAGS", asked.rustflags.join("\u{1f}"));
+    let mut question = Invocation::new(
+        own,
+        if asked.apart.is_some() {
+            scratch
+        } else {
+            asked.root
+        },
+    )
+    .arg("__compiler")
+    .args([asked.target, asked.host, level, scratch.as_str()])
+    .env("CARGO_ENCODED_RUSTFLAGS", asked.rustflags.join("\u{1f}"));
     question = under(host, asked, variables, question);
-    let output = host.capture_bounded(&question, limit(asked)).map_err(|problem| problem.message)?;
+    let output = host
+        .capture_bounded(&question, limit(asked))
+        .map_err(|problem| problem.message)?;
     if output.timed_out {
-        return Err(format!("it did not end within {} s", limit(asked).as_secs()));
+        return Err(format!(
+            "it did not end within {} s",
+            limit(asked).as_secs()
+        ));
     }
     if !output.success() {
-        return Err(last_line(&output.stderr).unwrap_or("cc-rs did not answer").to_owned());
+        return Err(last_line(&output.stderr)
+            .unwrap_or("cc-rs did not answer")
+            .to_owned());
     }
     // cc-rs tells cargo when a compiler does not answer it, whatever it was asked to print.
-    let document = output.stdout.find('{').map_or("", |start| &output.stdout[start..]);
+    let document = output
+        .stdout
+        .find('{')
+        .map_or("", |start| &output.stdout[start..]);
     serde_json::from_str(document).map_err(|error| format!("cc-rs did not answer: {error}"))
 }
 
 /// A call in the environment that build scripts see.
-fn under(host: &Host, asked: &Asked, variables: &[(String, String)], mut call: Invocation) -> Invocation {
+fn under(
+    host: &Host,
+    asked: &Asked,
+    variables: &[(String, String)],
+    mut call: Invocation,
+) -> Invocation {
     if asked.apart.is_some() {
         call.alone = true;
-        call.env.extend(host.vars().filter(|(name, _)| !tells(name)).map(|(name, value)| (name.to_owned(), value.to_owned())));
+        call.env.extend(
+            host.vars()
+                .filter(|(name, _)| !tells(name))
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
     }
     call.env.extend(variables.iter().cloned());
     call
@@ -302,9 +436,19 @@ struct Bench<'a> {
 impl Bench<'_> {
     /// The facts with the build's flags; where those make LTO objects, which tell nothing, without.
     fn facts(&self, line: &CommandLine) -> Result<CompilerFacts, String> {
-        let read = |last: &[&str]| self.compile(line, &line.args, last, FACTS_OBJECT).and_then(|bytes| CompilerFacts::read(&bytes));
+        let read = |last: &[&str]| {
+            self.compile(line, &line.args, last, FACTS_OBJECT)
+                .and_then(|bytes| CompilerFacts::read(&bytes))
+        };
         let facts = read(&["-w"])?;
-        if facts.lto { Ok(CompilerFacts { lto: true, ..read(&["-w", "-fno-lto"])? }) } else { Ok(facts) }
+        if facts.lto {
+            Ok(CompilerFacts {
+                lto: true,
+                ..read(&["-w", "-fno-lto"])?
+            })
+        } else {
+            Ok(facts)
+        }
     }
 
     fn answer(&self, probe: &Probe, lines: &[CommandLine]) -> Answer {
@@ -317,25 +461,53 @@ impl Bench<'_> {
         };
         let line = lines.last().expect("there is a line for each level");
         // What chooses the machine stays in the clean question, too.
-        let machine: Vec<String> =
-            line.args.iter().filter(|arg| arg.starts_with("--target=") || ["-m32", "-m64"].contains(&arg.as_str())).cloned().collect();
+        let machine: Vec<String> = line
+            .args
+            .iter()
+            .filter(|arg| arg.starts_with("--target=") || ["-m32", "-m64"].contains(&arg.as_str()))
+            .cloned()
+            .collect();
         let clean = read(line, &machine, probe.clean_flags);
-        let real: BTreeMap<String, Verdict> =
-            self.asked.levels.iter().zip(lines).map(|(level, line)| (level.clone(), read(line, &line.args, &[]))).collect();
-        let bitten = self.asked.levels.iter().zip(lines).find(|(level, _)| matches!(real[*level], Verdict::Affected { .. }));
+        let real: BTreeMap<String, Verdict> = self
+            .asked
+            .levels
+            .iter()
+            .zip(lines)
+            .map(|(level, line)| (level.clone(), read(line, &line.args, &[])))
+            .collect();
+        let bitten = self
+            .asked
+            .levels
+            .iter()
+            .zip(lines)
+            .find(|(level, _)| matches!(real[*level], Verdict::Affected { .. }));
         let way_out = bitten.map(|(_, line)| read(line, &line.args, &[probe.way_out_flag]));
         let run = self.run(probe, line, &machine);
-        Answer { probe: probe.id.to_owned(), clean, real, run, way_out }
+        Answer {
+            probe: probe.id.to_owned(),
+            clean,
+            real,
+            run,
+            way_out,
+        }
     }
 
     /// Compiles a source to an object and reads it.
-    fn compile(&self, line: &CommandLine, args: &[String], last: &[&str], source: &str) -> Result<Vec<u8>, String> {
+    fn compile(
+        &self,
+        line: &CommandLine,
+        args: &[String],
+        last: &[&str],
+        source: &str,
+    ) -> Result<Vec<u8>, String> {
         let object = self.directory.join("probe.o");
         self.call(line, args, last, source, &object, &["-c"])?;
         if !self.host.exists(&object) {
             return Err("it ended well but wrote no object".to_owned());
         }
-        self.host.read_small(&object, LARGEST).map_err(|_| "what it wrote is no object".to_owned())
+        self.host
+            .read_small(&object, LARGEST)
+            .map_err(|_| "what it wrote is no object".to_owned())
     }
 
     fn call(
@@ -348,17 +520,34 @@ impl Bench<'_> {
         how: &[&str],
     ) -> Result<(), String> {
         let file = self.directory.join("probe.c");
-        self.host.write(&file, source.as_bytes()).map_err(|problem| problem.message)?;
+        self.host
+            .write(&file, source.as_bytes())
+            .map_err(|problem| problem.message)?;
         if self.host.exists(output) {
-            self.host.remove_file(output).map_err(|problem| problem.message)?;
+            self.host
+                .remove_file(output)
+                .map_err(|problem| problem.message)?;
         }
-        let mut call =
-            Invocation::new(&line.program, self.directory).args(args.iter().cloned()).args(last.iter().copied()).args(how.iter().copied());
-        call = under(self.host, self.asked, self.variables, call.arg(file).arg("-o").arg(output.as_str()));
+        let mut call = Invocation::new(&line.program, self.directory)
+            .args(args.iter().cloned())
+            .args(last.iter().copied())
+            .args(how.iter().copied());
+        call = under(
+            self.host,
+            self.asked,
+            self.variables,
+            call.arg(file).arg("-o").arg(output.as_str()),
+        );
         call.env.extend(line.env.iter().cloned());
-        let ended = self.host.capture_bounded(&call, limit(self.asked)).map_err(|problem| problem.message)?;
+        let ended = self
+            .host
+            .capture_bounded(&call, limit(self.asked))
+            .map_err(|problem| problem.message)?;
         match ended.code {
-            _ if ended.timed_out => Err(format!("it did not end within {} s", limit(self.asked).as_secs())),
+            _ if ended.timed_out => Err(format!(
+                "it did not end within {} s",
+                limit(self.asked).as_secs()
+            )),
             Some(0) => Ok(()),
             Some(code) => {
                 let said = ended
@@ -374,20 +563,47 @@ impl Bench<'_> {
         }
     }
 
-    /// Links the run-time probe and starts it; `None` where either cannot be done here, and no verdict where it only was
-    /// not done in time.
+    /// Links the run-time probe and starts it; `None` where either cannot be done here, and no
+    /// verdict where it only was not done in time.
     fn run(&self, probe: &Probe, line: &CommandLine, machine: &[String]) -> Option<Verdict> {
         let starter = self.asked.starter.as_ref()?;
         let program = self.directory.join("probe");
-        let flags: Vec<&str> = probe.clean_flags.iter().chain(probe.last_flags).copied().collect();
-        self.call(line, machine, &flags, probe.run_source, &program, &["-static"]).ok()?;
-        let words: Vec<String> = starter.iter().cloned().chain([program.into_string()]).collect();
+        let flags: Vec<&str> = probe
+            .clean_flags
+            .iter()
+            .chain(probe.last_flags)
+            .copied()
+            .collect();
+        self.call(
+            line,
+            machine,
+            &flags,
+            probe.run_source,
+            &program,
+            &["-static"],
+        )
+        .ok()?;
+        let words: Vec<String> = starter
+            .iter()
+            .cloned()
+            .chain([program.into_string()])
+            .collect();
         let (first, rest) = words.split_first()?;
-        let ended = self.host.capture_bounded(&Invocation::new(first, self.directory).args(rest.iter().cloned()), LIMIT).ok()?;
+        let ended = self
+            .host
+            .capture_bounded(
+                &Invocation::new(first, self.directory).args(rest.iter().cloned()),
+                LIMIT,
+            )
+            .ok()?;
         match ended.code {
-            _ if ended.timed_out => Some(Verdict::Inconclusive { why: format!("it did not end within {} s", LIMIT.as_secs()) }),
+            _ if ended.timed_out => Some(Verdict::Inconclusive {
+                why: format!("it did not end within {} s", LIMIT.as_secs()),
+            }),
             Some(0) => Some(Verdict::Ok),
-            Some(code) if code == BITTEN => Some(Verdict::Affected { evidence: format!("the probe ended with {BITTEN}") }),
+            Some(code) if code == BITTEN => Some(Verdict::Affected {
+                evidence: format!("the probe ended with {BITTEN}"),
+            }),
             _ => None,
         }
     }

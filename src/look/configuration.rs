@@ -1,4 +1,5 @@
-//! What cargo's own configuration and the environment say: linkers, rustflags, C compilers, profiles.
+//! What cargo's own configuration and the environment say: linkers, rustflags, C compilers,
+//! profiles.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -12,13 +13,20 @@ use crate::toolchain::environment::{self, Bare, Spelling};
 use crate::workspace::Workspace;
 
 /// cargo's own configuration as it holds in the workspace's directory.
-pub fn cargo_config(host: &Host, workspace: &Workspace, rustc: &Rustc) -> Result<cargo_config2::Config> {
+pub fn cargo_config(
+    host: &Host,
+    workspace: &Workspace,
+    rustc: &Rustc,
+) -> Result<cargo_config2::Config> {
     let options = cargo_config2::ResolveOptions::default()
         .env(host.environment().clone())
-        .rustc(cargo_config2::PathAndArgs::new(host.var("RUSTC").unwrap_or("rustc")))
+        .rustc(cargo_config2::PathAndArgs::new(
+            host.var("RUSTC").unwrap_or("rustc"),
+        ))
         .cargo_home(cargo_home(host))
         .host_triple(&rustc.host);
-    cargo_config2::Config::load_with_options(&workspace.root, options).map_err(|error| cargo_config_problem(&error))
+    cargo_config2::Config::load_with_options(&workspace.root, options)
+        .map_err(|error| cargo_config_problem(&error))
 }
 
 fn cargo_config_problem(error: &cargo_config2::Error) -> Problem {
@@ -30,7 +38,10 @@ fn cargo_config_problem(error: &cargo_config2::Error) -> Problem {
     }
     Problem::new(Code::CargoConfig, "cargo's configuration cannot be read")
         .cause(&words)
-        .help("mend or take out the key; if cargo takes it, say the same by a variable or a flag of cargo's")
+        .help(
+            "mend or take out the key; if cargo takes it, say the same by a variable or a flag \
+               of cargo's",
+        )
 }
 
 /// cargo's own directory.
@@ -45,36 +56,73 @@ pub fn cargo_targets(config: &cargo_config2::Config) -> Vec<String> {
     targets.map(|target| target.triple().to_owned()).collect()
 }
 
-/// Configuration that [`cargo_config`] does not see: by `--config` and `include`, and the `[profile]` tables.
-pub fn more_configuration(host: &Host, workspace: &Workspace, arguments: &[String]) -> Result<More> {
+/// Configuration that [`cargo_config`] does not see: by `--config` and `include`, and the
+/// `[profile]` tables.
+pub fn more_configuration(
+    host: &Host,
+    workspace: &Workspace,
+    arguments: &[String],
+) -> Result<More> {
     let mut elsewhere = Vec::new();
     let mut plain: Vec<toml::Table> = Vec::new();
     for argument in arguments {
         let file = Utf8Path::new(argument);
-        let text = if host.is_file(file) { host.read_text(file)? } else { argument.clone() };
+        let text = if host.is_file(file) {
+            host.read_text(file)?
+        } else {
+            argument.clone()
+        };
         // cargo itself refuses what is no configuration, in its own words.
-        let Ok(table) = text.parse::<toml::Table>() else { continue };
+        let Ok(table) = text.parse::<toml::Table>() else {
+            continue;
+        };
         let place = format!("`--config {argument}`");
         if host.is_file(file) {
             included(host, file, &table, &mut elsewhere)?;
         }
-        elsewhere.push(Elsewhere { place, table, argument: true });
+        elsewhere.push(Elsewhere {
+            place,
+            table,
+            argument: true,
+        });
     }
     let home = cargo_home(host);
     for path in cargo_config2::Walk::with_cargo_home(workspace.root.as_std_path(), home) {
-        let Ok(path) = Utf8PathBuf::from_path_buf(path) else { continue };
-        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else { continue };
+        let Ok(path) = Utf8PathBuf::from_path_buf(path) else {
+            continue;
+        };
+        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else {
+            continue;
+        };
         let first = elsewhere.len();
         included(host, &path, &table, &mut elsewhere)?;
         plain.push(table);
         // Included last is strongest among the included.
-        plain.extend(elsewhere[first..].iter().rev().map(|piece| piece.table.clone()));
+        plain.extend(
+            elsewhere[first..]
+                .iter()
+                .rev()
+                .map(|piece| piece.table.clone()),
+        );
     }
-    let manifest = host.read_text(&workspace.root.join("Cargo.toml"))?.parse::<toml::Table>().unwrap_or_default();
-    let of = |table: &toml::Table| table.get("profile").and_then(toml::Value::as_table).cloned();
+    let manifest = host
+        .read_text(&workspace.root.join("Cargo.toml"))?
+        .parse::<toml::Table>()
+        .unwrap_or_default();
+    let of = |table: &toml::Table| {
+        table
+            .get("profile")
+            .and_then(toml::Value::as_table)
+            .cloned()
+    };
     let profiles = Profiles {
         // The last argument is the strongest, and a file is stronger than what it includes.
-        arguments: elsewhere.iter().rev().filter(|piece| piece.argument).filter_map(|piece| of(&piece.table)).collect(),
+        arguments: elsewhere
+            .iter()
+            .rev()
+            .filter(|piece| piece.argument)
+            .filter_map(|piece| of(&piece.table))
+            .collect(),
         variables: host
             .vars()
             .filter(|(name, _)| name.starts_with("CARGO_PROFILE_"))
@@ -82,18 +130,36 @@ pub fn more_configuration(host: &Host, workspace: &Workspace, arguments: &[Strin
             .collect(),
         files: plain.iter().chain([&manifest]).filter_map(of).collect(),
     };
-    let text: String = elsewhere.iter().map(|piece| &piece.table).chain(&plain).map(|table| format!("{table}\n---\n")).collect();
-    Ok(More { profiles, digest: host::sha256(text.as_bytes()), elsewhere })
+    let text: String = elsewhere
+        .iter()
+        .map(|piece| &piece.table)
+        .chain(&plain)
+        .map(|table| format!("{table}\n---\n"))
+        .collect();
+    Ok(More {
+        profiles,
+        digest: host::sha256(text.as_bytes()),
+        elsewhere,
+    })
 }
 
 /// These files of cargo's configuration, and what they include.
-pub fn with_included(host: &Host, mut open: Vec<Utf8PathBuf>) -> Result<Vec<(Utf8PathBuf, toml::Table)>> {
+pub fn with_included(
+    host: &Host,
+    mut open: Vec<Utf8PathBuf>,
+) -> Result<Vec<(Utf8PathBuf, toml::Table)>> {
     let mut files: Vec<(Utf8PathBuf, toml::Table)> = Vec::new();
     while let Some(path) = open.pop() {
-        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else { continue };
+        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else {
+            continue;
+        };
         let beside = path.parent().unwrap_or(Utf8Path::new("")).to_owned();
-        let included = cargo_config::includes(&table).into_iter().map(|include| beside.join(include));
-        open.extend(included.filter(|include| host.is_file(include) && !files.iter().any(|(known, _)| known == include)));
+        let included = cargo_config::includes(&table)
+            .into_iter()
+            .map(|include| beside.join(include));
+        open.extend(included.filter(|include| {
+            host.is_file(include) && !files.iter().any(|(known, _)| known == include)
+        }));
         files.push((path, table));
     }
     files.sort_by(|a, b| a.0.cmp(&b.0));
@@ -109,21 +175,32 @@ pub struct More {
     pub digest: String,
 }
 
-fn included(host: &Host, by: &Utf8Path, table: &toml::Table, elsewhere: &mut Vec<Elsewhere>) -> Result<()> {
+fn included(
+    host: &Host,
+    by: &Utf8Path,
+    table: &toml::Table,
+    elsewhere: &mut Vec<Elsewhere>,
+) -> Result<()> {
     for include in cargo_config::includes(table) {
         let path = by.parent().unwrap_or(Utf8Path::new("")).join(include);
         if !host.is_file(&path) {
             continue;
         }
-        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else { continue };
+        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else {
+            continue;
+        };
         included(host, &path, &table, elsewhere)?;
-        elsewhere.push(Elsewhere { place: format!("`{path}`, included by `{by}`"), table, argument: false });
+        elsewhere.push(Elsewhere {
+            place: format!("`{path}`, included by `{by}`"),
+            table,
+            argument: false,
+        });
     }
     Ok(())
 }
 
-/// Linker, rustflags and C compilers that the user has set for a target, in cargo's configuration or the environment.
-/// `own` are the rustflags that xpkg's configuration adds.
+/// Linker, rustflags and C compilers that the user has set for a target, in cargo's configuration
+/// or the environment. `own` are the rustflags that xpkg's configuration adds.
 pub fn cargo_settings(
     host: &Host,
     config: &cargo_config2::Config,
@@ -131,33 +208,63 @@ pub fn cargo_settings(
     host_triple: &str,
     own: &[String],
 ) -> Result<TargetFacts> {
-    let rustflags = config.rustflags(target.triple()).map_err(|error| cargo_config_problem(&error))?;
-    let rustflags: Vec<String> = rustflags.map(|flags| flags.flags).unwrap_or_default().into_iter().chain(own.iter().cloned()).collect();
+    let rustflags = config
+        .rustflags(target.triple())
+        .map_err(|error| cargo_config_problem(&error))?;
+    let rustflags: Vec<String> = rustflags
+        .map(|flags| flags.flags)
+        .unwrap_or_default()
+        .into_iter()
+        .chain(own.iter().cloned())
+        .collect();
     let linker = match cargo_config::linker_flag(&rustflags) {
-        Some(value) => Some(Setting { name: "-C linker".to_owned(), value, place: Place::Rustflags }),
+        Some(value) => Some(Setting {
+            name: "-C linker".to_owned(),
+            value,
+            place: Place::Rustflags,
+        }),
         None => {
-            let linker = config.linker(target.triple()).map_err(|error| cargo_config_problem(&error))?;
+            let linker = config
+                .linker(target.triple())
+                .map_err(|error| cargo_config_problem(&error))?;
             let variable = format!("CARGO_TARGET_{}_LINKER", target.upper());
             linker.map(|path: std::path::PathBuf| {
                 let (name, place) = if host.var(&variable).is_some() {
                     (variable, Place::Environment)
                 } else {
-                    (format!("target.{}.linker", target.triple()), Place::CargoConfiguration)
+                    (
+                        format!("target.{}.linker", target.triple()),
+                        Place::CargoConfiguration,
+                    )
                 };
-                Setting { name, value: path.to_string_lossy().into_owned(), place }
+                Setting {
+                    name,
+                    value: path.to_string_lossy().into_owned(),
+                    place,
+                }
             })
         }
     };
     let foreign = target.triple() != host_triple || target.floor.is_some();
-    let mut here = TargetFacts { linker, rustflags, ..TargetFacts::default() };
+    let mut here = TargetFacts {
+        linker,
+        rustflags,
+        ..TargetFacts::default()
+    };
     for row in environment::ROWS {
         let role = row.role.to_owned();
-        if let Some(setting) = row.accepted(target, host_triple).into_iter().find_map(|name| variable(host, config, name)) {
+        if let Some(setting) = row
+            .accepted(target, host_triple)
+            .into_iter()
+            .find_map(|name| variable(host, config, name))
+        {
             here.settings.insert(role, setting);
             continue;
         }
         match (
-            variable(host, config, role.clone()).filter(|_| foreign && matches!(row.spelling, Spelling::Scoped | Spelling::Suffixed)),
+            variable(host, config, role.clone()).filter(|_| {
+                foreign && matches!(row.spelling, Spelling::Scoped | Spelling::Suffixed)
+            }),
             row.bare,
         ) {
             (Some(setting), Bare::Joined) => _ = here.joined.insert(role, setting),
@@ -165,23 +272,41 @@ pub fn cargo_settings(
             _ => {}
         }
     }
-    if let Some(runner) = config.runner(target.triple()).map_err(|error| cargo_config_problem(&error))? {
+    if let Some(runner) = config
+        .runner(target.triple())
+        .map_err(|error| cargo_config_problem(&error))?
+    {
         let name = format!("target.{}.runner", target.triple());
         let value = runner.path.to_string_lossy().into_owned();
-        let words = runner.args.iter().map(|word| word.to_string_lossy().into_owned());
-        let setting =
-            Setting { name, value: std::iter::once(value).chain(words).collect::<Vec<_>>().join(" "), place: Place::CargoConfiguration };
+        let words = runner
+            .args
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned());
+        let setting = Setting {
+            name,
+            value: std::iter::once(value)
+                .chain(words)
+                .collect::<Vec<_>>()
+                .join(" "),
+            place: Place::CargoConfiguration,
+        };
         here.settings.entry("RUNNER".to_owned()).or_insert(setting);
     }
     Ok(here)
 }
 
-/// A variable as build scripts will see it: the environment's, unless cargo's `[env]` forces its own.
+/// A variable as build scripts will see it: the environment's, unless cargo's `[env]` forces its
+/// own.
 pub fn variable(host: &Host, config: &cargo_config2::Config, name: String) -> Option<Setting> {
-    let configured = config.env.get(&name).and_then(|entry| Some((entry.value.to_str()?.to_owned(), entry.force)));
+    let configured = config
+        .env
+        .get(&name)
+        .and_then(|entry| Some((entry.value.to_str()?.to_owned(), entry.force)));
     let here = host.var(&name).map(str::to_owned);
     let (value, place) = match (here, configured) {
-        (_, Some((value, true))) | (None, Some((value, false))) => (value, Place::CargoConfiguration),
+        (_, Some((value, true))) | (None, Some((value, false))) => {
+            (value, Place::CargoConfiguration)
+        }
         (Some(value), _) => (value, Place::Environment),
         (None, None) => return None,
     };
@@ -190,6 +315,11 @@ pub fn variable(host: &Host, config: &cargo_config2::Config, name: String) -> Op
 
 /// cargo's `[env]`, as far as it beats the environment.
 pub fn configured_variables(host: &Host, config: &cargo_config2::Config) -> Vec<(String, String)> {
-    let configured = config.env.iter().filter(|(name, value)| value.force || host.var(name).is_none());
-    configured.filter_map(|(name, value)| Some((name.clone(), value.value.to_str()?.to_owned()))).collect()
+    let configured = config
+        .env
+        .iter()
+        .filter(|(name, value)| value.force || host.var(name).is_none());
+    configured
+        .filter_map(|(name, value)| Some((name.clone(), value.value.to_str()?.to_owned())))
+        .collect()
 }

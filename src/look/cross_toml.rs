@@ -1,4 +1,5 @@
-//! Reads what a project has said to `cross`: Cross.toml or what CROSS_CONFIG names, the root's Cargo.toml, variables.
+//! Reads what a project has said to `cross`: Cross.toml or what CROSS_CONFIG names, the root's
+//! Cargo.toml, variables.
 //!
 //! What becomes of it is decided in [`crate::cross_toml`].
 
@@ -12,13 +13,17 @@ use crate::problem::Result;
 /// Everything that cross would read in this workspace.
 pub fn sources(host: &Host, workspace_root: &Utf8Path) -> Result<Sources> {
     let read = |path: Utf8PathBuf| host.read_text(&path).map(|text| Source { path, text });
-    // What CROSS_CONFIG names must be there: cross passes over a file that is not, and builds something else.
+    // What CROSS_CONFIG names must be there: cross passes over a file that is not, and builds
+    // something else.
     let cross_toml = match host.var("CROSS_CONFIG") {
         Some(path) => {
             let source = read(host.absolute(Utf8Path::new(path)));
             Some(source.map_err(|problem| problem.help("correct CROSS_CONFIG, or unset it"))?)
         }
-        None => Some(workspace_root.join("Cross.toml")).filter(|path| host.is_file(path)).map(read).transpose()?,
+        None => Some(workspace_root.join("Cross.toml"))
+            .filter(|path| host.is_file(path))
+            .map(read)
+            .transpose()?,
     };
     let cargo_toml = Some(workspace_root.join("Cargo.toml")).filter(|path| host.is_file(path));
     let ours = |name: &str| name.starts_with("CROSS_BUILD_") || name.starts_with("CROSS_TARGET_");
@@ -33,6 +38,8 @@ pub fn sources(host: &Host, workspace_root: &Utf8Path) -> Result<Sources> {
         ..Sources::default()
     };
     sources.scripts = sources.possible_scripts();
-    sources.scripts.retain(|path| host.is_file(&workspace_root.join(path)));
+    sources
+        .scripts
+        .retain(|path| host.is_file(&workspace_root.join(path)));
     Ok(sources)
 }

@@ -1,4 +1,5 @@
-//! Asks cargo for every package of the graph that stands on this machine: members, path dependencies, patches.
+//! Asks cargo for every package of the graph that stands on this machine: members, path
+//! dependencies, patches.
 
 use cargo_metadata::Metadata;
 
@@ -9,8 +10,13 @@ use crate::workspace::Local;
 
 /// Cargo.lock is taken as it is.
 pub fn ask(host: &Host, found: &Found, asking: &Asking) -> Result<Vec<Local>> {
-    let asking = Asking { locked: true, ..asking.clone() };
+    let asking = Asking {
+        locked: true,
+        ..asking.clone()
+    };
     let question = asking.cargo(&found.workspace.root).arg("--all-features");
-    let metadata: Metadata = host.capture(&question).and_then(|output| parse_metadata(&question, &output))?;
+    let metadata: Metadata = host
+        .capture(&question)
+        .and_then(|output| parse_metadata(&question, &output))?;
     Ok(Local::all(&metadata))
 }

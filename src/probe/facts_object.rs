@@ -1,5 +1,5 @@
-//! One compile that tells what a compiler is: its version, the machine and the C library of its headers, and habits
-//! that matter to a link.
+//! One compile that tells what a compiler is: its version, the machine and the C library of its
+//! headers, and habits that matter to a link.
 
 use serde::{Deserialize, Serialize};
 
@@ -64,8 +64,14 @@ impl CompilerFacts {
 
 /// The numbers behind the magic.
 fn find(bytes: &[u8], read: fn([u8; 4]) -> u32) -> Option<[u32; 7]> {
-    let word = |at: usize| bytes.get(at..at + 4).and_then(|word| word.try_into().ok()).map(read);
-    let at = (0..bytes.len()).find(|at| word(*at) == Some(MAGIC[0]) && word(at + 4) == Some(MAGIC[1]))?;
+    let word = |at: usize| {
+        bytes
+            .get(at..at + 4)
+            .and_then(|word| word.try_into().ok())
+            .map(read)
+    };
+    let at = (0..bytes.len())
+        .find(|at| word(*at) == Some(MAGIC[0]) && word(at + 4) == Some(MAGIC[1]))?;
     let mut numbers = [0; 7];
     for (index, number) in numbers.iter_mut().enumerate() {
         *number = word(at + 8 + index * 4)?;

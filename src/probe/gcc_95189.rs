@@ -9,7 +9,8 @@ pub const PROBE: Probe = Probe {
     title: "GCC bug 95189",
     source: include_str!("gcc_95189.c"),
     clean_flags: &["-O2"],
-    // With LTO the object holds no machine code, and gcc 9 would look innocent. Warnings are not the question.
+    // With LTO the object holds no machine code, and gcc 9 would look innocent. Warnings are not
+    // the question.
     last_flags: &["-fno-lto", "-w"],
     read,
     run_source: include_str!("gcc_95189_run.c"),
@@ -32,10 +33,14 @@ pub const PROBE: Probe = Probe {
     ],
     // Not `-fno-builtin-memcmp`: that leaves explicit `__builtin_memcmp` calls wrong.
     way_out_flag: "--param=builtin-string-cmp-inline-length=0",
-    symptom: "unequal bytes compare equal: a MAC, a signature or a padding check passes that must fail",
-    cause: "gcc expands `memcmp` against a constant inline as if it were `strcmp`: it stops at the constant's first NUL",
-    versions: "all of GCC 9; 10.0 to 10.2 unless the distribution patched them; not 8, not 10.3 and later, never clang",
-    proof: "an object compiled at -O2 from which a call has vanished that no correct compiler can drop",
+    symptom: "unequal bytes compare equal: a MAC, a signature or a padding check passes that must \
+              fail",
+    cause: "gcc expands `memcmp` against a constant inline as if it were `strcmp`: it stops at \
+            the constant's first NUL",
+    versions: "all of GCC 9; 10.0 to 10.2 unless the distribution patched them; not 8, not 10.3 \
+               and later, never clang",
+    proof: "an object compiled at -O2 from which a call has vanished that no correct compiler can \
+            drop",
     sources: "gcc.gnu.org PR 95189; aws/aws-lc#177, aws/aws-lc-rs#1173, cross-rs/cross#1725",
 };
 
@@ -58,7 +63,9 @@ fn read(bytes: &[u8]) -> Verdict {
     if object.wants(REACHED) {
         Verdict::Ok
     } else {
-        Verdict::Affected { evidence: format!("the call of `{REACHED}` is gone from its object") }
+        Verdict::Affected {
+            evidence: format!("the call of `{REACHED}` is gone from its object"),
+        }
     }
 }
 

@@ -17,7 +17,12 @@ pub struct Object {
 impl Object {
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         if bytes.starts_with(b"BC\xc0\xde") || bytes.starts_with(&[0xde, 0xc0, 0x17, 0x0b]) {
-            return Ok(Self { machine: "LLVM bitcode".to_owned(), lto: true, defined: BTreeSet::new(), wanted: BTreeSet::new() });
+            return Ok(Self {
+                machine: "LLVM bitcode".to_owned(),
+                lto: true,
+                defined: BTreeSet::new(),
+                wanted: BTreeSet::new(),
+            });
         }
         if bytes.is_empty() {
             return Err("it wrote no object".to_owned());
@@ -25,13 +30,24 @@ impl Object {
         match Parsed::parse(bytes).map_err(|error| format!("its object cannot be read: {error}"))? {
             Parsed::Elf(elf) => {
                 let named = |undefined: bool| {
-                    let symbols = elf.syms.iter().filter(move |symbol| (symbol.st_shndx == 0) == undefined);
-                    symbols.filter_map(|symbol| elf.strtab.get_at(symbol.st_name)).map(str::to_owned).collect()
+                    let symbols = elf
+                        .syms
+                        .iter()
+                        .filter(move |symbol| (symbol.st_shndx == 0) == undefined);
+                    symbols
+                        .filter_map(|symbol| elf.strtab.get_at(symbol.st_name))
+                        .map(str::to_owned)
+                        .collect()
                 };
-                let sections = elf.section_headers.iter().filter_map(|header| elf.shdr_strtab.get_at(header.sh_name));
+                let sections = elf
+                    .section_headers
+                    .iter()
+                    .filter_map(|header| elf.shdr_strtab.get_at(header.sh_name));
                 Ok(Self {
                     machine: format!("EM_{}", machine_to_str(elf.header.e_machine)),
-                    lto: sections.into_iter().any(|name| name.starts_with(".gnu.lto_")),
+                    lto: sections
+                        .into_iter()
+                        .any(|name| name.starts_with(".gnu.lto_")),
                     defined: named(false),
                     wanted: named(true),
                 })
@@ -46,17 +62,30 @@ impl Object {
                     wanted: BTreeSet::new(),
                 };
                 for (_, inline, symbol) in table.iter() {
-                    let name = inline.or_else(|| strings.and_then(|strings| symbol.name(strings).ok()));
-                    let list = if symbol.section_number == 0 { &mut object.wanted } else { &mut object.defined };
+                    let name =
+                        inline.or_else(|| strings.and_then(|strings| symbol.name(strings).ok()));
+                    let list = if symbol.section_number == 0 {
+                        &mut object.wanted
+                    } else {
+                        &mut object.defined
+                    };
                     list.extend(name.map(str::to_owned));
                 }
                 Ok(object)
             }
             Parsed::Mach(goblin::mach::Mach::Binary(macho)) => {
-                let mut object =
-                    Self { machine: format!("{:#x}", macho.header.cputype), lto: false, defined: BTreeSet::new(), wanted: BTreeSet::new() };
+                let mut object = Self {
+                    machine: format!("{:#x}", macho.header.cputype),
+                    lto: false,
+                    defined: BTreeSet::new(),
+                    wanted: BTreeSet::new(),
+                };
                 for (name, symbol) in macho.symbols().flatten() {
-                    let list = if symbol.is_undefined() { &mut object.wanted } else { &mut object.defined };
+                    let list = if symbol.is_undefined() {
+                        &mut object.wanted
+                    } else {
+                        &mut object.defined
+                    };
                     list.insert(name.strip_prefix('_').unwrap_or(name).to_owned());
                 }
                 Ok(object)

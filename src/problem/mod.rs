@@ -1,7 +1,7 @@
 //! What can go wrong, in one shape: a stable code, what and where, why, and a way out.
 //!
-//! The only error type of the program. It knows nothing of the screen (`ui` renders it) and nothing of
-//! exit codes but the two ways to fail that [`Failure`] tells apart.
+//! The only error type of the program. It knows nothing of the screen (`ui` renders it) and nothing
+//! of exit codes but the two ways to fail that [`Failure`] tells apart.
 
 mod codes;
 
@@ -29,13 +29,25 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), notes: Vec::new(), help: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            notes: Vec::new(),
+            help: Vec::new(),
+        }
     }
 
-    pub fn note(mut self, label: impl Into<String>, lines: impl IntoIterator<Item = String>) -> Self {
+    pub fn note(
+        mut self,
+        label: impl Into<String>,
+        lines: impl IntoIterator<Item = String>,
+    ) -> Self {
         let lines: Vec<String> = lines.into_iter().collect();
         if !lines.is_empty() {
-            self.notes.push(Note { label: label.into(), lines });
+            self.notes.push(Note {
+                label: label.into(),
+                lines,
+            });
         }
         self
     }
@@ -96,13 +108,22 @@ mod tests {
         for row in CODES {
             assert_eq!(row.code.row().name, row.name);
             assert_eq!(Code::from_name(row.name), Some(row.code));
-            assert!(row.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{}", row.name);
+            assert!(
+                row.name
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{}",
+                row.name
+            );
         }
     }
 
     #[test]
     fn the_nearest_name_is_near() {
-        assert_eq!(nearest("chat-sever", ["bot-server", "chat-server"]), Some("chat-server"));
+        assert_eq!(
+            nearest("chat-sever", ["bot-server", "chat-server"]),
+            Some("chat-server")
+        );
         assert_eq!(nearest("zzz", ["bot-server", "chat-server"]), None);
     }
 }

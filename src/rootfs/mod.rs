@@ -1,7 +1,8 @@
-//! What layers make when each is laid over the one before: which directories stand there and whose they are, where a path
-//! really leads, which C library there is.
+//! What layers make when each is laid over the one before: which directories stand there and whose
+//! they are, where a path really leads, which C library there is.
 //!
-//! Pure. `contents` reads the layers. No file is kept, only what it tells: the version of a glibc, where a loader looks.
+//! Pure. `contents` reads the layers. No file is kept, only what it tells: the version of a glibc,
+//! where a loader looks.
 
 mod loader;
 
@@ -24,7 +25,11 @@ pub struct Owned {
 
 impl Owned {
     /// A directory as it is made where nobody says otherwise.
-    pub const PLAIN: Self = Self { mode: 0o755, user: 0, group: 0 };
+    pub const PLAIN: Self = Self {
+        mode: 0o755,
+        user: 0,
+        group: 0,
+    };
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +53,10 @@ impl Tells {
         let name = path.rsplit('/').next().unwrap_or(path);
         Self {
             glibc: bytes.and_then(glibc_version).or_else(|| by_name(name)),
-            paths: bytes.filter(|_| loader::is_of_loader(path)).map(|bytes| loader::told(path, bytes)).unwrap_or_default(),
+            paths: bytes
+                .filter(|_| loader::is_of_loader(path))
+                .map(|bytes| loader::told(path, bytes))
+                .unwrap_or_default(),
         }
     }
 }
@@ -76,7 +84,8 @@ fn by_name(name: &str) -> Option<Glibc> {
     Glibc::parse(name.strip_prefix("libc-")?.strip_suffix(".so")?)
 }
 
-/// The version that glibc's own bytes tell: `GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.`
+/// The version that glibc's own bytes tell: `GNU C Library (Debian GLIBC 2.36-9) stable release
+/// version 2.36.`
 pub fn glibc_version(bytes: &[u8]) -> Option<Glibc> {
     const NAME: &[u8] = b"GNU C Library";
     const WORDS: &[u8] = b" release version ";
@@ -84,14 +93,18 @@ pub fn glibc_version(bytes: &[u8]) -> Option<Glibc> {
     memmem::find_iter(bytes, NAME).find_map(|at| {
         let line = &bytes[at..bytes.len().min(at + LONGEST)];
         let version = &line[memmem::find(line, WORDS)? + WORDS.len()..];
-        let end = version.iter().position(|byte| !(byte.is_ascii_digit() || *byte == b'.')).unwrap_or(version.len());
+        let end = version
+            .iter()
+            .position(|byte| !(byte.is_ascii_digit() || *byte == b'.'))
+            .unwrap_or(version.len());
         Glibc::parse(str::from_utf8(&version[..end]).ok()?.trim_end_matches('.'))
     })
 }
 
 impl Rootfs {
-    /// Lays one more layer over all that is there, as overlayfs does: a layer is extracted by itself, so its own links lead
-    /// its entries elsewhere, and links below it do not: a directory takes their place.
+    /// Lays one more layer over all that is there, as overlayfs does: a layer is extracted by
+    /// itself, so its own links lead its entries elsewhere, and links below it do not: a directory
+    /// takes their place.
     pub fn lay(&mut self, entries: Vec<Entry>, directories: &BTreeMap<String, Owned>) {
         let mut layer = Self::default();
         // What is gone by a layer, by its place: a directory, and a name in it or all.
@@ -116,7 +129,12 @@ impl Rootfs {
                 What::Link(target) => Node::Link(target),
                 What::HardLink(target) => {
                     let target = layer.place(plain(&target));
-                    layer.nodes.get(&target).or_else(|| self.nodes.get(&target)).cloned().unwrap_or(Node::Other)
+                    layer
+                        .nodes
+                        .get(&target)
+                        .or_else(|| self.nodes.get(&target))
+                        .cloned()
+                        .unwrap_or(Node::Other)
                 }
                 What::File(file) => Node::File(Tells::of(&path, file.list.as_deref())),
                 What::Special(_) | What::Unread { .. } => Node::Other,
@@ -139,10 +157,18 @@ impl Rootfs {
 
     /// Lets directories take the place of all else on the way to a directory, and there.
     fn make_way(&mut self, directory: &str) {
-        let ends = directory.match_indices('/').map(|(at, _)| at).chain((!directory.is_empty()).then_some(directory.len()));
+        let ends = directory
+            .match_indices('/')
+            .map(|(at, _)| at)
+            .chain((!directory.is_empty()).then_some(directory.len()));
         for end in ends {
-            if self.nodes.get(&directory[..end]).is_some_and(|node| !matches!(node, Node::Directory(_))) {
-                self.nodes.insert(directory[..end].to_owned(), Node::Directory(Owned::PLAIN));
+            if self
+                .nodes
+                .get(&directory[..end])
+                .is_some_and(|node| !matches!(node, Node::Directory(_)))
+            {
+                self.nodes
+                    .insert(directory[..end].to_owned(), Node::Directory(Owned::PLAIN));
             }
         }
     }
@@ -153,16 +179,24 @@ impl Rootfs {
     }
 
     fn clear_below(&mut self, path: &str) {
-        let below = if path.is_empty() { String::new() } else { format!("{path}/") };
-        let gone: Vec<String> =
-            self.nodes.range(below.clone()..).map(|(other, _)| other.clone()).take_while(|other| other.starts_with(&below)).collect();
+        let below = if path.is_empty() {
+            String::new()
+        } else {
+            format!("{path}/")
+        };
+        let gone: Vec<String> = self
+            .nodes
+            .range(below.clone()..)
+            .map(|(other, _)| other.clone())
+            .take_while(|other| other.starts_with(&below))
+            .collect();
         for path in gone {
             self.nodes.remove(&path);
         }
     }
 
-    /// Where a path leads once the links in it are followed, its last part included if there is such a thing.
-    /// `None`: round and round.
+    /// Where a path leads once the links in it are followed, its last part included if there is
+    /// such a thing. `None`: round and round.
     fn follow(&self, path: &str) -> Option<String> {
         let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
         let mut at = String::new();
@@ -196,12 +230,15 @@ impl Rootfs {
     /// Where a file has to be put to stand at `path`: in a directory that may have other names.
     pub fn place(&self, path: &str) -> String {
         match path.rsplit_once('/') {
-            Some((directory, name)) => self.follow(directory).map_or_else(|| path.to_owned(), |directory| join(&directory, name)),
+            Some((directory, name)) => self
+                .follow(directory)
+                .map_or_else(|| path.to_owned(), |directory| join(&directory, name)),
             None => path.to_owned(),
         }
     }
 
-    /// Where a directory has to be put to stand at `path`: a link that stands there is followed, too, not replaced.
+    /// Where a directory has to be put to stand at `path`: a link that stands there is followed,
+    /// too, not replaced.
     pub fn directory_place(&self, path: &str) -> String {
         let place = self.place(path);
         match self.nodes.get(&place) {
@@ -213,7 +250,12 @@ impl Rootfs {
     /// Whether a directory stands at just this path, said or implied by what is below it.
     pub fn is_directory(&self, path: &str) -> bool {
         let below = format!("{path}/");
-        let implied = || self.nodes.range(below.clone()..).next().is_some_and(|(other, _)| other.starts_with(&below));
+        let implied = || {
+            self.nodes
+                .range(below.clone()..)
+                .next()
+                .is_some_and(|(other, _)| other.starts_with(&below))
+        };
         matches!(self.nodes.get(path), Some(Node::Directory(_))) || implied()
     }
 
@@ -254,13 +296,19 @@ impl Rootfs {
 
     /// Whether a path leads to a file.
     pub fn has_file(&self, path: &str) -> bool {
-        self.follow(path).is_some_and(|path| matches!(self.nodes.get(&path), Some(Node::File(_) | Node::Other)))
+        self.follow(path)
+            .is_some_and(|path| matches!(self.nodes.get(&path), Some(Node::File(_) | Node::Other)))
     }
 
-    /// The C library that a program gets, and its version where its bytes tell one. `None`: it asks for none, or there is none.
+    /// The C library that a program gets, and its version where its bytes tell one. `None`: it asks
+    /// for none, or there is none.
     pub fn glibc(&self, program: &Program) -> Option<(String, Option<Glibc>)> {
         const NAME: &str = "libc.so.6";
-        let path = program.needed.iter().find(|name| *name == NAME).and_then(|name| self.library(name, program))?;
+        let path = program
+            .needed
+            .iter()
+            .find(|name| *name == NAME)
+            .and_then(|name| self.library(name, program))?;
         let version = match self.nodes.get(&path) {
             Some(Node::File(tells)) => tells.glibc,
             _ => None,
@@ -270,13 +318,21 @@ impl Rootfs {
 
     /// musl's loader, where there is one: `/lib/ld-musl-x86_64.so.1`.
     pub fn musl(&self) -> Option<String> {
-        let is = |path: &&String| path.rsplit('/').next().is_some_and(|name| name.starts_with(loader::MUSL));
+        let is = |path: &&String| {
+            path.rsplit('/')
+                .next()
+                .is_some_and(|name| name.starts_with(loader::MUSL))
+        };
         self.nodes.keys().find(is).map(|path| format!("/{path}"))
     }
 }
 
 fn join(directory: &str, name: &str) -> String {
-    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
+    if directory.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{directory}/{name}")
+    }
 }
 
 fn plain(path: &str) -> &str {
@@ -301,32 +357,64 @@ mod tests {
                 let (path, bytes) = line.split_once(": ").unwrap_or((line, ""));
                 let list = counts(path).then(|| bytes.as_bytes().to_vec());
                 let binary = Err(String::new());
-                (path, What::File(File { size: 0, sha256: String::new(), mode: None, binary, list, homes: Vec::new() }))
+                (
+                    path,
+                    What::File(File {
+                        size: 0,
+                        sha256: String::new(),
+                        mode: None,
+                        binary,
+                        list,
+                        homes: Vec::new(),
+                    }),
+                )
             };
-            Entry { path: path.to_owned(), what }
+            Entry {
+                path: path.to_owned(),
+                what,
+            }
         };
         lines.iter().map(entry).collect()
     }
 
     pub(super) fn rootfs(layers: &[&[&str]]) -> Rootfs {
         let mut rootfs = Rootfs::default();
-        layers.iter().for_each(|lines| rootfs.lay(layer(lines), &BTreeMap::new()));
+        layers
+            .iter()
+            .for_each(|lines| rootfs.lay(layer(lines), &BTreeMap::new()));
         rootfs
     }
 
-    pub(super) const NEW: &str = "GNU C Library (Debian GLIBC 2.36-9+deb12u4) stable release version 2.36.\nCopyright";
-    const OLD: &str = "GNU C Library (GNU libc) stable release version 2.17, by Roland McGrath et al.";
+    pub(super) const NEW: &str =
+        "GNU C Library (Debian GLIBC 2.36-9+deb12u4) stable release version 2.36.\nCopyright";
+    const OLD: &str =
+        "GNU C Library (GNU libc) stable release version 2.17, by Roland McGrath et al.";
 
     #[test]
     fn glibc_tells_its_version() {
         let check = |bytes: &str, expected: Option<&str>| {
-            assert_eq!(glibc_version(bytes.as_bytes()).map(|version| version.to_string()).as_deref(), expected, "{bytes}");
+            assert_eq!(
+                glibc_version(bytes.as_bytes())
+                    .map(|version| version.to_string())
+                    .as_deref(),
+                expected,
+                "{bytes}"
+            );
         };
         check(NEW, Some("2.36"));
         check(OLD, Some("2.17"));
-        check("\0\0GNU C Library (Ubuntu GLIBC 2.35-0ubuntu3.8) stable release version 2.35.\n\0", Some("2.35"));
-        check("GNU C Library (GNU libc) development release version 2.36.9000.\n", Some("2.36.9000"));
-        check("GNU C Library is mentioned; GNU C Library (x) stable release version 2.28.", Some("2.28"));
+        check(
+            "\0\0GNU C Library (Ubuntu GLIBC 2.35-0ubuntu3.8) stable release version 2.35.\n\0",
+            Some("2.35"),
+        );
+        check(
+            "GNU C Library (GNU libc) development release version 2.36.9000.\n",
+            Some("2.36.9000"),
+        );
+        check(
+            "GNU C Library is mentioned; GNU C Library (x) stable release version 2.28.",
+            Some("2.28"),
+        );
         check("GNU C Library", None);
         check("stable release version 2.28.", None);
         check("", None);
@@ -345,12 +433,24 @@ mod tests {
                 library_path: "",
                 multiarch: "x",
             };
-            let found = rootfs(layers).glibc(&program).and_then(|(_, version)| version);
-            assert_eq!(found.map(|version| version.to_string()).as_deref(), expected, "{layers:?}");
+            let found = rootfs(layers)
+                .glibc(&program)
+                .and_then(|(_, version)| version);
+            assert_eq!(
+                found.map(|version| version.to_string()).as_deref(),
+                expected,
+                "{layers:?}"
+            );
         };
-        let (new, old) = (format!("lib/x/libc.so.6: {NEW}"), format!("lib/x/libc.so.6: {OLD}"));
+        let (new, old) = (
+            format!("lib/x/libc.so.6: {NEW}"),
+            format!("lib/x/libc.so.6: {OLD}"),
+        );
         // What stands where no loader looks is nobody's C library.
-        check(&[&[&new, &format!("opt/sysroot/lib64/libc.so.6: {OLD}")]], Some("2.36"));
+        check(
+            &[&[&new, &format!("opt/sysroot/lib64/libc.so.6: {OLD}")]],
+            Some("2.36"),
+        );
         check(&[&[&format!("opt/sysroot/lib64/libc.so.6: {OLD}")]], None);
         check(&[&[&new]], Some("2.36"));
         check(&[&[&new], &[&old]], Some("2.17"));
@@ -364,7 +464,8 @@ mod tests {
         check(&[linked], Some("2.36"));
         check(&[linked, &["/usr/lib/x/.wh.libc.so.6"]], None);
         check(&[linked, &[".wh.lib"]], Some("2.36"));
-        // A directory takes the place of a link below, whatever is in it or gone from it; one of the same layer is followed.
+        // A directory takes the place of a link below, whatever is in it or gone from it; one of
+        // the same layer is followed.
         let elsewhere = format!("opt/x/x/libc.so.6: {NEW}");
         let only = &["lib -> opt/x", &elsewhere][..];
         check(&[only], Some("2.36"));
@@ -373,38 +474,80 @@ mod tests {
         check(&[only, &["lib/y/file"]], None);
         check(&[only, &["opt/x/.wh.other"]], Some("2.36"));
         check(&[only, &[&old]], Some("2.17"));
-        check(&[linked, &["lib -> opt", "lib/x/.wh.libc.so.6"]], Some("2.36"));
+        check(
+            &[linked, &["lib -> opt", "lib/x/.wh.libc.so.6"]],
+            Some("2.36"),
+        );
         check(&[&["lib -> opt/x", &old, "opt/x/y"]], Some("2.17"));
         let of_layer = format!("opt/libc.so.6: {OLD}");
-        check(&[&["lib -> opt", &of_layer, "usr/lib/libc.so.6 => lib/libc.so.6"]], Some("2.17"));
+        check(
+            &[&[
+                "lib -> opt",
+                &of_layer,
+                "usr/lib/libc.so.6 => lib/libc.so.6",
+            ]],
+            Some("2.17"),
+        );
         check(&[&[&new], &["lib/.wh.x"]], None);
         check(&[&[&new], &["lib/x/.wh..wh..opq"]], None);
         check(&[&[&new], &["lib/x/.wh..wh..opq", &old]], Some("2.17"));
         // A whiteout is of the layers below, wherever it stands in its own.
         check(&[&[&new], &[&old, "lib/x/.wh.libc.so.6"]], Some("2.17"));
         check(&[&[&new], &["lib -> elsewhere"]], None);
-        check(&[&["lib/x/libc-2.31.so", "lib/x/libc.so.6 -> libc-2.31.so"]], Some("2.31"));
-        check(&[&["lib/libc.so.6 -> /usr/lib/libc-2.28.so", &format!("usr/lib/libc-2.28.so: {OLD}")]], Some("2.17"));
-        check(&[&[&new, "lib64/libc.so.6 => lib/x/libc.so.6"], &["lib/.wh.x"]], Some("2.36"));
+        check(
+            &[&["lib/x/libc-2.31.so", "lib/x/libc.so.6 -> libc-2.31.so"]],
+            Some("2.31"),
+        );
+        check(
+            &[&[
+                "lib/libc.so.6 -> /usr/lib/libc-2.28.so",
+                &format!("usr/lib/libc-2.28.so: {OLD}"),
+            ]],
+            Some("2.17"),
+        );
+        check(
+            &[
+                &[&new, "lib64/libc.so.6 => lib/x/libc.so.6"],
+                &["lib/.wh.x"],
+            ],
+            Some("2.36"),
+        );
         check(&[&["lib/libc.so.6 -> libc.so.6"]], None);
-        check(&[&["lib/libc.so.6: not glibc"], &["lib/ld-musl-x86_64.so.1"]], None);
+        check(
+            &[&["lib/libc.so.6: not glibc"], &["lib/ld-musl-x86_64.so.1"]],
+            None,
+        );
     }
 
     #[test]
     fn a_path_leads_where_its_links_lead() {
-        let root =
-            rootfs(&[&["usr/", "usr/bin/", "bin -> usr/bin", "usr/bin/sh", "lib64 -> ../../usr/lib", "usr/lib/ld.so", "a -> b", "b -> a"]]);
+        let root = rootfs(&[&[
+            "usr/",
+            "usr/bin/",
+            "bin -> usr/bin",
+            "usr/bin/sh",
+            "lib64 -> ../../usr/lib",
+            "usr/lib/ld.so",
+            "a -> b",
+            "b -> a",
+        ]]);
         let check = |path: &str, expected: &str| assert_eq!(root.place(path), expected);
         check("bin/app", "usr/bin/app");
         check("usr/local/bin/app", "usr/local/bin/app");
         check("bin", "bin");
         check("a/app", "a/app");
-        let directory = |path: &str, expected: &str| assert_eq!(root.directory_place(path), expected);
+        let directory =
+            |path: &str, expected: &str| assert_eq!(root.directory_place(path), expected);
         directory("bin", "usr/bin");
         directory("lib64", "usr/lib");
         directory("bin/new", "usr/bin/new");
         directory("a", "a");
-        assert!(root.is_directory("usr") && root.is_directory("usr/lib") && !root.is_directory("bin") && !root.is_directory("us"));
+        assert!(
+            root.is_directory("usr")
+                && root.is_directory("usr/lib")
+                && !root.is_directory("bin")
+                && !root.is_directory("us")
+        );
         assert!(root.is_file("usr/bin/sh") && !root.is_file("usr/bin") && !root.is_file("bin"));
         assert!(root.has_file("/bin/sh") && root.has_file("/lib64/ld.so"));
         assert!(!root.has_file("/bin/bash") && !root.has_file("/usr/bin") && !root.has_file("/a"));
@@ -412,10 +555,23 @@ mod tests {
 
     #[test]
     fn a_directory_stays_whose_it_is() {
-        let owned = Owned { mode: 0o1777, user: 0, group: 7 };
+        let owned = Owned {
+            mode: 0o1777,
+            user: 0,
+            group: 7,
+        };
         let mut root = Rootfs::default();
-        root.lay(layer(&["tmp/", "home/"]), &BTreeMap::from([("tmp".to_owned(), owned)]));
-        assert_eq!((root.owned("tmp"), root.owned("home"), root.owned("none")), (owned, Owned::PLAIN, Owned::PLAIN));
-        assert_eq!(rootfs(&[&["lib/ld-musl-x86_64.so.1"]]).musl().as_deref(), Some("/lib/ld-musl-x86_64.so.1"));
+        root.lay(
+            layer(&["tmp/", "home/"]),
+            &BTreeMap::from([("tmp".to_owned(), owned)]),
+        );
+        assert_eq!(
+            (root.owned("tmp"), root.owned("home"), root.owned("none")),
+            (owned, Owned::PLAIN, Owned::PLAIN)
+        );
+        assert_eq!(
+            rootfs(&[&["lib/ld-musl-x86_64.so.1"]]).musl().as_deref(),
+            Some("/lib/ld-musl-x86_64.so.1")
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! clang, where `--target` and a sysroot are all that it needs: Debian's cross packages, or one that is configured.
+//! clang, where `--target` and a sysroot are all that it needs: Debian's cross packages, or one
+//! that is configured.
 //!
-//! It is called through a script that says both: nothing has to be added to RUSTFLAGS or CFLAGS, and CMake and
-//! autotools hear the same as cc-rs.
+//! It is called through a script that says both: nothing has to be added to RUSTFLAGS or CFLAGS,
+//! and CMake and autotools hear the same as cc-rs.
 
 use super::environment::{Libraries, Tools};
 use super::{Candidate, Case, Kind, Request, script};
@@ -16,21 +17,41 @@ pub fn wanted() -> [String; 2] {
 /// What it is called with for this target.
 pub fn arguments(request: &Request) -> Vec<String> {
     let target = format!("--target={}", request.target.gnu_name());
-    [target].into_iter().chain(request.sysroot.iter().map(|sysroot| format!("--sysroot={sysroot}"))).collect()
+    [target]
+        .into_iter()
+        .chain(
+            request
+                .sysroot
+                .iter()
+                .map(|sysroot| format!("--sysroot={sysroot}")),
+        )
+        .collect()
 }
 
 pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     let target = case.target;
     if target.system.os != Os::Linux || target.system.libc != Libc::Gnu && case.sysroot.is_none() {
-        return Err(format!("would take the host's C library for {}: it needs a sysroot", target.gnu_name()));
+        return Err(format!(
+            "would take the host's C library for {}: it needs a sysroot",
+            target.gnu_name()
+        ));
     }
-    let clang = case.program(CLANG).ok_or_else(|| format!("`{CLANG}` is not on PATH"))?;
+    let clang = case
+        .program(CLANG)
+        .ok_or_else(|| format!("`{CLANG}` is not on PATH"))?;
     if target.triple() == case.facts.rustc.host && case.sysroot.is_none() {
         let reason = "it compiles for the host".to_owned();
-        return Ok(vec![case.candidate(Kind::Clang, clang.clone(), Tools::of(case, clang).linking(CLANG), reason)]);
+        return Ok(vec![case.candidate(
+            Kind::Clang,
+            clang.clone(),
+            Tools::of(case, clang).linking(CLANG),
+            reason,
+        )]);
     }
     let arguments = case.clang_arguments.join(" ");
-    let Some(finds) = &case.here.clang else { return Err("was not asked, since a gcc for the target is there".to_owned()) };
+    let Some(finds) = &case.here.clang else {
+        return Err("was not asked, since a gcc for the target is there".to_owned());
+    };
     if !finds.start_file.starts_with('/') {
         return Err(match case.sysroot {
             Some(_) => format!("finds no C library by `{arguments}`"),
@@ -39,15 +60,27 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     }
     let hosts_own = finds.linker.rsplit('/').next() == Some("ld");
     if hosts_own && !finds.lld {
-        return Err(format!("finds no linker by `{arguments}` but the host's, `{}`, and no lld", finds.linker));
+        return Err(format!(
+            "finds no linker by `{arguments}` but the host's, `{}`, and no lld",
+            finds.linker
+        ));
     }
     let mut words = case.clang_arguments.to_vec();
     if hosts_own {
-        words.extend(["--start-no-unused-arguments", "-fuse-ld=lld", "--end-no-unused-arguments"].map(str::to_owned));
+        words.extend(
+            [
+                "--start-no-unused-arguments",
+                "-fuse-ld=lld",
+                "--end-no-unused-arguments",
+            ]
+            .map(str::to_owned),
+        );
     }
     let name = format!("{}-{CLANG}", target.gnu_name());
     let (cc, file) = script(case, clang, &name, &words);
-    let cxx = case.program(&format!("{CLANG}++")).map(|cxx| script(case, cxx, &format!("{name}++"), &words));
+    let cxx = case
+        .program(&format!("{CLANG}++"))
+        .map(|cxx| script(case, cxx, &format!("{name}++"), &words));
     let there = |name: &str| case.program(name).map(|_| name.to_owned());
     let libraries = match case.sysroot {
         Some(sysroot) => Libraries::below(sysroot, target),
@@ -56,7 +89,9 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     let tools = Tools {
         linker: Some(cc.program.clone()),
         cxx: cxx.as_ref().map(|(cxx, _)| cxx.program.clone()),
-        ar: there("llvm-ar").or_else(|| there(&format!("{}-ar", target.gnu_name()))).or_else(|| there("ar")),
+        ar: there("llvm-ar")
+            .or_else(|| there(&format!("{}-ar", target.gnu_name())))
+            .or_else(|| there("ar")),
         ranlib: None,
         libraries: Some(libraries),
         zig: false,
@@ -65,7 +100,11 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     let linker = if hosts_own { "lld" } else { "linker" };
     let reason = format!("finds C library and {linker} by `{arguments}`");
     let mut candidate = case.candidate(Kind::Clang, cc, tools, reason);
-    candidate.files.extend([Some(file), cxx.map(|(_, file)| file)].into_iter().flatten());
+    candidate.files.extend(
+        [Some(file), cxx.map(|(_, file)| file)]
+            .into_iter()
+            .flatten(),
+    );
     Ok(vec![candidate])
 }
 

@@ -1,8 +1,8 @@
-//! The environment of one target: every variable that xpkg sets for cargo and build scripts, one row each. One table
-//! for `build`, `plan` and `env`.
+//! The environment of one target: every variable that xpkg sets for cargo and build scripts, one
+//! row each. One table for `build`, `plan` and `env`.
 //!
-//! Nearly each name holds the target, so that nothing reaches what is compiled for the host. What the user has set in a
-//! spelling that its reader accepts wins, and is shown as the user's.
+//! Nearly each name holds the target, so that nothing reaches what is compiled for the host. What
+//! the user has set in a spelling that its reader accepts wins, and is shown as the user's.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -50,13 +50,30 @@ pub struct Row {
     value: fn(&Case, &Tools) -> Option<String>,
 }
 
-const fn row(role: &'static str, spelling: Spelling, bare: Bare, value: fn(&Case, &Tools) -> Option<String>) -> Row {
-    Row { role, spelling, bare, adds: false, value }
+const fn row(
+    role: &'static str,
+    spelling: Spelling,
+    bare: Bare,
+    value: fn(&Case, &Tools) -> Option<String>,
+) -> Row {
+    Row {
+        role,
+        spelling,
+        bare,
+        adds: false,
+        value,
+    }
 }
 
 /// A variable that only the user sets.
 const fn flags(role: &'static str) -> Row {
-    Row { role, spelling: Spelling::Scoped, bare: Bare::Hosts, adds: true, value: |_, _| None }
+    Row {
+        role,
+        spelling: Spelling::Scoped,
+        bare: Bare::Hosts,
+        adds: true,
+        value: |_, _| None,
+    }
 }
 
 /// In the order in which they are printed.
@@ -102,13 +119,18 @@ impl Row {
             Spelling::Plain => return vec![role.to_owned()],
             Spelling::Prefixed => vec![self.name(target)],
             Spelling::Scoped => {
-                vec![format!("{role}_{}", target.triple()), self.name(target), format!("{}_{role}", if own { "HOST" } else { "TARGET" })]
+                vec![
+                    format!("{role}_{}", target.triple()),
+                    self.name(target),
+                    format!("{}_{role}", if own { "HOST" } else { "TARGET" }),
+                ]
             }
             // bindgen reads no `TARGET_`.
             Spelling::Suffixed => vec![format!("{role}_{}", target.triple()), self.name(target)],
         };
         // The bare name means the host, and not an older glibc of the host's triple.
-        let bare = (own && target.floor.is_none() || self.bare == Bare::Counts).then(|| role.to_owned());
+        let bare =
+            (own && target.floor.is_none() || self.bare == Bare::Counts).then(|| role.to_owned());
         scoped.into_iter().chain(bare).collect()
     }
 }
@@ -136,18 +158,29 @@ pub struct Libraries {
 }
 
 impl Libraries {
-    /// The libraries of a Debian cross compiler, which stand among the host's: the target's multiarch directory.
+    /// The libraries of a Debian cross compiler, which stand among the host's: the target's
+    /// multiarch directory.
     pub fn debian(target: &Target) -> Self {
         Self {
             sysroot: "/".into(),
-            pkg_config: vec![format!("/usr/lib/{}/pkgconfig", target.gnu_name()).into(), "/usr/share/pkgconfig".into()],
+            pkg_config: vec![
+                format!("/usr/lib/{}/pkgconfig", target.gnu_name()).into(),
+                "/usr/share/pkgconfig".into(),
+            ],
         }
     }
 
     /// All that stands below a sysroot.
     pub fn below(sysroot: &Utf8Path, target: &Target) -> Self {
-        let places = [format!("usr/lib/{}/pkgconfig", target.gnu_name()), "usr/lib/pkgconfig".to_owned(), "usr/share/pkgconfig".to_owned()];
-        Self { sysroot: sysroot.to_owned(), pkg_config: places.iter().map(|place| sysroot.join(place)).collect() }
+        let places = [
+            format!("usr/lib/{}/pkgconfig", target.gnu_name()),
+            "usr/lib/pkgconfig".to_owned(),
+            "usr/share/pkgconfig".to_owned(),
+        ];
+        Self {
+            sysroot: sysroot.to_owned(),
+            pkg_config: places.iter().map(|place| sysroot.join(place)).collect(),
+        }
     }
 }
 
@@ -160,8 +193,8 @@ pub struct ToolFile {
 }
 
 impl ToolFile {
-    /// At a place that its text decides: cargo and CMake see that a path changed, not what stands there, and two runs
-    /// with other settings must not write over each other.
+    /// At a place that its text decides: cargo and CMake see that a path changed, not what stands
+    /// there, and two runs with other settings must not write over each other.
     pub(super) fn new(case: &Case, name: &str, text: String, program: bool) -> Self {
         Self::at(case.tools, name, text, program)
     }
@@ -170,7 +203,11 @@ impl ToolFile {
     pub fn at(tools: &Utf8Path, name: &str, text: String, program: bool) -> Self {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
-        Self { path: tools.join(format!("{:016x}", hasher.finish())).join(name), text, program }
+        Self {
+            path: tools.join(format!("{:016x}", hasher.finish())).join(name),
+            text,
+            program,
+        }
     }
 }
 
@@ -178,38 +215,57 @@ impl ToolFile {
 pub(super) fn variables(case: &Case, tools: &Tools) -> (Vec<Variable>, Vec<ToolFile>) {
     let mut variables = Vec::new();
     for row in ROWS {
-        let yours = case.here.settings.get(row.role).filter(|_| row.bare != Bare::Heard);
+        let yours = case
+            .here
+            .settings
+            .get(row.role)
+            .filter(|_| row.bare != Bare::Heard);
         match yours {
             Some(setting) => variables.push(Variable::yours(setting)),
             None => match (row.value)(case, tools) {
                 Some(value) => variables.push(Variable::ours(row.name(case.target), &value)),
                 // Where xpkg sets nothing, its readers take the bare one.
-                None => {
-                    variables.extend(case.here.passed_over.iter().filter(|bare| case.c.holds && bare.name == row.role).map(Variable::yours))
-                }
+                None => variables.extend(
+                    case.here
+                        .passed_over
+                        .iter()
+                        .filter(|bare| case.c.holds && bare.name == row.role)
+                        .map(Variable::yours),
+                ),
             },
         }
     }
-    let cmake = cmake_file(case, tools).filter(|_| !case.here.settings.contains_key("CMAKE_TOOLCHAIN_FILE"));
+    let cmake = cmake_file(case, tools)
+        .filter(|_| !case.here.settings.contains_key("CMAKE_TOOLCHAIN_FILE"));
     (variables, cmake.into_iter().collect())
 }
 
-/// Whether what stands on the host must not be found: another platform, or the host's with another glibc.
+/// Whether what stands on the host must not be found: another platform, or the host's with another
+/// glibc.
 fn apart(case: &Case, tools: &Tools) -> bool {
     case.target.triple() != case.facts.rustc.host || case.target.floor.is_some() || tools.zig
 }
 
-/// The flags in force and the configuration's own for this target, as one: whatever stands in only one of cargo's
-/// places would erase those of the others.
+/// The flags in force and the configuration's own for this target, as one: whatever stands in only
+/// one of cargo's places would erase those of the others.
 fn rustflags(case: &Case, _: &Tools) -> Option<String> {
     (!case.own.rustflags.is_empty()).then(|| case.here.rustflags.join("\u{1f}"))
 }
 
-/// What starts a bin of the target, where that is not the system itself. A dynamic one needs its libraries.
+/// What starts a bin of the target, where that is not the system itself. A dynamic one needs its
+/// libraries.
 fn runner(case: &Case, tools: &Tools) -> Option<String> {
-    let starter = case.here.starter.as_ref().filter(|starter| !starter.is_empty())?;
+    let starter = case
+        .here
+        .starter
+        .as_ref()
+        .filter(|starter| !starter.is_empty())?;
     let libraries = match case.target.system.libc {
-        Libc::Gnu => match tools.libraries.as_ref().filter(|libraries| libraries.sysroot != "/") {
+        Libc::Gnu => match tools
+            .libraries
+            .as_ref()
+            .filter(|libraries| libraries.sysroot != "/")
+        {
             // cargo splits a runner at its spaces, and quotes mean nothing to it.
             Some(libraries) if libraries.sysroot.as_str().contains(' ') => return None,
             Some(libraries) => format!(" -L {}", libraries.sysroot),
@@ -226,7 +282,11 @@ fn cmake_file(case: &Case, tools: &Tools) -> Option<ToolFile> {
     // What the cmake crate and CMake know of other systems is more than stands here.
     let target = Some(case.target).filter(|target| target.system.os == Os::Linux)?;
     let place = |name: &str| {
-        let known = case.facts.programs.get(name).and_then(|program| program.path.as_ref());
+        let known = case
+            .facts
+            .programs
+            .get(name)
+            .and_then(|program| program.path.as_ref());
         known.map_or_else(|| name.to_owned(), ToString::to_string)
     };
     let processor = target.arch.uname;
@@ -235,8 +295,17 @@ fn cmake_file(case: &Case, tools: &Tools) -> Option<ToolFile> {
         "set(CMAKE_SYSTEM_NAME Linux)".to_owned(),
         format!("set(CMAKE_SYSTEM_PROCESSOR {processor})"),
     ];
-    let compiler = case.here.settings.get("CC").map_or(cc.program.as_str(), |setting| setting.value.as_str());
-    let cxx = case.here.settings.get("CXX").map(|setting| setting.value.clone()).or_else(|| tools.cxx.clone());
+    let compiler = case
+        .here
+        .settings
+        .get("CC")
+        .map_or(cc.program.as_str(), |setting| setting.value.as_str());
+    let cxx = case
+        .here
+        .settings
+        .get("CXX")
+        .map(|setting| setting.value.clone())
+        .or_else(|| tools.cxx.clone());
     let named = [
         ("C_COMPILER", Some(compiler.to_owned())),
         ("ASM_COMPILER", Some(compiler.to_owned())),
@@ -244,57 +313,98 @@ fn cmake_file(case: &Case, tools: &Tools) -> Option<ToolFile> {
         ("AR", tools.ar.clone()),
         ("RANLIB", tools.ranlib.clone()),
     ];
-    for (name, value) in named.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+    for (name, value) in named
+        .iter()
+        .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+    {
         // `ccache gcc` is two programs, unless a file has that name.
-        match value.split_once(' ').filter(|_| name.ends_with("COMPILER") && !case.facts.programs.contains_key(value)) {
+        match value
+            .split_once(' ')
+            .filter(|_| name.ends_with("COMPILER") && !case.facts.programs.contains_key(value))
+        {
             Some((launcher, compiler)) => {
-                lines.push(format!("set(CMAKE_{name}_LAUNCHER {})", cmake_word(&place(launcher))));
-                lines.push(format!("set(CMAKE_{name} {})", cmake_word(&place(compiler.trim()))));
+                lines.push(format!(
+                    "set(CMAKE_{name}_LAUNCHER {})",
+                    cmake_word(&place(launcher))
+                ));
+                lines.push(format!(
+                    "set(CMAKE_{name} {})",
+                    cmake_word(&place(compiler.trim()))
+                ));
             }
             None => lines.push(format!("set(CMAKE_{name} {})", cmake_word(&place(value)))),
         }
     }
     if tools.zig {
-        lines.extend(["C", "CXX"].map(|language| format!("set(CMAKE_{language}_LINKER_DEPFILE_SUPPORTED FALSE)")));
+        lines.extend(
+            ["C", "CXX"]
+                .map(|language| format!("set(CMAKE_{language}_LINKER_DEPFILE_SUPPORTED FALSE)")),
+        );
     }
-    // An empty list of roots would mean the host's own: so there is always one, be there something in it or not.
+    // An empty list of roots would mean the host's own: so there is always one, be there something
+    // in it or not.
     let root = match &tools.libraries {
         Some(libraries) if libraries.sysroot != "/" => libraries.sysroot.clone(),
         Some(_) => format!("/usr/{}", target.gnu_name()).into(),
         None => case.tools.join("none"),
     };
-    lines.push(format!("set(CMAKE_FIND_ROOT_PATH {})", cmake_word(root.as_str())));
-    // What another build script of the graph has built is named by CMAKE_PREFIX_PATH, which the cmake crate sets as a
-    // variable of the environment.
+    lines.push(format!(
+        "set(CMAKE_FIND_ROOT_PATH {})",
+        cmake_word(root.as_str())
+    ));
+    // What another build script of the graph has built is named by CMAKE_PREFIX_PATH, which the
+    // cmake crate sets as a variable of the environment.
     lines.push("string(REPLACE \":\" \";\" XPKG_BUILT \"$ENV{CMAKE_PREFIX_PATH}\")".to_owned());
     lines.push("list(APPEND CMAKE_FIND_ROOT_PATH ${XPKG_BUILT} ${CMAKE_PREFIX_PATH})".to_owned());
     lines.push("set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)".to_owned());
-    lines.extend(["LIBRARY", "INCLUDE", "PACKAGE"].map(|kind| format!("set(CMAKE_FIND_ROOT_PATH_MODE_{kind} ONLY)")));
+    lines.extend(
+        ["LIBRARY", "INCLUDE", "PACKAGE"]
+            .map(|kind| format!("set(CMAKE_FIND_ROOT_PATH_MODE_{kind} ONLY)")),
+    );
     let text = lines.join("\n") + "\n";
     Some(ToolFile::new(case, &format!("{target}.cmake"), text, false))
 }
 
 /// A quoted argument of CMake's.
 fn cmake_word(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$"))
+    format!(
+        "\"{}\"",
+        text.replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('$', "\\$")
+    )
 }
 
-/// The compiler's own directories of headers: libclang knows none for a foreign target, and its own may be missing.
+/// The compiler's own directories of headers: libclang knows none for a foreign target, and its own
+/// may be missing.
 fn bindgen(case: &Case, tools: &Tools) -> Option<String> {
     let cc = tools.cc.as_ref().filter(|_| apart(case, tools))?;
     let includes = case.here.includes.get(&cc.program)?;
     let mut words = vec!["-nostdinc".to_owned()];
     words.extend(includes.defines.clone());
     let c_only: Vec<&Utf8PathBuf> = includes.c.iter().collect();
-    let before = includes.cxx.iter().take_while(|path| !c_only.contains(path));
+    let before = includes
+        .cxx
+        .iter()
+        .take_while(|path| !c_only.contains(path));
     words.extend(before.flat_map(|path| ["-cxx-isystem".to_owned(), path.to_string()]));
     // A plain `-isystem` would come before those for C++.
-    words.extend(
-        c_only
-            .iter()
-            .flat_map(|path| ["-Xclang", "-c-isystem", "-Xclang", path.as_str(), "-cxx-isystem", path.as_str()].map(str::to_owned)),
-    );
-    let ours = words.iter().map(|word| crate::invocation::quote(word)).collect::<Vec<_>>().join(" ");
+    words.extend(c_only.iter().flat_map(|path| {
+        [
+            "-Xclang",
+            "-c-isystem",
+            "-Xclang",
+            path.as_str(),
+            "-cxx-isystem",
+            path.as_str(),
+        ]
+        .map(str::to_owned)
+    }));
+    let ours = words
+        .iter()
+        .map(|word| crate::invocation::quote(word))
+        .collect::<Vec<_>>()
+        .join(" ");
     let bare = case.here.joined.get("BINDGEN_EXTRA_CLANG_ARGS");
     Some(bare.map_or(ours.clone(), |setting| format!("{} {ours}", setting.value)))
 }
@@ -305,12 +415,18 @@ fn pkg_config_libdir(case: &Case, tools: &Tools) -> Option<String> {
         return None;
     }
     Some(match &tools.libraries {
-        Some(libraries) => libraries.pkg_config.iter().map(ToString::to_string).collect::<Vec<_>>().join(":"),
+        Some(libraries) => libraries
+            .pkg_config
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(":"),
         None => case.tools.join("none").into_string(),
     })
 }
 
-/// Set, it lets the pkg-config crate answer for a foreign target; so only where there may be something to find.
+/// Set, it lets the pkg-config crate answer for a foreign target; so only where there may be
+/// something to find.
 fn pkg_config_sysroot(case: &Case, tools: &Tools) -> Option<String> {
     let libraries = tools.libraries.as_ref().filter(|_| apart(case, tools))?;
     tools.cc.as_ref().map(|_| libraries.sysroot.to_string())
@@ -318,12 +434,21 @@ fn pkg_config_sysroot(case: &Case, tools: &Tools) -> Option<String> {
 
 /// Nothing, where the user's bare one would add the host's directories.
 fn pkg_config_path(case: &Case, _: &Tools) -> Option<String> {
-    let bare = case.here.passed_over.iter().any(|setting| setting.name == "PKG_CONFIG_PATH");
+    let bare = case
+        .here
+        .passed_over
+        .iter()
+        .any(|setting| setting.name == "PKG_CONFIG_PATH");
     bare.then(String::new)
 }
 
-/// 64 KiB: a kernel for aarch64 may have pages of that size, and jemalloc built for smaller ones does not start there.
+/// 64 KiB: a kernel for aarch64 may have pages of that size, and jemalloc built for smaller ones
+/// does not start there.
 fn jemalloc_page(case: &Case, _: &Tools) -> Option<String> {
-    let there = case.c.packages.iter().any(|package| package.package.ends_with("jemalloc-sys"));
+    let there = case
+        .c
+        .packages
+        .iter()
+        .any(|package| package.package.ends_with("jemalloc-sys"));
     (there && case.target.arch.name == "aarch64").then(|| "16".to_owned())
 }

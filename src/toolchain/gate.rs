@@ -1,7 +1,8 @@
-//! The compiler gate: a candidate whose C compiler is known to be wrong for what this graph compiles does not pass.
+//! The compiler gate: a candidate whose C compiler is known to be wrong for what this graph
+//! compiles does not pass.
 //!
-//! A graph without C asks nothing of a C compiler. What is wrong but may be accepted, or is switched off by flags of
-//! the user's, passes and is told.
+//! A graph without C asks nothing of a C compiler. What is wrong but may be accepted, or is
+//! switched off by flags of the user's, passes and is told.
 
 use goblin::elf::header::machine_to_str;
 
@@ -20,81 +21,176 @@ pub struct Stopped {
 
 impl Stopped {
     pub fn told(&self) -> Fallen {
-        Fallen { kind: self.candidate.kind, reason: self.reason.clone(), by_probe: self.code.is_some() }
+        Fallen {
+            kind: self.candidate.kind,
+            reason: self.reason.clone(),
+            by_probe: self.code.is_some(),
+        }
     }
 }
 
-/// Whether a candidate passes. Who chose for themselves is held to the glibc floor by the finished bins alone.
-pub fn pass(case: &Case, candidate: Candidate, chosen_by: &str, explicit: bool) -> Result<Chosen, Box<Stopped>> {
+/// Whether a candidate passes. Who chose for themselves is held to the glibc floor by the finished
+/// bins alone.
+pub fn pass(
+    case: &Case,
+    candidate: Candidate,
+    chosen_by: &str,
+    explicit: bool,
+) -> Result<Chosen, Box<Stopped>> {
     let asked = case.here.reports.get(&candidate.key());
     let report = asked.filter(|_| case.c.holds).cloned();
-    let name = candidate.c_compiler.as_ref().map_or_else(|| "the C compiler".to_owned(), |compiler| format!("`{}`", compiler.program));
+    let name = candidate.c_compiler.as_ref().map_or_else(
+        || "the C compiler".to_owned(),
+        |compiler| format!("`{}`", compiler.program),
+    );
     if let Some(reason) = absent(case) {
-        return Err(Box::new(Stopped { candidate, reason, code: None }));
+        return Err(Box::new(Stopped {
+            candidate,
+            reason,
+            code: None,
+        }));
     }
     if let Some(reason) = without_cxx(case, &candidate) {
-        return Err(Box::new(Stopped { candidate, reason, code: None }));
+        return Err(Box::new(Stopped {
+            candidate,
+            reason,
+            code: None,
+        }));
     }
     let mut candidate = candidate;
     match above_floor(case, &candidate, asked).filter(|_| !explicit) {
-        Some(Err(reason)) => return Err(Box::new(Stopped { candidate, reason, code: None })),
+        Some(Err(reason)) => {
+            return Err(Box::new(Stopped {
+                candidate,
+                reason,
+                code: None,
+            }));
+        }
         Some(Ok(reason)) => candidate.reason = format!("{}, and {reason}", candidate.reason),
         None => {}
     }
     let mut findings = Vec::new();
     if let Some(report) = &report {
         if let Some(wrong) = report.facts.as_ref().and_then(|facts| unfit(case, facts)) {
-            return Err(Box::new(Stopped { candidate, reason: format!("{name} {wrong}"), code: None }));
+            return Err(Box::new(Stopped {
+                candidate,
+                reason: format!("{name} {wrong}"),
+                code: None,
+            }));
         }
         for finding in probe::judge(report, &case.c.packages) {
             let code = Code::from_name(&finding.probe);
             let accepted = code.is_some_and(|code| case.accept.contains(&code));
             if finding.severity == Severity::Block && !accepted {
-                return Err(Box::new(Stopped { candidate, reason: format!("{name} {}", finding.what), code }));
+                return Err(Box::new(Stopped {
+                    candidate,
+                    reason: format!("{name} {}", finding.what),
+                    code,
+                }));
             }
-            findings.push(Finding { what: format!("{name} {}", finding.what), ..finding });
+            findings.push(Finding {
+                what: format!("{name} {}", finding.what),
+                ..finding
+            });
         }
     }
     // Passed over is only what xpkg's own takes the place of.
     let ours = |role: &str| {
         let row = environment::ROWS.iter().find(|row| row.role == role);
         let name = row.map(|row| row.name(case.target));
-        candidate.variables.iter().any(|variable| variable.set_by == SetBy::Xpkg && Some(&variable.name) == name.as_ref())
+        candidate
+            .variables
+            .iter()
+            .any(|variable| variable.set_by == SetBy::Xpkg && Some(&variable.name) == name.as_ref())
     };
-    let passed_over = case.here.passed_over.iter().filter(|setting| !case.c.holds || ours(&setting.name)).cloned().collect();
-    Ok(Chosen { candidate, chosen_by: chosen_by.to_owned(), refused: Vec::new(), passed_over, report, findings })
+    let passed_over = case
+        .here
+        .passed_over
+        .iter()
+        .filter(|setting| !case.c.holds || ours(&setting.name))
+        .cloned()
+        .collect();
+    Ok(Chosen {
+        candidate,
+        chosen_by: chosen_by.to_owned(),
+        refused: Vec::new(),
+        passed_over,
+        report,
+        findings,
+    })
 }
 
 /// The user's own C compiler, where the graph needs one and it is not there.
 fn absent(case: &Case) -> Option<String> {
     let setting = case.here.settings.get("CC").filter(|_| case.c.holds)?;
     let first = setting.value.split_whitespace().next().unwrap_or_default();
-    let there = case.program(&setting.value).or_else(|| case.program(first)).is_some();
-    (!there).then(|| format!("`{}={}`, set in {}, is not on PATH", setting.name, setting.value, setting.place))
+    let there = case
+        .program(&setting.value)
+        .or_else(|| case.program(first))
+        .is_some();
+    (!there).then(|| {
+        format!(
+            "`{}={}`, set in {}, is not on PATH",
+            setting.name, setting.value, setting.place
+        )
+    })
 }
 
 /// Where the graph holds C++ and nothing stands beside the C compiler that compiles it.
 fn without_cxx(case: &Case, candidate: &Candidate) -> Option<String> {
-    let package = case.c.packages.iter().filter(|_| case.c.holds && !candidate.cxx).find(|package| package.cxx)?;
-    let compiler = candidate.c_compiler.as_ref().map_or("the C compiler", |compiler| compiler.program.as_str());
+    let package = case
+        .c
+        .packages
+        .iter()
+        .filter(|_| case.c.holds && !candidate.cxx)
+        .find(|package| package.cxx)?;
+    let compiler = candidate
+        .c_compiler
+        .as_ref()
+        .map_or("the C compiler", |compiler| compiler.program.as_str());
     let missing = match super::cxx_name(compiler) {
         Some(name) => format!("`{name}` is not on PATH"),
         None => format!("no C++ compiler stands beside `{compiler}`"),
     };
-    Some(format!("{missing}, and {} {} compiles C++", package.package, package.version))
+    Some(format!(
+        "{missing}, and {} {} compiles C++",
+        package.package, package.version
+    ))
 }
 
-/// What links against the glibc at hand: whether that is as old as the floor. `None` where there is nothing to ask.
-fn above_floor(case: &Case, candidate: &Candidate, report: Option<&Report>) -> Option<Result<String, String>> {
+/// What links against the glibc at hand: whether that is as old as the floor. `None` where there is
+/// nothing to ask.
+fn above_floor(
+    case: &Case,
+    candidate: &Candidate,
+    report: Option<&Report>,
+) -> Option<Result<String, String>> {
     // zig links for the floor; what another compiler compiles beside it may ask for more.
-    let zigs_own = candidate.kind == Kind::Zig && candidate.c_compiler.as_ref().is_none_or(|cc| cc.program == candidate.linker.program);
-    let floor = case.target.floor.filter(|_| !zigs_own && (candidate.kind != Kind::Zig || case.c.holds))?;
+    let zigs_own = candidate.kind == Kind::Zig
+        && candidate
+            .c_compiler
+            .as_ref()
+            .is_none_or(|cc| cc.program == candidate.linker.program);
+    let floor = case
+        .target
+        .floor
+        .filter(|_| !zigs_own && (candidate.kind != Kind::Zig || case.c.holds))?;
     let facts = report.and_then(|report| report.facts.as_ref());
-    let found = facts.and_then(|facts| facts.glibc).map(|[major, minor]| Glibc { major, minor, patch: 0 });
+    let found = facts
+        .and_then(|facts| facts.glibc)
+        .map(|[major, minor]| Glibc {
+            major,
+            minor,
+            patch: 0,
+        });
     Some(match found {
         Some(found) if found <= floor => Ok(format!("its glibc is {found}")),
-        Some(found) => Err(format!("links against glibc {found}, above the floor of {floor}")),
-        None => Err(format!("cannot promise the glibc floor {floor}: it does not say against which glibc it links")),
+        Some(found) => Err(format!(
+            "links against glibc {found}, above the floor of {floor}"
+        )),
+        None => Err(format!(
+            "cannot promise the glibc floor {floor}: it does not say against which glibc it links"
+        )),
     })
 }
 
@@ -104,31 +200,48 @@ fn unfit(case: &Case, facts: &CompilerFacts) -> Option<String> {
     if target.system.format == Format::Elf {
         let wanted = format!("EM_{}", machine_to_str(target.arch.elf));
         if facts.machine != wanted && !facts.lto {
-            return Some(format!("writes objects for {}, not for {wanted}", facts.machine));
+            return Some(format!(
+                "writes objects for {}, not for {wanted}",
+                facts.machine
+            ));
         }
     }
     match facts.glibc {
-        Some([major, minor]) if target.system.libc == Libc::Musl => {
-            Some(format!("reads the headers of glibc {major}.{minor}, and the target's C library is musl"))
-        }
+        Some([major, minor]) if target.system.libc == Libc::Musl => Some(format!(
+            "reads the headers of glibc {major}.{minor}, and the target's C library is musl"
+        )),
         _ => None,
     }
 }
 
-/// What to do about candidates that a probe stopped; each way was tried. First another compiler that is here.
+/// What to do about candidates that a probe stopped; each way was tried. First another compiler
+/// that is here.
 pub fn ways_out(case: &Case, stopped: &[Box<Stopped>]) -> Vec<String> {
     let mut ways = Vec::new();
     if stopped.iter().any(|stopped| stopped.code.is_some()) {
-        let others = ROWS.iter().flat_map(|row| (row.candidates)(case).unwrap_or_default());
-        let passes = others.filter_map(|candidate| pass(case, candidate, "", false).ok()).next();
+        let others = ROWS
+            .iter()
+            .flat_map(|row| (row.candidates)(case).unwrap_or_default());
+        let passes = others
+            .filter_map(|candidate| pass(case, candidate, "", false).ok())
+            .next();
         ways.extend(passes.map(|other| {
-            let compiler = other.candidate.c_compiler.map_or_else(|| other.candidate.kind.name().to_owned(), |compiler| compiler.program);
+            let compiler = other.candidate.c_compiler.map_or_else(
+                || other.candidate.kind.name().to_owned(),
+                |compiler| compiler.program,
+            );
             format!("drop the choice: `{compiler}` is here and passes its probes")
         }));
     }
     for stopped in stopped.iter().filter(|stopped| stopped.code.is_some()) {
-        let Some(report) = case.here.reports.get(&stopped.candidate.key()) else { continue };
-        let what = if stopped.candidate.image.is_some() { "name an image with a compiler" } else { "install a compiler" };
+        let Some(report) = case.here.reports.get(&stopped.candidate.key()) else {
+            continue;
+        };
+        let what = if stopped.candidate.image.is_some() {
+            "name an image with a compiler"
+        } else {
+            "install a compiler"
+        };
         ways.push(format!("{what} without the bug: {}", versions(stopped)));
         ways.extend(flag_way(&case.target.lower(), report));
     }
@@ -138,14 +251,24 @@ pub fn ways_out(case: &Case, stopped: &[Box<Stopped>]) -> Vec<String> {
 }
 
 fn versions(stopped: &Stopped) -> &'static str {
-    let probe = PROBES.iter().find(|probe| stopped.code.is_some_and(|code| code.name() == probe.id));
+    let probe = PROBES
+        .iter()
+        .find(|probe| stopped.code.is_some_and(|code| code.name() == probe.id));
     probe.map_or("", |probe| probe.versions)
 }
 
-/// The line that switches the bug off, where that was tried and does: it keeps the flags that are there.
+/// The line that switches the bug off, where that was tried and does: it keeps the flags that are
+/// there.
 pub fn flag_way(target: &str, report: &Report) -> Option<String> {
-    let answer = report.answers.iter().find(|answer| answer.way_out == Some(Verdict::Ok))?;
+    let answer = report
+        .answers
+        .iter()
+        .find(|answer| answer.way_out == Some(Verdict::Ok))?;
     let probe = PROBES.iter().find(|probe| probe.id == answer.probe)?;
     let variable = format!("CFLAGS_{target}");
-    Some(format!("or switch it off, which was tried and is recorded: `export {variable}=\"${{{variable}:-}} {}\"`", probe.way_out_flag))
+    Some(format!(
+        "or switch it off, which was tried and is recorded: `export \
+         {variable}=\"${{{variable}:-}} {}\"`",
+        probe.way_out_flag
+    ))
 }

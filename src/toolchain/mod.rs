@@ -1,7 +1,8 @@
-//! Chooses what links and what compiles C for a target, from what the machine has; says why, and why not the others.
+//! Chooses what links and what compiles C for a target, from what the machine has; says why, and
+//! why not the others.
 //!
-//! Pure: it sees [`Facts`], never the machine. One file a kind of candidate. To look for something new, name it in
-//! that file's `wanted`; `look` asks only what is named.
+//! Pure: it sees [`Facts`], never the machine. One file a kind of candidate. To look for something
+//! new, name it in that file's `wanted`; `look` asks only what is named.
 
 mod clang;
 pub mod environment;
@@ -61,20 +62,38 @@ struct Row {
 
 /// In `auto`'s order (README, "How a linker is chosen").
 const ROWS: &[Row] = &[
-    Row { kind: Kind::Native, candidates: native::candidates },
-    Row { kind: Kind::Gcc, candidates: gcc::candidates },
-    Row { kind: Kind::Clang, candidates: clang::candidates },
-    Row { kind: Kind::RustLld, candidates: lld::candidates },
-    Row { kind: Kind::Zig, candidates: zig::candidates },
-    Row { kind: Kind::Image, candidates: image::candidates },
+    Row {
+        kind: Kind::Native,
+        candidates: native::candidates,
+    },
+    Row {
+        kind: Kind::Gcc,
+        candidates: gcc::candidates,
+    },
+    Row {
+        kind: Kind::Clang,
+        candidates: clang::candidates,
+    },
+    Row {
+        kind: Kind::RustLld,
+        candidates: lld::candidates,
+    },
+    Row {
+        kind: Kind::Zig,
+        candidates: zig::candidates,
+    },
+    Row {
+        kind: Kind::Image,
+        candidates: image::candidates,
+    },
 ];
 
 /// A target and who chose its linker.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub target: Target,
-    /// What was asked for, and by what (`--linker`, `XPKG_LINKER`, the configuration). `auto` asked for leaves the
-    /// choice to xpkg in spite of what cargo's configuration says.
+    /// What was asked for, and by what (`--linker`, `XPKG_LINKER`, the configuration). `auto` asked
+    /// for leaves the choice to xpkg in spite of what cargo's configuration says.
     pub choice: Option<(LinkerChoice, String)>,
     /// `c-dependencies`, where the configuration overrides the graph.
     pub c_dependencies: Option<bool>,
@@ -109,7 +128,9 @@ pub struct CNeed {
 impl CNeed {
     pub fn new(request: &Request, here: &TargetFacts) -> Self {
         Self {
-            holds: request.c_dependencies.unwrap_or(!here.c_packages.is_empty()),
+            holds: request
+                .c_dependencies
+                .unwrap_or(!here.c_packages.is_empty()),
             configured: request.c_dependencies.is_some(),
             packages: here.c_packages.clone(),
         }
@@ -146,7 +167,10 @@ pub struct Candidate {
 impl Candidate {
     /// What the probes' reports about it are filed under.
     pub fn key(&self) -> String {
-        let compiler = self.c_compiler.as_ref().map_or("", |compiler| compiler.program.as_str());
+        let compiler = self
+            .c_compiler
+            .as_ref()
+            .map_or("", |compiler| compiler.program.as_str());
         format!("{} {} {compiler}", self.kind.name(), self.linker.program)
     }
 }
@@ -171,12 +195,24 @@ pub enum SetBy {
 
 impl Variable {
     fn ours(name: String, value: &str) -> Self {
-        Self { name, value: value.to_owned(), set_by: SetBy::Xpkg }
+        Self {
+            name,
+            value: value.to_owned(),
+            set_by: SetBy::Xpkg,
+        }
     }
 
     fn yours(setting: &Setting) -> Self {
-        let set_by = if setting.place == Place::Image { SetBy::Image } else { SetBy::User };
-        Self { name: setting.name.clone(), value: setting.value.clone(), set_by }
+        let set_by = if setting.place == Place::Image {
+            SetBy::Image
+        } else {
+            SetBy::User
+        };
+        Self {
+            name: setting.name.clone(),
+            value: setting.value.clone(),
+            set_by,
+        }
     }
 }
 
@@ -229,50 +265,89 @@ pub use zig::FirstUse;
 
 /// Names of programs to look for, for one target. All kinds are looked for: `plan` shows them all.
 pub fn wanted(target: &Target, host: &str) -> BTreeSet<String> {
-    let kinds = native::wanted(target, host).into_iter().chain(gcc::wanted(target, host)).chain(clang::wanted());
+    let kinds = native::wanted(target, host)
+        .into_iter()
+        .chain(gcc::wanted(target, host))
+        .chain(clang::wanted());
     kinds.chain(zig::wanted()).collect()
 }
 
 /// Whether to look for zig, and to have it make its programs for this target.
 pub fn wants_zig(request: &Request, host: &str) -> bool {
-    let asked = request.choice.as_ref().and_then(|(choice, _)| choice.kind());
-    asked.is_none_or(|kind| kind == Kind::Zig) && zig::is_worth(&request.target, host, asked == Some(Kind::Zig))
+    let asked = request
+        .choice
+        .as_ref()
+        .and_then(|(choice, _)| choice.kind());
+    asked.is_none_or(|kind| kind == Kind::Zig)
+        && zig::is_worth(&request.target, host, asked == Some(Kind::Zig))
 }
 
 /// Whether to look for the target's image: where it is asked for, or may come last in `auto`.
 pub fn wants_image(request: &Request) -> bool {
-    let asked = request.choice.as_ref().and_then(|(choice, _)| choice.kind());
+    let asked = request
+        .choice
+        .as_ref()
+        .and_then(|(choice, _)| choice.kind());
     asked == Some(Kind::Image) || asked.is_none() && request.image.is_some()
 }
 
 /// What to ask clang about a target, where it could serve and no GNU compiler is likely to.
-pub fn clang_question(request: &Request, host: &str, found: &BTreeMap<String, Program>) -> Option<Vec<String>> {
+pub fn clang_question(
+    request: &Request,
+    host: &str,
+    found: &BTreeMap<String, Program>,
+) -> Option<Vec<String>> {
     let target = &request.target;
-    let asked = request.choice.as_ref().and_then(|(choice, _)| choice.kind());
+    let asked = request
+        .choice
+        .as_ref()
+        .and_then(|(choice, _)| choice.kind());
     let worth = match asked {
         Some(kind) => kind == Kind::Clang,
         // A gcc may fall, because it has a glibc of its own.
-        None => request.sysroot.is_some() || target.triple() != host && (target.floor.is_some() || !gcc::is_there(target, host, found)),
+        None => {
+            request.sysroot.is_some()
+                || target.triple() != host
+                    && (target.floor.is_some() || !gcc::is_there(target, host, found))
+        }
     };
     (worth && clang::is_worth(request, target)).then(|| clang::arguments(request))
 }
 
-/// Every candidate that serves as far as its own kind can tell: those whose C compilers are to be probed.
+/// Every candidate that serves as far as its own kind can tell: those whose C compilers are to be
+/// probed.
 pub fn contenders(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> Vec<Candidate> {
     let nothing = TargetFacts::default();
     let case = Case::new(request, facts, c, tools, &nothing);
-    let bound = bound(&case, request).and_then(|(_, judged)| judged.ok()).unwrap_or_default();
-    bound.into_iter().chain(ROWS.iter().flat_map(|row| (row.candidates)(&case).unwrap_or_default())).collect()
+    let bound = bound(&case, request)
+        .and_then(|(_, judged)| judged.ok())
+        .unwrap_or_default();
+    bound
+        .into_iter()
+        .chain(
+            ROWS.iter()
+                .flat_map(|row| (row.candidates)(&case).unwrap_or_default()),
+        )
+        .collect()
 }
 
 /// The first candidate in a target's image, or why there is none.
-pub fn image_candidate(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> Result<Candidate, String> {
+pub fn image_candidate(
+    request: &Request,
+    facts: &Facts,
+    c: &CNeed,
+    tools: &Utf8Path,
+) -> Result<Candidate, String> {
     let nothing = TargetFacts::default();
     let case = Case::new(request, facts, c, tools, &nothing);
-    image::candidates(&case)?.into_iter().next().ok_or_else(|| "no compiler in it serves".to_owned())
+    image::candidates(&case)?
+        .into_iter()
+        .next()
+        .ok_or_else(|| "no compiler in it serves".to_owned())
 }
 
-/// An explicit choice binds or fails; only where nobody chose, `auto` takes the first that holds (README, How a linker is chosen).
+/// An explicit choice binds or fails; only where nobody chose, `auto` takes the first that holds
+/// (README, How a linker is chosen).
 pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> Result<Chosen> {
     let target = &request.target;
     let nothing = TargetFacts::default();
@@ -297,19 +372,32 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
         }
         let reasons: Vec<String> = refused.iter().map(|fallen| fallen.reason.clone()).collect();
         let problem = match bitten.iter().find_map(|fallen| fallen.code) {
-            Some(code) => Problem::new(code, format!("`{name}`, chosen by {by}, must not compile C for `{target}`")).note("cause", reasons),
+            Some(code) => Problem::new(
+                code,
+                format!("`{name}`, chosen by {by}, must not compile C for `{target}`"),
+            )
+            .note("cause", reasons),
             None => unfit(target, name, &by, reasons.join("; "), request),
         };
-        return Err(gate::ways_out(&case, &bitten).into_iter().fold(problem, Problem::help));
+        return Err(gate::ways_out(&case, &bitten)
+            .into_iter()
+            .fold(problem, Problem::help));
     }
     let chosen_by = request.choice.as_ref().map_or("auto", |(_, by)| by);
     // What is accepted counts only where nothing passes without.
     for accept in [&[], case.accept] {
-        let case = Case { accept, ..case.clone() };
+        let case = Case {
+            accept,
+            ..case.clone()
+        };
         (refused, bitten) = (Vec::new(), Vec::new());
         for row in ROWS {
             let candidates = (row.candidates)(&case).unwrap_or_else(|reason| {
-                refused.push(Fallen { kind: row.kind, reason, by_probe: false });
+                refused.push(Fallen {
+                    kind: row.kind,
+                    reason,
+                    by_probe: false,
+                });
                 Vec::new()
             });
             for candidate in candidates {
@@ -326,15 +414,33 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
             }
         }
     }
-    let width = refused.iter().map(|fallen| fallen.kind.name().len()).max().unwrap_or(0);
-    let tried = refused.iter().map(|fallen| format!("{:width$} {}", fallen.kind.name(), fallen.reason));
+    let width = refused
+        .iter()
+        .map(|fallen| fallen.kind.name().len())
+        .max()
+        .unwrap_or(0);
+    let tried = refused
+        .iter()
+        .map(|fallen| format!("{:width$} {}", fallen.kind.name(), fallen.reason));
     let problem = match bitten.iter().find_map(|fallen| fallen.code) {
-        Some(code) => Problem::new(code, format!("no compiler here may compile the C of `{target}`")),
-        None => Problem::new(Code::NoLinker, format!("nothing here can link for `{target}`")),
+        Some(code) => Problem::new(
+            code,
+            format!("no compiler here may compile the C of `{target}`"),
+        ),
+        None => Problem::new(
+            Code::NoLinker,
+            format!("nothing here can link for `{target}`"),
+        ),
     };
-    let c_packages = c.packages.iter().filter(|_| c.holds).map(CPackage::to_string);
+    let c_packages = c
+        .packages
+        .iter()
+        .filter(|_| c.holds)
+        .map(CPackage::to_string);
     let problem = problem.note("tried", tried).note("C in", c_packages);
-    let ways = gate::ways_out(&case, &bitten).into_iter().chain(ways_out(&case));
+    let ways = gate::ways_out(&case, &bitten)
+        .into_iter()
+        .chain(ways_out(&case));
     Err(ways.fold(problem, Problem::help))
 }
 
@@ -343,7 +449,10 @@ fn bound(case: &Case, request: &Request) -> Option<(String, Result<Vec<Candidate
     let setting = case.here.linker.as_ref();
     if let Some((choice, by)) = &request.choice {
         if let Some(flag) = setting.filter(|setting| setting.place == Place::Rustflags) {
-            let reason = format!("the rustflags in force hold `{}={}`, which beats every other choice", flag.name, flag.value);
+            let reason = format!(
+                "the rustflags in force hold `{}={}`, which beats every other choice",
+                flag.name, flag.value
+            );
             return Some((by.clone(), Err(reason)));
         }
         let row = ROWS.iter().find(|row| Some(row.kind) == choice.kind())?;
@@ -351,7 +460,10 @@ fn bound(case: &Case, request: &Request) -> Option<(String, Result<Vec<Candidate
     }
     let setting = setting?;
     let by = format!("`{}` in {}", setting.name, setting.place);
-    Some((by, configured(case, setting).map(|candidate| vec![candidate])))
+    Some((
+        by,
+        configured(case, setting).map(|candidate| vec![candidate]),
+    ))
 }
 
 /// What the choice is called in an error.
@@ -365,35 +477,66 @@ fn choice_name<'a>(case: &Case<'a>, request: &'a Request) -> &'a str {
 
 fn unfit(target: &Target, choice: &str, by: &str, reason: String, request: &Request) -> Problem {
     if let (Some((LinkerChoice::Image, _)), Some(wanted)) = (&request.choice, &request.image) {
-        return Problem::new(Code::ImageUnfit, format!("the image `{}` cannot build for `{target}`", wanted.reference.written))
-            .note("cause", [reason])
-            .help("add what is missing by `pre-build`, or name another image");
+        return Problem::new(
+            Code::ImageUnfit,
+            format!(
+                "the image `{}` cannot build for `{target}`",
+                wanted.reference.written
+            ),
+        )
+        .note("cause", [reason])
+        .help("add what is missing by `pre-build`, or name another image");
     }
     let help = match &request.choice {
         Some((LinkerChoice::Image, _)) => {
             format!(
-                "name its image in xpkg's configuration: `[workspace.metadata.xpkg.target.{target}]` with `image = \"name:tag\"`, then `cargo xpkg image pin`"
+                "name its image in xpkg's configuration: \
+                 `[workspace.metadata.xpkg.target.{target}]` with `image = \"name:tag\"`, then \
+                 `cargo xpkg image pin`"
             )
         }
-        Some((LinkerChoice::Zig, _)) if reason == zig::MISSING => "install zig: `pip install ziglang`".to_owned(),
+        Some((LinkerChoice::Zig, _)) if reason == zig::MISSING => {
+            "install zig: `pip install ziglang`".to_owned()
+        }
         Some(_) => "drop the choice, and xpkg takes the first that serves".to_owned(),
         None => format!("correct or remove {by}"),
     };
-    Problem::new(Code::LinkerUnfit, format!("`{choice}`, chosen by {by}, cannot link for `{target}`")).note("cause", [reason]).help(help)
+    Problem::new(
+        Code::LinkerUnfit,
+        format!("`{choice}`, chosen by {by}, cannot link for `{target}`"),
+    )
+    .note("cause", [reason])
+    .help(help)
 }
 
 fn ways_out(case: &Case) -> Vec<String> {
-    let Case { target, facts, here, c, .. } = case;
+    let Case {
+        target,
+        facts,
+        here,
+        c,
+        ..
+    } = case;
     let native = target.triple() == facts.rustc.host;
     let zig = || {
-        (target.system.os == Os::Linux && facts.zig.is_none() && case.sysroot.is_none()).then(|| "zig (`pip install ziglang`)".to_owned())
+        (target.system.os == Os::Linux && facts.zig.is_none() && case.sysroot.is_none())
+            .then(|| "zig (`pip install ziglang`)".to_owned())
     };
-    let one_of = |first: Option<String>| [first, zig()].into_iter().flatten().collect::<Vec<_>>().join(" or ");
+    let one_of = |first: Option<String>| {
+        [first, zig()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" or ")
+    };
     if target.floor.is_some() {
         let kind = if native { "native" } else { "gcc" };
         let install = zig().map(|zig| format!("install {zig}, which links for any glibc"));
         let others = [
-            format!("choose the linker yourself, and the finished bins are held to the floor: `--linker {kind}`"),
+            format!(
+                "choose the linker yourself, and the finished bins are held to the floor: \
+                 `--linker {kind}`"
+            ),
             "or build on a system whose glibc is as old as the floor".to_owned(),
         ];
         return install.into_iter().chain(others).collect();
@@ -402,66 +545,122 @@ fn ways_out(case: &Case) -> Vec<String> {
         Libc::Gnu if native && c.holds && facts.programs.contains_key("cc") => {
             vec!["install a C++ compiler (`apt-get install g++`)".to_owned()]
         }
-        Libc::Gnu if native => vec!["install a C compiler (`apt-get install gcc libc6-dev`)".to_owned()],
+        Libc::Gnu if native => {
+            vec!["install a C compiler (`apt-get install gcc libc6-dev`)".to_owned()]
+        }
         Libc::Gnu => {
             let cxx = c.packages.iter().any(|package| package.cxx);
             let package = gcc::debian_package(target, if cxx { "g++" } else { "gcc" });
-            vec![format!("install {}", one_of(Some(format!("a cross compiler (`apt-get install {package}`)"))))]
+            vec![format!(
+                "install {}",
+                one_of(Some(format!(
+                    "a cross compiler (`apt-get install {package}`)"
+                )))
+            )]
         }
         Libc::Musl if lld::breaking_flag(&here.rustflags).is_some() => vec![
             "take the flag out of the rustflags, or name a linker that follows it:".to_owned(),
-            format!("`export CARGO_TARGET_{}_LINKER={}-gcc`", target.upper(), target.gnu_name()),
+            format!(
+                "`export CARGO_TARGET_{}_LINKER={}-gcc`",
+                target.upper(),
+                target.gnu_name()
+            ),
         ],
         Libc::Musl if c.holds => {
-            let tools = target.same_arch(&facts.rustc.host) && !c.packages.iter().any(|package| package.cxx);
-            let first = one_of(tools.then(|| "a C compiler for musl (`apt-get install musl-tools`)".to_owned()));
+            let tools = target.same_arch(&facts.rustc.host)
+                && !c.packages.iter().any(|package| package.cxx);
+            let first = one_of(
+                tools.then(|| "a C compiler for musl (`apt-get install musl-tools`)".to_owned()),
+            );
             let install = (!first.is_empty()).then(|| format!("install {first}"));
             let others = [
-                format!("or name a musl cross compiler of yours in `CC_{}`", target.lower()),
-                "or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration".to_owned(),
+                format!(
+                    "or name a musl cross compiler of yours in `CC_{}`",
+                    target.lower()
+                ),
+                "or, if that C is never compiled for the target, set `c-dependencies = false` in \
+                 xpkg's configuration"
+                    .to_owned(),
             ];
             install.into_iter().chain(others).collect()
         }
-        Libc::Musl => vec!["use a Rust toolchain from rustup: it brings `rust-lld` and musl".to_owned()],
-        Libc::System => vec![format!("name a linker for it in `CARGO_TARGET_{}_LINKER`", target.upper())],
+        Libc::Musl => {
+            vec!["use a Rust toolchain from rustup: it brings `rust-lld` and musl".to_owned()]
+        }
+        Libc::System => vec![format!(
+            "name a linker for it in `CARGO_TARGET_{}_LINKER`",
+            target.upper()
+        )],
     }
 }
 
-/// The candidate that the user's cargo configuration makes: used as it is, once it is there and not for another machine.
+/// The candidate that the user's cargo configuration makes: used as it is, once it is there and not
+/// for another machine.
 fn configured(case: &Case, setting: &Setting) -> Result<Candidate, String> {
-    let program = match (setting.value.as_str(), case.facts.programs.get(&setting.value)) {
+    let program = match (
+        setting.value.as_str(),
+        case.facts.programs.get(&setting.value),
+    ) {
         (_, Some(program)) => program.clone(),
         ("rust-lld", None) if case.facts.rustc.lld => lld::linker(),
         (name, None) => return Err(format!("`{name}` is not on PATH")),
     };
-    // Only a gcc is made for one processor: clang follows `--target`, and gcc for x86 serves both of its widths.
-    let gcc = program.version.as_ref().is_none_or(|version| !version.contains("clang version"));
+    // Only a gcc is made for one processor: clang follows `--target`, and gcc for x86 serves both
+    // of its widths.
+    let gcc = program
+        .version
+        .as_ref()
+        .is_none_or(|version| !version.contains("clang version"));
     let x86 = |name: &str| ["x86", "x86_64"].contains(&name);
-    let foreign = |machine: &&String| !(case.target.same_arch(machine) || x86(case.target.arch.name) && machine.contains("86"));
+    let foreign = |machine: &&String| {
+        !(case.target.same_arch(machine) || x86(case.target.arch.name) && machine.contains("86"))
+    };
     if let Some(machine) = program.machine.as_ref().filter(|_| gcc).filter(foreign) {
         return Err(format!("it compiles for `{machine}`"));
     }
     if case.target.system.libc == Libc::Musl && gcc::is_musl_wrapper(&program) {
         return Err(format!(
-            "`{}` wraps the host's compiler: what it links for musl asks for an interpreter and crashes at start (rust-lang/rust#95926); without this setting rust-lld links and it compiles the C",
+            "`{}` wraps the host's compiler: what it links for musl asks for an interpreter and \
+             crashes at start (rust-lang/rust#95926); without this setting rust-lld links and it \
+             compiles the C",
             program.program
         ));
     }
-    let serves_c = program.machine.as_ref().is_some_and(|machine| case.target.same_libc(machine));
+    let serves_c = program
+        .machine
+        .as_ref()
+        .is_some_and(|machine| case.target.same_libc(machine));
     let c_compiler = serves_c.then(|| program.clone());
     let reason = format!("`{}` in {}", setting.name, setting.place);
-    let tools = c_compiler.map(|cc| Tools::of(case, &cc)).unwrap_or_default();
+    let tools = c_compiler
+        .map(|cc| Tools::of(case, &cc))
+        .unwrap_or_default();
     let mut candidate = case.candidate(Kind::Configured, program, tools, reason);
     if setting.place == Place::Environment {
         candidate.variables.insert(0, Variable::yours(setting));
     }
-    Ok(Candidate { cxx: true, ..candidate })
+    Ok(Candidate {
+        cxx: true,
+        ..candidate
+    })
 }
 
 impl<'a> Case<'a> {
-    fn new(request: &'a Request, facts: &'a Facts, c: &'a CNeed, tools: &'a Utf8Path, nothing: &'a TargetFacts) -> Self {
-        let here = facts.targets.get(request.target.triple()).unwrap_or(nothing);
-        let asked = request.choice.as_ref().and_then(|(choice, _)| choice.kind());
+    fn new(
+        request: &'a Request,
+        facts: &'a Facts,
+        c: &'a CNeed,
+        tools: &'a Utf8Path,
+        nothing: &'a TargetFacts,
+    ) -> Self {
+        let here = facts
+            .targets
+            .get(request.target.triple())
+            .unwrap_or(nothing);
+        let asked = request
+            .choice
+            .as_ref()
+            .and_then(|(choice, _)| choice.kind());
         let clang_arguments = clang::arguments(request);
         Self {
             target: &request.target,
@@ -486,25 +685,56 @@ impl<'a> Case<'a> {
         let (variables, files) = environment::variables(self, &tools);
         let yours = |role: &str| self.here.settings.get(role);
         let cxx = tools.cc.is_none() || tools.cxx.is_some() || yours("CXX").is_some();
-        let archiver = yours("AR").map(|setting| setting.value.clone()).or_else(|| tools.ar.clone());
+        let archiver = yours("AR")
+            .map(|setting| setting.value.clone())
+            .or_else(|| tools.ar.clone());
         let c_compiler = match yours("CC") {
             Some(setting) => {
                 let known = self.program(&setting.value).cloned();
-                Some(known.unwrap_or_else(|| Program { program: setting.value.clone(), ..Program::default() }))
+                Some(known.unwrap_or_else(|| Program {
+                    program: setting.value.clone(),
+                    ..Program::default()
+                }))
             }
             None => tools.cc,
         };
-        Candidate { kind, linker, c_compiler, variables, files, archiver, first_uses: Vec::new(), cxx, image: None, reason }
+        Candidate {
+            kind,
+            linker,
+            c_compiler,
+            variables,
+            files,
+            archiver,
+            first_uses: Vec::new(),
+            cxx,
+            image: None,
+            reason,
+        }
     }
 }
 
 /// A compiler that is called with words of its own, under a name of xpkg's.
 fn script(case: &Case, program: &Program, name: &str, words: &[String]) -> (Program, ToolFile) {
-    let real = program.path.as_ref().map_or(program.program.as_str(), |path| path.as_str());
-    let line = [real].into_iter().chain(words.iter().map(String::as_str)).map(crate::invocation::quote).collect::<Vec<_>>().join(" ");
-    let text = format!("#!/bin/sh\n# Written by cargo xpkg for `{}`.\nexec {line} \"$@\"\n", case.target);
+    let real = program
+        .path
+        .as_ref()
+        .map_or(program.program.as_str(), |path| path.as_str());
+    let line = [real]
+        .into_iter()
+        .chain(words.iter().map(String::as_str))
+        .map(crate::invocation::quote)
+        .collect::<Vec<_>>()
+        .join(" ");
+    let text = format!(
+        "#!/bin/sh\n# Written by cargo xpkg for `{}`.\nexec {line} \"$@\"\n",
+        case.target
+    );
     let file = ToolFile::new(case, name, text, true);
-    let scripted = Program { program: file.path.to_string(), machine: Some(case.target.gnu_name()), ..program.clone() };
+    let scripted = Program {
+        program: file.path.to_string(),
+        machine: Some(case.target.gnu_name()),
+        ..program.clone()
+    };
     (scripted, file)
 }
 
@@ -512,8 +742,10 @@ impl Tools {
     /// A C compiler and its companions, which stand beside it under its own name.
     fn of(case: &Case, cc: &Program) -> Self {
         let there = |name: Option<String>| name.filter(|name| case.program(name).is_some());
-        // A compiler for musl has its libraries somewhere of its own; Debian's for glibc, among the host's.
-        let libraries = (case.target.system.libc == Libc::Gnu).then(|| Libraries::debian(case.target));
+        // A compiler for musl has its libraries somewhere of its own; Debian's for glibc, among the
+        // host's.
+        let libraries =
+            (case.target.system.libc == Libc::Gnu).then(|| Libraries::debian(case.target));
         Self {
             linker: None,
             cc: Some(cc.clone()),
@@ -526,7 +758,10 @@ impl Tools {
     }
 
     fn linking(self, linker: &str) -> Self {
-        Self { linker: Some(linker.to_owned()), ..self }
+        Self {
+            linker: Some(linker.to_owned()),
+            ..self
+        }
     }
 }
 
@@ -540,7 +775,13 @@ fn cxx_name(cc: &str) -> Option<String> {
 
 /// `aarch64-linux-gnu-gcc-12` -> `aarch64-linux-gnu-ar`.
 fn tool_name(cc: &str, tool: &str) -> Option<String> {
-    cc.split_once("gcc").map(|(prefix, _)| if prefix == "musl-" { tool.to_owned() } else { format!("{prefix}{tool}") })
+    cc.split_once("gcc").map(|(prefix, _)| {
+        if prefix == "musl-" {
+            tool.to_owned()
+        } else {
+            format!("{prefix}{tool}")
+        }
+    })
 }
 
 #[cfg(test)]

@@ -10,7 +10,11 @@ pub const CC: &str = "cc";
 pub const CXX: &str = "c++";
 
 pub fn wanted(target: &Target, host: &str) -> Vec<String> {
-    if target.triple() == host { vec![CC.to_owned(), CXX.to_owned()] } else { Vec::new() }
+    if target.triple() == host {
+        vec![CC.to_owned(), CXX.to_owned()]
+    } else {
+        Vec::new()
+    }
 }
 
 pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
@@ -21,10 +25,20 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     if let Some(sysroot) = case.sysroot {
         return Err(format!("takes no sysroot, and `{sysroot}` is configured"));
     }
-    let cc = case.program(CC).ok_or_else(|| format!("`{CC}` is not on PATH"))?;
+    let cc = case
+        .program(CC)
+        .ok_or_else(|| format!("`{CC}` is not on PATH"))?;
     // Who asked for this in spite of a linker in cargo's configuration must get it.
-    let tools = Tools { linker: case.here.linker.as_ref().map(|_| CC.to_owned()), ..Tools::default() };
-    let mut candidate = case.candidate(Kind::Native, cc.clone(), tools, "the target is the host's own triple".to_owned());
+    let tools = Tools {
+        linker: case.here.linker.as_ref().map(|_| CC.to_owned()),
+        ..Tools::default()
+    };
+    let mut candidate = case.candidate(
+        Kind::Native,
+        cc.clone(),
+        tools,
+        "the target is the host's own triple".to_owned(),
+    );
     candidate.cxx = case.program(CXX).is_some() || case.here.settings.contains_key("CXX");
     candidate.c_compiler.get_or_insert_with(|| cc.clone());
     Ok(vec![candidate])

@@ -1,7 +1,8 @@
-//! zig: links and compiles C and C++ for musl, and for any glibc floor that it knows. It brings every C library itself.
+//! zig: links and compiles C and C++ for musl, and for any glibc floor that it knows. It brings
+//! every C library itself.
 //!
-//! It is called through wrappers that cargo-zigbuild's library writes; they start this very program, which hands on
-//! what zig understands ([`crate::zig_arguments`]).
+//! It is called through wrappers that cargo-zigbuild's library writes; they start this very
+//! program, which hands on what zig understands ([`crate::zig_arguments`]).
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -10,7 +11,8 @@ use super::{Candidate, Case, Kind, Program, gcc};
 use crate::facts::{Zig, ZigTools};
 use crate::target::{Glibc, Libc, Os, Target};
 
-/// What zig compiles once for a target before it can link: its C library, and the C++ one where that is called for.
+/// What zig compiles once for a target before it can link: its C library, and the C++ one where
+/// that is called for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstUse {
     /// What a status line calls it.
@@ -23,7 +25,10 @@ pub struct FirstUse {
 }
 
 const C_PROGRAM: (&str, &str) = ("first.c", "int main(void) { return 0; }\n");
-const CXX_PROGRAM: (&str, &str) = ("first.cc", "#include <iostream>\nint main() { std::cout << 1; }\n");
+const CXX_PROGRAM: (&str, &str) = (
+    "first.cc",
+    "#include <iostream>\nint main() { std::cout << 1; }\n",
+);
 
 fn first_uses(case: &Case, zig: &Zig, programs: &ZigTools) -> Vec<FirstUse> {
     let (libc, long) = match case.target.system.libc {
@@ -31,7 +36,13 @@ fn first_uses(case: &Case, zig: &Zig, programs: &ZigTools) -> Vec<FirstUse> {
         _ => ("glibc", "some seconds of compiling"),
     };
     // The wrapper's name holds a digest of what it calls zig with.
-    let marker = |program: &Utf8Path| zig.cache.join(format!("xpkg-{}-{}", zig.version, program.file_stem().unwrap_or_default()));
+    let marker = |program: &Utf8Path| {
+        zig.cache.join(format!(
+            "xpkg-{}-{}",
+            zig.version,
+            program.file_stem().unwrap_or_default()
+        ))
+    };
     let c = FirstUse {
         what: format!("{libc} for {}, {long}", programs.target),
         compiler: programs.cc.clone(),
@@ -39,13 +50,19 @@ fn first_uses(case: &Case, zig: &Zig, programs: &ZigTools) -> Vec<FirstUse> {
         marker: marker(&programs.cc),
     };
     let cxx = FirstUse {
-        what: format!("libc++ for {}, about a minute of compiling", programs.target),
+        what: format!(
+            "libc++ for {}, about a minute of compiling",
+            programs.target
+        ),
         compiler: programs.cxx.clone(),
         source: CXX_PROGRAM,
         marker: marker(&programs.cxx),
     };
     let wants_cxx = case.c.packages.iter().any(|package| package.cxx);
-    [Some(c), wants_cxx.then_some(cxx)].into_iter().flatten().collect()
+    [Some(c), wants_cxx.then_some(cxx)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// What [`super::Program::version`] says of it.
@@ -69,7 +86,10 @@ pub fn wanted() -> [String; 2] {
 pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     let target = case.target;
     if target.system.os != Os::Linux {
-        return Err(format!("serves Linux only here, not {}", target.system.os.name()));
+        return Err(format!(
+            "serves Linux only here, not {}",
+            target.system.os.name()
+        ));
     }
     if let Some(sysroot) = case.sysroot {
         return Err(format!("takes no sysroot, and `{sysroot}` is configured"));
@@ -79,15 +99,30 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         return Err(match zig {
             // The host's own triple is the business of its own compiler, unless zig was asked for.
             Some(_) => "was not asked, since the target is the host's own triple".to_owned(),
-            None if !is_worth(target, &case.facts.rustc.host, case.asked == Some(Kind::Zig)) => {
+            None if !is_worth(
+                target,
+                &case.facts.rustc.host,
+                case.asked == Some(Kind::Zig),
+            ) =>
+            {
                 "was not looked for, since the target is the host's own triple".to_owned()
             }
-            None => case.facts.zig_trouble.clone().unwrap_or_else(|| MISSING.to_owned()),
+            None => case
+                .facts
+                .zig_trouble
+                .clone()
+                .unwrap_or_else(|| MISSING.to_owned()),
         });
     };
-    let tools = tools.as_ref().map_err(|reason| format!("{} {reason}", version(zig)))?;
+    let tools = tools
+        .as_ref()
+        .map_err(|reason| format!("{} {reason}", version(zig)))?;
     if let Some(floor) = target.floor.filter(|floor| !knows(zig, target, *floor)) {
-        return Err(format!("{} links for glibc {}, not for {floor}", version(zig), range(zig, target)));
+        return Err(format!(
+            "{} links for glibc {}, not for {floor}",
+            version(zig),
+            range(zig, target)
+        ));
     }
     let own = Program {
         program: tools.cc.to_string(),
@@ -96,12 +131,15 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         machine: Some(tools.target.clone()),
     };
     let mut candidates = Vec::new();
-    // zig compiles all of musl again for each `-m` flag that a build script tries a link with, which takes a minute
-    // each: a gcc for musl compiles the C where there is one.
+    // zig compiles all of musl again for each `-m` flag that a build script tries a link with,
+    // which takes a minute each: a gcc for musl compiles the C where there is one.
     if target.system.libc == Libc::Musl && case.c.holds {
         let compilers = gcc::for_musl_c(case).unwrap_or_default();
         candidates.extend(compilers.into_iter().map(|(cc, what)| {
-            let reason = format!("it brings musl and compiles C++, and `{}` ({what}) compiles C", cc.program);
+            let reason = format!(
+                "it brings musl and compiles C++, and `{}` ({what}) compiles C",
+                cc.program
+            );
             candidate(case, zig, tools, own.clone(), cc, reason)
         }));
     }
@@ -116,16 +154,30 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     Ok(candidates)
 }
 
-fn candidate(case: &Case, zig: &Zig, programs: &ZigTools, own: Program, cc: Program, reason: String) -> Candidate {
+fn candidate(
+    case: &Case,
+    zig: &Zig,
+    programs: &ZigTools,
+    own: Program,
+    cc: Program,
+    reason: String,
+) -> Candidate {
     let there = |name: &str| case.program(name).map(|_| name.to_owned());
     let archiver = ToolFile::new(
         case,
         "zig-ar",
-        format!("#!/bin/sh\n# Written by cargo xpkg.\nexec {} ar \"$@\"\n", crate::invocation::quote(zig.path.as_str())),
+        format!(
+            "#!/bin/sh\n# Written by cargo xpkg.\nexec {} ar \"$@\"\n",
+            crate::invocation::quote(zig.path.as_str())
+        ),
         true,
     );
     let ar = there("ar");
-    let mut files = if ar.is_some() { Vec::new() } else { vec![archiver.clone()] };
+    let mut files = if ar.is_some() {
+        Vec::new()
+    } else {
+        vec![archiver.clone()]
+    };
     let tools = Tools {
         linker: Some(programs.cc.to_string()),
         cc: Some(cc),
@@ -137,13 +189,20 @@ fn candidate(case: &Case, zig: &Zig, programs: &ZigTools, own: Program, cc: Prog
     };
     let mut candidate = case.candidate(Kind::Zig, own, tools, reason);
     files.append(&mut candidate.files);
-    Candidate { files, first_uses: first_uses(case, zig, programs), ..candidate }
+    Candidate {
+        files,
+        first_uses: first_uses(case, zig, programs),
+        ..candidate
+    }
 }
 
 /// zig lists one range for all processors.
 fn versions(zig: &Zig, target: &Target) -> impl Iterator<Item = Glibc> {
     let first = target.first_glibc();
-    zig.glibc.iter().filter_map(|version| Glibc::parse(version)).filter(move |version| first.is_none_or(|first| *version >= first))
+    zig.glibc
+        .iter()
+        .filter_map(|version| Glibc::parse(version))
+        .filter(move |version| first.is_none_or(|first| *version >= first))
 }
 
 fn knows(zig: &Zig, target: &Target, floor: Glibc) -> bool {

@@ -55,8 +55,8 @@ const WORDS: &[(&str, Word)] = &[
     ("gnu", Word::Libc(Libc::Gnu)), ("glibc", Word::Libc(Libc::Gnu)), ("gnueabihf", Word::Libc(Libc::Gnu)), ("gnueabi", Word::Libc(Libc::Gnu)),
 ];
 
-/// Reads a target off a path: a triple as one of its parts, or words such as `linux-arm64`, `linux/amd64`,
-/// `darwin_x86_64`. What the path leaves open the file itself may say.
+/// Reads a target off a path: a triple as one of its parts, or words such as `linux-arm64`,
+/// `linux/amd64`, `darwin_x86_64`. What the path leaves open the file itself may say.
 ///
 /// A path that names two processors names none.
 pub fn of_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
@@ -75,25 +75,51 @@ pub fn of_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
         return Some(Expected::of(&target));
     }
     let arch = arch?;
-    let os = words.iter().find_map(|(_, word)| if let Word::Os(os) = word { Some(*os) } else { None });
+    let os = words.iter().find_map(|(_, word)| {
+        if let Word::Os(os) = word {
+            Some(*os)
+        } else {
+            None
+        }
+    });
     let os = os.unwrap_or(match format {
         Some(FormatName::MachO) => Os::Darwin,
         Some(FormatName::Pe) => Os::Windows,
         Some(FormatName::Wasm) => Os::Wasi,
         Some(FormatName::Elf) | None => Os::Linux,
     });
-    let libc = words.iter().find_map(|(_, word)| if let Word::Libc(libc) = word { Some(*libc) } else { None });
+    let libc = words.iter().find_map(|(_, word)| {
+        if let Word::Libc(libc) = word {
+            Some(*libc)
+        } else {
+            None
+        }
+    });
     let libc = libc.filter(|_| os == Os::Linux);
-    let name = words.iter().map(|(text, _)| *text).collect::<Vec<_>>().join("-");
-    Some(Expected { arch, os, libc, float: FloatAbi::Untold, floor: None, name })
+    let name = words
+        .iter()
+        .map(|(text, _)| *text)
+        .collect::<Vec<_>>()
+        .join("-");
+    Some(Expected {
+        arch,
+        os,
+        libc,
+        float: FloatAbi::Untold,
+        floor: None,
+        name,
+    })
 }
 
 /// Whether a path names a processor, or several.
 pub fn names_arch(path: &str) -> bool {
-    words(&path.to_lowercase()).iter().any(|(_, word)| matches!(word, Word::Arch(_)))
+    words(&path.to_lowercase())
+        .iter()
+        .any(|(_, word)| matches!(word, Word::Arch(_)))
 }
 
-/// A triple that begins or ends a part of a path: `x86_64-unknown-linux-musl`, `app-v1-x86_64-unknown-linux-musl`.
+/// A triple that begins or ends a part of a path: `x86_64-unknown-linux-musl`,
+/// `app-v1-x86_64-unknown-linux-musl`.
 fn triple_in(part: &str) -> Option<Target> {
     let part = part.strip_suffix(".exe").unwrap_or(part);
     System::suffixes().find_map(|suffix| {
@@ -105,13 +131,17 @@ fn triple_in(part: &str) -> Option<Target> {
         let arch = before.rsplit(['-', '.']).next()?;
         let mut target = Target::of_triple(&format!("{arch}-{suffix}"))?;
         // `x86_64-unknown-linux-gnu.2.17`, as it is asked for.
-        let floor = after.strip_prefix('.').filter(|_| target.system.libc == Libc::Gnu).and_then(Glibc::parse);
+        let floor = after
+            .strip_prefix('.')
+            .filter(|_| target.system.libc == Libc::Gnu)
+            .and_then(Glibc::parse);
         target.floor = floor;
         Some(target)
     })
 }
 
-/// The known words of a path, each bounded by what is no letter or digit, the longest first, in the path's order.
+/// The known words of a path, each bounded by what is no letter or digit, the longest first, in the
+/// path's order.
 fn words(path: &str) -> Vec<(&'static str, Word)> {
     let mut known: Vec<&(&'static str, Word)> = WORDS.iter().collect();
     known.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
@@ -120,14 +150,20 @@ fn words(path: &str) -> Vec<(&'static str, Word)> {
     for (text, word) in known {
         for (start, _) in path.match_indices(text) {
             let end = start + text.len();
-            let free = taken.iter().all(|(from, to, ..)| end <= *from || start >= *to);
-            if free && bound(path[..start].chars().next_back()) && bound(path[end..].chars().next()) {
+            let free = taken
+                .iter()
+                .all(|(from, to, ..)| end <= *from || start >= *to);
+            if free && bound(path[..start].chars().next_back()) && bound(path[end..].chars().next())
+            {
                 taken.push((start, end, text, *word));
             }
         }
     }
     taken.sort_by_key(|(start, ..)| *start);
-    taken.into_iter().map(|(_, _, text, word)| (text, word)).collect()
+    taken
+        .into_iter()
+        .map(|(_, _, text, word)| (text, word))
+        .collect()
 }
 
 #[cfg(test)]
@@ -135,15 +171,24 @@ mod tests {
     use super::*;
 
     fn check(path: &str, expected: &str) {
-        let found = of_path(path, Some(FormatName::Elf))
-            .map(|expected| format!("{} {} {}", expected.arch.prefix, expected.os.name(), expected.libc.map_or("?", Libc::name)));
+        let found = of_path(path, Some(FormatName::Elf)).map(|expected| {
+            format!(
+                "{} {} {}",
+                expected.arch.prefix,
+                expected.os.name(),
+                expected.libc.map_or("?", Libc::name)
+            )
+        });
         assert_eq!(found.as_deref().unwrap_or("nothing"), expected, "{path}");
     }
 
     #[test]
     fn targets_are_read_off_paths() {
         check("x86_64-unknown-linux-musl/app/app", "x86_64 linux musl");
-        check("dist/app-v1.2-aarch64-unknown-linux-gnu/app", "aarch64 linux gnu");
+        check(
+            "dist/app-v1.2-aarch64-unknown-linux-gnu/app",
+            "aarch64 linux gnu",
+        );
         check("linux/amd64/app", "x86_64 linux ?");
         check("linux/arm/v7/app", "armv7 linux ?");
         check("bin/app-linux-arm64", "aarch64 linux ?");
@@ -157,7 +202,9 @@ mod tests {
         check("app", "nothing");
         check("x86/app", "i686 linux ?");
         check("x86_64-unknown-linux-gnu/aarch64-app", "nothing");
-        let floor = of_path("dist/x86_64-unknown-linux-gnu.2.17/app", None).unwrap().floor;
+        let floor = of_path("dist/x86_64-unknown-linux-gnu.2.17/app", None)
+            .unwrap()
+            .floor;
         assert_eq!(floor, Glibc::parse("2.17"));
     }
 }

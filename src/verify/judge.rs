@@ -1,4 +1,5 @@
-//! The whole subject judged: integrity first, then every program, then what only shows between programs.
+//! The whole subject judged: integrity first, then every program, then what only shows between
+//! programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,18 +31,41 @@ pub struct Waive {
 }
 
 /// A finding about the tree rather than what a program is.
-fn finding(code: Code, path: &str, found: impl Into<String>, expected: impl Into<String>, help: &str) -> Finding {
+fn finding(
+    code: Code,
+    path: &str,
+    found: impl Into<String>,
+    expected: impl Into<String>,
+    help: &str,
+) -> Finding {
     let path = (!path.is_empty()).then(|| path.to_owned());
-    Finding { code, path, target: None, found: found.into(), expected: expected.into(), help: help.to_owned() }
+    Finding {
+        code,
+        path,
+        target: None,
+        found: found.into(),
+        expected: expected.into(),
+        help: help.to_owned(),
+    }
 }
 
 pub fn judge(subject: &Subject, options: &Options) -> Report {
     let mut findings = Vec::new();
     let mut skipped = Vec::new();
-    findings.extend(subject.entries.iter().filter_map(|entry| entry_itself(subject, entry)));
+    findings.extend(
+        subject
+            .entries
+            .iter()
+            .filter_map(|entry| entry_itself(subject, entry)),
+    );
     findings.extend(twice(subject));
     let links = Links::of(subject);
-    findings.extend(subject.entries.iter().filter_map(|entry| links.against(entry)));
+    findings.extend(
+        subject
+            .entries
+            .iter()
+            .filter_map(|entry| links.against(entry)),
+    );
     let listing = listing::find(subject, &mut findings);
     match &listing {
         Some(listing) => findings.extend(held_to(subject, listing, &links)),
@@ -55,36 +79,69 @@ pub fn judge(subject: &Subject, options: &Options) -> Report {
     let mut programs = Vec::new();
     let mut archives = 0;
     let index = listing.as_ref().map(known).unwrap_or_default();
-    let listed_modes: BTreeSet<String> =
-        findings.iter().filter(|finding| finding.code == Code::ModeUnfit).filter_map(|finding| finding.path.clone()).collect();
+    let listed_modes: BTreeSet<String> = findings
+        .iter()
+        .filter(|finding| finding.code == Code::ModeUnfit)
+        .filter_map(|finding| finding.path.clone())
+        .collect();
     for (path, file) in subject.entries.iter().filter_map(Entry::file) {
         let known = index.get(path).copied();
         let binary = match &file.binary {
             Ok(binary) => binary,
-            Err(why) if is_damaged(path, why, file) || known.is_some_and(|(artifact, _)| artifact.binary.is_some()) => {
-                findings.push(finding(Code::UnreadableBinary, path, why.clone(), "a program", "build it again"));
+            Err(why)
+                if is_damaged(path, why, file)
+                    || known.is_some_and(|(artifact, _)| artifact.binary.is_some()) =>
+            {
+                findings.push(finding(
+                    Code::UnreadableBinary,
+                    path,
+                    why.clone(),
+                    "a program",
+                    "build it again",
+                ));
                 continue;
             }
             Err(_) => {
                 if ARCHIVES.iter().any(|end| path.ends_with(end)) {
                     archives += 1;
-                    let why = "it is not looked into here: `cargo xpkg verify` it by itself".to_owned();
-                    skipped.push(Skipped { path: path.to_owned(), what: "what is packed in it".to_owned(), why });
+                    let why =
+                        "it is not looked into here: `cargo xpkg verify` it by itself".to_owned();
+                    skipped.push(Skipped {
+                        path: path.to_owned(),
+                        what: "what is packed in it".to_owned(),
+                        why,
+                    });
                 }
                 continue;
             }
         };
         let expected = expected_of(subject, path, binary, known, options);
         let linked_by = known.map(|(_, record)| record.toolchain.kind);
-        let case = Case { file, binary, expected: expected.as_ref(), linked_by, policy: &options.policy };
+        let case = Case {
+            file,
+            binary,
+            expected: expected.as_ref(),
+            linked_by,
+            policy: &options.policy,
+        };
         // A mode that is not as it is listed has been told.
         let listed = listed_modes.contains(path);
-        findings.extend(policy::judge(path, &case).into_iter().filter(|finding| !(listed && finding.code == Code::ModeUnfit)));
+        findings.extend(
+            policy::judge(path, &case)
+                .into_iter()
+                .filter(|finding| !(listed && finding.code == Code::ModeUnfit)),
+        );
         // A link to it promises what its own path says.
         for alias in links.to(path) {
             let promised = expected::of_path(alias, Some(binary.format));
-            let case = Case { expected: promised.as_ref(), linked_by: None, ..case };
-            let machine = policy::judge(alias, &case).into_iter().filter(|finding| finding.code == Code::WrongMachine);
+            let case = Case {
+                expected: promised.as_ref(),
+                linked_by: None,
+                ..case
+            };
+            let machine = policy::judge(alias, &case)
+                .into_iter()
+                .filter(|finding| finding.code == Code::WrongMachine);
             findings.extend(machine);
         }
         if let Some(contradiction) = contradiction(path, binary, expected.as_ref()) {
@@ -134,7 +191,11 @@ pub fn judge(subject: &Subject, options: &Options) -> Report {
         // `--run` comes later.
         let later = [Code::RunFailed, Code::VersionUnexpected].contains(&waive.code);
         let used = accepted.iter().any(|accepted| {
-            accepted.finding.code == waive.code && waive.path.as_ref().is_none_or(|path| Some(path) == accepted.finding.path.as_ref())
+            accepted.finding.code == waive.code
+                && waive
+                    .path
+                    .as_ref()
+                    .is_none_or(|path| Some(path) == accepted.finding.path.as_ref())
         });
         if !later && !used {
             let path = waive.path.clone().unwrap_or_else(|| subject.name.clone());
@@ -145,21 +206,44 @@ pub fn judge(subject: &Subject, options: &Options) -> Report {
             });
         }
     }
-    findings.sort_by(|a, b| (&a.path, a.code.name(), &a.found).cmp(&(&b.path, b.code.name(), &b.found)));
+    findings.sort_by(|a, b| {
+        (&a.path, a.code.name(), &a.found).cmp(&(&b.path, b.code.name(), &b.found))
+    });
     let listed_by = listing.and_then(|listing| listing.by.into_iter().next());
     let policy = options.policy.name.name().to_owned();
-    Report { schema_version: 1, subject: subject.name.clone(), kind: subject.kind, policy, listed_by, files, findings, accepted, skipped }
+    Report {
+        schema_version: 1,
+        subject: subject.name.clone(),
+        kind: subject.kind,
+        policy,
+        listed_by,
+        files,
+        findings,
+        accepted,
+        skipped,
+    }
 }
 
 /// Takes out what was let pass.
-pub fn accept<'a>(findings: Vec<Finding>, waives: impl Iterator<Item = &'a Waive>) -> (Vec<Accepted>, Vec<Finding>) {
+pub fn accept<'a>(
+    findings: Vec<Finding>,
+    waives: impl Iterator<Item = &'a Waive>,
+) -> (Vec<Accepted>, Vec<Finding>) {
     let waives: Vec<&Waive> = waives.collect();
     let (mut accepted, mut left) = (Vec::new(), Vec::new());
     for finding in findings {
-        let matches =
-            |waive: &&&Waive| waive.code == finding.code && waive.path.as_ref().is_none_or(|path| Some(path) == finding.path.as_ref());
+        let matches = |waive: &&&Waive| {
+            waive.code == finding.code
+                && waive
+                    .path
+                    .as_ref()
+                    .is_none_or(|path| Some(path) == finding.path.as_ref())
+        };
         match waives.iter().find(matches) {
-            Some(waive) => accepted.push(Accepted { finding, reason: waive.reason.clone() }),
+            Some(waive) => accepted.push(Accepted {
+                finding,
+                reason: waive.reason.clone(),
+            }),
             None => left.push(finding),
         }
     }
@@ -168,14 +252,29 @@ pub fn accept<'a>(findings: Vec<Finding>, waives: impl Iterator<Item = &'a Waive
 
 /// What was accepted when xpkg built a file, and stands in its manifest.
 fn recorded(listing: Option<&Listing>) -> Vec<Waive> {
-    let Some((listing, manifest)) = listing.and_then(|listing| Some((listing, listing.manifest.as_ref()?))) else { return Vec::new() };
+    let Some((listing, manifest)) =
+        listing.and_then(|listing| Some((listing, listing.manifest.as_ref()?)))
+    else {
+        return Vec::new();
+    };
     let of = |artifact: &Artifact| {
         let path = format!("{}{}", listing.base, artifact.path);
-        // What a build can let pass is what a file is, never whether it is this file or for this machine.
-        let own = |code: &Code| FINDINGS.contains(code) && ![Code::WrongMachine, Code::UnreadableBinary].contains(code);
-        let codes = artifact.waivers.iter().filter_map(|waiver| Code::from_name(&waiver.code)).filter(own);
+        // What a build can let pass is what a file is, never whether it is this file or for this
+        // machine.
+        let own = |code: &Code| {
+            FINDINGS.contains(code) && ![Code::WrongMachine, Code::UnreadableBinary].contains(code)
+        };
+        let codes = artifact
+            .waivers
+            .iter()
+            .filter_map(|waiver| Code::from_name(&waiver.code))
+            .filter(own);
         codes
-            .map(|code| Waive { code, path: Some(path.clone()), reason: "accepted when it was built, by its manifest".to_owned() })
+            .map(|code| Waive {
+                code,
+                path: Some(path.clone()),
+                reason: "accepted when it was built, by its manifest".to_owned(),
+            })
             .collect::<Vec<_>>()
     };
     manifest.artifacts.iter().flat_map(of).collect()
@@ -199,15 +298,17 @@ fn is_damaged(path: &str, why: &str, file: &File) -> bool {
         "it is empty" => starts || plain && expected::of_path(path, None).is_some(),
         "it is a script" | "it is a static library" => false,
         // What may be started and stands among a target's files, and is no script.
-        why if why.starts_with("it begins with") => starts && plain && expected::of_path(path, None).is_some(),
+        why if why.starts_with("it begins with") => {
+            starts && plain && expected::of_path(path, None).is_some()
+        }
         _ => true,
     }
 }
 
 /// Ends of names of files that hold others.
 const ARCHIVES: &[&str] = &[
-    ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".txz", ".tar.bz2", ".zip", ".gz", ".xz", ".zst", ".bz2", ".deb", ".rpm", ".whl",
-    ".apk", ".dmg", ".msi", ".crate", ".a",
+    ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".txz", ".tar.bz2", ".zip", ".gz", ".xz",
+    ".zst", ".bz2", ".deb", ".rpm", ".whl", ".apk", ".dmg", ".msi", ".crate", ".a",
 ];
 
 /// The links of a subject, followed by their text alone.
@@ -227,7 +328,12 @@ const DEPTH: usize = 256;
 
 impl<'a> Links<'a> {
     fn of(subject: &'a Subject) -> Self {
-        let mut links = Self { symbolic: BTreeMap::new(), resolved: BTreeMap::new(), aliases: BTreeMap::new(), files: BTreeSet::new() };
+        let mut links = Self {
+            symbolic: BTreeMap::new(),
+            resolved: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            files: BTreeSet::new(),
+        };
         for entry in &subject.entries {
             match &entry.what {
                 What::Link(to) => _ = links.symbolic.insert(&entry.path, to),
@@ -242,14 +348,19 @@ impl<'a> Links<'a> {
                 _ => None,
             };
             if let Some(to) = to.filter(|to| links.files.contains(to.as_str())) {
-                links.aliases.entry(to.clone()).or_default().push(&entry.path);
+                links
+                    .aliases
+                    .entry(to.clone())
+                    .or_default()
+                    .push(&entry.path);
                 links.resolved.insert(&entry.path, to);
             }
         }
         links
     }
 
-    /// Where a path comes to, all links on its way followed; `None`: out of the tree, or round and round.
+    /// Where a path comes to, all links on its way followed; `None`: out of the tree, or round and
+    /// round.
     fn follow(&self, path: &str) -> Option<String> {
         let mut open: Vec<&str> = path.split('/').rev().collect();
         let mut at: Vec<&str> = Vec::new();
@@ -282,16 +393,33 @@ impl<'a> Links<'a> {
     /// What is wrong with an entry because of links.
     fn against(&self, entry: &Entry) -> Option<Finding> {
         let outside = |found: String| {
-            finding(Code::LinkOutside, &entry.path, found, "a link that stays in the tree", "replace it by the file itself")
+            finding(
+                Code::LinkOutside,
+                &entry.path,
+                found,
+                "a link that stays in the tree",
+                "replace it by the file itself",
+            )
         };
-        let above = entry.path.match_indices('/').map(|(at, _)| &entry.path[..at]).find(|above| self.symbolic.contains_key(above));
+        let above = entry
+            .path
+            .match_indices('/')
+            .map(|(at, _)| &entry.path[..at])
+            .find(|above| self.symbolic.contains_key(above));
         if let Some(above) = above {
             return Some(outside(format!("a path through the link `{above}`")));
         }
         match &entry.what {
-            What::Link(to) if self.follow(&entry.path).is_none() => Some(outside(format!("a link to `{to}`"))),
-            What::HardLink(to) if unsafe_path(to).is_some() || !self.resolved.contains_key(entry.path.as_str()) => {
-                Some(outside(format!("a hard link to `{to}`, which is no file of the archive")))
+            What::Link(to) if self.follow(&entry.path).is_none() => {
+                Some(outside(format!("a link to `{to}`")))
+            }
+            What::HardLink(to)
+                if unsafe_path(to).is_some()
+                    || !self.resolved.contains_key(entry.path.as_str()) =>
+            {
+                Some(outside(format!(
+                    "a hard link to `{to}`, which is no file of the archive"
+                )))
             }
             _ => None,
         }
@@ -300,14 +428,33 @@ impl<'a> Links<'a> {
 
 /// What is wrong with an entry, whatever it should be.
 fn entry_itself(subject: &Subject, entry: &Entry) -> Option<Finding> {
-    if let (Some(what), true) = (unsafe_path(&entry.path), subject.kind == Kind::Archive && !entry.path.is_empty()) {
-        return Some(finding(Code::PathUnsafe, &entry.path, format!("a path that {what}"), "a path below the tree", "pack it again"));
+    if let (Some(what), true) = (
+        unsafe_path(&entry.path),
+        subject.kind == Kind::Archive && !entry.path.is_empty(),
+    ) {
+        return Some(finding(
+            Code::PathUnsafe,
+            &entry.path,
+            format!("a path that {what}"),
+            "a path below the tree",
+            "pack it again",
+        ));
     }
     match &entry.what {
-        What::Special(what) => Some(finding(Code::SpecialFile, &entry.path, *what, "a file", "remove it")),
-        What::Unread { code, why } => {
-            Some(finding(*code, &entry.path, why.clone(), "what can be read to its end", "pack or fetch it again"))
-        }
+        What::Special(what) => Some(finding(
+            Code::SpecialFile,
+            &entry.path,
+            *what,
+            "a file",
+            "remove it",
+        )),
+        What::Unread { code, why } => Some(finding(
+            *code,
+            &entry.path,
+            why.clone(),
+            "what can be read to its end",
+            "pack or fetch it again",
+        )),
         _ => None,
     }
 }
@@ -316,11 +463,26 @@ fn entry_itself(subject: &Subject, entry: &Entry) -> Option<Finding> {
 fn twice(subject: &Subject) -> Vec<Finding> {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     let mut findings = Vec::new();
-    for entry in subject.entries.iter().filter(|entry| entry.what != What::Directory && !entry.path.is_empty()) {
-        let Some(other) = seen.insert(entry.path.to_lowercase(), &entry.path) else { continue };
-        let found =
-            if other == entry.path { "two entries of this name".to_owned() } else { format!("`{other}`, which differs by case alone") };
-        findings.push(finding(Code::PathTwice, &entry.path, found, "one entry on a path, on every system", "rename one of them"));
+    for entry in subject
+        .entries
+        .iter()
+        .filter(|entry| entry.what != What::Directory && !entry.path.is_empty())
+    {
+        let Some(other) = seen.insert(entry.path.to_lowercase(), &entry.path) else {
+            continue;
+        };
+        let found = if other == entry.path {
+            "two entries of this name".to_owned()
+        } else {
+            format!("`{other}`, which differs by case alone")
+        };
+        findings.push(finding(
+            Code::PathTwice,
+            &entry.path,
+            found,
+            "one entry on a path, on every system",
+            "rename one of them",
+        ));
     }
     findings
 }
@@ -328,12 +490,22 @@ fn twice(subject: &Subject) -> Vec<Finding> {
 /// The subject against what lists it.
 fn held_to(subject: &Subject, listing: &Listing, links: &Links) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let entries: BTreeMap<&str, &Entry> = subject.entries.iter().map(|entry| (entry.path.trim_start_matches("./"), entry)).collect();
+    let entries: BTreeMap<&str, &Entry> = subject
+        .entries
+        .iter()
+        .map(|entry| (entry.path.trim_start_matches("./"), entry))
+        .collect();
     for listed in listing.files.values() {
         let path = listed.path.as_str();
         // `sha256sum` follows links, so a list holds what they come to.
-        let resolved = links.resolved.get(path).filter(|_| listing.manifest.is_none());
-        let file = match entries.get(resolved.map_or(path, String::as_str)).map(|entry| &entry.what) {
+        let resolved = links
+            .resolved
+            .get(path)
+            .filter(|_| listing.manifest.is_none());
+        let file = match entries
+            .get(resolved.map_or(path, String::as_str))
+            .map(|entry| &entry.what)
+        {
             Some(What::File(file)) => file,
             Some(What::Unread { .. }) => continue,
             other => {
@@ -342,50 +514,98 @@ fn held_to(subject: &Subject, listing: &Listing, links: &Links) -> Vec<Finding> 
                     Some(What::Link(to) | What::HardLink(to)) => format!("a link to `{to}`"),
                     Some(_) => "no file".to_owned(),
                 };
-                findings.push(finding(Code::FileMissing, path, found, "a file, as it is listed", "put it back, or build the tree again"));
+                findings.push(finding(
+                    Code::FileMissing,
+                    path,
+                    found,
+                    "a file, as it is listed",
+                    "put it back, or build the tree again",
+                ));
                 continue;
             }
         };
         let size = listed.size.filter(|size| *size != file.size);
         if file.sha256 != listed.sha256 || size.is_some() {
             let bytes = |size: u64| format!(", {size} bytes");
-            let found = format!("digest {}…{}", head(&file.sha256), size.map(|_| bytes(file.size)).unwrap_or_default());
-            let expected = format!("{}…{}", head(&listed.sha256), size.map(bytes).unwrap_or_default());
-            let help = "fetch or build it again: do not list it anew without knowing why it changed";
+            let found = format!(
+                "digest {}…{}",
+                head(&file.sha256),
+                size.map(|_| bytes(file.size)).unwrap_or_default()
+            );
+            let expected = format!(
+                "{}…{}",
+                head(&listed.sha256),
+                size.map(bytes).unwrap_or_default()
+            );
+            let help =
+                "fetch or build it again: do not list it anew without knowing why it changed";
             findings.push(finding(Code::DigestMismatch, path, found, expected, help));
         }
         if let (Some(wanted), Some(mode)) = (&listed.mode, file.mode)
             && *wanted != format!("{mode:04o}")
         {
-            findings.push(finding(Code::ModeUnfit, path, format!("mode {mode:04o}"), format!("{wanted}, as it is listed"), "`chmod` it"));
+            findings.push(finding(
+                Code::ModeUnfit,
+                path,
+                format!("mode {mode:04o}"),
+                format!("{wanted}, as it is listed"),
+                "`chmod` it",
+            ));
         }
     }
     let own: BTreeSet<&str> = listing.by.iter().map(String::as_str).collect();
     for (path, entry) in entries {
         // A link to what is listed adds nothing; nor does the signature of what is.
         let vouched = |path: &str| listing.files.contains_key(path) || own.contains(path);
-        let signs = SIGNATURES.iter().filter_map(|end| path.strip_suffix(end)).any(vouched);
-        let alias = listing.manifest.is_none() && links.resolved.get(path).is_some_and(|to| vouched(to));
-        let counts = !matches!(entry.what, What::Directory | What::Unread { .. }) && !signs && !alias;
+        let signs = SIGNATURES
+            .iter()
+            .filter_map(|end| path.strip_suffix(end))
+            .any(vouched);
+        let alias =
+            listing.manifest.is_none() && links.resolved.get(path).is_some_and(|to| vouched(to));
+        let counts =
+            !matches!(entry.what, What::Directory | What::Unread { .. }) && !signs && !alias;
         if counts && !listing.files.contains_key(path) && !own.contains(path) {
             let expected = format!("only what `{}` lists", listing.by[0]);
-            findings.push(finding(Code::FileUnlisted, path, "a file that is not listed", expected, "remove it, or build the tree again"));
+            findings.push(finding(
+                Code::FileUnlisted,
+                path,
+                "a file that is not listed",
+                expected,
+                "remove it, or build the tree again",
+            ));
         }
     }
     findings
 }
 
 /// Ends of names of signatures: who has signed is for others to say.
-const SIGNATURES: &[&str] = &[".asc", ".sig", ".minisig", ".sigstore", ".sigstore.json", ".pem"];
+const SIGNATURES: &[&str] = &[
+    ".asc",
+    ".sig",
+    ".minisig",
+    ".sigstore",
+    ".sigstore.json",
+    ".pem",
+];
 
 /// What xpkg's manifest says of each file, by its path.
 fn known(listing: &Listing) -> BTreeMap<String, (&Artifact, &TargetRecord)> {
-    let Some(manifest) = &listing.manifest else { return BTreeMap::new() };
-    let record = |artifact: &Artifact| manifest.targets.iter().find(|record| record.id == artifact.built_by);
-    let known = manifest
-        .artifacts
-        .iter()
-        .filter_map(|artifact| Some((format!("{}{}", listing.base, artifact.path), (artifact, record(artifact)?))));
+    let Some(manifest) = &listing.manifest else {
+        return BTreeMap::new();
+    };
+    let record = |artifact: &Artifact| {
+        manifest
+            .targets
+            .iter()
+            .find(|record| record.id == artifact.built_by)
+    };
+    let known = manifest.artifacts.iter().filter_map(|artifact| {
+        Some((
+            format!("{}{}", listing.base, artifact.path),
+            (artifact, record(artifact)?),
+        ))
+    });
     known.collect()
 }
 
@@ -399,23 +619,39 @@ fn expected_of(
     if let Some((artifact, record)) = known
         && let Some(target) = Target::of_triple(&artifact.target)
     {
-        return Some(Expected { floor: record.glibc.as_deref().and_then(Glibc::parse), ..Expected::of(&target) });
+        return Some(Expected {
+            floor: record.glibc.as_deref().and_then(Glibc::parse),
+            ..Expected::of(&target)
+        });
     }
-    // A release is often named after its target as a whole: the archive, or the directory that was named.
+    // A release is often named after its target as a whole: the archive, or the directory that was
+    // named.
     let whole: Vec<&str> = subject.name.rsplit('/').take(2).collect();
     let whole = whole.into_iter().rev().collect::<Vec<_>>().join("/");
     let of = |path: &str| expected::of_path(path, Some(binary.format));
-    let guessed = of(path).or_else(|| if expected::names_arch(path) { None } else { of(&whole) });
+    let guessed = of(path).or_else(|| {
+        if expected::names_arch(path) {
+            None
+        } else {
+            of(&whole)
+        }
+    });
     let named = options.targets.iter();
     match (&guessed, options.targets.as_slice()) {
         (_, []) => guessed,
         // The path says which of them it is.
         (Some(guess), _) => {
             let fits = |target: &&Target| {
-                target.arch == guess.arch && target.system.os == guess.os && guess.libc.is_none_or(|libc| libc == target.system.libc)
+                target.arch == guess.arch
+                    && target.system.os == guess.os
+                    && guess.libc.is_none_or(|libc| libc == target.system.libc)
             };
             // Where the path and every flag disagree, the flag is what was promised.
-            named.clone().find(fits).or_else(|| named.clone().next()).map(Expected::of)
+            named
+                .clone()
+                .find(fits)
+                .or_else(|| named.clone().next())
+                .map(Expected::of)
         }
         (None, [only]) => Some(Expected::of(only)),
         (None, _) => None,
@@ -423,7 +659,11 @@ fn expected_of(
 }
 
 /// A path that names one processor and a list that names another.
-fn contradiction(path: &str, binary: &crate::inspect::Binary, expected: Option<&Expected>) -> Option<Finding> {
+fn contradiction(
+    path: &str,
+    binary: &crate::inspect::Binary,
+    expected: Option<&Expected>,
+) -> Option<Finding> {
     let (guess, expected) = (expected::of_path(path, Some(binary.format))?, expected?);
     let differs = guess.arch.name != expected.arch.name || guess.os != expected.os;
     differs.then(|| Finding {
@@ -437,43 +677,89 @@ fn contradiction(path: &str, binary: &crate::inspect::Binary, expected: Option<&
 }
 
 /// What shows only between programs.
-fn between(programs: &[(&str, &File, Option<Expected>)], listing: Option<&Listing>, policy: &Policy) -> Vec<Finding> {
+fn between(
+    programs: &[(&str, &File, Option<Expected>)],
+    listing: Option<&Listing>,
+    policy: &Policy,
+) -> Vec<Finding> {
     let holds = |code: Code| policy.switched(code).unwrap_or(true);
     let mut findings = Vec::new();
-    let name = |expected: &Option<Expected>| expected.as_ref().map(|expected| expected.name.clone()).unwrap_or_default();
+    let name = |expected: &Option<Expected>| {
+        expected
+            .as_ref()
+            .map(|expected| expected.name.clone())
+            .unwrap_or_default()
+    };
     let mut digests: BTreeMap<&str, &str> = BTreeMap::new();
     let mut ids: BTreeMap<&str, (&str, String)> = BTreeMap::new();
     for (path, file, expected) in programs {
         if let Some(other) = digests.insert(&file.sha256, path) {
             if holds(Code::SameFileTwice) {
                 let found = format!("the same bytes as `{other}`");
-                findings.push(finding(Code::SameFileTwice, path, found, "a program of its own", "build the two apart, or remove one"));
+                findings.push(finding(
+                    Code::SameFileTwice,
+                    path,
+                    found,
+                    "a program of its own",
+                    "build the two apart, or remove one",
+                ));
             }
             continue;
         }
-        let Some(id) = file.binary.as_ref().ok().and_then(|binary| binary.build_id.as_deref()) else { continue };
+        let Some(id) = file
+            .binary
+            .as_ref()
+            .ok()
+            .and_then(|binary| binary.build_id.as_deref())
+        else {
+            continue;
+        };
         if let Some((other, target)) = ids.insert(id, (path, name(expected)))
             && target != name(expected)
             && holds(Code::BuildIdTwice)
         {
             let found = format!("the build-id of `{other}`, which is for {target}");
-            findings.push(finding(Code::BuildIdTwice, path, found, "a build-id of its own", "build both again"));
+            findings.push(finding(
+                Code::BuildIdTwice,
+                path,
+                found,
+                "a build-id of its own",
+                "build both again",
+            ));
         }
     }
-    let records = listing.and_then(|listing| listing.manifest.as_ref()).map(|manifest| manifest.targets.as_slice()).unwrap_or_default();
-    let commits: BTreeSet<&str> = records.iter().filter_map(|record| record.source.commit.as_deref()).collect();
+    let records = listing
+        .and_then(|listing| listing.manifest.as_ref())
+        .map(|manifest| manifest.targets.as_slice())
+        .unwrap_or_default();
+    let commits: BTreeSet<&str> = records
+        .iter()
+        .filter_map(|record| record.source.commit.as_deref())
+        .collect();
     if commits.len() > 1 && holds(Code::CommitsDiffer) {
         let of = |commit: &&str| {
-            let targets =
-                records.iter().filter(|record| record.source.commit.as_deref() == Some(*commit)).map(|record| record.target.as_str());
+            let targets = records
+                .iter()
+                .filter(|record| record.source.commit.as_deref() == Some(*commit))
+                .map(|record| record.target.as_str());
             format!(
                 "{} ({})",
                 commit.get(..12).unwrap_or(commit),
-                targets.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+                targets
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .collect::<Vec<_>>()
+                    .join(", ")
             )
         };
         let found = commits.iter().map(of).collect::<Vec<_>>().join("; ");
-        findings.push(finding(Code::CommitsDiffer, "", found, "one commit for the whole tree", "build all of it at one commit"));
+        findings.push(finding(
+            Code::CommitsDiffer,
+            "",
+            found,
+            "one commit for the whole tree",
+            "build all of it at one commit",
+        ));
     }
     findings
 }

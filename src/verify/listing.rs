@@ -1,6 +1,8 @@
-//! Lists of files with digests: xpkg's own manifest, `SHA256SUMS`, and the older order with the path in front.
+//! Lists of files with digests: xpkg's own manifest, `SHA256SUMS`, and the older order with the
+//! path in front.
 //!
-//! Pure. What a list says is never trusted: each path is taken apart, each line must have a known form.
+//! Pure. What a list says is never trusted: each path is taken apart, each line must have a known
+//! form.
 
 use std::collections::BTreeMap;
 
@@ -36,23 +38,35 @@ pub struct Listing {
 /// The lists of a subject: those in its root, or, of an archive, in the one directory at its root.
 pub fn find(subject: &Subject, findings: &mut Vec<Finding>) -> Option<Listing> {
     let base = base(subject);
-    let mut listing = Listing { base: base.clone(), ..Listing::default() };
+    let mut listing = Listing {
+        base: base.clone(),
+        ..Listing::default()
+    };
     for name in LISTS {
         let path = format!("{base}{name}");
-        let Some(entry) = subject.entries.iter().find(|entry| entry.path == path) else { continue };
+        let Some(entry) = subject.entries.iter().find(|entry| entry.path == path) else {
+            continue;
+        };
         let bytes = match &entry.what {
             What::File(file) => file.list.as_deref(),
             _ => None,
         };
         let Some(bytes) = bytes else {
-            findings.push(unreadable(&path, "it is empty, too long, or no plain file".to_owned()));
+            findings.push(unreadable(
+                &path,
+                "it is empty, too long, or no plain file".to_owned(),
+            ));
             continue;
         };
         let Ok(text) = std::str::from_utf8(bytes) else {
             findings.push(unreadable(&path, "it is not UTF-8".to_owned()));
             continue;
         };
-        let read = if *name == JSON_NAME { manifest(text, &path, &mut listing) } else { lines(text) };
+        let read = if *name == JSON_NAME {
+            manifest(text, &path, &mut listing)
+        } else {
+            lines(text)
+        };
         let files = match read {
             Ok(Some(files)) => files,
             // A manifest of somebody else's making lists nothing for us.
@@ -93,25 +107,51 @@ pub fn find(subject: &Subject, findings: &mut Vec<Finding>) -> Option<Listing> {
                 Some(_) => {}
                 // xpkg's own manifest lists all that there is.
                 None if listing.manifest.is_some() && *name != JSON_NAME => {
-                    findings.push(unreadable(&path, format!("it lists `{}`, which `{base}{JSON_NAME}` does not", file.path)));
+                    findings.push(unreadable(
+                        &path,
+                        format!(
+                            "it lists `{}`, which `{base}{JSON_NAME}` does not",
+                            file.path
+                        ),
+                    ));
                 }
                 None => _ = listing.files.insert(file.path.clone(), file),
             }
         }
-        // Each list stands for all of a tree: what only one of xpkg's two has was changed in the other.
+        // Each list stands for all of a tree: what only one of xpkg's two has was changed in the
+        // other.
         if *name == TEXT_NAME
-            && let Some(known) = listing.manifest.as_ref().filter(|known| known.text() != text)
+            && let Some(known) = listing
+                .manifest
+                .as_ref()
+                .filter(|known| known.text() != text)
         {
-            let lost = known.artifacts.iter().find(|artifact| !text.contains(&format!("  {}\n", artifact.path)));
+            let lost = known
+                .artifacts
+                .iter()
+                .find(|artifact| !text.contains(&format!("  {}\n", artifact.path)));
             if let Some(lost) = lost {
-                findings.push(unreadable(&path, format!("it does not list `{}`, which `{base}{JSON_NAME}` has", lost.path)));
+                findings.push(unreadable(
+                    &path,
+                    format!(
+                        "it does not list `{}`, which `{base}{JSON_NAME}` has",
+                        lost.path
+                    ),
+                ));
             }
         }
     }
     if listing.manifest.is_some() && !listing.by.iter().any(|path| path.ends_with(TEXT_NAME)) {
-        findings.push(unreadable(&format!("{base}{JSON_NAME}"), format!("`{TEXT_NAME}`, which xpkg writes with it, is not beside it")));
+        findings.push(unreadable(
+            &format!("{base}{JSON_NAME}"),
+            format!("`{TEXT_NAME}`, which xpkg writes with it, is not beside it"),
+        ));
     }
-    if listing.by.is_empty() { None } else { Some(listing) }
+    if listing.by.is_empty() {
+        None
+    } else {
+        Some(listing)
+    }
 }
 
 fn unreadable(path: &str, why: String) -> Finding {
@@ -127,10 +167,17 @@ fn unreadable(path: &str, why: String) -> Finding {
 
 /// Where lists are looked for: the root, or the one directory that an archive holds.
 fn base(subject: &Subject) -> String {
-    if subject.entries.iter().any(|entry| LISTS.contains(&entry.path.as_str())) {
+    if subject
+        .entries
+        .iter()
+        .any(|entry| LISTS.contains(&entry.path.as_str()))
+    {
         return String::new();
     }
-    let mut tops = subject.entries.iter().filter_map(|entry| entry.path.split('/').next());
+    let mut tops = subject
+        .entries
+        .iter()
+        .filter_map(|entry| entry.path.split('/').next());
     match tops.next() {
         Some(first) if tops.all(|top| top == first) => format!("{first}/"),
         _ => String::new(),
@@ -140,26 +187,42 @@ fn base(subject: &Subject) -> String {
 /// A path without what says nothing: `./` and doubled `/`. A root stays a root.
 fn plain(path: &str) -> String {
     let root = if path.starts_with('/') { "/" } else { "" };
-    format!("{root}{}", path.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/"))
+    format!(
+        "{root}{}",
+        path.split('/')
+            .filter(|part| !part.is_empty() && *part != ".")
+            .collect::<Vec<_>>()
+            .join("/")
+    )
 }
 
 type Files = Vec<Listed>;
 
 fn manifest(text: &str, path: &str, listing: &mut Listing) -> Result<Option<Files>, String> {
     // A `manifest.json` may be anybody's; only one that says what it is is held to it.
-    let ours = serde_json::from_str::<serde_json::Value>(text).map_err(|error| error.to_string())?;
+    let ours =
+        serde_json::from_str::<serde_json::Value>(text).map_err(|error| error.to_string())?;
     if ours.get("schema_version").is_none() {
         return Ok(None);
     }
     let manifest = Manifest::parse(text, path).map_err(|problem| problem.message)?;
     let mut paths = std::collections::BTreeSet::new();
     for artifact in &manifest.artifacts {
-        let record = manifest.targets.iter().find(|record| record.id == artifact.built_by);
+        let record = manifest
+            .targets
+            .iter()
+            .find(|record| record.id == artifact.built_by);
         if record.is_none_or(|record| record.target != artifact.target) {
-            return Err(format!("`{}` is built by no record of its target", artifact.path));
+            return Err(format!(
+                "`{}` is built by no record of its target",
+                artifact.path
+            ));
         }
         if Target::of_triple(&artifact.target).is_none() {
-            return Err(format!("`{}` is for `{}`, which is no known target", artifact.path, artifact.target));
+            return Err(format!(
+                "`{}` is for `{}`, which is no known target",
+                artifact.path, artifact.target
+            ));
         }
         if !paths.insert(&artifact.path) {
             return Err(format!("`{}` is listed twice", artifact.path));
@@ -185,8 +248,19 @@ fn lines(text: &str) -> Result<Option<Files>, String> {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        let (sha256, path) = line_of(line).ok_or_else(|| format!("line {} has no digest and path: `{}`", number + 1, shown(line)))?;
-        files.push(Listed { path: path.to_owned(), sha256: sha256.to_lowercase(), size: None, mode: None });
+        let (sha256, path) = line_of(line).ok_or_else(|| {
+            format!(
+                "line {} has no digest and path: `{}`",
+                number + 1,
+                shown(line)
+            )
+        })?;
+        files.push(Listed {
+            path: path.to_owned(),
+            sha256: sha256.to_lowercase(),
+            size: None,
+            mode: None,
+        });
     }
     Ok(Some(files))
 }
@@ -194,7 +268,10 @@ fn lines(text: &str) -> Result<Option<Files>, String> {
 fn line_of(line: &str) -> Option<(&str, &str)> {
     let digest = |word: &str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     // `SHA256 (path) = digest`, as BSD has it.
-    if let Some((path, sum)) = line.strip_prefix("SHA256 (").and_then(|rest| rest.rsplit_once(") = ")) {
+    if let Some((path, sum)) = line
+        .strip_prefix("SHA256 (")
+        .and_then(|rest| rest.rsplit_once(") = "))
+    {
         return digest(sum).then_some((sum, path));
     }
     if let Some((sum, path)) = line.split_once([' ', '\t']).filter(|(sum, _)| digest(sum)) {
@@ -221,7 +298,12 @@ pub fn unsafe_path(path: &str) -> Option<&'static str> {
     let part = |part: &str| part == "..";
     match path {
         "" => Some("is empty"),
-        path if path.starts_with('/') || path.starts_with('\\') || path.get(1..3).is_some_and(|drive| drive == ":\\" || drive == ":/") => {
+        path if path.starts_with('/')
+            || path.starts_with('\\')
+            || path
+                .get(1..3)
+                .is_some_and(|drive| drive == ":\\" || drive == ":/") =>
+        {
             Some("is absolute")
         }
         path if path.split(['/', '\\']).any(part) => Some("has a part `..`"),
@@ -238,7 +320,11 @@ mod tests {
 
     fn check(text: &str, expected: &[&str]) {
         let found = match lines(&text.replace("SUM", SUM)) {
-            Ok(files) => files.unwrap_or_default().into_iter().map(|file| format!("{} {}", head(&file.sha256), file.path)).collect(),
+            Ok(files) => files
+                .unwrap_or_default()
+                .into_iter()
+                .map(|file| format!("{} {}", head(&file.sha256), file.path))
+                .collect(),
             Err(why) => vec![why],
         };
         assert_eq!(found, expected);
@@ -246,22 +332,44 @@ mod tests {
 
     #[test]
     fn lines_are_read_in_every_order_that_people_have() {
-        check("SUM  a/b\nSUM *c\n", &["ba7816bf8f01 a/b", "ba7816bf8f01 c"]);
-        check("# of 2024\n\na/b  SUM\r\nwith space  SUM\n", &["ba7816bf8f01 a/b", "ba7816bf8f01 with space"]);
+        check(
+            "SUM  a/b\nSUM *c\n",
+            &["ba7816bf8f01 a/b", "ba7816bf8f01 c"],
+        );
+        check(
+            "# of 2024\n\na/b  SUM\r\nwith space  SUM\n",
+            &["ba7816bf8f01 a/b", "ba7816bf8f01 with space"],
+        );
         check("SHA256 (a b) = SUM", &["ba7816bf8f01 a b"]);
         check("SUM a\tb", &["ba7816bf8f01 a\tb"]);
     }
 
     #[test]
     fn what_has_no_known_form_is_an_error_with_its_line() {
-        check("SUM  a\nSUM\n", &["line 2 has no digest and path: `ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f200`"]);
+        check(
+            "SUM  a\nSUM\n",
+            &["line 2 has no digest and path: \
+                 `ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f200`"],
+        );
         check("0123  a", &["line 1 has no digest and path: `0123  a`"]);
-        check("\u{1b}[31mred", &["line 1 has no digest and path: `\\u{1b}[31mred`"]);
+        check(
+            "\u{1b}[31mred",
+            &["line 1 has no digest and path: `\\u{1b}[31mred`"],
+        );
     }
 
     #[test]
     fn paths_that_lead_out_are_seen() {
-        for path in ["", "/etc/passwd", "a/../../b", "..", "C:\\x", "C:/x", "a\\..\\b", "\\\\host\\x"] {
+        for path in [
+            "",
+            "/etc/passwd",
+            "a/../../b",
+            "..",
+            "C:\\x",
+            "C:/x",
+            "a\\..\\b",
+            "\\\\host\\x",
+        ] {
             assert!(unsafe_path(path).is_some(), "{path}");
         }
         for path in ["a", "a/b", "..a/b..", "a/./b"] {

@@ -1,6 +1,8 @@
-//! The gate before a release: what was found, held against what is listed and against what each target promises.
+//! The gate before a release: what was found, held against what is listed and against what each
+//! target promises.
 //!
-//! Pure. [`crate::contents`] reads a subject into [`Entry`]s; everything from there on is decided here.
+//! Pure. [`crate::contents`] reads a subject into [`Entry`]s; everything from there on is decided
+//! here.
 
 pub mod expected;
 mod judge;
@@ -34,7 +36,8 @@ pub struct Subject {
     pub entries: Vec<Entry>,
 }
 
-/// One thing, by its path below the subject: `/` between the parts, as an archive or the file system has it.
+/// One thing, by its path below the subject: `/` between the parts, as an archive or the file
+/// system has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub path: String,
@@ -51,7 +54,8 @@ pub enum What {
     Directory,
     /// A device, a socket, a pipe.
     Special(&'static str),
-    /// It could not be read to its end, and why: the limits of [`crate::contents`], or the file system's words.
+    /// It could not be read to its end, and why: the limits of [`crate::contents`], or the file
+    /// system's words.
     Unread {
         code: Code,
         why: String,
@@ -67,14 +71,22 @@ pub struct File {
     pub mode: Option<u32>,
     /// The inspected program, or the clause that says why it is none.
     pub binary: Result<Box<Binary>, String>,
-    /// Its bytes, where its name says that it lists others ([`LISTS`]) and it is no longer than [`LONGEST_LIST`].
+    /// Its bytes, where its name says that it lists others ([`LISTS`]) and it is no longer than
+    /// [`LONGEST_LIST`].
     pub list: Option<Vec<u8>>,
     /// Directories of a builder's home that its bytes name (`/home/ci/.cargo`), a few at most.
     pub homes: Vec<String>,
 }
 
 /// Names of files that list others.
-pub const LISTS: &[&str] = &["manifest.json", "MANIFEST.txt", "SHA256SUMS", "sha256sums.txt", "SHA256SUMS.txt", "checksums.txt"];
+pub const LISTS: &[&str] = &[
+    "manifest.json",
+    "MANIFEST.txt",
+    "SHA256SUMS",
+    "sha256sums.txt",
+    "SHA256SUMS.txt",
+    "checksums.txt",
+];
 
 /// Bytes that such a file may have.
 pub const LONGEST_LIST: u64 = 8 * 1024 * 1024;

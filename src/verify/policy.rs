@@ -1,6 +1,7 @@
 //! What a program must be to be released, as data: one row a rule, one column a policy.
 //!
-//! Pure. A rule sees one program and what it is held to; rules over the whole tree stand in [`super::judge`].
+//! Pure. A rule sees one program and what it is held to; rules over the whole tree stand in
+//! [`super::judge`].
 
 use super::expected::Expected;
 use super::{File, Finding};
@@ -22,7 +23,11 @@ pub enum Name {
     PortableLinux,
 }
 
-pub const NAMES: &[(&str, Name)] = &[("default", Name::Default), ("strict", Name::Strict), ("portable-linux", Name::PortableLinux)];
+pub const NAMES: &[(&str, Name)] = &[
+    ("default", Name::Default),
+    ("strict", Name::Strict),
+    ("portable-linux", Name::PortableLinux),
+];
 
 impl Name {
     pub fn parse(text: &str) -> Result<Self> {
@@ -38,7 +43,10 @@ impl Name {
     }
 
     pub fn name(self) -> &'static str {
-        NAMES.iter().find(|(_, name)| *name == self).map_or("", |(text, _)| text)
+        NAMES
+            .iter()
+            .find(|(_, name)| *name == self)
+            .map_or("", |(text, _)| text)
     }
 }
 
@@ -67,8 +75,16 @@ struct Against {
     help: &'static str,
 }
 
-fn against(found: impl Into<String>, expected: impl Into<String>, help: &'static str) -> Option<Against> {
-    Some(Against { found: found.into(), expected: expected.into(), help })
+fn against(
+    found: impl Into<String>,
+    expected: impl Into<String>,
+    help: &'static str,
+) -> Option<Against> {
+    Some(Against {
+        found: found.into(),
+        expected: expected.into(),
+        help,
+    })
 }
 
 /// When a rule holds.
@@ -111,8 +127,15 @@ const ROWS: &[Row] = &[
 
 /// The names of the rules that a configuration may switch, and of those over the whole tree.
 pub fn rule_names() -> impl Iterator<Item = &'static str> {
-    let whole = [Code::BuildIdTwice, Code::SameFileTwice, Code::CommitsDiffer, Code::TargetUnknown];
-    ROWS.iter().map(|row| row.code.name()).chain(whole.into_iter().map(Code::name))
+    let whole = [
+        Code::BuildIdTwice,
+        Code::SameFileTwice,
+        Code::CommitsDiffer,
+        Code::TargetUnknown,
+    ];
+    ROWS.iter()
+        .map(|row| row.code.name())
+        .chain(whole.into_iter().map(Code::name))
 }
 
 impl Policy {
@@ -131,10 +154,27 @@ pub fn judge(path: &str, case: &Case) -> Vec<Finding> {
             Name::Strict => row.strict,
             Name::PortableLinux => row.portable,
         };
-        let holds = case.policy.switched(row.code).unwrap_or(when == Always || when == Made && case.linked_by.is_some());
-        let Some(Against { found, expected, help }) = holds.then(|| (row.check)(case)).flatten() else { continue };
+        let holds = case
+            .policy
+            .switched(row.code)
+            .unwrap_or(when == Always || when == Made && case.linked_by.is_some());
+        let Some(Against {
+            found,
+            expected,
+            help,
+        }) = holds.then(|| (row.check)(case)).flatten()
+        else {
+            continue;
+        };
         let target = case.expected.map(|expected| expected.name.clone());
-        findings.push(Finding { code: row.code, path: Some(path.to_owned()), target, found, expected, help: help.to_owned() });
+        findings.push(Finding {
+            code: row.code,
+            path: Some(path.to_owned()),
+            target,
+            found,
+            expected,
+            help: help.to_owned(),
+        });
         // What is for another machine altogether is judged no further: the rest would be noise.
         if row.code == Code::WrongMachine {
             break;
@@ -153,54 +193,108 @@ fn format_of(os: Os) -> Format {
 }
 
 fn machine(case: &Case) -> Option<Against> {
-    let Expected { arch, os, float, .. } = case.expected?;
+    let Expected {
+        arch, os, float, ..
+    } = case.expected?;
     let (binary, format) = (case.binary, format_of(*os));
     let wanted = machine_name(arch, format);
     let fits = is_for(binary, arch, format, *float);
     if fits {
         return None;
     }
-    let said = |format: &str, machine: &str, bits: u8| format!("{format} for {machine} ({bits} bit)");
+    let said =
+        |format: &str, machine: &str, bits: u8| format!("{format} for {machine} ({bits} bit)");
     against(
         said(&word(&binary.format), &binary.machine, binary.class),
-        said(&format!("{format:?}").to_lowercase().replace("macho", "mach-o"), &wanted, arch.bits),
+        said(
+            &format!("{format:?}")
+                .to_lowercase()
+                .replace("macho", "mach-o"),
+            &wanted,
+            arch.bits,
+        ),
         "build it for its target, or move it to where its own target's files stand",
     )
 }
 
 /// A library may be released, too, under a name that says so.
 fn is_library(binary: &Binary) -> bool {
-    binary.format == FormatName::Elf && binary.kind == "ET_DYN" && binary.interpreter.is_none() && !binary.executable
+    binary.format == FormatName::Elf
+        && binary.kind == "ET_DYN"
+        && binary.interpreter.is_none()
+        && !binary.executable
 }
 
 fn executable(case: &Case) -> Option<Against> {
     // An object file for others to link is no mistake where it says what it is.
-    let object = case.binary.kind == "ET_REL" && case.file.mode.is_none_or(|mode| mode & 0o111 == 0);
+    let object =
+        case.binary.kind == "ET_REL" && case.file.mode.is_none_or(|mode| mode & 0o111 == 0);
     let refused = !case.binary.executable && !is_library(case.binary) && !object;
-    refused
-        .then(|| against(format!("type {}", case.binary.kind), "a program that can be started", "look for linker arguments such as `-r`"))?
+    refused.then(|| {
+        against(
+            format!("type {}", case.binary.kind),
+            "a program that can be started",
+            "look for linker arguments such as `-r`",
+        )
+    })?
 }
 
 fn mode(case: &Case) -> Option<Against> {
     let mode = case.file.mode?;
     if mode & 0o7000 != 0 {
-        return against(format!("mode {mode:04o}"), "no setuid, setgid or sticky bit", "`chmod a-s` it: who installs it decides that");
+        return against(
+            format!("mode {mode:04o}"),
+            "no setuid, setgid or sticky bit",
+            "`chmod a-s` it: who installs it decides that",
+        );
     }
     // A group that may write is the habit of many systems.
-    let others = if case.policy.name == Name::Strict { 0o022 } else { 0o002 };
+    let others = if case.policy.name == Name::Strict {
+        0o022
+    } else {
+        0o002
+    };
     if mode & others != 0 {
-        return against(format!("mode {mode:04o}"), "nobody but its owner may write it", "`chmod go-w` it");
+        return against(
+            format!("mode {mode:04o}"),
+            "nobody but its owner may write it",
+            "`chmod go-w` it",
+        );
     }
-    let started = case.binary.executable && case.binary.format != FormatName::Wasm && case.binary.format != FormatName::Pe;
-    (started && mode & 0o111 != 0o111).then(|| against(format!("mode {mode:04o}"), "everyone may start it", "`chmod a+x` it"))?
+    let started = case.binary.executable
+        && case.binary.format != FormatName::Wasm
+        && case.binary.format != FormatName::Pe;
+    (started && mode & 0o111 != 0o111).then(|| {
+        against(
+            format!("mode {mode:04o}"),
+            "everyone may start it",
+            "`chmod a+x` it",
+        )
+    })?
 }
 
 fn static_musl(case: &Case) -> Option<Against> {
-    let musl = case.expected?.libc == Some(Libc::Musl) && case.binary.linkage == Linkage::Dynamic && !is_library(case.binary);
-    let interpreter = case.binary.interpreter.iter().map(|path| format!("the interpreter `{path}`"));
-    let needed = case.binary.needed.iter().map(|library| format!("`{library}`"));
+    let musl = case.expected?.libc == Some(Libc::Musl)
+        && case.binary.linkage == Linkage::Dynamic
+        && !is_library(case.binary);
+    let interpreter = case
+        .binary
+        .interpreter
+        .iter()
+        .map(|path| format!("the interpreter `{path}`"));
+    let needed = case
+        .binary
+        .needed
+        .iter()
+        .map(|library| format!("`{library}`"));
     let asks: Vec<String> = interpreter.chain(needed).collect();
-    musl.then(|| against(format!("asks for {}", asks.join(", ")), "a static program", "link it with Rust's own musl: `cargo xpkg build`"))?
+    musl.then(|| {
+        against(
+            format!("asks for {}", asks.join(", ")),
+            "a static program",
+            "link it with Rust's own musl: `cargo xpkg build`",
+        )
+    })?
 }
 
 /// The loader of each platform: its file in PT_INTERP.
@@ -222,38 +316,78 @@ const LOADERS: &[(&str, &str, &str)] = &[
 fn interpreter(case: &Case) -> Option<Against> {
     let asked = case.binary.interpreter.as_ref()?;
     let expected = case.expected?;
-    let (_, glibc, musl) = LOADERS.iter().find(|(prefix, ..)| *prefix == expected.arch.prefix)?;
+    let (_, glibc, musl) = LOADERS
+        .iter()
+        .find(|(prefix, ..)| *prefix == expected.arch.prefix)?;
     let allowed: Vec<&str> = match expected.libc {
         Some(Libc::Gnu) => vec![glibc],
         Some(Libc::Musl) => vec![musl],
         _ => vec![glibc, musl],
     };
     let help = "link it with the target's own toolchain, not with one of Nix's or another libc's";
-    (!allowed.contains(&asked.as_str())).then(|| against(format!("`{asked}`"), allowed.join(" or "), help))?
+    (!allowed.contains(&asked.as_str()))
+        .then(|| against(format!("`{asked}`"), allowed.join(" or "), help))?
 }
 
 /// The floor of `portable-linux`: the oldest that Rust's own standard library starts on.
-const PORTABLE_FLOOR: Glibc = Glibc { major: 2, minor: 17, patch: 0 };
+const PORTABLE_FLOOR: Glibc = Glibc {
+    major: 2,
+    minor: 17,
+    patch: 0,
+};
 
 fn floor(case: &Case) -> Option<Against> {
     let found = case.binary.glibc_floor.as_ref()?;
-    let configured = case.policy.config.glibc.as_ref().and_then(|text| Glibc::parse(text));
+    let configured = case
+        .policy
+        .config
+        .glibc
+        .as_ref()
+        .and_then(|text| Glibc::parse(text));
     let portable = (case.policy.name == Name::PortableLinux).then_some(PORTABLE_FLOOR);
-    let asked = case.expected.and_then(|expected| expected.floor).or(configured).or(portable)?;
+    let asked = case
+        .expected
+        .and_then(|expected| expected.floor)
+        .or(configured)
+        .or(portable)?;
     let needs = Glibc::parse(&found.version)?;
-    let symbol = found.symbol.as_ref().map(|symbol| format!(" (for `{symbol}`)")).unwrap_or_default();
+    let symbol = found
+        .symbol
+        .as_ref()
+        .map(|symbol| format!(" (for `{symbol}`)"))
+        .unwrap_or_default();
     let help = "link it for that glibc: `cargo xpkg build --target TRIPLE.GLIBC`";
-    (needs > asked).then(|| against(format!("needs glibc {needs}{symbol}"), format!("glibc {asked} or older"), help))?
+    (needs > asked).then(|| {
+        against(
+            format!("needs glibc {needs}{symbol}"),
+            format!("glibc {asked} or older"),
+            help,
+        )
+    })?
 }
 
 fn private_glibc(case: &Case) -> Option<Against> {
     let help = "find the static library that brings them in";
-    case.binary.glibc_private.then(|| against("`GLIBC_PRIVATE` symbols", "none: they hold for one build of glibc", help))?
+    case.binary.glibc_private.then(|| {
+        against(
+            "`GLIBC_PRIVATE` symbols",
+            "none: they hold for one build of glibc",
+            help,
+        )
+    })?
 }
 
 /// Libraries that come with every glibc, and the one that comes with every gcc.
-const SYSTEM: &[&str] =
-    &["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1", "libresolv.so.2", "libgcc_s.so.1"];
+const SYSTEM: &[&str] = &[
+    "libc.so.6",
+    "libm.so.6",
+    "libdl.so.2",
+    "libpthread.so.0",
+    "librt.so.1",
+    "libutil.so.1",
+    "libresolv.so.2",
+    "libgcc_s.so.1",
+];
 
 fn libraries(case: &Case) -> Option<Against> {
     if case.binary.format != FormatName::Elf {
@@ -266,17 +400,42 @@ fn libraries(case: &Case) -> Option<Against> {
             || library.as_str() == "libc.so"
             || case.policy.config.libraries.contains(library)
     };
-    let others: Vec<String> = case.binary.needed.iter().filter(|library| !allowed(library)).map(|library| format!("`{library}`")).collect();
-    let help = "link it statically (a `vendored` or `bundled` feature), or allow it: `policy = { libraries = [\"…\"] }`";
-    (!others.is_empty()).then(|| against(format!("needs {}", others.join(", ")), "only libraries that every system has", help))?
+    let others: Vec<String> = case
+        .binary
+        .needed
+        .iter()
+        .filter(|library| !allowed(library))
+        .map(|library| format!("`{library}`"))
+        .collect();
+    let help = "link it statically (a `vendored` or `bundled` feature), or allow it: `policy = { \
+                libraries = [\"…\"] }`";
+    (!others.is_empty()).then(|| {
+        against(
+            format!("needs {}", others.join(", ")),
+            "only libraries that every system has",
+            help,
+        )
+    })?
 }
 
 fn rpath(case: &Case) -> Option<Against> {
-    let directories = case.binary.rpath.iter().chain(&case.binary.runpath).flat_map(|list| list.split(':'));
-    let fixed: Vec<String> =
-        directories.filter(|path| !path.starts_with("$ORIGIN") && !path.starts_with("${ORIGIN}")).map(|path| format!("`{path}`")).collect();
-    (!fixed.is_empty())
-        .then(|| against(format!("looks into {}", fixed.join(", ")), "no RPATH but `$ORIGIN`", "link it without `-rpath`"))?
+    let directories = case
+        .binary
+        .rpath
+        .iter()
+        .chain(&case.binary.runpath)
+        .flat_map(|list| list.split(':'));
+    let fixed: Vec<String> = directories
+        .filter(|path| !path.starts_with("$ORIGIN") && !path.starts_with("${ORIGIN}"))
+        .map(|path| format!("`{path}`"))
+        .collect();
+    (!fixed.is_empty()).then(|| {
+        against(
+            format!("looks into {}", fixed.join(", ")),
+            "no RPATH but `$ORIGIN`",
+            "link it without `-rpath`",
+        )
+    })?
 }
 
 fn executable_stack(case: &Case) -> Option<Against> {
@@ -287,12 +446,21 @@ fn executable_stack(case: &Case) -> Option<Against> {
 }
 
 fn text_relocations(case: &Case) -> Option<Against> {
-    case.binary.text_relocations.then(|| against("DT_TEXTREL", "code that the loader does not write", "compile its C with `-fPIC`"))?
+    case.binary.text_relocations.then(|| {
+        against(
+            "DT_TEXTREL",
+            "code that the loader does not write",
+            "compile its C with `-fPIC`",
+        )
+    })?
 }
 
-/// Whether a program of this kind can be position-independent at all, as its linker makes it (measured, README).
+/// Whether a program of this kind can be position-independent at all, as its linker makes it
+/// (measured, README).
 fn can_be_pie(case: &Case) -> bool {
-    let Some(expected) = case.expected else { return true };
+    let Some(expected) = case.expected else {
+        return true;
+    };
     match (expected.libc, case.linked_by) {
         (Some(Libc::Musl), Some(Kind::Zig)) => false,
         (Some(Libc::Musl), _) => expected.arch.prefix == "x86_64",
@@ -304,22 +472,30 @@ fn pie(case: &Case) -> Option<Against> {
     let binary = case.binary;
     let linux = binary.format == FormatName::Elf && binary.executable && can_be_pie(case);
     let independent = binary.pie || binary.linkage == Linkage::StaticPie;
-    (linux && !independent)
-        .then(|| against(format!("type {}", binary.kind), "PIE or static-pie", "build it without `relocation-model=static`"))?
+    (linux && !independent).then(|| {
+        against(
+            format!("type {}", binary.kind),
+            "PIE or static-pie",
+            "build it without `relocation-model=static`",
+        )
+    })?
 }
 
 fn relro(case: &Case) -> Option<Against> {
     let binary = case.binary;
     let dynamic = binary.format == FormatName::Elf && binary.linkage == Linkage::Dynamic;
     let help = "link it with `-z relro -z now`, rustc's default";
-    (dynamic && binary.relro != Relro::Full).then(|| against(format!("{} RELRO", word(&binary.relro)), "full RELRO", help))?
+    (dynamic && binary.relro != Relro::Full)
+        .then(|| against(format!("{} RELRO", word(&binary.relro)), "full RELRO", help))?
 }
 
 fn stripped(case: &Case) -> Option<Against> {
     let help = "`strip = \"symbols\"` in the profile, or in xpkg's configuration";
     match (case.binary.debug_info, case.binary.stripped) {
         (true, _) => against("debug information", "none", help),
-        (false, false) if case.binary.format == FormatName::Elf => against("a symbol table", "none", help),
+        (false, false) if case.binary.format == FormatName::Elf => {
+            against("a symbol table", "none", help)
+        }
         _ => None,
     }
 }
@@ -328,5 +504,11 @@ fn home(case: &Case) -> Option<Against> {
     let homes = &case.file.homes;
     let named: Vec<String> = homes.iter().map(|home| format!("`{home}`")).collect();
     let help = "`--remap-path-prefix` in rustflags, or build below a neutral directory";
-    (!homes.is_empty()).then(|| against(format!("names {}", named.join(", ")), "nothing of the builder's home", help))?
+    (!homes.is_empty()).then(|| {
+        against(
+            format!("names {}", named.join(", ")),
+            "nothing of the builder's home",
+            help,
+        )
+    })?
 }

@@ -13,16 +13,27 @@ const SUM: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f2001
 fn program(arch: &str) -> Binary {
     let mut bytes = vec![0_u8; 64];
     bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
-    bytes[16..20].copy_from_slice(if arch == "arm" { &[2, 0, 183, 0] } else { &[2, 0, 62, 0] });
+    bytes[16..20].copy_from_slice(if arch == "arm" {
+        &[2, 0, 183, 0]
+    } else {
+        &[2, 0, 62, 0]
+    });
     bytes[20] = 1;
     bytes[52] = 64;
-    Binary { nx: true, ..inspect(&bytes).unwrap() }
+    Binary {
+        nx: true,
+        ..inspect(&bytes).unwrap()
+    }
 }
 
-/// `PATH WORDS…`: `x86` or `arm` for a program, `text:…` for a list's text, `link:…`, and what makes a program another.
+/// `PATH WORDS…`: `x86` or `arm` for a program, `text:…` for a list's text, `link:…`, and what
+/// makes a program another.
 fn entry(line: &str) -> Entry {
     let (path, words) = line.split_once(' ').unwrap_or((line, ""));
-    let at = |what: What| Entry { path: path.to_owned(), what };
+    let at = |what: What| Entry {
+        path: path.to_owned(),
+        what,
+    };
     if let Some(to) = words.strip_prefix("link:") {
         return at(What::Link(to.to_owned()));
     }
@@ -63,7 +74,12 @@ fn entry(line: &str) -> Entry {
                 binary.needed.push(value.to_owned());
                 binary.linkage = Linkage::Dynamic;
             }
-            ("glibc", Some(binary)) => binary.glibc_floor = Some(Floor { version: value.to_owned(), symbol: Some("stat".to_owned()) }),
+            ("glibc", Some(binary)) => {
+                binary.glibc_floor = Some(Floor {
+                    version: value.to_owned(),
+                    symbol: Some("stat".to_owned()),
+                })
+            }
             ("rpath", Some(binary)) => binary.rpath.push(value.to_owned()),
             ("runpath", Some(binary)) => binary.runpath.push(value.to_owned()),
             ("stack", Some(binary)) => binary.nx = false,
@@ -84,11 +100,19 @@ fn entry(line: &str) -> Entry {
 }
 
 fn report(kind: Kind, lines: &[&str], policy: Name, targets: &[&str], accept: &[Waive]) -> Report {
-    let subject = Subject { kind, name: "tree".to_owned(), entries: lines.iter().map(|line| entry(line)).collect() };
-    let target = |name: &&str| Target::parse(name, &[name.split('.').next().unwrap().to_owned()]).unwrap();
+    let subject = Subject {
+        kind,
+        name: "tree".to_owned(),
+        entries: lines.iter().map(|line| entry(line)).collect(),
+    };
+    let target =
+        |name: &&str| Target::parse(name, &[name.split('.').next().unwrap().to_owned()]).unwrap();
     let options = Options {
         targets: targets.iter().map(target).collect(),
-        policy: Policy { name: policy, config: PolicyConfig::default() },
+        policy: Policy {
+            name: policy,
+            config: PolicyConfig::default(),
+        },
         accept: accept.to_vec(),
     };
     judge(&subject, &options)
@@ -98,14 +122,24 @@ fn told(report: &Report) -> Vec<String> {
     let findings = report.findings.iter();
     findings
         .map(|finding| {
-            format!("{} {}: {} / {}", finding.path.as_deref().unwrap_or("-"), finding.code.name(), finding.found, finding.expected)
+            format!(
+                "{} {}: {} / {}",
+                finding.path.as_deref().unwrap_or("-"),
+                finding.code.name(),
+                finding.found,
+                finding.expected
+            )
         })
         .collect()
 }
 
 /// What the default policy has against a directory.
 fn check(lines: &[&str], expected: &[&str]) {
-    assert_eq!(told(&report(Kind::Directory, lines, Name::Default, &[], &[])), expected, "{lines:?}");
+    assert_eq!(
+        told(&report(Kind::Directory, lines, Name::Default, &[], &[])),
+        expected,
+        "{lines:?}"
+    );
 }
 
 const LISTED: &str = "SHA256SUMS text:SUM  x86_64/a|";
@@ -113,7 +147,10 @@ const LISTED: &str = "SHA256SUMS text:SUM  x86_64/a|";
 #[test]
 fn what_is_as_it_is_listed_passes() {
     check(&[LISTED, "x86_64/a x86"], &[]);
-    check(&["SHA256SUMS text:# 2024|x86_64/a  SUM|", "x86_64/a x86"], &[]);
+    check(
+        &["SHA256SUMS text:# 2024|x86_64/a  SUM|", "x86_64/a x86"],
+        &[],
+    );
     let report = report(Kind::Directory, &["x86_64/a x86"], Name::Default, &[], &[]);
     assert!(report.findings.is_empty());
     assert_eq!(report.skipped[0].what, "digests");
@@ -121,9 +158,18 @@ fn what_is_as_it_is_listed_passes() {
 
 #[test]
 fn files_that_are_not_as_listed_are_told() {
-    check(&[LISTED, "x86_64/a x86 sum=0"], &["x86_64/a digest-mismatch: digest 000000000000… / ba7816bf8f01…"]);
-    check(&[LISTED], &["x86_64/a file-missing: nothing / a file, as it is listed"]);
-    check(&[LISTED, "x86_64/a link:b"], &["x86_64/a file-missing: a link to `b` / a file, as it is listed"]);
+    check(
+        &[LISTED, "x86_64/a x86 sum=0"],
+        &["x86_64/a digest-mismatch: digest 000000000000… / ba7816bf8f01…"],
+    );
+    check(
+        &[LISTED],
+        &["x86_64/a file-missing: nothing / a file, as it is listed"],
+    );
+    check(
+        &[LISTED, "x86_64/a link:b"],
+        &["x86_64/a file-missing: a link to `b` / a file, as it is listed"],
+    );
     check(
         &[LISTED, "x86_64/a x86", "x86_64/b.txt sum=1"],
         &["x86_64/b.txt file-unlisted: a file that is not listed / only what `SHA256SUMS` lists"],
@@ -135,18 +181,32 @@ fn files_that_are_not_as_listed_are_told() {
     check(
         &["SHA256SUMS text:SUM|", "x86_64/a x86"],
         &[
-            "SHA256SUMS list-unreadable: line 1 has no digest and path: `ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f200` / a line `<sha256>  <path>` for each file",
+            "SHA256SUMS list-unreadable: line 1 has no digest and path: \
+             `ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f200` / a line `<sha256>  \
+             <path>` for each file",
         ],
     );
 }
 
 #[test]
 fn entries_that_do_not_belong_are_told() {
-    check(&["a link:../x"], &["a link-outside: a link to `../x` / a link that stays in the tree"]);
+    check(
+        &["a link:../x"],
+        &["a link-outside: a link to `../x` / a link that stays in the tree"],
+    );
     check(&["aarch64/b link:../c", "c", "x86_64/p x86 sum=1"], &[]);
-    check(&["a link:/etc/passwd"], &["a link-outside: a link to `/etc/passwd` / a link that stays in the tree"]);
+    check(
+        &["a link:/etc/passwd"],
+        &["a link-outside: a link to `/etc/passwd` / a link that stays in the tree"],
+    );
     check(&["a pipe"], &["a special-file: a pipe / a file"]);
-    check(&["Readme", "README"], &["README path-twice: `Readme`, which differs by case alone / one entry on a path, on every system"]);
+    check(
+        &["Readme", "README"],
+        &[
+            "README path-twice: `Readme`, which differs by case alone / one entry on a path, on \
+             every system",
+        ],
+    );
     let archive = report(Kind::Archive, &["../a", "b", "b"], Name::Default, &[], &[]);
     assert_eq!(
         told(&archive),
@@ -164,10 +224,16 @@ fn links_are_followed_and_lead_nowhere_else() {
         &["d/e/l link:../..", "o link:d/e/l/../app", "x86_64/p x86"],
         &["o link-outside: a link to `d/e/l/../app` / a link that stays in the tree"],
     );
-    check(&["d link:real", "d/f", "real/f"], &["d/f link-outside: a path through the link `d` / a link that stays in the tree"]);
+    check(
+        &["d link:real", "d/f", "real/f"],
+        &["d/f link-outside: a path through the link `d` / a link that stays in the tree"],
+    );
     check(
         &["a link:b", "b link:a"],
-        &["a link-outside: a link to `b` / a link that stays in the tree", "b link-outside: a link to `a` / a link that stays in the tree"],
+        &[
+            "a link-outside: a link to `b` / a link that stays in the tree",
+            "b link-outside: a link to `a` / a link that stays in the tree",
+        ],
     );
     // A link promises what its own path says.
     check(
@@ -175,13 +241,35 @@ fn links_are_followed_and_lead_nowhere_else() {
         &["aarch64/app wrong-machine: elf for EM_X86_64 (64 bit) / elf for EM_AARCH64 (64 bit)"],
     );
     check(&["x86_64/app x86", "x86_64/tool link:app"], &[]);
-    check(&["SHA256SUMS text:SUM  x86_64/app|SUM  x86_64/tool|", "x86_64/app x86", "x86_64/tool link:app"], &[]);
-    check(&[LISTED, "x86_64/a x86", "x86_64/tool link:a", "SHA256SUMS.asc", "x86_64/a.sig"], &[]);
+    check(
+        &[
+            "SHA256SUMS text:SUM  x86_64/app|SUM  x86_64/tool|",
+            "x86_64/app x86",
+            "x86_64/tool link:app",
+        ],
+        &[],
+    );
+    check(
+        &[
+            LISTED,
+            "x86_64/a x86",
+            "x86_64/tool link:a",
+            "SHA256SUMS.asc",
+            "x86_64/a.sig",
+        ],
+        &[],
+    );
     let archive = |lines: &[&str]| told(&report(Kind::Archive, lines, Name::Default, &[], &[]));
-    assert_eq!(archive(&["x86_64/a x86", "x86_64/b hard:x86_64/a"]), [""; 0]);
+    assert_eq!(
+        archive(&["x86_64/a x86", "x86_64/b hard:x86_64/a"]),
+        [""; 0]
+    );
     assert_eq!(
         archive(&["x86_64/a x86", "x86_64/b hard:../etc/hostname"]),
-        ["x86_64/b link-outside: a hard link to `../etc/hostname`, which is no file of the archive / a link that stays in the tree"]
+        [
+            "x86_64/b link-outside: a hard link to `../etc/hostname`, which is no file of the \
+             archive / a link that stays in the tree"
+        ]
     );
 }
 
@@ -189,81 +277,192 @@ fn links_are_followed_and_lead_nowhere_else() {
 fn what_is_there_and_was_not_checked_is_told() {
     check(
         &["SHA256SUMS", "x86_64/a x86"],
-        &["SHA256SUMS list-unreadable: it is empty, too long, or no plain file / a line `<sha256>  <path>` for each file"],
+        &[
+            "SHA256SUMS list-unreadable: it is empty, too long, or no plain file / a line \
+             `<sha256>  <path>` for each file",
+        ],
     );
-    check(&["README.md mode=644"], &["- unreadable-binary: no program / at least one"]);
-    check(&["x86_64/app", "x86_64/notes.txt mode=644"], &["x86_64/app unreadable-binary: it begins with [0] / a program"]);
-    let release = report(Kind::Directory, &["app-aarch64-linux.tar.gz mode=644"], Name::Default, &[], &[]);
-    assert!(release.findings.is_empty() && release.skipped.iter().any(|skipped| skipped.what == "what is packed in it"));
-    check(&["x86_64/a x86 mode=4755"], &["x86_64/a mode-unfit: mode 4755 / no setuid, setgid or sticky bit"]);
+    check(
+        &["README.md mode=644"],
+        &["- unreadable-binary: no program / at least one"],
+    );
+    check(
+        &["x86_64/app", "x86_64/notes.txt mode=644"],
+        &["x86_64/app unreadable-binary: it begins with [0] / a program"],
+    );
+    let release = report(
+        Kind::Directory,
+        &["app-aarch64-linux.tar.gz mode=644"],
+        Name::Default,
+        &[],
+        &[],
+    );
+    assert!(
+        release.findings.is_empty()
+            && release
+                .skipped
+                .iter()
+                .any(|skipped| skipped.what == "what is packed in it")
+    );
+    check(
+        &["x86_64/a x86 mode=4755"],
+        &["x86_64/a mode-unfit: mode 4755 / no setuid, setgid or sticky bit"],
+    );
     check(&["x86_64/a x86 mode=775"], &[]);
 }
 
 #[test]
 fn programs_are_held_to_their_targets() {
-    check(&["aarch64/a x86"], &["aarch64/a wrong-machine: elf for EM_X86_64 (64 bit) / elf for EM_AARCH64 (64 bit)"]);
-    check(&["a x86"], &["a target-unknown: a program for EM_X86_64 / a target in its path, in a list or by `--target`"]);
-    check(&["x86_64/a damaged"], &["x86_64/a unreadable-binary: its ELF headers cannot be read: x / a program"]);
+    check(
+        &["aarch64/a x86"],
+        &["aarch64/a wrong-machine: elf for EM_X86_64 (64 bit) / elf for EM_AARCH64 (64 bit)"],
+    );
+    check(
+        &["a x86"],
+        &[
+            "a target-unknown: a program for EM_X86_64 / a target in its path, in a list or by \
+             `--target`",
+        ],
+    );
+    check(
+        &["x86_64/a damaged"],
+        &["x86_64/a unreadable-binary: its ELF headers cannot be read: x / a program"],
+    );
     check(
         &["x86_64-unknown-linux-musl/a x86 loader=/lib64/ld-linux-x86-64.so.2"],
         &[
-            "x86_64-unknown-linux-musl/a interpreter-unfit: `/lib64/ld-linux-x86-64.so.2` / /lib/ld-musl-x86_64.so.1",
-            "x86_64-unknown-linux-musl/a not-static: asks for the interpreter `/lib64/ld-linux-x86-64.so.2` / a static program",
+            "x86_64-unknown-linux-musl/a interpreter-unfit: `/lib64/ld-linux-x86-64.so.2` / \
+             /lib/ld-musl-x86_64.so.1",
+            "x86_64-unknown-linux-musl/a not-static: asks for the interpreter \
+             `/lib64/ld-linux-x86-64.so.2` / a static program",
         ],
     );
     check(
         &["linux/amd64/a x86 loader=/nix/store/x/ld-linux-x86-64.so.2"],
-        &["linux/amd64/a interpreter-unfit: `/nix/store/x/ld-linux-x86-64.so.2` / /lib64/ld-linux-x86-64.so.2 or /lib/ld-musl-x86_64.so.1"],
+        &[
+            "linux/amd64/a interpreter-unfit: `/nix/store/x/ld-linux-x86-64.so.2` / \
+             /lib64/ld-linux-x86-64.so.2 or /lib/ld-musl-x86_64.so.1",
+        ],
     );
-    check(&["x86_64/a x86 object"], &["x86_64/a not-executable: type ET_REL / a program that can be started"]);
-    check(&["x86_64/a x86 mode=644"], &["x86_64/a mode-unfit: mode 0644 / everyone may start it"]);
-    check(&["x86_64/a x86 mode=777"], &["x86_64/a mode-unfit: mode 0777 / nobody but its owner may write it"]);
+    check(
+        &["x86_64/a x86 object"],
+        &["x86_64/a not-executable: type ET_REL / a program that can be started"],
+    );
+    check(
+        &["x86_64/a x86 mode=644"],
+        &["x86_64/a mode-unfit: mode 0644 / everyone may start it"],
+    );
+    check(
+        &["x86_64/a x86 mode=777"],
+        &["x86_64/a mode-unfit: mode 0777 / nobody but its owner may write it"],
+    );
     check(
         &["x86_64/a x86 rpath=/home/ci/lib runpath=$ORIGIN/lib"],
         &["x86_64/a rpath-set: looks into `/home/ci/lib` / no RPATH but `$ORIGIN`"],
     );
-    check(&["x86_64/a x86 stack"], &["x86_64/a executable-stack: an executable stack / one that is not"]);
-    check(&["x86_64/a x86 textrel"], &["x86_64/a text-relocations: DT_TEXTREL / code that the loader does not write"]);
-    check(&["x86_64/a x86 private"], &["x86_64/a private-glibc: `GLIBC_PRIVATE` symbols / none: they hold for one build of glibc"]);
+    check(
+        &["x86_64/a x86 stack"],
+        &["x86_64/a executable-stack: an executable stack / one that is not"],
+    );
+    check(
+        &["x86_64/a x86 textrel"],
+        &["x86_64/a text-relocations: DT_TEXTREL / code that the loader does not write"],
+    );
+    check(
+        &["x86_64/a x86 private"],
+        &[
+            "x86_64/a private-glibc: `GLIBC_PRIVATE` symbols / none: they hold for one build of \
+             glibc",
+        ],
+    );
 }
 
 #[test]
 fn a_floor_comes_by_the_target_or_by_the_policy() {
-    let lines = &["x86_64-unknown-linux-gnu/a x86 loader=/lib64/ld-linux-x86-64.so.2 glibc=2.34 needs=libc.so.6"];
-    let of = |policy: Name, targets: &[&str]| told(&report(Kind::Directory, lines, policy, targets, &[]));
+    let lines = &[
+        "x86_64-unknown-linux-gnu/a x86 loader=/lib64/ld-linux-x86-64.so.2 glibc=2.34 \
+         needs=libc.so.6",
+    ];
+    let of = |policy: Name, targets: &[&str]| {
+        told(&report(Kind::Directory, lines, policy, targets, &[]))
+    };
     assert!(of(Name::Default, &[]).is_empty());
-    let above = "x86_64-unknown-linux-gnu/a above-glibc-floor: needs glibc 2.34 (for `stat`) / glibc 2.17 or older";
-    assert_eq!(of(Name::Default, &["x86_64-unknown-linux-gnu.2.17"]), [above]);
+    let above = "x86_64-unknown-linux-gnu/a above-glibc-floor: needs glibc 2.34 (for `stat`) / \
+                 glibc 2.17 or older";
+    assert_eq!(
+        of(Name::Default, &["x86_64-unknown-linux-gnu.2.17"]),
+        [above]
+    );
     assert_eq!(of(Name::PortableLinux, &[]), [above]);
 }
 
 #[test]
 fn strict_asks_for_more() {
-    let lines = &["x86_64-unknown-linux-gnu/a x86 loader=/lib64/ld-linux-x86-64.so.2 needs=libssl.so.3 home=/home/ci"];
-    assert_eq!(told(&report(Kind::Directory, lines, Name::Default, &[], &[])), [""; 0]);
-    let codes: Vec<&str> =
-        report(Kind::Directory, lines, Name::Strict, &[], &[]).findings.iter().map(|finding| finding.code.name()).collect();
-    assert_eq!(codes, ["home-leak", "library-unfit", "not-pie", "relro-partial"]);
+    let lines = &[
+        "x86_64-unknown-linux-gnu/a x86 loader=/lib64/ld-linux-x86-64.so.2 needs=libssl.so.3 \
+         home=/home/ci",
+    ];
+    assert_eq!(
+        told(&report(Kind::Directory, lines, Name::Default, &[], &[])),
+        [""; 0]
+    );
+    let codes: Vec<&str> = report(Kind::Directory, lines, Name::Strict, &[], &[])
+        .findings
+        .iter()
+        .map(|finding| finding.code.name())
+        .collect();
+    assert_eq!(
+        codes,
+        ["home-leak", "library-unfit", "not-pie", "relro-partial"]
+    );
 }
 
 #[test]
 fn what_shows_between_programs_is_told() {
-    check(&["x86_64/a x86", "x86_64/b x86"], &["x86_64/b same-file-twice: the same bytes as `x86_64/a` / a program of its own"]);
+    check(
+        &["x86_64/a x86", "x86_64/b x86"],
+        &["x86_64/b same-file-twice: the same bytes as `x86_64/a` / a program of its own"],
+    );
     check(
         &["aarch64/a arm sum=1 id=ab", "x86_64/a x86 id=ab"],
-        &["x86_64/a build-id-twice: the build-id of `aarch64/a`, which is for aarch64 / a build-id of its own"],
+        &[
+            "x86_64/a build-id-twice: the build-id of `aarch64/a`, which is for aarch64 / a \
+             build-id of its own",
+        ],
     );
 }
 
 #[test]
 fn what_is_accepted_is_listed_with_its_reason() {
     let waive = |path: Option<&str>| {
-        [Waive { code: Code::FileUnlisted, path: path.map(str::to_owned), reason: "signatures come later".to_owned() }]
+        [Waive {
+            code: Code::FileUnlisted,
+            path: path.map(str::to_owned),
+            reason: "signatures come later".to_owned(),
+        }]
     };
-    let lines = &[LISTED, "x86_64/a x86", "x86_64/a.md sum=1", "x86_64/b.md sum=2"];
+    let lines = &[
+        LISTED,
+        "x86_64/a x86",
+        "x86_64/a.md sum=1",
+        "x86_64/b.md sum=2",
+    ];
     let all = report(Kind::Directory, lines, Name::Default, &[], &waive(None));
-    assert_eq!((all.findings.len(), all.accepted.len(), all.accepted[0].reason.as_str()), (0, 2, "signatures come later"));
-    let one = report(Kind::Directory, lines, Name::Default, &[], &waive(Some("x86_64/a.md")));
+    assert_eq!(
+        (
+            all.findings.len(),
+            all.accepted.len(),
+            all.accepted[0].reason.as_str()
+        ),
+        (0, 2, "signatures come later")
+    );
+    let one = report(
+        Kind::Directory,
+        lines,
+        Name::Default,
+        &[],
+        &waive(Some("x86_64/a.md")),
+    );
     assert_eq!((one.findings.len(), one.accepted.len()), (1, 1));
 }
 
@@ -271,7 +470,17 @@ fn what_is_accepted_is_listed_with_its_reason() {
 fn one_file_without_a_target_is_told_as_skipped() {
     let one = report(Kind::File, &["a x86"], Name::Default, &[], &[]);
     assert!(one.findings.is_empty());
-    assert!(one.skipped.iter().any(|skipped| skipped.what == "its target"));
-    let named = report(Kind::File, &["a x86"], Name::Default, &["aarch64-unknown-linux-musl"], &[]);
+    assert!(
+        one.skipped
+            .iter()
+            .any(|skipped| skipped.what == "its target")
+    );
+    let named = report(
+        Kind::File,
+        &["a x86"],
+        Name::Default,
+        &["aarch64-unknown-linux-musl"],
+        &[],
+    );
     assert_eq!(named.findings[0].code, Code::WrongMachine);
 }

@@ -99,9 +99,17 @@ error[workspace-unreadable]: cargo cannot read the workspace
 "#]]
     );
     let mut command = project.command("build --manifest-path");
-    let output = command.arg(std::ffi::OsStr::from_bytes(b"odd\xff/Cargo.toml")).output().unwrap();
+    let output = command
+        .arg(std::ffi::OsStr::from_bytes(b"odd\xff/Cargo.toml"))
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.starts_with("error[workspace-unreadable]: the path `odd\u{fffd}/Cargo.toml` is not UTF-8"), "{said}");
+    assert!(
+        said.starts_with(
+            "error[workspace-unreadable]: the path `odd\u{fffd}/Cargo.toml` is not UTF-8"
+        ),
+        "{said}"
+    );
 }
 
 #[test]
@@ -143,7 +151,10 @@ error[unknown-package]: `--exclude nobody`: the workspace has no such package
 fn configurations() {
     let with = |text: &str| {
         let project = Project::of("clash");
-        project.append("Cargo.toml", &format!("\n[workspace.metadata.xpkg]\n{text}\n"));
+        project.append(
+            "Cargo.toml",
+            &format!("\n[workspace.metadata.xpkg]\n{text}\n"),
+        );
         project
     };
     check!(
@@ -212,7 +223,10 @@ error[config-twice]: xpkg is configured twice: in `[workspace.metadata.xpkg]` of
 "#]]
     );
     let project = Project::of("clash");
-    project.append("alpha/Cargo.toml", "\n[package.metadata.xpkg]\nrename = { solo = \"App\", app = \"../app\" }\n");
+    project.append(
+        "alpha/Cargo.toml",
+        "\n[package.metadata.xpkg]\nrename = { solo = \"App\", app = \"../app\" }\n",
+    );
     check!(
         project.xpkg("build"),
         str![[r#"
@@ -223,7 +237,10 @@ error[layout-invalid]: bin `app` of package `alpha` cannot stand at `x86_64-unkn
 
 "#]]
     );
-    project.write("alpha/Cargo.toml", &project.read("alpha/Cargo.toml").replace("../app", "app"));
+    project.write(
+        "alpha/Cargo.toml",
+        &project.read("alpha/Cargo.toml").replace("../app", "app"),
+    );
     check!(
         project.xpkg("build"),
         str![[r#"
@@ -240,7 +257,9 @@ error[path-clash]: two outputs on one path: `x86_64-unknown-linux-gnu/alpha/App`
 
 /// hello for musl, linked by something that is no linker.
 fn linked_by(script: &str) -> Project {
-    Project::of("hello").fake("odd-ld", script).env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "odd-ld")
+    Project::of("hello")
+        .fake("odd-ld", script)
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "odd-ld")
 }
 
 #[test]
@@ -267,10 +286,15 @@ error[artifact-missing]: bin `hello` of package `hello`: cargo reports `[ROOT]/t
         let project = linked_by(&format!("give {}\n", project.path(file).display()));
         let run = project.xpkg(&format!("build --target {ARM_MUSL}"));
         assert_eq!(run.code, Some(1));
-        let why =
-            if file == "empty" { "it is empty" } else { "it begins with [74, 68, 69, 73], which is none of ELF, Mach-O, PE and wasm" };
+        let why = if file == "empty" {
+            "it is empty"
+        } else {
+            "it begins with [74, 68, 69, 73], which is none of ELF, Mach-O, PE and wasm"
+        };
         assert!(
-            run.stderr.contains(&format!("error[unreadable-binary]: bin `hello` of package `hello` is no program: {why}\n")),
+            run.stderr.contains(&format!(
+                "error[unreadable-binary]: bin `hello` of package `hello` is no program: {why}\n"
+            )),
             "{}",
             run.stderr
         );
@@ -306,7 +330,10 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
 fn manifests_of_a_tree_that_do_not_hold() {
     let project = Project::of("hello");
     project.xpkg("build -q").ok();
-    let (json, text) = (project.read("target/xpkg/manifest.json"), project.read("target/xpkg/MANIFEST.txt"));
+    let (json, text) = (
+        project.read("target/xpkg/manifest.json"),
+        project.read("target/xpkg/MANIFEST.txt"),
+    );
     project.write("target/xpkg/manifest.json", &json[..json.len() / 2]);
     check!(
         project.xpkg("build"),
@@ -319,7 +346,10 @@ error[tree-unreadable]: cannot read `[ROOT]/target/xpkg/manifest.json`: EOF whil
 
 "#]]
     );
-    project.write("target/xpkg/manifest.json", &json.replace("\"schema_version\": 1", "\"schema_version\": 7"));
+    project.write(
+        "target/xpkg/manifest.json",
+        &json.replace("\"schema_version\": 1", "\"schema_version\": 7"),
+    );
     check!(
         project.xpkg("show"),
         str![[r#"
@@ -331,7 +361,10 @@ error[tree-unreadable]: cannot read `[ROOT]/target/xpkg/manifest.json`: it has s
 "#]]
     );
     project.write("target/xpkg/manifest.json", &json);
-    project.write("target/xpkg/MANIFEST.txt", &text.replace("hello/hello", "hello/other"));
+    project.write(
+        "target/xpkg/MANIFEST.txt",
+        &text.replace("hello/hello", "hello/other"),
+    );
     check!(
         project.xpkg("build"),
         str![[r#"
@@ -343,12 +376,22 @@ error[tree-unreadable]: `MANIFEST.txt` and `manifest.json` in `[ROOT]/target/xpk
 
 "#]]
     );
-    assert!(project.path(&format!("target/xpkg/{HOST}/hello/hello")).is_file());
+    assert!(
+        project
+            .path(&format!("target/xpkg/{HOST}/hello/hello"))
+            .is_file()
+    );
 }
 
 #[test]
 fn paths_that_are_hard_to_quote() {
-    for name in ["with space", "with'quote", "with\"double", "with\nnewline", "with$dollar"] {
+    for name in [
+        "with space",
+        "with'quote",
+        "with\"double",
+        "with\nnewline",
+        "with$dollar",
+    ] {
         let project = Project::of("hello");
         let odd = project.path(name);
         for file in ["Cargo.toml", "Cargo.lock", "src/main.rs"] {
@@ -358,22 +401,39 @@ fn paths_that_are_hard_to_quote() {
         assert_eq!(run.code, Some(0), "{name:?}: {}", run.stderr);
         assert!(odd.join("target/xpkg/MANIFEST.txt").is_file(), "{name:?}");
         // What `plan` prints works when it is pasted.
-        let plan = project.xpkg_in(name, &format!("plan --message-format json --target {X86_MUSL}")).ok();
+        let plan = project
+            .xpkg_in(
+                name,
+                &format!("plan --message-format json --target {X86_MUSL}"),
+            )
+            .ok();
         let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
-        project.shell(plan["targets"][0]["calls"][0]["invocation"]["line"].as_str().unwrap()).ok();
+        project
+            .shell(
+                plan["targets"][0]["calls"][0]["invocation"]["line"]
+                    .as_str()
+                    .unwrap(),
+            )
+            .ok();
     }
 }
 
 #[test]
 fn no_home_is_no_hindrance() {
-    let project = Project::of("with-c").with("x86_64-linux-musl-gcc").with("x86_64-linux-gnu-gcc").with("ar").unset("HOME");
+    let project = Project::of("with-c")
+        .with("x86_64-linux-musl-gcc")
+        .with("x86_64-linux-gnu-gcc")
+        .with("ar")
+        .unset("HOME");
     project.xpkg(&format!("build -q --target {X86_MUSL}")).ok();
 }
 
 /// Runs a line in a mount namespace of its own; `None`, and that is said, where there are none.
 fn mounted(project: &Project, test: &str, line: &str) -> Option<crate::support::Run> {
     let line = line.replace("XPKG", env!("CARGO_BIN_EXE_cargo-xpkg"));
-    let run = project.shell(&format!("PATH=$PATH:/usr/bin:/bin unshare --mount /bin/sh -c '{line}'"));
+    let run = project.shell(&format!(
+        "PATH=$PATH:/usr/bin:/bin unshare --mount /bin/sh -c '{line}'"
+    ));
     if run.stderr.contains("unshare failed") {
         skipped(test, "no mount namespaces here");
         return None;
@@ -385,8 +445,15 @@ fn mounted(project: &Project, test: &str, line: &str) -> Option<crate::support::
 fn a_workspace_that_cannot_be_written_builds_elsewhere() {
     let project = Project::of("hello");
     project.write("../elsewhere/.keep", "");
-    let line = "mount --bind . . && mount -o remount,ro,bind . && cd . && cd $PWD && XPKG build -q --target-dir ../elsewhere/target && ls ../elsewhere/target/xpkg && XPKG build";
-    let Some(run) = mounted(&project, "a_workspace_that_cannot_be_written_builds_elsewhere", line) else { return };
+    let line = "mount --bind . . && mount -o remount,ro,bind . && cd . && cd $PWD && XPKG build \
+                -q --target-dir ../elsewhere/target && ls ../elsewhere/target/xpkg && XPKG build";
+    let Some(run) = mounted(
+        &project,
+        "a_workspace_that_cannot_be_written_builds_elsewhere",
+        line,
+    ) else {
+        return;
+    };
     check!(
         run,
         str![[r#"
@@ -409,7 +476,13 @@ fn a_parent_that_cannot_be_written_is_told_before_compiling() {
     let project = Project::of("hello");
     std::fs::create_dir(project.path("closed")).unwrap();
     let line = "mount -t tmpfs -o ro none closed && XPKG build --out-dir closed/tree";
-    let Some(run) = mounted(&project, "a_parent_that_cannot_be_written_is_told_before_compiling", line) else { return };
+    let Some(run) = mounted(
+        &project,
+        "a_parent_that_cannot_be_written_is_told_before_compiling",
+        line,
+    ) else {
+        return;
+    };
     check!(
         run,
         str![[r#"
@@ -428,8 +501,12 @@ error[file-access]: cannot open `[ROOT]/closed/.tree.lock`: Read-only file syste
 fn no_inodes_left_leaves_the_old_tree() {
     let project = Project::of("hello");
     std::fs::create_dir(project.path("few")).unwrap();
-    let line = "mount -t tmpfs -o nr_inodes=12 none few && XPKG build -q --out-dir few/tree && XPKG build -q --profile dev --out-dir few/tree; echo code $?; cd few/tree && sha256sum -c MANIFEST.txt && ls -A ..";
-    let Some(run) = mounted(&project, "no_inodes_left_leaves_the_old_tree", line) else { return };
+    let line = "mount -t tmpfs -o nr_inodes=12 none few && XPKG build -q --out-dir few/tree && \
+                XPKG build -q --profile dev --out-dir few/tree; echo code $?; cd few/tree && \
+                sha256sum -c MANIFEST.txt && ls -A ..";
+    let Some(run) = mounted(&project, "no_inodes_left_leaves_the_old_tree", line) else {
+        return;
+    };
     check!(
         run,
         str![[r#"
@@ -453,8 +530,16 @@ fn a_tree_in_the_lower_layer_of_an_overlay_is_told_before_compiling() {
     for directory in ["space", "merged"] {
         std::fs::create_dir(project.path(directory)).unwrap();
     }
-    let line = "mount -t tmpfs none space && mkdir space/upper space/work && mount -t overlay -o lowerdir=lower,upperdir=space/upper,workdir=space/work none merged && XPKG build --out-dir merged/tree; echo code $?; cd merged/tree && sha256sum -c MANIFEST.txt";
-    let Some(run) = mounted(&project, "a_tree_in_the_lower_layer_of_an_overlay_is_told_before_compiling", line) else { return };
+    let line = "mount -t tmpfs none space && mkdir space/upper space/work && mount -t overlay -o \
+                lowerdir=lower,upperdir=space/upper,workdir=space/work none merged && XPKG build \
+                --out-dir merged/tree; echo code $?; cd merged/tree && sha256sum -c MANIFEST.txt";
+    let Some(run) = mounted(
+        &project,
+        "a_tree_in_the_lower_layer_of_an_overlay_is_told_before_compiling",
+        line,
+    ) else {
+        return;
+    };
     check!(
         run,
         str![[r#"
@@ -475,8 +560,11 @@ error[cannot-exchange]: cannot exchange `[ROOT]/merged/tree` with the new tree: 
 fn another_file_system_holds_the_tree_as_well() {
     let project = Project::of("hello");
     std::fs::create_dir(project.path("other")).unwrap();
-    let line = "mount -t tmpfs none other && XPKG build -q --out-dir other/tree && XPKG build -q --profile dev --out-dir other/tree && cd other/tree && sha256sum -c MANIFEST.txt";
-    let Some(run) = mounted(&project, "another_file_system_holds_the_tree_as_well", line) else { return };
+    let line = "mount -t tmpfs none other && XPKG build -q --out-dir other/tree && XPKG build -q \
+                --profile dev --out-dir other/tree && cd other/tree && sha256sum -c MANIFEST.txt";
+    let Some(run) = mounted(&project, "another_file_system_holds_the_tree_as_well", line) else {
+        return;
+    };
     run.ok();
 }
 
@@ -484,16 +572,26 @@ fn another_file_system_holds_the_tree_as_well() {
 fn a_clock_before_1980_and_files_before_1970_change_nothing() {
     let project = Project::of("hello");
     let shim = repository().join("tests/it/old-clock.c");
-    project.shell(&format!("cc -shared -fPIC -o old-clock.so {}", shim.display())).ok();
+    project
+        .shell(&format!(
+            "cc -shared -fPIC -o old-clock.so {}",
+            shim.display()
+        ))
+        .ok();
     let old = |command: &str| format!("LD_PRELOAD=$PWD/old-clock.so {command}");
     let xpkg = env!("CARGO_BIN_EXE_cargo-xpkg");
     let lines = [
         "export PATH=$PATH:/usr/bin:/bin".to_owned(),
         old("date +%Y"),
         // A compiler of its own, so that the probes' cache is asked by its times, too.
-        "cp /usr/bin/gcc bin-gcc && touch -d 1960-01-01 bin-gcc src/main.rs Cargo.toml Cargo.lock".to_owned(),
-        old(&format!("CC=$PWD/bin-gcc {xpkg} build --target x86_64-unknown-linux-gnu -q")),
-        "(cd target/xpkg && sha256sum -c MANIFEST.txt && find . -type f -exec touch -d 1960-01-01 {} +)".to_owned(),
+        "cp /usr/bin/gcc bin-gcc && touch -d 1960-01-01 bin-gcc src/main.rs Cargo.toml Cargo.lock"
+            .to_owned(),
+        old(&format!(
+            "CC=$PWD/bin-gcc {xpkg} build --target x86_64-unknown-linux-gnu -q"
+        )),
+        "(cd target/xpkg && sha256sum -c MANIFEST.txt && find . -type f -exec touch -d 1960-01-01 \
+         {} +)"
+            .to_owned(),
         old(&format!("CC=$PWD/bin-gcc {xpkg} build")),
         old(&format!("{xpkg} show")),
         old(&format!("{xpkg} doctor -q >doctor.txt")),

@@ -1,4 +1,5 @@
-//! Whether a bin can start on a base: libraries, loaders, layers over layers, the user's word; verdicts held against containers.
+//! Whether a bin can start on a base: libraries, loaders, layers over layers, the user's word;
+//! verdicts held against containers.
 
 use std::process::Command;
 
@@ -11,7 +12,12 @@ use crate::oci_bases::{How, Line, base, glibc};
 use crate::support::{HOST, Project, Run, skipped, tool};
 
 const LOADER: Line = ("usr/lib64/ld-linux-x86-64.so.2", b"");
-const LINKS: &[Line] = &[("usr/", b""), ("lib64 -> usr/lib64", b""), ("lib -> usr/lib", b""), LOADER];
+const LINKS: &[Line] = &[
+    ("usr/", b""),
+    ("lib64 -> usr/lib64", b""),
+    ("lib -> usr/lib", b""),
+    LOADER,
+];
 const GCC: Line = ("usr/lib/x86_64-linux-gnu/libgcc_s.so.1", b"");
 
 /// A project whose bin is for glibc, and what becomes of it on a base of these layers.
@@ -25,7 +31,10 @@ impl Upon {
     fn new() -> Self {
         let project = hello(HOST);
         let manifest = project.json("target/xpkg/manifest.json");
-        let floor = manifest["artifacts"][0]["binary"]["glibc_floor"]["version"].as_str().unwrap().to_owned();
+        let floor = manifest["artifacts"][0]["binary"]["glibc_floor"]["version"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         Self { project, floor }
     }
 
@@ -36,12 +45,17 @@ impl Upon {
 
     fn run(&self, layers: &[&[Line]], more: &str) -> Text {
         self.base(layers);
-        self.say(&format!("docker --no-build --base oci:base --oci layout {more}"))
+        self.say(&format!(
+            "docker --no-build --base oci:base --oci layout {more}"
+        ))
     }
 
     /// With a table of the image.
     fn table(&self, more: &str) {
-        self.project.write("xpkg.toml", &format!("[[docker]]\nname = \"hello\"\nbins = [\"hello\"]\n{more}\n"));
+        self.project.write(
+            "xpkg.toml",
+            &format!("[[docker]]\nname = \"hello\"\nbins = [\"hello\"]\n{more}\n"),
+        );
     }
 
     fn say(&self, line: &str) -> Text {
@@ -53,7 +67,10 @@ struct Text(Run, String);
 
 impl Text {
     fn text(&self) -> String {
-        self.0.text().replace(&self.1, "[FLOOR]").replace("Unchanged 1 image", "Wrote 1 image")
+        self.0
+            .text()
+            .replace(&self.1, "[FLOOR]")
+            .replace("Unchanged 1 image", "Wrote 1 image")
     }
 }
 
@@ -96,12 +113,28 @@ error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on the ba
 
 "#]]
     );
-    for path in ["usr/lib/x86_64-linux-gnu/libgcc_s.so.1", "usr/lib/libgcc_s.so.1", "usr/lib64/libgcc_s.so.1"] {
-        assert_eq!(upon.run(&[LINKS, &[libc, (path, b"")]], "").0.code, Some(0), "{path}");
+    for path in [
+        "usr/lib/x86_64-linux-gnu/libgcc_s.so.1",
+        "usr/lib/libgcc_s.so.1",
+        "usr/lib64/libgcc_s.so.1",
+    ] {
+        assert_eq!(
+            upon.run(&[LINKS, &[libc, (path, b"")]], "").0.code,
+            Some(0),
+            "{path}"
+        );
     }
     // Beside the way of the loader.
-    for path in ["opt/conda/lib/libgcc_s.so.1", "usr/lib/aarch64-linux-gnu/libgcc_s.so.1"] {
-        assert!(upon.run(&[LINKS, &[libc, (path, b"")]], "").text().contains("it needs `libgcc_s.so.1`"), "{path}");
+    for path in [
+        "opt/conda/lib/libgcc_s.so.1",
+        "usr/lib/aarch64-linux-gnu/libgcc_s.so.1",
+    ] {
+        assert!(
+            upon.run(&[LINKS, &[libc, (path, b"")]], "")
+                .text()
+                .contains("it needs `libgcc_s.so.1`"),
+            "{path}"
+        );
     }
 }
 
@@ -110,8 +143,14 @@ fn another_glibc_beside_the_way_of_the_loader_is_nobodys() {
     let upon = Upon::new();
     let (new, old) = (glibc("2.99"), glibc("2.17"));
     let libc: Line = ("usr/lib/x86_64-linux-gnu/libc.so.6", &new);
-    let sysroot: Line = ("opt/conda/x86_64-conda-linux-gnu/sysroot/lib64/libc.so.6", &old);
-    assert_eq!(upon.run(&[LINKS, &[libc, GCC, sysroot]], "").0.code, Some(0));
+    let sysroot: Line = (
+        "opt/conda/x86_64-conda-linux-gnu/sysroot/lib64/libc.so.6",
+        &old,
+    );
+    assert_eq!(
+        upon.run(&[LINKS, &[libc, GCC, sysroot]], "").0.code,
+        Some(0)
+    );
 }
 
 #[test]
@@ -122,7 +161,10 @@ fn what_is_gone_is_gone_by_every_name() {
         ("usr/", b""),
         ("lib -> usr/lib", b""),
         ("lib64 -> usr/lib64", b""),
-        ("usr/lib64/ld-linux-x86-64.so.2 -> /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", b""),
+        (
+            "usr/lib64/ld-linux-x86-64.so.2 -> /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+            b"",
+        ),
         ("usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", b""),
         ("usr/lib/x86_64-linux-gnu/libc.so.6", &new),
         GCC,
@@ -139,10 +181,20 @@ fn what_is_gone_is_gone_by_every_name() {
         "lib/x86_64-linux-gnu/other",
         "lib/",
     ] {
-        assert!(over(gone).contains("it asks for `/lib64/ld-linux-x86-64.so.2`, which is not there"), "{gone}: {}", over(gone));
+        assert!(
+            over(gone).contains("it asks for `/lib64/ld-linux-x86-64.so.2`, which is not there"),
+            "{gone}: {}",
+            over(gone)
+        );
     }
-    assert!(over("usr/lib/x86_64-linux-gnu/.wh.libgcc_s.so.1").contains("it needs `libgcc_s.so.1`"));
-    for stays in ["usr/lib/x86_64-linux-gnu/.wh.other", "usr/lib/x86_64-linux-gnu/other", "usr/lib/"] {
+    assert!(
+        over("usr/lib/x86_64-linux-gnu/.wh.libgcc_s.so.1").contains("it needs `libgcc_s.so.1`")
+    );
+    for stays in [
+        "usr/lib/x86_64-linux-gnu/.wh.other",
+        "usr/lib/x86_64-linux-gnu/other",
+        "usr/lib/",
+    ] {
         assert!(over(stays).starts_with("exit 0\n"), "{stays}");
     }
 }
@@ -207,9 +259,17 @@ hello  linux/amd64  /usr/local/bin/hello  oci:[ROOT]/base [SIZE]
     upon.table("base-glibc = \"2.98\"");
     assert!(!upon.run(&[LINKS, silent], "").text().contains("Noting"));
     // The same for what Docker builds.
-    assert!(upon.say("docker --no-build --base oci:base").text().starts_with("exit 0"));
+    assert!(
+        upon.say("docker --no-build --base oci:base")
+            .text()
+            .starts_with("exit 0")
+    );
     upon.base(&[LINKS, &[GCC]]);
-    assert!(upon.say("docker --no-build --base oci:base").text().contains("it needs `libc.so.6`"));
+    assert!(
+        upon.say("docker --no-build --base oci:base")
+            .text()
+            .contains("it needs `libc.so.6`")
+    );
     check!(
         upon.say("docker --no-build --base oci:base --accept base-unfit"),
         str![[r#"
@@ -241,36 +301,65 @@ fn files_are_laid_over_a_base_before_it_is_judged() {
     let new = glibc("2.99");
     let libc: Line = ("usr/lib/x86_64-linux-gnu/libc.so.6", &new);
     upon.project.write("libs/libgcc_s.so.1", "");
-    upon.project.write("old/libc.so.6", &String::from_utf8(glibc("2.17")).unwrap());
+    upon.project
+        .write("old/libc.so.6", &String::from_utf8(glibc("2.17")).unwrap());
     let run = |files: &str, line: &str| {
         upon.table(&format!("base = \"oci:base\"\nfiles = {{ {files} }}"));
         upon.base(&[LINKS, &[libc]]);
         upon.say(&format!("docker --no-build {line}")).text()
     };
     for line in ["--oci layout", "--context dist"] {
-        assert!(run("libs = \"/usr/lib/x86_64-linux-gnu\"", line).starts_with("exit 0"), "{line}");
-        assert!(run("libs = \"/opt\"", line).contains("it needs `libgcc_s.so.1`"), "{line}");
-        let older = run("libs = \"/usr/lib\", \"old/libc.so.6\" = \"/usr/lib/x86_64-linux-gnu/\"", line);
-        assert!(older.contains("needs glibc [FLOOR], and the base of `hello` has 2.17"), "{line}: {older}");
+        assert!(
+            run("libs = \"/usr/lib/x86_64-linux-gnu\"", line).starts_with("exit 0"),
+            "{line}"
+        );
+        assert!(
+            run("libs = \"/opt\"", line).contains("it needs `libgcc_s.so.1`"),
+            "{line}"
+        );
+        let older = run(
+            "libs = \"/usr/lib\", \"old/libc.so.6\" = \"/usr/lib/x86_64-linux-gnu/\"",
+            line,
+        );
+        assert!(
+            older.contains("needs glibc [FLOOR], and the base of `hello` has 2.17"),
+            "{line}: {older}"
+        );
     }
 }
 
-/// A base of this machine's own glibc, whole and without its parts: what is refused does not start, what is not refused does.
+/// A base of this machine's own glibc, whole and without its parts: what is refused does not start,
+/// what is not refused does.
 #[test]
 fn verdicts_are_true_in_containers() {
     let read = |path: &str| std::fs::read(path);
-    let own = ["ld-linux-x86-64.so.2", "libc.so.6", "libgcc_s.so.1"].map(|name| read(&format!("/lib/x86_64-linux-gnu/{name}")));
+    let own = ["ld-linux-x86-64.so.2", "libc.so.6", "libgcc_s.so.1"]
+        .map(|name| read(&format!("/lib/x86_64-linux-gnu/{name}")));
     let [Ok(loader), Ok(libc), Ok(gcc)] = &own else {
-        return skipped("bases::verdicts_are_true_in_containers", "this machine has no glibc where Debian has it");
+        return skipped(
+            "bases::verdicts_are_true_in_containers",
+            "this machine has no glibc where Debian has it",
+        );
     };
     let upon = Upon::new();
-    let links: &[Line] = &[("usr/", b""), ("usr/lib64/", b""), ("lib -> usr/lib", b""), ("lib64 -> usr/lib64", b"")];
+    let links: &[Line] = &[
+        ("usr/", b""),
+        ("usr/lib64/", b""),
+        ("lib -> usr/lib", b""),
+        ("lib64 -> usr/lib64", b""),
+    ];
     let loader: &[Line] = &[("usr/lib64/ld-linux-x86-64.so.2", loader)];
     let libc: &[Line] = &[("usr/lib/x86_64-linux-gnu/libc.so.6", libc)];
-    let (gcc, beside): (&[Line], &[Line]) = (&[("usr/lib/libgcc_s.so.1", gcc)], &[("usr/lib64/libgcc_s.so.1", gcc)]);
+    let (gcc, beside): (&[Line], &[Line]) = (
+        &[("usr/lib/libgcc_s.so.1", gcc)],
+        &[("usr/lib64/libgcc_s.so.1", gcc)],
+    );
     on_each_engine(|engine| {
         let name = format!("xpkg-bases-{}-{}", engine.name, std::process::id());
-        upon.project.write("xpkg.toml", &format!("[[docker]]\nname = \"{name}\"\nbins = [\"hello\"]\nbase = \"oci:base\"\n"));
+        upon.project.write(
+            "xpkg.toml",
+            &format!("[[docker]]\nname = \"{name}\"\nbins = [\"hello\"]\nbase = \"oci:base\"\n"),
+        );
         let cases: &[(&[&[Line]], bool)] = &[
             (&[links, loader, libc, gcc], true),
             (&[links, loader, libc], false),
@@ -278,17 +367,55 @@ fn verdicts_are_true_in_containers() {
             (&[links, libc, gcc], false),
             // Debian's loader does not look there, and says so.
             (&[links, loader, libc, beside], false),
-            (&[links, loader, libc, gcc, &[("/usr/lib64/.wh.ld-linux-x86-64.so.2", b"")]], false),
-            (&[links, loader, libc, gcc, &[("lib/.wh.libgcc_s.so.1", b"")]], true),
+            (
+                &[
+                    links,
+                    loader,
+                    libc,
+                    gcc,
+                    &[("/usr/lib64/.wh.ld-linux-x86-64.so.2", b"")],
+                ],
+                false,
+            ),
+            (
+                &[links, loader, libc, gcc, &[("lib/.wh.libgcc_s.so.1", b"")]],
+                true,
+            ),
         ];
         for (number, (layers, starts)) in cases.iter().enumerate() {
             upon.base(layers);
-            upon.say("docker -q --no-build --oci image.tar --accept base-unfit").0.ok();
-            assert_eq!(upon.say("docker -q --no-build --oci image.tar").0.code, Some(i32::from(!starts)), "{number}");
-            engine.says(&format!("load -i {}", upon.project.path("image.tar").display()));
-            let started =
-                engine.command().args(["run", "--rm", "--user", "0", "--network", "none", &format!("{name}:0.1.0")]).output().unwrap();
-            assert_eq!(started.status.success(), *starts, "{}, {number}: {}", engine.name, String::from_utf8_lossy(&started.stderr));
+            upon.say("docker -q --no-build --oci image.tar --accept base-unfit")
+                .0
+                .ok();
+            assert_eq!(
+                upon.say("docker -q --no-build --oci image.tar").0.code,
+                Some(i32::from(!starts)),
+                "{number}"
+            );
+            engine.says(&format!(
+                "load -i {}",
+                upon.project.path("image.tar").display()
+            ));
+            let started = engine
+                .command()
+                .args([
+                    "run",
+                    "--rm",
+                    "--user",
+                    "0",
+                    "--network",
+                    "none",
+                    &format!("{name}:0.1.0"),
+                ])
+                .output()
+                .unwrap();
+            assert_eq!(
+                started.status.success(),
+                *starts,
+                "{}, {number}: {}",
+                engine.name,
+                String::from_utf8_lossy(&started.stderr)
+            );
             engine.says(&format!("rmi {name}:0.1.0"));
         }
     });
@@ -300,8 +427,16 @@ fn what_is_no_layout_becomes_one_by_skopeo() {
     let new = glibc("2.99");
     upon.base(&[LINKS, &[GCC, ("usr/lib/x86_64-linux-gnu/libc.so.6", &new)]]);
     let skopeo = |line: &str| {
-        let output = Command::new(tool("skopeo")).args(shlex::split(line).unwrap()).current_dir(&upon.project.root).output().unwrap();
-        assert!(output.status.success(), "skopeo {line}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = Command::new(tool("skopeo"))
+            .args(shlex::split(line).unwrap())
+            .current_dir(&upon.project.root)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "skopeo {line}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     };
     skopeo("copy --all oci:base oci-archive:oci.tar");
     skopeo("copy oci:base docker-archive:docker.tar");
@@ -348,9 +483,19 @@ error[base-unfit]: the base `docker-archive:docker.tar` is none that is read her
 "#]]
     );
     // What the help says is what helps.
-    for base in ["oci:oci.tar", "oci:docker.tar", "docker-archive:docker.tar", "oci-archive:oci.tar"] {
+    for base in [
+        "oci:oci.tar",
+        "oci:docker.tar",
+        "docker-archive:docker.tar",
+        "oci-archive:oci.tar",
+    ] {
         let said = run(base).0.stderr;
-        let line = said.split("`skopeo ").nth(1).and_then(|rest| rest.split('`').next()).unwrap().to_owned();
+        let line = said
+            .split("`skopeo ")
+            .nth(1)
+            .and_then(|rest| rest.split('`').next())
+            .unwrap()
+            .to_owned();
         std::fs::remove_dir_all(upon.project.path("base")).unwrap();
         skopeo(&line);
         run("oci:base").0.ok();
@@ -364,7 +509,15 @@ fn one_image_of_several_in_a_layout_is_named_as_skopeo_names_it() {
     for (libc, name) in [(&new, "1.0"), (&old, "registry.example/old:2")] {
         upon.base(&[LINKS, &[GCC, ("usr/lib/x86_64-linux-gnu/libc.so.6", libc)]]);
         let line = ["copy", "--all", "oci:base", &format!("oci:several:{name}")];
-        assert!(Command::new(tool("skopeo")).args(line).current_dir(&upon.project.root).output().unwrap().status.success());
+        assert!(
+            Command::new(tool("skopeo"))
+                .args(line)
+                .current_dir(&upon.project.root)
+                .output()
+                .unwrap()
+                .status
+                .success()
+        );
     }
     let run = |base: &str| upon.say(&format!("docker -q --no-build --base {base} --oci layout"));
     run("oci:several:1.0").0.ok();

@@ -31,13 +31,34 @@ x86_64-unknown-linux-musl   hello    hello [SIZE]  static-pie  -      [DIGEST]
     );
     assert_eq!(
         project.files("target/xpkg"),
-        ["MANIFEST.txt", "aarch64-unknown-linux-musl/hello/hello", "manifest.json", "x86_64-unknown-linux-musl/hello/hello"]
+        [
+            "MANIFEST.txt",
+            "aarch64-unknown-linux-musl/hello/hello",
+            "manifest.json",
+            "x86_64-unknown-linux-musl/hello/hello"
+        ]
     );
-    for file in project.files("target/xpkg").iter().filter(|file| file.ends_with("hello")) {
-        let mode = project.path("target/xpkg").join(file).metadata().unwrap().permissions().mode();
+    for file in project
+        .files("target/xpkg")
+        .iter()
+        .filter(|file| file.ends_with("hello"))
+    {
+        let mode = project
+            .path("target/xpkg")
+            .join(file)
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o755, "{file}");
     }
-    assert!(project.shell(&format!("./target/xpkg/{X86_MUSL}/hello/hello")).ok().stdout.starts_with("hello from x86_64 linux musl"));
+    assert!(
+        project
+            .shell(&format!("./target/xpkg/{X86_MUSL}/hello/hello"))
+            .ok()
+            .stdout
+            .starts_with("hello from x86_64 linux musl")
+    );
 }
 
 #[test]
@@ -64,42 +85,80 @@ fn nothing_changed_means_nothing_written() {
     let project = Project::of("hello");
     let state = || -> Vec<(String, u64, i64)> {
         let entries = project.files("target/xpkg").into_iter();
-        let metadata = entries.map(|file| (project.path("target/xpkg").join(&file).metadata().unwrap(), file));
-        metadata.map(|(metadata, file)| (file, metadata.ino(), metadata.mtime_nsec())).collect()
+        let metadata = entries.map(|file| {
+            (
+                project.path("target/xpkg").join(&file).metadata().unwrap(),
+                file,
+            )
+        });
+        metadata
+            .map(|(metadata, file)| (file, metadata.ino(), metadata.mtime_nsec()))
+            .collect()
     };
     project.xpkg("build").ok();
     let before = state();
     let again = project.xpkg("build").ok();
-    assert!(again.stderr.contains("   Unchanged 1 bin in "), "{}", again.stderr);
+    assert!(
+        again.stderr.contains("   Unchanged 1 bin in "),
+        "{}",
+        again.stderr
+    );
     assert_eq!(state(), before);
-    assert!(!project.files("target").iter().any(|file| file.starts_with(".xpkg.new")));
+    assert!(
+        !project
+            .files("target")
+            .iter()
+            .any(|file| file.starts_with(".xpkg.new"))
+    );
 }
 
 #[test]
 fn another_directory_gives_the_same_manifest() {
     let manifest = |project: &Project| {
-        project.xpkg(&format!("build -q --target {X86_MUSL},{ARM_MUSL}")).ok();
+        project
+            .xpkg(&format!("build -q --target {X86_MUSL},{ARM_MUSL}"))
+            .ok();
         project.read("target/xpkg/MANIFEST.txt")
     };
-    assert_eq!(manifest(&Project::of("hello")), manifest(&Project::of("hello")));
+    assert_eq!(
+        manifest(&Project::of("hello")),
+        manifest(&Project::of("hello"))
+    );
 }
 
 #[test]
 fn two_packages_with_one_bin_name_keep_their_own_programs() {
     let project = Project::of("clash");
     project.xpkg("build -q").ok();
-    let says = |path: &str| project.shell(&format!("./target/xpkg/{HOST}/{path}")).ok().stdout;
-    assert_eq!([says("alpha/app"), says("beta/app")], ["alpha's app\n", "beta's app\n"]);
+    let says = |path: &str| {
+        project
+            .shell(&format!("./target/xpkg/{HOST}/{path}"))
+            .ok()
+            .stdout
+    };
+    assert_eq!(
+        [says("alpha/app"), says("beta/app")],
+        ["alpha's app\n", "beta's app\n"]
+    );
     // A warm build takes another road through cargo: it links the file anew without compiling.
     project.xpkg("build -q").ok();
-    assert_eq!([says("alpha/app"), says("beta/app")], ["alpha's app\n", "beta's app\n"]);
-    assert_eq!(project.files(&format!("target/xpkg/{HOST}")), ["alpha/app", "alpha/solo", "beta/app"]);
+    assert_eq!(
+        [says("alpha/app"), says("beta/app")],
+        ["alpha's app\n", "beta's app\n"]
+    );
+    assert_eq!(
+        project.files(&format!("target/xpkg/{HOST}")),
+        ["alpha/app", "alpha/solo", "beta/app"]
+    );
 }
 
 #[test]
 fn two_outputs_on_one_path_are_refused_before_compiling() {
     let project = Project::of("clash");
-    project.append("Cargo.toml", "\n[workspace.metadata.xpkg]\nlayout = \"{triple}/{bin}\"\n");
+    project.append(
+        "Cargo.toml",
+        "\n[workspace.metadata.xpkg]\nlayout = \"{triple}/{bin}\"\n",
+    );
     check!(
         project.xpkg("build"),
         str![[r#"
@@ -119,7 +178,11 @@ error[path-clash]: two outputs on one path: `x86_64-unknown-linux-gnu/app`
 fn what_does_not_compile_leaves_cargo_the_word_and_its_code() {
     let run = Project::of("broken").xpkg("build");
     assert_eq!(run.code, Some(101));
-    assert!(run.stderr.contains("error[E0308]: mismatched types"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("error[E0308]: mismatched types"),
+        "{}",
+        run.stderr
+    );
     assert!(!run.stderr.contains("Staged"));
     assert_eq!(run.stdout, "");
 }
@@ -129,32 +192,56 @@ fn a_bin_may_be_renamed_and_a_package_skipped() {
     let project = Project::of("corners");
     let run = project.xpkg("build -q").ok();
     assert_eq!(run.text(), "exit 0\n");
-    assert_eq!(project.files(&format!("target/xpkg/{HOST}")), ["gated/always", "plain/plain", "renamed/nice-name"]);
+    assert_eq!(
+        project.files(&format!("target/xpkg/{HOST}")),
+        ["gated/always", "plain/plain", "renamed/nice-name"]
+    );
 }
 
 #[test]
 fn a_narrowed_run_replaces_just_its_bins_and_a_whole_one_its_targets() {
     let project = Project::of("corners");
     project.xpkg("build -q --features gated/extra").ok();
-    let all = ["gated/always", "gated/extra", "plain/plain", "renamed/nice-name"];
+    let all = [
+        "gated/always",
+        "gated/extra",
+        "plain/plain",
+        "renamed/nice-name",
+    ];
     assert_eq!(project.files(&format!("target/xpkg/{HOST}")), all);
     project.xpkg("build -q -p plain").ok();
     assert_eq!(project.files(&format!("target/xpkg/{HOST}")), all);
-    project.xpkg(&format!("build -q --target {X86_MUSL} --bin plain")).ok();
+    project
+        .xpkg(&format!("build -q --target {X86_MUSL} --bin plain"))
+        .ok();
     assert_eq!(project.files(&format!("target/xpkg/{HOST}")), all);
-    assert_eq!(project.files(&format!("target/xpkg/{X86_MUSL}")), ["plain/plain"]);
+    assert_eq!(
+        project.files(&format!("target/xpkg/{X86_MUSL}")),
+        ["plain/plain"]
+    );
     // A whole run of the target: the bin that it no longer builds disappears.
     project.xpkg("build -q").ok();
-    assert_eq!(project.files(&format!("target/xpkg/{HOST}")), ["gated/always", "plain/plain", "renamed/nice-name"]);
-    assert_eq!(project.files(&format!("target/xpkg/{X86_MUSL}")), ["plain/plain"]);
-    let targets = project.json("target/xpkg/manifest.json")["targets"].as_array().unwrap().len();
+    assert_eq!(
+        project.files(&format!("target/xpkg/{HOST}")),
+        ["gated/always", "plain/plain", "renamed/nice-name"]
+    );
+    assert_eq!(
+        project.files(&format!("target/xpkg/{X86_MUSL}")),
+        ["plain/plain"]
+    );
+    let targets = project.json("target/xpkg/manifest.json")["targets"]
+        .as_array()
+        .unwrap()
+        .len();
     assert_eq!(targets, 2);
 }
 
 #[test]
 fn a_run_from_inside_a_member_is_the_workspaces() {
     let project = Project::of("corners");
-    let run = project.xpkg_in("plain/src", "build -q --message-format json").ok();
+    let run = project
+        .xpkg_in("plain/src", "build -q --message-format json")
+        .ok();
     let manifest: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(manifest["artifacts"].as_array().unwrap().len(), 3);
     assert_eq!(run.stdout, project.read("target/xpkg/manifest.json"));
@@ -166,7 +253,11 @@ fn a_kept_file_that_was_changed_since_is_told() {
     let project = Project::of("corners");
     project.xpkg("build -q").ok();
     let before = project.read("target/xpkg/MANIFEST.txt");
-    std::fs::write(project.path(&format!("target/xpkg/{HOST}/plain/plain")), "changed").unwrap();
+    std::fs::write(
+        project.path(&format!("target/xpkg/{HOST}/plain/plain")),
+        "changed",
+    )
+    .unwrap();
     check!(
         project.xpkg("build -p gated"),
         str![[r#"
@@ -182,7 +273,9 @@ error[tree-changed]: `[ROOT]/target/xpkg/x86_64-unknown-linux-gnu/plain/plain` i
     assert_eq!(project.read("target/xpkg/MANIFEST.txt"), before);
     // A run that selects it puts it right.
     project.xpkg("build -q").ok();
-    project.shell("cd target/xpkg && /usr/bin/sha256sum --check --strict --quiet MANIFEST.txt").ok();
+    project
+        .shell("cd target/xpkg && /usr/bin/sha256sum --check --strict --quiet MANIFEST.txt")
+        .ok();
 }
 
 #[test]
@@ -216,12 +309,17 @@ error[tree-foreign]: `[ROOT]/other` holds what xpkg did not make
 
 "#]]
     );
-    assert_eq!(project.read(&format!("other/{HOST}/hello/notes.txt")), "mine");
+    assert_eq!(
+        project.read(&format!("other/{HOST}/hello/notes.txt")),
+        "mine"
+    );
 }
 
 #[test]
 fn a_linker_that_writes_another_machine_stages_nothing() {
-    let project = Project::of("hello").fake("odd-ld", "give /bin/true\n").env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "odd-ld");
+    let project = Project::of("hello")
+        .fake("odd-ld", "give /bin/true\n")
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "odd-ld");
     check!(
         project.xpkg(&format!("build --target {ARM_MUSL}")),
         str![[r#"
@@ -242,7 +340,9 @@ error[wrong-machine]: bin `hello` of package `hello` is elf for EM_X86_64 (64 bi
 #[test]
 fn a_dynamic_musl_bin_is_refused_and_can_be_accepted() {
     let script = format!("exec {}\n", tool("x86_64-linux-musl-gcc").display());
-    let project = Project::of("hello").with("x86_64-linux-gnu-gcc").fake("odd-cc", &script);
+    let project = Project::of("hello")
+        .with("x86_64-linux-gnu-gcc")
+        .fake("odd-cc", &script);
     let project = project.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", "odd-cc");
     check!(
         project.xpkg(&format!("build --target {X86_MUSL}")),
@@ -259,7 +359,9 @@ error[not-static]: bin `hello` of package `hello` is not static: it asks for the
 "#]]
     );
     assert!(!project.path("target/xpkg").exists());
-    project.xpkg(&format!("build -q --accept not-static --target {X86_MUSL}")).ok();
+    project
+        .xpkg(&format!("build -q --accept not-static --target {X86_MUSL}"))
+        .ok();
     let artifact = &project.json("target/xpkg/manifest.json")["artifacts"][0];
     assert_eq!(artifact["waivers"][0]["code"], "not-static");
     check!(
@@ -320,7 +422,9 @@ fn a_missing_standard_library_comes_by_rustup_or_is_told() {
     let rustc = |project: Project| {
         let real = tool("rustc");
         let script = format!(
-            "on target-libdir out {}\non target-libdir out target_os=\"linux\"\non target-libdir exit 0\non target-list out {}\non target-list out {TARGET}\non target-list exit 0\nexec {}\n",
+            "on target-libdir out {}\non target-libdir out target_os=\"linux\"\non target-libdir \
+             exit 0\non target-list out {}\non target-list out {TARGET}\non target-list exit \
+             0\nexec {}\n",
             libdir.display(),
             toolchain.display(),
             real.display()
@@ -348,8 +452,14 @@ error[no-linker]: nothing here can link for `x86_64-unknown-linux-musl`
 "#]]
     );
     // Managed, but not to be fetched.
-    let project = rustc(Project::of("hello"))
-        .fake("rustup", &format!("log {}/log\ntouch {}/libcore-1.rlib\n", sysroot.path().display(), libdir.display()));
+    let project = rustc(Project::of("hello")).fake(
+        "rustup",
+        &format!(
+            "log {}/log\ntouch {}/libcore-1.rlib\n",
+            sysroot.path().display(),
+            libdir.display()
+        ),
+    );
     check!(
         project.xpkg(&format!("plan --offline --target {TARGET}")),
         str![[r#"
@@ -369,18 +479,38 @@ error[no-linker]: nothing here can link for `x86_64-unknown-linux-musl`
 
 "#]]
     );
-    // Managed: the plan says how, the run does it. (The faked compiler has no linker to go on with.)
+    // Managed: the plan says how, the run does it. (The faked compiler has no linker to go on
+    // with.)
     let plan = project.xpkg(&format!("plan --linker rust-lld --target {TARGET}"));
-    assert!(plan.stderr.contains("this Rust toolchain has no `rust-lld`"), "{}", plan.stderr);
+    assert!(
+        plan.stderr
+            .contains("this Rust toolchain has no `rust-lld`"),
+        "{}",
+        plan.stderr
+    );
     let lld = toolchain.join(format!("lib/rustlib/{HOST}/bin/rust-lld"));
     std::fs::create_dir_all(lld.parent().unwrap()).unwrap();
     std::fs::write(lld, "").unwrap();
     let plan = project.xpkg(&format!("plan --target {TARGET}")).ok();
-    assert!(plan.stdout.contains("rustup target add --toolchain mine x86_64-unknown-linux-musl"), "{}", plan.stdout);
+    assert!(
+        plan.stdout
+            .contains("rustup target add --toolchain mine x86_64-unknown-linux-musl"),
+        "{}",
+        plan.stdout
+    );
     let run = project.xpkg(&format!("build --target {TARGET}"));
-    assert!(run.stderr.contains("  Installing the standard library for `x86_64-unknown-linux-musl` (rustup)\n"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(
+            "  Installing the standard library for `x86_64-unknown-linux-musl` (rustup)\n"
+        ),
+        "{}",
+        run.stderr
+    );
     let log = std::fs::read_to_string(sysroot.path().join("log")).unwrap();
-    assert_eq!(log, "target add --toolchain mine x86_64-unknown-linux-musl\n");
+    assert_eq!(
+        log,
+        "target add --toolchain mine x86_64-unknown-linux-musl\n"
+    );
 }
 
 #[test]
@@ -394,12 +524,24 @@ fn the_users_flags_wrapper_and_directories_survive() {
         .env("RUSTFLAGS", "-Copt-level=1 --cfg=mine")
         .env("CARGO_TARGET_DIR", &elsewhere);
     let run = project.xpkg("build -v --message-format json").ok();
-    assert!(project.path(&format!("elsewhere/xpkg/{HOST}/hello/hello")).is_file(), "{}", run.stderr);
+    assert!(
+        project
+            .path(&format!("elsewhere/xpkg/{HOST}/hello/hello"))
+            .is_file(),
+        "{}",
+        run.stderr
+    );
     assert!(!project.path("target").exists());
     let wrapped = project.read("wrapper.log");
-    assert!(wrapped.contains("--crate-name hello") && wrapped.contains("-Copt-level=1 --cfg=mine"), "{wrapped}");
-    // What plain cargo would do with the same environment is done already: nothing is compiled again.
-    let cargo = project.shell(&format!("cargo build --release --target {HOST}")).ok();
+    assert!(
+        wrapped.contains("--crate-name hello") && wrapped.contains("-Copt-level=1 --cfg=mine"),
+        "{wrapped}"
+    );
+    // What plain cargo would do with the same environment is done already: nothing is compiled
+    // again.
+    let cargo = project
+        .shell(&format!("cargo build --release --target {HOST}"))
+        .ok();
     assert!(!cargo.stderr.contains("Compiling"), "{}", cargo.stderr);
 }
 
@@ -413,7 +555,13 @@ fn a_commit_and_what_is_not_committed_are_recorded() {
     assert_eq!(source(&project)["commit"], serde_json::Value::Null);
     project.write(".gitignore", "");
     let commit = project.commit();
-    assert_eq!((source(&project)["commit"].as_str(), source(&project)["dirty"].as_bool()), (Some(commit.as_str()), Some(false)));
+    assert_eq!(
+        (
+            source(&project)["commit"].as_str(),
+            source(&project)["dirty"].as_bool()
+        ),
+        (Some(commit.as_str()), Some(false))
+    );
     project.write("more.txt", "");
     assert_eq!(source(&project)["dirty"], true);
 }
@@ -421,11 +569,20 @@ fn a_commit_and_what_is_not_committed_are_recorded() {
 #[test]
 fn strip_is_the_same_for_every_linker() {
     let project = Project::of("hello");
-    project.append("Cargo.toml", "\n[package.metadata.xpkg]\nstrip = \"symbols\"\n");
-    project.xpkg(&format!("build -q --target {HOST},{X86_MUSL}")).ok();
+    project.append(
+        "Cargo.toml",
+        "\n[package.metadata.xpkg]\nstrip = \"symbols\"\n",
+    );
+    project
+        .xpkg(&format!("build -q --target {HOST},{X86_MUSL}"))
+        .ok();
     let manifest = project.json("target/xpkg/manifest.json");
-    let stripped: Vec<bool> =
-        manifest["artifacts"].as_array().unwrap().iter().map(|a| a["binary"]["stripped"].as_bool().unwrap()).collect();
+    let stripped: Vec<bool> = manifest["artifacts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| a["binary"]["stripped"].as_bool().unwrap())
+        .collect();
     assert_eq!(stripped, [true, true]);
 }
 
@@ -447,8 +604,18 @@ fn bins_that_stay_keep_the_record_they_were_built_by() {
     project.xpkg("build -q -p gated --linker gcc").ok();
     let manifest = project.json("target/xpkg/manifest.json");
     let kind_of = |bin: &str| {
-        let artifact = manifest["artifacts"].as_array().unwrap().iter().find(|artifact| artifact["bin"] == bin).unwrap();
-        let record = manifest["targets"].as_array().unwrap().iter().find(|record| record["id"] == artifact["built_by"]).unwrap();
+        let artifact = manifest["artifacts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|artifact| artifact["bin"] == bin)
+            .unwrap();
+        let record = manifest["targets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|record| record["id"] == artifact["built_by"])
+            .unwrap();
         record["toolchain"]["kind"].as_str().unwrap().to_owned()
     };
     assert_eq!([kind_of("always"), kind_of("plain")], ["gcc", "native"]);
@@ -463,22 +630,40 @@ fn a_strangers_file_that_comes_while_we_compile_stays() {
     let before = project.read("target/xpkg/MANIFEST.txt");
     let project = project.env("RUSTFLAGS", "-Copt-level=1");
     // The look before compiling runs rustc, too, but not the wrapper that cargo runs to compile.
-    let script = format!("on --crate-name=hello touch {0}\non hello touch {0}\nrun\n", notes.display());
+    let script = format!(
+        "on --crate-name=hello touch {0}\non hello touch {0}\nrun\n",
+        notes.display()
+    );
     let project = project.fake("wrapper", &script);
     let run = project.xpkg("build");
-    assert!(run.stderr.contains("error[tree-foreign]") && run.code == Some(1), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("error[tree-foreign]") && run.code == Some(1),
+        "{}",
+        run.stderr
+    );
     assert!(notes.is_file());
     assert_eq!(project.read("target/xpkg/MANIFEST.txt"), before);
 }
 
 #[test]
 fn a_choice_binds_in_spite_of_cargos_configuration() {
-    let project = Project::of("hello").env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "/nonexistent/ld");
+    let project = Project::of("hello").env(
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER",
+        "/nonexistent/ld",
+    );
     assert!(project.xpkg("build").stderr.contains("error[linker-unfit]"));
     project.xpkg("build -q --linker native").ok();
     project.xpkg("build -q --linker auto").ok();
-    let run = Project::of("hello").with("gcc").env("RUSTFLAGS", "--codegen linker=mine").xpkg("build --linker gcc");
-    assert!(run.stderr.contains("the rustflags in force hold `-C linker=mine`"), "{}", run.stderr);
+    let run = Project::of("hello")
+        .with("gcc")
+        .env("RUSTFLAGS", "--codegen linker=mine")
+        .xpkg("build --linker gcc");
+    assert!(
+        run.stderr
+            .contains("the rustflags in force hold `-C linker=mine`"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -495,7 +680,13 @@ fn an_out_dir_behind_a_link_is_written_where_the_link_leads() {
     std::fs::create_dir(project.path("real")).unwrap();
     std::os::unix::fs::symlink(project.path("real"), project.path("dist")).unwrap();
     project.xpkg("build -q --out-dir dist").ok();
-    assert!(project.path("dist").symlink_metadata().unwrap().is_symlink());
+    assert!(
+        project
+            .path("dist")
+            .symlink_metadata()
+            .unwrap()
+            .is_symlink()
+    );
     assert!(project.path("real/MANIFEST.txt").is_file());
 }
 
@@ -522,5 +713,8 @@ fn a_relative_target_directory_means_where_the_user_stands() {
 fn json_is_one_document_when_cargo_fails_too() {
     let run = Project::of("broken").xpkg("build --message-format json");
     let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!((run.code, document["problems"][0]["code"].as_str()), (Some(101), Some("cargo-failed")));
+    assert_eq!(
+        (run.code, document["problems"][0]["code"].as_str()),
+        (Some(101), Some("cargo-failed"))
+    );
 }

@@ -23,7 +23,10 @@ error[workspace-unreadable]: cargo cannot read the workspace
 #[test]
 fn the_word_xpkg_is_optional() {
     let project = Project::empty();
-    assert_eq!(project.xpkg("xpkg build").text(), project.xpkg("build").text());
+    assert_eq!(
+        project.xpkg("xpkg build").text(),
+        project.xpkg("build").text()
+    );
 }
 
 #[test]
@@ -64,7 +67,10 @@ For more information, try '--help'.
 #[test]
 fn no_rust_at_all_names_the_way_to_it() {
     check!(
-        Project::of("hello").without("cargo").without("rustc").xpkg("build"),
+        Project::of("hello")
+            .without("cargo")
+            .without("rustc")
+            .xpkg("build"),
         str![[r#"
 exit 1
 --- stderr

@@ -29,7 +29,9 @@ pub mod made {
 
     /// A tar of plain files, mode 0644.
     pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-        let blocks = files.iter().flat_map(|(path, bytes)| block(path, b'0', bytes, bytes.len() as u64));
+        let blocks = files
+            .iter()
+            .flat_map(|(path, bytes)| block(path, b'0', bytes, bytes.len() as u64));
         blocks.chain([0; 1024]).collect()
     }
 
@@ -50,7 +52,9 @@ pub mod made {
     /// One record of a pax header.
     pub fn pax(key: &str, value: &str) -> Vec<u8> {
         let rest = key.len() + value.len() + 3;
-        let length = (rest..).find(|length| *length == rest + length.to_string().len()).unwrap();
+        let length = (rest..)
+            .find(|length| *length == rest + length.to_string().len())
+            .unwrap();
         format!("{length} {key}={value}\n").into_bytes()
     }
 
@@ -71,9 +75,14 @@ pub mod made {
     }
 
     pub fn zipped(name: &'static str, bytes: &[u8], deflate: bool) -> Zipped {
-        let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut packed =
+            flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(bytes).unwrap();
-        let packed = if deflate { packed.finish().unwrap() } else { bytes.to_vec() };
+        let packed = if deflate {
+            packed.finish().unwrap()
+        } else {
+            bytes.to_vec()
+        };
         Zipped {
             name,
             local_name: name,
@@ -92,25 +101,71 @@ pub mod made {
         let mut file = Vec::new();
         let mut directory = Vec::new();
         let fields = |numbers: &[(u32, usize)]| -> Vec<u8> {
-            numbers.iter().flat_map(|(number, width)| number.to_le_bytes()[..*width].to_vec()).collect()
+            numbers
+                .iter()
+                .flat_map(|(number, width)| number.to_le_bytes()[..*width].to_vec())
+                .collect()
         };
         for entry in entries {
             let at = entry.at.unwrap_or(file.len() as u32);
             let common = |name: &str| {
-                let start = [(20, 2), (entry.flags.into(), 2), (entry.method.into(), 2), (0, 4), (entry.crc, 4)];
-                fields(&[&start[..], &[(entry.packed, 4), (entry.size, 4), (name.len() as u32, 2), (0, 2)]].concat())
+                let start = [
+                    (20, 2),
+                    (entry.flags.into(), 2),
+                    (entry.method.into(), 2),
+                    (0, 4),
+                    (entry.crc, 4),
+                ];
+                fields(
+                    &[
+                        &start[..],
+                        &[
+                            (entry.packed, 4),
+                            (entry.size, 4),
+                            (name.len() as u32, 2),
+                            (0, 2),
+                        ],
+                    ]
+                    .concat(),
+                )
             };
             directory.extend([b"PK\x01\x02", &[20, 3][..], &common(entry.name)].concat());
-            directory.extend(fields(&[(0, 2), (0, 2), (0, 2), (entry.mode << 16, 4), (at, 4)]));
+            directory.extend(fields(&[
+                (0, 2),
+                (0, 2),
+                (0, 2),
+                (entry.mode << 16, 4),
+                (at, 4),
+            ]));
             directory.extend(entry.name.as_bytes());
             if entry.at.is_none() {
-                file.extend([b"PK\x03\x04", &common(entry.local_name)[..], entry.local_name.as_bytes(), &entry.bytes].concat());
+                file.extend(
+                    [
+                        b"PK\x03\x04",
+                        &common(entry.local_name)[..],
+                        entry.local_name.as_bytes(),
+                        &entry.bytes,
+                    ]
+                    .concat(),
+                );
             }
         }
-        let (at, length, count) = (file.len() as u32, directory.len() as u32, entries.len() as u32);
+        let (at, length, count) = (
+            file.len() as u32,
+            directory.len() as u32,
+            entries.len() as u32,
+        );
         file.extend(directory);
         file.extend(b"PK\x05\x06");
-        file.extend(fields(&[(0, 2), (0, 2), (count, 2), (count, 2), (length, 4), (at, 4), (0, 2)]));
+        file.extend(fields(&[
+            (0, 2),
+            (0, 2),
+            (count, 2),
+            (count, 2),
+            (length, 4),
+            (at, 4),
+            (0, 2),
+        ]));
         file
     }
 }
@@ -122,7 +177,10 @@ struct Place {
 
 fn place() -> Place {
     let temp = tempfile::tempdir().unwrap();
-    Place { root: temp.path().canonicalize().unwrap(), _temp: temp }
+    Place {
+        root: temp.path().canonicalize().unwrap(),
+        _temp: temp,
+    }
 }
 
 impl Place {
@@ -134,13 +192,23 @@ impl Place {
     }
 
     fn run(&self, program: &str, args: &[&str]) {
-        let status = Command::new(tool(program)).args(args).current_dir(&self.root).status().unwrap();
+        let status = Command::new(tool(program))
+            .args(args)
+            .current_dir(&self.root)
+            .status()
+            .unwrap();
         assert!(status.success(), "{program} {args:?}");
     }
 }
 
 fn seen(path: &Path, limits: &Limits) -> Subject {
-    read(&Host::new().unwrap(), Utf8Path::from_path(path).unwrap(), limits, |_| {}).unwrap()
+    read(
+        &Host::new().unwrap(),
+        Utf8Path::from_path(path).unwrap(),
+        limits,
+        |_| {},
+    )
+    .unwrap()
 }
 
 /// Each entry on one line.
@@ -148,9 +216,19 @@ fn lines(subject: &Subject) -> Vec<String> {
     let line = |entry: &Entry| {
         let what = match &entry.what {
             What::File(file) => {
-                let mode = file.mode.map_or_else(|| "-".to_owned(), |mode| format!("{mode:o}"));
+                let mode = file
+                    .mode
+                    .map_or_else(|| "-".to_owned(), |mode| format!("{mode:o}"));
                 let list = if file.list.is_some() { " list" } else { "" };
-                format!("file {} {mode} {}{list}", file.size, if file.binary.is_ok() { "program" } else { "data" })
+                format!(
+                    "file {} {mode} {}{list}",
+                    file.size,
+                    if file.binary.is_ok() {
+                        "program"
+                    } else {
+                        "data"
+                    }
+                )
             }
             What::Link(target) => format!("-> {target}"),
             What::HardLink(target) => format!("= {target}"),
@@ -173,7 +251,14 @@ fn check(name: &str, bytes: &[u8], expected: &[&str]) {
 
 /// Limits that a test reaches in no time.
 pub fn small() -> Limits {
-    Limits { unpacked: 4 << 20, ratio_from: 1 << 20, entries: 1000, program: 1 << 20, lists: 1 << 16, ..Limits::default() }
+    Limits {
+        unpacked: 4 << 20,
+        ratio_from: 1 << 20,
+        entries: 1000,
+        program: 1 << 20,
+        lists: 1 << 16,
+        ..Limits::default()
+    }
 }
 
 fn program() -> Vec<u8> {
@@ -189,14 +274,27 @@ fn a_directory_is_walked_and_its_links_are_not() {
     place.put("tree/MANIFEST.txt", b"0  bin/tool\n");
     place.put("tree/deep/a/b/c/text", b"hello");
     place.put("outside", b"no");
-    place.run("sh", &["-c", "cd tree && chmod 0755 bin/tool && ln -s ../outside out && ln -s bin up && mkfifo pipe && mkdir empty"]);
+    place.run(
+        "sh",
+        &[
+            "-c",
+            "cd tree && chmod 0755 bin/tool && ln -s ../outside out && ln -s bin \
+                             up && mkfifo pipe && mkdir empty",
+        ],
+    );
     std::os::unix::fs::symlink("deep", place.root.join("through")).unwrap();
     let told = std::sync::atomic::AtomicU64::new(0);
     let root = Utf8Path::from_path(&place.root).unwrap();
     let count = |read| {
         told.fetch_add(read, std::sync::atomic::Ordering::SeqCst);
     };
-    let subject = read(&Host::new().unwrap(), &root.join("tree"), &Limits::default(), count).unwrap();
+    let subject = read(
+        &Host::new().unwrap(),
+        &root.join("tree"),
+        &Limits::default(),
+        count,
+    )
+    .unwrap();
     let size = elf.len();
     assert_eq!(
         lines(&subject),
@@ -216,13 +314,27 @@ fn a_directory_is_walked_and_its_links_are_not() {
         ]
     );
     assert_eq!(told.into_inner(), elf.len() as u64 + 17);
-    let What::File(file) = &subject.entries[2].what else { panic!() };
+    let What::File(file) = &subject.entries[2].what else {
+        panic!()
+    };
     assert_eq!(file.sha256, sha256(&elf));
     assert_eq!(subject.kind, Kind::Directory);
     // One file alone; a pipe that would wait for its writer forever; and nothing at all.
-    assert_eq!(lines(&seen(&place.root.join("tree/bin/tool"), &Limits::default())), [format!("tool: file {size} 755 program")]);
-    assert_eq!(lines(&seen(&place.root.join("tree/pipe"), &Limits::default())), ["pipe: a pipe"]);
-    let missing = read(&Host::new().unwrap(), &root.join("none"), &Limits::default(), |_| {}).unwrap_err();
+    assert_eq!(
+        lines(&seen(&place.root.join("tree/bin/tool"), &Limits::default())),
+        [format!("tool: file {size} 755 program")]
+    );
+    assert_eq!(
+        lines(&seen(&place.root.join("tree/pipe"), &Limits::default())),
+        ["pipe: a pipe"]
+    );
+    let missing = read(
+        &Host::new().unwrap(),
+        &root.join("none"),
+        &Limits::default(),
+        |_| {},
+    )
+    .unwrap_err();
     assert_eq!(missing.code, Code::FileAccess);
 }
 
@@ -232,9 +344,22 @@ fn what_cannot_be_named_or_opened_is_told() {
     use std::os::unix::ffi::OsStrExt as _;
     let place = place();
     place.put("tree/a", b"x");
-    std::fs::write(place.root.join("tree").join(std::ffi::OsStr::from_bytes(b"b\xff")), b"x").unwrap();
+    std::fs::write(
+        place
+            .root
+            .join("tree")
+            .join(std::ffi::OsStr::from_bytes(b"b\xff")),
+        b"x",
+    )
+    .unwrap();
     let subject = seen(&place.root.join("tree"), &Limits::default());
-    assert_eq!(lines(&subject), ["a: file 1 644 data", "b\u{fffd}: file-access: its name is not UTF-8, so no list can name it"]);
+    assert_eq!(
+        lines(&subject),
+        [
+            "a: file 1 644 data",
+            "b\u{fffd}: file-access: its name is not UTF-8, so no list can name it"
+        ]
+    );
 }
 
 #[test]
@@ -245,16 +370,24 @@ fn archives_of_real_tools_are_read_alike() {
     place.put("tree/bin/tool", &elf);
     place.put("tree/manifest.json", b"{}");
     place.put(&format!("tree/{long}"), b"12345");
-    place.run("sh", &["-c", "cd tree && chmod 0755 bin/tool && ln -s bin/tool link"]);
+    place.run(
+        "sh",
+        &[
+            "-c",
+            "cd tree && chmod 0755 bin/tool && ln -s bin/tool link",
+        ],
+    );
     let commands = [
         "tar -cf gnu.tar -C tree .",
         "tar --format=pax -cf pax.tar -C tree .",
         "tar --format=ustar -czf ustar.tar.gz -C tree .",
         "tar -czf gnu.tgz -C tree bin manifest.json link $(ls tree | grep long)",
         "zstd -q gnu.tar -o gnu.tar.zst",
-        "cat gnu.tar.zst > two.tar.zst && printf '\\120\\052\\115\\030\\003\\000\\000\\000abc' >> two.tar.zst",
+        "cat gnu.tar.zst > two.tar.zst && printf '\\120\\052\\115\\030\\003\\000\\000\\000abc' >> \
+         two.tar.zst",
         "head -c 5000 pax.tar | gzip > members.tgz && tail -c +5001 pax.tar | gzip >> members.tgz",
-        "head -c 5000 pax.tar | zstd -q > frames.tar.zst && tail -c +5001 pax.tar | zstd -q --ultra -22 >> frames.tar.zst",
+        "head -c 5000 pax.tar | zstd -q > frames.tar.zst && tail -c +5001 pax.tar | zstd -q \
+         --ultra -22 >> frames.tar.zst",
         "cd tree && zip -qry ../deflated.zip .",
         "cd tree && zip -qry0 ../stored.zip .",
         // Without a place to go back to, sizes follow the contents; zip cannot stream a link.
@@ -279,9 +412,18 @@ fn archives_of_real_tools_are_read_alike() {
                  deflated.zip stored.zip streamed.zip gnu.zip plain";
     for name in names.split_whitespace().chain(["ustar.tar.gz"]) {
         let subject = seen(&place.root.join(name), &Limits::default());
-        let expected: Vec<_> = expected.iter().filter(|line| name != "streamed.zip" || !line.contains("->")).collect();
-        assert_eq!(lines(&subject).iter().collect::<Vec<_>>(), expected, "{name}");
-        let What::File(file) = &subject.entries[1].what else { panic!() };
+        let expected: Vec<_> = expected
+            .iter()
+            .filter(|line| name != "streamed.zip" || !line.contains("->"))
+            .collect();
+        assert_eq!(
+            lines(&subject).iter().collect::<Vec<_>>(),
+            expected,
+            "{name}"
+        );
+        let What::File(file) = &subject.entries[1].what else {
+            panic!()
+        };
         assert_eq!(file.sha256, sha256(&elf), "{name}");
         assert_eq!(subject.kind, Kind::Archive);
     }
@@ -322,21 +464,46 @@ fn entries_are_kept_as_the_archive_has_them() {
             "what: archive-unfit: it is of a kind that is not known here ('V')",
         ],
     );
-    let twice = [made::zipped("b", b"1", false), made::zipped("../x", b"", false), made::zipped("b", b"22", true)];
-    check("a.zip", &made::zip(&twice), &["../x: file 0 644 data", "b: file 1 644 data", "b: file 2 644 data"]);
+    let twice = [
+        made::zipped("b", b"1", false),
+        made::zipped("../x", b"", false),
+        made::zipped("b", b"22", true),
+    ];
+    check(
+        "a.zip",
+        &made::zip(&twice),
+        &[
+            "../x: file 0 644 data",
+            "b: file 1 644 data",
+            "b: file 2 644 data",
+        ],
+    );
 }
 
 #[test]
 fn what_cannot_be_an_archive_says_so() {
-    check("a.tar.gz", b"", &[": archive-unfit: it is named like an archive and does not begin like one"]);
-    check("a.txz", b"\xfd7zXZ\0", &[": archive-unfit: it is packed with xz, which is not read here"]);
-    check("a.tar", b"", &[": archive-unfit: it has no end mark: it was cut short"]);
+    check(
+        "a.tar.gz",
+        b"",
+        &[": archive-unfit: it is named like an archive and does not begin like one"],
+    );
+    check(
+        "a.txz",
+        b"\xfd7zXZ\0",
+        &[": archive-unfit: it is packed with xz, which is not read here"],
+    );
+    check(
+        "a.tar",
+        b"",
+        &[": archive-unfit: it has no end mark: it was cut short"],
+    );
     check("a.tar", &[0; 1024], &[]);
     check(
         "text.gz",
         &made::gzip(&[b'a'; 600]),
         &[&format!(
-            ": archive-unfit: it holds no tar: numeric field was not a number: aaaaaaaa when getting cksum for {}",
+            ": archive-unfit: it holds no tar: numeric field was not a number: aaaaaaaa when \
+             getting cksum for {}",
             "a".repeat(100)
         )],
     );
@@ -346,21 +513,45 @@ fn what_cannot_be_an_archive_says_so() {
 fn an_archive_in_an_archive_is_a_file() {
     let inner = made::gzip(&made::tar(&[("deep", b"x")]));
     let size = inner.len();
-    check("a.tgz", &made::gzip(&made::tar(&[("in.tgz", &inner)])), &[&format!("in.tgz: file {size} 644 data")]);
+    check(
+        "a.tgz",
+        &made::gzip(&made::tar(&[("in.tgz", &inner)])),
+        &[&format!("in.tgz: file {size} 644 data")],
+    );
 }
 
 #[test]
 fn a_cut_archive_is_told_wherever_it_is_cut() {
     let place = place();
     let tar = made::tar(&[("one", &[b'a'; 700]), ("two", b"b")]);
-    let zip = made::zip(&[made::zipped("one", &[b'a'; 700], true), made::zipped("two", b"b", false)]);
-    for (name, bytes) in [("a.tar", tar.clone()), ("a.tgz", made::gzip(&tar)), ("a.tar.zst", made::zstd(&tar)), ("a.zip", zip)] {
+    let zip = made::zip(&[
+        made::zipped("one", &[b'a'; 700], true),
+        made::zipped("two", b"b", false),
+    ]);
+    for (name, bytes) in [
+        ("a.tar", tar.clone()),
+        ("a.tgz", made::gzip(&tar)),
+        ("a.tar.zst", made::zstd(&tar)),
+        ("a.zip", zip),
+    ] {
         // Of a plain tar, half an end mark is enough.
-        let last = if name == "a.tar" { bytes.len() - 1024 } else { bytes.len() - 1 };
+        let last = if name == "a.tar" {
+            bytes.len() - 1024
+        } else {
+            bytes.len() - 1
+        };
         // A plain tar is longer than the others, and one byte of a block is like another.
         for length in (0..=last).step_by(if name == "a.tar" { 61 } else { 1 }) {
             let subject = seen(&place.put(name, &bytes[..length]), &small());
-            let told = subject.entries.iter().any(|entry| matches!(entry.what, What::Unread { code: Code::ArchiveUnfit, .. }));
+            let told = subject.entries.iter().any(|entry| {
+                matches!(
+                    entry.what,
+                    What::Unread {
+                        code: Code::ArchiveUnfit,
+                        ..
+                    }
+                )
+            });
             assert!(told, "{name} cut to {length}: {:?}", lines(&subject));
         }
     }
@@ -375,7 +566,11 @@ fn a_damaged_archive_is_told() {
         let last = bytes.len() - 1;
         bytes[last - if name == "a.tgz" { 5 } else { 0 }] ^= 1;
         let subject = seen(&place.put(name, &bytes), &small());
-        assert!(lines(&subject)[0].starts_with(": archive-unfit"), "{name}: {:?}", lines(&subject));
+        assert!(
+            lines(&subject)[0].starts_with(": archive-unfit"),
+            "{name}: {:?}",
+            lines(&subject)
+        );
     }
 }
 
@@ -386,17 +581,38 @@ fn a_bomb_is_stopped() {
     let place = place();
     let allowed = |bytes: &[u8]| (bytes.len() as u64 * small().ratio).clamp(1 << 20, 4 << 20);
     for (name, bytes) in [("a.tgz", made::gzip(&tar)), ("a.tar.zst", made::zstd(&tar))] {
-        let expected = format!("it unpacks to more than the {} bytes that it may", allowed(&bytes));
+        let expected = format!(
+            "it unpacks to more than the {} bytes that it may",
+            allowed(&bytes)
+        );
         let subject = seen(&place.put(name, &bytes), &small());
         let unfit = |path| format!("{path}: archive-unfit: {expected}");
-        assert_eq!(lines(&subject), [unfit(""), "first: file 1 644 data".to_owned(), unfit("zeros")]);
+        assert_eq!(
+            lines(&subject),
+            [
+                unfit(""),
+                "first: file 1 644 data".to_owned(),
+                unfit("zeros")
+            ]
+        );
     }
-    let bytes = made::zip(&[made::zipped("first", b"x", false), made::zipped("zeros", &zeros, true), made::zipped("more", b"x", true)]);
-    let expected = format!("it unpacks to more than the {} bytes that it may", allowed(&bytes));
+    let bytes = made::zip(&[
+        made::zipped("first", b"x", false),
+        made::zipped("zeros", &zeros, true),
+        made::zipped("more", b"x", true),
+    ]);
+    let expected = format!(
+        "it unpacks to more than the {} bytes that it may",
+        allowed(&bytes)
+    );
     let subject = seen(&place.put("a.zip", &bytes), &small());
     assert_eq!(
         lines(&subject),
-        [format!(": archive-unfit: {expected}"), "first: file 1 644 data".to_owned(), format!("zeros: archive-unfit: {expected}")]
+        [
+            format!(": archive-unfit: {expected}"),
+            "first: file 1 644 data".to_owned(),
+            format!("zeros: archive-unfit: {expected}")
+        ]
     );
 }
 
@@ -408,15 +624,45 @@ fn a_zip_that_says_two_things_is_told() {
         change(&mut entry);
         made::zip(&[good(), entry])
     };
-    let check = |bytes: &[u8], why: &str| check("a.zip", bytes, &["good: file 5 644 data", &format!("liar: archive-unfit: {why}")]);
-    check(&lying(|entry| entry.size = 4), "Invalid size: expected 4, got 5");
-    check(&lying(|entry| entry.size = 6), "Invalid size: expected 6, got 5");
-    check(&lying(|entry| entry.crc ^= 1), "Invalid checksum: expected 0x3610a687, got 0x3610a686");
-    check(&lying(|entry| entry.local_name = "lier"), "its two headers give two names");
+    let check = |bytes: &[u8], why: &str| {
+        check(
+            "a.zip",
+            bytes,
+            &[
+                "good: file 5 644 data",
+                &format!("liar: archive-unfit: {why}"),
+            ],
+        )
+    };
+    check(
+        &lying(|entry| entry.size = 4),
+        "Invalid size: expected 4, got 5",
+    );
+    check(
+        &lying(|entry| entry.size = 6),
+        "Invalid size: expected 6, got 5",
+    );
+    check(
+        &lying(|entry| entry.crc ^= 1),
+        "Invalid checksum: expected 0x3610a687, got 0x3610a686",
+    );
+    check(
+        &lying(|entry| entry.local_name = "lier"),
+        "its two headers give two names",
+    );
     check(&lying(|entry| entry.flags = 1), "it is encrypted");
-    check(&lying(|entry| entry.method = 12), "it is packed in a way that is not read here (12 (BZIP2))");
-    check(&lying(|entry| entry.packed = 1000), "its contents reach into the archive's directory");
-    check(&lying(|entry| entry.bytes = vec![0xff; entry.bytes.len()]), "corrupt deflate stream");
+    check(
+        &lying(|entry| entry.method = 12),
+        "it is packed in a way that is not read here (12 (BZIP2))",
+    );
+    check(
+        &lying(|entry| entry.packed = 1000),
+        "its contents reach into the archive's directory",
+    );
+    check(
+        &lying(|entry| entry.bytes = vec![0xff; entry.bytes.len()]),
+        "corrupt deflate stream",
+    );
     let pipe = lying(|entry| entry.mode = 0o010_644);
     self::check("a.zip", &pipe, &["good: file 5 644 data", "liar: a pipe"]);
 }
@@ -429,73 +675,181 @@ fn a_zip_as_a_whole_is_told() {
     twice.local_name = "good";
     twice.name = "good";
     let files = ["good: file 5 644 data"; 2];
-    check("a.zip", &made::zip(&[good.clone(), twice]), &[": archive-unfit: two of its entries share their bytes", files[0], files[1]]);
+    check(
+        "a.zip",
+        &made::zip(&[good.clone(), twice]),
+        &[
+            ": archive-unfit: two of its entries share their bytes",
+            files[0],
+            files[1],
+        ],
+    );
     let after = [made::zip(std::slice::from_ref(&good)), b"PK".to_vec()].concat();
-    check("a.zip", &after, &[": archive-unfit: there is more after its end, so that two readers may see two archives"]);
+    check(
+        "a.zip",
+        &after,
+        &[": archive-unfit: there is more after its end, so that two readers may see two archives"],
+    );
     let mut counted = made::zip(std::slice::from_ref(&good));
     let end = counted.len() - 12;
     counted[end] = 2;
-    check("a.zip", &counted, &[": archive-unfit: its end says that it has 2 entries, and there are 1", files[0]]);
+    check(
+        "a.zip",
+        &counted,
+        &[
+            ": archive-unfit: its end says that it has 2 entries, and there are 1",
+            files[0],
+        ],
+    );
 }
 
 #[test]
 fn a_tar_that_says_two_things_is_told() {
     let end = vec![0; 1024];
     let pax = |records: &[(&str, &str)]| {
-        let records: Vec<u8> = records.iter().flat_map(|(key, value)| made::pax(key, value)).collect();
+        let records: Vec<u8> = records
+            .iter()
+            .flat_map(|(key, value)| made::pax(key, value))
+            .collect();
         made::block("pax", b'x', &records, records.len() as u64)
     };
     let file = || made::block("file", b'0', b"hello", 5);
-    let check = |parts: &[Vec<u8>], expected: &[&str]| check("a.tar", &[parts.concat(), end.clone()].concat(), expected);
-    check(&[pax(&[("size", "5"), ("path", "name")]), file()], &["name: file 5 644 data"]);
-    check(&[pax(&[("size", "6")]), file()], &[": archive-unfit: two headers of `file` give two sizes"]);
-    check(&[pax(&[("size", "x")]), file()], &[": archive-unfit: a pax header gives a size that is no number"]);
-    check(&[pax(&[("path", "a"), ("path", "b")]), file()], &[": archive-unfit: two headers name one entry"]);
-    check(&[pax(&[("path", "a")]), made::block("L", b'L', b"b\0", 2), file()], &[": archive-unfit: two headers name one entry"]);
-    check(&[pax(&[("path", "a\0b")]), file()], &["a\0b: archive-unfit: its path has a zero byte"]);
-    check(&[pax(&[("path", "a")])], &[": archive-unfit: it ends after a header that belongs to what follows"]);
-    check(&[pax(&[("GNU.sparse.major", "1")]), file()], &["file: archive-unfit: it is a sparse file, which is not read here"]);
-    check(&[made::block("g", b'g', b"", 0), file()], &["file: file 5 644 data"]);
+    let check = |parts: &[Vec<u8>], expected: &[&str]| {
+        check("a.tar", &[parts.concat(), end.clone()].concat(), expected)
+    };
+    check(
+        &[pax(&[("size", "5"), ("path", "name")]), file()],
+        &["name: file 5 644 data"],
+    );
+    check(
+        &[pax(&[("size", "6")]), file()],
+        &[": archive-unfit: two headers of `file` give two sizes"],
+    );
+    check(
+        &[pax(&[("size", "x")]), file()],
+        &[": archive-unfit: a pax header gives a size that is no number"],
+    );
+    check(
+        &[pax(&[("path", "a"), ("path", "b")]), file()],
+        &[": archive-unfit: two headers name one entry"],
+    );
+    check(
+        &[
+            pax(&[("path", "a")]),
+            made::block("L", b'L', b"b\0", 2),
+            file(),
+        ],
+        &[": archive-unfit: two headers name one entry"],
+    );
+    check(
+        &[pax(&[("path", "a\0b")]), file()],
+        &["a\0b: archive-unfit: its path has a zero byte"],
+    );
+    check(
+        &[pax(&[("path", "a")])],
+        &[": archive-unfit: it ends after a header that belongs to what follows"],
+    );
+    check(
+        &[pax(&[("GNU.sparse.major", "1")]), file()],
+        &["file: archive-unfit: it is a sparse file, which is not read here"],
+    );
+    check(
+        &[made::block("g", b'g', b"", 0), file()],
+        &["file: file 5 644 data"],
+    );
     check(
         &[made::block("L", b'L', &[b'a'; 5000], 5000), file()],
-        &[&format!("{}: archive-unfit: its path is longer than any system allows", "a".repeat(4096))],
+        &[&format!(
+            "{}: archive-unfit: its path is longer than any system allows",
+            "a".repeat(4096)
+        )],
     );
     check(
         &[made::block("link", b'2', b"hello", 5), file()],
-        &["file: file 5 644 data", "link: archive-unfit: it is no file and has contents"],
+        &[
+            "file: file 5 644 data",
+            "link: archive-unfit: it is no file and has contents",
+        ],
     );
     check(
         &[made::block("liar", b'0', b"hello", 1 << 40)],
-        &[": archive-unfit: unexpected EOF during skip", "liar: archive-unfit: it ends after 1536 of 1099511627776 bytes"],
+        &[
+            ": archive-unfit: unexpected EOF during skip",
+            "liar: archive-unfit: it ends after 1536 of 1099511627776 bytes",
+        ],
     );
-    check(&[file(), end.clone(), file()], &[": archive-unfit: there is more after its end mark", "file: file 5 644 data"]);
+    check(
+        &[file(), end.clone(), file()],
+        &[
+            ": archive-unfit: there is more after its end mark",
+            "file: file 5 644 data",
+        ],
+    );
     let mut damaged = file();
     damaged[0] ^= 1;
-    check(&[file(), damaged], &[": archive-unfit: archive header checksum mismatch", "file: file 5 644 data"]);
+    check(
+        &[file(), damaged],
+        &[
+            ": archive-unfit: archive header checksum mismatch",
+            "file: file 5 644 data",
+        ],
+    );
 }
 
 #[test]
 fn entries_and_paths_are_counted() {
     let place = place();
-    let many: Vec<u8> = (0..100_000).flat_map(|number| made::block(&format!("f{number:06}"), b'0', b"", 0)).chain([0; 1024]).collect();
+    let many: Vec<u8> = (0..100_000)
+        .flat_map(|number| made::block(&format!("f{number:06}"), b'0', b"", 0))
+        .chain([0; 1024])
+        .collect();
     let path = place.put("a.tgz", &made::gzip(&many));
     // Each is a header of 512 bytes and no more: it packs better than programs do.
-    let generous = Limits { ratio: 1000, ..Limits::default() };
+    let generous = Limits {
+        ratio: 1000,
+        ..Limits::default()
+    };
     assert_eq!(seen(&path, &generous).entries.len(), 100_000);
-    let few = seen(&path, &Limits { entries: 500, ..generous.clone() });
+    let few = seen(
+        &path,
+        &Limits {
+            entries: 500,
+            ..generous.clone()
+        },
+    );
     assert_eq!(few.entries.len(), 501);
-    assert_eq!(lines(&few)[0], ": archive-unfit: it has more than 500 entries");
-    let short = seen(&path, &Limits { paths: 700, ..generous });
+    assert_eq!(
+        lines(&few)[0],
+        ": archive-unfit: it has more than 500 entries"
+    );
+    let short = seen(
+        &path,
+        &Limits {
+            paths: 700,
+            ..generous
+        },
+    );
     assert_eq!(short.entries.len(), 101);
-    assert_eq!(lines(&short)[0], ": archive-unfit: its paths have more than 700 bytes");
+    assert_eq!(
+        lines(&short)[0],
+        ": archive-unfit: its paths have more than 700 bytes"
+    );
 }
 
 #[test]
 fn deep_paths_are_paths() {
     let place = place();
     let deep = "d/".repeat(1000) + "file";
-    let tar = [made::block("L", b'L', deep.as_bytes(), deep.len() as u64), made::block("x", b'0', b"hello", 5), vec![0; 1024]].concat();
-    assert_eq!(lines(&seen(&place.put("a.tar", &tar), &small())), [format!("{deep}: file 5 644 data")]);
+    let tar = [
+        made::block("L", b'L', deep.as_bytes(), deep.len() as u64),
+        made::block("x", b'0', b"hello", 5),
+        vec![0; 1024],
+    ]
+    .concat();
+    assert_eq!(
+        lines(&seen(&place.put("a.tar", &tar), &small())),
+        [format!("{deep}: file 5 644 data")]
+    );
     place.put(&format!("tree/{deep}"), b"hello");
     let subject = seen(&place.root.join("tree"), &small());
     assert_eq!(subject.entries.len(), 1001);
@@ -506,13 +860,27 @@ fn deep_paths_are_paths() {
 fn lists_are_kept_as_far_as_they_may_be() {
     let place = place();
     let list = vec![b'a'; 40_000];
-    let files = [("a/SHA256SUMS", &list[..]), ("b/SHA256SUMS", &list), ("c/SHA256SUMS", b"x")];
-    let expected = ["a/SHA256SUMS: file 40000 644 data list", "b/SHA256SUMS: file 40000 644 data", "c/SHA256SUMS: file 1 644 data list"];
+    let files = [
+        ("a/SHA256SUMS", &list[..]),
+        ("b/SHA256SUMS", &list),
+        ("c/SHA256SUMS", b"x"),
+    ];
+    let expected = [
+        "a/SHA256SUMS: file 40000 644 data list",
+        "b/SHA256SUMS: file 40000 644 data",
+        "c/SHA256SUMS: file 1 644 data list",
+    ];
     for (path, bytes) in files {
         place.put(&format!("tree/{path}"), bytes);
     }
     let subject = seen(&place.root.join("tree"), &small());
-    assert_eq!(lines(&subject).into_iter().filter(|line| line.contains("file")).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        lines(&subject)
+            .into_iter()
+            .filter(|line| line.contains("file"))
+            .collect::<Vec<_>>(),
+        expected
+    );
     check("a.tar", &made::tar(&files), &expected);
 }
 
@@ -523,9 +891,17 @@ fn a_program_that_is_too_large_is_hashed_and_not_looked_into() {
     file.write_all(b"\x7fELF").unwrap();
     file.set_len(3 << 20).unwrap();
     let subject = seen(&place.root.join("big"), &small());
-    let What::File(file) = &subject.entries[0].what else { panic!() };
-    assert_eq!(file.binary.as_ref().unwrap_err(), "it is a program of 3145728 bytes, which is too large to be looked into");
-    assert_eq!(file.sha256, sha256(&std::fs::read(place.root.join("big")).unwrap()));
+    let What::File(file) = &subject.entries[0].what else {
+        panic!()
+    };
+    assert_eq!(
+        file.binary.as_ref().unwrap_err(),
+        "it is a program of 3145728 bytes, which is too large to be looked into"
+    );
+    assert_eq!(
+        file.sha256,
+        sha256(&std::fs::read(place.root.join("big")).unwrap())
+    );
 }
 
 #[test]
@@ -534,7 +910,13 @@ fn a_home_in_a_program_is_found_and_in_a_text_is_not_looked_for() {
     let elf = [program(), b"\0/home/nobody-here/src/main.rs\0".to_vec()].concat();
     let text = b"/home/nobody-here/src".to_vec();
     let files = [("elf", &elf[..]), ("text", &text[..])];
-    let subject = seen(&place.put("a.tgz", &made::gzip(&made::tar(&files))), &Limits::default());
+    let subject = seen(
+        &place.put("a.tgz", &made::gzip(&made::tar(&files))),
+        &Limits::default(),
+    );
     let homes = |entry: &Entry| matches!(&entry.what, What::File(file) if file.homes.iter().any(|home| home == "/home/nobody-here"));
-    assert_eq!(subject.entries.iter().map(homes).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(
+        subject.entries.iter().map(homes).collect::<Vec<_>>(),
+        [true, false]
+    );
 }

@@ -10,7 +10,8 @@ use snapbox::str;
 use crate::check;
 use crate::support::{HOST, Project, X86_MUSL, said_until, skipped, until};
 
-/// A project whose two profiles are compiled, so that changing between them stages without compiling.
+/// A project whose two profiles are compiled, so that changing between them stages without
+/// compiling.
 fn two_faces() -> Project {
     let project = Project::of("corners");
     for profile in ["dev", "release"] {
@@ -19,22 +20,44 @@ fn two_faces() -> Project {
     project
 }
 
-/// The tree must be whole: every file as MANIFEST.txt says, none more, and the two manifests agreeing.
+/// The tree must be whole: every file as MANIFEST.txt says, none more, and the two manifests
+/// agreeing.
 fn whole(project: &Project, when: &str) -> String {
-    let check = project.shell("cd target/xpkg && /usr/bin/sha256sum --check --strict --quiet MANIFEST.txt");
-    assert_eq!(check.code, Some(0), "{when}: {}{}", check.stdout, check.stderr);
+    let check =
+        project.shell("cd target/xpkg && /usr/bin/sha256sum --check --strict --quiet MANIFEST.txt");
+    assert_eq!(
+        check.code,
+        Some(0),
+        "{when}: {}{}",
+        check.stdout,
+        check.stderr
+    );
     let text = project.read("target/xpkg/MANIFEST.txt");
-    let mut listed: Vec<String> = text.lines().map(|line| line.split_once("  ").unwrap().1.to_owned()).collect();
+    let mut listed: Vec<String> = text
+        .lines()
+        .map(|line| line.split_once("  ").unwrap().1.to_owned())
+        .collect();
     listed.extend(["MANIFEST.txt".to_owned(), "manifest.json".to_owned()]);
     listed.sort();
     assert_eq!(project.files("target/xpkg"), listed, "{when}");
-    assert_eq!(project.json("target/xpkg/manifest.json")["artifacts"].as_array().unwrap().len(), listed.len() - 2, "{when}");
+    assert_eq!(
+        project.json("target/xpkg/manifest.json")["artifacts"]
+            .as_array()
+            .unwrap()
+            .len(),
+        listed.len() - 2,
+        "{when}"
+    );
     text
 }
 
 /// Nothing of a killed run may be left once the next one ended.
 fn swept(project: &Project, when: &str) {
-    let left: Vec<String> = project.files("target").into_iter().filter(|file| file.starts_with(".xpkg.new-")).collect();
+    let left: Vec<String> = project
+        .files("target")
+        .into_iter()
+        .filter(|file| file.starts_with(".xpkg.new-"))
+        .collect();
     assert!(left.is_empty(), "{when}: {left:?}");
 }
 
@@ -50,7 +73,10 @@ fn a_fault_at_every_file_operation_leaves_the_old_tree_or_the_new_one() {
     let strike = |kind: &str, at: usize| {
         let profile = ["dev", "release"][at % 2];
         let when = format!("{kind} at {at}");
-        let run = project.xpkg_with(&[("XPKG_FAULT", &format!("{kind}:{at}"))], &format!("build -q --profile {profile}"));
+        let run = project.xpkg_with(
+            &[("XPKG_FAULT", &format!("{kind}:{at}"))],
+            &format!("build -q --profile {profile}"),
+        );
         assert!(faces.contains(&whole(&project, &when)), "{when}");
         project.xpkg(&format!("build -q --profile {profile}")).ok();
         assert_eq!(whole(&project, &when), faces[at % 2]);
@@ -60,9 +86,14 @@ fn a_fault_at_every_file_operation_leaves_the_old_tree_or_the_new_one() {
     // A run that ends well met no fault: it has fewer operations than that.
     let operations = (1..400).find(|at| strike("kill", *at) == Some(0)).unwrap() - 1;
     assert!(operations > 20);
-    let failed = (1..=operations).filter(|at| strike("fail", *at) != Some(0)).count();
+    let failed = (1..=operations)
+        .filter(|at| strike("fail", *at) != Some(0))
+        .count();
     assert!(failed > 20);
-    eprintln!("{operations} file operations, each killed at and each failed once; {failed} of the failures ended the run");
+    eprintln!(
+        "{operations} file operations, each killed at and each failed once; {failed} of the \
+         failures ended the run"
+    );
 }
 
 #[test]
@@ -72,18 +103,38 @@ fn killed_at_any_moment_leaves_a_whole_tree() {
         project.xpkg(&format!("build -q --profile {profile}")).ok();
         whole(&project, profile)
     });
-    let wanted: u32 = std::env::var("XPKG_KILLS").ok().and_then(|value| value.parse().ok()).unwrap_or(25);
+    let wanted: u32 = std::env::var("XPKG_KILLS")
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(25);
     let (mut killed, mut rounds) = (0, 0);
     while killed < wanted {
-        let mut run = project.command(&format!("build -q --profile {}", ["dev", "release"][rounds as usize % 2]));
-        let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
+        let mut run = project.command(&format!(
+            "build -q --profile {}",
+            ["dev", "release"][rounds as usize % 2]
+        ));
+        let mut run = run
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
         // Spread over the run by a step that has no common measure with it.
         std::thread::sleep(Duration::from_micros(u64::from(rounds * 7919 % 200) * 1000));
-        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", run.id())]).stderr(Stdio::null()).status();
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &format!("-{}", run.id())])
+            .stderr(Stdio::null())
+            .status();
         killed += u32::from(run.wait().unwrap().signal() == Some(9));
-        assert!(faces.contains(&whole(&project, &format!("round {rounds}"))), "round {rounds}");
+        assert!(
+            faces.contains(&whole(&project, &format!("round {rounds}"))),
+            "round {rounds}"
+        );
         rounds += 1;
-        assert!(rounds < wanted * 4, "only {killed} of {rounds} runs could be killed");
+        assert!(
+            rounds < wanted * 4,
+            "only {killed} of {rounds} runs could be killed"
+        );
     }
     project.xpkg("build -q").ok();
     swept(&project, "the end");
@@ -92,8 +143,13 @@ fn killed_at_any_moment_leaves_a_whole_tree() {
 
 /// Processes whose command line holds this text.
 fn running(text: &str) -> Vec<String> {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path().join("cmdline"));
-    let lines = processes.filter_map(|path| std::fs::read(path).ok()).map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    let processes = std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path().join("cmdline"));
+    let lines = processes
+        .filter_map(|path| std::fs::read(path).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
     lines.filter(|line| line.contains(text)).collect()
 }
 
@@ -103,16 +159,30 @@ fn a_signal_ends_what_was_started_and_leaves_the_tree() {
         let project = Project::of("hello");
         project.xpkg("build -q").ok();
         let before = whole(&project, "before");
-        let project =
-            project.fake("wrapper", "on hello sleep 600\nrun\n").env("RUSTC_WRAPPER", "wrapper").env("RUSTFLAGS", "-Copt-level=1");
-        let mut run = project.command("build").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let project = project
+            .fake("wrapper", "on hello sleep 600\nrun\n")
+            .env("RUSTC_WRAPPER", "wrapper")
+            .env("RUSTFLAGS", "-Copt-level=1");
+        let mut run = project
+            .command("build")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let root = project.root.display().to_string();
         until("the compiler runs", || {
-            let compiles = running("--crate-name hello").iter().any(|line| line.contains("opt-level=1") && line.contains(&root));
+            let compiles = running("--crate-name hello")
+                .iter()
+                .any(|line| line.contains("opt-level=1") && line.contains(&root));
             compiles.then_some(())
         });
         let began = Instant::now();
-        let send = || Command::new("kill").args([&format!("-{signal}"), &run.id().to_string()]).status().unwrap();
+        let send = || {
+            Command::new("kill")
+                .args([&format!("-{signal}"), &run.id().to_string()])
+                .status()
+                .unwrap()
+        };
         send();
         // Once more does not make it worse.
         std::thread::sleep(Duration::from_millis(5));
@@ -124,8 +194,15 @@ fn a_signal_ends_what_was_started_and_leaves_the_tree() {
         let mut said = String::new();
         std::io::Read::read_to_string(&mut run.stderr.take().unwrap(), &mut said).unwrap();
         let number = code - 128;
-        assert!(said.contains(&format!("error[interrupted]: interrupted by signal {number}; what was staged before stands")), "{said}");
-        until("what was started has ended", || running(&root).is_empty().then_some(()));
+        assert!(
+            said.contains(&format!(
+                "error[interrupted]: interrupted by signal {number}; what was staged before stands"
+            )),
+            "{said}"
+        );
+        until("what was started has ended", || {
+            running(&root).is_empty().then_some(())
+        });
         swept(&project, signal);
         assert_eq!(whole(&project, signal), before);
     }
@@ -135,13 +212,32 @@ fn a_signal_ends_what_was_started_and_leaves_the_tree() {
 fn the_second_of_two_runs_waits_and_a_dead_ones_lock_does_not_block() {
     let project = Project::of("hello");
     let go = project.path("go");
-    let script = format!("on hello touch {}\non hello await {}\nrun\n", project.path("compiles").display(), go.display());
-    let project = project.fake("wrapper", &script).env("RUSTC_WRAPPER", "wrapper");
+    let script = format!(
+        "on hello touch {}\non hello await {}\nrun\n",
+        project.path("compiles").display(),
+        go.display()
+    );
+    let project = project
+        .fake("wrapper", &script)
+        .env("RUSTC_WRAPPER", "wrapper");
     let mut first = project.command("build -q").spawn().unwrap();
-    until("the first run compiles", || project.path("compiles").exists().then_some(()));
-    let mut second = project.command(&format!("build --target {X86_MUSL}")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    until("the first run compiles", || {
+        project.path("compiles").exists().then_some(())
+    });
+    let mut second = project
+        .command(&format!("build --target {X86_MUSL}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut said = BufReader::new(second.stderr.take().unwrap());
-    said_until(&format!("    Blocking waiting for another run on `{}/target/xpkg`", project.root.display()), &mut said);
+    said_until(
+        &format!(
+            "    Blocking waiting for another run on `{}/target/xpkg`",
+            project.root.display()
+        ),
+        &mut said,
+    );
     std::fs::write(go, "").unwrap();
     assert!(first.wait().unwrap().success());
     said_until("      Staged 2 bins in ", &mut said);
@@ -149,29 +245,49 @@ fn the_second_of_two_runs_waits_and_a_dead_ones_lock_does_not_block() {
     assert_eq!(project.files("target/xpkg").len(), 4);
     // A lock file that nobody holds.
     assert!(project.path("target/.xpkg.lock").exists());
-    assert!(!project.xpkg("build").ok().stderr.contains("Blocking waiting for another"));
+    assert!(
+        !project
+            .xpkg("build")
+            .ok()
+            .stderr
+            .contains("Blocking waiting for another")
+    );
 }
 
 #[test]
 fn with_keep_going_what_succeeded_is_staged_and_what_failed_keeps_what_it_had() {
     let project = Project::of("hello");
-    project.xpkg(&format!("build -q --target {HOST},{X86_MUSL}")).ok();
+    project
+        .xpkg(&format!("build -q --target {HOST},{X86_MUSL}"))
+        .ok();
     let before = whole(&project, "before");
     // From now on it compiles for the host only.
     project.append(
         "src/main.rs",
-        "\n#[cfg(target_env = \"musl\")]\ncompile_error!(\"not for musl\");\n#[used]\nstatic MORE: [u8; 4096] = [7; 4096];\n",
+        "\n#[cfg(target_env = \"musl\")]\ncompile_error!(\"not for musl\");\n#[used]\nstatic \
+         MORE: [u8; 4096] = [7; 4096];\n",
     );
     let stopped = project.xpkg(&format!("build --target {X86_MUSL},{HOST}"));
-    assert_eq!((stopped.code, whole(&project, "stopped")), (Some(101), before.clone()));
+    assert_eq!(
+        (stopped.code, whole(&project, "stopped")),
+        (Some(101), before.clone())
+    );
     let run = project.xpkg(&format!("build --keep-going --target {X86_MUSL},{HOST}"));
     let tail: Vec<&str> = run.stderr.lines().rev().take(3).collect();
     assert_eq!(run.code, Some(101), "{}", run.stderr);
     assert!(tail[2].starts_with("      Staged 2 bins in "), "{tail:?}");
-    assert_eq!(tail[1], format!("      Failed {X86_MUSL}: cargo ended with 101; it keeps what it had"));
+    assert_eq!(
+        tail[1],
+        format!("      Failed {X86_MUSL}: cargo ended with 101; it keeps what it had")
+    );
     assert_eq!(tail[0], format!("       Built {HOST}"));
     let after = whole(&project, "after");
-    let line = |text: &str, target: &str| text.lines().find(|line| line.contains(target)).unwrap().to_owned();
+    let line = |text: &str, target: &str| {
+        text.lines()
+            .find(|line| line.contains(target))
+            .unwrap()
+            .to_owned()
+    };
     assert_eq!(line(&after, X86_MUSL), line(&before, X86_MUSL));
     assert_ne!(line(&after, HOST), line(&before, HOST));
 }
@@ -230,10 +346,16 @@ fn a_mount_point_is_told_before_compiling() {
     let project = Project::of("hello");
     std::fs::create_dir(project.path("dist")).unwrap();
     // In a mount namespace of its own, so that the machine's mounts stay as they are.
-    let line = format!("/usr/bin/mount -t tmpfs none dist && {} build --out-dir dist", env!("CARGO_BIN_EXE_cargo-xpkg"));
+    let line = format!(
+        "/usr/bin/mount -t tmpfs none dist && {} build --out-dir dist",
+        env!("CARGO_BIN_EXE_cargo-xpkg")
+    );
     let run = project.shell(&format!("/usr/bin/unshare --mount /bin/sh -c '{line}'"));
     if run.stderr.contains("unshare failed") {
-        skipped("a_mount_point_is_told_before_compiling", "no mount namespaces here");
+        skipped(
+            "a_mount_point_is_told_before_compiling",
+            "no mount namespaces here",
+        );
         return;
     }
     check!(
@@ -257,13 +379,18 @@ fn a_full_disk_leaves_the_old_tree() {
     let own = env!("CARGO_BIN_EXE_cargo-xpkg");
     // The first tree fits into the small file system, the second beside it does not.
     let line = format!(
-        "/usr/bin/mount -t tmpfs -o size=800k none small && {own} build -q --out-dir small/tree && {own} build -q --profile dev --out-dir small/tree; echo code $?; cd small/tree && /usr/bin/sha256sum -c MANIFEST.txt && /bin/ls -A .."
+        "/usr/bin/mount -t tmpfs -o size=800k none small && {own} build -q --out-dir small/tree \
+         && {own} build -q --profile dev --out-dir small/tree; echo code $?; cd small/tree && \
+         /usr/bin/sha256sum -c MANIFEST.txt && /bin/ls -A .."
     );
     std::fs::create_dir(project.path("small")).unwrap();
     project.xpkg("build -q --profile dev --out-dir other").ok();
     let run = project.shell(&format!("/usr/bin/unshare --mount /bin/sh -c '{line}'"));
     if run.stderr.contains("unshare failed") {
-        skipped("a_full_disk_leaves_the_old_tree", "no mount namespaces here");
+        skipped(
+            "a_full_disk_leaves_the_old_tree",
+            "no mount namespaces here",
+        );
         return;
     }
     check!(

@@ -1,4 +1,5 @@
-//! `docker`: from a staged tree to a context, and from there to images by real builders (those in `image.rs`' engines).
+//! `docker`: from a staged tree to a context, and from there to images by real builders (those in
+//! `image.rs`' engines).
 
 use std::os::unix::fs::MetadataExt as _;
 
@@ -14,12 +15,20 @@ const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
 fn a_tree_becomes_a_context_by_links() {
     let project = Project::of("hello");
     let commit = project.commit();
-    let document = project.xpkg(&format!("docker -q --message-format json --target {BOTH} --context dist")).ok().stdout;
+    let document = project
+        .xpkg(&format!(
+            "docker -q --message-format json --target {BOTH} --context dist"
+        ))
+        .ok()
+        .stdout;
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
     assert_eq!(document["context"], serde_json::json!(project.path("dist")));
     let bin = &document["images"][0]["platforms"][1]["bins"][0];
     assert_eq!(bin["context"], "linux/arm64/hello/hello");
-    assert_eq!(bin["sha256"], project.json("target/xpkg/manifest.json")["artifacts"][0]["sha256"]);
+    assert_eq!(
+        bin["sha256"],
+        project.json("target/xpkg/manifest.json")["artifacts"][0]["sha256"]
+    );
     assert_eq!(
         project.files("dist"),
         [
@@ -34,7 +43,9 @@ fn a_tree_becomes_a_context_by_links() {
         ]
     );
     check_text(
-        &project.read("dist/hello.Dockerfile").replace(&commit, "[COMMIT]"),
+        &project
+            .read("dist/hello.Dockerfile")
+            .replace(&commit, "[COMMIT]"),
         str![[r##"
 # hello: written by `cargo xpkg docker`. No RUN: nothing is emulated.
 FROM scratch
@@ -50,10 +61,19 @@ ENTRYPOINT ["/usr/local/bin/hello"]
 "##]],
     );
     let inode = |path: String| std::fs::metadata(project.path(&path)).unwrap().ino();
-    assert_eq!(inode("dist/linux/arm64/hello/hello".to_owned()), inode(format!("target/xpkg/{ARM_MUSL}/hello/hello")));
+    assert_eq!(
+        inode("dist/linux/arm64/hello/hello".to_owned()),
+        inode(format!("target/xpkg/{ARM_MUSL}/hello/hello"))
+    );
     let bake = project.json("dist/docker-bake.json");
-    assert_eq!(bake["target"]["hello"]["platforms"], serde_json::json!(["linux/amd64", "linux/arm64"]));
-    assert_eq!(bake["target"]["hello"]["labels"]["org.opencontainers.image.revision"], serde_json::json!(commit));
+    assert_eq!(
+        bake["target"]["hello"]["platforms"],
+        serde_json::json!(["linux/amd64", "linux/arm64"])
+    );
+    assert_eq!(
+        bake["target"]["hello"]["labels"]["org.opencontainers.image.revision"],
+        serde_json::json!(commit)
+    );
 
     // Nothing to do: nothing is written.
     let before = inode("dist".to_owned());
@@ -74,7 +94,9 @@ hello  linux/amd64, linux/arm64  /usr/local/bin/hello  scratch [SIZE], [SIZE]
 
 /// Compares a text with a snapshot.
 pub fn check_text(text: &str, expected: snapbox::data::Inline) {
-    snapbox::Assert::new().action_env("SNAPSHOTS").eq(text, snapbox::IntoData::raw(expected));
+    snapbox::Assert::new()
+        .action_env("SNAPSHOTS")
+        .eq(text, snapbox::IntoData::raw(expected));
 }
 
 #[test]
@@ -82,18 +104,29 @@ fn what_is_wrong_with_an_image_is_told_before_the_build() {
     let project = Project::of("hello");
     let run = project.xpkg(&format!("docker --target {X86_MUSL} --base r.example/x:1"));
     assert_eq!(run.code, Some(1));
-    assert!(run.stderr.starts_with("error[base-unfit]: the base `r.example/x:1` has no digest"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .starts_with("error[base-unfit]: the base `r.example/x:1` has no digest"),
+        "{}",
+        run.stderr
+    );
     assert!(!project.path("target/xpkg").exists());
     // A workspace that is there and broken is not passed over, whatever `--from` names.
     project.write("Cargo.toml", "[package\n");
     let run = project.xpkg("docker --from nosuch");
-    assert!(run.stderr.starts_with("error[workspace-unreadable]"), "{}", run.stderr);
+    assert!(
+        run.stderr.starts_with("error[workspace-unreadable]"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
 fn two_libcs_of_one_platform_are_a_choice_by_name() {
     let project = Project::of("hello");
-    project.xpkg(&format!("build -q --target {HOST},{X86_MUSL}")).ok();
+    project
+        .xpkg(&format!("build -q --target {HOST},{X86_MUSL}"))
+        .ok();
     check!(
         project.xpkg("docker --no-build"),
         str![[r#"
@@ -137,7 +170,9 @@ error[base-unfit]: `aarch64-unknown-linux-gnu/hello/hello` cannot start on `scra
 "#]]
     );
     check!(
-        project.xpkg(&format!("docker --no-build --target {ARM_GNU} --base r.example/cc@{digest}")),
+        project.xpkg(&format!(
+            "docker --no-build --target {ARM_GNU} --base r.example/cc@{digest}"
+        )),
         str![[r#"
 exit 0
 --- stdout
@@ -150,7 +185,9 @@ hello  linux/arm64  /usr/local/bin/hello  r.example/cc@sha256:[SHA256] [SIZE]
 "#]]
     );
     check!(
-        project.xpkg(&format!("docker --no-build --target {ARM_GNU} --base r.example/cc:1")),
+        project.xpkg(&format!(
+            "docker --no-build --target {ARM_GNU} --base r.example/cc:1"
+        )),
         str![[r#"
 exit 1
 --- stderr
@@ -161,7 +198,9 @@ error[base-unfit]: the base `r.example/cc:1` has no digest
 "#]]
     );
     check!(
-        project.xpkg(&format!("docker --no-build --target {ARM_GNU} --base 'r.example/CC'")),
+        project.xpkg(&format!(
+            "docker --no-build --target {ARM_GNU} --base 'r.example/CC'"
+        )),
         str![[r#"
 exit 1
 --- stderr
@@ -172,7 +211,10 @@ error[image-invalid]: `r.example/CC` is no reference to an image: invalid refere
     );
     project.write(
         "xpkg.toml",
-        &format!("[[docker]]\nname = \"hello\"\nbins = [\"hello\"]\nbase = \"r.example/cc@{digest}\"\nbase-glibc = \"2.17\"\n"),
+        &format!(
+            "[[docker]]\nname = \"hello\"\nbins = [\"hello\"]\nbase = \
+                  \"r.example/cc@{digest}\"\nbase-glibc = \"2.17\"\n"
+        ),
     );
     check!(
         project.xpkg(&format!("docker --no-build --target {ARM_GNU}")),
@@ -224,10 +266,14 @@ ENTRYPOINT ["/usr/local/bin/app","--serve"]
 #[test]
 fn what_is_not_xpkgs_in_a_context_stops_it() {
     let project = Project::of("hello");
-    project.xpkg(&format!("docker -q --target {X86_MUSL} --context dist")).ok();
+    project
+        .xpkg(&format!("docker -q --target {X86_MUSL} --context dist"))
+        .ok();
     project.write("dist/hello.Dockerfile", "FROM mine\n");
     check!(
-        project.xpkg(&format!("docker --no-build --target {X86_MUSL} --context dist")),
+        project.xpkg(&format!(
+            "docker --no-build --target {X86_MUSL} --context dist"
+        )),
         str![[r#"
 exit 1
 --- stderr
@@ -238,18 +284,32 @@ error[context-foreign]: files in `[ROOT]/dist` were changed since xpkg wrote the
 "#]]
     );
     assert_eq!(project.read("dist/hello.Dockerfile"), "FROM mine\n");
-    project.xpkg(&format!("docker -q --no-build --force --target {X86_MUSL} --context dist")).ok();
-    assert!(project.read("dist/hello.Dockerfile").contains("FROM scratch"));
+    project
+        .xpkg(&format!(
+            "docker -q --no-build --force --target {X86_MUSL} --context dist"
+        ))
+        .ok();
+    assert!(
+        project
+            .read("dist/hello.Dockerfile")
+            .contains("FROM scratch")
+    );
     project.write("a-file", "mine\n");
     std::os::unix::fs::symlink("/nowhere", project.path("dangling")).unwrap();
     for context in ["a-file", "dangling"] {
-        let run = project.xpkg(&format!("docker --no-build --target {X86_MUSL} --context {context}"));
-        let expected = format!("error[context-foreign]: `[ROOT]/{context}` is no directory, and a context is one\n");
+        let run = project.xpkg(&format!(
+            "docker --no-build --target {X86_MUSL} --context {context}"
+        ));
+        let expected = format!(
+            "error[context-foreign]: `[ROOT]/{context}` is no directory, and a context is one\n"
+        );
         assert!(run.text().contains(&expected), "{}", run.text());
     }
     project.write("dist/notes.txt", "mine\n");
     check!(
-        project.xpkg(&format!("docker --no-build --force --target {X86_MUSL} --context dist")),
+        project.xpkg(&format!(
+            "docker --no-build --force --target {X86_MUSL} --context dist"
+        )),
         str![[r#"
 exit 1
 --- stderr
@@ -262,7 +322,9 @@ error[context-foreign]: `[ROOT]/dist` holds what xpkg did not make
     assert_eq!(project.read("dist/notes.txt"), "mine\n");
     project.write("other/notes.txt", "mine\n");
     check!(
-        project.xpkg(&format!("docker --no-build --target {X86_MUSL} --context other")),
+        project.xpkg(&format!(
+            "docker --no-build --target {X86_MUSL} --context other"
+        )),
         str![[r#"
 exit 1
 --- stderr
@@ -313,11 +375,17 @@ error[digest-mismatch]: `[ROOT]/target/xpkg` does not pass verification, so noth
 fn trees_of_other_machines_are_one_context() {
     let project = Project::of("hello").with("tar").with("gzip");
     for target in [X86_MUSL, ARM_MUSL] {
-        project.xpkg(&format!("build -q --target {target} --out-dir {target}")).ok();
+        project
+            .xpkg(&format!("build -q --target {target} --out-dir {target}"))
+            .ok();
     }
-    project.shell(&format!("tar czf arm.tar.gz {ARM_MUSL}")).ok();
+    project
+        .shell(&format!("tar czf arm.tar.gz {ARM_MUSL}"))
+        .ok();
     check!(
-        project.xpkg(&format!("docker --from {X86_MUSL} --from arm.tar.gz --context dist")),
+        project.xpkg(&format!(
+            "docker --from {X86_MUSL} --from arm.tar.gz --context dist"
+        )),
         str![[r#"
 exit 0
 --- stdout
@@ -328,9 +396,14 @@ hello  linux/amd64, linux/arm64  /usr/local/bin/hello  scratch [SIZE], [SIZE]
 
 "#]]
     );
-    assert_eq!(project.files("dist/linux"), ["amd64/hello/hello", "arm64/hello/hello"]);
+    assert_eq!(
+        project.files("dist/linux"),
+        ["amd64/hello/hello", "arm64/hello/hello"]
+    );
     check!(
-        project.xpkg(&format!("docker --from {X86_MUSL} --from nosuch --context dist")),
+        project.xpkg(&format!(
+            "docker --from {X86_MUSL} --from nosuch --context dist"
+        )),
         str![[r#"
 exit 1
 --- stderr
@@ -342,7 +415,9 @@ error[no-tree]: `[ROOT]/nosuch`, named by `--from`, is not there
 
     // Another file for the same bin.
     project.write("src/main.rs", "fn main() { println!(\"another\"); }\n");
-    project.xpkg(&format!("build -q --target {ARM_MUSL} --out-dir other")).ok();
+    project
+        .xpkg(&format!("build -q --target {ARM_MUSL} --out-dir other"))
+        .ok();
     check!(
         project.xpkg("docker --from arm.tar.gz --from other --context dist"),
         str![[r#"
@@ -355,7 +430,11 @@ error[docker-clash]: two trees have `hello` of `hello` for `aarch64-unknown-linu
     );
 
     // A tree that was damaged on its way.
-    project.shell(&format!("printf x >> {X86_MUSL}/{X86_MUSL}/hello/hello && tar cf bad.tar {X86_MUSL}")).ok();
+    project
+        .shell(&format!(
+            "printf x >> {X86_MUSL}/{X86_MUSL}/hello/hello && tar cf bad.tar {X86_MUSL}"
+        ))
+        .ok();
     check!(
         project.xpkg("docker --from bad.tar --context dist"),
         str![[r#"
@@ -376,11 +455,22 @@ error[digest-mismatch]: `[ROOT]/bad.tar` does not pass verification, so nothing 
 }
 
 /// Builds one platform of a context's image and starts it; the image goes.
-fn built_and_started(engine: &Engine, context: &std::path::Path, options: &str, tag: &str) -> String {
+fn built_and_started(
+    engine: &Engine,
+    context: &std::path::Path,
+    options: &str,
+    tag: &str,
+) -> String {
     let _alone = engine.alone();
     engine.says(
-        &format!("build --quiet --tag {tag} --file hello.Dockerfile {options} {}", context.display())
-            .replace("hello.Dockerfile", context.join("hello.Dockerfile").to_str().unwrap()),
+        &format!(
+            "build --quiet --tag {tag} --file hello.Dockerfile {options} {}",
+            context.display()
+        )
+        .replace(
+            "hello.Dockerfile",
+            context.join("hello.Dockerfile").to_str().unwrap(),
+        ),
     );
     let said = engine.says(&format!("run --rm --network none {tag}"));
     engine.says(&format!("rmi --force {tag}"));
@@ -393,10 +483,20 @@ fn what_is_written_is_built_by_real_builders() {
         let project = engine.with_engine(Project::of("hello"));
         let tag = format!("localhost/xpkg-tests-context-{}:1", std::process::id());
         // Docker's builder before BuildKit, which is what Debian has; podman takes either.
-        for words in ["--old-builder --context old", "--context new"].iter().take(if engine.program == "podman" { 2 } else { 1 }) {
-            project.xpkg(&format!("docker -q --target {BOTH} {words}")).ok();
+        for words in ["--old-builder --context old", "--context new"]
+            .iter()
+            .take(if engine.program == "podman" { 2 } else { 1 })
+        {
+            project
+                .xpkg(&format!("docker -q --target {BOTH} {words}"))
+                .ok();
             let context = project.path(words.rsplit(' ').next().unwrap());
-            let said = built_and_started(engine, &context, "--build-arg TARGETPLATFORM=linux/amd64", &tag);
+            let said = built_and_started(
+                engine,
+                &context,
+                "--build-arg TARGETPLATFORM=linux/amd64",
+                &tag,
+            );
             assert_eq!(said, "hello from x86_64 linux musl\n");
         }
     });
@@ -408,11 +508,21 @@ fn a_context_is_the_old_or_the_new_whatever_fails() {
     project.xpkg(&format!("build -q --target {BOTH}")).ok();
     let write = |base: usize, fault: &str| {
         let target = if base == 0 { X86_MUSL } else { BOTH };
-        project.xpkg_with(&[("XPKG_FAULT", fault)], &format!("docker -q --no-build --target {target} --context out/dist"))
+        project.xpkg_with(
+            &[("XPKG_FAULT", fault)],
+            &format!("docker -q --no-build --target {target} --context out/dist"),
+        )
     };
     let seen = || -> Vec<(String, Vec<u8>)> {
         let files = project.files("out/dist").into_iter();
-        files.map(|file| (file.clone(), std::fs::read(project.path("out/dist").join(file)).unwrap())).collect()
+        files
+            .map(|file| {
+                (
+                    file.clone(),
+                    std::fs::read(project.path("out/dist").join(file)).unwrap(),
+                )
+            })
+            .collect()
     };
     let faces = [0, 1].map(|which| {
         write(which, "").ok();
@@ -429,14 +539,27 @@ fn a_context_is_the_old_or_the_new_whatever_fails() {
     }
     write(0, "").ok();
     assert!(seen() == faces[0]);
-    assert!(!project.files("out").iter().any(|file| file.starts_with(".dist.new-")));
+    assert!(
+        !project
+            .files("out")
+            .iter()
+            .any(|file| file.starts_with(".dist.new-"))
+    );
     // The same from another directory.
     let other = Project::of("hello");
-    other.xpkg(&format!("docker -q --target {X86_MUSL} --context out/dist")).ok();
-    assert_eq!(project.read("out/dist/.xpkg-context.json"), other.read("out/dist/.xpkg-context.json"));
+    other
+        .xpkg(&format!("docker -q --target {X86_MUSL} --context out/dist"))
+        .ok();
+    assert_eq!(
+        project.read("out/dist/.xpkg-context.json"),
+        other.read("out/dist/.xpkg-context.json")
+    );
     // `clean` takes the one at its default place.
     other.xpkg(&format!("docker -q --target {X86_MUSL}")).ok();
     let said = other.xpkg("clean").ok().stderr;
-    assert!(said.contains("Removed") && !other.path("target/xpkg-docker").exists(), "{said}");
+    assert!(
+        said.contains("Removed") && !other.path("target/xpkg-docker").exists(),
+        "{said}"
+    );
     assert!(other.path("out/dist").is_dir());
 }

@@ -1,4 +1,5 @@
-//! `docker --build-in-docker`: what is written, and what podman builds of it; BuildKit has tests of its own.
+//! `docker --build-in-docker`: what is written, and what podman builds of it; BuildKit has tests of
+//! its own.
 
 use snapbox::str;
 
@@ -17,17 +18,38 @@ fn all_of_it_is_built_in_docker_with_the_compiler_at_home() {
             return;
         }
         let project = engine.with_engine(Project::of("hello"));
-        let sysroot = project.shell("rustc --print sysroot").ok().stdout.trim().to_owned();
-        let own = std::path::Path::new(env!("CARGO_BIN_EXE_cargo-xpkg")).parent().unwrap().to_str().unwrap();
+        let sysroot = project
+            .shell("rustc --print sysroot")
+            .ok()
+            .stdout
+            .trim()
+            .to_owned();
+        let own = std::path::Path::new(env!("CARGO_BIN_EXE_cargo-xpkg"))
+            .parent()
+            .unwrap()
+            .to_str()
+            .unwrap();
         let tag = engine.own_tag("builder");
         let recipe = format!(
-            "FROM {}\nENV PATH=/rust/bin:/xpkg:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin CARGO_HOME=/cargo\n",
+            "FROM {}\nENV \
+             PATH=/rust/bin:/xpkg:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+             CARGO_HOME=/cargo\n",
             engine.by_digest("gcc12:1")
         );
         project.write("../builder/Dockerfile", &recipe);
-        engine.says(&format!("build --quiet --tag {tag} {}", project.path("../builder").display()));
-        engine.says(&format!("push --digestfile {} {tag}", project.path("../digest").display()));
-        let builder = format!("{}@{}", tag.rsplit_once(':').unwrap().0, project.read("../digest"));
+        engine.says(&format!(
+            "build --quiet --tag {tag} {}",
+            project.path("../builder").display()
+        ));
+        engine.says(&format!(
+            "push --digestfile {} {tag}",
+            project.path("../digest").display()
+        ));
+        let builder = format!(
+            "{}@{}",
+            tag.rsplit_once(':').unwrap().0,
+            project.read("../digest")
+        );
         let told = |run: &crate::support::Run| {
             check_text(
                 &run.text().replace(&builder, "[BUILDER]"),
@@ -40,22 +62,30 @@ exit 0
 "#]],
             )
         };
-        told(&project.xpkg(&format!("docker --build-in-docker --builder {builder} --target {BOTH}")));
+        told(&project.xpkg(&format!(
+            "docker --build-in-docker --builder {builder} --target {BOTH}"
+        )));
         let image = format!("localhost/xpkg-tests-inside-{}:1", std::process::id());
         let alone = engine.alone();
         engine.says(&format!(
-            "build --quiet --volume {sysroot}:/rust:ro --volume {own}:/xpkg:ro --platform linux/amd64 --target hello --tag {image} --file {} {}",
+            "build --quiet --volume {sysroot}:/rust:ro --volume {own}:/xpkg:ro --platform \
+             linux/amd64 --target hello --tag {image} --file {} {}",
             project.path("xpkg.Dockerfile").display(),
             project.root.display()
         ));
-        assert_eq!(engine.says(&format!("run --rm --network none {image}")), "hello from x86_64 linux musl\n");
+        assert_eq!(
+            engine.says(&format!("run --rm --network none {image}")),
+            "hello from x86_64 linux musl\n"
+        );
         engine.says(&format!("rmi --force {image}"));
         drop(alone);
 
         // Changed by hand, it is not written over.
         project.append("xpkg.Dockerfile", "# mine\n");
         check!(
-            project.xpkg(&format!("docker --build-in-docker --builder {builder} --target {BOTH}")),
+            project.xpkg(&format!(
+                "docker --build-in-docker --builder {builder} --target {BOTH}"
+            )),
             str![[r#"
 exit 1
 --- stderr
@@ -81,7 +111,10 @@ error[base-unfit]: the builder `r.example/rust:1` has no digest
 /// The lines of what is written for a build in Docker that begin so.
 fn lines_inside(project: &Project, words: &str) -> String {
     let text = project.read("xpkg.Dockerfile");
-    text.lines().filter(|line| line.starts_with(words)).map(|line| format!("{line}\n")).collect()
+    text.lines()
+        .filter(|line| line.starts_with(words))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 #[test]
@@ -115,8 +148,14 @@ RUN --mount=type=cache,id=xpkg-analytics-server-bot-server-chat-core-chat-gatewa
 #[test]
 fn a_build_in_docker_is_refused_what_it_would_not_see() {
     let project = Project::of("hello");
-    let line = format!("docker --build-in-docker --builder r.example/rust@sha256:{} --target {X86_MUSL}", "ab".repeat(32));
-    project.write("../beside/Cargo.toml", "[package]\nname = \"beside\"\nversion = \"0.1.0\"\n");
+    let line = format!(
+        "docker --build-in-docker --builder r.example/rust@sha256:{} --target {X86_MUSL}",
+        "ab".repeat(32)
+    );
+    project.write(
+        "../beside/Cargo.toml",
+        "[package]\nname = \"beside\"\nversion = \"0.1.0\"\n",
+    );
     project.write("../beside/src/lib.rs", "");
     project.write("../cargo.toml", "");
     std::fs::remove_file(project.path("Cargo.lock")).unwrap();
@@ -131,9 +170,15 @@ error[docker-invalid]: the workspace has no Cargo.lock, and a build in Docker ta
 "#]]
     );
     assert!(!project.path("Cargo.lock").exists());
-    project.append("Cargo.toml", "\n[dependencies]\nbeside = { path = \"../beside\" }\n");
+    project.append(
+        "Cargo.toml",
+        "\n[dependencies]\nbeside = { path = \"../beside\" }\n",
+    );
     project.shell("cargo generate-lockfile").ok();
-    project.write(".cargo/config.toml", "[source.mine]\ndirectory = \"../vendor\"\n");
+    project.write(
+        ".cargo/config.toml",
+        "[source.mine]\ndirectory = \"../vendor\"\n",
+    );
     check!(
         project.xpkg(&line),
         str![[r#"
@@ -163,8 +208,19 @@ error[docker-invalid]: the file `[BASE]/cargo.toml` of `--config` stands outside
 #[test]
 fn a_build_in_docker_takes_every_flag_or_refuses_it() {
     let project = Project::of("hello");
-    let line = format!("docker --build-in-docker --builder r.example/rust@sha256:{} --target {X86_MUSL}", "ab".repeat(32));
-    for flag in ["--context x", "--no-build", "--from x", "--old-builder", "--cache", "--oci x", "--out-dir x"] {
+    let line = format!(
+        "docker --build-in-docker --builder r.example/rust@sha256:{} --target {X86_MUSL}",
+        "ab".repeat(32)
+    );
+    for flag in [
+        "--context x",
+        "--no-build",
+        "--from x",
+        "--old-builder",
+        "--cache",
+        "--oci x",
+        "--out-dir x",
+    ] {
         let run = project.xpkg(&format!("{line} {flag}"));
         assert_eq!(run.code, Some(2), "{flag}");
         assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);

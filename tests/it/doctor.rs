@@ -7,7 +7,10 @@ use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, tool};
 
 #[test]
 fn a_healthy_machine_is_one_screen() {
-    let project = Project::of("hello").with("aarch64-linux-gnu-gcc").with("x86_64-linux-musl-gcc").with("x86_64-linux-gnu-gcc");
+    let project = Project::of("hello")
+        .with("aarch64-linux-gnu-gcc")
+        .with("x86_64-linux-musl-gcc")
+        .with("x86_64-linux-gnu-gcc");
     check!(
         project.xpkg(&format!("doctor --target {X86_MUSL},{ARM_GNU},{HOST}")),
         str![[r#"
@@ -76,7 +79,9 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
 #[test]
 fn a_host_without_a_c_compiler_builds_nothing() {
     check!(
-        Project::of("hello").without("cc").xpkg(&format!("doctor --target {ARM_MUSL}")),
+        Project::of("hello")
+            .without("cc")
+            .xpkg(&format!("doctor --target {ARM_MUSL}")),
         str![[r#"
 exit 1
 --- stdout
@@ -96,8 +101,14 @@ error[no-host-cc]: the host has no `cc`, with which rustc links build scripts an
 #[test]
 fn a_tool_that_the_graph_calls_is_looked_for() {
     let project = Project::of("hello");
-    project.append("Cargo.toml", "[build-dependencies]\nprost-build = { path = \"prost-build\" }\n");
-    project.write("prost-build/Cargo.toml", "[package]\nname = \"prost-build\"\nversion = \"0.14.0\"\nedition = \"2024\"\n");
+    project.append(
+        "Cargo.toml",
+        "[build-dependencies]\nprost-build = { path = \"prost-build\" }\n",
+    );
+    project.write(
+        "prost-build/Cargo.toml",
+        "[package]\nname = \"prost-build\"\nversion = \"0.14.0\"\nedition = \"2024\"\n",
+    );
     project.write("prost-build/src/lib.rs", "");
     check!(
         project.xpkg(&format!("doctor --target {ARM_MUSL}")),
@@ -119,15 +130,28 @@ error[tool-missing]: `protoc` is not here, and prost-build 0.14.0 calls it
     );
     let project = project.fake("protoc", "out libprotoc 31.1\n");
     let run = project.xpkg(&format!("doctor --target {ARM_MUSL}")).ok();
-    assert!(run.stdout.contains("tool       protoc: libprotoc 31.1 (for prost-build 0.14.0)\n"), "{}", run.stdout);
+    assert!(
+        run.stdout
+            .contains("tool       protoc: libprotoc 31.1 (for prost-build 0.14.0)\n"),
+        "{}",
+        run.stdout
+    );
     // Found through its variable, but for another machine.
     let foreign = tool("aarch64-linux-gnu-gcc");
     let strange = project.path("protoc-arm");
     std::fs::write(&strange, arm_program(&std::fs::read(foreign).unwrap())).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&strange, mode).unwrap();
-    let run = project.env("PROTOC", strange.to_str().unwrap()).xpkg(&format!("doctor --target {ARM_MUSL}"));
-    assert!(run.stdout.contains("protoc-arm` is for EM_AARCH64, and cannot run here; prost-build 0.14.0 calls it"), "{}", run.stdout);
+    let run = project
+        .env("PROTOC", strange.to_str().unwrap())
+        .xpkg(&format!("doctor --target {ARM_MUSL}"));
+    assert!(
+        run.stdout.contains(
+            "protoc-arm` is for EM_AARCH64, and cannot run here; prost-build 0.14.0 calls it"
+        ),
+        "{}",
+        run.stdout
+    );
 }
 
 /// A program's bytes with another machine in the header.
@@ -146,29 +170,48 @@ fn a_missing_standard_library_is_a_warning_that_fix_mends() {
     std::fs::create_dir_all(lld.parent().unwrap()).unwrap();
     std::fs::write(lld, "").unwrap();
     let script = format!(
-        "on --target out {}\non --target out target_os=\"linux\"\non --target exit 0\non target-list out {}\non target-list out {X86_MUSL}\non target-list out unix\non target-list exit 0\nexec {}\n",
+        "on --target out {}\non --target out target_os=\"linux\"\non --target exit 0\non \
+         target-list out {}\non target-list out {X86_MUSL}\non target-list out unix\non \
+         target-list exit 0\nexec {}\n",
         libdir.display(),
         toolchain.display(),
         tool("rustc").display()
     );
-    let installs = format!("touch {0}/libcore-1.rlib\ntouch {0}/self-contained/crt1.o\n", libdir.display());
-    let project = Project::of("hello").fake("rustc", &script).fake("rustup", &installs);
+    let installs = format!(
+        "touch {0}/libcore-1.rlib\ntouch {0}/self-contained/crt1.o\n",
+        libdir.display()
+    );
+    let project = Project::of("hello")
+        .fake("rustc", &script)
+        .fake("rustup", &installs);
     let run = project.xpkg(&format!("doctor --target {X86_MUSL}")).ok();
-    let warning = "  ready with warnings  rust-lld: the target's graph holds no C, and Rust brings musl itself\n    warning: its standard library is not installed";
+    let warning = "  ready with warnings  rust-lld: the target's graph holds no C, and Rust \
+                   brings musl itself\n    warning: its standard library is not installed";
     assert!(run.stdout.contains(warning), "{}", run.stdout);
-    let run = project.xpkg(&format!("doctor --fix --target {X86_MUSL}")).ok();
-    assert!(run.stderr.contains("  Installing the standard library for `x86_64-unknown-linux-musl` (rustup)"), "{}", run.stderr);
+    let run = project
+        .xpkg(&format!("doctor --fix --target {X86_MUSL}"))
+        .ok();
+    assert!(
+        run.stderr
+            .contains("  Installing the standard library for `x86_64-unknown-linux-musl` (rustup)"),
+        "{}",
+        run.stderr
+    );
     assert!(run.stdout.contains("  ready  rust-lld: "), "{}", run.stdout);
 }
 
 #[test]
 fn json_is_for_programs() {
-    let run = Project::of("hello").xpkg(&format!("doctor --message-format json --target {ARM_GNU}"));
+    let run =
+        Project::of("hello").xpkg(&format!("doctor --message-format json --target {ARM_GNU}"));
     let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(run.code, Some(1));
     assert_eq!(document["targets"][0]["state"], "not-ready");
     assert_eq!(document["targets"][0]["problems"][0]["code"], "no-linker");
-    assert_eq!(document["compilers"][0]["report"]["answers"][0]["clean"]["verdict"], "ok");
+    assert_eq!(
+        document["compilers"][0]["report"]["answers"][0]["clean"]["verdict"],
+        "ok"
+    );
 }
 
 #[test]
@@ -176,19 +219,36 @@ fn the_pin_of_the_toolchain_is_named() {
     let project = Project::of("hello");
     project.write("rust-toolchain.toml", "[toolchain]\nchannel = \"stable\"\n");
     let run = project.xpkg("doctor").ok();
-    assert!(run.stdout.contains(&format!("pinned by  {}/rust-toolchain.toml\n", project.root.display())), "{}", run.stdout);
+    assert!(
+        run.stdout.contains(&format!(
+            "pinned by  {}/rust-toolchain.toml\n",
+            project.root.display()
+        )),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
 fn what_hides_a_compiler_from_the_eye_does_not_hide_it_from_a_shell() {
     let project = Project::of("hello");
     std::fs::create_dir_all(project.path("shadow/cc")).unwrap();
-    let path = format!("{}:{}", project.path("shadow").display(), project.bin.display());
-    project.xpkg_with(&[("PATH", &path)], &format!("doctor --target {ARM_MUSL}")).ok();
+    let path = format!(
+        "{}:{}",
+        project.path("shadow").display(),
+        project.bin.display()
+    );
+    project
+        .xpkg_with(&[("PATH", &path)], &format!("doctor --target {ARM_MUSL}"))
+        .ok();
 }
 
 #[test]
 fn targets_need_a_workspace_to_be_held_against() {
     let run = Project::empty().xpkg("doctor --target nonsense");
-    assert!(run.code == Some(1) && run.stdout.contains("error[workspace-unreadable]"), "{}", run.stdout);
+    assert!(
+        run.code == Some(1) && run.stdout.contains("error[workspace-unreadable]"),
+        "{}",
+        run.stdout
+    );
 }

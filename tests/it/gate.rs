@@ -1,4 +1,5 @@
-//! The compiler gate with real compilers, right and wrong ones, and with what only pretends to be one.
+//! The compiler gate with real compilers, right and wrong ones, and with what only pretends to be
+//! one.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,14 +9,25 @@ use snapbox::str;
 
 use crate::chat::the_schema_holds;
 use crate::check;
-use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, repository, skipped, starter, tool};
+use crate::support::{
+    ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, repository, skipped, starter, tool,
+};
 
 /// A compiler that `cargo xtask setup` unpacked; without it the test is skipped, by name.
 fn old(name: &str, test: &str) -> Option<PathBuf> {
-    let path = repository().join("target/toolchains/bullseye/usr/bin").join(name);
+    let path = repository()
+        .join("target/toolchains/bullseye/usr/bin")
+        .join(name);
     if !path.exists() {
-        assert_ne!(std::env::var("XPKG_SKIP").as_deref(), Ok("never"), "{name} is not there: `cargo xtask setup` says why");
-        skipped(test, &format!("{name} is not there: `cargo xtask setup` says why"));
+        assert_ne!(
+            std::env::var("XPKG_SKIP").as_deref(),
+            Ok("never"),
+            "{name} is not there: `cargo xtask setup` says why"
+        );
+        skipped(
+            test,
+            &format!("{name} is not there: `cargo xtask setup` says why"),
+        );
         return None;
     }
     Some(path)
@@ -50,7 +62,14 @@ fn by_running(compiler: &Path, flags: &[&str], emulator: Option<&str>) -> bool {
         Some(emulator) => Command::new(tool(emulator)),
         None => Command::new(&program),
     };
-    let code = if emulator.is_some() { command.arg(&program) } else { &mut command }.status().unwrap().code();
+    let code = if emulator.is_some() {
+        command.arg(&program)
+    } else {
+        &mut command
+    }
+    .status()
+    .unwrap()
+    .code();
     assert!([Some(0), Some(BITTEN)].contains(&code), "{code:?}");
     code == Some(BITTEN)
 }
@@ -58,9 +77,11 @@ fn by_running(compiler: &Path, flags: &[&str], emulator: Option<&str>) -> bool {
 #[test]
 fn no_verdict_is_false_in_the_matrix_of_compilers_levels_and_flags() {
     const TEST: &str = "no_verdict_is_false_in_the_matrix_of_compilers_levels_and_flags";
-    let (Some(gcc_9), Some(gcc_9_arm), Some(gcc_10)) =
-        (old("x86_64-linux-gnu-gcc-9", TEST), old("aarch64-linux-gnu-gcc-9", TEST), old("x86_64-linux-gnu-gcc-10", TEST))
-    else {
+    let (Some(gcc_9), Some(gcc_9_arm), Some(gcc_10)) = (
+        old("x86_64-linux-gnu-gcc-9", TEST),
+        old("aarch64-linux-gnu-gcc-9", TEST),
+        old("x86_64-linux-gnu-gcc-10", TEST),
+    ) else {
         return;
     };
     let arm = Some("qemu-aarch64-static");
@@ -89,7 +110,10 @@ fn no_verdict_is_false_in_the_matrix_of_compilers_levels_and_flags() {
         (&["-O2", "-fno-builtin"], false),
         (&["-O2", "-ffreestanding"], false),
         (&["-O2", "-fno-builtin-memcmp"], false),
-        (&["-O2", "--param=builtin-string-cmp-inline-length=0"], false),
+        (
+            &["-O2", "--param=builtin-string-cmp-inline-length=0"],
+            false,
+        ),
     ];
     let mut table = String::new();
     for (compiler, emulator, has_bug) in &compilers {
@@ -99,10 +123,21 @@ fn no_verdict_is_false_in_the_matrix_of_compilers_levels_and_flags() {
                 continue;
             }
             let all: Vec<&str> = flags.iter().copied().chain(["-fno-lto"]).collect();
-            let (object, run) = (by_object(compiler, &all), by_running(compiler, &all, *emulator));
+            let (object, run) = (
+                by_object(compiler, &all),
+                by_running(compiler, &all, *emulator),
+            );
             let expected = *has_bug && *can_bite;
-            table += &format!("{} {flags:?}: {} by object, bitten {run} by running\n", compiler.display(), object.name());
-            assert_eq!(matches!(object, Verdict::Affected { .. }), expected, "{table}");
+            table += &format!(
+                "{} {flags:?}: {} by object, bitten {run} by running\n",
+                compiler.display(),
+                object.name()
+            );
+            assert_eq!(
+                matches!(object, Verdict::Affected { .. }),
+                expected,
+                "{table}"
+            );
             assert_eq!(matches!(object, Verdict::Ok), !expected, "{table}");
             assert_eq!(run, expected, "{table}");
         }
@@ -111,9 +146,20 @@ fn no_verdict_is_false_in_the_matrix_of_compilers_levels_and_flags() {
 
 #[test]
 fn lto_would_hide_the_bug_and_is_told() {
-    let Some(gcc) = old("x86_64-linux-gnu-gcc-9", "lto_would_hide_the_bug_and_is_told") else { return };
-    assert!(matches!(by_object(&gcc, &["-O2", "-flto"]), Verdict::Inconclusive { .. }));
-    assert!(matches!(by_object(&gcc, &["-O2", "-flto", "-fno-lto"]), Verdict::Affected { .. }));
+    let Some(gcc) = old(
+        "x86_64-linux-gnu-gcc-9",
+        "lto_would_hide_the_bug_and_is_told",
+    ) else {
+        return;
+    };
+    assert!(matches!(
+        by_object(&gcc, &["-O2", "-flto"]),
+        Verdict::Inconclusive { .. }
+    ));
+    assert!(matches!(
+        by_object(&gcc, &["-O2", "-flto", "-fno-lto"]),
+        Verdict::Affected { .. }
+    ));
 }
 
 #[test]
@@ -123,9 +169,21 @@ fn one_compile_tells_what_a_compiler_is() {
         CompilerFacts::read(&std::fs::read(directory.path().join("out")).unwrap()).unwrap()
     };
     let gcc = facts("gcc", &["-O2"]);
-    assert_eq!((gcc.machine.as_str(), gcc.clang, gcc.glibc.is_some(), gcc.pointer, gcc.lto), ("EM_X86_64", 0, true, 8, false));
+    assert_eq!(
+        (
+            gcc.machine.as_str(),
+            gcc.clang,
+            gcc.glibc.is_some(),
+            gcc.pointer,
+            gcc.lto
+        ),
+        ("EM_X86_64", 0, true, 8, false)
+    );
     let arm = facts("aarch64-linux-gnu-gcc", &["-O2"]);
-    assert_eq!((arm.machine.as_str(), arm.outline_atomics), ("EM_AARCH64", true));
+    assert_eq!(
+        (arm.machine.as_str(), arm.outline_atomics),
+        ("EM_AARCH64", true)
+    );
     assert!(!facts("aarch64-linux-gnu-gcc", &["-O2", "-mno-outline-atomics"]).outline_atomics);
     assert_eq!(facts("x86_64-linux-musl-gcc", &["-O2"]).glibc, None);
     let clang = facts("clang", &["-O2"]);
@@ -144,7 +202,10 @@ fn secrets(test: &str) -> Option<Project> {
 
 #[test]
 fn a_wrong_cross_compiler_does_not_compile_what_checks_secrets() {
-    let Some(project) = secrets("a_wrong_cross_compiler_does_not_compile_what_checks_secrets") else { return };
+    let Some(project) = secrets("a_wrong_cross_compiler_does_not_compile_what_checks_secrets")
+    else {
+        return;
+    };
     check!(
         project.xpkg(&format!("build --target {ARM_GNU}")),
         str![[r#"
@@ -182,36 +243,79 @@ error[gcc-95189]: `gcc`, chosen by `--linker`, must not compile C for `aarch64-u
 
 #[test]
 fn what_checks_secrets_is_built_by_the_right_compiler_and_runs() {
-    let Some(gcc) = old("aarch64-linux-gnu-gcc-9", "what_checks_secrets_is_built_by_the_right_compiler_and_runs") else { return };
-    let project = Project::kept("secrets").with("aarch64-linux-gnu-gcc-12").with("aarch64-linux-gnu-ar").with("qemu-aarch64-static");
+    let Some(gcc) = old(
+        "aarch64-linux-gnu-gcc-9",
+        "what_checks_secrets_is_built_by_the_right_compiler_and_runs",
+    ) else {
+        return;
+    };
+    let project = Project::kept("secrets")
+        .with("aarch64-linux-gnu-gcc-12")
+        .with("aarch64-linux-gnu-ar")
+        .with("qemu-aarch64-static");
     std::os::unix::fs::symlink(gcc, project.bin.join("aarch64-linux-gnu-gcc")).unwrap();
     let _ = std::fs::remove_dir_all(project.path("tree"));
     let run = project.xpkg(&format!("build --target {ARM_GNU}")).ok();
     assert!(
-        run.stderr.contains("    Refusing gcc for aarch64-unknown-linux-gnu: `aarch64-linux-gnu-gcc` has GCC bug 95189"),
+        run.stderr.contains(
+            "    Refusing gcc for aarch64-unknown-linux-gnu: \
+                             `aarch64-linux-gnu-gcc` has GCC bug 95189"
+        ),
         "{}",
         run.stderr
     );
     let record = project.json("tree/manifest.json");
-    assert_eq!(record["targets"][0]["toolchain"]["c_compiler"]["program"], "aarch64-linux-gnu-gcc-12");
+    assert_eq!(
+        record["targets"][0]["toolchain"]["c_compiler"]["program"],
+        "aarch64-linux-gnu-gcc-12"
+    );
     the_schema_holds(&record);
-    let output = starter(ARM_GNU, &project.path(&format!("tree/{ARM_GNU}/secrets/secrets"))).output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "secrets: right true, wrong false\n");
+    let output = starter(
+        ARM_GNU,
+        &project.path(&format!("tree/{ARM_GNU}/secrets/secrets")),
+    )
+    .output()
+    .unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "secrets: right true, wrong false\n"
+    );
 }
 
 #[test]
 fn another_compiler_that_is_here_is_advised_first() {
-    let Some(project) = secrets("another_compiler_that_is_here_is_advised_first") else { return };
-    let project = project.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-gcc-12");
+    let Some(project) = secrets("another_compiler_that_is_here_is_advised_first") else {
+        return;
+    };
+    let project = project
+        .env(
+            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER",
+            "aarch64-linux-gnu-gcc",
+        )
+        .with("aarch64-linux-gnu-gcc-12");
     let run = project.xpkg(&format!("plan --target {ARM_GNU}"));
-    let help: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("  help: ")).collect();
-    assert_eq!(help[0], "  help: drop the choice: `aarch64-linux-gnu-gcc-12` is here and passes its probes", "{}", run.stderr);
+    let help: Vec<&str> = run
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("  help: "))
+        .collect();
+    assert_eq!(
+        help[0],
+        "  help: drop the choice: `aarch64-linux-gnu-gcc-12` is here and passes its probes",
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
 fn the_next_compiler_that_passes_is_taken_and_that_is_said() {
-    let Some(project) = secrets("the_next_compiler_that_passes_is_taken_and_that_is_said") else { return };
-    let project = project.with("aarch64-linux-gnu-gcc-12").with("aarch64-linux-gnu-ar").with("qemu-aarch64-static");
+    let Some(project) = secrets("the_next_compiler_that_passes_is_taken_and_that_is_said") else {
+        return;
+    };
+    let project = project
+        .with("aarch64-linux-gnu-gcc-12")
+        .with("aarch64-linux-gnu-ar")
+        .with("qemu-aarch64-static");
     check!(
         project.xpkg(&format!("plan --target {ARM_GNU}")),
         str![[r#"
@@ -245,36 +349,88 @@ aarch64-unknown-linux-gnu
 
 #[test]
 fn a_way_out_of_the_users_is_taken_and_recorded() {
-    let Some(gcc) = old("aarch64-linux-gnu-gcc-9", "a_way_out_of_the_users_is_taken_and_recorded") else { return };
-    let project = Project::of("with-c").with("aarch64-linux-gnu-ar").with("aarch64-linux-gnu-ld");
+    let Some(gcc) = old(
+        "aarch64-linux-gnu-gcc-9",
+        "a_way_out_of_the_users_is_taken_and_recorded",
+    ) else {
+        return;
+    };
+    let project = Project::of("with-c")
+        .with("aarch64-linux-gnu-ar")
+        .with("aarch64-linux-gnu-ld");
     std::os::unix::fs::symlink(gcc, project.bin.join("aarch64-linux-gnu-gcc")).unwrap();
     // Its C checks no secrets: a warning, and the build goes on.
     let run = project.xpkg(&format!("build --target {ARM_GNU}")).ok();
-    assert!(run.stderr.contains("warning[gcc-95189]: `aarch64-linux-gnu-gcc` has GCC bug 95189 ("), "{}", run.stderr);
-    assert_eq!(project.json("target/xpkg/manifest.json")["targets"][0]["waivers"].as_array().unwrap().len(), 0);
-    let project = project.env("CFLAGS_aarch64_unknown_linux_gnu", "--param=builtin-string-cmp-inline-length=0");
+    assert!(
+        run.stderr
+            .contains("warning[gcc-95189]: `aarch64-linux-gnu-gcc` has GCC bug 95189 ("),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        project.json("target/xpkg/manifest.json")["targets"][0]["waivers"]
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
+    let project = project.env(
+        "CFLAGS_aarch64_unknown_linux_gnu",
+        "--param=builtin-string-cmp-inline-length=0",
+    );
     let run = project.xpkg(&format!("build --target {ARM_GNU}")).ok();
-    assert!(run.stderr.contains("GCC bug 95189, which the flags of this build keep from biting"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("GCC bug 95189, which the flags of this build keep from biting"),
+        "{}",
+        run.stderr
+    );
     let record = &project.json("target/xpkg/manifest.json")["targets"][0];
     assert_eq!(record["waivers"][0]["code"], "gcc-95189");
     let answer = &record["toolchain"]["probes"]["answers"][0];
-    assert_eq!((answer["clean"]["verdict"].as_str(), answer["real"]["3"]["verdict"].as_str()), (Some("affected"), Some("ok")));
+    assert_eq!(
+        (
+            answer["clean"]["verdict"].as_str(),
+            answer["real"]["3"]["verdict"].as_str()
+        ),
+        (Some("affected"), Some("ok"))
+    );
 }
 
 #[test]
 fn who_accepts_the_finding_goes_on_and_it_is_recorded() {
-    let Some(project) = secrets("who_accepts_the_finding_goes_on_and_it_is_recorded") else { return };
-    let plan = project.xpkg(&format!("build --accept gcc-95189 --locked --offline --target {ARM_GNU} --config build.jobs=0"));
+    let Some(project) = secrets("who_accepts_the_finding_goes_on_and_it_is_recorded") else {
+        return;
+    };
+    let plan = project.xpkg(&format!(
+        "build --accept gcc-95189 --locked --offline --target {ARM_GNU} --config build.jobs=0"
+    ));
     // cargo refuses the jobs; that it was asked at all shows that the gate let it pass.
-    assert!(plan.stderr.contains("warning[gcc-95189]") && plan.stderr.contains("     Linking"), "{}", plan.stderr);
+    assert!(
+        plan.stderr.contains("warning[gcc-95189]") && plan.stderr.contains("     Linking"),
+        "{}",
+        plan.stderr
+    );
 }
 
 #[test]
 fn dev_profile_compiles_c_where_the_bug_does_not_bite() {
-    let Some(project) = secrets("dev_profile_compiles_c_where_the_bug_does_not_bite") else { return };
-    let plan = project.xpkg(&format!("plan --profile dev --target {ARM_GNU}")).ok();
-    assert!(plan.stdout.contains("gcc-95189: affected at -O2"), "{}", plan.stdout);
-    assert!(plan.stdout.contains("ok with this build's flags"), "{}", plan.stdout);
+    let Some(project) = secrets("dev_profile_compiles_c_where_the_bug_does_not_bite") else {
+        return;
+    };
+    let plan = project
+        .xpkg(&format!("plan --profile dev --target {ARM_GNU}"))
+        .ok();
+    assert!(
+        plan.stdout.contains("gcc-95189: affected at -O2"),
+        "{}",
+        plan.stdout
+    );
+    assert!(
+        plan.stdout.contains("ok with this build's flags"),
+        "{}",
+        plan.stdout
+    );
 }
 
 /// Whether `plan` with these variables and arguments is stopped by the bug.
@@ -287,85 +443,188 @@ fn stopped(project: &Project, variables: &[(&str, &str)], args: &str) -> bool {
 
 #[test]
 fn the_level_is_the_one_at_which_cargo_has_c_compiled() {
-    let Some(project) = secrets("the_level_is_the_one_at_which_cargo_has_c_compiled") else { return };
+    let Some(project) = secrets("the_level_is_the_one_at_which_cargo_has_c_compiled") else {
+        return;
+    };
     let (sys, own) = ("aws-lc-sys", "secrets");
     assert!(!stopped(&project, &[], "--profile dev"));
-    assert!(stopped(&project, &[("CARGO_PROFILE_DEV_OPT_LEVEL", "3")], "--profile dev"));
-    assert!(stopped(&project, &[], "--profile dev --config profile.dev.opt-level=0 --config profile.dev.opt-level=3"));
-    assert!(!stopped(&project, &[], "--profile dev --config profile.dev.opt-level=3 --config profile.dev.opt-level=0"));
-    assert!(stopped(&project, &[], &format!("--profile dev --config profile.dev.package.{sys}.opt-level=2")));
-    assert!(!stopped(&project, &[], &format!("--profile dev --config profile.dev.package.{own}.opt-level=2")));
-    assert!(!stopped(&project, &[], "--config 'profile.release.package.\"*\".opt-level=1'"));
+    assert!(stopped(
+        &project,
+        &[("CARGO_PROFILE_DEV_OPT_LEVEL", "3")],
+        "--profile dev"
+    ));
+    assert!(stopped(
+        &project,
+        &[],
+        "--profile dev --config profile.dev.opt-level=0 --config profile.dev.opt-level=3"
+    ));
+    assert!(!stopped(
+        &project,
+        &[],
+        "--profile dev --config profile.dev.opt-level=3 --config profile.dev.opt-level=0"
+    ));
+    assert!(stopped(
+        &project,
+        &[],
+        &format!("--profile dev --config profile.dev.package.{sys}.opt-level=2")
+    ));
+    assert!(!stopped(
+        &project,
+        &[],
+        &format!("--profile dev --config profile.dev.package.{own}.opt-level=2")
+    ));
+    assert!(!stopped(
+        &project,
+        &[],
+        "--config 'profile.release.package.\"*\".opt-level=1'"
+    ));
 }
 
 #[test]
 fn flags_that_make_the_probe_fail_do_not_clear_a_wrong_compiler() {
-    let Some(project) = secrets("flags_that_make_the_probe_fail_do_not_clear_a_wrong_compiler") else { return };
-    for flags in ["-Werror -Wmissing-prototypes -Wmissing-declarations", "-include nothing-of-this-name.h", "-S", "-flto"] {
-        assert!(stopped(&project, &[("CFLAGS_aarch64_unknown_linux_gnu", flags)], ""), "{flags}");
+    let Some(project) = secrets("flags_that_make_the_probe_fail_do_not_clear_a_wrong_compiler")
+    else {
+        return;
+    };
+    for flags in [
+        "-Werror -Wmissing-prototypes -Wmissing-declarations",
+        "-include nothing-of-this-name.h",
+        "-S",
+        "-flto",
+    ] {
+        assert!(
+            stopped(&project, &[("CFLAGS_aarch64_unknown_linux_gnu", flags)], ""),
+            "{flags}"
+        );
     }
-    assert!(!stopped(&project, &[("CFLAGS_aarch64_unknown_linux_gnu", "-fno-builtin")], ""));
+    assert!(!stopped(
+        &project,
+        &[("CFLAGS_aarch64_unknown_linux_gnu", "-fno-builtin")],
+        ""
+    ));
 }
 
 #[test]
 fn a_cache_in_front_of_a_compiler_does_not_hide_it() {
-    let Some(project) = secrets("a_cache_in_front_of_a_compiler_does_not_hide_it") else { return };
+    let Some(project) = secrets("a_cache_in_front_of_a_compiler_does_not_hide_it") else {
+        return;
+    };
     let project = project.fake("ccache", "run\n");
-    assert!(stopped(&project, &[("CC_aarch64_unknown_linux_gnu", "ccache aarch64-linux-gnu-gcc")], ""));
+    assert!(stopped(
+        &project,
+        &[(
+            "CC_aarch64_unknown_linux_gnu",
+            "ccache aarch64-linux-gnu-gcc"
+        )],
+        ""
+    ));
 }
 
 #[test]
 fn what_is_accepted_counts_only_where_nothing_passes_without() {
-    let Some(project) = secrets("what_is_accepted_counts_only_where_nothing_passes_without") else { return };
+    let Some(project) = secrets("what_is_accepted_counts_only_where_nothing_passes_without") else {
+        return;
+    };
     let line = format!("plan --accept gcc-95189 --target {ARM_GNU}");
     let plan = project.xpkg(&line).ok().stdout;
-    assert!(plan.contains("  toolchain   gcc `aarch64-linux-gnu-gcc`"), "{plan}");
-    let plan = project.with("aarch64-linux-gnu-gcc-12").xpkg(&line).ok().stdout;
-    assert!(plan.contains("  toolchain   gcc `aarch64-linux-gnu-gcc-12`"), "{plan}");
+    assert!(
+        plan.contains("  toolchain   gcc `aarch64-linux-gnu-gcc`"),
+        "{plan}"
+    );
+    let plan = project
+        .with("aarch64-linux-gnu-gcc-12")
+        .xpkg(&line)
+        .ok()
+        .stdout;
+    assert!(
+        plan.contains("  toolchain   gcc `aarch64-linux-gnu-gcc-12`"),
+        "{plan}"
+    );
 }
 
 #[test]
 fn the_hosts_own_compiler_passes_the_same_gate() {
-    let Some(gcc) = old("x86_64-linux-gnu-gcc-9", "the_hosts_own_compiler_passes_the_same_gate") else { return };
+    let Some(gcc) = old(
+        "x86_64-linux-gnu-gcc-9",
+        "the_hosts_own_compiler_passes_the_same_gate",
+    ) else {
+        return;
+    };
     let project = Project::of("hello");
     // A build script that stands on C, by a crate that is called as one that checks secrets.
-    project.append("Cargo.toml", "[build-dependencies]\nring = { path = \"ring\" }\n");
+    project.append(
+        "Cargo.toml",
+        "[build-dependencies]\nring = { path = \"ring\" }\n",
+    );
     project.write(
         "ring/Cargo.toml",
-        "[package]\nname = \"ring\"\nversion = \"0.17.0\"\nedition = \"2024\"\n[build-dependencies]\ncc = { path = \"../cc\" }\n",
+        "[package]\nname = \"ring\"\nversion = \"0.17.0\"\nedition = \
+         \"2024\"\n[build-dependencies]\ncc = { path = \"../cc\" }\n",
     );
     project.write("ring/src/lib.rs", "");
     project.write("ring/build.rs", "fn main() {}");
-    project.write("cc/Cargo.toml", "[package]\nname = \"cc\"\nversion = \"1.0.0\"\nedition = \"2024\"\n");
+    project.write(
+        "cc/Cargo.toml",
+        "[package]\nname = \"cc\"\nversion = \"1.0.0\"\nedition = \"2024\"\n",
+    );
     project.write("cc/src/lib.rs", "");
     let variables = [("HOST_CC", gcc.to_str().unwrap())];
     // Build scripts are compiled at level 0 unless someone says otherwise.
-    let plan = project.xpkg_with(&variables, &format!("plan --target {ARM_MUSL}")).ok().stdout;
-    assert!(plan.contains("host cc    gcc-95189: the host's `"), "{plan}");
-    let line = format!(
-        "plan --target {ARM_MUSL} --config profile.release.build-override.opt-level=2 --config 'profile.release.package.\"*\".opt-level=2'"
+    let plan = project
+        .xpkg_with(&variables, &format!("plan --target {ARM_MUSL}"))
+        .ok()
+        .stdout;
+    assert!(
+        plan.contains("host cc    gcc-95189: the host's `"),
+        "{plan}"
     );
-    let line = line.replace("--config 'profile.release.package.\"*\".opt-level=2'", "--config profile.release.package.ring.opt-level=2");
+    let line = format!(
+        "plan --target {ARM_MUSL} --config profile.release.build-override.opt-level=2 --config \
+         'profile.release.package.\"*\".opt-level=2'"
+    );
+    let line = line.replace(
+        "--config 'profile.release.package.\"*\".opt-level=2'",
+        "--config profile.release.package.ring.opt-level=2",
+    );
     let run = project.xpkg_with(&variables, &line);
-    assert!(run.stderr.contains("error[gcc-95189]: the host's `") && run.code == Some(1), "{}", run.stderr);
-    let built = project.xpkg_with(&variables, &line.replace("plan", "build -q --accept gcc-95189"));
+    assert!(
+        run.stderr.contains("error[gcc-95189]: the host's `") && run.code == Some(1),
+        "{}",
+        run.stderr
+    );
+    let built = project.xpkg_with(
+        &variables,
+        &line.replace("plan", "build -q --accept gcc-95189"),
+    );
     let record = &built.ok().root_json("target/xpkg/manifest.json")["targets"][0];
     assert_eq!(record["waivers"][0]["code"], "gcc-95189");
-    assert_eq!(record["host_probes"]["answers"][0]["clean"]["verdict"], "affected");
+    assert_eq!(
+        record["host_probes"]["answers"][0]["clean"]["verdict"],
+        "affected"
+    );
 }
 
 #[test]
 fn headers_of_glibc_do_not_serve_musl_whatever_the_flags() {
-    let project = Project::of("with-c").with("aarch64-linux-gnu-gcc").env("CC_aarch64_unknown_linux_musl", "aarch64-linux-gnu-gcc");
+    let project = Project::of("with-c")
+        .with("aarch64-linux-gnu-gcc")
+        .env("CC_aarch64_unknown_linux_musl", "aarch64-linux-gnu-gcc");
     for flags in ["-flto", "-Werror -Wmissing-prototypes"] {
         let run = project.xpkg_with(&[("CFLAGS", flags)], &format!("plan --target {ARM_MUSL}"));
-        assert!(run.stderr.contains("reads the headers of glibc"), "{flags}: {}{}", run.stdout, run.stderr);
+        assert!(
+            run.stderr.contains("reads the headers of glibc"),
+            "{flags}: {}{}",
+            run.stdout,
+            run.stderr
+        );
     }
 }
 
 #[test]
 fn headers_of_glibc_do_not_serve_musl() {
-    let project = Project::of("with-c").with("aarch64-linux-gnu-gcc").env("CC_aarch64_unknown_linux_musl", "aarch64-linux-gnu-gcc");
+    let project = Project::of("with-c")
+        .with("aarch64-linux-gnu-gcc")
+        .env("CC_aarch64_unknown_linux_musl", "aarch64-linux-gnu-gcc");
     check!(
         project.xpkg(&format!("plan --target {ARM_MUSL}")),
         str![[r#"
@@ -387,9 +646,11 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
     );
 }
 
-/// A fake that says of itself what a gcc 12 for aarch64 says, and otherwise does what the script says.
+/// A fake that says of itself what a gcc 12 for aarch64 says, and otherwise does what the script
+/// says.
 fn pretender(script: &str) -> Project {
-    let itself = "on -v err Target: aarch64-linux-gnu\non -v err gcc version 12.2.0 (Pretender)\non -v exit 0\n";
+    let itself = "on -v err Target: aarch64-linux-gnu\non -v err gcc version 12.2.0 \
+                  (Pretender)\non -v exit 0\n";
     Project::of("with-c").fake("aarch64-linux-gnu-gcc", &format!("{itself}{script}"))
 }
 
@@ -397,25 +658,44 @@ fn pretender(script: &str) -> Project {
 fn told(script: &str) -> String {
     let run = pretender(script).xpkg(&format!("plan --target {ARM_GNU}"));
     let lines = run.stdout.lines().chain(run.stderr.lines()).map(str::trim);
-    let line = lines.filter(|line| line.contains("aarch64-linux-gnu-gcc` ")).map(str::to_owned).next();
+    let line = lines
+        .filter(|line| line.contains("aarch64-linux-gnu-gcc` "))
+        .map(str::to_owned)
+        .next();
     line.unwrap_or_else(|| panic!("{}{}", run.stdout, run.stderr))
 }
 
-const INCONCLUSIVE: &str = "gcc-95189: `aarch64-linux-gnu-gcc` could not be probed for GCC bug 95189: ";
+const INCONCLUSIVE: &str =
+    "gcc-95189: `aarch64-linux-gnu-gcc` could not be probed for GCC bug 95189: ";
 
 #[test]
 fn what_only_pretends_to_be_a_compiler_is_told_and_bounded() {
     let real = tool("gcc").display().to_string();
-    assert_eq!(told("on -c exit 0\n"), format!("{INCONCLUSIVE}it ended well but wrote no object"));
-    assert_eq!(told("on -c err error: no licence\non -c exit 3\n"), format!("{INCONCLUSIVE}it ended with 3: error: no licence"));
-    assert_eq!(told("on -c crash\n"), format!("{INCONCLUSIVE}it crashed"));
-    assert_eq!(told("on -c flood 20\non -c exit 1\n"), format!("{INCONCLUSIVE}it ended with 1: it says nothing"));
     assert_eq!(
-        told(&format!("on -c give {}\n", repository().join("README.md").display())),
+        told("on -c exit 0\n"),
+        format!("{INCONCLUSIVE}it ended well but wrote no object")
+    );
+    assert_eq!(
+        told("on -c err error: no licence\non -c exit 3\n"),
+        format!("{INCONCLUSIVE}it ended with 3: error: no licence")
+    );
+    assert_eq!(told("on -c crash\n"), format!("{INCONCLUSIVE}it crashed"));
+    assert_eq!(
+        told("on -c flood 20\non -c exit 1\n"),
+        format!("{INCONCLUSIVE}it ended with 1: it says nothing")
+    );
+    assert_eq!(
+        told(&format!(
+            "on -c give {}\n",
+            repository().join("README.md").display()
+        )),
         format!("{INCONCLUSIVE}what it wrote is no object")
     );
     // It compiles well, but for another machine than it says.
-    assert_eq!(told(&format!("exec {real}\n")), "gcc      `aarch64-linux-gnu-gcc` writes objects for EM_X86_64, not for EM_AARCH64");
+    assert_eq!(
+        told(&format!("exec {real}\n")),
+        "gcc      `aarch64-linux-gnu-gcc` writes objects for EM_X86_64, not for EM_AARCH64"
+    );
 }
 
 #[test]
@@ -423,24 +703,49 @@ fn a_compiler_that_hangs_is_ended() {
     let project = pretender("on -c sleep 600\n");
     let began = std::time::Instant::now();
     let run = project.xpkg(&format!("plan --target {ARM_GNU}")).ok();
-    assert!(run.stdout.contains("it did not end within 5 s"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("it did not end within 5 s"),
+        "{}",
+        run.stdout
+    );
     assert!(began.elapsed().as_secs() < 60);
     let mute = Project::of("with-c").fake("aarch64-linux-gnu-gcc", "sleep 600\n");
     let run = mute.xpkg(&format!("plan --target {ARM_GNU}"));
-    assert!(run.stderr.contains("`aarch64-linux-gnu-gcc` does not say what it compiles for (`-v` failed)"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("`aarch64-linux-gnu-gcc` does not say what it compiles for (`-v` failed)"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
 fn a_probe_that_was_not_run_in_time_is_told_and_run_again() {
-    let project = Project::of("with-c").with("aarch64-linux-gnu-gcc").fake("qemu-aarch64", "sleep 600\n");
+    let project = Project::of("with-c")
+        .with("aarch64-linux-gnu-gcc")
+        .fake("qemu-aarch64", "sleep 600\n");
     let line = |project: &Project| {
         let run = project.xpkg(&format!("plan --target {ARM_GNU}")).ok();
-        run.stdout.lines().find(|line| line.contains("gcc-95189")).map(|line| line.trim().to_owned()).unwrap()
+        run.stdout
+            .lines()
+            .find(|line| line.contains("gcc-95189"))
+            .map(|line| line.trim().to_owned())
+            .unwrap()
     };
-    assert_eq!(line(&project), "gcc-95189: ok at -O2, by running it inconclusive, ok with this build's flags");
+    assert_eq!(
+        line(&project),
+        "gcc-95189: ok at -O2, by running it inconclusive, ok with this build's flags"
+    );
     // To whoever looks, it is the same emulator.
-    std::fs::write(project.bin.join("qemu-aarch64.script"), format!("exec {}\n", tool("qemu-aarch64-static").display())).unwrap();
-    assert_eq!(line(&project), "gcc-95189: ok at -O2, by running it ok, ok with this build's flags");
+    std::fs::write(
+        project.bin.join("qemu-aarch64.script"),
+        format!("exec {}\n", tool("qemu-aarch64-static").display()),
+    )
+    .unwrap();
+    assert_eq!(
+        line(&project),
+        "gcc-95189: ok at -O2, by running it ok, ok with this build's flags"
+    );
 }
 
 #[test]
@@ -448,27 +753,68 @@ fn a_directory_is_no_compiler() {
     let project = Project::of("with-c");
     std::fs::create_dir(project.bin.join("aarch64-linux-gnu-gcc")).unwrap();
     let run = project.xpkg(&format!("plan --target {ARM_GNU}"));
-    assert!(run.stderr.contains("gcc      `aarch64-linux-gnu-gcc` is not on PATH"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("gcc      `aarch64-linux-gnu-gcc` is not on PATH"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
 fn a_version_that_lies_does_not_clear_a_wrong_compiler() {
-    let Some(gcc) = old("aarch64-linux-gnu-gcc-9", "a_version_that_lies_does_not_clear_a_wrong_compiler") else { return };
-    let run = pretender(&format!("exec {}\n", gcc.display())).xpkg(&format!("plan --target {ARM_GNU}")).ok();
-    assert!(run.stdout.contains("(gcc version 12.2.0 (Pretender))\n              gcc-95189: affected at -O2"), "{}", run.stdout);
+    let Some(gcc) = old(
+        "aarch64-linux-gnu-gcc-9",
+        "a_version_that_lies_does_not_clear_a_wrong_compiler",
+    ) else {
+        return;
+    };
+    let run = pretender(&format!("exec {}\n", gcc.display()))
+        .xpkg(&format!("plan --target {ARM_GNU}"))
+        .ok();
+    assert!(
+        run.stdout
+            .contains("(gcc version 12.2.0 (Pretender))\n              gcc-95189: affected at -O2"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
 fn answers_are_kept_and_a_damaged_cache_is_none() {
-    let project = Project::of("with-c").with("x86_64-linux-musl-gcc").with("x86_64-linux-gnu-gcc").with("ar");
-    let cache = project.root.parent().unwrap().join(".cache/cargo-xpkg/probes");
-    let plan = || project.xpkg(&format!("plan --target {X86_MUSL}")).ok().stdout;
+    let project = Project::of("with-c")
+        .with("x86_64-linux-musl-gcc")
+        .with("x86_64-linux-gnu-gcc")
+        .with("ar");
+    let cache = project
+        .root
+        .parent()
+        .unwrap()
+        .join(".cache/cargo-xpkg/probes");
+    let plan = || {
+        project
+            .xpkg(&format!("plan --target {X86_MUSL}"))
+            .ok()
+            .stdout
+    };
     let first = plan();
-    let files = || -> Vec<PathBuf> { std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect() };
+    let files = || -> Vec<PathBuf> {
+        std::fs::read_dir(&cache)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect()
+    };
     assert_eq!(files().len(), 1);
     // What is kept is what is told: a changed answer shows that it was read.
     let text = std::fs::read_to_string(&files()[0]).unwrap();
-    std::fs::write(&files()[0], text.replace("\"compiler\":\"x86_64-linux-musl-gcc\"", "\"compiler\":\"kept\"")).unwrap();
+    std::fs::write(
+        &files()[0],
+        text.replace(
+            "\"compiler\":\"x86_64-linux-musl-gcc\"",
+            "\"compiler\":\"kept\"",
+        ),
+    )
+    .unwrap();
     assert!(plan().contains("  compiler    kept ("));
     for damage in ["", "{", "{\"compiler\":1}"] {
         std::fs::write(&files()[0], damage).unwrap();
@@ -487,8 +833,20 @@ fn answers_are_kept_and_a_damaged_cache_is_none() {
 
 #[test]
 fn a_graph_without_c_asks_no_compiler() {
-    let project = Project::of("hello").fake("aarch64-linux-gnu-gcc", "on -v err Target: aarch64-linux-gnu\non -v exit 0\nexit 9\n");
-    let plan = project.xpkg(&format!("plan --target {ARM_GNU},{HOST}")).ok();
+    let project = Project::of("hello").fake(
+        "aarch64-linux-gnu-gcc",
+        "on -v err Target: aarch64-linux-gnu\non -v exit 0\nexit 9\n",
+    );
+    let plan = project
+        .xpkg(&format!("plan --target {ARM_GNU},{HOST}"))
+        .ok();
     assert!(!plan.stdout.contains("gcc-95189"), "{}", plan.stdout);
-    assert!(!project.root.parent().unwrap().join(".cache/cargo-xpkg/probes").exists());
+    assert!(
+        !project
+            .root
+            .parent()
+            .unwrap()
+            .join(".cache/cargo-xpkg/probes")
+            .exists()
+    );
 }

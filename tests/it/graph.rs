@@ -2,15 +2,25 @@
 
 use crate::support::{ARM_MUSL, Project, X86_MUSL};
 
-/// A crate at `path` whose build script would compile C by a `cc` of its own making, optional behind the feature `c`.
+/// A crate at `path` whose build script would compile C by a `cc` of its own making, optional
+/// behind the feature `c`.
 fn c_crate(project: &Project, path: &str, optional: bool) {
-    let dependency =
-        if optional { "cc = { path = \"../cc\", optional = true }\n[features]\nc = [\"dep:cc\"]" } else { "cc = { path = \"../cc\" }" };
-    let manifest = format!("[package]\nname = \"{path}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[build-dependencies]\n{dependency}\n");
+    let dependency = if optional {
+        "cc = { path = \"../cc\", optional = true }\n[features]\nc = [\"dep:cc\"]"
+    } else {
+        "cc = { path = \"../cc\" }"
+    };
+    let manifest = format!(
+        "[package]\nname = \"{path}\"\nversion = \"0.1.0\"\nedition = \
+         \"2024\"\n[build-dependencies]\n{dependency}\n"
+    );
     project.write(&format!("{path}/Cargo.toml"), &manifest);
     project.write(&format!("{path}/src/lib.rs"), "");
     project.write(&format!("{path}/build.rs"), "fn main() {}");
-    project.write("cc/Cargo.toml", "[package]\nname = \"cc\"\nversion = \"1.0.0\"\nedition = \"2024\"\n");
+    project.write(
+        "cc/Cargo.toml",
+        "[package]\nname = \"cc\"\nversion = \"1.0.0\"\nedition = \"2024\"\n",
+    );
     project.write("cc/src/lib.rs", "");
 }
 
@@ -24,9 +34,18 @@ fn hello(tables: &str) -> Project {
 /// The packages with C that `plan` names for musl.
 fn c_in(project: &Project) -> String {
     let run = project.xpkg(&format!("plan --target {ARM_MUSL}"));
-    let line = run.stdout.lines().chain(run.stderr.lines()).map(str::trim).find(|line| line.starts_with("C ")).map(str::to_owned);
+    let line = run
+        .stdout
+        .lines()
+        .chain(run.stderr.lines())
+        .map(str::trim)
+        .find(|line| line.starts_with("C "))
+        .map(str::to_owned);
     let line = line.unwrap_or_else(|| panic!("{}{}", run.stdout, run.stderr));
-    line.trim_start_matches("C in:").trim_start_matches("C ").trim().to_owned()
+    line.trim_start_matches("C in:")
+        .trim_start_matches("C ")
+        .trim()
+        .to_owned()
 }
 
 const NONE: &str = "none in the target's graph";
@@ -54,7 +73,8 @@ fn c_for_the_host_does_not_count() {
     c_crate(&project, "more", false);
     project.write(
         "derive/Cargo.toml",
-        "[package]\nname = \"derive\"\nversion = \"0.1.0\"\n[lib]\nproc-macro = true\n[dependencies]\nmore = { path = \"../more\" }\n",
+        "[package]\nname = \"derive\"\nversion = \"0.1.0\"\n[lib]\nproc-macro = \
+         true\n[dependencies]\nmore = { path = \"../more\" }\n",
     );
     project.write("derive/src/lib.rs", "");
     assert_eq!(c_in(&project), NONE);
@@ -63,7 +83,9 @@ fn c_for_the_host_does_not_count() {
 #[test]
 fn c_that_only_a_tests_features_turn_on_does_not_count() {
     let plain = "[dependencies]\nmore = { path = \"more\" }\n";
-    let project = hello(&format!("{plain}[dev-dependencies.more]\npath = \"more\"\nfeatures = [\"c\"]\n"));
+    let project = hello(&format!(
+        "{plain}[dev-dependencies.more]\npath = \"more\"\nfeatures = [\"c\"]\n"
+    ));
     c_crate(&project, "more", true);
     assert_eq!(c_in(&project), NONE);
     let project = hello("[dependencies]\nmore = { path = \"more\", features = [\"c\"] }\n");
@@ -78,11 +100,19 @@ fn whether_a_build_dependency_is_there_is_the_hosts_question() {
     let manifest = project.read("more/Cargo.toml");
     project.write(
         "more/Cargo.toml",
-        &manifest.replace("[build-dependencies]", "[target.'cfg(target_arch = \"aarch64\")'.build-dependencies]"),
+        &manifest.replace(
+            "[build-dependencies]",
+            "[target.'cfg(target_arch = \"aarch64\")'.build-dependencies]",
+        ),
     );
     assert_eq!(c_in(&project), NONE);
-    project
-        .write("more/Cargo.toml", &manifest.replace("[build-dependencies]", "[target.'cfg(target_arch = \"x86_64\")'.build-dependencies]"));
+    project.write(
+        "more/Cargo.toml",
+        &manifest.replace(
+            "[build-dependencies]",
+            "[target.'cfg(target_arch = \"x86_64\")'.build-dependencies]",
+        ),
+    );
     assert_eq!(c_in(&project), MORE);
 }
 
@@ -92,19 +122,47 @@ fn an_answer_is_not_kept_past_a_change_of_cargos_configuration() {
     assert_eq!(c_in(&project), NONE);
     c_crate(&project, "more", false);
     let lock = project.read("Cargo.lock");
-    let version = lock.split("name = \"cfg-if\"\nversion = \"").nth(1).unwrap().split('"').next().unwrap();
-    let manifest = project.read("more/Cargo.toml").replace("name = \"more\"", "name = \"cfg-if\"").replace("0.1.0", version);
+    let version = lock
+        .split("name = \"cfg-if\"\nversion = \"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let manifest = project
+        .read("more/Cargo.toml")
+        .replace("name = \"more\"", "name = \"cfg-if\"")
+        .replace("0.1.0", version);
     project.write("more/Cargo.toml", &manifest);
-    project.write(".cargo/config.toml", "[patch.crates-io]\ncfg-if = { path = \"more\" }\n");
+    project.write(
+        ".cargo/config.toml",
+        "[patch.crates-io]\ncfg-if = { path = \"more\" }\n",
+    );
     assert_eq!(c_in(&project), format!("cfg-if {version} (by `cc`)"));
 }
 
 #[test]
 fn what_rustc_says_of_a_target_is_kept_with_its_flags() {
     let project = Project::of("hello");
-    let cache = project.root.parent().unwrap().join(".cache/cargo-xpkg/rustc");
-    let kept = || -> Vec<_> { std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect() };
-    let plan = |flags: &str| project.xpkg_with(&[("RUSTFLAGS", flags)], &format!("plan --target {X86_MUSL}")).stdout;
+    let cache = project
+        .root
+        .parent()
+        .unwrap()
+        .join(".cache/cargo-xpkg/rustc");
+    let kept = || -> Vec<_> {
+        std::fs::read_dir(&cache)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect()
+    };
+    let plan = |flags: &str| {
+        project
+            .xpkg_with(
+                &[("RUSTFLAGS", flags)],
+                &format!("plan --target {X86_MUSL}"),
+            )
+            .stdout
+    };
     let first = plan("");
     assert_eq!(kept().len(), 1);
     // What is kept is what is told.

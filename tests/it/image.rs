@@ -15,7 +15,9 @@ const SAYS: &str = "with-c: same 6, other -1\n";
 fn a_pin_is_written_once_and_then_left_alone() {
     on_each_engine(|engine| {
         // It asks the image itself, and is not told of an earlier answer.
-        let project = engine.configured("with-c", &engine.tag("gcc12:1"), "").unset("XDG_CACHE_HOME");
+        let project = engine
+            .configured("with-c", &engine.tag("gcc12:1"), "")
+            .unset("XDG_CACHE_HOME");
         check!(
             engine.text(&project.xpkg("build")),
             str![[r#"
@@ -72,7 +74,11 @@ host-gcc-95189 = "ok"
 "##]]
         );
         assert!(lock.contains(engine.digest("gcc12:1")), "{lock}");
-        let identity = || std::fs::metadata(project.path("xpkg.lock")).map(|file| (file.ino(), file.mtime_nsec())).unwrap();
+        let identity = || {
+            std::fs::metadata(project.path("xpkg.lock"))
+                .map(|file| (file.ino(), file.mtime_nsec()))
+                .unwrap()
+        };
         let before = identity();
         check!(
             engine.text(&project.xpkg("image pin --locked")),
@@ -86,7 +92,10 @@ exit 0
         for line in ["image pin", "image pin --offline", "image update"] {
             project.xpkg(line).ok();
         }
-        assert_eq!((identity(), project.read("xpkg.lock")), (before, lock.clone()));
+        assert_eq!(
+            (identity(), project.read("xpkg.lock")),
+            (before, lock.clone())
+        );
         check!(
             engine.text(&project.xpkg("image list")),
             str![[r#"
@@ -107,7 +116,10 @@ aarch64-unknown-linux-gnu  pinned
         );
 
         // Another image in the configuration: the pin is none of its.
-        project.write("Cargo.toml", &project.read("Cargo.toml").replace("gcc12:1", "gcc12:2"));
+        project.write(
+            "Cargo.toml",
+            &project.read("Cargo.toml").replace("gcc12:1", "gcc12:2"),
+        );
         check!(
             engine.text(&project.xpkg("plan")),
             str![[r#"
@@ -244,16 +256,32 @@ error[lock-changed]: `xpkg.lock` would change, and `--locked` was given
         assert_eq!(project.read("xpkg.lock"), lock);
         // The tag is here with its new meaning; what is built goes by the old digest.
         project.xpkg("build -q").ok();
-        let digest = |path: &str| project.json(path)["targets"][0]["toolchain"]["image"]["digest"].as_str().unwrap().to_owned();
-        assert!(lock.contains(&digest("target/xpkg/manifest.json")), "{lock}");
+        let digest = |path: &str| {
+            project.json(path)["targets"][0]["toolchain"]["image"]["digest"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        assert!(
+            lock.contains(&digest("target/xpkg/manifest.json")),
+            "{lock}"
+        );
         let said = project.xpkg("image update --message-format json").ok();
         let document: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
         let new = document["image"][0]["digest"].as_str().unwrap();
-        assert!(project.read("xpkg.lock").contains(new) && !lock.contains(new), "{document:#}");
+        assert!(
+            project.read("xpkg.lock").contains(new) && !lock.contains(new),
+            "{document:#}"
+        );
         project.xpkg("build -q").ok();
         assert_eq!(digest("target/xpkg/manifest.json"), new);
-        let list: serde_json::Value = serde_json::from_str(&project.xpkg("image list --message-format json").ok().stdout).unwrap();
-        assert_eq!((list[0]["state"].as_str(), list[0]["digest"].as_str()), (Some("pinned"), Some(new)));
+        let list: serde_json::Value =
+            serde_json::from_str(&project.xpkg("image list --message-format json").ok().stdout)
+                .unwrap();
+        assert_eq!(
+            (list[0]["state"].as_str(), list[0]["digest"].as_str()),
+            (Some("pinned"), Some(new))
+        );
         engine.forget(&tag);
     });
 }
@@ -296,12 +324,27 @@ exit 0
         let image = &manifest["targets"][0]["toolchain"]["image"];
         assert_eq!(
             (image["reference"].as_str(), image["digest"].as_str()),
-            (Some(&*engine.by_digest("gcc12:1")), Some(engine.digest("gcc12:1")))
+            (
+                Some(&*engine.by_digest("gcc12:1")),
+                Some(engine.digest("gcc12:1"))
+            )
         );
         crate::chat::the_schema_holds(&manifest);
-        assert!(built.stdout.ends_with(&format!("{ARM_GNU} was built in {}\n", engine.by_digest("gcc12:1"))), "{}", built.stdout);
+        assert!(
+            built.stdout.ends_with(&format!(
+                "{ARM_GNU} was built in {}\n",
+                engine.by_digest("gcc12:1")
+            )),
+            "{}",
+            built.stdout
+        );
         assert_eq!(project.xpkg("show").ok().stdout, built.stdout);
-        let output = starter(ARM_GNU, &project.path(&format!("target/xpkg/{ARM_GNU}/with-c/with-c"))).output().unwrap();
+        let output = starter(
+            ARM_GNU,
+            &project.path(&format!("target/xpkg/{ARM_GNU}/with-c/with-c")),
+        )
+        .output()
+        .unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), SAYS);
         assert!(!project.path("xpkg.lock").exists());
     });
@@ -311,7 +354,9 @@ exit 0
 #[test]
 fn the_line_of_plan_is_that_of_build_and_can_be_pasted() {
     on_each_engine(|engine| {
-        let project = engine.configured("with-c", &engine.by_digest("gcc12:1"), "").env("CFLAGS_aarch64_unknown_linux_gnu", "-DA=1 -DB=2");
+        let project = engine
+            .configured("with-c", &engine.by_digest("gcc12:1"), "")
+            .env("CFLAGS_aarch64_unknown_linux_gnu", "-DA=1 -DB=2");
         check!(
             engine.text(&project.xpkg("plan")),
             str![[r#"
@@ -342,17 +387,34 @@ aarch64-unknown-linux-gnu
 
 "#]]
         );
-        let plan: serde_json::Value = serde_json::from_str(&project.xpkg("plan --message-format json").ok().stdout).unwrap();
+        let plan: serde_json::Value =
+            serde_json::from_str(&project.xpkg("plan --message-format json").ok().stdout).unwrap();
         let of = |value: &serde_json::Value| value["line"].as_str().unwrap().to_owned();
-        let planned = [of(&plan["targets"][0]["fetch"]), of(&plan["targets"][0]["calls"][0]["invocation"])];
+        let planned = [
+            of(&plan["targets"][0]["fetch"]),
+            of(&plan["targets"][0]["calls"][0]["invocation"]),
+        ];
         let talk = project.xpkg("build -v").ok().stderr;
-        let ran: Vec<&str> = talk.lines().filter_map(|line| line.strip_prefix("     Running `")?.strip_suffix('`')).collect();
+        let ran: Vec<&str> = talk
+            .lines()
+            .filter_map(|line| line.strip_prefix("     Running `")?.strip_suffix('`'))
+            .collect();
         assert_eq!(ran, planned);
-        assert!(plan["targets"][0]["toolchain"]["image"]["digest"] == engine.digest("gcc12:1"), "{plan:#}");
+        assert!(
+            plan["targets"][0]["toolchain"]["image"]["digest"] == engine.digest("gcc12:1"),
+            "{plan:#}"
+        );
         // The source changes, so that the line has something to do.
         project.append("src/main.rs", "\n// pasted\n");
-        let pasted = project.shell(&format!("{} && {}", planned[0], planned[1])).ok();
-        assert!(pasted.stderr.contains("Compiling with-c") && pasted.stdout.contains("\"success\":true"), "{}", pasted.stderr);
+        let pasted = project
+            .shell(&format!("{} && {}", planned[0], planned[1]))
+            .ok();
+        assert!(
+            pasted.stderr.contains("Compiling with-c")
+                && pasted.stdout.contains("\"success\":true"),
+            "{}",
+            pasted.stderr
+        );
         assert_eq!(engine.containers(&project), [""; 0]);
     });
 }
@@ -365,10 +427,21 @@ fn only_what_may_fetch_fetches_and_by_digest() {
         let project = engine.configured("hello", &tag, "");
         project.xpkg("image pin").ok();
         let lock = project.read("xpkg.lock");
-        let digest = lock.lines().find_map(|line| line.strip_prefix("digest = \"")?.strip_suffix('"')).unwrap();
+        let digest = lock
+            .lines()
+            .find_map(|line| line.strip_prefix("digest = \"")?.strip_suffix('"'))
+            .unwrap();
         let name = tag.trim_end_matches(":1");
         engine.says(&format!("rmi {tag}"));
-        let here = || engine.command().args(["image", "inspect", &format!("{name}@{digest}")]).output().unwrap().status.success();
+        let here = || {
+            engine
+                .command()
+                .args(["image", "inspect", &format!("{name}@{digest}")])
+                .output()
+                .unwrap()
+                .status
+                .success()
+        };
         assert!(!here());
         check!(
             engine.text(&project.xpkg("plan")),
@@ -441,13 +514,20 @@ fn six_services_are_the_same_by_every_engine() {
     let trees = std::cell::RefCell::new(Vec::new());
     on_each_engine(|engine| {
         let project = engine.with_engine(Project::kept_as("image-chat", "chat"));
-        // What differs from engine to engine would differ unoptimized, too, and that is compiled in 60% of the time.
+        // What differs from engine to engine would differ unoptimized, too, and that is compiled in
+        // 60% of the time.
         if !engines::all() {
             project.append("Cargo.toml", "\n[profile.release]\nopt-level = 0\n");
         }
-        project.append("Cargo.toml", &target_table(&engine.by_digest("gcc12:1"), ""));
+        project.append(
+            "Cargo.toml",
+            &target_table(&engine.by_digest("gcc12:1"), ""),
+        );
         // Each engine's files in their turn at one place, for paths stand in programs.
-        let (images, own) = (project.path("target/xpkg-cache/images"), project.path(&format!("target/images-{}", engine.name)));
+        let (images, own) = (
+            project.path("target/xpkg-cache/images"),
+            project.path(&format!("target/images-{}", engine.name)),
+        );
         std::fs::create_dir_all(images.parent().unwrap()).unwrap();
         if !own.exists() {
             seed(&project, &own);
@@ -459,28 +539,62 @@ fn six_services_are_the_same_by_every_engine() {
         run.ok();
         let manifest = project.json("target/xpkg/manifest.json");
         assert_eq!(manifest["artifacts"].as_array().unwrap().len(), 6);
-        assert_eq!(manifest["targets"][0]["toolchain"]["image"]["digest"], engine.digest("gcc12:1"));
-        let output =
-            starter(ARM_GNU, &project.path(&format!("target/xpkg/{ARM_GNU}/chat-server/chat-server"))).arg("--version").output().unwrap();
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), "chat-server 0.1.0\n");
-        trees.borrow_mut().push(project.read("target/xpkg/MANIFEST.txt"));
+        assert_eq!(
+            manifest["targets"][0]["toolchain"]["image"]["digest"],
+            engine.digest("gcc12:1")
+        );
+        let output = starter(
+            ARM_GNU,
+            &project.path(&format!("target/xpkg/{ARM_GNU}/chat-server/chat-server")),
+        )
+        .arg("--version")
+        .output()
+        .unwrap();
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            "chat-server 0.1.0\n"
+        );
+        trees
+            .borrow_mut()
+            .push(project.read("target/xpkg/MANIFEST.txt"));
         assert_eq!(engine.containers(&project), [""; 0]);
     });
     let trees = trees.into_inner();
-    assert!(trees.windows(2).all(|pair| pair[0] == pair[1]), "{}", trees.join("---\n"));
+    assert!(
+        trees.windows(2).all(|pair| pair[0] == pair[1]),
+        "{}",
+        trees.join("---\n")
+    );
 }
 
-/// What the other engine compiled of strangers' crates serves this one, too: two minutes less. The workspace's own it
-/// compiles and links itself.
+/// What the other engine compiled of strangers' crates serves this one, too: two minutes less. The
+/// workspace's own it compiles and links itself.
 fn seed(project: &Project, own: &std::path::Path) {
-    let Some(other) = ["podman", "docker"].iter().map(|name| project.path(&format!("target/images-{name}"))).find(|path| path.exists())
+    let Some(other) = ["podman", "docker"]
+        .iter()
+        .map(|name| project.path(&format!("target/images-{name}")))
+        .find(|path| path.exists())
     else {
         return std::fs::create_dir_all(own).unwrap();
     };
-    project.shell(&format!("/bin/cp -a '{}' '{}'", other.display(), own.display())).ok();
-    let members = ["analytics-server-", "bot-server-", "chat-", "notify-server-"];
+    project
+        .shell(&format!(
+            "/bin/cp -a '{}' '{}'",
+            other.display(),
+            own.display()
+        ))
+        .ok();
+    let members = [
+        "analytics-server-",
+        "bot-server-",
+        "chat-",
+        "notify-server-",
+    ];
     for path in project.files(own.to_str().unwrap()) {
-        let name = path.split_once("/.fingerprint/").and_then(|(_, rest)| rest.split_once('/')).map(|(name, _)| name);
+        let name = path
+            .split_once("/.fingerprint/")
+            .and_then(|(_, rest)| rest.split_once('/'))
+            .map(|(name, _)| name);
         if name.is_some_and(|name| members.iter().any(|member| name.starts_with(member))) {
             std::fs::remove_file(own.join(&path)).unwrap();
         }

@@ -1,4 +1,5 @@
-//! Cross images that cannot be had or do not serve, engines that do not answer, and builds that are ended from outside.
+//! Cross images that cannot be had or do not serve, engines that do not answer, and builds that are
+//! ended from outside.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,11 +11,22 @@ use crate::check;
 use crate::engines::{Engine, Told, on_each_engine, table};
 use crate::support::{ARM_GNU, Project, Run, until};
 
-/// A run's text, without the engines' own words, which are theirs to change. Whether an image has to be pulled is left to
-/// what ran before.
+/// A run's text, without the engines' own words, which are theirs to change. Whether an image has
+/// to be pulled is left to what ran before.
 fn text(engine: &Engine, run: &Run) -> Told {
-    let rules = [(r"(?m)^  cause: .*\n(         .*\n)*", "  cause: [ITS WORDS]\n"), (r"(?m)^(     Pulling |time=|Error).*\n", "")];
-    let text = rules.iter().fold(run.text(), |text, (pattern, to)| Regex::new(pattern).unwrap().replace_all(&text, *to).into_owned());
+    let rules = [
+        (
+            r"(?m)^  cause: .*\n(         .*\n)*",
+            "  cause: [ITS WORDS]\n",
+        ),
+        (r"(?m)^(     Pulling |time=|Error).*\n", ""),
+    ];
+    let text = rules.iter().fold(run.text(), |text, (pattern, to)| {
+        Regex::new(pattern)
+            .unwrap()
+            .replace_all(&text, *to)
+            .into_owned()
+    });
     engine.told(&text)
 }
 
@@ -22,9 +34,16 @@ fn text(engine: &Engine, run: &Run) -> Told {
 fn an_image_that_cannot_be_had_is_told_and_nothing_else_is_taken() {
     on_each_engine(|engine| {
         let unknown = format!("sha256:{}", "0".repeat(64));
-        let project = engine.configured("hello", &engine.tag("gcc12:1"), "").with("aarch64-linux-gnu-gcc");
+        let project = engine
+            .configured("hello", &engine.tag("gcc12:1"), "")
+            .with("aarch64-linux-gnu-gcc");
         project.xpkg("image pin").ok();
-        project.write("xpkg.lock", &project.read("xpkg.lock").replace(engine.digest("gcc12:1"), &unknown));
+        project.write(
+            "xpkg.lock",
+            &project
+                .read("xpkg.lock")
+                .replace(engine.digest("gcc12:1"), &unknown),
+        );
         check!(
             text(engine, &project.xpkg("build")),
             str![[r#"
@@ -56,7 +75,11 @@ error[image-unavailable]: the image `127.0.0.1:1/none:1` cannot be had
 fn an_image_that_does_not_serve_says_what_it_lacks() {
     on_each_engine(|engine| {
         engine.says(&format!("pull --quiet {}", engine.by_digest("bare:1")));
-        let build = |image: &str| engine.configured("hello", &engine.by_digest(image), "").xpkg("build");
+        let build = |image: &str| {
+            engine
+                .configured("hello", &engine.by_digest(image), "")
+                .xpkg("build")
+        };
         check!(
             text(engine, &build("foreign:1")),
             str![[r#"
@@ -113,12 +136,23 @@ fn a_wrong_compiler_in_an_image_does_not_compile_what_checks_secrets() {
         engine.says(&format!("pull --quiet {}", engine.by_digest("gcc9:1")));
         // Called as one that checks secrets, and one that compiles C.
         let package = "version = \"0.17.0\"\nedition = \"2024\"\n";
-        project.append("Cargo.toml", "\n[dependencies]\nring = { path = \"ring\" }\n");
-        project
-            .write("ring/Cargo.toml", &format!("[package]\nname = \"ring\"\n{package}[build-dependencies]\ncc = {{ path = \"../cc\" }}\n"));
+        project.append(
+            "Cargo.toml",
+            "\n[dependencies]\nring = { path = \"ring\" }\n",
+        );
+        project.write(
+            "ring/Cargo.toml",
+            &format!(
+                "[package]\nname = \
+                \"ring\"\n{package}[build-dependencies]\ncc = {{ path = \"../cc\" }}\n"
+            ),
+        );
         project.write("ring/src/lib.rs", "");
         project.write("ring/build.rs", "fn main() {}");
-        project.write("cc/Cargo.toml", "[package]\nname = \"cc\"\nversion = \"1.0.0\"\nedition = \"2024\"\n");
+        project.write(
+            "cc/Cargo.toml",
+            "[package]\nname = \"cc\"\nversion = \"1.0.0\"\nedition = \"2024\"\n",
+        );
         project.write("cc/src/lib.rs", "");
         check!(
             engine.text(&project.xpkg("build")),
@@ -134,10 +168,17 @@ error[gcc-95189]: `image`, chosen by xpkg's configuration, must not compile C fo
         );
         assert!(!project.path("target/xpkg").exists());
         let run = project.xpkg("build --accept gcc-95189").ok();
-        assert!(run.stderr.contains("warning[gcc-95189]: "), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("warning[gcc-95189]: "),
+            "{}",
+            run.stderr
+        );
         let record = &project.json("target/xpkg/manifest.json")["targets"][0];
         assert_eq!(record["waivers"][0]["code"], "gcc-95189");
-        assert_eq!(record["toolchain"]["probes"]["answers"][0]["clean"]["verdict"], "affected");
+        assert_eq!(
+            record["toolchain"]["probes"]["answers"][0]["clean"]["verdict"],
+            "affected"
+        );
     });
 }
 
@@ -170,7 +211,10 @@ error[lock-unreadable]: `xpkg.lock` has version 2, this xpkg reads 1
 "#]]
     );
     for line in ["plan", "image pin", "image update", "image pull"] {
-        assert!(project.xpkg(line).stderr.contains("error[lock-unreadable]"), "{line}");
+        assert!(
+            project.xpkg(line).stderr.contains("error[lock-unreadable]"),
+            "{line}"
+        );
     }
 }
 
@@ -259,7 +303,8 @@ error[no-engine]: the container engine `nosuch`, which `XPKG_CONTAINER_ENGINE` n
 
 "#]]
     );
-    let denied = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock";
+    let denied = "permission denied while trying to connect to the Docker daemon socket at \
+                  unix:///var/run/docker.sock";
     let project = project.fake("docker", &format!("err {denied}\nexit 1\n"));
     check!(
         project.xpkg("build"),
@@ -274,8 +319,11 @@ error[no-engine]: no container engine answers
 
 "#]]
     );
-    let project =
-        project.fake("docker", "err Cannot connect to the Docker daemon at unix:///none. Is the docker daemon running?\nexit 1\n");
+    let project = project.fake(
+        "docker",
+        "err Cannot connect to the Docker daemon at unix:///none. Is the \
+                                docker daemon running?\nexit 1\n",
+    );
     check!(
         project.xpkg("build"),
         str![[r#"
@@ -289,7 +337,10 @@ error[no-engine]: no container engine answers
 
 "#]]
     );
-    let project = project.fake("docker", "out what?\n").fake("podman", "err Error: runtime \"crun\" not found\nexit 125\n");
+    let project = project.fake("docker", "out what?\n").fake(
+        "podman",
+        "err Error: runtime \"crun\" not found\nexit 125\n",
+    );
     check!(
         project.xpkg("build"),
         str![[r#"
@@ -311,22 +362,39 @@ error[no-engine]: no container engine answers
 fn an_engine_whose_service_is_not_there_is_told_from_one_that_is_missing() {
     on_each_engine(|engine| {
         let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "");
-        let variable = if engine.program == "docker" { "DOCKER_HOST" } else { "CONTAINER_HOST" };
+        let variable = if engine.program == "docker" {
+            "DOCKER_HOST"
+        } else {
+            "CONTAINER_HOST"
+        };
         let run = project.xpkg_with(&[(variable, "unix:///nonexistent")], "build");
-        let help: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("error") || line.starts_with("  help: ")).collect();
+        let help: Vec<&str> = run
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error") || line.starts_with("  help: "))
+            .collect();
         let way_out = match engine.program {
-            "docker" => "start docker's daemon (`systemctl start docker`), or set `DOCKER_HOST` to where one listens",
-            _ => "podman's service is not there: unset `CONTAINER_HOST`, or start `podman system service`",
+            "docker" => {
+                "start docker's daemon (`systemctl start docker`), or set `DOCKER_HOST` to where \
+                 one listens"
+            }
+            _ => {
+                "podman's service is not there: unset `CONTAINER_HOST`, or start `podman system \
+                 service`"
+            }
         };
         assert_eq!(
             help,
             [
                 format!(
-                    "error[no-engine]: the container engine `{}`, which `XPKG_CONTAINER_ENGINE` names, does not answer",
+                    "error[no-engine]: the container engine `{}`, which `XPKG_CONTAINER_ENGINE` \
+                     names, does not answer",
                     engine.program
                 ),
                 format!("  help: {way_out}"),
-                "  help: or unset `XPKG_CONTAINER_ENGINE`, and the first of docker and podman that answers is taken".to_owned(),
+                "  help: or unset `XPKG_CONTAINER_ENGINE`, and the first of docker and podman \
+                 that answers is taken"
+                    .to_owned(),
             ],
             "{}",
             run.stderr
@@ -339,21 +407,37 @@ fn an_engine_whose_service_is_not_there_is_told_from_one_that_is_missing() {
 fn never_ending(engine: &Engine) -> Project {
     let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "");
     project.xpkg("build -q").ok();
-    let manifest = project.read("Cargo.toml").replace("publish = false\n", "publish = false\nbuild = \"build.rs\"\n");
+    let manifest = project.read("Cargo.toml").replace(
+        "publish = false\n",
+        "publish = false\nbuild = \"build.rs\"\n",
+    );
     project.write("Cargo.toml", &manifest);
-    project.write("build.rs", "fn main() {\n    std::thread::sleep(std::time::Duration::from_secs(600));\n}\n");
+    project.write(
+        "build.rs",
+        "fn main() {\n    std::thread::sleep(std::time::Duration::from_secs(600));\n}\n",
+    );
     project
 }
 
 /// Starts that build, and waits until its build script sleeps. Its container's name comes with it.
 fn started(engine: &Engine, project: &Project) -> (std::process::Child, String) {
     let sleeping = || {
-        let about = engine.containers(project).into_iter().find(|about| !about.contains("xpkg-look-"))?;
+        let about = engine
+            .containers(project)
+            .into_iter()
+            .find(|about| !about.contains("xpkg-look-"))?;
         let name = about.split(' ').next()?.trim_start_matches('/').to_owned();
         let top = engine.command().args(["top", &name]).output().unwrap();
-        String::from_utf8_lossy(&top.stdout).contains("build-script-build").then_some(name)
+        String::from_utf8_lossy(&top.stdout)
+            .contains("build-script-build")
+            .then_some(name)
     };
-    let run = project.command("build").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let run = project
+        .command("build")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     (run, until("the build script runs", sleeping))
 }
 
@@ -361,12 +445,18 @@ fn started(engine: &Engine, project: &Project) -> (std::process::Child, String) 
 fn a_build_that_is_killed_from_outside_says_so_and_leaves_the_old_tree() {
     on_each_engine(|engine| {
         let project = never_ending(engine);
-        let before = (project.files("target/xpkg"), project.read("target/xpkg/MANIFEST.txt"));
+        let before = (
+            project.files("target/xpkg"),
+            project.read("target/xpkg/MANIFEST.txt"),
+        );
         let (run, name) = started(engine, &project);
         engine.says(&format!("kill {name}"));
         let output = run.wait_with_output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
-        let told: Vec<&str> = said.lines().skip_while(|line| !line.starts_with("error[")).collect();
+        let told: Vec<&str> = said
+            .lines()
+            .skip_while(|line| !line.starts_with("error["))
+            .collect();
         check!(
             engine.told(&told.join("\n")),
             str![[r#"
@@ -376,7 +466,13 @@ error[container-killed]: the container was killed from outside (exit code 137)
         );
         assert_eq!(output.status.code(), Some(1));
         assert_eq!(engine.containers(&project), [""; 0]);
-        assert_eq!((project.files("target/xpkg"), project.read("target/xpkg/MANIFEST.txt")), before);
+        assert_eq!(
+            (
+                project.files("target/xpkg"),
+                project.read("target/xpkg/MANIFEST.txt")
+            ),
+            before
+        );
     });
 }
 
@@ -385,21 +481,42 @@ fn an_interruption_ends_the_container_and_leaves_the_old_tree() {
     on_each_engine(|engine| {
         for (signal, code) in [("INT", 130), ("TERM", 143)] {
             let project = never_ending(engine);
-            let before = (project.files("target/xpkg"), project.read("target/xpkg/MANIFEST.txt"));
+            let before = (
+                project.files("target/xpkg"),
+                project.read("target/xpkg/MANIFEST.txt"),
+            );
             let (run, _) = started(engine, &project);
             let began = Instant::now();
-            Command::new("kill").args([&format!("-{signal}"), &run.id().to_string()]).status().unwrap();
+            Command::new("kill")
+                .args([&format!("-{signal}"), &run.id().to_string()])
+                .status()
+                .unwrap();
             let output = run.wait_with_output().unwrap();
-            assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+            assert!(
+                began.elapsed() < Duration::from_secs(15),
+                "{:?}",
+                began.elapsed()
+            );
             let said = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(code), "{said}");
             assert!(
-                said.contains(&format!("error[interrupted]: interrupted by signal {}; what was staged before stands", code - 128)),
+                said.contains(&format!(
+                    "error[interrupted]: interrupted by signal {}; what was staged before stands",
+                    code - 128
+                )),
                 "{said}"
             );
             // The engine may still be at it.
-            until("the container is gone", || engine.containers(&project).is_empty().then_some(()));
-            assert_eq!((project.files("target/xpkg"), project.read("target/xpkg/MANIFEST.txt")), before);
+            until("the container is gone", || {
+                engine.containers(&project).is_empty().then_some(())
+            });
+            assert_eq!(
+                (
+                    project.files("target/xpkg"),
+                    project.read("target/xpkg/MANIFEST.txt")
+                ),
+                before
+            );
         }
     });
 }
@@ -408,7 +525,11 @@ fn an_interruption_ends_the_container_and_leaves_the_old_tree() {
 fn behind(engine: &Engine, project: &Project, script: &str) {
     let path = project.bin.join(engine.program);
     std::fs::remove_file(&path).unwrap();
-    std::fs::write(&path, script.replace("ENGINE", engine.path.to_str().unwrap())).unwrap();
+    std::fs::write(
+        &path,
+        script.replace("ENGINE", engine.path.to_str().unwrap()),
+    )
+    .unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
 }
 
@@ -419,7 +540,8 @@ fn an_engine_that_dies_under_a_build_is_told_from_cargo() {
         behind(
             engine,
             &project,
-            "#!/bin/sh\ncase \" $* \" in *' --package '*) echo 'Error: it is gone' >&2; exit 125;; esac\nexec ENGINE \"$@\"\n",
+            "#!/bin/sh\ncase \" $* \" in *' --package '*) echo 'Error: it is gone' >&2; exit \
+             125;; esac\nexec ENGINE \"$@\"\n",
         );
         check!(
             engine.text(&project.xpkg("build")),
@@ -436,7 +558,11 @@ error[engine-failed]: [ENGINE] could not run the container; its own words stand 
         // cargo's own code is cargo's own.
         let project = engine.configured("broken", &engine.by_digest("gcc12:1"), "");
         let run = project.xpkg("build");
-        assert!(run.code == Some(101) && !run.stderr.contains("error[engine"), "{}", run.stderr);
+        assert!(
+            run.code == Some(101) && !run.stderr.contains("error[engine"),
+            "{}",
+            run.stderr
+        );
         assert_eq!(engine.containers(&project), [""; 0]);
     });
 }
@@ -444,12 +570,20 @@ error[engine-failed]: [ENGINE] could not run the container; its own words stand 
 #[test]
 fn a_runtime_that_refuses_is_no_image_without_a_shell() {
     on_each_engine(|engine| {
-        let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "").unset("XDG_CACHE_HOME");
+        let project = engine
+            .configured("hello", &engine.by_digest("gcc12:1"), "")
+            .unset("XDG_CACHE_HOME");
         // As crun says it, by podman's exit code for a program that cannot be started.
-        let refuses = "#!/bin/sh\ncase \" $* \" in *' --detach '*) echo 'Error: OCI runtime error: crun: cgroups in hybrid mode not supported, drop all controllers from cgroupv2' >&2; exit 126;; esac\nexec ENGINE \"$@\"\n";
+        let refuses = "#!/bin/sh\ncase \" $* \" in *' --detach '*) echo 'Error: OCI runtime \
+                       error: crun: cgroups in hybrid mode not supported, drop all controllers \
+                       from cgroupv2' >&2; exit 126;; esac\nexec ENGINE \"$@\"\n";
         behind(engine, &project, refuses);
         let run = project.xpkg("build");
-        let commands_aside: Vec<&str> = run.stderr.lines().filter(|line| !line.starts_with("  command: ")).collect();
+        let commands_aside: Vec<&str> = run
+            .stderr
+            .lines()
+            .filter(|line| !line.starts_with("  command: "))
+            .collect();
         check!(
             engine.told(&crate::support::normal(&commands_aside.join("\n"))),
             str![[r#"
@@ -465,9 +599,12 @@ error[engine-failed]: [ENGINE] could not run the container
 #[test]
 fn half_an_answer_is_none_and_is_not_kept() {
     on_each_engine(|engine| {
-        let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "").unset("XDG_CACHE_HOME");
+        let project = engine
+            .configured("hello", &engine.by_digest("gcc12:1"), "")
+            .unset("XDG_CACHE_HOME");
         // The container ends after so many lines of what a shell inside says.
-        let cut = "#!/bin/sh\ncase $1 in exec) ENGINE \"$@\" | /usr/bin/head -n 3; echo 'Error: it is gone' >&2; exit 137;; esac\nexec ENGINE \"$@\"\n";
+        let cut = "#!/bin/sh\ncase $1 in exec) ENGINE \"$@\" | /usr/bin/head -n 3; echo 'Error: \
+                   it is gone' >&2; exit 137;; esac\nexec ENGINE \"$@\"\n";
         behind(engine, &project, cut);
         check!(
             engine.text(&project.xpkg("build")),
@@ -490,9 +627,14 @@ error[engine-failed]: the container of `127.0.0.1:5055/xpkg/gcc12@sha256:[SHA256
 fn an_engine_of_another_machine_is_found_out() {
     on_each_engine(|engine| {
         // No answer of an earlier run is at hand.
-        let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "").unset("XDG_CACHE_HOME");
+        let project = engine
+            .configured("hello", &engine.by_digest("gcc12:1"), "")
+            .unset("XDG_CACHE_HOME");
         // The directory has its name there, and other files.
-        let other = "#!/bin/sh\nn=$#\nwhile [ $n -gt 0 ]; do\n  a=$1; shift; n=$((n-1))\n  case $a in *source=*/cargo-xpkg-*) a=type=bind,source=/usr/share,target=${a##*target=};; esac\n  set -- \"$@\" \"$a\"\ndone\nexec ENGINE \"$@\"\n";
+        let other = "#!/bin/sh\nn=$#\nwhile [ $n -gt 0 ]; do\n  a=$1; shift; n=$((n-1))\n  case \
+                     $a in *source=*/cargo-xpkg-*) \
+                     a=type=bind,source=/usr/share,target=${a##*target=};; esac\n  set -- \"$@\" \
+                     \"$a\"\ndone\nexec ENGINE \"$@\"\n";
         behind(engine, &project, other);
         check!(
             text(engine, &project.xpkg("build")),
@@ -507,7 +649,11 @@ error[engine-blind]: [ENGINE] does not see this machine's files
 "#]]
         );
         // Nothing of that name is there.
-        behind(engine, &project, &other.replace("=/usr/share", "=/nonexistent"));
+        behind(
+            engine,
+            &project,
+            &other.replace("=/usr/share", "=/nonexistent"),
+        );
         check!(
             text(engine, &project.xpkg("build")),
             str![[r#"

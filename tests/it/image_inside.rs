@@ -8,33 +8,48 @@ use crate::support::{ARM_GNU, HOST, Project, starter};
 
 /// A build script that tells what it sees, line by line, as warnings of cargo's.
 fn spying(project: &Project, questions: &str) {
-    let manifest = project.read("Cargo.toml").replace("publish = false\n", "publish = false\nbuild = \"build.rs\"\n");
+    let manifest = project.read("Cargo.toml").replace(
+        "publish = false\n",
+        "publish = false\nbuild = \"build.rs\"\n",
+    );
     project.write("Cargo.toml", &manifest);
     project.write(
         "build.rs",
         &format!(
-            "fn say(what: &str, answer: impl std::fmt::Debug) {{\n    println!(\"cargo::warning={{what}}: {{answer:?}}\");\n}}\nfn main() {{\n{questions}}}\n"
+            "fn say(what: &str, answer: impl std::fmt::Debug) {{\n    \
+             println!(\"cargo::warning={{what}}: {{answer:?}}\");\n}}\nfn main() \
+             {{\n{questions}}}\n"
         ),
     );
 }
 
 /// What such a build script has said.
 fn answers(talk: &str) -> Vec<&str> {
-    talk.lines().filter_map(|line| line.strip_prefix("warning: hello@0.1.0: ")).collect()
+    talk.lines()
+        .filter_map(|line| line.strip_prefix("warning: hello@0.1.0: "))
+        .collect()
 }
 
 #[test]
 fn what_runs_inside_sees_no_secrets_and_no_network_and_changes_no_source() {
     on_each_engine(|engine| {
-        let more = "passthrough = [\"PASSED\", \"GIVEN=a value\", \"UNSET\"]\nvolumes = [\"MODELS\", \"DATA=shown\"]\n";
-        let project = engine.configured("hello", &engine.by_digest("gcc12:1"), more).fake("wrapper", "run\n");
+        let more = "passthrough = [\"PASSED\", \"GIVEN=a value\", \"UNSET\"]\nvolumes = \
+                    [\"MODELS\", \"DATA=shown\"]\n";
+        let project = engine
+            .configured("hello", &engine.by_digest("gcc12:1"), more)
+            .fake("wrapper", "run\n");
         let base = project.root.parent().unwrap().to_str().unwrap().to_owned();
         let home = format!("{base}/cargo");
         // The wrapper is a program of this machine.
-        let configuration =
-            format!("[build]\nrustc-wrapper = \"{base}/bin/wrapper\"\n[registry]\ntoken = \"s3cret\"\n[env]\nCONFIGURED = \"yes\"\n");
+        let configuration = format!(
+            "[build]\nrustc-wrapper = \"{base}/bin/wrapper\"\n[registry]\ntoken = \
+             \"s3cret\"\n[env]\nCONFIGURED = \"yes\"\n"
+        );
         for (path, text) in [
-            ("../cargo/credentials.toml", "[registry]\ntoken = \"s3cret\"\n"),
+            (
+                "../cargo/credentials.toml",
+                "[registry]\ntoken = \"s3cret\"\n",
+            ),
             ("../cargo/config.toml", &configuration),
             ("../cargo/registry/index/file", "of the registry"),
             ("../models/one", "a model"),
@@ -107,14 +122,22 @@ SOURCE_DATE_EPOCH: Some("1")
 "#]]
         );
         assert!(!run.stderr.contains("s3cret"), "{}", run.stderr);
-        assert_eq!((project.files("src"), project.read("../models/new").as_str()), (before, "new"));
+        assert_eq!(
+            (project.files("src"), project.read("../models/new").as_str()),
+            (before, "new")
+        );
         assert!(!project.path("target/new").exists());
         // What is hidden, and would be missed, is told.
-        let told: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("      Hiding ")).collect();
+        let told: Vec<&str> = run
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("      Hiding "))
+            .collect();
         check!(
             engine.told(&told.join("\n").replace(&base, "[BASE]")),
             str![
-                "      Hiding `build.rustc-wrapper` of `[BASE]/cargo/config.toml`, which means this machine, from the image of aarch64-unknown-linux-gnu"
+                "      Hiding `build.rustc-wrapper` of `[BASE]/cargo/config.toml`, which means \
+                 this machine, from the image of aarch64-unknown-linux-gnu"
             ]
         );
     });
@@ -124,27 +147,58 @@ SOURCE_DATE_EPOCH: Some("1")
 fn odd_paths_and_sources_elsewhere_are_seen_inside() {
     on_each_engine(|engine| {
         let project = engine.project("hello");
-        // Below a directory with a space and a comma; a member that is called from its own directory; a crate outside.
+        // Below a directory with a space and a comma; a member that is called from its own
+        // directory; a crate outside.
         let root = "../a place, and more/odd";
-        let package = |name: &str, more: &str| format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{more}");
+        let package = |name: &str, more: &str| {
+            format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{more}")
+        };
         let image = engine.by_digest("gcc12:1");
         project.write(
             &format!("{root}/Cargo.toml"),
-            &format!("[workspace]\nmembers = [\"inner\"]\nresolver = \"3\"\n{}", crate::engines::table(&image, "")),
+            &format!(
+                "[workspace]\nmembers = [\"inner\"]\nresolver = \"3\"\n{}",
+                crate::engines::table(&image, "")
+            ),
         );
-        project.write(&format!("{root}/inner/Cargo.toml"), &package("inner", "[dependencies]\nouter = { path = \"../../../outer\" }\n"));
-        project.write(&format!("{root}/inner/src/main.rs"), "fn main() { println!(\"{}\", outer::WORD) }\n");
+        project.write(
+            &format!("{root}/inner/Cargo.toml"),
+            &package(
+                "inner",
+                "[dependencies]\nouter = { path = \"../../../outer\" }\n",
+            ),
+        );
+        project.write(
+            &format!("{root}/inner/src/main.rs"),
+            "fn main() { println!(\"{}\", outer::WORD) }\n",
+        );
         project.write("../outer/Cargo.toml", &package("outer", ""));
-        project.write("../outer/src/lib.rs", "pub const WORD: &str = \"from outside\";\n");
+        project.write(
+            "../outer/src/lib.rs",
+            "pub const WORD: &str = \"from outside\";\n",
+        );
         let run = project.xpkg_in(&format!("{root}/inner"), "build -v").ok();
-        let (out, base) = (project.path(root).canonicalize().unwrap(), project.root.parent().unwrap());
-        let output = starter(ARM_GNU, &out.join(format!("target/xpkg/{ARM_GNU}/inner/inner"))).output().unwrap();
+        let (out, base) = (
+            project.path(root).canonicalize().unwrap(),
+            project.root.parent().unwrap(),
+        );
+        let output = starter(
+            ARM_GNU,
+            &out.join(format!("target/xpkg/{ARM_GNU}/inner/inner")),
+        )
+        .output()
+        .unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), "from outside\n");
-        let mounts: Vec<String> = shlex::split(run.stderr.lines().find(|line| line.contains(" run --rm ")).unwrap())
-            .unwrap()
-            .into_iter()
-            .filter(|word| word.starts_with("type=bind,") && word.contains(base.to_str().unwrap()))
-            .collect();
+        let mounts: Vec<String> = shlex::split(
+            run.stderr
+                .lines()
+                .find(|line| line.contains(" run --rm "))
+                .unwrap(),
+        )
+        .unwrap()
+        .into_iter()
+        .filter(|word| word.starts_with("type=bind,") && word.contains(base.to_str().unwrap()))
+        .collect();
         check!(
             engine.told(&mounts.join("\n").replace(base.to_str().unwrap(), "[BASE]")),
             str![[r#"
@@ -156,7 +210,10 @@ type=bind,"source=[BASE]/a place, and more/odd/target/xpkg-cache/images/[KEY]","
         );
         // What it wrote belongs to the caller.
         let own = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&project.root).unwrap());
-        let owners = project.shell("/usr/bin/find '../a place, and more' -printf '%U\\n' | /usr/bin/sort -u").ok().stdout;
+        let owners = project
+            .shell("/usr/bin/find '../a place, and more' -printf '%U\\n' | /usr/bin/sort -u")
+            .ok()
+            .stdout;
         assert_eq!(owners, format!("{own}\n"));
     });
 }
@@ -167,9 +224,14 @@ fn what_is_built_upon_an_image_is_pinned_by_its_inputs() {
         let _alone = engine.alone();
         // No other test's image has this line.
         let mark = engine.own_tag("upon");
-        let line = format!("pre-build = [\"echo $CROSS_DEB_ARCH $CROSS_TARGET >/made\", \"echo {mark} >>/made\"]\n");
+        let line = format!(
+            "pre-build = [\"echo $CROSS_DEB_ARCH $CROSS_TARGET >/made\", \"echo {mark} >>/made\"]\n"
+        );
         let project = engine.configured("hello", &engine.tag("gcc12:1"), &line);
-        spying(&project, "    say(\"made\", std::fs::read_to_string(\"/made\").ok());\n");
+        spying(
+            &project,
+            "    say(\"made\", std::fs::read_to_string(\"/made\").ok());\n",
+        );
         check!(
             engine.text(&project.xpkg("plan")),
             str![[r#"
@@ -182,7 +244,10 @@ error[image-not-pinned]: the image `127.0.0.1:5055/xpkg/gcc12:1` of `aarch64-unk
         );
         let run = project.xpkg("image pin").ok();
         assert!(
-            run.stderr.contains("    Building the image of aarch64-unknown-linux-gnu upon 127.0.0.1:5055/xpkg/gcc12:1\n"),
+            run.stderr.contains(
+                "    Building the image of aarch64-unknown-linux-gnu upon \
+                                 127.0.0.1:5055/xpkg/gcc12:1\n"
+            ),
             "{}",
             run.stderr
         );
@@ -200,11 +265,20 @@ id = "sha256:[SHA256]"
 "#]]
         );
         let run = project.xpkg("build").ok();
-        assert_eq!(answers(&run.stderr), [format!("made: Some(\"arm64 aarch64-unknown-linux-gnu\\n{mark}\\n\")")]);
+        assert_eq!(
+            answers(&run.stderr),
+            [format!(
+                "made: Some(\"arm64 aarch64-unknown-linux-gnu\\n{mark}\\n\")"
+            )]
+        );
         let image = &project.json("target/xpkg/manifest.json")["targets"][0]["toolchain"]["image"];
         let id = image["derived"]["id"].as_str().unwrap();
         assert!(derived.contains(id), "{image:#}");
-        assert!(run.stdout.contains(&format!(", upon it {id}\n")), "{}", run.stdout);
+        assert!(
+            run.stdout.contains(&format!(", upon it {id}\n")),
+            "{}",
+            run.stdout
+        );
         // Who takes the lock to a machine that has not built it yet builds it then.
         engine.says(&format!("rmi --force {id}"));
         check!(
@@ -218,12 +292,24 @@ error[image-absent]: [ENGINE] does not have the image that is built upon `127.0.
 "#]]
         );
         let again = project.xpkg("image pull").ok();
-        assert!(again.stderr.contains("    Building the image of "), "{}", again.stderr);
-        let fresh =
-            project.xpkg("build -q").ok().root_json("target/xpkg/manifest.json")["targets"][0]["toolchain"]["image"]["derived"].clone();
+        assert!(
+            again.stderr.contains("    Building the image of "),
+            "{}",
+            again.stderr
+        );
+        let fresh = project
+            .xpkg("build -q")
+            .ok()
+            .root_json("target/xpkg/manifest.json")["targets"][0]["toolchain"]["image"]["derived"]
+            .clone();
         assert_eq!(fresh["inputs"], image["derived"]["inputs"]);
         // Another line is another image.
-        project.write("Cargo.toml", &project.read("Cargo.toml").replace("\"echo $CROSS", "\"true\", \"echo $CROSS"));
+        project.write(
+            "Cargo.toml",
+            &project
+                .read("Cargo.toml")
+                .replace("\"echo $CROSS", "\"true\", \"echo $CROSS"),
+        );
         check!(
             engine.text(&project.xpkg("build")),
             str![[r#"
@@ -243,29 +329,52 @@ fn a_script_and_a_dockerfile_make_an_image_and_their_files_count() {
     on_each_engine(|engine| {
         let _alone = engine.alone();
         let mark = engine.own_tag("file");
-        let more = "dockerfile = { file = \"image/Dockerfile\", context = \"image\", build-args = { WORD = \"said\" } }\npre-build = \"image/prepare.sh\"\n";
+        let more = "dockerfile = { file = \"image/Dockerfile\", context = \"image\", build-args = \
+                    { WORD = \"said\" } }\npre-build = \"image/prepare.sh\"\n";
         let project = engine.configured("hello", &engine.tag("gcc12:1"), more);
         project.write(
             "image/Dockerfile",
-            &format!("ARG XPKG_BASE_IMAGE\nFROM $XPKG_BASE_IMAGE\nARG WORD\nRUN echo $WORD {mark} >/made\nCOPY data /data\n"),
+            &format!(
+                "ARG XPKG_BASE_IMAGE\nFROM $XPKG_BASE_IMAGE\nARG WORD\nRUN echo $WORD {mark} \
+                      >/made\nCOPY data /data\n"
+            ),
         );
         project.write("image/data", "copied\n");
-        project.write("image/prepare.sh", "#!/bin/sh\nset -e\ncat /data >>/made\necho $1 >>/made\n");
-        spying(&project, "    say(\"made\", std::fs::read_to_string(\"/made\").ok());\n");
+        project.write(
+            "image/prepare.sh",
+            "#!/bin/sh\nset -e\ncat /data >>/made\necho $1 >>/made\n",
+        );
+        spying(
+            &project,
+            "    say(\"made\", std::fs::read_to_string(\"/made\").ok());\n",
+        );
         project.xpkg("image pin").ok();
         let run = project.xpkg("build").ok();
-        assert_eq!(answers(&run.stderr), [format!("made: Some(\"said {mark}\\ncopied\\naarch64-unknown-linux-gnu\\n\")")]);
+        assert_eq!(
+            answers(&run.stderr),
+            [format!(
+                "made: Some(\"said {mark}\\ncopied\\naarch64-unknown-linux-gnu\\n\")"
+            )]
+        );
         let image = project.json("target/xpkg/manifest.json")["targets"][0]["toolchain"]["image"]["derived"]["id"].clone();
         let changed = |path: &str, text: &str| {
             let old = project.read(path);
             project.write(path, text);
             let run = project.xpkg("plan");
             project.write(path, &old);
-            assert!(run.stderr.contains("error[image-not-pinned]: what is built upon the image"), "{path}: {}", run.stderr);
+            assert!(
+                run.stderr
+                    .contains("error[image-not-pinned]: what is built upon the image"),
+                "{path}: {}",
+                run.stderr
+            );
         };
         changed("image/data", "changed\n");
         changed("image/prepare.sh", "#!/bin/sh\ntrue\n");
-        changed("Cargo.toml", &project.read("Cargo.toml").replace("\"said\"", "\"other\""));
+        changed(
+            "Cargo.toml",
+            &project.read("Cargo.toml").replace("\"said\"", "\"other\""),
+        );
         project.xpkg("plan").ok();
         engine.says(&format!("rmi --force {}", image.as_str().unwrap()));
     });
@@ -276,12 +385,22 @@ fn a_command_that_fails_leaves_no_image_no_container_and_no_pin() {
     on_each_engine(|engine| {
         let _alone = engine.alone();
         let mark = engine.own_tag("fails");
-        // To a file: podman mixes what a command says on two streams, in the middle of a line if need be.
+        // To a file: podman mixes what a command says on two streams, in the middle of a line if
+        // need be.
         let line = format!("pre-build = [\"echo {mark} >/made\", \"cat /none\", \"echo never\"]\n");
         let project = engine.configured("hello", &engine.tag("gcc12:1"), &line);
         let run = project.xpkg("image pin");
-        assert!(run.stdout.is_empty() && run.stderr.contains("cat: /none: No such file or directory"), "{}{}", run.stdout, run.stderr);
-        assert!(!run.stderr.lines().any(|line| line == "never"), "{}", run.stderr);
+        assert!(
+            run.stdout.is_empty() && run.stderr.contains("cat: /none: No such file or directory"),
+            "{}{}",
+            run.stdout,
+            run.stderr
+        );
+        assert!(
+            !run.stderr.lines().any(|line| line == "never"),
+            "{}",
+            run.stderr
+        );
         let problem = &run.stderr[run.stderr.find("error[").unwrap()..];
         let text = problem.replace(project.root.parent().unwrap().to_str().unwrap(), "[BASE]");
         check!(
@@ -306,11 +425,16 @@ fn a_cross_toml_alone_is_enough() {
         project.write(
             "Cross.toml",
             &format!(
-                "[build]\ndefault-target = \"{ARM_GNU}\"\n\n[build.env]\npassthrough = [\"SHOWN\"]\n\n[target.{ARM_GNU}]\nimage = \"{}\"\nrunner = \"qemu-user\"\nimgae = \"x\"\n",
+                "[build]\ndefault-target = \"{ARM_GNU}\"\n\n[build.env]\npassthrough = \
+                 [\"SHOWN\"]\n\n[target.{ARM_GNU}]\nimage = \"{}\"\nrunner = \"qemu-user\"\nimgae \
+                 = \"x\"\n",
                 engine.tag("gcc12:1")
             ),
         );
-        spying(&project, "    say(\"SHOWN\", std::env::var(\"SHOWN\").ok());\n");
+        spying(
+            &project,
+            "    say(\"SHOWN\", std::env::var(\"SHOWN\").ok());\n",
+        );
         check!(
             engine.text(&project.xpkg("build")),
             str![[r#"
@@ -373,26 +497,47 @@ aarch64-unknown-linux-gnu was built in 127.0.0.1:5055/xpkg/gcc12@sha256:[SHA256]
 "#]]
         );
         let records = project.json("target/xpkg/manifest.json")["targets"].clone();
-        let kinds: Vec<_> =
-            records.as_array().unwrap().iter().map(|record| (record["target"].as_str(), record["toolchain"]["kind"].as_str())).collect();
-        assert_eq!(kinds, [(Some(ARM_GNU), Some("image")), (Some(HOST), Some("native"))]);
+        let kinds: Vec<_> = records
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|record| {
+                (
+                    record["target"].as_str(),
+                    record["toolchain"]["kind"].as_str(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            kinds,
+            [(Some(ARM_GNU), Some("image")), (Some(HOST), Some("native"))]
+        );
         let images = || project.files("target/xpkg-cache/images").len();
         assert!(images() > 0);
         project.xpkg("clean").ok();
         assert_eq!((images(), project.path("target/xpkg").exists()), (0, false));
         // cargo's own output stays.
-        assert!(project.path(&format!("target/{HOST}/release/hello")).exists());
+        assert!(
+            project
+                .path(&format!("target/{HOST}/release/hello"))
+                .exists()
+        );
     });
 }
 
 #[test]
 fn whoever_names_a_linker_needs_no_engine() {
     let image = format!("127.0.0.1:5055/xpkg/gcc12@sha256:{}", "0".repeat(64));
-    let project = Project::of("hello").with("aarch64-linux-gnu-gcc").env("XPKG_CONTAINER_ENGINE", "nosuch");
+    let project = Project::of("hello")
+        .with("aarch64-linux-gnu-gcc")
+        .env("XPKG_CONTAINER_ENGINE", "nosuch");
     project.append("Cargo.toml", &crate::engines::table(&image, ""));
     let kind = |line: &str| {
         project.xpkg(line).ok();
-        project.json("target/xpkg/manifest.json")["targets"][0]["toolchain"]["kind"].as_str().unwrap().to_owned()
+        project.json("target/xpkg/manifest.json")["targets"][0]["toolchain"]["kind"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     assert_eq!(kind("build -q --linker gcc"), "gcc");
     let manifest = project.read("Cargo.toml");

@@ -1,4 +1,5 @@
-//! Runs in images beside each other, after a killed one, and on a machine that has less than the last time.
+//! Runs in images beside each other, after a killed one, and on a machine that has less than the
+//! last time.
 
 use std::io::BufReader;
 use std::process::Stdio;
@@ -11,10 +12,17 @@ use crate::support::{ARM_GNU, Project, said_until, until};
 
 /// A project whose build script waits for a file that a variable names.
 fn waiting(engine: &Engine) -> Project {
-    let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "passthrough = [\"AWAITED\"]\n");
+    let project = engine.configured(
+        "hello",
+        &engine.by_digest("gcc12:1"),
+        "passthrough = [\"AWAITED\"]\n",
+    );
     project.write(
         "build.rs",
-        "fn main() {\n    println!(\"cargo::rerun-if-env-changed=AWAITED\");\n    let awaited = std::env::var(\"AWAITED\");\n    while awaited.as_ref().is_ok_and(|path| !std::path::Path::new(path).exists()) {\n        std::thread::sleep(std::time::Duration::from_millis(20));\n    }\n}\n",
+        "fn main() {\n    println!(\"cargo::rerun-if-env-changed=AWAITED\");\n    let awaited = \
+         std::env::var(\"AWAITED\");\n    while awaited.as_ref().is_ok_and(|path| \
+         !std::path::Path::new(path).exists()) {\n        \
+         std::thread::sleep(std::time::Duration::from_millis(20));\n    }\n}\n",
     );
     project
 }
@@ -22,11 +30,22 @@ fn waiting(engine: &Engine) -> Project {
 /// Waits until the build script waits.
 fn running(engine: &Engine, project: &Project) {
     let waits = |about: String| {
-        let name = about.split(' ').next().unwrap_or_default().trim_start_matches('/').to_owned();
+        let name = about
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches('/')
+            .to_owned();
         let top = engine.command().args(["top", &name]).output().unwrap();
         String::from_utf8_lossy(&top.stdout).contains("build-script-build")
     };
-    until("the build script runs", || engine.containers(project).into_iter().any(waits).then_some(()));
+    until("the build script runs", || {
+        engine
+            .containers(project)
+            .into_iter()
+            .any(waits)
+            .then_some(())
+    });
 }
 
 #[test]
@@ -35,9 +54,19 @@ fn two_runs_at_once_take_turns() {
         let project = waiting(engine);
         project.xpkg("plan").ok();
         let mut first = project.command("build -q --out-dir one");
-        let mut first = first.env("AWAITED", project.path("go")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut first = first
+            .env("AWAITED", project.path("go"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         running(engine, &project);
-        let mut second = project.command("build --out-dir two").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut second = project
+            .command("build --out-dir two")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut said = BufReader::new(second.stderr.take().unwrap());
         said_until("    Blocking waiting for another run in", &mut said);
         project.write("go", "");
@@ -45,7 +74,11 @@ fn two_runs_at_once_take_turns() {
         said_until("      Staged 1 bin in ", &mut said);
         assert!(second.wait().unwrap().success());
         for tree in ["one", "two"] {
-            assert!(project.path(&format!("{tree}/{ARM_GNU}/hello/hello")).is_file());
+            assert!(
+                project
+                    .path(&format!("{tree}/{ARM_GNU}/hello/hello"))
+                    .is_file()
+            );
         }
         assert_eq!(engine.containers(&project), [""; 0]);
     });
@@ -57,12 +90,21 @@ fn what_a_killed_run_left_behind_does_not_stop_the_next() {
         let project = waiting(engine);
         project.xpkg("plan").ok();
         let mut first = project.command("build -q");
-        let mut first = first.env("AWAITED", "/never").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut first = first
+            .env("AWAITED", "/never")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         running(engine, &project);
         first.kill().unwrap();
         first.wait().unwrap();
         let second = project.xpkg("build").ok();
-        assert!(second.stderr.contains("    Removing the container `xpkg-"), "{}", second.stderr);
+        assert!(
+            second.stderr.contains("    Removing the container `xpkg-"),
+            "{}",
+            second.stderr
+        );
         assert_eq!(engine.containers(&project), [""; 0]);
     });
 }
@@ -71,14 +113,19 @@ fn what_a_killed_run_left_behind_does_not_stop_the_next() {
 fn proxies_of_this_machine_stay_here() {
     on_each_engine(|engine| {
         let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "");
-        let project =
-            project.env("HTTPS_PROXY", "http://user:s3cret@proxy.example:1").env("http_proxy", "http://user:s3cret@proxy.example:1");
+        let project = project
+            .env("HTTPS_PROXY", "http://user:s3cret@proxy.example:1")
+            .env("http_proxy", "http://user:s3cret@proxy.example:1");
         let config = project.path("docker-config");
-        project.write("docker-config/config.json", "{\"proxies\":{\"default\":{\"httpProxy\":\"http://user:s3cret@proxy.example:1\"}}}");
+        project.write(
+            "docker-config/config.json",
+            "{\"proxies\":{\"default\":{\"httpProxy\":\"http://user:s3cret@proxy.example:1\"}}}",
+        );
         let project = project.env("DOCKER_CONFIG", config.to_str().unwrap());
         project.write(
             "build.rs",
-            "fn main() {\n    let secret = std::env::vars().any(|(_, value)| value.contains(\"s3cret\"));\n    println!(\"cargo::warning=secret: {secret}\");\n}\n",
+            "fn main() {\n    let secret = std::env::vars().any(|(_, value)| \
+             value.contains(\"s3cret\"));\n    println!(\"cargo::warning=secret: {secret}\");\n}\n",
         );
         let run = project.xpkg("build").ok();
         assert!(run.stderr.contains("secret: false"), "{}", run.stderr);
@@ -90,18 +137,32 @@ fn proxies_of_this_machine_stay_here() {
 fn secrets_stay_here_by_whatever_name_a_mount_shows_them() {
     on_each_engine(|engine| {
         let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "");
-        // A home of cargo's that is a link into the sources, a file by `--config`, the configuration of a path dependency.
-        project.write("inside/credentials.toml", "[registry]\ntoken = \"s3cret\"\n");
+        // A home of cargo's that is a link into the sources, a file by `--config`, the
+        // configuration of a path dependency.
+        project.write(
+            "inside/credentials.toml",
+            "[registry]\ntoken = \"s3cret\"\n",
+        );
         project.write("inside/config.toml", "[registry]\ntoken = \"s3cret\"\n");
-        project.write("../more.toml", "[registry]\ntoken = \"s3cret\"\n\n[env]\nMORE = \"more\"\n");
+        project.write(
+            "../more.toml",
+            "[registry]\ntoken = \"s3cret\"\n\n[env]\nMORE = \"more\"\n",
+        );
         project.write(
             "../beside/Cargo.toml",
-            "[package]\nname = \"beside\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\npath = \"lib.rs\"\n",
+            "[package]\nname = \"beside\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\npath = \
+             \"lib.rs\"\n",
         );
         project.write("../beside/lib.rs", "");
-        project.write("../beside/.cargo/config.toml", "[registry]\ntoken = \"s3cret\"\n");
+        project.write(
+            "../beside/.cargo/config.toml",
+            "[registry]\ntoken = \"s3cret\"\n",
+        );
         // Never compiled, and read all the same.
-        project.append("Cargo.toml", "\n[target.'cfg(windows)'.dependencies]\nbeside = { path = \"../beside\" }\n");
+        project.append(
+            "Cargo.toml",
+            "\n[target.'cfg(windows)'.dependencies]\nbeside = { path = \"../beside\" }\n",
+        );
         let home = project.path("home");
         std::os::unix::fs::symlink(project.path("inside"), &home).unwrap();
         let base = project.root.parent().unwrap().to_str().unwrap().to_owned();
@@ -112,17 +173,30 @@ fn secrets_stay_here_by_whatever_name_a_mount_shows_them() {
             "more.toml",
             "beside/.cargo/config.toml",
         ];
-        let list: Vec<String> = places.iter().map(|place| format!("{base}/{place}")).collect();
+        let list: Vec<String> = places
+            .iter()
+            .map(|place| format!("{base}/{place}"))
+            .collect();
         project.write(
             "build.rs",
             &format!(
-                "fn main() {{\n    for place in {list:?} {{\n        let text = std::fs::read_to_string(place).unwrap_or_default();\n        println!(\"cargo::warning={{place}}: {{}}\", text.contains(\"s3cret\"));\n    }}\n    println!(\"cargo::warning=MORE: {{:?}}\", std::env::var(\"MORE\"));\n}}\n"
+                "fn main() {{\n    for place in {list:?} {{\n        let text = \
+                 std::fs::read_to_string(place).unwrap_or_default();\n        \
+                 println!(\"cargo::warning={{place}}: {{}}\", text.contains(\"s3cret\"));\n    \
+                 }}\n    println!(\"cargo::warning=MORE: {{:?}}\", std::env::var(\"MORE\"));\n}}\n"
             ),
         );
         let project = project.env("CARGO_HOME", home.to_str().unwrap());
-        let run = project.xpkg(&format!("build --config {base}/more.toml")).ok();
+        let run = project
+            .xpkg(&format!("build --config {base}/more.toml"))
+            .ok();
         assert!(!run.stderr.contains(": true"), "{}", run.stderr);
-        assert_eq!(run.stderr.matches(": false").count(), places.len(), "{}", run.stderr);
+        assert_eq!(
+            run.stderr.matches(": false").count(),
+            places.len(),
+            "{}",
+            run.stderr
+        );
         assert!(run.stderr.contains("MORE: Ok(\"more\")"), "{}", run.stderr);
     });
 }
@@ -144,7 +218,10 @@ fn what_a_dockerfile_copies_is_its_input_and_no_more() {
         let _alone = engine.alone();
         let table = "dockerfile = { file = \"docker/Dockerfile\", context = \".\" }\n";
         let project = engine.configured("hello", &engine.tag("gcc12:1"), table);
-        project.write("docker/Dockerfile", "ARG XPKG_BASE_IMAGE\nFROM $XPKG_BASE_IMAGE\nCOPY data.txt /data.txt\n");
+        project.write(
+            "docker/Dockerfile",
+            "ARG XPKG_BASE_IMAGE\nFROM $XPKG_BASE_IMAGE\nCOPY data.txt /data.txt\n",
+        );
         project.write("data.txt", "one\n");
         project.xpkg("image pin -q").ok();
         project.xpkg("build -q --out-dir dist").ok();
@@ -172,11 +249,16 @@ fn a_compiler_that_is_passed_is_the_one_that_is_judged() {
         let project = engine.configured(
             "with-c",
             &engine.by_digest("gcc12:1"),
-            "passthrough = [\"CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc-12\", \"CFLAGS=-O1\"]\n",
+            "passthrough = [\"CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc-12\", \
+             \"CFLAGS=-O1\"]\n",
         );
-        let plan: serde_json::Value = serde_json::from_str(&project.xpkg("plan --message-format json").ok().stdout).unwrap();
+        let plan: serde_json::Value =
+            serde_json::from_str(&project.xpkg("plan --message-format json").ok().stdout).unwrap();
         let toolchain = &plan["targets"][0]["toolchain"];
-        assert_eq!(toolchain["c_compiler"]["program"], "aarch64-linux-gnu-gcc-12");
+        assert_eq!(
+            toolchain["c_compiler"]["program"],
+            "aarch64-linux-gnu-gcc-12"
+        );
         assert_eq!(toolchain["report"]["compiler"], "aarch64-linux-gnu-gcc-12");
         let flags = toolchain["report"]["flags"].to_string();
         assert!(flags.contains("-O1"), "{flags}");

@@ -1,4 +1,5 @@
-//! Engines that are reached by another way than this machine's usual one: a port, a service, a context of docker's.
+//! Engines that are reached by another way than this machine's usual one: a port, a service, a
+//! context of docker's.
 
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -11,11 +12,25 @@ use crate::support::{Project, until};
 
 /// The socket of a dockerd.
 fn socket(engine: &Engine) -> PathBuf {
-    let named = engine.command().get_envs().find_map(|(name, value)| (name == "DOCKER_HOST").then(|| value.unwrap().to_owned()));
-    named.map_or_else(|| "/var/run/docker.sock".into(), |named| named.to_str().unwrap().strip_prefix("unix://").unwrap().into())
+    let named = engine
+        .command()
+        .get_envs()
+        .find_map(|(name, value)| (name == "DOCKER_HOST").then(|| value.unwrap().to_owned()));
+    named.map_or_else(
+        || "/var/run/docker.sock".into(),
+        |named| {
+            named
+                .to_str()
+                .unwrap()
+                .strip_prefix("unix://")
+                .unwrap()
+                .into()
+        },
+    )
 }
 
-/// Hands on what comes at a port of this machine to a socket, as long as the test's process lives. The port.
+/// Hands on what comes at a port of this machine to a socket, as long as the test's process lives.
+/// The port.
 fn port_of(socket: PathBuf) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -48,7 +63,11 @@ impl Drop for Service {
 fn service(engine: &Engine, socket: &Path) -> Service {
     let place = format!("unix://{}", socket.display());
     let mut service = engine.command();
-    service.args(["system", "service", "--time", "0", &place]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    service
+        .args(["system", "service", "--time", "0", &place])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let service = Service(service.spawn().unwrap());
     until("the service listens", || UnixStream::connect(socket).ok());
     service
@@ -57,7 +76,11 @@ fn service(engine: &Engine, socket: &Path) -> Service {
 /// What `plan` says of the engine.
 fn named(engine: &Engine, project: &Project) -> String {
     let plan = engine.told(&project.xpkg("plan").ok().stdout).text();
-    plan.lines().find_map(|line| line.strip_prefix("  image ")?.split_once(", by ")).unwrap().1.to_owned()
+    plan.lines()
+        .find_map(|line| line.strip_prefix("  image ")?.split_once(", by "))
+        .unwrap()
+        .1
+        .to_owned()
 }
 
 #[test]
@@ -65,13 +88,24 @@ fn an_engine_behind_a_service_is_named_and_builds() {
     on_each_engine(|engine| {
         let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "");
         let (variable, place, _service) = if engine.program == "docker" {
-            ("DOCKER_HOST", format!("tcp://127.0.0.1:{}", port_of(socket(engine))), None)
+            (
+                "DOCKER_HOST",
+                format!("tcp://127.0.0.1:{}", port_of(socket(engine))),
+                None,
+            )
         } else {
             let socket = project.path("../podman.sock");
-            ("CONTAINER_HOST", format!("unix://{}", socket.display()), Some(service(engine, &socket)))
+            (
+                "CONTAINER_HOST",
+                format!("unix://{}", socket.display()),
+                Some(service(engine, &socket)),
+            )
         };
         let project = project.env(variable, &place);
-        assert_eq!(named(engine, &project), format!("[ENGINE], remote ({place})"));
+        assert_eq!(
+            named(engine, &project),
+            format!("[ENGINE], remote ({place})")
+        );
         project.xpkg("build -q").ok();
         assert_eq!(engine.containers(&project), [""; 0]);
     });
@@ -86,15 +120,28 @@ fn another_context_of_dockers_is_another_engine() {
         let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "");
         let directory = project.path("../docker-config");
         std::fs::create_dir(&directory).unwrap();
-        let project = project.env("DOCKER_CONFIG", directory.to_str().unwrap()).unset("DOCKER_HOST");
+        let project = project
+            .env("DOCKER_CONFIG", directory.to_str().unwrap())
+            .unset("DOCKER_HOST");
         // Which engine it is by default is none of this test's.
         assert!(!named(engine, &project).contains("context"));
         let host = format!("host=unix://{}", socket(engine).display());
-        for words in [&["create", "other", "--docker", &host][..], &["use", "other"]] {
+        for words in [
+            &["create", "other", "--docker", &host][..],
+            &["use", "other"],
+        ] {
             let mut docker = engine.command();
-            docker.args(["context"]).args(words).env("DOCKER_CONFIG", &directory).env_remove("DOCKER_HOST");
+            docker
+                .args(["context"])
+                .args(words)
+                .env("DOCKER_CONFIG", &directory)
+                .env_remove("DOCKER_HOST");
             let output = docker.output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         assert_eq!(named(engine, &project), "[ENGINE], context other");
         project.xpkg("build -q").ok();

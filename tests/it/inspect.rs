@@ -1,4 +1,5 @@
-//! Inspection by the loader's road: what can be stripped off a file does not change what it asks for.
+//! Inspection by the loader's road: what can be stripped off a file does not change what it asks
+//! for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,7 +23,14 @@ fn the_floor_is_read_without_section_headers() {
     bytes[0x3c..0x40].fill(0);
     let bare = inspect(&bytes).unwrap();
     assert!(whole.glibc_floor.is_some());
-    let facts = |binary: &Binary| (binary.glibc_floor.clone(), binary.needed.clone(), binary.interpreter.clone(), binary.pie);
+    let facts = |binary: &Binary| {
+        (
+            binary.glibc_floor.clone(),
+            binary.needed.clone(),
+            binary.interpreter.clone(),
+            binary.pie,
+        )
+    };
     assert_eq!(facts(&bare), facts(&whole));
 }
 
@@ -30,24 +38,44 @@ fn the_floor_is_read_without_section_headers() {
 fn the_interpreter_ends_where_its_name_ends() {
     let mut bytes = host_program();
     let whole = inspect(&bytes).unwrap().interpreter.unwrap();
-    let at = bytes.windows(whole.len()).position(|window| window == whole.as_bytes()).unwrap();
+    let at = bytes
+        .windows(whole.len())
+        .position(|window| window == whole.as_bytes())
+        .unwrap();
     // Debian's libc.so.6 for s390x pads the segment so.
     bytes[at + whole.len() - 2..at + whole.len()].fill(0);
-    assert_eq!(inspect(&bytes).unwrap().interpreter.as_deref(), Some(&whole[..whole.len() - 2]));
+    assert_eq!(
+        inspect(&bytes).unwrap().interpreter.as_deref(),
+        Some(&whole[..whole.len() - 2])
+    );
 }
 
 #[test]
 fn a_version_that_is_flagged_weak_raises_no_floor() {
     let mut bytes = host_program();
-    let floor = |bytes: &[u8]| inspect(bytes).unwrap().glibc_floor.map(|floor| floor.version);
+    let floor = |bytes: &[u8]| {
+        inspect(bytes)
+            .unwrap()
+            .glibc_floor
+            .map(|floor| floor.version)
+    };
     let highest = floor(&bytes).unwrap();
-    // An entry of the table begins with its name's hash; the flags follow. In one of two libraries' lists, or in both.
+    // An entry of the table begins with its name's hash; the flags follow. In one of two libraries'
+    // lists, or in both.
     let hash = |hash: u32, byte: u8| {
         let next = (hash << 4).wrapping_add(u32::from(byte));
         (next ^ (next >> 24 & 0xf0)) & 0x0fff_ffff
     };
-    let hash = format!("GLIBC_{highest}").bytes().fold(0, hash).to_le_bytes();
-    let found: Vec<usize> = bytes.windows(6).enumerate().filter(|(_, it)| it[..4] == hash && it[4..] == [0, 0]).map(|(at, _)| at).collect();
+    let hash = format!("GLIBC_{highest}")
+        .bytes()
+        .fold(0, hash)
+        .to_le_bytes();
+    let found: Vec<usize> = bytes
+        .windows(6)
+        .enumerate()
+        .filter(|(_, it)| it[..4] == hash && it[4..] == [0, 0])
+        .map(|(at, _)| at)
+        .collect();
     for at in found {
         bytes[at + 4] = 2;
     }
@@ -77,13 +105,31 @@ fn every_cut_of_a_file_ends_without_a_panic() {
     }
 }
 
-/// Compiles and links one source with these flags and inspects what comes out, which readelf must see alike.
+/// Compiles and links one source with these flags and inspects what comes out, which readelf must
+/// see alike.
 fn made(compiler: &str, flags: &str, source: &str) -> Binary {
     let temp = tempfile::tempdir().unwrap();
-    let (from, to) = (temp.path().join(if compiler == "g++" { "source.cc" } else { "source.c" }), temp.path().join("made"));
+    let (from, to) = (
+        temp.path().join(if compiler == "g++" {
+            "source.cc"
+        } else {
+            "source.c"
+        }),
+        temp.path().join("made"),
+    );
     std::fs::write(&from, source).unwrap();
-    let output = Command::new(tool(compiler)).arg(&from).arg("-o").arg(&to).args(flags.split_whitespace()).output().unwrap();
-    assert!(output.status.success(), "{flags}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(tool(compiler))
+        .arg(&from)
+        .arg("-o")
+        .arg(&to)
+        .args(flags.split_whitespace())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{flags}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let binary = inspect(&std::fs::read(&to).unwrap()).unwrap();
     let differences = differences(&to, &binary);
     assert!(differences.is_empty(), "{flags}: {differences:#?}");
@@ -98,26 +144,43 @@ fn what_the_linker_was_told_is_read_off_the_file() {
         let binary = made("cc", flags, source);
         assert!(holds(&binary), "{flags}: {binary:#?}");
     };
-    check("-s -Wl,-z,relro,-z,now", NOTHING, |it| it.stripped && it.relro == Relro::Full && it.nx && it.pie && it.executable);
-    check("-Wl,-z,relro,-z,lazy", NOTHING, |it| !it.stripped && it.relro == Relro::Partial);
+    check("-s -Wl,-z,relro,-z,now", NOTHING, |it| {
+        it.stripped && it.relro == Relro::Full && it.nx && it.pie && it.executable
+    });
+    check("-Wl,-z,relro,-z,lazy", NOTHING, |it| {
+        !it.stripped && it.relro == Relro::Partial
+    });
     check("-Wl,-z,norelro", NOTHING, |it| it.relro == Relro::None);
-    check("-Wl,-z,relro,-z,now,--disable-new-dtags", NOTHING, |it| it.relro == Relro::Full);
+    check("-Wl,-z,relro,-z,now,--disable-new-dtags", NOTHING, |it| {
+        it.relro == Relro::Full
+    });
     check("-Wl,-z,execstack", NOTHING, |it| !it.nx);
-    check("-no-pie -static", NOTHING, |it| it.executable && !it.pie && it.glibc_floor.is_none());
+    check("-no-pie -static", NOTHING, |it| {
+        it.executable && !it.pie && it.glibc_floor.is_none()
+    });
     check("-static-pie", NOTHING, |it| it.executable && it.pie);
     check("-g", NOTHING, |it| it.debug_info);
-    check("", NOTHING, |it| !it.debug_info && !it.text_relocations && it.glibcxx.is_none());
-    check("-Wl,-rpath,/one:/two", NOTHING, |it| it.runpath == ["/one:/two"] && it.rpath.is_empty());
-    check("-Wl,-rpath,/one,--disable-new-dtags", NOTHING, |it| it.rpath == ["/one"] && it.runpath.is_empty());
+    check("", NOTHING, |it| {
+        !it.debug_info && !it.text_relocations && it.glibcxx.is_none()
+    });
+    check("-Wl,-rpath,/one:/two", NOTHING, |it| {
+        it.runpath == ["/one:/two"] && it.rpath.is_empty()
+    });
+    check("-Wl,-rpath,/one,--disable-new-dtags", NOTHING, |it| {
+        it.rpath == ["/one"] && it.runpath.is_empty()
+    });
     let writes_code = "int main(void) { return 0; } __asm__(\".text\\n.quad main\\n\");";
     check("-Wl,-z,notext", writes_code, |it| it.text_relocations);
-    check("-Wl,-z,notext,--disable-new-dtags", writes_code, |it| it.text_relocations);
+    check("-Wl,-z,notext,--disable-new-dtags", writes_code, |it| {
+        it.text_relocations
+    });
 }
 
 #[test]
 fn debug_info_is_what_a_debugger_reads_not_what_a_program_loads() {
     // As rustc writes it, which strip leaves where it is.
-    let script = "__asm__(\".pushsection .debug_gdb_scripts,\\\"aMS\\\",@progbits,1\\n.asciz \\\"x\\\"\\n.popsection\"); int main(void) { return 0; }";
+    let script = "__asm__(\".pushsection .debug_gdb_scripts,\\\"aMS\\\",@progbits,1\\n.asciz \
+                  \\\"x\\\"\\n.popsection\"); int main(void) { return 0; }";
     assert!(!made("cc", "-s", script).debug_info);
     assert!(made("cc", "-g -gz=zlib-gnu", NOTHING).debug_info);
 }
@@ -127,15 +190,31 @@ fn debug_info_is_seen_in_every_format() {
     let temp = tempfile::tempdir().unwrap();
     let run = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
-        assert!(Command::new(tool(words[0])).args(&words[1..]).current_dir(temp.path()).status().unwrap().success(), "{line}");
+        assert!(
+            Command::new(tool(words[0]))
+                .args(&words[1..])
+                .current_dir(temp.path())
+                .status()
+                .unwrap()
+                .success(),
+            "{line}"
+        );
     };
     let read = |name: &str| inspect(&std::fs::read(temp.path().join(name)).unwrap()).unwrap();
-    std::fs::write(temp.path().join("source.c"), "int start(void) { return 0; }").unwrap();
+    std::fs::write(
+        temp.path().join("source.c"),
+        "int start(void) { return 0; }",
+    )
+    .unwrap();
     for (flag, debug_info) in [("-g", true), ("-g0", false)] {
-        run(&format!("clang --target=x86_64-w64-windows-gnu {flag} -c source.c -o source.obj"));
+        run(&format!(
+            "clang --target=x86_64-w64-windows-gnu {flag} -c source.c -o source.obj"
+        ));
         run("ld.lld -m i386pep -e start source.obj -o source.exe");
         assert_eq!(read("source.exe").debug_info, debug_info, "{flag}");
-        run(&format!("clang --target=arm64-apple-macos11 {flag} -c source.c -o source.o"));
+        run(&format!(
+            "clang --target=arm64-apple-macos11 {flag} -c source.c -o source.o"
+        ));
         assert_eq!(read("source.o").debug_info, debug_info, "{flag}");
     }
 }
@@ -143,7 +222,10 @@ fn debug_info_is_seen_in_every_format() {
 #[test]
 fn a_shared_library_with_an_entry_point_is_no_program() {
     // Linkers until binutils 2.36 gave each of them the start of its code.
-    for flags in ["-Wl,--no-as-needed", "-nostdlib -Wl,-soname,libnothing.so.1"] {
+    for flags in [
+        "-Wl,--no-as-needed",
+        "-nostdlib -Wl,-soname,libnothing.so.1",
+    ] {
         let library = made("cc", &format!("-shared -fPIC -Wl,-e,main {flags}"), NOTHING);
         assert!(!library.executable && !library.pie, "{library:#?}");
     }
@@ -151,22 +233,38 @@ fn a_shared_library_with_an_entry_point_is_no_program() {
 
 #[test]
 fn what_cxx_asks_of_its_runtime_is_read_like_the_glibc_floor() {
-    let throws =
-        "#include <string>\nint main(int, char **a) { try { throw std::string(a[0]); } catch (std::string &s) { return s.size() == 0; } }";
+    let throws = "#include <string>\nint main(int, char **a) { try { throw std::string(a[0]); } \
+                  catch (std::string &s) { return s.size() == 0; } }";
     let binary = made("g++", "", throws);
-    let told = [&binary.glibcxx, &binary.cxxabi, &binary.gcc_abi].map(|version| version.as_deref().unwrap_or("nothing"));
-    assert!(told[0].starts_with("3.4") && told[1].starts_with("1.3") && told[2].starts_with("3."), "{told:?}");
+    let told = [&binary.glibcxx, &binary.cxxabi, &binary.gcc_abi]
+        .map(|version| version.as_deref().unwrap_or("nothing"));
+    assert!(
+        told[0].starts_with("3.4") && told[1].starts_with("1.3") && told[2].starts_with("3."),
+        "{told:?}"
+    );
     let binary = made("g++", "-static-libstdc++ -static-libgcc", throws);
-    assert_eq!([&binary.glibcxx, &binary.cxxabi, &binary.gcc_abi], [&None; 3]);
+    assert_eq!(
+        [&binary.glibcxx, &binary.cxxabi, &binary.gcc_abi],
+        [&None; 3]
+    );
 }
 
 #[test]
 fn no_byte_that_is_wrong_ends_in_a_panic() {
-    let (temp, source) =
-        (tempfile::tempdir().unwrap(), "#include <string>\nint main(int, char **a) { return std::string(a[0]).size() == 0; }");
+    let (temp, source) = (
+        tempfile::tempdir().unwrap(),
+        "#include <string>\nint main(int, char **a) { return std::string(a[0]).size() == 0; }",
+    );
     let (from, to) = (temp.path().join("source.cc"), temp.path().join("made"));
     std::fs::write(&from, source).unwrap();
-    assert!(Command::new(tool("g++")).args(["-s", "-o"]).args([&to, &from]).status().unwrap().success());
+    assert!(
+        Command::new(tool("g++"))
+            .args(["-s", "-o"])
+            .args([&to, &from])
+            .status()
+            .unwrap()
+            .success()
+    );
     let mut bytes = std::fs::read(&to).unwrap();
     for at in 0..bytes.len() {
         let right = bytes[at];
@@ -181,20 +279,29 @@ fn no_byte_that_is_wrong_ends_in_a_panic() {
     }
 }
 
-/// Every field of every ELF file below the directories of `XPKG_CORPUS`, which `cargo xtask corpus` fills and sets, against
-/// readelf. Without it, of the programs of this test run.
+/// Every field of every ELF file below the directories of `XPKG_CORPUS`, which `cargo xtask corpus`
+/// fills and sets, against readelf. Without it, of the programs of this test run.
 #[test]
 fn every_field_is_what_readelf_says() {
     let Some(corpus) = std::env::var_os("XPKG_CORPUS") else {
-        for program in [env!("CARGO_BIN_EXE_cargo-xpkg"), env!("CARGO_BIN_EXE_fake-tool")] {
-            let differences = differences(Path::new(program), &inspect(&std::fs::read(program).unwrap()).unwrap());
+        for program in [
+            env!("CARGO_BIN_EXE_cargo-xpkg"),
+            env!("CARGO_BIN_EXE_fake-tool"),
+        ] {
+            let differences = differences(
+                Path::new(program),
+                &inspect(&std::fs::read(program).unwrap()).unwrap(),
+            );
             assert!(differences.is_empty(), "{program}: {differences:#?}");
         }
         return;
     };
     let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut differing = 0;
-    println!("{:<10} {:>8} {:>8} {:>8} {:>9}", "of", "programs", "others", "fields", "differing");
+    println!(
+        "{:<10} {:>8} {:>8} {:>8} {:>9}",
+        "of", "programs", "others", "fields", "differing"
+    );
     for directory in std::env::split_paths(&corpus) {
         let (mut programs, mut others, mut fields, mut wrong) = (0, 0, 0, Vec::new());
         for file in elf_files(&directory) {
@@ -206,28 +313,50 @@ fn every_field_is_what_readelf_says() {
                     continue;
                 }
             };
-            *if binary.executable { &mut programs } else { &mut others } += 1;
+            *if binary.executable {
+                &mut programs
+            } else {
+                &mut others
+            } += 1;
             for (field, value) in serde_json::to_value(&binary).unwrap().as_object().unwrap() {
                 fields += 1;
-                values.entry(field.clone()).or_default().insert(value.to_string());
+                values
+                    .entry(field.clone())
+                    .or_default()
+                    .insert(value.to_string());
             }
             let differences = differences(&file, &binary).into_iter();
-            wrong.extend(differences.map(|it| format!("{name}: {} is {}, readelf says {}", it.field, it.inspect, it.readelf)));
+            wrong.extend(differences.map(|it| {
+                format!(
+                    "{name}: {} is {}, readelf says {}",
+                    it.field, it.inspect, it.readelf
+                )
+            }));
         }
         assert!(fields > 0, "`{}` holds no ELF file", directory.display());
-        println!("{:<10} {programs:>8} {others:>8} {fields:>8} {:>9}", directory.file_name().unwrap().display(), wrong.len());
+        println!(
+            "{:<10} {programs:>8} {others:>8} {fields:>8} {:>9}",
+            directory.file_name().unwrap().display(),
+            wrong.len()
+        );
         println!("{}", wrong.join("\n"));
         differing += wrong.len();
     }
     // A field that was the same in every file was not put to the test.
-    let values: Vec<String> = values.iter().map(|(field, values)| format!("{field} {}", values.len())).collect();
+    let values: Vec<String> = values
+        .iter()
+        .map(|(field, values)| format!("{field} {}", values.len()))
+        .collect();
     println!("different values: {}", values.join(", "));
     assert_eq!(differing, 0, "fields differ from what readelf says");
 }
 
 fn elf_files(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for path in sorted(directory).into_iter().filter(|path| !path.is_symlink()) {
+    for path in sorted(directory)
+        .into_iter()
+        .filter(|path| !path.is_symlink())
+    {
         if path.is_dir() {
             found.extend(elf_files(&path));
         } else if path.is_file() && std::fs::read(&path).unwrap().starts_with(b"\x7fELF") {
@@ -238,7 +367,10 @@ fn elf_files(directory: &Path) -> Vec<PathBuf> {
 }
 
 fn sorted(directory: &Path) -> Vec<PathBuf> {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     entries
 }
@@ -247,17 +379,36 @@ fn sorted(directory: &Path) -> Vec<PathBuf> {
 #[test]
 fn a_program_that_claims_too_much_is_refused() {
     let mut bytes = crate::mutants::elf(&[]);
-    let number =
-        |bytes: &[u8], at: usize, width: usize| bytes[at..at + width].iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte));
+    let number = |bytes: &[u8], at: usize, width: usize| {
+        bytes[at..at + width]
+            .iter()
+            .rev()
+            .fold(0, |number, byte| number << 8 | usize::from(*byte))
+    };
     let (table, count) = (number(&bytes, 0x28, 8), number(&bytes, 0x3c, 2));
     let headers = (0..count).map(|index| table + 64 * index);
-    let symbols = headers.clone().find(|at| number(&bytes, at + 4, 4) == 2).unwrap();
+    let symbols = headers
+        .clone()
+        .find(|at| number(&bytes, at + 4, 4) == 2)
+        .unwrap();
     let strings = table + 64 * number(&bytes, symbols + 40, 4);
     let (start, length) = (bytes.len() as u64, 9_000_000_u64);
     bytes.resize((start + length) as usize, 0);
     bytes[strings + 24..strings + 32].copy_from_slice(&start.to_le_bytes());
     bytes[strings + 32..strings + 40].copy_from_slice(&length.to_le_bytes());
-    assert_eq!(inspect(&bytes).unwrap_err(), "its ELF headers claim more than a program has");
-    let many = [&[0xcf, 0xfa, 0xed, 0xfe][..], &[0; 12], &[0, 0, 1, 0], &[0; 100]].concat();
-    assert_eq!(inspect(&many).unwrap_err(), "its Mach-O headers claim more than a program has");
+    assert_eq!(
+        inspect(&bytes).unwrap_err(),
+        "its ELF headers claim more than a program has"
+    );
+    let many = [
+        &[0xcf, 0xfa, 0xed, 0xfe][..],
+        &[0; 12],
+        &[0, 0, 1, 0],
+        &[0; 100],
+    ]
+    .concat();
+    assert_eq!(
+        inspect(&many).unwrap_err(),
+        "its Mach-O headers claim more than a program has"
+    );
 }

@@ -1,4 +1,5 @@
-//! What would reach a target's compile from the host is told before cargo starts: code, words, and the way out.
+//! What would reach a target's compile from the host is told before cargo starts: code, words, and
+//! the way out.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -8,7 +9,9 @@ use crate::check;
 use crate::support::{ARM_GNU, HOST, Project, tool};
 
 fn project() -> Project {
-    Project::of("with-c").with("aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-ar")
+    Project::of("with-c")
+        .with("aarch64-linux-gnu-gcc")
+        .with("aarch64-linux-gnu-ar")
 }
 
 #[test]
@@ -26,10 +29,19 @@ error[flags-leak]: `-mtune=generic` in `CFLAGS`, set in the environment, reaches
     );
     assert!(!project.path("target").join(ARM_GNU).exists());
     // The way out, pasted.
-    let build = format!("{} build -q --target {ARM_GNU}", env!("CARGO_BIN_EXE_cargo-xpkg"));
-    project.shell(&format!("export CFLAGS_x86_64_unknown_linux_gnu=\"$CFLAGS\"; unset CFLAGS; {build}")).ok();
+    let build = format!(
+        "{} build -q --target {ARM_GNU}",
+        env!("CARGO_BIN_EXE_cargo-xpkg")
+    );
+    project
+        .shell(&format!(
+            "export CFLAGS_x86_64_unknown_linux_gnu=\"$CFLAGS\"; unset CFLAGS; {build}"
+        ))
+        .ok();
     // Or in spite of it: recorded.
-    project.xpkg(&format!("build -q --target {ARM_GNU} --accept flags-leak")).ok();
+    project
+        .xpkg(&format!("build -q --target {ARM_GNU} --accept flags-leak"))
+        .ok();
     let waivers = &project.json("target/xpkg/manifest.json")["targets"][0]["waivers"];
     assert_eq!(waivers[0]["code"], "flags-leak");
     // The host's own triple is what they are meant for.
@@ -40,7 +52,9 @@ error[flags-leak]: `-mtune=generic` in `CFLAGS`, set in the environment, reaches
 fn the_hosts_libraries() {
     let name = "PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu";
     check!(
-        project().env(name, "/usr/lib/x86_64-linux-gnu/pkgconfig").xpkg(&format!("plan --target {ARM_GNU}")),
+        project()
+            .env(name, "/usr/lib/x86_64-linux-gnu/pkgconfig")
+            .xpkg(&format!("plan --target {ARM_GNU}")),
         str![[r#"
 exit 1
 --- stderr
@@ -50,19 +64,41 @@ error[pkg-config-leak]: `PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu`, set in th
 "#]]
     );
     // Without a target in its name it is the host's, and is kept from the others.
-    let run = project().env("PKG_CONFIG_PATH", "/usr/lib/x86_64-linux-gnu/pkgconfig").xpkg(&format!("plan --target {ARM_GNU}")).ok();
-    assert!(run.stdout.contains("PKG_CONFIG_PATH_aarch64_unknown_linux_gnu=''"), "{}", run.stdout);
-    assert!(run.stdout.contains("passed over `PKG_CONFIG_PATH=/usr/lib/x86_64-linux-gnu/pkgconfig`"), "{}", run.stdout);
+    let run = project()
+        .env("PKG_CONFIG_PATH", "/usr/lib/x86_64-linux-gnu/pkgconfig")
+        .xpkg(&format!("plan --target {ARM_GNU}"))
+        .ok();
+    assert!(
+        run.stdout
+            .contains("PKG_CONFIG_PATH_aarch64_unknown_linux_gnu=''"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout
+            .contains("passed over `PKG_CONFIG_PATH=/usr/lib/x86_64-linux-gnu/pkgconfig`"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
 fn an_archiver_of_bsds_making() {
     let project = project();
     let script = project.bin.join("bsd-ar");
-    std::fs::write(&script, format!("#!/bin/sh\nexec {} --format=bsd \"$@\"\n", tool("llvm-ar-14").display())).unwrap();
+    std::fs::write(
+        &script,
+        format!(
+            "#!/bin/sh\nexec {} --format=bsd \"$@\"\n",
+            tool("llvm-ar-14").display()
+        ),
+    )
+    .unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     check!(
-        project.env("AR_aarch64_unknown_linux_gnu", "bsd-ar").xpkg(&format!("plan --target {ARM_GNU}")),
+        project
+            .env("AR_aarch64_unknown_linux_gnu", "bsd-ar")
+            .xpkg(&format!("plan --target {ARM_GNU}")),
         str![[r#"
 exit 1
 --- stderr
@@ -78,8 +114,11 @@ fn a_protoc_for_another_machine() {
     let project = Project::of("native");
     let source = project.path("protoc.c");
     std::fs::write(&source, "int main(void) { return 0; }").unwrap();
-    let compiled =
-        std::process::Command::new(tool("aarch64-linux-gnu-gcc")).arg(&source).arg("-o").arg(project.bin.join("protoc")).status();
+    let compiled = std::process::Command::new(tool("aarch64-linux-gnu-gcc"))
+        .arg(&source)
+        .arg("-o")
+        .arg(project.bin.join("protoc"))
+        .status();
     assert!(compiled.unwrap().success());
     check!(
         project.xpkg("build -p native-prost"),

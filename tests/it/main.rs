@@ -1,5 +1,10 @@
 //! End to end: exact output, exit codes and files. One binary; one file a command or a subject.
-#![expect(clippy::disallowed_methods, clippy::disallowed_macros, clippy::unwrap_used, reason = "the tests stand outside the house")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    reason = "the tests stand outside the house"
+)]
 
 mod bad_input;
 mod bases;

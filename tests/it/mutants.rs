@@ -1,8 +1,8 @@
-//! Programs, archives and manifests with bytes changed at random: whatever comes out, xpkg says something of it, in
-//! bounded time.
+//! Programs, archives and manifests with bytes changed at random: whatever comes out, xpkg says
+//! something of it, in bounded time.
 //!
-//! A test run takes a few thousand with a fixed seed. `cargo xtask fuzz` goes on for XPKG_FUZZ_SECONDS from XPKG_FUZZ_SEED
-//! on, and leaves an input that fails in target/fuzz.
+//! A test run takes a few thousand with a fixed seed. `cargo xtask fuzz` goes on for
+//! XPKG_FUZZ_SECONDS from XPKG_FUZZ_SEED on, and leaves an input that fails in target/fuzz.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -49,7 +49,11 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
         if bytes.is_empty() {
             return;
         }
-        let reach = if random.below(2) == 0 { bytes.len() } else { bytes.len().min(512) };
+        let reach = if random.below(2) == 0 {
+            bytes.len()
+        } else {
+            bytes.len().min(512)
+        };
         let at = random.below(reach);
         match random.below(9) {
             0 => bytes[at] ^= 1 << random.below(8),
@@ -58,7 +62,9 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
             // Numbers that overflow, and such as lie just inside or outside of the file.
             3..=5 => {
                 let length = bytes.len() as u64;
-                let near = length.wrapping_add(random.below(32) as u64).wrapping_sub(16);
+                let near = length
+                    .wrapping_add(random.below(32) as u64)
+                    .wrapping_sub(16);
                 let number = random.one(&[
                     0,
                     1,
@@ -73,7 +79,11 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
                 ]);
                 let width = random.one(&[2, 4, 8]).min(bytes.len() - at);
                 let (little, big) = (number.to_le_bytes(), number.to_be_bytes());
-                bytes[at..at + width].copy_from_slice(if random.below(4) > 0 { &little[..width] } else { &big[8 - width..] });
+                bytes[at..at + width].copy_from_slice(if random.below(4) > 0 {
+                    &little[..width]
+                } else {
+                    &big[8 - width..]
+                });
             }
             6 => bytes.truncate(at),
             7 => {
@@ -92,7 +102,10 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
 
 /// Puts right the checksums of headers in a tar, so that what they say is read.
 fn mend(tar: &mut [u8]) {
-    for block in tar.chunks_exact_mut(512).filter(|block| block[257..262] == *b"ustar") {
+    for block in tar
+        .chunks_exact_mut(512)
+        .filter(|block| block[257..262] == *b"ustar")
+    {
         block[148..156].fill(b' ');
         let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
         block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
@@ -123,23 +136,63 @@ fn pe() -> Vec<u8> {
 
 /// A Mach-O with a library and an rpath.
 fn macho() -> Vec<u8> {
-    let words = |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|word| word.to_le_bytes()).collect() };
-    let segment = [words(&[0x19, 72]), b"__TEXT\0\0\0\0\0\0\0\0\0\0".to_vec(), vec![0; 48]].concat();
-    let library = [words(&[0xc, 56, 24, 0, 0, 0]), b"/usr/lib/libSystem.B.dylib\0\0\0\0\0\0".to_vec()].concat();
-    let rpath = [words(&[0x8000_001c, 32, 12]), b"@loader_path/lib\0\0\0\0".to_vec()].concat();
+    let words =
+        |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|word| word.to_le_bytes()).collect() };
+    let segment = [
+        words(&[0x19, 72]),
+        b"__TEXT\0\0\0\0\0\0\0\0\0\0".to_vec(),
+        vec![0; 48],
+    ]
+    .concat();
+    let library = [
+        words(&[0xc, 56, 24, 0, 0, 0]),
+        b"/usr/lib/libSystem.B.dylib\0\0\0\0\0\0".to_vec(),
+    ]
+    .concat();
+    let rpath = [
+        words(&[0x8000_001c, 32, 12]),
+        b"@loader_path/lib\0\0\0\0".to_vec(),
+    ]
+    .concat();
     let main = words(&[0x8000_0028, 24, 0, 0, 0, 0]);
     let symbols = words(&[2, 24, 32, 1, 64, 16]);
     let commands = [segment, library, rpath, main, symbols].concat();
-    [words(&[0xfeed_facf, 0x0100_000c, 0, 2, 5, commands.len() as u32, 0x0020_0085, 0]), commands].concat()
+    [
+        words(&[
+            0xfeed_facf,
+            0x0100_000c,
+            0,
+            2,
+            5,
+            commands.len() as u32,
+            0x0020_0085,
+            0,
+        ]),
+        commands,
+    ]
+    .concat()
 }
 
 /// A small program of this machine, with glibc's versions, a build-id and a section of comments.
 pub fn elf(flags: &[&str]) -> Vec<u8> {
     let temp = tempfile::tempdir().unwrap();
     let (source, out) = (temp.path().join("a.c"), temp.path().join("a"));
-    std::fs::write(&source, "#include <stdio.h>\nint main(void) { return puts(\"x\"); }\n").unwrap();
+    std::fs::write(
+        &source,
+        "#include <stdio.h>\nint main(void) { return puts(\"x\"); }\n",
+    )
+    .unwrap();
     let mut command = std::process::Command::new(tool("cc"));
-    assert!(command.arg(&source).arg("-o").arg(&out).args(flags).status().unwrap().success());
+    assert!(
+        command
+            .arg(&source)
+            .arg("-o")
+            .arg(&out)
+            .args(flags)
+            .status()
+            .unwrap()
+            .success()
+    );
     std::fs::read(out).unwrap()
 }
 
@@ -164,16 +217,34 @@ fn seeds() -> Vec<(&'static str, Way, Vec<u8>)> {
         made::block("bin/tool", b'0', &macho(), macho().len() as u64),
         made::block("L", b'L', b"a/long/name\0", 12),
         made::block("x", b'0', b"hello", 5),
-        made::block("pax", b'x', &made::pax("path", "p"), made::pax("path", "p").len() as u64),
-        made::block("manifest.json", b'0', MANIFEST.as_bytes(), MANIFEST.len() as u64),
+        made::block(
+            "pax",
+            b'x',
+            &made::pax("path", "p"),
+            made::pax("path", "p").len() as u64,
+        ),
+        made::block(
+            "manifest.json",
+            b'0',
+            MANIFEST.as_bytes(),
+            MANIFEST.len() as u64,
+        ),
         made::block("link", b'2', b"", 0),
         vec![0; 1024],
     ]
     .concat();
-    let zip = made::zip(&[made::zipped("bin/", b"", false), made::zipped("bin/tool", &pe(), true), made::zipped("x", b"hello", false)]);
+    let zip = made::zip(&[
+        made::zipped("bin/", b"", false),
+        made::zipped("bin/tool", &pe(), true),
+        made::zipped("x", b"hello", false),
+    ]);
     vec![
         ("elf", Way::Inspect, elf(&["-Wl,-z,now"])),
-        ("elf-stripped", Way::Inspect, elf(&["-s", "-no-pie", "-Wl,-rpath,/opt/lib"])),
+        (
+            "elf-stripped",
+            Way::Inspect,
+            elf(&["-s", "-no-pie", "-Wl,-rpath,/opt/lib"]),
+        ),
         ("pe", Way::Inspect, pe()),
         ("macho", Way::Inspect, macho()),
         ("wasm", Way::Inspect, b"\0asm\x01\0\0\0".to_vec()),
@@ -197,13 +268,22 @@ fn take(host: &Host, way: Way, bytes: &[u8], path: &Utf8Path, limits: &Limits) {
             }
             let _ = comments(bytes);
         }
-        Way::Manifest => drop(Manifest::parse(&String::from_utf8_lossy(bytes), "manifest.json")),
+        Way::Manifest => drop(Manifest::parse(
+            &String::from_utf8_lossy(bytes),
+            "manifest.json",
+        )),
         Way::Archive | Way::Gzip | Way::Zstd => {
             std::fs::write(path, bytes).unwrap();
             let subject = read(host, path, limits, |_| {}).unwrap();
             assert!(subject.entries.is_sorted_by(|a, b| a.path <= b.path));
             assert!(subject.entries.len() <= limits.entries + 1);
-            let sizes = subject.entries.iter().map(|entry| if let What::File(file) = &entry.what { file.size } else { 0 });
+            let sizes = subject.entries.iter().map(|entry| {
+                if let What::File(file) = &entry.what {
+                    file.size
+                } else {
+                    0
+                }
+            });
             assert!(sizes.sum::<u64>() <= limits.unpacked + bytes.len() as u64);
         }
     }
@@ -211,7 +291,11 @@ fn take(host: &Host, way: Way, bytes: &[u8], path: &Utf8Path, limits: &Limits) {
 
 #[test]
 fn no_mutant_makes_a_panic() {
-    let variable = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
+    let variable = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|value| value.parse::<u64>().unwrap())
+    };
     let seconds = variable("XPKG_FUZZ_SECONDS");
     let seed = variable("XPKG_FUZZ_SEED").unwrap_or(1);
     let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
@@ -221,7 +305,10 @@ fn no_mutant_makes_a_panic() {
             assert!(inspect(bytes).is_ok(), "{name}: {:?}", inspect(bytes));
         }
     }
-    assert_eq!(inspect(&pe()).unwrap().needed, ["KERNEL32.dll", "bcrypt.dll"]);
+    assert_eq!(
+        inspect(&pe()).unwrap().needed,
+        ["KERNEL32.dll", "bcrypt.dll"]
+    );
     assert_eq!(inspect(&macho()).unwrap().rpath, ["@loader_path/lib"]);
     let (host, limits) = (Host::new().unwrap(), small());
     let temp = tempfile::tempdir().unwrap();
@@ -248,16 +335,27 @@ fn no_mutant_makes_a_panic() {
         }
         let path = directory.join(format!("mutant.{name}"));
         let began = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| take(&host, *way, &bytes, &path, &limits)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            take(&host, *way, &bytes, &path, &limits)
+        }));
         slowest = slowest.max(began.elapsed());
         if outcome.is_err() || began.elapsed() > PATIENCE {
             let kept = keep(&format!("{seed}-{case}.{name}"), &bytes);
-            panic!("{way:?} of `{}` took {:?} and {}", kept.display(), began.elapsed(), if outcome.is_err() { "failed" } else { "ended" });
+            panic!(
+                "{way:?} of `{}` took {:?} and {}",
+                kept.display(),
+                began.elapsed(),
+                if outcome.is_err() { "failed" } else { "ended" }
+            );
         }
         case += 1;
     }
     let elapsed = started.elapsed().as_secs_f64();
-    println!("{case} mutants of seed {seed} in {elapsed:.1} s, {:.0} a second, the slowest took {slowest:?}", case as f64 / elapsed);
+    println!(
+        "{case} mutants of seed {seed} in {elapsed:.1} s, {:.0} a second, the slowest took \
+         {slowest:?}",
+        case as f64 / elapsed
+    );
 }
 
 fn keep(name: &str, bytes: &[u8]) -> PathBuf {

@@ -27,7 +27,11 @@ fn packed(lines: &[Line]) -> Vec<u8> {
             tar.append_link(&mut header, path, target).unwrap();
             continue;
         }
-        header.set_entry_type(if path.ends_with('/') { tar::EntryType::Directory } else { tar::EntryType::Regular });
+        header.set_entry_type(if path.ends_with('/') {
+            tar::EntryType::Directory
+        } else {
+            tar::EntryType::Regular
+        });
         let program = bytes.starts_with(b"\x7fELF");
         header.set_mode(if path.ends_with('/') {
             0o1770
@@ -64,9 +68,24 @@ pub fn base(at: &Path, how: How, platforms: &[&str], layers: &[&[Line]]) {
     std::fs::create_dir_all(&blobs).unwrap();
     let oci = |rest: &str| format!("application/vnd.oci.image.{rest}");
     let (layer, manifest_type, configuration_type, index_type) = match how {
-        How::Plain => (oci("layer.v1.tar"), oci("manifest.v1+json"), oci("config.v1+json"), oci("index.v1+json")),
-        How::Gzip => (oci("layer.v1.tar+gzip"), oci("manifest.v1+json"), oci("config.v1+json"), oci("index.v1+json")),
-        How::Zstd => (oci("layer.v1.tar+zstd"), oci("manifest.v1+json"), oci("config.v1+json"), oci("index.v1+json")),
+        How::Plain => (
+            oci("layer.v1.tar"),
+            oci("manifest.v1+json"),
+            oci("config.v1+json"),
+            oci("index.v1+json"),
+        ),
+        How::Gzip => (
+            oci("layer.v1.tar+gzip"),
+            oci("manifest.v1+json"),
+            oci("config.v1+json"),
+            oci("index.v1+json"),
+        ),
+        How::Zstd => (
+            oci("layer.v1.tar+zstd"),
+            oci("manifest.v1+json"),
+            oci("config.v1+json"),
+            oci("index.v1+json"),
+        ),
         How::Docker => (
             "application/vnd.docker.image.rootfs.diff.tar.gzip".to_owned(),
             "application/vnd.docker.distribution.manifest.v2+json".to_owned(),
@@ -118,24 +137,39 @@ pub fn base(at: &Path, how: How, platforms: &[&str], layers: &[&[Line]]) {
 }
 
 pub fn glibc(version: &str) -> Vec<u8> {
-    format!("\x7fELF…GNU C Library (Debian GLIBC {version}-9) stable release version {version}.\nCopyright").into_bytes()
+    format!(
+        "\x7fELF…GNU C Library (Debian GLIBC {version}-9) stable release version \
+             {version}.\nCopyright"
+    )
+    .into_bytes()
 }
 
 #[test]
 fn bins_are_held_against_the_glibc_of_a_base() {
     let project = hello(HOST);
     let manifest = project.json("target/xpkg/manifest.json");
-    let floor = manifest["artifacts"][0]["binary"]["glibc_floor"]["version"].as_str().unwrap().to_owned();
+    let floor = manifest["artifacts"][0]["binary"]["glibc_floor"]["version"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let (new, old) = (glibc("2.99"), glibc("2.17"));
     let loader: Line = ("usr/lib64/ld-linux-x86-64.so.2", b"");
-    let links: &[Line] = &[("usr/", b""), ("lib64 -> usr/lib64", b""), ("lib -> usr/lib", b""), loader];
+    let links: &[Line] = &[
+        ("usr/", b""),
+        ("lib64 -> usr/lib64", b""),
+        ("lib -> usr/lib", b""),
+        loader,
+    ];
     let gcc: Line = ("usr/lib/x86_64-linux-gnu/libgcc_s.so.1", b"");
     let with = |libc: &'static str, bytes| -> Vec<Line> { [links, &[(libc, bytes), gcc]].concat() };
     let place = "usr/lib/x86_64-linux-gnu/libc.so.6";
     let run = |how: How, platforms: &[&str], layers: &[&[Line]]| {
         let _ = std::fs::remove_dir_all(project.path("base"));
         base(&project.path("base"), how, platforms, layers);
-        project.xpkg("docker -q --no-build --base oci:base --oci layout").text().replace(&floor, "[FLOOR]")
+        project
+            .xpkg("docker -q --no-build --base oci:base --oci layout")
+            .text()
+            .replace(&floor, "[FLOOR]")
     };
     let fits = "exit 0\n";
     for how in [How::Plain, How::Gzip, How::Zstd, How::Docker] {
@@ -143,18 +177,64 @@ fn bins_are_held_against_the_glibc_of_a_base() {
         assert_eq!(run(how, &["amd64"], &[&with(place, &new)]), fits);
     }
     // The later layer counts.
-    assert!(run(How::Gzip, &["arm64", "amd64"], &[&with(place, &old), &[(place, &new)]]).starts_with("exit 0"));
-    let refused = |text: String, expected: &str| assert_eq!(text, format!("exit 1\n--- stderr\n{expected}"));
-    let older = "error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` needs glibc [FLOOR], and the base of `hello` has 2.17\n  help: build it with a floor: `--target x86_64-unknown-linux-gnu.2.17`, take a newer base, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)\n";
-    refused(run(How::Gzip, &["amd64"], &[&with(place, &new), &[(place, &old)]]), older);
+    assert!(
+        run(
+            How::Gzip,
+            &["arm64", "amd64"],
+            &[&with(place, &old), &[(place, &new)]]
+        )
+        .starts_with("exit 0")
+    );
+    let refused =
+        |text: String, expected: &str| assert_eq!(text, format!("exit 1\n--- stderr\n{expected}"));
+    let older = "error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` needs glibc [FLOOR], \
+                 and the base of `hello` has 2.17\n  help: build it with a floor: `--target \
+                 x86_64-unknown-linux-gnu.2.17`, take a newer base, or build it for musl \
+                 (`--target x86_64-unknown-linux-musl` and its like)\n";
+    refused(
+        run(
+            How::Gzip,
+            &["amd64"],
+            &[&with(place, &new), &[(place, &old)]],
+        ),
+        older,
+    );
     // As glibc was named before 2.34.
-    let named: &[Line] =
-        &[("lib/libc.so.6 -> libc-2.17.so", b""), ("lib/libc-2.17.so", b"stripped"), ("lib64/ld-linux-x86-64.so.2", b""), gcc];
+    let named: &[Line] = &[
+        ("lib/libc.so.6 -> libc-2.17.so", b""),
+        ("lib/libc-2.17.so", b"stripped"),
+        ("lib64/ld-linux-x86-64.so.2", b""),
+        gcc,
+    ];
     refused(run(How::Plain, &["amd64"], &[named]), older);
-    let musl = "error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on the base of `hello`: it asks for `/lib64/ld-linux-x86-64.so.2`, which is not there\n  cause: the base has musl (`/lib/ld-musl-x86_64.so.1`)\n  help: take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)\n";
-    refused(run(How::Zstd, &["amd64"], &[&[("lib/ld-musl-x86_64.so.1", b"")]]), musl);
-    let gone = musl.replace("  cause: the base has musl (`/lib/ld-musl-x86_64.so.1`)\n", "");
-    refused(run(How::Gzip, &["amd64"], &[&with(place, &new), &[("usr/lib64/.wh.ld-linux-x86-64.so.2", b"")]]), &gone);
+    let musl = "error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on the \
+                base of `hello`: it asks for `/lib64/ld-linux-x86-64.so.2`, which is not there\n  \
+                cause: the base has musl (`/lib/ld-musl-x86_64.so.1`)\n  help: take a base with \
+                glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or build it for musl \
+                (`--target x86_64-unknown-linux-musl` and its like)\n";
+    refused(
+        run(
+            How::Zstd,
+            &["amd64"],
+            &[&[("lib/ld-musl-x86_64.so.1", b"")]],
+        ),
+        musl,
+    );
+    let gone = musl.replace(
+        "  cause: the base has musl (`/lib/ld-musl-x86_64.so.1`)\n",
+        "",
+    );
+    refused(
+        run(
+            How::Gzip,
+            &["amd64"],
+            &[
+                &with(place, &new),
+                &[("usr/lib64/.wh.ld-linux-x86-64.so.2", b"")],
+            ],
+        ),
+        &gone,
+    );
     // What stands is the last that fitted.
     Layout::of(&project.path("layout"));
 }
@@ -162,11 +242,25 @@ fn bins_are_held_against_the_glibc_of_a_base() {
 #[test]
 fn a_base_stays_below_as_it_is() {
     let project = hello(X86_MUSL);
-    project.write("xpkg.toml", "[[docker]]\nname = \"upon\"\nbins = [\"hello\"]\nbase = \"oci:base\"\nfiles = { note = \"/bin/note\" }\n");
+    project.write(
+        "xpkg.toml",
+        "[[docker]]\nname = \"upon\"\nbins = [\"hello\"]\nbase = \
+                                \"oci:base\"\nfiles = { note = \"/bin/note\" }\n",
+    );
     project.write("note", "x");
-    let lower: &[Line] = &[("usr/", b""), ("usr/local/", b""), ("usr/bin/", b""), ("bin -> usr/bin", b"")];
+    let lower: &[Line] = &[
+        ("usr/", b""),
+        ("usr/local/", b""),
+        ("usr/bin/", b""),
+        ("bin -> usr/bin", b""),
+    ];
     let upper: &[Line] = &[("usr/local/bin -> ../bin", b"")];
-    base(&project.path("base"), How::Zstd, &["amd64"], &[lower, upper]);
+    base(
+        &project.path("base"),
+        How::Zstd,
+        &["amd64"],
+        &[lower, upper],
+    );
     project.xpkg("docker -q --no-build --oci layout").ok();
     let layout = Layout::of(&project.path("layout"));
     the_schemas_hold(&layout);
@@ -174,18 +268,55 @@ fn a_base_stays_below_as_it_is() {
     let layers = manifest["layers"].as_array().unwrap();
     assert_eq!(layers.len(), 4);
     for layer in &layers[..2] {
-        assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+zstd");
+        assert_eq!(
+            layer["mediaType"],
+            "application/vnd.oci.image.layer.v1.tar+zstd"
+        );
         let name = &layer["digest"].as_str().unwrap()["sha256:".len()..];
-        assert_eq!(layout.bytes(layer), std::fs::read(project.path("base/blobs/sha256").join(name)).unwrap());
+        assert_eq!(
+            layout.bytes(layer),
+            std::fs::read(project.path("base/blobs/sha256").join(name)).unwrap()
+        );
     }
-    assert_eq!(configuration["config"]["Env"], json!(["PATH=/bin", "BASE=yes"]));
+    assert_eq!(
+        configuration["config"]["Env"],
+        json!(["PATH=/bin", "BASE=yes"])
+    );
     assert_eq!(configuration["config"]["Labels"]["base"], "yes");
-    assert_eq!(configuration["config"]["Healthcheck"], json!({ "Test": ["CMD", "/check"] }));
-    assert_eq!((configuration["config"].get("Cmd"), configuration["config"].get("OnBuild")), (None, None));
-    assert!(manifest["annotations"]["org.opencontainers.image.base.digest"].as_str().unwrap().starts_with("sha256:"));
+    assert_eq!(
+        configuration["config"]["Healthcheck"],
+        json!({ "Test": ["CMD", "/check"] })
+    );
+    assert_eq!(
+        (
+            configuration["config"].get("Cmd"),
+            configuration["config"].get("OnBuild")
+        ),
+        (None, None)
+    );
+    assert!(
+        manifest["annotations"]["org.opencontainers.image.base.digest"]
+            .as_str()
+            .unwrap()
+            .starts_with("sha256:")
+    );
     // Links of the base lead, and its directories stay whose they are.
-    assert_eq!(layout.layer(&manifest, &configuration, 2).0, ["1770 7:8 usr/", "1770 7:8 usr/bin/", "0644 0:0 usr/bin/note"]);
-    assert_eq!(layout.layer(&manifest, &configuration, 3).0, ["1770 7:8 usr/", "1770 7:8 usr/bin/", "0755 0:0 usr/bin/hello"]);
+    assert_eq!(
+        layout.layer(&manifest, &configuration, 2).0,
+        [
+            "1770 7:8 usr/",
+            "1770 7:8 usr/bin/",
+            "0644 0:0 usr/bin/note"
+        ]
+    );
+    assert_eq!(
+        layout.layer(&manifest, &configuration, 3).0,
+        [
+            "1770 7:8 usr/",
+            "1770 7:8 usr/bin/",
+            "0755 0:0 usr/bin/hello"
+        ]
+    );
     // One without layers is a base, too.
     std::fs::remove_dir_all(project.path("base")).unwrap();
     base(&project.path("base"), How::Gzip, &["amd64"], &[]);
@@ -198,9 +329,14 @@ fn a_base_stays_below_as_it_is() {
 #[test]
 fn a_base_that_is_not_fit() {
     let project = hello(BOTH);
-    let run = |project: &Project, base: &str| project.xpkg(&format!("docker --no-build --base {base} --oci layout"));
+    let run = |project: &Project, base: &str| {
+        project.xpkg(&format!("docker --no-build --base {base} --oci layout"))
+    };
     check!(
-        run(&project, "registry.example/debian@sha256:0000000000000000000000000000000000000000000000000000000000000000"),
+        run(
+            &project,
+            "registry.example/debian@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        ),
         str![[r#"
 exit 1
 --- stderr
@@ -219,7 +355,12 @@ error[base-unfit]: the base `oci:[ROOT]/nowhere` is no OCI image layout
 
 "#]]
     );
-    base(&project.path("base"), How::Gzip, &["amd64", "s390x"], &[&[("etc/", b"")]]);
+    base(
+        &project.path("base"),
+        How::Gzip,
+        &["amd64", "s390x"],
+        &[&[("etc/", b"")]],
+    );
     check!(
         run(&project, "oci:base"),
         str![[r#"
@@ -234,9 +375,17 @@ error[base-unfit]: the base `oci:[ROOT]/base` has no image for linux/arm64
     );
     // Two images for one platform: which one is meant?
     let mut index = project.json("base/index.json");
-    base(&project.path("base"), How::Gzip, &["amd64", "arm64"], &[&[("srv/", b"")]]);
+    base(
+        &project.path("base"),
+        How::Gzip,
+        &["amd64", "arm64"],
+        &[&[("srv/", b"")]],
+    );
     let both = project.json("base/index.json")["manifests"][0].clone();
-    index["manifests"].as_array_mut().unwrap().push(both.clone());
+    index["manifests"]
+        .as_array_mut()
+        .unwrap()
+        .push(both.clone());
     project.write("base/index.json", &index.to_string());
     check!(
         run(&project, "oci:base"),
@@ -255,16 +404,31 @@ error[base-unfit]: the base `oci:[ROOT]/base` has 2 images for linux/amd64
     // Each of its blobs damaged, then missing.
     let nested: Value = project.json(&blob_of(&both));
     let manifest: Value = project.json(&blob_of(&nested["manifests"][0]));
-    for blob in [&both, &nested["manifests"][0], &manifest["config"], &manifest["layers"][0]].map(blob_of) {
+    for blob in [
+        &both,
+        &nested["manifests"][0],
+        &manifest["config"],
+        &manifest["layers"][0],
+    ]
+    .map(blob_of)
+    {
         let bytes = std::fs::read(project.path(&blob)).unwrap();
         let mut other = bytes.clone();
         *other.last_mut().unwrap() ^= 1;
         std::fs::write(project.path(&blob), &other).unwrap();
         let damaged = run(&project, "oci:base");
-        assert!(damaged.code == Some(1) && damaged.stderr.contains("is damaged: `sha256:"), "{}", damaged.stderr);
+        assert!(
+            damaged.code == Some(1) && damaged.stderr.contains("is damaged: `sha256:"),
+            "{}",
+            damaged.stderr
+        );
         std::fs::remove_file(project.path(&blob)).unwrap();
         let missing = run(&project, "oci:base");
-        assert!(missing.code == Some(1) && missing.stderr.contains("is not whole: it has no `sha256:"), "{}", missing.stderr);
+        assert!(
+            missing.code == Some(1) && missing.stderr.contains("is not whole: it has no `sha256:"),
+            "{}",
+            missing.stderr
+        );
         std::fs::write(project.path(&blob), &bytes).unwrap();
     }
     assert_eq!(project.files("layout"), written);
@@ -273,5 +437,8 @@ error[base-unfit]: the base `oci:[ROOT]/base` has 2 images for linux/amd64
 
 /// Where a base has the blob that a descriptor means.
 fn blob_of(descriptor: &Value) -> String {
-    format!("base/blobs/sha256/{}", &descriptor["digest"].as_str().unwrap()["sha256:".len()..])
+    format!(
+        "base/blobs/sha256/{}",
+        &descriptor["digest"].as_str().unwrap()["sha256:".len()..]
+    )
 }

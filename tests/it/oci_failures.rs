@@ -61,9 +61,13 @@ error[context-foreign]: `[ROOT]/backup.tar` is no image layout that xpkg has wri
 "#]]
     );
     assert_eq!(project.read("backup.tar"), "precious\n");
-    project.shell("/bin/ln -s nowhere lost.tar && /bin/ln -s nowhere lost").ok();
+    project
+        .shell("/bin/ln -s nowhere lost.tar && /bin/ln -s nowhere lost")
+        .ok();
     for link in ["lost.tar", "lost"] {
-        assert!(run(link).text().contains(&format!("[ROOT]/{link}` is a link that leads nowhere, and the image layout would be a ")));
+        assert!(run(link).text().contains(&format!(
+            "[ROOT]/{link}` is a link that leads nowhere, and the image layout would be a "
+        )));
     }
     project.write("directory.tar/x", "");
     check!(
@@ -77,7 +81,10 @@ error[context-foreign]: `[ROOT]/directory.tar` is a directory, and the image lay
 "#]]
     );
     check!(
-        project.xpkg_with(&[(EPOCH.0, "1700000000000")], "docker --no-build --oci layout"),
+        project.xpkg_with(
+            &[(EPOCH.0, "1700000000000")],
+            "docker --no-build --oci layout"
+        ),
         str![[r#"
 exit 1
 --- stderr
@@ -90,24 +97,43 @@ error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
     let project = project.with("tar");
     let run = |to: &str| project.xpkg(&format!("docker --no-build --oci {to}"));
     project.shell("tar cf theirs.tar -C base .").ok();
-    assert!(run("theirs.tar").stderr.starts_with("error[context-foreign]"));
+    assert!(
+        run("theirs.tar")
+            .stderr
+            .starts_with("error[context-foreign]")
+    );
     project.write("ours.tar", "");
     run("ours.tar").ok();
     assert!(run("ours.tar").ok().stderr.contains("Unchanged"));
-    project.xpkg_with(&[(EPOCH.0, "1700000001")], "docker -q --no-build --oci ours.tar").ok();
+    project
+        .xpkg_with(
+            &[(EPOCH.0, "1700000001")],
+            "docker -q --no-build --oci ours.tar",
+        )
+        .ok();
     // An empty directory is anybody's.
     std::fs::create_dir(project.path("empty")).unwrap();
     run("empty").ok();
     // What is put into ours makes it a stranger's.
     project.write("empty/blobs/sha256/README", "");
     assert!(run("empty").stderr.contains("error[context-foreign]"));
-    let tables = |more: &str| project.write("xpkg.toml", &format!("[[docker]]\nname = \"hello\"\nbins = [\"hello\"]\n{more}\n"));
+    let tables = |more: &str| {
+        project.write(
+            "xpkg.toml",
+            &format!("[[docker]]\nname = \"hello\"\nbins = [\"hello\"]\n{more}\n"),
+        )
+    };
     project.write("conf/a", "");
     for (more, expected) in [
-        ("files = { conf = \"etc\" }", "error[docker-invalid]: `conf` cannot stand at `etc` in the image `hello`: it is not absolute"),
+        (
+            "files = { conf = \"etc\" }",
+            "error[docker-invalid]: `conf` cannot stand at `etc` in the image `hello`: it is not \
+             absolute",
+        ),
         (
             "files = { conf = \"/a/../b\" }",
-            "error[docker-invalid]: `conf` cannot stand at `/a/../b` in the image `hello`: it is not a plain",
+            "error[docker-invalid]: `conf` cannot stand at `/a/../b` in the image `hello`: it is \
+             not a plain",
         ),
         (
             "files = { \"conf/a\" = \"/\" , nothing = \"/x\" }",
@@ -127,25 +153,48 @@ error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
         assert!(text.contains(expected), "{more}: {text}");
         assert!(!project.path("layout").exists(), "{more}");
     }
-    project.shell("/bin/mkdir odd && /usr/bin/mkfifo odd/pipe").ok();
+    project
+        .shell("/bin/mkdir odd && /usr/bin/mkfifo odd/pipe")
+        .ok();
     tables("files = { odd = \"/odd\" }");
     assert!(run("layout").stderr.contains("it is a pipe"));
     project.write("gone/.wh.x", "");
     tables("files = { gone = \"/odd\" }");
-    assert!(run("layout").stderr.contains("its name means that something is gone"));
+    assert!(
+        run("layout")
+            .stderr
+            .contains("its name means that something is gone")
+    );
     tables("tzdata = true");
     assert!(
-        project.xpkg_with(&[("TZDIR", "/nowhere")], "docker --no-build --oci layout").stderr.contains("`TZDIR=/nowhere` is no directory")
+        project
+            .xpkg_with(&[("TZDIR", "/nowhere")], "docker --no-build --oci layout")
+            .stderr
+            .contains("`TZDIR=/nowhere` is no directory")
     );
     std::fs::create_dir_all(project.path("zones/right")).unwrap();
     project.write("zones/right/Berlin", "zone");
     let run = project.xpkg_with(&[("TZDIR", "zones")], "docker --no-build --oci layout");
-    assert!(run.text().contains("`TZDIR=[ROOT]/zones` holds none"), "{}", run.text());
+    assert!(
+        run.text().contains("`TZDIR=[ROOT]/zones` holds none"),
+        "{}",
+        run.text()
+    );
     tables("ca-certificates = true");
-    for (named, expected) in [("/nope", "`SSL_CERT_FILE=/nope` is no file"), ("file", "`SSL_CERT_FILE=[ROOT]/file` is empty")] {
+    for (named, expected) in [
+        ("/nope", "`SSL_CERT_FILE=/nope` is no file"),
+        ("file", "`SSL_CERT_FILE=[ROOT]/file` is empty"),
+    ] {
         for route in ["--oci layout", "--context context"] {
-            let run = project.xpkg_with(&[("SSL_CERT_FILE", named)], &format!("docker --no-build {route}"));
-            assert!(run.code == Some(1) && run.text().contains(expected), "{}", run.text());
+            let run = project.xpkg_with(
+                &[("SSL_CERT_FILE", named)],
+                &format!("docker --no-build {route}"),
+            );
+            assert!(
+                run.code == Some(1) && run.text().contains(expected),
+                "{}",
+                run.text()
+            );
         }
     }
     assert!(!project.path("layout").exists() && !project.path("context").exists());
@@ -156,16 +205,37 @@ fn nothing_is_written_within_what_images_are_made_of() {
     let project = hello(X86_MUSL);
     let tree = format!("--out-dir target/xpkg --target {X86_MUSL}");
     for (line, what) in [
-        ("--no-build --oci target/xpkg/layout", "the staged tree `[ROOT]/target/xpkg`"),
-        ("--no-build --oci target/xpkg", "the staged tree `[ROOT]/target/xpkg`"),
-        ("--oci target/xpkg/x.tar", "the staged tree `[ROOT]/target/xpkg`"),
-        ("--no-build --context target/xpkg/deep/context", "the staged tree `[ROOT]/target/xpkg`"),
-        ("--from target/xpkg --oci target/xpkg/layout", "the staged tree `[ROOT]/target/xpkg`"),
+        (
+            "--no-build --oci target/xpkg/layout",
+            "the staged tree `[ROOT]/target/xpkg`",
+        ),
+        (
+            "--no-build --oci target/xpkg",
+            "the staged tree `[ROOT]/target/xpkg`",
+        ),
+        (
+            "--oci target/xpkg/x.tar",
+            "the staged tree `[ROOT]/target/xpkg`",
+        ),
+        (
+            "--no-build --context target/xpkg/deep/context",
+            "the staged tree `[ROOT]/target/xpkg`",
+        ),
+        (
+            "--from target/xpkg --oci target/xpkg/layout",
+            "the staged tree `[ROOT]/target/xpkg`",
+        ),
     ] {
         let run = project.xpkg(&format!("docker {tree} {line}"));
         let text = run.text();
-        assert!(text.starts_with("exit 1\n--- stderr\nerror[docker-invalid]: `[ROOT]/target/xpkg"), "{line}: {text}");
-        assert!(text.contains(&format!("is within {what}\n")), "{line}: {text}");
+        assert!(
+            text.starts_with("exit 1\n--- stderr\nerror[docker-invalid]: `[ROOT]/target/xpkg"),
+            "{line}: {text}"
+        );
+        assert!(
+            text.contains(&format!("is within {what}\n")),
+            "{line}: {text}"
+        );
     }
     project.xpkg("verify target/xpkg").ok();
     // A layout that is its own base would grow with each run.
@@ -181,38 +251,76 @@ error[base-unfit]: `[ROOT]/self` is within the base `oci:[ROOT]/self` of `hello`
 
 "#]]
     );
-    assert!(project.xpkg("docker --no-build --base oci:self --oci self/x.tar").stderr.starts_with("error[base-unfit]"));
-    assert!(project.xpkg("docker --no-build --base oci:self --context self/context").stderr.starts_with("error[base-unfit]"));
+    assert!(
+        project
+            .xpkg("docker --no-build --base oci:self --oci self/x.tar")
+            .stderr
+            .starts_with("error[base-unfit]")
+    );
+    assert!(
+        project
+            .xpkg("docker --no-build --base oci:self --context self/context")
+            .stderr
+            .starts_with("error[base-unfit]")
+    );
     assert_eq!(project.files("self"), before);
 }
 
 /// Files beside layouts and contexts that are xpkg's own.
 fn beside(project: &Project) -> Vec<String> {
-    let entries = std::fs::read_dir(project.path("dist")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let entries = std::fs::read_dir(project.path("dist"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     entries.filter(|name| name.starts_with('.')).collect()
 }
 
 #[test]
 fn a_signal_leaves_nothing_and_who_waits_is_told() {
     let project = hello(X86_MUSL);
-    project.write("xpkg.toml", "[[docker]]\nname = \"hello\"\nfiles = { large = \"/large\" }\n");
+    project.write(
+        "xpkg.toml",
+        "[[docker]]\nname = \"hello\"\nfiles = { large = \"/large\" }\n",
+    );
     // Packing it takes long enough for a signal.
-    std::fs::File::create(project.path("large")).unwrap().set_len(4 << 30).unwrap();
+    std::fs::File::create(project.path("large"))
+        .unwrap()
+        .set_len(4 << 30)
+        .unwrap();
     std::fs::create_dir(project.path("dist")).unwrap();
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         for words in ["--oci dist/layout", "--oci dist/layout.tar"] {
-            let mut run = project.command(&format!("docker -q --no-build {words}")).stderr(Stdio::piped()).spawn().unwrap();
-            until(words, || beside(&project).iter().any(|name| name.contains(".new-")).then_some(()));
+            let mut run = project
+                .command(&format!("docker -q --no-build {words}"))
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            until(words, || {
+                beside(&project)
+                    .iter()
+                    .any(|name| name.contains(".new-"))
+                    .then_some(())
+            });
             assert!(beside(&project).iter().any(|name| name.ends_with(".lock")));
-            let sent = Command::new("kill").args([&format!("-{signal}"), &run.id().to_string()]).status().unwrap();
+            let sent = Command::new("kill")
+                .args([&format!("-{signal}"), &run.id().to_string()])
+                .status()
+                .unwrap();
             assert!(sent.success());
             assert_eq!(run.wait().unwrap().code(), Some(code), "{signal} {words}");
-            assert!(beside(&project).is_empty() && project.files("dist").is_empty(), "{signal} {words}: {:?}", beside(&project));
+            assert!(
+                beside(&project).is_empty() && project.files("dist").is_empty(),
+                "{signal} {words}: {:?}",
+                beside(&project)
+            );
         }
     }
     project.write("xpkg.toml", "");
     for place in ["layout", "context"] {
-        let flag = if place == "layout" { "--oci" } else { "--context" };
+        let flag = if place == "layout" {
+            "--oci"
+        } else {
+            "--context"
+        };
         let lock = std::fs::File::create(project.path(&format!("dist/.{place}.lock"))).unwrap();
         lock.lock().unwrap();
         let mut run = project
@@ -222,7 +330,13 @@ fn a_signal_leaves_nothing_and_who_waits_is_told() {
             .spawn()
             .unwrap();
         let mut said = std::io::BufReader::new(run.stderr.take().unwrap());
-        said_until(&format!("Blocking waiting for another run on `{}`\n", project.path("dist").join(place).display()), &mut said);
+        said_until(
+            &format!(
+                "Blocking waiting for another run on `{}`\n",
+                project.path("dist").join(place).display()
+            ),
+            &mut said,
+        );
         drop(lock);
         assert!(run.wait().unwrap().success());
         assert!(beside(&project).is_empty(), "{:?}", beside(&project));
@@ -235,12 +349,31 @@ fn a_fault_at_every_file_operation_leaves_the_old_layout_or_the_new_one() {
     let tree = project.path("target/xpkg");
     for to in ["layout", "layout.tar"] {
         let write = |epoch: usize, fault: &str| {
-            let line = format!("docker -q --no-build --out-dir {} --oci dist/{to}", tree.display());
-            project.xpkg_with(&[(EPOCH.0, &(1_700_000_000 + epoch % 2).to_string()), ("XPKG_FAULT", fault)], &line)
+            let line = format!(
+                "docker -q --no-build --out-dir {} --oci dist/{to}",
+                tree.display()
+            );
+            project.xpkg_with(
+                &[
+                    (EPOCH.0, &(1_700_000_000 + epoch % 2).to_string()),
+                    ("XPKG_FAULT", fault),
+                ],
+                &line,
+            )
         };
         let seen = || {
-            let files = project.files("dist").into_iter().filter(|file| file.starts_with("layout"));
-            files.map(|file| (file.clone(), sha256(&std::fs::read(project.path("dist").join(file)).unwrap()))).collect::<BTreeMap<_, _>>()
+            let files = project
+                .files("dist")
+                .into_iter()
+                .filter(|file| file.starts_with("layout"));
+            files
+                .map(|file| {
+                    (
+                        file.clone(),
+                        sha256(&std::fs::read(project.path("dist").join(file)).unwrap()),
+                    )
+                })
+                .collect::<BTreeMap<_, _>>()
         };
         let faces = [0, 1].map(|epoch| {
             write(epoch, "").ok();
@@ -261,7 +394,11 @@ fn a_fault_at_every_file_operation_leaves_the_old_layout_or_the_new_one() {
             });
         }
         write(0, "").ok();
-        let left: Vec<String> = project.files("dist").into_iter().filter(|file| file.starts_with('.')).collect();
+        let left: Vec<String> = project
+            .files("dist")
+            .into_iter()
+            .filter(|file| file.starts_with('.'))
+            .collect();
         assert!(left.is_empty() && seen() == faces[0], "{left:?}");
         std::fs::remove_dir_all(project.path("dist")).unwrap();
     }

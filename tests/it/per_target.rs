@@ -3,7 +3,9 @@
 use snapbox::str;
 
 use crate::check;
-use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, repository, skipped, starter, tool};
+use crate::support::{
+    ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, repository, skipped, starter, tool,
+};
 
 const MAIN: &str = r#"
 fn main() {
@@ -29,19 +31,33 @@ fn project() -> Project {
     let project = Project::of("hello");
     project.append("Cargo.toml", MANIFEST);
     project.write("src/main.rs", MAIN);
-    project.write(".cargo/config.toml", "[build]\nrustflags = ['--cfg', 'build']\n");
+    project.write(
+        ".cargo/config.toml",
+        "[build]\nrustflags = ['--cfg', 'build']\n",
+    );
     project
 }
 
 fn said(project: &Project, target: &str) -> String {
-    let output = starter(target, &project.path(&format!("target/xpkg/{target}/hello/hello"))).output().unwrap();
+    let output = starter(
+        target,
+        &project.path(&format!("target/xpkg/{target}/hello/hello")),
+    )
+    .output()
+    .unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 
 fn has_symbols(project: &Project, target: &str) -> bool {
     let file = project.path(&format!("target/xpkg/{target}/hello/hello"));
-    let output = std::process::Command::new(tool("readelf")).args(["-S", "-W"]).arg(file).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().contains(".symtab")
+    let output = std::process::Command::new(tool("readelf"))
+        .args(["-S", "-W"])
+        .arg(file)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .contains(".symtab")
 }
 
 #[test]
@@ -49,16 +65,43 @@ fn one_targets_settings_are_in_its_own_call_and_join_the_users() {
     let project = project();
     let targets = format!("{X86_MUSL},{ARM_MUSL}");
     let plan = project.xpkg(&format!("plan --target {targets}")).ok();
-    let runs: Vec<&str> = plan.stdout.lines().filter_map(|line| line.strip_prefix("  runs        cd ")).collect();
-    let [other, own] = runs.as_slice() else { panic!("{runs:?}") };
-    assert!(other.contains(r#" --config 'profile.release.strip="symbols"' "#) && !other.contains("RUSTFLAGS"), "{other}");
-    assert!(own.contains(r#" CARGO_ENCODED_RUSTFLAGS="$(printf '%s\037%s\037%s\037%s' --cfg build --cfg own)" "#), "{own}");
+    let runs: Vec<&str> = plan
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("  runs        cd "))
+        .collect();
+    let [other, own] = runs.as_slice() else {
+        panic!("{runs:?}")
+    };
+    assert!(
+        other.contains(r#" --config 'profile.release.strip="symbols"' "#)
+            && !other.contains("RUSTFLAGS"),
+        "{other}"
+    );
+    assert!(
+        own.contains(
+            r#" CARGO_ENCODED_RUSTFLAGS="$(printf '%s\037%s\037%s\037%s' --cfg build --cfg own)" "#
+        ),
+        "{own}"
+    );
     assert!(own.contains(r#" --features extra --config 'profile.release.codegen-units=4' --config 'profile.release.lto="off"' --config 'profile.release.strip="none"' "#), "{own}");
 
     project.xpkg(&format!("build -q --target {targets}")).ok();
-    assert_eq!(said(&project, X86_MUSL), "own false, yours false, build true, extra false\n");
-    assert_eq!(said(&project, ARM_MUSL), "own true, yours false, build true, extra true\n");
-    assert_eq!((has_symbols(&project, X86_MUSL), has_symbols(&project, ARM_MUSL)), (false, true));
+    assert_eq!(
+        said(&project, X86_MUSL),
+        "own false, yours false, build true, extra false\n"
+    );
+    assert_eq!(
+        said(&project, ARM_MUSL),
+        "own true, yours false, build true, extra true\n"
+    );
+    assert_eq!(
+        (
+            has_symbols(&project, X86_MUSL),
+            has_symbols(&project, ARM_MUSL)
+        ),
+        (false, true)
+    );
 
     // What is printed does the same when it is pasted.
     project.shell(&format!("cd {own}")).ok();
@@ -66,21 +109,33 @@ fn one_targets_settings_are_in_its_own_call_and_join_the_users() {
     // By cargo's precedence RUSTFLAGS makes `[build]` void; ours stay.
     let yours = project.env("RUSTFLAGS", "--cfg yours");
     yours.xpkg(&format!("build -q --target {targets}")).ok();
-    assert_eq!(said(&yours, X86_MUSL), "own false, yours true, build false, extra false\n");
-    assert_eq!(said(&yours, ARM_MUSL), "own true, yours true, build false, extra true\n");
+    assert_eq!(
+        said(&yours, X86_MUSL),
+        "own false, yours true, build false, extra false\n"
+    );
+    assert_eq!(
+        said(&yours, ARM_MUSL),
+        "own true, yours true, build false, extra true\n"
+    );
 }
 
 #[test]
 fn what_is_typed_comes_before_what_is_configured() {
     let project = project();
-    project.xpkg(&format!("build -q --target {ARM_MUSL} --config profile.release.strip='\"symbols\"'")).ok();
+    project
+        .xpkg(&format!(
+            "build -q --target {ARM_MUSL} --config profile.release.strip='\"symbols\"'"
+        ))
+        .ok();
     assert!(!has_symbols(&project, ARM_MUSL));
 }
 
 #[test]
 fn flags_that_would_be_lost_are_refused() {
     check!(
-        project().xpkg(&format!("plan --target {ARM_MUSL} --config \"build.rustflags=['--cfg','typed']\"")),
+        project().xpkg(&format!(
+            "plan --target {ARM_MUSL} --config \"build.rustflags=['--cfg','typed']\""
+        )),
         str![[r#"
 exit 1
 --- stderr
@@ -94,7 +149,10 @@ error[cargo-config]: `--config build.rustflags=['--cfg','typed']` sets `build.ru
 #[test]
 fn a_setting_that_cargo_has_not_is_an_error() {
     let project = Project::of("hello");
-    project.append("Cargo.toml", &format!("\n[package.metadata.xpkg.target.{HOST}]\nprofile = {{ codegen-unit = 1 }}\n"));
+    project.append(
+        "Cargo.toml",
+        &format!("\n[package.metadata.xpkg.target.{HOST}]\nprofile = {{ codegen-unit = 1 }}\n"),
+    );
     check!(
         project.xpkg("plan"),
         str![[r#"
@@ -112,8 +170,15 @@ error[config-invalid]: unknown field `codegen-unit`, expected one of `codegen-un
 fn sysroot(test: &str) -> Option<String> {
     let path = repository().join("target/toolchains/bullseye-arm64");
     if !path.join("complete").exists() {
-        assert_ne!(std::env::var("XPKG_SKIP").as_deref(), Ok("never"), "the sysroot is not there: `cargo xtask setup` says why");
-        skipped(test, "the sysroot is not there: `cargo xtask setup` says why");
+        assert_ne!(
+            std::env::var("XPKG_SKIP").as_deref(),
+            Ok("never"),
+            "the sysroot is not there: `cargo xtask setup` says why"
+        );
+        skipped(
+            test,
+            "the sysroot is not there: `cargo xtask setup` says why",
+        );
         return None;
     }
     Some(path.to_str().unwrap().to_owned())
@@ -121,28 +186,79 @@ fn sysroot(test: &str) -> Option<String> {
 
 #[test]
 fn clang_takes_a_sysroot_with_an_older_glibc_and_lld() {
-    let Some(sysroot) = sysroot("clang_takes_a_sysroot_with_an_older_glibc_and_lld") else { return };
-    let project = Project::of("with-c").with("clang").with("clang++").with("ld.lld").with("ar");
-    project.append("Cargo.toml", &format!("\n[package.metadata.xpkg.target.{ARM_GNU}]\nglibc = '2.31'\nsysroot = '{sysroot}'\n"));
+    let Some(sysroot) = sysroot("clang_takes_a_sysroot_with_an_older_glibc_and_lld") else {
+        return;
+    };
+    let project = Project::of("with-c")
+        .with("clang")
+        .with("clang++")
+        .with("ld.lld")
+        .with("ar");
+    project.append(
+        "Cargo.toml",
+        &format!(
+            "\n[package.metadata.xpkg.target.{ARM_GNU}]\nglibc = '2.31'\nsysroot = '{sysroot}'\n"
+        ),
+    );
     let run = project.xpkg(&format!("build --target {ARM_GNU}")).ok();
     let lld = "finds C library and lld by `--target=aarch64-linux-gnu --sysroot=";
-    assert!(run.stderr.contains(lld) && run.stderr.contains(", and its glibc is 2.31"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(lld) && run.stderr.contains(", and its glibc is 2.31"),
+        "{}",
+        run.stderr
+    );
     let manifest = project.json("target/xpkg/manifest.json");
-    assert_eq!(manifest["targets"][0]["toolchain"]["probes"]["facts"]["glibc"], serde_json::json!([2, 31]));
+    assert_eq!(
+        manifest["targets"][0]["toolchain"]["probes"]["facts"]["glibc"],
+        serde_json::json!([2, 31])
+    );
     let program = project.path(&format!("target/xpkg/{ARM_GNU}/with-c/with-c"));
-    let said = std::process::Command::new(tool("qemu-aarch64-static")).args(["-L", &sysroot]).arg(program).output().unwrap();
-    assert_eq!(String::from_utf8(said.stdout).unwrap(), "with-c: same 6, other -1\n");
+    let said = std::process::Command::new(tool("qemu-aarch64-static"))
+        .args(["-L", &sysroot])
+        .arg(program)
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(said.stdout).unwrap(),
+        "with-c: same 6, other -1\n"
+    );
 }
 
-/// Debian's own cross compiler has its C library built in and passes over a sysroot: the floor finds that out.
+/// Debian's own cross compiler has its C library built in and passes over a sysroot: the floor
+/// finds that out.
 #[test]
 fn a_sysroot_that_the_compiler_passes_over_is_found_out() {
-    let Some(sysroot) = sysroot("a_sysroot_that_the_compiler_passes_over_is_found_out") else { return };
-    let project = Project::of("with-c").with("aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-ar");
-    project.append("Cargo.toml", &format!("\n[package.metadata.xpkg.target.{ARM_GNU}]\nglibc = '2.31'\nsysroot = '{sysroot}'\n"));
+    let Some(sysroot) = sysroot("a_sysroot_that_the_compiler_passes_over_is_found_out") else {
+        return;
+    };
+    let project = Project::of("with-c")
+        .with("aarch64-linux-gnu-gcc")
+        .with("aarch64-linux-gnu-ar");
+    project.append(
+        "Cargo.toml",
+        &format!(
+            "\n[package.metadata.xpkg.target.{ARM_GNU}]\nglibc = '2.31'\nsysroot = '{sysroot}'\n"
+        ),
+    );
     let run = project.xpkg(&format!("plan --target {ARM_GNU}"));
-    assert!(run.stderr.contains("\n         gcc      links against glibc 2.36, above the floor of 2.31\n"), "{}", run.stderr);
-    assert!(run.stderr.contains("\n         zig      takes no sysroot, and `/"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("\n         gcc      links against glibc 2.36, above the floor of 2.31\n"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr
+            .contains("\n         zig      takes no sysroot, and `/"),
+        "{}",
+        run.stderr
+    );
     let run = project.xpkg(&format!("build -q --target {ARM_GNU} --linker gcc"));
-    assert!(run.stderr.starts_with("error[above-glibc-floor]: bin `with-c` of package `with-c` needs glibc 2.34 (for `"), "{}", run.stderr);
+    assert!(
+        run.stderr.starts_with(
+            "error[above-glibc-floor]: bin `with-c` of package `with-c` needs glibc 2.34 (for `"
+        ),
+        "{}",
+        run.stderr
+    );
 }

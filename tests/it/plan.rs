@@ -65,7 +65,10 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
 #[test]
 fn the_package_that_brings_c_is_named() {
     check!(
-        Project::of("with-c").with("x86_64-linux-musl-gcc").with("x86_64-linux-gnu-gcc").xpkg(&format!("plan --target {X86_MUSL}")),
+        Project::of("with-c")
+            .with("x86_64-linux-musl-gcc")
+            .with("x86_64-linux-gnu-gcc")
+            .xpkg(&format!("plan --target {X86_MUSL}")),
         str![[r#"
 exit 0
 --- stdout
@@ -172,7 +175,10 @@ x86_64-unknown-linux-gnu
 #[test]
 fn all_problems_are_told_at_once() {
     let project = Project::of("clash");
-    project.append("Cargo.toml", "\n[workspace.metadata.xpkg]\nlayout = \"{arch}/{bin}\"\n");
+    project.append(
+        "Cargo.toml",
+        "\n[workspace.metadata.xpkg]\nlayout = \"{arch}/{bin}\"\n",
+    );
     check!(
         project.xpkg(&format!("plan --target {HOST},{ARM_GNU}")),
         str![[r#"
@@ -198,15 +204,28 @@ error[path-clash]: two outputs on one path: `x86_64/app`
 #[test]
 fn targets_come_from_the_first_place_that_names_any() {
     let targets = |project: &Project, args: &str| -> Vec<String> {
-        let run = project.xpkg(&format!("plan --message-format json {args}")).ok();
+        let run = project
+            .xpkg(&format!("plan --message-format json {args}"))
+            .ok();
         let plan: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-        plan["targets"].as_array().unwrap().iter().map(|target| target["target"].as_str().unwrap().to_owned()).collect()
+        plan["targets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|target| target["target"].as_str().unwrap().to_owned())
+            .collect()
     };
     let mut project = Project::of("hello");
     assert_eq!(targets(&project, ""), [HOST]);
-    project.write(".cargo/config.toml", &format!("[build]\ntarget = \"{X86_MUSL}\"\n"));
+    project.write(
+        ".cargo/config.toml",
+        &format!("[build]\ntarget = \"{X86_MUSL}\"\n"),
+    );
     assert_eq!(targets(&project, ""), [X86_MUSL]);
-    project.append("Cargo.toml", &format!("\n[package.metadata.xpkg]\ntargets = [\"{ARM_MUSL}\"]\n"));
+    project.append(
+        "Cargo.toml",
+        &format!("\n[package.metadata.xpkg]\ntargets = [\"{ARM_MUSL}\"]\n"),
+    );
     assert_eq!(targets(&project, ""), [ARM_MUSL]);
     project = project.env("XPKG_TARGETS", &format!("{X86_MUSL} {ARM_MUSL}"));
     assert_eq!(targets(&project, ""), [X86_MUSL, ARM_MUSL]);
@@ -215,7 +234,9 @@ fn targets_come_from_the_first_place_that_names_any() {
 
 #[test]
 fn the_environment_of_one_target_can_be_evaluated() {
-    let project = Project::of("with-c").with("aarch64-linux-gnu-gcc").with("aarch64-linux-gnu-ar");
+    let project = Project::of("with-c")
+        .with("aarch64-linux-gnu-gcc")
+        .with("aarch64-linux-gnu-ar");
     check!(
         project.xpkg(&format!("env --target {ARM_GNU}")),
         str![[r#"
@@ -242,15 +263,27 @@ error[one-target]: an environment is one target's
 
 "#]]
     );
-    let line = format!("eval \"$({} env --target {ARM_GNU})\" && cargo build -q --target {ARM_GNU}", env!("CARGO_BIN_EXE_cargo-xpkg"));
+    let line = format!(
+        "eval \"$({} env --target {ARM_GNU})\" && cargo build -q --target {ARM_GNU}",
+        env!("CARGO_BIN_EXE_cargo-xpkg")
+    );
     project.shell(&line).ok();
-    assert!(project.path(&format!("target/{ARM_GNU}/debug/with-c")).is_file());
+    assert!(
+        project
+            .path(&format!("target/{ARM_GNU}/debug/with-c"))
+            .is_file()
+    );
 }
 
 #[test]
 fn what_the_user_has_set_is_shown_as_the_users_and_stays() {
     let project = Project::of("with-c").with("aarch64-linux-gnu-gcc");
-    project.write(".cargo/config.toml", &format!("[target.{ARM_GNU}]\nlinker = \"aarch64-linux-gnu-gcc\"\n[env]\nTARGET_AR = \"my-ar\"\n"));
+    project.write(
+        ".cargo/config.toml",
+        &format!(
+            "[target.{ARM_GNU}]\nlinker = \"aarch64-linux-gnu-gcc\"\n[env]\nTARGET_AR = \"my-ar\"\n"
+        ),
+    );
     check!(
         project.xpkg(&format!("plan --target {ARM_GNU}")),
         str![[r#"
@@ -281,10 +314,21 @@ aarch64-unknown-linux-gnu
 #[test]
 fn a_bare_variable_is_the_hosts_and_that_is_said() {
     let project = Project::of("hello").env("CC", "my-cc");
-    let plan = project.xpkg(&format!("plan --target {ARM_MUSL}")).ok().stdout;
-    assert!(plan.contains("  passed over `CC=my-cc` is the host's; a target's own name goes into the variable's\n"), "{plan}");
+    let plan = project
+        .xpkg(&format!("plan --target {ARM_MUSL}"))
+        .ok()
+        .stdout;
+    assert!(
+        plan.contains(
+            "  passed over `CC=my-cc` is the host's; a target's own name goes into the variable's\n"
+        ),
+        "{plan}"
+    );
     let plan = project.xpkg("plan").ok().stdout;
-    assert!(plan.contains("  environment CC=my-cc  # set by you\n"), "{plan}");
+    assert!(
+        plan.contains("  environment CC=my-cc  # set by you\n"),
+        "{plan}"
+    );
 }
 
 #[test]
@@ -302,7 +346,9 @@ error[linker-unfit]: `gcc`, chosen by `XPKG_LINKER`, cannot link for `aarch64-un
 "#]]
     );
     // The flag comes before the variable.
-    project.xpkg(&format!("plan --linker auto --target {ARM_MUSL}")).ok();
+    project
+        .xpkg(&format!("plan --linker auto --target {ARM_MUSL}"))
+        .ok();
 }
 
 #[test]
@@ -320,7 +366,10 @@ error[cargo-config]: `--config target.aarch64-unknown-linux-musl.linker="x"` set
 "#]]
     );
     project.write(".cargo/config.toml", "include = [\"more.toml\"]\n");
-    project.write(".cargo/more.toml", &format!("[target.{ARM_MUSL}]\nlinker = \"x\"\n"));
+    project.write(
+        ".cargo/more.toml",
+        &format!("[target.{ARM_MUSL}]\nlinker = \"x\"\n"),
+    );
     check!(
         project.xpkg(&format!("plan --target {ARM_MUSL}")),
         str![[r#"

@@ -1,5 +1,5 @@
-//! What GNU readelf says of an ELF file, in the shape of [`Binary`]. Read off its text, by rules of this file's own: the
-//! library that inspects has no part in it.
+//! What GNU readelf says of an ELF file, in the shape of [`Binary`]. Read off its text, by rules of
+//! this file's own: the library that inspects has no part in it.
 
 use std::path::Path;
 use std::process::Command;
@@ -30,16 +30,46 @@ pub struct Difference {
 
 /// Every field that differs.
 pub fn differences(file: &Path, binary: &Binary) -> Vec<Difference> {
-    let (inspect, readelf) = (serde_json::to_value(binary).unwrap(), serde_json::to_value(said_of(file)).unwrap());
-    let fields = inspect.as_object().unwrap().iter().filter(|(field, value)| readelf[field.as_str()] != **value);
-    fields.map(|(field, value)| Difference { field: field.clone(), inspect: value.clone(), readelf: readelf[field].clone() }).collect()
+    let (inspect, readelf) = (
+        serde_json::to_value(binary).unwrap(),
+        serde_json::to_value(said_of(file)).unwrap(),
+    );
+    let fields = inspect
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(field, value)| readelf[field.as_str()] != **value);
+    fields
+        .map(|(field, value)| Difference {
+            field: field.clone(),
+            inspect: value.clone(),
+            readelf: readelf[field].clone(),
+        })
+        .collect()
 }
 
 fn said_of(file: &Path) -> Binary {
     let mut readelf = Command::new(tool("readelf"));
-    readelf.args(["--wide", "-h", "-l", "-d", "-V", "-S", "-n", "--dyn-syms", "-p", ".comment"]).arg(file).env("LC_ALL", "C");
+    readelf
+        .args([
+            "--wide",
+            "-h",
+            "-l",
+            "-d",
+            "-V",
+            "-S",
+            "-n",
+            "--dyn-syms",
+            "-p",
+            ".comment",
+        ])
+        .arg(file)
+        .env("LC_ALL", "C");
     let output = readelf.output().unwrap();
-    Said { text: String::from_utf8_lossy(&output.stdout).into_owned() }.binary()
+    Said {
+        text: String::from_utf8_lossy(&output.stdout).into_owned(),
+    }
+    .binary()
 }
 
 struct Said {
@@ -50,21 +80,38 @@ impl Said {
     fn binary(&self) -> Binary {
         let kind = format!("ET_{}", self.header("Type:").split(' ').next().unwrap());
         let interpreter = self.between("[Requesting program interpreter: ", "]");
-        let (needed, flags_1) = (self.listed("(NEEDED)"), self.dynamic("(FLAGS_1)").collect::<String>());
+        let (needed, flags_1) = (
+            self.listed("(NEEDED)"),
+            self.dynamic("(FLAGS_1)").collect::<String>(),
+        );
         let flags: String = self.dynamic("(FLAGS)").collect();
         let loaded = interpreter.is_some() || !needed.is_empty();
         let shaped_as_library = kind == "ET_DYN";
-        // readelf says `Position-Independent Executable file` by the flag alone, which old linkers do not set.
+        // readelf says `Position-Independent Executable file` by the flag alone, which old linkers
+        // do not set.
         let pie = interpreter.is_some()
             || flags_1.contains("PIE")
-            || !loaded && self.header("Entry point address:") != "0x0" && self.dynamic("(SONAME)").next().is_none();
-        let now = flags_1.contains("NOW") || flags.contains("BIND_NOW") || self.dynamic("(BIND_NOW)").next().is_some();
+            || !loaded
+                && self.header("Entry point address:") != "0x0"
+                && self.dynamic("(SONAME)").next().is_none();
+        let now = flags_1.contains("NOW")
+            || flags.contains("BIND_NOW")
+            || self.dynamic("(BIND_NOW)").next().is_some();
         let floor = self.highest("GLIBC_");
         Binary {
             format: FormatName::Elf,
             machine: named(MACHINES, self.header("Machine:")).to_owned(),
-            class: self.header("Class:").strip_prefix("ELF").unwrap().parse().unwrap(),
-            endian: if self.header("Data:").contains("little endian") { EndianName::Little } else { EndianName::Big },
+            class: self
+                .header("Class:")
+                .strip_prefix("ELF")
+                .unwrap()
+                .parse()
+                .unwrap(),
+            endian: if self.header("Data:").contains("little endian") {
+                EndianName::Little
+            } else {
+                EndianName::Big
+            },
             executable: kind == "ET_EXEC" || shaped_as_library && pie,
             linkage: match (loaded, shaped_as_library) {
                 (true, _) => Linkage::Dynamic,
@@ -75,14 +122,21 @@ impl Said {
             needed,
             rpath: self.listed("(RPATH)"),
             runpath: self.listed("(RUNPATH)"),
-            glibc_floor: floor.map(|(version, index)| Floor { version, symbol: self.symbol(&index) }),
+            glibc_floor: floor.map(|(version, index)| Floor {
+                version,
+                symbol: self.symbol(&index),
+            }),
             glibc_private: self.versions().any(|(name, _)| name == "GLIBC_PRIVATE"),
             glibcxx: self.highest("GLIBCXX_").map(|(version, _)| version),
             cxxabi: self.highest("CXXABI_").map(|(version, _)| version),
             gcc_abi: self.highest("GCC_").map(|(version, _)| version),
             float_abi: match self.header("Flags:") {
                 flags if flags.contains("soft-float ABI") => FloatAbiName::Soft,
-                flags if ["hard-float ABI", "single-float ABI", "double-float ABI"].iter().any(|abi| flags.contains(abi)) => {
+                flags
+                    if ["hard-float ABI", "single-float ABI", "double-float ABI"]
+                        .iter()
+                        .any(|abi| flags.contains(abi)) =>
+                {
                     FloatAbiName::Hard
                 }
                 _ => FloatAbiName::Untold,
@@ -92,15 +146,19 @@ impl Said {
                 (Some(_), false) => Relro::Partial,
                 (Some(_), true) => Relro::Full,
             },
-            nx: self.segment("GNU_STACK").is_some_and(|line| !line.contains("RWE")),
+            nx: self
+                .segment("GNU_STACK")
+                .is_some_and(|line| !line.contains("RWE")),
             pie: shaped_as_library && pie,
-            text_relocations: flags.contains("TEXTREL") || self.dynamic("(TEXTREL)").next().is_some(),
+            text_relocations: flags.contains("TEXTREL")
+                || self.dynamic("(TEXTREL)").next().is_some(),
             build_id: self.between("Build ID: ", "\n"),
             stripped: !self.sections().any(|section| section[1] == "SYMTAB"),
             // Of a section that is loaded, readelf prints `A` among the flags.
-            debug_info: self
-                .sections()
-                .any(|section| (section[0].starts_with(".debug_") || section[0].starts_with(".zdebug_")) && !section[6].contains('A')),
+            debug_info: self.sections().any(|section| {
+                (section[0].starts_with(".debug_") || section[0].starts_with(".zdebug_"))
+                    && !section[6].contains('A')
+            }),
             auditable: self.sections().any(|section| section[0] == ".dep-v0"),
             compilers: self.comments(),
             kind,
@@ -108,30 +166,58 @@ impl Said {
     }
 
     fn header(&self, name: &str) -> &str {
-        let line = self.text.lines().find_map(|line| line.strip_prefix("  ")?.strip_prefix(name));
-        line.unwrap_or_else(|| panic!("readelf tells no {name}\n{}", self.text)).trim()
+        let line = self
+            .text
+            .lines()
+            .find_map(|line| line.strip_prefix("  ")?.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("readelf tells no {name}\n{}", self.text))
+            .trim()
     }
 
     fn between(&self, before: &str, after: &str) -> Option<String> {
-        Some(self.text.split_once(before)?.1.split_once(after)?.0.to_owned())
+        Some(
+            self.text
+                .split_once(before)?
+                .1
+                .split_once(after)?
+                .0
+                .to_owned(),
+        )
     }
 
     /// What stands behind a tag of the dynamic section.
     fn dynamic<'s>(&'s self, tag: &'s str) -> impl Iterator<Item = &'s str> {
-        self.text.lines().filter(|line| line.starts_with(" 0x")).filter_map(move |line| Some(line.split_once(tag)?.1))
+        self.text
+            .lines()
+            .filter(|line| line.starts_with(" 0x"))
+            .filter_map(move |line| Some(line.split_once(tag)?.1))
     }
 
     fn listed(&self, tag: &str) -> Vec<String> {
-        self.dynamic(tag).map(|rest| rest.split_once('[').unwrap().1.strip_suffix(']').unwrap().to_owned()).collect()
+        self.dynamic(tag)
+            .map(|rest| {
+                rest.split_once('[')
+                    .unwrap()
+                    .1
+                    .strip_suffix(']')
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect()
     }
 
     fn segment(&self, name: &str) -> Option<&str> {
-        self.text.lines().find(|line| line.starts_with("  ") && line.split_whitespace().next() == Some(name) && line.contains(" 0x"))
+        self.text.lines().find(|line| {
+            line.starts_with("  ")
+                && line.split_whitespace().next() == Some(name)
+                && line.contains(" 0x")
+        })
     }
 
     /// Name, type, address, offset, size, entry size and flags of each section.
     fn sections(&self) -> impl Iterator<Item = Vec<&str>> {
-        // `  [ 1] .interp  PROGBITS  00000318 000318 00001c 00  A  0  0  1`; a section without flags has three words less behind.
+        // `  [ 1] .interp  PROGBITS  00000318 000318 00001c 00  A  0  0  1`; a section without
+        // flags has three words less behind.
         self.text.lines().filter_map(|line| {
             let (number, rest) = line.trim_start().strip_prefix('[')?.split_once("] ")?;
             number.trim().parse::<u32>().ok()?;
@@ -156,29 +242,58 @@ impl Said {
     fn highest(&self, prefix: &str) -> Option<(String, String)> {
         let mut best: Option<(Vec<u32>, (String, String))> = None;
         for (name, index) in self.versions() {
-            let number = if name == "GLIBC_ABI_DT_RELR" { "GLIBC_2.36" } else { name };
-            let Some(number) = number.strip_prefix(prefix) else { continue };
-            let Ok(parts) = number.split('.').map(str::parse).collect::<Result<Vec<u32>, _>>() else { continue };
+            let number = if name == "GLIBC_ABI_DT_RELR" {
+                "GLIBC_2.36"
+            } else {
+                name
+            };
+            let Some(number) = number.strip_prefix(prefix) else {
+                continue;
+            };
+            let Ok(parts) = number
+                .split('.')
+                .map(str::parse)
+                .collect::<Result<Vec<u32>, _>>()
+            else {
+                continue;
+            };
             if best.as_ref().is_none_or(|(highest, _)| parts > *highest) {
-                let index = if name == "GLIBC_ABI_DT_RELR" { name } else { index };
+                let index = if name == "GLIBC_ABI_DT_RELR" {
+                    name
+                } else {
+                    index
+                };
                 best = Some((parts, (number.to_owned(), index.to_owned())));
             }
         }
         best.map(|(_, best)| best)
     }
 
-    /// The first symbol by name that asks for the version of this index: `     3: 0… 0 FUNC GLOBAL DEFAULT UND free@GLIBC_2.17 (2)`.
+    /// The first symbol by name that asks for the version of this index: `     3: 0… 0 FUNC GLOBAL
+    /// DEFAULT UND free@GLIBC_2.17 (2)`.
     fn symbol(&self, index: &str) -> Option<String> {
         if index.starts_with("GLIBC_") {
             return Some(index.to_owned());
         }
         let asks = format!(" ({index})");
-        let names = self.text.lines().filter_map(|line| Some(line.strip_suffix(&asks)?.rsplit_once(' ')?.1.split_once('@')?.0));
+        let names = self.text.lines().filter_map(|line| {
+            Some(
+                line.strip_suffix(&asks)?
+                    .rsplit_once(' ')?
+                    .1
+                    .split_once('@')?
+                    .0,
+            )
+        });
         names.min().map(str::to_owned)
     }
 
     fn comments(&self) -> Vec<String> {
-        let lines = self.text.split_once("String dump of section '.comment':\n").map_or("", |(_, rest)| rest).lines();
+        let lines = self
+            .text
+            .split_once("String dump of section '.comment':\n")
+            .map_or("", |(_, rest)| rest)
+            .lines();
         let mut found: Vec<String> = lines
             .map_while(|line| Some(line.strip_prefix("  [")?.split_once("]  ")?.1.to_owned()))
             .filter(|text| !text.is_empty())
@@ -190,5 +305,9 @@ impl Said {
 }
 
 fn named<'t>(table: &[(&str, &'t str)], key: &str) -> &'t str {
-    table.iter().find(|(name, _)| *name == key).unwrap_or_else(|| panic!("readelf says `{key}`: add it to its table here")).1
+    table
+        .iter()
+        .find(|(name, _)| *name == key)
+        .unwrap_or_else(|| panic!("readelf says `{key}`: add it to its table here"))
+        .1
 }

@@ -40,11 +40,14 @@ pub fn repository() -> PathBuf {
 /// Where a tool of the machine is. A missing one fails the test, by name.
 pub fn tool(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
-    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file());
+    let found = std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("the test needs `{name}`: run `cargo xtask setup`"))
 }
 
-/// Says that a test could not run here, by name. Written past the test runner, which shows nothing of a test that passes.
+/// Says that a test could not run here, by name. Written past the test runner, which shows nothing
+/// of a test that passes.
 pub fn skipped(test: &str, why: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "skipped: {test} ({why})");
@@ -58,7 +61,10 @@ pub fn until<T, F: FnMut() -> Option<T>>(what: &str, mut look: F) -> T {
         if let Some(found) = look() {
             return found;
         }
-        assert!(began.elapsed() < Duration::from_mins(3), "not within 3 minutes: {what}");
+        assert!(
+            began.elapsed() < Duration::from_mins(3),
+            "not within 3 minutes: {what}"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -68,7 +74,10 @@ pub fn until<T, F: FnMut() -> Option<T>>(what: &str, mut look: F) -> T {
 pub fn said_until<R: BufRead>(text: &str, from: &mut R) {
     let mut said = String::new();
     while !said.contains(text) {
-        assert!(from.read_line(&mut said).unwrap() > 0, "it ended without `{text}`:\n{said}");
+        assert!(
+            from.read_line(&mut said).unwrap() > 0,
+            "it ended without `{text}`:\n{said}"
+        );
     }
 }
 
@@ -79,37 +88,79 @@ impl Project {
         let base = temp.path().canonicalize().unwrap();
         let root = base.join("work");
         copy(&repository().join("fixtures").join(fixture), &root);
-        Self { _temp: Some(temp), root, bin: base.join("bin"), env: BTreeMap::new() }.prepared()
+        Self {
+            _temp: Some(temp),
+            root,
+            bin: base.join("bin"),
+            env: BTreeMap::new(),
+        }
+        .prepared()
     }
 
-    /// Held by who builds in the one target directory that copies of chat share: cargo locks it only while it builds.
+    /// Held by who builds in the one target directory that copies of chat share: cargo locks it
+    /// only while it builds.
     pub fn chats_target() -> MutexGuard<'static, ()> {
         static OF_CHAT: Mutex<()> = Mutex::new(());
         OF_CHAT.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A copy of all fixtures, as the repository has them. It stays, so that their dependencies are compiled once.
+    /// A copy of all fixtures, as the repository has them. It stays, so that their dependencies are
+    /// compiled once.
     pub fn repository() -> Self {
         let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kept");
-        copy(&repository().join("fixtures"), &base.join("repository/fixtures"));
-        Self { _temp: None, root: base.join("repository"), bin: base.join("bin"), env: BTreeMap::new() }.prepared()
+        copy(
+            &repository().join("fixtures"),
+            &base.join("repository/fixtures"),
+        );
+        Self {
+            _temp: None,
+            root: base.join("repository"),
+            bin: base.join("bin"),
+            env: BTreeMap::new(),
+        }
+        .prepared()
     }
 
-    /// A copy of one fixture that stays, too, and shares cargo's target directory with [`Self::repository`]'s.
+    /// A copy of one fixture that stays, too, and shares cargo's target directory with
+    /// [`Self::repository`]'s.
     pub fn kept(fixture: &str) -> Self {
         let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kept");
-        let (root, target) = (base.join(fixture), base.join("repository/fixtures").join(fixture).join("target"));
+        let (root, target) = (
+            base.join(fixture),
+            base.join("repository/fixtures")
+                .join(fixture)
+                .join("target"),
+        );
         copy(&repository().join("fixtures").join(fixture), &root);
-        let project = Self { _temp: None, bin: base.join(format!("bin-{fixture}")), root, env: BTreeMap::new() }.prepared();
+        let project = Self {
+            _temp: None,
+            bin: base.join(format!("bin-{fixture}")),
+            root,
+            env: BTreeMap::new(),
+        }
+        .prepared();
         let tree = project.path("tree").to_str().unwrap().to_owned();
-        project.env("CARGO_TARGET_DIR", target.to_str().unwrap()).env("XPKG_OUT_DIR", &tree)
+        project
+            .env("CARGO_TARGET_DIR", target.to_str().unwrap())
+            .env("XPKG_OUT_DIR", &tree)
     }
 
     /// A copy that stays and has all to itself, under a name of its own.
     pub fn kept_as(name: &str, fixture: &str) -> Self {
-        let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kept").join(name);
-        copy(&repository().join("fixtures").join(fixture), &base.join("work"));
-        Self { _temp: None, root: base.join("work"), bin: base.join("bin"), env: BTreeMap::new() }.prepared()
+        let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join("kept")
+            .join(name);
+        copy(
+            &repository().join("fixtures").join(fixture),
+            &base.join("work"),
+        );
+        Self {
+            _temp: None,
+            root: base.join("work"),
+            bin: base.join("bin"),
+            env: BTreeMap::new(),
+        }
+        .prepared()
     }
 
     /// A directory with nothing in it.
@@ -117,7 +168,12 @@ impl Project {
         let temp = tempfile::tempdir().unwrap();
         let base = temp.path().canonicalize().unwrap();
         std::fs::create_dir(base.join("work")).unwrap();
-        let project = Self { root: base.join("work"), bin: base.join("bin"), env: BTreeMap::new(), _temp: Some(temp) };
+        let project = Self {
+            root: base.join("work"),
+            bin: base.join("bin"),
+            env: BTreeMap::new(),
+            _temp: Some(temp),
+        };
         project.prepared()
     }
 
@@ -128,16 +184,24 @@ impl Project {
             link(&tool(name), &self.bin.join(name));
         }
         let home = std::env::var("HOME").unwrap();
-        let variable = |name: &str, below: &str| std::env::var(name).unwrap_or_else(|_| format!("{home}/{below}"));
+        let variable = |name: &str, below: &str| {
+            std::env::var(name).unwrap_or_else(|_| format!("{home}/{below}"))
+        };
         let path = self.bin.to_str().unwrap().to_owned();
         for (name, value) in [
             ("PATH", path),
-            ("HOME", self.root.parent().unwrap().to_str().unwrap().to_owned()),
+            (
+                "HOME",
+                self.root.parent().unwrap().to_str().unwrap().to_owned(),
+            ),
             ("CARGO_HOME", variable("CARGO_HOME", ".cargo")),
             ("RUSTUP_HOME", variable("RUSTUP_HOME", ".rustup")),
             ("RUSTUP_AUTO_INSTALL", "0".to_owned()),
             ("GIT_CONFIG_GLOBAL", "/dev/null".to_owned()),
-            ("GIT_CEILING_DIRECTORIES", self.root.parent().unwrap().to_str().unwrap().to_owned()),
+            (
+                "GIT_CEILING_DIRECTORIES",
+                self.root.parent().unwrap().to_str().unwrap().to_owned(),
+            ),
         ] {
             self.env.insert(name.to_owned(), value);
         }
@@ -165,10 +229,12 @@ impl Project {
     /// Puts a fake on PATH that does what `script` says.
     pub fn fake(self, name: &str, script: &str) -> Self {
         let _ = std::fs::remove_file(self.bin.join(name));
-        // A symbolic link's name would be lost where it is resolved. What is copied could still be open for writing, in a
-        // process that another test is just starting: a hard link cannot.
+        // A symbolic link's name would be lost where it is resolved. What is copied could still be
+        // open for writing, in a process that another test is just starting: a hard link cannot.
         let (tool, fake) = (env!("CARGO_BIN_EXE_fake-tool"), self.bin.join(name));
-        std::fs::hard_link(tool, &fake).or_else(|_| std::fs::copy(tool, &fake).map(drop)).unwrap();
+        std::fs::hard_link(tool, &fake)
+            .or_else(|_| std::fs::copy(tool, &fake).map(drop))
+            .unwrap();
         std::fs::write(self.bin.join(format!("{name}.script")), script).unwrap();
         self
     }
@@ -218,19 +284,32 @@ impl Project {
 
     /// The same in a directory below it.
     pub fn xpkg_in(&self, below: &str, args: &str) -> Run {
-        self.run(env!("CARGO_BIN_EXE_cargo-xpkg"), below, &shlex::split(args).unwrap())
+        self.run(
+            env!("CARGO_BIN_EXE_cargo-xpkg"),
+            below,
+            &shlex::split(args).unwrap(),
+        )
     }
 
     /// The same with more variables.
     pub fn xpkg_with(&self, variables: &[(&str, &str)], args: &str) -> Run {
-        let output = self.command(args).envs(variables.iter().copied()).output().unwrap();
+        let output = self
+            .command(args)
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
         self.ran(&output)
     }
 
     /// The command, to be started by the test.
     pub fn command(&self, args: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-xpkg"));
-        command.args(shlex::split(args).unwrap()).current_dir(&self.root).env_clear().envs(&self.env).stdin(Stdio::null());
+        command
+            .args(shlex::split(args).unwrap())
+            .current_dir(&self.root)
+            .env_clear()
+            .envs(&self.env)
+            .stdin(Stdio::null());
         command
     }
 
@@ -241,7 +320,12 @@ impl Project {
 
     fn run(&self, program: &str, below: &str, args: &[String]) -> Run {
         let mut command = Command::new(program);
-        command.args(args).current_dir(self.root.join(below)).env_clear().envs(&self.env).stdin(Stdio::null());
+        command
+            .args(args)
+            .current_dir(self.root.join(below))
+            .env_clear()
+            .envs(&self.env)
+            .stdin(Stdio::null());
         self.ran(&command.output().unwrap())
     }
 
@@ -257,7 +341,8 @@ impl Project {
     /// Makes the project a git checkout with one commit, and returns that.
     pub fn commit(&self) -> String {
         self.shell(
-            "git init -q . && git add -A && git -c user.name=t -c user.email=t@t.invalid commit -qm one --no-gpg-sign && git rev-parse HEAD",
+            "git init -q . && git add -A && git -c user.name=t -c user.email=t@t.invalid commit \
+             -qm one --no-gpg-sign && git rev-parse HEAD",
         )
         .ok()
         .stdout
@@ -270,11 +355,23 @@ impl Project {
         let mut found = Vec::new();
         let mut open = vec![self.root.join(below)];
         while let Some(directory) = open.pop() {
-            for entry in std::fs::read_dir(&directory).into_iter().flatten().map(Result::unwrap) {
+            for entry in std::fs::read_dir(&directory)
+                .into_iter()
+                .flatten()
+                .map(Result::unwrap)
+            {
                 if entry.file_type().unwrap().is_dir() {
                     open.push(entry.path());
                 } else {
-                    found.push(entry.path().strip_prefix(self.root.join(below)).unwrap().to_str().unwrap().to_owned());
+                    found.push(
+                        entry
+                            .path()
+                            .strip_prefix(self.root.join(below))
+                            .unwrap()
+                            .to_str()
+                            .unwrap()
+                            .to_owned(),
+                    );
                 }
             }
         }
@@ -287,7 +384,13 @@ impl Run {
     /// It must have ended well.
     #[track_caller]
     pub fn ok(self) -> Self {
-        assert_eq!(self.code, Some(0), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(0),
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
@@ -296,28 +399,40 @@ impl Run {
         serde_json::from_str(&std::fs::read_to_string(self.root.join(path)).unwrap()).unwrap()
     }
 
-    /// Exit code, stdout and stderr with all that differs from run to run taken out: for a snapshot.
+    /// Exit code, stdout and stderr with all that differs from run to run taken out: for a
+    /// snapshot.
     pub fn text(&self) -> String {
-        let code = self.code.map_or_else(|| "killed".to_owned(), |code| code.to_string());
+        let code = self
+            .code
+            .map_or_else(|| "killed".to_owned(), |code| code.to_string());
         // What is taken out may have been all there was.
         let part = |name: &str, text: &str| match self.normal(text) {
             text if text.is_empty() => text,
             text => format!("--- {name}\n{text}"),
         };
-        format!("exit {code}\n{}{}", part("stdout", &self.stdout), part("stderr", &self.stderr))
+        format!(
+            "exit {code}\n{}{}",
+            part("stdout", &self.stdout),
+            part("stderr", &self.stderr)
+        )
     }
 
     fn normal(&self, text: &str) -> String {
-        let text = text.replace(self.root.to_str().unwrap(), "[ROOT]").replace(self.root.parent().unwrap().to_str().unwrap(), "[BASE]");
+        let text = text
+            .replace(self.root.to_str().unwrap(), "[ROOT]")
+            .replace(self.root.parent().unwrap().to_str().unwrap(), "[BASE]");
         normal(&text)
     }
 }
 
-/// What cargo says of other tests, which share its package cache, and of a machine that has not seen the fixtures'
-/// dependencies yet: any run may have it, at any place.
+/// What cargo says of other tests, which share its package cache, and of a machine that has not
+/// seen the fixtures' dependencies yet: any run may have it, at any place.
 fn without_cargos_waits(text: &str) -> String {
     let lines = r"(?m)^ +(Blocking waiting for file lock on .*|Updating (.* index|git .*)|(Locking|Adding|Downloading|Downloaded) .*)\n";
-    Regex::new(lines).unwrap().replace_all(text, "").into_owned()
+    Regex::new(lines)
+        .unwrap()
+        .replace_all(text, "")
+        .into_owned()
 }
 
 /// Takes times, sizes and digests out.
@@ -327,19 +442,29 @@ pub fn normal(text: &str) -> String {
         (r"\.new-\w{6}\b", ".new-[TEMP]"),
         (r" +\d+(\.\d+)? (B|KiB|MiB)\b", " [SIZE]"),
         (r"(?m)^rustc      .*, host", "rustc      [VERSION], host"),
-        (r"(gcc|Debian clang) version [0-9][^\n]*?  +", "$1 version [VERSION]  "),
+        (
+            r"(gcc|Debian clang) version [0-9][^\n]*?  +",
+            "$1 version [VERSION]  ",
+        ),
         (r"xpkg-cache/tools/[0-9a-f]{16}/", "xpkg-cache/tools/[KEY]/"),
         (r"\b[0-9a-f]{64}\b", "[SHA256]"),
         (r"(?m)  [0-9a-f]{12}$", "  [DIGEST]"),
     ];
-    rules.iter().fold(text.to_owned(), |text, (pattern, to)| Regex::new(pattern).unwrap().replace_all(&text, *to).into_owned())
+    rules.iter().fold(text.to_owned(), |text, (pattern, to)| {
+        Regex::new(pattern)
+            .unwrap()
+            .replace_all(&text, *to)
+            .into_owned()
+    })
 }
 
 /// Compares a run with a snapshot, exactly.
 #[macro_export]
 macro_rules! check {
     ($run:expr, $expected:expr $(,)?) => {
-        snapbox::Assert::new().action_env("SNAPSHOTS").eq($run.text(), snapbox::IntoData::raw($expected))
+        snapbox::Assert::new()
+            .action_env("SNAPSHOTS")
+            .eq($run.text(), snapbox::IntoData::raw($expected))
     };
 }
 

@@ -18,7 +18,9 @@ error[no-tree]: there is no staged tree at `[ROOT]/target/xpkg`
 
 "#]]
     );
-    project.xpkg(&format!("build -q --target {HOST},{X86_MUSL}")).ok();
+    project
+        .xpkg(&format!("build -q --target {HOST},{X86_MUSL}"))
+        .ok();
     check!(
         project.xpkg("show"),
         str![[r#"
@@ -54,7 +56,11 @@ exit 0
     assert!(!project.path("target/xpkg").exists());
     assert!(!project.path("target/.xpkg.lock").exists());
     assert!(!project.path("target/xpkg-cache").exists());
-    assert!(project.path(&format!("target/{HOST}/release/hello")).is_file());
+    assert!(
+        project
+            .path(&format!("target/{HOST}/release/hello"))
+            .is_file()
+    );
     check!(
         project.xpkg("clean"),
         str![[r#"
@@ -90,18 +96,35 @@ error[tree-foreign]: `[ROOT]/target/xpkg` holds what xpkg did not make; it stays
 fn data_that_cannot_be_written_is_an_error() {
     let project = Project::of("hello");
     project.xpkg("build -q").ok();
-    let run = project.shell(&format!("{} show > /dev/full", env!("CARGO_BIN_EXE_cargo-xpkg")));
+    let run = project.shell(&format!(
+        "{} show > /dev/full",
+        env!("CARGO_BIN_EXE_cargo-xpkg")
+    ));
     assert_eq!(run.code, Some(1));
-    assert!(run.stderr.contains("cannot write to stdout: No space left on device"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("cannot write to stdout: No space left on device"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
 fn a_reader_that_goes_away_is_no_problem() {
     let project = Project::of("corners");
     project.xpkg("build -q").ok();
-    let run =
-        project.shell(&format!("({} show --message-format json; echo $? > code) | /usr/bin/head -c 1", env!("CARGO_BIN_EXE_cargo-xpkg")));
-    assert_eq!((run.stdout.as_str(), run.stderr.as_str(), project.read("code").trim()), ("{", "", "0"));
+    let run = project.shell(&format!(
+        "({} show --message-format json; echo $? > code) | /usr/bin/head -c 1",
+        env!("CARGO_BIN_EXE_cargo-xpkg")
+    ));
+    assert_eq!(
+        (
+            run.stdout.as_str(),
+            run.stderr.as_str(),
+            project.read("code").trim()
+        ),
+        ("{", "", "0")
+    );
 }
 
 #[test]

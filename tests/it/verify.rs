@@ -8,7 +8,8 @@ use snapbox::str;
 use crate::check;
 use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, repository, tool};
 
-/// A failure: its name in the README, how it is made in a copy of the tree, flags of `verify`, and the file that it is in.
+/// A failure: its name in the README, how it is made in a copy of the tree, flags of `verify`, and
+/// the file that it is in.
 struct Failure {
     name: &'static str,
     make: &'static str,
@@ -18,28 +19,50 @@ struct Failure {
     file: &'static str,
 }
 
-const fn failure(name: &'static str, make: &'static str, listed_anew: bool, flags: &'static str, file: &'static str) -> Failure {
-    Failure { name, make, listed_anew, flags, file }
+const fn failure(
+    name: &'static str,
+    make: &'static str,
+    listed_anew: bool,
+    flags: &'static str,
+    file: &'static str,
+) -> Failure {
+    Failure {
+        name,
+        make,
+        listed_anew,
+        flags,
+        file,
+    }
 }
 
 const X86: &str = "x86_64-unknown-linux-musl/hello/hello";
 
 #[rustfmt::skip]
 const FAILURES: &[Failure] = &[
-    failure("an arm64 file where an x86_64 one should be", "cp aarch64-unknown-linux-musl/hello/hello x86_64-unknown-linux-musl/hello/hello", true, "", X86),
+    failure("an arm64 file where an x86_64 one should be", "cp \
+        aarch64-unknown-linux-musl/hello/hello x86_64-unknown-linux-musl/hello/hello", true, "", X86),
     failure("a dynamic \"musl\" bin", "cp ../gnu/hello x86_64-unknown-linux-musl/hello/hello", true, "", X86),
-    failure("glibc 2.34 where 2.17 was promised", "mkdir x86_64-unknown-linux-gnu && cp ../gnu/hello x86_64-unknown-linux-gnu/", true, "--target x86_64-unknown-linux-gnu.2.17,x86_64-unknown-linux-musl,aarch64-unknown-linux-musl", "x86_64-unknown-linux-gnu/hello"),
-    failure("a loader of Nix's", "mkdir x86_64-unknown-linux-gnu && cp ../nix/hello x86_64-unknown-linux-gnu/", true, "", "x86_64-unknown-linux-gnu/hello"),
-    failure("an RPATH into the builder's home", "mkdir x86_64-unknown-linux-gnu && cp ../rpath/hello x86_64-unknown-linux-gnu/", true, "", "x86_64-unknown-linux-gnu/hello"),
-    failure("an executable stack", "mkdir x86_64-unknown-linux-gnu && cp ../stack/hello x86_64-unknown-linux-gnu/", true, "", "x86_64-unknown-linux-gnu/hello"),
-    failure("a flipped bit", "printf '\\377' | dd of=x86_64-unknown-linux-musl/hello/hello bs=1 seek=4096 conv=notrunc 2>/dev/null", false, "", X86),
+    failure("glibc 2.34 where 2.17 was promised", "mkdir x86_64-unknown-linux-gnu && cp \
+        ../gnu/hello x86_64-unknown-linux-gnu/", true, "--target \
+        x86_64-unknown-linux-gnu.2.17,x86_64-unknown-linux-musl,aarch64-unknown-linux-musl", "x86_64-unknown-linux-gnu/hello"),
+    failure("a loader of Nix's", "mkdir x86_64-unknown-linux-gnu && cp ../nix/hello \
+                                  x86_64-unknown-linux-gnu/", true, "", "x86_64-unknown-linux-gnu/hello"),
+    failure("an RPATH into the builder's home", "mkdir x86_64-unknown-linux-gnu && cp \
+        ../rpath/hello x86_64-unknown-linux-gnu/", true, "", "x86_64-unknown-linux-gnu/hello"),
+    failure("an executable stack", "mkdir x86_64-unknown-linux-gnu && cp ../stack/hello \
+                                    x86_64-unknown-linux-gnu/", true, "", "x86_64-unknown-linux-gnu/hello"),
+    failure("a flipped bit", "printf '\\377' | dd of=x86_64-unknown-linux-musl/hello/hello bs=1 \
+                              seek=4096 conv=notrunc 2>/dev/null", false, "", X86),
     failure("a file cut short", "truncate -s 3000 x86_64-unknown-linux-musl/hello/hello", true, "", X86),
     failure("a missing file", "rm x86_64-unknown-linux-musl/hello/hello", false, "", X86),
     failure("an extra file", "echo key >x86_64-unknown-linux-musl/hello/id_rsa", false, "", "x86_64-unknown-linux-musl/hello/id_rsa"),
-    failure("a link out of the tree", "mv x86_64-unknown-linux-musl/hello/hello ../moved && ln -s ../../../moved x86_64-unknown-linux-musl/hello/hello", false, "", X86),
+    failure("a link out of the tree", "mv x86_64-unknown-linux-musl/hello/hello ../moved && ln -s \
+                                       ../../../moved x86_64-unknown-linux-musl/hello/hello", false, "", X86),
     failure("a program that nobody may start", "chmod 644 x86_64-unknown-linux-musl/hello/hello", false, "", X86),
-    failure("one program under two names", "cp x86_64-unknown-linux-musl/hello/hello x86_64-unknown-linux-musl/hello/other", true, "", "x86_64-unknown-linux-musl/hello/other"),
-    failure("names that differ by case alone", "cp ../gnu/hello x86_64-unknown-linux-musl/hello/Hello", true, "", "x86_64-unknown-linux-musl/hello/hello"),
+    failure("one program under two names", "cp x86_64-unknown-linux-musl/hello/hello \
+        x86_64-unknown-linux-musl/hello/other", true, "", "x86_64-unknown-linux-musl/hello/other"),
+    failure("names that differ by case alone", "cp ../gnu/hello \
+        x86_64-unknown-linux-musl/hello/Hello", true, "", "x86_64-unknown-linux-musl/hello/hello"),
 ];
 
 /// Archives that nobody should unpack: name in the README, how it is made, the file that it is in.
@@ -51,7 +74,8 @@ const ARCHIVES: &[(&str, &str, &str)] = &[
     ),
     (
         "an archive that writes beside its directory",
-        "mkdir x86_64 && cp tree/x86_64-unknown-linux-musl/hello/hello x86_64/app && tar czPf bad.tar.gz x86_64/../x86_64/app",
+        "mkdir x86_64 && cp tree/x86_64-unknown-linux-musl/hello/hello x86_64/app && tar czPf \
+         bad.tar.gz x86_64/../x86_64/app",
         "x86_64/../x86_64/app",
     ),
 ];
@@ -59,23 +83,48 @@ const ARCHIVES: &[(&str, &str, &str)] = &[
 /// A tree of two musl targets, and beside it programs that nobody should ship.
 fn trees() -> Project {
     let project = Project::of("hello").with("sh");
-    project.xpkg(&format!("build -q --target {X86_MUSL},{ARM_MUSL} --out-dir tree")).ok();
+    project
+        .xpkg(&format!(
+            "build -q --target {X86_MUSL},{ARM_MUSL} --out-dir tree"
+        ))
+        .ok();
     for (name, flag) in [
         ("gnu", ""),
-        ("nix", "-Clink-arg=-Wl,--dynamic-linker=/nix/store/x/lib/ld-linux-x86-64.so.2"),
+        (
+            "nix",
+            "-Clink-arg=-Wl,--dynamic-linker=/nix/store/x/lib/ld-linux-x86-64.so.2",
+        ),
         ("rpath", "-Clink-arg=-Wl,-rpath,/home/ci/lib"),
         ("stack", "-Clink-arg=-Wl,-z,execstack"),
     ] {
-        project.xpkg_with(&[("RUSTFLAGS", flag)], &format!("build -q --target {HOST} --out-dir out-{name}")).ok();
+        project
+            .xpkg_with(
+                &[("RUSTFLAGS", flag)],
+                &format!("build -q --target {HOST} --out-dir out-{name}"),
+            )
+            .ok();
         std::fs::create_dir(project.path(name)).unwrap();
-        std::fs::copy(project.path(&format!("out-{name}/{HOST}/hello/hello")), project.path(&format!("{name}/hello"))).unwrap();
+        std::fs::copy(
+            project.path(&format!("out-{name}/{HOST}/hello/hello")),
+            project.path(&format!("{name}/hello")),
+        )
+        .unwrap();
     }
     project
 }
 
 fn shell(directory: &Path, line: &str) -> (bool, String) {
-    let output = Command::new("/bin/sh").args(["-c", line]).current_dir(directory).env("LC_ALL", "C").output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("/bin/sh")
+        .args(["-c", line])
+        .current_dir(directory)
+        .env("LC_ALL", "C")
+        .output()
+        .unwrap();
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     (output.status.success(), text)
 }
 
@@ -88,25 +137,53 @@ fn row(project: &Project, failure: &Failure) -> String {
     let (made, said) = shell(&work, failure.make);
     assert!(made, "{}: {said}", failure.name);
     if failure.listed_anew {
-        let list = "rm manifest.json MANIFEST.txt && find . -type f | sed 's|^./||' | LC_ALL=C sort | xargs sha256sum >../list && mv ../list MANIFEST.txt";
+        let list = "rm manifest.json MANIFEST.txt && find . -type f | sed 's|^./||' | LC_ALL=C \
+                    sort | xargs sha256sum >../list && mv ../list MANIFEST.txt";
         assert!(shell(&work, list).0);
     }
-    let json = project.xpkg(&format!("verify work --message-format json {}", failure.flags));
+    let json = project.xpkg(&format!(
+        "verify work --message-format json {}",
+        failure.flags
+    ));
     assert_eq!(json.code, Some(1), "{}: {}", failure.name, json.stdout);
     let report: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     let findings = report["findings"].as_array().unwrap();
-    let here = findings.iter().filter(|finding| finding["path"] == failure.file);
-    let says: Vec<String> =
-        here.map(|finding| format!("`{}`: {}", finding["code"].as_str().unwrap(), finding["found"].as_str().unwrap())).collect();
+    let here = findings
+        .iter()
+        .filter(|finding| finding["path"] == failure.file);
+    let says: Vec<String> = here
+        .map(|finding| {
+            format!(
+                "`{}`: {}",
+                finding["code"].as_str().unwrap(),
+                finding["found"].as_str().unwrap()
+            )
+        })
+        .collect();
     assert!(!says.is_empty(), "{}: {findings:?}", failure.name);
-    let (fine, sums) = shell(&work, "sha256sum -c MANIFEST.txt 2>&1 | grep -v ': OK$'; sha256sum --status -c MANIFEST.txt");
-    let sums = if fine { "all OK".to_owned() } else { sums.lines().next().unwrap_or_default().to_owned() };
+    let (fine, sums) = shell(
+        &work,
+        "sha256sum -c MANIFEST.txt 2>&1 | grep -v ': OK$'; sha256sum --status -c MANIFEST.txt",
+    );
+    let sums = if fine {
+        "all OK".to_owned()
+    } else {
+        sums.lines().next().unwrap_or_default().to_owned()
+    };
     let (_, ldd) = shell(&work, &format!("ldd {} 2>&1", failure.file));
     let ldd = match ldd.lines().next().unwrap_or_default().trim() {
-        line if line.contains("=>") || line.contains("vdso") => "lists libraries, exit 0".to_owned(),
+        line if line.contains("=>") || line.contains("vdso") => {
+            "lists libraries, exit 0".to_owned()
+        }
         line => line.rsplit(": ").next().unwrap_or(line).to_owned(),
     };
-    format!("| {} | {} | {} | {} |", failure.name, says.join("; ").replace('|', "\\|"), sums, ldd)
+    format!(
+        "| {} | {} | {} | {} |",
+        failure.name,
+        says.join("; ").replace('|', "\\|"),
+        sums,
+        ldd
+    )
 }
 
 #[test]
@@ -125,28 +202,52 @@ passed: `tree`, policy `default`, listed by `manifest.json`: 2 programs, 0 findi
 
 "#]]
     );
-    let mut rows: Vec<String> = FAILURES.iter().map(|failure| row(&project, failure)).collect();
+    let mut rows: Vec<String> = FAILURES
+        .iter()
+        .map(|failure| row(&project, failure))
+        .collect();
     for (name, make, file) in ARCHIVES {
         let (made, said) = shell(&project.root, &format!("rm -rf x86_64 bad.tar.gz; {make}"));
         assert!(made, "{name}: {said}");
         let report = project.xpkg("verify bad.tar.gz --message-format json");
         let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
         let path = (!file.is_empty()).then_some(*file);
-        let here = report["findings"].as_array().unwrap().iter().filter(|finding| finding["path"].as_str() == path);
-        let says: Vec<String> =
-            here.map(|finding| format!("`{}`: {}", finding["code"].as_str().unwrap(), finding["found"].as_str().unwrap())).collect();
+        let here = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|finding| finding["path"].as_str() == path);
+        let says: Vec<String> = here
+            .map(|finding| {
+                format!(
+                    "`{}`: {}",
+                    finding["code"].as_str().unwrap(),
+                    finding["found"].as_str().unwrap()
+                )
+            })
+            .collect();
         assert!(!says.is_empty(), "{name}: {report}");
         rows.push(format!("| {name} | {} | - | - |", says.join("; ")));
     }
-    let table = regex::Regex::new(r"[0-9a-f]{12}…").unwrap().replace_all(&rows.join("\n"), "[DIGEST]").into_owned();
-    let _held = crate::readme::README.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let table = regex::Regex::new(r"[0-9a-f]{12}…")
+        .unwrap()
+        .replace_all(&rows.join("\n"), "[DIGEST]")
+        .into_owned();
+    let _held = crate::readme::README
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let readme = repository().join("README.md");
     let text = std::fs::read_to_string(&readme).unwrap();
-    let (before, rest) =
-        text.split_once("|---|---|---|---|<!-- failures -->\n").unwrap_or_else(|| panic!("README has no table of failures"));
+    let (before, rest) = text
+        .split_once("|---|---|---|---|<!-- failures -->\n")
+        .unwrap_or_else(|| panic!("README has no table of failures"));
     let (shown, after) = rest.split_once("\n\n").unwrap();
     if std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite") {
-        std::fs::write(&readme, format!("{before}|---|---|---|---|<!-- failures -->\n{table}\n\n{after}")).unwrap();
+        std::fs::write(
+            &readme,
+            format!("{before}|---|---|---|---|<!-- failures -->\n{table}\n\n{after}"),
+        )
+        .unwrap();
     } else {
         assert_eq!(shown, table);
     }
@@ -155,14 +256,20 @@ passed: `tree`, policy `default`, listed by `manifest.json`: 2 programs, 0 findi
 #[test]
 fn archives_are_judged_without_being_unpacked() {
     let project = trees();
-    let pack = "cp -a tree app-1.0 && tar czf app.tar.gz app-1.0 && tar cf - app-1.0 | zstd -q >app.tar.zst && python3 -c 'import shutil; shutil.make_archive(\"app\", \"zip\", \".\", \"app-1.0\")'";
+    let pack = "cp -a tree app-1.0 && tar czf app.tar.gz app-1.0 && tar cf - app-1.0 | zstd -q \
+                >app.tar.zst && python3 -c 'import shutil; shutil.make_archive(\"app\", \"zip\", \
+                \".\", \"app-1.0\")'";
     let (packed, said) = shell(&project.root, pack);
     assert!(packed, "{said}");
     for archive in ["app.tar.gz", "app.tar.zst", "app.zip"] {
         let run = project.xpkg(&format!("verify {archive} --message-format json"));
         let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
         assert_eq!(
-            (run.code, report["findings"].as_array().unwrap().len(), report["files"].as_array().unwrap().len()),
+            (
+                run.code,
+                report["findings"].as_array().unwrap().len(),
+                report["files"].as_array().unwrap().len()
+            ),
             (Some(0), 0, 2),
             "{archive}: {}",
             run.stdout
@@ -170,18 +277,35 @@ fn archives_are_judged_without_being_unpacked() {
         assert_eq!(report["listed_by"], "app-1.0/manifest.json");
     }
     // One file in it is another: found, and nothing is written beside it.
-    assert!(shell(&project.root, &format!("cp gnu/hello app-1.0/{X86} && tar czf bad.tar.gz app-1.0")).0);
+    assert!(
+        shell(
+            &project.root,
+            &format!("cp gnu/hello app-1.0/{X86} && tar czf bad.tar.gz app-1.0")
+        )
+        .0
+    );
     let run = project.xpkg("verify bad.tar.gz");
     assert_eq!(run.code, Some(1));
-    assert!(run.stdout.contains("digest-mismatch") && run.stdout.contains("not-static"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("digest-mismatch") && run.stdout.contains("not-static"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
 fn programs_are_started_only_when_that_is_asked_for() {
     let project = trees().with("qemu-aarch64-static");
-    let run = project.xpkg("verify tree --run --expect-version 'hello 0.1.0' --message-format json").ok();
+    let run = project
+        .xpkg("verify tree --run --expect-version 'hello 0.1.0' --message-format json")
+        .ok();
     let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    let ran: Vec<&str> = report["files"].as_array().unwrap().iter().filter_map(|file| file["ran"].as_str()).collect();
+    let ran: Vec<&str> = report["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|file| file["ran"].as_str())
+        .collect();
     assert_eq!(ran, ["--version", "--version"]);
     let run = project.xpkg("verify tree --run --expect-version 9.9");
     assert_eq!(run.code, Some(1));
@@ -190,13 +314,30 @@ fn programs_are_started_only_when_that_is_asked_for() {
     let project = project.without("qemu-aarch64-static");
     let run = project.xpkg("verify tree --run --message-format json").ok();
     let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!(report["skipped"][0]["path"], format!("{ARM_MUSL}/hello/hello"));
+    assert_eq!(
+        report["skipped"][0]["path"],
+        format!("{ARM_MUSL}/hello/hello")
+    );
     // What crashes is a finding.
     let _ = tool("cc");
-    std::fs::write(project.path("crash.c"), "int main(void) { __builtin_trap(); }").unwrap();
-    assert!(shell(&project.root, "mkdir x86_64 && cc -static -o x86_64/crash crash.c").0);
+    std::fs::write(
+        project.path("crash.c"),
+        "int main(void) { __builtin_trap(); }",
+    )
+    .unwrap();
+    assert!(
+        shell(
+            &project.root,
+            "mkdir x86_64 && cc -static -o x86_64/crash crash.c"
+        )
+        .0
+    );
     let run = project.xpkg("verify x86_64 --run");
-    assert!(run.stdout.contains("run-failed") && run.stdout.contains("it crashed"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("run-failed") && run.stdout.contains("it crashed"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
@@ -205,12 +346,28 @@ fn commits_of_two_runs_in_one_tree_are_told() {
     let first = project.commit();
     project.xpkg("build -q").ok();
     project.write("note.txt", "two\n");
-    project.shell("git add -A && git -c user.name=t -c user.email=t@t.invalid commit -qm two --no-gpg-sign").ok();
-    let name = project.json("target/xpkg/manifest.json")["artifacts"][0]["package"].as_str().unwrap().to_owned();
+    project
+        .shell(
+            "git add -A && git -c user.name=t -c user.email=t@t.invalid commit -qm two \
+                   --no-gpg-sign",
+        )
+        .ok();
+    let name = project.json("target/xpkg/manifest.json")["artifacts"][0]["package"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     project.xpkg(&format!("build -q -p {name}")).ok();
     let run = project.xpkg("verify");
-    assert!(run.stdout.contains("commits-differ") && run.stdout.contains(&first[..12]), "{}", run.stdout);
-    let run = project.xpkg("verify --accept commits-differ --reason 'a fix of one service' --message-format json").ok();
+    assert!(
+        run.stdout.contains("commits-differ") && run.stdout.contains(&first[..12]),
+        "{}",
+        run.stdout
+    );
+    let run = project
+        .xpkg(
+            "verify --accept commits-differ --reason 'a fix of one service' --message-format json",
+        )
+        .ok();
     let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(report["accepted"][0]["reason"], "a fix of one service");
 }
@@ -218,18 +375,29 @@ fn commits_of_two_runs_in_one_tree_are_told() {
 #[test]
 fn the_configurations_policy_holds_for_the_workspaces_tree() {
     let project = Project::of("hello");
-    project.append("Cargo.toml", "\n[package.metadata.xpkg.policy]\nbase = 'strict'\nrules = { home-leak = false }\n");
+    project.append(
+        "Cargo.toml",
+        "\n[package.metadata.xpkg.policy]\nbase = 'strict'\nrules = { home-leak = false }\n",
+    );
     project.xpkg("build -q").ok();
     let run = project.xpkg("verify --message-format json");
     let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(
-        (report["policy"].as_str(), report["findings"][0]["code"].as_str()),
+        (
+            report["policy"].as_str(),
+            report["findings"][0]["code"].as_str()
+        ),
         (Some("strict"), Some("not-stripped")),
         "{}",
         run.stdout
     );
     project.append("Cargo.toml", "glibc = 'new'\n");
-    project.write("Cargo.toml", &project.read("Cargo.toml").replace("home-leak", "home-leaks"));
+    project.write(
+        "Cargo.toml",
+        &project
+            .read("Cargo.toml")
+            .replace("home-leak", "home-leaks"),
+    );
     check!(
         project.xpkg("verify"),
         str![[r#"
@@ -247,7 +415,13 @@ error[config-invalid]: `new`, the glibc of the configuration's policy, is no ver
 #[test]
 fn wrong_input_says_the_way_out() {
     let outside = Project::empty().xpkg("verify");
-    assert!(outside.stderr.contains("\n  help: or name what to verify: `cargo xpkg verify PATH`\n"), "{}", outside.stderr);
+    assert!(
+        outside
+            .stderr
+            .contains("\n  help: or name what to verify: `cargo xpkg verify PATH`\n"),
+        "{}",
+        outside.stderr
+    );
     let project = Project::of("hello");
     check!(
         project.xpkg("verify"),
@@ -301,10 +475,14 @@ fn the_summary_of_a_step_is_written_where_github_wants_it() {
     assert!(project.read("summary.md").starts_with("before\n"));
     assert!(project.read("summary.md").contains("hello"));
     let sarif = project.xpkg("verify --message-format sarif").ok();
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&sarif.stdout).unwrap()["version"], "2.1.0");
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&sarif.stdout).unwrap()["version"],
+        "2.1.0"
+    );
 }
 
-/// xpkg's own lists vouch for nothing but what xpkg wrote into both of them, whatever else they say.
+/// xpkg's own lists vouch for nothing but what xpkg wrote into both of them, whatever else they
+/// say.
 #[test]
 fn a_manifest_cannot_excuse_what_was_done_to_its_tree() {
     let project = trees();
@@ -313,14 +491,22 @@ fn a_manifest_cannot_excuse_what_was_done_to_its_tree() {
     let finds = |code: &str| {
         let run = project.xpkg("verify tree --message-format json");
         let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-        let codes: Vec<&str> = report["findings"].as_array().unwrap().iter().filter_map(|finding| finding["code"].as_str()).collect();
-        assert!(run.code == Some(1) && codes.contains(&code), "{code}: {codes:?}");
+        let codes: Vec<&str> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|finding| finding["code"].as_str())
+            .collect();
+        assert!(
+            run.code == Some(1) && codes.contains(&code),
+            "{code}: {codes:?}"
+        );
     };
     let arm = std::fs::read(project.path(&format!("tree/{ARM_MUSL}/hello/hello"))).unwrap();
     let x86 = std::fs::read(project.path(&format!("tree/{X86}"))).unwrap();
     std::fs::write(project.path(&format!("tree/{X86}")), arm).unwrap();
-    let waivers =
-        ["digest-mismatch", "wrong-machine", "same-file-twice"].map(|code| serde_json::json!({ "code": code, "message": "fine" }));
+    let waivers = ["digest-mismatch", "wrong-machine", "same-file-twice"]
+        .map(|code| serde_json::json!({ "code": code, "message": "fine" }));
     let mut excused: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     for artifact in excused["artifacts"].as_array_mut().unwrap() {
         artifact["waivers"] = serde_json::json!(waivers);
@@ -332,7 +518,8 @@ fn a_manifest_cannot_excuse_what_was_done_to_its_tree() {
     project.write("tree/manifest.json", &manifest);
     // A file more, and a line more in one of the lists.
     project.write("tree/x86_64-unknown-linux-musl/hello/more.txt", "abc");
-    let line = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  x86_64-unknown-linux-musl/hello/more.txt\n";
+    let line = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  \
+                x86_64-unknown-linux-musl/hello/more.txt\n";
     project.write("tree/MANIFEST.txt", &format!("{text}{line}"));
     finds("list-unreadable");
     finds("file-unlisted");
@@ -352,16 +539,44 @@ fn what_cannot_be_started_is_a_finding_and_the_report_stands() {
     assert!(shell(&project.root, &format!("chmod 644 tree/{X86}")).0);
     let run = project.xpkg("verify tree --run --message-format json");
     let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    let codes: Vec<&str> = report["findings"].as_array().unwrap().iter().filter_map(|finding| finding["code"].as_str()).collect();
+    let codes: Vec<&str> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|finding| finding["code"].as_str())
+        .collect();
     assert_eq!(codes, ["mode-unfit", "run-failed"], "{}", run.stdout);
     // A version is a word of its own.
     assert!(shell(&project.root, &format!("chmod 755 tree/{X86}")).0);
-    assert_eq!(project.xpkg("verify tree --run --expect-version 1.0").code, Some(1));
+    assert_eq!(
+        project.xpkg("verify tree --run --expect-version 1.0").code,
+        Some(1)
+    );
     // A name as a whole is as good as a part of a path.
     assert!(
-        shell(&project.root, &format!("mkdir app && cp tree/{X86} app/hello && tar czf app-1.0-x86_64-unknown-linux-musl.tar.gz app")).0
+        shell(
+            &project.root,
+            &format!(
+                "mkdir app && cp tree/{X86} app/hello && tar czf \
+                                       app-1.0-x86_64-unknown-linux-musl.tar.gz app"
+            )
+        )
+        .0
     );
-    project.xpkg("verify app-1.0-x86_64-unknown-linux-musl.tar.gz").ok();
-    assert!(shell(&project.root, "mv app-1.0-x86_64-unknown-linux-musl.tar.gz app-1.0-aarch64-unknown-linux-musl.tar.gz").0);
-    assert!(project.xpkg("verify app-1.0-aarch64-unknown-linux-musl.tar.gz").stdout.contains("wrong-machine"));
+    project
+        .xpkg("verify app-1.0-x86_64-unknown-linux-musl.tar.gz")
+        .ok();
+    assert!(
+        shell(
+            &project.root,
+            "mv app-1.0-x86_64-unknown-linux-musl.tar.gz app-1.0-aarch64-unknown-linux-musl.tar.gz"
+        )
+        .0
+    );
+    assert!(
+        project
+            .xpkg("verify app-1.0-aarch64-unknown-linux-musl.tar.gz")
+            .stdout
+            .contains("wrong-machine")
+    );
 }

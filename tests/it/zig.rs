@@ -1,4 +1,5 @@
-//! zig with the real zig: floors held, arguments it does not know, what it compiles first, what it strips.
+//! zig with the real zig: floors held, arguments it does not know, what it compiles first, what it
+//! strips.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,13 +8,19 @@ use cargo_xpkg::zig_arguments::ROWS;
 use snapbox::str;
 
 use crate::check;
-use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, repository, skipped, starter, tool};
+use crate::support::{
+    ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, repository, skipped, starter, tool,
+};
 
 /// The zig that `cargo xtask setup` brought; without it the test is skipped, by name.
 pub fn zig(test: &str) -> Option<PathBuf> {
     let path = repository().join("target/toolchains/zig/ziglang/zig");
     if !path.exists() {
-        assert_ne!(std::env::var("XPKG_SKIP").as_deref(), Ok("never"), "zig is not there: `cargo xtask setup` says why");
+        assert_ne!(
+            std::env::var("XPKG_SKIP").as_deref(),
+            Ok("never"),
+            "zig is not there: `cargo xtask setup` says why"
+        );
         skipped(test, "zig is not there: `cargo xtask setup` says why");
         return None;
     }
@@ -29,34 +36,62 @@ fn project(fixture: &str, test: &str) -> Option<Project> {
 
 /// What a staged bin says when it is started.
 fn said(project: &Project, target: &str, path: &str) -> String {
-    let output = starter(target, &project.path(&format!("target/xpkg/{target}/{path}"))).output().unwrap();
+    let output = starter(
+        target,
+        &project.path(&format!("target/xpkg/{target}/{path}")),
+    )
+    .output()
+    .unwrap();
     assert!(output.status.success(), "{target}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// The highest version of glibc that a staged bin asks for, by readelf; `None`: it asks for none.
 fn glibc(project: &Project, path: &str) -> Option<(u32, u32)> {
-    let output = Command::new(tool("readelf")).arg("-V").arg(project.path(&format!("target/xpkg/{path}"))).output().unwrap();
+    let output = Command::new(tool("readelf"))
+        .arg("-V")
+        .arg(project.path(&format!("target/xpkg/{path}")))
+        .output()
+        .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let versions = text.split("GLIBC_").skip(1).filter_map(|rest| {
-        let mut parts = rest.split_whitespace().next()?.split('.').map(|part| part.parse().ok());
+        let mut parts = rest
+            .split_whitespace()
+            .next()?
+            .split('.')
+            .map(|part| part.parse().ok());
         Some((parts.next()??, parts.next()??))
     });
     versions.max()
 }
 
 fn sections(project: &Project, path: &str) -> String {
-    let output = Command::new(tool("readelf")).args(["-S", "-W"]).arg(project.path(&format!("target/xpkg/{path}"))).output().unwrap();
+    let output = Command::new(tool("readelf"))
+        .args(["-S", "-W"])
+        .arg(project.path(&format!("target/xpkg/{path}")))
+        .output()
+        .unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
 fn zig_compiles_c_and_links_for_musl_and_for_a_floor() {
-    let Some(project) = project("with-c", "zig_compiles_c_and_links_for_musl_and_for_a_floor") else { return };
+    let Some(project) = project(
+        "with-c",
+        "zig_compiles_c_and_links_for_musl_and_for_a_floor",
+    ) else {
+        return;
+    };
     let floor = format!("{ARM_GNU}.2.17");
-    project.xpkg(&format!("build -q --target {ARM_MUSL},{floor}")).ok();
+    project
+        .xpkg(&format!("build -q --target {ARM_MUSL},{floor}"))
+        .ok();
     for target in [ARM_MUSL, ARM_GNU] {
-        assert_eq!(said(&project, target, "with-c/with-c"), "with-c: same 6, other -1\n", "{target}");
+        assert_eq!(
+            said(&project, target, "with-c/with-c"),
+            "with-c: same 6, other -1\n",
+            "{target}"
+        );
     }
     assert_eq!(glibc(&project, &format!("{ARM_MUSL}/with-c/with-c")), None);
     let found = glibc(&project, &format!("{ARM_GNU}/with-c/with-c")).unwrap();
@@ -64,11 +99,23 @@ fn zig_compiles_c_and_links_for_musl_and_for_a_floor() {
     let manifest = project.json("target/xpkg/manifest.json");
     crate::chat::the_schema_holds(&manifest);
     for target in manifest["targets"].as_array().unwrap() {
-        assert_eq!((&target["toolchain"]["kind"], &target["toolchain"]["linker"]["version"]), (&"zig".into(), &"zig 0.17.0".into()));
+        assert_eq!(
+            (
+                &target["toolchain"]["kind"],
+                &target["toolchain"]["linker"]["version"]
+            ),
+            (&"zig".into(), &"zig 0.17.0".into())
+        );
     }
     // Once more: nothing to compile, nothing to ask.
-    let again = project.xpkg(&format!("build --target {ARM_MUSL},{floor}")).ok();
-    assert!(again.stderr.contains("Unchanged 2 bins"), "{}", again.stderr);
+    let again = project
+        .xpkg(&format!("build --target {ARM_MUSL},{floor}"))
+        .ok();
+    assert!(
+        again.stderr.contains("Unchanged 2 bins"),
+        "{}",
+        again.stderr
+    );
     // The wrappers are xpkg's own.
     project.xpkg("clean").ok();
     assert!(!project.path("target/xpkg-cache").exists());
@@ -76,19 +123,31 @@ fn zig_compiles_c_and_links_for_musl_and_for_a_floor() {
 
 #[test]
 fn the_hosts_own_triple_can_have_a_floor() {
-    let Some(project) = project("hello", "the_hosts_own_triple_can_have_a_floor") else { return };
+    let Some(project) = project("hello", "the_hosts_own_triple_can_have_a_floor") else {
+        return;
+    };
     project.xpkg(&format!("build -q --target {HOST}.2.17")).ok();
-    assert_eq!(said(&project, HOST, "hello/hello"), "hello from x86_64 linux gnu\n");
+    assert_eq!(
+        said(&project, HOST, "hello/hello"),
+        "hello from x86_64 linux gnu\n"
+    );
     let found = glibc(&project, &format!("{HOST}/hello/hello")).unwrap();
     assert!(found <= (2, 17), "{found:?}");
     // One that the host's own glibc keeps needs no zig.
     let run = project.xpkg(&format!("plan --target {HOST}.2.40")).ok();
-    assert!(run.stdout.contains("native: the target is the host's own triple, and its glibc is 2.36"), "{}", run.stdout);
+    assert!(
+        run.stdout
+            .contains("native: the target is the host's own triple, and its glibc is 2.36"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
 fn a_floor_that_zig_does_not_know_is_an_error() {
-    let Some(project) = project("hello", "a_floor_that_zig_does_not_know_is_an_error") else { return };
+    let Some(project) = project("hello", "a_floor_that_zig_does_not_know_is_an_error") else {
+        return;
+    };
     check!(
         project.xpkg(&format!("build --target {ARM_GNU}.2.99")),
         str![[r#"
@@ -110,11 +169,14 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu.2.99`
 
 #[test]
 fn what_zig_compiles_first_is_announced_once() {
-    let Some(project) = project("hello", "what_zig_compiles_first_is_announced_once") else { return };
+    let Some(project) = project("hello", "what_zig_compiles_first_is_announced_once") else {
+        return;
+    };
     let cold = project.path("zig-cache");
     let project = project.env("ZIG_GLOBAL_CACHE_DIR", cold.to_str().unwrap());
     let build = format!("build --target {HOST}.2.17");
-    let announced = "   Preparing zig: glibc for x86_64-linux-gnu.2.17, some seconds of compiling, once on this machine\n";
+    let announced = "   Preparing zig: glibc for x86_64-linux-gnu.2.17, some seconds of \
+                     compiling, once on this machine\n";
     assert!(project.xpkg(&build).ok().stderr.contains(announced));
     assert!(!project.xpkg(&build).ok().stderr.contains("Preparing"));
     std::fs::remove_dir_all(&cold).unwrap();
@@ -123,7 +185,12 @@ fn what_zig_compiles_first_is_announced_once() {
 
 #[test]
 fn debug_information_goes_and_symbols_stay_whatever_links() {
-    let Some(project) = project("hello", "debug_information_goes_and_symbols_stay_whatever_links") else { return };
+    let Some(project) = project(
+        "hello",
+        "debug_information_goes_and_symbols_stay_whatever_links",
+    ) else {
+        return;
+    };
     let path = format!("{HOST}/hello/hello");
     for (flags, symbols, debug) in [
         ("", true, false),
@@ -131,20 +198,35 @@ fn debug_information_goes_and_symbols_stay_whatever_links() {
         ("--config profile.release.debug=1", true, true),
     ] {
         for target in [HOST.to_owned(), format!("{HOST}.2.17")] {
-            project.xpkg(&format!("build -q --target {target} {flags}")).ok();
+            project
+                .xpkg(&format!("build -q --target {target} {flags}"))
+                .ok();
             let sections = sections(&project, &path);
-            assert_eq!((sections.contains(".symtab"), sections.contains(".debug_info")), (symbols, debug), "{target} {flags}\n{sections}");
+            assert_eq!(
+                (
+                    sections.contains(".symtab"),
+                    sections.contains(".debug_info")
+                ),
+                (symbols, debug),
+                "{target} {flags}\n{sections}"
+            );
         }
     }
 }
 
 #[test]
 fn an_argument_that_zig_does_not_know_is_named_with_the_way_round() {
-    let Some(project) = project("hello", "an_argument_that_zig_does_not_know_is_named_with_the_way_round") else { return };
+    let Some(project) = project(
+        "hello",
+        "an_argument_that_zig_does_not_know_is_named_with_the_way_round",
+    ) else {
+        return;
+    };
     let project = project.env("RUSTFLAGS", "-Clink-arg=-Wl,--export-dynamic-symbol=main");
     let run = project.xpkg(&format!("build -q --target {HOST}.2.17"));
     assert_eq!(run.code, Some(101));
-    let told = "error[zig-argument]: zig does not know the linker argument `--export-dynamic-symbol`";
+    let told =
+        "error[zig-argument]: zig does not know the linker argument `--export-dynamic-symbol`";
     assert!(run.stderr.contains(told), "{}", run.stderr);
     assert!(run.stderr.contains("`--linker gcc`"), "{}", run.stderr);
 }
@@ -152,8 +234,13 @@ fn an_argument_that_zig_does_not_know_is_named_with_the_way_round() {
 /// Every row at once, on the command line and in the file that rustc writes when that is too long.
 #[test]
 fn what_the_rows_take_out_does_not_stop_a_link() {
-    let Some(project) = project("hello", "what_the_rows_take_out_does_not_stop_a_link") else { return };
-    let flags: Vec<String> = ROWS.iter().map(|row| format!("-Clink-arg=-Wl,{}", example(row.flag))).collect();
+    let Some(project) = project("hello", "what_the_rows_take_out_does_not_stop_a_link") else {
+        return;
+    };
+    let flags: Vec<String> = ROWS
+        .iter()
+        .map(|row| format!("-Clink-arg=-Wl,{}", example(row.flag)))
+        .collect();
     let project = project.env("CARGO_ENCODED_RUSTFLAGS", &flags.join("\u{1f}"));
     project.xpkg(&format!("build -q --target {HOST}.2.17")).ok();
     project.write(
@@ -161,20 +248,39 @@ fn what_the_rows_take_out_does_not_stop_a_link() {
         r#"fn main() { for name in 0..40 { println!("cargo::rustc-link-arg=-L/{name}/a b{}", "/x".repeat(50_000)); } }"#,
     );
     project.xpkg(&format!("build -q --target {HOST}.2.17")).ok();
-    assert_eq!(said(&project, HOST, "hello/hello"), "hello from x86_64 linux gnu\n");
+    assert_eq!(
+        said(&project, HOST, "hello/hello"),
+        "hello from x86_64 linux gnu\n"
+    );
 }
 
 /// Each row is needed: zig itself refuses the argument, or strips what should stay.
 #[test]
 fn each_row_names_what_zig_does_not_take() {
-    let Some(zig) = zig("each_row_names_what_zig_does_not_take") else { return };
+    let Some(zig) = zig("each_row_names_what_zig_does_not_take") else {
+        return;
+    };
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("in.c"), "int main(void) { return 0; }").unwrap();
+    std::fs::write(
+        directory.path().join("in.c"),
+        "int main(void) { return 0; }",
+    )
+    .unwrap();
     let refused = |flag: &str| {
         let output = Command::new(&zig)
-            .args(["cc", "-target", "x86_64-linux-gnu.2.28", "in.c", "-o", "out"])
+            .args([
+                "cc",
+                "-target",
+                "x86_64-linux-gnu.2.28",
+                "in.c",
+                "-o",
+                "out",
+            ])
             .arg(format!("-Wl,{flag}"))
-            .env("ZIG_GLOBAL_CACHE_DIR", PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("zig-cache"))
+            .env(
+                "ZIG_GLOBAL_CACHE_DIR",
+                PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("zig-cache"),
+            )
             .current_dir(directory.path())
             .output()
             .unwrap();
@@ -182,7 +288,11 @@ fn each_row_names_what_zig_does_not_take() {
         !output.status.success() || words.contains("warning: ")
     };
     assert!(!refused("--as-needed"));
-    let accepted: Vec<&str> = ROWS.iter().map(|row| row.flag).filter(|flag| !refused(&example(flag))).collect();
+    let accepted: Vec<&str> = ROWS
+        .iter()
+        .map(|row| row.flag)
+        .filter(|flag| !refused(&example(flag)))
+        .collect();
     assert_eq!(accepted, ["--strip-debug"]);
 }
 
@@ -198,11 +308,23 @@ fn example(flag: &str) -> String {
 
 #[test]
 fn zig_is_found_through_python() {
-    let Some(zig) = zig("zig_is_found_through_python") else { return };
-    let packages = zig.parent().unwrap().parent().unwrap().to_str().unwrap().to_owned();
+    let Some(zig) = zig("zig_is_found_through_python") else {
+        return;
+    };
+    let packages = zig
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
     let plan = format!("plan --linker zig --target {ARM_MUSL}");
     // The real one: what stands on PATH may be a script that chooses among several.
-    let asked = Command::new(tool("python3")).args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
+    let asked = Command::new(tool("python3"))
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output()
+        .unwrap();
     let python = PathBuf::from(String::from_utf8(asked.stdout).unwrap().trim());
     let project = Project::of("hello").with_tool("python3", &python);
     check!(
@@ -220,41 +342,86 @@ error[linker-unfit]: `zig`, chosen by `--linker`, cannot link for `aarch64-unkno
     let project = project.env("PYTHONPATH", &packages);
     let run = project.xpkg(&plan).ok();
     assert!(
-        run.stdout.contains("  toolchain   zig: it brings musl and compiles C and C++ for it (chosen by `--linker`)\n"),
+        run.stdout.contains(
+            "  toolchain   zig: it brings musl and compiles C and C++ for it \
+                             (chosen by `--linker`)\n"
+        ),
         "{}",
         run.stdout
     );
     let doctor = project.xpkg("doctor").ok();
-    let line = doctor.stdout.lines().find(|line| line.starts_with("  zig ")).unwrap();
-    assert!(line.contains("any Linux") && line.contains("zig 0.17.0 (") && line.ends_with("probed for each target"), "{line}");
+    let line = doctor
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("  zig "))
+        .unwrap();
+    assert!(
+        line.contains("any Linux")
+            && line.contains("zig 0.17.0 (")
+            && line.ends_with("probed for each target"),
+        "{line}"
+    );
 }
 
 #[test]
 fn cxx_for_musl_is_compiled_by_zig_and_c_by_the_gcc_for_musl() {
-    let Some(project) = project("native", "cxx_for_musl_is_compiled_by_zig_and_c_by_the_gcc_for_musl") else { return };
-    let project =
-        ["x86_64-linux-musl-gcc", "x86_64-linux-gnu-gcc", "ar", "ranlib"].iter().fold(project, |project, tool| project.with(tool));
-    project.xpkg(&format!("build -q -p native-cpp --target {X86_MUSL}")).ok();
-    assert_eq!(said(&project, X86_MUSL, "native-cpp/cpp"), "cpp: half of 42 is 21, caught \"43 is odd\"\n");
+    let Some(project) = project(
+        "native",
+        "cxx_for_musl_is_compiled_by_zig_and_c_by_the_gcc_for_musl",
+    ) else {
+        return;
+    };
+    let project = [
+        "x86_64-linux-musl-gcc",
+        "x86_64-linux-gnu-gcc",
+        "ar",
+        "ranlib",
+    ]
+    .iter()
+    .fold(project, |project, tool| project.with(tool));
+    project
+        .xpkg(&format!("build -q -p native-cpp --target {X86_MUSL}"))
+        .ok();
+    assert_eq!(
+        said(&project, X86_MUSL, "native-cpp/cpp"),
+        "cpp: half of 42 is 21, caught \"43 is odd\"\n"
+    );
     let toolchain = &project.json("target/xpkg/manifest.json")["targets"][0]["toolchain"];
-    assert_eq!((&toolchain["kind"], &toolchain["c_compiler"]["program"]), (&"zig".into(), &"x86_64-linux-musl-gcc".into()));
+    assert_eq!(
+        (&toolchain["kind"], &toolchain["c_compiler"]["program"]),
+        (&"zig".into(), &"x86_64-linux-musl-gcc".into())
+    );
 }
 
 #[test]
 fn a_zig_that_is_there_and_fails_says_so() {
     let project = Project::of("hello").fake("zig", "err no home for its cache\nexit 1\n");
     let run = project.xpkg(&format!("plan --target {ARM_GNU}"));
-    assert!(run.stderr.contains("/bin/zig env` failed: no home for its cache"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("/bin/zig env` failed: no home for its cache"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
 fn each_zig_has_wrappers_of_its_own() {
-    let Some(zig) = zig("each_zig_has_wrappers_of_its_own") else { return };
+    let Some(zig) = zig("each_zig_has_wrappers_of_its_own") else {
+        return;
+    };
     let project = Project::of("hello").with_tool("zig", &zig);
     let linker = |project: &Project| {
-        let plan = project.xpkg(&format!("plan --linker zig --target {ARM_MUSL} --message-format json")).ok();
+        let plan = project
+            .xpkg(&format!(
+                "plan --linker zig --target {ARM_MUSL} --message-format json"
+            ))
+            .ok();
         let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
-        plan["targets"][0]["toolchain"]["linker"]["program"].as_str().unwrap().to_owned()
+        plan["targets"][0]["toolchain"]["linker"]["program"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     let first = linker(&project);
     // Another zig: the same program at another place, with the library beside it.
@@ -265,26 +432,60 @@ fn each_zig_has_wrappers_of_its_own() {
     let project = project.with_tool("zig", &other.join("zig"));
     let second = linker(&project);
     assert_ne!(first, second);
-    assert!(std::fs::read_to_string(&first).unwrap().contains(zig.to_str().unwrap()));
-    assert!(std::fs::read_to_string(&second).unwrap().contains("/other/zig"));
+    assert!(
+        std::fs::read_to_string(&first)
+            .unwrap()
+            .contains(zig.to_str().unwrap())
+    );
+    assert!(
+        std::fs::read_to_string(&second)
+            .unwrap()
+            .contains("/other/zig")
+    );
 }
 
 #[test]
 fn the_hosts_own_compiler_does_not_compile_for_an_older_glibc() {
-    let Some(project) = project("with-c", "the_hosts_own_compiler_does_not_compile_for_an_older_glibc") else { return };
+    let Some(project) = project(
+        "with-c",
+        "the_hosts_own_compiler_does_not_compile_for_an_older_glibc",
+    ) else {
+        return;
+    };
     let project = project.with("gcc").with("ar").env("CC", "gcc");
     let run = project.xpkg(&format!("plan --target {HOST}.2.17")).ok();
-    assert!(run.stdout.contains("passed over `CC=gcc`"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("passed over `CC=gcc`"),
+        "{}",
+        run.stdout
+    );
     project.xpkg(&format!("build -q --target {HOST}.2.17")).ok();
     assert!(glibc(&project, &format!("{HOST}/with-c/with-c")).unwrap() <= (2, 17));
     // Named for the target, it is taken, and falls.
-    let run = project.env("CC_x86_64_unknown_linux_gnu", "gcc").xpkg(&format!("plan --target {HOST}.2.17"));
-    assert!(run.stderr.contains("zig      links against glibc 2.36, above the floor of 2.17"), "{}", run.stderr);
+    let run = project
+        .env("CC_x86_64_unknown_linux_gnu", "gcc")
+        .xpkg(&format!("plan --target {HOST}.2.17"));
+    assert!(
+        run.stderr
+            .contains("zig      links against glibc 2.36, above the floor of 2.17"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
 fn a_floor_that_the_processor_never_had_is_refused_before_compiling() {
-    let Some(project) = project("hello", "a_floor_that_the_processor_never_had_is_refused_before_compiling") else { return };
+    let Some(project) = project(
+        "hello",
+        "a_floor_that_the_processor_never_had_is_refused_before_compiling",
+    ) else {
+        return;
+    };
     let run = project.xpkg("plan --target riscv64gc-unknown-linux-gnu.2.17");
-    assert!(run.stderr.contains("links for glibc 2.27 to 2.44, not for 2.17"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("links for glibc 2.27 to 2.44, not for 2.17"),
+        "{}",
+        run.stderr
+    );
 }

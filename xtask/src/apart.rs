@@ -1,5 +1,6 @@
-//! podman of another suite, in a system of its own: a tree that is the root of a process's mount namespace. Homes, sources
-//! and devices are this machine's there, under their paths; libraries, runtimes and all that podman stores are the tree's.
+//! podman of another suite, in a system of its own: a tree that is the root of a process's mount
+//! namespace. Homes, sources and devices are this machine's there, under their paths; libraries,
+//! runtimes and all that podman stores are the tree's.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,11 +8,12 @@ use std::process::Command;
 use crate::debian::{self, KEYRING};
 use crate::engine::{ask, file, running, step, write};
 
-/// What podman is asked to be there for: containers and builds with a network (nft), and the hold's own `umount`.
+/// What podman is asked to be there for: containers and builds with a network (nft), and the hold's
+/// own `umount`.
 const PACKAGES: &str = "podman,runc,conmon,netavark,nftables,mount";
 
-/// Makes the namespace and keeps it. It ends with the process, and no mount of it was ever seen outside: what takes the
-/// tree away takes away nothing of this machine's.
+/// Makes the namespace and keeps it. It ends with the process, and no mount of it was ever seen
+/// outside: what takes the tree away takes away nothing of this machine's.
 const HOLD: &str = r#"set -e
 [ -n "$WITHIN" ] || WITHIN=yes exec unshare --mount --propagation private /bin/sh "$0"
 mount --bind TREE TREE
@@ -65,21 +67,36 @@ impl Apart {
             return Ok(());
         }
         let _ = std::fs::remove_dir_all(&tree);
-        step(&format!("{}: unpacking {PACKAGES} of {}", self.name, self.suite));
+        step(&format!(
+            "{}: unpacking {PACKAGES} of {}",
+            self.name, self.suite
+        ));
         let archive = debian::archive().ok_or("no Debian archive is configured here")?;
         let source = format!("deb [signed-by={KEYRING}] {archive} {} main", self.suite);
         let include = format!("--include={PACKAGES}");
-        ask(Command::new("mmdebstrap").args(["--quiet", "--variant=apt", &include, self.suite, &tree, &source]))?;
+        ask(Command::new("mmdebstrap").args([
+            "--quiet",
+            "--variant=apt",
+            &include,
+            self.suite,
+            &tree,
+            &source,
+        ]))?;
         std::fs::write(&complete, PACKAGES).map_err(|error| format!("{complete}: {error}"))
     }
 
     /// Where the hold's process is, every call goes through it.
     pub fn reach(&self) -> Result<(), String> {
         use std::os::unix::fs::PermissionsExt as _;
-        let process = running(&self.hold()).ok_or_else(|| format!("{} has no process", self.name))?;
-        write(&format!("{}/podman", self.name), &CALL.replace("PROCESS", &process))?;
+        let process =
+            running(&self.hold()).ok_or_else(|| format!("{} has no process", self.name))?;
+        write(
+            &format!("{}/podman", self.name),
+            &CALL.replace("PROCESS", &process),
+        )?;
         let program = self.program();
         let executable = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(Path::new(&program), executable).map_err(|error| format!("{program}: {error}"))
+        std::fs::set_permissions(Path::new(&program), executable)
+            .map_err(|error| format!("{program}: {error}"))
     }
 }

@@ -1,7 +1,9 @@
 //! xpkg against plain cargo with the same linker variables, in turn, in one run on one machine.
 //!
-//! The bounds: cold at most 1.02 times cargo's own calls; with nothing to do at most cargo's own calls and 100 ms, with zig,
-//! too, and plan's own lines and 200 ms in an image, where an engine runs (`cargo xtask engine up`); a warm `doctor` at most 200 ms; `verify` at least 0.9 times as fast as `openssl dgst` on all cores.
+//! The bounds: cold at most 1.02 times cargo's own calls; with nothing to do at most cargo's own
+//! calls and 100 ms, with zig, too, and plan's own lines and 200 ms in an image, where an engine
+//! runs (`cargo xtask engine up`); a warm `doctor` at most 200 ms; `verify` at least 0.9 times as
+//! fast as `openssl dgst` on all cores.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -30,23 +32,45 @@ pub fn run(args: &[String]) -> Result<(), String> {
             .ok_or(format!("{name} takes a number above 0")),
         None => Ok(default),
     };
-    let (cold, rounds, gigabytes) = (number("--cold", 3)?, number("--warm", 21)?, number("--gigabytes", 5)?);
+    let (cold, rounds, gigabytes) = (
+        number("--cold", 3)?,
+        number("--warm", 21)?,
+        number("--gigabytes", 5)?,
+    );
     cargo(&["build", "--release", "--bin", "cargo-xpkg"]).go()?;
     let scratch = root().join("target/bench");
-    let bench = Bench { xpkg: root().join("target/release/cargo-xpkg"), chat: root().join("fixtures/chat"), scratch };
+    let bench = Bench {
+        xpkg: root().join("target/release/cargo-xpkg"),
+        chat: root().join("fixtures/chat"),
+        scratch,
+    };
     println!("| case | cargo, median | spread | xpkg, median | spread | ratio | more | bound |");
     println!("|---|---|---|---|---|---|---|---|");
     let cold = bench.pairs("cold, 6 bins, 2 targets", cold, Start::Cold)?;
     let warm = bench.pairs("nothing to do", rounds, Start::Warm)?;
     println!("| {} | at most {COLD_RATIO} x |", cold.row);
-    println!("| {} | at most {} ms more |", warm.row, WARM_MARGIN.as_millis());
+    println!(
+        "| {} | at most {} ms more |",
+        warm.row,
+        WARM_MARGIN.as_millis()
+    );
     let zig = bench.zig(rounds)?;
-    println!("| {} | at most {} ms more |", zig.row, WARM_MARGIN.as_millis());
+    println!(
+        "| {} | at most {} ms more |",
+        zig.row,
+        WARM_MARGIN.as_millis()
+    );
     let mut images_held = true;
     for pair in bench.images(rounds.div_ceil(2))? {
-        let bound = pair.row.contains("plan's own lines").then_some(IMAGE_MARGIN);
+        let bound = pair
+            .row
+            .contains("plan's own lines")
+            .then_some(IMAGE_MARGIN);
         images_held &= bound.is_none_or(|bound| pair.xpkg <= pair.cargo + bound);
-        let bound = bound.map_or_else(|| "the engine's cost".to_owned(), |bound| format!("at most {} ms more", bound.as_millis()));
+        let bound = bound.map_or_else(
+            || "the engine's cost".to_owned(),
+            |bound| format!("at most {} ms more", bound.as_millis()),
+        );
         println!("| {} | {bound} |", pair.row);
     }
     let verify = bench.verify(gigabytes)?;
@@ -102,7 +126,11 @@ impl Pair {
             xpkg.median.as_secs_f64() / cargo.median.as_secs_f64(),
             (xpkg.median.as_secs_f64() - cargo.median.as_secs_f64()) * 1000.0
         );
-        Self { cargo: cargo.median, xpkg: xpkg.median, row }
+        Self {
+            cargo: cargo.median,
+            xpkg: xpkg.median,
+            row,
+        }
     }
 }
 
@@ -112,7 +140,8 @@ impl Bench {
         let (mut cargo, mut xpkg) = (Vec::new(), Vec::new());
         for round in 0..rounds {
             // Who goes first changes, so that a machine that warms up favours neither.
-            let mut sides: Vec<(&Path, &mut Vec<Duration>)> = vec![(&one, &mut cargo), (&other, &mut xpkg)];
+            let mut sides: Vec<(&Path, &mut Vec<Duration>)> =
+                vec![(&one, &mut cargo), (&other, &mut xpkg)];
             if round % 2 == 1 {
                 sides.reverse();
             }
@@ -120,33 +149,64 @@ impl Bench {
                 if start == Start::Cold {
                     let _ = std::fs::remove_dir_all(directory);
                 }
-                times.push(if directory == one { self.cargo(directory)? } else { self.xpkg(directory)? });
+                times.push(if directory == one {
+                    self.cargo(directory)?
+                } else {
+                    self.xpkg(directory)?
+                });
             }
         }
         Ok(Pair::of(case, cargo, xpkg))
     }
 
-    /// Nothing to do where zig compiles the C of musl and of a glibc floor: against the very calls that `plan` prints.
+    /// Nothing to do where zig compiles the C of musl and of a glibc floor: against the very calls
+    /// that `plan` prints.
     fn zig(&self, rounds: usize) -> Result<Pair, String> {
         let project = root().join("fixtures/with-c");
         let path = std::env::var_os("PATH").unwrap_or_default();
         let zig = root().join("target/toolchains/zig/ziglang");
-        let path = std::env::join_paths(std::iter::once(zig).chain(std::env::split_paths(&path))).map_err(|error| error.to_string())?;
+        let path = std::env::join_paths(std::iter::once(zig).chain(std::env::split_paths(&path)))
+            .map_err(|error| error.to_string())?;
         let xpkg = |word: &str| {
             let mut command = Command::new(&self.xpkg);
-            command.args([word, "--quiet", "--linker", "zig", "--target", ZIG_TARGETS, "--target-dir"]).arg(self.scratch.join("zig"));
-            command.env("PATH", &path).env_remove("RUSTUP_TOOLCHAIN").current_dir(&project);
+            command
+                .args([
+                    word,
+                    "--quiet",
+                    "--linker",
+                    "zig",
+                    "--target",
+                    ZIG_TARGETS,
+                    "--target-dir",
+                ])
+                .arg(self.scratch.join("zig"));
+            command
+                .env("PATH", &path)
+                .env_remove("RUSTUP_TOOLCHAIN")
+                .current_dir(&project);
             command
         };
         quiet(&mut xpkg("build"))?;
-        let plan = xpkg("plan").output().map_err(|error| error.to_string())?.stdout;
-        let lines: Vec<String> =
-            String::from_utf8_lossy(&plan).lines().filter_map(|line| line.strip_prefix("  runs        ")).map(str::to_owned).collect();
+        let plan = xpkg("plan")
+            .output()
+            .map_err(|error| error.to_string())?
+            .stdout;
+        let lines: Vec<String> = String::from_utf8_lossy(&plan)
+            .lines()
+            .filter_map(|line| line.strip_prefix("  runs        "))
+            .map(str::to_owned)
+            .collect();
         let (mut calls, mut builds) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             let began = Instant::now();
             for line in &lines {
-                quiet(Command::new("sh").arg("-c").arg(line).env("PATH", &path).stderr(Stdio::null()))?;
+                quiet(
+                    Command::new("sh")
+                        .arg("-c")
+                        .arg(line)
+                        .env("PATH", &path)
+                        .stderr(Stdio::null()),
+                )?;
             }
             calls.push(began.elapsed());
             let began = Instant::now();
@@ -156,37 +216,75 @@ impl Bench {
         Ok(Pair::of("nothing to do, zig, C, a floor", calls, builds))
     }
 
-    /// Nothing to do in an image, by each engine that answers: against the very calls that `plan` prints, and against the
-    /// same workspace built with what is on this machine.
+    /// Nothing to do in an image, by each engine that answers: against the very calls that `plan`
+    /// prints, and against the same workspace built with what is on this machine.
     fn images(&self, rounds: usize) -> Result<Vec<Pair>, String> {
-        let read = |name: &str| std::fs::read_to_string(root().join("target/engine").join(name)).unwrap_or_default();
-        let json = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default();
+        let read = |name: &str| {
+            std::fs::read_to_string(root().join("target/engine").join(name)).unwrap_or_default()
+        };
+        let json =
+            |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default();
         let (engines, images) = (json(read("engines.json")), json(read("images.json")));
         let image = "127.0.0.1:5055/xpkg/gcc12:1";
         let mut pairs = Vec::new();
-        for name in ["docker", "podman"].into_iter().filter(|name| engines[name]["answers"] == true) {
+        for name in ["docker", "podman"]
+            .into_iter()
+            .filter(|name| engines[name]["answers"] == true)
+        {
             let project = self.scratch.join(format!("in-{name}"));
             let _ = std::fs::remove_dir_all(&project);
-            quiet(Command::new("cp").arg("-r").arg(root().join("fixtures/with-c")).arg(&project))?;
-            let digest = images[image].as_str().ok_or("run `cargo xtask engine up`")?;
-            let config = format!("[target.{IMAGE_TARGET}]\nimage = \"{}@{digest}\"\n", image.trim_end_matches(":1"));
+            quiet(
+                Command::new("cp")
+                    .arg("-r")
+                    .arg(root().join("fixtures/with-c"))
+                    .arg(&project),
+            )?;
+            let digest = images[image]
+                .as_str()
+                .ok_or("run `cargo xtask engine up`")?;
+            let config = format!(
+                "[target.{IMAGE_TARGET}]\nimage = \"{}@{digest}\"\n",
+                image.trim_end_matches(":1")
+            );
             std::fs::write(project.join("xpkg.toml"), config).map_err(|error| error.to_string())?;
             let prepared = |command: &mut Command| {
-                let environment = engines[name]["environment"].as_object().into_iter().flatten();
-                command.envs(environment.filter_map(|(name, value)| Some((name, value.as_str()?)))).env("XPKG_CONTAINER_ENGINE", name);
+                let environment = engines[name]["environment"]
+                    .as_object()
+                    .into_iter()
+                    .flatten();
+                command
+                    .envs(environment.filter_map(|(name, value)| Some((name, value.as_str()?))))
+                    .env("XPKG_CONTAINER_ENGINE", name);
                 command.env_remove("RUSTUP_TOOLCHAIN").current_dir(&project);
             };
             let xpkg = |word: &str, linker: &str| {
                 let mut command = Command::new(&self.xpkg);
-                command.args([word, "--quiet", "--target", IMAGE_TARGET, "--linker", linker]);
+                command.args([
+                    word,
+                    "--quiet",
+                    "--target",
+                    IMAGE_TARGET,
+                    "--linker",
+                    linker,
+                ]);
                 prepared(&mut command);
                 command
             };
             quiet(&mut xpkg("build", "image"))?;
-            let plan = xpkg("plan", "image").output().map_err(|error| error.to_string())?.stdout;
-            let line =
-                |line: &str| ["  fetches     ", "  runs        "].iter().find_map(|label| line.strip_prefix(label)).map(str::to_owned);
-            let lines: Vec<String> = String::from_utf8_lossy(&plan).lines().filter_map(line).collect();
+            let plan = xpkg("plan", "image")
+                .output()
+                .map_err(|error| error.to_string())?
+                .stdout;
+            let line = |line: &str| {
+                ["  fetches     ", "  runs        "]
+                    .iter()
+                    .find_map(|label| line.strip_prefix(label))
+                    .map(str::to_owned)
+            };
+            let lines: Vec<String> = String::from_utf8_lossy(&plan)
+                .lines()
+                .filter_map(line)
+                .collect();
             quiet(&mut xpkg("build", "gcc"))?;
             let (mut calls, mut builds, mut here) = (Vec::new(), Vec::new(), Vec::new());
             for _ in 0..rounds {
@@ -203,14 +301,23 @@ impl Bench {
                     times.push(began.elapsed());
                 }
             }
-            pairs.push(Pair::of(&format!("nothing to do, in an image by {name}, against with gcc here"), here, builds.clone()));
-            pairs.push(Pair::of(&format!("nothing to do, in an image by {name}, against plan's own lines"), calls, builds));
+            pairs.push(Pair::of(
+                &format!("nothing to do, in an image by {name}, against with gcc here"),
+                here,
+                builds.clone(),
+            ));
+            pairs.push(Pair::of(
+                &format!("nothing to do, in an image by {name}, against plan's own lines"),
+                calls,
+                builds,
+            ));
         }
         Ok(pairs)
     }
 
-    /// A tree of so many gigabytes, in files of 32 MiB: `openssl` on all cores against `verify`, from the page cache where it
-    /// fits. The peak of memory is told by `/usr/bin/time`, where that is there.
+    /// A tree of so many gigabytes, in files of 32 MiB: `openssl` on all cores against `verify`,
+    /// from the page cache where it fits. The peak of memory is told by `/usr/bin/time`, where that
+    /// is there.
     fn verify(&self, gigabytes: usize) -> Result<Pair, String> {
         let tree = self.scratch.join("verify").join(std::env::consts::ARCH);
         let failed = |error: std::io::Error| format!("{}: {error}", tree.display());
@@ -227,7 +334,10 @@ impl Bench {
         for number in 0..gigabytes * 1024 * 1024 * 1024 / FILE {
             bytes[..8].copy_from_slice(&(number as u64).to_le_bytes());
             let file = tree.join(number.to_string());
-            if !file.metadata().is_ok_and(|known| known.len() == FILE as u64) {
+            if !file
+                .metadata()
+                .is_ok_and(|known| known.len() == FILE as u64)
+            {
                 std::fs::write(file, &bytes).map_err(failed)?;
             }
         }
@@ -237,27 +347,70 @@ impl Bench {
         let (mut openssl, mut xpkg) = (Vec::new(), Vec::new());
         for _ in 0..3 {
             let began = Instant::now();
-            quiet(Command::new("sh").args(["-c", &format!("ls | xargs -n 8 -P {cores} openssl dgst -sha256")]).current_dir(&tree))?;
+            quiet(
+                Command::new("sh")
+                    .args([
+                        "-c",
+                        &format!("ls | xargs -n 8 -P {cores} openssl dgst -sha256"),
+                    ])
+                    .current_dir(&tree),
+            )?;
             openssl.push(began.elapsed());
             let began = Instant::now();
-            quiet(Command::new(&self.xpkg).arg("verify").arg(tree.parent().unwrap_or(&tree)))?;
+            quiet(
+                Command::new(&self.xpkg)
+                    .arg("verify")
+                    .arg(tree.parent().unwrap_or(&tree)),
+            )?;
             xpkg.push(began.elapsed());
         }
-        let peak = Command::new("/usr/bin/time").args(["-f", "%M"]).arg(&self.xpkg).arg("verify").arg(&tree).output();
-        if let Some(kilobytes) = peak.ok().and_then(|output| String::from_utf8_lossy(&output.stderr).lines().last()?.parse::<u64>().ok()) {
-            eprintln!("xtask: verify took {} MiB at its peak, on {cores} cores, files of {} MiB", kilobytes / 1024, FILE / 1024 / 1024);
+        let peak = Command::new("/usr/bin/time")
+            .args(["-f", "%M"])
+            .arg(&self.xpkg)
+            .arg("verify")
+            .arg(&tree)
+            .output();
+        if let Some(kilobytes) = peak.ok().and_then(|output| {
+            String::from_utf8_lossy(&output.stderr)
+                .lines()
+                .last()?
+                .parse::<u64>()
+                .ok()
+        }) {
+            eprintln!(
+                "xtask: verify took {} MiB at its peak, on {cores} cores, files of {} MiB",
+                kilobytes / 1024,
+                FILE / 1024 / 1024
+            );
         }
         let _ = std::fs::remove_dir_all(self.scratch.join("verify"));
-        Ok(Pair::of(&format!("verify, {gigabytes} GiB, against openssl on {cores} cores"), openssl, xpkg))
+        Ok(Pair::of(
+            &format!("verify, {gigabytes} GiB, against openssl on {cores} cores"),
+            openssl,
+            xpkg,
+        ))
     }
 
     /// cargo's own calls, one a target, with the variables that xpkg sets.
     fn cargo(&self, directory: &Path) -> Result<Duration, String> {
         let began = Instant::now();
         for target in TARGETS {
-            let variable = format!("CARGO_TARGET_{}_LINKER", target.replace('-', "_").to_uppercase());
+            let variable = format!(
+                "CARGO_TARGET_{}_LINKER",
+                target.replace('-', "_").to_uppercase()
+            );
             let mut command = Command::new("cargo");
-            command.args(["build", "--quiet", "--release", "--bins", "--target", target, "--target-dir"]).arg(directory);
+            command
+                .args([
+                    "build",
+                    "--quiet",
+                    "--release",
+                    "--bins",
+                    "--target",
+                    target,
+                    "--target-dir",
+                ])
+                .arg(directory);
             quiet(command.env(variable, "rust-lld").current_dir(&self.chat))?;
         }
         Ok(began.elapsed())
@@ -269,7 +422,9 @@ impl Bench {
         for _ in 0..=rounds {
             let began = Instant::now();
             let mut command = Command::new(&self.xpkg);
-            command.args(["doctor", "--target", &TARGETS.join(","), "--target-dir"]).arg(self.scratch.join("xpkg"));
+            command
+                .args(["doctor", "--target", &TARGETS.join(","), "--target-dir"])
+                .arg(self.scratch.join("xpkg"));
             quiet(command.current_dir(&self.chat))?;
             times.push(began.elapsed());
         }
@@ -281,7 +436,16 @@ impl Bench {
     fn xpkg(&self, directory: &Path) -> Result<Duration, String> {
         let began = Instant::now();
         let mut command = Command::new(&self.xpkg);
-        command.args(["build", "--quiet", "--target", &TARGETS.join(","), "--target-dir"]).arg(directory).current_dir(&self.chat);
+        command
+            .args([
+                "build",
+                "--quiet",
+                "--target",
+                &TARGETS.join(","),
+                "--target-dir",
+            ])
+            .arg(directory)
+            .current_dir(&self.chat);
         quiet(&mut command)?;
         Ok(began.elapsed())
     }
@@ -289,7 +453,11 @@ impl Bench {
 
 fn quiet(command: &mut Command) -> Result<(), String> {
     // `cargo xtask` runs under cargo, whose choice of toolchain must not reach one side only.
-    match command.env_remove("RUSTUP_TOOLCHAIN").stdout(Stdio::null()).status() {
+    match command
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .stdout(Stdio::null())
+        .status()
+    {
         Ok(status) if status.success() => Ok(()),
         other => Err(format!("{command:?}: {other:?}")),
     }
@@ -304,6 +472,10 @@ struct Times {
 impl Times {
     fn of(mut times: Vec<Duration>) -> Self {
         times.sort();
-        Self { least: times[0], median: times[times.len() / 2], most: times[times.len() - 1] }
+        Self {
+            least: times[0],
+            median: times[times.len() / 2],
+            most: times[times.len() - 1],
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Old compilers for the tests of the compiler gate, and a sysroot for another processor.
 //!
-//! Debian's bullseye has GCC 9.3.0 (affected by PR 95189) and 10.2.1-6 (its number says affected, its code is fixed),
-//! and glibc 2.31.
+//! Debian's bullseye has GCC 9.3.0 (affected by PR 95189) and 10.2.1-6 (its number says affected,
+//! its code is fixed), and glibc 2.31.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,14 @@ use crate::debian::{self, Set};
 
 const SUITE: &str = "bullseye";
 
-/// One place below `target/toolchains`: Debian's name for the processor, what is unpacked, what is done to it then.
-type Row = (&'static str, &'static str, &'static [&'static str], fn(&Path) -> Result<(), String>);
+/// One place below `target/toolchains`: Debian's name for the processor, what is unpacked, what is
+/// done to it then.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    fn(&Path) -> Result<(), String>,
+);
 
 const SETS: &[Row] = &[
     (
@@ -49,8 +55,15 @@ const SETS: &[Row] = &[
 
 pub fn run() -> Result<(), String> {
     SETS.iter().try_for_each(|(place, arch, packages, finish)| {
-        let set = Set { place: format!("toolchains/{place}"), suite: SUITE, arch, packages: packages.to_vec() };
-        debian::unpack(&set, finish).map_err(|problem| format!("old compilers cannot be had; their tests are skipped by name: {problem}"))
+        let set = Set {
+            place: format!("toolchains/{place}"),
+            suite: SUITE,
+            arch,
+            packages: packages.to_vec(),
+        };
+        debian::unpack(&set, finish).map_err(|problem| {
+            format!("old compilers cannot be had; their tests are skipped by name: {problem}")
+        })
     })
 }
 
@@ -58,11 +71,15 @@ pub fn run() -> Result<(), String> {
 fn keep_inside(place: &Path) -> Result<(), String> {
     let mut open = vec![place.to_owned()];
     while let Some(directory) = open.pop() {
-        for entry in std::fs::read_dir(&directory).map_err(|error| format!("{}: {error}", directory.display()))?.flatten() {
+        for entry in std::fs::read_dir(&directory)
+            .map_err(|error| format!("{}: {error}", directory.display()))?
+            .flatten()
+        {
             let path = entry.path();
             match path.read_link() {
                 Ok(to) if to.is_absolute() => {
-                    std::fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+                    std::fs::remove_file(&path)
+                        .map_err(|error| format!("{}: {error}", path.display()))?;
                     link(&place.join(to.strip_prefix("/").unwrap_or(&to)), &path)?;
                 }
                 Ok(_) => {}
@@ -74,17 +91,27 @@ fn keep_inside(place: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// What a cross compiler looks for beside itself comes from the system's cross packages: assembler, linker, C library.
+/// What a cross compiler looks for beside itself comes from the system's cross packages: assembler,
+/// linker, C library.
 fn borrow(place: &Path) -> Result<(), String> {
     let beside = place.join("usr/aarch64-linux-gnu");
     std::fs::create_dir_all(beside.join("bin")).map_err(|error| error.to_string())?;
     for tool in ["as", "ld", "ar", "nm", "ranlib"] {
-        link(&PathBuf::from(format!("/usr/bin/aarch64-linux-gnu-{tool}")), &beside.join("bin").join(tool))?;
+        link(
+            &PathBuf::from(format!("/usr/bin/aarch64-linux-gnu-{tool}")),
+            &beside.join("bin").join(tool),
+        )?;
     }
-    link(Path::new("/usr/aarch64-linux-gnu/include"), &beside.join("include"))?;
+    link(
+        Path::new("/usr/aarch64-linux-gnu/include"),
+        &beside.join("include"),
+    )?;
     let libraries = beside.join("lib");
     std::fs::create_dir_all(&libraries).map_err(|error| error.to_string())?;
-    for entry in std::fs::read_dir("/usr/aarch64-linux-gnu/lib").map_err(|error| error.to_string())?.flatten() {
+    for entry in std::fs::read_dir("/usr/aarch64-linux-gnu/lib")
+        .map_err(|error| error.to_string())?
+        .flatten()
+    {
         link(&entry.path(), &libraries.join(entry.file_name()))?;
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! Debian packages of another suite or processor, unpacked beside the system: its own packages are not touched.
+//! Debian packages of another suite or processor, unpacked beside the system: its own packages are
+//! not touched.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,39 +21,70 @@ pub struct Set {
 /// Fetches and unpacks a set, where that has not been done, and hands the place to `finish`.
 pub fn unpack(set: &Set, finish: impl Fn(&Path) -> Result<(), String>) -> Result<(), String> {
     let place = root().join("target").join(&set.place);
-    let (complete, wanted) = (place.join("complete"), format!("{} {}\n", set.suite, set.packages.join(" ")));
+    let (complete, wanted) = (
+        place.join("complete"),
+        format!("{} {}\n", set.suite, set.packages.join(" ")),
+    );
     if std::fs::read_to_string(&complete).is_ok_and(|had| had == wanted) {
         return Ok(());
     }
     let work = place.with_extension("work");
     let _ = std::fs::remove_dir_all(&work);
     for directory in ["lists/partial", "cache/archives/partial", "packages"] {
-        std::fs::create_dir_all(work.join(directory)).map_err(|error| format!("{}: {error}", work.display()))?;
+        std::fs::create_dir_all(work.join(directory))
+            .map_err(|error| format!("{}: {error}", work.display()))?;
     }
-    let archive = archive().ok_or("no Debian archive is configured here, so packages of another suite or processor cannot be had")?;
+    let archive = archive().ok_or(
+        "no Debian archive is configured here, so packages of another \
+                                   suite or processor cannot be had",
+    )?;
     let list = work.join("list");
-    write(&list, &format!("deb [arch={} signed-by={KEYRING}] {archive} {} main\n", set.arch, set.suite))?;
+    write(
+        &list,
+        &format!(
+            "deb [arch={} signed-by={KEYRING}] {archive} {} main\n",
+            set.arch, set.suite
+        ),
+    )?;
     let apt = |arguments: &[&str]| {
         let mut apt = Command::new("apt-get");
-        for (option, path) in
-            [("Dir::Etc::sourcelist", &list), ("Dir::State::lists", &work.join("lists")), ("Dir::Cache", &work.join("cache"))]
-        {
+        for (option, path) in [
+            ("Dir::Etc::sourcelist", &list),
+            ("Dir::State::lists", &work.join("lists")),
+            ("Dir::Cache", &work.join("cache")),
+        ] {
             apt.arg("-o").arg(format!("{option}={}", path.display()));
         }
-        apt.args(["-o", "Dir::Etc::sourceparts=-", "-o", "APT::Sandbox::User=root", "--quiet"])
-            .args(["-o", &format!("APT::Architectures::={}", set.arch)])
-            .args(arguments)
-            .current_dir(work.join("packages"));
+        apt.args([
+            "-o",
+            "Dir::Etc::sourceparts=-",
+            "-o",
+            "APT::Sandbox::User=root",
+            "--quiet",
+        ])
+        .args(["-o", &format!("APT::Architectures::={}", set.arch)])
+        .args(arguments)
+        .current_dir(work.join("packages"));
         apt
     };
     apt(&["update"]).go()?;
-    apt(&["download"]).args(set.packages.iter().map(|package| format!("{package}:{}", set.arch))).go()?;
+    apt(&["download"])
+        .args(
+            set.packages
+                .iter()
+                .map(|package| format!("{package}:{}", set.arch)),
+        )
+        .go()?;
     // Another list, or half of one; it went only now, when there is something to put in its place.
     let _ = std::fs::remove_dir_all(&place);
     std::fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
     for package in std::fs::read_dir(work.join("packages")).map_err(|error| error.to_string())? {
         let package = package.map_err(|error| error.to_string())?.path();
-        Command::new("dpkg").arg("--extract").arg(package).arg(&place).go()?;
+        Command::new("dpkg")
+            .arg("--extract")
+            .arg(package)
+            .arg(&place)
+            .go()?;
     }
     finish(&place)?;
     write(&complete, &wanted)?;
@@ -66,15 +98,29 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
 
 /// The archive that this machine's own packages come from.
 pub fn archive() -> Option<String> {
-    let parts = std::fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
-    let files = [PathBuf::from("/etc/apt/sources.list"), PathBuf::from("/etc/apt/sources.list.d/debian.sources")];
-    files.into_iter().chain(parts).filter_map(|file| std::fs::read_to_string(file).ok()).find_map(|text| {
-        text.lines().find_map(|line| {
-            let word = match line.strip_prefix("URIs:") {
-                Some(rest) => rest.split_whitespace().next(),
-                None => line.strip_prefix("deb ").and_then(|rest| rest.split_whitespace().find(|word| word.contains("://"))),
-            };
-            word.filter(|word| word.trim_end_matches('/').ends_with("/debian")).map(str::to_owned)
+    let parts = std::fs::read_dir("/etc/apt/sources.list.d")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    let files = [
+        PathBuf::from("/etc/apt/sources.list"),
+        PathBuf::from("/etc/apt/sources.list.d/debian.sources"),
+    ];
+    files
+        .into_iter()
+        .chain(parts)
+        .filter_map(|file| std::fs::read_to_string(file).ok())
+        .find_map(|text| {
+            text.lines().find_map(|line| {
+                let word = match line.strip_prefix("URIs:") {
+                    Some(rest) => rest.split_whitespace().next(),
+                    None => line
+                        .strip_prefix("deb ")
+                        .and_then(|rest| rest.split_whitespace().find(|word| word.contains("://"))),
+                };
+                word.filter(|word| word.trim_end_matches('/').ends_with("/debian"))
+                    .map(str::to_owned)
+            })
         })
-    })
 }

@@ -1,4 +1,5 @@
-//! The images that the tests run, made of Debian's packages and kept by the registry that `engine up` starts.
+//! The images that the tests run, made of Debian's packages and kept by the registry that `engine
+//! up` starts.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -18,7 +19,8 @@ const EPOCH: &str = "1700000000";
 struct Image {
     name: &'static str,
     arch: &'static str,
-    /// `rootfs.tar`: suite, packages (unpacked, not configured), and what is left to do by hand in the new root.
+    /// `rootfs.tar`: suite, packages (unpacked, not configured), and what is left to do by hand in
+    /// the new root.
     debian: Option<(&'static str, &'static str, &'static str)>,
     /// One `FROM` another image stands after that.
     containerfile: &'static str,
@@ -36,7 +38,12 @@ const IMAGES: &[Image] = &[
         containerfile: CROSS,
     },
     // The same under another digest: a tag can be moved.
-    Image { name: "gcc12:2", arch: "amd64", debian: None, containerfile: "FROM 127.0.0.1:5055/xpkg/gcc12:1\nLABEL xpkg.moved=yes\n" },
+    Image {
+        name: "gcc12:2",
+        arch: "amd64",
+        debian: None,
+        containerfile: "FROM 127.0.0.1:5055/xpkg/gcc12:1\nLABEL xpkg.moved=yes\n",
+    },
     // Has GCC bug 95189, native and across.
     Image {
         name: "gcc9:1",
@@ -44,18 +51,30 @@ const IMAGES: &[Image] = &[
         debian: Some((
             "bullseye",
             "base-files,dash,coreutils,gcc-9,libc6-dev,gcc-9-aarch64-linux-gnu,libc6-dev-arm64-cross",
-            "cd usr/bin; ln -s gcc-9 gcc; ln -s gcc cc; ln -s aarch64-linux-gnu-gcc-9 aarch64-linux-gnu-gcc; chmod 1777 ../../tmp",
+            "cd usr/bin; ln -s gcc-9 gcc; ln -s gcc cc; ln -s aarch64-linux-gnu-gcc-9 \
+             aarch64-linux-gnu-gcc; chmod 1777 ../../tmp",
         )),
         containerfile: CROSS,
     },
-    Image { name: "bare:1", arch: "amd64", debian: BARE, containerfile: PLAIN },
-    Image { name: "foreign:1", arch: "arm64", debian: BARE, containerfile: PLAIN },
+    Image {
+        name: "bare:1",
+        arch: "amd64",
+        debian: BARE,
+        containerfile: PLAIN,
+    },
+    Image {
+        name: "foreign:1",
+        arch: "arm64",
+        debian: BARE,
+        containerfile: PLAIN,
+    },
     // Under the name of one of its commands busybox is that command only.
     Image {
         name: "shell-less:1",
         arch: "amd64",
         debian: None,
-        containerfile: "FROM 127.0.0.1:5055/xpkg/bare:1 AS bare\nFROM scratch\nCOPY --from=bare /bin/busybox /true\n",
+        containerfile: "FROM 127.0.0.1:5055/xpkg/bare:1 AS bare\nFROM scratch\nCOPY --from=bare \
+                        /bin/busybox /true\n",
     },
 ];
 
@@ -66,26 +85,37 @@ const PLAIN: &str = "FROM scratch\nADD rootfs.tar /\n";
 const BARE: Option<(&str, &str, &str)> = Some((
     "bookworm",
     "base-files,busybox-static",
-    "for command in sh cat env false ls sleep true; do ln -s busybox bin/$command; done; chmod 1777 tmp",
+    "for command in sh cat env false ls sleep true; do ln -s busybox bin/$command; done; chmod \
+     1777 tmp",
 ));
 
 /// Makes what the registry does not have.
 pub fn make() -> Result<(), String> {
-    IMAGES.iter().try_for_each(|image| one(image).map_err(|problem| format!("{}: {problem}", image.name)))
+    IMAGES
+        .iter()
+        .try_for_each(|image| one(image).map_err(|problem| format!("{}: {problem}", image.name)))
 }
 
 /// What the registry has: reference and digest.
 pub fn digests() -> BTreeMap<String, String> {
-    IMAGES.iter().filter_map(|image| Some((reference(image.name), digest(image.name)?))).collect()
+    IMAGES
+        .iter()
+        .filter_map(|image| Some((reference(image.name), digest(image.name)?)))
+        .collect()
 }
 
 pub fn reference(name: &str) -> String {
     format!("{REGISTRY}/xpkg/{name}")
 }
 
-/// The registry keeps each image under its recipe, too: one whose recipe is there is not made again.
+/// The registry keeps each image under its recipe, too: one whose recipe is there is not made
+/// again.
 fn one(image: &Image) -> Result<(), String> {
-    let base = IMAGES.iter().find(|base| image.containerfile.starts_with(&format!("FROM {}", reference(base.name))));
+    let base = IMAGES.iter().find(|base| {
+        image
+            .containerfile
+            .starts_with(&format!("FROM {}", reference(base.name)))
+    });
     let mut recipe = DefaultHasher::new();
     for part in [Some(image), base].into_iter().flatten() {
         (unpacking(part), build(part), part.containerfile).hash(&mut recipe);
@@ -98,14 +128,22 @@ fn one(image: &Image) -> Result<(), String> {
     let _ = std::fs::remove_dir_all(file("work"));
     write("work/Containerfile", image.containerfile)?;
     if let (Some((suite, packages, _)), Some(arguments)) = (image.debian, unpacking(image)) {
-        step(&format!("{}: unpacking {packages} of {suite}, {}", image.name, image.arch));
+        step(&format!(
+            "{}: unpacking {packages} of {suite}, {}",
+            image.name, image.arch
+        ));
         let archive = debian::archive().ok_or("no Debian archive is configured here")?;
         let source = format!("deb [signed-by={KEYRING}] {archive} {suite} main");
-        ask(Command::new("mmdebstrap").args(arguments).args([suite, &file("work/rootfs.tar"), &source]).env("SOURCE_DATE_EPOCH", EPOCH))?;
+        ask(Command::new("mmdebstrap")
+            .args(arguments)
+            .args([suite, &file("work/rootfs.tar"), &source])
+            .env("SOURCE_DATE_EPOCH", EPOCH))?;
     }
     step(&format!("{}: building and pushing", image.name));
     let local = reference(image.name);
-    ask(podman().args(build(image)).args(["--tag", &local, &file("work")]))?;
+    ask(podman()
+        .args(build(image))
+        .args(["--tag", &local, &file("work")]))?;
     for to in [&local, &reference(&kept)] {
         ask(podman().args(["push", "--quiet", &local, to]))?;
     }
@@ -126,20 +164,37 @@ fn unpacking(image: &Image) -> Option<[String; 5]> {
 }
 
 fn build(image: &Image) -> [&str; 7] {
-    ["build", "--quiet", "--pull-always", "--timestamp", EPOCH, "--arch", image.arch]
+    [
+        "build",
+        "--quiet",
+        "--pull-always",
+        "--timestamp",
+        EPOCH,
+        "--arch",
+        image.arch,
+    ]
 }
 
 fn digest(name: &str) -> Option<String> {
     let head = http(&format!("/v2/xpkg/{}", name.replace(':', "/manifests/")))?;
-    head.lines().find_map(|line| line.strip_prefix("Docker-Content-Digest: ")).map(|digest| digest.trim().to_owned())
+    head.lines()
+        .find_map(|line| line.strip_prefix("Docker-Content-Digest: "))
+        .map(|digest| digest.trim().to_owned())
 }
 
 /// The head of the registry's answer, where it has what is asked for.
 pub fn http(path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(REGISTRY).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    let accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
-    write!(stream, "HEAD {path} HTTP/1.0\r\nHost: {REGISTRY}\r\nAccept: {accept}\r\n\r\n").ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .ok()?;
+    let accept = "application/vnd.oci.image.manifest.v1+json, \
+                  application/vnd.docker.distribution.manifest.v2+json";
+    write!(
+        stream,
+        "HEAD {path} HTTP/1.0\r\nHost: {REGISTRY}\r\nAccept: {accept}\r\n\r\n"
+    )
+    .ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     answer.lines().next()?.contains(" 200 ").then_some(answer)

@@ -1,5 +1,9 @@
 //! The menu of this repository: `cargo xtask` lists it. CI runs `cargo xtask ci` and nothing else.
-#![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a menu for developers, not the program")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a menu for developers, not the program"
+)]
 
 mod apart;
 mod bench;
@@ -21,22 +25,56 @@ type Task = fn(&[String]) -> Result<(), String>;
 
 /// One task a row: its name, what it does, how.
 const TASKS: &[(&str, &str, Task)] = &[
-    ("setup", "install what the tests need: Debian packages (root, apt), Rust targets, old compilers and zig beside the system", |_| {
-        setup::run()
-    }),
+    (
+        "setup",
+        "install what the tests need: Debian packages (root, apt), Rust targets, old compilers \
+         and zig beside the system",
+        |_| setup::run(),
+    ),
     ("test", "set up, then run all fast tests", test),
-    ("bless", "rewrite the snapshots from what the program prints now; `git diff` is the review", bless),
-    ("bench", "xpkg against plain cargo in turn: medians, spread, bounds [--cold N] [--warm N] [--gigabytes N]", bench::run),
-    ("matrix", "fixtures/native for every target, by xpkg and by cargo-zigbuild, built and run [FILTER] [--again] [--table]", matrix::run),
-    ("corpus", "what inspect says of hundreds of Debian's programs against readelf, field by field [ARCH…]", corpus::run),
-    ("fuzz", "change bytes of programs, archives and manifests at random and read them [SECONDS, 120]", fuzz::run),
-    ("kills", "kill `build` at random moments [N, 500] and look for a half tree", kills),
+    (
+        "bless",
+        "rewrite the snapshots from what the program prints now; `git diff` is the review",
+        bless,
+    ),
+    (
+        "bench",
+        "xpkg against plain cargo in turn: medians, spread, bounds [--cold N] [--warm N] \
+         [--gigabytes N]",
+        bench::run,
+    ),
+    (
+        "matrix",
+        "fixtures/native for every target, by xpkg and by cargo-zigbuild, built and run [FILTER] \
+         [--again] [--table]",
+        matrix::run,
+    ),
+    (
+        "corpus",
+        "what inspect says of hundreds of Debian's programs against readelf, field by field [ARCH…]",
+        corpus::run,
+    ),
+    (
+        "fuzz",
+        "change bytes of programs, archives and manifests at random and read them [SECONDS, 120]",
+        fuzz::run,
+    ),
+    (
+        "kills",
+        "kill `build` at random moments [N, 500] and look for a half tree",
+        kills,
+    ),
     (
         "engine",
-        "container engines for the tests: podman, dockerds, buildx, a registry on loopback, images of Debian's packages; `test` runs on all [up [--all]|test|down]",
+        "container engines for the tests: podman, dockerds, buildx, a registry on loopback, \
+         images of Debian's packages; `test` runs on all [up [--all]|test|down]",
         engine::run,
     ),
-    ("ci", "what CI runs: fmt, clippy, test, check for other hosts", |_| ci()),
+    (
+        "ci",
+        "what CI runs: fmt, clippy, test, check for other hosts",
+        |_| ci(),
+    ),
 ];
 
 /// Hosts that the program must compile for, besides the one that runs the tests.
@@ -44,12 +82,18 @@ const OTHER_HOSTS: &[&str] = &["x86_64-pc-windows-gnu", "aarch64-apple-darwin"];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let task = args.first().and_then(|name| TASKS.iter().find(|(task, ..)| task == name));
+    let task = args
+        .first()
+        .and_then(|name| TASKS.iter().find(|(task, ..)| task == name));
     let Some((_, _, run)) = task else {
         for (name, what, _) in TASKS {
             println!("cargo xtask {name:<6} {what}");
         }
-        return if args.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        return if args.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(2)
+        };
     };
     match run(&args[1..]) {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,11 +107,14 @@ fn main() -> ExitCode {
 fn test(args: &[String]) -> Result<(), String> {
     setup::run()?;
     let _alone = alone();
-    cargo(&["test", "--workspace"]).args(args).env("RUST_TEST_THREADS", threads()).go()
+    cargo(&["test", "--workspace"])
+        .args(args)
+        .env("RUST_TEST_THREADS", threads())
+        .go()
 }
 
-/// Held over tests: engines are the machine's, and two suites would take away each other's images. It goes with the
-/// process; where there is no such place, nobody is kept out.
+/// Held over tests: engines are the machine's, and two suites would take away each other's images.
+/// It goes with the process; where there is no such place, nobody is kept out.
 fn alone() -> Option<File> {
     let lock = File::create("/run/lock/xpkg-suite").ok()?;
     if lock.try_lock().is_err() {
@@ -80,7 +127,9 @@ fn alone() -> Option<File> {
 /// Tests wait for engines, for other runs and for what they time out as much as they compute.
 fn threads() -> String {
     let own = std::env::var("RUST_TEST_THREADS").ok();
-    own.unwrap_or_else(|| (2 * std::thread::available_parallelism().map_or(1, usize::from)).to_string())
+    own.unwrap_or_else(|| {
+        (2 * std::thread::available_parallelism().map_or(1, usize::from)).to_string()
+    })
 }
 
 fn bless(args: &[String]) -> Result<(), String> {
@@ -92,14 +141,30 @@ fn bless(args: &[String]) -> Result<(), String> {
 
 fn kills(args: &[String]) -> Result<(), String> {
     let number = args.first().map_or("500", String::as_str);
-    let mut command = cargo(&["test", "--test", "it", "killed_at_any_moment", "--", "--nocapture"]);
+    let mut command = cargo(&[
+        "test",
+        "--test",
+        "it",
+        "killed_at_any_moment",
+        "--",
+        "--nocapture",
+    ]);
     command.env("XPKG_KILLS", number);
     command.go()
 }
 
 fn ci() -> Result<(), String> {
     cargo(&["fmt", "--all", "--check"]).go()?;
-    cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]).go()?;
+    cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ])
+    .go()?;
     setup::run()?;
     let _alone = alone();
     // Where no engine can run, the tests of images are skipped by name.
@@ -107,7 +172,10 @@ fn ci() -> Result<(), String> {
         eprintln!("xtask: {problem}");
     }
     // A test that this machine cannot run is skipped by name; in CI that is a failure.
-    let tested = cargo(&["test", "--workspace", "--locked"]).env("XPKG_SKIP", "never").env("RUST_TEST_THREADS", threads()).go();
+    let tested = cargo(&["test", "--workspace", "--locked"])
+        .env("XPKG_SKIP", "never")
+        .env("RUST_TEST_THREADS", threads())
+        .go();
     if let Err(problem) = engine::down() {
         eprintln!("xtask: {problem}");
     }
@@ -121,8 +189,12 @@ fn ci() -> Result<(), String> {
 
 /// Where cargo started us; a directory of built files may be shared by several clones.
 fn root() -> PathBuf {
-    let xtask = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    PathBuf::from(xtask).parent().expect("xtask lies in the repository").to_owned()
+    let xtask =
+        std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    PathBuf::from(xtask)
+        .parent()
+        .expect("xtask lies in the repository")
+        .to_owned()
 }
 
 fn cargo(args: &[&str]) -> Command {

@@ -16,7 +16,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("ld.lld", "lld"),
     ("x86_64-linux-musl-gcc", "musl-tools"),
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
-    ("/usr/aarch64-linux-gnu/lib/libc.so", "libc6-dev-arm64-cross"),
+    (
+        "/usr/aarch64-linux-gnu/lib/libc.so",
+        "libc6-dev-arm64-cross",
+    ),
     ("qemu-aarch64-static", "qemu-user-static"),
     ("g++", "g++"),
     ("make", "make"),
@@ -25,10 +28,17 @@ const PACKAGES: &[(&str, &str)] = &[
     ("cmake", "cmake"),
     ("protoc", "protobuf-compiler"),
     // The schemas of OCI's image specification.
-    ("/usr/share/gocode/src/github.com/opencontainers/image-spec/schema/config-schema.json", "golang-github-opencontainers-image-spec-dev"),
+    (
+        "/usr/share/gocode/src/github.com/opencontainers/image-spec/schema/config-schema.json",
+        "golang-github-opencontainers-image-spec-dev",
+    ),
 ];
 
-const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"];
+const TARGETS: &[&str] = &[
+    "x86_64-unknown-linux-musl",
+    "aarch64-unknown-linux-musl",
+    "aarch64-unknown-linux-gnu",
+];
 
 pub fn run() -> Result<(), String> {
     packages(PACKAGES)?;
@@ -36,9 +46,16 @@ pub fn run() -> Result<(), String> {
     // What is only read, never compiled (serde-sarif, for SARIF's schema), no build brings.
     cargo(&["fetch", "--locked"]).go()?;
     // Nor what the fixtures stand on: which test is the first to bring it would hear cargo say so.
-    let fixtures = std::fs::read_dir(root().join("fixtures")).map_err(|error| format!("fixtures: {error}"))?;
-    for manifest in fixtures.flatten().map(|fixture| fixture.path().join("Cargo.toml")).filter(|manifest| manifest.exists()) {
-        cargo(&["fetch", "--locked", "--quiet", "--manifest-path"]).arg(manifest).go()?;
+    let fixtures =
+        std::fs::read_dir(root().join("fixtures")).map_err(|error| format!("fixtures: {error}"))?;
+    for manifest in fixtures
+        .flatten()
+        .map(|fixture| fixture.path().join("Cargo.toml"))
+        .filter(|manifest| manifest.exists())
+    {
+        cargo(&["fetch", "--locked", "--quiet", "--manifest-path"])
+            .arg(manifest)
+            .go()?;
     }
     for beside in [compilers::run(), zig::run()] {
         if let Err(problem) = beside {
@@ -49,24 +66,51 @@ pub fn run() -> Result<(), String> {
 }
 
 pub fn packages(wanted: &[(&str, &str)]) -> Result<(), String> {
-    let missing: Vec<&str> = wanted.iter().filter(|(shows, _)| !there(shows)).map(|(_, package)| *package).collect();
+    let missing: Vec<&str> = wanted
+        .iter()
+        .filter(|(shows, _)| !there(shows))
+        .map(|(_, package)| *package)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let line = format!("apt-get install --yes --no-install-recommends {}", missing.join(" "));
+    let line = format!(
+        "apt-get install --yes --no-install-recommends {}",
+        missing.join(" ")
+    );
     if !(there("apt-get") && is_root()) {
         return Err(format!("more is needed than is here; as root, run: {line}"));
     }
     // Talk; what a task says on stdout is data.
-    Command::new("apt-get").args(["update", "--quiet"]).stdout(stderr()).go()?;
-    Command::new("apt-get").args(line.split(' ').skip(1)).stdout(stderr()).env("DEBIAN_FRONTEND", "noninteractive").go()
+    Command::new("apt-get")
+        .args(["update", "--quiet"])
+        .stdout(stderr())
+        .go()?;
+    Command::new("apt-get")
+        .args(line.split(' ').skip(1))
+        .stdout(stderr())
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .go()
 }
 
 pub fn targets(wanted: &[&str]) -> Result<(), String> {
-    let installed = Command::new("rustup").args(["target", "list", "--installed"]).output().map_err(|error| format!("rustup: {error}"))?;
+    let installed = Command::new("rustup")
+        .args(["target", "list", "--installed"])
+        .output()
+        .map_err(|error| format!("rustup: {error}"))?;
     let installed = String::from_utf8_lossy(&installed.stdout).into_owned();
-    let missing: Vec<&&str> = wanted.iter().filter(|target| !installed.lines().any(|line| line == **target)).collect();
-    if missing.is_empty() { Ok(()) } else { Command::new("rustup").args(["target", "add"]).args(missing).go() }
+    let missing: Vec<&&str> = wanted
+        .iter()
+        .filter(|target| !installed.lines().any(|line| line == **target))
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Command::new("rustup")
+            .args(["target", "add"])
+            .args(missing)
+            .go()
+    }
 }
 
 fn there(shows: &str) -> bool {
@@ -78,5 +122,8 @@ fn there(shows: &str) -> bool {
 }
 
 fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout == b"0\n")
 }

@@ -24,9 +24,20 @@ pub fn run() -> Result<(), String> {
     // Another version, or half of one.
     let _ = std::fs::remove_dir_all(place());
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--root-user-action=ignore", "--no-compile", "--target"]).arg(place());
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--root-user-action=ignore",
+        "--no-compile",
+        "--target",
+    ])
+    .arg(place());
     pip.arg(format!("ziglang=={VERSION}"))
         .go()
-        .map_err(|problem| format!("zig cannot be had here; its tests are skipped by name: {problem}"))?;
+        .map_err(|problem| {
+            format!("zig cannot be had here; its tests are skipped by name: {problem}")
+        })?;
     std::fs::write(&complete, "").map_err(|error| format!("{}: {error}", complete.display()))
 }

@@ -1,8 +1,9 @@
 //! A layer: a tar that is the same bytes wherever and whenever it is made.
 //!
-//! Members come in the order of their paths, owned by root or by whom the base says, without names of owners, of one time;
-//! ustar, and a pax header only before a path that does not fit. gzip's header has neither time nor name nor system, and
-//! zlib-rs makes the same bytes on every processor.
+//! Members come in the order of their paths, owned by root or by whom the base says, without names
+//! of owners, of one time; ustar, and a pax header only before a path that does not fit. gzip's
+//! header has neither time nor name nor system, and zlib-rs makes the same bytes on every
+//! processor.
 
 use std::io::{self, Read, Write};
 
@@ -39,7 +40,10 @@ pub struct Layer<W: Write> {
 impl<W: Write> Layer<W> {
     /// `time` is that of every member, in seconds since 1970.
     pub fn new(to: W, time: u64) -> Self {
-        Self { tar: Builder::new(to), time }
+        Self {
+            tar: Builder::new(to),
+            time,
+        }
     }
 
     /// Adds what stands at a path, which has no `/` before it. Whoever calls keeps the order.
@@ -58,13 +62,21 @@ impl<W: Write> Layer<W> {
                 (EntryType::Directory, *mode, 0)
             }
             Member::Link(_) => (EntryType::Symlink, 0o777, 0),
-            Member::File { size, executable } => (EntryType::Regular, if *executable { 0o755 } else { 0o644 }, *size),
+            Member::File { size, executable } => (
+                EntryType::Regular,
+                if *executable { 0o755 } else { 0o644 },
+                *size,
+            ),
         };
         header.set_entry_type(kind);
         header.set_mode(mode);
         header.set_size(size);
         // Directories end with a slash, as every tar writes them.
-        let path = if kind == EntryType::Directory { format!("{path}/") } else { path.to_owned() };
+        let path = if kind == EntryType::Directory {
+            format!("{path}/")
+        } else {
+            path.to_owned()
+        };
         let mut long: Vec<(&str, &[u8])> = Vec::new();
         if header.set_path(&path).is_err() {
             long.push(("path", path.as_bytes()));
@@ -78,10 +90,16 @@ impl<W: Write> Layer<W> {
         }
         self.tar.append_pax_extensions(long)?;
         header.set_cksum();
-        let mut counted = Counted { from: contents.take(size), read: 0 };
+        let mut counted = Counted {
+            from: contents.take(size),
+            read: 0,
+        };
         self.tar.append(&header, &mut counted)?;
         if counted.read < size {
-            return Err(io::Error::other(format!("it has {} bytes, and had {size} before", counted.read)));
+            return Err(io::Error::other(format!(
+                "it has {} bytes, and had {size} before",
+                counted.read
+            )));
         }
         Ok(())
     }
@@ -107,7 +125,8 @@ impl<R: Read> Read for Counted<R> {
 
 /// Packs what is written to it with gzip.
 ///
-/// What comes out of deflate hangs on how its input was cut, and a read may give any number of bytes. So it is cut anew.
+/// What comes out of deflate hangs on how its input was cut, and a read may give any number of
+/// bytes. So it is cut anew.
 pub struct Gzip<W: Write> {
     packer: GzEncoder<W>,
     piece: Vec<u8>,
@@ -118,8 +137,14 @@ const PIECE: usize = 256 * 1024;
 
 impl<W: Write> Gzip<W> {
     pub fn new(to: W) -> Self {
-        let packer = GzBuilder::new().mtime(0).operating_system(NO_SYSTEM).write(to, Compression::new(LEVEL));
-        Self { packer, piece: Vec::with_capacity(PIECE) }
+        let packer = GzBuilder::new()
+            .mtime(0)
+            .operating_system(NO_SYSTEM)
+            .write(to, Compression::new(LEVEL));
+        Self {
+            packer,
+            piece: Vec::with_capacity(PIECE),
+        }
     }
 
     /// Writes the end, and gives back what was written to.
@@ -153,12 +178,40 @@ mod tests {
     fn sample(time: u64) -> Vec<u8> {
         let mut layer = Layer::new(Vec::new(), time);
         let long = format!("{}/{}", "d".repeat(150), "f".repeat(120));
-        let owned = Owned { mode: 0o1777, user: 1, group: 2 };
-        layer.put("tmp", &Member::Directory(owned), io::empty()).unwrap();
-        layer.put("usr/app", &Member::File { size: 3, executable: true }, &b"app"[..]).unwrap();
-        layer.put("usr/link", &Member::Link("../app".to_owned()), io::empty()).unwrap();
-        layer.put(&long, &Member::File { size: 0, executable: false }, io::empty()).unwrap();
-        layer.put("very", &Member::Link("l".repeat(101)), io::empty()).unwrap();
+        let owned = Owned {
+            mode: 0o1777,
+            user: 1,
+            group: 2,
+        };
+        layer
+            .put("tmp", &Member::Directory(owned), io::empty())
+            .unwrap();
+        layer
+            .put(
+                "usr/app",
+                &Member::File {
+                    size: 3,
+                    executable: true,
+                },
+                &b"app"[..],
+            )
+            .unwrap();
+        layer
+            .put("usr/link", &Member::Link("../app".to_owned()), io::empty())
+            .unwrap();
+        layer
+            .put(
+                &long,
+                &Member::File {
+                    size: 0,
+                    executable: false,
+                },
+                io::empty(),
+            )
+            .unwrap();
+        layer
+            .put("very", &Member::Link("l".repeat(101)), io::empty())
+            .unwrap();
         layer.finish().unwrap()
     }
 
@@ -172,31 +225,75 @@ mod tests {
             .unwrap()
             .map(|entry| {
                 let entry = entry.unwrap();
-                let (path, link) = (entry.path_bytes().into_owned(), entry.link_name_bytes().map(|link| link.into_owned()));
+                let (path, link) = (
+                    entry.path_bytes().into_owned(),
+                    entry.link_name_bytes().map(|link| link.into_owned()),
+                );
                 let header = entry.header();
                 assert_eq!(header.mtime().unwrap(), 1_700_000_000);
-                assert_eq!((header.username().unwrap(), header.groupname().unwrap()), (Some(""), Some("")));
-                let (mode, uid, gid) = (header.mode().unwrap(), header.uid().unwrap(), header.gid().unwrap());
-                let short = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().chars().take(8).collect::<String>();
-                format!("{} {mode:o} {uid}:{gid} {}", short(path), short(link.unwrap_or_default()))
+                assert_eq!(
+                    (header.username().unwrap(), header.groupname().unwrap()),
+                    (Some(""), Some(""))
+                );
+                let (mode, uid, gid) = (
+                    header.mode().unwrap(),
+                    header.uid().unwrap(),
+                    header.gid().unwrap(),
+                );
+                let short = |bytes: Vec<u8>| {
+                    String::from_utf8(bytes)
+                        .unwrap()
+                        .chars()
+                        .take(8)
+                        .collect::<String>()
+                };
+                format!(
+                    "{} {mode:o} {uid}:{gid} {}",
+                    short(path),
+                    short(link.unwrap_or_default())
+                )
             })
             .collect();
-        assert_eq!(seen, ["tmp/ 1777 1:2 ", "usr/app 755 0:0 ", "usr/link 777 0:0 ../app", "dddddddd 644 0:0 ", "very 777 0:0 llllllll"]);
+        assert_eq!(
+            seen,
+            [
+                "tmp/ 1777 1:2 ",
+                "usr/app 755 0:0 ",
+                "usr/link 777 0:0 ../app",
+                "dddddddd 644 0:0 ",
+                "very 777 0:0 llllllll"
+            ]
+        );
     }
 
     #[test]
     fn a_file_that_shrank_is_no_member() {
-        let put = |size, bytes: &[u8]| Layer::new(Vec::new(), 0).put("a", &Member::File { size, executable: false }, bytes);
-        assert_eq!(put(3, b"ab").unwrap_err().to_string(), "it has 2 bytes, and had 3 before");
+        let put = |size, bytes: &[u8]| {
+            Layer::new(Vec::new(), 0).put(
+                "a",
+                &Member::File {
+                    size,
+                    executable: false,
+                },
+                bytes,
+            )
+        };
+        assert_eq!(
+            put(3, b"ab").unwrap_err().to_string(),
+            "it has 2 bytes, and had 3 before"
+        );
         put(1, b"ab").unwrap();
     }
 
     #[test]
     fn packing_does_not_hang_on_how_the_bytes_come() {
-        let text: Vec<u8> = (0..600_000u32).flat_map(|n| (n / 7 * 31 % 977).to_le_bytes()).collect();
+        let text: Vec<u8> = (0..600_000u32)
+            .flat_map(|n| (n / 7 * 31 % 977).to_le_bytes())
+            .collect();
         let packed = |piece: usize| {
             let mut to = Gzip::new(Vec::new());
-            text.chunks(piece).for_each(|piece| to.write_all(piece).unwrap());
+            text.chunks(piece)
+                .for_each(|piece| to.write_all(piece).unwrap());
             to.finish().unwrap()
         };
         let whole = packed(text.len());

@@ -1,15 +1,17 @@
 //! The documents of an OCI image layout, and the layers that they name.
 //!
-//! Pure: `layout` writes them. The types are oci-spec's; each document's keys are sorted, since its maps have no order.
-//! Source: opencontainers/image-spec, image-layout.md, image-index.md, manifest.md, config.md.
+//! Pure: `layout` writes them. The types are oci-spec's; each document's keys are sorted, since its
+//! maps have no order. Source: opencontainers/image-spec, image-layout.md, image-index.md,
+//! manifest.md, config.md.
 
 pub mod layer;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use oci_spec::image::{
-    Arch, Descriptor, Digest, History, HistoryBuilder, ImageConfiguration, ImageIndex, ImageIndexBuilder, ImageManifestBuilder, MediaType,
-    OciLayoutBuilder, Os, Platform as OciPlatform, RootFsBuilder, SCHEMA_VERSION, ToDockerV2S2 as _,
+    Arch, Descriptor, Digest, History, HistoryBuilder, ImageConfiguration, ImageIndex,
+    ImageIndexBuilder, ImageManifestBuilder, MediaType, OciLayoutBuilder, Os,
+    Platform as OciPlatform, RootFsBuilder, SCHEMA_VERSION, ToDockerV2S2 as _,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -55,7 +57,9 @@ impl Blob {
     }
 
     pub fn digest(&self) -> Digest {
-        format!("sha256:{}", self.sha256).parse().expect("64 hex digits are a digest")
+        format!("sha256:{}", self.sha256)
+            .parse()
+            .expect("64 hex digits are a digest")
     }
 }
 
@@ -83,8 +87,9 @@ pub struct Upon {
 #[serde(try_from = "Value")]
 pub struct Given {
     pub known: ImageConfiguration,
-    /// What Docker writes beside OCI's keys, and what comes later: `Healthcheck`, `Shell`, `StopTimeout`. They are passed on, as a
-    /// Dockerfile does. `OnBuild` is not: it is for the first build upon the base, which this one is, and here nothing runs.
+    /// What Docker writes beside OCI's keys, and what comes later: `Healthcheck`, `Shell`,
+    /// `StopTimeout`. They are passed on, as a Dockerfile does. `OnBuild` is not: it is for the
+    /// first build upon the base, which this one is, and here nothing runs.
     pub more: Map<String, Value>,
 }
 
@@ -92,16 +97,34 @@ impl TryFrom<Value> for Given {
     type Error = serde_json::Error;
 
     fn try_from(value: Value) -> std::result::Result<Self, Self::Error> {
-        let mut more = value.pointer("/config").and_then(Value::as_object).cloned().unwrap_or_default();
+        let mut more = value
+            .pointer("/config")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
         more.retain(|key, _| !KNOWN.contains(&key.as_str()) && key != "OnBuild");
-        Ok(Self { known: serde_json::from_value(value)?, more })
+        Ok(Self {
+            known: serde_json::from_value(value)?,
+            more,
+        })
     }
 }
 
 /// OCI's keys of a configuration's `config`.
-const KNOWN: &[&str] = &["User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal"];
+const KNOWN: &[&str] = &[
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "Volumes",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+];
 
-/// A document that others made. Those who write Go may say `null` for a list of nothing, as BuildKit does for no layers.
+/// A document that others made. Those who write Go may say `null` for a list of nothing, as
+/// BuildKit does for no layers.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     let mut document: Value = serde_json::from_slice(bytes)?;
     for list in ["/layers", "/manifests", "/rootfs/diff_ids"] {
@@ -114,10 +137,15 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
 
 /// A time as RFC 3339 writes it, from seconds since 1970.
 pub fn created(epoch: u64) -> Result<String> {
-    let time = i64::try_from(epoch).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    let time = i64::try_from(epoch)
+        .ok()
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     time.map(|time| time.to_string()).ok_or_else(|| {
-        Problem::new(Code::DockerInvalid, format!("{epoch} seconds after 1970 is no time of an image"))
-            .help("set `SOURCE_DATE_EPOCH` to seconds, not to milliseconds")
+        Problem::new(
+            Code::DockerInvalid,
+            format!("{epoch} seconds after 1970 is no time of an image"),
+        )
+        .help("set `SOURCE_DATE_EPOCH` to seconds, not to milliseconds")
     })
 }
 
@@ -129,7 +157,10 @@ fn document(value: &impl Serialize) -> Vec<u8> {
 }
 
 fn annotations(labels: &BTreeMap<String, String>) -> HashMap<String, String> {
-    labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    labels
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 fn platform(platform: &Platform) -> OciPlatform {
@@ -140,20 +171,35 @@ fn platform(platform: &Platform) -> OciPlatform {
     made
 }
 
-/// The configuration of an image for one platform. What the base says stays where the image says nothing else, as it
-/// does with a Dockerfile.
-pub fn configuration(image: &Image, of: &Platform, upon: Option<&Upon>, layers: &[Made], created: &str) -> Vec<u8> {
-    let mut config = upon.and_then(|upon| upon.configuration.known.config().clone()).unwrap_or_default();
+/// The configuration of an image for one platform. What the base says stays where the image says
+/// nothing else, as it does with a Dockerfile.
+pub fn configuration(
+    image: &Image,
+    of: &Platform,
+    upon: Option<&Upon>,
+    layers: &[Made],
+    created: &str,
+) -> Vec<u8> {
+    let mut config = upon
+        .and_then(|upon| upon.configuration.known.config().clone())
+        .unwrap_or_default();
     if let Some(entrypoint) = &image.entrypoint {
         // The arguments were those of another program.
-        config.set_entrypoint(Some(entrypoint.clone())).set_cmd(None);
+        config
+            .set_entrypoint(Some(entrypoint.clone()))
+            .set_cmd(None);
     }
     config.set_user(Some(image.user.clone()));
     let ports = config.exposed_ports().iter().flatten().cloned();
-    let ports: BTreeSet<String> = ports.chain(image.ports.iter().map(|port| exposed(port))).collect();
+    let ports: BTreeSet<String> = ports
+        .chain(image.ports.iter().map(|port| exposed(port)))
+        .collect();
     config.set_exposed_ports((!ports.is_empty()).then(|| ports.into_iter().collect()));
     let mut environment = config.env().clone().unwrap_or_default();
-    if !environment.iter().any(|variable| variable.starts_with("PATH=")) {
+    if !environment
+        .iter()
+        .any(|variable| variable.starts_with("PATH="))
+    {
         environment.insert(0, PATH.to_owned());
     }
     config.set_env(Some(environment));
@@ -164,48 +210,98 @@ pub fn configuration(image: &Image, of: &Platform, upon: Option<&Upon>, layers: 
     labels.extend(annotations(&image.labels));
     config.set_labels((!labels.is_empty()).then_some(labels));
 
-    let mut diff_ids = upon.map(|upon| upon.configuration.known.rootfs().diff_ids().clone()).unwrap_or_default();
-    diff_ids.extend(layers.iter().map(|layer| format!("sha256:{}", layer.unpacked)));
+    let mut diff_ids = upon
+        .map(|upon| upon.configuration.known.rootfs().diff_ids().clone())
+        .unwrap_or_default();
+    diff_ids.extend(
+        layers
+            .iter()
+            .map(|layer| format!("sha256:{}", layer.unpacked)),
+    );
     let mut history = upon.map(history).unwrap_or_default();
     let step = |what: &str| HistoryBuilder::default().created(created).created_by(what);
-    history.extend(layers.iter().map(|layer| step(&layer.what).build().expect("no field is needed")));
+    history.extend(
+        layers
+            .iter()
+            .map(|layer| step(&layer.what).build().expect("no field is needed")),
+    );
     let mut made = ImageConfiguration::default();
     made.set_created(Some(created.to_owned()))
         .set_os(Os::from(of.os.as_str()))
         .set_architecture(Arch::from(of.architecture.as_str()))
         .set_variant(of.variant.clone())
         .set_config(Some(config))
-        .set_rootfs(RootFsBuilder::default().typ("layers").diff_ids(diff_ids).build().expect("no field is needed"))
+        .set_rootfs(
+            RootFsBuilder::default()
+                .typ("layers")
+                .diff_ids(diff_ids)
+                .build()
+                .expect("no field is needed"),
+        )
         .set_history(Some(history));
     let mut made = serde_json::to_value(&made).expect("it is plain data");
-    if let (Some(config), Some(upon)) = (made.pointer_mut("/config").and_then(Value::as_object_mut), upon) {
+    if let (Some(config), Some(upon)) = (
+        made.pointer_mut("/config").and_then(Value::as_object_mut),
+        upon,
+    ) {
         config.extend(upon.configuration.more.clone());
     }
     document(&made)
 }
 
-/// The base's own history; where it has none that fits its layers, one line a layer, since readers count.
+/// The base's own history; where it has none that fits its layers, one line a layer, since readers
+/// count.
 fn history(upon: &Upon) -> Vec<History> {
-    let told = upon.configuration.known.history().clone().unwrap_or_default();
-    if told.iter().filter(|step| step.empty_layer() != Some(true)).count() == upon.layers.len() {
+    let told = upon
+        .configuration
+        .known
+        .history()
+        .clone()
+        .unwrap_or_default();
+    if told
+        .iter()
+        .filter(|step| step.empty_layer() != Some(true))
+        .count()
+        == upon.layers.len()
+    {
         return told;
     }
-    let line = || HistoryBuilder::default().created_by("a layer of the base").build().expect("no field is needed");
+    let line = || {
+        HistoryBuilder::default()
+            .created_by("a layer of the base")
+            .build()
+            .expect("no field is needed")
+    };
     upon.layers.iter().map(|_| line()).collect()
 }
 
 /// `8080` is `8080/tcp`.
 fn exposed(port: &str) -> String {
-    if port.contains('/') { port.to_owned() } else { format!("{port}/tcp") }
+    if port.contains('/') {
+        port.to_owned()
+    } else {
+        format!("{port}/tcp")
+    }
 }
 
 /// The manifest of an image for one platform.
-pub fn manifest(image: &Image, configuration: &Blob, upon: Option<&Upon>, layers: &[Made]) -> Vec<u8> {
+pub fn manifest(
+    image: &Image,
+    configuration: &Blob,
+    upon: Option<&Upon>,
+    layers: &[Made],
+) -> Vec<u8> {
     let mut all = upon.map(|upon| upon.layers.clone()).unwrap_or_default();
-    all.extend(layers.iter().map(|layer| layer.blob.described(MediaType::ImageLayerGzip)));
+    all.extend(
+        layers
+            .iter()
+            .map(|layer| layer.blob.described(MediaType::ImageLayerGzip)),
+    );
     let mut annotations = annotations(&image.labels);
     if let Some(upon) = upon {
-        annotations.entry(BASE_DIGEST.to_owned()).or_insert_with(|| upon.digest.clone());
+        annotations
+            .entry(BASE_DIGEST.to_owned())
+            .or_insert_with(|| upon.digest.clone());
     }
     let manifest = ImageManifestBuilder::default()
         .schema_version(SCHEMA_VERSION)
@@ -224,11 +320,20 @@ pub fn platforms(image: &Image, manifests: &[(Platform, Blob)]) -> Vec<u8> {
         descriptor.set_platform(Some(platform(of)));
         descriptor
     });
-    document(&index_of(described.collect(), Some(annotations(&image.labels))))
+    document(&index_of(
+        described.collect(),
+        Some(annotations(&image.labels)),
+    ))
 }
 
-fn index_of(manifests: Vec<Descriptor>, annotations: Option<HashMap<String, String>>) -> ImageIndex {
-    let index = ImageIndexBuilder::default().schema_version(SCHEMA_VERSION).media_type(MediaType::ImageIndex).manifests(manifests);
+fn index_of(
+    manifests: Vec<Descriptor>,
+    annotations: Option<HashMap<String, String>>,
+) -> ImageIndex {
+    let index = ImageIndexBuilder::default()
+        .schema_version(SCHEMA_VERSION)
+        .media_type(MediaType::ImageIndex)
+        .manifests(manifests);
     let index = match annotations {
         Some(annotations) => index.annotations(annotations),
         None => index,
@@ -241,15 +346,23 @@ pub fn index(images: &[(&Image, Blob)]) -> Vec<u8> {
     let lone = images.len() == 1;
     let described = images.iter().map(|(image, index)| {
         let mut descriptor = index.described(MediaType::ImageIndex);
-        let said = [(REF_NAME, reference(image, lone)), (IMAGE_NAME, full_name(image)), (OURS, "1".to_owned())];
-        descriptor.set_annotations(Some(said.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()));
+        let said = [
+            (REF_NAME, reference(image, lone)),
+            (IMAGE_NAME, full_name(image)),
+            (OURS, "1".to_owned()),
+        ];
+        descriptor.set_annotations(Some(
+            said.into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
+        ));
         descriptor
     });
     document(&index_of(described.collect(), None))
 }
 
-/// What stands after `oci:DIR:`. An image that is alone is found by its version, as tools that know tags only want it; of
-/// several each needs a name of its own.
+/// What stands after `oci:DIR:`. An image that is alone is found by its version, as tools that know
+/// tags only want it; of several each needs a name of its own.
 pub fn reference(image: &Image, lone: bool) -> String {
     if lone { image.tag() } else { short_name(image) }
 }
@@ -265,13 +378,24 @@ fn full_name(image: &Image) -> String {
 
 /// The file by which a directory is known as a layout.
 pub fn marker() -> Vec<u8> {
-    document(&OciLayoutBuilder::default().image_layout_version(LAYOUT_VERSION).build().expect("all that it needs is there"))
+    document(
+        &OciLayoutBuilder::default()
+            .image_layout_version(LAYOUT_VERSION)
+            .build()
+            .expect("all that it needs is there"),
+    )
 }
 
 /// Whether an `index.json` is one that xpkg has written, every image in it.
 pub fn is_ours(index: &[u8]) -> bool {
-    let ours = |descriptor: &Descriptor| descriptor.annotations().as_ref().is_some_and(|said| said.contains_key(OURS));
-    serde_json::from_slice::<ImageIndex>(index).is_ok_and(|index| !index.manifests().is_empty() && index.manifests().iter().all(ours))
+    let ours = |descriptor: &Descriptor| {
+        descriptor
+            .annotations()
+            .as_ref()
+            .is_some_and(|said| said.contains_key(OURS))
+    };
+    serde_json::from_slice::<ImageIndex>(index)
+        .is_ok_and(|index| !index.manifests().is_empty() && index.manifests().iter().all(ours))
 }
 
 /// An image of one platform, as `docker load` takes it.
@@ -292,20 +416,34 @@ pub struct Parts {
     pub layers: Vec<String>,
 }
 
-/// The `manifest.json` of an archive, as `docker save` has written it beside a layout since Docker 25: by it every docker
-/// loads the archive, and podman one with several images. It knows no platforms: one has the image's name, that which most
-/// machines can start; each other one has its platform in its tag, too.
+/// The `manifest.json` of an archive, as `docker save` has written it beside a layout since Docker
+/// 25: by it every docker loads the archive, and podman one with several images. It knows no
+/// platforms: one has the image's name, that which most machines can start; each other one has its
+/// platform in its tag, too.
 pub fn docker_manifest(images: &[(&Image, Vec<Parts>)]) -> Vec<u8> {
     const FIRST: &[&str] = &["amd64", "arm64"];
     let blob = |sha256: &str| format!("{BLOBS}/{sha256}");
     let loaded = images.iter().flat_map(|(image, parts)| {
         let mut parts: Vec<&Parts> = parts.iter().collect();
-        let rank = |architecture: &str| FIRST.iter().position(|first| *first == architecture).unwrap_or(FIRST.len());
+        let rank = |architecture: &str| {
+            FIRST
+                .iter()
+                .position(|first| *first == architecture)
+                .unwrap_or(FIRST.len())
+        };
         parts.sort_by_key(|parts| rank(&parts.platform.architecture));
         parts.into_iter().enumerate().map(move |(number, parts)| {
-            let Platform { os: _, architecture, variant } = &parts.platform;
+            let Platform {
+                os: _,
+                architecture,
+                variant,
+            } = &parts.platform;
             let variant = variant.as_deref().unwrap_or_default();
-            let suffix = if number == 0 { String::new() } else { format!("-{architecture}{variant}") };
+            let suffix = if number == 0 {
+                String::new()
+            } else {
+                format!("-{architecture}{variant}")
+            };
             Loaded {
                 config: blob(&parts.configuration.sha256),
                 repo_tags: vec![format!("{}{suffix}", short_name(image))],
@@ -318,24 +456,40 @@ pub fn docker_manifest(images: &[(&Image, Vec<Parts>)]) -> Vec<u8> {
 
 /// The name that tools find an image of a layout by.
 pub fn reference_name(image: &Descriptor) -> Option<&str> {
-    image.annotations().as_ref()?.get(REF_NAME).map(String::as_str)
+    image
+        .annotations()
+        .as_ref()?
+        .get(REF_NAME)
+        .map(String::as_str)
 }
 
-/// The media type by OCI's name. A layout may hold what was made for Docker, whose documents and layers are the same.
-/// `None`: it is nothing that an image is made of.
+/// The media type by OCI's name. A layout may hold what was made for Docker, whose documents and
+/// layers are the same. `None`: it is nothing that an image is made of.
 pub fn media_type(given: &MediaType) -> Option<MediaType> {
     const PLAIN: &str = "application/vnd.docker.image.rootfs.diff.tar";
     const ZSTD: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
-    use MediaType::{ImageConfig, ImageIndex, ImageLayer, ImageLayerGzip, ImageLayerZstd, ImageManifest};
-    let known = [ImageIndex, ImageManifest, ImageConfig, ImageLayer, ImageLayerGzip, ImageLayerZstd];
+    use MediaType::{
+        ImageConfig, ImageIndex, ImageLayer, ImageLayerGzip, ImageLayerZstd, ImageManifest,
+    };
+    let known = [
+        ImageIndex,
+        ImageManifest,
+        ImageConfig,
+        ImageLayer,
+        ImageLayerGzip,
+        ImageLayerZstd,
+    ];
     match given.as_ref() {
         PLAIN => Some(ImageLayer),
         ZSTD => Some(ImageLayerZstd),
-        name => known.into_iter().find(|known| known == given || known.to_docker_v2s2().is_ok_and(|docker| docker == name)),
+        name => known.into_iter().find(|known| {
+            known == given || known.to_docker_v2s2().is_ok_and(|docker| docker == name)
+        }),
     }
 }
 
-/// Whether an image of one platform is an image for another: `arm64` is `arm64/v8`, `amd64` is `amd64/v1`.
+/// Whether an image of one platform is an image for another: `arm64` is `arm64/v8`, `amd64` is
+/// `amd64/v1`.
 pub fn is_for(os: &Os, architecture: &Arch, variant: Option<&str>, wanted: &Platform) -> bool {
     let usual = match wanted.architecture.as_str() {
         "arm64" => "v8",
@@ -343,13 +497,25 @@ pub fn is_for(os: &Os, architecture: &Arch, variant: Option<&str>, wanted: &Plat
         "arm" => "v7",
         _ => "",
     };
-    let plain = |variant: Option<&str>| variant.filter(|variant| !variant.is_empty()).unwrap_or(usual).to_owned();
-    os.to_string() == wanted.os && architecture.to_string() == wanted.architecture && plain(variant) == plain(wanted.variant.as_deref())
+    let plain = |variant: Option<&str>| {
+        variant
+            .filter(|variant| !variant.is_empty())
+            .unwrap_or(usual)
+            .to_owned()
+    };
+    os.to_string() == wanted.os
+        && architecture.to_string() == wanted.architecture
+        && plain(variant) == plain(wanted.variant.as_deref())
 }
 
 /// `linux/arm/v7`.
 pub fn platform_words(os: &Os, architecture: &Arch, variant: Option<&str>) -> String {
-    Platform { os: os.to_string(), architecture: architecture.to_string(), variant: variant.map(str::to_owned) }.words()
+    Platform {
+        os: os.to_string(),
+        architecture: architecture.to_string(),
+        variant: variant.map(str::to_owned),
+    }
+    .words()
 }
 
 #[cfg(test)]

@@ -7,11 +7,18 @@ use crate::docker::VERSION;
 use crate::docker::tests::{chat, versioned};
 
 fn blob(letter: &str) -> Blob {
-    Blob { sha256: letter.repeat(64), size: 7 }
+    Blob {
+        sha256: letter.repeat(64),
+        size: 7,
+    }
 }
 
 fn made(letter: &str) -> Made {
-    Made { blob: blob(letter), unpacked: "f".repeat(64), what: "bins".to_owned() }
+    Made {
+        blob: blob(letter),
+        unpacked: "f".repeat(64),
+        what: "bins".to_owned(),
+    }
 }
 
 fn value(bytes: &[u8]) -> Value {
@@ -19,7 +26,11 @@ fn value(bytes: &[u8]) -> Value {
 }
 
 fn arm() -> Platform {
-    Platform { os: "linux".to_owned(), architecture: "arm".to_owned(), variant: Some("v7".to_owned()) }
+    Platform {
+        os: "linux".to_owned(),
+        architecture: "arm".to_owned(),
+        variant: Some("v7".to_owned()),
+    }
 }
 
 fn sha(letter: &str) -> String {
@@ -31,7 +42,13 @@ fn an_image_upon_nothing() {
     let image = versioned("1.2.3");
     let labels = json!({ "org.opencontainers.image.title": "chat \"$1\"", VERSION: "1.2.3" });
     assert_eq!(
-        value(&configuration(&image, &arm(), None, &[made("a")], "2023-11-14T22:13:20Z")),
+        value(&configuration(
+            &image,
+            &arm(),
+            None,
+            &[made("a")],
+            "2023-11-14T22:13:20Z"
+        )),
         json!({
             "architecture": "arm",
             "variant": "v7",
@@ -71,14 +88,21 @@ fn an_image_upon_nothing() {
             "annotations": labels
         })
     );
-    assert_eq!(String::from_utf8(marker()).unwrap(), r#"{"imageLayoutVersion":"1.0.0"}"#);
+    assert_eq!(
+        String::from_utf8(marker()).unwrap(),
+        r#"{"imageLayoutVersion":"1.0.0"}"#
+    );
 }
 
 #[test]
 fn the_same_image_is_the_same_bytes() {
     let mut image = versioned("1.2.3");
-    image.labels.extend((0..40).map(|number| (format!("label.{number}"), "x".to_owned())));
-    image.ports.extend((0..40).map(|number| format!("{}/udp", 9000 + number)));
+    image
+        .labels
+        .extend((0..40).map(|number| (format!("label.{number}"), "x".to_owned())));
+    image
+        .ports
+        .extend((0..40).map(|number| format!("{}/udp", 9000 + number)));
     let all = || {
         let layers = [made("a")];
         let upon = upon();
@@ -118,7 +142,15 @@ fn upon() -> Upon {
 #[test]
 fn a_base_keeps_what_the_image_does_not_say() {
     let image = versioned("1.2.3");
-    let with = |image: &Image, upon: &Upon| value(&configuration(image, &arm(), Some(upon), &[made("a")], "2023-11-14T22:13:20Z"));
+    let with = |image: &Image, upon: &Upon| {
+        value(&configuration(
+            image,
+            &arm(),
+            Some(upon),
+            &[made("a")],
+            "2023-11-14T22:13:20Z",
+        ))
+    };
     let made_upon = with(&image, &upon());
     assert_eq!(
         made_upon["config"],
@@ -139,15 +171,27 @@ fn a_base_keeps_what_the_image_does_not_say() {
     assert_eq!(made_upon["rootfs"]["diff_ids"], json!([sha("0"), sha("f")]));
     assert_eq!(made_upon["history"].as_array().unwrap().len(), 3);
     // Without an entrypoint of ours, the base's own goes on, arguments and all.
-    let none = Image { entrypoint: None, ..image.clone() };
+    let none = Image {
+        entrypoint: None,
+        ..image.clone()
+    };
     let config = &with(&none, &upon())["config"];
-    assert_eq!((&config["Entrypoint"], &config["Cmd"]), (&json!(["/init"]), &json!(["sh"])));
+    assert_eq!(
+        (&config["Entrypoint"], &config["Cmd"]),
+        (&json!(["/init"]), &json!(["sh"]))
+    );
     // A history that does not fit its layers is none: readers count.
     let mut silent = upon();
     silent.configuration.known.set_history(None);
-    assert_eq!(with(&image, &silent)["history"][0], json!({ "created_by": "a layer of the base" }));
+    assert_eq!(
+        with(&image, &silent)["history"][0],
+        json!({ "created_by": "a layer of the base" })
+    );
     let manifest = value(&manifest(&image, &blob("c"), Some(&upon()), &[made("a")]));
-    assert_eq!(manifest["layers"][0]["mediaType"], "application/vnd.oci.image.layer.v1.tar+zstd");
+    assert_eq!(
+        manifest["layers"][0]["mediaType"],
+        "application/vnd.oci.image.layer.v1.tar+zstd"
+    );
     assert_eq!(manifest["layers"][1]["digest"], sha("a"));
     assert_eq!(manifest["annotations"][BASE_DIGEST], sha("9"));
 }
@@ -165,7 +209,12 @@ fn a_list_of_nothing_may_be_null() {
     let given = json!({ "architecture": "arm", "os": "linux", "rootfs": { "type": "layers", "diff_ids": null }, "config": null });
     let given: Given = parse(given.to_string().as_bytes()).unwrap();
     assert!(given.known.rootfs().diff_ids().is_empty() && given.more.is_empty());
-    assert!(parse::<ImageIndex>(b"{\"schemaVersion\":2,\"manifests\":null}").unwrap().manifests().is_empty());
+    assert!(
+        parse::<ImageIndex>(b"{\"schemaVersion\":2,\"manifests\":null}")
+            .unwrap()
+            .manifests()
+            .is_empty()
+    );
     assert!(parse::<Given>(b"{\"rootfs\":{}}").is_err());
 }
 
@@ -175,29 +224,50 @@ fn an_image_is_found_by_its_version_and_one_of_several_by_its_name() {
     other.name = "bot".to_owned();
     let names = |images: &[(&Image, Blob)]| {
         let index = value(&index(images));
-        let said = index["manifests"].as_array().unwrap().iter().map(|descriptor| {
-            let said = |key: &str| descriptor["annotations"][key].as_str().unwrap().to_owned();
-            (said(REF_NAME), said(IMAGE_NAME))
-        });
+        let said = index["manifests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|descriptor| {
+                let said = |key: &str| descriptor["annotations"][key].as_str().unwrap().to_owned();
+                (said(REF_NAME), said(IMAGE_NAME))
+            });
         said.collect::<Vec<_>>()
     };
     let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
-    assert_eq!(names(&[(&one, blob("a"))]), [pair("1.2.3", "docker.io/library/chat:1.2.3")]);
+    assert_eq!(
+        names(&[(&one, blob("a"))]),
+        [pair("1.2.3", "docker.io/library/chat:1.2.3")]
+    );
     assert_eq!(
         names(&[(&one, blob("a")), (&other, blob("b"))]),
-        [pair("chat:1.2.3", "docker.io/library/chat:1.2.3"), pair("bot:latest", "docker.io/library/bot:latest")]
+        [
+            pair("chat:1.2.3", "docker.io/library/chat:1.2.3"),
+            pair("bot:latest", "docker.io/library/bot:latest")
+        ]
     );
 }
 
 #[test]
 fn docker_loads_every_platform_under_a_name_of_its_own() {
     let image = versioned("1.2.3");
-    let of = |architecture: &str| Platform { architecture: architecture.to_owned(), variant: None, ..arm() };
+    let of = |architecture: &str| Platform {
+        architecture: architecture.to_owned(),
+        variant: None,
+        ..arm()
+    };
     let amd = of("amd64");
-    let parts = |platform, letter: &str| Parts { platform, configuration: blob(letter), layers: vec!["0".repeat(64)] };
+    let parts = |platform, letter: &str| Parts {
+        platform,
+        configuration: blob(letter),
+        layers: vec!["0".repeat(64)],
+    };
     let at = |letter: &str| format!("blobs/sha256/{}", letter.repeat(64));
     assert_eq!(
-        value(&docker_manifest(&[(&image, vec![parts(amd, "a"), parts(arm(), "b")])])),
+        value(&docker_manifest(&[(
+            &image,
+            vec![parts(amd, "a"), parts(arm(), "b")]
+        )])),
         json!([
             { "Config": at("a"), "RepoTags": ["chat:1.2.3"], "Layers": [at("0")] },
             { "Config": at("b"), "RepoTags": ["chat:1.2.3-armv7"], "Layers": [at("0")] }
@@ -205,15 +275,31 @@ fn docker_loads_every_platform_under_a_name_of_its_own() {
     );
     // By their words 386 comes first, and no amd64 machine has asked for that.
     let named = |platforms: &[Platform]| -> Vec<String> {
-        let parts = platforms.iter().map(|platform| parts(platform.clone(), "a")).collect();
+        let parts = platforms
+            .iter()
+            .map(|platform| parts(platform.clone(), "a"))
+            .collect();
         let loaded = value(&docker_manifest(&[(&image, parts)]));
-        loaded.as_array().unwrap().iter().map(|loaded| loaded["RepoTags"][0].as_str().unwrap().to_owned()).collect()
+        loaded
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|loaded| loaded["RepoTags"][0].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(
         named(&[of("386"), of("amd64"), arm(), of("arm64")]),
-        ["chat:1.2.3", "chat:1.2.3-arm64", "chat:1.2.3-386", "chat:1.2.3-armv7"]
+        [
+            "chat:1.2.3",
+            "chat:1.2.3-arm64",
+            "chat:1.2.3-386",
+            "chat:1.2.3-armv7"
+        ]
     );
-    assert_eq!(named(&[arm(), of("s390x")]), ["chat:1.2.3", "chat:1.2.3-s390x"]);
+    assert_eq!(
+        named(&[arm(), of("s390x")]),
+        ["chat:1.2.3", "chat:1.2.3-s390x"]
+    );
 }
 
 #[test]
@@ -231,17 +317,45 @@ fn a_layout_is_ours_where_every_image_in_it_is() {
 #[test]
 fn what_was_made_for_docker_has_oci_names() {
     let check = |given: &str, expected: Option<&str>| {
-        assert_eq!(media_type(&MediaType::from(given)).map(|media| media.to_string()).as_deref(), expected, "{given}");
+        assert_eq!(
+            media_type(&MediaType::from(given))
+                .map(|media| media.to_string())
+                .as_deref(),
+            expected,
+            "{given}"
+        );
     };
     let oci = |rest: &str| format!("application/vnd.oci.image.{rest}");
-    for same in ["index.v1+json", "manifest.v1+json", "config.v1+json", "layer.v1.tar", "layer.v1.tar+gzip", "layer.v1.tar+zstd"] {
+    for same in [
+        "index.v1+json",
+        "manifest.v1+json",
+        "config.v1+json",
+        "layer.v1.tar",
+        "layer.v1.tar+gzip",
+        "layer.v1.tar+zstd",
+    ] {
         check(&oci(same), Some(&oci(same)));
     }
-    check("application/vnd.docker.distribution.manifest.list.v2+json", Some(&oci("index.v1+json")));
-    check("application/vnd.docker.distribution.manifest.v2+json", Some(&oci("manifest.v1+json")));
-    check("application/vnd.docker.container.image.v1+json", Some(&oci("config.v1+json")));
-    check("application/vnd.docker.image.rootfs.diff.tar.gzip", Some(&oci("layer.v1.tar+gzip")));
-    check("application/vnd.docker.image.rootfs.diff.tar", Some(&oci("layer.v1.tar")));
+    check(
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        Some(&oci("index.v1+json")),
+    );
+    check(
+        "application/vnd.docker.distribution.manifest.v2+json",
+        Some(&oci("manifest.v1+json")),
+    );
+    check(
+        "application/vnd.docker.container.image.v1+json",
+        Some(&oci("config.v1+json")),
+    );
+    check(
+        "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        Some(&oci("layer.v1.tar+gzip")),
+    );
+    check(
+        "application/vnd.docker.image.rootfs.diff.tar",
+        Some(&oci("layer.v1.tar")),
+    );
     check(&oci("layer.nondistributable.v1.tar+gzip"), None);
     check("application/vnd.in-toto+json", None);
 }
@@ -255,10 +369,21 @@ fn an_image_is_for_a_platform_by_any_of_its_names() {
         };
         let (os, architecture, variant) = parts(there);
         let wanted = parts(wanted);
-        let wanted = Platform { os: wanted.0, architecture: wanted.1, variant: wanted.2 };
+        let wanted = Platform {
+            os: wanted.0,
+            architecture: wanted.1,
+            variant: wanted.2,
+        };
         let (os, architecture) = (Os::from(os.as_str()), Arch::from(architecture.as_str()));
-        assert_eq!(is_for(&os, &architecture, variant.as_deref(), &wanted), expected, "{there} for {wanted:?}");
-        assert_eq!(platform_words(&os, &architecture, variant.as_deref()), there);
+        assert_eq!(
+            is_for(&os, &architecture, variant.as_deref(), &wanted),
+            expected,
+            "{there} for {wanted:?}"
+        );
+        assert_eq!(
+            platform_words(&os, &architecture, variant.as_deref()),
+            there
+        );
     };
     check("linux/amd64", "linux/amd64", true);
     check("linux/arm64/v8", "linux/arm64", true);
@@ -275,7 +400,9 @@ fn an_image_is_for_a_platform_by_any_of_its_names() {
 
 #[test]
 fn a_time_is_seconds() {
-    let check = |epoch: u64, expected: Option<&str>| assert_eq!(created(epoch).ok().as_deref(), expected, "{epoch}");
+    let check = |epoch: u64, expected: Option<&str>| {
+        assert_eq!(created(epoch).ok().as_deref(), expected, "{epoch}")
+    };
     // `date -u -d @N +%FT%TZ`
     check(0, Some("1970-01-01T00:00:00Z"));
     check(1_700_000_000, Some("2023-11-14T22:13:20Z"));

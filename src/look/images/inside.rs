@@ -1,5 +1,5 @@
-//! What a shell inside an image says of it, and its compilers probed from here: by stand-ins that call into a waiting
-//! container.
+//! What a shell inside an image says of it, and its compilers probed from here: by stand-ins that
+//! call into a waiting container.
 
 use camino::Utf8PathBuf;
 
@@ -30,7 +30,9 @@ impl<'a> Looking<'a> {
     /// What a shell inside says; kept by the image's digest and the question.
     pub(super) fn inside(&self, target: &Target, facts: &ImageFacts) -> Result<InsideFacts> {
         let mut names = image::wanted(target, &self.found.rustc.host);
-        let roles = environment::ROWS.iter().filter(|row| ["LINKER", "CC", "CXX", "AR", "RANLIB"].contains(&row.role));
+        let roles = environment::ROWS
+            .iter()
+            .filter(|row| ["LINKER", "CC", "CXX", "AR", "RANLIB"].contains(&row.role));
         let named = roles.flat_map(|row| row.accepted(target, &self.found.rustc.host));
         let values = named.filter_map(|name| facts.environment.get(&name).cloned());
         names.extend(values.flat_map(|value| [first_word(&value), value]));
@@ -41,14 +43,21 @@ impl<'a> Looking<'a> {
         }
         let session = self.session(facts)?;
         let nonce = host::sha256(session.directory().as_str().as_bytes());
-        self.host.write(&session.directory().join("seen"), nonce.as_bytes())?;
+        self.host
+            .write(&session.directory().join("seen"), nonce.as_bytes())?;
         let sysroot = self.found.rustc.sysroot.as_str();
-        let said = session.ask("/bin/sh", ["-c", &script, "sh", session.directory().as_str(), sysroot].map(str::to_owned))?;
+        let said = session.ask(
+            "/bin/sh",
+            ["-c", &script, "sh", session.directory().as_str(), sysroot].map(str::to_owned),
+        )?;
         let Some((seen, inside)) = inside::read(&said.stdout) else {
             return Err(engine::cut_short(&facts.engine, &facts.run, &said.stderr));
         };
         if seen != format!("{nonce} rustc") {
-            return Err(engine::blind(&facts.engine, "a file that was written for it is not there inside, or the toolchain is not"));
+            return Err(engine::blind(
+                &facts.engine,
+                "a file that was written for it is not there inside, or the toolchain is not",
+            ));
         }
         kept::keep(self.host, place.as_deref(), &inside);
         Ok(inside)
@@ -56,7 +65,10 @@ impl<'a> Looking<'a> {
 
     /// The container in which this image is asked.
     fn session(&self, facts: &ImageFacts) -> Result<std::sync::Arc<Session<'a>>> {
-        let mut sessions = self.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut sessions = self
+            .sessions
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(session) = sessions.get(&facts.run) {
             return Ok(session.clone());
         }
@@ -77,21 +89,55 @@ impl<'a> Looking<'a> {
     }
 
     /// Probes a candidate's C compiler inside, as build scripts there will call it.
-    pub fn report(&self, facts: &ImageFacts, target: &Target, candidate: &Candidate, levels: &[String], probing: &Probing) -> Report {
+    pub fn report(
+        &self,
+        facts: &ImageFacts,
+        target: &Target,
+        candidate: &Candidate,
+        levels: &[String],
+        probing: &Probing,
+    ) -> Report {
         let compiler = candidate.c_compiler.as_ref();
         let mut variables = telling(facts);
-        variables.extend(candidate.variables.iter().map(|variable| (variable.name.clone(), variable.value.clone())));
+        variables.extend(
+            candidate
+                .variables
+                .iter()
+                .map(|variable| (variable.name.clone(), variable.value.clone())),
+        );
         self.probed(facts, target, compiler, variables, levels, probing)
     }
 
     /// Probes the compiler of build scripts inside.
-    pub fn host_report(&self, facts: &ImageFacts, levels: &[String], probing: &Probing) -> Option<Report> {
+    pub fn host_report(
+        &self,
+        facts: &ImageFacts,
+        levels: &[String],
+        probing: &Probing,
+    ) -> Option<Report> {
         let own = Target::of_triple(&self.found.rustc.host)?;
         let row = environment::ROWS.iter().find(|row| row.role == "CC")?;
-        let named = row.accepted(&own, own.triple()).into_iter().find_map(|name| facts.environment.get(&name));
+        let named = row
+            .accepted(&own, own.triple())
+            .into_iter()
+            .find_map(|name| facts.environment.get(&name));
         let name = named.map_or("cc", String::as_str);
-        let compiler = facts.inside.programs.get(name).or_else(|| facts.inside.programs.get(&first_word(name)));
-        Some(self.probed(facts, &own, compiler, telling(facts), levels, &Probing { starter: Some(Vec::new()), ..*probing }))
+        let compiler = facts
+            .inside
+            .programs
+            .get(name)
+            .or_else(|| facts.inside.programs.get(&first_word(name)));
+        Some(self.probed(
+            facts,
+            &own,
+            compiler,
+            telling(facts),
+            levels,
+            &Probing {
+                starter: Some(Vec::new()),
+                ..*probing
+            },
+        ))
     }
 
     fn probed(
@@ -107,13 +153,25 @@ impl<'a> Looking<'a> {
         let real = compiler.map_or("cc", |compiler| compiler.program.as_str());
         // What names the compiler names its stand-in, under the one name that comes first.
         let stand_in = |session: &Session| {
-            let number = self.stand_ins.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            session.stand_in(number, real).map_err(|problem| problem.message)
+            let number = self
+                .stand_ins
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            session
+                .stand_in(number, real)
+                .map_err(|problem| problem.message)
         };
         let row = environment::ROWS.iter().find(|row| row.role == "CC");
-        let names = row.map(|row| row.accepted(target, &self.found.rustc.host)).unwrap_or_default();
+        let names = row
+            .map(|row| row.accepted(target, &self.found.rustc.host))
+            .unwrap_or_default();
         variables.retain(|(name, _)| !names.contains(name));
-        variables.extend(probing.configured.iter().filter(|(name, _)| !names.contains(name)).cloned());
+        variables.extend(
+            probing
+                .configured
+                .iter()
+                .filter(|(name, _)| !names.contains(name))
+                .cloned(),
+        );
         let first = names.into_iter().next().unwrap_or_default();
         let identity = format!("{}\n{real}", facts.run);
         let start = || -> Result<(Utf8PathBuf, Utf8PathBuf), String> {
@@ -131,7 +189,12 @@ impl<'a> Looking<'a> {
             version: compiler.and_then(|compiler| compiler.version.clone()),
             path: None,
             starter: probing.starter.clone(),
-            apart: Some(Apart { identity, variable: first, program: real.to_owned(), start: &start }),
+            apart: Some(Apart {
+                identity,
+                variable: first,
+                program: real.to_owned(),
+                start: &start,
+            }),
         };
         compilers::report(self.host, &asked)
     }
@@ -139,6 +202,11 @@ impl<'a> Looking<'a> {
 
 /// Variables inside that change what a build script compiles with.
 fn telling(facts: &ImageFacts) -> Vec<(String, String)> {
-    let telling = facts.environment.iter().filter(|(name, _)| compilers::tells(name));
-    telling.map(|(name, value)| (name.clone(), value.clone())).collect()
+    let telling = facts
+        .environment
+        .iter()
+        .filter(|(name, _)| compilers::tells(name));
+    telling
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! What an image sees of this machine: sources, caches, configuration without secrets, variables, volumes.
+//! What an image sees of this machine: sources, caches, configuration without secrets, variables,
+//! volumes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,30 +17,68 @@ use crate::toolchain::environment::ToolFile;
 use crate::toolchain::image::{self, Wanted};
 
 /// An image's environment with what it sees of this machine's over it.
-pub(super) fn environment(host: &Host, own: &BTreeMap<String, String>, passed: &[Passed]) -> BTreeMap<String, String> {
-    let value = |passed: &Passed| passed.value.clone().or_else(|| host.var(&passed.name).map(str::to_owned));
-    let passed = passed.iter().filter_map(|passed| Some((passed.name.clone(), value(passed)?)));
+pub(super) fn environment(
+    host: &Host,
+    own: &BTreeMap<String, String>,
+    passed: &[Passed],
+) -> BTreeMap<String, String> {
+    let value = |passed: &Passed| {
+        passed
+            .value
+            .clone()
+            .or_else(|| host.var(&passed.name).map(str::to_owned))
+    };
+    let passed = passed
+        .iter()
+        .filter_map(|passed| Some((passed.name.clone(), value(passed)?)));
     own.clone().into_iter().chain(passed).collect()
 }
 
-/// Variables that an image sees of this machine: those that mean something to cargo and build scripts, and those that
-/// the configuration lets through. Their values stand in no line, unless the configuration itself gives them.
-pub(super) fn passed(host: &Host, root: &Utf8Path, target: &Target, wanted: &Wanted) -> Result<Vec<Passed>> {
-    let ours = host.vars().filter(|(name, _)| image::passes(target, name)).map(|(name, _)| Passed { name: name.to_owned(), value: None });
+/// Variables that an image sees of this machine: those that mean something to cargo and build
+/// scripts, and those that the configuration lets through. Their values stand in no line, unless
+/// the configuration itself gives them.
+pub(super) fn passed(
+    host: &Host,
+    root: &Utf8Path,
+    target: &Target,
+    wanted: &Wanted,
+) -> Result<Vec<Passed>> {
+    let ours = host
+        .vars()
+        .filter(|(name, _)| image::passes(target, name))
+        .map(|(name, _)| Passed {
+            name: name.to_owned(),
+            value: None,
+        });
     let mut passed: Vec<Passed> = ours.collect();
     for entry in &wanted.passthrough {
-        let (name, value) = entry.split_once('=').map_or((entry.as_str(), None), |(name, value)| (name, Some(value.to_owned())));
+        let (name, value) = entry
+            .split_once('=')
+            .map_or((entry.as_str(), None), |(name, value)| {
+                (name, Some(value.to_owned()))
+            });
         if value.is_none() && host.var(name).is_none() {
             continue;
         }
         passed.retain(|passed| passed.name != name);
-        passed.push(Passed { name: name.to_owned(), value });
+        passed.push(Passed {
+            name: name.to_owned(),
+            value,
+        });
     }
     // A volume that has a name is known by it inside.
     for entry in &wanted.volumes {
-        let (name, value) = entry.split_once('=').map_or((entry.as_str(), None), |(name, value)| (name, Some(value)));
-        if let Some(path) = value.or_else(|| host.var(name)).filter(|_| !passed.iter().any(|passed| passed.name == name)) {
-            passed.push(Passed { name: name.to_owned(), value: Some(root.join(path).into_string()) });
+        let (name, value) = entry
+            .split_once('=')
+            .map_or((entry.as_str(), None), |(name, value)| (name, Some(value)));
+        if let Some(path) = value
+            .or_else(|| host.var(name))
+            .filter(|_| !passed.iter().any(|passed| passed.name == name))
+        {
+            passed.push(Passed {
+                name: name.to_owned(),
+                value: Some(root.join(path).into_string()),
+            });
         }
     }
     passed.sort_by(|a, b| a.name.cmp(&b.name));
@@ -54,14 +93,20 @@ pub struct Mounted {
     pub hidden: Vec<String>,
 }
 
-/// Sources, cargo's caches without its credentials, and its configuration without what means this machine. `arguments` are
-/// those of `--config`.
+/// Sources, cargo's caches without its credentials, and its configuration without what means this
+/// machine. `arguments` are those of `--config`.
 pub fn mounted(host: &Host, found: &Found, arguments: &[String]) -> Result<Mounted> {
     let (root, tools) = (&found.workspace.root, tools_dir(&found.workspace));
     let mut roots = vec![root.clone()];
-    roots.extend(outside::directories(host, found)?.into_iter().filter(|path| !path.starts_with(root)));
+    roots.extend(
+        outside::directories(host, found)?
+            .into_iter()
+            .filter(|path| !path.starts_with(root)),
+    );
     let mut mounts: Vec<Mount> = roots.iter().map(|path| Mount::reading(path)).collect();
-    let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok()).map(|home| host.absolute(&home));
+    let home = cargo_home(host)
+        .and_then(|home| Utf8PathBuf::from_path_buf(home).ok())
+        .map(|home| host.absolute(&home));
     if let Some(home) = &home {
         for name in ["registry", "git"] {
             // What is fetched comes later, and an engine mounts only what is there.
@@ -69,54 +114,99 @@ pub fn mounted(host: &Host, found: &Found, arguments: &[String]) -> Result<Mount
             mounts.push(Mount::reading(&home.join(name)));
         }
     }
-    // Wherever cargo looks for configuration and secrets, by every name that a mount may show them under.
-    let places: Vec<Utf8PathBuf> =
-        root.ancestors().chain(roots.iter().map(|root| root.as_path())).map(|place| place.join(".cargo")).chain(home).collect();
+    // Wherever cargo looks for configuration and secrets, by every name that a mount may show them
+    // under.
+    let places: Vec<Utf8PathBuf> = root
+        .ancestors()
+        .chain(roots.iter().map(|root| root.as_path()))
+        .map(|place| place.join(".cargo"))
+        .chain(home)
+        .collect();
     let shows = |path: &Utf8Path, mounts: &[Mount]| {
-        mounts.iter().any(|mount| path.starts_with(&mount.from) || path.starts_with(host.resolve(&mount.from)))
+        mounts.iter().any(|mount| {
+            path.starts_with(&mount.from) || path.starts_with(host.resolve(&mount.from))
+        })
     };
-    let both = |path: Utf8PathBuf| [host.resolve(&path), path].into_iter().collect::<BTreeSet<_>>();
+    let both = |path: Utf8PathBuf| {
+        [host.resolve(&path), path]
+            .into_iter()
+            .collect::<BTreeSet<_>>()
+    };
     let nothing = ToolFile::at(&tools, "nothing", String::new(), false);
-    for path in
-        places.iter().flat_map(|place| ["credentials.toml", "credentials"].map(|name| place.join(name))).filter(|path| host.is_file(path))
+    for path in places
+        .iter()
+        .flat_map(|place| ["credentials.toml", "credentials"].map(|name| place.join(name)))
+        .filter(|path| host.is_file(path))
     {
-        for at in both(path).into_iter().filter(|path| shows(path, &mounts)).collect::<Vec<_>>() {
+        for at in both(path)
+            .into_iter()
+            .filter(|path| shows(path, &mounts))
+            .collect::<Vec<_>>()
+        {
             write_tools(host, &found.workspace, [&nothing])?;
-            mounts.push(Mount { from: nothing.path.clone(), at, writable: false });
+            mounts.push(Mount {
+                from: nothing.path.clone(),
+                at,
+                writable: false,
+            });
         }
     }
-    let files = places.iter().flat_map(|place| ["config.toml", "config"].map(|name| place.join(name)));
-    let named = arguments.iter().map(Utf8PathBuf::from).filter(|path| path.is_absolute());
-    let read = with_included(host, files.chain(named).filter(|path| host.is_file(path)).collect())?;
+    let files = places
+        .iter()
+        .flat_map(|place| ["config.toml", "config"].map(|name| place.join(name)));
+    let named = arguments
+        .iter()
+        .map(Utf8PathBuf::from)
+        .filter(|path| path.is_absolute());
+    let read = with_included(
+        host,
+        files
+            .chain(named)
+            .filter(|path| host.is_file(path))
+            .collect(),
+    )?;
     let mut hidden = Vec::new();
     for (path, table) in read {
         let (shown, keys) = cargo_config::inside(&table);
         hidden.extend(keys.into_iter().map(|key| format!("{key} of `{path}`")));
         for at in both(path.clone()) {
-            // What a mount shows already, where nothing is to be hidden of it; and what none shows under this name.
+            // What a mount shows already, where nothing is to be hidden of it; and what none shows
+            // under this name.
             let there = shows(&at, &mounts);
             if there && shown == table || !there && at != path {
                 continue;
             }
             let file = ToolFile::at(&tools, "config.toml", shown.to_string(), false);
             write_tools(host, &found.workspace, [&file])?;
-            mounts.push(Mount { from: file.path, at, writable: false });
+            mounts.push(Mount {
+                from: file.path,
+                at,
+                writable: false,
+            });
         }
     }
     hidden.dedup();
     Ok(Mounted { mounts, hidden })
 }
 
-/// Directories that the configuration shows to the image: `NAME`, a variable that holds one, or `NAME=/path`.
+/// Directories that the configuration shows to the image: `NAME`, a variable that holds one, or
+/// `NAME=/path`.
 pub fn volumes(host: &Host, root: &Utf8Path, wanted: &Wanted) -> Result<Vec<Mount>> {
     let mut mounts = Vec::new();
     for entry in &wanted.volumes {
-        let (name, value) = entry.split_once('=').map_or((entry.as_str(), None), |(name, value)| (name, Some(value)));
-        let Some(path) = value.or_else(|| host.var(name)) else { continue };
+        let (name, value) = entry
+            .split_once('=')
+            .map_or((entry.as_str(), None), |(name, value)| (name, Some(value)));
+        let Some(path) = value.or_else(|| host.var(name)) else {
+            continue;
+        };
         let path = root.join(path);
         if !host.exists(&path) {
-            return Err(Problem::new(Code::ConfigInvalid, format!("the volume `{entry}` is `{path}`, which is not there"))
-                .help("create it, or take it out of `volumes`"));
+            return Err(Problem::new(
+                Code::ConfigInvalid,
+                format!("the volume `{entry}` is `{path}`, which is not there"),
+            )
+            .help("create it, or take it out of `volumes`"));
         }
         mounts.push(Mount::writing(&path));
     }
