@@ -3,7 +3,9 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::{RunOptions, TreeOptions};
 use crate::config::LinkerChoice;
+use crate::workspace::Selection;
 
 /// Build every bin of a workspace for every target, inspected and with a manifest.
 #[derive(Debug, Parser)]
@@ -417,6 +419,86 @@ pub enum Color {
     Auto,
     Always,
     Never,
+}
+
+impl PlaceArgs {
+    /// Where the staged tree is, as typed.
+    pub fn options(self) -> TreeOptions {
+        let Self {
+            manifest,
+            out_dir,
+            target_dir,
+        } = self;
+        TreeOptions {
+            manifest_path: manifest.manifest_path,
+            out_dir,
+            target_dir,
+        }
+    }
+}
+
+impl RunArgs {
+    /// What was typed, without clap's own types.
+    pub fn options(self) -> RunOptions {
+        let Self {
+            target,
+            linker,
+            out_dir,
+            manifest,
+            workspace: packages,
+            bin,
+            features,
+            profile,
+            jobs,
+            locked,
+            offline,
+            frozen,
+            target_dir,
+            config,
+            accept,
+            output,
+            release: _,
+        } = self;
+        let (_, talk) = output.split();
+        let TalkArgs {
+            quiet,
+            verbose,
+            color,
+        } = talk;
+        let named = features
+            .features
+            .iter()
+            .flat_map(|list| list.split([',', ' ']))
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned);
+        let selection = Selection {
+            packages: packages.package,
+            workspace: packages.workspace || packages.all,
+            exclude: packages.exclude,
+            bins: bin,
+            features: named.collect(),
+            all_features: features.all_features,
+            no_default_features: features.no_default_features,
+        };
+        RunOptions {
+            targets: target,
+            linker,
+            out_dir,
+            manifest_path: manifest.manifest_path,
+            selection,
+            profile,
+            jobs,
+            locked,
+            offline,
+            frozen,
+            target_dir,
+            config,
+            accept,
+            quiet,
+            verbose,
+            color: color.map(|color| color.name().to_owned()),
+        }
+    }
 }
 
 impl OutputArgs {

@@ -1,6 +1,6 @@
 //! `build`: look, decide, compile, inspect, stage, tell.
 
-use crate::cli::{BuildArgs, MessageFormat, RunArgs};
+use crate::cli::{BuildArgs, MessageFormat};
 use crate::compile;
 use crate::facts::Source;
 use crate::host::{self, Host};
@@ -15,12 +15,12 @@ use crate::stage::{self, Provenance, Staging, Standing};
 use crate::tree::{self, Output};
 use crate::ui::{self, Shell, Verbosity};
 
-use super::Prepared;
+use super::{Prepared, RunOptions};
 
 pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
     let BuildArgs { run, keep_going } = args;
     let format = run.output.message_format;
-    let (manifest, _) = make(host, shell, run, keep_going, |_| Ok(()))?;
+    let (manifest, _) = make(host, shell, run.options(), keep_going, |_| Ok(()))?;
     match format {
         MessageFormat::Json => ui::data(&manifest.json())?,
         MessageFormat::Human if shell.verbosity == Verbosity::Quiet => {}
@@ -34,11 +34,11 @@ pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
 pub fn make(
     host: &Host,
     shell: Shell,
-    run: RunArgs,
+    options: RunOptions,
     keep_going: bool,
     fits: impl FnOnce(&Prepared) -> Result<(), Failure>,
 ) -> Result<(Manifest, Prepared), Failure> {
-    let mut prepared = super::prepare(host, shell, run, Having::Fetch)?;
+    let mut prepared = super::prepare(host, shell, options, Having::Fetch)?;
     fits(&prepared)?;
     install_std(host, shell, &mut prepared)?;
     prepared.write_tools(host)?;

@@ -21,7 +21,7 @@ pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
         out_dir,
         cache,
         policy: _,
-    } = super::find_tree(host, &args.place)?;
+    } = super::find_tree(host, &args.place.options())?;
     let lock_path = stage::lock_path(&out_dir);
     let mut cleaned = Cleaned {
         out_dir: out_dir.clone(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::cli::{DockerArgs, MessageFormat, RunArgs};
+use crate::cli::{DockerArgs, MessageFormat};
 use crate::config::{Config, PolicyConfig};
 use crate::contents::{self, Limits};
 use crate::context::{self, From, Piece};
@@ -24,7 +24,7 @@ use crate::ui::{self, Shell, Verbosity};
 use crate::verify::policy::{Name, Policy};
 use crate::verify::{self, Options};
 
-use super::Prepared;
+use super::{Prepared, RunOptions};
 
 /// What was made.
 #[derive(Serialize)]
@@ -35,7 +35,7 @@ struct Made {
 
 pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     let DockerArgs {
-        mut run,
+        run,
         context,
         base,
         no_build,
@@ -47,6 +47,8 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         oci,
         cache,
     } = args;
+    let format = run.output.message_format;
+    let mut run = run.options();
     let base = base.map(|base| from_here(host, &base));
     // That one is of the images. The others are of the build, which a tree that stands has behind
     // it.
@@ -60,9 +62,8 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     }
     let mut about = named(host, &run, base, accepted);
     if let Some(builder) = builder.filter(|_| build_in_docker) {
-        return super::docker_build::write(host, shell, run, &builder, about, force);
+        return super::docker_build::write(host, shell, run, format, &builder, about, force);
     }
-    let format = run.output.message_format;
     let place = oci
         .as_ref()
         .map(|to| ("--oci", to))
@@ -179,7 +180,7 @@ type Trees = (Option<Found>, Vec<Utf8PathBuf>);
 fn just_built(
     host: &Host,
     shell: Shell,
-    run: RunArgs,
+    run: RunOptions,
     place: Option<&(&str, Utf8PathBuf)>,
     about: &mut About,
 ) -> Result<Trees, Failure> {
@@ -198,7 +199,7 @@ fn just_built(
 }
 
 /// The workspace's tree as it stands.
-fn standing(host: &Host, run: &RunArgs) -> Result<Trees, Failure> {
+fn standing(host: &Host, run: &RunOptions) -> Result<Trees, Failure> {
     let found = workspace(host, run)?;
     let named = run.out_dir.as_ref().map(|dir| host.absolute(dir));
     let tree = host.resolve(&settings::out_dir(
@@ -218,7 +219,7 @@ fn standing(host: &Host, run: &RunArgs) -> Result<Trees, Failure> {
 /// is one.
 fn collected(
     host: &Host,
-    run: &RunArgs,
+    run: &RunOptions,
     from: &[Utf8PathBuf],
     scratch: &mut Vec<tempfile::TempDir>,
 ) -> Result<Trees, Failure> {
@@ -342,7 +343,7 @@ fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64> {
     Ok(commits.into_iter().filter_map(time).max().unwrap_or(0))
 }
 
-fn workspace(host: &Host, run: &RunArgs) -> Result<Found, Failure> {
+fn workspace(host: &Host, run: &RunOptions) -> Result<Found, Failure> {
     let asking = Asking {
         program: super::cargo_program(host),
         locked: run.locked,
@@ -354,7 +355,7 @@ fn workspace(host: &Host, run: &RunArgs) -> Result<Found, Failure> {
     look::workspace(
         host,
         &asking,
-        super::manifest_path(host, run.manifest.clone())?.as_deref(),
+        super::manifest_path(host, run.manifest_path.clone())?.as_deref(),
     )
 }
 
@@ -367,9 +368,9 @@ fn from_here(host: &Host, base: &str) -> String {
 }
 
 /// What the command line says of the images.
-fn named(host: &Host, run: &RunArgs, base: Option<String>, accepted: bool) -> About {
+fn named(host: &Host, run: &RunOptions, base: Option<String>, accepted: bool) -> About {
     let targets: Vec<String> = run
-        .target
+        .targets
         .iter()
         .map(|target| target.split('.').next().unwrap_or_default().to_owned())
         .collect();

@@ -7,8 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::ValueEnum as _;
 use serde::Serialize;
 
+use super::RunOptions;
 use crate::cargo_config;
-use crate::cli::{MessageFormat, RunArgs};
+use crate::cli::MessageFormat;
 use crate::config::LinkerChoice;
 use crate::container::Reference;
 use crate::context;
@@ -27,7 +28,8 @@ use crate::workspace::{Local, Selection, Workspace};
 pub fn write(
     host: &Host,
     shell: Shell,
-    run: RunArgs,
+    run: RunOptions,
+    format: MessageFormat,
     builder: &str,
     about: About,
     force: bool,
@@ -45,7 +47,6 @@ pub fn write(
         .help(format!("write `{}@sha256:…`", builder.name))
         .into());
     }
-    let format = run.output.message_format;
     let linker = run
         .linker
         .map(linker_name)

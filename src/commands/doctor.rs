@@ -17,7 +17,7 @@ pub fn run(host: &Host, shell: Shell, args: DoctorArgs) -> Result<(), Failure> {
     let format = run.output.message_format;
     // Who names a workspace or targets does not mean the machine alone.
     let named = run.manifest.manifest_path.is_some() || !run.target.is_empty();
-    let gathered = match super::gather(host, shell, run, Having::Leave) {
+    let gathered = match super::gather(host, shell, run.options(), Having::Leave) {
         Ok(mut gathered) => {
             if fix {
                 install_std(host, shell, &mut gathered)?;

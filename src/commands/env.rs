@@ -9,7 +9,7 @@ use crate::ui::{self, Shell};
 pub fn run(host: &Host, shell: Shell, args: EnvArgs) -> Result<(), Failure> {
     let EnvArgs { run } = args;
     let format = run.output.message_format;
-    let prepared = super::prepare(host, shell, run, Having::Leave)?;
+    let prepared = super::prepare(host, shell, run.options(), Having::Leave)?;
     let [target] = prepared.plan.targets.as_slice() else {
         let names = prepared
             .plan

@@ -51,7 +51,7 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
     let found = look::workspace(
         host,
         &asking,
-        super::manifest_path(host, manifest.clone())?.as_deref(),
+        super::manifest_path(host, manifest.manifest_path.clone())?.as_deref(),
     )?;
     let config = super::own_config(&found)?;
     let config = super::with_cross(host, shell, &found, config, target, false)?;

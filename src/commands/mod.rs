@@ -16,12 +16,13 @@ pub mod verify;
 pub mod zig;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::cli::{Cli, Color, Command, MessageFormat, PlaceArgs, ReportFormat, RunArgs, TalkArgs};
-use crate::config::{Config, PolicyConfig};
+use crate::cli::{Cli, Color, Command, MessageFormat, ReportFormat, TalkArgs};
+use crate::config::{Config, LinkerChoice, PolicyConfig};
 use crate::cross_toml;
 use crate::facts::Facts;
 use crate::host::Host;
@@ -221,7 +222,7 @@ struct Decider {
 pub fn prepare(
     host: &Host,
     shell: Shell,
-    args: RunArgs,
+    options: RunOptions,
     having: Having,
 ) -> Result<Prepared, Failure> {
     let Gathered {
@@ -229,7 +230,7 @@ pub fn prepare(
         settings,
         facts,
         decider,
-    } = gather(host, shell, args, having)?;
+    } = gather(host, shell, options, having)?;
     let plan = Plan::new(&found.workspace, &decider.selected, &settings, &facts)?;
     Ok(Prepared {
         found,
@@ -279,10 +280,10 @@ impl Gathered {
 pub fn gather(
     host: &Host,
     shell: Shell,
-    args: RunArgs,
+    options: RunOptions,
     having: Having,
 ) -> Result<Gathered, Failure> {
-    let (found, settings, decider) = asked(host, shell, args, having)?;
+    let (found, settings, decider) = asked(host, shell, options, having)?;
     let facts = facts(host, shell, &found, &settings, &decider)?;
     Ok(Gathered {
         found,
@@ -292,22 +293,51 @@ pub fn gather(
     })
 }
 
+/// Everything that is typed about what to build and how.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    pub targets: Vec<String>,
+    pub linker: Option<LinkerChoice>,
+    pub out_dir: Option<Utf8PathBuf>,
+    pub manifest_path: Option<PathBuf>,
+    pub selection: Selection,
+    pub profile: String,
+    pub jobs: Option<String>,
+    pub locked: bool,
+    pub offline: bool,
+    pub frozen: bool,
+    pub target_dir: Option<Utf8PathBuf>,
+    pub config: Vec<String>,
+    pub accept: Vec<String>,
+    pub quiet: bool,
+    /// How often `-v` was given.
+    pub verbose: u8,
+    /// `auto`, `always`, `never`.
+    pub color: Option<String>,
+}
+
+/// Where a staged tree is, as typed.
+#[derive(Debug, Clone, Default)]
+pub struct TreeOptions {
+    pub manifest_path: Option<PathBuf>,
+    pub out_dir: Option<Utf8PathBuf>,
+    pub target_dir: Option<Utf8PathBuf>,
+}
+
 /// What is asked for: of what workspace, which bins, for which targets. Nothing of the machine's
 /// compilers.
 fn asked(
     host: &Host,
     shell: Shell,
-    args: RunArgs,
+    options: RunOptions,
     having: Having,
 ) -> Result<(Found, Settings, Decider), Failure> {
-    let RunArgs {
-        target,
+    let RunOptions {
+        targets: target,
         linker,
         out_dir,
-        manifest,
-        workspace: packages,
-        bin,
-        features,
+        manifest_path: manifest,
+        selection,
         profile,
         jobs,
         locked,
@@ -316,17 +346,10 @@ fn asked(
         target_dir,
         config,
         accept,
-        output,
-        release: _,
-    } = args;
-    let (
-        _,
-        TalkArgs {
-            quiet,
-            verbose,
-            color,
-        },
-    ) = output.split();
+        quiet,
+        verbose,
+        color,
+    } = options;
 
     let accept = accept
         .iter()
@@ -354,21 +377,6 @@ fn asked(
     let own = with_cross(host, shell, &found, own, &named, true)?;
     look::configured_rustc(host, &mut found, &cargo_config)?;
     let more = configuration::more_configuration(host, &found.workspace, &config)?;
-    let named = features
-        .features
-        .iter()
-        .flat_map(|list| list.split([',', ' ']))
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned);
-    let selection = Selection {
-        packages: packages.package,
-        workspace: packages.workspace || packages.all,
-        exclude: packages.exclude,
-        bins: bin,
-        features: named.collect(),
-        all_features: features.all_features,
-        no_default_features: features.no_default_features,
-    };
     let cargo = CargoArgs {
         program: asking.program.clone(),
         rustup_toolchain: host.var("RUSTUP_TOOLCHAIN").map(str::to_owned),
@@ -381,7 +389,7 @@ fn asked(
         config,
         quiet,
         verbose: verbose.saturating_sub(1),
-        color: color.map(|color| color.name().to_owned()),
+        color,
     };
     let typed = Typed {
         targets: target,
@@ -593,8 +601,8 @@ fn cargo_program(host: &Host) -> String {
     }
 }
 
-fn manifest_path(host: &Host, manifest: clap_cargo::Manifest) -> Result<Option<Utf8PathBuf>> {
-    let Some(path) = manifest.manifest_path else {
+fn manifest_path(host: &Host, path: Option<PathBuf>) -> Result<Option<Utf8PathBuf>> {
+    let Some(path) = path else {
         return Ok(None);
     };
     let path = Utf8PathBuf::from_path_buf(path).map_err(|path| {
@@ -629,13 +637,13 @@ pub struct FoundTree {
 }
 
 /// The tree of `show`, `clean` and `verify`: asked of the workspace only where nobody named it.
-pub fn find_tree(host: &Host, args: &PlaceArgs) -> Result<FoundTree, Failure> {
-    let PlaceArgs {
-        manifest,
+pub fn find_tree(host: &Host, options: &TreeOptions) -> Result<FoundTree, Failure> {
+    let TreeOptions {
+        manifest_path: manifest,
         out_dir,
         target_dir,
-    } = args;
-    if let (Some(dir), None) = (out_dir, &manifest.manifest_path) {
+    } = options;
+    if let (Some(dir), None) = (out_dir, manifest) {
         return Ok(FoundTree {
             out_dir: host.resolve(&host.absolute(dir)),
             cache: None,

@@ -7,7 +7,7 @@ use crate::stage;
 use crate::ui;
 
 pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
-    let out_dir = super::find_tree(host, &args.place)?.out_dir;
+    let out_dir = super::find_tree(host, &args.place.options())?.out_dir;
     let Some((manifest, _)) = stage::read(host, &out_dir)? else {
         return Err(Problem::new(
             Code::NoTree,

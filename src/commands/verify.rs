@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::cli::{PlaceArgs, ReportFormat, VerifyArgs};
+use crate::cli::{ReportFormat, VerifyArgs};
+use crate::commands::TreeOptions;
 use crate::config::PolicyConfig;
 use crate::contents::{self, Limits};
 use crate::formats::{markdown, printable, sarif};
@@ -38,7 +39,7 @@ pub fn run(host: &Host, shell: Shell, args: VerifyArgs) -> Result<(), Failure> {
         place,
         talk: _,
     } = args;
-    let (path, config) = subject(host, path, &place)?;
+    let (path, config) = subject(host, path, &place.options())?;
     // Everything that is wrong, at once.
     let (targets, policy, accept) = (
         targets(&target),
@@ -115,7 +116,7 @@ fn says(text: &str, version: &str) -> bool {
 fn subject(
     host: &Host,
     path: Option<Utf8PathBuf>,
-    place: &PlaceArgs,
+    place: &TreeOptions,
 ) -> Result<(Utf8PathBuf, PolicyConfig), Failure> {
     if let Some(path) = path {
         return Ok((path, PolicyConfig::default()));

@@ -108,22 +108,20 @@ impl fmt::Display for Told {
     }
 }
 
-impl Sources {
-    /// What `pre-build` says that may be a script's path.
-    pub fn possible_scripts(&self) -> BTreeSet<String> {
-        let mut scripts = BTreeSet::new();
-        // What cannot be read is told by `read`.
-        for layer in layers(self, &mut Vec::new(), &mut Vec::new()) {
-            for values in std::iter::once(&layer.tables.build).chain(layer.tables.target.values()) {
-                if let Some(PreBuild::Script(script)) = &values.pre_build
-                    && !script.as_str().contains('\n')
-                {
-                    scripts.insert(script.to_string());
-                }
+/// What `pre-build` says that may be a script's path.
+pub fn possible_scripts(sources: &Sources) -> BTreeSet<String> {
+    let mut scripts = BTreeSet::new();
+    // What cannot be read is told by `read`.
+    for layer in layers(sources, &mut Vec::new(), &mut Vec::new()) {
+        for values in std::iter::once(&layer.tables.build).chain(layer.tables.target.values()) {
+            if let Some(PreBuild::Script(script)) = &values.pre_build
+                && !script.as_str().contains('\n')
+            {
+                scripts.insert(script.to_string());
             }
         }
-        scripts
     }
+    scripts
 }
 
 /// Everything that was said to cross, or all that is wrong with it.

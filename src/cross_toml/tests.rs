@@ -178,7 +178,7 @@ fn what_may_be_a_script_is_asked_for_in_every_table() {
         &["CROSS_BUILD_PRE_BUILD=c.sh"],
     );
     assert_eq!(
-        sources.possible_scripts().into_iter().collect::<Vec<_>>(),
+        possible_scripts(&sources).into_iter().collect::<Vec<_>>(),
         ["a.sh", "b.sh"]
     );
 }

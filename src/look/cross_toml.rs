@@ -6,7 +6,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::Source;
-use crate::cross_toml::Sources;
+use crate::cross_toml::{self, Sources};
 use crate::host::Host;
 use crate::problem::Result;
 
@@ -37,7 +37,7 @@ pub fn sources(host: &Host, workspace_root: &Utf8Path) -> Result<Sources> {
             .collect(),
         ..Sources::default()
     };
-    sources.scripts = sources.possible_scripts();
+    sources.scripts = cross_toml::possible_scripts(&sources);
     sources
         .scripts
         .retain(|path| host.is_file(&workspace_root.join(path)));

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::Metadata;
 
-use super::{Asking, Found, Platform, Scope, parse_metadata};
+use super::{Asking, Found, Scope, parse_metadata};
 use crate::facts::{CPackage, GraphFacts};
 use crate::graph::{self, PlatformFacts};
 use crate::host::{self, Host};
@@ -16,7 +16,7 @@ use crate::problem::Result;
 
 /// What the graph is resolved for, and under which configuration of cargo's.
 pub struct Resolving<'a> {
-    pub platforms: &'a [Platform],
+    pub platforms: Vec<&'a PlatformFacts>,
     /// The host's own, which build-dependencies are for.
     pub own: &'a PlatformFacts,
     /// A digest of cargo's configuration.
@@ -37,7 +37,7 @@ pub fn ask(
     let Resolving { platforms, own, .. } = resolving;
     let triples: BTreeSet<String> = platforms
         .iter()
-        .map(|platform| &platform.facts)
+        .copied()
         .chain([*own])
         .map(|facts| facts.triple.clone())
         .collect();
@@ -62,24 +62,15 @@ pub fn ask(
         wants: graph::wants(&metadata, roots()),
         ..GraphFacts::default()
     };
-    for platform in *platforms {
-        let mut packages = graph::c_packages(&metadata, roots(), &platform.facts, own);
-        confirm(
-            host,
-            found,
-            asking,
-            scope,
-            &platform.facts.triple,
-            &mut packages,
-        );
+    for platform in platforms {
+        let mut packages = graph::c_packages(&metadata, roots(), platform, own);
+        confirm(host, found, asking, scope, &platform.triple, &mut packages);
         for package in &mut packages {
             let cxx =
                 graph::build_scripts(&metadata, package).any(|script| compiles_cxx(host, &script));
             package.cxx = cxx;
         }
-        answer
-            .c_packages
-            .insert(platform.facts.triple.clone(), packages);
+        answer.c_packages.insert(platform.triple.clone(), packages);
     }
     // Asking may have written Cargo.lock, so the key is made anew. A cache that cannot be written
     // is none.
@@ -210,11 +201,7 @@ fn graph_key(
         .members
         .iter()
         .map(|member| &member.manifest);
-    let platforms = resolving
-        .platforms
-        .iter()
-        .map(|platform| &platform.facts)
-        .chain([resolving.own]);
+    let platforms = resolving.platforms.iter().copied().chain([resolving.own]);
     let platforms: Vec<_> = platforms.map(|facts| (&facts.triple, &facts.cfg)).collect();
     let own = env!("CARGO_PKG_VERSION");
     let added: Vec<_> = scope

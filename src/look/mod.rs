@@ -415,7 +415,7 @@ pub fn facts(
                 asking,
                 scope,
                 &Resolving {
-                    platforms,
+                    platforms: platforms.iter().map(|platform| &platform.facts).collect(),
                     own: &found.own,
                     configuration: scope.configuration,
                 },

@@ -5,7 +5,7 @@
 //! and CMake and autotools hear the same as cc-rs.
 
 use super::environment::{Libraries, Tools};
-use super::{Candidate, Case, Kind, Request, script};
+use super::{Candidate, Case, Kind, Request, assemble, script};
 use crate::target::{Libc, Os, Target};
 
 const CLANG: &str = "clang";
@@ -41,7 +41,8 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         .ok_or_else(|| format!("`{CLANG}` is not on PATH"))?;
     if target.triple() == case.facts.rustc.host && case.sysroot.is_none() {
         let reason = "it compiles for the host".to_owned();
-        return Ok(vec![case.candidate(
+        return Ok(vec![assemble(
+            case,
             Kind::Clang,
             clang.clone(),
             Tools::of(case, clang).linking(CLANG),
@@ -99,7 +100,7 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     };
     let linker = if hosts_own { "lld" } else { "linker" };
     let reason = format!("finds C library and {linker} by `{arguments}`");
-    let mut candidate = case.candidate(Kind::Clang, cc, tools, reason);
+    let mut candidate = assemble(case, Kind::Clang, cc, tools, reason);
     candidate.files.extend(
         [Some(file), cxx.map(|(_, file)| file)]
             .into_iter()

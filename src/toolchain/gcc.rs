@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::environment::{Libraries, Tools};
-use super::{Candidate, Case, Kind, Program, script};
+use super::{Candidate, Case, Kind, Program, assemble, script};
 use crate::target::{Libc, Target};
 
 /// Debian's and musl's own wrapper of the host's compiler.
@@ -62,7 +62,7 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         );
         let tools = Tools::of(case, cc).linking(&cc.program);
         let Some(sysroot) = case.sysroot else {
-            return case.candidate(Kind::Gcc, cc.clone(), tools, reason);
+            return assemble(case, Kind::Gcc, cc.clone(), tools, reason);
         };
         // Called through a script, so that whoever calls it has the sysroot.
         let word = [format!("--sysroot={sysroot}")];
@@ -87,7 +87,8 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
             libraries: Some(Libraries::below(sysroot, case.target)),
             ..tools
         };
-        let mut candidate = case.candidate(
+        let mut candidate = assemble(
+            case,
             Kind::Gcc,
             wrapped,
             tools,

@@ -2,7 +2,7 @@
 //! target, and no RUSTFLAGS.
 
 use super::environment::Tools;
-use super::{Candidate, Case, Kind, Program, gcc};
+use super::{Candidate, Case, Kind, Program, assemble, gcc};
 use crate::target::{Format, Libc, Target};
 
 /// The name by which rustc finds the linker in its own sysroot.
@@ -39,7 +39,8 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     let Target { system, .. } = case.target;
     if system.format == Format::Wasm {
         let reason = "rustc links WebAssembly by itself".to_owned();
-        return Ok(vec![case.candidate(
+        return Ok(vec![assemble(
+            case,
             Kind::RustLld,
             linker(),
             Tools::default(),
@@ -68,7 +69,8 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     }
     if !case.c.holds {
         let reason = "the target's graph holds no C, and Rust brings musl itself".to_owned();
-        return Ok(vec![case.candidate(
+        return Ok(vec![assemble(
+            case,
             Kind::RustLld,
             linker(),
             Tools::default().linking(RUST_LLD),
@@ -77,7 +79,8 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     }
     if let Some(setting) = case.here.settings.get("CC") {
         let reason = format!("Rust brings musl itself, and `{}` compiles C", setting.name);
-        return Ok(vec![case.candidate(
+        return Ok(vec![assemble(
+            case,
             Kind::RustLld,
             linker(),
             Tools::default().linking(RUST_LLD),
@@ -91,7 +94,8 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
             "Rust brings musl itself, and `{}` ({what}) compiles C",
             cc.program
         );
-        case.candidate(
+        assemble(
+            case,
             Kind::RustLld,
             linker(),
             Tools::of(case, &cc).linking(RUST_LLD),

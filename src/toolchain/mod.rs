@@ -635,7 +635,7 @@ fn configured(case: &Case, setting: &Setting) -> Result<Candidate, String> {
     let tools = c_compiler
         .map(|cc| Tools::of(case, &cc))
         .unwrap_or_default();
-    let mut candidate = case.candidate(Kind::Configured, program, tools, reason);
+    let mut candidate = assemble(case, Kind::Configured, program, tools, reason);
     if setting.place == Place::Environment {
         candidate.variables.insert(0, Variable::yours(setting));
     }
@@ -643,6 +643,44 @@ fn configured(case: &Case, setting: &Setting) -> Result<Candidate, String> {
         cxx: true,
         ..candidate
     })
+}
+
+/// A candidate with these tools. What the user has set for a role is shown and stays.
+pub fn assemble(
+    case: &Case,
+    kind: Kind,
+    linker: Program,
+    tools: Tools,
+    reason: String,
+) -> Candidate {
+    let (variables, files) = environment::variables(case, &tools);
+    let yours = |role: &str| case.here.settings.get(role);
+    let cxx = tools.cc.is_none() || tools.cxx.is_some() || yours("CXX").is_some();
+    let archiver = yours("AR")
+        .map(|setting| setting.value.clone())
+        .or_else(|| tools.ar.clone());
+    let c_compiler = match yours("CC") {
+        Some(setting) => {
+            let known = case.program(&setting.value).cloned();
+            Some(known.unwrap_or_else(|| Program {
+                program: setting.value.clone(),
+                ..Program::default()
+            }))
+        }
+        None => tools.cc,
+    };
+    Candidate {
+        kind,
+        linker,
+        c_compiler,
+        variables,
+        files,
+        archiver,
+        first_uses: Vec::new(),
+        cxx,
+        image: None,
+        reason,
+    }
 }
 
 impl<'a> Case<'a> {
@@ -678,38 +716,6 @@ impl<'a> Case<'a> {
 
     fn program(&self, name: &str) -> Option<&'a Program> {
         self.facts.programs.get(name)
-    }
-
-    /// A candidate with these tools. What the user has set for a role is shown and stays.
-    fn candidate(&self, kind: Kind, linker: Program, tools: Tools, reason: String) -> Candidate {
-        let (variables, files) = environment::variables(self, &tools);
-        let yours = |role: &str| self.here.settings.get(role);
-        let cxx = tools.cc.is_none() || tools.cxx.is_some() || yours("CXX").is_some();
-        let archiver = yours("AR")
-            .map(|setting| setting.value.clone())
-            .or_else(|| tools.ar.clone());
-        let c_compiler = match yours("CC") {
-            Some(setting) => {
-                let known = self.program(&setting.value).cloned();
-                Some(known.unwrap_or_else(|| Program {
-                    program: setting.value.clone(),
-                    ..Program::default()
-                }))
-            }
-            None => tools.cc,
-        };
-        Candidate {
-            kind,
-            linker,
-            c_compiler,
-            variables,
-            files,
-            archiver,
-            first_uses: Vec::new(),
-            cxx,
-            image: None,
-            reason,
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The host's own `cc`, for the host's own triple: what plain cargo would use, so nothing is set.
 
 use super::environment::Tools;
-use super::{Candidate, Case, Kind};
+use super::{Candidate, Case, Kind, assemble};
 use crate::target::Target;
 
 /// rustc's default linker on this kind of host.
@@ -33,7 +33,8 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         linker: case.here.linker.as_ref().map(|_| CC.to_owned()),
         ..Tools::default()
     };
-    let mut candidate = case.candidate(
+    let mut candidate = assemble(
+        case,
         Kind::Native,
         cc.clone(),
         tools,

@@ -7,7 +7,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::environment::{ToolFile, Tools};
-use super::{Candidate, Case, Kind, Program, gcc};
+use super::{Candidate, Case, Kind, Program, assemble, gcc};
 use crate::facts::{Zig, ZigTools};
 use crate::target::{Glibc, Libc, Os, Target};
 
@@ -187,7 +187,7 @@ fn candidate(
         libraries: None,
         zig: true,
     };
-    let mut candidate = case.candidate(Kind::Zig, own, tools, reason);
+    let mut candidate = assemble(case, Kind::Zig, own, tools, reason);
     files.append(&mut candidate.files);
     Candidate {
         files,
