@@ -9,7 +9,7 @@ use crate::problem::{Code, Problem};
 use crate::target::Target;
 
 /// A piece of configuration from such a place.
-pub struct Elsewhere {
+pub struct OpaqueConfig {
     /// `` `--config …` `` or `` `file`, included by `file` ``.
     pub place: String,
     pub table: toml::Table,
@@ -36,12 +36,12 @@ const COMPILING: &[&str] = &[
 /// What in `elsewhere` sets a key that xpkg decides for these targets. `joins_flags`: xpkg sums up
 /// all rustflags.
 pub fn refusals(
-    elsewhere: &[Elsewhere],
+    elsewhere: &[OpaqueConfig],
     targets: &[&Target],
     targets_given: bool,
     joins_flags: bool,
 ) -> Vec<Problem> {
-    let touched = |piece: &Elsewhere| {
+    let touched = |piece: &OpaqueConfig| {
         let mut keys = Vec::new();
         if !targets_given && lookup(&piece.table, &["build", "target"]) {
             keys.push("build.target".to_owned());
@@ -313,7 +313,7 @@ mod tests {
             &["aarch64-unknown-linux-musl".to_owned()],
         )
         .unwrap();
-        let elsewhere = Elsewhere {
+        let elsewhere = OpaqueConfig {
             place: "`--config x`".to_owned(),
             table: text.parse().unwrap(),
             argument: true,

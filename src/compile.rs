@@ -11,11 +11,11 @@ use crate::host::Host;
 use crate::invocation::Invocation;
 use crate::plan::Call;
 use crate::problem::{Code, Failure, Problem};
-use crate::toolchain::FirstUse;
+use crate::toolchain::CacheWarmup;
 use crate::tree::Output;
 
 /// A file that cargo made for a bin of the plan.
-pub struct Made<'a> {
+pub struct BuiltBin<'a> {
     pub output: &'a Output,
     pub file: Utf8PathBuf,
     /// Features of the package as it was built.
@@ -23,7 +23,7 @@ pub struct Made<'a> {
 }
 
 /// Has zig compile what it needs for a target before its first link, unless it did.
-pub fn first_use(host: &Host, first: &FirstUse, announce: impl FnOnce()) -> Result<(), Problem> {
+pub fn first_use(host: &Host, first: &CacheWarmup, announce: impl FnOnce()) -> Result<(), Problem> {
     if host.exists(&first.marker) {
         return Ok(());
     }
@@ -63,7 +63,7 @@ pub fn run<'a>(
     host: &Host,
     call: &'a Call,
     leftover: impl FnOnce(&str),
-) -> Result<Vec<Made<'a>>, Failure> {
+) -> Result<Vec<BuiltBin<'a>>, Failure> {
     let mut artifacts = Vec::new();
     let ending = call.container.as_ref().map(Container::end);
     let mut stream = || {
@@ -111,7 +111,7 @@ pub fn run<'a>(
             );
         }
     }
-    let made: Vec<Result<Made, Problem>> = call
+    let made: Vec<Result<BuiltBin, Problem>> = call
         .outputs
         .iter()
         .map(|output| find(&artifacts, output, call))
@@ -132,14 +132,14 @@ fn find<'a>(
     artifacts: &[cargo_metadata::Artifact],
     output: &'a Output,
     call: &Call,
-) -> Result<Made<'a>, Problem> {
+) -> Result<BuiltBin<'a>, Problem> {
     let artifact = artifacts.iter().find(|artifact| {
         artifact.package_id.repr == output.bin.package_id
             && artifact.target.is_bin()
             && artifact.target.name == output.bin.bin
     });
     match artifact.and_then(|artifact| Some((artifact, artifact.executable.clone()?))) {
-        Some((artifact, file)) => Ok(Made {
+        Some((artifact, file)) => Ok(BuiltBin {
             output,
             file,
             features: artifact.features.clone(),

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Code, Problem, nearest};
-use crate::toolchain::Kind;
+use crate::toolchain::LinkerKind;
 
 /// What a run takes from the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -198,23 +198,23 @@ impl Port {
     expecting = "a table of settings of a cargo profile"
 )]
 pub struct ProfileConfig {
-    pub codegen_units: Option<Setting>,
-    pub debug: Option<Setting>,
-    pub debug_assertions: Option<Setting>,
-    pub incremental: Option<Setting>,
-    pub lto: Option<Setting>,
-    pub opt_level: Option<Setting>,
-    pub overflow_checks: Option<Setting>,
-    pub panic: Option<Setting>,
-    pub rpath: Option<Setting>,
-    pub split_debuginfo: Option<Setting>,
-    pub strip: Option<Setting>,
+    pub codegen_units: Option<ProfileValue>,
+    pub debug: Option<ProfileValue>,
+    pub debug_assertions: Option<ProfileValue>,
+    pub incremental: Option<ProfileValue>,
+    pub lto: Option<ProfileValue>,
+    pub opt_level: Option<ProfileValue>,
+    pub overflow_checks: Option<ProfileValue>,
+    pub panic: Option<ProfileValue>,
+    pub rpath: Option<ProfileValue>,
+    pub split_debuginfo: Option<ProfileValue>,
+    pub strip: Option<ProfileValue>,
 }
 
 /// A value of a profile's setting, as cargo takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged, expecting = "a string, a number, or a boolean")]
-pub enum Setting {
+pub enum ProfileValue {
     Switch(bool),
     Number(i64),
     Word(String),
@@ -262,15 +262,15 @@ pub enum LinkerChoice {
 }
 
 impl LinkerChoice {
-    pub fn kind(self) -> Option<Kind> {
+    pub fn kind(self) -> Option<LinkerKind> {
         match self {
             Self::Auto => None,
-            Self::Native => Some(Kind::Native),
-            Self::Gcc => Some(Kind::Gcc),
-            Self::Clang => Some(Kind::Clang),
-            Self::Zig => Some(Kind::Zig),
-            Self::RustLld => Some(Kind::RustLld),
-            Self::Image => Some(Kind::Image),
+            Self::Native => Some(LinkerKind::Native),
+            Self::Gcc => Some(LinkerKind::Gcc),
+            Self::Clang => Some(LinkerKind::Clang),
+            Self::Zig => Some(LinkerKind::Zig),
+            Self::RustLld => Some(LinkerKind::RustLld),
+            Self::Image => Some(LinkerKind::Image),
         }
     }
 }
@@ -297,20 +297,20 @@ impl Strip {
 
 /// A file that may hold configuration.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct ConfigFile {
     pub path: Utf8PathBuf,
     pub text: String,
 }
 
 /// Every file that may hold configuration.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
+pub struct ConfigFiles {
     /// The Cargo.toml at the workspace's root, if it has a `metadata.xpkg` table.
-    pub root: Option<Source>,
+    pub root: Option<ConfigFile>,
     /// `xpkg.toml` beside it, if there is one.
-    pub own: Option<Source>,
+    pub own: Option<ConfigFile>,
     /// Manifests of the other members that have a `package.metadata.xpkg` table, by package name.
-    pub members: Vec<(String, Source)>,
+    pub members: Vec<(String, ConfigFile)>,
     /// The package whose manifest is the root's, if any.
     pub root_package: Option<String>,
     /// The workspace is just that package.
@@ -372,7 +372,7 @@ cargo_toml!(LoneToml, package, LoneTable);
 
 impl Config {
     /// The one configuration of all files, or everything that is wrong with them.
-    pub fn parse(sources: &Sources) -> Result<Self, Vec<Problem>> {
+    pub fn parse(sources: &ConfigFiles) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut places: Vec<(String, Self)> = Vec::new();
         let mut packages: BTreeMap<String, PackageConfig> = BTreeMap::new();
@@ -468,7 +468,10 @@ impl Config {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(source: &Source, problems: &mut Vec<Problem>) -> Option<T> {
+fn read<T: serde::de::DeserializeOwned>(
+    source: &ConfigFile,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
     match toml::from_str(&source.text) {
         Ok(table) => Some(table),
         Err(error) => {
@@ -507,8 +510,8 @@ pub fn place(path: &Utf8Path, text: &str, error: &toml::de::Error) -> String {
 
 /// A mistake in `whose` configuration, in toml's words, with the nearest key where the key is the
 /// mistake.
-pub fn describe(source: &Source, error: &toml::de::Error, whose: &str, help: &str) -> Problem {
-    let Source { path, text } = source;
+pub fn describe(source: &ConfigFile, error: &toml::de::Error, whose: &str, help: &str) -> Problem {
+    let ConfigFile { path, text } = source;
     let place = place(path, text, error);
     let message = error.message().lines().next().unwrap_or_default();
     let problem = Problem::new(
@@ -531,14 +534,14 @@ pub fn describe(source: &Source, error: &toml::de::Error, whose: &str, help: &st
 mod tests {
     use super::*;
 
-    fn source(path: &str, text: &str) -> Source {
-        Source {
+    fn source(path: &str, text: &str) -> ConfigFile {
+        ConfigFile {
             path: path.into(),
             text: text.to_owned(),
         }
     }
 
-    fn told(sources: &Sources) -> Vec<String> {
+    fn told(sources: &ConfigFiles) -> Vec<String> {
         match Config::parse(sources) {
             Ok(config) => vec![format!("{config:?}")],
             Err(problems) => problems
@@ -567,9 +570,9 @@ mod tests {
             "Cargo.toml",
             "[workspace]\nmembers = []\n[workspace.metadata.xpkg]\nlayuot = \"{bin}\"\n",
         );
-        let mut found = told(&Sources {
+        let mut found = told(&ConfigFiles {
             root: Some(root),
-            ..Sources::default()
+            ..ConfigFiles::default()
         });
         assert!(
             found[0].starts_with("config-invalid: unknown field `layuot`, expected one of"),
@@ -586,9 +589,9 @@ mod tests {
     fn a_wrong_type_names_its_place() {
         let own = source("xpkg.toml", "targets = \"x\"\n");
         assert_eq!(
-            told(&Sources {
+            told(&ConfigFiles {
                 own: Some(own),
-                ..Sources::default()
+                ..ConfigFiles::default()
             }),
             [
                 "config-invalid: invalid type: string \"x\", expected a sequence in xpkg's \
@@ -601,9 +604,9 @@ mod tests {
     #[test]
     fn an_unknown_linker_is_refused() {
         let own = source("xpkg.toml", "linker = \"rust-ldd\"\n");
-        let found = told(&Sources {
+        let found = told(&ConfigFiles {
             own: Some(own),
-            ..Sources::default()
+            ..ConfigFiles::default()
         });
         assert!(found[0].ends_with("did you mean `rust-lld`?"), "{found:?}");
     }
@@ -613,10 +616,10 @@ mod tests {
         let root = source("Cargo.toml", "[workspace.metadata.xpkg]\ntargets = []\n");
         let own = source("xpkg.toml", "");
         assert_eq!(
-            told(&Sources {
+            told(&ConfigFiles {
                 root: Some(root),
                 own: Some(own),
-                ..Sources::default()
+                ..ConfigFiles::default()
             }),
             [
                 "config-twice: xpkg is configured twice: in `[workspace.metadata.xpkg]` of \
@@ -632,11 +635,11 @@ mod tests {
             "[package]\nname = \"x\"\n[package.metadata.xpkg]\nlayout = \"{bin}\"\nrename = { x = \
              \"y\" }\n",
         );
-        let sources = Sources {
+        let sources = ConfigFiles {
             root: Some(root),
             root_package: Some("x".to_owned()),
             lone: true,
-            ..Sources::default()
+            ..ConfigFiles::default()
         };
         let config = Config::parse(&sources).unwrap();
         assert_eq!(config.layout.as_deref(), Some("{bin}"));
@@ -649,9 +652,9 @@ mod tests {
             "a/Cargo.toml",
             "[package]\nname = \"a\"\n[package.metadata.xpkg]\ntargets = []\n",
         );
-        let found = told(&Sources {
+        let found = told(&ConfigFiles {
             members: vec![("a".to_owned(), member)],
-            ..Sources::default()
+            ..ConfigFiles::default()
         });
         assert!(
             found[0].starts_with(

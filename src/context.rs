@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::{self, Host};
 use crate::problem::{Code, Problem, Result};
 use crate::stage;
-use crate::tree::Entry;
+use crate::tree::PathKind;
 
 /// A context's name in cargo's target directory, where nobody names another.
 pub const DEFAULT: &str = "xpkg-docker";
@@ -21,14 +21,14 @@ pub const RECORD: &str = ".xpkg-context.json";
 
 /// One file of a context.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
+pub struct ContextFile {
     /// Below the context, with `/`.
     pub path: String,
-    pub from: From,
+    pub from: ContentSource,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum From {
+pub enum ContentSource {
     Text(String),
     /// A staged bin, or a blob of a layout, and the digest that it is known by.
     Bin(Utf8PathBuf, String),
@@ -78,7 +78,7 @@ impl Record {
 pub fn write(
     host: &Host,
     directory: &Utf8Path,
-    pieces: &[Piece],
+    pieces: &[ContextFile],
     force: bool,
     blocked: impl FnOnce(),
 ) -> Result<bool> {
@@ -147,13 +147,13 @@ pub fn elsewhere(flag: &'static str, place: &Utf8Path) -> impl Fn(Problem) -> Pr
 fn put(
     host: &Host,
     root: &Utf8Path,
-    Piece { path, from }: &Piece,
+    ContextFile { path, from }: &ContextFile,
     record: &mut Record,
 ) -> Result<()> {
     let to = root.join(path);
     host.create_dir_all(to.parent().unwrap_or(root))?;
     let digest = match from {
-        From::Text(text) => {
+        ContentSource::Text(text) => {
             host.write(&to, text.as_bytes())?;
             if path.starts_with("files/") {
                 host.set_mode(&to, PLAIN)?;
@@ -161,7 +161,7 @@ fn put(
             }
             host::sha256(text.as_bytes())
         }
-        From::Bin(file, expected) => {
+        ContentSource::Bin(file, expected) => {
             // A staged bin is never written in place, so a link to it stays what it is; another's
             // file may be.
             host.link_or_copy(file, &to)?;
@@ -179,17 +179,17 @@ fn put(
             }
             digest
         }
-        From::Copy { from, executable } => {
+        ContentSource::Copy { from, executable } => {
             let mode = if *executable { OPEN } else { PLAIN };
             record.modes.insert(path.clone(), format!("{mode:04o}"));
             host.copy_as(from, &to, mode)?
         }
-        From::Link(text) => {
+        ContentSource::Link(text) => {
             host.symlink(text, &to)?;
             record.links.insert(path.clone(), text.clone());
             return Ok(());
         }
-        From::Directory(mode) => {
+        ContentSource::Directory(mode) => {
             host.create_dir_all(&to)?;
             host.set_mode(&to, *mode)?;
             record
@@ -246,7 +246,7 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
         |path: &str| path == RECORD || record.as_ref().is_some_and(|record| record.known(path));
     let strangers: Vec<String> = there
         .iter()
-        .filter(|(path, entry)| **entry != Entry::Directory && !known(path))
+        .filter(|(path, entry)| **entry != PathKind::Directory && !known(path))
         .map(|(path, _)| path.clone())
         .collect();
     if !strangers.is_empty() {
@@ -261,7 +261,7 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
         return Ok(None);
     };
     let same = |path: &str, digest: &str| {
-        there.get(path) == Some(&Entry::File)
+        there.get(path) == Some(&PathKind::File)
             && host
                 .hash(&directory.join(path))
                 .is_ok_and(|(found, _)| found == digest)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::container::{self, Container, ENGINES, Engine, Inspected, Reference, Silence};
+use crate::container::{self, Container, ENGINES, Engine, EngineUnavailable, Inspected, Reference};
 use crate::host::{self, Host};
 use crate::invocation::Invocation;
 use crate::problem::{Code, Problem, Result};
@@ -57,14 +57,14 @@ pub fn detect(host: &Host) -> Result<Engine> {
     ))
 }
 
-fn ask(host: &Host, program: &str) -> Result<Engine, (Silence, String)> {
+fn ask(host: &Host, program: &str) -> Result<Engine, (EngineUnavailable, String)> {
     let question = Invocation::new(program, host.cwd()).args(["info", "--format", "{{json .}}"]);
     let said = host
         .capture_bounded(&question, LIMIT)
-        .map_err(|problem| (Silence::Broken, problem.message))?;
+        .map_err(|problem| (EngineUnavailable::Broken, problem.message))?;
     if said.timed_out {
         return Err((
-            Silence::Broken,
+            EngineUnavailable::Broken,
             format!("it did not answer within {} s", LIMIT.as_secs()),
         ));
     }
@@ -79,7 +79,7 @@ fn ask(host: &Host, program: &str) -> Result<Engine, (Silence, String)> {
         return Ok(engine);
     }
     let words = silent.unwrap_or_else(|| words(&said.stderr));
-    Err((Silence::of(&words), words))
+    Err((EngineUnavailable::of(&words), words))
 }
 
 /// Whether an engine that is known still answers.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use crate::container::{Engine, Mount, Passed};
+use crate::container::{Engine, ForwardedVar, Mount};
 use crate::needs::Installer;
 use crate::probe::Report;
 use crate::problem::Problem;
@@ -21,7 +21,7 @@ pub struct Facts {
     pub targets: BTreeMap<String, TargetFacts>,
     pub host: HostFacts,
     /// Programs that build scripts of the graph call.
-    pub wants: Vec<Want>,
+    pub wants: Vec<RequiredTool>,
     /// zig, where it was looked for and is there.
     pub zig: Option<Zig>,
     /// Why one that is there does not serve.
@@ -36,7 +36,7 @@ pub struct Facts {
 /// A tool that the graph calls, as far as it was found.
 #[derive(Debug, Clone, Serialize)]
 pub struct ToolFound {
-    pub want: Want,
+    pub want: RequiredTool,
     pub path: Option<Utf8PathBuf>,
     pub version: Option<String>,
     /// What the file is for, where it is a program of a known format.
@@ -45,7 +45,7 @@ pub struct ToolFound {
 
 /// What an archiver writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Archive {
+pub enum ArchiveFormat {
     Gnu,
     Bsd,
     /// Nothing that can be read, and why.
@@ -90,13 +90,13 @@ pub struct GraphFacts {
     /// By bare triple.
     pub c_packages: BTreeMap<String, Vec<CPackage>>,
     pub host_c_packages: Vec<CPackage>,
-    pub wants: Vec<Want>,
+    pub wants: Vec<RequiredTool>,
 }
 
 /// A tool that a package's build script calls.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Want {
+pub struct RequiredTool {
     /// The `id` of a row of [`crate::needs::NEEDS`].
     pub tool: String,
     pub package: String,
@@ -194,7 +194,7 @@ pub struct TargetFacts {
     /// headers.
     pub includes: BTreeMap<String, Includes>,
     /// What the archivers of its candidates write, by the program's name.
-    pub archives: BTreeMap<String, Archive>,
+    pub archives: BTreeMap<String, ArchiveFormat>,
     /// What the probes say of the C compilers of those candidates that serve, by
     /// [`crate::toolchain::Candidate::key`].
     pub reports: BTreeMap<String, Report>,
@@ -228,7 +228,7 @@ pub struct ImageFacts {
     /// them.
     pub host_report: Option<Report>,
     /// Variables of this machine that it sees.
-    pub passed: Vec<Passed>,
+    pub passed: Vec<ForwardedVar>,
     /// What of this machine it sees, besides what it writes to.
     pub mounts: Vec<Mount>,
     pub cargo_home: Utf8PathBuf,
@@ -255,13 +255,13 @@ pub struct Setting {
     /// The variable or key.
     pub name: String,
     pub value: String,
-    pub place: Place,
+    pub place: SettingOrigin,
 }
 
 /// Where a user sets something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Place {
+pub enum SettingOrigin {
     Environment,
     CargoConfiguration,
     Rustflags,
@@ -269,7 +269,7 @@ pub enum Place {
     Image,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Environment => "the environment",

@@ -10,7 +10,7 @@ use std::str::FromStr as _;
 use cargo_metadata::{DependencyKind, Metadata, Node, Package, PackageId};
 use cargo_platform::{Cfg, Platform};
 
-use crate::facts::{CPackage, Want};
+use crate::facts::{CPackage, RequiredTool};
 use crate::needs;
 
 /// Build-dependencies that are there to compile C or C++, or to bind to headers of it.
@@ -209,7 +209,10 @@ pub fn host_c_packages<'a>(
 }
 
 /// The tools that packages of the graph call when they are built.
-pub fn wants<'a>(metadata: &'a Metadata, roots: impl IntoIterator<Item = &'a str>) -> Vec<Want> {
+pub fn wants<'a>(
+    metadata: &'a Metadata,
+    roots: impl IntoIterator<Item = &'a str>,
+) -> Vec<RequiredTool> {
     let graph = Graph::new(metadata);
     let mut open = graph.roots(roots);
     let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();

@@ -4,11 +4,11 @@
 //! Pure: it sees what the user has set and what the archiver writes, and says what that means for
 //! one target.
 
-use crate::facts::{Archive, Facts, Place, Setting, TargetFacts};
+use crate::facts::{ArchiveFormat, Facts, Setting, SettingOrigin, TargetFacts};
 use crate::probe::Severity;
 use crate::problem::Code;
 use crate::target::Target;
-use crate::toolchain::{CNeed, Candidate};
+use crate::toolchain::{CUsage, Candidate};
 
 /// Variables without a target in their names that the rows ask for.
 pub const WATCHED: &[&str] = &["CFLAGS", "CXXFLAGS", "AWS_LC_SYS_NO_JITTER_ENTROPY"];
@@ -24,15 +24,15 @@ pub struct Leak {
 }
 
 /// What a row looks at.
-struct Case<'a> {
+struct LeakInput<'a> {
     target: &'a Target,
     facts: &'a Facts,
     here: &'a TargetFacts,
-    c: &'a CNeed,
+    c: &'a CUsage,
     candidate: &'a Candidate,
 }
 
-const ROWS: &[fn(&Case) -> Option<Leak>] =
+const LEAKS: &[fn(&LeakInput) -> Option<Leak>] =
     &[machine_flags, hosts_libraries, archive, jitter_entropy];
 
 /// Everything that leaks into this target's compile of C.
@@ -40,10 +40,10 @@ pub fn judge(
     target: &Target,
     facts: &Facts,
     here: &TargetFacts,
-    c: &CNeed,
+    c: &CUsage,
     candidate: &Candidate,
 ) -> Vec<Leak> {
-    let case = Case {
+    let case = LeakInput {
         target,
         facts,
         here,
@@ -51,7 +51,7 @@ pub fn judge(
         candidate,
     };
     if c.holds {
-        ROWS.iter().filter_map(|row| row(&case)).collect()
+        LEAKS.iter().filter_map(|row| row(&case)).collect()
     } else {
         Vec::new()
     }
@@ -74,7 +74,7 @@ const MACHINE_FLAGS: &[&str] = &[
 
 /// cc-rs adds `CFLAGS` to `CFLAGS_<target>`, so what is meant for the host's processor reaches
 /// every target.
-fn machine_flags(case: &Case) -> Option<Leak> {
+fn machine_flags(case: &LeakInput) -> Option<Leak> {
     if case.target.triple() == case.facts.rustc.host {
         return None;
     }
@@ -108,7 +108,7 @@ fn machine_flags(case: &Case) -> Option<Leak> {
             case.target
         ),
         help: match setting.place {
-            Place::CargoConfiguration => format!(
+            SettingOrigin::CargoConfiguration => format!(
                 "say it for the host alone: call it `{own}` in `[env]` of cargo's configuration"
             ),
             _ => format!(
@@ -120,7 +120,7 @@ fn machine_flags(case: &Case) -> Option<Leak> {
 }
 
 /// The user's own directories of pkg-config for this target, where they are the host's.
-fn hosts_libraries(case: &Case) -> Option<Leak> {
+fn hosts_libraries(case: &LeakInput) -> Option<Leak> {
     if case.target.triple() == case.facts.rustc.host && case.target.floor.is_none() {
         return None;
     }
@@ -155,14 +155,14 @@ fn hosts_libraries(case: &Case) -> Option<Leak> {
 }
 
 /// An archiver whose archives the target's linker cannot read.
-fn archive(case: &Case) -> Option<Leak> {
+fn archive(case: &LeakInput) -> Option<Leak> {
     let archiver = case.candidate.archiver.as_ref()?;
     let what = match case.here.archives.get(archiver)? {
-        Archive::Gnu => return None,
-        Archive::Bsd => {
+        ArchiveFormat::Gnu => return None,
+        ArchiveFormat::Bsd => {
             "writes archives in BSD's format, which linkers for ELF do not index".to_owned()
         }
-        Archive::Broken(why) => format!("writes no archive: {why}"),
+        ArchiveFormat::Broken(why) => format!("writes no archive: {why}"),
     };
     let target = case.target;
     Some(Leak {
@@ -186,7 +186,7 @@ fn archive(case: &Case) -> Option<Leak> {
 /// `-O` they are given.
 const JITTER: std::ops::RangeInclusive<u64> = 32..=38;
 
-fn jitter_entropy(case: &Case) -> Option<Leak> {
+fn jitter_entropy(case: &LeakInput) -> Option<Leak> {
     let version = |version: &str| {
         let mut parts = version.split('.').map(|part| part.parse::<u64>().ok());
         parts.next()?.filter(|major| *major == 0)?;
@@ -238,7 +238,7 @@ fn words(setting: &Setting) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
     use crate::facts::{CPackage, Program};
-    use crate::toolchain::Kind;
+    use crate::toolchain::LinkerKind;
 
     const ARM: &str = "aarch64-unknown-linux-gnu";
     const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -255,14 +255,14 @@ mod tests {
             let setting = |name: &str| Setting {
                 name: name.to_owned(),
                 value: value.to_owned(),
-                place: Place::Environment,
+                place: SettingOrigin::Environment,
             };
             match name.strip_prefix('+') {
                 Some("AR") => {
                     let archive = if value == "bsd" {
-                        Archive::Bsd
+                        ArchiveFormat::Bsd
                     } else {
-                        Archive::Gnu
+                        ArchiveFormat::Gnu
                     };
                     here.archives.insert(value.to_owned(), archive);
                     here.settings.insert("AR".to_owned(), setting("AR_x"));
@@ -284,13 +284,13 @@ mod tests {
             levels: Vec::new(),
             cxx: false,
         };
-        let c = CNeed {
+        let c = CUsage {
             holds: true,
             configured: false,
             packages: vec![package],
         };
         let candidate = Candidate {
-            kind: Kind::Gcc,
+            kind: LinkerKind::Gcc,
             linker: Program::default(),
             c_compiler: None,
             variables: Vec::new(),

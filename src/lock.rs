@@ -23,7 +23,7 @@ const HEADER: &str =
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Lock {
+pub struct Lockfile {
     pub version: u32,
     /// One for each target, sorted by its triple.
     #[serde(default, rename = "image")]
@@ -80,7 +80,7 @@ pub struct Seen {
 
 /// Where a target's image stands between configuration, lock, machine and registry.
 #[derive(Debug, Serialize)]
-pub struct Standing {
+pub struct PinStatus {
     pub target: String,
     pub reference: String,
     pub digest: Option<String>,
@@ -91,7 +91,7 @@ pub struct Standing {
     pub seen: Option<Seen>,
 }
 
-impl Default for Lock {
+impl Default for Lockfile {
     fn default() -> Self {
         Self {
             version: VERSION,
@@ -100,7 +100,7 @@ impl Default for Lock {
     }
 }
 
-impl Lock {
+impl Lockfile {
     /// Reads the file's text; `path` is what the error calls it.
     pub fn parse(path: &Utf8Path, text: &str) -> Result<Self> {
         #[derive(Deserialize)]
@@ -286,13 +286,13 @@ mod tests {
 
     #[test]
     fn a_lock_is_read_as_it_was_written() {
-        let lock = Lock::default().with(
+        let lock = Lockfile::default().with(
             vec![pin("b", "1", "gcc 12"), pin("a", "2", "gcc 9")],
             &["a", "b"],
         );
         let text = lock.text();
         assert_eq!(
-            Lock::parse("xpkg.lock".into(), &text),
+            Lockfile::parse("xpkg.lock".into(), &text),
             Ok(lock.clone()),
             "{text}"
         );
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn a_lock_that_is_not_ours_is_refused() {
         let told = |text: &str| {
-            Lock::parse("/w/xpkg.lock".into(), text)
+            Lockfile::parse("/w/xpkg.lock".into(), text)
                 .map_or_else(|problem| problem.message, |_| "read".to_owned())
         };
         assert_eq!(told("version = 1\n"), "read");
@@ -336,7 +336,7 @@ mod tests {
             "`xpkg.lock` has version 2, this xpkg reads 1"
         );
         assert!(told("version = \n").starts_with("`xpkg.lock` cannot be read: "));
-        let mut broken = Lock::default().with(vec![pin("a", "1", "gcc")], &["a"]);
+        let mut broken = Lockfile::default().with(vec![pin("a", "1", "gcc")], &["a"]);
         broken.images[0].digest.pop();
         assert!(told(&broken.text()).ends_with("is no digest"));
     }

@@ -14,7 +14,7 @@ use crate::lock::Derived;
 use crate::probe::Report;
 use crate::problem::{Code, Problem, Result};
 use crate::target::Target;
-use crate::toolchain::Kind;
+use crate::toolchain::LinkerKind;
 
 /// The version of the shape that this program writes and reads.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -85,7 +85,7 @@ impl TargetRecord {
                 host: String::new(),
             },
             toolchain: Toolchain {
-                kind: Kind::Native,
+                kind: LinkerKind::Native,
                 chosen_by: String::new(),
                 reason: String::new(),
                 linker: Program::default(),
@@ -144,7 +144,7 @@ pub struct RustcRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Toolchain {
-    pub kind: Kind,
+    pub kind: LinkerKind,
     /// `auto`, or the flag, variable or file that bound the choice.
     pub chosen_by: String,
     pub reason: String,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use goblin::elf::header::{EM_AARCH64, EM_X86_64};
 use serde::Serialize;
 
-use crate::facts::{ImageFacts, ToolFound, Want};
+use crate::facts::{ImageFacts, RequiredTool, ToolFound};
 use crate::inspect;
 use crate::problem::{Code, Problem};
 
@@ -41,7 +41,7 @@ pub struct Present {
 
 /// One tool.
 #[derive(Debug)]
-pub struct Need {
+pub struct BuildTool {
     pub id: &'static str,
     /// Packages whose presence in the graph means that it is called.
     pub packages: &'static [&'static str],
@@ -61,20 +61,20 @@ const fn program(argument: &'static str, variable: Option<&'static str>) -> Find
 }
 
 #[rustfmt::skip]
-pub const NEEDS: &[Need] = &[
-    Need { id: "protoc", packages: &["prost-build", "tonic-build", "tonic-prost-build", "grpcio-compiler"], caller: Caller::Itself, unless: &["protox", "protobuf-src", "protoc-bin-vendored"], unless_set: &[],
+pub const BUILD_TOOLS: &[BuildTool] = &[
+    BuildTool { id: "protoc", packages: &["prost-build", "tonic-build", "tonic-prost-build", "grpcio-compiler"], caller: Caller::Itself, unless: &["protox", "protobuf-src", "protoc-bin-vendored"], unless_set: &[],
            find: program("--version", Some("PROTOC")), brought_by: ["protobuf-compiler", "protobuf-compiler", "protoc", "protobuf"] },
-    Need { id: "cmake", packages: &["cmake"], caller: Caller::Dependent, unless: &[], unless_set: &[],
+    BuildTool { id: "cmake", packages: &["cmake"], caller: Caller::Dependent, unless: &[], unless_set: &[],
            find: program("--version", Some("CMAKE")), brought_by: ["cmake", "cmake", "cmake", "cmake"] },
-    Need { id: "perl", packages: &["openssl-src"], caller: Caller::Itself, unless: &[], unless_set: &[],
+    BuildTool { id: "perl", packages: &["openssl-src"], caller: Caller::Itself, unless: &[], unless_set: &[],
            find: program("-v", None), brought_by: ["perl", "perl", "perl", "perl"] },
-    Need { id: "make", packages: &["openssl-src", "tikv-jemalloc-sys", "autotools"], caller: Caller::Itself, unless: &[], unless_set: &[],
+    BuildTool { id: "make", packages: &["openssl-src", "tikv-jemalloc-sys", "autotools"], caller: Caller::Itself, unless: &[], unless_set: &[],
            find: program("--version", None), brought_by: ["make", "make", "make", "make"] },
-    Need { id: "nasm", packages: &["nasm-rs"], caller: Caller::Dependent, unless: &[], unless_set: &[],
+    BuildTool { id: "nasm", packages: &["nasm-rs"], caller: Caller::Dependent, unless: &[], unless_set: &[],
            find: program("-v", None), brought_by: ["nasm", "nasm", "nasm", "nasm"] },
-    Need { id: "pkg-config", packages: &["openssl-sys", "libudev-sys", "alsa-sys", "libdbus-sys"], caller: Caller::Itself, unless: &["openssl-src"], unless_set: &["OPENSSL_DIR", "OPENSSL_LIB_DIR"],
+    BuildTool { id: "pkg-config", packages: &["openssl-sys", "libudev-sys", "alsa-sys", "libdbus-sys"], caller: Caller::Itself, unless: &["openssl-src"], unless_set: &["OPENSSL_DIR", "OPENSSL_LIB_DIR"],
            find: program("--version", Some("PKG_CONFIG")), brought_by: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf"] },
-    Need { id: "libclang", packages: &["bindgen"], caller: Caller::Dependent, unless: &[], unless_set: &[],
+    BuildTool { id: "libclang", packages: &["bindgen"], caller: Caller::Dependent, unless: &[], unless_set: &[],
            find: Find::Library { variable: "LIBCLANG_PATH" }, brought_by: ["libclang-dev", "clang-devel", "clang-dev", "llvm"] },
 ];
 
@@ -83,8 +83,8 @@ pub const NEEDS: &[Need] = &[
 const OPTIONAL: &[(&str, &str)] = &[("cmake", "aws-lc-sys")];
 
 /// What a graph of these packages calls, by the first that calls it.
-pub fn wanted(packages: &BTreeMap<&str, Present>) -> Vec<Want> {
-    let calls = NEEDS
+pub fn wanted(packages: &BTreeMap<&str, Present>) -> Vec<RequiredTool> {
+    let calls = BUILD_TOOLS
         .iter()
         .filter(|need| !need.unless.iter().any(|name| packages.contains_key(name)));
     calls
@@ -106,7 +106,7 @@ pub fn wanted(packages: &BTreeMap<&str, Present>) -> Vec<Want> {
                     .find(|(caller, _)| !optional(caller))?
                     .clone(),
             };
-            Some(Want {
+            Some(RequiredTool {
                 tool: need.id.to_owned(),
                 package,
                 version,
@@ -151,7 +151,7 @@ impl Installer {
     }
 
     /// The line that installs what brings a tool.
-    pub fn line(self, need: &Need) -> String {
+    pub fn line(self, need: &BuildTool) -> String {
         let [apt, dnf, apk, brew] = need.brought_by;
         match self {
             Self::Apt => format!("apt-get install {apt}"),
@@ -164,12 +164,12 @@ impl Installer {
 
 /// What is wrong with a tool, where it is not here or cannot run here.
 pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Problem> {
-    let Want {
+    let RequiredTool {
         tool: id,
         package,
         version,
     } = &tool.want;
-    let need = NEEDS.iter().find(|need| need.id == id)?;
+    let need = BUILD_TOOLS.iter().find(|need| need.id == id)?;
     let own = if host.starts_with("aarch64") {
         EM_AARCH64
     } else {
@@ -193,8 +193,12 @@ pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Pro
 }
 
 /// What is wrong with a tool that is not in an image.
-pub fn missing_inside(want: &Want, image: &ImageFacts, installer: Installer) -> Option<Problem> {
-    let need = NEEDS.iter().find(|need| need.id == want.tool)?;
+pub fn missing_inside(
+    want: &RequiredTool,
+    image: &ImageFacts,
+    installer: Installer,
+) -> Option<Problem> {
+    let need = BUILD_TOOLS.iter().find(|need| need.id == want.tool)?;
     let set = |name: &str| {
         image.variables.contains_key(name) || image.passed.iter().any(|passed| passed.name == name)
     };
@@ -207,7 +211,7 @@ pub fn missing_inside(want: &Want, image: &ImageFacts, installer: Installer) -> 
     if there || need.unless_set.iter().any(|name| set(name)) {
         return None;
     }
-    let Want {
+    let RequiredTool {
         tool,
         package,
         version,
@@ -276,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_system_has_its_way_to_install() {
-        let line = |text: Option<&str>| Installer::of(text).line(&NEEDS[0]);
+        let line = |text: Option<&str>| Installer::of(text).line(&BUILD_TOOLS[0]);
         assert_eq!(
             line(Some("ID=debian\n")),
             "apt-get install protobuf-compiler"
@@ -291,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_tool_for_another_machine_is_as_good_as_missing() {
-        let want = Want {
+        let want = RequiredTool {
             tool: "protoc".to_owned(),
             package: "prost-build".to_owned(),
             version: "0.14.0".to_owned(),

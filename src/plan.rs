@@ -14,11 +14,11 @@ use crate::facts::{Facts, ImageFacts, Std, TargetFacts};
 use crate::invocation::Invocation;
 use crate::leaks::{self, Leak};
 use crate::needs;
-use crate::probe::{self, Finding, Report, Severity};
+use crate::probe::{self, CompilerFinding, Report, Severity};
 use crate::problem::{Code, Problem};
 use crate::settings::{CargoArgs, Settings};
 use crate::target::Target;
-use crate::toolchain::{self, CNeed, Chosen, Request, SetBy};
+use crate::toolchain::{self, CUsage, SetBy, TargetRequest, ToolchainChoice};
 use crate::tree::{self, Output};
 use crate::workspace::{LeftOut, Selected, Workspace};
 
@@ -29,7 +29,7 @@ pub struct Plan {
     pub profile: String,
     pub targets: Vec<TargetPlan>,
     /// What is told of the host's own C compiler and does not stop the run.
-    pub host_findings: Vec<Finding>,
+    pub host_findings: Vec<CompilerFinding>,
     pub left_out: Vec<LeftOut>,
 }
 
@@ -39,8 +39,8 @@ pub struct TargetPlan {
     pub std: Std,
     /// How the standard library comes, where it must.
     pub install: Option<Invocation>,
-    pub c: CNeed,
-    pub toolchain: Chosen,
+    pub c: CUsage,
+    pub toolchain: ToolchainChoice,
     /// Brings what a container without a network will need.
     pub fetch: Option<Invocation>,
     pub calls: Vec<Call>,
@@ -79,7 +79,7 @@ impl Plan {
                     None
                 }
             };
-            let c = CNeed::new(request, here);
+            let c = CUsage::new(request, here);
             let chosen =
                 toolchain::choose(request, facts, &c, &tools_dir(workspace)).map(|chosen| {
                     let (leaking, chosen) = match (&chosen.candidate.image, &here.image) {
@@ -195,12 +195,12 @@ fn out_dir_unfit(workspace: &Workspace, out_dir: &Utf8Path) -> Option<Problem> {
 
 /// What leaks into a target's compile: what stops the run, and the choice with what is only told.
 fn leaking(
-    request: &Request,
+    request: &TargetRequest,
     facts: &Facts,
     here: &TargetFacts,
-    c: &CNeed,
-    mut chosen: Chosen,
-) -> (Vec<Problem>, Chosen) {
+    c: &CUsage,
+    mut chosen: ToolchainChoice,
+) -> (Vec<Problem>, ToolchainChoice) {
     let mut problems = Vec::new();
     for leak in leaks::judge(&request.target, facts, here, c, &chosen.candidate) {
         let Leak {
@@ -212,7 +212,7 @@ fn leaking(
         if severity == Severity::Block && !request.accept.contains(&code) {
             problems.push(Problem::new(code, message).help(help));
         } else {
-            chosen.findings.push(Finding {
+            chosen.findings.push(CompilerFinding {
                 probe: code.name().to_owned(),
                 severity,
                 what: message,
@@ -230,8 +230,8 @@ fn inside(
     settings: &Settings,
     facts: &Facts,
     image: &ImageFacts,
-    mut chosen: Chosen,
-) -> (Vec<Problem>, Chosen) {
+    mut chosen: ToolchainChoice,
+) -> (Vec<Problem>, ToolchainChoice) {
     let mut problems = toolchain::image::missing_tools(facts, image);
     let (blocking, told) = judged_host(settings, facts, image.host_report.as_ref(), "the image's");
     problems.extend(blocking);
@@ -246,22 +246,22 @@ fn judged_host(
     facts: &Facts,
     report: Option<&Report>,
     whose: &str,
-) -> (Vec<Problem>, Vec<Finding>) {
+) -> (Vec<Problem>, Vec<CompilerFinding>) {
     let Some(report) = report else {
         return (Vec::new(), Vec::new());
     };
     let findings = probe::judge(report, &facts.host.c_packages).into_iter();
-    let findings = findings.map(|finding| Finding {
+    let findings = findings.map(|finding| CompilerFinding {
         what: format!("{whose} `{}` {}", report.compiler, finding.what),
         ..finding
     });
-    let stops = |finding: &Finding| {
+    let stops = |finding: &CompilerFinding| {
         let accepted =
             Code::from_name(&finding.probe).is_some_and(|code| settings.accept.contains(&code));
         finding.severity == Severity::Block && !accepted
     };
-    let (stopping, told): (Vec<Finding>, Vec<Finding>) = findings.partition(stops);
-    let problem = |finding: Finding| {
+    let (stopping, told): (Vec<CompilerFinding>, Vec<CompilerFinding>) = findings.partition(stops);
+    let problem = |finding: CompilerFinding| {
         let problem = Problem::new(
             Code::from_name(&finding.probe).unwrap_or(Code::Gcc95189),
             finding.what,
@@ -367,8 +367,8 @@ fn calls(
     workspace: &Workspace,
     selected: &Selected,
     settings: &Settings,
-    request: &Request,
-    toolchain: &Chosen,
+    request: &TargetRequest,
+    toolchain: &ToolchainChoice,
     outputs: &[Output],
 ) -> Vec<Call> {
     let wanted: Vec<String> = settings
@@ -426,7 +426,7 @@ fn calls(
 }
 
 /// The container of a target's calls.
-fn container(root: &Utf8Path, image: &toolchain::image::Chosen) -> Container {
+fn container(root: &Utf8Path, image: &toolchain::image::ResolvedImage) -> Container {
     Container {
         cwd: root.to_owned(),
         ..image.container.clone()
@@ -458,8 +458,8 @@ fn cargo_build(
     root: &Utf8Path,
     settings: &Settings,
     features: &[String],
-    request: &Request,
-    toolchain: &Chosen,
+    request: &TargetRequest,
+    toolchain: &ToolchainChoice,
 ) -> Invocation {
     let Settings {
         cargo,

@@ -24,7 +24,7 @@ pub struct Profiles {
 
 /// A package, as profiles name it.
 #[derive(Debug, Clone, Copy)]
-pub struct Named<'a> {
+pub struct ProfilePackage<'a> {
     pub name: &'a str,
     pub version: &'a str,
     /// `package."*"` means all but the workspace's own.
@@ -42,8 +42,8 @@ pub enum Side {
 impl Profiles {
     /// The levels at which the C of a package is compiled: the profile's, and the one its build
     /// script insists on.
-    pub fn levels(&self, profile: &str, package: Named, side: Side) -> Vec<String> {
-        let Named {
+    pub fn levels(&self, profile: &str, package: ProfilePackage, side: Side) -> Vec<String> {
+        let ProfilePackage {
             name,
             version,
             member,
@@ -144,12 +144,12 @@ fn lookup(tables: &[Table], profile: &str, path: &[&str]) -> Option<String> {
 mod tests {
     use super::*;
 
-    const RING: Named = Named {
+    const RING: ProfilePackage = ProfilePackage {
         name: "ring",
         version: "0.17.0",
         member: false,
     };
-    const OWN: Named = Named {
+    const OWN: ProfilePackage = ProfilePackage {
         name: "own",
         version: "0.1.0",
         member: true,
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_build_script_may_insist() {
-        let openssl = Named {
+        let openssl = ProfilePackage {
             name: "openssl-sys",
             version: "0.9.0",
             member: false,

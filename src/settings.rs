@@ -5,15 +5,15 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::cargo_config::{self, Elsewhere};
+use crate::cargo_config::{self, OpaqueConfig};
 use crate::config::{Config, DockerfileTable, LinkerChoice, PreBuild, TargetConfig};
 use crate::container::Reference;
 use crate::facts::Rustc;
 use crate::problem::{Code, Problem, Result, nearest};
 use crate::target::Target;
-use crate::toolchain::image::Wanted;
-use crate::toolchain::{Own, Request};
-use crate::tree::{DEFAULT_LAYOUT, Layout};
+use crate::toolchain::image::WantedImage;
+use crate::toolchain::{TargetOverrides, TargetRequest};
+use crate::tree::{DEFAULT_LAYOUT, PathTemplate};
 use crate::workspace::{Selection, Workspace, list};
 
 /// How cargo is to be called, whatever the target.
@@ -41,16 +41,16 @@ pub struct CargoArgs {
 pub struct Settings {
     pub cargo: CargoArgs,
     pub selection: Selection,
-    pub requests: Vec<Request>,
+    pub requests: Vec<TargetRequest>,
     pub out_dir: Utf8PathBuf,
-    pub layout: Layout,
+    pub layout: PathTemplate,
     /// Codes of findings that do not stop the run.
     pub accept: Vec<Code>,
 }
 
 /// What was typed, and what stands in variables and in cargo's configuration.
 #[derive(Debug, Clone, Default)]
-pub struct Typed {
+pub struct CliOverrides {
     pub targets: Vec<String>,
     pub linker: Option<LinkerChoice>,
     pub out_dir: Option<Utf8PathBuf>,
@@ -77,16 +77,16 @@ pub struct Variables {
     reason = "each is a source of its own, and there is one caller"
 )]
 pub fn resolve(
-    typed: Typed,
+    typed: CliOverrides,
     cargo: CargoArgs,
     selection: Selection,
     config: &Config,
     workspace: &Workspace,
     rustc: &Rustc,
     triples: &[String],
-    elsewhere: &[Elsewhere],
+    elsewhere: &[OpaqueConfig],
 ) -> Result<Settings, Vec<Problem>> {
-    let Typed {
+    let CliOverrides {
         targets,
         linker,
         out_dir,
@@ -119,7 +119,7 @@ pub fn resolve(
     let names = typed_names
         .or(Some(cargo_targets).filter(|list| !list.is_empty()))
         .unwrap_or_else(|| vec![rustc.host.clone()]);
-    let mut requests: Vec<Request> = Vec::new();
+    let mut requests: Vec<TargetRequest> = Vec::new();
     for name in names {
         let name = if name == "host-tuple" {
             &rustc.host
@@ -173,7 +173,7 @@ pub fn resolve(
         .iter()
         .any(|request| !request.own.rustflags.is_empty());
     problems.extend(cargo_config::refusals(elsewhere, &asked, given, flags));
-    match Layout::parse(config.layout.as_deref().unwrap_or(DEFAULT_LAYOUT)) {
+    match PathTemplate::parse(config.layout.as_deref().unwrap_or(DEFAULT_LAYOUT)) {
         Ok(layout) if problems.is_empty() => Ok(Settings {
             cargo,
             selection,
@@ -247,7 +247,7 @@ fn request(
     variable: Option<LinkerChoice>,
     accept: &[Code],
     triples: &[String],
-) -> Result<Request> {
+) -> Result<TargetRequest> {
     let own = config.target.get(target.triple());
     if let (None, Some(floor)) = (target.floor, own.and_then(|own| own.glibc.as_ref())) {
         target = Target::parse(&format!("{}.{floor}", target.triple()), triples)?;
@@ -281,7 +281,7 @@ fn request(
                 .entry("strip")
                 .or_insert_with(|| strip.name().into());
         }
-        Own {
+        TargetOverrides {
             profile,
             rustflags: own.rustflags.clone(),
             features: own.features.clone(),
@@ -294,7 +294,7 @@ fn request(
             .entry("strip")
             .or_insert_with(|| strip.name().into());
     }
-    Ok(Request {
+    Ok(TargetRequest {
         target,
         choice,
         c_dependencies,
@@ -311,7 +311,7 @@ pub fn image_request(
     root: &Utf8Path,
     name: &str,
     triples: &[String],
-) -> Result<Option<(Request, Wanted)>> {
+) -> Result<Option<(TargetRequest, WantedImage)>> {
     let target = Target::parse(name, triples)?;
     let request = request(
         config,
@@ -326,7 +326,7 @@ pub fn image_request(
 }
 
 /// The image that a target's table names, with all that belongs to it.
-fn wanted_image(root: &Utf8Path, own: &TargetConfig) -> Result<Option<Wanted>> {
+fn wanted_image(root: &Utf8Path, own: &TargetConfig) -> Result<Option<WantedImage>> {
     let TargetConfig {
         image,
         pre_build,
@@ -368,7 +368,7 @@ fn wanted_image(root: &Utf8Path, own: &TargetConfig) -> Result<Option<Wanted>> {
         };
     };
     let reference = Reference::parse(image)?;
-    Ok(Some(Wanted {
+    Ok(Some(WantedImage {
         reference,
         pre_build,
         dockerfile,
@@ -383,14 +383,14 @@ mod tests {
 
     /// The targets and their choices that these sources give: `flag; variable; config; cargo`.
     fn check(flag: &str, variable: &str, config: &str, cargo: &str, expected: &str) {
-        let typed = Typed {
+        let typed = CliOverrides {
             targets: words(flag),
             variables: Variables {
                 targets: Some(variable.to_owned()),
                 ..Variables::default()
             },
             cargo_targets: words(cargo),
-            ..Typed::default()
+            ..CliOverrides::default()
         };
         let cargo = CargoArgs {
             program: "cargo".to_owned(),

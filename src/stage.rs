@@ -6,8 +6,8 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
-use crate::compile::Made;
-use crate::host::{self, Host, Lock};
+use crate::compile::BuiltBin;
+use crate::host::{self, FileLock, Host};
 use crate::inspect;
 use crate::manifest::{Artifact, JSON_NAME, Manifest, TEXT_NAME, Waiver};
 use crate::policy;
@@ -15,12 +15,12 @@ use crate::problem::{Code, Problem, Result};
 use crate::tree;
 
 /// The tree as a run finds it, with its lock held.
-pub struct Standing {
+pub struct ExistingTree {
     pub out_dir: Utf8PathBuf,
     pub manifest: Option<Manifest>,
     /// The bytes of both manifest files, to see whether anything changed.
     written: Option<(String, String)>,
-    _lock: Lock,
+    _lock: FileLock,
 }
 
 /// The lock file of a tree: beside it, so that the exchange does not move it.
@@ -29,7 +29,7 @@ pub fn lock_path(out_dir: &Utf8Path) -> Utf8PathBuf {
 }
 
 /// Locks the tree, reads its manifest, and refuses what xpkg did not make.
-pub fn open(host: &Host, out_dir: &Utf8Path, blocked: impl FnOnce()) -> Result<Standing> {
+pub fn open(host: &Host, out_dir: &Utf8Path, blocked: impl FnOnce()) -> Result<ExistingTree> {
     let Some(parent) = out_dir.parent() else {
         return Err(Problem::new(
             Code::FileAccess,
@@ -51,7 +51,7 @@ pub fn open(host: &Host, out_dir: &Utf8Path, blocked: impl FnOnce()) -> Result<S
             return Err(foreign(out_dir, &strangers));
         }
     }
-    Ok(Standing {
+    Ok(ExistingTree {
         out_dir: out_dir.to_owned(),
         manifest,
         written,
@@ -139,7 +139,7 @@ fn foreign(out_dir: &Utf8Path, strangers: &[String]) -> Problem {
 /// A tree in the making.
 pub struct Staging<'a> {
     host: &'a Host,
-    standing: &'a Standing,
+    standing: &'a ExistingTree,
     temp: tempfile::TempDir,
     root: Utf8PathBuf,
     /// Something in it is not in the old tree.
@@ -152,7 +152,7 @@ pub struct Provenance<'a> {
     pub accept: &'a [Code],
 }
 
-pub fn begin<'a>(host: &'a Host, standing: &'a Standing) -> Result<Staging<'a>> {
+pub fn begin<'a>(host: &'a Host, standing: &'a ExistingTree) -> Result<Staging<'a>> {
     let parent = standing.out_dir.parent().unwrap_or(Utf8Path::new("/"));
     let temp = host.temp_dir(parent, &making_prefix(&standing.out_dir))?;
     let root = Utf8PathBuf::from_path_buf(temp.path().to_owned()).map_err(|path| {
@@ -176,7 +176,7 @@ impl Staging<'_> {
     /// inspected, judged. Who built them is entered later, when all is built.
     pub fn take(
         &mut self,
-        made: &[Made],
+        made: &[BuiltBin],
         provenance: &Provenance,
     ) -> Result<Vec<Artifact>, Vec<Problem>> {
         let taken: Vec<Result<One, Vec<Problem>>> = made
@@ -201,8 +201,8 @@ impl Staging<'_> {
         }
     }
 
-    fn take_one(&self, made: &Made, provenance: &Provenance) -> Result<One, Vec<Problem>> {
-        let Made {
+    fn take_one(&self, made: &BuiltBin, provenance: &Provenance) -> Result<One, Vec<Problem>> {
+        let BuiltBin {
             output,
             file,
             features,
@@ -401,7 +401,7 @@ pub fn remove(host: &Host, out_dir: &Utf8Path) -> Result<(Vec<String>, Vec<Strin
     for (path, _) in found
         .iter()
         .rev()
-        .filter(|(_, entry)| **entry == tree::Entry::Directory)
+        .filter(|(_, entry)| **entry == tree::PathKind::Directory)
     {
         host.remove_empty_dir(&out_dir.join(path));
     }
@@ -416,7 +416,7 @@ fn files(host: &Host, out_dir: &Utf8Path) -> Result<Vec<String>> {
     Ok(host
         .walk(out_dir)?
         .into_iter()
-        .filter(|(_, entry)| *entry != tree::Entry::Directory)
+        .filter(|(_, entry)| *entry != tree::PathKind::Directory)
         .map(|(path, _)| path)
         .collect())
 }

@@ -13,7 +13,7 @@ use crate::workspace::{Bin, list};
 
 /// What stands at a path below a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry {
+pub enum PathKind {
     File,
     Directory,
     /// A link, a device, a socket.
@@ -24,12 +24,12 @@ pub const DEFAULT_LAYOUT: &str = "{triple}/{package}/{bin}";
 
 /// Where a bin stands in the tree: a path with fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
-    pieces: Vec<Piece>,
+pub struct PathTemplate {
+    pieces: Vec<Segment>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+enum Segment {
     Text(String),
     Field(Field),
 }
@@ -76,7 +76,7 @@ impl Field {
     }
 }
 
-impl Layout {
+impl PathTemplate {
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = |why: String| {
             Problem::new(Code::LayoutInvalid, format!("`{text}` is no layout: {why}")).help(
@@ -95,7 +95,7 @@ impl Layout {
                 return Err(invalid("a `}` has no `{`".to_owned()));
             }
             if !literal.is_empty() {
-                pieces.push(Piece::Text(literal.to_owned()));
+                pieces.push(Segment::Text(literal.to_owned()));
             }
             let Some(field) = field.strip_prefix('{') else {
                 break;
@@ -113,13 +113,13 @@ impl Layout {
                         None => problem,
                     }
                 })?;
-            pieces.push(Piece::Field(known.1));
+            pieces.push(Segment::Field(known.1));
             rest = after;
         }
         let probe: String = pieces
             .iter()
             .map(|piece| {
-                if let Piece::Text(text) = piece {
+                if let Segment::Text(text) = piece {
                     text
                 } else {
                     "x"
@@ -135,8 +135,8 @@ impl Layout {
     /// The path of a bin below the tree's root.
     pub fn path(&self, target: &Target, bin: &Bin, profile: &str) -> Result<String> {
         let parts = self.pieces.iter().map(|piece| match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Field(field) => field.value(target, bin, profile),
+            Segment::Text(text) => text.clone(),
+            Segment::Field(field) => field.value(target, bin, profile),
         });
         let path: String = parts.chain([target.system.exe_suffix.to_owned()]).collect();
         match unsafe_path(&path) {
@@ -273,7 +273,7 @@ pub fn clashes_with_kept(outputs: &[Output], kept: &[Artifact]) -> Vec<Problem> 
 }
 
 /// What stands in the out-dir and in no manifest: not ours, so never removed.
-pub fn strangers(found: &BTreeMap<String, Entry>, manifest: Option<&Manifest>) -> Vec<String> {
+pub fn strangers(found: &BTreeMap<String, PathKind>, manifest: Option<&Manifest>) -> Vec<String> {
     let listed = manifest.into_iter().flat_map(|manifest| {
         manifest
             .artifacts
@@ -282,13 +282,13 @@ pub fn strangers(found: &BTreeMap<String, Entry>, manifest: Option<&Manifest>) -
     });
     let own = manifest.into_iter().flat_map(|_| [TEXT_NAME, JSON_NAME]);
     let files: BTreeSet<&str> = listed.chain(own).collect();
-    let ours = |path: &str, entry: Entry| match entry {
-        Entry::File => files.contains(path),
-        Entry::Directory => files.iter().any(|file| {
+    let ours = |path: &str, entry: PathKind| match entry {
+        PathKind::File => files.contains(path),
+        PathKind::Directory => files.iter().any(|file| {
             file.strip_prefix(path)
                 .is_some_and(|rest| rest.starts_with('/'))
         }),
-        Entry::Other => false,
+        PathKind::Other => false,
     };
     found
         .iter()
@@ -316,7 +316,7 @@ mod tests {
     }
 
     fn check(layout: &str, triple: &str, expected: &str) {
-        let found = match Layout::parse(layout)
+        let found = match PathTemplate::parse(layout)
             .and_then(|layout| layout.path(&target(triple), &bin("bots", "bot"), "release"))
         {
             Ok(path) => path,
@@ -405,10 +405,10 @@ mod tests {
     #[test]
     fn what_no_manifest_lists_is_a_stranger() {
         let found = [
-            ("a", Entry::Directory),
-            ("a/x", Entry::File),
-            ("b", Entry::Directory),
-            ("l", Entry::Other),
+            ("a", PathKind::Directory),
+            ("a/x", PathKind::File),
+            ("b", PathKind::Directory),
+            ("l", PathKind::Other),
         ];
         let found = found.map(|(path, entry)| (path.to_owned(), entry)).into();
         assert_eq!(strangers(&found, None), ["a", "a/x", "b", "l"]);

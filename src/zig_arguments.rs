@@ -20,7 +20,7 @@ pub enum Action {
 
 /// A linker argument.
 #[derive(Debug)]
-pub struct Row {
+pub struct ArgRewrite {
     /// As it stands behind `-Wl,`; a `=` at its end takes any value, a `,` in it stands for two
     /// words.
     pub flag: &'static str,
@@ -34,8 +34,8 @@ pub struct Row {
 
 const TRIED: &str = "0.15.2, 0.16.0, 0.17.0";
 
-const fn drop(flag: &'static str, reason: &'static str) -> Row {
-    Row {
+const fn drop(flag: &'static str, reason: &'static str) -> ArgRewrite {
+    ArgRewrite {
         flag,
         action: Action::Drop,
         reason,
@@ -49,8 +49,8 @@ const TALK: &str = "only what the linker says";
 const DEFAULT: &str = "what lld does anyway";
 const LOCALS: &str = "only temporary symbols, by which nothing is reached";
 
-pub const ROWS: &[Row] = &[
-    Row {
+pub const ARG_REWRITES: &[ArgRewrite] = &[
+    ArgRewrite {
         flag: "--strip-debug",
         action: Action::Replace(Step::KeepSymbols),
         reason: "zig strips the symbols, too, where cargo's `strip = \"debuginfo\"` means to keep \
@@ -88,7 +88,7 @@ pub const ROWS: &[Row] = &[
 /// A linker script that adds to lld's own: without debug information, with symbols.
 pub const KEEP_SYMBOLS: &str = "SECTIONS { /DISCARD/ : { *(.debug_*) } } INSERT AFTER .text;\n";
 
-impl Row {
+impl ArgRewrite {
     fn takes(&self, words: &str) -> bool {
         match self.flag.strip_suffix(['=', '*']) {
             Some(beginning) if self.flag.ends_with('=') => words
@@ -124,7 +124,7 @@ pub fn rewrite(args: Vec<String>) -> (Vec<String>, Vec<Step>) {
         .any(|arg| arg == "-T" || arg.starts_with("-Wl,-T") || arg.starts_with("-Wl,--script"));
     let mut steps = Vec::new();
     let mut taken = |words: &str| {
-        let Some(row) = ROWS.iter().find(|row| row.takes(words)) else {
+        let Some(row) = ARG_REWRITES.iter().find(|row| row.takes(words)) else {
             return false;
         };
         match row.action {
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn each_row_takes_its_own_argument_and_says_why() {
-        for row in ROWS {
+        for row in ARG_REWRITES {
             let words = match row.flag.strip_suffix('*') {
                 Some(beginning) if row.flag.contains("threads") => format!("{beginning}4"),
                 Some(beginning) => format!("{beginning}x86_64"),

@@ -4,14 +4,14 @@ use crate::cli::{BuildArgs, MessageFormat};
 use crate::compile;
 use crate::facts::Source;
 use crate::host::{self, Host};
-use crate::look::{self, images::Having};
+use crate::look::{self, images::PullPolicy};
 use crate::manifest::{
     Artifact, ImageRecord, Manifest, Platform, RustcRecord, TargetRecord, Toolchain, Waiver,
 };
 use crate::plan::{Plan, TargetPlan};
 use crate::probe;
 use crate::problem::{Code, Failure, Problem, Result};
-use crate::stage::{self, Provenance, Staging, Standing};
+use crate::stage::{self, ExistingTree, Provenance, Staging};
 use crate::tree::{self, Output};
 use crate::ui::{self, Shell, Verbosity};
 
@@ -38,7 +38,7 @@ pub fn make(
     keep_going: bool,
     fits: impl FnOnce(&Prepared) -> Result<(), Failure>,
 ) -> Result<(Manifest, Prepared), Failure> {
-    let mut prepared = super::prepare(host, shell, options, Having::Fetch)?;
+    let mut prepared = super::prepare(host, shell, options, PullPolicy::Fetch)?;
     fits(&prepared)?;
     install_std(host, shell, &mut prepared)?;
     prepared.write_tools(host)?;
@@ -321,7 +321,7 @@ fn build_target(
 }
 
 /// What the old tree has of outputs that could not be made again, where it is not kept anyway.
-fn old_of(standing: &Standing, lost: &[Output], kept: &[Artifact]) -> Vec<Artifact> {
+fn old_of(standing: &ExistingTree, lost: &[Output], kept: &[Artifact]) -> Vec<Artifact> {
     let old = standing
         .manifest
         .iter()

@@ -8,27 +8,27 @@ use serde::Serialize;
 use crate::cli::{DockerArgs, MessageFormat};
 use crate::config::{Config, PolicyConfig};
 use crate::contents::{self, Limits};
-use crate::context::{self, From, Piece};
-use crate::docker::{self, About, Base, Image};
+use crate::context::{self, ContentSource, ContextFile};
+use crate::docker::{self, Base, Image, ImageOptions};
 use crate::formats::oci::BLOBS;
 use crate::formats::{bake, clause, dockerfile};
 use crate::host::Host;
 use crate::invocation::Invocation;
-use crate::layout::{self, Extra, What};
-use crate::look::{self, Asking, Found};
+use crate::layout::{self, Extra, ExtraKind};
+use crate::look::{self, CargoOptions, ProjectContext};
 use crate::manifest::Manifest;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::settings;
 use crate::stage;
 use crate::ui::{self, Shell, Verbosity};
-use crate::verify::policy::{Name, Policy};
-use crate::verify::{self, Options};
+use crate::verify::policy::{Policy, PolicyName};
+use crate::verify::{self, VerifyOptions};
 
 use super::{Prepared, RunOptions};
 
 /// What was made.
 #[derive(Serialize)]
-struct Made {
+struct Written {
     context: Option<Utf8PathBuf>,
     images: Vec<Image>,
 }
@@ -101,7 +101,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         .iter()
         .flat_map(|found| &found.workspace.members)
         .filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
-    let about = About {
+    let about = ImageOptions {
         licences: licences.collect(),
         root,
         ..about
@@ -161,7 +161,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         if changed { "Wrote" } else { "Unchanged" },
         &format!("{} in {directory}", ui::count(images.len(), "image")),
     );
-    let made = Made {
+    let made = Written {
         context: Some(directory),
         images,
     };
@@ -174,7 +174,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
 }
 
 /// A workspace, where there is one, and the trees that images are made of.
-type Trees = (Option<Found>, Vec<Utf8PathBuf>);
+type Trees = (Option<ProjectContext>, Vec<Utf8PathBuf>);
 
 /// Builds the tree. `about` learns what was built.
 fn just_built(
@@ -182,7 +182,7 @@ fn just_built(
     shell: Shell,
     run: RunOptions,
     place: Option<&(&str, Utf8PathBuf)>,
-    about: &mut About,
+    about: &mut ImageOptions,
 ) -> Result<Trees, Failure> {
     let fits = |prepared: &Prepared| {
         apart(
@@ -248,12 +248,12 @@ pub(super) fn decided(
     shell: Shell,
     manifests: &[Manifest],
     config: &Config,
-    about: &About,
+    about: &ImageOptions,
 ) -> Result<Vec<Image>, Failure> {
     let (mut images, told) = docker::decide(manifests, &config.docker, about)?;
     note(shell, &told);
     for image in &mut images {
-        if let Base::Layout { directory, .. } = &mut image.base {
+        if let Base::OciLayout { directory, .. } = &mut image.base {
             *directory = host.resolve(directory);
         }
         // As with COPY, a file goes into what ends with a slash. From here on its place is whole.
@@ -290,7 +290,7 @@ fn apart(
         .into());
     }
     for image in images {
-        if let Base::Layout { directory, .. } = &image.base
+        if let Base::OciLayout { directory, .. } = &image.base
             && within(directory)
         {
             let problem = Problem::new(
@@ -343,8 +343,8 @@ fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64> {
     Ok(commits.into_iter().filter_map(time).max().unwrap_or(0))
 }
 
-fn workspace(host: &Host, run: &RunOptions) -> Result<Found, Failure> {
-    let asking = Asking {
+fn workspace(host: &Host, run: &RunOptions) -> Result<ProjectContext, Failure> {
+    let asking = CargoOptions {
         program: super::cargo_program(host),
         locked: run.locked,
         offline: run.offline,
@@ -368,23 +368,23 @@ fn from_here(host: &Host, base: &str) -> String {
 }
 
 /// What the command line says of the images.
-fn named(host: &Host, run: &RunOptions, base: Option<String>, accepted: bool) -> About {
+fn named(host: &Host, run: &RunOptions, base: Option<String>, accepted: bool) -> ImageOptions {
     let targets: Vec<String> = run
         .targets
         .iter()
         .map(|target| target.split('.').next().unwrap_or_default().to_owned())
         .collect();
-    About {
+    ImageOptions {
         narrowed: !targets.is_empty() || super::variables(host).targets.is_some(),
         targets,
         base,
         accepted,
-        ..About::default()
+        ..ImageOptions::default()
     }
 }
 
 /// Of a tree that was just built counts what was built: it may hold more, from other times.
-fn built(prepared: &Prepared, about: &mut About) {
+fn built(prepared: &Prepared, about: &mut ImageOptions) {
     let Prepared {
         settings, decider, ..
     } = prepared;
@@ -405,7 +405,7 @@ fn built(prepared: &Prepared, about: &mut About) {
 }
 
 /// What is wrong with the images, told before the tree is built: it will hold what it promises.
-fn unfit_tables(prepared: &Prepared, about: &About) -> Result<(), Failure> {
+fn unfit_tables(prepared: &Prepared, about: &ImageOptions) -> Result<(), Failure> {
     let Prepared {
         found,
         settings,
@@ -413,7 +413,7 @@ fn unfit_tables(prepared: &Prepared, about: &About) -> Result<(), Failure> {
         ..
     } = prepared;
     let config = super::own_config(found)?;
-    let mut about = About {
+    let mut about = ImageOptions {
         root: found.workspace.root.clone(),
         ..about.clone()
     };
@@ -460,12 +460,12 @@ fn opened(
 fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
     let subject = contents::read(host, path, &Limits::default(), |_| ())?;
     let policy = Policy {
-        name: Name::Default,
+        name: PolicyName::Default,
         config: PolicyConfig::default(),
     };
     let report = verify::judge(
         &subject,
-        &Options {
+        &VerifyOptions {
             targets: Vec::new(),
             policy,
             accept: Vec::new(),
@@ -501,7 +501,7 @@ pub(super) fn layouts(
     place: impl Fn(&Utf8Path, &str) -> String,
 ) -> BTreeMap<String, String> {
     let of = |image: &Image| {
-        let (Base::Layout { directory, .. }, Some(digest)) =
+        let (Base::OciLayout { directory, .. }, Some(digest)) =
             (&image.base, digests.get(&image.name))
         else {
             return None;
@@ -534,12 +534,12 @@ fn pieces(
     digests: &BTreeMap<String, String>,
     trees: &[Utf8PathBuf],
     chmod: bool,
-) -> Result<Vec<Piece>, Failure> {
+) -> Result<Vec<ContextFile>, Failure> {
     let images = plan.images;
-    let mut pieces: BTreeMap<String, From> = BTreeMap::new();
+    let mut pieces: BTreeMap<String, ContentSource> = BTreeMap::new();
     let mut problems = Vec::new();
     for image in images {
-        if let Base::Layout { .. } = &image.base
+        if let Base::OciLayout { .. } = &image.base
             && !chmod
         {
             let base = image.base.name();
@@ -560,15 +560,15 @@ fn pieces(
         }
         if image.base == Base::Scratch {
             let from = |what| match what {
-                Ok(text) => From::Text(String::from(text)),
-                Err(mode) => From::Directory(mode),
+                Ok(text) => ContentSource::Text(String::from(text)),
+                Err(mode) => ContentSource::Directory(mode),
             };
             pieces.extend(
                 layout::scratch()
                     .map(|(path, what)| (format!("{}/{path}", dockerfile::SCRATCH), from(what))),
             );
         }
-        if let (Base::Layout { directory, .. }, Some(digest)) =
+        if let (Base::OciLayout { directory, .. }, Some(digest)) =
             (&image.base, digests.get(&image.name))
         {
             problems.extend(
@@ -580,7 +580,7 @@ fn pieces(
         for bin in image.platforms.iter().flat_map(|platform| &platform.bins) {
             pieces.insert(
                 bin.context.clone(),
-                From::Bin(trees[bin.tree].join(&bin.staged), bin.sha256.clone()),
+                ContentSource::Bin(trees[bin.tree].join(&bin.staged), bin.sha256.clone()),
             );
         }
         for (path, _) in dockerfile::shared(image.ca_certificates, image.tzdata) {
@@ -603,18 +603,23 @@ fn pieces(
         }
         pieces.insert(
             bake::file(&image.name),
-            From::Text(dockerfile::text(image, chmod)),
+            ContentSource::Text(dockerfile::text(image, chmod)),
         );
     }
-    pieces.insert("docker-bake.json".to_owned(), From::Text(bake::text(plan)));
+    pieces.insert(
+        "docker-bake.json".to_owned(),
+        ContentSource::Text(bake::text(plan)),
+    );
     pieces.insert(
         ".dockerignore".to_owned(),
-        From::Text("# Only bins and extra files are sent.\n*\n!linux\n!files\n".to_owned()),
+        ContentSource::Text(
+            "# Only bins and extra files are sent.\n*\n!linux\n!files\n".to_owned(),
+        ),
     );
     if problems.is_empty() {
         Ok(pieces
             .into_iter()
-            .map(|(path, from)| Piece { path, from })
+            .map(|(path, from)| ContextFile { path, from })
             .collect())
     } else {
         Err(problems.into())
@@ -623,7 +628,7 @@ fn pieces(
 
 /// A layout, at a place in the context. Its blobs are linked: each has its digest for a name, and
 /// may be large.
-fn base(to: &str, found: Vec<Extra>, pieces: &mut BTreeMap<String, From>) {
+fn base(to: &str, found: Vec<Extra>, pieces: &mut BTreeMap<String, ContentSource>) {
     let digest = |path: &str| {
         path.strip_prefix(BLOBS)?
             .strip_prefix('/')
@@ -634,14 +639,14 @@ fn base(to: &str, found: Vec<Extra>, pieces: &mut BTreeMap<String, From>) {
         .partition(|extra| digest(&extra.path).is_some());
     extra(to, others, pieces);
     for Extra { path, what } in blobs {
-        if let (What::File { from, .. }, Some(digest)) = (what, digest(&path)) {
-            pieces.insert(format!("{to}/{path}"), From::Bin(from, digest));
+        if let (ExtraKind::File { from, .. }, Some(digest)) = (what, digest(&path)) {
+            pieces.insert(format!("{to}/{path}"), ContentSource::Bin(from, digest));
         }
     }
 }
 
 /// What an image gets, at a place in the context.
-fn extra(to: &str, found: Vec<Extra>, pieces: &mut BTreeMap<String, From>) {
+fn extra(to: &str, found: Vec<Extra>, pieces: &mut BTreeMap<String, ContentSource>) {
     for Extra { path, what } in found {
         let path = if path.is_empty() {
             to.to_owned()
@@ -649,13 +654,13 @@ fn extra(to: &str, found: Vec<Extra>, pieces: &mut BTreeMap<String, From>) {
             format!("{to}/{path}")
         };
         let from = match what {
-            What::Directory => From::Directory(context::OPEN),
-            What::Link(text) => From::Link(text),
-            What::File {
+            ExtraKind::Directory => ContentSource::Directory(context::OPEN),
+            ExtraKind::Link(text) => ContentSource::Link(text),
+            ExtraKind::File {
                 from,
                 size: _,
                 executable,
-            } => From::Copy { from, executable },
+            } => ContentSource::Copy { from, executable },
         };
         pieces.insert(path, from);
     }

@@ -13,12 +13,12 @@ use crate::cli::MessageFormat;
 use crate::config::LinkerChoice;
 use crate::container::Reference;
 use crate::context;
-use crate::docker::{self, About, Base, Image};
+use crate::docker::{self, Base, Image, ImageOptions};
 use crate::formats::build_in_docker;
 use crate::host::Host;
 use crate::layout;
-use crate::look::images::Having;
-use crate::look::{Asking, Found, local};
+use crate::look::images::PullPolicy;
+use crate::look::{CargoOptions, ProjectContext, local};
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::settings::{CargoArgs, Settings};
 use crate::ui::{self, Shell};
@@ -31,7 +31,7 @@ pub fn write(
     run: RunOptions,
     format: MessageFormat,
     builder: &str,
-    about: About,
+    about: ImageOptions,
     force: bool,
 ) -> Result<(), Failure> {
     let builder = Reference::parse(builder)?;
@@ -51,7 +51,7 @@ pub fn write(
         .linker
         .map(linker_name)
         .or_else(|| super::variables(host).linker);
-    let (found, settings, decider) = super::asked(host, shell, run, Having::Leave)?;
+    let (found, settings, decider) = super::asked(host, shell, run, PullPolicy::Leave)?;
     let config = super::own_config(&found)?;
     let root = &found.workspace.root;
     let licences = found
@@ -65,7 +65,7 @@ pub fn write(
     if about.accepted {
         arguments.extend(["--accept".to_owned(), Code::BaseUnfit.name().to_owned()]);
     }
-    let about = About {
+    let about = ImageOptions {
         licences: licences.collect(),
         base,
         root: root.clone(),
@@ -175,7 +175,7 @@ fn put(
 }
 
 /// What is not sent, the user's own rules with it.
-fn ignored(host: &Host, shell: Shell, found: &Found) -> Result<String> {
+fn ignored(host: &Host, shell: Shell, found: &ProjectContext) -> Result<String> {
     let Workspace {
         root, target_dir, ..
     } = &found.workspace;
@@ -200,7 +200,9 @@ fn ignored(host: &Host, shell: Shell, found: &Found) -> Result<String> {
 /// Layouts that are bases stand below the root.
 fn bases_below(host: &Host, images: &[Image], root: &Utf8Path) -> Result<(), Vec<Problem>> {
     let outside = images.iter().filter_map(|image| match &image.base {
-        Base::Layout { directory, .. } if directory.strip_prefix(host.resolve(root)).is_err() => {
+        Base::OciLayout { directory, .. }
+            if directory.strip_prefix(host.resolve(root)).is_err() =>
+        {
             Some(
                 Problem::new(
                     Code::BaseUnfit,
@@ -225,7 +227,7 @@ fn bases_below(host: &Host, images: &[Image], root: &Utf8Path) -> Result<(), Vec
 }
 
 /// What cargo wants to see before it fetches, from the workspace's root.
-struct Sent {
+struct SentFiles {
     toolchain: Vec<Utf8PathBuf>,
     manifests: BTreeSet<Utf8PathBuf>,
     /// Empty files will do.
@@ -234,10 +236,10 @@ struct Sent {
 
 fn sent(
     host: &Host,
-    found: &Found,
-    asking: &Asking,
+    found: &ProjectContext,
+    asking: &CargoOptions,
     configured: &[String],
-) -> Result<Sent, Failure> {
+) -> Result<SentFiles, Failure> {
     let root = &found.workspace.root;
     if !host.is_file(&root.join("Cargo.lock")) {
         let problem = Problem::new(
@@ -303,7 +305,7 @@ fn sent(
         .iter()
         .flat_map(|local| workspaces(host, local, root))
         .filter_map(|path| below(&path));
-    Ok(Sent {
+    Ok(SentFiles {
         toolchain: named(&["rust-toolchain", "rust-toolchain.toml"]),
         manifests: own.chain(typed).chain(manifests).collect(),
         sources: locals

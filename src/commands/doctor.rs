@@ -4,7 +4,7 @@ use crate::cli::{DoctorArgs, MessageFormat};
 use crate::doctor::{self, Diagnosis, RustcHealth};
 use crate::facts::{Facts, Rustc};
 use crate::host::Host;
-use crate::look::{self, images::Having, machine};
+use crate::look::{self, images::PullPolicy, machine};
 use crate::needs::Installer;
 use crate::plan::Plan;
 use crate::problem::{Failure, Problem, Result};
@@ -17,7 +17,7 @@ pub fn run(host: &Host, shell: Shell, args: DoctorArgs) -> Result<(), Failure> {
     let format = run.output.message_format;
     // Who names a workspace or targets does not mean the machine alone.
     let named = run.manifest.manifest_path.is_some() || !run.target.is_empty();
-    let gathered = match super::gather(host, shell, run.options(), Having::Leave) {
+    let gathered = match super::gather(host, shell, run.options(), PullPolicy::Leave) {
         Ok(mut gathered) => {
             if fix {
                 install_std(host, shell, &mut gathered)?;

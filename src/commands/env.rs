@@ -2,14 +2,14 @@
 
 use crate::cli::{EnvArgs, MessageFormat};
 use crate::host::Host;
-use crate::look::images::Having;
+use crate::look::images::PullPolicy;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::ui::{self, Shell};
 
 pub fn run(host: &Host, shell: Shell, args: EnvArgs) -> Result<(), Failure> {
     let EnvArgs { run } = args;
     let format = run.output.message_format;
-    let prepared = super::prepare(host, shell, run.options(), Having::Leave)?;
+    let prepared = super::prepare(host, shell, run.options(), PullPolicy::Leave)?;
     let [target] = prepared.plan.targets.as_slice() else {
         let names = prepared
             .plan

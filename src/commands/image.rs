@@ -8,22 +8,22 @@ use crate::container::inside;
 use crate::engine;
 use crate::facts::{Facts, ImageFacts, TargetFacts};
 use crate::host::Host;
-use crate::lock::{self, Lock, Pin, Seen, Standing};
-use crate::look::images::{self, Having, Looking, Mounted, Probing};
-use crate::look::{self, Asking, Found};
+use crate::lock::{self, Lockfile, Pin, PinStatus, Seen};
+use crate::look::images::{self, HostMounts, ImageStore, ProbeOptions, PullPolicy};
+use crate::look::{self, CargoOptions, ProjectContext};
 use crate::plan::tools_dir;
 use crate::probe::{Report, Verdict};
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::settings;
 use crate::target::{Libc, Target};
-use crate::toolchain::image::Wanted;
-use crate::toolchain::{self, CNeed, Request};
+use crate::toolchain::image::WantedImage;
+use crate::toolchain::{self, CUsage, TargetRequest};
 use crate::ui::{self, Shell};
 
 /// A target and the image that the configuration names for it.
-struct Row {
-    request: Request,
-    wanted: Wanted,
+struct ImageTarget {
+    request: TargetRequest,
+    wanted: WantedImage,
 }
 
 pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
@@ -40,7 +40,7 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
         output,
     } = command.run();
     let (locked, offline) = (*locked, *offline);
-    let asking = Asking {
+    let asking = CargoOptions {
         program: super::cargo_program(host),
         locked: false,
         offline: false,
@@ -74,11 +74,11 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
     let lock = images::read_lock(host, &found)?;
     // Who only looks leaves what is built upon images as it is.
     let having = if again && !dry {
-        Having::Renew
+        PullPolicy::Renew
     } else {
-        Having::Resolve
+        PullPolicy::Resolve
     };
-    let work = Work {
+    let work = PinSession {
         host,
         shell,
         found: &found,
@@ -88,7 +88,7 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
     };
     match command {
         ImageCommand::List(_) => {
-            let standings: Vec<Standing> =
+            let standings: Vec<PinStatus> =
                 rows.iter().map(|row| work.standing(row, offline)).collect();
             ui::data(&match output.message_format {
                 MessageFormat::Human => ui::images(&standings),
@@ -97,13 +97,13 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
             return Ok(());
         }
         ImageCommand::Pull(_) => {
-            let looking = Looking::new(
+            let looking = ImageStore::new(
                 host,
                 &found,
                 if offline {
-                    Having::Leave
+                    PullPolicy::Leave
                 } else {
-                    Having::Fetch
+                    PullPolicy::Fetch
                 },
                 &hear,
             );
@@ -147,7 +147,11 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
 }
 
 /// The targets of the configuration that have an image; those that were named, where some were.
-fn rows(config: &Config, found: &Found, named: &[String]) -> Result<Vec<Row>, Failure> {
+fn rows(
+    config: &Config,
+    found: &ProjectContext,
+    named: &[String],
+) -> Result<Vec<ImageTarget>, Failure> {
     let names: Vec<String> = if named.is_empty() {
         config.target.keys().cloned().collect()
     } else {
@@ -157,7 +161,7 @@ fn rows(config: &Config, found: &Found, named: &[String]) -> Result<Vec<Row>, Fa
     let mut rows = Vec::new();
     for name in names {
         match settings::image_request(config, &found.workspace.root, &name, &found.triples) {
-            Ok(Some((request, wanted))) => rows.push(Row { request, wanted }),
+            Ok(Some((request, wanted))) => rows.push(ImageTarget { request, wanted }),
             Ok(None) if named.is_empty() => {}
             Ok(None) => problems.push(
                 Problem::new(
@@ -182,25 +186,25 @@ fn rows(config: &Config, found: &Found, named: &[String]) -> Result<Vec<Row>, Fa
     }
 }
 
-struct Work<'a> {
+struct PinSession<'a> {
     host: &'a Host,
     shell: Shell,
-    found: &'a Found,
-    lock: &'a Lock,
-    having: Having,
+    found: &'a ProjectContext,
+    lock: &'a Lockfile,
+    having: PullPolicy,
     hear: &'a (dyn Fn(&str, &str) + Sync),
 }
 
-impl Work<'_> {
+impl PinSession<'_> {
     /// Its digest lives in the lock: it does not stand in the configuration, or something is built
     /// upon it.
-    fn is_locked(&self, row: &Row) -> bool {
+    fn is_locked(&self, row: &ImageTarget) -> bool {
         row.wanted.reference.digest.is_none() || row.wanted.is_derived()
     }
 
     /// The pin of a row; `None`: it needs none, or has the right one.
-    fn pin(&self, row: &Row, again: bool) -> Result<Option<Pin>> {
-        let Row { request, wanted } = row;
+    fn pin(&self, row: &ImageTarget, again: bool) -> Result<Option<Pin>> {
+        let ImageTarget { request, wanted } = row;
         let target = &request.target;
         if !self.is_locked(row) {
             self.shell.status(
@@ -212,7 +216,7 @@ impl Work<'_> {
             );
             return Ok(None);
         }
-        let looking = Looking::new(self.host, self.found, self.having, self.hear);
+        let looking = ImageStore::new(self.host, self.found, self.having, self.hear);
         if !again && looking.is_pinned(target, wanted)? {
             self.shell.status(
                 "Unchanged",
@@ -220,7 +224,7 @@ impl Work<'_> {
             );
             return Ok(None);
         }
-        let facts = looking.facts(target, wanted, Mounted::default())?;
+        let facts = looking.facts(target, wanted, HostMounts::default())?;
         let seen = self.seen(&looking, request, &facts)?;
         let pin = Pin {
             target: target.triple().to_owned(),
@@ -239,7 +243,12 @@ impl Work<'_> {
     }
 
     /// What is found in an image: its compilers are asked as a build asks them.
-    fn seen(&self, looking: &Looking, request: &Request, facts: &ImageFacts) -> Result<Seen> {
+    fn seen(
+        &self,
+        looking: &ImageStore,
+        request: &TargetRequest,
+        facts: &ImageFacts,
+    ) -> Result<Seen> {
         let target = &request.target;
         let here = TargetFacts {
             image: Some(Ok(facts.clone())),
@@ -254,7 +263,7 @@ impl Work<'_> {
         // With C, where it has a compiler for that; a graph without needs none.
         let tools = tools_dir(&self.found.workspace);
         let candidate = |holds: bool| {
-            let c = CNeed {
+            let c = CUsage {
                 holds,
                 configured: true,
                 packages: Vec::new(),
@@ -276,7 +285,7 @@ impl Work<'_> {
             })?;
         let levels = ["3".to_owned()];
         let starter = look::starter(self.host, target, &self.found.rustc.host);
-        let probing = Probing {
+        let probing = ProbeOptions {
             rustflags: &[],
             configured: &[],
             starter,
@@ -356,7 +365,7 @@ impl Work<'_> {
     }
 
     /// Shows what changes, then writes it, unless that is forbidden.
-    fn write(&self, new: &Lock, locked: bool, dry: bool) -> Result<()> {
+    fn write(&self, new: &Lockfile, locked: bool, dry: bool) -> Result<()> {
         let path: Utf8PathBuf = images::lock_path(self.found);
         if new == self.lock && (self.host.exists(&path) || new.images.is_empty()) {
             return Ok(());
@@ -414,19 +423,19 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn pull(&self, looking: &Looking, row: &Row) -> Result<()> {
-        let facts = looking.facts(&row.request.target, &row.wanted, Mounted::default())?;
+    fn pull(&self, looking: &ImageStore, row: &ImageTarget) -> Result<()> {
+        let facts = looking.facts(&row.request.target, &row.wanted, HostMounts::default())?;
         self.shell
             .status("Ready", &format!("{}: {}", row.request.target, facts.run));
         Ok(())
     }
 
     /// Where a row stands; asks the registry unless that is forbidden.
-    fn standing(&self, row: &Row, offline: bool) -> Standing {
-        let Row { request, wanted } = row;
+    fn standing(&self, row: &ImageTarget, offline: bool) -> PinStatus {
+        let ImageTarget { request, wanted } = row;
         let triple = request.target.triple();
         let pin = self.lock.pin(triple).filter(|_| self.is_locked(row));
-        let looking = Looking::new(self.host, self.found, Having::Leave, self.hear);
+        let looking = ImageStore::new(self.host, self.found, PullPolicy::Leave, self.hear);
         let digest = looking.digest(&request.target, wanted);
         let (state, why) = match &digest {
             Err(problem) => ("not pinned", Some(problem.message.clone())),
@@ -447,7 +456,7 @@ impl Work<'_> {
                 ),
             },
         };
-        Standing {
+        PinStatus {
             target: triple.to_owned(),
             reference: wanted.reference.written.clone(),
             digest: digest.ok().or_else(|| pin.map(|pin| pin.digest.clone())),
@@ -458,7 +467,12 @@ impl Work<'_> {
     }
 
     /// Whether the tag means another image than the digest.
-    fn moved(&self, looking: &Looking, wanted: &Wanted, digest: &str) -> Result<bool, String> {
+    fn moved(
+        &self,
+        looking: &ImageStore,
+        wanted: &WantedImage,
+        digest: &str,
+    ) -> Result<bool, String> {
         let engine = looking.engine().map_err(|problem| problem.message)?;
         let reference = &wanted.reference;
         let ask = |image: &str| engine::manifest(self.host, engine, reference, image);

@@ -27,14 +27,14 @@ use crate::cross_toml;
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::invocation::Invocation;
-use crate::look::images::{Having, Looking};
-use crate::look::{self, Asking, Found, Scope, configuration};
+use crate::look::images::{ImageStore, PullPolicy};
+use crate::look::{self, CargoOptions, ProjectContext, Scope, configuration};
 use crate::plan::Plan;
 use crate::policy;
 use crate::problem::{Code, Failure, Problem, Result, nearest};
-use crate::settings::{self, CargoArgs, Settings, Typed, Variables};
+use crate::settings::{self, CargoArgs, CliOverrides, Settings, Variables};
 use crate::target::Target;
-use crate::toolchain::Request;
+use crate::toolchain::TargetRequest;
 use crate::ui::{self, Shell, Verbosity};
 use crate::workspace::{Selected, Selection, list};
 
@@ -201,7 +201,7 @@ fn colour(host: &Host, flag: Option<Color>) -> Option<anstream::ColorChoice> {
 
 /// A run, looked at and decided.
 pub struct Prepared {
-    pub found: Found,
+    pub found: ProjectContext,
     pub settings: Settings,
     pub plan: Plan,
     pub facts: Facts,
@@ -210,12 +210,12 @@ pub struct Prepared {
 
 /// What it takes to look and decide once more, after a standard library was installed.
 struct Decider {
-    asking: Asking,
+    asking: CargoOptions,
     cargo_config: cargo_config2::Config,
     selected: Selected,
     roots: Vec<String>,
-    more: configuration::More,
-    having: Having,
+    more: configuration::ExtraConfig,
+    having: PullPolicy,
 }
 
 /// Look and decide: from what was typed to a plan, or every problem.
@@ -223,7 +223,7 @@ pub fn prepare(
     host: &Host,
     shell: Shell,
     options: RunOptions,
-    having: Having,
+    having: PullPolicy,
 ) -> Result<Prepared, Failure> {
     let Gathered {
         found,
@@ -243,7 +243,7 @@ pub fn prepare(
 
 /// All that deciding needs.
 pub struct Gathered {
-    pub found: Found,
+    pub found: ProjectContext,
     pub settings: Settings,
     pub facts: Facts,
     decider: Decider,
@@ -251,7 +251,7 @@ pub struct Gathered {
 
 impl Gathered {
     /// The plan for one of the targets alone.
-    pub fn plan_for(&self, request: &Request) -> Result<Plan, Vec<Problem>> {
+    pub fn plan_for(&self, request: &TargetRequest) -> Result<Plan, Vec<Problem>> {
         let settings = Settings {
             requests: vec![request.clone()],
             ..self.settings.clone()
@@ -281,7 +281,7 @@ pub fn gather(
     host: &Host,
     shell: Shell,
     options: RunOptions,
-    having: Having,
+    having: PullPolicy,
 ) -> Result<Gathered, Failure> {
     let (found, settings, decider) = asked(host, shell, options, having)?;
     let facts = facts(host, shell, &found, &settings, &decider)?;
@@ -330,8 +330,8 @@ fn asked(
     host: &Host,
     shell: Shell,
     options: RunOptions,
-    having: Having,
-) -> Result<(Found, Settings, Decider), Failure> {
+    having: PullPolicy,
+) -> Result<(ProjectContext, Settings, Decider), Failure> {
     let RunOptions {
         targets: target,
         linker,
@@ -362,7 +362,7 @@ fn asked(
     };
     let config: Vec<String> = config.into_iter().map(here).collect();
     let target_dir = target_directory(host, target_dir);
-    let asking = Asking {
+    let asking = CargoOptions {
         program: cargo_program(host),
         locked,
         offline,
@@ -391,7 +391,7 @@ fn asked(
         verbose: verbose.saturating_sub(1),
         color,
     };
-    let typed = Typed {
+    let typed = CliOverrides {
         targets: target,
         linker,
         out_dir: out_dir.map(|dir| host.absolute(&dir)),
@@ -430,7 +430,7 @@ fn asked(
         .map(|bin| bin.package_id.clone())
         .collect();
     let having = if asking.offline || asking.frozen {
-        Having::Leave
+        PullPolicy::Leave
     } else {
         having
     };
@@ -446,7 +446,7 @@ fn asked(
 }
 
 /// xpkg's configuration of a workspace.
-fn own_config(found: &Found) -> Result<Config, Vec<Problem>> {
+fn own_config(found: &ProjectContext) -> Result<Config, Vec<Problem>> {
     Config::parse(&found.sources)
 }
 
@@ -456,7 +456,7 @@ fn own_config(found: &Found) -> Result<Config, Vec<Problem>> {
 fn with_cross(
     host: &Host,
     shell: Shell,
-    found: &Found,
+    found: &ProjectContext,
     mut config: Config,
     named: &[String],
     run: bool,
@@ -527,7 +527,7 @@ fn target_directory(host: &Host, flag: Option<Utf8PathBuf>) -> Option<Utf8PathBu
 fn facts(
     host: &Host,
     shell: Shell,
-    found: &Found,
+    found: &ProjectContext,
     settings: &Settings,
     decider: &Decider,
 ) -> Result<Facts, Failure> {
@@ -553,7 +553,7 @@ fn facts(
         "" => shell.pass_on(line),
         verb => shell.status(verb, line),
     };
-    let images = Looking::new(host, found, *having, &hear);
+    let images = ImageStore::new(host, found, *having, &hear);
     look::facts(host, found, asking, cargo_config, &scope, &images, talk)
 }
 
@@ -651,7 +651,7 @@ pub fn find_tree(host: &Host, options: &TreeOptions) -> Result<FoundTree, Failur
         });
     }
     let target_dir = target_directory(host, target_dir.clone());
-    let asking = Asking {
+    let asking = CargoOptions {
         program: cargo_program(host),
         locked: false,
         offline: false,

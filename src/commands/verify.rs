@@ -18,8 +18,8 @@ use crate::look;
 use crate::problem::{Code, Failure, Problem, Result};
 use crate::target::{Arch, Target};
 use crate::ui::{self, Shell};
-use crate::verify::policy::{Name, Policy, rule_names};
-use crate::verify::{self, Finding, Kind, Options, Report, Skipped, Waive};
+use crate::verify::policy::{Policy, PolicyName, rule_names};
+use crate::verify::{self, AcceptRule, ArtifactsKind, Finding, Report, Skipped, VerifyOptions};
 use crate::workspace::list;
 
 /// How long a program has to end by itself.
@@ -47,7 +47,7 @@ pub fn run(host: &Host, shell: Shell, args: VerifyArgs) -> Result<(), Failure> {
         waives(&accept, reason),
     );
     let options = match (targets, policy, accept) {
-        (Ok(targets), Ok(policy), Ok(accept)) => Options {
+        (Ok(targets), Ok(policy), Ok(accept)) => VerifyOptions {
             targets,
             policy,
             accept,
@@ -146,9 +146,9 @@ fn chosen(flag: Option<String>, config: PolicyConfig) -> Result<Policy, Vec<Prob
         .as_deref()
         .or(config.base.as_deref())
         .unwrap_or("default");
-    let name = Name::parse(name).unwrap_or_else(|problem| {
+    let name = PolicyName::parse(name).unwrap_or_else(|problem| {
         problems.push(problem);
-        Name::Default
+        PolicyName::Default
     });
     for rule in config
         .rules
@@ -199,7 +199,7 @@ fn targets(names: &[String]) -> Result<Vec<Target>> {
     names.iter().map(parse).collect()
 }
 
-fn waives(accept: &[String], reason: Option<String>) -> Result<Vec<Waive>> {
+fn waives(accept: &[String], reason: Option<String>) -> Result<Vec<AcceptRule>> {
     let waive = |text: &String| {
         let (name, path) = text
             .split_once('=')
@@ -224,7 +224,7 @@ fn waives(accept: &[String], reason: Option<String>) -> Result<Vec<Waive>> {
                 )
                 .help("say why, for whoever reads the report: `--reason TEXT`")
             })?;
-        Ok(Waive { code, path, reason })
+        Ok(AcceptRule { code, path, reason })
     };
     accept.iter().map(waive).collect()
 }
@@ -234,7 +234,7 @@ fn start_all(
     host: &Host,
     shell: Shell,
     root: &Utf8Path,
-    options: &Options,
+    options: &VerifyOptions,
     args: &[String],
     version: Option<&str>,
     report: &mut Report,
@@ -254,13 +254,13 @@ fn start_all(
             what: "starting it".to_owned(),
             why,
         };
-        if report.kind == Kind::Archive {
+        if report.kind == ArtifactsKind::Archive {
             report
                 .skipped
                 .push(skip("it stands in an archive; unpack that".to_owned()));
             continue;
         }
-        let program = if report.kind == Kind::File {
+        let program = if report.kind == ArtifactsKind::File {
             root.to_owned()
         } else {
             root.join(&file.path)

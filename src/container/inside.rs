@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::facts::{InsideFacts, Program};
 use crate::invocation::quote;
-use crate::needs::{Find, NEEDS};
+use crate::needs::{BUILD_TOOLS, Find};
 use crate::toolchain::is_compiler_name;
 
 /// The question, for any POSIX shell: `$1` is a directory that both sides see, `$2` the
 /// toolchain's.
 pub fn script(names: &[String]) -> String {
-    let tools = NEEDS
+    let tools = BUILD_TOOLS
         .iter()
         .filter(|need| matches!(need.find, Find::Program { .. }))
         .map(|need| need.id.to_owned());
-    let libraries: String = NEEDS
+    let libraries: String = BUILD_TOOLS
         .iter()
         .filter(|need| matches!(need.find, Find::Library { .. }))
         .map(|need| {

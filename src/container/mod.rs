@@ -46,13 +46,13 @@ pub struct Engine {
 
 /// Why an engine does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Silence {
+pub enum EngineUnavailable {
     NotRunning,
     NoPermission,
     Broken,
 }
 
-impl Silence {
+impl EngineUnavailable {
     /// What an engine's last words mean. Words of docker 20 to 28 and podman 4 and 5.
     pub fn of(words: &str) -> Self {
         let words = words.to_lowercase();
@@ -449,7 +449,7 @@ fn csv_field(text: &str) -> String {
 /// A variable inside: with a value, or with that of the engine's own environment, which no line
 /// shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Passed {
+pub struct ForwardedVar {
     pub name: String,
     pub value: Option<String>,
 }
@@ -482,7 +482,7 @@ pub struct Container {
     /// stranger here.
     pub user: String,
     pub mounts: Vec<Mount>,
-    pub variables: Vec<Passed>,
+    pub variables: Vec<ForwardedVar>,
     pub cwd: Utf8PathBuf,
 }
 
@@ -533,7 +533,7 @@ impl Container {
         for mount in &self.mounts {
             call = call.args(mount.words(self.label));
         }
-        for Passed { name, value } in &self.variables {
+        for ForwardedVar { name, value } in &self.variables {
             call = call.arg("--env").arg(
                 value
                     .as_ref()
@@ -660,23 +660,26 @@ mod tests {
 
     #[test]
     fn a_silent_engine_is_not_running_or_forbidden_or_broken() {
-        let check = |words, expected| assert_eq!(Silence::of(words), expected, "{words}");
+        let check = |words, expected| assert_eq!(EngineUnavailable::of(words), expected, "{words}");
         check(
             "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker \
              daemon running?",
-            Silence::NotRunning,
+            EngineUnavailable::NotRunning,
         );
         check(
             "permission denied while trying to connect to the Docker daemon socket at \
              unix:///var/run/docker.sock",
-            Silence::NoPermission,
+            EngineUnavailable::NoPermission,
         );
         check(
             "error during connect: Get \"http://h:1/v1.24/info\": dial tcp: connect: connection \
              refused",
-            Silence::NotRunning,
+            EngineUnavailable::NotRunning,
         );
-        check("Error: runtime \"crun\" not found", Silence::Broken);
+        check(
+            "Error: runtime \"crun\" not found",
+            EngineUnavailable::Broken,
+        );
     }
 
     #[test]
@@ -756,11 +759,11 @@ mod tests {
                 Mount::writing("/t".into()),
             ],
             variables: vec![
-                Passed {
+                ForwardedVar {
                     name: "A".to_owned(),
                     value: Some("b c".to_owned()),
                 },
-                Passed {
+                ForwardedVar {
                     name: "SECRET".to_owned(),
                     value: None,
                 },

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write as _};
 
 use memchr::memmem;
 
-use crate::host::Hashing;
+use crate::host::Hasher;
 use crate::inspect;
 use crate::verify::File;
 
@@ -12,7 +12,7 @@ use crate::verify::File;
 pub const PIECE: usize = 256 * 1024;
 
 /// What may be held in memory of one file, in bytes.
-pub struct Holds {
+pub struct ReadLimits {
     /// Of a program.
     pub program: u64,
     /// Of a file that lists others; 0: this one does not.
@@ -27,10 +27,10 @@ pub struct Holds {
 pub fn read(
     from: &mut impl Read,
     mode: Option<u32>,
-    holds: &Holds,
+    holds: &ReadLimits,
     piece: &mut [u8],
 ) -> io::Result<File> {
-    let mut hasher = Hashing::default();
+    let mut hasher = Hasher::default();
     let mut size: u64 = 0;
     let mut head = [0; 8];
     let mut head_len = 0;
@@ -213,7 +213,7 @@ mod tests {
             read(
                 &mut &*bytes,
                 None,
-                &Holds {
+                &ReadLimits {
                     program,
                     list,
                     size: 0,

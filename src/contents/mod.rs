@@ -1,4 +1,4 @@
-//! What `verify` is pointed at -> [`Subject`]: a directory, a file or an archive, each thing in it
+//! What `verify` is pointed at -> [`Artifacts`]: a directory, a file or an archive, each thing in it
 //! read once.
 //!
 //! An archive is read as a stream and never unpacked. What it says of itself is not believed:
@@ -16,12 +16,12 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
-use crate::host::{Host, Listed, Reading, Thing};
+use crate::host::{DirEntry, FileReader, FileType, Host};
 use crate::problem::{Code, Problem, Result};
-use crate::rootfs::Owned;
-use crate::verify::{Entry, Kind, LISTS, LONGEST_LIST, Subject, What};
-use file::{Holds, PIECE};
-use unpacking::{Bounded, Frames, Unpacking};
+use crate::rootfs::Ownership;
+use crate::verify::{Artifacts, ArtifactsKind, Entry, EntryKind, LISTS, LONGEST_LIST};
+use file::{PIECE, ReadLimits};
+use unpacking::{Bounded, Unpacking, ZstdFrames};
 
 /// What one subject may ask of us. All sizes in bytes.
 #[derive(Debug, Clone)]
@@ -72,30 +72,33 @@ impl Limits {
 /// from any thread.
 ///
 /// # Errors
-/// The path leads nowhere or cannot be opened, or a signal came. All else is an [`What::Unread`] in
+/// The path leads nowhere or cannot be opened, or a signal came. All else is an [`EntryKind::Unread`] in
 /// the subject.
 pub fn read(
     host: &Host,
     path: &Utf8Path,
     limits: &Limits,
     progress: impl Fn(u64) + Sync,
-) -> Result<Subject> {
+) -> Result<Artifacts> {
     let name = path.to_string();
     let (kind, mut entries) = match host.thing(path)? {
-        Thing::Directory => (Kind::Directory, directory(host, path, limits, &progress)?),
-        Thing::File { size, mode } => open(host, path, (size, mode), limits, &progress)?,
-        Thing::Link(target) => (
-            Kind::File,
+        FileType::Directory => (
+            ArtifactsKind::Directory,
+            directory(host, path, limits, &progress)?,
+        ),
+        FileType::File { size, mode } => open(host, path, (size, mode), limits, &progress)?,
+        FileType::Link(target) => (
+            ArtifactsKind::File,
             vec![Entry {
                 path: own_name(path),
-                what: What::Link(target),
+                what: EntryKind::Link(target),
             }],
         ),
-        Thing::Special(kind) => (
-            Kind::File,
+        FileType::Special(kind) => (
+            ArtifactsKind::File,
             vec![Entry {
                 path: own_name(path),
-                what: What::Special(kind),
+                what: EntryKind::Special(kind),
             }],
         ),
     };
@@ -103,7 +106,7 @@ pub fn read(
     host.check_interrupted()?;
     // Stable: what an archive has twice stays in the archive's order.
     entries.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Subject {
+    Ok(Artifacts {
         kind,
         name,
         entries,
@@ -114,7 +117,7 @@ pub fn read(
 pub struct Layer {
     /// In the layer's order, which counts: what comes later is laid over what came before.
     pub entries: Vec<Entry>,
-    pub directories: BTreeMap<String, Owned>,
+    pub directories: BTreeMap<String, Ownership>,
 }
 
 /// Reads a layer of an image: a tar, as it is or packed with gzip or Zstandard. Of a file that
@@ -160,7 +163,7 @@ pub fn layer(
 }
 
 /// Opens a file and reads how it begins.
-fn begin<'a>(host: &'a Host, path: &Utf8Path) -> Result<(Reading<'a>, Vec<u8>)> {
+fn begin<'a>(host: &'a Host, path: &Utf8Path) -> Result<(FileReader<'a>, Vec<u8>)> {
     let mut file = host.open_read(path)?;
     let mut first = Vec::new();
     Read::by_ref(&mut file)
@@ -181,14 +184,14 @@ fn stream(
     from: impl BufRead,
     allowed: u64,
     into: &mut Unpacking,
-) -> Result<(), unpacking::Stop> {
+) -> Result<(), unpacking::StopReason> {
     match packing {
         Packing::Tar => tar::read(&mut Bounded::new(from, allowed), into),
         Packing::Gzip => tar::read(
             &mut Bounded::new(flate2::bufread::MultiGzDecoder::new(from), allowed),
             into,
         ),
-        Packing::Zstd => tar::read(&mut Bounded::new(Frames::new(from), allowed), into),
+        Packing::Zstd => tar::read(&mut Bounded::new(ZstdFrames::new(from), allowed), into),
         Packing::Zip => Err("a zip is no stream".to_owned()),
         Packing::Foreign(why) => Err(why.to_owned()),
     }
@@ -200,7 +203,7 @@ fn own_name(path: &Utf8Path) -> String {
 
 /// A file as it is read from disk, and who wants to know how far it is.
 struct Watched<'a> {
-    file: Reading<'a>,
+    file: FileReader<'a>,
     progress: &'a (dyn Fn(u64) + Sync),
 }
 
@@ -246,10 +249,10 @@ fn directory(
         if !below.is_empty() {
             entries.push(Entry {
                 path: below.clone(),
-                what: What::Directory,
+                what: EntryKind::Directory,
             });
         }
-        for Listed {
+        for DirEntry {
             name,
             readable,
             thing,
@@ -261,20 +264,20 @@ fn directory(
                 format!("{below}/{name}")
             };
             let what = match thing {
-                _ if !readable => What::Unread {
+                _ if !readable => EntryKind::Unread {
                     code: Code::FileAccess,
                     why: "its name is not UTF-8, so no list can name it".to_owned(),
                 },
-                Ok(Thing::Directory) => {
+                Ok(FileType::Directory) => {
                     open.push(path);
                     continue;
                 }
-                Ok(Thing::File { size, mode }) => {
+                Ok(FileType::File { size, mode }) => {
                     files.push((path, size, mode));
                     continue;
                 }
-                Ok(Thing::Link(target)) => What::Link(target),
-                Ok(Thing::Special(kind)) => What::Special(kind),
+                Ok(FileType::Link(target)) => EntryKind::Link(target),
+                Ok(FileType::Special(kind)) => EntryKind::Special(kind),
                 Err(problem) => unread(problem),
             };
             entries.push(Entry { path, what });
@@ -291,7 +294,7 @@ fn directory(
             (
                 path,
                 mode,
-                Holds {
+                ReadLimits {
                     program: limits.program,
                     size,
                     list: if list { size } else { 0 },
@@ -306,11 +309,11 @@ fn directory(
                 Ok(file) => {
                     let read = file::read(&mut Watched { file, progress }, mode, &holds, piece);
                     read.map_or_else(
-                        |error| What::Unread {
+                        |error| EntryKind::Unread {
                             code: Code::FileAccess,
                             why: error.to_string(),
                         },
-                        What::File,
+                        EntryKind::File,
                     )
                 }
                 Err(problem) => unread(problem),
@@ -339,7 +342,7 @@ pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf
     let stream: Box<dyn Read> = match Packing::of(&first, &own_name(path)) {
         Some(Packing::Tar) => Box::new(buffered),
         Some(Packing::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
-        Some(Packing::Zstd) => Box::new(Frames::new(buffered)),
+        Some(Packing::Zstd) => Box::new(ZstdFrames::new(buffered)),
         _ => {
             return Err(
                 Problem::new(Code::ArchiveUnfit, format!("`{path}` is no tar")).help(
@@ -380,8 +383,8 @@ fn may_list(path: &str) -> bool {
     LISTS.contains(&path.rsplit('/').next().unwrap_or(path))
 }
 
-fn unread(problem: Problem) -> What {
-    What::Unread {
+fn unread(problem: Problem) -> EntryKind {
+    EntryKind::Unread {
         code: problem.code,
         why: problem.message,
     }
@@ -430,7 +433,7 @@ fn open(
     (size, mode): (u64, Option<u32>),
     limits: &Limits,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<(Kind, Vec<Entry>)> {
+) -> Result<(ArtifactsKind, Vec<Entry>)> {
     let (file, first) = begin(host, path)?;
     let name = own_name(path);
     let mut watched = Watched { file, progress };
@@ -439,7 +442,7 @@ fn open(
         let read = file::read(
             &mut watched,
             mode,
-            &Holds {
+            &ReadLimits {
                 program: limits.program,
                 size,
                 list,
@@ -447,10 +450,10 @@ fn open(
             &mut vec![0; PIECE],
         );
         return Ok((
-            Kind::File,
+            ArtifactsKind::File,
             vec![Entry {
                 path: name,
-                what: What::File(read.map_err(|error| cannot(path, &error))?),
+                what: EntryKind::File(read.map_err(|error| cannot(path, &error))?),
             }],
         ));
     };
@@ -461,5 +464,5 @@ fn open(
         Packing::Zip => zip::read(buffered.into_inner(), size, allowed, &mut unpacking),
         packing => stream(packing, buffered, allowed, &mut unpacking),
     };
-    Ok((Kind::Archive, unpacking.finish(ended)))
+    Ok((ArtifactsKind::Archive, unpacking.finish(ended)))
 }

@@ -9,9 +9,9 @@ use std::io::Read;
 
 use ::tar::{Archive, Entry, EntryType, Header, PaxExtensions};
 
-use super::Owned;
-use super::unpacking::{Bounded, Stop, Unpacking, unfit, words};
-use crate::verify::What;
+use super::Ownership;
+use super::unpacking::{Bounded, StopReason, Unpacking, unfit, words};
+use crate::verify::EntryKind;
 
 /// Bytes that a pax header may have.
 const LONGEST_PAX: u64 = 1024 * 1024;
@@ -26,7 +26,7 @@ struct Ahead {
     any: bool,
 }
 
-pub fn read<R: Read>(stream: &mut Bounded<R>, into: &mut Unpacking) -> Result<(), Stop> {
+pub fn read<R: Read>(stream: &mut Bounded<R>, into: &mut Unpacking) -> Result<(), StopReason> {
     let mut archive = Archive::new(&mut *stream);
     entries(&mut archive, into)?;
     // To the end, so that checksums of the packing are checked. A reader that goes on after the end
@@ -50,7 +50,7 @@ pub fn read<R: Read>(stream: &mut Bounded<R>, into: &mut Unpacking) -> Result<()
     }
 }
 
-fn entries<R: Read>(archive: &mut Archive<R>, into: &mut Unpacking) -> Result<(), Stop> {
+fn entries<R: Read>(archive: &mut Archive<R>, into: &mut Unpacking) -> Result<(), StopReason> {
     let mut ahead = Ahead::default();
     for (number, entry) in archive
         .entries()
@@ -102,7 +102,7 @@ fn one<R: Read>(
     size: u64,
     ahead: Ahead,
     into: &mut Unpacking,
-) -> Result<(), Stop> {
+) -> Result<(), StopReason> {
     let path = ahead
         .path
         .unwrap_or_else(|| header.path_bytes().into_owned());
@@ -120,7 +120,7 @@ fn one<R: Read>(
         if target.len() > into.limits.path {
             return unfit("it is a link to a path that is longer than any system allows");
         }
-        What::Link(String::from_utf8_lossy(&target).into_owned())
+        EntryKind::Link(String::from_utf8_lossy(&target).into_owned())
     };
     let what = match header.entry_type() {
         // Its extra headers stand where raw reading expects the next entry.
@@ -132,21 +132,21 @@ fn one<R: Read>(
         }
         _ if ahead.sparse => unfit("it is a sparse file, which is not read here"),
         // Old archives have no type for directories.
-        EntryType::Regular if path.ends_with(b"/") && size == 0 => What::Directory,
+        EntryType::Regular if path.ends_with(b"/") && size == 0 => EntryKind::Directory,
         EntryType::Regular | EntryType::Continuous if path.ends_with(b"/") => {
             unfit("it is named like a directory and has contents")
         }
         EntryType::Regular | EntryType::Continuous => file(entry, size, &named.path, mode, into),
         _ if size != 0 => unfit("it is no file and has contents"),
-        EntryType::Directory => What::Directory,
+        EntryType::Directory => EntryKind::Directory,
         EntryType::Symlink => target(into),
         EntryType::Link => match target(into) {
-            What::Link(file) => What::HardLink(file),
+            EntryKind::Link(file) => EntryKind::HardLink(file),
             other => other,
         },
-        EntryType::Char => What::Special("a character device"),
-        EntryType::Block => What::Special("a block device"),
-        EntryType::Fifo => What::Special("a pipe"),
+        EntryType::Char => EntryKind::Special("a character device"),
+        EntryType::Block => EntryKind::Special("a block device"),
+        EntryType::Fifo => EntryKind::Special("a pipe"),
         other => unfit(format!(
             "it is of a kind that is not known here ({:?})",
             char::from(other.as_byte())
@@ -154,7 +154,7 @@ fn one<R: Read>(
     };
     // Where it is also in the entries, whose number and paths have bounds.
     let owned = match (&what, named.wrong) {
-        (What::Directory, None) => owned(header).map(|owned| (named.path.clone(), owned)),
+        (EntryKind::Directory, None) => owned(header).map(|owned| (named.path.clone(), owned)),
         _ => None,
     };
     into.push(named, what)?;
@@ -164,8 +164,8 @@ fn one<R: Read>(
     Ok(())
 }
 
-fn owned(header: &Header) -> Option<Owned> {
-    Some(Owned {
+fn owned(header: &Header) -> Option<Ownership> {
+    Some(Ownership {
         mode: header.mode().ok()? & 0o7777,
         user: header.uid().ok()?,
         group: header.gid().ok()?,
@@ -178,9 +178,9 @@ fn file<R: Read>(
     path: &str,
     mode: Option<u32>,
     into: &mut Unpacking,
-) -> What {
+) -> EntryKind {
     match into.file(path, mode, entry) {
-        What::File(file) if file.size < size => {
+        EntryKind::File(file) if file.size < size => {
             unfit(format!("it ends after {} of {size} bytes", file.size))
         }
         what => what,
@@ -188,7 +188,7 @@ fn file<R: Read>(
 }
 
 /// A path of GNU's kind, which a zero byte ends.
-fn long<R: Read>(entry: &mut Entry<R>, into: &Unpacking) -> Result<Vec<u8>, Stop> {
+fn long<R: Read>(entry: &mut Entry<R>, into: &Unpacking) -> Result<Vec<u8>, StopReason> {
     let mut path = Vec::new();
     // One more than may be, so that it is seen to be too long; the rest is passed over.
     let most = into.limits.path as u64 + 2;
@@ -202,14 +202,14 @@ fn long<R: Read>(entry: &mut Entry<R>, into: &Unpacking) -> Result<Vec<u8>, Stop
     Ok(path)
 }
 
-fn set<T>(place: &mut Option<T>, value: T) -> Result<(), Stop> {
+fn set<T>(place: &mut Option<T>, value: T) -> Result<(), StopReason> {
     match place.replace(value) {
         Some(_) => Err("two headers name one entry".to_owned()),
         None => Ok(()),
     }
 }
 
-fn pax<R: Read>(entry: &mut Entry<R>, size: u64, ahead: &mut Ahead) -> Result<(), Stop> {
+fn pax<R: Read>(entry: &mut Entry<R>, size: u64, ahead: &mut Ahead) -> Result<(), StopReason> {
     if size > LONGEST_PAX {
         return Err(format!("it has a header of {size} bytes"));
     }

@@ -7,13 +7,13 @@ use std::io::{self, BufRead, Read};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::file::{self, Holds, PIECE};
-use super::{Limits, Owned, may_list};
+use super::file::{self, PIECE, ReadLimits};
+use super::{Limits, Ownership, may_list};
 use crate::problem::Code;
-use crate::verify::{Entry, LONGEST_LIST, What};
+use crate::verify::{Entry, EntryKind, LONGEST_LIST};
 
 /// Why an archive cannot be read any further, as a clause.
-pub type Stop = String;
+pub type StopReason = String;
 
 /// The entries of one archive as they come.
 pub struct Unpacking<'a> {
@@ -26,11 +26,11 @@ pub struct Unpacking<'a> {
     /// Whether the bytes of a file of this path are kept.
     kept: fn(&str) -> bool,
     /// By path, whose the directories are.
-    directories: BTreeMap<String, Owned>,
+    directories: BTreeMap<String, Ownership>,
 }
 
 /// A path of an archive.
-pub struct Named {
+pub struct EntryName {
     pub path: String,
     /// Why nothing can be said of what has this path.
     pub wrong: Option<&'static str>,
@@ -56,17 +56,17 @@ impl<'a> Unpacking<'a> {
     }
 
     /// Notes whose a directory is that is taken as an entry, too.
-    pub fn owned(&mut self, path: &str, owned: Owned) {
+    pub fn owned(&mut self, path: &str, owned: Ownership) {
         self.directories.insert(path.to_owned(), owned);
     }
 
     /// What was noted of directories.
-    pub fn directories(&mut self) -> BTreeMap<String, Owned> {
+    pub fn directories(&mut self) -> BTreeMap<String, Ownership> {
         std::mem::take(&mut self.directories)
     }
 
     /// A path as the archive has it, without what says nothing: `./` before it and `/` after it.
-    pub fn named(&self, bytes: &[u8]) -> Named {
+    pub fn named(&self, bytes: &[u8]) -> EntryName {
         let wrong = match bytes {
             _ if bytes.len() > self.limits.path => {
                 Some("its path is longer than any system allows")
@@ -90,23 +90,26 @@ impl<'a> Unpacking<'a> {
         } else {
             path
         };
-        Named {
+        EntryName {
             path: path.to_owned(),
             wrong,
         }
     }
 
     /// Takes one more entry, if there may be one more.
-    pub fn push(&mut self, named: Named, what: What) -> Result<(), Stop> {
-        let Named { path, wrong } = named;
-        if matches!(what, What::Directory) && wrong.is_none() && (path.is_empty() || path == ".") {
+    pub fn push(&mut self, named: EntryName, what: EntryKind) -> Result<(), StopReason> {
+        let EntryName { path, wrong } = named;
+        if matches!(what, EntryKind::Directory)
+            && wrong.is_none()
+            && (path.is_empty() || path == ".")
+        {
             return Ok(());
         }
         if self.entries.len() >= self.limits.entries {
             return Err(format!("it has more than {} entries", self.limits.entries));
         }
         let text = path.len()
-            + if let What::Link(target) | What::HardLink(target) = &what {
+            + if let EntryKind::Link(target) | EntryKind::HardLink(target) = &what {
                 target.len()
             } else {
                 0
@@ -125,7 +128,7 @@ impl<'a> Unpacking<'a> {
     }
 
     /// Reads one file of the archive; what goes wrong is said of this entry.
-    pub fn file(&mut self, path: &str, mode: Option<u32>, from: &mut impl Read) -> What {
+    pub fn file(&mut self, path: &str, mode: Option<u32>, from: &mut impl Read) -> EntryKind {
         let list = if (self.kept)(path) {
             self.lists.min(LONGEST_LIST)
         } else {
@@ -134,7 +137,7 @@ impl<'a> Unpacking<'a> {
         match file::read(
             from,
             mode,
-            &Holds {
+            &ReadLimits {
                 program: self.limits.program,
                 list,
                 size: 0,
@@ -143,14 +146,14 @@ impl<'a> Unpacking<'a> {
         ) {
             Ok(file) => {
                 self.lists -= file.list.as_ref().map_or(0, |list| list.len() as u64);
-                What::File(file)
+                EntryKind::File(file)
             }
             Err(error) => unfit(words(&error)),
         }
     }
 
     /// All that was found. Where reading stopped before the end, an entry without a path says why.
-    pub fn finish(mut self, ended: Result<(), Stop>) -> Vec<Entry> {
+    pub fn finish(mut self, ended: Result<(), StopReason>) -> Vec<Entry> {
         if let Err(why) = ended {
             self.entries.push(Entry {
                 path: String::new(),
@@ -162,7 +165,7 @@ impl<'a> Unpacking<'a> {
 }
 
 /// Bytes of an archive may stand in the words, and what they would do to a terminal must not.
-pub fn unfit(why: impl AsRef<str>) -> What {
+pub fn unfit(why: impl AsRef<str>) -> EntryKind {
     const LONGEST: usize = 300;
     let shown = why.as_ref().chars().map(|letter| {
         if letter.is_control() {
@@ -171,7 +174,7 @@ pub fn unfit(why: impl AsRef<str>) -> What {
             letter
         }
     });
-    What::Unread {
+    EntryKind::Unread {
         code: Code::ArchiveUnfit,
         why: shown.take(LONGEST).collect(),
     }
@@ -265,14 +268,14 @@ impl<R: Read> Read for Bounded<R> {
 const WINDOW: u64 = 128 * 1024 * 1024;
 
 /// All frames of a Zstandard stream one after the other, with their checksums.
-pub struct Frames<R> {
+pub struct ZstdFrames<R> {
     from: R,
     decoder: FrameDecoder,
     open: bool,
     given: u64,
 }
 
-impl<R: BufRead> Frames<R> {
+impl<R: BufRead> ZstdFrames<R> {
     pub fn new(from: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(WINDOW);
@@ -328,7 +331,7 @@ impl<R: BufRead> Frames<R> {
     }
 }
 
-impl<R: BufRead> Read for Frames<R> {
+impl<R: BufRead> Read for ZstdFrames<R> {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         if piece.is_empty() {
             return Ok(0);

@@ -8,8 +8,8 @@ use std::io::{BufReader, Read, Seek};
 use rawzip::{CompressionMethod, CreatorSystem, ReaderAt, ZipArchive, ZipArchiveEntryWayfinder};
 
 use super::file::PIECE;
-use super::unpacking::{Bounded, Named, Stop, Unpacking, too_large, unfit, words};
-use crate::verify::What;
+use super::unpacking::{Bounded, EntryName, StopReason, Unpacking, too_large, unfit, words};
+use crate::verify::EntryKind;
 
 /// The longest record: names, extra fields and comments have 16 bits for their length each.
 const LONGEST_RECORD: usize = 46 + 3 * 0xffff;
@@ -49,7 +49,7 @@ pub fn read(
     length: u64,
     allowed: u64,
     into: &mut Unpacking,
-) -> Result<(), Stop> {
+) -> Result<(), StopReason> {
     let mut buffer = vec![0; LONGEST_RECORD];
     let archive = ZipArchive::from_seekable(file, &mut buffer).map_err(|error| words(&error))?;
     if archive.end_offset() != length {
@@ -80,7 +80,7 @@ pub fn read(
         };
         let named = into.named(&record.path);
         let what = one(&archive, &record, &named, &mut run, into).unwrap_or_else(unfit);
-        let full = matches!(&what, What::Unread { why, .. } if *why == too_large(allowed));
+        let full = matches!(&what, EntryKind::Unread { why, .. } if *why == too_large(allowed));
         into.push(named, what)?;
         if full {
             return Err(too_large(allowed));
@@ -103,10 +103,10 @@ pub fn read(
 fn one<R: ReaderAt>(
     archive: &ZipArchive<R>,
     record: &Record,
-    named: &Named,
+    named: &EntryName,
     run: &mut Run,
     into: &mut Unpacking,
-) -> Result<What, String> {
+) -> Result<EntryKind, String> {
     let entry = archive
         .get_entry(record.way)
         .map_err(|error| words(&error))?;
@@ -147,7 +147,7 @@ fn one<R: ReaderAt>(
     }
     if record.path.ends_with(b"/") {
         return if size == 0 {
-            Ok(What::Directory)
+            Ok(EntryKind::Directory)
         } else {
             Err("it is named like a directory and has contents".to_owned())
         };
@@ -160,7 +160,7 @@ fn one<R: ReaderAt>(
         _ => None,
     };
     if let Some(kind) = special {
-        return Ok(What::Special(kind));
+        return Ok(EntryKind::Special(kind));
     }
     let mut packed_bytes = BufReader::with_capacity(
         PIECE.min(usize::try_from(packed).unwrap_or(PIECE)).max(1),
@@ -177,7 +177,9 @@ fn one<R: ReaderAt>(
         CompressionMethod::DEFLATE => {
             let mut inflate = flate2::bufread::DeflateDecoder::new(packed_bytes);
             let what = take(&mut inflate)?;
-            if matches!(what, What::File(_) | What::Link(_)) && inflate.total_in() != packed {
+            if matches!(what, EntryKind::File(_) | EntryKind::Link(_))
+                && inflate.total_in() != packed
+            {
                 return Err("its packed contents are shorter than it says".to_owned());
             }
             Ok(what)
@@ -191,9 +193,9 @@ fn one<R: ReaderAt>(
 fn contents<R: Read>(
     bytes: &mut Bounded<R>,
     record: &Record,
-    named: &Named,
+    named: &EntryName,
     into: &mut Unpacking,
-) -> Result<What, String> {
+) -> Result<EntryKind, String> {
     if record.unix.map(|mode| mode & KIND) == Some(LINK) {
         let mut target = Vec::new();
         let most = into.limits.path as u64;
@@ -204,7 +206,9 @@ fn contents<R: Read>(
         if target.len() as u64 > most {
             return Err("it is a link to a path that is longer than any system allows".to_owned());
         }
-        return Ok(What::Link(String::from_utf8_lossy(&target).into_owned()));
+        return Ok(EntryKind::Link(
+            String::from_utf8_lossy(&target).into_owned(),
+        ));
     }
     Ok(into.file(&named.path, record.unix.map(|mode| mode & 0o7777), bytes))
 }

@@ -9,8 +9,8 @@ use camino::Utf8PathBuf;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
-use super::{Sources, Told};
-use crate::config::{DockerfileTable, PreBuild, Source, describe};
+use super::{CrossSources, Unmapped};
+use crate::config::{ConfigFile, DockerfileTable, PreBuild, describe};
 use crate::problem::{Problem, nearest};
 
 const MANUAL: &str = "the keys and their types stand in \
@@ -18,15 +18,15 @@ const MANUAL: &str = "the keys and their types stand in \
 
 /// A key's name below `[build]` or `[target.T]`, which of the two have it, and what follows
 /// `CROSS_BUILD_` or `CROSS_TARGET_<T>_` in its variable's name (nothing where it has none).
-pub struct Key(pub &'static str, Having, pub &'static str);
+pub struct Key(pub &'static str, KeyScope, pub &'static str);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Having {
+enum KeyScope {
     Both,
     Build,
     Target,
 }
-use Having::{Both, Build, Target};
+use KeyScope::{Both, Build, Target};
 
 /// Every key that cross knows, 0.2.5's and later ones.
 pub const KEYS: &[Key] = &[
@@ -328,7 +328,11 @@ impl Layer {
 }
 
 /// The files' tables, the strongest first; what is wrong with them, and what is to be told of them.
-pub fn layers(sources: &Sources, problems: &mut Vec<Problem>, told: &mut Vec<Told>) -> Vec<Layer> {
+pub fn layers(
+    sources: &CrossSources,
+    problems: &mut Vec<Problem>,
+    told: &mut Vec<Unmapped>,
+) -> Vec<Layer> {
     let mut layers = Vec::new();
     if let Some(source) = &sources.cross_toml
         && let Some(tables) = parse(source, problems)
@@ -343,7 +347,7 @@ pub fn layers(sources: &Sources, problems: &mut Vec<Problem>, told: &mut Vec<Tol
             let becomes =
                 "passed over, as cross does beside `[workspace.metadata.cross]`".to_owned();
             let (key, place) = ("package.metadata.cross".to_owned(), source.path.to_string());
-            told.push(Told {
+            told.push(Unmapped {
                 key,
                 place,
                 triple: None,
@@ -364,7 +368,7 @@ pub fn layers(sources: &Sources, problems: &mut Vec<Problem>, told: &mut Vec<Tol
 }
 
 fn parse<T: serde::de::DeserializeOwned>(
-    source: &Source,
+    source: &ConfigFile,
     problems: &mut Vec<Problem>,
 ) -> Option<T> {
     toml::from_str(&source.text)
@@ -374,7 +378,7 @@ fn parse<T: serde::de::DeserializeOwned>(
 
 /// Adds to the tables what only the text tells: each key's line, and the keys that cross does not
 /// know.
-fn layer(source: &Source, tables: Tables, below: &[&str], told: &mut Vec<Told>) -> Layer {
+fn layer(source: &ConfigFile, tables: Tables, below: &[&str], told: &mut Vec<Unmapped>) -> Layer {
     let mut layer = Layer {
         path: source.path.clone(),
         tables,
@@ -392,7 +396,13 @@ fn layer(source: &Source, tables: Tables, below: &[&str], told: &mut Vec<Told>) 
     layer
 }
 
-fn walk(table: &DeTable<'_>, above: &[&str], text: &str, layer: &mut Layer, told: &mut Vec<Told>) {
+fn walk(
+    table: &DeTable<'_>,
+    above: &[&str],
+    text: &str,
+    layer: &mut Layer,
+    told: &mut Vec<Unmapped>,
+) {
     for (name, value) in table {
         let path = [above, &[name.get_ref().as_ref()]].concat();
         let whole = path.join(".");
@@ -405,7 +415,7 @@ fn walk(table: &DeTable<'_>, above: &[&str], text: &str, layer: &mut Layer, told
                 ["target", triple, ..] => Some(triple.to_owned()),
                 _ => None,
             };
-            told.push(Told {
+            told.push(Unmapped {
                 place: layer.place(&whole),
                 key: whole,
                 triple,

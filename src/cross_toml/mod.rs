@@ -17,7 +17,7 @@ use std::fmt;
 use camino::Utf8PathBuf;
 
 use self::file::{At, KEYS, Layer, Values, layers};
-use crate::config::{Dockerfile, DockerfileTable, PreBuild, Source, TargetConfig};
+use crate::config::{ConfigFile, Dockerfile, DockerfileTable, PreBuild, TargetConfig};
 use crate::problem::Problem;
 
 /// Where cross's own images are.
@@ -27,14 +27,14 @@ const NO_STD: &str = "xpkg takes the standard library that rustup installs; to b
 
 /// Everything that cross would read.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
+pub struct CrossSources {
     /// Cross.toml, or the file that `CROSS_CONFIG` names.
-    pub cross_toml: Option<Source>,
+    pub cross_toml: Option<ConfigFile>,
     /// The Cargo.toml at the workspace's root.
-    pub cargo_toml: Option<Source>,
+    pub cargo_toml: Option<ConfigFile>,
     /// `CROSS_BUILD_*` and `CROSS_TARGET_<T>_*`, those that are not empty.
     pub variables: BTreeMap<String, String>,
-    /// Those of [`Sources::possible_scripts`] that are files below the workspace's root.
+    /// Those of [`CrossSources::possible_scripts`] that are files below the workspace's root.
     pub scripts: BTreeSet<String>,
 }
 
@@ -44,9 +44,9 @@ pub struct Migration {
     /// `build.default-target`: the target where nobody names one.
     pub default_target: Option<String>,
     /// What is told whatever the targets are.
-    pub told: Vec<Told>,
+    pub told: Vec<Unmapped>,
     /// What is told of a `[target.T]` where T is a target.
-    of_targets: Vec<Told>,
+    of_targets: Vec<Unmapped>,
     layers: Vec<Layer>,
     variables: BTreeMap<String, String>,
     scripts: BTreeSet<String>,
@@ -61,28 +61,28 @@ pub struct Imported {
     pub passthrough: Vec<String>,
     pub volumes: Vec<String>,
     /// A key that is joined of two places is here twice.
-    pub from: Vec<Taken>,
+    pub from: Vec<ImportedKey>,
     /// What is told where the target is one of the run's.
-    pub told: Vec<Told>,
+    pub told: Vec<Unmapped>,
 }
 
 /// A target's configuration, xpkg's own and cross's together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Merged {
     pub config: TargetConfig,
-    pub taken: Vec<Taken>,
-    pub told: Vec<Told>,
+    pub taken: Vec<ImportedKey>,
+    pub told: Vec<Unmapped>,
 }
 
 /// A key of xpkg's that has its value from what was said to cross.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
+pub struct ImportedKey {
     pub key: &'static str,
     /// `Cross.toml:3`, or the variable's name.
     pub place: String,
 }
 
-impl fmt::Display for Taken {
+impl fmt::Display for ImportedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` from `{}`", self.key, self.place)
     }
@@ -90,7 +90,7 @@ impl fmt::Display for Taken {
 
 /// What is not carried over, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Told {
+pub struct Unmapped {
     /// cross's key, whole: `build.zig`.
     pub key: String,
     /// `Cross.toml:3`, or the variable's name.
@@ -102,14 +102,14 @@ pub struct Told {
     pub answer: Option<&'static str>,
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for Unmapped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` of `{}`: {}", self.key, self.place, self.becomes)
     }
 }
 
 /// What `pre-build` says that may be a script's path.
-pub fn possible_scripts(sources: &Sources) -> BTreeSet<String> {
+pub fn possible_scripts(sources: &CrossSources) -> BTreeSet<String> {
     let mut scripts = BTreeSet::new();
     // What cannot be read is told by `read`.
     for layer in layers(sources, &mut Vec::new(), &mut Vec::new()) {
@@ -125,7 +125,7 @@ pub fn possible_scripts(sources: &Sources) -> BTreeSet<String> {
 }
 
 /// Everything that was said to cross, or all that is wrong with it.
-pub fn read(sources: &Sources) -> Result<Migration, Vec<Problem>> {
+pub fn read(sources: &CrossSources) -> Result<Migration, Vec<Problem>> {
     let (mut problems, mut told) = (Vec::new(), Vec::new());
     let layers = layers(sources, &mut problems, &mut told);
     if !problems.is_empty() {
@@ -134,7 +134,7 @@ pub fn read(sources: &Sources) -> Result<Migration, Vec<Problem>> {
     let options = "CROSS_BUILD_OPTS";
     if sources.variables.contains_key(options) {
         let becomes = "flags for the engine are not handed on".to_owned();
-        told.push(Told {
+        told.push(Unmapped {
             key: options.to_owned(),
             place: "the environment".to_owned(),
             triple: None,
@@ -144,8 +144,8 @@ pub fn read(sources: &Sources) -> Result<Migration, Vec<Problem>> {
     }
     let (of_targets, told) = told
         .into_iter()
-        .partition(|told: &Told| told.triple.is_some());
-    let Sources {
+        .partition(|told: &Unmapped| told.triple.is_some());
+    let CrossSources {
         variables, scripts, ..
     } = sources.clone();
     let mut migration = Migration {
@@ -164,16 +164,16 @@ pub fn read(sources: &Sources) -> Result<Migration, Vec<Problem>> {
 }
 
 /// A value, and where it was found.
-struct Found<'a, T> {
+struct Located<'a, T> {
     value: T,
     key: &'static str,
     at: At<'a>,
     place: String,
 }
 
-impl<T> Found<'_, T> {
-    fn told(&self, becomes: impl Into<String>, answer: Option<&'static str>) -> Told {
-        Told {
+impl<T> Located<'_, T> {
+    fn told(&self, becomes: impl Into<String>, answer: Option<&'static str>) -> Unmapped {
+        Unmapped {
             key: self.at.path(self.key),
             place: self.place.clone(),
             triple: self.at.triple(),
@@ -183,8 +183,8 @@ impl<T> Found<'_, T> {
     }
 
     /// `key` is xpkg's name for it.
-    fn taken(&self, key: &'static str) -> Taken {
-        Taken {
+    fn taken(&self, key: &'static str) -> ImportedKey {
+        ImportedKey {
             key,
             place: self.place.clone(),
         }
@@ -199,13 +199,13 @@ impl Migration {
         key: &'static str,
         tables: &[At<'a>],
         pick: impl Fn(&Values) -> Option<T>,
-    ) -> Option<Found<'a, T>> {
+    ) -> Option<Located<'a, T>> {
         tables.iter().find_map(|&at| {
             let variables =
                 Values::of_variables(|name| self.variables.get(&at.variable(name)).cloned());
             if let Some(value) = pick(&variables) {
                 let name = KEYS.iter().find(|row| row.0 == key).map_or("", |row| row.2);
-                return Some(Found {
+                return Some(Located {
                     value,
                     key,
                     at,
@@ -214,7 +214,7 @@ impl Migration {
             }
             let mut layers = self.layers.iter();
             layers.find_map(|layer| {
-                Some(Found {
+                Some(Located {
                     value: pick(layer.values(at)?)?,
                     key,
                     at,
@@ -316,7 +316,7 @@ impl Migration {
     }
 
     /// What is set for a target and has no like in xpkg.
-    fn without_like(&self, triple: &str, told: &mut Vec<Told>) {
+    fn without_like(&self, triple: &str, told: &mut Vec<Unmapped>) {
         let (own, build) = (At::Target(triple), At::Build);
         for found in [
             self.first("build-std", &[own, build], Values::builds_std),
@@ -355,7 +355,7 @@ impl Migration {
             if name != triple && squeezed(name) == squeezed(triple) {
                 let key = format!("target.{name}");
                 let becomes = format!("not a name of the target: did you mean `target.{triple}`?");
-                told.push(Told {
+                told.push(Unmapped {
                     place: layer.place(&key),
                     key,
                     triple: Some(triple.to_owned()),
@@ -366,7 +366,7 @@ impl Migration {
         }
     }
 
-    fn zig<'a>(&self, triple: &'a str) -> Option<Found<'a, bool>> {
+    fn zig<'a>(&self, triple: &'a str) -> Option<Located<'a, bool>> {
         self.first(
             "zig",
             &[At::Target(triple), At::Build],
@@ -384,7 +384,7 @@ impl Migration {
         let Some(found) = self.first("image", &[At::Target(triple)], Values::image) else {
             imported
                 .told
-                .extend(imported.from.first().map(|taken| Told {
+                .extend(imported.from.first().map(|taken| Unmapped {
                     key: format!("target.{triple}.image"),
                     place: taken.place.clone(),
                     triple: Some(triple.to_owned()),
@@ -411,7 +411,7 @@ impl Migration {
                 "xpkg has no such key: it does not ask which toolchain the image is for",
                 Some("image"),
             );
-            imported.told.push(Told {
+            imported.told.push(Unmapped {
                 key: format!("{}.toolchain", told.key),
                 ..told
             });

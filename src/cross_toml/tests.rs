@@ -2,23 +2,23 @@ use super::*;
 
 const T: &str = "aarch64-unknown-linux-gnu";
 
-fn source(path: &str, text: &str) -> Option<Source> {
-    Some(Source {
+fn source(path: &str, text: &str) -> Option<ConfigFile> {
+    Some(ConfigFile {
         path: path.into(),
         text: text.to_owned(),
     })
 }
 
-fn cross(text: &str) -> Sources {
-    Sources {
+fn cross(text: &str) -> CrossSources {
+    CrossSources {
         cross_toml: source("Cross.toml", text),
-        ..Sources::default()
+        ..CrossSources::default()
     }
 }
 
 /// Cross.toml, Cargo.toml and `NAME=value` variables, with a script at `ci/setup.sh`.
-fn all(cross_toml: &str, cargo_toml: &str, variables: &[&str]) -> Sources {
-    Sources {
+fn all(cross_toml: &str, cargo_toml: &str, variables: &[&str]) -> CrossSources {
+    CrossSources {
         cargo_toml: source("Cargo.toml", cargo_toml),
         variables: variables
             .iter()
@@ -31,7 +31,7 @@ fn all(cross_toml: &str, cargo_toml: &str, variables: &[&str]) -> Sources {
 }
 
 /// What is taken for a target, one line a key, each with its places.
-fn taken_for(triple: &str, sources: &Sources) -> String {
+fn taken_for(triple: &str, sources: &CrossSources) -> String {
     let imported = read(sources).unwrap().target(triple);
     let pre_build = match &imported.pre_build {
         PreBuild::Lines(lines) => lines
@@ -83,23 +83,23 @@ fn taken_for(triple: &str, sources: &Sources) -> String {
     lines.join("\n")
 }
 
-fn taken(sources: &Sources) -> String {
+fn taken(sources: &CrossSources) -> String {
     taken_for(T, sources)
 }
 
 /// What is told: of the files as a whole, then of the target.
-fn told(sources: &Sources) -> String {
+fn told(sources: &CrossSources) -> String {
     let migration = read(sources).unwrap();
     let told = migration
         .told
         .iter()
         .chain(&migration.target(T).told)
-        .map(Told::to_string)
+        .map(Unmapped::to_string)
         .collect::<Vec<_>>();
     told.join("\n")
 }
 
-fn refused(sources: &Sources) -> String {
+fn refused(sources: &CrossSources) -> String {
     let problems = read(sources).unwrap_err();
     let lines = problems
         .iter()
@@ -107,7 +107,7 @@ fn refused(sources: &Sources) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn of_target(text: &str) -> Sources {
+fn of_target(text: &str) -> CrossSources {
     cross(&format!("[target.{T}]\n{text}"))
 }
 
@@ -299,7 +299,7 @@ fn a_default_target_is_the_variables_or_the_builds() {
             Some(expected)
         );
     }
-    assert_eq!(read(&Sources::default()).unwrap().default_target, None);
+    assert_eq!(read(&CrossSources::default()).unwrap().default_target, None);
 }
 
 #[test]
@@ -557,7 +557,7 @@ fn xpkgs_own_entries_win_key_by_key() {
         }
     );
     assert_eq!(
-        taken.iter().map(Taken::to_string).collect::<Vec<_>>(),
+        taken.iter().map(ImportedKey::to_string).collect::<Vec<_>>(),
         ["`passthrough` from `Cross.toml:6`"]
     );
     assert_eq!(

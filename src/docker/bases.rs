@@ -40,7 +40,7 @@ pub fn elsewhere(text: &str) -> Option<Problem> {
 
 /// What a dynamic bin asks of the base that it stands on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Needs {
+pub struct RuntimeDeps {
     pub target: String,
     /// The path of its loader.
     pub loader: Option<String>,
@@ -52,7 +52,7 @@ pub struct Needs {
     pub runpath: Vec<String>,
 }
 
-impl Needs {
+impl RuntimeDeps {
     pub(super) fn of(artifact: &Artifact) -> Option<Self> {
         let binary = artifact
             .binary
@@ -79,7 +79,7 @@ impl Needs {
 
 /// What the user says of a base.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Said {
+pub struct DeclaredBase {
     /// `base-glibc`.
     pub glibc: Option<Glibc>,
     /// `--accept base-unfit`: what a bin lacks there is told, and does not stop the run.
@@ -88,7 +88,7 @@ pub struct Said {
 
 /// What is known of a base.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known {
+pub enum BaseContents {
     /// It is empty.
     Empty,
     /// Nobody looked, nobody said.
@@ -109,10 +109,10 @@ pub enum Known {
     },
 }
 
-impl Known {
+impl BaseContents {
     /// What a root file system has for a bin at `place`, in an image with this LD_LIBRARY_PATH.
-    pub fn read(rootfs: &Rootfs, needs: &Needs, place: &str, library_path: &str) -> Self {
-        let Needs {
+    pub fn read(rootfs: &Rootfs, needs: &RuntimeDeps, place: &str, library_path: &str) -> Self {
+        let RuntimeDeps {
             target,
             loader,
             glibc: _,
@@ -153,7 +153,7 @@ fn multiarch(target: &str) -> String {
 const STATIC_WAY: &str = "build it for musl (`--target x86_64-unknown-linux-musl` and its like)";
 
 /// The base that a bin without a loader wants.
-fn other_base(needs: &Needs) -> String {
+fn other_base(needs: &RuntimeDeps) -> String {
     if needs.is_musl() {
         return "take a base with musl: `--base docker.io/library/alpine@sha256:…`, or leave out `-C target-feature=-crt-static`, \
                 and it is static"
@@ -170,13 +170,13 @@ fn other_base(needs: &Needs) -> String {
 pub fn judge(
     image: &str,
     staged: &str,
-    needs: &Needs,
-    mut known: Known,
-    said: Said,
+    needs: &RuntimeDeps,
+    mut known: BaseContents,
+    said: DeclaredBase,
     told: &mut Vec<String>,
 ) -> Option<Problem> {
     if let (
-        Known::Read {
+        BaseContents::Read {
             glibc: Some((path, read)),
             ..
         },
@@ -208,17 +208,17 @@ pub fn judge(
 }
 
 /// What a bin needs that its base does not have.
-fn unfit(image: &str, staged: &str, needs: &Needs, known: &Known) -> Option<Problem> {
+fn unfit(image: &str, staged: &str, needs: &RuntimeDeps, known: &BaseContents) -> Option<Problem> {
     let loader = needs.loader.as_deref().unwrap_or("its loader");
     let has = match known {
-        Known::Empty => {
+        BaseContents::Empty => {
             let problem = Problem::new(
                 Code::BaseUnfit,
                 format!("`{staged}` cannot start on `scratch`: it asks for `{loader}`"),
             );
             return Some(problem.help(other_base(needs)));
         }
-        Known::Read {
+        BaseContents::Read {
             loader: false,
             musl,
             ..
@@ -236,12 +236,12 @@ fn unfit(image: &str, staged: &str, needs: &Needs, known: &Known) -> Option<Prob
             };
             return Some(problem.help(other_base(needs)));
         }
-        Known::Read {
+        BaseContents::Read {
             missing, searched, ..
         } if !missing.is_empty() => return Some(without(image, staged, needs, missing, searched)),
-        Known::Nothing => return None,
-        Known::Declared(glibc) => Some(*glibc),
-        Known::Read { glibc, .. } => glibc.as_ref().and_then(|(_, version)| *version),
+        BaseContents::Nothing => return None,
+        BaseContents::Declared(glibc) => Some(*glibc),
+        BaseContents::Read { glibc, .. } => glibc.as_ref().and_then(|(_, version)| *version),
     };
     let (floor, has) = (needs.glibc?, has?);
     (floor > has).then(|| {
@@ -267,7 +267,7 @@ fn unfit(image: &str, staged: &str, needs: &Needs, known: &Known) -> Option<Prob
 fn without(
     image: &str,
     staged: &str,
-    needs: &Needs,
+    needs: &RuntimeDeps,
     missing: &[String],
     searched: &[String],
 ) -> Problem {
@@ -312,7 +312,7 @@ mod tests {
     const GNU: &str = "x86_64-unknown-linux-gnu";
     const MUSL: &str = "x86_64-unknown-linux-musl";
 
-    fn needs(target: &str) -> Needs {
+    fn needs(target: &str) -> RuntimeDeps {
         let (loader, floor) = if target == GNU {
             ("/lib64/ld-linux-x86-64.so.2", "2.34")
         } else {
@@ -323,7 +323,7 @@ mod tests {
         } else {
             ["libgcc_s.so.1", "libc.so"]
         };
-        Needs {
+        RuntimeDeps {
             target: target.to_owned(),
             loader: Some(loader.to_owned()),
             glibc: Glibc::parse(floor),
@@ -336,13 +336,13 @@ mod tests {
     /// A base of these files; expected is what is told and what stands against the bin, with its
     /// help.
     #[track_caller]
-    fn check(target: &str, files: &[(&str, &str)], said: Said, expected: &str) {
+    fn check(target: &str, files: &[(&str, &str)], said: DeclaredBase, expected: &str) {
         let mut rootfs = Rootfs::default();
         files
             .iter()
             .for_each(|(path, bytes)| rootfs.put_file(path, Some(bytes.as_bytes())));
         let (needs, mut told) = (needs(target), Vec::new());
-        let known = Known::read(&rootfs, &needs, "/usr/local/bin/a", "");
+        let known = BaseContents::read(&rootfs, &needs, "/usr/local/bin/a", "");
         let problem = judge("i", "a", &needs, known, said, &mut told);
         told.extend(
             problem.map(|problem| format!("{} ({})", problem.message, problem.help.join("; "))),
@@ -360,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_base_is_judged_by_what_is_there() {
-        let nothing = Said::default();
+        let nothing = DeclaredBase::default();
         check(GNU, &[LOADER, GCC, LIBC], nothing, "");
         check(
             GNU,
@@ -382,7 +382,7 @@ mod tests {
         check(
             GNU,
             &[LOADER, GCC, silent],
-            Said {
+            DeclaredBase {
                 glibc: Glibc::parse("2.35"),
                 accepted: false,
             },
@@ -391,7 +391,7 @@ mod tests {
         check(
             GNU,
             &[LOADER, GCC, silent],
-            Said {
+            DeclaredBase {
                 glibc: Glibc::parse("2.31"),
                 accepted: true,
             },
@@ -401,7 +401,7 @@ mod tests {
 
     #[test]
     fn a_bin_for_musl_wants_a_base_with_musl() {
-        let (nothing, gcc) = (Said::default(), ("usr/lib/libgcc_s.so.1", ""));
+        let (nothing, gcc) = (DeclaredBase::default(), ("usr/lib/libgcc_s.so.1", ""));
         check(MUSL, &[OF_MUSL, gcc], nothing, "");
         check(
             MUSL,

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bases::{Known, judge};
+use super::bases::{BaseContents, judge};
 use super::{
-    About, Base, Bin, ForPlatform, Image, Needs, PLACE, Placed, Said, USER, missing, one_a_package,
-    sound,
+    Base, Bin, DeclaredBase, Image, ImageOptions, InstalledBin, PLACE, PlatformImage, RuntimeDeps,
+    USER, missing, one_a_package, sound,
 };
 use crate::config::DockerConfig;
 use crate::container::Reference;
@@ -14,14 +14,14 @@ use crate::problem::{Code, Problem, nearest};
 use crate::target::Glibc;
 
 /// A name of the table's `bins`, and what it names: a bin, for each of its targets.
-type Chosen<'a> = Vec<(&'a str, Vec<&'a Bin<'a>>)>;
+type SelectedBins<'a> = Vec<(&'a str, Vec<&'a Bin<'a>>)>;
 
 /// `None`: nothing of what was named for this run is in it.
 pub(super) fn decide(
     trees: &[Manifest],
     config: &DockerConfig,
     bins: &[Bin],
-    about: &About,
+    about: &ImageOptions,
     told: &mut Vec<String>,
 ) -> Result<Option<Image>, Vec<Problem>> {
     let name = &config.name;
@@ -48,7 +48,7 @@ pub(super) fn decide(
         );
     }
     let base = Base::parse(base_text, &about.root).map_err(|problem| problems.push(problem));
-    let said = Said {
+    let said = DeclaredBase {
         glibc: declared(config, &mut problems),
         accepted: about.accepted,
     };
@@ -156,7 +156,7 @@ fn chosen<'a>(
     wanted: &'a [String],
     counted: &[&'a Bin<'a>],
     problems: &mut Vec<Problem>,
-) -> Chosen<'a> {
+) -> SelectedBins<'a> {
     let mut chosen = Vec::new();
     for selector in wanted {
         let found: Vec<&Bin> = counted
@@ -199,7 +199,7 @@ fn chosen<'a>(
 }
 
 /// What stands against one target a platform, and every bin for each.
-fn platforms_at_odds(name: &str, chosen: &Chosen) -> Vec<Problem> {
+fn platforms_at_odds(name: &str, chosen: &SelectedBins) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut platforms: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for bin in chosen.iter().flat_map(|(_, found)| found) {
@@ -252,13 +252,13 @@ fn platforms_at_odds(name: &str, chosen: &Chosen) -> Vec<Problem> {
 /// Every bin at its place, held against what is known of the base by now.
 fn placed(
     name: &str,
-    chosen: &Chosen,
+    chosen: &SelectedBins,
     base: Option<&Base>,
-    said: Said,
+    said: DeclaredBase,
     told: &mut Vec<String>,
     problems: &mut Vec<Problem>,
-) -> Vec<ForPlatform> {
-    let mut made: BTreeMap<String, ForPlatform> = BTreeMap::new();
+) -> Vec<PlatformImage> {
+    let mut made: BTreeMap<String, PlatformImage> = BTreeMap::new();
     for bin in chosen.iter().flat_map(|(_, found)| found) {
         let Artifact {
             package,
@@ -268,24 +268,26 @@ fn placed(
             ..
         } = bin.artifact;
         let file = &bin.name;
-        let placed = Placed {
+        let placed = InstalledBin {
             tree: bin.tree,
             staged: path.clone(),
             context: format!("{}/{package}/{file}", bin.platform.words()),
             place: format!("{PLACE}/{file}"),
             sha256: sha256.clone(),
             size: *size,
-            needs: Needs::of(bin.artifact),
+            needs: RuntimeDeps::of(bin.artifact),
         };
         if let (Some(needs), Some(base)) = (&placed.needs, base) {
             let known = match (base, said.glibc) {
-                (Base::Scratch, _) => Known::Empty,
-                (Base::Registry(_), Some(glibc)) => Known::Declared(glibc),
+                (Base::Scratch, _) => BaseContents::Empty,
+                (Base::Registry(_), Some(glibc)) => BaseContents::Declared(glibc),
                 // A layout is read when it is built upon.
-                (Base::Registry(_) | Base::Layout { .. }, _) => Known::Nothing,
+                (Base::Registry(_) | Base::OciLayout { .. }, _) => BaseContents::Nothing,
             };
             problems.extend(judge(name, path, needs, known.clone(), said, told));
-            if let (Base::Registry(_), Known::Nothing, Some(floor)) = (base, &known, needs.glibc) {
+            if let (Base::Registry(_), BaseContents::Nothing, Some(floor)) =
+                (base, &known, needs.glibc)
+            {
                 told.push(format!(
                     "whether the base of `{name}` has glibc {floor}, which `{path}` \
                                    needs, is not known: say `base-glibc`"
@@ -294,7 +296,7 @@ fn placed(
         }
         let platform = made
             .entry(bin.platform.words())
-            .or_insert_with(|| ForPlatform {
+            .or_insert_with(|| PlatformImage {
                 platform: bin.platform.clone(),
                 bins: Vec::new(),
             });
@@ -324,7 +326,7 @@ fn placed(
 /// What an image starts by itself: its only bin, or that of its name.
 fn entrypoint(
     name: &str,
-    platforms: &[ForPlatform],
+    platforms: &[PlatformImage],
     told: &mut Vec<String>,
 ) -> Option<Vec<String>> {
     let places: Vec<&str> = platforms
@@ -362,7 +364,7 @@ fn labels(
     trees: &[Manifest],
     bin: Option<&Bin>,
     name: &str,
-    about: &About,
+    about: &ImageOptions,
     own: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();

@@ -7,7 +7,7 @@ mod bases;
 mod image;
 mod sound;
 
-pub use self::bases::{Known, Needs, Said, judge};
+pub use self::bases::{BaseContents, DeclaredBase, RuntimeDeps, judge};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ pub enum Base {
     /// By digest.
     Registry(Reference),
     /// An OCI image layout on this machine, and the name that one image has in it.
-    Layout {
+    OciLayout {
         directory: Utf8PathBuf,
         tag: Option<String>,
     },
@@ -51,7 +51,7 @@ impl Base {
         if let Some(path) = text.strip_prefix("oci:") {
             let (directory, tag) = path.split_once(':').unwrap_or((path, ""));
             let tag = Some(tag.to_owned()).filter(|tag| !tag.is_empty());
-            return Ok(Self::Layout {
+            return Ok(Self::OciLayout {
                 directory: root.join(directory),
                 tag,
             });
@@ -82,11 +82,11 @@ impl Base {
         match self {
             Self::Scratch => "scratch".to_owned(),
             Self::Registry(reference) => reference.by_tag(),
-            Self::Layout {
+            Self::OciLayout {
                 directory,
                 tag: Some(tag),
             } => format!("oci:{directory}:{tag}"),
-            Self::Layout {
+            Self::OciLayout {
                 directory,
                 tag: None,
             } => format!("oci:{directory}"),
@@ -100,9 +100,9 @@ pub struct Image {
     /// A repository's name, without registry and tag.
     pub name: String,
     pub base: Base,
-    pub said: Said,
+    pub said: DeclaredBase,
     /// Sorted by their words.
-    pub platforms: Vec<ForPlatform>,
+    pub platforms: Vec<PlatformImage>,
     /// `None`: it has several bins, and none of its own name.
     pub entrypoint: Option<Vec<String>>,
     pub user: String,
@@ -121,7 +121,7 @@ impl Image {
     /// that is given beside.
     pub fn base_name(&self) -> String {
         match &self.base {
-            Base::Layout { .. } => format!("xpkg-base-{}", self.name),
+            Base::OciLayout { .. } => format!("xpkg-base-{}", self.name),
             Base::Scratch | Base::Registry(_) => self.base.name(),
         }
     }
@@ -154,14 +154,14 @@ impl Image {
 
 /// What stands in an image for one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ForPlatform {
+pub struct PlatformImage {
     pub platform: Platform,
-    pub bins: Vec<Placed>,
+    pub bins: Vec<InstalledBin>,
 }
 
 /// A bin and its places.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Placed {
+pub struct InstalledBin {
     /// The tree that it stands in, by its number.
     pub tree: usize,
     /// Below that tree.
@@ -173,7 +173,7 @@ pub struct Placed {
     pub sha256: String,
     pub size: u64,
     /// `None`: it is static, or no program that is known here.
-    pub needs: Option<Needs>,
+    pub needs: Option<RuntimeDeps>,
 }
 
 impl Platform {
@@ -190,7 +190,7 @@ impl Platform {
 
 /// What is known besides trees and configuration.
 #[derive(Debug, Clone, Default)]
-pub struct About {
+pub struct ImageOptions {
     /// Package -> its licence.
     pub licences: BTreeMap<String, String>,
     /// Targets that count, where some were named: by the flag, or those that were just built.
@@ -249,7 +249,7 @@ struct Bin<'a> {
 pub fn decide(
     trees: &[Manifest],
     config: &[DockerConfig],
-    about: &About,
+    about: &ImageOptions,
 ) -> Result<(Vec<Image>, Vec<String>), Vec<Problem>> {
     let mut problems = Vec::new();
     let bins = bins(trees, about, &mut problems);
@@ -365,7 +365,11 @@ fn apart(images: &mut [Image]) {
 }
 
 /// The bins for Linux, each once: two trees may bring the same file, but not two.
-fn bins<'a>(trees: &'a [Manifest], about: &About, problems: &mut Vec<Problem>) -> Vec<Bin<'a>> {
+fn bins<'a>(
+    trees: &'a [Manifest],
+    about: &ImageOptions,
+    problems: &mut Vec<Problem>,
+) -> Vec<Bin<'a>> {
     let mut bins: Vec<Bin> = Vec::new();
     for (tree, manifest) in trees.iter().enumerate() {
         for artifact in &manifest.artifacts {

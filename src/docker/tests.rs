@@ -7,7 +7,7 @@ use crate::target::Target;
 
 /// An image with one of each.
 pub(crate) fn chat() -> Image {
-    let placed = |platform: &str| Placed {
+    let placed = |platform: &str| InstalledBin {
         tree: 0,
         staged: format!("{platform}/chat"),
         context: format!("{platform}/chat-server/chat"),
@@ -22,7 +22,7 @@ pub(crate) fn chat() -> Image {
             architecture: architecture.to_owned(),
             variant: variant.map(str::to_owned),
         };
-        ForPlatform {
+        PlatformImage {
             bins: vec![placed(&platform.words())],
             platform,
         }
@@ -30,7 +30,7 @@ pub(crate) fn chat() -> Image {
     Image {
         name: "chat".to_owned(),
         base: Base::Scratch,
-        said: Said::default(),
+        said: DeclaredBase::default(),
         platforms: vec![platform("amd64", None), platform("arm", Some("v7"))],
         entrypoint: Some(vec!["/usr/local/bin/chat".to_owned()]),
         user: USER.to_owned(),
@@ -103,7 +103,7 @@ fn check(trees: &[&str], config: &str, targets: &str, expected: &str) {
         found(
             &trees,
             config,
-            About {
+            ImageOptions {
                 narrowed: !targets.is_empty(),
                 ..of(targets)
             }
@@ -112,20 +112,20 @@ fn check(trees: &[&str], config: &str, targets: &str, expected: &str) {
     );
 }
 
-fn of(targets: &str) -> About {
+fn of(targets: &str) -> ImageOptions {
     let targets = targets
         .split(',')
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect();
-    About {
+    ImageOptions {
         targets,
         root: "/w".into(),
-        ..About::default()
+        ..ImageOptions::default()
     }
 }
 
-fn found(trees: &[Manifest], config: &str, about: About) -> String {
+fn found(trees: &[Manifest], config: &str, about: ImageOptions) -> String {
     let config: Config = toml::from_str(config).unwrap();
     match decide(trees, &config.docker, &about) {
         Ok((images, told)) => {
@@ -326,7 +326,7 @@ fn of_a_tree_counts_what_was_just_built() {
         "x86_64-unknown-linux-musl a/a, x86_64-unknown-linux-musl b/b, x86_64-unknown-linux-gnu \
          a/a=2.34",
     )];
-    let built = |bins: &[&str], some: bool| About {
+    let built = |bins: &[&str], some: bool| ImageOptions {
         bins: Some(
             bins.iter()
                 .map(|bin| ((*bin).to_owned(), (*bin).to_owned()))
@@ -359,17 +359,17 @@ fn a_layout_that_names_the_target_in_a_file_is_no_name_in_an_image() {
         artifact.path = format!("chat/chat-{}", artifact.target);
     }
     let expected = "chat [linux/amd64/chat/chat | linux/arm64/chat/chat] [\"/usr/local/bin/chat\"]";
-    assert_eq!(found(&trees, "", About::default()), expected);
+    assert_eq!(found(&trees, "", ImageOptions::default()), expected);
     // Alone, too; and a name that the package gives its bin stays.
     let mut one = [tree("x86_64-unknown-linux-musl chat/chat")];
     one[0].artifacts[0].path = "chat-x86_64".to_owned();
     assert_eq!(
-        found(&one, "", About::default()),
+        found(&one, "", ImageOptions::default()),
         "chat [linux/amd64/chat/chat] [\"/usr/local/bin/chat\"]"
     );
     one[0].artifacts[0].path = "x/served".to_owned();
     assert_eq!(
-        found(&one, "", About::default()),
+        found(&one, "", ImageOptions::default()),
         "chat [linux/amd64/chat/served] [\"/usr/local/bin/served\"]"
     );
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::docker::{ForPlatform, Image, VERSION};
+use crate::docker::{Image, PlatformImage, VERSION};
 
 /// What is said of all images.
 pub struct Plan<'a> {
@@ -115,7 +115,7 @@ fn target(image: &Image, plan: &Plan) -> Value {
 /// Each platform of an image as a target of its own, with its own cache: for machines that build
 /// one each.
 fn alone(target: &str, image: &Image, names: &mut Names) -> Vec<(String, Value)> {
-    let of = |platform: &ForPlatform| {
+    let of = |platform: &PlatformImage| {
         let own = words(platform);
         let cache = reference(&image.name, platform);
         let document = json!({
@@ -131,7 +131,7 @@ fn alone(target: &str, image: &Image, names: &mut Names) -> Vec<(String, Value)>
 }
 
 /// `amd64`, `arm-v7`.
-fn words(platform: &ForPlatform) -> String {
+fn words(platform: &PlatformImage) -> String {
     let words = platform.platform.words();
     words
         .strip_prefix("linux/")
@@ -139,7 +139,7 @@ fn words(platform: &ForPlatform) -> String {
         .replace('/', "-")
 }
 
-fn reference(name: &str, platform: &ForPlatform) -> String {
+fn reference(name: &str, platform: &PlatformImage) -> String {
     format!(
         "type=registry,ref=${{REGISTRY}}{name}:cache-{}",
         words(platform)
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn what_bake_would_read_as_a_template_is_escaped() {
         let mut image = Image {
-            base: crate::docker::Base::Layout {
+            base: crate::docker::Base::OciLayout {
                 directory: "/b".into(),
                 tag: None,
             },

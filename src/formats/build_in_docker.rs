@@ -288,7 +288,7 @@ ENTRYPOINT ["/usr/local/bin/chat"]
             Reference::parse(&format!("r.example/rust@sha256:{}", "ab".repeat(32))).unwrap();
         let image = Image {
             name: "2048".to_owned(),
-            base: crate::docker::Base::Layout {
+            base: crate::docker::Base::OciLayout {
                 directory: "/home/me/base".into(),
                 tag: None,
             },

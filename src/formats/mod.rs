@@ -58,7 +58,7 @@ pub fn clause(finding: &Finding) -> String {
 pub(crate) mod tests {
     use super::*;
     use crate::problem::Code;
-    use crate::verify::{Accepted, FileReport, Kind, Report, Skipped};
+    use crate::verify::{Accepted, ArtifactsKind, FileReport, Report, Skipped};
 
     /// Names that an archive may hold, made to get out of a table, a terminal or an address.
     pub(crate) const HOSTILE: &[&str] = &[
@@ -105,7 +105,7 @@ pub(crate) mod tests {
         Report {
             schema_version: 1,
             subject: "dist".to_owned(),
-            kind: Kind::Directory,
+            kind: ArtifactsKind::Directory,
             policy: "default".to_owned(),
             listed_by: Some("manifest.json".to_owned()),
             files: vec![file("arm/app"), file("x86/app")],

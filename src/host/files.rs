@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 
 use super::Host;
 use crate::problem::{Code, Problem, Result};
-use crate::tree::Entry;
+use crate::tree::PathKind;
 
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Thing {
+pub enum FileType {
     File {
         size: u64,
         /// Permission bits, where there are any.
@@ -28,22 +28,22 @@ pub enum Thing {
 }
 
 /// One name in a directory.
-pub struct Listed {
+pub struct DirEntry {
     /// What is not UTF-8 in it is replaced by U+FFFD, and then `readable` is false: there is no
     /// path to it.
     pub name: String,
     pub readable: bool,
     /// The problem, where the system did not tell what it is.
-    pub thing: Result<Thing>,
+    pub thing: Result<FileType>,
 }
 
 /// A plain file that is being read. Every read hears a signal.
-pub struct Reading<'a> {
+pub struct FileReader<'a> {
     file: File,
     host: &'a Host,
 }
 
-impl io::Read for Reading<'_> {
+impl io::Read for FileReader<'_> {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         // Not `ErrorKind::Interrupted`, which readers take as a word to try again.
         self.host
@@ -53,22 +53,22 @@ impl io::Read for Reading<'_> {
     }
 }
 
-impl io::Seek for Reading<'_> {
+impl io::Seek for FileReader<'_> {
     fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
         self.file.seek(to)
     }
 }
 
 /// A new file that is being written, hashed and counted on the way.
-pub struct Writing<'a> {
+pub struct FileWriter<'a> {
     file: io::BufWriter<File>,
-    hasher: Hashing,
+    hasher: Hasher,
     size: u64,
     path: Utf8PathBuf,
     host: &'a Host,
 }
 
-impl io::Write for Writing<'_> {
+impl io::Write for FileWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.host
             .check_interrupted()
@@ -84,7 +84,7 @@ impl io::Write for Writing<'_> {
     }
 }
 
-impl Writing<'_> {
+impl FileWriter<'_> {
     /// Digest (64 lower-case hex digits) and size of what was written.
     pub fn finish(mut self) -> Result<(String, u64)> {
         io::Write::flush(&mut self.file).map_err(|error| cannot("write", &self.path, &error))?;
@@ -93,13 +93,13 @@ impl Writing<'_> {
 }
 
 /// Holds the lock of a tree until it is dropped.
-pub struct Lock {
+pub struct FileLock {
     _file: File,
     /// A file that goes when the lock does.
     passing: Option<Utf8PathBuf>,
 }
 
-impl Drop for Lock {
+impl Drop for FileLock {
     /// While it is held: whoever waits for it sees that it is gone, and makes another. After a
     /// signal, too.
     fn drop(&mut self) {
@@ -169,7 +169,7 @@ impl Host {
     }
 
     /// Opens a plain file to be read in pieces.
-    pub fn open_read(&self, path: &Utf8Path) -> Result<Reading<'_>> {
+    pub fn open_read(&self, path: &Utf8Path) -> Result<FileReader<'_>> {
         self.op("read", path)?;
         let mut options = File::options();
         options.read(true);
@@ -188,14 +188,14 @@ impl Host {
                 Err(io::Error::other("it is no plain file"))
             }
         };
-        Ok(Reading {
+        Ok(FileReader {
             file: open().map_err(|error| cannot("read", path, &error))?,
             host: self,
         })
     }
 
     /// What stands at a path once links to it are followed.
-    pub fn thing(&self, path: &Utf8Path) -> Result<Thing> {
+    pub fn thing(&self, path: &Utf8Path) -> Result<FileType> {
         self.op("read", path)?;
         fs::metadata(path)
             .map(|metadata| thing(&metadata))
@@ -203,7 +203,7 @@ impl Host {
     }
 
     /// Everything in a directory, links as such, in no order.
-    pub fn list(&self, directory: &Utf8Path) -> Result<Vec<Listed>> {
+    pub fn list(&self, directory: &Utf8Path) -> Result<Vec<DirEntry>> {
         self.op("read", directory)?;
         let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let entries = entries.map_err(|error| cannot("read", directory, &error))?;
@@ -213,13 +213,13 @@ impl Host {
                 entry
                     .metadata()
                     .and_then(|metadata| match metadata.file_type().is_symlink() {
-                        true => Ok(Thing::Link(
+                        true => Ok(FileType::Link(
                             fs::read_link(entry.path())?.to_string_lossy().into_owned(),
                         )),
                         false => Ok(thing(&metadata)),
                     });
             let path = directory.join(&*name.to_string_lossy());
-            Listed {
+            DirEntry {
                 name: name.to_string_lossy().into_owned(),
                 readable: name.to_str().is_some(),
                 thing: thing.map_err(|error| cannot("read", &path, &error)),
@@ -248,12 +248,12 @@ impl Host {
     }
 
     /// Begins a new file; what is there goes.
-    pub fn create(&self, path: &Utf8Path) -> Result<Writing<'_>> {
+    pub fn create(&self, path: &Utf8Path) -> Result<FileWriter<'_>> {
         self.op("write", path)?;
         let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
-        Ok(Writing {
+        Ok(FileWriter {
             file: io::BufWriter::new(file),
-            hasher: Hashing::default(),
+            hasher: Hasher::default(),
             size: 0,
             path: path.to_owned(),
             host: self,
@@ -322,7 +322,7 @@ impl Host {
     pub fn hash(&self, path: &Utf8Path) -> Result<(String, u64)> {
         self.op("read", path)?;
         let mut file = File::open(path).map_err(|error| cannot("read", path, &error))?;
-        let mut hasher = Hashing::default();
+        let mut hasher = Hasher::default();
         let size =
             io::copy(&mut file, &mut hasher).map_err(|error| cannot("read", path, &error))?;
         Ok((hasher.finish(), size))
@@ -447,7 +447,7 @@ impl Host {
     }
 
     /// Everything below `root`, by relative path with `/`, parents before their children, sorted.
-    pub fn walk(&self, root: &Utf8Path) -> Result<BTreeMap<String, Entry>> {
+    pub fn walk(&self, root: &Utf8Path) -> Result<BTreeMap<String, PathKind>> {
         self.op("read", root)?;
         let mut found = BTreeMap::new();
         let mut open = vec![String::new()];
@@ -468,14 +468,14 @@ impl Host {
                     .map_err(|error| cannot("read", entry.path(), &error))?;
                 if kind.is_dir() {
                     open.push(name.clone());
-                    found.insert(name, Entry::Directory);
+                    found.insert(name, PathKind::Directory);
                 } else {
                     found.insert(
                         name,
                         if kind.is_file() {
-                            Entry::File
+                            PathKind::File
                         } else {
-                            Entry::Other
+                            PathKind::Other
                         },
                     );
                 }
@@ -486,7 +486,7 @@ impl Host {
 
     /// Takes the lock at `path`, calling `blocked` first if another run has it. The kernel frees it
     /// when its holder dies.
-    pub fn lock(&self, path: &Utf8Path, blocked: impl FnOnce()) -> Result<Lock> {
+    pub fn lock(&self, path: &Utf8Path, blocked: impl FnOnce()) -> Result<FileLock> {
         let mut blocked = Some(blocked);
         loop {
             let file = File::options()
@@ -506,7 +506,7 @@ impl Host {
             // Its holder may have removed the file while we waited; what others lock then is
             // another file.
             if same_file(&file, path) {
-                return Ok(Lock {
+                return Ok(FileLock {
                     _file: file,
                     passing: None,
                 });
@@ -515,7 +515,7 @@ impl Host {
     }
 
     /// The same beside what stands among the user's own files: nothing of the lock stays there.
-    pub fn passing_lock(&self, path: &Utf8Path, blocked: impl FnOnce()) -> Result<Lock> {
+    pub fn passing_lock(&self, path: &Utf8Path, blocked: impl FnOnce()) -> Result<FileLock> {
         let mut lock = self.lock(path, blocked)?;
         lock.passing = Some(path.to_owned());
         Ok(lock)
@@ -607,9 +607,9 @@ fn cannot_exchange(old: &Utf8Path, error: &io::Error) -> Problem {
     }
 }
 
-fn thing(metadata: &fs::Metadata) -> Thing {
+fn thing(metadata: &fs::Metadata) -> FileType {
     if metadata.is_dir() {
-        return Thing::Directory;
+        return FileType::Directory;
     }
     #[cfg(unix)]
     {
@@ -622,15 +622,15 @@ fn thing(metadata: &fs::Metadata) -> Thing {
             (kind.is_block_device(), "a block device"),
         ];
         if let Some((_, name)) = kinds.into_iter().find(|(is, _)| *is) {
-            return Thing::Special(name);
+            return FileType::Special(name);
         }
-        Thing::File {
+        FileType::File {
             size: metadata.len(),
             mode: Some(metadata.permissions().mode() & 0o7777),
         }
     }
     #[cfg(not(unix))]
-    Thing::File {
+    FileType::File {
         size: metadata.len(),
         mode: None,
     }
@@ -690,16 +690,16 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A hasher that can be written to.
 #[derive(Default)]
-pub struct Hashing(Sha256);
+pub struct Hasher(Sha256);
 
-impl Hashing {
+impl Hasher {
     /// 64 lower-case hex digits.
     pub fn finish(self) -> String {
         hex(&self.0.finalize())
     }
 }
 
-impl io::Write for Hashing {
+impl io::Write for Hasher {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.update(bytes);
         Ok(bytes.len())

@@ -13,7 +13,7 @@ mod fault;
 mod files;
 mod process;
 
-pub use files::{Hashing, Listed, Lock, Reading, Thing, Writing, sha256};
+pub use files::{DirEntry, FileLock, FileReader, FileType, FileWriter, Hasher, sha256};
 pub use process::Output;
 
 use std::collections::{BTreeMap, BTreeSet};

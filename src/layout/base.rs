@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 
 use crate::contents::{self, Limits};
 use crate::docker;
-use crate::formats::oci::{self, BLOBS, DOCKER_NAME, Given, INDEX_NAME, LAYOUT_NAME, Upon};
+use crate::formats::oci::{
+    self, BLOBS, BaseConfig, BaseImage, DOCKER_NAME, INDEX_NAME, LAYOUT_NAME,
+};
 use crate::host::{self, Host};
 use crate::invocation::quote;
 use crate::manifest::Platform;
@@ -24,8 +26,8 @@ const DEEPEST: usize = 4;
 const MOST_MANIFESTS: usize = 4096;
 
 /// An image to build upon, for one platform.
-pub struct Base {
-    pub upon: Upon,
+pub struct BaseLayout {
+    pub upon: BaseImage,
     /// `sha256:…` of what the layout's own index names, which is this image or holds it.
     pub top: String,
     pub rootfs: Rootfs,
@@ -33,7 +35,7 @@ pub struct Base {
     pub layers: Vec<(Utf8PathBuf, Descriptor)>,
 }
 
-impl Base {
+impl BaseLayout {
     /// LD_LIBRARY_PATH of what runs in it.
     pub fn library_path(&self) -> &str {
         let environment = self
@@ -60,7 +62,12 @@ struct Candidate {
 
 /// Reads the image of a layout for a platform, with all its layers; where it has several, the one
 /// of a name.
-pub fn read(host: &Host, layout: &Utf8Path, tag: Option<&str>, wanted: &Platform) -> Result<Base> {
+pub fn read(
+    host: &Host,
+    layout: &Utf8Path,
+    tag: Option<&str>,
+    wanted: &Platform,
+) -> Result<BaseLayout> {
     let reading = Reading { host, layout, tag };
     let mut found = Vec::new();
     if !host.is_file(&layout.join(LAYOUT_NAME)) {
@@ -95,7 +102,7 @@ pub fn read(host: &Host, layout: &Utf8Path, tag: Option<&str>, wanted: &Platform
         reading.candidates(top, top.digest().as_ref(), 0, &mut found)?;
     }
     let mut there = BTreeSet::new();
-    let mut fits: Vec<(Descriptor, ImageManifest, Given, String)> = Vec::new();
+    let mut fits: Vec<(Descriptor, ImageManifest, BaseConfig, String)> = Vec::new();
     for Candidate {
         top,
         manifest: descriptor,
@@ -112,7 +119,7 @@ pub fn read(host: &Host, layout: &Utf8Path, tag: Option<&str>, wanted: &Platform
         if oci::media_type(manifest.config().media_type()) != Some(MediaType::ImageConfig) {
             continue;
         }
-        let configuration: Given = reading.document(manifest.config())?;
+        let configuration: BaseConfig = reading.document(manifest.config())?;
         let known = &configuration.known;
         let (os, architecture, variant) =
             (known.os(), known.architecture(), known.variant().as_deref());
@@ -152,8 +159,8 @@ pub fn read(host: &Host, layout: &Utf8Path, tag: Option<&str>, wanted: &Platform
                 .to_owned(),
         ));
     }
-    let mut base = Base {
-        upon: Upon {
+    let mut base = BaseLayout {
+        upon: BaseImage {
             digest: descriptor.digest().to_string(),
             layers: Vec::new(),
             configuration,
@@ -313,7 +320,7 @@ impl Reading<'_> {
     }
 
     fn unfit(&self, why: String) -> Problem {
-        let base = docker::Base::Layout {
+        let base = docker::Base::OciLayout {
             directory: self.layout.to_owned(),
             tag: self.tag.map(str::to_owned),
         };

@@ -7,7 +7,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::host::{Host, Listed, Thing};
+use crate::host::{DirEntry, FileType, Host};
 use crate::problem::{Code, Problem, Result};
 
 /// One thing that an image gets.
@@ -15,11 +15,11 @@ use crate::problem::{Code, Problem, Result};
 pub struct Extra {
     /// Below the source, with `/`; empty for the source itself.
     pub path: String,
-    pub what: What,
+    pub what: ExtraKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum ExtraKind {
     Directory,
     Link(String),
     File {
@@ -60,28 +60,28 @@ fn walk(
     host: &Host,
     from: &Utf8Path,
     path: String,
-    thing: Result<Thing>,
+    thing: Result<FileType>,
     without: &[&str],
     found: &mut Vec<Extra>,
 ) -> Result<()> {
     let what = match thing? {
-        Thing::Directory => What::Directory,
-        Thing::Link(target) => What::Link(target),
-        Thing::File { size, mode } => {
+        FileType::Directory => ExtraKind::Directory,
+        FileType::Link(target) => ExtraKind::Link(target),
+        FileType::File { size, mode } => {
             let executable = mode.is_some_and(|mode| mode & 0o111 != 0);
-            What::File {
+            ExtraKind::File {
                 from: from.to_owned(),
                 size,
                 executable,
             }
         }
-        Thing::Special(what) => {
+        FileType::Special(what) => {
             return Err(
                 unfit(from, &format!("it is {what}")).help("take it out of the image's `files`")
             );
         }
     };
-    let is_directory = what == What::Directory;
+    let is_directory = what == ExtraKind::Directory;
     found.push(Extra {
         path: path.clone(),
         what,
@@ -91,7 +91,7 @@ fn walk(
     }
     let mut listed = host.list(from)?;
     listed.sort_by(|a, b| a.name.cmp(&b.name));
-    for Listed {
+    for DirEntry {
         name,
         readable,
         thing,

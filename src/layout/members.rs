@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::docker::{Base, ForPlatform, Image, Placed};
+use crate::docker::{Base, Image, InstalledBin, PlatformImage};
 use crate::formats::oci::layer::Member;
-use crate::host::{Host, Thing};
+use crate::host::{FileType, Host};
 use crate::problem::{Code, Problem, Result};
-use crate::rootfs::{Owned, Rootfs};
+use crate::rootfs::{Ownership, Rootfs};
 
-use super::extras::{Extra, What, extras};
+use super::extras::{Extra, ExtraKind, extras};
 
 /// Where the bytes of a member come from.
 pub enum Source {
@@ -34,7 +34,7 @@ pub struct Members {
 const PASSWD: &str = "root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nnobody:x:65534:\nnonroot:x:65532:\n";
 /// Where all may write.
-const TMP: Owned = Owned {
+const TMP: Ownership = Ownership {
     mode: 0o1777,
     user: 0,
     group: 0,
@@ -57,7 +57,7 @@ const OTHER_ZONES: &[&str] = &["posix", "right"];
 pub fn layers(
     host: &Host,
     image: &Image,
-    of: &ForPlatform,
+    of: &PlatformImage,
     trees: &[Utf8PathBuf],
     rootfs: &mut Rootfs,
 ) -> Result<Vec<Members>, Vec<Problem>> {
@@ -157,8 +157,8 @@ pub fn certificates(host: &Host, image: &Image) -> Result<Vec<Extra>> {
             .help(help));
     };
     let why = match host.thing(&from) {
-        Ok(Thing::File { size: 1.., .. }) => return extras(host, &from, &[]),
-        Ok(Thing::File { .. }) => "is empty",
+        Ok(FileType::File { size: 1.., .. }) => return extras(host, &from, &[]),
+        Ok(FileType::File { .. }) => "is empty",
         Err(problem) if problem.code == Code::Interrupted => return Err(problem),
         _ => "is no file",
     };
@@ -189,7 +189,7 @@ pub fn zones(host: &Host, image: &Image) -> Result<Vec<Extra>> {
     let found = extras(host, &directory, OTHER_ZONES)?;
     let any = found
         .iter()
-        .any(|extra| matches!(extra.what, What::File { .. }));
+        .any(|extra| matches!(extra.what, ExtraKind::File { .. }));
     if any {
         Ok(found)
     } else {
@@ -293,13 +293,15 @@ impl Filling<'_> {
             };
             match what {
                 // The image's own root is there.
-                What::Directory if path.is_empty() => {}
-                What::Directory => {
+                ExtraKind::Directory if path.is_empty() => {}
+                ExtraKind::Directory => {
                     let owned = self.rootfs.owned(&self.rootfs.directory_place(&path));
                     self.put(&path, Member::Directory(owned), Source::Nothing)?;
                 }
-                What::Link(target) => self.put(&path, Member::Link(target), Source::Nothing)?,
-                What::File {
+                ExtraKind::Link(target) => {
+                    self.put(&path, Member::Link(target), Source::Nothing)?
+                }
+                ExtraKind::File {
                     from,
                     size,
                     executable,
@@ -315,10 +317,10 @@ impl Filling<'_> {
         self.extras(place, extras(self.host, from, &[])?)
     }
 
-    fn bin(&mut self, bin: &Placed, tree: &Utf8Path) -> Result<()> {
+    fn bin(&mut self, bin: &InstalledBin, tree: &Utf8Path) -> Result<()> {
         let from = tree.join(&bin.staged);
         match self.host.thing(&from) {
-            Ok(Thing::File { size, .. }) if size == bin.size => {}
+            Ok(FileType::File { size, .. }) if size == bin.size => {}
             Err(problem) if problem.code == Code::Interrupted => return Err(problem),
             _ => return Err(changed(&from)),
         }

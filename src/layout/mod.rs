@@ -8,7 +8,7 @@ mod base;
 mod extras;
 mod members;
 
-pub use self::extras::{Extra, What, extras};
+pub use self::extras::{Extra, ExtraKind, extras};
 pub use self::members::{certificates, scratch, zones};
 
 use std::collections::BTreeMap;
@@ -20,17 +20,19 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::context::elsewhere;
-use crate::docker::{self, ForPlatform, Image, Known};
+use crate::docker::{self, BaseContents, Image, PlatformImage};
 use crate::formats::oci::layer::{Gzip, Layer, Member};
-use crate::formats::oci::{self, BLOBS, Blob, DOCKER_NAME, INDEX_NAME, LAYOUT_NAME, Made, Parts};
-use crate::host::{Hashing, Host, Writing};
+use crate::formats::oci::{
+    self, BLOBS, Blob, DOCKER_NAME, INDEX_NAME, LAYOUT_NAME, LayerBlob, Parts,
+};
+use crate::host::{FileWriter, Hasher, Host};
 use crate::manifest::Platform;
 use crate::problem::{Code, Problem, Result};
-use crate::rootfs::{self, Owned, Rootfs};
+use crate::rootfs::{self, Ownership, Rootfs};
 use crate::stage;
-use crate::tree::Entry;
+use crate::tree::PathKind;
 use crate::verify::LONGEST_LIST;
-use base::Base;
+use base::BaseLayout;
 use members::{Members, Source};
 
 /// What was written.
@@ -154,7 +156,7 @@ pub fn check(
                     tzdata: false,
                     ..Image::clone(image)
                 };
-                let no_bins = ForPlatform {
+                let no_bins = PlatformImage {
                     platform: of.platform.clone(),
                     bins: Vec::new(),
                 };
@@ -205,9 +207,13 @@ pub fn check(
 }
 
 /// What an image stands upon on one platform, if on any layout.
-fn upon(host: &Host, image: &Image, of: &ForPlatform) -> Result<Option<Base>, Vec<Problem>> {
+fn upon(
+    host: &Host,
+    image: &Image,
+    of: &PlatformImage,
+) -> Result<Option<BaseLayout>, Vec<Problem>> {
     match &image.base {
-        docker::Base::Layout { directory, tag } => Ok(Some(
+        docker::Base::OciLayout { directory, tag } => Ok(Some(
             base::read(host, directory, tag.as_deref(), &of.platform)
                 .map_err(|problem| vec![problem])?,
         )),
@@ -233,7 +239,7 @@ fn lay(host: &Host, rootfs: &mut Rootfs, members: &Members) {
 /// Holds the bins against what the image holds in the end.
 fn judged(
     image: &Image,
-    of: &ForPlatform,
+    of: &PlatformImage,
     rootfs: &Rootfs,
     library_path: &str,
     told: &mut Vec<String>,
@@ -244,7 +250,7 @@ fn judged(
         .iter()
         .filter_map(|bin| bin.needs.as_ref().map(|needs| (bin, needs)))
     {
-        let known = Known::read(rootfs, needs, &bin.place, library_path);
+        let known = BaseContents::read(rootfs, needs, &bin.place, library_path);
         problems.extend(docker::judge(
             &image.name,
             &bin.staged,
@@ -422,11 +428,11 @@ fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
         .help(help));
     }
     let entries = host.walk(to)?;
-    let is_ours = |path: &str, entry: &Entry| match path {
-        "blobs" | BLOBS => *entry == Entry::Directory,
-        LAYOUT_NAME | INDEX_NAME => *entry == Entry::File,
+    let is_ours = |path: &str, entry: &PathKind| match path {
+        "blobs" | BLOBS => *entry == PathKind::Directory,
+        LAYOUT_NAME | INDEX_NAME => *entry == PathKind::File,
         path => {
-            *entry == Entry::File
+            *entry == PathKind::File
                 && path
                     .strip_prefix(BLOBS)
                     .is_some_and(|name| name.len() == 65 && !name[1..].contains('/'))
@@ -462,7 +468,10 @@ fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
 /// is.
 fn is_our_tar(host: &Host, path: &Utf8Path) -> Result<bool> {
     const LONGEST: u64 = 4 * 1024 * 1024;
-    if matches!(host.thing(path)?, crate::host::Thing::File { size: 0, .. }) {
+    if matches!(
+        host.thing(path)?,
+        crate::host::FileType::File { size: 0, .. }
+    ) {
         return Ok(true);
     }
     let mut archive = tar::Archive::new(host.open_read(path)?);
@@ -489,7 +498,7 @@ fn same(host: &Host, new: &Utf8Path, old: &Utf8Path) -> Result<bool> {
     }
     for path in new_entries
         .iter()
-        .filter(|(_, entry)| **entry == Entry::File)
+        .filter(|(_, entry)| **entry == PathKind::File)
         .map(|(path, _)| path)
     {
         if host.hash(&new.join(path))? != host.hash(&old.join(path))? {
@@ -505,9 +514,11 @@ fn pack(host: &Host, root: &Utf8Path, to: &Utf8Path, epoch: u64) -> Result<(Stri
     for (path, entry) in host.walk(root)? {
         let from = root.join(&path);
         let put = match entry {
-            Entry::Directory => layer.put(&path, &Member::Directory(Owned::PLAIN), io::empty()),
+            PathKind::Directory => {
+                layer.put(&path, &Member::Directory(Ownership::PLAIN), io::empty())
+            }
             _ => {
-                let crate::host::Thing::File { size, .. } = host.thing(&from)? else {
+                let crate::host::FileType::File { size, .. } = host.thing(&from)? else {
                     continue;
                 };
                 layer.put(
@@ -605,14 +616,14 @@ impl Making<'_> {
     fn platform(
         &self,
         image: &Image,
-        of: &ForPlatform,
+        of: &PlatformImage,
         trees: &[Utf8PathBuf],
     ) -> Result<((Parts, Blob, u64), Vec<String>), Vec<Problem>> {
         let lone = |problem| vec![problem];
         let (mut rootfs, base) = match upon(self.host, image, of)? {
             Some(base) => {
                 let library_path = base.library_path().to_owned();
-                let Base {
+                let BaseLayout {
                     upon,
                     rootfs,
                     layers,
@@ -691,12 +702,12 @@ impl Making<'_> {
         self.end(file, &path)
     }
 
-    fn layer(&self, members: &Members) -> Result<Made> {
+    fn layer(&self, members: &Members) -> Result<LayerBlob> {
         let (file, path) = self.begin()?;
         let mut layer = Layer::new(
             Hashed {
                 with: Gzip::new(file),
-                hasher: Hashing::default(),
+                hasher: Hasher::default(),
             },
             self.epoch,
         );
@@ -715,7 +726,7 @@ impl Making<'_> {
                 Source::Staged(from, sha256) => {
                     let mut read = Hashed {
                         with: self.host.open_read(from)?,
-                        hasher: Hashing::default(),
+                        hasher: Hasher::default(),
                     };
                     layer
                         .put(place, member, &mut read)
@@ -731,14 +742,14 @@ impl Making<'_> {
             Ok((with.finish()?, hasher.finish()))
         };
         let (file, unpacked) = finish().map_err(|error| cannot_write(&path, &error))?;
-        Ok(Made {
+        Ok(LayerBlob {
             blob: self.end(file, &path)?,
             unpacked,
             what: members.what.clone(),
         })
     }
 
-    fn begin(&self) -> Result<(Writing<'_>, Utf8PathBuf)> {
+    fn begin(&self) -> Result<(FileWriter<'_>, Utf8PathBuf)> {
         let path = self.root.join(BLOBS).join(format!(
             "new-{}",
             self.blobs.fetch_add(1, Ordering::Relaxed)
@@ -747,7 +758,7 @@ impl Making<'_> {
     }
 
     /// Names a blob by its digest.
-    fn end(&self, file: Writing, path: &Utf8Path) -> Result<Blob> {
+    fn end(&self, file: FileWriter, path: &Utf8Path) -> Result<Blob> {
         let (sha256, size) = file.finish()?;
         self.host
             .rename(path, &self.root.join(BLOBS).join(&sha256))?;
@@ -758,7 +769,7 @@ impl Making<'_> {
 /// Hashes what passes.
 struct Hashed<T> {
     with: T,
-    hasher: Hashing,
+    hasher: Hasher,
 }
 
 impl<W: Write> Write for Hashed<W> {

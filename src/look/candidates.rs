@@ -6,34 +6,34 @@ use std::thread;
 
 use camino::Utf8Path;
 
-use super::compilers::{self, Asked};
+use super::compilers::{self, ProbeTarget};
 use super::configuration::configured_variables;
-use super::images::{Looking, Probing};
-use super::{Found, Scope, joined, levels, own_profiles};
-use crate::facts::{Archive, Facts, Includes};
+use super::images::{ImageStore, ProbeOptions};
+use super::{ProjectContext, Scope, joined, levels, own_profiles};
+use crate::facts::{ArchiveFormat, Facts, Includes};
 use crate::host::Host;
 use crate::plan::tools_dir;
 use crate::probe::Report;
 use crate::problem::Result;
 use crate::toolchain::environment::ToolFile;
-use crate::toolchain::{self, CNeed, Candidate, Kind, Request, SetBy};
+use crate::toolchain::{self, CUsage, Candidate, LinkerKind, SetBy, TargetRequest};
 use crate::workspace::Workspace;
 
 /// The candidates of each target that has a reason to be asked. A script of xpkg's own cannot be
 /// asked before it stands; one that cannot be written says so as it is asked.
 fn contenders<'a>(
     host: &Host,
-    found: &Found,
+    found: &ProjectContext,
     scope: &Scope<'a>,
     facts: &Facts,
-    reason: impl Fn(&Request, &CNeed) -> bool,
-) -> Vec<(&'a Request, CNeed, Vec<Candidate>)> {
+    reason: impl Fn(&TargetRequest, &CUsage) -> bool,
+) -> Vec<(&'a TargetRequest, CUsage, Vec<Candidate>)> {
     let tools = tools_dir(&found.workspace);
-    let of = |request: &'a Request| {
+    let of = |request: &'a TargetRequest| {
         let need = facts
             .targets
             .get(request.target.triple())
-            .map(|here| CNeed::new(request, here))?;
+            .map(|here| CUsage::new(request, here))?;
         let candidates =
             reason(request, &need).then(|| toolchain::contenders(request, facts, &need, &tools))?;
         let _ = write_tools(
@@ -50,15 +50,15 @@ fn contenders<'a>(
 /// answer).
 pub fn archives(
     host: &Host,
-    found: &Found,
+    found: &ProjectContext,
     scope: &Scope,
     facts: &Facts,
-) -> Vec<(String, String, Archive)> {
+) -> Vec<(String, String, ArchiveFormat)> {
     let mut answers = Vec::new();
     for (request, _, candidates) in contenders(host, found, scope, facts, |_, need| need.holds) {
         let here = candidates
             .iter()
-            .filter(|candidate| candidate.kind != Kind::Image);
+            .filter(|candidate| candidate.kind != LinkerKind::Image);
         let names = here
             .filter_map(|candidate| candidate.archiver.clone())
             .collect::<BTreeSet<String>>();
@@ -78,11 +78,11 @@ pub fn archives(
 /// headers.
 pub fn includes(
     host: &Host,
-    found: &Found,
+    found: &ProjectContext,
     scope: &Scope,
     facts: &Facts,
 ) -> Vec<(String, String, Includes)> {
-    let binds = |_: &Request, need: &CNeed| {
+    let binds = |_: &TargetRequest, need: &CUsage| {
         need.packages
             .iter()
             .any(|package| package.builder == "bindgen")
@@ -92,7 +92,7 @@ pub fn includes(
         for (request, _, candidates) in contenders(host, found, scope, facts, binds) {
             let here = candidates
                 .into_iter()
-                .filter(|candidate| candidate.kind != Kind::Image);
+                .filter(|candidate| candidate.kind != LinkerKind::Image);
             let compilers: BTreeSet<String> = here
                 .filter_map(|candidate| Some(candidate.c_compiler?.program))
                 .collect();
@@ -136,14 +136,15 @@ pub fn write_tools<'a>(
 /// have a glibc floor.
 pub fn reports(
     host: &Host,
-    found: &Found,
+    found: &ProjectContext,
     config: &cargo_config2::Config,
     scope: &Scope,
-    images: &Looking,
+    images: &ImageStore,
     facts: &Facts,
 ) -> Vec<(String, String, Report)> {
     let configured = &configured_variables(host, config);
-    let reason = |request: &Request, need: &CNeed| need.holds || request.target.floor.is_some();
+    let reason =
+        |request: &TargetRequest, need: &CUsage| need.holds || request.target.floor.is_some();
     thread::scope(|threads| {
         let mut asked = Vec::new();
         for (request, need, candidates) in contenders(host, found, scope, facts, reason) {
@@ -157,12 +158,15 @@ pub fn reports(
             for candidate in candidates {
                 // A program for zig's C library would have it compiled first, which takes longer
                 // than a probe may.
-                let starter = here.starter.clone().filter(|_| candidate.kind != Kind::Zig);
+                let starter = here
+                    .starter
+                    .clone()
+                    .filter(|_| candidate.kind != LinkerKind::Zig);
                 let (levels, variables) = (levels.clone(), variables(host, config, &candidate));
                 asked.push(threads.spawn(move || {
                     let triple = request.target.triple().to_owned();
-                    if let (Kind::Image, Some(Ok(image))) = (candidate.kind, &here.image) {
-                        let probing = Probing {
+                    if let (LinkerKind::Image, Some(Ok(image))) = (candidate.kind, &here.image) {
+                        let probing = ProbeOptions {
                             rustflags: &here.rustflags,
                             configured,
                             starter,
@@ -174,7 +178,7 @@ pub fn reports(
                         );
                     }
                     let compiler = candidate.c_compiler.as_ref();
-                    let asked = Asked {
+                    let asked = ProbeTarget {
                         root: &found.workspace.root,
                         sysroot: request.sysroot.as_deref(),
                         target: request.target.triple(),

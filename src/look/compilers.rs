@@ -12,11 +12,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::kept;
-use crate::facts::{Archive, Includes};
+use crate::facts::{ArchiveFormat, Includes};
 use crate::host::{self, Host};
 use crate::invocation::Invocation;
 use crate::probe::{
-    self, Answer, BITTEN, CompilerFacts, FACTS_OBJECT, PROBES, Probe, Report, Verdict,
+    self, Answer, CompilerFacts, EXIT_AFFECTED, FACTS_OBJECT, PROBES, Probe, Report, Verdict,
 };
 use crate::problem::Result;
 
@@ -26,7 +26,7 @@ pub const LIMIT: Duration = Duration::from_secs(5);
 /// The same where it is started in a container, which takes its time on a busy machine.
 const LIMIT_APART: Duration = Duration::from_secs(30);
 
-fn limit(asked: &Asked) -> Duration {
+fn limit(asked: &ProbeTarget) -> Duration {
     if asked.apart.is_some() {
         LIMIT_APART
     } else {
@@ -55,7 +55,7 @@ const TELLING: &[&str] = &[
 ];
 
 /// A compiler in the environment that build scripts will see.
-pub struct Asked<'a> {
+pub struct ProbeTarget<'a> {
     pub root: &'a Utf8Path,
     /// The one that is configured for it.
     pub sysroot: Option<&'a Utf8Path>,
@@ -74,12 +74,12 @@ pub struct Asked<'a> {
     /// be started.
     pub starter: Option<Vec<String>>,
     /// It stands in an image.
-    pub apart: Option<Apart<'a>>,
+    pub apart: Option<ContainerCompiler<'a>>,
 }
 
 /// A compiler that stands in an image: this machine's environment does not reach it, and it is
 /// called by a stand-in.
-pub struct Apart<'a> {
+pub struct ContainerCompiler<'a> {
     /// What it is: the image's digest and the compiler's name there.
     pub identity: String,
     /// The variable that build scripts take it from.
@@ -87,10 +87,10 @@ pub struct Apart<'a> {
     /// Its name there.
     pub program: String,
     /// A directory that it sees, and its stand-in.
-    pub start: &'a Start<'a>,
+    pub start: &'a Launcher<'a>,
 }
 
-type Start<'a> = dyn Fn() -> Result<(Utf8PathBuf, Utf8PathBuf), String> + 'a;
+type Launcher<'a> = dyn Fn() -> Result<(Utf8PathBuf, Utf8PathBuf), String> + 'a;
 
 /// Whether a variable changes what a build script compiles with.
 pub fn tells(name: &str) -> bool {
@@ -106,7 +106,7 @@ pub struct CommandLine {
 }
 
 /// Everything that the probes say of one compiler.
-pub fn report(host: &Host, asked: &Asked) -> Report {
+pub fn report(host: &Host, asked: &ProbeTarget) -> Report {
     let kept = key(host, asked).and_then(|key| kept::place(host, "probes", &key));
     if let Some(report) = kept::read(host, kept.as_deref()) {
         return report;
@@ -143,7 +143,7 @@ pub fn report(host: &Host, asked: &Asked) -> Report {
 
 /// What an archiver writes, kept by the identity of its file. `None`: it is not there, which is
 /// told elsewhere.
-pub fn archive(host: &Host, archiver: &str) -> Option<Archive> {
+pub fn archive(host: &Host, archiver: &str) -> Option<ArchiveFormat> {
     let path = host.find(archiver)?;
     let kept = host
         .identity(&path)
@@ -159,21 +159,21 @@ pub fn archive(host: &Host, archiver: &str) -> Option<Archive> {
     let question = Invocation::new(path.as_str(), directory).args(["cq", "archive.a", member]);
     let answer = match host.capture_bounded(&question, LIMIT) {
         Ok(ended) if ended.timed_out => {
-            Archive::Broken(format!("it did not end within {} s", LIMIT.as_secs()))
+            ArchiveFormat::Broken(format!("it did not end within {} s", LIMIT.as_secs()))
         }
-        Ok(ended) if !ended.success() => Archive::Broken(
+        Ok(ended) if !ended.success() => ArchiveFormat::Broken(
             last_line(&ended.stderr)
                 .unwrap_or("it says nothing")
                 .to_owned(),
         ),
-        Err(problem) => Archive::Broken(problem.message),
+        Err(problem) => ArchiveFormat::Broken(problem.message),
         Ok(_) => match host.read_small(&directory.join("archive.a"), LARGEST) {
             Ok(bytes) => probe::archive_format(&bytes),
-            Err(_) => Archive::Broken("it ended well but wrote nothing".to_owned()),
+            Err(_) => ArchiveFormat::Broken("it ended well but wrote nothing".to_owned()),
         },
     };
     // What went wrong once may go well the next time.
-    if !matches!(answer, Archive::Broken(_)) {
+    if !matches!(answer, ArchiveFormat::Broken(_)) {
         kept::keep(host, kept.as_deref(), &answer);
     }
     Some(answer)
@@ -222,7 +222,7 @@ pub fn includes(host: &Host, root: &Utf8Path, compiler: &str) -> Option<Includes
 }
 
 /// All that the answers follow from; `None` where the compiler cannot be pinned down.
-fn key(host: &Host, asked: &Asked) -> Option<String> {
+fn key(host: &Host, asked: &ProbeTarget) -> Option<String> {
     let identity = match &asked.apart {
         Some(apart) => apart.identity.clone(),
         None => host.identity(asked.path?)?,
@@ -256,7 +256,7 @@ fn key(host: &Host, asked: &Asked) -> Option<String> {
                 .map(|sysroot| host.stamp(&sysroot.join("usr/include/gnu/libc-version.h"))),
         )
         .collect();
-    let Asked {
+    let ProbeTarget {
         root: _,
         sysroot: _,
         target,
@@ -276,7 +276,7 @@ fn key(host: &Host, asked: &Asked) -> Option<String> {
 }
 
 /// The report on a compiler that cannot be asked.
-fn nothing(asked: &Asked, why: String) -> Report {
+fn nothing(asked: &ProbeTarget, why: String) -> Report {
     let told = || Verdict::Inconclusive { why: why.clone() };
     let answer = |probe: &Probe| Answer {
         probe: probe.id.to_owned(),
@@ -301,7 +301,7 @@ fn nothing(asked: &Asked, why: String) -> Report {
 
 fn ask(
     host: &Host,
-    asked: &Asked,
+    asked: &ProbeTarget,
     variables: &[(String, String)],
     shared: Option<&Utf8Path>,
 ) -> Report {
@@ -360,7 +360,7 @@ fn ask(
 /// Asks the `cc` crate, in a child of ours under the planned environment.
 fn command_line(
     host: &Host,
-    asked: &Asked,
+    asked: &ProbeTarget,
     variables: &[(String, String)],
     level: &str,
     scratch: &Utf8Path,
@@ -406,7 +406,7 @@ fn command_line(
 /// A call in the environment that build scripts see.
 fn under(
     host: &Host,
-    asked: &Asked,
+    asked: &ProbeTarget,
     variables: &[(String, String)],
     mut call: Invocation,
 ) -> Invocation {
@@ -428,7 +428,7 @@ fn last_line(text: &str) -> Option<&str> {
 
 struct Bench<'a> {
     host: &'a Host,
-    asked: &'a Asked<'a>,
+    asked: &'a ProbeTarget<'a>,
     variables: &'a [(String, String)],
     directory: &'a Utf8Path,
 }
@@ -601,8 +601,8 @@ impl Bench<'_> {
                 why: format!("it did not end within {} s", LIMIT.as_secs()),
             }),
             Some(0) => Some(Verdict::Ok),
-            Some(code) if code == BITTEN => Some(Verdict::Affected {
-                evidence: format!("the probe ended with {BITTEN}"),
+            Some(code) if code == EXIT_AFFECTED => Some(Verdict::Affected {
+                evidence: format!("the probe ended with {EXIT_AFFECTED}"),
             }),
             _ => None,
         }

@@ -3,8 +3,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::cargo_config::{self, Elsewhere};
-use crate::facts::{Place, Rustc, Setting, TargetFacts};
+use crate::cargo_config::{self, OpaqueConfig};
+use crate::facts::{Rustc, Setting, SettingOrigin, TargetFacts};
 use crate::host::{self, Host};
 use crate::problem::{Code, Problem, Result};
 use crate::profile::Profiles;
@@ -62,7 +62,7 @@ pub fn more_configuration(
     host: &Host,
     workspace: &Workspace,
     arguments: &[String],
-) -> Result<More> {
+) -> Result<ExtraConfig> {
     let mut elsewhere = Vec::new();
     let mut plain: Vec<toml::Table> = Vec::new();
     for argument in arguments {
@@ -80,7 +80,7 @@ pub fn more_configuration(
         if host.is_file(file) {
             included(host, file, &table, &mut elsewhere)?;
         }
-        elsewhere.push(Elsewhere {
+        elsewhere.push(OpaqueConfig {
             place,
             table,
             argument: true,
@@ -136,7 +136,7 @@ pub fn more_configuration(
         .chain(&plain)
         .map(|table| format!("{table}\n---\n"))
         .collect();
-    Ok(More {
+    Ok(ExtraConfig {
         profiles,
         digest: host::sha256(text.as_bytes()),
         elsewhere,
@@ -168,8 +168,8 @@ pub fn with_included(
 }
 
 /// Configuration that cargo-config2 does not tell.
-pub struct More {
-    pub elsewhere: Vec<Elsewhere>,
+pub struct ExtraConfig {
+    pub elsewhere: Vec<OpaqueConfig>,
     pub profiles: Profiles,
     /// Of all files and arguments together.
     pub digest: String,
@@ -179,7 +179,7 @@ fn included(
     host: &Host,
     by: &Utf8Path,
     table: &toml::Table,
-    elsewhere: &mut Vec<Elsewhere>,
+    elsewhere: &mut Vec<OpaqueConfig>,
 ) -> Result<()> {
     for include in cargo_config::includes(table) {
         let path = by.parent().unwrap_or(Utf8Path::new("")).join(include);
@@ -190,7 +190,7 @@ fn included(
             continue;
         };
         included(host, &path, &table, elsewhere)?;
-        elsewhere.push(Elsewhere {
+        elsewhere.push(OpaqueConfig {
             place: format!("`{path}`, included by `{by}`"),
             table,
             argument: false,
@@ -221,7 +221,7 @@ pub fn cargo_settings(
         Some(value) => Some(Setting {
             name: "-C linker".to_owned(),
             value,
-            place: Place::Rustflags,
+            place: SettingOrigin::Rustflags,
         }),
         None => {
             let linker = config
@@ -230,11 +230,11 @@ pub fn cargo_settings(
             let variable = format!("CARGO_TARGET_{}_LINKER", target.upper());
             linker.map(|path: std::path::PathBuf| {
                 let (name, place) = if host.var(&variable).is_some() {
-                    (variable, Place::Environment)
+                    (variable, SettingOrigin::Environment)
                 } else {
                     (
                         format!("target.{}.linker", target.triple()),
-                        Place::CargoConfiguration,
+                        SettingOrigin::CargoConfiguration,
                     )
                 };
                 Setting {
@@ -251,7 +251,7 @@ pub fn cargo_settings(
         rustflags,
         ..TargetFacts::default()
     };
-    for row in environment::ROWS {
+    for row in environment::ENV_VARS {
         let role = row.role.to_owned();
         if let Some(setting) = row
             .accepted(target, host_triple)
@@ -288,7 +288,7 @@ pub fn cargo_settings(
                 .chain(words)
                 .collect::<Vec<_>>()
                 .join(" "),
-            place: Place::CargoConfiguration,
+            place: SettingOrigin::CargoConfiguration,
         };
         here.settings.entry("RUNNER".to_owned()).or_insert(setting);
     }
@@ -305,9 +305,9 @@ pub fn variable(host: &Host, config: &cargo_config2::Config, name: String) -> Op
     let here = host.var(&name).map(str::to_owned);
     let (value, place) = match (here, configured) {
         (_, Some((value, true))) | (None, Some((value, false))) => {
-            (value, Place::CargoConfiguration)
+            (value, SettingOrigin::CargoConfiguration)
         }
-        (Some(value), _) => (value, Place::Environment),
+        (Some(value), _) => (value, SettingOrigin::Environment),
         (None, None) => return None,
     };
     Some(Setting { name, value, place })

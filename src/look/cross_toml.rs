@@ -5,14 +5,14 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::config::Source;
-use crate::cross_toml::{self, Sources};
+use crate::config::ConfigFile;
+use crate::cross_toml::{self, CrossSources};
 use crate::host::Host;
 use crate::problem::Result;
 
 /// Everything that cross would read in this workspace.
-pub fn sources(host: &Host, workspace_root: &Utf8Path) -> Result<Sources> {
-    let read = |path: Utf8PathBuf| host.read_text(&path).map(|text| Source { path, text });
+pub fn sources(host: &Host, workspace_root: &Utf8Path) -> Result<CrossSources> {
+    let read = |path: Utf8PathBuf| host.read_text(&path).map(|text| ConfigFile { path, text });
     // What CROSS_CONFIG names must be there: cross passes over a file that is not, and builds
     // something else.
     let cross_toml = match host.var("CROSS_CONFIG") {
@@ -27,7 +27,7 @@ pub fn sources(host: &Host, workspace_root: &Utf8Path) -> Result<Sources> {
     };
     let cargo_toml = Some(workspace_root.join("Cargo.toml")).filter(|path| host.is_file(path));
     let ours = |name: &str| name.starts_with("CROSS_BUILD_") || name.starts_with("CROSS_TARGET_");
-    let mut sources = Sources {
+    let mut sources = CrossSources {
         cross_toml,
         cargo_toml: cargo_toml.map(read).transpose()?,
         variables: host
@@ -35,7 +35,7 @@ pub fn sources(host: &Host, workspace_root: &Utf8Path) -> Result<Sources> {
             .filter(|(name, value)| ours(name) && !value.is_empty())
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
-        ..Sources::default()
+        ..CrossSources::default()
     };
     sources.scripts = cross_toml::possible_scripts(&sources);
     sources

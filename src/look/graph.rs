@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::Metadata;
 
-use super::{Asking, Found, Scope, parse_metadata};
+use super::{CargoOptions, ProjectContext, Scope, parse_metadata};
 use crate::facts::{CPackage, GraphFacts};
 use crate::graph::{self, PlatformFacts};
 use crate::host::{self, Host};
@@ -15,7 +15,7 @@ use crate::plan::cache_dir;
 use crate::problem::Result;
 
 /// What the graph is resolved for, and under which configuration of cargo's.
-pub struct Resolving<'a> {
+pub struct GraphQuery<'a> {
     pub platforms: Vec<&'a PlatformFacts>,
     /// The host's own, which build-dependencies are for.
     pub own: &'a PlatformFacts,
@@ -28,13 +28,13 @@ pub struct Resolving<'a> {
 /// everything that goes into it.
 pub fn ask(
     host: &Host,
-    found: &Found,
-    asking: &Asking,
+    found: &ProjectContext,
+    asking: &CargoOptions,
     scope: &Scope,
-    resolving: &Resolving,
+    resolving: &GraphQuery,
     talk: impl FnMut(&str) + Send,
 ) -> Result<GraphFacts> {
-    let Resolving { platforms, own, .. } = resolving;
+    let GraphQuery { platforms, own, .. } = resolving;
     let triples: BTreeSet<String> = platforms
         .iter()
         .copied()
@@ -105,8 +105,8 @@ fn features(scope: &Scope, triple: Option<&str>) -> Vec<String> {
 /// is never built. `cargo tree` resolves them as a build does: what it does not name is struck out.
 fn confirm(
     host: &Host,
-    found: &Found,
-    asking: &Asking,
+    found: &ProjectContext,
+    asking: &CargoOptions,
     scope: &Scope,
     triple: &str,
     packages: &mut Vec<CPackage>,
@@ -190,9 +190,9 @@ fn build_files(host: &Host, script: &Utf8Path) -> Vec<Utf8PathBuf> {
 /// of the platforms, cargo's configuration, Cargo.lock, every member's manifest.
 fn graph_key(
     host: &Host,
-    found: &Found,
+    found: &ProjectContext,
     scope: &Scope,
-    resolving: &Resolving,
+    resolving: &GraphQuery,
     question: &Invocation,
 ) -> Option<String> {
     let root = found.workspace.root.join("Cargo.toml");

@@ -3,14 +3,14 @@
 
 use cargo_metadata::Metadata;
 
-use super::{Asking, Found, parse_metadata};
+use super::{CargoOptions, ProjectContext, parse_metadata};
 use crate::host::Host;
 use crate::problem::Result;
 use crate::workspace::Local;
 
 /// Cargo.lock is taken as it is.
-pub fn ask(host: &Host, found: &Found, asking: &Asking) -> Result<Vec<Local>> {
-    let asking = Asking {
+pub fn ask(host: &Host, found: &ProjectContext, asking: &CargoOptions) -> Result<Vec<Local>> {
+    let asking = CargoOptions {
         locked: true,
         ..asking.clone()
     };

@@ -6,14 +6,14 @@ use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::compilers::{self, Asked, LIMIT};
+use super::compilers::{self, LIMIT, ProbeTarget};
 use super::{program, starter};
 use crate::doctor::CompilerHealth;
-use crate::facts::{Program, ToolFound, Want};
+use crate::facts::{Program, RequiredTool, ToolFound};
 use crate::host::Host;
 use crate::inspect;
 use crate::invocation::Invocation;
-use crate::needs::{Find, NEEDS, Need};
+use crate::needs::{BUILD_TOOLS, BuildTool, Find};
 use crate::target::Target;
 use crate::toolchain;
 
@@ -84,7 +84,7 @@ fn probed(
     let target = Target::of_machine(&machine)
         .or_else(|| Target::of_machine(&machine.replacen("-pc-", "-", 1)));
     let report = target.map(|target| {
-        let asked = Asked {
+        let asked = ProbeTarget {
             root,
             sysroot: None,
             target: target.triple(),
@@ -107,7 +107,11 @@ fn probed(
 }
 
 /// Looks for each tool where the package that calls it would look; `configured` is cargo's `[env]`.
-pub fn tools(host: &Host, wants: &[Want], configured: &[(String, String)]) -> Vec<ToolFound> {
+pub fn tools(
+    host: &Host,
+    wants: &[RequiredTool],
+    configured: &[(String, String)],
+) -> Vec<ToolFound> {
     thread::scope(|threads| {
         let asked: Vec<_> = wants
             .iter()
@@ -118,7 +122,7 @@ pub fn tools(host: &Host, wants: &[Want], configured: &[(String, String)]) -> Ve
 }
 
 /// `None`: a variable makes it needless.
-fn tool(host: &Host, want: &Want, configured: &[(String, String)]) -> Option<ToolFound> {
+fn tool(host: &Host, want: &RequiredTool, configured: &[(String, String)]) -> Option<ToolFound> {
     let variable = |name: &str| {
         configured
             .iter()
@@ -132,7 +136,7 @@ fn tool(host: &Host, want: &Want, configured: &[(String, String)]) -> Option<Too
         version: None,
         machine: None,
     };
-    let need = NEEDS.iter().find(|need| need.id == want.tool)?;
+    let need = BUILD_TOOLS.iter().find(|need| need.id == want.tool)?;
     if need.unless_set.iter().any(|name| variable(name).is_some()) {
         return None;
     }
@@ -164,7 +168,7 @@ fn tool(host: &Host, want: &Want, configured: &[(String, String)]) -> Option<Too
 /// looked at.
 pub fn foreign_tools(
     host: &Host,
-    wants: &[Want],
+    wants: &[RequiredTool],
     configured: &[(String, String)],
 ) -> Vec<ToolFound> {
     let protoc = wants.iter().filter(|want| want.tool == "protoc");
@@ -204,7 +208,7 @@ fn first_line(text: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn library(host: &Host, need: &Need, named: Option<&str>) -> Option<Utf8PathBuf> {
+fn library(host: &Host, need: &BuildTool, named: Option<&str>) -> Option<Utf8PathBuf> {
     let mut directories: Vec<Utf8PathBuf> = named.map(Utf8PathBuf::from).into_iter().collect();
     for root in ["/usr/lib", "/usr/lib64", "/usr/local/lib"] {
         let root = Utf8Path::new(root);

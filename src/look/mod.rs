@@ -23,10 +23,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand};
 
 pub use self::candidates::write_tools;
-use self::compilers::{Asked, LIMIT};
+use self::compilers::{LIMIT, ProbeTarget};
 use self::configuration::{cargo_settings, configured_variables, variable};
-use self::graph::Resolving;
-use crate::config::{Source as ConfigSource, Sources};
+use self::graph::GraphQuery;
+use crate::config::{ConfigFile, ConfigFiles};
 use crate::facts::{
     CPackage, ClangFinds, Facts, HostFacts, ImageFacts, Program, Rustc, Source, Std, TargetFacts,
     Zig, ZigTools,
@@ -38,15 +38,15 @@ use crate::invocation::Invocation;
 use crate::leaks;
 use crate::needs::Installer;
 use crate::problem::{Code, Failure, Problem, Result};
-use crate::profile::{Named, Profiles, Side};
+use crate::profile::{ProfilePackage, Profiles, Side};
 use crate::target::{Arch, Libc, Os, Target};
-use crate::toolchain::{self, Request};
+use crate::toolchain::{self, TargetRequest};
 use crate::workspace::{Selection, Workspace};
 
 /// The workspace, and the files that may configure xpkg.
-pub struct Found {
+pub struct ProjectContext {
     pub workspace: Workspace,
-    pub sources: Sources,
+    pub sources: ConfigFiles,
     pub rustc: Rustc,
     /// The compiler as it is called.
     pub rustc_program: String,
@@ -58,7 +58,7 @@ pub struct Found {
 
 /// Flags that every question to cargo carries.
 #[derive(Clone)]
-pub struct Asking {
+pub struct CargoOptions {
     /// `cargo`, or the very cargo that started us.
     pub program: String,
     pub locked: bool,
@@ -70,7 +70,7 @@ pub struct Asking {
     pub target_dir: Option<Utf8PathBuf>,
 }
 
-impl Asking {
+impl CargoOptions {
     /// `cargo metadata`, which runs nothing of the workspace's: so the variable does no harm here,
     /// and no flag beats it.
     fn cargo(&self, cwd: &Utf8Path) -> Invocation {
@@ -90,9 +90,9 @@ impl Asking {
 /// Reads the workspace that `manifest_path`, or the current directory, lies in.
 pub fn workspace(
     host: &Host,
-    asking: &Asking,
+    asking: &CargoOptions,
     manifest_path: Option<&Utf8Path>,
-) -> Result<Found, Failure> {
+) -> Result<ProjectContext, Failure> {
     let start = match manifest_path.and_then(Utf8Path::parent) {
         Some(parent) if host.is_dir(parent) => parent.to_owned(),
         _ => host.cwd().to_owned(),
@@ -135,7 +135,7 @@ pub fn workspace(
     };
     let workspace = Workspace::new(&metadata);
     let sources = config_sources(host, &workspace, &metadata)?;
-    Ok(Found {
+    Ok(ProjectContext {
         workspace,
         sources,
         rustc,
@@ -148,7 +148,7 @@ pub fn workspace(
 /// Asks again where cargo's configuration names another compiler than the one on PATH.
 pub fn configured_rustc(
     host: &Host,
-    found: &mut Found,
+    found: &mut ProjectContext,
     config: &cargo_config2::Config,
 ) -> Result<()> {
     let Some(program) = config
@@ -296,11 +296,8 @@ fn answer(host: &Host, question: &Invocation) -> Result<String> {
     }))
 }
 
-fn config_sources(host: &Host, workspace: &Workspace, metadata: &Metadata) -> Result<Sources> {
-    let read = |path: Utf8PathBuf| {
-        host.read_text(&path)
-            .map(|text| ConfigSource { path, text })
-    };
+fn config_sources(host: &Host, workspace: &Workspace, metadata: &Metadata) -> Result<ConfigFiles> {
+    let read = |path: Utf8PathBuf| host.read_text(&path).map(|text| ConfigFile { path, text });
     let root_manifest = workspace.root.join("Cargo.toml");
     let root_member = workspace.root_member();
     let in_workspace = metadata.workspace_metadata.get("xpkg").is_some();
@@ -314,7 +311,7 @@ fn config_sources(host: &Host, workspace: &Workspace, metadata: &Metadata) -> Re
     {
         members.push((member.name.clone(), read(member.manifest.clone())?));
     }
-    Ok(Sources {
+    Ok(ConfigFiles {
         root: if in_workspace || in_package {
             Some(read(root_manifest)?)
         } else {
@@ -333,7 +330,7 @@ fn config_sources(host: &Host, workspace: &Workspace, metadata: &Metadata) -> Re
 
 /// What is to be built, as far as looking needs to know.
 pub struct Scope<'a> {
-    pub requests: &'a [Request],
+    pub requests: &'a [TargetRequest],
     pub selection: &'a Selection,
     /// Names of the packages handed to cargo.
     pub packages: &'a [String],
@@ -348,11 +345,11 @@ pub struct Scope<'a> {
 /// All that deciding needs of these targets. `talk` hears what cargo says while it fetches.
 pub fn facts(
     host: &Host,
-    found: &Found,
-    asking: &Asking,
+    found: &ProjectContext,
+    asking: &CargoOptions,
     config: &cargo_config2::Config,
     scope: &Scope,
-    images: &images::Looking,
+    images: &images::ImageStore,
     talk: impl FnMut(&str) + Send,
 ) -> Result<Facts, Failure> {
     let requests = scope.requests;
@@ -414,7 +411,7 @@ pub fn facts(
                 found,
                 asking,
                 scope,
-                &Resolving {
+                &GraphQuery {
                     platforms: platforms.iter().map(|platform| &platform.facts).collect(),
                     own: &found.own,
                     configuration: scope.configuration,
@@ -554,8 +551,8 @@ pub fn facts(
 /// The images of those targets that may be built in one, by triple.
 fn images_of(
     host: &Host,
-    found: &Found,
-    images: &images::Looking,
+    found: &ProjectContext,
+    images: &images::ImageStore,
     scope: &Scope,
     configured: &[(String, String)],
     arguments: &[String],
@@ -572,7 +569,7 @@ fn images_of(
     }
     let mounted = images::mounted(host, found, arguments);
     let levels = levels(&facts.host.c_packages);
-    let probing = images::Probing {
+    let probing = images::ProbeOptions {
         rustflags: &[],
         configured,
         starter: None,
@@ -591,8 +588,8 @@ fn images_of(
 /// zig's programs for each target that it could serve.
 fn zig_tools(
     host: &Host,
-    found: &Found,
-    requests: &[Request],
+    found: &ProjectContext,
+    requests: &[TargetRequest],
     zig: Option<&Zig>,
     targets: &BTreeMap<String, TargetFacts>,
 ) -> Vec<Option<Result<ZigTools, String>>> {
@@ -610,7 +607,7 @@ fn zig_tools(
 
 /// The profiles with what the configuration says of one target: it comes as an argument, after
 /// those that were typed.
-fn own_profiles(scope: &Scope, request: &Request) -> Profiles {
+fn own_profiles(scope: &Scope, request: &TargetRequest) -> Profiles {
     let mut profiles = scope.profiles.clone();
     let profile = toml::Table::from_iter([(
         scope.profile.to_owned(),
@@ -622,7 +619,7 @@ fn own_profiles(scope: &Scope, request: &Request) -> Profiles {
 
 /// The packages, each with the levels at which this run has its C compiled.
 fn leveled(
-    found: &Found,
+    found: &ProjectContext,
     scope: &Scope,
     profiles: &Profiles,
     packages: Vec<CPackage>,
@@ -633,7 +630,7 @@ fn leveled(
         let member = members
             .iter()
             .any(|member| member.name == package.package && member.version == package.version);
-        let named = Named {
+        let named = ProfilePackage {
             name: &package.package,
             version: &package.version,
             member,
@@ -660,7 +657,7 @@ fn levels(packages: &[CPackage]) -> Vec<String> {
 /// The host's own C compiler, probed where build scripts or proc macros hold C.
 fn host_facts(
     host: &Host,
-    found: &Found,
+    found: &ProjectContext,
     config: &cargo_config2::Config,
     c_packages: Vec<CPackage>,
 ) -> HostFacts {
@@ -670,7 +667,7 @@ fn host_facts(
     let root = &found.workspace.root;
     let triple = found.rustc.host.as_str();
     let named = Target::of_triple(triple).and_then(|own| {
-        let row = toolchain::environment::ROWS
+        let row = toolchain::environment::ENV_VARS
             .iter()
             .find(|row| row.role == "CC")?;
         row.accepted(&own, triple)
@@ -681,7 +678,7 @@ fn host_facts(
     let compiler = host
         .find(&name)
         .map(|path| program(host, root, path, name).1);
-    let asked = Asked {
+    let asked = ProbeTarget {
         root,
         sysroot: None,
         target: triple,
@@ -747,8 +744,8 @@ pub struct Platform {
 /// The target's standard library, whether it brings its C library, and its `cfg`.
 fn platform(
     host: &Host,
-    found: &Found,
-    asking: &Asking,
+    found: &ProjectContext,
+    asking: &CargoOptions,
     target: &Target,
     here: Option<&TargetFacts>,
 ) -> Result<Platform> {
@@ -796,7 +793,7 @@ fn platform(
 
 /// What rustc answers is kept as long as it is that rustc, called so: it takes longer to start than
 /// all that it says is worth.
-fn kept_answer(host: &Host, found: &Found, question: &Invocation) -> Result<String> {
+fn kept_answer(host: &Host, found: &ProjectContext, question: &Invocation) -> Result<String> {
     // A script may be another compiler tomorrow, and so may a file of arguments and this machine's
     // own processor.
     let elsewhere = question

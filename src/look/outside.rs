@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Found;
+use super::ProjectContext;
 use super::configuration::{cargo_home, with_included};
 use crate::cargo_config;
 use crate::host::{self, Host};
@@ -14,7 +14,7 @@ use crate::invocation::Invocation;
 use crate::problem::Result;
 
 /// All of them, sorted.
-pub fn directories(host: &Host, found: &Found) -> Result<Vec<Utf8PathBuf>> {
+pub fn directories(host: &Host, found: &ProjectContext) -> Result<Vec<Utf8PathBuf>> {
     let root = &found.workspace.root;
     let mut outside: BTreeSet<Utf8PathBuf> = sources(host, root)?
         .into_iter()

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::compilers::LIMIT;
-use super::{Found, kept};
+use super::{ProjectContext, kept};
 use crate::facts::{Zig, ZigTools};
 use crate::host::{self, Host};
 use crate::invocation::Invocation;
@@ -189,7 +189,7 @@ fn of_python(host: &Host) -> Option<Utf8PathBuf> {
 /// rustflags.
 pub fn tools(
     host: &Host,
-    found: &Found,
+    found: &ProjectContext,
     zig: &Zig,
     target: &Target,
     rustflags: &[String],

@@ -4,7 +4,7 @@
 use super::object::Object;
 use super::{Probe, Verdict};
 
-pub const PROBE: Probe = Probe {
+pub const GCC_95189: Probe = Probe {
     id: "gcc-95189",
     title: "GCC bug 95189",
     source: include_str!("gcc_95189.c"),

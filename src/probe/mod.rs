@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use facts_object::{CompilerFacts, FACTS_OBJECT};
 
-use crate::facts::{Archive, CPackage};
+use crate::facts::{ArchiveFormat, CPackage};
 
 /// A bug of compilers and how it is found.
 pub struct Probe {
@@ -31,7 +31,7 @@ pub struct Probe {
     /// Reads the verdict off the object.
     pub read: fn(&[u8]) -> Verdict,
     /// A program that seconds the verdict where it can be linked and started: exit code 0 is right,
-    /// [`BITTEN`] wrong.
+    /// [`EXIT_AFFECTED`] wrong.
     pub run_source: &'static str,
     /// Breaks the tie where the object tells nothing.
     pub by_version: fn([u32; 3]) -> bool,
@@ -48,10 +48,10 @@ pub struct Probe {
 }
 
 /// Exit code of a run-time probe that met the bug.
-pub const BITTEN: i32 = 10;
+pub const EXIT_AFFECTED: i32 = 10;
 
 /// Every probe.
-pub const PROBES: &[Probe] = &[gcc_95189::PROBE];
+pub const PROBES: &[Probe] = &[gcc_95189::GCC_95189];
 
 /// What a probe says of a compiler with certain flags.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,7 +114,7 @@ pub enum Severity {
 
 /// What a report means for a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct CompilerFinding {
     /// The probe's id.
     pub probe: String,
     pub severity: Severity,
@@ -124,7 +124,7 @@ pub struct Finding {
     pub switched_off: bool,
 }
 
-impl Finding {
+impl CompilerFinding {
     /// It was let pass by someone's word, so the manifest records it.
     pub fn waived(&self) -> bool {
         self.switched_off || self.severity == Severity::Block
@@ -157,7 +157,7 @@ impl Verdict {
 
 /// What the answers mean for a graph with this C in it, each package at its own levels. Nothing for
 /// a graph without.
-pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<Finding> {
+pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> {
     let mut findings = Vec::new();
     for answer in &report.answers {
         let Some(probe) = PROBES.iter().find(|probe| probe.id == answer.probe) else {
@@ -173,7 +173,7 @@ pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<Finding> {
             .iter()
             .flat_map(|found| found.levels.clone())
             .collect();
-        let finding = |severity, what| Finding {
+        let finding = |severity, what| CompilerFinding {
             probe: probe.id.to_owned(),
             severity,
             what,
@@ -204,7 +204,7 @@ pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<Finding> {
                     format!("could not be probed for {}: {why}", probe.title),
                 ));
             }
-            (None, None, Verdict::Affected { .. }, Verdict::Ok) => findings.push(Finding {
+            (None, None, Verdict::Affected { .. }, Verdict::Ok) => findings.push(CompilerFinding {
                 switched_off: true,
                 ..finding(
                     Severity::Warn,
@@ -311,11 +311,11 @@ fn disagree(object: &Verdict, run: &Verdict) -> bool {
 }
 
 /// The format of an archive with one member whose name is too long for its header.
-pub fn archive_format(bytes: &[u8]) -> Archive {
+pub fn archive_format(bytes: &[u8]) -> ArchiveFormat {
     match bytes.strip_prefix(b"!<arch>\n") {
-        None => Archive::Broken("what it wrote is no archive".to_owned()),
-        Some(members) if members.windows(3).any(|word| word == b"#1/") => Archive::Bsd,
-        Some(_) => Archive::Gnu,
+        None => ArchiveFormat::Broken("what it wrote is no archive".to_owned()),
+        Some(members) if members.windows(3).any(|word| word == b"#1/") => ArchiveFormat::Bsd,
+        Some(_) => ArchiveFormat::Gnu,
     }
 }
 

@@ -12,7 +12,7 @@ macro_rules! codes {
         pub enum Code { $($variant),* }
 
         /// The table behind [`Code`].
-        pub const CODES: &[Row] = &[$(Row {
+        pub const CODES: &[CodeInfo] = &[$(CodeInfo {
             code: Code::$variant, name: $name, title: $title, cause: $cause, detection: $detection, fix: $fix, source: $source,
         }),*];
     };
@@ -20,7 +20,7 @@ macro_rules! codes {
 
 /// One code and its explanation.
 #[derive(Debug)]
-pub struct Row {
+pub struct CodeInfo {
     pub code: Code,
     /// kebab-case, never changed once released.
     pub name: &'static str,
@@ -608,7 +608,7 @@ codes! {
 }
 
 impl Code {
-    pub fn row(self) -> &'static Row {
+    pub fn row(self) -> &'static CodeInfo {
         &CODES[self as usize]
     }
 

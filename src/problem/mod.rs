@@ -7,7 +7,7 @@ mod codes;
 
 use serde::Serialize;
 
-pub use self::codes::{CODES, Code, Row};
+pub use self::codes::{CODES, Code, CodeInfo};
 
 /// A labelled block of lines under the message: `tried:`, `cause:`, `left out:`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -13,17 +13,17 @@ use std::collections::BTreeMap;
 use memchr::memmem;
 
 use crate::target::Glibc;
-use crate::verify::{Entry, What};
+use crate::verify::{Entry, EntryKind};
 
 /// Mode bits and owner of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owned {
+pub struct Ownership {
     pub mode: u32,
     pub user: u64,
     pub group: u64,
 }
 
-impl Owned {
+impl Ownership {
     /// A directory as it is made where nobody says otherwise.
     pub const PLAIN: Self = Self {
         mode: 0o755,
@@ -34,21 +34,21 @@ impl Owned {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Node {
-    Directory(Owned),
+    Directory(Ownership),
     Link(String),
-    File(Tells),
+    File(FileFacts),
     Other,
 }
 
 /// What the bytes of a file tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Tells {
+struct FileFacts {
     glibc: Option<Glibc>,
     /// Of a loader, and of what it reads.
     paths: Vec<String>,
 }
 
-impl Tells {
+impl FileFacts {
     fn of(path: &str, bytes: Option<&[u8]>) -> Self {
         let name = path.rsplit('/').next().unwrap_or(path);
         Self {
@@ -105,12 +105,12 @@ impl Rootfs {
     /// Lays one more layer over all that is there, as overlayfs does: a layer is extracted by
     /// itself, so its own links lead its entries elsewhere, and links below it do not: a directory
     /// takes their place.
-    pub fn lay(&mut self, entries: Vec<Entry>, directories: &BTreeMap<String, Owned>) {
+    pub fn lay(&mut self, entries: Vec<Entry>, directories: &BTreeMap<String, Ownership>) {
         let mut layer = Self::default();
         // What is gone by a layer, by its place: a directory, and a name in it or all.
         let mut gone: Vec<(String, Option<String>)> = Vec::new();
         for Entry { path, what } in entries {
-            let owned = directories.get(&path).copied().unwrap_or(Owned::PLAIN);
+            let owned = directories.get(&path).copied().unwrap_or(Ownership::PLAIN);
             let path = layer.place(plain(&path));
             let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
             if name == ALL_GONE {
@@ -125,9 +125,9 @@ impl Rootfs {
                 continue;
             }
             let node = match what {
-                What::Directory => Node::Directory(owned),
-                What::Link(target) => Node::Link(target),
-                What::HardLink(target) => {
+                EntryKind::Directory => Node::Directory(owned),
+                EntryKind::Link(target) => Node::Link(target),
+                EntryKind::HardLink(target) => {
                     let target = layer.place(plain(&target));
                     layer
                         .nodes
@@ -136,8 +136,8 @@ impl Rootfs {
                         .cloned()
                         .unwrap_or(Node::Other)
                 }
-                What::File(file) => Node::File(Tells::of(&path, file.list.as_deref())),
-                What::Special(_) | What::Unread { .. } => Node::Other,
+                EntryKind::File(file) => Node::File(FileFacts::of(&path, file.list.as_deref())),
+                EntryKind::Special(_) | EntryKind::Unread { .. } => Node::Other,
             };
             layer.put(&path, node);
         }
@@ -167,8 +167,10 @@ impl Rootfs {
                 .get(&directory[..end])
                 .is_some_and(|node| !matches!(node, Node::Directory(_)))
             {
-                self.nodes
-                    .insert(directory[..end].to_owned(), Node::Directory(Owned::PLAIN));
+                self.nodes.insert(
+                    directory[..end].to_owned(),
+                    Node::Directory(Ownership::PLAIN),
+                );
             }
         }
     }
@@ -265,21 +267,21 @@ impl Rootfs {
     }
 
     /// Whose a directory is; as it would be made where there is none.
-    pub fn owned(&self, path: &str) -> Owned {
+    pub fn owned(&self, path: &str) -> Ownership {
         match self.nodes.get(path) {
             Some(Node::Directory(owned)) => *owned,
-            _ => Owned::PLAIN,
+            _ => Ownership::PLAIN,
         }
     }
 
     /// Notes a directory that was made upon all that is there.
-    pub fn make(&mut self, path: &str, owned: Owned) {
+    pub fn make(&mut self, path: &str, owned: Ownership) {
         self.nodes.insert(path.to_owned(), Node::Directory(owned));
     }
 
     /// Notes a file that is put over all that is there; `bytes` are those of one that [`counts`].
     pub fn put_file(&mut self, path: &str, bytes: Option<&[u8]>) {
-        self.put(path, Node::File(Tells::of(path, bytes)));
+        self.put(path, Node::File(FileFacts::of(path, bytes)));
     }
 
     /// Notes a link that is put over all that is there.
@@ -348,18 +350,18 @@ mod tests {
     fn layer(lines: &[&str]) -> Vec<Entry> {
         let entry = |line: &&str| {
             let (path, what) = if let Some((path, target)) = line.split_once(" -> ") {
-                (path, What::Link(target.to_owned()))
+                (path, EntryKind::Link(target.to_owned()))
             } else if let Some((path, target)) = line.split_once(" => ") {
-                (path, What::HardLink(target.to_owned()))
+                (path, EntryKind::HardLink(target.to_owned()))
             } else if let Some(path) = line.strip_suffix('/') {
-                (path, What::Directory)
+                (path, EntryKind::Directory)
             } else {
                 let (path, bytes) = line.split_once(": ").unwrap_or((line, ""));
                 let list = counts(path).then(|| bytes.as_bytes().to_vec());
                 let binary = Err(String::new());
                 (
                     path,
-                    What::File(File {
+                    EntryKind::File(File {
                         size: 0,
                         sha256: String::new(),
                         mode: None,
@@ -555,7 +557,7 @@ mod tests {
 
     #[test]
     fn a_directory_stays_whose_it_is() {
-        let owned = Owned {
+        let owned = Ownership {
             mode: 0o1777,
             user: 0,
             group: 7,
@@ -567,7 +569,7 @@ mod tests {
         );
         assert_eq!(
             (root.owned("tmp"), root.owned("home"), root.owned("none")),
-            (owned, Owned::PLAIN, Owned::PLAIN)
+            (owned, Ownership::PLAIN, Ownership::PLAIN)
         );
         assert_eq!(
             rootfs(&[&["lib/ld-musl-x86_64.so.1"]]).musl().as_deref(),

@@ -5,7 +5,7 @@
 //! and CMake and autotools hear the same as cc-rs.
 
 use super::environment::{Libraries, Tools};
-use super::{Candidate, Case, Kind, Request, assemble, script};
+use super::{Candidate, LinkerKind, TargetContext, TargetRequest, assemble, script};
 use crate::target::{Libc, Os, Target};
 
 const CLANG: &str = "clang";
@@ -15,7 +15,7 @@ pub fn wanted() -> [String; 2] {
 }
 
 /// What it is called with for this target.
-pub fn arguments(request: &Request) -> Vec<String> {
+pub fn arguments(request: &TargetRequest) -> Vec<String> {
     let target = format!("--target={}", request.target.gnu_name());
     [target]
         .into_iter()
@@ -28,7 +28,7 @@ pub fn arguments(request: &Request) -> Vec<String> {
         .collect()
 }
 
-pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
+pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let target = case.target;
     if target.system.os != Os::Linux || target.system.libc != Libc::Gnu && case.sysroot.is_none() {
         return Err(format!(
@@ -43,7 +43,7 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         let reason = "it compiles for the host".to_owned();
         return Ok(vec![assemble(
             case,
-            Kind::Clang,
+            LinkerKind::Clang,
             clang.clone(),
             Tools::of(case, clang).linking(CLANG),
             reason,
@@ -100,7 +100,7 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     };
     let linker = if hosts_own { "lld" } else { "linker" };
     let reason = format!("finds C library and {linker} by `{arguments}`");
-    let mut candidate = assemble(case, Kind::Clang, cc, tools, reason);
+    let mut candidate = assemble(case, LinkerKind::Clang, cc, tools, reason);
     candidate.files.extend(
         [Some(file), cxx.map(|(_, file)| file)]
             .into_iter()
@@ -110,6 +110,6 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
 }
 
 /// Whether it could serve where no GNU compiler does, so that it is worth asking.
-pub fn is_worth(request: &Request, target: &Target) -> bool {
+pub fn is_worth(request: &TargetRequest, target: &Target) -> bool {
     target.system.os == Os::Linux && (target.system.libc == Libc::Gnu || request.sysroot.is_some())
 }

@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Case, Program, Variable};
+use super::{Program, TargetContext, Variable};
 use crate::target::{Libc, Os, Target};
 
 /// How a variable's readers spell its name for one target.
@@ -41,22 +41,22 @@ pub enum Bare {
 
 /// A variable of the environment.
 #[derive(Debug)]
-pub struct Row {
+pub struct EnvVar {
     pub role: &'static str,
     pub spelling: Spelling,
     pub bare: Bare,
     /// Its readers add the bare one to the scoped one, so that nothing is passed over.
     pub adds: bool,
-    value: fn(&Case, &Tools) -> Option<String>,
+    value: fn(&TargetContext, &Tools) -> Option<String>,
 }
 
-const fn row(
+const fn env_var(
     role: &'static str,
     spelling: Spelling,
     bare: Bare,
-    value: fn(&Case, &Tools) -> Option<String>,
-) -> Row {
-    Row {
+    value: fn(&TargetContext, &Tools) -> Option<String>,
+) -> EnvVar {
+    EnvVar {
         role,
         spelling,
         bare,
@@ -66,8 +66,8 @@ const fn row(
 }
 
 /// A variable that only the user sets.
-const fn flags(role: &'static str) -> Row {
-    Row {
+const fn flags(role: &'static str) -> EnvVar {
+    EnvVar {
         role,
         spelling: Spelling::Scoped,
         bare: Bare::Hosts,
@@ -78,27 +78,27 @@ const fn flags(role: &'static str) -> Row {
 
 /// In the order in which they are printed.
 #[rustfmt::skip]
-pub const ROWS: &[Row] = &[
-    row("LINKER",                       Spelling::Cargo,    Bare::Heard,  |_, tools| tools.linker.clone()),
-    row("RUNNER",                       Spelling::Cargo,    Bare::Hosts,  runner),
-    row("CC",                           Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.cc.as_ref().map(|cc| cc.program.clone())),
-    row("CXX",                          Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.cxx.clone()),
-    row("AR",                           Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.ar.clone()),
-    row("RANLIB",                       Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.ranlib.clone()),
+pub const ENV_VARS: &[EnvVar] = &[
+    env_var("LINKER",                       Spelling::Cargo,    Bare::Heard,  |_, tools| tools.linker.clone()),
+    env_var("RUNNER",                       Spelling::Cargo,    Bare::Hosts,  runner),
+    env_var("CC",                           Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.cc.as_ref().map(|cc| cc.program.clone())),
+    env_var("CXX",                          Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.cxx.clone()),
+    env_var("AR",                           Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.ar.clone()),
+    env_var("RANLIB",                       Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.ranlib.clone()),
     // cc-rs adds the bare ones to these, so there is nothing for xpkg to say.
     flags("CFLAGS"),
     flags("CXXFLAGS"),
-    row("CMAKE_TOOLCHAIN_FILE",         Spelling::Scoped,   Bare::Counts, |case, tools| cmake_file(case, tools).map(|file| file.path.into_string())),
-    row("BINDGEN_EXTRA_CLANG_ARGS",     Spelling::Suffixed, Bare::Joined, bindgen),
-    row("PKG_CONFIG_LIBDIR",            Spelling::Scoped,   Bare::Hosts,  pkg_config_libdir),
-    row("PKG_CONFIG_SYSROOT_DIR",       Spelling::Scoped,   Bare::Hosts,  pkg_config_sysroot),
-    row("PKG_CONFIG_PATH",              Spelling::Scoped,   Bare::Hosts,  pkg_config_path),
-    row("JEMALLOC_SYS_WITH_LG_PAGE",    Spelling::Prefixed, Bare::Counts, jemalloc_page),
-    row("CARGO_ENCODED_RUSTFLAGS",      Spelling::Plain,    Bare::Heard,  rustflags),
-    row("CARGO_ZIGBUILD_RUSTC_VERSION", Spelling::Plain,    Bare::Heard,  |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
+    env_var("CMAKE_TOOLCHAIN_FILE",         Spelling::Scoped,   Bare::Counts, |case, tools| cmake_file(case, tools).map(|file| file.path.into_string())),
+    env_var("BINDGEN_EXTRA_CLANG_ARGS",     Spelling::Suffixed, Bare::Joined, bindgen),
+    env_var("PKG_CONFIG_LIBDIR",            Spelling::Scoped,   Bare::Hosts,  pkg_config_libdir),
+    env_var("PKG_CONFIG_SYSROOT_DIR",       Spelling::Scoped,   Bare::Hosts,  pkg_config_sysroot),
+    env_var("PKG_CONFIG_PATH",              Spelling::Scoped,   Bare::Hosts,  pkg_config_path),
+    env_var("JEMALLOC_SYS_WITH_LG_PAGE",    Spelling::Prefixed, Bare::Counts, jemalloc_page),
+    env_var("CARGO_ENCODED_RUSTFLAGS",      Spelling::Plain,    Bare::Heard,  rustflags),
+    env_var("CARGO_ZIGBUILD_RUSTC_VERSION", Spelling::Plain,    Bare::Heard,  |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
 ];
 
-impl Row {
+impl EnvVar {
     /// The name under which xpkg sets it.
     pub fn name(&self, target: &Target) -> String {
         let role = self.role;
@@ -195,7 +195,7 @@ pub struct ToolFile {
 impl ToolFile {
     /// At a place that its text decides: cargo and CMake see that a path changed, not what stands
     /// there, and two runs with other settings must not write over each other.
-    pub(super) fn new(case: &Case, name: &str, text: String, program: bool) -> Self {
+    pub(super) fn new(case: &TargetContext, name: &str, text: String, program: bool) -> Self {
         Self::at(case.tools, name, text, program)
     }
 
@@ -212,24 +212,24 @@ impl ToolFile {
 }
 
 /// The variables of a candidate with these tools, and the files that they name.
-pub(super) fn variables(case: &Case, tools: &Tools) -> (Vec<Variable>, Vec<ToolFile>) {
+pub(super) fn variables(case: &TargetContext, tools: &Tools) -> (Vec<Variable>, Vec<ToolFile>) {
     let mut variables = Vec::new();
-    for row in ROWS {
+    for env_var in ENV_VARS {
         let yours = case
             .here
             .settings
-            .get(row.role)
-            .filter(|_| row.bare != Bare::Heard);
+            .get(env_var.role)
+            .filter(|_| env_var.bare != Bare::Heard);
         match yours {
             Some(setting) => variables.push(Variable::yours(setting)),
-            None => match (row.value)(case, tools) {
-                Some(value) => variables.push(Variable::ours(row.name(case.target), &value)),
+            None => match (env_var.value)(case, tools) {
+                Some(value) => variables.push(Variable::ours(env_var.name(case.target), &value)),
                 // Where xpkg sets nothing, its readers take the bare one.
                 None => variables.extend(
                     case.here
                         .passed_over
                         .iter()
-                        .filter(|bare| case.c.holds && bare.name == row.role)
+                        .filter(|bare| case.c.holds && bare.name == env_var.role)
                         .map(Variable::yours),
                 ),
             },
@@ -242,19 +242,19 @@ pub(super) fn variables(case: &Case, tools: &Tools) -> (Vec<Variable>, Vec<ToolF
 
 /// Whether what stands on the host must not be found: another platform, or the host's with another
 /// glibc.
-fn apart(case: &Case, tools: &Tools) -> bool {
+fn apart(case: &TargetContext, tools: &Tools) -> bool {
     case.target.triple() != case.facts.rustc.host || case.target.floor.is_some() || tools.zig
 }
 
 /// The flags in force and the configuration's own for this target, as one: whatever stands in only
 /// one of cargo's places would erase those of the others.
-fn rustflags(case: &Case, _: &Tools) -> Option<String> {
+fn rustflags(case: &TargetContext, _: &Tools) -> Option<String> {
     (!case.own.rustflags.is_empty()).then(|| case.here.rustflags.join("\u{1f}"))
 }
 
 /// What starts a bin of the target, where that is not the system itself. A dynamic one needs its
 /// libraries.
-fn runner(case: &Case, tools: &Tools) -> Option<String> {
+fn runner(case: &TargetContext, tools: &Tools) -> Option<String> {
     let starter = case
         .here
         .starter
@@ -277,7 +277,7 @@ fn runner(case: &Case, tools: &Tools) -> Option<String> {
 }
 
 /// CMake reads all of its toolchain from one file.
-fn cmake_file(case: &Case, tools: &Tools) -> Option<ToolFile> {
+fn cmake_file(case: &TargetContext, tools: &Tools) -> Option<ToolFile> {
     let cc = tools.cc.as_ref().filter(|_| apart(case, tools))?;
     // What the cmake crate and CMake know of other systems is more than stands here.
     let target = Some(case.target).filter(|target| target.system.os == Os::Linux)?;
@@ -377,7 +377,7 @@ fn cmake_word(text: &str) -> String {
 
 /// The compiler's own directories of headers: libclang knows none for a foreign target, and its own
 /// may be missing.
-fn bindgen(case: &Case, tools: &Tools) -> Option<String> {
+fn bindgen(case: &TargetContext, tools: &Tools) -> Option<String> {
     let cc = tools.cc.as_ref().filter(|_| apart(case, tools))?;
     let includes = case.here.includes.get(&cc.program)?;
     let mut words = vec!["-nostdinc".to_owned()];
@@ -410,7 +410,7 @@ fn bindgen(case: &Case, tools: &Tools) -> Option<String> {
 }
 
 /// Where `pkg-config` looks: the target's own directories, or one with nothing in it.
-fn pkg_config_libdir(case: &Case, tools: &Tools) -> Option<String> {
+fn pkg_config_libdir(case: &TargetContext, tools: &Tools) -> Option<String> {
     if !apart(case, tools) || tools.cc.is_none() && !case.c.holds {
         return None;
     }
@@ -427,13 +427,13 @@ fn pkg_config_libdir(case: &Case, tools: &Tools) -> Option<String> {
 
 /// Set, it lets the pkg-config crate answer for a foreign target; so only where there may be
 /// something to find.
-fn pkg_config_sysroot(case: &Case, tools: &Tools) -> Option<String> {
+fn pkg_config_sysroot(case: &TargetContext, tools: &Tools) -> Option<String> {
     let libraries = tools.libraries.as_ref().filter(|_| apart(case, tools))?;
     tools.cc.as_ref().map(|_| libraries.sysroot.to_string())
 }
 
 /// Nothing, where the user's bare one would add the host's directories.
-fn pkg_config_path(case: &Case, _: &Tools) -> Option<String> {
+fn pkg_config_path(case: &TargetContext, _: &Tools) -> Option<String> {
     let bare = case
         .here
         .passed_over
@@ -444,7 +444,7 @@ fn pkg_config_path(case: &Case, _: &Tools) -> Option<String> {
 
 /// 64 KiB: a kernel for aarch64 may have pages of that size, and jemalloc built for smaller ones
 /// does not start there.
-fn jemalloc_page(case: &Case, _: &Tools) -> Option<String> {
+fn jemalloc_page(case: &TargetContext, _: &Tools) -> Option<String> {
     let there = case
         .c
         .packages

@@ -6,22 +6,24 @@
 
 use goblin::elf::header::machine_to_str;
 
-use super::{Candidate, Case, Chosen, Fallen, Kind, ROWS, SetBy, environment};
-use crate::probe::{self, CompilerFacts, Finding, PROBES, Report, Severity, Verdict};
+use super::{
+    Candidate, KINDS, LinkerKind, Rejected, SetBy, TargetContext, ToolchainChoice, environment,
+};
+use crate::probe::{self, CompilerFacts, CompilerFinding, PROBES, Report, Severity, Verdict};
 use crate::problem::Code;
 use crate::target::{Format, Glibc, Libc};
 
 /// A candidate that did not pass, and why.
-pub struct Stopped {
+pub struct Blocked {
     pub candidate: Candidate,
     pub reason: String,
     /// The code of the finding that stopped it, where it was a probe's.
     pub code: Option<Code>,
 }
 
-impl Stopped {
-    pub fn told(&self) -> Fallen {
-        Fallen {
+impl Blocked {
+    pub fn told(&self) -> Rejected {
+        Rejected {
             kind: self.candidate.kind,
             reason: self.reason.clone(),
             by_probe: self.code.is_some(),
@@ -32,11 +34,11 @@ impl Stopped {
 /// Whether a candidate passes. Who chose for themselves is held to the glibc floor by the finished
 /// bins alone.
 pub fn pass(
-    case: &Case,
+    case: &TargetContext,
     candidate: Candidate,
     chosen_by: &str,
     explicit: bool,
-) -> Result<Chosen, Box<Stopped>> {
+) -> Result<ToolchainChoice, Box<Blocked>> {
     let asked = case.here.reports.get(&candidate.key());
     let report = asked.filter(|_| case.c.holds).cloned();
     let name = candidate.c_compiler.as_ref().map_or_else(
@@ -44,14 +46,14 @@ pub fn pass(
         |compiler| format!("`{}`", compiler.program),
     );
     if let Some(reason) = absent(case) {
-        return Err(Box::new(Stopped {
+        return Err(Box::new(Blocked {
             candidate,
             reason,
             code: None,
         }));
     }
     if let Some(reason) = without_cxx(case, &candidate) {
-        return Err(Box::new(Stopped {
+        return Err(Box::new(Blocked {
             candidate,
             reason,
             code: None,
@@ -60,7 +62,7 @@ pub fn pass(
     let mut candidate = candidate;
     match above_floor(case, &candidate, asked).filter(|_| !explicit) {
         Some(Err(reason)) => {
-            return Err(Box::new(Stopped {
+            return Err(Box::new(Blocked {
                 candidate,
                 reason,
                 code: None,
@@ -72,7 +74,7 @@ pub fn pass(
     let mut findings = Vec::new();
     if let Some(report) = &report {
         if let Some(wrong) = report.facts.as_ref().and_then(|facts| unfit(case, facts)) {
-            return Err(Box::new(Stopped {
+            return Err(Box::new(Blocked {
                 candidate,
                 reason: format!("{name} {wrong}"),
                 code: None,
@@ -82,13 +84,13 @@ pub fn pass(
             let code = Code::from_name(&finding.probe);
             let accepted = code.is_some_and(|code| case.accept.contains(&code));
             if finding.severity == Severity::Block && !accepted {
-                return Err(Box::new(Stopped {
+                return Err(Box::new(Blocked {
                     candidate,
                     reason: format!("{name} {}", finding.what),
                     code,
                 }));
             }
-            findings.push(Finding {
+            findings.push(CompilerFinding {
                 what: format!("{name} {}", finding.what),
                 ..finding
             });
@@ -96,7 +98,7 @@ pub fn pass(
     }
     // Passed over is only what xpkg's own takes the place of.
     let ours = |role: &str| {
-        let row = environment::ROWS.iter().find(|row| row.role == role);
+        let row = environment::ENV_VARS.iter().find(|row| row.role == role);
         let name = row.map(|row| row.name(case.target));
         candidate
             .variables
@@ -110,7 +112,7 @@ pub fn pass(
         .filter(|setting| !case.c.holds || ours(&setting.name))
         .cloned()
         .collect();
-    Ok(Chosen {
+    Ok(ToolchainChoice {
         candidate,
         chosen_by: chosen_by.to_owned(),
         refused: Vec::new(),
@@ -121,7 +123,7 @@ pub fn pass(
 }
 
 /// The user's own C compiler, where the graph needs one and it is not there.
-fn absent(case: &Case) -> Option<String> {
+fn absent(case: &TargetContext) -> Option<String> {
     let setting = case.here.settings.get("CC").filter(|_| case.c.holds)?;
     let first = setting.value.split_whitespace().next().unwrap_or_default();
     let there = case
@@ -137,7 +139,7 @@ fn absent(case: &Case) -> Option<String> {
 }
 
 /// Where the graph holds C++ and nothing stands beside the C compiler that compiles it.
-fn without_cxx(case: &Case, candidate: &Candidate) -> Option<String> {
+fn without_cxx(case: &TargetContext, candidate: &Candidate) -> Option<String> {
     let package = case
         .c
         .packages
@@ -161,12 +163,12 @@ fn without_cxx(case: &Case, candidate: &Candidate) -> Option<String> {
 /// What links against the glibc at hand: whether that is as old as the floor. `None` where there is
 /// nothing to ask.
 fn above_floor(
-    case: &Case,
+    case: &TargetContext,
     candidate: &Candidate,
     report: Option<&Report>,
 ) -> Option<Result<String, String>> {
     // zig links for the floor; what another compiler compiles beside it may ask for more.
-    let zigs_own = candidate.kind == Kind::Zig
+    let zigs_own = candidate.kind == LinkerKind::Zig
         && candidate
             .c_compiler
             .as_ref()
@@ -174,7 +176,7 @@ fn above_floor(
     let floor = case
         .target
         .floor
-        .filter(|_| !zigs_own && (candidate.kind != Kind::Zig || case.c.holds))?;
+        .filter(|_| !zigs_own && (candidate.kind != LinkerKind::Zig || case.c.holds))?;
     let facts = report.and_then(|report| report.facts.as_ref());
     let found = facts
         .and_then(|facts| facts.glibc)
@@ -195,7 +197,7 @@ fn above_floor(
 }
 
 /// What the facts object says against a compiler for this target.
-fn unfit(case: &Case, facts: &CompilerFacts) -> Option<String> {
+fn unfit(case: &TargetContext, facts: &CompilerFacts) -> Option<String> {
     let target = case.target;
     if target.system.format == Format::Elf {
         let wanted = format!("EM_{}", machine_to_str(target.arch.elf));
@@ -216,10 +218,10 @@ fn unfit(case: &Case, facts: &CompilerFacts) -> Option<String> {
 
 /// What to do about candidates that a probe stopped; each way was tried. First another compiler
 /// that is here.
-pub fn ways_out(case: &Case, stopped: &[Box<Stopped>]) -> Vec<String> {
+pub fn ways_out(case: &TargetContext, stopped: &[Box<Blocked>]) -> Vec<String> {
     let mut ways = Vec::new();
     if stopped.iter().any(|stopped| stopped.code.is_some()) {
-        let others = ROWS
+        let others = KINDS
             .iter()
             .flat_map(|row| (row.candidates)(case).unwrap_or_default());
         let passes = others
@@ -250,7 +252,7 @@ pub fn ways_out(case: &Case, stopped: &[Box<Stopped>]) -> Vec<String> {
     ways
 }
 
-fn versions(stopped: &Stopped) -> &'static str {
+fn versions(stopped: &Blocked) -> &'static str {
     let probe = PROBES
         .iter()
         .find(|probe| stopped.code.is_some_and(|code| code.name() == probe.id));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::environment::{Libraries, Tools};
-use super::{Candidate, Case, Kind, Program, assemble, script};
+use super::{Candidate, LinkerKind, Program, TargetContext, assemble, script};
 use crate::target::{Libc, Target};
 
 /// Debian's and musl's own wrapper of the host's compiler.
@@ -48,7 +48,7 @@ pub fn wanted(target: &Target, host: &str) -> Vec<String> {
     compilers.into_iter().chain(companions).collect()
 }
 
-pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
+pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let names = names(case.target, &case.facts.rustc.host);
     let found = serving(case, &names, |cc| {
         cc.machine
@@ -62,7 +62,7 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         );
         let tools = Tools::of(case, cc).linking(&cc.program);
         let Some(sysroot) = case.sysroot else {
-            return assemble(case, Kind::Gcc, cc.clone(), tools, reason);
+            return assemble(case, LinkerKind::Gcc, cc.clone(), tools, reason);
         };
         // Called through a script, so that whoever calls it has the sysroot.
         let word = [format!("--sysroot={sysroot}")];
@@ -89,7 +89,7 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         };
         let mut candidate = assemble(
             case,
-            Kind::Gcc,
+            LinkerKind::Gcc,
             wrapped,
             tools,
             format!("{reason}, with `{}`", word[0]),
@@ -139,7 +139,7 @@ pub fn is_musl_wrapper(cc: &Program) -> bool {
 }
 
 /// Compilers for musl, of whatever making: the wrapper compiles C for musl well.
-pub fn for_musl_c(case: &Case) -> Result<Vec<(Program, &'static str)>, String> {
+pub fn for_musl_c(case: &TargetContext) -> Result<Vec<(Program, &'static str)>, String> {
     let names: Vec<String> = names(case.target, &case.facts.rustc.host)
         .into_iter()
         .chain([WRAPPER.to_owned()])
@@ -175,7 +175,7 @@ pub fn for_musl_c(case: &Case) -> Result<Vec<(Program, &'static str)>, String> {
 /// Those of these compilers that are there and serve, or what is wrong with the first that is
 /// there.
 fn serving<'a>(
-    case: &Case<'a>,
+    case: &TargetContext<'a>,
     names: &[String],
     serves: impl Fn(&Program) -> bool,
 ) -> Result<Vec<&'a Program>, String> {

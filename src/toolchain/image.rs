@@ -6,17 +6,20 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use super::{Candidate, Case, Kind, SetBy, Variable, configured, environment, gcc, lld, native};
+use super::{
+    Candidate, LinkerKind, SetBy, TargetContext, Variable, configured, environment, gcc, lld,
+    native,
+};
 use crate::config::{DockerfileTable, PreBuild};
-use crate::container::{Container, Mount, Passed, Reference};
-use crate::facts::{Facts, ImageFacts, Place, Rustc, Setting, TargetFacts};
+use crate::container::{Container, ForwardedVar, Mount, Reference};
+use crate::facts::{Facts, ImageFacts, Rustc, Setting, SettingOrigin, TargetFacts};
 use crate::needs;
 use crate::problem::Problem;
 use crate::target::Target;
 
 /// What the configuration says of a target's image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedImage {
     pub reference: Reference,
     pub pre_build: PreBuild,
     /// With absolute paths.
@@ -25,7 +28,7 @@ pub struct Wanted {
     pub volumes: Vec<String>,
 }
 
-impl Wanted {
+impl WantedImage {
     /// Something is built upon it before it serves.
     pub fn is_derived(&self) -> bool {
         self.dockerfile.is_some() || self.pre_build != PreBuild::default()
@@ -34,7 +37,7 @@ impl Wanted {
 
 /// An image that a candidate stands in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Chosen {
+pub struct ResolvedImage {
     /// As the configuration writes it.
     pub reference: String,
     pub digest: String,
@@ -90,7 +93,7 @@ pub fn passes(target: &Target, name: &str) -> bool {
         format!("CARGO_TARGET_{}_LINKER", target.upper()),
         format!("CARGO_TARGET_{}_RUNNER", target.upper()),
     ];
-    let role = |name: &str| environment::ROWS.iter().any(|row| row.role == name);
+    let role = |name: &str| environment::ENV_VARS.iter().any(|row| row.role == name);
     let scoped = [target.triple(), &target.lower(), &target.upper()]
         .iter()
         .any(|own| name.contains(*own))
@@ -106,7 +109,7 @@ pub fn passes(target: &Target, name: &str) -> bool {
                 .any(|beginning| name.starts_with(beginning)))
 }
 
-pub(super) fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
+pub(super) fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let image = match &case.here.image {
         None => return Err("none is configured for this target".to_owned()),
         Some(Err(problem)) => return Err(problem.message.clone()),
@@ -125,7 +128,7 @@ pub(super) fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         ..Facts::default()
     };
     let here = inside(case, image);
-    let inner = Case {
+    let inner = TargetContext {
         facts: &facts,
         here: &here,
         sysroot: None,
@@ -156,7 +159,7 @@ pub(super) fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
 }
 
 /// What is known of the target inside: what its environment says there, whoever put it there.
-fn inside(case: &Case, image: &ImageFacts) -> TargetFacts {
+fn inside(case: &TargetContext, image: &ImageFacts) -> TargetFacts {
     let own = &case.facts.rustc.host;
     let mut here = TargetFacts {
         self_contained: case.here.self_contained,
@@ -166,12 +169,15 @@ fn inside(case: &Case, image: &ImageFacts) -> TargetFacts {
     };
     let place = |name: &str| {
         if image.passed.iter().any(|passed| passed.name == name) {
-            Place::Environment
+            SettingOrigin::Environment
         } else {
-            Place::Image
+            SettingOrigin::Image
         }
     };
-    for row in environment::ROWS.iter().filter(|row| row.role != "RUNNER") {
+    for row in environment::ENV_VARS
+        .iter()
+        .filter(|row| row.role != "RUNNER")
+    {
         let mut names = row.accepted(case.target, own).into_iter();
         let there = names.find_map(|name| {
             Some(Setting {
@@ -184,7 +190,7 @@ fn inside(case: &Case, image: &ImageFacts) -> TargetFacts {
             case.here
                 .settings
                 .get(row.role)
-                .filter(|setting| setting.place == Place::CargoConfiguration)
+                .filter(|setting| setting.place == SettingOrigin::CargoConfiguration)
                 .cloned()
         };
         if let Some(setting) = there.or_else(configured) {
@@ -199,7 +205,7 @@ fn inside(case: &Case, image: &ImageFacts) -> TargetFacts {
 
 /// A candidate of the inside as one of this machine: with the container that all of its calls run
 /// in.
-fn contained(case: &Case, image: &ImageFacts, candidate: Candidate) -> Candidate {
+fn contained(case: &TargetContext, image: &ImageFacts, candidate: Candidate) -> Candidate {
     let cache = case.tools.parent().unwrap_or(case.tools);
     let target_dir = cache.join("images").join(key(image, &case.facts.rustc));
     let mut mounts = image.mounts.clone();
@@ -207,7 +213,7 @@ fn contained(case: &Case, image: &ImageFacts, candidate: Candidate) -> Candidate
         mounts.push(Mount::reading(case.tools));
     }
     mounts.push(Mount::writing(&target_dir));
-    let of = |name: &str, value: String| Passed {
+    let of = |name: &str, value: String| ForwardedVar {
         name: name.to_owned(),
         value: Some(value),
     };
@@ -246,7 +252,7 @@ fn contained(case: &Case, image: &ImageFacts, candidate: Candidate) -> Candidate
         // Set where the call is made.
         cwd: Utf8PathBuf::from("/"),
     };
-    let chosen = Chosen {
+    let chosen = ResolvedImage {
         reference: image.reference.clone(),
         digest: image.digest.clone(),
         platform: image.platform.clone(),
@@ -275,7 +281,7 @@ fn contained(case: &Case, image: &ImageFacts, candidate: Candidate) -> Candidate
     shown.extend(more);
     Candidate {
         variables: shown,
-        kind: Kind::Image,
+        kind: LinkerKind::Image,
         reason: format!(
             "`{}` of `{}`, {}",
             candidate.linker.program, image.reference, candidate.reason

@@ -2,7 +2,7 @@
 //! target, and no RUSTFLAGS.
 
 use super::environment::Tools;
-use super::{Candidate, Case, Kind, Program, assemble, gcc};
+use super::{Candidate, LinkerKind, Program, TargetContext, assemble, gcc};
 use crate::target::{Format, Libc, Target};
 
 /// The name by which rustc finds the linker in its own sysroot.
@@ -35,13 +35,13 @@ pub fn breaking_flag(flags: &[String]) -> Option<&String> {
         .find(|flag| BREAKING.iter().any(|part| flag.contains(part)))
 }
 
-pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
+pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let Target { system, .. } = case.target;
     if system.format == Format::Wasm {
         let reason = "rustc links WebAssembly by itself".to_owned();
         return Ok(vec![assemble(
             case,
-            Kind::RustLld,
+            LinkerKind::RustLld,
             linker(),
             Tools::default(),
             reason,
@@ -71,7 +71,7 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         let reason = "the target's graph holds no C, and Rust brings musl itself".to_owned();
         return Ok(vec![assemble(
             case,
-            Kind::RustLld,
+            LinkerKind::RustLld,
             linker(),
             Tools::default().linking(RUST_LLD),
             reason,
@@ -81,7 +81,7 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         let reason = format!("Rust brings musl itself, and `{}` compiles C", setting.name);
         return Ok(vec![assemble(
             case,
-            Kind::RustLld,
+            LinkerKind::RustLld,
             linker(),
             Tools::default().linking(RUST_LLD),
             reason,
@@ -96,7 +96,7 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
         );
         assemble(
             case,
-            Kind::RustLld,
+            LinkerKind::RustLld,
             linker(),
             Tools::of(case, &cc).linking(RUST_LLD),
             reason,

@@ -20,15 +20,15 @@ use serde::{Deserialize, Serialize};
 
 use self::environment::{Libraries, ToolFile, Tools};
 use crate::config::LinkerChoice;
-use crate::facts::{CPackage, Facts, Place, Program, Setting, TargetFacts};
-use crate::probe::{Finding, Report};
+use crate::facts::{CPackage, Facts, Program, Setting, SettingOrigin, TargetFacts};
+use crate::probe::{CompilerFinding, Report};
 use crate::problem::{Code, Problem, Result};
 use crate::target::{Libc, Os, Target};
 
 /// A kind of candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum LinkerKind {
     Native,
     Gcc,
     Clang,
@@ -39,7 +39,7 @@ pub enum Kind {
     Configured,
 }
 
-impl Kind {
+impl LinkerKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Native => "native",
@@ -54,43 +54,43 @@ impl Kind {
 }
 
 /// A kind that `auto` tries: its name, what it looks for, and how it judges.
-struct Row {
-    kind: Kind,
+struct KindEntry {
+    kind: LinkerKind,
     /// The candidates of this kind, best first, or why there is none.
-    candidates: fn(&Case) -> Result<Vec<Candidate>, String>,
+    candidates: fn(&TargetContext) -> Result<Vec<Candidate>, String>,
 }
 
 /// In `auto`'s order (README, "How a linker is chosen").
-const ROWS: &[Row] = &[
-    Row {
-        kind: Kind::Native,
+const KINDS: &[KindEntry] = &[
+    KindEntry {
+        kind: LinkerKind::Native,
         candidates: native::candidates,
     },
-    Row {
-        kind: Kind::Gcc,
+    KindEntry {
+        kind: LinkerKind::Gcc,
         candidates: gcc::candidates,
     },
-    Row {
-        kind: Kind::Clang,
+    KindEntry {
+        kind: LinkerKind::Clang,
         candidates: clang::candidates,
     },
-    Row {
-        kind: Kind::RustLld,
+    KindEntry {
+        kind: LinkerKind::RustLld,
         candidates: lld::candidates,
     },
-    Row {
-        kind: Kind::Zig,
+    KindEntry {
+        kind: LinkerKind::Zig,
         candidates: zig::candidates,
     },
-    Row {
-        kind: Kind::Image,
+    KindEntry {
+        kind: LinkerKind::Image,
         candidates: image::candidates,
     },
 ];
 
 /// A target and who chose its linker.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct TargetRequest {
     pub target: Target,
     /// What was asked for, and by what (`--linker`, `XPKG_LINKER`, the configuration). `auto` asked
     /// for leaves the choice to xpkg in spite of what cargo's configuration says.
@@ -100,16 +100,16 @@ pub struct Request {
     /// Where the target's C library stands, for a gcc or clang that does not know.
     pub sysroot: Option<Utf8PathBuf>,
     /// The cross image that the configuration names for it.
-    pub image: Option<image::Wanted>,
+    pub image: Option<image::WantedImage>,
     /// What the configuration adds to this target's calls of cargo.
-    pub own: Own,
+    pub own: TargetOverrides,
     /// Findings that do not stop the run.
     pub accept: Vec<Code>,
 }
 
 /// What the configuration says of one target's calls of cargo.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Own {
+pub struct TargetOverrides {
     /// Settings of the profile.
     pub profile: toml::Table,
     pub rustflags: Vec<String>,
@@ -118,15 +118,15 @@ pub struct Own {
 
 /// Whether the target's graph holds C, and how that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CNeed {
+pub struct CUsage {
     pub holds: bool,
     /// `c-dependencies` decided, not the graph.
     pub configured: bool,
     pub packages: Vec<CPackage>,
 }
 
-impl CNeed {
-    pub fn new(request: &Request, here: &TargetFacts) -> Self {
+impl CUsage {
+    pub fn new(request: &TargetRequest, here: &TargetFacts) -> Self {
         Self {
             holds: request
                 .c_dependencies
@@ -140,7 +140,7 @@ impl CNeed {
 /// What links, what compiles C, and the environment that both need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Candidate {
-    pub kind: Kind,
+    pub kind: LinkerKind,
     pub linker: Program,
     /// Compiles C for the target; `None`: nobody said, so cc-rs looks for itself.
     pub c_compiler: Option<Program>,
@@ -154,12 +154,12 @@ pub struct Candidate {
     pub archiver: Option<String>,
     /// What is compiled before its first link, once on a machine.
     #[serde(skip)]
-    pub first_uses: Vec<FirstUse>,
+    pub first_uses: Vec<CacheWarmup>,
     /// It has a C++ compiler, or leaves that to cc-rs.
     #[serde(skip)]
     pub cxx: bool,
     /// The image in which all of it stands.
-    pub image: Option<image::Chosen>,
+    pub image: Option<image::ResolvedImage>,
     /// A clause: why this one serves.
     pub reason: String,
 }
@@ -203,7 +203,7 @@ impl Variable {
     }
 
     fn yours(setting: &Setting) -> Self {
-        let set_by = if setting.place == Place::Image {
+        let set_by = if setting.place == SettingOrigin::Image {
             SetBy::Image
         } else {
             SetBy::User
@@ -218,8 +218,8 @@ impl Variable {
 
 /// A candidate that fell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fallen {
-    pub kind: Kind,
+pub struct Rejected {
+    pub kind: LinkerKind,
     pub reason: String,
     /// A probe's finding stopped it.
     pub by_probe: bool,
@@ -227,31 +227,31 @@ pub struct Fallen {
 
 /// The outcome for one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Chosen {
+pub struct ToolchainChoice {
     #[serde(flatten)]
     pub candidate: Candidate,
     /// Who chose: `auto`, or the flag, variable or file that binds.
     pub chosen_by: String,
-    pub refused: Vec<Fallen>,
+    pub refused: Vec<Rejected>,
     /// Variables of the user's that do not count for this target.
     pub passed_over: Vec<Setting>,
     /// What the probes say of its C compiler, where the graph holds C.
     pub report: Option<Report>,
     /// What is told and does not stop the run.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<CompilerFinding>,
 }
 
 /// One target as the kinds judge it.
 #[derive(Clone)]
-struct Case<'a> {
+struct TargetContext<'a> {
     target: &'a Target,
     facts: &'a Facts,
     here: &'a TargetFacts,
-    c: &'a CNeed,
+    c: &'a CUsage,
     accept: &'a [Code],
     /// The kind that somebody chose.
-    asked: Option<Kind>,
-    own: &'a Own,
+    asked: Option<LinkerKind>,
+    own: &'a TargetOverrides,
     sysroot: Option<&'a Utf8Path>,
     /// What clang is called with.
     clang_arguments: Vec<String>,
@@ -261,7 +261,7 @@ struct Case<'a> {
 
 pub use gate::flag_way;
 pub use gcc::is_compiler_name;
-pub use zig::FirstUse;
+pub use zig::CacheWarmup;
 
 /// Names of programs to look for, for one target. All kinds are looked for: `plan` shows them all.
 pub fn wanted(target: &Target, host: &str) -> BTreeSet<String> {
@@ -273,27 +273,27 @@ pub fn wanted(target: &Target, host: &str) -> BTreeSet<String> {
 }
 
 /// Whether to look for zig, and to have it make its programs for this target.
-pub fn wants_zig(request: &Request, host: &str) -> bool {
+pub fn wants_zig(request: &TargetRequest, host: &str) -> bool {
     let asked = request
         .choice
         .as_ref()
         .and_then(|(choice, _)| choice.kind());
-    asked.is_none_or(|kind| kind == Kind::Zig)
-        && zig::is_worth(&request.target, host, asked == Some(Kind::Zig))
+    asked.is_none_or(|kind| kind == LinkerKind::Zig)
+        && zig::is_worth(&request.target, host, asked == Some(LinkerKind::Zig))
 }
 
 /// Whether to look for the target's image: where it is asked for, or may come last in `auto`.
-pub fn wants_image(request: &Request) -> bool {
+pub fn wants_image(request: &TargetRequest) -> bool {
     let asked = request
         .choice
         .as_ref()
         .and_then(|(choice, _)| choice.kind());
-    asked == Some(Kind::Image) || asked.is_none() && request.image.is_some()
+    asked == Some(LinkerKind::Image) || asked.is_none() && request.image.is_some()
 }
 
 /// What to ask clang about a target, where it could serve and no GNU compiler is likely to.
 pub fn clang_question(
-    request: &Request,
+    request: &TargetRequest,
     host: &str,
     found: &BTreeMap<String, Program>,
 ) -> Option<Vec<String>> {
@@ -303,7 +303,7 @@ pub fn clang_question(
         .as_ref()
         .and_then(|(choice, _)| choice.kind());
     let worth = match asked {
-        Some(kind) => kind == Kind::Clang,
+        Some(kind) => kind == LinkerKind::Clang,
         // A gcc may fall, because it has a glibc of its own.
         None => {
             request.sysroot.is_some()
@@ -316,16 +316,22 @@ pub fn clang_question(
 
 /// Every candidate that serves as far as its own kind can tell: those whose C compilers are to be
 /// probed.
-pub fn contenders(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> Vec<Candidate> {
+pub fn contenders(
+    request: &TargetRequest,
+    facts: &Facts,
+    c: &CUsage,
+    tools: &Utf8Path,
+) -> Vec<Candidate> {
     let nothing = TargetFacts::default();
-    let case = Case::new(request, facts, c, tools, &nothing);
+    let case = TargetContext::new(request, facts, c, tools, &nothing);
     let bound = bound(&case, request)
         .and_then(|(_, judged)| judged.ok())
         .unwrap_or_default();
     bound
         .into_iter()
         .chain(
-            ROWS.iter()
+            KINDS
+                .iter()
                 .flat_map(|row| (row.candidates)(&case).unwrap_or_default()),
         )
         .collect()
@@ -333,13 +339,13 @@ pub fn contenders(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path)
 
 /// The first candidate in a target's image, or why there is none.
 pub fn image_candidate(
-    request: &Request,
+    request: &TargetRequest,
     facts: &Facts,
-    c: &CNeed,
+    c: &CUsage,
     tools: &Utf8Path,
 ) -> Result<Candidate, String> {
     let nothing = TargetFacts::default();
-    let case = Case::new(request, facts, c, tools, &nothing);
+    let case = TargetContext::new(request, facts, c, tools, &nothing);
     image::candidates(&case)?
         .into_iter()
         .next()
@@ -348,22 +354,27 @@ pub fn image_candidate(
 
 /// An explicit choice binds or fails; only where nobody chose, `auto` takes the first that holds
 /// (README, How a linker is chosen).
-pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> Result<Chosen> {
+pub fn choose(
+    request: &TargetRequest,
+    facts: &Facts,
+    c: &CUsage,
+    tools: &Utf8Path,
+) -> Result<ToolchainChoice> {
     let target = &request.target;
     let nothing = TargetFacts::default();
-    let case = Case::new(request, facts, c, tools, &nothing);
+    let case = TargetContext::new(request, facts, c, tools, &nothing);
     let mut refused = Vec::new();
     let mut bitten = Vec::new();
     if let Some((by, judged)) = bound(&case, request) {
         let name = choice_name(&case, request);
         // What is wrong with an image has a code of its own.
-        if let (Some(Kind::Image), Some(Err(problem))) = (case.asked, &case.here.image) {
+        if let (Some(LinkerKind::Image), Some(Err(problem))) = (case.asked, &case.here.image) {
             return Err(problem.clone());
         }
         let candidates = judged.map_err(|reason| unfit(target, name, &by, reason, request))?;
         for candidate in candidates {
             match gate::pass(&case, candidate, &by, true) {
-                Ok(chosen) => return Ok(Chosen { refused, ..chosen }),
+                Ok(chosen) => return Ok(ToolchainChoice { refused, ..chosen }),
                 Err(fallen) => {
                     refused.push(fallen.told());
                     bitten.push(fallen);
@@ -386,14 +397,14 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
     let chosen_by = request.choice.as_ref().map_or("auto", |(_, by)| by);
     // What is accepted counts only where nothing passes without.
     for accept in [&[], case.accept] {
-        let case = Case {
+        let case = TargetContext {
             accept,
             ..case.clone()
         };
         (refused, bitten) = (Vec::new(), Vec::new());
-        for row in ROWS {
+        for row in KINDS {
             let candidates = (row.candidates)(&case).unwrap_or_else(|reason| {
-                refused.push(Fallen {
+                refused.push(Rejected {
                     kind: row.kind,
                     reason,
                     by_probe: false,
@@ -402,7 +413,7 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
             });
             for candidate in candidates {
                 match gate::pass(&case, candidate, chosen_by, false) {
-                    Ok(chosen) => return Ok(Chosen { refused, ..chosen }),
+                    Ok(chosen) => return Ok(ToolchainChoice { refused, ..chosen }),
                     Err(fallen) => {
                         // Two versions of one compiler often fall for one reason.
                         if !refused.contains(&fallen.told()) {
@@ -445,17 +456,20 @@ pub fn choose(request: &Request, facts: &Facts, c: &CNeed, tools: &Utf8Path) -> 
 }
 
 /// Who chose, and what came of it, where somebody chose.
-fn bound(case: &Case, request: &Request) -> Option<(String, Result<Vec<Candidate>, String>)> {
+fn bound(
+    case: &TargetContext,
+    request: &TargetRequest,
+) -> Option<(String, Result<Vec<Candidate>, String>)> {
     let setting = case.here.linker.as_ref();
     if let Some((choice, by)) = &request.choice {
-        if let Some(flag) = setting.filter(|setting| setting.place == Place::Rustflags) {
+        if let Some(flag) = setting.filter(|setting| setting.place == SettingOrigin::Rustflags) {
             let reason = format!(
                 "the rustflags in force hold `{}={}`, which beats every other choice",
                 flag.name, flag.value
             );
             return Some((by.clone(), Err(reason)));
         }
-        let row = ROWS.iter().find(|row| Some(row.kind) == choice.kind())?;
+        let row = KINDS.iter().find(|row| Some(row.kind) == choice.kind())?;
         return Some((by.clone(), (row.candidates)(case)));
     }
     let setting = setting?;
@@ -467,15 +481,21 @@ fn bound(case: &Case, request: &Request) -> Option<(String, Result<Vec<Candidate
 }
 
 /// What the choice is called in an error.
-fn choice_name<'a>(case: &Case<'a>, request: &'a Request) -> &'a str {
+fn choice_name<'a>(case: &TargetContext<'a>, request: &'a TargetRequest) -> &'a str {
     match (&request.choice, &case.here.linker) {
-        (Some((choice, _)), _) => choice.kind().map_or("auto", Kind::name),
+        (Some((choice, _)), _) => choice.kind().map_or("auto", LinkerKind::name),
         (None, Some(setting)) => &setting.value,
         (None, None) => "",
     }
 }
 
-fn unfit(target: &Target, choice: &str, by: &str, reason: String, request: &Request) -> Problem {
+fn unfit(
+    target: &Target,
+    choice: &str,
+    by: &str,
+    reason: String,
+    request: &TargetRequest,
+) -> Problem {
     if let (Some((LinkerChoice::Image, _)), Some(wanted)) = (&request.choice, &request.image) {
         return Problem::new(
             Code::ImageUnfit,
@@ -509,8 +529,8 @@ fn unfit(target: &Target, choice: &str, by: &str, reason: String, request: &Requ
     .help(help)
 }
 
-fn ways_out(case: &Case) -> Vec<String> {
-    let Case {
+fn ways_out(case: &TargetContext) -> Vec<String> {
+    let TargetContext {
         target,
         facts,
         here,
@@ -596,7 +616,7 @@ fn ways_out(case: &Case) -> Vec<String> {
 
 /// The candidate that the user's cargo configuration makes: used as it is, once it is there and not
 /// for another machine.
-fn configured(case: &Case, setting: &Setting) -> Result<Candidate, String> {
+fn configured(case: &TargetContext, setting: &Setting) -> Result<Candidate, String> {
     let program = match (
         setting.value.as_str(),
         case.facts.programs.get(&setting.value),
@@ -635,8 +655,8 @@ fn configured(case: &Case, setting: &Setting) -> Result<Candidate, String> {
     let tools = c_compiler
         .map(|cc| Tools::of(case, &cc))
         .unwrap_or_default();
-    let mut candidate = assemble(case, Kind::Configured, program, tools, reason);
-    if setting.place == Place::Environment {
+    let mut candidate = assemble(case, LinkerKind::Configured, program, tools, reason);
+    if setting.place == SettingOrigin::Environment {
         candidate.variables.insert(0, Variable::yours(setting));
     }
     Ok(Candidate {
@@ -647,8 +667,8 @@ fn configured(case: &Case, setting: &Setting) -> Result<Candidate, String> {
 
 /// A candidate with these tools. What the user has set for a role is shown and stays.
 pub fn assemble(
-    case: &Case,
-    kind: Kind,
+    case: &TargetContext,
+    kind: LinkerKind,
     linker: Program,
     tools: Tools,
     reason: String,
@@ -683,11 +703,11 @@ pub fn assemble(
     }
 }
 
-impl<'a> Case<'a> {
+impl<'a> TargetContext<'a> {
     fn new(
-        request: &'a Request,
+        request: &'a TargetRequest,
         facts: &'a Facts,
-        c: &'a CNeed,
+        c: &'a CUsage,
         tools: &'a Utf8Path,
         nothing: &'a TargetFacts,
     ) -> Self {
@@ -720,7 +740,12 @@ impl<'a> Case<'a> {
 }
 
 /// A compiler that is called with words of its own, under a name of xpkg's.
-fn script(case: &Case, program: &Program, name: &str, words: &[String]) -> (Program, ToolFile) {
+fn script(
+    case: &TargetContext,
+    program: &Program,
+    name: &str,
+    words: &[String],
+) -> (Program, ToolFile) {
     let real = program
         .path
         .as_ref()
@@ -746,7 +771,7 @@ fn script(case: &Case, program: &Program, name: &str, words: &[String]) -> (Prog
 
 impl Tools {
     /// A C compiler and its companions, which stand beside it under its own name.
-    fn of(case: &Case, cc: &Program) -> Self {
+    fn of(case: &TargetContext, cc: &Program) -> Self {
         let there = |name: Option<String>| name.filter(|name| case.program(name).is_some());
         // A compiler for musl has its libraries somewhere of its own; Debian's for glibc, among the
         // host's.

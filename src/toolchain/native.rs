@@ -1,7 +1,7 @@
 //! The host's own `cc`, for the host's own triple: what plain cargo would use, so nothing is set.
 
 use super::environment::Tools;
-use super::{Candidate, Case, Kind, assemble};
+use super::{Candidate, LinkerKind, TargetContext, assemble};
 use crate::target::Target;
 
 /// rustc's default linker on this kind of host.
@@ -17,7 +17,7 @@ pub fn wanted(target: &Target, host: &str) -> Vec<String> {
     }
 }
 
-pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
+pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let host = &case.facts.rustc.host;
     if case.target.triple() != host {
         return Err(format!("serves the host's triple only, `{host}`"));
@@ -35,7 +35,7 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
     };
     let mut candidate = assemble(
         case,
-        Kind::Native,
+        LinkerKind::Native,
         cc.clone(),
         tools,
         "the target is the host's own triple".to_owned(),

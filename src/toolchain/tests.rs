@@ -3,22 +3,22 @@
 
 use camino::Utf8Path;
 
-use super::{CNeed, Request, SetBy, choose};
+use super::{CUsage, SetBy, TargetRequest, choose};
 use crate::config::LinkerChoice;
 use crate::facts::{
-    CPackage, ClangFinds, Facts, Place, Program, Setting, TargetFacts, Zig, ZigTools,
+    CPackage, ClangFinds, Facts, Program, Setting, SettingOrigin, TargetFacts, Zig, ZigTools,
 };
 use crate::probe::{CompilerFacts, Report};
 use crate::target::{Glibc, Target};
 
 /// `program=machine` words are programs on PATH; `lld`, `self-contained`, `clang-finds`, `c`, and
 /// `linker:X`, `CC:X`, `rustflags:X` for what the user has set.
-fn machine(text: &str) -> (Facts, TargetFacts, CNeed, Option<Glibc>) {
+fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
     let mut glibc = None;
     let mut facts = Facts::default();
     facts.rustc.host = "x86_64-unknown-linux-gnu".to_owned();
     let mut here = TargetFacts::default();
-    let mut c = CNeed {
+    let mut c = CUsage {
         holds: false,
         configured: false,
         packages: Vec::new(),
@@ -26,7 +26,7 @@ fn machine(text: &str) -> (Facts, TargetFacts, CNeed, Option<Glibc>) {
     let setting = |name: &str, value: &str| Setting {
         name: name.to_owned(),
         value: value.to_owned(),
-        place: Place::Environment,
+        place: SettingOrigin::Environment,
     };
     for word in text.split_whitespace() {
         match (word, word.split_once('='), word.split_once(':')) {
@@ -79,7 +79,7 @@ fn machine(text: &str) -> (Facts, TargetFacts, CNeed, Option<Glibc>) {
             }
             (_, _, Some(("flag-linker", value))) => {
                 here.linker = Some(Setting {
-                    place: Place::Rustflags,
+                    place: SettingOrigin::Rustflags,
                     ..setting("-C linker", value)
                 });
             }
@@ -111,13 +111,13 @@ fn machine(text: &str) -> (Facts, TargetFacts, CNeed, Option<Glibc>) {
 fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected: &str) {
     let (mut facts, mut here, c, glibc) = machine(text);
     let target = Target::parse(target, &[target.split('.').next().unwrap().to_owned()]).unwrap();
-    let request = Request {
+    let request = TargetRequest {
         target,
         choice: choice.map(|choice| (choice, "`--linker`".to_owned())),
         c_dependencies: None,
         image: None,
         sysroot: None,
-        own: super::Own::default(),
+        own: super::TargetOverrides::default(),
         accept: Vec::new(),
     };
     let facts_of = |glibc: Glibc| CompilerFacts {

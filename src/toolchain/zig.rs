@@ -7,14 +7,14 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::environment::{ToolFile, Tools};
-use super::{Candidate, Case, Kind, Program, assemble, gcc};
+use super::{Candidate, LinkerKind, Program, TargetContext, assemble, gcc};
 use crate::facts::{Zig, ZigTools};
 use crate::target::{Glibc, Libc, Os, Target};
 
 /// What zig compiles once for a target before it can link: its C library, and the C++ one where
 /// that is called for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FirstUse {
+pub struct CacheWarmup {
     /// What a status line calls it.
     pub what: String,
     pub compiler: Utf8PathBuf,
@@ -30,7 +30,7 @@ const CXX_PROGRAM: (&str, &str) = (
     "#include <iostream>\nint main() { std::cout << 1; }\n",
 );
 
-fn first_uses(case: &Case, zig: &Zig, programs: &ZigTools) -> Vec<FirstUse> {
+fn first_uses(case: &TargetContext, zig: &Zig, programs: &ZigTools) -> Vec<CacheWarmup> {
     let (libc, long) = match case.target.system.libc {
         Libc::Musl => ("musl", "about a minute of compiling"),
         _ => ("glibc", "some seconds of compiling"),
@@ -43,13 +43,13 @@ fn first_uses(case: &Case, zig: &Zig, programs: &ZigTools) -> Vec<FirstUse> {
             program.file_stem().unwrap_or_default()
         ))
     };
-    let c = FirstUse {
+    let c = CacheWarmup {
         what: format!("{libc} for {}, {long}", programs.target),
         compiler: programs.cc.clone(),
         source: C_PROGRAM,
         marker: marker(&programs.cc),
     };
-    let cxx = FirstUse {
+    let cxx = CacheWarmup {
         what: format!(
             "libc++ for {}, about a minute of compiling",
             programs.target
@@ -83,7 +83,7 @@ pub fn wanted() -> [String; 2] {
     ["ar", "ranlib"].map(str::to_owned)
 }
 
-pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
+pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let target = case.target;
     if target.system.os != Os::Linux {
         return Err(format!(
@@ -102,7 +102,7 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
             None if !is_worth(
                 target,
                 &case.facts.rustc.host,
-                case.asked == Some(Kind::Zig),
+                case.asked == Some(LinkerKind::Zig),
             ) =>
             {
                 "was not looked for, since the target is the host's own triple".to_owned()
@@ -155,7 +155,7 @@ pub fn candidates(case: &Case) -> Result<Vec<Candidate>, String> {
 }
 
 fn candidate(
-    case: &Case,
+    case: &TargetContext,
     zig: &Zig,
     programs: &ZigTools,
     own: Program,
@@ -187,7 +187,7 @@ fn candidate(
         libraries: None,
         zig: true,
     };
-    let mut candidate = assemble(case, Kind::Zig, own, tools, reason);
+    let mut candidate = assemble(case, LinkerKind::Zig, own, tools, reason);
     files.append(&mut candidate.files);
     Candidate {
         files,

@@ -19,9 +19,9 @@ use crate::docker::Image;
 use crate::doctor::{self, CompilerHealth, Diagnosis, State, TargetHealth};
 use crate::facts::ToolFound;
 use crate::formats::{clause, printable};
-use crate::lock::{Seen, Standing};
+use crate::lock::{PinStatus, Seen};
 use crate::manifest::{Artifact, Manifest};
-use crate::problem::{Code, Problem, Result, Row};
+use crate::problem::{Code, CodeInfo, Problem, Result};
 use crate::verify::{self, Finding, Skipped};
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -182,8 +182,8 @@ pub fn problem(problem: &Problem) -> String {
 }
 
 /// What `--explain CODE` says.
-pub fn explanation(row: &Row) -> String {
-    let Row {
+pub fn explanation(row: &CodeInfo) -> String {
+    let CodeInfo {
         code: _,
         name,
         title,
@@ -425,9 +425,9 @@ pub fn docker(images: &[Image]) -> String {
 }
 
 /// The images of a workspace, each with what is known of it.
-pub fn images(standings: &[Standing]) -> String {
+pub fn images(standings: &[PinStatus]) -> String {
     let mut text = String::new();
-    for Standing {
+    for PinStatus {
         target,
         reference,
         digest,

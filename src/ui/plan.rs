@@ -8,7 +8,7 @@ use crate::facts::{Setting, Std};
 use crate::invocation::quote_value;
 use crate::plan::{Plan, TargetPlan};
 use crate::probe::Report;
-use crate::toolchain::{Candidate, Kind, SetBy};
+use crate::toolchain::{Candidate, LinkerKind, SetBy};
 use crate::workspace::LeftOut;
 
 /// The plan for people.
@@ -110,7 +110,7 @@ fn target_plan(target: &TargetPlan) -> String {
         }],
     );
     row("environment", environment(&toolchain.candidate));
-    let image = |image: &crate::toolchain::image::Chosen| {
+    let image = |image: &crate::toolchain::image::ResolvedImage| {
         let derived = image
             .derived
             .as_ref()
@@ -199,8 +199,8 @@ pub fn choice(candidate: &Candidate, chosen_by: &str) -> String {
     };
     let program = &candidate.linker.program;
     let name = match candidate.kind {
-        Kind::Configured => format!("`{program}`"),
-        Kind::Gcc if program != candidate.kind.name() => format!("gcc `{program}`"),
+        LinkerKind::Configured => format!("`{program}`"),
+        LinkerKind::Gcc if program != candidate.kind.name() => format!("gcc `{program}`"),
         kind => kind.name().to_owned(),
     };
     format!("{name}: {}{by}", candidate.reason)

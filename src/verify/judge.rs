@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::expected::{self, Expected};
 use super::listing::{self, Listing, head, unsafe_path};
-use super::policy::{self, Case, Policy};
-use super::{Accepted, Entry, File, FileReport, Finding, Kind, Report, Skipped, Subject, What};
+use super::policy::{self, Policy, RuleInput};
+use super::{
+    Accepted, Artifacts, ArtifactsKind, Entry, EntryKind, File, FileReport, Finding, Report,
+    Skipped,
+};
 use crate::manifest::{Artifact, TargetRecord};
 use crate::policy::FINDINGS;
 use crate::problem::Code;
@@ -14,16 +17,16 @@ use crate::target::{Glibc, Target};
 
 /// What the user says of a run.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct VerifyOptions {
     /// `--target`: what programs are for whose paths do not say it.
     pub targets: Vec<Target>,
     pub policy: Policy,
-    pub accept: Vec<Waive>,
+    pub accept: Vec<AcceptRule>,
 }
 
 /// `--accept CODE[=PATH] --reason TEXT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waive {
+pub struct AcceptRule {
     pub code: Code,
     /// `None`: wherever it is found.
     pub path: Option<String>,
@@ -49,7 +52,7 @@ fn finding(
     }
 }
 
-pub fn judge(subject: &Subject, options: &Options) -> Report {
+pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
     let mut findings = Vec::new();
     let mut skipped = Vec::new();
     findings.extend(
@@ -117,7 +120,7 @@ pub fn judge(subject: &Subject, options: &Options) -> Report {
         };
         let expected = expected_of(subject, path, binary, known, options);
         let linked_by = known.map(|(_, record)| record.toolchain.kind);
-        let case = Case {
+        let case = RuleInput {
             file,
             binary,
             expected: expected.as_ref(),
@@ -134,7 +137,7 @@ pub fn judge(subject: &Subject, options: &Options) -> Report {
         // A link to it promises what its own path says.
         for alias in links.to(path) {
             let promised = expected::of_path(alias, Some(binary.format));
-            let case = Case {
+            let case = RuleInput {
                 expected: promised.as_ref(),
                 linked_by: None,
                 ..case
@@ -148,7 +151,7 @@ pub fn judge(subject: &Subject, options: &Options) -> Report {
             findings.push(contradiction);
         }
         match (&expected, subject.kind) {
-            (None, Kind::File) => skipped.push(Skipped {
+            (None, ArtifactsKind::File) => skipped.push(Skipped {
                 path: path.to_owned(),
                 what: "its target".to_owned(),
                 why: "nothing says what it is for: name it with `--target`".to_owned(),
@@ -227,12 +230,12 @@ pub fn judge(subject: &Subject, options: &Options) -> Report {
 /// Takes out what was let pass.
 pub fn accept<'a>(
     findings: Vec<Finding>,
-    waives: impl Iterator<Item = &'a Waive>,
+    waives: impl Iterator<Item = &'a AcceptRule>,
 ) -> (Vec<Accepted>, Vec<Finding>) {
-    let waives: Vec<&Waive> = waives.collect();
+    let waives: Vec<&AcceptRule> = waives.collect();
     let (mut accepted, mut left) = (Vec::new(), Vec::new());
     for finding in findings {
-        let matches = |waive: &&&Waive| {
+        let matches = |waive: &&&AcceptRule| {
             waive.code == finding.code
                 && waive
                     .path
@@ -251,7 +254,7 @@ pub fn accept<'a>(
 }
 
 /// What was accepted when xpkg built a file, and stands in its manifest.
-fn recorded(listing: Option<&Listing>) -> Vec<Waive> {
+fn recorded(listing: Option<&Listing>) -> Vec<AcceptRule> {
     let Some((listing, manifest)) =
         listing.and_then(|listing| Some((listing, listing.manifest.as_ref()?)))
     else {
@@ -270,7 +273,7 @@ fn recorded(listing: Option<&Listing>) -> Vec<Waive> {
             .filter_map(|waiver| Code::from_name(&waiver.code))
             .filter(own);
         codes
-            .map(|code| Waive {
+            .map(|code| AcceptRule {
                 code,
                 path: Some(path.clone()),
                 reason: "accepted when it was built, by its manifest".to_owned(),
@@ -283,7 +286,7 @@ fn recorded(listing: Option<&Listing>) -> Vec<Waive> {
 impl Entry {
     fn file(&self) -> Option<(&str, &File)> {
         match &self.what {
-            What::File(file) => Some((&self.path, file)),
+            EntryKind::File(file) => Some((&self.path, file)),
             _ => None,
         }
     }
@@ -327,7 +330,7 @@ const HOPS: usize = 40;
 const DEPTH: usize = 256;
 
 impl<'a> Links<'a> {
-    fn of(subject: &'a Subject) -> Self {
+    fn of(subject: &'a Artifacts) -> Self {
         let mut links = Self {
             symbolic: BTreeMap::new(),
             resolved: BTreeMap::new(),
@@ -336,15 +339,15 @@ impl<'a> Links<'a> {
         };
         for entry in &subject.entries {
             match &entry.what {
-                What::Link(to) => _ = links.symbolic.insert(&entry.path, to),
-                What::File(_) => _ = links.files.insert(&entry.path),
+                EntryKind::Link(to) => _ = links.symbolic.insert(&entry.path, to),
+                EntryKind::File(_) => _ = links.files.insert(&entry.path),
                 _ => {}
             }
         }
         for entry in &subject.entries {
             let to = match &entry.what {
-                What::Link(_) => links.follow(&entry.path),
-                What::HardLink(to) => Some(to.trim_start_matches("./").to_owned()),
+                EntryKind::Link(_) => links.follow(&entry.path),
+                EntryKind::HardLink(to) => Some(to.trim_start_matches("./").to_owned()),
                 _ => None,
             };
             if let Some(to) = to.filter(|to| links.files.contains(to.as_str())) {
@@ -410,10 +413,10 @@ impl<'a> Links<'a> {
             return Some(outside(format!("a path through the link `{above}`")));
         }
         match &entry.what {
-            What::Link(to) if self.follow(&entry.path).is_none() => {
+            EntryKind::Link(to) if self.follow(&entry.path).is_none() => {
                 Some(outside(format!("a link to `{to}`")))
             }
-            What::HardLink(to)
+            EntryKind::HardLink(to)
                 if unsafe_path(to).is_some()
                     || !self.resolved.contains_key(entry.path.as_str()) =>
             {
@@ -427,10 +430,10 @@ impl<'a> Links<'a> {
 }
 
 /// What is wrong with an entry, whatever it should be.
-fn entry_itself(subject: &Subject, entry: &Entry) -> Option<Finding> {
+fn entry_itself(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
     if let (Some(what), true) = (
         unsafe_path(&entry.path),
-        subject.kind == Kind::Archive && !entry.path.is_empty(),
+        subject.kind == ArtifactsKind::Archive && !entry.path.is_empty(),
     ) {
         return Some(finding(
             Code::PathUnsafe,
@@ -441,14 +444,14 @@ fn entry_itself(subject: &Subject, entry: &Entry) -> Option<Finding> {
         ));
     }
     match &entry.what {
-        What::Special(what) => Some(finding(
+        EntryKind::Special(what) => Some(finding(
             Code::SpecialFile,
             &entry.path,
             *what,
             "a file",
             "remove it",
         )),
-        What::Unread { code, why } => Some(finding(
+        EntryKind::Unread { code, why } => Some(finding(
             *code,
             &entry.path,
             why.clone(),
@@ -460,13 +463,13 @@ fn entry_itself(subject: &Subject, entry: &Entry) -> Option<Finding> {
 }
 
 /// Entries on one path, and those that differ by case alone.
-fn twice(subject: &Subject) -> Vec<Finding> {
+fn twice(subject: &Artifacts) -> Vec<Finding> {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     let mut findings = Vec::new();
     for entry in subject
         .entries
         .iter()
-        .filter(|entry| entry.what != What::Directory && !entry.path.is_empty())
+        .filter(|entry| entry.what != EntryKind::Directory && !entry.path.is_empty())
     {
         let Some(other) = seen.insert(entry.path.to_lowercase(), &entry.path) else {
             continue;
@@ -488,7 +491,7 @@ fn twice(subject: &Subject) -> Vec<Finding> {
 }
 
 /// The subject against what lists it.
-fn held_to(subject: &Subject, listing: &Listing, links: &Links) -> Vec<Finding> {
+fn held_to(subject: &Artifacts, listing: &Listing, links: &Links) -> Vec<Finding> {
     let mut findings = Vec::new();
     let entries: BTreeMap<&str, &Entry> = subject
         .entries
@@ -506,12 +509,14 @@ fn held_to(subject: &Subject, listing: &Listing, links: &Links) -> Vec<Finding> 
             .get(resolved.map_or(path, String::as_str))
             .map(|entry| &entry.what)
         {
-            Some(What::File(file)) => file,
-            Some(What::Unread { .. }) => continue,
+            Some(EntryKind::File(file)) => file,
+            Some(EntryKind::Unread { .. }) => continue,
             other => {
                 let found = match other {
                     None => "nothing".to_owned(),
-                    Some(What::Link(to) | What::HardLink(to)) => format!("a link to `{to}`"),
+                    Some(EntryKind::Link(to) | EntryKind::HardLink(to)) => {
+                        format!("a link to `{to}`")
+                    }
                     Some(_) => "no file".to_owned(),
                 };
                 findings.push(finding(
@@ -563,8 +568,9 @@ fn held_to(subject: &Subject, listing: &Listing, links: &Links) -> Vec<Finding> 
             .any(vouched);
         let alias =
             listing.manifest.is_none() && links.resolved.get(path).is_some_and(|to| vouched(to));
-        let counts =
-            !matches!(entry.what, What::Directory | What::Unread { .. }) && !signs && !alias;
+        let counts = !matches!(entry.what, EntryKind::Directory | EntryKind::Unread { .. })
+            && !signs
+            && !alias;
         if counts && !listing.files.contains_key(path) && !own.contains(path) {
             let expected = format!("only what `{}` lists", listing.by[0]);
             findings.push(finding(
@@ -610,11 +616,11 @@ fn known(listing: &Listing) -> BTreeMap<String, (&Artifact, &TargetRecord)> {
 }
 
 fn expected_of(
-    subject: &Subject,
+    subject: &Artifacts,
     path: &str,
     binary: &crate::inspect::Binary,
     known: Option<(&Artifact, &TargetRecord)>,
-    options: &Options,
+    options: &VerifyOptions,
 ) -> Option<Expected> {
     if let Some((artifact, record)) = known
         && let Some(target) = Target::of_triple(&artifact.target)

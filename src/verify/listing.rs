@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, LISTS, Subject, What};
+use super::{Artifacts, EntryKind, Finding, LISTS};
 use crate::manifest::{JSON_NAME, Manifest, TEXT_NAME};
 use crate::problem::Code;
 use crate::target::Target;
 
 /// A file as a list has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedFile {
     /// Below the subject.
     pub path: String,
     pub sha256: String,
@@ -28,7 +28,7 @@ pub struct Listed {
 pub struct Listing {
     /// Paths of the lists; the first is the strongest.
     pub by: Vec<String>,
-    pub files: BTreeMap<String, Listed>,
+    pub files: BTreeMap<String, ListedFile>,
     /// xpkg's own, with all that it knows of targets.
     pub manifest: Option<Manifest>,
     /// The directory that the lists stand in, with `/` at its end, or nothing.
@@ -36,7 +36,7 @@ pub struct Listing {
 }
 
 /// The lists of a subject: those in its root, or, of an archive, in the one directory at its root.
-pub fn find(subject: &Subject, findings: &mut Vec<Finding>) -> Option<Listing> {
+pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing> {
     let base = base(subject);
     let mut listing = Listing {
         base: base.clone(),
@@ -48,7 +48,7 @@ pub fn find(subject: &Subject, findings: &mut Vec<Finding>) -> Option<Listing> {
             continue;
         };
         let bytes = match &entry.what {
-            What::File(file) => file.list.as_deref(),
+            EntryKind::File(file) => file.list.as_deref(),
             _ => None,
         };
         let Some(bytes) = bytes else {
@@ -166,7 +166,7 @@ fn unreadable(path: &str, why: String) -> Finding {
 }
 
 /// Where lists are looked for: the root, or the one directory that an archive holds.
-fn base(subject: &Subject) -> String {
+fn base(subject: &Artifacts) -> String {
     if subject
         .entries
         .iter()
@@ -196,7 +196,7 @@ fn plain(path: &str) -> String {
     )
 }
 
-type Files = Vec<Listed>;
+type Files = Vec<ListedFile>;
 
 fn manifest(text: &str, path: &str, listing: &mut Listing) -> Result<Option<Files>, String> {
     // A `manifest.json` may be anybody's; only one that says what it is is held to it.
@@ -228,7 +228,7 @@ fn manifest(text: &str, path: &str, listing: &mut Listing) -> Result<Option<File
             return Err(format!("`{}` is listed twice", artifact.path));
         }
     }
-    let listed = |artifact: &crate::manifest::Artifact| Listed {
+    let listed = |artifact: &crate::manifest::Artifact| ListedFile {
         path: artifact.path.clone(),
         sha256: artifact.sha256.clone(),
         size: Some(artifact.size),
@@ -255,7 +255,7 @@ fn lines(text: &str) -> Result<Option<Files>, String> {
                 shown(line)
             )
         })?;
-        files.push(Listed {
+        files.push(ListedFile {
             path: path.to_owned(),
             sha256: sha256.to_lowercase(),
             size: None,

@@ -9,7 +9,7 @@ mod judge;
 pub mod listing;
 pub mod policy;
 
-pub use judge::{Options, Waive, accept, judge};
+pub use judge::{AcceptRule, VerifyOptions, accept, judge};
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ use crate::problem::Code;
 /// What `verify` was pointed at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ArtifactsKind {
     Directory,
     File,
     /// `.tar.gz`, `.tar.zst`, `.tar` or `.zip`, read without being unpacked.
@@ -28,8 +28,8 @@ pub enum Kind {
 
 /// All that was found, each thing read once.
 #[derive(Debug, Clone)]
-pub struct Subject {
-    pub kind: Kind,
+pub struct Artifacts {
+    pub kind: ArtifactsKind,
     /// As it was named.
     pub name: String,
     /// Sorted by path; in an archive a path may come twice.
@@ -41,11 +41,11 @@ pub struct Subject {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub path: String,
-    pub what: What,
+    pub what: EntryKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum EntryKind {
     File(File),
     /// A symbolic link and where it points, as it is written there.
     Link(String),
@@ -97,7 +97,7 @@ pub struct Report {
     /// Of this document's shape: 1.
     pub schema_version: u32,
     pub subject: String,
-    pub kind: Kind,
+    pub kind: ArtifactsKind,
     /// The policy that it was held to: `default`, `strict`, `portable-linux`.
     pub policy: String,
     /// The file that lists the others, by its path; `None`: nothing lists them.

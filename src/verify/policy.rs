@@ -10,11 +10,11 @@ use crate::inspect::{Binary, FormatName, Linkage, Relro};
 use crate::policy::{is_for, machine_name, word};
 use crate::problem::{Code, Problem, Result, nearest};
 use crate::target::{Format, Glibc, Libc, Os};
-use crate::toolchain::Kind;
+use crate::toolchain::LinkerKind;
 
 /// A named policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Name {
+pub enum PolicyName {
     /// What is broken or not what it says.
     Default,
     /// And all that hardens, shrinks or hides.
@@ -23,18 +23,18 @@ pub enum Name {
     PortableLinux,
 }
 
-pub const NAMES: &[(&str, Name)] = &[
-    ("default", Name::Default),
-    ("strict", Name::Strict),
-    ("portable-linux", Name::PortableLinux),
+pub const POLICY_NAMES: &[(&str, PolicyName)] = &[
+    ("default", PolicyName::Default),
+    ("strict", PolicyName::Strict),
+    ("portable-linux", PolicyName::PortableLinux),
 ];
 
-impl Name {
+impl PolicyName {
     pub fn parse(text: &str) -> Result<Self> {
-        if let Some((_, name)) = NAMES.iter().find(|(name, _)| *name == text) {
+        if let Some((_, name)) = POLICY_NAMES.iter().find(|(name, _)| *name == text) {
             return Ok(*name);
         }
-        let names = || NAMES.iter().map(|(name, _)| *name);
+        let names = || POLICY_NAMES.iter().map(|(name, _)| *name);
         let problem = Problem::new(Code::NoSuchName, format!("there is no policy `{text}`"));
         Err(match nearest(text, names()) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
@@ -43,7 +43,7 @@ impl Name {
     }
 
     pub fn name(self) -> &'static str {
-        NAMES
+        POLICY_NAMES
             .iter()
             .find(|(_, name)| *name == self)
             .map_or("", |(text, _)| text)
@@ -53,34 +53,34 @@ impl Name {
 /// A policy with what the configuration changes of it.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    pub name: Name,
+    pub name: PolicyName,
     pub config: PolicyConfig,
 }
 
 /// One program and all that its rules look at.
 #[derive(Clone, Copy)]
-pub struct Case<'a> {
+pub struct RuleInput<'a> {
     pub file: &'a File,
     pub binary: &'a Binary,
     pub expected: Option<&'a Expected>,
     /// What linked it, where xpkg's manifest says so.
-    pub linked_by: Option<Kind>,
+    pub linked_by: Option<LinkerKind>,
     pub policy: &'a Policy,
 }
 
 /// What a rule has against a program.
-struct Against {
+struct Violation {
     found: String,
     expected: String,
     help: &'static str,
 }
 
-fn against(
+fn violation(
     found: impl Into<String>,
     expected: impl Into<String>,
     help: &'static str,
-) -> Option<Against> {
-    Some(Against {
+) -> Option<Violation> {
+    Some(Violation {
         found: found.into(),
         expected: expected.into(),
         help,
@@ -89,40 +89,40 @@ fn against(
 
 /// When a rule holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
+enum RuleScope {
     Always,
     /// Where xpkg's own manifest says what linked the program, so that what it can be is known.
     Made,
     Never,
 }
 
-use When::{Always, Made, Never};
+use RuleScope::{Always, Made, Never};
 
-struct Row {
+struct Rule {
     code: Code,
-    check: fn(&Case) -> Option<Against>,
-    default: When,
-    strict: When,
-    portable: When,
+    check: fn(&RuleInput) -> Option<Violation>,
+    default: RuleScope,
+    strict: RuleScope,
+    portable: RuleScope,
 }
 
 #[rustfmt::skip]
-const ROWS: &[Row] = &[
-    Row { code: Code::WrongMachine,     check: machine,           default: Always, strict: Always, portable: Always },
-    Row { code: Code::NotExecutable,    check: executable,        default: Always, strict: Always, portable: Always },
-    Row { code: Code::ModeUnfit,        check: mode,              default: Always, strict: Always, portable: Always },
-    Row { code: Code::NotStatic,        check: static_musl,       default: Always, strict: Always, portable: Always },
-    Row { code: Code::InterpreterUnfit, check: interpreter,       default: Always, strict: Always, portable: Always },
-    Row { code: Code::AboveFloor,       check: floor,             default: Always, strict: Always, portable: Always },
-    Row { code: Code::PrivateGlibc,     check: private_glibc,     default: Always, strict: Always, portable: Always },
-    Row { code: Code::LibraryUnfit,     check: libraries,         default: Made,   strict: Always, portable: Always },
-    Row { code: Code::RpathSet,         check: rpath,             default: Always, strict: Always, portable: Always },
-    Row { code: Code::ExecutableStack,  check: executable_stack,  default: Always, strict: Always, portable: Always },
-    Row { code: Code::TextRelocations,  check: text_relocations,  default: Always, strict: Always, portable: Always },
-    Row { code: Code::NotPie,           check: pie,               default: Made,   strict: Always, portable: Made },
-    Row { code: Code::RelroPartial,     check: relro,             default: Made,   strict: Always, portable: Made },
-    Row { code: Code::NotStripped,      check: stripped,          default: Never,  strict: Always, portable: Never },
-    Row { code: Code::HomeLeak,         check: home,              default: Never,  strict: Always, portable: Never },
+const RULES: &[Rule] = &[
+    Rule { code: Code::WrongMachine,     check: machine,           default: Always, strict: Always, portable: Always },
+    Rule { code: Code::NotExecutable,    check: executable,        default: Always, strict: Always, portable: Always },
+    Rule { code: Code::ModeUnfit,        check: mode,              default: Always, strict: Always, portable: Always },
+    Rule { code: Code::NotStatic,        check: static_musl,       default: Always, strict: Always, portable: Always },
+    Rule { code: Code::InterpreterUnfit, check: interpreter,       default: Always, strict: Always, portable: Always },
+    Rule { code: Code::AboveFloor,       check: floor,             default: Always, strict: Always, portable: Always },
+    Rule { code: Code::PrivateGlibc,     check: private_glibc,     default: Always, strict: Always, portable: Always },
+    Rule { code: Code::LibraryUnfit,     check: libraries,         default: Made,   strict: Always, portable: Always },
+    Rule { code: Code::RpathSet,         check: rpath,             default: Always, strict: Always, portable: Always },
+    Rule { code: Code::ExecutableStack,  check: executable_stack,  default: Always, strict: Always, portable: Always },
+    Rule { code: Code::TextRelocations,  check: text_relocations,  default: Always, strict: Always, portable: Always },
+    Rule { code: Code::NotPie,           check: pie,               default: Made,   strict: Always, portable: Made },
+    Rule { code: Code::RelroPartial,     check: relro,             default: Made,   strict: Always, portable: Made },
+    Rule { code: Code::NotStripped,      check: stripped,          default: Never,  strict: Always, portable: Never },
+    Rule { code: Code::HomeLeak,         check: home,              default: Never,  strict: Always, portable: Never },
 ];
 
 /// The names of the rules that a configuration may switch, and of those over the whole tree.
@@ -133,7 +133,8 @@ pub fn rule_names() -> impl Iterator<Item = &'static str> {
         Code::CommitsDiffer,
         Code::TargetUnknown,
     ];
-    ROWS.iter()
+    RULES
+        .iter()
         .map(|row| row.code.name())
         .chain(whole.into_iter().map(Code::name))
 }
@@ -146,19 +147,19 @@ impl Policy {
 }
 
 /// Everything that the policy has against a program.
-pub fn judge(path: &str, case: &Case) -> Vec<Finding> {
+pub fn judge(path: &str, case: &RuleInput) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for row in ROWS {
+    for row in RULES {
         let when = match case.policy.name {
-            Name::Default => row.default,
-            Name::Strict => row.strict,
-            Name::PortableLinux => row.portable,
+            PolicyName::Default => row.default,
+            PolicyName::Strict => row.strict,
+            PolicyName::PortableLinux => row.portable,
         };
         let holds = case
             .policy
             .switched(row.code)
             .unwrap_or(when == Always || when == Made && case.linked_by.is_some());
-        let Some(Against {
+        let Some(Violation {
             found,
             expected,
             help,
@@ -192,7 +193,7 @@ fn format_of(os: Os) -> Format {
     }
 }
 
-fn machine(case: &Case) -> Option<Against> {
+fn machine(case: &RuleInput) -> Option<Violation> {
     let Expected {
         arch, os, float, ..
     } = case.expected?;
@@ -204,7 +205,7 @@ fn machine(case: &Case) -> Option<Against> {
     }
     let said =
         |format: &str, machine: &str, bits: u8| format!("{format} for {machine} ({bits} bit)");
-    against(
+    violation(
         said(&word(&binary.format), &binary.machine, binary.class),
         said(
             &format!("{format:?}")
@@ -225,13 +226,13 @@ fn is_library(binary: &Binary) -> bool {
         && !binary.executable
 }
 
-fn executable(case: &Case) -> Option<Against> {
+fn executable(case: &RuleInput) -> Option<Violation> {
     // An object file for others to link is no mistake where it says what it is.
     let object =
         case.binary.kind == "ET_REL" && case.file.mode.is_none_or(|mode| mode & 0o111 == 0);
     let refused = !case.binary.executable && !is_library(case.binary) && !object;
     refused.then(|| {
-        against(
+        violation(
             format!("type {}", case.binary.kind),
             "a program that can be started",
             "look for linker arguments such as `-r`",
@@ -239,23 +240,23 @@ fn executable(case: &Case) -> Option<Against> {
     })?
 }
 
-fn mode(case: &Case) -> Option<Against> {
+fn mode(case: &RuleInput) -> Option<Violation> {
     let mode = case.file.mode?;
     if mode & 0o7000 != 0 {
-        return against(
+        return violation(
             format!("mode {mode:04o}"),
             "no setuid, setgid or sticky bit",
             "`chmod a-s` it: who installs it decides that",
         );
     }
     // A group that may write is the habit of many systems.
-    let others = if case.policy.name == Name::Strict {
+    let others = if case.policy.name == PolicyName::Strict {
         0o022
     } else {
         0o002
     };
     if mode & others != 0 {
-        return against(
+        return violation(
             format!("mode {mode:04o}"),
             "nobody but its owner may write it",
             "`chmod go-w` it",
@@ -265,7 +266,7 @@ fn mode(case: &Case) -> Option<Against> {
         && case.binary.format != FormatName::Wasm
         && case.binary.format != FormatName::Pe;
     (started && mode & 0o111 != 0o111).then(|| {
-        against(
+        violation(
             format!("mode {mode:04o}"),
             "everyone may start it",
             "`chmod a+x` it",
@@ -273,7 +274,7 @@ fn mode(case: &Case) -> Option<Against> {
     })?
 }
 
-fn static_musl(case: &Case) -> Option<Against> {
+fn static_musl(case: &RuleInput) -> Option<Violation> {
     let musl = case.expected?.libc == Some(Libc::Musl)
         && case.binary.linkage == Linkage::Dynamic
         && !is_library(case.binary);
@@ -289,7 +290,7 @@ fn static_musl(case: &Case) -> Option<Against> {
         .map(|library| format!("`{library}`"));
     let asks: Vec<String> = interpreter.chain(needed).collect();
     musl.then(|| {
-        against(
+        violation(
             format!("asks for {}", asks.join(", ")),
             "a static program",
             "link it with Rust's own musl: `cargo xpkg build`",
@@ -313,7 +314,7 @@ const LOADERS: &[(&str, &str, &str)] = &[
     ("loongarch64", "/lib64/ld-linux-loongarch-lp64d.so.1", "/lib/ld-musl-loongarch64.so.1"),
 ];
 
-fn interpreter(case: &Case) -> Option<Against> {
+fn interpreter(case: &RuleInput) -> Option<Violation> {
     let asked = case.binary.interpreter.as_ref()?;
     let expected = case.expected?;
     let (_, glibc, musl) = LOADERS
@@ -326,7 +327,7 @@ fn interpreter(case: &Case) -> Option<Against> {
     };
     let help = "link it with the target's own toolchain, not with one of Nix's or another libc's";
     (!allowed.contains(&asked.as_str()))
-        .then(|| against(format!("`{asked}`"), allowed.join(" or "), help))?
+        .then(|| violation(format!("`{asked}`"), allowed.join(" or "), help))?
 }
 
 /// The floor of `portable-linux`: the oldest that Rust's own standard library starts on.
@@ -336,7 +337,7 @@ const PORTABLE_FLOOR: Glibc = Glibc {
     patch: 0,
 };
 
-fn floor(case: &Case) -> Option<Against> {
+fn floor(case: &RuleInput) -> Option<Violation> {
     let found = case.binary.glibc_floor.as_ref()?;
     let configured = case
         .policy
@@ -344,7 +345,7 @@ fn floor(case: &Case) -> Option<Against> {
         .glibc
         .as_ref()
         .and_then(|text| Glibc::parse(text));
-    let portable = (case.policy.name == Name::PortableLinux).then_some(PORTABLE_FLOOR);
+    let portable = (case.policy.name == PolicyName::PortableLinux).then_some(PORTABLE_FLOOR);
     let asked = case
         .expected
         .and_then(|expected| expected.floor)
@@ -358,7 +359,7 @@ fn floor(case: &Case) -> Option<Against> {
         .unwrap_or_default();
     let help = "link it for that glibc: `cargo xpkg build --target TRIPLE.GLIBC`";
     (needs > asked).then(|| {
-        against(
+        violation(
             format!("needs glibc {needs}{symbol}"),
             format!("glibc {asked} or older"),
             help,
@@ -366,10 +367,10 @@ fn floor(case: &Case) -> Option<Against> {
     })?
 }
 
-fn private_glibc(case: &Case) -> Option<Against> {
+fn private_glibc(case: &RuleInput) -> Option<Violation> {
     let help = "find the static library that brings them in";
     case.binary.glibc_private.then(|| {
-        against(
+        violation(
             "`GLIBC_PRIVATE` symbols",
             "none: they hold for one build of glibc",
             help,
@@ -389,7 +390,7 @@ const SYSTEM: &[&str] = &[
     "libgcc_s.so.1",
 ];
 
-fn libraries(case: &Case) -> Option<Against> {
+fn libraries(case: &RuleInput) -> Option<Violation> {
     if case.binary.format != FormatName::Elf {
         return None;
     }
@@ -410,7 +411,7 @@ fn libraries(case: &Case) -> Option<Against> {
     let help = "link it statically (a `vendored` or `bundled` feature), or allow it: `policy = { \
                 libraries = [\"…\"] }`";
     (!others.is_empty()).then(|| {
-        against(
+        violation(
             format!("needs {}", others.join(", ")),
             "only libraries that every system has",
             help,
@@ -418,7 +419,7 @@ fn libraries(case: &Case) -> Option<Against> {
     })?
 }
 
-fn rpath(case: &Case) -> Option<Against> {
+fn rpath(case: &RuleInput) -> Option<Violation> {
     let directories = case
         .binary
         .rpath
@@ -430,7 +431,7 @@ fn rpath(case: &Case) -> Option<Against> {
         .map(|path| format!("`{path}`"))
         .collect();
     (!fixed.is_empty()).then(|| {
-        against(
+        violation(
             format!("looks into {}", fixed.join(", ")),
             "no RPATH but `$ORIGIN`",
             "link it without `-rpath`",
@@ -438,16 +439,16 @@ fn rpath(case: &Case) -> Option<Against> {
     })?
 }
 
-fn executable_stack(case: &Case) -> Option<Against> {
+fn executable_stack(case: &RuleInput) -> Option<Violation> {
     // An object file says nothing of the stack that it will have.
     let elf = case.binary.format == FormatName::Elf && case.binary.kind != "ET_REL";
     let help = "find the assembler file without `.note.GNU-stack`, or link with `-z noexecstack`";
-    (elf && !case.binary.nx).then(|| against("an executable stack", "one that is not", help))?
+    (elf && !case.binary.nx).then(|| violation("an executable stack", "one that is not", help))?
 }
 
-fn text_relocations(case: &Case) -> Option<Against> {
+fn text_relocations(case: &RuleInput) -> Option<Violation> {
     case.binary.text_relocations.then(|| {
-        against(
+        violation(
             "DT_TEXTREL",
             "code that the loader does not write",
             "compile its C with `-fPIC`",
@@ -457,23 +458,23 @@ fn text_relocations(case: &Case) -> Option<Against> {
 
 /// Whether a program of this kind can be position-independent at all, as its linker makes it
 /// (measured, README).
-fn can_be_pie(case: &Case) -> bool {
+fn can_be_pie(case: &RuleInput) -> bool {
     let Some(expected) = case.expected else {
         return true;
     };
     match (expected.libc, case.linked_by) {
-        (Some(Libc::Musl), Some(Kind::Zig)) => false,
+        (Some(Libc::Musl), Some(LinkerKind::Zig)) => false,
         (Some(Libc::Musl), _) => expected.arch.prefix == "x86_64",
         _ => true,
     }
 }
 
-fn pie(case: &Case) -> Option<Against> {
+fn pie(case: &RuleInput) -> Option<Violation> {
     let binary = case.binary;
     let linux = binary.format == FormatName::Elf && binary.executable && can_be_pie(case);
     let independent = binary.pie || binary.linkage == Linkage::StaticPie;
     (linux && !independent).then(|| {
-        against(
+        violation(
             format!("type {}", binary.kind),
             "PIE or static-pie",
             "build it without `relocation-model=static`",
@@ -481,31 +482,31 @@ fn pie(case: &Case) -> Option<Against> {
     })?
 }
 
-fn relro(case: &Case) -> Option<Against> {
+fn relro(case: &RuleInput) -> Option<Violation> {
     let binary = case.binary;
     let dynamic = binary.format == FormatName::Elf && binary.linkage == Linkage::Dynamic;
     let help = "link it with `-z relro -z now`, rustc's default";
     (dynamic && binary.relro != Relro::Full)
-        .then(|| against(format!("{} RELRO", word(&binary.relro)), "full RELRO", help))?
+        .then(|| violation(format!("{} RELRO", word(&binary.relro)), "full RELRO", help))?
 }
 
-fn stripped(case: &Case) -> Option<Against> {
+fn stripped(case: &RuleInput) -> Option<Violation> {
     let help = "`strip = \"symbols\"` in the profile, or in xpkg's configuration";
     match (case.binary.debug_info, case.binary.stripped) {
-        (true, _) => against("debug information", "none", help),
+        (true, _) => violation("debug information", "none", help),
         (false, false) if case.binary.format == FormatName::Elf => {
-            against("a symbol table", "none", help)
+            violation("a symbol table", "none", help)
         }
         _ => None,
     }
 }
 
-fn home(case: &Case) -> Option<Against> {
+fn home(case: &RuleInput) -> Option<Violation> {
     let homes = &case.file.homes;
     let named: Vec<String> = homes.iter().map(|home| format!("`{home}`")).collect();
     let help = "`--remap-path-prefix` in rustflags, or build below a neutral directory";
     (!homes.is_empty()).then(|| {
-        against(
+        violation(
             format!("names {}", named.join(", ")),
             "nothing of the builder's home",
             help,

@@ -1,7 +1,9 @@
 //! Judging, as a table: what was found in a few words, and what stands against it.
 
-use super::policy::{Name, Policy};
-use super::{Entry, File, Kind, Options, Report, Subject, Waive, What, judge};
+use super::policy::{Policy, PolicyName};
+use super::{
+    AcceptRule, Artifacts, ArtifactsKind, Entry, EntryKind, File, Report, VerifyOptions, judge,
+};
 use crate::config::PolicyConfig;
 use crate::inspect::{Binary, Floor, Linkage, inspect};
 use crate::problem::Code;
@@ -30,18 +32,18 @@ fn program(arch: &str) -> Binary {
 /// makes a program another.
 fn entry(line: &str) -> Entry {
     let (path, words) = line.split_once(' ').unwrap_or((line, ""));
-    let at = |what: What| Entry {
+    let at = |what: EntryKind| Entry {
         path: path.to_owned(),
         what,
     };
     if let Some(to) = words.strip_prefix("link:") {
-        return at(What::Link(to.to_owned()));
+        return at(EntryKind::Link(to.to_owned()));
     }
     if let Some(to) = words.strip_prefix("hard:") {
-        return at(What::HardLink(to.to_owned()));
+        return at(EntryKind::HardLink(to.to_owned()));
     }
     if words == "pipe" {
-        return at(What::Special("a pipe"));
+        return at(EntryKind::Special("a pipe"));
     }
     let mut file = File {
         size: 3,
@@ -53,7 +55,7 @@ fn entry(line: &str) -> Entry {
     };
     if let Some(text) = words.strip_prefix("text:") {
         file.list = Some(text.replace("SUM", SUM).replace('|', "\n").into_bytes());
-        return at(What::File(file));
+        return at(EntryKind::File(file));
     }
     let mut binary = None;
     for word in words.split_whitespace() {
@@ -96,18 +98,24 @@ fn entry(line: &str) -> Entry {
     if let Some(binary) = binary {
         file.binary = Ok(Box::new(binary));
     }
-    at(What::File(file))
+    at(EntryKind::File(file))
 }
 
-fn report(kind: Kind, lines: &[&str], policy: Name, targets: &[&str], accept: &[Waive]) -> Report {
-    let subject = Subject {
+fn report(
+    kind: ArtifactsKind,
+    lines: &[&str],
+    policy: PolicyName,
+    targets: &[&str],
+    accept: &[AcceptRule],
+) -> Report {
+    let subject = Artifacts {
         kind,
         name: "tree".to_owned(),
         entries: lines.iter().map(|line| entry(line)).collect(),
     };
     let target =
         |name: &&str| Target::parse(name, &[name.split('.').next().unwrap().to_owned()]).unwrap();
-    let options = Options {
+    let options = VerifyOptions {
         targets: targets.iter().map(target).collect(),
         policy: Policy {
             name: policy,
@@ -136,7 +144,13 @@ fn told(report: &Report) -> Vec<String> {
 /// What the default policy has against a directory.
 fn check(lines: &[&str], expected: &[&str]) {
     assert_eq!(
-        told(&report(Kind::Directory, lines, Name::Default, &[], &[])),
+        told(&report(
+            ArtifactsKind::Directory,
+            lines,
+            PolicyName::Default,
+            &[],
+            &[]
+        )),
         expected,
         "{lines:?}"
     );
@@ -151,7 +165,13 @@ fn what_is_as_it_is_listed_passes() {
         &["SHA256SUMS text:# 2024|x86_64/a  SUM|", "x86_64/a x86"],
         &[],
     );
-    let report = report(Kind::Directory, &["x86_64/a x86"], Name::Default, &[], &[]);
+    let report = report(
+        ArtifactsKind::Directory,
+        &["x86_64/a x86"],
+        PolicyName::Default,
+        &[],
+        &[],
+    );
     assert!(report.findings.is_empty());
     assert_eq!(report.skipped[0].what, "digests");
 }
@@ -207,7 +227,13 @@ fn entries_that_do_not_belong_are_told() {
              every system",
         ],
     );
-    let archive = report(Kind::Archive, &["../a", "b", "b"], Name::Default, &[], &[]);
+    let archive = report(
+        ArtifactsKind::Archive,
+        &["../a", "b", "b"],
+        PolicyName::Default,
+        &[],
+        &[],
+    );
     assert_eq!(
         told(&archive),
         [
@@ -259,7 +285,15 @@ fn links_are_followed_and_lead_nowhere_else() {
         ],
         &[],
     );
-    let archive = |lines: &[&str]| told(&report(Kind::Archive, lines, Name::Default, &[], &[]));
+    let archive = |lines: &[&str]| {
+        told(&report(
+            ArtifactsKind::Archive,
+            lines,
+            PolicyName::Default,
+            &[],
+            &[],
+        ))
+    };
     assert_eq!(
         archive(&["x86_64/a x86", "x86_64/b hard:x86_64/a"]),
         [""; 0]
@@ -291,9 +325,9 @@ fn what_is_there_and_was_not_checked_is_told() {
         &["x86_64/app unreadable-binary: it begins with [0] / a program"],
     );
     let release = report(
-        Kind::Directory,
+        ArtifactsKind::Directory,
         &["app-aarch64-linux.tar.gz mode=644"],
-        Name::Default,
+        PolicyName::Default,
         &[],
         &[],
     );
@@ -383,17 +417,23 @@ fn a_floor_comes_by_the_target_or_by_the_policy() {
         "x86_64-unknown-linux-gnu/a x86 loader=/lib64/ld-linux-x86-64.so.2 glibc=2.34 \
          needs=libc.so.6",
     ];
-    let of = |policy: Name, targets: &[&str]| {
-        told(&report(Kind::Directory, lines, policy, targets, &[]))
+    let of = |policy: PolicyName, targets: &[&str]| {
+        told(&report(
+            ArtifactsKind::Directory,
+            lines,
+            policy,
+            targets,
+            &[],
+        ))
     };
-    assert!(of(Name::Default, &[]).is_empty());
+    assert!(of(PolicyName::Default, &[]).is_empty());
     let above = "x86_64-unknown-linux-gnu/a above-glibc-floor: needs glibc 2.34 (for `stat`) / \
                  glibc 2.17 or older";
     assert_eq!(
-        of(Name::Default, &["x86_64-unknown-linux-gnu.2.17"]),
+        of(PolicyName::Default, &["x86_64-unknown-linux-gnu.2.17"]),
         [above]
     );
-    assert_eq!(of(Name::PortableLinux, &[]), [above]);
+    assert_eq!(of(PolicyName::PortableLinux, &[]), [above]);
 }
 
 #[test]
@@ -403,14 +443,26 @@ fn strict_asks_for_more() {
          home=/home/ci",
     ];
     assert_eq!(
-        told(&report(Kind::Directory, lines, Name::Default, &[], &[])),
+        told(&report(
+            ArtifactsKind::Directory,
+            lines,
+            PolicyName::Default,
+            &[],
+            &[]
+        )),
         [""; 0]
     );
-    let codes: Vec<&str> = report(Kind::Directory, lines, Name::Strict, &[], &[])
-        .findings
-        .iter()
-        .map(|finding| finding.code.name())
-        .collect();
+    let codes: Vec<&str> = report(
+        ArtifactsKind::Directory,
+        lines,
+        PolicyName::Strict,
+        &[],
+        &[],
+    )
+    .findings
+    .iter()
+    .map(|finding| finding.code.name())
+    .collect();
     assert_eq!(
         codes,
         ["home-leak", "library-unfit", "not-pie", "relro-partial"]
@@ -435,7 +487,7 @@ fn what_shows_between_programs_is_told() {
 #[test]
 fn what_is_accepted_is_listed_with_its_reason() {
     let waive = |path: Option<&str>| {
-        [Waive {
+        [AcceptRule {
             code: Code::FileUnlisted,
             path: path.map(str::to_owned),
             reason: "signatures come later".to_owned(),
@@ -447,7 +499,13 @@ fn what_is_accepted_is_listed_with_its_reason() {
         "x86_64/a.md sum=1",
         "x86_64/b.md sum=2",
     ];
-    let all = report(Kind::Directory, lines, Name::Default, &[], &waive(None));
+    let all = report(
+        ArtifactsKind::Directory,
+        lines,
+        PolicyName::Default,
+        &[],
+        &waive(None),
+    );
     assert_eq!(
         (
             all.findings.len(),
@@ -457,9 +515,9 @@ fn what_is_accepted_is_listed_with_its_reason() {
         (0, 2, "signatures come later")
     );
     let one = report(
-        Kind::Directory,
+        ArtifactsKind::Directory,
         lines,
-        Name::Default,
+        PolicyName::Default,
         &[],
         &waive(Some("x86_64/a.md")),
     );
@@ -468,7 +526,13 @@ fn what_is_accepted_is_listed_with_its_reason() {
 
 #[test]
 fn one_file_without_a_target_is_told_as_skipped() {
-    let one = report(Kind::File, &["a x86"], Name::Default, &[], &[]);
+    let one = report(
+        ArtifactsKind::File,
+        &["a x86"],
+        PolicyName::Default,
+        &[],
+        &[],
+    );
     assert!(one.findings.is_empty());
     assert!(
         one.skipped
@@ -476,9 +540,9 @@ fn one_file_without_a_target_is_told_as_skipped() {
             .any(|skipped| skipped.what == "its target")
     );
     let named = report(
-        Kind::File,
+        ArtifactsKind::File,
         &["a x86"],
-        Name::Default,
+        PolicyName::Default,
         &["aarch64-unknown-linux-musl"],
         &[],
     );

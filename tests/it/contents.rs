@@ -1,4 +1,4 @@
-//! What `verify` reads of directories, files and archives, and how it stands archives that lie.
+//! EntryKind `verify` reads of directories, files and archives, and how it stands archives that lie.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use cargo_xpkg::contents::{Limits, read};
 use cargo_xpkg::host::{Host, sha256};
 use cargo_xpkg::problem::Code;
-use cargo_xpkg::verify::{Entry, Kind, Subject, What};
+use cargo_xpkg::verify::{Artifacts, ArtifactsKind, Entry, EntryKind};
 
 use crate::mutants::elf;
 use crate::support::tool;
@@ -58,7 +58,7 @@ pub mod made {
         format!("{length} {key}={value}\n").into_bytes()
     }
 
-    /// What one entry of a zip says of itself, in each of its two headers.
+    /// EntryKind one entry of a zip says of itself, in each of its two headers.
     #[derive(Clone)]
     pub struct Zipped {
         pub name: &'static str,
@@ -201,7 +201,7 @@ impl Place {
     }
 }
 
-fn seen(path: &Path, limits: &Limits) -> Subject {
+fn seen(path: &Path, limits: &Limits) -> Artifacts {
     read(
         &Host::new().unwrap(),
         Utf8Path::from_path(path).unwrap(),
@@ -212,10 +212,10 @@ fn seen(path: &Path, limits: &Limits) -> Subject {
 }
 
 /// Each entry on one line.
-fn lines(subject: &Subject) -> Vec<String> {
+fn lines(subject: &Artifacts) -> Vec<String> {
     let line = |entry: &Entry| {
         let what = match &entry.what {
-            What::File(file) => {
+            EntryKind::File(file) => {
                 let mode = file
                     .mode
                     .map_or_else(|| "-".to_owned(), |mode| format!("{mode:o}"));
@@ -230,11 +230,11 @@ fn lines(subject: &Subject) -> Vec<String> {
                     }
                 )
             }
-            What::Link(target) => format!("-> {target}"),
-            What::HardLink(target) => format!("= {target}"),
-            What::Directory => "directory".to_owned(),
-            What::Special(kind) => (*kind).to_owned(),
-            What::Unread { code, why } => format!("{}: {why}", code.name()),
+            EntryKind::Link(target) => format!("-> {target}"),
+            EntryKind::HardLink(target) => format!("= {target}"),
+            EntryKind::Directory => "directory".to_owned(),
+            EntryKind::Special(kind) => (*kind).to_owned(),
+            EntryKind::Unread { code, why } => format!("{}: {why}", code.name()),
         };
         format!("{}: {what}", entry.path)
     };
@@ -246,7 +246,7 @@ fn check(name: &str, bytes: &[u8], expected: &[&str]) {
     let place = place();
     let subject = seen(&place.put(name, bytes), &small());
     assert_eq!(lines(&subject), expected);
-    assert_eq!(subject.kind, Kind::Archive);
+    assert_eq!(subject.kind, ArtifactsKind::Archive);
 }
 
 /// Limits that a test reaches in no time.
@@ -314,11 +314,11 @@ fn a_directory_is_walked_and_its_links_are_not() {
         ]
     );
     assert_eq!(told.into_inner(), elf.len() as u64 + 17);
-    let What::File(file) = &subject.entries[2].what else {
+    let EntryKind::File(file) = &subject.entries[2].what else {
         panic!()
     };
     assert_eq!(file.sha256, sha256(&elf));
-    assert_eq!(subject.kind, Kind::Directory);
+    assert_eq!(subject.kind, ArtifactsKind::Directory);
     // One file alone; a pipe that would wait for its writer forever; and nothing at all.
     assert_eq!(
         lines(&seen(&place.root.join("tree/bin/tool"), &Limits::default())),
@@ -421,11 +421,11 @@ fn archives_of_real_tools_are_read_alike() {
             expected,
             "{name}"
         );
-        let What::File(file) = &subject.entries[1].what else {
+        let EntryKind::File(file) = &subject.entries[1].what else {
             panic!()
         };
         assert_eq!(file.sha256, sha256(&elf), "{name}");
-        assert_eq!(subject.kind, Kind::Archive);
+        assert_eq!(subject.kind, ArtifactsKind::Archive);
     }
 }
 
@@ -546,7 +546,7 @@ fn a_cut_archive_is_told_wherever_it_is_cut() {
             let told = subject.entries.iter().any(|entry| {
                 matches!(
                     entry.what,
-                    What::Unread {
+                    EntryKind::Unread {
                         code: Code::ArchiveUnfit,
                         ..
                     }
@@ -891,7 +891,7 @@ fn a_program_that_is_too_large_is_hashed_and_not_looked_into() {
     file.write_all(b"\x7fELF").unwrap();
     file.set_len(3 << 20).unwrap();
     let subject = seen(&place.root.join("big"), &small());
-    let What::File(file) = &subject.entries[0].what else {
+    let EntryKind::File(file) = &subject.entries[0].what else {
         panic!()
     };
     assert_eq!(
@@ -914,7 +914,7 @@ fn a_home_in_a_program_is_found_and_in_a_text_is_not_looked_for() {
         &place.put("a.tgz", &made::gzip(&made::tar(&files))),
         &Limits::default(),
     );
-    let homes = |entry: &Entry| matches!(&entry.what, What::File(file) if file.homes.iter().any(|home| home == "/home/nobody-here"));
+    let homes = |entry: &Entry| matches!(&entry.what, EntryKind::File(file) if file.homes.iter().any(|home| home == "/home/nobody-here"));
     assert_eq!(
         subject.entries.iter().map(homes).collect::<Vec<_>>(),
         [true, false]

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_xpkg::probe::{BITTEN, CompilerFacts, FACTS_OBJECT, PROBES, Verdict};
+use cargo_xpkg::probe::{CompilerFacts, EXIT_AFFECTED, FACTS_OBJECT, PROBES, Verdict};
 use snapbox::str;
 
 use crate::chat::the_schema_holds;
@@ -70,8 +70,8 @@ fn by_running(compiler: &Path, flags: &[&str], emulator: Option<&str>) -> bool {
     .status()
     .unwrap()
     .code();
-    assert!([Some(0), Some(BITTEN)].contains(&code), "{code:?}");
-    code == Some(BITTEN)
+    assert!([Some(0), Some(EXIT_AFFECTED)].contains(&code), "{code:?}");
+    code == Some(EXIT_AFFECTED)
 }
 
 #[test]

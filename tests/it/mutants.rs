@@ -13,7 +13,7 @@ use cargo_xpkg::contents::{Limits, read};
 use cargo_xpkg::host::Host;
 use cargo_xpkg::inspect::{comments, inspect};
 use cargo_xpkg::manifest::Manifest;
-use cargo_xpkg::verify::What;
+use cargo_xpkg::verify::EntryKind;
 
 use crate::contents::{made, small};
 use crate::support::{repository, tool};
@@ -263,7 +263,7 @@ fn take(host: &Host, way: Way, bytes: &[u8], path: &Utf8Path, limits: &Limits) {
     match way {
         Way::Inspect => {
             if let Ok(binary) = inspect(bytes) {
-                // What is told of a file is not much longer than the file.
+                // EntryKind is told of a file is not much longer than the file.
                 assert!(serde_json::to_string(&binary).unwrap().len() < 100_000 + 10 * bytes.len());
             }
             let _ = comments(bytes);
@@ -278,7 +278,7 @@ fn take(host: &Host, way: Way, bytes: &[u8], path: &Utf8Path, limits: &Limits) {
             assert!(subject.entries.is_sorted_by(|a, b| a.path <= b.path));
             assert!(subject.entries.len() <= limits.entries + 1);
             let sizes = subject.entries.iter().map(|entry| {
-                if let What::File(file) = &entry.what {
+                if let EntryKind::File(file) = &entry.what {
                     file.size
                 } else {
                     0

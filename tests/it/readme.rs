@@ -204,7 +204,7 @@ fn the_table_of_the_environment_is_the_programs() {
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
-    let spelled = |row: &cargo_xpkg::toolchain::environment::Row| match row.spelling {
+    let spelled = |row: &cargo_xpkg::toolchain::environment::EnvVar| match row.spelling {
         Spelling::Cargo => format!("CARGO_TARGET_<T>_{}", row.role),
         Spelling::Scoped | Spelling::Suffixed => format!("{}_<t>", row.role),
         Spelling::Prefixed => format!("<T>_{}", row.role),
@@ -212,7 +212,7 @@ fn the_table_of_the_environment_is_the_programs() {
     };
     assert_eq!(
         named,
-        cargo_xpkg::toolchain::environment::ROWS
+        cargo_xpkg::toolchain::environment::ENV_VARS
             .iter()
             .map(spelled)
             .collect::<Vec<_>>()

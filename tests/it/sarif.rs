@@ -2,7 +2,7 @@
 
 use cargo_xpkg::formats::sarif::sarif;
 use cargo_xpkg::problem::CODES;
-use cargo_xpkg::verify::{Accepted, Finding, Kind, Report, Skipped};
+use cargo_xpkg::verify::{Accepted, ArtifactsKind, Finding, Report, Skipped};
 use serde_json::{Value, json};
 
 use crate::support::{repository, skipped};
@@ -43,7 +43,7 @@ fn report() -> Report {
         "\u{1f980}:\u{202e}",
         "",
     ];
-    let finding = |(number, row): (usize, &cargo_xpkg::problem::Row)| Finding {
+    let finding = |(number, row): (usize, &cargo_xpkg::problem::CodeInfo)| Finding {
         code: row.code,
         path: (number % 7 != 0).then(|| names[number % names.len()].to_owned()),
         target: (number % 2 == 0).then(|| names[number % names.len()].to_owned()),
@@ -55,7 +55,7 @@ fn report() -> Report {
     Report {
         schema_version: 1,
         subject: "/tmp/a tree".to_owned(),
-        kind: Kind::Archive,
+        kind: ArtifactsKind::Archive,
         policy: "default".to_owned(),
         listed_by: None,
         files: Vec::new(),

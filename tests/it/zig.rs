@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use cargo_xpkg::zig_arguments::ROWS;
+use cargo_xpkg::zig_arguments::ARG_REWRITES;
 use snapbox::str;
 
 use crate::check;
@@ -237,7 +237,7 @@ fn what_the_rows_take_out_does_not_stop_a_link() {
     let Some(project) = project("hello", "what_the_rows_take_out_does_not_stop_a_link") else {
         return;
     };
-    let flags: Vec<String> = ROWS
+    let flags: Vec<String> = ARG_REWRITES
         .iter()
         .map(|row| format!("-Clink-arg=-Wl,{}", example(row.flag)))
         .collect();
@@ -288,7 +288,7 @@ fn each_row_names_what_zig_does_not_take() {
         !output.status.success() || words.contains("warning: ")
     };
     assert!(!refused("--as-needed"));
-    let accepted: Vec<&str> = ROWS
+    let accepted: Vec<&str> = ARG_REWRITES
         .iter()
         .map(|row| row.flag)
         .filter(|flag| !refused(&example(flag)))

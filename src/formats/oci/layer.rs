@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use tar::{Builder, EntryType, Header};
 
-use crate::rootfs::Owned;
+use crate::rootfs::Ownership;
 
 /// Bins hardly shrink further beyond it.
 const LEVEL: u32 = 6;
@@ -21,7 +21,7 @@ const NO_SYSTEM: u8 = 255;
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Member {
-    Directory(Owned),
+    Directory(Ownership),
     /// Where it points, as it is written there.
     Link(String),
     File {
@@ -56,7 +56,7 @@ impl<W: Write> Layer<W> {
         header.set_uid(0);
         header.set_gid(0);
         let (kind, mode, size) = match member {
-            Member::Directory(Owned { mode, user, group }) => {
+            Member::Directory(Ownership { mode, user, group }) => {
                 header.set_uid(*user);
                 header.set_gid(*group);
                 (EntryType::Directory, *mode, 0)
@@ -178,7 +178,7 @@ mod tests {
     fn sample(time: u64) -> Vec<u8> {
         let mut layer = Layer::new(Vec::new(), time);
         let long = format!("{}/{}", "d".repeat(150), "f".repeat(120));
-        let owned = Owned {
+        let owned = Ownership {
             mode: 0o1777,
             user: 1,
             group: 2,

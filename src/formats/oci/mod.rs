@@ -65,7 +65,7 @@ impl Blob {
 
 /// A layer of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct LayerBlob {
     pub blob: Blob,
     /// SHA-256 of the tar before it was packed.
     pub unpacked: String,
@@ -75,17 +75,17 @@ pub struct Made {
 
 /// What an image is built upon, for one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upon {
+pub struct BaseImage {
     /// `sha256:…` of its manifest.
     pub digest: String,
     pub layers: Vec<Descriptor>,
-    pub configuration: Given,
+    pub configuration: BaseConfig,
 }
 
 /// The configuration of an image that others made.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
-pub struct Given {
+pub struct BaseConfig {
     pub known: ImageConfiguration,
     /// What Docker writes beside OCI's keys, and what comes later: `Healthcheck`, `Shell`,
     /// `StopTimeout`. They are passed on, as a Dockerfile does. `OnBuild` is not: it is for the
@@ -93,7 +93,7 @@ pub struct Given {
     pub more: Map<String, Value>,
 }
 
-impl TryFrom<Value> for Given {
+impl TryFrom<Value> for BaseConfig {
     type Error = serde_json::Error;
 
     fn try_from(value: Value) -> std::result::Result<Self, Self::Error> {
@@ -176,8 +176,8 @@ fn platform(platform: &Platform) -> OciPlatform {
 pub fn configuration(
     image: &Image,
     of: &Platform,
-    upon: Option<&Upon>,
-    layers: &[Made],
+    upon: Option<&BaseImage>,
+    layers: &[LayerBlob],
     created: &str,
 ) -> Vec<u8> {
     let mut config = upon
@@ -251,7 +251,7 @@ pub fn configuration(
 
 /// The base's own history; where it has none that fits its layers, one line a layer, since readers
 /// count.
-fn history(upon: &Upon) -> Vec<History> {
+fn history(upon: &BaseImage) -> Vec<History> {
     let told = upon
         .configuration
         .known
@@ -288,8 +288,8 @@ fn exposed(port: &str) -> String {
 pub fn manifest(
     image: &Image,
     configuration: &Blob,
-    upon: Option<&Upon>,
-    layers: &[Made],
+    upon: Option<&BaseImage>,
+    layers: &[LayerBlob],
 ) -> Vec<u8> {
     let mut all = upon.map(|upon| upon.layers.clone()).unwrap_or_default();
     all.extend(

@@ -13,8 +13,8 @@ fn blob(letter: &str) -> Blob {
     }
 }
 
-fn made(letter: &str) -> Made {
-    Made {
+fn made(letter: &str) -> LayerBlob {
+    LayerBlob {
         blob: blob(letter),
         unpacked: "f".repeat(64),
         what: "bins".to_owned(),
@@ -119,7 +119,7 @@ fn the_same_image_is_the_same_bytes() {
 }
 
 /// A base with something of each kind.
-fn upon() -> Upon {
+fn upon() -> BaseImage {
     let configuration = json!({
         "architecture": "arm", "os": "linux", "author": "somebody",
         "config": {
@@ -132,7 +132,7 @@ fn upon() -> Upon {
         "rootfs": { "type": "layers", "diff_ids": [sha("0")] },
         "history": [{ "created_by": "ADD" }, { "created_by": "ENV", "empty_layer": true }]
     });
-    Upon {
+    BaseImage {
         digest: sha("9"),
         layers: vec![blob("8").described(MediaType::ImageLayerZstd)],
         configuration: serde_json::from_value(configuration).unwrap(),
@@ -142,7 +142,7 @@ fn upon() -> Upon {
 #[test]
 fn a_base_keeps_what_the_image_does_not_say() {
     let image = versioned("1.2.3");
-    let with = |image: &Image, upon: &Upon| {
+    let with = |image: &Image, upon: &BaseImage| {
         value(&configuration(
             image,
             &arm(),
@@ -207,7 +207,7 @@ fn a_list_of_nothing_may_be_null() {
     .unwrap();
     assert!(manifest.layers().is_empty());
     let given = json!({ "architecture": "arm", "os": "linux", "rootfs": { "type": "layers", "diff_ids": null }, "config": null });
-    let given: Given = parse(given.to_string().as_bytes()).unwrap();
+    let given: BaseConfig = parse(given.to_string().as_bytes()).unwrap();
     assert!(given.known.rootfs().diff_ids().is_empty() && given.more.is_empty());
     assert!(
         parse::<ImageIndex>(b"{\"schemaVersion\":2,\"manifests\":null}")
@@ -215,7 +215,7 @@ fn a_list_of_nothing_may_be_null() {
             .manifests()
             .is_empty()
     );
-    assert!(parse::<Given>(b"{\"rootfs\":{}}").is_err());
+    assert!(parse::<BaseConfig>(b"{\"rootfs\":{}}").is_err());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Having, Looking, absent, lock_path};
+use super::{ImageStore, PullPolicy, absent, lock_path};
 use crate::config::PreBuild;
 use crate::container::{Engine, Inspected, recipe};
 use crate::engine;
@@ -10,7 +10,7 @@ use crate::host;
 use crate::manifest;
 use crate::problem::{Code, Problem, Result};
 use crate::target::Target;
-use crate::toolchain::image::Wanted;
+use crate::toolchain::image::WantedImage;
 
 /// All that goes into an image that is built upon another.
 pub(super) struct Recipe {
@@ -25,12 +25,12 @@ pub(super) struct Recipe {
     arguments: Vec<(String, String)>,
 }
 
-impl Looking<'_> {
+impl ImageStore<'_> {
     /// What is to be built upon the base.
     pub(super) fn recipe(
         &self,
         target: &Target,
-        wanted: &Wanted,
+        wanted: &WantedImage,
         base: &str,
     ) -> Result<Option<Recipe>> {
         if !wanted.is_derived() {
@@ -147,7 +147,7 @@ impl Looking<'_> {
         &self,
         engine: &Engine,
         target: &Target,
-        wanted: &Wanted,
+        wanted: &WantedImage,
         recipe: &Recipe,
     ) -> Result<(String, Inspected)> {
         let digits: String = recipe
@@ -158,11 +158,11 @@ impl Looking<'_> {
             .collect();
         let tag = format!("{}:{digits}", engine::DERIVED);
         if let Some(inspected) =
-            engine::inspect(self.host, engine, &tag)?.filter(|_| self.having != Having::Renew)
+            engine::inspect(self.host, engine, &tag)?.filter(|_| self.having != PullPolicy::Renew)
         {
             return Ok((inspected.id.clone(), inspected));
         }
-        if self.having == Having::Leave {
+        if self.having == PullPolicy::Leave {
             let what = format!(
                 "the image that is built upon `{}`",
                 wanted.reference.written
@@ -204,7 +204,7 @@ impl Looking<'_> {
                 file.as_str(),
             ])
             .options("--build-arg", &arguments)
-            .flag("--no-cache", self.having == Having::Renew)
+            .flag("--no-cache", self.having == PullPolicy::Renew)
             .arg(context.as_str());
         engine::build(self.host, engine, &call, |line| (self.talk)("", line))?;
         let inspected = engine::inspect(self.host, engine, &tag)?

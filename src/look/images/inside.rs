@@ -3,12 +3,12 @@
 
 use camino::Utf8PathBuf;
 
-use super::Looking;
+use super::ImageStore;
 use crate::container::{Container, Mount, inside};
 use crate::engine::{self, Session};
 use crate::facts::{ImageFacts, InsideFacts, Program};
 use crate::host;
-use crate::look::compilers::{self, Apart, Asked};
+use crate::look::compilers::{self, ContainerCompiler, ProbeTarget};
 use crate::look::{first_word, kept};
 use crate::probe::Report;
 use crate::problem::Result;
@@ -18,7 +18,7 @@ use crate::toolchain::{Candidate, image};
 
 /// What a probe inside needs besides the compiler.
 #[derive(Clone)]
-pub struct Probing<'a> {
+pub struct ProbeOptions<'a> {
     pub rustflags: &'a [String],
     /// cargo's `[env]`.
     pub configured: &'a [(String, String)],
@@ -26,11 +26,11 @@ pub struct Probing<'a> {
     pub starter: Option<Vec<String>>,
 }
 
-impl<'a> Looking<'a> {
+impl<'a> ImageStore<'a> {
     /// What a shell inside says; kept by the image's digest and the question.
     pub(super) fn inside(&self, target: &Target, facts: &ImageFacts) -> Result<InsideFacts> {
         let mut names = image::wanted(target, &self.found.rustc.host);
-        let roles = environment::ROWS
+        let roles = environment::ENV_VARS
             .iter()
             .filter(|row| ["LINKER", "CC", "CXX", "AR", "RANLIB"].contains(&row.role));
         let named = roles.flat_map(|row| row.accepted(target, &self.found.rustc.host));
@@ -95,7 +95,7 @@ impl<'a> Looking<'a> {
         target: &Target,
         candidate: &Candidate,
         levels: &[String],
-        probing: &Probing,
+        probing: &ProbeOptions,
     ) -> Report {
         let compiler = candidate.c_compiler.as_ref();
         let mut variables = telling(facts);
@@ -113,10 +113,10 @@ impl<'a> Looking<'a> {
         &self,
         facts: &ImageFacts,
         levels: &[String],
-        probing: &Probing,
+        probing: &ProbeOptions,
     ) -> Option<Report> {
         let own = Target::of_triple(&self.found.rustc.host)?;
-        let row = environment::ROWS.iter().find(|row| row.role == "CC")?;
+        let row = environment::ENV_VARS.iter().find(|row| row.role == "CC")?;
         let named = row
             .accepted(&own, own.triple())
             .into_iter()
@@ -133,7 +133,7 @@ impl<'a> Looking<'a> {
             compiler,
             telling(facts),
             levels,
-            &Probing {
+            &ProbeOptions {
                 starter: Some(Vec::new()),
                 ..*probing
             },
@@ -147,7 +147,7 @@ impl<'a> Looking<'a> {
         compiler: Option<&Program>,
         mut variables: Vec<(String, String)>,
         levels: &[String],
-        probing: &Probing,
+        probing: &ProbeOptions,
     ) -> Report {
         let root = &self.found.workspace.root;
         let real = compiler.map_or("cc", |compiler| compiler.program.as_str());
@@ -160,7 +160,7 @@ impl<'a> Looking<'a> {
                 .stand_in(number, real)
                 .map_err(|problem| problem.message)
         };
-        let row = environment::ROWS.iter().find(|row| row.role == "CC");
+        let row = environment::ENV_VARS.iter().find(|row| row.role == "CC");
         let names = row
             .map(|row| row.accepted(target, &self.found.rustc.host))
             .unwrap_or_default();
@@ -178,7 +178,7 @@ impl<'a> Looking<'a> {
             let session = self.session(facts).map_err(|problem| problem.message)?;
             Ok((session.directory().to_owned(), stand_in(&session)?))
         };
-        let asked = Asked {
+        let asked = ProbeTarget {
             root,
             sysroot: None,
             target: target.triple(),
@@ -189,7 +189,7 @@ impl<'a> Looking<'a> {
             version: compiler.and_then(|compiler| compiler.version.clone()),
             path: None,
             starter: probing.starter.clone(),
-            apart: Some(Apart {
+            apart: Some(ContainerCompiler {
                 identity,
                 variable: first,
                 program: real.to_owned(),

@@ -12,24 +12,24 @@ use std::sync::OnceLock;
 
 use camino::Utf8PathBuf;
 
-pub use self::inside::Probing;
-pub use self::shown::{Mounted, mounted};
+pub use self::inside::ProbeOptions;
+pub use self::shown::{HostMounts, mounted};
 use self::shown::{environment, passed, volumes};
 use super::configuration::cargo_home;
-use super::{Found, kept};
+use super::{ProjectContext, kept};
 use crate::container::{ENGINES, Engine, Inspected, Mount, Reference};
 use crate::engine::{self, Session};
 use crate::facts::{ImageFacts, InsideFacts};
 use crate::host::Host;
-use crate::lock::{Derived, Lock};
+use crate::lock::{Derived, Lockfile};
 use crate::problem::{Code, Problem, Result};
 use crate::target::Target;
-use crate::toolchain::Request;
-use crate::toolchain::image::Wanted;
+use crate::toolchain::TargetRequest;
+use crate::toolchain::image::WantedImage;
 
 /// What may be done to have an image here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Having {
+pub enum PullPolicy {
     /// Nothing: it is asked for.
     Leave,
     /// Fetch it by its digest, build what is derived from it.
@@ -41,39 +41,39 @@ pub enum Having {
 }
 
 /// How images are looked for in one run.
-pub struct Looking<'a> {
+pub struct ImageStore<'a> {
     host: &'a Host,
-    found: &'a Found,
-    having: Having,
+    found: &'a ProjectContext,
+    having: PullPolicy,
     talk: &'a (dyn Fn(&str, &str) + Sync),
     engine: OnceLock<Result<Engine>>,
-    lock: OnceLock<Result<Lock>>,
+    lock: OnceLock<Result<Lockfile>>,
     /// Containers that were started to be asked, by the image they run.
     sessions: std::sync::Mutex<BTreeMap<String, std::sync::Arc<Session<'a>>>>,
     stand_ins: std::sync::atomic::AtomicUsize,
 }
 
 /// The file with the digests.
-pub fn lock_path(found: &Found) -> Utf8PathBuf {
+pub fn lock_path(found: &ProjectContext) -> Utf8PathBuf {
     found.workspace.root.join(crate::lock::NAME)
 }
 
 /// What stands in `xpkg.lock`; an empty one where there is none.
-pub fn read_lock(host: &Host, found: &Found) -> Result<Lock> {
+pub fn read_lock(host: &Host, found: &ProjectContext) -> Result<Lockfile> {
     let path = lock_path(found);
     if host.exists(&path) {
-        Lock::parse(&path, &host.read_text(&path)?)
+        Lockfile::parse(&path, &host.read_text(&path)?)
     } else {
-        Ok(Lock::default())
+        Ok(Lockfile::default())
     }
 }
 
-impl<'a> Looking<'a> {
+impl<'a> ImageStore<'a> {
     /// `talk` hears a verb and what is said, for what takes long.
     pub fn new(
         host: &'a Host,
-        found: &'a Found,
-        having: Having,
+        found: &'a ProjectContext,
+        having: PullPolicy,
         talk: &'a (dyn Fn(&str, &str) + Sync),
     ) -> Self {
         Self {
@@ -152,7 +152,7 @@ impl<'a> Looking<'a> {
         Ok(engine)
     }
 
-    fn lock(&self) -> Result<&Lock> {
+    fn lock(&self) -> Result<&Lockfile> {
         self.lock
             .get_or_init(|| read_lock(self.host, self.found))
             .as_ref()
@@ -160,11 +160,16 @@ impl<'a> Looking<'a> {
     }
 
     /// A target's image, here and looked into.
-    pub fn facts(&self, target: &Target, wanted: &Wanted, mounted: Mounted) -> Result<ImageFacts> {
+    pub fn facts(
+        &self,
+        target: &Target,
+        wanted: &WantedImage,
+        mounted: HostMounts,
+    ) -> Result<ImageFacts> {
         let reference = &wanted.reference;
         let pinned = match self.having {
-            Having::Resolve | Having::Renew => None,
-            Having::Leave | Having::Fetch => Some(self.digest(target, wanted)?),
+            PullPolicy::Resolve | PullPolicy::Renew => None,
+            PullPolicy::Leave | PullPolicy::Fetch => Some(self.digest(target, wanted)?),
         };
         let engine = self.engine()?;
         let (base, inspected) = match &pinned {
@@ -236,7 +241,7 @@ impl<'a> Looking<'a> {
                    target's matter",
             ));
         }
-        let Mounted {
+        let HostMounts {
             mut mounts,
             mut hidden,
         } = mounted;
@@ -296,7 +301,7 @@ impl<'a> Looking<'a> {
 
     /// Whether it has the digest that a build needs; what is wrong with the lock as a whole is an
     /// error.
-    pub fn is_pinned(&self, target: &Target, wanted: &Wanted) -> Result<bool> {
+    pub fn is_pinned(&self, target: &Target, wanted: &WantedImage) -> Result<bool> {
         match self.digest(target, wanted) {
             Ok(_) => Ok(true),
             Err(problem) if problem.code == Code::ImageNotPinned => Ok(false),
@@ -306,7 +311,7 @@ impl<'a> Looking<'a> {
 
     /// The digest that counts: the reference's own, or that in the lock for this very reference and
     /// what is built upon it.
-    pub fn digest(&self, target: &Target, wanted: &Wanted) -> Result<String> {
+    pub fn digest(&self, target: &Target, wanted: &WantedImage) -> Result<String> {
         let reference = &wanted.reference;
         if let Some(digest) = reference.digest.as_ref().filter(|_| !wanted.is_derived()) {
             return Ok(digest.clone());
@@ -352,7 +357,7 @@ impl<'a> Looking<'a> {
         if let Some(inspected) = engine::inspect(self.host, engine, image)? {
             return Ok(inspected);
         }
-        if self.having == Having::Leave {
+        if self.having == PullPolicy::Leave {
             return Err(absent(engine, image, target));
         }
         (self.talk)("Pulling", image);
@@ -361,7 +366,7 @@ impl<'a> Looking<'a> {
     }
 
     /// What the reference means now, fetched, by digest.
-    fn resolve(&self, engine: &Engine, wanted: &Wanted) -> Result<(String, Inspected)> {
+    fn resolve(&self, engine: &Engine, wanted: &WantedImage) -> Result<(String, Inspected)> {
         let reference = &wanted.reference;
         let by_tag = reference.by_tag();
         (self.talk)("Pulling", &by_tag);
@@ -427,12 +432,12 @@ fn absent(engine: &Engine, image: &str, target: &Target) -> Problem {
 
 /// The candidates' image facts with the report on the host's compiler inside, for one request.
 pub fn of_request(
-    looking: &Looking,
-    request: &Request,
-    wanted: &Wanted,
-    mounted: &Mounted,
+    looking: &ImageStore,
+    request: &TargetRequest,
+    wanted: &WantedImage,
+    mounted: &HostMounts,
     host_levels: &[String],
-    probing: &Probing,
+    probing: &ProbeOptions,
 ) -> Result<ImageFacts> {
     let mut mounted = mounted.clone();
     mounted.mounts.extend(volumes(

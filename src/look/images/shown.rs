@@ -6,23 +6,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cargo_config;
-use crate::container::{Mount, Passed};
+use crate::container::{ForwardedVar, Mount};
 use crate::host::Host;
 use crate::look::configuration::{cargo_home, with_included};
-use crate::look::{Found, outside, write_tools};
+use crate::look::{ProjectContext, outside, write_tools};
 use crate::plan::tools_dir;
 use crate::problem::{Code, Problem, Result};
 use crate::target::Target;
 use crate::toolchain::environment::ToolFile;
-use crate::toolchain::image::{self, Wanted};
+use crate::toolchain::image::{self, WantedImage};
 
 /// An image's environment with what it sees of this machine's over it.
 pub(super) fn environment(
     host: &Host,
     own: &BTreeMap<String, String>,
-    passed: &[Passed],
+    passed: &[ForwardedVar],
 ) -> BTreeMap<String, String> {
-    let value = |passed: &Passed| {
+    let value = |passed: &ForwardedVar| {
         passed
             .value
             .clone()
@@ -41,16 +41,16 @@ pub(super) fn passed(
     host: &Host,
     root: &Utf8Path,
     target: &Target,
-    wanted: &Wanted,
-) -> Result<Vec<Passed>> {
+    wanted: &WantedImage,
+) -> Result<Vec<ForwardedVar>> {
     let ours = host
         .vars()
         .filter(|(name, _)| image::passes(target, name))
-        .map(|(name, _)| Passed {
+        .map(|(name, _)| ForwardedVar {
             name: name.to_owned(),
             value: None,
         });
-    let mut passed: Vec<Passed> = ours.collect();
+    let mut passed: Vec<ForwardedVar> = ours.collect();
     for entry in &wanted.passthrough {
         let (name, value) = entry
             .split_once('=')
@@ -61,7 +61,7 @@ pub(super) fn passed(
             continue;
         }
         passed.retain(|passed| passed.name != name);
-        passed.push(Passed {
+        passed.push(ForwardedVar {
             name: name.to_owned(),
             value,
         });
@@ -75,7 +75,7 @@ pub(super) fn passed(
             .or_else(|| host.var(name))
             .filter(|_| !passed.iter().any(|passed| passed.name == name))
         {
-            passed.push(Passed {
+            passed.push(ForwardedVar {
                 name: name.to_owned(),
                 value: Some(root.join(path).into_string()),
             });
@@ -87,7 +87,7 @@ pub(super) fn passed(
 
 /// What a container sees of this machine besides toolchain and target directory.
 #[derive(Debug, Clone, Default)]
-pub struct Mounted {
+pub struct HostMounts {
     pub mounts: Vec<Mount>,
     /// Keys of cargo's configuration that are hidden from it.
     pub hidden: Vec<String>,
@@ -95,7 +95,7 @@ pub struct Mounted {
 
 /// Sources, cargo's caches without its credentials, and its configuration without what means this
 /// machine. `arguments` are those of `--config`.
-pub fn mounted(host: &Host, found: &Found, arguments: &[String]) -> Result<Mounted> {
+pub fn mounted(host: &Host, found: &ProjectContext, arguments: &[String]) -> Result<HostMounts> {
     let (root, tools) = (&found.workspace.root, tools_dir(&found.workspace));
     let mut roots = vec![root.clone()];
     roots.extend(
@@ -186,12 +186,12 @@ pub fn mounted(host: &Host, found: &Found, arguments: &[String]) -> Result<Mount
         }
     }
     hidden.dedup();
-    Ok(Mounted { mounts, hidden })
+    Ok(HostMounts { mounts, hidden })
 }
 
 /// Directories that the configuration shows to the image: `NAME`, a variable that holds one, or
 /// `NAME=/path`.
-pub fn volumes(host: &Host, root: &Utf8Path, wanted: &Wanted) -> Result<Vec<Mount>> {
+pub fn volumes(host: &Host, root: &Utf8Path, wanted: &WantedImage) -> Result<Vec<Mount>> {
     let mut mounts = Vec::new();
     for entry in &wanted.volumes {
         let (name, value) = entry
