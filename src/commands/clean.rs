@@ -3,12 +3,16 @@
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
-use crate::cli::{MessageFormat, TreeArgs};
-use crate::context;
-use crate::host::Host;
-use crate::problem::{Code, Failure, Problem, Result};
-use crate::stage;
-use crate::ui::{self, Shell};
+use crate::build;
+use crate::build::look::tree::{self, FoundTree};
+use crate::commands::args::{MessageFormat, TreeArgs};
+use crate::host::lock;
+use crate::host::machine::Host;
+use crate::host::shell::{self, Shell};
+use crate::problem::codes::Code;
+use crate::problem::{Failure, Problem, Result, text};
+use crate::ship::docker;
+use crate::ship::docker::context::DEFAULT;
 
 #[derive(Serialize)]
 struct Cleaned {
@@ -17,12 +21,12 @@ struct Cleaned {
 }
 
 pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
-    let super::FoundTree {
+    let FoundTree {
         out_dir,
         cache,
         policy: _,
-    } = super::find_tree(host, &args.place.options())?;
-    let lock_path = stage::lock_path(&out_dir);
+    } = tree::find_tree(host, &args.place.options())?;
+    let lock_path = lock::lock_path(&out_dir);
     let mut cleaned = Cleaned {
         out_dir: out_dir.clone(),
         removed: Vec::new(),
@@ -34,14 +38,17 @@ pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
                 &format!("waiting for another run on `{out_dir}`"),
             )
         })?;
-        let (removed, left) = stage::remove(host, &out_dir)?;
+        let (removed, left) = build::stage::remove(host, &out_dir)?;
         cleaned.removed = removed;
         host.remove_file(&lock_path)?;
         drop(lock);
         if !left.is_empty() {
             shell.status(
                 "Removed",
-                &format!("{} in {out_dir}", ui::count(cleaned.removed.len(), "file")),
+                &format!(
+                    "{} in {out_dir}",
+                    text::count(cleaned.removed.len(), "file")
+                ),
             );
             return Err(Problem::new(
                 Code::TreeForeign,
@@ -56,9 +63,9 @@ pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
     if let Some(context) = cache
         .as_ref()
         .and_then(|cache| cache.parent())
-        .map(|target| target.join(context::DEFAULT))
+        .map(|target| target.join(DEFAULT))
     {
-        match context::remove(host, &context) {
+        match docker::write::remove(host, &context) {
             Ok(true) => shell.status("Removed", context.as_str()),
             Ok(false) => {}
             // Not as it was written: somebody's own work.
@@ -73,10 +80,13 @@ pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
     }
     shell.status(
         "Removed",
-        &format!("{} in {out_dir}", ui::count(cleaned.removed.len(), "file")),
+        &format!(
+            "{} in {out_dir}",
+            text::count(cleaned.removed.len(), "file")
+        ),
     );
     if args.output.message_format == MessageFormat::Json {
-        ui::data(&ui::json(&cleaned))?;
+        shell::data(&shell::json(&cleaned))?;
     }
     Ok(())
 }

@@ -1,15 +1,26 @@
 //! `env`: one target's environment for other tools.
 
-use crate::cli::{EnvArgs, MessageFormat};
-use crate::host::Host;
-use crate::look::images::PullPolicy;
-use crate::problem::{Code, Failure, Problem, Result};
-use crate::ui::{self, Shell};
+use clap::Args;
+
+use crate::build::look::session;
+use crate::commands::args::{MessageFormat, RunArgs};
+use crate::host::machine::Host;
+use crate::host::shell::{self, Shell};
+use crate::problem::codes::Code;
+use crate::problem::{Failure, Problem, Result};
+use crate::toolchain::image::look::store::PullPolicy;
+use crate::ui::plan;
+
+#[derive(Debug, Args)]
+pub struct EnvArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+}
 
 pub fn run(host: &Host, shell: Shell, args: EnvArgs) -> Result<(), Failure> {
     let EnvArgs { run } = args;
     let format = run.output.message_format;
-    let prepared = super::prepare(host, shell, run.options(), PullPolicy::Leave)?;
+    let prepared = session::prepare(host, shell, run.options(), PullPolicy::Leave)?;
     let [target] = prepared.plan.targets.as_slice() else {
         let names = prepared
             .plan
@@ -39,9 +50,9 @@ pub fn run(host: &Host, shell: Shell, args: EnvArgs) -> Result<(), Failure> {
         .into());
     }
     prepared.write_tools(host)?;
-    ui::data(&match format {
-        MessageFormat::Human => ui::exports(&target.toolchain.candidate),
-        MessageFormat::Json => ui::json(&target.toolchain.candidate.variables),
+    shell::data(&match format {
+        MessageFormat::Human => plan::exports(&target.toolchain.candidate),
+        MessageFormat::Json => shell::json(&target.toolchain.candidate.variables),
     })?;
     Ok(())
 }

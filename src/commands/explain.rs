@@ -1,8 +1,10 @@
 //! `--explain CODE`.
 
-use crate::problem::{CODES, Code, Failure, Problem, Result, nearest};
-use crate::ui;
-use crate::workspace::list;
+use crate::host::shell;
+use crate::problem::codes::{CODES, Code};
+use crate::problem::text::list;
+use crate::problem::{Failure, Problem, Result, nearest};
+use crate::ui::explain;
 
 pub fn run(name: &str) -> Result<(), Failure> {
     let Some(code) = Code::from_name(name) else {
@@ -14,6 +16,6 @@ pub fn run(name: &str) -> Result<(), Failure> {
         }
         .into());
     };
-    ui::data(&ui::explanation(code.row()))?;
+    shell::data(&explain::explanation(code.row()))?;
     Ok(())
 }

@@ -1,20 +1,30 @@
 //! `plan`: what `build` would do and why. Compiles and installs nothing.
 
-use crate::cli::{MessageFormat, PlanArgs};
-use crate::host::Host;
-use crate::look::images::PullPolicy;
+use clap::Args;
+
+use crate::build::look::session;
+use crate::commands::args::{MessageFormat, RunArgs};
+use crate::host::machine::Host;
+use crate::host::shell::{self, Shell};
 use crate::problem::{Failure, Result};
-use crate::ui::{self, Shell};
+use crate::toolchain::image::look::store::PullPolicy;
+use crate::ui;
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+}
 
 pub fn run(host: &Host, shell: Shell, args: PlanArgs) -> Result<(), Failure> {
     let PlanArgs { run } = args;
     let format = run.output.message_format;
-    let prepared = super::prepare(host, shell, run.options(), PullPolicy::Leave)?;
+    let prepared = session::prepare(host, shell, run.options(), PullPolicy::Leave)?;
     // The printed lines are to work when pasted, so the names in them must stand for something.
     prepared.write_tools(host)?;
-    ui::data(&match format {
-        MessageFormat::Human => ui::plan(&prepared.plan),
-        MessageFormat::Json => ui::json(&prepared.plan),
+    shell::data(&match format {
+        MessageFormat::Human => ui::plan::plan(&prepared.plan),
+        MessageFormat::Json => shell::json(&prepared.plan),
     })?;
     Ok(())
 }

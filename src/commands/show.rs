@@ -1,14 +1,16 @@
 //! `show`: the staged tree, as its manifest tells it.
 
-use crate::cli::{MessageFormat, TreeArgs};
-use crate::host::Host;
-use crate::problem::{Code, Failure, Problem, Result};
-use crate::stage;
-use crate::ui;
+use crate::build::look::tree::find_tree;
+use crate::commands::args::{MessageFormat, TreeArgs};
+use crate::host::machine::Host;
+use crate::host::shell;
+use crate::problem::codes::Code;
+use crate::problem::{Failure, Problem, Result};
+use crate::{tree, ui};
 
 pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
-    let out_dir = super::find_tree(host, &args.place.options())?.out_dir;
-    let Some((manifest, _)) = stage::read(host, &out_dir)? else {
+    let out_dir = find_tree(host, &args.place.options())?.out_dir;
+    let Some((manifest, _)) = tree::look::read(host, &out_dir)? else {
         return Err(Problem::new(
             Code::NoTree,
             format!("there is no staged tree at `{out_dir}`"),
@@ -16,8 +18,8 @@ pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
         .help("run `cargo xpkg build`, or name the tree with `--out-dir`")
         .into());
     };
-    ui::data(&match args.output.message_format {
-        MessageFormat::Human => ui::tree(&manifest),
+    shell::data(&match args.output.message_format {
+        MessageFormat::Human => ui::tree::tree(&manifest),
         MessageFormat::Json => manifest.json(),
     })?;
     Ok(())

@@ -6,11 +6,13 @@ use std::io;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use sha2::{Digest, Sha256};
 
-use super::Host;
-use crate::problem::{Code, Problem, Result};
-use crate::tree::PathKind;
+use crate::digest::Hasher;
+use crate::host::exchange::{cannot_exchange, swap};
+use crate::host::lock::FileLock;
+use crate::host::machine::Host;
+use crate::problem::codes::Code;
+use crate::problem::{Problem, Result};
 
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,21 +94,13 @@ impl FileWriter<'_> {
     }
 }
 
-/// Holds the lock of a tree until it is dropped.
-pub struct FileLock {
-    _file: File,
-    /// A file that goes when the lock does.
-    passing: Option<Utf8PathBuf>,
-}
-
-impl Drop for FileLock {
-    /// While it is held: whoever waits for it sees that it is gone, and makes another. After a
-    /// signal, too.
-    fn drop(&mut self) {
-        if let Some(path) = &self.passing {
-            let _ = fs::remove_file(path);
-        }
-    }
+/// What stands at a path below a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathKind {
+    File,
+    Directory,
+    /// A link, a device, a socket.
+    Other,
 }
 
 impl Host {
@@ -591,22 +585,6 @@ impl Host {
     }
 }
 
-fn cannot_exchange(old: &Utf8Path, error: &io::Error) -> Problem {
-    let problem = Problem::new(
-        Code::CannotExchange,
-        format!("cannot exchange `{old}` with the new tree: {error}"),
-    );
-    match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            problem.help("name an out-dir that you may write: `--out-dir DIR`")
-        }
-        _ => problem.help(format!(
-            "name an out-dir one level deeper: `--out-dir {}`",
-            old.join("xpkg")
-        )),
-    }
-}
-
 fn thing(metadata: &fs::Metadata) -> FileType {
     if metadata.is_dir() {
         return FileType::Directory;
@@ -649,65 +627,6 @@ fn same_file(file: &File, path: &Utf8Path) -> bool {
 #[cfg(not(unix))]
 fn same_file(_: &File, _: &Utf8Path) -> bool {
     true
-}
-
-#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    Ok(renameat_with(
-        CWD,
-        new.as_std_path(),
-        CWD,
-        old.as_std_path(),
-        RenameFlags::EXCHANGE,
-    )?)
-}
-
-/// Where the system has no exchange: two renames, with a moment between them in which there is no
-/// tree.
-#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
-    let aside = Utf8PathBuf::from(format!("{new}.old"));
-    fs::rename(old, &aside)?;
-    fs::rename(new, old)?;
-    fs::rename(&aside, new)
-}
-
-/// SHA-256 of bytes, as 64 lower-case hex digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a string takes all");
-            text
-        })
-}
-
-/// A hasher that can be written to.
-#[derive(Default)]
-pub struct Hasher(Sha256);
-
-impl Hasher {
-    /// 64 lower-case hex digits.
-    pub fn finish(self) -> String {
-        hex(&self.0.finalize())
-    }
-}
-
-impl io::Write for Hasher {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn cannot(verb: &str, path: &Utf8Path, error: &io::Error) -> Problem {

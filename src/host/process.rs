@@ -1,18 +1,18 @@
 //! Processes, each in a group of its own, and signals: what was started ends with us.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 
-use super::Host;
+use crate::host::machine::Host;
 use crate::invocation::Invocation;
-use crate::problem::{Code, Problem, Result};
+use crate::problem::codes::Code;
+use crate::problem::{Problem, Result};
 
 /// What a program said and how it ended.
 pub struct Output {
@@ -48,46 +48,6 @@ enum Bound {
 
 /// How long children have to end by themselves once they were asked to.
 const GRACE: Duration = Duration::from_secs(3);
-
-/// The signal that came, and the groups that are to end with us.
-#[derive(Default)]
-pub struct Interrupts {
-    /// 0: none.
-    signal: AtomicI32,
-    groups: Mutex<BTreeSet<i32>>,
-    /// What ends that which a group has had another process start, by the group.
-    endings: Mutex<BTreeMap<i32, Command>>,
-}
-
-impl Interrupts {
-    fn endings(&self) -> MutexGuard<'_, BTreeMap<i32, Command>> {
-        self.endings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Calls the endings; whoever waits for the groups sees what came of it.
-    #[cfg(unix)]
-    fn call_endings(&self) {
-        for ending in self.endings().values_mut() {
-            let _ = ending.spawn();
-        }
-    }
-
-    fn groups(&self) -> MutexGuard<'_, BTreeSet<i32>> {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    #[cfg(unix)]
-    fn send(&self, signal: rustix::process::Signal) {
-        for group in self
-            .groups()
-            .iter()
-            .filter_map(|group| rustix::process::Pid::from_raw(*group))
-        {
-            // A group of which nothing is left is no error.
-            let _ = rustix::process::kill_process_group(group, signal);
-        }
-    }
-}
 
 impl Host {
     /// Hears SIGINT, SIGTERM and SIGHUP from now on: children are asked to end, the run unwinds,

@@ -11,11 +11,13 @@ use goblin::elf::section_header::{SHF_ALLOC, SHT_SYMTAB};
 use goblin::elf::symver::VER_FLG_WEAK;
 use goblin::elf::{Dynamic, Elf, ProgramHeader, SectionHeader, note};
 
-use super::{Binary, EndianName, FloatAbiName, Floor, FormatName, Linkage, Relro};
+use crate::inspect::binary::{Binary, EndianName, FloatAbiName, Floor, FormatName, Linkage, Relro};
 
 /// `e_flags` of ARM: <https://github.com/ARM-software/abi-aa/blob/main/aaelf32/aaelf32.rst>.
 const EF_ARM_ABI_FLOAT_SOFT: u32 = 0x200;
+
 const EF_ARM_ABI_FLOAT_HARD: u32 = 0x400;
+
 /// `e_flags` of RISC-V:
 /// <https://github.com/riscv-non-isa/riscv-elf-psabi-doc/blob/master/riscv-elf.adoc>.
 const EF_RISCV_FLOAT_ABI: u32 = 0x6;
@@ -30,15 +32,22 @@ pub fn machine(machine: u16) -> String {
 
 /// What no program comes near, and what a file that was made to exhaust us would have to be beyond.
 const MOST_SEGMENTS: usize = 1024;
+
 const MOST_NAMES: usize = 8_000_000;
+
 const MOST_NOTES: usize = 1000;
+
 const MOST_VERSIONS: usize = 10_000;
+
 /// Bytes of a version's name.
 const LONGEST_VERSION: usize = 256;
+
 /// Bytes of the names of libraries and their directories, all together.
 const LONGEST_NAMES: usize = 1024 * 1024;
+
 /// Bytes of a build-id, and of all texts of `.comment`.
 const LONGEST_ID: usize = 64;
+
 const LONGEST_COMMENTS: usize = 64 * 1024;
 
 pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {

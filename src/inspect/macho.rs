@@ -4,12 +4,14 @@ use goblin::mach::constants::cputype::{CPU_TYPE_ARM64, CPU_TYPE_X86_64};
 use goblin::mach::header::{MH_EXECUTE, MH_PIE, filetype_to_str};
 use goblin::mach::{Mach, MachO};
 
-use super::{Binary, EndianName, FormatName, Linkage};
+use crate::inspect::binary::{Binary, EndianName, FormatName, Linkage};
 
 /// What no program comes near. goblin reads a text to its end for each load command, and all
 /// commands may name one text.
 const MOST_COMMANDS: u32 = 1024;
+
 const MOST_SECTIONS: usize = 4096;
+
 /// Bytes of the names of libraries and their directories, all together.
 const LONGEST_NAMES: usize = 1024 * 1024;
 

@@ -10,7 +10,7 @@ use goblin::pe::options::ParseOptions;
 use goblin::pe::section_table::SectionTable;
 use goblin::pe::utils::find_offset;
 
-use super::{Binary, FormatName, Linkage};
+use crate::inspect::binary::{Binary, FormatName, Linkage};
 
 /// The name of a COFF machine, as goblin has it.
 pub fn machine(machine: u16) -> String {
@@ -19,13 +19,19 @@ pub fn machine(machine: u16) -> String {
 
 /// The PE signature and the COFF header after it, in bytes.
 const BEFORE_OPTIONAL: usize = 4 + 20;
+
 const MAGIC_64: u16 = 0x20b;
+
 /// One row of the import directory, and where in it the address of the name is.
 const ROW: usize = 20;
+
 const NAME: usize = 12;
+
 /// What no program comes near: the loader's own bound for sections is 96.
 const MOST_SECTIONS: u16 = 1024;
+
 const MOST_LIBRARIES: usize = 4096;
+
 const LONGEST_NAME: usize = 256;
 
 pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {

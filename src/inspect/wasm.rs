@@ -1,7 +1,7 @@
 //! WebAssembly: the magic and the version are all that tells one module's platform from another's.
 //! Source: <https://webassembly.github.io/spec/core/binary/modules.html#binary-module>.
 
-use super::{Binary, FormatName};
+use crate::inspect::binary::{Binary, FormatName};
 
 /// What stands for a processor.
 pub const MACHINE: &str = "wasm32";

@@ -3,11 +3,14 @@
 //! The only error type of the program. It knows nothing of the screen (`ui` renders it) and nothing
 //! of exit codes but the two ways to fail that [`Failure`] tells apart.
 
-mod codes;
+pub mod codes;
+pub mod render;
+pub mod style;
+pub mod text;
 
 use serde::Serialize;
 
-pub use self::codes::{CODES, Code, CodeInfo};
+use crate::problem::codes::Code;
 
 /// A labelled block of lines under the message: `tried:`, `cause:`, `left out:`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -102,6 +105,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::codes::CODES;
 
     #[test]
     fn every_code_finds_its_row_and_its_name() {

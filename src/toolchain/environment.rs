@@ -4,12 +4,14 @@
 //! Nearly each name holds the target, so that nothing reaches what is compiled for the host. What
 //! the user has set in a spelling that its reader accepts wins, and is shown as the user's.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use camino::Utf8PathBuf;
 
-use camino::{Utf8Path, Utf8PathBuf};
-
-use super::{Program, TargetContext, Variable};
-use crate::target::{Libc, Os, Target};
+use crate::invocation;
+use crate::target::Target;
+use crate::target::system::{Libc, Os};
+use crate::toolchain::candidate::Variable;
+use crate::toolchain::context::TargetContext;
+use crate::toolchain::tools::{ToolFile, Tools};
 
 /// How a variable's readers spell its name for one target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,84 +137,8 @@ impl EnvVar {
     }
 }
 
-/// The tools of a candidate, as far as it has any.
-#[derive(Debug, Clone, Default)]
-pub struct Tools {
-    /// What cargo is told to link with.
-    pub linker: Option<String>,
-    pub cc: Option<Program>,
-    pub cxx: Option<String>,
-    pub ar: Option<String>,
-    pub ranlib: Option<String>,
-    /// Where the target's own libraries are looked for; `None`: nowhere.
-    pub libraries: Option<Libraries>,
-    pub zig: bool,
-}
-
-/// Where the target's libraries stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Libraries {
-    pub sysroot: Utf8PathBuf,
-    /// Directories of `.pc` files.
-    pub pkg_config: Vec<Utf8PathBuf>,
-}
-
-impl Libraries {
-    /// The libraries of a Debian cross compiler, which stand among the host's: the target's
-    /// multiarch directory.
-    pub fn debian(target: &Target) -> Self {
-        Self {
-            sysroot: "/".into(),
-            pkg_config: vec![
-                format!("/usr/lib/{}/pkgconfig", target.gnu_name()).into(),
-                "/usr/share/pkgconfig".into(),
-            ],
-        }
-    }
-
-    /// All that stands below a sysroot.
-    pub fn below(sysroot: &Utf8Path, target: &Target) -> Self {
-        let places = [
-            format!("usr/lib/{}/pkgconfig", target.gnu_name()),
-            "usr/lib/pkgconfig".to_owned(),
-            "usr/share/pkgconfig".to_owned(),
-        ];
-        Self {
-            sysroot: sysroot.to_owned(),
-            pkg_config: places.iter().map(|place| sysroot.join(place)).collect(),
-        }
-    }
-}
-
-/// A file of xpkg's own that a variable names; it has to stand before cargo starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToolFile {
-    pub path: Utf8PathBuf,
-    pub text: String,
-    pub program: bool,
-}
-
-impl ToolFile {
-    /// At a place that its text decides: cargo and CMake see that a path changed, not what stands
-    /// there, and two runs with other settings must not write over each other.
-    pub(super) fn new(case: &TargetContext, name: &str, text: String, program: bool) -> Self {
-        Self::at(case.tools, name, text, program)
-    }
-
-    /// The same below a directory of xpkg's own.
-    pub fn at(tools: &Utf8Path, name: &str, text: String, program: bool) -> Self {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        Self {
-            path: tools.join(format!("{:016x}", hasher.finish())).join(name),
-            text,
-            program,
-        }
-    }
-}
-
 /// The variables of a candidate with these tools, and the files that they name.
-pub(super) fn variables(case: &TargetContext, tools: &Tools) -> (Vec<Variable>, Vec<ToolFile>) {
+pub fn variables(case: &TargetContext, tools: &Tools) -> (Vec<Variable>, Vec<ToolFile>) {
     let mut variables = Vec::new();
     for env_var in ENV_VARS {
         let yours = case
@@ -402,7 +328,7 @@ fn bindgen(case: &TargetContext, tools: &Tools) -> Option<String> {
     }));
     let ours = words
         .iter()
-        .map(|word| crate::invocation::quote(word))
+        .map(|word| invocation::quote(word))
         .collect::<Vec<_>>()
         .join(" ");
     let bare = case.here.joined.get("BINDGEN_EXTRA_CLANG_ARGS");

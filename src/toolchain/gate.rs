@@ -6,12 +6,19 @@
 
 use goblin::elf::header::machine_to_str;
 
-use super::{
-    Candidate, KINDS, LinkerKind, Rejected, SetBy, TargetContext, ToolchainChoice, environment,
-};
-use crate::probe::{self, CompilerFacts, CompilerFinding, PROBES, Report, Severity, Verdict};
-use crate::problem::Code;
-use crate::target::{Format, Glibc, Libc};
+use crate::problem::codes::Code;
+use crate::project::linker::LinkerKind;
+use crate::target::glibc::Glibc;
+use crate::target::system::{Format, Libc};
+use crate::toolchain::candidate::{Candidate, Rejected, SetBy, ToolchainChoice};
+use crate::toolchain::context::TargetContext;
+use crate::toolchain::environment::ENV_VARS;
+use crate::toolchain::kinds::KINDS;
+use crate::toolchain::probe::assess;
+use crate::toolchain::probe::facts::CompilerFacts;
+use crate::toolchain::probe::report::{CompilerFinding, Report, Severity, Verdict};
+use crate::toolchain::probe::table::PROBES;
+use crate::toolchain::tools;
 
 /// A candidate that did not pass, and why.
 pub struct Blocked {
@@ -80,7 +87,7 @@ pub fn pass(
                 code: None,
             }));
         }
-        for finding in probe::judge(report, &case.c.packages) {
+        for finding in assess::judge(report, &case.c.packages) {
             let code = Code::from_name(&finding.probe);
             let accepted = code.is_some_and(|code| case.accept.contains(&code));
             if finding.severity == Severity::Block && !accepted {
@@ -98,7 +105,7 @@ pub fn pass(
     }
     // Passed over is only what xpkg's own takes the place of.
     let ours = |role: &str| {
-        let row = environment::ENV_VARS.iter().find(|row| row.role == role);
+        let row = ENV_VARS.iter().find(|row| row.role == role);
         let name = row.map(|row| row.name(case.target));
         candidate
             .variables
@@ -150,7 +157,7 @@ fn without_cxx(case: &TargetContext, candidate: &Candidate) -> Option<String> {
         .c_compiler
         .as_ref()
         .map_or("the C compiler", |compiler| compiler.program.as_str());
-    let missing = match super::cxx_name(compiler) {
+    let missing = match tools::cxx_name(compiler) {
         Some(name) => format!("`{name}` is not on PATH"),
         None => format!("no C++ compiler stands beside `{compiler}`"),
     };

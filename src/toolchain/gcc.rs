@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::environment::{Libraries, Tools};
-use super::{Candidate, LinkerKind, Program, TargetContext, assemble, script};
-use crate::target::{Libc, Target};
+use crate::project::linker::LinkerKind;
+use crate::target::Target;
+use crate::target::system::Libc;
+use crate::toolchain::assemble::assemble;
+use crate::toolchain::candidate::Candidate;
+use crate::toolchain::context::TargetContext;
+use crate::toolchain::program::Program;
+use crate::toolchain::tools::{self, Libraries, Tools, script};
 
 /// Debian's and musl's own wrapper of the host's compiler.
 const WRAPPER: &str = "musl-gcc";
@@ -39,9 +44,9 @@ pub fn wanted(target: &Target, host: &str) -> Vec<String> {
     let compilers: Vec<String> = names(target, host).into_iter().chain(musl).collect();
     let companions = |cc: &String| {
         [
-            super::cxx_name(cc),
-            super::tool_name(cc, "ar"),
-            super::tool_name(cc, "ranlib"),
+            tools::cxx_name(cc),
+            tools::tool_name(cc, "ar"),
+            tools::tool_name(cc, "ranlib"),
         ]
     };
     let companions: Vec<String> = compilers.iter().flat_map(companions).flatten().collect();

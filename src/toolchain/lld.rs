@@ -1,9 +1,15 @@
 //! Rust's own linker with the musl that Rust brings: needs nothing that is installed for the
 //! target, and no RUSTFLAGS.
 
-use super::environment::Tools;
-use super::{Candidate, LinkerKind, Program, TargetContext, assemble, gcc};
-use crate::target::{Format, Libc, Target};
+use crate::project::linker::LinkerKind;
+use crate::target::Target;
+use crate::target::system::{Format, Libc};
+use crate::toolchain::assemble::assemble;
+use crate::toolchain::candidate::Candidate;
+use crate::toolchain::context::TargetContext;
+use crate::toolchain::gcc;
+use crate::toolchain::program::Program;
+use crate::toolchain::tools::Tools;
 
 /// The name by which rustc finds the linker in its own sysroot.
 const RUST_LLD: &str = "rust-lld";

@@ -1,11 +1,15 @@
 //! The host's own `cc`, for the host's own triple: what plain cargo would use, so nothing is set.
 
-use super::environment::Tools;
-use super::{Candidate, LinkerKind, TargetContext, assemble};
+use crate::project::linker::LinkerKind;
 use crate::target::Target;
+use crate::toolchain::assemble::assemble;
+use crate::toolchain::candidate::Candidate;
+use crate::toolchain::context::TargetContext;
+use crate::toolchain::tools::Tools;
 
 /// rustc's default linker on this kind of host.
 pub const CC: &str = "cc";
+
 /// What cc-rs takes for C++ there.
 pub const CXX: &str = "c++";
 

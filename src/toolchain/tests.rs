@@ -3,13 +3,19 @@
 
 use camino::Utf8Path;
 
-use super::{CUsage, SetBy, TargetRequest, choose};
-use crate::config::LinkerChoice;
-use crate::facts::{
-    CPackage, ClangFinds, Facts, Program, Setting, SettingOrigin, TargetFacts, Zig, ZigTools,
-};
-use crate::probe::{CompilerFacts, Report};
-use crate::target::{Glibc, Target};
+use crate::project::graph::CPackage;
+use crate::project::linker::LinkerChoice;
+use crate::project::request::{TargetOverrides, TargetRequest};
+use crate::project::setting::{Setting, SettingOrigin};
+use crate::target::Target;
+use crate::target::glibc::Glibc;
+use crate::toolchain::c_usage::CUsage;
+use crate::toolchain::candidate::SetBy;
+use crate::toolchain::choose::{self, choose};
+use crate::toolchain::facts::{ClangFinds, Facts, TargetFacts, Zig, ZigTools};
+use crate::toolchain::probe::facts::CompilerFacts;
+use crate::toolchain::probe::report::Report;
+use crate::toolchain::program::Program;
 
 /// `program=machine` words are programs on PATH; `lld`, `self-contained`, `clang-finds`, `c`, and
 /// `linker:X`, `CC:X`, `rustflags:X` for what the user has set.
@@ -117,7 +123,7 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
         c_dependencies: None,
         image: None,
         sysroot: None,
-        own: super::TargetOverrides::default(),
+        own: TargetOverrides::default(),
         accept: Vec::new(),
     };
     let facts_of = |glibc: Glibc| CompilerFacts {
@@ -127,7 +133,7 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
     facts
         .targets
         .insert(request.target.triple().to_owned(), here.clone());
-    for candidate in super::contenders(&request, &facts, &c, Utf8Path::new("/tools")) {
+    for candidate in choose::contenders(&request, &facts, &c, Utf8Path::new("/tools")) {
         let report = glibc.map(|glibc| Report {
             facts: Some(facts_of(glibc)),
             ..Report::default()
@@ -198,8 +204,11 @@ fn check(text: &str, target: &str, expected: &str) {
 }
 
 const X86_GNU: &str = "x86_64-unknown-linux-gnu";
+
 const X86_MUSL: &str = "x86_64-unknown-linux-musl";
+
 const ARM_GNU: &str = "aarch64-unknown-linux-gnu";
+
 const ARM_MUSL: &str = "aarch64-unknown-linux-musl";
 
 #[test]

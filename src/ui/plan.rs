@@ -3,13 +3,15 @@
 
 use std::fmt::Write as _;
 
-use super::STRONG;
-use crate::facts::{Setting, Std};
+use crate::build::plan::{Plan, TargetPlan};
 use crate::invocation::quote_value;
-use crate::plan::{Plan, TargetPlan};
-use crate::probe::Report;
-use crate::toolchain::{Candidate, LinkerKind, SetBy};
-use crate::workspace::LeftOut;
+use crate::problem::style::STRONG;
+use crate::project::setting::passed_over;
+use crate::project::workspace::LeftOut;
+use crate::toolchain::candidate::{Candidate, SetBy, Variable, choice};
+use crate::toolchain::facts::Std;
+use crate::toolchain::image::chosen::ResolvedImage;
+use crate::toolchain::probe::report::Report;
 
 /// The plan for people.
 pub fn plan(plan: &Plan) -> String {
@@ -110,7 +112,7 @@ fn target_plan(target: &TargetPlan) -> String {
         }],
     );
     row("environment", environment(&toolchain.candidate));
-    let image = |image: &crate::toolchain::image::ResolvedImage| {
+    let image = |image: &ResolvedImage| {
         let derived = image
             .derived
             .as_ref()
@@ -158,14 +160,6 @@ fn target_plan(target: &TargetPlan) -> String {
     text
 }
 
-/// Why a variable of the user's does not count for a foreign target.
-pub fn passed_over(setting: &Setting) -> String {
-    format!(
-        "`{}={}` is the host's; a target's own name goes into the variable's",
-        setting.name, setting.value
-    )
-}
-
 /// What the probes say of a compiler, a line each.
 fn report(report: &Report) -> Vec<String> {
     let version = report
@@ -190,24 +184,8 @@ fn report(report: &Report) -> Vec<String> {
     lines
 }
 
-/// `rust-lld: why (chosen by …)`, with the program where a kind has many.
-pub fn choice(candidate: &Candidate, chosen_by: &str) -> String {
-    let by = if chosen_by == "auto" || candidate.reason == chosen_by {
-        String::new()
-    } else {
-        format!(" (chosen by {chosen_by})")
-    };
-    let program = &candidate.linker.program;
-    let name = match candidate.kind {
-        LinkerKind::Configured => format!("`{program}`"),
-        LinkerKind::Gcc if program != candidate.kind.name() => format!("gcc `{program}`"),
-        kind => kind.name().to_owned(),
-    };
-    format!("{name}: {}{by}", candidate.reason)
-}
-
 fn environment(candidate: &Candidate) -> Vec<String> {
-    let line = |variable: &crate::toolchain::Variable| {
+    let line = |variable: &Variable| {
         let by = match variable.set_by {
             SetBy::Xpkg => "",
             SetBy::User => "  # set by you",

@@ -1,7 +1,10 @@
 //! What a program is for: by a list, by a flag, or read off the parts of its path.
 
-use crate::inspect::FormatName;
-use crate::target::{Arch, FloatAbi, Glibc, Libc, Os, System, Target};
+use crate::inspect::binary::FormatName;
+use crate::target::Target;
+use crate::target::arch::{Arch, FloatAbi};
+use crate::target::glibc::Glibc;
+use crate::target::system::{Libc, Os, System};
 
 /// What a program is held to. What is not known is not held against it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,10 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Artifacts, EntryKind, Finding, LISTS};
-use crate::manifest::{JSON_NAME, Manifest, TEXT_NAME};
-use crate::problem::Code;
+use crate::archive::entry::{Artifacts, EntryKind, LISTS};
+use crate::problem::codes::Code;
+use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::target::Target;
+use crate::tree::manifest::{Artifact, Manifest};
+use crate::verify::finding::Finding;
+use crate::verify::paths::{head, unsafe_path};
 
 /// A file as a list has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,7 +231,7 @@ fn manifest(text: &str, path: &str, listing: &mut Listing) -> Result<Option<File
             return Err(format!("`{}` is listed twice", artifact.path));
         }
     }
-    let listed = |artifact: &crate::manifest::Artifact| ListedFile {
+    let listed = |artifact: &Artifact| ListedFile {
         path: artifact.path.clone(),
         sha256: artifact.sha256.clone(),
         size: Some(artifact.size),
@@ -286,30 +289,6 @@ fn line_of(line: &str) -> Option<(&str, &str)> {
 
 fn shown(line: &str) -> String {
     line.chars().take(60).flat_map(char::escape_debug).collect()
-}
-
-/// The first digits of a digest, as messages have it.
-pub fn head(sha256: &str) -> &str {
-    sha256.get(..12).unwrap_or(sha256)
-}
-
-/// What is wrong with a path that is to be below a tree; a clause.
-pub fn unsafe_path(path: &str) -> Option<&'static str> {
-    let part = |part: &str| part == "..";
-    match path {
-        "" => Some("is empty"),
-        path if path.starts_with('/')
-            || path.starts_with('\\')
-            || path
-                .get(1..3)
-                .is_some_and(|drive| drive == ":\\" || drive == ":/") =>
-        {
-            Some("is absolute")
-        }
-        path if path.split(['/', '\\']).any(part) => Some("has a part `..`"),
-        path if path.contains('\0') => Some("has a NUL in it"),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Judging, as a table: what was found in a few words, and what stands against it.
 
-use super::policy::{Policy, PolicyName};
-use super::{
-    AcceptRule, Artifacts, ArtifactsKind, Entry, EntryKind, File, Report, VerifyOptions, judge,
-};
-use crate::config::PolicyConfig;
-use crate::inspect::{Binary, Floor, Linkage, inspect};
-use crate::problem::Code;
+use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, File};
+use crate::inspect::binary::{Binary, Floor, Linkage};
+use crate::inspect::inspect;
+use crate::problem::codes::Code;
+use crate::project::config::PolicyConfig;
 use crate::target::Target;
+use crate::verify::judge::{VerifyOptions, judge};
+use crate::verify::report::Report;
+use crate::verify::rules::policy::{Policy, PolicyName};
+use crate::verify::waiver::AcceptRule;
 
 const SUM: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 

@@ -177,7 +177,7 @@ fn plan_and_build_agree(project: &Project, talk: &str) {
 /// The manifest is what its schema says, and the schema says enough to refuse another.
 pub fn the_schema_holds(manifest: &Value) {
     let schema: Value =
-        serde_json::from_str(include_str!("../../src/manifest.schema.json")).unwrap();
+        serde_json::from_str(include_str!("../../src/tree/manifest.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let errors: Vec<String> = validator
         .iter_errors(manifest)

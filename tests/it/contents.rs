@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use camino::Utf8Path;
-use cargo_xpkg::contents::{Limits, read};
-use cargo_xpkg::host::{Host, sha256};
-use cargo_xpkg::problem::Code;
-use cargo_xpkg::verify::{Artifacts, ArtifactsKind, Entry, EntryKind};
+use cargo_xpkg::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind};
+use cargo_xpkg::archive::limits::Limits;
+use cargo_xpkg::archive::look::read;
+use cargo_xpkg::digest::sha256;
+use cargo_xpkg::host::machine::Host;
+use cargo_xpkg::problem::codes::Code;
 
 use crate::mutants::elf;
 use crate::support::tool;

@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_xpkg::probe::{CompilerFacts, EXIT_AFFECTED, FACTS_OBJECT, PROBES, Verdict};
+use cargo_xpkg::toolchain::probe::definition::EXIT_AFFECTED;
+use cargo_xpkg::toolchain::probe::facts::{CompilerFacts, FACTS_OBJECT};
+use cargo_xpkg::toolchain::probe::report::Verdict;
+use cargo_xpkg::toolchain::probe::table::PROBES;
 use snapbox::str;
 
 use crate::chat::the_schema_holds;

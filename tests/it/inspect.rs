@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_xpkg::inspect::{Binary, Relro, inspect};
+use cargo_xpkg::inspect::binary::{Binary, Relro};
+use cargo_xpkg::inspect::inspect;
 
 use crate::readelf::differences;
 use crate::support::tool;

@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
-use cargo_xpkg::contents::{Limits, read};
-use cargo_xpkg::host::Host;
+use cargo_xpkg::archive::entry::EntryKind;
+use cargo_xpkg::archive::limits::Limits;
+use cargo_xpkg::archive::look::read;
+use cargo_xpkg::host::machine::Host;
 use cargo_xpkg::inspect::{comments, inspect};
-use cargo_xpkg::manifest::Manifest;
-use cargo_xpkg::verify::EntryKind;
+use cargo_xpkg::tree::manifest::Manifest;
 
 use crate::contents::{made, small};
 use crate::support::{repository, tool};

@@ -31,7 +31,7 @@ pub fn hello(targets: &str) -> Project {
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
-    cargo_xpkg::host::sha256(bytes)
+    cargo_xpkg::digest::sha256(bytes)
 }
 
 /// A layout as it was read.

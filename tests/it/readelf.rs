@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use cargo_xpkg::inspect::{Binary, EndianName, FloatAbiName, Floor, FormatName, Linkage, Relro};
+use cargo_xpkg::inspect::binary::{
+    Binary, EndianName, FloatAbiName, Floor, FormatName, Linkage, Relro,
+};
 use serde_json::Value;
 
 use crate::support::tool;

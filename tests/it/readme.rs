@@ -1,8 +1,8 @@
 //! The README cannot lie: what it shows is what the program prints, its tables are the program's.
 
-use cargo_xpkg::probe::PROBES;
-use cargo_xpkg::problem::CODES;
+use cargo_xpkg::problem::codes::CODES;
 use cargo_xpkg::toolchain::environment::Spelling;
+use cargo_xpkg::toolchain::probe::table::PROBES;
 
 use crate::support::{Project, normal, repository};
 

@@ -1,8 +1,10 @@
 //! SARIF is held to the schema that OASIS gives it, and to what GitHub wants beyond that.
 
-use cargo_xpkg::formats::sarif::sarif;
-use cargo_xpkg::problem::CODES;
-use cargo_xpkg::verify::{Accepted, ArtifactsKind, Finding, Report, Skipped};
+use cargo_xpkg::archive::entry::ArtifactsKind;
+use cargo_xpkg::problem::codes::CODES;
+use cargo_xpkg::verify::finding::Finding;
+use cargo_xpkg::verify::report::{Accepted, Report, Skipped};
+use cargo_xpkg::verify::sarif::sarif;
 use serde_json::{Value, json};
 
 use crate::support::{repository, skipped};
@@ -43,7 +45,7 @@ fn report() -> Report {
         "\u{1f980}:\u{202e}",
         "",
     ];
-    let finding = |(number, row): (usize, &cargo_xpkg::problem::CodeInfo)| Finding {
+    let finding = |(number, row): (usize, &cargo_xpkg::problem::codes::CodeInfo)| Finding {
         code: row.code,
         path: (number % 7 != 0).then(|| names[number % names.len()].to_owned()),
         target: (number % 2 == 0).then(|| names[number % names.len()].to_owned()),

@@ -131,7 +131,7 @@ fn a_reader_that_goes_away_is_no_problem() {
 fn a_lock_whose_file_was_removed_meanwhile_is_taken_anew() {
     let directory = tempfile::tempdir().unwrap();
     let path = camino::Utf8PathBuf::from_path_buf(directory.path().join("lock")).unwrap();
-    let host = cargo_xpkg::host::Host::new().unwrap();
+    let host = cargo_xpkg::host::machine::Host::new().unwrap();
     let first = host.lock(&path, || ()).unwrap();
     std::thread::scope(|scope| {
         let (told, waits) = std::sync::mpsc::channel();

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use cargo_xpkg::zig_arguments::ARG_REWRITES;
+use cargo_xpkg::toolchain::zig::arguments::ARG_REWRITES;
 use snapbox::str;
 
 use crate::check;

@@ -4,8 +4,9 @@
 //! About 65 MB to fetch a processor; kept below target/corpus. The comparing is a test of
 //! `tests/it/inspect.rs`.
 
+use crate::command::{Go as _, cargo, root};
 use crate::debian::{self, Set};
-use crate::{Go as _, cargo, root, setup};
+use crate::setup;
 
 /// Debian's name for each processor, and the suite: riscv64 came with trixie.
 const ARCHES: &[(&str, &str)] = &[

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::{Go as _, cargo};
+use crate::command::{Go as _, cargo};
 
 /// Seconds without a number.
 const SECONDS: &str = "120";

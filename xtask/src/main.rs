@@ -5,20 +5,18 @@
     reason = "a menu for developers, not the program"
 )]
 
-mod apart;
 mod bench;
+mod command;
 mod compilers;
 mod corpus;
 mod debian;
 mod engine;
 mod fuzz;
-mod images;
 mod matrix;
 mod setup;
 mod zig;
 
-use std::fs::File;
-use std::path::PathBuf;
+use crate::command::{Go as _, alone, cargo, threads};
 use std::process::{Command, ExitCode};
 
 type Task = fn(&[String]) -> Result<(), String>;
@@ -113,25 +111,6 @@ fn test(args: &[String]) -> Result<(), String> {
         .go()
 }
 
-/// Held over tests: engines are the machine's, and two suites would take away each other's images.
-/// It goes with the process; where there is no such place, nobody is kept out.
-fn alone() -> Option<File> {
-    let lock = File::create("/run/lock/xpkg-suite").ok()?;
-    if lock.try_lock().is_err() {
-        eprintln!("xtask: waiting for another run of the tests on this machine");
-        lock.lock().ok()?;
-    }
-    Some(lock)
-}
-
-/// Tests wait for engines, for other runs and for what they time out as much as they compute.
-fn threads() -> String {
-    let own = std::env::var("RUST_TEST_THREADS").ok();
-    own.unwrap_or_else(|| {
-        (2 * std::thread::available_parallelism().map_or(1, usize::from)).to_string()
-    })
-}
-
 fn bless(args: &[String]) -> Result<(), String> {
     setup::run()?;
     let mut command = cargo(&["test", "--workspace"]);
@@ -185,36 +164,4 @@ fn ci() -> Result<(), String> {
         cargo(&["check", "--locked", "--target", host]).go()?;
     }
     Ok(())
-}
-
-/// Where cargo started us; a directory of built files may be shared by several clones.
-fn root() -> PathBuf {
-    let xtask =
-        std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    PathBuf::from(xtask)
-        .parent()
-        .expect("xtask lies in the repository")
-        .to_owned()
-}
-
-fn cargo(args: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
-    command.args(args).current_dir(root());
-    command
-}
-
-/// Runs a command that talks for itself.
-trait Go {
-    fn go(&mut self) -> Result<(), String>;
-}
-
-impl Go for Command {
-    fn go(&mut self) -> Result<(), String> {
-        eprintln!("xtask: {self:?}");
-        match self.status() {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(format!("{self:?} ended with {status}")),
-            Err(error) => Err(format!("cannot start {self:?}: {error}")),
-        }
-    }
 }

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Instant;
 
-use crate::{Go as _, cargo, root, setup, zig};
+use crate::command::{Go as _, cargo, root};
+use crate::{setup, zig};
 
 /// Target, what runs its bins, where the libraries are that they load.
 const TARGETS: &[(&str, Option<(&str, &str)>)] = &[

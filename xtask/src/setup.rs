@@ -4,7 +4,8 @@ use std::io::stderr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{Go as _, cargo, compilers, root, zig};
+use crate::command::{Go as _, cargo, root};
+use crate::{compilers, zig};
 
 /// A file or a program on PATH that shows the Debian package is there.
 const PACKAGES: &[(&str, &str)] = &[

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{Go as _, root};
+use crate::command::{Go as _, root};
 
 const VERSION: &str = "0.17.0";
 

@@ -1,0 +1,6 @@
+pub mod entry;
+pub mod limits;
+pub mod look;
+pub mod packing;
+pub mod read;
+pub mod write;

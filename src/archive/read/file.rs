@@ -1,0 +1,241 @@
+//! One file, read once: size, digest, what it is, the homes that it names.
+
+use std::io::{self, Read, Write as _};
+
+use memchr::memmem;
+
+use crate::archive::entry::File;
+use crate::digest::Hasher;
+use crate::inspect;
+
+/// Bytes that are read at a time.
+pub const PIECE: usize = 256 * 1024;
+
+/// What may be held in memory of one file, in bytes.
+pub struct ReadLimits {
+    /// Of a program.
+    pub program: u64,
+    /// Of a file that lists others; 0: this one does not.
+    pub list: u64,
+    /// The size that the file system gives. 0: unknown, or the word of an archive, for which no
+    /// memory is set aside.
+    pub size: u64,
+}
+
+/// Reads a file to its end. Only a program or a list is held whole, and no more of it than `holds`
+/// says.
+pub fn read(
+    from: &mut impl Read,
+    mode: Option<u32>,
+    holds: &ReadLimits,
+    piece: &mut [u8],
+) -> io::Result<File> {
+    let mut hasher = Hasher::default();
+    let mut size: u64 = 0;
+    let mut head = [0; 8];
+    let mut head_len = 0;
+    let mut program = false;
+    let mut held: Option<Vec<u8>> = None;
+    let mut most = 0;
+    loop {
+        let read = fill(from, piece)?;
+        let bytes = &piece[..read];
+        if size == 0 {
+            head_len = read.min(head.len());
+            head[..head_len].copy_from_slice(&bytes[..head_len]);
+            program = inspect::is_program(bytes);
+            most = holds.list.max(if program { holds.program } else { 0 });
+            held = (most > 0 && holds.size <= most).then(Vec::new);
+            if let Some(held) = &mut held {
+                held.try_reserve_exact(usize::try_from(holds.size).unwrap_or(0))
+                    .map_err(io::Error::other)?;
+            }
+        }
+        size += read as u64;
+        hasher.write_all(bytes)?;
+        if size > most {
+            held = None;
+        }
+        if let Some(held) = &mut held {
+            held.try_reserve(read).map_err(io::Error::other)?;
+            held.extend_from_slice(bytes);
+        }
+        if read < piece.len() {
+            break;
+        }
+    }
+    let (binary, homes) = match &held {
+        Some(bytes) if program && size <= holds.program => {
+            (inspect::inspect(bytes).map(Box::new), homes(bytes))
+        }
+        _ if program => (
+            Err(format!(
+                "it is a program of {size} bytes, which is too large to be looked into"
+            )),
+            Vec::new(),
+        ),
+        // The first bytes are all that tells what else it is.
+        _ => (
+            inspect::inspect(&head[..head_len]).map(Box::new),
+            Vec::new(),
+        ),
+    };
+    Ok(File {
+        size,
+        sha256: hasher.finish(),
+        mode,
+        binary,
+        list: held.filter(|_| holds.list > 0 && size <= holds.list),
+        homes,
+    })
+}
+
+/// Reads until the piece is full or the file ends.
+fn fill(from: &mut impl Read, piece: &mut [u8]) -> io::Result<usize> {
+    let mut full = 0;
+    while full < piece.len() {
+        match from.read(&mut piece[full..]) {
+            Ok(0) => break,
+            Ok(read) => full += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(full)
+}
+
+/// Where people and CI services have their homes, and whether a name follows.
+const HOMES: &[(&[u8], bool)] = &[(b"/home/", true), (b"/Users/", true), (b"/root/", false)];
+
+/// Homes that one file is reported with.
+const MOST_HOMES: usize = 5;
+
+/// Places that are looked at in one file: a file that is nothing but `/home/` does not hold us.
+const MOST_PLACES: usize = 1_000_000;
+
+/// The longest name of a user: LOGIN_NAME_MAX of most systems is 32, of Linux 256.
+const LONGEST_NAME: usize = 64;
+
+/// Directories of a builder's home that the bytes name, sorted: `/home/ci`, `/Users/ci`, `/root`.
+pub fn homes(bytes: &[u8]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for (home, named) in HOMES {
+        for at in memmem::find_iter(bytes, home).take(MOST_PLACES) {
+            let rest = &bytes[at + home.len()..];
+            let name = rest
+                .iter()
+                .take(LONGEST_NAME)
+                .take_while(|byte| is_name(**byte))
+                .count();
+            // A name with nothing below it, or a format (`/home/{}`), is no file of a builder.
+            let whole = if *named {
+                name > 0 && rest.get(name) == Some(&b'/')
+            } else {
+                name > 0
+            };
+            let Ok(text) = str::from_utf8(if *named {
+                &bytes[at..at + home.len() + name]
+            } else {
+                &home[..home.len() - 1]
+            }) else {
+                continue;
+            };
+            if whole && !is_deeper(&bytes[..at]) && !found.iter().any(|known| known == text) {
+                found.push(text.to_owned());
+            }
+            if found.len() == MOST_HOMES {
+                found.sort();
+                return found;
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+' | b'@')
+}
+
+/// Whether what stands before `/home/` is the beginning of the same path (`/usr`, `https://host`).
+/// rustc puts strings one after the other with nothing between them, so text before it proves
+/// nothing: the end of a file's name, or of a word.
+fn is_deeper(before: &[u8]) -> bool {
+    let path = before
+        .iter()
+        .rev()
+        .take(LONGEST_NAME)
+        .take_while(|byte| is_name(**byte) || matches!(byte, b'/' | b':'))
+        .count();
+    let path = &before[before.len() - path..];
+    let last = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let address = memmem::find(path, b"://").is_some();
+    address || path.starts_with(b"/") && !last.is_empty() && !last.contains(&b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn homes_are_found_where_a_path_begins() {
+        let check = |bytes: &str, expected: &[&str]| {
+            assert_eq!(homes(bytes.as_bytes()), expected, "{bytes}")
+        };
+        check("\0/home/ci/.cargo/registry\0", &["/home/ci"]);
+        check(
+            "src/main.rs/home/ci/.cargo/a.rs/home/ci/.cargo/b.rs",
+            &["/home/ci"],
+        );
+        check(
+            "/rustc/0123/library/core/src/str.rs/Users/ann/p/src/main.rs",
+            &["/Users/ann"],
+        );
+        let root = "/root";
+        check(
+            &format!("panicked at {root}/src/main.rs, /home/b/x and /home/a/x"),
+            &["/home/a", "/home/b", root],
+        );
+        check(
+            "/usr/home/ci/x /home/ /home/{}/x /home/ci /root /root/ https://host/home/ci/x",
+            &[],
+        );
+        check(
+            "/home/a/x /home/b/x /home/c/x /home/d/x /home/e/x /home/f/x",
+            &["/home/a", "/home/b", "/home/c", "/home/d", "/home/e"],
+        );
+    }
+
+    #[test]
+    fn a_file_is_held_no_further_than_it_may_be() {
+        let mut piece = [0; 16];
+        let mut seen = |bytes: &[u8], program, list| {
+            read(
+                &mut &*bytes,
+                None,
+                &ReadLimits {
+                    program,
+                    list,
+                    size: 0,
+                },
+                &mut piece,
+            )
+            .unwrap()
+        };
+        let text = vec![b'a'; 100];
+        assert_eq!(seen(&text, 1000, 100).list.as_deref(), Some(&text[..]));
+        assert_eq!(seen(&text, 1000, 99).list, None);
+        assert_eq!(seen(&text, 1000, 0).list, None);
+        let elf = [b"\x7fELF".to_vec(), text].concat();
+        let why = |file: File| file.binary.unwrap_err();
+        assert!(why(seen(&elf, 104, 0)).starts_with("its ELF headers"));
+        assert!(why(seen(&elf, 103, 0)).starts_with("it is a program of 104 bytes"));
+        assert!(why(seen(&elf, 103, 200)).starts_with("it is a program of 104 bytes"));
+        assert_eq!(why(seen(b"", 103, 0)), "it is empty");
+        // sha256sum of an empty file
+        assert_eq!(
+            seen(b"", 0, 0).sha256,
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+}

@@ -1,0 +1,4 @@
+pub mod file;
+pub mod tar;
+pub mod unpacking;
+pub mod zip;

@@ -1,0 +1,201 @@
+//! The command lines of cargo.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8Path;
+use serde::Serialize;
+
+use crate::invocation::Invocation;
+use crate::project::request::TargetRequest;
+use crate::project::settings::{CargoArgs, Settings};
+use crate::project::workspace::{Selected, Workspace};
+use crate::target::Target;
+use crate::toolchain::candidate::{SetBy, ToolchainChoice};
+use crate::toolchain::facts::Facts;
+use crate::toolchain::image::chosen::ResolvedImage;
+use crate::toolchain::image::container::Container;
+use crate::tree::staged::Output;
+
+/// One call of cargo and the bins to take after it, before the next.
+#[derive(Debug, Clone, Serialize)]
+pub struct Call {
+    pub invocation: Invocation,
+    pub outputs: Vec<Output>,
+    /// What it runs in.
+    #[serde(skip)]
+    pub container: Option<Container>,
+}
+
+/// The calls of one target: one for all bins whose names are their own, then one for each bin that
+/// shares its name with another package's, since cargo hands out one file for both
+/// (rust-lang/cargo#6313).
+pub fn calls(
+    workspace: &Workspace,
+    selected: &Selected,
+    settings: &Settings,
+    request: &TargetRequest,
+    toolchain: &ToolchainChoice,
+    outputs: &[Output],
+) -> Vec<Call> {
+    let wanted: Vec<String> = settings
+        .selection
+        .features
+        .iter()
+        .chain(&request.own.features)
+        .cloned()
+        .collect();
+    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    for bin in workspace
+        .members
+        .iter()
+        .filter(|member| selected.packages.contains(&member.name))
+        .flat_map(|member| &member.bins)
+    {
+        *names.entry(&bin.name).or_default() += 1;
+    }
+    let (alone, shared): (Vec<&Output>, Vec<&Output>) = outputs
+        .iter()
+        .partition(|output| names[output.bin.bin.as_str()] == 1);
+    let base =
+        |features: &[String]| cargo_build(&workspace.root, settings, features, request, toolchain);
+    let container = toolchain
+        .candidate
+        .image
+        .as_ref()
+        .map(|image| container(&workspace.root, image));
+    let mut calls = Vec::new();
+    if !alone.is_empty() {
+        let invocation = base(&wanted).options("--package", &selected.packages);
+        let all = shared.is_empty() && settings.selection.bins.is_empty();
+        let invocation = if all {
+            invocation.arg("--bins")
+        } else {
+            invocation.options("--bin", alone.iter().map(|output| &output.bin.bin))
+        };
+        calls.push(Call {
+            invocation,
+            outputs: alone.into_iter().cloned().collect(),
+            container: container.clone(),
+        });
+    }
+    calls.extend(shared.into_iter().map(|output| {
+        Call {
+            // Alone, cargo refuses features of packages that are not in the call.
+            invocation: base(&workspace.features_of(&output.bin.package, &wanted))
+                .options("--package", [&output.bin.package])
+                .options("--bin", [&output.bin.bin]),
+            outputs: vec![output.clone()],
+            container: container.clone(),
+        }
+    }));
+    calls
+}
+
+/// The container of a target's calls.
+fn container(root: &Utf8Path, image: &ResolvedImage) -> Container {
+    Container {
+        cwd: root.to_owned(),
+        ..image.container.clone()
+    }
+}
+
+/// Brings the packages of a target, and of the host for build scripts: here, where private sources
+/// are open to the user.
+pub fn fetch(
+    workspace: &Workspace,
+    settings: &Settings,
+    facts: &Facts,
+    target: &Target,
+) -> Invocation {
+    let Settings { cargo, .. } = settings;
+    let triples: BTreeSet<String> = [target.triple().to_owned(), facts.rustc.host.clone()].into();
+    let fetch = Invocation::new(&cargo.program, &workspace.root)
+        .arg("fetch")
+        .options("--target", &triples)
+        .flag("--locked", cargo.locked)
+        .flag("--offline", cargo.offline)
+        .flag("--frozen", cargo.frozen)
+        .options("--config", &cargo.config)
+        .options("--color", cargo.color.iter());
+    cargo
+        .rustup_toolchain
+        .iter()
+        .fold(fetch, |fetch, name| fetch.env("RUSTUP_TOOLCHAIN", name))
+}
+
+/// `cargo build` for one target, up to the choice of packages. It runs in the workspace's own
+/// directory, so that its `rust-toolchain.toml` and `.cargo/config.toml` count.
+fn cargo_build(
+    root: &Utf8Path,
+    settings: &Settings,
+    features: &[String],
+    request: &TargetRequest,
+    toolchain: &ToolchainChoice,
+) -> Invocation {
+    let Settings {
+        cargo,
+        selection,
+        requests: _,
+        out_dir: _,
+        layout: _,
+        accept: _,
+    } = settings;
+    let CargoArgs {
+        program,
+        rustup_toolchain,
+        profile,
+        jobs,
+        locked,
+        offline,
+        frozen,
+        target_dir,
+        config,
+        quiet,
+        verbose,
+        color,
+    } = cargo;
+    let image = toolchain.candidate.image.as_ref();
+    let target_dir = image.map(|image| &image.target_dir).or(target_dir.as_ref());
+    let start = match image {
+        Some(image) => container(root, image).run("cargo", []),
+        None => Invocation::new(program, root),
+    };
+    let mut invocation = start
+        .args(["build", "--message-format", "json-render-diagnostics"])
+        .options("--target", [&request.target.triple().to_owned()])
+        .options("--profile", [profile])
+        .options("--target-dir", target_dir.map(|dir| dir.to_string()).iter())
+        .options("--jobs", jobs.iter())
+        .options("--features", features)
+        .flag("--all-features", selection.all_features)
+        .flag("--no-default-features", selection.no_default_features)
+        .flag("--locked", *locked)
+        .flag("--offline", *offline || image.is_some())
+        .flag("--frozen", *frozen);
+    // cargo takes the last: what is typed comes after what is configured.
+    for (key, value) in &request.own.profile {
+        invocation = invocation
+            .arg("--config")
+            .arg(format!("profile.{profile}.{key}={value}"));
+    }
+    invocation = invocation.options("--config", config);
+    invocation = invocation
+        .options("--color", color.iter())
+        .flag("--quiet", *quiet);
+    invocation = (0..*verbose).fold(invocation, |invocation, _| invocation.arg("--verbose"));
+    if image.is_some() {
+        // The container has the toolchain itself and its own variables.
+        return invocation;
+    }
+    if let Some(name) = rustup_toolchain {
+        invocation = invocation.env("RUSTUP_TOOLCHAIN", name);
+    }
+    let ours = toolchain
+        .candidate
+        .variables
+        .iter()
+        .filter(|variable| variable.set_by == SetBy::Xpkg);
+    ours.fold(invocation, |invocation, variable| {
+        invocation.env(&variable.name, &variable.value)
+    })
+}

@@ -1,0 +1,4 @@
+pub mod doctor;
+pub mod session;
+pub mod source;
+pub mod tree;

@@ -1,0 +1,70 @@
+//! Asks git for the commit that is built.
+
+use camino::Utf8Path;
+
+use crate::host::machine::Host;
+use crate::invocation::Invocation;
+use crate::project::workspace::Workspace;
+use crate::tree::source::Source;
+
+/// The commit of the checkout that the workspace lies in, passing over what xpkg and cargo write.
+pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> Source {
+    let lock = workspace.root.join("Cargo.lock");
+    let mut source = Source {
+        repository: workspace.repository.clone(),
+        cargo_lock_sha256: host
+            .is_file(&lock)
+            .then(|| host.hash(&lock).ok())
+            .flatten()
+            .map(|(digest, _)| digest),
+        ..Source::default()
+    };
+    let git = |args: &[&str]| {
+        let output = host
+            .capture(&Invocation::new("git", &workspace.root).args(args.iter().copied()))
+            .ok()?;
+        output.success().then_some(output.stdout)
+    };
+    // What lies below the workspace needs no question where the checkout begins.
+    let below = generated
+        .iter()
+        .all(|path| path.starts_with(&workspace.root));
+    let top = if below {
+        Some(workspace.root.to_string())
+    } else {
+        git(&["rev-parse", "--show-toplevel"])
+    };
+    let Some(top) = top else { return source };
+    let top = Utf8Path::new(top.trim_end());
+    let place = if below {
+        "exclude,literal"
+    } else {
+        "top,exclude,literal"
+    };
+    let excludes = generated
+        .iter()
+        .filter_map(|path| path.strip_prefix(top).ok())
+        .map(|path| format!(":({place}){path}"));
+    let pathspec: Vec<String> = std::iter::once(":(top)".to_owned())
+        .chain(excludes)
+        .collect();
+    let status = [
+        "--no-optional-locks",
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "--",
+    ]
+    .into_iter()
+    .chain(pathspec.iter().map(String::as_str))
+    .collect::<Vec<_>>();
+    if let Some(status) = git(&status) {
+        source.commit = status
+            .lines()
+            .find_map(|line| line.strip_prefix("# branch.oid "))
+            .filter(|commit| commit.len() >= 40)
+            .map(str::to_owned);
+        source.dirty = Some(status.lines().any(|line| !line.starts_with('#')));
+    }
+    source
+}

@@ -1,0 +1,8 @@
+pub mod cargo_call;
+pub mod compile;
+pub mod doctor;
+pub mod look;
+pub mod plan;
+pub mod record;
+pub mod run;
+pub mod stage;

@@ -1,0 +1,46 @@
+//! The exchange of two directories in one step.
+
+use std::io;
+
+use camino::Utf8Path;
+
+use crate::problem::Problem;
+use crate::problem::codes::Code;
+
+pub fn cannot_exchange(old: &Utf8Path, error: &io::Error) -> Problem {
+    let problem = Problem::new(
+        Code::CannotExchange,
+        format!("cannot exchange `{old}` with the new tree: {error}"),
+    );
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            problem.help("name an out-dir that you may write: `--out-dir DIR`")
+        }
+        _ => problem.help(format!(
+            "name an out-dir one level deeper: `--out-dir {}`",
+            old.join("xpkg")
+        )),
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+pub fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(
+        CWD,
+        new.as_std_path(),
+        CWD,
+        old.as_std_path(),
+        RenameFlags::EXCHANGE,
+    )?)
+}
+
+/// Where the system has no exchange: two renames, with a moment between them in which there is no
+/// tree.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+pub fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
+    let aside = Utf8PathBuf::from(format!("{new}.old"));
+    fs::rename(old, &aside)?;
+    fs::rename(new, old)?;
+    fs::rename(&aside, new)
+}

@@ -1,0 +1,385 @@
+//! The configuration out of the texts of its files.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
+
+use crate::problem::codes::Code;
+use crate::problem::{Problem, nearest};
+use crate::project::config::{
+    Config, DockerConfig, PackageConfig, PolicyConfig, Strip, TargetConfig,
+};
+use crate::project::linker::LinkerChoice;
+
+/// A file that may hold configuration.
+#[derive(Debug, Clone)]
+pub struct ConfigFile {
+    pub path: Utf8PathBuf,
+    pub text: String,
+}
+
+/// Every file that may hold configuration.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigFiles {
+    /// The Cargo.toml at the workspace's root, if it has a `metadata.xpkg` table.
+    pub root: Option<ConfigFile>,
+    /// `xpkg.toml` beside it, if there is one.
+    pub own: Option<ConfigFile>,
+    /// Manifests of the other members that have a `package.metadata.xpkg` table, by package name.
+    pub members: Vec<(String, ConfigFile)>,
+    /// The package whose manifest is the root's, if any.
+    pub root_package: Option<String>,
+    /// The workspace is just that package.
+    pub lone: bool,
+}
+
+/// Reads a table of one type out of a Cargo.toml, passing over all that is not ours.
+macro_rules! cargo_toml {
+    ($name:ident, $section:ident, $table:ty) => {
+        #[derive(Deserialize)]
+        struct $name {
+            $section: Option<Section<$table>>,
+        }
+    };
+}
+
+#[derive(Deserialize)]
+struct Section<T> {
+    metadata: Option<Metadata<T>>,
+}
+
+#[derive(Deserialize)]
+struct Metadata<T> {
+    xpkg: Option<T>,
+}
+
+impl<T> Section<T> {
+    fn table(section: Option<Self>) -> Option<T> {
+        section?.metadata?.xpkg
+    }
+}
+
+/// All that `[package.metadata.xpkg]` of a lone package may hold.
+#[derive(Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of xpkg's configuration"
+)]
+#[derive(Default)]
+struct LoneTable {
+    targets: Vec<String>,
+    out_dir: Option<Utf8PathBuf>,
+    layout: Option<String>,
+    linker: Option<LinkerChoice>,
+    strip: Option<Strip>,
+    c_dependencies: Option<bool>,
+    target: BTreeMap<String, TargetConfig>,
+    policy: PolicyConfig,
+    docker: Vec<DockerConfig>,
+    skip: bool,
+    rename: BTreeMap<String, String>,
+}
+
+cargo_toml!(WorkspaceToml, workspace, Config);
+
+cargo_toml!(PackageToml, package, PackageConfig);
+
+cargo_toml!(LoneToml, package, LoneTable);
+
+impl Config {
+    /// The one configuration of all files, or everything that is wrong with them.
+    pub fn parse(sources: &ConfigFiles) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut places: Vec<(String, Self)> = Vec::new();
+        let mut packages: BTreeMap<String, PackageConfig> = BTreeMap::new();
+
+        if let Some(source) = &sources.root {
+            if let Some(file) = read::<WorkspaceToml>(source, &mut problems)
+                && let Some(config) = Section::table(file.workspace)
+            {
+                places.push((
+                    format!("`[workspace.metadata.xpkg]` of `{}`", source.path),
+                    config,
+                ));
+            }
+            match &sources.root_package {
+                Some(name) if sources.lone => {
+                    if let Some(table) = read::<LoneToml>(source, &mut problems)
+                        .and_then(|file| Section::table(file.package))
+                    {
+                        let LoneTable {
+                            targets,
+                            out_dir,
+                            layout,
+                            linker,
+                            strip,
+                            c_dependencies,
+                            target,
+                            policy,
+                            docker,
+                            skip,
+                            rename,
+                        } = table;
+                        if skip || !rename.is_empty() {
+                            packages.insert(name.clone(), PackageConfig { skip, rename });
+                        }
+                        let config = Self {
+                            targets,
+                            out_dir,
+                            layout,
+                            linker,
+                            strip,
+                            c_dependencies,
+                            target,
+                            policy,
+                            docker,
+                            package: BTreeMap::new(),
+                        };
+                        if config != Self::default() {
+                            places.push((
+                                format!("`[package.metadata.xpkg]` of `{}`", source.path),
+                                config,
+                            ));
+                        }
+                    }
+                }
+                Some(name) => {
+                    if let Some(config) = read::<PackageToml>(source, &mut problems)
+                        .and_then(|file| Section::table(file.package))
+                    {
+                        packages.insert(name.clone(), config);
+                    }
+                }
+                None => {}
+            }
+        }
+        if let Some(source) = &sources.own
+            && let Some(config) = read::<Self>(source, &mut problems)
+        {
+            places.push((format!("`{}`", source.path), config));
+        }
+        for (name, source) in &sources.members {
+            if let Some(config) = read::<PackageToml>(source, &mut problems)
+                .and_then(|file| Section::table(file.package))
+            {
+                packages.insert(name.clone(), config);
+            }
+        }
+        if places.len() > 1 {
+            let names: Vec<String> = places.iter().map(|(place, _)| place.clone()).collect();
+            problems.push(
+                Problem::new(
+                    Code::ConfigTwice,
+                    format!("xpkg is configured twice: in {}", names.join(" and in ")),
+                )
+                .help("keep one of them"),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut config = places.pop().map(|(_, config)| config).unwrap_or_default();
+        config.package.extend(packages);
+        Ok(config)
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(
+    source: &ConfigFile,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    match toml::from_str(&source.text) {
+        Ok(table) => Some(table),
+        Err(error) => {
+            let problem = describe(
+                source,
+                &error,
+                "xpkg",
+                "the keys and their types stand in the README under Configuration",
+            );
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+            None
+        }
+    }
+}
+
+/// `file:line:column` of a mistake.
+pub fn place(path: &Utf8Path, text: &str, error: &toml::de::Error) -> String {
+    match error.span() {
+        Some(span) => {
+            let before = &text[..span.start.min(text.len())];
+            let line = before.matches('\n').count() + 1;
+            let column = before
+                .rsplit('\n')
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .count()
+                + 1;
+            format!("{path}:{line}:{column}")
+        }
+        None => path.to_string(),
+    }
+}
+
+/// A mistake in `whose` configuration, in toml's words, with the nearest key where the key is the
+/// mistake.
+pub fn describe(source: &ConfigFile, error: &toml::de::Error, whose: &str, help: &str) -> Problem {
+    let ConfigFile { path, text } = source;
+    let place = place(path, text, error);
+    let message = error.message().lines().next().unwrap_or_default();
+    let problem = Problem::new(
+        Code::ConfigInvalid,
+        format!("{message} in {whose}'s configuration"),
+    )
+    .note("at", [place]);
+    // serde names first what it found, then what it knows, each in backticks.
+    let mut names = message.split('`').skip(1).step_by(2);
+    match names.next() {
+        Some(unknown) if message.starts_with("unknown") => match nearest(unknown, names) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem,
+        },
+        _ => problem.help(help),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(path: &str, text: &str) -> ConfigFile {
+        ConfigFile {
+            path: path.into(),
+            text: text.to_owned(),
+        }
+    }
+
+    fn told(sources: &ConfigFiles) -> Vec<String> {
+        match Config::parse(sources) {
+            Ok(config) => vec![format!("{config:?}")],
+            Err(problems) => problems
+                .iter()
+                .map(|problem| {
+                    let notes: Vec<String> = problem
+                        .notes
+                        .iter()
+                        .flat_map(|note| note.lines.clone())
+                        .collect();
+                    format!(
+                        "{}: {} [{}] {}",
+                        problem.code.name(),
+                        problem.message,
+                        notes.join(" "),
+                        problem.help.join(" ")
+                    )
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_names_its_place_and_the_nearest() {
+        let root = source(
+            "Cargo.toml",
+            "[workspace]\nmembers = []\n[workspace.metadata.xpkg]\nlayuot = \"{bin}\"\n",
+        );
+        let mut found = told(&ConfigFiles {
+            root: Some(root),
+            ..ConfigFiles::default()
+        });
+        assert!(
+            found[0].starts_with("config-invalid: unknown field `layuot`, expected one of"),
+            "{found:?}"
+        );
+        assert!(
+            found
+                .remove(0)
+                .ends_with("[Cargo.toml:4:1] did you mean `layout`?")
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_place() {
+        let own = source("xpkg.toml", "targets = \"x\"\n");
+        assert_eq!(
+            told(&ConfigFiles {
+                own: Some(own),
+                ..ConfigFiles::default()
+            }),
+            [
+                "config-invalid: invalid type: string \"x\", expected a sequence in xpkg's \
+                 configuration [xpkg.toml:1:11] the keys and their types stand in the README \
+                 under Configuration"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unknown_linker_is_refused() {
+        let own = source("xpkg.toml", "linker = \"rust-ldd\"\n");
+        let found = told(&ConfigFiles {
+            own: Some(own),
+            ..ConfigFiles::default()
+        });
+        assert!(found[0].ends_with("did you mean `rust-lld`?"), "{found:?}");
+    }
+
+    #[test]
+    fn two_places_are_one_too_many() {
+        let root = source("Cargo.toml", "[workspace.metadata.xpkg]\ntargets = []\n");
+        let own = source("xpkg.toml", "");
+        assert_eq!(
+            told(&ConfigFiles {
+                root: Some(root),
+                own: Some(own),
+                ..ConfigFiles::default()
+            }),
+            [
+                "config-twice: xpkg is configured twice: in `[workspace.metadata.xpkg]` of \
+                 `Cargo.toml` and in `xpkg.toml` [] keep one of them"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_lone_package_may_say_all_in_its_own_table() {
+        let root = source(
+            "Cargo.toml",
+            "[package]\nname = \"x\"\n[package.metadata.xpkg]\nlayout = \"{bin}\"\nrename = { x = \
+             \"y\" }\n",
+        );
+        let sources = ConfigFiles {
+            root: Some(root),
+            root_package: Some("x".to_owned()),
+            lone: true,
+            ..ConfigFiles::default()
+        };
+        let config = Config::parse(&sources).unwrap();
+        assert_eq!(config.layout.as_deref(), Some("{bin}"));
+        assert_eq!(config.package["x"].rename["x"], "y");
+    }
+
+    #[test]
+    fn a_member_may_not_say_what_is_the_workspaces() {
+        let member = source(
+            "a/Cargo.toml",
+            "[package]\nname = \"a\"\n[package.metadata.xpkg]\ntargets = []\n",
+        );
+        let found = told(&ConfigFiles {
+            members: vec![("a".to_owned(), member)],
+            ..ConfigFiles::default()
+        });
+        assert!(
+            found[0].starts_with(
+                "config-invalid: unknown field `targets`, expected `skip` or `rename`"
+            ),
+            "{found:?}"
+        );
+    }
+}

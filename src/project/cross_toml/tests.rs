@@ -1,0 +1,651 @@
+use std::collections::BTreeSet;
+
+use crate::project::config::parse::ConfigFile;
+use crate::project::config::{DockerfileTable, PreBuild, TargetConfig};
+use crate::project::cross_toml::source::{CrossSources, ImportedKey, Unmapped};
+use crate::project::cross_toml::{Merged, possible_scripts, read};
+const T: &str = "aarch64-unknown-linux-gnu";
+
+fn source(path: &str, text: &str) -> Option<ConfigFile> {
+    Some(ConfigFile {
+        path: path.into(),
+        text: text.to_owned(),
+    })
+}
+
+fn cross(text: &str) -> CrossSources {
+    CrossSources {
+        cross_toml: source("Cross.toml", text),
+        ..CrossSources::default()
+    }
+}
+
+/// Cross.toml, Cargo.toml and `NAME=value` variables, with a script at `ci/setup.sh`.
+fn all(cross_toml: &str, cargo_toml: &str, variables: &[&str]) -> CrossSources {
+    CrossSources {
+        cargo_toml: source("Cargo.toml", cargo_toml),
+        variables: variables
+            .iter()
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect(),
+        scripts: BTreeSet::from(["ci/setup.sh".to_owned()]),
+        ..cross(cross_toml)
+    }
+}
+
+/// What is taken for a target, one line a key, each with its places.
+fn taken_for(triple: &str, sources: &CrossSources) -> String {
+    let imported = read(sources).unwrap().target(triple);
+    let pre_build = match &imported.pre_build {
+        PreBuild::Lines(lines) => lines
+            .iter()
+            .map(|line| format!("`{line}`"))
+            .collect::<Vec<_>>()
+            .join(" "),
+        PreBuild::Script(path) => format!("script {path}"),
+    };
+    let dockerfile = imported.dockerfile.as_ref().map(|dockerfile| {
+        let DockerfileTable {
+            file,
+            context,
+            build_args,
+        } = dockerfile.table();
+        let context = context
+            .map(|context| format!(" in {context}"))
+            .unwrap_or_default();
+        build_args
+            .iter()
+            .fold(format!("{file}{context}"), |text, (name, value)| {
+                format!("{text} {name}={value}")
+            })
+    });
+    let values = [
+        ("pre-build", pre_build),
+        ("dockerfile", dockerfile.unwrap_or_default()),
+        ("volumes", imported.volumes.join(" ")),
+        ("passthrough", imported.passthrough.join(" ")),
+        ("image", imported.image.unwrap_or_default()),
+    ];
+    let mut lines = Vec::new();
+    for (key, value) in values {
+        let places: Vec<&str> = imported
+            .from
+            .iter()
+            .filter(|taken| taken.key == key)
+            .map(|taken| taken.place.as_str())
+            .collect();
+        assert_eq!(
+            value.is_empty(),
+            places.is_empty(),
+            "{key}: what is taken names its place"
+        );
+        if !value.is_empty() {
+            lines.push(format!("{key} = {value} ({})", places.join(", ")));
+        }
+    }
+    lines.join("\n")
+}
+
+fn taken(sources: &CrossSources) -> String {
+    taken_for(T, sources)
+}
+
+/// What is told: of the files as a whole, then of the target.
+fn told(sources: &CrossSources) -> String {
+    let migration = read(sources).unwrap();
+    let told = migration
+        .told
+        .iter()
+        .chain(&migration.target(T).told)
+        .map(Unmapped::to_string)
+        .collect::<Vec<_>>();
+    told.join("\n")
+}
+
+fn refused(sources: &CrossSources) -> String {
+    let problems = read(sources).unwrap_err();
+    let lines = problems
+        .iter()
+        .map(|problem| format!("{} [{}]", problem.message, problem.notes[0].lines.join(" ")));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn of_target(text: &str) -> CrossSources {
+    cross(&format!("[target.{T}]\n{text}"))
+}
+
+#[test]
+fn each_form_of_an_image_becomes_a_whole_name() {
+    for (form, name) in [
+        ("\"my/image:1\"", "my/image:1"),
+        ("\"my/image\"", "my/image"),
+        (
+            "\":0.2.5\"",
+            "ghcr.io/cross-rs/aarch64-unknown-linux-gnu:0.2.5",
+        ),
+        (
+            "\"@sha256:77db\"",
+            "ghcr.io/cross-rs/aarch64-unknown-linux-gnu@sha256:77db",
+        ),
+        (
+            "{ name = \":edge\" }",
+            "ghcr.io/cross-rs/aarch64-unknown-linux-gnu:edge",
+        ),
+        (
+            "{ name = \"alpine:edge\", toolchain = [\"x86_64-unknown-linux-musl\"] }",
+            "alpine:edge",
+        ),
+    ] {
+        assert_eq!(
+            taken(&of_target(&format!("image = {form}\n"))),
+            format!("image = {name} (Cross.toml:2)")
+        );
+    }
+}
+
+#[test]
+fn a_pre_build_is_a_script_where_there_is_one() {
+    for (form, lines) in [
+        ("\"ci/setup.sh\"", "script ci/setup.sh"),
+        ("\"apt-get update\"", "`apt-get update`"),
+        ("\"\"\"a\nb\"\"\"", "`a\nb`"),
+        (
+            "[\"dpkg --add-architecture $CROSS_DEB_ARCH\", \"b\"]",
+            "`dpkg --add-architecture $CROSS_DEB_ARCH` `b`",
+        ),
+    ] {
+        let sources = all(&format!("[build]\npre-build = {form}\n"), "", &[]);
+        assert_eq!(
+            taken(&sources),
+            format!("pre-build = {lines} (Cross.toml:2)")
+        );
+    }
+    let variables = ["CROSS_BUILD_PRE_BUILD=ci/setup.sh\nb"];
+    assert_eq!(
+        taken(&all("", "", &variables)),
+        "pre-build = `ci/setup.sh` `b` (CROSS_BUILD_PRE_BUILD)"
+    );
+    assert_eq!(
+        taken(&all("", "", &["CROSS_BUILD_PRE_BUILD=ci/setup.sh"])),
+        "pre-build = `ci/setup.sh` (CROSS_BUILD_PRE_BUILD)"
+    );
+}
+
+#[test]
+fn what_may_be_a_script_is_asked_for_in_every_table() {
+    let text = "[build]\npre-build = \"a.sh\"\n[target.x]\npre-build = \
+                [\"line\"]\n[target.y]\npre-build = \"two\\nlines\"\n";
+    let sources = all(
+        text,
+        "[package.metadata.cross.target.z]\npre-build = \"b.sh\"\n",
+        &["CROSS_BUILD_PRE_BUILD=c.sh"],
+    );
+    assert_eq!(
+        possible_scripts(&sources).into_iter().collect::<Vec<_>>(),
+        ["a.sh", "b.sh"]
+    );
+}
+
+#[test]
+fn a_dockerfile_is_put_together_part_by_part() {
+    let build = "[build.dockerfile]\nfile = \"B\"\ncontext = \"ctx\"\nbuild-args = { A = \"1\", B \
+                 = \"2\" }\n";
+    assert_eq!(
+        taken(&of_target("dockerfile = \"./D\"\n")),
+        "dockerfile = ./D in . (Cross.toml:2)"
+    );
+    assert_eq!(
+        taken(&cross(build)),
+        "dockerfile = B in ctx A=1 B=2 (Cross.toml:1)"
+    );
+    let own =
+        format!("{build}[target.{T}.dockerfile]\nfile = \"O\"\nbuild-args = {{ B = \"3\" }}\n");
+    assert_eq!(
+        taken(&cross(&own)),
+        "dockerfile = O in ctx A=1 B=3 (Cross.toml:5)"
+    );
+    let variables = [
+        "CROSS_BUILD_DOCKERFILE=E",
+        "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_DOCKERFILE_CONTEXT=etx",
+    ];
+    assert_eq!(
+        taken(&all(build, "", &variables)),
+        "dockerfile = E in etx A=1 B=2 (CROSS_BUILD_DOCKERFILE)"
+    );
+}
+
+#[test]
+fn a_targets_own_replaces_the_builds_except_passthrough_which_joins() {
+    let text = format!(
+        "[build]\npre-build = [\"b\"]\n[build.env]\nvolumes = [\"V\"]\npassthrough = [\"P\"]\n\
+         [target.{T}]\npre-build = []\n[target.{T}.env]\nvolumes = [\"W=/w\"]\npassthrough = [\"Q=1\"]\n"
+    );
+    assert_eq!(
+        taken(&cross(&text)),
+        "volumes = W=/w (Cross.toml:9)\npassthrough = P Q=1 (Cross.toml:5, Cross.toml:10)"
+    );
+    let other = "pre-build = `b` (Cross.toml:2)\nvolumes = V (Cross.toml:4)\npassthrough = P \
+                 (Cross.toml:5)";
+    assert_eq!(taken_for("x86_64-unknown-linux-musl", &cross(&text)), other);
+}
+
+#[test]
+fn a_variable_beats_cross_toml_which_beats_cargo_toml_in_each_table() {
+    let (build, own) = (
+        "[build.env]\nvolumes = [\"B\"]\n",
+        format!("[target.{T}.env]\nvolumes = [\"T\"]\n"),
+    );
+    let cargo_build = "[workspace.metadata.cross.build.env]\nvolumes = [\"C\"]\n";
+    let cargo_own = format!("[package.metadata.cross.target.{T}.env]\nvolumes = [\"D\"]\n");
+    let (env_build, env_own) = (
+        "CROSS_BUILD_ENV_VOLUMES=E F=/f",
+        "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_ENV_VOLUMES=G",
+    );
+    for (cross_toml, cargo_toml, variables, expected) in [
+        ("", cargo_build, vec![], "C (Cargo.toml:2)"),
+        (build, cargo_build, vec![], "B (Cross.toml:2)"),
+        (build, cargo_own.as_str(), vec![], "D (Cargo.toml:2)"),
+        (
+            own.as_str(),
+            cargo_own.as_str(),
+            vec![env_build],
+            "T (Cross.toml:2)",
+        ),
+        (
+            build,
+            cargo_build,
+            vec![env_build],
+            "E F=/f (CROSS_BUILD_ENV_VOLUMES)",
+        ),
+        (
+            own.as_str(),
+            "",
+            vec![env_build, env_own],
+            "G (CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_ENV_VOLUMES)",
+        ),
+    ] {
+        assert_eq!(
+            taken(&all(cross_toml, cargo_toml, &variables)),
+            format!("volumes = {expected}")
+        );
+    }
+}
+
+#[test]
+fn passthrough_of_a_variable_stands_for_that_of_its_table() {
+    let text =
+        format!("[build.env]\npassthrough = [\"A\"]\n[target.{T}.env]\npassthrough = [\"B\"]\n");
+    let own = "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_ENV_PASSTHROUGH";
+    for (variable, expected) in [
+        (
+            "CROSS_BUILD_ENV_PASSTHROUGH".to_owned(),
+            "C D B (CROSS_BUILD_ENV_PASSTHROUGH, Cross.toml:4)".to_owned(),
+        ),
+        (own.to_owned(), format!("A C D (Cross.toml:2, {own})")),
+    ] {
+        assert_eq!(
+            taken(&all(&text, "", &[&format!("{variable}=C  D")])),
+            format!("passthrough = {expected}")
+        );
+    }
+}
+
+#[test]
+fn a_default_target_is_the_variables_or_the_builds() {
+    let text = "[build]\ndefault-target = \"a\"\n";
+    for (variables, expected) in [(vec![], "a"), (vec!["CROSS_BUILD_TARGET=b"], "b")] {
+        assert_eq!(
+            read(&all(text, "", &variables))
+                .unwrap()
+                .default_target
+                .as_deref(),
+            Some(expected)
+        );
+    }
+    assert_eq!(read(&CrossSources::default()).unwrap().default_target, None);
+}
+
+#[test]
+fn what_xpkg_has_no_key_for_is_told_by_key() {
+    let said_std = "xpkg takes the standard library that rustup installs; to build it needs a \
+                    nightly cargo and `-Z build-std`";
+    let zig = "xpkg has zig without an image: say `linker = \"zig\"` in xpkg's configuration of \
+               the target";
+    let zig_217 = "xpkg has zig without an image: say `linker = \"zig\"` and `glibc = \"2.17\"` \
+                   in xpkg's configuration of the target";
+    for (text, expected) in [
+        (
+            "[build]\nbuild-std = true\n",
+            format!("`build.build-std` of `Cross.toml:2`: {said_std}"),
+        ),
+        (
+            "[build]\nbuild-std = [\"core\"]\n",
+            format!("`build.build-std` of `Cross.toml:2`: {said_std}"),
+        ),
+        (
+            "[build]\nxargo = true\n",
+            format!("`build.xargo` of `Cross.toml:2`: {said_std}"),
+        ),
+        (
+            "[build]\nbuild-std = false\nxargo = false\nzig = false\n",
+            String::new(),
+        ),
+        (
+            "[build]\nbuild-std = []\nzig = { version = \"2.17\" }\n",
+            String::new(),
+        ),
+        (
+            "[build]\nzig = true\n",
+            format!("`build.zig` of `Cross.toml:2`: {zig}"),
+        ),
+        (
+            "[build]\nzig = \"2.17\"\n",
+            format!("`build.zig` of `Cross.toml:2`: {zig_217}"),
+        ),
+        (
+            "[build.zig]\nenable = true\nversion = \"2.17\"\nimage = \"z\"\n",
+            format!("`build.zig` of `Cross.toml:1`: {zig_217}"),
+        ),
+    ] {
+        assert_eq!(told(&cross(text)), expected, "{text}");
+        // The target's own wins, and switches it off.
+        assert_eq!(
+            told(&cross(&format!(
+                "{text}[target.{T}]\nbuild-std = false\nxargo = false\nzig = false\n"
+            ))),
+            "",
+            "{text}"
+        );
+    }
+    let own = |key: &str| format!("`target.{T}.{key}` of `Cross.toml:2`: ");
+    for (text, expected) in [
+        (
+            "runner = \"qemu-user\"\n",
+            own("runner")
+                + "xpkg starts nothing in an image: `verify --run` chooses its own emulator",
+        ),
+        ("build-std = true\n", own("build-std") + said_std),
+        ("zig = true\nimage = \"a\"\n", own("zig") + zig),
+        (
+            "image = { name = \"a\", toolchain = [\"linux/arm64=aarch64-unknown-linux-musl\"] }\n",
+            own("image.toolchain")
+                + "xpkg has no such key: it does not ask which toolchain the image is for",
+        ),
+        (
+            "image = \"-centos\"\npre-build = [\"a\"]\n",
+            own("image")
+                + "cross puts its own version before `-centos`, which xpkg does not know: say the \
+                   whole name, `\"ghcr.io/cross-rs/aarch64-unknown-linux-gnu:<version>-centos\"`",
+        ),
+        (
+            "image = \"a\"\ndockerfile = \"D\"\n",
+            own("image")
+                + "beside `dockerfile`, cross gives this name to what the Dockerfile makes; xpkg \
+                   takes it for the image to start from",
+        ),
+        (
+            "pre-build = [\"a\"]\n",
+            own("image")
+                + "not named, and xpkg has no images of its own as cross has: say `image = \
+                   \"ghcr.io/cross-rs/aarch64-unknown-linux-gnu:<version>\"` in \
+                   `[target.aarch64-unknown-linux-gnu]` of Cross.toml, or in xpkg's configuration",
+        ),
+    ] {
+        assert_eq!(told(&of_target(text)), expected);
+    }
+    assert_eq!(
+        told(&all("", "", &["CROSS_BUILD_OPTS=--pull"])),
+        "`CROSS_BUILD_OPTS` of `the environment`: flags for the engine are not handed on"
+    );
+    assert_eq!(
+        told(&all("", "", &["CROSS_BUILD_STD=1"])),
+        format!("`build.build-std` of `CROSS_BUILD_STD`: {said_std}")
+    );
+}
+
+#[test]
+fn where_cross_links_with_zig_its_image_key_is_not_looked_at() {
+    assert_eq!(taken(&of_target("zig = true\nimage = \"a\"\n")), "");
+}
+
+#[test]
+fn an_unknown_key_is_told_with_the_nearest_and_the_file_is_taken() {
+    for (text, key, hint) in [
+        (
+            "[build]\npre_build = [\"a\"]\n",
+            "`build.pre_build` of `Cross.toml:2`",
+            "; did you mean `build.pre-build`?",
+        ),
+        (
+            "[build]\nimage = \"a\"\n",
+            "`build.image` of `Cross.toml:2`",
+            "; did you mean `target.<T>.image`?",
+        ),
+        (
+            "[build.env]\npassthru = []\n",
+            "`build.env.passthru` of `Cross.toml:2`",
+            "; did you mean `build.env.passthrough`?",
+        ),
+        (
+            "[targets.x]\nimage = \"a\"\n",
+            "`targets` of `Cross.toml:1`",
+            "; did you mean `target`?",
+        ),
+        (
+            "[env]\npassthrough = []\n",
+            "`env` of `Cross.toml:1`",
+            "; did you mean `build.env`?",
+        ),
+        ("[build]\nzzz = 1\n", "`build.zzz` of `Cross.toml:2`", ""),
+        (
+            "[build.dockerfile]\nfile = \"a\"\nbuild-args = { zzz = \"1\" }\nargs = 1\n",
+            "`build.dockerfile.args` of `Cross.toml:4`",
+            "",
+        ),
+    ] {
+        assert!(
+            told(&cross(text)).starts_with(&format!("{key}: cross knows no such key{hint}")),
+            "{}",
+            told(&cross(text))
+        );
+    }
+    let own = "passthrough = [\"A\"]\n";
+    let expected = format!(
+        "`target.{T}.passthrough` of `Cross.toml:2`: cross knows no such key; did you mean \
+         `target.<T>.env.passthrough`?"
+    );
+    assert_eq!(told(&of_target(own)), expected);
+    assert_eq!(
+        told(&cross(&format!(
+            "[target.other]\n{own}runner = \"native\"\nimage = \"-a\"\n"
+        ))),
+        "",
+        "another target's"
+    );
+}
+
+#[test]
+fn a_target_that_is_written_otherwise_is_told() {
+    let expected = format!(
+        "`target.aarch64_unknown_linux_gnu` of `Cross.toml:1`: not a name of the target: did you \
+         mean `target.{T}`?"
+    );
+    assert_eq!(
+        told(&cross(
+            "[target.aarch64_unknown_linux_gnu]\nimage = \"a\"\n"
+        )),
+        expected
+    );
+}
+
+#[test]
+fn a_packages_table_is_passed_over_beside_the_workspaces() {
+    let text = format!(
+        "[package.metadata.cross.target.{T}]\nimage = \
+         \"p\"\n[workspace.metadata.cross.target.{T}]\nimage = \"w\"\n"
+    );
+    let sources = all("", &text, &[]);
+    assert_eq!(taken(&sources), "image = w (Cargo.toml:4)");
+    let expected = "`package.metadata.cross` of `Cargo.toml`: passed over, as cross does beside \
+                    `[workspace.metadata.cross]`";
+    assert_eq!(told(&sources), expected);
+}
+
+#[test]
+fn what_cannot_be_read_names_its_place() {
+    for (text, expected) in [
+        (
+            "[build\n",
+            "unclosed table, expected `]` in cross's configuration [Cross.toml:1:7]",
+        ),
+        (
+            "build = 1\n",
+            "invalid type: integer `1`, expected a table in cross's configuration [Cross.toml:1:9]",
+        ),
+        (
+            "[build.env]\nvolumes = \"A\"\n",
+            "invalid type: string \"A\", expected a sequence in cross's configuration \
+             [Cross.toml:2:11]",
+        ),
+        (
+            "[build]\npre-build = 1\n",
+            "lines of shell, or the path of a script in cross's configuration [Cross.toml:2:13]",
+        ),
+        (
+            "[build.dockerfile]\ncontext = \".\"\n",
+            "the path of a Dockerfile, or a table with `file`, `context` and `build-args` in \
+             cross's configuration [Cross.toml:1:1]",
+        ),
+        (
+            "[target.x]\nimage = 1\n",
+            "an image's name, or a table with `name` and `toolchain` in cross's configuration \
+             [Cross.toml:2:9]",
+        ),
+    ] {
+        assert_eq!(refused(&cross(text)), expected);
+    }
+    let both = all(
+        "[build\n",
+        "[package.metadata.cross.build]\nxargo = 1\n",
+        &[],
+    );
+    assert!(
+        refused(&both).ends_with("expected a boolean in cross's configuration [Cargo.toml:2:9]"),
+        "{}",
+        refused(&both)
+    );
+}
+
+#[test]
+fn xpkgs_own_entries_win_key_by_key() {
+    let text = "image = \"-centos\"\npre-build = [\"theirs\"]\nzig = \
+                false\n[build.env]\npassthrough = [\"P\"]\n";
+    let imported = read(&of_target(text)).unwrap().target(T);
+    let own = TargetConfig {
+        image: Some("mine:1".to_owned()),
+        pre_build: PreBuild::Lines(vec!["mine".to_owned()]),
+        glibc: Some("2.31".to_owned()),
+        ..TargetConfig::default()
+    };
+    let Merged {
+        config,
+        taken,
+        told,
+    } = imported.under(&own);
+    assert_eq!(
+        config,
+        TargetConfig {
+            passthrough: vec!["P".to_owned()],
+            ..own
+        }
+    );
+    assert_eq!(
+        taken.iter().map(ImportedKey::to_string).collect::<Vec<_>>(),
+        ["`passthrough` from `Cross.toml:6`"]
+    );
+    assert_eq!(
+        told,
+        [],
+        "an image of xpkg's own answers what was to be said of cross's"
+    );
+}
+
+// Three as they stand in the wild.
+
+#[test]
+fn openssl_by_apt_for_every_target() {
+    let text = r#"
+[build]
+pre-build = [
+    "dpkg --add-architecture $CROSS_DEB_ARCH",
+    "apt-get update && apt-get install --assume-yes libssl-dev:$CROSS_DEB_ARCH pkg-config:$CROSS_DEB_ARCH",
+]
+
+[build.env]
+passthrough = ["RUST_BACKTRACE", "CARGO_INCREMENTAL=0", "OPENSSL_STATIC"]
+
+[target.aarch64-unknown-linux-gnu]
+image = "ghcr.io/cross-rs/aarch64-unknown-linux-gnu:0.2.5"
+"#;
+    let expected = "\
+pre-build = `dpkg --add-architecture $CROSS_DEB_ARCH` `apt-get update && apt-get install --assume-yes libssl-dev:$CROSS_DEB_ARCH pkg-config:$CROSS_DEB_ARCH` (Cross.toml:3)
+passthrough = RUST_BACKTRACE CARGO_INCREMENTAL=0 OPENSSL_STATIC (Cross.toml:9)
+image = ghcr.io/cross-rs/aarch64-unknown-linux-gnu:0.2.5 (Cross.toml:12)";
+    assert_eq!(taken(&cross(text)), expected);
+    assert_eq!(told(&cross(text)), "");
+}
+
+#[test]
+fn aws_lc_with_a_newer_clang_and_an_edge_image() {
+    let text = r#"
+[build.env]
+passthrough = ["AWS_LC_SYS_CMAKE_BUILDER", "BINDGEN_EXTRA_CLANG_ARGS"]
+volumes = ["SCCACHE_DIR=/sccache"]
+
+[target.aarch64-unknown-linux-gnu]
+image = ":edge"
+pre-build = ["apt-get update", "apt-get install -y cmake clang libclang-dev golang-go"]
+runner = "qemu-user"
+
+[target.aarch64-unknown-linux-gnu.env]
+passthrough = ["AWS_LC_SYS_EXTERNAL_BINDGEN=1"]
+"#;
+    let expected = "\
+pre-build = `apt-get update` `apt-get install -y cmake clang libclang-dev golang-go` (Cross.toml:8)
+volumes = SCCACHE_DIR=/sccache (Cross.toml:4)
+passthrough = AWS_LC_SYS_CMAKE_BUILDER BINDGEN_EXTRA_CLANG_ARGS AWS_LC_SYS_EXTERNAL_BINDGEN=1 (Cross.toml:3, Cross.toml:12)
+image = ghcr.io/cross-rs/aarch64-unknown-linux-gnu:edge (Cross.toml:7)";
+    assert_eq!(taken(&cross(text)), expected);
+    let runner = "`target.aarch64-unknown-linux-gnu.runner` of `Cross.toml:9`: xpkg starts \
+                  nothing in an image: `verify --run` chooses its own emulator";
+    assert_eq!(told(&cross(text)), runner);
+}
+
+#[test]
+fn a_dockerfile_a_target_in_cargo_toml() {
+    let text = r#"
+[package]
+name = "server"
+
+[package.metadata.cross.build]
+default-target = "aarch64-unknown-linux-gnu"
+
+[package.metadata.cross.target.aarch64-unknown-linux-gnu.dockerfile]
+file = "docker/cross/aarch64.Dockerfile"
+context = "docker/cross"
+build-args = { PROTOC_VERSION = "25.1" }
+
+[package.metadata.cross.target.x86_64-unknown-linux-gnu]
+image = "-centos"
+"#;
+    let sources = all("", text, &[]);
+    let expected = "dockerfile = docker/cross/aarch64.Dockerfile in docker/cross \
+                    PROTOC_VERSION=25.1 (Cargo.toml:8)";
+    assert_eq!(taken(&sources), expected);
+    assert!(
+        told(&sources)
+            .starts_with("`target.aarch64-unknown-linux-gnu.image` of `Cargo.toml:8`: not named")
+    );
+    assert_eq!(read(&sources).unwrap().default_target.as_deref(), Some(T));
+}

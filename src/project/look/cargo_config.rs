@@ -1,0 +1,230 @@
+//! What cargo's own configuration and the environment say: linkers, rustflags, C compilers,
+//! profiles.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::digest;
+use crate::host::machine::Host;
+use crate::problem::codes::Code;
+use crate::problem::{Problem, Result};
+use crate::project::cargo_config::{self, OpaqueConfig};
+use crate::project::profile::Profiles;
+use crate::project::rustc::Rustc;
+use crate::project::setting::{Setting, SettingOrigin};
+use crate::project::workspace::Workspace;
+
+/// cargo's own configuration as it holds in the workspace's directory.
+pub fn cargo_config(
+    host: &Host,
+    workspace: &Workspace,
+    rustc: &Rustc,
+) -> Result<cargo_config2::Config> {
+    let options = cargo_config2::ResolveOptions::default()
+        .env(host.environment().clone())
+        .rustc(cargo_config2::PathAndArgs::new(
+            host.var("RUSTC").unwrap_or("rustc"),
+        ))
+        .cargo_home(cargo_home(host))
+        .host_triple(&rustc.host);
+    cargo_config2::Config::load_with_options(&workspace.root, options)
+        .map_err(|error| cargo_config_problem(&error))
+}
+
+pub fn cargo_config_problem(error: &cargo_config2::Error) -> Problem {
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        words = format!("{words}\n{inner}");
+        source = inner.source();
+    }
+    Problem::new(Code::CargoConfig, "cargo's configuration cannot be read")
+        .cause(&words)
+        .help(
+            "mend or take out the key; if cargo takes it, say the same by a variable or a flag \
+               of cargo's",
+        )
+}
+
+/// cargo's own directory.
+pub fn cargo_home(host: &Host) -> Option<std::path::PathBuf> {
+    let home = |name: &str| host.var(name).map(std::path::PathBuf::from);
+    home("CARGO_HOME").or_else(|| home("HOME").map(|home| home.join(".cargo")))
+}
+
+/// cargo's `build.target`, as triples.
+pub fn cargo_targets(config: &cargo_config2::Config) -> Vec<String> {
+    let targets = config.build.target.iter().flatten();
+    targets.map(|target| target.triple().to_owned()).collect()
+}
+
+/// Configuration that [`cargo_config`] does not see: by `--config` and `include`, and the
+/// `[profile]` tables.
+pub fn more_configuration(
+    host: &Host,
+    workspace: &Workspace,
+    arguments: &[String],
+) -> Result<ExtraConfig> {
+    let mut elsewhere = Vec::new();
+    let mut plain: Vec<toml::Table> = Vec::new();
+    for argument in arguments {
+        let file = Utf8Path::new(argument);
+        let text = if host.is_file(file) {
+            host.read_text(file)?
+        } else {
+            argument.clone()
+        };
+        // cargo itself refuses what is no configuration, in its own words.
+        let Ok(table) = text.parse::<toml::Table>() else {
+            continue;
+        };
+        let place = format!("`--config {argument}`");
+        if host.is_file(file) {
+            included(host, file, &table, &mut elsewhere)?;
+        }
+        elsewhere.push(OpaqueConfig {
+            place,
+            table,
+            argument: true,
+        });
+    }
+    let home = cargo_home(host);
+    for path in cargo_config2::Walk::with_cargo_home(workspace.root.as_std_path(), home) {
+        let Ok(path) = Utf8PathBuf::from_path_buf(path) else {
+            continue;
+        };
+        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else {
+            continue;
+        };
+        let first = elsewhere.len();
+        included(host, &path, &table, &mut elsewhere)?;
+        plain.push(table);
+        // Included last is strongest among the included.
+        plain.extend(
+            elsewhere[first..]
+                .iter()
+                .rev()
+                .map(|piece| piece.table.clone()),
+        );
+    }
+    let manifest = host
+        .read_text(&workspace.root.join("Cargo.toml"))?
+        .parse::<toml::Table>()
+        .unwrap_or_default();
+    let of = |table: &toml::Table| {
+        table
+            .get("profile")
+            .and_then(toml::Value::as_table)
+            .cloned()
+    };
+    let profiles = Profiles {
+        // The last argument is the strongest, and a file is stronger than what it includes.
+        arguments: elsewhere
+            .iter()
+            .rev()
+            .filter(|piece| piece.argument)
+            .filter_map(|piece| of(&piece.table))
+            .collect(),
+        variables: host
+            .vars()
+            .filter(|(name, _)| name.starts_with("CARGO_PROFILE_"))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        files: plain.iter().chain([&manifest]).filter_map(of).collect(),
+    };
+    let text: String = elsewhere
+        .iter()
+        .map(|piece| &piece.table)
+        .chain(&plain)
+        .map(|table| format!("{table}\n---\n"))
+        .collect();
+    Ok(ExtraConfig {
+        profiles,
+        digest: digest::sha256(text.as_bytes()),
+        elsewhere,
+    })
+}
+
+/// These files of cargo's configuration, and what they include.
+pub fn with_included(
+    host: &Host,
+    mut open: Vec<Utf8PathBuf>,
+) -> Result<Vec<(Utf8PathBuf, toml::Table)>> {
+    let mut files: Vec<(Utf8PathBuf, toml::Table)> = Vec::new();
+    while let Some(path) = open.pop() {
+        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else {
+            continue;
+        };
+        let beside = path.parent().unwrap_or(Utf8Path::new("")).to_owned();
+        let included = cargo_config::includes(&table)
+            .into_iter()
+            .map(|include| beside.join(include));
+        open.extend(included.filter(|include| {
+            host.is_file(include) && !files.iter().any(|(known, _)| known == include)
+        }));
+        files.push((path, table));
+    }
+    files.sort_by(|a, b| a.0.cmp(&b.0));
+    files.dedup_by(|a, b| a.0 == b.0);
+    Ok(files)
+}
+
+/// Configuration that cargo-config2 does not tell.
+pub struct ExtraConfig {
+    pub elsewhere: Vec<OpaqueConfig>,
+    pub profiles: Profiles,
+    /// Of all files and arguments together.
+    pub digest: String,
+}
+
+fn included(
+    host: &Host,
+    by: &Utf8Path,
+    table: &toml::Table,
+    elsewhere: &mut Vec<OpaqueConfig>,
+) -> Result<()> {
+    for include in cargo_config::includes(table) {
+        let path = by.parent().unwrap_or(Utf8Path::new("")).join(include);
+        if !host.is_file(&path) {
+            continue;
+        }
+        let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else {
+            continue;
+        };
+        included(host, &path, &table, elsewhere)?;
+        elsewhere.push(OpaqueConfig {
+            place: format!("`{path}`, included by `{by}`"),
+            table,
+            argument: false,
+        });
+    }
+    Ok(())
+}
+
+/// A variable as build scripts will see it: the environment's, unless cargo's `[env]` forces its
+/// own.
+pub fn variable(host: &Host, config: &cargo_config2::Config, name: String) -> Option<Setting> {
+    let configured = config
+        .env
+        .get(&name)
+        .and_then(|entry| Some((entry.value.to_str()?.to_owned(), entry.force)));
+    let here = host.var(&name).map(str::to_owned);
+    let (value, place) = match (here, configured) {
+        (_, Some((value, true))) | (None, Some((value, false))) => {
+            (value, SettingOrigin::CargoConfiguration)
+        }
+        (Some(value), _) => (value, SettingOrigin::Environment),
+        (None, None) => return None,
+    };
+    Some(Setting { name, value, place })
+}
+
+/// cargo's `[env]`, as far as it beats the environment.
+pub fn configured_variables(host: &Host, config: &cargo_config2::Config) -> Vec<(String, String)> {
+    let configured = config
+        .env
+        .iter()
+        .filter(|(name, value)| value.force || host.var(name).is_none());
+    configured
+        .filter_map(|(name, value)| Some((name.clone(), value.value.to_str()?.to_owned())))
+        .collect()
+}

@@ -1,0 +1,265 @@
+//! Asks cargo for the resolved graph, and keeps the answer as long as what it follows from is the
+//! same.
+
+use std::collections::BTreeSet;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::Metadata;
+
+use crate::digest;
+use crate::host::machine::Host;
+use crate::invocation::Invocation;
+use crate::problem::Result;
+use crate::project::graph::{self, CPackage, GraphFacts, PlatformFacts};
+use crate::project::look::context::{CargoOptions, ProjectContext, parse_metadata};
+use crate::project::profile::Profiles;
+use crate::project::request::TargetRequest;
+use crate::project::workspace::{Selection, cache_dir};
+
+/// What the graph is resolved for, and under which configuration of cargo's.
+pub struct GraphQuery<'a> {
+    pub platforms: Vec<&'a PlatformFacts>,
+    /// The host's own, which build-dependencies are for.
+    pub own: &'a PlatformFacts,
+    /// A digest of cargo's configuration.
+    pub configuration: &'a str,
+}
+
+/// The packages with C, and what else the graph wants of the machine. The resolved graph takes
+/// cargo longer than all other questions together, so its answer is kept under the digest of
+/// everything that goes into it.
+pub fn ask(
+    host: &Host,
+    found: &ProjectContext,
+    asking: &CargoOptions,
+    scope: &Scope,
+    resolving: &GraphQuery,
+    talk: impl FnMut(&str) + Send,
+) -> Result<GraphFacts> {
+    let GraphQuery { platforms, own, .. } = resolving;
+    let triples: BTreeSet<String> = platforms
+        .iter()
+        .copied()
+        .chain([*own])
+        .map(|facts| facts.triple.clone())
+        .collect();
+    let question = asking
+        .cargo(&found.workspace.root)
+        .options("--filter-platform", &triples)
+        .options("--features", &features(scope, None))
+        .flag("--all-features", scope.selection.all_features)
+        .flag("--no-default-features", scope.selection.no_default_features);
+    let cache = cache_dir(&found.workspace);
+    let kept = |key: String| cache.join(format!("graph-{key}.json"));
+    if let Some(answer) = graph_key(host, found, scope, resolving, &question)
+        .and_then(|key| host.read_text(&kept(key)).ok())
+        && let Ok(answer) = serde_json::from_str(&answer)
+    {
+        return Ok(answer);
+    }
+    let metadata = resolved_graph(host, &question, talk)?;
+    let roots = || scope.roots.iter().map(String::as_str);
+    let mut answer = GraphFacts {
+        host_c_packages: graph::host_c_packages(&metadata, roots(), own),
+        wants: graph::wants(&metadata, roots()),
+        ..GraphFacts::default()
+    };
+    for platform in platforms {
+        let mut packages = graph::c_packages(&metadata, roots(), platform, own);
+        confirm(host, found, asking, scope, &platform.triple, &mut packages);
+        for package in &mut packages {
+            let cxx =
+                graph::build_scripts(&metadata, package).any(|script| compiles_cxx(host, &script));
+            package.cxx = cxx;
+        }
+        answer.c_packages.insert(platform.triple.clone(), packages);
+    }
+    // Asking may have written Cargo.lock, so the key is made anew. A cache that cannot be written
+    // is none.
+    if let Some(key) =
+        graph_key(host, found, scope, resolving, &question).filter(|_| graph::is_closed(&metadata))
+    {
+        let text = serde_json::to_string(&answer).expect("packages are plain data");
+        let written = host
+            .create_target_dir(&found.workspace.target_dir)
+            .and_then(|()| host.create_dir_all(&cache));
+        let _ = written.and_then(|()| host.replace(&kept(key), text.as_bytes()));
+    }
+    Ok(answer)
+}
+
+/// The features of a run, with those that the configuration adds for a target, or for any.
+fn features(scope: &Scope, triple: Option<&str>) -> Vec<String> {
+    let requests = scope
+        .requests
+        .iter()
+        .filter(|request| triple.is_none_or(|triple| request.target.triple() == triple));
+    scope
+        .selection
+        .features
+        .iter()
+        .chain(requests.flat_map(|request| &request.own.features))
+        .cloned()
+        .collect()
+}
+
+/// `cargo metadata` unifies features over all members and all kinds of edges, so it may name C that
+/// is never built. `cargo tree` resolves them as a build does: what it does not name is struck out.
+fn confirm(
+    host: &Host,
+    found: &ProjectContext,
+    asking: &CargoOptions,
+    scope: &Scope,
+    triple: &str,
+    packages: &mut Vec<CPackage>,
+) {
+    let builders: BTreeSet<String> = packages
+        .iter()
+        .map(|package| package.builder.clone())
+        .collect();
+    for builder in builders {
+        let question = Invocation::new(&asking.program, &found.workspace.root)
+            .args([
+                "tree",
+                "--edges",
+                "normal,build",
+                "--target",
+                triple,
+                "--invert",
+                &builder,
+                "--depth",
+                "1",
+                "--prefix",
+                "none",
+                "--no-dedupe",
+            ])
+            .options("--package", scope.packages)
+            .options("--features", &features(scope, Some(triple)))
+            .flag("--all-features", scope.selection.all_features)
+            .flag("--no-default-features", scope.selection.no_default_features)
+            .flag("--locked", asking.locked)
+            .flag("--offline", asking.offline)
+            .flag("--frozen", asking.frozen)
+            .options("--config", &asking.config);
+        // Where it cannot tell (two versions of the builder, say) the graph's word stands.
+        let Some(output) = host.capture(&question).ok() else {
+            continue;
+        };
+        let absent = output.stderr.contains("did not match any packages")
+            || output.stderr.contains("nothing to print");
+        if output.success() || absent {
+            let dependents = graph::dependents(&output.stdout);
+            packages.retain(|package| {
+                package.builder != builder
+                    || dependents.contains(&format!("{} {}", package.package, package.version))
+            });
+        }
+    }
+}
+
+/// Whether a build script, or a module beside it, says that it compiles C++.
+fn compiles_cxx(host: &Host, script: &Utf8Path) -> bool {
+    build_files(host, script)
+        .into_iter()
+        .filter_map(|file| host.read_text(&file).ok())
+        .any(|text| graph::says_cxx(&text))
+}
+
+/// A build script and the modules beside it, sorted.
+fn build_files(host: &Host, script: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let directory = script.parent().unwrap_or(Utf8Path::new("/"));
+    let stem = script.file_stem().unwrap_or_default();
+    // The modules of `builder/main.rs` stand beside it, those of `build.rs` in `build/`.
+    let modules = if stem == "main" {
+        directory.to_owned()
+    } else {
+        directory.join(stem)
+    };
+    let names = host
+        .names(&modules)
+        .into_iter()
+        .filter(|name| name.ends_with(".rs"))
+        .map(|name| modules.join(name));
+    [script.to_owned()]
+        .into_iter()
+        .chain(names)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+/// A digest of all that the resolved graph follows from: the question, the compiler, what it says
+/// of the platforms, cargo's configuration, Cargo.lock, every member's manifest.
+fn graph_key(
+    host: &Host,
+    found: &ProjectContext,
+    scope: &Scope,
+    resolving: &GraphQuery,
+    question: &Invocation,
+) -> Option<String> {
+    let root = found.workspace.root.join("Cargo.toml");
+    let manifests = found
+        .workspace
+        .members
+        .iter()
+        .map(|member| &member.manifest);
+    let platforms = resolving.platforms.iter().copied().chain([resolving.own]);
+    let platforms: Vec<_> = platforms.map(|facts| (&facts.triple, &facts.cfg)).collect();
+    let own = env!("CARGO_PKG_VERSION");
+    let added: Vec<_> = scope
+        .requests
+        .iter()
+        .map(|request| (request.target.triple(), &request.own.features))
+        .collect();
+    let mut text = format!(
+        "{own}\n{question}\n{:?}\n{:?}\n{platforms:?}\n{}\n{added:?}\n",
+        found.rustc, scope.roots, resolving.configuration
+    );
+    for path in [&found.workspace.root.join("Cargo.lock"), &root]
+        .into_iter()
+        .chain(manifests)
+    {
+        text.push_str(&host.hash(path).ok()?.0);
+    }
+    // Whether a member compiles C++ stands in its build script; those of other packages never
+    // change.
+    for file in found
+        .workspace
+        .members
+        .iter()
+        .filter_map(|member| member.build_script.as_ref())
+        .flat_map(|script| build_files(host, script))
+    {
+        text.push_str(&host.hash(&file).ok()?.0);
+    }
+    Some(digest::sha256(text.as_bytes()).chars().take(32).collect())
+}
+
+/// The graph as it is resolved for all targets at once; each edge still tells its platform.
+fn resolved_graph(
+    host: &Host,
+    question: &Invocation,
+    mut talk: impl FnMut(&str) + Send,
+) -> Result<Metadata> {
+    // cargo's status lines are indented; its warnings come again from `cargo build`.
+    let output = host.capture_talking(question, |line| {
+        if line.starts_with(' ') {
+            talk(line);
+        }
+    })?;
+    parse_metadata(question, &output)
+}
+
+/// What is to be built, as far as looking needs to know.
+pub struct Scope<'a> {
+    pub requests: &'a [TargetRequest],
+    pub selection: &'a Selection,
+    /// Names of the packages handed to cargo.
+    pub packages: &'a [String],
+    /// Package ids of the bins.
+    pub roots: &'a [String],
+    pub profile: &'a str,
+    pub profiles: &'a Profiles,
+    /// A digest of cargo's configuration.
+    pub configuration: &'a str,
+}

@@ -1,0 +1,15 @@
+pub mod build_tools;
+pub mod cargo_config;
+pub mod config;
+pub mod cross_toml;
+pub mod graph;
+pub mod linker;
+pub mod look;
+pub mod path_template;
+pub mod profile;
+pub mod reference;
+pub mod request;
+pub mod rustc;
+pub mod setting;
+pub mod settings;
+pub mod workspace;

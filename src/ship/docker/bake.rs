@@ -1,0 +1,271 @@
+//! `docker-bake.json`: every image of a context in one call of `docker buildx bake`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::ship::docker::image::{Image, PlatformImage, VERSION};
+
+/// What is said of all images.
+pub struct Plan<'a> {
+    pub images: &'a [Image],
+    /// Image -> the layout that it stands upon, as BuildKit is told: `oci-layout://PATH@sha256:…`.
+    pub layouts: &'a BTreeMap<String, String>,
+    /// Each architecture has a target of its own, which keeps a cache in the registry beside the
+    /// image; the whole reads them.
+    pub cache: bool,
+}
+
+/// The text. Paths are from the context's directory, where bake is to be called.
+pub fn text(plan: &Plan) -> String {
+    let mut names = Names::default();
+    let whole: Vec<(String, &Image)> = plan
+        .images
+        .iter()
+        .map(|image| (names.free(&image.name), image))
+        .collect();
+    let mut targets: serde_json::Map<String, Value> = whole
+        .iter()
+        .map(|(name, image)| (name.clone(), target(image, plan)))
+        .collect();
+    let mut groups =
+        json!({ "default": { "targets": whole.iter().map(|(name, _)| name).collect::<Vec<_>>() } });
+    if plan.cache {
+        let alone: Vec<(String, Value)> = whole
+            .iter()
+            .flat_map(|(name, image)| alone(name, image, &mut names))
+            .collect();
+        groups[PER_ARCHITECTURE] =
+            json!({ "targets": alone.iter().map(|(name, _)| name).collect::<Vec<_>>() });
+        targets.extend(alone);
+    }
+    let document = json!({
+        "variable": {
+            // No `description`: buildx 0.13, which Debian has, takes it for an error.
+            "REGISTRY": { "default": "" },
+            "TAG": { "default": "latest" },
+        },
+        "group": groups,
+        "target": targets,
+    });
+    let mut text = serde_json::to_string_pretty(&document).expect("a document is plain data");
+    text.push('\n');
+    text
+}
+
+/// The second group, beside `default`.
+const PER_ARCHITECTURE: &str = "per-architecture";
+
+/// Names that are taken. A target's has letters, digits, `-` and `_` alone; groups and targets
+/// share one space.
+struct Names(BTreeSet<String>);
+
+impl Default for Names {
+    fn default() -> Self {
+        Self(["default", PER_ARCHITECTURE].map(str::to_owned).into())
+    }
+}
+
+impl Names {
+    fn free(&mut self, wanted: &str) -> String {
+        let mut name = wanted.replace('.', "_");
+        while !self.0.insert(name.clone()) {
+            name.push('_');
+        }
+        name
+    }
+}
+
+fn target(image: &Image, plan: &Plan) -> Value {
+    let Image {
+        name,
+        platforms,
+        labels,
+        ..
+    } = image;
+    let version = labels.contains_key(VERSION).then(|| image.tag());
+    let tags: Vec<String> = [Some("${TAG}".to_owned()), version]
+        .into_iter()
+        .flatten()
+        .map(|tag| format!("${{REGISTRY}}{name}:{tag}"))
+        .collect();
+    let labels: BTreeMap<&String, String> = labels
+        .iter()
+        .map(|(key, value)| (key, literal(value)))
+        .collect();
+    let mut target = json!({
+        "context": ".",
+        "dockerfile": file(name),
+        "platforms": platforms.iter().map(|platform| platform.platform.words()).collect::<Vec<_>>(),
+        "tags": tags,
+        "labels": labels,
+    });
+    if let Some(layout) = plan.layouts.get(name) {
+        target["contexts"] = json!({ image.base_name(): literal(layout) });
+    }
+    if plan.cache {
+        target["cache-from"] = platforms
+            .iter()
+            .map(|platform| reference(name, platform))
+            .collect();
+    }
+    target
+}
+
+/// Each platform of an image as a target of its own, with its own cache: for machines that build
+/// one each.
+fn alone(target: &str, image: &Image, names: &mut Names) -> Vec<(String, Value)> {
+    let of = |platform: &PlatformImage| {
+        let own = words(platform);
+        let cache = reference(&image.name, platform);
+        let document = json!({
+            "inherits": [target],
+            "platforms": [platform.platform.words()],
+            "tags": [format!("${{REGISTRY}}{}:${{TAG}}-{own}", image.name)],
+            "cache-from": [cache],
+            "cache-to": [format!("{cache},mode=max")],
+        });
+        (names.free(&format!("{target}-{own}")), document)
+    };
+    image.platforms.iter().map(of).collect()
+}
+
+/// `amd64`, `arm-v7`.
+fn words(platform: &PlatformImage) -> String {
+    let words = platform.platform.words();
+    words
+        .strip_prefix("linux/")
+        .unwrap_or(&words)
+        .replace('/', "-")
+}
+
+fn reference(name: &str, platform: &PlatformImage) -> String {
+    format!(
+        "type=registry,ref=${{REGISTRY}}{name}:cache-{}",
+        words(platform)
+    )
+}
+
+/// Bake reads every string of the file as a template.
+fn literal(text: &str) -> String {
+    text.replace("${", "$${").replace("%{", "%%{")
+}
+
+/// The name of an image's Dockerfile.
+pub fn file(image: &str) -> String {
+    format!("{image}.Dockerfile")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ship::docker::dockerfile;
+    use crate::ship::docker::tests::{chat, versioned};
+
+    #[test]
+    fn a_dockerfile_copies_and_runs_nothing() {
+        assert_eq!(
+            dockerfile::text(&chat(), true),
+            "# chat: written by `cargo xpkg docker`. No RUN: nothing is emulated.\n\
+             FROM scratch\n\
+             ARG TARGETPLATFORM\n\
+             COPY [\"files/scratch/\",\"/\"]\n\
+             COPY [\"files/ca-certificates.crt\",\"/etc/ssl/certs/ca-certificates.crt\"]\n\
+             COPY [\"files/chat/0/my app.toml\",\"/etc/app.toml\"]\n\
+             COPY --chmod=0755 [\"${TARGETPLATFORM}/chat-server/chat\",\"/usr/local/bin/chat\"]\n\
+             LABEL org.opencontainers.image.title=\"chat \\\"\\$1\\\"\"\n\
+             EXPOSE 8080\n\
+             USER 65532:65532\n\
+             ENTRYPOINT [\"/usr/local/bin/chat\"]\n"
+        );
+        assert!(dockerfile::text(&chat(), false).contains("COPY [\"${TARGETPLATFORM}/"));
+    }
+
+    fn bake(images: &[Image], cache: bool) -> Value {
+        let layouts = [(
+            "chat".to_owned(),
+            "oci-layout://../${b}@sha256:abc".to_owned(),
+        )]
+        .into();
+        serde_json::from_str(&text(&Plan {
+            images,
+            layouts: &layouts,
+            cache,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_bake_file_has_a_target_for_each_image() {
+        let document = bake(&[chat()], true);
+        assert_eq!(document["group"]["default"]["targets"], json!(["chat"]));
+        let target = &document["target"]["chat"];
+        assert_eq!(target["platforms"], json!(["linux/amd64", "linux/arm/v7"]));
+        assert_eq!(target["tags"], json!(["${REGISTRY}chat:${TAG}"]));
+        let caches = [
+            "type=registry,ref=${REGISTRY}chat:cache-amd64",
+            "type=registry,ref=${REGISTRY}chat:cache-arm-v7",
+        ];
+        assert_eq!(target["cache-from"], json!(caches));
+        // Each platform by itself keeps the cache that the whole reads.
+        assert_eq!(
+            document["group"]["per-architecture"]["targets"],
+            json!(["chat-amd64", "chat-arm-v7"])
+        );
+        let one = &document["target"]["chat-arm-v7"];
+        assert_eq!(one["platforms"], json!(["linux/arm/v7"]));
+        assert_eq!(one["cache-to"], json!([format!("{},mode=max", caches[1])]));
+        assert!(!bake(&[chat()], false).to_string().contains("cache"));
+    }
+
+    #[test]
+    fn what_bake_would_read_as_a_template_is_escaped() {
+        let mut image = Image {
+            base: crate::ship::docker::image::Base::OciLayout {
+                directory: "/b".into(),
+                tag: None,
+            },
+            ..versioned("1.2.3+build")
+        };
+        image
+            .labels
+            .insert("a".to_owned(), "${HOME} $5 %{if}".to_owned());
+        let target = &bake(&[image], false)["target"]["chat"];
+        assert_eq!(target["labels"]["a"], "$${HOME} $5 %%{if}");
+        assert_eq!(target["labels"][VERSION], "1.2.3+build");
+        // No registry takes the `+`.
+        assert_eq!(
+            target["tags"],
+            json!(["${REGISTRY}chat:${TAG}", "${REGISTRY}chat:1.2.3-build"])
+        );
+        assert_eq!(
+            target["contexts"],
+            json!({ "xpkg-base-chat": "oci-layout://../$${b}@sha256:abc" })
+        );
+    }
+
+    #[test]
+    fn a_targets_name_is_one_that_bake_takes() {
+        let named = |name: &str| Image {
+            name: name.to_owned(),
+            ..chat()
+        };
+        let document = bake(
+            &["a.b", "a_b", "default", "2048", "2048-amd64"].map(named),
+            true,
+        );
+        assert_eq!(
+            document["group"]["default"]["targets"],
+            json!(["a_b", "a_b_", "default_", "2048", "2048-amd64"])
+        );
+        assert_eq!(document["target"]["a_b"]["dockerfile"], "a.b.Dockerfile");
+        assert_eq!(
+            document["target"]["2048-amd64"]["dockerfile"],
+            "2048-amd64.Dockerfile"
+        );
+        assert_eq!(
+            document["target"]["2048-amd64_"]["inherits"],
+            json!(["2048"])
+        );
+    }
+}

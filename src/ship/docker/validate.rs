@@ -1,0 +1,310 @@
+//! What a table says of an image, held to what Docker and OCI take, before anything is written: a
+//! Dockerfile would read some of it as another instruction, expand some, and refuse some only after
+//! the build.
+
+use std::collections::BTreeMap;
+
+use crate::problem::Problem;
+use crate::problem::codes::Code;
+use crate::project::config::{DockerConfig, Port};
+use crate::ship::docker::image::PLACE;
+
+/// Users and groups that have a name on `scratch`: those of distroless.
+const NAMES: &[&str] = &["root", "nobody", "nonroot"];
+
+/// The longest name of a file on Linux.
+const LONGEST_NAME: usize = 255;
+
+/// All that is wrong with the values of one table; `base` is what the image stands upon.
+pub fn check(config: &DockerConfig, base: &str) -> Vec<Problem> {
+    let image = &config.name;
+    let invalid =
+        |what: String| Problem::new(Code::DockerInvalid, format!("the image `{image}` {what}"));
+    let mut problems = Vec::new();
+    if let Some(user) = config.user.as_deref().filter(|user| !is_user(user)) {
+        problems.push(
+            invalid(format!("has the user `{}`, which is none", shown(user)))
+                .help("write numbers, `65532:65532`, or names that the base has: `app`, `app:app`"),
+        );
+    }
+    if let Some(user) = config
+        .user
+        .as_deref()
+        .filter(|user| is_user(user) && !is_known(user))
+        && base == "scratch"
+        && !config
+            .files
+            .values()
+            .any(|place| ["/", "/etc", "/etc/", "/etc/passwd"].contains(&place.as_str()))
+    {
+        problems.push(
+            invalid(format!(
+                "has the user `{user}`, and stands on `scratch`, which knows {} alone",
+                NAMES.join(", ")
+            ))
+            .help("write its number: `user = \"1000:1000\"`"),
+        );
+    }
+    for port in config
+        .ports
+        .iter()
+        .map(Port::words)
+        .filter(|port| !is_port(port))
+    {
+        problems.push(
+            invalid(format!("has the port `{}`, which is none", shown(&port)))
+                .help("1 to 65535, as a number or `\"53/udp\"`"),
+        );
+    }
+    if config.entrypoint.as_ref().is_some_and(Vec::is_empty) {
+        problems.push(
+            invalid("has an empty `entrypoint`".to_owned())
+                .help("name the program, or leave it out"),
+        );
+    }
+    for key in config.labels.keys().filter(|key| !is_key(key)) {
+        problems.push(
+            invalid(format!("has the label `{}`, which is no key", shown(key))).help(
+                "letters, digits, and `.`, `-`, `_`, `/` between them, as in `com.example.team`",
+            ),
+        );
+    }
+    let texts = config
+        .entrypoint
+        .iter()
+        .flatten()
+        .chain(config.labels.values());
+    for text in texts.filter(|text| {
+        text.chars()
+            .any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
+    }) {
+        problems.push(
+            invalid(format!(
+                "says `{}`, which holds control characters",
+                shown(text)
+            ))
+            .help("leave them out"),
+        );
+    }
+    problems.extend(places(config));
+    problems
+}
+
+/// Where extra files are to stand.
+fn places(config: &DockerConfig) -> Vec<Problem> {
+    let image = &config.name;
+    let mut problems = Vec::new();
+    let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
+    for (from, to) in &config.files {
+        if let Some(why) = unsound(to) {
+            problems.push(
+                Problem::new(
+                    Code::DockerInvalid,
+                    format!(
+                        "`{from}` cannot stand at `{}` in the image `{image}`: {why}",
+                        shown(to)
+                    ),
+                )
+                .help(format!(
+                    "write where it shall be: `files = {{ \"{from}\" = \"/etc/NAME\" }}`"
+                )),
+            );
+        }
+        if let Some(other) = taken.insert(to.trim_end_matches('/'), from.as_str()) {
+            problems.push(
+                Problem::new(
+                    Code::DockerClash,
+                    format!("in the image `{image}` two files would stand at `{to}`"),
+                )
+                .note("there", [other.to_owned(), from.to_string()])
+                .help("give each a place of its own"),
+            );
+        }
+    }
+    problems
+}
+
+/// Why a path is no place for a file in an image.
+fn unsound(place: &str) -> Option<&'static str> {
+    let Some(below) = place.strip_prefix('/') else {
+        return Some("it is not absolute");
+    };
+    let below = below.trim_end_matches('/');
+    let parts: Vec<&str> = if below.is_empty() {
+        Vec::new()
+    } else {
+        below.split('/').collect()
+    };
+    if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
+        return Some("it is not a plain path");
+    }
+    if parts.iter().any(|part| part.len() > LONGEST_NAME) {
+        return Some("a name in it is longer than 255 bytes");
+    }
+    if parts.iter().any(|part| part.starts_with(".wh.")) {
+        return Some("`.wh.` is how a layer says that a file is gone");
+    }
+    if place.chars().any(char::is_control) {
+        return Some("it holds control characters");
+    }
+    (place == PLACE).then_some("the bins stand in there")
+}
+
+/// `65532`, `app`, `app:app`.
+fn is_user(user: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('-')
+            && part
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || "_.-".contains(letter))
+    };
+    user.split(':').count() <= 2 && user.split(':').all(part)
+}
+
+fn is_known(user: &str) -> bool {
+    user.split(':')
+        .all(|part| part.parse::<u32>().is_ok() || NAMES.contains(&part))
+}
+
+/// `8080`, `53/udp`.
+fn is_port(port: &str) -> bool {
+    let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
+    number.bytes().all(|digit| digit.is_ascii_digit())
+        && number.parse::<u16>().is_ok_and(|number| number > 0)
+        && matches!(protocol, "tcp" | "udp" | "sctp")
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty()
+        && key
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || ".-_/".contains(letter))
+}
+
+/// For a message, on one line.
+fn shown(text: &str) -> String {
+    text.escape_debug().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(table: &str) -> String {
+        let config: crate::project::config::Config =
+            toml::from_str(&format!("[[docker]]\nname = 'x'\n{table}")).unwrap();
+        check(
+            &config.docker[0],
+            config.docker[0].base.as_deref().unwrap_or("scratch"),
+        )
+        .iter()
+        .map(|problem| problem.message.clone())
+        .collect::<Vec<_>>()
+        .join("; ")
+    }
+
+    #[test]
+    fn values_that_docker_would_misread_are_refused() {
+        for (table, expected) in [
+            (
+                "user = '1000:1000'\nports = [80, '53/udp']\nlabels = { 'com.example/a-b_c' = \
+                 \"${x}\\n\" }",
+                "",
+            ),
+            (
+                "user = '${HOME}'",
+                "the image `x` has the user `${HOME}`, which is none",
+            ),
+            (
+                "user = \"root\\nRUN x\"",
+                "the image `x` has the user `root\\nRUN x`, which is none",
+            ),
+            ("user = ''", "the image `x` has the user ``, which is none"),
+            (
+                "user = 'a:b:c'",
+                "the image `x` has the user `a:b:c`, which is none",
+            ),
+            ("user = 'nonroot'", ""),
+            (
+                "user = 'app'",
+                "the image `x` has the user `app`, and stands on `scratch`, which knows root, \
+                 nobody, nonroot alone",
+            ),
+            ("user = 'app'\nbase = 'oci:base'", ""),
+            ("user = 'app'\nfiles = { passwd = '/etc/passwd' }", ""),
+            (
+                "ports = ['abc']",
+                "the image `x` has the port `abc`, which is none",
+            ),
+            (
+                "ports = ['99999', 0]",
+                "the image `x` has the port `99999`, which is none; the image `x` has the port \
+                 `0`, which is none",
+            ),
+            (
+                "ports = ['80 81']",
+                "the image `x` has the port `80 81`, which is none",
+            ),
+            (
+                "ports = ['+80', '80/xyz']",
+                "the image `x` has the port `+80`, which is none; the image `x` has the port \
+                 `80/xyz`, which is none",
+            ),
+            ("entrypoint = []", "the image `x` has an empty `entrypoint`"),
+            (
+                "entrypoint = [\"/a\\u0000\"]",
+                "the image `x` says `/a\\0`, which holds control characters",
+            ),
+            (
+                "labels = { '' = 'a' }",
+                "the image `x` has the label ``, which is no key",
+            ),
+            (
+                "labels = { 'a b' = 'a' }",
+                "the image `x` has the label `a b`, which is no key",
+            ),
+            (
+                "labels = { \"a\\nRUN x\" = 'a' }",
+                "the image `x` has the label `a\\nRUN x`, which is no key",
+            ),
+        ] {
+            assert_eq!(found(table), expected, "{table}");
+        }
+    }
+
+    #[test]
+    fn a_file_has_a_plain_place_of_its_own() {
+        let long = "a".repeat(256);
+        for (place, expected) in [
+            ("/etc/a b.toml", None),
+            ("/opt/dir/", None),
+            ("/", None),
+            ("etc/rel.toml", Some("it is not absolute")),
+            ("", Some("it is not absolute")),
+            ("/etc/../a", Some("it is not a plain path")),
+            ("/etc//a", Some("it is not a plain path")),
+            ("/etc/a\0b", Some("it holds control characters")),
+            (
+                "/etc/.wh.passwd",
+                Some("`.wh.` is how a layer says that a file is gone"),
+            ),
+            ("/usr/local/bin", Some("the bins stand in there")),
+            ("/usr/local/bin/", None),
+            (
+                &format!("/{long}"),
+                Some("a name in it is longer than 255 bytes"),
+            ),
+        ] {
+            assert_eq!(unsound(place), expected, "{place}");
+        }
+        assert_eq!(
+            found("files = { a = '/etc/x', b = '/etc/x/' }"),
+            "in the image `x` two files would stand at `/etc/x/`"
+        );
+        assert_eq!(
+            found("files = { a = 'x' }"),
+            "`a` cannot stand at `x` in the image `x`: it is not absolute"
+        );
+    }
+}

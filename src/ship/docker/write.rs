@@ -1,0 +1,289 @@
+//! A Docker context: a directory of links to verified bins, of copies of what else an image gets,
+//! and of texts, put in its place in one step.
+//!
+//! What the user changed in it, or put there, stops the run; what is unchanged is not written
+//! again. A record in the context tells its own files from others.
+
+use camino::Utf8Path;
+
+use crate::digest;
+use crate::host::files::PathKind;
+use crate::host::lock;
+use crate::host::machine::Host;
+use crate::problem::codes::Code;
+use crate::problem::{Problem, Result};
+use crate::ship::docker::context::{ContentSource, ContextFile, OPEN, PLAIN, RECORD, Record};
+
+/// Writes a context. Tells whether anything changed. `force`: changes of the user's are written
+/// over, never what they added.
+pub fn write(
+    host: &Host,
+    directory: &Utf8Path,
+    pieces: &[ContextFile],
+    force: bool,
+    blocked: impl FnOnce(),
+) -> Result<bool> {
+    let parent = directory.parent().ok_or_else(|| {
+        Problem::new(
+            Code::FileAccess,
+            format!("`{directory}` cannot be a context"),
+        )
+        .help("name a directory below another")
+    })?;
+    host.create_dir_all(parent)?;
+    let _lock = host.passing_lock(&lock::lock_path(directory), blocked)?;
+    let prefix = format!(".{}.new-", directory.file_name().unwrap_or_default());
+    // The lock is held: what has such a name is of a killed run, and holds links and texts of ours.
+    for leftover in host
+        .names(parent)
+        .into_iter()
+        .filter(|name| name.starts_with(&prefix))
+    {
+        host.remove_dir_all(&parent.join(leftover))?;
+    }
+    let old = standing(host, directory, force)?;
+    let temp = host.temp_dir(parent, &prefix)?;
+    let root = Utf8Path::from_path(temp.path()).ok_or_else(|| {
+        Problem::new(
+            Code::FileAccess,
+            format!("the path `{}` is not UTF-8", temp.path().display()),
+        )
+    })?;
+    host.check_exchange(directory, root)
+        .map_err(elsewhere("--context", directory))?;
+    let mut record = Record {
+        schema_version: 1,
+        ..Record::default()
+    };
+    for piece in pieces {
+        put(host, root, piece, &mut record)?;
+    }
+    if old.as_ref() == Some(&record) {
+        return Ok(false);
+    }
+    let mut text = serde_json::to_string_pretty(&record).expect("a record is plain data");
+    text.push('\n');
+    host.write(&root.join(RECORD), text.as_bytes())?;
+    host.exchange(root, directory)
+        .map_err(elsewhere("--context", directory))?;
+    Ok(true)
+}
+
+/// The way out of a place that cannot be exchanged, by the flag that names it.
+pub fn elsewhere(flag: &'static str, place: &Utf8Path) -> impl Fn(Problem) -> Problem {
+    let deeper = place.join("xpkg");
+    move |problem| match problem.code {
+        Code::CannotExchange => Problem {
+            help: Vec::new(),
+            ..problem
+        }
+        .help(format!(
+            "name another place, one that you may write, or one level deeper: `{flag} {deeper}`"
+        )),
+        _ => problem,
+    }
+}
+
+/// Writes one piece below a new context.
+fn put(
+    host: &Host,
+    root: &Utf8Path,
+    ContextFile { path, from }: &ContextFile,
+    record: &mut Record,
+) -> Result<()> {
+    let to = root.join(path);
+    host.create_dir_all(to.parent().unwrap_or(root))?;
+    let digest = match from {
+        ContentSource::Text(text) => {
+            host.write(&to, text.as_bytes())?;
+            if path.starts_with("files/") {
+                host.set_mode(&to, PLAIN)?;
+                record.modes.insert(path.clone(), format!("{PLAIN:04o}"));
+            }
+            digest::sha256(text.as_bytes())
+        }
+        ContentSource::Bin(file, expected) => {
+            // A staged bin is never written in place, so a link to it stays what it is; another's
+            // file may be.
+            host.link_or_copy(file, &to)?;
+            let (digest, _) = host.hash(&to)?;
+            if digest != *expected {
+                return Err(Problem::new(
+                    Code::TreeChanged,
+                    format!("`{file}` is not what it is known by"),
+                )
+                .note(
+                    "digest",
+                    [format!("sha256:{digest} instead of sha256:{expected}")],
+                )
+                .help("build it again: `cargo xpkg build`, or copy the base again"));
+            }
+            digest
+        }
+        ContentSource::Copy { from, executable } => {
+            let mode = if *executable { OPEN } else { PLAIN };
+            record.modes.insert(path.clone(), format!("{mode:04o}"));
+            host.copy_as(from, &to, mode)?
+        }
+        ContentSource::Link(text) => {
+            host.symlink(text, &to)?;
+            record.links.insert(path.clone(), text.clone());
+            return Ok(());
+        }
+        ContentSource::Directory(mode) => {
+            host.create_dir_all(&to)?;
+            host.set_mode(&to, *mode)?;
+            record
+                .directories
+                .insert(path.clone(), format!("{mode:04o}"));
+            return Ok(());
+        }
+    };
+    record.files.insert(path.clone(), digest);
+    Ok(())
+}
+
+/// Removes a context that is as it was written. Tells whether there was one.
+pub fn remove(host: &Host, directory: &Utf8Path) -> Result<bool> {
+    let lock = lock::lock_path(directory);
+    if standing(host, directory, false)?.is_none() {
+        return Ok(false);
+    }
+    host.remove_dir_all(directory)?;
+    if host.exists(&lock) {
+        host.remove_file(&lock)?;
+    }
+    Ok(true)
+}
+
+/// The record of what stands there, whole; `None` where there is nothing, or something of it is to
+/// be made anew.
+fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Record>> {
+    if !host.exists(directory) {
+        return Ok(None);
+    }
+    if !host.is_dir(directory) {
+        return Err(Problem::new(
+            Code::ContextForeign,
+            format!("`{directory}` is no directory, and a context is one"),
+        )
+        .help("move it away, or choose another: `--context DIR`"));
+    }
+    let there = host.walk(directory)?;
+    let place = directory.join(RECORD);
+    let record: Option<Record> = if host.is_file(&place) {
+        let read = serde_json::from_str(&host.read_text(&place)?);
+        Some(read.map_err(|error| {
+            Problem::new(
+                Code::ContextForeign,
+                format!("`{place}` cannot be read: {error}"),
+            )
+            .help("move the directory away, or choose another `--context`")
+        })?)
+    } else {
+        None
+    };
+    let known =
+        |path: &str| path == RECORD || record.as_ref().is_some_and(|record| record.known(path));
+    let strangers: Vec<String> = there
+        .iter()
+        .filter(|(path, entry)| **entry != PathKind::Directory && !known(path))
+        .map(|(path, _)| path.clone())
+        .collect();
+    if !strangers.is_empty() {
+        return Err(Problem::new(
+            Code::ContextForeign,
+            format!("`{directory}` holds what xpkg did not make"),
+        )
+        .note("there", shown(&strangers))
+        .help("move it away, or choose another directory: `--context DIR`"));
+    }
+    let Some(record) = record else {
+        return Ok(None);
+    };
+    let same = |path: &str, digest: &str| {
+        there.get(path) == Some(&PathKind::File)
+            && host
+                .hash(&directory.join(path))
+                .is_ok_and(|(found, _)| found == digest)
+    };
+    let files = record
+        .files
+        .iter()
+        .filter(|(path, digest)| there.contains_key(*path) && !same(path, digest));
+    let same =
+        |path: &str, text: &str| host.link_text(&directory.join(path)).as_deref() == Some(text);
+    let links = record
+        .links
+        .iter()
+        .filter(|(path, text)| there.contains_key(*path) && !same(path, text));
+    let changed: Vec<String> = files.chain(links).map(|(path, _)| path.clone()).collect();
+    if !changed.is_empty() && !force {
+        return Err(Problem::new(
+            Code::ContextForeign,
+            format!("files in `{directory}` were changed since xpkg wrote them"),
+        )
+        .note("changed", shown(&changed))
+        .help("keep your own elsewhere (`docker build --file`), or write over them: `--force`"));
+    }
+    let paths = record
+        .files
+        .keys()
+        .chain(record.links.keys())
+        .chain(record.directories.keys());
+    let whole = changed.is_empty()
+        && paths.into_iter().all(|path| there.contains_key(path))
+        && modes_stand(host, directory, &record);
+    Ok(Some(record).filter(|_| whole))
+}
+
+/// Whether what an image gets has the mode that it was given. Where not, it is made anew: a mode is
+/// nobody's work.
+fn modes_stand(host: &Host, directory: &Utf8Path, record: &Record) -> bool {
+    record
+        .modes
+        .iter()
+        .chain(&record.directories)
+        .all(|(path, wanted)| match host.mode(&directory.join(path)) {
+            Some(mode) => format!("{mode:04o}") == *wanted,
+            None => true,
+        })
+}
+
+/// A text with its own digest in the first line: whether somebody changed it can be told without a
+/// record.
+pub fn sealed(text: &str) -> String {
+    format!("{SEAL}{}\n{text}", digest::sha256(text.as_bytes()))
+}
+
+const SEAL: &str = "# xpkg:";
+
+/// What is wrong with writing a sealed text to where another file stands.
+pub fn changed(host: &Host, path: &Utf8Path, text: &str) -> Option<Problem> {
+    if !host.exists(path) || host.holds(path, sealed(text).as_bytes()) {
+        return None;
+    }
+    let ours = host.read_text(path).is_ok_and(|there| {
+        there
+            .split_once('\n')
+            .is_some_and(|(_, rest)| sealed(rest) == there)
+    });
+    (!ours).then(|| {
+        Problem::new(
+            Code::ContextForeign,
+            format!("`{path}` is not as xpkg wrote it"),
+        )
+        .help("keep your own under another name, or write over it: `--force`")
+    })
+}
+
+fn shown(paths: &[String]) -> Vec<String> {
+    const SHOWN: usize = 10;
+    let more = paths.len().saturating_sub(SHOWN);
+    paths
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .chain((more > 0).then(|| format!("… and {more} more")))
+        .collect()
+}

@@ -1,0 +1,5 @@
+pub mod docker;
+pub mod files;
+pub mod oci;
+pub mod rootfs;
+pub mod trees;

@@ -1,0 +1,3 @@
+pub mod base;
+pub mod check;
+pub mod members;

@@ -1,0 +1,596 @@
+//! Images -> an OCI image layout, as a directory or in one tar: no engine, no root.
+//!
+//! It is written beside its place and put there in one step; where nothing changed, nothing is
+//! written. Bins go from the staged tree through the packer into their blob in pieces, hashed on
+//! the way, so that no file is ever held whole. What the documents say is `formats::oci`'s.
+
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::archive::entry::Ownership;
+use crate::archive::write::{Gzip, Layer, Member};
+use crate::digest::Hasher;
+use crate::host::files::{FileType, FileWriter, PathKind};
+use crate::host::lock;
+use crate::host::machine::Host;
+use crate::problem::codes::Code;
+use crate::problem::{Problem, Result};
+use crate::ship::docker::image::{Image, PlatformImage};
+use crate::ship::docker::write::elsewhere;
+use crate::ship::oci::documents::{
+    self, BLOBS, Blob, DOCKER_NAME, INDEX_NAME, LAYOUT_NAME, LayerBlob, Parts,
+};
+use crate::ship::oci::look::base::BaseLayout;
+use crate::ship::oci::look::check::{from_registry, gathered, judged, lay, upon};
+use crate::ship::oci::look::members::{self, Members, Source};
+use crate::ship::rootfs::Rootfs;
+use crate::tree::manifest::Platform;
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Written {
+    /// `false`: all of it was there.
+    pub changed: bool,
+    pub images: Vec<WrittenImage>,
+    /// What is only told of the bases.
+    #[serde(skip)]
+    pub told: Vec<String>,
+}
+
+/// An image in the layout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WrittenImage {
+    pub name: String,
+    /// What stands after `oci:DIR:`.
+    pub reference: String,
+    /// `sha256:…` of its index.
+    pub digest: String,
+    pub platforms: Vec<WrittenPlatform>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WrittenPlatform {
+    /// `linux/arm64`.
+    pub platform: String,
+    /// `sha256:…` of its manifest.
+    pub digest: String,
+    /// Bytes of all its layers as they are packed.
+    pub size: u64,
+}
+
+/// Writes the images as one layout: a tar where `to` ends so, else a directory. `trees` are those
+/// that [`docker::Placed`] counts, `epoch` is the time of all that is made, in seconds since 1970.
+///
+/// # Errors
+/// All that is wrong with the images and the bases; nothing is written then. `to` holds what xpkg
+/// did not write.
+pub fn write(
+    host: &Host,
+    images: &[Image],
+    trees: &[Utf8PathBuf],
+    to: &Utf8Path,
+    epoch: u64,
+    blocked: impl FnOnce(),
+) -> Result<Written, Vec<Problem>> {
+    let remote: Vec<Problem> = images.iter().filter_map(from_registry).collect();
+    if !remote.is_empty() {
+        return Err(remote);
+    }
+    let (Some(parent), Some(name)) = (to.parent(), to.file_name()) else {
+        return Err(vec![
+            Problem::new(
+                Code::FileAccess,
+                format!("`{to}` cannot be an image layout"),
+            )
+            .help("name a directory or a `.tar` below another"),
+        ]);
+    };
+    let lone = |problem| vec![problem];
+    host.create_dir_all(parent).map_err(lone)?;
+    let _lock = host
+        .passing_lock(&lock::lock_path(to), blocked)
+        .map_err(lone)?;
+    write_locked(host, images, trees, Place { to, parent, name }, epoch)
+        .map_err(|problems| problems.into_iter().map(elsewhere("--oci", to)).collect())
+}
+
+/// Where the layout is to stand.
+struct Place<'a> {
+    to: &'a Utf8Path,
+    parent: &'a Utf8Path,
+    name: &'a str,
+}
+
+fn write_locked(
+    host: &Host,
+    images: &[Image],
+    trees: &[Utf8PathBuf],
+    place: Place,
+    epoch: u64,
+) -> Result<Written, Vec<Problem>> {
+    let Place { to, parent, name } = place;
+    let lone = |problem| vec![problem];
+    let created = documents::created(epoch).map_err(lone)?;
+    let tar = to.extension() == Some("tar");
+    let prefix = format!(".{name}.new-");
+    // What a killed run left: the lock is held, so nobody works in it.
+    for leftover in host
+        .names(parent)
+        .into_iter()
+        .filter(|name| name.starts_with(&prefix))
+    {
+        host.remove_dir_all(&parent.join(leftover)).map_err(lone)?;
+    }
+    refuse_strangers(host, to, tar).map_err(lone)?;
+    let temp = host.temp_dir(parent, &prefix).map_err(lone)?;
+    let temp = Utf8Path::from_path(temp.path())
+        .map(|path| (path.join("layout"), path.join("archive"), &temp))
+        .ok_or_else(|| {
+            vec![Problem::new(
+                Code::FileAccess,
+                format!("the path `{parent}` is not UTF-8"),
+            )]
+        })?;
+    let (root, archive, _temp) = temp;
+    let making = Making {
+        host,
+        root: root.clone(),
+        created,
+        epoch,
+        blobs: AtomicUsize::new(0),
+    };
+    host.create_dir_all(&root.join(BLOBS)).map_err(lone)?;
+    if !tar && host.exists(to) {
+        host.check_exchange(to, &root.join(BLOBS)).map_err(lone)?;
+    }
+
+    let made: Vec<MadeImage> = gathered(images.iter().map(|image| making.image(image, trees)))?;
+    let indexes: Vec<(&Image, Blob)> = images
+        .iter()
+        .zip(&made)
+        .map(|(image, made)| (image, made.index.clone()))
+        .collect();
+    let told = made.iter().flat_map(|made| &made.told).cloned().collect();
+    let written = |changed| Written {
+        changed,
+        told,
+        images: images
+            .iter()
+            .zip(&made)
+            .map(|(image, made)| made.written(image, images.len() == 1))
+            .collect(),
+    };
+    host.write(&root.join(LAYOUT_NAME), &documents::marker())
+        .map_err(lone)?;
+    host.write(&root.join(INDEX_NAME), &documents::index(&indexes))
+        .map_err(lone)?;
+    if tar {
+        let parts = made.iter().map(|made| {
+            made.platforms
+                .iter()
+                .map(|(parts, ..)| parts.clone())
+                .collect()
+        });
+        let parts: Vec<(&Image, Vec<Parts>)> = images.iter().zip(parts).collect();
+        host.write(&root.join(DOCKER_NAME), &documents::docker_manifest(&parts))
+            .map_err(lone)?;
+        let digest = pack(host, &root, &archive, epoch).map_err(lone)?;
+        if host.is_file(to) && host.hash(to).map_err(lone)? == digest {
+            return Ok(written(false));
+        }
+        // Somebody may have put another there while we packed.
+        refuse_strangers(host, to, tar).map_err(lone)?;
+        host.rename(&archive, to).map_err(lone)?;
+        return Ok(written(true));
+    }
+    if same(host, &root, to).map_err(lone)? {
+        return Ok(written(false));
+    }
+    host.exchange(&root, to).map_err(lone)?;
+    // What someone put there while we packed comes back with the old layout.
+    if host.exists(&root)
+        && let Err(problem) = refuse_strangers(host, &root, tar)
+    {
+        host.exchange(&root, to).map_err(lone)?;
+        return Err(vec![problem]);
+    }
+    Ok(written(true))
+}
+
+/// Refuses to write over what xpkg did not: ours holds nothing but a layout, and every image in its
+/// index says so.
+fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
+    if !host.exists(to) {
+        return Ok(());
+    }
+    let help = "move it away, or name another place";
+    let (is_file, is_dir) = (host.is_file(to), host.is_dir(to));
+    if if tar { !is_file } else { !is_dir } {
+        let is = match (is_file, is_dir) {
+            (true, _) => "a file",
+            (_, true) => "a directory",
+            _ if host.link_text(to).is_some() => "a link that leads nowhere",
+            _ => "no plain file",
+        };
+        let named = if tar { "tar" } else { "directory" };
+        return Err(Problem::new(
+            Code::ContextForeign,
+            format!("`{to}` is {is}, and the image layout would be a {named}"),
+        )
+        .help(help));
+    }
+    if tar {
+        if is_our_tar(host, to)? {
+            return Ok(());
+        }
+        return Err(Problem::new(
+            Code::ContextForeign,
+            format!("`{to}` is no image layout that xpkg has written"),
+        )
+        .help(help));
+    }
+    let entries = host.walk(to)?;
+    let is_ours = |path: &str, entry: &PathKind| match path {
+        "blobs" | BLOBS => *entry == PathKind::Directory,
+        LAYOUT_NAME | INDEX_NAME => *entry == PathKind::File,
+        path => {
+            *entry == PathKind::File
+                && path
+                    .strip_prefix(BLOBS)
+                    .is_some_and(|name| name.len() == 65 && !name[1..].contains('/'))
+        }
+    };
+    let strangers: Vec<String> = entries
+        .iter()
+        .filter(|(path, entry)| !is_ours(path, entry))
+        .map(|(path, _)| path.clone())
+        .collect();
+    if !strangers.is_empty() {
+        const SHOWN: usize = 10;
+        return Err(Problem::new(
+            Code::ContextForeign,
+            format!("`{to}` holds what xpkg did not write"),
+        )
+        .note("there", strangers.into_iter().take(SHOWN))
+        .help(help));
+    }
+    if entries.is_empty()
+        || entries.contains_key(INDEX_NAME) && documents::is_ours(&host.read(&to.join(INDEX_NAME))?)
+    {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::ContextForeign,
+        format!("`{to}` is an image layout that xpkg did not write"),
+    )
+    .help(help))
+}
+
+/// Whether a file is a tar of ours by its index. An empty one is anybody's, as an empty directory
+/// is.
+fn is_our_tar(host: &Host, path: &Utf8Path) -> Result<bool> {
+    const LONGEST: u64 = 4 * 1024 * 1024;
+    if matches!(host.thing(path)?, FileType::File { size: 0, .. }) {
+        return Ok(true);
+    }
+    let mut archive = tar::Archive::new(host.open_read(path)?);
+    let found = archive.entries_with_seek().ok().and_then(|entries| {
+        let mut index = entries
+            .map_while(io::Result::ok)
+            .find(|entry| *entry.path_bytes() == *INDEX_NAME.as_bytes())?;
+        let mut bytes = Vec::new();
+        index.by_ref().take(LONGEST).read_to_end(&mut bytes).ok()?;
+        Some(bytes)
+    });
+    host.check_interrupted()?;
+    Ok(found.is_some_and(|index| documents::is_ours(&index)))
+}
+
+/// Whether two directories hold the same files.
+fn same(host: &Host, new: &Utf8Path, old: &Utf8Path) -> Result<bool> {
+    if !host.is_dir(old) {
+        return Ok(false);
+    }
+    let (new_entries, old_entries) = (host.walk(new)?, host.walk(old)?);
+    if new_entries != old_entries {
+        return Ok(false);
+    }
+    for path in new_entries
+        .iter()
+        .filter(|(_, entry)| **entry == PathKind::File)
+        .map(|(path, _)| path)
+    {
+        if host.hash(&new.join(path))? != host.hash(&old.join(path))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Packs a directory into a tar. Returns its digest and size.
+fn pack(host: &Host, root: &Utf8Path, to: &Utf8Path, epoch: u64) -> Result<(String, u64)> {
+    let mut layer = Layer::new(host.create(to)?, epoch);
+    for (path, entry) in host.walk(root)? {
+        let from = root.join(&path);
+        let put = match entry {
+            PathKind::Directory => {
+                layer.put(&path, &Member::Directory(Ownership::PLAIN), io::empty())
+            }
+            _ => {
+                let FileType::File { size, .. } = host.thing(&from)? else {
+                    continue;
+                };
+                layer.put(
+                    &path,
+                    &Member::File {
+                        size,
+                        executable: false,
+                    },
+                    host.open_read(&from)?,
+                )
+            }
+        };
+        put.map_err(|error| cannot_copy(&from, to, &error))?;
+    }
+    layer
+        .finish()
+        .map_err(|error| cannot_write(to, &error))?
+        .finish()
+}
+
+fn cannot_copy(from: &Utf8Path, to: &Utf8Path, error: &io::Error) -> Problem {
+    Problem::new(
+        Code::FileAccess,
+        format!("cannot copy `{from}` to `{to}`: {error}"),
+    )
+}
+
+fn cannot_write(to: &Utf8Path, error: &io::Error) -> Problem {
+    Problem::new(Code::FileAccess, format!("cannot write `{to}`: {error}"))
+}
+
+/// A layout that is being made.
+struct Making<'a> {
+    host: &'a Host,
+    root: Utf8PathBuf,
+    created: String,
+    epoch: u64,
+    /// Blobs that were begun: each has a name of its own until its digest is known.
+    blobs: AtomicUsize,
+}
+
+/// An image whose blobs are written.
+struct MadeImage {
+    index: Blob,
+    /// With the manifest, and the bytes of all layers.
+    platforms: Vec<(Parts, Blob, u64)>,
+    told: Vec<String>,
+}
+
+impl MadeImage {
+    fn written(&self, image: &Image, lone: bool) -> WrittenImage {
+        let platform = |(parts, manifest, size): &(Parts, Blob, u64)| WrittenPlatform {
+            platform: parts.platform.words(),
+            digest: manifest.digest().to_string(),
+            size: *size,
+        };
+        WrittenImage {
+            name: image.name.clone(),
+            reference: documents::reference(image, lone),
+            digest: self.index.digest().to_string(),
+            platforms: self.platforms.iter().map(platform).collect(),
+        }
+    }
+}
+
+impl Making<'_> {
+    /// Writes an image's blobs, those of its platforms side by side.
+    fn image(&self, image: &Image, trees: &[Utf8PathBuf]) -> Result<MadeImage, Vec<Problem>> {
+        let made: Vec<Result<_, Vec<Problem>>> = image
+            .platforms
+            .par_iter()
+            .map(|of| self.platform(image, of, trees))
+            .collect();
+        let (platforms, told): (Vec<(Parts, Blob, u64)>, Vec<_>) =
+            gathered(made.into_iter())?.into_iter().unzip();
+        let manifests: Vec<(Platform, Blob)> = platforms
+            .iter()
+            .map(|(parts, manifest, _)| (parts.platform.clone(), manifest.clone()))
+            .collect();
+        let index = self
+            .document(&documents::platforms(image, &manifests))
+            .map_err(|problem| vec![problem])?;
+        Ok(MadeImage {
+            index,
+            platforms,
+            told: told.concat(),
+        })
+    }
+
+    /// One platform's blobs, and what is only told of its base.
+    #[expect(
+        clippy::type_complexity,
+        reason = "the first of the two is a row of MadeImage"
+    )]
+    fn platform(
+        &self,
+        image: &Image,
+        of: &PlatformImage,
+        trees: &[Utf8PathBuf],
+    ) -> Result<((Parts, Blob, u64), Vec<String>), Vec<Problem>> {
+        let lone = |problem| vec![problem];
+        let (mut rootfs, base) = match upon(self.host, image, of)? {
+            Some(base) => {
+                let library_path = base.library_path().to_owned();
+                let BaseLayout {
+                    upon,
+                    rootfs,
+                    layers,
+                    top: _,
+                } = base;
+                (rootfs, Some((upon, layers, library_path)))
+            }
+            None => (Rootfs::default(), None),
+        };
+        let mut told = Vec::new();
+        let members = members::layers(self.host, image, of, trees, &mut rootfs)?;
+        if let Some((_, _, library_path)) = &base {
+            members
+                .iter()
+                .for_each(|members| lay(self.host, &mut rootfs, members));
+            judged(image, of, &rootfs, library_path, &mut told)?;
+        }
+        let layers = members
+            .iter()
+            .map(|members| self.layer(members).map_err(lone))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut all = Vec::new();
+        let mut size = 0;
+        for (from, descriptor) in base.iter().flat_map(|(_, layers, _)| layers) {
+            let blob = self.copy(from).map_err(lone)?;
+            if blob.digest() != *descriptor.digest() {
+                return Err(lone(Problem::new(
+                    Code::BaseUnfit,
+                    format!("`{from}` changed while it was read"),
+                )));
+            }
+            size += blob.size;
+            all.push(blob.sha256);
+        }
+        size += layers.iter().map(|layer| layer.blob.size).sum::<u64>();
+        all.extend(layers.iter().map(|layer| layer.blob.sha256.clone()));
+        let upon = base.as_ref().map(|(upon, ..)| upon);
+        let configuration = self
+            .document(&documents::configuration(
+                image,
+                &of.platform,
+                upon,
+                &layers,
+                &self.created,
+            ))
+            .map_err(lone)?;
+        let manifest = self
+            .document(&documents::manifest(image, &configuration, upon, &layers))
+            .map_err(lone)?;
+        Ok((
+            (
+                Parts {
+                    platform: of.platform.clone(),
+                    configuration,
+                    layers: all,
+                },
+                manifest,
+                size,
+            ),
+            told,
+        ))
+    }
+
+    fn document(&self, bytes: &[u8]) -> Result<Blob> {
+        let (mut file, path) = self.begin()?;
+        file.write_all(bytes)
+            .map_err(|error| cannot_write(&path, &error))?;
+        self.end(file, &path)
+    }
+
+    /// Copies a blob as it is.
+    fn copy(&self, from: &Utf8Path) -> Result<Blob> {
+        let (mut file, path) = self.begin()?;
+        io::copy(&mut self.host.open_read(from)?, &mut file)
+            .map_err(|error| cannot_copy(from, &path, &error))?;
+        self.end(file, &path)
+    }
+
+    fn layer(&self, members: &Members) -> Result<LayerBlob> {
+        let (file, path) = self.begin()?;
+        let mut layer = Layer::new(
+            Hashed {
+                with: Gzip::new(file),
+                hasher: Hasher::default(),
+            },
+            self.epoch,
+        );
+        for (place, (member, source)) in &members.members {
+            let cannot = |from: &Utf8Path, error: io::Error| cannot_copy(from, &path, &error);
+            match source {
+                Source::Nothing => layer
+                    .put(place, member, io::empty())
+                    .map_err(|error| cannot_write(&path, &error))?,
+                Source::Text(text) => layer
+                    .put(place, member, text.as_bytes())
+                    .map_err(|error| cannot_write(&path, &error))?,
+                Source::Disk(from) => layer
+                    .put(place, member, self.host.open_read(from)?)
+                    .map_err(|error| cannot(from, error))?,
+                Source::Staged(from, sha256) => {
+                    let mut read = Hashed {
+                        with: self.host.open_read(from)?,
+                        hasher: Hasher::default(),
+                    };
+                    layer
+                        .put(place, member, &mut read)
+                        .map_err(|error| cannot(from, error))?;
+                    if read.hasher.finish() != *sha256 {
+                        return Err(members::changed(from));
+                    }
+                }
+            }
+        }
+        let finish = || -> io::Result<_> {
+            let Hashed { with, hasher } = layer.finish()?;
+            Ok((with.finish()?, hasher.finish()))
+        };
+        let (file, unpacked) = finish().map_err(|error| cannot_write(&path, &error))?;
+        Ok(LayerBlob {
+            blob: self.end(file, &path)?,
+            unpacked,
+            what: members.what.clone(),
+        })
+    }
+
+    fn begin(&self) -> Result<(FileWriter<'_>, Utf8PathBuf)> {
+        let path = self.root.join(BLOBS).join(format!(
+            "new-{}",
+            self.blobs.fetch_add(1, Ordering::Relaxed)
+        ));
+        Ok((self.host.create(&path)?, path))
+    }
+
+    /// Names a blob by its digest.
+    fn end(&self, file: FileWriter, path: &Utf8Path) -> Result<Blob> {
+        let (sha256, size) = file.finish()?;
+        self.host
+            .rename(path, &self.root.join(BLOBS).join(&sha256))?;
+        Ok(Blob { sha256, size })
+    }
+}
+
+/// Hashes what passes.
+struct Hashed<T> {
+    with: T,
+    hasher: Hasher,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.with.write(bytes)?;
+        self.hasher.write_all(&bytes[..written])?;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.with.flush()
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        let read = self.with.read(piece)?;
+        self.hasher.write_all(&piece[..read])?;
+        Ok(read)
+    }
+}

@@ -1,0 +1,306 @@
+//! Trees that something is made of: built here, there before, or made elsewhere.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufReader, Read, Seek};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::archive::limits::Limits;
+use crate::archive::look::own_name;
+use crate::archive::packing::Packing;
+use crate::archive::read::file::PIECE;
+use crate::archive::read::unpacking::ZstdFrames;
+use crate::build::look::session::{self, Prepared, RunOptions};
+use crate::host::machine::Host;
+use crate::host::shell::Shell;
+use crate::invocation::{self, Invocation};
+use crate::problem::codes::Code;
+use crate::problem::{Failure, Problem, Result};
+use crate::project::config::PolicyConfig;
+use crate::project::look::context::{self, CargoOptions, ProjectContext};
+use crate::project::path_template::JSON_NAME;
+use crate::project::settings;
+use crate::ship::docker::bins::ImageOptions;
+use crate::ship::docker::decide;
+use crate::ship::docker::run::apart;
+use crate::tree::manifest::Manifest;
+use crate::verify::finding::{Finding, clause};
+use crate::verify::judge::{self, VerifyOptions};
+use crate::verify::rules::policy::{Policy, PolicyName};
+use crate::{archive, build};
+
+/// A workspace, where there is one, and the trees that images are made of.
+type Trees = (Option<ProjectContext>, Vec<Utf8PathBuf>);
+
+/// Builds the tree. `about` learns what was built.
+pub fn just_built(
+    host: &Host,
+    shell: Shell,
+    run: RunOptions,
+    place: Option<&(&str, Utf8PathBuf)>,
+    about: &mut ImageOptions,
+) -> Result<Trees, Failure> {
+    let fits = |prepared: &Prepared| {
+        apart(
+            host,
+            place,
+            &[],
+            std::slice::from_ref(&prepared.plan.out_dir),
+        )?;
+        unfit_tables(prepared, about)
+    };
+    let (_, prepared) = build::run::make(host, shell, run, false, fits)?;
+    built(&prepared, about);
+    Ok((Some(prepared.found), vec![prepared.plan.out_dir]))
+}
+
+/// The workspace's tree as it stands.
+pub fn standing(host: &Host, run: &RunOptions) -> Result<Trees, Failure> {
+    let found = workspace(host, run)?;
+    let named = run.out_dir.as_ref().map(|dir| host.absolute(dir));
+    let tree = host.resolve(&settings::out_dir(
+        named,
+        session::variables(host).out_dir,
+        &session::own_config(&found)?,
+        &found.workspace,
+    ));
+    if host.exists(&tree) {
+        Ok((Some(found), vec![tree]))
+    } else {
+        Err(no_manifest(&tree).into())
+    }
+}
+
+/// Trees that were made elsewhere; their configuration is that of the workspace here, where there
+/// is one.
+pub fn collected(
+    host: &Host,
+    run: &RunOptions,
+    from: &[Utf8PathBuf],
+    scratch: &mut Vec<tempfile::TempDir>,
+) -> Result<Trees, Failure> {
+    let found = match workspace(host, run) {
+        Err(Failure::Problems(problems)) if session::outside(&problems) => None,
+        found => Some(found?),
+    };
+    let trees = from
+        .iter()
+        .map(|path| opened(host, &host.absolute(path), scratch));
+    Ok((found, trees.collect::<Result<Vec<_>, Failure>>()?))
+}
+
+/// The time that all files of a layout have: SOURCE_DATE_EPOCH, else that of the newest commit that
+/// a tree was built from, else 0.
+pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64> {
+    if let Some(text) = host.var("SOURCE_DATE_EPOCH") {
+        return text.parse().map_err(|_| {
+            Problem::new(
+                Code::ConfigInvalid,
+                format!(
+                    "`SOURCE_DATE_EPOCH={text}` is no number of \
+                seconds"
+                ),
+            )
+            .help(
+                "set it to seconds since 1970: `export SOURCE_DATE_EPOCH=\"$(git log -1 \
+                       --format=%ct)\"`",
+            )
+        });
+    }
+    let commits: BTreeSet<&str> = manifests
+        .iter()
+        .flat_map(|manifest| &manifest.targets)
+        .filter_map(|record| record.source.commit.as_deref())
+        .collect();
+    let time = |commit: &str| {
+        let said = host
+            .capture(&Invocation::new("git", root).args([
+                "show",
+                "--no-patch",
+                "--format=%ct",
+                commit,
+            ]))
+            .ok()?;
+        said.stdout.trim().parse::<u64>().ok()
+    };
+    Ok(commits.into_iter().filter_map(time).max().unwrap_or(0))
+}
+
+fn workspace(host: &Host, run: &RunOptions) -> Result<ProjectContext, Failure> {
+    let asking = CargoOptions {
+        program: session::cargo_program(host),
+        locked: run.locked,
+        offline: run.offline,
+        frozen: run.frozen,
+        config: Vec::new(),
+        target_dir: session::target_directory(host, run.target_dir.clone()),
+    };
+    context::workspace(
+        host,
+        &asking,
+        session::manifest_path(host, run.manifest_path.clone())?.as_deref(),
+    )
+}
+
+/// Of a tree that was just built counts what was built: it may hold more, from other times.
+fn built(prepared: &Prepared, about: &mut ImageOptions) {
+    let Prepared {
+        settings, decider, ..
+    } = prepared;
+    about.targets = settings
+        .requests
+        .iter()
+        .map(|request| request.target.triple().to_owned())
+        .collect();
+    about.bins = Some(
+        decider
+            .selected
+            .bins
+            .iter()
+            .map(|bin| (bin.package.clone(), bin.bin.clone()))
+            .collect(),
+    );
+    about.some = settings.selection.narrowed();
+}
+
+/// What is wrong with the images, told before the tree is built: it will hold what it promises.
+fn unfit_tables(prepared: &Prepared, about: &ImageOptions) -> Result<(), Failure> {
+    let Prepared {
+        found,
+        settings,
+        decider,
+        ..
+    } = prepared;
+    let config = session::own_config(found)?;
+    let mut about = ImageOptions {
+        root: found.workspace.root.clone(),
+        ..about.clone()
+    };
+    built(prepared, &mut about);
+    let promised = decide::promised(settings, &decider.selected.bins)?;
+    decide::decide(&[promised], &config.docker, &about)?;
+    Ok(())
+}
+
+pub fn no_manifest(tree: &Utf8Path) -> Problem {
+    Problem::new(Code::NoTree, format!("there is no staged tree at `{tree}`"))
+        .help("build it: `cargo xpkg build`, or leave out `--no-build`")
+}
+
+/// A tree that was made elsewhere: a directory, or an archive of one, which is unpacked.
+fn opened(
+    host: &Host,
+    path: &Utf8Path,
+    scratch: &mut Vec<tempfile::TempDir>,
+) -> Result<Utf8PathBuf, Failure> {
+    if !host.exists(path) {
+        return Err(Problem::new(
+            Code::NoTree,
+            format!("`{path}`, named by `--from`, is not there"),
+        )
+        .help("name a staged tree, or a tar of one")
+        .into());
+    }
+    if host.is_dir(path) {
+        return Ok(path.to_owned());
+    }
+    verified(host, path)?;
+    let directory = host.scratch()?;
+    let root = Utf8Path::from_path(directory.path())
+        .unwrap_or(Utf8Path::new("/tmp"))
+        .to_owned();
+    let tree = unpack(host, path, &root)?;
+    scratch.push(directory);
+    Ok(tree)
+}
+
+/// Holds a tree or an archive against its manifest and its targets: what stands against it stops
+/// the run.
+pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
+    let subject = archive::look::read(host, path, &Limits::default(), |_| ())?;
+    let policy = Policy {
+        name: PolicyName::Default,
+        config: PolicyConfig::default(),
+    };
+    let report = judge::judge(
+        &subject,
+        &VerifyOptions {
+            targets: Vec::new(),
+            policy,
+            accept: Vec::new(),
+        },
+    );
+    let Some(first) = report.findings.first() else {
+        return Ok(());
+    };
+    let line = |finding: &Finding| {
+        let path = finding
+            .path
+            .as_deref()
+            .map(|path| format!("{path}: "))
+            .unwrap_or_default();
+        format!("{}: {path}{}", finding.code.name(), clause(finding))
+    };
+    Err(Problem::new(
+        first.code,
+        format!("`{path}` does not pass verification, so nothing is made of it"),
+    )
+    .note("found", report.findings.iter().take(10).map(line))
+    .help(format!(
+        "see all of it: `cargo xpkg verify {}`",
+        invocation::quote(path.as_str())
+    )))
+}
+
+/// Unpacks an archive that has been read and judged: its files, below a directory. Returns where
+/// its manifest stands.
+pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf> {
+    let cannot = |error: io::Error| {
+        Problem::new(Code::FileAccess, format!("cannot unpack `{path}`: {error}"))
+    };
+    let mut file = host.open_read(path)?;
+    let mut first = Vec::new();
+    Read::by_ref(&mut file)
+        .take(512)
+        .read_to_end(&mut first)
+        .map_err(cannot)?;
+    file.rewind().map_err(cannot)?;
+    let buffered = BufReader::with_capacity(PIECE, file);
+    let stream: Box<dyn Read> = match Packing::of(&first, &own_name(path)) {
+        Some(Packing::Tar) => Box::new(buffered),
+        Some(Packing::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
+        Some(Packing::Zstd) => Box::new(ZstdFrames::new(buffered)),
+        _ => {
+            return Err(
+                Problem::new(Code::ArchiveUnfit, format!("`{path}` is no tar")).help(
+                    "hand over the tree as a directory, or as `.tar`, `.tar.gz` or `.tar.zst`",
+                ),
+            );
+        }
+    };
+    let mut archive = ::tar::Archive::new(stream);
+    let mut found = None;
+    for entry in archive.entries().map_err(cannot)? {
+        let mut entry = entry.map_err(cannot)?;
+        let name = entry.path().map_err(cannot)?.to_string_lossy().into_owned();
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        // Judged before: no way leads out of the directory.
+        let place = to.join(name.trim_start_matches("./"));
+        host.create_dir_all(place.parent().unwrap_or(to))?;
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(cannot)?;
+        host.write_program(&place, &bytes)?;
+        if place.file_name() == Some(JSON_NAME) {
+            found = place.parent().map(Utf8Path::to_owned);
+        }
+    }
+    found.ok_or_else(|| {
+        Problem::new(
+            Code::NoTree,
+            format!("there is no `{}` in `{path}`", JSON_NAME),
+        )
+        .help("pack the whole tree that `cargo xpkg build` has staged")
+    })
+}

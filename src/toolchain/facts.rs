@@ -1,0 +1,134 @@
+//! What the machine is, as `look` found it: all that deciding may know. Data only; tests write it
+//! as literals.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+use crate::project::build_tools::{Installer, RequiredTool, ToolFound};
+use crate::project::graph::CPackage;
+use crate::project::rustc::Rustc;
+use crate::project::setting::Setting;
+use crate::toolchain::image::facts::ImageFacts;
+use crate::toolchain::probe::archiver::ArchiveFormat;
+use crate::toolchain::probe::headers::Includes;
+use crate::toolchain::probe::report::Report;
+use crate::toolchain::program::Program;
+
+/// Everything that `toolchain` and `plan` decide by.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    pub rustc: Rustc,
+    /// Programs that were looked for and are on PATH, by the name they were looked for.
+    pub programs: BTreeMap<String, Program>,
+    /// By bare triple.
+    pub targets: BTreeMap<String, TargetFacts>,
+    pub host: HostFacts,
+    /// Programs that build scripts of the graph call.
+    pub wants: Vec<RequiredTool>,
+    /// zig, where it was looked for and is there.
+    pub zig: Option<Zig>,
+    /// Why one that is there does not serve.
+    pub zig_trouble: Option<String>,
+    /// Variables without a target in their names that tell of leaks ([`crate::toolchain::leaks::WATCHED`]).
+    pub watched: BTreeMap<String, Setting>,
+    /// Tools that cannot run here, of those that the graph calls.
+    pub tools: Vec<ToolFound>,
+    pub installer: Installer,
+}
+
+/// zig, and what it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zig {
+    pub path: Utf8PathBuf,
+    pub version: String,
+    /// Where it keeps what it has compiled.
+    pub cache: Utf8PathBuf,
+    /// The versions of glibc that it links for.
+    pub glibc: Vec<String>,
+}
+
+/// The programs by which zig serves one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZigTools {
+    pub cc: Utf8PathBuf,
+    pub cxx: Utf8PathBuf,
+    pub ranlib: Utf8PathBuf,
+    /// The target as zig names it: `aarch64-linux-gnu.2.17`.
+    pub target: String,
+}
+
+/// C that is compiled for the host: by build scripts' own dependencies and by proc macros.
+#[derive(Debug, Clone, Default)]
+pub struct HostFacts {
+    pub c_packages: Vec<CPackage>,
+    /// What the probes say of the host's C compiler, where there is such C.
+    pub report: Option<Report>,
+}
+
+/// Whether the target's standard library is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Std {
+    #[default]
+    Present,
+    /// rustup can bring it, and may.
+    Installable,
+    /// It is not there and must be installed by hand.
+    Missing,
+}
+
+/// What is known of one target on this machine and for this workspace.
+#[derive(Debug, Clone, Default)]
+pub struct TargetFacts {
+    pub std: Std,
+    /// The standard library brings the C library's objects with it (musl).
+    pub self_contained: bool,
+    /// Compilers of the C that comes with the standard library, as its start files name them.
+    pub std_compilers: Vec<String>,
+    /// Packages compiled for the target whose build scripts compile C.
+    pub c_packages: Vec<CPackage>,
+    /// The linker that cargo's own configuration sets.
+    pub linker: Option<Setting>,
+    /// The rustflags that will be in force.
+    pub rustflags: Vec<String>,
+    /// What the user has set of the target's environment, by role (`CC`, `RUNNER`, …: the rows of
+    /// `toolchain::environment`).
+    pub settings: BTreeMap<String, Setting>,
+    /// The user's variables without a target in their names, whose words come before xpkg's.
+    pub joined: BTreeMap<String, Setting>,
+    /// The user's variables without a target in their names, which a foreign target does not take.
+    pub passed_over: Vec<Setting>,
+    /// What clang finds for the target by `--target` alone.
+    pub clang: Option<ClangFinds>,
+    /// Its cross image, or what is wrong with it; `None`: none is wanted.
+    pub image: Option<Result<ImageFacts, Problem>>,
+    /// zig's programs for it, or why there are none; `None`: not asked.
+    pub zig: Option<Result<ZigTools, String>>,
+    /// What starts its programs here: nothing, or an emulator with its arguments; `None` where
+    /// nothing can.
+    pub starter: Option<Vec<String>>,
+    /// Where compilers look for headers, by the program's name; asked where the graph binds to
+    /// headers.
+    pub includes: BTreeMap<String, Includes>,
+    /// What the archivers of its candidates write, by the program's name.
+    pub archives: BTreeMap<String, ArchiveFormat>,
+    /// What the probes say of the C compilers of those candidates that serve, by
+    /// [`crate::toolchain::candidate::Candidate::key`].
+    pub reports: BTreeMap<String, Report>,
+}
+
+/// `clang --target=… -print-file-name=…`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClangFinds {
+    /// A start file, absolute where clang found one.
+    pub start_file: String,
+    /// The linker that clang would call.
+    pub linker: String,
+    /// It has an lld of its own.
+    pub lld: bool,
+}

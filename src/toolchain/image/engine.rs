@@ -1,0 +1,418 @@
+//! Container engines, images and containers as values: what an engine says of itself and of an
+//! image, how a reference is spelt, and the line that runs a program inside.
+//!
+//! Pure: `engine` asks and runs. What an engine says is given as its text.
+
+use camino::Utf8Path;
+use serde::{Deserialize, Serialize};
+
+use crate::invocation::Invocation;
+
+/// The kinds of engines, in the order in which they are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineKind {
+    Docker,
+    Podman,
+}
+
+/// Programs that are looked for where XPKG_CONTAINER_ENGINE names none.
+pub const ENGINES: &[&str] = &["docker", "podman"];
+
+/// An engine that answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Engine {
+    pub kind: EngineKind,
+    /// As it is called.
+    pub program: String,
+    pub version: String,
+    /// It runs as an ordinary user, and root inside is that user.
+    pub rootless: bool,
+    /// SELinux is its business; whether it enforces, the machine says.
+    pub selinux: bool,
+    /// By what way it is reached, where that is not this machine's usual one: `remote (tcp://…)`,
+    /// `context farm`.
+    pub by: Option<String>,
+}
+
+/// Why an engine does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineUnavailable {
+    NotRunning,
+    NoPermission,
+    Broken,
+}
+
+impl EngineUnavailable {
+    /// What an engine's last words mean. Words of docker 20 to 28 and podman 4 and 5.
+    pub fn of(words: &str) -> Self {
+        let words = words.to_lowercase();
+        let has = |needles: &[&str]| needles.iter().any(|needle| words.contains(needle));
+        if has(&["permission denied"]) {
+            Self::NoPermission
+        } else if has(&[
+            "cannot connect",
+            "connection refused",
+            "no such file or directory",
+            "daemon running",
+            "unable to connect",
+        ]) {
+            Self::NotRunning
+        } else {
+            Self::Broken
+        }
+    }
+
+    pub fn way_out(self, program: &str) -> String {
+        let program = program.rsplit('/').next().unwrap_or(program);
+        match (self, program) {
+            (Self::NotRunning, "podman") => {
+                "podman's service is not there: unset `CONTAINER_HOST`, or start `podman system \
+                 service`"
+                    .to_owned()
+            }
+            (Self::NotRunning, _) => {
+                format!(
+                    "start {program}'s daemon (`systemctl start {program}`), or set \
+                         `DOCKER_HOST` to where one listens"
+                )
+            }
+            (Self::NoPermission, _) => {
+                format!(
+                    "let yourself use {program}: `sudo usermod -aG {program} \"$USER\"`, then log \
+                     in anew; or use podman, which needs no such right"
+                )
+            }
+            (Self::Broken, _) => format!("see what `{program} info` says"),
+        }
+    }
+}
+
+/// What `docker info` and `podman info` print, as far as it is read.
+#[derive(Deserialize)]
+struct Info {
+    #[serde(rename = "ServerVersion")]
+    server_version: Option<String>,
+    #[serde(rename = "SecurityOptions")]
+    security_options: Option<Vec<String>>,
+    #[serde(rename = "ServerErrors")]
+    server_errors: Option<Vec<String>>,
+    #[serde(rename = "ClientInfo")]
+    client_info: Option<DockerClient>,
+    host: Option<PodmanHost>,
+    version: Option<PodmanVersion>,
+}
+
+#[derive(Deserialize)]
+struct DockerClient {
+    #[serde(rename = "Context")]
+    context: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodmanHost {
+    security: Option<PodmanSecurity>,
+    service_is_remote: Option<bool>,
+    remote_socket: Option<PodmanSocket>,
+}
+
+#[derive(Deserialize)]
+struct PodmanSocket {
+    path: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodmanSecurity {
+    rootless: Option<bool>,
+    selinux_enabled: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct PodmanVersion {
+    #[serde(rename = "Version")]
+    version: String,
+}
+
+impl Engine {
+    /// Reads `info --format '{{json .}}'`: podman's answer has a `host`, whatever the program is
+    /// called. `docker_host` is the variable of that name, which beats docker's contexts. `None`
+    /// where no engine stands behind the client.
+    pub fn read(program: &str, info: &str, docker_host: Option<&str>) -> Option<Self> {
+        let info: Info = serde_json::from_str(info).ok()?;
+        if let Some(host) = info.host {
+            let security = host.security.unwrap_or(PodmanSecurity {
+                rootless: None,
+                selinux_enabled: None,
+            });
+            let socket = host
+                .remote_socket
+                .filter(|_| host.service_is_remote == Some(true));
+            return Some(Self {
+                kind: EngineKind::Podman,
+                program: program.to_owned(),
+                version: info.version?.version,
+                rootless: security.rootless.unwrap_or(false),
+                selinux: security.selinux_enabled.unwrap_or(false),
+                by: socket.map(|socket| format!("remote ({})", socket.path)),
+            });
+        }
+        let options = info.security_options.unwrap_or_default();
+        let has = |name: &str| {
+            options
+                .iter()
+                .any(|option| option.split(',').any(|part| part == format!("name={name}")))
+        };
+        Some(Self {
+            kind: EngineKind::Docker,
+            program: program.to_owned(),
+            version: info.server_version.filter(|version| !version.is_empty())?,
+            rootless: has("rootless"),
+            selinux: has("selinux"),
+            by: match docker_host {
+                Some(place) => Some(place)
+                    .filter(|place| !place.starts_with("unix://"))
+                    .map(|place| format!("remote ({place})")),
+                None => {
+                    let context = info.client_info.and_then(|client| client.context);
+                    context
+                        .filter(|context| context != "default")
+                        .map(|context| format!("context {context}"))
+                }
+            },
+        })
+    }
+
+    /// `podman 4.3.1, rootless`.
+    pub fn words(&self) -> String {
+        let name = match self.kind {
+            EngineKind::Docker => "docker",
+            EngineKind::Podman => "podman",
+        };
+        let rootless = if self.rootless { ", rootless" } else { "" };
+        let by = self
+            .by
+            .as_ref()
+            .map(|by| format!(", {by}"))
+            .unwrap_or_default();
+        format!("{name} {}{rootless}{by}", self.version)
+    }
+
+    pub fn call(&self, cwd: &Utf8Path) -> Invocation {
+        Invocation::new(&self.program, cwd)
+    }
+}
+
+/// What a client says of a daemon that does not answer: Debian's ends well all the same, and has
+/// its words in the answer.
+pub fn server_errors(info: &str) -> Option<String> {
+    let info: Info = serde_json::from_str(info).ok()?;
+    info.server_errors
+        .filter(|errors| !errors.is_empty())
+        .map(|errors| errors.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::reference::Reference;
+    use crate::toolchain::image::container::{Container, ForwardedVar, Mount, PROXIES, ending};
+    use crate::toolchain::image::inspected::Inspected;
+
+    #[test]
+    fn an_engine_says_what_it_is() {
+        let by = |text: &str, place| {
+            Engine::read("docker", text, place)
+                .map(|engine| format!("{} {}", engine.words(), engine.selinux))
+        };
+        let read = |text: &str| by(text, None);
+        assert_eq!(read(r#"{"ServerVersion":"","SecurityOptions":null}"#), None);
+        assert_eq!(
+            read(r#"{"ServerVersion":"20.10.24","SecurityOptions":["name=seccomp,profile=default","name=selinux","name=rootless"]}"#)
+                .as_deref(),
+            Some("docker 20.10.24, rootless true")
+        );
+        let podman = r#"{"host":{"security":{"rootless":false,"selinuxEnabled":false},"serviceIsRemote":true},"version":{"Version":"4.3.1"}}"#;
+        assert_eq!(read(podman).as_deref(), Some("podman 4.3.1 false"));
+        let service = podman.replace("true}", r#"true,"remoteSocket":{"path":"unix:///s"}}"#);
+        assert_eq!(
+            read(&service).as_deref(),
+            Some("podman 4.3.1, remote (unix:///s) false")
+        );
+        assert_eq!(
+            read(&service.replace("true,", "false,")).as_deref(),
+            Some("podman 4.3.1 false")
+        );
+        let docker = r#"{"ServerVersion":"28","ClientInfo":{"Context":"farm"}}"#;
+        assert_eq!(
+            read(docker).as_deref(),
+            Some("docker 28, context farm false")
+        );
+        assert_eq!(
+            read(&docker.replace("farm", "default")).as_deref(),
+            Some("docker 28 false")
+        );
+        assert_eq!(
+            by(docker, Some("unix:///s")).as_deref(),
+            Some("docker 28 false")
+        );
+        assert_eq!(
+            by(docker, Some("ssh://farm")).as_deref(),
+            Some("docker 28, remote (ssh://farm) false")
+        );
+    }
+
+    #[test]
+    fn a_silent_engine_is_not_running_or_forbidden_or_broken() {
+        let check = |words, expected| assert_eq!(EngineUnavailable::of(words), expected, "{words}");
+        check(
+            "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker \
+             daemon running?",
+            EngineUnavailable::NotRunning,
+        );
+        check(
+            "permission denied while trying to connect to the Docker daemon socket at \
+             unix:///var/run/docker.sock",
+            EngineUnavailable::NoPermission,
+        );
+        check(
+            "error during connect: Get \"http://h:1/v1.24/info\": dial tcp: connect: connection \
+             refused",
+            EngineUnavailable::NotRunning,
+        );
+        check(
+            "Error: runtime \"crun\" not found",
+            EngineUnavailable::Broken,
+        );
+    }
+
+    #[test]
+    fn a_reference_is_read_or_refused() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let check = |text: &str, expected: &str| {
+            let read = Reference::parse(text).map(|reference| {
+                format!(
+                    "{} | {}",
+                    reference.by_tag(),
+                    reference.by_digest("sha256:x")
+                )
+            });
+            assert_eq!(
+                read.unwrap_or_else(|problem| problem.code.name().to_owned()),
+                expected,
+                "{text}"
+            );
+        };
+        check(
+            "debian",
+            "docker.io/library/debian:latest | docker.io/library/debian@sha256:x",
+        );
+        check(
+            "127.0.0.1:5055/xpkg/gcc12:1",
+            "127.0.0.1:5055/xpkg/gcc12:1 | 127.0.0.1:5055/xpkg/gcc12@sha256:x",
+        );
+        check(
+            &format!("ghcr.io/a/b:1@{digest}"),
+            &format!("ghcr.io/a/b@{digest} | ghcr.io/a/b@sha256:x"),
+        );
+        check("ghcr.io/A/b", "image-invalid");
+        check("a b", "image-invalid");
+        check("", "image-invalid");
+        check("ghcr.io/a/b@sha256:12", "image-invalid");
+    }
+
+    #[test]
+    fn an_image_is_read_as_both_engines_tell_of_it() {
+        let docker = r#"[{"Id":"sha256:aa","RepoTags":["debian:12"],"RepoDigests":["debian@sha256:bb"],"Created":"2026-01-01T00:00:00Z","Config":{"Env":["PATH=/bin","A=b=c"]},"Architecture":"arm","Variant":"v7","Os":"linux"}]"#;
+        let image = Inspected::read(docker).unwrap();
+        assert_eq!(
+            (
+                image.platform().as_str(),
+                image.digests_in("docker.io/library/debian")
+            ),
+            ("linux/arm/v7", vec!["sha256:bb"])
+        );
+        assert_eq!(image.variables["A"], "b=c");
+        let podman = r#"[{"Id":"aa","RepoDigests":["127.0.0.1:5055/x@sha256:bb"],"Created":"2026-01-01T00:00:00Z","Config":{},"Architecture":"amd64","Os":"linux"}]"#;
+        let image = Inspected::read(podman).unwrap();
+        assert_eq!(
+            (image.id.as_str(), image.digests_in("127.0.0.1:5055/x")),
+            ("sha256:aa", vec!["sha256:bb"])
+        );
+        assert!(image.digests_in("x").is_empty());
+        assert!(Inspected::read("[]").is_none());
+    }
+
+    fn container(label: bool) -> Container {
+        let engine = Engine {
+            kind: EngineKind::Docker,
+            program: "docker".to_owned(),
+            version: "28".to_owned(),
+            rootless: false,
+            selinux: label,
+            by: None,
+        };
+        Container {
+            engine,
+            label,
+            image: "x@sha256:aa".to_owned(),
+            name: "xpkg-1".to_owned(),
+            user: "1000:1000".to_owned(),
+            mounts: vec![
+                Mount::reading("/my work, all".into()),
+                Mount::writing("/t".into()),
+            ],
+            variables: vec![
+                ForwardedVar {
+                    name: "A".to_owned(),
+                    value: Some("b c".to_owned()),
+                },
+                ForwardedVar {
+                    name: "SECRET".to_owned(),
+                    value: None,
+                },
+            ],
+            cwd: "/my work, all".into(),
+        }
+    }
+
+    #[test]
+    fn a_container_is_one_line() {
+        let proxies = PROXIES
+            .iter()
+            .map(|name| format!("--env '{name}='"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert_eq!(
+            container(false)
+                .run("cargo", ["build".to_owned()])
+                .to_string()
+                .replace(&proxies, "[PROXIES]"),
+            "cd '/my work, all' && docker run --rm [PROXIES] --name xpkg-1 --network none --pull never --stop-timeout 0 --user 1000:1000 \
+             --mount 'type=bind,\"source=/my work, all\",\"target=/my work, all\",readonly' --mount 'type=bind,source=/t,target=/t' \
+             --env 'A=b c' --env SECRET --workdir '/my work, all' --entrypoint cargo x@sha256:aa build"
+        );
+        let labelled = container(true).run("cargo", []).to_string();
+        assert!(
+            labelled.contains("--volume '/my work, all:/my work, all:ro,z' --volume /t:/t:z"),
+            "{labelled}"
+        );
+    }
+
+    #[test]
+    fn what_an_engine_ends_with_is_told_from_cargos_own() {
+        let told = |code| ending(&container(false).engine, code).map(|problem| problem.code.name());
+        assert_eq!(
+            [1, 101, 125, 127, 137].map(told),
+            [
+                None,
+                None,
+                Some("engine-failed"),
+                Some("image-unfit"),
+                Some("container-killed")
+            ]
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! Images that are built upon others: what goes in, whether that is built already, and building it.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::digest;
+use crate::problem::codes::Code;
+use crate::problem::{Problem, Result};
+use crate::project::config::PreBuild;
+use crate::project::path_template::{JSON_NAME, TEXT_NAME};
+use crate::project::request::WantedImage;
+use crate::target::Target;
+use crate::toolchain::image::engine::Engine;
+use crate::toolchain::image::inspected::Inspected;
+use crate::toolchain::image::look::engine::{self, DERIVED};
+use crate::toolchain::image::look::store::{ImageStore, PullPolicy, absent, lock_path};
+use crate::toolchain::image::recipe;
+
+/// All that goes into an image that is built upon another.
+pub struct Recipe {
+    /// `sha256:…` of it all.
+    pub(super) inputs: String,
+    /// The text of the Dockerfile, the user's or ours, with what the `pre-build` runs at its end.
+    dockerfile: String,
+    /// `None`: nothing is copied from it.
+    context: Option<Utf8PathBuf>,
+    /// What of it goes in, by its path there.
+    files: Vec<String>,
+    arguments: Vec<(String, String)>,
+}
+
+impl ImageStore<'_> {
+    /// What is to be built upon the base.
+    pub(super) fn recipe(
+        &self,
+        target: &Target,
+        wanted: &WantedImage,
+        base: &str,
+    ) -> Result<Option<Recipe>> {
+        if !wanted.is_derived() {
+            return Ok(None);
+        }
+        let arch = target.debian_arch();
+        let mut arguments = vec![
+            ("CROSS_DEB_ARCH".to_owned(), arch.to_owned()),
+            ("CROSS_TARGET".to_owned(), target.triple().to_owned()),
+        ];
+        let script = match &wanted.pre_build {
+            PreBuild::Lines(lines) if lines.is_empty() => None,
+            PreBuild::Lines(lines) => Some(format!("#!/bin/sh\nset -e\n{}\n", lines.join("\n"))),
+            PreBuild::Script(script) => Some(self.host.read_text(script)?),
+        };
+        let (mut dockerfile, context) = match &wanted.dockerfile {
+            Some(table) => {
+                let text = self.host.read_text(&table.file)?;
+                arguments.extend(
+                    ["XPKG_BASE_IMAGE", "CROSS_BASE_IMAGE"]
+                        .map(|name| (name.to_owned(), base.to_owned())),
+                );
+                arguments.extend(
+                    table
+                        .build_args
+                        .iter()
+                        .map(|(name, value)| (name.clone(), value.clone())),
+                );
+                let moving = recipe::moving(&text);
+                if !moving.is_empty() {
+                    return Err(Problem::new(
+                        Code::ImageNotPinned,
+                        format!(
+                            "`{}` begins with what may be another image tomorrow",
+                            table.file
+                        ),
+                    )
+                    .note("from", moving)
+                    .help(
+                        "begin with the pinned image, `ARG XPKG_BASE_IMAGE` and `FROM \
+                           $XPKG_BASE_IMAGE`, or with `name@sha256:…`",
+                    ));
+                }
+                let beside = table.file.parent().unwrap_or(Utf8Path::new("/")).to_owned();
+                let context = table
+                    .context
+                    .clone()
+                    .or(Some(beside))
+                    .filter(|_| recipe::copies(&text));
+                (text, context)
+            }
+            None => (format!("FROM {base}\n"), None),
+        };
+        if let Some(script) = &script {
+            dockerfile.push_str(&recipe::run(script, &arguments[..2], target.triple()));
+        }
+        let mut text = format!("{base}\n{arguments:?}\n{dockerfile}\n");
+        let mut files = Vec::new();
+        if let Some(context) = &context {
+            files = self.context_files(context)?;
+            for name in &files {
+                text.push_str(&format!(
+                    "{name} {}\n",
+                    self.host.hash(&context.join(name))?.0
+                ));
+            }
+        }
+        let inputs = format!("sha256:{}", digest::sha256(text.as_bytes()));
+        Ok(Some(Recipe {
+            inputs,
+            dockerfile,
+            context,
+            files,
+            arguments,
+        }))
+    }
+
+    /// The files of a context that may matter: not what cargo and xpkg write, nor what git keeps.
+    fn context_files(&self, context: &Utf8Path) -> Result<Vec<String>> {
+        let there = self.host.walk(context)?;
+        // A staged tree, wherever it stands.
+        let roots = there.keys().filter_map(|name| name.strip_suffix(TEXT_NAME));
+        let trees: Vec<&str> = roots
+            .filter(|root| there.contains_key(&format!("{root}{}", JSON_NAME)))
+            .collect();
+        let own = [
+            self.found.workspace.target_dir.clone(),
+            lock_path(self.found),
+        ];
+        let ours = |name: &str| {
+            let path = context.join(name);
+            let beside = trees
+                .iter()
+                .filter_map(|tree| tree.trim_end_matches('/').rsplit('/').next());
+            name.split('/').any(|part| part == ".git")
+                || own.iter().any(|own| path.starts_with(own))
+                || trees
+                    .iter()
+                    .any(|tree| !tree.is_empty() && name.starts_with(tree))
+                || beside
+                    .into_iter()
+                    .any(|tree| path.file_name() == Some(format!(".{tree}.lock").as_str()))
+        };
+        let names = there
+            .keys()
+            .filter(|name| !ours(name) && self.host.is_file(&context.join(name)));
+        Ok(names.cloned().collect())
+    }
+
+    /// The image that was built from these inputs here, or is now: its ID, and what it is.
+    pub(super) fn derive(
+        &self,
+        engine: &Engine,
+        target: &Target,
+        wanted: &WantedImage,
+        recipe: &Recipe,
+    ) -> Result<(String, Inspected)> {
+        let digits: String = recipe
+            .inputs
+            .trim_start_matches("sha256:")
+            .chars()
+            .take(32)
+            .collect();
+        let tag = format!("{}:{digits}", DERIVED);
+        if let Some(inspected) =
+            engine::inspect(self.host, engine, &tag)?.filter(|_| self.having != PullPolicy::Renew)
+        {
+            return Ok((inspected.id.clone(), inspected));
+        }
+        if self.having == PullPolicy::Leave {
+            let what = format!(
+                "the image that is built upon `{}`",
+                wanted.reference.written
+            );
+            return Err(absent(engine, &what, target));
+        }
+        (self.talk)(
+            "Building",
+            &format!("the image of {target} upon {}", wanted.reference.written),
+        );
+        let scratch = self.host.scratch()?;
+        let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
+        let file = directory.join("Dockerfile");
+        self.host.write(&file, recipe.dockerfile.as_bytes())?;
+        // Just what the inputs' digest was made of, and nothing else of that directory.
+        let context = directory.join("context");
+        self.host.create_dir_all(&context)?;
+        for (name, from) in recipe.files.iter().zip(std::iter::repeat(
+            recipe.context.as_deref().unwrap_or(directory),
+        )) {
+            let to = context.join(name);
+            self.host.create_dir_all(to.parent().unwrap_or(&context))?;
+            self.host.copy(&from.join(name), &to)?;
+        }
+        let arguments: Vec<String> = recipe
+            .arguments
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let call = engine
+            .call(directory)
+            // Without the flag docker's old builder leaves the container of a command that failed.
+            .args([
+                "build",
+                "--force-rm",
+                "--tag",
+                &tag,
+                "--file",
+                file.as_str(),
+            ])
+            .options("--build-arg", &arguments)
+            .flag("--no-cache", self.having == PullPolicy::Renew)
+            .arg(context.as_str());
+        engine::build(self.host, engine, &call, |line| (self.talk)("", line))?;
+        let inspected = engine::inspect(self.host, engine, &tag)?
+            .ok_or_else(|| absent(engine, &tag, target))?;
+        Ok((inspected.id.clone(), inspected))
+    }
+}

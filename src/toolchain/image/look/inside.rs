@@ -1,0 +1,207 @@
+//! What a shell inside an image says of it, and its compilers probed from here: by stand-ins that
+//! call into a waiting container.
+
+use camino::Utf8PathBuf;
+
+use crate::digest;
+use crate::host::cache;
+use crate::problem::Result;
+use crate::target::Target;
+use crate::toolchain::candidate::Candidate;
+use crate::toolchain::environment::ENV_VARS;
+use crate::toolchain::image::container::{Container, Mount};
+use crate::toolchain::image::facts::{ImageFacts, InsideFacts};
+use crate::toolchain::image::look::engine::{self, Session};
+use crate::toolchain::image::look::probing::ProbeOptions;
+use crate::toolchain::image::look::store::ImageStore;
+use crate::toolchain::image::{candidates, inside};
+use crate::toolchain::look::programs::first_word;
+use crate::toolchain::probe;
+use crate::toolchain::probe::report::Report;
+use crate::toolchain::probe::run::{ContainerCompiler, ProbeTarget};
+use crate::toolchain::program::Program;
+
+impl<'a> ImageStore<'a> {
+    /// What a shell inside says; kept by the image's digest and the question.
+    pub(super) fn inside(&self, target: &Target, facts: &ImageFacts) -> Result<InsideFacts> {
+        let mut names = candidates::wanted(target, &self.found.rustc.host);
+        let roles = ENV_VARS
+            .iter()
+            .filter(|row| ["LINKER", "CC", "CXX", "AR", "RANLIB"].contains(&row.role));
+        let named = roles.flat_map(|row| row.accepted(target, &self.found.rustc.host));
+        let values = named.filter_map(|name| facts.environment.get(&name).cloned());
+        names.extend(values.flat_map(|value| [first_word(&value), value]));
+        let script = inside::script(&names);
+        let place = cache::place(self.host, "images", &format!("{}\n{script}", facts.run));
+        if let Some(inside) = cache::read(self.host, place.as_deref()) {
+            return Ok(inside);
+        }
+        let session = self.session(facts)?;
+        let nonce = digest::sha256(session.directory().as_str().as_bytes());
+        self.host
+            .write(&session.directory().join("seen"), nonce.as_bytes())?;
+        let sysroot = self.found.rustc.sysroot.as_str();
+        let said = session.ask(
+            "/bin/sh",
+            ["-c", &script, "sh", session.directory().as_str(), sysroot].map(str::to_owned),
+        )?;
+        let Some((seen, inside)) = inside::read(&said.stdout) else {
+            return Err(engine::cut_short(&facts.engine, &facts.run, &said.stderr));
+        };
+        if seen != format!("{nonce} rustc") {
+            return Err(engine::blind(
+                &facts.engine,
+                "a file that was written for it is not there inside, or the toolchain is not",
+            ));
+        }
+        cache::keep(self.host, place.as_deref(), &inside);
+        Ok(inside)
+    }
+
+    /// The container in which this image is asked.
+    fn session(&self, facts: &ImageFacts) -> Result<std::sync::Arc<Session<'a>>> {
+        let mut sessions = self
+            .sessions
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(session) = sessions.get(&facts.run) {
+            return Ok(session.clone());
+        }
+        let digits = digest::sha256(facts.run.as_bytes());
+        let container = Container {
+            engine: facts.engine.clone(),
+            label: facts.label,
+            image: facts.run.clone(),
+            name: format!("xpkg-look-{}", &digits[..16]),
+            user: facts.user.clone(),
+            mounts: vec![Mount::reading(&self.found.rustc.sysroot)],
+            variables: Vec::new(),
+            cwd: Utf8PathBuf::from("/"),
+        };
+        let session = std::sync::Arc::new(Session::start(self.host, container)?);
+        sessions.insert(facts.run.clone(), session.clone());
+        Ok(session)
+    }
+
+    /// Probes a candidate's C compiler inside, as build scripts there will call it.
+    pub fn report(
+        &self,
+        facts: &ImageFacts,
+        target: &Target,
+        candidate: &Candidate,
+        levels: &[String],
+        probing: &ProbeOptions,
+    ) -> Report {
+        let compiler = candidate.c_compiler.as_ref();
+        let mut variables = telling(facts);
+        variables.extend(
+            candidate
+                .variables
+                .iter()
+                .map(|variable| (variable.name.clone(), variable.value.clone())),
+        );
+        self.probed(facts, target, compiler, variables, levels, probing)
+    }
+
+    /// Probes the compiler of build scripts inside.
+    pub fn host_report(
+        &self,
+        facts: &ImageFacts,
+        levels: &[String],
+        probing: &ProbeOptions,
+    ) -> Option<Report> {
+        let own = Target::of_triple(&self.found.rustc.host)?;
+        let row = ENV_VARS.iter().find(|row| row.role == "CC")?;
+        let named = row
+            .accepted(&own, own.triple())
+            .into_iter()
+            .find_map(|name| facts.environment.get(&name));
+        let name = named.map_or("cc", String::as_str);
+        let compiler = facts
+            .inside
+            .programs
+            .get(name)
+            .or_else(|| facts.inside.programs.get(&first_word(name)));
+        Some(self.probed(
+            facts,
+            &own,
+            compiler,
+            telling(facts),
+            levels,
+            &ProbeOptions {
+                starter: Some(Vec::new()),
+                ..*probing
+            },
+        ))
+    }
+
+    fn probed(
+        &self,
+        facts: &ImageFacts,
+        target: &Target,
+        compiler: Option<&Program>,
+        mut variables: Vec<(String, String)>,
+        levels: &[String],
+        probing: &ProbeOptions,
+    ) -> Report {
+        let root = &self.found.workspace.root;
+        let real = compiler.map_or("cc", |compiler| compiler.program.as_str());
+        // What names the compiler names its stand-in, under the one name that comes first.
+        let stand_in = |session: &Session| {
+            let number = self
+                .stand_ins
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            session
+                .stand_in(number, real)
+                .map_err(|problem| problem.message)
+        };
+        let row = ENV_VARS.iter().find(|row| row.role == "CC");
+        let names = row
+            .map(|row| row.accepted(target, &self.found.rustc.host))
+            .unwrap_or_default();
+        variables.retain(|(name, _)| !names.contains(name));
+        variables.extend(
+            probing
+                .configured
+                .iter()
+                .filter(|(name, _)| !names.contains(name))
+                .cloned(),
+        );
+        let first = names.into_iter().next().unwrap_or_default();
+        let identity = format!("{}\n{real}", facts.run);
+        let start = || -> Result<(Utf8PathBuf, Utf8PathBuf), String> {
+            let session = self.session(facts).map_err(|problem| problem.message)?;
+            Ok((session.directory().to_owned(), stand_in(&session)?))
+        };
+        let asked = ProbeTarget {
+            root,
+            sysroot: None,
+            target: target.triple(),
+            host: &self.found.rustc.host,
+            variables,
+            levels: levels.to_vec(),
+            rustflags: probing.rustflags,
+            version: compiler.and_then(|compiler| compiler.version.clone()),
+            path: None,
+            starter: probing.starter.clone(),
+            apart: Some(ContainerCompiler {
+                identity,
+                variable: first,
+                program: real.to_owned(),
+                start: &start,
+            }),
+        };
+        probe::run::report(self.host, &asked)
+    }
+}
+
+/// Variables inside that change what a build script compiles with.
+fn telling(facts: &ImageFacts) -> Vec<(String, String)> {
+    let telling = facts
+        .environment
+        .iter()
+        .filter(|(name, _)| probe::run::tells(name));
+    telling
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}

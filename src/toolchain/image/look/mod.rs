@@ -1,0 +1,6 @@
+pub mod derived;
+pub mod engine;
+pub mod exposed;
+pub mod inside;
+pub mod probing;
+pub mod store;

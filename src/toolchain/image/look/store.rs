@@ -1,0 +1,452 @@
+//! Cross images: whether they are here, fetched or built where that may be, and what a shell inside
+//! says of them.
+//!
+//! What an image's digest has answered once is kept: its content cannot change.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use camino::Utf8PathBuf;
+
+use crate::host::cache;
+use crate::host::machine::Host;
+use crate::problem::codes::Code;
+use crate::problem::{Problem, Result};
+use crate::project::look::cargo_config::cargo_home;
+use crate::project::look::context::ProjectContext;
+use crate::project::reference::Reference;
+use crate::project::request::{TargetRequest, WantedImage};
+use crate::target::Target;
+use crate::toolchain::image::container::Mount;
+use crate::toolchain::image::engine::{ENGINES, Engine};
+use crate::toolchain::image::facts::{ImageFacts, InsideFacts};
+use crate::toolchain::image::inspected::Inspected;
+use crate::toolchain::image::lockfile::{Derived, Lockfile, NAME};
+use crate::toolchain::image::look::engine::{self, Session};
+use crate::toolchain::image::look::exposed::{HostMounts, environment, passed, volumes};
+use crate::toolchain::image::look::probing::ProbeOptions;
+
+/// What may be done to have an image here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PullPolicy {
+    /// Nothing: it is asked for.
+    Leave,
+    /// Fetch it by its digest, build what is derived from it.
+    Fetch,
+    /// Fetch whatever its tag means now.
+    Resolve,
+    /// The same, and build anew what is derived from it: the network has moved on.
+    Renew,
+}
+
+/// How images are looked for in one run.
+pub struct ImageStore<'a> {
+    pub host: &'a Host,
+    pub found: &'a ProjectContext,
+    pub having: PullPolicy,
+    pub talk: &'a (dyn Fn(&str, &str) + Sync),
+    engine: OnceLock<Result<Engine>>,
+    lock: OnceLock<Result<Lockfile>>,
+    /// Containers that were started to be asked, by the image they run.
+    pub sessions: std::sync::Mutex<BTreeMap<String, std::sync::Arc<Session<'a>>>>,
+    pub stand_ins: std::sync::atomic::AtomicUsize,
+}
+
+/// The file with the digests.
+pub fn lock_path(found: &ProjectContext) -> Utf8PathBuf {
+    found.workspace.root.join(NAME)
+}
+
+/// What stands in `xpkg.lock`; an empty one where there is none.
+pub fn read_lock(host: &Host, found: &ProjectContext) -> Result<Lockfile> {
+    let path = lock_path(found);
+    if host.exists(&path) {
+        Lockfile::parse(&path, &host.read_text(&path)?)
+    } else {
+        Ok(Lockfile::default())
+    }
+}
+
+impl<'a> ImageStore<'a> {
+    /// `talk` hears a verb and what is said, for what takes long.
+    pub fn new(
+        host: &'a Host,
+        found: &'a ProjectContext,
+        having: PullPolicy,
+        talk: &'a (dyn Fn(&str, &str) + Sync),
+    ) -> Self {
+        Self {
+            host,
+            found,
+            having,
+            talk,
+            engine: OnceLock::new(),
+            lock: OnceLock::new(),
+            sessions: std::sync::Mutex::default(),
+            stand_ins: std::sync::atomic::AtomicUsize::new(0),
+        }
+    }
+
+    pub fn engine(&self) -> Result<&Engine> {
+        self.engine
+            .get_or_init(|| self.find_engine())
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// The engine, by what it has said of itself as long as client, environment and socket are the
+    /// same: podman takes a third of a second to say it. Whether it still answers is seen by the
+    /// next question.
+    fn find_engine(&self) -> Result<Engine> {
+        let programs = ENGINES
+            .iter()
+            .copied()
+            .chain(self.host.var("XPKG_CONTAINER_ENGINE"));
+        let clients: Vec<_> = programs
+            .filter_map(|program| self.host.identity(&self.host.find(program)?))
+            .collect();
+        let telling = [
+            "DOCKER_",
+            "CONTAINER",
+            "PODMAN",
+            "XDG_",
+            "XPKG_CONTAINER_ENGINE",
+            "HOME",
+        ];
+        let variables: Vec<_> = self
+            .host
+            .vars()
+            .filter(|(name, _)| telling.iter().any(|beginning| name.starts_with(beginning)))
+            .collect();
+        // What a client is configured with chooses the engine, too: docker's context, podman's
+        // connection.
+        let home = Utf8PathBuf::from(self.host.var("HOME").unwrap_or_default());
+        let docker = self
+            .host
+            .var("DOCKER_CONFIG")
+            .map_or_else(|| home.join(".docker"), Utf8PathBuf::from);
+        let containers = self
+            .host
+            .var("XDG_CONFIG_HOME")
+            .map_or_else(|| home.join(".config"), Utf8PathBuf::from)
+            .join("containers");
+        let files =
+            ["containers.conf", "podman-connections.json"].map(|name| containers.join(name));
+        let files = files
+            .into_iter()
+            .chain(["/var/run/docker.sock".into(), docker.join("config.json")]);
+        let stamps: Vec<_> = files.map(|file| self.host.stamp(&file)).collect();
+        let key = format!(
+            "{clients:?}\n{variables:?}\n{stamps:?}\n{:?}",
+            self.host.ordinary_user()
+        );
+        let place = cache::place(self.host, "engines", &key);
+        if let Some(engine) = cache::read::<Engine>(self.host, place.as_deref())
+            .filter(|engine| engine::answers(self.host, engine))
+        {
+            return Ok(engine);
+        }
+        let engine = engine::detect(self.host)?;
+        cache::keep(self.host, place.as_deref(), &engine);
+        Ok(engine)
+    }
+
+    fn lock(&self) -> Result<&Lockfile> {
+        self.lock
+            .get_or_init(|| read_lock(self.host, self.found))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// A target's image, here and looked into.
+    pub fn facts(
+        &self,
+        target: &Target,
+        wanted: &WantedImage,
+        mounted: HostMounts,
+    ) -> Result<ImageFacts> {
+        let reference = &wanted.reference;
+        let pinned = match self.having {
+            PullPolicy::Resolve | PullPolicy::Renew => None,
+            PullPolicy::Leave | PullPolicy::Fetch => Some(self.digest(target, wanted)?),
+        };
+        let engine = self.engine()?;
+        let (base, inspected) = match &pinned {
+            Some(digest) => {
+                let base = reference.by_digest(digest);
+                let inspected = self.have(engine, target, &base)?;
+                // An engine that fetches by digest checks it; this is for what was put there by
+                // other ways.
+                if !inspected.has_digest(digest) && !inspected.digests.is_empty() {
+                    return Err(Problem::new(
+                        Code::ImageUnavailable,
+                        format!("the image that the engine has as `{base}` has another digest"),
+                    )
+                    .note("it has", inspected.digests)
+                    .help(format!(
+                        "remove it and fetch it anew: `{} image rm {base}`, then `cargo \
+                                   xpkg image pull`",
+                        engine.program
+                    )));
+                }
+                (base, inspected)
+            }
+            None => self.resolve(engine, wanted)?,
+        };
+        let digest = base
+            .rsplit_once('@')
+            .map(|(_, digest)| digest.to_owned())
+            .unwrap_or_default();
+        let recipe = self.recipe(target, wanted, &base)?;
+        // Of the base: what is built upon it is as old as this machine's build.
+        let created = inspected.created.clone();
+        let (run, derived, inspected) = match recipe {
+            None => (base, None, inspected),
+            Some(recipe) => {
+                let (id, inspected) = self.derive(engine, target, wanted, &recipe)?;
+                let pinned =
+                    pinned.and_then(|_| self.lock().ok()?.pin(target.triple())?.derived.clone());
+                if let Some(pinned) = pinned.filter(|pinned| pinned.id != id) {
+                    let what = format!(
+                        "the image of {target} was built here: it is {id}, and {} where it was \
+                         pinned",
+                        pinned.id
+                    );
+                    (self.talk)("Noting", &what);
+                }
+                (
+                    id.clone(),
+                    Some(Derived {
+                        inputs: recipe.inputs,
+                        id,
+                    }),
+                    inspected,
+                )
+            }
+        };
+        let own = Target::of_triple(&self.found.rustc.host);
+        if own.is_some_and(|own| !inspected.runs_on(&own)) {
+            return Err(Problem::new(
+                Code::ImagePlatform,
+                format!(
+                    "the image `{}` is for {}, and the toolchain here is `{}`",
+                    reference.written,
+                    inspected.platform(),
+                    self.found.rustc.host
+                ),
+            )
+            .help(
+                "name an image for this machine's platform: what it is to build for is the \
+                   target's matter",
+            ));
+        }
+        let HostMounts {
+            mut mounts,
+            mut hidden,
+        } = mounted;
+        let passed = passed(self.host, &self.found.workspace.root, target, wanted)?;
+        let linker = format!("CARGO_TARGET_{}_LINKER", target.upper());
+        if self.host.var(&linker).is_some() && !passed.iter().any(|passed| passed.name == linker) {
+            hidden.push(format!("`{linker}` of the environment"));
+        }
+        let sysroot = &self.found.rustc.sysroot;
+        if ["/", "/usr", "/usr/local"].contains(&sysroot.as_str()) {
+            return Err(Problem::new(
+                Code::ImageUnfit,
+                format!(
+                    "the Rust toolchain stands in \
+                `{sysroot}`, among the rest of this system"
+                ),
+            )
+            .note(
+                "cause",
+                [
+                    "it is shown to the image as it stands here, and that would hide \
+                                 the image's own programs"
+                        .to_owned(),
+                ],
+            )
+            .help("use a toolchain that stands by itself: rustup's do"));
+        }
+        mounts.push(Mount::reading(sysroot));
+        let mut facts = ImageFacts {
+            engine: engine.clone(),
+            label: engine::enforces(self.host, engine),
+            user: self
+                .host
+                .ordinary_user()
+                .filter(|_| !engine.rootless)
+                .unwrap_or_else(|| "0:0".to_owned()),
+            reference: reference.written.clone(),
+            digest,
+            run,
+            derived,
+            platform: inspected.platform(),
+            created,
+            environment: environment(self.host, &inspected.variables, &passed),
+            variables: inspected.variables,
+            inside: InsideFacts::default(),
+            host_report: None,
+            passed,
+            mounts,
+            cargo_home: cargo_home(self.host)
+                .and_then(|home| Utf8PathBuf::from_path_buf(home).ok())
+                .map_or_else(|| "/cargo".into(), |home| self.host.absolute(&home)),
+            hidden,
+        };
+        facts.inside = self.inside(target, &facts)?;
+        Ok(facts)
+    }
+
+    /// Whether it has the digest that a build needs; what is wrong with the lock as a whole is an
+    /// error.
+    pub fn is_pinned(&self, target: &Target, wanted: &WantedImage) -> Result<bool> {
+        match self.digest(target, wanted) {
+            Ok(_) => Ok(true),
+            Err(problem) if problem.code == Code::ImageNotPinned => Ok(false),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// The digest that counts: the reference's own, or that in the lock for this very reference and
+    /// what is built upon it.
+    pub fn digest(&self, target: &Target, wanted: &WantedImage) -> Result<String> {
+        let reference = &wanted.reference;
+        if let Some(digest) = reference.digest.as_ref().filter(|_| !wanted.is_derived()) {
+            return Ok(digest.clone());
+        }
+        let missing = |why: String| {
+            Problem::new(Code::ImageNotPinned, why).help(format!(
+                "pin it, and commit `{}`: `cargo xpkg image pin --target {}`",
+                NAME,
+                target.triple()
+            ))
+        };
+        let pin = self.lock()?.pin(target.triple()).ok_or_else(|| {
+            missing(format!(
+                "the image `{}` of `{}` has no digest in `{}`",
+                reference.written,
+                target.triple(),
+                NAME
+            ))
+        })?;
+        if pin.reference != reference.written {
+            return Err(missing(format!(
+                "`{}` has a digest of `{}` for `{}`, and the configuration names `{}`",
+                NAME,
+                pin.reference,
+                target.triple(),
+                reference.written
+            )));
+        }
+        let inputs = self
+            .recipe(target, wanted, &reference.by_digest(&pin.digest))?
+            .map(|recipe| recipe.inputs);
+        if inputs != pin.derived.as_ref().map(|derived| derived.inputs.clone()) {
+            return Err(missing(format!(
+                "what is built upon the image of `{}` has changed since it was pinned",
+                target.triple()
+            )));
+        }
+        Ok(pin.digest.clone())
+    }
+
+    /// An image by its digest, fetched where it is not here and that may be.
+    fn have(&self, engine: &Engine, target: &Target, image: &str) -> Result<Inspected> {
+        if let Some(inspected) = engine::inspect(self.host, engine, image)? {
+            return Ok(inspected);
+        }
+        if self.having == PullPolicy::Leave {
+            return Err(absent(engine, image, target));
+        }
+        (self.talk)("Pulling", image);
+        engine::pull(self.host, engine, image, |line| (self.talk)("", line))?;
+        engine::inspect(self.host, engine, image)?.ok_or_else(|| absent(engine, image, target))
+    }
+
+    /// What the reference means now, fetched, by digest.
+    fn resolve(&self, engine: &Engine, wanted: &WantedImage) -> Result<(String, Inspected)> {
+        let reference = &wanted.reference;
+        let by_tag = reference.by_tag();
+        (self.talk)("Pulling", &by_tag);
+        let said = engine::pull(self.host, engine, &by_tag, |line| (self.talk)("", line))?;
+        let inspected = engine::inspect(self.host, engine, &by_tag)?;
+        let digest = reference
+            .digest
+            .clone()
+            .or(said)
+            .or_else(|| self.meant(engine, reference, inspected.as_ref()?));
+        match (inspected, digest) {
+            (Some(inspected), Some(digest)) => Ok((reference.by_digest(&digest), inspected)),
+            _ => Err(Problem::new(
+                Code::ImageUnavailable,
+                format!("{} does not say the digest of `{by_tag}`", engine.words()),
+            )
+            .help("an image that was only built here has none: push it to a registry")),
+        }
+    }
+
+    /// Which of the digests that an engine knows of an image the tag means: the one under which the
+    /// registry has the very manifest of the tag. podman knows an image under every digest that
+    /// ever led to it, in whatever repository.
+    fn meant(
+        &self,
+        engine: &Engine,
+        reference: &Reference,
+        inspected: &Inspected,
+    ) -> Option<String> {
+        let manifest = |image: &str| engine::manifest(self.host, engine, reference, image).ok();
+        let known = inspected.digests_in(&reference.name);
+        match manifest(&reference.by_tag()) {
+            Some(wanted) => known
+                .into_iter()
+                .find(|digest| manifest(&reference.by_digest(digest)).as_ref() == Some(&wanted)),
+            // An engine that cannot say it, and knows one only.
+            None => Some(known)
+                .filter(|known| known.len() == 1)
+                .and_then(|known| known.first().copied()),
+        }
+        .map(str::to_owned)
+    }
+}
+
+pub fn absent(engine: &Engine, image: &str, target: &Target) -> Problem {
+    Problem::new(
+        Code::ImageAbsent,
+        format!(
+            "{} does not have {} of `{target}`",
+            engine.words(),
+            if image.contains(' ') {
+                image.to_owned()
+            } else {
+                format!("the image `{image}`")
+            }
+        ),
+    )
+    .help(format!(
+        "fetch it: `cargo xpkg image pull --target {}`",
+        target.triple()
+    ))
+}
+
+/// The candidates' image facts with the report on the host's compiler inside, for one request.
+pub fn of_request(
+    looking: &ImageStore,
+    request: &TargetRequest,
+    wanted: &WantedImage,
+    mounted: &HostMounts,
+    host_levels: &[String],
+    probing: &ProbeOptions,
+) -> Result<ImageFacts> {
+    let mut mounted = mounted.clone();
+    mounted.mounts.extend(volumes(
+        looking.host,
+        &looking.found.workspace.root,
+        wanted,
+    )?);
+    let mut facts = looking.facts(&request.target, wanted, mounted)?;
+    if !host_levels.is_empty() {
+        facts.host_report = looking.host_report(&facts, host_levels, probing);
+    }
+    Ok(facts)
+}

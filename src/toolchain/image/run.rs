@@ -1,0 +1,367 @@
+//! Pins, updates and pulls the images of a workspace.
+
+use camino::Utf8PathBuf;
+
+use crate::host::machine::Host;
+use crate::host::shell::Shell;
+use crate::problem::codes::Code;
+use crate::problem::{Failure, Problem, Result};
+use crate::project::config::Config;
+use crate::project::look::context::ProjectContext;
+use crate::project::request::{TargetRequest, WantedImage};
+use crate::project::settings;
+use crate::project::workspace::tools_dir;
+use crate::target::Target;
+use crate::target::system::Libc;
+use crate::toolchain::c_usage::CUsage;
+use crate::toolchain::choose;
+use crate::toolchain::facts::{Facts, TargetFacts};
+use crate::toolchain::image::facts::ImageFacts;
+use crate::toolchain::image::inside;
+use crate::toolchain::image::lockfile::{Lockfile, NAME, Pin, PinStatus, Seen};
+use crate::toolchain::image::look::engine;
+use crate::toolchain::image::look::exposed::HostMounts;
+use crate::toolchain::image::look::probing::ProbeOptions;
+use crate::toolchain::image::look::store::{self, ImageStore, PullPolicy};
+use crate::toolchain::look::programs;
+use crate::toolchain::probe::report::{Report, Verdict};
+
+/// A target and the image that the configuration names for it.
+pub struct ImageTarget {
+    pub request: TargetRequest,
+    wanted: WantedImage,
+}
+
+/// The targets of the configuration that have an image; those that were named, where some were.
+pub fn rows(
+    config: &Config,
+    found: &ProjectContext,
+    named: &[String],
+) -> Result<Vec<ImageTarget>, Failure> {
+    let names: Vec<String> = if named.is_empty() {
+        config.target.keys().cloned().collect()
+    } else {
+        named.to_vec()
+    };
+    let mut problems = Vec::new();
+    let mut rows = Vec::new();
+    for name in names {
+        match settings::image_request(config, &found.workspace.root, &name, &found.triples) {
+            Ok(Some((request, wanted))) => rows.push(ImageTarget { request, wanted }),
+            Ok(None) if named.is_empty() => {}
+            Ok(None) => problems.push(
+                Problem::new(
+                    Code::ImageNotPinned,
+                    format!(
+                        "the configuration names no image for \
+                    `{name}`"
+                    ),
+                )
+                .help(format!(
+                    "name one: `[workspace.metadata.xpkg.target.{name}]` with \
+                                   `image = \"registry/name:tag\"`"
+                )),
+            ),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() {
+        Ok(rows)
+    } else {
+        Err(problems.into())
+    }
+}
+
+pub struct PinSession<'a> {
+    pub host: &'a Host,
+    pub shell: Shell,
+    pub found: &'a ProjectContext,
+    pub lock: &'a Lockfile,
+    pub having: PullPolicy,
+    pub hear: &'a (dyn Fn(&str, &str) + Sync),
+}
+
+impl PinSession<'_> {
+    /// Its digest lives in the lock: it does not stand in the configuration, or something is built
+    /// upon it.
+    pub fn is_locked(&self, row: &ImageTarget) -> bool {
+        row.wanted.reference.digest.is_none() || row.wanted.is_derived()
+    }
+
+    /// The pin of a row; `None`: it needs none, or has the right one.
+    pub fn pin(&self, row: &ImageTarget, again: bool) -> Result<Option<Pin>> {
+        let ImageTarget { request, wanted } = row;
+        let target = &request.target;
+        if !self.is_locked(row) {
+            self.shell.status(
+                "Unchanged",
+                &format!(
+                    "{target}: the configuration has the digest of {}",
+                    wanted.reference.written
+                ),
+            );
+            return Ok(None);
+        }
+        let looking = ImageStore::new(self.host, self.found, self.having, self.hear);
+        if !again && looking.is_pinned(target, wanted)? {
+            self.shell.status(
+                "Unchanged",
+                &format!("{target}: {}", wanted.reference.written),
+            );
+            return Ok(None);
+        }
+        let facts = looking.facts(target, wanted, HostMounts::default())?;
+        let seen = self.seen(&looking, request, &facts)?;
+        let pin = Pin {
+            target: target.triple().to_owned(),
+            reference: wanted.reference.written.clone(),
+            digest: facts.digest,
+            derived: facts.derived,
+            seen,
+        };
+        if self.lock.pin(&pin.target) == Some(&pin) {
+            self.shell.status(
+                "Unchanged",
+                &format!("{target}: {}", wanted.reference.written),
+            );
+        }
+        Ok(Some(pin))
+    }
+
+    /// What is found in an image: its compilers are asked as a build asks them.
+    fn seen(
+        &self,
+        looking: &ImageStore,
+        request: &TargetRequest,
+        facts: &ImageFacts,
+    ) -> Result<Seen> {
+        let target = &request.target;
+        let here = TargetFacts {
+            image: Some(Ok(facts.clone())),
+            self_contained: target.system.libc == Libc::Musl,
+            ..TargetFacts::default()
+        };
+        let known = Facts {
+            rustc: self.found.rustc.clone(),
+            targets: [(target.triple().to_owned(), here)].into(),
+            ..Facts::default()
+        };
+        // With C, where it has a compiler for that; a graph without needs none.
+        let tools = tools_dir(&self.found.workspace);
+        let candidate = |holds: bool| {
+            let c = CUsage {
+                holds,
+                configured: true,
+                packages: Vec::new(),
+            };
+            choose::image_candidate(request, &known, &c, &tools)
+        };
+        let candidate = candidate(true)
+            .or_else(|why| candidate(false).map_err(|_| why))
+            .map_err(|why| {
+                Problem::new(
+                    Code::ImageUnfit,
+                    format!(
+                        "the image `{}` cannot build for `{target}`",
+                        facts.reference
+                    ),
+                )
+                .note("cause", [why])
+                .help("add what is missing by `pre-build`, or name another image")
+            })?;
+        let levels = ["3".to_owned()];
+        let starter = programs::starter(self.host, target, &self.found.rustc.host);
+        let probing = ProbeOptions {
+            rustflags: &[],
+            configured: &[],
+            starter,
+        };
+        let report = candidate
+            .c_compiler
+            .as_ref()
+            .map(|_| looking.report(facts, target, &candidate, &levels, &probing));
+        let host_report = looking.host_report(facts, &levels, &probing);
+        // What was broken off tells nothing of the compilers.
+        self.host.check_interrupted()?;
+        let same = host_report
+            .as_ref()
+            .zip(report.as_ref())
+            .is_some_and(|(host, report)| host.compiler == report.compiler);
+        let mut probes = report
+            .iter()
+            .flat_map(|report| self.verdicts(target, "", report))
+            .collect::<Vec<_>>();
+        probes.extend(
+            host_report
+                .iter()
+                .filter(|_| !same)
+                .flat_map(|report| self.verdicts(target, "host-", report)),
+        );
+        let glibc = report
+            .as_ref()
+            .and_then(|report| report.facts.as_ref())
+            .and_then(|facts| facts.glibc)
+            .map(|[major, minor]| format!("glibc {major}.{minor}"));
+        let compiler = candidate.c_compiler.as_ref().unwrap_or(&candidate.linker);
+        Ok(Seen {
+            platform: facts.platform.clone(),
+            created: facts.created.clone(),
+            os: facts
+                .inside
+                .os_release
+                .as_deref()
+                .and_then(inside::pretty_name),
+            compiler: compiler
+                .version
+                .clone()
+                .or_else(|| Some(compiler.program.clone())),
+            libc: glibc.or_else(|| (target.system.libc == Libc::Musl).then(|| "musl".to_owned())),
+            host_compiler: facts
+                .inside
+                .programs
+                .get("cc")
+                .and_then(|cc| cc.version.clone()),
+            probes: probes.into_iter().collect(),
+        })
+    }
+
+    /// The verdicts of a report, told where they are not good.
+    fn verdicts(&self, target: &Target, prefix: &str, report: &Report) -> Vec<(String, String)> {
+        for answer in &report.answers {
+            let what = match &answer.clean {
+                Verdict::Ok => continue,
+                Verdict::Affected { evidence } => format!("is affected ({evidence})"),
+                Verdict::Inconclusive { why } => format!("could not be probed: {why}"),
+            };
+            self.shell.warning(
+                &answer.probe,
+                &format!("`{}` in the image of `{target}` {what}", report.compiler),
+            );
+        }
+        report
+            .answers
+            .iter()
+            .map(|answer| {
+                (
+                    format!("{prefix}{}", answer.probe),
+                    answer.clean.name().to_owned(),
+                )
+            })
+            .collect()
+    }
+
+    /// Shows what changes, then writes it, unless that is forbidden.
+    pub fn write(&self, new: &Lockfile, locked: bool, dry: bool) -> Result<()> {
+        let path: Utf8PathBuf = store::lock_path(self.found);
+        if new == self.lock && (self.host.exists(&path) || new.images.is_empty()) {
+            return Ok(());
+        }
+        let mut changes = Vec::new();
+        for pin in &new.images {
+            match self.lock.pin(&pin.target) {
+                None => changes.push((
+                    format!("{} to {}", pin.target, pin.reference),
+                    "Pinning",
+                    pin.rows(),
+                )),
+                Some(old) if old != pin => {
+                    changes.push((pin.target.clone(), "Updating", old.differences(pin)))
+                }
+                Some(_) => {}
+            }
+        }
+        for gone in self
+            .lock
+            .images
+            .iter()
+            .filter(|old| new.pin(&old.target).is_none())
+        {
+            changes.push((
+                format!("{}, which has no image any more", gone.target),
+                "Dropping",
+                Vec::new(),
+            ));
+        }
+        for (what, verb, lines) in &changes {
+            self.shell.status(verb, what);
+            for line in lines {
+                self.shell.pass_on(&format!("{:>12} {line}", ""));
+            }
+        }
+        if locked {
+            let names = changes
+                .iter()
+                .map(|(what, verb, _)| format!("{verb} {what}"));
+            return Err(Problem::new(
+                Code::LockChanged,
+                format!("`{}` would change, and `--locked` was given", NAME),
+            )
+            .note("changes", names)
+            .help("run it without `--locked`, look at the difference, and commit it"));
+        }
+        if dry {
+            self.shell
+                .status("Leaving", &format!("{} as it is (`--dry-run`)", NAME));
+            return Ok(());
+        }
+        self.host.replace(&path, new.text().as_bytes())?;
+        self.shell.status("Writing", path.as_str());
+        Ok(())
+    }
+
+    pub fn pull(&self, looking: &ImageStore, row: &ImageTarget) -> Result<()> {
+        let facts = looking.facts(&row.request.target, &row.wanted, HostMounts::default())?;
+        self.shell
+            .status("Ready", &format!("{}: {}", row.request.target, facts.run));
+        Ok(())
+    }
+
+    /// Where a row stands; asks the registry unless that is forbidden.
+    pub fn standing(&self, row: &ImageTarget, offline: bool) -> PinStatus {
+        let ImageTarget { request, wanted } = row;
+        let triple = request.target.triple();
+        let pin = self.lock.pin(triple).filter(|_| self.is_locked(row));
+        let looking = ImageStore::new(self.host, self.found, PullPolicy::Leave, self.hear);
+        let digest = looking.digest(&request.target, wanted);
+        let (state, why) = match &digest {
+            Err(problem) => ("not pinned", Some(problem.message.clone())),
+            Ok(_) if wanted.reference.digest.is_some() => ("pinned", None),
+            Ok(_) if offline => ("pinned", Some("the registry was not asked".to_owned())),
+            Ok(digest) => match self.moved(&looking, wanted, digest) {
+                Ok(false) => ("pinned", None),
+                Ok(true) => (
+                    "moved",
+                    Some(
+                        "the tag means another image now: `cargo xpkg image update` shows which"
+                            .to_owned(),
+                    ),
+                ),
+                Err(why) => (
+                    "pinned",
+                    Some(format!("whether the tag has moved cannot be told: {why}")),
+                ),
+            },
+        };
+        PinStatus {
+            target: triple.to_owned(),
+            reference: wanted.reference.written.clone(),
+            digest: digest.ok().or_else(|| pin.map(|pin| pin.digest.clone())),
+            state,
+            why,
+            seen: pin.map(|pin| pin.seen.clone()),
+        }
+    }
+
+    /// Whether the tag means another image than the digest.
+    fn moved(
+        &self,
+        looking: &ImageStore,
+        wanted: &WantedImage,
+        digest: &str,
+    ) -> Result<bool, String> {
+        let engine = looking.engine().map_err(|problem| problem.message)?;
+        let reference = &wanted.reference;
+        let ask = |image: &str| engine::manifest(self.host, engine, reference, image);
+        Ok(ask(&reference.by_tag())? != ask(&reference.by_digest(digest))?)
+    }
+}

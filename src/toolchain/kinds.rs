@@ -1,0 +1,43 @@
+//! The kinds that `auto` tries, in its order.
+
+use crate::problem::Result;
+use crate::project::linker::LinkerKind;
+use crate::toolchain::candidate::Candidate;
+use crate::toolchain::context::TargetContext;
+use crate::toolchain::image::candidates;
+use crate::toolchain::{clang, gcc, lld, native, zig};
+
+/// A kind that `auto` tries: its name, what it looks for, and how it judges.
+pub struct KindEntry {
+    pub kind: LinkerKind,
+    /// The candidates of this kind, best first, or why there is none.
+    pub candidates: fn(&TargetContext) -> Result<Vec<Candidate>, String>,
+}
+
+/// In `auto`'s order (README, "How a linker is chosen").
+pub const KINDS: &[KindEntry] = &[
+    KindEntry {
+        kind: LinkerKind::Native,
+        candidates: native::candidates,
+    },
+    KindEntry {
+        kind: LinkerKind::Gcc,
+        candidates: gcc::candidates,
+    },
+    KindEntry {
+        kind: LinkerKind::Clang,
+        candidates: clang::candidates,
+    },
+    KindEntry {
+        kind: LinkerKind::RustLld,
+        candidates: lld::candidates,
+    },
+    KindEntry {
+        kind: LinkerKind::Zig,
+        candidates: zig::candidates,
+    },
+    KindEntry {
+        kind: LinkerKind::Image,
+        candidates: candidates::candidates,
+    },
+];

@@ -1,0 +1,390 @@
+//! What reaches a target's compile from the host, or breaks it, and can be told before cargo
+//! starts. One row a leak.
+//!
+//! Pure: it sees what the user has set and what the archiver writes, and says what that means for
+//! one target.
+
+use crate::problem::codes::Code;
+use crate::project::graph::CPackage;
+use crate::project::setting::{Setting, SettingOrigin};
+use crate::target::Target;
+use crate::toolchain::c_usage::CUsage;
+use crate::toolchain::candidate::Candidate;
+use crate::toolchain::facts::{Facts, TargetFacts};
+use crate::toolchain::probe::archiver::ArchiveFormat;
+use crate::toolchain::probe::report::Severity;
+
+/// Variables without a target in their names that the rows ask for.
+pub const WATCHED: &[&str] = &["CFLAGS", "CXXFLAGS", "AWS_LC_SYS_NO_JITTER_ENTROPY"];
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leak {
+    pub code: Code,
+    pub severity: Severity,
+    pub message: String,
+    /// The line that mends it.
+    pub help: String,
+}
+
+/// What a row looks at.
+struct LeakInput<'a> {
+    target: &'a Target,
+    facts: &'a Facts,
+    here: &'a TargetFacts,
+    c: &'a CUsage,
+    candidate: &'a Candidate,
+}
+
+const LEAKS: &[fn(&LeakInput) -> Option<Leak>] =
+    &[machine_flags, hosts_libraries, archive, jitter_entropy];
+
+/// Everything that leaks into this target's compile of C.
+pub fn judge(
+    target: &Target,
+    facts: &Facts,
+    here: &TargetFacts,
+    c: &CUsage,
+    candidate: &Candidate,
+) -> Vec<Leak> {
+    let case = LeakInput {
+        target,
+        facts,
+        here,
+        c,
+        candidate,
+    };
+    if c.holds {
+        LEAKS.iter().filter_map(|row| row(&case)).collect()
+    } else {
+        Vec::new()
+    }
+}
+
+/// Beginnings of flags that mean one processor.
+const MACHINE_FLAGS: &[&str] = &[
+    "-march=",
+    "-mcpu=",
+    "-mtune=",
+    "-m32",
+    "-m64",
+    "-mavx",
+    "-msse",
+    "-mfpu=",
+    "-mfloat-abi=",
+    "-mthumb",
+    "-marm",
+];
+
+/// cc-rs adds `CFLAGS` to `CFLAGS_<target>`, so what is meant for the host's processor reaches
+/// every target.
+fn machine_flags(case: &LeakInput) -> Option<Leak> {
+    if case.target.triple() == case.facts.rustc.host {
+        return None;
+    }
+    // For the same processor only `native` means this very machine.
+    let same = case.target.same_arch(&case.facts.rustc.host);
+    let means = |word: &str| {
+        MACHINE_FLAGS
+            .iter()
+            .any(|beginning| word.starts_with(beginning))
+            && (!same || word.ends_with("=native"))
+    };
+    let mine = |setting: &&Setting| words(setting).any(means);
+    let setting = ["CFLAGS", "CXXFLAGS"]
+        .iter()
+        .filter_map(|name| case.facts.watched.get(*name))
+        .find(mine)?;
+    let flags: Vec<&str> = words(setting).filter(|word| means(word)).collect();
+    let own = format!(
+        "{}_{}",
+        setting.name,
+        case.facts.rustc.host.replace('-', "_")
+    );
+    Some(Leak {
+        code: Code::FlagsLeak,
+        severity: Severity::Block,
+        message: format!(
+            "`{}` in `{}`, set in {}, reaches the C of `{}`",
+            flags.join(" "),
+            setting.name,
+            setting.place,
+            case.target
+        ),
+        help: match setting.place {
+            SettingOrigin::CargoConfiguration => format!(
+                "say it for the host alone: call it `{own}` in `[env]` of cargo's configuration"
+            ),
+            _ => format!(
+                "say it for the host alone: `export {own}=\"${}\"; unset {}`",
+                setting.name, setting.name
+            ),
+        },
+    })
+}
+
+/// The user's own directories of pkg-config for this target, where they are the host's.
+fn hosts_libraries(case: &LeakInput) -> Option<Leak> {
+    if case.target.triple() == case.facts.rustc.host && case.target.floor.is_none() {
+        return None;
+    }
+    let host = Target::of_triple(&case.facts.rustc.host)?.gnu_name();
+    let hosts = |directory: &str| {
+        directory.contains(&host)
+            || ["/usr/lib/pkgconfig", "/usr/local/lib/pkgconfig"].contains(&directory)
+    };
+    let settings = ["PKG_CONFIG_LIBDIR", "PKG_CONFIG_PATH"]
+        .iter()
+        .filter_map(|role| case.here.settings.get(*role));
+    let (setting, directory) = settings
+        .flat_map(|setting| {
+            setting
+                .value
+                .split(':')
+                .map(move |directory| (setting, directory))
+        })
+        .find(|(_, directory)| hosts(directory))?;
+    Some(Leak {
+        code: Code::PkgConfigLeak,
+        severity: Severity::Block,
+        message: format!(
+            "`{}`, set in {}, names `{directory}`, whose libraries are the host's, not for `{}`",
+            setting.name, setting.place, case.target
+        ),
+        help: format!(
+            "`unset {}`: xpkg names the directories of the target; or name those yourself",
+            setting.name
+        ),
+    })
+}
+
+/// An archiver whose archives the target's linker cannot read.
+fn archive(case: &LeakInput) -> Option<Leak> {
+    let archiver = case.candidate.archiver.as_ref()?;
+    let what = match case.here.archives.get(archiver)? {
+        ArchiveFormat::Gnu => return None,
+        ArchiveFormat::Bsd => {
+            "writes archives in BSD's format, which linkers for ELF do not index".to_owned()
+        }
+        ArchiveFormat::Broken(why) => format!("writes no archive: {why}"),
+    };
+    let target = case.target;
+    Some(Leak {
+        code: Code::ArchiveFormat,
+        severity: Severity::Block,
+        message: format!(
+            "`{archiver}`, named by `{}`, {what}",
+            case.here.settings.get("AR").map_or_else(
+                || format!("AR_{}", case.target.lower()),
+                |setting| setting.name.clone()
+            )
+        ),
+        help: format!(
+            "name another: `export AR_{}=llvm-ar` (`apt-get install llvm`), or GNU's `ar`",
+            target.lower()
+        ),
+    })
+}
+
+/// Versions of aws-lc-sys whose jitter entropy source must not be optimised, and that take the last
+/// `-O` they are given.
+const JITTER: std::ops::RangeInclusive<u64> = 32..=38;
+
+fn jitter_entropy(case: &LeakInput) -> Option<Leak> {
+    let version = |version: &str| {
+        let mut parts = version.split('.').map(|part| part.parse::<u64>().ok());
+        parts.next()?.filter(|major| *major == 0)?;
+        parts.next()?
+    };
+    let affected = |package: &&CPackage| {
+        package.package == "aws-lc-sys"
+            && version(&package.version).is_some_and(|minor| JITTER.contains(&minor))
+    };
+    let package = case.c.packages.iter().find(affected)?;
+    if case
+        .facts
+        .watched
+        .contains_key("AWS_LC_SYS_NO_JITTER_ENTROPY")
+    {
+        return None;
+    }
+    let settings = [
+        case.facts.watched.get("CFLAGS"),
+        case.here.settings.get("CFLAGS"),
+    ];
+    let optimises = |word: &str| {
+        word.strip_prefix("-O")
+            .is_some_and(|level| level != "0" && level != "g")
+    };
+    let (setting, flag) = settings
+        .into_iter()
+        .flatten()
+        .find_map(|setting| Some((setting, words(setting).find(|word| optimises(word))?)))?;
+    Some(Leak {
+        code: Code::JitterEntropy,
+        severity: Severity::Block,
+        message: format!(
+            "`{flag}` in `{}`, set in {}, breaks {} {}: its jitter entropy source must not be \
+             optimised",
+            setting.name, setting.place, package.package, package.version
+        ),
+        help: "`export AWS_LC_SYS_NO_JITTER_ENTROPY=1`, or take a later aws-lc-sys (`cargo update \
+               -p aws-lc-sys`)"
+            .to_owned(),
+    })
+}
+
+fn words(setting: &Setting) -> impl Iterator<Item = &str> {
+    setting.value.split_whitespace()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::graph::CPackage;
+    use crate::project::linker::LinkerKind;
+    use crate::toolchain::program::Program;
+
+    const ARM: &str = "aarch64-unknown-linux-gnu";
+    const HOST: &str = "x86_64-unknown-linux-gnu";
+
+    /// `settings` are `NAME=value` of the environment; scoped ones by role behind a `+`. `ar:` is
+    /// what it writes.
+    fn check(target: &str, package: &str, settings: &[&str], expected: &str) {
+        let mut facts = Facts::default();
+        facts.rustc.host = HOST.to_owned();
+        let mut here = TargetFacts::default();
+        let mut archiver = None;
+        for text in settings {
+            let (name, value) = text.split_once('=').unwrap();
+            let setting = |name: &str| Setting {
+                name: name.to_owned(),
+                value: value.to_owned(),
+                place: SettingOrigin::Environment,
+            };
+            match name.strip_prefix('+') {
+                Some("AR") => {
+                    let archive = if value == "bsd" {
+                        ArchiveFormat::Bsd
+                    } else {
+                        ArchiveFormat::Gnu
+                    };
+                    here.archives.insert(value.to_owned(), archive);
+                    here.settings.insert("AR".to_owned(), setting("AR_x"));
+                    archiver = Some(value.to_owned());
+                }
+                Some(role) => {
+                    _ = here
+                        .settings
+                        .insert(role.to_owned(), setting(&format!("{role}_x")))
+                }
+                None => _ = facts.watched.insert(name.to_owned(), setting(name)),
+            }
+        }
+        let (name, version) = package.split_once(' ').unwrap();
+        let package = CPackage {
+            package: name.to_owned(),
+            version: version.to_owned(),
+            builder: "cc".to_owned(),
+            levels: Vec::new(),
+            cxx: false,
+        };
+        let c = CUsage {
+            holds: true,
+            configured: false,
+            packages: vec![package],
+        };
+        let candidate = Candidate {
+            kind: LinkerKind::Gcc,
+            linker: Program::default(),
+            c_compiler: None,
+            variables: Vec::new(),
+            files: Vec::new(),
+            archiver,
+            first_uses: Vec::new(),
+            cxx: true,
+            image: None,
+            reason: String::new(),
+        };
+        let target = Target::parse(target, &[target.to_owned()]).unwrap();
+        let found = judge(&target, &facts, &here, &c, &candidate);
+        let found: Vec<String> = found
+            .iter()
+            .map(|leak| format!("{}: {} ({})", leak.code.name(), leak.message, leak.help))
+            .collect();
+        assert_eq!(found.join(" | "), expected);
+    }
+
+    #[test]
+    fn flags_of_the_hosts_processor_reach_a_foreign_target() {
+        let told = "flags-leak: `-march=native` in `CFLAGS`, set in the environment, reaches the \
+                    C of `aarch64-unknown-linux-gnu` (say it for the host alone: `export \
+                    CFLAGS_x86_64_unknown_linux_gnu=\"$CFLAGS\"; unset CFLAGS`)";
+        check(ARM, "ring 0.17.0", &["CFLAGS=-O2 -march=native"], told);
+        check(HOST, "ring 0.17.0", &["CFLAGS=-O2 -march=native"], "");
+        check(ARM, "ring 0.17.0", &["CFLAGS=-O2 -g"], "");
+        check(
+            "x86_64-unknown-linux-musl",
+            "ring 0.17.0",
+            &["CFLAGS=-mtune=generic"],
+            "",
+        );
+        check(ARM, "ring 0.17.0", &["+CFLAGS=-march=armv8-a"], "");
+    }
+
+    #[test]
+    fn the_hosts_libraries_are_not_for_a_foreign_target() {
+        let told = "pkg-config-leak: `PKG_CONFIG_LIBDIR_x`, set in the environment, names \
+                    `/usr/lib/x86_64-linux-gnu/pkgconfig`, whose libraries are the host's, not \
+                    for `aarch64-unknown-linux-gnu` (`unset PKG_CONFIG_LIBDIR_x`: xpkg names the \
+                    directories of the target; or name those yourself)";
+        check(
+            ARM,
+            "ring 0.17.0",
+            &["+PKG_CONFIG_LIBDIR=/opt:/usr/lib/x86_64-linux-gnu/pkgconfig"],
+            told,
+        );
+        check(
+            ARM,
+            "ring 0.17.0",
+            &["+PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig"],
+            "",
+        );
+        check(
+            HOST,
+            "ring 0.17.0",
+            &["+PKG_CONFIG_LIBDIR=/usr/lib/x86_64-linux-gnu/pkgconfig"],
+            "",
+        );
+    }
+
+    #[test]
+    fn archives_without_an_index_are_told() {
+        check(ARM, "ring 0.17.0", &["+AR=gnu"], "");
+        check(
+            ARM,
+            "ring 0.17.0",
+            &["+AR=bsd"],
+            "archive-format: `bsd`, named by `AR_x`, writes archives in BSD's format, which \
+             linkers for ELF do not index (name another: `export \
+             AR_aarch64_unknown_linux_gnu=llvm-ar` (`apt-get install llvm`), or GNU's `ar`)",
+        );
+    }
+
+    #[test]
+    fn optimised_jitter_entropy_is_told() {
+        let told = "jitter-entropy: `-O2` in `CFLAGS`, set in the environment, breaks aws-lc-sys \
+                    0.35.0: its jitter entropy source must not be optimised (`export \
+                    AWS_LC_SYS_NO_JITTER_ENTROPY=1`, or take a later aws-lc-sys (`cargo update -p \
+                    aws-lc-sys`))";
+        check(ARM, "aws-lc-sys 0.35.0", &["CFLAGS=-g -O2"], told);
+        check(ARM, "aws-lc-sys 0.47.0", &["CFLAGS=-g -O2"], "");
+        check(ARM, "aws-lc-sys 0.35.0", &["CFLAGS=-O0"], "");
+        check(
+            ARM,
+            "aws-lc-sys 0.35.0",
+            &["CFLAGS=-O2", "AWS_LC_SYS_NO_JITTER_ENTROPY=1"],
+            "",
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! What is asked of candidates, once it is known what is here: their archivers, their headers,
+//! their compilers.
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use crate::host::machine::Host;
+use crate::project::linker::LinkerKind;
+use crate::project::look::cargo_config::configured_variables;
+use crate::project::look::context::ProjectContext;
+use crate::project::look::graph::Scope;
+use crate::project::request::TargetRequest;
+use crate::project::workspace::tools_dir;
+use crate::toolchain::c_usage::CUsage;
+use crate::toolchain::candidate::{Candidate, SetBy};
+use crate::toolchain::facts::Facts;
+use crate::toolchain::image::look::probing::ProbeOptions;
+use crate::toolchain::image::look::store::ImageStore;
+use crate::toolchain::look::levels::{joined, levels, own_profiles};
+use crate::toolchain::probe::archiver::ArchiveFormat;
+use crate::toolchain::probe::headers::Includes;
+use crate::toolchain::probe::report::Report;
+use crate::toolchain::probe::run::ProbeTarget;
+use crate::toolchain::write::write_tools;
+use crate::toolchain::{choose, probe};
+
+/// The candidates of each target that has a reason to be asked. A script of xpkg's own cannot be
+/// asked before it stands; one that cannot be written says so as it is asked.
+fn contenders<'a>(
+    host: &Host,
+    found: &ProjectContext,
+    scope: &Scope<'a>,
+    facts: &Facts,
+    reason: impl Fn(&TargetRequest, &CUsage) -> bool,
+) -> Vec<(&'a TargetRequest, CUsage, Vec<Candidate>)> {
+    let tools = tools_dir(&found.workspace);
+    let of = |request: &'a TargetRequest| {
+        let need = facts
+            .targets
+            .get(request.target.triple())
+            .map(|here| CUsage::new(request, here))?;
+        let candidates =
+            reason(request, &need).then(|| choose::contenders(request, facts, &need, &tools))?;
+        let _ = write_tools(
+            host,
+            &found.workspace,
+            candidates.iter().flat_map(|candidate| &candidate.files),
+        );
+        Some((request, need, candidates))
+    };
+    scope.requests.iter().filter_map(of).collect()
+}
+
+/// What the archivers of a target's candidates write, where its graph holds C: (triple, program,
+/// answer).
+pub fn archives(
+    host: &Host,
+    found: &ProjectContext,
+    scope: &Scope,
+    facts: &Facts,
+) -> Vec<(String, String, ArchiveFormat)> {
+    let mut answers = Vec::new();
+    for (request, _, candidates) in contenders(host, found, scope, facts, |_, need| need.holds) {
+        let here = candidates
+            .iter()
+            .filter(|candidate| candidate.kind != LinkerKind::Image);
+        let names = here
+            .filter_map(|candidate| candidate.archiver.clone())
+            .collect::<BTreeSet<String>>();
+        let answered = names.into_iter().filter_map(|name| {
+            Some((
+                request.target.triple().to_owned(),
+                name.clone(),
+                probe::look::archive(host, &name)?,
+            ))
+        });
+        answers.extend(answered);
+    }
+    answers
+}
+
+/// Where the C compilers of a target's candidates look for headers, where the graph binds to
+/// headers.
+pub fn includes(
+    host: &Host,
+    found: &ProjectContext,
+    scope: &Scope,
+    facts: &Facts,
+) -> Vec<(String, String, Includes)> {
+    let binds = |_: &TargetRequest, need: &CUsage| {
+        need.packages
+            .iter()
+            .any(|package| package.builder == "bindgen")
+    };
+    thread::scope(|threads| {
+        let mut asked = Vec::new();
+        for (request, _, candidates) in contenders(host, found, scope, facts, binds) {
+            let here = candidates
+                .into_iter()
+                .filter(|candidate| candidate.kind != LinkerKind::Image);
+            let compilers: BTreeSet<String> = here
+                .filter_map(|candidate| Some(candidate.c_compiler?.program))
+                .collect();
+            for compiler in compilers {
+                asked.push(threads.spawn(move || {
+                    let includes = probe::look::includes(host, &found.workspace.root, &compiler);
+                    (request.target.triple().to_owned(), compiler, includes)
+                }));
+            }
+        }
+        let answers = asked.into_iter().map(joined);
+        answers
+            .filter_map(|(triple, compiler, includes)| Some((triple, compiler, includes?)))
+            .collect()
+    })
+}
+
+/// Probes the C compilers of every candidate that serves, for targets whose graph holds C or that
+/// have a glibc floor.
+pub fn reports(
+    host: &Host,
+    found: &ProjectContext,
+    config: &cargo_config2::Config,
+    scope: &Scope,
+    images: &ImageStore,
+    facts: &Facts,
+) -> Vec<(String, String, Report)> {
+    let configured = &configured_variables(host, config);
+    let reason =
+        |request: &TargetRequest, need: &CUsage| need.holds || request.target.floor.is_some();
+    thread::scope(|threads| {
+        let mut asked = Vec::new();
+        for (request, need, candidates) in contenders(host, found, scope, facts, reason) {
+            let Some(here) = facts.targets.get(request.target.triple()) else {
+                continue;
+            };
+            let mut levels = levels(&need.packages);
+            if levels.is_empty() {
+                levels.push(own_profiles(scope, request).level(scope.profile));
+            }
+            for candidate in candidates {
+                // A program for zig's C library would have it compiled first, which takes longer
+                // than a probe may.
+                let starter = here
+                    .starter
+                    .clone()
+                    .filter(|_| candidate.kind != LinkerKind::Zig);
+                let (levels, variables) = (levels.clone(), variables(host, config, &candidate));
+                asked.push(threads.spawn(move || {
+                    let triple = request.target.triple().to_owned();
+                    if let (LinkerKind::Image, Some(Ok(image))) = (candidate.kind, &here.image) {
+                        let probing = ProbeOptions {
+                            rustflags: &here.rustflags,
+                            configured,
+                            starter,
+                        };
+                        return (
+                            triple,
+                            candidate.key(),
+                            images.report(image, &request.target, &candidate, &levels, &probing),
+                        );
+                    }
+                    let compiler = candidate.c_compiler.as_ref();
+                    let asked = ProbeTarget {
+                        root: &found.workspace.root,
+                        sysroot: request.sysroot.as_deref(),
+                        target: request.target.triple(),
+                        host: &facts.rustc.host,
+                        variables,
+                        levels,
+                        rustflags: &here.rustflags,
+                        version: compiler.and_then(|compiler| compiler.version.clone()),
+                        path: compiler.and_then(|compiler| compiler.path.as_deref()),
+                        starter,
+                        apart: None,
+                    };
+                    (triple, candidate.key(), probe::run::report(host, &asked))
+                }));
+            }
+        }
+        asked.into_iter().map(joined).collect()
+    })
+}
+
+/// What build scripts will see on top of the environment: cargo's `[env]`, and the candidate's own.
+fn variables(
+    host: &Host,
+    config: &cargo_config2::Config,
+    candidate: &Candidate,
+) -> Vec<(String, String)> {
+    let ours = candidate
+        .variables
+        .iter()
+        .filter(|variable| variable.set_by == SetBy::Xpkg);
+    let ours = ours.map(|variable| (variable.name.clone(), variable.value.clone()));
+    configured_variables(host, config)
+        .into_iter()
+        .chain(ours)
+        .collect()
+}

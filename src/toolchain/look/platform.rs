@@ -1,0 +1,114 @@
+//! Asks rustc for a target's standard library and its `cfg`.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::host::cache;
+use crate::host::machine::Host;
+use crate::inspect;
+use crate::invocation::Invocation;
+use crate::problem::Result;
+use crate::project::graph::PlatformFacts;
+use crate::project::look::context::{CargoOptions, ProjectContext};
+use crate::project::look::rustc::answer;
+use crate::target::Target;
+use crate::target::system::Libc;
+use crate::toolchain::facts::{Std, TargetFacts};
+
+pub struct Platform {
+    pub std: Std,
+    pub self_contained: bool,
+    pub compilers: Vec<String>,
+    pub facts: PlatformFacts,
+}
+
+/// The target's standard library, whether it brings its C library, and its `cfg`.
+pub fn platform(
+    host: &Host,
+    found: &ProjectContext,
+    asking: &CargoOptions,
+    target: &Target,
+    here: Option<&TargetFacts>,
+) -> Result<Platform> {
+    // A `--cfg` in the rustflags decides which dependencies there are.
+    let flags = here
+        .into_iter()
+        .flat_map(|here| here.rustflags.iter().cloned());
+    let question = Invocation::new(&found.rustc_program, &found.workspace.root)
+        .args([
+            "--print",
+            "target-libdir",
+            "--print",
+            "cfg",
+            "--target",
+            target.triple(),
+        ])
+        .args(flags);
+    let text = kept_answer(host, found, &question)?;
+    let mut lines = text.lines();
+    let libdir = Utf8PathBuf::from(lines.next().unwrap_or_default());
+    let facts = PlatformFacts::new(target.triple(), lines);
+    // What rustup brings for musl brings musl.
+    let brings = target.system.libc == Libc::Musl;
+    let (std, self_contained) = if has_core(host, &libdir) {
+        (
+            Std::Present,
+            host.is_file(&libdir.join("self-contained/crt1.o")),
+        )
+    } else if found.rustc.rustup.is_some() && !asking.offline && !asking.frozen {
+        (Std::Installable, brings)
+    } else {
+        (Std::Missing, brings)
+    };
+    let compilers = host
+        .read(&libdir.join("self-contained/crt1.o"))
+        .map(|bytes| inspect::comments(&bytes))
+        .unwrap_or_default();
+    Ok(Platform {
+        std,
+        self_contained,
+        compilers,
+        facts,
+    })
+}
+
+/// What rustc answers is kept as long as it is that rustc, called so: it takes longer to start than
+/// all that it says is worth.
+fn kept_answer(host: &Host, found: &ProjectContext, question: &Invocation) -> Result<String> {
+    // A script may be another compiler tomorrow, and so may a file of arguments and this machine's
+    // own processor.
+    let elsewhere = question
+        .args
+        .iter()
+        .any(|word| word.starts_with('@') || word.contains("native"));
+    let itself = |path: &Utf8PathBuf| {
+        !host.is_script(path)
+            && host
+                .real_name(path)
+                .is_some_and(|name| name == "rustc" || name == "rustup")
+    };
+    let own = found.rustc.sysroot.join("bin/rustc");
+    let identity = host
+        .find(&question.program)
+        .filter(itself)
+        .filter(|_| !elsewhere)
+        .and_then(|_| host.identity(&own));
+    // What is unstable is told where this is set.
+    let more = host.var("RUSTC_BOOTSTRAP").unwrap_or_default();
+    let key = identity
+        .map(|identity| format!("{identity}\n{:?}\n{:?}\n{more}", found.rustc, question.args));
+    let kept = key.and_then(|key| cache::place(host, "rustc", &key));
+    if let Some(text) = cache::read(host, kept.as_deref()).filter(|text: &String| !text.is_empty())
+    {
+        return Ok(text);
+    }
+    let text = answer(host, question)?;
+    cache::keep(host, kept.as_deref(), &text);
+    Ok(text)
+}
+
+fn has_core(host: &Host, libdir: &Utf8Path) -> bool {
+    host.is_dir(libdir)
+        && host
+            .walk(libdir)
+            .is_ok_and(|found| found.keys().any(|name| name.starts_with("libcore-")))
+}

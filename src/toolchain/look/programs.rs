@@ -1,0 +1,81 @@
+//! Programs on PATH, and emulators.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::host::cache;
+use crate::host::machine::Host;
+use crate::invocation::Invocation;
+use crate::target::Target;
+use crate::target::arch::Arch;
+use crate::target::system::Os;
+use crate::toolchain::gcc;
+use crate::toolchain::probe::run::LIMIT;
+use crate::toolchain::program::Program;
+
+/// What starts a program of the target here: nothing, or an emulator; `None` where nothing can.
+pub fn starter(host: &Host, target: &Target, host_triple: &str) -> Option<Vec<String>> {
+    if target.system.os != Os::Linux {
+        return None;
+    }
+    if target.same_arch(host_triple) {
+        return Some(Vec::new());
+    }
+    emulator(host, target.arch).map(|name| vec![name])
+}
+
+/// qemu's user emulation of a processor, as it is on PATH.
+pub fn emulator(host: &Host, arch: &Arch) -> Option<String> {
+    let names = [
+        format!("qemu-{}-static", arch.qemu()),
+        format!("qemu-{}", arch.qemu()),
+    ];
+    names.into_iter().find(|name| host.find(name).is_some())
+}
+
+/// The first word of a variable that names a program and its arguments.
+pub fn first_word(value: &str) -> String {
+    value
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// A program on PATH; a compiler or a linker also says what it is. What a compiler of its own name
+/// says is kept by its identity: a script or a `ccache` stands for another that may change.
+pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) -> (String, Program) {
+    if ["++", "ar", "ranlib"].iter().any(|end| name.ends_with(end)) {
+        return (
+            name.clone(),
+            Program {
+                program: name,
+                path: Some(path),
+                version: None,
+                machine: None,
+            },
+        );
+    }
+    let itself = host
+        .real_name(&path)
+        .is_some_and(|name| gcc::is_compiler_name(&name));
+    let key = host
+        .identity(&path)
+        .filter(|_| itself && !host.is_script(&path))
+        .map(|identity| format!("{name}\n{path}\n{identity}"));
+    let kept = key.and_then(|key| cache::place(host, "programs", &key));
+    if let Some(program) = cache::read(host, kept.as_deref()) {
+        return (name, program);
+    }
+    let output = host
+        .capture_bounded(
+            &Invocation::new(&name, root).arg("-v").env("LC_ALL", "C"),
+            LIMIT,
+        )
+        .ok();
+    let said = output.map(|output| output.stderr).unwrap_or_default();
+    let program = Program::said(&name, Some(path), &said);
+    if program.machine.is_some() {
+        cache::keep(host, kept.as_deref(), &program);
+    }
+    (name, program)
+}

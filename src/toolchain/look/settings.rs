@@ -1,0 +1,106 @@
+//! Linker, rustflags and compilers that the user has set for a target.
+
+use crate::host::machine::Host;
+use crate::problem::Result;
+use crate::project::cargo_config;
+use crate::project::look::cargo_config::{cargo_config_problem, variable};
+use crate::project::setting::{Setting, SettingOrigin};
+use crate::target::Target;
+use crate::toolchain::environment::{Bare, ENV_VARS, Spelling};
+use crate::toolchain::facts::TargetFacts;
+
+/// Linker, rustflags and C compilers that the user has set for a target, in cargo's configuration
+/// or the environment. `own` are the rustflags that xpkg's configuration adds.
+pub fn cargo_settings(
+    host: &Host,
+    config: &cargo_config2::Config,
+    target: &Target,
+    host_triple: &str,
+    own: &[String],
+) -> Result<TargetFacts> {
+    let rustflags = config
+        .rustflags(target.triple())
+        .map_err(|error| cargo_config_problem(&error))?;
+    let rustflags: Vec<String> = rustflags
+        .map(|flags| flags.flags)
+        .unwrap_or_default()
+        .into_iter()
+        .chain(own.iter().cloned())
+        .collect();
+    let linker = match cargo_config::linker_flag(&rustflags) {
+        Some(value) => Some(Setting {
+            name: "-C linker".to_owned(),
+            value,
+            place: SettingOrigin::Rustflags,
+        }),
+        None => {
+            let linker = config
+                .linker(target.triple())
+                .map_err(|error| cargo_config_problem(&error))?;
+            let variable = format!("CARGO_TARGET_{}_LINKER", target.upper());
+            linker.map(|path: std::path::PathBuf| {
+                let (name, place) = if host.var(&variable).is_some() {
+                    (variable, SettingOrigin::Environment)
+                } else {
+                    (
+                        format!("target.{}.linker", target.triple()),
+                        SettingOrigin::CargoConfiguration,
+                    )
+                };
+                Setting {
+                    name,
+                    value: path.to_string_lossy().into_owned(),
+                    place,
+                }
+            })
+        }
+    };
+    let foreign = target.triple() != host_triple || target.floor.is_some();
+    let mut here = TargetFacts {
+        linker,
+        rustflags,
+        ..TargetFacts::default()
+    };
+    for row in ENV_VARS {
+        let role = row.role.to_owned();
+        if let Some(setting) = row
+            .accepted(target, host_triple)
+            .into_iter()
+            .find_map(|name| variable(host, config, name))
+        {
+            here.settings.insert(role, setting);
+            continue;
+        }
+        match (
+            variable(host, config, role.clone()).filter(|_| {
+                foreign && matches!(row.spelling, Spelling::Scoped | Spelling::Suffixed)
+            }),
+            row.bare,
+        ) {
+            (Some(setting), Bare::Joined) => _ = here.joined.insert(role, setting),
+            (Some(setting), Bare::Hosts) if !row.adds => here.passed_over.push(setting),
+            _ => {}
+        }
+    }
+    if let Some(runner) = config
+        .runner(target.triple())
+        .map_err(|error| cargo_config_problem(&error))?
+    {
+        let name = format!("target.{}.runner", target.triple());
+        let value = runner.path.to_string_lossy().into_owned();
+        let words = runner
+            .args
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned());
+        let setting = Setting {
+            name,
+            value: std::iter::once(value)
+                .chain(words)
+                .collect::<Vec<_>>()
+                .join(" "),
+            place: SettingOrigin::CargoConfiguration,
+        };
+        here.settings.entry("RUNNER".to_owned()).or_insert(setting);
+    }
+    Ok(here)
+}

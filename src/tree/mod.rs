@@ -1,0 +1,4 @@
+pub mod look;
+pub mod manifest;
+pub mod source;
+pub mod staged;

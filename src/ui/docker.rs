@@ -1,0 +1,37 @@
+//! The images of a context as a table.
+
+use crate::ship::docker::image::Image;
+use crate::ui::table::{lines, plain_table, size};
+
+/// The images of a context.
+pub fn docker(images: &[Image]) -> String {
+    let mut table = plain_table();
+    table.set_header(["image", "platforms", "bins", "base", "size"]);
+    for image in images {
+        let platforms: Vec<String> = image
+            .platforms
+            .iter()
+            .map(|platform| platform.platform.words())
+            .collect();
+        let bins: Vec<&str> = image
+            .platforms
+            .first()
+            .iter()
+            .flat_map(|platform| &platform.bins)
+            .map(|bin| bin.place.as_str())
+            .collect();
+        let sizes: Vec<String> = image
+            .platforms
+            .iter()
+            .map(|platform| size(platform.bins.iter().map(|bin| bin.size).sum()))
+            .collect();
+        table.add_row([
+            image.name.clone(),
+            platforms.join(", "),
+            bins.join(", "),
+            image.base.name(),
+            sizes.join(", "),
+        ]);
+    }
+    lines(&table)
+}

@@ -1,0 +1,151 @@
+//! What `doctor` found.
+
+use std::fmt::Write as _;
+
+use crate::build::doctor::{self, CompilerHealth, Diagnosis, State, TargetHealth};
+use crate::problem::render::problem;
+use crate::problem::style::{BAD, CAUTION, GOOD};
+use crate::project::build_tools::ToolFound;
+use crate::ui::table::{lines, plain_table};
+
+/// What `doctor` found: one screen for a healthy machine.
+pub fn diagnosis(diagnosis: &Diagnosis) -> String {
+    let Diagnosis {
+        rustc,
+        compilers,
+        zig,
+        engine,
+        workspace,
+        tools,
+        targets,
+        problems,
+    } = diagnosis;
+    let toolchain = rustc
+        .toolchain
+        .as_ref()
+        .map(|name| format!(" ({name})"))
+        .unwrap_or_default();
+    let mut text = format!(
+        "rustc      {}{toolchain}, host {}\n",
+        rustc.release, rustc.host
+    );
+    if let Some(file) = &rustc.pinned_by {
+        let _ = writeln!(text, "pinned by  {file}");
+    }
+    let _ = writeln!(text, "compilers");
+    let mut table = plain_table();
+    for CompilerHealth {
+        compiler,
+        aliases,
+        report,
+    } in compilers
+    {
+        let names: Vec<&str> = std::iter::once(compiler.program.as_str())
+            .chain(aliases.iter().map(String::as_str))
+            .take(2)
+            .collect();
+        let verdict = report.as_ref().map_or_else(
+            || "not probed".to_owned(),
+            |report| format!("gcc-95189 {}", doctor::verdict(report)),
+        );
+        table.add_row([
+            format!("  {}{}", names.join(", "), more_names(aliases)),
+            compiler.machine.clone().unwrap_or_else(|| "?".to_owned()),
+            compiler
+                .version
+                .clone()
+                .unwrap_or_else(|| "says no version".to_owned()),
+            verdict,
+        ]);
+    }
+    if let Some(zig) = zig {
+        let probed = "probed for each target".to_owned();
+        table.add_row([
+            "  zig".to_owned(),
+            "any Linux".to_owned(),
+            format!("zig {} ({})", zig.version, zig.path),
+            probed,
+        ]);
+    }
+    text.push_str(&lines(&table));
+    if let Some(engine) = engine {
+        let _ = writeln!(text, "engine     {}", engine.words());
+    }
+    if let Some(workspace) = workspace {
+        let _ = writeln!(text, "workspace  {workspace}");
+    }
+    for ToolFound {
+        want,
+        path,
+        version,
+        machine: _,
+    } in tools
+    {
+        let found = match (path, version) {
+            (None, _) => "missing".to_owned(),
+            (Some(path), None) => path.to_string(),
+            (Some(_), Some(version)) => version.clone(),
+        };
+        let _ = writeln!(
+            text,
+            "tool       {}: {found} (for {} {})",
+            want.tool, want.package, want.version
+        );
+    }
+    if !targets.is_empty() {
+        text.push_str("targets\n");
+    }
+    let width = targets
+        .iter()
+        .map(|health| health.target.to_string().len())
+        .max()
+        .unwrap_or(0);
+    for TargetHealth {
+        target,
+        state,
+        toolchain,
+        warnings,
+        problems: _,
+    } in targets
+    {
+        let style = match state {
+            State::Ready => GOOD,
+            State::ReadyWithWarnings => CAUTION,
+            State::NotReady => BAD,
+        };
+        let toolchain = toolchain
+            .as_ref()
+            .map(|toolchain| format!("  {toolchain}"))
+            .unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "  {:width$}  {style}{}{style:#}{toolchain}",
+            target.to_string(),
+            state.name()
+        );
+        for warning in warnings {
+            let _ = writeln!(text, "    {CAUTION}warning{CAUTION:#}: {warning}");
+        }
+    }
+    let all = problems
+        .iter()
+        .chain(targets.iter().flat_map(|target| &target.problems));
+    let told: Vec<String> = all.map(problem).collect();
+    for (index, problem) in told
+        .iter()
+        .enumerate()
+        .filter(|(index, problem)| !told[..*index].contains(problem))
+    {
+        let _ = write!(text, "{}{problem}", if index == 0 { "\n" } else { "" });
+    }
+    text
+}
+
+/// How many names there are beyond the two that are shown.
+fn more_names(aliases: &[String]) -> String {
+    if aliases.len() > 1 {
+        format!(" (+{})", aliases.len() - 1)
+    } else {
+        String::new()
+    }
+}

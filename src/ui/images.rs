@@ -1,0 +1,35 @@
+//! The cross images of a workspace.
+
+use std::fmt::Write as _;
+
+use crate::problem::style::{CAUTION, GOOD, STRONG};
+use crate::toolchain::image::lockfile::{PinStatus, Seen};
+
+/// The images of a workspace, each with what is known of it.
+pub fn images(standings: &[PinStatus]) -> String {
+    let mut text = String::new();
+    for PinStatus {
+        target,
+        reference,
+        digest,
+        state,
+        why,
+        seen,
+    } in standings
+    {
+        let style = if *state == "pinned" { GOOD } else { CAUTION };
+        let _ = writeln!(text, "{STRONG}{target}{STRONG:#}  {style}{state}{style:#}");
+        let mut row = |label: &str, value: &str| _ = writeln!(text, "  {label:<9} {value}");
+        row("image", reference);
+        if let Some(digest) = digest {
+            row("digest", digest);
+        }
+        for (label, value) in seen.iter().flat_map(Seen::rows) {
+            row(label, &value);
+        }
+        if let Some(why) = why {
+            row("note", why);
+        }
+    }
+    text
+}

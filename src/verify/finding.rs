@@ -1,0 +1,196 @@
+//! One finding.
+
+use serde::Serialize;
+
+use crate::problem::codes::Code;
+use crate::problem::text::printable;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub code: Code,
+    /// `None`: the whole subject.
+    pub path: Option<String>,
+    pub target: Option<String>,
+    pub found: String,
+    pub expected: String,
+    pub help: String,
+}
+
+/// `found, expected …`: what a finding says of its file, on one line. Not all findings have both
+/// halves.
+pub fn clause(finding: &Finding) -> String {
+    let (found, expected) = (printable(&finding.found), printable(&finding.expected));
+    match (found.is_empty(), expected.is_empty()) {
+        (_, true) => found,
+        (true, false) => format!("expected {expected}"),
+        (false, false) => format!("{found}, expected {expected}"),
+    }
+}
+
+/// A finding about the tree rather than what a program is.
+pub fn finding(
+    code: Code,
+    path: &str,
+    found: impl Into<String>,
+    expected: impl Into<String>,
+    help: &str,
+) -> Finding {
+    let path = (!path.is_empty()).then(|| path.to_owned());
+    Finding {
+        code,
+        path,
+        target: None,
+        found: found.into(),
+        expected: expected.into(),
+        help: help.to_owned(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::archive::entry::ArtifactsKind;
+    use crate::problem::codes::Code;
+    use crate::verify::report::{Accepted, FileReport, Report, Skipped};
+
+    /// Names that an archive may hold, made to get out of a table, a terminal or an address.
+    pub(crate) const HOSTILE: &[&str] = &[
+        "line\nbreak\r\n| x |",
+        "\u{1b}[31mred\u{1b}]0;title\u{7}\u{9b}2J",
+        "a|b\\|c\\",
+        "`tick``s```",
+        "<script>alert(1)</script></details></td><!-- -->",
+        "![i](https://evil.example/x) [click](https://evil.example)",
+        "**_bold_** ~~gone~~ $math$ @user #1 www.evil.example a@evil.example &lt;",
+        "crab \u{1f980}/\u{10ffff}",
+        "\u{202e}exe.txt\u{2066}\u{200b}\u{feff}\u{e0041}",
+        "//evil.example/C:\\x?q#f",
+        "../../etc/passwd",
+        "{0} {{1}} %s %41",
+        "\"quoted\" \u{0}",
+        "",
+    ];
+
+    pub(crate) fn finding(code: Code, path: Option<&str>) -> Finding {
+        Finding {
+            code,
+            path: path.map(str::to_owned),
+            target: None,
+            found: "debug sections".to_owned(),
+            expected: "none".to_owned(),
+            help: "`strip = \"symbols\"`".to_owned(),
+        }
+    }
+
+    pub(crate) fn file(path: &str) -> FileReport {
+        FileReport {
+            path: path.to_owned(),
+            size: 2048,
+            sha256: "0123456789abcdef".repeat(4),
+            target: None,
+            binary: None,
+            ran: None,
+        }
+    }
+
+    /// One of each.
+    pub(crate) fn small() -> Report {
+        Report {
+            schema_version: 1,
+            subject: "dist".to_owned(),
+            kind: ArtifactsKind::Directory,
+            policy: "default".to_owned(),
+            listed_by: Some("manifest.json".to_owned()),
+            files: vec![file("arm/app"), file("x86/app")],
+            findings: vec![
+                finding(Code::NotStripped, Some("arm/app")),
+                finding(Code::ListUnreadable, None),
+            ],
+            accepted: vec![Accepted {
+                finding: finding(Code::HomeLeak, Some("x86/app")),
+                reason: "a path of CI".to_owned(),
+            }],
+            skipped: vec![Skipped {
+                path: "x86/app".to_owned(),
+                what: "--run".to_owned(),
+                why: "no qemu".to_owned(),
+            }],
+        }
+    }
+
+    /// Every text of it is one of [`HOSTILE`], everywhere.
+    pub(crate) fn hostile() -> Report {
+        let long = "\u{1f980}|<b>\n".repeat(20_000);
+        let mut report = Report {
+            findings: vec![],
+            accepted: vec![],
+            skipped: vec![],
+            files: vec![],
+            ..small()
+        };
+        for text in HOSTILE.iter().copied().chain([long.as_str()]) {
+            let own = || text.to_owned();
+            let finding = Finding {
+                code: Code::PathTwice,
+                path: Some(own()),
+                target: Some(own()),
+                found: own(),
+                expected: own(),
+                help: own(),
+            };
+            report.subject = own();
+            report.policy = own();
+            report.accepted.push(Accepted {
+                finding: finding.clone(),
+                reason: own(),
+            });
+            report.findings.push(finding);
+            report.skipped.push(Skipped {
+                path: own(),
+                what: own(),
+                why: own(),
+            });
+            report.files.push(FileReport {
+                target: Some(own()),
+                ran: Some(own()),
+                ..file(text)
+            });
+        }
+        report
+    }
+
+    #[test]
+    fn what_is_printed_is_seen_and_stays_on_its_line() {
+        assert_eq!(
+            printable("a\nb\u{1b}[0m\u{202e}\u{9b}"),
+            "a\\nb\\u{1b}[0m\\u{202e}\\u{9b}"
+        );
+        assert_eq!(
+            printable("crab \u{1f980}, e\u{301}, `C:\\x`"),
+            "crab \u{1f980}, e\u{301}, `C:\\x`"
+        );
+        for text in HOSTILE {
+            assert!(!printable(text).chars().any(char::is_control), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_clause_has_the_halves_that_there_are() {
+        let whole = finding(Code::NotStripped, None);
+        assert_eq!(clause(&whole), "debug sections, expected none");
+        assert_eq!(
+            clause(&Finding {
+                found: String::new(),
+                ..whole.clone()
+            }),
+            "expected none"
+        );
+        assert_eq!(
+            clause(&Finding {
+                expected: String::new(),
+                ..whole
+            }),
+            "debug sections"
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! The loader, the C library and the other libraries that a program asks for.
+
+use crate::inspect::binary::FormatName;
+use crate::target::glibc::Glibc;
+use crate::target::system::Libc;
+use crate::verify::rules::context::{RuleInput, Violation, violation};
+use crate::verify::rules::policy::PolicyName;
+
+/// The loader of each platform: its file in PT_INTERP.
+#[rustfmt::skip]
+const LOADERS: &[(&str, &str, &str)] = &[
+    // arch       glibc                                   musl
+    ("x86_64",      "/lib64/ld-linux-x86-64.so.2",        "/lib/ld-musl-x86_64.so.1"),
+    ("aarch64",     "/lib/ld-linux-aarch64.so.1",         "/lib/ld-musl-aarch64.so.1"),
+    ("armv7",       "/lib/ld-linux-armhf.so.3",           "/lib/ld-musl-armhf.so.1"),
+    ("thumbv7neon", "/lib/ld-linux-armhf.so.3",           "/lib/ld-musl-armhf.so.1"),
+    ("i686",        "/lib/ld-linux.so.2",                 "/lib/ld-musl-i386.so.1"),
+    ("i586",        "/lib/ld-linux.so.2",                 "/lib/ld-musl-i386.so.1"),
+    ("riscv64gc",   "/lib/ld-linux-riscv64-lp64d.so.1",   "/lib/ld-musl-riscv64.so.1"),
+    ("powerpc64le", "/lib64/ld64.so.2",                   "/lib/ld-musl-powerpc64le.so.1"),
+    ("s390x",       "/lib/ld64.so.1",                     "/lib/ld-musl-s390x.so.1"),
+    ("loongarch64", "/lib64/ld-linux-loongarch-lp64d.so.1", "/lib/ld-musl-loongarch64.so.1"),
+];
+
+pub fn interpreter(case: &RuleInput) -> Option<Violation> {
+    let asked = case.binary.interpreter.as_ref()?;
+    let expected = case.expected?;
+    let (_, glibc, musl) = LOADERS
+        .iter()
+        .find(|(prefix, ..)| *prefix == expected.arch.prefix)?;
+    let allowed: Vec<&str> = match expected.libc {
+        Some(Libc::Gnu) => vec![glibc],
+        Some(Libc::Musl) => vec![musl],
+        _ => vec![glibc, musl],
+    };
+    let help = "link it with the target's own toolchain, not with one of Nix's or another libc's";
+    (!allowed.contains(&asked.as_str()))
+        .then(|| violation(format!("`{asked}`"), allowed.join(" or "), help))?
+}
+
+/// The floor of `portable-linux`: the oldest that Rust's own standard library starts on.
+const PORTABLE_FLOOR: Glibc = Glibc {
+    major: 2,
+    minor: 17,
+    patch: 0,
+};
+
+pub fn floor(case: &RuleInput) -> Option<Violation> {
+    let found = case.binary.glibc_floor.as_ref()?;
+    let configured = case
+        .policy
+        .config
+        .glibc
+        .as_ref()
+        .and_then(|text| Glibc::parse(text));
+    let portable = (case.policy.name == PolicyName::PortableLinux).then_some(PORTABLE_FLOOR);
+    let asked = case
+        .expected
+        .and_then(|expected| expected.floor)
+        .or(configured)
+        .or(portable)?;
+    let needs = Glibc::parse(&found.version)?;
+    let symbol = found
+        .symbol
+        .as_ref()
+        .map(|symbol| format!(" (for `{symbol}`)"))
+        .unwrap_or_default();
+    let help = "link it for that glibc: `cargo xpkg build --target TRIPLE.GLIBC`";
+    (needs > asked).then(|| {
+        violation(
+            format!("needs glibc {needs}{symbol}"),
+            format!("glibc {asked} or older"),
+            help,
+        )
+    })?
+}
+
+pub fn private_glibc(case: &RuleInput) -> Option<Violation> {
+    let help = "find the static library that brings them in";
+    case.binary.glibc_private.then(|| {
+        violation(
+            "`GLIBC_PRIVATE` symbols",
+            "none: they hold for one build of glibc",
+            help,
+        )
+    })?
+}
+
+/// Libraries that come with every glibc, and the one that comes with every gcc.
+const SYSTEM: &[&str] = &[
+    "libc.so.6",
+    "libm.so.6",
+    "libdl.so.2",
+    "libpthread.so.0",
+    "librt.so.1",
+    "libutil.so.1",
+    "libresolv.so.2",
+    "libgcc_s.so.1",
+];
+
+pub fn libraries(case: &RuleInput) -> Option<Violation> {
+    if case.binary.format != FormatName::Elf {
+        return None;
+    }
+    let allowed = |library: &&String| {
+        SYSTEM.contains(&library.as_str())
+            || library.starts_with("ld-linux")
+            || library.starts_with("ld64.so")
+            || library.as_str() == "libc.so"
+            || case.policy.config.libraries.contains(library)
+    };
+    let others: Vec<String> = case
+        .binary
+        .needed
+        .iter()
+        .filter(|library| !allowed(library))
+        .map(|library| format!("`{library}`"))
+        .collect();
+    let help = "link it statically (a `vendored` or `bundled` feature), or allow it: `policy = { \
+                libraries = [\"…\"] }`";
+    (!others.is_empty()).then(|| {
+        violation(
+            format!("needs {}", others.join(", ")),
+            "only libraries that every system has",
+            help,
+        )
+    })?
+}

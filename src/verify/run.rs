@@ -1,0 +1,202 @@
+//! Starts the programs of a subject.
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::archive::entry::ArtifactsKind;
+use crate::host::machine::Host;
+use crate::host::shell::Shell;
+use crate::inspect::binary::{Binary, FormatName, Linkage};
+use crate::invocation::Invocation;
+use crate::problem::Result;
+use crate::problem::codes::Code;
+use crate::problem::text::printable;
+use crate::target::arch::Arch;
+use crate::toolchain::look::programs;
+use crate::verify::finding::Finding;
+use crate::verify::judge::VerifyOptions;
+use crate::verify::report::{Report, Skipped};
+use crate::verify::waiver;
+
+/// How long a program has to end by itself.
+const RUN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Whether a text holds a version as a word of its own: `1.2.3` is not in `11.2.30`.
+fn says(text: &str, version: &str) -> bool {
+    text.match_indices(version).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let mut after = text[at + version.len()..].chars();
+        let (next, second) = (after.next(), after.next());
+        let digit = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_digit());
+        !(before.is_some_and(|letter| letter.is_ascii_digit() || letter == '.')
+            || digit(next)
+            || next == Some('.') && digit(second))
+    })
+}
+
+/// Starts every program that can be started here, one after the other.
+pub fn start_all(
+    host: &Host,
+    shell: Shell,
+    root: &Utf8Path,
+    options: &VerifyOptions,
+    args: &[String],
+    version: Option<&str>,
+    report: &mut Report,
+) -> Result<()> {
+    let args: Vec<String> = if args.is_empty() {
+        vec!["--version".to_owned()]
+    } else {
+        args.to_vec()
+    };
+    let mut findings = Vec::new();
+    for file in &mut report.files {
+        let Some(binary) = file.binary.as_ref().filter(|binary| binary.executable) else {
+            continue;
+        };
+        let skip = |why: String| Skipped {
+            path: file.path.clone(),
+            what: "starting it".to_owned(),
+            why,
+        };
+        if report.kind == ArtifactsKind::Archive {
+            report
+                .skipped
+                .push(skip("it stands in an archive; unpack that".to_owned()));
+            continue;
+        }
+        let program = if report.kind == ArtifactsKind::File {
+            root.to_owned()
+        } else {
+            root.join(&file.path)
+        };
+        let starter = match starter(host, binary) {
+            Ok(starter) => starter,
+            Err(why) => {
+                report.skipped.push(skip(why));
+                continue;
+            }
+        };
+        let scratch = host.scratch()?;
+        let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/"));
+        let words: Vec<String> = starter
+            .into_iter()
+            .chain([host.absolute(&program).into_string()])
+            .chain(args.iter().cloned())
+            .collect();
+        let call = Invocation::new(&words[0], directory)
+            .args(words[1..].iter().cloned())
+            .env("PATH", "/usr/bin:/bin")
+            .env("LC_ALL", "C")
+            .alone();
+        shell.detail("Running", &format!("`{call}`"));
+        let finding = |code: Code, found: String, expected: String| Finding {
+            code,
+            path: Some(file.path.clone()),
+            target: file.target.clone(),
+            found,
+            expected,
+            help: format!(
+                "start it by hand: `{}`",
+                Invocation {
+                    cwd: "/".into(),
+                    ..call.clone()
+                }
+            ),
+        };
+        let ended = match host.capture_bounded(&call, RUN_LIMIT) {
+            Ok(ended) => ended,
+            Err(problem) if problem.code == Code::Interrupted => return Err(problem),
+            Err(problem) => {
+                findings.push(finding(
+                    Code::RunFailed,
+                    problem.message,
+                    "exit code 0".to_owned(),
+                ));
+                continue;
+            }
+        };
+        let why = match ended.code {
+            _ if ended.timed_out => {
+                Some(format!("it did not end within {} s", RUN_LIMIT.as_secs()))
+            }
+            Some(0) => None,
+            Some(code) => Some(format!("it ended with {code}")),
+            None => Some("it was ended by a signal: it crashed".to_owned()),
+        };
+        if let Some(why) = why {
+            let said = ended
+                .stderr
+                .lines()
+                .find(|line| !line.trim().is_empty())
+                .map(|line| format!(": {}", printable(line)))
+                .unwrap_or_default();
+            findings.push(finding(
+                Code::RunFailed,
+                format!("{why}{said}"),
+                "exit code 0".to_owned(),
+            ));
+            continue;
+        }
+        file.ran = Some(args.join(" "));
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        if let Some(version) = version.filter(|version| !says(&said, version)) {
+            let line = printable(said.lines().next().unwrap_or("nothing"));
+            findings.push(finding(
+                Code::VersionUnexpected,
+                format!("`{line}`"),
+                format!("`{version}`"),
+            ));
+        }
+    }
+    let (accepted, findings) = waiver::accept(findings, options.accept.iter());
+    report.accepted.extend(accepted);
+    report.findings.extend(findings);
+    report
+        .findings
+        .sort_by(|a, b| (&a.path, a.code.name()).cmp(&(&b.path, b.code.name())));
+    Ok(())
+}
+
+/// What starts a program here: nothing, or an emulator with the target's libraries; or why nothing
+/// can.
+fn starter(host: &Host, binary: &Binary) -> Result<Vec<String>, String> {
+    if binary.format != FormatName::Elf || !cfg!(target_os = "linux") {
+        return Err("its system is not this one".to_owned());
+    }
+    let arch = Arch::of_elf(&binary.machine, binary.class, binary.endian.endian())
+        .ok_or_else(|| format!("no emulator is known for {}", binary.machine))?;
+    let loader = binary
+        .interpreter
+        .as_deref()
+        .filter(|_| binary.linkage == Linkage::Dynamic)
+        .map(Utf8Path::new);
+    let own = std::env::consts::ARCH;
+    if arch.name == own || arch.name == "x86" && own == "x86_64" {
+        return match loader.filter(|loader| !host.exists(loader)) {
+            Some(loader) => Err(format!("its loader `{loader}` is not here")),
+            None => Ok(Vec::new()),
+        };
+    }
+    let emulator = programs::emulator(host, arch).ok_or_else(|| {
+        format!(
+            "no `qemu-{}` is on PATH (`apt-get install qemu-user-static`)",
+            arch.qemu()
+        )
+    })?;
+    let Some(loader) = loader else {
+        return Ok(vec![emulator]);
+    };
+    let roots = ["linux-gnu", "linux-gnueabihf", "linux-musl"]
+        .map(|system| Utf8PathBuf::from(format!("/usr/{}-{system}", arch.gnu)));
+    let within =
+        |root: &Utf8PathBuf| host.exists(&root.join(loader.as_str().trim_start_matches('/')));
+    match roots.into_iter().find(within) {
+        Some(root) => Ok(vec![emulator, "-L".to_owned(), root.into_string()]),
+        None => Err(format!(
+            "no libraries of its target are here: `{loader}` is below none of /usr/{}-linux-*",
+            arch.gnu
+        )),
+    }
+}
