@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::inspect::binary::Binary;
-use crate::problem::codes::Code;
+use crate::problem::code::Code;
 
 /// What `verify` was pointed at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -13,13 +13,13 @@ use rayon::prelude::*;
 
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, LONGEST_LIST, Ownership};
 use crate::archive::limits::{Limits, may_list};
-use crate::archive::packing::Packing;
+use crate::archive::packing::{ARCHIVE_UNFIT, Packing};
 use crate::archive::read::file::{self, PIECE, ReadLimits};
 use crate::archive::read::unpacking::{Bounded, StopReason, Unpacking, ZstdFrames};
 use crate::archive::read::{tar, zip};
+use crate::host::codes::{FILE_ACCESS, INTERRUPTED};
 use crate::host::files::{DirEntry, FileReader, FileType};
 use crate::host::machine::Host;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
 
 /// Reads a subject. `progress` is called with the number of bytes that were just read from disk,
@@ -105,7 +105,7 @@ pub fn layer(
     host.check_interrupted()?;
     if let Err(why) = ended {
         return Err(Problem::new(
-            Code::ArchiveUnfit,
+            ARCHIVE_UNFIT,
             format!("cannot read `{path}`: {why}"),
         ));
     }
@@ -129,7 +129,7 @@ fn begin<'a>(host: &'a Host, path: &Utf8Path) -> Result<(FileReader<'a>, Vec<u8>
 }
 
 pub fn cannot(path: &Utf8Path, error: &io::Error) -> Problem {
-    Problem::new(Code::FileAccess, format!("cannot read `{path}`: {error}"))
+    Problem::new(FILE_ACCESS, format!("cannot read `{path}`: {error}"))
 }
 
 /// Reads what is packed in a stream, whatever it is but a zip.
@@ -189,7 +189,7 @@ fn directory(
     while let Some(below) = open.pop() {
         let listed = match host.list(&root.join(&below)) {
             Ok(listed) => listed,
-            Err(problem) if below.is_empty() || problem.code == Code::Interrupted => {
+            Err(problem) if below.is_empty() || problem.code == INTERRUPTED => {
                 return Err(problem);
             }
             Err(problem) => {
@@ -219,7 +219,7 @@ fn directory(
             };
             let what = match thing {
                 _ if !readable => EntryKind::Unread {
-                    code: Code::FileAccess,
+                    code: FILE_ACCESS,
                     why: "its name is not UTF-8, so no list can name it".to_owned(),
                 },
                 Ok(FileType::Directory) => {
@@ -264,7 +264,7 @@ fn directory(
                     let read = file::read(&mut Watched { file, progress }, mode, &holds, piece);
                     read.map_or_else(
                         |error| EntryKind::Unread {
-                            code: Code::FileAccess,
+                            code: FILE_ACCESS,
                             why: error.to_string(),
                         },
                         EntryKind::File,

@@ -1,5 +1,7 @@
 //! How an archive is packed, by its first bytes.
 
+use crate::problem::code::{Code, CodeInfo, code};
+
 /// How an archive is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packing {
@@ -35,3 +37,17 @@ impl Packing {
         }
     }
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[ARCHIVE_UNFIT];
+
+pub const ARCHIVE_UNFIT: Code = code(&CodeInfo {
+    name: "archive-unfit",
+    title: "an archive cannot be read in bounds",
+    cause: "It is damaged, unpacks to more than it may, or its headers say what is not so.",
+    detection: "Archives are read as a stream within limits of size, count and ratio, and \
+                nothing is unpacked.",
+    fix: "Pack it again; name the unpacked directory if it is really that large.",
+    source: "README, verify",
+    waivable: false,
+});

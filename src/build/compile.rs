@@ -6,9 +6,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::Message;
 
 use crate::build::cargo_call::Call;
+use crate::host::codes::PROCESS_FAILED;
 use crate::host::machine::Host;
 use crate::invocation::Invocation;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Failure, Problem};
 use crate::toolchain::candidate::CacheWarmup;
 use crate::toolchain::image::container::{self, Container};
@@ -36,12 +37,11 @@ pub fn first_use(host: &Host, first: &CacheWarmup, announce: impl FnOnce()) -> R
     let call = Invocation::new(first.compiler.as_str(), directory).args([name, "-o", "first"]);
     let ended = host.capture(&call)?;
     if !ended.success() {
-        return Err(Problem::new(
-            Code::ProcessFailed,
-            format!("zig cannot compile {}", first.what),
-        )
-        .note("command", [call.to_string()])
-        .cause(&ended.stderr));
+        return Err(
+            Problem::new(PROCESS_FAILED, format!("zig cannot compile {}", first.what))
+                .note("command", [call.to_string()])
+                .cause(&ended.stderr),
+        );
     }
     // Without the marker the next run only asks once more.
     let _ = host.write(&first.marker, b"");
@@ -104,12 +104,10 @@ pub fn run<'a>(
         Some(code) => return Err(Failure::Spoken(u8::try_from(code).unwrap_or(1))),
         // Ended by a signal: cargo could say nothing.
         None => {
-            return Err(
-                Problem::new(Code::ProcessFailed, "cargo was killed by a signal")
-                    .note("command", [call.invocation.to_string()])
-                    .help("if memory ran out, try fewer jobs: `-j 1`")
-                    .into(),
-            );
+            return Err(Problem::new(PROCESS_FAILED, "cargo was killed by a signal")
+                .note("command", [call.invocation.to_string()])
+                .help("if memory ran out, try fewer jobs: `-j 1`")
+                .into());
         }
     }
     let made: Vec<Result<BuiltBin, Problem>> = call
@@ -146,7 +144,7 @@ fn find<'a>(
             features: artifact.features.clone(),
         }),
         None => Err(Problem::new(
-            Code::ArtifactMissing,
+            ARTIFACT_MISSING,
             format!(
                 "cargo built no bin `{}` of package `{}` for `{}`",
                 output.bin.bin, output.bin.package, output.target
@@ -156,3 +154,17 @@ fn find<'a>(
         .help("run the command by hand and look at its messages")),
     }
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[ARTIFACT_MISSING];
+
+pub const ARTIFACT_MISSING: Code = code(&CodeInfo {
+    name: "artifact-missing",
+    title: "cargo did not report a bin that was asked for",
+    cause: "cargo ended well, but told of no executable for the bin.",
+    detection: "cargo's JSON messages are compared with the plan.",
+    fix: "Run the command that the message names by hand; a `forced-target` or an unusual crate \
+          type is the likely cause.",
+    source: "rust-lang/cargo#6313",
+    waivable: false,
+});

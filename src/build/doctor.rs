@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use crate::build::plan::Plan;
 use crate::problem::Problem;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::build_tools::{self, Installer, ToolFound};
 use crate::project::rustc::Rustc;
 use crate::target::Target;
 use crate::toolchain::facts::{Std, Zig};
 use crate::toolchain::image::engine::Engine;
-use crate::toolchain::probe::report::{Report, Verdict};
+use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
 
 /// A compiler on PATH.
@@ -124,7 +124,7 @@ pub fn obstacles(
     if !compilers.iter().any(is_cc) {
         problems.push(
             Problem::new(
-                Code::NoHostCc,
+                NO_HOST_CC,
                 "the host has no `cc`, with which rustc links build scripts and proc macros",
             )
             .help("install a C compiler (`apt-get install gcc libc6-dev`)"),
@@ -147,7 +147,7 @@ fn emulated(host: &str, cpu: &str) -> Option<Problem> {
         || arm && !host.starts_with("aarch64") && !host.starts_with("arm");
     other.then(|| {
         Problem::new(
-            Code::Emulated,
+            EMULATED,
             format!(
                 "rustc for `{host}` runs under emulation here: \
             builds take hours, and rustc crashes"
@@ -191,7 +191,7 @@ pub fn target(
             chosen
                 .findings
                 .iter()
-                .map(|finding| format!("{}: {}", finding.probe, finding.what)),
+                .map(|finding| format!("{}: {}", finding.code.name(), finding.what)),
         );
         let stopped = chosen.refused.iter().filter(|fallen| fallen.by_probe);
         health
@@ -208,7 +208,7 @@ pub fn target(
     health.warnings.extend(
         plan.iter()
             .flat_map(|plan| &plan.host_findings)
-            .map(|finding| format!("{}: {}", finding.probe, finding.what)),
+            .map(|finding| format!("{}: {}", finding.code.name(), finding.what)),
     );
     health.state = match (
         health.problems.is_empty() && obstacles.is_empty(),
@@ -221,19 +221,31 @@ pub fn target(
     health
 }
 
-/// What a compiler's report comes to in a word: the worst of its verdicts with the probes' own
-/// flags.
-pub fn verdict(report: &Report) -> &'static str {
-    let verdicts = || report.answers.iter().map(|answer| &answer.clean);
-    match (
-        verdicts().find(|verdict| matches!(verdict, Verdict::Affected { .. })),
-        verdicts().find(|verdict| **verdict != Verdict::Ok),
-    ) {
-        (Some(affected), _) => affected.name(),
-        (None, Some(inconclusive)) => inconclusive.name(),
-        (None, None) => "ok",
-    }
-}
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[NO_HOST_CC, EMULATED];
+
+pub const NO_HOST_CC: Code = code(&CodeInfo {
+    name: "no-host-cc",
+    title: "the host has no C compiler",
+    cause: "Build scripts and proc macros are programs of the host, and rustc links them with \
+            `cc`, whatever the target.",
+    detection: "`cc` is looked for on PATH.",
+    fix: "Install one: `apt-get install gcc libc6-dev`.",
+    source: "README, Is this machine ready",
+    waivable: false,
+});
+
+pub const EMULATED: Code = code(&CodeInfo {
+    name: "emulated",
+    title: "rustc runs under emulation",
+    cause: "The processor that the kernel tells of is not the one that rustc was built for: a \
+            container of another platform under qemu. Builds take hours there, and rustc crashes \
+            (a SIGSEGV in regex-syntax is typical).",
+    detection: "/proc/cpuinfo is compared with rustc's host triple.",
+    fix: "Run xpkg in an image of the machine's own platform, and let it cross-compile.",
+    source: "rust-lang/rust#96479, docker/buildx#328",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

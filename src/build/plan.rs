@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::build::cargo_call::{Call, calls, fetch};
 use crate::invocation::Invocation;
 use crate::problem::Problem;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::build_tools;
 use crate::project::request::TargetRequest;
 use crate::project::settings::Settings;
@@ -122,8 +122,12 @@ impl Plan {
                 .iter()
                 .any(|target| target.toolchain.candidate.image.is_none())
         {
-            let (blocking, told) =
-                judged_host(settings, facts, facts.host.report.as_ref(), "the host's");
+            let (blocking, told) = judged_host(
+                settings,
+                facts,
+                facts.host.report.as_ref(),
+                CompilerOf::Host,
+            );
             problems.extend(blocking);
             host_findings = told;
             problems.extend(
@@ -164,7 +168,7 @@ impl Plan {
 fn out_dir_unfit(workspace: &Workspace, out_dir: &Utf8Path) -> Option<Problem> {
     let unfit = |what: String| {
         Problem::new(
-            Code::OutDirUnfit,
+            OUT_DIR_UNFIT,
             format!("`{out_dir}` cannot be the out-dir: {what}"),
         )
         .help("choose a directory that holds nothing else: `--out-dir dist`")
@@ -208,7 +212,7 @@ fn leaking(
             problems.push(Problem::new(code, message).help(help));
         } else {
             chosen.findings.push(CompilerFinding {
-                probe: code.name().to_owned(),
+                code,
                 severity,
                 what: message,
                 switched_off: false,
@@ -228,10 +232,32 @@ fn inside(
     mut chosen: ToolchainChoice,
 ) -> (Vec<Problem>, ToolchainChoice) {
     let mut problems = tools::missing_tools(facts, image);
-    let (blocking, told) = judged_host(settings, facts, image.host_report.as_ref(), "the image's");
+    let (blocking, told) = judged_host(
+        settings,
+        facts,
+        image.host_report.as_ref(),
+        CompilerOf::Image,
+    );
     problems.extend(blocking);
     chosen.findings.extend(told);
     (problems, chosen)
+}
+
+/// The side whose compiler compiles C for build scripts.
+#[derive(Clone, Copy)]
+enum CompilerOf {
+    Host,
+    Image,
+}
+
+impl CompilerOf {
+    /// Returns the words of a message: `the host's`.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Host => "the host's",
+            Self::Image => "the image's",
+        }
+    }
 }
 
 /// What the probes say of the compiler that compiles C for build scripts: what stops the run, and
@@ -240,37 +266,34 @@ fn judged_host(
     settings: &Settings,
     facts: &Facts,
     report: Option<&Report>,
-    whose: &str,
+    whose: CompilerOf,
 ) -> (Vec<Problem>, Vec<CompilerFinding>) {
     let Some(report) = report else {
         return (Vec::new(), Vec::new());
     };
     let findings = assess::judge(report, &facts.host.c_packages).into_iter();
     let findings = findings.map(|finding| CompilerFinding {
-        what: format!("{whose} `{}` {}", report.compiler, finding.what),
+        what: format!("{} `{}` {}", whose.label(), report.compiler, finding.what),
         ..finding
     });
     let stops = |finding: &CompilerFinding| {
-        let accepted =
-            Code::from_name(&finding.probe).is_some_and(|code| settings.accept.contains(&code));
+        let accepted = settings.accept.contains(&finding.code);
         finding.severity == Severity::Block && !accepted
     };
     let (stopping, told): (Vec<CompilerFinding>, Vec<CompilerFinding>) = findings.partition(stops);
     let problem = |finding: CompilerFinding| {
-        let problem = Problem::new(
-            Code::from_name(&finding.probe).unwrap_or(Code::Gcc95189),
-            finding.what,
-        )
-        .note(
-            "C in",
-            facts.host.c_packages.iter().map(ToString::to_string),
-        )
-        .help(if whose == "the host's" {
-            "install a compiler without the bug, and name it for the host in `HOST_CC`"
-        } else {
-            "name an image whose compilers do not have the bug"
-        });
-        match gate::flag_way(&facts.rustc.host.replace('-', "_"), report) {
+        let problem = Problem::new(finding.code, finding.what)
+            .note(
+                "C in",
+                facts.host.c_packages.iter().map(ToString::to_string),
+            )
+            .help(match whose {
+                CompilerOf::Host => {
+                    "install a compiler without the bug, and name it for the host in `HOST_CC`"
+                }
+                CompilerOf::Image => "name an image whose compilers do not have the bug",
+            });
+        match gate::workaround_line(&facts.rustc.host.replace('-', "_"), report) {
             Some(way) => problem.help(way),
             None => problem,
         }
@@ -292,7 +315,7 @@ fn install(workspace: &Workspace, facts: &Facts, target: &Target) -> Invocation 
 
 fn std_missing(workspace: &Workspace, facts: &Facts, target: &Target) -> Problem {
     let problem = Problem::new(
-        Code::StdMissing,
+        STD_MISSING,
         format!("the standard library for `{target}` is not installed"),
     );
     match &facts.rustc.rustup {
@@ -344,3 +367,29 @@ fn place(
         Err(problems)
     }
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[STD_MISSING, OUT_DIR_UNFIT];
+
+pub const STD_MISSING: Code = code(&CodeInfo {
+    name: "std-missing",
+    title: "the target's standard library is not installed",
+    cause: "The toolchain has no `core` and `std` for the target, and xpkg may not or cannot \
+            install it: `--offline` or `--frozen` was given, or rustup does not manage the \
+            toolchain.",
+    detection: "`rustc --print target-libdir` names a directory that is not there.",
+    fix: "Run the command of the message.",
+    source: "README, How a linker is chosen",
+    waivable: false,
+});
+
+pub const OUT_DIR_UNFIT: Code = code(&CodeInfo {
+    name: "out-dir-unfit",
+    title: "the out-dir cannot be a tree of its own",
+    cause: "The out-dir is exchanged as a whole with each run; the one that was named holds the \
+            workspace, cargo's target directory, or stands among a package's sources.",
+    detection: "Its path is compared with theirs before anything is compiled.",
+    fix: "Name a directory that holds nothing else.",
+    source: "README, What stands in the tree",
+    waivable: false,
+});

@@ -56,7 +56,7 @@ pub fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> Targ
         },
         waivers: waived
             .map(|finding| Waiver {
-                code: finding.probe.clone(),
+                code: finding.code.name().to_owned(),
                 message: finding.what.clone(),
             })
             .collect(),

@@ -2,14 +2,13 @@
 
 use crate::build::look::session::{self, Prepared, RunOptions};
 use crate::build::look::source;
-use crate::build::plan::{Plan, TargetPlan};
+use crate::build::plan::{Plan, STD_MISSING, TargetPlan};
 use crate::build::record::record;
 use crate::build::stage::{ExistingTree, Provenance, Staging};
 use crate::host::lock;
 use crate::host::machine::Host;
 use crate::host::shell::Shell;
 use crate::invocation::Invocation;
-use crate::problem::codes::Code;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::setting;
 use crate::target::Target;
@@ -70,7 +69,7 @@ fn install_std(host: &Host, shell: Shell, prepared: &mut Prepared) -> Result<(),
     let problems: Vec<Problem> = still
         .map(|(target, install)| {
             Problem::new(
-                Code::StdMissing,
+                STD_MISSING,
                 format!(
                     "rustup ended well, but rustc still has no standard library for `{target}`"
                 ),
@@ -87,7 +86,7 @@ fn install_std(host: &Host, shell: Shell, prepared: &mut Prepared) -> Result<(),
 
 fn tell_choices(shell: Shell, prepared: &Prepared) {
     for finding in &prepared.plan.host_findings {
-        shell.warning(&finding.probe, &finding.what);
+        shell.warning(finding.code.name(), &finding.what);
     }
     for target in &prepared.plan.targets {
         let chosen = &target.toolchain;
@@ -121,7 +120,7 @@ fn tell_choices(shell: Shell, prepared: &Prepared) {
         }
         for finding in &chosen.findings {
             shell.warning(
-                &finding.probe,
+                finding.code.name(),
                 &format!("{} (target `{}`)", finding.what, target.target),
             );
         }
@@ -427,7 +426,7 @@ pub fn rustup_target_add(
         return Ok(());
     }
     Err(Problem::new(
-        Code::StdMissing,
+        STD_MISSING,
         format!("rustup could not install the standard library for `{target}`"),
     )
     .note("command", [install.to_string()])

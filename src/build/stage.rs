@@ -6,14 +6,15 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
-use crate::build::compile::BuiltBin;
+use crate::build::compile::{ARTIFACT_MISSING, BuiltBin};
+use crate::host::codes::FILE_ACCESS;
 use crate::host::files::PathKind;
 use crate::host::lock::{FileLock, lock_path};
 use crate::host::machine::Host;
-use crate::problem::codes::Code;
+use crate::problem::code::Code;
 use crate::problem::{Problem, Result};
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
-use crate::tree::look::{foreign, read, strangers};
+use crate::tree::look::{TREE_CHANGED, foreign, read, strangers};
 use crate::tree::manifest::{Artifact, Manifest, Waiver};
 use crate::verify::rules::build;
 use crate::{digest, inspect};
@@ -30,11 +31,10 @@ pub struct ExistingTree {
 /// Locks the tree, reads its manifest, and refuses what xpkg did not make.
 pub fn open(host: &Host, out_dir: &Utf8Path, blocked: impl FnOnce()) -> Result<ExistingTree> {
     let Some(parent) = out_dir.parent() else {
-        return Err(Problem::new(
-            Code::FileAccess,
-            format!("`{out_dir}` cannot be an out-dir"),
-        )
-        .help("name a directory below another"));
+        return Err(
+            Problem::new(FILE_ACCESS, format!("`{out_dir}` cannot be an out-dir"))
+                .help("name a directory below another"),
+        );
     };
     host.create_dir_all(parent).map_err(elsewhere)?;
     let lock = host.lock(&lock_path(out_dir), blocked).map_err(elsewhere)?;
@@ -61,7 +61,7 @@ pub fn open(host: &Host, out_dir: &Utf8Path, blocked: impl FnOnce()) -> Result<E
 /// The way out of a place that cannot be written.
 fn elsewhere(problem: Problem) -> Problem {
     match problem.code {
-        Code::FileAccess => problem.help("name a directory that can be written: `--out-dir DIR`"),
+        FILE_ACCESS => problem.help("name a directory that can be written: `--out-dir DIR`"),
         _ => problem,
     }
 }
@@ -115,7 +115,7 @@ pub fn begin<'a>(host: &'a Host, standing: &'a ExistingTree) -> Result<Staging<'
     let temp = host.temp_dir(parent, &making_prefix(&standing.out_dir))?;
     let root = Utf8PathBuf::from_path_buf(temp.path().to_owned()).map_err(|path| {
         Problem::new(
-            Code::FileAccess,
+            FILE_ACCESS,
             format!("the path `{}` is not UTF-8", path.display()),
         )
     })?;
@@ -171,7 +171,7 @@ impl Staging<'_> {
         );
         if !self.host.exists(file) {
             let problem = Problem::new(
-                Code::ArtifactMissing,
+                ARTIFACT_MISSING,
                 format!("{name}: cargo reports `{file}`, and nothing is there"),
             );
             let problem = problem.note(
@@ -282,7 +282,7 @@ impl Staging<'_> {
         let from = self.standing.out_dir.join(&artifact.path);
         if !self.still(artifact) {
             return Err(Problem::new(
-                Code::TreeChanged,
+                TREE_CHANGED,
                 format!("`{from}` is not what its manifest says"),
             )
             .help(format!(

@@ -9,10 +9,10 @@ use crate::commands::args::{MessageFormat, TreeArgs};
 use crate::host::lock;
 use crate::host::machine::Host;
 use crate::host::shell::{self, Shell};
-use crate::problem::codes::Code;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::ship::docker;
 use crate::ship::docker::context::DEFAULT;
+use crate::tree::look::TREE_FOREIGN;
 
 #[derive(Serialize)]
 struct Cleaned {
@@ -51,7 +51,7 @@ pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
                 ),
             );
             return Err(Problem::new(
-                Code::TreeForeign,
+                TREE_FOREIGN,
                 format!("`{out_dir}` holds what xpkg did not make; it stays"),
             )
             .note("there", left)

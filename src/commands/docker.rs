@@ -8,12 +8,11 @@ use crate::build::look::session;
 use crate::commands::args::{MessageFormat, OF_A_BUILD, RunArgs};
 use crate::host::machine::Host;
 use crate::host::shell::{self, Shell, Verbosity};
-use crate::problem::codes::Code;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::ship::docker::bake::Plan;
 use crate::ship::docker::bins::ImageOptions;
 use crate::ship::docker::context::DEFAULT;
-use crate::ship::docker::image::Image;
+use crate::ship::docker::image::{BASE_UNFIT, Image};
 use crate::ship::docker::run::{apart, decided, from_here, layouts, named, note, pieces, within};
 use crate::ship::docker::{self, source_build};
 use crate::ship::oci;
@@ -99,7 +98,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     // it.
     let accepted = run
         .accept
-        .extract_if(.., |name| name == Code::BaseUnfit.name())
+        .extract_if(.., |name| name == BASE_UNFIT.name())
         .count()
         > 0;
     for name in &run.accept {

@@ -6,7 +6,7 @@ use crate::build::look::session;
 use crate::commands::args::{MessageFormat, RunArgs};
 use crate::host::machine::Host;
 use crate::host::shell::{self, Shell};
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Failure, Problem, Result};
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::ui::plan;
@@ -27,16 +27,14 @@ pub fn run(host: &Host, shell: Shell, args: EnvArgs) -> Result<(), Failure> {
             .targets
             .iter()
             .map(|target| target.target.to_string());
-        return Err(
-            Problem::new(Code::OneTarget, "an environment is one target's")
-                .note("asked for", names)
-                .help("name one: `cargo xpkg env --target TRIPLE`")
-                .into(),
-        );
+        return Err(Problem::new(ONE_TARGET, "an environment is one target's")
+            .note("asked for", names)
+            .help("name one: `cargo xpkg env --target TRIPLE`")
+            .into());
     };
     if let Some(image) = &target.toolchain.candidate.image {
         return Err(Problem::new(
-            Code::ImageEnvironment,
+            IMAGE_ENVIRONMENT,
             format!(
                 "`{}` is built in `{}`, whose environment is not this machine's",
                 target.target, image.reference
@@ -56,3 +54,28 @@ pub fn run(host: &Host, shell: Shell, args: EnvArgs) -> Result<(), Failure> {
     })?;
     Ok(())
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[IMAGE_ENVIRONMENT, ONE_TARGET];
+
+pub const IMAGE_ENVIRONMENT: Code = code(&CodeInfo {
+    name: "image-environment",
+    title: "the target's environment is inside an image",
+    cause: "`env` prints variables for tools of this machine, and the target is built in an \
+            image: its compilers and their variables are there.",
+    detection: "The choice for the target is an image.",
+    fix: "See `cargo xpkg plan`, or choose a linker of this machine with `--linker`.",
+    source: "README, Cross images",
+    waivable: false,
+});
+
+pub const ONE_TARGET: Code = code(&CodeInfo {
+    name: "one-target",
+    title: "an environment is one target's",
+    cause: "`env` was asked for several targets, or the configuration names several; their \
+            variables differ.",
+    detection: "The targets of the run are counted.",
+    fix: "Name one with `--target`.",
+    source: "README, Tasks",
+    waivable: false,
+});

@@ -6,11 +6,10 @@ use crate::build::look::session;
 use crate::commands::args::{MessageFormat, OutputArgs};
 use crate::host::machine::Host;
 use crate::host::shell::{self, Shell};
-use crate::problem::codes::Code;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::look::context::{self, CargoOptions};
 use crate::toolchain::image;
-use crate::toolchain::image::lockfile::PinStatus;
+use crate::toolchain::image::lockfile::{IMAGE_NOT_PINNED, PinStatus};
 use crate::toolchain::image::look::store::{self, ImageStore, PullPolicy};
 use crate::toolchain::image::run::{PinSession, rows};
 use crate::ui::images;
@@ -106,15 +105,14 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
     let config = session::with_cross(host, shell, &found, config, target, false)?;
     let rows = rows(&config, &found, target)?;
     if rows.is_empty() {
-        return Err(Problem::new(
-            Code::ImageNotPinned,
-            "no target of this workspace has an image",
-        )
-        .help(
-            "name one in xpkg's configuration: `[workspace.metadata.xpkg.target.TRIPLE]` \
+        return Err(
+            Problem::new(IMAGE_NOT_PINNED, "no target of this workspace has an image")
+                .help(
+                    "name one in xpkg's configuration: `[workspace.metadata.xpkg.target.TRIPLE]` \
                    with `image = \"registry/name:tag\"`",
-        )
-        .into());
+                )
+                .into(),
+        );
     }
     let hear = move |verb: &str, line: &str| match verb {
         "" => shell.pass_on(line),

@@ -4,6 +4,7 @@
 pub mod args;
 pub mod build;
 pub mod clean;
+pub mod codes;
 pub mod docker;
 pub mod doctor;
 pub mod env;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 use crate::commands::args::{Color, MessageFormat, TalkArgs, TreeArgs};
 use crate::commands::build::BuildArgs;
+use crate::commands::codes::CARGO_FAILED;
 use crate::commands::docker::DockerArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::env::EnvArgs;
@@ -27,9 +29,9 @@ use crate::commands::internal::compiler::{self, CompilerArgs};
 use crate::commands::internal::zig::{self, ZigArgs, ZigToolsArgs};
 use crate::commands::plan::PlanArgs;
 use crate::commands::verify::{ReportFormat, VerifyArgs};
+use crate::host::codes::INTERRUPTED;
 use crate::host::machine::Host;
 use crate::host::shell::{self, Shell, Verbosity};
-use crate::problem::codes::Code;
 use crate::problem::{Failure, Problem, Result};
 
 /// Runs what was typed. The exit code: 0, 1 for a problem, cargo's own where cargo has spoken.
@@ -120,7 +122,7 @@ pub fn run(cli: Cli) -> u8 {
     ) {
         (Err(_), Some(signal)) => {
             let problem = Problem::new(
-                Code::Interrupted,
+                INTERRUPTED,
                 format!(
                     "interrupted by signal {signal}{}",
                     if stages {
@@ -157,7 +159,7 @@ pub fn told(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>) -
                 Failure::Spoken(code) => (
                     code,
                     vec![Problem::new(
-                        Code::CargoFailed,
+                        CARGO_FAILED,
                         format!("cargo ended with {code}; its messages are on stderr"),
                     )],
                 ),

@@ -4,19 +4,18 @@ use crate::build::look::tree::find_tree;
 use crate::commands::args::{MessageFormat, TreeArgs};
 use crate::host::machine::Host;
 use crate::host::shell;
-use crate::problem::codes::Code;
 use crate::problem::{Failure, Problem, Result};
+use crate::tree::look::NO_TREE;
 use crate::{tree, ui};
 
 pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
     let out_dir = find_tree(host, &args.place.options())?.out_dir;
     let Some((manifest, _)) = tree::look::read(host, &out_dir)? else {
-        return Err(Problem::new(
-            Code::NoTree,
-            format!("there is no staged tree at `{out_dir}`"),
-        )
-        .help("run `cargo xpkg build`, or name the tree with `--out-dir`")
-        .into());
+        return Err(
+            Problem::new(NO_TREE, format!("there is no staged tree at `{out_dir}`"))
+                .help("run `cargo xpkg build`, or name the tree with `--out-dir`")
+                .into(),
+        );
     };
     shell::data(&match args.output.message_format {
         MessageFormat::Human => ui::tree::tree(&manifest),

@@ -11,20 +11,23 @@ use crate::archive::limits::Limits;
 use crate::build::look::session::TreeOptions;
 use crate::build::look::tree;
 use crate::commands::args::{PlaceArgs, TalkArgs};
+use crate::commands::codes;
 use crate::host::machine::Host;
 use crate::host::shell::{self, Shell};
-use crate::problem::codes::Code;
+use crate::problem::code::NO_SUCH_CODE;
 use crate::problem::text::list;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::PolicyConfig;
+use crate::project::config::parse::CONFIG_INVALID;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
+use crate::tree::look::NO_TREE;
 use crate::ui::verify;
 use crate::verify::judge::{self, VerifyOptions};
 use crate::verify::rules::policy::{Policy, PolicyName};
 use crate::verify::rules::table::rule_names;
 use crate::verify::run::start_all;
-use crate::verify::waiver::AcceptRule;
+use crate::verify::waiver::{AcceptRule, NO_REASON};
 use crate::verify::{markdown, sarif};
 
 #[derive(Debug, Args)]
@@ -178,7 +181,7 @@ fn subject(
     })?;
     if !host.exists(&found.out_dir) {
         return Err(Problem::new(
-            Code::NoTree,
+            NO_TREE,
             format!("there is no staged tree at `{}`", found.out_dir),
         )
         .help("run `cargo xpkg build`, or name what to verify: `cargo xpkg verify PATH`")
@@ -204,7 +207,7 @@ fn chosen(flag: Option<String>, config: PolicyConfig) -> Result<Policy, Vec<Prob
     {
         problems.push(
             Problem::new(
-                Code::NoSuchName,
+                NO_SUCH_CODE,
                 format!("the configuration's policy has a rule `{rule}`, which there is not"),
             )
             .help(format!("the rules: {}", list(rule_names()))),
@@ -217,7 +220,7 @@ fn chosen(flag: Option<String>, config: PolicyConfig) -> Result<Policy, Vec<Prob
     {
         problems.push(
             Problem::new(
-                Code::ConfigInvalid,
+                CONFIG_INVALID,
                 format!("`{glibc}`, the glibc of the configuration's policy, is no version"),
             )
             .help("write it as `2.31`"),
@@ -253,9 +256,9 @@ fn waives(accept: &[String], reason: Option<String>) -> Result<Vec<AcceptRule>> 
             .map_or((text.as_str(), None), |(name, path)| {
                 (name, Some(path.to_owned()))
             });
-        let code = Code::from_name(name).ok_or_else(|| {
+        let code = codes::find(name).ok_or_else(|| {
             let problem = Problem::new(
-                Code::NoSuchName,
+                NO_SUCH_CODE,
                 format!("`--accept {text}`: there is no code `{name}`"),
             );
             problem.help("each finding begins with its code; `--explain CODE` tells what it means")
@@ -265,11 +268,8 @@ fn waives(accept: &[String], reason: Option<String>) -> Result<Vec<AcceptRule>> 
             .clone()
             .filter(|reason| !reason.trim().is_empty())
             .ok_or_else(|| {
-                Problem::new(
-                    Code::NoReason,
-                    format!("`--accept {text}` without a reason"),
-                )
-                .help("say why, for whoever reads the report: `--reason TEXT`")
+                Problem::new(NO_REASON, format!("`--accept {text}` without a reason"))
+                    .help("say why, for whoever reads the report: `--reason TEXT`")
             })?;
         Ok(AcceptRule { code, path, reason })
     };

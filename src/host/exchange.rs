@@ -5,11 +5,11 @@ use std::io;
 use camino::Utf8Path;
 
 use crate::problem::Problem;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 
 pub fn cannot_exchange(old: &Utf8Path, error: &io::Error) -> Problem {
     let problem = Problem::new(
-        Code::CannotExchange,
+        CANNOT_EXCHANGE,
         format!("cannot exchange `{old}` with the new tree: {error}"),
     );
     match error.kind() {
@@ -44,3 +44,18 @@ pub fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
     fs::rename(new, old)?;
     fs::rename(&aside, new)
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[CANNOT_EXCHANGE];
+
+pub const CANNOT_EXCHANGE: Code = code(&CodeInfo {
+    name: "cannot-exchange",
+    title: "the file system cannot exchange the tree in one step",
+    cause: "The new tree is built beside the old one and exchanged with it. That fails when the \
+            out-dir is a mount point, or lies in the lower layer of an overlay.",
+    detection: "Before compiling, the kernel is asked by an exchange and a rename that change \
+                nothing.",
+    fix: "Name an out-dir one level deeper: `--out-dir DIR/xpkg`.",
+    source: "renameat2(2), RENAME_EXCHANGE",
+    waivable: false,
+});

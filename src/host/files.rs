@@ -8,10 +8,10 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest::Hasher;
+use crate::host::codes::FILE_ACCESS;
 use crate::host::exchange::{cannot_exchange, swap};
 use crate::host::lock::FileLock;
 use crate::host::machine::Host;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
 
 /// What stands at a path.
@@ -630,5 +630,5 @@ fn same_file(_: &File, _: &Utf8Path) -> bool {
 }
 
 fn cannot(verb: &str, path: &Utf8Path, error: &io::Error) -> Problem {
-    Problem::new(Code::FileAccess, format!("cannot {verb} `{path}`: {error}"))
+    Problem::new(FILE_ACCESS, format!("cannot {verb} `{path}`: {error}"))
 }

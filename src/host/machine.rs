@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::host::codes::FILE_ACCESS;
 use crate::host::signals::Interrupts;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
 
 /// What rustup's proxy leaves in the environment of `cargo xpkg`. Handed on, it would silence the
@@ -46,7 +46,7 @@ impl Host {
         }
         let cwd = std::env::current_dir().map_err(|error| {
             Problem::new(
-                Code::FileAccess,
+                FILE_ACCESS,
                 format!("cannot read the current directory: {error}"),
             )
         })?;
@@ -196,7 +196,7 @@ impl Host {
 
 fn not_utf8(path: &std::path::Path) -> Problem {
     Problem::new(
-        Code::FileAccess,
+        FILE_ACCESS,
         format!("the path `{}` is not UTF-8", path.display()),
     )
     .help("rename it: manifests and tables are UTF-8")

@@ -8,6 +8,7 @@
 )]
 
 pub mod cache;
+pub mod codes;
 pub mod exchange;
 #[cfg(feature = "test-fakes")]
 pub mod fault;

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 
+use crate::host::codes::{INTERRUPTED, NO_TOOLCHAIN, PROCESS_FAILED};
 use crate::host::machine::Host;
 use crate::invocation::Invocation;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
 
 /// What a program said and how it ended.
@@ -94,7 +94,7 @@ impl Host {
     pub fn check_interrupted(&self) -> Result<()> {
         match self.interrupted() {
             Some(signal) => Err(Problem::new(
-                Code::Interrupted,
+                INTERRUPTED,
                 format!("interrupted by signal {signal}"),
             )),
             None => Ok(()),
@@ -381,16 +381,16 @@ fn cannot_start(invocation: &Invocation, error: &io::Error) -> Problem {
     let code = if ["cargo", "rustc"].contains(&invocation.program.as_str())
         && error.kind() == io::ErrorKind::NotFound
     {
-        Code::NoToolchain
+        NO_TOOLCHAIN
     } else {
-        Code::ProcessFailed
+        PROCESS_FAILED
     };
     let problem = Problem::new(
         code,
         format!("cannot start `{}`: {error}", invocation.program),
     );
     match code {
-        Code::NoToolchain => {
+        NO_TOOLCHAIN => {
             problem.help("install Rust with rustup, and see that `~/.cargo/bin` is on PATH")
         }
         _ => problem.note("command", [invocation.to_string()]),

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde::Serialize;
 
-use crate::problem::codes::Code;
+use crate::host::codes::FILE_ACCESS;
 use crate::problem::style::{CAUTION, GOOD, STRONG};
 use crate::problem::{Problem, Result, render};
 
@@ -84,7 +84,7 @@ pub fn data(text: &str) -> Result<()> {
         .and_then(|()| stdout.flush())
     {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Problem::new(
-            Code::FileAccess,
+            FILE_ACCESS,
             format!("cannot write to stdout: {error}"),
         )),
         _ => Ok(()),

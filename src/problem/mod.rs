@@ -3,14 +3,14 @@
 //! The only error type of the program. It knows nothing of the screen (`ui` renders it) and nothing
 //! of exit codes but the two ways to fail that [`Failure`] tells apart.
 
-pub mod codes;
+pub mod code;
 pub mod render;
 pub mod style;
 pub mod text;
 
 use serde::Serialize;
 
-use crate::problem::codes::Code;
+use crate::problem::code::Code;
 
 /// A labelled block of lines under the message: `tried:`, `cause:`, `left out:`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -105,22 +105,6 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::codes::CODES;
-
-    #[test]
-    fn every_code_finds_its_row_and_its_name() {
-        for row in CODES {
-            assert_eq!(row.code.row().name, row.name);
-            assert_eq!(Code::from_name(row.name), Some(row.code));
-            assert!(
-                row.name
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
-                "{}",
-                row.name
-            );
-        }
-    }
 
     #[test]
     fn the_nearest_name_is_near() {

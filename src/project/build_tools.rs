@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inspect::elf;
 use crate::problem::Problem;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 
 /// How a tool is found on a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,11 +187,23 @@ pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Pro
         }
         _ => return None,
     };
-    Some(
-        Problem::new(Code::ToolMissing, what)
-            .help(format!("install it: `{}`", installer.line(need))),
-    )
+    Some(Problem::new(TOOL_MISSING, what).help(format!("install it: `{}`", installer.line(need))))
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[TOOL_MISSING];
+
+pub const TOOL_MISSING: Code = code(&CodeInfo {
+    name: "tool-missing",
+    title: "a tool that build scripts of the graph call is not here",
+    cause: "A package of the graph calls a program or loads a library when it is built \
+            (prost-build calls protoc), and it is not there, or is for another machine.",
+    detection: "The packages of the resolved graph are looked up in a table; the tool is looked \
+                for where the package would look.",
+    fix: "Run the line of the message.",
+    source: "README, Is this machine ready",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@
 //! by name.
 
 use crate::problem::Problem;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::Target;
 
 /// A piece of configuration from such a place.
@@ -84,7 +84,7 @@ pub fn refusals(
         .flat_map(touched)
         .map(|(key, place)| {
             Problem::new(
-                Code::CargoConfig,
+                CARGO_CONFIG,
                 format!("{place} sets `{key}`, which xpkg decides and cannot read there"),
             )
             .help("say it by `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself")
@@ -290,6 +290,22 @@ pub fn directories(file: &toml::Table) -> Vec<String> {
         .filter_map(|path| path.as_str().map(str::to_owned))
         .collect()
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[CARGO_CONFIG];
+
+pub const CARGO_CONFIG: Code = code(&CodeInfo {
+    name: "cargo-config",
+    title: "cargo's configuration decides what xpkg decides, from a place xpkg cannot honour",
+    cause: "A `--config` argument or an `include`d configuration file sets a linker, the build \
+            target or a C compiler. xpkg would choose without having seen it.",
+    detection: "Each `--config` value and each included file is read for the keys that xpkg \
+                decides.",
+    fix: "Say it where xpkg reads it: `--linker`, `--target`, `CARGO_TARGET_<T>_LINKER`, or \
+          `.cargo/config.toml` itself.",
+    source: "README, How a linker is chosen",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

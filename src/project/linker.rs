@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::problem::code::{Code, CodeInfo, code};
+
 /// A kind of candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -63,3 +65,17 @@ impl LinkerChoice {
         }
     }
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[LINKER_UNFIT];
+
+pub const LINKER_UNFIT: Code = code(&CodeInfo {
+    name: "linker-unfit",
+    title: "the linker that was chosen cannot serve the target",
+    cause: "A flag, a variable or a configuration chose a linker. Such a choice binds: xpkg \
+            takes no other in its place.",
+    detection: "The chosen candidate fell; the reason is in the message.",
+    fix: "Install what the reason names, or choose another (`--linker auto` lets xpkg choose).",
+    source: "README, How a linker is chosen",
+    waivable: false,
+});

@@ -1,6 +1,6 @@
 //! Where each bin is staged: a path with fields.
 
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::list;
 use crate::problem::{Problem, Result, nearest};
 use crate::project::workspace::Bin;
@@ -70,12 +70,10 @@ impl Field {
 impl PathTemplate {
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = |why: String| {
-            Problem::new(Code::LayoutInvalid, format!("`{text}` is no layout: {why}")).help(
-                format!(
-                    "its fields are {}",
-                    list(FIELDS.iter().map(|(name, _)| *name))
-                ),
-            )
+            Problem::new(LAYOUT_INVALID, format!("`{text}` is no layout: {why}")).help(format!(
+                "its fields are {}",
+                list(FIELDS.iter().map(|(name, _)| *name))
+            ))
         };
         let mut pieces = Vec::new();
         let mut rest = text;
@@ -132,7 +130,7 @@ impl PathTemplate {
         let path: String = parts.chain([target.system.exe_suffix.to_owned()]).collect();
         match unsafe_path(&path) {
             Some(why) => Err(Problem::new(
-                Code::LayoutInvalid,
+                LAYOUT_INVALID,
                 format!(
                     "bin `{}` of package `{}` cannot stand at `{path}`: {why}",
                     bin.bin, bin.package
@@ -170,3 +168,17 @@ fn unsafe_path(path: &str) -> Option<String> {
         format!("it has a part `{part}`")
     })
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[LAYOUT_INVALID];
+
+pub const LAYOUT_INVALID: Code = code(&CodeInfo {
+    name: "layout-invalid",
+    title: "the layout is not a path below the tree",
+    cause: "`layout` or a rename has an unknown field, an empty part, `..`, or begins at the \
+            root.",
+    detection: "The layout is parsed before anything is compiled.",
+    fix: "Use the fields that the message lists.",
+    source: "README, What stands in the tree",
+    waivable: false,
+});

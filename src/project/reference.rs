@@ -3,7 +3,7 @@
 use oci_spec::distribution::Reference as Parsed;
 use serde::Serialize;
 
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 
 /// An image as the user names it.
@@ -22,7 +22,7 @@ impl Reference {
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = |why: String| {
             Problem::new(
-                Code::ImageInvalid,
+                IMAGE_INVALID,
                 format!("`{text}` is no reference to an image: {why}"),
             )
             .help("write `registry/name:tag`, or `registry/name@sha256:…` with 64 hex digits")
@@ -64,3 +64,17 @@ pub fn is_digest(text: &str) -> bool {
     text.strip_prefix("sha256:")
         .is_some_and(|digits| digits.len() == 64 && digits.bytes().all(hex))
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[IMAGE_INVALID];
+
+pub const IMAGE_INVALID: Code = code(&CodeInfo {
+    name: "image-invalid",
+    title: "what is configured is no reference to an image",
+    cause: "`image` has upper-case letters, spaces, or a digest that is not `sha256:` and 64 hex \
+            digits.",
+    detection: "It is read by the grammar of the OCI's distribution specification.",
+    fix: "Write `registry/name:tag`, or `registry/name@sha256:…`.",
+    source: "README, Cross images",
+    waivable: false,
+});

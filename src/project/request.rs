@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use crate::problem::codes::Code;
+use crate::problem::code::Code;
 use crate::project::config::{DockerfileTable, PreBuild};
 use crate::project::linker::LinkerChoice;
 use crate::project::reference::Reference;

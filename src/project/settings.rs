@@ -5,18 +5,19 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::list;
 use crate::problem::{Problem, Result, nearest};
 use crate::project::cargo_config::{self, OpaqueConfig};
+use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::config::{Config, DockerfileTable, PreBuild, TargetConfig};
-use crate::project::linker::LinkerChoice;
+use crate::project::linker::{LINKER_UNFIT, LinkerChoice};
 use crate::project::path_template::{DEFAULT_LAYOUT, PathTemplate};
 use crate::project::reference::Reference;
 use crate::project::request::{TargetOverrides, TargetRequest, WantedImage};
 use crate::project::rustc::Rustc;
 use crate::project::workspace::{Selection, Workspace};
-use crate::target::Target;
+use crate::target::{Target, UNKNOWN_TARGET};
 
 /// How cargo is to be called, whatever the target.
 #[derive(Debug, Clone)]
@@ -146,7 +147,7 @@ pub fn resolve(
             {
                 problems.push(
                     Problem::new(
-                        Code::TargetTwice,
+                        TARGET_TWICE,
                         format!(
                             "the target `{}` is asked for twice",
                             request.target.triple()
@@ -161,7 +162,7 @@ pub fn resolve(
     }
     for name in config.target.keys().filter(|name| !triples.contains(name)) {
         let problem = Problem::new(
-            Code::UnknownTarget,
+            UNKNOWN_TARGET,
             format!("the configuration has a table for `{name}`, which rustc does not know"),
         );
         problems.push(match nearest(name, triples.iter().map(String::as_str)) {
@@ -230,7 +231,7 @@ fn linker_named(name: &str) -> Result<LinkerChoice> {
             .filter_map(clap::ValueEnum::to_possible_value);
         let names: Vec<String> = names.map(|value| value.get_name().to_owned()).collect();
         Problem::new(
-            Code::LinkerUnfit,
+            LINKER_UNFIT,
             format!("`XPKG_LINKER={name}` is no kind of linker"),
         )
         .help(format!(
@@ -362,7 +363,7 @@ fn wanted_image(root: &Utf8Path, own: &TargetConfig) -> Result<Option<WantedImag
         ];
         return match orphans.iter().find(|(_, there)| *there) {
             Some((key, _)) => Err(Problem::new(
-                Code::ConfigInvalid,
+                CONFIG_INVALID,
                 format!("`{key}` is of an image, and the target's table names none"),
             )
             .help("name one: `image = \"registry/name:tag\"`")),
@@ -378,6 +379,20 @@ fn wanted_image(root: &Utf8Path, own: &TargetConfig) -> Result<Option<WantedImag
         volumes: volumes.clone(),
     }))
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[TARGET_TWICE];
+
+pub const TARGET_TWICE: Code = code(&CodeInfo {
+    name: "target-twice",
+    title: "the same triple is asked for twice",
+    cause: "Two targets of one triple (with different glibc floors, say) would be staged in one \
+            place.",
+    detection: "The list of targets holds the triple twice.",
+    fix: "Name each triple once; run twice with two `--out-dir` for two floors.",
+    source: "README, Tasks",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use cargo_metadata::{Metadata, Package};
 use serde::Serialize;
 
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::list;
 use crate::problem::{Problem, nearest};
 use crate::project::config::Config;
@@ -258,7 +258,7 @@ impl Workspace {
         let mut problems: Vec<Problem> = unknown
             .map(|(name, place)| {
                 let problem = Problem::new(
-                    Code::UnknownPackage,
+                    UNKNOWN_PACKAGE,
                     format!("`{place} {name}`: the workspace has no such package"),
                 );
                 match nearest(name, names()) {
@@ -277,7 +277,7 @@ impl Workspace {
                 .filter(|bin| !member.bins.iter().any(|own| &own.name == *bin))
             {
                 let problem = Problem::new(
-                    Code::UnknownBin,
+                    UNKNOWN_BIN,
                     format!(
                         "`rename` of package `{name}` names a bin `{bin}` that it does not have"
                     ),
@@ -409,7 +409,7 @@ fn refusals(selected: &Selected, known: &[String], selection: &Selection) -> Vec
         .filter(|name| !selected.bins.iter().any(|bin| &bin.bin == *name))
         .map(|name| {
             let problem = Problem::new(
-                Code::UnknownBin,
+                UNKNOWN_BIN,
                 format!("`--bin {name}`: the selected packages build no such bin"),
             );
             let outside = selected
@@ -434,7 +434,7 @@ fn refusals(selected: &Selected, known: &[String], selection: &Selection) -> Vec
         .collect();
     if problems.is_empty() && selected.bins.is_empty() {
         problems.push(
-            Problem::new(Code::NoBins, "the selected packages have no bin to build")
+            Problem::new(NO_BINS, "the selected packages have no bin to build")
                 .note("left out", left_out())
                 .help("select others with `-p` or `--workspace`"),
         );
@@ -451,6 +451,39 @@ pub fn cache_dir(workspace: &Workspace) -> Utf8PathBuf {
 pub fn tools_dir(workspace: &Workspace) -> Utf8PathBuf {
     cache_dir(workspace).join("tools")
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[UNKNOWN_PACKAGE, UNKNOWN_BIN, NO_BINS];
+
+pub const UNKNOWN_PACKAGE: Code = code(&CodeInfo {
+    name: "unknown-package",
+    title: "no such package in the workspace",
+    cause: "`-p` or `--exclude` names a package that is not a member.",
+    detection: "The members are those of `cargo metadata`.",
+    fix: "Use the nearest member, which the message names.",
+    source: "README, Tasks",
+    waivable: false,
+});
+
+pub const UNKNOWN_BIN: Code = code(&CodeInfo {
+    name: "unknown-bin",
+    title: "no such bin in the selected packages",
+    cause: "`--bin` names a bin that none of the selected packages has, or that they leave out.",
+    detection: "The bins are those of `cargo metadata`.",
+    fix: "Use the nearest bin, which the message names, or select its package with `-p`.",
+    source: "README, Tasks",
+    waivable: false,
+});
+
+pub const NO_BINS: Code = code(&CodeInfo {
+    name: "no-bins",
+    title: "nothing is selected",
+    cause: "The selected packages have no bin, or all of theirs are left out.",
+    detection: "The bins of the selected packages, less those left out, are none.",
+    fix: "Select others with `--workspace` or `-p`; the notes say what was left out and why.",
+    source: "README, Tasks",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result, nearest};
 use crate::target::arch::{ARCHES, Arch};
 use crate::target::glibc::{FIRST_GLIBC, Glibc};
@@ -37,10 +37,7 @@ impl Target {
             None => (text, None),
         };
         if !known.iter().any(|name| name == triple) {
-            let problem = Problem::new(
-                Code::UnknownTarget,
-                format!("rustc knows no target `{triple}`"),
-            );
+            let problem = Problem::new(UNKNOWN_TARGET, format!("rustc knows no target `{triple}`"));
             // The commonest slip is the vendor that GNU leaves out.
             let vendored = triple.replacen('-', "-unknown-", 1);
             let near = known
@@ -56,7 +53,7 @@ impl Target {
         }
         let mut target = Self::rowed(triple).ok_or_else(|| {
             Problem::new(
-                Code::UnsupportedTarget,
+                UNSUPPORTED_TARGET,
                 format!(
                     "xpkg cannot inspect files for `{triple}`: it has no row for this platform"
                 ),
@@ -67,7 +64,7 @@ impl Target {
         })?;
         if let Some(floor) = floor {
             let unfit = |why: &str| {
-                Problem::new(Code::UnknownTarget, format!("`{text}` is no target: {why}"))
+                Problem::new(UNKNOWN_TARGET, format!("`{text}` is no target: {why}"))
                     .help("a glibc floor is written `x86_64-unknown-linux-gnu.2.17`")
             };
             if target.system.libc != Libc::Gnu {
@@ -199,6 +196,31 @@ impl Serialize for Target {
         serializer.collect_str(self)
     }
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[UNKNOWN_TARGET, UNSUPPORTED_TARGET];
+
+pub const UNKNOWN_TARGET: Code = code(&CodeInfo {
+    name: "unknown-target",
+    title: "rustc does not know the target",
+    cause: "The triple is misspelt, or names a target of another compiler version.",
+    detection: "`rustc --print target-list` does not hold it.",
+    fix: "Use the nearest known triple, which the message names, or see `rustc --print \
+          target-list`.",
+    source: "README, Tasks",
+    waivable: false,
+});
+
+pub const UNSUPPORTED_TARGET: Code = code(&CodeInfo {
+    name: "unsupported-target",
+    title: "xpkg has no row for the target",
+    cause: "rustc knows the target, but xpkg does not know what a correct file for it looks \
+            like, so it could not inspect what it stages.",
+    detection: "The triple's processor or system has no row in xpkg's tables.",
+    fix: "Build it with cargo directly, and ask for a row.",
+    source: "README, What it does not do",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::graph::CPackage;
-use crate::project::linker::{LinkerChoice, LinkerKind};
+use crate::project::linker::{LINKER_UNFIT, LinkerChoice, LinkerKind};
 use crate::project::request::TargetRequest;
 use crate::project::setting::SettingOrigin;
 use crate::target::Target;
@@ -23,6 +23,7 @@ use crate::toolchain::configured::configured;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::facts::{Facts, TargetFacts};
 use crate::toolchain::image::candidates;
+use crate::toolchain::image::container::IMAGE_UNFIT;
 use crate::toolchain::kinds::KINDS;
 use crate::toolchain::program::Program;
 use crate::toolchain::zig::{self, MISSING};
@@ -129,7 +130,7 @@ pub fn choose(
     let nothing = TargetFacts::default();
     let case = TargetContext::new(request, facts, c, tools, &nothing);
     let mut refused = Vec::new();
-    let mut bitten = Vec::new();
+    let mut affected = Vec::new();
     if let Some((by, judged)) = bound(&case, request) {
         let name = choice_name(&case, request);
         // What is wrong with an image has a code of its own.
@@ -142,12 +143,12 @@ pub fn choose(
                 Ok(chosen) => return Ok(ToolchainChoice { refused, ..chosen }),
                 Err(fallen) => {
                     refused.push(fallen.told());
-                    bitten.push(fallen);
+                    affected.push(fallen);
                 }
             }
         }
         let reasons: Vec<String> = refused.iter().map(|fallen| fallen.reason.clone()).collect();
-        let problem = match bitten.iter().find_map(|fallen| fallen.code) {
+        let problem = match affected.iter().find_map(|fallen| fallen.code) {
             Some(code) => Problem::new(
                 code,
                 format!("`{name}`, chosen by {by}, must not compile C for `{target}`"),
@@ -155,7 +156,7 @@ pub fn choose(
             .note("cause", reasons),
             None => unfit(target, name, &by, reasons.join("; "), request),
         };
-        return Err(gate::ways_out(&case, &bitten)
+        return Err(gate::suggestions(&case, &affected)
             .into_iter()
             .fold(problem, Problem::help));
     }
@@ -166,7 +167,7 @@ pub fn choose(
             accept,
             ..case.clone()
         };
-        (refused, bitten) = (Vec::new(), Vec::new());
+        (refused, affected) = (Vec::new(), Vec::new());
         for row in KINDS {
             let candidates = (row.candidates)(&case).unwrap_or_else(|reason| {
                 refused.push(Rejected {
@@ -184,7 +185,7 @@ pub fn choose(
                         if !refused.contains(&fallen.told()) {
                             refused.push(fallen.told());
                         }
-                        bitten.push(fallen);
+                        affected.push(fallen);
                     }
                 }
             }
@@ -198,15 +199,12 @@ pub fn choose(
     let tried = refused
         .iter()
         .map(|fallen| format!("{:width$} {}", fallen.kind.name(), fallen.reason));
-    let problem = match bitten.iter().find_map(|fallen| fallen.code) {
+    let problem = match affected.iter().find_map(|fallen| fallen.code) {
         Some(code) => Problem::new(
             code,
             format!("no compiler here may compile the C of `{target}`"),
         ),
-        None => Problem::new(
-            Code::NoLinker,
-            format!("nothing here can link for `{target}`"),
-        ),
+        None => Problem::new(NO_LINKER, format!("nothing here can link for `{target}`")),
     };
     let c_packages = c
         .packages
@@ -214,7 +212,7 @@ pub fn choose(
         .filter(|_| c.holds)
         .map(CPackage::to_string);
     let problem = problem.note("tried", tried).note("C in", c_packages);
-    let ways = gate::ways_out(&case, &bitten)
+    let ways = gate::suggestions(&case, &affected)
         .into_iter()
         .chain(ways_out(&case));
     Err(ways.fold(problem, Problem::help))
@@ -263,7 +261,7 @@ fn unfit(
 ) -> Problem {
     if let (Some((LinkerChoice::Image, _)), Some(wanted)) = (&request.choice, &request.image) {
         return Problem::new(
-            Code::ImageUnfit,
+            IMAGE_UNFIT,
             format!(
                 "the image `{}` cannot build for `{target}`",
                 wanted.reference.written
@@ -287,7 +285,7 @@ fn unfit(
         None => format!("correct or remove {by}"),
     };
     Problem::new(
-        Code::LinkerUnfit,
+        LINKER_UNFIT,
         format!("`{choice}`, chosen by {by}, cannot link for `{target}`"),
     )
     .note("cause", [reason])
@@ -378,3 +376,16 @@ fn ways_out(case: &TargetContext) -> Vec<String> {
         )],
     }
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[NO_LINKER];
+
+pub const NO_LINKER: Code = code(&CodeInfo {
+    name: "no-linker",
+    title: "nothing here can link for the target",
+    cause: "Every candidate fell; each one's reason stands in the message.",
+    detection: "The candidates native, gcc and clang, rust-lld were tried in this order.",
+    fix: "Install what the help line names.",
+    source: "README, How a linker is chosen",
+    waivable: false,
+});

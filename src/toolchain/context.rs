@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use crate::problem::codes::Code;
+use crate::problem::code::Code;
 use crate::project::linker::LinkerKind;
 use crate::project::request::{TargetOverrides, TargetRequest};
 use crate::target::Target;

@@ -6,7 +6,7 @@
 
 use goblin::elf::header::machine_to_str;
 
-use crate::problem::codes::Code;
+use crate::problem::code::Code;
 use crate::project::linker::LinkerKind;
 use crate::target::glibc::Glibc;
 use crate::target::system::{Format, Libc};
@@ -14,10 +14,9 @@ use crate::toolchain::candidate::{Candidate, Rejected, SetBy, ToolchainChoice};
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::environment::ENV_VARS;
 use crate::toolchain::kinds::KINDS;
-use crate::toolchain::probe::assess;
 use crate::toolchain::probe::facts::CompilerFacts;
 use crate::toolchain::probe::report::{CompilerFinding, Report, Severity, Verdict};
-use crate::toolchain::probe::table::PROBES;
+use crate::toolchain::probe::{assess, table};
 use crate::toolchain::tools;
 
 /// A candidate that did not pass, and why.
@@ -88,13 +87,13 @@ pub fn pass(
             }));
         }
         for finding in assess::judge(report, &case.c.packages) {
-            let code = Code::from_name(&finding.probe);
-            let accepted = code.is_some_and(|code| case.accept.contains(&code));
+            let code = finding.code;
+            let accepted = case.accept.contains(&code);
             if finding.severity == Severity::Block && !accepted {
                 return Err(Box::new(Blocked {
                     candidate,
                     reason: format!("{name} {}", finding.what),
-                    code,
+                    code: Some(code),
                 }));
             }
             findings.push(CompilerFinding {
@@ -225,7 +224,7 @@ fn unfit(case: &TargetContext, facts: &CompilerFacts) -> Option<String> {
 
 /// What to do about candidates that a probe stopped; each way was tried. First another compiler
 /// that is here.
-pub fn ways_out(case: &TargetContext, stopped: &[Box<Blocked>]) -> Vec<String> {
+pub fn suggestions(case: &TargetContext, stopped: &[Box<Blocked>]) -> Vec<String> {
     let mut ways = Vec::new();
     if stopped.iter().any(|stopped| stopped.code.is_some()) {
         let others = KINDS
@@ -252,7 +251,7 @@ pub fn ways_out(case: &TargetContext, stopped: &[Box<Blocked>]) -> Vec<String> {
             "install a compiler"
         };
         ways.push(format!("{what} without the bug: {}", versions(stopped)));
-        ways.extend(flag_way(&case.target.lower(), report));
+        ways.extend(workaround_line(&case.target.lower(), report));
     }
     let mut told = std::collections::BTreeSet::new();
     ways.retain(|way| told.insert(way.clone()));
@@ -260,24 +259,24 @@ pub fn ways_out(case: &TargetContext, stopped: &[Box<Blocked>]) -> Vec<String> {
 }
 
 fn versions(stopped: &Blocked) -> &'static str {
-    let probe = PROBES
-        .iter()
-        .find(|probe| stopped.code.is_some_and(|code| code.name() == probe.id));
-    probe.map_or("", |probe| probe.versions)
+    stopped
+        .code
+        .and_then(|code| table::find(code.name()))
+        .map_or("", |probe| probe.versions)
 }
 
 /// The line that switches the bug off, where that was tried and does: it keeps the flags that are
 /// there.
-pub fn flag_way(target: &str, report: &Report) -> Option<String> {
+pub fn workaround_line(target: &str, report: &Report) -> Option<String> {
     let answer = report
         .answers
         .iter()
-        .find(|answer| answer.way_out == Some(Verdict::Ok))?;
-    let probe = PROBES.iter().find(|probe| probe.id == answer.probe)?;
+        .find(|answer| answer.workaround == Some(Verdict::Ok))?;
+    let probe = table::find(&answer.probe)?;
     let variable = format!("CFLAGS_{target}");
     Some(format!(
         "or switch it off, which was tried and is recorded: `export \
          {variable}=\"${{{variable}:-}} {}\"`",
-        probe.way_out_flag
+        probe.workaround_flag
     ))
 }

@@ -4,7 +4,7 @@
 //! Pure: it sees what the user has set and what the archiver writes, and says what that means for
 //! one target.
 
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::graph::CPackage;
 use crate::project::setting::{Setting, SettingOrigin};
 use crate::target::Target;
@@ -102,7 +102,7 @@ fn machine_flags(case: &LeakInput) -> Option<Leak> {
         case.facts.rustc.host.replace('-', "_")
     );
     Some(Leak {
-        code: Code::FlagsLeak,
+        code: FLAGS_LEAK,
         severity: Severity::Block,
         message: format!(
             "`{}` in `{}`, set in {}, reaches the C of `{}`",
@@ -145,7 +145,7 @@ fn hosts_libraries(case: &LeakInput) -> Option<Leak> {
         })
         .find(|(_, directory)| hosts(directory))?;
     Some(Leak {
-        code: Code::PkgConfigLeak,
+        code: PKG_CONFIG_LEAK,
         severity: Severity::Block,
         message: format!(
             "`{}`, set in {}, names `{directory}`, whose libraries are the host's, not for `{}`",
@@ -170,7 +170,7 @@ fn archive(case: &LeakInput) -> Option<Leak> {
     };
     let target = case.target;
     Some(Leak {
-        code: Code::ArchiveFormat,
+        code: ARCHIVE_FORMAT,
         severity: Severity::Block,
         message: format!(
             "`{archiver}`, named by `{}`, {what}",
@@ -221,7 +221,7 @@ fn jitter_entropy(case: &LeakInput) -> Option<Leak> {
         .flatten()
         .find_map(|setting| Some((setting, words(setting).find(|word| optimises(word))?)))?;
     Some(Leak {
-        code: Code::JitterEntropy,
+        code: JITTER_ENTROPY,
         severity: Severity::Block,
         message: format!(
             "`{flag}` in `{}`, set in {}, breaks {} {}: its jitter entropy source must not be \
@@ -237,6 +237,61 @@ fn jitter_entropy(case: &LeakInput) -> Option<Leak> {
 fn words(setting: &Setting) -> impl Iterator<Item = &str> {
     setting.value.split_whitespace()
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[FLAGS_LEAK, PKG_CONFIG_LEAK, ARCHIVE_FORMAT, JITTER_ENTROPY];
+
+pub const FLAGS_LEAK: Code = code(&CodeInfo {
+    name: "flags-leak",
+    title: "flags for the host's processor reach the target's C",
+    cause: "cc-rs adds `CFLAGS` to `CFLAGS_<target>`, so `-march=native` there reaches the C of \
+            every target: the compiler refuses it, or makes code that the target's processor \
+            cannot run.",
+    detection: "The words of `CFLAGS` and `CXXFLAGS` are looked at where a foreign target's \
+                graph holds C.",
+    fix: "Say it for the host alone: `CFLAGS_<host>`. Or go on with `--accept flags-leak`.",
+    source: "rust-lang/cc-rs#1469; prefix-dev/pixi#6942",
+    waivable: true,
+});
+
+pub const PKG_CONFIG_LEAK: Code = code(&CodeInfo {
+    name: "pkg-config-leak",
+    title: "the host's libraries would be found for a foreign target",
+    cause: "A variable of pkg-config's for this target names directories of the host: what is \
+            found there is for the host's processor and glibc.",
+    detection: "The directories in `PKG_CONFIG_LIBDIR_<target>` and `PKG_CONFIG_PATH_<target>` \
+                are looked at. Without such a variable xpkg names the target's own.",
+    fix: "Unset the variable, or name the target's own directories. Or go on with `--accept \
+          pkg-config-leak`.",
+    source: "rust-cross/rust-musl-cross#44; rust-openssl/rust-openssl#1405",
+    waivable: true,
+});
+
+pub const ARCHIVE_FORMAT: Code = code(&CodeInfo {
+    name: "archive-format",
+    title: "the archiver writes archives that the linker cannot read",
+    cause: "Linkers for ELF want an index in the format of System V and GNU; an `ar` of BSD's or \
+            macOS's making writes another.",
+    detection: "The archiver that the target's environment names is given a file with a long \
+                name; what it writes is read.",
+    fix: "Name another archiver in `AR_<target>`, such as llvm-ar. Or go on with `--accept \
+          archive-format`.",
+    source: "cross-rs/cross#137",
+    waivable: true,
+});
+
+pub const JITTER_ENTROPY: Code = code(&CodeInfo {
+    name: "jitter-entropy",
+    title: "flags would optimise what must not be optimised",
+    cause: "aws-lc-sys 0.32 to 0.38 compiles its jitter entropy source with `-O0`; a `-O` in \
+            `CFLAGS` comes after it, and the source refuses to be compiled so.",
+    detection: "The version of aws-lc-sys in the graph, and `-O` in `CFLAGS` or \
+                `CFLAGS_<target>`.",
+    fix: "Set `AWS_LC_SYS_NO_JITTER_ENTROPY=1`, or take a later aws-lc-sys. Or go on with \
+          `--accept jitter-entropy`.",
+    source: "aws/aws-lc-rs#1097; aws/aws-lc-rs#1154",
+    waivable: true,
+});
 
 #[cfg(test)]
 mod tests {

@@ -6,10 +6,10 @@ use camino::Utf8Path;
 
 use crate::host::files::PathKind;
 use crate::host::machine::Host;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
-use crate::tree::manifest::Manifest;
+use crate::tree::manifest::{Manifest, TREE_UNREADABLE};
 
 /// The manifest that stands in a tree, with the bytes of both files.
 pub fn read(host: &Host, out_dir: &Utf8Path) -> Result<Option<(Manifest, (String, String))>> {
@@ -22,7 +22,7 @@ pub fn read(host: &Host, out_dir: &Utf8Path) -> Result<Option<(Manifest, (String
     let text = host.read_text(&out_dir.join(TEXT_NAME))?;
     if text != manifest.text() {
         return Err(Problem::new(
-            Code::TreeUnreadable,
+            TREE_UNREADABLE,
             format!(
                 "`{TEXT_NAME}` and `{JSON_NAME}` in \
             `{out_dir}` do not say the same"
@@ -45,7 +45,7 @@ pub fn foreign(out_dir: &Utf8Path, strangers: &[String]) -> Problem {
         .cloned()
         .chain((more > 0).then(|| format!("… and {more} more")));
     Problem::new(
-        Code::TreeForeign,
+        TREE_FOREIGN,
         format!("`{out_dir}` holds what xpkg did not make"),
     )
     .note("there", lines)
@@ -76,6 +76,39 @@ pub fn strangers(found: &BTreeMap<String, PathKind>, manifest: Option<&Manifest>
         .map(|(path, _)| path.clone())
         .collect()
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[TREE_FOREIGN, TREE_CHANGED, NO_TREE];
+
+pub const TREE_FOREIGN: Code = code(&CodeInfo {
+    name: "tree-foreign",
+    title: "the out-dir holds files that xpkg did not make",
+    cause: "The tree is exchanged as a whole; files that are in no manifest would be lost.",
+    detection: "The out-dir is compared with its manifest before anything is compiled.",
+    fix: "Move the files away, or choose another `--out-dir`.",
+    source: "README, What stands in the tree",
+    waivable: false,
+});
+
+pub const TREE_CHANGED: Code = code(&CodeInfo {
+    name: "tree-changed",
+    title: "a staged file is not what its manifest says",
+    cause: "A file that this run would keep was changed or removed after it was staged.",
+    detection: "Kept files are hashed and compared with manifest.json.",
+    fix: "Build its target again, or remove the tree with `cargo xpkg clean`.",
+    source: "README, What stands in the tree",
+    waivable: false,
+});
+
+pub const NO_TREE: Code = code(&CodeInfo {
+    name: "no-tree",
+    title: "there is no staged tree here",
+    cause: "Nothing was built into this out-dir yet.",
+    detection: "The out-dir has no manifest.json.",
+    fix: "Run `cargo xpkg build`, or name the tree with `--out-dir`.",
+    source: "README, In a hurry",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

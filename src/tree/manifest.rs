@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::inspect::binary::Binary;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
@@ -233,11 +233,8 @@ impl Manifest {
     /// Reads a `manifest.json`; `place` is what the error calls it.
     pub fn parse(text: &str, place: &str) -> Result<Self> {
         let unreadable = |why: String| {
-            Problem::new(
-                Code::TreeUnreadable,
-                format!("cannot read `{place}`: {why}"),
-            )
-            .help("use the xpkg that wrote it, or remove the tree by hand and build again")
+            Problem::new(TREE_UNREADABLE, format!("cannot read `{place}`: {why}"))
+                .help("use the xpkg that wrote it, or remove the tree by hand and build again")
         };
         #[derive(Deserialize)]
         struct Version {
@@ -280,3 +277,16 @@ impl Platform {
         format!("{}/{}{variant}", self.os, self.architecture)
     }
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[TREE_UNREADABLE];
+
+pub const TREE_UNREADABLE: Code = code(&CodeInfo {
+    name: "tree-unreadable",
+    title: "the tree's manifest cannot be read",
+    cause: "manifest.json is damaged, or a later xpkg wrote it.",
+    detection: "It does not parse as schema version 1, or MANIFEST.txt does not say the same.",
+    fix: "Use the xpkg that wrote it, or remove the directory by hand.",
+    source: "README, What stands in the tree",
+    waivable: false,
+});

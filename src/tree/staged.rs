@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::problem::Problem;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::workspace::Bin;
 use crate::target::Target;
 use crate::tree::manifest::{Artifact, Manifest};
@@ -58,7 +58,7 @@ fn clashing_pairs(named: impl Iterator<Item = (String, String)>) -> Vec<Problem>
                 continue;
             };
             problems.push(
-                Problem::new(Code::PathClash, format!("two outputs on one path: {what}"))
+                Problem::new(PATH_CLASH, format!("two outputs on one path: {what}"))
                     .note("both", [who.clone(), other.clone()])
                     .help("add `{triple}` or `{package}` to `layout`, or `rename` one of them"),
             );
@@ -101,6 +101,20 @@ pub fn clashes_with_kept(outputs: &[Output], kept: &[Artifact]) -> Vec<Problem> 
     });
     clashing_pairs(new.chain(old))
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[PATH_CLASH];
+
+pub const PATH_CLASH: Code = code(&CodeInfo {
+    name: "path-clash",
+    title: "two outputs would stand on one path",
+    cause: "The layout gives two bins (or a bin of this run and one kept from an earlier run) \
+            the same path, or makes one's file the other's directory.",
+    detection: "All paths of the run are compared before anything is compiled.",
+    fix: "Add `{triple}` or `{package}` to the layout, or `rename` one of the two.",
+    source: "README, What stands in the tree",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::build::doctor::{self, CompilerHealth, Diagnosis, State, TargetHealth};
+use crate::build::doctor::{CompilerHealth, Diagnosis, State, TargetHealth};
 use crate::problem::render::problem;
 use crate::problem::style::{BAD, CAUTION, GOOD};
 use crate::project::build_tools::ToolFound;
+use crate::toolchain::probe::report::Report;
 use crate::ui::table::{lines, plain_table};
 
 /// What `doctor` found: one screen for a healthy machine.
@@ -44,10 +45,9 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
             .chain(aliases.iter().map(String::as_str))
             .take(2)
             .collect();
-        let verdict = report.as_ref().map_or_else(
-            || "not probed".to_owned(),
-            |report| format!("gcc-95189 {}", doctor::verdict(report)),
-        );
+        let verdict = report
+            .as_ref()
+            .map_or_else(|| "not probed".to_owned(), verdicts);
         table.add_row([
             format!("  {}{}", names.join(", "), more_names(aliases)),
             compiler.machine.clone().unwrap_or_else(|| "?".to_owned()),
@@ -141,11 +141,45 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
     text
 }
 
+/// Returns the verdict of each probe with its own flags: `gcc-95189 ok`.
+fn verdicts(report: &Report) -> String {
+    let verdicts = report
+        .answers
+        .iter()
+        .map(|answer| format!("{} {}", answer.probe, answer.baseline.name()));
+    verdicts.collect::<Vec<_>>().join(", ")
+}
+
 /// How many names there are beyond the two that are shown.
 fn more_names(aliases: &[String]) -> String {
     if aliases.len() > 1 {
         format!(" (+{})", aliases.len() - 1)
     } else {
         String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toolchain::probe::report::{Answer, Verdict};
+
+    #[test]
+    fn each_verdict_has_the_name_of_its_probe() {
+        let answer = |probe: &str, baseline| Answer {
+            probe: probe.to_owned(),
+            baseline,
+            with_build_flags: [].into(),
+            at_runtime: None,
+            workaround: None,
+        };
+        let affected = Verdict::Affected {
+            evidence: String::new(),
+        };
+        let report = Report {
+            answers: vec![answer("gcc-1", Verdict::Ok), answer("gcc-2", affected)],
+            ..Report::default()
+        };
+        assert_eq!(verdicts(&report), "gcc-1 ok, gcc-2 affected");
     }
 }

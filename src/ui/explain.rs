@@ -1,17 +1,17 @@
 //! What `--explain CODE` says.
 
-use crate::problem::codes::CodeInfo;
+use crate::problem::code::CodeInfo;
 
 /// What `--explain CODE` says.
 pub fn explanation(row: &CodeInfo) -> String {
     let CodeInfo {
-        code: _,
         name,
         title,
         cause,
         detection,
         fix,
         source,
+        waivable: _,
     } = row;
     format!(
         "{name}: {title}\n\ncause:     {cause}\ndetection: {detection}\nfix:       \

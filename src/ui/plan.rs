@@ -25,7 +25,7 @@ pub fn plan(plan: &Plan) -> String {
     } = plan;
     let mut text = format!("workspace  {workspace}\nout-dir    {out_dir}\nprofile    {profile}\n");
     for finding in host_findings {
-        let _ = writeln!(text, "host cc    {}: {}", finding.probe, finding.what);
+        let _ = writeln!(text, "host cc    {}: {}", finding.code.name(), finding.what);
     }
     for target in targets {
         text.push('\n');
@@ -79,7 +79,7 @@ fn target_plan(target: &TargetPlan) -> String {
                 toolchain
                     .findings
                     .iter()
-                    .map(|finding| format!("{}: {}", finding.probe, finding.what)),
+                    .map(|finding| format!("{}: {}", finding.code.name(), finding.what)),
             )
             .collect(),
     );
@@ -170,14 +170,14 @@ fn report(report: &Report) -> Vec<String> {
     let mut lines = vec![format!("{}{version}", report.compiler)];
     lines.extend(report.answers.iter().map(|answer| {
         let run = answer
-            .run
+            .at_runtime
             .as_ref()
             .map(|run| format!(", by running it {}", run.name()))
             .unwrap_or_default();
         format!(
             "{}: {} at -O2{run}, {} with this build's flags",
             answer.probe,
-            answer.clean.name(),
+            answer.baseline.name(),
             answer.at(&[]).name()
         )
     }));

@@ -40,7 +40,7 @@ pub fn verification(report: &Report) -> String {
             text,
             "\n{CAUTION}accepted[{}]{CAUTION:#}{STRONG}: {}{STRONG:#}",
             code.name(),
-            code.row().title
+            code.info().title
         );
         for accepted in accepted
             .iter()
@@ -152,7 +152,7 @@ fn grouped(findings: &[Finding]) -> Vec<Vec<&Finding>> {
 
 /// The one shape of a problem: a line for each file, each way out once.
 fn findings_of_one_code(group: &[&Finding]) -> String {
-    let row = group[0].code.row();
+    let row = group[0].code.info();
     let mut text = format!(
         "{BAD}error[{}]{BAD:#}{STRONG}: {}{STRONG:#}\n",
         row.name, row.title
@@ -187,13 +187,14 @@ fn placed(finding: &Finding) -> String {
 mod tests {
     use super::*;
     use crate::problem::Problem;
-    use crate::problem::codes::Code;
     use crate::problem::render::problem;
+    use crate::toolchain::choose::NO_LINKER;
     use crate::verify::finding::tests::{finding, hostile, small};
+    use crate::verify::rules::hardening::NOT_STRIPPED;
 
     #[test]
     fn a_problem_has_one_shape() {
-        let told = Problem::new(Code::NoLinker, "nothing here can link for `t`")
+        let told = Problem::new(NO_LINKER, "nothing here can link for `t`")
             .note(
                 "tried",
                 [
@@ -226,7 +227,7 @@ mod tests {
     fn a_verification_tells_programs_findings_and_verdict() {
         let report = Report {
             findings: vec![
-                finding(Code::NotStripped, Some("x86/app")),
+                finding(NOT_STRIPPED, Some("x86/app")),
                 small().findings.remove(0),
             ],
             ..small()

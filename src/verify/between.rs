@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::entry::File;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::verify::expected::Expected;
 use crate::verify::finding::{Finding, finding};
 use crate::verify::listing::Listing;
@@ -27,10 +27,10 @@ pub fn between(
     let mut ids: BTreeMap<&str, (&str, String)> = BTreeMap::new();
     for (path, file, expected) in programs {
         if let Some(other) = digests.insert(&file.sha256, path) {
-            if holds(Code::SameFileTwice) {
+            if holds(SAME_FILE_TWICE) {
                 let found = format!("the same bytes as `{other}`");
                 findings.push(finding(
-                    Code::SameFileTwice,
+                    SAME_FILE_TWICE,
                     path,
                     found,
                     "a program of its own",
@@ -49,11 +49,11 @@ pub fn between(
         };
         if let Some((other, target)) = ids.insert(id, (path, name(expected)))
             && target != name(expected)
-            && holds(Code::BuildIdTwice)
+            && holds(BUILD_ID_TWICE)
         {
             let found = format!("the build-id of `{other}`, which is for {target}");
             findings.push(finding(
-                Code::BuildIdTwice,
+                BUILD_ID_TWICE,
                 path,
                 found,
                 "a build-id of its own",
@@ -69,7 +69,7 @@ pub fn between(
         .iter()
         .filter_map(|record| record.source.commit.as_deref())
         .collect();
-    if commits.len() > 1 && holds(Code::CommitsDiffer) {
+    if commits.len() > 1 && holds(COMMITS_DIFFER) {
         let of = |commit: &&str| {
             let targets = records
                 .iter()
@@ -87,7 +87,7 @@ pub fn between(
         };
         let found = commits.iter().map(of).collect::<Vec<_>>().join("; ");
         findings.push(finding(
-            Code::CommitsDiffer,
+            COMMITS_DIFFER,
             "",
             found,
             "one commit for the whole tree",
@@ -96,3 +96,37 @@ pub fn between(
     }
     findings
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[BUILD_ID_TWICE, SAME_FILE_TWICE, COMMITS_DIFFER];
+
+pub const BUILD_ID_TWICE: Code = code(&CodeInfo {
+    name: "build-id-twice",
+    title: "two targets' programs have one build-id",
+    cause: "The same file stands under two targets, or one was copied over another.",
+    detection: "Build-ids are compared across targets.",
+    fix: "Build both again.",
+    source: "README, verify",
+    waivable: false,
+});
+
+pub const SAME_FILE_TWICE: Code = code(&CodeInfo {
+    name: "same-file-twice",
+    title: "two programs are one file",
+    cause: "Two packages with one bin name, of which cargo hands out one (rust-lang/cargo#6313), \
+            or a copy by mistake.",
+    detection: "Digests are compared within a target.",
+    fix: "Build them apart; xpkg does.",
+    source: "rust-lang/cargo#6313",
+    waivable: false,
+});
+
+pub const COMMITS_DIFFER: Code = code(&CodeInfo {
+    name: "commits-differ",
+    title: "the tree holds files of different commits",
+    cause: "A run that was narrowed to some bins leaves the others as they were.",
+    detection: "The records of manifest.json are compared.",
+    fix: "Build all of it at one commit.",
+    source: "README, What stands in the tree",
+    waivable: false,
+});

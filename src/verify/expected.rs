@@ -1,6 +1,7 @@
 //! What a program is for: by a list, by a flag, or read off the parts of its path.
 
 use crate::inspect::binary::FormatName;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::Target;
 use crate::target::arch::{Arch, FloatAbi};
 use crate::target::glibc::Glibc;
@@ -168,6 +169,21 @@ fn words(path: &str) -> Vec<(&'static str, Word)> {
         .map(|(_, _, text, word)| (text, word))
         .collect()
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[TARGET_UNKNOWN];
+
+pub const TARGET_UNKNOWN: Code = code(&CodeInfo {
+    name: "target-unknown",
+    title: "nothing says what a program is for",
+    cause: "No list, no part of its path and no flag names its target, so nothing can be \
+            promised of it.",
+    detection: "Triples, `x86_64`, `linux-arm64`, `linux/amd64` and their like are read off the \
+                path.",
+    fix: "Name it: `--target TRIPLE`.",
+    source: "README, verify",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::problem::codes::Code;
+use crate::problem::code::Code;
 use crate::problem::text::printable;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,8 +50,11 @@ pub fn finding(
 pub(crate) mod tests {
     use super::*;
     use crate::archive::entry::ArtifactsKind;
-    use crate::problem::codes::Code;
+    use crate::problem::code::Code;
+    use crate::verify::integrity::PATH_TWICE;
+    use crate::verify::listing::LIST_UNREADABLE;
     use crate::verify::report::{Accepted, FileReport, Report, Skipped};
+    use crate::verify::rules::hardening::{HOME_LEAK, NOT_STRIPPED};
 
     /// Names that an archive may hold, made to get out of a table, a terminal or an address.
     pub(crate) const HOSTILE: &[&str] = &[
@@ -103,11 +106,11 @@ pub(crate) mod tests {
             listed_by: Some("manifest.json".to_owned()),
             files: vec![file("arm/app"), file("x86/app")],
             findings: vec![
-                finding(Code::NotStripped, Some("arm/app")),
-                finding(Code::ListUnreadable, None),
+                finding(NOT_STRIPPED, Some("arm/app")),
+                finding(LIST_UNREADABLE, None),
             ],
             accepted: vec![Accepted {
-                finding: finding(Code::HomeLeak, Some("x86/app")),
+                finding: finding(HOME_LEAK, Some("x86/app")),
                 reason: "a path of CI".to_owned(),
             }],
             skipped: vec![Skipped {
@@ -131,7 +134,7 @@ pub(crate) mod tests {
         for text in HOSTILE.iter().copied().chain([long.as_str()]) {
             let own = || text.to_owned();
             let finding = Finding {
-                code: Code::PathTwice,
+                code: PATH_TWICE,
                 path: Some(own()),
                 target: Some(own()),
                 found: own(),
@@ -176,7 +179,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_clause_has_the_halves_that_there_are() {
-        let whole = finding(Code::NotStripped, None);
+        let whole = finding(NOT_STRIPPED, None);
         assert_eq!(clause(&whole), "debug sections, expected none");
         assert_eq!(
             clause(&Finding {

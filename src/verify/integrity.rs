@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind};
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::links::Links;
 use crate::verify::listing::Listing;
-use crate::verify::paths::{head, unsafe_path};
+use crate::verify::paths::{PATH_UNSAFE, head, unsafe_path};
+use crate::verify::rules::machine::MODE_UNFIT;
 
 /// What is wrong with an entry, whatever it should be.
 pub fn entry_itself(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
@@ -16,7 +17,7 @@ pub fn entry_itself(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
         subject.kind == ArtifactsKind::Archive && !entry.path.is_empty(),
     ) {
         return Some(finding(
-            Code::PathUnsafe,
+            PATH_UNSAFE,
             &entry.path,
             format!("a path that {what}"),
             "a path below the tree",
@@ -25,7 +26,7 @@ pub fn entry_itself(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
     }
     match &entry.what {
         EntryKind::Special(what) => Some(finding(
-            Code::SpecialFile,
+            SPECIAL_FILE,
             &entry.path,
             *what,
             "a file",
@@ -60,7 +61,7 @@ pub fn twice(subject: &Artifacts) -> Vec<Finding> {
             format!("`{other}`, which differs by case alone")
         };
         findings.push(finding(
-            Code::PathTwice,
+            PATH_TWICE,
             &entry.path,
             found,
             "one entry on a path, on every system",
@@ -100,7 +101,7 @@ pub fn held_to(subject: &Artifacts, listing: &Listing, links: &Links) -> Vec<Fin
                     Some(_) => "no file".to_owned(),
                 };
                 findings.push(finding(
-                    Code::FileMissing,
+                    FILE_MISSING,
                     path,
                     found,
                     "a file, as it is listed",
@@ -124,13 +125,13 @@ pub fn held_to(subject: &Artifacts, listing: &Listing, links: &Links) -> Vec<Fin
             );
             let help =
                 "fetch or build it again: do not list it anew without knowing why it changed";
-            findings.push(finding(Code::DigestMismatch, path, found, expected, help));
+            findings.push(finding(DIGEST_MISMATCH, path, found, expected, help));
         }
         if let (Some(wanted), Some(mode)) = (&listed.mode, file.mode)
             && *wanted != format!("{mode:04o}")
         {
             findings.push(finding(
-                Code::ModeUnfit,
+                MODE_UNFIT,
                 path,
                 format!("mode {mode:04o}"),
                 format!("{wanted}, as it is listed"),
@@ -154,7 +155,7 @@ pub fn held_to(subject: &Artifacts, listing: &Listing, links: &Links) -> Vec<Fin
         if counts && !listing.files.contains_key(path) && !own.contains(path) {
             let expected = format!("only what `{}` lists", listing.by[0]);
             findings.push(finding(
-                Code::FileUnlisted,
+                FILE_UNLISTED,
                 path,
                 "a file that is not listed",
                 expected,
@@ -174,3 +175,65 @@ const SIGNATURES: &[&str] = &[
     ".sigstore.json",
     ".pem",
 ];
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[
+    DIGEST_MISMATCH,
+    FILE_MISSING,
+    FILE_UNLISTED,
+    PATH_TWICE,
+    SPECIAL_FILE,
+];
+
+pub const DIGEST_MISMATCH: Code = code(&CodeInfo {
+    name: "digest-mismatch",
+    title: "a file is not the one that is listed",
+    cause: "It was changed, or cut short, after it was listed: a flipped bit is enough.",
+    detection: "Its SHA-256 and size are held against the list beside it.",
+    fix: "Build or fetch it again; never list it anew without knowing why.",
+    source: "GNU coreutils, sha256sum",
+    waivable: false,
+});
+
+pub const FILE_MISSING: Code = code(&CodeInfo {
+    name: "file-missing",
+    title: "a listed file is not there",
+    cause: "It was removed or renamed, or an upload left it out.",
+    detection: "Every path of the list is looked for.",
+    fix: "Put it back, or build the tree again.",
+    source: "README, verify",
+    waivable: false,
+});
+
+pub const FILE_UNLISTED: Code = code(&CodeInfo {
+    name: "file-unlisted",
+    title: "a file is there that is not listed",
+    cause: "Somebody added it after the list was written, or a build left it behind. `sha256sum \
+            -c` says nothing of it.",
+    detection: "Every file is looked for in the list.",
+    fix: "Remove it, or build the tree again.",
+    source: "README, verify",
+    waivable: false,
+});
+
+pub const PATH_TWICE: Code = code(&CodeInfo {
+    name: "path-twice",
+    title: "two entries are on one path",
+    cause: "Two entries have one name, or names that differ by case alone, which are one file on \
+            macOS and Windows.",
+    detection: "The paths of lists and archives are compared, once as they are and once without \
+                case.",
+    fix: "Rename one of them.",
+    source: "README, verify",
+    waivable: false,
+});
+
+pub const SPECIAL_FILE: Code = code(&CodeInfo {
+    name: "special-file",
+    title: "something is no file",
+    cause: "A device, a socket or a pipe is no part of a release.",
+    detection: "The kind of every entry is looked at.",
+    fix: "Remove it.",
+    source: "README, verify",
+    waivable: false,
+});

@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, File};
 use crate::inspect::binary::Binary;
-use crate::problem::codes::Code;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::tree::manifest::{Artifact, TargetRecord};
 use crate::verify::between::between;
-use crate::verify::expected::{self, Expected};
+use crate::verify::expected::{self, Expected, TARGET_UNKNOWN};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::integrity::{entry_itself, held_to, twice};
 use crate::verify::links::Links;
 use crate::verify::listing::{self, Listing};
-use crate::verify::report::{FileReport, Report, Skipped};
+use crate::verify::report::{FileReport, RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED};
 use crate::verify::rules::context::RuleInput;
+use crate::verify::rules::machine::{MODE_UNFIT, UNREADABLE_BINARY, WRONG_MACHINE};
 use crate::verify::rules::policy::Policy;
 use crate::verify::rules::table;
 use crate::verify::waiver::{AcceptRule, accept, recorded};
@@ -62,7 +62,7 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
     let index = listing.as_ref().map(known).unwrap_or_default();
     let listed_modes: BTreeSet<String> = findings
         .iter()
-        .filter(|finding| finding.code == Code::ModeUnfit)
+        .filter(|finding| finding.code == MODE_UNFIT)
         .filter_map(|finding| finding.path.clone())
         .collect();
     for (path, file) in subject.entries.iter().filter_map(Entry::file) {
@@ -74,7 +74,7 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
                     || known.is_some_and(|(artifact, _)| artifact.binary.is_some()) =>
             {
                 findings.push(finding(
-                    Code::UnreadableBinary,
+                    UNREADABLE_BINARY,
                     path,
                     why.clone(),
                     "a program",
@@ -110,7 +110,7 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
         findings.extend(
             table::judge(path, &case)
                 .into_iter()
-                .filter(|finding| !(listed && finding.code == Code::ModeUnfit)),
+                .filter(|finding| !(listed && finding.code == MODE_UNFIT)),
         );
         // A link to it promises what its own path says.
         for alias in links.to(path) {
@@ -122,7 +122,7 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
             };
             let machine = table::judge(alias, &case)
                 .into_iter()
-                .filter(|finding| finding.code == Code::WrongMachine);
+                .filter(|finding| finding.code == WRONG_MACHINE);
             findings.extend(machine);
         }
         if let Some(contradiction) = contradiction(path, binary, expected.as_ref()) {
@@ -134,10 +134,10 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
                 what: "its target".to_owned(),
                 why: "nothing says what it is for: name it with `--target`".to_owned(),
             }),
-            (None, _) if options.policy.switched(Code::TargetUnknown).unwrap_or(true) => {
+            (None, _) if options.policy.switched(TARGET_UNKNOWN).unwrap_or(true) => {
                 let what = format!("a program for {}", binary.machine);
                 findings.push(finding(
-                    Code::TargetUnknown,
+                    TARGET_UNKNOWN,
                     path,
                     what,
                     "a target in its path, in a list or by `--target`",
@@ -158,7 +158,7 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
     }
     if programs.is_empty() && archives == 0 && findings.is_empty() {
         findings.push(finding(
-            Code::UnreadableBinary,
+            UNREADABLE_BINARY,
             "",
             "no program",
             "at least one",
@@ -170,7 +170,7 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
     let (accepted, mut findings) = accept(findings, options.accept.iter().chain(&waived));
     for waive in &options.accept {
         // `--run` comes later.
-        let later = [Code::RunFailed, Code::VersionUnexpected].contains(&waive.code);
+        let later = [RUN_FAILED, VERSION_UNEXPECTED].contains(&waive.code);
         let used = accepted.iter().any(|accepted| {
             accepted.finding.code == waive.code
                 && waive
@@ -301,7 +301,7 @@ fn contradiction(path: &str, binary: &Binary, expected: Option<&Expected>) -> Op
     let (guess, expected) = (expected::of_path(path, Some(binary.format))?, expected?);
     let differs = guess.arch.name != expected.arch.name || guess.os != expected.os;
     differs.then(|| Finding {
-        code: Code::WrongMachine,
+        code: WRONG_MACHINE,
         path: Some(path.to_owned()),
         target: Some(expected.name.clone()),
         found: format!("a path that says {}", guess.name),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::entry::{Artifacts, Entry, EntryKind};
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::paths::unsafe_path;
 
@@ -91,7 +91,7 @@ impl<'a> Links<'a> {
     pub fn against(&self, entry: &Entry) -> Option<Finding> {
         let outside = |found: String| {
             finding(
-                Code::LinkOutside,
+                LINK_OUTSIDE,
                 &entry.path,
                 found,
                 "a link that stays in the tree",
@@ -122,3 +122,17 @@ impl<'a> Links<'a> {
         }
     }
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[LINK_OUTSIDE];
+
+pub const LINK_OUTSIDE: Code = code(&CodeInfo {
+    name: "link-outside",
+    title: "a link leads out of the tree",
+    cause: "A symbolic link points to what is not in the tree: it breaks elsewhere, or shows \
+            what should not be shown.",
+    detection: "The target of each link is followed by its text alone.",
+    fix: "Replace it by the file, or by a link inside the tree.",
+    source: "README, verify",
+    waivable: false,
+});

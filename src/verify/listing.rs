@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 
 use crate::archive::entry::{Artifacts, EntryKind, LISTS};
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::target::Target;
 use crate::tree::manifest::{Artifact, Manifest};
 use crate::verify::finding::Finding;
-use crate::verify::paths::{head, unsafe_path};
+use crate::verify::paths::{PATH_UNSAFE, head, unsafe_path};
 
 /// A file as a list has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing>
             }
             if let Some(unsafe_part) = unsafe_path(&file.path) {
                 findings.push(Finding {
-                    code: Code::PathUnsafe,
+                    code: PATH_UNSAFE,
                     path: Some(path.clone()),
                     target: None,
                     found: format!("`{}`, which {unsafe_part}", file.path),
@@ -100,7 +100,7 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing>
             file.path = format!("{base}{}", file.path);
             match listing.files.get(&file.path) {
                 Some(known) if known.sha256 != file.sha256 => findings.push(Finding {
-                    code: Code::ListUnreadable,
+                    code: LIST_UNREADABLE,
                     path: Some(path.clone()),
                     target: None,
                     found: format!("`{}` with digest {}…", file.path, head(&file.sha256)),
@@ -159,7 +159,7 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing>
 
 fn unreadable(path: &str, why: String) -> Finding {
     Finding {
-        code: Code::ListUnreadable,
+        code: LIST_UNREADABLE,
         path: Some(path.to_owned()),
         target: None,
         found: why,
@@ -290,6 +290,20 @@ fn line_of(line: &str) -> Option<(&str, &str)> {
 fn shown(line: &str) -> String {
     line.chars().take(60).flat_map(char::escape_debug).collect()
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[LIST_UNREADABLE];
+
+pub const LIST_UNREADABLE: Code = code(&CodeInfo {
+    name: "list-unreadable",
+    title: "a list of files cannot be read",
+    cause: "It is cut short, has lines of no known form, or its parts contradict each other.",
+    detection: "manifest.json is read strictly; of the other lists each line has a digest and a \
+                path, in either order.",
+    fix: "Write it again: `sha256sum FILE… > SHA256SUMS`.",
+    source: "README, verify",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

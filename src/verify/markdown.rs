@@ -189,8 +189,8 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::codes::Code;
     use crate::verify::finding::tests::{HOSTILE, file, finding, hostile, small};
+    use crate::verify::integrity::FILE_UNLISTED;
 
     #[test]
     fn the_verdict_stands_first_and_every_part_has_its_table() {
@@ -282,7 +282,7 @@ mod tests {
         let many = |number: usize| format!("{}{number}", "\u{1b}".repeat(400));
         let report = Report {
             findings: (0..20_000)
-                .map(|number| finding(Code::FileUnlisted, Some(&many(number))))
+                .map(|number| finding(FILE_UNLISTED, Some(&many(number))))
                 .collect(),
             files: (0..20_000).map(|number| file(&many(number))).collect(),
             ..small()

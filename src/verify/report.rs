@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::archive::entry::ArtifactsKind;
 use crate::inspect::binary::Binary;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::verify::finding::Finding;
 
 /// Everything that `verify` says.
@@ -53,3 +54,26 @@ pub struct Skipped {
     pub what: String,
     pub why: String,
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[RUN_FAILED, VERSION_UNEXPECTED];
+
+pub const RUN_FAILED: Code = code(&CodeInfo {
+    name: "run-failed",
+    title: "a program does not start",
+    cause: "It crashed, did not end in time, or ended with another code than 0.",
+    detection: "`--run` starts it, natively or under qemu.",
+    fix: "Start it by hand with the line of the message.",
+    source: "README, verify",
+    waivable: false,
+});
+
+pub const VERSION_UNEXPECTED: Code = code(&CodeInfo {
+    name: "version-unexpected",
+    title: "a program says another version",
+    cause: "What it prints does not hold the text of `--expect-version`.",
+    detection: "`--run` reads what it prints.",
+    fix: "Build it at the right commit.",
+    source: "README, verify",
+    waivable: false,
+});

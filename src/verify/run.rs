@@ -5,18 +5,19 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::archive::entry::ArtifactsKind;
+use crate::host::codes::INTERRUPTED;
 use crate::host::machine::Host;
 use crate::host::shell::Shell;
 use crate::inspect::binary::{Binary, FormatName, Linkage};
 use crate::invocation::Invocation;
 use crate::problem::Result;
-use crate::problem::codes::Code;
+use crate::problem::code::Code;
 use crate::problem::text::printable;
 use crate::target::arch::Arch;
 use crate::toolchain::look::programs;
 use crate::verify::finding::Finding;
 use crate::verify::judge::VerifyOptions;
-use crate::verify::report::{Report, Skipped};
+use crate::verify::report::{RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED};
 use crate::verify::waiver;
 
 /// How long a program has to end by itself.
@@ -107,10 +108,10 @@ pub fn start_all(
         };
         let ended = match host.capture_bounded(&call, RUN_LIMIT) {
             Ok(ended) => ended,
-            Err(problem) if problem.code == Code::Interrupted => return Err(problem),
+            Err(problem) if problem.code == INTERRUPTED => return Err(problem),
             Err(problem) => {
                 findings.push(finding(
-                    Code::RunFailed,
+                    RUN_FAILED,
                     problem.message,
                     "exit code 0".to_owned(),
                 ));
@@ -133,7 +134,7 @@ pub fn start_all(
                 .map(|line| format!(": {}", printable(line)))
                 .unwrap_or_default();
             findings.push(finding(
-                Code::RunFailed,
+                RUN_FAILED,
                 format!("{why}{said}"),
                 "exit code 0".to_owned(),
             ));
@@ -144,7 +145,7 @@ pub fn start_all(
         if let Some(version) = version.filter(|version| !says(&said, version)) {
             let line = printable(said.lines().next().unwrap_or("nothing"));
             findings.push(finding(
-                Code::VersionUnexpected,
+                VERSION_UNEXPECTED,
                 format!("`{line}`"),
                 format!("`{version}`"),
             ));

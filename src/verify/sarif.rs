@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-use crate::problem::codes::Code;
+use crate::problem::code::Code;
 use crate::problem::text::printable;
 use crate::verify::finding::{Finding, clause};
 use crate::verify::report::Report;
@@ -229,7 +229,7 @@ pub fn sarif(report: &Report) -> String {
 }
 
 fn rule(code: Code) -> Rule {
-    let row = code.row();
+    let row = code.info();
     Rule {
         id: row.name,
         short_description: message(row.title),
@@ -251,7 +251,7 @@ fn said(finding: &Finding) -> String {
     };
     format!(
         "{}: {}{target}{help}",
-        finding.code.row().title,
+        finding.code.info().title,
         clause(finding)
     )
 }
@@ -325,6 +325,9 @@ mod tests {
 
     use super::*;
     use crate::verify::finding::tests::{HOSTILE, finding, hostile, small};
+    use crate::verify::integrity::FILE_UNLISTED;
+    use crate::verify::rules::hardening::NOT_STRIPPED;
+    use crate::verify::rules::libc::LIBRARY_UNFIT;
 
     fn run(report: &Report) -> Value {
         let mut log: Value = serde_json::from_str(&sarif(report)).unwrap();
@@ -345,16 +348,16 @@ mod tests {
             .iter()
             .map(|rule| rule["id"].as_str().unwrap())
             .collect();
-        assert_eq!(rules, ["list-unreadable", "not-stripped", "home-leak"]);
+        assert_eq!(rules, ["home-leak", "list-unreadable", "not-stripped"]);
         assert_eq!(
-            driver["rules"][1]["shortDescription"]["text"],
-            Code::NotStripped.row().title
+            driver["rules"][2]["shortDescription"]["text"],
+            NOT_STRIPPED.info().title
         );
         assert_eq!(
             run["results"][0],
             json!({
                 "ruleId": "not-stripped",
-                "ruleIndex": 1,
+                "ruleIndex": 2,
                 "level": "error",
                 "message": { "text": "a program carries debug information or symbols: debug \
                                       sections, expected none\nhelp: `strip = \"symbols\"`" },
@@ -427,9 +430,9 @@ mod tests {
 
     #[test]
     fn fingerprints_differ_and_stay() {
-        let again = || finding(Code::LibraryUnfit, Some("a"));
+        let again = || finding(LIBRARY_UNFIT, Some("a"));
         let mut report = Report {
-            findings: vec![again(), again(), finding(Code::LibraryUnfit, None)],
+            findings: vec![again(), again(), finding(LIBRARY_UNFIT, None)],
             ..small()
         };
         let prints = |report: &Report| -> Vec<Value> {
@@ -453,7 +456,7 @@ mod tests {
     #[test]
     fn no_more_results_than_github_takes() {
         let many = (0..30_000)
-            .map(|number| finding(Code::FileUnlisted, Some(&number.to_string())))
+            .map(|number| finding(FILE_UNLISTED, Some(&number.to_string())))
             .collect();
         let run = run(&Report {
             findings: many,

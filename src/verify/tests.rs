@@ -3,11 +3,12 @@
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, File};
 use crate::inspect::binary::{Binary, Floor, Linkage};
 use crate::inspect::inspect;
-use crate::problem::codes::Code;
 use crate::project::config::PolicyConfig;
 use crate::target::Target;
+use crate::verify::integrity::FILE_UNLISTED;
 use crate::verify::judge::{VerifyOptions, judge};
 use crate::verify::report::Report;
+use crate::verify::rules::machine::WRONG_MACHINE;
 use crate::verify::rules::policy::{Policy, PolicyName};
 use crate::verify::waiver::AcceptRule;
 
@@ -490,7 +491,7 @@ fn what_shows_between_programs_is_told() {
 fn what_is_accepted_is_listed_with_its_reason() {
     let waive = |path: Option<&str>| {
         [AcceptRule {
-            code: Code::FileUnlisted,
+            code: FILE_UNLISTED,
             path: path.map(str::to_owned),
             reason: "signatures come later".to_owned(),
         }]
@@ -548,5 +549,5 @@ fn one_file_without_a_target_is_told_as_skipped() {
         &["aarch64-unknown-linux-musl"],
         &[],
     );
-    assert_eq!(named.findings[0].code, Code::WrongMachine);
+    assert_eq!(named.findings[0].code, WRONG_MACHINE);
 }

@@ -1,11 +1,12 @@
 //! Findings that are accepted.
 
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::tree::manifest::Artifact;
 use crate::verify::finding::Finding;
 use crate::verify::listing::Listing;
 use crate::verify::report::Accepted;
-use crate::verify::rules::build::FINDINGS;
+use crate::verify::rules::build::findings;
+use crate::verify::rules::machine::{UNREADABLE_BINARY, WRONG_MACHINE};
 
 /// `--accept CODE[=PATH] --reason TEXT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,14 +54,15 @@ pub fn recorded(listing: Option<&Listing>) -> Vec<AcceptRule> {
         let path = format!("{}{}", listing.base, artifact.path);
         // What a build can let pass is what a file is, never whether it is this file or for this
         // machine.
-        let own = |code: &Code| {
-            FINDINGS.contains(code) && ![Code::WrongMachine, Code::UnreadableBinary].contains(code)
+        let acceptable = |name: &str| {
+            findings()
+                .filter(|code| ![WRONG_MACHINE, UNREADABLE_BINARY].contains(code))
+                .find(|code| code.name() == name)
         };
         let codes = artifact
             .waivers
             .iter()
-            .filter_map(|waiver| Code::from_name(&waiver.code))
-            .filter(own);
+            .filter_map(|waiver| acceptable(&waiver.code));
         codes
             .map(|code| AcceptRule {
                 code,
@@ -71,3 +73,16 @@ pub fn recorded(listing: Option<&Listing>) -> Vec<AcceptRule> {
     };
     manifest.artifacts.iter().flat_map(of).collect()
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[NO_REASON];
+
+pub const NO_REASON: Code = code(&CodeInfo {
+    name: "no-reason",
+    title: "something is to be let pass without a reason",
+    cause: "A waiver without a reason tells nothing to whoever reads the report.",
+    detection: "`--accept` of `verify` wants a `--reason`.",
+    fix: "Say why: `--reason TEXT`.",
+    source: "README, verify",
+    waivable: false,
+});

@@ -8,9 +8,10 @@ use camino::Utf8Path;
 use cargo_xpkg::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind};
 use cargo_xpkg::archive::limits::Limits;
 use cargo_xpkg::archive::look::read;
+use cargo_xpkg::archive::packing::ARCHIVE_UNFIT;
 use cargo_xpkg::digest::sha256;
+use cargo_xpkg::host::codes::FILE_ACCESS;
 use cargo_xpkg::host::machine::Host;
-use cargo_xpkg::problem::codes::Code;
 
 use crate::mutants::elf;
 use crate::support::tool;
@@ -337,7 +338,7 @@ fn a_directory_is_walked_and_its_links_are_not() {
         |_| {},
     )
     .unwrap_err();
-    assert_eq!(missing.code, Code::FileAccess);
+    assert_eq!(missing.code, FILE_ACCESS);
 }
 
 #[cfg(unix)]
@@ -549,7 +550,7 @@ fn a_cut_archive_is_told_wherever_it_is_cut() {
                 matches!(
                     entry.what,
                     EntryKind::Unread {
-                        code: Code::ArchiveUnfit,
+                        code: ARCHIVE_UNFIT,
                         ..
                     }
                 )

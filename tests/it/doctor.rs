@@ -209,7 +209,7 @@ fn json_is_for_programs() {
     assert_eq!(document["targets"][0]["state"], "not-ready");
     assert_eq!(document["targets"][0]["problems"][0]["code"], "no-linker");
     assert_eq!(
-        document["compilers"][0]["report"]["answers"][0]["clean"]["verdict"],
+        document["compilers"][0]["report"]["answers"][0]["baseline"]["verdict"],
         "ok"
     );
 }

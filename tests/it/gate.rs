@@ -39,8 +39,8 @@ fn old(name: &str, test: &str) -> Option<PathBuf> {
 /// Compiles a source, and says what the probe reads off the object.
 fn by_object(compiler: &Path, flags: &[&str]) -> Verdict {
     let probe = &PROBES[0];
-    match compiled(compiler, flags, probe.source, "-c") {
-        Some(object) => (probe.read)(&std::fs::read(object.path().join("out")).unwrap()),
+    match compiled(compiler, flags, probe.question.source, "-c") {
+        Some(object) => (probe.question.read)(&std::fs::read(object.path().join("out")).unwrap()),
         None => panic!("{compiler:?} {flags:?} does not compile the probe"),
     }
 }
@@ -59,7 +59,7 @@ fn compiled(compiler: &Path, flags: &[&str], source: &str, how: &str) -> Option<
 
 /// The truth: what the compiler's program does.
 fn by_running(compiler: &Path, flags: &[&str], emulator: Option<&str>) -> bool {
-    let directory = compiled(compiler, flags, PROBES[0].run_source, "-static").unwrap();
+    let directory = compiled(compiler, flags, PROBES[0].question.run_source, "-static").unwrap();
     let program = directory.path().join("out");
     let mut command = match emulator {
         Some(emulator) => Command::new(tool(emulator)),
@@ -351,10 +351,10 @@ aarch64-unknown-linux-gnu
 }
 
 #[test]
-fn a_way_out_of_the_users_is_taken_and_recorded() {
+fn a_workaround_flag_of_the_users_is_taken_and_recorded() {
     let Some(gcc) = old(
         "aarch64-linux-gnu-gcc-9",
-        "a_way_out_of_the_users_is_taken_and_recorded",
+        "a_workaround_flag_of_the_users_is_taken_and_recorded",
     ) else {
         return;
     };
@@ -393,8 +393,8 @@ fn a_way_out_of_the_users_is_taken_and_recorded() {
     let answer = &record["toolchain"]["probes"]["answers"][0];
     assert_eq!(
         (
-            answer["clean"]["verdict"].as_str(),
-            answer["real"]["3"]["verdict"].as_str()
+            answer["baseline"]["verdict"].as_str(),
+            answer["with_build_flags"]["3"]["verdict"].as_str()
         ),
         (Some("affected"), Some("ok"))
     );
@@ -602,7 +602,7 @@ fn the_hosts_own_compiler_passes_the_same_gate() {
     let record = &built.ok().root_json("target/xpkg/manifest.json")["targets"][0];
     assert_eq!(record["waivers"][0]["code"], "gcc-95189");
     assert_eq!(
-        record["host_probes"]["answers"][0]["clean"]["verdict"],
+        record["host_probes"]["answers"][0]["baseline"]["verdict"],
         "affected"
     );
 }

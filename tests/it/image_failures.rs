@@ -176,7 +176,7 @@ error[gcc-95189]: `image`, chosen by xpkg's configuration, must not compile C fo
         let record = &project.json("target/xpkg/manifest.json")["targets"][0];
         assert_eq!(record["waivers"][0]["code"], "gcc-95189");
         assert_eq!(
-            record["toolchain"]["probes"]["answers"][0]["clean"]["verdict"],
+            record["toolchain"]["probes"]["answers"][0]["baseline"]["verdict"],
             "affected"
         );
     });

@@ -1,6 +1,6 @@
 //! The README cannot lie: what it shows is what the program prints, its tables are the program's.
 
-use cargo_xpkg::problem::codes::CODES;
+use cargo_xpkg::commands::codes;
 use cargo_xpkg::toolchain::environment::Spelling;
 use cargo_xpkg::toolchain::probe::table::PROBES;
 
@@ -116,9 +116,8 @@ fn the_table_of_codes_is_the_programs() {
     let end = rest
         .find("\n\n")
         .map_or(0, |end| if rest.starts_with('\n') { 0 } else { end + 1 });
-    let table: String = CODES
-        .iter()
-        .map(|row| format!("| `{}` | {} |\n", row.name, row.title))
+    let table: String = codes::all()
+        .map(|code| format!("| `{}` | {} |\n", code.name(), code.info().title))
         .collect();
     if bless && rest[..end] != table {
         blessed(&format!("{before}{HEAD}{table}{}", &rest[end..]), bless);
@@ -134,7 +133,8 @@ fn the_table_of_each_probe_is_the_programs() {
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let text = readme();
     for probe in PROBES {
-        assert!(text.contains(&format!("| | `{}` |\n", probe.id)));
+        let name = probe.code.name();
+        let table = table_of(&text, name).unwrap_or_else(|| panic!("no table of {name}"));
         let rows = [
             ("symptom", probe.symptom),
             ("cause", probe.cause),
@@ -143,7 +143,7 @@ fn the_table_of_each_probe_is_the_programs() {
             ("source", probe.sources),
         ];
         for (name, value) in rows {
-            let row = text
+            let row = table
                 .lines()
                 .find(|line| line.starts_with(&format!("| {name} | ")))
                 .unwrap();
@@ -152,8 +152,22 @@ fn the_table_of_each_probe_is_the_programs() {
                 "{row}\n{value}"
             );
         }
-        assert!(text.contains(probe.way_out_flag));
+        assert!(table.contains(probe.workaround_flag));
     }
+}
+
+/// Returns the table of the manual that is headed by a probe's name.
+fn table_of<'a>(text: &'a str, probe: &str) -> Option<&'a str> {
+    let (_, table) = text.split_once(&format!("| | `{probe}` |\n"))?;
+    Some(table.split("\n\n").next().unwrap_or(table))
+}
+
+#[test]
+fn each_probe_has_a_table_of_its_own() {
+    let text = "| | `one` |\n|---|---|\n| cause | a |\n\n| | `two` |\n|---|---|\n| cause | b |\n";
+    assert_eq!(table_of(text, "one"), Some("|---|---|\n| cause | a |"));
+    assert_eq!(table_of(text, "two"), Some("|---|---|\n| cause | b |\n"));
+    assert_eq!(table_of(text, "three"), None);
 }
 
 #[test]

@@ -9,8 +9,8 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::archive::entry::{Entry, EntryKind, LONGEST_LIST, Ownership};
 use crate::archive::limits::{Limits, may_list};
+use crate::archive::packing::ARCHIVE_UNFIT;
 use crate::archive::read::file::{self, PIECE, ReadLimits};
-use crate::problem::codes::Code;
 
 /// Why an archive cannot be read any further, as a clause.
 pub type StopReason = String;
@@ -175,7 +175,7 @@ pub fn unfit(why: impl AsRef<str>) -> EntryKind {
         }
     });
     EntryKind::Unread {
-        code: Code::ArchiveUnfit,
+        code: ARCHIVE_UNFIT,
         why: shown.take(LONGEST).collect(),
     }
 }

@@ -8,13 +8,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::build::plan::Plan;
 use crate::host::machine::Host;
 use crate::host::shell::Shell;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, NO_SUCH_CODE};
 use crate::problem::text::list;
 use crate::problem::{Failure, Problem, Result, nearest};
 use crate::project::config::Config;
 use crate::project::linker::LinkerChoice;
 use crate::project::look::cargo_config::{self, ExtraConfig};
-use crate::project::look::context::{self, CargoOptions, ProjectContext};
+use crate::project::look::context::{self, CargoOptions, ProjectContext, WORKSPACE_UNREADABLE};
 use crate::project::look::graph::Scope;
 use crate::project::request::TargetRequest;
 use crate::project::settings::{self, CargoArgs, CliOverrides, Settings, Variables};
@@ -24,7 +24,7 @@ use crate::toolchain;
 use crate::toolchain::facts::Facts;
 use crate::toolchain::image::look::store::{ImageStore, PullPolicy};
 use crate::toolchain::look::survey;
-use crate::verify::rules::build::FINDINGS;
+use crate::verify::rules::build::findings;
 
 /// A run, looked at and decided.
 pub struct Prepared {
@@ -434,7 +434,7 @@ pub fn manifest_path(host: &Host, path: Option<PathBuf>) -> Result<Option<Utf8Pa
     };
     let path = Utf8PathBuf::from_path_buf(path).map_err(|path| {
         Problem::new(
-            Code::WorkspaceUnreadable,
+            WORKSPACE_UNREADABLE,
             format!("the path `{}` is not UTF-8", path.display()),
         )
     })?;
@@ -452,16 +452,16 @@ pub fn outside(problems: &[Problem]) -> bool {
     };
     problems
         .iter()
-        .all(|problem| problem.code == Code::WorkspaceUnreadable && lines(problem))
+        .all(|problem| problem.code == WORKSPACE_UNREADABLE && lines(problem))
 }
 
 pub fn acceptable(name: &str) -> Result<Code> {
-    let names = || FINDINGS.iter().map(|code| code.name());
-    match Code::from_name(name).filter(|code| FINDINGS.contains(code)) {
+    let names = || findings().map(Code::name);
+    match findings().find(|code| code.name() == name) {
         Some(code) => Ok(code),
         None => {
             let problem = Problem::new(
-                Code::NoSuchName,
+                NO_SUCH_CODE,
                 format!("`--accept {name}`: no such finding can be accepted"),
             );
             Err(match nearest(name, names()) {

@@ -5,8 +5,8 @@
 
 use clap::Args;
 
+use crate::host::codes::PROCESS_FAILED;
 use crate::host::shell;
-use crate::problem::codes::Code;
 use crate::problem::{Failure, Problem, Result};
 use crate::toolchain::probe::run::CommandLine;
 
@@ -34,7 +34,7 @@ pub fn run(args: CompilerArgs) -> Result<(), Failure> {
         .debug(false)
         .out_dir(out_dir)
         .try_get_compiler()
-        .map_err(|error| Problem::new(Code::ProcessFailed, error.to_string()))?;
+        .map_err(|error| Problem::new(PROCESS_FAILED, error.to_string()))?;
     // The compiler itself, without a ccache in front: that would hand the same call on.
     let text = |word: &std::ffi::OsStr| word.to_string_lossy().into_owned();
     let line = CommandLine {

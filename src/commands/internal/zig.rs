@@ -9,13 +9,13 @@ use cargo_zigbuild::Zig;
 use cargo_zigbuild::zig::prepare_zig_linker;
 use clap::Args;
 
+use crate::host::codes::PROCESS_FAILED;
 use crate::host::machine::Host;
 use crate::host::shell::{self, Shell, Verbosity};
 use crate::invocation::Invocation;
-use crate::problem::codes::Code;
 use crate::problem::{Failure, Problem, Result};
 use crate::toolchain::facts::ZigTools;
-use crate::toolchain::zig::arguments::{self, KEEP_SYMBOLS, Step};
+use crate::toolchain::zig::arguments::{self, KEEP_SYMBOLS, Step, ZIG_ARGUMENT};
 
 #[derive(Debug, Args)]
 pub struct ZigArgs {
@@ -30,7 +30,7 @@ pub struct ZigToolsArgs {
 
 pub fn tools(args: ZigToolsArgs) -> Result<(), Failure> {
     let ZigToolsArgs { target } = args;
-    let failed = |words: String| Problem::new(Code::ProcessFailed, words);
+    let failed = |words: String| Problem::new(PROCESS_FAILED, words);
     let config = cargo_config2::Config::load().map_err(|error| failed(error.to_string()))?;
     let made =
         prepare_zig_linker(&target, &config).map_err(|error| failed(format!("{error:#}")))?;
@@ -52,7 +52,7 @@ pub fn tools(args: ZigToolsArgs) -> Result<(), Failure> {
 pub fn inner(args: ZigArgs) -> Result<(), Failure> {
     let ZigArgs { tool } = args;
     tool.execute()
-        .map_err(|error| Problem::new(Code::ProcessFailed, format!("zig: {error:#}")).into())
+        .map_err(|error| Problem::new(PROCESS_FAILED, format!("zig: {error:#}")).into())
 }
 
 /// What a wrapper calls. zig's exit code is ours.
@@ -74,9 +74,9 @@ pub fn run(host: &Host, args: ZigArgs) -> Result<u8, Failure> {
     } else {
         args
     };
-    let own = host.own_program().ok_or_else(|| {
-        Problem::new(Code::ProcessFailed, "the path of this program is not known")
-    })?;
+    let own = host
+        .own_program()
+        .ok_or_else(|| Problem::new(PROCESS_FAILED, "the path of this program is not known"))?;
     let mut call = Invocation::new(own, host.cwd())
         .args(["__zig", word, "--"])
         .args(args);
@@ -100,7 +100,7 @@ pub fn run(host: &Host, args: ZigArgs) -> Result<u8, Failure> {
 
 fn problem(argument: &str) -> Problem {
     Problem::new(
-        Code::ZigArgument,
+        ZIG_ARGUMENT,
         format!("zig does not know the linker argument `{argument}`"),
     )
     .help(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, nearest};
 use crate::project::config::{
     Config, DockerConfig, PackageConfig, PolicyConfig, Strip, TargetConfig,
@@ -172,7 +172,7 @@ impl Config {
             let names: Vec<String> = places.iter().map(|(place, _)| place.clone()).collect();
             problems.push(
                 Problem::new(
-                    Code::ConfigTwice,
+                    CONFIG_TWICE,
                     format!("xpkg is configured twice: in {}", names.join(" and in ")),
                 )
                 .help("keep one of them"),
@@ -234,7 +234,7 @@ pub fn describe(source: &ConfigFile, error: &toml::de::Error, whose: &str, help:
     let place = place(path, text, error);
     let message = error.message().lines().next().unwrap_or_default();
     let problem = Problem::new(
-        Code::ConfigInvalid,
+        CONFIG_INVALID,
         format!("{message} in {whose}'s configuration"),
     )
     .note("at", [place]);
@@ -248,6 +248,32 @@ pub fn describe(source: &ConfigFile, error: &toml::de::Error, whose: &str, help:
         _ => problem.help(help),
     }
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[CONFIG_INVALID, CONFIG_TWICE];
+
+pub const CONFIG_INVALID: Code = code(&CodeInfo {
+    name: "config-invalid",
+    title: "xpkg's configuration has an unknown key or a wrong value",
+    cause: "`[workspace.metadata.xpkg]`, `[package.metadata.xpkg]` or `xpkg.toml` holds \
+            something xpkg does not know. A misspelt key that is passed over would be a silent \
+            fallback.",
+    detection: "The tables are read strictly; file, line and column are those of the value.",
+    fix: "Correct the key: the nearest known one is named.",
+    source: "README, Configuration",
+    waivable: false,
+});
+
+pub const CONFIG_TWICE: Code = code(&CodeInfo {
+    name: "config-twice",
+    title: "xpkg is configured in two places",
+    cause: "Both `xpkg.toml` and the workspace's Cargo.toml configure xpkg; neither could win \
+            without surprise.",
+    detection: "Both are there.",
+    fix: "Keep one, delete the other.",
+    source: "README, Configuration",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

@@ -5,9 +5,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest;
 use crate::host::machine::Host;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
-use crate::project::cargo_config::{self, OpaqueConfig};
+use crate::project::cargo_config::{self, CARGO_CONFIG, OpaqueConfig};
 use crate::project::profile::Profiles;
 use crate::project::rustc::Rustc;
 use crate::project::setting::{Setting, SettingOrigin};
@@ -37,7 +36,7 @@ pub fn cargo_config_problem(error: &cargo_config2::Error) -> Problem {
         words = format!("{words}\n{inner}");
         source = inner.source();
     }
-    Problem::new(Code::CargoConfig, "cargo's configuration cannot be read")
+    Problem::new(CARGO_CONFIG, "cargo's configuration cannot be read")
         .cause(&words)
         .help(
             "mend or take out the key; if cargo takes it, say the same by a variable or a flag \

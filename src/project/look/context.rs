@@ -8,7 +8,7 @@ use cargo_metadata::{Metadata, MetadataCommand};
 use crate::host::machine::Host;
 use crate::host::process::Output;
 use crate::invocation::Invocation;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::parse::{ConfigFile, ConfigFiles};
 use crate::project::graph::PlatformFacts;
@@ -143,8 +143,7 @@ pub fn parse_metadata(question: &Invocation, output: &Output) -> Result<Metadata
         return Err(toolchain_problem(&output.stderr).unwrap_or_else(|| {
             let words = cargo_words(&output.stderr);
             let problem =
-                Problem::new(Code::WorkspaceUnreadable, "cargo cannot read the workspace")
-                    .cause(&words);
+                Problem::new(WORKSPACE_UNREADABLE, "cargo cannot read the workspace").cause(&words);
             if words.contains("could not find `Cargo.toml`") {
                 problem.help("run xpkg inside a workspace, or name one with `--manifest-path`")
             } else {
@@ -159,7 +158,7 @@ pub fn parse_metadata(question: &Invocation, output: &Output) -> Result<Metadata
         .unwrap_or_default();
     MetadataCommand::parse(text).map_err(|error| {
         Problem::new(
-            Code::WorkspaceUnreadable,
+            WORKSPACE_UNREADABLE,
             format!("cannot read what cargo says of the workspace: {error}"),
         )
         .note("command", [question.to_string()])
@@ -211,3 +210,17 @@ fn config_sources(host: &Host, workspace: &Workspace, metadata: &Metadata) -> Re
         lone: workspace.members.len() == 1 && root_member.is_some(),
     })
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[WORKSPACE_UNREADABLE];
+
+pub const WORKSPACE_UNREADABLE: Code = code(&CodeInfo {
+    name: "workspace-unreadable",
+    title: "cargo cannot read the workspace",
+    cause: "There is no Cargo.toml here, or cargo refuses it: its own words stand under the \
+            message.",
+    detection: "`cargo metadata` ended with an error.",
+    fix: "Run xpkg inside a workspace or pass `--manifest-path`; mend what cargo names.",
+    source: "README, Tasks",
+    waivable: false,
+});

@@ -4,9 +4,10 @@ use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::host::codes::PROCESS_FAILED;
 use crate::host::machine::Host;
 use crate::invocation::Invocation;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::graph::PlatformFacts;
 use crate::project::rustc::Rustc;
@@ -19,7 +20,7 @@ pub fn toolchain_problem(stderr: &str) -> Option<Problem> {
     let name = line.split('\'').nth(1)?;
     Some(
         Problem::new(
-            Code::ToolchainNotInstalled,
+            TOOLCHAIN_NOT_INSTALLED,
             format!("the workspace pins the toolchain `{name}`, which is not installed"),
         )
         .help(format!(
@@ -92,10 +93,25 @@ pub fn answer(host: &Host, question: &Invocation) -> Result<String> {
     }
     Err(toolchain_problem(&output.stderr).unwrap_or_else(|| {
         Problem::new(
-            Code::ProcessFailed,
+            PROCESS_FAILED,
             format!("`{}` did not answer", question.program),
         )
         .note("command", [question.to_string()])
         .cause(&output.stderr)
     }))
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[TOOLCHAIN_NOT_INSTALLED];
+
+pub const TOOLCHAIN_NOT_INSTALLED: Code = code(&CodeInfo {
+    name: "toolchain-not-installed",
+    title: "the toolchain that the workspace pins is not installed",
+    cause: "A `rust-toolchain.toml` (or an override) names a toolchain that rustup does not \
+            have, and automatic installs are off.",
+    detection: "cargo and rustc are asked in the workspace's own directory, so its pin counts; \
+                rustup says that the toolchain is not installed.",
+    fix: "Run the `rustup toolchain install` line of the message, or change the pin.",
+    source: "rustup's book, Overrides",
+    waivable: false,
+});

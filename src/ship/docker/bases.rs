@@ -2,8 +2,7 @@
 //! judgement of both.
 
 use crate::problem::Problem;
-use crate::problem::codes::Code;
-use crate::ship::docker::image::{DeclaredBase, RuntimeDeps};
+use crate::ship::docker::image::{BASE_UNFIT, DeclaredBase, RuntimeDeps};
 use crate::ship::rootfs::Rootfs;
 use crate::ship::rootfs::loader::Program;
 use crate::target::Target;
@@ -136,7 +135,7 @@ fn unfit(image: &str, staged: &str, needs: &RuntimeDeps, known: &BaseContents) -
     let has = match known {
         BaseContents::Empty => {
             let problem = Problem::new(
-                Code::BaseUnfit,
+                BASE_UNFIT,
                 format!("`{staged}` cannot start on `scratch`: it asks for `{loader}`"),
             );
             return Some(problem.help(other_base(needs)));
@@ -147,7 +146,7 @@ fn unfit(image: &str, staged: &str, needs: &RuntimeDeps, known: &BaseContents) -
             ..
         } => {
             let problem = Problem::new(
-                Code::BaseUnfit,
+                BASE_UNFIT,
                 format!(
                     "`{staged}` cannot start on the base of `{image}`: it asks for `{loader}`, \
                      which is not there"
@@ -179,7 +178,7 @@ fn unfit(image: &str, staged: &str, needs: &RuntimeDeps, known: &BaseContents) -
             false => format!("take a newer base, or {STATIC_WAY}"),
         };
         Problem::new(
-            Code::BaseUnfit,
+            BASE_UNFIT,
             format!("`{staged}` needs glibc {floor}, and the base of `{image}` has {has}"),
         )
         .help(help)
@@ -200,7 +199,7 @@ fn without(
         if missing.len() == 1 { "is" } else { "are" },
     );
     let problem = Problem::new(
-        Code::BaseUnfit,
+        BASE_UNFIT,
         format!(
             "`{staged}` cannot start on the base of `{image}`: it needs {names}, which {are} not \
              where its loader looks"

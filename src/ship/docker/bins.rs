@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
-use crate::problem::codes::Code;
 use crate::problem::{Problem, nearest};
 use crate::project::config::DockerConfig;
+use crate::ship::docker::image::{DOCKER_CLASH, DOCKER_INVALID};
 use crate::tree::manifest::{Artifact, Manifest, Platform};
 
 /// What is known besides trees and configuration.
@@ -47,7 +47,7 @@ pub fn missing<'a>(
     let there: BTreeSet<&str> = bins.map(|bin| bin.artifact.target.as_str()).collect();
     let of = |wanted: &String| {
         let problem = Problem::new(
-            Code::DockerInvalid,
+            DOCKER_INVALID,
             format!("{holder} has no bin for `{wanted}`, which was named"),
         )
         .note("there", there.iter().map(ToString::to_string));
@@ -100,7 +100,7 @@ pub fn bins<'a>(
                 Some(had) if had.artifact.sha256 == artifact.sha256 => {}
                 Some(_) => problems.push(
                     Problem::new(
-                        Code::DockerClash,
+                        DOCKER_CLASH,
                         format!(
                             "two trees have `{name}` of `{}` for `{}`, and not the same",
                             artifact.package, artifact.target

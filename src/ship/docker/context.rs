@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use crate::problem::code::{Code, CodeInfo, code};
+
 /// A context's name in cargo's target directory, where nobody names another.
 pub const DEFAULT: &str = "xpkg-docker";
 
@@ -65,3 +67,19 @@ impl Record {
         self.files.contains_key(path) || self.links.contains_key(path)
     }
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[CONTEXT_FOREIGN];
+
+pub const CONTEXT_FOREIGN: Code = code(&CodeInfo {
+    name: "context-foreign",
+    title: "the Docker context or layout holds what xpkg did not make",
+    cause: "Files stand in the context's (or the layout's) directory that xpkg did not write, or \
+            some that it wrote were changed; or a file that a layout is to replace is no layout \
+            of xpkg's.",
+    detection: "Each file's digest is compared with the record in the context; a layout, or a \
+                tar of one, is xpkg's by an annotation in its index.",
+    fix: "Move them away, choose another `--context`, or write over changes with `--force`.",
+    source: "README, Docker",
+    waivable: false,
+});

@@ -6,12 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::Problem;
-use crate::problem::codes::Code;
 use crate::project::config::DockerConfig;
 use crate::project::settings::Settings;
 use crate::project::workspace::Bin;
 use crate::ship::docker::bins::{ImageOptions, bins, missing, one_a_package};
-use crate::ship::docker::image::Image;
+use crate::ship::docker::image::{DOCKER_INVALID, Image};
 use crate::ship::docker::one;
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 
@@ -63,7 +62,7 @@ pub fn decide(
         if images.iter().any(|image| image.name == config.name) {
             problems.push(
                 Problem::new(
-                    Code::DockerInvalid,
+                    DOCKER_INVALID,
                     format!("two images are named `{}`", config.name),
                 )
                 .help("give each a name of its own"),
@@ -82,7 +81,7 @@ pub fn decide(
     if images.is_empty() && problems.is_empty() {
         problems.push(
             Problem::new(
-                Code::DockerInvalid,
+                DOCKER_INVALID,
                 "the tree has no bin for Linux, so there is nothing to make an image of",
             )
             .note("left out", told)

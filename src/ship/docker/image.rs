@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::inspect::binary::Linkage;
 use crate::invocation::quote;
 use crate::problem::Problem;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::reference::Reference;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
@@ -59,7 +59,7 @@ impl Base {
         let reference = Reference::parse(text)?;
         if reference.digest.is_none() {
             return Err(
-                Problem::new(Code::BaseUnfit, format!("the base `{text}` has no digest"))
+                Problem::new(BASE_UNFIT, format!("the base `{text}` has no digest"))
                     .note(
                         "cause",
                         ["its tag may mean another image tomorrow".to_owned()],
@@ -192,7 +192,7 @@ pub fn elsewhere(text: &str) -> Option<Problem> {
         "copy"
     };
     let problem = Problem::new(
-        Code::BaseUnfit,
+        BASE_UNFIT,
         format!("the base `{text}` is none that is read here"),
     );
     Some(problem.help(format!(
@@ -248,3 +248,47 @@ pub struct DeclaredBase {
     /// `--accept base-unfit`: what a bin lacks there is told, and does not stop the run.
     pub accepted: bool,
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[DOCKER_INVALID, DOCKER_CLASH, BASE_UNFIT];
+
+pub const DOCKER_INVALID: Code = code(&CodeInfo {
+    name: "docker-invalid",
+    title: "an image of the tree cannot be made as it is configured",
+    cause: "A table of `docker` wants a bin that the tree does not have, or not for every \
+            platform of the image, or two images have one name. Or a build in Docker would lack \
+            what the workspace is built from: a package outside of it, or Cargo.lock.",
+    detection: "Each table is held against the tree's manifest; every package that comes by a \
+                path against the workspace's root.",
+    fix: "Correct the table, or build what is missing; for a build in Docker follow the \
+          message's help.",
+    source: "README, Docker",
+    waivable: false,
+});
+
+pub const DOCKER_CLASH: Code = code(&CodeInfo {
+    name: "docker-clash",
+    title: "two things would stand in one place of an image",
+    cause: "Two packages have a bin of one name and stand in one image, or two trees bring \
+            different files for one bin; or a file of `files` stands where a bin, the \
+            certificates, the time zones or a directory of a layout's base is.",
+    detection: "The places of all that an image gets are compared, in all its layers.",
+    fix: "Rename one, make two images, leave one tree out, or name another place in `files`.",
+    source: "README, Docker",
+    waivable: false,
+});
+
+pub const BASE_UNFIT: Code = code(&CodeInfo {
+    name: "base-unfit",
+    title: "a base cannot carry its image",
+    cause: "A dynamic bin has no loader on `scratch`; it needs a library that is not where its \
+            loader looks, or a newer glibc than the base has; the base is named by a tag, which \
+            moves; or a layout that is the base is damaged, or has nothing for the platform.",
+    detection: "What inspection says of each bin is held against the base: the loader, the \
+                libraries and the glibc that a layout holds with the image's files over it, or \
+                the glibc that `base-glibc` declares.",
+    fix: "Take another base, by digest, bring what it lacks by `files`, or build for musl or \
+          with a glibc floor; `--accept base-unfit` lets a bin pass.",
+    source: "README, Docker",
+    waivable: false,
+});

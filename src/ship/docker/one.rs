@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, nearest};
+use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::config::{DockerConfig, Port};
-use crate::project::reference::Reference;
+use crate::project::reference::{IMAGE_INVALID, Reference};
 use crate::ship::docker::bases::{BaseContents, judge};
 use crate::ship::docker::bins::{Bin, ImageOptions, missing, one_a_package};
 use crate::ship::docker::image::{
-    Base, DeclaredBase, Image, InstalledBin, PLACE, PlatformImage, RuntimeDeps, USER,
+    Base, DOCKER_CLASH, DOCKER_INVALID, DeclaredBase, Image, InstalledBin, PLACE, PlatformImage,
+    RuntimeDeps, USER,
 };
 use crate::ship::docker::validate;
 use crate::target::glibc::Glibc;
@@ -35,18 +37,15 @@ pub fn decide(
     let mut problems = validate::check(config, base_text);
     if Reference::parse(&format!("localhost/{name}")).is_err() || name.contains(['/', ':', '@']) {
         problems.push(
-            Problem::new(
-                Code::ImageInvalid,
-                format!("`{name}` is no name of an image"),
-            )
-            .help(
-                "give it another in a table of its own: \
+            Problem::new(IMAGE_INVALID, format!("`{name}` is no name of an image"))
+                .help(
+                    "give it another in a table of its own: \
                        `[[workspace.metadata.xpkg.docker]]` with `name` and `bins`",
-            )
-            .help(
-                "lower-case letters, digits, and `-`, `_`, `.` between them; registry and \
+                )
+                .help(
+                    "lower-case letters, digits, and `-`, `_`, `.` between them; registry and \
                        tag are given when it is pushed",
-            ),
+                ),
         );
     }
     let base = Base::parse(base_text, &about.root).map_err(|problem| problems.push(problem));
@@ -117,7 +116,7 @@ fn declared(config: &DockerConfig, problems: &mut Vec<Problem>) -> Option<Glibc>
     if parsed.is_none() {
         problems.push(
             Problem::new(
-                Code::ConfigInvalid,
+                CONFIG_INVALID,
                 format!("`base-glibc = \"{text}\"` is no version of glibc"),
             )
             .help("write it as `2.36`"),
@@ -140,7 +139,7 @@ fn wanted(config: &DockerConfig, bins: &[Bin], problems: &mut Vec<Problem>) -> V
     if own.is_empty() {
         problems.push(
             Problem::new(
-                Code::DockerInvalid,
+                DOCKER_INVALID,
                 format!("the image `{name}` names no bins, and no package is called so"),
             )
             .help("say which it holds: `bins = [\"PACKAGE/BIN\", …]`"),
@@ -170,7 +169,7 @@ fn chosen<'a>(
             let names: BTreeSet<String> =
                 counted.iter().map(|bin| bin.artifact.bin.clone()).collect();
             let problem = Problem::new(
-                Code::DockerInvalid,
+                DOCKER_INVALID,
                 format!("the image `{name}` wants the bin `{selector}`, and the tree has none"),
             );
             problems.push(match nearest(selector, names.iter().map(String::as_str)) {
@@ -181,7 +180,7 @@ fn chosen<'a>(
             let packages: Vec<&str> = packages.into_iter().collect();
             problems.push(
                 Problem::new(
-                    Code::DockerInvalid,
+                    DOCKER_INVALID,
                     format!(
                         "the image `{name}` wants the bin `{selector}`, and {} packages have one",
                         packages.len()
@@ -210,7 +209,7 @@ fn platforms_at_odds(name: &str, chosen: &SelectedBins) -> Vec<Problem> {
         let first = triples.first().copied().unwrap_or_default();
         problems.push(
             Problem::new(
-                Code::DockerChoice,
+                DOCKER_CHOICE,
                 format!(
                     "the tree has several targets for \
                 {platform}, and the image `{name}` takes one"
@@ -231,7 +230,7 @@ fn platforms_at_odds(name: &str, chosen: &SelectedBins) -> Vec<Problem> {
         {
             problems.push(
                 Problem::new(
-                    Code::DockerInvalid,
+                    DOCKER_INVALID,
                     format!(
                         "the image `{name}` has no bin \
                     `{selector}` for {platform}"
@@ -302,7 +301,7 @@ fn placed(
             Some(had) if had.context == placed.context => {}
             Some(had) => problems.push(
                 Problem::new(
-                    Code::DockerClash,
+                    DOCKER_CLASH,
                     format!(
                         "in the image `{name}` two bins would \
                     stand at `{}`",
@@ -396,3 +395,17 @@ fn labels(
     );
     labels
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[DOCKER_CHOICE];
+
+pub const DOCKER_CHOICE: Code = code(&CodeInfo {
+    name: "docker-choice",
+    title: "the tree has several targets for one platform of an image",
+    cause: "glibc and musl of one processor are the same platform to Docker, and an image takes \
+            one of them.",
+    detection: "The manifest's targets are grouped by platform.",
+    fix: "Name the targets that count: `--target`, or `targets` in the image's table.",
+    source: "README, Docker",
+    waivable: false,
+});

@@ -5,7 +5,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::build::look::session::{self, RunOptions};
 use crate::host::machine::Host;
 use crate::host::shell::Shell;
-use crate::problem::codes::Code;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::Config;
 use crate::ship::docker::bake::{self, Plan};
@@ -13,7 +12,7 @@ use crate::ship::docker::bins::ImageOptions;
 use crate::ship::docker::context::{ContentSource, ContextFile, OPEN};
 use crate::ship::docker::decide;
 use crate::ship::docker::dockerfile::{self, SCRATCH};
-use crate::ship::docker::image::{Base, Image};
+use crate::ship::docker::image::{BASE_UNFIT, Base, DOCKER_INVALID, Image};
 use crate::ship::files;
 use crate::ship::files::look::{Extra, ExtraKind};
 use crate::ship::oci::documents::BLOBS;
@@ -70,7 +69,7 @@ pub fn apart(
     let help = format!("name another place: `{flag} PATH`");
     if let Some(tree) = trees.iter().find(|tree| within(tree)) {
         return Err(Problem::new(
-            Code::DockerInvalid,
+            DOCKER_INVALID,
             format!("`{place}` is within the staged tree `{tree}`"),
         )
         .help(help)
@@ -81,7 +80,7 @@ pub fn apart(
             && within(directory)
         {
             let problem = Problem::new(
-                Code::BaseUnfit,
+                BASE_UNFIT,
                 format!(
                     "`{place}` is within the base `oci:{directory}` of `{}`",
                     image.name
@@ -169,7 +168,7 @@ pub fn pieces(
             let base = image.base.name();
             problems.push(
                 Problem::new(
-                    Code::BaseUnfit,
+                    BASE_UNFIT,
                     format!(
                         "the base `{base}` of `{}` is known to \
                     BuildKit alone",

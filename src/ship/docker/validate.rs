@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::problem::Problem;
-use crate::problem::codes::Code;
 use crate::project::config::{DockerConfig, Port};
-use crate::ship::docker::image::PLACE;
+use crate::ship::docker::image::{DOCKER_CLASH, DOCKER_INVALID, PLACE};
 
 /// Users and groups that have a name on `scratch`: those of distroless.
 const NAMES: &[&str] = &["root", "nobody", "nonroot"];
@@ -19,7 +18,7 @@ const LONGEST_NAME: usize = 255;
 pub fn check(config: &DockerConfig, base: &str) -> Vec<Problem> {
     let image = &config.name;
     let invalid =
-        |what: String| Problem::new(Code::DockerInvalid, format!("the image `{image}` {what}"));
+        |what: String| Problem::new(DOCKER_INVALID, format!("the image `{image}` {what}"));
     let mut problems = Vec::new();
     if let Some(user) = config.user.as_deref().filter(|user| !is_user(user)) {
         problems.push(
@@ -99,7 +98,7 @@ fn places(config: &DockerConfig) -> Vec<Problem> {
         if let Some(why) = unsound(to) {
             problems.push(
                 Problem::new(
-                    Code::DockerInvalid,
+                    DOCKER_INVALID,
                     format!(
                         "`{from}` cannot stand at `{}` in the image `{image}`: {why}",
                         shown(to)
@@ -113,7 +112,7 @@ fn places(config: &DockerConfig) -> Vec<Problem> {
         if let Some(other) = taken.insert(to.trim_end_matches('/'), from.as_str()) {
             problems.push(
                 Problem::new(
-                    Code::DockerClash,
+                    DOCKER_CLASH,
                     format!("in the image `{image}` two files would stand at `{to}`"),
                 )
                 .note("there", [other.to_owned(), from.to_string()])

@@ -7,12 +7,16 @@
 use camino::Utf8Path;
 
 use crate::digest;
+use crate::host::codes::FILE_ACCESS;
+use crate::host::exchange::CANNOT_EXCHANGE;
 use crate::host::files::PathKind;
 use crate::host::lock;
 use crate::host::machine::Host;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
-use crate::ship::docker::context::{ContentSource, ContextFile, OPEN, PLAIN, RECORD, Record};
+use crate::ship::docker::context::{
+    CONTEXT_FOREIGN, ContentSource, ContextFile, OPEN, PLAIN, RECORD, Record,
+};
+use crate::tree::look::TREE_CHANGED;
 
 /// Writes a context. Tells whether anything changed. `force`: changes of the user's are written
 /// over, never what they added.
@@ -24,11 +28,8 @@ pub fn write(
     blocked: impl FnOnce(),
 ) -> Result<bool> {
     let parent = directory.parent().ok_or_else(|| {
-        Problem::new(
-            Code::FileAccess,
-            format!("`{directory}` cannot be a context"),
-        )
-        .help("name a directory below another")
+        Problem::new(FILE_ACCESS, format!("`{directory}` cannot be a context"))
+            .help("name a directory below another")
     })?;
     host.create_dir_all(parent)?;
     let _lock = host.passing_lock(&lock::lock_path(directory), blocked)?;
@@ -45,7 +46,7 @@ pub fn write(
     let temp = host.temp_dir(parent, &prefix)?;
     let root = Utf8Path::from_path(temp.path()).ok_or_else(|| {
         Problem::new(
-            Code::FileAccess,
+            FILE_ACCESS,
             format!("the path `{}` is not UTF-8", temp.path().display()),
         )
     })?;
@@ -73,7 +74,7 @@ pub fn write(
 pub fn elsewhere(flag: &'static str, place: &Utf8Path) -> impl Fn(Problem) -> Problem {
     let deeper = place.join("xpkg");
     move |problem| match problem.code {
-        Code::CannotExchange => Problem {
+        CANNOT_EXCHANGE => Problem {
             help: Vec::new(),
             ..problem
         }
@@ -109,7 +110,7 @@ fn put(
             let (digest, _) = host.hash(&to)?;
             if digest != *expected {
                 return Err(Problem::new(
-                    Code::TreeChanged,
+                    TREE_CHANGED,
                     format!("`{file}` is not what it is known by"),
                 )
                 .note(
@@ -164,7 +165,7 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
     }
     if !host.is_dir(directory) {
         return Err(Problem::new(
-            Code::ContextForeign,
+            CONTEXT_FOREIGN,
             format!("`{directory}` is no directory, and a context is one"),
         )
         .help("move it away, or choose another: `--context DIR`"));
@@ -175,7 +176,7 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
         let read = serde_json::from_str(&host.read_text(&place)?);
         Some(read.map_err(|error| {
             Problem::new(
-                Code::ContextForeign,
+                CONTEXT_FOREIGN,
                 format!("`{place}` cannot be read: {error}"),
             )
             .help("move the directory away, or choose another `--context`")
@@ -192,7 +193,7 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
         .collect();
     if !strangers.is_empty() {
         return Err(Problem::new(
-            Code::ContextForeign,
+            CONTEXT_FOREIGN,
             format!("`{directory}` holds what xpkg did not make"),
         )
         .note("there", shown(&strangers))
@@ -220,7 +221,7 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
     let changed: Vec<String> = files.chain(links).map(|(path, _)| path.clone()).collect();
     if !changed.is_empty() && !force {
         return Err(Problem::new(
-            Code::ContextForeign,
+            CONTEXT_FOREIGN,
             format!("files in `{directory}` were changed since xpkg wrote them"),
         )
         .note("changed", shown(&changed))
@@ -269,11 +270,8 @@ pub fn changed(host: &Host, path: &Utf8Path, text: &str) -> Option<Problem> {
             .is_some_and(|(_, rest)| sealed(rest) == there)
     });
     (!ours).then(|| {
-        Problem::new(
-            Code::ContextForeign,
-            format!("`{path}` is not as xpkg wrote it"),
-        )
-        .help("keep your own under another name, or write over it: `--force`")
+        Problem::new(CONTEXT_FOREIGN, format!("`{path}` is not as xpkg wrote it"))
+            .help("keep your own under another name, or write over it: `--force`")
     })
 }
 

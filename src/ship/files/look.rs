@@ -7,11 +7,11 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::host::codes::{FILE_ACCESS, INTERRUPTED};
 use crate::host::files::{DirEntry, FileType};
 use crate::host::machine::Host;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
-use crate::ship::docker::image::Image;
+use crate::ship::docker::image::{DOCKER_INVALID, Image};
 
 /// One thing that an image gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum ExtraKind {
 pub fn extras(host: &Host, from: &Utf8Path, without: &[&str]) -> Result<Vec<Extra>> {
     if !host.is_file(from) && !host.is_dir(from) && !host.exists(from) {
         return Err(Problem::new(
-            Code::FileAccess,
+            FILE_ACCESS,
             format!("`{from}`, which an image asks for, is not there"),
         )
         .help("`files` are named from the workspace's root"));
@@ -125,7 +125,7 @@ fn walk(
 
 fn unfit(path: &Utf8Path, why: &str) -> Problem {
     Problem::new(
-        Code::DockerInvalid,
+        DOCKER_INVALID,
         format!("`{path}` cannot stand in an image: {why}"),
     )
 }
@@ -162,7 +162,7 @@ pub fn certificates(host: &Host, image: &Image) -> Result<Vec<Extra>> {
     };
     let Some(from) = from else {
         let problem = Problem::new(
-            Code::DockerInvalid,
+            DOCKER_INVALID,
             format!("the image `{image}` asks for CA certificates, and this machine has none"),
         );
         return Err(problem
@@ -172,11 +172,11 @@ pub fn certificates(host: &Host, image: &Image) -> Result<Vec<Extra>> {
     let why = match host.thing(&from) {
         Ok(FileType::File { size: 1.., .. }) => return extras(host, &from, &[]),
         Ok(FileType::File { .. }) => "is empty",
-        Err(problem) if problem.code == Code::Interrupted => return Err(problem),
+        Err(problem) if problem.code == INTERRUPTED => return Err(problem),
         _ => "is no file",
     };
     Err(Problem::new(
-        Code::DockerInvalid,
+        DOCKER_INVALID,
         format!("the image `{image}` asks for CA certificates, and `{named}{from}` {why}"),
     )
     .help(help))
@@ -191,7 +191,7 @@ pub fn zones(host: &Host, image: &Image) -> Result<Vec<Extra>> {
     };
     let problem = |why: &str| {
         Problem::new(
-            Code::DockerInvalid,
+            DOCKER_INVALID,
             format!("the image `{image}` asks for time zones, and {why}"),
         )
         .help("install them (`apt-get install tzdata`), or name a directory of them: `TZDIR=PATH`")

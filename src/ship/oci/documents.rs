@@ -15,9 +15,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
-use crate::ship::docker::image::Image;
+use crate::ship::docker::image::{DOCKER_INVALID, Image};
 use crate::tree::manifest::Platform;
 
 /// Where programs are looked for, as Docker says it where nobody says otherwise.
@@ -148,7 +147,7 @@ pub fn created(epoch: u64) -> Result<String> {
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     time.map(|time| time.to_string()).ok_or_else(|| {
         Problem::new(
-            Code::DockerInvalid,
+            DOCKER_INVALID,
             format!("{epoch} seconds after 1970 is no time of an image"),
         )
         .help("set `SOURCE_DATE_EPOCH` to seconds, not to milliseconds")

@@ -14,12 +14,13 @@ use serde::Serialize;
 use crate::archive::entry::Ownership;
 use crate::archive::write::{Gzip, Layer, Member};
 use crate::digest::Hasher;
+use crate::host::codes::FILE_ACCESS;
 use crate::host::files::{FileType, FileWriter, PathKind};
 use crate::host::lock;
 use crate::host::machine::Host;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
-use crate::ship::docker::image::{Image, PlatformImage};
+use crate::ship::docker::context::CONTEXT_FOREIGN;
+use crate::ship::docker::image::{BASE_UNFIT, Image, PlatformImage};
 use crate::ship::docker::write::elsewhere;
 use crate::ship::oci::documents::{
     self, BLOBS, Blob, DOCKER_NAME, INDEX_NAME, LAYOUT_NAME, LayerBlob, Parts,
@@ -82,11 +83,8 @@ pub fn write(
     }
     let (Some(parent), Some(name)) = (to.parent(), to.file_name()) else {
         return Err(vec![
-            Problem::new(
-                Code::FileAccess,
-                format!("`{to}` cannot be an image layout"),
-            )
-            .help("name a directory or a `.tar` below another"),
+            Problem::new(FILE_ACCESS, format!("`{to}` cannot be an image layout"))
+                .help("name a directory or a `.tar` below another"),
         ]);
     };
     let lone = |problem| vec![problem];
@@ -131,7 +129,7 @@ fn write_locked(
         .map(|path| (path.join("layout"), path.join("archive"), &temp))
         .ok_or_else(|| {
             vec![Problem::new(
-                Code::FileAccess,
+                FILE_ACCESS,
                 format!("the path `{parent}` is not UTF-8"),
             )]
         })?;
@@ -218,7 +216,7 @@ fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
         };
         let named = if tar { "tar" } else { "directory" };
         return Err(Problem::new(
-            Code::ContextForeign,
+            CONTEXT_FOREIGN,
             format!("`{to}` is {is}, and the image layout would be a {named}"),
         )
         .help(help));
@@ -228,7 +226,7 @@ fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
             return Ok(());
         }
         return Err(Problem::new(
-            Code::ContextForeign,
+            CONTEXT_FOREIGN,
             format!("`{to}` is no image layout that xpkg has written"),
         )
         .help(help));
@@ -252,7 +250,7 @@ fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
     if !strangers.is_empty() {
         const SHOWN: usize = 10;
         return Err(Problem::new(
-            Code::ContextForeign,
+            CONTEXT_FOREIGN,
             format!("`{to}` holds what xpkg did not write"),
         )
         .note("there", strangers.into_iter().take(SHOWN))
@@ -264,7 +262,7 @@ fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
         return Ok(());
     }
     Err(Problem::new(
-        Code::ContextForeign,
+        CONTEXT_FOREIGN,
         format!("`{to}` is an image layout that xpkg did not write"),
     )
     .help(help))
@@ -344,13 +342,13 @@ fn pack(host: &Host, root: &Utf8Path, to: &Utf8Path, epoch: u64) -> Result<(Stri
 
 fn cannot_copy(from: &Utf8Path, to: &Utf8Path, error: &io::Error) -> Problem {
     Problem::new(
-        Code::FileAccess,
+        FILE_ACCESS,
         format!("cannot copy `{from}` to `{to}`: {error}"),
     )
 }
 
 fn cannot_write(to: &Utf8Path, error: &io::Error) -> Problem {
-    Problem::new(Code::FileAccess, format!("cannot write `{to}`: {error}"))
+    Problem::new(FILE_ACCESS, format!("cannot write `{to}`: {error}"))
 }
 
 /// A layout that is being made.
@@ -454,7 +452,7 @@ impl Making<'_> {
             let blob = self.copy(from).map_err(lone)?;
             if blob.digest() != *descriptor.digest() {
                 return Err(lone(Problem::new(
-                    Code::BaseUnfit,
+                    BASE_UNFIT,
                     format!("`{from}` changed while it was read"),
                 )));
             }

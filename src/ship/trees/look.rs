@@ -7,22 +7,24 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::archive::limits::Limits;
 use crate::archive::look::own_name;
-use crate::archive::packing::Packing;
+use crate::archive::packing::{ARCHIVE_UNFIT, Packing};
 use crate::archive::read::file::PIECE;
 use crate::archive::read::unpacking::ZstdFrames;
 use crate::build::look::session::{self, Prepared, RunOptions};
+use crate::host::codes::FILE_ACCESS;
 use crate::host::machine::Host;
 use crate::host::shell::Shell;
 use crate::invocation::{self, Invocation};
-use crate::problem::codes::Code;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::PolicyConfig;
+use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::look::context::{self, CargoOptions, ProjectContext};
 use crate::project::path_template::JSON_NAME;
 use crate::project::settings;
 use crate::ship::docker::bins::ImageOptions;
 use crate::ship::docker::decide;
 use crate::ship::docker::run::apart;
+use crate::tree::look::NO_TREE;
 use crate::tree::manifest::Manifest;
 use crate::verify::finding::{Finding, clause};
 use crate::verify::judge::{self, VerifyOptions};
@@ -95,7 +97,7 @@ pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64
     if let Some(text) = host.var("SOURCE_DATE_EPOCH") {
         return text.parse().map_err(|_| {
             Problem::new(
-                Code::ConfigInvalid,
+                CONFIG_INVALID,
                 format!(
                     "`SOURCE_DATE_EPOCH={text}` is no number of \
                 seconds"
@@ -183,7 +185,7 @@ fn unfit_tables(prepared: &Prepared, about: &ImageOptions) -> Result<(), Failure
 }
 
 pub fn no_manifest(tree: &Utf8Path) -> Problem {
-    Problem::new(Code::NoTree, format!("there is no staged tree at `{tree}`"))
+    Problem::new(NO_TREE, format!("there is no staged tree at `{tree}`"))
         .help("build it: `cargo xpkg build`, or leave out `--no-build`")
 }
 
@@ -195,7 +197,7 @@ fn opened(
 ) -> Result<Utf8PathBuf, Failure> {
     if !host.exists(path) {
         return Err(Problem::new(
-            Code::NoTree,
+            NO_TREE,
             format!("`{path}`, named by `--from`, is not there"),
         )
         .help("name a staged tree, or a tar of one")
@@ -255,9 +257,8 @@ pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
 /// Unpacks an archive that has been read and judged: its files, below a directory. Returns where
 /// its manifest stands.
 pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf> {
-    let cannot = |error: io::Error| {
-        Problem::new(Code::FileAccess, format!("cannot unpack `{path}`: {error}"))
-    };
+    let cannot =
+        |error: io::Error| Problem::new(FILE_ACCESS, format!("cannot unpack `{path}`: {error}"));
     let mut file = host.open_read(path)?;
     let mut first = Vec::new();
     Read::by_ref(&mut file)
@@ -271,11 +272,8 @@ pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf
         Some(Packing::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
         Some(Packing::Zstd) => Box::new(ZstdFrames::new(buffered)),
         _ => {
-            return Err(
-                Problem::new(Code::ArchiveUnfit, format!("`{path}` is no tar")).help(
-                    "hand over the tree as a directory, or as `.tar`, `.tar.gz` or `.tar.zst`",
-                ),
-            );
+            return Err(Problem::new(ARCHIVE_UNFIT, format!("`{path}` is no tar"))
+                .help("hand over the tree as a directory, or as `.tar`, `.tar.gz` or `.tar.zst`"));
         }
     };
     let mut archive = ::tar::Archive::new(stream);
@@ -297,10 +295,7 @@ pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf
         }
     }
     found.ok_or_else(|| {
-        Problem::new(
-            Code::NoTree,
-            format!("there is no `{}` in `{path}`", JSON_NAME),
-        )
-        .help("pack the whole tree that `cargo xpkg build` has staged")
+        Problem::new(NO_TREE, format!("there is no `{}` in `{path}`", JSON_NAME))
+            .help("pack the whole tree that `cargo xpkg build` has staged")
     })
 }

@@ -4,8 +4,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::invocation::Invocation;
 use crate::problem::Problem;
-use crate::problem::codes::Code;
-use crate::toolchain::image::engine::{Engine, EngineKind};
+use crate::problem::code::{Code, CodeInfo, code};
+use crate::toolchain::image::engine::{ENGINE_FAILED, Engine, EngineKind};
 
 /// A directory or file of this machine that a container sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,7 +194,7 @@ pub fn ending(engine: &Engine, code: i32) -> Option<Problem> {
     let problem = |code, message: String| Some(Problem::new(code, message));
     match code {
         125 => problem(
-            Code::EngineFailed,
+            ENGINE_FAILED,
             format!(
                 "{} could not run the container; its own words \
             stand above",
@@ -203,7 +203,7 @@ pub fn ending(engine: &Engine, code: i32) -> Option<Problem> {
         )
         .map(|problem| problem.help(format!("see whether it answers: `{} info`", engine.program))),
         126 | 127 => problem(
-            Code::ImageUnfit,
+            IMAGE_UNFIT,
             "the toolchain's `cargo` cannot be started in the image; the engine's own words stand \
              above"
                 .to_owned(),
@@ -219,7 +219,7 @@ pub fn ending(engine: &Engine, code: i32) -> Option<Problem> {
             )
         }),
         137 | 143 => problem(
-            Code::ContainerKilled,
+            CONTAINER_KILLED,
             format!(
                 "the container was killed from \
             outside (exit code {code})"
@@ -229,3 +229,28 @@ pub fn ending(engine: &Engine, code: i32) -> Option<Problem> {
         _ => None,
     }
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[IMAGE_UNFIT, CONTAINER_KILLED];
+
+pub const IMAGE_UNFIT: Code = code(&CodeInfo {
+    name: "image-unfit",
+    title: "the image lacks what a build needs",
+    cause: "There is no `/bin/sh` in the image, no C compiler that links for the target, no `cc` \
+            to link build scripts, or Rust's own programs do not start in it.",
+    detection: "A shell inside is asked for the compilers that the image's own environment \
+                names, and for the known names.",
+    fix: "Add what is missing by `pre-build`, or name another image.",
+    source: "README, Cross images",
+    waivable: false,
+});
+
+pub const CONTAINER_KILLED: Code = code(&CodeInfo {
+    name: "container-killed",
+    title: "the container was killed from outside",
+    cause: "Somebody, or a lack of memory, killed the container in which cargo ran.",
+    detection: "It ended with 137 or 143, which cargo never does by itself.",
+    fix: "Build again; with fewer jobs (`-j 1`) where memory ran out.",
+    source: "README, Cross images",
+    waivable: false,
+});

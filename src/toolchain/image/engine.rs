@@ -7,6 +7,7 @@ use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 use crate::invocation::Invocation;
+use crate::problem::code::{Code, CodeInfo, code};
 
 /// The kinds of engines, in the order in which they are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,6 +214,31 @@ pub fn server_errors(info: &str) -> Option<String> {
         .filter(|errors| !errors.is_empty())
         .map(|errors| errors.join("; "))
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[ENGINE_FAILED, IMAGE_UNAVAILABLE];
+
+pub const ENGINE_FAILED: Code = code(&CodeInfo {
+    name: "engine-failed",
+    title: "the container engine failed",
+    cause: "The engine could not start the container, or died while it ran: its own words stand \
+            above the message.",
+    detection: "Its client ended with 125, or with words of its own where an answer was asked.",
+    fix: "See what `docker info` or `podman info` says, and run the printed line by hand.",
+    source: "README, Cross images",
+    waivable: false,
+});
+
+pub const IMAGE_UNAVAILABLE: Code = code(&CodeInfo {
+    name: "image-unavailable",
+    title: "the image cannot be had from its registry",
+    cause: "The registry does not answer, does not have the image or the digest, or does not let \
+            you have it: the engine's own words stand under the message.",
+    detection: "`docker pull` or `podman pull` failed.",
+    fix: "Log in (`docker login`), mend the reference, or pin another: `cargo xpkg image update`.",
+    source: "README, Cross images",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::config::parse;
 use crate::project::reference;
@@ -115,7 +115,7 @@ impl Lockfile {
         );
         let unreadable = |error: &toml::de::Error| {
             Problem::new(
-                Code::LockUnreadable,
+                LOCK_UNREADABLE,
                 format!(
                     "`{NAME}` cannot be read: {}",
                     error.message().lines().next().unwrap_or_default()
@@ -127,7 +127,7 @@ impl Lockfile {
         let Version { version } = toml::from_str(text).map_err(|error| unreadable(&error))?;
         if version != VERSION {
             return Err(Problem::new(
-                Code::LockUnreadable,
+                LOCK_UNREADABLE,
                 format!("`{NAME}` has version {version}, this xpkg reads {VERSION}"),
             )
             .note("at", [path.to_string()])
@@ -141,7 +141,7 @@ impl Lockfile {
         });
         if let Some((_, pin)) = twice {
             return Err(Problem::new(
-                Code::LockUnreadable,
+                LOCK_UNREADABLE,
                 format!("`{NAME}` has two images for `{}`", pin.target),
             )
             .note("at", [path.to_string()])
@@ -153,7 +153,7 @@ impl Lockfile {
             .find(|pin| !reference::is_digest(&pin.digest))
         {
             Some(pin) => Err(Problem::new(
-                Code::LockUnreadable,
+                LOCK_UNREADABLE,
                 format!("`{NAME}` cannot be read: `{}` is no digest", pin.digest),
             )
             .note("at", [format!("{path}, target `{}`", pin.target)])
@@ -266,6 +266,43 @@ impl Pin {
             .collect()
     }
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[IMAGE_NOT_PINNED, LOCK_UNREADABLE, LOCK_CHANGED];
+
+pub const IMAGE_NOT_PINNED: Code = code(&CodeInfo {
+    name: "image-not-pinned",
+    title: "the target's image has no digest",
+    cause: "The configuration names an image by its tag, and `xpkg.lock` has no digest for it, \
+            or one of another reference or other inputs. A tag moves, so xpkg builds by digest \
+            only.",
+    detection: "Reference and inputs of the configuration are compared with those in `xpkg.lock`.",
+    fix: "Run `cargo xpkg image pin`, and commit `xpkg.lock`.",
+    source: "README, Cross images",
+    waivable: false,
+});
+
+pub const LOCK_UNREADABLE: Code = code(&CodeInfo {
+    name: "lock-unreadable",
+    title: "`xpkg.lock` cannot be read",
+    cause: "The file is no TOML, has keys or digests that xpkg does not write, or was written by \
+            a newer xpkg.",
+    detection: "It is read strictly.",
+    fix: "Take it from version control again, or remove it and pin anew: `cargo xpkg image pin`.",
+    source: "README, Cross images",
+    waivable: false,
+});
+
+pub const LOCK_CHANGED: Code = code(&CodeInfo {
+    name: "lock-changed",
+    title: "`xpkg.lock` would change",
+    cause: "`--locked` was given, and the configuration or the registry says something else than \
+            the file.",
+    detection: "The new text is compared with the file's.",
+    fix: "Run the command without `--locked`, look at the difference, and commit it.",
+    source: "README, Cross images",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,6 @@ use camino::Utf8PathBuf;
 
 use crate::host::machine::Host;
 use crate::host::shell::Shell;
-use crate::problem::codes::Code;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::Config;
 use crate::project::look::context::ProjectContext;
@@ -16,9 +15,12 @@ use crate::target::system::Libc;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::choose;
 use crate::toolchain::facts::{Facts, TargetFacts};
+use crate::toolchain::image::container::IMAGE_UNFIT;
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::image::inside;
-use crate::toolchain::image::lockfile::{Lockfile, NAME, Pin, PinStatus, Seen};
+use crate::toolchain::image::lockfile::{
+    IMAGE_NOT_PINNED, LOCK_CHANGED, Lockfile, NAME, Pin, PinStatus, Seen,
+};
 use crate::toolchain::image::look::engine;
 use crate::toolchain::image::look::exposed::HostMounts;
 use crate::toolchain::image::look::probing::ProbeOptions;
@@ -51,7 +53,7 @@ pub fn rows(
             Ok(None) if named.is_empty() => {}
             Ok(None) => problems.push(
                 Problem::new(
-                    Code::ImageNotPinned,
+                    IMAGE_NOT_PINNED,
                     format!(
                         "the configuration names no image for \
                     `{name}`"
@@ -160,7 +162,7 @@ impl PinSession<'_> {
             .or_else(|why| candidate(false).map_err(|_| why))
             .map_err(|why| {
                 Problem::new(
-                    Code::ImageUnfit,
+                    IMAGE_UNFIT,
                     format!(
                         "the image `{}` cannot build for `{target}`",
                         facts.reference
@@ -228,7 +230,7 @@ impl PinSession<'_> {
     /// The verdicts of a report, told where they are not good.
     fn verdicts(&self, target: &Target, prefix: &str, report: &Report) -> Vec<(String, String)> {
         for answer in &report.answers {
-            let what = match &answer.clean {
+            let what = match &answer.baseline {
                 Verdict::Ok => continue,
                 Verdict::Affected { evidence } => format!("is affected ({evidence})"),
                 Verdict::Inconclusive { why } => format!("could not be probed: {why}"),
@@ -244,7 +246,7 @@ impl PinSession<'_> {
             .map(|answer| {
                 (
                     format!("{prefix}{}", answer.probe),
-                    answer.clean.name().to_owned(),
+                    answer.baseline.name().to_owned(),
                 )
             })
             .collect()
@@ -293,7 +295,7 @@ impl PinSession<'_> {
                 .iter()
                 .map(|(what, verb, _)| format!("{verb} {what}"));
             return Err(Problem::new(
-                Code::LockChanged,
+                LOCK_CHANGED,
                 format!("`{}` would change, and `--locked` was given", NAME),
             )
             .note("changes", names)

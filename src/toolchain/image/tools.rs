@@ -1,8 +1,7 @@
 //! Tools of the graph that an image lacks.
 
 use crate::problem::Problem;
-use crate::problem::codes::Code;
-use crate::project::build_tools::{BUILD_TOOLS, Find, Installer, RequiredTool};
+use crate::project::build_tools::{BUILD_TOOLS, Find, Installer, RequiredTool, TOOL_MISSING};
 use crate::toolchain::facts::Facts;
 use crate::toolchain::image::facts::ImageFacts;
 
@@ -48,7 +47,7 @@ pub fn missing_inside(
     };
     Some(
         Problem::new(
-            Code::ToolMissing,
+            TOOL_MISSING,
             format!(
                 "`{tool}` is not in the image `{}`, and {package} {version} calls it",
                 image.reference

@@ -8,17 +8,17 @@
 use crate::project::graph::CPackage;
 use crate::toolchain::probe::definition::Probe;
 use crate::toolchain::probe::report::{Answer, CompilerFinding, Report, Severity, Verdict};
-use crate::toolchain::probe::table::PROBES;
+use crate::toolchain::probe::table;
 
 /// What the answers mean for a graph with this C in it, each package at its own levels. Nothing for
 /// a graph without.
 pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> {
     let mut findings = Vec::new();
     for answer in &report.answers {
-        let Some(probe) = PROBES.iter().find(|probe| probe.id == answer.probe) else {
+        let Some(probe) = table::find(&answer.probe) else {
             continue;
         };
-        let secret = |found: &&CPackage| probe.secrets.contains(&found.package.as_str());
+        let secret = |found: &&CPackage| probe.security_sensitive.contains(&found.package.as_str());
         // Of what checks secrets the one that fares worst, and the worst of all the rest.
         let worst = c_packages
             .iter()
@@ -29,23 +29,23 @@ pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> {
             .flat_map(|found| found.levels.clone())
             .collect();
         let finding = |severity, what| CompilerFinding {
-            probe: probe.id.to_owned(),
+            code: probe.code,
             severity,
             what,
             switched_off: false,
         };
-        let bitten = |verdict: &Verdict| told(probe, report, answer, verdict);
+        let affected = |verdict: &Verdict| told(probe, report, answer, verdict);
         let whose = |found: &CPackage| {
             format!(
                 ", and {} {} checks secrets with it",
                 found.package, found.version
             )
         };
-        let secret = worst.and_then(|found| Some((bitten(answer.at(&found.levels))?, found)));
+        let secret = worst.and_then(|found| Some((affected(answer.at(&found.levels))?, found)));
         match (
             secret,
-            bitten(answer.at(&rest)),
-            &answer.clean,
+            affected(answer.at(&rest)),
+            &answer.baseline,
             answer.at(&rest),
         ) {
             (Some((what, found)), ..) => {
@@ -71,8 +71,8 @@ pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> {
             }),
             (None, None, ..) => {}
         }
-        if let Some(run) = &answer.run
-            && disagree(&answer.clean, run)
+        if let Some(run) = &answer.at_runtime
+            && disagree(&answer.baseline, run)
         {
             let weight = if worst.is_some() {
                 Severity::Block
@@ -81,7 +81,7 @@ pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> {
             };
             let what = format!(
                 "is {} for {} by its object, but {} by running it",
-                answer.clean.name(),
+                answer.baseline.name(),
                 probe.title,
                 run.name()
             );
@@ -101,7 +101,7 @@ fn told(probe: &Probe, report: &Report, answer: &Answer, verdict: &Verdict) -> O
         .or_else(|| Some((0, gcc_number(report.version.as_deref()?)?)));
     match verdict {
         Verdict::Affected { evidence } => Some(format!("has {} ({evidence})", probe.title)),
-        Verdict::Inconclusive { why } if matches!(answer.clean, Verdict::Affected { .. }) => {
+        Verdict::Inconclusive { why } if matches!(answer.baseline, Verdict::Affected { .. }) => {
             Some(format!(
                 "has {}, and whether it bites with these flags cannot be told ({why})",
                 probe.title
@@ -202,13 +202,13 @@ mod tests {
         assert_eq!(unasked(&named, &[], &[]).len(), 2);
     }
 
-    fn answer(clean: Verdict, real: Verdict, run: Option<Verdict>) -> Answer {
+    fn answer(baseline: Verdict, with_build_flags: Verdict, at_runtime: Option<Verdict>) -> Answer {
         Answer {
             probe: "gcc-95189".to_owned(),
-            clean,
-            real: [("3".to_owned(), real)].into(),
-            run,
-            way_out: None,
+            baseline,
+            with_build_flags: [("3".to_owned(), with_build_flags)].into(),
+            at_runtime,
+            workaround: None,
         }
     }
 
@@ -264,10 +264,10 @@ mod tests {
         };
         let answer = Answer {
             probe: "gcc-95189".to_owned(),
-            clean,
-            real,
-            run: None,
-            way_out: None,
+            baseline: clean,
+            with_build_flags: real,
+            at_runtime: None,
+            workaround: None,
         };
         let report = Report {
             compiler: String::new(),

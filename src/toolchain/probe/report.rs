@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::problem::code::Code;
 use crate::toolchain::probe::facts::CompilerFacts;
 
 /// What a probe says of a compiler with certain flags.
@@ -29,16 +30,17 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
+    /// The name of the probe's code: `gcc-95189`.
     pub probe: String,
-    /// With the probe's own flags: is the compiler affected?
-    pub clean: Verdict,
-    /// With the flags that build scripts will use, by `opt-level`: does it bite here?
-    pub real: BTreeMap<String, Verdict>,
-    /// By running, with the probe's own flags, where that could be done.
-    pub run: Option<Verdict>,
-    /// With the flags that build scripts will use and the probe's way out, where it bites: advice
-    /// that was tried.
-    pub way_out: Option<Verdict>,
+    /// The verdict with the probe's own flags: is the compiler affected?
+    pub baseline: Verdict,
+    /// The verdicts with the flags that build scripts use, by `opt-level`: is this build affected?
+    pub with_build_flags: BTreeMap<String, Verdict>,
+    /// The verdict of a run, with the probe's own flags; `None` where nothing could be run.
+    pub at_runtime: Option<Verdict>,
+    /// The verdict with the flags of build scripts and the probe's workaround, where the build is
+    /// affected: tested advice.
+    pub workaround: Option<Verdict>,
 }
 
 /// All that was asked of one compiler for one target.
@@ -68,8 +70,7 @@ pub enum Severity {
 /// What a report means for a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CompilerFinding {
-    /// The probe's id.
-    pub probe: String,
+    pub code: Code,
     pub severity: Severity,
     /// A clause about the compiler.
     pub what: String,
@@ -88,13 +89,13 @@ impl Answer {
     /// The worst verdict at these levels; at all that were asked where none is named.
     pub fn at(&self, levels: &[String]) -> &Verdict {
         let asked = self
-            .real
+            .with_build_flags
             .iter()
             .filter(|(level, _)| levels.is_empty() || levels.contains(level));
         asked
             .map(|(_, verdict)| verdict)
             .max_by_key(|verdict| verdict.rank())
-            .unwrap_or(&self.clean)
+            .unwrap_or(&self.baseline)
     }
 }
 

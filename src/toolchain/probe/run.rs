@@ -132,9 +132,16 @@ pub fn report(host: &Host, asked: &ProbeTarget) -> Report {
     let dark = |verdict: &Verdict| matches!(verdict, Verdict::Inconclusive { .. });
     let unanswered = |answer: &Answer| {
         let Answer {
-            clean, real, run, ..
+            baseline,
+            with_build_flags,
+            at_runtime,
+            ..
         } = answer;
-        real.values().chain([clean]).chain(run).any(dark)
+        with_build_flags
+            .values()
+            .chain([baseline])
+            .chain(at_runtime)
+            .any(dark)
     };
     if !report.answers.iter().any(unanswered) {
         cache::keep(host, kept.as_deref(), &report);
@@ -156,7 +163,7 @@ fn key(host: &Host, asked: &ProbeTarget) -> Option<String> {
         .collect();
     let sources: String = PROBES
         .iter()
-        .map(|probe| format!("{}{}", probe.source, probe.run_source))
+        .map(|probe| format!("{}{}", probe.question.source, probe.question.run_source))
         .collect();
     // Headers may be replaced under a compiler that stays as it is.
     let system = Target::of_triple(asked.target)
@@ -200,15 +207,15 @@ fn key(host: &Host, asked: &ProbeTarget) -> Option<String> {
 fn nothing(asked: &ProbeTarget, why: String) -> Report {
     let told = || Verdict::Inconclusive { why: why.clone() };
     let answer = |probe: &Probe| Answer {
-        probe: probe.id.to_owned(),
-        clean: told(),
-        real: asked
+        probe: probe.code.name().to_owned(),
+        baseline: told(),
+        with_build_flags: asked
             .levels
             .iter()
             .map(|level| (level.clone(), told()))
             .collect(),
-        run: None,
-        way_out: None,
+        at_runtime: None,
+        workaround: None,
     };
     Report {
         compiler: asked.path.map(ToString::to_string).unwrap_or_default(),
@@ -374,9 +381,13 @@ impl Bench<'_> {
 
     fn answer(&self, probe: &Probe, lines: &[CommandLine]) -> Answer {
         let read = |line: &CommandLine, args: &[String], more: &[&str]| {
-            let last: Vec<&str> = more.iter().chain(probe.last_flags).copied().collect();
-            match self.compile(line, args, &last, probe.source) {
-                Ok(bytes) => (probe.read)(&bytes),
+            let last: Vec<&str> = more
+                .iter()
+                .chain(probe.question.last_flags)
+                .copied()
+                .collect();
+            match self.compile(line, args, &last, probe.question.source) {
+                Ok(bytes) => (probe.question.read)(&bytes),
                 Err(why) => Verdict::Inconclusive { why },
             }
         };
@@ -388,28 +399,28 @@ impl Bench<'_> {
             .filter(|arg| arg.starts_with("--target=") || ["-m32", "-m64"].contains(&arg.as_str()))
             .cloned()
             .collect();
-        let clean = read(line, &machine, probe.clean_flags);
-        let real: BTreeMap<String, Verdict> = self
+        let baseline = read(line, &machine, probe.question.baseline_flags);
+        let with_build_flags: BTreeMap<String, Verdict> = self
             .asked
             .levels
             .iter()
             .zip(lines)
             .map(|(level, line)| (level.clone(), read(line, &line.args, &[])))
             .collect();
-        let bitten = self
+        let affected = self
             .asked
             .levels
             .iter()
             .zip(lines)
-            .find(|(level, _)| matches!(real[*level], Verdict::Affected { .. }));
-        let way_out = bitten.map(|(_, line)| read(line, &line.args, &[probe.way_out_flag]));
-        let run = self.run(probe, line, &machine);
+            .find(|(level, _)| matches!(with_build_flags[*level], Verdict::Affected { .. }));
+        let workaround = affected.map(|(_, line)| read(line, &line.args, &[probe.workaround_flag]));
+        let at_runtime = self.run(probe, line, &machine);
         Answer {
-            probe: probe.id.to_owned(),
-            clean,
-            real,
-            run,
-            way_out,
+            probe: probe.code.name().to_owned(),
+            baseline,
+            with_build_flags,
+            at_runtime,
+            workaround,
         }
     }
 
@@ -490,16 +501,17 @@ impl Bench<'_> {
         let starter = self.asked.starter.as_ref()?;
         let program = self.directory.join("probe");
         let flags: Vec<&str> = probe
-            .clean_flags
+            .question
+            .baseline_flags
             .iter()
-            .chain(probe.last_flags)
+            .chain(probe.question.last_flags)
             .copied()
             .collect();
         self.call(
             line,
             machine,
             &flags,
-            probe.run_source,
+            probe.question.run_source,
             &program,
             &["-static"],
         )

@@ -4,6 +4,8 @@
 //! out only what changes no instruction and no symbol that the program is reached by; all else is
 //! zig's to refuse, by name.
 
+use crate::problem::code::{Code, CodeInfo, code};
+
 /// What is to be done besides taking an argument out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -222,6 +224,22 @@ pub fn unescape(line: &str) -> String {
     }
     arg
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[ZIG_ARGUMENT];
+
+pub const ZIG_ARGUMENT: Code = code(&CodeInfo {
+    name: "zig-argument",
+    title: "zig does not know a linker argument",
+    cause: "zig links with lld, but takes only the linker arguments that it knows itself, and \
+            refuses all others. Arguments that change nothing in the program are taken out \
+            before; this one does.",
+    detection: "xpkg's wrapper of zig reads what zig says when a link fails.",
+    fix: "Take the argument out where it is set (`-C link-arg`, a build script's \
+          `cargo:rustc-link-arg`), or link the target with something else.",
+    source: "rust-cross/cargo-zigbuild#96; README, zig",
+    waivable: false,
+});
 
 #[cfg(test)]
 mod tests {

@@ -5,25 +5,33 @@
 
 use crate::inspect::binary::{Binary, Linkage, word};
 use crate::problem::Problem;
-use crate::problem::codes::Code;
+use crate::problem::code::Code;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::target::system::Libc;
-use crate::verify::rules::machine::{is_for, machine_name};
+use crate::toolchain::{leaks, probe};
+use crate::verify::rules::libc::{ABOVE_FLOOR, PRIVATE_GLIBC};
+use crate::verify::rules::machine::{
+    NOT_EXECUTABLE, NOT_STATIC, UNREADABLE_BINARY, WRONG_MACHINE, is_for, machine_name,
+};
 
-/// The codes of findings: what `--accept` takes.
-pub const FINDINGS: &[Code] = &[
-    Code::Gcc95189,
-    Code::FlagsLeak,
-    Code::PkgConfigLeak,
-    Code::ArchiveFormat,
-    Code::JitterEntropy,
-    Code::UnreadableBinary,
-    Code::WrongMachine,
-    Code::NotExecutable,
-    Code::NotStatic,
-    Code::AboveFloor,
-    Code::PrivateGlibc,
+/// Returns the codes of findings: what `--accept` takes.
+pub fn findings() -> impl Iterator<Item = Code> {
+    probe::table::CODES
+        .iter()
+        .chain(leaks::CODES)
+        .chain(OF_FILES)
+        .copied()
+}
+
+/// Codes of findings about a finished file.
+const OF_FILES: &[Code] = &[
+    UNREADABLE_BINARY,
+    WRONG_MACHINE,
+    NOT_EXECUTABLE,
+    NOT_STATIC,
+    ABOVE_FLOOR,
+    PRIVATE_GLIBC,
 ];
 
 /// Everything that is wrong with a file for this target. `name` is what the messages call it.
@@ -44,11 +52,8 @@ pub fn judge(name: &str, binary: &Binary, target: &Target) -> Vec<Problem> {
 
 /// The finding of a file that cannot be read at all.
 pub fn unreadable(name: &str, why: &str) -> Problem {
-    Problem::new(
-        Code::UnreadableBinary,
-        format!("{name} is no program: {why}"),
-    )
-    .help("`cargo xpkg plan` shows which linker wrote it and why it was chosen")
+    Problem::new(UNREADABLE_BINARY, format!("{name} is no program: {why}"))
+        .help("`cargo xpkg plan` shows which linker wrote it and why it was chosen")
 }
 
 struct Finding {
@@ -88,7 +93,7 @@ fn machine(binary: &Binary, target: &Target) -> Option<Finding> {
         }
     };
     (!fits).then(|| Finding {
-        code: Code::WrongMachine,
+        code: WRONG_MACHINE,
         what: format!(
             "is {} for {} ({} bit, {} endian{}), not {} ({} bit, {} endian{})",
             word(&binary.format),
@@ -107,7 +112,7 @@ fn machine(binary: &Binary, target: &Target) -> Option<Finding> {
 
 fn executable(binary: &Binary, _: &Target) -> Option<Finding> {
     (!binary.executable).then(|| Finding {
-        code: Code::NotExecutable,
+        code: NOT_EXECUTABLE,
         what: format!("is of type {}, which cannot be started", binary.kind),
         help: "look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts",
     })
@@ -123,7 +128,7 @@ fn static_musl(binary: &Binary, target: &Target) -> Option<Finding> {
         let needed = binary.needed.iter().map(|library| format!("`{library}`"));
         let asks: Vec<String> = interpreter.chain(needed).collect();
         Finding {
-            code: Code::NotStatic,
+            code: NOT_STATIC,
             what: format!("is not static: it asks for {}", asks.join(", ")),
             help: "let xpkg choose the linker, or pass `--accept not-static` if a dynamic musl \
                    bin is what you want",
@@ -135,7 +140,7 @@ fn floor(binary: &Binary, target: &Target) -> Option<Finding> {
     let (asked, found) = (target.floor?, binary.glibc_floor.as_ref()?);
     let needs = Glibc::parse(&found.version)?;
     (needs > asked).then(|| Finding {
-        code: Code::AboveFloor,
+        code: ABOVE_FLOOR,
         what: format!(
             "needs glibc {needs}{}, above the floor of {asked}",
             found
@@ -150,7 +155,7 @@ fn floor(binary: &Binary, target: &Target) -> Option<Finding> {
 
 fn private_glibc(binary: &Binary, _: &Target) -> Option<Finding> {
     binary.glibc_private.then(|| Finding {
-        code: Code::PrivateGlibc,
+        code: PRIVATE_GLIBC,
         what: "uses `GLIBC_PRIVATE` symbols, which hold for one build of glibc only".to_owned(),
         help: "find the static library that brings them in",
     })

@@ -1,6 +1,7 @@
 //! What hardens a program, and what it tells of its builder.
 
 use crate::inspect::binary::{FormatName, Linkage, Relro, word};
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::linker::LinkerKind;
 use crate::target::system::Libc;
 use crate::verify::rules::context::{RuleInput, Violation, violation};
@@ -99,3 +100,86 @@ pub fn home(case: &RuleInput) -> Option<Violation> {
         )
     })?
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[
+    RPATH_SET,
+    NOT_PIE,
+    RELRO_PARTIAL,
+    EXECUTABLE_STACK,
+    TEXT_RELOCATIONS,
+    NOT_STRIPPED,
+    HOME_LEAK,
+];
+
+pub const RPATH_SET: Code = code(&CodeInfo {
+    name: "rpath-set",
+    title: "a program looks for libraries where it was built",
+    cause: "RPATH or RUNPATH names a directory that is not relative to the program.",
+    detection: "DT_RPATH and DT_RUNPATH are read; `$ORIGIN` is fine.",
+    fix: "Link without `-rpath`.",
+    source: "ld(1)",
+    waivable: false,
+});
+
+pub const NOT_PIE: Code = code(&CodeInfo {
+    name: "not-pie",
+    title: "a program is not position-independent",
+    cause: "Its addresses are the same at every start, which helps an attacker.",
+    detection: "ET_DYN with DF_1_PIE, or static-pie. Targets and linkers that cannot make one \
+                (aarch64-musl, zig for x86_64-musl) are not held to it.",
+    fix: "Build it with `-C relocation-model=pie`, rustc's default.",
+    source: "README, verify",
+    waivable: false,
+});
+
+pub const RELRO_PARTIAL: Code = code(&CodeInfo {
+    name: "relro-partial",
+    title: "tables of addresses stay writable",
+    cause: "Without full RELRO the tables through which functions are called can be overwritten.",
+    detection: "PT_GNU_RELRO and DT_BIND_NOW.",
+    fix: "Link with `-z relro -z now`, rustc's default.",
+    source: "rust-lang/rust, hardening",
+    waivable: false,
+});
+
+pub const EXECUTABLE_STACK: Code = code(&CodeInfo {
+    name: "executable-stack",
+    title: "the stack is executable",
+    cause: "An object of assembler without `.note.GNU-stack` makes the whole program's stack \
+            executable.",
+    detection: "PT_GNU_STACK.",
+    fix: "Find the object, or link with `-z noexecstack`.",
+    source: "ld(1)",
+    waivable: false,
+});
+
+pub const TEXT_RELOCATIONS: Code = code(&CodeInfo {
+    name: "text-relocations",
+    title: "the loader has to write into code",
+    cause: "Code that was not compiled to be position-independent was linked in.",
+    detection: "DT_TEXTREL and DF_TEXTREL.",
+    fix: "Compile it with `-fPIC`.",
+    source: "ld(1)",
+    waivable: false,
+});
+
+pub const NOT_STRIPPED: Code = code(&CodeInfo {
+    name: "not-stripped",
+    title: "a program carries debug information or symbols",
+    cause: "They make it larger, and tell of its sources.",
+    detection: "Sections of debug information, and under `strict` the symbol table.",
+    fix: "`strip = \"symbols\"` in the profile or in xpkg's configuration.",
+    source: "cargo, Profiles",
+    waivable: false,
+});
+
+pub const HOME_LEAK: Code = code(&CodeInfo {
+    name: "home-leak",
+    title: "a program names its builder's home",
+    cause: "Paths of sources and of the registry stand in panics and in debug information.",
+    detection: "The bytes are searched for directories below `/home`, `/root` and `/Users`.",
+    fix: "`--remap-path-prefix`, or build below a neutral directory.",
+    source: "RFC 3127; rust-lang/rust#97955",
+    waivable: false,
+});

@@ -1,6 +1,7 @@
 //! The loader, the C library and the other libraries that a program asks for.
 
 use crate::inspect::binary::FormatName;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::glibc::Glibc;
 use crate::target::system::Libc;
 use crate::verify::rules::context::{RuleInput, Violation, violation};
@@ -126,3 +127,47 @@ pub fn libraries(case: &RuleInput) -> Option<Violation> {
         )
     })?
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[ABOVE_FLOOR, PRIVATE_GLIBC, INTERPRETER_UNFIT, LIBRARY_UNFIT];
+
+pub const ABOVE_FLOOR: Code = code(&CodeInfo {
+    name: "above-glibc-floor",
+    title: "the bin needs a newer glibc than was asked for",
+    cause: "A symbol that the file imports first appeared in a later glibc than the floor.",
+    detection: "The highest `GLIBC_x.y` in `.gnu.version_r` that is not weak.",
+    fix: "Link against an older glibc, or raise the floor.",
+    source: "LSB core specification, Symbol Versioning",
+    waivable: true,
+});
+
+pub const PRIVATE_GLIBC: Code = code(&CodeInfo {
+    name: "private-glibc",
+    title: "the bin uses glibc's private symbols",
+    cause: "The file imports from `GLIBC_PRIVATE`, which holds for exactly one build of glibc.",
+    detection: "`.gnu.version_r` names it.",
+    fix: "Find the library that does so; it was linked statically from glibc's own parts.",
+    source: "LSB core specification, Symbol Versioning",
+    waivable: true,
+});
+
+pub const INTERPRETER_UNFIT: Code = code(&CodeInfo {
+    name: "interpreter-unfit",
+    title: "a program asks for another loader than its target has",
+    cause: "PT_INTERP names a file that is not there on the systems it is for (a path of Nix, of \
+            another libc).",
+    detection: "PT_INTERP is held against the table of the target.",
+    fix: "Link it with the target's own toolchain.",
+    source: "facts of the psABIs; glibc, sysdeps",
+    waivable: false,
+});
+
+pub const LIBRARY_UNFIT: Code = code(&CodeInfo {
+    name: "library-unfit",
+    title: "a program needs a library that its target may not have",
+    cause: "DT_NEEDED names a library that is not among those which every system of the kind has.",
+    detection: "DT_NEEDED is held against the policy's list.",
+    fix: "Link it statically (a `vendored` feature), or allow it in the policy.",
+    source: "auditwheel, manylinux policies",
+    waivable: false,
+});

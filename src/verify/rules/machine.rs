@@ -3,6 +3,7 @@
 use crate::inspect::binary::{Binary, FormatName, Linkage, word};
 use crate::inspect::wasm::MACHINE;
 use crate::inspect::{elf, macho, pe};
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::arch::{Arch, FloatAbi};
 use crate::target::system::{Format, Libc, Os};
 use crate::verify::expected::Expected;
@@ -133,3 +134,68 @@ pub fn is_for(binary: &Binary, arch: &Arch, format: Format, float: FloatAbi) -> 
         && binary.endian.is(arch.endian)
         && binary.float_abi.serves(float)
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[
+    UNREADABLE_BINARY,
+    WRONG_MACHINE,
+    NOT_EXECUTABLE,
+    NOT_STATIC,
+    MODE_UNFIT,
+];
+
+pub const UNREADABLE_BINARY: Code = code(&CodeInfo {
+    name: "unreadable-binary",
+    title: "the file cannot be read as a program",
+    cause: "The linker wrote a file that is none of ELF, Mach-O, PE or wasm, or one whose \
+            headers contradict each other.",
+    detection: "goblin refuses it.",
+    fix: "Look at the linker: `cargo xpkg plan` shows which one was used and why.",
+    source: "README, What stands in the tree",
+    waivable: true,
+});
+
+pub const WRONG_MACHINE: Code = code(&CodeInfo {
+    name: "wrong-machine",
+    title: "the file is for another machine than the target",
+    cause: "Format, processor, word size, byte order or float ABI of the file are not those of \
+            the triple. The usual cause is a linker or an object of the host.",
+    detection: "The file's header is compared with the target's row.",
+    fix: "Look at the linker: `cargo xpkg plan` shows which one was used and why.",
+    source: "System V gABI, ELF header",
+    waivable: true,
+});
+
+pub const NOT_EXECUTABLE: Code = code(&CodeInfo {
+    name: "not-executable",
+    title: "the file is not a program",
+    cause: "The file is an object, a library or a core, not an executable.",
+    detection: "The type in the file's header.",
+    fix: "Look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts.",
+    source: "README, What stands in the tree",
+    waivable: true,
+});
+
+pub const NOT_STATIC: Code = code(&CodeInfo {
+    name: "not-static",
+    title: "a musl bin is not static",
+    cause: "The file asks for an interpreter or for shared libraries, so it does not run on a \
+            machine without musl. `musl-gcc` as linker does this, and the result crashes \
+            (rust-lang/rust#95926); so does `-C target-feature=-crt-static`, where it may be \
+            meant.",
+    detection: "PT_INTERP or DT_NEEDED in a file for a musl target.",
+    fix: "Let xpkg choose the linker, or pass `--accept not-static` when a dynamic musl bin is \
+          what you want.",
+    source: "rust-lang/rust#95926",
+    waivable: true,
+});
+
+pub const MODE_UNFIT: Code = code(&CodeInfo {
+    name: "mode-unfit",
+    title: "a file has other permissions than it should",
+    cause: "A program that may not be started, or a file that everyone may write.",
+    detection: "Permission bits, where the manifest lists them and where there are any.",
+    fix: "`chmod 0755` the file.",
+    source: "README, verify",
+    waivable: false,
+});

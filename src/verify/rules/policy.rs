@@ -1,6 +1,6 @@
 //! Named policies, and what the configuration changes of one.
 
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, NO_SUCH_CODE};
 use crate::problem::{Problem, Result, nearest, text};
 use crate::project::config::PolicyConfig;
 
@@ -27,7 +27,7 @@ impl PolicyName {
             return Ok(*name);
         }
         let names = || POLICY_NAMES.iter().map(|(name, _)| *name);
-        let problem = Problem::new(Code::NoSuchName, format!("there is no policy `{text}`"));
+        let problem = Problem::new(NO_SUCH_CODE, format!("there is no policy `{text}`"));
         Err(match nearest(text, names()) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help(format!("it is one of {}", text::list(names()))),

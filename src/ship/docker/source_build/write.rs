@@ -10,7 +10,6 @@ use serde::Serialize;
 use crate::build::look::session::{self, RunOptions};
 use crate::host::machine::Host;
 use crate::host::shell::Shell;
-use crate::problem::codes::Code;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::cargo_config;
 use crate::project::linker::LinkerChoice;
@@ -20,7 +19,7 @@ use crate::project::reference::Reference;
 use crate::project::settings::{CargoArgs, Settings};
 use crate::project::workspace::{Local, Selection, Workspace};
 use crate::ship::docker::bins::ImageOptions;
-use crate::ship::docker::image::{Base, Image};
+use crate::ship::docker::image::{BASE_UNFIT, Base, DOCKER_INVALID, Image};
 use crate::ship::docker::source_build::dockerfile::{self, Plan};
 use crate::ship::docker::{self, decide};
 use crate::ship::oci::look::check::{self, Checked};
@@ -38,7 +37,7 @@ pub fn write(
     let builder = Reference::parse(builder)?;
     if builder.digest.is_none() {
         return Err(Problem::new(
-            Code::BaseUnfit,
+            BASE_UNFIT,
             format!("the builder `{}` has no digest", builder.written),
         )
         .note(
@@ -64,7 +63,7 @@ pub fn write(
     let configured = configured(host, &settings.cargo.config, root)?;
     let mut arguments = arguments(&settings, linker, base.clone(), &configured);
     if about.accepted {
-        arguments.extend(["--accept".to_owned(), Code::BaseUnfit.name().to_owned()]);
+        arguments.extend(["--accept".to_owned(), BASE_UNFIT.name().to_owned()]);
     }
     let about = ImageOptions {
         licences: licences.collect(),
@@ -203,7 +202,7 @@ fn bases_below(host: &Host, images: &[Image], root: &Utf8Path) -> Result<(), Vec
         {
             Some(
                 Problem::new(
-                    Code::BaseUnfit,
+                    BASE_UNFIT,
                     format!(
                         "the base of `{}` stands outside the workspace, and a build in Docker \
                          sees nothing else",
@@ -241,7 +240,7 @@ fn sent(
     let root = &found.workspace.root;
     if !host.is_file(&root.join("Cargo.lock")) {
         let problem = Problem::new(
-            Code::DockerInvalid,
+            DOCKER_INVALID,
             "the workspace has no Cargo.lock, and a build in Docker takes the versions of one",
         );
         return Err(problem.help("write it: `cargo generate-lockfile`").into());
@@ -504,7 +503,7 @@ fn configured(
 /// What a build in Docker is not sent.
 fn outside(what: &str) -> Problem {
     Problem::new(
-        Code::DockerInvalid,
+        DOCKER_INVALID,
         format!("{what} stands outside the workspace, and a build in Docker sees nothing else"),
     )
 }

@@ -10,9 +10,8 @@ use serde::de::DeserializeOwned;
 use crate::archive::limits::Limits;
 use crate::host::machine::Host;
 use crate::invocation::quote;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
-use crate::ship::docker::image::Base;
+use crate::ship::docker::image::{BASE_UNFIT, Base};
 use crate::ship::oci::documents::{
     self, BLOBS, BaseConfig, BaseImage, DOCKER_NAME, INDEX_NAME, LAYOUT_NAME,
 };
@@ -334,6 +333,6 @@ impl Reading<'_> {
             directory: self.layout.to_owned(),
             tag: self.tag.map(str::to_owned),
         };
-        Problem::new(Code::BaseUnfit, format!("the base `{}` {why}", base.name()))
+        Problem::new(BASE_UNFIT, format!("the base `{}` {why}", base.name()))
     }
 }

@@ -7,10 +7,9 @@ use camino::Utf8PathBuf;
 use crate::archive::entry::LONGEST_LIST;
 use crate::archive::write::Member;
 use crate::host::machine::Host;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
 use crate::ship::docker::bases::{self, BaseContents};
-use crate::ship::docker::image::{Base, Image, PlatformImage};
+use crate::ship::docker::image::{BASE_UNFIT, Base, Image, PlatformImage};
 use crate::ship::oci::look::base::{self, BaseLayout};
 use crate::ship::oci::look::members::{self, Members, Source};
 use crate::ship::rootfs::{self, Rootfs};
@@ -22,7 +21,7 @@ pub fn from_registry(image: &Image) -> Option<Problem> {
     };
     let name = reference.by_tag();
     let problem = Problem::new(
-        Code::BaseUnfit,
+        BASE_UNFIT,
         format!(
             "the base of `{}` is in a registry, and a layout is made of what is here",
             image.name
@@ -97,7 +96,7 @@ pub fn check(
         if *top != base.top && problems.is_empty() {
             problems.push(
                 Problem::new(
-                    Code::BaseUnfit,
+                    BASE_UNFIT,
                     format!(
                         "the base `{}` names each platform by itself, and Docker takes one \
                              name for all",

@@ -6,15 +6,16 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::archive::entry::Ownership;
 use crate::archive::write::Member;
+use crate::host::codes::INTERRUPTED;
 use crate::host::files::FileType;
 use crate::host::machine::Host;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
-use crate::ship::docker::image::{Base, Image, InstalledBin, PlatformImage};
+use crate::ship::docker::image::{Base, DOCKER_CLASH, Image, InstalledBin, PlatformImage};
 use crate::ship::files::look::{
     CERTIFICATES, Extra, ExtraKind, ZONES, certificates, extras, zones,
 };
 use crate::ship::rootfs::Rootfs;
+use crate::tree::look::TREE_CHANGED;
 
 /// Where the bytes of a member come from.
 pub enum Source {
@@ -164,7 +165,7 @@ impl Filling<'_> {
     fn claim(&mut self, path: &str, directory: bool) -> Result<()> {
         let in_base = |is: &str, was: &str| {
             Problem::new(
-                Code::DockerClash,
+                DOCKER_CLASH,
                 format!(
                     "in the image `{}` a {is} would stand at `/{path}`, a {was} of its base",
                     self.image
@@ -175,7 +176,7 @@ impl Filling<'_> {
             Some(true) if directory => return Ok(()),
             Some(_) => {
                 return Err(Problem::new(
-                    Code::DockerClash,
+                    DOCKER_CLASH,
                     format!(
                         "in the image `{}` two things would stand at `/{path}`",
                         self.image
@@ -249,7 +250,7 @@ impl Filling<'_> {
         let from = tree.join(&bin.staged);
         match self.host.thing(&from) {
             Ok(FileType::File { size, .. }) if size == bin.size => {}
-            Err(problem) if problem.code == Code::Interrupted => return Err(problem),
+            Err(problem) if problem.code == INTERRUPTED => return Err(problem),
             _ => return Err(changed(&from)),
         }
         let member = Member::File {
@@ -279,7 +280,7 @@ impl Filling<'_> {
 /// A staged file that is no longer what its manifest says.
 pub fn changed(path: &Utf8Path) -> Problem {
     Problem::new(
-        Code::TreeChanged,
+        TREE_CHANGED,
         format!("`{path}` is not what its manifest says"),
     )
     .help("build it again, or see what else has changed: `cargo xpkg verify`")

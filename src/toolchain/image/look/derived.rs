@@ -3,7 +3,6 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
 use crate::project::config::PreBuild;
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
@@ -11,6 +10,7 @@ use crate::project::request::WantedImage;
 use crate::target::Target;
 use crate::toolchain::image::engine::Engine;
 use crate::toolchain::image::inspected::Inspected;
+use crate::toolchain::image::lockfile::IMAGE_NOT_PINNED;
 use crate::toolchain::image::look::engine::{self, DERIVED};
 use crate::toolchain::image::look::store::{ImageStore, PullPolicy, absent, lock_path};
 use crate::toolchain::image::recipe;
@@ -65,7 +65,7 @@ impl ImageStore<'_> {
                 let moving = recipe::moving(&text);
                 if !moving.is_empty() {
                     return Err(Problem::new(
-                        Code::ImageNotPinned,
+                        IMAGE_NOT_PINNED,
                         format!(
                             "`{}` begins with what may be another image tomorrow",
                             table.file

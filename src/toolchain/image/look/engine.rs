@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::host::codes::FILE_ACCESS;
 use crate::host::machine::Host;
 use crate::host::process::Output;
 use crate::invocation::{self, Invocation};
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::reference::Reference;
-use crate::toolchain::image::container::{Container, Mount};
-use crate::toolchain::image::engine::{self, ENGINES, Engine, EngineKind, EngineUnavailable};
+use crate::toolchain::image::container::{Container, IMAGE_UNFIT, Mount};
+use crate::toolchain::image::engine::{
+    self, ENGINE_FAILED, ENGINES, Engine, EngineKind, EngineUnavailable, IMAGE_UNAVAILABLE,
+};
 use crate::toolchain::image::inspected::Inspected;
 
 /// How long an engine may take to say what it is, or what it has.
@@ -57,7 +60,7 @@ pub fn detect(host: &Host) -> Result<Engine> {
         None => "no container engine answers".to_owned(),
     };
     Err(helps.into_iter().fold(
-        Problem::new(Code::NoEngine, message).note("tried", tried),
+        Problem::new(NO_ENGINE, message).note("tried", tried),
         Problem::help,
     ))
 }
@@ -163,7 +166,7 @@ pub fn inspect(host: &Host, engine: &Engine, image: &str) -> Result<Option<Inspe
 }
 
 fn failed(engine: &Engine, question: &Invocation, what: &str, stderr: &str) -> Problem {
-    Problem::new(Code::EngineFailed, format!("{} {what}", engine.words()))
+    Problem::new(ENGINE_FAILED, format!("{} {what}", engine.words()))
         .note("command", [question.to_string()])
         .cause(&words(stderr))
 }
@@ -193,7 +196,7 @@ pub fn pull(
     let lower = words.to_lowercase();
     let has = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
     let problem = Problem::new(
-        Code::ImageUnavailable,
+        IMAGE_UNAVAILABLE,
         format!("the image `{image}` cannot be had"),
     )
     .cause(&words);
@@ -254,7 +257,7 @@ pub fn build(
     match host.stream(call, None, talk)? {
         Some(0) => Ok(()),
         _ => Err(Problem::new(
-            Code::ImageBuild,
+            IMAGE_BUILD,
             format!(
                 "{} cannot build the image; its own words stand above",
                 engine.words()
@@ -293,7 +296,7 @@ impl<'a> Session<'a> {
         let scratch = host.scratch()?;
         let directory = Utf8PathBuf::from_path_buf(scratch.path().to_owned()).map_err(|path| {
             Problem::new(
-                Code::FileAccess,
+                FILE_ACCESS,
                 format!("the temporary directory `{}` is not UTF-8", path.display()),
             )
         })?;
@@ -331,7 +334,7 @@ impl<'a> Session<'a> {
         Err(
             if matches!(said.code, Some(126 | 127)) && lacks && words.contains("/bin/sh") {
                 Problem::new(
-                    Code::ImageUnfit,
+                    IMAGE_UNFIT,
                     format!("there is no `/bin/sh` in the image `{image}`"),
                 )
                 .cause(&words)
@@ -398,7 +401,7 @@ impl Drop for Session<'_> {
 /// A container that ended before it had answered.
 pub fn cut_short(engine: &Engine, image: &str, stderr: &str) -> Problem {
     Problem::new(
-        Code::EngineFailed,
+        ENGINE_FAILED,
         format!("the container of `{image}` ended before it had answered"),
     )
     .cause(&words(stderr))
@@ -411,7 +414,7 @@ pub fn cut_short(engine: &Engine, image: &str, stderr: &str) -> Problem {
 /// The engine's files are not ours.
 pub fn blind(engine: &Engine, words: &str) -> Problem {
     Problem::new(
-        Code::EngineBlind,
+        ENGINE_BLIND,
         format!("{} does not see this machine's files", engine.words()),
     )
     .cause(words)
@@ -424,3 +427,44 @@ pub fn blind(engine: &Engine, words: &str) -> Problem {
                it under the same paths",
     )
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[NO_ENGINE, ENGINE_BLIND, IMAGE_BUILD];
+
+pub const NO_ENGINE: Code = code(&CodeInfo {
+    name: "no-engine",
+    title: "no container engine answers",
+    cause: "A target is to be built in an image, and neither docker nor podman is here, runs, \
+            and lets you use it.",
+    detection: "`docker info`, then `podman info`, or only the one that `XPKG_CONTAINER_ENGINE` \
+                names. Missing, not running and forbidden are told apart.",
+    fix: "Follow the line of the message for the engine that you want. xpkg takes no linker of \
+          this machine instead.",
+    source: "README, Cross images",
+    waivable: false,
+});
+
+pub const ENGINE_BLIND: Code = code(&CodeInfo {
+    name: "engine-blind",
+    title: "the container engine does not see this machine's files",
+    cause: "xpkg hands sources and toolchain to the container as mounts. An engine on another \
+            machine, or outside of the container that xpkg runs in, mounts its own directories of \
+            those names.",
+    detection: "A file with a random name is written here and looked for inside; so is the \
+                toolchain's `rustc`.",
+    fix: "Use an engine of this machine (unset `DOCKER_HOST`, or podman), or share the \
+          directories that the message names with it under the same paths.",
+    source: "README, Cross images; cross-rs/cross#273",
+    waivable: false,
+});
+
+pub const IMAGE_BUILD: Code = code(&CodeInfo {
+    name: "image-build",
+    title: "a derived image cannot be built",
+    cause: "A command of `pre-build` or of the `dockerfile` failed: its own words stand above \
+            the message.",
+    detection: "`docker build` or `podman build` ended with an error.",
+    fix: "Mend the command that failed.",
+    source: "README, Cross images",
+    waivable: false,
+});

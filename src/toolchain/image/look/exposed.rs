@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::machine::Host;
-use crate::problem::codes::Code;
 use crate::problem::{Problem, Result};
 use crate::project::cargo_config;
+use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::look::cargo_config::{cargo_home, with_included};
 use crate::project::look::context::ProjectContext;
 use crate::project::look::outside;
@@ -207,7 +207,7 @@ pub fn volumes(host: &Host, root: &Utf8Path, wanted: &WantedImage) -> Result<Vec
         let path = root.join(path);
         if !host.exists(&path) {
             return Err(Problem::new(
-                Code::ConfigInvalid,
+                CONFIG_INVALID,
                 format!("the volume `{entry}` is `{path}`, which is not there"),
             )
             .help("create it, or take it out of `volumes`"));

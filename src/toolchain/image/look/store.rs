@@ -10,18 +10,18 @@ use camino::Utf8PathBuf;
 
 use crate::host::cache;
 use crate::host::machine::Host;
-use crate::problem::codes::Code;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::look::cargo_config::cargo_home;
 use crate::project::look::context::ProjectContext;
 use crate::project::reference::Reference;
 use crate::project::request::{TargetRequest, WantedImage};
 use crate::target::Target;
-use crate::toolchain::image::container::Mount;
-use crate::toolchain::image::engine::{ENGINES, Engine};
+use crate::toolchain::image::container::{IMAGE_UNFIT, Mount};
+use crate::toolchain::image::engine::{ENGINES, Engine, IMAGE_UNAVAILABLE};
 use crate::toolchain::image::facts::{ImageFacts, InsideFacts};
 use crate::toolchain::image::inspected::Inspected;
-use crate::toolchain::image::lockfile::{Derived, Lockfile, NAME};
+use crate::toolchain::image::lockfile::{Derived, IMAGE_NOT_PINNED, Lockfile, NAME};
 use crate::toolchain::image::look::engine::{self, Session};
 use crate::toolchain::image::look::exposed::{HostMounts, environment, passed, volumes};
 use crate::toolchain::image::look::probing::ProbeOptions;
@@ -179,7 +179,7 @@ impl<'a> ImageStore<'a> {
                 // other ways.
                 if !inspected.has_digest(digest) && !inspected.digests.is_empty() {
                     return Err(Problem::new(
-                        Code::ImageUnavailable,
+                        IMAGE_UNAVAILABLE,
                         format!("the image that the engine has as `{base}` has another digest"),
                     )
                     .note("it has", inspected.digests)
@@ -227,7 +227,7 @@ impl<'a> ImageStore<'a> {
         let own = Target::of_triple(&self.found.rustc.host);
         if own.is_some_and(|own| !inspected.runs_on(&own)) {
             return Err(Problem::new(
-                Code::ImagePlatform,
+                IMAGE_PLATFORM,
                 format!(
                     "the image `{}` is for {}, and the toolchain here is `{}`",
                     reference.written,
@@ -252,7 +252,7 @@ impl<'a> ImageStore<'a> {
         let sysroot = &self.found.rustc.sysroot;
         if ["/", "/usr", "/usr/local"].contains(&sysroot.as_str()) {
             return Err(Problem::new(
-                Code::ImageUnfit,
+                IMAGE_UNFIT,
                 format!(
                     "the Rust toolchain stands in \
                 `{sysroot}`, among the rest of this system"
@@ -303,7 +303,7 @@ impl<'a> ImageStore<'a> {
     pub fn is_pinned(&self, target: &Target, wanted: &WantedImage) -> Result<bool> {
         match self.digest(target, wanted) {
             Ok(_) => Ok(true),
-            Err(problem) if problem.code == Code::ImageNotPinned => Ok(false),
+            Err(problem) if problem.code == IMAGE_NOT_PINNED => Ok(false),
             Err(problem) => Err(problem),
         }
     }
@@ -316,7 +316,7 @@ impl<'a> ImageStore<'a> {
             return Ok(digest.clone());
         }
         let missing = |why: String| {
-            Problem::new(Code::ImageNotPinned, why).help(format!(
+            Problem::new(IMAGE_NOT_PINNED, why).help(format!(
                 "pin it, and commit `{}`: `cargo xpkg image pin --target {}`",
                 NAME,
                 target.triple()
@@ -379,7 +379,7 @@ impl<'a> ImageStore<'a> {
         match (inspected, digest) {
             (Some(inspected), Some(digest)) => Ok((reference.by_digest(&digest), inspected)),
             _ => Err(Problem::new(
-                Code::ImageUnavailable,
+                IMAGE_UNAVAILABLE,
                 format!("{} does not say the digest of `{by_tag}`", engine.words()),
             )
             .help("an image that was only built here has none: push it to a registry")),
@@ -412,7 +412,7 @@ impl<'a> ImageStore<'a> {
 
 pub fn absent(engine: &Engine, image: &str, target: &Target) -> Problem {
     Problem::new(
-        Code::ImageAbsent,
+        IMAGE_ABSENT,
         format!(
             "{} does not have {} of `{target}`",
             engine.words(),
@@ -450,3 +450,28 @@ pub fn of_request(
     }
     Ok(facts)
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[IMAGE_ABSENT, IMAGE_PLATFORM];
+
+pub const IMAGE_ABSENT: Code = code(&CodeInfo {
+    name: "image-absent",
+    title: "the pinned image is not on this machine",
+    cause: "The image is not here, and this command does not fetch: `plan`, `doctor` and `env` \
+            never do, `build` not with `--offline` or `--frozen`.",
+    detection: "The engine is asked for the image by its digest.",
+    fix: "Run `cargo xpkg image pull`.",
+    source: "README, Cross images",
+    waivable: false,
+});
+
+pub const IMAGE_PLATFORM: Code = code(&CodeInfo {
+    name: "image-platform",
+    title: "the image is for another platform",
+    cause: "The toolchain of this machine is to run inside, and the image's programs are for \
+            another processor.",
+    detection: "`image inspect` is compared with rustc's host triple.",
+    fix: "Name an image for this machine's platform: it cross-compiles for the target from there.",
+    source: "README, Cross images; cross-rs/cross#1288",
+    waivable: false,
+});

@@ -1,22 +1,25 @@
 //! GCC bug 95189: `memcmp` against a constant stops at the first NUL, as a string comparison would.
 //! <https://gcc.gnu.org/bugzilla/show_bug.cgi?id=95189>
 
-use crate::toolchain::probe::definition::Probe;
+use crate::problem::code::{Code, CodeInfo, code};
+use crate::toolchain::probe::definition::{Probe, Question};
 use crate::toolchain::probe::object::Object;
 use crate::toolchain::probe::report::Verdict;
 
-pub const GCC_95189: Probe = Probe {
-    id: "gcc-95189",
+pub const PROBE: Probe = Probe {
+    code: GCC_95189,
     title: "GCC bug 95189",
-    source: include_str!("bug.c"),
-    clean_flags: &["-O2"],
-    // With LTO the object holds no machine code, and gcc 9 would look innocent. Warnings are not
-    // the question.
-    last_flags: &["-fno-lto", "-w"],
-    read,
-    run_source: include_str!("run.c"),
+    question: Question {
+        source: include_str!("bug.c"),
+        baseline_flags: &["-O2"],
+        // With LTO the object holds no machine code, and gcc 9 would look innocent. Warnings are not
+        // the question.
+        last_flags: &["-fno-lto", "-w"],
+        read,
+        run_source: include_str!("run.c"),
+    },
     by_version,
-    secrets: &[
+    security_sensitive: &[
         "aws-lc-fips-sys",
         "aws-lc-sys",
         "blst",
@@ -33,7 +36,7 @@ pub const GCC_95189: Probe = Probe {
         "wolfssl-sys",
     ],
     // Not `-fno-builtin-memcmp`: that leaves explicit `__builtin_memcmp` calls wrong.
-    way_out_flag: "--param=builtin-string-cmp-inline-length=0",
+    workaround_flag: "--param=builtin-string-cmp-inline-length=0",
     symptom: "unequal bytes compare equal: a MAC, a signature or a padding check passes that must \
               fail",
     cause: "gcc expands `memcmp` against a constant inline as if it were `strcmp`: it stops at \
@@ -76,3 +79,23 @@ fn read(bytes: &[u8]) -> Verdict {
 fn by_version([major, minor, _]: [u32; 3]) -> bool {
     major == 9 || major == 10 && minor < 3
 }
+
+const GCC_95189: Code = code(&CodeInfo {
+    name: "gcc-95189",
+    title: "the C compiler compares bytes wrongly (GCC bug 95189)",
+    cause: "GCC 9, and 10.0 to 10.2 unless patched, expand `memcmp` against a constant as if it \
+            were `strcmp`: it stops at the constant's first NUL, and unequal bytes compare equal. \
+            A MAC or signature check then passes that must fail. aws-lc-sys tests for it on some \
+            hosts only, and never when it is cross-compiled.",
+    detection: "A small file is compiled at -O2, and with the flags that build scripts will use; \
+                a correct compiler cannot drop the call that the bug drops. Where its output can \
+                be started here, a run seconds it. It stops the run where C that checks secrets \
+                (aws-lc-sys, ring, openssl-src, …) is compiled with -O2 or more, and is told for \
+                other C.",
+    fix: "Use a compiler without the bug: GCC 10.3 or later, clang. Or set \
+          `--param=builtin-string-cmp-inline-length=0` in `CFLAGS_<target>`: the manifest records \
+          it. Not `-fno-builtin-memcmp`: it leaves explicit `__builtin_memcmp` calls wrong. Or go \
+          on with `--accept gcc-95189`, recorded, too.",
+    source: "gcc.gnu.org PR 95189; aws/aws-lc#177; cross-rs/cross#1725",
+    waivable: true,
+});

@@ -1,0 +1,108 @@
+//! Every code: the lists of the files that declare them, one after the other.
+
+use crate::problem::code::{Code, CodeInfo, code};
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[CARGO_FAILED];
+
+pub const CARGO_FAILED: Code = code(&CodeInfo {
+    name: "cargo-failed",
+    title: "cargo could not build, and has said why",
+    cause: "The code does not compile, a dependency cannot be had, or a flag is not cargo's.",
+    detection: "cargo's exit code, which is passed on; only the JSON document carries this code.",
+    fix: "Read cargo's own messages on stderr.",
+    source: "README, Tasks",
+    waivable: false,
+});
+
+/// The list of every file that declares codes, in the order of the guide.
+const LISTS: &[&[Code]] = &[
+    crate::host::codes::CODES,
+    crate::project::look::rustc::CODES,
+    crate::project::look::context::CODES,
+    crate::project::config::parse::CODES,
+    crate::project::cargo_config::CODES,
+    crate::target::CODES,
+    crate::project::settings::CODES,
+    crate::build::plan::CODES,
+    crate::toolchain::choose::CODES,
+    crate::project::linker::CODES,
+    crate::toolchain::probe::table::CODES,
+    crate::toolchain::image::look::engine::CODES,
+    crate::toolchain::image::engine::CODES,
+    crate::project::reference::CODES,
+    crate::toolchain::image::lockfile::CODES,
+    crate::toolchain::image::look::store::CODES,
+    crate::toolchain::image::container::CODES,
+    crate::commands::env::CODES,
+    crate::ship::docker::image::CODES,
+    crate::ship::docker::one::CODES,
+    crate::ship::docker::context::CODES,
+    crate::toolchain::zig::arguments::CODES,
+    crate::toolchain::leaks::CODES,
+    crate::project::build_tools::CODES,
+    crate::build::doctor::CODES,
+    crate::project::workspace::CODES,
+    crate::project::path_template::CODES,
+    crate::tree::staged::CODES,
+    crate::build::compile::CODES,
+    crate::verify::rules::machine::CODES,
+    crate::verify::rules::libc::CODES,
+    crate::tree::look::CODES,
+    crate::tree::manifest::CODES,
+    crate::problem::code::CODES,
+    crate::host::exchange::CODES,
+    CODES,
+    crate::verify::waiver::CODES,
+    crate::verify::integrity::CODES,
+    crate::verify::listing::CODES,
+    crate::verify::paths::CODES,
+    crate::verify::links::CODES,
+    crate::archive::packing::CODES,
+    crate::verify::expected::CODES,
+    crate::verify::rules::hardening::CODES,
+    crate::verify::between::CODES,
+    crate::verify::report::CODES,
+];
+
+/// Every code.
+pub fn all() -> impl Iterator<Item = Code> {
+    LISTS.iter().flat_map(|list| list.iter().copied())
+}
+
+/// The code of a name.
+pub fn find(name: &str) -> Option<Code> {
+    all().find(|code| code.name() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::verify::rules::build::findings;
+
+    #[test]
+    fn names_are_kebab_case_and_found_once() {
+        let mut names = BTreeSet::new();
+        for code in all() {
+            let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(code.name().chars().all(kebab), "{}", code.name());
+            assert!(
+                names.insert(code.name()),
+                "{} is declared twice",
+                code.name()
+            );
+            assert_eq!(find(code.name()), Some(code));
+        }
+    }
+
+    #[test]
+    fn what_a_code_says_of_accept_is_what_accept_takes() {
+        let waivable = all().filter(|code| code.info().waivable);
+        assert_eq!(
+            waivable.collect::<BTreeSet<_>>(),
+            findings().collect::<BTreeSet<_>>()
+        );
+    }
+}
