@@ -11,6 +11,7 @@ mod compilers;
 mod corpus;
 mod debian;
 mod engine;
+mod figures;
 mod fuzz;
 mod matrix;
 mod setup;
@@ -58,6 +59,12 @@ const TASKS: &[(&str, &str, Task)] = &[
         fuzz::run,
     ),
     (
+        "figures",
+        "print figures about the sources of a checkout: sizes, comments, circles of imports [DIR] \
+         [--list]",
+        figures::run,
+    ),
+    (
         "kills",
         "kill `build` at random moments [N, 500] and look for a half tree",
         kills,
@@ -85,7 +92,7 @@ fn main() -> ExitCode {
         .and_then(|name| TASKS.iter().find(|(task, ..)| task == name));
     let Some((_, _, run)) = task else {
         for (name, what, _) in TASKS {
-            println!("cargo xtask {name:<6} {what}");
+            println!("cargo xtask {name:<7} {what}");
         }
         return if args.is_empty() {
             ExitCode::SUCCESS
