@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::inspect::InspectError;
 use crate::inspect::binary::Binary;
 use crate::problem::code::Code;
 
@@ -58,8 +59,8 @@ pub struct File {
     pub sha256: String,
     /// Permission bits, where there are any.
     pub mode: Option<u32>,
-    /// The inspected program, or the clause that says why it is none.
-    pub binary: Result<Box<Binary>, String>,
+    /// The inspected program, or why it is not one.
+    pub binary: Result<Box<Binary>, InspectError>,
     /// Its bytes, where its name says that it lists others ([`LISTS`]) and it is no longer than
     /// [`LONGEST_LIST`].
     pub list: Option<Vec<u8>>,

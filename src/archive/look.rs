@@ -20,27 +20,22 @@ use crate::archive::read::{tar, zip};
 use crate::host::codes::{FILE_ACCESS, INTERRUPTED};
 use crate::host::files::{DirEntry, FileReader, FileType};
 use crate::host::machine::Host;
+use crate::host::shell::Bar;
 use crate::problem::{Problem, Result};
 
-/// Reads a subject. `progress` is called with the number of bytes that were just read from disk,
-/// from any thread.
+/// Reads a directory, an archive or a file, and counts the bytes that it reads on `progress`.
 ///
 /// # Errors
 /// The path leads nowhere or cannot be opened, or a signal came. All else is an [`EntryKind::Unread`] in
 /// the subject.
-pub fn read(
-    host: &Host,
-    path: &Utf8Path,
-    limits: &Limits,
-    progress: impl Fn(u64) + Sync,
-) -> Result<Artifacts> {
+pub fn read(host: &Host, path: &Utf8Path, limits: &Limits, progress: &Bar) -> Result<Artifacts> {
     let name = path.to_string();
     let (kind, mut entries) = match host.thing(path)? {
         FileType::Directory => (
             ArtifactsKind::Directory,
-            directory(host, path, limits, &progress)?,
+            directory(host, path, limits, progress)?,
         ),
-        FileType::File { size, mode } => open(host, path, (size, mode), limits, &progress)?,
+        FileType::File { size, mode } => open(host, path, (size, mode), limits, progress)?,
         FileType::Link(target) => (
             ArtifactsKind::File,
             vec![Entry {
@@ -158,13 +153,13 @@ pub fn own_name(path: &Utf8Path) -> String {
 /// A file as it is read from disk, and who wants to know how far it is.
 struct Watched<'a> {
     file: FileReader<'a>,
-    progress: &'a (dyn Fn(u64) + Sync),
+    progress: &'a Bar,
 }
 
 impl Read for Watched<'_> {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(piece)?;
-        (self.progress)(read as u64);
+        self.progress.add(read as u64);
         Ok(read)
     }
 }
@@ -177,12 +172,7 @@ impl Seek for Watched<'_> {
 
 /// Below a directory: links are not followed, and files are read on all cores, each worker holding
 /// one program at most.
-fn directory(
-    host: &Host,
-    root: &Utf8Path,
-    limits: &Limits,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Vec<Entry>> {
+fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut files = Vec::new();
     let mut open = vec![String::new()];
@@ -292,7 +282,7 @@ fn open(
     path: &Utf8Path,
     (size, mode): (u64, Option<u32>),
     limits: &Limits,
-    progress: &(dyn Fn(u64) + Sync),
+    progress: &Bar,
 ) -> Result<(ArtifactsKind, Vec<Entry>)> {
     let (file, first) = begin(host, path)?;
     let name = own_name(path);

@@ -25,11 +25,14 @@ pub struct BuiltBin<'a> {
 }
 
 /// Has zig compile what it needs for a target before its first link, unless it did.
-pub fn first_use(host: &Host, first: &CacheWarmup, announce: impl FnOnce()) -> Result<(), Problem> {
+pub fn first_use(host: &Host, first: &CacheWarmup) -> Result<(), Problem> {
     if host.exists(&first.marker) {
         return Ok(());
     }
-    announce();
+    host.shell.status(
+        "Preparing",
+        &format!("zig: {}, once on this machine", first.what),
+    );
     let scratch = host.scratch()?;
     let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
     let (name, text) = first.source;
@@ -49,22 +52,18 @@ pub fn first_use(host: &Host, first: &CacheWarmup, announce: impl FnOnce()) -> R
 }
 
 /// Fetches what a container without a network will need.
-pub fn fetch(host: &Host, call: &Invocation, talk: impl FnMut(&str) + Send) -> Result<(), Failure> {
-    let ended = host.capture_talking(call, talk)?;
+pub fn fetch(host: &Host, call: &Invocation) -> Result<(), Failure> {
+    let ended = host.capture_talking(call, |line| host.shell.pass_on(line))?;
     match ended.code {
         Some(0) => Ok(()),
-        code => Err(Failure::Spoken(
+        code => Err(Failure::ChildFailed(
             code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
         )),
     }
 }
 
 /// Runs one call. Every bin that the plan expects of it is in the answer, in the plan's order.
-pub fn run<'a>(
-    host: &Host,
-    call: &'a Call,
-    leftover: impl FnOnce(&str),
-) -> Result<Vec<BuiltBin<'a>>, Failure> {
+pub fn run<'a>(host: &Host, call: &'a Call) -> Result<Vec<BuiltBin<'a>>, Failure> {
     let mut artifacts = Vec::new();
     let ending = call.container.as_ref().map(Container::end);
     let mut stream = || {
@@ -82,7 +81,13 @@ pub fn run<'a>(
     if let (Ok(Some(125)), Some(container)) = (&code, &call.container)
         && engine::is_there(host, container)
     {
-        leftover(&container.name);
+        host.shell.status(
+            "Removing",
+            &format!(
+                "the container `{}`, which a killed run left behind",
+                container.name
+            ),
+        );
         host.end(&container.end());
         code = stream();
     }
@@ -101,7 +106,7 @@ pub fn run<'a>(
             return Err(from_outside.into_iter().collect::<Vec<_>>().into());
         }
         Some(0) => {}
-        Some(code) => return Err(Failure::Spoken(u8::try_from(code).unwrap_or(1))),
+        Some(code) => return Err(Failure::ChildFailed(u8::try_from(code).unwrap_or(1))),
         // Ended by a signal: cargo could say nothing.
         None => {
             return Err(Problem::new(PROCESS_FAILED, "cargo was killed by a signal")

@@ -7,7 +7,6 @@ use crate::build::record::record;
 use crate::build::stage::{ExistingTree, Provenance, Staging};
 use crate::host::lock;
 use crate::host::machine::Host;
-use crate::host::shell::Shell;
 use crate::invocation::Invocation;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::setting;
@@ -23,19 +22,17 @@ use crate::{build, digest};
 /// anything is compiled.
 pub fn make(
     host: &Host,
-    shell: Shell,
     options: RunOptions,
     keep_going: bool,
     fits: impl FnOnce(&Prepared) -> Result<(), Failure>,
 ) -> Result<(Manifest, Prepared), Failure> {
-    let mut prepared = session::prepare(host, shell, options, PullPolicy::Fetch)?;
+    let mut prepared = session::prepare(host, options, PullPolicy::Pinned)?;
     fits(&prepared)?;
-    install_std(host, shell, &mut prepared)?;
+    install_std(host, &mut prepared)?;
     prepared.write_tools(host)?;
-    tell_choices(shell, &prepared);
+    tell_choices(host, &prepared);
     let manifest = build(
         host,
-        shell,
         &prepared,
         if keep_going {
             OnFailure::GoOn
@@ -47,7 +44,7 @@ pub fn make(
 }
 
 /// Installs missing standard libraries, and looks again.
-fn install_std(host: &Host, shell: Shell, prepared: &mut Prepared) -> Result<(), Failure> {
+fn install_std(host: &Host, prepared: &mut Prepared) -> Result<(), Failure> {
     let installs: Vec<_> = prepared
         .plan
         .targets
@@ -55,12 +52,12 @@ fn install_std(host: &Host, shell: Shell, prepared: &mut Prepared) -> Result<(),
         .filter_map(|target| Some((target.target.clone(), target.install.clone()?)))
         .collect();
     for (target, install) in &installs {
-        rustup_target_add(host, shell, target, install)?;
+        rustup_target_add(host, target, install)?;
     }
     if installs.is_empty() {
         return Ok(());
     }
-    prepared.renew(host, shell)?;
+    prepared.renew(host)?;
     let still = prepared
         .plan
         .targets
@@ -84,14 +81,14 @@ fn install_std(host: &Host, shell: Shell, prepared: &mut Prepared) -> Result<(),
     }
 }
 
-fn tell_choices(shell: Shell, prepared: &Prepared) {
+fn tell_choices(host: &Host, prepared: &Prepared) {
     for finding in &prepared.plan.host_findings {
-        shell.warning(finding.code.name(), &finding.what);
+        host.shell.warning(finding.code.name(), &finding.what);
     }
     for target in &prepared.plan.targets {
         let chosen = &target.toolchain;
         for fallen in chosen.refused.iter().filter(|fallen| fallen.by_probe) {
-            shell.status(
+            host.shell.status(
                 "Refusing",
                 &format!(
                     "{} for {}: {}",
@@ -102,7 +99,8 @@ fn tell_choices(shell: Shell, prepared: &Prepared) {
             );
         }
         for setting in &chosen.passed_over {
-            shell.status("Passing over", &setting::passed_over(setting));
+            host.shell
+                .status("Passing over", &setting::passed_over(setting));
         }
         for hidden in chosen
             .candidate
@@ -110,7 +108,7 @@ fn tell_choices(shell: Shell, prepared: &Prepared) {
             .iter()
             .flat_map(|image| &image.hidden)
         {
-            shell.status(
+            host.shell.status(
                 "Hiding",
                 &format!(
                     "{hidden}, which means this machine, from the image of {}",
@@ -119,12 +117,12 @@ fn tell_choices(shell: Shell, prepared: &Prepared) {
             );
         }
         for finding in &chosen.findings {
-            shell.warning(
+            host.shell.warning(
                 finding.code.name(),
                 &format!("{} (target `{}`)", finding.what, target.target),
             );
         }
-        shell.status(
+        host.shell.status(
             "Linking",
             &format!(
                 "{} with {}",
@@ -134,7 +132,7 @@ fn tell_choices(shell: Shell, prepared: &Prepared) {
         );
     }
     for left_out in &prepared.plan.left_out {
-        shell.status(
+        host.shell.status(
             "Skipping",
             &format!(
                 "{} ({}): {}",
@@ -152,24 +150,14 @@ enum OnFailure {
 }
 
 /// Compile, inspect, stage.
-fn build(
-    host: &Host,
-    shell: Shell,
-    prepared: &Prepared,
-    on_failure: OnFailure,
-) -> Result<Manifest, Failure> {
+fn build(host: &Host, prepared: &Prepared, on_failure: OnFailure) -> Result<Manifest, Failure> {
     let Prepared {
         found,
         settings,
         plan,
         ..
     } = prepared;
-    let standing = build::stage::open(host, &plan.out_dir, || {
-        shell.status(
-            "Blocking",
-            &format!("waiting for another run on `{}`", plan.out_dir),
-        );
-    })?;
+    let standing = build::stage::open(host, &plan.out_dir)?;
     let outputs: Vec<Output> = plan.outputs().cloned().collect();
     let narrowed = settings.selection.narrowed();
     let kept = standing
@@ -190,7 +178,7 @@ fn build(
     let mut artifacts = Vec::new();
     let mut failed: Vec<(&TargetPlan, Failure)> = Vec::new();
     for target in &plan.targets {
-        match build_target(host, shell, target, &mut staging, &provenance) {
+        match build_target(host, target, &mut staging, &provenance) {
             Ok(made) => artifacts.extend(made),
             Err(failure) if on_failure == OnFailure::Stop || host.interrupted().is_some() => {
                 return Err(failure);
@@ -220,7 +208,7 @@ fn build(
     }
     staging.keep(&had)?;
     let kept: Vec<Artifact> = kept.into_iter().chain(had).collect();
-    tell_unasked(shell, prepared, &artifacts);
+    tell_unasked(host, prepared, &artifacts);
     // Asked after the build, which may write Cargo.lock and generate sources.
     let lock = lock::lock_path(&plan.out_dir);
     let source = source::source(
@@ -254,29 +242,24 @@ fn build(
     } else {
         "Unchanged"
     };
-    shell.status(verb, &format!("{bins} in {}", plan.out_dir));
+    host.shell
+        .status(verb, &format!("{bins} in {}", plan.out_dir));
     if failed.is_empty() {
         Ok(manifest)
     } else {
-        Err(report(shell, plan, failed))
+        Err(report(host, plan, failed))
     }
 }
 
 /// The calls of one target, each one's files taken before the next.
 fn build_target(
     host: &Host,
-    shell: Shell,
     target: &TargetPlan,
     staging: &mut Staging,
     provenance: &Provenance,
 ) -> Result<Vec<Artifact>, Failure> {
     for first in &target.toolchain.candidate.first_uses {
-        build::compile::first_use(host, first, || {
-            shell.status(
-                "Preparing",
-                &format!("zig: {}, once on this machine", first.what),
-            )
-        })?;
+        build::compile::first_use(host, first)?;
     }
     // Whatever has the container's name while this is held was left behind by a run that was
     // killed.
@@ -284,27 +267,18 @@ fn build_target(
     let _held = image
         .map(|image| {
             let path = image.target_dir.with_extension("lock");
-            host.lock(&path, || {
-                shell.status(
-                    "Blocking",
-                    &format!("waiting for another run in `{}`", image.target_dir),
-                )
-            })
+            host.lock(&path, &format!("in `{}`", image.target_dir))
         })
         .transpose()?;
     if let Some(fetch) = &target.fetch {
-        shell.detail("Running", &format!("`{fetch}`"));
-        build::compile::fetch(host, fetch, |line| shell.pass_on(line))?;
+        host.shell.detail("Running", &format!("`{fetch}`"));
+        build::compile::fetch(host, fetch)?;
     }
     let mut artifacts = Vec::new();
     for call in &target.calls {
-        shell.detail("Running", &format!("`{}`", call.invocation));
-        let made = build::compile::run(host, call, |name| {
-            shell.status(
-                "Removing",
-                &format!("the container `{name}`, which a killed run left behind"),
-            )
-        })?;
+        host.shell
+            .detail("Running", &format!("`{}`", call.invocation));
+        let made = build::compile::run(host, call)?;
         artifacts.extend(staging.take(&made, provenance)?);
     }
     Ok(artifacts)
@@ -326,21 +300,21 @@ fn old_of(standing: &ExistingTree, lost: &[Output], kept: &[Artifact]) -> Vec<Ar
 }
 
 /// A line for each target, and one failure for all: cargo's own code where cargo alone has failed.
-fn report(shell: Shell, plan: &Plan, failed: Vec<(&TargetPlan, Failure)>) -> Failure {
+fn report(host: &Host, plan: &Plan, failed: Vec<(&TargetPlan, Failure)>) -> Failure {
     for target in &plan.targets {
         match failed
             .iter()
             .find(|(failing, _)| failing.target == target.target)
         {
-            None => shell.status("Built", target.target.triple()),
-            Some((_, Failure::Spoken(code))) => shell.status(
+            None => host.shell.status("Built", target.target.triple()),
+            Some((_, Failure::ChildFailed(code))) => host.shell.status(
                 "Failed",
                 &format!(
                     "{}: cargo ended with {code}; it keeps what it had",
                     target.target
                 ),
             ),
-            Some(_) => shell.status(
+            Some(_) => host.shell.status(
                 "Failed",
                 &format!("{}: see below; it keeps what it had", target.target),
             ),
@@ -351,18 +325,18 @@ fn report(shell: Shell, plan: &Plan, failed: Vec<(&TargetPlan, Failure)>) -> Fai
     for (_, failure) in failed {
         match failure {
             Failure::Problems(found) => problems.extend(found),
-            Failure::Spoken(code) => spoken = Some(code),
-            Failure::Told => {}
+            Failure::ChildFailed(code) => spoken = Some(code),
+            Failure::AlreadyReported => {}
         }
     }
     match spoken {
-        Some(code) if problems.is_empty() => Failure::Spoken(code),
+        Some(code) if problems.is_empty() => Failure::ChildFailed(code),
         _ => Failure::Problems(problems),
     }
 }
 
 /// Tells of code in the finished bins that came compiled, by compilers that were not probed.
-fn tell_unasked(shell: Shell, prepared: &Prepared, artifacts: &[Artifact]) {
+fn tell_unasked(host: &Host, prepared: &Prepared, artifacts: &[Artifact]) {
     for target in &prepared.plan.targets {
         let candidate = &target.toolchain.candidate;
         // A linker brings start files of its own making; where C was compiled and nobody was asked,
@@ -397,7 +371,7 @@ fn tell_unasked(shell: Shell, prepared: &Prepared, artifacts: &[Artifact]) {
                 .map(|binary| binary.compilers.as_slice())
                 .unwrap_or_default();
             for compiler in assess::unasked(named, &asked, known) {
-                shell.status(
+                host.shell.status(
                     "Noting",
                     &format!(
                         "{} holds code that came compiled by `{compiler}`, which was not probed",
@@ -410,17 +384,12 @@ fn tell_unasked(shell: Shell, prepared: &Prepared, artifacts: &[Artifact]) {
 }
 
 /// Runs the line that brings a target's standard library.
-pub fn rustup_target_add(
-    host: &Host,
-    shell: Shell,
-    target: &Target,
-    install: &Invocation,
-) -> Result<()> {
-    shell.status(
+pub fn rustup_target_add(host: &Host, target: &Target, install: &Invocation) -> Result<()> {
+    host.shell.status(
         "Installing",
         &format!("the standard library for `{target}` (rustup)"),
     );
-    shell.detail("Running", &format!("`{install}`"));
+    host.shell.detail("Running", &format!("`{install}`"));
     let output = host.capture(install)?;
     if output.success() {
         return Ok(());

@@ -16,7 +16,7 @@ use crate::problem::{Problem, Result};
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::tree::look::{TREE_CHANGED, foreign, read, strangers};
 use crate::tree::manifest::{Artifact, Manifest, Waiver};
-use crate::verify::rules::build;
+use crate::verify::rules::table;
 use crate::{digest, inspect};
 
 /// The tree as a run finds it, with its lock held.
@@ -29,7 +29,7 @@ pub struct ExistingTree {
 }
 
 /// Locks the tree, reads its manifest, and refuses what xpkg did not make.
-pub fn open(host: &Host, out_dir: &Utf8Path, blocked: impl FnOnce()) -> Result<ExistingTree> {
+pub fn open(host: &Host, out_dir: &Utf8Path) -> Result<ExistingTree> {
     let Some(parent) = out_dir.parent() else {
         return Err(
             Problem::new(FILE_ACCESS, format!("`{out_dir}` cannot be an out-dir"))
@@ -37,7 +37,9 @@ pub fn open(host: &Host, out_dir: &Utf8Path, blocked: impl FnOnce()) -> Result<E
         );
     };
     host.create_dir_all(parent).map_err(elsewhere)?;
-    let lock = host.lock(&lock_path(out_dir), blocked).map_err(elsewhere)?;
+    let lock = host
+        .lock(&lock_path(out_dir), &format!("on `{out_dir}`"))
+        .map_err(elsewhere)?;
     clear_leftovers(host, out_dir, parent)?;
     let standing = read(host, out_dir)?;
     let (manifest, written) = standing.unzip();
@@ -185,10 +187,10 @@ impl Staging<'_> {
         let bytes = self.host.read(file).map_err(|problem| vec![problem])?;
         let (binary, findings) = match inspect::inspect(&bytes) {
             Ok(binary) => {
-                let findings = build::judge(&name, &binary, &output.target);
+                let findings = table::check_built(&name, &binary, &output.target);
                 (Some(binary), findings)
             }
-            Err(why) => (None, vec![build::unreadable(&name, &why)]),
+            Err(error) => (None, vec![table::unreadable(&name, &error)]),
         };
         let (waived, refused): (Vec<Problem>, Vec<Problem>) = findings
             .into_iter()

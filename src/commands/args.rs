@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::build::look::session::{RunOptions, TreeOptions};
+use crate::host::shell::{Shell, Verbosity};
 use crate::project::linker::LinkerChoice;
 use crate::project::workspace::Selection;
 
@@ -42,8 +43,9 @@ pub struct TreeArgs {
     #[command(flatten)]
     pub place: PlaceArgs,
 
-    #[command(flatten)]
-    pub output: OutputArgs,
+    /// Print for people, or one JSON document on stdout and nothing else there
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
+    pub message_format: MessageFormat,
 }
 
 /// All that chooses what is built and how. One set for `build`, `plan` and `env`, so that they
@@ -112,32 +114,24 @@ pub struct RunArgs {
     #[arg(long, value_name = "CODE")]
     pub accept: Vec<String>,
 
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-#[derive(Debug, Clone, Copy, Args)]
-pub struct OutputArgs {
-    /// `json`: one document on stdout, and nothing else there
+    /// Print for people, or one JSON document on stdout and nothing else there
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
     pub message_format: MessageFormat,
-
-    #[command(flatten)]
-    pub talk: TalkArgs,
 }
 
+/// Flags of every command, before or after its name.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct TalkArgs {
-    /// Say nothing but what goes wrong
-    #[arg(short, long, conflicts_with = "verbose")]
+pub struct OutputArgs {
+    /// Do not print cargo xpkg log messages
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Show the command lines (`-vv`: cargo's, too)
-    #[arg(short, long, action = clap::ArgAction::Count)]
+    /// Use verbose output: print the commands that are run (-vv: cargo's verbose output, too)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
-    /// Colour the talk on stderr
-    #[arg(long, value_name = "WHEN", value_enum)]
+    /// Coloring
+    #[arg(long, global = true, value_name = "WHEN", value_enum)]
     pub color: Option<Color>,
 }
 
@@ -189,15 +183,9 @@ impl RunArgs {
             target_dir,
             config,
             accept,
-            output,
+            message_format: _,
             release: _,
         } = self;
-        let (_, talk) = output.split();
-        let TalkArgs {
-            quiet,
-            verbose,
-            color,
-        } = talk;
         let named = features
             .features
             .iter()
@@ -227,20 +215,26 @@ impl RunArgs {
             target_dir,
             config,
             accept,
-            quiet,
-            verbose,
-            color: color.map(|color| color.name().to_owned()),
         }
     }
 }
 
 impl OutputArgs {
-    pub fn split(self) -> (MessageFormat, TalkArgs) {
+    /// Returns the shell that these flags ask for.
+    pub fn shell(self) -> Shell {
         let Self {
-            message_format,
-            talk,
+            quiet,
+            verbose,
+            color,
         } = self;
-        (message_format, talk)
+        Shell {
+            verbosity: match (quiet, verbose) {
+                (true, _) => Verbosity::Quiet,
+                (false, 0) => Verbosity::Normal,
+                (false, verbose) => Verbosity::Verbose { cargo: verbose - 1 },
+            },
+            color: color.map(Color::name),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::build::run::make;
 use crate::commands::args::{MessageFormat, RunArgs};
 use crate::host::machine::Host;
-use crate::host::shell::{self, Shell, Verbosity};
+use crate::host::shell::{self, Verbosity};
 use crate::problem::{Failure, Result};
 use crate::ui::tree;
 
@@ -20,13 +20,13 @@ pub struct BuildArgs {
     pub keep_going: bool,
 }
 
-pub fn run(host: &Host, shell: Shell, args: BuildArgs) -> Result<(), Failure> {
+pub fn run(host: &Host, args: BuildArgs) -> Result<(), Failure> {
     let BuildArgs { run, keep_going } = args;
-    let format = run.output.message_format;
-    let (manifest, _) = make(host, shell, run.options(), keep_going, |_| Ok(()))?;
+    let format = run.message_format;
+    let (manifest, _) = make(host, run.options(), keep_going, |_| Ok(()))?;
     match format {
-        MessageFormat::Json => shell::data(&manifest.json())?,
-        MessageFormat::Human if shell.verbosity == Verbosity::Quiet => {}
+        MessageFormat::Json => shell::data(&shell::json(&manifest))?,
+        MessageFormat::Human if host.shell.verbosity == Verbosity::Quiet => {}
         MessageFormat::Human => shell::data(&tree::tree(&manifest))?,
     }
     Ok(())

@@ -6,9 +6,8 @@ use serde::Serialize;
 use crate::build;
 use crate::build::look::tree::{self, FoundTree};
 use crate::commands::args::{MessageFormat, TreeArgs};
-use crate::host::lock;
 use crate::host::machine::Host;
-use crate::host::shell::{self, Shell};
+use crate::host::{lock, shell};
 use crate::problem::{Failure, Problem, Result, text};
 use crate::ship::docker;
 use crate::ship::docker::context::DEFAULT;
@@ -20,7 +19,7 @@ struct Cleaned {
     removed: Vec<String>,
 }
 
-pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
+pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
     let FoundTree {
         out_dir,
         cache,
@@ -32,18 +31,13 @@ pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
         removed: Vec::new(),
     };
     if out_dir.parent().is_some_and(|parent| host.is_dir(parent)) {
-        let lock = host.lock(&lock_path, || {
-            shell.status(
-                "Blocking",
-                &format!("waiting for another run on `{out_dir}`"),
-            )
-        })?;
+        let lock = host.lock(&lock_path, &format!("on `{out_dir}`"))?;
         let (removed, left) = build::stage::remove(host, &out_dir)?;
         cleaned.removed = removed;
         host.remove_file(&lock_path)?;
         drop(lock);
         if !left.is_empty() {
-            shell.status(
+            host.shell.status(
                 "Removed",
                 &format!(
                     "{} in {out_dir}",
@@ -66,10 +60,10 @@ pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
         .map(|target| target.join(DEFAULT))
     {
         match docker::write::remove(host, &context) {
-            Ok(true) => shell.status("Removed", context.as_str()),
+            Ok(true) => host.shell.status("Removed", context.as_str()),
             Ok(false) => {}
             // Not as it was written: somebody's own work.
-            Err(problem) => shell.warning(
+            Err(problem) => host.shell.warning(
                 problem.code.name(),
                 &format!("{}; it stays", problem.message),
             ),
@@ -78,14 +72,14 @@ pub fn run(host: &Host, shell: Shell, args: TreeArgs) -> Result<(), Failure> {
     if let Some(cache) = cache.filter(|cache| host.is_dir(cache)) {
         host.remove_dir_all(&cache)?;
     }
-    shell.status(
+    host.shell.status(
         "Removed",
         &format!(
             "{} in {out_dir}",
             text::count(cleaned.removed.len(), "file")
         ),
     );
-    if args.output.message_format == MessageFormat::Json {
+    if args.message_format == MessageFormat::Json {
         shell::data(&shell::json(&cleaned))?;
     }
     Ok(())

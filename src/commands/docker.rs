@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::build::look::session;
 use crate::commands::args::{MessageFormat, OF_A_BUILD, RunArgs};
 use crate::host::machine::Host;
-use crate::host::shell::{self, Shell, Verbosity};
+use crate::host::shell::{self, Verbosity};
 use crate::problem::{Failure, Problem, Result, text};
 use crate::ship::docker::bake::Plan;
 use crate::ship::docker::bins::ImageOptions;
@@ -77,7 +77,7 @@ struct Written {
     images: Vec<Image>,
 }
 
-pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
+pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
     let DockerArgs {
         run,
         context,
@@ -91,7 +91,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         oci,
         cache,
     } = args;
-    let format = run.output.message_format;
+    let format = run.message_format;
     let mut run = run.options();
     let base = base.map(|base| from_here(host, &base));
     // That one is of the images. The others are of the build, which a tree that stands has behind
@@ -106,7 +106,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     }
     let mut about = named(host, &run, base, accepted);
     if let Some(builder) = builder.filter(|_| build_in_docker) {
-        let written = source_build::write::write(host, shell, run, &builder, about, force)?;
+        let written = source_build::write::write(host, run, &builder, about, force)?;
         if format == MessageFormat::Json {
             shell::data(&shell::json(&written))?;
         }
@@ -121,7 +121,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
     let mut scratch = Vec::new();
     let (found, trees) = match from.as_slice() {
         [] if no_build => standing(host, &run)?,
-        [] => just_built(host, shell, run, place.as_ref(), &mut about)?,
+        [] => just_built(host, run, place.as_ref(), &mut about)?,
         from => collected(host, &run, from, &mut scratch)?,
     };
     let config = found
@@ -154,25 +154,15 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         root,
         ..about
     };
-    let images = decided(host, shell, &manifests, &config, &about)?;
+    let images = decided(host, &manifests, &config, &about)?;
     apart(host, place.as_ref(), &images, &trees)?;
-    let blocked = |place: &Utf8Path| {
-        shell.status("Blocking", &format!("waiting for another run on `{place}`"))
-    };
     if let Some(("--oci", to)) = &place {
         let root = found
             .as_ref()
             .map_or_else(|| host.cwd(), |found| found.workspace.root.as_path());
-        let written = oci::write::write(
-            host,
-            &images,
-            &trees,
-            to,
-            epoch(host, root, &manifests)?,
-            || blocked(to),
-        )?;
-        note(shell, &written.told);
-        shell.status(
+        let written = oci::write::write(host, &images, &trees, to, epoch(host, root, &manifests)?)?;
+        note(host, &written.told);
+        host.shell.status(
             if written.changed {
                 "Wrote"
             } else {
@@ -181,7 +171,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
             &format!("{} in {to}", text::count(images.len(), "image")),
         );
         shell::data(&match format {
-            MessageFormat::Human if shell.verbosity == Verbosity::Quiet => String::new(),
+            MessageFormat::Human if host.shell.verbosity == Verbosity::Quiet => String::new(),
             MessageFormat::Human => ui::docker::docker(&images),
             MessageFormat::Json => shell::json(&written),
         })?;
@@ -196,7 +186,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         tops: digests,
         told,
     } = check::check(host, &images, Some(&trees))?;
-    note(shell, &told);
+    note(host, &told);
     let layouts = layouts(&images, &digests, |_, digest| within(digest));
     let plan = Plan {
         images: &images,
@@ -204,8 +194,8 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         cache,
     };
     let pieces = pieces(host, &plan, &digests, &trees, !old_builder)?;
-    let changed = docker::write::write(host, &directory, &pieces, force, || blocked(&directory))?;
-    shell.status(
+    let changed = docker::write::write(host, &directory, &pieces, force)?;
+    host.shell.status(
         if changed { "Wrote" } else { "Unchanged" },
         &format!("{} in {directory}", text::count(images.len(), "image")),
     );
@@ -214,7 +204,7 @@ pub fn run(host: &Host, shell: Shell, args: DockerArgs) -> Result<(), Failure> {
         images,
     };
     shell::data(&match format {
-        MessageFormat::Human if shell.verbosity == Verbosity::Quiet => String::new(),
+        MessageFormat::Human if host.shell.verbosity == Verbosity::Quiet => String::new(),
         MessageFormat::Human => ui::docker::docker(&made.images),
         MessageFormat::Json => shell::json(&made),
     })?;

@@ -6,7 +6,7 @@ use crate::build::look::doctor::{diagnose, install_std};
 use crate::build::look::session;
 use crate::commands::args::{MessageFormat, RunArgs};
 use crate::host::machine::Host;
-use crate::host::shell::{self, Shell};
+use crate::host::shell;
 use crate::problem::{Failure, Result};
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::ui::doctor;
@@ -21,15 +21,15 @@ pub struct DoctorArgs {
     pub fix: bool,
 }
 
-pub fn run(host: &Host, shell: Shell, args: DoctorArgs) -> Result<(), Failure> {
+pub fn run(host: &Host, args: DoctorArgs) -> Result<(), Failure> {
     let DoctorArgs { run, fix } = args;
-    let format = run.output.message_format;
+    let format = run.message_format;
     // Who names a workspace or targets does not mean the machine alone.
     let named = run.manifest.manifest_path.is_some() || !run.target.is_empty();
-    let gathered = match session::gather(host, shell, run.options(), PullPolicy::Leave) {
+    let gathered = match session::gather(host, run.options(), PullPolicy::Never) {
         Ok(mut gathered) => {
             if fix {
-                install_std(host, shell, &mut gathered)?;
+                install_std(host, &mut gathered)?;
             }
             Ok(gathered)
         }
@@ -48,6 +48,6 @@ pub fn run(host: &Host, shell: Shell, args: DoctorArgs) -> Result<(), Failure> {
     if diagnosis.healthy() {
         Ok(())
     } else {
-        Err(Failure::Told)
+        Err(Failure::AlreadyReported)
     }
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::build::look::session;
 use crate::commands::args::{MessageFormat, RunArgs};
 use crate::host::machine::Host;
-use crate::host::shell::{self, Shell};
+use crate::host::shell;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Failure, Problem, Result};
 use crate::toolchain::image::look::store::PullPolicy;
@@ -17,10 +17,10 @@ pub struct EnvArgs {
     pub run: RunArgs,
 }
 
-pub fn run(host: &Host, shell: Shell, args: EnvArgs) -> Result<(), Failure> {
+pub fn run(host: &Host, args: EnvArgs) -> Result<(), Failure> {
     let EnvArgs { run } = args;
-    let format = run.output.message_format;
-    let prepared = session::prepare(host, shell, run.options(), PullPolicy::Leave)?;
+    let format = run.message_format;
+    let prepared = session::prepare(host, run.options(), PullPolicy::Never)?;
     let [target] = prepared.plan.targets.as_slice() else {
         let names = prepared
             .plan

@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 
 use crate::build::look::session;
-use crate::commands::args::{MessageFormat, OutputArgs};
+use crate::commands::args::MessageFormat;
 use crate::host::machine::Host;
-use crate::host::shell::{self, Shell};
+use crate::host::shell;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::look::context::{self, CargoOptions};
 use crate::toolchain::image;
@@ -61,8 +61,9 @@ pub struct ImageRunArgs {
     #[arg(long)]
     pub offline: bool,
 
-    #[command(flatten)]
-    pub output: OutputArgs,
+    /// Print for people, or one JSON document on stdout and nothing else there
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
+    pub message_format: MessageFormat,
 }
 
 impl ImageCommand {
@@ -74,7 +75,7 @@ impl ImageCommand {
     }
 }
 
-pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
+pub fn run(host: &Host, args: ImageArgs) -> Result<(), Failure> {
     let ImageArgs { command } = args;
     let (again, dry) = match &command {
         ImageCommand::Update(update) => (true, update.dry_run),
@@ -85,7 +86,7 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
         manifest,
         locked,
         offline,
-        output,
+        message_format,
     } = command.run();
     let (locked, offline) = (*locked, *offline);
     let asking = CargoOptions {
@@ -102,7 +103,7 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
         session::manifest_path(host, manifest.manifest_path.clone())?.as_deref(),
     )?;
     let config = session::own_config(&found)?;
-    let config = session::with_cross(host, shell, &found, config, target, false)?;
+    let config = session::with_cross(host, &found, config, target, false)?;
     let rows = rows(&config, &found, target)?;
     if rows.is_empty() {
         return Err(
@@ -114,30 +115,24 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
                 .into(),
         );
     }
-    let hear = move |verb: &str, line: &str| match verb {
-        "" => shell.pass_on(line),
-        verb => shell.status(verb, line),
-    };
     let lock = store::read_lock(host, &found)?;
     // Who only looks leaves what is built upon images as it is.
-    let having = if again && !dry {
-        PullPolicy::Renew
+    let pull_policy = if again && !dry {
+        PullPolicy::Rebuild
     } else {
-        PullPolicy::Resolve
+        PullPolicy::Latest
     };
     let work = PinSession {
         host,
-        shell,
         found: &found,
         lock: &lock,
-        having,
-        hear: &hear,
+        pull_policy,
     };
     match command {
         ImageCommand::List(_) => {
             let standings: Vec<PinStatus> =
                 rows.iter().map(|row| work.standing(row, offline)).collect();
-            shell::data(&match output.message_format {
+            shell::data(&match message_format {
                 MessageFormat::Human => images::images(&standings),
                 MessageFormat::Json => shell::json(&standings),
             })?;
@@ -148,11 +143,10 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
                 host,
                 &found,
                 if offline {
-                    PullPolicy::Leave
+                    PullPolicy::Never
                 } else {
-                    PullPolicy::Fetch
+                    PullPolicy::Pinned
                 },
-                &hear,
             );
             let problems: Vec<Problem> = rows
                 .iter()
@@ -187,7 +181,7 @@ pub fn run(host: &Host, shell: Shell, args: ImageArgs) -> Result<(), Failure> {
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    if output.message_format == MessageFormat::Json {
+    if *message_format == MessageFormat::Json {
         shell::data(&shell::json(&new))?;
     }
     Ok(())

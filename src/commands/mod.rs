@@ -18,7 +18,7 @@ pub mod verify;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
-use crate::commands::args::{Color, MessageFormat, TalkArgs, TreeArgs};
+use crate::commands::args::{MessageFormat, OutputArgs, TreeArgs};
 use crate::commands::build::BuildArgs;
 use crate::commands::codes::CARGO_FAILED;
 use crate::commands::docker::DockerArgs;
@@ -28,167 +28,103 @@ use crate::commands::image::ImageArgs;
 use crate::commands::internal::compiler::{self, CompilerArgs};
 use crate::commands::internal::zig::{self, ZigArgs, ZigToolsArgs};
 use crate::commands::plan::PlanArgs;
-use crate::commands::verify::{ReportFormat, VerifyArgs};
+use crate::commands::verify::VerifyArgs;
 use crate::host::codes::INTERRUPTED;
 use crate::host::machine::Host;
-use crate::host::shell::{self, Shell, Verbosity};
+use crate::host::shell::{self, Shell};
 use crate::problem::{Failure, Problem, Result};
 
-/// Runs what was typed. The exit code: 0, 1 for a problem, cargo's own where cargo has spoken.
+/// Runs a command line. Returns the exit code: 0, 1 for a problem, a child's own where the child
+/// has reported its failure.
 pub fn run(cli: Cli) -> u8 {
-    let Cli { explain, command } = cli;
-    if let Some(code) = explain {
-        return told(
-            Shell {
-                verbosity: Verbosity::Normal,
-            },
-            MessageFormat::Human,
-            explain::run(&code),
-        );
-    }
-    let Some(command) = command else { return 0 };
-    let command = match command {
-        Command::Compiler(args) => return inner(compiler::run(args)),
-        Command::ZigInner(args) => return inner(zig::inner(args)),
-        Command::ZigTools(args) => return inner(zig::tools(args)),
-        Command::Zig(args) => {
-            return Host::new()
-                .map_err(Failure::from)
-                .and_then(|host| zig::run(&host, args))
-                .unwrap_or_else(|failure| inner(Err(failure)));
-        }
-        command => command,
-    };
-    let (message_format, talk) = match &command {
-        Command::Build(args) => args.run.output.split(),
-        Command::Plan(args) => args.run.output.split(),
-        Command::Env(args) => args.run.output.split(),
-        Command::Doctor(args) => args.run.output.split(),
-        Command::Show(args) | Command::Clean(args) => args.output.split(),
-        Command::Image(args) => args.command.run().output.split(),
-        Command::Docker(args) => args.run.output.split(),
-        // A problem is told as a document only where the report is xpkg's own.
-        Command::Verify(args) => (
-            if args.format == ReportFormat::Json {
-                MessageFormat::Json
-            } else {
-                MessageFormat::Human
-            },
-            args.talk,
-        ),
-        Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => {
-            return 0;
-        }
-    };
-    let TalkArgs {
-        quiet,
-        verbose,
-        color,
-    } = talk;
-    let verbosity = match (quiet, verbose) {
-        (true, _) => Verbosity::Quiet,
-        (false, 0) => Verbosity::Normal,
-        (false, _) => Verbosity::Verbose,
-    };
-    let shell = Shell { verbosity };
-    let host = match Host::new() {
+    let Cli {
+        explain,
+        output,
+        command,
+    } = cli;
+    let shell = output.shell();
+    let host = match Host::new(shell) {
         Ok(host) => host,
-        Err(problem) => return told(shell, message_format, Err(problem.into())),
+        Err(problem) => return report(shell, MessageFormat::Human, Err(problem.into())),
     };
-    host.hear_signals();
-    if let Some(choice) = colour(&host, color) {
+    if let Some(choice) = color(&host) {
         choice.write_global();
     }
-    let stages = matches!(command, Command::Build(_));
-    let outcome = match command {
-        Command::Build(args) => build::run(&host, shell, args),
-        Command::Plan(args) => plan::run(&host, shell, args),
-        Command::Env(args) => env::run(&host, shell, args),
-        Command::Doctor(args) => doctor::run(&host, shell, args),
-        Command::Show(args) => show::run(&host, args),
-        Command::Image(args) => image::run(&host, shell, args),
-        Command::Docker(args) => docker::run(&host, shell, args),
-        Command::Verify(args) => verify::run(&host, shell, args),
-        Command::Clean(args) => clean::run(&host, shell, args),
-        Command::Compiler(_) | Command::Zig(_) | Command::ZigInner(_) | Command::ZigTools(_) => {
-            Ok(())
+    let internal = command.as_ref().is_some_and(Command::is_internal);
+    if !internal {
+        host.hear_signals();
+    }
+    let human = MessageFormat::Human;
+    let mut staged = "";
+    let (format, outcome) = match command {
+        None => (human, explain.map_or(Ok(()), |code| explain::run(&code))),
+        Some(Command::Build(args)) => {
+            staged = "; the tree that was staged before is unchanged";
+            (args.run.message_format, build::run(&host, args))
         }
+        Some(Command::Plan(args)) => (args.run.message_format, plan::run(&host, args)),
+        Some(Command::Doctor(args)) => (args.run.message_format, doctor::run(&host, args)),
+        Some(Command::Verify(args)) => (args.format.of_problems(), verify::run(&host, args)),
+        Some(Command::Env(args)) => (args.run.message_format, env::run(&host, args)),
+        Some(Command::Docker(args)) => (args.run.message_format, docker::run(&host, args)),
+        Some(Command::Image(args)) => (args.command.run().message_format, image::run(&host, args)),
+        Some(Command::Show(args)) => (args.message_format, show::run(&host, args)),
+        Some(Command::Clean(args)) => (args.message_format, clean::run(&host, args)),
+        Some(Command::Compiler(args)) => (human, compiler::run(args)),
+        Some(Command::ZigInner(args)) => (human, zig::inner(args)),
+        Some(Command::ZigTools(args)) => (human, zig::tools(args)),
+        Some(Command::Zig(args)) => match zig::run(&host, args) {
+            Ok(code) => return code,
+            Err(failure) => (human, Err(failure)),
+        },
     };
-    // Whatever broke off because of a signal, the signal is the reason.
-    match (
-        outcome,
-        host.interrupted()
-            .and_then(|signal| u8::try_from(signal).ok()),
-    ) {
+    let signal = host
+        .interrupted()
+        .and_then(|signal| u8::try_from(signal).ok());
+    match (outcome, signal) {
+        // Whatever failed because of a signal, the signal is the reason.
         (Err(_), Some(signal)) => {
-            let problem = Problem::new(
-                INTERRUPTED,
-                format!(
-                    "interrupted by signal {signal}{}",
-                    if stages {
-                        "; what was staged before stands"
-                    } else {
-                        ""
-                    }
-                ),
-            );
-            told(shell, message_format, Err(problem.into()));
+            let message = format!("interrupted by signal {signal}{staged}");
+            let problem = Problem::new(INTERRUPTED, message);
+            report(shell, format, Err(problem.into()));
             128 + signal
         }
-        (outcome, _) => told(shell, message_format, outcome),
+        (outcome, _) => report(shell, format, outcome),
     }
 }
 
-/// The outcome of a command that xpkg itself has started.
-fn inner(outcome: Result<(), Failure>) -> u8 {
-    told(
-        Shell {
-            verbosity: Verbosity::Normal,
-        },
-        MessageFormat::Human,
-        outcome,
-    )
-}
-
-pub fn told(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>) -> u8 {
-    match outcome {
-        Ok(()) => 0,
-        Err(failure) => {
-            let (code, problems) = match failure {
-                // It has said what is wrong; only the document has to say that something is.
-                Failure::Spoken(code) => (
-                    code,
-                    vec![Problem::new(
-                        CARGO_FAILED,
-                        format!("cargo ended with {code}; its messages are on stderr"),
-                    )],
-                ),
-                Failure::Told => return 1,
-                Failure::Problems(problems) => {
-                    shell.problems(&problems);
-                    (1, problems)
-                }
-            };
-            #[derive(Serialize)]
-            struct Report {
-                problems: Vec<Problem>,
-            }
-            if format == MessageFormat::Json
-                && let Err(problem) = shell::data(&shell::json(&Report { problems }))
-            {
-                shell.problems(&[problem]);
-            }
-            code
+/// Reports how a command ended, on stderr and, with `--message-format json`, as a document. Returns
+/// the exit code.
+pub fn report(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>) -> u8 {
+    #[derive(Serialize)]
+    struct Report {
+        problems: Vec<Problem>,
+    }
+    let (code, problems) = match outcome {
+        Ok(()) => return 0,
+        Err(Failure::AlreadyReported) => return 1,
+        // The child has printed what is wrong; only the document has to say that something is.
+        Err(Failure::ChildFailed(code)) => {
+            let message = format!("cargo ended with {code}; its messages are on stderr");
+            (code, vec![Problem::new(CARGO_FAILED, message)])
         }
+        Err(Failure::Problems(problems)) => {
+            shell.problems(&problems);
+            (1, problems)
+        }
+    };
+    if format == MessageFormat::Json
+        && let Err(problem) = shell::data(&shell::json(&Report { problems }))
+    {
+        shell.problems(&[problem]);
     }
+    code
 }
 
-/// `--color`, else CARGO_TERM_COLOR; what neither says, NO_COLOR and the terminal say.
-fn colour(host: &Host, flag: Option<Color>) -> Option<anstream::ColorChoice> {
-    match flag
-        .map(Color::name)
-        .or_else(|| host.var("CARGO_TERM_COLOR"))?
-    {
+/// Returns the choice of `--color`, else of CARGO_TERM_COLOR. Without either, anstream asks NO_COLOR
+/// and the terminal.
+fn color(host: &Host) -> Option<anstream::ColorChoice> {
+    match host.shell.color.or_else(|| host.var("CARGO_TERM_COLOR"))? {
         "always" => Some(anstream::ColorChoice::Always),
         "never" => Some(anstream::ColorChoice::Never),
         _ => None,
@@ -202,6 +138,9 @@ pub struct Cli {
     /// Explain a code: cause, detection, fix and source
     #[arg(long, value_name = "CODE", exclusive = true)]
     pub explain: Option<String>,
+
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -240,6 +179,16 @@ pub enum Command {
     /// Write the wrappers of zig for one target (xpkg asks itself)
     #[command(name = "__zig-tools", hide = true)]
     ZigTools(ZigToolsArgs),
+}
+
+impl Command {
+    /// Returns true for the commands that xpkg's own children and wrappers start.
+    fn is_internal(&self) -> bool {
+        matches!(
+            self,
+            Self::Compiler(_) | Self::Zig(_) | Self::ZigInner(_) | Self::ZigTools(_)
+        )
+    }
 }
 
 impl Cli {

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::build::look::session;
 use crate::commands::args::{MessageFormat, RunArgs};
 use crate::host::machine::Host;
-use crate::host::shell::{self, Shell};
+use crate::host::shell;
 use crate::problem::{Failure, Result};
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::ui;
@@ -16,10 +16,10 @@ pub struct PlanArgs {
     pub run: RunArgs,
 }
 
-pub fn run(host: &Host, shell: Shell, args: PlanArgs) -> Result<(), Failure> {
+pub fn run(host: &Host, args: PlanArgs) -> Result<(), Failure> {
     let PlanArgs { run } = args;
-    let format = run.output.message_format;
-    let prepared = session::prepare(host, shell, run.options(), PullPolicy::Leave)?;
+    let format = run.message_format;
+    let prepared = session::prepare(host, run.options(), PullPolicy::Never)?;
     // The printed lines are to work when pasted, so the names in them must stand for something.
     prepared.write_tools(host)?;
     shell::data(&match format {

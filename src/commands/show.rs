@@ -17,7 +17,7 @@ pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
                 .into(),
         );
     };
-    shell::data(&match args.output.message_format {
+    shell::data(&match args.message_format {
         MessageFormat::Human => ui::tree::tree(&manifest),
         MessageFormat::Json => manifest.json(),
     })?;

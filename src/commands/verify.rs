@@ -1,8 +1,6 @@
 //! `verify`: the gate before a release. Looks at a tree, an archive or a file, judges it, and
 //! starts nothing unless it is told to.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 
@@ -10,10 +8,10 @@ use crate::archive;
 use crate::archive::limits::Limits;
 use crate::build::look::session::TreeOptions;
 use crate::build::look::tree;
-use crate::commands::args::{PlaceArgs, TalkArgs};
+use crate::commands::args::{MessageFormat, PlaceArgs};
 use crate::commands::codes;
 use crate::host::machine::Host;
-use crate::host::shell::{self, Shell};
+use crate::host::shell;
 use crate::problem::code::NO_SUCH_CODE;
 use crate::problem::text::list;
 use crate::problem::{Failure, Problem, Result};
@@ -75,9 +73,6 @@ pub struct VerifyArgs {
 
     #[command(flatten)]
     pub place: PlaceArgs,
-
-    #[command(flatten)]
-    pub talk: TalkArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,7 +83,18 @@ pub enum ReportFormat {
     Sarif,
 }
 
-pub fn run(host: &Host, shell: Shell, args: VerifyArgs) -> Result<(), Failure> {
+impl ReportFormat {
+    /// Returns the format in which a failure to verify is reported: as a document only where the
+    /// report is xpkg's own.
+    pub fn of_problems(self) -> MessageFormat {
+        match self {
+            Self::Json => MessageFormat::Json,
+            Self::Human | Self::Sarif => MessageFormat::Human,
+        }
+    }
+}
+
+pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
     let VerifyArgs {
         path,
         target,
@@ -100,7 +106,6 @@ pub fn run(host: &Host, shell: Shell, args: VerifyArgs) -> Result<(), Failure> {
         args,
         format,
         place,
-        talk: _,
     } = args;
     let (path, config) = subject(host, path, &place.options())?;
     // Everything that is wrong, at once.
@@ -124,17 +129,13 @@ pub fn run(host: &Host, shell: Shell, args: VerifyArgs) -> Result<(), Failure> {
             return Err(problems.collect::<Vec<_>>().into());
         }
     };
-    let bar = shell.bar("Verifying");
-    let read = AtomicU64::new(0);
-    let subject = archive::look::read(host, &path, &Limits::default(), |bytes| {
-        bar.position(read.fetch_add(bytes, Ordering::Relaxed) + bytes);
-    })?;
-    bar.clear();
+    let bar = host.shell.bar("Verifying");
+    let subject = archive::look::read(host, &path, &Limits::default(), &bar)?;
+    drop(bar);
     let mut report = judge::judge(&subject, &options);
     if run {
         start_all(
             host,
-            shell,
             &path,
             &options,
             &args,
@@ -153,12 +154,12 @@ pub fn run(host: &Host, shell: Shell, args: VerifyArgs) -> Result<(), Failure> {
             markdown::summary(&report).as_bytes(),
         )
     {
-        shell.warning(problem.code.name(), &problem.message);
+        host.shell.warning(problem.code.name(), &problem.message);
     }
     if report.findings.is_empty() {
         Ok(())
     } else {
-        Err(Failure::Told)
+        Err(Failure::AlreadyReported)
     }
 }
 

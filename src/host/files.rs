@@ -478,10 +478,10 @@ impl Host {
         Ok(found)
     }
 
-    /// Takes the lock at `path`, calling `blocked` first if another run has it. The kernel frees it
-    /// when its holder dies.
-    pub fn lock(&self, path: &Utf8Path, blocked: impl FnOnce()) -> Result<FileLock> {
-        let mut blocked = Some(blocked);
+    /// Takes the lock at `path`, and says so if it has to wait for another run: `waiting_for` is the
+    /// end of that line, "on `DIR`". The kernel frees it when its holder dies.
+    pub fn lock(&self, path: &Utf8Path, waiting_for: &str) -> Result<FileLock> {
+        let mut silent = true;
         loop {
             let file = File::options()
                 .create(true)
@@ -491,8 +491,9 @@ impl Host {
                 .map_err(|error| cannot("open", path, &error))?;
             // Asked again and again rather than waited for, so that a signal is heard.
             while file.try_lock().is_err() {
-                if let Some(blocked) = blocked.take() {
-                    blocked();
+                if std::mem::take(&mut silent) {
+                    let line = format!("waiting for another run {waiting_for}");
+                    self.shell.status("Blocking", &line);
                 }
                 self.check_interrupted()?;
                 std::thread::sleep(Duration::from_millis(20));
@@ -509,8 +510,8 @@ impl Host {
     }
 
     /// The same beside what stands among the user's own files: nothing of the lock stays there.
-    pub fn passing_lock(&self, path: &Utf8Path, blocked: impl FnOnce()) -> Result<FileLock> {
-        let mut lock = self.lock(path, blocked)?;
+    pub fn passing_lock(&self, path: &Utf8Path, waiting_for: &str) -> Result<FileLock> {
+        let mut lock = self.lock(path, waiting_for)?;
         lock.passing = Some(path.to_owned());
         Ok(lock)
     }

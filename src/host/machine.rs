@@ -12,6 +12,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::codes::FILE_ACCESS;
+use crate::host::shell::Shell;
 use crate::host::signals::Interrupts;
 use crate::problem::{Problem, Result};
 
@@ -29,6 +30,8 @@ const PROXY_VARIABLES: &[&str] = &[
 pub struct Host {
     pub env: BTreeMap<OsString, OsString>,
     cwd: Utf8PathBuf,
+    /// The one place that prints.
+    pub shell: Shell,
     pub interrupts: Arc<Interrupts>,
     #[cfg(feature = "test-fakes")]
     pub fault: crate::host::fault::Fault,
@@ -36,7 +39,7 @@ pub struct Host {
 
 impl Host {
     /// Reads environment and directory, once.
-    pub fn new() -> Result<Self> {
+    pub fn new(shell: Shell) -> Result<Self> {
         let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
         let source = env
             .get(std::ffi::OsStr::new("RUSTUP_TOOLCHAIN_SOURCE"))
@@ -56,6 +59,7 @@ impl Host {
             fault: crate::host::fault::Fault::of(env.get(std::ffi::OsStr::new("XPKG_FAULT"))),
             env,
             cwd,
+            shell,
             interrupts: Arc::default(),
         })
     }

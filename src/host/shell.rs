@@ -1,69 +1,88 @@
-//! Everything that is printed: talk on stderr, data on stdout.
+//! The one place that prints: messages on stderr, data on stdout.
+//!
+//! Names and texts from outside may hold characters that a terminal acts on. They end here: all
+//! that is printed passes [`safe`], except for colors.
 
 use std::io::Write as _;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::host::codes::FILE_ACCESS;
 use crate::problem::style::{CAUTION, GOOD, STRONG};
+use crate::problem::text::{is_unseen, printable};
 use crate::problem::{Problem, Result, render};
 
-/// How much the user wants to hear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Amount of messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Verbosity {
+    /// Errors only.
     Quiet,
+    #[default]
     Normal,
-    Verbose,
+    /// Also the commands that are run; cargo is run with `-v` so many times.
+    Verbose { cargo: u8 },
 }
 
-/// The talk on stderr.
-#[derive(Debug, Clone, Copy)]
+/// Messages on stderr.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Shell {
     pub verbosity: Verbosity,
+    /// `--color` as it is passed on to cargo: `auto`, `always` or `never`.
+    pub color: Option<&'static str>,
 }
 
 impl Shell {
-    /// `      Verb subject`, in cargo's manner.
+    /// Prints `      Verb subject`, as cargo does.
     pub fn status(&self, verb: &str, subject: &str) {
         if self.verbosity != Verbosity::Quiet {
-            say(&format!("{GOOD}{verb:>12}{GOOD:#} {subject}\n"));
-        }
-    }
-
-    /// The same, for those who asked for more.
-    pub fn detail(&self, verb: &str, subject: &str) {
-        if self.verbosity == Verbosity::Verbose {
-            self.status(verb, subject);
-        }
-    }
-
-    /// What does not stop the run and should be known.
-    pub fn warning(&self, code: &str, text: &str) {
-        if self.verbosity != Verbosity::Quiet {
             say(&format!(
-                "{CAUTION}warning[{code}]{CAUTION:#}{STRONG}: {text}{STRONG:#}\n"
+                "{GOOD}{verb:>12}{GOOD:#} {}\n",
+                printable(subject)
             ));
         }
     }
 
-    /// A bar of bytes on a terminal, shown once the work takes longer than a second.
+    /// Prints a status line with `--verbose` only.
+    pub fn detail(&self, verb: &str, subject: &str) {
+        if matches!(self.verbosity, Verbosity::Verbose { .. }) {
+            self.status(verb, subject);
+        }
+    }
+
+    /// Prints a warning: a finding that does not stop the run.
+    pub fn warning(&self, code: &str, text: &str) {
+        if self.verbosity != Verbosity::Quiet {
+            say(&format!(
+                "{CAUTION}warning[{code}]{CAUTION:#}{STRONG}: {}{STRONG:#}\n",
+                printable(text)
+            ));
+        }
+    }
+
+    /// Returns a progress bar in bytes, shown on a terminal once the work takes longer than a second.
     pub fn bar(&self, verb: &str) -> Bar {
         let shown = self.verbosity != Verbosity::Quiet
             && std::io::IsTerminal::is_terminal(&std::io::stderr());
         Bar {
             verb: verb.to_owned(),
-            began: std::time::Instant::now(),
-            bar: shown.then(std::sync::OnceLock::new),
+            began: Instant::now(),
+            done: AtomicU64::new(0),
+            bar: shown.then(OnceLock::new),
         }
     }
 
-    /// A line of cargo's own, already in its manner.
+    /// Passes on a line of a child process (cargo, a container engine).
     pub fn pass_on(&self, line: &str) {
         if self.verbosity != Verbosity::Quiet {
             say(&format!("{line}\n"));
         }
     }
 
+    /// Prints problems, at any verbosity.
     pub fn problems(&self, problems: &[Problem]) {
         for problem in problems {
             say(&render::problem(problem));
@@ -72,15 +91,15 @@ impl Shell {
 }
 
 fn say(text: &str) {
-    // Where stderr is gone, nobody listens.
-    let _ = anstream::stderr().write_all(text.as_bytes());
+    // Where stderr is closed, nobody reads it.
+    let _ = anstream::stderr().write_all(safe(text).as_bytes());
 }
 
-/// Puts data on stdout. A reader that has gone away is no problem of ours; a full disk is.
+/// Writes data to stdout. A closed pipe is no error; a full disk is.
 pub fn data(text: &str) -> Result<()> {
     let mut stdout = anstream::stdout();
     match stdout
-        .write_all(text.as_bytes())
+        .write_all(safe(text).as_bytes())
         .and_then(|()| stdout.flush())
     {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Problem::new(
@@ -91,41 +110,117 @@ pub fn data(text: &str) -> Result<()> {
     }
 }
 
-/// Progress on long reading.
+/// Returns one JSON document. Characters that a terminal acts on are escaped, as JSON allows for
+/// every character of a string.
+pub fn json(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value).expect("what is printed is plain data");
+    let mut json = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        if c != '\n' && is_unseen(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                json.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            json.push(c);
+        }
+    }
+    json.push('\n');
+    json
+}
+
+/// Escapes the characters that a terminal acts on: all but line feeds, tabs and the sequences of
+/// colors, `ESC [ … m`.
+fn safe(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = color(rest).unwrap_or(c.len_utf8());
+        let (piece, after) = rest.split_at(length);
+        if length > c.len_utf8() || c == '\n' || c == '\t' || !is_unseen(c) {
+            safe.push_str(piece);
+        } else {
+            safe.extend(c.escape_default());
+        }
+        rest = after;
+    }
+    safe
+}
+
+/// Returns the length in bytes of the color sequence that a text begins with.
+fn color(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\u{1b}[")?;
+    let length = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    parameters[length..].starts_with('m').then_some(length + 3)
+}
+
+/// A progress bar of bytes that are read.
 pub struct Bar {
     verb: String,
-    began: std::time::Instant,
-    bar: Option<std::sync::OnceLock<indicatif::ProgressBar>>,
+    began: Instant,
+    done: AtomicU64,
+    bar: Option<OnceLock<ProgressBar>>,
 }
 
 impl Bar {
-    /// So many bytes are done.
-    pub fn position(&self, bytes: u64) {
-        let Some(slot) = &self.bar else { return };
-        if slot.get().is_some() || self.began.elapsed() > std::time::Duration::from_secs(1) {
-            let bar = slot.get_or_init(|| {
-                let style = indicatif::ProgressStyle::with_template(
-                    "{prefix:>12} {decimal_bytes} read, {decimal_bytes_per_sec}",
-                );
-                let style = style.unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner());
-                indicatif::ProgressBar::no_length()
-                    .with_prefix(self.verb.clone())
-                    .with_style(style)
-            });
-            bar.set_position(bytes);
-        }
+    /// Returns the number of bytes that were counted.
+    pub fn bytes(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
     }
 
-    pub fn clear(&self) {
-        if let Some(bar) = self.bar.as_ref().and_then(std::sync::OnceLock::get) {
+    /// Counts bytes that were just read, from any thread.
+    pub fn add(&self, bytes: u64) {
+        let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let Some(slot) = &self.bar else { return };
+        if slot.get().is_some() || self.began.elapsed() > Duration::from_secs(1) {
+            let bar = slot.get_or_init(|| {
+                let style = ProgressStyle::with_template(
+                    "{prefix:>12} {decimal_bytes} read, {decimal_bytes_per_sec}",
+                );
+                ProgressBar::no_length()
+                    .with_prefix(self.verb.clone())
+                    .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+            });
+            bar.set_position(done);
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.as_ref().and_then(OnceLock::get) {
             bar.finish_and_clear();
         }
     }
 }
 
-/// One JSON document.
-pub fn json(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("what is printed is plain data");
-    text.push('\n');
-    text
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_acts_on_is_escaped() {
+        for (text, expected) in [
+            ("plain\n\ttext", "plain\n\ttext"),
+            ("\u{1b}[1;31mred\u{1b}[0m", "\u{1b}[1;31mred\u{1b}[0m"),
+            (
+                "\u{1b}[2J\u{1b}]0;title\u{7}",
+                "\\u{1b}[2J\\u{1b}]0;title\\u{7}",
+            ),
+            ("over\rwritten", "over\\rwritten"),
+            ("\u{202e}nib\u{9b}", "\\u{202e}nib\\u{9b}"),
+            ("\u{1b}[", "\\u{1b}["),
+            ("", ""),
+        ] {
+            assert_eq!(safe(text), expected);
+        }
+    }
+
+    #[test]
+    fn json_stays_json() {
+        let text = json(&["a\u{202e}\u{9b}\u{e0001}\n"]);
+        assert_eq!(text, "[\n  \"a\\u202e\\u009b\\udb40\\udc01\\n\"\n]\n");
+        let back: Vec<String> = serde_json::from_str(&text).unwrap();
+        assert_eq!(back, ["a\u{202e}\u{9b}\u{e0001}\n"]);
+        assert_eq!(safe(&text), text);
+    }
 }

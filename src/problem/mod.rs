@@ -73,9 +73,9 @@ pub enum Failure {
     /// To be told by us; exit code 1.
     Problems(Vec<Problem>),
     /// The child has told its problem itself; its exit code is passed on.
-    Spoken(u8),
+    ChildFailed(u8),
     /// The report on stdout tells it; exit code 1.
-    Told,
+    AlreadyReported,
 }
 
 impl From<Problem> for Failure {

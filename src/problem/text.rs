@@ -19,16 +19,20 @@ const UNSEEN: &[RangeInclusive<char>] = &[
 /// Text on one line that does nothing to a terminal: what is not seen is written out (`\n`,
 /// `\u{1b}`).
 pub fn printable(text: &str) -> String {
-    let unseen = |c: char| c.is_control() || UNSEEN.iter().any(|range| range.contains(&c));
     text.chars()
         .fold(String::with_capacity(text.len()), |mut printed, c| {
-            if unseen(c) {
+            if is_unseen(c) {
                 printed.extend(c.escape_default());
             } else {
                 printed.push(c);
             }
             printed
         })
+}
+
+/// Returns true for characters that are not seen, or change how others are shown.
+pub fn is_unseen(c: char) -> bool {
+    c.is_control() || UNSEEN.iter().any(|range| range.contains(&c))
 }
 
 /// `` `a`, `b` and `c` ``.

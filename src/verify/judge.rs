@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, File};
+use crate::inspect::InspectError;
 use crate::inspect::binary::Binary;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
@@ -69,14 +70,14 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
         let known = index.get(path).copied();
         let binary = match &file.binary {
             Ok(binary) => binary,
-            Err(why)
-                if is_damaged(path, why, file)
+            Err(error)
+                if is_damaged(path, error, file)
                     || known.is_some_and(|(artifact, _)| artifact.binary.is_some()) =>
             {
                 findings.push(finding(
                     UNREADABLE_BINARY,
                     path,
-                    why.clone(),
+                    error.to_string(),
                     "a program",
                     "build it again",
                 ));
@@ -99,7 +100,9 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
         let expected = expected_of(subject, path, binary, known, options);
         let linked_by = known.map(|(_, record)| record.toolchain.kind);
         let case = RuleInput {
-            file,
+            mode: file.mode,
+            homes: &file.homes,
+            is_bin: false,
             binary,
             expected: expected.as_ref(),
             linked_by,
@@ -108,7 +111,7 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
         // A mode that is not as it is listed has been told.
         let listed = listed_modes.contains(path);
         findings.extend(
-            table::judge(path, &case)
+            table::check(path, &case)
                 .into_iter()
                 .filter(|finding| !(listed && finding.code == MODE_UNFIT)),
         );
@@ -120,7 +123,7 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
                 linked_by: None,
                 ..case
             };
-            let machine = table::judge(alias, &case)
+            let machine = table::check(alias, &case)
                 .into_iter()
                 .filter(|finding| finding.code == WRONG_MACHINE);
             findings.extend(machine);
@@ -205,19 +208,17 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
     }
 }
 
-/// Whether a file that is no program was one, or should be.
-fn is_damaged(path: &str, why: &str, file: &File) -> bool {
-    let starts = file.mode.is_some_and(|mode| mode & 0o111 != 0);
-    // Archives of some systems let everything be started; a name with an end says what it is.
+/// Returns true if a file that is not a program was one, or should be.
+fn is_damaged(path: &str, error: &InspectError, file: &File) -> bool {
+    let executable = file.mode.is_some_and(|mode| mode & 0o111 != 0);
+    // Archives of some systems set the bit everywhere; a name with an extension says what it is.
     let plain = !path.rsplit('/').next().unwrap_or_default().contains('.');
-    match why {
-        "it is empty" => starts || plain && expected::of_path(path, None).is_some(),
-        "it is a script" | "it is a static library" => false,
-        // What may be started and stands among a target's files, and is no script.
-        why if why.starts_with("it begins with") => {
-            starts && plain && expected::of_path(path, None).is_some()
-        }
-        _ => true,
+    let names_target = || expected::of_path(path, None).is_some();
+    match error {
+        InspectError::Empty => executable || plain && names_target(),
+        InspectError::Script | InspectError::StaticLibrary => false,
+        InspectError::Unknown(_) => executable && plain && names_target(),
+        InspectError::TooLarge(_) | InspectError::Damaged(_) => true,
     }
 }
 

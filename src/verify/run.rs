@@ -7,7 +7,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::archive::entry::ArtifactsKind;
 use crate::host::codes::INTERRUPTED;
 use crate::host::machine::Host;
-use crate::host::shell::Shell;
 use crate::inspect::binary::{Binary, FormatName, Linkage};
 use crate::invocation::Invocation;
 use crate::problem::Result;
@@ -39,7 +38,6 @@ fn says(text: &str, version: &str) -> bool {
 /// Starts every program that can be started here, one after the other.
 pub fn start_all(
     host: &Host,
-    shell: Shell,
     root: &Utf8Path,
     options: &VerifyOptions,
     args: &[String],
@@ -91,7 +89,7 @@ pub fn start_all(
             .env("PATH", "/usr/bin:/bin")
             .env("LC_ALL", "C")
             .alone();
-        shell.detail("Running", &format!("`{call}`"));
+        host.shell.detail("Running", &format!("`{call}`"));
         let finding = |code: Code, found: String, expected: String| Finding {
             code,
             path: Some(file.path.clone()),

@@ -2,7 +2,7 @@
 
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, File};
 use crate::inspect::binary::{Binary, Floor, Linkage};
-use crate::inspect::inspect;
+use crate::inspect::{InspectError, inspect};
 use crate::project::config::PolicyConfig;
 use crate::target::Target;
 use crate::verify::integrity::FILE_UNLISTED;
@@ -52,7 +52,7 @@ fn entry(line: &str) -> Entry {
         size: 3,
         sha256: SUM.to_owned(),
         mode: Some(0o755),
-        binary: Err("it begins with [0]".to_owned()),
+        binary: Err(InspectError::Unknown(vec![0])),
         list: None,
         homes: Vec::new(),
     };
@@ -70,7 +70,11 @@ fn entry(line: &str) -> Entry {
             ("size", _) => file.size = value.parse().unwrap(),
             ("mode", _) => file.mode = u32::from_str_radix(value, 8).ok(),
             ("home", _) => file.homes.push(value.to_owned()),
-            ("damaged", _) => file.binary = Err("its ELF headers cannot be read: x".to_owned()),
+            ("damaged", _) => {
+                file.binary = Err(InspectError::Damaged(
+                    "its ELF headers cannot be read: x".to_owned(),
+                ))
+            }
             ("loader", Some(binary)) => {
                 binary.interpreter = Some(value.to_owned());
                 binary.linkage = Linkage::Dynamic;
@@ -267,7 +271,9 @@ fn links_are_followed_and_lead_nowhere_else() {
     // A link promises what its own path says.
     check(
         &["aarch64/app link:../x86_64/app", "x86_64/app x86"],
-        &["aarch64/app wrong-machine: elf for EM_X86_64 (64 bit) / elf for EM_AARCH64 (64 bit)"],
+        &[
+            "aarch64/app wrong-machine: elf for EM_X86_64 (64 bit, little endian) / elf for EM_AARCH64 (64 bit, little endian)",
+        ],
     );
     check(&["x86_64/app x86", "x86_64/tool link:app"], &[]);
     check(
@@ -325,7 +331,9 @@ fn what_is_there_and_was_not_checked_is_told() {
     );
     check(
         &["x86_64/app", "x86_64/notes.txt mode=644"],
-        &["x86_64/app unreadable-binary: it begins with [0] / a program"],
+        &[
+            "x86_64/app unreadable-binary: it begins with [00], which is none of ELF, Mach-O, PE and wasm / a program",
+        ],
     );
     let release = report(
         ArtifactsKind::Directory,
@@ -352,7 +360,9 @@ fn what_is_there_and_was_not_checked_is_told() {
 fn programs_are_held_to_their_targets() {
     check(
         &["aarch64/a x86"],
-        &["aarch64/a wrong-machine: elf for EM_X86_64 (64 bit) / elf for EM_AARCH64 (64 bit)"],
+        &[
+            "aarch64/a wrong-machine: elf for EM_X86_64 (64 bit, little endian) / elf for EM_AARCH64 (64 bit, little endian)",
+        ],
     );
     check(
         &["a x86"],

@@ -5,8 +5,8 @@ use crate::tree::manifest::Artifact;
 use crate::verify::finding::Finding;
 use crate::verify::listing::Listing;
 use crate::verify::report::Accepted;
-use crate::verify::rules::build::findings;
 use crate::verify::rules::machine::{UNREADABLE_BINARY, WRONG_MACHINE};
+use crate::verify::rules::table;
 
 /// `--accept CODE[=PATH] --reason TEXT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn recorded(listing: Option<&Listing>) -> Vec<AcceptRule> {
         // What a build can let pass is what a file is, never whether it is this file or for this
         // machine.
         let acceptable = |name: &str| {
-            findings()
+            table::acceptable()
                 .filter(|code| ![WRONG_MACHINE, UNREADABLE_BINARY].contains(code))
                 .find(|code| code.name() == name)
         };

@@ -293,7 +293,7 @@ error[artifact-missing]: bin `hello` of package `hello`: cargo reports `[ROOT]/t
         };
         assert!(
             run.stderr.contains(&format!(
-                "error[unreadable-binary]: bin `hello` of package `hello` is no program: {why}\n"
+                "error[unreadable-binary]: bin `hello` of package `hello` is not a program: {why}\n"
             )),
             "{}",
             run.stderr

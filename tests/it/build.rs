@@ -328,7 +328,7 @@ exit 1
      Linking aarch64-unknown-linux-musl with `odd-ld`: `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER` in the environment
    Compiling hello v0.1.0 ([ROOT])
     Finished `release` profile [optimized] target(s) in [TIME]
-error[wrong-machine]: bin `hello` of package `hello` is elf for EM_X86_64 (64 bit, little endian), not EM_AARCH64 (64 bit, little endian) (target `aarch64-unknown-linux-musl`)
+error[wrong-machine]: bin `hello` of package `hello`: elf for EM_X86_64 (64 bit, little endian), expected elf for EM_AARCH64 (64 bit, little endian) (target `aarch64-unknown-linux-musl`)
   file: [ROOT]/target/aarch64-unknown-linux-musl/release/hello
   help: `cargo xpkg plan` shows which linker wrote it and why it was chosen
 
@@ -352,7 +352,7 @@ exit 1
      Linking x86_64-unknown-linux-musl with `odd-cc`: `CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER` in the environment
    Compiling hello v0.1.0 ([ROOT])
     Finished `release` profile [optimized] target(s) in [TIME]
-error[not-static]: bin `hello` of package `hello` is not static: it asks for the interpreter `/lib/ld-musl-x86_64.so.1` (target `x86_64-unknown-linux-musl`)
+error[not-static]: bin `hello` of package `hello`: asks for the interpreter `/lib/ld-musl-x86_64.so.1`, expected a static program (target `x86_64-unknown-linux-musl`)
   file: [ROOT]/target/x86_64-unknown-linux-musl/release/hello
   help: let xpkg choose the linker, or pass `--accept not-static` if a dynamic musl bin is what you want
 
@@ -387,7 +387,7 @@ exit 1
      Linking x86_64-unknown-linux-gnu.2.17 with native: the target is the host's own triple (chosen by `--linker`)
    Compiling hello v0.1.0 ([ROOT])
     Finished `release` profile [optimized] target(s) in [TIME]
-error[above-glibc-floor]: bin `hello` of package `hello` needs glibc 2.34 (for `__libc_start_main`), above the floor of 2.17 (target `x86_64-unknown-linux-gnu.2.17`)
+error[above-glibc-floor]: bin `hello` of package `hello`: needs glibc 2.34 (for `__libc_start_main`), expected glibc 2.17 or older (target `x86_64-unknown-linux-gnu.2.17`)
   file: [ROOT]/target/x86_64-unknown-linux-gnu/release/hello
   help: link against an older glibc, or raise the floor
 

@@ -12,6 +12,7 @@ use cargo_xpkg::archive::packing::ARCHIVE_UNFIT;
 use cargo_xpkg::digest::sha256;
 use cargo_xpkg::host::codes::FILE_ACCESS;
 use cargo_xpkg::host::machine::Host;
+use cargo_xpkg::host::shell::Shell;
 
 use crate::mutants::elf;
 use crate::support::tool;
@@ -206,10 +207,10 @@ impl Place {
 
 fn seen(path: &Path, limits: &Limits) -> Artifacts {
     read(
-        &Host::new().unwrap(),
+        &Host::new(Shell::default()).unwrap(),
         Utf8Path::from_path(path).unwrap(),
         limits,
-        |_| {},
+        &Shell::default().bar("Reading"),
     )
     .unwrap()
 }
@@ -286,16 +287,13 @@ fn a_directory_is_walked_and_its_links_are_not() {
         ],
     );
     std::os::unix::fs::symlink("deep", place.root.join("through")).unwrap();
-    let told = std::sync::atomic::AtomicU64::new(0);
+    let bar = Shell::default().bar("Reading");
     let root = Utf8Path::from_path(&place.root).unwrap();
-    let count = |read| {
-        told.fetch_add(read, std::sync::atomic::Ordering::SeqCst);
-    };
     let subject = read(
-        &Host::new().unwrap(),
+        &Host::new(Shell::default()).unwrap(),
         &root.join("tree"),
         &Limits::default(),
-        count,
+        &bar,
     )
     .unwrap();
     let size = elf.len();
@@ -316,7 +314,7 @@ fn a_directory_is_walked_and_its_links_are_not() {
             "up: -> bin",
         ]
     );
-    assert_eq!(told.into_inner(), elf.len() as u64 + 17);
+    assert_eq!(bar.bytes(), elf.len() as u64 + 17);
     let EntryKind::File(file) = &subject.entries[2].what else {
         panic!()
     };
@@ -332,10 +330,10 @@ fn a_directory_is_walked_and_its_links_are_not() {
         ["pipe: a pipe"]
     );
     let missing = read(
-        &Host::new().unwrap(),
+        &Host::new(Shell::default()).unwrap(),
         &root.join("none"),
         &Limits::default(),
-        |_| {},
+        &Shell::default().bar("Reading"),
     )
     .unwrap_err();
     assert_eq!(missing.code, FILE_ACCESS);
@@ -898,7 +896,7 @@ fn a_program_that_is_too_large_is_hashed_and_not_looked_into() {
         panic!()
     };
     assert_eq!(
-        file.binary.as_ref().unwrap_err(),
+        file.binary.as_ref().unwrap_err().to_string(),
         "it is a program of 3145728 bytes, which is too large to be looked into"
     );
     assert_eq!(

@@ -501,7 +501,7 @@ fn an_interruption_ends_the_container_and_leaves_the_old_tree() {
             assert_eq!(output.status.code(), Some(code), "{said}");
             assert!(
                 said.contains(&format!(
-                    "error[interrupted]: interrupted by signal {}; what was staged before stands",
+                    "error[interrupted]: interrupted by signal {}; the tree that was staged before is unchanged",
                     code - 128
                 )),
                 "{said}"

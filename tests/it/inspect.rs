@@ -86,7 +86,7 @@ fn a_version_that_is_flagged_weak_raises_no_floor() {
 #[test]
 fn what_is_no_program_is_refused_in_words() {
     let check = |bytes: &[u8], expected: &str| {
-        let why = inspect(bytes).unwrap_err();
+        let why = inspect(bytes).unwrap_err().to_string();
         assert!(why.starts_with(expected), "{why}");
     };
     check(b"", "it is empty");
@@ -398,7 +398,7 @@ fn a_program_that_claims_too_much_is_refused() {
     bytes[strings + 24..strings + 32].copy_from_slice(&start.to_le_bytes());
     bytes[strings + 32..strings + 40].copy_from_slice(&length.to_le_bytes());
     assert_eq!(
-        inspect(&bytes).unwrap_err(),
+        inspect(&bytes).unwrap_err().to_string(),
         "its ELF headers claim more than a program has"
     );
     let many = [
@@ -409,7 +409,7 @@ fn a_program_that_claims_too_much_is_refused() {
     ]
     .concat();
     assert_eq!(
-        inspect(&many).unwrap_err(),
+        inspect(&many).unwrap_err().to_string(),
         "its Mach-O headers claim more than a program has"
     );
 }

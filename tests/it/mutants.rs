@@ -13,6 +13,7 @@ use cargo_xpkg::archive::entry::EntryKind;
 use cargo_xpkg::archive::limits::Limits;
 use cargo_xpkg::archive::look::read;
 use cargo_xpkg::host::machine::Host;
+use cargo_xpkg::host::shell::Shell;
 use cargo_xpkg::inspect::{comments, inspect};
 use cargo_xpkg::tree::manifest::Manifest;
 
@@ -275,7 +276,7 @@ fn take(host: &Host, way: Way, bytes: &[u8], path: &Utf8Path, limits: &Limits) {
         )),
         Way::Archive | Way::Gzip | Way::Zstd => {
             std::fs::write(path, bytes).unwrap();
-            let subject = read(host, path, limits, |_| {}).unwrap();
+            let subject = read(host, path, limits, &Shell::default().bar("Reading")).unwrap();
             assert!(subject.entries.is_sorted_by(|a, b| a.path <= b.path));
             assert!(subject.entries.len() <= limits.entries + 1);
             let sizes = subject.entries.iter().map(|entry| {
@@ -311,7 +312,7 @@ fn no_mutant_makes_a_panic() {
         ["KERNEL32.dll", "bcrypt.dll"]
     );
     assert_eq!(inspect(&macho()).unwrap().rpath, ["@loader_path/lib"]);
-    let (host, limits) = (Host::new().unwrap(), small());
+    let (host, limits) = (Host::new(Shell::default()).unwrap(), small());
     let temp = tempfile::tempdir().unwrap();
     let directory = Utf8Path::from_path(temp.path()).unwrap();
     let started = Instant::now();

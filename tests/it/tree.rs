@@ -1,5 +1,6 @@
 //! `show` and `clean`: the tree afterwards.
 
+use cargo_xpkg::host::shell::Shell;
 use snapbox::str;
 
 use crate::check;
@@ -131,16 +132,27 @@ fn a_reader_that_goes_away_is_no_problem() {
 fn a_lock_whose_file_was_removed_meanwhile_is_taken_anew() {
     let directory = tempfile::tempdir().unwrap();
     let path = camino::Utf8PathBuf::from_path_buf(directory.path().join("lock")).unwrap();
-    let host = cargo_xpkg::host::machine::Host::new().unwrap();
-    let first = host.lock(&path, || ()).unwrap();
+    let host = cargo_xpkg::host::machine::Host::new(Shell::default()).unwrap();
+    let first = host.lock(&path, "in a test").unwrap();
     std::thread::scope(|scope| {
-        let (told, waits) = std::sync::mpsc::channel();
-        let second = scope.spawn(|| host.lock(&path, move || told.send(()).unwrap()).unwrap());
-        waits.recv().unwrap();
+        let second = scope.spawn(|| host.lock(&path, "in a test").unwrap());
+        // It waits as soon as it has opened the file, too.
+        while open_here(&path) < 2 {
+            std::thread::yield_now();
+        }
         std::fs::remove_file(&path).unwrap();
         drop(first);
         let _second = second.join().unwrap();
         // The file that others will lock is the one that is held.
         assert!(std::fs::File::open(&path).unwrap().try_lock().is_err());
     });
+}
+
+/// Counts this process's descriptors of a file.
+fn open_here(path: &camino::Utf8Path) -> usize {
+    std::fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .filter(|file| file == path)
+        .count()
 }

@@ -6,7 +6,7 @@ use memchr::memmem;
 
 use crate::archive::entry::File;
 use crate::digest::Hasher;
-use crate::inspect;
+use crate::inspect::{self, InspectError};
 
 /// Bytes that are read at a time.
 pub const PIECE: usize = 256 * 1024;
@@ -68,12 +68,7 @@ pub fn read(
         Some(bytes) if program && size <= holds.program => {
             (inspect::inspect(bytes).map(Box::new), homes(bytes))
         }
-        _ if program => (
-            Err(format!(
-                "it is a program of {size} bytes, which is too large to be looked into"
-            )),
-            Vec::new(),
-        ),
+        _ if program => (Err(InspectError::TooLarge(size)), Vec::new()),
         // The first bytes are all that tells what else it is.
         _ => (
             inspect::inspect(&head[..head_len]).map(Box::new),
@@ -227,7 +222,7 @@ mod tests {
         assert_eq!(seen(&text, 1000, 99).list, None);
         assert_eq!(seen(&text, 1000, 0).list, None);
         let elf = [b"\x7fELF".to_vec(), text].concat();
-        let why = |file: File| file.binary.unwrap_err();
+        let why = |file: File| file.binary.unwrap_err().to_string();
         assert!(why(seen(&elf, 104, 0)).starts_with("its ELF headers"));
         assert!(why(seen(&elf, 103, 0)).starts_with("it is a program of 104 bytes"));
         assert!(why(seen(&elf, 103, 200)).starts_with("it is a program of 104 bytes"));

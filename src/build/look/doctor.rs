@@ -10,7 +10,6 @@ use crate::build::look::session::Gathered;
 use crate::build::plan::Plan;
 use crate::build::run;
 use crate::host::machine::Host;
-use crate::host::shell::Shell;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::build_tools::Installer;
 use crate::project::look::rustc;
@@ -116,7 +115,7 @@ pub fn diagnose(
 }
 
 /// The safe fix: standard libraries that rustup can bring.
-pub fn install_std(host: &Host, shell: Shell, gathered: &mut Gathered) -> Result<(), Failure> {
+pub fn install_std(host: &Host, gathered: &mut Gathered) -> Result<(), Failure> {
     let plans = gathered
         .settings
         .requests
@@ -127,12 +126,12 @@ pub fn install_std(host: &Host, shell: Shell, gathered: &mut Gathered) -> Result
         .filter_map(|target| Some((target.target, target.install?)))
         .collect();
     for (target, install) in &installs {
-        run::rustup_target_add(host, shell, target, install)?;
+        run::rustup_target_add(host, target, install)?;
     }
     if installs.is_empty() {
         Ok(())
     } else {
-        gathered.renew(host, shell)
+        gathered.renew(host)
     }
 }
 

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build::plan::Plan;
 use crate::host::machine::Host;
-use crate::host::shell::Shell;
+use crate::host::shell::Verbosity;
 use crate::problem::code::{Code, NO_SUCH_CODE};
 use crate::problem::text::list;
 use crate::problem::{Failure, Problem, Result, nearest};
@@ -24,7 +24,7 @@ use crate::toolchain;
 use crate::toolchain::facts::Facts;
 use crate::toolchain::image::look::store::{ImageStore, PullPolicy};
 use crate::toolchain::look::survey;
-use crate::verify::rules::build::findings;
+use crate::verify::rules::table;
 
 /// A run, looked at and decided.
 pub struct Prepared {
@@ -42,22 +42,21 @@ pub struct Decider {
     pub selected: Selected,
     roots: Vec<String>,
     more: ExtraConfig,
-    having: PullPolicy,
+    pull_policy: PullPolicy,
 }
 
 /// Look and decide: from what was typed to a plan, or every problem.
 pub fn prepare(
     host: &Host,
-    shell: Shell,
     options: RunOptions,
-    having: PullPolicy,
+    pull_policy: PullPolicy,
 ) -> Result<Prepared, Failure> {
     let Gathered {
         found,
         settings,
         facts,
         decider,
-    } = gather(host, shell, options, having)?;
+    } = gather(host, options, pull_policy)?;
     let plan = Plan::new(&found.workspace, &decider.selected, &settings, &facts)?;
     Ok(Prepared {
         found,
@@ -97,8 +96,8 @@ impl Gathered {
     }
 
     /// Looks again.
-    pub fn renew(&mut self, host: &Host, shell: Shell) -> Result<(), Failure> {
-        self.facts = facts(host, shell, &self.found, &self.settings, &self.decider)?;
+    pub fn renew(&mut self, host: &Host) -> Result<(), Failure> {
+        self.facts = facts(host, &self.found, &self.settings, &self.decider)?;
         Ok(())
     }
 }
@@ -106,12 +105,11 @@ impl Gathered {
 /// Look: from what was typed to settings and facts.
 pub fn gather(
     host: &Host,
-    shell: Shell,
     options: RunOptions,
-    having: PullPolicy,
+    pull_policy: PullPolicy,
 ) -> Result<Gathered, Failure> {
-    let (found, settings, decider) = asked(host, shell, options, having)?;
-    let facts = facts(host, shell, &found, &settings, &decider)?;
+    let (found, settings, decider) = asked(host, options, pull_policy)?;
+    let facts = facts(host, &found, &settings, &decider)?;
     Ok(Gathered {
         found,
         settings,
@@ -136,11 +134,6 @@ pub struct RunOptions {
     pub target_dir: Option<Utf8PathBuf>,
     pub config: Vec<String>,
     pub accept: Vec<String>,
-    pub quiet: bool,
-    /// How often `-v` was given.
-    pub verbose: u8,
-    /// `auto`, `always`, `never`.
-    pub color: Option<String>,
 }
 
 /// Where a staged tree is, as typed.
@@ -155,9 +148,8 @@ pub struct TreeOptions {
 /// compilers.
 pub fn asked(
     host: &Host,
-    shell: Shell,
     options: RunOptions,
-    having: PullPolicy,
+    pull_policy: PullPolicy,
 ) -> Result<(ProjectContext, Settings, Decider), Failure> {
     let RunOptions {
         targets: target,
@@ -173,9 +165,6 @@ pub fn asked(
         target_dir,
         config,
         accept,
-        quiet,
-        verbose,
-        color,
     } = options;
 
     let accept = accept
@@ -201,7 +190,7 @@ pub fn asked(
     let own = own_config(&found)?;
     let cargo_config = cargo_config::cargo_config(host, &found.workspace, &found.rustc)?;
     let named = settings::named_targets(&target, variables(host).targets.as_deref());
-    let own = with_cross(host, shell, &found, own, &named, true)?;
+    let own = with_cross(host, &found, own, &named, true)?;
     context::configured_rustc(host, &mut found, &cargo_config)?;
     let more = cargo_config::more_configuration(host, &found.workspace, &config)?;
     let cargo = CargoArgs {
@@ -214,9 +203,12 @@ pub fn asked(
         frozen,
         target_dir,
         config,
-        quiet,
-        verbose: verbose.saturating_sub(1),
-        color,
+        quiet: host.shell.verbosity == Verbosity::Quiet,
+        verbose: match host.shell.verbosity {
+            Verbosity::Verbose { cargo } => cargo,
+            Verbosity::Quiet | Verbosity::Normal => 0,
+        },
+        color: host.shell.color.map(str::to_owned),
     };
     let typed = CliOverrides {
         targets: target,
@@ -256,10 +248,10 @@ pub fn asked(
         .iter()
         .map(|bin| bin.package_id.clone())
         .collect();
-    let having = if asking.offline || asking.frozen {
-        PullPolicy::Leave
+    let pull_policy = if asking.offline || asking.frozen {
+        PullPolicy::Never
     } else {
-        having
+        pull_policy
     };
     let decider = Decider {
         asking,
@@ -267,7 +259,7 @@ pub fn asked(
         selected,
         roots,
         more,
-        having,
+        pull_policy,
     };
     Ok((found, settings, decider))
 }
@@ -282,7 +274,6 @@ pub fn own_config(found: &ProjectContext) -> Result<Config, Vec<Problem>> {
 /// run's targets alone.
 pub fn with_cross(
     host: &Host,
-    shell: Shell,
     found: &ProjectContext,
     mut config: Config,
     named: &[String],
@@ -320,12 +311,13 @@ pub fn with_cross(
         }
         if merged.config != own {
             let taken: Vec<String> = merged.taken.iter().map(ToString::to_string).collect();
-            shell.status("Taking", &format!("{} for {triple}", taken.join(", ")));
+            host.shell
+                .status("Taking", &format!("{} for {triple}", taken.join(", ")));
             config.target.insert(triple.clone(), merged.config);
         }
     }
     for told in &told {
-        shell.status("Leaving", told);
+        host.shell.status("Leaving", told);
     }
     Ok(config)
 }
@@ -353,7 +345,6 @@ pub fn target_directory(host: &Host, flag: Option<Utf8PathBuf>) -> Option<Utf8Pa
 
 fn facts(
     host: &Host,
-    shell: Shell,
     found: &ProjectContext,
     settings: &Settings,
     decider: &Decider,
@@ -364,9 +355,8 @@ fn facts(
         selected,
         roots,
         more,
-        having,
+        pull_policy,
     } = decider;
-    let talk = move |line: &str| shell.pass_on(line);
     let scope = Scope {
         requests: &settings.requests,
         selection: &settings.selection,
@@ -376,18 +366,14 @@ fn facts(
         profiles: &more.profiles,
         configuration: &more.digest,
     };
-    let hear = move |verb: &str, line: &str| match verb {
-        "" => shell.pass_on(line),
-        verb => shell.status(verb, line),
-    };
-    let images = ImageStore::new(host, found, *having, &hear);
-    survey::facts(host, found, asking, cargo_config, &scope, &images, talk)
+    let images = ImageStore::new(host, found, *pull_policy);
+    survey::facts(host, found, asking, cargo_config, &scope, &images)
 }
 
 impl Prepared {
     /// Looks and decides again.
-    pub fn renew(&mut self, host: &Host, shell: Shell) -> Result<(), Failure> {
-        self.facts = facts(host, shell, &self.found, &self.settings, &self.decider)?;
+    pub fn renew(&mut self, host: &Host) -> Result<(), Failure> {
+        self.facts = facts(host, &self.found, &self.settings, &self.decider)?;
         self.plan = Plan::new(
             &self.found.workspace,
             &self.decider.selected,
@@ -456,8 +442,8 @@ pub fn outside(problems: &[Problem]) -> bool {
 }
 
 pub fn acceptable(name: &str) -> Result<Code> {
-    let names = || findings().map(Code::name);
-    match findings().find(|code| code.name() == name) {
+    let names = || table::acceptable().map(Code::name);
+    match table::acceptable().find(|code| code.name() == name) {
         Some(code) => Ok(code),
         None => {
             let problem = Problem::new(

@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::host::codes::PROCESS_FAILED;
 use crate::host::machine::Host;
-use crate::host::shell::{self, Shell, Verbosity};
+use crate::host::shell;
 use crate::invocation::Invocation;
 use crate::problem::{Failure, Problem, Result};
 use crate::toolchain::facts::ZigTools;
@@ -87,10 +87,7 @@ pub fn run(host: &Host, args: ZigArgs) -> Result<u8, Failure> {
     if ended.code != Some(0)
         && let Some(argument) = arguments::refused(&ended.stderr)
     {
-        Shell {
-            verbosity: Verbosity::Normal,
-        }
-        .problems(&[problem(argument)]);
+        host.shell.problems(&[problem(argument)]);
     }
     Ok(ended
         .code

@@ -34,7 +34,6 @@ pub fn ask(
     asking: &CargoOptions,
     scope: &Scope,
     resolving: &GraphQuery,
-    talk: impl FnMut(&str) + Send,
 ) -> Result<GraphFacts> {
     let GraphQuery { platforms, own, .. } = resolving;
     let triples: BTreeSet<String> = platforms
@@ -57,7 +56,7 @@ pub fn ask(
     {
         return Ok(answer);
     }
-    let metadata = resolved_graph(host, &question, talk)?;
+    let metadata = resolved_graph(host, &question)?;
     let roots = || scope.roots.iter().map(String::as_str);
     let mut answer = GraphFacts {
         host_c_packages: graph::host_c_packages(&metadata, roots(), own),
@@ -236,15 +235,11 @@ fn graph_key(
 }
 
 /// The graph as it is resolved for all targets at once; each edge still tells its platform.
-fn resolved_graph(
-    host: &Host,
-    question: &Invocation,
-    mut talk: impl FnMut(&str) + Send,
-) -> Result<Metadata> {
+fn resolved_graph(host: &Host, question: &Invocation) -> Result<Metadata> {
     // cargo's status lines are indented; its warnings come again from `cargo build`.
     let output = host.capture_talking(question, |line| {
         if line.starts_with(' ') {
-            talk(line);
+            host.shell.pass_on(line);
         }
     })?;
     parse_metadata(question, &output)

@@ -4,7 +4,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build::look::session::{self, RunOptions};
 use crate::host::machine::Host;
-use crate::host::shell::Shell;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::Config;
 use crate::ship::docker::bake::{self, Plan};
@@ -20,24 +19,23 @@ use crate::ship::oci::look::members;
 use crate::tree::manifest::Manifest;
 
 /// What holds for several platforms or bins is told once.
-pub fn note(shell: Shell, told: &[String]) {
+pub fn note(host: &Host, told: &[String]) {
     let mut seen = BTreeSet::new();
     told.iter()
         .filter(|line| seen.insert(*line))
-        .for_each(|line| shell.status("Noting", line));
+        .for_each(|line| host.shell.status("Noting", line));
 }
 
 /// The images; what is only told of them is told. A layout is known by where it is, whatever way
 /// leads there.
 pub fn decided(
     host: &Host,
-    shell: Shell,
     manifests: &[Manifest],
     config: &Config,
     about: &ImageOptions,
 ) -> Result<Vec<Image>, Failure> {
     let (mut images, told) = decide::decide(manifests, &config.docker, about)?;
-    note(shell, &told);
+    note(host, &told);
     for image in &mut images {
         if let Base::OciLayout { directory, .. } = &mut image.base {
             *directory = host.resolve(directory);

@@ -25,14 +25,13 @@ pub fn write(
     directory: &Utf8Path,
     pieces: &[ContextFile],
     force: bool,
-    blocked: impl FnOnce(),
 ) -> Result<bool> {
     let parent = directory.parent().ok_or_else(|| {
         Problem::new(FILE_ACCESS, format!("`{directory}` cannot be a context"))
             .help("name a directory below another")
     })?;
     host.create_dir_all(parent)?;
-    let _lock = host.passing_lock(&lock::lock_path(directory), blocked)?;
+    let _lock = host.passing_lock(&lock::lock_path(directory), &format!("on `{directory}`"))?;
     let prefix = format!(".{}.new-", directory.file_name().unwrap_or_default());
     // The lock is held: what has such a name is of a killed run, and holds links and texts of ours.
     for leftover in host

@@ -75,7 +75,6 @@ pub fn write(
     trees: &[Utf8PathBuf],
     to: &Utf8Path,
     epoch: u64,
-    blocked: impl FnOnce(),
 ) -> Result<Written, Vec<Problem>> {
     let remote: Vec<Problem> = images.iter().filter_map(from_registry).collect();
     if !remote.is_empty() {
@@ -90,7 +89,7 @@ pub fn write(
     let lone = |problem| vec![problem];
     host.create_dir_all(parent).map_err(lone)?;
     let _lock = host
-        .passing_lock(&lock::lock_path(to), blocked)
+        .passing_lock(&lock::lock_path(to), &format!("on `{to}`"))
         .map_err(lone)?;
     write_locked(host, images, trees, Place { to, parent, name }, epoch)
         .map_err(|problems| problems.into_iter().map(elsewhere("--oci", to)).collect())

@@ -320,6 +320,7 @@ impl Rootfs {
 mod tests {
     use super::*;
     use crate::archive::entry::File;
+    use crate::inspect::InspectError;
 
     /// `path`, `path/`, `path -> target`, `path => hard link`, `path: bytes`.
     fn layer(lines: &[&str]) -> Vec<Entry> {
@@ -333,7 +334,7 @@ mod tests {
             } else {
                 let (path, bytes) = line.split_once(": ").unwrap_or((line, ""));
                 let list = counts(path).then(|| bytes.as_bytes().to_vec());
-                let binary = Err(String::new());
+                let binary = Err(InspectError::Empty);
                 (
                     path,
                     EntryKind::File(File {

@@ -13,7 +13,6 @@ use crate::archive::read::unpacking::ZstdFrames;
 use crate::build::look::session::{self, Prepared, RunOptions};
 use crate::host::codes::FILE_ACCESS;
 use crate::host::machine::Host;
-use crate::host::shell::Shell;
 use crate::invocation::{self, Invocation};
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::PolicyConfig;
@@ -37,7 +36,6 @@ type Trees = (Option<ProjectContext>, Vec<Utf8PathBuf>);
 /// Builds the tree. `about` learns what was built.
 pub fn just_built(
     host: &Host,
-    shell: Shell,
     run: RunOptions,
     place: Option<&(&str, Utf8PathBuf)>,
     about: &mut ImageOptions,
@@ -51,7 +49,7 @@ pub fn just_built(
         )?;
         unfit_tables(prepared, about)
     };
-    let (_, prepared) = build::run::make(host, shell, run, false, fits)?;
+    let (_, prepared) = build::run::make(host, run, false, fits)?;
     built(&prepared, about);
     Ok((Some(prepared.found), vec![prepared.plan.out_dir]))
 }
@@ -219,7 +217,7 @@ fn opened(
 /// Holds a tree or an archive against its manifest and its targets: what stands against it stops
 /// the run.
 pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
-    let subject = archive::look::read(host, path, &Limits::default(), |_| ())?;
+    let subject = archive::look::read(host, path, &Limits::default(), &host.shell.bar("Reading"))?;
     let policy = Policy {
         name: PolicyName::Default,
         config: PolicyConfig::default(),

@@ -3,7 +3,6 @@
 use camino::Utf8PathBuf;
 
 use crate::host::machine::Host;
-use crate::host::shell::Shell;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::Config;
 use crate::project::look::context::ProjectContext;
@@ -76,11 +75,9 @@ pub fn rows(
 
 pub struct PinSession<'a> {
     pub host: &'a Host,
-    pub shell: Shell,
     pub found: &'a ProjectContext,
     pub lock: &'a Lockfile,
-    pub having: PullPolicy,
-    pub hear: &'a (dyn Fn(&str, &str) + Sync),
+    pub pull_policy: PullPolicy,
 }
 
 impl PinSession<'_> {
@@ -95,7 +92,7 @@ impl PinSession<'_> {
         let ImageTarget { request, wanted } = row;
         let target = &request.target;
         if !self.is_locked(row) {
-            self.shell.status(
+            self.host.shell.status(
                 "Unchanged",
                 &format!(
                     "{target}: the configuration has the digest of {}",
@@ -104,9 +101,9 @@ impl PinSession<'_> {
             );
             return Ok(None);
         }
-        let looking = ImageStore::new(self.host, self.found, self.having, self.hear);
+        let looking = ImageStore::new(self.host, self.found, self.pull_policy);
         if !again && looking.is_pinned(target, wanted)? {
-            self.shell.status(
+            self.host.shell.status(
                 "Unchanged",
                 &format!("{target}: {}", wanted.reference.written),
             );
@@ -122,7 +119,7 @@ impl PinSession<'_> {
             seen,
         };
         if self.lock.pin(&pin.target) == Some(&pin) {
-            self.shell.status(
+            self.host.shell.status(
                 "Unchanged",
                 &format!("{target}: {}", wanted.reference.written),
             );
@@ -235,7 +232,7 @@ impl PinSession<'_> {
                 Verdict::Affected { evidence } => format!("is affected ({evidence})"),
                 Verdict::Inconclusive { why } => format!("could not be probed: {why}"),
             };
-            self.shell.warning(
+            self.host.shell.warning(
                 &answer.probe,
                 &format!("`{}` in the image of `{target}` {what}", report.compiler),
             );
@@ -285,9 +282,9 @@ impl PinSession<'_> {
             ));
         }
         for (what, verb, lines) in &changes {
-            self.shell.status(verb, what);
+            self.host.shell.status(verb, what);
             for line in lines {
-                self.shell.pass_on(&format!("{:>12} {line}", ""));
+                self.host.shell.pass_on(&format!("{:>12} {line}", ""));
             }
         }
         if locked {
@@ -302,18 +299,20 @@ impl PinSession<'_> {
             .help("run it without `--locked`, look at the difference, and commit it"));
         }
         if dry {
-            self.shell
+            self.host
+                .shell
                 .status("Leaving", &format!("{} as it is (`--dry-run`)", NAME));
             return Ok(());
         }
         self.host.replace(&path, new.text().as_bytes())?;
-        self.shell.status("Writing", path.as_str());
+        self.host.shell.status("Writing", path.as_str());
         Ok(())
     }
 
     pub fn pull(&self, looking: &ImageStore, row: &ImageTarget) -> Result<()> {
         let facts = looking.facts(&row.request.target, &row.wanted, HostMounts::default())?;
-        self.shell
+        self.host
+            .shell
             .status("Ready", &format!("{}: {}", row.request.target, facts.run));
         Ok(())
     }
@@ -323,7 +322,7 @@ impl PinSession<'_> {
         let ImageTarget { request, wanted } = row;
         let triple = request.target.triple();
         let pin = self.lock.pin(triple).filter(|_| self.is_locked(row));
-        let looking = ImageStore::new(self.host, self.found, PullPolicy::Leave, self.hear);
+        let looking = ImageStore::new(self.host, self.found, PullPolicy::Never);
         let digest = looking.digest(&request.target, wanted);
         let (state, why) = match &digest {
             Err(problem) => ("not pinned", Some(problem.message.clone())),

@@ -28,7 +28,7 @@ use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::program::Program;
 use crate::toolchain::{choose, probe, zig};
 
-/// All that deciding needs of these targets. `talk` hears what cargo says while it fetches.
+/// All that deciding needs of these targets.
 pub fn facts(
     host: &Host,
     found: &ProjectContext,
@@ -36,7 +36,6 @@ pub fn facts(
     config: &cargo_config2::Config,
     scope: &Scope,
     images: &ImageStore,
-    talk: impl FnMut(&str) + Send,
 ) -> Result<Facts, Failure> {
     let requests = scope.requests;
     let mut targets = BTreeMap::new();
@@ -108,7 +107,6 @@ pub fn facts(
                     own: &found.own,
                     configuration: scope.configuration,
                 },
-                talk,
             ),
             Err(problem) => Err(problem.clone()),
         };

@@ -227,7 +227,7 @@ pub fn tools(
         .map_err(unwritten)?;
     // Another run may be at it.
     let _lock = host
-        .lock(&cache.join("zig.lock"), || ())
+        .lock(&cache.join("zig.lock"), &format!("in `{cache}`"))
         .map_err(unwritten)?;
     let question = Invocation::new(own.as_str(), &found.workspace.root)
         .args(["__zig-tools", &target.to_string()])

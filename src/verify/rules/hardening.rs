@@ -4,9 +4,10 @@ use crate::inspect::binary::{FormatName, Linkage, Relro, word};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::linker::LinkerKind;
 use crate::target::system::Libc;
-use crate::verify::rules::context::{RuleInput, Violation, violation};
+use crate::verify::rules::context::RuleScope::{Always, Made, Never};
+use crate::verify::rules::context::{Rule, RuleInput, Violation, violation};
 
-pub fn rpath(case: &RuleInput) -> Option<Violation> {
+fn rpath(case: &RuleInput) -> Option<Violation> {
     let directories = case
         .binary
         .rpath
@@ -26,14 +27,14 @@ pub fn rpath(case: &RuleInput) -> Option<Violation> {
     })?
 }
 
-pub fn executable_stack(case: &RuleInput) -> Option<Violation> {
+fn executable_stack(case: &RuleInput) -> Option<Violation> {
     // An object file says nothing of the stack that it will have.
     let elf = case.binary.format == FormatName::Elf && case.binary.kind != "ET_REL";
     let help = "find the assembler file without `.note.GNU-stack`, or link with `-z noexecstack`";
     (elf && !case.binary.nx).then(|| violation("an executable stack", "one that is not", help))?
 }
 
-pub fn text_relocations(case: &RuleInput) -> Option<Violation> {
+fn text_relocations(case: &RuleInput) -> Option<Violation> {
     case.binary.text_relocations.then(|| {
         violation(
             "DT_TEXTREL",
@@ -56,7 +57,7 @@ fn can_be_pie(case: &RuleInput) -> bool {
     }
 }
 
-pub fn pie(case: &RuleInput) -> Option<Violation> {
+fn pie(case: &RuleInput) -> Option<Violation> {
     let binary = case.binary;
     let linux = binary.format == FormatName::Elf && binary.executable && can_be_pie(case);
     let independent = binary.pie || binary.linkage == Linkage::StaticPie;
@@ -69,7 +70,7 @@ pub fn pie(case: &RuleInput) -> Option<Violation> {
     })?
 }
 
-pub fn relro(case: &RuleInput) -> Option<Violation> {
+fn relro(case: &RuleInput) -> Option<Violation> {
     let binary = case.binary;
     let dynamic = binary.format == FormatName::Elf && binary.linkage == Linkage::Dynamic;
     let help = "link it with `-z relro -z now`, rustc's default";
@@ -77,7 +78,7 @@ pub fn relro(case: &RuleInput) -> Option<Violation> {
         .then(|| violation(format!("{} RELRO", word(&binary.relro)), "full RELRO", help))?
 }
 
-pub fn stripped(case: &RuleInput) -> Option<Violation> {
+fn stripped(case: &RuleInput) -> Option<Violation> {
     let help = "`strip = \"symbols\"` in the profile, or in xpkg's configuration";
     match (case.binary.debug_info, case.binary.stripped) {
         (true, _) => violation("debug information", "none", help),
@@ -88,8 +89,8 @@ pub fn stripped(case: &RuleInput) -> Option<Violation> {
     }
 }
 
-pub fn home(case: &RuleInput) -> Option<Violation> {
-    let homes = &case.file.homes;
+fn home(case: &RuleInput) -> Option<Violation> {
+    let homes = case.homes;
     let named: Vec<String> = homes.iter().map(|home| format!("`{home}`")).collect();
     let help = "`--remap-path-prefix` in rustflags, or build below a neutral directory";
     (!homes.is_empty()).then(|| {
@@ -100,6 +101,18 @@ pub fn home(case: &RuleInput) -> Option<Violation> {
         )
     })?
 }
+
+/// Rules of this family, in the order in which they are checked.
+#[rustfmt::skip]
+pub const RULES: &[Rule] = &[
+    Rule { code: RPATH_SET,         check: rpath,             at_build: None,                default: Always, strict: Always, portable: Always },
+    Rule { code: EXECUTABLE_STACK,  check: executable_stack,  at_build: None,                default: Always, strict: Always, portable: Always },
+    Rule { code: TEXT_RELOCATIONS,  check: text_relocations,  at_build: None,                default: Always, strict: Always, portable: Always },
+    Rule { code: NOT_PIE,           check: pie,               at_build: None,                default: Made,   strict: Always, portable: Made },
+    Rule { code: RELRO_PARTIAL,     check: relro,             at_build: None,                default: Made,   strict: Always, portable: Made },
+    Rule { code: NOT_STRIPPED,      check: stripped,          at_build: None,                default: Never,  strict: Always, portable: Never },
+    Rule { code: HOME_LEAK,         check: home,              at_build: None,                default: Never,  strict: Always, portable: Never },
+];
 
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[

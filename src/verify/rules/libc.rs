@@ -4,7 +4,8 @@ use crate::inspect::binary::FormatName;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::glibc::Glibc;
 use crate::target::system::Libc;
-use crate::verify::rules::context::{RuleInput, Violation, violation};
+use crate::verify::rules::context::RuleScope::{Always, Made};
+use crate::verify::rules::context::{Rule, RuleInput, Violation, violation};
 use crate::verify::rules::policy::PolicyName;
 
 /// The loader of each platform: its file in PT_INTERP.
@@ -23,7 +24,7 @@ const LOADERS: &[(&str, &str, &str)] = &[
     ("loongarch64", "/lib64/ld-linux-loongarch-lp64d.so.1", "/lib/ld-musl-loongarch64.so.1"),
 ];
 
-pub fn interpreter(case: &RuleInput) -> Option<Violation> {
+fn interpreter(case: &RuleInput) -> Option<Violation> {
     let asked = case.binary.interpreter.as_ref()?;
     let expected = case.expected?;
     let (_, glibc, musl) = LOADERS
@@ -46,7 +47,7 @@ const PORTABLE_FLOOR: Glibc = Glibc {
     patch: 0,
 };
 
-pub fn floor(case: &RuleInput) -> Option<Violation> {
+fn floor(case: &RuleInput) -> Option<Violation> {
     let found = case.binary.glibc_floor.as_ref()?;
     let configured = case
         .policy
@@ -76,7 +77,7 @@ pub fn floor(case: &RuleInput) -> Option<Violation> {
     })?
 }
 
-pub fn private_glibc(case: &RuleInput) -> Option<Violation> {
+fn private_glibc(case: &RuleInput) -> Option<Violation> {
     let help = "find the static library that brings them in";
     case.binary.glibc_private.then(|| {
         violation(
@@ -99,7 +100,7 @@ const SYSTEM: &[&str] = &[
     "libgcc_s.so.1",
 ];
 
-pub fn libraries(case: &RuleInput) -> Option<Violation> {
+fn libraries(case: &RuleInput) -> Option<Violation> {
     if case.binary.format != FormatName::Elf {
         return None;
     }
@@ -127,6 +128,18 @@ pub fn libraries(case: &RuleInput) -> Option<Violation> {
         )
     })?
 }
+
+const OLDER_GLIBC: &str = "link against an older glibc, or raise the floor";
+const FIND_LIBRARY: &str = "find the static library that brings them in";
+
+/// Rules of this family, in the order in which they are checked.
+#[rustfmt::skip]
+pub const RULES: &[Rule] = &[
+    Rule { code: INTERPRETER_UNFIT, check: interpreter,       at_build: None,                default: Always, strict: Always, portable: Always },
+    Rule { code: ABOVE_FLOOR,       check: floor,             at_build: Some(OLDER_GLIBC),   default: Always, strict: Always, portable: Always },
+    Rule { code: PRIVATE_GLIBC,     check: private_glibc,     at_build: Some(FIND_LIBRARY),  default: Always, strict: Always, portable: Always },
+    Rule { code: LIBRARY_UNFIT,     check: libraries,         at_build: None,                default: Made,   strict: Always, portable: Always },
+];
 
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[ABOVE_FLOOR, PRIVATE_GLIBC, INTERPRETER_UNFIT, LIBRARY_UNFIT];

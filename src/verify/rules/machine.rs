@@ -7,7 +7,8 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::arch::{Arch, FloatAbi};
 use crate::target::system::{Format, Libc, Os};
 use crate::verify::expected::Expected;
-use crate::verify::rules::context::{RuleInput, Violation, is_library, violation};
+use crate::verify::rules::context::RuleScope::Always;
+use crate::verify::rules::context::{Rule, RuleInput, SEE_PLAN, Violation, is_library, violation};
 use crate::verify::rules::policy::PolicyName;
 
 fn format_of(os: Os) -> Format {
@@ -19,7 +20,7 @@ fn format_of(os: Os) -> Format {
     }
 }
 
-pub fn machine(case: &RuleInput) -> Option<Violation> {
+fn machine(case: &RuleInput) -> Option<Violation> {
     let Expected {
         arch, os, float, ..
     } = case.expected?;
@@ -29,26 +30,38 @@ pub fn machine(case: &RuleInput) -> Option<Violation> {
     if fits {
         return None;
     }
-    let said =
-        |format: &str, machine: &str, bits: u8| format!("{format} for {machine} ({bits} bit)");
+    let float_name = |name: &str| match name {
+        "untold" => String::new(),
+        name => format!(", {name}-float"),
+    };
     violation(
-        said(&word(&binary.format), &binary.machine, binary.class),
-        said(
-            &format!("{format:?}")
+        format!(
+            "{} for {} ({} bit, {} endian{})",
+            word(&binary.format),
+            binary.machine,
+            binary.class,
+            word(&binary.endian),
+            float_name(&word(&binary.float_abi)),
+        ),
+        format!(
+            "{} for {wanted} ({} bit, {} endian{})",
+            format!("{format:?}")
                 .to_lowercase()
                 .replace("macho", "mach-o"),
-            &wanted,
             arch.bits,
+            format!("{:?}", arch.endian).to_lowercase(),
+            float_name(&format!("{float:?}").to_lowercase()),
         ),
         "build it for its target, or move it to where its own target's files stand",
     )
 }
 
-pub fn executable(case: &RuleInput) -> Option<Violation> {
+fn executable(case: &RuleInput) -> Option<Violation> {
     // An object file for others to link is no mistake where it says what it is.
-    let object =
-        case.binary.kind == "ET_REL" && case.file.mode.is_none_or(|mode| mode & 0o111 == 0);
-    let refused = !case.binary.executable && !is_library(case.binary) && !object;
+    let object = !case.is_bin
+        && case.binary.kind == "ET_REL"
+        && case.mode.is_none_or(|mode| mode & 0o111 == 0);
+    let refused = !case.binary.executable && !is_library(case) && !object;
     refused.then(|| {
         violation(
             format!("type {}", case.binary.kind),
@@ -58,8 +71,8 @@ pub fn executable(case: &RuleInput) -> Option<Violation> {
     })?
 }
 
-pub fn mode(case: &RuleInput) -> Option<Violation> {
-    let mode = case.file.mode?;
+fn mode(case: &RuleInput) -> Option<Violation> {
+    let mode = case.mode?;
     if mode & 0o7000 != 0 {
         return violation(
             format!("mode {mode:04o}"),
@@ -92,10 +105,10 @@ pub fn mode(case: &RuleInput) -> Option<Violation> {
     })?
 }
 
-pub fn static_musl(case: &RuleInput) -> Option<Violation> {
+fn static_musl(case: &RuleInput) -> Option<Violation> {
     let musl = case.expected?.libc == Some(Libc::Musl)
         && case.binary.linkage == Linkage::Dynamic
-        && !is_library(case.binary);
+        && !is_library(case);
     let interpreter = case
         .binary
         .interpreter
@@ -134,6 +147,20 @@ pub fn is_for(binary: &Binary, arch: &Arch, format: Format, float: FloatAbi) -> 
         && binary.endian.is(arch.endian)
         && binary.float_abi.serves(float)
 }
+
+const SEE_ARGUMENTS: &str =
+    "look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts";
+const LET_XPKG: &str = "let xpkg choose the linker, or pass `--accept not-static` if a dynamic \
+                        musl bin is what you want";
+
+/// Rules of this family, in the order in which they are checked.
+#[rustfmt::skip]
+pub const RULES: &[Rule] = &[
+    Rule { code: WRONG_MACHINE,     check: machine,           at_build: Some(SEE_PLAN),      default: Always, strict: Always, portable: Always },
+    Rule { code: NOT_EXECUTABLE,    check: executable,        at_build: Some(SEE_ARGUMENTS), default: Always, strict: Always, portable: Always },
+    Rule { code: MODE_UNFIT,        check: mode,              at_build: None,                default: Always, strict: Always, portable: Always },
+    Rule { code: NOT_STATIC,        check: static_musl,       at_build: Some(LET_XPKG),      default: Always, strict: Always, portable: Always },
+];
 
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[

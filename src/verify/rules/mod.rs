@@ -1,4 +1,3 @@
-pub mod build;
 pub mod context;
 pub mod hardening;
 pub mod libc;

@@ -1,62 +1,31 @@
-//! What a program must be to be released, as data: one row a rule, one column a policy.
+//! The table of rules that a program must meet to be staged by `build` and to be released: the rows
+//! of each family, with one column for `build` and one for each policy of `verify`.
 //!
-//! Pure. A rule sees one program and what it is held to; rules over the whole tree stand in
-//! [`super::judge`].
+//! A rule sees one program and what is expected of it; rules over the whole tree are in
+//! [`super::super::judge`].
 
+use crate::inspect::InspectError;
+use crate::inspect::binary::Binary;
+use crate::problem::Problem;
 use crate::problem::code::Code;
+use crate::project::config::PolicyConfig;
+use crate::target::Target;
+use crate::toolchain::{leaks, probe};
 use crate::verify::between::{BUILD_ID_TWICE, COMMITS_DIFFER, SAME_FILE_TWICE};
-use crate::verify::expected::TARGET_UNKNOWN;
+use crate::verify::expected::{Expected, TARGET_UNKNOWN};
 use crate::verify::finding::Finding;
-use crate::verify::rules::context::{RuleInput, Violation};
-use crate::verify::rules::hardening::{
-    EXECUTABLE_STACK, HOME_LEAK, NOT_PIE, NOT_STRIPPED, RELRO_PARTIAL, RPATH_SET, TEXT_RELOCATIONS,
-    executable_stack, home, pie, relro, rpath, stripped, text_relocations,
-};
-use crate::verify::rules::libc::{
-    ABOVE_FLOOR, INTERPRETER_UNFIT, LIBRARY_UNFIT, PRIVATE_GLIBC, floor, interpreter, libraries,
-    private_glibc,
-};
-use crate::verify::rules::machine::{
-    MODE_UNFIT, NOT_EXECUTABLE, NOT_STATIC, WRONG_MACHINE, executable, machine, mode, static_musl,
-};
-use crate::verify::rules::policy::PolicyName;
-use crate::verify::rules::table::RuleScope::{Always, Made, Never};
+use crate::verify::rules::context::RuleScope::{Always, Made};
+use crate::verify::rules::context::{Rule, RuleInput, SEE_PLAN, Violation};
+use crate::verify::rules::machine::{self, UNREADABLE_BINARY, WRONG_MACHINE};
+use crate::verify::rules::policy::{Policy, PolicyName};
+use crate::verify::rules::{hardening, libc};
 
-/// When a rule holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RuleScope {
-    Always,
-    /// Where xpkg's own manifest says what linked the program, so that what it can be is known.
-    Made,
-    Never,
+/// Returns every rule, in the order in which they are checked.
+fn rules() -> impl Iterator<Item = &'static Rule> {
+    [machine::RULES, libc::RULES, hardening::RULES]
+        .into_iter()
+        .flatten()
 }
-
-struct Rule {
-    code: Code,
-    check: fn(&RuleInput) -> Option<Violation>,
-    default: RuleScope,
-    strict: RuleScope,
-    portable: RuleScope,
-}
-
-#[rustfmt::skip]
-const RULES: &[Rule] = &[
-    Rule { code: WRONG_MACHINE,     check: machine,           default: Always, strict: Always, portable: Always },
-    Rule { code: NOT_EXECUTABLE,    check: executable,        default: Always, strict: Always, portable: Always },
-    Rule { code: MODE_UNFIT,        check: mode,              default: Always, strict: Always, portable: Always },
-    Rule { code: NOT_STATIC,        check: static_musl,       default: Always, strict: Always, portable: Always },
-    Rule { code: INTERPRETER_UNFIT, check: interpreter,       default: Always, strict: Always, portable: Always },
-    Rule { code: ABOVE_FLOOR,       check: floor,             default: Always, strict: Always, portable: Always },
-    Rule { code: PRIVATE_GLIBC,     check: private_glibc,     default: Always, strict: Always, portable: Always },
-    Rule { code: LIBRARY_UNFIT,     check: libraries,         default: Made,   strict: Always, portable: Always },
-    Rule { code: RPATH_SET,         check: rpath,             default: Always, strict: Always, portable: Always },
-    Rule { code: EXECUTABLE_STACK,  check: executable_stack,  default: Always, strict: Always, portable: Always },
-    Rule { code: TEXT_RELOCATIONS,  check: text_relocations,  default: Always, strict: Always, portable: Always },
-    Rule { code: NOT_PIE,           check: pie,               default: Made,   strict: Always, portable: Made },
-    Rule { code: RELRO_PARTIAL,     check: relro,             default: Made,   strict: Always, portable: Made },
-    Rule { code: NOT_STRIPPED,      check: stripped,          default: Never,  strict: Always, portable: Never },
-    Rule { code: HOME_LEAK,         check: home,              default: Never,  strict: Always, portable: Never },
-];
 
 /// The names of the rules that a configuration may switch, and of those over the whole tree.
 pub fn rule_names() -> impl Iterator<Item = &'static str> {
@@ -66,16 +35,72 @@ pub fn rule_names() -> impl Iterator<Item = &'static str> {
         COMMITS_DIFFER,
         TARGET_UNKNOWN,
     ];
-    RULES
-        .iter()
+    rules()
         .map(|row| row.code.name())
         .chain(whole.into_iter().map(Code::name))
 }
 
-/// Everything that the policy has against a program.
-pub fn judge(path: &str, case: &RuleInput) -> Vec<Finding> {
+/// Returns the codes of findings that a build may accept: of compilers, of the environment and of
+/// finished bins.
+pub fn acceptable() -> impl Iterator<Item = Code> {
+    let of_bins = rules().filter(|row| row.at_build.is_some());
+    probe::table::CODES
+        .iter()
+        .chain(leaks::CODES)
+        .chain([&UNREADABLE_BINARY])
+        .copied()
+        .chain(of_bins.map(|row| row.code))
+}
+
+/// Checks a built bin against its target, before it is staged. `name` is what messages call it.
+pub fn check_built(name: &str, binary: &Binary, target: &Target) -> Vec<Problem> {
+    let expected = Expected::of(target);
+    let policy = Policy {
+        name: PolicyName::Default,
+        config: PolicyConfig::default(),
+    };
+    let case = RuleInput {
+        mode: None,
+        homes: &[],
+        is_bin: true,
+        binary,
+        expected: Some(&expected),
+        linked_by: None,
+        policy: &policy,
+    };
+    let mut problems = Vec::new();
+    for row in rules() {
+        let Some((violation, help)) = row
+            .at_build
+            .and_then(|help| Some(((row.check)(&case)?, help)))
+        else {
+            continue;
+        };
+        let Violation {
+            found, expected, ..
+        } = violation;
+        let message = format!("{name}: {found}, expected {expected} (target `{target}`)");
+        problems.push(Problem::new(row.code, message).help(help));
+        if row.code == WRONG_MACHINE {
+            break;
+        }
+    }
+    problems
+}
+
+/// Returns the problem of a built bin that cannot be read at all.
+pub fn unreadable(name: &str, error: &InspectError) -> Problem {
+    Problem::new(
+        UNREADABLE_BINARY,
+        format!("{name} is not a program: {error}"),
+    )
+    .help(SEE_PLAN)
+}
+
+/// Checks a program by the rules of the policy. `path` is its path in the report.
+pub fn check(path: &str, case: &RuleInput) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for row in RULES {
+    for row in rules() {
         let when = match case.policy.name {
             PolicyName::Default => row.default,
             PolicyName::Strict => row.strict,
@@ -108,4 +133,68 @@ pub fn judge(path: &str, case: &RuleInput) -> Vec<Finding> {
         }
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::inspect;
+
+    /// Returns the codes against a bin for x86_64-unknown-linux-musl, edited by `edit`.
+    fn codes(edit: fn(&mut Binary)) -> Vec<&'static str> {
+        let mut bytes = vec![0_u8; 64];
+        bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
+        bytes[16..20].copy_from_slice(&[2, 0, 62, 0]);
+        bytes[20] = 1;
+        bytes[52] = 64;
+        let mut binary = inspect(&bytes).unwrap();
+        edit(&mut binary);
+        let target = Target::of_triple("x86_64-unknown-linux-musl").unwrap();
+        check_built("bin", &binary, &target)
+            .into_iter()
+            .map(|problem| problem.code.name())
+            .collect()
+    }
+
+    #[test]
+    fn a_built_bin_is_neither_a_library_nor_an_object() {
+        assert_eq!(codes(|_| ()), [""; 0]);
+        assert_eq!(
+            codes(|binary| {
+                binary.kind = "ET_DYN".to_owned();
+                binary.executable = false;
+            }),
+            ["not-executable"]
+        );
+        assert_eq!(
+            codes(|binary| {
+                binary.kind = "ET_REL".to_owned();
+                binary.executable = false;
+            }),
+            ["not-executable"]
+        );
+    }
+
+    #[test]
+    fn a_bin_for_another_machine_is_checked_no_further() {
+        assert_eq!(
+            codes(|binary| {
+                binary.machine = "EM_AARCH64".to_owned();
+                binary.executable = false;
+            }),
+            ["wrong-machine"]
+        );
+    }
+
+    #[test]
+    fn what_is_left_to_verify_does_not_stop_a_build() {
+        assert_eq!(codes(|binary| binary.nx = false), [""; 0]);
+        assert_eq!(
+            codes(|binary| {
+                binary.glibc_private = true;
+                binary.linkage = crate::inspect::binary::Linkage::Dynamic;
+            }),
+            ["not-static", "private-glibc"]
+        );
+    }
 }

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::build::look::session::{self, RunOptions};
 use crate::host::machine::Host;
-use crate::host::shell::Shell;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::cargo_config;
 use crate::project::linker::LinkerChoice;
@@ -28,7 +27,6 @@ use crate::toolchain::image::look::store::PullPolicy;
 /// The Dockerfile for those who build in Docker, and what it is not sent.
 pub fn write(
     host: &Host,
-    shell: Shell,
     run: RunOptions,
     builder: &str,
     about: ImageOptions,
@@ -51,7 +49,7 @@ pub fn write(
         .linker
         .map(linker_name)
         .or_else(|| session::variables(host).linker);
-    let (found, settings, decider) = session::asked(host, shell, run, PullPolicy::Leave)?;
+    let (found, settings, decider) = session::asked(host, run, PullPolicy::Never)?;
     let config = session::own_config(&found)?;
     let root = &found.workspace.root;
     let licences = found
@@ -80,7 +78,7 @@ pub fn write(
             .repository
             .clone_from(&found.workspace.repository);
     }
-    let images = docker::run::decided(host, shell, &[promised], &config, &about)?;
+    let images = docker::run::decided(host, &[promised], &config, &about)?;
     let sent = sent(host, &found, &decider.asking, &configured)?;
     bases_below(host, &images, root)?;
     let place = |path: &Utf8Path, _: &str| {
@@ -89,7 +87,7 @@ pub fn write(
             .into_string()
     };
     let Checked { tops, told } = check::check(host, &images, None)?;
-    docker::run::note(shell, &told);
+    docker::run::note(host, &told);
     let layouts = docker::run::layouts(&images, &tops, place);
     let plan = Plan {
         images: &images,
@@ -109,12 +107,9 @@ pub fn write(
     };
     let texts = [
         ("xpkg.Dockerfile", dockerfile::text(&plan)),
-        (
-            "xpkg.Dockerfile.dockerignore",
-            ignored(host, shell, &found)?,
-        ),
+        ("xpkg.Dockerfile.dockerignore", ignored(host, &found)?),
     ];
-    put(host, shell, root, &texts, force)?;
+    put(host, root, &texts, force)?;
     let stages = images
         .iter()
         .map(|image| Stage {
@@ -144,13 +139,7 @@ pub struct Stage {
 
 /// Writes the files beside the workspace's Cargo.toml. One that somebody changed stays, unless it
 /// is forced.
-fn put(
-    host: &Host,
-    shell: Shell,
-    root: &Utf8Path,
-    texts: &[(&str, String)],
-    force: bool,
-) -> Result<(), Failure> {
+fn put(host: &Host, root: &Utf8Path, texts: &[(&str, String)], force: bool) -> Result<(), Failure> {
     let changed = texts
         .iter()
         .filter_map(|(name, text)| docker::write::changed(host, &root.join(name), text));
@@ -162,17 +151,17 @@ fn put(
         let path = root.join(name);
         let text = docker::write::sealed(text);
         if host.holds(&path, text.as_bytes()) {
-            shell.status("Unchanged", path.as_str());
+            host.shell.status("Unchanged", path.as_str());
         } else {
             host.replace(&path, text.as_bytes())?;
-            shell.status("Wrote", path.as_str());
+            host.shell.status("Wrote", path.as_str());
         }
     }
     Ok(())
 }
 
 /// What is not sent, the user's own rules with it.
-fn ignored(host: &Host, shell: Shell, found: &ProjectContext) -> Result<String> {
+fn ignored(host: &Host, found: &ProjectContext) -> Result<String> {
     let Workspace {
         root, target_dir, ..
     } = &found.workspace;
@@ -183,7 +172,7 @@ fn ignored(host: &Host, shell: Shell, found: &ProjectContext) -> Result<String> 
         None
     };
     if own.is_some() {
-        shell.status(
+        host.shell.status(
             "Noting",
             "the rules of `.dockerignore` are copied; write this anew when they change",
         );

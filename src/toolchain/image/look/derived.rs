@@ -158,19 +158,19 @@ impl ImageStore<'_> {
             .take(32)
             .collect();
         let tag = format!("{}:{digits}", DERIVED);
-        if let Some(inspected) =
-            engine::inspect(self.host, engine, &tag)?.filter(|_| self.having != PullPolicy::Renew)
+        if let Some(inspected) = engine::inspect(self.host, engine, &tag)?
+            .filter(|_| self.pull_policy != PullPolicy::Rebuild)
         {
             return Ok((inspected.id.clone(), inspected));
         }
-        if self.having == PullPolicy::Leave {
+        if self.pull_policy == PullPolicy::Never {
             let what = format!(
                 "the image that is built upon `{}`",
                 wanted.reference.written
             );
             return Err(absent(engine, &what, target));
         }
-        (self.talk)(
+        self.host.shell.status(
             "Building",
             &format!("the image of {target} upon {}", wanted.reference.written),
         );
@@ -205,9 +205,9 @@ impl ImageStore<'_> {
                 file.as_str(),
             ])
             .options("--build-arg", &arguments)
-            .flag("--no-cache", self.having == PullPolicy::Renew)
+            .flag("--no-cache", self.pull_policy == PullPolicy::Rebuild)
             .arg(context.as_str());
-        engine::build(self.host, engine, &call, |line| (self.talk)("", line))?;
+        engine::build(self.host, engine, &call)?;
         let inspected = engine::inspect(self.host, engine, &tag)?
             .ok_or_else(|| absent(engine, &tag, target))?;
         Ok((inspected.id.clone(), inspected))

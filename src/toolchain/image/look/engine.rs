@@ -171,16 +171,11 @@ fn failed(engine: &Engine, question: &Invocation, what: &str, stderr: &str) -> P
         .cause(&words(stderr))
 }
 
-/// Fetches an image; `talk` hears the engine while it comes. The digest, where the engine says it
-/// (docker does).
-pub fn pull(
-    host: &Host,
-    engine: &Engine,
-    image: &str,
-    talk: impl FnMut(&str) + Send,
-) -> Result<Option<String>> {
+/// Pulls an image, with the engine's progress on stderr. Returns the digest where the engine prints
+/// it, as docker does.
+pub fn pull(host: &Host, engine: &Engine, image: &str) -> Result<Option<String>> {
     let call = engine.call(host.cwd()).args(["pull", image]);
-    let said = host.capture_unless_silent(&call, SILENCE, talk)?;
+    let said = host.capture_unless_silent(&call, SILENCE, |line| host.shell.pass_on(line))?;
     if said.success() {
         let digest = said
             .stdout
@@ -248,13 +243,8 @@ pub fn manifest(
 }
 
 /// Builds an image upon another, with a network. The engine talks to the user while it does.
-pub fn build(
-    host: &Host,
-    engine: &Engine,
-    call: &Invocation,
-    talk: impl FnMut(&str),
-) -> Result<()> {
-    match host.stream(call, None, talk)? {
+pub fn build(host: &Host, engine: &Engine, call: &Invocation) -> Result<()> {
+    match host.stream(call, None, |line| host.shell.pass_on(line))? {
         Some(0) => Ok(()),
         _ => Err(Problem::new(
             IMAGE_BUILD,

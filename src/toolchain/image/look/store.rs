@@ -26,25 +26,24 @@ use crate::toolchain::image::look::engine::{self, Session};
 use crate::toolchain::image::look::exposed::{HostMounts, environment, passed, volumes};
 use crate::toolchain::image::look::probing::ProbeOptions;
 
-/// What may be done to have an image here.
+/// Policy of pulling images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PullPolicy {
-    /// Nothing: it is asked for.
-    Leave,
-    /// Fetch it by its digest, build what is derived from it.
-    Fetch,
-    /// Fetch whatever its tag means now.
-    Resolve,
-    /// The same, and build anew what is derived from it: the network has moved on.
-    Renew,
+    /// Pulls and builds nothing: an image that is not here is an error.
+    Never,
+    /// Pulls by the digest of `xpkg.lock`, and builds derived images that are missing.
+    Pinned,
+    /// Pulls what the tag means now.
+    Latest,
+    /// Like [`Self::Latest`], and builds derived images again: what they download may have changed.
+    Rebuild,
 }
 
 /// How images are looked for in one run.
 pub struct ImageStore<'a> {
     pub host: &'a Host,
     pub found: &'a ProjectContext,
-    pub having: PullPolicy,
-    pub talk: &'a (dyn Fn(&str, &str) + Sync),
+    pub pull_policy: PullPolicy,
     engine: OnceLock<Result<Engine>>,
     lock: OnceLock<Result<Lockfile>>,
     /// Containers that were started to be asked, by the image they run.
@@ -68,18 +67,11 @@ pub fn read_lock(host: &Host, found: &ProjectContext) -> Result<Lockfile> {
 }
 
 impl<'a> ImageStore<'a> {
-    /// `talk` hears a verb and what is said, for what takes long.
-    pub fn new(
-        host: &'a Host,
-        found: &'a ProjectContext,
-        having: PullPolicy,
-        talk: &'a (dyn Fn(&str, &str) + Sync),
-    ) -> Self {
+    pub fn new(host: &'a Host, found: &'a ProjectContext, pull_policy: PullPolicy) -> Self {
         Self {
             host,
             found,
-            having,
-            talk,
+            pull_policy,
             engine: OnceLock::new(),
             lock: OnceLock::new(),
             sessions: std::sync::Mutex::default(),
@@ -166,9 +158,9 @@ impl<'a> ImageStore<'a> {
         mounted: HostMounts,
     ) -> Result<ImageFacts> {
         let reference = &wanted.reference;
-        let pinned = match self.having {
-            PullPolicy::Resolve | PullPolicy::Renew => None,
-            PullPolicy::Leave | PullPolicy::Fetch => Some(self.digest(target, wanted)?),
+        let pinned = match self.pull_policy {
+            PullPolicy::Latest | PullPolicy::Rebuild => None,
+            PullPolicy::Never | PullPolicy::Pinned => Some(self.digest(target, wanted)?),
         };
         let engine = self.engine()?;
         let (base, inspected) = match &pinned {
@@ -212,7 +204,7 @@ impl<'a> ImageStore<'a> {
                          pinned",
                         pinned.id
                     );
-                    (self.talk)("Noting", &what);
+                    self.host.shell.status("Noting", &what);
                 }
                 (
                     id.clone(),
@@ -356,11 +348,11 @@ impl<'a> ImageStore<'a> {
         if let Some(inspected) = engine::inspect(self.host, engine, image)? {
             return Ok(inspected);
         }
-        if self.having == PullPolicy::Leave {
+        if self.pull_policy == PullPolicy::Never {
             return Err(absent(engine, image, target));
         }
-        (self.talk)("Pulling", image);
-        engine::pull(self.host, engine, image, |line| (self.talk)("", line))?;
+        self.host.shell.status("Pulling", image);
+        engine::pull(self.host, engine, image)?;
         engine::inspect(self.host, engine, image)?.ok_or_else(|| absent(engine, image, target))
     }
 
@@ -368,8 +360,8 @@ impl<'a> ImageStore<'a> {
     fn resolve(&self, engine: &Engine, wanted: &WantedImage) -> Result<(String, Inspected)> {
         let reference = &wanted.reference;
         let by_tag = reference.by_tag();
-        (self.talk)("Pulling", &by_tag);
-        let said = engine::pull(self.host, engine, &by_tag, |line| (self.talk)("", line))?;
+        self.host.shell.status("Pulling", &by_tag);
+        let said = engine::pull(self.host, engine, &by_tag)?;
         let inspected = engine::inspect(self.host, engine, &by_tag)?;
         let digest = reference
             .digest
