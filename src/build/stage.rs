@@ -7,10 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
 use crate::build::compile::{ARTIFACT_MISSING, BuiltBin};
-use crate::host::codes::FILE_ACCESS;
 use crate::host::files::PathKind;
-use crate::host::lock::{FileLock, lock_path};
 use crate::host::machine::Host;
+use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
 use crate::problem::code::Code;
 use crate::problem::{Problem, Result};
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
@@ -19,89 +18,62 @@ use crate::tree::manifest::{Artifact, Manifest, Waiver};
 use crate::verify::rules::table;
 use crate::{digest, inspect};
 
+const OUT_DIR: Kind = Kind {
+    name: "an out-dir",
+    flag: "--out-dir",
+    lock_stays: true,
+};
+
 /// The tree as a run finds it, with its lock held.
-pub struct ExistingTree {
-    pub out_dir: Utf8PathBuf,
+pub struct ExistingTree<'a> {
+    place: LockedPlace<'a>,
     pub manifest: Option<Manifest>,
     /// The bytes of both manifest files, to see whether anything changed.
     written: Option<(String, String)>,
-    _lock: FileLock,
 }
 
 /// Locks the tree, reads its manifest, and refuses what xpkg did not make.
-pub fn open(host: &Host, out_dir: &Utf8Path) -> Result<ExistingTree> {
-    let Some(parent) = out_dir.parent() else {
-        return Err(
-            Problem::new(FILE_ACCESS, format!("`{out_dir}` cannot be an out-dir"))
-                .help("name a directory below another"),
-        );
-    };
-    host.create_dir_all(parent).map_err(elsewhere)?;
-    let lock = host
-        .lock(&lock_path(out_dir), &format!("on `{out_dir}`"))
-        .map_err(elsewhere)?;
-    clear_leftovers(host, out_dir, parent)?;
-    let standing = read(host, out_dir)?;
-    let (manifest, written) = standing.unzip();
+pub fn open<'a>(host: &'a Host, out_dir: &Utf8Path) -> Result<ExistingTree<'a>> {
+    let place = replacement::lock(host, out_dir, &OUT_DIR)?;
+    place.sweep(|leftover| match read(host, leftover) {
+        Ok(Some((manifest, _))) => refuse_untracked(host, leftover, leftover, Some(&manifest)),
+        // It was not finished.
+        _ => Ok(()),
+    })?;
+    let (manifest, written) = read(host, out_dir)?.unzip();
     if host.exists(out_dir) {
         if !host.is_dir(out_dir) {
             return Err(foreign(out_dir, &["a file".to_owned()]));
         }
-        let untracked = strangers(&host.walk(out_dir)?, manifest.as_ref());
-        if !untracked.is_empty() {
-            return Err(foreign(out_dir, &untracked));
-        }
+        refuse_untracked(host, out_dir, out_dir, manifest.as_ref())?;
     }
     Ok(ExistingTree {
-        out_dir: out_dir.to_owned(),
+        place,
         manifest,
         written,
-        _lock: lock,
     })
 }
 
-/// The way out of a place that cannot be written.
-fn elsewhere(problem: Problem) -> Problem {
-    match problem.code {
-        FILE_ACCESS => problem.help("name a directory that can be written: `--out-dir DIR`"),
-        _ => problem,
+/// Refuses a tree with files that its manifest does not list. `name` is its path in messages.
+fn refuse_untracked(
+    host: &Host,
+    tree: &Utf8Path,
+    name: &Utf8Path,
+    manifest: Option<&Manifest>,
+) -> Result<()> {
+    let untracked = strangers(&host.walk(tree)?, manifest);
+    if untracked.is_empty() {
+        Ok(())
+    } else {
+        Err(foreign(name, &untracked))
     }
-}
-
-/// What the name of a tree in the making begins with.
-fn making_prefix(out_dir: &Utf8Path) -> String {
-    format!(".{}.new-", out_dir.file_name().unwrap_or_default())
-}
-
-/// Removes what a killed run left beside the tree: an unfinished tree, or the one that it had just
-/// replaced. The lock is held, so nobody works in it.
-fn clear_leftovers(host: &Host, out_dir: &Utf8Path, parent: &Utf8Path) -> Result<()> {
-    let prefix = making_prefix(out_dir);
-    for leftover in host
-        .names(parent)
-        .into_iter()
-        .filter(|name| name.starts_with(&prefix))
-        .map(|name| parent.join(name))
-    {
-        // A tree that was exchanged out may hold a stranger's file, which the killed run had no
-        // time to see.
-        if let Ok(Some((manifest, _))) = read(host, &leftover) {
-            let untracked = strangers(&host.walk(&leftover)?, Some(&manifest));
-            if !untracked.is_empty() {
-                return Err(foreign(&leftover, &untracked));
-            }
-        }
-        host.remove_dir_all(&leftover)?;
-    }
-    Ok(())
 }
 
 /// A tree in the making.
 pub struct Staging<'a> {
     host: &'a Host,
-    standing: &'a ExistingTree,
-    temp: tempfile::TempDir,
-    root: Utf8PathBuf,
+    existing: &'a ExistingTree<'a>,
+    new: Replacement<'a>,
     /// Something in it is not in the old tree.
     fresh: bool,
 }
@@ -112,21 +84,12 @@ pub struct Provenance<'a> {
     pub accept: &'a [Code],
 }
 
-pub fn begin<'a>(host: &'a Host, standing: &'a ExistingTree) -> Result<Staging<'a>> {
-    let parent = standing.out_dir.parent().unwrap_or(Utf8Path::new("/"));
-    let temp = host.temp_dir(parent, &making_prefix(&standing.out_dir))?;
-    let root = Utf8PathBuf::from_path_buf(temp.path().to_owned()).map_err(|path| {
-        Problem::new(
-            FILE_ACCESS,
-            format!("the path `{}` is not UTF-8", path.display()),
-        )
-    })?;
-    host.check_exchange(&standing.out_dir, &root)?;
+/// Begins a new tree beside the existing one.
+pub fn begin<'a>(host: &'a Host, existing: &'a ExistingTree<'a>) -> Result<Staging<'a>> {
     Ok(Staging {
         host,
-        standing,
-        temp,
-        root,
+        existing,
+        new: existing.place.begin()?,
         fresh: false,
     })
 }
@@ -233,14 +196,14 @@ impl Staging<'_> {
     fn put(&self, artifact: &Artifact, bytes: &[u8]) -> Result<bool> {
         let to = self.place(&artifact.path)?;
         let old = self
-            .standing
+            .existing
             .manifest
             .iter()
             .flat_map(|manifest| &manifest.artifacts);
         let same = old
             .into_iter()
             .any(|old| old.path == artifact.path && old.sha256 == artifact.sha256);
-        let staged = self.standing.out_dir.join(&artifact.path);
+        let staged = self.existing.place.path().join(&artifact.path);
         // The bytes are at hand: comparing them is a third of the cost of another digest.
         if same && self.host.is_program(&staged) && self.host.holds(&staged, bytes) {
             self.host.hard_link(&staged, &to)?;
@@ -251,15 +214,15 @@ impl Staging<'_> {
     }
 
     fn place(&self, path: &str) -> Result<Utf8PathBuf> {
-        let to = self.root.join(path);
+        let to = self.new.root().join(path);
         self.host
-            .create_dir_all(to.parent().unwrap_or(&self.root))?;
+            .create_dir_all(to.parent().unwrap_or(self.new.root()))?;
         Ok(to)
     }
 
     /// Whether the old tree's file is still what its manifest says.
     fn still(&self, artifact: &Artifact) -> bool {
-        let path = self.standing.out_dir.join(&artifact.path);
+        let path = self.existing.place.path().join(&artifact.path);
         self.host.is_program(&path)
             && self
                 .host
@@ -281,7 +244,7 @@ impl Staging<'_> {
     }
 
     fn keep_one(&self, artifact: &Artifact) -> Result<()> {
-        let from = self.standing.out_dir.join(&artifact.path);
+        let from = self.existing.place.path().join(&artifact.path);
         if !self.still(artifact) {
             return Err(Problem::new(
                 TREE_CHANGED,
@@ -299,33 +262,22 @@ impl Staging<'_> {
     pub fn finish(self, manifest: &Manifest) -> Result<bool> {
         let Self {
             host,
-            standing,
-            temp,
-            root,
+            existing,
+            new,
             fresh,
         } = self;
         let (json, text) = (manifest.json(), manifest.text());
-        if !fresh
-            && standing
-                .written
-                .as_ref()
-                .is_some_and(|(old_json, old_text)| *old_json == json && *old_text == text)
-        {
+        let written = existing.written.as_ref();
+        if !fresh && written.is_some_and(|(old_json, old)| *old_json == json && *old == text) {
             return Ok(false);
         }
+        let root = new.root().to_owned();
         host.write(&root.join(TEXT_NAME), text.as_bytes())?;
         host.write(&root.join(JSON_NAME), json.as_bytes())?;
-        host.exchange(&root, &standing.out_dir)?;
-        // What stands at `root` now is the old tree, if there was one; it goes with `temp`. A file
-        // that someone else put there while we compiled does not: the old tree comes back with it.
-        if host.exists(&root) {
-            let untracked = strangers(&host.walk(&root)?, standing.manifest.as_ref());
-            if !untracked.is_empty() {
-                host.exchange(&root, &standing.out_dir)?;
-                return Err(foreign(&standing.out_dir, &untracked));
-            }
-        }
-        drop(temp);
+        new.finish(&root, |old| {
+            let (name, manifest) = (existing.place.path(), existing.manifest.as_ref());
+            refuse_untracked(host, old, name, manifest)
+        })?;
         Ok(true)
     }
 }

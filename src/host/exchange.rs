@@ -7,20 +7,32 @@ use camino::Utf8Path;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
 
+/// Returns the problem of an exchange that failed. Who knows what the place is for adds the help.
 pub fn cannot_exchange(old: &Utf8Path, error: &io::Error) -> Problem {
-    let problem = Problem::new(
+    Problem::new(
         CANNOT_EXCHANGE,
-        format!("cannot exchange `{old}` with the new tree: {error}"),
-    );
-    match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            problem.help("name an out-dir that you may write: `--out-dir DIR`")
-        }
-        _ => problem.help(format!(
-            "name an out-dir one level deeper: `--out-dir {}`",
-            old.join("xpkg")
-        )),
+        format!("cannot exchange `{old}` with the new one: {error}"),
+    )
+}
+
+/// Renames `new` to `old`, which nothing has as its name.
+///
+/// # Errors
+/// `AlreadyExists` if something has it by now, where the system can tell.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+pub fn create(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    let (from, to) = (new.as_std_path(), old.as_std_path());
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // The file system does not know the flag.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => std::fs::rename(new, old),
+        renamed => Ok(renamed?),
     }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+pub fn create(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
+    std::fs::rename(new, old)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]

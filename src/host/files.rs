@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest::Hasher;
 use crate::host::codes::FILE_ACCESS;
-use crate::host::exchange::{cannot_exchange, swap};
+use crate::host::exchange::{cannot_exchange, create, swap};
 use crate::host::lock::FileLock;
 use crate::host::machine::Host;
 use crate::problem::{Problem, Result};
@@ -560,7 +560,7 @@ impl Host {
             .and_then(|()| swap(&one, &other));
         let refused = match support {
             Err(error) => Some(error),
-            Ok(()) if self.exists(old) => fs::rename(old, filled).err().filter(|error| {
+            Ok(()) if self.is_dir(old) => fs::rename(old, filled).err().filter(|error| {
                 !matches!(
                     error.kind(),
                     io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
@@ -575,12 +575,15 @@ impl Host {
         }
     }
 
-    /// Puts the directory `new` in the place of `old` in one step; what was there, if anything, is
-    /// then at `new`.
+    /// Puts `new` in the place of `old` in one step; what was there, if anything, is then at `new`.
     pub fn exchange(&self, new: &Utf8Path, old: &Utf8Path) -> Result<()> {
         self.op("exchange", old)?;
         if !self.exists(old) {
-            return fs::rename(new, old).map_err(|error| cannot("create", old, &error));
+            match create(new, old) {
+                // Someone has made it since then.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                created => return created.map_err(|error| cannot("create", old, &error)),
+            }
         }
         swap(new, old).map_err(|error| cannot_exchange(old, &error))
     }

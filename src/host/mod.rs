@@ -16,5 +16,6 @@ pub mod files;
 pub mod lock;
 pub mod machine;
 pub mod process;
+pub mod replacement;
 pub mod shell;
 pub mod signals;

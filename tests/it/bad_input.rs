@@ -549,8 +549,8 @@ code 1
 x86_64-unknown-linux-gnu/hello/hello: OK
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
-error[cannot-exchange]: cannot exchange `[ROOT]/merged/tree` with the new tree: Invalid cross-device link (os error 18)
-  help: name an out-dir one level deeper: `--out-dir [ROOT]/merged/tree/xpkg`
+error[cannot-exchange]: cannot exchange `[ROOT]/merged/tree` with the new one: Invalid cross-device link (os error 18)
+  help: name another place that can be written, or one level deeper: `--out-dir [ROOT]/merged/tree/xpkg`
 
 "#]]
     );

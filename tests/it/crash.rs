@@ -365,8 +365,8 @@ fn a_mount_point_is_told_before_compiling() {
 exit 1
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
-error[cannot-exchange]: cannot exchange `[ROOT]/dist` with the new tree: Device or resource busy (os error 16)
-  help: name an out-dir one level deeper: `--out-dir [ROOT]/dist/xpkg`
+error[cannot-exchange]: cannot exchange `[ROOT]/dist` with the new one: Device or resource busy (os error 16)
+  help: name another place that can be written, or one level deeper: `--out-dir [ROOT]/dist/xpkg`
 
 "#]]
     );

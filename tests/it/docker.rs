@@ -7,7 +7,7 @@ use snapbox::str;
 
 use crate::check;
 use crate::engines::{Engine, on_each_engine};
-use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL};
+use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, Run, X86_MUSL};
 
 const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
 
@@ -500,6 +500,69 @@ fn what_is_written_is_built_by_real_builders() {
             assert_eq!(said, "hello from x86_64 linux musl\n");
         }
     });
+}
+
+/// Runs `write(at, fault)` with a fault at each file operation, until a run has fewer: someone else
+/// writes `file` then. It must be there after every run, and whoever met it must have said so.
+fn nothing_of_others_is_lost(project: &Project, file: &str, write: impl Fn(usize, &str) -> Run) {
+    let path = project.path(file);
+    let mut refused = 0;
+    for at in 1..400 {
+        let run = write(at, &format!("add:{at}:{}", path.display()));
+        if !path.exists() {
+            assert_eq!(run.code, Some(0), "{at}: {}", run.stderr);
+            assert!(refused > 5, "{refused} of {at}");
+            return;
+        }
+        // The last operations come after the exchange: the next run will refuse it.
+        if run.code != Some(0) {
+            refused += 1;
+            assert!(run.stderr.contains("-foreign]: "), "{at}: {}", run.stderr);
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+    panic!("no end of operations");
+}
+
+#[test]
+fn a_file_of_someone_elses_that_comes_while_a_context_is_written_stays() {
+    let project = Project::of("hello");
+    project.xpkg(&format!("build -q --target {BOTH}")).ok();
+    let write = |at: usize, fault: &str| {
+        let target = [X86_MUSL, BOTH][at % 2];
+        let line = format!("docker -q --no-build --target {target} --context out/dist");
+        project.xpkg_with(&[("XPKG_FAULT", fault)], &line)
+    };
+    write(0, "").ok();
+    nothing_of_others_is_lost(&project, "out/dist/notes.txt", write);
+}
+
+#[test]
+fn a_file_of_someone_elses_that_comes_while_a_layout_is_written_stays() {
+    let project = Project::of("hello");
+    project.xpkg(&format!("build -q --target {X86_MUSL}")).ok();
+    let write = |at: usize, fault: &str| {
+        let epoch = (1_700_000_000 + at % 2).to_string();
+        let variables = [("XPKG_FAULT", fault), ("SOURCE_DATE_EPOCH", &epoch)];
+        project.xpkg_with(&variables, "docker -q --no-build --oci out/layout")
+    };
+    write(0, "").ok();
+    nothing_of_others_is_lost(&project, "out/layout/notes.txt", write);
+}
+
+#[test]
+fn a_file_of_someone_elses_that_comes_while_a_tree_is_written_stays() {
+    let project = Project::of("hello");
+    let write = |at: usize, fault: &str| {
+        let profile = ["dev", "release"][at % 2];
+        project.xpkg_with(
+            &[("XPKG_FAULT", fault)],
+            &format!("build -q --profile {profile}"),
+        )
+    };
+    write(0, "").ok();
+    write(1, "").ok();
+    nothing_of_others_is_lost(&project, "target/xpkg/notes.txt", write);
 }
 
 #[test]

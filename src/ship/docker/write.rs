@@ -7,11 +7,10 @@
 use camino::Utf8Path;
 
 use crate::digest;
-use crate::host::codes::FILE_ACCESS;
-use crate::host::exchange::CANNOT_EXCHANGE;
 use crate::host::files::PathKind;
 use crate::host::lock;
 use crate::host::machine::Host;
+use crate::host::replacement::{self, Kind};
 use crate::problem::{Problem, Result};
 use crate::ship::docker::context::{
     CONTEXT_FOREIGN, ContentSource, ContextFile, OPEN, PLAIN, RECORD, Record,
@@ -26,37 +25,23 @@ pub fn write(
     pieces: &[ContextFile],
     force: bool,
 ) -> Result<bool> {
-    let parent = directory.parent().ok_or_else(|| {
-        Problem::new(FILE_ACCESS, format!("`{directory}` cannot be a context"))
-            .help("name a directory below another")
+    let place = replacement::lock(host, directory, &CONTEXT)?;
+    place.sweep(|leftover| {
+        // Without a record it was not finished.
+        if host.is_file(&leftover.join(RECORD)) {
+            existing(host, leftover, leftover, force)?;
+        }
+        Ok(())
     })?;
-    host.create_dir_all(parent)?;
-    let _lock = host.passing_lock(&lock::lock_path(directory), &format!("on `{directory}`"))?;
-    let prefix = format!(".{}.new-", directory.file_name().unwrap_or_default());
-    // The lock is held: what has such a name is of a killed run, and holds links and texts of ours.
-    for leftover in host
-        .names(parent)
-        .into_iter()
-        .filter(|name| name.starts_with(&prefix))
-    {
-        host.remove_dir_all(&parent.join(leftover))?;
-    }
-    let old = standing(host, directory, force)?;
-    let temp = host.temp_dir(parent, &prefix)?;
-    let root = Utf8Path::from_path(temp.path()).ok_or_else(|| {
-        Problem::new(
-            FILE_ACCESS,
-            format!("the path `{}` is not UTF-8", temp.path().display()),
-        )
-    })?;
-    host.check_exchange(directory, root)
-        .map_err(elsewhere("--context", directory))?;
+    let old = existing(host, directory, directory, force)?;
+    let new = place.begin()?;
+    let root = new.root().to_owned();
     let mut record = Record {
         schema_version: 1,
         ..Record::default()
     };
     for piece in pieces {
-        put(host, root, piece, &mut record)?;
+        put(host, &root, piece, &mut record)?;
     }
     if old.as_ref() == Some(&record) {
         return Ok(false);
@@ -64,25 +49,18 @@ pub fn write(
     let mut text = serde_json::to_string_pretty(&record).expect("a record is plain data");
     text.push('\n');
     host.write(&root.join(RECORD), text.as_bytes())?;
-    host.exchange(root, directory)
-        .map_err(elsewhere("--context", directory))?;
+    new.finish(&root, |old| {
+        existing(host, old, directory, force)?;
+        Ok(())
+    })?;
     Ok(true)
 }
 
-/// The way out of a place that cannot be exchanged, by the flag that names it.
-pub fn elsewhere(flag: &'static str, place: &Utf8Path) -> impl Fn(Problem) -> Problem {
-    let deeper = place.join("xpkg");
-    move |problem| match problem.code {
-        CANNOT_EXCHANGE => Problem {
-            help: Vec::new(),
-            ..problem
-        }
-        .help(format!(
-            "name another place, one that you may write, or one level deeper: `{flag} {deeper}`"
-        )),
-        _ => problem,
-    }
-}
+const CONTEXT: Kind = Kind {
+    name: "a context",
+    flag: "--context",
+    lock_stays: false,
+};
 
 /// Writes one piece below a new context.
 fn put(
@@ -146,7 +124,7 @@ fn put(
 /// Removes a context that is as it was written. Tells whether there was one.
 pub fn remove(host: &Host, directory: &Utf8Path) -> Result<bool> {
     let lock = lock::lock_path(directory);
-    if standing(host, directory, false)?.is_none() {
+    if existing(host, directory, directory, false)?.is_none() {
         return Ok(false);
     }
     host.remove_dir_all(directory)?;
@@ -156,16 +134,24 @@ pub fn remove(host: &Host, directory: &Utf8Path) -> Result<bool> {
     Ok(true)
 }
 
-/// The record of what stands there, whole; `None` where there is nothing, or something of it is to
-/// be made anew.
-fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Record>> {
+/// Returns the record of a context that is whole; `None` where there is none, or something of it has
+/// to be written again. `name` is its path in messages.
+///
+/// # Errors
+/// `context-foreign` for what xpkg did not make, and without `force` for what was changed since.
+fn existing(
+    host: &Host,
+    directory: &Utf8Path,
+    name: &Utf8Path,
+    force: bool,
+) -> Result<Option<Record>> {
     if !host.exists(directory) {
         return Ok(None);
     }
     if !host.is_dir(directory) {
         return Err(Problem::new(
             CONTEXT_FOREIGN,
-            format!("`{directory}` is no directory, and a context is one"),
+            format!("`{name}` is no directory, and a context is one"),
         )
         .help("move it away, or choose another: `--context DIR`"));
     }
@@ -193,7 +179,7 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
     if !strangers.is_empty() {
         return Err(Problem::new(
             CONTEXT_FOREIGN,
-            format!("`{directory}` holds what xpkg did not make"),
+            format!("`{name}` holds what xpkg did not make"),
         )
         .note("there", shown(&strangers))
         .help("move it away, or choose another directory: `--context DIR`"));
@@ -221,7 +207,7 @@ fn standing(host: &Host, directory: &Utf8Path, force: bool) -> Result<Option<Rec
     if !changed.is_empty() && !force {
         return Err(Problem::new(
             CONTEXT_FOREIGN,
-            format!("files in `{directory}` were changed since xpkg wrote them"),
+            format!("files in `{name}` were changed since xpkg wrote them"),
         )
         .note("changed", shown(&changed))
         .help("keep your own elsewhere (`docker build --file`), or write over them: `--force`"));

@@ -16,12 +16,11 @@ use crate::archive::write::{Gzip, Layer, Member};
 use crate::digest::Hasher;
 use crate::host::codes::FILE_ACCESS;
 use crate::host::files::{FileType, FileWriter, PathKind};
-use crate::host::lock;
 use crate::host::machine::Host;
+use crate::host::replacement::{self, Kind};
 use crate::problem::{Problem, Result};
 use crate::ship::docker::context::CONTEXT_FOREIGN;
 use crate::ship::docker::image::{BASE_UNFIT, Image, PlatformImage};
-use crate::ship::docker::write::elsewhere;
 use crate::ship::oci::documents::{
     self, BLOBS, Blob, DOCKER_NAME, INDEX_NAME, LAYOUT_NAME, LayerBlob, Parts,
 };
@@ -80,59 +79,22 @@ pub fn write(
     if !remote.is_empty() {
         return Err(remote);
     }
-    let (Some(parent), Some(name)) = (to.parent(), to.file_name()) else {
-        return Err(vec![
-            Problem::new(FILE_ACCESS, format!("`{to}` cannot be an image layout"))
-                .help("name a directory or a `.tar` below another"),
-        ]);
-    };
-    let lone = |problem| vec![problem];
-    host.create_dir_all(parent).map_err(lone)?;
-    let _lock = host
-        .passing_lock(&lock::lock_path(to), &format!("on `{to}`"))
-        .map_err(lone)?;
-    write_locked(host, images, trees, Place { to, parent, name }, epoch)
-        .map_err(|problems| problems.into_iter().map(elsewhere("--oci", to)).collect())
-}
-
-/// Where the layout is to stand.
-struct Place<'a> {
-    to: &'a Utf8Path,
-    parent: &'a Utf8Path,
-    name: &'a str,
-}
-
-fn write_locked(
-    host: &Host,
-    images: &[Image],
-    trees: &[Utf8PathBuf],
-    place: Place,
-    epoch: u64,
-) -> Result<Written, Vec<Problem>> {
-    let Place { to, parent, name } = place;
-    let lone = |problem| vec![problem];
-    let created = documents::created(epoch).map_err(lone)?;
+    let single = |problem| vec![problem];
+    let created = documents::created(epoch).map_err(single)?;
     let tar = to.extension() == Some("tar");
-    let prefix = format!(".{name}.new-");
-    // What a killed run left: the lock is held, so nobody works in it.
-    for leftover in host
-        .names(parent)
-        .into_iter()
-        .filter(|name| name.starts_with(&prefix))
-    {
-        host.remove_dir_all(&parent.join(leftover)).map_err(lone)?;
-    }
-    refuse_strangers(host, to, tar).map_err(lone)?;
-    let temp = host.temp_dir(parent, &prefix).map_err(lone)?;
-    let temp = Utf8Path::from_path(temp.path())
-        .map(|path| (path.join("layout"), path.join("archive"), &temp))
-        .ok_or_else(|| {
-            vec![Problem::new(
-                FILE_ACCESS,
-                format!("the path `{parent}` is not UTF-8"),
-            )]
-        })?;
-    let (root, archive, _temp) = temp;
+    let place = replacement::lock(host, to, &LAYOUT).map_err(single)?;
+    let sweep = place.sweep(|leftover| {
+        let layout = leftover.join("layout");
+        // Without an index it was not finished; of a tar it is only what was packed.
+        if !tar && host.is_file(&layout.join(INDEX_NAME)) {
+            refuse_untracked(host, &layout, &layout, false)?;
+        }
+        Ok(())
+    });
+    sweep.map_err(single)?;
+    refuse_untracked(host, to, to, tar).map_err(single)?;
+    let new = place.begin().map_err(single)?;
+    let (root, archive) = (new.root().join("layout"), new.root().join("archive"));
     let making = Making {
         host,
         root: root.clone(),
@@ -140,11 +102,7 @@ fn write_locked(
         epoch,
         blobs: AtomicUsize::new(0),
     };
-    host.create_dir_all(&root.join(BLOBS)).map_err(lone)?;
-    if !tar && host.exists(to) {
-        host.check_exchange(to, &root.join(BLOBS)).map_err(lone)?;
-    }
-
+    host.create_dir_all(&root.join(BLOBS)).map_err(single)?;
     let made: Vec<MadeImage> = gathered(images.iter().map(|image| making.image(image, trees)))?;
     let indexes: Vec<(&Image, Blob)> = images
         .iter()
@@ -162,9 +120,9 @@ fn write_locked(
             .collect(),
     };
     host.write(&root.join(LAYOUT_NAME), &documents::marker())
-        .map_err(lone)?;
+        .map_err(single)?;
     host.write(&root.join(INDEX_NAME), &documents::index(&indexes))
-        .map_err(lone)?;
+        .map_err(single)?;
     if tar {
         let parts = made.iter().map(|made| {
             made.platforms
@@ -174,33 +132,32 @@ fn write_locked(
         });
         let parts: Vec<(&Image, Vec<Parts>)> = images.iter().zip(parts).collect();
         host.write(&root.join(DOCKER_NAME), &documents::docker_manifest(&parts))
-            .map_err(lone)?;
-        let digest = pack(host, &root, &archive, epoch).map_err(lone)?;
-        if host.is_file(to) && host.hash(to).map_err(lone)? == digest {
+            .map_err(single)?;
+        let digest = pack(host, &root, &archive, epoch).map_err(single)?;
+        if host.is_file(to) && host.hash(to).map_err(single)? == digest {
             return Ok(written(false));
         }
-        // Somebody may have put another there while we packed.
-        refuse_strangers(host, to, tar).map_err(lone)?;
-        host.rename(&archive, to).map_err(lone)?;
+        new.finish(&archive, |old| refuse_untracked(host, old, to, tar))
+            .map_err(single)?;
         return Ok(written(true));
     }
-    if same(host, &root, to).map_err(lone)? {
+    if same(host, &root, to).map_err(single)? {
         return Ok(written(false));
     }
-    host.exchange(&root, to).map_err(lone)?;
-    // What someone put there while we packed comes back with the old layout.
-    if host.exists(&root)
-        && let Err(problem) = refuse_strangers(host, &root, tar)
-    {
-        host.exchange(&root, to).map_err(lone)?;
-        return Err(vec![problem]);
-    }
+    new.finish(&root, |old| refuse_untracked(host, old, to, tar))
+        .map_err(single)?;
     Ok(written(true))
 }
 
-/// Refuses to write over what xpkg did not: ours holds nothing but a layout, and every image in its
-/// index says so.
-fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
+const LAYOUT: Kind = Kind {
+    name: "an image layout",
+    flag: "--oci",
+    lock_stays: false,
+};
+
+/// Refuses to write over what xpkg did not write: ours holds nothing but a layout, and every image in
+/// its index says so. `name` is its path in messages.
+fn refuse_untracked(host: &Host, to: &Utf8Path, name: &Utf8Path, tar: bool) -> Result<()> {
     if !host.exists(to) {
         return Ok(());
     }
@@ -216,7 +173,7 @@ fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
         let named = if tar { "tar" } else { "directory" };
         return Err(Problem::new(
             CONTEXT_FOREIGN,
-            format!("`{to}` is {is}, and the image layout would be a {named}"),
+            format!("`{name}` is {is}, and the image layout would be a {named}"),
         )
         .help(help));
     }
@@ -226,7 +183,7 @@ fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
         }
         return Err(Problem::new(
             CONTEXT_FOREIGN,
-            format!("`{to}` is no image layout that xpkg has written"),
+            format!("`{name}` is no image layout that xpkg has written"),
         )
         .help(help));
     }
@@ -250,7 +207,7 @@ fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
         const SHOWN: usize = 10;
         return Err(Problem::new(
             CONTEXT_FOREIGN,
-            format!("`{to}` holds what xpkg did not write"),
+            format!("`{name}` holds what xpkg did not write"),
         )
         .note("there", strangers.into_iter().take(SHOWN))
         .help(help));
@@ -262,7 +219,7 @@ fn refuse_strangers(host: &Host, to: &Utf8Path, tar: bool) -> Result<()> {
     }
     Err(Problem::new(
         CONTEXT_FOREIGN,
-        format!("`{to}` is an image layout that xpkg did not write"),
+        format!("`{name}` is an image layout that xpkg did not write"),
     )
     .help(help))
 }
@@ -369,7 +326,7 @@ struct MadeImage {
 }
 
 impl MadeImage {
-    fn written(&self, image: &Image, lone: bool) -> WrittenImage {
+    fn written(&self, image: &Image, single: bool) -> WrittenImage {
         let platform = |(parts, manifest, size): &(Parts, Blob, u64)| WrittenPlatform {
             platform: parts.platform.words(),
             digest: manifest.digest().to_string(),
@@ -377,7 +334,7 @@ impl MadeImage {
         };
         WrittenImage {
             name: image.name.clone(),
-            reference: documents::reference(image, lone),
+            reference: documents::reference(image, single),
             digest: self.index.digest().to_string(),
             platforms: self.platforms.iter().map(platform).collect(),
         }
@@ -419,7 +376,7 @@ impl Making<'_> {
         of: &PlatformImage,
         trees: &[Utf8PathBuf],
     ) -> Result<((Parts, Blob, u64), Vec<String>), Vec<Problem>> {
-        let lone = |problem| vec![problem];
+        let single = |problem| vec![problem];
         let (mut rootfs, base) = match upon(self.host, image, of)? {
             Some(base) => {
                 let library_path = base.library_path().to_owned();
@@ -443,14 +400,14 @@ impl Making<'_> {
         }
         let layers = members
             .iter()
-            .map(|members| self.layer(members).map_err(lone))
+            .map(|members| self.layer(members).map_err(single))
             .collect::<Result<Vec<_>, _>>()?;
         let mut all = Vec::new();
         let mut size = 0;
         for (from, descriptor) in base.iter().flat_map(|(_, layers, _)| layers) {
-            let blob = self.copy(from).map_err(lone)?;
+            let blob = self.copy(from).map_err(single)?;
             if blob.digest() != *descriptor.digest() {
-                return Err(lone(Problem::new(
+                return Err(single(Problem::new(
                     BASE_UNFIT,
                     format!("`{from}` changed while it was read"),
                 )));
@@ -469,10 +426,10 @@ impl Making<'_> {
                 &layers,
                 &self.created,
             ))
-            .map_err(lone)?;
+            .map_err(single)?;
         let manifest = self
             .document(&documents::manifest(image, &configuration, upon, &layers))
-            .map_err(lone)?;
+            .map_err(single)?;
         Ok((
             (
                 Parts {
