@@ -4,7 +4,7 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of bytes, as 64 lower-case hex digits.
+/// Returns the SHA-256 of bytes as 64 lower-case hex digits.
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
@@ -14,17 +14,17 @@ fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a string takes all");
+            write!(text, "{byte:02x}").expect("writing to a string cannot fail");
             text
         })
 }
 
-/// A hasher that can be written to.
+/// SHA-256 hasher that implements [`io::Write`].
 #[derive(Default)]
 pub struct Hasher(Sha256);
 
 impl Hasher {
-    /// 64 lower-case hex digits.
+    /// Returns the digest as 64 lower-case hex digits.
     pub fn finish(self) -> String {
         hex(&self.0.finalize())
     }

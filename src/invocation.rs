@@ -1,77 +1,84 @@
 //! A process as a value: built, printed, tested and only then run (by `host`).
 //!
-//! What `plan` prints and what `build` runs is this one value, so the two cannot drift apart.
+//! `plan` prints and `build` runs this same value, so the two cannot differ.
 
 use std::fmt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Serialize, Serializer};
 
-/// A program, its arguments, what changes in its environment, and where it runs.
+/// A program with its arguments, environment and working directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
+    /// Name or path of the program.
     pub program: String,
+    /// Arguments without the program itself.
     pub args: Vec<String>,
-    /// Set on top of the inherited environment, in this order.
+    /// Variables set on top of the inherited environment, in this order.
     pub env: Vec<(String, String)>,
+    /// Working directory.
     pub cwd: Utf8PathBuf,
-    /// Nothing is inherited but what stands in `env`.
-    pub alone: bool,
+    /// Inherits no environment: only `env` is set.
+    pub env_clear: bool,
 }
 
 impl Invocation {
+    /// Creates an invocation without arguments that inherits the environment.
     pub fn new(program: impl Into<String>, cwd: &Utf8Path) -> Self {
         Self {
             program: program.into(),
             args: Vec::new(),
             env: Vec::new(),
             cwd: cwd.to_owned(),
-            alone: false,
+            env_clear: false,
         }
     }
 
+    /// Adds one argument.
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
         self
     }
 
+    /// Adds arguments.
     pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
     }
 
-    /// `--name value` for each value.
+    /// Adds `name value` for each value.
     pub fn options<'a>(self, name: &str, values: impl IntoIterator<Item = &'a String>) -> Self {
         values
             .into_iter()
             .fold(self, |invocation, value| invocation.arg(name).arg(value))
     }
 
-    /// `--name` if it is wanted.
-    pub fn flag(self, name: &str, wanted: bool) -> Self {
-        if wanted { self.arg(name) } else { self }
+    /// Adds `name` if `enabled`.
+    pub fn flag(self, name: &str, enabled: bool) -> Self {
+        if enabled { self.arg(name) } else { self }
     }
 
-    /// With no environment but its own.
-    pub fn alone(mut self) -> Self {
-        self.alone = true;
+    /// Clears the inherited environment, like [`std::process::Command::env_clear`].
+    pub fn env_clear(mut self) -> Self {
+        self.env_clear = true;
         self
     }
 
+    /// Sets a variable.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.push((name.into(), value.into()));
         self
     }
 }
 
-/// A word as a POSIX shell takes it.
+/// Quotes a word for a POSIX shell.
 pub fn quote(word: &str) -> String {
     // Only a NUL cannot be quoted, and no argument of a process can hold one.
     shlex::try_quote(word).map_or_else(|_| word.replace('\0', ""), Into::into)
 }
 
-/// A variable's value as a POSIX shell takes it. The unit separator between encoded rustflags would
-/// not be seen.
+/// Quotes a variable's value for a POSIX shell. The unit separators of `CARGO_ENCODED_RUSTFLAGS`
+/// are not visible, so `printf` writes them.
 pub fn quote_value(value: &str) -> String {
     let words: Vec<String> = value.split('\u{1f}').map(quote).collect();
     match words.as_slice() {
@@ -84,11 +91,11 @@ pub fn quote_value(value: &str) -> String {
     }
 }
 
-/// The line that does the same when it is pasted into a POSIX shell.
+/// Formats the line that does the same when pasted into a POSIX shell.
 impl fmt::Display for Invocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cd {} &&", quote(self.cwd.as_str()))?;
-        if self.alone {
+        if self.env_clear {
             f.write_str(" env -i")?;
         }
         for (name, value) in &self.env {

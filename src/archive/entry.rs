@@ -1,4 +1,4 @@
-//! What is read of a directory, a file or an archive: the input of `verify`.
+//! Contents of a directory, a file or an archive: the input of `verify`.
 
 use serde::Serialize;
 
@@ -6,69 +6,80 @@ use crate::inspect::InspectError;
 use crate::inspect::binary::Binary;
 use crate::problem::code::Code;
 
-/// What `verify` was pointed at.
+/// Kind of the path that `verify` reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ArtifactsKind {
+    /// A directory, read recursively.
     Directory,
+    /// A single file that is not an archive.
     File,
-    /// `.tar.gz`, `.tar.zst`, `.tar` or `.zip`, read without being unpacked.
+    /// `.tar.gz`, `.tar.zst`, `.tar` or `.zip`, read as a stream without unpacking.
     Archive,
 }
 
-/// All that was found, each thing read once.
+/// Entries of one directory, file or archive, each read once.
 #[derive(Debug, Clone)]
 pub struct Artifacts {
+    /// Kind of the path.
     pub kind: ArtifactsKind,
-    /// As it was named.
+    /// Path as given on the command line.
     pub name: String,
-    /// Sorted by path; in an archive a path may come twice.
+    /// Entries sorted by path; in an archive a path may occur twice.
     pub entries: Vec<Entry>,
 }
 
-/// One thing, by its path below the subject: `/` between the parts, as an archive or the file
-/// system has it.
+/// One entry of a directory or an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    /// Path relative to the directory or archive, with `/` between its parts.
     pub path: String,
+    /// Type and contents.
     pub what: EntryKind,
 }
 
+/// Type of an entry, with its contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryKind {
+    /// A regular file.
     File(File),
-    /// A symbolic link and where it points, as it is written there.
+    /// A symbolic link with its target, verbatim.
     Link(String),
-    /// A hard link of an archive: the path of the entry that it is one file with.
+    /// A hard link of an archive, with the path of the entry whose contents it shares.
     HardLink(String),
+    /// A directory.
     Directory,
-    /// A device, a socket, a pipe.
+    /// A device, a socket or a pipe, with its name for messages (`a pipe`).
     Special(&'static str),
-    /// It could not be read to its end, and why: the limits of [`crate::archive::look`], or the file
-    /// system's words.
+    /// An entry that could not be read completely: it exceeds a limit of
+    /// [`crate::archive::limits`], or the file system reported an error.
     Unread {
+        /// Code of the finding.
         code: Code,
+        /// Reason, as a clause.
         why: String,
     },
 }
 
+/// Facts of one regular file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
+    /// Size in bytes.
     pub size: u64,
-    /// 64 lower-case hex digits.
+    /// SHA-256 as 64 lower-case hex digits.
     pub sha256: String,
-    /// Permission bits, where there are any.
+    /// Permission bits; `None` if the source records none.
     pub mode: Option<u32>,
-    /// The inspected program, or why it is not one.
+    /// Facts of the program, or the reason why the file is not one.
     pub binary: Result<Box<Binary>, InspectError>,
-    /// Its bytes, where its name says that it lists others ([`LISTS`]) and it is no longer than
-    /// [`LONGEST_LIST`].
+    /// Contents of a file that lists others ([`LISTS`]), up to [`LONGEST_LIST`] bytes; `None` for
+    /// any other file.
     pub list: Option<Vec<u8>>,
-    /// Directories of a builder's home that its bytes name (`/home/ci/.cargo`), a few at most.
+    /// Home directories of builders that its bytes name (`/home/ci`), a few at most.
     pub homes: Vec<String>,
 }
 
-/// Names of files that list others.
+/// Names of files that list other files: manifests and checksum lists.
 pub const LISTS: &[&str] = &[
     "manifest.json",
     "MANIFEST.txt",
@@ -78,10 +89,11 @@ pub const LISTS: &[&str] = &[
     "checksums.txt",
 ];
 
-/// Bytes that such a file may have.
+/// Maximum size in bytes of a file that lists others.
 pub const LONGEST_LIST: u64 = 8 * 1024 * 1024;
 
 impl Entry {
+    /// Returns path and facts if this is a regular file.
     pub fn file(&self) -> Option<(&str, &File)> {
         match &self.what {
             EntryKind::File(file) => Some((&self.path, file)),
@@ -93,13 +105,16 @@ impl Entry {
 /// Mode bits and owner of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ownership {
+    /// Permission bits.
     pub mode: u32,
+    /// Numeric user id.
     pub user: u64,
+    /// Numeric group id.
     pub group: u64,
 }
 
 impl Ownership {
-    /// A directory as it is made where nobody says otherwise.
+    /// Default for directories: mode 0755, owned by root.
     pub const PLAIN: Self = Self {
         mode: 0o755,
         user: 0,

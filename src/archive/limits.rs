@@ -1,24 +1,26 @@
-//! Bounds on what one subject may ask of us.
+//! Limits that protect `verify` from oversized and malicious inputs.
 
 use crate::archive::entry::{LISTS, LONGEST_LIST};
 
-/// What one subject may ask of us. All sizes in bytes.
+/// Limits for reading one directory, file or archive. All sizes are in bytes.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// A program larger than this is hashed and not looked into: it would have to be held whole.
+    /// Largest program that is inspected: inspection needs it in memory. Larger ones are only
+    /// hashed.
     pub program: u64,
-    /// All that an archive unpacks to.
+    /// Total unpacked size of an archive.
     pub unpacked: u64,
-    /// How many times its own size an archive may unpack to, once that is more than `ratio_from`.
+    /// Ratio of unpacked to packed size of an archive, checked above `ratio_from`.
     pub ratio: u64,
+    /// Unpacked size up to which `ratio` is not checked.
     pub ratio_from: u64,
-    /// Entries of an archive.
+    /// Number of entries of an archive.
     pub entries: usize,
-    /// One path, or the target of one link.
+    /// Length of one path or of the target of one link.
     pub path: usize,
-    /// All paths and targets of links of an archive together.
+    /// Total length of all paths and link targets of an archive.
     pub paths: usize,
-    /// All files together that are kept because they list others.
+    /// Total size of the files that are kept in memory because they list others.
     pub lists: u64,
 }
 
@@ -40,14 +42,14 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What an archive of this size may unpack to.
+    /// Returns the maximum unpacked size of an archive of `packed` bytes.
     pub fn allowed(&self, packed: u64) -> u64 {
         self.unpacked
             .min(self.ratio_from.max(packed.saturating_mul(self.ratio)))
     }
 }
 
-/// Whether a file of this name lists others.
+/// Returns true if a file of this name lists other files.
 pub fn may_list(path: &str) -> bool {
     LISTS.contains(&path.rsplit('/').next().unwrap_or(path))
 }

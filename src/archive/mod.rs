@@ -1,3 +1,5 @@
+//! Reading and writing of archives, and their entries as values.
+
 pub mod entry;
 pub mod limits;
 pub mod look;

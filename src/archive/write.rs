@@ -1,9 +1,9 @@
-//! A layer: a tar that is the same bytes wherever and whenever it is made.
+//! Writes image layers: reproducible tars, byte for byte the same on every machine.
 //!
-//! Members come in the order of their paths, owned by root or by whom the base says, without names
-//! of owners, of one time; ustar, and a pax header only before a path that does not fit. gzip's
-//! header has neither time nor name nor system, and zlib-rs makes the same bytes on every
-//! processor.
+//! Members are sorted by path, share one timestamp, and belong to root, or to the owner that the
+//! base image gives a directory; names of owners are empty. The format is ustar, with a pax header
+//! only before a path that does not fit. gzip's header has no time, name or system, and zlib-rs
+//! compresses to the same bytes on every processor.
 
 use std::io::{self, Read, Write};
 
@@ -13,33 +13,36 @@ use tar::{Builder, EntryType, Header};
 
 use crate::archive::entry::Ownership;
 
-/// Bins hardly shrink further beyond it.
+/// Compression level of gzip: higher ones hardly make binaries smaller.
 const LEVEL: u32 = 6;
 
-/// gzip's word for a system that is not known.
+/// Operating system "unknown" in gzip's header, RFC 1952, 2.3.1.
 const NO_SYSTEM: u8 = 255;
 
-/// What stands at a path.
+/// Member of a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Member {
+    /// A directory with its mode and owner.
     Directory(Ownership),
-    /// Where it points, as it is written there.
+    /// A symbolic link with its target, verbatim.
     Link(String),
+    /// A regular file.
     File {
-        /// Bytes.
+        /// Size in bytes.
         size: u64,
+        /// Mode 0755 instead of 0644.
         executable: bool,
     },
 }
 
-/// A tar that is being written.
+/// Writer of one layer's tar.
 pub struct Layer<W: Write> {
     tar: Builder<W>,
     time: u64,
 }
 
 impl<W: Write> Layer<W> {
-    /// `time` is that of every member, in seconds since 1970.
+    /// Creates a writer to `to`. `time` is the mtime of every member, in seconds since 1970.
     pub fn new(to: W, time: u64) -> Self {
         Self {
             tar: Builder::new(to),
@@ -47,10 +50,11 @@ impl<W: Write> Layer<W> {
         }
     }
 
-    /// Adds what stands at a path, which has no `/` before it. Whoever calls keeps the order.
+    /// Adds a member at a path without a leading `/`. The caller adds members in sorted order.
     ///
     /// # Errors
-    /// Reading or writing failed, or there are less bytes than `size`. What is more is left out.
+    /// Reading or writing failed, or `contents` has fewer bytes than `size`. Bytes beyond `size`
+    /// are not read.
     pub fn put(&mut self, path: &str, member: &Member, contents: impl Read) -> io::Result<()> {
         let mut header = Header::new_ustar();
         header.set_mtime(self.time);
@@ -98,21 +102,23 @@ impl<W: Write> Layer<W> {
         self.tar.append(&header, &mut counted)?;
         if counted.read < size {
             return Err(io::Error::other(format!(
-                "it has {} bytes, and had {size} before",
+                "it shrank from {size} to {} bytes while being read",
                 counted.read
             )));
         }
         Ok(())
     }
 
-    /// Writes the end, and gives back what was written to.
+    /// Writes the end of the stream and returns the inner writer.
     pub fn finish(self) -> io::Result<W> {
         self.tar.into_inner()
     }
 }
 
+/// Reader that counts the bytes read.
 struct Counted<R> {
     from: R,
+    /// Bytes read so far.
     read: u64,
 }
 
@@ -124,19 +130,20 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Packs what is written to it with gzip.
+/// Compresses its input with gzip into reproducible bytes.
 ///
-/// What comes out of deflate hangs on how its input was cut, and a read may give any number of
-/// bytes. So it is cut anew.
+/// Deflate's output depends on how its input is split into writes, and a read may return any number
+/// of bytes. So input is collected and passed on in pieces of [`PIECE`] bytes.
 pub struct Gzip<W: Write> {
     packer: GzEncoder<W>,
     piece: Vec<u8>,
 }
 
-/// Bytes that are packed at a time.
+/// Bytes per write to the compressor.
 const PIECE: usize = 256 * 1024;
 
 impl<W: Write> Gzip<W> {
+    /// Creates a compressor that writes to `to`.
     pub fn new(to: W) -> Self {
         let packer = GzBuilder::new()
             .mtime(0)
@@ -148,7 +155,7 @@ impl<W: Write> Gzip<W> {
         }
     }
 
-    /// Writes the end, and gives back what was written to.
+    /// Writes the end of the stream and returns the inner writer.
     pub fn finish(mut self) -> io::Result<W> {
         self.packer.write_all(&self.piece)?;
         self.packer.finish()
@@ -166,7 +173,7 @@ impl<W: Write> Write for Gzip<W> {
         Ok(taken)
     }
 
-    /// Nothing: a flush would cut, too.
+    /// Does nothing: a flush would end a deflate block early and change the output.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -217,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_says_nothing_of_who_made_it() {
+    fn a_layer_is_reproducible() {
         let bytes = sample(1_700_000_000);
         assert_eq!(bytes, sample(1_700_000_000));
         let mut archive = tar::Archive::new(&bytes[..]);
@@ -268,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_shrank_is_no_member() {
+    fn a_file_that_shrank_is_an_error() {
         let put = |size, bytes: &[u8]| {
             Layer::new(Vec::new(), 0).put(
                 "a",
@@ -281,13 +288,13 @@ mod tests {
         };
         assert_eq!(
             put(3, b"ab").unwrap_err().to_string(),
-            "it has 2 bytes, and had 3 before"
+            "it shrank from 3 to 2 bytes while being read"
         );
         put(1, b"ab").unwrap();
     }
 
     #[test]
-    fn packing_does_not_hang_on_how_the_bytes_come() {
+    fn compression_does_not_depend_on_the_size_of_writes() {
         let text: Vec<u8> = (0..600_000u32)
             .flat_map(|n| (n / 7 * 31 % 977).to_le_bytes())
             .collect();
@@ -298,7 +305,7 @@ mod tests {
             to.finish().unwrap()
         };
         let whole = packed(text.len());
-        // No name, no time, no system.
+        // The header has no name, time or system.
         assert_eq!(whole[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, NO_SYSTEM]);
         for piece in [1, 512, 8192, 100_003, PIECE, PIECE + 1] {
             assert!(packed(piece) == whole, "{piece}");

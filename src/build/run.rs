@@ -163,9 +163,9 @@ fn build(host: &Host, prepared: &Prepared, on_failure: OnFailure) -> Result<Mani
     let kept = standing
         .manifest
         .as_ref()
-        .map(|old| staged::kept(old, &outputs, narrowed))
+        .map(|old| staged::retained(old, &outputs, narrowed))
         .unwrap_or_default();
-    let problems = staged::clashes_with_kept(&outputs, &kept);
+    let problems = staged::clashes_with_retained(&outputs, &kept);
     if !problems.is_empty() {
         return Err(problems.into());
     }
@@ -202,7 +202,7 @@ fn build(host: &Host, prepared: &Prepared, on_failure: OnFailure) -> Result<Mani
         .filter(|output| !lost.contains(output))
         .cloned()
         .collect();
-    let problems = staged::clashes_with_kept(&new, &had);
+    let problems = staged::clashes_with_retained(&new, &had);
     if !problems.is_empty() {
         return Err(problems.into());
     }
@@ -219,7 +219,7 @@ fn build(host: &Host, prepared: &Prepared, on_failure: OnFailure) -> Result<Mani
     let records: Vec<TargetRecord> = plan
         .targets
         .iter()
-        .map(|target| record(prepared, target, &source).sealed(digest::sha256))
+        .map(|target| record(prepared, target, &source).with_id(digest::sha256))
         .collect();
     for artifact in &mut artifacts {
         let record = records

@@ -13,7 +13,7 @@ use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
 use crate::problem::code::Code;
 use crate::problem::{Problem, Result};
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
-use crate::tree::look::{TREE_CHANGED, foreign, read, strangers};
+use crate::tree::look::{TREE_CHANGED, foreign, read, untracked};
 use crate::tree::manifest::{Artifact, Manifest, Waiver};
 use crate::verify::rules::table;
 use crate::{digest, inspect};
@@ -61,7 +61,7 @@ fn refuse_untracked(
     name: &Utf8Path,
     manifest: Option<&Manifest>,
 ) -> Result<()> {
-    let untracked = strangers(&host.walk(tree)?, manifest);
+    let untracked = untracked(&host.walk(tree)?, manifest);
     if untracked.is_empty() {
         Ok(())
     } else {

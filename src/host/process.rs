@@ -109,7 +109,7 @@ impl Host {
             .map_or_else(|| invocation.program.clone(), Utf8PathBuf::into_string);
         let mut command = Command::new(program);
         command.env_clear();
-        if !invocation.alone {
+        if !invocation.env_clear {
             command.envs(&self.env);
         }
         command.envs(invocation.env.iter().map(|(name, value)| (name, value)));

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::host::codes::FILE_ACCESS;
 use crate::problem::style::{CAUTION, GOOD, STRONG};
-use crate::problem::text::{is_unseen, printable};
+use crate::problem::text::{is_invisible, printable};
 use crate::problem::{Problem, Result, render};
 
 /// Amount of messages.
@@ -116,7 +116,7 @@ pub fn json(value: &impl Serialize) -> String {
     let text = serde_json::to_string_pretty(value).expect("what is printed is plain data");
     let mut json = String::with_capacity(text.len() + 1);
     for c in text.chars() {
-        if c != '\n' && is_unseen(c) {
+        if c != '\n' && is_invisible(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 json.push_str(&format!("\\u{unit:04x}"));
             }
@@ -136,7 +136,7 @@ fn safe(text: &str) -> String {
     while let Some(c) = rest.chars().next() {
         let length = color(rest).unwrap_or(c.len_utf8());
         let (piece, after) = rest.split_at(length);
-        if length > c.len_utf8() || c == '\n' || c == '\t' || !is_unseen(c) {
+        if length > c.len_utf8() || c == '\n' || c == '\t' || !is_invisible(c) {
             safe.push_str(piece);
         } else {
             safe.extend(c.escape_default());

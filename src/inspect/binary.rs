@@ -1,88 +1,101 @@
-//! The facts of one program, as `manifest.json` records them.
+//! Facts of one program, as `manifest.json` records them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::target::arch::{Endian, FloatAbi};
 use crate::target::system::Format;
 
-/// The facts of one file. Written to manifest.json as `binary`.
+/// Facts of one program, written to `manifest.json` as `binary`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Binary {
-    /// `elf`, `mach-o`, `pe` or `wasm`.
+    /// Executable format: `elf`, `mach-o`, `pe` or `wasm`.
     pub format: FormatName,
-    /// The name that the format's own specification has for the processor (`EM_X86_64`).
+    /// Processor, by its name in the format's specification (`EM_X86_64`).
     pub machine: String,
-    /// 32 or 64.
+    /// Word size in bits, 32 or 64.
     pub class: u8,
+    /// Byte order.
     pub endian: EndianName,
-    /// `ET_DYN`, `MH_EXECUTE`, …
+    /// File type in the format's own terms: `ET_DYN`, `MH_EXECUTE`, …
     #[serde(rename = "type")]
     pub kind: String,
-    /// A program that can be started, by its type.
+    /// True if the file can be started according to its type.
     pub executable: bool,
+    /// Static or dynamic linkage.
     pub linkage: Linkage,
-    /// PT_INTERP.
+    /// Path of the dynamic loader, ELF's PT_INTERP.
     pub interpreter: Option<String>,
-    /// Shared libraries it asks for, in the file's order.
+    /// Shared libraries that it needs, in the file's order.
     pub needed: Vec<String>,
+    /// Entries of ELF's DT_RPATH or of Mach-O's LC_RPATH.
     pub rpath: Vec<String>,
+    /// Entries of ELF's DT_RUNPATH.
     pub runpath: Vec<String>,
-    /// The oldest glibc it starts with.
+    /// Oldest glibc that the program starts with.
     pub glibc_floor: Option<Floor>,
-    /// It imports from `GLIBC_PRIVATE`.
+    /// True if it imports symbols of version `GLIBC_PRIVATE`.
     pub glibc_private: bool,
-    /// The highest `GLIBCXX_` version asked of libstdc++, without that word (`3.4.30`), read like
+    /// Highest `GLIBCXX_` version required of libstdc++, without the prefix (`3.4.30`), read like
     /// the glibc floor.
     pub glibcxx: Option<String>,
-    /// The same of `CXXABI_`, the C++ runtime in libstdc++ (`1.3.13`).
+    /// Highest `CXXABI_` version, of the C++ runtime in libstdc++ (`1.3.13`).
     pub cxxabi: Option<String>,
-    /// The same of `GCC_`, asked of libgcc_s (`3.0`).
+    /// Highest `GCC_` version required of libgcc_s (`3.0`).
     pub gcc_abi: Option<String>,
+    /// Calling convention of floats.
     pub float_abi: FloatAbiName,
+    /// Protection of the relocation tables.
     pub relro: Relro,
-    /// It asks for a stack that is not executable. A file without PT_GNU_STACK does not ask, and
-    /// what it gets is the kernel's affair: executable on 32-bit x86 and Arm, and before Linux 5.8
-    /// on 64-bit x86 and Arm, too (the tables over `elf_read_implies_exec` in Linux), never on
-    /// 64-bit PowerPC.
+    /// True if it requests a non-executable stack. Without PT_GNU_STACK the kernel decides: the
+    /// stack is executable on 32-bit x86 and Arm, before Linux 5.8 also on 64-bit x86 and Arm, and
+    /// never on 64-bit PowerPC (the tables above `elf_read_implies_exec` in Linux).
     pub nx: bool,
+    /// True if it is a position-independent executable.
     pub pie: bool,
-    /// The loader has to write into its code (DT_TEXTREL, DF_TEXTREL).
+    /// True if the loader has to write into its code (DT_TEXTREL, DF_TEXTREL).
     pub text_relocations: bool,
-    /// `.note.gnu.build-id` in hex.
+    /// Contents of `.note.gnu.build-id` in hex.
     pub build_id: Option<String>,
-    /// It has no symbol table.
+    /// True if it has no symbol table.
     pub stripped: bool,
-    /// It carries DWARF in sections of its own. A PDB beside a PE file does not count.
+    /// True if it contains sections of DWARF. A PDB beside a PE file does not count.
     pub debug_info: bool,
-    /// It carries cargo-auditable's list of dependencies.
+    /// True if it contains cargo-auditable's list of dependencies (`.dep-v0`).
     pub auditable: bool,
-    /// `.comment`: every compiler and linker that had a part in it, sorted.
+    /// Compilers and linkers that took part in it, from `.comment`, sorted.
     pub compilers: Vec<String>,
 }
 
-/// The highest glibc version asked for without VER_FLG_WEAK, and one symbol that asks for it.
+/// Highest glibc version required without VER_FLG_WEAK, and one symbol that requires it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Floor {
-    /// `2.34`
+    /// Version, such as `2.34`.
     pub version: String,
+    /// First symbol, by name, of this version.
     pub symbol: Option<String>,
 }
 
+/// Executable format, as the manifest names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FormatName {
+    /// Linux and most other Unix systems.
     #[serde(rename = "elf")]
     Elf,
+    /// Apple's systems.
     #[serde(rename = "mach-o")]
     MachO,
+    /// Windows.
     #[serde(rename = "pe")]
     Pe,
+    /// WebAssembly.
     #[serde(rename = "wasm")]
     Wasm,
 }
 
 impl FormatName {
+    /// Returns true if this is the target's format.
     pub fn is(self, format: Format) -> bool {
         matches!(
             (self, format),
@@ -94,14 +107,18 @@ impl FormatName {
     }
 }
 
+/// Byte order, as the manifest names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EndianName {
+    /// Least significant byte first.
     Little,
+    /// Most significant byte first.
     Big,
 }
 
 impl EndianName {
+    /// Returns the byte order as a target has it.
     pub fn endian(self) -> Endian {
         match self {
             Self::Little => Endian::Little,
@@ -109,6 +126,7 @@ impl EndianName {
         }
     }
 
+    /// Returns true if this is the target's byte order.
     pub fn is(self, endian: Endian) -> bool {
         matches!(
             (self, endian),
@@ -117,18 +135,21 @@ impl EndianName {
     }
 }
 
-/// What the header tells of floats' calling convention.
+/// Calling convention of floats according to the ELF header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FloatAbiName {
-    Untold,
+    /// The header has no such flag.
+    Unspecified,
+    /// Floats are passed in integer registers.
     Soft,
+    /// Floats are passed in floating-point registers.
     Hard,
 }
 
 impl FloatAbiName {
-    /// Whether a file of this ABI does for a target of that one. A file that tells nothing
-    /// contradicts nothing.
+    /// Returns true if a file of this ABI runs on a target of ABI `float`. An unspecified ABI is
+    /// compatible with any.
     pub fn serves(self, float: FloatAbi) -> bool {
         !matches!(
             (self, float),
@@ -137,15 +158,20 @@ impl FloatAbiName {
     }
 }
 
+/// Linkage of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Linkage {
+    /// No shared libraries, loaded at a fixed address.
     Static,
+    /// No shared libraries, position-independent.
     StaticPie,
+    /// Shared libraries or a dynamic loader.
     Dynamic,
 }
 
 impl Linkage {
+    /// Returns the name that the manifest and tables show.
     pub fn name(self) -> &'static str {
         match self {
             Self::Static => "static",
@@ -155,18 +181,21 @@ impl Linkage {
     }
 }
 
-/// How much of the relocation tables is read-only once the program runs.
+/// Part of the relocation tables that is read-only once the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Relro {
+    /// No part: there is no PT_GNU_RELRO.
     None,
+    /// All but the PLT's table, which lazy binding writes to.
     Partial,
+    /// The whole table: all symbols are bound at the start.
     Full,
 }
 
 impl Binary {
-    /// A binary of which only format, machine and size of words are known: what the other fields
-    /// say where a format has no such thing.
+    /// Creates the facts of a binary of which only these are known. The other fields have the
+    /// values for formats without such a concept.
     pub fn plain(
         format: FormatName,
         machine: String,
@@ -191,7 +220,7 @@ impl Binary {
             glibcxx: None,
             cxxabi: None,
             gcc_abi: None,
-            float_abi: FloatAbiName::Untold,
+            float_abi: FloatAbiName::Unspecified,
             relro: Relro::None,
             nx: true,
             pie: false,
@@ -205,8 +234,8 @@ impl Binary {
     }
 }
 
-/// The word that the manifest has for a value.
-pub fn word(value: &impl serde::Serialize) -> String {
+/// Returns the name that a value has in the manifest; empty if it is not serialized as a string.
+pub fn json_name(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value)
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))

@@ -1,5 +1,6 @@
-//! ELF, as goblin reads it. Sources: the System V gABI; for versions, the LSB core specification,
-//! "Symbol Versioning".
+//! Inspection of ELF files, parsed by goblin.
+//!
+//! Sources: the System V gABI; for versions, the LSB core specification, "Symbol Versioning".
 
 use std::collections::BTreeSet;
 
@@ -13,16 +14,17 @@ use goblin::elf::{Dynamic, Elf, ProgramHeader, SectionHeader, note};
 
 use crate::inspect::binary::{Binary, EndianName, FloatAbiName, Floor, FormatName, Linkage, Relro};
 
-/// `e_flags` of ARM: <https://github.com/ARM-software/abi-aa/blob/main/aaelf32/aaelf32.rst>.
+/// Float flags in `e_flags` of Arm:
+/// <https://github.com/ARM-software/abi-aa/blob/main/aaelf32/aaelf32.rst>.
 const EF_ARM_ABI_FLOAT_SOFT: u32 = 0x200;
 
 const EF_ARM_ABI_FLOAT_HARD: u32 = 0x400;
 
-/// `e_flags` of RISC-V:
+/// Float ABI in `e_flags` of RISC-V:
 /// <https://github.com/riscv-non-isa/riscv-elf-psabi-doc/blob/master/riscv-elf.adoc>.
 const EF_RISCV_FLOAT_ABI: u32 = 0x6;
 
-/// The name of an `e_machine`, as the gABI has it.
+/// Returns the gABI's name of an `e_machine`.
 pub fn machine(machine: u16) -> String {
     match machine_to_str(machine) {
         "MACHINE_UNKNOWN" => format!("{machine:#x}"),
@@ -30,7 +32,8 @@ pub fn machine(machine: u16) -> String {
     }
 }
 
-/// What no program comes near, and what a file that was made to exhaust us would have to be beyond.
+/// Maximum number of segments. This and the following limits are far beyond any real program; a
+/// file made to exhaust memory or time exceeds them.
 const MOST_SEGMENTS: usize = 1024;
 
 const MOST_NAMES: usize = 8_000_000;
@@ -39,17 +42,22 @@ const MOST_NOTES: usize = 1000;
 
 const MOST_VERSIONS: usize = 10_000;
 
-/// Bytes of a version's name.
+/// Maximum bytes of a version's name.
 const LONGEST_VERSION: usize = 256;
 
-/// Bytes of the names of libraries and their directories, all together.
+/// Maximum total bytes of the names of libraries and their directories.
 const LONGEST_NAMES: usize = 1024 * 1024;
 
-/// Bytes of a build-id, and of all texts of `.comment`.
+/// Maximum bytes of a build-id.
 const LONGEST_ID: usize = 64;
 
+/// Maximum bytes of `.comment` that are read.
 const LONGEST_COMMENTS: usize = 64 * 1024;
 
+/// Reads the facts of an ELF file.
+///
+/// # Errors
+/// The file is not a readable ELF file, with the reason as a clause.
 pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     let unreadable =
         |error: goblin::error::Error| format!("its ELF headers cannot be read: {error}");
@@ -72,7 +80,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     let class = if elf.is_64 { 64 } else { 32 };
     let info = elf.dynamic.as_ref().map(|dynamic| &dynamic.info);
     let (flags, flags_1) = info.map_or((0, 0), |info| (info.flags, info.flags_1));
-    // What has a flag today had a tag of its own before, and linkers still write either.
+    // Features with a flag today had their own tags before, and linkers still write either.
     let tagged = |tag: u64| {
         elf.dynamic
             .as_ref()
@@ -83,11 +91,12 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
         .program_headers
         .iter()
         .any(|header| header.p_type == PT_GNU_RELRO);
-    let dynamic = elf.interpreter.is_some() || !elf.libraries.is_empty();
-    let shared_shape = elf.header.e_type == ET_DYN;
-    // Old linkers give shared libraries an entry point, too, and static-pie programs no flag.
-    let told = elf.interpreter.is_some() || flags_1 & DF_1_PIE != 0;
-    let startable = told || elf.entry != 0 && !dynamic && elf.soname.is_none();
+    let is_dynamic = elf.interpreter.is_some() || !elf.libraries.is_empty();
+    let is_et_dyn = elf.header.e_type == ET_DYN;
+    // An entry point alone proves nothing: old linkers give shared libraries one, too, and set no
+    // flag for static-pie programs.
+    let declared = elf.interpreter.is_some() || flags_1 & DF_1_PIE != 0;
+    let startable = declared || elf.entry != 0 && !is_dynamic && elf.soname.is_none();
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let section = |name: &str| {
         elf.section_headers
@@ -102,12 +111,12 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
         } else {
             EndianName::Big
         },
-        linkage: match (dynamic, shared_shape) {
+        linkage: match (is_dynamic, is_et_dyn) {
             (true, _) => Linkage::Dynamic,
             (false, true) => Linkage::StaticPie,
             (false, false) => Linkage::Static,
         },
-        // It ends at its first NUL; what pads the segment behind that is no part of the name.
+        // The path ends at its first NUL; padding of the segment may follow.
         interpreter: elf
             .interpreter
             .and_then(|padded| padded.split('\0').next())
@@ -123,7 +132,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
         cxxabi: number("CXXABI_"),
         gcc_abi: number("GCC_"),
         float_abi: float_abi(elf.header.e_machine, elf.header.e_flags),
-        relro: match (has_relro, now || !dynamic) {
+        relro: match (has_relro, now || !is_dynamic) {
             (false, _) => Relro::None,
             (true, false) => Relro::Partial,
             (true, true) => Relro::Full,
@@ -132,7 +141,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
             .program_headers
             .iter()
             .any(|header| header.p_type == PT_GNU_STACK && header.p_flags & PF_X == 0),
-        pie: shared_shape && startable,
+        pie: is_et_dyn && startable,
         text_relocations: flags & DF_TEXTREL != 0 || tagged(DT_TEXTREL),
         build_id: build_id(&elf, bytes),
         stripped: elf.syms.is_empty(),
@@ -144,14 +153,15 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
             machine,
             class,
             kind,
-            elf.header.e_type == ET_EXEC || shared_shape && startable,
+            elf.header.e_type == ET_EXEC || is_et_dyn && startable,
         )
     })
 }
 
-/// Whether goblin can be let at a file. It keeps a list of all texts of a table of strings, 24
-/// bytes for each, and reads that table again for each table of symbols: a small file may claim as
-/// much of them as it likes.
+/// Returns true if goblin can parse the file with a reasonable amount of memory and time.
+///
+/// goblin keeps a list of all strings of a string table, 24 bytes each, and reads that table again
+/// for each symbol table, of which a small file may declare any number.
 fn is_bounded(bytes: &[u8]) -> goblin::error::Result<bool> {
     let header = Elf::parse_header(bytes)?;
     let context = Ctx::new(header.container()?, header.endianness()?);
@@ -184,7 +194,7 @@ fn is_bounded(bytes: &[u8]) -> goblin::error::Result<bool> {
     let (mut read, mut texts) = (0_usize, 0_usize);
     for table in tables.chain(dynamic) {
         read = read.saturating_add(table.len());
-        // Two tables may be one, and the names of sections may be read twice.
+        // Tables may overlap, and the section names may be read twice.
         if read > bytes.len().saturating_mul(4) {
             return Ok(false);
         }
@@ -193,7 +203,7 @@ fn is_bounded(bytes: &[u8]) -> goblin::error::Result<bool> {
     Ok(segments.len() <= MOST_SEGMENTS && texts <= MOST_NAMES)
 }
 
-/// What `.comment` of an object or a program says; nothing where it is no ELF file.
+/// Returns the strings of `.comment` of an object or a program; empty for any other file.
 pub fn comments(bytes: &[u8]) -> Vec<String> {
     if !is_bounded(bytes).unwrap_or(false) {
         return Vec::new();
@@ -231,7 +241,7 @@ fn float_abi(machine: u16, flags: u32) -> FloatAbiName {
         EM_ARM if flags & EF_ARM_ABI_FLOAT_SOFT != 0 => FloatAbiName::Soft,
         EM_RISCV if flags & EF_RISCV_FLOAT_ABI != 0 => FloatAbiName::Hard,
         EM_RISCV => FloatAbiName::Soft,
-        _ => FloatAbiName::Untold,
+        _ => FloatAbiName::Unspecified,
     }
 }
 
@@ -247,8 +257,8 @@ fn build_id(elf: &Elf, bytes: &[u8]) -> Option<String> {
     Some(id.desc.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// DWARF. What is loaded is none: `.debug_gdb_scripts` names a script, and stays when a program is
-/// stripped.
+/// Returns true if the file has sections of DWARF. Loaded sections do not count:
+/// `.debug_gdb_scripts` names a script, and remains when a program is stripped.
 fn debug_info(elf: &Elf) -> bool {
     elf.section_headers
         .iter()
@@ -272,11 +282,12 @@ fn glibc_floor(elf: &Elf, bytes: &[u8], versions: &[Version]) -> Option<Floor> {
     })
 }
 
-/// Not a version but a feature of the loader, which came with 2.36.
+/// Pseudo-version for a feature of the loader, introduced in glibc 2.36.
 const DT_RELR: &str = "GLIBC_ABI_DT_RELR";
 
-/// The first of the highest versions whose name is this prefix and a number, and the number. What
-/// else is named so (`GLIBC_PRIVATE`, `CXXABI_FLOAT128`) stands for a feature and has no height.
+/// Returns the first of the highest versions named by this prefix and a number, with the number.
+///
+/// Other names with the prefix (`GLIBC_PRIVATE`, `CXXABI_FLOAT128`) are features without an order.
 fn highest<'v>(versions: &'v [Version], prefix: &str) -> Option<(&'v Version, &'v str)> {
     let number = |version: &'v Version| match version.name.strip_prefix(prefix)? {
         "ABI_DT_RELR" => Some("2.36"),
@@ -296,19 +307,21 @@ fn highest<'v>(versions: &'v [Version], prefix: &str) -> Option<(&'v Version, &'
     Some((version, number))
 }
 
-/// A version that the file asks for.
+/// Symbol version that the file requires.
 struct Version {
     name: String,
-    /// What `.gnu.version` has for the symbols of this version.
+    /// Index of the version in `.gnu.version`.
     index: u16,
 }
 
-/// DT_VERNEED without what is flagged weak, followed as the loader follows it: by the dynamic
-/// section, which cannot be stripped, not by section headers, which can. Each record says how far
-/// the next is away, so a damaged chain leads anywhere, or round and round.
+/// Reads the versions of DT_VERNEED that are not flagged weak.
 ///
-/// The loader refuses a file for each of these that the library lacks, unless the *version* is
-/// flagged weak; that a *symbol* is weak does not help. So the versions are read, not the symbols.
+/// The table is found as the loader finds it: by the dynamic section, which cannot be stripped, not
+/// by section headers, which can. Each record gives the offset of the next, so a damaged chain
+/// leads anywhere, or in circles; the number of records is limited.
+///
+/// The loader rejects a file if the library lacks one of these versions, unless the *version* is
+/// flagged weak; a weak *symbol* does not help. So the versions are read, not the symbols.
 fn versions(elf: &Elf, bytes: &[u8]) -> Vec<Version> {
     let Some(info) = elf.dynamic.as_ref().map(|dynamic| &dynamic.info) else {
         return Vec::new();
@@ -357,24 +370,24 @@ fn versions(elf: &Elf, bytes: &[u8]) -> Vec<Version> {
     found
 }
 
-/// The first symbol, by name, that asks for the version of this index.
+/// Returns the first symbol, by name, of the version with this index.
 fn symbol_of(elf: &Elf, bytes: &[u8], index: u16) -> Option<String> {
     let table = elf.dynamic.as_ref()?.info.versym as usize;
     let value = |position: usize| number(elf, bytes, table.checked_add(2 * position)?, 2);
-    let asks =
+    let has_version =
         |position: usize| value(position).is_some_and(|value| value as u16 & 0x7fff == index);
     let symbols = elf
         .dynsyms
         .iter()
         .enumerate()
-        .filter(|(position, _)| asks(*position));
+        .filter(|(position, _)| has_version(*position));
     symbols
         .filter_map(|(_, symbol)| elf.dynstrtab.get_at(symbol.st_name))
         .min()
         .map(str::to_owned)
 }
 
-/// An unsigned number of two or four bytes in the file's byte order.
+/// Reads an unsigned number of two or four bytes in the file's byte order.
 fn number(elf: &Elf, bytes: &[u8], at: usize, size: usize) -> Option<u32> {
     let part = bytes.get(at..at.checked_add(size)?)?;
     let digit = |value: u32, byte: &u8| value << 8 | u32::from(*byte);

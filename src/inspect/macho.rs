@@ -1,4 +1,4 @@
-//! Mach-O, as goblin reads it.
+//! Inspection of Mach-O files, parsed by goblin.
 
 use goblin::mach::constants::cputype::{CPU_TYPE_ARM64, CPU_TYPE_X86_64};
 use goblin::mach::header::{MH_EXECUTE, MH_PIE, filetype_to_str};
@@ -6,15 +6,19 @@ use goblin::mach::{Mach, MachO};
 
 use crate::inspect::binary::{Binary, EndianName, FormatName, Linkage};
 
-/// What no program comes near. goblin reads a text to its end for each load command, and all
-/// commands may name one text.
+/// Maximum number of load commands, far beyond any real program. goblin reads a string to its end
+/// for each command, and all commands may refer to one long string.
 const MOST_COMMANDS: u32 = 1024;
 
 const MOST_SECTIONS: usize = 4096;
 
-/// Bytes of the names of libraries and their directories, all together.
+/// Maximum total bytes of the names of libraries and their directories.
 const LONGEST_NAMES: usize = 1024 * 1024;
 
+/// Reads the facts of a Mach-O file.
+///
+/// # Errors
+/// The file is not a readable Mach-O file of one processor, with the reason as a clause.
 pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     if commands(bytes) > MOST_COMMANDS {
         return Err("its Mach-O headers claim more than a program has".to_owned());
@@ -40,7 +44,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     }
 }
 
-/// `ncmds` of a Mach-O of one processor; 0 for any other.
+/// Returns `ncmds` of a Mach-O file of one processor; 0 for any other file.
 fn commands(bytes: &[u8]) -> u32 {
     match bytes {
         [
@@ -93,7 +97,7 @@ fn commands(bytes: &[u8]) -> u32 {
     }
 }
 
-/// The name of a cputype, as `mach/machine.h` has it.
+/// Returns the name of a cputype in `mach/machine.h`.
 pub fn machine(cputype: u32) -> String {
     match cputype {
         CPU_TYPE_X86_64 => "CPU_TYPE_X86_64".to_owned(),
@@ -102,6 +106,7 @@ pub fn machine(cputype: u32) -> String {
     }
 }
 
+/// Collects the facts of a Mach-O file of one processor.
 fn single(macho: &MachO) -> Binary {
     let machine = machine(macho.header.cputype);
     let kind = format!("MH_{}", filetype_to_str(macho.header.filetype));
@@ -112,7 +117,7 @@ fn single(macho: &MachO) -> Binary {
         .filter(|lib| **lib != "self")
         .map(|lib| (*lib).to_owned())
         .collect();
-    // The section's own segment: in an object file all sections stand in one without a name.
+    // The segment named by the section: in an object file all sections are in one unnamed segment.
     let sections = macho
         .segments
         .iter()

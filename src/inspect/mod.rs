@@ -1,7 +1,8 @@
-//! Bytes of a finished file -> [`Binary`]: what it is for and what it asks of the machine it will
-//! run on.
+//! Reads the facts of a finished file into [`Binary`]: its platform, and its requirements of the
+//! machine that runs it.
 //!
-//! Pure, and it judges nothing: that is `policy`. One file a format.
+//! Pure, and without judgment: the rules of `verify` and of the build apply these facts. One file
+//! per format.
 
 pub mod binary;
 pub mod elf;
@@ -41,14 +42,14 @@ impl fmt::Display for InspectError {
             ),
             Self::TooLarge(size) => write!(
                 formatter,
-                "it is a program of {size} bytes, which is too large to be looked into"
+                "it is a program of {size} bytes, too large to inspect"
             ),
             Self::Damaged(how) => formatter.write_str(how),
         }
     }
 }
 
-/// Whether a file that begins so says that it is a program; the first four bytes tell.
+/// Returns true if the first bytes of a file are the magic of a program; four bytes suffice.
 pub fn is_program(first: &[u8]) -> bool {
     matches!(
         first,
@@ -61,11 +62,14 @@ pub fn is_program(first: &[u8]) -> bool {
     )
 }
 
-/// Reads a file.
+/// Reads the facts of a program.
 ///
-/// goblin adds up what headers say without asking whether it fits (the entry of a Mach-O, for one)
-/// and panics on some files that were damaged or made to that end. Such a file is unreadable and
-/// nothing more: nothing of ours is left half done, since reading changes nothing.
+/// goblin adds up numbers from headers without checking for overflow (the entry of a Mach-O file,
+/// for one) and panics on some damaged or malicious files. Such a panic is caught and reported as
+/// an unreadable file; reading changes no state, so nothing is left inconsistent.
+///
+/// # Errors
+/// The file is not a readable program.
 pub fn inspect(bytes: &[u8]) -> Result<Binary, InspectError> {
     std::panic::catch_unwind(|| read(bytes)).unwrap_or_else(|_| {
         let how = "its headers are damaged beyond reading";
@@ -73,7 +77,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, InspectError> {
     })
 }
 
-/// What `.comment` of an object or a program says; nothing where it is no ELF file.
+/// Returns the strings of `.comment` of an object or a program; empty if it is not an ELF file.
 pub fn comments(bytes: &[u8]) -> Vec<String> {
     std::panic::catch_unwind(|| elf::comments(bytes)).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-//! PE: the headers as goblin reads them, and the names of imported DLLs.
+//! Inspection of PE files: headers parsed by goblin, and the names of imported DLLs.
 //!
-//! Those are read here: goblin keeps every imported symbol of every DLL, and where a small file has
-//! all DLLs share one table of symbols, that is more than any memory holds. Source: Microsoft, PE
-//! Format, "The .idata Section".
+//! The import directory is parsed here, because goblin keeps every imported symbol of every DLL: in
+//! a small file all DLLs may share one table of symbols, and memory would be exhausted. Source:
+//! Microsoft, PE Format, "The .idata Section".
 
 use goblin::pe::characteristic::is_dll;
 use goblin::pe::header::{Header, machine_to_str};
@@ -12,28 +12,34 @@ use goblin::pe::utils::find_offset;
 
 use crate::inspect::binary::{Binary, FormatName, Linkage};
 
-/// The name of a COFF machine, as goblin has it.
+/// Returns the name of a COFF machine, as goblin has it.
 pub fn machine(machine: u16) -> String {
     format!("IMAGE_FILE_MACHINE_{}", machine_to_str(machine))
 }
 
-/// The PE signature and the COFF header after it, in bytes.
+/// Bytes before the optional header: the PE signature and the COFF header.
 const BEFORE_OPTIONAL: usize = 4 + 20;
 
+/// Magic of the optional header of a 64-bit file (PE32+).
 const MAGIC_64: u16 = 0x20b;
 
-/// One row of the import directory, and where in it the address of the name is.
+/// Bytes of one entry of the import directory.
 const ROW: usize = 20;
 
+/// Offset of the name's address within an entry.
 const NAME: usize = 12;
 
-/// What no program comes near: the loader's own bound for sections is 96.
+/// Maximum number of sections, far beyond any real program: the loader's own limit is 96.
 const MOST_SECTIONS: u16 = 1024;
 
 const MOST_LIBRARIES: usize = 4096;
 
 const LONGEST_NAME: usize = 256;
 
+/// Reads the facts of a PE file.
+///
+/// # Errors
+/// The file is not a readable PE file, with the reason as a clause.
 pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     let unreadable =
         |error: goblin::error::Error| format!("its PE headers cannot be read: {error}");
@@ -83,24 +89,24 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     })
 }
 
-/// The DLLs of the import directory, sorted, each once.
+/// Reads the names of the DLLs in the import directory, sorted and without duplicates.
 fn libraries(
     bytes: &[u8],
     table: usize,
     sections: &[SectionTable],
     alignment: u32,
 ) -> Result<Vec<String>, String> {
-    let place =
+    let offset =
         |address: usize| find_offset(address, sections, alignment, &ParseOptions::default());
     let unreadable = || "its PE headers cannot be read: the import directory is damaged".to_owned();
-    let start = place(table).ok_or_else(unreadable)?;
+    let start = offset(table).ok_or_else(unreadable)?;
     let mut needed = Vec::new();
     for number in 0..MOST_LIBRARIES {
         let row = start
             .checked_add(number * ROW)
             .and_then(|at| bytes.get(at..at.checked_add(ROW)?))
             .ok_or_else(unreadable)?;
-        // A row of zeros ends the directory.
+        // An entry of zeros ends the directory.
         if row.iter().all(|byte| *byte == 0) {
             needed.sort();
             needed.dedup();
@@ -110,7 +116,7 @@ fn libraries(
             .iter()
             .rev()
             .fold(0, |number, byte| number << 8 | usize::from(*byte));
-        let name = place(address)
+        let name = offset(address)
             .and_then(|at| bytes.get(at..))
             .ok_or_else(unreadable)?;
         let name = name[..name.len().min(LONGEST_NAME)]

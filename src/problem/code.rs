@@ -1,23 +1,27 @@
-//! Codes of problems: each is declared beside the check that reports it.
+//! Codes of problems. Each code is declared next to the check that reports it.
 
 use serde::Serialize;
 
-/// A stable name for one kind of problem: what scripts search for and what `--accept` takes.
+/// Stable name of one kind of problem, for scripts and for `--accept`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Code(&'static CodeInfo);
 
-/// The explanation of one code, as `--explain` prints it.
+/// Explanation of one code, as `--explain` prints it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CodeInfo {
-    /// kebab-case, never changed once released.
+    /// Stable name in kebab-case, never changed once released.
     pub name: &'static str,
-    /// One line without a full stop.
+    /// Summary in one line, without a full stop.
     pub title: &'static str,
+    /// Reasons why the problem occurs.
     pub cause: &'static str,
+    /// Method by which xpkg detects the problem.
     pub detection: &'static str,
+    /// Instructions to fix the problem.
     pub fix: &'static str,
+    /// Reference: a section of the README, a standard or a public issue.
     pub source: &'static str,
-    /// `build --accept` takes it: the finding is recorded and the run goes on.
+    /// True if `build --accept` takes the code: the finding is recorded and the run continues.
     pub waivable: bool,
 }
 
@@ -47,15 +51,16 @@ impl Serialize for Code {
     }
 }
 
-/// Codes that this file declares.
+/// Codes declared in this file.
 pub const CODES: &[Code] = &[NO_SUCH_CODE];
 
+/// A code given to `--explain` or `--accept` that does not exist or cannot be accepted.
 pub const NO_SUCH_CODE: Code = code(&CodeInfo {
     name: "no-such-code",
-    title: "there is no such code, or it cannot be accepted",
+    title: "unknown code, or one that cannot be accepted",
     cause: "`--explain` was given a code that does not exist, or `--accept` one that is not a \
-            finding about a finished file: other problems leave nothing to go on with.",
-    detection: "The table of codes.",
+            finding about a finished file: after other problems a run cannot continue.",
+    detection: "The code is looked up in the table of codes.",
     fix: "Use one of the codes that the message lists.",
     source: "README, Tasks",
     waivable: false,

@@ -1,7 +1,7 @@
-//! What can go wrong, in one shape: a stable code, what and where, why, and a way out.
+//! The only error type of the program: a stable code, a message, its causes, and help.
 //!
-//! The only error type of the program. It knows nothing of the screen (`ui` renders it) and nothing
-//! of exit codes but the two ways to fail that [`Failure`] tells apart.
+//! Independent of the terminal ([`render`] formats it) and of exit codes, apart from the kinds of
+//! failure that [`Failure`] distinguishes.
 
 pub mod code;
 pub mod render;
@@ -12,25 +12,30 @@ use serde::Serialize;
 
 use crate::problem::code::Code;
 
-/// A labelled block of lines under the message: `tried:`, `cause:`, `left out:`.
+/// Labeled block of lines below the message: `tried:`, `cause:`, `left out:`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Note {
+    /// Label without its colon.
     pub label: String,
+    /// Lines of the block, at least one.
     pub lines: Vec<String>,
 }
 
-/// One problem, whole.
+/// One problem with its explanation and help.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
+    /// Stable code.
     pub code: Code,
-    /// Lower case, no full stop, names in backticks.
+    /// Message in lower case without a full stop, with names in backticks.
     pub message: String,
+    /// Details below the message.
     pub notes: Vec<Note>,
-    /// Instructions; a command in them works when pasted.
+    /// Instructions; commands in them work when pasted.
     pub help: Vec<String>,
 }
 
 impl Problem {
+    /// Creates a problem without notes and help.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -40,6 +45,7 @@ impl Problem {
         }
     }
 
+    /// Adds a note, unless there are no lines.
     pub fn note(
         mut self,
         label: impl Into<String>,
@@ -55,26 +61,27 @@ impl Problem {
         self
     }
 
-    /// What a program said before it failed, line by line.
+    /// Adds a note `cause` with the output of a failed program, line by line.
     pub fn cause(self, text: &str) -> Self {
         let lines: Vec<String> = text.trim().lines().map(str::to_owned).collect();
         self.note("cause", lines)
     }
 
+    /// Adds an instruction.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
         self
     }
 }
 
-/// Why a command ends badly.
+/// Reason why a command fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// To be told by us; exit code 1.
+    /// Problems that xpkg reports; exit code 1.
     Problems(Vec<Problem>),
-    /// The child has told its problem itself; its exit code is passed on.
+    /// A child process that reported its problem itself; its exit code is passed on.
     ChildFailed(u8),
-    /// The report on stdout tells it; exit code 1.
+    /// A failure that the report on stdout contains; exit code 1.
     AlreadyReported,
 }
 
@@ -90,9 +97,10 @@ impl From<Vec<Problem>> for Failure {
     }
 }
 
+/// Result whose error is a [`Problem`] by default.
 pub type Result<T, E = Problem> = std::result::Result<T, E>;
 
-/// The known name nearest to a misspelt one, if any is near.
+/// Returns the known name most similar to a misspelled one, if any is similar enough.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -107,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_name_is_near() {
+    fn the_nearest_name_is_similar() {
         assert_eq!(
             nearest("chat-sever", ["bot-server", "chat-server"]),
             Some("chat-server")

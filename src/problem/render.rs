@@ -1,11 +1,11 @@
-//! A problem as the terminal shows it.
+//! Formats a problem for the terminal.
 
 use std::fmt::Write as _;
 
 use crate::problem::Problem;
 use crate::problem::style::{BAD, NOTE, STRONG};
 
-/// `error[code]: …` with its notes and its help, aligned.
+/// Formats `error[code]: …` with its notes and help, aligned.
 pub fn problem(problem: &Problem) -> String {
     let Problem {
         code,

@@ -1,10 +1,10 @@
-//! Text for one line of a message: lists, counts, and characters that a terminal would act on.
+//! Text within one line of a message: lists, counts, and escaped control characters.
 
 use std::ops::RangeInclusive;
 
-/// Characters that are not seen, or turn the text around them, and are no control characters: a
-/// name with one looks like another name (CVE-2021-42574).
-const UNSEEN: &[RangeInclusive<char>] = &[
+/// Invisible and bidirectional format characters, which are not control characters. A name with one
+/// looks like another name (CVE-2021-42574).
+const INVISIBLE: &[RangeInclusive<char>] = &[
     '\u{ad}'..='\u{ad}',
     '\u{61c}'..='\u{61c}',
     '\u{180e}'..='\u{180e}',
@@ -16,12 +16,12 @@ const UNSEEN: &[RangeInclusive<char>] = &[
     '\u{e0000}'..='\u{e007f}',
 ];
 
-/// Text on one line that does nothing to a terminal: what is not seen is written out (`\n`,
-/// `\u{1b}`).
+/// Escapes control and invisible characters (`\n`, `\u{1b}`), so that text stays on one line and
+/// cannot control a terminal.
 pub fn printable(text: &str) -> String {
     text.chars()
         .fold(String::with_capacity(text.len()), |mut printed, c| {
-            if is_unseen(c) {
+            if is_invisible(c) {
                 printed.extend(c.escape_default());
             } else {
                 printed.push(c);
@@ -30,12 +30,12 @@ pub fn printable(text: &str) -> String {
         })
 }
 
-/// Returns true for characters that are not seen, or change how others are shown.
-pub fn is_unseen(c: char) -> bool {
-    c.is_control() || UNSEEN.iter().any(|range| range.contains(&c))
+/// Returns true for characters that are invisible, or change how others are displayed.
+pub fn is_invisible(c: char) -> bool {
+    c.is_control() || INVISIBLE.iter().any(|range| range.contains(&c))
 }
 
-/// `` `a`, `b` and `c` ``.
+/// Formats names as a list: `` `a`, `b` and `c` ``.
 pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match names.split_last() {
@@ -44,7 +44,7 @@ pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// `1 bin`, `2 bins`.
+/// Formats a number with its noun: `1 bin`, `2 bins`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 {
         format!("1 {noun}")

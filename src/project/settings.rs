@@ -519,7 +519,7 @@ mod tests {
             "",
             "layout = '../{bin}'\n[target.x86_64-unknown-linux-mus]\n",
             "",
-            "rustc knows no target `x86_64-linux`; the target `x86_64-unknown-linux-gnu` is asked \
+            "rustc does not know the target `x86_64-linux`; the target `x86_64-unknown-linux-gnu` is asked \
              for twice; the configuration has a table for `x86_64-unknown-linux-mus`, which rustc \
              does not know; `../{bin}` is no layout: it has a part `..`",
         );

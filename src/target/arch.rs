@@ -1,4 +1,4 @@
-//! Processors: one row each, with every name that a tool, a format or a registry has for it.
+//! Table of processors: one row each, with its name in every tool, format and registry.
 
 use goblin::elf::header as elf;
 use goblin::mach::constants::cputype::{CPU_TYPE_ARM64, CPU_TYPE_X86_64};
@@ -6,45 +6,55 @@ use goblin::pe::header::{COFF_MACHINE_ARM64, COFF_MACHINE_X86, COFF_MACHINE_X86_
 
 use crate::target::arch::Endian::{Big, Little};
 
+/// Byte order of a processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endian {
+    /// Least significant byte first.
     Little,
+    /// Most significant byte first.
     Big,
 }
 
-/// Which calling convention floats take, where the file's header tells.
+/// Calling convention of floats, for targets whose ELF headers record it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FloatAbi {
-    /// The header says nothing of it.
-    Untold,
+    /// The header does not record it.
+    Unspecified,
+    /// Floats are passed in integer registers.
     Soft,
+    /// Floats are passed in floating-point registers.
     Hard,
 }
 
 /// One processor.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Arch {
-    /// What the triple begins with.
+    /// First part of the triple.
     pub prefix: &'static str,
-    /// `target_arch` as rustc has it; `{arch}` in a layout.
+    /// rustc's `target_arch`; `{arch}` in a layout.
     pub name: &'static str,
-    /// The word in front of GNU cross compilers' names.
+    /// Prefix of GNU cross compilers' names.
     pub gnu: &'static str,
+    /// Word size in bits, 32 or 64.
     pub bits: u8,
+    /// Byte order.
     pub endian: Endian,
     /// ELF `e_machine`, <https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html>.
     pub elf: u16,
-    /// COFF's machine and Mach-O's cputype, for those processors that such systems have; else 0.
+    /// COFF machine of Windows on this processor; 0 if there is none.
     pub coff: u16,
+    /// Mach-O cputype of Apple's systems on this processor; 0 if there is none.
     pub macho: u32,
-    /// `uname -m`, which is also CMake's word for it.
+    /// Output of `uname -m`, which CMake uses, too.
     pub uname: &'static str,
-    /// OCI image-spec words,
+    /// Architecture in OCI images,
     /// <https://github.com/opencontainers/image-spec/blob/main/image-index.md>.
     pub oci: &'static str,
+    /// Variant in OCI images (`v7`), from the same source.
     pub variant: Option<&'static str>,
 }
 
+/// Creates one row of [`ARCHES`].
 #[expect(clippy::too_many_arguments, reason = "a table's row")]
 pub const fn arch(
     prefix: &'static str,
@@ -74,6 +84,7 @@ pub const fn arch(
     }
 }
 
+/// All supported processors.
 #[rustfmt::skip]
 pub const ARCHES: &[Arch] = &[
     //   prefix         name           gnu            bits endian  e_machine          COFF
@@ -95,13 +106,13 @@ pub const ARCHES: &[Arch] = &[
 ];
 
 impl Arch {
-    /// The row of a triple's first part.
+    /// Returns the row of a triple's first part.
     pub fn of_prefix(prefix: &str) -> Option<&'static Self> {
         ARCHES.iter().find(|row| row.prefix == prefix)
     }
 
-    /// The row of an ELF file: its machine as the gABI names it, the bits of its words and their
-    /// order.
+    /// Returns the row of an ELF file by the gABI's name of its machine, its word size in bits and
+    /// its byte order.
     pub fn of_elf(machine: &str, class: u8, endian: Endian) -> Option<&'static Self> {
         ARCHES.iter().find(|row| {
             format!("EM_{}", elf::machine_to_str(row.elf)) == machine
@@ -110,7 +121,7 @@ impl Arch {
         })
     }
 
-    /// What qemu's user emulation for it is named after.
+    /// Returns the suffix of QEMU's user emulator (`qemu-aarch64`) for this processor.
     pub fn qemu(&self) -> &'static str {
         match self.name {
             "x86" => "i386",

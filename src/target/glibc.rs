@@ -1,4 +1,4 @@
-//! Versions of glibc, and the first one of each processor.
+//! Versions of glibc, and the oldest one of each processor.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 use crate::problem::Result;
 
-/// The first glibc, by [`Arch::name`], of processors that are younger than glibc itself or than
-/// what Rust asks for.
+/// Oldest glibc by [`Arch::name`], for processors that glibc supports only since that version, or
+/// for which Rust requires it.
 pub const FIRST_GLIBC: &[(&str, Glibc)] = &[
     (
         "aarch64",
@@ -41,7 +41,7 @@ pub const FIRST_GLIBC: &[(&str, Glibc)] = &[
             patch: 0,
         },
     ),
-    // Rust's own standard library starts on no older one.
+    // Rust's own standard library requires it.
     (
         "x86_64",
         Glibc {
@@ -55,12 +55,16 @@ pub const FIRST_GLIBC: &[(&str, Glibc)] = &[
 /// A glibc version, `2.17`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Glibc {
+    /// `2` in `2.17`.
     pub major: u32,
+    /// `17` in `2.17`.
     pub minor: u32,
+    /// `1` in `2.3.1`; 0 if there is none.
     pub patch: u32,
 }
 
 impl Glibc {
+    /// Parses two or three numbers separated by dots.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.').map(|part| part.parse::<u32>().ok());
         let (major, minor) = (parts.next()??, parts.next()??);

@@ -1,7 +1,7 @@
-//! A platform triple, parsed once. One row a processor, one row a system: a new platform is a new
-//! row.
+//! Target triples, parsed once against a table of processors and a table of systems. A new platform
+//! is a new row.
 //!
-//! Pure. After [`Target::parse`] nobody looks at the triple's text again.
+//! Pure. After [`Target::parse`] the triple's text is not parsed again.
 
 pub mod arch;
 pub mod glibc;
@@ -17,28 +17,37 @@ use crate::target::arch::{ARCHES, Arch};
 use crate::target::glibc::{FIRST_GLIBC, Glibc};
 use crate::target::system::{Libc, SYSTEMS, System};
 
-/// A target of the run.
+/// Target triple with its platform facts and an optional glibc floor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     triple: String,
+    /// Row of the processor.
     pub arch: &'static Arch,
+    /// Row of the system.
     pub system: &'static System,
-    /// The highest glibc that a finished bin may ask for.
+    /// glibc floor: the highest glibc version that a finished binary may require.
     pub floor: Option<Glibc>,
 }
 
 impl Target {
-    /// Parses `TRIPLE[.GLIBC]`. `known` are rustc's own triples.
+    /// Parses `TRIPLE[.GLIBC]`. `known` are the triples of `rustc --print target-list`.
+    ///
+    /// # Errors
+    /// `unknown-target` if rustc does not know the triple or the glibc floor is invalid,
+    /// `unsupported-target` if a table has no row for it.
     pub fn parse(text: &str, known: &[String]) -> Result<Self> {
-        // A few triples have a dot of their own (`thumbv8m.main-none-eabi`).
-        let whole = known.iter().any(|name| name == text);
-        let (triple, floor) = match text.split_once('.').filter(|_| !whole) {
+        // A few triples contain a dot (`thumbv8m.main-none-eabi`).
+        let is_triple = known.iter().any(|name| name == text);
+        let (triple, floor) = match text.split_once('.').filter(|_| !is_triple) {
             Some((triple, floor)) => (triple, Some(floor)),
             None => (text, None),
         };
         if !known.iter().any(|name| name == triple) {
-            let problem = Problem::new(UNKNOWN_TARGET, format!("rustc knows no target `{triple}`"));
-            // The commonest slip is the vendor that GNU leaves out.
+            let problem = Problem::new(
+                UNKNOWN_TARGET,
+                format!("rustc does not know the target `{triple}`"),
+            );
+            // The most common mistake is to leave out the vendor, as GNU triples do.
             let vendored = triple.replacen('-', "-unknown-", 1);
             let near = known
                 .iter()
@@ -47,15 +56,15 @@ impl Target {
             return Err(
                 match near.or_else(|| nearest(triple, known.iter().map(String::as_str))) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
-                    None => problem.help("`rustc --print target-list` names them all"),
+                    None => problem.help("`rustc --print target-list` lists all targets"),
                 },
             );
         }
-        let mut target = Self::rowed(triple).ok_or_else(|| {
+        let mut target = Self::lookup(triple).ok_or_else(|| {
             Problem::new(
                 UNSUPPORTED_TARGET,
                 format!(
-                    "xpkg cannot inspect files for `{triple}`: it has no row for this platform"
+                    "xpkg does not support `{triple}`: it cannot inspect files for this platform"
                 ),
             )
             .help(format!(
@@ -63,23 +72,23 @@ impl Target {
             ))
         })?;
         if let Some(floor) = floor {
-            let unfit = |why: &str| {
-                Problem::new(UNKNOWN_TARGET, format!("`{text}` is no target: {why}"))
+            let invalid = |why: &str| {
+                Problem::new(UNKNOWN_TARGET, format!("invalid target `{text}`: {why}"))
                     .help("a glibc floor is written `x86_64-unknown-linux-gnu.2.17`")
             };
             if target.system.libc != Libc::Gnu {
-                return Err(unfit("only a gnu triple has a glibc floor"));
+                return Err(invalid("only a gnu triple has a glibc floor"));
             }
             target.floor = Some(
                 Glibc::parse(floor)
-                    .ok_or_else(|| unfit(&format!("`{floor}` is no glibc version")))?,
+                    .ok_or_else(|| invalid(&format!("`{floor}` is not a glibc version")))?,
             );
         }
         Ok(target)
     }
 
-    /// The target of a triple that has its rows, whether rustc knows it or not.
-    fn rowed(triple: &str) -> Option<Self> {
+    /// Looks up the rows of a triple, without asking rustc if it knows the triple.
+    fn lookup(triple: &str) -> Option<Self> {
         let (prefix, suffix) = triple.split_once('-')?;
         let arch = ARCHES.iter().find(|row| row.prefix == prefix)?;
         let system = SYSTEMS.iter().find(|row| row.suffix == suffix)?;
@@ -91,7 +100,8 @@ impl Target {
         })
     }
 
-    /// The triple that a compiler of this `machine` (`Target:` of its `-v`) compiles for.
+    /// Returns the first target that a compiler of this `machine` (`Target:` of its `-v`) compiles
+    /// for.
     pub fn of_machine(machine: &str) -> Option<Self> {
         let rows = ARCHES
             .iter()
@@ -105,12 +115,12 @@ impl Target {
         targets.find(|target| target.same_libc(machine))
     }
 
-    /// The target of a triple that rustc itself has named.
+    /// Returns the target of a triple that rustc printed, if it is supported.
     pub fn of_triple(triple: &str) -> Option<Self> {
-        Self::rowed(triple)
+        Self::lookup(triple)
     }
 
-    /// The oldest glibc that a program for this processor can ask for, where there is such a bound.
+    /// Returns the oldest glibc that a program for this processor can require, if it is limited.
     pub fn first_glibc(&self) -> Option<Glibc> {
         FIRST_GLIBC
             .iter()
@@ -118,22 +128,22 @@ impl Target {
             .map(|(_, first)| *first)
     }
 
-    /// The bare triple, as cargo and rustc take it.
+    /// Returns the bare triple, as cargo and rustc take it.
     pub fn triple(&self) -> &str {
         &self.triple
     }
 
-    /// The triple as a part of variable names that cc-rs reads: `aarch64_unknown_linux_musl`.
+    /// Returns the triple as part of variable names that cc-rs reads: `aarch64_unknown_linux_musl`.
     pub fn lower(&self) -> String {
         self.triple.replace('-', "_")
     }
 
-    /// The triple as a part of variable names that cargo reads: `AARCH64_UNKNOWN_LINUX_MUSL`.
+    /// Returns the triple as part of variable names that cargo reads: `AARCH64_UNKNOWN_LINUX_MUSL`.
     pub fn upper(&self) -> String {
         self.lower().to_uppercase()
     }
 
-    /// `linux/arm/v7`: OCI's words, `{platform}` in a layout.
+    /// Returns the platform in OCI's notation (`linux/arm/v7`); `{platform}` in a layout.
     pub fn platform(&self) -> String {
         let base = format!("{}/{}", self.system.os.name(), self.arch.oci);
         match self.arch.variant {
@@ -142,7 +152,7 @@ impl Target {
         }
     }
 
-    /// Debian's word for the processor, as a `pre-build` of cross's expects it.
+    /// Returns Debian's name of the processor, which cross passes to `pre-build` commands.
     pub fn debian_arch(&self) -> &'static str {
         match self.arch.oci {
             "386" => "i386",
@@ -153,16 +163,16 @@ impl Target {
         }
     }
 
-    /// What a GNU cross toolchain for this target is named after: `aarch64-linux-gnu`.
+    /// Returns the prefix of a GNU cross toolchain for this target: `aarch64-linux-gnu`.
     pub fn gnu_name(&self) -> String {
         format!("{}-{}", self.arch.gnu, self.system.gnu)
     }
 
-    /// Whether a compiler that calls itself `machine` (`Target:` of its `-v`) compiles for this
+    /// Returns true if a compiler of this `machine` (`Target:` of its `-v`) compiles for this
     /// processor.
     pub fn same_arch(&self, machine: &str) -> bool {
         let cpu = machine.split('-').next().unwrap_or_default();
-        let alike = |cpu: &str| match cpu {
+        let is_alias = |cpu: &str| match cpu {
             "i386" | "i486" | "i586" | "i686" => "x86",
             "amd64" => "x86_64",
             "armv7l" | "armv7" | "armv6" | "armv7a" => "arm",
@@ -170,14 +180,14 @@ impl Target {
         } == self.arch.name;
         cpu == self.arch.gnu
             || cpu == self.arch.name && self.arch.name == self.arch.gnu
-            || alike(cpu)
+            || is_alias(cpu)
     }
 
-    /// Whether a compiler that calls itself `machine` has this target's C library, too.
+    /// Returns true if a compiler of this `machine` compiles for this processor and C library.
     pub fn same_libc(&self, machine: &str) -> bool {
-        // Fedora, SUSE: `x86_64-redhat-linux` means glibc.
-        let unsaid = self.system.gnu == "linux-gnu" && machine.ends_with("-linux");
-        self.same_arch(machine) && (machine.ends_with(self.system.gnu) || unsaid)
+        // On Fedora and SUSE, `x86_64-redhat-linux` means glibc.
+        let implied_glibc = self.system.gnu == "linux-gnu" && machine.ends_with("-linux");
+        self.same_arch(machine) && (machine.ends_with(self.system.gnu) || implied_glibc)
     }
 }
 
@@ -197,27 +207,29 @@ impl Serialize for Target {
     }
 }
 
-/// Codes that this file declares.
+/// Codes declared in this file.
 pub const CODES: &[Code] = &[UNKNOWN_TARGET, UNSUPPORTED_TARGET];
 
+/// A target that rustc does not know, or an invalid glibc floor.
 pub const UNKNOWN_TARGET: Code = code(&CodeInfo {
     name: "unknown-target",
     title: "rustc does not know the target",
-    cause: "The triple is misspelt, or names a target of another compiler version.",
-    detection: "`rustc --print target-list` does not hold it.",
-    fix: "Use the nearest known triple, which the message names, or see `rustc --print \
+    cause: "The triple is misspelled, or it is a target of another compiler version.",
+    detection: "`rustc --print target-list` does not list it.",
+    fix: "Use the nearest known triple, which the help line suggests, or see `rustc --print \
           target-list`.",
     source: "README, Tasks",
     waivable: false,
 });
 
+/// A target that rustc knows and xpkg does not.
 pub const UNSUPPORTED_TARGET: Code = code(&CodeInfo {
     name: "unsupported-target",
-    title: "xpkg has no row for the target",
+    title: "xpkg does not support the target",
     cause: "rustc knows the target, but xpkg does not know what a correct file for it looks \
             like, so it could not inspect what it stages.",
     detection: "The triple's processor or system has no row in xpkg's tables.",
-    fix: "Build it with cargo directly, and ask for a row.",
+    fix: "Build it with cargo directly, and request support for it in an issue.",
     source: "README, What it does not do",
     waivable: false,
 });
@@ -226,7 +238,7 @@ pub const UNSUPPORTED_TARGET: Code = code(&CodeInfo {
 mod tests {
     use super::*;
 
-    /// The target of a triple, for tests that have no rustc at hand.
+    /// Triples for tests that run without rustc.
     fn known() -> Vec<String> {
         [
             "aarch64-unknown-linux-musl",
@@ -268,32 +280,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_target_is_refused_with_the_nearest() {
+    fn an_invalid_target_is_rejected_with_the_nearest() {
         check(
             "aarch64-linux-musl",
-            "unknown-target: rustc knows no target `aarch64-linux-musl` (did you mean \
+            "unknown-target: rustc does not know the target `aarch64-linux-musl` (did you mean \
              `aarch64-unknown-linux-musl`?)",
         );
         check(
             "aarch64-unknown-linux-musl.2.17",
-            "unknown-target: `aarch64-unknown-linux-musl.2.17` is no target: only a gnu triple \
+            "unknown-target: invalid target `aarch64-unknown-linux-musl.2.17`: only a gnu triple \
              has a glibc floor (a glibc floor is written `x86_64-unknown-linux-gnu.2.17`)",
         );
         check(
             "x86_64-unknown-linux-gnu.new",
-            "unknown-target: `x86_64-unknown-linux-gnu.new` is no target: `new` is no glibc \
+            "unknown-target: invalid target `x86_64-unknown-linux-gnu.new`: `new` is not a glibc \
              version (a glibc floor is written `x86_64-unknown-linux-gnu.2.17`)",
         );
         check(
             "avr-none",
-            "unsupported-target: xpkg cannot inspect files for `avr-none`: it has no row for this \
-             platform (build it with cargo itself: `cargo build --release --target avr-none`)",
+            "unsupported-target: xpkg does not support `avr-none`: it cannot inspect files for \
+             this platform (build it with cargo itself: `cargo build --release --target avr-none`)",
         );
     }
 
     #[test]
     fn a_compilers_machine_is_compared_by_parts() {
-        let target = |triple: &str| Target::rowed(triple).unwrap();
+        let target = |triple: &str| Target::lookup(triple).unwrap();
         assert!(target("aarch64-unknown-linux-gnu").same_libc("aarch64-linux-gnu"));
         assert!(target("aarch64-unknown-linux-gnu").same_libc("aarch64-unknown-linux-gnu"));
         assert!(target("armv7-unknown-linux-gnueabihf").same_libc("arm-linux-gnueabihf"));

@@ -1,18 +1,24 @@
-//! Systems: one row for everything that follows the processor in a triple.
+//! Table of systems: one row for each suffix after the processor in a triple.
 
-use crate::target::arch::FloatAbi::{self, Hard, Soft, Untold};
+use crate::target::arch::FloatAbi::{self, Hard, Soft, Unspecified};
 
+/// Operating system of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Os {
+    /// Linux.
     Linux,
+    /// macOS.
     Darwin,
+    /// Windows.
     Windows,
+    /// WASI preview 1.
     Wasi,
+    /// No operating system.
     None,
 }
 
 impl Os {
-    /// `{os}` in a layout, and OCI's word.
+    /// Returns the name in OCI images and of `{os}` in a layout.
     pub fn name(self) -> &'static str {
         match self {
             Self::Linux => "linux",
@@ -24,17 +30,19 @@ impl Os {
     }
 }
 
-/// The C library that the target's programs stand on.
+/// C library of a target's programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Libc {
+    /// glibc.
     Gnu,
+    /// musl.
     Musl,
-    /// The platform has just one.
+    /// The platform's only one.
     System,
 }
 
 impl Libc {
-    /// `{libc}` in a layout.
+    /// Returns the name of `{libc}` in a layout.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gnu => "gnu",
@@ -44,30 +52,39 @@ impl Libc {
     }
 }
 
-/// What a finished program's file looks like.
+/// Executable format of a finished program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
+    /// Linux and most other Unix systems.
     Elf,
+    /// Apple's systems.
     MachO,
+    /// Windows.
     Pe,
+    /// WebAssembly.
     Wasm,
 }
 
-/// One system: all of the triple behind the processor.
+/// One system: the part of a triple after the processor.
 #[derive(Debug, PartialEq, Eq)]
 pub struct System {
-    /// What the triple ends with.
+    /// Suffix of the triple.
     pub suffix: &'static str,
+    /// Operating system.
     pub os: Os,
+    /// C library.
     pub libc: Libc,
+    /// Executable format.
     pub format: Format,
+    /// Calling convention of floats.
     pub float: FloatAbi,
-    /// What stands behind the processor in GNU cross compilers' names.
+    /// Suffix of GNU cross compilers' names, after the processor.
     pub gnu: &'static str,
-    /// What cargo appends to a program's name.
+    /// Extension that cargo appends to a program's name.
     pub exe_suffix: &'static str,
 }
 
+/// Creates one row of [`SYSTEMS`].
 pub const fn system(
     suffix: &'static str,
     os: Os,
@@ -88,25 +105,26 @@ pub const fn system(
     }
 }
 
+/// All supported systems.
 #[rustfmt::skip]
 pub const SYSTEMS: &[System] = &[
-    //     suffix                     os           libc          format         float   gnu                exe
-    system("unknown-linux-gnu",       Os::Linux,   Libc::Gnu,    Format::Elf,   Untold, "linux-gnu",       ""),
-    system("unknown-linux-musl",      Os::Linux,   Libc::Musl,   Format::Elf,   Untold, "linux-musl",      ""),
-    system("unknown-linux-gnueabihf", Os::Linux,   Libc::Gnu,    Format::Elf,   Hard,   "linux-gnueabihf", ""),
-    system("unknown-linux-musleabihf",Os::Linux,   Libc::Musl,   Format::Elf,   Hard,   "linux-musleabihf",""),
-    system("unknown-linux-gnueabi",   Os::Linux,   Libc::Gnu,    Format::Elf,   Soft,   "linux-gnueabi",   ""),
-    system("unknown-linux-musleabi",  Os::Linux,   Libc::Musl,   Format::Elf,   Soft,   "linux-musleabi",  ""),
-    system("apple-darwin",            Os::Darwin,   Libc::System, Format::MachO, Untold, "apple-darwin",    ""),
-    system("pc-windows-gnu",          Os::Windows, Libc::System, Format::Pe,    Untold, "w64-mingw32",     ".exe"),
-    system("pc-windows-gnullvm",      Os::Windows, Libc::System, Format::Pe,    Untold, "w64-mingw32",     ".exe"),
-    system("pc-windows-msvc",         Os::Windows, Libc::System, Format::Pe,    Untold, "windows-msvc",    ".exe"),
-    system("wasip1",                  Os::Wasi,    Libc::System, Format::Wasm,  Untold, "wasi",            ".wasm"),
-    system("unknown-unknown",         Os::None,    Libc::System, Format::Wasm,  Untold, "unknown",         ".wasm"),
+    //     suffix                      os           libc          format         float        gnu                 exe
+    system("unknown-linux-gnu",        Os::Linux,   Libc::Gnu,    Format::Elf,   Unspecified, "linux-gnu",        ""),
+    system("unknown-linux-musl",       Os::Linux,   Libc::Musl,   Format::Elf,   Unspecified, "linux-musl",       ""),
+    system("unknown-linux-gnueabihf",  Os::Linux,   Libc::Gnu,    Format::Elf,   Hard,        "linux-gnueabihf",  ""),
+    system("unknown-linux-musleabihf", Os::Linux,   Libc::Musl,   Format::Elf,   Hard,        "linux-musleabihf", ""),
+    system("unknown-linux-gnueabi",    Os::Linux,   Libc::Gnu,    Format::Elf,   Soft,        "linux-gnueabi",    ""),
+    system("unknown-linux-musleabi",   Os::Linux,   Libc::Musl,   Format::Elf,   Soft,        "linux-musleabi",   ""),
+    system("apple-darwin",             Os::Darwin,  Libc::System, Format::MachO, Unspecified, "apple-darwin",     ""),
+    system("pc-windows-gnu",           Os::Windows, Libc::System, Format::Pe,    Unspecified, "w64-mingw32",      ".exe"),
+    system("pc-windows-gnullvm",       Os::Windows, Libc::System, Format::Pe,    Unspecified, "w64-mingw32",      ".exe"),
+    system("pc-windows-msvc",          Os::Windows, Libc::System, Format::Pe,    Unspecified, "windows-msvc",     ".exe"),
+    system("wasip1",                   Os::Wasi,    Libc::System, Format::Wasm,  Unspecified, "wasi",             ".wasm"),
+    system("unknown-unknown",          Os::None,    Libc::System, Format::Wasm,  Unspecified, "unknown",          ".wasm"),
 ];
 
 impl System {
-    /// What triples end with, the longest first: `unknown-linux-gnueabihf` before
+    /// Returns the suffixes of triples, the longest first: `unknown-linux-gnueabihf` before
     /// `unknown-linux-gnu`.
     pub fn suffixes() -> impl Iterator<Item = &'static str> {
         let mut suffixes: Vec<&'static str> = SYSTEMS.iter().map(|row| row.suffix).collect();

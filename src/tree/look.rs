@@ -1,4 +1,4 @@
-//! Reads the manifest of a tree.
+//! Reads the manifest of an existing tree, and finds its untracked files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,11 @@ use crate::problem::{Problem, Result};
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::tree::manifest::{Manifest, TREE_UNREADABLE};
 
-/// The manifest that stands in a tree, with the bytes of both files.
+/// Reads the manifest of a tree, with the texts of `manifest.json` and `MANIFEST.txt`. Returns
+/// `None` if there is no `manifest.json`.
+///
+/// # Errors
+/// A file cannot be read or parsed, or the two files disagree.
 pub fn read(host: &Host, out_dir: &Utf8Path) -> Result<Option<(Manifest, (String, String))>> {
     let path = out_dir.join(JSON_NAME);
     if !host.is_file(&path) {
@@ -23,46 +27,44 @@ pub fn read(host: &Host, out_dir: &Utf8Path) -> Result<Option<(Manifest, (String
     if text != manifest.text() {
         return Err(Problem::new(
             TREE_UNREADABLE,
-            format!(
-                "`{TEXT_NAME}` and `{JSON_NAME}` in \
-            `{out_dir}` do not say the same"
-            ),
+            format!("`{TEXT_NAME}` and `{JSON_NAME}` in `{out_dir}` disagree"),
         )
         .help(
-            "one of them was changed by hand: put it back, or remove the tree by hand and \
-                   build again",
+            "one of them was edited by hand: restore it, or remove the tree by hand and build \
+             again",
         ));
     }
     Ok(Some((manifest, (json, text))))
 }
 
-pub fn foreign(out_dir: &Utf8Path, strangers: &[String]) -> Problem {
+/// Returns the problem of a tree with untracked files, of which it lists the first ten.
+pub fn foreign(out_dir: &Utf8Path, untracked: &[String]) -> Problem {
     const SHOWN: usize = 10;
-    let more = strangers.len().saturating_sub(SHOWN);
-    let lines = strangers
+    let more = untracked.len().saturating_sub(SHOWN);
+    let lines = untracked
         .iter()
         .take(SHOWN)
         .cloned()
         .chain((more > 0).then(|| format!("… and {more} more")));
     Problem::new(
         TREE_FOREIGN,
-        format!("`{out_dir}` holds what xpkg did not make"),
+        format!("`{out_dir}` contains files that xpkg did not create"),
     )
-    .note("there", lines)
+    .note("untracked", lines)
     .help("move it away, or choose another `--out-dir`")
 }
 
-/// What stands in the out-dir and in no manifest: not ours, so never removed.
-pub fn strangers(found: &BTreeMap<String, PathKind>, manifest: Option<&Manifest>) -> Vec<String> {
+/// Returns the paths in the out-dir that its manifest does not list. They are never removed.
+pub fn untracked(found: &BTreeMap<String, PathKind>, manifest: Option<&Manifest>) -> Vec<String> {
     let listed = manifest.into_iter().flat_map(|manifest| {
         manifest
             .artifacts
             .iter()
             .map(|artifact| artifact.path.as_str())
     });
-    let own = manifest.into_iter().flat_map(|_| [TEXT_NAME, JSON_NAME]);
-    let files: BTreeSet<&str> = listed.chain(own).collect();
-    let ours = |path: &str, entry: PathKind| match entry {
+    let manifests = manifest.into_iter().flat_map(|_| [TEXT_NAME, JSON_NAME]);
+    let files: BTreeSet<&str> = listed.chain(manifests).collect();
+    let is_tracked = |path: &str, entry: PathKind| match entry {
         PathKind::File => files.contains(path),
         PathKind::Directory => files.iter().any(|file| {
             file.strip_prefix(path)
@@ -72,27 +74,29 @@ pub fn strangers(found: &BTreeMap<String, PathKind>, manifest: Option<&Manifest>
     };
     found
         .iter()
-        .filter(|(path, entry)| !ours(path, **entry))
+        .filter(|(path, entry)| !is_tracked(path, **entry))
         .map(|(path, _)| path.clone())
         .collect()
 }
 
-/// Codes that this file declares.
+/// Codes declared in this file.
 pub const CODES: &[Code] = &[TREE_FOREIGN, TREE_CHANGED, NO_TREE];
 
+/// An out-dir with untracked files.
 pub const TREE_FOREIGN: Code = code(&CodeInfo {
     name: "tree-foreign",
-    title: "the out-dir holds files that xpkg did not make",
-    cause: "The tree is exchanged as a whole; files that are in no manifest would be lost.",
+    title: "the out-dir contains files that xpkg did not create",
+    cause: "The tree is replaced as a whole; files that its manifest does not list would be lost.",
     detection: "The out-dir is compared with its manifest before anything is compiled.",
     fix: "Move the files away, or choose another `--out-dir`.",
     source: "README, What stands in the tree",
     waivable: false,
 });
 
+/// A staged file that differs from its manifest.
 pub const TREE_CHANGED: Code = code(&CodeInfo {
     name: "tree-changed",
-    title: "a staged file is not what its manifest says",
+    title: "a staged file differs from its manifest",
     cause: "A file that this run would keep was changed or removed after it was staged.",
     detection: "Kept files are hashed and compared with manifest.json.",
     fix: "Build its target again, or remove the tree with `cargo xpkg clean`.",
@@ -100,10 +104,11 @@ pub const TREE_CHANGED: Code = code(&CodeInfo {
     waivable: false,
 });
 
+/// An out-dir without a tree.
 pub const NO_TREE: Code = code(&CodeInfo {
     name: "no-tree",
-    title: "there is no staged tree here",
-    cause: "Nothing was built into this out-dir yet.",
+    title: "no staged tree found",
+    cause: "No build has written to this out-dir yet.",
     detection: "The out-dir has no manifest.json.",
     fix: "Run `cargo xpkg build`, or name the tree with `--out-dir`.",
     source: "README, In a hurry",
@@ -115,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_manifest_lists_is_a_stranger() {
+    fn a_file_that_no_manifest_lists_is_untracked() {
         let found = [
             ("a", PathKind::Directory),
             ("a/x", PathKind::File),
@@ -123,6 +128,6 @@ mod tests {
             ("l", PathKind::Other),
         ];
         let found = found.map(|(path, entry)| (path.to_owned(), entry)).into();
-        assert_eq!(strangers(&found, None), ["a", "a/x", "b", "l"]);
+        assert_eq!(untracked(&found, None), ["a", "a/x", "b", "l"]);
     }
 }

@@ -1,8 +1,8 @@
-//! The manifest of a staged tree: `manifest.json` with all facts, `MANIFEST.txt` with the digests.
+//! Manifest of a staged tree: `manifest.json` with all facts, `MANIFEST.txt` with the digests.
 //!
-//! Pure. The shape is a contract: `src/tree/manifest.schema.json` describes it, `schema_version` counts
-//! its breaks. Nothing in it depends on the time of day, so that the same input gives the same
-//! bytes.
+//! Pure. The format is a contract: `src/tree/manifest.schema.json` describes it, and
+//! `schema_version` counts its breaking changes. It contains no timestamps, so the same input gives
+//! the same bytes.
 
 use std::collections::BTreeMap;
 
@@ -18,60 +18,71 @@ use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
 use crate::tree::source::Source;
 
-/// The version of the shape that this program writes and reads.
+/// Version of the format that this program writes and reads.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The identifier of that shape, as its JSON Schema gives it.
+/// Identifier of that format, `$id` of its JSON Schema.
 pub const SCHEMA_ID: &str = "urn:cargo-xpkg:manifest:1";
 
+/// Contents of `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// [`SCHEMA_ID`].
     #[serde(rename = "$schema")]
     pub schema: String,
+    /// [`SCHEMA_VERSION`] of the writer.
     pub schema_version: u32,
+    /// Program that wrote the manifest.
     pub tool: Tool,
-    /// Sorted by triple and id.
+    /// Records of the builds, sorted by triple and id.
     pub targets: Vec<TargetRecord>,
-    /// Sorted by path.
+    /// Staged files, sorted by path.
     pub artifacts: Vec<Artifact>,
 }
 
-/// What wrote the manifest.
+/// Program that wrote the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tool {
+    /// Name of the package, `cargo-xpkg`.
     pub name: String,
+    /// Version of the package.
     pub version: String,
 }
 
-/// How bins of one target came to be. A run that is narrowed to some bins leaves the others with
-/// the record they were built by, so a target may have several, and a tree may hold bins of
-/// different commits.
+/// Record of a build of one target. A run of some bins keeps the others with the record of the run
+/// that built them, so a target may have several records, and a tree may contain bins of different
+/// commits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetRecord {
-    /// A digest of all the rest: what `built_by` of a file names.
+    /// Digest of the other fields, 16 hex digits. `built_by` of a file refers to it.
     pub id: String,
-    /// The bare triple.
+    /// Target triple without a glibc floor.
     pub target: String,
+    /// Platform in OCI's notation.
     pub platform: Platform,
+    /// C library: `gnu`, `musl` or `system`.
     pub libc: String,
-    /// The glibc floor that was asked for.
+    /// Requested glibc floor.
     pub glibc: Option<String>,
+    /// Commit that was built.
     pub source: Source,
+    /// Rust compiler.
     pub rustc: RustcRecord,
+    /// Linker and C compiler.
     pub toolchain: Toolchain,
-    /// What the probes say of the host's C compiler; `None` where nothing that runs on the host
-    /// stands on C.
+    /// Results of the probes of the host's C compiler; `None` if nothing that runs on the host
+    /// contains C.
     pub host_probes: Option<Report>,
-    /// What was let pass about the compilers.
+    /// Accepted findings about the compilers.
     pub waivers: Vec<Waiver>,
 }
 
 impl TargetRecord {
-    /// The record of a target that nothing is known of but its name.
-    pub fn promised(target: &Target) -> Self {
+    /// Creates the record of a target before its build: only facts of the triple are known.
+    pub fn expected(target: &Target) -> Self {
         Self {
             id: target.triple().to_owned(),
             target: target.triple().to_owned(),
@@ -99,8 +110,8 @@ impl TargetRecord {
         }
     }
 
-    /// The record with its own digest in place; `digest` is SHA-256 as hex.
-    pub fn sealed(self, digest: fn(&[u8]) -> String) -> Self {
+    /// Sets `id` to the digest of the record; `digest` is SHA-256 as hex.
+    pub fn with_id(self, digest: fn(&[u8]) -> String) -> Self {
         let blank = Self {
             id: String::new(),
             ..self
@@ -113,16 +124,20 @@ impl TargetRecord {
     }
 }
 
-/// OCI's words for a platform.
+/// Platform in OCI's notation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
+    /// Operating system (`linux`).
     pub os: String,
+    /// Architecture (`arm64`).
     pub architecture: String,
+    /// Variant of the architecture (`v7`).
     pub variant: Option<String>,
 }
 
 impl Platform {
+    /// Returns the platform of a target.
     pub fn of(target: &Target) -> Self {
         Self {
             os: target.system.os.name().to_owned(),
@@ -132,52 +147,62 @@ impl Platform {
     }
 }
 
+/// Rust compiler of a build, from `rustc -vV`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RustcRecord {
+    /// Version, such as `1.93.0`.
     pub release: String,
+    /// Commit of the compiler, if it reports one.
     pub commit_hash: Option<String>,
+    /// Triple of the host.
     pub host: String,
 }
 
-/// What linked, what compiled C, and why it was they.
+/// Linker and C compiler of a build, and the reason for their choice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Toolchain {
+    /// Kind of the linker.
     pub kind: LinkerKind,
-    /// `auto`, or the flag, variable or file that bound the choice.
+    /// Origin of the choice: `auto`, or the flag, variable or file that set it.
     pub chosen_by: String,
+    /// Reason for the choice.
     pub reason: String,
+    /// Linker.
     pub linker: Program,
+    /// C compiler, if the target has one.
     pub c_compiler: Option<Program>,
-    /// The cross image that all of it stands in.
+    /// Cross image that contains linker and C compiler.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageRecord>,
-    /// What the probes say of the C compiler; `None` where the target's graph holds no C.
+    /// Results of the probes of the C compiler; `None` if the target's graph contains no C.
     pub probes: Option<Report>,
-    /// Target-scoped variables of the build, the user's own ones included.
+    /// Target-scoped variables of the build, including the user's.
     pub variables: BTreeMap<String, String>,
 }
 
-/// A cross image. Which engine ran it does not matter to what came out.
+/// Cross image of a build. The engine is not recorded, because it does not affect the result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageRecord {
-    /// As the configuration writes it.
+    /// Reference as configured.
     pub reference: String,
-    /// `sha256:…`.
+    /// Digest of the image, `sha256:…`.
     pub digest: String,
-    /// `linux/amd64`.
+    /// Platform of the image, such as `linux/amd64`.
     pub platform: String,
-    /// What was built upon it and run.
+    /// Image that was built on it and run instead.
     pub derived: Option<Derived>,
 }
 
-/// A finding that `--accept` let pass, or that flags of the user's keep from biting.
+/// Finding that was accepted by `--accept`, or that the user's own flags work around.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Waiver {
+    /// Code of the finding.
     pub code: String,
+    /// Message of the finding.
     pub message: String,
 }
 
@@ -185,30 +210,37 @@ pub struct Waiver {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
-    /// Below the tree's root, with `/`.
+    /// Path relative to the tree's root, with `/` between its parts.
     pub path: String,
+    /// Target triple without a glibc floor.
     pub target: String,
+    /// Name of the package.
     pub package: String,
+    /// Version of the package.
     pub version: String,
+    /// Name of the bin target.
     pub bin: String,
+    /// cargo profile.
     pub profile: String,
+    /// Features enabled for the build.
     pub features: Vec<String>,
-    /// The `id` of the record in `targets`.
+    /// `id` of the record in `targets`.
     pub built_by: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
+    /// Permission bits in octal, such as `0755`.
     pub mode: String,
-    /// 64 lower-case hex digits.
+    /// SHA-256 as 64 lower-case hex digits.
     pub sha256: String,
-    /// `None` where `unreadable-binary` was accepted.
+    /// Facts of the program; `None` if `unreadable-binary` was accepted.
     pub binary: Option<Binary>,
-    /// What was let pass about this file.
+    /// Accepted findings about this file.
     pub waivers: Vec<Waiver>,
 }
 
 impl Manifest {
-    /// The manifest of these files and those records that they name, in the order that makes equal
-    /// trees equal bytes.
+    /// Creates the manifest of these files and of the records that they refer to. Both are sorted,
+    /// so that equal trees give equal bytes.
     pub fn new(mut targets: Vec<TargetRecord>, mut artifacts: Vec<Artifact>) -> Self {
         targets.retain(|record| {
             artifacts
@@ -230,7 +262,10 @@ impl Manifest {
         }
     }
 
-    /// Reads a `manifest.json`; `place` is what the error calls it.
+    /// Parses a `manifest.json`; `place` is its name in error messages.
+    ///
+    /// # Errors
+    /// The text is not a manifest of [`SCHEMA_VERSION`].
     pub fn parse(text: &str, place: &str) -> Result<Self> {
         let unreadable = |why: String| {
             Problem::new(TREE_UNREADABLE, format!("cannot read `{place}`: {why}"))
@@ -250,14 +285,15 @@ impl Manifest {
         serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
     }
 
-    /// The text of `manifest.json`.
+    /// Returns the text of `manifest.json`.
     pub fn json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).expect("a manifest is plain data");
         text.push('\n');
         text
     }
 
-    /// The text of `MANIFEST.txt`: `<sha256>  <path>` lines only, since BusyBox takes no comments.
+    /// Returns the text of `MANIFEST.txt`: only lines `<sha256>  <path>`, because BusyBox's
+    /// `sha256sum` rejects comments.
     pub fn text(&self) -> String {
         self.artifacts
             .iter()
@@ -267,8 +303,8 @@ impl Manifest {
 }
 
 impl Platform {
-    /// `linux/arm/v7`, as Docker writes it.
-    pub fn words(&self) -> String {
+    /// Returns `linux/arm/v7`, as Docker writes it.
+    pub fn label(&self) -> String {
         let variant = self
             .variant
             .as_ref()
@@ -278,14 +314,15 @@ impl Platform {
     }
 }
 
-/// Codes that this file declares.
+/// Codes declared in this file.
 pub const CODES: &[Code] = &[TREE_UNREADABLE];
 
+/// A manifest that cannot be read or parsed, or two that disagree.
 pub const TREE_UNREADABLE: Code = code(&CodeInfo {
     name: "tree-unreadable",
     title: "the tree's manifest cannot be read",
     cause: "manifest.json is damaged, or a later xpkg wrote it.",
-    detection: "It does not parse as schema version 1, or MANIFEST.txt does not say the same.",
+    detection: "It does not parse as schema version 1, or MANIFEST.txt disagrees with it.",
     fix: "Use the xpkg that wrote it, or remove the directory by hand.",
     source: "README, What stands in the tree",
     waivable: false,

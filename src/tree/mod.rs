@@ -1,3 +1,5 @@
+//! The staged tree: its manifest, its files as values, and the source it was built from.
+
 pub mod look;
 pub mod manifest;
 pub mod source;

@@ -1,4 +1,4 @@
-//! The staged tree as a value: where each bin stands, what a run replaces and what it keeps.
+//! The staged tree as a value: the path of each bin, and the files that a run replaces or keeps.
 //!
 //! Pure: paths are text, files are entries of a manifest.
 
@@ -10,17 +10,21 @@ use crate::project::workspace::Bin;
 use crate::target::Target;
 use crate::tree::manifest::{Artifact, Manifest};
 
-/// A bin at its place.
+/// Bin with its path in the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Output {
+    /// Target that it is built for.
     pub target: Target,
+    /// Bin target of the workspace.
     #[serde(flatten)]
     pub bin: Bin,
+    /// Path relative to the tree's root.
     pub path: String,
 }
 
 impl Output {
-    fn who(&self) -> String {
+    /// Returns the description for messages.
+    fn label(&self) -> String {
         format!(
             "bin `{}` of package `{}` for `{}`",
             self.bin.bin, self.bin.package, self.target
@@ -28,69 +32,78 @@ impl Output {
     }
 }
 
-/// Every pair of outputs that would stand on one path, or one of which would be the other's
-/// directory.
+/// Returns a problem for every pair of outputs with the same path, or of which one's path would be
+/// the other's directory.
 pub fn clashes(outputs: &[Output]) -> Vec<Problem> {
     clashing_pairs(
         outputs
             .iter()
-            .map(|output| (output.path.clone(), output.who())),
+            .map(|output| (output.path.clone(), output.label())),
     )
 }
 
+/// Compares the paths of labeled outputs.
 fn clashing_pairs(named: impl Iterator<Item = (String, String)>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    // Compared without case: the tree must survive a file system that knows none.
+    // Compared without case: the tree must survive a case-insensitive file system.
     let mut sorted: Vec<(String, String, String)> = named
-        .map(|(path, who)| (path.to_lowercase(), path, who))
+        .map(|(path, label)| (path.to_lowercase(), path, label))
         .collect();
     sorted.sort();
-    for (index, (folded, path, who)) in sorted.iter().enumerate() {
+    for (index, (folded, path, label)) in sorted.iter().enumerate() {
         let below = format!("{folded}/");
-        for (other_folded, other_path, other) in &sorted[index + 1..] {
+        for (other_folded, other_path, other_label) in &sorted[index + 1..] {
             let what = if other_folded == folded && path == other_path {
                 format!("`{path}`")
             } else if other_folded == folded {
-                format!("`{path}` and `{other_path}`, one path where case does not count")
+                format!(
+                    "`{path}` and `{other_path}`, the same path on a case-insensitive file \
+                         system"
+                )
             } else if other_folded.starts_with(&below) {
                 format!("`{path}` and `{other_path}`, a file and a directory")
             } else {
                 continue;
             };
             problems.push(
-                Problem::new(PATH_CLASH, format!("two outputs on one path: {what}"))
-                    .note("both", [who.clone(), other.clone()])
-                    .help("add `{triple}` or `{package}` to `layout`, or `rename` one of them"),
+                Problem::new(
+                    PATH_CLASH,
+                    format!("the paths of two outputs clash: {what}"),
+                )
+                .note("both", [label.clone(), other_label.clone()])
+                .help("add `{triple}` or `{package}` to `layout`, or `rename` one of them"),
             );
         }
     }
     problems
 }
 
-/// What a run leaves as it is: entries of the old manifest that it did not select.
+/// Returns the entries of the old manifest that a run keeps because it does not replace them.
 ///
-/// The whole of its targets is selected, or, narrowed, just its bins (SPEC, "What `build` writes").
-pub fn kept(old: &Manifest, outputs: &[Output], narrowed: bool) -> Vec<Artifact> {
-    let selected = |artifact: &Artifact| {
+/// A run replaces all files of its targets, or, if it is limited to some bins (`is_partial`), only
+/// the files of these bins. See README, "What stands in the tree".
+pub fn retained(old: &Manifest, outputs: &[Output], is_partial: bool) -> Vec<Artifact> {
+    let is_replaced = |artifact: &Artifact| {
         outputs.iter().any(|output| {
             output.target.triple() == artifact.target
-                && (!narrowed
+                && (!is_partial
                     || output.bin.package == artifact.package && output.bin.bin == artifact.bin)
         })
     };
     old.artifacts
         .iter()
-        .filter(|artifact| !selected(artifact))
+        .filter(|artifact| !is_replaced(artifact))
         .cloned()
         .collect()
 }
 
-/// Outputs of this run against what stays from earlier ones.
-pub fn clashes_with_kept(outputs: &[Output], kept: &[Artifact]) -> Vec<Problem> {
+/// Returns a problem for every path clash among the outputs of this run and the files retained from
+/// earlier runs.
+pub fn clashes_with_retained(outputs: &[Output], retained: &[Artifact]) -> Vec<Problem> {
     let new = outputs
         .iter()
-        .map(|output| (output.path.clone(), output.who()));
-    let old = kept.iter().map(|artifact| {
+        .map(|output| (output.path.clone(), output.label()));
+    let old = retained.iter().map(|artifact| {
         (
             artifact.path.clone(),
             format!(
@@ -102,12 +115,13 @@ pub fn clashes_with_kept(outputs: &[Output], kept: &[Artifact]) -> Vec<Problem> 
     clashing_pairs(new.chain(old))
 }
 
-/// Codes that this file declares.
+/// Codes declared in this file.
 pub const CODES: &[Code] = &[PATH_CLASH];
 
+/// Two outputs with the same path.
 pub const PATH_CLASH: Code = code(&CodeInfo {
     name: "path-clash",
-    title: "two outputs would stand on one path",
+    title: "the paths of two outputs clash",
     cause: "The layout gives two bins (or a bin of this run and one kept from an earlier run) \
             the same path, or makes one's file the other's directory.",
     detection: "All paths of the run are compared before anything is compiled.",
@@ -146,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layout_gives_each_bin_its_place() {
+    fn a_layout_gives_each_bin_its_path() {
         check(
             DEFAULT_LAYOUT,
             "aarch64-unknown-linux-musl",
@@ -200,7 +214,7 @@ mod tests {
             bin: bin(package, name),
             path: path.to_owned(),
         };
-        let told: Vec<String> = clashes(&[
+        let messages: Vec<String> = clashes(&[
             output("a", "app", "x/app"),
             output("b", "app", "x/app"),
             output("c", "App", "x/App"),
@@ -210,14 +224,16 @@ mod tests {
         .map(|problem| problem.message)
         .collect();
         assert_eq!(
-            told,
+            messages,
             [
-                "two outputs on one path: `x` and `x/App`, a file and a directory",
-                "two outputs on one path: `x` and `x/app`, a file and a directory",
-                "two outputs on one path: `x` and `x/app`, a file and a directory",
-                "two outputs on one path: `x/App` and `x/app`, one path where case does not count",
-                "two outputs on one path: `x/App` and `x/app`, one path where case does not count",
-                "two outputs on one path: `x/app`",
+                "the paths of two outputs clash: `x` and `x/App`, a file and a directory",
+                "the paths of two outputs clash: `x` and `x/app`, a file and a directory",
+                "the paths of two outputs clash: `x` and `x/app`, a file and a directory",
+                "the paths of two outputs clash: `x/App` and `x/app`, the same path on a \
+                 case-insensitive file system",
+                "the paths of two outputs clash: `x/App` and `x/app`, the same path on a \
+                 case-insensitive file system",
+                "the paths of two outputs clash: `x/app`",
             ]
         );
     }

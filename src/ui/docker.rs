@@ -1,9 +1,9 @@
-//! The images of a context as a table.
+//! Formats the images of a Docker context as a table.
 
 use crate::ship::docker::image::Image;
 use crate::ui::table::{lines, plain_table, size};
 
-/// The images of a context.
+/// Formats the images of a context as a table.
 pub fn docker(images: &[Image]) -> String {
     let mut table = plain_table();
     table.set_header(["image", "platforms", "bins", "base", "size"]);
@@ -11,7 +11,7 @@ pub fn docker(images: &[Image]) -> String {
         let platforms: Vec<String> = image
             .platforms
             .iter()
-            .map(|platform| platform.platform.words())
+            .map(|platform| platform.platform.label())
             .collect();
         let bins: Vec<&str> = image
             .platforms

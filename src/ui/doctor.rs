@@ -1,4 +1,4 @@
-//! What `doctor` found.
+//! Formats the report of `doctor`.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::project::build_tools::ToolFound;
 use crate::toolchain::probe::report::Report;
 use crate::ui::table::{lines, plain_table};
 
-/// What `doctor` found: one screen for a healthy machine.
+/// Formats a diagnosis: one screen for a healthy machine.
 pub fn diagnosis(diagnosis: &Diagnosis) -> String {
     let Diagnosis {
         rustc,
@@ -54,7 +54,7 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
             compiler
                 .version
                 .clone()
-                .unwrap_or_else(|| "says no version".to_owned()),
+                .unwrap_or_else(|| "unknown version".to_owned()),
             verdict,
         ]);
     }
@@ -130,11 +130,12 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
     let all = problems
         .iter()
         .chain(targets.iter().flat_map(|target| &target.problems));
-    let told: Vec<String> = all.map(problem).collect();
-    for (index, problem) in told
+    // Several targets may have the same problem; it is shown once.
+    let rendered: Vec<String> = all.map(problem).collect();
+    for (index, problem) in rendered
         .iter()
         .enumerate()
-        .filter(|(index, problem)| !told[..*index].contains(problem))
+        .filter(|(index, problem)| !rendered[..*index].contains(problem))
     {
         let _ = write!(text, "{}{problem}", if index == 0 { "\n" } else { "" });
     }
@@ -150,7 +151,7 @@ fn verdicts(report: &Report) -> String {
     verdicts.collect::<Vec<_>>().join(", ")
 }
 
-/// How many names there are beyond the two that are shown.
+/// Returns the number of names beyond the two that are shown: ` (+2)`.
 fn more_names(aliases: &[String]) -> String {
     if aliases.len() > 1 {
         format!(" (+{})", aliases.len() - 1)

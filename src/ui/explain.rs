@@ -1,9 +1,9 @@
-//! What `--explain CODE` says.
+//! Formats the explanation of a code.
 
 use crate::problem::code::CodeInfo;
 
-/// What `--explain CODE` says.
-pub fn explanation(row: &CodeInfo) -> String {
+/// Formats the output of `--explain CODE`.
+pub fn explanation(info: &CodeInfo) -> String {
     let CodeInfo {
         name,
         title,
@@ -12,7 +12,7 @@ pub fn explanation(row: &CodeInfo) -> String {
         fix,
         source,
         waivable: _,
-    } = row;
+    } = info;
     format!(
         "{name}: {title}\n\ncause:     {cause}\ndetection: {detection}\nfix:       \
          {fix}\nsource:    {source}\n"

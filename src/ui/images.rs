@@ -1,12 +1,12 @@
-//! The cross images of a workspace.
+//! Formats the cross images of a workspace.
 
 use std::fmt::Write as _;
 
 use crate::problem::style::{CAUTION, GOOD, STRONG};
 use crate::toolchain::image::lockfile::{PinStatus, Seen};
 
-/// The images of a workspace, each with what is known of it.
-pub fn images(standings: &[PinStatus]) -> String {
+/// Formats the images of a workspace, each with its pin and its facts.
+pub fn images(pins: &[PinStatus]) -> String {
     let mut text = String::new();
     for PinStatus {
         target,
@@ -15,7 +15,7 @@ pub fn images(standings: &[PinStatus]) -> String {
         state,
         why,
         seen,
-    } in standings
+    } in pins
     {
         let style = if *state == "pinned" { GOOD } else { CAUTION };
         let _ = writeln!(text, "{STRONG}{target}{STRONG:#}  {style}{state}{style:#}");

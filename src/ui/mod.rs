@@ -1,3 +1,5 @@
+//! Text output for people: tables, plans and reports.
+
 pub mod docker;
 pub mod doctor;
 pub mod explain;

@@ -1,5 +1,5 @@
-//! The plan for people: per target the toolchain and why, its environment, and the lines that will
-//! run.
+//! Formats the plan: for each target the toolchain with its reason, its environment, and the
+//! commands that will run.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::toolchain::facts::Std;
 use crate::toolchain::image::chosen::ResolvedImage;
 use crate::toolchain::probe::report::Report;
 
-/// The plan for people.
+/// Formats a plan.
 pub fn plan(plan: &Plan) -> String {
     let Plan {
         workspace,
@@ -66,7 +66,7 @@ fn target_plan(target: &TargetPlan) -> String {
         vec![choice(&toolchain.candidate, &toolchain.chosen_by)],
     );
     row(
-        "passed over",
+        "ignored",
         toolchain.passed_over.iter().map(passed_over).collect(),
     );
     row(
@@ -84,11 +84,11 @@ fn target_plan(target: &TargetPlan) -> String {
             .collect(),
     );
     row(
-        "refused",
+        "rejected",
         toolchain
             .refused
             .iter()
-            .map(|fallen| format!("{}: {}", fallen.kind.name(), fallen.reason))
+            .map(|rejected| format!("{}: {}", rejected.kind.name(), rejected.reason))
             .collect(),
     );
     row(
@@ -116,7 +116,7 @@ fn target_plan(target: &TargetPlan) -> String {
         let derived = image
             .derived
             .as_ref()
-            .map(|derived| format!(", upon it {}", derived.id))
+            .map(|derived| format!(", derived image {}", derived.id))
             .unwrap_or_default();
         let digest = if image.reference.contains('@') {
             String::new()
@@ -133,7 +133,7 @@ fn target_plan(target: &TargetPlan) -> String {
         toolchain.candidate.image.iter().map(image).collect(),
     );
     row(
-        "hidden",
+        "masked",
         toolchain
             .candidate
             .image
@@ -160,7 +160,7 @@ fn target_plan(target: &TargetPlan) -> String {
     text
 }
 
-/// What the probes say of a compiler, a line each.
+/// Formats a compiler and the verdicts of its probes, one line each.
 fn report(report: &Report) -> Vec<String> {
     let version = report
         .version
@@ -169,13 +169,13 @@ fn report(report: &Report) -> Vec<String> {
         .unwrap_or_default();
     let mut lines = vec![format!("{}{version}", report.compiler)];
     lines.extend(report.answers.iter().map(|answer| {
-        let run = answer
+        let at_runtime = answer
             .at_runtime
             .as_ref()
-            .map(|run| format!(", by running it {}", run.name()))
+            .map(|verdict| format!(", by running it {}", verdict.name()))
             .unwrap_or_default();
         format!(
-            "{}: {} at -O2{run}, {} with this build's flags",
+            "{}: {} at -O2{at_runtime}, {} with this build's flags",
             answer.probe,
             answer.baseline.name(),
             answer.at(&[]).name()
@@ -184,6 +184,7 @@ fn report(report: &Report) -> Vec<String> {
     lines
 }
 
+/// Formats the variables of a candidate, one line each.
 fn environment(candidate: &Candidate) -> Vec<String> {
     let line = |variable: &Variable| {
         let by = match variable.set_by {
@@ -200,7 +201,7 @@ fn environment(candidate: &Candidate) -> Vec<String> {
     }
 }
 
-/// Lines that a POSIX shell evaluates.
+/// Formats xpkg's variables as `export` lines of a POSIX shell.
 pub fn exports(candidate: &Candidate) -> String {
     let ours = candidate
         .variables

@@ -1,20 +1,21 @@
-//! Tables as wide as the terminal.
+//! Tables that fit the width of the terminal.
 
 use comfy_table::{ContentArrangement, Table};
 
-/// Columns and nothing else, as wide as the terminal lets them.
+/// Creates a table without borders that fits the width of the terminal.
 pub fn plain_table() -> Table {
     let mut table = Table::new();
     table
         .load_style(comfy_table::presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic);
-    // A terminal that does not say how wide it is.
+    // Width 0: a terminal that does not report its width.
     if table.width() == Some(0) {
         table.set_content_arrangement(ContentArrangement::Disabled);
     }
     table
 }
 
+/// Formats a table as lines without trailing spaces.
 pub fn lines(table: &Table) -> String {
     let mut table = table.clone();
     for column in table.column_iter_mut() {
@@ -26,7 +27,7 @@ pub fn lines(table: &Table) -> String {
         .collect()
 }
 
-/// Bytes in binary units, three digits of them.
+/// Formats a size in binary units: `999 B`, `1.0 KiB`.
 pub fn size(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["B", "KiB", "MiB"] {

@@ -1,11 +1,11 @@
-//! The staged tree as a table.
+//! Formats the staged tree as a table.
 
 use comfy_table::CellAlignment;
 
 use crate::tree::manifest::{Artifact, Manifest};
 use crate::ui::table::{lines, plain_table, size};
 
-/// The staged tree as a table.
+/// Formats the files of a manifest as a table, and its cross images as lines below it.
 pub fn tree(manifest: &Manifest) -> String {
     let mut table = plain_table();
     table.set_header([
@@ -43,7 +43,7 @@ pub fn tree(manifest: &Manifest) -> String {
         let derived = image
             .derived
             .as_ref()
-            .map(|derived| format!(", upon it {}", derived.id))
+            .map(|derived| format!(", derived image {}", derived.id))
             .unwrap_or_default();
         let line = format!(
             "{} was built in {}{digest}{derived}\n",
@@ -56,7 +56,7 @@ pub fn tree(manifest: &Manifest) -> String {
     lines(&table) + &images.concat()
 }
 
-/// A bin, with the name it is staged under where that is another.
+/// Returns the name of a bin, followed by its staged name if that differs.
 fn shown_bin(artifact: &Artifact) -> String {
     let staged = artifact.path.rsplit('/').next().unwrap_or_default();
     let plain = staged

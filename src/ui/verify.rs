@@ -1,4 +1,4 @@
-//! What `verify` found.
+//! Formats the report of `verify`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,8 +11,8 @@ use crate::ui::table::{lines, plain_table, size};
 use crate::verify::finding::{Finding, clause};
 use crate::verify::report::{FileReport, Report, Skipped};
 
-/// What `verify` found: the programs, what stands against them, and the verdict last, where a
-/// terminal stops.
+/// Formats a report: the programs, the findings, and last the verdict, which stays visible in a
+/// terminal.
 pub fn verification(report: &Report) -> String {
     let Report {
         schema_version: _,
@@ -30,11 +30,11 @@ pub fn verification(report: &Report) -> String {
         text.push('\n');
         text.push_str(&findings_of_one_code(&group));
     }
-    let pardoned: Vec<Finding> = accepted
+    let accepted_findings: Vec<Finding> = accepted
         .iter()
         .map(|accepted| accepted.finding.clone())
         .collect();
-    for group in grouped(&pardoned) {
+    for group in grouped(&accepted_findings) {
         let code = group[0].code;
         let _ = writeln!(
             text,
@@ -49,7 +49,7 @@ pub fn verification(report: &Report) -> String {
             let _ = writeln!(
                 text,
                 "  {}\n    reason: {}",
-                placed(&accepted.finding),
+                finding_line(&accepted.finding),
                 printable(&accepted.reason)
             );
         }
@@ -90,6 +90,7 @@ pub fn verification(report: &Report) -> String {
     text
 }
 
+/// Formats the programs as a table.
 fn programs(files: &[FileReport]) -> String {
     if files.is_empty() {
         return String::new();
@@ -104,7 +105,7 @@ fn programs(files: &[FileReport]) -> String {
         sha256,
         target,
         binary,
-        ran: came_of_it,
+        ran: run_result,
     } in files
     {
         let floor = binary
@@ -125,7 +126,7 @@ fn programs(files: &[FileReport]) -> String {
         table.add_row(
             cells
                 .into_iter()
-                .chain(ran.then(|| or_none(came_of_it.as_deref()))),
+                .chain(ran.then(|| or_none(run_result.as_deref()))),
         );
     }
     if let Some(column) = table.column_mut(2) {
@@ -134,7 +135,7 @@ fn programs(files: &[FileReport]) -> String {
     lines(&table)
 }
 
-/// Findings by code, codes in the order in which they first come: one fault in forty files is one
+/// Groups findings by code, in the order of first occurrence: one problem in forty files is one
 /// block.
 fn grouped(findings: &[Finding]) -> Vec<Vec<&Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
@@ -150,29 +151,29 @@ fn grouped(findings: &[Finding]) -> Vec<Vec<&Finding>> {
     groups
 }
 
-/// The one shape of a problem: a line for each file, each way out once.
+/// Formats the findings of one code like a problem: one line per file, each help line once.
 fn findings_of_one_code(group: &[&Finding]) -> String {
-    let row = group[0].code.info();
+    let info = group[0].code.info();
     let mut text = format!(
         "{BAD}error[{}]{BAD:#}{STRONG}: {}{STRONG:#}\n",
-        row.name, row.title
+        info.name, info.title
     );
     for finding in group {
-        let _ = writeln!(text, "  {}", placed(finding));
+        let _ = writeln!(text, "  {}", finding_line(finding));
     }
-    let ways: BTreeSet<&str> = group
+    let help_lines: BTreeSet<&str> = group
         .iter()
         .map(|finding| finding.help.as_str())
         .filter(|help| !help.is_empty())
         .collect();
-    for help in ways {
+    for help in help_lines {
         let _ = writeln!(text, "  {NOTE}help{NOTE:#}: {}", printable(help));
     }
     text
 }
 
-/// `path: found, expected …`
-fn placed(finding: &Finding) -> String {
+/// Formats one finding: `path: found, expected …`.
+fn finding_line(finding: &Finding) -> String {
     format!(
         "{}: {}",
         finding
@@ -194,20 +195,20 @@ mod tests {
 
     #[test]
     fn a_problem_has_one_shape() {
-        let told = Problem::new(NO_LINKER, "nothing here can link for `t`")
+        let sample = Problem::new(NO_LINKER, "no linker found for `t`")
             .note(
                 "tried",
                 [
                     "gcc  `t-gcc` is not on PATH".to_owned(),
-                    "zig  is not there".to_owned(),
+                    "zig  is not installed".to_owned(),
                 ],
             )
             .help("install a cross compiler");
-        let plain = anstream::adapter::strip_str(&problem(&told)).to_string();
+        let plain = anstream::adapter::strip_str(&problem(&sample)).to_string();
         assert_eq!(
             plain,
-            "error[no-linker]: nothing here can link for `t`\n  tried: gcc  `t-gcc` is not on \
-             PATH\n         zig  is not there\n  help: install a cross compiler\n"
+            "error[no-linker]: no linker found for `t`\n  tried: gcc  `t-gcc` is not on \
+             PATH\n         zig  is not installed\n  help: install a cross compiler\n"
         );
     }
 
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verification_tells_programs_findings_and_verdict() {
+    fn a_verification_shows_programs_findings_and_verdict() {
         let report = Report {
             findings: vec![
                 finding(NOT_STRIPPED, Some("x86/app")),
@@ -232,7 +233,7 @@ mod tests {
             ],
             ..small()
         };
-        let told = "\
+        let expected = "\
 file     target     size  linkage  glibc  sha256
 arm/app  -       2.0 KiB  unread   -      0123456789ab
 x86/app  -       2.0 KiB  unread   -      0123456789ab
@@ -251,7 +252,7 @@ not checked
 
 failed: `dist`, policy `default`, listed by `manifest.json`: 2 programs, 2 findings, 1 accepted, 1 not checked
 ";
-        assert_eq!(plain(&report), told);
+        assert_eq!(plain(&report), expected);
     }
 
     #[test]
@@ -274,15 +275,15 @@ failed: `dist`, policy `default`, listed by `manifest.json`: 2 programs, 2 findi
     #[test]
     fn no_name_of_a_verification_reaches_the_terminal_or_another_line() {
         let report = hostile();
-        let told = verification(&report);
-        let ours = anstream::adapter::strip_str(&told).to_string();
+        let styled = verification(&report);
+        let text = anstream::adapter::strip_str(&styled).to_string();
         assert!(
-            ours.chars()
+            text.chars()
                 .all(|c| c == '\n' || printable(&c.to_string()).chars().eq([c])),
-            "a character that is not seen"
+            "an invisible character"
         );
-        // The stripper takes every escape sequence; all that it took are styles.
-        assert!(told.split('\u{1b}').skip(1).all(|rest| {
+        // The stripper removes every escape sequence; only styles may have been removed.
+        assert!(styled.split('\u{1b}').skip(1).all(|rest| {
             rest.starts_with('[')
                 && rest[1..]
                     .trim_start_matches(|c: char| c.is_ascii_digit() || c == ';')
@@ -290,21 +291,21 @@ failed: `dist`, policy `default`, listed by `manifest.json`: 2 programs, 2 findi
         }));
         let files = report.files.len();
         assert_eq!(
-            ours.lines().filter(|line| line.contains("error[")).count(),
+            text.lines().filter(|line| line.contains("error[")).count(),
             1
         );
         assert_eq!(
-            ours.lines()
+            text.lines()
                 .filter(|line| line.starts_with("    reason: "))
                 .count(),
             files
         );
         assert_eq!(
-            ours.lines()
+            text.lines()
                 .filter(|line| line.starts_with("  help: "))
                 .count(),
             files - 1,
-            "each help that is not empty"
+            "every help line that is not empty"
         );
     }
 }

@@ -109,7 +109,7 @@ pub fn of_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
         arch,
         os,
         libc,
-        float: FloatAbi::Untold,
+        float: FloatAbi::Unspecified,
         floor: None,
         name,
     })

@@ -88,7 +88,7 @@ pub fn start_all(
             .args(words[1..].iter().cloned())
             .env("PATH", "/usr/bin:/bin")
             .env("LC_ALL", "C")
-            .alone();
+            .env_clear();
         host.shell.detail("Running", &format!("`{call}`"));
         let finding = |code: Code, found: String, expected: String| Finding {
             code,

@@ -24,10 +24,10 @@ error[target-twice]: the target `x86_64-unknown-linux-gnu` is asked for twice
         str![[r#"
 exit 1
 --- stderr
-error[unknown-target]: rustc knows no target `x86_64-linux-musl`
+error[unknown-target]: rustc does not know the target `x86_64-linux-musl`
   help: did you mean `x86_64-unknown-linux-musl`?
-error[unknown-target]: rustc knows no target `nonsense`
-  help: `rustc --print target-list` names them all
+error[unknown-target]: rustc does not know the target `nonsense`
+  help: `rustc --print target-list` lists all targets
 
 "#]]
     );
@@ -246,7 +246,7 @@ error[layout-invalid]: bin `app` of package `alpha` cannot stand at `x86_64-unkn
         str![[r#"
 exit 1
 --- stderr
-error[path-clash]: two outputs on one path: `x86_64-unknown-linux-gnu/alpha/App` and `x86_64-unknown-linux-gnu/alpha/app`, one path where case does not count
+error[path-clash]: the paths of two outputs clash: `x86_64-unknown-linux-gnu/alpha/App` and `x86_64-unknown-linux-gnu/alpha/app`, the same path on a case-insensitive file system
   both: bin `solo` of package `alpha` for `x86_64-unknown-linux-gnu`
         bin `app` of package `alpha` for `x86_64-unknown-linux-gnu`
   help: add `{triple}` or `{package}` to `layout`, or `rename` one of them
@@ -341,7 +341,7 @@ fn manifests_of_a_tree_that_do_not_hold() {
 exit 1
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
-error[tree-unreadable]: cannot read `[ROOT]/target/xpkg/manifest.json`: EOF while parsing a string at line 56 column 20
+error[tree-unreadable]: cannot read `[ROOT]/target/xpkg/manifest.json`: EOF while parsing a string at line 56 column 22
   help: use the xpkg that wrote it, or remove the tree by hand and build again
 
 "#]]
@@ -371,8 +371,8 @@ error[tree-unreadable]: cannot read `[ROOT]/target/xpkg/manifest.json`: it has s
 exit 1
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
-error[tree-unreadable]: `MANIFEST.txt` and `manifest.json` in `[ROOT]/target/xpkg` do not say the same
-  help: one of them was changed by hand: put it back, or remove the tree by hand and build again
+error[tree-unreadable]: `MANIFEST.txt` and `manifest.json` in `[ROOT]/target/xpkg` disagree
+  help: one of them was edited by hand: restore it, or remove the tree by hand and build again
 
 "#]]
     );

@@ -164,7 +164,7 @@ fn two_outputs_on_one_path_are_refused_before_compiling() {
         str![[r#"
 exit 1
 --- stderr
-error[path-clash]: two outputs on one path: `x86_64-unknown-linux-gnu/app`
+error[path-clash]: the paths of two outputs clash: `x86_64-unknown-linux-gnu/app`
   both: bin `app` of package `alpha` for `x86_64-unknown-linux-gnu`
         bin `app` of package `beta` for `x86_64-unknown-linux-gnu`
   help: add `{triple}` or `{package}` to `layout`, or `rename` one of them
@@ -288,8 +288,8 @@ fn a_strangers_file_stops_the_run_and_stays() {
 exit 1
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
-error[tree-foreign]: `[ROOT]/out` holds what xpkg did not make
-  there: notes.txt
+error[tree-foreign]: `[ROOT]/out` contains files that xpkg did not create
+  untracked: notes.txt
   help: move it away, or choose another `--out-dir`
 
 "#]]
@@ -303,8 +303,8 @@ error[tree-foreign]: `[ROOT]/out` holds what xpkg did not make
 exit 1
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
-error[tree-foreign]: `[ROOT]/other` holds what xpkg did not make
-  there: x86_64-unknown-linux-gnu/hello/notes.txt
+error[tree-foreign]: `[ROOT]/other` contains files that xpkg did not create
+  untracked: x86_64-unknown-linux-gnu/hello/notes.txt
   help: move it away, or choose another `--out-dir`
 
 "#]]

@@ -110,7 +110,7 @@ exit 1
   "problems": [
     {
       "code": "unknown-target",
-      "message": "rustc knows no target `x86_64-unknown-linux-gnux`",
+      "message": "rustc does not know the target `x86_64-unknown-linux-gnux`",
       "notes": [],
       "help": [
         "did you mean `x86_64-unknown-linux-gnu`?"
@@ -119,7 +119,7 @@ exit 1
   ]
 }
 --- stderr
-error[unknown-target]: rustc knows no target `x86_64-unknown-linux-gnux`
+error[unknown-target]: rustc does not know the target `x86_64-unknown-linux-gnux`
   help: did you mean `x86_64-unknown-linux-gnu`?
 
 "#]]

@@ -62,7 +62,7 @@ pub mod made {
         format!("{length} {key}={value}\n").into_bytes()
     }
 
-    /// EntryKind one entry of a zip says of itself, in each of its two headers.
+    /// Values that one zip entry has in its two headers.
     #[derive(Clone)]
     pub struct Zipped {
         pub name: &'static str,
@@ -457,12 +457,12 @@ fn entries_are_kept_as_the_archive_has_them() {
             "b: file 1 644 data",
             "b: file 2 644 data",
             "disk: a block device",
-            "full: archive-unfit: it is named like a directory and has contents",
+            "full: archive-unfit: its path ends with a slash like a directory's, but it has contents",
             "hard: = ",
             "null: a character device",
             "old: directory",
             "pipe: a pipe",
-            "what: archive-unfit: it is of a kind that is not known here ('V')",
+            "what: archive-unfit: its entry type is unknown ('V')",
         ],
     );
     let twice = [
@@ -486,24 +486,24 @@ fn what_cannot_be_an_archive_says_so() {
     check(
         "a.tar.gz",
         b"",
-        &[": archive-unfit: it is named like an archive and does not begin like one"],
+        &[": archive-unfit: its name is an archive's, but its first bytes are not"],
     );
     check(
         "a.txz",
         b"\xfd7zXZ\0",
-        &[": archive-unfit: it is packed with xz, which is not read here"],
+        &[": archive-unfit: it is compressed with xz, which is not supported"],
     );
     check(
         "a.tar",
         b"",
-        &[": archive-unfit: it has no end mark: it was cut short"],
+        &[": archive-unfit: it is truncated: it has no end-of-archive marker"],
     );
     check("a.tar", &[0; 1024], &[]);
     check(
         "text.gz",
         &made::gzip(&[b'a'; 600]),
         &[&format!(
-            ": archive-unfit: it holds no tar: numeric field was not a number: aaaaaaaa when \
+            ": archive-unfit: it does not contain a tar: numeric field was not a number: aaaaaaaa when \
              getting cksum for {}",
             "a".repeat(100)
         )],
@@ -583,7 +583,7 @@ fn a_bomb_is_stopped() {
     let allowed = |bytes: &[u8]| (bytes.len() as u64 * small().ratio).clamp(1 << 20, 4 << 20);
     for (name, bytes) in [("a.tgz", made::gzip(&tar)), ("a.tar.zst", made::zstd(&tar))] {
         let expected = format!(
-            "it unpacks to more than the {} bytes that it may",
+            "it unpacks to more than the allowed {} bytes",
             allowed(&bytes)
         );
         let subject = seen(&place.put(name, &bytes), &small());
@@ -603,7 +603,7 @@ fn a_bomb_is_stopped() {
         made::zipped("more", b"x", true),
     ]);
     let expected = format!(
-        "it unpacks to more than the {} bytes that it may",
+        "it unpacks to more than the allowed {} bytes",
         allowed(&bytes)
     );
     let subject = seen(&place.put("a.zip", &bytes), &small());
@@ -649,16 +649,16 @@ fn a_zip_that_says_two_things_is_told() {
     );
     check(
         &lying(|entry| entry.local_name = "lier"),
-        "its two headers give two names",
+        "its two headers give different names",
     );
     check(&lying(|entry| entry.flags = 1), "it is encrypted");
     check(
         &lying(|entry| entry.method = 12),
-        "it is packed in a way that is not read here (12 (BZIP2))",
+        "its compression method is not supported (12 (BZIP2))",
     );
     check(
         &lying(|entry| entry.packed = 1000),
-        "its contents reach into the archive's directory",
+        "its contents overlap the archive's central directory",
     );
     check(
         &lying(|entry| entry.bytes = vec![0xff; entry.bytes.len()]),
@@ -680,7 +680,7 @@ fn a_zip_as_a_whole_is_told() {
         "a.zip",
         &made::zip(&[good.clone(), twice]),
         &[
-            ": archive-unfit: two of its entries share their bytes",
+            ": archive-unfit: two of its entries overlap",
             files[0],
             files[1],
         ],
@@ -689,7 +689,7 @@ fn a_zip_as_a_whole_is_told() {
     check(
         "a.zip",
         &after,
-        &[": archive-unfit: there is more after its end, so that two readers may see two archives"],
+        &[": archive-unfit: data follows its end, so two readers may see different archives"],
     );
     let mut counted = made::zip(std::slice::from_ref(&good));
     let end = counted.len() - 12;
@@ -698,7 +698,7 @@ fn a_zip_as_a_whole_is_told() {
         "a.zip",
         &counted,
         &[
-            ": archive-unfit: its end says that it has 2 entries, and there are 1",
+            ": archive-unfit: its end record declares 2 entries, but it has 1",
             files[0],
         ],
     );
@@ -724,15 +724,15 @@ fn a_tar_that_says_two_things_is_told() {
     );
     check(
         &[pax(&[("size", "6")]), file()],
-        &[": archive-unfit: two headers of `file` give two sizes"],
+        &[": archive-unfit: two headers of `file` give different sizes"],
     );
     check(
         &[pax(&[("size", "x")]), file()],
-        &[": archive-unfit: a pax header gives a size that is no number"],
+        &[": archive-unfit: a pax header gives a size that is not a number"],
     );
     check(
         &[pax(&[("path", "a"), ("path", "b")]), file()],
-        &[": archive-unfit: two headers name one entry"],
+        &[": archive-unfit: two headers give the same value of one entry"],
     );
     check(
         &[
@@ -740,19 +740,19 @@ fn a_tar_that_says_two_things_is_told() {
             made::block("L", b'L', b"b\0", 2),
             file(),
         ],
-        &[": archive-unfit: two headers name one entry"],
+        &[": archive-unfit: two headers give the same value of one entry"],
     );
     check(
         &[pax(&[("path", "a\0b")]), file()],
-        &["a\0b: archive-unfit: its path has a zero byte"],
+        &["a\0b: archive-unfit: its path contains a NUL byte"],
     );
     check(
         &[pax(&[("path", "a")])],
-        &[": archive-unfit: it ends after a header that belongs to what follows"],
+        &[": archive-unfit: it ends after a header of an entry that is missing"],
     );
     check(
         &[pax(&[("GNU.sparse.major", "1")]), file()],
-        &["file: archive-unfit: it is a sparse file, which is not read here"],
+        &["file: archive-unfit: it is a sparse file, which is not supported"],
     );
     check(
         &[made::block("g", b'g', b"", 0), file()],
@@ -769,7 +769,7 @@ fn a_tar_that_says_two_things_is_told() {
         &[made::block("link", b'2', b"hello", 5), file()],
         &[
             "file: file 5 644 data",
-            "link: archive-unfit: it is no file and has contents",
+            "link: archive-unfit: it is not a regular file, but has contents",
         ],
     );
     check(
@@ -782,7 +782,7 @@ fn a_tar_that_says_two_things_is_told() {
     check(
         &[file(), end.clone(), file()],
         &[
-            ": archive-unfit: there is more after its end mark",
+            ": archive-unfit: data follows its end-of-archive marker",
             "file: file 5 644 data",
         ],
     );
@@ -897,7 +897,7 @@ fn a_program_that_is_too_large_is_hashed_and_not_looked_into() {
     };
     assert_eq!(
         file.binary.as_ref().unwrap_err().to_string(),
-        "it is a program of 3145728 bytes, which is too large to be looked into"
+        "it is a program of 3145728 bytes, too large to inspect"
     );
     assert_eq!(
         file.sha256,

@@ -332,8 +332,8 @@ error[out-dir-unfit]: `[ROOT]/target` cannot be the out-dir: cargo's target dire
         str![[r#"
 exit 1
 --- stderr
-error[tree-foreign]: `[ROOT]/dist` holds what xpkg did not make
-  there: a file
+error[tree-foreign]: `[ROOT]/dist` contains files that xpkg did not create
+  untracked: a file
   help: move it away, or choose another `--out-dir`
 
 "#]]

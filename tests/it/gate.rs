@@ -332,7 +332,7 @@ aarch64-unknown-linux-gnu
   toolchain   gcc `aarch64-linux-gnu-gcc-12`: it compiles for `aarch64-linux-gnu`
   compiler    aarch64-linux-gnu-gcc-12 (gcc version 12.2.0 (Debian 12.2.0-14))
               gcc-95189: ok at -O2, by running it ok, ok with this build's flags
-  refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
+  rejected    native: serves the host's triple only, `x86_64-unknown-linux-gnu`
               gcc: `aarch64-linux-gnu-gcc` has GCC bug 95189 (the call of `xpkg_95189_reached` is gone from its object), and aws-lc-sys 0.47.0 checks secrets with it
   C           aws-lc-sys 0.47.0 (by `cc`), aws-lc-sys 0.47.0 (by `cmake`)
   std         installed

@@ -275,7 +275,7 @@ id = "sha256:[SHA256]"
         let id = image["derived"]["id"].as_str().unwrap();
         assert!(derived.contains(id), "{image:#}");
         assert!(
-            run.stdout.contains(&format!(", upon it {id}\n")),
+            run.stdout.contains(&format!(", derived image {id}\n")),
             "{}",
             run.stdout
         );

@@ -76,7 +76,7 @@ error[pkg-config-leak]: `PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu`, set in th
     );
     assert!(
         run.stdout
-            .contains("passed over `PKG_CONFIG_PATH=/usr/lib/x86_64-linux-gnu/pkgconfig`"),
+            .contains("ignored     `PKG_CONFIG_PATH=/usr/lib/x86_64-linux-gnu/pkgconfig`"),
         "{}",
         run.stdout
     );

@@ -18,7 +18,7 @@ profile    release
 
 x86_64-unknown-linux-musl
   toolchain   rust-lld: the target's graph holds no C, and Rust brings musl itself
-  refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
+  rejected    native: serves the host's triple only, `x86_64-unknown-linux-gnu`
               gcc: `x86_64-linux-musl-gcc` is not on PATH
               clang: would take the host's C library for x86_64-linux-musl: it needs a sysroot
   C           none in the target's graph
@@ -29,7 +29,7 @@ x86_64-unknown-linux-musl
 
 aarch64-unknown-linux-musl
   toolchain   rust-lld: the target's graph holds no C, and Rust brings musl itself
-  refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
+  rejected    native: serves the host's triple only, `x86_64-unknown-linux-gnu`
               gcc: `aarch64-linux-musl-gcc` is not on PATH
               clang: would take the host's C library for aarch64-linux-musl: it needs a sysroot
   C           none in the target's graph
@@ -80,7 +80,7 @@ x86_64-unknown-linux-musl
   toolchain   rust-lld: Rust brings musl itself, and `x86_64-linux-musl-gcc` (the host's gcc over musl's headers) compiles C
   compiler    x86_64-linux-musl-gcc (gcc version 12.2.0 (Debian 12.2.0-14+deb12u1))
               gcc-95189: ok at -O2, by running it ok, ok with this build's flags
-  refused     native: serves the host's triple only, `x86_64-unknown-linux-gnu`
+  rejected    native: serves the host's triple only, `x86_64-unknown-linux-gnu`
               gcc: `x86_64-linux-musl-gcc` compiles for `x86_64-linux-gnu`, not for `x86_64-linux-musl`
               clang: would take the host's C library for x86_64-linux-musl: it needs a sysroot
   C           with-c 0.1.0 (by `cc`)
@@ -192,7 +192,7 @@ error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
   help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)
-error[path-clash]: two outputs on one path: `x86_64/app`
+error[path-clash]: the paths of two outputs clash: `x86_64/app`
   both: bin `app` of package `alpha` for `x86_64-unknown-linux-gnu`
         bin `app` of package `beta` for `x86_64-unknown-linux-gnu`
   help: add `{triple}` or `{package}` to `layout`, or `rename` one of them
@@ -320,7 +320,7 @@ fn a_bare_variable_is_the_hosts_and_that_is_said() {
         .stdout;
     assert!(
         plan.contains(
-            "  passed over `CC=my-cc` is the host's; a target's own name goes into the variable's\n"
+            "  ignored     `CC=my-cc` is the host's; a target's own name goes into the variable's\n"
         ),
         "{plan}"
     );

@@ -141,7 +141,7 @@ impl Said {
                 {
                     FloatAbiName::Hard
                 }
-                _ => FloatAbiName::Untold,
+                _ => FloatAbiName::Unspecified,
             },
             relro: match (self.segment("GNU_RELRO"), now || !loaded) {
                 (None, _) => Relro::None,

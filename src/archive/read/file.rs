@@ -1,4 +1,4 @@
-//! One file, read once: size, digest, what it is, the homes that it names.
+//! Reads a file once: its size, digest, program facts, and the home directories it names.
 
 use std::io::{self, Read, Write as _};
 
@@ -8,26 +8,28 @@ use crate::archive::entry::File;
 use crate::digest::Hasher;
 use crate::inspect::{self, InspectError};
 
-/// Bytes that are read at a time.
+/// Bytes per read.
 pub const PIECE: usize = 256 * 1024;
 
-/// What may be held in memory of one file, in bytes.
+/// Maximum bytes of one file that are held in memory.
 pub struct ReadLimits {
-    /// Of a program.
+    /// Limit for a program.
     pub program: u64,
-    /// Of a file that lists others; 0: this one does not.
+    /// Limit for a file that lists others; 0 if this one does not.
     pub list: u64,
-    /// The size that the file system gives. 0: unknown, or the word of an archive, for which no
-    /// memory is set aside.
+    /// Size according to the file system, used to reserve memory. 0 if unknown, or if only an
+    /// archive declares it, which is not trusted.
     pub size: u64,
 }
 
-/// Reads a file to its end. Only a program or a list is held whole, and no more of it than `holds`
-/// says.
+/// Reads a file to its end. Only a program or a list is held in memory, within `limits`.
+///
+/// # Errors
+/// Reading failed, or the memory for the contents cannot be allocated.
 pub fn read(
     from: &mut impl Read,
     mode: Option<u32>,
-    holds: &ReadLimits,
+    limits: &ReadLimits,
     piece: &mut [u8],
 ) -> io::Result<File> {
     let mut hasher = Hasher::default();
@@ -44,10 +46,10 @@ pub fn read(
             head_len = read.min(head.len());
             head[..head_len].copy_from_slice(&bytes[..head_len]);
             program = inspect::is_program(bytes);
-            most = holds.list.max(if program { holds.program } else { 0 });
-            held = (most > 0 && holds.size <= most).then(Vec::new);
+            most = limits.list.max(if program { limits.program } else { 0 });
+            held = (most > 0 && limits.size <= most).then(Vec::new);
             if let Some(held) = &mut held {
-                held.try_reserve_exact(usize::try_from(holds.size).unwrap_or(0))
+                held.try_reserve_exact(usize::try_from(limits.size).unwrap_or(0))
                     .map_err(io::Error::other)?;
             }
         }
@@ -65,11 +67,11 @@ pub fn read(
         }
     }
     let (binary, homes) = match &held {
-        Some(bytes) if program && size <= holds.program => {
+        Some(bytes) if program && size <= limits.program => {
             (inspect::inspect(bytes).map(Box::new), homes(bytes))
         }
         _ if program => (Err(InspectError::TooLarge(size)), Vec::new()),
-        // The first bytes are all that tells what else it is.
+        // The first bytes are enough to say why it is not a program.
         _ => (
             inspect::inspect(&head[..head_len]).map(Box::new),
             Vec::new(),
@@ -80,7 +82,7 @@ pub fn read(
         sha256: hasher.finish(),
         mode,
         binary,
-        list: held.filter(|_| holds.list > 0 && size <= holds.list),
+        list: held.filter(|_| limits.list > 0 && size <= limits.list),
         homes,
     })
 }
@@ -99,19 +101,19 @@ fn fill(from: &mut impl Read, piece: &mut [u8]) -> io::Result<usize> {
     Ok(full)
 }
 
-/// Where people and CI services have their homes, and whether a name follows.
+/// Parents of home directories of people and CI services, and true if a user name follows.
 const HOMES: &[(&[u8], bool)] = &[(b"/home/", true), (b"/Users/", true), (b"/root/", false)];
 
-/// Homes that one file is reported with.
+/// Maximum number of homes reported per file.
 const MOST_HOMES: usize = 5;
 
-/// Places that are looked at in one file: a file that is nothing but `/home/` does not hold us.
+/// Maximum number of matches examined per file, so that a file full of `/home/` takes no time.
 const MOST_PLACES: usize = 1_000_000;
 
-/// The longest name of a user: LOGIN_NAME_MAX of most systems is 32, of Linux 256.
+/// Maximum length of a user name: LOGIN_NAME_MAX of most systems is 32, of Linux 256.
 const LONGEST_NAME: usize = 64;
 
-/// Directories of a builder's home that the bytes name, sorted: `/home/ci`, `/Users/ci`, `/root`.
+/// Returns the home directories that the bytes name, sorted: `/home/ci`, `/Users/ci`, `/root`.
 pub fn homes(bytes: &[u8]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for (home, named) in HOMES {
@@ -122,8 +124,8 @@ pub fn homes(bytes: &[u8]) -> Vec<String> {
                 .take(LONGEST_NAME)
                 .take_while(|byte| is_name(**byte))
                 .count();
-            // A name with nothing below it, or a format (`/home/{}`), is no file of a builder.
-            let whole = if *named {
+            // A name with nothing below it, or a format (`/home/{}`), is not a builder's path.
+            let is_home = if *named {
                 name > 0 && rest.get(name) == Some(&b'/')
             } else {
                 name > 0
@@ -135,7 +137,7 @@ pub fn homes(bytes: &[u8]) -> Vec<String> {
             }) else {
                 continue;
             };
-            if whole && !is_deeper(&bytes[..at]) && !found.iter().any(|known| known == text) {
+            if is_home && !is_deeper(&bytes[..at]) && !found.iter().any(|known| known == text) {
                 found.push(text.to_owned());
             }
             if found.len() == MOST_HOMES {
@@ -152,9 +154,10 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+' | b'@')
 }
 
-/// Whether what stands before `/home/` is the beginning of the same path (`/usr`, `https://host`).
-/// rustc puts strings one after the other with nothing between them, so text before it proves
-/// nothing: the end of a file's name, or of a word.
+/// Returns true if the bytes before `/home/` begin the same path (`/usr`, `https://host`).
+///
+/// rustc stores strings without separators, so other text before it belongs to another string: the
+/// end of a file name or of a word.
 fn is_deeper(before: &[u8]) -> bool {
     let path = before
         .iter()
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_held_no_further_than_it_may_be() {
+    fn a_file_is_held_in_memory_within_limits() {
         let mut piece = [0; 16];
         let mut seen = |bytes: &[u8], program, list| {
             read(

@@ -1,3 +1,5 @@
+//! Readers of the archive formats, within limits and without unpacking to disk.
+
 pub mod file;
 pub mod tar;
 pub mod unpacking;

@@ -1,49 +1,54 @@
 //! tar: the ustar of POSIX, its pax headers, and GNU's long names.
 //!
-//! The crate gives entries raw: what it makes of long names and pax headers by itself it reads
-//! without a bound, and it does not say where two of them contradict each other. Such archives look
-//! different to each reader. Source: POSIX, pax, "pax Interchange Format"; GNU tar, "Basic Tar
-//! Format".
+//! Entries are read raw from the crate: its own handling of long names and pax headers has no limit
+//! of size and does not report contradicting headers, which make an archive look different to
+//! different readers. Source: POSIX, pax, "pax Interchange Format"; GNU tar, "Basic Tar Format".
 
 use std::io::Read;
 
 use ::tar::{Archive, Entry, EntryType, Header, PaxExtensions};
 
 use crate::archive::entry::{EntryKind, Ownership};
-use crate::archive::read::unpacking::{Bounded, StopReason, Unpacking, unfit, words};
+use crate::archive::read::unpacking::{Bounded, StopReason, Unpacking, error_chain, unfit};
 
-/// Bytes that a pax header may have.
+/// Maximum bytes of a pax header.
 const LONGEST_PAX: u64 = 1024 * 1024;
 
-/// What headers before an entry say of it.
+/// Values of the extension headers before an entry.
 #[derive(Default)]
 struct Ahead {
     path: Option<Vec<u8>>,
     target: Option<Vec<u8>>,
     size: Option<u64>,
+    /// A pax header of GNU's sparse formats was found.
     sparse: bool,
+    /// At least one extension header was found.
     any: bool,
 }
 
+/// Reads all entries of a tar.
+///
+/// # Errors
+/// The archive is damaged or truncated, contradicts itself or exceeds a limit.
 pub fn read<R: Read>(stream: &mut Bounded<R>, into: &mut Unpacking) -> Result<(), StopReason> {
     let mut archive = Archive::new(&mut *stream);
     entries(&mut archive, into)?;
-    // To the end, so that checksums of the packing are checked. A reader that goes on after the end
-    // mark would see more than we did.
+    // Reads to the end, so that checksums of the compression are checked. Data after the end marker
+    // is an error: a reader that ignores the marker would see other entries.
     let stream = archive.into_inner();
     let mut piece = [0; 8192];
     loop {
         match stream.read(&mut piece) {
             Ok(0) => break,
             Ok(read) if piece[..read].iter().any(|byte| *byte != 0) => {
-                return Err("there is more after its end mark".to_owned());
+                return Err("data follows its end-of-archive marker".to_owned());
             }
             Ok(_) => {}
-            Err(error) => return Err(words(&error)),
+            Err(error) => return Err(error_chain(&error)),
         }
     }
     if stream.zeros < 512 {
-        Err("it has no end mark: it was cut short".to_owned())
+        Err("it is truncated: it has no end-of-archive marker".to_owned())
     } else {
         Ok(())
     }
@@ -53,23 +58,23 @@ fn entries<R: Read>(archive: &mut Archive<R>, into: &mut Unpacking) -> Result<()
     let mut ahead = Ahead::default();
     for (number, entry) in archive
         .entries()
-        .map_err(|error| words(&error))?
+        .map_err(|error| error_chain(&error))?
         .raw(true)
         .enumerate()
     {
         let mut entry = entry.map_err(|error| match number {
-            0 => format!("it holds no tar: {}", words(&error)),
-            _ => words(&error),
+            0 => format!("it does not contain a tar: {}", error_chain(&error)),
+            _ => error_chain(&error),
         })?;
         let header = entry.header().clone();
-        let size = header.entry_size().map_err(|error| words(&error))?;
+        let size = header.entry_size().map_err(|error| error_chain(&error))?;
         match header.entry_type() {
             EntryType::GNULongName => set(&mut ahead.path, long(&mut entry, into)?)?,
             EntryType::GNULongLink => set(&mut ahead.target, long(&mut entry, into)?)?,
             EntryType::XHeader => pax(&mut entry, size, &mut ahead)?,
             EntryType::XGlobalHeader => {
-                // `git archive` writes its commit into one. What would hold for all entries is not
-                // read here.
+                // `git archive` writes its commit into one. Values that would apply to all entries
+                // are not supported.
                 let mut global = Ahead::default();
                 pax(&mut entry, size, &mut global)?;
                 if global.path.is_some()
@@ -77,25 +82,27 @@ fn entries<R: Read>(archive: &mut Archive<R>, into: &mut Unpacking) -> Result<()
                     || global.size.is_some()
                     || global.sparse
                 {
-                    return Err("a global header renames or resizes all that follows".to_owned());
+                    return Err(
+                        "a global header renames or resizes all following entries".to_owned()
+                    );
                 }
                 continue;
             }
             _ => {
-                one(&mut entry, &header, size, std::mem::take(&mut ahead), into)?;
+                read_entry(&mut entry, &header, size, std::mem::take(&mut ahead), into)?;
                 continue;
             }
         }
         ahead.any = true;
     }
     if ahead.any {
-        Err("it ends after a header that belongs to what follows".to_owned())
+        Err("it ends after a header of an entry that is missing".to_owned())
     } else {
         Ok(())
     }
 }
 
-fn one<R: Read>(
+fn read_entry<R: Read>(
     entry: &mut Entry<R>,
     header: &Header,
     size: u64,
@@ -105,10 +112,13 @@ fn one<R: Read>(
     let path = ahead
         .path
         .unwrap_or_else(|| header.path_bytes().into_owned());
-    let named = into.named(&path);
-    // Which of the two sizes counts differs from reader to reader, and with it what comes next.
-    if ahead.size.is_some_and(|told| told != size) {
-        return Err(format!("two headers of `{}` give two sizes", named.path));
+    let name = into.entry_name(&path);
+    // Readers differ in which of the two sizes they use, and so in where the next entry begins.
+    if ahead.size.is_some_and(|declared| declared != size) {
+        return Err(format!(
+            "two headers of `{}` give different sizes",
+            name.path
+        ));
     }
     let mode = header.mode().ok().map(|mode| mode & 0o7777);
     let target = |into: &Unpacking| {
@@ -122,21 +132,21 @@ fn one<R: Read>(
         EntryKind::Link(String::from_utf8_lossy(&target).into_owned())
     };
     let what = match header.entry_type() {
-        // Its extra headers stand where raw reading expects the next entry.
+        // Its extra headers are at the position where raw reading expects the next entry.
         EntryType::GNUSparse => {
             return Err(format!(
-                "`{}` is a sparse file, which is not read here",
-                named.path
+                "`{}` is a sparse file, which is not supported",
+                name.path
             ));
         }
-        _ if ahead.sparse => unfit("it is a sparse file, which is not read here"),
-        // Old archives have no type for directories.
+        _ if ahead.sparse => unfit("it is a sparse file, which is not supported"),
+        // Old archives have no type for directories, only a trailing slash.
         EntryType::Regular if path.ends_with(b"/") && size == 0 => EntryKind::Directory,
         EntryType::Regular | EntryType::Continuous if path.ends_with(b"/") => {
-            unfit("it is named like a directory and has contents")
+            unfit("its path ends with a slash like a directory's, but it has contents")
         }
-        EntryType::Regular | EntryType::Continuous => file(entry, size, &named.path, mode, into),
-        _ if size != 0 => unfit("it is no file and has contents"),
+        EntryType::Regular | EntryType::Continuous => file(entry, size, &name.path, mode, into),
+        _ if size != 0 => unfit("it is not a regular file, but has contents"),
         EntryType::Directory => EntryKind::Directory,
         EntryType::Symlink => target(into),
         EntryType::Link => match target(into) {
@@ -147,22 +157,23 @@ fn one<R: Read>(
         EntryType::Block => EntryKind::Special("a block device"),
         EntryType::Fifo => EntryKind::Special("a pipe"),
         other => unfit(format!(
-            "it is of a kind that is not known here ({:?})",
+            "its entry type is unknown ({:?})",
             char::from(other.as_byte())
         )),
     };
-    // Where it is also in the entries, whose number and paths have bounds.
-    let owned = match (&what, named.wrong) {
-        (EntryKind::Directory, None) => owned(header).map(|owned| (named.path.clone(), owned)),
+    // Only for directories that are entries, too: their number and paths are limited.
+    let owned = match (&what, name.wrong) {
+        (EntryKind::Directory, None) => owned(header).map(|owned| (name.path.clone(), owned)),
         _ => None,
     };
-    into.push(named, what)?;
+    into.push(name, what)?;
     if let Some((path, owned)) = owned {
         into.owned(&path, owned);
     }
     Ok(())
 }
 
+/// Returns mode and owner of a directory; `None` if its header has no valid numbers.
 fn owned(header: &Header) -> Option<Ownership> {
     Some(Ownership {
         mode: header.mode().ok()? & 0o7777,
@@ -171,6 +182,7 @@ fn owned(header: &Header) -> Option<Ownership> {
     })
 }
 
+/// Reads a regular file and checks that it is complete.
 fn file<R: Read>(
     entry: &mut Entry<R>,
     size: u64,
@@ -186,28 +198,30 @@ fn file<R: Read>(
     }
 }
 
-/// A path of GNU's kind, which a zero byte ends.
+/// Reads the path of a GNU long-name entry, which ends with a NUL byte.
 fn long<R: Read>(entry: &mut Entry<R>, into: &Unpacking) -> Result<Vec<u8>, StopReason> {
     let mut path = Vec::new();
-    // One more than may be, so that it is seen to be too long; the rest is passed over.
+    // One byte more than allowed, to detect a path that is too long; the rest is skipped.
     let most = into.limits.path as u64 + 2;
     entry
         .take(most)
         .read_to_end(&mut path)
-        .map_err(|error| words(&error))?;
+        .map_err(|error| error_chain(&error))?;
     if path.last() == Some(&0) {
         path.pop();
     }
     Ok(path)
 }
 
-fn set<T>(place: &mut Option<T>, value: T) -> Result<(), StopReason> {
-    match place.replace(value) {
-        Some(_) => Err("two headers name one entry".to_owned()),
+/// Sets a value once; a second header with the same value is an error.
+fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), StopReason> {
+    match slot.replace(value) {
+        Some(_) => Err("two headers give the same value of one entry".to_owned()),
         None => Ok(()),
     }
 }
 
+/// Reads a pax header into `ahead`.
 fn pax<R: Read>(entry: &mut Entry<R>, size: u64, ahead: &mut Ahead) -> Result<(), StopReason> {
     if size > LONGEST_PAX {
         return Err(format!("it has a header of {size} bytes"));
@@ -215,9 +229,9 @@ fn pax<R: Read>(entry: &mut Entry<R>, size: u64, ahead: &mut Ahead) -> Result<()
     let mut bytes = Vec::new();
     entry
         .read_to_end(&mut bytes)
-        .map_err(|error| words(&error))?;
+        .map_err(|error| error_chain(&error))?;
     if (bytes.len() as u64) < size {
-        return Err("it was cut short in a header".to_owned());
+        return Err("it is truncated within a header".to_owned());
     }
     for record in PaxExtensions::new(&bytes) {
         let record = record.map_err(|_| "it has a damaged pax header".to_owned())?;
@@ -231,7 +245,7 @@ fn pax<R: Read>(entry: &mut Entry<R>, size: u64, ahead: &mut Ahead) -> Result<()
                     .and_then(|text| text.parse().ok());
                 set(
                     &mut ahead.size,
-                    number.ok_or("a pax header gives a size that is no number")?,
+                    number.ok_or("a pax header gives a size that is not a number")?,
                 )?;
             }
             key if key.starts_with(b"GNU.sparse.") => ahead.sparse = true,

@@ -1,5 +1,5 @@
-//! What is common to all archives: the entries gathered within limits, and streams that cannot grow
-//! without end.
+//! Code shared by all archive formats: entries collected within limits, and streams of limited
+//! size.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
@@ -12,36 +12,41 @@ use crate::archive::limits::{Limits, may_list};
 use crate::archive::packing::ARCHIVE_UNFIT;
 use crate::archive::read::file::{self, PIECE, ReadLimits};
 
-/// Why an archive cannot be read any further, as a clause.
+/// Reason why an archive cannot be read any further, as a clause.
 pub type StopReason = String;
 
-/// The entries of one archive as they come.
+/// Collector of the entries of one archive.
 pub struct Unpacking<'a> {
+    /// Limits of this archive.
     pub limits: &'a Limits,
     entries: Vec<Entry>,
-    /// What is left of [`Limits::paths`] and [`Limits::lists`].
+    /// Bytes left of [`Limits::paths`].
     paths: usize,
+    /// Bytes left of [`Limits::lists`].
     lists: u64,
+    /// Buffer for reading files.
     piece: Vec<u8>,
-    /// Whether the bytes of a file of this path are kept.
+    /// Predicate of the paths whose contents are kept in memory.
     kept: fn(&str) -> bool,
-    /// By path, whose the directories are.
+    /// Mode and owner of directories, by path.
     directories: BTreeMap<String, Ownership>,
 }
 
-/// A path of an archive.
+/// Path of an archive's entry.
 pub struct EntryName {
+    /// Normalized path, cut at [`Limits::path`].
     pub path: String,
-    /// Why nothing can be said of what has this path.
+    /// Reason why the path is invalid, as a clause.
     pub wrong: Option<&'static str>,
 }
 
 impl<'a> Unpacking<'a> {
+    /// Creates a collector that keeps the contents of files that list others.
     pub fn new(limits: &'a Limits) -> Self {
         Self::keeping(limits, may_list)
     }
 
-    /// The same, with other files kept than those that list others.
+    /// Creates a collector that keeps the contents of files whose paths match `kept`.
     pub fn keeping(limits: &'a Limits, kept: fn(&str) -> bool) -> Self {
         let (paths, lists) = (limits.paths, limits.lists);
         Self {
@@ -55,23 +60,23 @@ impl<'a> Unpacking<'a> {
         }
     }
 
-    /// Notes whose a directory is that is taken as an entry, too.
+    /// Records mode and owner of a directory that is an entry, too.
     pub fn owned(&mut self, path: &str, owned: Ownership) {
         self.directories.insert(path.to_owned(), owned);
     }
 
-    /// What was noted of directories.
+    /// Takes the recorded modes and owners of directories, by path.
     pub fn directories(&mut self) -> BTreeMap<String, Ownership> {
         std::mem::take(&mut self.directories)
     }
 
-    /// A path as the archive has it, without what says nothing: `./` before it and `/` after it.
-    pub fn named(&self, bytes: &[u8]) -> EntryName {
+    /// Normalizes and checks a path: removes a leading `./` and a trailing `/`.
+    pub fn entry_name(&self, bytes: &[u8]) -> EntryName {
         let wrong = match bytes {
             _ if bytes.len() > self.limits.path => {
                 Some("its path is longer than any system allows")
             }
-            _ if bytes.contains(&0) => Some("its path has a zero byte"),
+            _ if bytes.contains(&0) => Some("its path contains a NUL byte"),
             _ if str::from_utf8(bytes).is_err() => Some("its path is not UTF-8"),
             _ => None,
         };
@@ -84,7 +89,7 @@ impl<'a> Unpacking<'a> {
         {
             path = rest;
         }
-        // What is all slashes is absolute, and stays that.
+        // A path of slashes only is absolute and must remain so.
         let path = if path.is_empty() && bytes.starts_with(b"/") {
             "/"
         } else {
@@ -96,9 +101,12 @@ impl<'a> Unpacking<'a> {
         }
     }
 
-    /// Takes one more entry, if there may be one more.
-    pub fn push(&mut self, named: EntryName, what: EntryKind) -> Result<(), StopReason> {
-        let EntryName { path, wrong } = named;
+    /// Adds an entry.
+    ///
+    /// # Errors
+    /// The number of entries or the total length of their paths exceeds the limits.
+    pub fn push(&mut self, name: EntryName, what: EntryKind) -> Result<(), StopReason> {
+        let EntryName { path, wrong } = name;
         if matches!(what, EntryKind::Directory)
             && wrong.is_none()
             && (path.is_empty() || path == ".")
@@ -120,14 +128,14 @@ impl<'a> Unpacking<'a> {
             .ok_or_else(|| format!("its paths have more than {} bytes", self.limits.paths))?;
         let what = match wrong {
             Some(why) => unfit(why),
-            None if path.is_empty() => unfit("it is an entry without a name"),
+            None if path.is_empty() => unfit("its path is empty"),
             None => what,
         };
         self.entries.push(Entry { path, what });
         Ok(())
     }
 
-    /// Reads one file of the archive; what goes wrong is said of this entry.
+    /// Reads one file of the archive. An error becomes the contents of this entry.
     pub fn file(&mut self, path: &str, mode: Option<u32>, from: &mut impl Read) -> EntryKind {
         let list = if (self.kept)(path) {
             self.lists.min(LONGEST_LIST)
@@ -148,11 +156,11 @@ impl<'a> Unpacking<'a> {
                 self.lists -= file.list.as_ref().map_or(0, |list| list.len() as u64);
                 EntryKind::File(file)
             }
-            Err(error) => unfit(words(&error)),
+            Err(error) => unfit(error_chain(&error)),
         }
     }
 
-    /// All that was found. Where reading stopped before the end, an entry without a path says why.
+    /// Returns all entries. If reading stopped early, an entry with an empty path gives the reason.
     pub fn finish(mut self, ended: Result<(), StopReason>) -> Vec<Entry> {
         if let Err(why) = ended {
             self.entries.push(Entry {
@@ -164,7 +172,8 @@ impl<'a> Unpacking<'a> {
     }
 }
 
-/// Bytes of an archive may stand in the words, and what they would do to a terminal must not.
+/// Returns the kind of an entry that cannot be read. The reason may contain bytes of the archive,
+/// so control characters are replaced and its length is limited.
 pub fn unfit(why: impl AsRef<str>) -> EntryKind {
     const LONGEST: usize = 300;
     let shown = why.as_ref().chars().map(|letter| {
@@ -180,8 +189,8 @@ pub fn unfit(why: impl AsRef<str>) -> EntryKind {
     }
 }
 
-/// An error and what it came from, on one line.
-pub fn words(error: &dyn std::error::Error) -> String {
+/// Returns an error with its sources on one line.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -194,27 +203,32 @@ pub fn words(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Returns the reason for an archive that exceeds its unpacked size.
 pub fn too_large(allowed: u64) -> String {
-    format!("it unpacks to more than the {allowed} bytes that it may")
+    format!("it unpacks to more than the allowed {allowed} bytes")
 }
 
-/// A stream that ends with an error where it has given too much.
+/// Reader that fails once it has returned more than the allowed bytes.
 pub struct Bounded<R> {
     from: R,
+    /// Bytes left of `allowed`.
     left: u64,
+    /// Limit in bytes, for the error message.
     allowed: u64,
-    /// Zero bytes at the end of what was read so far.
+    /// Number of zero bytes at the end of the data read so far.
     pub zeros: u64,
-    /// Once there was an error, there is only that: decoders do not promise what they do after one.
+    /// First error, returned by all later reads: decoders make no promise about reads after an
+    /// error.
     failed: Option<String>,
 }
 
 impl<R: Read> Bounded<R> {
+    /// Creates a reader of at most `allowed` bytes.
     pub fn new(from: R, allowed: u64) -> Self {
         Self::with_left(from, allowed, allowed)
     }
 
-    /// A stream that is a part of what is allowed, of which so much is left.
+    /// Creates a reader that shares a limit of `allowed` bytes with others, of which `left` remain.
     pub fn with_left(from: R, left: u64, allowed: u64) -> Self {
         Self {
             from,
@@ -225,11 +239,12 @@ impl<R: Read> Bounded<R> {
         }
     }
 
-    /// Bytes that may still come.
+    /// Returns the bytes left of the limit.
     pub fn left(&self) -> u64 {
         self.left
     }
 
+    /// Reads at most `left` bytes; fails if more follow.
     fn next(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         let most = piece
             .len()
@@ -251,7 +266,7 @@ impl<R: Read> Read for Bounded<R> {
         }
         let read = self.next(piece).inspect_err(|error| {
             if error.kind() != io::ErrorKind::Interrupted {
-                self.failed = Some(words(error));
+                self.failed = Some(error_chain(error));
             }
         })?;
         self.left -= read as u64;
@@ -263,19 +278,22 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// The largest window of a Zstandard frame: what `zstd -d` takes without being asked, `--ultra -22`
-/// and `--long` included.
+/// Maximum window of a Zstandard frame in bytes: the default of `zstd -d`, which covers `--ultra
+/// -22` and `--long`.
 const WINDOW: u64 = 128 * 1024 * 1024;
 
-/// All frames of a Zstandard stream one after the other, with their checksums.
+/// Reader of all concatenated frames of a Zstandard stream, which verifies their checksums.
 pub struct ZstdFrames<R> {
     from: R,
     decoder: FrameDecoder,
+    /// A frame is being read.
     open: bool,
+    /// Bytes returned of the current frame.
     given: u64,
 }
 
 impl<R: BufRead> ZstdFrames<R> {
+    /// Creates a reader of a compressed stream.
     pub fn new(from: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(WINDOW);
@@ -287,7 +305,7 @@ impl<R: BufRead> ZstdFrames<R> {
         }
     }
 
-    /// Opens the next frame that is not to be skipped; false: there is none.
+    /// Opens the next frame, ignoring skippable ones. Returns false at the end of the stream.
     fn open_next(&mut self) -> io::Result<bool> {
         while !self.from.fill_buf()?.is_empty() {
             match self.decoder.reset(&mut self.from) {
@@ -314,17 +332,18 @@ impl<R: BufRead> ZstdFrames<R> {
         Ok(false)
     }
 
-    /// What the frame says of itself is held against what came out of it.
+    /// Checks the frame's checksum and content size against the decompressed data.
     fn close(&self) -> io::Result<()> {
-        if let Some(told) = self.decoder.get_checksum_from_data()
-            && self.decoder.get_calculated_checksum() != Some(told)
+        if let Some(checksum) = self.decoder.get_checksum_from_data()
+            && self.decoder.get_calculated_checksum() != Some(checksum)
         {
-            return Err(io::Error::other("a checksum of Zstandard does not match"));
+            return Err(io::Error::other("a Zstandard checksum does not match"));
         }
-        let told = self.decoder.content_size();
-        if told != 0 && told != self.given {
+        // 0: the frame's header has no content size.
+        let declared = self.decoder.content_size();
+        if declared != 0 && declared != self.given {
             return Err(io::Error::other(
-                "a frame of Zstandard has another size than it says",
+                "a Zstandard frame has another size than its header declares",
             ));
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! zip: stored and deflated entries, as the central directory lists them, each held against its own
-//! header.
+//! zip: stored and deflated entries as the central directory lists them, each compared with its
+//! local header.
 //!
 //! Source: PKWARE, APPNOTE.TXT.
 
@@ -10,13 +10,13 @@ use rawzip::{CompressionMethod, CreatorSystem, ReaderAt, ZipArchive, ZipArchiveE
 use crate::archive::entry::EntryKind;
 use crate::archive::read::file::PIECE;
 use crate::archive::read::unpacking::{
-    Bounded, EntryName, StopReason, Unpacking, too_large, unfit, words,
+    Bounded, EntryName, StopReason, Unpacking, error_chain, too_large, unfit,
 };
 
-/// The longest record: names, extra fields and comments have 16 bits for their length each.
+/// Maximum bytes of a central directory record: name, extra field and comment have 16-bit lengths.
 const LONGEST_RECORD: usize = 46 + 3 * 0xffff;
 
-/// Kinds of file in the upper half of the external attributes, as Unix has them.
+/// Mask of the Unix file type (`S_IFMT`) in the upper half of the external attributes.
 const KIND: u32 = 0o170_000;
 
 const PIPE: u32 = 0o010_000;
@@ -29,28 +29,34 @@ const LINK: u32 = 0o120_000;
 
 const SOCKET: u32 = 0o140_000;
 
-/// What the central directory says of one entry.
+/// Central directory record of one entry.
 struct Record {
     path: Vec<u8>,
     method: CompressionMethod,
     encrypted: bool,
     crc: u32,
-    /// Attributes of Unix, where it was written there.
+    /// Unix mode; `None` if the entry was created on another system or has no mode.
     unix: Option<u32>,
+    /// Location of the entry's data.
     way: ZipArchiveEntryWayfinder,
 }
 
-/// What goes along from entry to entry.
+/// State shared by all entries of one archive.
 struct Run {
-    /// Bytes that may still be unpacked, and how many there were in all.
+    /// Bytes left of `allowed`.
     left: u64,
+    /// Maximum unpacked bytes of the archive.
     allowed: u64,
-    /// Where contents lie.
+    /// Byte ranges of the entries' contents, to find overlaps.
     spans: Vec<(u64, u64)>,
-    /// Room for the names in an entry's own header.
+    /// Buffer for name and extra field of a local header.
     local: Vec<u8>,
 }
 
+/// Reads all entries of a zip file of `length` bytes.
+///
+/// # Errors
+/// The archive is damaged, contradicts itself or exceeds a limit.
 pub fn read(
     file: impl Read + Seek,
     length: u64,
@@ -58,11 +64,10 @@ pub fn read(
     into: &mut Unpacking,
 ) -> Result<(), StopReason> {
     let mut buffer = vec![0; LONGEST_RECORD];
-    let archive = ZipArchive::from_seekable(file, &mut buffer).map_err(|error| words(&error))?;
+    let archive =
+        ZipArchive::from_seekable(file, &mut buffer).map_err(|error| error_chain(&error))?;
     if archive.end_offset() != length {
-        return Err(
-            "there is more after its end, so that two readers may see two archives".to_owned(),
-        );
+        return Err("data follows its end, so two readers may see different archives".to_owned());
     }
     let mut run = Run {
         left: allowed,
@@ -72,7 +77,7 @@ pub fn read(
     };
     let mut found: u64 = 0;
     let mut records = archive.entries(&mut buffer);
-    while let Some(record) = records.next_entry().map_err(|error| words(&error))? {
+    while let Some(record) = records.next_entry().map_err(|error| error_chain(&error))? {
         found += 1;
         let system = record.version_made_by().creator_system();
         let unix = matches!(system, CreatorSystem::UNIX | CreatorSystem::MACOS)
@@ -85,61 +90,66 @@ pub fn read(
             unix: unix.filter(|mode| *mode != 0),
             way: record.wayfinder(),
         };
-        let named = into.named(&record.path);
-        let what = one(&archive, &record, &named, &mut run, into).unwrap_or_else(unfit);
+        let name = into.entry_name(&record.path);
+        let what = read_entry(&archive, &record, &name, &mut run, into).unwrap_or_else(unfit);
         let full = matches!(&what, EntryKind::Unread { why, .. } if *why == too_large(allowed));
-        into.push(named, what)?;
+        into.push(name, what)?;
         if full {
             return Err(too_large(allowed));
         }
     }
     if found != archive.entries_hint() {
         return Err(format!(
-            "its end says that it has {} entries, and there are {found}",
+            "its end record declares {} entries, but it has {found}",
             archive.entries_hint()
         ));
     }
     run.spans.sort_unstable();
     if run.spans.windows(2).any(|pair| pair[1].0 < pair[0].1) {
-        return Err("two of its entries share their bytes".to_owned());
+        return Err("two of its entries overlap".to_owned());
     }
     Ok(())
 }
 
-/// The error says why this entry cannot be read; the next may be.
-fn one<R: ReaderAt>(
+/// Reads one entry.
+///
+/// # Errors
+/// The entry cannot be read, with the reason as a clause. Following entries may still be readable.
+fn read_entry<R: ReaderAt>(
     archive: &ZipArchive<R>,
     record: &Record,
-    named: &EntryName,
+    name: &EntryName,
     run: &mut Run,
     into: &mut Unpacking,
 ) -> Result<EntryKind, String> {
     let entry = archive
         .get_entry(record.way)
-        .map_err(|error| words(&error))?;
+        .map_err(|error| error_chain(&error))?;
     let span = entry.compressed_data_range();
     if span.1 > archive.directory_offset() {
-        return Err("its contents reach into the archive's directory".to_owned());
+        return Err("its contents overlap the archive's central directory".to_owned());
     }
     run.spans.push(span);
     let local = entry
         .local_header(&mut run.local)
-        .map_err(|error| words(&error))?;
+        .map_err(|error| error_chain(&error))?;
     if local.file_path().as_bytes() != record.path {
-        return Err("its two headers give two names".to_owned());
+        return Err("its two headers give different names".to_owned());
     }
     let (packed, size) = (
         record.way.compressed_size_hint(),
         record.way.uncompressed_size_hint(),
     );
-    let told = (
+    let declared = (
         local.crc32(),
         local.compressed_size_hint(),
         local.uncompressed_size_hint(),
     );
-    // Where a descriptor follows the contents, the header before them may say nothing.
-    let later = local.flags().has_data_descriptor();
-    if local.compression_method() != record.method || !later && told != (record.crc, packed, size) {
+    // If a data descriptor follows the contents, the local header may leave the values out.
+    let has_descriptor = local.flags().has_data_descriptor();
+    if local.compression_method() != record.method
+        || !has_descriptor && declared != (record.crc, packed, size)
+    {
         return Err("its two headers contradict each other".to_owned());
     }
     if record.encrypted || local.flags().is_encrypted() {
@@ -148,7 +158,7 @@ fn one<R: ReaderAt>(
     let descriptor = entry
         .reader()
         .data_descriptor()
-        .map_err(|error| words(&error))?;
+        .map_err(|error| error_chain(&error))?;
     if descriptor.is_some_and(|descriptor| descriptor.crc32() != record.crc) {
         return Err("its header and its descriptor contradict each other".to_owned());
     }
@@ -156,7 +166,7 @@ fn one<R: ReaderAt>(
         return if size == 0 {
             Ok(EntryKind::Directory)
         } else {
-            Err("it is named like a directory and has contents".to_owned())
+            Err("its path ends with a slash like a directory's, but it has contents".to_owned())
         };
     }
     let special = match record.unix.map(|mode| mode & KIND) {
@@ -175,7 +185,7 @@ fn one<R: ReaderAt>(
     );
     let mut take = |bytes: &mut dyn Read| {
         let mut bounded = Bounded::with_left(entry.verifying_reader(bytes), run.left, run.allowed);
-        let what = contents(&mut bounded, record, named, into);
+        let what = contents(&mut bounded, record, name, into);
         run.left = bounded.left();
         what
     };
@@ -187,20 +197,19 @@ fn one<R: ReaderAt>(
             if matches!(what, EntryKind::File(_) | EntryKind::Link(_))
                 && inflate.total_in() != packed
             {
-                return Err("its packed contents are shorter than it says".to_owned());
+                return Err("its compressed contents are shorter than declared".to_owned());
             }
             Ok(what)
         }
-        other => Err(format!(
-            "it is packed in a way that is not read here ({other})"
-        )),
+        other => Err(format!("its compression method is not supported ({other})")),
     }
 }
 
+/// Reads the contents of a regular file or a symbolic link.
 fn contents<R: Read>(
     bytes: &mut Bounded<R>,
     record: &Record,
-    named: &EntryName,
+    name: &EntryName,
     into: &mut Unpacking,
 ) -> Result<EntryKind, String> {
     if record.unix.map(|mode| mode & KIND) == Some(LINK) {
@@ -209,7 +218,7 @@ fn contents<R: Read>(
         bytes
             .take(most + 1)
             .read_to_end(&mut target)
-            .map_err(|error| words(&error))?;
+            .map_err(|error| error_chain(&error))?;
         if target.len() as u64 > most {
             return Err("it is a link to a path that is longer than any system allows".to_owned());
         }
@@ -217,5 +226,5 @@ fn contents<R: Read>(
             String::from_utf8_lossy(&target).into_owned(),
         ));
     }
-    Ok(into.file(&named.path, record.unix.map(|mode| mode & 0o7777), bytes))
+    Ok(into.file(&name.path, record.unix.map(|mode| mode & 0o7777), bytes))
 }

@@ -1,5 +1,4 @@
-//! Asks cargo for the resolved graph, and keeps the answer as long as what it follows from is the
-//! same.
+//! Queries cargo for the resolved graph, and caches the answer as long as its inputs are the same.
 
 use std::collections::BTreeSet;
 
@@ -16,18 +15,20 @@ use crate::project::profile::Profiles;
 use crate::project::request::TargetRequest;
 use crate::project::workspace::{Selection, cache_dir};
 
-/// What the graph is resolved for, and under which configuration of cargo's.
+/// Platforms and cargo configuration that the graph is resolved for.
 pub struct GraphQuery<'a> {
+    /// Platforms of the targets.
     pub platforms: Vec<&'a PlatformFacts>,
-    /// The host's own, which build-dependencies are for.
+    /// Platform of the host, for build-dependencies.
     pub own: &'a PlatformFacts,
-    /// A digest of cargo's configuration.
+    /// Digest of cargo's configuration.
     pub configuration: &'a str,
 }
 
-/// The packages with C, and what else the graph wants of the machine. The resolved graph takes
-/// cargo longer than all other questions together, so its answer is kept under the digest of
-/// everything that goes into it.
+/// Returns the packages with C, and the build tools that the graph requires.
+///
+/// cargo needs longer for the resolved graph than for all other queries together, so its answer is
+/// cached under a digest of all its inputs.
 pub fn ask(
     host: &Host,
     found: &ProjectContext,
@@ -73,8 +74,8 @@ pub fn ask(
         }
         answer.c_packages.insert(platform.triple.clone(), packages);
     }
-    // Asking may have written Cargo.lock, so the key is made anew. A cache that cannot be written
-    // is none.
+    // The query may have written Cargo.lock, so the key is computed again. A failure to write the
+    // cache is ignored.
     if let Some(key) =
         graph_key(host, found, scope, resolving, &question).filter(|_| graph::is_closed(&metadata))
     {
@@ -87,7 +88,8 @@ pub fn ask(
     Ok(answer)
 }
 
-/// The features of a run, with those that the configuration adds for a target, or for any.
+/// Returns the features of a run, with those that the configuration adds for the target `triple`,
+/// or for any target if it is `None`.
 fn features(scope: &Scope, triple: Option<&str>) -> Vec<String> {
     let requests = scope
         .requests
@@ -102,8 +104,10 @@ fn features(scope: &Scope, triple: Option<&str>) -> Vec<String> {
         .collect()
 }
 
-/// `cargo metadata` unifies features over all members and all kinds of edges, so it may name C that
-/// is never built. `cargo tree` resolves them as a build does: what it does not name is struck out.
+/// Removes packages that a build does not compile.
+///
+/// `cargo metadata` unifies features over all members and all kinds of edges, so it may list C that
+/// is never built. `cargo tree` resolves features as a build does.
 fn confirm(
     host: &Host,
     found: &ProjectContext,
@@ -140,7 +144,7 @@ fn confirm(
             .flag("--offline", asking.offline)
             .flag("--frozen", asking.frozen)
             .options("--config", &asking.config);
-        // Where it cannot tell (two versions of the builder, say) the graph's word stands.
+        // If it fails (for two versions of the builder, say), the graph's answer is used.
         let Some(output) = host.capture(&question).ok() else {
             continue;
         };
@@ -156,7 +160,7 @@ fn confirm(
     }
 }
 
-/// Whether a build script, or a module beside it, says that it compiles C++.
+/// Returns true if a build script, or a module beside it, says that it compiles C++.
 fn compiles_cxx(host: &Host, script: &Utf8Path) -> bool {
     build_files(host, script)
         .into_iter()
@@ -164,11 +168,11 @@ fn compiles_cxx(host: &Host, script: &Utf8Path) -> bool {
         .any(|text| graph::says_cxx(&text))
 }
 
-/// A build script and the modules beside it, sorted.
+/// Returns a build script and the modules beside it, sorted.
 fn build_files(host: &Host, script: &Utf8Path) -> Vec<Utf8PathBuf> {
     let directory = script.parent().unwrap_or(Utf8Path::new("/"));
     let stem = script.file_stem().unwrap_or_default();
-    // The modules of `builder/main.rs` stand beside it, those of `build.rs` in `build/`.
+    // The modules of `builder/main.rs` are beside it, those of `build.rs` in `build/`.
     let modules = if stem == "main" {
         directory.to_owned()
     } else {
@@ -187,8 +191,9 @@ fn build_files(host: &Host, script: &Utf8Path) -> Vec<Utf8PathBuf> {
         .collect()
 }
 
-/// A digest of all that the resolved graph follows from: the question, the compiler, what it says
-/// of the platforms, cargo's configuration, Cargo.lock, every member's manifest.
+/// Returns the cache key, a digest of all inputs of the resolved graph: the query, the compiler and
+/// its facts of the platforms, cargo's configuration, `Cargo.lock`, and the members' manifests and
+/// build scripts. Returns `None` if a file cannot be read.
 fn graph_key(
     host: &Host,
     found: &ProjectContext,
@@ -220,7 +225,7 @@ fn graph_key(
     {
         text.push_str(&host.hash(path).ok()?.0);
     }
-    // Whether a member compiles C++ stands in its build script; those of other packages never
+    // A member's build script says if it compiles C++. Build scripts of other packages never
     // change.
     for file in found
         .workspace
@@ -234,7 +239,7 @@ fn graph_key(
     Some(digest::sha256(text.as_bytes()).chars().take(32).collect())
 }
 
-/// The graph as it is resolved for all targets at once; each edge still tells its platform.
+/// Queries the graph for all targets at once; each edge keeps its platform.
 fn resolved_graph(host: &Host, question: &Invocation) -> Result<Metadata> {
     // cargo's status lines are indented; its warnings come again from `cargo build`.
     let output = host.capture_talking(question, |line| {
@@ -245,16 +250,20 @@ fn resolved_graph(host: &Host, question: &Invocation) -> Result<Metadata> {
     parse_metadata(question, &output)
 }
 
-/// What is to be built, as far as looking needs to know.
+/// Parts of the settings that determine the graph.
 pub struct Scope<'a> {
+    /// Requested targets.
     pub requests: &'a [TargetRequest],
+    /// Selected packages, bins and features.
     pub selection: &'a Selection,
-    /// Names of the packages handed to cargo.
+    /// Names of the packages passed to cargo.
     pub packages: &'a [String],
     /// Package ids of the bins.
     pub roots: &'a [String],
+    /// Name of cargo's profile.
     pub profile: &'a str,
+    /// Profiles of the workspace.
     pub profiles: &'a Profiles,
-    /// A digest of cargo's configuration.
+    /// Digest of cargo's configuration.
     pub configuration: &'a str,
 }

@@ -96,7 +96,7 @@ fn target(image: &Image, plan: &Plan) -> Value {
     let mut target = json!({
         "context": ".",
         "dockerfile": file(name),
-        "platforms": platforms.iter().map(|platform| platform.platform.words()).collect::<Vec<_>>(),
+        "platforms": platforms.iter().map(|platform| platform.platform.label()).collect::<Vec<_>>(),
         "tags": tags,
         "labels": labels,
     });
@@ -120,7 +120,7 @@ fn alone(target: &str, image: &Image, names: &mut Names) -> Vec<(String, Value)>
         let cache = reference(&image.name, platform);
         let document = json!({
             "inherits": [target],
-            "platforms": [platform.platform.words()],
+            "platforms": [platform.platform.label()],
             "tags": [format!("${{REGISTRY}}{}:${{TAG}}-{own}", image.name)],
             "cache-from": [cache],
             "cache-to": [format!("{cache},mode=max")],
@@ -132,7 +132,7 @@ fn alone(target: &str, image: &Image, names: &mut Names) -> Vec<(String, Value)>
 
 /// `amd64`, `arm-v7`.
 fn words(platform: &PlatformImage) -> String {
-    let words = platform.platform.words();
+    let words = platform.platform.label();
     words
         .strip_prefix("linux/")
         .unwrap_or(&words)

@@ -20,7 +20,7 @@ pub fn promised(settings: &Settings, bins: &[Bin]) -> Result<Manifest, Problem> 
     let mut artifacts = Vec::new();
     for target in settings.requests.iter().map(|request| &request.target) {
         let id = target.triple().to_owned();
-        records.push(TargetRecord::promised(target));
+        records.push(TargetRecord::expected(target));
         for bin in bins {
             artifacts.push(Artifact {
                 path: settings.layout.path(target, bin, &settings.cargo.profile)?,
@@ -119,7 +119,7 @@ fn apart(images: &mut [Image]) {
             continue;
         }
         for platform in &mut image.platforms {
-            let words = platform.platform.words();
+            let words = platform.platform.label();
             for bin in &mut platform.bins {
                 // No package's name begins so.
                 bin.context = format!(

@@ -49,7 +49,7 @@ pub fn text(image: &Image, chmod: bool) -> String {
             platform
                 .bins
                 .iter()
-                .map(|bin| (platform.platform.words(), bin))
+                .map(|bin| (platform.platform.label(), bin))
         })
         .collect::<Vec<_>>();
     for (platform, bin) in bins {

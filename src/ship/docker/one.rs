@@ -201,7 +201,7 @@ fn platforms_at_odds(name: &str, chosen: &SelectedBins) -> Vec<Problem> {
     let mut platforms: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for bin in chosen.iter().flat_map(|(_, found)| found) {
         platforms
-            .entry(bin.platform.words())
+            .entry(bin.platform.label())
             .or_default()
             .insert(&bin.artifact.target);
     }
@@ -223,7 +223,7 @@ fn platforms_at_odds(name: &str, chosen: &SelectedBins) -> Vec<Problem> {
         );
     }
     for (selector, found) in chosen {
-        let there: BTreeSet<String> = found.iter().map(|bin| bin.platform.words()).collect();
+        let there: BTreeSet<String> = found.iter().map(|bin| bin.platform.label()).collect();
         for platform in platforms
             .keys()
             .filter(|platform| !there.contains(*platform))
@@ -268,7 +268,7 @@ fn placed(
         let placed = InstalledBin {
             tree: bin.tree,
             staged: path.clone(),
-            context: format!("{}/{package}/{file}", bin.platform.words()),
+            context: format!("{}/{package}/{file}", bin.platform.label()),
             place: format!("{PLACE}/{file}"),
             sha256: sha256.clone(),
             size: *size,
@@ -292,7 +292,7 @@ fn placed(
             }
         }
         let platform = made
-            .entry(bin.platform.words())
+            .entry(bin.platform.label())
             .or_insert_with(|| PlatformImage {
                 platform: bin.platform.clone(),
                 bins: Vec::new(),

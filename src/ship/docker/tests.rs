@@ -29,7 +29,7 @@ pub fn chat() -> Image {
             variant: variant.map(str::to_owned),
         };
         PlatformImage {
-            bins: vec![placed(&platform.words())],
+            bins: vec![placed(&platform.label())],
             platform,
         }
     };
@@ -83,7 +83,7 @@ fn tree(text: &str) -> Manifest {
                 symbol: None,
             });
         }
-        records.push(TargetRecord::promised(&target));
+        records.push(TargetRecord::expected(&target));
         artifacts.push(Artifact {
             path: format!("{triple}/{package}/{bin}"),
             target: triple.to_owned(),

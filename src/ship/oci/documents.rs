@@ -520,5 +520,5 @@ pub fn platform_words(os: &Os, architecture: &Arch, variant: Option<&str>) -> St
         architecture: architecture.to_string(),
         variant: variant.map(str::to_owned),
     }
-    .words()
+    .label()
 }

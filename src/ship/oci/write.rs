@@ -328,7 +328,7 @@ struct MadeImage {
 impl MadeImage {
     fn written(&self, image: &Image, single: bool) -> WrittenImage {
         let platform = |(parts, manifest, size): &(Parts, Blob, u64)| WrittenPlatform {
-            platform: parts.platform.words(),
+            platform: parts.platform.label(),
             digest: manifest.digest().to_string(),
             size: *size,
         };

@@ -339,7 +339,7 @@ fn under(
     mut call: Invocation,
 ) -> Invocation {
     if asked.apart.is_some() {
-        call.alone = true;
+        call.env_clear = true;
         call.env.extend(
             host.vars()
                 .filter(|(name, _)| !tells(name))

@@ -1,6 +1,6 @@
 //! What hardens a program, and what it tells of its builder.
 
-use crate::inspect::binary::{FormatName, Linkage, Relro, word};
+use crate::inspect::binary::{FormatName, Linkage, Relro, json_name};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::linker::LinkerKind;
 use crate::target::system::Libc;
@@ -74,8 +74,13 @@ fn relro(case: &RuleInput) -> Option<Violation> {
     let binary = case.binary;
     let dynamic = binary.format == FormatName::Elf && binary.linkage == Linkage::Dynamic;
     let help = "link it with `-z relro -z now`, rustc's default";
-    (dynamic && binary.relro != Relro::Full)
-        .then(|| violation(format!("{} RELRO", word(&binary.relro)), "full RELRO", help))?
+    (dynamic && binary.relro != Relro::Full).then(|| {
+        violation(
+            format!("{} RELRO", json_name(&binary.relro)),
+            "full RELRO",
+            help,
+        )
+    })?
 }
 
 fn stripped(case: &RuleInput) -> Option<Violation> {

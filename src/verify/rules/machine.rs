@@ -1,6 +1,6 @@
 //! Is it for the target's machine, and can it be started?
 
-use crate::inspect::binary::{Binary, FormatName, Linkage, word};
+use crate::inspect::binary::{Binary, FormatName, Linkage, json_name};
 use crate::inspect::wasm::MACHINE;
 use crate::inspect::{elf, macho, pe};
 use crate::problem::code::{Code, CodeInfo, code};
@@ -31,17 +31,17 @@ fn machine(case: &RuleInput) -> Option<Violation> {
         return None;
     }
     let float_name = |name: &str| match name {
-        "untold" => String::new(),
+        "unspecified" => String::new(),
         name => format!(", {name}-float"),
     };
     violation(
         format!(
             "{} for {} ({} bit, {} endian{})",
-            word(&binary.format),
+            json_name(&binary.format),
             binary.machine,
             binary.class,
-            word(&binary.endian),
-            float_name(&word(&binary.float_abi)),
+            json_name(&binary.endian),
+            float_name(&json_name(&binary.float_abi)),
         ),
         format!(
             "{} for {wanted} ({} bit, {} endian{})",

@@ -144,7 +144,7 @@ pub fn read(
     }
     let (descriptor, manifest, configuration, top) = match fits.len() {
         0 => {
-            let problem = reading.unfit(format!("has no image for {}", wanted.words()));
+            let problem = reading.unfit(format!("has no image for {}", wanted.label()));
             return Err(problem.note("there", there).help(
                 "copy all its platforms: `skopeo copy --all docker://IMAGE oci:DIR`, or \
                        name the targets that count",
@@ -153,7 +153,7 @@ pub fn read(
         1 => fits.remove(0),
         several => {
             let problem = reading
-                .unfit(format!("has {several} images for {}", wanted.words()))
+                .unfit(format!("has {several} images for {}", wanted.label()))
                 .note("named", names);
             return Err(problem.help(
                 "name one of them, `oci:DIR:TAG`, or make a layout of it: \
