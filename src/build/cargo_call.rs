@@ -41,7 +41,7 @@ pub fn calls(
         .selection
         .features
         .iter()
-        .chain(&request.own.features)
+        .chain(&request.overrides.features)
         .cloned()
         .collect();
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
@@ -173,7 +173,7 @@ fn cargo_build(
         .flag("--offline", *offline || image.is_some())
         .flag("--frozen", *frozen);
     // cargo takes the last: what is typed comes after what is configured.
-    for (key, value) in &request.own.profile {
+    for (key, value) in &request.overrides.profile {
         invocation = invocation
             .arg("--config")
             .arg(format!("profile.{profile}.{key}={value}"));

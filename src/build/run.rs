@@ -100,7 +100,7 @@ fn tell_choices(host: &Host, prepared: &Prepared) {
         }
         for setting in &chosen.passed_over {
             host.shell
-                .status("Passing over", &setting::passed_over(setting));
+                .status("Ignoring", &setting::ignored_message(setting));
         }
         for hidden in chosen
             .candidate
@@ -109,7 +109,7 @@ fn tell_choices(host: &Host, prepared: &Prepared) {
             .flat_map(|image| &image.hidden)
         {
             host.shell.status(
-                "Hiding",
+                "Masking",
                 &format!(
                     "{hidden}, which means this machine, from the image of {}",
                     target.target
@@ -159,7 +159,7 @@ fn build(host: &Host, prepared: &Prepared, on_failure: OnFailure) -> Result<Mani
     } = prepared;
     let standing = build::stage::open(host, &plan.out_dir)?;
     let outputs: Vec<Output> = plan.outputs().cloned().collect();
-    let narrowed = settings.selection.narrowed();
+    let narrowed = settings.selection.is_partial();
     let kept = standing
         .manifest
         .as_ref()

@@ -148,7 +148,7 @@ pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
     let licences = found
         .iter()
         .flat_map(|found| &found.workspace.members)
-        .filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
+        .filter_map(|member| Some((member.name.clone(), member.license.clone()?)));
     let about = ImageOptions {
         licences: licences.collect(),
         root,

@@ -1,5 +1,5 @@
-//! Tools that build scripts call: which package calls which, how it is found, and what brings it.
-//! One row a tool.
+//! The tools that build scripts call: the packages that call each one, how it is found, and which
+//! system package provides it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,95 +11,125 @@ use crate::inspect::elf;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
 
-/// How a tool is found on a machine.
+/// The way to find a tool on a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Find {
-    /// A program on PATH, asked for its version by this argument; a variable may name it instead.
+    /// A program on PATH.
     Program {
+        /// Argument that prints the version.
         argument: &'static str,
+        /// Environment variable that may name the program instead.
         variable: Option<&'static str>,
     },
-    /// A shared library of this name, in the system's directories or where the variable says.
-    Library { variable: &'static str },
+    /// A shared library named after the tool, in the system's directories.
+    Library {
+        /// Environment variable that may name the directory instead.
+        variable: &'static str,
+    },
 }
 
-/// Who calls a tool.
+/// The package that calls a tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
-    /// The package of the row.
+    /// The crate that the table names.
     Itself,
-    /// Whoever depends on the package of the row, which only hands the call on.
+    /// A package that depends on the crate that the table names, which only forwards the call.
     Dependent,
 }
 
-/// A package of the graph.
+/// A package in the resolved graph.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Present {
+    /// Package version.
     pub version: String,
-    /// Who depends on it: name and version.
+    /// Packages that depend on it: name and version.
     pub dependents: BTreeSet<(String, String)>,
 }
 
-/// One tool.
+/// A tool that build scripts may call.
 #[derive(Debug)]
 pub struct BuildTool {
+    /// Name of the tool, unique in the table.
     pub id: &'static str,
-    /// Packages whose presence in the graph means that it is called.
-    pub packages: &'static [&'static str],
-    /// Who is said to call it.
+    /// Crates whose presence in the graph means that the tool is called.
+    pub crates: &'static [&'static str],
+    /// Package to report as the caller.
     pub caller: Caller,
-    /// Packages that do its work instead.
+    /// Crates that replace the tool.
     pub unless: &'static [&'static str],
-    /// Variables that make it needless.
+    /// Environment variables that make the tool unnecessary.
     pub unless_set: &'static [&'static str],
+    /// Way to find the tool.
     pub find: Find,
-    /// The package that brings it: apt, dnf, apk, brew.
-    pub brought_by: [&'static str; 4],
+    /// System package that provides the tool, for apt, dnf, apk and brew.
+    pub packages: [&'static str; 4],
 }
 
+/// Returns the way to find a program.
 const fn program(argument: &'static str, variable: Option<&'static str>) -> Find {
     Find::Program { argument, variable }
 }
 
+/// All known tools.
 #[rustfmt::skip]
 pub const BUILD_TOOLS: &[BuildTool] = &[
-    BuildTool { id: "protoc", packages: &["prost-build", "tonic-build", "tonic-prost-build", "grpcio-compiler"], caller: Caller::Itself, unless: &["protox", "protobuf-src", "protoc-bin-vendored"], unless_set: &[],
-           find: program("--version", Some("PROTOC")), brought_by: ["protobuf-compiler", "protobuf-compiler", "protoc", "protobuf"] },
-    BuildTool { id: "cmake", packages: &["cmake"], caller: Caller::Dependent, unless: &[], unless_set: &[],
-           find: program("--version", Some("CMAKE")), brought_by: ["cmake", "cmake", "cmake", "cmake"] },
-    BuildTool { id: "perl", packages: &["openssl-src"], caller: Caller::Itself, unless: &[], unless_set: &[],
-           find: program("-v", None), brought_by: ["perl", "perl", "perl", "perl"] },
-    BuildTool { id: "make", packages: &["openssl-src", "tikv-jemalloc-sys", "autotools"], caller: Caller::Itself, unless: &[], unless_set: &[],
-           find: program("--version", None), brought_by: ["make", "make", "make", "make"] },
-    BuildTool { id: "nasm", packages: &["nasm-rs"], caller: Caller::Dependent, unless: &[], unless_set: &[],
-           find: program("-v", None), brought_by: ["nasm", "nasm", "nasm", "nasm"] },
-    BuildTool { id: "pkg-config", packages: &["openssl-sys", "libudev-sys", "alsa-sys", "libdbus-sys"], caller: Caller::Itself, unless: &["openssl-src"], unless_set: &["OPENSSL_DIR", "OPENSSL_LIB_DIR"],
-           find: program("--version", Some("PKG_CONFIG")), brought_by: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf"] },
-    BuildTool { id: "libclang", packages: &["bindgen"], caller: Caller::Dependent, unless: &[], unless_set: &[],
-           find: Find::Library { variable: "LIBCLANG_PATH" }, brought_by: ["libclang-dev", "clang-devel", "clang-dev", "llvm"] },
+    BuildTool { id: "protoc",
+           crates: &["prost-build", "tonic-build", "tonic-prost-build", "grpcio-compiler"],
+           caller: Caller::Itself,
+           unless: &["protox", "protobuf-src", "protoc-bin-vendored"], unless_set: &[],
+           find: program("--version", Some("PROTOC")),
+           packages: ["protobuf-compiler", "protobuf-compiler", "protoc", "protobuf"] },
+    BuildTool { id: "cmake", crates: &["cmake"],
+           caller: Caller::Dependent, unless: &[], unless_set: &[],
+           find: program("--version", Some("CMAKE")),
+           packages: ["cmake", "cmake", "cmake", "cmake"] },
+    BuildTool { id: "perl", crates: &["openssl-src"],
+           caller: Caller::Itself, unless: &[], unless_set: &[],
+           find: program("-v", None),
+           packages: ["perl", "perl", "perl", "perl"] },
+    BuildTool { id: "make", crates: &["openssl-src", "tikv-jemalloc-sys", "autotools"],
+           caller: Caller::Itself, unless: &[], unless_set: &[],
+           find: program("--version", None),
+           packages: ["make", "make", "make", "make"] },
+    BuildTool { id: "nasm", crates: &["nasm-rs"],
+           caller: Caller::Dependent, unless: &[], unless_set: &[],
+           find: program("-v", None),
+           packages: ["nasm", "nasm", "nasm", "nasm"] },
+    BuildTool { id: "pkg-config",
+           crates: &["openssl-sys", "libudev-sys", "alsa-sys", "libdbus-sys"],
+           caller: Caller::Itself,
+           unless: &["openssl-src"],
+           unless_set: &["OPENSSL_DIR", "OPENSSL_LIB_DIR"],
+           find: program("--version", Some("PKG_CONFIG")),
+           packages: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf"] },
+    BuildTool { id: "libclang", crates: &["bindgen"],
+           caller: Caller::Dependent, unless: &[], unless_set: &[],
+           find: Find::Library { variable: "LIBCLANG_PATH" },
+           packages: ["libclang-dev", "clang-devel", "clang-dev", "llvm"] },
 ];
 
-/// Packages that name a builder which has a way of its own: their `cmake` is a last resort
-/// (aws-lc-sys uses `cc`).
+/// Tools that a package depends on but rarely calls: aws-lc-sys builds with `cc` and uses `cmake`
+/// only as a last resort.
 const OPTIONAL: &[(&str, &str)] = &[("cmake", "aws-lc-sys")];
 
-/// What a graph of these packages calls, by the first that calls it.
-pub fn wanted(packages: &BTreeMap<&str, Present>) -> Vec<RequiredTool> {
+/// Returns the tools that a graph of these packages calls, each with the first package that calls
+/// it.
+pub fn required_tools(packages: &BTreeMap<&str, Present>) -> Vec<RequiredTool> {
     let calls = BUILD_TOOLS
         .iter()
-        .filter(|need| !need.unless.iter().any(|name| packages.contains_key(name)));
+        .filter(|tool| !tool.unless.iter().any(|name| packages.contains_key(name)));
     calls
-        .filter_map(|need| {
-            let (name, present) = need
-                .packages
+        .filter_map(|tool| {
+            let (name, present) = tool
+                .crates
                 .iter()
                 .find_map(|name| packages.get_key_value(name))?;
             let optional = |caller: &str| {
                 OPTIONAL
                     .iter()
-                    .any(|(tool, package)| *tool == need.id && *package == caller)
+                    .any(|(id, package)| *id == tool.id && *package == caller)
             };
-            let (package, version) = match need.caller {
+            let (package, version) = match tool.caller {
                 Caller::Itself => ((*name).to_owned(), present.version.clone()),
                 Caller::Dependent => present
                     .dependents
@@ -108,7 +138,7 @@ pub fn wanted(packages: &BTreeMap<&str, Present>) -> Vec<RequiredTool> {
                     .clone(),
             };
             Some(RequiredTool {
-                tool: need.id.to_owned(),
+                tool: tool.id.to_owned(),
                 package,
                 version,
             })
@@ -116,20 +146,24 @@ pub fn wanted(packages: &BTreeMap<&str, Present>) -> Vec<RequiredTool> {
         .collect()
 }
 
-/// A system's way to install packages.
+/// A system's package manager.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Installer {
+    /// `apt-get`: Debian, Ubuntu, and the default for a Linux that is not known.
     #[default]
     Apt,
+    /// `dnf`: Fedora, RHEL, CentOS, SUSE.
     Dnf,
+    /// `apk`: Alpine.
     Apk,
+    /// Homebrew.
     Brew,
 }
 
 impl Installer {
-    /// From the `ID` and `ID_LIKE` of os-release; Homebrew where there is none.
-    pub fn of(os_release: Option<&str>) -> Self {
+    /// Chooses by the `ID` and `ID_LIKE` lines of os-release; Homebrew without such a file.
+    pub fn from_os_release(os_release: Option<&str>) -> Self {
         let Some(text) = os_release else {
             return Self::Brew;
         };
@@ -151,9 +185,9 @@ impl Installer {
         }
     }
 
-    /// The line that installs what brings a tool.
-    pub fn line(self, need: &BuildTool) -> String {
-        let [apt, dnf, apk, brew] = need.brought_by;
+    /// Returns the command that installs the package of a tool.
+    pub fn line(self, tool: &BuildTool) -> String {
+        let [apt, dnf, apk, brew] = tool.packages;
         match self {
             Self::Apt => format!("apt-get install {apt}"),
             Self::Dnf => format!("dnf install {dnf}"),
@@ -163,44 +197,51 @@ impl Installer {
     }
 }
 
-/// What is wrong with a tool, where it is not here or cannot run here.
+/// Returns a problem if a tool is not installed, or is built for another architecture.
 pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Problem> {
     let RequiredTool {
         tool: id,
         package,
         version,
     } = &tool.want;
-    let need = BUILD_TOOLS.iter().find(|need| need.id == id)?;
-    let own = if host.starts_with("aarch64") {
+    let known_tool = BUILD_TOOLS.iter().find(|known| known.id == id)?;
+    let host_machine = if host.starts_with("aarch64") {
         EM_AARCH64
     } else {
         EM_X86_64
     };
-    let own = elf::machine(own);
+    let host_machine = elf::machine(host_machine);
     let known_host = host.starts_with("aarch64") || host.starts_with("x86_64");
-    let what = match (&tool.path, &tool.machine) {
-        (None, _) => format!("`{id}` is not here, and {package} {version} calls it"),
+    let message = match (&tool.path, &tool.machine) {
+        (None, _) => format!("`{id}` not found; {package} {version} calls it"),
         (Some(path), Some(machine))
-            if known_host && machine.starts_with("EM_") && *machine != own =>
+            if known_host && machine.starts_with("EM_") && *machine != host_machine =>
         {
-            format!("`{path}` is for {machine}, and cannot run here; {package} {version} calls it")
+            format!(
+                "`{path}` is for {machine} and cannot run on this host; {package} {version} calls \
+                 it"
+            )
         }
         _ => return None,
     };
-    Some(Problem::new(TOOL_MISSING, what).help(format!("install it: `{}`", installer.line(need))))
+    Some(
+        Problem::new(TOOL_MISSING, message)
+            .help(format!("install it: `{}`", installer.line(known_tool))),
+    )
 }
 
-/// Codes that this file declares.
+/// The codes that this file declares.
 pub const CODES: &[Code] = &[TOOL_MISSING];
 
 pub const TOOL_MISSING: Code = code(&CodeInfo {
     name: "tool-missing",
-    title: "a tool that build scripts of the graph call is not here",
+    title: "a tool that a build script calls is missing",
     cause: "A package of the graph calls a program or loads a library when it is built \
-            (prost-build calls protoc), and it is not there, or is for another machine.",
-    detection: "The packages of the resolved graph are looked up in a table; the tool is looked \
-                for where the package would look.",
-    fix: "Run the line of the message.",
+            (prost-build calls protoc), and the tool is not installed, or is built for another \
+            architecture.",
+    detection: "The packages of the resolved graph are looked up in a table, and the tool is \
+                searched for in the same places as the package would search.",
+    fix: "Run the install command that the message gives.",
     source: "README, Is this machine ready",
     waivable: false,
 });
@@ -223,7 +264,7 @@ mod tests {
                 .dependents
                 .extend(dependent.map(|dependent| (dependent.to_owned(), "1.0.0".to_owned())));
         }
-        let found: Vec<String> = wanted(&graph)
+        let found: Vec<String> = required_tools(&graph)
             .into_iter()
             .map(|want| format!("{} for {}", want.tool, want.package))
             .collect();
@@ -247,8 +288,8 @@ mod tests {
     }
 
     #[test]
-    fn a_system_has_its_way_to_install() {
-        let line = |text: Option<&str>| Installer::of(text).line(&BUILD_TOOLS[0]);
+    fn each_system_has_its_install_command() {
+        let line = |text: Option<&str>| Installer::from_os_release(text).line(&BUILD_TOOLS[0]);
         assert_eq!(
             line(Some("ID=debian\n")),
             "apt-get install protobuf-compiler"
@@ -282,27 +323,30 @@ mod tests {
         assert_eq!(
             check(Some("/p"), "EM_AARCH64").as_deref(),
             Some(
-                "`/p` is for EM_AARCH64, and cannot run here; prost-build 0.14.0 calls it; \
+                "`/p` is for EM_AARCH64 and cannot run on this host; prost-build 0.14.0 calls it; \
                  install it: `apt-get install protobuf-compiler`"
             )
         );
         assert_eq!(
             check(None, "").as_deref(),
             Some(
-                "`protoc` is not here, and prost-build 0.14.0 calls it; install it: `apt-get \
+                "`protoc` not found; prost-build 0.14.0 calls it; install it: `apt-get \
                  install protobuf-compiler`"
             )
         );
     }
 }
 
-/// A tool that the graph calls, as far as it was found.
+/// The result of the search for a tool.
 #[derive(Debug, Clone, Serialize)]
 pub struct ToolFound {
+    /// Tool that was searched for, and its caller.
     pub want: RequiredTool,
+    /// Path of the file; `None` if it was not found.
     pub path: Option<Utf8PathBuf>,
+    /// First line of the version output.
     pub version: Option<String>,
-    /// What the file is for, where it is a program of a known format.
+    /// Machine that the file is built for, such as `EM_X86_64`, if its format is known.
     pub machine: Option<String>,
 }
 
@@ -310,8 +354,10 @@ pub struct ToolFound {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequiredTool {
-    /// The `id` of a row of [`crate::needs::NEEDS`].
+    /// [`BuildTool::id`] of an entry of [`BUILD_TOOLS`].
     pub tool: String,
+    /// Package that calls the tool.
     pub package: String,
+    /// Version of the package.
     pub version: String,
 }

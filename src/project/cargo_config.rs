@@ -1,25 +1,26 @@
-//! Places of cargo's configuration that xpkg cannot see whole: `--config` values and `include`d
+//! The parts of cargo's configuration that xpkg sees only in part: `--config` values and `include`d
 //! files.
 //!
-//! Pure. The ordinary files are read by cargo-config2; it follows no `include` and knows no
-//! `--config` (measured with 0.1.45). So what stands there and decides what xpkg decides is refused
-//! by name.
+//! Pure. cargo-config2 reads the ordinary files, but does not follow `include` and does not support
+//! `--config` (measured with 0.1.45). So keys in these places that set what xpkg controls are
+//! rejected by name.
 
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::Target;
 
-/// A piece of configuration from such a place.
+/// Configuration from a `--config` argument or an `include`d file.
 pub struct OpaqueConfig {
-    /// `` `--config …` `` or `` `file`, included by `file` ``.
+    /// Origin, for messages: `` `--config …` `` or `` `file`, included by `file` ``.
     pub place: String,
+    /// Parsed content.
     pub table: toml::Table,
-    /// It came by `--config`.
+    /// True for `--config`, false for an included file.
     pub argument: bool,
 }
 
-/// Beginnings of the names of variables that decide what build scripts compile with.
-const COMPILING: &[&str] = &[
+/// Prefixes of environment variables that affect how build scripts compile C.
+const COMPILER_PREFIXES: &[&str] = &[
     "AR",
     "BINDGEN",
     "CC",
@@ -34,26 +35,27 @@ const COMPILING: &[&str] = &[
     "TARGET_",
 ];
 
-/// What in `elsewhere` sets a key that xpkg decides for these targets. `joins_flags`: xpkg sums up
-/// all rustflags.
+/// Returns a problem for each key in `opaque` that sets what xpkg controls for these targets.
+/// `targets_given`: the targets do not come from cargo's `build.target`. `joins_flags`: xpkg merges
+/// all rustflags, so it must see every one.
 pub fn refusals(
-    elsewhere: &[OpaqueConfig],
+    opaque: &[OpaqueConfig],
     targets: &[&Target],
     targets_given: bool,
     joins_flags: bool,
 ) -> Vec<Problem> {
-    let touched = |piece: &OpaqueConfig| {
+    let conflicts = |config: &OpaqueConfig| {
         let mut keys = Vec::new();
-        if !targets_given && lookup(&piece.table, &["build", "target"]) {
+        if !targets_given && lookup(&config.table, &["build", "target"]) {
             keys.push("build.target".to_owned());
         }
-        for (name, value) in table(&piece.table, "target") {
-            let ours =
+        for (name, value) in table(&config.table, "target") {
+            let applies =
                 name.starts_with("cfg(") || targets.iter().any(|target| target.triple() == name);
-            if ours && value.get("linker").is_some() {
+            if applies && value.get("linker").is_some() {
                 keys.push(format!("target.{name}.linker"));
             }
-            if ours
+            if applies
                 && value
                     .get("rustflags")
                     .is_some_and(|flags| joins_flags || decides_linking(flags))
@@ -61,38 +63,41 @@ pub fn refusals(
                 keys.push(format!("target.{name}.rustflags"));
             }
         }
-        for (name, value) in table(&piece.table, "build") {
+        for (name, value) in table(&config.table, "build") {
             if name == "rustc" || name == "rustflags" && (joins_flags || decides_linking(value)) {
                 keys.push(format!("build.{name}"));
             }
         }
-        // What a C compiler is called with is probed, so all of it must be seen.
-        for (name, _) in table(&piece.table, "env") {
-            if COMPILING
+        // Compilers are probed with the flags that they will get, so xpkg must see all of them.
+        for (name, _) in table(&config.table, "env") {
+            if COMPILER_PREFIXES
                 .iter()
-                .any(|beginning| name.starts_with(beginning))
+                .any(|prefix| name.starts_with(prefix))
             {
                 keys.push(format!("env.{name}"));
             }
         }
         keys.into_iter()
-            .map(|key| (key, piece.place.clone()))
+            .map(|key| (key, config.place.clone()))
             .collect::<Vec<_>>()
     };
-    elsewhere
+    opaque
         .iter()
-        .flat_map(touched)
+        .flat_map(conflicts)
         .map(|(key, place)| {
             Problem::new(
                 CARGO_CONFIG,
-                format!("{place} sets `{key}`, which xpkg decides and cannot read there"),
+                format!("{place} sets `{key}`, which xpkg controls and cannot read there"),
             )
-            .help("say it by `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself")
+            .help(
+                "set it with `--target`, `--linker`, a variable, or in `.cargo/config.toml` \
+                   itself",
+            )
         })
         .collect()
 }
 
-/// Rustflags that choose or bend the linker.
+/// Returns true if the rustflags choose the linker or change how it links.
 fn decides_linking(value: &toml::Value) -> bool {
     let text = value.to_string();
     ["linker", "fuse-ld", "crt-static"]
@@ -100,7 +105,8 @@ fn decides_linking(value: &toml::Value) -> bool {
         .any(|part| text.contains(part))
 }
 
-/// The linker that rustflags name; rustc takes the last. It beats cargo's variable.
+/// Returns the linker that rustflags name. rustc uses the last one, which has precedence over
+/// cargo's variable.
 pub fn linker_flag(flags: &[String]) -> Option<String> {
     let mut found = None;
     let mut flags = flags.iter().map(String::as_str);
@@ -118,8 +124,8 @@ pub fn linker_flag(flags: &[String]) -> Option<String> {
     found.map(str::to_owned)
 }
 
-/// The files that a configuration includes: `include = "a"`, `["a", "b"]`, `[{ path = "a", optional
-/// = true }]`.
+/// Returns the files that a configuration includes: `include = "a"`, `["a", "b"]` or
+/// `[{ path = "a", optional = true }]`.
 pub fn includes(table: &toml::Table) -> Vec<String> {
     let path = |value: &toml::Value| match value {
         toml::Value::String(path) => Some(path.clone()),
@@ -136,12 +142,12 @@ pub fn includes(table: &toml::Table) -> Vec<String> {
     }
 }
 
-/// The directories that a manifest names as those of packages: dependencies of every kind and
-/// platform, patches.
+/// Returns the package directories that a manifest names: path dependencies of every kind and
+/// platform, and patches.
 pub fn paths(manifest: &toml::Table) -> Vec<String> {
     let mut found = Vec::new();
     let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
-    let of = |table: &toml::Table, found: &mut Vec<String>| {
+    let add_dependencies = |table: &toml::Table, found: &mut Vec<String>| {
         for dependency in tables
             .iter()
             .flat_map(|name| self::table(table, name))
@@ -155,15 +161,15 @@ pub fn paths(manifest: &toml::Table) -> Vec<String> {
             );
         }
     };
-    of(manifest, &mut found);
+    add_dependencies(manifest, &mut found);
     for (_, platform) in table(manifest, "target") {
-        of(
+        add_dependencies(
             platform.as_table().unwrap_or(&toml::Table::new()),
             &mut found,
         );
     }
     if let Some(workspace) = manifest.get("workspace").and_then(toml::Value::as_table) {
-        of(workspace, &mut found);
+        add_dependencies(workspace, &mut found);
     }
     let patched = table(manifest, "patch")
         .flat_map(|(_, source)| source.as_table().into_iter().flatten())
@@ -172,10 +178,10 @@ pub fn paths(manifest: &toml::Table) -> Vec<String> {
     found
 }
 
-/// The directories that a configuration takes packages from: `source.*.directory`,
-/// `source.*.local-registry`, `paths`.
+/// Returns the directories that a configuration takes packages from: `source.*.directory`,
+/// `source.*.local-registry` and `paths`.
 pub fn source_directories(configuration: &toml::Table) -> Vec<String> {
-    let of = |source: &toml::Value| {
+    let directory = |source: &toml::Value| {
         ["directory", "local-registry"]
             .into_iter()
             .find_map(|key| source.get(key)?.as_str().map(str::to_owned))
@@ -187,14 +193,14 @@ pub fn source_directories(configuration: &toml::Table) -> Vec<String> {
         .flatten();
     let paths = paths.filter_map(|path| path.as_str().map(str::to_owned));
     table(configuration, "source")
-        .filter_map(|(_, source)| of(source))
+        .filter_map(|(_, source)| directory(source))
         .chain(paths)
         .collect()
 }
 
-/// Keys that mean this machine, or are secrets: a container has neither. The second says whether a
-/// user would miss it.
-const HIDDEN: &[(&[&str], bool)] = &[
+/// Keys to leave out in a container: they refer to this machine, or hold secrets. The flag is true
+/// if the build may behave differently without the key, so the user is informed.
+const MASKED: &[(&[&str], bool)] = &[
     (&["build", "rustc"], true),
     (&["build", "rustc-wrapper"], true),
     (&["build", "rustc-workspace-wrapper"], true),
@@ -215,19 +221,20 @@ const HIDDEN: &[(&[&str], bool)] = &[
     (&["net"], false),
 ];
 
-/// A file of configuration as a container may see it, and the keys that are missed there.
-pub fn inside(table: &toml::Table) -> (toml::Table, Vec<String>) {
-    let (mut shown, mut missed) = (table.clone(), Vec::new());
-    for (path, told) in HIDDEN {
-        for key in hide(&mut shown, path) {
-            missed.extend(told.then(|| format!("`{key}`")));
+/// Returns a configuration file without its masked keys, and the names of the removed keys to
+/// report.
+pub fn for_container(table: &toml::Table) -> (toml::Table, Vec<String>) {
+    let (mut shown, mut removed) = (table.clone(), Vec::new());
+    for (path, reported) in MASKED {
+        for key in mask(&mut shown, path) {
+            removed.extend(reported.then(|| format!("`{key}`")));
         }
     }
-    (shown, missed)
+    (shown, removed)
 }
 
-/// Takes out what stands at a path, and says where it stood; `*` is any key.
-fn hide(table: &mut toml::Table, path: &[&str]) -> Vec<String> {
+/// Removes the values at a path, and returns their full keys; `*` matches any key.
+fn mask(table: &mut toml::Table, path: &[&str]) -> Vec<String> {
     let [first, rest @ ..] = path else {
         return Vec::new();
     };
@@ -236,22 +243,23 @@ fn hide(table: &mut toml::Table, path: &[&str]) -> Vec<String> {
         .filter(|name| *first == "*" || name.as_str() == *first)
         .cloned()
         .collect();
-    let mut hidden = Vec::new();
+    let mut masked = Vec::new();
     for name in names {
         if rest.is_empty() {
             table.remove(&name);
-            hidden.push(name);
+            masked.push(name);
         } else if let Some(toml::Value::Table(inner)) = table.get_mut(&name) {
-            hidden.extend(
-                hide(inner, rest)
+            masked.extend(
+                mask(inner, rest)
                     .into_iter()
                     .map(|key| format!("{name}.{key}")),
             );
         }
     }
-    hidden
+    masked
 }
 
+/// Returns the entries of a table of the root; none if it is absent.
 fn table<'a>(
     root: &'a toml::Table,
     key: &str,
@@ -262,6 +270,7 @@ fn table<'a>(
         .flatten()
 }
 
+/// Returns true if the key at a path is set.
 fn lookup(root: &toml::Table, path: &[&str]) -> bool {
     match path {
         [last] => root.contains_key(*last),
@@ -273,8 +282,8 @@ fn lookup(root: &toml::Table, path: &[&str]) -> bool {
     }
 }
 
-/// The directories that stand in for registries, repositories and packages, as a file of cargo's
-/// configuration or the root's Cargo.toml names them: from the root.
+/// Returns the directories that replace registries, repositories and packages, as a configuration
+/// file of cargo's or the root's Cargo.toml names them, relative to the root.
 pub fn directories(file: &toml::Table) -> Vec<String> {
     let sources = table(file, "source").filter_map(|(_, source)| {
         source
@@ -291,17 +300,17 @@ pub fn directories(file: &toml::Table) -> Vec<String> {
         .collect()
 }
 
-/// Codes that this file declares.
+/// The codes that this file declares.
 pub const CODES: &[Code] = &[CARGO_CONFIG];
 
 pub const CARGO_CONFIG: Code = code(&CodeInfo {
     name: "cargo-config",
-    title: "cargo's configuration decides what xpkg decides, from a place xpkg cannot honour",
+    title: "cargo's configuration sets what xpkg controls, in a place that xpkg cannot read",
     cause: "A `--config` argument or an `include`d configuration file sets a linker, the build \
-            target or a C compiler. xpkg would choose without having seen it.",
-    detection: "Each `--config` value and each included file is read for the keys that xpkg \
-                decides.",
-    fix: "Say it where xpkg reads it: `--linker`, `--target`, `CARGO_TARGET_<T>_LINKER`, or \
+            target or a C compiler. xpkg would choose without knowing of it.",
+    detection: "Each `--config` value and each included file is checked for the keys that \
+                xpkg controls.",
+    fix: "Set it where xpkg reads it: `--linker`, `--target`, `CARGO_TARGET_<T>_LINKER`, or \
           `.cargo/config.toml` itself.",
     source: "README, How a linker is chosen",
     waivable: false,
@@ -312,8 +321,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_in_for_a_registry_is_named_by_its_directory() {
-        let text = "source.crates-io.replace-with = 'v'\nsource.v.directory = 'third party'\nsource.l.local-registry = '/r'\n\
+    fn a_replacement_of_a_registry_is_named_by_its_directory() {
+        let text = "source.crates-io.replace-with = 'v'\nsource.v.directory = 'third party'\n\
+                    source.l.local-registry = '/r'\n\
                     patch.crates-io.a.path = 'a'\npatch.crates-io.b.git = 'https://b.example'\n";
         let mut found = directories(&text.parse().unwrap());
         found.sort();
@@ -330,12 +340,12 @@ mod tests {
             &["aarch64-unknown-linux-musl".to_owned()],
         )
         .unwrap();
-        let elsewhere = OpaqueConfig {
+        let opaque = OpaqueConfig {
             place: "`--config x`".to_owned(),
             table: text.parse().unwrap(),
             argument: true,
         };
-        let found = refusals(&[elsewhere], &[&target], false, joins);
+        let found = refusals(&[opaque], &[&target], false, joins);
         let found: Vec<&str> = found
             .iter()
             .map(|problem| problem.message.split('`').nth(3).unwrap())
@@ -344,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn what_xpkg_decides_is_refused_by_name_and_the_rest_is_cargos() {
+    fn keys_that_xpkg_controls_are_rejected_by_name_and_the_rest_is_cargos() {
         check(
             "target.aarch64-unknown-linux-musl.linker = 'x'",
             &["target.aarch64-unknown-linux-musl.linker"],
@@ -388,22 +398,25 @@ mod tests {
     }
 
     #[test]
-    fn a_container_sees_neither_secrets_nor_what_means_this_machine() {
-        let text = "[build]\nrustc-wrapper = 'sccache'\nrustflags = ['--cfg=x']\n[target.a]\nlinker = 'l'\nrustflags = []\n\
-                    [registries.mine]\nindex = 'sparse+https://r.example/'\ntoken = 's3cret'\n[http]\nproxy = 'user:s3cret@p'\n";
-        let (shown, missed) = inside(&text.parse().unwrap());
+    fn a_container_sees_neither_secrets_nor_keys_for_this_machine() {
+        let text = "[build]\nrustc-wrapper = 'sccache'\nrustflags = ['--cfg=x']\n\
+                    [target.a]\nlinker = 'l'\nrustflags = []\n\
+                    [registries.mine]\nindex = 'sparse+https://r.example/'\ntoken = 's3cret'\n\
+                    [http]\nproxy = 'user:s3cret@p'\n";
+        let (shown, removed) = for_container(&text.parse().unwrap());
         assert!(!shown.to_string().contains("s3cret"), "{shown}");
         assert_eq!(
             shown.to_string(),
             "[build]\nrustflags = [\"--cfg=x\"]\n\n[registries.mine]\nindex = \
              \"sparse+https://r.example/\"\n\n[target.a]\nrustflags = []\n"
         );
-        assert_eq!(missed, ["`build.rustc-wrapper`", "`target.a.linker`"]);
+        assert_eq!(removed, ["`build.rustc-wrapper`", "`target.a.linker`"]);
     }
 
     #[test]
     fn every_directory_of_packages_is_named() {
-        let manifest = "dependencies.a.path = '../a'\ndependencies.b = '1'\ntarget.'cfg(windows)'.build-dependencies.c.path = 'c'\n\
+        let manifest = "dependencies.a.path = '../a'\ndependencies.b = '1'\n\
+                        target.'cfg(windows)'.build-dependencies.c.path = 'c'\n\
                         workspace.dependencies.d.path = 'd'\npatch.crates-io.e.path = '../e'\n";
         assert_eq!(
             paths(&manifest.parse().unwrap()),

@@ -1,8 +1,8 @@
-//! Which packages of the resolved graph compile C *for one target*.
+//! Detects the packages of the resolved graph that compile C *for one target*.
 //!
-//! Pure: it is given cargo's metadata. Normal edges only, from the selected packages: what a build
-//! script, a proc macro or a test needs is compiled for the host. `links` alone does not mean C
-//! (rayon-core, prettyplease).
+//! Pure: the input is cargo's metadata. Only normal edges from the selected packages count:
+//! dependencies of build scripts, proc macros and tests are compiled for the host. `links` alone
+//! does not mean C (rayon-core, prettyplease).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr as _;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::project::build_tools::{self, Present, RequiredTool};
 
-/// Build-dependencies that are there to compile C or C++, or to bind to headers of it.
+/// Build-dependencies that compile C or C++, or generate bindings to its headers.
 const BUILDERS: &[&str] = &[
     "autotools",
     "bindgen",
@@ -28,14 +28,16 @@ const BUILDERS: &[&str] = &[
     "openssl-src",
 ];
 
-/// One target, as cargo's `cfg(…)` tables see it.
+/// A platform, for the evaluation of cargo's `cfg(…)` tables.
 pub struct PlatformFacts {
+    /// Target triple.
     pub triple: String,
+    /// Values that rustc sets for the triple.
     pub cfg: Vec<Cfg>,
 }
 
 impl PlatformFacts {
-    /// From the lines of `rustc --print cfg`.
+    /// Parses the lines of `rustc --print cfg`; lines that do not parse are ignored.
     pub fn new<'a>(triple: &str, lines: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             triple: triple.to_owned(),
@@ -46,14 +48,15 @@ impl PlatformFacts {
         }
     }
 
+    /// Returns true if an edge with this `cfg(…)` or triple applies to the platform.
     fn has(&self, platform: Option<&Platform>) -> bool {
         platform.is_none_or(|platform| platform.matches(&self.triple, &self.cfg))
     }
 }
 
-/// Whether every package is a member or has a source of its own: then Cargo.lock and the members'
-/// manifests determine the graph. A path dependency outside the workspace has a manifest that
-/// nobody else vouches for.
+/// Returns true if every package is a member or has a source. Then Cargo.lock and the members'
+/// manifests determine the graph; the manifest of a path dependency outside the workspace could
+/// change it.
 pub fn is_closed(metadata: &Metadata) -> bool {
     metadata
         .packages
@@ -61,8 +64,8 @@ pub fn is_closed(metadata: &Metadata) -> bool {
         .all(|package| package.source.is_some() || metadata.workspace_members.contains(&package.id))
 }
 
-/// The packages below `roots` (ids) that compile C for `platform`, by name. Whether a
-/// build-dependency is there is the host's question, as cargo has it.
+/// Returns the packages below `roots` (package IDs) that compile C for `platform`, sorted by name.
+/// As in cargo, the `cfg(…)` of a build-dependency applies to the host.
 pub fn c_packages<'a>(
     metadata: &'a Metadata,
     roots: impl IntoIterator<Item = &'a str>,
@@ -117,28 +120,30 @@ pub fn c_packages<'a>(
     found
 }
 
-/// What a build script writes where it compiles C++ by the `cc` crate, or has another do it.
-const CXX_WORDS: &[&str] = &["cpp(true)", "cxx_build::", "cpp_build::"];
+/// Code by which a build script compiles C++, with the `cc` crate or with another.
+const CXX_MARKERS: &[&str] = &["cpp(true)", "cxx_build::", "cpp_build::"];
 
-/// Whether the text of a build script says that it compiles C++.
-pub fn says_cxx(text: &str) -> bool {
+/// Returns true if the text of a build script shows that it compiles C++. Comment lines are
+/// ignored.
+pub fn mentions_cxx(text: &str) -> bool {
     let code = text
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
     code.into_iter().any(|line| {
-        CXX_WORDS
+        CXX_MARKERS
             .iter()
-            .any(|word| line.replace(' ', "").contains(word))
+            .any(|marker| line.replace(' ', "").contains(marker))
     })
 }
 
-/// The build scripts of a package that compiles C.
+/// Returns the build scripts of a package that compiles C.
 pub fn build_scripts<'a>(
     metadata: &'a Metadata,
-    of: &'a CPackage,
+    c_package: &'a CPackage,
 ) -> impl Iterator<Item = camino::Utf8PathBuf> + 'a {
     let packages = metadata.packages.iter().filter(|package| {
-        package.name.as_str() == of.package && package.version.to_string() == of.version
+        package.name.as_str() == c_package.package
+            && package.version.to_string() == c_package.version
     });
     packages
         .flat_map(|package| &package.targets)
@@ -146,15 +151,15 @@ pub fn build_scripts<'a>(
         .map(|target| target.src_path.clone())
 }
 
-/// The packages that compile C for the host: whatever build scripts and proc macros of the graph
-/// stand on.
+/// Returns the packages that compile C for the host: dependencies of the graph's build scripts and
+/// proc macros.
 pub fn host_c_packages<'a>(
     metadata: &'a Metadata,
     roots: impl IntoIterator<Item = &'a str>,
     host: &PlatformFacts,
 ) -> Vec<CPackage> {
     let graph = Graph::new(metadata);
-    // (package, it runs on the host)
+    // Each package with true if it is compiled for the host; both may apply.
     let mut open: Vec<(&PackageId, bool)> = graph
         .roots(roots)
         .into_iter()
@@ -208,8 +213,8 @@ pub fn host_c_packages<'a>(
         .collect()
 }
 
-/// The tools that packages of the graph call when they are built.
-pub fn wants<'a>(
+/// Returns the tools that packages of the graph call when they are built.
+pub fn required_tools<'a>(
     metadata: &'a Metadata,
     roots: impl IntoIterator<Item = &'a str>,
 ) -> Vec<RequiredTool> {
@@ -242,10 +247,10 @@ pub fn wants<'a>(
             }
         }
     }
-    build_tools::wanted(&packages)
+    build_tools::required_tools(&packages)
 }
 
-/// cargo's resolve, by id.
+/// cargo's resolved graph, by package ID.
 struct Graph<'a> {
     nodes: HashMap<&'a PackageId, &'a Node>,
     packages: HashMap<&'a PackageId, &'a Package>,
@@ -269,21 +274,24 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// Returns the nodes with these package IDs.
     fn roots<'b>(&self, ids: impl IntoIterator<Item = &'b str>) -> Vec<&'a PackageId> {
         ids.into_iter()
             .filter_map(|root| self.nodes.keys().find(|id| id.repr == root).copied())
             .collect()
     }
 
+    /// Returns the node and the package with an ID.
     fn at(&self, id: &PackageId) -> Option<(&'a Node, &'a Package)> {
         Some((self.nodes.get(id)?, self.packages.get(id)?))
     }
 }
 
-/// The packages, as `name version`, in the lines of `cargo tree --invert BUILDER --depth 1 --prefix
-/// none`: those that really depend on the builder once features are resolved as cargo builds them.
+/// Parses the output of `cargo tree --invert BUILDER --depth 1 --prefix none` into the packages
+/// that depend on the builder, as `name version`. Unlike `cargo metadata`, `cargo tree` resolves
+/// features as a build does.
 pub fn dependents(tree: &str) -> BTreeSet<String> {
-    let words = |line: &str| {
+    let package = |line: &str| {
         let mut words = line.split_whitespace();
         Some(format!(
             "{} {}",
@@ -291,7 +299,7 @@ pub fn dependents(tree: &str) -> BTreeSet<String> {
             words.next()?.strip_prefix('v')?
         ))
     };
-    tree.lines().skip(1).filter_map(words).collect()
+    tree.lines().skip(1).filter_map(package).collect()
 }
 
 #[cfg(test)]
@@ -308,28 +316,32 @@ mod tests {
     }
 }
 
-/// What the resolved graph tells.
+/// Facts from the resolved graph.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GraphFacts {
-    /// By bare triple.
+    /// Packages that compile C for a target, by triple without a glibc floor.
     pub c_packages: BTreeMap<String, Vec<CPackage>>,
+    /// Packages that compile C for the host.
     pub host_c_packages: Vec<CPackage>,
+    /// Tools that packages call when they are built.
     pub wants: Vec<RequiredTool>,
 }
 
-/// A package that needs a C compiler for the target.
+/// A package that compiles C.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CPackage {
+    /// Package name.
     pub package: String,
+    /// Package version.
     pub version: String,
-    /// The build-dependency that gives it away (`cc`).
+    /// Build-dependency that shows it, such as `cc`.
     pub builder: String,
-    /// The `opt-level`s at which this run has it compiled.
+    /// Values of `opt-level` at which this run compiles it.
     #[serde(default)]
     pub levels: Vec<String>,
-    /// Its build script compiles C++, too.
+    /// True if its build script also compiles C++.
     #[serde(default)]
     pub cxx: bool,
 }

@@ -1,24 +1,31 @@
-//! Kinds of linkers, and the choice of one.
+//! The kinds of linkers, and the user's choice of one.
 
 use serde::{Deserialize, Serialize};
 
 use crate::problem::code::{Code, CodeInfo, code};
 
-/// A kind of candidate.
+/// The kind of a linker candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkerKind {
+    /// The host's own `cc`.
     Native,
+    /// A GNU cross compiler.
     Gcc,
+    /// clang with `--target`.
     Clang,
+    /// Rust's own linker.
     RustLld,
+    /// `zig cc`.
     Zig,
+    /// The linker of a cross image.
     Image,
-    /// What cargo's own configuration or the user's rustflags say.
+    /// The linker that cargo's own configuration or the user's rustflags name.
     Configured,
 }
 
 impl LinkerKind {
+    /// Returns the name that `--linker` and reports use.
     pub fn name(self) -> &'static str {
         match self {
             Self::Native => "native",
@@ -32,17 +39,17 @@ impl LinkerKind {
     }
 }
 
-/// `--linker` and `linker = "…"`. A value that is not here is a usage error, never a guess.
+/// A value of `--linker` or `linker = "…"`. Any other value is a usage error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkerChoice {
-    /// Take the first candidate that holds
+    /// Use the first candidate that works
     Auto,
     /// The host's own `cc`, for the host's own triple
     Native,
     /// A GNU cross compiler made for the target
     Gcc,
-    /// clang, where `--target` is all that it needs
+    /// clang with `--target`, where it finds the target's C library
     Clang,
     /// zig: C and C++ for musl, and for any glibc floor
     Zig,
@@ -53,6 +60,7 @@ pub enum LinkerChoice {
 }
 
 impl LinkerChoice {
+    /// Returns the kind that is chosen; `None` for `auto`.
     pub fn kind(self) -> Option<LinkerKind> {
         match self {
             Self::Auto => None,
@@ -66,16 +74,16 @@ impl LinkerChoice {
     }
 }
 
-/// Codes that this file declares.
+/// The codes that this file declares.
 pub const CODES: &[Code] = &[LINKER_UNFIT];
 
 pub const LINKER_UNFIT: Code = code(&CodeInfo {
     name: "linker-unfit",
-    title: "the linker that was chosen cannot serve the target",
-    cause: "A flag, a variable or a configuration chose a linker. Such a choice binds: xpkg \
-            takes no other in its place.",
-    detection: "The chosen candidate fell; the reason is in the message.",
-    fix: "Install what the reason names, or choose another (`--linker auto` lets xpkg choose).",
+    title: "the chosen linker cannot build for the target",
+    cause: "A flag, a variable or a configuration chose a linker. The choice is binding: xpkg \
+            does not fall back to another.",
+    detection: "The chosen candidate was rejected; the message gives the reason.",
+    fix: "Install what the message names, or choose another (`--linker auto` lets xpkg choose).",
     source: "README, How a linker is chosen",
     waivable: false,
 });

@@ -1,3 +1,5 @@
+//! The user's project: workspace, dependency graph, configuration, and the settings of a run.
+
 pub mod build_tools;
 pub mod cargo_config;
 pub mod config;

@@ -1,4 +1,4 @@
-//! Where each bin is staged: a path with fields.
+//! The layout of the staged tree: a path with fields, such as `{triple}/{bin}`.
 
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::list;
@@ -6,17 +6,19 @@ use crate::problem::{Problem, Result, nearest};
 use crate::project::workspace::Bin;
 use crate::target::Target;
 
-/// Names of the two files at the tree's root.
+/// Name of the checksum list at the tree's root.
 pub const TEXT_NAME: &str = "MANIFEST.txt";
 
+/// Name of the manifest at the tree's root.
 pub const JSON_NAME: &str = "manifest.json";
 
+/// Layout that is used if the configuration sets none.
 pub const DEFAULT_LAYOUT: &str = "{triple}/{package}/{bin}";
 
-/// Where a bin stands in the tree: a path with fields.
+/// A parsed layout: the path of a bin below the tree's root, with fields to fill in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathTemplate {
-    pieces: Vec<Segment>,
+    segments: Vec<Segment>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +27,7 @@ enum Segment {
     Field(Field),
 }
 
-/// What a layout may name. One row a field.
+/// A field of a layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
     Triple,
@@ -39,6 +41,7 @@ enum Field {
     Profile,
 }
 
+/// Names of the fields.
 const FIELDS: &[(&str, Field)] = &[
     ("triple", Field::Triple),
     ("arch", Field::Arch),
@@ -68,47 +71,49 @@ impl Field {
 }
 
 impl PathTemplate {
+    /// Parses a layout, and checks that it stays below the tree's root.
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = |why: String| {
-            Problem::new(LAYOUT_INVALID, format!("`{text}` is no layout: {why}")).help(format!(
-                "its fields are {}",
+            Problem::new(LAYOUT_INVALID, format!("invalid layout `{text}`: {why}")).help(format!(
+                "the valid fields are {}",
                 list(FIELDS.iter().map(|(name, _)| *name))
             ))
         };
-        let mut pieces = Vec::new();
+        let mut segments = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
             let open = rest.find('{').unwrap_or(rest.len());
             let (literal, field) = rest.split_at(open);
             if literal.contains('}') {
-                return Err(invalid("a `}` has no `{`".to_owned()));
+                return Err(invalid("unmatched `}`".to_owned()));
             }
             if !literal.is_empty() {
-                pieces.push(Segment::Text(literal.to_owned()));
+                segments.push(Segment::Text(literal.to_owned()));
             }
             let Some(field) = field.strip_prefix('{') else {
                 break;
             };
             let (name, after) = field
                 .split_once('}')
-                .ok_or_else(|| invalid("a `{` is not closed".to_owned()))?;
+                .ok_or_else(|| invalid("unclosed `{`".to_owned()))?;
             let known = FIELDS
                 .iter()
                 .find(|(field, _)| *field == name)
                 .ok_or_else(|| {
-                    let problem = invalid(format!("it has no field `{name}`"));
+                    let problem = invalid(format!("unknown field `{name}`"));
                     match nearest(name, FIELDS.iter().map(|(name, _)| *name)) {
                         Some(near) => problem.help(format!("did you mean `{{{near}}}`?")),
                         None => problem,
                     }
                 })?;
-            pieces.push(Segment::Field(known.1));
+            segments.push(Segment::Field(known.1));
             rest = after;
         }
-        let probe: String = pieces
+        // With every field set to a valid name, any fault is the layout's own.
+        let probe: String = segments
             .iter()
-            .map(|piece| {
-                if let Segment::Text(text) = piece {
+            .map(|segment| {
+                if let Segment::Text(text) = segment {
                     text
                 } else {
                     "x"
@@ -117,13 +122,13 @@ impl PathTemplate {
             .collect();
         match unsafe_path(&probe) {
             Some(why) => Err(invalid(why)),
-            None => Ok(Self { pieces }),
+            None => Ok(Self { segments }),
         }
     }
 
-    /// The path of a bin below the tree's root.
+    /// Returns the path of a bin below the tree's root.
     pub fn path(&self, target: &Target, bin: &Bin, profile: &str) -> Result<String> {
-        let parts = self.pieces.iter().map(|piece| match piece {
+        let parts = self.segments.iter().map(|segment| match segment {
             Segment::Text(text) => text.clone(),
             Segment::Field(field) => field.value(target, bin, profile),
         });
@@ -132,7 +137,7 @@ impl PathTemplate {
             Some(why) => Err(Problem::new(
                 LAYOUT_INVALID,
                 format!(
-                    "bin `{}` of package `{}` cannot stand at `{path}`: {why}",
+                    "bin `{}` of package `{}` cannot be staged at `{path}`: {why}",
                     bin.bin, bin.package
                 ),
             )
@@ -142,43 +147,44 @@ impl PathTemplate {
     }
 }
 
-/// Why a path may not stand in a tree.
+/// Returns the reason why a path cannot be used in a tree, if there is one. The forbidden
+/// characters are those that Windows forbids.
 fn unsafe_path(path: &str) -> Option<String> {
     if path.is_empty() {
         return Some("it is empty".to_owned());
     }
     if [TEXT_NAME, JSON_NAME]
         .iter()
-        .any(|own| path.eq_ignore_ascii_case(own))
+        .any(|reserved| path.eq_ignore_ascii_case(reserved))
     {
-        return Some("that is the manifest's own name".to_owned());
+        return Some("the name is reserved for the manifest".to_owned());
     }
     if let Some(character) = path
         .chars()
         .find(|c| c.is_control() || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|'))
     {
-        return Some(format!("{character:?} may not stand in a path"));
+        return Some(format!("{character:?} is not allowed in a path"));
     }
     let part = path
         .split('/')
         .find(|part| part.is_empty() || *part == "." || *part == "..")?;
     Some(if part.is_empty() {
-        "it has an empty part".to_owned()
+        "it has an empty component".to_owned()
     } else {
-        format!("it has a part `{part}`")
+        format!("it has a component `{part}`")
     })
 }
 
-/// Codes that this file declares.
+/// The codes that this file declares.
 pub const CODES: &[Code] = &[LAYOUT_INVALID];
 
 pub const LAYOUT_INVALID: Code = code(&CodeInfo {
     name: "layout-invalid",
     title: "the layout is not a path below the tree",
-    cause: "`layout` or a rename has an unknown field, an empty part, `..`, or begins at the \
-            root.",
+    cause: "`layout` or a rename has an unknown field, an empty component or `..`, or is \
+            absolute.",
     detection: "The layout is parsed before anything is compiled.",
-    fix: "Use the fields that the message lists.",
+    fix: "Use the fields that the message lists, and a path below the tree's root.",
     source: "README, What stands in the tree",
     waivable: false,
 });

@@ -1,47 +1,50 @@
-//! At which `opt-level` cargo has C compiled: build scripts hand cargo's OPT_LEVEL on to the C
+//! The `opt-level` at which C code is compiled: build scripts pass cargo's OPT_LEVEL on to the C
 //! compiler.
 //!
-//! Pure: it is given the `[profile]` tables of cargo's configuration and of the workspace's
+//! Pure: the input is the `[profile]` tables of cargo's configuration and of the workspace's
 //! manifest.
 
 use std::collections::BTreeMap;
 
 use toml::Table;
 
-/// Packages whose build scripts ask for a level of their own, whatever the profile says.
+/// Packages whose build scripts set a level themselves, regardless of the profile.
 const FORCED: &[(&str, &str)] = &[("openssl-src", "2"), ("openssl-sys", "2")];
 
-/// What cargo knows of profiles for a workspace.
+/// All sources from which cargo reads the profiles of a workspace.
 #[derive(Debug, Clone, Default)]
 pub struct Profiles {
-    /// `[profile]` of `--config` arguments, the strongest first.
+    /// `[profile]` tables of `--config` arguments, highest precedence first.
     pub arguments: Vec<Table>,
-    /// Variables that begin with CARGO_PROFILE_.
+    /// Environment variables that begin with CARGO_PROFILE_.
     pub variables: BTreeMap<String, String>,
-    /// `[profile]` of configuration files, the nearest first, then of the manifest.
+    /// `[profile]` tables of configuration files, nearest first, then of the manifest.
     pub files: Vec<Table>,
 }
 
-/// A package, as profiles name it.
+/// A package as `[profile.NAME.package.SPEC]` tables refer to it.
 #[derive(Debug, Clone, Copy)]
 pub struct ProfilePackage<'a> {
+    /// Package name.
     pub name: &'a str,
+    /// Package version.
     pub version: &'a str,
-    /// `package."*"` means all but the workspace's own.
+    /// True for a workspace member: `package."*"` does not apply to it.
     pub member: bool,
 }
 
-/// For which side a package is compiled.
+/// The platform that a package is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
+    /// The target: bins and their libraries.
     Target,
-    /// Build scripts, proc macros and what they stand on.
+    /// The host: build scripts, proc macros and their dependencies.
     Host,
 }
 
 impl Profiles {
-    /// The levels at which the C of a package is compiled: the profile's, and the one its build
-    /// script insists on.
+    /// Returns the levels at which the C code of a package is compiled: the profile's, and the one
+    /// that its build script sets. Sorted, without duplicates.
     pub fn levels(&self, profile: &str, package: ProfilePackage, side: Side) -> Vec<String> {
         let ProfilePackage {
             name,
@@ -53,11 +56,11 @@ impl Profiles {
             format!("{name}@{version}"),
             format!("{name}:{version}"),
         ];
-        let of = |spec: &str| self.find(profile, &["package", spec, "opt-level"]);
+        let level_for = |spec: &str| self.find(profile, &["package", spec, "opt-level"]);
         let special = specs
             .iter()
-            .find_map(|spec| of(spec))
-            .or_else(|| if member { None } else { of("*") });
+            .find_map(|spec| level_for(spec))
+            .or_else(|| if member { None } else { level_for("*") });
         let general = || match side {
             Side::Target => self.level(profile),
             Side::Host => self
@@ -76,7 +79,7 @@ impl Profiles {
         levels
     }
 
-    /// The level of the profile itself.
+    /// Returns the level of the profile itself, without package overrides.
     pub fn level(&self, profile: &str) -> String {
         let built_in = if self.lineage(profile).iter().any(|name| name == "dev") {
             "0"
@@ -87,16 +90,16 @@ impl Profiles {
             .unwrap_or_else(|| built_in.to_owned())
     }
 
-    /// A value of a profile, or of the first that it inherits from: arguments before variables
-    /// before files.
+    /// Returns the value of a profile, or of the first profile that it inherits from. Arguments
+    /// have precedence over variables, and variables over files.
     fn find(&self, profile: &str, path: &[&str]) -> Option<String> {
         self.lineage(profile).iter().find_map(|name| {
             let variable = || {
-                let words = std::iter::once("CARGO_PROFILE")
+                let parts = std::iter::once("CARGO_PROFILE")
                     .chain([name.as_str()])
                     .chain(path.iter().copied());
-                let variable = words
-                    .map(|word| word.to_uppercase().replace('-', "_"))
+                let variable = parts
+                    .map(|part| part.to_uppercase().replace('-', "_"))
                     .collect::<Vec<_>>()
                     .join("_");
                 self.variables.get(&variable).cloned()
@@ -107,6 +110,7 @@ impl Profiles {
         })
     }
 
+    /// Returns a profile and those that it inherits from, in this order; a cycle ends the list.
     fn lineage(&self, profile: &str) -> Vec<String> {
         let mut lineage = vec![profile.to_owned()];
         while let Some(parent) = self
@@ -118,6 +122,7 @@ impl Profiles {
         lineage
     }
 
+    /// Returns the profile that a profile inherits from.
     fn parent(&self, profile: &str) -> Option<String> {
         match profile {
             "test" => Some("dev".to_owned()),
@@ -129,6 +134,7 @@ impl Profiles {
     }
 }
 
+/// Returns the first value at `path` of a profile, as text.
 fn lookup(tables: &[Table], profile: &str, path: &[&str]) -> Option<String> {
     tables.iter().find_map(|table| {
         let start = table.get(profile)?;
@@ -149,8 +155,8 @@ mod tests {
         version: "0.17.0",
         member: false,
     };
-    const OWN: ProfilePackage = ProfilePackage {
-        name: "own",
+    const MEMBER: ProfilePackage = ProfilePackage {
+        name: "member",
         version: "0.1.0",
         member: true,
     };
@@ -188,13 +194,13 @@ mod tests {
     #[test]
     fn all_packages_means_all_but_the_workspaces_own() {
         let profiles = profiles("[dev.package.'*']\nopt-level = 2");
-        assert_eq!(profiles.levels("dev", OWN, Side::Target), ["0"]);
+        assert_eq!(profiles.levels("dev", MEMBER, Side::Target), ["0"]);
         assert_eq!(profiles.levels("dev", RING, Side::Host), ["2"]);
         assert_eq!(profiles.levels("release", RING, Side::Host), ["0"]);
     }
 
     #[test]
-    fn a_build_script_may_insist() {
+    fn a_build_script_may_set_its_own_level() {
         let openssl = ProfilePackage {
             name: "openssl-sys",
             version: "0.9.0",

@@ -1,4 +1,4 @@
-//! References to images.
+//! Image references.
 
 use oci_spec::distribution::Reference as Parsed;
 use serde::Serialize;
@@ -6,24 +6,27 @@ use serde::Serialize;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 
-/// An image as the user names it.
+/// A reference to a container image, as the user writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reference {
-    /// As it was written.
+    /// Text as the user wrote it.
     pub written: String,
-    /// With registry and repository, without tag and digest: `docker.io/library/debian`.
+    /// Registry and repository, without tag and digest: `docker.io/library/debian`.
     pub name: String,
+    /// Tag without the `:`.
     pub tag: Option<String>,
-    /// `sha256:…`.
+    /// Digest: `sha256:…`.
     pub digest: Option<String>,
 }
 
 impl Reference {
+    /// Parses a reference by the grammar of the OCI distribution specification; a digest must be
+    /// SHA-256.
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = |why: String| {
             Problem::new(
                 IMAGE_INVALID,
-                format!("`{text}` is no reference to an image: {why}"),
+                format!("invalid image reference `{text}`: {why}"),
             )
             .help("write `registry/name:tag`, or `registry/name@sha256:…` with 64 hex digits")
         };
@@ -42,8 +45,8 @@ impl Reference {
         })
     }
 
-    /// What an engine is told where the tag counts. A reference with neither tag nor digest means
-    /// `latest`.
+    /// Returns the reference to use where the tag matters: by digest if one is set, else by tag.
+    /// Without both, the tag is `latest`.
     pub fn by_tag(&self) -> String {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => self.by_digest(digest),
@@ -51,29 +54,29 @@ impl Reference {
         }
     }
 
-    /// What an engine is told where only the content counts: without the tag, which podman refuses
-    /// beside a digest.
+    /// Returns the reference to use where only the content matters. It has no tag: podman rejects a
+    /// tag next to a digest.
     pub fn by_digest(&self, digest: &str) -> String {
         format!("{}@{digest}", self.name)
     }
 }
 
-/// `sha256:` and 64 lower-case hex digits.
+/// Returns true if the text is `sha256:` and 64 lower-case hex digits.
 pub fn is_digest(text: &str) -> bool {
     let hex = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
     text.strip_prefix("sha256:")
         .is_some_and(|digits| digits.len() == 64 && digits.bytes().all(hex))
 }
 
-/// Codes that this file declares.
+/// The codes that this file declares.
 pub const CODES: &[Code] = &[IMAGE_INVALID];
 
 pub const IMAGE_INVALID: Code = code(&CodeInfo {
     name: "image-invalid",
-    title: "what is configured is no reference to an image",
+    title: "invalid image reference",
     cause: "`image` has upper-case letters, spaces, or a digest that is not `sha256:` and 64 hex \
             digits.",
-    detection: "It is read by the grammar of the OCI's distribution specification.",
+    detection: "The reference is parsed by the grammar of the OCI distribution specification.",
     fix: "Write `registry/name:tag`, or `registry/name@sha256:…`.",
     source: "README, Cross images",
     waivable: false,

@@ -1,4 +1,4 @@
-//! One target of a run, with what flags and configuration say of it.
+//! One target of a run, with its settings from flags and configuration.
 
 use camino::Utf8PathBuf;
 
@@ -8,47 +8,55 @@ use crate::project::linker::LinkerChoice;
 use crate::project::reference::Reference;
 use crate::target::Target;
 
-/// A target and who chose its linker.
+/// A requested target and its settings.
 #[derive(Debug, Clone)]
 pub struct TargetRequest {
+    /// Parsed target.
     pub target: Target,
-    /// What was asked for, and by what (`--linker`, `XPKG_LINKER`, the configuration). `auto` asked
-    /// for leaves the choice to xpkg in spite of what cargo's configuration says.
+    /// Requested linker, and the source of the request (`--linker`, `XPKG_LINKER`, the
+    /// configuration). An explicit `auto` makes xpkg choose even if cargo's configuration names a
+    /// linker.
     pub choice: Option<(LinkerChoice, String)>,
-    /// `c-dependencies`, where the configuration overrides the graph.
+    /// `c-dependencies` of the configuration, which overrides the graph.
     pub c_dependencies: Option<bool>,
-    /// Where the target's C library stands, for a gcc or clang that does not know.
+    /// Root of the target's C library, for a gcc or clang that does not know it.
     pub sysroot: Option<Utf8PathBuf>,
-    /// The cross image that the configuration names for it.
+    /// Cross image that the configuration sets for the target.
     pub image: Option<WantedImage>,
-    /// What the configuration adds to this target's calls of cargo.
-    pub own: TargetOverrides,
-    /// Findings that do not stop the run.
+    /// Additions of the configuration to this target's cargo calls.
+    pub overrides: TargetOverrides,
+    /// Codes of findings that do not stop the run.
     pub accept: Vec<Code>,
 }
 
-/// What the configuration says of one target's calls of cargo.
+/// Additions of the configuration to one target's cargo calls.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TargetOverrides {
-    /// Settings of the profile.
+    /// Settings of cargo's profile, as TOML.
     pub profile: toml::Table,
+    /// Rustflags to append to those in effect.
     pub rustflags: Vec<String>,
+    /// Features to add to the requested ones.
     pub features: Vec<String>,
 }
 
-/// What the configuration says of a target's image.
+/// The image of a target, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedImage {
+    /// Reference to the base image.
     pub reference: Reference,
+    /// Commands to run once in the image.
     pub pre_build: PreBuild,
-    /// With absolute paths.
+    /// Dockerfile to build on the base image, with absolute paths.
     pub dockerfile: Option<DockerfileTable>,
+    /// Environment variables to forward: `NAME`, or `NAME=value`.
     pub passthrough: Vec<String>,
+    /// Directories to mount: `NAME`, a variable that holds a path, or `NAME=/path`.
     pub volumes: Vec<String>,
 }
 
 impl WantedImage {
-    /// Something is built upon it before it serves.
+    /// Returns true if another image is built from the reference before it is used.
     pub fn is_derived(&self) -> bool {
         self.dockerfile.is_some() || self.pre_build != PreBuild::default()
     }

@@ -1,24 +1,29 @@
-//! A value that the user has set, and where.
+//! A value that the user has set, and its origin.
 
 use serde::Serialize;
 
-/// A value that the user has set, and where.
+/// A value that the user has set, and its origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Setting {
-    /// The variable or key.
+    /// Name of the variable, or key of the configuration.
     pub name: String,
+    /// Value as the user set it.
     pub value: String,
+    /// Origin of the value.
     pub place: SettingOrigin,
 }
 
-/// Where a user sets something.
+/// The origin of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SettingOrigin {
+    /// An environment variable.
     Environment,
+    /// cargo's own configuration.
     CargoConfiguration,
+    /// The effective rustflags.
     Rustflags,
-    /// The cross image's own environment.
+    /// The environment that the cross image sets.
     Image,
 }
 
@@ -33,10 +38,10 @@ impl std::fmt::Display for SettingOrigin {
     }
 }
 
-/// Why a variable of the user's does not count for a foreign target.
-pub fn passed_over(setting: &Setting) -> String {
+/// Returns the message for an unscoped variable that is ignored for a foreign target.
+pub fn ignored_message(setting: &Setting) -> String {
     format!(
-        "`{}={}` is the host's; a target's own name goes into the variable's",
+        "`{}={}` is for the host; for a target, use the variable with the target in its name",
         setting.name, setting.value
     )
 }

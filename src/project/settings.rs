@@ -1,7 +1,7 @@
-//! What the user asked for, resolved: flags before variables before xpkg's configuration before
-//! cargo's.
+//! The settings of a run, resolved from all sources. Flags have precedence over variables,
+//! variables over xpkg's configuration, and that over cargo's.
 //!
-//! Pure: variables and files were read before.
+//! Pure: variables and files are read by the caller.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -19,65 +19,84 @@ use crate::project::rustc::Rustc;
 use crate::project::workspace::{Selection, Workspace};
 use crate::target::{Target, UNKNOWN_TARGET};
 
-/// How cargo is to be called, whatever the target.
+/// Arguments of every cargo call, for all targets.
 #[derive(Debug, Clone)]
 pub struct CargoArgs {
-    /// `cargo`, or the very cargo that started us where there is no rustup.
+    /// `cargo`, or without rustup the path of the cargo that started xpkg.
     pub program: String,
-    /// A toolchain that the user chose by `+NAME` or RUSTUP_TOOLCHAIN.
+    /// Toolchain that the user chose with `+NAME` or RUSTUP_TOOLCHAIN.
     pub rustup_toolchain: Option<String>,
+    /// `--profile`.
     pub profile: String,
+    /// `--jobs`.
     pub jobs: Option<String>,
+    /// `--locked`.
     pub locked: bool,
+    /// `--offline`.
     pub offline: bool,
+    /// `--frozen`.
     pub frozen: bool,
+    /// `--target-dir`.
     pub target_dir: Option<Utf8PathBuf>,
+    /// Values of `--config`.
     pub config: Vec<String>,
+    /// `--quiet`.
     pub quiet: bool,
-    /// `-v` for cargo; one fewer than xpkg was given.
+    /// Number of `-v` for cargo: one fewer than xpkg got.
     pub verbose: u8,
+    /// `--color`.
     pub color: Option<String>,
 }
 
-/// What the user asked for, resolved from flags, environment and configuration.
+/// The settings of a run, resolved from flags, environment and configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Arguments of every cargo call.
     pub cargo: CargoArgs,
+    /// Selected packages, bins and features.
     pub selection: Selection,
+    /// Requested targets, each with its settings.
     pub requests: Vec<TargetRequest>,
+    /// Root of the staged tree.
     pub out_dir: Utf8PathBuf,
+    /// Layout of the staged tree.
     pub layout: PathTemplate,
     /// Codes of findings that do not stop the run.
     pub accept: Vec<Code>,
 }
 
-/// What was typed, and what stands in variables and in cargo's configuration.
+/// Values from the command line, from variables, and from cargo's configuration.
 #[derive(Debug, Clone, Default)]
 pub struct CliOverrides {
+    /// Values of `--target`.
     pub targets: Vec<String>,
+    /// `--linker`.
     pub linker: Option<LinkerChoice>,
+    /// `--out-dir`.
     pub out_dir: Option<Utf8PathBuf>,
+    /// Values of `--accept`.
     pub accept: Vec<Code>,
+    /// xpkg's own environment variables.
     pub variables: Variables,
     /// cargo's `build.target`.
     pub cargo_targets: Vec<String>,
 }
 
-/// xpkg's own variables.
+/// xpkg's own environment variables.
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
-    /// XPKG_TARGETS
+    /// XPKG_TARGETS: names, separated by commas or spaces.
     pub targets: Option<String>,
-    /// XPKG_LINKER
+    /// XPKG_LINKER: a [`LinkerChoice`].
     pub linker: Option<String>,
-    /// XPKG_OUT_DIR, from where the user stands.
+    /// XPKG_OUT_DIR, relative to the user's working directory.
     pub out_dir: Option<Utf8PathBuf>,
 }
 
-/// The settings of a run, or everything that is wrong with them.
+/// Returns the settings of a run, or all problems with them.
 #[expect(
     clippy::too_many_arguments,
-    reason = "each is a source of its own, and there is one caller"
+    reason = "each is a separate source, and there is one caller"
 )]
 pub fn resolve(
     typed: CliOverrides,
@@ -87,7 +106,7 @@ pub fn resolve(
     workspace: &Workspace,
     rustc: &Rustc,
     triples: &[String],
-    elsewhere: &[OpaqueConfig],
+    opaque: &[OpaqueConfig],
 ) -> Result<Settings, Vec<Problem>> {
     let CliOverrides {
         targets,
@@ -104,21 +123,21 @@ pub fn resolve(
     } = variables;
     let mut problems = Vec::new();
     let variable = linker_variable
-        .map(|name| linker_named(&name))
+        .map(|name| parse_linker(&name))
         .transpose()
         .unwrap_or_else(|problem| {
             problems.push(problem);
             None
         });
-    // The names, and whether cargo's own `build.target` has no say in them.
+    // Names from xpkg's own sources. If there are any, cargo's `build.target` is ignored.
     let typed_names = [
         targets,
-        words(&target_variable.unwrap_or_default()),
+        split_names(&target_variable.unwrap_or_default()),
         config.targets.clone(),
     ]
     .into_iter()
     .find(|list| !list.is_empty());
-    let given = typed_names.is_some();
+    let targets_given = typed_names.is_some();
     let names = typed_names
         .or(Some(cargo_targets).filter(|list| !list.is_empty()))
         .unwrap_or_else(|| vec![rustc.host.clone()]);
@@ -149,7 +168,7 @@ pub fn resolve(
                     Problem::new(
                         TARGET_TWICE,
                         format!(
-                            "the target `{}` is asked for twice",
+                            "the target `{}` is requested twice",
                             request.target.triple()
                         ),
                     )
@@ -170,12 +189,17 @@ pub fn resolve(
             None => problem,
         });
     }
-    let asked: Vec<&Target> = requests.iter().map(|request| &request.target).collect();
-    // Flags of the configuration are joined with all others, so all must be seen.
-    let flags = requests
+    let targets: Vec<&Target> = requests.iter().map(|request| &request.target).collect();
+    // Configured rustflags are merged with all others, so xpkg must see every one.
+    let joins_flags = requests
         .iter()
-        .any(|request| !request.own.rustflags.is_empty());
-    problems.extend(cargo_config::refusals(elsewhere, &asked, given, flags));
+        .any(|request| !request.overrides.rustflags.is_empty());
+    problems.extend(cargo_config::refusals(
+        opaque,
+        &targets,
+        targets_given,
+        joins_flags,
+    ));
     match PathTemplate::parse(config.layout.as_deref().unwrap_or(DEFAULT_LAYOUT)) {
         Ok(layout) if problems.is_empty() => Ok(Settings {
             cargo,
@@ -193,8 +217,8 @@ pub fn resolve(
     }
 }
 
-/// The flag, XPKG_OUT_DIR, the configuration (from the workspace's root), `<target
-/// directory>/xpkg`.
+/// Returns the first of: the flag, XPKG_OUT_DIR, the configuration (relative to the workspace's
+/// root), and `<target directory>/xpkg`.
 pub fn out_dir(
     flag: Option<Utf8PathBuf>,
     variable: Option<Utf8PathBuf>,
@@ -207,24 +231,26 @@ pub fn out_dir(
         .unwrap_or_else(|| workspace.target_dir.join("xpkg"))
 }
 
-/// The targets that a flag or the variable names.
+/// Returns the targets that the flag names, or else the variable.
 pub fn named_targets(typed: &[String], variable: Option<&str>) -> Vec<String> {
     if typed.is_empty() {
-        words(variable.unwrap_or_default())
+        split_names(variable.unwrap_or_default())
     } else {
         typed.to_vec()
     }
 }
 
-fn words(text: &str) -> Vec<String> {
+/// Splits names at commas and spaces.
+fn split_names(text: &str) -> Vec<String> {
     text.split([',', ' '])
         .map(str::trim)
-        .filter(|word| !word.is_empty())
+        .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect()
 }
 
-fn linker_named(name: &str) -> Result<LinkerChoice> {
+/// Parses the value of XPKG_LINKER.
+fn parse_linker(name: &str) -> Result<LinkerChoice> {
     <LinkerChoice as clap::ValueEnum>::from_str(name, false).map_err(|_| {
         let names = <LinkerChoice as clap::ValueEnum>::value_variants()
             .iter()
@@ -232,16 +258,16 @@ fn linker_named(name: &str) -> Result<LinkerChoice> {
         let names: Vec<String> = names.map(|value| value.get_name().to_owned()).collect();
         Problem::new(
             LINKER_UNFIT,
-            format!("`XPKG_LINKER={name}` is no kind of linker"),
+            format!("`XPKG_LINKER={name}` is not a known linker"),
         )
         .help(format!(
-            "it is one of {}",
+            "use one of {}",
             list(names.iter().map(String::as_str))
         ))
     })
 }
 
-/// One target with what its own table in the configuration says.
+/// Returns the request for one target, with the settings of its table in the configuration.
 fn request(
     config: &Config,
     root: &Utf8Path,
@@ -251,48 +277,54 @@ fn request(
     accept: &[Code],
     triples: &[String],
 ) -> Result<TargetRequest> {
-    let own = config.target.get(target.triple());
-    if let (None, Some(floor)) = (target.floor, own.and_then(|own| own.glibc.as_ref())) {
+    let target_config = config.target.get(target.triple());
+    if let (None, Some(floor)) = (
+        target.floor,
+        target_config.and_then(|target| target.glibc.as_ref()),
+    ) {
         target = Target::parse(&format!("{}.{floor}", target.triple()), triples)?;
     }
-    let image = own
-        .map(|own| wanted_image(root, own))
+    let image = target_config
+        .map(|target| target_image(root, target))
         .transpose()?
         .flatten();
-    // Who names an image for a target wants it, unless a linker is named as near.
-    let named = image.as_ref().map(|_| LinkerChoice::Image);
-    let table = own.and_then(|own| own.linker).or(named).or(config.linker);
+    // An image in the target's table chooses itself, unless the table sets a linker, too.
+    let image_linker = image.as_ref().map(|_| LinkerChoice::Image);
+    let configured = target_config
+        .and_then(|target| target.linker)
+        .or(image_linker)
+        .or(config.linker);
     let choices = [
         (flag, "`--linker`"),
         (variable, "`XPKG_LINKER`"),
-        (table, "xpkg's configuration"),
+        (configured, "xpkg's configuration"),
     ];
     let choice = choices
         .into_iter()
-        .find_map(|(choice, by)| Some((choice?, by.to_owned())));
-    let c_dependencies = own
-        .and_then(|own| own.c_dependencies)
+        .find_map(|(choice, source)| Some((choice?, source.to_owned())));
+    let c_dependencies = target_config
+        .and_then(|target| target.c_dependencies)
         .or(config.c_dependencies);
-    let sysroot = own
-        .and_then(|own| own.sysroot.as_ref())
+    let sysroot = target_config
+        .and_then(|target| target.sysroot.as_ref())
         .map(|sysroot| root.join(sysroot));
-    let build = own.map(|own| {
-        let mut profile = own.profile.table();
-        // The nearer word counts: `strip` of the target before that of all.
-        if let Some(strip) = own.strip {
+    let overrides = target_config.map(|target| {
+        let mut profile = target.profile.table();
+        // The target's `strip` has precedence over the general one.
+        if let Some(strip) = target.strip {
             profile
                 .entry("strip")
                 .or_insert_with(|| strip.name().into());
         }
         TargetOverrides {
             profile,
-            rustflags: own.rustflags.clone(),
-            features: own.features.clone(),
+            rustflags: target.rustflags.clone(),
+            features: target.features.clone(),
         }
     });
-    let mut build = build.unwrap_or_default();
+    let mut overrides = overrides.unwrap_or_default();
     if let Some(strip) = config.strip {
-        build
+        overrides
             .profile
             .entry("strip")
             .or_insert_with(|| strip.name().into());
@@ -303,12 +335,13 @@ fn request(
         c_dependencies,
         sysroot,
         image,
-        own: build,
+        overrides,
         accept: accept.to_vec(),
     })
 }
 
-/// A target of the configuration as it is built in its image; `None`: it has none.
+/// Returns the request for a configured target that is built in its image, with that image; `None`
+/// if it has no image.
 pub fn image_request(
     config: &Config,
     root: &Utf8Path,
@@ -325,11 +358,11 @@ pub fn image_request(
         &[],
         triples,
     )?;
-    Ok(request.image.clone().map(|wanted| (request, wanted)))
+    Ok(request.image.clone().map(|image| (request, image)))
 }
 
-/// The image that a target's table names, with all that belongs to it.
-fn wanted_image(root: &Utf8Path, own: &TargetConfig) -> Result<Option<WantedImage>> {
+/// Returns the image that a target's table names, with its settings.
+fn target_image(root: &Utf8Path, target: &TargetConfig) -> Result<Option<WantedImage>> {
     let TargetConfig {
         image,
         pre_build,
@@ -337,7 +370,7 @@ fn wanted_image(root: &Utf8Path, own: &TargetConfig) -> Result<Option<WantedImag
         passthrough,
         volumes,
         ..
-    } = own;
+    } = target;
     let dockerfile = dockerfile.as_ref().map(|dockerfile| {
         let DockerfileTable {
             file,
@@ -361,10 +394,10 @@ fn wanted_image(root: &Utf8Path, own: &TargetConfig) -> Result<Option<WantedImag
             ("passthrough", !passthrough.is_empty()),
             ("volumes", !volumes.is_empty()),
         ];
-        return match orphans.iter().find(|(_, there)| *there) {
+        return match orphans.iter().find(|(_, present)| *present) {
             Some((key, _)) => Err(Problem::new(
                 CONFIG_INVALID,
-                format!("`{key}` is of an image, and the target's table names none"),
+                format!("`{key}` needs an image, and the target's table names none"),
             )
             .help("name one: `image = \"registry/name:tag\"`")),
             None => Ok(None),
@@ -380,15 +413,15 @@ fn wanted_image(root: &Utf8Path, own: &TargetConfig) -> Result<Option<WantedImag
     }))
 }
 
-/// Codes that this file declares.
+/// The codes that this file declares.
 pub const CODES: &[Code] = &[TARGET_TWICE];
 
 pub const TARGET_TWICE: Code = code(&CodeInfo {
     name: "target-twice",
-    title: "the same triple is asked for twice",
-    cause: "Two targets of one triple (with different glibc floors, say) would be staged in one \
-            place.",
-    detection: "The list of targets holds the triple twice.",
+    title: "the same triple is requested twice",
+    cause: "Two targets of one triple (with different glibc floors, say) would be staged at \
+            the same path.",
+    detection: "The list of targets contains the triple twice.",
     fix: "Name each triple once; run twice with two `--out-dir` for two floors.",
     source: "README, Tasks",
     waivable: false,
@@ -398,15 +431,15 @@ pub const TARGET_TWICE: Code = code(&CodeInfo {
 mod tests {
     use super::*;
 
-    /// The targets and their choices that these sources give: `flag; variable; config; cargo`.
+    /// Checks the targets and linkers that these sources give: `flag; variable; config; cargo`.
     fn check(flag: &str, variable: &str, config: &str, cargo: &str, expected: &str) {
         let typed = CliOverrides {
-            targets: words(flag),
+            targets: split_names(flag),
             variables: Variables {
                 targets: Some(variable.to_owned()),
                 ..Variables::default()
             },
-            cargo_targets: words(cargo),
+            cargo_targets: split_names(cargo),
             ..CliOverrides::default()
         };
         let cargo = CargoArgs {
@@ -455,7 +488,9 @@ mod tests {
                     .requests
                     .iter()
                     .map(|request| match &request.choice {
-                        Some((choice, by)) => format!("{} {choice:?} by {by}", request.target),
+                        Some((choice, source)) => {
+                            format!("{} {choice:?} by {source}", request.target)
+                        }
                         None => request.target.to_string(),
                     });
                 format!(
@@ -500,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn a_targets_own_table_is_nearer_than_the_whole_configuration() {
+    fn a_targets_own_table_has_precedence_over_the_general_configuration() {
         check(
             "aarch64-unknown-linux-gnu,x86_64-unknown-linux-musl",
             "",
@@ -513,15 +548,15 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn all_problems_are_reported_at_once() {
         check(
             "x86_64-linux,x86_64-unknown-linux-gnu,x86_64-unknown-linux-gnu.2.17",
             "",
             "layout = '../{bin}'\n[target.x86_64-unknown-linux-mus]\n",
             "",
-            "rustc does not know the target `x86_64-linux`; the target `x86_64-unknown-linux-gnu` is asked \
-             for twice; the configuration has a table for `x86_64-unknown-linux-mus`, which rustc \
-             does not know; `../{bin}` is no layout: it has a part `..`",
+            "rustc does not know the target `x86_64-linux`; the target `x86_64-unknown-linux-gnu` is \
+             requested twice; the configuration has a table for `x86_64-unknown-linux-mus`, which \
+             rustc does not know; invalid layout `../{bin}`: it has a component `..`",
         );
     }
 }

@@ -1,6 +1,6 @@
-//! The workspace as cargo tells it, and which of its bins a run builds.
+//! The workspace as `cargo metadata` describes it, and the selection of the bins to build.
 //!
-//! Pure: it is given cargo's metadata. What a target's graph holds in C is in `graph`.
+//! Pure: the input is cargo's metadata. The C dependencies of a target are in [`super::graph`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,47 +13,59 @@ use crate::problem::text::list;
 use crate::problem::{Problem, nearest};
 use crate::project::config::Config;
 
-/// Members, their bins, and where cargo puts things.
+/// The members of a workspace with their bins, and its directories.
 #[derive(Debug, Clone)]
 pub struct Workspace {
+    /// Root directory.
     pub root: Utf8PathBuf,
+    /// cargo's target directory.
     pub target_dir: Utf8PathBuf,
+    /// Members, sorted by name.
     pub members: Vec<Member>,
     /// `package.repository` of the first member that has one.
     pub repository: Option<String>,
 }
 
+/// A member of the workspace.
 #[derive(Debug, Clone)]
 pub struct Member {
+    /// Package name.
     pub name: String,
+    /// Package version.
     pub version: String,
-    /// cargo's package id: unique, and what artifact messages carry.
+    /// cargo's package ID: unique, and also in the messages of `cargo build`.
     pub id: String,
+    /// Path of the manifest.
     pub manifest: Utf8PathBuf,
     /// `package.license`, an SPDX expression.
-    pub licence: Option<String>,
-    /// In the workspace's default members.
+    pub license: Option<String>,
+    /// True if it is one of the workspace's default members.
     pub default: bool,
-    /// Has a `[package.metadata.xpkg]` table.
+    /// True if it has a `[package.metadata.xpkg]` table.
     pub configured: bool,
+    /// Path of the build script.
     pub build_script: Option<Utf8PathBuf>,
-    /// The first file of each of its targets: cargo wants to see them before it reads the manifest.
+    /// Root source file of each cargo target: cargo needs them to load the manifest.
     pub sources: Vec<Utf8PathBuf>,
+    /// Features, each with what it enables.
     pub features: BTreeMap<String, Vec<String>>,
+    /// Bins.
     pub bins: Vec<MemberBin>,
 }
 
-/// A package that comes from no registry and no repository, member or not.
+/// A package whose sources are on this machine, member or not: it has no registry or repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Local {
+    /// Package name.
     pub name: String,
+    /// Path of the manifest.
     pub manifest: Utf8PathBuf,
-    /// The first file of each of its targets.
+    /// Root source file of each cargo target.
     pub sources: Vec<Utf8PathBuf>,
 }
 
 impl Local {
-    /// From `cargo metadata` with the resolved graph.
+    /// Returns all local packages in the output of `cargo metadata` with the resolved graph.
     pub fn all(metadata: &Metadata) -> Vec<Self> {
         let local = |package: &Package| Self {
             name: package.name.to_string(),
@@ -73,14 +85,17 @@ impl Local {
     }
 }
 
+/// A bin of a member.
 #[derive(Debug, Clone)]
 pub struct MemberBin {
+    /// Name of the bin.
     pub name: String,
+    /// `required-features` of the bin.
     pub required_features: Vec<String>,
 }
 
 impl Member {
-    /// Whether `-p SPEC` means it: `name` or `name@version`.
+    /// Returns true if `-p SPEC` selects this member: `name` or `name@version`.
     fn is(&self, spec: &str) -> bool {
         match spec.split_once('@') {
             Some((name, version)) => name == self.name && version == self.version,
@@ -89,58 +104,74 @@ impl Member {
     }
 }
 
-/// What the user selected, as typed.
+/// The user's selection, from the flags of the same names.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
+    /// Values of `--package`.
     pub packages: Vec<String>,
+    /// `--workspace`.
     pub workspace: bool,
+    /// Values of `--exclude`.
     pub exclude: Vec<String>,
+    /// Values of `--bin`.
     pub bins: Vec<String>,
+    /// Values of `--features`.
     pub features: Vec<String>,
+    /// `--all-features`.
     pub all_features: bool,
+    /// `--no-default-features`.
     pub no_default_features: bool,
 }
 
 impl Selection {
-    /// The run is about some bins only; the tree's other bins stay.
-    pub fn narrowed(&self) -> bool {
+    /// Returns true if the run builds only some bins, so that the tree's other bins stay.
+    pub fn is_partial(&self) -> bool {
         !self.packages.is_empty() || !self.exclude.is_empty() || !self.bins.is_empty()
     }
 }
 
-/// A bin of the run.
+/// A bin to build.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Bin {
+    /// Name of its package.
     pub package: String,
+    /// Name of the bin.
     pub bin: String,
+    /// Version of its package.
     pub version: String,
+    /// cargo's ID of its package.
     #[serde(skip)]
     pub package_id: String,
-    /// The name it is staged under.
+    /// Name in the staged tree.
     #[serde(skip)]
     pub staged: String,
 }
 
-/// A bin that is not built, and why.
+/// A bin that is not built, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
+    /// Name of its package.
     pub package: String,
+    /// Name of the bin.
     pub bin: String,
+    /// Reason, for messages.
     pub reason: String,
 }
 
-/// The bins of a run and the packages they come from.
+/// The result of a selection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
-    /// Members to hand to cargo, libraries too: they take part in feature unification as in `cargo
-    /// build`.
+    /// Members to pass to cargo, including those without bins: they take part in feature
+    /// unification as in `cargo build`.
     pub packages: Vec<String>,
+    /// Bins to build.
     pub bins: Vec<Bin>,
+    /// Bins that are not built.
     pub left_out: Vec<LeftOut>,
 }
 
 impl Workspace {
-    /// From `cargo metadata --no-deps`.
+    /// Converts the output of `cargo metadata --no-deps`.
     pub fn new(metadata: &Metadata) -> Self {
         let default: BTreeSet<_> = if metadata.workspace_default_members.is_available() {
             metadata.workspace_default_members.iter().collect()
@@ -165,29 +196,30 @@ impl Workspace {
         }
     }
 
-    /// Those of the features that can be asked of one package alone.
+    /// Returns the features that apply to one package: its own, and `package/feature` if the
+    /// package before the slash is this one or not a member.
     pub fn features_of(&self, package: &str, features: &[String]) -> Vec<String> {
         let member = self.members.iter().find(|member| member.name == package);
         let has =
             |feature: &str| member.is_some_and(|member| member.features.contains_key(feature));
-        let fits = |feature: &&String| match feature.split_once('/') {
+        let applies = |feature: &&String| match feature.split_once('/') {
             Some((owner, _)) => {
                 owner == package || !self.members.iter().any(|member| member.name == owner)
             }
             None => has(feature),
         };
-        features.iter().filter(fits).cloned().collect()
+        features.iter().filter(applies).cloned().collect()
     }
 
-    /// The member whose manifest is the workspace's.
+    /// Returns the member whose manifest is the workspace's.
     pub fn root_member(&self) -> Option<&Member> {
         self.members
             .iter()
             .find(|member| member.manifest.parent() == Some(&self.root))
     }
 
-    /// Which bins a run builds. SPEC: those of the default members; `--workspace` for all members,
-    /// `-p` to choose.
+    /// Returns the bins to build, or all problems with the selection. As in cargo, the default is
+    /// the default members; `--workspace` selects all members, and `-p` some.
     pub fn select(&self, selection: &Selection, config: &Config) -> Result<Selected, Vec<Problem>> {
         let problems = self.unknown_packages(selection, config);
         if !problems.is_empty() {
@@ -239,7 +271,7 @@ impl Workspace {
             return Err(problems);
         }
         if !selection.packages.is_empty() {
-            // Who chose packages by name need not hear of all the others.
+            // With `-p` the user knows that the other packages are not built.
             selected
                 .left_out
                 .retain(|left_out| left_out.reason != NOT_CHOSEN);
@@ -247,6 +279,7 @@ impl Workspace {
         Ok(selected)
     }
 
+    /// Returns a problem for each package or bin name that does not exist.
     fn unknown_packages(&self, selection: &Selection, config: &Config) -> Vec<Problem> {
         let names = || self.members.iter().map(|member| member.name.as_str());
         let typed = selection.packages.iter().map(|name| (name, "-p"));
@@ -274,7 +307,7 @@ impl Workspace {
             for bin in package
                 .rename
                 .keys()
-                .filter(|bin| !member.bins.iter().any(|own| &own.name == *bin))
+                .filter(|bin| !member.bins.iter().any(|existing| &existing.name == *bin))
             {
                 let problem = Problem::new(
                     UNKNOWN_BIN,
@@ -294,13 +327,14 @@ impl Workspace {
     }
 }
 
+/// Converts a package of `cargo metadata`.
 fn member(package: &Package, default: bool) -> Member {
     Member {
         name: package.name.to_string(),
         version: package.version.to_string(),
         id: package.id.repr.clone(),
         manifest: package.manifest_path.clone(),
-        licence: package.license.clone(),
+        license: package.license.clone(),
         default,
         configured: package.metadata.get("xpkg").is_some(),
         build_script: package
@@ -326,6 +360,7 @@ fn member(package: &Package, default: bool) -> Member {
     }
 }
 
+/// Returns a bin to build, with its name in the staged tree.
 fn planned(member: &Member, bin: &MemberBin, config: &Config) -> Bin {
     let renamed = config
         .package
@@ -340,6 +375,7 @@ fn planned(member: &Member, bin: &MemberBin, config: &Config) -> Bin {
     }
 }
 
+/// Returns the reason why the flags do not select a member, if they do not.
 fn reason_not_selected(member: &Member, selection: &Selection) -> Option<String> {
     if selection.exclude.iter().any(|spec| member.is(spec)) {
         return Some("`--exclude`".to_owned());
@@ -354,9 +390,11 @@ fn reason_not_selected(member: &Member, selection: &Selection) -> Option<String>
     (!member.default).then(|| "not a default member (`--workspace` builds it)".to_owned())
 }
 
+/// Reason of a bin that `-p` does not select; not reported.
 const NOT_CHOSEN: &str = "not chosen by `-p`";
 
-/// `required-features` that this selection does not enable, as cargo's `--bins` passes over them.
+/// Returns the reason why a bin's `required-features` leave it out, if they do: cargo's `--bins`
+/// skips such a bin silently.
 fn reason_features(member: &Member, bin: &MemberBin, selection: &Selection) -> Option<String> {
     let enabled = enabled_features(member, selection);
     let missing: Vec<&str> = bin
@@ -368,16 +406,17 @@ fn reason_features(member: &Member, bin: &MemberBin, selection: &Selection) -> O
     (!missing.is_empty()).then(|| format!("needs `--features {}`", missing.join(",")))
 }
 
+/// Returns all features of a member that the selection enables, directly or through others.
 fn enabled_features(member: &Member, selection: &Selection) -> BTreeSet<String> {
     let mut open: Vec<String> = if selection.all_features {
         member.features.keys().cloned().collect()
     } else {
         let default = (!selection.no_default_features).then(|| "default".to_owned());
-        let own = format!("{}/", member.name);
+        let prefix = format!("{}/", member.name);
         let typed = selection
             .features
             .iter()
-            .map(|feature| feature.strip_prefix(&own).unwrap_or(feature).to_owned());
+            .map(|feature| feature.strip_prefix(&prefix).unwrap_or(feature).to_owned());
         typed.chain(default).collect()
     };
     let mut enabled = BTreeSet::new();
@@ -389,14 +428,14 @@ fn enabled_features(member: &Member, selection: &Selection) -> BTreeSet<String> 
     enabled
 }
 
-/// What is wrong with a selection once its bins are known.
+/// Returns the problems that show once the bins are known: unknown bins, or none selected.
 fn refusals(selected: &Selected, known: &[String], selection: &Selection) -> Vec<Problem> {
-    let told = selected
+    let reported = selected
         .left_out
         .iter()
         .filter(|left_out| left_out.reason != NOT_CHOSEN);
     let left_out = || {
-        told.clone().map(|left_out| {
+        reported.clone().map(|left_out| {
             format!(
                 "{} ({}): {}",
                 left_out.bin, left_out.package, left_out.reason
@@ -412,11 +451,14 @@ fn refusals(selected: &Selected, known: &[String], selection: &Selection) -> Vec
                 UNKNOWN_BIN,
                 format!("`--bin {name}`: the selected packages build no such bin"),
             );
-            let outside = selected
+            let left_out_bin = selected
                 .left_out
                 .iter()
                 .find(|left_out| &left_out.bin == name);
-            match (outside, nearest(name, known.iter().map(String::as_str))) {
+            match (
+                left_out_bin,
+                nearest(name, known.iter().map(String::as_str)),
+            ) {
                 (Some(left_out), _) => problem.note(
                     "left out",
                     [format!(
@@ -442,17 +484,18 @@ fn refusals(selected: &Selected, known: &[String], selection: &Selection) -> Vec
     problems
 }
 
-/// Where xpkg keeps what it can make again: links to tools, answers to slow questions.
+/// Returns xpkg's cache directory, for files that it can create again: links to tools, answers to
+/// slow queries.
 pub fn cache_dir(workspace: &Workspace) -> Utf8PathBuf {
     workspace.target_dir.join("xpkg-cache")
 }
 
-/// Links by which tools get their names.
+/// Returns the directory of links that give tools their names.
 pub fn tools_dir(workspace: &Workspace) -> Utf8PathBuf {
     cache_dir(workspace).join("tools")
 }
 
-/// Codes that this file declares.
+/// The codes that this file declares.
 pub const CODES: &[Code] = &[UNKNOWN_PACKAGE, UNKNOWN_BIN, NO_BINS];
 
 pub const UNKNOWN_PACKAGE: Code = code(&CodeInfo {
@@ -477,10 +520,10 @@ pub const UNKNOWN_BIN: Code = code(&CodeInfo {
 
 pub const NO_BINS: Code = code(&CodeInfo {
     name: "no-bins",
-    title: "nothing is selected",
-    cause: "The selected packages have no bin, or all of theirs are left out.",
-    detection: "The bins of the selected packages, less those left out, are none.",
-    fix: "Select others with `--workspace` or `-p`; the notes say what was left out and why.",
+    title: "no bin is selected",
+    cause: "The selected packages have no bin, or all of them are left out.",
+    detection: "No bin of the selected packages remains after those that are left out.",
+    fix: "Select others with `--workspace` or `-p`; the notes list what is left out and why.",
     source: "README, Tasks",
     waivable: false,
 });
@@ -489,7 +532,8 @@ pub const NO_BINS: Code = code(&CodeInfo {
 mod tests {
     use super::*;
 
-    /// `name: bin, bin?feature; name!: bin`, where `!` marks a member that is no default member.
+    /// Parses `name: bin, bin?feature; name!: bin`, where `!` marks a member that is not a default
+    /// one.
     fn workspace(text: &str) -> Workspace {
         let members = text
             .split(';')
@@ -520,14 +564,17 @@ mod tests {
                     version: "0.1.0".to_owned(),
                     id: name.to_owned(),
                     manifest: Utf8PathBuf::from("Cargo.toml"),
-                    licence: None,
+                    license: None,
                     sources: Vec::new(),
                     default: !name.ends_with('!'),
                     build_script: None,
                     configured: false,
                     features: features
-                        .map(|(name, of)| {
-                            (name.to_owned(), of.into_iter().map(str::to_owned).collect())
+                        .map(|(name, enables)| {
+                            (
+                                name.to_owned(),
+                                enables.into_iter().map(str::to_owned).collect(),
+                            )
                         })
                         .into(),
                     bins: bins.collect(),
@@ -545,20 +592,24 @@ mod tests {
     const CHAT: &str =
         "bots: bot, indexer; core:; server: server, probe?extra, small?small; xtask!: xtask";
 
-    /// `-p x --bin y --workspace --features f` -> `bins | left out`.
+    /// Checks a selection: `-p x --bin y --workspace --features f` -> `bins | left out`.
     fn check(flags: &str, expected: &str) {
         let mut selection = Selection::default();
-        let mut words = flags.split_whitespace();
-        while let Some(word) = words.next() {
-            match word {
-                "-p" => selection.packages.push(words.next().unwrap().to_owned()),
-                "--exclude" => selection.exclude.push(words.next().unwrap().to_owned()),
-                "--bin" => selection.bins.push(words.next().unwrap().to_owned()),
-                "--features" => selection.features.push(words.next().unwrap().to_owned()),
+        let mut arguments = flags.split_whitespace();
+        while let Some(argument) = arguments.next() {
+            match argument {
+                "-p" => selection
+                    .packages
+                    .push(arguments.next().unwrap().to_owned()),
+                "--exclude" => selection.exclude.push(arguments.next().unwrap().to_owned()),
+                "--bin" => selection.bins.push(arguments.next().unwrap().to_owned()),
+                "--features" => selection
+                    .features
+                    .push(arguments.next().unwrap().to_owned()),
                 "--workspace" => selection.workspace = true,
                 "--all-features" => selection.all_features = true,
                 "--no-default-features" => selection.no_default_features = true,
-                word => panic!("{word}"),
+                argument => panic!("{argument}"),
             }
         }
         let found = match workspace(CHAT).select(&selection, &Config::default()) {
@@ -572,11 +623,11 @@ mod tests {
                 format!("{} | {}", bins.join(" "), left_out.join("; "))
             }
             Err(problems) => {
-                let told: Vec<String> = problems
+                let messages: Vec<String> = problems
                     .iter()
                     .map(|p| format!("{}: {}; {}", p.code.name(), p.message, p.help.join("; ")))
                     .collect();
-                told.join(" + ")
+                messages.join(" + ")
             }
         };
         assert_eq!(found, expected, "{flags}");
@@ -628,10 +679,11 @@ mod tests {
     }
 
     #[test]
-    fn what_selects_nothing_is_refused() {
+    fn a_selection_of_nothing_is_rejected() {
         check(
             "-p sever",
-            "unknown-package: `-p sever`: the workspace has no such package; did you mean `server`?",
+            "unknown-package: `-p sever`: the workspace has no such package; did you mean \
+             `server`?",
         );
         check(
             "-p core",

@@ -52,7 +52,7 @@ impl<'a> TargetContext<'a> {
             here,
             c,
             accept: &request.accept,
-            own: &request.own,
+            own: &request.overrides,
             asked,
             sysroot: request.sysroot.as_deref(),
             clang_arguments,

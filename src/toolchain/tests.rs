@@ -123,7 +123,7 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
         c_dependencies: None,
         image: None,
         sysroot: None,
-        own: TargetOverrides::default(),
+        overrides: TargetOverrides::default(),
         accept: Vec::new(),
     };
     let facts_of = |glibc: Glibc| CompilerFacts {

@@ -185,25 +185,25 @@ mod tests {
         check(
             "{tripel}/{bin}",
             musl,
-            "`{tripel}/{bin}` is no layout: it has no field `tripel`",
+            "invalid layout `{tripel}/{bin}`: unknown field `tripel`",
         );
         check(
             "../{bin}",
             musl,
-            "`../{bin}` is no layout: it has a part `..`",
+            "invalid layout `../{bin}`: it has a component `..`",
         );
         check(
             "/{bin}",
             musl,
-            "`/{bin}` is no layout: it has an empty part",
+            "invalid layout `/{bin}`: it has an empty component",
         );
-        check("{bin", musl, "`{bin` is no layout: a `{` is not closed");
-        check("bin}", musl, "`bin}` is no layout: a `}` has no `{`");
-        check("", musl, "`` is no layout: it is empty");
+        check("{bin", musl, "invalid layout `{bin`: unclosed `{`");
+        check("bin}", musl, "invalid layout `bin}`: unmatched `}`");
+        check("", musl, "invalid layout ``: it is empty");
         check(
             "manifest.json",
             musl,
-            "`manifest.json` is no layout: that is the manifest's own name",
+            "invalid layout `manifest.json`: the name is reserved for the manifest",
         );
     }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::build::plan::{Plan, TargetPlan};
 use crate::invocation::quote_value;
 use crate::problem::style::STRONG;
-use crate::project::setting::passed_over;
+use crate::project::setting::ignored_message;
 use crate::project::workspace::LeftOut;
 use crate::toolchain::candidate::{Candidate, SetBy, Variable, choice};
 use crate::toolchain::facts::Std;
@@ -67,7 +67,7 @@ fn target_plan(target: &TargetPlan) -> String {
     );
     row(
         "ignored",
-        toolchain.passed_over.iter().map(passed_over).collect(),
+        toolchain.passed_over.iter().map(ignored_message).collect(),
     );
     row(
         "compiler",

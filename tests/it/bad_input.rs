@@ -14,7 +14,7 @@ fn targets() {
         str![[r#"
 exit 1
 --- stderr
-error[target-twice]: the target `x86_64-unknown-linux-gnu` is asked for twice
+error[target-twice]: the target `x86_64-unknown-linux-gnu` is requested twice
   help: name each triple once
 
 "#]]
@@ -67,7 +67,7 @@ exit 1
 --- stderr
 error[workspace-unreadable]: cargo cannot read the workspace
   cause: manifest path `[ROOT]/src` is a directory but expected a file
-  help: cargo says the same: `cd [ROOT] && cargo metadata --format-version 1 --no-deps --manifest-path [ROOT]/src`
+  help: cargo reports the same error: `cd [ROOT] && cargo metadata --format-version 1 --no-deps --manifest-path [ROOT]/src`
 
 "#]]
     );
@@ -78,7 +78,7 @@ exit 1
 --- stderr
 error[workspace-unreadable]: cargo cannot read the workspace
   cause: manifest path `[ROOT]/nowhere/Cargo.toml` does not exist
-  help: cargo says the same: `cd [ROOT] && cargo metadata --format-version 1 --no-deps --manifest-path [ROOT]/nowhere/Cargo.toml`
+  help: cargo reports the same error: `cd [ROOT] && cargo metadata --format-version 1 --no-deps --manifest-path [ROOT]/nowhere/Cargo.toml`
 
 "#]]
     );
@@ -94,7 +94,7 @@ error[workspace-unreadable]: cargo cannot read the workspace
            |
          1 | [package
            |         ^
-  help: cargo says the same: `cd [ROOT] && cargo metadata --format-version 1 --no-deps`
+  help: cargo reports the same error: `cd [ROOT] && cargo metadata --format-version 1 --no-deps`
 
 "#]]
     );
@@ -175,7 +175,7 @@ exit 1
 --- stderr
 error[config-invalid]: invalid type: integer `1`, expected a sequence in xpkg's configuration
   at: [ROOT]/Cargo.toml:6:11
-  help: the keys and their types stand in the README under Configuration
+  help: see README, Configuration, for the keys and their types
 
 "#]]
     );
@@ -184,8 +184,8 @@ error[config-invalid]: invalid type: integer `1`, expected a sequence in xpkg's 
         str![[r#"
 exit 1
 --- stderr
-error[layout-invalid]: `{bin}/{binn}` is no layout: it has no field `binn`
-  help: its fields are `triple`, `arch`, `os`, `libc`, `platform`, `package`, `version`, `bin` and `profile`
+error[layout-invalid]: invalid layout `{bin}/{binn}`: unknown field `binn`
+  help: the valid fields are `triple`, `arch`, `os`, `libc`, `platform`, `package`, `version`, `bin` and `profile`
   help: did you mean `{bin}`?
 
 "#]]
@@ -195,8 +195,8 @@ error[layout-invalid]: `{bin}/{binn}` is no layout: it has no field `binn`
         str![[r#"
 exit 1
 --- stderr
-error[layout-invalid]: `../{bin}` is no layout: it has a part `..`
-  help: its fields are `triple`, `arch`, `os`, `libc`, `platform`, `package`, `version`, `bin` and `profile`
+error[layout-invalid]: invalid layout `../{bin}`: it has a component `..`
+  help: the valid fields are `triple`, `arch`, `os`, `libc`, `platform`, `package`, `version`, `bin` and `profile`
 
 "#]]
     );
@@ -205,8 +205,8 @@ error[layout-invalid]: `../{bin}` is no layout: it has a part `..`
         str![[r#"
 exit 1
 --- stderr
-error[layout-invalid]: `/{bin}` is no layout: it has an empty part
-  help: its fields are `triple`, `arch`, `os`, `libc`, `platform`, `package`, `version`, `bin` and `profile`
+error[layout-invalid]: invalid layout `/{bin}`: it has an empty component
+  help: the valid fields are `triple`, `arch`, `os`, `libc`, `platform`, `package`, `version`, `bin` and `profile`
 
 "#]]
     );
@@ -232,7 +232,7 @@ error[config-twice]: xpkg is configured twice: in `[workspace.metadata.xpkg]` of
         str![[r#"
 exit 1
 --- stderr
-error[layout-invalid]: bin `app` of package `alpha` cannot stand at `x86_64-unknown-linux-gnu/alpha/../app`: it has a part `..`
+error[layout-invalid]: bin `app` of package `alpha` cannot be staged at `x86_64-unknown-linux-gnu/alpha/../app`: it has a component `..`
   help: give it another name with `rename` in its `[package.metadata.xpkg]`
 
 "#]]

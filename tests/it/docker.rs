@@ -204,7 +204,7 @@ error[base-unfit]: the base `r.example/cc:1` has no digest
         str![[r#"
 exit 1
 --- stderr
-error[image-invalid]: `r.example/CC` is no reference to an image: invalid reference format
+error[image-invalid]: invalid image reference `r.example/CC`: invalid reference format
   help: write `registry/name:tag`, or `registry/name@sha256:…` with 64 hex digits
 
 "#]]

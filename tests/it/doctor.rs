@@ -123,7 +123,7 @@ tool       protoc: missing (for prost-build 0.14.0)
 targets
   aarch64-unknown-linux-musl  not ready  rust-lld: the target's graph holds no C, and Rust brings musl itself
 
-error[tool-missing]: `protoc` is not here, and prost-build 0.14.0 calls it
+error[tool-missing]: `protoc` not found; prost-build 0.14.0 calls it
   help: install it: `apt-get install protobuf-compiler`
 
 "#]]
@@ -147,7 +147,7 @@ error[tool-missing]: `protoc` is not here, and prost-build 0.14.0 calls it
         .xpkg(&format!("doctor --target {ARM_MUSL}"));
     assert!(
         run.stdout.contains(
-            "protoc-arm` is for EM_AARCH64, and cannot run here; prost-build 0.14.0 calls it"
+            "protoc-arm` is for EM_AARCH64 and cannot run on this host; prost-build 0.14.0 calls it"
         ),
         "{}",
         run.stdout

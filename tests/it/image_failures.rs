@@ -258,7 +258,7 @@ error[linker-unfit]: `image`, chosen by `--linker`, cannot link for `aarch64-unk
         str![[r#"
 exit 1
 --- stderr
-error[image-invalid]: `Registry/Name:1` is no reference to an image: invalid reference format
+error[image-invalid]: invalid image reference `Registry/Name:1`: invalid reference format
   help: write `registry/name:tag`, or `registry/name@sha256:…` with 64 hex digits
 
 "#]]
@@ -268,7 +268,7 @@ error[image-invalid]: `Registry/Name:1` is no reference to an image: invalid ref
         str![[r#"
 exit 1
 --- stderr
-error[image-invalid]: `Registry/Name:1` is no reference to an image: invalid reference format
+error[image-invalid]: invalid image reference `Registry/Name:1`: invalid reference format
   help: write `registry/name:tag`, or `registry/name@sha256:…` with 64 hex digits
 
 "#]]

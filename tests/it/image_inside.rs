@@ -131,12 +131,12 @@ SOURCE_DATE_EPOCH: Some("1")
         let told: Vec<&str> = run
             .stderr
             .lines()
-            .filter(|line| line.starts_with("      Hiding "))
+            .filter(|line| line.starts_with("     Masking "))
             .collect();
         check!(
             engine.told(&told.join("\n").replace(&base, "[BASE]")),
             str![
-                "      Hiding `build.rustc-wrapper` of `[BASE]/cargo/config.toml`, which means \
+                "     Masking `build.rustc-wrapper` of `[BASE]/cargo/config.toml`, which means \
                  this machine, from the image of aarch64-unknown-linux-gnu"
             ]
         );
@@ -440,9 +440,9 @@ fn a_cross_toml_alone_is_enough() {
             str![[r#"
 exit 1
 --- stderr
-      Taking `passthrough` from `[ROOT]/Cross.toml:5`, `image` from `[ROOT]/Cross.toml:8` for aarch64-unknown-linux-gnu
-     Leaving `target.aarch64-unknown-linux-gnu.imgae` of `[ROOT]/Cross.toml:10`: cross knows no such key; did you mean `target.<T>.image`?
-     Leaving `target.aarch64-unknown-linux-gnu.runner` of `[ROOT]/Cross.toml:9`: xpkg starts nothing in an image: `verify --run` chooses its own emulator
+   Importing `passthrough` from `[ROOT]/Cross.toml:5`, `image` from `[ROOT]/Cross.toml:8` for aarch64-unknown-linux-gnu
+    Skipping `target.aarch64-unknown-linux-gnu.imgae` of `[ROOT]/Cross.toml:10`: cross has no such key; did you mean `target.<T>.image`?
+    Skipping `target.aarch64-unknown-linux-gnu.runner` of `[ROOT]/Cross.toml:9`: xpkg runs no program in an image: `verify --run` chooses its own emulator
 error[image-not-pinned]: the image `127.0.0.1:5055/xpkg/gcc12:1` of `aarch64-unknown-linux-gnu` has no digest in `xpkg.lock`
   help: pin it, and commit `xpkg.lock`: `cargo xpkg image pin --target aarch64-unknown-linux-gnu`
 
@@ -458,9 +458,9 @@ target                     package  bin         size  linkage  glibc  sha256
 aarch64-unknown-linux-gnu  hello    hello [SIZE]  dynamic  2.34   [DIGEST]
 aarch64-unknown-linux-gnu was built in 127.0.0.1:5055/xpkg/gcc12:1, sha256:[SHA256]
 --- stderr
-      Taking `passthrough` from `[ROOT]/Cross.toml:5`, `image` from `[ROOT]/Cross.toml:8` for aarch64-unknown-linux-gnu
-     Leaving `target.aarch64-unknown-linux-gnu.imgae` of `[ROOT]/Cross.toml:10`: cross knows no such key; did you mean `target.<T>.image`?
-     Leaving `target.aarch64-unknown-linux-gnu.runner` of `[ROOT]/Cross.toml:9`: xpkg starts nothing in an image: `verify --run` chooses its own emulator
+   Importing `passthrough` from `[ROOT]/Cross.toml:5`, `image` from `[ROOT]/Cross.toml:8` for aarch64-unknown-linux-gnu
+    Skipping `target.aarch64-unknown-linux-gnu.imgae` of `[ROOT]/Cross.toml:10`: cross has no such key; did you mean `target.<T>.image`?
+    Skipping `target.aarch64-unknown-linux-gnu.runner` of `[ROOT]/Cross.toml:9`: xpkg runs no program in an image: `verify --run` chooses its own emulator
      Linking aarch64-unknown-linux-gnu with image: `aarch64-linux-gnu-gcc` of `127.0.0.1:5055/xpkg/gcc12:1`, `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER` in the image's environment (chosen by xpkg's configuration)
    Compiling hello v0.1.0 ([ROOT])
 warning: hello@0.1.0: SHOWN: Some("yes")

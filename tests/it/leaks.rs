@@ -125,7 +125,7 @@ fn a_protoc_for_another_machine() {
         str![[r#"
 exit 1
 --- stderr
-error[tool-missing]: `[BASE]/bin/protoc` is for EM_AARCH64, and cannot run here; prost-build 0.14.4 calls it
+error[tool-missing]: `[BASE]/bin/protoc` is for EM_AARCH64 and cannot run on this host; prost-build 0.14.4 calls it
   help: install it: `apt-get install protobuf-compiler`
 
 "#]]

@@ -139,8 +139,8 @@ fn flags_that_would_be_lost_are_refused() {
         str![[r#"
 exit 1
 --- stderr
-error[cargo-config]: `--config build.rustflags=['--cfg','typed']` sets `build.rustflags`, which xpkg decides and cannot read there
-  help: say it by `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
+error[cargo-config]: `--config build.rustflags=['--cfg','typed']` sets `build.rustflags`, which xpkg controls and cannot read there
+  help: set it with `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
 
 "#]]
     );

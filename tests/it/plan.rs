@@ -320,7 +320,8 @@ fn a_bare_variable_is_the_hosts_and_that_is_said() {
         .stdout;
     assert!(
         plan.contains(
-            "  ignored     `CC=my-cc` is the host's; a target's own name goes into the variable's\n"
+            "  ignored     `CC=my-cc` is for the host; for a target, use the variable with the \
+             target in its name\n"
         ),
         "{plan}"
     );
@@ -360,8 +361,8 @@ fn configuration_that_xpkg_cannot_see_is_refused_by_name() {
         str![[r#"
 exit 1
 --- stderr
-error[cargo-config]: `--config target.aarch64-unknown-linux-musl.linker="x"` sets `target.aarch64-unknown-linux-musl.linker`, which xpkg decides and cannot read there
-  help: say it by `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
+error[cargo-config]: `--config target.aarch64-unknown-linux-musl.linker="x"` sets `target.aarch64-unknown-linux-musl.linker`, which xpkg controls and cannot read there
+  help: set it with `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
 
 "#]]
     );
@@ -375,8 +376,8 @@ error[cargo-config]: `--config target.aarch64-unknown-linux-musl.linker="x"` set
         str![[r#"
 exit 1
 --- stderr
-error[cargo-config]: `[ROOT]/.cargo/more.toml`, included by `[ROOT]/.cargo/config.toml` sets `target.aarch64-unknown-linux-musl.linker`, which xpkg decides and cannot read there
-  help: say it by `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
+error[cargo-config]: `[ROOT]/.cargo/more.toml`, included by `[ROOT]/.cargo/config.toml` sets `target.aarch64-unknown-linux-musl.linker`, which xpkg controls and cannot read there
+  help: set it with `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
 
 "#]]
     );

@@ -45,7 +45,7 @@ pub fn diagnose(
             )
         })
         .unwrap_or_default();
-    let installer = Installer::of(tools::os_release(host).as_deref());
+    let installer = Installer::from_os_release(tools::os_release(host).as_deref());
     let requests = gathered
         .as_ref()
         .map(|gathered| gathered.settings.requests.as_slice())

@@ -228,7 +228,7 @@ pub fn asked(
         &found.workspace,
         &found.rustc,
         &found.triples,
-        &more.elsewhere,
+        &more.opaque,
     );
     let (selected, mut settings) = match (selected, settings) {
         (Ok(selected), Ok(settings)) => (selected, settings),
@@ -297,11 +297,11 @@ pub fn with_cross(
     } else {
         asked.into_iter().chain(migration.targets()).collect()
     };
-    let mut told: BTreeSet<String> = migration.told.iter().map(ToString::to_string).collect();
+    let mut told: BTreeSet<String> = migration.unmapped.iter().map(ToString::to_string).collect();
     for triple in asked.iter().filter(|triple| found.triples.contains(triple)) {
         let own = config.target.get(triple).cloned().unwrap_or_default();
         let mut merged = migration.target(triple).under(&own);
-        told.extend(merged.told.iter().map(ToString::to_string));
+        told.extend(merged.unmapped.iter().map(ToString::to_string));
         if merged.config.image.is_none() {
             // Without an image the rest has nothing to hold to.
             merged.config = own.clone();
@@ -310,14 +310,14 @@ pub fn with_cross(
             merged.config.linker = merged.config.linker.or(config.linker);
         }
         if merged.config != own {
-            let taken: Vec<String> = merged.taken.iter().map(ToString::to_string).collect();
+            let taken: Vec<String> = merged.imported.iter().map(ToString::to_string).collect();
             host.shell
-                .status("Taking", &format!("{} for {triple}", taken.join(", ")));
+                .status("Importing", &format!("{} for {triple}", taken.join(", ")));
             config.target.insert(triple.clone(), merged.config);
         }
     }
     for told in &told {
-        host.shell.status("Leaving", told);
+        host.shell.status("Skipping", told);
     }
     Ok(config)
 }

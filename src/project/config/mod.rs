@@ -1,7 +1,7 @@
 //! xpkg's own configuration: `[workspace.metadata.xpkg]`, `[package.metadata.xpkg]`, `xpkg.toml`.
 //!
-//! Pure: it is given the files' texts. Strict: an unknown key is an error that names the nearest
-//! known one.
+//! Pure: the input is the files' texts. Strict: an unknown key is an error that suggests the
+//! nearest known key.
 
 pub mod parse;
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::project::linker::LinkerChoice;
 
-/// What a run takes from the configuration.
+/// The configuration of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(
     default,
@@ -21,25 +21,30 @@ use crate::project::linker::LinkerChoice;
     expecting = "a table of xpkg's configuration"
 )]
 pub struct Config {
+    /// Targets to build, if no flag or variable names any.
     pub targets: Vec<String>,
+    /// Root of the staged tree, relative to the workspace's root.
     pub out_dir: Option<Utf8PathBuf>,
+    /// Layout of the staged tree.
     pub layout: Option<String>,
-    /// `auto` is `None`.
+    /// Linker for targets whose table sets none.
     pub linker: Option<LinkerChoice>,
+    /// `strip` for targets whose table sets none.
     pub strip: Option<Strip>,
-    /// Overrides what the graph says of C.
+    /// Override of the detection of C dependencies in the graph.
     pub c_dependencies: Option<bool>,
-    /// By bare triple.
+    /// Settings per target, by triple without a glibc floor.
     pub target: BTreeMap<String, TargetConfig>,
-    /// What `verify` holds the tree to.
+    /// Requirements that `verify` checks.
     pub policy: PolicyConfig,
-    /// The images that `docker` makes of the tree; one a package where there is none.
+    /// Images that `docker` makes of the tree; if empty, one per package.
     pub docker: Vec<DockerConfig>,
-    /// By package name; filled from each package's own table, never read from the workspace's.
+    /// Settings per package, by name; from each package's own table, never from the workspace's.
     #[serde(skip)]
     pub package: BTreeMap<String, PackageConfig>,
 }
 
+/// The configuration of one target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(
     default,
@@ -48,36 +53,42 @@ pub struct Config {
     expecting = "a table of xpkg's configuration"
 )]
 pub struct TargetConfig {
+    /// glibc floor, such as `2.17`.
     pub glibc: Option<String>,
+    /// Linker of this target.
     pub linker: Option<LinkerChoice>,
+    /// Override of the detection of C dependencies, for this target.
     pub c_dependencies: Option<bool>,
-    /// The root of the target's headers and libraries, from the workspace's root.
+    /// Root of the target's headers and libraries, relative to the workspace's root.
     pub sysroot: Option<Utf8PathBuf>,
-    /// Settings of cargo's profile, for this target's calls alone.
+    /// Settings of cargo's profile, for this target only.
     pub profile: ProfileConfig,
+    /// `strip` of this target.
     pub strip: Option<Strip>,
-    /// They join those that are in force.
+    /// Rustflags to append to those in effect.
     pub rustflags: Vec<String>,
-    /// They join those that are asked for.
+    /// Features to add to the requested ones.
     pub features: Vec<String>,
-    /// The cross image: `name:tag`, whose digest lives in xpkg.lock, or `name@sha256:…`.
+    /// Cross image: `name:tag`, whose digest is in xpkg.lock, or `name@sha256:…`.
     pub image: Option<String>,
-    /// What a shell runs in the image, once, to make another of it.
+    /// Commands to run once in the image, which make a derived image.
     pub pre_build: PreBuild,
-    /// What makes another image of it.
+    /// Dockerfile that makes a derived image.
     pub dockerfile: Option<Dockerfile>,
-    /// Variables of the environment that the image sees: `NAME`, or `NAME=value`.
+    /// Environment variables to forward to the container: `NAME`, or `NAME=value`.
     pub passthrough: Vec<String>,
-    /// Directories that the image sees: `NAME`, a variable that names one, or `NAME=/path`.
+    /// Directories to mount in the container: `NAME`, a variable that holds a path, or
+    /// `NAME=/path`.
     pub volumes: Vec<String>,
 }
 
-/// What is run in an image before it compiles: lines of shell, or a script's path from the
-/// workspace's root.
+/// Commands to run in an image before it compiles.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "lines of shell, or the path of a script")]
 pub enum PreBuild {
+    /// Lines of shell.
     Lines(Vec<String>),
+    /// Path of a script, relative to the workspace's root.
     Script(Utf8PathBuf),
 }
 
@@ -87,18 +98,20 @@ impl Default for PreBuild {
     }
 }
 
-/// A Dockerfile of the user's: its path alone, or with what it is built with. Paths are from the
-/// workspace's root.
+/// A Dockerfile of the user's. Paths are relative to the workspace's root.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(
     untagged,
     expecting = "the path of a Dockerfile, or a table with `file`, `context` and `build-args`"
 )]
 pub enum Dockerfile {
+    /// Path of the file.
     File(Utf8PathBuf),
+    /// Path of the file, with its context and arguments.
     Table(DockerfileTable),
 }
 
+/// A Dockerfile with its context and arguments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(
     deny_unknown_fields,
@@ -106,14 +119,17 @@ pub enum Dockerfile {
     expecting = "a table with `file`, `context` and `build-args`"
 )]
 pub struct DockerfileTable {
+    /// Path of the Dockerfile.
     pub file: Utf8PathBuf,
+    /// Build context.
     pub context: Option<Utf8PathBuf>,
+    /// Values of `--build-arg`, by name.
     #[serde(default)]
     pub build_args: BTreeMap<String, String>,
 }
 
 impl Dockerfile {
-    /// Path, context, arguments.
+    /// Returns the table form.
     pub fn table(&self) -> DockerfileTable {
         match self {
             Self::File(file) => DockerfileTable {
@@ -125,7 +141,7 @@ impl Dockerfile {
     }
 }
 
-/// What `verify` holds a tree to.
+/// The requirements that `verify` checks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(
     default,
@@ -134,13 +150,13 @@ impl Dockerfile {
     expecting = "a table of xpkg's configuration"
 )]
 pub struct PolicyConfig {
-    /// `default`, `strict`, `portable-linux`.
+    /// Base policy: `default`, `strict` or `portable-linux`.
     pub base: Option<String>,
-    /// The highest glibc that a program may ask for.
+    /// Highest glibc version that a program may need.
     pub glibc: Option<String>,
-    /// Shared libraries that a program may need beyond the system's.
+    /// Shared libraries that a program may need in addition to the system's.
     pub libraries: Vec<String>,
-    /// Code of a rule -> whether it holds, whatever the base says.
+    /// Rules to enable (true) or disable (false) regardless of the base, by code.
     pub rules: BTreeMap<String, bool>,
 }
 
@@ -153,44 +169,55 @@ pub struct PolicyConfig {
     expecting = "a table of an image that `docker` makes"
 )]
 pub struct DockerConfig {
+    /// Name of the image.
     pub name: String,
-    /// `bin`, or `package/bin`.
+    /// Bins of the image: `bin`, or `package/bin`.
     pub bins: Vec<String>,
-    /// `scratch`, `registry/name@sha256:…`, or `oci:PATH`.
+    /// Base image: `scratch`, `registry/name@sha256:…`, or `oci:PATH`.
     pub base: Option<String>,
-    /// The glibc that the base has.
+    /// glibc version of the base.
     pub base_glibc: Option<String>,
+    /// Entrypoint: a program and its arguments.
     pub entrypoint: Option<Vec<String>>,
-    /// As a Dockerfile's USER takes it.
+    /// User, in the syntax of a Dockerfile's USER.
     pub user: Option<String>,
+    /// Ports to expose.
     pub ports: Vec<Port>,
-    /// From the workspace's root -> absolute, in the image.
+    /// Files to add: path relative to the workspace's root -> absolute path in the image.
     pub files: BTreeMap<Utf8PathBuf, String>,
+    /// True if the image contains CA certificates.
     pub ca_certificates: bool,
+    /// True if the image contains the time zone database.
     pub tzdata: bool,
-    /// Those that count, where the tree has several for one platform.
+    /// Targets to use if the tree has several for one platform.
     pub targets: Vec<String>,
+    /// Labels of the image.
     pub labels: BTreeMap<String, String>,
 }
 
-/// `8080`, or `"53/udp"`.
+/// A port to expose: `8080`, or `"53/udp"`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "a port's number, or `\"53/udp\"`")]
 pub enum Port {
+    /// TCP port.
     Number(u16),
-    Words(String),
+    /// Port with its protocol.
+    Text(String),
 }
 
 impl Port {
-    pub fn words(&self) -> String {
+    /// Returns the port as a Dockerfile's EXPOSE writes it.
+    pub fn label(&self) -> String {
         match self {
             Self::Number(number) => number.to_string(),
-            Self::Words(words) => words.clone(),
+            Self::Text(text) => text.clone(),
         }
     }
 }
 
-/// Settings of a profile that cargo has, each with a value of whatever type cargo takes.
+/// Settings of a cargo profile; cargo checks the values.
+///
+/// See <https://doc.rust-lang.org/cargo/reference/profiles.html>.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(
     default,
@@ -199,35 +226,50 @@ impl Port {
     expecting = "a table of settings of a cargo profile"
 )]
 pub struct ProfileConfig {
+    /// `codegen-units`.
     pub codegen_units: Option<ProfileValue>,
+    /// `debug`.
     pub debug: Option<ProfileValue>,
+    /// `debug-assertions`.
     pub debug_assertions: Option<ProfileValue>,
+    /// `incremental`.
     pub incremental: Option<ProfileValue>,
+    /// `lto`.
     pub lto: Option<ProfileValue>,
+    /// `opt-level`.
     pub opt_level: Option<ProfileValue>,
+    /// `overflow-checks`.
     pub overflow_checks: Option<ProfileValue>,
+    /// `panic`.
     pub panic: Option<ProfileValue>,
+    /// `rpath`.
     pub rpath: Option<ProfileValue>,
+    /// `split-debuginfo`.
     pub split_debuginfo: Option<ProfileValue>,
+    /// `strip`.
     pub strip: Option<ProfileValue>,
 }
 
-/// A value of a profile's setting, as cargo takes it.
+/// The value of a profile setting.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged, expecting = "a string, a number, or a boolean")]
 pub enum ProfileValue {
+    /// Boolean, such as `lto = true`.
     Switch(bool),
+    /// Number, such as `opt-level = 3`.
     Number(i64),
+    /// Text, such as `lto = "thin"`.
     Word(String),
 }
 
 impl ProfileConfig {
-    /// The settings that are there, as cargo's configuration writes them.
+    /// Returns the settings that are present, with cargo's names.
     pub fn table(&self) -> toml::Table {
         toml::Table::try_from(self).unwrap_or_default()
     }
 }
 
+/// The configuration of one package.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(
     default,
@@ -236,23 +278,26 @@ impl ProfileConfig {
     expecting = "a table of xpkg's configuration"
 )]
 pub struct PackageConfig {
-    /// Leaves out all bins of the package.
+    /// True if no bin of the package is built.
     pub skip: bool,
-    /// Bin -> the name under which it is staged.
+    /// Names in the staged tree, by bin.
     pub rename: BTreeMap<String, String>,
 }
 
-/// cargo's `strip`, for the bins of the run.
+/// A value of cargo's `strip` setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strip {
+    /// Strips nothing.
     None,
+    /// Strips debug information.
     Debuginfo,
+    /// Strips debug information and symbols.
     Symbols,
 }
 
 impl Strip {
-    /// The value as cargo's profile takes it.
+    /// Returns the value in cargo's spelling.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",

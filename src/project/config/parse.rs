@@ -1,4 +1,4 @@
-//! The configuration out of the texts of its files.
+//! Parses the configuration from the texts of its files.
 
 use std::collections::BTreeMap;
 
@@ -12,29 +12,32 @@ use crate::project::config::{
 };
 use crate::project::linker::LinkerChoice;
 
-/// A file that may hold configuration.
+/// A file that may contain configuration.
 #[derive(Debug, Clone)]
 pub struct ConfigFile {
+    /// Path of the file, for messages.
     pub path: Utf8PathBuf,
+    /// Content of the file.
     pub text: String,
 }
 
-/// Every file that may hold configuration.
+/// All files that may contain configuration.
 #[derive(Debug, Clone, Default)]
 pub struct ConfigFiles {
-    /// The Cargo.toml at the workspace's root, if it has a `metadata.xpkg` table.
+    /// Cargo.toml at the workspace's root, if it has a `metadata.xpkg` table.
     pub root: Option<ConfigFile>,
-    /// `xpkg.toml` beside it, if there is one.
-    pub own: Option<ConfigFile>,
+    /// `xpkg.toml` at the workspace's root, if it exists.
+    pub xpkg_toml: Option<ConfigFile>,
     /// Manifests of the other members that have a `package.metadata.xpkg` table, by package name.
     pub members: Vec<(String, ConfigFile)>,
-    /// The package whose manifest is the root's, if any.
+    /// Package whose manifest is the root's, if any.
     pub root_package: Option<String>,
-    /// The workspace is just that package.
-    pub lone: bool,
+    /// True if the workspace has only that package.
+    pub single: bool,
 }
 
-/// Reads a table of one type out of a Cargo.toml, passing over all that is not ours.
+/// Declares a type that deserializes one `metadata.xpkg` table of a Cargo.toml and ignores the
+/// rest.
 macro_rules! cargo_toml {
     ($name:ident, $section:ident, $table:ty) => {
         #[derive(Deserialize)]
@@ -60,7 +63,8 @@ impl<T> Section<T> {
     }
 }
 
-/// All that `[package.metadata.xpkg]` of a lone package may hold.
+/// The keys of `[package.metadata.xpkg]` if the package is the whole workspace: those of the
+/// workspace and those of a package.
 #[derive(Deserialize)]
 #[serde(
     default,
@@ -90,7 +94,7 @@ cargo_toml!(PackageToml, package, PackageConfig);
 cargo_toml!(LoneToml, package, LoneTable);
 
 impl Config {
-    /// The one configuration of all files, or everything that is wrong with them.
+    /// Parses all files, and returns the configuration or all problems with it.
     pub fn parse(sources: &ConfigFiles) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut places: Vec<(String, Self)> = Vec::new();
@@ -106,7 +110,7 @@ impl Config {
                 ));
             }
             match &sources.root_package {
-                Some(name) if sources.lone => {
+                Some(name) if sources.single => {
                     if let Some(table) = read::<LoneToml>(source, &mut problems)
                         .and_then(|file| Section::table(file.package))
                     {
@@ -156,7 +160,7 @@ impl Config {
                 None => {}
             }
         }
-        if let Some(source) = &sources.own
+        if let Some(source) = &sources.xpkg_toml
             && let Some(config) = read::<Self>(source, &mut problems)
         {
             places.push((format!("`{}`", source.path), config));
@@ -187,6 +191,7 @@ impl Config {
     }
 }
 
+/// Parses a file; on failure adds a problem and returns `None`.
 fn read<T: serde::de::DeserializeOwned>(
     source: &ConfigFile,
     problems: &mut Vec<Problem>,
@@ -198,8 +203,9 @@ fn read<T: serde::de::DeserializeOwned>(
                 source,
                 &error,
                 "xpkg",
-                "the keys and their types stand in the README under Configuration",
+                "see README, Configuration, for the keys and their types",
             );
+            // The root's Cargo.toml is parsed twice, and a syntax error would be reported twice.
             if !problems.contains(&problem) {
                 problems.push(problem);
             }
@@ -208,7 +214,7 @@ fn read<T: serde::de::DeserializeOwned>(
     }
 }
 
-/// `file:line:column` of a mistake.
+/// Returns `file:line:column` of an error.
 pub fn place(path: &Utf8Path, text: &str, error: &toml::de::Error) -> String {
     match error.span() {
         Some(span) => {
@@ -227,8 +233,8 @@ pub fn place(path: &Utf8Path, text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-/// A mistake in `whose` configuration, in toml's words, with the nearest key where the key is the
-/// mistake.
+/// Returns the problem for an error in the configuration of `whose` tool, with the message of the
+/// TOML parser. For an unknown key, suggests the nearest known key; else adds `help`.
 pub fn describe(source: &ConfigFile, error: &toml::de::Error, whose: &str, help: &str) -> Problem {
     let ConfigFile { path, text } = source;
     let place = place(path, text, error);
@@ -238,7 +244,7 @@ pub fn describe(source: &ConfigFile, error: &toml::de::Error, whose: &str, help:
         format!("{message} in {whose}'s configuration"),
     )
     .note("at", [place]);
-    // serde names first what it found, then what it knows, each in backticks.
+    // serde quotes the unknown key first, then the known keys, each in backticks.
     let mut names = message.split('`').skip(1).step_by(2);
     match names.next() {
         Some(unknown) if message.starts_with("unknown") => match nearest(unknown, names) {
@@ -249,17 +255,17 @@ pub fn describe(source: &ConfigFile, error: &toml::de::Error, whose: &str, help:
     }
 }
 
-/// Codes that this file declares.
+/// The codes that this file declares.
 pub const CODES: &[Code] = &[CONFIG_INVALID, CONFIG_TWICE];
 
 pub const CONFIG_INVALID: Code = code(&CodeInfo {
     name: "config-invalid",
     title: "xpkg's configuration has an unknown key or a wrong value",
-    cause: "`[workspace.metadata.xpkg]`, `[package.metadata.xpkg]` or `xpkg.toml` holds \
-            something xpkg does not know. A misspelt key that is passed over would be a silent \
+    cause: "`[workspace.metadata.xpkg]`, `[package.metadata.xpkg]` or `xpkg.toml` contains \
+            a key or value that xpkg does not know. To ignore a misspelt key would be a silent \
             fallback.",
-    detection: "The tables are read strictly; file, line and column are those of the value.",
-    fix: "Correct the key: the nearest known one is named.",
+    detection: "The tables are parsed strictly; the message gives file, line and column.",
+    fix: "Correct the key or value; for an unknown key, the help suggests the nearest known one.",
     source: "README, Configuration",
     waivable: false,
 });
@@ -267,9 +273,9 @@ pub const CONFIG_INVALID: Code = code(&CodeInfo {
 pub const CONFIG_TWICE: Code = code(&CodeInfo {
     name: "config-twice",
     title: "xpkg is configured in two places",
-    cause: "Both `xpkg.toml` and the workspace's Cargo.toml configure xpkg; neither could win \
-            without surprise.",
-    detection: "Both are there.",
+    cause: "Both `xpkg.toml` and the workspace's Cargo.toml configure xpkg, and it \
+            would be surprising if one of them were ignored.",
+    detection: "Both files contain a configuration.",
     fix: "Keep one, delete the other.",
     source: "README, Configuration",
     waivable: false,
@@ -286,7 +292,7 @@ mod tests {
         }
     }
 
-    fn told(sources: &ConfigFiles) -> Vec<String> {
+    fn parsed(sources: &ConfigFiles) -> Vec<String> {
         match Config::parse(sources) {
             Ok(config) => vec![format!("{config:?}")],
             Err(problems) => problems
@@ -315,7 +321,7 @@ mod tests {
             "Cargo.toml",
             "[workspace]\nmembers = []\n[workspace.metadata.xpkg]\nlayuot = \"{bin}\"\n",
         );
-        let mut found = told(&ConfigFiles {
+        let mut found = parsed(&ConfigFiles {
             root: Some(root),
             ..ConfigFiles::default()
         });
@@ -332,25 +338,25 @@ mod tests {
 
     #[test]
     fn a_wrong_type_names_its_place() {
-        let own = source("xpkg.toml", "targets = \"x\"\n");
+        let xpkg_toml = source("xpkg.toml", "targets = \"x\"\n");
         assert_eq!(
-            told(&ConfigFiles {
-                own: Some(own),
+            parsed(&ConfigFiles {
+                xpkg_toml: Some(xpkg_toml),
                 ..ConfigFiles::default()
             }),
             [
                 "config-invalid: invalid type: string \"x\", expected a sequence in xpkg's \
-                 configuration [xpkg.toml:1:11] the keys and their types stand in the README \
-                 under Configuration"
+                 configuration [xpkg.toml:1:11] see README, Configuration, for the keys and \
+                 their types"
             ]
         );
     }
 
     #[test]
-    fn an_unknown_linker_is_refused() {
-        let own = source("xpkg.toml", "linker = \"rust-ldd\"\n");
-        let found = told(&ConfigFiles {
-            own: Some(own),
+    fn an_unknown_linker_is_rejected() {
+        let xpkg_toml = source("xpkg.toml", "linker = \"rust-ldd\"\n");
+        let found = parsed(&ConfigFiles {
+            xpkg_toml: Some(xpkg_toml),
             ..ConfigFiles::default()
         });
         assert!(found[0].ends_with("did you mean `rust-lld`?"), "{found:?}");
@@ -359,11 +365,11 @@ mod tests {
     #[test]
     fn two_places_are_one_too_many() {
         let root = source("Cargo.toml", "[workspace.metadata.xpkg]\ntargets = []\n");
-        let own = source("xpkg.toml", "");
+        let xpkg_toml = source("xpkg.toml", "");
         assert_eq!(
-            told(&ConfigFiles {
+            parsed(&ConfigFiles {
                 root: Some(root),
-                own: Some(own),
+                xpkg_toml: Some(xpkg_toml),
                 ..ConfigFiles::default()
             }),
             [
@@ -374,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_package_may_say_all_in_its_own_table() {
+    fn a_single_package_may_set_everything_in_its_own_table() {
         let root = source(
             "Cargo.toml",
             "[package]\nname = \"x\"\n[package.metadata.xpkg]\nlayout = \"{bin}\"\nrename = { x = \
@@ -383,7 +389,7 @@ mod tests {
         let sources = ConfigFiles {
             root: Some(root),
             root_package: Some("x".to_owned()),
-            lone: true,
+            single: true,
             ..ConfigFiles::default()
         };
         let config = Config::parse(&sources).unwrap();
@@ -392,12 +398,12 @@ mod tests {
     }
 
     #[test]
-    fn a_member_may_not_say_what_is_the_workspaces() {
+    fn a_member_may_not_set_keys_of_the_workspace() {
         let member = source(
             "a/Cargo.toml",
             "[package]\nname = \"a\"\n[package.metadata.xpkg]\ntargets = []\n",
         );
-        let found = told(&ConfigFiles {
+        let found = parsed(&ConfigFiles {
             members: vec![("a".to_owned(), member)],
             ..ConfigFiles::default()
         });

@@ -1,7 +1,7 @@
-//! cross's tables as its files and variables hold them: each key's type, its line, and the keys
+//! Parses cross's tables from its files and variables: the type and line of each key, and the keys
 //! that cross does not know.
 //!
-//! It does not weigh one place against another; that is [`super`]'s.
+//! [`super`] decides on the precedence among them.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,15 @@ use crate::project::config::{DockerfileTable, PreBuild};
 use crate::project::cross_toml::file::KeyScope::{Both, Build, Target};
 use crate::project::cross_toml::source::{CrossSources, Unmapped};
 
-const MANUAL: &str = "the keys and their types stand in \
-                      https://github.com/cross-rs/cross/blob/main/docs/config_file.md";
+/// Help for a table that does not parse.
+const MANUAL: &str = "see https://github.com/cross-rs/cross/blob/main/docs/config_file.md for the \
+                      keys and their types";
 
-/// A key's name below `[build]` or `[target.T]`, which of the two have it, and what follows
-/// `CROSS_BUILD_` or `CROSS_TARGET_<T>_` in its variable's name (nothing where it has none).
+/// A key of cross: its name below `[build]` or `[target.T]`, the tables that may contain it, and
+/// its variable's name after `CROSS_BUILD_` or `CROSS_TARGET_<T>_` (empty if it has none).
 pub struct Key(pub &'static str, KeyScope, pub &'static str);
 
+/// The tables that may contain a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum KeyScope {
     Both,
@@ -29,7 +31,7 @@ enum KeyScope {
     Target,
 }
 
-/// Every key that cross knows, 0.2.5's and later ones.
+/// All keys that cross knows, those of 0.2.5 and later ones.
 pub const KEYS: &[Key] = &[
     Key("build-std", Both, "BUILD_STD"),
     Key("xargo", Both, "XARGO"),
@@ -54,86 +56,120 @@ pub const KEYS: &[Key] = &[
     Key("env.passthrough", Both, "ENV_PASSTHROUGH"),
 ];
 
+/// The tables of one file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, expecting = "a table")]
 pub struct Tables {
+    /// `[build]`.
     pub build: Values,
+    /// `[target.T]`, by name.
     pub target: BTreeMap<String, Values>,
 }
 
-/// What `[build]` or `[target.T]` holds. A key that is not here is found by [`unknown`].
+/// The values of `[build]` or `[target.T]`. `unknown` finds the keys that are not listed here.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case", expecting = "a table")]
 pub struct Values {
+    /// `build-std`.
     pub build_std: Option<BuildStd>,
+    /// `xargo`.
     pub xargo: Option<bool>,
+    /// `zig`.
     pub zig: Option<Zig>,
+    /// `default-target`.
     pub default_target: Option<String>,
+    /// `pre-build`.
     pub pre_build: Option<PreBuild>,
+    /// `dockerfile`.
     pub dockerfile: Option<DockerfileValue>,
+    /// `image`.
     pub image: Option<Image>,
+    /// `runner`.
     pub runner: Option<String>,
+    /// `env`.
     pub env: Env,
 }
 
+/// A value of `build-std`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged, expecting = "a boolean, or a list of crates")]
 pub enum BuildStd {
+    /// `true`, or `false`.
     Switch(bool),
+    /// Crates to build; an empty list is `false`.
     Crates(Vec<String>),
 }
 
+/// A value of `zig`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(
     untagged,
     expecting = "a boolean, a glibc version, or a table with `enable`, `version` and `image`"
 )]
 pub enum Zig {
+    /// `true`, or `false`.
     Switch(bool),
+    /// Enabled, with this glibc version.
     Glibc(String),
+    /// Table form.
     Table {
+        /// `zig.enable`.
         enable: Option<bool>,
+        /// `zig.version`: the glibc version.
         version: Option<String>,
     },
 }
 
+/// A value of `dockerfile`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(
     untagged,
     expecting = "the path of a Dockerfile, or a table with `file`, `context` and `build-args`"
 )]
 pub enum DockerfileValue {
+    /// Path of the file.
     File(Utf8PathBuf),
+    /// Table form.
     #[serde(rename_all = "kebab-case")]
     Table {
-        // With a reader of its own the key must be there; among variables there may be the context
-        // alone.
+        /// `dockerfile.file`; `None` only if variables set just the context.
+        // `deserialize_with` makes the key mandatory in files, although the type is an `Option`.
         #[serde(deserialize_with = "Option::deserialize")]
         file: Option<Utf8PathBuf>,
+        /// `dockerfile.context`.
         context: Option<Utf8PathBuf>,
+        /// `dockerfile.build-args`.
         #[serde(default)]
         build_args: BTreeMap<String, String>,
     },
 }
 
+/// A value of `image`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(
     untagged,
     expecting = "an image's name, or a table with `name` and `toolchain`"
 )]
 pub enum Image {
+    /// Name alone.
     Name(String),
+    /// Table form.
     Table {
+        /// `image.name`.
         name: String,
+        /// `image.toolchain`: toolchains that the image is for.
         #[serde(default)]
         toolchain: Vec<String>,
     },
 }
 
+/// The values of `env`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, expecting = "a table with `volumes` and `passthrough`")]
 pub struct Env {
+    /// Directories to mount.
     pub volumes: Option<Vec<String>>,
+    /// Environment variables to forward.
     pub passthrough: Option<Vec<String>>,
 }
 
@@ -160,10 +196,11 @@ impl Section {
 }
 
 impl Values {
-    /// Those that variables give; `of` knows a variable by what [`KEYS`] calls it.
-    pub fn of_variables(of: impl Fn(&str) -> Option<String>) -> Self {
-        let words =
-            |name: &str| of(name).map(|text| text.split_whitespace().map(str::to_owned).collect());
+    /// Parses the values that variables set. `variable` returns a variable by its name in [`KEYS`].
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let words = |name: &str| {
+            variable(name).map(|text| text.split_whitespace().map(str::to_owned).collect())
+        };
         let listed = |text: String| {
             text.split(',')
                 .map(|word| word.trim().to_owned())
@@ -174,31 +211,31 @@ impl Values {
                 .ok()
                 .or_else(|| text.parse::<i32>().ok().map(|number| number != 0))
         };
-        let (file, context) = (of("DOCKERFILE"), of("DOCKERFILE_CONTEXT"));
+        let (file, context) = (variable("DOCKERFILE"), variable("DOCKERFILE_CONTEXT"));
         let (enable, version) = (
-            of("ZIG").map(|text| switch(&text).unwrap_or(true)),
-            of("ZIG_VERSION"),
+            variable("ZIG").map(|text| switch(&text).unwrap_or(true)),
+            variable("ZIG_VERSION"),
         );
         Self {
-            build_std: of("BUILD_STD").map(|text| {
+            build_std: variable("BUILD_STD").map(|text| {
                 switch(&text).map_or_else(|| BuildStd::Crates(listed(text)), BuildStd::Switch)
             }),
-            xargo: of("XARGO").map(|text| switch(&text).unwrap_or(true)),
+            xargo: variable("XARGO").map(|text| switch(&text).unwrap_or(true)),
             zig: (enable.is_some() || version.is_some()).then_some(Zig::Table { enable, version }),
-            default_target: of("TARGET"),
-            // Never a script's path, even of one line.
-            pre_build: of("PRE_BUILD")
+            default_target: variable("TARGET"),
+            // In a variable, cross never takes the text as the path of a script.
+            pre_build: variable("PRE_BUILD")
                 .map(|text| PreBuild::Lines(text.split('\n').map(str::to_owned).collect())),
             dockerfile: (file.is_some() || context.is_some()).then(|| DockerfileValue::Table {
                 file: file.map(Into::into),
                 context: context.map(Into::into),
                 build_args: BTreeMap::new(),
             }),
-            image: of("IMAGE").map(|name| Image::Table {
+            image: variable("IMAGE").map(|name| Image::Table {
                 name,
-                toolchain: of("IMAGE_TOOLCHAIN").map(listed).unwrap_or_default(),
+                toolchain: variable("IMAGE_TOOLCHAIN").map(listed).unwrap_or_default(),
             }),
-            runner: of("RUNNER"),
+            runner: variable("RUNNER"),
             env: Env {
                 volumes: words("ENV_VOLUMES"),
                 passthrough: words("ENV_PASSTHROUGH"),
@@ -206,6 +243,7 @@ impl Values {
         }
     }
 
+    /// Returns `build-std` as a boolean, if it is set.
     pub fn builds_std(&self) -> Option<bool> {
         match self.build_std.as_ref()? {
             BuildStd::Switch(on) => Some(*on),
@@ -213,6 +251,7 @@ impl Values {
         }
     }
 
+    /// Returns true if zig is enabled, false if it is disabled, and `None` if the key does not say.
     pub fn links_with_zig(&self) -> Option<bool> {
         match self.zig.as_ref()? {
             Zig::Switch(on) => Some(*on),
@@ -221,6 +260,7 @@ impl Values {
         }
     }
 
+    /// Returns the glibc version that `zig` sets.
     pub fn glibc(&self) -> Option<String> {
         match self.zig.as_ref()? {
             Zig::Switch(_) => None,
@@ -229,7 +269,7 @@ impl Values {
         }
     }
 
-    /// Its `file` is empty where a variable gives the context alone.
+    /// Returns `dockerfile` as a table. `file` is empty if a variable sets only the context.
     pub fn dockerfile(&self) -> Option<DockerfileTable> {
         match self.dockerfile.clone()? {
             DockerfileValue::File(file) => Some(DockerfileTable {
@@ -248,7 +288,7 @@ impl Values {
         }
     }
 
-    /// Name, and the toolchains that it is for.
+    /// Returns name and toolchains of `image`.
     pub fn image(&self) -> Option<(String, Vec<String>)> {
         match self.image.clone()? {
             Image::Name(name) => Some((name, Vec::new())),
@@ -257,14 +297,17 @@ impl Values {
     }
 }
 
-/// A table that a key stands in.
+/// The table that contains a key.
 #[derive(Clone, Copy)]
 pub enum At<'a> {
+    /// `[build]`.
     Build,
+    /// `[target.T]` of this triple.
     Target(&'a str),
 }
 
 impl At<'_> {
+    /// Returns the full name of a key of this table.
     pub fn path(self, key: &str) -> String {
         match self {
             Self::Build => format!("build.{key}"),
@@ -272,9 +315,10 @@ impl At<'_> {
         }
     }
 
-    /// `name` is what [`KEYS`] calls it.
+    /// Returns the full name of a variable for this table; `name` is that in [`KEYS`].
     pub fn variable(self, name: &str) -> String {
         match self {
+            // `build.build-std` is CROSS_BUILD_STD, not CROSS_BUILD_BUILD_STD.
             Self::Build if name.starts_with("BUILD_") => format!("CROSS_{name}"),
             Self::Build => format!("CROSS_BUILD_{name}"),
             Self::Target(triple) => format!(
@@ -284,6 +328,7 @@ impl At<'_> {
         }
     }
 
+    /// Returns the triple of a `[target.T]` table.
     pub fn triple(self) -> Option<String> {
         match self {
             Self::Build => None,
@@ -291,6 +336,7 @@ impl At<'_> {
         }
     }
 
+    /// Returns true if this table may contain a key.
     fn has(self, key: &Key) -> bool {
         key.1 == Both
             || key.1
@@ -302,16 +348,18 @@ impl At<'_> {
     }
 }
 
-/// One file's tables.
+/// The tables of one file, with the line of each key.
 #[derive(Debug, Clone)]
 pub struct Layer {
     path: Utf8PathBuf,
+    /// Tables of the file.
     pub tables: Tables,
-    /// A key's whole path -> its line.
+    /// Lines by the full names of their keys.
     lines: BTreeMap<String, usize>,
 }
 
 impl Layer {
+    /// Returns the values of a table, if the file has it.
     pub fn values(&self, at: At<'_>) -> Option<&Values> {
         match at {
             At::Build => Some(&self.tables.build),
@@ -319,7 +367,7 @@ impl Layer {
         }
     }
 
-    /// `Cross.toml:3`, or the file alone for a key that is not there.
+    /// Returns the origin of a key: `Cross.toml:3`, or the file alone if the key is absent.
     pub fn place(&self, path: &str) -> String {
         self.lines.get(path).map_or_else(
             || self.path.to_string(),
@@ -328,46 +376,45 @@ impl Layer {
     }
 }
 
-/// The files' tables, the strongest first; what is wrong with them, and what is to be told of them.
+/// Parses all files, and returns their tables, highest precedence first. Adds errors to `problems`,
+/// and unknown keys to `unmapped`.
 pub fn layers(
     sources: &CrossSources,
     problems: &mut Vec<Problem>,
-    told: &mut Vec<Unmapped>,
+    unmapped: &mut Vec<Unmapped>,
 ) -> Vec<Layer> {
     let mut layers = Vec::new();
     if let Some(source) = &sources.cross_toml
         && let Some(tables) = parse(source, problems)
     {
-        layers.push(layer(source, tables, &[], told));
+        layers.push(layer(source, tables, &[], unmapped));
     }
     if let Some(source) = &sources.cargo_toml
         && let Some(CargoToml { workspace, package }) = parse(source, problems)
     {
         let (of_workspace, of_package) = (Section::tables(workspace), Section::tables(package));
         if of_workspace.is_some() && of_package.is_some() {
-            let becomes =
-                "passed over, as cross does beside `[workspace.metadata.cross]`".to_owned();
+            let reason = "ignored beside `[workspace.metadata.cross]`, as cross does".to_owned();
             let (key, place) = ("package.metadata.cross".to_owned(), source.path.to_string());
-            told.push(Unmapped {
+            unmapped.push(Unmapped {
                 key,
                 place,
                 triple: None,
-                becomes,
-                answer: None,
+                reason,
+                superseded_by: None,
             });
         }
         let tables = of_workspace
             .map(|tables| (tables, "workspace"))
             .or(of_package.map(|tables| (tables, "package")));
-        layers.extend(
-            tables.map(|(tables, section)| {
-                layer(source, tables, &[section, "metadata", "cross"], told)
-            }),
-        );
+        layers.extend(tables.map(|(tables, section)| {
+            layer(source, tables, &[section, "metadata", "cross"], unmapped)
+        }));
     }
     layers
 }
 
+/// Parses a file; on failure adds a problem and returns `None`.
 fn parse<T: serde::de::DeserializeOwned>(
     source: &ConfigFile,
     problems: &mut Vec<Problem>,
@@ -377,9 +424,14 @@ fn parse<T: serde::de::DeserializeOwned>(
         .ok()
 }
 
-/// Adds to the tables what only the text tells: each key's line, and the keys that cross does not
-/// know.
-fn layer(source: &ConfigFile, tables: Tables, below: &[&str], told: &mut Vec<Unmapped>) -> Layer {
+/// Adds to the tables the line of each key, and to `unmapped` the keys that cross does not know.
+/// `below`: the path of cross's tables in the file.
+fn layer(
+    source: &ConfigFile,
+    tables: Tables,
+    below: &[&str],
+    unmapped: &mut Vec<Unmapped>,
+) -> Layer {
     let mut layer = Layer {
         path: source.path.clone(),
         tables,
@@ -392,44 +444,45 @@ fn layer(source: &ConfigFile, tables: Tables, below: &[&str], told: &mut Vec<Unm
         table.get(*name)?.get_ref().as_table()
     });
     if let Some(table) = table {
-        walk(table, &[], &source.text, &mut layer, told);
+        walk(table, &[], &source.text, &mut layer, unmapped);
     }
     layer
 }
 
+/// Records the line of each key in a table and the tables below it, and the unknown keys.
 fn walk(
     table: &DeTable<'_>,
     above: &[&str],
     text: &str,
     layer: &mut Layer,
-    told: &mut Vec<Unmapped>,
+    unmapped: &mut Vec<Unmapped>,
 ) {
     for (name, value) in table {
         let path = [above, &[name.get_ref().as_ref()]].concat();
-        let whole = path.join(".");
+        let full = path.join(".");
         layer.lines.insert(
-            whole.clone(),
+            full.clone(),
             text[..name.span().start].matches('\n').count() + 1,
         );
-        if let Some(becomes) = unknown(&path) {
+        if let Some(reason) = unknown(&path) {
             let triple = match path[..] {
                 ["target", triple, ..] => Some(triple.to_owned()),
                 _ => None,
             };
-            told.push(Unmapped {
-                place: layer.place(&whole),
-                key: whole,
+            unmapped.push(Unmapped {
+                place: layer.place(&full),
+                key: full,
                 triple,
-                becomes,
-                answer: None,
+                reason,
+                superseded_by: None,
             });
         } else if let DeValue::Table(table) = value.get_ref() {
-            walk(table, &path, text, layer, told);
+            walk(table, &path, text, layer, unmapped);
         }
     }
 }
 
-/// What is said of a key that cross does not know; `None` of one that it knows.
+/// Returns the message for a key that cross does not know; `None` if cross knows it.
 fn unknown(path: &[&str]) -> Option<String> {
     let (table, key) = match path {
         ["build" | "target"] | ["target", _] => return None,
@@ -450,17 +503,19 @@ fn unknown(path: &[&str]) -> Option<String> {
         }
         None => nearest(&name, ["build", "target"]).map(str::to_owned),
     };
-    // A key may be right, and stand in the wrong table.
-    let strays = KEYS
+    // The name may be right and the table wrong.
+    let same_name = KEYS
         .iter()
         .filter(|known| known.0.rsplit('.').next() == key.last().copied());
-    let stray = strays.min_by_key(|known| known.0.len()).and_then(|known| {
-        let mut tables = table.into_iter().chain([At::Build, At::Target("<T>")]);
-        tables.find(|at| at.has(known)).map(|at| at.path(known.0))
-    });
-    let hint = stray
+    let misplaced = same_name
+        .min_by_key(|known| known.0.len())
+        .and_then(|known| {
+            let mut tables = table.into_iter().chain([At::Build, At::Target("<T>")]);
+            tables.find(|at| at.has(known)).map(|at| at.path(known.0))
+        });
+    let hint = misplaced
         .or(near)
         .map(|near| format!("; did you mean `{near}`?"))
         .unwrap_or_default();
-    Some(format!("cross knows no such key{hint}"))
+    Some(format!("cross has no such key{hint}"))
 }

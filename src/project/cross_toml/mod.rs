@@ -1,11 +1,12 @@
-//! What a project has said to `cross`, and what xpkg takes from it: `Cross.toml`, the
-//! `metadata.cross` tables of the root's Cargo.toml, the variables `CROSS_BUILD_*` and
-//! `CROSS_TARGET_<T>_*`.
+//! Imports a project's configuration of `cross`: `Cross.toml`, the `metadata.cross` tables of the
+//! root's Cargo.toml, and the variables `CROSS_BUILD_*` and `CROSS_TARGET_<T>_*`.
 //!
-//! Pure: it is given texts and variables, and knows nothing of engines, nor of what an image holds.
-//! A key is looked for as cross documents it: the target's own entry before `[build]`'s; for each
-//! of the two, the variable before Cross.toml before Cargo.toml. What xpkg has no key for is told,
-//! and so is a key that cross does not know.
+//! Pure: the input is texts and variables; engines and the content of images play no part.
+//! Precedence is as cross documents it: the target's own entry before that of `[build]`; in each of
+//! the two, the variable before Cross.toml before Cargo.toml. Keys without a counterpart in xpkg
+//! are reported, and so are keys that cross does not know.
+//!
+//! Source: <https://github.com/cross-rs/cross/blob/main/docs/config_file.md>.
 
 pub mod file;
 pub mod source;
@@ -21,52 +22,61 @@ use crate::project::config::{Dockerfile, DockerfileTable, PreBuild, TargetConfig
 use crate::project::cross_toml::file::{At, KEYS, Layer, Values, layers};
 use crate::project::cross_toml::source::{CrossSources, ImportedKey, Unmapped};
 
-/// Where cross's own images are.
+/// Registry and namespace of cross's own images.
 const REGISTRY: &str = "ghcr.io/cross-rs";
 
-const NO_STD: &str = "xpkg takes the standard library that rustup installs; to build it needs a \
+/// Message for `build-std` and `xargo`.
+const NO_STD: &str = "xpkg uses the standard library that rustup installs; to build it needs a \
                       nightly cargo and `-Z build-std`";
 
-/// All that was said to cross.
+/// A project's configuration of cross.
 #[derive(Debug, Clone, Default)]
 pub struct Migration {
-    /// `build.default-target`: the target where nobody names one.
+    /// `build.default-target`: the target if no other source names one.
     pub default_target: Option<String>,
-    /// What is told whatever the targets are.
-    pub told: Vec<Unmapped>,
-    /// What is told of a `[target.T]` where T is a target.
-    of_targets: Vec<Unmapped>,
+    /// Keys to report for any targets.
+    pub unmapped: Vec<Unmapped>,
+    /// Keys of `[target.T]` tables, to report if T is a target of the run.
+    unmapped_of_targets: Vec<Unmapped>,
     layers: Vec<Layer>,
     variables: BTreeMap<String, String>,
     scripts: BTreeSet<String>,
 }
 
-/// What xpkg takes for one target.
+/// The imported configuration of one target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
+    /// Cross image.
     pub image: Option<String>,
+    /// Commands to run once in the image.
     pub pre_build: PreBuild,
+    /// Dockerfile that makes a derived image.
     pub dockerfile: Option<Dockerfile>,
+    /// Environment variables to forward.
     pub passthrough: Vec<String>,
+    /// Directories to mount.
     pub volumes: Vec<String>,
-    /// A key that is joined of two places is here twice.
+    /// Origins of the values; a key that is joined from two places is here twice.
     pub from: Vec<ImportedKey>,
-    /// What is told where the target is one of the run's.
-    pub told: Vec<Unmapped>,
+    /// Keys to report if the target is one of the run's.
+    pub unmapped: Vec<Unmapped>,
 }
 
-/// A target's configuration, xpkg's own and cross's together.
+/// A target's configuration, merged from xpkg's own and cross's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Merged {
+    /// Merged configuration.
     pub config: TargetConfig,
-    pub taken: Vec<ImportedKey>,
-    pub told: Vec<Unmapped>,
+    /// Keys that have their value from cross's configuration.
+    pub imported: Vec<ImportedKey>,
+    /// Keys of cross that are not imported.
+    pub unmapped: Vec<Unmapped>,
 }
 
-/// What `pre-build` says that may be a script's path.
+/// Returns the values of `pre-build` that may be the path of a script.
 pub fn possible_scripts(sources: &CrossSources) -> BTreeSet<String> {
     let mut scripts = BTreeSet::new();
-    // What cannot be read is told by `read`.
+    // `read` reports what cannot be parsed.
     for layer in layers(sources, &mut Vec::new(), &mut Vec::new()) {
         for values in std::iter::once(&layer.tables.build).chain(layer.tables.target.values()) {
             if let Some(PreBuild::Script(script)) = &values.pre_build
@@ -79,34 +89,34 @@ pub fn possible_scripts(sources: &CrossSources) -> BTreeSet<String> {
     scripts
 }
 
-/// Everything that was said to cross, or all that is wrong with it.
+/// Parses all sources, and returns the configuration or all problems with it.
 pub fn read(sources: &CrossSources) -> Result<Migration, Vec<Problem>> {
-    let (mut problems, mut told) = (Vec::new(), Vec::new());
-    let layers = layers(sources, &mut problems, &mut told);
+    let (mut problems, mut unmapped) = (Vec::new(), Vec::new());
+    let layers = layers(sources, &mut problems, &mut unmapped);
     if !problems.is_empty() {
         return Err(problems);
     }
     let options = "CROSS_BUILD_OPTS";
     if sources.variables.contains_key(options) {
-        let becomes = "flags for the engine are not handed on".to_owned();
-        told.push(Unmapped {
+        let reason = "flags for the engine are not passed on".to_owned();
+        unmapped.push(Unmapped {
             key: options.to_owned(),
             place: "the environment".to_owned(),
             triple: None,
-            becomes,
-            answer: None,
+            reason,
+            superseded_by: None,
         });
     }
-    let (of_targets, told) = told
+    let (unmapped_of_targets, unmapped) = unmapped
         .into_iter()
-        .partition(|told: &Unmapped| told.triple.is_some());
+        .partition(|key: &Unmapped| key.triple.is_some());
     let CrossSources {
         variables, scripts, ..
     } = sources.clone();
     let mut migration = Migration {
         default_target: None,
-        told,
-        of_targets,
+        unmapped,
+        unmapped_of_targets,
         layers,
         variables,
         scripts,
@@ -118,7 +128,7 @@ pub fn read(sources: &CrossSources) -> Result<Migration, Vec<Problem>> {
     Ok(migration)
 }
 
-/// A value, and where it was found.
+/// A value and its origin.
 struct Located<'a, T> {
     value: T,
     key: &'static str,
@@ -127,18 +137,19 @@ struct Located<'a, T> {
 }
 
 impl<T> Located<'_, T> {
-    fn told(&self, becomes: impl Into<String>, answer: Option<&'static str>) -> Unmapped {
+    /// Returns the report that this key is not imported.
+    fn unmapped(&self, reason: impl Into<String>, superseded_by: Option<&'static str>) -> Unmapped {
         Unmapped {
             key: self.at.path(self.key),
             place: self.place.clone(),
             triple: self.at.triple(),
-            becomes: becomes.into(),
-            answer,
+            reason: reason.into(),
+            superseded_by,
         }
     }
 
-    /// `key` is xpkg's name for it.
-    fn taken(&self, key: &'static str) -> ImportedKey {
+    /// Returns the report that this value is imported as xpkg's `key`.
+    fn imported(&self, key: &'static str) -> ImportedKey {
         ImportedKey {
             key,
             place: self.place.clone(),
@@ -147,8 +158,8 @@ impl<T> Located<'_, T> {
 }
 
 impl Migration {
-    /// The first value of a key: by the tables in the order given, in each by variable, Cross.toml,
-    /// Cargo.toml.
+    /// Returns the first value of a key: from the first table that has it, and there from the
+    /// variable, Cross.toml or Cargo.toml, in this order.
     fn first<'a, T>(
         &self,
         key: &'static str,
@@ -157,9 +168,12 @@ impl Migration {
     ) -> Option<Located<'a, T>> {
         tables.iter().find_map(|&at| {
             let variables =
-                Values::of_variables(|name| self.variables.get(&at.variable(name)).cloned());
+                Values::from_variables(|name| self.variables.get(&at.variable(name)).cloned());
             if let Some(value) = pick(&variables) {
-                let name = KEYS.iter().find(|row| row.0 == key).map_or("", |row| row.2);
+                let name = KEYS
+                    .iter()
+                    .find(|known| known.0 == key)
+                    .map_or("", |known| known.2);
                 return Some(Located {
                     value,
                     key,
@@ -179,7 +193,7 @@ impl Migration {
         })
     }
 
-    /// Every target that has a table of its own.
+    /// Returns all targets that have a `[target.T]` table.
     pub fn targets(&self) -> BTreeSet<String> {
         self.layers
             .iter()
@@ -187,23 +201,24 @@ impl Migration {
             .collect()
     }
 
-    /// `[target.T]` over `[build]`, as cross puts them together, and what is not carried over.
+    /// Returns the configuration of one target: `[target.T]` over `[build]`, as cross merges them,
+    /// and the keys that are not imported.
     pub fn target(&self, triple: &str) -> Imported {
-        let (own, build) = (At::Target(triple), At::Build);
+        let (target, build) = (At::Target(triple), At::Build);
         let mut imported = Imported::default();
-        imported.told.extend(
-            self.of_targets
+        imported.unmapped.extend(
+            self.unmapped_of_targets
                 .iter()
-                .filter(|told| told.triple.as_deref() == Some(triple))
+                .filter(|key| key.triple.as_deref() == Some(triple))
                 .cloned(),
         );
-        self.without_like(triple, &mut imported.told);
-        if let Some(found) = self.first("pre-build", &[own, build], |values| {
+        self.unsupported_keys(triple, &mut imported.unmapped);
+        if let Some(found) = self.first("pre-build", &[target, build], |values| {
             values.pre_build.clone()
         }) {
             imported
                 .from
-                .extend((found.value != PreBuild::default()).then(|| found.taken("pre-build")));
+                .extend((found.value != PreBuild::default()).then(|| found.imported("pre-build")));
             imported.pre_build = match found.value {
                 PreBuild::Script(script) if !self.scripts.contains(script.as_str()) => {
                     PreBuild::Lines(vec![script.into_string()])
@@ -211,32 +226,32 @@ impl Migration {
                 other => other,
             };
         }
-        if let Some(found) = self.first("dockerfile", &[own, build], |values| {
+        if let Some(found) = self.first("dockerfile", &[target, build], |values| {
             values.dockerfile().filter(|table| table.file != "")
         }) {
-            imported.from.push(found.taken("dockerfile"));
+            imported.from.push(found.imported("dockerfile"));
             imported.dockerfile = Some(Dockerfile::Table(self.dockerfile(
                 found.value.file,
-                own,
+                target,
                 build,
             )));
         }
-        // A target's volumes replace those of `[build]`; its variables join them.
-        if let Some(found) = self.first("env.volumes", &[own, build], |values| {
+        // A target's volumes replace those of `[build]`; its variables are added to them.
+        if let Some(found) = self.first("env.volumes", &[target, build], |values| {
             values.env.volumes.clone()
         }) {
             imported
                 .from
-                .extend((!found.value.is_empty()).then(|| found.taken("volumes")));
+                .extend((!found.value.is_empty()).then(|| found.imported("volumes")));
             imported.volumes = found.value;
         }
-        for at in [build, own] {
+        for at in [build, target] {
             if let Some(found) = self.first("env.passthrough", &[at], |values| {
                 values.env.passthrough.clone()
             }) {
                 imported
                     .from
-                    .extend((!found.value.is_empty()).then(|| found.taken("passthrough")));
+                    .extend((!found.value.is_empty()).then(|| found.imported("passthrough")));
                 imported.passthrough.extend(found.value);
             }
         }
@@ -244,14 +259,15 @@ impl Migration {
         imported
     }
 
-    /// Each part is looked for by itself: a target's file may have the context of `[build]`.
-    fn dockerfile(&self, file: Utf8PathBuf, own: At<'_>, build: At<'_>) -> DockerfileTable {
-        let context = self.first("dockerfile.context", &[own, build], |values| {
+    /// Returns a Dockerfile with its context and arguments. Each part has its own precedence: a
+    /// target's file may have the context of `[build]`.
+    fn dockerfile(&self, file: Utf8PathBuf, target: At<'_>, build: At<'_>) -> DockerfileTable {
+        let context = self.first("dockerfile.context", &[target, build], |values| {
             values.dockerfile()?.context
         });
         let mut build_args = BTreeMap::new();
-        for at in [build, own] {
-            // Those of the stronger place come last.
+        for at in [build, target] {
+            // The layer with the highest precedence comes last, and replaces the others' values.
             for table in self
                 .layers
                 .iter()
@@ -261,7 +277,7 @@ impl Migration {
                 build_args.extend(table.build_args);
             }
         }
-        // Said, for cross's own default is the workspace's root.
+        // Set explicitly, because cross's default is the workspace's root.
         let context = context.map_or_else(|| ".".into(), |found| found.value);
         DockerfileTable {
             file,
@@ -270,57 +286,58 @@ impl Migration {
         }
     }
 
-    /// What is set for a target and has no like in xpkg.
-    fn without_like(&self, triple: &str, told: &mut Vec<Unmapped>) {
-        let (own, build) = (At::Target(triple), At::Build);
+    /// Adds the keys that are set for a target and have no counterpart in xpkg.
+    fn unsupported_keys(&self, triple: &str, unmapped: &mut Vec<Unmapped>) {
+        let (target, build) = (At::Target(triple), At::Build);
         for found in [
-            self.first("build-std", &[own, build], Values::builds_std),
-            self.first("xargo", &[own, build], |values| values.xargo),
+            self.first("build-std", &[target, build], Values::builds_std),
+            self.first("xargo", &[target, build], |values| values.xargo),
         ] {
-            told.extend(
+            unmapped.extend(
                 found
                     .filter(|found| found.value)
-                    .map(|found| found.told(NO_STD, None)),
+                    .map(|found| found.unmapped(NO_STD, None)),
             );
         }
         if let Some(found) = self.zig(triple) {
-            let glibc = self.first("zig.version", &[own, build], Values::glibc);
+            let glibc = self.first("zig.version", &[target, build], Values::glibc);
             let glibc = glibc
                 .map(|found| format!(" and `glibc = \"{}\"`", found.value))
                 .unwrap_or_default();
-            let becomes = format!(
-                "xpkg has zig without an image: say `linker = \"zig\"`{glibc} in xpkg's \
+            let reason = format!(
+                "xpkg uses zig without an image: set `linker = \"zig\"`{glibc} in xpkg's \
                  configuration of the target"
             );
-            told.push(found.told(becomes, Some("linker")));
+            unmapped.push(found.unmapped(reason, Some("linker")));
         }
-        let runner = self.first("runner", &[own], |values| values.runner.clone());
-        told.extend(runner.map(|found| {
-            found.told(
-                "xpkg starts nothing in an image: `verify --run` chooses its own emulator",
+        let runner = self.first("runner", &[target], |values| values.runner.clone());
+        unmapped.extend(runner.map(|found| {
+            found.unmapped(
+                "xpkg runs no program in an image: `verify --run` chooses its own emulator",
                 None,
             )
         }));
-        let squeezed = |name: &str| name.replace(['-', '_'], "").to_lowercase();
+        let normalized = |name: &str| name.replace(['-', '_'], "").to_lowercase();
         for (layer, name) in self
             .layers
             .iter()
             .flat_map(|layer| layer.tables.target.keys().map(move |name| (layer, name)))
         {
-            if name != triple && squeezed(name) == squeezed(triple) {
+            if name != triple && normalized(name) == normalized(triple) {
                 let key = format!("target.{name}");
-                let becomes = format!("not a name of the target: did you mean `target.{triple}`?");
-                told.push(Unmapped {
+                let reason = format!("not the target's name: did you mean `target.{triple}`?");
+                unmapped.push(Unmapped {
                     place: layer.place(&key),
                     key,
                     triple: Some(triple.to_owned()),
-                    becomes,
-                    answer: None,
+                    reason,
+                    superseded_by: None,
                 });
             }
         }
     }
 
+    /// Returns the key that makes cross link a target with zig, if one does.
     fn zig<'a>(&self, triple: &'a str) -> Option<Located<'a, bool>> {
         self.first(
             "zig",
@@ -330,53 +347,57 @@ impl Migration {
         .filter(|found| found.value)
     }
 
-    /// The image that is named for a target, whole. Where cross links with zig, it does not look at
-    /// this key.
+    /// Imports the image of a target, by its full name. If cross links with zig, it ignores this
+    /// key.
     fn image(&self, triple: &str, imported: &mut Imported) {
         if self.zig(triple).is_some() {
             return;
         }
         let Some(found) = self.first("image", &[At::Target(triple)], Values::image) else {
             imported
-                .told
-                .extend(imported.from.first().map(|taken| Unmapped {
+                .unmapped
+                .extend(imported.from.first().map(|key| Unmapped {
                     key: format!("target.{triple}.image"),
-                    place: taken.place.clone(),
+                    place: key.place.clone(),
                     triple: Some(triple.to_owned()),
-                    becomes: format!(
-                        "not named, and xpkg has no images of its own as cross has: say `image = \
+                    reason: format!(
+                        "not set, and xpkg has no images of its own as cross has: set `image = \
                      \"{REGISTRY}/{triple}:<version>\"` in `[target.{triple}]` of Cross.toml, or \
                      in xpkg's configuration"
                     ),
-                    answer: Some("image"),
+                    superseded_by: Some("image"),
                 }));
             return;
         };
         let (name, toolchain) = &found.value;
         if name.starts_with('-') {
-            let becomes = format!(
-                "cross puts its own version before `{name}`, which xpkg does not know: say the \
-                 whole name, `\"{REGISTRY}/{triple}:<version>{name}\"`"
+            let reason = format!(
+                "cross inserts its own version before `{name}`, which xpkg does not know: write \
+                 the full name, `\"{REGISTRY}/{triple}:<version>{name}\"`"
             );
-            imported.told.push(found.told(becomes, Some("image")));
+            imported
+                .unmapped
+                .push(found.unmapped(reason, Some("image")));
             return;
         }
         if !toolchain.is_empty() {
-            let told = found.told(
-                "xpkg has no such key: it does not ask which toolchain the image is for",
+            let unmapped = found.unmapped(
+                "xpkg has no such key: it does not check which toolchain the image is for",
                 Some("image"),
             );
-            imported.told.push(Unmapped {
-                key: format!("{}.toolchain", told.key),
-                ..told
+            imported.unmapped.push(Unmapped {
+                key: format!("{}.toolchain", unmapped.key),
+                ..unmapped
             });
         }
         if imported.dockerfile.is_some() {
-            let becomes = "beside `dockerfile`, cross gives this name to what the Dockerfile \
-                           makes; xpkg takes it for the image to start from";
-            imported.told.push(found.told(becomes, Some("image")));
+            let reason = "with `dockerfile`, cross gives this name to the image that is built; \
+                          xpkg uses it as the base image";
+            imported
+                .unmapped
+                .push(found.unmapped(reason, Some("image")));
         }
-        imported.from.push(found.taken("image"));
+        imported.from.push(found.imported("image"));
         imported.image = Some(if name.starts_with([':', '@']) {
             format!("{REGISTRY}/{triple}{name}")
         } else {
@@ -386,8 +407,8 @@ impl Migration {
 }
 
 impl Imported {
-    /// xpkg's own configuration of the target, with what it leaves empty from here.
-    pub fn under(self, own: &TargetConfig) -> Merged {
+    /// Merges with xpkg's own configuration of the target, which has precedence key by key.
+    pub fn under(self, configured: &TargetConfig) -> Merged {
         let Self {
             image,
             pre_build,
@@ -395,46 +416,46 @@ impl Imported {
             passthrough,
             volumes,
             from,
-            told,
+            unmapped,
         } = self;
-        let own_keys = [
-            ("image", own.image.is_some()),
-            ("pre-build", own.pre_build != PreBuild::default()),
-            ("dockerfile", own.dockerfile.is_some()),
-            ("passthrough", !own.passthrough.is_empty()),
-            ("volumes", !own.volumes.is_empty()),
-            ("linker", own.linker.is_some()),
+        let configured_keys = [
+            ("image", configured.image.is_some()),
+            ("pre-build", configured.pre_build != PreBuild::default()),
+            ("dockerfile", configured.dockerfile.is_some()),
+            ("passthrough", !configured.passthrough.is_empty()),
+            ("volumes", !configured.volumes.is_empty()),
+            ("linker", configured.linker.is_some()),
         ];
-        let has = |key: &str| own_keys.contains(&(key, true));
+        let has = |key: &str| configured_keys.contains(&(key, true));
         let config = TargetConfig {
-            image: own.image.clone().or(image),
+            image: configured.image.clone().or(image),
             pre_build: if has("pre-build") {
-                own.pre_build.clone()
+                configured.pre_build.clone()
             } else {
                 pre_build
             },
-            dockerfile: own.dockerfile.clone().or(dockerfile),
+            dockerfile: configured.dockerfile.clone().or(dockerfile),
             passthrough: if has("passthrough") {
-                own.passthrough.clone()
+                configured.passthrough.clone()
             } else {
                 passthrough
             },
             volumes: if has("volumes") {
-                own.volumes.clone()
+                configured.volumes.clone()
             } else {
                 volumes
             },
-            ..own.clone()
+            ..configured.clone()
         };
-        let taken = from.into_iter().filter(|taken| !has(taken.key)).collect();
-        let told = told
+        let imported = from.into_iter().filter(|from| !has(from.key)).collect();
+        let unmapped = unmapped
             .into_iter()
-            .filter(|told| told.answer.is_none_or(|key| !has(key)))
+            .filter(|unmapped| unmapped.superseded_by.is_none_or(|key| !has(key)))
             .collect();
         Merged {
             config,
-            taken,
-            told,
+            imported,
+            unmapped,
         }
     }
 }

@@ -1,9 +1,12 @@
+//! Imports from cross, as a table: a file in, keys and reports out.
+
 use std::collections::BTreeSet;
 
 use crate::project::config::parse::ConfigFile;
 use crate::project::config::{DockerfileTable, PreBuild, TargetConfig};
 use crate::project::cross_toml::source::{CrossSources, ImportedKey, Unmapped};
 use crate::project::cross_toml::{Merged, possible_scripts, read};
+
 const T: &str = "aarch64-unknown-linux-gnu";
 
 fn source(path: &str, text: &str) -> Option<ConfigFile> {
@@ -20,7 +23,8 @@ fn cross(text: &str) -> CrossSources {
     }
 }
 
-/// Cross.toml, Cargo.toml and `NAME=value` variables, with a script at `ci/setup.sh`.
+/// Returns sources of Cross.toml, Cargo.toml and `NAME=value` variables, with a script at
+/// `ci/setup.sh`.
 fn all(cross_toml: &str, cargo_toml: &str, variables: &[&str]) -> CrossSources {
     CrossSources {
         cargo_toml: source("Cargo.toml", cargo_toml),
@@ -34,7 +38,7 @@ fn all(cross_toml: &str, cargo_toml: &str, variables: &[&str]) -> CrossSources {
     }
 }
 
-/// What is taken for a target, one line a key, each with its places.
+/// Returns what is imported for a target, one line per key, each with its places.
 fn taken_for(triple: &str, sources: &CrossSources) -> String {
     let imported = read(sources).unwrap().target(triple);
     let pre_build = match &imported.pre_build {
@@ -72,13 +76,13 @@ fn taken_for(triple: &str, sources: &CrossSources) -> String {
         let places: Vec<&str> = imported
             .from
             .iter()
-            .filter(|taken| taken.key == key)
-            .map(|taken| taken.place.as_str())
+            .filter(|imported| imported.key == key)
+            .map(|imported| imported.place.as_str())
             .collect();
         assert_eq!(
             value.is_empty(),
             places.is_empty(),
-            "{key}: what is taken names its place"
+            "{key}: an imported key names its place"
         );
         if !value.is_empty() {
             lines.push(format!("{key} = {value} ({})", places.join(", ")));
@@ -91,19 +95,19 @@ fn taken(sources: &CrossSources) -> String {
     taken_for(T, sources)
 }
 
-/// What is told: of the files as a whole, then of the target.
-fn told(sources: &CrossSources) -> String {
+/// Returns the keys that are not imported: of the files as a whole, then of the target.
+fn unmapped(sources: &CrossSources) -> String {
     let migration = read(sources).unwrap();
-    let told = migration
-        .told
+    let unmapped = migration
+        .unmapped
         .iter()
-        .chain(&migration.target(T).told)
+        .chain(&migration.target(T).unmapped)
         .map(Unmapped::to_string)
         .collect::<Vec<_>>();
-    told.join("\n")
+    unmapped.join("\n")
 }
 
-fn refused(sources: &CrossSources) -> String {
+fn rejected(sources: &CrossSources) -> String {
     let problems = read(sources).unwrap_err();
     let lines = problems
         .iter()
@@ -173,7 +177,7 @@ fn a_pre_build_is_a_script_where_there_is_one() {
 }
 
 #[test]
-fn what_may_be_a_script_is_asked_for_in_every_table() {
+fn possible_scripts_are_found_in_every_table() {
     let text = "[build]\npre-build = \"a.sh\"\n[target.x]\npre-build = \
                 [\"line\"]\n[target.y]\npre-build = \"two\\nlines\"\n";
     let sources = all(
@@ -307,25 +311,25 @@ fn a_default_target_is_the_variables_or_the_builds() {
 }
 
 #[test]
-fn what_xpkg_has_no_key_for_is_told_by_key() {
-    let said_std = "xpkg takes the standard library that rustup installs; to build it needs a \
-                    nightly cargo and `-Z build-std`";
-    let zig = "xpkg has zig without an image: say `linker = \"zig\"` in xpkg's configuration of \
+fn each_key_without_a_counterpart_is_reported() {
+    let no_std = "xpkg uses the standard library that rustup installs; to build it needs a \
+                  nightly cargo and `-Z build-std`";
+    let zig = "xpkg uses zig without an image: set `linker = \"zig\"` in xpkg's configuration of \
                the target";
-    let zig_217 = "xpkg has zig without an image: say `linker = \"zig\"` and `glibc = \"2.17\"` \
+    let zig_217 = "xpkg uses zig without an image: set `linker = \"zig\"` and `glibc = \"2.17\"` \
                    in xpkg's configuration of the target";
     for (text, expected) in [
         (
             "[build]\nbuild-std = true\n",
-            format!("`build.build-std` of `Cross.toml:2`: {said_std}"),
+            format!("`build.build-std` of `Cross.toml:2`: {no_std}"),
         ),
         (
             "[build]\nbuild-std = [\"core\"]\n",
-            format!("`build.build-std` of `Cross.toml:2`: {said_std}"),
+            format!("`build.build-std` of `Cross.toml:2`: {no_std}"),
         ),
         (
             "[build]\nxargo = true\n",
-            format!("`build.xargo` of `Cross.toml:2`: {said_std}"),
+            format!("`build.xargo` of `Cross.toml:2`: {no_std}"),
         ),
         (
             "[build]\nbuild-std = false\nxargo = false\nzig = false\n",
@@ -348,10 +352,10 @@ fn what_xpkg_has_no_key_for_is_told_by_key() {
             format!("`build.zig` of `Cross.toml:1`: {zig_217}"),
         ),
     ] {
-        assert_eq!(told(&cross(text)), expected, "{text}");
-        // The target's own wins, and switches it off.
+        assert_eq!(unmapped(&cross(text)), expected, "{text}");
+        // The target's own key has precedence, and disables it.
         assert_eq!(
-            told(&cross(&format!(
+            unmapped(&cross(&format!(
                 "{text}[target.{T}]\nbuild-std = false\nxargo = false\nzig = false\n"
             ))),
             "",
@@ -363,54 +367,55 @@ fn what_xpkg_has_no_key_for_is_told_by_key() {
         (
             "runner = \"qemu-user\"\n",
             own("runner")
-                + "xpkg starts nothing in an image: `verify --run` chooses its own emulator",
+                + "xpkg runs no program in an image: `verify --run` chooses its own emulator",
         ),
-        ("build-std = true\n", own("build-std") + said_std),
+        ("build-std = true\n", own("build-std") + no_std),
         ("zig = true\nimage = \"a\"\n", own("zig") + zig),
         (
             "image = { name = \"a\", toolchain = [\"linux/arm64=aarch64-unknown-linux-musl\"] }\n",
             own("image.toolchain")
-                + "xpkg has no such key: it does not ask which toolchain the image is for",
+                + "xpkg has no such key: it does not check which toolchain the image is for",
         ),
         (
             "image = \"-centos\"\npre-build = [\"a\"]\n",
             own("image")
-                + "cross puts its own version before `-centos`, which xpkg does not know: say the \
-                   whole name, `\"ghcr.io/cross-rs/aarch64-unknown-linux-gnu:<version>-centos\"`",
+                + "cross inserts its own version before `-centos`, which xpkg does not know: \
+                   write the full name, \
+                   `\"ghcr.io/cross-rs/aarch64-unknown-linux-gnu:<version>-centos\"`",
         ),
         (
             "image = \"a\"\ndockerfile = \"D\"\n",
             own("image")
-                + "beside `dockerfile`, cross gives this name to what the Dockerfile makes; xpkg \
-                   takes it for the image to start from",
+                + "with `dockerfile`, cross gives this name to the image that is built; xpkg uses \
+                   it as the base image",
         ),
         (
             "pre-build = [\"a\"]\n",
             own("image")
-                + "not named, and xpkg has no images of its own as cross has: say `image = \
+                + "not set, and xpkg has no images of its own as cross has: set `image = \
                    \"ghcr.io/cross-rs/aarch64-unknown-linux-gnu:<version>\"` in \
                    `[target.aarch64-unknown-linux-gnu]` of Cross.toml, or in xpkg's configuration",
         ),
     ] {
-        assert_eq!(told(&of_target(text)), expected);
+        assert_eq!(unmapped(&of_target(text)), expected);
     }
     assert_eq!(
-        told(&all("", "", &["CROSS_BUILD_OPTS=--pull"])),
-        "`CROSS_BUILD_OPTS` of `the environment`: flags for the engine are not handed on"
+        unmapped(&all("", "", &["CROSS_BUILD_OPTS=--pull"])),
+        "`CROSS_BUILD_OPTS` of `the environment`: flags for the engine are not passed on"
     );
     assert_eq!(
-        told(&all("", "", &["CROSS_BUILD_STD=1"])),
-        format!("`build.build-std` of `CROSS_BUILD_STD`: {said_std}")
+        unmapped(&all("", "", &["CROSS_BUILD_STD=1"])),
+        format!("`build.build-std` of `CROSS_BUILD_STD`: {no_std}")
     );
 }
 
 #[test]
-fn where_cross_links_with_zig_its_image_key_is_not_looked_at() {
+fn the_image_key_is_ignored_if_cross_links_with_zig() {
     assert_eq!(taken(&of_target("zig = true\nimage = \"a\"\n")), "");
 }
 
 #[test]
-fn an_unknown_key_is_told_with_the_nearest_and_the_file_is_taken() {
+fn an_unknown_key_is_reported_with_the_nearest_and_the_rest_is_imported() {
     for (text, key, hint) in [
         (
             "[build]\npre_build = [\"a\"]\n",
@@ -445,19 +450,19 @@ fn an_unknown_key_is_told_with_the_nearest_and_the_file_is_taken() {
         ),
     ] {
         assert!(
-            told(&cross(text)).starts_with(&format!("{key}: cross knows no such key{hint}")),
+            unmapped(&cross(text)).starts_with(&format!("{key}: cross has no such key{hint}")),
             "{}",
-            told(&cross(text))
+            unmapped(&cross(text))
         );
     }
     let own = "passthrough = [\"A\"]\n";
     let expected = format!(
-        "`target.{T}.passthrough` of `Cross.toml:2`: cross knows no such key; did you mean \
+        "`target.{T}.passthrough` of `Cross.toml:2`: cross has no such key; did you mean \
          `target.<T>.env.passthrough`?"
     );
-    assert_eq!(told(&of_target(own)), expected);
+    assert_eq!(unmapped(&of_target(own)), expected);
     assert_eq!(
-        told(&cross(&format!(
+        unmapped(&cross(&format!(
             "[target.other]\n{own}runner = \"native\"\nimage = \"-a\"\n"
         ))),
         "",
@@ -466,13 +471,13 @@ fn an_unknown_key_is_told_with_the_nearest_and_the_file_is_taken() {
 }
 
 #[test]
-fn a_target_that_is_written_otherwise_is_told() {
+fn a_misspelt_target_is_reported() {
     let expected = format!(
-        "`target.aarch64_unknown_linux_gnu` of `Cross.toml:1`: not a name of the target: did you \
+        "`target.aarch64_unknown_linux_gnu` of `Cross.toml:1`: not the target's name: did you \
          mean `target.{T}`?"
     );
     assert_eq!(
-        told(&cross(
+        unmapped(&cross(
             "[target.aarch64_unknown_linux_gnu]\nimage = \"a\"\n"
         )),
         expected
@@ -480,20 +485,20 @@ fn a_target_that_is_written_otherwise_is_told() {
 }
 
 #[test]
-fn a_packages_table_is_passed_over_beside_the_workspaces() {
+fn a_packages_table_is_ignored_beside_the_workspaces() {
     let text = format!(
         "[package.metadata.cross.target.{T}]\nimage = \
          \"p\"\n[workspace.metadata.cross.target.{T}]\nimage = \"w\"\n"
     );
     let sources = all("", &text, &[]);
     assert_eq!(taken(&sources), "image = w (Cargo.toml:4)");
-    let expected = "`package.metadata.cross` of `Cargo.toml`: passed over, as cross does beside \
-                    `[workspace.metadata.cross]`";
-    assert_eq!(told(&sources), expected);
+    let expected = "`package.metadata.cross` of `Cargo.toml`: ignored beside \
+                    `[workspace.metadata.cross]`, as cross does";
+    assert_eq!(unmapped(&sources), expected);
 }
 
 #[test]
-fn what_cannot_be_read_names_its_place() {
+fn a_syntax_or_type_error_names_its_place() {
     for (text, expected) in [
         (
             "[build\n",
@@ -523,7 +528,7 @@ fn what_cannot_be_read_names_its_place() {
              [Cross.toml:2:9]",
         ),
     ] {
-        assert_eq!(refused(&cross(text)), expected);
+        assert_eq!(rejected(&cross(text)), expected);
     }
     let both = all(
         "[build\n",
@@ -531,14 +536,14 @@ fn what_cannot_be_read_names_its_place() {
         &[],
     );
     assert!(
-        refused(&both).ends_with("expected a boolean in cross's configuration [Cargo.toml:2:9]"),
+        rejected(&both).ends_with("expected a boolean in cross's configuration [Cargo.toml:2:9]"),
         "{}",
-        refused(&both)
+        rejected(&both)
     );
 }
 
 #[test]
-fn xpkgs_own_entries_win_key_by_key() {
+fn xpkgs_own_entries_have_precedence_key_by_key() {
     let text = "image = \"-centos\"\npre-build = [\"theirs\"]\nzig = \
                 false\n[build.env]\npassthrough = [\"P\"]\n";
     let imported = read(&of_target(text)).unwrap().target(T);
@@ -550,8 +555,8 @@ fn xpkgs_own_entries_win_key_by_key() {
     };
     let Merged {
         config,
-        taken,
-        told,
+        imported,
+        unmapped,
     } = imported.under(&own);
     assert_eq!(
         config,
@@ -561,17 +566,20 @@ fn xpkgs_own_entries_win_key_by_key() {
         }
     );
     assert_eq!(
-        taken.iter().map(ImportedKey::to_string).collect::<Vec<_>>(),
+        imported
+            .iter()
+            .map(ImportedKey::to_string)
+            .collect::<Vec<_>>(),
         ["`passthrough` from `Cross.toml:6`"]
     );
     assert_eq!(
-        told,
+        unmapped,
         [],
-        "an image of xpkg's own answers what was to be said of cross's"
+        "xpkg's own image supersedes the report on cross's"
     );
 }
 
-// Three as they stand in the wild.
+// Three configurations as projects have them.
 
 #[test]
 fn openssl_by_apt_for_every_target() {
@@ -593,7 +601,7 @@ pre-build = `dpkg --add-architecture $CROSS_DEB_ARCH` `apt-get update && apt-get
 passthrough = RUST_BACKTRACE CARGO_INCREMENTAL=0 OPENSSL_STATIC (Cross.toml:9)
 image = ghcr.io/cross-rs/aarch64-unknown-linux-gnu:0.2.5 (Cross.toml:12)";
     assert_eq!(taken(&cross(text)), expected);
-    assert_eq!(told(&cross(text)), "");
+    assert_eq!(unmapped(&cross(text)), "");
 }
 
 #[test]
@@ -617,9 +625,9 @@ volumes = SCCACHE_DIR=/sccache (Cross.toml:4)
 passthrough = AWS_LC_SYS_CMAKE_BUILDER BINDGEN_EXTRA_CLANG_ARGS AWS_LC_SYS_EXTERNAL_BINDGEN=1 (Cross.toml:3, Cross.toml:12)
 image = ghcr.io/cross-rs/aarch64-unknown-linux-gnu:edge (Cross.toml:7)";
     assert_eq!(taken(&cross(text)), expected);
-    let runner = "`target.aarch64-unknown-linux-gnu.runner` of `Cross.toml:9`: xpkg starts \
-                  nothing in an image: `verify --run` chooses its own emulator";
-    assert_eq!(told(&cross(text)), runner);
+    let runner = "`target.aarch64-unknown-linux-gnu.runner` of `Cross.toml:9`: xpkg runs no \
+                  program in an image: `verify --run` chooses its own emulator";
+    assert_eq!(unmapped(&cross(text)), runner);
 }
 
 #[test]
@@ -644,8 +652,8 @@ image = "-centos"
                     PROTOC_VERSION=25.1 (Cargo.toml:8)";
     assert_eq!(taken(&sources), expected);
     assert!(
-        told(&sources)
-            .starts_with("`target.aarch64-unknown-linux-gnu.image` of `Cargo.toml:8`: not named")
+        unmapped(&sources)
+            .starts_with("`target.aarch64-unknown-linux-gnu.image` of `Cargo.toml:8`: not set")
     );
     assert_eq!(read(&sources).unwrap().default_target.as_deref(), Some(T));
 }

@@ -1,5 +1,4 @@
-//! What cargo's own configuration and the environment say: linkers, rustflags, C compilers,
-//! profiles.
+//! Reads cargo's own configuration and the environment: linkers, rustflags, C compilers, profiles.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -12,7 +11,7 @@ use crate::project::rustc::Rustc;
 use crate::project::setting::{Setting, SettingOrigin};
 use crate::project::workspace::Workspace;
 
-/// cargo's own configuration as it holds in the workspace's directory.
+/// Loads cargo's own configuration for the workspace's directory.
 pub fn cargo_config(
     host: &Host,
     workspace: &Workspace,
@@ -29,41 +28,42 @@ pub fn cargo_config(
         .map_err(|error| cargo_config_problem(&error))
 }
 
+/// Converts an error of cargo-config2, with all its causes.
 pub fn cargo_config_problem(error: &cargo_config2::Error) -> Problem {
-    let mut words = error.to_string();
+    let mut message = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
-        words = format!("{words}\n{inner}");
+        message = format!("{message}\n{inner}");
         source = inner.source();
     }
     Problem::new(CARGO_CONFIG, "cargo's configuration cannot be read")
-        .cause(&words)
+        .cause(&message)
         .help(
-            "mend or take out the key; if cargo takes it, say the same by a variable or a flag \
-               of cargo's",
+            "fix or remove the key; if cargo accepts it, set it with a variable or a cargo flag \
+             instead",
         )
 }
 
-/// cargo's own directory.
+/// Returns cargo's home directory.
 pub fn cargo_home(host: &Host) -> Option<std::path::PathBuf> {
     let home = |name: &str| host.var(name).map(std::path::PathBuf::from);
     home("CARGO_HOME").or_else(|| home("HOME").map(|home| home.join(".cargo")))
 }
 
-/// cargo's `build.target`, as triples.
+/// Returns cargo's `build.target`, as triples.
 pub fn cargo_targets(config: &cargo_config2::Config) -> Vec<String> {
     let targets = config.build.target.iter().flatten();
     targets.map(|target| target.triple().to_owned()).collect()
 }
 
-/// Configuration that [`cargo_config`] does not see: by `--config` and `include`, and the
+/// Reads the configuration that [`cargo_config()`] does not load: `--config`, `include`, and the
 /// `[profile]` tables.
 pub fn more_configuration(
     host: &Host,
     workspace: &Workspace,
     arguments: &[String],
 ) -> Result<ExtraConfig> {
-    let mut elsewhere = Vec::new();
+    let mut opaque = Vec::new();
     let mut plain: Vec<toml::Table> = Vec::new();
     for argument in arguments {
         let file = Utf8Path::new(argument);
@@ -72,15 +72,15 @@ pub fn more_configuration(
         } else {
             argument.clone()
         };
-        // cargo itself refuses what is no configuration, in its own words.
+        // cargo itself reports an argument that does not parse.
         let Ok(table) = text.parse::<toml::Table>() else {
             continue;
         };
         let place = format!("`--config {argument}`");
         if host.is_file(file) {
-            included(host, file, &table, &mut elsewhere)?;
+            included(host, file, &table, &mut opaque)?;
         }
-        elsewhere.push(OpaqueConfig {
+        opaque.push(OpaqueConfig {
             place,
             table,
             argument: true,
@@ -94,56 +94,61 @@ pub fn more_configuration(
         let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else {
             continue;
         };
-        let first = elsewhere.len();
-        included(host, &path, &table, &mut elsewhere)?;
+        let first = opaque.len();
+        included(host, &path, &table, &mut opaque)?;
         plain.push(table);
-        // Included last is strongest among the included.
+        // Among the included files, the last has the highest precedence.
         plain.extend(
-            elsewhere[first..]
+            opaque[first..]
                 .iter()
                 .rev()
-                .map(|piece| piece.table.clone()),
+                .map(|config| config.table.clone()),
         );
     }
     let manifest = host
         .read_text(&workspace.root.join("Cargo.toml"))?
         .parse::<toml::Table>()
         .unwrap_or_default();
-    let of = |table: &toml::Table| {
+    let profile_table = |table: &toml::Table| {
         table
             .get("profile")
             .and_then(toml::Value::as_table)
             .cloned()
     };
     let profiles = Profiles {
-        // The last argument is the strongest, and a file is stronger than what it includes.
-        arguments: elsewhere
+        // The last argument has the highest precedence, and a file beats those that it includes.
+        arguments: opaque
             .iter()
             .rev()
-            .filter(|piece| piece.argument)
-            .filter_map(|piece| of(&piece.table))
+            .filter(|config| config.argument)
+            .filter_map(|config| profile_table(&config.table))
             .collect(),
         variables: host
             .vars()
             .filter(|(name, _)| name.starts_with("CARGO_PROFILE_"))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
-        files: plain.iter().chain([&manifest]).filter_map(of).collect(),
+        files: plain
+            .iter()
+            .chain([&manifest])
+            .filter_map(profile_table)
+            .collect(),
     };
-    let text: String = elsewhere
+    let text: String = opaque
         .iter()
-        .map(|piece| &piece.table)
+        .map(|config| &config.table)
         .chain(&plain)
         .map(|table| format!("{table}\n---\n"))
         .collect();
     Ok(ExtraConfig {
         profiles,
         digest: digest::sha256(text.as_bytes()),
-        elsewhere,
+        opaque,
     })
 }
 
-/// These files of cargo's configuration, and what they include.
+/// Reads these files of cargo's configuration and those that they include. Returns path and content
+/// of each, sorted by path.
 pub fn with_included(
     host: &Host,
     mut open: Vec<Utf8PathBuf>,
@@ -167,31 +172,34 @@ pub fn with_included(
     Ok(files)
 }
 
-/// Configuration that cargo-config2 does not tell.
+/// The configuration that cargo-config2 does not load.
 pub struct ExtraConfig {
-    pub elsewhere: Vec<OpaqueConfig>,
+    /// Content of `--config` arguments and included files.
+    pub opaque: Vec<OpaqueConfig>,
+    /// Definitions of all profiles.
     pub profiles: Profiles,
-    /// Of all files and arguments together.
+    /// Digest of all files and arguments together.
     pub digest: String,
 }
 
+/// Adds the files that a table includes, each after those that it includes itself.
 fn included(
     host: &Host,
-    by: &Utf8Path,
+    includer: &Utf8Path,
     table: &toml::Table,
-    elsewhere: &mut Vec<OpaqueConfig>,
+    opaque: &mut Vec<OpaqueConfig>,
 ) -> Result<()> {
     for include in cargo_config::includes(table) {
-        let path = by.parent().unwrap_or(Utf8Path::new("")).join(include);
+        let path = includer.parent().unwrap_or(Utf8Path::new("")).join(include);
         if !host.is_file(&path) {
             continue;
         }
         let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else {
             continue;
         };
-        included(host, &path, &table, elsewhere)?;
-        elsewhere.push(OpaqueConfig {
-            place: format!("`{path}`, included by `{by}`"),
+        included(host, &path, &table, opaque)?;
+        opaque.push(OpaqueConfig {
+            place: format!("`{path}`, included by `{includer}`"),
             table,
             argument: false,
         });
@@ -199,15 +207,15 @@ fn included(
     Ok(())
 }
 
-/// A variable as build scripts will see it: the environment's, unless cargo's `[env]` forces its
-/// own.
+/// Returns a variable as build scripts see it: that of the environment, unless cargo's `[env]` sets
+/// it with `force`.
 pub fn variable(host: &Host, config: &cargo_config2::Config, name: String) -> Option<Setting> {
     let configured = config
         .env
         .get(&name)
         .and_then(|entry| Some((entry.value.to_str()?.to_owned(), entry.force)));
-    let here = host.var(&name).map(str::to_owned);
-    let (value, place) = match (here, configured) {
+    let environment = host.var(&name).map(str::to_owned);
+    let (value, place) = match (environment, configured) {
         (_, Some((value, true))) | (None, Some((value, false))) => {
             (value, SettingOrigin::CargoConfiguration)
         }
@@ -217,7 +225,7 @@ pub fn variable(host: &Host, config: &cargo_config2::Config, name: String) -> Op
     Some(Setting { name, value, place })
 }
 
-/// cargo's `[env]`, as far as it beats the environment.
+/// Returns the entries of cargo's `[env]` that have precedence over the environment.
 pub fn configured_variables(host: &Host, config: &cargo_config2::Config) -> Vec<(String, String)> {
     let configured = config
         .env

@@ -16,36 +16,43 @@ use crate::project::look::rustc::{rustc, toolchain_problem};
 use crate::project::rustc::Rustc;
 use crate::project::workspace::Workspace;
 
-/// The workspace, and the files that may configure xpkg.
+/// The project at hand: the workspace, its compiler, and the files that configure xpkg.
 pub struct ProjectContext {
+    /// Workspace.
     pub workspace: Workspace,
+    /// Files that may contain xpkg's configuration.
     pub sources: ConfigFiles,
+    /// Compiler of the workspace.
     pub rustc: Rustc,
-    /// The compiler as it is called.
+    /// Program name or path to call the compiler by.
     pub rustc_program: String,
-    /// Every triple that rustc knows.
+    /// All triples that rustc knows.
     pub triples: Vec<String>,
-    /// The host's own platform, which build-dependencies are for.
-    pub own: PlatformFacts,
+    /// Platform of the host, which build-dependencies are compiled for.
+    pub host_platform: PlatformFacts,
 }
 
-/// Flags that every question to cargo carries.
+/// The flags of every query to cargo.
 #[derive(Clone)]
 pub struct CargoOptions {
-    /// `cargo`, or the very cargo that started us.
+    /// `cargo`, or the path of the cargo that started xpkg.
     pub program: String,
+    /// `--locked`.
     pub locked: bool,
+    /// `--offline`.
     pub offline: bool,
+    /// `--frozen`.
     pub frozen: bool,
+    /// Values of `--config`.
     pub config: Vec<String>,
-    /// `--target-dir`: `cargo metadata` has no such flag, but asks rustc again and again without
-    /// its cache there.
+    /// `--target-dir`. `cargo metadata` has no such flag, but without cargo's cache in this
+    /// directory it asks rustc each time.
     pub target_dir: Option<Utf8PathBuf>,
 }
 
 impl CargoOptions {
-    /// `cargo metadata`, which runs nothing of the workspace's: so the variable does no harm here,
-    /// and no flag beats it.
+    /// Returns the invocation of `cargo metadata`. It runs no code of the workspace, so setting
+    /// CARGO_TARGET_DIR is harmless, and it has no flag that would override the variable.
     pub fn cargo(&self, cwd: &Utf8Path) -> Invocation {
         let question = Invocation::new(&self.program, cwd)
             .args(["metadata", "--format-version", "1"])
@@ -60,10 +67,10 @@ impl CargoOptions {
     }
 }
 
-/// Reads the workspace that `manifest_path`, or the current directory, lies in.
+/// Reads the workspace that contains `manifest_path`, or else the current directory.
 pub fn workspace(
     host: &Host,
-    asking: &CargoOptions,
+    options: &CargoOptions,
     manifest_path: Option<&Utf8Path>,
 ) -> Result<ProjectContext, Failure> {
     let start = match manifest_path.and_then(Utf8Path::parent) {
@@ -72,7 +79,7 @@ pub fn workspace(
     };
     let rustc_program = host.var("RUSTC").unwrap_or("rustc");
     let manifest = manifest_path.map(ToString::to_string);
-    let question = asking
+    let question = options
         .cargo(&start)
         .arg("--no-deps")
         .options("--manifest-path", manifest.iter());
@@ -81,22 +88,22 @@ pub fn workspace(
         let metadata = host
             .capture(&question)
             .and_then(|output| parse_metadata(&question, &output));
-        (metadata, compiler.join().expect("asking does not panic"))
+        (metadata, compiler.join().expect("the query does not panic"))
     });
     let (mut metadata, mut compiler) = (metadata?, compiler);
     if metadata.workspace_root != start {
-        // From inside a member cargo takes that member for the default, and another pin may hold:
-        // the root's counts.
+        // Inside a member, cargo's default is that member, and another toolchain pin may apply. The
+        // root's default members and pin are the right ones.
         let root = metadata.workspace_root.clone();
-        let question = asking.cargo(&root).arg("--no-deps");
+        let question = options.cargo(&root).arg("--no-deps");
         metadata = host
             .capture(&question)
             .and_then(|output| parse_metadata(&question, &output))?;
         compiler = rustc(host, rustc_program, &root);
     }
-    let (rustc, triples, own) = compiler?;
-    // Past rustup's proxy, which has made its choice by now and would cost every further question
-    // its time again.
+    let (rustc, triples, host_platform) = compiler?;
+    // Bypass rustup's proxy: it has chosen the toolchain by now, and would slow down every further
+    // query.
     let direct = rustc
         .sysroot
         .join("bin")
@@ -114,14 +121,14 @@ pub fn workspace(
         rustc,
         rustc_program,
         triples,
-        own,
+        host_platform,
     })
 }
 
-/// Asks again where cargo's configuration names another compiler than the one on PATH.
+/// Asks the compiler again if cargo's configuration names another one than was asked.
 pub fn configured_rustc(
     host: &Host,
-    found: &mut ProjectContext,
+    project: &mut ProjectContext,
     config: &cargo_config2::Config,
 ) -> Result<()> {
     let Some(program) = config
@@ -129,25 +136,27 @@ pub fn configured_rustc(
         .rustc
         .as_ref()
         .and_then(|path| path.to_str())
-        .filter(|program| *program != found.rustc_program)
+        .filter(|program| *program != project.rustc_program)
     else {
         return Ok(());
     };
-    found.rustc_program = program.to_owned();
-    (found.rustc, found.triples, found.own) = rustc(host, program, &found.workspace.root)?;
+    project.rustc_program = program.to_owned();
+    (project.rustc, project.triples, project.host_platform) =
+        rustc(host, program, &project.workspace.root)?;
     Ok(())
 }
 
+/// Parses the output of `cargo metadata`, or reports its error.
 pub fn parse_metadata(question: &Invocation, output: &Output) -> Result<Metadata> {
     if !output.success() {
         return Err(toolchain_problem(&output.stderr).unwrap_or_else(|| {
-            let words = cargo_words(&output.stderr);
-            let problem =
-                Problem::new(WORKSPACE_UNREADABLE, "cargo cannot read the workspace").cause(&words);
-            if words.contains("could not find `Cargo.toml`") {
+            let message = cargo_message(&output.stderr);
+            let problem = Problem::new(WORKSPACE_UNREADABLE, "cargo cannot read the workspace")
+                .cause(&message);
+            if message.contains("could not find `Cargo.toml`") {
                 problem.help("run xpkg inside a workspace, or name one with `--manifest-path`")
             } else {
-                problem.help(format!("cargo says the same: `{question}`"))
+                problem.help(format!("cargo reports the same error: `{question}`"))
             }
         }));
     }
@@ -159,33 +168,34 @@ pub fn parse_metadata(question: &Invocation, output: &Output) -> Result<Metadata
     MetadataCommand::parse(text).map_err(|error| {
         Problem::new(
             WORKSPACE_UNREADABLE,
-            format!("cannot read what cargo says of the workspace: {error}"),
+            format!("cannot parse the output of `cargo metadata`: {error}"),
         )
         .note("command", [question.to_string()])
     })
 }
 
-/// What cargo said, without its own `error: ` in front.
-fn cargo_words(stderr: &str) -> String {
+/// Returns cargo's error without the leading `error: `.
+fn cargo_message(stderr: &str) -> String {
     let errors: Vec<&str> = stderr
         .lines()
         .skip_while(|line| !line.starts_with("error"))
         .collect();
-    let words = if errors.is_empty() {
+    let message = if errors.is_empty() {
         stderr.to_owned()
     } else {
         errors.join("\n")
     };
-    words.trim_start_matches("error: ").to_owned()
+    message.trim_start_matches("error: ").to_owned()
 }
 
+/// Reads the files that contain xpkg's configuration.
 fn config_sources(host: &Host, workspace: &Workspace, metadata: &Metadata) -> Result<ConfigFiles> {
     let read = |path: Utf8PathBuf| host.read_text(&path).map(|text| ConfigFile { path, text });
     let root_manifest = workspace.root.join("Cargo.toml");
     let root_member = workspace.root_member();
     let in_workspace = metadata.workspace_metadata.get("xpkg").is_some();
     let in_package = root_member.is_some_and(|member| member.configured);
-    let own = workspace.root.join("xpkg.toml");
+    let xpkg_toml = workspace.root.join("xpkg.toml");
     let mut members = Vec::new();
     for member in workspace
         .members
@@ -200,27 +210,27 @@ fn config_sources(host: &Host, workspace: &Workspace, metadata: &Metadata) -> Re
         } else {
             None
         },
-        own: if host.exists(&own) {
-            Some(read(own)?)
+        xpkg_toml: if host.exists(&xpkg_toml) {
+            Some(read(xpkg_toml)?)
         } else {
             None
         },
         members,
         root_package: root_member.map(|member| member.name.clone()),
-        lone: workspace.members.len() == 1 && root_member.is_some(),
+        single: workspace.members.len() == 1 && root_member.is_some(),
     })
 }
 
-/// Codes that this file declares.
+/// The codes that this file declares.
 pub const CODES: &[Code] = &[WORKSPACE_UNREADABLE];
 
 pub const WORKSPACE_UNREADABLE: Code = code(&CodeInfo {
     name: "workspace-unreadable",
     title: "cargo cannot read the workspace",
-    cause: "There is no Cargo.toml here, or cargo refuses it: its own words stand under the \
-            message.",
-    detection: "`cargo metadata` ended with an error.",
-    fix: "Run xpkg inside a workspace or pass `--manifest-path`; mend what cargo names.",
+    cause: "There is no Cargo.toml here, or cargo rejects it; the message includes cargo's \
+            error.",
+    detection: "`cargo metadata` failed.",
+    fix: "Run xpkg inside a workspace or pass `--manifest-path`; fix what cargo reports.",
     source: "README, Tasks",
     waivable: false,
 });

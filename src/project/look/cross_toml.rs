@@ -1,7 +1,7 @@
-//! Reads what a project has said to `cross`: Cross.toml or what CROSS_CONFIG names, the root's
-//! Cargo.toml, variables.
+//! Reads a project's configuration of `cross`: Cross.toml or the file that CROSS_CONFIG names, the
+//! root's Cargo.toml, and variables.
 //!
-//! What becomes of it is decided in [`crate::cross_toml`].
+//! The configuration is evaluated in [`crate::project::cross_toml`].
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -11,10 +11,10 @@ use crate::project::config::parse::ConfigFile;
 use crate::project::cross_toml;
 use crate::project::cross_toml::source::CrossSources;
 
-/// Everything that cross would read in this workspace.
+/// Reads everything that cross would read in this workspace.
 pub fn sources(host: &Host, workspace_root: &Utf8Path) -> Result<CrossSources> {
     let read = |path: Utf8PathBuf| host.read_text(&path).map(|text| ConfigFile { path, text });
-    // What CROSS_CONFIG names must be there: cross passes over a file that is not, and builds
+    // The file that CROSS_CONFIG names must exist: cross ignores a missing one, and builds
     // something else.
     let cross_toml = match host.var("CROSS_CONFIG") {
         Some(path) => {
@@ -27,13 +27,14 @@ pub fn sources(host: &Host, workspace_root: &Utf8Path) -> Result<CrossSources> {
             .transpose()?,
     };
     let cargo_toml = Some(workspace_root.join("Cargo.toml")).filter(|path| host.is_file(path));
-    let ours = |name: &str| name.starts_with("CROSS_BUILD_") || name.starts_with("CROSS_TARGET_");
+    let is_cross =
+        |name: &str| name.starts_with("CROSS_BUILD_") || name.starts_with("CROSS_TARGET_");
     let mut sources = CrossSources {
         cross_toml,
         cargo_toml: cargo_toml.map(read).transpose()?,
         variables: host
             .vars()
-            .filter(|(name, value)| ours(name) && !value.is_empty())
+            .filter(|(name, value)| is_cross(name) && !value.is_empty())
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
         ..CrossSources::default()

@@ -1,4 +1,4 @@
-//! Queries cargo for the resolved graph, and caches the answer as long as its inputs are the same.
+//! Asks cargo for the resolved graph, and caches the answer until one of its inputs changes.
 
 use std::collections::BTreeSet;
 
@@ -15,20 +15,19 @@ use crate::project::profile::Profiles;
 use crate::project::request::TargetRequest;
 use crate::project::workspace::{Selection, cache_dir};
 
-/// Platforms and cargo configuration that the graph is resolved for.
+/// The platforms and the configuration to resolve the graph for.
 pub struct GraphQuery<'a> {
-    /// Platforms of the targets.
+    /// Platforms of the run's targets.
     pub platforms: Vec<&'a PlatformFacts>,
-    /// Platform of the host, for build-dependencies.
+    /// Platform of the host, which build-dependencies are compiled for.
     pub own: &'a PlatformFacts,
     /// Digest of cargo's configuration.
     pub configuration: &'a str,
 }
 
-/// Returns the packages with C, and the build tools that the graph requires.
-///
-/// cargo needs longer for the resolved graph than for all other queries together, so its answer is
-/// cached under a digest of all its inputs.
+/// Returns the packages that compile C, and the tools that the graph calls. To resolve the graph
+/// takes cargo longer than all other queries together, so the answer is cached under the digest of
+/// all inputs.
 pub fn ask(
     host: &Host,
     found: &ProjectContext,
@@ -50,9 +49,9 @@ pub fn ask(
         .flag("--all-features", scope.selection.all_features)
         .flag("--no-default-features", scope.selection.no_default_features);
     let cache = cache_dir(&found.workspace);
-    let kept = |key: String| cache.join(format!("graph-{key}.json"));
+    let cache_path = |key: String| cache.join(format!("graph-{key}.json"));
     if let Some(answer) = graph_key(host, found, scope, resolving, &question)
-        .and_then(|key| host.read_text(&kept(key)).ok())
+        .and_then(|key| host.read_text(&cache_path(key)).ok())
         && let Ok(answer) = serde_json::from_str(&answer)
     {
         return Ok(answer);
@@ -61,7 +60,7 @@ pub fn ask(
     let roots = || scope.roots.iter().map(String::as_str);
     let mut answer = GraphFacts {
         host_c_packages: graph::host_c_packages(&metadata, roots(), own),
-        wants: graph::wants(&metadata, roots()),
+        wants: graph::required_tools(&metadata, roots()),
         ..GraphFacts::default()
     };
     for platform in platforms {
@@ -75,7 +74,7 @@ pub fn ask(
         answer.c_packages.insert(platform.triple.clone(), packages);
     }
     // The query may have written Cargo.lock, so the key is computed again. A failure to write the
-    // cache is ignored.
+    // cache is ignored: the next run asks again.
     if let Some(key) =
         graph_key(host, found, scope, resolving, &question).filter(|_| graph::is_closed(&metadata))
     {
@@ -83,13 +82,13 @@ pub fn ask(
         let written = host
             .create_target_dir(&found.workspace.target_dir)
             .and_then(|()| host.create_dir_all(&cache));
-        let _ = written.and_then(|()| host.replace(&kept(key), text.as_bytes()));
+        let _ = written.and_then(|()| host.replace(&cache_path(key), text.as_bytes()));
     }
     Ok(answer)
 }
 
-/// Returns the features of a run, with those that the configuration adds for the target `triple`,
-/// or for any target if it is `None`.
+/// Returns the features of a run, with those that the configuration adds for one target, or for all
+/// targets if `triple` is `None`.
 fn features(scope: &Scope, triple: Option<&str>) -> Vec<String> {
     let requests = scope
         .requests
@@ -99,15 +98,14 @@ fn features(scope: &Scope, triple: Option<&str>) -> Vec<String> {
         .selection
         .features
         .iter()
-        .chain(requests.flat_map(|request| &request.own.features))
+        .chain(requests.flat_map(|request| &request.overrides.features))
         .cloned()
         .collect()
 }
 
-/// Removes packages that a build does not compile.
-///
-/// `cargo metadata` unifies features over all members and all kinds of edges, so it may list C that
-/// is never built. `cargo tree` resolves features as a build does.
+/// Removes the packages that are not built for the target. `cargo metadata` unifies features over
+/// all members and all kinds of edges, so it may list C that is never compiled; `cargo tree`
+/// resolves features as a build does.
 fn confirm(
     host: &Host,
     found: &ProjectContext,
@@ -144,7 +142,8 @@ fn confirm(
             .flag("--offline", asking.offline)
             .flag("--frozen", asking.frozen)
             .options("--config", &asking.config);
-        // If it fails (for two versions of the builder, say), the graph's answer is used.
+        // If `cargo tree` fails (two versions of the builder, say), the answer of the graph is
+        // kept.
         let Some(output) = host.capture(&question).ok() else {
             continue;
         };
@@ -160,19 +159,19 @@ fn confirm(
     }
 }
 
-/// Returns true if a build script, or a module beside it, says that it compiles C++.
+/// Returns true if a build script or one of its modules shows that it compiles C++.
 fn compiles_cxx(host: &Host, script: &Utf8Path) -> bool {
     build_files(host, script)
         .into_iter()
         .filter_map(|file| host.read_text(&file).ok())
-        .any(|text| graph::says_cxx(&text))
+        .any(|text| graph::mentions_cxx(&text))
 }
 
-/// Returns a build script and the modules beside it, sorted.
+/// Returns a build script and its modules, sorted.
 fn build_files(host: &Host, script: &Utf8Path) -> Vec<Utf8PathBuf> {
     let directory = script.parent().unwrap_or(Utf8Path::new("/"));
     let stem = script.file_stem().unwrap_or_default();
-    // The modules of `builder/main.rs` are beside it, those of `build.rs` in `build/`.
+    // The modules of `builder/main.rs` are in the same directory, those of `build.rs` in `build/`.
     let modules = if stem == "main" {
         directory.to_owned()
     } else {
@@ -191,9 +190,9 @@ fn build_files(host: &Host, script: &Utf8Path) -> Vec<Utf8PathBuf> {
         .collect()
 }
 
-/// Returns the cache key, a digest of all inputs of the resolved graph: the query, the compiler and
-/// its facts of the platforms, cargo's configuration, `Cargo.lock`, and the members' manifests and
-/// build scripts. Returns `None` if a file cannot be read.
+/// Returns a digest of all inputs of the resolved graph: the query, the compiler, the platforms,
+/// cargo's configuration, Cargo.lock, every member's manifest and build script. `None` if a file
+/// cannot be read.
 fn graph_key(
     host: &Host,
     found: &ProjectContext,
@@ -209,14 +208,14 @@ fn graph_key(
         .map(|member| &member.manifest);
     let platforms = resolving.platforms.iter().copied().chain([resolving.own]);
     let platforms: Vec<_> = platforms.map(|facts| (&facts.triple, &facts.cfg)).collect();
-    let own = env!("CARGO_PKG_VERSION");
+    let version = env!("CARGO_PKG_VERSION");
     let added: Vec<_> = scope
         .requests
         .iter()
-        .map(|request| (request.target.triple(), &request.own.features))
+        .map(|request| (request.target.triple(), &request.overrides.features))
         .collect();
     let mut text = format!(
-        "{own}\n{question}\n{:?}\n{:?}\n{platforms:?}\n{}\n{added:?}\n",
+        "{version}\n{question}\n{:?}\n{:?}\n{platforms:?}\n{}\n{added:?}\n",
         found.rustc, scope.roots, resolving.configuration
     );
     for path in [&found.workspace.root.join("Cargo.lock"), &root]
@@ -225,7 +224,7 @@ fn graph_key(
     {
         text.push_str(&host.hash(path).ok()?.0);
     }
-    // A member's build script says if it compiles C++. Build scripts of other packages never
+    // The build script of a member decides if it compiles C++; those of other packages never
     // change.
     for file in found
         .workspace
@@ -239,9 +238,10 @@ fn graph_key(
     Some(digest::sha256(text.as_bytes()).chars().take(32).collect())
 }
 
-/// Queries the graph for all targets at once; each edge keeps its platform.
+/// Resolves the graph for all targets at once; each edge still has its platform.
 fn resolved_graph(host: &Host, question: &Invocation) -> Result<Metadata> {
-    // cargo's status lines are indented; its warnings come again from `cargo build`.
+    // cargo's status lines are indented; its warnings are left out because `cargo build` repeats
+    // them.
     let output = host.capture_talking(question, |line| {
         if line.starts_with(' ') {
             host.shell.pass_on(line);
@@ -250,19 +250,19 @@ fn resolved_graph(host: &Host, question: &Invocation) -> Result<Metadata> {
     parse_metadata(question, &output)
 }
 
-/// Parts of the settings that determine the graph.
+/// The part of a run's settings that queries depend on.
 pub struct Scope<'a> {
     /// Requested targets.
     pub requests: &'a [TargetRequest],
     /// Selected packages, bins and features.
     pub selection: &'a Selection,
-    /// Names of the packages passed to cargo.
+    /// Names of the packages to pass to cargo.
     pub packages: &'a [String],
-    /// Package ids of the bins.
+    /// Package IDs of the bins.
     pub roots: &'a [String],
     /// Name of cargo's profile.
     pub profile: &'a str,
-    /// Profiles of the workspace.
+    /// Definitions of all profiles.
     pub profiles: &'a Profiles,
     /// Digest of cargo's configuration.
     pub configuration: &'a str,

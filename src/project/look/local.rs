@@ -1,4 +1,4 @@
-//! Asks cargo for every package of the graph that stands on this machine: members, path
+//! Asks cargo for every package of the graph whose sources are on this machine: members, path
 //! dependencies, patches.
 
 use cargo_metadata::Metadata;
@@ -8,13 +8,13 @@ use crate::problem::Result;
 use crate::project::look::context::{CargoOptions, ProjectContext, parse_metadata};
 use crate::project::workspace::Local;
 
-/// Cargo.lock is taken as it is.
-pub fn ask(host: &Host, found: &ProjectContext, asking: &CargoOptions) -> Result<Vec<Local>> {
-    let asking = CargoOptions {
+/// Returns the local packages. Cargo.lock is not changed.
+pub fn ask(host: &Host, project: &ProjectContext, options: &CargoOptions) -> Result<Vec<Local>> {
+    let options = CargoOptions {
         locked: true,
-        ..asking.clone()
+        ..options.clone()
     };
-    let question = asking.cargo(&found.workspace.root).arg("--all-features");
+    let question = options.cargo(&project.workspace.root).arg("--all-features");
     let metadata: Metadata = host
         .capture(&question)
         .and_then(|output| parse_metadata(&question, &output))?;

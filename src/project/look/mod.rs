@@ -1,3 +1,5 @@
+//! Queries to cargo and rustc, and the files that configure a project.
+
 pub mod cargo_config;
 pub mod context;
 pub mod cross_toml;

@@ -1,6 +1,6 @@
-//! Directories outside of the workspace that cargo reads when it builds it: path dependencies with
-//! the workspaces that they belong to, vendored packages. All that manifests and configuration name
-//! counts, whatever the platform: cargo reads the manifest of a dependency that it does not build.
+//! Finds the directories outside of the workspace that cargo reads: path dependencies with the
+//! workspaces that they belong to, and vendored packages. Dependencies of all platforms are
+//! included, because cargo also reads the manifest of a dependency that it does not build.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::project::cargo_config;
 use crate::project::look::cargo_config::{cargo_home, with_included};
 use crate::project::look::context::ProjectContext;
 
-/// All of them, sorted.
+/// Returns all such directories, sorted.
 pub fn directories(host: &Host, found: &ProjectContext) -> Result<Vec<Utf8PathBuf>> {
     let root = &found.workspace.root;
     let mut outside: BTreeSet<Utf8PathBuf> = sources(host, root)?
@@ -41,11 +41,12 @@ pub fn directories(host: &Host, found: &ProjectContext) -> Result<Vec<Utf8PathBu
             .into_iter()
             .map(|path| host.absolute(&beside.join(path)))
         {
-            let known = path.starts_with(root) || outside.iter().any(|had| path.starts_with(had));
+            let known =
+                path.starts_with(root) || outside.iter().any(|known| path.starts_with(known));
             if !known && host.is_dir(&path) {
-                let own = workspace_of(host, &path);
-                open.push(own.join("Cargo.toml"));
-                outside.insert(own);
+                let workspace = workspace_of(host, &path);
+                open.push(workspace.join("Cargo.toml"));
+                outside.insert(workspace);
             }
             open.push(path.join("Cargo.toml"));
         }
@@ -53,7 +54,7 @@ pub fn directories(host: &Host, found: &ProjectContext) -> Result<Vec<Utf8PathBu
     Ok(outside.into_iter().collect())
 }
 
-/// The root of the workspace that a package belongs to, from which it may inherit.
+/// Returns the root of the workspace that a package belongs to, from which it may inherit keys.
 fn workspace_of(host: &Host, package: &Utf8Path) -> Utf8PathBuf {
     let question = Invocation::new("cargo", package).args([
         "locate-project",
@@ -67,7 +68,7 @@ fn workspace_of(host: &Host, package: &Utf8Path) -> Utf8PathBuf {
     root.unwrap_or_else(|| package.to_owned())
 }
 
-/// Directories that cargo's configuration takes packages from.
+/// Returns the directories that cargo's configuration takes packages from.
 fn sources(host: &Host, root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
     let places = root
@@ -80,7 +81,7 @@ fn sources(host: &Host, root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
         .collect();
     let mut found = Vec::new();
     for (path, table) in with_included(host, files)? {
-        // A path in a configuration file is from the directory that holds its `.cargo`.
+        // A path in a configuration file is relative to the directory that contains its `.cargo`.
         let beside = path
             .parent()
             .and_then(Utf8Path::parent)

@@ -1,4 +1,4 @@
-//! Asks rustc what it is.
+//! Asks rustc for its version, sysroot and targets.
 
 use std::thread;
 
@@ -12,7 +12,7 @@ use crate::problem::{Problem, Result};
 use crate::project::graph::PlatformFacts;
 use crate::project::rustc::Rustc;
 
-/// rustup's refusal of a toolchain that is pinned but not installed.
+/// Returns the problem if rustup reports that the pinned toolchain is not installed.
 pub fn toolchain_problem(stderr: &str) -> Option<Problem> {
     let line = stderr
         .lines()
@@ -29,7 +29,8 @@ pub fn toolchain_problem(stderr: &str) -> Option<Problem> {
     )
 }
 
-/// The compiler of a directory: what it is, and its targets.
+/// Asks the compiler that a directory uses. Returns its version, the triples that it knows, and the
+/// host's platform.
 pub fn rustc(
     host: &Host,
     program: &str,
@@ -48,7 +49,7 @@ pub fn rustc(
         let lists = scope.spawn(|| answer(host, &lists));
         (
             answer(host, &version),
-            lists.join().expect("asking does not panic"),
+            lists.join().expect("the query does not panic"),
         )
     });
     let (version, lists) = (version?, lists?);
@@ -60,7 +61,8 @@ pub fn rustc(
     };
     let mut lines = lists.lines();
     let sysroot = Utf8PathBuf::from(lines.next().unwrap_or_default());
-    // Every triple has a dash, and what `cfg` begins with has none.
+    // rustc prints the triples before the `cfg` lines. Every triple has a dash and no `=`; no `cfg`
+    // line has a dash without `=`.
     let (triples, cfg): (Vec<&str>, Vec<&str>) =
         lines.partition(|line| line.contains('-') && !line.contains('='));
     let triples = triples.into_iter().map(str::to_owned).collect();
@@ -81,11 +83,11 @@ pub fn rustc(
         ),
         host: triple,
     };
-    let own = PlatformFacts::new(&rustc.host, cfg);
-    Ok((rustc, triples, own))
+    let host_platform = PlatformFacts::new(&rustc.host, cfg);
+    Ok((rustc, triples, host_platform))
 }
 
-/// The stdout of a program that must answer.
+/// Runs a program and returns its stdout; a failure is a problem.
 pub fn answer(host: &Host, question: &Invocation) -> Result<String> {
     let output = host.capture(question)?;
     if output.success() {
@@ -101,7 +103,7 @@ pub fn answer(host: &Host, question: &Invocation) -> Result<String> {
     }))
 }
 
-/// Codes that this file declares.
+/// The codes that this file declares.
 pub const CODES: &[Code] = &[TOOLCHAIN_NOT_INSTALLED];
 
 pub const TOOLCHAIN_NOT_INSTALLED: Code = code(&CodeInfo {
@@ -109,9 +111,9 @@ pub const TOOLCHAIN_NOT_INSTALLED: Code = code(&CodeInfo {
     title: "the toolchain that the workspace pins is not installed",
     cause: "A `rust-toolchain.toml` (or an override) names a toolchain that rustup does not \
             have, and automatic installs are off.",
-    detection: "cargo and rustc are asked in the workspace's own directory, so its pin counts; \
-                rustup says that the toolchain is not installed.",
-    fix: "Run the `rustup toolchain install` line of the message, or change the pin.",
+    detection: "cargo and rustc run in the workspace's directory, so its pin applies; \
+                rustup reports that the toolchain is not installed.",
+    fix: "Run the `rustup toolchain install` command of the message, or change the pin.",
     source: "rustup's book, Overrides",
     waivable: false,
 });

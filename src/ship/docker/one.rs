@@ -98,7 +98,7 @@ pub fn decide(
             .or_else(|| entrypoint(name, &platforms, told)),
         platforms,
         user: config.user.clone().unwrap_or_else(|| USER.to_owned()),
-        ports: config.ports.iter().map(Port::words).collect(),
+        ports: config.ports.iter().map(Port::label).collect(),
         files: config
             .files
             .iter()

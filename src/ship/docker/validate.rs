@@ -47,7 +47,7 @@ pub fn check(config: &DockerConfig, base: &str) -> Vec<Problem> {
     for port in config
         .ports
         .iter()
-        .map(Port::words)
+        .map(Port::label)
         .filter(|port| !is_port(port))
     {
         problems.push(

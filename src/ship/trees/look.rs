@@ -160,7 +160,7 @@ fn built(prepared: &Prepared, about: &mut ImageOptions) {
             .map(|bin| (bin.package.clone(), bin.bin.clone()))
             .collect(),
     );
-    about.some = settings.selection.narrowed();
+    about.some = settings.selection.is_partial();
 }
 
 /// What is wrong with the images, told before the tree is built: it will hold what it promises.

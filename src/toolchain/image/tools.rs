@@ -7,7 +7,7 @@ use crate::toolchain::image::facts::ImageFacts;
 
 /// Tools of the graph that are not in the image.
 pub fn missing_tools(facts: &Facts, image: &ImageFacts) -> Vec<Problem> {
-    let installer = Installer::of(image.inside.os_release.as_deref().or(Some("")));
+    let installer = Installer::from_os_release(image.inside.os_release.as_deref().or(Some("")));
     facts
         .wants
         .iter()

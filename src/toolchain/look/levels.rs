@@ -15,7 +15,7 @@ pub fn own_profiles(scope: &Scope, request: &TargetRequest) -> Profiles {
     let mut profiles = scope.profiles.clone();
     let profile = toml::Table::from_iter([(
         scope.profile.to_owned(),
-        toml::Value::Table(request.own.profile.clone()),
+        toml::Value::Table(request.overrides.profile.clone()),
     )]);
     profiles.arguments.push(profile);
     profiles

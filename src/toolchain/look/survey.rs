@@ -46,7 +46,7 @@ pub fn facts(
             config,
             &request.target,
             &found.rustc.host,
-            &request.own.rustflags,
+            &request.overrides.rustflags,
         )?;
         settings.extend(here.linker.iter().map(|setting| setting.value.clone()));
         // `ccache gcc` is two words, a path with a space is one.
@@ -104,7 +104,7 @@ pub fn facts(
                 scope,
                 &GraphQuery {
                     platforms: platforms.iter().map(|platform| &platform.facts).collect(),
-                    own: &found.own,
+                    own: &found.host_platform,
                     configuration: scope.configuration,
                 },
             ),
@@ -197,7 +197,7 @@ pub fn facts(
         .collect();
     facts.tools = tools::foreign_tools(host, &facts.wants, &configured);
     if !facts.tools.is_empty() {
-        facts.installer = Installer::of(tools::os_release(host).as_deref());
+        facts.installer = Installer::from_os_release(tools::os_release(host).as_deref());
     }
     for (triple, archiver, archive) in candidates::archives(host, found, scope, &facts) {
         facts

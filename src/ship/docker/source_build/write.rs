@@ -56,7 +56,7 @@ pub fn write(
         .workspace
         .members
         .iter()
-        .filter_map(|member| Some((member.name.clone(), member.licence.clone()?)));
+        .filter_map(|member| Some((member.name.clone(), member.license.clone()?)));
     let base = about.base.as_deref().map(|base| from_root(base, root));
     let configured = configured(host, &settings.cargo.config, root)?;
     let mut arguments = arguments(&settings, linker, base.clone(), &configured);
@@ -67,7 +67,7 @@ pub fn write(
         licences: licences.collect(),
         base,
         root: root.clone(),
-        some: settings.selection.narrowed(),
+        some: settings.selection.is_partial(),
         ..about
     };
     let mut promised = decide::promised(&settings, &decider.selected.bins)?;

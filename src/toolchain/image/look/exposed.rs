@@ -171,7 +171,7 @@ pub fn mounted(host: &Host, found: &ProjectContext, arguments: &[String]) -> Res
     )?;
     let mut hidden = Vec::new();
     for (path, table) in read {
-        let (shown, keys) = cargo_config::inside(&table);
+        let (shown, keys) = cargo_config::for_container(&table);
         hidden.extend(keys.into_iter().map(|key| format!("{key} of `{path}`")));
         for at in both(path.clone()) {
             // What a mount shows already, where nothing is to be hidden of it; and what none shows
