@@ -17,7 +17,9 @@ use crate::ship::docker::run::{apart, decided, from_here, layouts, named, note, 
 use crate::ship::docker::{self, source_build};
 use crate::ship::oci;
 use crate::ship::oci::look::check::{self, Checked};
-use crate::ship::trees::look::{collected, epoch, just_built, no_manifest, standing, verified};
+use crate::ship::trees::look::{
+    collected, epoch, existing_tree, just_built, no_manifest, verified,
+};
 use crate::{tree, ui};
 
 #[derive(Debug, Args)]
@@ -120,7 +122,7 @@ pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
     // What is unpacked goes with this.
     let mut scratch = Vec::new();
     let (found, trees) = match from.as_slice() {
-        [] if no_build => standing(host, &run)?,
+        [] if no_build => existing_tree(host, &run)?,
         [] => just_built(host, run, place.as_ref(), &mut about)?,
         from => collected(host, &run, from, &mut scratch)?,
     };

@@ -1,5 +1,12 @@
+//! Makes Docker contexts and OCI image layouts of staged, verified trees.
+
+/// Docker contexts, Dockerfiles and bake files.
 pub mod docker;
+/// Files and directories of this machine that an image gets.
 pub mod files;
+/// OCI image layouts: the images that are written and the bases that are read.
 pub mod oci;
+/// The root file system of a base, as far as a loader needs it.
 pub mod rootfs;
+/// The staged trees that images are made of.
 pub mod trees;

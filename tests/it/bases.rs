@@ -85,14 +85,14 @@ fn a_bin_does_not_start_without_its_libraries() {
         str![[r#"
 exit 1
 --- stderr
-error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on the base of `hello`: it needs `libgcc_s.so.1`, which is not where its loader looks
-  looked in: /lib/x86_64-linux-gnu
-             /usr/lib/x86_64-linux-gnu
-             /lib64
-             /usr/lib64
-             /lib
-             /usr/lib
-  help: take a base that has them: `--base gcr.io/distroless/cc-debian12@sha256:…` (`distroless/base` has not), or build it for musl (`--target x86_64-unknown-linux-musl` and its like)
+error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on the base of `hello`: it needs `libgcc_s.so.1`, which is not in a directory that its loader searches
+  searched: /lib/x86_64-linux-gnu
+            /usr/lib/x86_64-linux-gnu
+            /lib64
+            /usr/lib64
+            /lib
+            /usr/lib
+  help: use a base that has them: `--base gcr.io/distroless/cc-debian12@sha256:…` (`distroless/base` does not), or build it for musl (for example `--target x86_64-unknown-linux-musl`)
 
 "#]]
     );
@@ -102,14 +102,14 @@ error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on the ba
         str![[r#"
 exit 1
 --- stderr
-error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on the base of `hello`: it needs `libgcc_s.so.1`, `libc.so.6`, which are not where its loader looks
-  looked in: /lib/x86_64-linux-gnu
-             /usr/lib/x86_64-linux-gnu
-             /lib64
-             /usr/lib64
-             /lib
-             /usr/lib
-  help: take a base that has them: `--base gcr.io/distroless/cc-debian12@sha256:…` (`distroless/base` has not), or build it for musl (`--target x86_64-unknown-linux-musl` and its like)
+error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on the base of `hello`: it needs `libgcc_s.so.1`, `libc.so.6`, which are not in a directory that its loader searches
+  searched: /lib/x86_64-linux-gnu
+            /usr/lib/x86_64-linux-gnu
+            /lib64
+            /usr/lib64
+            /lib
+            /usr/lib
+  help: use a base that has them: `--base gcr.io/distroless/cc-debian12@sha256:…` (`distroless/base` does not), or build it for musl (for example `--target x86_64-unknown-linux-musl`)
 
 "#]]
     );
@@ -182,7 +182,8 @@ fn what_is_gone_is_gone_by_every_name() {
         "lib/",
     ] {
         assert!(
-            over(gone).contains("it asks for `/lib64/ld-linux-x86-64.so.2`, which is not there"),
+            over(gone)
+                .contains("it needs `/lib64/ld-linux-x86-64.so.2`, which the base does not have"),
             "{gone}: {}",
             over(gone)
         );
@@ -214,7 +215,7 @@ exit 0
 image  platforms    bins                  base                           size
 hello  linux/amd64  /usr/local/bin/hello  oci:[ROOT]/base [SIZE]
 --- stderr
-      Noting whether the base of `hello` has glibc [FLOOR], which `x86_64-unknown-linux-gnu/hello/hello` needs, is not known, since its `/usr/lib/x86_64-linux-gnu/libc.so.6` does not tell: say `base-glibc`
+      Noting cannot check that the base of `hello` has glibc [FLOOR], which `x86_64-unknown-linux-gnu/hello/hello` needs: its `/usr/lib/x86_64-linux-gnu/libc.so.6` contains no version; set `base-glibc`
        Wrote 1 image in [ROOT]/layout
 
 "#]]
@@ -226,7 +227,7 @@ hello  linux/amd64  /usr/local/bin/hello  oci:[ROOT]/base [SIZE]
 exit 1
 --- stderr
 error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` needs glibc [FLOOR], and the base of `hello` has 2.17
-  help: build it with a floor: `--target x86_64-unknown-linux-gnu.2.17`, take a newer base, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)
+  help: build it with a lower floor: `--target x86_64-unknown-linux-gnu.2.17`, use a newer base, or build it for musl (for example `--target x86_64-unknown-linux-musl`)
 
 "#]]
     );
@@ -238,7 +239,7 @@ exit 0
 image  platforms    bins                  base                           size
 hello  linux/amd64  /usr/local/bin/hello  oci:[ROOT]/base [SIZE]
 --- stderr
-      Noting `base-glibc` of `hello` says 2.17, and its base has 2.99, which counts
+      Noting `base-glibc` of `hello` is 2.17, but its base has 2.99, which is used
        Wrote 1 image in [ROOT]/layout
 
 "#]]
@@ -251,7 +252,7 @@ exit 0
 image  platforms    bins                  base                           size
 hello  linux/amd64  /usr/local/bin/hello  oci:[ROOT]/base [SIZE]
 --- stderr
-      Noting `x86_64-unknown-linux-gnu/hello/hello` needs glibc [FLOOR], and the base of `hello` has 2.17, and that is accepted (base-unfit)
+      Noting `x86_64-unknown-linux-gnu/hello/hello` needs glibc [FLOOR], and the base of `hello` has 2.17; accepted (base-unfit)
        Wrote 1 image in [ROOT]/layout
 
 "#]]
@@ -278,7 +279,7 @@ exit 0
 image  platforms    bins                  base                           size
 hello  linux/amd64  /usr/local/bin/hello  oci:[ROOT]/base [SIZE]
 --- stderr
-      Noting `x86_64-unknown-linux-gnu/hello/hello` cannot start on the base of `hello`: it needs `libc.so.6`, which is not where its loader looks, and that is accepted (base-unfit)
+      Noting `x86_64-unknown-linux-gnu/hello/hello` cannot start on the base of `hello`: it needs `libc.so.6`, which is not in a directory that its loader searches; accepted (base-unfit)
        Wrote 1 image in [ROOT]/target/xpkg-docker
 
 "#]]
@@ -448,7 +449,7 @@ fn what_is_no_layout_becomes_one_by_skopeo() {
 exit 1
 --- stderr
 error[base-unfit]: the base `oci:[ROOT]/oci.tar` is a tar of an OCI image layout
-  help: make a layout of it: `skopeo copy --all oci-archive:[ROOT]/oci.tar oci:base`, then `base = "oci:base"`
+  help: copy it into a layout: `skopeo copy --all oci-archive:[ROOT]/oci.tar oci:base`, then `base = "oci:base"`
 
 "#]]
     );
@@ -458,7 +459,7 @@ error[base-unfit]: the base `oci:[ROOT]/oci.tar` is a tar of an OCI image layout
 exit 1
 --- stderr
 error[base-unfit]: the base `oci:[ROOT]/docker.tar` is a tar of `docker save`
-  help: make a layout of it: `skopeo copy docker-archive:[ROOT]/docker.tar oci:base`, then `base = "oci:base"`
+  help: copy it into a layout: `skopeo copy docker-archive:[ROOT]/docker.tar oci:base`, then `base = "oci:base"`
 
 "#]]
     );
@@ -467,8 +468,8 @@ error[base-unfit]: the base `oci:[ROOT]/docker.tar` is a tar of `docker save`
         str![[r#"
 exit 1
 --- stderr
-error[base-unfit]: the base `oci:[ROOT]/other.tar` is a file, and no OCI image layout
-  help: make one: `skopeo copy --all docker://IMAGE oci:DIR`
+error[base-unfit]: the base `oci:[ROOT]/other.tar` is a file, not an OCI image layout
+  help: create one: `skopeo copy --all docker://IMAGE oci:DIR`
 
 "#]]
     );
@@ -477,8 +478,8 @@ error[base-unfit]: the base `oci:[ROOT]/other.tar` is a file, and no OCI image l
         str![[r#"
 exit 1
 --- stderr
-error[base-unfit]: the base `docker-archive:docker.tar` is none that is read here
-  help: make a layout of it: `skopeo copy docker-archive:docker.tar oci:base`, then `base = "oci:base"`
+error[base-unfit]: the base `docker-archive:docker.tar` is of a kind that is not supported
+  help: copy it into a layout: `skopeo copy docker-archive:docker.tar oci:base`, then `base = "oci:base"`
 
 "#]]
     );
@@ -527,7 +528,7 @@ fn one_image_of_several_in_a_layout_is_named_as_skopeo_names_it() {
 exit 1
 --- stderr
 error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` needs glibc [FLOOR], and the base of `hello` has 2.5
-  help: take a newer base, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)
+  help: use a newer base, or build it for musl (for example `--target x86_64-unknown-linux-musl`)
 
 "#]]
     );
@@ -537,9 +538,9 @@ error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` needs glibc [FLOOR], a
 exit 1
 --- stderr
 error[base-unfit]: the base `oci:[ROOT]/several` has 2 images for linux/amd64
-  named: 1.0
+  names: 1.0
          registry.example/old:2
-  help: name one of them, `oci:DIR:TAG`, or make a layout of it: `skopeo copy --all oci:DIR:TAG oci:OTHER`
+  help: select one, `oci:DIR:TAG`, or copy it into a layout of its own: `skopeo copy --all oci:DIR:TAG oci:OTHER`
 
 "#]]
     );
@@ -549,9 +550,9 @@ error[base-unfit]: the base `oci:[ROOT]/several` has 2 images for linux/amd64
 exit 1
 --- stderr
 error[base-unfit]: the base `oci:[ROOT]/several:3` is not in its layout
-  there: 1.0
-         registry.example/old:2
-  help: name one that is: `oci:DIR:TAG`
+  available: 1.0
+             registry.example/old:2
+  help: use one that it has: `oci:DIR:TAG`
 
 "#]]
     );
@@ -562,7 +563,7 @@ error[base-unfit]: the base `oci:[ROOT]/several:3` is not in its layout
 exit 1
 --- stderr
 error[base-unfit]: the base `oci:[ROOT]/base:latest` is not in its layout
-  help: no image has a name there: write `oci:DIR`
+  help: no image of the layout has a name: write `oci:DIR`
 
 "#]]
     );

@@ -593,7 +593,7 @@ RUN test "$(cargo xpkg --version 2>/dev/null)" = "cargo xpkg 0.1.0" || cargo ins
 COPY ["rust-toolchain.toml","/dependencies/rust-toolchain.toml"]
 RUN ! command -v rustup || rustup target add x86_64-unknown-linux-musl
 
-# Made again only where Cargo.lock or a manifest changed.
+# Rebuilt only if Cargo.lock or a manifest changed.
 FROM xpkg-toolchain AS xpkg-dependencies
 COPY [".cargo/config.toml","/dependencies/.cargo/config.toml"]
 COPY ["Cargo.lock","/dependencies/Cargo.lock"]

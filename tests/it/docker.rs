@@ -133,11 +133,11 @@ fn two_libcs_of_one_platform_are_a_choice_by_name() {
 exit 1
 --- stderr
 error[docker-choice]: the tree has several targets for linux/amd64, and the image `hello` takes one
-  there: x86_64-unknown-linux-gnu
-         x86_64-unknown-linux-musl
-  help: name it: `cargo xpkg docker --target x86_64-unknown-linux-gnu`, or `targets = ["x86_64-unknown-linux-gnu", …]` in the image's configuration
-error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on `scratch`: it asks for `/lib64/ld-linux-x86-64.so.2`
-  help: take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)
+  available: x86_64-unknown-linux-gnu
+             x86_64-unknown-linux-musl
+  help: select it: `cargo xpkg docker --target x86_64-unknown-linux-gnu`, or `targets = ["x86_64-unknown-linux-gnu", …]` in the image's configuration
+error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on `scratch`: it needs `/lib64/ld-linux-x86-64.so.2`
+  help: use a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or build it for musl (for example `--target x86_64-unknown-linux-musl`)
 
 "#]]
     );
@@ -164,8 +164,8 @@ fn a_bin_that_asks_for_glibc_does_not_stand_on_scratch() {
         str![[r#"
 exit 1
 --- stderr
-error[base-unfit]: `aarch64-unknown-linux-gnu/hello/hello` cannot start on `scratch`: it asks for `/lib/ld-linux-aarch64.so.1`
-  help: take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)
+error[base-unfit]: `aarch64-unknown-linux-gnu/hello/hello` cannot start on `scratch`: it needs `/lib/ld-linux-aarch64.so.1`
+  help: use a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or build it for musl (for example `--target x86_64-unknown-linux-musl`)
 
 "#]]
     );
@@ -179,7 +179,7 @@ exit 0
 image  platforms    bins                  base                                                                                  size
 hello  linux/arm64  /usr/local/bin/hello  r.example/cc@sha256:[SHA256] [SIZE]
 --- stderr
-      Noting whether the base of `hello` has glibc 2.34, which `aarch64-unknown-linux-gnu/hello/hello` needs, is not known: say `base-glibc`
+      Noting cannot check that the base of `hello` has glibc 2.34, which `aarch64-unknown-linux-gnu/hello/hello` needs: set `base-glibc`
        Wrote 1 image in [ROOT]/target/xpkg-docker
 
 "#]]
@@ -192,8 +192,8 @@ hello  linux/arm64  /usr/local/bin/hello  r.example/cc@sha256:[SHA256] [SIZE]
 exit 1
 --- stderr
 error[base-unfit]: the base `r.example/cc:1` has no digest
-  cause: its tag may mean another image tomorrow
-  help: ask what it means now, and write it: `docker buildx imagetools inspect r.example/cc:1`, then `--base r.example/cc@sha256:…`
+  cause: its tag may point to another image later
+  help: look up its digest and use that: `docker buildx imagetools inspect r.example/cc:1`, then `--base r.example/cc@sha256:…`
 
 "#]]
     );
@@ -222,7 +222,7 @@ error[image-invalid]: invalid image reference `r.example/CC`: invalid reference 
 exit 1
 --- stderr
 error[base-unfit]: `aarch64-unknown-linux-gnu/hello/hello` needs glibc 2.34, and the base of `hello` has 2.17
-  help: build it with a floor: `--target aarch64-unknown-linux-gnu.2.17`, take a newer base, or build it for musl (`--target x86_64-unknown-linux-musl` and its like)
+  help: build it with a lower floor: `--target aarch64-unknown-linux-gnu.2.17`, use a newer base, or build it for musl (for example `--target x86_64-unknown-linux-musl`)
 
 "#]]
     );
@@ -362,9 +362,9 @@ error[no-tree]: there is no staged tree at `[ROOT]/target/xpkg`
         str![[r#"
 exit 1
 --- stderr
-error[digest-mismatch]: `[ROOT]/target/xpkg` does not pass verification, so nothing is made of it
+error[digest-mismatch]: `[ROOT]/target/xpkg` does not pass verification, so no image is made from it
   found: digest-mismatch: x86_64-unknown-linux-musl/hello/hello: digest [DIGEST], expected [DIGEST]
-  help: see all of it: `cargo xpkg verify [ROOT]/target/xpkg`
+  help: see all findings: `cargo xpkg verify [ROOT]/target/xpkg`
 
 "#]],
     );
@@ -407,8 +407,8 @@ hello  linux/amd64, linux/arm64  /usr/local/bin/hello  scratch [SIZE], [SIZE]
         str![[r#"
 exit 1
 --- stderr
-error[no-tree]: `[ROOT]/nosuch`, named by `--from`, is not there
-  help: name a staged tree, or a tar of one
+error[no-tree]: `[ROOT]/nosuch` (from `--from`) does not exist
+  help: pass a staged tree, or a tar of one
 
 "#]]
     );
@@ -423,8 +423,8 @@ error[no-tree]: `[ROOT]/nosuch`, named by `--from`, is not there
         str![[r#"
 exit 1
 --- stderr
-error[docker-clash]: two trees have `hello` of `hello` for `aarch64-unknown-linux-musl`, and not the same
-  help: leave one of the trees out
+error[docker-clash]: two trees have different files for `hello` of `hello` for `aarch64-unknown-linux-musl`
+  help: leave out one of the trees
 
 "#]]
     );
@@ -440,9 +440,9 @@ error[docker-clash]: two trees have `hello` of `hello` for `aarch64-unknown-linu
         str![[r#"
 exit 1
 --- stderr
-error[digest-mismatch]: `[ROOT]/bad.tar` does not pass verification, so nothing is made of it
+error[digest-mismatch]: `[ROOT]/bad.tar` does not pass verification, so no image is made from it
   found: digest-mismatch: x86_64-unknown-linux-musl/x86_64-unknown-linux-musl/hello/hello: digest b02ed551de16…, 568377 bytes, expected dcc468474f98…, 568376 bytes
-  help: see all of it: `cargo xpkg verify [ROOT]/bad.tar`
+  help: see all findings: `cargo xpkg verify [ROOT]/bad.tar`
 
 "#]]
     );

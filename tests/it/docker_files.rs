@@ -306,15 +306,15 @@ fn what_stands_in_a_base_is_not_replaced_by_files() {
     for (files, expected) in [
         (
             "file = '/opt/here'",
-            "in the image `upon` a file would stand at `/opt/here`, a directory of its base",
+            "the image `upon` has a file at `/opt/here`, which is a directory in its base",
         ),
         (
             "root = '/note'",
-            "in the image `upon` a directory would stand at `/note`, a file of its base",
+            "the image `upon` has a directory at `/note`, which is a file in its base",
         ),
         (
             "file = '/note/x'",
-            "in the image `upon` a directory would stand at `/note`, a file of its base",
+            "the image `upon` has a directory at `/note`, which is a file in its base",
         ),
     ] {
         let said = run(files).stderr;
@@ -367,7 +367,7 @@ fn no_layer_hides_what_another_one_brings() {
         let said = run(files).stderr;
         assert!(
             said.starts_with(&format!(
-                "error[docker-clash]: in the image `hello` two things would stand at `/{place}`"
+                "error[docker-clash]: the image `hello` has two entries at `/{place}`"
             )),
             "{files}: {said}"
         );

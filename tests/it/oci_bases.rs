@@ -188,9 +188,9 @@ fn bins_are_held_against_the_glibc_of_a_base() {
     let refused =
         |text: String, expected: &str| assert_eq!(text, format!("exit 1\n--- stderr\n{expected}"));
     let older = "error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` needs glibc [FLOOR], \
-                 and the base of `hello` has 2.17\n  help: build it with a floor: `--target \
-                 x86_64-unknown-linux-gnu.2.17`, take a newer base, or build it for musl \
-                 (`--target x86_64-unknown-linux-musl` and its like)\n";
+                 and the base of `hello` has 2.17\n  help: build it with a lower floor: \
+                 `--target x86_64-unknown-linux-gnu.2.17`, use a newer base, or build it for musl \
+                 (for example `--target x86_64-unknown-linux-musl`)\n";
     refused(
         run(
             How::Gzip,
@@ -208,10 +208,10 @@ fn bins_are_held_against_the_glibc_of_a_base() {
     ];
     refused(run(How::Plain, &["amd64"], &[named]), older);
     let musl = "error[base-unfit]: `x86_64-unknown-linux-gnu/hello/hello` cannot start on the \
-                base of `hello`: it asks for `/lib64/ld-linux-x86-64.so.2`, which is not there\n  \
-                cause: the base has musl (`/lib/ld-musl-x86_64.so.1`)\n  help: take a base with \
+                base of `hello`: it needs `/lib64/ld-linux-x86-64.so.2`, which the base does not \
+                have\n  cause: the base has musl (`/lib/ld-musl-x86_64.so.1`)\n  help: use a base with \
                 glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or build it for musl \
-                (`--target x86_64-unknown-linux-musl` and its like)\n";
+                (for example `--target x86_64-unknown-linux-musl`)\n";
     refused(
         run(
             How::Zstd,
@@ -340,8 +340,8 @@ fn a_base_that_is_not_fit() {
         str![[r#"
 exit 1
 --- stderr
-error[base-unfit]: the base of `hello` is in a registry, and a layout is made of what is here
-  help: fetch it, `skopeo copy --all docker://registry.example/debian@sha256:[SHA256] oci:base`, then `base = "oci:base"`
+error[base-unfit]: the base of `hello` is in a registry, and a layout is made of local files only
+  help: copy it here: `skopeo copy --all docker://registry.example/debian@sha256:[SHA256] oci:base`, then `base = "oci:base"`
 
 "#]]
     );
@@ -350,8 +350,8 @@ error[base-unfit]: the base of `hello` is in a registry, and a layout is made of
         str![[r#"
 exit 1
 --- stderr
-error[base-unfit]: the base `oci:[ROOT]/nowhere` is no OCI image layout
-  help: make one: `skopeo copy --all docker://IMAGE oci:DIR`
+error[base-unfit]: the base `oci:[ROOT]/nowhere` is not an OCI image layout
+  help: create one: `skopeo copy --all docker://IMAGE oci:DIR`
 
 "#]]
     );
@@ -367,9 +367,9 @@ error[base-unfit]: the base `oci:[ROOT]/nowhere` is no OCI image layout
 exit 1
 --- stderr
 error[base-unfit]: the base `oci:[ROOT]/base` has no image for linux/arm64
-  there: linux/amd64
-         linux/s390x
-  help: copy all its platforms: `skopeo copy --all docker://IMAGE oci:DIR`, or name the targets that count
+  available: linux/amd64
+             linux/s390x
+  help: copy all its platforms: `skopeo copy --all docker://IMAGE oci:DIR`, or select other targets
 
 "#]]
     );
@@ -393,7 +393,7 @@ error[base-unfit]: the base `oci:[ROOT]/base` has no image for linux/arm64
 exit 1
 --- stderr
 error[base-unfit]: the base `oci:[ROOT]/base` has 2 images for linux/amd64
-  help: name one of them, `oci:DIR:TAG`, or make a layout of it: `skopeo copy --all oci:DIR:TAG oci:OTHER`
+  help: select one, `oci:DIR:TAG`, or copy it into a layout of its own: `skopeo copy --all oci:DIR:TAG oci:OTHER`
 
 "#]]
     );
@@ -425,7 +425,7 @@ error[base-unfit]: the base `oci:[ROOT]/base` has 2 images for linux/amd64
         std::fs::remove_file(project.path(&blob)).unwrap();
         let missing = run(&project, "oci:base");
         assert!(
-            missing.code == Some(1) && missing.stderr.contains("is not whole: it has no `sha256:"),
+            missing.code == Some(1) && missing.stderr.contains("is incomplete: it has no `sha256:"),
             "{}",
             missing.stderr
         );

@@ -88,7 +88,7 @@ error[context-foreign]: `[ROOT]/directory.tar` is a directory, and the image lay
         str![[r#"
 exit 1
 --- stderr
-error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
+error[docker-invalid]: 1700000000000 seconds after 1970 is out of range for the time of an image
   help: set `SOURCE_DATE_EPOCH` to seconds, not to milliseconds
 
 "#]]
@@ -127,25 +127,25 @@ error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
     for (more, expected) in [
         (
             "files = { conf = \"etc\" }",
-            "error[docker-invalid]: `conf` cannot stand at `etc` in the image `hello`: it is not \
+            "error[docker-invalid]: `conf` cannot be at `etc` in the image `hello`: it is not \
              absolute",
         ),
         (
             "files = { conf = \"/a/../b\" }",
-            "error[docker-invalid]: `conf` cannot stand at `/a/../b` in the image `hello`: it is \
+            "error[docker-invalid]: `conf` cannot be at `/a/../b` in the image `hello`: it is \
              not a plain",
         ),
         (
             "files = { \"conf/a\" = \"/\" , nothing = \"/x\" }",
-            "error[file-access]: `[ROOT]/nothing`, which an image asks for, is not there",
+            "error[file-access]: `[ROOT]/nothing`, which an image needs, does not exist",
         ),
         (
             "files = { \"conf/a\" = \"/etc/x\", conf = \"/etc/x/y\" }",
-            "error[docker-clash]: in the image `hello` two things would stand at `/etc/x`",
+            "error[docker-clash]: the image `hello` has two entries at `/etc/x`",
         ),
         (
             "files = { \"conf/a\" = \"/etc/x\", file = \"/etc/x\" }",
-            "error[docker-clash]: in the image `hello` two files would stand at `/etc/x`",
+            "error[docker-clash]: the image `hello` has two files at `/etc/x`",
         ),
     ] {
         tables(more);
@@ -163,26 +163,26 @@ error[docker-invalid]: 1700000000000 seconds after 1970 is no time of an image
     assert!(
         run("layout")
             .stderr
-            .contains("its name means that something is gone")
+            .contains("its name would delete a file of the base")
     );
     tables("tzdata = true");
     assert!(
         project
             .xpkg_with(&[("TZDIR", "/nowhere")], "docker --no-build --oci layout")
             .stderr
-            .contains("`TZDIR=/nowhere` is no directory")
+            .contains("`TZDIR=/nowhere` is not a directory")
     );
     std::fs::create_dir_all(project.path("zones/right")).unwrap();
     project.write("zones/right/Berlin", "zone");
     let run = project.xpkg_with(&[("TZDIR", "zones")], "docker --no-build --oci layout");
     assert!(
-        run.text().contains("`TZDIR=[ROOT]/zones` holds none"),
+        run.text().contains("`TZDIR=[ROOT]/zones` contains none"),
         "{}",
         run.text()
     );
     tables("ca-certificates = true");
     for (named, expected) in [
-        ("/nope", "`SSL_CERT_FILE=/nope` is no file"),
+        ("/nope", "`SSL_CERT_FILE=/nope` is not a file"),
         ("file", "`SSL_CERT_FILE=[ROOT]/file` is empty"),
     ] {
         for route in ["--oci layout", "--context context"] {

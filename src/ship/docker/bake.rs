@@ -6,42 +6,43 @@ use serde_json::{Value, json};
 
 use crate::ship::docker::image::{Image, PlatformImage, VERSION};
 
-/// What is said of all images.
+/// The input of a bake file.
 pub struct Plan<'a> {
+    /// Images, one target each.
     pub images: &'a [Image],
-    /// Image -> the layout that it stands upon, as BuildKit is told: `oci-layout://PATH@sha256:…`.
+    /// Base layouts as BuildKit writes them, `oci-layout://PATH@sha256:…`, by image.
     pub layouts: &'a BTreeMap<String, String>,
-    /// Each architecture has a target of its own, which keeps a cache in the registry beside the
-    /// image; the whole reads them.
+    /// True for a target for each architecture, which writes a cache to the registry beside the
+    /// image; the image's target reads these caches.
     pub cache: bool,
 }
 
-/// The text. Paths are from the context's directory, where bake is to be called.
+/// Returns the bake file. Its paths are relative to the context, in which bake must be run.
 pub fn text(plan: &Plan) -> String {
     let mut names = Names::default();
-    let whole: Vec<(String, &Image)> = plan
+    let whole_images: Vec<(String, &Image)> = plan
         .images
         .iter()
         .map(|image| (names.free(&image.name), image))
         .collect();
-    let mut targets: serde_json::Map<String, Value> = whole
+    let mut targets: serde_json::Map<String, Value> = whole_images
         .iter()
         .map(|(name, image)| (name.clone(), target(image, plan)))
         .collect();
-    let mut groups =
-        json!({ "default": { "targets": whole.iter().map(|(name, _)| name).collect::<Vec<_>>() } });
+    let whole_names: Vec<&String> = whole_images.iter().map(|(name, _)| name).collect();
+    let mut groups = json!({ "default": { "targets": whole_names } });
     if plan.cache {
-        let alone: Vec<(String, Value)> = whole
+        let single_platforms: Vec<(String, Value)> = whole_images
             .iter()
-            .flat_map(|(name, image)| alone(name, image, &mut names))
+            .flat_map(|(name, image)| single_platforms(name, image, &mut names))
             .collect();
         groups[PER_ARCHITECTURE] =
-            json!({ "targets": alone.iter().map(|(name, _)| name).collect::<Vec<_>>() });
-        targets.extend(alone);
+            json!({ "targets": single_platforms.iter().map(|(name, _)| name).collect::<Vec<_>>() });
+        targets.extend(single_platforms);
     }
     let document = json!({
         "variable": {
-            // No `description`: buildx 0.13, which Debian has, takes it for an error.
+            // No `description`: buildx 0.13, Debian's version, rejects it.
             "REGISTRY": { "default": "" },
             "TAG": { "default": "latest" },
         },
@@ -53,11 +54,11 @@ pub fn text(plan: &Plan) -> String {
     text
 }
 
-/// The second group, beside `default`.
+/// Name of the group of single-platform targets.
 const PER_ARCHITECTURE: &str = "per-architecture";
 
-/// Names that are taken. A target's has letters, digits, `-` and `_` alone; groups and targets
-/// share one space.
+/// The names in use. A target's name consists of letters, digits, `-` and `_`; groups and targets
+/// share one namespace.
 struct Names(BTreeSet<String>);
 
 impl Default for Names {
@@ -67,8 +68,9 @@ impl Default for Names {
 }
 
 impl Names {
-    fn free(&mut self, wanted: &str) -> String {
-        let mut name = wanted.replace('.', "_");
+    /// Returns an unused name like `preferred`, and marks it as used.
+    fn free(&mut self, preferred: &str) -> String {
+        let mut name = preferred.replace('.', "_");
         while !self.0.insert(name.clone()) {
             name.push('_');
         }
@@ -76,6 +78,7 @@ impl Names {
     }
 }
 
+/// Returns the target of an image.
 fn target(image: &Image, plan: &Plan) -> Value {
     let Image {
         name,
@@ -112,46 +115,47 @@ fn target(image: &Image, plan: &Plan) -> Value {
     target
 }
 
-/// Each platform of an image as a target of its own, with its own cache: for machines that build
-/// one each.
-fn alone(target: &str, image: &Image, names: &mut Names) -> Vec<(String, Value)> {
-    let of = |platform: &PlatformImage| {
-        let own = words(platform);
+/// Returns a target for each platform of an image, with its own cache, so that each machine can
+/// build one.
+fn single_platforms(target: &str, image: &Image, names: &mut Names) -> Vec<(String, Value)> {
+    let platform_target = |platform: &PlatformImage| {
+        let label = label(platform);
         let cache = reference(&image.name, platform);
         let document = json!({
             "inherits": [target],
             "platforms": [platform.platform.label()],
-            "tags": [format!("${{REGISTRY}}{}:${{TAG}}-{own}", image.name)],
+            "tags": [format!("${{REGISTRY}}{}:${{TAG}}-{label}", image.name)],
             "cache-from": [cache],
             "cache-to": [format!("{cache},mode=max")],
         });
-        (names.free(&format!("{target}-{own}")), document)
+        (names.free(&format!("{target}-{label}")), document)
     };
-    image.platforms.iter().map(of).collect()
+    image.platforms.iter().map(platform_target).collect()
 }
 
-/// `amd64`, `arm-v7`.
-fn words(platform: &PlatformImage) -> String {
-    let words = platform.platform.label();
-    words
+/// Returns a platform's label: `amd64`, `arm-v7`.
+fn label(platform: &PlatformImage) -> String {
+    let platform = platform.platform.label();
+    platform
         .strip_prefix("linux/")
-        .unwrap_or(&words)
+        .unwrap_or(&platform)
         .replace('/', "-")
 }
 
+/// Returns the reference of a platform's cache.
 fn reference(name: &str, platform: &PlatformImage) -> String {
     format!(
         "type=registry,ref=${{REGISTRY}}{name}:cache-{}",
-        words(platform)
+        label(platform)
     )
 }
 
-/// Bake reads every string of the file as a template.
+/// Escapes a text, since bake reads every string of the file as a template.
 fn literal(text: &str) -> String {
     text.replace("${", "$${").replace("%{", "%%{")
 }
 
-/// The name of an image's Dockerfile.
+/// Returns the file name of an image's Dockerfile.
 pub fn file(image: &str) -> String {
     format!("{image}.Dockerfile")
 }
@@ -207,14 +211,17 @@ mod tests {
             "type=registry,ref=${REGISTRY}chat:cache-arm-v7",
         ];
         assert_eq!(target["cache-from"], json!(caches));
-        // Each platform by itself keeps the cache that the whole reads.
+        // Each single-platform target writes the cache that the image's target reads.
         assert_eq!(
             document["group"]["per-architecture"]["targets"],
             json!(["chat-amd64", "chat-arm-v7"])
         );
-        let one = &document["target"]["chat-arm-v7"];
-        assert_eq!(one["platforms"], json!(["linux/arm/v7"]));
-        assert_eq!(one["cache-to"], json!([format!("{},mode=max", caches[1])]));
+        let single = &document["target"]["chat-arm-v7"];
+        assert_eq!(single["platforms"], json!(["linux/arm/v7"]));
+        assert_eq!(
+            single["cache-to"],
+            json!([format!("{},mode=max", caches[1])])
+        );
         assert!(!bake(&[chat()], false).to_string().contains("cache"));
     }
 
@@ -233,7 +240,7 @@ mod tests {
         let target = &bake(&[image], false)["target"]["chat"];
         assert_eq!(target["labels"]["a"], "$${HOME} $5 %%{if}");
         assert_eq!(target["labels"][VERSION], "1.2.3+build");
-        // No registry takes the `+`.
+        // No registry accepts the `+`.
         assert_eq!(
             target["tags"],
             json!(["${REGISTRY}chat:${TAG}", "${REGISTRY}chat:1.2.3-build"])

@@ -1,5 +1,5 @@
-//! Whether a bin can start on a base: what it needs, what is known of the base, and the one
-//! judgement of both.
+//! Checks that a bin can start on a base: the loader, the libraries and the glibc that it needs,
+//! and the contents of the base as far as they are known.
 
 use crate::problem::Problem;
 use crate::ship::docker::image::{BASE_UNFIT, DeclaredBase, RuntimeDeps};
@@ -8,31 +8,33 @@ use crate::ship::rootfs::loader::Program;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 
-/// What is known of a base.
+/// The known contents of a base.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BaseContents {
-    /// It is empty.
+    /// None: `scratch`.
     Empty,
-    /// Nobody looked, nobody said.
+    /// Unknown: not read, and nothing declared.
     Nothing,
-    /// It is said to have this glibc.
+    /// The glibc that `base-glibc` declares.
     Declared(Glibc),
-    /// What stands in it, for one bin.
+    /// Contents that were read, as one bin sees them.
     Read {
-        /// The path of the C library that the bin gets, and its version where its bytes tell one.
+        /// Path of the glibc that the bin loads, and its version if the file contains one.
         glibc: Option<(String, Option<Glibc>)>,
-        /// It has the loader that the bin asks for.
+        /// True if the base has the bin's loader, or the bin has none.
         loader: bool,
-        /// musl's loader.
+        /// Path of musl's loader.
         musl: Option<String>,
-        /// Libraries that the loader will not find, and the directories where it looks.
+        /// Libraries that the loader does not find.
         missing: Vec<String>,
+        /// Directories that the loader searches.
         searched: Vec<String>,
     },
 }
 
 impl BaseContents {
-    /// What a root file system has for a bin at `place`, in an image with this LD_LIBRARY_PATH.
+    /// Returns the contents of a root file system for a bin at the path `place`; `library_path` is
+    /// the image's LD_LIBRARY_PATH.
     pub fn read(rootfs: &Rootfs, needs: &RuntimeDeps, place: &str, library_path: &str) -> Self {
         let RuntimeDeps {
             target,
@@ -63,7 +65,7 @@ impl BaseContents {
     }
 }
 
-/// Debian's name of the directories of a target: `x86_64-linux-gnu`.
+/// Returns Debian's multiarch name of a target: `x86_64-linux-gnu`.
 fn multiarch(target: &str) -> String {
     let gnu = Target::of_triple(target)
         .map(|target| target.arch.gnu)
@@ -72,30 +74,33 @@ fn multiarch(target: &str) -> String {
     format!("{}-linux-{libc}", if gnu == "i686" { "i386" } else { gnu })
 }
 
-const STATIC_WAY: &str = "build it for musl (`--target x86_64-unknown-linux-musl` and its like)";
+/// Help: the workaround that needs no base.
+const STATIC_WORKAROUND: &str =
+    "build it for musl (for example `--target x86_64-unknown-linux-musl`)";
 
-/// The base that a bin without a loader wants.
+/// Returns the help for a bin whose loader is missing: another base, or static linking.
 fn other_base(needs: &RuntimeDeps) -> String {
     if needs.is_musl() {
-        return "take a base with musl: `--base docker.io/library/alpine@sha256:…`, or leave out `-C target-feature=-crt-static`, \
-                and it is static"
+        return "use a base with musl: `--base docker.io/library/alpine@sha256:…`, or leave out \
+                `-C target-feature=-crt-static` to link it statically"
             .to_owned();
     }
     format!(
-        "take a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or {STATIC_WAY}"
+        "use a base with glibc: `--base gcr.io/distroless/cc-debian12@sha256:…`, or \
+         {STATIC_WORKAROUND}"
     )
 }
 
-/// What stands against a bin on its base; what is only told goes to `told`. The one judgement of
-/// it, whoever looked at the base. What was read counts; the user's word only where nothing could
-/// be read.
-pub fn judge(
+/// Returns the problem of a bin on its base, if any. Adds to `notes` a declaration that differs
+/// from the base, a check that is not possible, and a problem that the user accepted. A version
+/// that was read from the base takes precedence over the declared one.
+pub fn check_base(
     image: &str,
     staged: &str,
     needs: &RuntimeDeps,
     mut known: BaseContents,
-    said: DeclaredBase,
-    told: &mut Vec<String>,
+    declared: DeclaredBase,
+    notes: &mut Vec<String>,
 ) -> Option<Problem> {
     if let (
         BaseContents::Read {
@@ -105,38 +110,37 @@ pub fn judge(
         Some(floor),
     ) = (&mut known, needs.glibc)
     {
-        match (*read, said.glibc) {
-            (Some(read), Some(said)) if read != said => {
-                told.push(format!("`base-glibc` of `{image}` says {said}, and its base has \
-                                   {read}, which counts"));
+        match (*read, declared.glibc) {
+            (Some(read), Some(declared)) if read != declared => {
+                notes.push(format!(
+                    "`base-glibc` of `{image}` is {declared}, but its base has {read}, which is \
+                     used"
+                ));
             }
-            (None, Some(_)) => *read = said.glibc,
-            (None, None) => told.push(format!(
-                "whether the base of `{image}` has glibc {floor}, which `{staged}` needs, is not known, since its `{path}` does not tell: \
-                 say `base-glibc`"
+            (None, Some(_)) => *read = declared.glibc,
+            (None, None) => notes.push(format!(
+                "cannot check that the base of `{image}` has glibc {floor}, which `{staged}` \
+                 needs: its `{path}` contains no version; set `base-glibc`"
             )),
             _ => {}
         }
     }
     let problem = unfit(image, staged, needs, &known)?;
-    if said.accepted {
-        told.push(format!(
-            "{}, and that is accepted (base-unfit)",
-            problem.message
-        ));
+    if declared.accepted {
+        notes.push(format!("{}; accepted (base-unfit)", problem.message));
         return None;
     }
     Some(problem)
 }
 
-/// What a bin needs that its base does not have.
+/// Returns the problem of a bin that needs something its base does not have.
 fn unfit(image: &str, staged: &str, needs: &RuntimeDeps, known: &BaseContents) -> Option<Problem> {
     let loader = needs.loader.as_deref().unwrap_or("its loader");
     let has = match known {
         BaseContents::Empty => {
             let problem = Problem::new(
                 BASE_UNFIT,
-                format!("`{staged}` cannot start on `scratch`: it asks for `{loader}`"),
+                format!("`{staged}` cannot start on `scratch`: it needs `{loader}`"),
             );
             return Some(problem.help(other_base(needs)));
         }
@@ -148,8 +152,8 @@ fn unfit(image: &str, staged: &str, needs: &RuntimeDeps, known: &BaseContents) -
             let problem = Problem::new(
                 BASE_UNFIT,
                 format!(
-                    "`{staged}` cannot start on the base of `{image}`: it asks for `{loader}`, \
-                     which is not there"
+                    "`{staged}` cannot start on the base of `{image}`: it needs `{loader}`, \
+                     which the base does not have"
                 ),
             );
             let problem = match musl {
@@ -167,15 +171,16 @@ fn unfit(image: &str, staged: &str, needs: &RuntimeDeps, known: &BaseContents) -
     };
     let (floor, has) = (needs.glibc?, has?);
     (floor > has).then(|| {
-        let floors = Target::of_triple(&needs.target)
+        let can_lower = Target::of_triple(&needs.target)
             .and_then(|target| target.first_glibc())
             .is_none_or(|first| has >= first);
-        let help = match floors {
+        let help = match can_lower {
             true => format!(
-                "build it with a floor: `--target {}.{has}`, take a newer base, or {STATIC_WAY}",
+                "build it with a lower floor: `--target {}.{has}`, use a newer base, or \
+                 {STATIC_WORKAROUND}",
                 needs.target
             ),
-            false => format!("take a newer base, or {STATIC_WAY}"),
+            false => format!("use a newer base, or {STATIC_WORKAROUND}"),
         };
         Problem::new(
             BASE_UNFIT,
@@ -185,7 +190,7 @@ fn unfit(image: &str, staged: &str, needs: &RuntimeDeps, known: &BaseContents) -
     })
 }
 
-/// A bin some of whose libraries are not there.
+/// Returns the problem of a bin whose loader does not find some of its libraries.
 fn without(
     image: &str,
     staged: &str,
@@ -202,11 +207,12 @@ fn without(
         BASE_UNFIT,
         format!(
             "`{staged}` cannot start on the base of `{image}`: it needs {names}, which {are} not \
-             where its loader looks"
+             in a directory that its loader searches"
         ),
     );
-    let problem = problem.note("looked in", searched.iter().cloned());
-    // What distroless/cc has over distroless/base, and Debian's slimmest images have, too.
+    let problem = problem.note("searched", searched.iter().cloned());
+    // The libraries of distroless/cc that distroless/base lacks; Debian's slim images have them,
+    // too.
     let usual = missing.iter().all(|name| {
         matches!(
             name.as_str(),
@@ -215,15 +221,15 @@ fn without(
     });
     problem.help(match (needs.is_musl(), usual) {
         (true, _) => "add them to the base (Alpine: `apk add libgcc`), or leave out `-C \
-             target-feature=-crt-static`, and it is static"
+             target-feature=-crt-static` to link it statically"
             .to_owned(),
         (false, true) => {
             format!(
-                "take a base that has them: `--base gcr.io/distroless/cc-debian12@sha256:…` \
-                 (`distroless/base` has not), or {STATIC_WAY}"
+                "use a base that has them: `--base gcr.io/distroless/cc-debian12@sha256:…` \
+                 (`distroless/base` does not), or {STATIC_WORKAROUND}"
             )
         }
-        (false, false) => "take a base that has them, or link them statically".to_owned(),
+        (false, false) => "use a base that has them, or link them statically".to_owned(),
     })
 }
 
@@ -255,21 +261,21 @@ mod tests {
         }
     }
 
-    /// A base of these files; expected is what is told and what stands against the bin, with its
+    /// Checks a bin against a base of these files; expected are the notes and the problem with its
     /// help.
     #[track_caller]
-    fn check(target: &str, files: &[(&str, &str)], said: DeclaredBase, expected: &str) {
+    fn check(target: &str, files: &[(&str, &str)], declared: DeclaredBase, expected: &str) {
         let mut rootfs = Rootfs::default();
         files
             .iter()
             .for_each(|(path, bytes)| rootfs.put_file(path, Some(bytes.as_bytes())));
-        let (needs, mut told) = (needs(target), Vec::new());
+        let (needs, mut notes) = (needs(target), Vec::new());
         let known = BaseContents::read(&rootfs, &needs, "/usr/local/bin/a", "");
-        let problem = judge("i", "a", &needs, known, said, &mut told);
-        told.extend(
+        let problem = check_base("i", "a", &needs, known, declared, &mut notes);
+        notes.extend(
             problem.map(|problem| format!("{} ({})", problem.message, problem.help.join("; "))),
         );
-        assert_eq!(told.join("; "), expected);
+        assert_eq!(notes.join("; "), expected);
     }
 
     const LOADER: (&str, &str) = ("lib64/ld-linux-x86-64.so.2", "");
@@ -281,25 +287,25 @@ mod tests {
     );
 
     #[test]
-    fn a_base_is_judged_by_what_is_there() {
+    fn a_base_is_checked_by_its_contents() {
         let nothing = DeclaredBase::default();
         check(GNU, &[LOADER, GCC, LIBC], nothing, "");
         check(
             GNU,
             &[LOADER, LIBC],
             nothing,
-            "`a` cannot start on the base of `i`: it needs `libgcc_s.so.1`, which is not where \
-             its loader looks (take a base that has them: `--base \
-             gcr.io/distroless/cc-debian12@sha256:…` (`distroless/base` has not), or build it for \
-             musl (`--target x86_64-unknown-linux-musl` and its like))",
+            "`a` cannot start on the base of `i`: it needs `libgcc_s.so.1`, which is not in a \
+             directory that its loader searches (use a base that has them: `--base \
+             gcr.io/distroless/cc-debian12@sha256:…` (`distroless/base` does not), or build it \
+             for musl (for example `--target x86_64-unknown-linux-musl`))",
         );
         let silent = (LIBC.0, "");
         check(
             GNU,
             &[LOADER, GCC, silent],
             nothing,
-            "whether the base of `i` has glibc 2.34, which `a` needs, is not known, since its \
-             `/lib/x86_64-linux-gnu/libc.so.6` does not tell: say `base-glibc`",
+            "cannot check that the base of `i` has glibc 2.34, which `a` needs: its \
+             `/lib/x86_64-linux-gnu/libc.so.6` contains no version; set `base-glibc`",
         );
         check(
             GNU,
@@ -317,7 +323,7 @@ mod tests {
                 glibc: Glibc::parse("2.31"),
                 accepted: true,
             },
-            "`a` needs glibc 2.34, and the base of `i` has 2.31, and that is accepted (base-unfit)",
+            "`a` needs glibc 2.34, and the base of `i` has 2.31; accepted (base-unfit)",
         );
     }
 
@@ -329,17 +335,18 @@ mod tests {
             MUSL,
             &[OF_MUSL],
             nothing,
-            "`a` cannot start on the base of `i`: it needs `libgcc_s.so.1`, which is not where \
-             its loader looks (add them to the base (Alpine: `apk add libgcc`), or leave out `-C \
-             target-feature=-crt-static`, and it is static)",
+            "`a` cannot start on the base of `i`: it needs `libgcc_s.so.1`, which is not in a \
+             directory that its loader searches (add them to the base (Alpine: `apk add libgcc`), \
+             or leave out `-C target-feature=-crt-static` to link it statically)",
         );
         check(
             MUSL,
             &[LOADER, GCC, LIBC],
             nothing,
-            "`a` cannot start on the base of `i`: it asks for `/lib/ld-musl-x86_64.so.1`, which \
-             is not there (take a base with musl: `--base docker.io/library/alpine@sha256:…`, or \
-             leave out `-C target-feature=-crt-static`, and it is static)",
+            "`a` cannot start on the base of `i`: it needs `/lib/ld-musl-x86_64.so.1`, which the \
+             base does not have (use a base with musl: `--base \
+             docker.io/library/alpine@sha256:…`, or leave out `-C target-feature=-crt-static` to \
+             link it statically)",
         );
     }
 

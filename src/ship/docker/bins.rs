@@ -9,68 +9,75 @@ use crate::project::config::DockerConfig;
 use crate::ship::docker::image::{DOCKER_CLASH, DOCKER_INVALID};
 use crate::tree::manifest::{Artifact, Manifest, Platform};
 
-/// What is known besides trees and configuration.
+/// Options of a run, besides trees and configuration.
 #[derive(Debug, Clone, Default)]
 pub struct ImageOptions {
-    /// Package -> its licence.
+    /// SPDX license expression, by package.
     pub licences: BTreeMap<String, String>,
-    /// Targets that count, where some were named: by the flag, or those that were just built.
+    /// Targets to use: those of `--target`, or those that this run built; empty for all.
     pub targets: Vec<String>,
-    /// They were narrowed for this run: a table's other targets are not missing then.
+    /// True if the user chose the targets of this run: other targets of a table are not missing
+    /// then.
     pub narrowed: bool,
-    /// Package and bin of those that were just built, where the tree may hold more.
+    /// Package and bin of what this run built; `None` for all bins of the tree.
     pub bins: Option<BTreeSet<(String, String)>>,
-    /// The run named packages or bins: images of others are left out.
+    /// True if the run selects packages or bins: images of others are skipped.
     pub some: bool,
-    /// `--base`.
+    /// Value of `--base`, for images that do not set `base`.
     pub base: Option<String>,
-    /// `--accept base-unfit`.
+    /// True with `--accept base-unfit`.
     pub accepted: bool,
+    /// The workspace's root, to which `files` and `oci:` paths are relative.
     pub root: Utf8PathBuf,
 }
 
 /// An artifact of one of the trees, with its platform.
 pub struct Bin<'a> {
+    /// Index of the tree.
     pub tree: usize,
+    /// Its entry in the tree's manifest.
     pub artifact: &'a Artifact,
-    /// In the context and in the image: the same for every platform.
+    /// File name in the context and in the image, the same for every platform.
     pub name: String,
+    /// Its target's platform.
     pub platform: &'a Platform,
 }
 
-/// Targets that were named and that nothing was built for.
+/// Returns a problem for each requested target that has no bin; `holder` is the subject of the
+/// message.
 pub fn missing<'a>(
-    wanted: &[String],
+    requested: &[String],
     bins: impl Iterator<Item = &'a Bin<'a>>,
     holder: &str,
 ) -> Vec<Problem> {
-    let there: BTreeSet<&str> = bins.map(|bin| bin.artifact.target.as_str()).collect();
-    let of = |wanted: &String| {
+    let available: BTreeSet<&str> = bins.map(|bin| bin.artifact.target.as_str()).collect();
+    let problem = |target: &String| {
         let problem = Problem::new(
             DOCKER_INVALID,
-            format!("{holder} has no bin for `{wanted}`, which was named"),
+            format!("{holder} has no bin for the requested target `{target}`"),
         )
-        .note("there", there.iter().map(ToString::to_string));
-        match nearest(wanted, there.iter().copied()) {
-            Some(near) if near != wanted => problem.help(format!(
-                "did you mean `{near}`? Else build for it: `cargo xpkg build --target {wanted}`"
+        .note("available", available.iter().map(ToString::to_string));
+        match nearest(target, available.iter().copied()) {
+            Some(near) if near != target => problem.help(format!(
+                "did you mean `{near}`? If not, build for it: `cargo xpkg build --target {target}`"
             )),
             _ => problem.help(format!(
-                "build for it: `cargo xpkg build --target {wanted}`"
+                "build for it: `cargo xpkg build --target {target}`"
             )),
         }
     };
-    wanted
+    requested
         .iter()
-        .filter(|wanted| !there.contains(wanted.as_str()))
-        .map(of)
+        .filter(|target| !available.contains(target.as_str()))
+        .map(problem)
         .collect()
 }
 
-/// The bins for Linux, each once: two trees may bring the same file, but not two.
+/// Returns the bins for Linux, each once. Two trees may have the same file for a bin; different
+/// files are a problem.
 pub fn bins<'a>(
     trees: &'a [Manifest],
-    about: &ImageOptions,
+    options: &ImageOptions,
     problems: &mut Vec<Problem>,
 ) -> Vec<Bin<'a>> {
     let mut bins: Vec<Bin> = Vec::new();
@@ -86,8 +93,9 @@ pub fn bins<'a>(
             let built = |bins: &BTreeSet<(String, String)>| {
                 bins.contains(&(artifact.package.clone(), artifact.bin.clone()))
             };
-            let counts = about.targets.is_empty() || about.targets.contains(&artifact.target);
-            if record.platform.os != "linux" || !counts || !about.bins.as_ref().is_none_or(built) {
+            let counts = options.targets.is_empty() || options.targets.contains(&artifact.target);
+            if record.platform.os != "linux" || !counts || !options.bins.as_ref().is_none_or(built)
+            {
                 continue;
             }
             let name = name(trees, artifact);
@@ -102,11 +110,11 @@ pub fn bins<'a>(
                     Problem::new(
                         DOCKER_CLASH,
                         format!(
-                            "two trees have `{name}` of `{}` for `{}`, and not the same",
+                            "two trees have different files for `{name}` of `{}` for `{}`",
                             artifact.package, artifact.target
                         ),
                     )
-                    .help("leave one of the trees out"),
+                    .help("leave out one of the trees"),
                 ),
                 None => bins.push(Bin {
                     tree,
@@ -120,8 +128,8 @@ pub fn bins<'a>(
     bins
 }
 
-/// The name under which a bin is staged; its own, where the layout of the tree gives it another for
-/// each target.
+/// Returns the file name of a staged bin, or cargo's name of the bin if the tree's layout gives it
+/// another file name for each target.
 pub fn name(trees: &[Manifest], artifact: &Artifact) -> String {
     let staged = |artifact: &Artifact| {
         artifact
@@ -134,21 +142,22 @@ pub fn name(trees: &[Manifest], artifact: &Artifact) -> String {
     let all = trees.iter().flat_map(|manifest| &manifest.artifacts);
     let mut all =
         all.filter(|other| other.package == artifact.package && other.bin == artifact.bin);
-    let own = staged(artifact);
+    let file = staged(artifact);
     let processor = artifact.target.split('-').next().unwrap_or_default();
-    if own.contains(processor) || all.any(|other| staged(other) != own) {
+    if file.contains(processor) || all.any(|other| staged(other) != file) {
         artifact.bin.clone()
     } else {
-        own
+        file
     }
 }
 
+/// Returns the default configuration: an image for each package, with all its bins.
 pub fn one_a_package(bins: &[Bin]) -> Vec<DockerConfig> {
     let packages: BTreeSet<&str> = bins
         .iter()
         .map(|bin| bin.artifact.package.as_str())
         .collect();
-    let of = |package: &str| {
+    let image = |package: &str| {
         let names: BTreeSet<String> = bins
             .iter()
             .filter(|bin| bin.artifact.package == package)
@@ -160,5 +169,5 @@ pub fn one_a_package(bins: &[Bin]) -> Vec<DockerConfig> {
             ..DockerConfig::default()
         }
     };
-    packages.into_iter().map(of).collect()
+    packages.into_iter().map(image).collect()
 }

@@ -7,62 +7,70 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::code::{Code, CodeInfo, code};
 
-/// A context's name in cargo's target directory, where nobody names another.
+/// Default name of a context, in cargo's target directory.
 pub const DEFAULT: &str = "xpkg-docker";
 
-/// The record's name.
+/// File name of the [`Record`] in a context.
 pub const RECORD: &str = ".xpkg-context.json";
 
 /// One file of a context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContextFile {
-    /// Below the context, with `/`.
+    /// Path relative to the context, with `/`.
     pub path: String,
+    /// Type and contents.
     pub from: ContentSource,
 }
 
+/// The contents of a [`ContextFile`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContentSource {
+    /// A text.
     Text(String),
-    /// A staged bin, or a blob of a layout, and the digest that it is known by.
+    /// A staged bin or a blob of a layout, with its SHA-256.
     Bin(Utf8PathBuf, String),
-    /// A file of this machine, as an image gets it: builders take its mode as it stands in the
-    /// context.
+    /// A file of this machine for an image, copied since builders take the mode of the context's
+    /// file.
     Copy {
+        /// Path on this machine.
         from: Utf8PathBuf,
+        /// True for the mode 0755, false for 0644.
         executable: bool,
     },
-    /// Where it points, as it is written there.
+    /// A symbolic link, with its target as written.
     Link(String),
-    /// With a mode.
+    /// A directory, with its mode.
     Directory(u32),
 }
 
-/// What a context holds, to be told from what others put there, and from what the next run would
-/// write.
+/// The entries of a context that xpkg wrote, to detect foreign and changed files, and to write
+/// nothing if the next run would write the same. Stored as JSON in the context.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
+    /// Version of this format.
     pub schema_version: u32,
-    /// Path -> SHA-256.
+    /// SHA-256 of files, by path.
     pub files: BTreeMap<String, String>,
-    /// Copies -> their mode, in octal digits.
+    /// Modes of copied files in octal digits, by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub modes: BTreeMap<String, String>,
-    /// Path -> what is written there.
+    /// Targets of links, by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, String>,
-    /// Those that an image gets -> their mode.
+    /// Modes of directories for images in octal digits, by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub directories: BTreeMap<String, String>,
 }
 
-/// The mode of what all may start, and of directories that all may read.
+/// Mode of executable files and of directories.
 pub const OPEN: u32 = 0o755;
 
+/// Mode of other files.
 pub const PLAIN: u32 = 0o644;
 
 impl Record {
+    /// Returns true if xpkg wrote a file or link at this path.
     pub fn known(&self, path: &str) -> bool {
         self.files.contains_key(path) || self.links.contains_key(path)
     }
@@ -73,13 +81,13 @@ pub const CODES: &[Code] = &[CONTEXT_FOREIGN];
 
 pub const CONTEXT_FOREIGN: Code = code(&CodeInfo {
     name: "context-foreign",
-    title: "the Docker context or layout holds what xpkg did not make",
-    cause: "Files stand in the context's (or the layout's) directory that xpkg did not write, or \
-            some that it wrote were changed; or a file that a layout is to replace is no layout \
-            of xpkg's.",
+    title: "the Docker context or layout has files that xpkg did not write",
+    cause: "The directory of the context or layout has files that xpkg did not write, or files \
+            that were changed since; or the file that a layout would replace is not a layout of \
+            xpkg.",
     detection: "Each file's digest is compared with the record in the context; a layout, or a \
-                tar of one, is xpkg's by an annotation in its index.",
-    fix: "Move them away, choose another `--context`, or write over changes with `--force`.",
+                tar of one, has an annotation of xpkg in its index.",
+    fix: "Move them away, choose another `--context`, or overwrite changes with `--force`.",
     source: "README, Docker",
     waivable: false,
 });

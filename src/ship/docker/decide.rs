@@ -1,7 +1,7 @@
-//! Which images a staged tree makes, for which platforms, of which bins, upon what: decided before
-//! anything is written.
+//! Decides on the images of a staged tree, with their platforms, bins and bases, before anything is
+//! written.
 //!
-//! Pure. What they become as files is in `formats::{dockerfile, bake, oci}`.
+//! Pure. Their files are made in `docker::dockerfile`, `docker::bake` and `oci::documents`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::ship::docker::image::{DOCKER_INVALID, Image};
 use crate::ship::docker::one;
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 
-/// The manifest of a tree that will be built: what it promises to hold.
+/// Returns the expected manifest of a tree that is not built yet: without sizes and digests.
 pub fn promised(settings: &Settings, bins: &[Bin]) -> Result<Manifest, Problem> {
     let mut records = Vec::new();
     let mut artifacts = Vec::new();
@@ -42,22 +42,25 @@ pub fn promised(settings: &Settings, bins: &[Bin]) -> Result<Manifest, Problem> 
     Ok(Manifest::new(records, artifacts))
 }
 
-/// The images, with what is only told of them; or all that is wrong.
+/// Returns the images, with notes for the user.
+///
+/// # Errors
+/// All problems of all images.
 pub fn decide(
     trees: &[Manifest],
     config: &[DockerConfig],
-    about: &ImageOptions,
+    options: &ImageOptions,
 ) -> Result<(Vec<Image>, Vec<String>), Vec<Problem>> {
     let mut problems = Vec::new();
-    let bins = bins(trees, about, &mut problems);
-    problems.extend(missing(&about.targets, bins.iter(), "the tree"));
+    let bins = bins(trees, options, &mut problems);
+    problems.extend(missing(&options.targets, bins.iter(), "the tree"));
     let defaults: Vec<DockerConfig> = if config.is_empty() {
         one_a_package(&bins)
     } else {
         config.to_vec()
     };
     let mut images: Vec<Image> = Vec::new();
-    let mut told = Vec::new();
+    let mut notes = Vec::new();
     for config in &defaults {
         if images.iter().any(|image| image.name == config.name) {
             problems.push(
@@ -65,14 +68,14 @@ pub fn decide(
                     DOCKER_INVALID,
                     format!("two images are named `{}`", config.name),
                 )
-                .help("give each a name of its own"),
+                .help("give each image a name of its own"),
             );
             continue;
         }
-        match one::decide(trees, config, &bins, about, &mut told) {
+        match one::decide(trees, config, &bins, options, &mut notes) {
             Ok(Some(image)) => images.push(image),
-            Ok(None) => told.push(format!(
-                "the image `{}` is left out: it holds nothing of what was named",
+            Ok(None) => notes.push(format!(
+                "the image `{}` is skipped: it has none of the requested targets and bins",
                 config.name
             )),
             Err(found) => problems.extend(found),
@@ -82,26 +85,26 @@ pub fn decide(
         problems.push(
             Problem::new(
                 DOCKER_INVALID,
-                "the tree has no bin for Linux, so there is nothing to make an image of",
+                "the tree has no bin for Linux, so no image can be made from it",
             )
-            .note("left out", told)
+            .note("skipped", notes)
             .help(
                 "build for a Linux target: `cargo xpkg build --target x86_64-unknown-linux-musl`",
             ),
         );
         return Err(problems);
     }
-    apart(&mut images);
+    disambiguate_paths(&mut images);
     if problems.is_empty() {
-        Ok((images, told))
+        Ok((images, notes))
     } else {
         Err(problems)
     }
 }
 
-/// Where two images want different files of one platform, as one for glibc and one for musl do,
-/// each has a place of its own.
-fn apart(images: &mut [Image]) {
+/// Gives each image its own directory in the context if two images have different files at the same
+/// path, for example a bin for glibc and one for musl.
+fn disambiguate_paths(images: &mut [Image]) {
     let mut holders: BTreeMap<String, BTreeSet<(usize, String)>> = BTreeMap::new();
     for bin in images
         .iter()
@@ -119,13 +122,13 @@ fn apart(images: &mut [Image]) {
             continue;
         }
         for platform in &mut image.platforms {
-            let words = platform.platform.label();
+            let label = platform.platform.label();
             for bin in &mut platform.bins {
-                // No package's name begins so.
+                // No package name begins with `@`.
                 bin.context = format!(
-                    "{words}/@{}{}",
+                    "{label}/@{}{}",
                     image.name,
-                    bin.context.trim_start_matches(&words)
+                    bin.context.trim_start_matches(&label)
                 );
             }
         }

@@ -1,10 +1,10 @@
-//! A Dockerfile for one image: bins by COPY alone, so that nothing of a foreign platform is started
-//! while it is built.
+//! Writes the Dockerfile of an image. Bins are only copied: no program of a foreign platform is run
+//! during the build.
 
 use crate::ship::docker::image::{Base, Image};
 
-/// The text. `chmod`: BuildKit and buildah give modes themselves; Docker's old builder refuses to,
-/// and takes the files' own.
+/// Returns the Dockerfile. `chmod`: BuildKit and buildah set modes by `--chmod`; Docker's old
+/// builder rejects it, and keeps the modes of the files.
 pub fn text(image: &Image, chmod: bool) -> String {
     let Image {
         name,
@@ -31,7 +31,8 @@ pub fn text(image: &Image, chmod: bool) -> String {
         format!("FROM {}", image.base_name()),
         "ARG TARGETPLATFORM".to_owned(),
     ];
-    // Users and `/tmp`: what is below a directory keeps its mode.
+    // Users and `/tmp`. The parent is copied, since COPY keeps the modes of the entries below it
+    // only.
     if image.base == Base::Scratch {
         lines.push(copy("", &format!("{SCRATCH}/"), "/"));
     }
@@ -70,15 +71,15 @@ pub fn text(image: &Image, chmod: bool) -> String {
     lines.extend(
         entrypoint
             .iter()
-            .map(|words| format!("ENTRYPOINT {}", array(words))),
+            .map(|command| format!("ENTRYPOINT {}", array(command))),
     );
     lines.join("\n") + "\n"
 }
 
-/// What every image upon `scratch` begins with, below the context.
+/// Directory in the context with the first entries of every image on `scratch`.
 pub const SCRATCH: &str = "files/scratch";
 
-/// What every image may ask for: below the context, in the image.
+/// Returns the requested common files: their paths in the context and in the image.
 pub fn shared(ca_certificates: bool, tzdata: bool) -> Vec<(&'static str, &'static str)> {
     let rows = [
         (
@@ -91,12 +92,13 @@ pub fn shared(ca_certificates: bool, tzdata: bool) -> Vec<(&'static str, &'stati
         (tzdata, ("files/zoneinfo", "/usr/share/zoneinfo")),
     ];
     rows.into_iter()
-        .filter(|(wanted, _)| *wanted)
+        .filter(|(enabled, _)| *enabled)
         .map(|(_, row)| row)
         .collect()
 }
 
-/// Extra files, each at a place of its own in the context.
+/// Returns the paths of extra files in the context, each in a directory of its own, and in the
+/// image.
 pub fn copied(
     image: &str,
     files: &std::collections::BTreeMap<camino::Utf8PathBuf, String>,
@@ -116,8 +118,8 @@ pub fn copied(
         .collect()
 }
 
-/// A source's name, where it says just itself: COPY expands what it copies, and takes it for a
-/// pattern.
+/// Returns a file name that COPY takes literally, since it expands variables and patterns in
+/// sources: the file's own if it is plain, else `file`.
 fn in_context(name: &str) -> &str {
     let plain =
         |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-' | ' ');
@@ -128,12 +130,13 @@ fn in_context(name: &str) -> &str {
     }
 }
 
-/// The form that takes any path.
+/// Returns a COPY instruction in JSON form, which takes any path.
 fn copy(options: &str, from: &str, to: &str) -> String {
     format!("COPY {options}{}", array(&[from.to_owned(), literal(to)]))
 }
 
-/// Inside of the quotes of JSON there are those of a shell: `$` is expanded, `\\`, `'` and `"` go.
+/// Escapes a destination: inside of the JSON string Docker still expands `$` and removes `\\`, `'`
+/// and `"`, as a shell does.
 fn literal(place: &str) -> String {
     place
         .chars()
@@ -146,11 +149,12 @@ fn literal(place: &str) -> String {
         .collect()
 }
 
-fn array(words: &[String]) -> String {
-    serde_json::to_string(words).expect("words are plain data")
+/// Returns a JSON array of strings.
+fn array(items: &[String]) -> String {
+    serde_json::to_string(items).expect("strings are plain data")
 }
 
-/// A value of LABEL: `$` would be expanded, and a line's end ends it.
+/// Quotes a value of LABEL: `$` would be expanded, and a line end would end the instruction.
 fn quoted(value: &str) -> String {
     format!(
         "\"{}\"",

@@ -1,4 +1,4 @@
-//! Images as values.
+//! Images, their bases and their bins, as values.
 
 use std::collections::BTreeMap;
 
@@ -15,32 +15,39 @@ use crate::target::glibc::Glibc;
 use crate::target::system::Libc;
 use crate::tree::manifest::{Artifact, Platform};
 
-/// The user that programs run as where nobody says: `nobody` of distroless.
+/// Default user and group of an image: `nonroot` of distroless.
 pub const USER: &str = "65532:65532";
 
-/// OCI's annotation for the version of what an image holds.
+/// OCI's annotation for the version of the packaged software.
 pub const VERSION: &str = "org.opencontainers.image.version";
 
-/// Where bins stand in an image: on every base's PATH.
+/// Directory of the bins in an image, on every base's PATH.
 pub const PLACE: &str = "/usr/local/bin";
 
-/// What an image is made upon.
+/// The base of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Base {
+    /// The empty base.
     Scratch,
-    /// By digest.
+    /// An image of a registry, by digest.
     Registry(Reference),
-    /// An OCI image layout on this machine, and the name that one image has in it.
+    /// An OCI image layout on this machine.
     OciLayout {
+        /// Directory of the layout.
         directory: Utf8PathBuf,
+        /// Name of one of its images, if it has several.
         tag: Option<String>,
     },
 }
 
 impl Base {
-    /// `scratch`, `registry/name@sha256:…`, or as skopeo names a layout, `oci:PATH` or
-    /// `oci:PATH:TAG`, from the workspace's root.
+    /// Parses `scratch`, `registry/name@sha256:…`, or a layout as skopeo writes it, `oci:PATH` or
+    /// `oci:PATH:TAG`, relative to `root`, the workspace's root.
+    ///
+    /// # Errors
+    /// `base-unfit`: no digest, or a kind of image that is not supported; or the reference is
+    /// invalid.
     pub fn parse(text: &str, root: &Utf8Path) -> Result<Self, Problem> {
         if text == "scratch" {
             return Ok(Self::Scratch);
@@ -53,7 +60,7 @@ impl Base {
                 tag,
             });
         }
-        if let Some(problem) = elsewhere(text) {
+        if let Some(problem) = unsupported_scheme(text) {
             return Err(problem);
         }
         let reference = Reference::parse(text)?;
@@ -62,10 +69,10 @@ impl Base {
                 Problem::new(BASE_UNFIT, format!("the base `{text}` has no digest"))
                     .note(
                         "cause",
-                        ["its tag may mean another image tomorrow".to_owned()],
+                        ["its tag may point to another image later".to_owned()],
                     )
                     .help(format!(
-                        "ask what it means now, and write it: `docker buildx imagetools inspect \
+                        "look up its digest and use that: `docker buildx imagetools inspect \
                      {text}`, then `--base {}@sha256:…`",
                         reference.name
                     )),
@@ -74,7 +81,7 @@ impl Base {
         Ok(Self::Registry(reference))
     }
 
-    /// As a Dockerfile names it.
+    /// Returns the base's name, as in a configuration; see [`Image::base_name`] for Dockerfiles.
     pub fn name(&self) -> String {
         match self {
             Self::Scratch => "scratch".to_owned(),
@@ -96,26 +103,31 @@ impl Base {
 pub struct Image {
     /// A repository's name, without registry and tag.
     pub name: String,
+    /// The base of every platform.
     pub base: Base,
+    /// The user's statements about the base.
     pub said: DeclaredBase,
-    /// Sorted by their words.
+    /// Platforms, sorted by their labels.
     pub platforms: Vec<PlatformImage>,
-    /// `None`: it has several bins, and none of its own name.
+    /// Program and arguments. `None`: several bins, and none with the image's name.
     pub entrypoint: Option<Vec<String>>,
+    /// User, and group if there is one: `65532:65532`.
     pub user: String,
-    /// `8080`, `53/udp`.
+    /// Exposed ports: `8080`, `53/udp`.
     pub ports: Vec<String>,
-    /// From the workspace's root -> absolute, inside.
+    /// Extra files: path on this machine -> absolute path in the image.
     pub files: BTreeMap<Utf8PathBuf, String>,
+    /// True if the image gets CA certificates.
     pub ca_certificates: bool,
+    /// True if the image gets the time zones.
     pub tzdata: bool,
-    /// OCI's annotation keys -> values.
+    /// Labels, by OCI annotation key.
     pub labels: BTreeMap<String, String>,
 }
 
 impl Image {
-    /// The base, as a Dockerfile names it. A layout has no name of its own there: it is a context
-    /// that is given beside.
+    /// Returns the base's name in a Dockerfile. A layout has no name there: it is a named context
+    /// of the build.
     pub fn base_name(&self) -> String {
         match &self.base {
             Base::OciLayout { .. } => format!("xpkg-base-{}", self.name),
@@ -123,16 +135,16 @@ impl Image {
         }
     }
 
-    /// Its version as a tag: of `1.0.0+build` no registry takes the `+`. `latest`, where nothing
-    /// says a version.
+    /// Returns the version as a tag, or `latest` without a version. Other characters are replaced:
+    /// no registry accepts the `+` of `1.0.0+build`.
     pub fn tag(&self) -> String {
         const LONGEST: usize = 128;
         let mut tag = String::new();
         for letter in self.labels.get(VERSION).map_or("", String::as_str).chars() {
             match letter {
                 letter if letter.is_ascii_alphanumeric() => tag.push(letter),
-                // Of what separates only one at a time, and none at an end: a name in a layout has
-                // a narrower grammar than a tag.
+                // One separator at a time, and none at either end: the grammar of a name in a
+                // layout (image-spec, annotations.md, ref.name) is narrower than that of a tag.
                 letter if tag.ends_with(|last: char| last.is_ascii_alphanumeric()) => {
                     tag.push(if letter == '.' { '.' } else { '-' })
                 }
@@ -149,32 +161,37 @@ impl Image {
     }
 }
 
-/// What stands in an image for one platform.
+/// The bins of an image for one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlatformImage {
+    /// The platform.
     pub platform: Platform,
+    /// Its bins, in the order of the image's configuration.
     pub bins: Vec<InstalledBin>,
 }
 
-/// A bin and its places.
+/// A bin, and its paths in the tree, the context and the image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InstalledBin {
-    /// The tree that it stands in, by its number.
+    /// Index of its tree.
     pub tree: usize,
-    /// Below that tree.
+    /// Path relative to that tree.
     pub staged: String,
-    /// Below the context: `linux/arm64/package/bin`.
+    /// Path relative to the context: `linux/arm64/package/bin`.
     pub context: String,
-    /// In the image.
+    /// Absolute path in the image.
     pub place: String,
+    /// SHA-256, 64 lower-case hex digits.
     pub sha256: String,
+    /// Size in bytes.
     pub size: u64,
-    /// `None`: it is static, or no program that is known here.
+    /// Requirements on the base. `None`: static, or of an unknown format.
     pub needs: Option<RuntimeDeps>,
 }
 
-/// Where skopeo finds images, and what is not read here: it copies them into a layout.
-const ELSEWHERE: &[&str] = &[
+/// Transports of skopeo that are not supported as a base. skopeo copies such an image into a
+/// layout.
+const UNSUPPORTED_SCHEMES: &[&str] = &[
     "oci-archive:",
     "docker-archive:",
     "docker-daemon:",
@@ -183,9 +200,11 @@ const ELSEWHERE: &[&str] = &[
     "docker://",
 ];
 
-/// A base that is named as skopeo names it, of a kind that is not read here.
-pub fn elsewhere(text: &str) -> Option<Problem> {
-    let kind = ELSEWHERE.iter().find(|kind| text.starts_with(**kind))?;
+/// Returns the problem of a base with a transport of skopeo that is not supported, if it is one.
+pub fn unsupported_scheme(text: &str) -> Option<Problem> {
+    let kind = UNSUPPORTED_SCHEMES
+        .iter()
+        .find(|kind| text.starts_with(**kind))?;
     let copy = if matches!(*kind, "oci-archive:" | "docker://") {
         "copy --all"
     } else {
@@ -193,29 +212,33 @@ pub fn elsewhere(text: &str) -> Option<Problem> {
     };
     let problem = Problem::new(
         BASE_UNFIT,
-        format!("the base `{text}` is none that is read here"),
+        format!("the base `{text}` is of a kind that is not supported"),
     );
     Some(problem.help(format!(
-        "make a layout of it: `skopeo {copy} {} oci:base`, then `base = \"oci:base\"`",
+        "copy it into a layout: `skopeo {copy} {} oci:base`, then `base = \"oci:base\"`",
         quote(text)
     )))
 }
 
-/// What a dynamic bin asks of the base that it stands on.
+/// Requirements of a dynamic bin on its base.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RuntimeDeps {
+    /// Triple of its target.
     pub target: String,
-    /// The path of its loader.
+    /// Path of its loader (PT_INTERP).
     pub loader: Option<String>,
-    /// Its floor.
+    /// Lowest glibc on which it starts.
     pub glibc: Option<Glibc>,
-    /// Shared libraries, in its order.
+    /// Shared libraries (DT_NEEDED), in its order.
     pub libraries: Vec<String>,
+    /// DT_RPATH.
     pub rpath: Vec<String>,
+    /// DT_RUNPATH.
     pub runpath: Vec<String>,
 }
 
 impl RuntimeDeps {
+    /// Returns the requirements of a staged bin; `None` for a static one.
     pub(super) fn of(artifact: &Artifact) -> Option<Self> {
         let binary = artifact
             .binary
@@ -234,18 +257,18 @@ impl RuntimeDeps {
         })
     }
 
-    /// Its loader is musl, or would be.
+    /// Returns true if the target's C library is musl.
     pub fn is_musl(&self) -> bool {
         Target::of_triple(&self.target).is_some_and(|target| target.system.libc == Libc::Musl)
     }
 }
 
-/// What the user says of a base.
+/// The user's statements about a base.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct DeclaredBase {
-    /// `base-glibc`.
+    /// Value of `base-glibc`.
     pub glibc: Option<Glibc>,
-    /// `--accept base-unfit`: what a bin lacks there is told, and does not stop the run.
+    /// True with `--accept base-unfit`: a bin that does not fit is noted and does not stop the run.
     pub accepted: bool,
 }
 
@@ -254,41 +277,41 @@ pub const CODES: &[Code] = &[DOCKER_INVALID, DOCKER_CLASH, BASE_UNFIT];
 
 pub const DOCKER_INVALID: Code = code(&CodeInfo {
     name: "docker-invalid",
-    title: "an image of the tree cannot be made as it is configured",
-    cause: "A table of `docker` wants a bin that the tree does not have, or not for every \
-            platform of the image, or two images have one name. Or a build in Docker would lack \
-            what the workspace is built from: a package outside of it, or Cargo.lock.",
-    detection: "Each table is held against the tree's manifest; every package that comes by a \
-                path against the workspace's root.",
-    fix: "Correct the table, or build what is missing; for a build in Docker follow the \
-          message's help.",
+    title: "an image cannot be made as it is configured",
+    cause: "A table of `docker` has a bin that the tree does not have, or not for every platform \
+            of the image, or two images have the same name. Or a build in Docker would lack an \
+            input of the workspace: a package outside of it, or Cargo.lock.",
+    detection: "Each table is compared with the tree's manifest, and the directory of every path \
+                dependency with the workspace's root.",
+    fix: "Correct the table, or build the missing bin; for a build in Docker follow the help of \
+          the message.",
     source: "README, Docker",
     waivable: false,
 });
 
 pub const DOCKER_CLASH: Code = code(&CodeInfo {
     name: "docker-clash",
-    title: "two things would stand in one place of an image",
-    cause: "Two packages have a bin of one name and stand in one image, or two trees bring \
-            different files for one bin; or a file of `files` stands where a bin, the \
-            certificates, the time zones or a directory of a layout's base is.",
-    detection: "The places of all that an image gets are compared, in all its layers.",
-    fix: "Rename one, make two images, leave one tree out, or name another place in `files`.",
+    title: "two entries of an image have the same path",
+    cause: "Two packages in one image have a bin with the same name, or two trees have different \
+            files for one bin; or an entry of `files` has the path of a bin, the certificates, \
+            the time zones or a directory of a base layout.",
+    detection: "The paths of all entries of an image are compared, in all its layers.",
+    fix: "Rename one, make two images, leave out one tree, or choose another path in `files`.",
     source: "README, Docker",
     waivable: false,
 });
 
 pub const BASE_UNFIT: Code = code(&CodeInfo {
     name: "base-unfit",
-    title: "a base cannot carry its image",
-    cause: "A dynamic bin has no loader on `scratch`; it needs a library that is not where its \
-            loader looks, or a newer glibc than the base has; the base is named by a tag, which \
-            moves; or a layout that is the base is damaged, or has nothing for the platform.",
-    detection: "What inspection says of each bin is held against the base: the loader, the \
-                libraries and the glibc that a layout holds with the image's files over it, or \
-                the glibc that `base-glibc` declares.",
-    fix: "Take another base, by digest, bring what it lacks by `files`, or build for musl or \
-          with a glibc floor; `--accept base-unfit` lets a bin pass.",
+    title: "a base does not have what its image needs",
+    cause: "A dynamic bin has no loader on `scratch`; it needs a library that its loader does not \
+            find, or a newer glibc than the base has; the base is named by a tag, which can \
+            move; or a base layout is damaged, or has no image for the platform.",
+    detection: "The requirements of each bin are compared with the base: with the loader, the \
+                libraries and the glibc of a layout with the image's files over it, or with the \
+                glibc that `base-glibc` declares.",
+    fix: "Use another base, by digest, add what it lacks by `files`, or build for musl or with a \
+          glibc floor; `--accept base-unfit` accepts the finding.",
     source: "README, Docker",
     waivable: false,
 });

@@ -1,4 +1,4 @@
-//! One image of a table: its bins, the platforms they are for, and where each stands.
+//! Decides on one image of a table: its bins, their platforms, and their paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::problem::{Problem, nearest};
 use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::config::{DockerConfig, Port};
 use crate::project::reference::{IMAGE_INVALID, Reference};
-use crate::ship::docker::bases::{BaseContents, judge};
+use crate::ship::docker::bases::{BaseContents, check_base};
 use crate::ship::docker::bins::{Bin, ImageOptions, missing, one_a_package};
 use crate::ship::docker::image::{
     Base, DOCKER_CLASH, DOCKER_INVALID, DeclaredBase, Image, InstalledBin, PLACE, PlatformImage,
@@ -17,70 +17,81 @@ use crate::ship::docker::validate;
 use crate::target::glibc::Glibc;
 use crate::tree::manifest::{Artifact, Manifest};
 
-/// A name of the table's `bins`, and what it names: a bin, for each of its targets.
+/// The selected bins: an entry of the table's `bins`, and its bin for each target.
 type SelectedBins<'a> = Vec<(&'a str, Vec<&'a Bin<'a>>)>;
 
-/// `None`: nothing of what was named for this run is in it.
+/// Returns the image, or `None` if it has none of the targets and bins that this run selects. Notes
+/// for the user are added to `notes`.
+///
+/// # Errors
+/// All problems of the image.
 pub fn decide(
     trees: &[Manifest],
     config: &DockerConfig,
     bins: &[Bin],
-    about: &ImageOptions,
-    told: &mut Vec<String>,
+    options: &ImageOptions,
+    notes: &mut Vec<String>,
 ) -> Result<Option<Image>, Vec<Problem>> {
     let name = &config.name;
     let base_text = config
         .base
         .as_deref()
-        .or(about.base.as_deref())
+        .or(options.base.as_deref())
         .unwrap_or("scratch");
     let mut problems = validate::check(config, base_text);
     if Reference::parse(&format!("localhost/{name}")).is_err() || name.contains(['/', ':', '@']) {
         problems.push(
-            Problem::new(IMAGE_INVALID, format!("`{name}` is no name of an image"))
+            Problem::new(IMAGE_INVALID, format!("`{name}` is not a valid image name"))
                 .help(
-                    "give it another in a table of its own: \
+                    "give it another name in a table of its own: \
                        `[[workspace.metadata.xpkg.docker]]` with `name` and `bins`",
                 )
                 .help(
-                    "lower-case letters, digits, and `-`, `_`, `.` between them; registry and \
-                       tag are given when it is pushed",
+                    "use lower-case letters, digits, and `-`, `_`, `.` between them; registry \
+                     and tag are set when it is pushed",
                 ),
         );
     }
-    let base = Base::parse(base_text, &about.root).map_err(|problem| problems.push(problem));
-    let said = DeclaredBase {
+    let base = Base::parse(base_text, &options.root).map_err(|problem| problems.push(problem));
+    let declared_base = DeclaredBase {
         glibc: declared(config, &mut problems),
-        accepted: about.accepted,
+        accepted: options.accepted,
     };
-    let wanted = wanted(config, bins, &mut problems);
+    let requested_bins = requested_bins(config, bins, &mut problems);
     let of_run = |target: &&String| {
-        !about.narrowed || about.targets.is_empty() || about.targets.contains(target)
+        !options.narrowed || options.targets.is_empty() || options.targets.contains(target)
     };
     let targets: Vec<String> = config.targets.iter().filter(of_run).cloned().collect();
     if targets.is_empty() && !config.targets.is_empty() {
         return Ok(None);
     }
-    let counted: Vec<&Bin> = bins
+    let usable: Vec<&Bin> = bins
         .iter()
         .filter(|bin| targets.is_empty() || targets.contains(&bin.artifact.target))
         .collect();
-    if about.some
-        && !wanted.is_empty()
-        && !counted
+    if options.some
+        && !requested_bins.is_empty()
+        && !usable
             .iter()
-            .any(|bin| wanted.iter().any(|selector| selects(selector, bin)))
+            .any(|bin| requested_bins.iter().any(|selector| selects(selector, bin)))
     {
         return Ok(None);
     }
-    let chosen = chosen(name, &wanted, &counted, &mut problems);
+    let chosen = chosen(name, &requested_bins, &usable, &mut problems);
     problems.extend(missing(
         &targets,
-        counted.iter().copied(),
+        usable.iter().copied(),
         &format!("the image `{name}`"),
     ));
     problems.extend(platforms_at_odds(name, &chosen));
-    let platforms = placed(name, &chosen, base.as_ref().ok(), said, told, &mut problems);
+    let platforms = placed(
+        name,
+        &chosen,
+        base.as_ref().ok(),
+        declared_base,
+        notes,
+        &mut problems,
+    );
     problems.dedup();
     let Ok(base) = base else { return Err(problems) };
     if !problems.is_empty() {
@@ -88,28 +99,28 @@ pub fn decide(
     }
     let first = chosen.first().and_then(|(_, found)| found.first());
     Ok(Some(Image {
-        labels: labels(trees, first.copied(), name, about, &config.labels),
+        labels: labels(trees, first.copied(), name, options, &config.labels),
         name: name.clone(),
         base,
-        said,
+        said: declared_base,
         entrypoint: config
             .entrypoint
             .clone()
-            .or_else(|| entrypoint(name, &platforms, told)),
+            .or_else(|| entrypoint(name, &platforms, notes)),
         platforms,
         user: config.user.clone().unwrap_or_else(|| USER.to_owned()),
         ports: config.ports.iter().map(Port::label).collect(),
         files: config
             .files
             .iter()
-            .map(|(from, to)| (about.root.join(from), to.clone()))
+            .map(|(from, to)| (options.root.join(from), to.clone()))
             .collect(),
         ca_certificates: config.ca_certificates,
         tzdata: config.tzdata,
     }))
 }
 
-/// The glibc that a base is said to have.
+/// Parses the glibc that `base-glibc` declares.
 fn declared(config: &DockerConfig, problems: &mut Vec<Problem>) -> Option<Glibc> {
     let text = config.base_glibc.as_ref()?;
     let parsed = Glibc::parse(text);
@@ -117,7 +128,7 @@ fn declared(config: &DockerConfig, problems: &mut Vec<Problem>) -> Option<Glibc>
         problems.push(
             Problem::new(
                 CONFIG_INVALID,
-                format!("`base-glibc = \"{text}\"` is no version of glibc"),
+                format!("`base-glibc = \"{text}\"` is not a version of glibc"),
             )
             .help("write it as `2.36`"),
         );
@@ -125,38 +136,40 @@ fn declared(config: &DockerConfig, problems: &mut Vec<Problem>) -> Option<Glibc>
     parsed
 }
 
-/// The names of an image's bins: those of its table, or all of the package that is called as it is.
-fn wanted(config: &DockerConfig, bins: &[Bin], problems: &mut Vec<Problem>) -> Vec<String> {
+/// Returns the selectors of an image's bins: those of its table, or all bins of the package with
+/// the image's name.
+fn requested_bins(config: &DockerConfig, bins: &[Bin], problems: &mut Vec<Problem>) -> Vec<String> {
     if !config.bins.is_empty() {
         return config.bins.clone();
     }
     let name = &config.name;
-    let own = one_a_package(bins)
+    let default_bins = one_a_package(bins)
         .into_iter()
-        .find(|own| own.name == *name)
-        .map(|own| own.bins)
+        .find(|image| image.name == *name)
+        .map(|image| image.bins)
         .unwrap_or_default();
-    if own.is_empty() {
+    if default_bins.is_empty() {
         problems.push(
             Problem::new(
                 DOCKER_INVALID,
-                format!("the image `{name}` names no bins, and no package is called so"),
+                format!("the image `{name}` has no `bins`, and no package has its name"),
             )
-            .help("say which it holds: `bins = [\"PACKAGE/BIN\", …]`"),
+            .help("list its bins: `bins = [\"PACKAGE/BIN\", …]`"),
         );
     }
-    own
+    default_bins
 }
 
+/// Returns the bins of each selector.
 fn chosen<'a>(
     name: &str,
-    wanted: &'a [String],
-    counted: &[&'a Bin<'a>],
+    requested: &'a [String],
+    usable: &[&'a Bin<'a>],
     problems: &mut Vec<Problem>,
 ) -> SelectedBins<'a> {
     let mut chosen = Vec::new();
-    for selector in wanted {
-        let found: Vec<&Bin> = counted
+    for selector in requested {
+        let found: Vec<&Bin> = usable
             .iter()
             .copied()
             .filter(|bin| selects(selector, bin))
@@ -167,14 +180,14 @@ fn chosen<'a>(
             .collect();
         if found.is_empty() {
             let names: BTreeSet<String> =
-                counted.iter().map(|bin| bin.artifact.bin.clone()).collect();
+                usable.iter().map(|bin| bin.artifact.bin.clone()).collect();
             let problem = Problem::new(
                 DOCKER_INVALID,
-                format!("the image `{name}` wants the bin `{selector}`, and the tree has none"),
+                format!("the image `{name}` needs the bin `{selector}`, and the tree has none"),
             );
             problems.push(match nearest(selector, names.iter().map(String::as_str)) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.help("see what there is: `cargo xpkg show`"),
+                None => problem.help("list the tree's bins: `cargo xpkg show`"),
             });
         } else if packages.len() > 1 {
             let packages: Vec<&str> = packages.into_iter().collect();
@@ -182,7 +195,7 @@ fn chosen<'a>(
                 Problem::new(
                     DOCKER_INVALID,
                     format!(
-                        "the image `{name}` wants the bin `{selector}`, and {} packages have one",
+                        "the image `{name}` needs the bin `{selector}`, and {} packages have one",
                         packages.len()
                     ),
                 )
@@ -195,7 +208,8 @@ fn chosen<'a>(
     chosen
 }
 
-/// What stands against one target a platform, and every bin for each.
+/// Returns a problem for each platform with several targets, and for each bin that is missing for a
+/// platform.
 fn platforms_at_odds(name: &str, chosen: &SelectedBins) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut platforms: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
@@ -211,48 +225,42 @@ fn platforms_at_odds(name: &str, chosen: &SelectedBins) -> Vec<Problem> {
             Problem::new(
                 DOCKER_CHOICE,
                 format!(
-                    "the tree has several targets for \
-                {platform}, and the image `{name}` takes one"
+                    "the tree has several targets for {platform}, and the image `{name}` takes one"
                 ),
             )
-            .note("there", triples.iter().map(ToString::to_string))
+            .note("available", triples.iter().map(ToString::to_string))
             .help(format!(
-                "name it: `cargo xpkg docker --target {first}`, or `targets = [\"{first}\", \
+                "select it: `cargo xpkg docker --target {first}`, or `targets = [\"{first}\", \
                      …]` in the image's configuration"
             )),
         );
     }
     for (selector, found) in chosen {
-        let there: BTreeSet<String> = found.iter().map(|bin| bin.platform.label()).collect();
+        let available: BTreeSet<String> = found.iter().map(|bin| bin.platform.label()).collect();
         for platform in platforms
             .keys()
-            .filter(|platform| !there.contains(*platform))
+            .filter(|platform| !available.contains(*platform))
         {
             problems.push(
                 Problem::new(
                     DOCKER_INVALID,
-                    format!(
-                        "the image `{name}` has no bin \
-                    `{selector}` for {platform}"
-                    ),
+                    format!("the image `{name}` has no bin `{selector}` for {platform}"),
                 )
-                .help(
-                    "build it for that target, too, or name the targets that count: \
-                           `--target TRIPLE`",
-                ),
+                .help("build it for that target, too, or select other targets: `--target TRIPLE`"),
             );
         }
     }
     problems
 }
 
-/// Every bin at its place, held against what is known of the base by now.
+/// Returns the bins by platform, with their paths, and checks them against the base as far as it is
+/// known before it is read.
 fn placed(
     name: &str,
     chosen: &SelectedBins,
     base: Option<&Base>,
-    said: DeclaredBase,
-    told: &mut Vec<String>,
+    declared_base: DeclaredBase,
+    notes: &mut Vec<String>,
     problems: &mut Vec<Problem>,
 ) -> Vec<PlatformImage> {
     let mut made: BTreeMap<String, PlatformImage> = BTreeMap::new();
@@ -275,19 +283,26 @@ fn placed(
             needs: RuntimeDeps::of(bin.artifact),
         };
         if let (Some(needs), Some(base)) = (&placed.needs, base) {
-            let known = match (base, said.glibc) {
+            let known = match (base, declared_base.glibc) {
                 (Base::Scratch, _) => BaseContents::Empty,
                 (Base::Registry(_), Some(glibc)) => BaseContents::Declared(glibc),
-                // A layout is read when it is built upon.
+                // Layouts are read later, by `oci::look::base`.
                 (Base::Registry(_) | Base::OciLayout { .. }, _) => BaseContents::Nothing,
             };
-            problems.extend(judge(name, path, needs, known.clone(), said, told));
+            problems.extend(check_base(
+                name,
+                path,
+                needs,
+                known.clone(),
+                declared_base,
+                notes,
+            ));
             if let (Base::Registry(_), BaseContents::Nothing, Some(floor)) =
                 (base, &known, needs.glibc)
             {
-                told.push(format!(
-                    "whether the base of `{name}` has glibc {floor}, which `{path}` \
-                                   needs, is not known: say `base-glibc`"
+                notes.push(format!(
+                    "cannot check that the base of `{name}` has glibc {floor}, which `{path}` \
+                     needs: set `base-glibc`"
                 ));
             }
         }
@@ -302,13 +317,9 @@ fn placed(
             Some(had) => problems.push(
                 Problem::new(
                     DOCKER_CLASH,
-                    format!(
-                        "in the image `{name}` two bins would \
-                    stand at `{}`",
-                        placed.place
-                    ),
+                    format!("the image `{name}` has two bins at `{}`", placed.place),
                 )
-                .note("there", [had.staged.clone(), placed.staged.clone()])
+                .note("bins", [had.staged.clone(), placed.staged.clone()])
                 .help(
                     "rename one of them (`rename` in its package's configuration), or make \
                            two images",
@@ -320,11 +331,11 @@ fn placed(
     made.into_values().collect()
 }
 
-/// What an image starts by itself: its only bin, or that of its name.
+/// Returns the default entrypoint: the image's only bin, or the one with the image's name.
 fn entrypoint(
     name: &str,
     platforms: &[PlatformImage],
-    told: &mut Vec<String>,
+    notes: &mut Vec<String>,
 ) -> Option<Vec<String>> {
     let places: Vec<&str> = platforms
         .first()
@@ -332,22 +343,22 @@ fn entrypoint(
         .flat_map(|platform| &platform.bins)
         .map(|bin| bin.place.as_str())
         .collect();
-    let own = format!("{PLACE}/{name}");
+    let namesake = format!("{PLACE}/{name}");
     match places.as_slice() {
-        [one] => Some(vec![(*one).to_owned()]),
-        many if many.contains(&own.as_str()) => Some(vec![own]),
+        [single] => Some(vec![(*single).to_owned()]),
+        many if many.contains(&namesake.as_str()) => Some(vec![namesake]),
         many => {
             let count = many.len();
-            told.push(format!(
-                "the image `{name}` has {count} bins and none of its own name, so it has no \
-                 entrypoint: `docker run … NAME` names one"
+            notes.push(format!(
+                "the image `{name}` has {count} bins and none with its name, so it has no \
+                 entrypoint: select a bin by `docker run … NAME`"
             ));
             None
         }
     }
 }
 
-/// `bin`, or `package/bin`.
+/// Returns true if a selector, `bin` or `package/bin`, selects a bin.
 fn selects(selector: &str, bin: &Bin) -> bool {
     let called = |name: &str| bin.artifact.bin == name || bin.name == name;
     match selector.split_once('/') {
@@ -356,41 +367,41 @@ fn selects(selector: &str, bin: &Bin) -> bool {
     }
 }
 
-/// OCI's annotations, and the user's over them.
+/// Returns the labels of an image: OCI's annotations, overridden by the user's.
 fn labels(
     trees: &[Manifest],
     bin: Option<&Bin>,
     name: &str,
-    about: &ImageOptions,
-    own: &BTreeMap<String, String>,
+    options: &ImageOptions,
+    user: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
-    let mut say = |key: &str, value: Option<String>| {
+    let mut set = |key: &str, value: Option<String>| {
         if let Some(value) = value {
             labels.insert(format!("org.opencontainers.image.{key}"), value);
         }
     };
-    say("title", Some(name.to_owned()));
+    set("title", Some(name.to_owned()));
     if let Some(bin) = bin {
         let record = trees[bin.tree]
             .targets
             .iter()
             .find(|record| record.id == bin.artifact.built_by);
         let source = record.map(|record| &record.source);
-        say("version", Some(bin.artifact.version.clone()));
-        say("revision", source.and_then(|source| source.commit.clone()));
-        say(
+        set("version", Some(bin.artifact.version.clone()));
+        set("revision", source.and_then(|source| source.commit.clone()));
+        set(
             "source",
             source.and_then(|source| source.repository.clone()),
         );
-        say(
+        set(
             "licenses",
-            about.licences.get(&bin.artifact.package).cloned(),
+            options.licences.get(&bin.artifact.package).cloned(),
         );
     }
-    // A line's end would be a space in one format and stay in another.
+    // A Dockerfile's LABEL takes one line: line ends become spaces, so that both formats agree.
     labels.extend(
-        own.iter()
+        user.iter()
             .map(|(key, value)| (key.clone(), value.lines().collect::<Vec<_>>().join(" "))),
     );
     labels
@@ -402,10 +413,10 @@ pub const CODES: &[Code] = &[DOCKER_CHOICE];
 pub const DOCKER_CHOICE: Code = code(&CodeInfo {
     name: "docker-choice",
     title: "the tree has several targets for one platform of an image",
-    cause: "glibc and musl of one processor are the same platform to Docker, and an image takes \
-            one of them.",
+    cause: "glibc and musl of one processor are the same platform for Docker, and an image can \
+            have only one of them.",
     detection: "The manifest's targets are grouped by platform.",
-    fix: "Name the targets that count: `--target`, or `targets` in the image's table.",
+    fix: "Select the targets: `--target`, or `targets` in the image's table.",
     source: "README, Docker",
     waivable: false,
 });

@@ -1,4 +1,4 @@
-//! Deciding on images, as a table: a tree in a few words, and what becomes of it.
+//! Tests of the decision on images, as tables: a tree in short form, and the images made from it.
 
 use crate::inspect;
 use crate::inspect::binary::{Floor, Linkage};
@@ -11,7 +11,7 @@ use crate::ship::docker::image::{
 use crate::target::Target;
 use crate::tree::manifest::{Artifact, Manifest, Platform, TargetRecord};
 
-/// An image with one of each.
+/// An image with every kind of setting.
 pub fn chat() -> Image {
     let placed = |platform: &str| InstalledBin {
         tree: 0,
@@ -52,14 +52,14 @@ pub fn chat() -> Image {
     }
 }
 
-/// The same of a version.
+/// The same image with a version.
 pub fn versioned(version: &str) -> Image {
     let mut image = chat();
     image.labels.insert(VERSION.to_owned(), version.to_owned());
     image
 }
 
-/// `triple package/bin[=glibc]`, separated by commas.
+/// Parses a tree: `triple package/bin[=glibc]`, separated by commas.
 fn tree(text: &str) -> Manifest {
     let mut records = Vec::new();
     let mut artifacts = Vec::new();
@@ -111,14 +111,14 @@ fn check(trees: &[&str], config: &str, targets: &str, expected: &str) {
             config,
             ImageOptions {
                 narrowed: !targets.is_empty(),
-                ..of(targets)
+                ..options(targets)
             }
         ),
         expected
     );
 }
 
-fn of(targets: &str) -> ImageOptions {
+fn options(targets: &str) -> ImageOptions {
     let targets = targets
         .split(',')
         .filter(|word| !word.is_empty())
@@ -131,10 +131,10 @@ fn of(targets: &str) -> ImageOptions {
     }
 }
 
-fn found(trees: &[Manifest], config: &str, about: ImageOptions) -> String {
+fn found(trees: &[Manifest], config: &str, options: ImageOptions) -> String {
     let config: Config = toml::from_str(config).unwrap();
-    match decide(trees, &config.docker, &about) {
-        Ok((images, told)) => {
+    match decide(trees, &config.docker, &options) {
+        Ok((images, notes)) => {
             let image = |image: &Image| {
                 let platforms = image.platforms.iter().map(|platform| {
                     let bins: Vec<&str> = platform
@@ -154,7 +154,7 @@ fn found(trees: &[Manifest], config: &str, about: ImageOptions) -> String {
             images
                 .iter()
                 .map(image)
-                .chain(told)
+                .chain(notes)
                 .collect::<Vec<_>>()
                 .join("; ")
         }
@@ -181,7 +181,7 @@ fn without_a_word_each_package_is_an_image() {
         "",
         "",
         "bots [linux/amd64/bots/bot linux/amd64/bots/index] []; the image `bots` has 2 bins and \
-         none of its own name, so it has no entrypoint: `docker run … NAME` names one",
+         none with its name, so it has no entrypoint: select a bin by `docker run … NAME`",
     );
 }
 
@@ -193,7 +193,7 @@ fn one_target_for_a_platform_is_named() {
         "",
         "",
         "docker-choice: the tree has several targets for linux/amd64, and the image `a` takes \
-         one; base-unfit: `x86_64-unknown-linux-gnu/a/a` cannot start on `scratch`: it asks for \
+         one; base-unfit: `x86_64-unknown-linux-gnu/a/a` cannot start on `scratch`: it needs \
          `/lib64/ld-linux-x86-64.so.2`",
     );
     check(
@@ -214,7 +214,7 @@ fn what_an_image_wants_must_be_there_for_each_platform() {
         "",
         "docker-invalid: the image `x` has no bin `b` for linux/arm64",
     );
-    let expected = "docker-invalid: the image `x` wants the bin `c`, and the tree has none; \
+    let expected = "docker-invalid: the image `x` needs the bin `c`, and the tree has none; \
                     docker-invalid: the image `x` has no bin `b` for linux/arm64";
     check(
         &[one],
@@ -226,13 +226,13 @@ fn what_an_image_wants_must_be_there_for_each_platform() {
         &[one],
         "[[docker]]\nname = 'x'\nbins = ['c']",
         "",
-        "docker-invalid: the image `x` wants the bin `c`, and the tree has none",
+        "docker-invalid: the image `x` needs the bin `c`, and the tree has none",
     );
     check(
         &[one],
         "[[docker]]\nname = 'X/y'\nbins = ['a']",
         "",
-        "image-invalid: `X/y` is no name of an image",
+        "image-invalid: `X/y` is not a valid image name",
     );
     check(
         &[one],
@@ -244,20 +244,20 @@ fn what_an_image_wants_must_be_there_for_each_platform() {
         &[one],
         "[[docker]]\nname = 'x'",
         "",
-        "docker-invalid: the image `x` names no bins, and no package is called so",
+        "docker-invalid: the image `x` has no `bins`, and no package has its name",
     );
     let twins = "x86_64-unknown-linux-musl a/x, x86_64-unknown-linux-musl b/x";
     check(
         &[twins],
         "[[docker]]\nname = 'x'\nbins = ['x']",
         "",
-        "docker-invalid: the image `x` wants the bin `x`, and 2 packages have one",
+        "docker-invalid: the image `x` needs the bin `x`, and 2 packages have one",
     );
     check(
         &[twins],
         "[[docker]]\nname = 'x'\nbins = ['a/x', 'b/x']",
         "",
-        "docker-clash: in the image `x` two bins would stand at `/usr/local/bin/x`",
+        "docker-clash: the image `x` has two bins at `/usr/local/bin/x`",
     );
 }
 
@@ -293,7 +293,7 @@ fn two_images_of_one_platform_have_their_own_bins() {
 fn a_target_that_was_named_has_a_bin() {
     let one = "x86_64-unknown-linux-musl a/a";
     let missing =
-        "docker-invalid: the tree has no bin for `aarch64-unknown-linux-musl`, which was named";
+        "docker-invalid: the tree has no bin for the requested target `aarch64-unknown-linux-musl`";
     check(
         &[one],
         "",
@@ -306,9 +306,10 @@ fn a_target_that_was_named_has_a_bin() {
         &[one],
         table,
         "",
-        "docker-invalid: the image `a` has no bin for `aarch64-unknown-linux-musl`, which was named",
+        "docker-invalid: the image `a` has no bin for the requested target \
+         `aarch64-unknown-linux-musl`",
     );
-    // A run that was narrowed makes of a table what it asked for.
+    // A run with `--target` makes the requested part of a table.
     check(
         &[TWO],
         &table.replace("'a'", "'chat'"),
@@ -321,8 +322,8 @@ fn a_target_that_was_named_has_a_bin() {
         &[one],
         other,
         "x86_64-unknown-linux-musl",
-        "a [linux/amd64/a/a] [\"/usr/local/bin/a\"]; the image `b` is left out: it holds nothing \
-         of what was named",
+        "a [linux/amd64/a/a] [\"/usr/local/bin/a\"]; the image `b` is skipped: it has none of \
+         the requested targets and bins",
     );
 }
 
@@ -339,7 +340,7 @@ fn of_a_tree_counts_what_was_just_built() {
                 .collect(),
         ),
         some,
-        ..of("x86_64-unknown-linux-musl")
+        ..options("x86_64-unknown-linux-musl")
     };
     assert_eq!(
         found(&trees, "", built(&["a"], true)),
@@ -348,13 +349,13 @@ fn of_a_tree_counts_what_was_just_built() {
     let tables = "[[docker]]\nname = 'a'\n[[docker]]\nname = 'x'\nbins = ['b']\n";
     assert_eq!(
         found(&trees, tables, built(&["a"], true)),
-        "a [linux/amd64/a/a] [\"/usr/local/bin/a\"]; the image `x` is left out: it holds nothing \
-         of what was named"
+        "a [linux/amd64/a/a] [\"/usr/local/bin/a\"]; the image `x` is skipped: it has none of \
+         the requested targets and bins"
     );
-    // Nothing was named, so that what a table wants is not among the members is a mistake.
+    // Nothing was selected, so a bin of a table that no member has is a mistake.
     assert_eq!(
         found(&trees, tables, built(&["a"], false)),
-        "docker-invalid: the image `x` wants the bin `b`, and the tree has none"
+        "docker-invalid: the image `x` needs the bin `b`, and the tree has none"
     );
 }
 

@@ -1,6 +1,6 @@
-//! What a table says of an image, held to what Docker and OCI take, before anything is written: a
-//! Dockerfile would read some of it as another instruction, expand some, and refuse some only after
-//! the build.
+//! Checks the values of an image's table against the rules of Docker and OCI before anything is
+//! written. In a Dockerfile some invalid values would become another instruction, be expanded, or
+//! be rejected only after the build.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use crate::problem::Problem;
 use crate::project::config::{DockerConfig, Port};
 use crate::ship::docker::image::{DOCKER_CLASH, DOCKER_INVALID, PLACE};
 
-/// Users and groups that have a name on `scratch`: those of distroless.
+/// Users and groups that have a name on `scratch`, as in distroless.
 const NAMES: &[&str] = &["root", "nobody", "nonroot"];
 
-/// The longest name of a file on Linux.
+/// Limit of a file name in bytes, on Linux (NAME_MAX).
 const LONGEST_NAME: usize = 255;
 
-/// All that is wrong with the values of one table; `base` is what the image stands upon.
+/// Returns all problems of the values of one table; `base` is the base of the image.
 pub fn check(config: &DockerConfig, base: &str) -> Vec<Problem> {
     let image = &config.name;
     let invalid =
@@ -22,7 +22,7 @@ pub fn check(config: &DockerConfig, base: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(user) = config.user.as_deref().filter(|user| !is_user(user)) {
         problems.push(
-            invalid(format!("has the user `{}`, which is none", shown(user)))
+            invalid(format!("has the invalid user `{}`", shown(user)))
                 .help("write numbers, `65532:65532`, or names that the base has: `app`, `app:app`"),
         );
     }
@@ -38,7 +38,7 @@ pub fn check(config: &DockerConfig, base: &str) -> Vec<Problem> {
     {
         problems.push(
             invalid(format!(
-                "has the user `{user}`, and stands on `scratch`, which knows {} alone",
+                "has the user `{user}`, and on `scratch` only {} are known",
                 NAMES.join(", ")
             ))
             .help("write its number: `user = \"1000:1000\"`"),
@@ -51,21 +51,20 @@ pub fn check(config: &DockerConfig, base: &str) -> Vec<Problem> {
         .filter(|port| !is_port(port))
     {
         problems.push(
-            invalid(format!("has the port `{}`, which is none", shown(&port)))
-                .help("1 to 65535, as a number or `\"53/udp\"`"),
+            invalid(format!("has the invalid port `{}`", shown(&port)))
+                .help("use 1 to 65535, as a number or `\"53/udp\"`"),
         );
     }
     if config.entrypoint.as_ref().is_some_and(Vec::is_empty) {
         problems.push(
             invalid("has an empty `entrypoint`".to_owned())
-                .help("name the program, or leave it out"),
+                .help("name the program, or remove the key"),
         );
     }
     for key in config.labels.keys().filter(|key| !is_key(key)) {
         problems.push(
-            invalid(format!("has the label `{}`, which is no key", shown(key))).help(
-                "letters, digits, and `.`, `-`, `_`, `/` between them, as in `com.example.team`",
-            ),
+            invalid(format!("has a label with the invalid key `{}`", shown(key)))
+                .help("use letters, digits, `.`, `-`, `_` and `/`, as in `com.example.team`"),
         );
     }
     let texts = config
@@ -79,33 +78,33 @@ pub fn check(config: &DockerConfig, base: &str) -> Vec<Problem> {
     }) {
         problems.push(
             invalid(format!(
-                "says `{}`, which holds control characters",
+                "has the value `{}`, which contains control characters",
                 shown(text)
             ))
-            .help("leave them out"),
+            .help("remove them"),
         );
     }
     problems.extend(places(config));
     problems
 }
 
-/// Where extra files are to stand.
+/// Returns all problems of the paths of extra files in the image.
 fn places(config: &DockerConfig) -> Vec<Problem> {
     let image = &config.name;
     let mut problems = Vec::new();
     let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
     for (from, to) in &config.files {
-        if let Some(why) = unsound(to) {
+        if let Some(why) = invalid_path(to) {
             problems.push(
                 Problem::new(
                     DOCKER_INVALID,
                     format!(
-                        "`{from}` cannot stand at `{}` in the image `{image}`: {why}",
+                        "`{from}` cannot be at `{}` in the image `{image}`: {why}",
                         shown(to)
                     ),
                 )
                 .help(format!(
-                    "write where it shall be: `files = {{ \"{from}\" = \"/etc/NAME\" }}`"
+                    "write its path in the image: `files = {{ \"{from}\" = \"/etc/NAME\" }}`"
                 )),
             );
         }
@@ -113,18 +112,18 @@ fn places(config: &DockerConfig) -> Vec<Problem> {
             problems.push(
                 Problem::new(
                     DOCKER_CLASH,
-                    format!("in the image `{image}` two files would stand at `{to}`"),
+                    format!("the image `{image}` has two files at `{to}`"),
                 )
-                .note("there", [other.to_owned(), from.to_string()])
-                .help("give each a place of its own"),
+                .note("files", [other.to_owned(), from.to_string()])
+                .help("give each a path of its own"),
             );
         }
     }
     problems
 }
 
-/// Why a path is no place for a file in an image.
-fn unsound(place: &str) -> Option<&'static str> {
+/// Returns the reason for which a path is invalid for a file in an image, if it is.
+fn invalid_path(place: &str) -> Option<&'static str> {
     let Some(below) = place.strip_prefix('/') else {
         return Some("it is not absolute");
     };
@@ -141,15 +140,15 @@ fn unsound(place: &str) -> Option<&'static str> {
         return Some("a name in it is longer than 255 bytes");
     }
     if parts.iter().any(|part| part.starts_with(".wh.")) {
-        return Some("`.wh.` is how a layer says that a file is gone");
+        return Some("`.wh.` marks a file that a layer deletes");
     }
     if place.chars().any(char::is_control) {
-        return Some("it holds control characters");
+        return Some("it contains control characters");
     }
-    (place == PLACE).then_some("the bins stand in there")
+    (place == PLACE).then_some("it is the directory of the bins")
 }
 
-/// `65532`, `app`, `app:app`.
+/// Returns true for a valid user: `65532`, `app`, `app:app`.
 fn is_user(user: &str) -> bool {
     let part = |part: &str| {
         !part.is_empty()
@@ -161,12 +160,13 @@ fn is_user(user: &str) -> bool {
     user.split(':').count() <= 2 && user.split(':').all(part)
 }
 
+/// Returns true if `scratch` has the user and the group, or they are numbers.
 fn is_known(user: &str) -> bool {
     user.split(':')
         .all(|part| part.parse::<u32>().is_ok() || NAMES.contains(&part))
 }
 
-/// `8080`, `53/udp`.
+/// Returns true for a valid port: `8080`, `53/udp`.
 fn is_port(port: &str) -> bool {
     let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
     number.bytes().all(|digit| digit.is_ascii_digit())
@@ -174,6 +174,7 @@ fn is_port(port: &str) -> bool {
         && matches!(protocol, "tcp" | "udp" | "sctp")
 }
 
+/// Returns true for a valid key of a label.
 fn is_key(key: &str) -> bool {
     !key.is_empty()
         && key
@@ -181,7 +182,7 @@ fn is_key(key: &str) -> bool {
             .all(|letter| letter.is_ascii_alphanumeric() || ".-_/".contains(letter))
 }
 
-/// For a message, on one line.
+/// Escapes a value for a message, on one line.
 fn shown(text: &str) -> String {
     text.escape_debug().to_string()
 }
@@ -213,59 +214,59 @@ mod tests {
             ),
             (
                 "user = '${HOME}'",
-                "the image `x` has the user `${HOME}`, which is none",
+                "the image `x` has the invalid user `${HOME}`",
             ),
             (
                 "user = \"root\\nRUN x\"",
-                "the image `x` has the user `root\\nRUN x`, which is none",
+                "the image `x` has the invalid user `root\\nRUN x`",
             ),
-            ("user = ''", "the image `x` has the user ``, which is none"),
+            ("user = ''", "the image `x` has the invalid user ``"),
             (
                 "user = 'a:b:c'",
-                "the image `x` has the user `a:b:c`, which is none",
+                "the image `x` has the invalid user `a:b:c`",
             ),
             ("user = 'nonroot'", ""),
             (
                 "user = 'app'",
-                "the image `x` has the user `app`, and stands on `scratch`, which knows root, \
-                 nobody, nonroot alone",
+                "the image `x` has the user `app`, and on `scratch` only root, nobody, nonroot are \
+                 known",
             ),
             ("user = 'app'\nbase = 'oci:base'", ""),
             ("user = 'app'\nfiles = { passwd = '/etc/passwd' }", ""),
             (
                 "ports = ['abc']",
-                "the image `x` has the port `abc`, which is none",
+                "the image `x` has the invalid port `abc`",
             ),
             (
                 "ports = ['99999', 0]",
-                "the image `x` has the port `99999`, which is none; the image `x` has the port \
-                 `0`, which is none",
+                "the image `x` has the invalid port `99999`; the image `x` has the invalid port \
+                 `0`",
             ),
             (
                 "ports = ['80 81']",
-                "the image `x` has the port `80 81`, which is none",
+                "the image `x` has the invalid port `80 81`",
             ),
             (
                 "ports = ['+80', '80/xyz']",
-                "the image `x` has the port `+80`, which is none; the image `x` has the port \
-                 `80/xyz`, which is none",
+                "the image `x` has the invalid port `+80`; the image `x` has the invalid port \
+                 `80/xyz`",
             ),
             ("entrypoint = []", "the image `x` has an empty `entrypoint`"),
             (
                 "entrypoint = [\"/a\\u0000\"]",
-                "the image `x` says `/a\\0`, which holds control characters",
+                "the image `x` has the value `/a\\0`, which contains control characters",
             ),
             (
                 "labels = { '' = 'a' }",
-                "the image `x` has the label ``, which is no key",
+                "the image `x` has a label with the invalid key ``",
             ),
             (
                 "labels = { 'a b' = 'a' }",
-                "the image `x` has the label `a b`, which is no key",
+                "the image `x` has a label with the invalid key `a b`",
             ),
             (
                 "labels = { \"a\\nRUN x\" = 'a' }",
-                "the image `x` has the label `a\\nRUN x`, which is no key",
+                "the image `x` has a label with the invalid key `a\\nRUN x`",
             ),
         ] {
             assert_eq!(found(table), expected, "{table}");
@@ -283,27 +284,27 @@ mod tests {
             ("", Some("it is not absolute")),
             ("/etc/../a", Some("it is not a plain path")),
             ("/etc//a", Some("it is not a plain path")),
-            ("/etc/a\0b", Some("it holds control characters")),
+            ("/etc/a\0b", Some("it contains control characters")),
             (
                 "/etc/.wh.passwd",
-                Some("`.wh.` is how a layer says that a file is gone"),
+                Some("`.wh.` marks a file that a layer deletes"),
             ),
-            ("/usr/local/bin", Some("the bins stand in there")),
+            ("/usr/local/bin", Some("it is the directory of the bins")),
             ("/usr/local/bin/", None),
             (
                 &format!("/{long}"),
                 Some("a name in it is longer than 255 bytes"),
             ),
         ] {
-            assert_eq!(unsound(place), expected, "{place}");
+            assert_eq!(invalid_path(place), expected, "{place}");
         }
         assert_eq!(
             found("files = { a = '/etc/x', b = '/etc/x/' }"),
-            "in the image `x` two files would stand at `/etc/x/`"
+            "the image `x` has two files at `/etc/x/`"
         );
         assert_eq!(
             found("files = { a = 'x' }"),
-            "`a` cannot stand at `x` in the image `x`: it is not absolute"
+            "`a` cannot be at `x` in the image `x`: it is not absolute"
         );
     }
 }

@@ -1,9 +1,8 @@
-//! What a file or a directory of this machine is in an image: the one walk and the one rule for
-//! layouts and contexts.
+//! Walks files and directories of this machine for an image, for layouts and contexts alike.
 //!
-//! Files are 0644, or 0755 where anybody may start them, directories 0755: what a checkout's umask
-//! left says nothing of the image. Links stay links, as they are written, since it is the image in
-//! which they lead somewhere.
+//! Files get the mode 0644, or 0755 if any execute bit is set, and directories 0755, so that the
+//! umask of a checkout has no effect on the image. Links are kept as written, since their targets
+//! are paths of the image.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -13,41 +12,49 @@ use crate::host::machine::Host;
 use crate::problem::{Problem, Result};
 use crate::ship::docker::image::{DOCKER_INVALID, Image};
 
-/// One thing that an image gets.
+/// A file, directory or link for an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extra {
-    /// Below the source, with `/`; empty for the source itself.
+    /// Path relative to the source, with `/`; empty for the source itself.
     pub path: String,
+    /// Type and contents.
     pub what: ExtraKind,
 }
 
+/// The type of an [`Extra`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExtraKind {
+    /// A directory.
     Directory,
+    /// A symbolic link, with its target as written.
     Link(String),
+    /// A regular file.
     File {
+        /// Path on this machine.
         from: Utf8PathBuf,
-        /// Bytes.
+        /// Size in bytes.
         size: u64,
+        /// True if any execute bit is set.
         executable: bool,
     },
 }
 
-/// A file, or a directory with all below it but what is named `without` at its top; parents before
-/// their children.
+/// Returns a file, or a directory and everything below it except the top-level names in `without`;
+/// parents come before their children.
 ///
 /// # Errors
-/// It is not there, or something of it cannot stand in an image.
+/// `from` does not exist, or an entry cannot be put into an image: a special file, a name that is
+/// not UTF-8 or that is a whiteout.
 pub fn extras(host: &Host, from: &Utf8Path, without: &[&str]) -> Result<Vec<Extra>> {
     if !host.is_file(from) && !host.is_dir(from) && !host.exists(from) {
         return Err(Problem::new(
             FILE_ACCESS,
-            format!("`{from}`, which an image asks for, is not there"),
+            format!("`{from}`, which an image needs, does not exist"),
         )
-        .help("`files` are named from the workspace's root"));
+        .help("paths in `files` are relative to the workspace's root"));
     }
     let mut found = Vec::new();
-    // A link that is named itself is followed: what it leads to was meant.
+    // A link that is the source itself is followed: the user means its target.
     walk(
         host,
         from,
@@ -80,7 +87,7 @@ fn walk(
         }
         FileType::Special(what) => {
             return Err(
-                unfit(from, &format!("it is {what}")).help("take it out of the image's `files`")
+                unfit(from, &format!("it is {what}")).help("remove it from the image's `files`")
             );
         }
     };
@@ -104,14 +111,15 @@ fn walk(
     {
         let below = from.join(&name);
         if !readable || name.starts_with(".wh.") {
-            // An image's layer says by such a name what is gone.
+            // A layer deletes files of lower layers by such names (image-spec, layer.md,
+            // whiteouts).
             let why = if readable {
-                "means that something is gone"
+                "would delete a file of the base"
             } else {
                 "is not UTF-8"
             };
             return Err(unfit(&below, &format!("its name {why}"))
-                .help("rename it, or take it out of the image's `files`"));
+                .help("rename it, or remove it from the image's `files`"));
         }
         let path = if path.is_empty() {
             name
@@ -126,12 +134,12 @@ fn walk(
 fn unfit(path: &Utf8Path, why: &str) -> Problem {
     Problem::new(
         DOCKER_INVALID,
-        format!("`{path}` cannot stand in an image: {why}"),
+        format!("`{path}` cannot be put into an image: {why}"),
     )
 }
 
-/// Where systems have their CA certificates in one file: Debian and Alpine, Fedora, openSUSE,
-/// macOS.
+/// Paths of the CA bundle: Debian and Alpine, Fedora, openSUSE, macOS. The first one is its path in
+/// images, too.
 pub const CERTIFICATES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -139,17 +147,21 @@ pub const CERTIFICATES: &[&str] = &[
     "/etc/ssl/cert.pem",
 ];
 
+/// Directory of the time zones, on this machine and in images.
 pub const ZONES: &str = "/usr/share/zoneinfo";
 
-/// The same zones once more, with other seconds.
+/// Copies of all zones: without and with leap seconds. Images do not need them.
 const OTHER_ZONES: &[&str] = &["posix", "right"];
 
-/// The CA certificates of this machine, in one file.
+/// Returns the CA bundle of this machine, or the one that SSL_CERT_FILE names.
+///
+/// # Errors
+/// `docker-invalid`: no bundle, or an empty one.
 pub fn certificates(host: &Host, image: &Image) -> Result<Vec<Extra>> {
     let image = &image.name;
-    let help = "install them (`apt-get install ca-certificates`), or name a file of them: \
+    let help = "install them (`apt-get install ca-certificates`), or name a bundle: \
                 `SSL_CERT_FILE=PATH`";
-    // What was named is meant: others in its place would be trusted without a word.
+    // No fallback from SSL_CERT_FILE: other certificates would be trusted silently.
     let (from, named) = match host.var("SSL_CERT_FILE") {
         Some(named) => (Some(host.absolute(Utf8Path::new(named))), "SSL_CERT_FILE="),
         None => (
@@ -163,7 +175,7 @@ pub fn certificates(host: &Host, image: &Image) -> Result<Vec<Extra>> {
     let Some(from) = from else {
         let problem = Problem::new(
             DOCKER_INVALID,
-            format!("the image `{image}` asks for CA certificates, and this machine has none"),
+            format!("the image `{image}` needs CA certificates, and this machine has none"),
         );
         return Err(problem
             .note("looked for", CERTIFICATES.iter().map(ToString::to_string))
@@ -173,16 +185,19 @@ pub fn certificates(host: &Host, image: &Image) -> Result<Vec<Extra>> {
         Ok(FileType::File { size: 1.., .. }) => return extras(host, &from, &[]),
         Ok(FileType::File { .. }) => "is empty",
         Err(problem) if problem.code == INTERRUPTED => return Err(problem),
-        _ => "is no file",
+        _ => "is not a file",
     };
     Err(Problem::new(
         DOCKER_INVALID,
-        format!("the image `{image}` asks for CA certificates, and `{named}{from}` {why}"),
+        format!("the image `{image}` needs CA certificates, and `{named}{from}` {why}"),
     )
     .help(help))
 }
 
-/// The time zones of this machine: a directory and all of it.
+/// Returns the time zones of this machine, or those in the directory that TZDIR names.
+///
+/// # Errors
+/// `docker-invalid`: no directory, or one without files.
 pub fn zones(host: &Host, image: &Image) -> Result<Vec<Extra>> {
     let image = &image.name;
     let (directory, named) = match host.var("TZDIR") {
@@ -192,20 +207,20 @@ pub fn zones(host: &Host, image: &Image) -> Result<Vec<Extra>> {
     let problem = |why: &str| {
         Problem::new(
             DOCKER_INVALID,
-            format!("the image `{image}` asks for time zones, and {why}"),
+            format!("the image `{image}` needs time zones, and {why}"),
         )
-        .help("install them (`apt-get install tzdata`), or name a directory of them: `TZDIR=PATH`")
+        .help("install them (`apt-get install tzdata`), or name their directory: `TZDIR=PATH`")
     };
     if !host.is_dir(&directory) {
-        return Err(problem(&format!("`{named}{directory}` is no directory")));
+        return Err(problem(&format!("`{named}{directory}` is not a directory")));
     }
     let found = extras(host, &directory, OTHER_ZONES)?;
-    let any = found
+    let has_files = found
         .iter()
         .any(|extra| matches!(extra.what, ExtraKind::File { .. }));
-    if any {
+    if has_files {
         Ok(found)
     } else {
-        Err(problem(&format!("`{named}{directory}` holds none")))
+        Err(problem(&format!("`{named}{directory}` contains none")))
     }
 }

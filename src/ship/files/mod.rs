@@ -1,1 +1,3 @@
+//! Files and directories of this machine, as an image gets them.
+
 pub mod look;

@@ -1,7 +1,7 @@
 //! The documents of an OCI image layout, and the layers that they name.
 //!
-//! Pure: `layout` writes them. The types are oci-spec's; each document's keys are sorted, since its
-//! maps have no order. Source: opencontainers/image-spec, image-layout.md, image-index.md,
+//! Pure: `oci::write` writes them. The types are oci-spec's; each document's keys are sorted, since
+//! its maps have no order. Source: opencontainers/image-spec, image-layout.md, image-index.md,
 //! manifest.md, config.md.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,10 +19,10 @@ use crate::problem::{Problem, Result};
 use crate::ship::docker::image::{DOCKER_INVALID, Image};
 use crate::tree::manifest::Platform;
 
-/// Where programs are looked for, as Docker says it where nobody says otherwise.
+/// PATH of an image whose base sets none: Docker's default.
 pub const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The version of the layout, of the specification's 1.x.
+/// `imageLayoutVersion` of image-spec 1.x.
 const LAYOUT_VERSION: &str = "1.0.0";
 
 /// The annotation by which tools find an image in a layout: `oci:DIR:REF`.
@@ -31,36 +31,40 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The annotation by which `podman load` and `docker load` name an image.
 pub const IMAGE_NAME: &str = "io.containerd.image.name";
 
-/// The annotation by which a layout is known as one that xpkg has written.
+/// Annotation that marks an image as written by xpkg.
 const OURS: &str = "io.crates.cargo-xpkg.layout";
 
+/// OCI's annotation for the digest of an image's base.
 pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
-/// The files of a layout that are no blobs.
+/// The file that marks a directory as a layout.
 pub const LAYOUT_NAME: &str = "oci-layout";
 
+/// The file with the descriptors of a layout's images.
 pub const INDEX_NAME: &str = "index.json";
 
 /// The directory of blobs, below the layout; each is named by its digest.
 pub const BLOBS: &str = "blobs/sha256";
 
-/// What `docker load` reads of an archive.
+/// The file of an archive that `docker load` reads.
 pub const DOCKER_NAME: &str = "manifest.json";
 
-/// What a layout has by its digest.
+/// A file of a layout, named by its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Blob {
     /// SHA-256, 64 lower-case hex digits.
     pub sha256: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
 }
 
 impl Blob {
+    /// Returns the blob's descriptor.
     pub fn described(&self, media: MediaType) -> Descriptor {
         Descriptor::new(media, self.size, self.digest())
     }
 
+    /// Returns the digest, `sha256:…`.
     pub fn digest(&self) -> Digest {
         format!("sha256:{}", self.sha256)
             .parse()
@@ -68,33 +72,37 @@ impl Blob {
     }
 }
 
-/// A layer of ours.
+/// A layer that xpkg adds to an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerBlob {
+    /// The compressed tar.
     pub blob: Blob,
-    /// SHA-256 of the tar before it was packed.
+    /// SHA-256 of the uncompressed tar, for the configuration's `diff_ids`.
     pub unpacked: String,
-    /// What is in it, for the image's history.
+    /// Contents in a few words, for the image's history.
     pub what: String,
 }
 
-/// What an image is built upon, for one platform.
+/// The base of an image, for one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseImage {
-    /// `sha256:…` of its manifest.
+    /// Digest of its manifest, `sha256:…`.
     pub digest: String,
+    /// Its layers, lowest first.
     pub layers: Vec<Descriptor>,
+    /// Its configuration.
     pub configuration: BaseConfig,
 }
 
-/// The configuration of an image that others made.
+/// The configuration of a base.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
 pub struct BaseConfig {
+    /// The keys that OCI defines.
     pub known: ImageConfiguration,
-    /// What Docker writes beside OCI's keys, and what comes later: `Healthcheck`, `Shell`,
-    /// `StopTimeout`. They are passed on, as a Dockerfile does. `OnBuild` is not: it is for the
-    /// first build upon the base, which this one is, and here nothing runs.
+    /// Other keys of `config`, as Docker and later versions write them: `Healthcheck`, `Shell`,
+    /// `StopTimeout`. They are copied, as a Dockerfile build does. `OnBuild` is not: it applies to
+    /// the first build on the base, which is this one, and nothing is run here.
     pub more: Map<String, Value>,
 }
 
@@ -128,8 +136,8 @@ const KNOWN: &[&str] = &[
     "StopSignal",
 ];
 
-/// A document that others made. Those who write Go may say `null` for a list of nothing, as
-/// BuildKit does for no layers.
+/// Parses a document that another tool wrote. `null` is accepted for an empty list: Go writes it
+/// for a nil slice, and BuildKit for no layers.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     let mut document: Value = serde_json::from_slice(bytes)?;
     for list in ["/layers", "/manifests", "/rootfs/diff_ids"] {
@@ -140,7 +148,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     serde_json::from_value(document)
 }
 
-/// A time as RFC 3339 writes it, from seconds since 1970.
+/// Formats seconds since 1970 as RFC 3339.
+///
+/// # Errors
+/// `docker-invalid`: the time is out of range, for example because it is in milliseconds.
 pub fn created(epoch: u64) -> Result<String> {
     let time = i64::try_from(epoch)
         .ok()
@@ -148,19 +159,21 @@ pub fn created(epoch: u64) -> Result<String> {
     time.map(|time| time.to_string()).ok_or_else(|| {
         Problem::new(
             DOCKER_INVALID,
-            format!("{epoch} seconds after 1970 is no time of an image"),
+            format!("{epoch} seconds after 1970 is out of range for the time of an image"),
         )
         .help("set `SOURCE_DATE_EPOCH` to seconds, not to milliseconds")
     })
 }
 
-/// A document: keys sorted, no space.
+/// Serializes a document with sorted keys and without whitespace, so that equal documents have
+/// equal bytes.
 fn document(value: &impl Serialize) -> Vec<u8> {
     let mut value = serde_json::to_value(value).expect("it is plain data");
     value.sort_all_objects();
     serde_json::to_vec(&value).expect("it is plain data")
 }
 
+/// Converts labels to oci-spec's type of annotations.
 fn annotations(labels: &BTreeMap<String, String>) -> HashMap<String, String> {
     labels
         .iter()
@@ -168,28 +181,30 @@ fn annotations(labels: &BTreeMap<String, String>) -> HashMap<String, String> {
         .collect()
 }
 
+/// Converts a platform to oci-spec's type.
 fn platform(platform: &Platform) -> OciPlatform {
-    let mut made = OciPlatform::default();
-    made.set_os(Os::from(platform.os.as_str()))
+    let mut converted = OciPlatform::default();
+    converted
+        .set_os(Os::from(platform.os.as_str()))
         .set_architecture(Arch::from(platform.architecture.as_str()))
         .set_variant(platform.variant.clone());
-    made
+    converted
 }
 
-/// The configuration of an image for one platform. What the base says stays where the image says
-/// nothing else, as it does with a Dockerfile.
+/// Returns the configuration of an image for one platform. Settings of the base stay unless the
+/// image sets them, as with a Dockerfile.
 pub fn configuration(
     image: &Image,
-    of: &Platform,
-    upon: Option<&BaseImage>,
+    platform: &Platform,
+    base: Option<&BaseImage>,
     layers: &[LayerBlob],
     created: &str,
 ) -> Vec<u8> {
-    let mut config = upon
-        .and_then(|upon| upon.configuration.known.config().clone())
+    let mut config = base
+        .and_then(|base| base.configuration.known.config().clone())
         .unwrap_or_default();
     if let Some(entrypoint) = &image.entrypoint {
-        // The arguments were those of another program.
+        // The base's arguments belong to its own entrypoint.
         config
             .set_entrypoint(Some(entrypoint.clone()))
             .set_cmd(None);
@@ -215,72 +230,72 @@ pub fn configuration(
     labels.extend(annotations(&image.labels));
     config.set_labels((!labels.is_empty()).then_some(labels));
 
-    let mut diff_ids = upon
-        .map(|upon| upon.configuration.known.rootfs().diff_ids().clone())
+    let mut diff_ids = base
+        .map(|base| base.configuration.known.rootfs().diff_ids().clone())
         .unwrap_or_default();
     diff_ids.extend(
         layers
             .iter()
             .map(|layer| format!("sha256:{}", layer.unpacked)),
     );
-    let mut history = upon.map(history).unwrap_or_default();
+    let mut history = base.map(history).unwrap_or_default();
     let step = |what: &str| HistoryBuilder::default().created(created).created_by(what);
     history.extend(
         layers
             .iter()
-            .map(|layer| step(&layer.what).build().expect("no field is needed")),
+            .map(|layer| step(&layer.what).build().expect("no field is required")),
     );
     let mut made = ImageConfiguration::default();
     made.set_created(Some(created.to_owned()))
-        .set_os(Os::from(of.os.as_str()))
-        .set_architecture(Arch::from(of.architecture.as_str()))
-        .set_variant(of.variant.clone())
+        .set_os(Os::from(platform.os.as_str()))
+        .set_architecture(Arch::from(platform.architecture.as_str()))
+        .set_variant(platform.variant.clone())
         .set_config(Some(config))
         .set_rootfs(
             RootFsBuilder::default()
                 .typ("layers")
                 .diff_ids(diff_ids)
                 .build()
-                .expect("no field is needed"),
+                .expect("no field is required"),
         )
         .set_history(Some(history));
     let mut made = serde_json::to_value(&made).expect("it is plain data");
-    if let (Some(config), Some(upon)) = (
+    if let (Some(config), Some(base)) = (
         made.pointer_mut("/config").and_then(Value::as_object_mut),
-        upon,
+        base,
     ) {
-        config.extend(upon.configuration.more.clone());
+        config.extend(base.configuration.more.clone());
     }
     document(&made)
 }
 
-/// The base's own history; where it has none that fits its layers, one line a layer, since readers
-/// count.
-fn history(upon: &BaseImage) -> Vec<History> {
-    let told = upon
+/// Returns the base's history, or one entry a layer if the history does not match its layers:
+/// readers expect an entry for each layer.
+fn history(base: &BaseImage) -> Vec<History> {
+    let history = base
         .configuration
         .known
         .history()
         .clone()
         .unwrap_or_default();
-    if told
+    if history
         .iter()
         .filter(|step| step.empty_layer() != Some(true))
         .count()
-        == upon.layers.len()
+        == base.layers.len()
     {
-        return told;
+        return history;
     }
     let line = || {
         HistoryBuilder::default()
             .created_by("a layer of the base")
             .build()
-            .expect("no field is needed")
+            .expect("no field is required")
     };
-    upon.layers.iter().map(|_| line()).collect()
+    base.layers.iter().map(|_| line()).collect()
 }
 
-/// `8080` is `8080/tcp`.
+/// Adds the default protocol to a port: `8080` becomes `8080/tcp`.
 fn exposed(port: &str) -> String {
     if port.contains('/') {
         port.to_owned()
@@ -289,24 +304,24 @@ fn exposed(port: &str) -> String {
     }
 }
 
-/// The manifest of an image for one platform.
+/// Returns the manifest of an image for one platform.
 pub fn manifest(
     image: &Image,
     configuration: &Blob,
-    upon: Option<&BaseImage>,
+    base: Option<&BaseImage>,
     layers: &[LayerBlob],
 ) -> Vec<u8> {
-    let mut all = upon.map(|upon| upon.layers.clone()).unwrap_or_default();
+    let mut all = base.map(|base| base.layers.clone()).unwrap_or_default();
     all.extend(
         layers
             .iter()
             .map(|layer| layer.blob.described(MediaType::ImageLayerGzip)),
     );
     let mut annotations = annotations(&image.labels);
-    if let Some(upon) = upon {
+    if let Some(base) = base {
         annotations
             .entry(BASE_DIGEST.to_owned())
-            .or_insert_with(|| upon.digest.clone());
+            .or_insert_with(|| base.digest.clone());
     }
     let manifest = ImageManifestBuilder::default()
         .schema_version(SCHEMA_VERSION)
@@ -315,14 +330,14 @@ pub fn manifest(
         .layers(all)
         .annotations(annotations)
         .build();
-    document(&manifest.expect("all that a manifest needs is there"))
+    document(&manifest.expect("all required fields are set"))
 }
 
-/// An image's own index: its manifests by platform.
+/// Returns an image's own index: its manifests by platform.
 pub fn platforms(image: &Image, manifests: &[(Platform, Blob)]) -> Vec<u8> {
-    let described = manifests.iter().map(|(of, manifest)| {
+    let described = manifests.iter().map(|(of_image, manifest)| {
         let mut descriptor = manifest.described(MediaType::ImageManifest);
-        descriptor.set_platform(Some(platform(of)));
+        descriptor.set_platform(Some(platform(of_image)));
         descriptor
     });
     document(&index_of(
@@ -331,6 +346,7 @@ pub fn platforms(image: &Image, manifests: &[(Platform, Blob)]) -> Vec<u8> {
     ))
 }
 
+/// Builds an index of manifests.
 fn index_of(
     manifests: Vec<Descriptor>,
     annotations: Option<HashMap<String, String>>,
@@ -343,21 +359,23 @@ fn index_of(
         Some(annotations) => index.annotations(annotations),
         None => index,
     };
-    index.build().expect("all that an index needs is there")
+    index.build().expect("all required fields are set")
 }
 
-/// The layout's `index.json`: one descriptor an image, which points to the image's own index.
+/// Returns the layout's `index.json`: one descriptor an image, which points to the image's own
+/// index.
 pub fn index(images: &[(&Image, Blob)]) -> Vec<u8> {
-    let lone = images.len() == 1;
+    let single = images.len() == 1;
     let described = images.iter().map(|(image, index)| {
         let mut descriptor = index.described(MediaType::ImageIndex);
-        let said = [
-            (REF_NAME, reference(image, lone)),
+        let annotations = [
+            (REF_NAME, reference(image, single)),
             (IMAGE_NAME, full_name(image)),
             (OURS, "1".to_owned()),
         ];
         descriptor.set_annotations(Some(
-            said.into_iter()
+            annotations
+                .into_iter()
                 .map(|(key, value)| (key.to_owned(), value))
                 .collect(),
         ));
@@ -366,44 +384,49 @@ pub fn index(images: &[(&Image, Blob)]) -> Vec<u8> {
     document(&index_of(described.collect(), None))
 }
 
-/// What stands after `oci:DIR:`. An image that is alone is found by its version, as tools that know
-/// tags only want it; of several each needs a name of its own.
-pub fn reference(image: &Image, lone: bool) -> String {
-    if lone { image.tag() } else { short_name(image) }
+/// Returns the name of an image in its layout, the part after `oci:DIR:`: the version for a single
+/// image, since many tools take a tag there; `name:version` if there are several.
+pub fn reference(image: &Image, single: bool) -> String {
+    if single {
+        image.tag()
+    } else {
+        short_name(image)
+    }
 }
 
-/// `name:version`.
+/// Returns `name:version`.
 fn short_name(image: &Image) -> String {
     format!("{}:{}", image.name, image.tag())
 }
 
+/// Returns the name with Docker's default registry: `docker.io/library/name:version`.
 fn full_name(image: &Image) -> String {
     format!("docker.io/library/{}", short_name(image))
 }
 
-/// The file by which a directory is known as a layout.
+/// Returns the contents of the `oci-layout` file.
 pub fn marker() -> Vec<u8> {
     document(
         &OciLayoutBuilder::default()
             .image_layout_version(LAYOUT_VERSION)
             .build()
-            .expect("all that it needs is there"),
+            .expect("all required fields are set"),
     )
 }
 
-/// Whether an `index.json` is one that xpkg has written, every image in it.
+/// Returns true if xpkg wrote every image of an `index.json`, and there is at least one.
 pub fn is_ours(index: &[u8]) -> bool {
     let ours = |descriptor: &Descriptor| {
         descriptor
             .annotations()
             .as_ref()
-            .is_some_and(|said| said.contains_key(OURS))
+            .is_some_and(|annotations| annotations.contains_key(OURS))
     };
     serde_json::from_slice::<ImageIndex>(index)
         .is_ok_and(|index| !index.manifests().is_empty() && index.manifests().iter().all(ours))
 }
 
-/// An image of one platform, as `docker load` takes it.
+/// An image of one platform in the `manifest.json` of `docker load`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Loaded {
@@ -415,16 +438,18 @@ struct Loaded {
 /// One platform of an image, by its blobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parts {
+    /// The platform of the image.
     pub platform: Platform,
+    /// The configuration's blob.
     pub configuration: Blob,
     /// SHA-256 of every layer, the base's first.
     pub layers: Vec<String>,
 }
 
-/// The `manifest.json` of an archive, as `docker save` has written it beside a layout since Docker
-/// 25: by it every docker loads the archive, and podman one with several images. It knows no
-/// platforms: one has the image's name, that which most machines can start; each other one has its
-/// platform in its tag, too.
+/// Returns the `manifest.json` of an archive, as `docker save` of Docker 25 and later writes it
+/// beside a layout. Every version of Docker loads the archive by it, and podman needs it for several
+/// images. The format has no platforms: the image's name goes to the platform that most machines can
+/// run, and the tags of the others end with their platform.
 pub fn docker_manifest(images: &[(&Image, Vec<Parts>)]) -> Vec<u8> {
     const FIRST: &[&str] = &["amd64", "arm64"];
     let blob = |sha256: &str| format!("{BLOBS}/{sha256}");
@@ -459,7 +484,7 @@ pub fn docker_manifest(images: &[(&Image, Vec<Parts>)]) -> Vec<u8> {
     document(&loaded.collect::<Vec<_>>())
 }
 
-/// The name that tools find an image of a layout by.
+/// Returns the name of an image in its layout.
 pub fn reference_name(image: &Descriptor) -> Option<&str> {
     image
         .annotations()
@@ -468,8 +493,8 @@ pub fn reference_name(image: &Descriptor) -> Option<&str> {
         .map(String::as_str)
 }
 
-/// The media type by OCI's name. A layout may hold what was made for Docker, whose documents and
-/// layers are the same. `None`: it is nothing that an image is made of.
+/// Converts a media type to OCI's name. A layout may contain Docker's types, whose documents and
+/// layers have the same format. `None`: not a part of an image, such as an attestation.
 pub fn media_type(given: &MediaType) -> Option<MediaType> {
     const PLAIN: &str = "application/vnd.docker.image.rootfs.diff.tar";
     const ZSTD: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
@@ -493,28 +518,28 @@ pub fn media_type(given: &MediaType) -> Option<MediaType> {
     }
 }
 
-/// Whether an image of one platform is an image for another: `arm64` is `arm64/v8`, `amd64` is
-/// `amd64/v1`.
-pub fn is_for(os: &Os, architecture: &Arch, variant: Option<&str>, wanted: &Platform) -> bool {
-    let usual = match wanted.architecture.as_str() {
+/// Returns true if an image of a platform is one for `requested`. A missing variant is the usual
+/// one: `arm64` equals `arm64/v8`, `amd64` equals `amd64/v1`.
+pub fn is_for(os: &Os, architecture: &Arch, variant: Option<&str>, requested: &Platform) -> bool {
+    let usual = match requested.architecture.as_str() {
         "arm64" => "v8",
         "amd64" => "v1",
         "arm" => "v7",
         _ => "",
     };
-    let plain = |variant: Option<&str>| {
+    let normalized = |variant: Option<&str>| {
         variant
             .filter(|variant| !variant.is_empty())
             .unwrap_or(usual)
             .to_owned()
     };
-    os.to_string() == wanted.os
-        && architecture.to_string() == wanted.architecture
-        && plain(variant) == plain(wanted.variant.as_deref())
+    os.to_string() == requested.os
+        && architecture.to_string() == requested.architecture
+        && normalized(variant) == normalized(requested.variant.as_deref())
 }
 
-/// `linux/arm/v7`.
-pub fn platform_words(os: &Os, architecture: &Arch, variant: Option<&str>) -> String {
+/// Returns the label of a platform: `linux/arm/v7`.
+pub fn platform_label(os: &Os, architecture: &Arch, variant: Option<&str>) -> String {
     Platform {
         os: os.to_string(),
         architecture: architecture.to_string(),

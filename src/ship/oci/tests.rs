@@ -1,4 +1,4 @@
-//! The documents, exactly; and what of a base stays.
+//! The exact documents, and the settings that are kept from a base.
 
 use oci_spec::image::{Arch, ImageIndex, MediaType, Os};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::ship::docker::tests::{chat, versioned};
 use crate::ship::oci::documents::{
     BASE_DIGEST, BaseConfig, BaseImage, Blob, IMAGE_NAME, LayerBlob, PATH, Parts, REF_NAME,
     configuration, created, docker_manifest, index, is_for, is_ours, manifest, marker, media_type,
-    parse, platform_words, platforms,
+    parse, platform_label, platforms,
 };
 use crate::tree::manifest::Platform;
 
@@ -44,7 +44,7 @@ fn sha(letter: &str) -> String {
 }
 
 #[test]
-fn an_image_upon_nothing() {
+fn an_image_on_scratch() {
     let image = versioned("1.2.3");
     let labels = json!({ "org.opencontainers.image.title": "chat \"$1\"", VERSION: "1.2.3" });
     assert_eq!(
@@ -111,10 +111,10 @@ fn the_same_image_is_the_same_bytes() {
         .extend((0..40).map(|number| format!("{}/udp", 9000 + number)));
     let all = || {
         let layers = [made("a")];
-        let upon = upon();
+        let base = base();
         [
-            configuration(&image, &arm(), Some(&upon), &layers, "2023-11-14T22:13:20Z"),
-            manifest(&image, &blob("c"), Some(&upon), &layers),
+            configuration(&image, &arm(), Some(&base), &layers, "2023-11-14T22:13:20Z"),
+            manifest(&image, &blob("c"), Some(&base), &layers),
             platforms(&image, &[(arm(), blob("b"))]),
             index(&[(&image, blob("d"))]),
         ]
@@ -124,8 +124,8 @@ fn the_same_image_is_the_same_bytes() {
     (0..20).for_each(|_| assert_eq!(all(), first));
 }
 
-/// A base with something of each kind.
-fn upon() -> BaseImage {
+/// A base with every kind of setting.
+fn base() -> BaseImage {
     let configuration = json!({
         "architecture": "arm", "os": "linux", "author": "somebody",
         "config": {
@@ -148,18 +148,18 @@ fn upon() -> BaseImage {
 #[test]
 fn a_base_keeps_what_the_image_does_not_say() {
     let image = versioned("1.2.3");
-    let with = |image: &Image, upon: &BaseImage| {
+    let with = |image: &Image, base: &BaseImage| {
         value(&configuration(
             image,
             &arm(),
-            Some(upon),
+            Some(base),
             &[made("a")],
             "2023-11-14T22:13:20Z",
         ))
     };
-    let made_upon = with(&image, &upon());
+    let on_base = with(&image, &base());
     assert_eq!(
-        made_upon["config"],
+        on_base["config"],
         json!({
             "Entrypoint": ["/usr/local/bin/chat"],
             "Env": ["PATH=/base/bin", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],
@@ -174,26 +174,26 @@ fn a_base_keeps_what_the_image_does_not_say() {
             "WorkingDir": "/srv"
         })
     );
-    assert_eq!(made_upon["rootfs"]["diff_ids"], json!([sha("0"), sha("f")]));
-    assert_eq!(made_upon["history"].as_array().unwrap().len(), 3);
-    // Without an entrypoint of ours, the base's own goes on, arguments and all.
+    assert_eq!(on_base["rootfs"]["diff_ids"], json!([sha("0"), sha("f")]));
+    assert_eq!(on_base["history"].as_array().unwrap().len(), 3);
+    // Without an entrypoint of the image, the base's is kept, with its arguments.
     let none = Image {
         entrypoint: None,
         ..image.clone()
     };
-    let config = &with(&none, &upon())["config"];
+    let config = &with(&none, &base())["config"];
     assert_eq!(
         (&config["Entrypoint"], &config["Cmd"]),
         (&json!(["/init"]), &json!(["sh"]))
     );
-    // A history that does not fit its layers is none: readers count.
-    let mut silent = upon();
+    // A history that does not match the layers is replaced: readers expect one entry a layer.
+    let mut silent = base();
     silent.configuration.known.set_history(None);
     assert_eq!(
         with(&image, &silent)["history"][0],
         json!({ "created_by": "a layer of the base" })
     );
-    let manifest = value(&manifest(&image, &blob("c"), Some(&upon()), &[made("a")]));
+    let manifest = value(&manifest(&image, &blob("c"), Some(&base()), &[made("a")]));
     assert_eq!(
         manifest["layers"][0]["mediaType"],
         "application/vnd.oci.image.layer.v1.tar+zstd"
@@ -230,15 +230,16 @@ fn an_image_is_found_by_its_version_and_one_of_several_by_its_name() {
     other.name = "bot".to_owned();
     let names = |images: &[(&Image, Blob)]| {
         let index = value(&index(images));
-        let said = index["manifests"]
+        let names = index["manifests"]
             .as_array()
             .unwrap()
             .iter()
             .map(|descriptor| {
-                let said = |key: &str| descriptor["annotations"][key].as_str().unwrap().to_owned();
-                (said(REF_NAME), said(IMAGE_NAME))
+                let annotation =
+                    |key: &str| descriptor["annotations"][key].as_str().unwrap().to_owned();
+                (annotation(REF_NAME), annotation(IMAGE_NAME))
             });
-        said.collect::<Vec<_>>()
+        names.collect::<Vec<_>>()
     };
     let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
     assert_eq!(
@@ -257,12 +258,12 @@ fn an_image_is_found_by_its_version_and_one_of_several_by_its_name() {
 #[test]
 fn docker_loads_every_platform_under_a_name_of_its_own() {
     let image = versioned("1.2.3");
-    let of = |architecture: &str| Platform {
+    let linux = |architecture: &str| Platform {
         architecture: architecture.to_owned(),
         variant: None,
         ..arm()
     };
-    let amd = of("amd64");
+    let amd = linux("amd64");
     let parts = |platform, letter: &str| Parts {
         platform,
         configuration: blob(letter),
@@ -279,7 +280,7 @@ fn docker_loads_every_platform_under_a_name_of_its_own() {
             { "Config": at("b"), "RepoTags": ["chat:1.2.3-armv7"], "Layers": [at("0")] }
         ])
     );
-    // By their words 386 comes first, and no amd64 machine has asked for that.
+    // Sorted by name 386 would be first, which is not what an amd64 machine needs.
     let named = |platforms: &[Platform]| -> Vec<String> {
         let parts = platforms
             .iter()
@@ -294,7 +295,7 @@ fn docker_loads_every_platform_under_a_name_of_its_own() {
             .collect()
     };
     assert_eq!(
-        named(&[of("386"), of("amd64"), arm(), of("arm64")]),
+        named(&[linux("386"), linux("amd64"), arm(), linux("arm64")]),
         [
             "chat:1.2.3",
             "chat:1.2.3-arm64",
@@ -303,7 +304,7 @@ fn docker_loads_every_platform_under_a_name_of_its_own() {
         ]
     );
     assert_eq!(
-        named(&[arm(), of("s390x")]),
+        named(&[arm(), linux("s390x")]),
         ["chat:1.2.3", "chat:1.2.3-s390x"]
     );
 }
@@ -368,27 +369,27 @@ fn what_was_made_for_docker_has_oci_names() {
 
 #[test]
 fn an_image_is_for_a_platform_by_any_of_its_names() {
-    let check = |there: &str, wanted: &str, expected: bool| {
+    let check = |available: &str, requested: &str, expected: bool| {
         let parts = |text: &str| {
             let mut parts = text.split('/').map(str::to_owned);
             (parts.next().unwrap(), parts.next().unwrap(), parts.next())
         };
-        let (os, architecture, variant) = parts(there);
-        let wanted = parts(wanted);
-        let wanted = Platform {
-            os: wanted.0,
-            architecture: wanted.1,
-            variant: wanted.2,
+        let (os, architecture, variant) = parts(available);
+        let requested = parts(requested);
+        let requested = Platform {
+            os: requested.0,
+            architecture: requested.1,
+            variant: requested.2,
         };
         let (os, architecture) = (Os::from(os.as_str()), Arch::from(architecture.as_str()));
         assert_eq!(
-            is_for(&os, &architecture, variant.as_deref(), &wanted),
+            is_for(&os, &architecture, variant.as_deref(), &requested),
             expected,
-            "{there} for {wanted:?}"
+            "{available} for {requested:?}"
         );
         assert_eq!(
-            platform_words(&os, &architecture, variant.as_deref()),
-            there
+            platform_label(&os, &architecture, variant.as_deref()),
+            available
         );
     };
     check("linux/amd64", "linux/amd64", true);

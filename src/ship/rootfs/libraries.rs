@@ -1,5 +1,5 @@
-//! Where the loader of a root file system looks for the libraries of a program, and what the
-//! loader's own files tell of that.
+//! The search of a program's libraries in a root file system, as its loader does it: RPATH and
+//! RUNPATH, the environment, the cache, and the default directories.
 //!
 //! Pure. Sources: ld.so(8), ldconfig(8) and glibc's elf/dl-load.c; musl's ldso/dynlink.c.
 
@@ -8,7 +8,7 @@ use crate::ship::rootfs::path::plain;
 use crate::ship::rootfs::{Node, Rootfs};
 
 impl Rootfs {
-    /// Where the loader finds a library: a path with all links followed.
+    /// Returns the path at which the loader finds a library, with all links resolved.
     pub fn library(&self, name: &str, program: &Program) -> Option<String> {
         if name.contains('/') {
             return self.leads_to(name);
@@ -18,7 +18,7 @@ impl Rootfs {
                 .iter()
                 .find_map(|directory| self.leads_to(&format!("{directory}/{name}")))
         };
-        found(&self.asked(program))
+        found(&self.requested(program))
             .or_else(|| {
                 if program.is_musl() {
                     None
@@ -26,34 +26,34 @@ impl Rootfs {
                     self.cached(name)
                 }
             })
-            .or_else(|| found(&self.usual(program)))
+            .or_else(|| found(&self.defaults(program)))
     }
 
-    /// The libraries that are not there, in the program's order.
+    /// Returns the libraries that the loader does not find, in the program's order.
     pub fn missing(&self, program: &Program) -> Vec<String> {
-        let wanted = program
+        let required = program
             .needed
             .iter()
             .filter(|name| !program.is_loader(name));
-        wanted
+        required
             .filter(|name| self.library(name, program).is_none())
             .cloned()
             .collect()
     }
 
-    /// All directories where the loader looks for what a program asks for.
+    /// Returns all directories in which the loader searches, each once, in its order.
     pub fn searched(&self, program: &Program) -> Vec<String> {
-        let mut all = self.asked(program);
-        all.extend(self.usual(program));
+        let mut all = self.requested(program);
+        all.extend(self.defaults(program));
         let mut seen = std::collections::BTreeSet::new();
         all.retain(|directory| seen.insert(directory.clone()));
         all
     }
 
-    /// Directories that the program itself or the image's environment names. A RUNPATH puts the
-    /// RPATH out of force.
-    fn asked(&self, program: &Program) -> Vec<String> {
-        let own = if program.runpath.is_empty() {
+    /// Returns the directories that the program or the image's environment names, in the loader's
+    /// order: RPATH, LD_LIBRARY_PATH, RUNPATH. RPATH is ignored if there is a RUNPATH.
+    fn requested(&self, program: &Program) -> Vec<String> {
+        let embedded = if program.runpath.is_empty() {
             program.rpath
         } else {
             program.runpath
@@ -65,11 +65,11 @@ impl Rootfs {
                 .rsplit_once('/')
                 .map_or("", |(directory, _)| directory)
         );
-        let own = own
+        let embedded = embedded
             .iter()
             .flat_map(|path| path.split(':'))
             .filter(|directory| !directory.is_empty());
-        let own = own.map(|directory| {
+        let embedded = embedded.map(|directory| {
             directory
                 .replace("${ORIGIN}", &origin)
                 .replace("$ORIGIN", &origin)
@@ -80,55 +80,56 @@ impl Rootfs {
             .filter(|directory| !directory.is_empty())
             .map(str::to_owned);
         if program.rpath.is_empty() || !program.runpath.is_empty() {
-            environment.chain(own).collect()
+            environment.chain(embedded).collect()
         } else {
-            own.chain(environment).collect()
+            embedded.chain(environment).collect()
         }
     }
 
-    /// What glibc's cache says of a library, where that is still there.
+    /// Returns the path of a library by glibc's cache, if that file still exists.
     fn cached(&self, name: &str) -> Option<String> {
-        self.told(CACHE)
+        self.listed_paths(CACHE)
             .iter()
             .filter(|path| last(path) == name)
             .find_map(|path| self.leads_to(path))
     }
 
-    /// The directories where a loader always looks: as itself or its file tells, else as it is
-    /// usual.
-    fn usual(&self, program: &Program) -> Vec<String> {
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    /// Returns the directories that a loader always searches: those that it or its file lists, else
+    /// the usual ones.
+    fn defaults(&self, program: &Program) -> Vec<String> {
+        let to_owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         if program.is_musl() {
             let architecture = last(program.loader)
                 .trim_start_matches(MUSL)
                 .split('.')
                 .next()
                 .unwrap_or_default();
-            let told = self.told(&format!("etc/{MUSL}{architecture}.path"));
-            return if told.is_empty() {
-                owned(OF_MUSL)
+            let listed = self.listed_paths(&format!("etc/{MUSL}{architecture}.path"));
+            return if listed.is_empty() {
+                to_owned(OF_MUSL)
             } else {
-                told.to_vec()
+                listed.to_vec()
             };
         }
-        let told = self.told(program.loader);
-        if !told.is_empty() {
-            return told.to_vec();
+        let listed = self.listed_paths(program.loader);
+        if !listed.is_empty() {
+            return listed.to_vec();
         }
         let multiarch = program.multiarch;
         let (lib, usr) = (format!("/lib/{multiarch}"), format!("/usr/lib/{multiarch}"));
-        owned(&[&lib, &usr, "/lib64", "/usr/lib64", "/lib", "/usr/lib"])
+        to_owned(&[&lib, &usr, "/lib64", "/usr/lib64", "/lib", "/usr/lib"])
     }
 
-    /// The file that a path leads to.
+    /// Returns the file that a path leads to, with links resolved.
     fn leads_to(&self, path: &str) -> Option<String> {
         self.follow(path)
             .filter(|path| matches!(self.nodes.get(path), Some(Node::File(_) | Node::Other)))
     }
 
-    fn told(&self, path: &str) -> &[String] {
+    /// Returns the paths that a file of a loader lists; empty if it is missing.
+    fn listed_paths(&self, path: &str) -> &[String] {
         match self.follow(path).and_then(|path| self.nodes.get(&path)) {
-            Some(Node::File(tells)) => &tells.paths,
+            Some(Node::File(facts)) => &facts.paths,
             _ => &[],
         }
     }
@@ -140,20 +141,20 @@ mod tests {
     use super::*;
     use crate::ship::rootfs::loader::built_in;
 
-    fn words(text: &str) -> Vec<String> {
+    fn split(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// A program is `loader needed… [rpath=…] [runpath=…] [env=…]`; expected is where the last it
-    /// needs is found.
+    /// Checks the path at which the first library of a program is found. The program is
+    /// `loader needed… [rpath=…] [runpath=…] [env=…]`.
     #[track_caller]
     fn check(layers: &[&[&str]], program: &str, expected: Option<&str>) {
         let value = |key: &str| {
-            words(program)
+            split(program)
                 .into_iter()
                 .find_map(|word| word.strip_prefix(key).map(str::to_owned))
         };
-        let plain: Vec<String> = words(program)
+        let plain: Vec<String> = split(program)
             .into_iter()
             .filter(|word| !word.contains('='))
             .collect();
@@ -180,10 +181,10 @@ mod tests {
             expected,
             "{layers:?}"
         );
-        let own = needed.iter().filter(|name| program.is_loader(name)).count();
+        let loaders = needed.iter().filter(|name| program.is_loader(name)).count();
         assert_eq!(
-            rootfs.missing(&program).len() + own,
-            usize::from(expected.is_none()).max(own),
+            rootfs.missing(&program).len() + loaders,
+            usize::from(expected.is_none()).max(loaders),
             "{layers:?}"
         );
     }
@@ -193,8 +194,8 @@ mod tests {
 
     #[test]
     fn a_library_is_where_the_loader_looks() {
-        let ask = |rest: &str| format!("{GLIBC} libgcc_s.so.1 {rest}");
-        let gcc = &ask("");
+        let program = |rest: &str| format!("{GLIBC} libgcc_s.so.1 {rest}");
+        let gcc = &program("");
         for directory in [
             "lib",
             "usr/lib",
@@ -215,7 +216,7 @@ mod tests {
         ] {
             check(&[&[&format!("{directory}/libgcc_s.so.1")]], gcc, None);
         }
-        // Links are followed, through all layers; what leads nowhere is not there.
+        // Links are followed, through all layers; a dangling one is a missing library.
         check(
             &[
                 &["lib -> usr/lib"],
@@ -227,30 +228,30 @@ mod tests {
         );
         check(&[&["lib/libgcc_s.so.1 -> gone"]], gcc, None);
         check(&[&["lib/libgcc_s.so.1/"]], gcc, None);
-        // As the program says.
-        let (opt, own) = (
+        // RPATH and RUNPATH.
+        let (opt, local) = (
             &["opt/lib/libgcc_s.so.1"][..],
             &["usr/local/lib/libgcc_s.so.1"][..],
         );
         check(
             &[opt],
-            &ask("rpath=/opt/lib"),
+            &program("rpath=/opt/lib"),
             Some("opt/lib/libgcc_s.so.1"),
         );
         check(
             &[opt],
-            &ask("runpath=/nowhere:/opt/lib"),
+            &program("runpath=/nowhere:/opt/lib"),
             Some("opt/lib/libgcc_s.so.1"),
         );
-        check(&[opt], &ask("rpath=/opt/lib runpath=/nowhere"), None);
+        check(&[opt], &program("rpath=/opt/lib runpath=/nowhere"), None);
         check(
-            &[own],
-            &ask("runpath=$ORIGIN/../lib"),
+            &[local],
+            &program("runpath=$ORIGIN/../lib"),
             Some("usr/local/lib/libgcc_s.so.1"),
         );
         check(
-            &[own],
-            &ask("rpath=${ORIGIN}/../lib"),
+            &[local],
+            &program("rpath=${ORIGIN}/../lib"),
             Some("usr/local/lib/libgcc_s.so.1"),
         );
         check(
@@ -258,25 +259,25 @@ mod tests {
                 &["usr/local/bin -> ../bin", "usr/lib/a"],
                 &["usr/bin/libgcc_s.so.1"],
             ],
-            &ask("rpath=$ORIGIN"),
+            &program("rpath=$ORIGIN"),
             Some("usr/bin/libgcc_s.so.1"),
         );
         check(
             &[opt],
-            &ask("env=/a:/opt/lib"),
+            &program("env=/a:/opt/lib"),
             Some("opt/lib/libgcc_s.so.1"),
         );
         check(
             &[&["opt/lib/libgcc_s.so.1", "lib/libgcc_s.so.1"]],
-            &ask("runpath=/opt/lib"),
+            &program("runpath=/opt/lib"),
             Some("opt/lib/libgcc_s.so.1"),
         );
-        // As the base's own cache says, as long as it is so.
+        // The base's cache, if the file that it lists exists.
         let cache = "etc/ld.so.cache: \
                      glibc-ld.so.cache1.1\0\0libgcc_s.so.1\0/usr/local/lib/libgcc_s.so.1\0/lib/libgcc_s.so.1.2\0";
-        check(&[own, &[cache]], gcc, Some("usr/local/lib/libgcc_s.so.1"));
+        check(&[local, &[cache]], gcc, Some("usr/local/lib/libgcc_s.so.1"));
         check(&[&[cache]], gcc, None);
-        check(&[&["etc/ld.so.conf: /usr/local/lib"], own], gcc, None);
+        check(&[&["etc/ld.so.conf: /usr/local/lib"], local], gcc, None);
     }
 
     #[test]
@@ -344,13 +345,13 @@ mod tests {
             None,
         );
         // libc is the loader.
-        for own in [
+        for library in [
             "libc.so",
             "libc.musl-x86_64.so.1",
             "libm.so.6",
             "libpthread.so.0",
         ] {
-            check(&[&[]], &format!("{ALPINE} {own}"), None);
+            check(&[&[]], &format!("{ALPINE} {library}"), None);
         }
         check(&[&[NEW]], &format!("{GLIBC} ld-linux-x86-64.so.2"), None);
     }

@@ -1,8 +1,8 @@
-//! What layers make when each is laid over the one before: which directories stand there and whose
-//! they are, where a path really leads, which C library there is.
+//! The root file system of an image: the entries of its layers, each laid over the one before, with
+//! the owners of directories, the targets of links, and the C library.
 //!
-//! Pure. `contents` reads the layers. No file is kept, only what it tells: the version of a glibc,
-//! where a loader looks.
+//! Pure: `archive::look` reads the layers. No file contents are kept, only facts: the version of a
+//! glibc, and the directories that a loader searches.
 
 pub mod libraries;
 pub mod loader;
@@ -17,19 +17,25 @@ use crate::ship::rootfs::loader::{MUSL, Program};
 use crate::ship::rootfs::path::{join, plain};
 use crate::target::glibc::Glibc;
 
+/// An entry of a root file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
+    /// A directory, with mode and owner.
     Directory(Ownership),
+    /// A symbolic link, with its target.
     Link(String),
+    /// A regular file.
     File(FileFacts),
+    /// A special file, or a hard link whose target is unknown.
     Other,
 }
 
-/// What the bytes of a file tell.
+/// Facts about a file, from its name and its bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileFacts {
+    /// Version, of a glibc.
     glibc: Option<Glibc>,
-    /// Of a loader, and of what it reads.
+    /// Paths that a loader or a file of a loader lists.
     paths: Vec<String>,
 }
 
@@ -40,46 +46,47 @@ impl FileFacts {
             glibc: bytes.and_then(glibc_version).or_else(|| by_name(name)),
             paths: bytes
                 .filter(|_| loader::is_of_loader(path))
-                .map(|bytes| loader::told(path, bytes))
+                .map(|bytes| loader::listed_paths(path, bytes))
                 .unwrap_or_default(),
         }
     }
 }
 
-/// A root file system. Paths have neither `/` nor `./` before them.
+/// A root file system. Paths do not begin with `/` or `./`.
 #[derive(Debug, Clone, Default)]
 pub struct Rootfs {
     nodes: BTreeMap<String, Node>,
 }
 
-/// Links that are followed on one way, as Linux does.
+/// Limit of links in one path, as in Linux (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
-/// What a layer names what is gone from those below, and all that was in a directory.
-const GONE: &str = ".wh.";
+/// Prefix of a whiteout, which deletes an entry of lower layers. Source: image-spec, layer.md.
+const WHITEOUT: &str = ".wh.";
 
-const ALL_GONE: &str = ".wh..wh..opq";
+/// Name of an opaque whiteout, which deletes everything that lower layers have in its directory.
+const OPAQUE_WHITEOUT: &str = ".wh..wh..opq";
 
-/// Whether the bytes of a file of a layer count: it may be glibc, or a loader.
+/// Returns true if the bytes of a layer's file are needed: it may be glibc or a file of a loader.
 pub fn counts(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     name == "libc.so.6" || by_name(name).is_some() || loader::is_of_loader(path)
 }
 
-/// `libc-2.31.so`, as glibc named itself before 2.34.
+/// Parses the version in the file name of a glibc before 2.34, `libc-2.31.so`.
 fn by_name(name: &str) -> Option<Glibc> {
     Glibc::parse(name.strip_prefix("libc-")?.strip_suffix(".so")?)
 }
 
-/// The version that glibc's own bytes tell: `GNU C Library (Debian GLIBC 2.36-9) stable release
+/// Finds the version in the bytes of a glibc: `GNU C Library (Debian GLIBC 2.36-9) stable release
 /// version 2.36.`
 pub fn glibc_version(bytes: &[u8]) -> Option<Glibc> {
     const NAME: &[u8] = b"GNU C Library";
-    const WORDS: &[u8] = b" release version ";
+    const BEFORE_VERSION: &[u8] = b" release version ";
     const LONGEST: usize = 256;
     memmem::find_iter(bytes, NAME).find_map(|at| {
         let line = &bytes[at..bytes.len().min(at + LONGEST)];
-        let version = &line[memmem::find(line, WORDS)? + WORDS.len()..];
+        let version = &line[memmem::find(line, BEFORE_VERSION)? + BEFORE_VERSION.len()..];
         let end = version
             .iter()
             .position(|byte| !(byte.is_ascii_digit() || *byte == b'.'))
@@ -89,23 +96,23 @@ pub fn glibc_version(bytes: &[u8]) -> Option<Glibc> {
 }
 
 impl Rootfs {
-    /// Lays one more layer over all that is there, as overlayfs does: a layer is extracted by
-    /// itself, so its own links lead its entries elsewhere, and links below it do not: a directory
-    /// takes their place.
+    /// Lays a layer over the layers so far, as overlayfs does. A layer is extracted by itself: its
+    /// entries follow links of the same layer, but not links of lower ones, which a directory
+    /// replaces.
     pub fn lay(&mut self, entries: Vec<Entry>, directories: &BTreeMap<String, Ownership>) {
         let mut layer = Self::default();
-        // What is gone by a layer, by its place: a directory, and a name in it or all.
-        let mut gone: Vec<(String, Option<String>)> = Vec::new();
+        // Whiteouts: a directory, and a name in it or `None` for everything.
+        let mut deleted: Vec<(String, Option<String>)> = Vec::new();
         for Entry { path, what } in entries {
             let owned = directories.get(&path).copied().unwrap_or(Ownership::PLAIN);
             let path = layer.place(plain(&path));
             let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
-            if name == ALL_GONE {
-                gone.push((directory.to_owned(), None));
+            if name == OPAQUE_WHITEOUT {
+                deleted.push((directory.to_owned(), None));
                 continue;
             }
-            if let Some(name) = name.strip_prefix(GONE) {
-                gone.push((directory.to_owned(), Some(name.to_owned())));
+            if let Some(name) = name.strip_prefix(WHITEOUT) {
+                deleted.push((directory.to_owned(), Some(name.to_owned())));
                 continue;
             }
             if path.is_empty() {
@@ -128,8 +135,9 @@ impl Rootfs {
             };
             layer.put(&path, node);
         }
-        // That is gone from the layers below, wherever in this one it stands.
-        for (directory, name) in gone {
+        // Whiteouts apply to lower layers only, wherever they are in this layer: apply them before
+        // its entries.
+        for (directory, name) in deleted {
             match name {
                 None => self.clear_below(&directory),
                 Some(name) => self.remove(&join(&directory, &name)),
@@ -142,7 +150,7 @@ impl Rootfs {
         }
     }
 
-    /// Lets directories take the place of all else on the way to a directory, and there.
+    /// Replaces non-directory ancestors of `directory`, and `directory` itself, by directories.
     fn make_way(&mut self, directory: &str) {
         let ends = directory
             .match_indices('/')
@@ -162,30 +170,32 @@ impl Rootfs {
         }
     }
 
+    /// Removes an entry and everything below it.
     fn remove(&mut self, path: &str) {
         self.nodes.remove(path);
         self.clear_below(path);
     }
 
+    /// Removes everything below a directory.
     fn clear_below(&mut self, path: &str) {
         let below = if path.is_empty() {
             String::new()
         } else {
             format!("{path}/")
         };
-        let gone: Vec<String> = self
+        let removed: Vec<String> = self
             .nodes
             .range(below.clone()..)
             .map(|(other, _)| other.clone())
             .take_while(|other| other.starts_with(&below))
             .collect();
-        for path in gone {
+        for path in removed {
             self.nodes.remove(&path);
         }
     }
 
-    /// Where a path leads once the links in it are followed, its last part included if there is
-    /// such a thing. `None`: round and round.
+    /// Resolves all links of a path, also of its last part. The result need not exist. `None` for a
+    /// loop of links.
     fn follow(&self, path: &str) -> Option<String> {
         let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
         let mut at = String::new();
@@ -216,7 +226,8 @@ impl Rootfs {
         Some(at)
     }
 
-    /// Where a file has to be put to stand at `path`: in a directory that may have other names.
+    /// Returns the path at which a file must be stored to be found at `path`: links of its
+    /// directory are resolved.
     pub fn place(&self, path: &str) -> String {
         match path.rsplit_once('/') {
             Some((directory, name)) => self
@@ -226,8 +237,8 @@ impl Rootfs {
         }
     }
 
-    /// Where a directory has to be put to stand at `path`: a link that stands there is followed,
-    /// too, not replaced.
+    /// Returns the path at which a directory must be stored to be found at `path`: a link at `path`
+    /// itself is followed, too, instead of replaced.
     pub fn directory_place(&self, path: &str) -> String {
         let place = self.place(path);
         match self.nodes.get(&place) {
@@ -236,7 +247,8 @@ impl Rootfs {
         }
     }
 
-    /// Whether a directory stands at just this path, said or implied by what is below it.
+    /// Returns true if exactly this path, without following links, is a directory: by its own entry
+    /// or because entries are below it.
     pub fn is_directory(&self, path: &str) -> bool {
         let below = format!("{path}/");
         let implied = || {
@@ -248,12 +260,12 @@ impl Rootfs {
         matches!(self.nodes.get(path), Some(Node::Directory(_))) || implied()
     }
 
-    /// Whether just this path is a file.
+    /// Returns true if exactly this path, without following links, is a file.
     pub fn is_file(&self, path: &str) -> bool {
         matches!(self.nodes.get(path), Some(Node::File(_) | Node::Other))
     }
 
-    /// Whose a directory is; as it would be made where there is none.
+    /// Returns mode and owner of a directory; the defaults of a new one if there is none.
     pub fn owned(&self, path: &str) -> Ownership {
         match self.nodes.get(path) {
             Some(Node::Directory(owned)) => *owned,
@@ -261,21 +273,22 @@ impl Rootfs {
         }
     }
 
-    /// Notes a directory that was made upon all that is there.
+    /// Records a directory that a new layer adds.
     pub fn make(&mut self, path: &str, owned: Ownership) {
         self.nodes.insert(path.to_owned(), Node::Directory(owned));
     }
 
-    /// Notes a file that is put over all that is there; `bytes` are those of one that [`counts`].
+    /// Records a file that a new layer adds; `bytes` are needed if it [`counts`].
     pub fn put_file(&mut self, path: &str, bytes: Option<&[u8]>) {
         self.put(path, Node::File(FileFacts::of(path, bytes)));
     }
 
-    /// Notes a link that is put over all that is there.
+    /// Records a link that a new layer adds.
     pub fn put_link(&mut self, path: &str, target: &str) {
         self.put(path, Node::Link(target.to_owned()));
     }
 
+    /// Replaces an entry; all but a directory hides what was below its path.
     fn put(&mut self, path: &str, node: Node) {
         if !matches!(node, Node::Directory(_)) {
             self.clear_below(path);
@@ -283,14 +296,14 @@ impl Rootfs {
         self.nodes.insert(path.to_owned(), node);
     }
 
-    /// Whether a path leads to a file.
+    /// Returns true if a path, with its links followed, is a file.
     pub fn has_file(&self, path: &str) -> bool {
         self.follow(path)
             .is_some_and(|path| matches!(self.nodes.get(&path), Some(Node::File(_) | Node::Other)))
     }
 
-    /// The C library that a program gets, and its version where its bytes tell one. `None`: it asks
-    /// for none, or there is none.
+    /// Returns the path of the glibc that a program loads, and its version if the file contains
+    /// one. `None`: the program does not need glibc, or it is missing.
     pub fn glibc(&self, program: &Program) -> Option<(String, Option<Glibc>)> {
         const NAME: &str = "libc.so.6";
         let path = program
@@ -299,20 +312,23 @@ impl Rootfs {
             .find(|name| *name == NAME)
             .and_then(|name| self.library(name, program))?;
         let version = match self.nodes.get(&path) {
-            Some(Node::File(tells)) => tells.glibc,
+            Some(Node::File(facts)) => facts.glibc,
             _ => None,
         };
         Some((format!("/{path}"), version))
     }
 
-    /// musl's loader, where there is one: `/lib/ld-musl-x86_64.so.1`.
+    /// Returns the path of musl's loader if there is one: `/lib/ld-musl-x86_64.so.1`.
     pub fn musl(&self) -> Option<String> {
-        let is = |path: &&String| {
+        let is_musl = |path: &&String| {
             path.rsplit('/')
                 .next()
                 .is_some_and(|name| name.starts_with(MUSL))
         };
-        self.nodes.keys().find(is).map(|path| format!("/{path}"))
+        self.nodes
+            .keys()
+            .find(is_musl)
+            .map(|path| format!("/{path}"))
     }
 }
 
@@ -322,7 +338,7 @@ mod tests {
     use crate::archive::entry::File;
     use crate::inspect::InspectError;
 
-    /// `path`, `path/`, `path -> target`, `path => hard link`, `path: bytes`.
+    /// Parses entries: `path`, `path/`, `path -> target`, `path => hard link`, `path: bytes`.
     fn layer(lines: &[&str]) -> Vec<Entry> {
         let entry = |line: &&str| {
             let (path, what) = if let Some((path, target)) = line.split_once(" -> ") {
@@ -424,7 +440,7 @@ mod tests {
             format!("lib/x/libc.so.6: {NEW}"),
             format!("lib/x/libc.so.6: {OLD}"),
         );
-        // What stands where no loader looks is nobody's C library.
+        // A file outside the loader's search path is not the C library.
         check(
             &[&[&new, &format!("opt/sysroot/lib64/libc.so.6: {OLD}")]],
             Some("2.36"),
@@ -442,7 +458,7 @@ mod tests {
         check(&[linked], Some("2.36"));
         check(&[linked, &["/usr/lib/x/.wh.libc.so.6"]], None);
         check(&[linked, &[".wh.lib"]], Some("2.36"));
-        // A directory takes the place of a link below, whatever is in it or gone from it; one of
+        // A directory replaces a link of a lower layer, even if it only has a whiteout; a link of
         // the same layer is followed.
         let elsewhere = format!("opt/x/x/libc.so.6: {NEW}");
         let only = &["lib -> opt/x", &elsewhere][..];
@@ -469,7 +485,7 @@ mod tests {
         check(&[&[&new], &["lib/.wh.x"]], None);
         check(&[&[&new], &["lib/x/.wh..wh..opq"]], None);
         check(&[&[&new], &["lib/x/.wh..wh..opq", &old]], Some("2.17"));
-        // A whiteout is of the layers below, wherever it stands in its own.
+        // A whiteout applies to lower layers, wherever it is in its own.
         check(&[&[&new], &[&old, "lib/x/.wh.libc.so.6"]], Some("2.17"));
         check(&[&[&new], &["lib -> elsewhere"]], None);
         check(

@@ -1,4 +1,4 @@
-//! Trees that something is made of: built here, there before, or made elsewhere.
+//! The trees that images are made of: built by this run, built before, or built elsewhere.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, Read, Seek};
@@ -30,15 +30,20 @@ use crate::verify::judge::{self, VerifyOptions};
 use crate::verify::rules::policy::{Policy, PolicyName};
 use crate::{archive, build};
 
-/// A workspace, where there is one, and the trees that images are made of.
+/// The workspace, if there is one, and the directories of the trees.
 type Trees = (Option<ProjectContext>, Vec<Utf8PathBuf>);
 
-/// Builds the tree. `about` learns what was built.
+/// Builds the tree, and stores in `options` which targets and bins were built. The images are
+/// checked before the build, so that a mistake in a table costs no compilation.
+///
+/// # Errors
+/// `place`, a flag and its path, is inside the tree; an image cannot be made as configured; or the
+/// build fails.
 pub fn just_built(
     host: &Host,
     run: RunOptions,
     place: Option<&(&str, Utf8PathBuf)>,
-    about: &mut ImageOptions,
+    options: &mut ImageOptions,
 ) -> Result<Trees, Failure> {
     let fits = |prepared: &Prepared| {
         apart(
@@ -47,19 +52,22 @@ pub fn just_built(
             &[],
             std::slice::from_ref(&prepared.plan.out_dir),
         )?;
-        unfit_tables(prepared, about)
+        unfit_tables(prepared, options)
     };
     let (_, prepared) = build::run::make(host, run, false, fits)?;
-    built(&prepared, about);
+    built(&prepared, options);
     Ok((Some(prepared.found), vec![prepared.plan.out_dir]))
 }
 
-/// The workspace's tree as it stands.
-pub fn standing(host: &Host, run: &RunOptions) -> Result<Trees, Failure> {
+/// Returns the workspace's tree without building it.
+///
+/// # Errors
+/// `no-tree`: nothing is staged.
+pub fn existing_tree(host: &Host, run: &RunOptions) -> Result<Trees, Failure> {
     let found = workspace(host, run)?;
-    let named = run.out_dir.as_ref().map(|dir| host.absolute(dir));
+    let requested = run.out_dir.as_ref().map(|dir| host.absolute(dir));
     let tree = host.resolve(&settings::out_dir(
-        named,
+        requested,
         session::variables(host).out_dir,
         &session::own_config(&found)?,
         &found.workspace,
@@ -71,8 +79,8 @@ pub fn standing(host: &Host, run: &RunOptions) -> Result<Trees, Failure> {
     }
 }
 
-/// Trees that were made elsewhere; their configuration is that of the workspace here, where there
-/// is one.
+/// Returns trees that were built elsewhere, with the configuration of the workspace here if there
+/// is one. Archives are unpacked into directories that are added to `scratch`.
 pub fn collected(
     host: &Host,
     run: &RunOptions,
@@ -89,17 +97,16 @@ pub fn collected(
     Ok((found, trees.collect::<Result<Vec<_>, Failure>>()?))
 }
 
-/// The time that all files of a layout have: SOURCE_DATE_EPOCH, else that of the newest commit that
-/// a tree was built from, else 0.
+/// Returns the time of all files of a layout, in seconds since 1970: SOURCE_DATE_EPOCH, else the
+/// newest commit that a tree was built from, else 0.
+///
+/// Source: <https://reproducible-builds.org/specs/source-date-epoch/>
 pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64> {
     if let Some(text) = host.var("SOURCE_DATE_EPOCH") {
         return text.parse().map_err(|_| {
             Problem::new(
                 CONFIG_INVALID,
-                format!(
-                    "`SOURCE_DATE_EPOCH={text}` is no number of \
-                seconds"
-                ),
+                format!("`SOURCE_DATE_EPOCH={text}` is not a number of seconds"),
             )
             .help(
                 "set it to seconds since 1970: `export SOURCE_DATE_EPOCH=\"$(git log -1 \
@@ -113,7 +120,7 @@ pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64
         .filter_map(|record| record.source.commit.as_deref())
         .collect();
     let time = |commit: &str| {
-        let said = host
+        let output = host
             .capture(&Invocation::new("git", root).args([
                 "show",
                 "--no-patch",
@@ -121,13 +128,13 @@ pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64
                 commit,
             ]))
             .ok()?;
-        said.stdout.trim().parse::<u64>().ok()
+        output.stdout.trim().parse::<u64>().ok()
     };
     Ok(commits.into_iter().filter_map(time).max().unwrap_or(0))
 }
 
 fn workspace(host: &Host, run: &RunOptions) -> Result<ProjectContext, Failure> {
-    let asking = CargoOptions {
+    let cargo = CargoOptions {
         program: session::cargo_program(host),
         locked: run.locked,
         offline: run.offline,
@@ -137,22 +144,23 @@ fn workspace(host: &Host, run: &RunOptions) -> Result<ProjectContext, Failure> {
     };
     context::workspace(
         host,
-        &asking,
+        &cargo,
         session::manifest_path(host, run.manifest_path.clone())?.as_deref(),
     )
 }
 
-/// Of a tree that was just built counts what was built: it may hold more, from other times.
-fn built(prepared: &Prepared, about: &mut ImageOptions) {
+/// Limits the images to the targets and bins of this build: the tree may hold more, from earlier
+/// builds.
+fn built(prepared: &Prepared, options: &mut ImageOptions) {
     let Prepared {
         settings, decider, ..
     } = prepared;
-    about.targets = settings
+    options.targets = settings
         .requests
         .iter()
         .map(|request| request.target.triple().to_owned())
         .collect();
-    about.bins = Some(
+    options.bins = Some(
         decider
             .selected
             .bins
@@ -160,11 +168,14 @@ fn built(prepared: &Prepared, about: &mut ImageOptions) {
             .map(|bin| (bin.package.clone(), bin.bin.clone()))
             .collect(),
     );
-    about.some = settings.selection.is_partial();
+    options.some = settings.selection.is_partial();
 }
 
-/// What is wrong with the images, told before the tree is built: it will hold what it promises.
-fn unfit_tables(prepared: &Prepared, about: &ImageOptions) -> Result<(), Failure> {
+/// Checks the images before the tree is built, against the manifest that it will have.
+///
+/// # Errors
+/// All problems of the images' tables.
+fn unfit_tables(prepared: &Prepared, options: &ImageOptions) -> Result<(), Failure> {
     let Prepared {
         found,
         settings,
@@ -172,34 +183,34 @@ fn unfit_tables(prepared: &Prepared, about: &ImageOptions) -> Result<(), Failure
         ..
     } = prepared;
     let config = session::own_config(found)?;
-    let mut about = ImageOptions {
+    let mut options = ImageOptions {
         root: found.workspace.root.clone(),
-        ..about.clone()
+        ..options.clone()
     };
-    built(prepared, &mut about);
-    let promised = decide::promised(settings, &decider.selected.bins)?;
-    decide::decide(&[promised], &config.docker, &about)?;
+    built(prepared, &mut options);
+    let expected = decide::promised(settings, &decider.selected.bins)?;
+    decide::decide(&[expected], &config.docker, &options)?;
     Ok(())
 }
 
+/// Returns the problem `no-tree`: no manifest at `tree`.
 pub fn no_manifest(tree: &Utf8Path) -> Problem {
     Problem::new(NO_TREE, format!("there is no staged tree at `{tree}`"))
         .help("build it: `cargo xpkg build`, or leave out `--no-build`")
 }
 
-/// A tree that was made elsewhere: a directory, or an archive of one, which is unpacked.
+/// Returns the directory of a tree that was built elsewhere; an archive is verified and unpacked.
 fn opened(
     host: &Host,
     path: &Utf8Path,
     scratch: &mut Vec<tempfile::TempDir>,
 ) -> Result<Utf8PathBuf, Failure> {
     if !host.exists(path) {
-        return Err(Problem::new(
-            NO_TREE,
-            format!("`{path}`, named by `--from`, is not there"),
-        )
-        .help("name a staged tree, or a tar of one")
-        .into());
+        return Err(
+            Problem::new(NO_TREE, format!("`{path}` (from `--from`) does not exist"))
+                .help("pass a staged tree, or a tar of one")
+                .into(),
+        );
     }
     if host.is_dir(path) {
         return Ok(path.to_owned());
@@ -214,8 +225,10 @@ fn opened(
     Ok(tree)
 }
 
-/// Holds a tree or an archive against its manifest and its targets: what stands against it stops
-/// the run.
+/// Verifies a tree or an archive against its manifest and the requirements of its targets.
+///
+/// # Errors
+/// The first ten findings; the code is that of the first one.
 pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
     let subject = archive::look::read(host, path, &Limits::default(), &host.shell.bar("Reading"))?;
     let policy = Policy {
@@ -243,17 +256,17 @@ pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
     };
     Err(Problem::new(
         first.code,
-        format!("`{path}` does not pass verification, so nothing is made of it"),
+        format!("`{path}` does not pass verification, so no image is made from it"),
     )
     .note("found", report.findings.iter().take(10).map(line))
     .help(format!(
-        "see all of it: `cargo xpkg verify {}`",
+        "see all findings: `cargo xpkg verify {}`",
         invocation::quote(path.as_str())
     )))
 }
 
-/// Unpacks an archive that has been read and judged: its files, below a directory. Returns where
-/// its manifest stands.
+/// Unpacks the files of an archive below `to` and returns the directory of its manifest. The
+/// archive must have passed [`verified`]: paths are not checked again.
 pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf> {
     let cannot =
         |error: io::Error| Problem::new(FILE_ACCESS, format!("cannot unpack `{path}`: {error}"));
@@ -270,8 +283,10 @@ pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf
         Some(Packing::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
         Some(Packing::Zstd) => Box::new(ZstdFrames::new(buffered)),
         _ => {
-            return Err(Problem::new(ARCHIVE_UNFIT, format!("`{path}` is no tar"))
-                .help("hand over the tree as a directory, or as `.tar`, `.tar.gz` or `.tar.zst`"));
+            return Err(
+                Problem::new(ARCHIVE_UNFIT, format!("`{path}` is not a tar archive"))
+                    .help("pass the tree as a directory, or as `.tar`, `.tar.gz` or `.tar.zst`"),
+            );
         }
     };
     let mut archive = ::tar::Archive::new(stream);
@@ -282,7 +297,7 @@ pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf
         if !entry.header().entry_type().is_file() {
             continue;
         }
-        // Judged before: no way leads out of the directory.
+        // Checked by `verified`: no path leads out of the directory.
         let place = to.join(name.trim_start_matches("./"));
         host.create_dir_all(place.parent().unwrap_or(to))?;
         let mut bytes = Vec::new();
@@ -293,7 +308,7 @@ pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf
         }
     }
     found.ok_or_else(|| {
-        Problem::new(NO_TREE, format!("there is no `{}` in `{path}`", JSON_NAME))
-            .help("pack the whole tree that `cargo xpkg build` has staged")
+        Problem::new(NO_TREE, format!("`{path}` contains no `{JSON_NAME}`"))
+            .help("pack the whole tree that `cargo xpkg build` staged")
     })
 }

@@ -1,1 +1,3 @@
+//! Staged trees, built here or elsewhere.
+
 pub mod look;

@@ -1,5 +1,5 @@
-//! A Dockerfile for those who build in Docker: the compiler runs on the builder's own platform and
-//! cross-compiles with xpkg; the images are stages of it, by COPY alone.
+//! Writes a Dockerfile that compiles the workspace: the compiler runs on the builder's own platform
+//! and cross-compiles with xpkg. The images are its stages, and only copy files.
 
 use std::collections::BTreeMap;
 
@@ -10,39 +10,42 @@ use crate::project::reference::Reference;
 use crate::ship::docker::dockerfile;
 use crate::ship::docker::image::Image;
 
-/// What the stages are made of.
+/// The input of the Dockerfile.
 pub struct Plan<'a> {
+    /// Images, one stage each.
     pub images: &'a [Image],
-    /// The image with Rust and a C compiler, by digest.
+    /// Image with Rust and a C compiler, by digest.
     pub builder: &'a Reference,
-    /// The targets, as rustup knows them.
+    /// Target triples, for `rustup target add`.
     pub triples: Vec<String>,
-    /// What `cargo xpkg docker` is called with inside: as it was called here.
+    /// Arguments of `cargo xpkg docker` inside, taken from this call.
     pub arguments: Vec<String>,
-    /// The `--config` of cargo's among them.
+    /// Values of cargo's `--config` among them.
     pub configured: Vec<String>,
-    /// The name of the cache with cargo's own files.
+    /// Id of the cache mount with cargo's target directory.
     pub cache: String,
-    /// What names rustup's toolchain, from the workspace's root.
+    /// Files that select rustup's toolchain, relative to the workspace's root.
     pub toolchain: Vec<Utf8PathBuf>,
-    /// Cargo.lock, manifests, cargo's configuration and vendored sources, from the workspace's
-    /// root.
+    /// Cargo.lock, manifests, cargo's configuration and vendored sources, relative to the
+    /// workspace's root.
     pub manifests: Vec<Utf8PathBuf>,
-    /// Files that cargo wants to see before it reads a manifest, from the workspace's root.
+    /// Sources that must exist for cargo to accept a manifest, relative to the workspace's root.
     pub sources: Vec<Utf8PathBuf>,
-    /// Image -> the layout that it stands upon, as BuildKit is told: `oci-layout://PATH@sha256:…`.
+    /// Base layouts as BuildKit writes them, `oci-layout://PATH@sha256:…`, by image.
     pub layouts: &'a BTreeMap<String, String>,
 }
 
-/// Stages that are no images; these may have any name.
+/// Stage with the toolchain. The stages of images have the images' names.
 const TOOLCHAIN: &str = "xpkg-toolchain";
 
+/// Stage with the fetched dependencies.
 const DEPENDENCIES: &str = "xpkg-dependencies";
 
+/// Stage that compiles the workspace.
 const BUILD: &str = "xpkg-build";
 
-/// The text. It is called from the workspace's root: `docker buildx build --file build.Dockerfile
-/// --target IMAGE .`
+/// Returns the Dockerfile, to be built in the workspace's root: `docker buildx build --file
+/// xpkg.Dockerfile --target IMAGE .`
 pub fn text(plan: &Plan) -> String {
     let Plan {
         images,
@@ -84,7 +87,7 @@ pub fn text(plan: &Plan) -> String {
             builder.by_tag()
         ),
         "WORKDIR /dependencies".to_owned(),
-        // Another version would not know what is written here, or do something else.
+        // Another version might not accept these arguments, or behave differently.
         format!(
             "RUN test \"$(cargo xpkg --version 2>/dev/null)\" = \"cargo xpkg {version}\" || cargo \
              install cargo-xpkg --version {version} --locked --force"
@@ -97,7 +100,7 @@ pub fn text(plan: &Plan) -> String {
             triples.join(" ")
         ),
         String::new(),
-        "# Made again only where Cargo.lock or a manifest changed.".to_owned(),
+        "# Rebuilt only if Cargo.lock or a manifest changed.".to_owned(),
         format!("FROM {TOOLCHAIN} AS {DEPENDENCIES}"),
     ]);
     lines.extend(manifests.iter().map(copied));
@@ -123,8 +126,8 @@ pub fn text(plan: &Plan) -> String {
         format!("FROM {DEPENDENCIES} AS {BUILD}"),
         "WORKDIR /src".to_owned(),
         "COPY . /given".to_owned(),
-        "# Copied once more: cargo tells by its time whether a file is newer than what the cache \
-         holds, which may be of another checkout."
+        "# Copied again for new file times: cargo compares them with the cache, which may be of \
+         another checkout."
             .to_owned(),
         format!(
             "RUN --mount=type=cache,id={cache},target=/target,sharing=locked cp -R /given/. . && \
@@ -140,23 +143,23 @@ pub fn text(plan: &Plan) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What is not sent: `xpkg.Dockerfile.dockerignore` counts in place of `.dockerignore`, so that
-/// one's rules stand in it, too.
-pub fn ignored(target_dir: Option<&Utf8Path>, own: Option<&str>) -> String {
+/// Returns `xpkg.Dockerfile.dockerignore`. It replaces `.dockerignore` for this Dockerfile, so the
+/// user's rules are copied into it.
+pub fn ignored(target_dir: Option<&Utf8Path>, user_rules: Option<&str>) -> String {
     let mut text = "target\n.git\n".to_owned();
     if let Some(directory) = target_dir.filter(|directory| *directory != "target") {
         text += &format!("{directory}\n");
     }
-    if let Some(own) = own {
+    if let Some(rules) = user_rules {
         text += &format!(
-            "\n# .dockerignore, as it was when this was written:\n{}\n",
-            own.trim_start_matches('\u{feff}').trim_end()
+            "\n# Copied from .dockerignore:\n{}\n",
+            rules.trim_start_matches('\u{feff}').trim_end()
         );
     }
     text
 }
 
-/// A file that is there before the sources are.
+/// Returns a COPY instruction for a file that is needed before the sources.
 fn copied(path: &Utf8PathBuf) -> String {
     format!(
         "COPY {}",
@@ -164,7 +167,7 @@ fn copied(path: &Utf8PathBuf) -> String {
     )
 }
 
-/// An image as a stage: its Dockerfile, with bins and files from the stage that made them.
+/// Returns the stage of an image: its Dockerfile, with bins and files from the build stage.
 fn stage(image: &Image) -> Vec<String> {
     let text = dockerfile::text(image, true);
     let line = |line: &str| match line.strip_prefix("FROM ") {
@@ -177,7 +180,7 @@ fn stage(image: &Image) -> Vec<String> {
     text.lines().skip(1).map(line).collect()
 }
 
-/// A stage's name begins with a letter, an image's may not.
+/// Returns the stage's name of an image: it must begin with a letter, and an image's name may not.
 pub fn stage_name(image: &str) -> String {
     if image.starts_with(|first: char| first.is_ascii_alphabetic()) {
         image.to_owned()
@@ -186,19 +189,22 @@ pub fn stage_name(image: &str) -> String {
     }
 }
 
-/// `--chmod=0755 ["a","b"]` -> `--from=build --chmod=0755 ["/context/a","b"]`.
+/// Converts the arguments of COPY to copy from the build stage: `--chmod=0755 ["a","b"]` becomes
+/// `--from=xpkg-build --chmod=0755 ["/context/a","b"]`.
 fn from_build(rest: &str) -> String {
-    let (options, words) = rest.split_once('[').unwrap_or(("", rest));
+    let (options, paths) = rest.split_once('[').unwrap_or(("", rest));
     format!(
         "COPY --from={BUILD} {options}[\"/context/{}",
-        words.trim_start_matches('"')
+        paths.trim_start_matches('"')
     )
 }
 
-fn array(words: &[String]) -> String {
-    serde_json::to_string(words).expect("words are plain data")
+/// Returns a JSON array of strings.
+fn array(items: &[String]) -> String {
+    serde_json::to_string(items).expect("strings are plain data")
 }
 
+/// Quotes a word for the shell.
 fn quote(word: &str) -> String {
     invocation::quote(word)
 }
@@ -246,7 +252,7 @@ RUN test "$(cargo xpkg --version 2>/dev/null)" = "cargo xpkg [VERSION]" || cargo
 COPY ["rust-toolchain.toml","/dependencies/rust-toolchain.toml"]
 RUN ! command -v rustup || rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 
-# Made again only where Cargo.lock or a manifest changed.
+# Rebuilt only if Cargo.lock or a manifest changed.
 FROM xpkg-toolchain AS xpkg-dependencies
 COPY ["Cargo.lock","/dependencies/Cargo.lock"]
 COPY ["Cargo.toml","/dependencies/Cargo.toml"]
@@ -256,7 +262,7 @@ RUN mkdir -p 'my app/src' && touch 'my app/src/main.rs' build.rs && cargo fetch 
 FROM xpkg-dependencies AS xpkg-build
 WORKDIR /src
 COPY . /given
-# Copied once more: cargo tells by its time whether a file is newer than what the cache holds, which may be of another checkout.
+# Copied again for new file times: cargo compares them with the cache, which may be of another checkout.
 RUN --mount=type=cache,id=xpkg-chat,target=/target,sharing=locked cp -R /given/. . && cargo xpkg docker --offline --locked --target x86_64-unknown-linux-musl --bin 'a b' --target-dir /target --out-dir /tree --context /context
 
 FROM scratch AS chat
@@ -277,11 +283,10 @@ ENTRYPOINT ["/usr/local/bin/chat"]
     fn the_rules_of_the_user_come_after_xpkgs() {
         assert_eq!(ignored(None, None), "target\n.git\n");
         assert_eq!(ignored(Some("target".into()), None), "target\n.git\n");
-        let own = ignored(Some("build/out".into()), Some("\u{feff}*\r\n!src\r\n\r\n"));
+        let text = ignored(Some("build/out".into()), Some("\u{feff}*\r\n!src\r\n\r\n"));
         assert_eq!(
-            own,
-            "target\n.git\nbuild/out\n\n# .dockerignore, as it was when this was \
-             written:\n*\r\n!src\n"
+            text,
+            "target\n.git\nbuild/out\n\n# Copied from .dockerignore:\n*\r\n!src\n"
         );
     }
 

@@ -1,2 +1,5 @@
+//! Builds in Docker: the workspace is compiled inside of a Dockerfile.
+
 pub mod dockerfile;
+/// Writes the Dockerfile into the workspace.
 pub mod write;

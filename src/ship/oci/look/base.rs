@@ -1,5 +1,5 @@
-//! An OCI image layout on this machine that images are built upon: its image for one platform,
-//! every blob of it checked, and what stands in its layers.
+//! Reads an OCI image layout on this machine that is a base: its image for one platform, with every
+//! blob checked, and the root file system of its layers.
 
 use std::collections::BTreeSet;
 
@@ -19,28 +19,32 @@ use crate::ship::rootfs::{self, Rootfs};
 use crate::tree::manifest::Platform;
 use crate::{archive, digest};
 
-const MAKE_ONE: &str = "make one: `skopeo copy --all docker://IMAGE oci:DIR`";
+/// Help for a base that is not a layout.
+const MAKE_ONE: &str = "create one: `skopeo copy --all docker://IMAGE oci:DIR`";
 
-/// Bytes that one document may have: what registries take of a manifest.
+/// Limit of a document's size in bytes: the limit that registries have for manifests.
 const LONGEST_DOCUMENT: u64 = 4 * 1024 * 1024;
 
-/// Indexes that may stand in one another, and manifests that a layout may have.
+/// Limit of nested indexes.
 const DEEPEST: usize = 4;
 
+/// Limit of manifests in a layout.
 const MOST_MANIFESTS: usize = 4096;
 
-/// An image to build upon, for one platform.
+/// A base for one platform, read from a layout.
 pub struct BaseLayout {
+    /// The base's manifest and configuration.
     pub upon: BaseImage,
-    /// `sha256:…` of what the layout's own index names, which is this image or holds it.
+    /// Digest of the entry in the layout's own index, `sha256:…`: this image, or an index of it.
     pub top: String,
+    /// Root file system of its layers.
     pub rootfs: Rootfs,
-    /// Where its layers are, in their order.
+    /// Files and descriptors of its layers, lowest first.
     pub layers: Vec<(Utf8PathBuf, Descriptor)>,
 }
 
 impl BaseLayout {
-    /// LD_LIBRARY_PATH of what runs in it.
+    /// Returns the LD_LIBRARY_PATH that the base sets, or an empty string.
     pub fn library_path(&self) -> &str {
         let environment = self
             .upon
@@ -57,20 +61,25 @@ impl BaseLayout {
     }
 }
 
-/// One image of one platform, as a layout's documents tell it.
+/// A manifest of a layout.
 struct Candidate {
+    /// Digest of the entry of the layout's own index that leads to it.
     top: String,
     manifest: Descriptor,
+    /// Platform in the index; `None` if it has none, so that the configuration decides.
     platform: Option<(Os, Arch, Option<String>)>,
 }
 
-/// Reads the image of a layout for a platform, with all its layers; where it has several, the one
-/// of a name.
+/// Reads the image of a layout for a platform, with all its layers; `tag` selects one of several
+/// images.
+///
+/// # Errors
+/// `base-unfit`: not a layout, damaged or incomplete, or not exactly one image for the platform.
 pub fn read(
     host: &Host,
     layout: &Utf8Path,
     tag: Option<&str>,
-    wanted: &Platform,
+    requested: &Platform,
 ) -> Result<BaseLayout> {
     let reading = Reading { host, layout, tag };
     let mut found = Vec::new();
@@ -89,13 +98,13 @@ pub fn read(
         .collect();
     if tag.is_some_and(|tag| !names.contains(tag)) {
         let help = if names.is_empty() {
-            "no image has a name there: write `oci:DIR`"
+            "no image of the layout has a name: write `oci:DIR`"
         } else {
-            "name one that is: `oci:DIR:TAG`"
+            "use one that it has: `oci:DIR:TAG`"
         };
         return Err(reading
             .unfit("is not in its layout".to_owned())
-            .note("there", names)
+            .note("available", names)
             .help(help));
     }
     for top in index
@@ -105,7 +114,7 @@ pub fn read(
     {
         reading.candidates(top, top.digest().as_ref(), 0, &mut found)?;
     }
-    let mut there = BTreeSet::new();
+    let mut available = BTreeSet::new();
     let mut fits: Vec<(Descriptor, ImageManifest, BaseConfig, String)> = Vec::new();
     for Candidate {
         top,
@@ -114,9 +123,9 @@ pub fn read(
     } in found
     {
         if let Some((os, architecture, variant)) = &platform
-            && !documents::is_for(os, architecture, variant.as_deref(), wanted)
+            && !documents::is_for(os, architecture, variant.as_deref(), requested)
         {
-            there.insert(documents::platform_words(
+            available.insert(documents::platform_label(
                 os,
                 architecture,
                 variant.as_deref(),
@@ -131,10 +140,9 @@ pub fn read(
         let known = &configuration.known;
         let (os, architecture, variant) =
             (known.os(), known.architecture(), known.variant().as_deref());
-        // Where the index says what it is for, its word counts: configurations often leave the
-        // variant out.
-        if platform.is_none() && !documents::is_for(os, architecture, variant, wanted) {
-            there.insert(documents::platform_words(os, architecture, variant));
+        // A platform in the index takes precedence: configurations often omit the variant.
+        if platform.is_none() && !documents::is_for(os, architecture, variant, requested) {
+            available.insert(documents::platform_label(os, architecture, variant));
         } else if !fits
             .iter()
             .any(|(had, ..)| had.digest() == descriptor.digest())
@@ -144,20 +152,20 @@ pub fn read(
     }
     let (descriptor, manifest, configuration, top) = match fits.len() {
         0 => {
-            let problem = reading.unfit(format!("has no image for {}", wanted.label()));
-            return Err(problem.note("there", there).help(
+            let problem = reading.unfit(format!("has no image for {}", requested.label()));
+            return Err(problem.note("available", available).help(
                 "copy all its platforms: `skopeo copy --all docker://IMAGE oci:DIR`, or \
-                       name the targets that count",
+                       select other targets",
             ));
         }
         1 => fits.remove(0),
         several => {
             let problem = reading
-                .unfit(format!("has {several} images for {}", wanted.label()))
-                .note("named", names);
+                .unfit(format!("has {several} images for {}", requested.label()))
+                .note("names", names);
             return Err(problem.help(
-                "name one of them, `oci:DIR:TAG`, or make a layout of it: \
-                                     `skopeo copy --all oci:DIR:TAG oci:OTHER`",
+                "select one, `oci:DIR:TAG`, or copy it into a layout of its own: \
+                 `skopeo copy --all oci:DIR:TAG oci:OTHER`",
             ));
         }
     };
@@ -177,7 +185,7 @@ pub fn read(
         rootfs: Rootfs::default(),
         layers: Vec::new(),
     };
-    // Of a layer no more is kept than what tells of glibc and of loaders.
+    // Programs in the layers are not inspected: only files of glibc and of loaders are needed.
     let limits = Limits {
         program: 0,
         ..Limits::default()
@@ -207,6 +215,7 @@ pub fn read(
     Ok(base)
 }
 
+/// The layout that is read.
 struct Reading<'a> {
     host: &'a Host,
     layout: &'a Utf8Path,
@@ -214,7 +223,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Every manifest that `descriptor` is or leads to; `top` is where the way began.
+    /// Collects the manifests that `descriptor` is or leads to; `top` is the digest of the first
+    /// descriptor.
     fn candidates(
         &self,
         descriptor: &Descriptor,
@@ -232,11 +242,11 @@ impl Reading<'_> {
             }
             Some(MediaType::ImageManifest) if found.len() < MOST_MANIFESTS => {
                 let platform = descriptor.platform().as_ref();
-                let platform = platform.map(|of| {
+                let platform = platform.map(|platform| {
                     (
-                        of.os().clone(),
-                        of.architecture().clone(),
-                        of.variant().clone(),
+                        platform.os().clone(),
+                        platform.architecture().clone(),
+                        platform.variant().clone(),
                     )
                 });
                 found.push(Candidate {
@@ -250,6 +260,7 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// Returns the path of a blob.
     fn blob(&self, descriptor: &Descriptor) -> Result<Utf8PathBuf> {
         let sha256 = descriptor.as_digest_sha256();
         let sha256 = sha256.ok_or_else(|| {
@@ -260,11 +271,15 @@ impl Reading<'_> {
         })?;
         let path = self.layout.join(BLOBS).join(sha256);
         if !self.host.is_file(&path) {
-            return Err(self.unfit(format!("is not whole: it has no `{}`", descriptor.digest())));
+            return Err(self.unfit(format!(
+                "is incomplete: it has no `{}`",
+                descriptor.digest()
+            )));
         }
         Ok(path)
     }
 
+    /// Reads a document and checks its size and digest.
     fn document<T: DeserializeOwned>(&self, descriptor: &Descriptor) -> Result<T> {
         let bytes = self
             .host
@@ -277,12 +292,13 @@ impl Reading<'_> {
         self.parse(&bytes, descriptor.digest().as_ref())
     }
 
+    /// Parses a document; `name` is for the message.
     fn parse<T: DeserializeOwned>(&self, bytes: &[u8], name: &str) -> Result<T> {
         documents::parse(bytes)
             .map_err(|error| self.unfit(format!("cannot be read: `{name}`: {error}")))
     }
 
-    /// What is there instead of a layout, and how it becomes one.
+    /// Returns the problem of a path that is not a layout, with a command that creates one.
     fn no_layout(&self) -> Problem {
         let layout = self.layout;
         let (why, help) = if self.host.is_file(layout) {
@@ -302,7 +318,7 @@ impl Reading<'_> {
             };
             let copy = |how: &str| {
                 format!(
-                    "make a layout of it: `skopeo {how}:{} oci:base`, then `base = \"oci:base\"`",
+                    "copy it into a layout: `skopeo {how}:{} oci:base`, then `base = \"oci:base\"`",
                     quote(layout.as_str())
                 )
             };
@@ -312,22 +328,24 @@ impl Reading<'_> {
                     copy("copy --all oci-archive"),
                 ),
                 (false, true) => ("is a tar of `docker save`", copy("copy docker-archive")),
-                (false, false) => ("is a file, and no OCI image layout", MAKE_ONE.to_owned()),
+                (false, false) => ("is a file, not an OCI image layout", MAKE_ONE.to_owned()),
             }
         } else {
-            ("is no OCI image layout", MAKE_ONE.to_owned())
+            ("is not an OCI image layout", MAKE_ONE.to_owned())
         };
         self.unfit(why.to_owned()).help(help)
     }
 
+    /// Returns the problem of a blob whose size or digest differs from its descriptor.
     fn damaged(&self, descriptor: &Descriptor) -> Problem {
         self.unfit(format!(
-            "is damaged: `{}` is not what its digest says",
+            "is damaged: `{}` does not match its digest",
             descriptor.digest()
         ))
-        .help("copy it anew: `skopeo copy --all docker://IMAGE oci:DIR`")
+        .help("copy it again: `skopeo copy --all docker://IMAGE oci:DIR`")
     }
 
+    /// Returns a `base-unfit` problem: the base's name, followed by `why`.
     fn unfit(&self, why: String) -> Problem {
         let base = Base::OciLayout {
             directory: self.layout.to_owned(),

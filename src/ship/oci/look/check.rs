@@ -1,4 +1,4 @@
-//! Reads the bases of images, and holds bins and files against them.
+//! Reads the bases of images, and checks bins and files against them.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,8 @@ use crate::ship::oci::look::base::{self, BaseLayout};
 use crate::ship::oci::look::members::{self, Members, Source};
 use crate::ship::rootfs::{self, Rootfs};
 
-/// A base that has to be fetched: without an engine there is nobody to do that.
+/// Returns the problem of a base in a registry: a layout is written without an engine, which could
+/// pull it.
 pub fn from_registry(image: &Image) -> Option<Problem> {
     let Base::Registry(reference) = &image.base else {
         return None;
@@ -23,44 +24,45 @@ pub fn from_registry(image: &Image) -> Option<Problem> {
     let problem = Problem::new(
         BASE_UNFIT,
         format!(
-            "the base of `{}` is in a registry, and a layout is made of what is here",
+            "the base of `{}` is in a registry, and a layout is made of local files only",
             image.name
         ),
     );
     Some(problem.help(format!(
-        "fetch it, `skopeo copy --all docker://{name} oci:base`, then `base = \"oci:base\"`"
+        "copy it here: `skopeo copy --all docker://{name} oci:base`, then `base = \"oci:base\"`"
     )))
 }
 
-/// What [`check`] finds.
+/// The result of [`check`].
 pub struct Checked {
-    /// Image -> `sha256:…` of what the layout names, which holds the base for every platform.
+    /// Digest of the entry in the layout's index that has the base for every platform, `sha256:…`,
+    /// by image.
     pub tops: BTreeMap<String, String>,
-    /// What is only told of the bases.
+    /// Notes about the bases.
     pub told: Vec<String>,
 }
 
-/// Reads every base that is a layout and holds the bins against it and the image's files, as
-/// [`write`] does, and, where the trees are there, all that would stand in each image. For those
-/// who let Docker build.
+/// Reads every base that is a layout and checks the bins against it with the image's files on top,
+/// as `oci::write` does; with `trees`, all entries of each image are checked. Used when Docker does
+/// the build.
 ///
 /// # Errors
-/// A base that does not fit, or whose platforms stand apart: BuildKit takes a layout by one digest.
-/// What [`write`] would refuse.
+/// A base that does not fit, or whose platforms have no common digest, since BuildKit takes a
+/// layout by one digest; and everything that `oci::write` would reject.
 pub fn check(
     host: &Host,
     images: &[Image],
     trees: Option<&[Utf8PathBuf]>,
 ) -> Result<Checked, Vec<Problem>> {
-    let mut told = Vec::new();
-    let mut one = |image, of| -> Result<_, Vec<Problem>> {
+    let mut notes = Vec::new();
+    let mut checked = |image, of| -> Result<_, Vec<Problem>> {
         let mut base = upon(host, image, of)?;
         let mut unknown = Rootfs::default();
         let rootfs = base.as_mut().map_or(&mut unknown, |base| &mut base.rootfs);
         let layers = match trees {
             Some(trees) => members::layers(host, image, of, trees, rootfs)?,
-            // Certificates and zones are the builder's, bins are not there yet, and what is wrong
-            // with files is told there.
+            // The builder provides certificates and zones, the bins are not built yet, and the
+            // build inside reports problems with files.
             None => {
                 let files = Image {
                     ca_certificates: false,
@@ -78,14 +80,14 @@ pub fn check(
             layers
                 .iter()
                 .for_each(|members| lay(host, &mut base.rootfs, members));
-            judged(image, of, &base.rootfs, base.library_path(), &mut told)?;
+            judged(image, of, &base.rootfs, base.library_path(), &mut notes)?;
         }
         Ok((image, base))
     };
     let all = images
         .iter()
         .flat_map(|image| image.platforms.iter().map(move |of| (image, of)));
-    let all: Vec<_> = all.map(|(image, of)| one(image, of)).collect();
+    let all: Vec<_> = all.map(|(image, of)| checked(image, of)).collect();
     let mut tops: BTreeMap<String, String> = BTreeMap::new();
     let mut problems = Vec::new();
     for (image, base) in gathered(all.into_iter())? {
@@ -98,7 +100,7 @@ pub fn check(
                 Problem::new(
                     BASE_UNFIT,
                     format!(
-                        "the base `{}` names each platform by itself, and Docker takes one \
+                        "the base `{}` has a name for each platform, and Docker needs one \
                              name for all",
                         image.base.name()
                     ),
@@ -111,13 +113,13 @@ pub fn check(
         }
     }
     if problems.is_empty() {
-        Ok(Checked { tops, told })
+        Ok(Checked { tops, told: notes })
     } else {
         Err(problems)
     }
 }
 
-/// What an image stands upon on one platform, if on any layout.
+/// Reads an image's base for one platform, if the base is a layout.
 pub fn upon(
     host: &Host,
     image: &Image,
@@ -132,8 +134,7 @@ pub fn upon(
     }
 }
 
-/// Notes what a layer puts over what stands below it: an image's files may take the place of a
-/// loader, or bring a library.
+/// Lays a layer over a root file system: an image's files may replace a loader or add a library.
 pub fn lay(host: &Host, rootfs: &mut Rootfs, members: &Members) {
     for (path, (member, source)) in &members.members {
         match (member, source) {
@@ -147,13 +148,14 @@ pub fn lay(host: &Host, rootfs: &mut Rootfs, members: &Members) {
     }
 }
 
-/// Holds the bins against what the image holds in the end.
+/// Checks the bins of an image against its whole root file system. Problems that the user accepted,
+/// and checks that are not possible, are added to `notes`.
 pub fn judged(
     image: &Image,
     of: &PlatformImage,
     rootfs: &Rootfs,
     library_path: &str,
-    told: &mut Vec<String>,
+    notes: &mut Vec<String>,
 ) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
     for (bin, needs) in of
@@ -162,13 +164,13 @@ pub fn judged(
         .filter_map(|bin| bin.needs.as_ref().map(|needs| (bin, needs)))
     {
         let known = BaseContents::read(rootfs, needs, &bin.place, library_path);
-        problems.extend(bases::judge(
+        problems.extend(bases::check_base(
             &image.name,
             &bin.staged,
             needs,
             known,
             image.said,
-            told,
+            notes,
         ));
     }
     if problems.is_empty() {
@@ -178,7 +180,7 @@ pub fn judged(
     }
 }
 
-/// All results, or all problems.
+/// Returns all results, or all problems, each once.
 pub fn gathered<T>(
     results: impl Iterator<Item = Result<T, Vec<Problem>>>,
 ) -> Result<Vec<T>, Vec<Problem>> {
@@ -186,8 +188,8 @@ pub fn gathered<T>(
     let mut problems = Vec::new();
     for result in results {
         match result {
-            Ok(one) => all.push(one),
-            // What is wrong with a base is so on each platform.
+            Ok(value) => all.push(value),
+            // Every platform reports the same problem of a base.
             Err(found) => problems.extend(
                 found
                     .into_iter()

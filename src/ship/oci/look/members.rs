@@ -1,4 +1,4 @@
-//! What stands in each layer of an image, found on this machine before a byte of it is written.
+//! The entries of an image's layers, collected before anything is written.
 
 use std::collections::BTreeMap;
 
@@ -17,38 +17,46 @@ use crate::ship::files::look::{
 use crate::ship::rootfs::Rootfs;
 use crate::tree::look::TREE_CHANGED;
 
-/// Where the bytes of a member come from.
+/// The source of a member's bytes.
 pub enum Source {
-    /// It has none.
+    /// None: a directory or a link.
     Nothing,
+    /// A text of xpkg.
     Text(&'static str),
+    /// A file of this machine.
     Disk(Utf8PathBuf),
-    /// A staged bin, and the digest that its manifest gives.
+    /// A staged bin, and its SHA-256 in the manifest.
     Staged(Utf8PathBuf, String),
 }
 
-/// The members of one layer, by their path in the image without `/` before it.
+/// The members of one layer.
 pub struct Members {
-    /// What they are, for the image's history.
+    /// Contents in a few words, for the image's history.
     pub what: String,
+    /// Members by path in the image, without a leading `/`.
     pub members: BTreeMap<String, (Member, Source)>,
 }
 
-/// Users whom programs and engines ask for by name. The second and third are those of Debian and of
-/// distroless.
+/// `/etc/passwd` on `scratch`, for programs and engines that look up users by name: root, Debian's
+/// `nobody`, and distroless' `nonroot`.
 const PASSWD: &str = "root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n";
 
+/// `/etc/group` on `scratch`.
 const GROUP: &str = "root:x:0:\nnobody:x:65534:\nnonroot:x:65532:\n";
 
-/// Where all may write.
+/// Mode and owner of `/tmp`: sticky and writable for everybody.
 const TMP: Ownership = Ownership {
     mode: 0o1777,
     user: 0,
     group: 0,
 };
 
-/// The layers of an image for one platform, in their order: what hardly ever changes first, the
-/// bins last.
+/// Returns the layers of an image for one platform, lowest first: the layers that change least
+/// first, the bins last. `rootfs` is the base; the layers' directories are added to
+/// it.
+///
+/// # Errors
+/// All files that are missing or cannot be put into an image, and entries with the same path.
 pub fn layers(
     host: &Host,
     image: &Image,
@@ -116,8 +124,8 @@ pub fn layers(
     }
 }
 
-/// What `scratch` gets first, for those who let Docker build: texts, and directories with their
-/// modes.
+/// Returns the first entries of an image on `scratch`, for builds by Docker: the texts of files,
+/// and the modes of directories as `Err`.
 pub fn scratch() -> [(&'static str, std::result::Result<&'static str, u32>); 3] {
     [
         ("etc/group", Ok(GROUP)),
@@ -130,17 +138,17 @@ pub fn scratch() -> [(&'static str, std::result::Result<&'static str, u32>); 3] 
 struct Filling<'a> {
     host: &'a Host,
     image: &'a str,
-    /// What stands below it.
+    /// The layers below.
     rootfs: &'a mut Rootfs,
-    /// Whether it is a directory, by path: what all layers of ours have, since a later one would
-    /// hide what is in an earlier.
+    /// Paths of all our layers so far, with `true` for a directory: a later layer would hide
+    /// entries of an earlier one.
     placed: &'a mut BTreeMap<String, bool>,
     members: BTreeMap<String, (Member, Source)>,
 }
 
 impl Filling<'_> {
-    /// Puts a member where the base's links lead, with the directories above it as they stand in
-    /// the base: extracted by itself, as engines do, a layer would make other ones.
+    /// Adds a member at the path to which the base's links lead, with its parent directories as
+    /// they are in the base: engines extract a layer by itself, and would create others.
     fn put(&mut self, path: &str, member: Member, source: Source) -> Result<()> {
         let directory = matches!(member, Member::Directory(_));
         let path = if directory {
@@ -161,13 +169,13 @@ impl Filling<'_> {
         Ok(())
     }
 
-    /// Takes a place. Directories may be there before, in the base or by us; nothing else.
+    /// Reserves a path. Only a directory may exist before, in the base or in our layers.
     fn claim(&mut self, path: &str, directory: bool) -> Result<()> {
         let in_base = |is: &str, was: &str| {
             Problem::new(
                 DOCKER_CLASH,
                 format!(
-                    "in the image `{}` a {is} would stand at `/{path}`, a {was} of its base",
+                    "the image `{}` has a {is} at `/{path}`, which is a {was} in its base",
                     self.image
                 ),
             )
@@ -177,20 +185,17 @@ impl Filling<'_> {
             Some(_) => {
                 return Err(Problem::new(
                     DOCKER_CLASH,
-                    format!(
-                        "in the image `{}` two things would stand at `/{path}`",
-                        self.image
-                    ),
+                    format!("the image `{}` has two entries at `/{path}`", self.image),
                 )
-                .help("name other places in its `files`"));
+                .help("choose other paths in its `files`"));
             }
             None if directory && self.rootfs.is_file(path) => {
-                return Err(in_base("directory", "file").help("name another place in its `files`"));
+                return Err(in_base("directory", "file").help("choose another path in its `files`"));
             }
             None if !directory && self.rootfs.is_directory(path) => {
                 return Err(in_base("file", "directory").help(
-                    "name another place in its `files`; what ends with a slash is a \
-                           directory to put it into",
+                    "choose another path in its `files`; one that ends with a slash is a \
+                     directory to copy into",
                 ));
             }
             None => self.placed.insert(path.to_owned(), directory),
@@ -198,7 +203,7 @@ impl Filling<'_> {
         Ok(())
     }
 
-    /// A text of ours, which a file of the user's may hide.
+    /// Adds a text of xpkg, which a file of the user may replace.
     fn text(&mut self, path: &str, text: &'static str) -> Result<()> {
         self.put(
             path,
@@ -212,7 +217,7 @@ impl Filling<'_> {
         Ok(())
     }
 
-    /// What `extras` found, at a path.
+    /// Adds files and directories of this machine at a path.
     fn extras(&mut self, place: &str, found: Vec<Extra>) -> Result<()> {
         for Extra { path, what } in found {
             let path = match (place, path.as_str()) {
@@ -221,7 +226,7 @@ impl Filling<'_> {
                 _ => format!("{place}/{path}"),
             };
             match what {
-                // The image's own root is there.
+                // The image's root always exists.
                 ExtraKind::Directory if path.is_empty() => {}
                 ExtraKind::Directory => {
                     let owned = self.rootfs.owned(&self.rootfs.directory_place(&path));
@@ -240,12 +245,16 @@ impl Filling<'_> {
         Ok(())
     }
 
-    /// One row of an image's `files`, whose place was judged with its table.
+    /// Adds one entry of an image's `files`; `validate` has checked its path.
     fn file(&mut self, from: &Utf8Path, to: &str) -> Result<()> {
         let place = to.trim_matches('/');
         self.extras(place, extras(self.host, from, &[])?)
     }
 
+    /// Adds a staged bin.
+    ///
+    /// # Errors
+    /// `tree-changed`: its size differs from the manifest's.
     fn bin(&mut self, bin: &InstalledBin, tree: &Utf8Path) -> Result<()> {
         let from = tree.join(&bin.staged);
         match self.host.thing(&from) {
@@ -264,6 +273,7 @@ impl Filling<'_> {
         )
     }
 
+    /// Records the layer's directories in the root file system and returns the layer.
     fn finish(self, what: &str) -> Members {
         for (path, (member, _)) in &self.members {
             if let Member::Directory(owned) = member {
@@ -277,11 +287,11 @@ impl Filling<'_> {
     }
 }
 
-/// A staged file that is no longer what its manifest says.
+/// Returns the problem of a staged file that no longer matches its manifest.
 pub fn changed(path: &Utf8Path) -> Problem {
     Problem::new(
         TREE_CHANGED,
-        format!("`{path}` is not what its manifest says"),
+        format!("`{path}` does not match its manifest"),
     )
-    .help("build it again, or see what else has changed: `cargo xpkg verify`")
+    .help("build it again, or see all changes: `cargo xpkg verify`")
 }
