@@ -193,7 +193,7 @@ pub fn target(
                 .iter()
                 .map(|finding| format!("{}: {}", finding.code.name(), finding.what)),
         );
-        let stopped = chosen.refused.iter().filter(|fallen| fallen.by_probe);
+        let stopped = chosen.rejected.iter().filter(|fallen| fallen.by_probe);
         health
             .warnings
             .extend(stopped.map(|fallen| format!("refused {}", fallen.reason)));

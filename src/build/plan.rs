@@ -201,7 +201,7 @@ fn leaking(
     mut chosen: ToolchainChoice,
 ) -> (Vec<Problem>, ToolchainChoice) {
     let mut problems = Vec::new();
-    for leak in leaks::judge(&request.target, facts, here, c, &chosen.candidate) {
+    for leak in leaks::check(&request.target, facts, here, c, &chosen.candidate) {
         let Leak {
             code,
             severity,
@@ -271,7 +271,7 @@ fn judged_host(
     let Some(report) = report else {
         return (Vec::new(), Vec::new());
     };
-    let findings = assess::judge(report, &facts.host.c_packages).into_iter();
+    let findings = assess::assess(report, &facts.host.c_packages).into_iter();
     let findings = findings.map(|finding| CompilerFinding {
         what: format!("{} `{}` {}", whose.label(), report.compiler, finding.what),
         ..finding

@@ -87,7 +87,7 @@ fn tell_choices(host: &Host, prepared: &Prepared) {
     }
     for target in &prepared.plan.targets {
         let chosen = &target.toolchain;
-        for fallen in chosen.refused.iter().filter(|fallen| fallen.by_probe) {
+        for fallen in chosen.rejected.iter().filter(|fallen| fallen.by_probe) {
             host.shell.status(
                 "Refusing",
                 &format!(
@@ -98,7 +98,7 @@ fn tell_choices(host: &Host, prepared: &Prepared) {
                 ),
             );
         }
-        for setting in &chosen.passed_over {
+        for setting in &chosen.ignored_variables {
             host.shell
                 .status("Ignoring", &setting::ignored_message(setting));
         }
@@ -106,7 +106,7 @@ fn tell_choices(host: &Host, prepared: &Prepared) {
             .candidate
             .image
             .iter()
-            .flat_map(|image| &image.hidden)
+            .flat_map(|image| &image.masked)
         {
             host.shell.status(
                 "Masking",
@@ -258,7 +258,7 @@ fn build_target(
     staging: &mut Staging,
     provenance: &Provenance,
 ) -> Result<Vec<Artifact>, Failure> {
-    for first in &target.toolchain.candidate.first_uses {
+    for first in &target.toolchain.candidate.cache_warmups {
         build::compile::first_use(host, first)?;
     }
     // Whatever has the container's name while this is held was left behind by a run that was
@@ -370,7 +370,7 @@ fn tell_unasked(host: &Host, prepared: &Prepared, artifacts: &[Artifact]) {
                 .as_ref()
                 .map(|binary| binary.compilers.as_slice())
                 .unwrap_or_default();
-            for compiler in assess::unasked(named, &asked, known) {
+            for compiler in assess::unprobed(named, &asked, known) {
                 host.shell.status(
                     "Noting",
                     &format!(

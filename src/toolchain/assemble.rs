@@ -1,4 +1,4 @@
-//! A candidate out of its tools.
+//! Builds a candidate from its tools.
 
 use crate::project::linker::LinkerKind;
 use crate::toolchain::candidate::Candidate;
@@ -7,7 +7,7 @@ use crate::toolchain::environment;
 use crate::toolchain::program::Program;
 use crate::toolchain::tools::Tools;
 
-/// A candidate with these tools. What the user has set for a role is shown and stays.
+/// Builds a candidate from these tools. A role that the user has set is shown and kept.
 pub fn assemble(
     case: &TargetContext,
     kind: LinkerKind,
@@ -16,12 +16,12 @@ pub fn assemble(
     reason: String,
 ) -> Candidate {
     let (variables, files) = environment::variables(case, &tools);
-    let yours = |role: &str| case.here.settings.get(role);
-    let cxx = tools.cc.is_none() || tools.cxx.is_some() || yours("CXX").is_some();
-    let archiver = yours("AR")
+    let user_setting = |role: &str| case.target_facts.settings.get(role);
+    let cxx = tools.cc.is_none() || tools.cxx.is_some() || user_setting("CXX").is_some();
+    let archiver = user_setting("AR")
         .map(|setting| setting.value.clone())
         .or_else(|| tools.ar.clone());
-    let c_compiler = match yours("CC") {
+    let c_compiler = match user_setting("CC") {
         Some(setting) => {
             let known = case.program(&setting.value).cloned();
             Some(known.unwrap_or_else(|| Program {
@@ -38,7 +38,7 @@ pub fn assemble(
         variables,
         files,
         archiver,
-        first_uses: Vec::new(),
+        cache_warmups: Vec::new(),
         cxx,
         image: None,
         reason,

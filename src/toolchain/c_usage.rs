@@ -1,4 +1,4 @@
-//! Whether a target's graph compiles C.
+//! C in a target's graph.
 
 use serde::Serialize;
 
@@ -6,23 +6,26 @@ use crate::project::graph::CPackage;
 use crate::project::request::TargetRequest;
 use crate::toolchain::facts::TargetFacts;
 
-/// Whether the target's graph holds C, and how that is known.
+/// C in the target's graph, and the source of that knowledge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CUsage {
+    /// True if the graph compiles C.
     pub holds: bool,
-    /// `c-dependencies` decided, not the graph.
+    /// True if `c-dependencies` decided, not the graph.
     pub configured: bool,
+    /// Packages whose build scripts compile C.
     pub packages: Vec<CPackage>,
 }
 
 impl CUsage {
-    pub fn new(request: &TargetRequest, here: &TargetFacts) -> Self {
+    /// Takes the configured answer if there is one, else the graph's.
+    pub fn new(request: &TargetRequest, target_facts: &TargetFacts) -> Self {
         Self {
             holds: request
                 .c_dependencies
-                .unwrap_or(!here.c_packages.is_empty()),
+                .unwrap_or(!target_facts.c_packages.is_empty()),
             configured: request.c_dependencies.is_some(),
-            packages: here.c_packages.clone(),
+            packages: target_facts.c_packages.clone(),
         }
     }
 }

@@ -10,35 +10,38 @@ use crate::toolchain::probe::report::{CompilerFinding, Report};
 use crate::toolchain::program::Program;
 use crate::toolchain::tools::ToolFile;
 
-/// What links, what compiles C, and the environment that both need.
+/// A linker, a C compiler, and the environment that both need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Candidate {
+    /// Kind of the linker.
     pub kind: LinkerKind,
+    /// Program that links.
     pub linker: Program,
-    /// Compiles C for the target; `None`: nobody said, so cc-rs looks for itself.
+    /// C compiler for the target; `None` if neither xpkg nor the user sets one, so that cc-rs
+    /// searches for it.
     pub c_compiler: Option<Program>,
     /// Target-scoped variables, in the order they are printed.
     pub variables: Vec<Variable>,
-    /// Files of xpkg's own that the variables name; they must stand before cargo starts.
+    /// xpkg's own files that the variables name; they must exist before cargo starts.
     #[serde(skip)]
     pub files: Vec<ToolFile>,
-    /// What archives, where xpkg or the user says so.
+    /// Archiver (`ar`), if xpkg or the user sets one.
     #[serde(skip)]
     pub archiver: Option<String>,
-    /// What is compiled before its first link, once on a machine.
+    /// Programs compiled once per machine before the first link, to fill zig's cache.
     #[serde(skip)]
-    pub first_uses: Vec<CacheWarmup>,
-    /// It has a C++ compiler, or leaves that to cc-rs.
+    pub cache_warmups: Vec<CacheWarmup>,
+    /// True if a C++ compiler is available, or the choice of one is left to cc-rs.
     #[serde(skip)]
     pub cxx: bool,
-    /// The image in which all of it stands.
+    /// Image that contains the toolchain.
     pub image: Option<ResolvedImage>,
-    /// A clause: why this one serves.
+    /// Clause that says why this candidate serves.
     pub reason: String,
 }
 
 impl Candidate {
-    /// What the probes' reports about it are filed under.
+    /// Returns the key of the probes' report on this candidate.
     pub fn key(&self) -> String {
         let compiler = self
             .c_compiler
@@ -51,22 +54,28 @@ impl Candidate {
 /// A variable of the target's environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Variable {
+    /// Full name, mostly with the target in it.
     pub name: String,
+    /// Value as cargo and build scripts read it.
     pub value: String,
+    /// Origin of the value.
     pub set_by: SetBy,
 }
 
+/// Origin of a variable's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SetBy {
+    /// Set by xpkg.
     Xpkg,
-    /// The user has set it; it is shown, and left as it is.
+    /// Set by the user; shown, and left unchanged.
     User,
-    /// The image's own environment has it.
+    /// Set by the image's own environment.
     Image,
 }
 
 impl Variable {
+    /// Returns a variable that xpkg sets.
     pub fn ours(name: String, value: &str) -> Self {
         Self {
             name,
@@ -75,6 +84,7 @@ impl Variable {
         }
     }
 
+    /// Returns a variable that the user or the image has set.
     pub fn yours(setting: &Setting) -> Self {
         let set_by = if setting.place == SettingOrigin::Image {
             SetBy::Image
@@ -89,45 +99,50 @@ impl Variable {
     }
 }
 
-/// A candidate that fell.
+/// A rejected candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rejected {
+    /// Kind of the candidate.
     pub kind: LinkerKind,
+    /// Clause that says why it was rejected.
     pub reason: String,
-    /// A probe's finding stopped it.
+    /// True if a probe's finding caused the rejection.
     pub by_probe: bool,
 }
 
-/// The outcome for one target.
+/// The chosen toolchain of one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ToolchainChoice {
+    /// The candidate that passed.
     #[serde(flatten)]
     pub candidate: Candidate,
-    /// Who chose: `auto`, or the flag, variable or file that binds.
+    /// Origin of the choice: `auto`, or the flag, variable or file that binds.
     pub chosen_by: String,
-    pub refused: Vec<Rejected>,
-    /// Variables of the user's that do not count for this target.
-    pub passed_over: Vec<Setting>,
-    /// What the probes say of its C compiler, where the graph holds C.
+    /// Candidates that were tried before and rejected.
+    pub rejected: Vec<Rejected>,
+    /// User variables that are ignored for this target.
+    pub ignored_variables: Vec<Setting>,
+    /// Probe report on its C compiler, if the graph contains C.
     pub report: Option<Report>,
-    /// What is told and does not stop the run.
+    /// Findings that are reported and do not stop the run.
     pub findings: Vec<CompilerFinding>,
 }
 
-/// What zig compiles once for a target before it can link: its C library, and the C++ one where
-/// that is called for.
+/// A compile that zig does once per target before it can link: its C library, and libc++ if the
+/// graph compiles C++.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheWarmup {
-    /// What a status line calls it.
+    /// Description for the status line.
     pub what: String,
+    /// Wrapper to call.
     pub compiler: Utf8PathBuf,
-    /// Name and text of the smallest program that needs it.
+    /// Name and text of the smallest program that needs the library.
     pub source: (&'static str, &'static str),
-    /// Stands among what zig keeps, and goes with it.
+    /// File in zig's cache that records a finished warm-up; clearing the cache removes it, too.
     pub marker: Utf8PathBuf,
 }
 
-/// `rust-lld: why (chosen by …)`, with the program where a kind has many.
+/// Formats `rust-lld: why (chosen by …)`, with the program if the kind has several.
 pub fn choice(candidate: &Candidate, chosen_by: &str) -> String {
     let by = if chosen_by == "auto" || candidate.reason == chosen_by {
         String::new()

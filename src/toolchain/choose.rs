@@ -1,8 +1,9 @@
-//! Chooses what links and what compiles C for a target, from what the machine has; says why, and
-//! why not the others.
+//! Chooses the linker and the C compiler of a target from the machine's facts, with the reason for
+//! the choice and for each rejection.
 //!
-//! Pure: it sees [`Facts`], never the machine. One file a kind of candidate. To look for something
-//! new, name it in that file's `wanted`; `look` asks only what is named.
+//! Pure: the input is [`Facts`], never the machine. Each kind of candidate has its own file. A new
+//! program to look for is added to that file's `search_names`; `look` searches for those names
+//! only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,59 +30,62 @@ use crate::toolchain::program::Program;
 use crate::toolchain::zig::{self, MISSING};
 use crate::toolchain::{gate, gcc, lld, native};
 
-/// Names of programs to look for, for one target. All kinds are looked for: `plan` shows them all.
+/// Returns the names of the programs to look for, for one target. They cover all kinds, because
+/// `plan` shows each kind with its reason.
 pub fn wanted(target: &Target, host: &str) -> BTreeSet<String> {
-    let kinds = native::wanted(target, host)
+    let kinds = native::search_names(target, host)
         .into_iter()
-        .chain(gcc::wanted(target, host))
-        .chain(clang::wanted());
-    kinds.chain(zig::wanted()).collect()
+        .chain(gcc::search_names(target, host))
+        .chain(clang::search_names());
+    kinds.chain(zig::search_names()).collect()
 }
 
-/// Whether to look for zig, and to have it make its programs for this target.
+/// Returns true if zig must be searched for, and its wrappers be written, for this target.
 pub fn wants_zig(request: &TargetRequest, host: &str) -> bool {
-    let asked = request
+    let chosen = request
         .choice
         .as_ref()
         .and_then(|(choice, _)| choice.kind());
-    asked.is_none_or(|kind| kind == LinkerKind::Zig)
-        && zig::is_worth(&request.target, host, asked == Some(LinkerKind::Zig))
+    chosen.is_none_or(|kind| kind == LinkerKind::Zig)
+        && zig::is_worth(&request.target, host, chosen == Some(LinkerKind::Zig))
 }
 
-/// Whether to look for the target's image: where it is asked for, or may come last in `auto`.
+/// Returns true if the target's image must be resolved: it was chosen, or `auto` may fall back to
+/// it.
 pub fn wants_image(request: &TargetRequest) -> bool {
-    let asked = request
+    let chosen = request
         .choice
         .as_ref()
         .and_then(|(choice, _)| choice.kind());
-    asked == Some(LinkerKind::Image) || asked.is_none() && request.image.is_some()
+    chosen == Some(LinkerKind::Image) || chosen.is_none() && request.image.is_some()
 }
 
-/// What to ask clang about a target, where it could serve and no GNU compiler is likely to.
+/// Returns clang's arguments for a query about the target, if clang could serve it and no GNU
+/// compiler is likely to.
 pub fn clang_question(
     request: &TargetRequest,
     host: &str,
     found: &BTreeMap<String, Program>,
 ) -> Option<Vec<String>> {
     let target = &request.target;
-    let asked = request
+    let chosen = request
         .choice
         .as_ref()
         .and_then(|(choice, _)| choice.kind());
-    let worth = match asked {
+    let worth = match chosen {
         Some(kind) => kind == LinkerKind::Clang,
-        // A gcc may fall, because it has a glibc of its own.
+        // A gcc may be rejected later, because its glibc is above the target's floor.
         None => {
             request.sysroot.is_some()
                 || target.triple() != host
-                    && (target.floor.is_some() || !gcc::is_there(target, host, found))
+                    && (target.floor.is_some() || !gcc::is_installed(target, host, found))
         }
     };
     (worth && clang::is_worth(request, target)).then(|| arguments::arguments(request))
 }
 
-/// Every candidate that serves as far as its own kind can tell: those whose C compilers are to be
-/// probed.
+/// Returns the candidates that are viable as far as their own kind can tell. Their C compilers are
+/// probed next.
 pub fn contenders(
     request: &TargetRequest,
     facts: &Facts,
@@ -90,20 +94,20 @@ pub fn contenders(
 ) -> Vec<Candidate> {
     let nothing = TargetFacts::default();
     let case = TargetContext::new(request, facts, c, tools, &nothing);
-    let bound = bound(&case, request)
-        .and_then(|(_, judged)| judged.ok())
+    let chosen = explicit_choice(&case, request)
+        .and_then(|(_, candidates)| candidates.ok())
         .unwrap_or_default();
-    bound
+    chosen
         .into_iter()
         .chain(
             KINDS
                 .iter()
-                .flat_map(|row| (row.candidates)(&case).unwrap_or_default()),
+                .flat_map(|entry| (entry.candidates)(&case).unwrap_or_default()),
         )
         .collect()
 }
 
-/// The first candidate in a target's image, or why there is none.
+/// Returns the first candidate in a target's image, or the reason why there is none.
 pub fn image_candidate(
     request: &TargetRequest,
     facts: &Facts,
@@ -115,11 +119,15 @@ pub fn image_candidate(
     candidates::candidates(&case)?
         .into_iter()
         .next()
-        .ok_or_else(|| "no compiler in it serves".to_owned())
+        .ok_or_else(|| "no compiler in it works for the target".to_owned())
 }
 
-/// An explicit choice binds or fails; only where nobody chose, `auto` takes the first that holds
-/// (README, How a linker is chosen).
+/// Chooses the toolchain of a target. An explicit choice binds or fails; without one, `auto` takes
+/// the first candidate that passes (README, How a linker is chosen).
+///
+/// # Errors
+///
+/// Fails if no candidate passes; the problem lists each one's reason and the suggested fixes.
 pub fn choose(
     request: &TargetRequest,
     facts: &Facts,
@@ -129,29 +137,34 @@ pub fn choose(
     let target = &request.target;
     let nothing = TargetFacts::default();
     let case = TargetContext::new(request, facts, c, tools, &nothing);
-    let mut refused = Vec::new();
+    let mut rejected = Vec::new();
     let mut affected = Vec::new();
-    if let Some((by, judged)) = bound(&case, request) {
+    if let Some((by, candidates)) = explicit_choice(&case, request) {
         let name = choice_name(&case, request);
-        // What is wrong with an image has a code of its own.
-        if let (Some(LinkerKind::Image), Some(Err(problem))) = (case.asked, &case.here.image) {
+        // A problem of the image has its own code.
+        if let (Some(LinkerKind::Image), Some(Err(problem))) =
+            (case.chosen_kind, &case.target_facts.image)
+        {
             return Err(problem.clone());
         }
-        let candidates = judged.map_err(|reason| unfit(target, name, &by, reason, request))?;
+        let candidates = candidates.map_err(|reason| unfit(target, name, &by, reason, request))?;
         for candidate in candidates {
             match gate::pass(&case, candidate, &by, true) {
-                Ok(chosen) => return Ok(ToolchainChoice { refused, ..chosen }),
-                Err(fallen) => {
-                    refused.push(fallen.told());
-                    affected.push(fallen);
+                Ok(chosen) => return Ok(ToolchainChoice { rejected, ..chosen }),
+                Err(blocked) => {
+                    rejected.push(blocked.to_rejected());
+                    affected.push(blocked);
                 }
             }
         }
-        let reasons: Vec<String> = refused.iter().map(|fallen| fallen.reason.clone()).collect();
-        let problem = match affected.iter().find_map(|fallen| fallen.code) {
+        let reasons: Vec<String> = rejected
+            .iter()
+            .map(|blocked| blocked.reason.clone())
+            .collect();
+        let problem = match affected.iter().find_map(|blocked| blocked.code) {
             Some(code) => Problem::new(
                 code,
-                format!("`{name}`, chosen by {by}, must not compile C for `{target}`"),
+                format!("`{name}` (from {by}) miscompiles C for `{target}`"),
             )
             .note("cause", reasons),
             None => unfit(target, name, &by, reasons.join("; "), request),
@@ -161,17 +174,17 @@ pub fn choose(
             .fold(problem, Problem::help));
     }
     let chosen_by = request.choice.as_ref().map_or("auto", |(_, by)| by);
-    // What is accepted counts only where nothing passes without.
+    // Findings are accepted only if no candidate passes without that.
     for accept in [&[], case.accept] {
         let case = TargetContext {
             accept,
             ..case.clone()
         };
-        (refused, affected) = (Vec::new(), Vec::new());
-        for row in KINDS {
-            let candidates = (row.candidates)(&case).unwrap_or_else(|reason| {
-                refused.push(Rejected {
-                    kind: row.kind,
+        (rejected, affected) = (Vec::new(), Vec::new());
+        for entry in KINDS {
+            let candidates = (entry.candidates)(&case).unwrap_or_else(|reason| {
+                rejected.push(Rejected {
+                    kind: entry.kind,
                     reason,
                     by_probe: false,
                 });
@@ -179,32 +192,32 @@ pub fn choose(
             });
             for candidate in candidates {
                 match gate::pass(&case, candidate, chosen_by, false) {
-                    Ok(chosen) => return Ok(ToolchainChoice { refused, ..chosen }),
-                    Err(fallen) => {
-                        // Two versions of one compiler often fall for one reason.
-                        if !refused.contains(&fallen.told()) {
-                            refused.push(fallen.told());
+                    Ok(chosen) => return Ok(ToolchainChoice { rejected, ..chosen }),
+                    Err(blocked) => {
+                        // Two versions of one compiler are often rejected for the same reason.
+                        if !rejected.contains(&blocked.to_rejected()) {
+                            rejected.push(blocked.to_rejected());
                         }
-                        affected.push(fallen);
+                        affected.push(blocked);
                     }
                 }
             }
         }
     }
-    let width = refused
+    let width = rejected
         .iter()
-        .map(|fallen| fallen.kind.name().len())
+        .map(|blocked| blocked.kind.name().len())
         .max()
         .unwrap_or(0);
-    let tried = refused
+    let tried = rejected
         .iter()
-        .map(|fallen| format!("{:width$} {}", fallen.kind.name(), fallen.reason));
-    let problem = match affected.iter().find_map(|fallen| fallen.code) {
+        .map(|blocked| format!("{:width$} {}", blocked.kind.name(), blocked.reason));
+    let problem = match affected.iter().find_map(|blocked| blocked.code) {
         Some(code) => Problem::new(
             code,
-            format!("no compiler here may compile the C of `{target}`"),
+            format!("no C compiler without a known bug found for `{target}`"),
         ),
-        None => Problem::new(NO_LINKER, format!("nothing here can link for `{target}`")),
+        None => Problem::new(NO_LINKER, format!("no linker found for `{target}`")),
     };
     let c_packages = c
         .packages
@@ -212,28 +225,30 @@ pub fn choose(
         .filter(|_| c.holds)
         .map(CPackage::to_string);
     let problem = problem.note("tried", tried).note("C in", c_packages);
-    let ways = gate::suggestions(&case, &affected)
+    let help = gate::suggestions(&case, &affected)
         .into_iter()
-        .chain(ways_out(&case));
-    Err(ways.fold(problem, Problem::help))
+        .chain(suggestions(&case));
+    Err(help.fold(problem, Problem::help))
 }
 
-/// Who chose, and what came of it, where somebody chose.
-fn bound(
+/// Returns the origin of an explicit choice and its candidates; `None` if nothing was chosen.
+fn explicit_choice(
     case: &TargetContext,
     request: &TargetRequest,
 ) -> Option<(String, Result<Vec<Candidate>, String>)> {
-    let setting = case.here.linker.as_ref();
+    let setting = case.target_facts.linker.as_ref();
     if let Some((choice, by)) = &request.choice {
         if let Some(flag) = setting.filter(|setting| setting.place == SettingOrigin::Rustflags) {
             let reason = format!(
-                "the rustflags in force hold `{}={}`, which beats every other choice",
+                "the effective rustflags contain `{}={}`, which overrides every other choice",
                 flag.name, flag.value
             );
             return Some((by.clone(), Err(reason)));
         }
-        let row = KINDS.iter().find(|row| Some(row.kind) == choice.kind())?;
-        return Some((by.clone(), (row.candidates)(case)));
+        let entry = KINDS
+            .iter()
+            .find(|entry| Some(entry.kind) == choice.kind())?;
+        return Some((by.clone(), (entry.candidates)(case)));
     }
     let setting = setting?;
     let by = format!("`{}` in {}", setting.name, setting.place);
@@ -243,15 +258,16 @@ fn bound(
     ))
 }
 
-/// What the choice is called in an error.
+/// Returns the name of the choice for an error message.
 fn choice_name<'a>(case: &TargetContext<'a>, request: &'a TargetRequest) -> &'a str {
-    match (&request.choice, &case.here.linker) {
+    match (&request.choice, &case.target_facts.linker) {
         (Some((choice, _)), _) => choice.kind().map_or("auto", LinkerKind::name),
         (None, Some(setting)) => &setting.value,
         (None, None) => "",
     }
 }
 
+/// Builds the problem of an explicit choice that cannot serve the target.
 fn unfit(
     target: &Target,
     choice: &str,
@@ -259,12 +275,12 @@ fn unfit(
     reason: String,
     request: &TargetRequest,
 ) -> Problem {
-    if let (Some((LinkerChoice::Image, _)), Some(wanted)) = (&request.choice, &request.image) {
+    if let (Some((LinkerChoice::Image, _)), Some(image)) = (&request.choice, &request.image) {
         return Problem::new(
             IMAGE_UNFIT,
             format!(
                 "the image `{}` cannot build for `{target}`",
-                wanted.reference.written
+                image.reference.written
             ),
         )
         .note("cause", [reason])
@@ -273,7 +289,7 @@ fn unfit(
     let help = match &request.choice {
         Some((LinkerChoice::Image, _)) => {
             format!(
-                "name its image in xpkg's configuration: \
+                "set its image in xpkg's configuration: \
                  `[workspace.metadata.xpkg.target.{target}]` with `image = \"name:tag\"`, then \
                  `cargo xpkg image pin`"
             )
@@ -281,22 +297,23 @@ fn unfit(
         Some((LinkerChoice::Zig, _)) if reason == MISSING => {
             "install zig: `pip install ziglang`".to_owned()
         }
-        Some(_) => "drop the choice, and xpkg takes the first that serves".to_owned(),
+        Some(_) => "remove the choice, and xpkg uses the first linker that works".to_owned(),
         None => format!("correct or remove {by}"),
     };
     Problem::new(
         LINKER_UNFIT,
-        format!("`{choice}`, chosen by {by}, cannot link for `{target}`"),
+        format!("`{choice}` (from {by}) cannot link for `{target}`"),
     )
     .note("cause", [reason])
     .help(help)
 }
 
-fn ways_out(case: &TargetContext) -> Vec<String> {
+/// Suggests fixes for a target without a linker.
+fn suggestions(case: &TargetContext) -> Vec<String> {
     let TargetContext {
         target,
         facts,
-        here,
+        target_facts,
         c,
         ..
     } = case;
@@ -317,8 +334,8 @@ fn ways_out(case: &TargetContext) -> Vec<String> {
         let install = zig().map(|zig| format!("install {zig}, which links for any glibc"));
         let others = [
             format!(
-                "choose the linker yourself, and the finished bins are held to the floor: \
-                 `--linker {kind}`"
+                "choose the linker yourself; then only the finished binaries are checked against \
+                 the floor: `--linker {kind}`"
             ),
             "or build on a system whose glibc is as old as the floor".to_owned(),
         ];
@@ -341,8 +358,8 @@ fn ways_out(case: &TargetContext) -> Vec<String> {
                 )))
             )]
         }
-        Libc::Musl if lld::breaking_flag(&here.rustflags).is_some() => vec![
-            "take the flag out of the rustflags, or name a linker that follows it:".to_owned(),
+        Libc::Musl if lld::breaking_flag(&target_facts.rustflags).is_some() => vec![
+            "remove the flag from the rustflags, or set a linker that supports it:".to_owned(),
             format!(
                 "`export CARGO_TARGET_{}_LINKER={}-gcc`",
                 target.upper(),
@@ -358,7 +375,7 @@ fn ways_out(case: &TargetContext) -> Vec<String> {
             let install = (!first.is_empty()).then(|| format!("install {first}"));
             let others = [
                 format!(
-                    "or name a musl cross compiler of yours in `CC_{}`",
+                    "or set a musl cross compiler of your own in `CC_{}`",
                     target.lower()
                 ),
                 "or, if that C is never compiled for the target, set `c-dependencies = false` in \
@@ -368,10 +385,10 @@ fn ways_out(case: &TargetContext) -> Vec<String> {
             install.into_iter().chain(others).collect()
         }
         Libc::Musl => {
-            vec!["use a Rust toolchain from rustup: it brings `rust-lld` and musl".to_owned()]
+            vec!["use a Rust toolchain from rustup: it includes `rust-lld` and musl".to_owned()]
         }
         Libc::System => vec![format!(
-            "name a linker for it in `CARGO_TARGET_{}_LINKER`",
+            "set a linker for it in `CARGO_TARGET_{}_LINKER`",
             target.upper()
         )],
     }
@@ -382,10 +399,11 @@ pub const CODES: &[Code] = &[NO_LINKER];
 
 pub const NO_LINKER: Code = code(&CodeInfo {
     name: "no-linker",
-    title: "nothing here can link for the target",
-    cause: "Every candidate fell; each one's reason stands in the message.",
-    detection: "The candidates native, gcc and clang, rust-lld were tried in this order.",
-    fix: "Install what the help line names.",
+    title: "no linker found for the target",
+    cause: "Every candidate was rejected; the message gives the reason for each.",
+    detection: "Candidates are tried in this order: native, gcc, clang, rust-lld, zig, image.",
+    fix: "Install what the help line names, or set an image for the target (README, Cross images) \
+          and run `cargo xpkg image pin`.",
     source: "README, How a linker is chosen",
     waivable: false,
 });

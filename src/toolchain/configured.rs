@@ -1,4 +1,4 @@
-//! The linker that cargo's own configuration names.
+//! The linker that cargo's own configuration sets.
 
 use crate::problem::Result;
 use crate::project::linker::LinkerKind;
@@ -10,8 +10,11 @@ use crate::toolchain::context::TargetContext;
 use crate::toolchain::tools::Tools;
 use crate::toolchain::{gcc, lld};
 
-/// The candidate that the user's cargo configuration makes: used as it is, once it is there and not
-/// for another machine.
+/// Returns the candidate that the user's cargo configuration makes. It is used unchanged.
+///
+/// # Errors
+///
+/// Fails if the program is missing or compiles for another machine.
 pub fn configured(case: &TargetContext, setting: &Setting) -> Result<Candidate, String> {
     let program = match (
         setting.value.as_str(),
@@ -21,8 +24,8 @@ pub fn configured(case: &TargetContext, setting: &Setting) -> Result<Candidate, 
         ("rust-lld", None) if case.facts.rustc.lld => lld::linker(),
         (name, None) => return Err(format!("`{name}` is not on PATH")),
     };
-    // Only a gcc is made for one processor: clang follows `--target`, and gcc for x86 serves both
-    // of its widths.
+    // Only gcc is built for one processor: clang follows `--target`, and gcc for x86 serves both of
+    // its widths.
     let gcc = program
         .version
         .as_ref()
@@ -36,7 +39,7 @@ pub fn configured(case: &TargetContext, setting: &Setting) -> Result<Candidate, 
     }
     if case.target.system.libc == Libc::Musl && gcc::is_musl_wrapper(&program) {
         return Err(format!(
-            "`{}` wraps the host's compiler: what it links for musl asks for an interpreter and \
+            "`{}` wraps the host's compiler: what it links for musl needs an interpreter and \
              crashes at start (rust-lang/rust#95926); without this setting rust-lld links and it \
              compiles the C",
             program.program
@@ -49,7 +52,7 @@ pub fn configured(case: &TargetContext, setting: &Setting) -> Result<Candidate, 
     let c_compiler = serves_c.then(|| program.clone());
     let reason = format!("`{}` in {}", setting.name, setting.place);
     let tools = c_compiler
-        .map(|cc| Tools::of(case, &cc))
+        .map(|cc| Tools::with_companions(case, &cc))
         .unwrap_or_default();
     let mut candidate = assemble(case, LinkerKind::Configured, program, tools, reason);
     if setting.place == SettingOrigin::Environment {

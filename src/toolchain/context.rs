@@ -1,4 +1,4 @@
-//! One target as the kinds of linkers see it.
+//! The input of every kind of linker: one target with everything known about it.
 
 use camino::Utf8Path;
 
@@ -11,25 +11,33 @@ use crate::toolchain::clang::arguments;
 use crate::toolchain::facts::{Facts, TargetFacts};
 use crate::toolchain::program::Program;
 
-/// One target as the kinds judge it.
+/// One target with everything its candidates depend on.
 #[derive(Clone)]
 pub struct TargetContext<'a> {
+    /// The target.
     pub target: &'a Target,
+    /// Facts about the machine.
     pub facts: &'a Facts,
-    pub here: &'a TargetFacts,
+    /// Facts about this target on this machine.
+    pub target_facts: &'a TargetFacts,
+    /// C in the target's graph.
     pub c: &'a CUsage,
+    /// Codes of findings that the user accepts.
     pub accept: &'a [Code],
-    /// The kind that somebody chose.
-    pub asked: Option<LinkerKind>,
-    pub own: &'a TargetOverrides,
+    /// Kind that was chosen explicitly.
+    pub chosen_kind: Option<LinkerKind>,
+    /// Additions of the configuration to this target's cargo calls.
+    pub overrides: &'a TargetOverrides,
+    /// Configured sysroot.
     pub sysroot: Option<&'a Utf8Path>,
-    /// What clang is called with.
+    /// Arguments that clang is called with.
     pub clang_arguments: Vec<String>,
-    /// xpkg's own directory for files that name tools.
+    /// xpkg's directory for generated tool files.
     pub tools: &'a Utf8Path,
 }
 
 impl<'a> TargetContext<'a> {
+    /// Collects the facts about one target; `nothing` is used if none were gathered.
     pub fn new(
         request: &'a TargetRequest,
         facts: &'a Facts,
@@ -37,11 +45,11 @@ impl<'a> TargetContext<'a> {
         tools: &'a Utf8Path,
         nothing: &'a TargetFacts,
     ) -> Self {
-        let here = facts
+        let target_facts = facts
             .targets
             .get(request.target.triple())
             .unwrap_or(nothing);
-        let asked = request
+        let chosen_kind = request
             .choice
             .as_ref()
             .and_then(|(choice, _)| choice.kind());
@@ -49,17 +57,18 @@ impl<'a> TargetContext<'a> {
         Self {
             target: &request.target,
             facts,
-            here,
+            target_facts,
             c,
             accept: &request.accept,
-            own: &request.overrides,
-            asked,
+            overrides: &request.overrides,
+            chosen_kind,
             sysroot: request.sysroot.as_deref(),
             clang_arguments,
             tools,
         }
     }
 
+    /// Returns the program of this name on PATH.
     pub fn program(&self, name: &str) -> Option<&'a Program> {
         self.facts.programs.get(name)
     }

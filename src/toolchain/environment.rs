@@ -1,8 +1,8 @@
-//! The environment of one target: every variable that xpkg sets for cargo and build scripts, one
-//! row each. One table for `build`, `plan` and `env`.
+//! The environment of one target: every variable that xpkg sets for cargo and build scripts, as one
+//! table for `build`, `plan` and `env`.
 //!
-//! Nearly each name holds the target, so that nothing reaches what is compiled for the host. What
-//! the user has set in a spelling that its reader accepts wins, and is shown as the user's.
+//! Almost every name contains the target, so that nothing reaches compiles for the host. A user's
+//! setting in a spelling that its reader accepts wins, and is shown as the user's.
 
 use camino::Utf8PathBuf;
 
@@ -13,7 +13,7 @@ use crate::toolchain::candidate::Variable;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::tools::{ToolFile, Tools};
 
-/// How a variable's readers spell its name for one target.
+/// Spelling of a variable's name for one target, as its readers expect it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
     /// cargo: `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER`.
@@ -24,34 +24,39 @@ pub enum Spelling {
     Suffixed,
     /// jemalloc: `AARCH64_UNKNOWN_LINUX_MUSL_JEMALLOC_SYS_WITH_LG_PAGE`.
     Prefixed,
-    /// Read by xpkg's own wrapper, whatever the target.
+    /// The same name for every target: `CARGO_ENCODED_RUSTFLAGS`.
     Plain,
 }
 
-/// What the user's variable without a target in its name means for a foreign target.
+/// Effect of the user's unscoped variable on a foreign target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bare {
-    /// It is the host's: told, and not taken.
+    /// Means the host: reported, and ignored.
     Hosts,
-    /// It is as good as the scoped one.
+    /// Counts like the scoped one.
     Counts,
-    /// Its words come before xpkg's, which would hide it.
+    /// Prepended to xpkg's value, because the scoped variable would hide it.
     Joined,
-    /// xpkg's own value was made with it in mind.
+    /// Already taken into account by xpkg's own value.
     Heard,
 }
 
 /// A variable of the environment.
 #[derive(Debug)]
 pub struct EnvVar {
+    /// Name without a target: `CC`.
     pub role: &'static str,
+    /// Spelling of the scoped name.
     pub spelling: Spelling,
+    /// Effect of the unscoped name.
     pub bare: Bare,
-    /// Its readers add the bare one to the scoped one, so that nothing is passed over.
+    /// True if its readers add the unscoped one to the scoped one, so that nothing is ignored.
     pub adds: bool,
+    /// Computes xpkg's value.
     value: fn(&TargetContext, &Tools) -> Option<String>,
 }
 
+/// Defines a variable that xpkg sets.
 const fn env_var(
     role: &'static str,
     spelling: Spelling,
@@ -67,7 +72,7 @@ const fn env_var(
     }
 }
 
-/// A variable that only the user sets.
+/// Defines a variable that only the user sets.
 const fn flags(role: &'static str) -> EnvVar {
     EnvVar {
         role,
@@ -78,7 +83,7 @@ const fn flags(role: &'static str) -> EnvVar {
     }
 }
 
-/// In the order in which they are printed.
+/// The variables, in the order they are printed.
 #[rustfmt::skip]
 pub const ENV_VARS: &[EnvVar] = &[
     env_var("LINKER",                       Spelling::Cargo,    Bare::Heard,  |_, tools| tools.linker.clone()),
@@ -87,7 +92,7 @@ pub const ENV_VARS: &[EnvVar] = &[
     env_var("CXX",                          Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.cxx.clone()),
     env_var("AR",                           Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.ar.clone()),
     env_var("RANLIB",                       Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.ranlib.clone()),
-    // cc-rs adds the bare ones to these, so there is nothing for xpkg to say.
+    // cc-rs adds the unscoped ones to these, so xpkg sets nothing.
     flags("CFLAGS"),
     flags("CXXFLAGS"),
     env_var("CMAKE_TOOLCHAIN_FILE",         Spelling::Scoped,   Bare::Counts, |case, tools| cmake_file(case, tools).map(|file| file.path.into_string())),
@@ -101,7 +106,7 @@ pub const ENV_VARS: &[EnvVar] = &[
 ];
 
 impl EnvVar {
-    /// The name under which xpkg sets it.
+    /// Returns the name under which xpkg sets it.
     pub fn name(&self, target: &Target) -> String {
         let role = self.role;
         match self.spelling {
@@ -112,9 +117,9 @@ impl EnvVar {
         }
     }
 
-    /// The names under which its readers look for it, first come first served.
+    /// Returns the names under which its readers look for it; the first that is set wins.
     pub fn accepted(&self, target: &Target, host: &str) -> Vec<String> {
-        let own = target.triple() == host;
+        let is_host = target.triple() == host;
         let role = self.role;
         let scoped = match self.spelling {
             Spelling::Cargo => return vec![self.name(target)],
@@ -124,35 +129,35 @@ impl EnvVar {
                 vec![
                     format!("{role}_{}", target.triple()),
                     self.name(target),
-                    format!("{}_{role}", if own { "HOST" } else { "TARGET" }),
+                    format!("{}_{role}", if is_host { "HOST" } else { "TARGET" }),
                 ]
             }
-            // bindgen reads no `TARGET_`.
+            // bindgen does not read `TARGET_…`.
             Spelling::Suffixed => vec![format!("{role}_{}", target.triple()), self.name(target)],
         };
-        // The bare name means the host, and not an older glibc of the host's triple.
-        let bare =
-            (own && target.floor.is_none() || self.bare == Bare::Counts).then(|| role.to_owned());
+        // The unscoped name means the host itself, not the host's triple with an older glibc.
+        let bare = (is_host && target.floor.is_none() || self.bare == Bare::Counts)
+            .then(|| role.to_owned());
         scoped.into_iter().chain(bare).collect()
     }
 }
 
-/// The variables of a candidate with these tools, and the files that they name.
+/// Returns the variables of a candidate with these tools, and the files that they name.
 pub fn variables(case: &TargetContext, tools: &Tools) -> (Vec<Variable>, Vec<ToolFile>) {
     let mut variables = Vec::new();
     for env_var in ENV_VARS {
-        let yours = case
-            .here
+        let user_setting = case
+            .target_facts
             .settings
             .get(env_var.role)
             .filter(|_| env_var.bare != Bare::Heard);
-        match yours {
+        match user_setting {
             Some(setting) => variables.push(Variable::yours(setting)),
             None => match (env_var.value)(case, tools) {
                 Some(value) => variables.push(Variable::ours(env_var.name(case.target), &value)),
-                // Where xpkg sets nothing, its readers take the bare one.
+                // If xpkg sets nothing, the readers use the unscoped one.
                 None => variables.extend(
-                    case.here
+                    case.target_facts
                         .passed_over
                         .iter()
                         .filter(|bare| case.c.holds && bare.name == env_var.role)
@@ -161,31 +166,35 @@ pub fn variables(case: &TargetContext, tools: &Tools) -> (Vec<Variable>, Vec<Too
             },
         }
     }
-    let cmake = cmake_file(case, tools)
-        .filter(|_| !case.here.settings.contains_key("CMAKE_TOOLCHAIN_FILE"));
+    let cmake = cmake_file(case, tools).filter(|_| {
+        !case
+            .target_facts
+            .settings
+            .contains_key("CMAKE_TOOLCHAIN_FILE")
+    });
     (variables, cmake.into_iter().collect())
 }
 
-/// Whether what stands on the host must not be found: another platform, or the host's with another
-/// glibc.
-fn apart(case: &TargetContext, tools: &Tools) -> bool {
+/// Returns true if libraries and headers of the host must not be found: the target is another
+/// platform, or has another glibc.
+fn is_isolated(case: &TargetContext, tools: &Tools) -> bool {
     case.target.triple() != case.facts.rustc.host || case.target.floor.is_some() || tools.zig
 }
 
-/// The flags in force and the configuration's own for this target, as one: whatever stands in only
-/// one of cargo's places would erase those of the others.
+/// Returns the effective rustflags including those that the configuration adds for this target.
+/// They go into one variable, because cargo reads only one of its sources.
 fn rustflags(case: &TargetContext, _: &Tools) -> Option<String> {
-    (!case.own.rustflags.is_empty()).then(|| case.here.rustflags.join("\u{1f}"))
+    (!case.overrides.rustflags.is_empty()).then(|| case.target_facts.rustflags.join("\u{1f}"))
 }
 
-/// What starts a bin of the target, where that is not the system itself. A dynamic one needs its
-/// libraries.
+/// Returns the command that runs the target's binaries, if an emulator is needed. A dynamic binary
+/// also needs the directory of its libraries.
 fn runner(case: &TargetContext, tools: &Tools) -> Option<String> {
-    let starter = case
-        .here
+    let runner = case
+        .target_facts
         .starter
         .as_ref()
-        .filter(|starter| !starter.is_empty())?;
+        .filter(|runner| !runner.is_empty())?;
     let libraries = match case.target.system.libc {
         Libc::Gnu => match tools
             .libraries
@@ -199,15 +208,15 @@ fn runner(case: &TargetContext, tools: &Tools) -> Option<String> {
         },
         _ => String::new(),
     };
-    Some(format!("{}{libraries}", starter.join(" ")))
+    Some(format!("{}{libraries}", runner.join(" ")))
 }
 
-/// CMake reads all of its toolchain from one file.
+/// Returns the toolchain file, from which CMake reads its whole toolchain.
 fn cmake_file(case: &TargetContext, tools: &Tools) -> Option<ToolFile> {
-    let cc = tools.cc.as_ref().filter(|_| apart(case, tools))?;
-    // What the cmake crate and CMake know of other systems is more than stands here.
+    let cc = tools.cc.as_ref().filter(|_| is_isolated(case, tools))?;
+    // For other systems, the cmake crate and CMake set more than this file does.
     let target = Some(case.target).filter(|target| target.system.os == Os::Linux)?;
-    let place = |name: &str| {
+    let path_of = |name: &str| {
         let known = case
             .facts
             .programs
@@ -222,12 +231,12 @@ fn cmake_file(case: &TargetContext, tools: &Tools) -> Option<ToolFile> {
         format!("set(CMAKE_SYSTEM_PROCESSOR {processor})"),
     ];
     let compiler = case
-        .here
+        .target_facts
         .settings
         .get("CC")
         .map_or(cc.program.as_str(), |setting| setting.value.as_str());
     let cxx = case
-        .here
+        .target_facts
         .settings
         .get("CXX")
         .map(|setting| setting.value.clone())
@@ -251,14 +260,14 @@ fn cmake_file(case: &TargetContext, tools: &Tools) -> Option<ToolFile> {
             Some((launcher, compiler)) => {
                 lines.push(format!(
                     "set(CMAKE_{name}_LAUNCHER {})",
-                    cmake_word(&place(launcher))
+                    cmake_word(&path_of(launcher))
                 ));
                 lines.push(format!(
                     "set(CMAKE_{name} {})",
-                    cmake_word(&place(compiler.trim()))
+                    cmake_word(&path_of(compiler.trim()))
                 ));
             }
-            None => lines.push(format!("set(CMAKE_{name} {})", cmake_word(&place(value)))),
+            None => lines.push(format!("set(CMAKE_{name} {})", cmake_word(&path_of(value)))),
         }
     }
     if tools.zig {
@@ -267,8 +276,8 @@ fn cmake_file(case: &TargetContext, tools: &Tools) -> Option<ToolFile> {
                 .map(|language| format!("set(CMAKE_{language}_LINKER_DEPFILE_SUPPORTED FALSE)")),
         );
     }
-    // An empty list of roots would mean the host's own: so there is always one, be there something
-    // in it or not.
+    // An empty list of roots would mean the host's own, so there is always one, even if it is
+    // empty.
     let root = match &tools.libraries {
         Some(libraries) if libraries.sysroot != "/" => libraries.sysroot.clone(),
         Some(_) => format!("/usr/{}", target.gnu_name()).into(),
@@ -278,8 +287,8 @@ fn cmake_file(case: &TargetContext, tools: &Tools) -> Option<ToolFile> {
         "set(CMAKE_FIND_ROOT_PATH {})",
         cmake_word(root.as_str())
     ));
-    // What another build script of the graph has built is named by CMAKE_PREFIX_PATH, which the
-    // cmake crate sets as a variable of the environment.
+    // Libraries built by other build scripts of the graph are in CMAKE_PREFIX_PATH, which the cmake
+    // crate sets as an environment variable.
     lines.push("string(REPLACE \":\" \";\" XPKG_BUILT \"$ENV{CMAKE_PREFIX_PATH}\")".to_owned());
     lines.push("list(APPEND CMAKE_FIND_ROOT_PATH ${XPKG_BUILT} ${CMAKE_PREFIX_PATH})".to_owned());
     lines.push("set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)".to_owned());
@@ -291,7 +300,7 @@ fn cmake_file(case: &TargetContext, tools: &Tools) -> Option<ToolFile> {
     Some(ToolFile::new(case, &format!("{target}.cmake"), text, false))
 }
 
-/// A quoted argument of CMake's.
+/// Quotes an argument for CMake.
 fn cmake_word(text: &str) -> String {
     format!(
         "\"{}\"",
@@ -301,21 +310,21 @@ fn cmake_word(text: &str) -> String {
     )
 }
 
-/// The compiler's own directories of headers: libclang knows none for a foreign target, and its own
-/// may be missing.
+/// Returns the compiler's own header directories as clang arguments: libclang has none for a
+/// foreign target, and its own may be missing.
 fn bindgen(case: &TargetContext, tools: &Tools) -> Option<String> {
-    let cc = tools.cc.as_ref().filter(|_| apart(case, tools))?;
-    let includes = case.here.includes.get(&cc.program)?;
-    let mut words = vec!["-nostdinc".to_owned()];
-    words.extend(includes.defines.clone());
+    let cc = tools.cc.as_ref().filter(|_| is_isolated(case, tools))?;
+    let includes = case.target_facts.includes.get(&cc.program)?;
+    let mut arguments = vec!["-nostdinc".to_owned()];
+    arguments.extend(includes.defines.clone());
     let c_only: Vec<&Utf8PathBuf> = includes.c.iter().collect();
     let before = includes
         .cxx
         .iter()
         .take_while(|path| !c_only.contains(path));
-    words.extend(before.flat_map(|path| ["-cxx-isystem".to_owned(), path.to_string()]));
+    arguments.extend(before.flat_map(|path| ["-cxx-isystem".to_owned(), path.to_string()]));
     // A plain `-isystem` would come before those for C++.
-    words.extend(c_only.iter().flat_map(|path| {
+    arguments.extend(c_only.iter().flat_map(|path| {
         [
             "-Xclang",
             "-c-isystem",
@@ -326,18 +335,18 @@ fn bindgen(case: &TargetContext, tools: &Tools) -> Option<String> {
         ]
         .map(str::to_owned)
     }));
-    let ours = words
+    let ours = arguments
         .iter()
-        .map(|word| invocation::quote(word))
+        .map(|argument| invocation::quote(argument))
         .collect::<Vec<_>>()
         .join(" ");
-    let bare = case.here.joined.get("BINDGEN_EXTRA_CLANG_ARGS");
+    let bare = case.target_facts.joined.get("BINDGEN_EXTRA_CLANG_ARGS");
     Some(bare.map_or(ours.clone(), |setting| format!("{} {ours}", setting.value)))
 }
 
-/// Where `pkg-config` looks: the target's own directories, or one with nothing in it.
+/// Returns the search path of `pkg-config`: the target's own directories, or an empty one.
 fn pkg_config_libdir(case: &TargetContext, tools: &Tools) -> Option<String> {
-    if !apart(case, tools) || tools.cc.is_none() && !case.c.holds {
+    if !is_isolated(case, tools) || tools.cc.is_none() && !case.c.holds {
         return None;
     }
     Some(match &tools.libraries {
@@ -351,30 +360,33 @@ fn pkg_config_libdir(case: &TargetContext, tools: &Tools) -> Option<String> {
     })
 }
 
-/// Set, it lets the pkg-config crate answer for a foreign target; so only where there may be
-/// something to find.
+/// Returns the sysroot. Setting it makes the pkg-config crate answer for a foreign target, so it is
+/// set only if libraries may exist.
 fn pkg_config_sysroot(case: &TargetContext, tools: &Tools) -> Option<String> {
-    let libraries = tools.libraries.as_ref().filter(|_| apart(case, tools))?;
+    let libraries = tools
+        .libraries
+        .as_ref()
+        .filter(|_| is_isolated(case, tools))?;
     tools.cc.as_ref().map(|_| libraries.sysroot.to_string())
 }
 
-/// Nothing, where the user's bare one would add the host's directories.
+/// Returns an empty value if the user's unscoped one would add directories of the host.
 fn pkg_config_path(case: &TargetContext, _: &Tools) -> Option<String> {
     let bare = case
-        .here
+        .target_facts
         .passed_over
         .iter()
         .any(|setting| setting.name == "PKG_CONFIG_PATH");
     bare.then(String::new)
 }
 
-/// 64 KiB: a kernel for aarch64 may have pages of that size, and jemalloc built for smaller ones
-/// does not start there.
+/// Returns the page size as a power of two, 64 KiB: kernels for aarch64 may have pages of that
+/// size, and jemalloc built for smaller ones does not start on them.
 fn jemalloc_page(case: &TargetContext, _: &Tools) -> Option<String> {
-    let there = case
+    let has_jemalloc = case
         .c
         .packages
         .iter()
         .any(|package| package.package.ends_with("jemalloc-sys"));
-    (there && case.target.arch.name == "aarch64").then(|| "16".to_owned())
+    (has_jemalloc && case.target.arch.name == "aarch64").then(|| "16".to_owned())
 }

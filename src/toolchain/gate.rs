@@ -1,8 +1,8 @@
-//! The compiler gate: a candidate whose C compiler is known to be wrong for what this graph
-//! compiles does not pass.
+//! The compiler gate: rejects a candidate whose C compiler is known to be wrong for the C of this
+//! graph.
 //!
-//! A graph without C asks nothing of a C compiler. What is wrong but may be accepted, or is
-//! switched off by flags of the user's, passes and is told.
+//! A graph without C has no requirements on a C compiler. Findings that are accepted, or that the
+//! user's flags work around, do not reject the candidate and are reported.
 
 use goblin::elf::header::machine_to_str;
 
@@ -19,16 +19,19 @@ use crate::toolchain::probe::report::{CompilerFinding, Report, Severity, Verdict
 use crate::toolchain::probe::{assess, table};
 use crate::toolchain::tools;
 
-/// A candidate that did not pass, and why.
+/// A candidate that did not pass the gate, and why.
 pub struct Blocked {
+    /// The rejected candidate.
     pub candidate: Candidate,
+    /// Clause that says why it was rejected.
     pub reason: String,
-    /// The code of the finding that stopped it, where it was a probe's.
+    /// Code of the finding that stopped it, if a probe did.
     pub code: Option<Code>,
 }
 
 impl Blocked {
-    pub fn told(&self) -> Rejected {
+    /// Converts it into the entry that reports show.
+    pub fn to_rejected(&self) -> Rejected {
         Rejected {
             kind: self.candidate.kind,
             reason: self.reason.clone(),
@@ -37,16 +40,20 @@ impl Blocked {
     }
 }
 
-/// Whether a candidate passes. Who chose for themselves is held to the glibc floor by the finished
-/// bins alone.
+/// Checks a candidate. An explicit choice skips the pre-check of the glibc floor; only the finished
+/// binaries are checked.
+///
+/// # Errors
+///
+/// Returns the candidate with the reason of its rejection.
 pub fn pass(
     case: &TargetContext,
     candidate: Candidate,
     chosen_by: &str,
     explicit: bool,
 ) -> Result<ToolchainChoice, Box<Blocked>> {
-    let asked = case.here.reports.get(&candidate.key());
-    let report = asked.filter(|_| case.c.holds).cloned();
+    let any_report = case.target_facts.reports.get(&candidate.key());
+    let report = any_report.filter(|_| case.c.holds).cloned();
     let name = candidate.c_compiler.as_ref().map_or_else(
         || "the C compiler".to_owned(),
         |compiler| format!("`{}`", compiler.program),
@@ -66,7 +73,7 @@ pub fn pass(
         }));
     }
     let mut candidate = candidate;
-    match above_floor(case, &candidate, asked).filter(|_| !explicit) {
+    match above_floor(case, &candidate, any_report).filter(|_| !explicit) {
         Some(Err(reason)) => {
             return Err(Box::new(Blocked {
                 candidate,
@@ -86,7 +93,7 @@ pub fn pass(
                 code: None,
             }));
         }
-        for finding in assess::judge(report, &case.c.packages) {
+        for finding in assess::assess(report, &case.c.packages) {
             let code = finding.code;
             let accepted = case.accept.contains(&code);
             if finding.severity == Severity::Block && !accepted {
@@ -102,41 +109,45 @@ pub fn pass(
             });
         }
     }
-    // Passed over is only what xpkg's own takes the place of.
-    let ours = |role: &str| {
-        let row = ENV_VARS.iter().find(|row| row.role == role);
-        let name = row.map(|row| row.name(case.target));
+    // A variable counts as ignored only if xpkg sets its own in its place.
+    let is_replaced = |role: &str| {
+        let entry = ENV_VARS.iter().find(|entry| entry.role == role);
+        let name = entry.map(|entry| entry.name(case.target));
         candidate
             .variables
             .iter()
             .any(|variable| variable.set_by == SetBy::Xpkg && Some(&variable.name) == name.as_ref())
     };
-    let passed_over = case
-        .here
+    let ignored = case
+        .target_facts
         .passed_over
         .iter()
-        .filter(|setting| !case.c.holds || ours(&setting.name))
+        .filter(|setting| !case.c.holds || is_replaced(&setting.name))
         .cloned()
         .collect();
     Ok(ToolchainChoice {
         candidate,
         chosen_by: chosen_by.to_owned(),
-        refused: Vec::new(),
-        passed_over,
+        rejected: Vec::new(),
+        ignored_variables: ignored,
         report,
         findings,
     })
 }
 
-/// The user's own C compiler, where the graph needs one and it is not there.
+/// Returns a reason if the graph needs a C compiler and the one that the user set does not exist.
 fn absent(case: &TargetContext) -> Option<String> {
-    let setting = case.here.settings.get("CC").filter(|_| case.c.holds)?;
+    let setting = case
+        .target_facts
+        .settings
+        .get("CC")
+        .filter(|_| case.c.holds)?;
     let first = setting.value.split_whitespace().next().unwrap_or_default();
-    let there = case
+    let installed = case
         .program(&setting.value)
         .or_else(|| case.program(first))
         .is_some();
-    (!there).then(|| {
+    (!installed).then(|| {
         format!(
             "`{}={}`, set in {}, is not on PATH",
             setting.name, setting.value, setting.place
@@ -144,7 +155,7 @@ fn absent(case: &TargetContext) -> Option<String> {
     })
 }
 
-/// Where the graph holds C++ and nothing stands beside the C compiler that compiles it.
+/// Returns a reason if the graph contains C++ and the candidate has no C++ compiler.
 fn without_cxx(case: &TargetContext, candidate: &Candidate) -> Option<String> {
     let package = case
         .c
@@ -158,7 +169,7 @@ fn without_cxx(case: &TargetContext, candidate: &Candidate) -> Option<String> {
         .map_or("the C compiler", |compiler| compiler.program.as_str());
     let missing = match tools::cxx_name(compiler) {
         Some(name) => format!("`{name}` is not on PATH"),
-        None => format!("no C++ compiler stands beside `{compiler}`"),
+        None => format!("no C++ compiler found next to `{compiler}`"),
     };
     Some(format!(
         "{missing}, and {} {} compiles C++",
@@ -166,15 +177,15 @@ fn without_cxx(case: &TargetContext, candidate: &Candidate) -> Option<String> {
     ))
 }
 
-/// What links against the glibc at hand: whether that is as old as the floor. `None` where there is
-/// nothing to ask.
+/// Compares the candidate's glibc with the floor. `None` if the target has no floor, or zig links
+/// for the floor itself.
 fn above_floor(
     case: &TargetContext,
     candidate: &Candidate,
     report: Option<&Report>,
 ) -> Option<Result<String, String>> {
-    // zig links for the floor; what another compiler compiles beside it may ask for more.
-    let zigs_own = candidate.kind == LinkerKind::Zig
+    // zig links for the floor; objects that another compiler adds may need a newer glibc.
+    let zig_alone = candidate.kind == LinkerKind::Zig
         && candidate
             .c_compiler
             .as_ref()
@@ -182,7 +193,7 @@ fn above_floor(
     let floor = case
         .target
         .floor
-        .filter(|_| !zigs_own && (candidate.kind != LinkerKind::Zig || case.c.holds))?;
+        .filter(|_| !zig_alone && (candidate.kind != LinkerKind::Zig || case.c.holds))?;
     let facts = report.and_then(|report| report.facts.as_ref());
     let found = facts
         .and_then(|facts| facts.glibc)
@@ -197,76 +208,77 @@ fn above_floor(
             "links against glibc {found}, above the floor of {floor}"
         )),
         None => Err(format!(
-            "cannot promise the glibc floor {floor}: it does not say against which glibc it links"
+            "cannot guarantee the glibc floor {floor}: the glibc that it links against is unknown"
         )),
     })
 }
 
-/// What the facts object says against a compiler for this target.
+/// Returns the mismatch between a compiler's facts and the target, if any.
 fn unfit(case: &TargetContext, facts: &CompilerFacts) -> Option<String> {
     let target = case.target;
     if target.system.format == Format::Elf {
-        let wanted = format!("EM_{}", machine_to_str(target.arch.elf));
-        if facts.machine != wanted && !facts.lto {
+        let expected = format!("EM_{}", machine_to_str(target.arch.elf));
+        if facts.machine != expected && !facts.lto {
             return Some(format!(
-                "writes objects for {}, not for {wanted}",
+                "writes objects for {}, not for {expected}",
                 facts.machine
             ));
         }
     }
     match facts.glibc {
         Some([major, minor]) if target.system.libc == Libc::Musl => Some(format!(
-            "reads the headers of glibc {major}.{minor}, and the target's C library is musl"
+            "uses the headers of glibc {major}.{minor}, but the target's C library is musl"
         )),
         _ => None,
     }
 }
 
-/// What to do about candidates that a probe stopped; each way was tried. First another compiler
-/// that is here.
-pub fn suggestions(case: &TargetContext, stopped: &[Box<Blocked>]) -> Vec<String> {
-    let mut ways = Vec::new();
-    if stopped.iter().any(|stopped| stopped.code.is_some()) {
-        let others = KINDS
+/// Returns help lines about candidates that a probe stopped, each one tested. Another installed
+/// compiler comes first.
+pub fn suggestions(case: &TargetContext, blocked: &[Box<Blocked>]) -> Vec<String> {
+    let mut help = Vec::new();
+    if blocked.iter().any(|blocked| blocked.code.is_some()) {
+        let candidates = KINDS
             .iter()
-            .flat_map(|row| (row.candidates)(case).unwrap_or_default());
-        let passes = others
+            .flat_map(|entry| (entry.candidates)(case).unwrap_or_default());
+        let passes = candidates
             .filter_map(|candidate| pass(case, candidate, "", false).ok())
             .next();
-        ways.extend(passes.map(|other| {
+        help.extend(passes.map(|other| {
             let compiler = other.candidate.c_compiler.map_or_else(
                 || other.candidate.kind.name().to_owned(),
                 |compiler| compiler.program,
             );
-            format!("drop the choice: `{compiler}` is here and passes its probes")
+            format!("remove the choice: `{compiler}` is installed and passes its probes")
         }));
     }
-    for stopped in stopped.iter().filter(|stopped| stopped.code.is_some()) {
-        let Some(report) = case.here.reports.get(&stopped.candidate.key()) else {
+    for blocked in blocked.iter().filter(|blocked| blocked.code.is_some()) {
+        let Some(report) = case.target_facts.reports.get(&blocked.candidate.key()) else {
             continue;
         };
-        let what = if stopped.candidate.image.is_some() {
-            "name an image with a compiler"
+        let what = if blocked.candidate.image.is_some() {
+            "use an image with a compiler"
         } else {
             "install a compiler"
         };
-        ways.push(format!("{what} without the bug: {}", versions(stopped)));
-        ways.extend(workaround_line(&case.target.lower(), report));
+        help.push(format!("{what} without the bug: {}", versions(blocked)));
+        help.extend(workaround_line(&case.target.lower(), report));
     }
-    let mut told = std::collections::BTreeSet::new();
-    ways.retain(|way| told.insert(way.clone()));
-    ways
+    let mut seen = std::collections::BTreeSet::new();
+    help.retain(|line| seen.insert(line.clone()));
+    help
 }
 
-fn versions(stopped: &Blocked) -> &'static str {
-    stopped
+/// Returns the affected versions of the bug that stopped the candidate.
+fn versions(blocked: &Blocked) -> &'static str {
+    blocked
         .code
         .and_then(|code| table::find(code.name()))
         .map_or("", |probe| probe.versions)
 }
 
-/// The line that switches the bug off, where that was tried and does: it keeps the flags that are
-/// there.
+/// Returns the command that sets the workaround, if a compile with it was tested and is correct.
+/// The command keeps existing flags.
 pub fn workaround_line(target: &str, report: &Report) -> Option<String> {
     let answer = report
         .answers
@@ -275,7 +287,7 @@ pub fn workaround_line(target: &str, report: &Report) -> Option<String> {
     let probe = table::find(&answer.probe)?;
     let variable = format!("CFLAGS_{target}");
     Some(format!(
-        "or switch it off, which was tried and is recorded: `export \
+        "or use this workaround, which was tested and is recorded: `export \
          {variable}=\"${{{variable}:-}} {}\"`",
         probe.workaround_flag
     ))

@@ -1,4 +1,4 @@
-//! A GNU compiler made for the target's very processor and C library.
+//! GNU compilers built for exactly the target's processor and C library.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::toolchain::context::TargetContext;
 use crate::toolchain::program::Program;
 use crate::toolchain::tools::{self, Libraries, Tools, script};
 
-/// Debian's and musl's own wrapper of the host's compiler.
+/// The wrapper of the host's compiler that Debian and musl itself install.
 const WRAPPER: &str = "musl-gcc";
 
-/// Major versions that distributions install beside each other, newest first.
+/// Major versions that distributions install side by side.
 const VERSIONS: std::ops::RangeInclusive<u32> = 8..=18;
 
-/// Names of such a compiler, as Debian, Fedora, crosstool-NG and musl.cc have them; for the host's
-/// own triple its plain `gcc`; each with its versioned kin behind it.
+/// Returns the names of such a compiler in Debian, Fedora, crosstool-NG and musl.cc, and plain
+/// `gcc` for the host's own triple. Each is followed by its versioned names, newest first.
 fn names(target: &Target, host: &str) -> Vec<String> {
     let gnu = target.gnu_name();
     let vendored = gnu.replacen('-', "-unknown-", 1);
@@ -37,8 +37,9 @@ fn names(target: &Target, host: &str) -> Vec<String> {
         .collect()
 }
 
-/// The compilers with their companions, and `musl-gcc`, which serves rust-lld.
-pub fn wanted(target: &Target, host: &str) -> Vec<String> {
+/// Returns the names of the compilers and their companion tools, and of `musl-gcc`, which compiles
+/// C for rust-lld.
+pub fn search_names(target: &Target, host: &str) -> Vec<String> {
     let musl =
         (target.system.libc == Libc::Musl && target.same_arch(host)).then(|| WRAPPER.to_owned());
     let compilers: Vec<String> = names(target, host).into_iter().chain(musl).collect();
@@ -53,6 +54,8 @@ pub fn wanted(target: &Target, host: &str) -> Vec<String> {
     compilers.into_iter().chain(companions).collect()
 }
 
+/// Returns a candidate for each GNU compiler of the target, called through a script if a sysroot is
+/// configured.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let names = names(case.target, &case.facts.rustc.host);
     let found = serving(case, &names, |cc| {
@@ -65,18 +68,18 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             "it compiles for `{}`",
             cc.machine.as_deref().unwrap_or_default()
         );
-        let tools = Tools::of(case, cc).linking(&cc.program);
+        let tools = Tools::with_companions(case, cc).linking(&cc.program);
         let Some(sysroot) = case.sysroot else {
             return assemble(case, LinkerKind::Gcc, cc.clone(), tools, reason);
         };
-        // Called through a script, so that whoever calls it has the sysroot.
-        let word = [format!("--sysroot={sysroot}")];
+        // Called through a script, so that every caller gets the sysroot.
+        let arguments = [format!("--sysroot={sysroot}")];
         let scripted = |program: &Program| {
             script(
                 case,
                 program,
                 program.program.rsplit('/').next().unwrap_or_default(),
-                &word,
+                &arguments,
             )
         };
         let (wrapped, file) = scripted(cc);
@@ -97,7 +100,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             LinkerKind::Gcc,
             wrapped,
             tools,
-            format!("{reason}, with `{}`", word[0]),
+            format!("{reason}, with `{}`", arguments[0]),
         );
         candidate.files.extend(
             [Some(file), cxx.map(|(_, file)| file)]
@@ -109,7 +112,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     Ok(found.into_iter().map(candidate).collect())
 }
 
-/// Whether a program of this name is a C compiler, by how distributions name them.
+/// Returns true if a program of this name is a C compiler, by the naming of distributions.
 pub fn is_compiler_name(name: &str) -> bool {
     let base = name
         .rsplit_once('-')
@@ -122,8 +125,8 @@ pub fn is_compiler_name(name: &str) -> bool {
         || base.ends_with("-gcc")
 }
 
-/// Whether a compiler for the target's very libc is among these programs.
-pub fn is_there(target: &Target, host: &str, found: &BTreeMap<String, Program>) -> bool {
+/// Returns true if a compiler for exactly the target's libc is among these programs.
+pub fn is_installed(target: &Target, host: &str, found: &BTreeMap<String, Program>) -> bool {
     let compilers = names(target, host)
         .into_iter()
         .filter_map(|name| found.get(&name));
@@ -132,8 +135,8 @@ pub fn is_there(target: &Target, host: &str, found: &BTreeMap<String, Program>) 
         .any(|machine| target.same_libc(machine))
 }
 
-/// Whether it wraps the host's compiler for musl, which cannot link what Rust makes
-/// (rust-lang/rust#95926).
+/// Returns true if it wraps the host's compiler for musl. Such a wrapper cannot link what Rust
+/// makes (rust-lang/rust#95926).
 pub fn is_musl_wrapper(cc: &Program) -> bool {
     let name = cc.program.rsplit('/').next().unwrap_or_default();
     name.ends_with(WRAPPER)
@@ -143,13 +146,14 @@ pub fn is_musl_wrapper(cc: &Program) -> bool {
             .is_some_and(|machine| !machine.contains("musl"))
 }
 
-/// Compilers for musl, of whatever making: the wrapper compiles C for musl well.
+/// Returns compilers of C for musl with a description each. Wrappers are included: they compile C
+/// for musl correctly.
 pub fn for_musl_c(case: &TargetContext) -> Result<Vec<(Program, &'static str)>, String> {
     let names: Vec<String> = names(case.target, &case.facts.rustc.host)
         .into_iter()
         .chain([WRAPPER.to_owned()])
         .collect();
-    let own = |cc: &Program| {
+    let for_target = |cc: &Program| {
         cc.machine
             .as_ref()
             .is_some_and(|machine| case.target.same_libc(machine))
@@ -161,32 +165,32 @@ pub fn for_musl_c(case: &TargetContext) -> Result<Vec<(Program, &'static str)>, 
                 .as_ref()
                 .is_some_and(|machine| case.target.same_arch(machine))
     };
-    let found = serving(case, &names, |cc| own(cc) || wraps(cc))?;
+    let found = serving(case, &names, |cc| for_target(cc) || wraps(cc))?;
     Ok(found
         .into_iter()
         .map(|cc| {
             (
                 cc.clone(),
-                if own(cc) {
+                if for_target(cc) {
                     "a compiler for musl"
                 } else {
-                    "the host's gcc over musl's headers"
+                    "the host's gcc with musl's headers"
                 },
             )
         })
         .collect())
 }
 
-/// Those of these compilers that are there and serve, or what is wrong with the first that is
-/// there.
+/// Returns the compilers among `names` that exist and pass `serves`, or the reason against the
+/// first that exists.
 fn serving<'a>(
     case: &TargetContext<'a>,
     names: &[String],
     serves: impl Fn(&Program) -> bool,
 ) -> Result<Vec<&'a Program>, String> {
-    let there: Vec<&Program> = names.iter().filter_map(|name| case.program(name)).collect();
-    let found: Vec<&Program> = there.iter().copied().filter(|cc| serves(cc)).collect();
-    match (found.is_empty(), there.first()) {
+    let installed: Vec<&Program> = names.iter().filter_map(|name| case.program(name)).collect();
+    let found: Vec<&Program> = installed.iter().copied().filter(|cc| serves(cc)).collect();
+    match (found.is_empty(), installed.first()) {
         (false, _) => Ok(found),
         (true, None) => Err(format!("`{}` is not on PATH", names[0])),
         (true, Some(cc)) => Err(match &cc.machine {
@@ -195,15 +199,12 @@ fn serving<'a>(
                 cc.program,
                 case.target.gnu_name()
             ),
-            None => format!(
-                "`{}` does not say what it compiles for (`-v` failed)",
-                cc.program
-            ),
+            None => format!("the target of `{}` is unknown (`-v` failed)", cc.program),
         }),
     }
 }
 
-/// Debian's name for the package with this compiler, `gcc` or `g++`.
+/// Returns the name of Debian's package with this compiler, `gcc` or `g++`.
 pub fn debian_package(target: &Target, compiler: &str) -> String {
     format!("{compiler}-{}", target.gnu_name().replace('_', "-"))
 }

@@ -7,14 +7,15 @@ use crate::toolchain::context::TargetContext;
 use crate::toolchain::image::candidates;
 use crate::toolchain::{clang, gcc, lld, native, zig};
 
-/// A kind that `auto` tries: its name, what it looks for, and how it judges.
+/// A kind of linker that `auto` tries.
 pub struct KindEntry {
+    /// Name of the kind.
     pub kind: LinkerKind,
-    /// The candidates of this kind, best first, or why there is none.
+    /// Returns the candidates of this kind, best first, or the reason why there is none.
     pub candidates: fn(&TargetContext) -> Result<Vec<Candidate>, String>,
 }
 
-/// In `auto`'s order (README, "How a linker is chosen").
+/// The kinds in `auto`'s order (README, "How a linker is chosen").
 pub const KINDS: &[KindEntry] = &[
     KindEntry {
         kind: LinkerKind::Native,

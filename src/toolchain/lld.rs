@@ -1,5 +1,5 @@
-//! Rust's own linker with the musl that Rust brings: needs nothing that is installed for the
-//! target, and no RUSTFLAGS.
+//! Rust's own linker with the musl that Rust ships. It needs nothing installed for the target, and
+//! no RUSTFLAGS.
 
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
@@ -11,9 +11,10 @@ use crate::toolchain::gcc;
 use crate::toolchain::program::Program;
 use crate::toolchain::tools::Tools;
 
-/// The name by which rustc finds the linker in its own sysroot.
+/// Name by which rustc finds the linker in its own sysroot.
 const RUST_LLD: &str = "rust-lld";
 
+/// Returns it as a program; rustc knows its path.
 pub fn linker() -> Program {
     Program {
         program: RUST_LLD.to_owned(),
@@ -21,8 +22,7 @@ pub fn linker() -> Program {
     }
 }
 
-/// Parts of rustflags that only a C compiler as linker understands, or that take Rust's own musl
-/// away.
+/// Parts of rustflags that only a C compiler as linker understands, or that remove Rust's own musl.
 const BREAKING: &[&str] = &[
     "-crt-static",
     "-fuse-ld",
@@ -35,12 +35,15 @@ const BREAKING: &[&str] = &[
     "linker-flavor",
 ];
 
+/// Returns the first flag that rust-lld cannot link with.
 pub fn breaking_flag(flags: &[String]) -> Option<&String> {
     flags
         .iter()
         .find(|flag| BREAKING.iter().any(|part| flag.contains(part)))
 }
 
+/// Returns a candidate for each compiler of the target's C, or one without if the graph contains no
+/// C.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let Target { system, .. } = case.target;
     if system.format == Format::Wasm {
@@ -55,26 +58,28 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     }
     if system.libc != Libc::Musl {
         return Err(format!(
-            "serves musl only: for {} it needs a sysroot",
+            "links for musl only: for {} it needs a sysroot",
             system.libc.name()
         ));
     }
     if let Some(sysroot) = case.sysroot {
-        return Err(format!("takes no sysroot, and `{sysroot}` is configured"));
+        return Err(format!(
+            "does not support a sysroot, but `{sysroot}` is configured"
+        ));
     }
     if !case.facts.rustc.lld {
         return Err(format!("this Rust toolchain has no `{RUST_LLD}`"));
     }
-    if !case.here.self_contained {
-        return Err("the target's standard library does not bring musl with it".to_owned());
+    if !case.target_facts.self_contained {
+        return Err("the target's standard library does not include musl".to_owned());
     }
-    if let Some(flag) = breaking_flag(&case.here.rustflags) {
+    if let Some(flag) = breaking_flag(&case.target_facts.rustflags) {
         return Err(format!(
-            "the rustflags in force hold `{flag}`, which it cannot follow"
+            "the effective rustflags contain `{flag}`, which it does not support"
         ));
     }
     if !case.c.holds {
-        let reason = "the target's graph holds no C, and Rust brings musl itself".to_owned();
+        let reason = "the target's graph contains no C, and Rust includes musl".to_owned();
         return Ok(vec![assemble(
             case,
             LinkerKind::RustLld,
@@ -83,8 +88,8 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             reason,
         )]);
     }
-    if let Some(setting) = case.here.settings.get("CC") {
-        let reason = format!("Rust brings musl itself, and `{}` compiles C", setting.name);
+    if let Some(setting) = case.target_facts.settings.get("CC") {
+        let reason = format!("Rust includes musl, and `{}` compiles C", setting.name);
         return Ok(vec![assemble(
             case,
             LinkerKind::RustLld,
@@ -94,19 +99,19 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
         )]);
     }
     let compilers = gcc::for_musl_c(case)
-        .map_err(|reason| format!("links, but nothing here compiles C for musl: {reason}"))?;
-    let with = |(cc, what): (Program, &str)| {
+        .map_err(|reason| format!("can link, but no C compiler for musl was found: {reason}"))?;
+    let candidate = |(cc, description): (Program, &str)| {
         let reason = format!(
-            "Rust brings musl itself, and `{}` ({what}) compiles C",
+            "Rust includes musl, and `{}` ({description}) compiles C",
             cc.program
         );
         assemble(
             case,
             LinkerKind::RustLld,
             linker(),
-            Tools::of(case, &cc).linking(RUST_LLD),
+            Tools::with_companions(case, &cc).linking(RUST_LLD),
             reason,
         )
     };
-    Ok(compilers.into_iter().map(with).collect())
+    Ok(compilers.into_iter().map(candidate).collect())
 }

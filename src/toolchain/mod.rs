@@ -1,3 +1,9 @@
+//! Chooses the linker and the C compiler of each target, probes them for known bugs, and derives
+//! the target's environment.
+//!
+//! `choose` decides from `facts::Facts`; only the `look` modules, the `run` modules and `write`
+//! touch the machine.
+
 pub mod assemble;
 pub mod c_usage;
 pub mod candidate;

@@ -1,4 +1,4 @@
-//! The host's own `cc`, for the host's own triple: what plain cargo would use, so nothing is set.
+//! The host's own `cc`, for the host's own triple: plain cargo's default, so nothing is set.
 
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
@@ -7,13 +7,14 @@ use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::tools::Tools;
 
-/// rustc's default linker on this kind of host.
+/// rustc's default linker on Unix hosts.
 pub const CC: &str = "cc";
 
-/// What cc-rs takes for C++ there.
+/// cc-rs's default C++ compiler on Unix hosts.
 pub const CXX: &str = "c++";
 
-pub fn wanted(target: &Target, host: &str) -> Vec<String> {
+/// Returns the names of the programs to look for.
+pub fn search_names(target: &Target, host: &str) -> Vec<String> {
     if target.triple() == host {
         vec![CC.to_owned(), CXX.to_owned()]
     } else {
@@ -21,20 +22,23 @@ pub fn wanted(target: &Target, host: &str) -> Vec<String> {
     }
 }
 
+/// Returns the host's `cc` if the target is the host's own triple.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let host = &case.facts.rustc.host;
     if case.target.triple() != host {
-        return Err(format!("serves the host's triple only, `{host}`"));
+        return Err(format!("links for the host's triple only, `{host}`"));
     }
     if let Some(sysroot) = case.sysroot {
-        return Err(format!("takes no sysroot, and `{sysroot}` is configured"));
+        return Err(format!(
+            "does not support a sysroot, but `{sysroot}` is configured"
+        ));
     }
     let cc = case
         .program(CC)
         .ok_or_else(|| format!("`{CC}` is not on PATH"))?;
-    // Who asked for this in spite of a linker in cargo's configuration must get it.
+    // An explicit choice of `native` overrides a linker in cargo's configuration.
     let tools = Tools {
-        linker: case.here.linker.as_ref().map(|_| CC.to_owned()),
+        linker: case.target_facts.linker.as_ref().map(|_| CC.to_owned()),
         ..Tools::default()
     };
     let mut candidate = assemble(
@@ -44,7 +48,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
         tools,
         "the target is the host's own triple".to_owned(),
     );
-    candidate.cxx = case.program(CXX).is_some() || case.here.settings.contains_key("CXX");
+    candidate.cxx = case.program(CXX).is_some() || case.target_facts.settings.contains_key("CXX");
     candidate.c_compiler.get_or_insert_with(|| cc.clone());
     Ok(vec![candidate])
 }

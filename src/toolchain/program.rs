@@ -7,26 +7,27 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
-    /// As it is called.
+    /// Name or path by which it is called.
     pub program: String,
+    /// Full path, if known.
     pub path: Option<Utf8PathBuf>,
-    /// Its own words, one line.
+    /// Version line, as the program prints it.
     pub version: Option<String>,
-    /// `Target:` of its `-v`, for a compiler.
+    /// GNU triple that a compiler compiles for: `Target:` of its `-v`.
     pub machine: Option<String>,
 }
 
 impl Program {
-    /// A compiler, by what its `-v` says.
-    pub fn said(name: &str, path: Option<Utf8PathBuf>, words: &str) -> Self {
+    /// Reads a compiler's `-v` output.
+    pub fn said(name: &str, path: Option<Utf8PathBuf>, output: &str) -> Self {
         Self {
             program: name.to_owned(),
             path,
-            machine: words
+            machine: output
                 .lines()
                 .find_map(|line| line.strip_prefix("Target: "))
                 .map(|machine| machine.trim().to_owned()),
-            version: words
+            version: output
                 .lines()
                 .map(str::trim)
                 .find(|line| line.contains("gcc version") || line.contains("clang version"))

@@ -1,5 +1,5 @@
-//! Choosing, as a table: the machine in a few words, a target, and what is chosen or why nothing
-//! is.
+//! Table tests of the choice: a machine in short notation, a target, and the choice or the reasons
+//! against each candidate.
 
 use camino::Utf8Path;
 
@@ -13,17 +13,19 @@ use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::SetBy;
 use crate::toolchain::choose::{self, choose};
 use crate::toolchain::facts::{ClangFinds, Facts, TargetFacts, Zig, ZigTools};
+use crate::toolchain::kinds::KINDS;
 use crate::toolchain::probe::facts::CompilerFacts;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
 
-/// `program=machine` words are programs on PATH; `lld`, `self-contained`, `clang-finds`, `c`, and
-/// `linker:X`, `CC:X`, `rustflags:X` for what the user has set.
+/// Parses a machine: `program=machine` is a program on PATH and the triple it compiles for; `lld`,
+/// `self-contained`, `clang-finds` and `c` are facts; `linker:X`, `CC:X` and `rustflags:X` are
+/// settings of the user.
 fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
     let mut glibc = None;
     let mut facts = Facts::default();
     facts.rustc.host = "x86_64-unknown-linux-gnu".to_owned();
-    let mut here = TargetFacts::default();
+    let mut target_facts = TargetFacts::default();
     let mut c = CUsage {
         holds: false,
         configured: false,
@@ -37,16 +39,16 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
     for word in text.split_whitespace() {
         match (word, word.split_once('='), word.split_once(':')) {
             ("lld", ..) => facts.rustc.lld = true,
-            ("self-contained", ..) => here.self_contained = true,
+            ("self-contained", ..) => target_facts.self_contained = true,
             ("clang-finds", ..) => {
-                here.clang = Some(ClangFinds {
+                target_facts.clang = Some(ClangFinds {
                     start_file: "/x/crt1.o".to_owned(),
                     linker: "/usr/bin/aarch64-linux-gnu-ld".to_owned(),
                     lld: false,
                 });
             }
             ("clang-lost", ..) => {
-                here.clang = Some(ClangFinds {
+                target_facts.clang = Some(ClangFinds {
                     start_file: "crt1.o".to_owned(),
                     linker: "/usr/bin/ld".to_owned(),
                     lld: false,
@@ -62,7 +64,7 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
                 });
                 let program = |name: &str| format!("/w/{name}").into();
                 let target = "zig-target".to_owned();
-                here.zig = Some(Ok(ZigTools {
+                target_facts.zig = Some(Ok(ZigTools {
                     cc: program("zigcc"),
                     cxx: program("zigcxx"),
                     ranlib: program("zigranlib"),
@@ -81,19 +83,20 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
                 });
             }
             (_, _, Some(("linker", value))) => {
-                here.linker = Some(setting("CARGO_TARGET_LINKER", value))
+                target_facts.linker = Some(setting("CARGO_TARGET_LINKER", value))
             }
             (_, _, Some(("flag-linker", value))) => {
-                here.linker = Some(Setting {
+                target_facts.linker = Some(Setting {
                     place: SettingOrigin::Rustflags,
                     ..setting("-C linker", value)
                 });
             }
             (_, _, Some(("CC", value))) => {
-                here.settings
+                target_facts
+                    .settings
                     .insert("CC".to_owned(), setting("TARGET_CC", value));
             }
-            (_, _, Some(("rustflags", value))) => here.rustflags.push(value.to_owned()),
+            (_, _, Some(("rustflags", value))) => target_facts.rustflags.push(value.to_owned()),
             (_, program, _) => {
                 let (name, machine) = program.map_or((word, None), |(name, machine)| {
                     (name, Some(machine.to_owned()))
@@ -111,11 +114,12 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
             }
         }
     }
-    (facts, here, c, glibc)
+    (facts, target_facts, c, glibc)
 }
 
+/// Checks the choice, or the problem with its notes and help lines.
 fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected: &str) {
-    let (mut facts, mut here, c, glibc) = machine(text);
+    let (mut facts, mut target_facts, c, glibc) = machine(text);
     let target = Target::parse(target, &[target.split('.').next().unwrap().to_owned()]).unwrap();
     let request = TargetRequest {
         target,
@@ -132,26 +136,27 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
     };
     facts
         .targets
-        .insert(request.target.triple().to_owned(), here.clone());
+        .insert(request.target.triple().to_owned(), target_facts.clone());
     for candidate in choose::contenders(&request, &facts, &c, Utf8Path::new("/tools")) {
         let report = glibc.map(|glibc| Report {
             facts: Some(facts_of(glibc)),
             ..Report::default()
         });
-        here.reports
+        target_facts
+            .reports
             .extend(report.map(|report| (candidate.key(), report)));
     }
     facts
         .targets
-        .insert(request.target.triple().to_owned(), here);
+        .insert(request.target.triple().to_owned(), target_facts);
     let found = match choose(&request, &facts, &c, Utf8Path::new("/tools")) {
         Ok(chosen) => {
-            let told = ["_LINKER", "CC", "CXX", "AR_"];
+            let shown = ["_LINKER", "CC", "CXX", "AR_"];
             let variables = chosen
                 .candidate
                 .variables
                 .iter()
-                .filter(|variable| told.iter().any(|part| variable.name.contains(part)));
+                .filter(|variable| shown.iter().any(|part| variable.name.contains(part)));
             let variables = variables.map(|variable| {
                 let by = if variable.set_by == SetBy::User {
                     " (user)"
@@ -180,7 +185,7 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
             )
         }
     };
-    // The digest in a file's place is of no interest here.
+    // The digest in a file's path does not matter here.
     let place = |part: &str| {
         part.len() > 17
             && part.as_bytes()[16] == b'/'
@@ -198,7 +203,7 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
     );
 }
 
-/// What `auto` makes of a machine.
+/// Checks the choice of `auto`.
 fn check(text: &str, target: &str, expected: &str) {
     check_choice(text, target, None, expected);
 }
@@ -288,53 +293,54 @@ fn clang_serves_where_it_finds_all_it_needs() {
 }
 
 #[test]
-fn where_nothing_serves_each_reason_stands() {
+fn each_reason_is_listed_if_nothing_links() {
     check(
         "lld clang clang-lost",
         ARM_GNU,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      \
-         `aarch64-linux-gnu-gcc` is not on PATH | clang    finds no C library by \
-         `--target=aarch64-linux-gnu`: it needs a sysroot | rust-lld serves musl only: for gnu it \
-         needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | image    none \
-         is configured for this target | install a cross compiler (`apt-get install \
+        "no-linker: native   links for the host's triple only, `x86_64-unknown-linux-gnu` | \
+         gcc      `aarch64-linux-gnu-gcc` is not on PATH | clang    finds no C library with \
+         `--target=aarch64-linux-gnu`: it needs a sysroot | rust-lld links for musl only: for gnu \
+         it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | image    \
+         none is configured for this target | install a cross compiler (`apt-get install \
          gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)",
     );
     check(
         "c lld self-contained",
         ARM_MUSL,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      \
-         `aarch64-linux-musl-gcc` is not on PATH | clang    would take the host's C library for \
-         aarch64-linux-musl: it needs a sysroot | rust-lld links, but nothing here compiles C for \
-         musl: `aarch64-linux-musl-gcc` is not on PATH | zig      not on PATH, and `python3 -m \
-         ziglang` failed | image    none is configured for this target | ring 0.17.0 (by `cc`) | \
-         install zig (`pip install ziglang`) | or name a musl cross compiler of yours in \
-         `CC_aarch64_unknown_linux_musl` | or, if that C is never compiled for the target, set \
-         `c-dependencies = false` in xpkg's configuration",
+        "no-linker: native   links for the host's triple only, `x86_64-unknown-linux-gnu` | \
+         gcc      `aarch64-linux-musl-gcc` is not on PATH | clang    would use the host's C \
+         library for aarch64-linux-musl: it needs a sysroot | rust-lld can link, but no C \
+         compiler for musl was found: `aarch64-linux-musl-gcc` is not on PATH | zig      not on \
+         PATH, and `python3 -m ziglang` failed | image    none is configured for this target | \
+         ring 0.17.0 (by `cc`) | install zig (`pip install ziglang`) | or set a musl cross \
+         compiler of your own in `CC_aarch64_unknown_linux_musl` | or, if that C is never \
+         compiled for the target, set `c-dependencies = false` in xpkg's configuration",
     );
     check(
         "lld self-contained rustflags:-Clink-arg=-fuse-ld=mold",
         X86_MUSL,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      \
-         `x86_64-linux-musl-gcc` is not on PATH | clang    would take the host's C library for \
-         x86_64-linux-musl: it needs a sysroot | rust-lld the rustflags in force hold \
-         `-Clink-arg=-fuse-ld=mold`, which it cannot follow | zig      not on PATH, and `python3 \
-         -m ziglang` failed | image    none is configured for this target | take the flag out of \
-         the rustflags, or name a linker that follows it: | `export \
+        "no-linker: native   links for the host's triple only, `x86_64-unknown-linux-gnu` | \
+         gcc      `x86_64-linux-musl-gcc` is not on PATH | clang    would use the host's C \
+         library for x86_64-linux-musl: it needs a sysroot | rust-lld the effective rustflags \
+         contain `-Clink-arg=-fuse-ld=mold`, which it does not support | zig      not on PATH, \
+         and `python3 -m ziglang` failed | image    none is configured for this target | remove \
+         the flag from the rustflags, or set a linker that supports it: | `export \
          CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=x86_64-linux-musl-gcc`",
     );
 }
 
 #[test]
-fn a_compiler_that_compiles_for_another_machine_falls() {
+fn a_compiler_for_another_machine_is_rejected() {
     check(
         "aarch64-linux-gnu-gcc=x86_64-linux-gnu clang clang-lost",
         ARM_GNU,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      \
-         `aarch64-linux-gnu-gcc` compiles for `x86_64-linux-gnu`, not for `aarch64-linux-gnu` | \
-         clang    finds no C library by `--target=aarch64-linux-gnu`: it needs a sysroot | \
-         rust-lld serves musl only: for gnu it needs a sysroot | zig      not on PATH, and \
-         `python3 -m ziglang` failed | image    none is configured for this target | install a \
-         cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)",
+        "no-linker: native   links for the host's triple only, `x86_64-unknown-linux-gnu` | \
+         gcc      `aarch64-linux-gnu-gcc` compiles for `x86_64-linux-gnu`, not for \
+         `aarch64-linux-gnu` | clang    finds no C library with `--target=aarch64-linux-gnu`: it \
+         needs a sysroot | rust-lld links for musl only: for gnu it needs a sysroot | zig      \
+         not on PATH, and `python3 -m ziglang` failed | image    none is configured for this \
+         target | install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip \
+         install ziglang`)",
     );
 }
 
@@ -344,8 +350,8 @@ fn a_choice_binds_or_fails() {
         "aarch64-linux-gnu-gcc=aarch64-linux-gnu lld",
         ARM_GNU,
         Some(LinkerChoice::RustLld),
-        "linker-unfit: serves musl only: for gnu it needs a sysroot | drop the choice, and xpkg \
-         takes the first that serves",
+        "linker-unfit: links for musl only: for gnu it needs a sysroot | remove the choice, and \
+         xpkg uses the first linker that works",
     );
     check_choice(
         "cc gcc=x86_64-linux-gnu",
@@ -368,7 +374,7 @@ fn a_choice_binds_or_fails() {
 }
 
 #[test]
-fn a_choice_is_not_beaten_by_cargos_configuration_and_says_so_where_flags_beat_it() {
+fn a_choice_overrides_cargos_configuration_but_not_rustflags() {
     check_choice(
         "cc=x86_64-linux-gnu linker:mine mine",
         X86_GNU,
@@ -385,23 +391,23 @@ fn a_choice_is_not_beaten_by_cargos_configuration_and_says_so_where_flags_beat_i
         "lld self-contained flag-linker:mine mine",
         ARM_MUSL,
         Some(LinkerChoice::RustLld),
-        "linker-unfit: the rustflags in force hold `-C linker=mine`, which beats every other \
-         choice | drop the choice, and xpkg takes the first that serves",
+        "linker-unfit: the effective rustflags contain `-C linker=mine`, which overrides every \
+         other choice | remove the choice, and xpkg uses the first linker that works",
     );
 }
 
 #[test]
-fn who_links_against_the_glibc_at_hand_promises_a_floor_only_where_that_is_known() {
+fn a_floor_is_guaranteed_only_if_the_compilers_glibc_is_known() {
     check(
         "cc=x86_64-linux-gnu",
         "x86_64-unknown-linux-gnu.2.17",
-        "no-linker: native   cannot promise the glibc floor 2.17: it does not say against which \
-         glibc it links | gcc      `x86_64-linux-gnu-gcc` is not on PATH | clang    `clang` is \
-         not on PATH | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on \
-         PATH, and `python3 -m ziglang` failed | image    none is configured for this target | \
+        "no-linker: native   cannot guarantee the glibc floor 2.17: the glibc that it links \
+         against is unknown | gcc      `x86_64-linux-gnu-gcc` is not on PATH | clang    `clang` \
+         is not on PATH | rust-lld links for musl only: for gnu it needs a sysroot | zig      not \
+         on PATH, and `python3 -m ziglang` failed | image    none is configured for this target | \
          install zig (`pip install ziglang`), which links for any glibc | choose the linker \
-         yourself, and the finished bins are held to the floor: `--linker native` | or build on a \
-         system whose glibc is as old as the floor",
+         yourself; then only the finished binaries are checked against the floor: `--linker \
+         native` | or build on a system whose glibc is as old as the floor",
     );
     check_choice(
         "cc=x86_64-linux-gnu",
@@ -411,7 +417,7 @@ fn who_links_against_the_glibc_at_hand_promises_a_floor_only_where_that_is_known
     );
 }
 
-/// What the facts object of a compiler for this very target says.
+/// Returns the facts object of a compiler for exactly this target.
 fn probed(target: &Target) -> CompilerFacts {
     CompilerFacts {
         machine: format!(
@@ -423,7 +429,7 @@ fn probed(target: &Target) -> CompilerFacts {
 }
 
 #[test]
-fn a_compiler_with_an_older_glibc_promises_the_floor() {
+fn a_compiler_with_an_older_glibc_guarantees_the_floor() {
     check(
         "cc=x86_64-linux-gnu glibc:2.36 zig",
         "x86_64-unknown-linux-gnu.2.17",
@@ -445,13 +451,13 @@ fn a_compiler_with_an_older_glibc_promises_the_floor() {
 }
 
 #[test]
-fn a_floor_out_of_zigs_range_is_refused() {
+fn a_floor_outside_zigs_range_is_rejected() {
     check_choice(
         "zig",
         "aarch64-unknown-linux-gnu.2.99",
         Some(LinkerChoice::Zig),
-        "linker-unfit: zig 0.17.0 links for glibc 2.17 to 2.44, not for 2.99 | drop the choice, \
-         and xpkg takes the first that serves",
+        "linker-unfit: zig 0.17.0 links for glibc 2.17 to 2.44, not for 2.99 | remove the choice, \
+         and xpkg uses the first linker that works",
     );
 }
 
@@ -491,15 +497,15 @@ fn a_gcc_for_musl_compiles_the_c_and_zig_the_cxx() {
 }
 
 #[test]
-fn cxx_without_a_compiler_for_it_is_told_before_cargo_starts() {
+fn missing_cxx_compiler_is_reported_before_cargo_starts() {
     check(
         "c++ aarch64-linux-gnu-gcc=aarch64-linux-gnu",
         ARM_GNU,
-        "no-linker: native   serves the host's triple only, `x86_64-unknown-linux-gnu` | gcc      \
-         `aarch64-linux-gnu-g++` is not on PATH, and ring 0.17.0 compiles C++ | clang    `clang` \
-         is not on PATH | rust-lld serves musl only: for gnu it needs a sysroot | zig      not on \
-         PATH, and `python3 -m ziglang` failed | image    none is configured for this target | \
-         ring 0.17.0 (by `cc`) | install a cross compiler (`apt-get install \
+        "no-linker: native   links for the host's triple only, `x86_64-unknown-linux-gnu` | \
+         gcc      `aarch64-linux-gnu-g++` is not on PATH, and ring 0.17.0 compiles C++ | clang    \
+         `clang` is not on PATH | rust-lld links for musl only: for gnu it needs a sysroot | \
+         zig      not on PATH, and `python3 -m ziglang` failed | image    none is configured for \
+         this target | ring 0.17.0 (by `cc`) | install a cross compiler (`apt-get install \
          g++-aarch64-linux-gnu`) or zig (`pip install ziglang`)",
     );
     check(
@@ -508,5 +514,15 @@ fn cxx_without_a_compiler_for_it_is_told_before_cargo_starts() {
         "gcc CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
          CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc \
          CXX_aarch64_unknown_linux_gnu=aarch64-linux-gnu-g++",
+    );
+}
+
+#[test]
+fn the_explanation_of_no_linker_names_every_kind_in_the_order_of_auto() {
+    let kinds: Vec<&str> = KINDS.iter().map(|entry| entry.kind.name()).collect();
+    let detection = choose::NO_LINKER.info().detection;
+    assert!(
+        detection.contains(&format!("in this order: {}.", kinds.join(", "))),
+        "{detection}"
     );
 }

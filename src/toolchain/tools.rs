@@ -1,4 +1,4 @@
-//! The tools of a candidate, and the files by which xpkg names them.
+//! The tools of a candidate, and the files that xpkg generates to call them.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -10,31 +10,37 @@ use crate::target::system::Libc;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::program::Program;
 
-/// The tools of a candidate, as far as it has any.
+/// The tools of a candidate, as far as it has them.
 #[derive(Debug, Clone, Default)]
 pub struct Tools {
-    /// What cargo is told to link with.
+    /// Program that cargo links with; `None` leaves rustc's default.
     pub linker: Option<String>,
+    /// C compiler.
     pub cc: Option<Program>,
+    /// C++ compiler.
     pub cxx: Option<String>,
+    /// Archiver.
     pub ar: Option<String>,
+    /// Program that indexes archives.
     pub ranlib: Option<String>,
-    /// Where the target's own libraries are looked for; `None`: nowhere.
+    /// Search paths of the target's own libraries; `None` if it has none.
     pub libraries: Option<Libraries>,
+    /// True if zig links.
     pub zig: bool,
 }
 
-/// Where the target's libraries stand.
+/// Search paths of the target's libraries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Libraries {
+    /// Sysroot of the libraries; `/` if they are installed among the host's.
     pub sysroot: Utf8PathBuf,
     /// Directories of `.pc` files.
     pub pkg_config: Vec<Utf8PathBuf>,
 }
 
 impl Libraries {
-    /// The libraries of a Debian cross compiler, which stand among the host's: the target's
-    /// multiarch directory.
+    /// Returns the paths of a Debian cross compiler, whose libraries are installed among the
+    /// host's, in the target's multiarch directory.
     pub fn debian(target: &Target) -> Self {
         Self {
             sysroot: "/".into(),
@@ -45,7 +51,7 @@ impl Libraries {
         }
     }
 
-    /// All that stands below a sysroot.
+    /// Returns the paths below a sysroot.
     pub fn below(sysroot: &Utf8Path, target: &Target) -> Self {
         let places = [
             format!("usr/lib/{}/pkgconfig", target.gnu_name()),
@@ -59,22 +65,25 @@ impl Libraries {
     }
 }
 
-/// A file of xpkg's own that a variable names; it has to stand before cargo starts.
+/// A generated file that a variable names; it must exist before cargo starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolFile {
+    /// Path, with a digest of the text in it.
     pub path: Utf8PathBuf,
+    /// Content.
     pub text: String,
+    /// True if it is executable.
     pub program: bool,
 }
 
 impl ToolFile {
-    /// At a place that its text decides: cargo and CMake see that a path changed, not what stands
-    /// there, and two runs with other settings must not write over each other.
+    /// Returns the file at a path derived from its text: cargo and CMake notice a changed path, not
+    /// changed content, and two runs with different settings must not overwrite each other's files.
     pub(super) fn new(case: &TargetContext, name: &str, text: String, program: bool) -> Self {
         Self::at(case.tools, name, text, program)
     }
 
-    /// The same below a directory of xpkg's own.
+    /// Returns the same file below the given directory.
     pub fn at(tools: &Utf8Path, name: &str, text: String, program: bool) -> Self {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
@@ -86,12 +95,12 @@ impl ToolFile {
     }
 }
 
-/// A compiler that is called with words of its own, under a name of xpkg's.
+/// Returns a script that calls a compiler with extra arguments, under a name of xpkg's.
 pub fn script(
     case: &TargetContext,
     program: &Program,
     name: &str,
-    words: &[String],
+    arguments: &[String],
 ) -> (Program, ToolFile) {
     let real = program
         .path
@@ -99,7 +108,7 @@ pub fn script(
         .map_or(program.program.as_str(), |path| path.as_str());
     let line = [real]
         .into_iter()
-        .chain(words.iter().map(String::as_str))
+        .chain(arguments.iter().map(String::as_str))
         .map(invocation::quote)
         .collect::<Vec<_>>()
         .join(" ");
@@ -117,24 +126,25 @@ pub fn script(
 }
 
 impl Tools {
-    /// A C compiler and its companions, which stand beside it under its own name.
-    pub fn of(case: &TargetContext, cc: &Program) -> Self {
-        let there = |name: Option<String>| name.filter(|name| case.program(name).is_some());
-        // A compiler for musl has its libraries somewhere of its own; Debian's for glibc, among the
-        // host's.
+    /// Returns a C compiler with its companion tools that are on PATH.
+    pub fn with_companions(case: &TargetContext, cc: &Program) -> Self {
+        let installed = |name: Option<String>| name.filter(|name| case.program(name).is_some());
+        // A compiler for musl has its libraries in a sysroot of its own; Debian's compiler for
+        // glibc, among the host's.
         let libraries =
             (case.target.system.libc == Libc::Gnu).then(|| Libraries::debian(case.target));
         Self {
             linker: None,
             cc: Some(cc.clone()),
-            cxx: there(cxx_name(&cc.program)),
-            ar: there(tool_name(&cc.program, "ar")),
-            ranlib: there(tool_name(&cc.program, "ranlib")),
+            cxx: installed(cxx_name(&cc.program)),
+            ar: installed(tool_name(&cc.program, "ar")),
+            ranlib: installed(tool_name(&cc.program, "ranlib")),
             libraries,
             zig: false,
         }
     }
 
+    /// Adds the linker.
     pub fn linking(self, linker: &str) -> Self {
         Self {
             linker: Some(linker.to_owned()),

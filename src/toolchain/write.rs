@@ -1,4 +1,4 @@
-//! Writes the files by which xpkg names tools.
+//! Writes the generated tool files.
 
 use camino::Utf8Path;
 
@@ -7,8 +7,8 @@ use crate::problem::Result;
 use crate::project::workspace::Workspace;
 use crate::toolchain::tools::ToolFile;
 
-/// Writes files that name tools, unless they stand as they should: cargo and CMake look at their
-/// times.
+/// Writes generated tool files whose content differs. Unchanged files keep their times, because
+/// cargo and CMake compare them.
 pub fn write_tools<'a>(
     host: &Host,
     workspace: &Workspace,

@@ -67,7 +67,11 @@ fn target_plan(target: &TargetPlan) -> String {
     );
     row(
         "ignored",
-        toolchain.passed_over.iter().map(ignored_message).collect(),
+        toolchain
+            .ignored_variables
+            .iter()
+            .map(ignored_message)
+            .collect(),
     );
     row(
         "compiler",
@@ -86,7 +90,7 @@ fn target_plan(target: &TargetPlan) -> String {
     row(
         "rejected",
         toolchain
-            .refused
+            .rejected
             .iter()
             .map(|rejected| format!("{}: {}", rejected.kind.name(), rejected.reason))
             .collect(),
@@ -138,7 +142,7 @@ fn target_plan(target: &TargetPlan) -> String {
             .candidate
             .image
             .iter()
-            .flat_map(|image| image.hidden.clone())
+            .flat_map(|image| image.masked.clone())
             .collect(),
     );
     row("fetches", fetch.iter().map(ToString::to_string).collect());

@@ -310,16 +310,16 @@ fn a_c_compiler_that_is_not_there() {
         str![[r#"
 exit 1
 --- stderr
-error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
-  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+error[no-linker]: no linker found for `aarch64-unknown-linux-musl`
+  tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `aarch64-linux-musl-gcc` is not on PATH
-         clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot
+         clang    would use the host's C library for aarch64-linux-musl: it needs a sysroot
          rust-lld `CC_aarch64_unknown_linux_musl=nobody-cc`, set in the environment, is not on PATH
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
   C in: with-c 0.1.0 (by `cc`)
   help: install zig (`pip install ziglang`)
-  help: or name a musl cross compiler of yours in `CC_aarch64_unknown_linux_musl`
+  help: or set a musl cross compiler of your own in `CC_aarch64_unknown_linux_musl`
   help: or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration
 
 "#]]

@@ -19,8 +19,8 @@ target                      package  bin         size  linkage     glibc  sha256
 aarch64-unknown-linux-musl  hello    hello [SIZE]  static      -      [DIGEST]
 x86_64-unknown-linux-musl   hello    hello [SIZE]  static-pie  -      [DIGEST]
 --- stderr
-     Linking x86_64-unknown-linux-musl with rust-lld: the target's graph holds no C, and Rust brings musl itself
-     Linking aarch64-unknown-linux-musl with rust-lld: the target's graph holds no C, and Rust brings musl itself
+     Linking x86_64-unknown-linux-musl with rust-lld: the target's graph contains no C, and Rust includes musl
+     Linking aarch64-unknown-linux-musl with rust-lld: the target's graph contains no C, and Rust includes musl
    Compiling hello v0.1.0 ([ROOT])
     Finished `release` profile [optimized] target(s) in [TIME]
    Compiling hello v0.1.0 ([ROOT])
@@ -398,15 +398,15 @@ error[above-glibc-floor]: bin `hello` of package `hello`: needs glibc 2.34 (for 
         str![[r#"
 exit 1
 --- stderr
-error[no-linker]: nothing here can link for `x86_64-unknown-linux-gnu.2.17`
+error[no-linker]: no linker found for `x86_64-unknown-linux-gnu.2.17`
   tried: native   links against glibc 2.36, above the floor of 2.17
          gcc      `x86_64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
-         rust-lld serves musl only: for gnu it needs a sysroot
+         rust-lld links for musl only: for gnu it needs a sysroot
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
   help: install zig (`pip install ziglang`), which links for any glibc
-  help: choose the linker yourself, and the finished bins are held to the floor: `--linker native`
+  help: choose the linker yourself; then only the finished binaries are checked against the floor: `--linker native`
   help: or build on a system whose glibc is as old as the floor
 
 "#]]
@@ -440,14 +440,14 @@ exit 1
 error[std-missing]: the standard library for `x86_64-unknown-linux-musl` is not installed
   cause: rustup does not manage this toolchain
   help: install your distribution's Rust standard library for it, or use rustup: `rustup target add x86_64-unknown-linux-musl`
-error[no-linker]: nothing here can link for `x86_64-unknown-linux-musl`
-  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+error[no-linker]: no linker found for `x86_64-unknown-linux-musl`
+  tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `x86_64-linux-musl-gcc` is not on PATH
-         clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot
+         clang    would use the host's C library for x86_64-linux-musl: it needs a sysroot
          rust-lld this Rust toolchain has no `rust-lld`
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
-  help: use a Rust toolchain from rustup: it brings `rust-lld` and musl
+  help: use a Rust toolchain from rustup: it includes `rust-lld` and musl
 
 "#]]
     );
@@ -468,14 +468,14 @@ exit 1
 error[std-missing]: the standard library for `x86_64-unknown-linux-musl` is not installed
   cause: `--offline` or `--frozen` forbids to fetch it
   help: run `rustup target add --toolchain mine x86_64-unknown-linux-musl`
-error[no-linker]: nothing here can link for `x86_64-unknown-linux-musl`
-  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+error[no-linker]: no linker found for `x86_64-unknown-linux-musl`
+  tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `x86_64-linux-musl-gcc` is not on PATH
-         clang    would take the host's C library for x86_64-linux-musl: it needs a sysroot
+         clang    would use the host's C library for x86_64-linux-musl: it needs a sysroot
          rust-lld this Rust toolchain has no `rust-lld`
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
-  help: use a Rust toolchain from rustup: it brings `rust-lld` and musl
+  help: use a Rust toolchain from rustup: it includes `rust-lld` and musl
 
 "#]]
     );
@@ -660,7 +660,7 @@ fn a_choice_binds_in_spite_of_cargos_configuration() {
         .xpkg("build --linker gcc");
     assert!(
         run.stderr
-            .contains("the rustflags in force hold `-C linker=mine`"),
+            .contains("the effective rustflags contain `-C linker=mine`"),
         "{}",
         run.stderr
     );

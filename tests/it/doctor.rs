@@ -23,7 +23,7 @@ compilers
   x86_64-linux-musl-gcc     x86_64-linux-gnu   gcc version [VERSION]  gcc-95189 ok
 workspace  [ROOT]
 targets
-  x86_64-unknown-linux-musl  ready  rust-lld: the target's graph holds no C, and Rust brings musl itself
+  x86_64-unknown-linux-musl  ready  rust-lld: the target's graph contains no C, and Rust includes musl
   aarch64-unknown-linux-gnu  ready  gcc: it compiles for `aarch64-linux-gnu`
   x86_64-unknown-linux-gnu   ready  native: the target is the host's own triple
 
@@ -61,13 +61,13 @@ compilers
 workspace  [ROOT]
 targets
   aarch64-unknown-linux-gnu   not ready
-  aarch64-unknown-linux-musl  ready  rust-lld: the target's graph holds no C, and Rust brings musl itself
+  aarch64-unknown-linux-musl  ready  rust-lld: the target's graph contains no C, and Rust includes musl
 
-error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
-  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+error[no-linker]: no linker found for `aarch64-unknown-linux-gnu`
+  tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `aarch64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
-         rust-lld serves musl only: for gnu it needs a sysroot
+         rust-lld links for musl only: for gnu it needs a sysroot
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
   help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)
@@ -89,7 +89,7 @@ rustc      [VERSION], host x86_64-unknown-linux-gnu
 compilers
 workspace  [ROOT]
 targets
-  aarch64-unknown-linux-musl  not ready  rust-lld: the target's graph holds no C, and Rust brings musl itself
+  aarch64-unknown-linux-musl  not ready  rust-lld: the target's graph contains no C, and Rust includes musl
 
 error[no-host-cc]: the host has no `cc`, with which rustc links build scripts and proc macros
   help: install a C compiler (`apt-get install gcc libc6-dev`)
@@ -121,7 +121,7 @@ compilers
 workspace  [ROOT]
 tool       protoc: missing (for prost-build 0.14.0)
 targets
-  aarch64-unknown-linux-musl  not ready  rust-lld: the target's graph holds no C, and Rust brings musl itself
+  aarch64-unknown-linux-musl  not ready  rust-lld: the target's graph contains no C, and Rust includes musl
 
 error[tool-missing]: `protoc` not found; prost-build 0.14.0 calls it
   help: install it: `apt-get install protobuf-compiler`
@@ -185,8 +185,8 @@ fn a_missing_standard_library_is_a_warning_that_fix_mends() {
         .fake("rustc", &script)
         .fake("rustup", &installs);
     let run = project.xpkg(&format!("doctor --target {X86_MUSL}")).ok();
-    let warning = "  ready with warnings  rust-lld: the target's graph holds no C, and Rust \
-                   brings musl itself\n    warning: its standard library is not installed";
+    let warning = "  ready with warnings  rust-lld: the target's graph contains no C, and Rust \
+                   includes musl\n    warning: its standard library is not installed";
     assert!(run.stdout.contains(warning), "{}", run.stdout);
     let run = project
         .xpkg(&format!("doctor --fix --target {X86_MUSL}"))

@@ -214,17 +214,17 @@ fn a_wrong_cross_compiler_does_not_compile_what_checks_secrets() {
         str![[r#"
 exit 1
 --- stderr
-error[gcc-95189]: no compiler here may compile the C of `aarch64-unknown-linux-gnu`
-  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
-         gcc      `aarch64-linux-gnu-gcc` has GCC bug 95189 (the call of `xpkg_95189_reached` is gone from its object), and aws-lc-sys 0.47.0 checks secrets with it
+error[gcc-95189]: no C compiler without a known bug found for `aarch64-unknown-linux-gnu`
+  tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
+         gcc      `aarch64-linux-gnu-gcc` has GCC bug 95189 (the call of `xpkg_95189_reached` is gone from its object), and aws-lc-sys 0.47.0 is security-sensitive
          clang    `clang` is not on PATH
-         rust-lld serves musl only: for gnu it needs a sysroot
+         rust-lld links for musl only: for gnu it needs a sysroot
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
   C in: aws-lc-sys 0.47.0 (by `cc`)
         aws-lc-sys 0.47.0 (by `cmake`)
   help: install a compiler without the bug: all of GCC 9; 10.0 to 10.2 unless the distribution patched them; not 8, not 10.3 and later, never clang
-  help: or switch it off, which was tried and is recorded: `export CFLAGS_aarch64_unknown_linux_gnu="${CFLAGS_aarch64_unknown_linux_gnu:-} --param=builtin-string-cmp-inline-length=0"`
+  help: or use this workaround, which was tested and is recorded: `export CFLAGS_aarch64_unknown_linux_gnu="${CFLAGS_aarch64_unknown_linux_gnu:-} --param=builtin-string-cmp-inline-length=0"`
   help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)
 
 "#]]
@@ -235,10 +235,10 @@ error[gcc-95189]: no compiler here may compile the C of `aarch64-unknown-linux-g
         str![[r#"
 exit 1
 --- stderr
-error[gcc-95189]: `gcc`, chosen by `--linker`, must not compile C for `aarch64-unknown-linux-gnu`
-  cause: `aarch64-linux-gnu-gcc` has GCC bug 95189 (the call of `xpkg_95189_reached` is gone from its object), and aws-lc-sys 0.47.0 checks secrets with it
+error[gcc-95189]: `gcc` (from `--linker`) miscompiles C for `aarch64-unknown-linux-gnu`
+  cause: `aarch64-linux-gnu-gcc` has GCC bug 95189 (the call of `xpkg_95189_reached` is gone from its object), and aws-lc-sys 0.47.0 is security-sensitive
   help: install a compiler without the bug: all of GCC 9; 10.0 to 10.2 unless the distribution patched them; not 8, not 10.3 and later, never clang
-  help: or switch it off, which was tried and is recorded: `export CFLAGS_aarch64_unknown_linux_gnu="${CFLAGS_aarch64_unknown_linux_gnu:-} --param=builtin-string-cmp-inline-length=0"`
+  help: or use this workaround, which was tested and is recorded: `export CFLAGS_aarch64_unknown_linux_gnu="${CFLAGS_aarch64_unknown_linux_gnu:-} --param=builtin-string-cmp-inline-length=0"`
 
 "#]]
     );
@@ -304,7 +304,7 @@ fn another_compiler_that_is_here_is_advised_first() {
         .collect();
     assert_eq!(
         help[0],
-        "  help: drop the choice: `aarch64-linux-gnu-gcc-12` is here and passes its probes",
+        "  help: remove the choice: `aarch64-linux-gnu-gcc-12` is installed and passes its probes",
         "{}",
         run.stderr
     );
@@ -332,8 +332,8 @@ aarch64-unknown-linux-gnu
   toolchain   gcc `aarch64-linux-gnu-gcc-12`: it compiles for `aarch64-linux-gnu`
   compiler    aarch64-linux-gnu-gcc-12 (gcc version 12.2.0 (Debian 12.2.0-14))
               gcc-95189: ok at -O2, by running it ok, ok with this build's flags
-  rejected    native: serves the host's triple only, `x86_64-unknown-linux-gnu`
-              gcc: `aarch64-linux-gnu-gcc` has GCC bug 95189 (the call of `xpkg_95189_reached` is gone from its object), and aws-lc-sys 0.47.0 checks secrets with it
+  rejected    native: links for the host's triple only, `x86_64-unknown-linux-gnu`
+              gcc: `aarch64-linux-gnu-gcc` has GCC bug 95189 (the call of `xpkg_95189_reached` is gone from its object), and aws-lc-sys 0.47.0 is security-sensitive
   C           aws-lc-sys 0.47.0 (by `cc`), aws-lc-sys 0.47.0 (by `cmake`)
   std         installed
   environment CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc-12
@@ -384,7 +384,7 @@ fn a_workaround_flag_of_the_users_is_taken_and_recorded() {
     let run = project.xpkg(&format!("build --target {ARM_GNU}")).ok();
     assert!(
         run.stderr
-            .contains("GCC bug 95189, which the flags of this build keep from biting"),
+            .contains("GCC bug 95189, which the flags of this build avoid"),
         "{}",
         run.stderr
     );
@@ -615,7 +615,7 @@ fn headers_of_glibc_do_not_serve_musl_whatever_the_flags() {
     for flags in ["-flto", "-Werror -Wmissing-prototypes"] {
         let run = project.xpkg_with(&[("CFLAGS", flags)], &format!("plan --target {ARM_MUSL}"));
         assert!(
-            run.stderr.contains("reads the headers of glibc"),
+            run.stderr.contains("uses the headers of glibc"),
             "{flags}: {}{}",
             run.stdout,
             run.stderr
@@ -633,16 +633,16 @@ fn headers_of_glibc_do_not_serve_musl() {
         str![[r#"
 exit 1
 --- stderr
-error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
-  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+error[no-linker]: no linker found for `aarch64-unknown-linux-musl`
+  tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `aarch64-linux-musl-gcc` is not on PATH
-         clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot
-         rust-lld `aarch64-linux-gnu-gcc` reads the headers of glibc 2.36, and the target's C library is musl
+         clang    would use the host's C library for aarch64-linux-musl: it needs a sysroot
+         rust-lld `aarch64-linux-gnu-gcc` uses the headers of glibc 2.36, but the target's C library is musl
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
   C in: with-c 0.1.0 (by `cc`)
   help: install zig (`pip install ziglang`)
-  help: or name a musl cross compiler of yours in `CC_aarch64_unknown_linux_musl`
+  help: or set a musl cross compiler of your own in `CC_aarch64_unknown_linux_musl`
   help: or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration
 
 "#]]
@@ -676,23 +676,23 @@ fn what_only_pretends_to_be_a_compiler_is_told_and_bounded() {
     let real = tool("gcc").display().to_string();
     assert_eq!(
         told("on -c exit 0\n"),
-        format!("{INCONCLUSIVE}it ended well but wrote no object")
+        format!("{INCONCLUSIVE}it succeeded but did not write an object")
     );
     assert_eq!(
         told("on -c err error: no licence\non -c exit 3\n"),
-        format!("{INCONCLUSIVE}it ended with 3: error: no licence")
+        format!("{INCONCLUSIVE}it exited with 3: error: no licence")
     );
     assert_eq!(told("on -c crash\n"), format!("{INCONCLUSIVE}it crashed"));
     assert_eq!(
         told("on -c flood 20\non -c exit 1\n"),
-        format!("{INCONCLUSIVE}it ended with 1: it says nothing")
+        format!("{INCONCLUSIVE}it exited with 1: it printed no error")
     );
     assert_eq!(
         told(&format!(
             "on -c give {}\n",
             repository().join("README.md").display()
         )),
-        format!("{INCONCLUSIVE}what it wrote is no object")
+        format!("{INCONCLUSIVE}its output is not an object file")
     );
     // It compiles well, but for another machine than it says.
     assert_eq!(
@@ -707,7 +707,7 @@ fn a_compiler_that_hangs_is_ended() {
     let began = std::time::Instant::now();
     let run = project.xpkg(&format!("plan --target {ARM_GNU}")).ok();
     assert!(
-        run.stdout.contains("it did not end within 5 s"),
+        run.stdout.contains("it did not finish within 5 s"),
         "{}",
         run.stdout
     );
@@ -716,7 +716,7 @@ fn a_compiler_that_hangs_is_ended() {
     let run = mute.xpkg(&format!("plan --target {ARM_GNU}"));
     assert!(
         run.stderr
-            .contains("`aarch64-linux-gnu-gcc` does not say what it compiles for (`-v` failed)"),
+            .contains("the target of `aarch64-linux-gnu-gcc` is unknown (`-v` failed)"),
         "{}",
         run.stderr
     );

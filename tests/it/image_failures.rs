@@ -159,10 +159,10 @@ fn a_wrong_compiler_in_an_image_does_not_compile_what_checks_secrets() {
             str![[r#"
 exit 1
 --- stderr
-error[gcc-95189]: `image`, chosen by xpkg's configuration, must not compile C for `aarch64-unknown-linux-gnu`
-  cause: `aarch64-linux-gnu-gcc` has GCC bug 95189 (the call of `xpkg_95189_reached` is gone from its object), and ring 0.17.0 checks secrets with it
-  help: name an image with a compiler without the bug: all of GCC 9; 10.0 to 10.2 unless the distribution patched them; not 8, not 10.3 and later, never clang
-  help: or switch it off, which was tried and is recorded: `export CFLAGS_aarch64_unknown_linux_gnu="${CFLAGS_aarch64_unknown_linux_gnu:-} --param=builtin-string-cmp-inline-length=0"`
+error[gcc-95189]: `image` (from xpkg's configuration) miscompiles C for `aarch64-unknown-linux-gnu`
+  cause: `aarch64-linux-gnu-gcc` has GCC bug 95189 (the call of `xpkg_95189_reached` is gone from its object), and ring 0.17.0 is security-sensitive
+  help: use an image with a compiler without the bug: all of GCC 9; 10.0 to 10.2 unless the distribution patched them; not 8, not 10.3 and later, never clang
+  help: or use this workaround, which was tested and is recorded: `export CFLAGS_aarch64_unknown_linux_gnu="${CFLAGS_aarch64_unknown_linux_gnu:-} --param=builtin-string-cmp-inline-length=0"`
 
 "#]]
         );
@@ -194,7 +194,7 @@ exit 1
 --- stderr
 error[lock-unreadable]: `xpkg.lock` cannot be read: invalid type: integer `1`, expected a string
   at: [ROOT]/xpkg.lock:3:10
-  help: take it from version control again, or remove it and run `cargo xpkg image pin`: `git checkout -- xpkg.lock`
+  help: restore it from version control, or remove it and run `cargo xpkg image pin`: `git checkout -- xpkg.lock`
 
 "#]]
     );
@@ -246,9 +246,9 @@ error[image-not-pinned]: the configuration names no image for `aarch64-unknown-l
         str![[r#"
 exit 1
 --- stderr
-error[linker-unfit]: `image`, chosen by `--linker`, cannot link for `aarch64-unknown-linux-gnu`
+error[linker-unfit]: `image` (from `--linker`) cannot link for `aarch64-unknown-linux-gnu`
   cause: none is configured for this target
-  help: name its image in xpkg's configuration: `[workspace.metadata.xpkg.target.aarch64-unknown-linux-gnu]` with `image = "name:tag"`, then `cargo xpkg image pin`
+  help: set its image in xpkg's configuration: `[workspace.metadata.xpkg.target.aarch64-unknown-linux-gnu]` with `image = "name:tag"`, then `cargo xpkg image pin`
 
 "#]]
     );
@@ -314,7 +314,7 @@ exit 1
 error[no-engine]: no container engine answers
   tried: docker: permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock
          podman: it is not on PATH
-  help: let yourself use docker: `sudo usermod -aG docker "$USER"`, then log in anew; or use podman, which needs no such right
+  help: allow your user to use docker: `sudo usermod -aG docker "$USER"`, then log in again; or use podman, which needs no such permission
   help: install one: `apt-get install podman`
 
 "#]]
@@ -332,7 +332,7 @@ exit 1
 error[no-engine]: no container engine answers
   tried: docker: Cannot connect to the Docker daemon at unix:///none. Is the docker daemon running?
          podman: it is not on PATH
-  help: start docker's daemon (`systemctl start docker`), or set `DOCKER_HOST` to where one listens
+  help: start docker's daemon (`systemctl start docker`), or set `DOCKER_HOST` to the address of one
   help: install one: `apt-get install podman`
 
 "#]]
@@ -349,8 +349,8 @@ exit 1
 error[no-engine]: no container engine answers
   tried: docker: it says nothing
          podman: runtime "crun" not found
-  help: see what `docker info` says
-  help: see what `podman info` says
+  help: check the output of `docker info`
+  help: check the output of `podman info`
   help: install one: `apt-get install podman`
 
 "#]]
@@ -375,11 +375,11 @@ fn an_engine_whose_service_is_not_there_is_told_from_one_that_is_missing() {
             .collect();
         let way_out = match engine.program {
             "docker" => {
-                "start docker's daemon (`systemctl start docker`), or set `DOCKER_HOST` to where \
-                 one listens"
+                "start docker's daemon (`systemctl start docker`), or set `DOCKER_HOST` to the \
+                 address of one"
             }
             _ => {
-                "podman's service is not there: unset `CONTAINER_HOST`, or start `podman system \
+                "podman's service is not running: unset `CONTAINER_HOST`, or start `podman system \
                  service`"
             }
         };
@@ -550,8 +550,8 @@ exit 1
 --- stderr
      Linking aarch64-unknown-linux-gnu with image: `aarch64-linux-gnu-gcc` of `127.0.0.1:5055/xpkg/gcc12@sha256:[SHA256]`, `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER` in the image's environment (chosen by xpkg's configuration)
 Error: it is gone
-error[engine-failed]: [ENGINE] could not run the container; its own words stand above
-  help: see whether it answers: `[ENGINE] info`
+error[engine-failed]: [ENGINE] could not run the container; its output is above
+  help: check if it answers: `[ENGINE] info`
 
 "#]]
         );

@@ -551,11 +551,11 @@ fn whoever_names_a_linker_needs_no_engine() {
         str![[r#"
 exit 1
 --- stderr
-error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
-  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+error[no-linker]: no linker found for `aarch64-unknown-linux-gnu`
+  tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `aarch64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
-         rust-lld serves musl only: for gnu it needs a sysroot
+         rust-lld links for musl only: for gnu it needs a sysroot
          zig      not on PATH, and `python3 -m ziglang` failed
          image    the container engine `nosuch`, which `XPKG_CONTAINER_ENGINE` names, does not answer
   help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)

@@ -23,7 +23,7 @@ fn flags_of_the_hosts_processor() {
 exit 1
 --- stderr
 error[flags-leak]: `-mtune=generic` in `CFLAGS`, set in the environment, reaches the C of `aarch64-unknown-linux-gnu`
-  help: say it for the host alone: `export CFLAGS_x86_64_unknown_linux_gnu="$CFLAGS"; unset CFLAGS`
+  help: set it for the host only: `export CFLAGS_x86_64_unknown_linux_gnu="$CFLAGS"; unset CFLAGS`
 
 "#]]
     );
@@ -59,7 +59,7 @@ fn the_hosts_libraries() {
 exit 1
 --- stderr
 error[pkg-config-leak]: `PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu`, set in the environment, names `/usr/lib/x86_64-linux-gnu/pkgconfig`, whose libraries are the host's, not for `aarch64-unknown-linux-gnu`
-  help: `unset PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu`: xpkg names the directories of the target; or name those yourself
+  help: `unset PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu`: xpkg sets the directories of the target; or set them yourself
 
 "#]]
     );
@@ -103,7 +103,7 @@ fn an_archiver_of_bsds_making() {
 exit 1
 --- stderr
 error[archive-format]: `bsd-ar`, named by `AR_aarch64_unknown_linux_gnu`, writes archives in BSD's format, which linkers for ELF do not index
-  help: name another: `export AR_aarch64_unknown_linux_gnu=llvm-ar` (`apt-get install llvm`), or GNU's `ar`
+  help: set another one: `export AR_aarch64_unknown_linux_gnu=llvm-ar` (`apt-get install llvm`), or GNU's `ar`
 
 "#]]
     );

@@ -201,7 +201,7 @@ fn clang_takes_a_sysroot_with_an_older_glibc_and_lld() {
         ),
     );
     let run = project.xpkg(&format!("build --target {ARM_GNU}")).ok();
-    let lld = "finds C library and lld by `--target=aarch64-linux-gnu --sysroot=";
+    let lld = "finds C library and lld with `--target=aarch64-linux-gnu --sysroot=";
     assert!(
         run.stderr.contains(lld) && run.stderr.contains(", and its glibc is 2.31"),
         "{}",
@@ -249,7 +249,7 @@ fn a_sysroot_that_the_compiler_passes_over_is_found_out() {
     );
     assert!(
         run.stderr
-            .contains("\n         zig      takes no sysroot, and `/"),
+            .contains("\n         zig      does not support a sysroot, but `/"),
         "{}",
         run.stderr
     );

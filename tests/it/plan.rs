@@ -17,10 +17,10 @@ out-dir    [ROOT]/target/xpkg
 profile    release
 
 x86_64-unknown-linux-musl
-  toolchain   rust-lld: the target's graph holds no C, and Rust brings musl itself
-  rejected    native: serves the host's triple only, `x86_64-unknown-linux-gnu`
+  toolchain   rust-lld: the target's graph contains no C, and Rust includes musl
+  rejected    native: links for the host's triple only, `x86_64-unknown-linux-gnu`
               gcc: `x86_64-linux-musl-gcc` is not on PATH
-              clang: would take the host's C library for x86_64-linux-musl: it needs a sysroot
+              clang: would use the host's C library for x86_64-linux-musl: it needs a sysroot
   C           none in the target's graph
   std         installed
   environment CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
@@ -28,10 +28,10 @@ x86_64-unknown-linux-musl
   stages      x86_64-unknown-linux-musl/hello/hello
 
 aarch64-unknown-linux-musl
-  toolchain   rust-lld: the target's graph holds no C, and Rust brings musl itself
-  rejected    native: serves the host's triple only, `x86_64-unknown-linux-gnu`
+  toolchain   rust-lld: the target's graph contains no C, and Rust includes musl
+  rejected    native: links for the host's triple only, `x86_64-unknown-linux-gnu`
               gcc: `aarch64-linux-musl-gcc` is not on PATH
-              clang: would take the host's C library for aarch64-linux-musl: it needs a sysroot
+              clang: would use the host's C library for aarch64-linux-musl: it needs a sysroot
   C           none in the target's graph
   std         installed
   environment CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
@@ -49,11 +49,11 @@ fn every_candidate_that_fell_stands_in_the_error() {
         str![[r#"
 exit 1
 --- stderr
-error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
-  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+error[no-linker]: no linker found for `aarch64-unknown-linux-gnu`
+  tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `aarch64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
-         rust-lld serves musl only: for gnu it needs a sysroot
+         rust-lld links for musl only: for gnu it needs a sysroot
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
   help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)
@@ -77,12 +77,12 @@ out-dir    [ROOT]/target/xpkg
 profile    release
 
 x86_64-unknown-linux-musl
-  toolchain   rust-lld: Rust brings musl itself, and `x86_64-linux-musl-gcc` (the host's gcc over musl's headers) compiles C
+  toolchain   rust-lld: Rust includes musl, and `x86_64-linux-musl-gcc` (the host's gcc with musl's headers) compiles C
   compiler    x86_64-linux-musl-gcc (gcc version 12.2.0 (Debian 12.2.0-14+deb12u1))
               gcc-95189: ok at -O2, by running it ok, ok with this build's flags
-  rejected    native: serves the host's triple only, `x86_64-unknown-linux-gnu`
+  rejected    native: links for the host's triple only, `x86_64-unknown-linux-gnu`
               gcc: `x86_64-linux-musl-gcc` compiles for `x86_64-linux-gnu`, not for `x86_64-linux-musl`
-              clang: would take the host's C library for x86_64-linux-musl: it needs a sysroot
+              clang: would use the host's C library for x86_64-linux-musl: it needs a sysroot
   C           with-c 0.1.0 (by `cc`)
   std         installed
   environment CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
@@ -99,16 +99,16 @@ x86_64-unknown-linux-musl
         str![[r#"
 exit 1
 --- stderr
-error[no-linker]: nothing here can link for `aarch64-unknown-linux-musl`
-  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+error[no-linker]: no linker found for `aarch64-unknown-linux-musl`
+  tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `aarch64-linux-musl-gcc` is not on PATH
-         clang    would take the host's C library for aarch64-linux-musl: it needs a sysroot
-         rust-lld links, but nothing here compiles C for musl: `aarch64-linux-musl-gcc` is not on PATH
+         clang    would use the host's C library for aarch64-linux-musl: it needs a sysroot
+         rust-lld can link, but no C compiler for musl was found: `aarch64-linux-musl-gcc` is not on PATH
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
   C in: with-c 0.1.0 (by `cc`)
   help: install zig (`pip install ziglang`)
-  help: or name a musl cross compiler of yours in `CC_aarch64_unknown_linux_musl`
+  help: or set a musl cross compiler of your own in `CC_aarch64_unknown_linux_musl`
   help: or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration
 
 "#]]
@@ -184,11 +184,11 @@ fn all_problems_are_told_at_once() {
         str![[r#"
 exit 1
 --- stderr
-error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu`
-  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+error[no-linker]: no linker found for `aarch64-unknown-linux-gnu`
+  tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `aarch64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
-         rust-lld serves musl only: for gnu it needs a sysroot
+         rust-lld links for musl only: for gnu it needs a sysroot
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
   help: install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip install ziglang`)
@@ -340,9 +340,9 @@ fn a_choice_binds_or_fails() {
         str![[r#"
 exit 1
 --- stderr
-error[linker-unfit]: `gcc`, chosen by `XPKG_LINKER`, cannot link for `aarch64-unknown-linux-musl`
+error[linker-unfit]: `gcc` (from `XPKG_LINKER`) cannot link for `aarch64-unknown-linux-musl`
   cause: `aarch64-linux-musl-gcc` is not on PATH
-  help: drop the choice, and xpkg takes the first that serves
+  help: remove the choice, and xpkg uses the first linker that works
 
 "#]]
     );

@@ -153,14 +153,14 @@ fn a_floor_that_zig_does_not_know_is_an_error() {
         str![[r#"
 exit 1
 --- stderr
-error[no-linker]: nothing here can link for `aarch64-unknown-linux-gnu.2.99`
-  tried: native   serves the host's triple only, `x86_64-unknown-linux-gnu`
+error[no-linker]: no linker found for `aarch64-unknown-linux-gnu.2.99`
+  tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `aarch64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
-         rust-lld serves musl only: for gnu it needs a sysroot
+         rust-lld links for musl only: for gnu it needs a sysroot
          zig      zig 0.17.0 links for glibc 2.17 to 2.44, not for 2.99
          image    none is configured for this target
-  help: choose the linker yourself, and the finished bins are held to the floor: `--linker gcc`
+  help: choose the linker yourself; then only the finished binaries are checked against the floor: `--linker gcc`
   help: or build on a system whose glibc is as old as the floor
 
 "#]]
@@ -332,7 +332,7 @@ fn zig_is_found_through_python() {
         str![[r#"
 exit 1
 --- stderr
-error[linker-unfit]: `zig`, chosen by `--linker`, cannot link for `aarch64-unknown-linux-musl`
+error[linker-unfit]: `zig` (from `--linker`) cannot link for `aarch64-unknown-linux-musl`
   cause: not on PATH, and `python3 -m ziglang` failed
   help: install zig: `pip install ziglang`
 
@@ -343,7 +343,7 @@ error[linker-unfit]: `zig`, chosen by `--linker`, cannot link for `aarch64-unkno
     let run = project.xpkg(&plan).ok();
     assert!(
         run.stdout.contains(
-            "  toolchain   zig: it brings musl and compiles C and C++ for it \
+            "  toolchain   zig: it includes musl and compiles C and C++ for it \
                              (chosen by `--linker`)\n"
         ),
         "{}",

@@ -85,7 +85,7 @@ pub fn run(host: &Host, args: ZigArgs) -> Result<u8, Failure> {
     }
     let ended = host.relay(&call)?;
     if ended.code != Some(0)
-        && let Some(argument) = arguments::refused(&ended.stderr)
+        && let Some(argument) = arguments::rejected_argument(&ended.stderr)
     {
         host.shell.problems(&[problem(argument)]);
     }

@@ -1,8 +1,8 @@
-//! What clang is called with for a target.
+//! Arguments that clang is called with for a target.
 
 use crate::project::request::TargetRequest;
 
-/// What it is called with for this target.
+/// Returns clang's arguments for this target.
 pub fn arguments(request: &TargetRequest) -> Vec<String> {
     let target = format!("--target={}", request.target.gnu_name());
     [target]

@@ -1,4 +1,4 @@
-//! Asks clang what it finds for a target.
+//! Queries clang for what it finds for a target.
 
 use camino::Utf8Path;
 
@@ -7,20 +7,20 @@ use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::toolchain::facts::ClangFinds;
 
-/// What clang finds with these arguments, kept as long as what it found is there: asking takes it
-/// longer than most.
+/// Returns the files that clang finds with these arguments. The answer is cached as long as those
+/// files exist: clang is slow to start.
 pub fn clang_finds(host: &Host, root: &Utf8Path, arguments: &[String]) -> Option<ClangFinds> {
     let path = host.find("clang")?;
-    let kept = host
+    let cache_file = host
         .identity(&path)
         .and_then(|identity| cache::place(host, "programs", &format!("{arguments:?}\n{identity}")));
-    let there = |finds: &ClangFinds| {
+    let exist = |finds: &ClangFinds| {
         host.is_file(Utf8Path::new(&finds.start_file)) && host.is_file(Utf8Path::new(&finds.linker))
     };
-    if let Some(finds) = cache::read(host, kept.as_deref()).filter(there) {
+    if let Some(finds) = cache::read(host, cache_file.as_deref()).filter(exist) {
         return Some(finds);
     }
-    let ask = |what: &str| {
+    let query = |what: &str| {
         let output = host
             .capture(
                 &Invocation::new("clang", root)
@@ -30,8 +30,8 @@ pub fn clang_finds(host: &Host, root: &Utf8Path, arguments: &[String]) -> Option
             .ok()?;
         output.success().then(|| output.stdout.trim().to_owned())
     };
-    let start_file = ask("-print-file-name=crt1.o")?;
-    // A name that it cannot find comes back as it is; then nothing else matters.
+    let start_file = query("-print-file-name=crt1.o")?;
+    // clang prints a name that it cannot find unchanged; the other answers do not matter then.
     if !start_file.starts_with('/') {
         return Some(ClangFinds {
             start_file,
@@ -41,9 +41,9 @@ pub fn clang_finds(host: &Host, root: &Utf8Path, arguments: &[String]) -> Option
     }
     let finds = ClangFinds {
         start_file,
-        linker: ask("-print-prog-name=ld")?,
-        lld: ask("-print-prog-name=ld.lld")?.starts_with('/'),
+        linker: query("-print-prog-name=ld")?,
+        lld: query("-print-prog-name=ld.lld")?.starts_with('/'),
     };
-    cache::keep(host, kept.as_deref(), &finds);
+    cache::keep(host, cache_file.as_deref(), &finds);
     Some(finds)
 }

@@ -1,8 +1,8 @@
-//! clang, where `--target` and a sysroot are all that it needs: Debian's cross packages, or one
-//! that is configured.
+//! clang, for targets where `--target` and a sysroot are sufficient: Debian's cross packages, or a
+//! configured sysroot.
 //!
-//! It is called through a script that says both: nothing has to be added to RUSTFLAGS or CFLAGS,
-//! and CMake and autotools hear the same as cc-rs.
+//! A script calls it with both arguments. Nothing has to be added to RUSTFLAGS or CFLAGS, and CMake
+//! and autotools call the same compiler as cc-rs.
 
 pub mod arguments;
 pub mod look;
@@ -18,15 +18,17 @@ use crate::toolchain::tools::{Libraries, Tools, script};
 
 const CLANG: &str = "clang";
 
-pub fn wanted() -> [String; 2] {
+/// Returns the names of the programs to look for.
+pub fn search_names() -> [String; 2] {
     [CLANG.to_owned(), format!("{CLANG}++")]
 }
 
+/// Returns clang as a candidate if it finds the target's C library and a linker.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let target = case.target;
     if target.system.os != Os::Linux || target.system.libc != Libc::Gnu && case.sysroot.is_none() {
         return Err(format!(
-            "would take the host's C library for {}: it needs a sysroot",
+            "would use the host's C library for {}: it needs a sysroot",
             target.gnu_name()
         ));
     }
@@ -39,30 +41,30 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             case,
             LinkerKind::Clang,
             clang.clone(),
-            Tools::of(case, clang).linking(CLANG),
+            Tools::with_companions(case, clang).linking(CLANG),
             reason,
         )]);
     }
     let arguments = case.clang_arguments.join(" ");
-    let Some(finds) = &case.here.clang else {
-        return Err("was not asked, since a gcc for the target is there".to_owned());
+    let Some(finds) = &case.target_facts.clang else {
+        return Err("was not queried, because a gcc for the target is installed".to_owned());
     };
     if !finds.start_file.starts_with('/') {
         return Err(match case.sysroot {
-            Some(_) => format!("finds no C library by `{arguments}`"),
-            None => format!("finds no C library by `{arguments}`: it needs a sysroot"),
+            Some(_) => format!("finds no C library with `{arguments}`"),
+            None => format!("finds no C library with `{arguments}`: it needs a sysroot"),
         });
     }
-    let hosts_own = finds.linker.rsplit('/').next() == Some("ld");
-    if hosts_own && !finds.lld {
+    let uses_host_linker = finds.linker.rsplit('/').next() == Some("ld");
+    if uses_host_linker && !finds.lld {
         return Err(format!(
-            "finds no linker by `{arguments}` but the host's, `{}`, and no lld",
+            "finds no linker with `{arguments}` but the host's, `{}`, and no lld",
             finds.linker
         ));
     }
-    let mut words = case.clang_arguments.to_vec();
-    if hosts_own {
-        words.extend(
+    let mut script_arguments = case.clang_arguments.to_vec();
+    if uses_host_linker {
+        script_arguments.extend(
             [
                 "--start-no-unused-arguments",
                 "-fuse-ld=lld",
@@ -72,11 +74,11 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
         );
     }
     let name = format!("{}-{CLANG}", target.gnu_name());
-    let (cc, file) = script(case, clang, &name, &words);
+    let (cc, file) = script(case, clang, &name, &script_arguments);
     let cxx = case
         .program(&format!("{CLANG}++"))
-        .map(|cxx| script(case, cxx, &format!("{name}++"), &words));
-    let there = |name: &str| case.program(name).map(|_| name.to_owned());
+        .map(|cxx| script(case, cxx, &format!("{name}++"), &script_arguments));
+    let installed = |name: &str| case.program(name).map(|_| name.to_owned());
     let libraries = match case.sysroot {
         Some(sysroot) => Libraries::below(sysroot, target),
         None => Libraries::debian(target),
@@ -84,16 +86,16 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let tools = Tools {
         linker: Some(cc.program.clone()),
         cxx: cxx.as_ref().map(|(cxx, _)| cxx.program.clone()),
-        ar: there("llvm-ar")
-            .or_else(|| there(&format!("{}-ar", target.gnu_name())))
-            .or_else(|| there("ar")),
+        ar: installed("llvm-ar")
+            .or_else(|| installed(&format!("{}-ar", target.gnu_name())))
+            .or_else(|| installed("ar")),
         ranlib: None,
         libraries: Some(libraries),
         zig: false,
         cc: Some(cc.clone()),
     };
-    let linker = if hosts_own { "lld" } else { "linker" };
-    let reason = format!("finds C library and {linker} by `{arguments}`");
+    let linker = if uses_host_linker { "lld" } else { "linker" };
+    let reason = format!("finds C library and {linker} with `{arguments}`");
     let mut candidate = assemble(case, LinkerKind::Clang, cc, tools, reason);
     candidate.files.extend(
         [Some(file), cxx.map(|(_, file)| file)]
@@ -103,7 +105,8 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     Ok(vec![candidate])
 }
 
-/// Whether it could serve where no GNU compiler does, so that it is worth asking.
+/// Returns true if clang may serve the target without a GNU compiler, so that the query is worth
+/// its time.
 pub fn is_worth(request: &TargetRequest, target: &Target) -> bool {
     target.system.os == Os::Linux && (target.system.libc == Libc::Gnu || request.sysroot.is_some())
 }

@@ -1,5 +1,4 @@
-//! A pinned cross image: what of another system stands in it is judged by the same rules as what
-//! stands here.
+//! Candidates in a pinned cross image, judged by the same rules as those on this machine.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -20,9 +19,9 @@ use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::native::{self, CC, CXX};
 use crate::toolchain::{gcc, lld};
 
-/// Variables of this machine that cargo and build scripts heed inside, besides those that name the
-/// target.
-const PASSED: &[&str] = &[
+/// Variables of this machine that cargo and build scripts read in the container, besides those with
+/// the target in their names.
+const FORWARDED: &[&str] = &[
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_BUILD_RUSTFLAGS",
@@ -31,10 +30,10 @@ const PASSED: &[&str] = &[
     "TERM",
 ];
 
-/// Beginnings of such names.
-const PASSED_BEGINNINGS: &[&str] = &["CARGO_PROFILE_", "CARGO_TERM_"];
+/// Prefixes of further such variables.
+const FORWARDED_PREFIXES: &[&str] = &["CARGO_PROFILE_", "CARGO_TERM_"];
 
-/// Beginnings of the names of variables of an image that change what cargo does there.
+/// Prefixes of an image's variables that change what cargo does in it.
 const HEEDED: &[&str] = &[
     "CARGO_BUILD_",
     "CARGO_ENCODED_RUSTFLAGS",
@@ -45,37 +44,41 @@ const HEEDED: &[&str] = &[
     "RUSTFLAGS",
 ];
 
-/// Names of programs to look for inside.
+/// Returns the names of programs to search for in the image.
 pub fn wanted(target: &Target, host: &str) -> Vec<String> {
-    let own = [CC, CXX].map(str::to_owned);
-    own.into_iter().chain(gcc::wanted(target, host)).collect()
+    let programs = [CC, CXX].map(str::to_owned);
+    programs
+        .into_iter()
+        .chain(gcc::search_names(target, host))
+        .collect()
 }
 
-/// Whether a variable of this machine's means something inside without being asked for.
+/// Returns true if a variable of this machine is forwarded without being configured.
 pub fn passes(target: &Target, name: &str) -> bool {
-    // These two name programs of this machine.
-    let ours = [
+    // These two contain paths of this machine's programs.
+    let programs = [
         format!("CARGO_TARGET_{}_LINKER", target.upper()),
         format!("CARGO_TARGET_{}_RUNNER", target.upper()),
     ];
-    let role = |name: &str| ENV_VARS.iter().any(|row| row.role == name);
+    let role = |name: &str| ENV_VARS.iter().any(|env_var| env_var.role == name);
     let scoped = [target.triple(), &target.lower(), &target.upper()]
         .iter()
-        .any(|own| name.contains(*own))
+        .any(|spelling| name.contains(*spelling))
         || name.strip_prefix("TARGET_").is_some_and(role);
-    // Where a registry's index is, not what opens it.
+    // The URL of a registry, not its credentials.
     let index = name.starts_with("CARGO_REGISTRIES_") && name.ends_with("_INDEX");
-    !ours.iter().any(|own| own == name)
+    !programs.iter().any(|spelling| spelling == name)
         && (scoped
             || index
-            || PASSED.contains(&name)
-            || PASSED_BEGINNINGS
+            || FORWARDED.contains(&name)
+            || FORWARDED_PREFIXES
                 .iter()
-                .any(|beginning| name.starts_with(beginning)))
+                .any(|prefix| name.starts_with(prefix)))
 }
 
+/// Returns the candidates in the target's image, or the reason why there is none.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
-    let image = match &case.here.image {
+    let image = match &case.target_facts.image {
         None => return Err("none is configured for this target".to_owned()),
         Some(Err(problem)) => return Err(problem.message.clone()),
         Some(Ok(image)) => image,
@@ -86,27 +89,27 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             CC
         ));
     }
-    // The rules of the other kinds, on what stands inside.
+    // The rules of the other kinds, applied to the programs in the image.
     let facts = Facts {
         rustc: case.facts.rustc.clone(),
         programs: image.inside.programs.clone(),
         ..Facts::default()
     };
-    let here = inside(case, image);
+    let target_facts = inside(case, image);
     let inner = TargetContext {
         facts: &facts,
-        here: &here,
+        target_facts: &target_facts,
         sysroot: None,
         ..case.clone()
     };
-    let found = match &here.linker {
+    let found = match &target_facts.linker {
         Some(setting) => configured(&inner, setting).map(|candidate| vec![candidate])?,
         None => {
             let kinds = [native::candidates, gcc::candidates, lld::candidates]
                 .map(|candidates| candidates(&inner));
             let first = kinds
                 .iter()
-                .find_map(|judged| judged.as_ref().ok())
+                .find_map(|candidates| candidates.as_ref().ok())
                 .cloned();
             let [_, gcc, lld] = kinds;
             let why = [gcc.err(), lld.err()]
@@ -114,7 +117,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
                 .flatten()
                 .collect::<Vec<_>>()
                 .join("; ");
-            first.ok_or(format!("no compiler in it serves: {why}"))?
+            first.ok_or(format!("no compiler in it works for the target: {why}"))?
         }
     };
     Ok(found
@@ -123,50 +126,50 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
         .collect())
 }
 
-/// What is known of the target inside: what its environment says there, whoever put it there.
+/// Collects the facts about the target in the container: variables of its environment, from this
+/// machine or from the image.
 fn inside(case: &TargetContext, image: &ImageFacts) -> TargetFacts {
-    let own = &case.facts.rustc.host;
-    let mut here = TargetFacts {
-        self_contained: case.here.self_contained,
-        rustflags: case.here.rustflags.clone(),
-        reports: case.here.reports.clone(),
+    let host = &case.facts.rustc.host;
+    let mut target_facts = TargetFacts {
+        self_contained: case.target_facts.self_contained,
+        rustflags: case.target_facts.rustflags.clone(),
+        reports: case.target_facts.reports.clone(),
         ..TargetFacts::default()
     };
-    let place = |name: &str| {
+    let origin = |name: &str| {
         if image.passed.iter().any(|passed| passed.name == name) {
             SettingOrigin::Environment
         } else {
             SettingOrigin::Image
         }
     };
-    for row in ENV_VARS.iter().filter(|row| row.role != "RUNNER") {
-        let mut names = row.accepted(case.target, own).into_iter();
-        let there = names.find_map(|name| {
+    for env_var in ENV_VARS.iter().filter(|env_var| env_var.role != "RUNNER") {
+        let mut names = env_var.accepted(case.target, host).into_iter();
+        let from_environment = names.find_map(|name| {
             Some(Setting {
-                place: place(&name),
+                place: origin(&name),
                 value: image.environment.get(&name)?.clone(),
                 name,
             })
         });
         let configured = || {
-            case.here
+            case.target_facts
                 .settings
-                .get(row.role)
+                .get(env_var.role)
                 .filter(|setting| setting.place == SettingOrigin::CargoConfiguration)
                 .cloned()
         };
-        if let Some(setting) = there.or_else(configured) {
-            match row.role {
-                "LINKER" => here.linker = Some(setting),
-                role => _ = here.settings.insert(role.to_owned(), setting),
+        if let Some(setting) = from_environment.or_else(configured) {
+            match env_var.role {
+                "LINKER" => target_facts.linker = Some(setting),
+                role => _ = target_facts.settings.insert(role.to_owned(), setting),
             }
         }
     }
-    here
+    target_facts
 }
 
-/// A candidate of the inside as one of this machine: with the container that all of its calls run
-/// in.
+/// Adds to a candidate in the image the container in which its programs run.
 fn contained(case: &TargetContext, image: &ImageFacts, candidate: Candidate) -> Candidate {
     let cache = case.tools.parent().unwrap_or(case.tools);
     let target_dir = cache.join("images").join(key(image, &case.facts.rustc));
@@ -175,7 +178,7 @@ fn contained(case: &TargetContext, image: &ImageFacts, candidate: Candidate) -> 
         mounts.push(Mount::reading(case.tools));
     }
     mounts.push(Mount::writing(&target_dir));
-    let of = |name: &str, value: String| ForwardedVar {
+    let forwarded = |name: &str, value: String| ForwardedVar {
         name: name.to_owned(),
         value: Some(value),
     };
@@ -185,22 +188,22 @@ fn contained(case: &TargetContext, image: &ImageFacts, candidate: Candidate) -> 
     );
     let sysroot = &case.facts.rustc.sysroot;
     let mut variables = vec![
-        of("CARGO_HOME", image.cargo_home.to_string()),
-        of("PATH", format!("{sysroot}/bin:{path}")),
+        forwarded("CARGO_HOME", image.cargo_home.to_string()),
+        forwarded("PATH", format!("{sysroot}/bin:{path}")),
     ];
-    // The caller has no home in a stranger's system, and each engine would say another.
-    variables.push(of("HOME", "/tmp".to_owned()));
+    // The caller has no home directory in the image, and engines differ in the HOME they set.
+    variables.push(forwarded("HOME", "/tmp".to_owned()));
     let ours = candidate
         .variables
         .iter()
         .filter(|variable| variable.set_by == SetBy::Xpkg);
-    variables.extend(ours.map(|variable| of(&variable.name, variable.value.clone())));
-    let taken: Vec<String> = variables.iter().map(|passed| passed.name.clone()).collect();
+    variables.extend(ours.map(|variable| forwarded(&variable.name, variable.value.clone())));
+    let names: Vec<String> = variables.iter().map(|passed| passed.name.clone()).collect();
     variables.extend(
         image
             .passed
             .iter()
-            .filter(|passed| !taken.contains(&passed.name))
+            .filter(|passed| !names.contains(&passed.name))
             .cloned(),
     );
     let container = Container {
@@ -211,7 +214,7 @@ fn contained(case: &TargetContext, image: &ImageFacts, candidate: Candidate) -> 
         user: image.user.clone(),
         mounts,
         variables,
-        // Set where the call is made.
+        // Set by the caller.
         cwd: Utf8PathBuf::from("/"),
     };
     let chosen = ResolvedImage {
@@ -221,26 +224,26 @@ fn contained(case: &TargetContext, image: &ImageFacts, candidate: Candidate) -> 
         derived: image.derived.clone(),
         engine: image.engine.words(),
         target_dir,
-        hidden: image.hidden.clone(),
+        masked: image.hidden.clone(),
         container,
     };
-    // What the image itself says to cargo counts there, and is shown.
-    let heeded = |name: &String| HEEDED.iter().any(|beginning| name.starts_with(beginning));
-    let theirs = image.variables.iter().filter(|(name, _)| {
+    // Settings of the image for cargo are in force in it, so they are shown.
+    let heeded = |name: &String| HEEDED.iter().any(|prefix| name.starts_with(prefix));
+    let from_image = image.variables.iter().filter(|(name, _)| {
         heeded(name)
-            && !taken.contains(name)
+            && !names.contains(name)
             && !image.passed.iter().any(|passed| passed.name == **name)
     });
-    let theirs = theirs.map(|(name, value)| Variable {
+    let from_image = from_image.map(|(name, value)| Variable {
         name: name.clone(),
         value: value.clone(),
         set_by: SetBy::Image,
     });
     let mut shown = candidate.variables.clone();
-    let more: Vec<Variable> = theirs
+    let unshown: Vec<Variable> = from_image
         .filter(|variable| !shown.iter().any(|known| known.name == variable.name))
         .collect();
-    shown.extend(more);
+    shown.extend(unshown);
     Candidate {
         variables: shown,
         kind: LinkerKind::Image,
@@ -253,7 +256,8 @@ fn contained(case: &TargetContext, image: &ImageFacts, candidate: Candidate) -> 
     }
 }
 
-/// What parts one image's files from another's: the content, and the compiler that is run in it.
+/// Returns a digest of what separates the build files of one image from another's: its content, and
+/// the Rust compiler.
 fn key(image: &ImageFacts, rustc: &Rustc) -> String {
     let mut hasher = DefaultHasher::new();
     (
@@ -267,8 +271,8 @@ fn key(image: &ImageFacts, rustc: &Rustc) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// One name for a directory that cargo writes to, which one run holds at a time: whatever else has
-/// it is of a dead run.
+/// Returns the container's name for a target directory. Only one run uses the directory at a time,
+/// so an existing container of this name was left by a run that died.
 fn name(target_dir: &Utf8Path) -> String {
     let mut hasher = DefaultHasher::new();
     target_dir.hash(&mut hasher);

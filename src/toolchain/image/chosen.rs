@@ -6,22 +6,25 @@ use serde::Serialize;
 use crate::toolchain::image::container::Container;
 use crate::toolchain::image::lockfile::Derived;
 
-/// An image that a candidate stands in.
+/// The image that contains a candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ResolvedImage {
-    /// As the configuration writes it.
+    /// Reference as the configuration writes it.
     pub reference: String,
+    /// Digest to which it is pinned.
     pub digest: String,
+    /// Platform: `linux/amd64`.
     pub platform: String,
-    /// What was built upon it, by its ID, from inputs of this digest.
+    /// Image that was built from it, with the digest of its inputs.
     pub derived: Option<Derived>,
-    /// The engine, in a word.
+    /// Engine with its version: `podman 4.3.1, rootless`.
     pub engine: String,
-    /// Where cargo writes, for this image and this compiler alone: build scripts of another glibc
-    /// do not start.
+    /// cargo's target directory for this image and this compiler only: build scripts linked for
+    /// another glibc do not start.
     pub target_dir: Utf8PathBuf,
-    /// What of this machine's configuration and environment does not count there.
-    pub hidden: Vec<String>,
+    /// Settings of this machine that are masked in the container.
+    pub masked: Vec<String>,
+    /// Container in which cargo runs.
     #[serde(skip)]
     pub container: Container,
 }

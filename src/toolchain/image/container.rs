@@ -1,4 +1,4 @@
-//! The line that runs a program in an image.
+//! The command line that runs a program in an image.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -10,13 +10,16 @@ use crate::toolchain::image::engine::{ENGINE_FAILED, Engine, EngineKind};
 /// A directory or file of this machine that a container sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
+    /// Path on this machine.
     pub from: Utf8PathBuf,
+    /// Path in the container.
     pub at: Utf8PathBuf,
+    /// True if the container may write to it.
     pub writable: bool,
 }
 
 impl Mount {
-    /// At its own path, to be read.
+    /// Mounts a path at the same path, read-only.
     pub fn reading(path: &Utf8Path) -> Self {
         Self {
             from: path.to_owned(),
@@ -25,7 +28,7 @@ impl Mount {
         }
     }
 
-    /// At its own path, to be written.
+    /// Mounts a path at the same path, writable.
     pub fn writing(path: &Utf8Path) -> Self {
         Self {
             writable: true,
@@ -33,9 +36,9 @@ impl Mount {
         }
     }
 
-    /// As the engines take it. Where SELinux enforces, the files get a label that containers may
-    /// use, which only `-v` can say.
-    fn words(&self, label: bool) -> [String; 2] {
+    /// Returns the engine's arguments. If SELinux enforces, the files are relabeled for containers,
+    /// which only `-v` supports.
+    fn arguments(&self, label: bool) -> [String; 2] {
         if label {
             let mode = if self.writable { "z" } else { "ro,z" };
             return [
@@ -56,7 +59,7 @@ impl Mount {
     }
 }
 
-/// A field of what the engines read as a line of CSV.
+/// Quotes a field: the engines read `--mount` as a line of CSV.
 fn csv_field(text: &str) -> String {
     if text.contains([',', '"']) {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -65,16 +68,18 @@ fn csv_field(text: &str) -> String {
     }
 }
 
-/// A variable inside: with a value, or with that of the engine's own environment, which no line
-/// shows.
+/// A variable in the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForwardedVar {
+    /// Name of the variable.
     pub name: String,
+    /// Value; `None` forwards that of the engine's own environment, so that the command line does
+    /// not show it.
     pub value: Option<String>,
 }
 
-/// Variables with which an engine's own configuration would tell of this machine's proxies, and
-/// their passwords.
+/// Variables by which an engine's own configuration would reveal this machine's proxies and their
+/// passwords.
 pub const PROXIES: &[&str] = &[
     "HTTP_PROXY",
     "http_proxy",
@@ -88,42 +93,50 @@ pub const PROXIES: &[&str] = &[
     "no_proxy",
 ];
 
-/// A container of one program.
+/// A container for one program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
+    /// Engine that runs it.
     pub engine: Engine,
-    /// SELinux enforces here.
+    /// True if SELinux enforces on this machine.
     pub label: bool,
-    /// What the engine is told to run: by digest or by ID, never by tag.
+    /// Image by digest or ID, never by tag.
     pub image: String,
+    /// Name of the container.
     pub name: String,
-    /// `uid:gid` inside: the caller, be it that root inside is the caller. An image's own user is a
-    /// stranger here.
+    /// `uid:gid` in the container that means the caller: `0:0` for a rootless engine, whose root is
+    /// the caller. The image's own user does not exist on this machine.
     pub user: String,
+    /// Directories and files of this machine that it sees.
     pub mounts: Vec<Mount>,
+    /// Variables in the container.
     pub variables: Vec<ForwardedVar>,
+    /// Working directory, on this machine and in the container.
     pub cwd: Utf8PathBuf,
 }
 
 impl Container {
-    /// The line that runs a program: no network, nothing left behind, nothing fetched.
+    /// Returns the command that runs a program, without network, without a pull, and with nothing
+    /// left behind.
     pub fn run(&self, program: &str, args: impl IntoIterator<Item = String>) -> Invocation {
         self.started(&["--rm"], program, args)
     }
 
-    /// The same, kept in the background with its input open, to be asked by [`Container::exec`].
+    /// Returns the command that starts a program in the background with its input open, for calls
+    /// by [`Container::exec`].
     pub fn start(&self, program: &str, args: impl IntoIterator<Item = String>) -> Invocation {
         self.started(&["--rm", "--detach", "--interactive"], program, args)
     }
 
+    /// Returns the command with these options of `run`.
     fn started(
         &self,
         how: &[&str],
         program: &str,
         args: impl IntoIterator<Item = String>,
     ) -> Invocation {
-        // podman hands on the proxies of its own environment; what docker's client is configured
-        // with, variables must beat.
+        // podman forwards the proxies of its own environment; those of docker's client
+        // configuration are overridden by empty variables.
         let podman = self.engine.kind == EngineKind::Podman;
         let mut call = self
             .engine
@@ -150,7 +163,7 @@ impl Container {
             &self.user,
         ]);
         for mount in &self.mounts {
-            call = call.args(mount.words(self.label));
+            call = call.args(mount.arguments(self.label));
         }
         for ForwardedVar { name, value } in &self.variables {
             call = call.arg("--env").arg(
@@ -169,7 +182,7 @@ impl Container {
         .args(args)
     }
 
-    /// The words that run a program in it once it is started.
+    /// Returns the command prefix that runs a program in the started container.
     pub fn exec(&self, directory: Option<&str>) -> Vec<String> {
         let directory = directory
             .map(|directory| vec!["--workdir".to_owned(), directory.to_owned()])
@@ -181,7 +194,7 @@ impl Container {
             .collect()
     }
 
-    /// The line that ends it, whatever it does, and leaves nothing of it.
+    /// Returns the command that stops it in any state, and removes it with its volumes.
     pub fn end(&self) -> Invocation {
         self.engine
             .call(Utf8Path::new("/"))
@@ -189,31 +202,29 @@ impl Container {
     }
 }
 
-/// What a container's exit code says where it is not its program's own.
+/// Returns the problem behind an exit code that is the container's and not its program's.
 pub fn ending(engine: &Engine, code: i32) -> Option<Problem> {
     let problem = |code, message: String| Some(Problem::new(code, message));
     match code {
         125 => problem(
             ENGINE_FAILED,
             format!(
-                "{} could not run the container; its own words \
-            stand above",
+                "{} could not run the container; its output is above",
                 engine.words()
             ),
         )
-        .map(|problem| problem.help(format!("see whether it answers: `{} info`", engine.program))),
+        .map(|problem| problem.help(format!("check if it answers: `{} info`", engine.program))),
         126 | 127 => problem(
             IMAGE_UNFIT,
-            "the toolchain's `cargo` cannot be started in the image; the engine's own words stand \
-             above"
+            "the toolchain's `cargo` cannot be started in the image; the engine's output is above"
                 .to_owned(),
         )
         .map(|problem| {
             problem.note(
                 "cause",
                 [
-                    "Rust's own programs need glibc 2.17 or later, in a Linux of \
-                                    the host's processor"
+                    "Rust's own programs need glibc 2.17 or later, and a Linux for the host's \
+                     processor"
                         .to_owned(),
                 ],
             )
@@ -236,11 +247,11 @@ pub const CODES: &[Code] = &[IMAGE_UNFIT, CONTAINER_KILLED];
 pub const IMAGE_UNFIT: Code = code(&CodeInfo {
     name: "image-unfit",
     title: "the image lacks what a build needs",
-    cause: "There is no `/bin/sh` in the image, no C compiler that links for the target, no `cc` \
-            to link build scripts, or Rust's own programs do not start in it.",
-    detection: "A shell inside is asked for the compilers that the image's own environment \
+    cause: "The image lacks `/bin/sh`, a C compiler that links for the target, or `cc` to link \
+            build scripts, or Rust's own programs do not start in it.",
+    detection: "A shell in the image searches for the compilers that the image's own environment \
                 names, and for the known names.",
-    fix: "Add what is missing by `pre-build`, or name another image.",
+    fix: "Add what is missing with `pre-build`, or use another image.",
     source: "README, Cross images",
     waivable: false,
 });
@@ -248,9 +259,9 @@ pub const IMAGE_UNFIT: Code = code(&CodeInfo {
 pub const CONTAINER_KILLED: Code = code(&CodeInfo {
     name: "container-killed",
     title: "the container was killed from outside",
-    cause: "Somebody, or a lack of memory, killed the container in which cargo ran.",
-    detection: "It ended with 137 or 143, which cargo never does by itself.",
-    fix: "Build again; with fewer jobs (`-j 1`) where memory ran out.",
+    cause: "A person, or the kernel for lack of memory, killed the container in which cargo ran.",
+    detection: "It exited with 137 or 143, which cargo itself never does.",
+    fix: "Build again, with fewer jobs (`-j 1`) if memory ran out.",
     source: "README, Cross images",
     waivable: false,
 });

@@ -1,7 +1,6 @@
-//! Container engines, images and containers as values: what an engine says of itself and of an
-//! image, how a reference is spelt, and the line that runs a program inside.
+//! Container engines: their answers to `info`, and the reasons why one does not answer.
 //!
-//! Pure: `engine` asks and runs. What an engine says is given as its text.
+//! Pure: `look` queries the engine; its answers are given as text.
 
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
@@ -9,44 +8,51 @@ use serde::{Deserialize, Serialize};
 use crate::invocation::Invocation;
 use crate::problem::code::{Code, CodeInfo, code};
 
-/// The kinds of engines, in the order in which they are looked for.
+/// Kinds of engines, in search order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EngineKind {
+    /// Docker, and programs that answer like it.
     Docker,
+    /// Podman, under any name.
     Podman,
 }
 
-/// Programs that are looked for where XPKG_CONTAINER_ENGINE names none.
+/// Programs that are searched for if XPKG_CONTAINER_ENGINE is not set.
 pub const ENGINES: &[&str] = &["docker", "podman"];
 
-/// An engine that answers.
+/// A running engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Engine {
+    /// Kind of the engine, by its answer.
     pub kind: EngineKind,
-    /// As it is called.
+    /// Name or path by which it is called.
     pub program: String,
+    /// Version of the engine.
     pub version: String,
-    /// It runs as an ordinary user, and root inside is that user.
+    /// True if it runs as an ordinary user, who is root in its containers.
     pub rootless: bool,
-    /// SELinux is its business; whether it enforces, the machine says.
+    /// True if it supports SELinux; only the machine knows if that enforces.
     pub selinux: bool,
-    /// By what way it is reached, where that is not this machine's usual one: `remote (tcp://…)`,
-    /// `context farm`.
+    /// Connection, if it is not the default one of this machine: `remote (tcp://…)`, `context
+    /// farm`.
     pub by: Option<String>,
 }
 
-/// Why an engine does not answer.
+/// Reason why an engine does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineUnavailable {
+    /// Nothing listens at its address.
     NotRunning,
+    /// The user may not use it.
     NoPermission,
+    /// Any other failure.
     Broken,
 }
 
 impl EngineUnavailable {
-    /// What an engine's last words mean. Words of docker 20 to 28 and podman 4 and 5.
+    /// Classifies an engine's error message, by the messages of docker 20 to 28 and podman 4 and 5.
     pub fn of(words: &str) -> Self {
         let words = words.to_lowercase();
         let has = |needles: &[&str]| needles.iter().any(|needle| words.contains(needle));
@@ -65,32 +71,33 @@ impl EngineUnavailable {
         }
     }
 
+    /// Suggests a fix.
     pub fn way_out(self, program: &str) -> String {
         let program = program.rsplit('/').next().unwrap_or(program);
         match (self, program) {
             (Self::NotRunning, "podman") => {
-                "podman's service is not there: unset `CONTAINER_HOST`, or start `podman system \
+                "podman's service is not running: unset `CONTAINER_HOST`, or start `podman system \
                  service`"
                     .to_owned()
             }
             (Self::NotRunning, _) => {
                 format!(
                     "start {program}'s daemon (`systemctl start {program}`), or set \
-                         `DOCKER_HOST` to where one listens"
+                         `DOCKER_HOST` to the address of one"
                 )
             }
             (Self::NoPermission, _) => {
                 format!(
-                    "let yourself use {program}: `sudo usermod -aG {program} \"$USER\"`, then log \
-                     in anew; or use podman, which needs no such right"
+                    "allow your user to use {program}: `sudo usermod -aG {program} \"$USER\"`, \
+                     then log in again; or use podman, which needs no such permission"
                 )
             }
-            (Self::Broken, _) => format!("see what `{program} info` says"),
+            (Self::Broken, _) => format!("check the output of `{program} info`"),
         }
     }
 }
 
-/// What `docker info` and `podman info` print, as far as it is read.
+/// The JSON of `docker info` and `podman info`, as far as it is read.
 #[derive(Deserialize)]
 struct Info {
     #[serde(rename = "ServerVersion")]
@@ -105,12 +112,14 @@ struct Info {
     version: Option<PodmanVersion>,
 }
 
+/// docker's client.
 #[derive(Deserialize)]
 struct DockerClient {
     #[serde(rename = "Context")]
     context: Option<String>,
 }
 
+/// podman's description of itself.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PodmanHost {
@@ -119,11 +128,13 @@ struct PodmanHost {
     remote_socket: Option<PodmanSocket>,
 }
 
+/// Address of a remote podman.
 #[derive(Deserialize)]
 struct PodmanSocket {
     path: String,
 }
 
+/// podman's privileges.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PodmanSecurity {
@@ -131,6 +142,7 @@ struct PodmanSecurity {
     selinux_enabled: Option<bool>,
 }
 
+/// podman's version.
 #[derive(Deserialize)]
 struct PodmanVersion {
     #[serde(rename = "Version")]
@@ -138,9 +150,9 @@ struct PodmanVersion {
 }
 
 impl Engine {
-    /// Reads `info --format '{{json .}}'`: podman's answer has a `host`, whatever the program is
-    /// called. `docker_host` is the variable of that name, which beats docker's contexts. `None`
-    /// where no engine stands behind the client.
+    /// Parses `info --format '{{json .}}'`. podman's answer has a `host`, whatever the program is
+    /// called. `docker_host` is the variable of that name, which overrides docker's contexts.
+    /// `None` if no engine is behind the client.
     pub fn read(program: &str, info: &str, docker_host: Option<&str>) -> Option<Self> {
         let info: Info = serde_json::from_str(info).ok()?;
         if let Some(host) = info.host {
@@ -186,7 +198,7 @@ impl Engine {
         })
     }
 
-    /// `podman 4.3.1, rootless`.
+    /// Formats `podman 4.3.1, rootless`.
     pub fn words(&self) -> String {
         let name = match self.kind {
             EngineKind::Docker => "docker",
@@ -201,13 +213,14 @@ impl Engine {
         format!("{name} {}{rootless}{by}", self.version)
     }
 
+    /// Returns a command of the engine without arguments.
     pub fn call(&self, cwd: &Utf8Path) -> Invocation {
         Invocation::new(&self.program, cwd)
     }
 }
 
-/// What a client says of a daemon that does not answer: Debian's ends well all the same, and has
-/// its words in the answer.
+/// Returns the errors of an unreachable daemon. Debian's client still exits with 0 and puts them
+/// into the JSON.
 pub fn server_errors(info: &str) -> Option<String> {
     let info: Info = serde_json::from_str(info).ok()?;
     info.server_errors
@@ -221,21 +234,22 @@ pub const CODES: &[Code] = &[ENGINE_FAILED, IMAGE_UNAVAILABLE];
 pub const ENGINE_FAILED: Code = code(&CodeInfo {
     name: "engine-failed",
     title: "the container engine failed",
-    cause: "The engine could not start the container, or died while it ran: its own words stand \
-            above the message.",
-    detection: "Its client ended with 125, or with words of its own where an answer was asked.",
-    fix: "See what `docker info` or `podman info` says, and run the printed line by hand.",
+    cause: "The engine could not start the container, or died while it ran: its output is above \
+            the message.",
+    detection: "Its client exited with 125, or reported an error instead of an answer.",
+    fix: "Check the output of `docker info` or `podman info`, and run the printed command by hand.",
     source: "README, Cross images",
     waivable: false,
 });
 
 pub const IMAGE_UNAVAILABLE: Code = code(&CodeInfo {
     name: "image-unavailable",
-    title: "the image cannot be had from its registry",
-    cause: "The registry does not answer, does not have the image or the digest, or does not let \
-            you have it: the engine's own words stand under the message.",
+    title: "cannot pull the image",
+    cause: "The registry does not answer, does not have the image or the digest, or denies \
+            access: the engine's output is below the message.",
     detection: "`docker pull` or `podman pull` failed.",
-    fix: "Log in (`docker login`), mend the reference, or pin another: `cargo xpkg image update`.",
+    fix: "Log in (`docker login`), fix the reference, or pin another image: `cargo xpkg image \
+          update`.",
     source: "README, Cross images",
     waivable: false,
 });
@@ -429,9 +443,9 @@ mod tests {
 
     #[test]
     fn what_an_engine_ends_with_is_told_from_cargos_own() {
-        let told = |code| ending(&container(false).engine, code).map(|problem| problem.code.name());
+        let code = |code| ending(&container(false).engine, code).map(|problem| problem.code.name());
         assert_eq!(
-            [1, 101, 125, 127, 137].map(told),
+            [1, 101, 125, 127, 137].map(code),
             [
                 None,
                 None,

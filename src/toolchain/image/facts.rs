@@ -1,4 +1,4 @@
-//! A cross image, here and looked into.
+//! Facts about a pulled cross image.
 
 use std::collections::BTreeMap;
 
@@ -11,51 +11,55 @@ use crate::toolchain::image::lockfile::Derived;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
 
-/// A cross image, here and looked into.
+/// A pulled cross image, with what a container of it would see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageFacts {
+    /// Engine that runs it.
     pub engine: Engine,
-    /// SELinux enforces here.
+    /// True if SELinux enforces on this machine.
     pub label: bool,
-    /// `uid:gid` that programs inside run as.
+    /// `uid:gid` that programs in the container run as.
     pub user: String,
-    /// As the configuration writes it.
+    /// Reference as the configuration writes it.
     pub reference: String,
-    /// What it is pinned to.
+    /// Digest to which it is pinned.
     pub digest: String,
-    /// What is run: name and digest, or the ID of what was built upon it.
+    /// Image to run: name and digest, or the ID of the derived image.
     pub run: String,
-    /// What was built upon it.
+    /// Image that was built from it.
     pub derived: Option<Derived>,
+    /// Platform: `linux/amd64`.
     pub platform: String,
+    /// Creation time of the image, RFC 3339.
     pub created: String,
-    /// The image's own environment.
+    /// Environment variables that the image sets.
     pub variables: BTreeMap<String, String>,
-    /// The same with what it sees of this machine's over it: what a build script there finds,
-    /// besides xpkg's own.
+    /// The image's variables, overridden by those forwarded from this machine: the environment of a
+    /// build script without xpkg's own variables.
     pub environment: BTreeMap<String, String>,
+    /// Answers of a shell in the image.
     pub inside: InsideFacts,
-    /// What the probes say of the C compiler of build scripts inside, where the graph holds C for
+    /// Probe report on the C compiler of build scripts in the image, if the graph contains C for
     /// them.
     pub host_report: Option<Report>,
-    /// Variables of this machine that it sees.
+    /// Variables that are forwarded from this machine.
     pub passed: Vec<ForwardedVar>,
-    /// What of this machine it sees, besides what it writes to.
+    /// Read-only directories and files of this machine that it sees.
     pub mounts: Vec<Mount>,
+    /// Directory of cargo's registry and configuration in the container.
     pub cargo_home: Utf8PathBuf,
-    /// What of this machine's configuration and environment means nothing inside, and is hidden
-    /// from it.
+    /// Settings of this machine that would be wrong in the container and are masked.
     pub hidden: Vec<String>,
 }
 
-/// What a shell inside an image says.
+/// Answers of a shell in an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InsideFacts {
-    /// The text of os-release.
+    /// Text of os-release.
     pub os_release: Option<String>,
-    /// Programs that were looked for and are there, by the name they were looked for.
+    /// Programs that were searched for and found, by the name that was searched for.
     pub programs: BTreeMap<String, Program>,
-    /// Libraries that were looked for and are there, by the tool's id.
+    /// Libraries that were searched for and found, by the tool's ID.
     pub libraries: BTreeMap<String, Utf8PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! What a shell inside an image is asked, and how its answer is read.
+//! The script that queries an image, and the parser of its answer.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use crate::toolchain::gcc::is_compiler_name;
 use crate::toolchain::image::facts::InsideFacts;
 use crate::toolchain::program::Program;
 
-/// The question, for any POSIX shell: `$1` is a directory that both sides see, `$2` the
+/// Returns the script, for any POSIX shell. `$1` is a directory that both sides see, `$2` the
 /// toolchain's.
 pub fn script(names: &[String]) -> String {
     let tools = BUILD_TOOLS
         .iter()
-        .filter(|need| matches!(need.find, Find::Program { .. }))
-        .map(|need| need.id.to_owned());
+        .filter(|build_tool| matches!(build_tool.find, Find::Program { .. }))
+        .map(|build_tool| build_tool.id.to_owned());
     let libraries: String = BUILD_TOOLS
         .iter()
-        .filter(|need| matches!(need.find, Find::Library { .. }))
-        .map(|need| {
-            let id = need.id;
+        .filter(|build_tool| matches!(build_tool.find, Find::Library { .. }))
+        .map(|build_tool| {
+            let id = build_tool.id;
             format!(
                 "for f in /usr/lib/llvm*/lib/{id}*.so* /usr/lib/*/{id}*.so* \
                      /usr/lib*/{id}*.so* /usr/local/lib/{id}*.so*; do [ -e \"$f\" ] && echo \
@@ -50,14 +50,15 @@ pub fn script(names: &[String]) -> String {
     )
 }
 
-/// The answer: what was seen of this machine, and what is there. `None`: it is not whole.
+/// Parses the answer: the part about this machine's files, and the facts. `None` if it is
+/// incomplete.
 pub fn read(text: &str) -> Option<(String, InsideFacts)> {
     let (text, _) = text.rsplit_once("=end")?;
     let mut seen = String::new();
     let mut os = String::new();
     let mut facts = InsideFacts::default();
     let mut says: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    let mut speaking = None;
+    let mut program = None;
     for line in text.lines() {
         let marked = line
             .strip_prefix('=')
@@ -87,9 +88,9 @@ pub fn read(text: &str) -> Option<(String, InsideFacts)> {
                         .or_insert_with(|| path.into());
                 }
             }
-            Some(("says", name)) => speaking = Some(name.to_owned()),
+            Some(("says", name)) => program = Some(name.to_owned()),
             _ => {
-                if let Some(name) = &speaking {
+                if let Some(name) = &program {
                     says.entry(name.clone()).or_default().push(line);
                 }
             }
@@ -97,15 +98,15 @@ pub fn read(text: &str) -> Option<(String, InsideFacts)> {
     }
     for (name, lines) in says {
         if let Some(program) = facts.programs.get_mut(&name) {
-            let said = Program::said(&name, None, &lines.join("\n"));
-            (program.version, program.machine) = (said.version, said.machine);
+            let answer = Program::said(&name, None, &lines.join("\n"));
+            (program.version, program.machine) = (answer.version, answer.machine);
         }
     }
     facts.os_release = (!os.is_empty()).then_some(os);
     Some((seen, facts))
 }
 
-/// The name of the system, by its os-release.
+/// Returns the name of the system, by its os-release.
 pub fn pretty_name(os_release: &str) -> Option<String> {
     let line = os_release
         .lines()
@@ -123,7 +124,7 @@ mod tests {
                     =program protoc=/usr/bin/protoc\n=library libclang /usr/lib/llvm-14/lib/libclang-14.so.1\n\
                     =says cc\nUsing built-in specs.\nTarget: x86_64-linux-gnu\ngcc version 12.2.0 (Debian 12.2.0-14)\n=end\n";
         let (seen, facts) = read(text).unwrap();
-        // A shell that was killed has not said all.
+        // The answer of a shell that was killed is incomplete.
         assert!(read(text.trim_end_matches("=end\n")).is_none());
         assert_eq!(seen, "abc rustc");
         assert_eq!(

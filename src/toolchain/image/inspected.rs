@@ -1,4 +1,4 @@
-//! What `image inspect` says of an image.
+//! The answer of `image inspect`.
 
 use std::collections::BTreeMap;
 
@@ -6,21 +6,26 @@ use serde::Deserialize;
 
 use crate::target::Target;
 
-/// What `image inspect` says, as far as it is read: docker's and podman's are alike.
+/// Answer of `image inspect`, as far as it is read; docker's and podman's are alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
-    /// `sha256:…` of its configuration: what a derived image is run by.
+    /// ID, `sha256:…` of its configuration. A derived image is run by it.
     pub id: String,
-    /// Each with its repository: `name@sha256:…`.
+    /// Digests with their repositories: `name@sha256:…`.
     pub digests: Vec<String>,
+    /// Operating system in OCI's naming: `linux`.
     pub os: String,
+    /// Processor in OCI's naming: `amd64`.
     pub architecture: String,
+    /// Variant of the processor: `v7`.
     pub variant: Option<String>,
-    /// RFC 3339, of the image's own making.
+    /// Creation time of the image, RFC 3339.
     pub created: String,
+    /// Environment variables that it sets.
     pub variables: BTreeMap<String, String>,
 }
 
+/// The JSON of one image.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct InspectedText {
@@ -33,6 +38,7 @@ struct InspectedText {
     config: Option<ConfigText>,
 }
 
+/// The part of the JSON that containers inherit.
 #[derive(Deserialize)]
 struct ConfigText {
     #[serde(rename = "Env")]
@@ -40,7 +46,7 @@ struct ConfigText {
 }
 
 impl Inspected {
-    /// Reads the JSON of `image inspect`, a list of one.
+    /// Parses the JSON of `image inspect`, a list with one image.
     pub fn read(text: &str) -> Option<Self> {
         let images: Vec<InspectedText> = serde_json::from_str(text).ok()?;
         let InspectedText {
@@ -72,6 +78,7 @@ impl Inspected {
         })
     }
 
+    /// Formats the platform: `linux/arm/v7`.
     pub fn platform(&self) -> String {
         let variant = self
             .variant
@@ -81,8 +88,8 @@ impl Inspected {
         format!("{}/{}{variant}", self.os, self.architecture)
     }
 
-    /// The digests under which this repository may know it: those of older tags among them, and
-    /// with podman those of other repositories.
+    /// Returns the digests under which this repository may know it. Digests of older tags are among
+    /// them, and with podman those of other repositories.
     pub fn digests_in(&self, name: &str) -> Vec<&str> {
         let parts = self
             .digests
@@ -94,21 +101,21 @@ impl Inspected {
             .collect()
     }
 
-    /// Whether this repository knows it under the digest.
+    /// Returns true if any repository knows it under the digest.
     pub fn has_digest(&self, digest: &str) -> bool {
         self.digests
             .iter()
             .any(|entry| entry.ends_with(&format!("@{digest}")))
     }
 
-    /// Whether its programs run on the host of this triple.
+    /// Returns true if its programs run on the host of this triple.
     pub fn runs_on(&self, host: &Target) -> bool {
         self.os == "linux" && self.architecture == host.arch.oci
     }
 }
 
-/// docker leaves out `docker.io/library/`.
-fn same_repository(said: &str, name: &str) -> bool {
+/// Compares names of repositories; docker omits `docker.io/library/`.
+fn same_repository(known: &str, name: &str) -> bool {
     let short = name.strip_prefix("docker.io/").unwrap_or(name);
-    said == name || said == short || Some(said) == short.strip_prefix("library/")
+    known == name || known == short || Some(known) == short.strip_prefix("library/")
 }

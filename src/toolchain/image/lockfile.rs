@@ -1,7 +1,7 @@
-//! `xpkg.lock`: the cross images of a workspace, each by digest, with what was found in it. Made to
-//! be committed.
+//! `xpkg.lock`: the cross images of a workspace by digest, with what was found in each. Meant to be
+//! committed.
 //!
-//! Pure: it is given the file's text. Sorted by target, without times, so that equal pins are equal
+//! Pure: the file's text is given. Sorted by target and without times, so that equal pins are equal
 //! bytes.
 
 use std::collections::BTreeMap;
@@ -14,82 +14,90 @@ use crate::problem::{Problem, Result};
 use crate::project::config::parse;
 use crate::project::reference;
 
-/// The file's name, beside the workspace's Cargo.toml.
+/// Name of the file, beside the workspace's Cargo.toml.
 pub const NAME: &str = "xpkg.lock";
 
-/// The version of the shape that this program writes and reads.
+/// Version of the file's format.
 pub const VERSION: u32 = 1;
 
+/// Comment at the top of the file.
 const HEADER: &str =
     "# Cross images by digest, written by `cargo xpkg image`. Commit it; do not edit it by hand.\n";
 
+/// The content of `xpkg.lock`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lockfile {
+    /// Version of the format.
     pub version: u32,
-    /// One for each target, sorted by its triple.
+    /// One pin for each target, sorted by its triple.
     #[serde(default, rename = "image")]
     pub images: Vec<Pin>,
 }
 
-/// One target's image.
+/// The pinned image of one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Pin {
-    /// The bare triple.
+    /// Bare triple.
     pub target: String,
-    /// As the configuration writes it.
+    /// Reference as the configuration writes it.
     pub reference: String,
-    /// What the reference meant when it was pinned: `sha256:…`.
+    /// Digest of the reference when it was pinned: `sha256:…`.
     pub digest: String,
-    /// What was made of it, where the configuration has a `pre-build` or a `dockerfile`.
+    /// Image built from it, if the configuration has a `pre-build` or a `dockerfile`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derived: Option<Derived>,
+    /// Content of the image when it was pinned.
     pub seen: Seen,
 }
 
-/// An image that was built upon another.
+/// An image that was built from another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Derived {
-    /// `sha256:…` of all that went in.
+    /// `sha256:…` of everything the build depends on.
     pub inputs: String,
-    /// The ID of what came out where it was pinned. Another machine builds another from the same
-    /// inputs, since the network is one of them.
+    /// ID of the result where it was pinned. Another machine builds another image from the same
+    /// inputs, because they include the network.
     pub id: String,
 }
 
-/// What was found in an image: what a person compares.
+/// Content of an image, for people to compare.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Seen {
-    /// `linux/amd64`.
+    /// Platform: `linux/amd64`.
     pub platform: String,
-    /// When the image was made, as it says itself (RFC 3339).
+    /// Creation time of the image (RFC 3339).
     pub created: String,
-    /// The system inside, by its os-release.
+    /// System in the image, by its os-release.
     pub os: Option<String>,
-    /// The target's compiler, in its own words.
+    /// Version line of the target's compiler.
     pub compiler: Option<String>,
-    /// The target's C library that it compiles for: `glibc 2.36`.
+    /// C library that the target's compiler compiles for: `glibc 2.36`.
     pub libc: Option<String>,
-    /// The compiler of build scripts, in its own words.
+    /// Version line of the compiler of build scripts.
     pub host_compiler: Option<String>,
-    /// Probe -> verdict on the target's compiler, then on the host's where that is another.
+    /// Verdicts by probe, on the target's compiler, then on the host's if that is another.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub probes: BTreeMap<String, String>,
 }
 
-/// Where a target's image stands between configuration, lock, machine and registry.
+/// Status of a target's pin, compared with configuration, machine and registry.
 #[derive(Debug, Serialize)]
 pub struct PinStatus {
+    /// Bare triple.
     pub target: String,
+    /// Reference as the configuration writes it.
     pub reference: String,
+    /// Pinned digest.
     pub digest: Option<String>,
     /// `pinned`, `not pinned`, `moved`.
     pub state: &'static str,
-    /// What is wrong with it, or why it could not be told.
+    /// Reason of the state, or why it could not be determined.
     pub why: Option<String>,
+    /// Content of the pinned image.
     pub seen: Option<Seen>,
 }
 
@@ -103,14 +111,19 @@ impl Default for Lockfile {
 }
 
 impl Lockfile {
-    /// Reads the file's text; `path` is what the error calls it.
+    /// Parses the file's text strictly; `path` is for the error message.
+    ///
+    /// # Errors
+    ///
+    /// Fails on unknown keys, on another version, on two pins of one target, and on malformed
+    /// digests.
     pub fn parse(path: &Utf8Path, text: &str) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {
             version: u32,
         }
         let help = format!(
-            "take it from version control again, or remove it and run `cargo xpkg image pin`: \
+            "restore it from version control, or remove it and run `cargo xpkg image pin`: \
              `git checkout -- {NAME}`"
         );
         let unreadable = |error: &toml::de::Error| {
@@ -154,7 +167,7 @@ impl Lockfile {
         {
             Some(pin) => Err(Problem::new(
                 LOCK_UNREADABLE,
-                format!("`{NAME}` cannot be read: `{}` is no digest", pin.digest),
+                format!("`{NAME}` cannot be read: `{}` is not a digest", pin.digest),
             )
             .note("at", [format!("{path}, target `{}`", pin.target)])
             .help(help)),
@@ -162,6 +175,7 @@ impl Lockfile {
         }
     }
 
+    /// Formats the file.
     pub fn text(&self) -> String {
         format!(
             "{HEADER}{}",
@@ -169,11 +183,12 @@ impl Lockfile {
         )
     }
 
+    /// Returns the pin of a target.
     pub fn pin(&self, target: &str) -> Option<&Pin> {
         self.images.iter().find(|pin| pin.target == target)
     }
 
-    /// The lock with these pins in the place of what their targets had, and without those of
+    /// Returns the lock with these pins in place of the same targets' old ones, and without pins of
     /// targets that no longer have an image.
     pub fn with(&self, pins: Vec<Pin>, targets: &[&str]) -> Self {
         let old = self
@@ -194,7 +209,7 @@ impl Lockfile {
 }
 
 impl Seen {
-    /// Label and value of each, for people.
+    /// Returns the label and value of each field, for people.
     pub fn rows(&self) -> Vec<(&'static str, String)> {
         let Self {
             platform,
@@ -231,7 +246,7 @@ impl Seen {
 }
 
 impl Pin {
-    /// A line for each thing that is known of it.
+    /// Returns a line for each known field.
     pub fn rows(&self) -> Vec<String> {
         let first = [("digest", self.digest.clone())];
         first
@@ -241,7 +256,7 @@ impl Pin {
             .collect()
     }
 
-    /// Old against new, a line for each that differs: `compiler  gcc 9 -> gcc 12`.
+    /// Returns a line for each field that differs from the new pin: `compiler  gcc 9 -> gcc 12`.
     pub fn differences(&self, new: &Self) -> Vec<String> {
         let derived = |pin: &Self| {
             pin.derived.as_ref().map_or_else(
@@ -285,10 +300,10 @@ pub const IMAGE_NOT_PINNED: Code = code(&CodeInfo {
 pub const LOCK_UNREADABLE: Code = code(&CodeInfo {
     name: "lock-unreadable",
     title: "`xpkg.lock` cannot be read",
-    cause: "The file is no TOML, has keys or digests that xpkg does not write, or was written by \
+    cause: "The file is not TOML, has keys or digests that xpkg does not write, or was written by \
             a newer xpkg.",
-    detection: "It is read strictly.",
-    fix: "Take it from version control again, or remove it and pin anew: `cargo xpkg image pin`.",
+    detection: "The file is parsed strictly.",
+    fix: "Restore it from version control, or remove it and pin again: `cargo xpkg image pin`.",
     source: "README, Cross images",
     waivable: false,
 });
@@ -296,10 +311,9 @@ pub const LOCK_UNREADABLE: Code = code(&CodeInfo {
 pub const LOCK_CHANGED: Code = code(&CodeInfo {
     name: "lock-changed",
     title: "`xpkg.lock` would change",
-    cause: "`--locked` was given, and the configuration or the registry says something else than \
-            the file.",
+    cause: "`--locked` was given, and the configuration or the registry differs from the file.",
     detection: "The new text is compared with the file's.",
-    fix: "Run the command without `--locked`, look at the difference, and commit it.",
+    fix: "Run the command without `--locked`, check the difference, and commit it.",
     source: "README, Cross images",
     waivable: false,
 });
@@ -365,18 +379,18 @@ mod tests {
 
     #[test]
     fn a_lock_that_is_not_ours_is_refused() {
-        let told = |text: &str| {
+        let message = |text: &str| {
             Lockfile::parse("/w/xpkg.lock".into(), text)
                 .map_or_else(|problem| problem.message, |_| "read".to_owned())
         };
-        assert_eq!(told("version = 1\n"), "read");
+        assert_eq!(message("version = 1\n"), "read");
         assert_eq!(
-            told("version = 2\n[[image]]\nnew = 1\n"),
+            message("version = 2\n[[image]]\nnew = 1\n"),
             "`xpkg.lock` has version 2, this xpkg reads 1"
         );
-        assert!(told("version = \n").starts_with("`xpkg.lock` cannot be read: "));
+        assert!(message("version = \n").starts_with("`xpkg.lock` cannot be read: "));
         let mut broken = Lockfile::default().with(vec![pin("a", "1", "gcc")], &["a"]);
         broken.images[0].digest.pop();
-        assert!(told(&broken.text()).ends_with("is no digest"));
+        assert!(message(&broken.text()).ends_with("is not a digest"));
     }
 }

@@ -1,3 +1,5 @@
+//! Cross images: containers with a C compiler in which cargo runs.
+
 pub mod candidates;
 pub mod chosen;
 pub mod container;

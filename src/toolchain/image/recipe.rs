@@ -1,21 +1,20 @@
-//! What is written into a Dockerfile: a `pre-build` at its end.
+//! Dockerfiles: the instructions of a `pre-build`, and the properties that a rebuild depends on.
 
-/// The instructions that run a script as it is, by its own interpreter, with the triple as
-/// argument. Nothing is copied, so the script needs no context, and no builder newer than the
-/// oldest.
+/// Returns the instructions that run a script with its own interpreter and the triple as its
+/// argument. Nothing is copied, so the script needs neither a build context nor a recent builder.
 pub fn run(script: &str, arguments: &[(String, String)], triple: &str) -> String {
     let names: String = arguments
         .iter()
         .map(|(name, _)| format!("ARG {name}\n"))
         .collect();
-    let starter = "printf %s \"$1\" >/xpkg-pre-build && chmod +x /xpkg-pre-build && \
+    let launcher = "printf %s \"$1\" >/xpkg-pre-build && chmod +x /xpkg-pre-build && \
                    /xpkg-pre-build \"$2\" && rm /xpkg-pre-build";
-    let words = ["/bin/sh", "-c", starter, "sh", script, triple];
+    let words = ["/bin/sh", "-c", launcher, "sh", script, triple];
     let words = serde_json::to_string(&words).expect("words are plain data");
     format!("\nUSER 0:0\n{names}RUN {words}\n")
 }
 
-/// Whether a Dockerfile takes files from its context.
+/// Returns true if a Dockerfile uses files of its build context.
 pub fn copies(text: &str) -> bool {
     text.lines().any(|line| {
         let mut words = line.split_whitespace();
@@ -33,8 +32,8 @@ pub fn copies(text: &str) -> bool {
     })
 }
 
-/// The images that a Dockerfile begins with whose content may be another tomorrow: neither the base
-/// that it is given, nor one of its own stages, nor named by digest.
+/// Returns the base images of a Dockerfile whose content may change: neither the base that xpkg
+/// passes, nor one of its own stages, nor pinned by digest.
 pub fn moving(text: &str) -> Vec<String> {
     let mut stages: Vec<String> = vec!["scratch".to_owned()];
     let mut moving = Vec::new();

@@ -1,46 +1,52 @@
-//! Tools of the graph that an image lacks.
+//! Build tools that an image lacks.
 
 use crate::problem::Problem;
 use crate::project::build_tools::{BUILD_TOOLS, Find, Installer, RequiredTool, TOOL_MISSING};
 use crate::toolchain::facts::Facts;
 use crate::toolchain::image::facts::ImageFacts;
 
-/// Tools of the graph that are not in the image.
+/// Returns a problem for each tool that the graph needs and the image lacks.
 pub fn missing_tools(facts: &Facts, image: &ImageFacts) -> Vec<Problem> {
     let installer = Installer::from_os_release(image.inside.os_release.as_deref().or(Some("")));
     facts
         .wants
         .iter()
-        .filter_map(|want| missing_inside(want, image, installer))
+        .filter_map(|required| missing_inside(required, image, installer))
         .collect()
 }
 
-/// What is wrong with a tool that is not in an image.
+/// Returns a problem if the image lacks the tool.
 pub fn missing_inside(
-    want: &RequiredTool,
+    required: &RequiredTool,
     image: &ImageFacts,
     installer: Installer,
 ) -> Option<Problem> {
-    let need = BUILD_TOOLS.iter().find(|need| need.id == want.tool)?;
+    let build_tool = BUILD_TOOLS
+        .iter()
+        .find(|build_tool| build_tool.id == required.tool)?;
     let set = |name: &str| {
         image.variables.contains_key(name) || image.passed.iter().any(|passed| passed.name == name)
     };
-    let there = match need.find {
+    let exists = match build_tool.find {
         Find::Program { variable, .. } => {
-            variable.is_some_and(set) || image.inside.programs.contains_key(need.id)
+            variable.is_some_and(set) || image.inside.programs.contains_key(build_tool.id)
         }
-        Find::Library { variable } => set(variable) || image.inside.libraries.contains_key(need.id),
+        Find::Library { variable } => {
+            set(variable) || image.inside.libraries.contains_key(build_tool.id)
+        }
     };
-    if there || need.unless_set.iter().any(|name| set(name)) {
+    if exists || build_tool.unless_set.iter().any(|name| set(name)) {
         return None;
     }
     let RequiredTool {
         tool,
         package,
         version,
-    } = want;
-    let line = installer.line(need).replace(" install ", " install --yes ");
-    let before = if installer == Installer::Apt {
+    } = required;
+    let line = installer
+        .line(build_tool)
+        .replace(" install ", " install --yes ");
+    let update = if installer == Installer::Apt {
         "apt-get update && "
     } else {
         ""
@@ -54,8 +60,8 @@ pub fn missing_inside(
             ),
         )
         .help(format!(
-            "add it by `pre-build = [\"{before}{line}\"]`, then `cargo xpkg image pin`"
+            "add it with `pre-build = [\"{update}{line}\"]`, then `cargo xpkg image pin`"
         ))
-        .help("or name another image"),
+        .help("or use another image"),
     )
 }

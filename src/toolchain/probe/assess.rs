@@ -1,28 +1,27 @@
-//! One row a toolchain bug: what to compile, how to read the verdict off the object's bytes, what
-//! it matters to.
+//! Assesses a report: which findings matter to a graph.
 //!
-//! Pure: `look` compiles and runs, this room says what and reads what came out. A version number
-//! never clears a compiler that a probe can test, and what a probe cannot tell is said, never
-//! passed over.
+//! Pure: `run` compiles and runs. A version number never clears a compiler that a probe can test,
+//! and an inconclusive probe is reported, never ignored.
 
 use crate::project::graph::CPackage;
 use crate::toolchain::probe::definition::Probe;
 use crate::toolchain::probe::report::{Answer, CompilerFinding, Report, Severity, Verdict};
 use crate::toolchain::probe::table;
 
-/// What the answers mean for a graph with this C in it, each package at its own levels. Nothing for
-/// a graph without.
-pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> {
+/// Returns the findings of a report for a graph with this C, each package at its own levels; none
+/// for a graph without C.
+pub fn assess(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> {
     let mut findings = Vec::new();
     for answer in &report.answers {
         let Some(probe) = table::find(&answer.probe) else {
             continue;
         };
-        let secret = |found: &&CPackage| probe.security_sensitive.contains(&found.package.as_str());
-        // Of what checks secrets the one that fares worst, and the worst of all the rest.
+        let sensitive =
+            |found: &&CPackage| probe.security_sensitive.contains(&found.package.as_str());
+        // The worst verdict among security-sensitive packages, and the worst of all packages.
         let worst = c_packages
             .iter()
-            .filter(secret)
+            .filter(sensitive)
             .max_by_key(|found| answer.at(&found.levels).rank());
         let rest: Vec<String> = c_packages
             .iter()
@@ -34,24 +33,25 @@ pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> {
             what,
             switched_off: false,
         };
-        let affected = |verdict: &Verdict| told(probe, report, answer, verdict);
-        let whose = |found: &CPackage| {
+        let clause = |verdict: &Verdict| bug_clause(probe, report, answer, verdict);
+        let because = |found: &CPackage| {
             format!(
-                ", and {} {} checks secrets with it",
+                ", and {} {} is security-sensitive",
                 found.package, found.version
             )
         };
-        let secret = worst.and_then(|found| Some((affected(answer.at(&found.levels))?, found)));
+        let sensitive = worst.and_then(|found| Some((clause(answer.at(&found.levels))?, found)));
         match (
-            secret,
-            affected(answer.at(&rest)),
+            sensitive,
+            clause(answer.at(&rest)),
             &answer.baseline,
             answer.at(&rest),
         ) {
-            (Some((what, found)), ..) => {
-                findings.push(finding(Severity::Block, format!("{what}{}", whose(found))))
-            }
-            (None, Some(what), ..) => findings.push(finding(Severity::Warn, what)),
+            (Some((clause, found)), ..) => findings.push(finding(
+                Severity::Block,
+                format!("{clause}{}", because(found)),
+            )),
+            (None, Some(clause), ..) => findings.push(finding(Severity::Warn, clause)),
             (None, None, _, Verdict::Inconclusive { why })
             | (None, None, Verdict::Inconclusive { why }, Verdict::Ok) => {
                 findings.push(finding(
@@ -63,10 +63,7 @@ pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> {
                 switched_off: true,
                 ..finding(
                     Severity::Warn,
-                    format!(
-                        "has {}, which the flags of this build keep from biting",
-                        probe.title
-                    ),
+                    format!("has {}, which the flags of this build avoid", probe.title),
                 )
             }),
             (None, None, ..) => {}
@@ -79,21 +76,26 @@ pub fn judge(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> {
             } else {
                 Severity::Warn
             };
-            let what = format!(
-                "is {} for {} by its object, but {} by running it",
+            let clause = format!(
+                "is {} for {} by its object, but {} at run time",
                 answer.baseline.name(),
                 probe.title,
                 run.name()
             );
-            findings.push(finding(weight, what));
+            findings.push(finding(weight, clause));
         }
     }
     findings
 }
 
-/// What is to be said where a verdict means the bug: proven, or not cleared in a compiler that is
-/// known or numbered wrong.
-fn told(probe: &Probe, report: &Report, answer: &Answer, verdict: &Verdict) -> Option<String> {
+/// Returns a clause if the verdict indicates the bug: proven, or inconclusive for a compiler that
+/// is affected in the baseline or by its version.
+fn bug_clause(
+    probe: &Probe,
+    report: &Report,
+    answer: &Answer,
+    verdict: &Verdict,
+) -> Option<String> {
     let numbers = report
         .facts
         .as_ref()
@@ -103,7 +105,7 @@ fn told(probe: &Probe, report: &Report, answer: &Answer, verdict: &Verdict) -> O
         Verdict::Affected { evidence } => Some(format!("has {} ({evidence})", probe.title)),
         Verdict::Inconclusive { why } if matches!(answer.baseline, Verdict::Affected { .. }) => {
             Some(format!(
-                "has {}, and whether it bites with these flags cannot be told ({why})",
+                "has {}, and it is unknown if these flags avoid it ({why})",
                 probe.title
             ))
         }
@@ -111,7 +113,7 @@ fn told(probe: &Probe, report: &Report, answer: &Answer, verdict: &Verdict) -> O
             if numbers.is_some_and(|(clang, gcc)| clang == 0 && (probe.by_version)(gcc)) =>
         {
             Some(format!(
-                "may have {}: its number says so, and the probe tells nothing ({why})",
+                "may have {}: its version is affected, and the probe is inconclusive ({why})",
                 probe.title
             ))
         }
@@ -134,10 +136,10 @@ fn gcc_number(version: &str) -> Option<[u32; 3]> {
     ])
 }
 
-/// Those of the compilers that a finished file names which nobody has asked: code that came
-/// compiled. `asked` are versions as compilers say them of themselves, `known` the names of what
-/// the standard library brings.
-pub fn unasked<'a>(named: &'a [String], asked: &[&str], known: &[String]) -> Vec<&'a str> {
+/// Returns the compilers named in `.comment` that were not probed, i.e. those of prebuilt objects.
+/// `probed` are version lines of probed compilers, `known` the compilers of the standard library's
+/// own objects.
+pub fn unprobed<'a>(named: &'a [String], probed: &[&str], known: &[String]) -> Vec<&'a str> {
     let number = |text: &str| {
         text.split_whitespace()
             .rfind(|word| word.starts_with(|c: char| c.is_ascii_digit()))
@@ -146,18 +148,19 @@ pub fn unasked<'a>(named: &'a [String], asked: &[&str], known: &[String]) -> Vec
     let gcc = named
         .iter()
         .filter(|name| name.starts_with("GCC: ") && !known.contains(name));
-    let was_asked = |name: &str| {
+    let was_probed = |name: &str| {
         number(name).is_some_and(|number| {
-            asked
+            probed
                 .iter()
-                .any(|said| said.split_whitespace().any(|word| word == number))
+                .any(|version| version.split_whitespace().any(|word| word == number))
         })
     };
     gcc.map(String::as_str)
-        .filter(|name| !was_asked(name))
+        .filter(|name| !was_probed(name))
         .collect()
 }
 
+/// Returns true if object and run contradict each other.
 fn disagree(object: &Verdict, run: &Verdict) -> bool {
     matches!(
         (object, run),
@@ -173,19 +176,22 @@ mod tests {
 
     #[test]
     fn what_a_compiler_says_of_headers_is_read() {
-        let words = " \"/z/zig\" -cc1 -D __GLIBC_MINOR__=17 -D _LIBCPP_HAS_THREADS=1 -D OTHER -D \
+        let output = " \"/z/zig\" -cc1 -D __GLIBC_MINOR__=17 -D _LIBCPP_HAS_THREADS=1 -D OTHER -D \
                      __GLIBC_MINOR__=17\n#include \"...\" search starts here:\n#include <...> \
                      search starts here:\n /z/lib/include\n /z/my libc/include\nEnd of search \
                      list.\n# 1 \"/dev/null\"";
-        assert_eq!(search_list(words), ["/z/lib/include", "/z/my libc/include"]);
         assert_eq!(
-            header_macros(words),
+            search_list(output),
+            ["/z/lib/include", "/z/my libc/include"]
+        );
+        assert_eq!(
+            header_macros(output),
             ["-D_LIBCPP_HAS_THREADS=1", "-D__GLIBC_MINOR__=17"]
         );
     }
 
     #[test]
-    fn code_of_compilers_that_nobody_asked_is_found() {
+    fn code_of_compilers_that_were_not_probed_is_found() {
         let named = [
             "GCC: (Debian 12.2.0-14) 12.2.0",
             "GCC: (GNU) 9.4.0",
@@ -193,13 +199,13 @@ mod tests {
             "rustc version 1.95.0",
         ]
         .map(str::to_owned);
-        let asked = ["gcc version 12.2.0 (Debian 12.2.0-14)"];
-        assert_eq!(unasked(&named, &asked, &[]), ["GCC: (GNU) 9.4.0"]);
+        let probed = ["gcc version 12.2.0 (Debian 12.2.0-14)"];
+        assert_eq!(unprobed(&named, &probed, &[]), ["GCC: (GNU) 9.4.0"]);
         assert_eq!(
-            unasked(&named, &asked, &["GCC: (GNU) 9.4.0".to_owned()]),
+            unprobed(&named, &probed, &["GCC: (GNU) 9.4.0".to_owned()]),
             [""; 0]
         );
-        assert_eq!(unasked(&named, &[], &[]).len(), 2);
+        assert_eq!(unprobed(&named, &[], &[]).len(), 2);
     }
 
     fn answer(baseline: Verdict, with_build_flags: Verdict, at_runtime: Option<Verdict>) -> Answer {
@@ -240,7 +246,7 @@ mod tests {
             levels: vec!["3".to_owned()],
             cxx: false,
         }];
-        let found: Vec<String> = judge(&report, &packages)
+        let found: Vec<String> = assess(&report, &packages)
             .iter()
             .map(|finding| format!("{:?}: {}", finding.severity, finding.what))
             .collect();
@@ -249,7 +255,7 @@ mod tests {
 
     #[test]
     fn each_package_is_judged_at_its_own_level() {
-        let real = [
+        let with_build_flags = [
             ("0".to_owned(), Verdict::Ok),
             (
                 "3".to_owned(),
@@ -259,13 +265,13 @@ mod tests {
             ),
         ]
         .into();
-        let clean = Verdict::Affected {
+        let baseline = Verdict::Affected {
             evidence: "proof".to_owned(),
         };
         let answer = Answer {
             probe: "gcc-95189".to_owned(),
-            baseline: clean,
-            with_build_flags: real,
+            baseline,
+            with_build_flags,
             at_runtime: None,
             workaround: None,
         };
@@ -285,7 +291,7 @@ mod tests {
             cxx: false,
         };
         let weight = |packages: &[CPackage]| {
-            judge(&report, packages)
+            assess(&report, packages)
                 .iter()
                 .map(|finding| finding.severity)
                 .collect::<Vec<_>>()
@@ -305,7 +311,7 @@ mod tests {
         let affected = || Verdict::Affected {
             evidence: "proof".to_owned(),
         };
-        let dark = || Verdict::Inconclusive {
+        let unknown = || Verdict::Inconclusive {
             why: "dark".to_owned(),
         };
         let (ok, gcc_9, gcc_12) = (|| Verdict::Ok, [9, 4, 0], [12, 2, 0]);
@@ -314,7 +320,7 @@ mod tests {
             answer(affected(), affected(), None),
             gcc_9,
             "ring",
-            "Block: has GCC bug 95189 (proof), and ring 1.0.0 checks secrets with it",
+            "Block: has GCC bug 95189 (proof), and ring 1.0.0 is security-sensitive",
         );
         check(
             answer(affected(), affected(), None),
@@ -326,26 +332,26 @@ mod tests {
             answer(affected(), ok(), None),
             gcc_9,
             "ring",
-            "Warn: has GCC bug 95189, which the flags of this build keep from biting",
+            "Warn: has GCC bug 95189, which the flags of this build avoid",
         );
         check(
-            answer(dark(), dark(), None),
+            answer(unknown(), unknown(), None),
             gcc_12,
             "ring",
             "Warn: could not be probed for GCC bug 95189: dark",
         );
         check(
-            answer(dark(), dark(), None),
+            answer(unknown(), unknown(), None),
             [10, 2, 0],
             "ring",
-            "Block: may have GCC bug 95189: its number says so, and the probe tells nothing \
-             (dark), and ring 1.0.0 checks secrets with it",
+            "Block: may have GCC bug 95189: its version is affected, and the probe is \
+             inconclusive (dark), and ring 1.0.0 is security-sensitive",
         );
         check(
             answer(ok(), ok(), Some(affected())),
             gcc_12,
             "ring",
-            "Block: is ok for GCC bug 95189 by its object, but affected by running it",
+            "Block: is ok for GCC bug 95189 by its object, but affected at run time",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Asks archivers and compilers what they write and where they look.
+//! Probes archivers for the format they write, and compilers for their header directories.
 
 use camino::Utf8Path;
 
@@ -11,46 +11,46 @@ use crate::toolchain::probe::archiver::{self, ArchiveFormat};
 use crate::toolchain::probe::headers::{self, Includes};
 use crate::toolchain::probe::run::{LARGEST, LIMIT, last_line};
 
-/// What an archiver writes, kept by the identity of its file. `None`: it is not there, which is
-/// told elsewhere.
+/// Returns the format that an archiver writes, cached by the identity of its file. `None` if it
+/// does not exist, which is reported elsewhere.
 pub fn archive(host: &Host, archiver: &str) -> Option<ArchiveFormat> {
     let path = host.find(archiver)?;
-    let kept = host
+    let cache_file = host
         .identity(&path)
         .and_then(|identity| cache::place(host, "archives", &identity));
-    if let Some(archive) = cache::read(host, kept.as_deref()) {
+    if let Some(archive) = cache::read(host, cache_file.as_deref()) {
         return Some(archive);
     }
     let scratch = host.scratch().ok()?;
     let directory = Utf8Path::from_path(scratch.path())?;
-    // A name that does not fit into a header is where the formats part.
+    // The formats differ in names that do not fit into a header.
     let member = "a-member-with-a-long-name.txt";
     host.write(&directory.join(member), b"text").ok()?;
-    let question = Invocation::new(path.as_str(), directory).args(["cq", "archive.a", member]);
-    let answer = match host.capture_bounded(&question, LIMIT) {
+    let call = Invocation::new(path.as_str(), directory).args(["cq", "archive.a", member]);
+    let answer = match host.capture_bounded(&call, LIMIT) {
         Ok(ended) if ended.timed_out => {
-            ArchiveFormat::Broken(format!("it did not end within {} s", LIMIT.as_secs()))
+            ArchiveFormat::Broken(format!("it did not finish within {} s", LIMIT.as_secs()))
         }
         Ok(ended) if !ended.success() => ArchiveFormat::Broken(
             last_line(&ended.stderr)
-                .unwrap_or("it says nothing")
+                .unwrap_or("it printed no error")
                 .to_owned(),
         ),
         Err(problem) => ArchiveFormat::Broken(problem.message),
         Ok(_) => match host.read_small(&directory.join("archive.a"), LARGEST) {
             Ok(bytes) => archiver::archive_format(&bytes),
-            Err(_) => ArchiveFormat::Broken("it ended well but wrote nothing".to_owned()),
+            Err(_) => ArchiveFormat::Broken("it succeeded but did not write a file".to_owned()),
         },
     };
-    // What went wrong once may go well the next time.
+    // A failure is not cached: it may be temporary.
     if !matches!(answer, ArchiveFormat::Broken(_)) {
-        cache::keep(host, kept.as_deref(), &answer);
+        cache::keep(host, cache_file.as_deref(), &answer);
     }
     Some(answer)
 }
 
-/// Where a compiler looks for headers, by its `-E -v`; kept by the identity of the file that is
-/// called and of what it is a wrapper of, as far as its text says.
+/// Returns a compiler's header directories, by its `-E -v`. The answer is cached by the identity of
+/// the called file and, for a script, by its text, which names the compiler that it wraps.
 pub fn includes(host: &Host, root: &Utf8Path, compiler: &str) -> Option<Includes> {
     let path = host.find(compiler)?;
     let identity = host.identity(&path)?;
@@ -58,35 +58,35 @@ pub fn includes(host: &Host, root: &Utf8Path, compiler: &str) -> Option<Includes
         .read_small(&path, 64 * 1024)
         .ok()
         .filter(|bytes| bytes.starts_with(b"#!"));
-    let kept = cache::place(
+    let cache_file = cache::place(
         host,
         "includes",
         &format!("{identity}\n{}", digest::sha256(&text.unwrap_or_default())),
     );
-    let standing = |includes: &Includes| includes.c.iter().all(|directory| host.is_dir(directory));
-    if let Some(includes) = cache::read(host, kept.as_deref()).filter(standing) {
+    let exist = |includes: &Includes| includes.c.iter().all(|directory| host.is_dir(directory));
+    if let Some(includes) = cache::read(host, cache_file.as_deref()).filter(exist) {
         return Some(includes);
     }
-    let ask = |language: &str| {
-        let question = Invocation::new(compiler, root)
+    let query = |language: &str| {
+        let call = Invocation::new(compiler, root)
             .args(["-E", "-v", "-x", language, "/dev/null"])
             .env("LC_ALL", "C");
-        host.capture_bounded(&question, LIMIT)
+        host.capture_bounded(&call, LIMIT)
             .ok()
             .filter(Output::success)
             .map(|output| output.stderr)
     };
-    let (c, cxx) = (ask("c")?, ask("c++"));
-    // A C++ compiler may be installed tomorrow.
-    let whole = cxx.is_some();
+    let (c, cxx) = (query("c")?, query("c++"));
+    // Without an answer for C++, nothing is cached: a C++ compiler may be installed later.
+    let complete = cxx.is_some();
     let cxx = cxx.unwrap_or_default();
     let includes = Includes {
         c: headers::search_list(&c),
         cxx: headers::search_list(&cxx),
         defines: headers::header_macros(&format!("{c}\n{cxx}")),
     };
-    if whole {
-        cache::keep(host, kept.as_deref(), &includes);
+    if complete {
+        cache::keep(host, cache_file.as_deref(), &includes);
     }
     Some(includes)
 }

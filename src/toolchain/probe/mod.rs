@@ -1,3 +1,5 @@
+//! Probes of compilers and archivers: facts about them, and tests for known bugs.
+
 pub mod archiver;
 pub mod assess;
 pub mod definition;

@@ -1,31 +1,39 @@
-//! The symbols of an object file, whatever its format.
+//! The symbols of an object file in any format.
 
 use std::collections::BTreeSet;
 
 use goblin::Object as Parsed;
 use goblin::elf::header::machine_to_str;
 
+/// An object file, as far as probes read it.
 pub struct Object {
-    /// The format's own name for the processor.
+    /// Name of the processor in the object's format.
     pub machine: String,
-    /// It holds a compiler's intermediate code instead of machine code.
+    /// True if it contains a compiler's intermediate code instead of machine code.
     pub lto: bool,
+    /// Symbols that it defines.
     defined: BTreeSet<String>,
-    wanted: BTreeSet<String>,
+    /// Symbols that it imports.
+    imported: BTreeSet<String>,
 }
 
 impl Object {
+    /// Parses an ELF, COFF or Mach-O object, or LLVM bitcode.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are another format.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         if bytes.starts_with(b"BC\xc0\xde") || bytes.starts_with(&[0xde, 0xc0, 0x17, 0x0b]) {
             return Ok(Self {
                 machine: "LLVM bitcode".to_owned(),
                 lto: true,
                 defined: BTreeSet::new(),
-                wanted: BTreeSet::new(),
+                imported: BTreeSet::new(),
             });
         }
         if bytes.is_empty() {
-            return Err("it wrote no object".to_owned());
+            return Err("it did not write an object".to_owned());
         }
         match Parsed::parse(bytes).map_err(|error| format!("its object cannot be read: {error}"))? {
             Parsed::Elf(elf) => {
@@ -49,7 +57,7 @@ impl Object {
                         .into_iter()
                         .any(|name| name.starts_with(".gnu.lto_")),
                     defined: named(false),
-                    wanted: named(true),
+                    imported: named(true),
                 })
             }
             Parsed::COFF(coff) => {
@@ -59,13 +67,13 @@ impl Object {
                     machine: goblin::pe::header::machine_to_str(coff.header.machine).to_owned(),
                     lto: false,
                     defined: BTreeSet::new(),
-                    wanted: BTreeSet::new(),
+                    imported: BTreeSet::new(),
                 };
                 for (_, inline, symbol) in table.iter() {
                     let name =
                         inline.or_else(|| strings.and_then(|strings| symbol.name(strings).ok()));
                     let list = if symbol.section_number == 0 {
-                        &mut object.wanted
+                        &mut object.imported
                     } else {
                         &mut object.defined
                     };
@@ -78,11 +86,11 @@ impl Object {
                     machine: format!("{:#x}", macho.header.cputype),
                     lto: false,
                     defined: BTreeSet::new(),
-                    wanted: BTreeSet::new(),
+                    imported: BTreeSet::new(),
                 };
                 for (name, symbol) in macho.symbols().flatten() {
                     let list = if symbol.is_undefined() {
-                        &mut object.wanted
+                        &mut object.imported
                     } else {
                         &mut object.defined
                     };
@@ -90,19 +98,22 @@ impl Object {
                 }
                 Ok(object)
             }
-            _ => Err("what it wrote is no object".to_owned()),
+            _ => Err("its output is not an object file".to_owned()),
         }
     }
 
+    /// Returns true if it defines the symbol.
     pub fn defines(&self, name: &str) -> bool {
         self.defined.contains(name)
     }
 
-    pub fn wants(&self, name: &str) -> bool {
-        self.wanted.contains(name)
+    /// Returns true if it imports the symbol.
+    pub fn imports(&self, name: &str) -> bool {
+        self.imported.contains(name)
     }
 
-    pub fn wants_like(&self, prefix: &str) -> bool {
-        self.wanted.iter().any(|name| name.starts_with(prefix))
+    /// Returns true if it imports a symbol with this prefix.
+    pub fn imports_prefix(&self, prefix: &str) -> bool {
+        self.imported.iter().any(|name| name.starts_with(prefix))
     }
 }

@@ -1,4 +1,4 @@
-//! What the probes say of one compiler.
+//! The results of the probes for one compiler.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,20 @@ use serde::{Deserialize, Serialize};
 use crate::problem::code::Code;
 use crate::toolchain::probe::facts::CompilerFacts;
 
-/// What a probe says of a compiler with certain flags.
+/// Verdict of a probe on a compiler with certain flags.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Verdict {
+    /// The code is correct.
     Ok,
+    /// The compiler has the bug; `evidence` is a clause.
     Affected { evidence: String },
+    /// The probe could not decide; `why` is a clause.
     Inconclusive { why: String },
 }
 
 impl Verdict {
+    /// Returns its name in messages.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -32,67 +36,74 @@ impl Verdict {
 pub struct Answer {
     /// The name of the probe's code: `gcc-95189`.
     pub probe: String,
-    /// The verdict with the probe's own flags: is the compiler affected?
+    /// Verdict with the probe's own flags: is the compiler affected?
     pub baseline: Verdict,
-    /// The verdicts with the flags that build scripts use, by `opt-level`: is this build affected?
+    /// Verdicts with the flags that build scripts use, by `opt-level`: is this build affected?
     pub with_build_flags: BTreeMap<String, Verdict>,
-    /// The verdict of a run, with the probe's own flags; `None` where nothing could be run.
+    /// Verdict of a run, with the probe's own flags; `None` if nothing could be run.
     pub at_runtime: Option<Verdict>,
-    /// The verdict with the flags of build scripts and the probe's workaround, where the build is
+    /// Verdict with the flags of build scripts and the probe's workaround, if the build is
     /// affected: tested advice.
     pub workaround: Option<Verdict>,
 }
 
-/// All that was asked of one compiler for one target.
+/// All answers of one compiler for one target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// The compiler as build scripts will call it.
+    /// Compiler as build scripts will call it.
     pub compiler: String,
-    /// Its own words, one line.
+    /// Version line, as the compiler prints it.
     pub version: Option<String>,
-    /// The flags that build scripts will pass, at the highest level that is used.
+    /// Flags that build scripts will pass, at the highest level that is used.
     pub flags: Vec<String>,
+    /// Facts about the compiler.
     pub facts: Option<CompilerFacts>,
-    /// Why there are no facts.
+    /// Reason if there are no facts.
     pub no_facts: Option<String>,
+    /// One answer for each probe.
     pub answers: Vec<Answer>,
 }
 
-/// How much a finding weighs.
+/// Weight of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
+    /// Reported only.
     Warn,
+    /// Stops the run unless it is accepted.
     Block,
 }
 
-/// What a report means for a build.
+/// A finding of a report that matters to a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CompilerFinding {
+    /// Code of the probe.
     pub code: Code,
+    /// Weight of the finding.
     pub severity: Severity,
-    /// A clause about the compiler.
+    /// Clause about the compiler.
     pub what: String,
-    /// The compiler has the bug, and flags of the user's keep it from this build: to be recorded.
+    /// True if the compiler has the bug and the user's flags avoid it in this build. The manifest
+    /// records this.
     pub switched_off: bool,
 }
 
 impl CompilerFinding {
-    /// It was let pass by someone's word, so the manifest records it.
+    /// Returns true if someone accepted it or avoids it by flags, so that the manifest records it.
     pub fn waived(&self) -> bool {
         self.switched_off || self.severity == Severity::Block
     }
 }
 
 impl Answer {
-    /// The worst verdict at these levels; at all that were asked where none is named.
+    /// Returns the worst verdict at these levels, or at all levels if `levels` is empty.
     pub fn at(&self, levels: &[String]) -> &Verdict {
-        let asked = self
+        let verdicts = self
             .with_build_flags
             .iter()
             .filter(|(level, _)| levels.is_empty() || levels.contains(level));
-        asked
+        verdicts
             .map(|(_, verdict)| verdict)
             .max_by_key(|verdict| verdict.rank())
             .unwrap_or(&self.baseline)
@@ -100,6 +111,7 @@ impl Answer {
 }
 
 impl Verdict {
+    /// Returns its rank: a higher one is worse.
     pub fn rank(&self) -> u8 {
         match self {
             Self::Ok => 0,

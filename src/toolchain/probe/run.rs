@@ -1,8 +1,7 @@
-//! Asks C compilers what they are and whether they are right: compiles the probes, runs them where
-//! that can be done.
+//! Runs the probes: compiles them with a compiler, and runs the programs if possible.
 //!
-//! Nothing here is trusted to end, to print little, or to write what it was asked for. Answers are
-//! kept by the compiler's identity and everything that its answer follows from; the cache may
+//! A compiler is not trusted to finish, to print little, or to write the requested file. Answers
+//! are cached by the compiler's identity and everything else that determines them; the cache may
 //! vanish at any time.
 
 use std::collections::BTreeMap;
@@ -21,25 +20,26 @@ use crate::toolchain::probe::facts::{CompilerFacts, FACTS_OBJECT};
 use crate::toolchain::probe::report::{Answer, Report, Verdict};
 use crate::toolchain::probe::table::PROBES;
 
-/// How long one compile, link or run may take.
+/// Time limit of one compile, link or run.
 pub const LIMIT: Duration = Duration::from_secs(5);
 
-/// The same where it is started in a container, which takes its time on a busy machine.
+/// Time limit in a container, which starts slowly on a busy machine.
 const LIMIT_APART: Duration = Duration::from_secs(30);
 
-fn limit(asked: &ProbeTarget) -> Duration {
-    if asked.apart.is_some() {
+/// Returns the time limit of a call.
+fn limit(compiler: &ProbeTarget) -> Duration {
+    if compiler.apart.is_some() {
         LIMIT_APART
     } else {
         LIMIT
     }
 }
 
-/// Bytes that the object of a probe may have; the real ones have a few thousand.
+/// Maximum size of a probe's object in bytes; typical ones have a few thousand.
 pub const LARGEST: u64 = 1024 * 1024;
 
-/// Beginnings of the names of variables that change what a build script compiles with.
-const TELLING: &[&str] = &[
+/// Prefixes of the variables that change which compiler and flags a build script uses.
+const COMPILER_VARIABLES: &[&str] = &[
     "CC",
     "CFLAGS",
     "COMPILER_PATH",
@@ -55,81 +55,95 @@ const TELLING: &[&str] = &[
     "TARGET_C",
 ];
 
-/// A compiler in the environment that build scripts will see.
+/// A compiler to probe, in the environment that build scripts will see.
 pub struct ProbeTarget<'a> {
+    /// Directory in which it is called.
     pub root: &'a Utf8Path,
-    /// The one that is configured for it.
+    /// Sysroot that is configured for it.
     pub sysroot: Option<&'a Utf8Path>,
+    /// Triple that it compiles for.
     pub target: &'a str,
+    /// Triple of this machine.
     pub host: &'a str,
-    /// Set on top of the inherited environment.
+    /// Variables that are added to the inherited environment.
     pub variables: Vec<(String, String)>,
     /// `opt-level`s at which C of this graph is compiled.
     pub levels: Vec<String>,
+    /// Effective rustflags, from which cc-rs derives flags.
     pub rustflags: &'a [String],
-    /// Its own words: another version in the old place is another compiler.
+    /// Version line: another version at the same path is another compiler.
     pub version: Option<String>,
-    /// Where it is, if that is known before it is asked.
+    /// Full path, if known before the probe.
     pub path: Option<&'a Utf8Path>,
-    /// What starts its programs: nothing for the host's, an emulator, or `None` where they cannot
-    /// be started.
+    /// Command prefix that runs its programs: empty for the host's, an emulator otherwise; `None`
+    /// if they cannot run.
     pub starter: Option<Vec<String>>,
-    /// It stands in an image.
+    /// Set if it is in an image.
     pub apart: Option<ContainerCompiler<'a>>,
 }
 
-/// A compiler that stands in an image: this machine's environment does not reach it, and it is
-/// called by a stand-in.
+/// A compiler in an image. This machine's environment does not reach it, and it is called through a
+/// stand-in on this machine.
 pub struct ContainerCompiler<'a> {
-    /// What it is: the image's digest and the compiler's name there.
+    /// Cache key: the image's digest and the compiler's name in it.
     pub identity: String,
-    /// The variable that build scripts take it from.
+    /// Variable from which build scripts read the compiler.
     pub variable: String,
-    /// Its name there.
+    /// Name in the image.
     pub program: String,
-    /// A directory that it sees, and its stand-in.
+    /// Starts the container and returns a directory that it shares with this machine, and the path
+    /// of the compiler's stand-in.
     pub start: &'a Launcher<'a>,
 }
 
+/// The function in [`ContainerCompiler::start`].
 type Launcher<'a> = dyn Fn() -> Result<(Utf8PathBuf, Utf8PathBuf), String> + 'a;
 
-/// Whether a variable changes what a build script compiles with.
+/// Returns true if a variable changes which compiler and flags a build script uses. `PATH` is
+/// treated separately.
 pub fn tells(name: &str) -> bool {
-    TELLING.iter().any(|beginning| name.starts_with(beginning)) && name != "PATH"
+    COMPILER_VARIABLES
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+        && name != "PATH"
 }
 
-/// What the hidden child says: the command line of a compile, without files.
+/// Answer of the hidden subcommand `__compiler`: the command line of a compile, without files.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CommandLine {
+    /// Compiler that cc-rs would call.
     pub program: String,
+    /// Arguments without input and output.
     pub args: Vec<String>,
+    /// Variables that cc-rs would set.
     pub env: Vec<(String, String)>,
 }
 
-/// Everything that the probes say of one compiler.
-pub fn report(host: &Host, asked: &ProbeTarget) -> Report {
-    let kept = key(host, asked).and_then(|key| cache::place(host, "probes", &key));
-    if let Some(report) = cache::read(host, kept.as_deref()) {
+/// Returns the answers of one compiler to all probes, from the cache if possible. Reports with an
+/// inconclusive answer are not cached.
+pub fn report(host: &Host, compiler: &ProbeTarget) -> Report {
+    let cache_file = key(host, compiler).and_then(|key| cache::place(host, "probes", &key));
+    if let Some(report) = cache::read(host, cache_file.as_deref()) {
         return report;
     }
-    let report = match &asked.apart {
-        None => ask(host, asked, &asked.variables, None),
+    let report = match &compiler.apart {
+        None => ask(host, compiler, &compiler.variables, None),
         Some(apart) => match (apart.start)() {
             Ok((directory, stand_in)) => {
-                let mut variables = asked.variables.clone();
+                let mut variables = compiler.variables.clone();
                 variables.push((apart.variable.clone(), stand_in.into_string()));
                 Report {
                     compiler: apart.program.clone(),
-                    ..ask(host, asked, &variables, Some(&directory))
+                    ..ask(host, compiler, &variables, Some(&directory))
                 }
             }
             Err(why) => Report {
                 compiler: apart.program.clone(),
-                ..nothing(asked, why)
+                ..unprobed(compiler, why)
             },
         },
     };
-    let dark = |verdict: &Verdict| matches!(verdict, Verdict::Inconclusive { .. });
+    let is_inconclusive = |verdict: &Verdict| matches!(verdict, Verdict::Inconclusive { .. });
     let unanswered = |answer: &Answer| {
         let Answer {
             baseline,
@@ -141,32 +155,33 @@ pub fn report(host: &Host, asked: &ProbeTarget) -> Report {
             .values()
             .chain([baseline])
             .chain(at_runtime)
-            .any(dark)
+            .any(is_inconclusive)
     };
     if !report.answers.iter().any(unanswered) {
-        cache::keep(host, kept.as_deref(), &report);
+        cache::keep(host, cache_file.as_deref(), &report);
     }
     report
 }
 
-/// All that the answers follow from; `None` where the compiler cannot be pinned down.
-fn key(host: &Host, asked: &ProbeTarget) -> Option<String> {
-    let identity = match &asked.apart {
+/// Returns a text of everything that determines the answers; `None` if the compiler has no
+/// identity.
+fn key(host: &Host, compiler: &ProbeTarget) -> Option<String> {
+    let identity = match &compiler.apart {
         Some(apart) => apart.identity.clone(),
-        None => host.identity(asked.path?)?,
+        None => host.identity(compiler.path?)?,
     };
-    let telling = host
+    let relevant = host
         .vars()
-        .filter(|(name, _)| asked.apart.is_none() && (tells(name) || *name == "PATH"));
-    let environment: Vec<String> = telling
+        .filter(|(name, _)| compiler.apart.is_none() && (tells(name) || *name == "PATH"));
+    let environment: Vec<String> = relevant
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     let sources: String = PROBES
         .iter()
         .map(|probe| format!("{}{}", probe.question.source, probe.question.run_source))
         .collect();
-    // Headers may be replaced under a compiler that stays as it is.
-    let system = Target::of_triple(asked.target)
+    // Headers may be replaced while the compiler stays the same.
+    let system = Target::of_triple(compiler.target)
         .map(|target| target.gnu_name())
         .unwrap_or_default();
     let headers = [
@@ -176,10 +191,10 @@ fn key(host: &Host, asked: &ProbeTarget) -> Option<String> {
     ];
     let headers: Vec<_> = headers
         .iter()
-        .filter(|_| asked.apart.is_none())
+        .filter(|_| compiler.apart.is_none())
         .map(|directory| host.stamp(&Utf8Path::new(directory).join("gnu/libc-version.h")))
         .chain(
-            asked
+            compiler
                 .sysroot
                 .map(|sysroot| host.stamp(&sysroot.join("usr/include/gnu/libc-version.h"))),
         )
@@ -196,30 +211,30 @@ fn key(host: &Host, asked: &ProbeTarget) -> Option<String> {
         path: _,
         starter,
         apart: _,
-    } = asked;
+    } = compiler;
     let text = format!(
         "{identity}\n{target}\n{triple}\n{variables:?}\n{levels:?}\n{rustflags:?}\n{version:?}\n{starter:?}\n{environment:?}\n{headers:?}\n{sources}{FACTS_OBJECT}"
     );
     Some(text)
 }
 
-/// The report on a compiler that cannot be asked.
-fn nothing(asked: &ProbeTarget, why: String) -> Report {
-    let told = || Verdict::Inconclusive { why: why.clone() };
+/// Returns the report on a compiler that cannot be probed.
+fn unprobed(compiler: &ProbeTarget, why: String) -> Report {
+    let inconclusive = || Verdict::Inconclusive { why: why.clone() };
     let answer = |probe: &Probe| Answer {
         probe: probe.code.name().to_owned(),
-        baseline: told(),
-        with_build_flags: asked
+        baseline: inconclusive(),
+        with_build_flags: compiler
             .levels
             .iter()
-            .map(|level| (level.clone(), told()))
+            .map(|level| (level.clone(), inconclusive()))
             .collect(),
         at_runtime: None,
         workaround: None,
     };
     Report {
-        compiler: asked.path.map(ToString::to_string).unwrap_or_default(),
-        version: asked.version.clone(),
+        compiler: compiler.path.map(ToString::to_string).unwrap_or_default(),
+        version: compiler.version.clone(),
         flags: Vec::new(),
         facts: None,
         answers: PROBES.iter().map(answer).collect(),
@@ -227,13 +242,14 @@ fn nothing(asked: &ProbeTarget, why: String) -> Report {
     }
 }
 
+/// Probes a compiler, in a directory below `shared` if there is one.
 pub fn ask(
     host: &Host,
-    asked: &ProbeTarget,
+    compiler: &ProbeTarget,
     variables: &[(String, String)],
     shared: Option<&Utf8Path>,
 ) -> Report {
-    let nothing = |why: String| nothing(asked, why);
+    let unprobed = |why: String| unprobed(compiler, why);
     let scratch = match shared
         .map_or_else(|| host.scratch(), |shared| host.temp_dir(shared, "probe-"))
         .map(|scratch| {
@@ -244,25 +260,25 @@ pub fn ask(
         }) {
         Ok((Ok(path), scratch)) => (path, scratch),
         Ok((Err(_), _)) => {
-            return nothing("the temporary directory's path is not UTF-8".to_owned());
+            return unprobed("the temporary directory's path is not UTF-8".to_owned());
         }
-        Err(problem) => return nothing(problem.message),
+        Err(problem) => return unprobed(problem.message),
     };
-    let lines: Result<Vec<CommandLine>, String> = asked
+    let lines: Result<Vec<CommandLine>, String> = compiler
         .levels
         .iter()
-        .map(|level| command_line(host, asked, variables, level, &scratch.0))
+        .map(|level| command_line(host, compiler, variables, level, &scratch.0))
         .collect();
     let lines = match lines {
         Ok(lines) => lines,
-        Err(why) => return nothing(why),
+        Err(why) => return unprobed(why),
     };
     let Some(line) = lines.last() else {
-        return nothing("no C is compiled".to_owned());
+        return unprobed("no C to compile".to_owned());
     };
     let bench = Bench {
         host,
-        asked,
+        compiler,
         variables,
         directory: &scratch.0,
     };
@@ -277,7 +293,7 @@ pub fn ask(
     };
     Report {
         compiler: line.program.clone(),
-        version: asked.version.clone(),
+        version: compiler.version.clone(),
         flags: line.args.clone(),
         facts,
         no_facts,
@@ -285,37 +301,37 @@ pub fn ask(
     }
 }
 
-/// Asks the `cc` crate, in a child of ours under the planned environment.
+/// Runs the `cc` crate in a child process of ours, in the planned environment.
 fn command_line(
     host: &Host,
-    asked: &ProbeTarget,
+    compiler: &ProbeTarget,
     variables: &[(String, String)],
     level: &str,
     scratch: &Utf8Path,
 ) -> Result<CommandLine, String> {
-    let own = host
+    let own_program = host
         .own_program()
         .ok_or("the path of this program is not known")?;
-    // A stand-in is called from where both sides see the same.
+    // A stand-in needs a working directory that this machine and the container share.
     let mut question = Invocation::new(
-        own,
-        if asked.apart.is_some() {
+        own_program,
+        if compiler.apart.is_some() {
             scratch
         } else {
-            asked.root
+            compiler.root
         },
     )
     .arg("__compiler")
-    .args([asked.target, asked.host, level, scratch.as_str()])
-    .env("CARGO_ENCODED_RUSTFLAGS", asked.rustflags.join("\u{1f}"));
-    question = under(host, asked, variables, question);
+    .args([compiler.target, compiler.host, level, scratch.as_str()])
+    .env("CARGO_ENCODED_RUSTFLAGS", compiler.rustflags.join("\u{1f}"));
+    question = with_environment(host, compiler, variables, question);
     let output = host
-        .capture_bounded(&question, limit(asked))
+        .capture_bounded(&question, limit(compiler))
         .map_err(|problem| problem.message)?;
     if output.timed_out {
         return Err(format!(
-            "it did not end within {} s",
-            limit(asked).as_secs()
+            "it did not finish within {} s",
+            limit(compiler).as_secs()
         ));
     }
     if !output.success() {
@@ -323,7 +339,8 @@ fn command_line(
             .unwrap_or("cc-rs did not answer")
             .to_owned());
     }
-    // cc-rs tells cargo when a compiler does not answer it, whatever it was asked to print.
+    // cc-rs prints messages for cargo about a compiler that does not answer, even before our
+    // document.
     let document = output
         .stdout
         .find('{')
@@ -331,14 +348,14 @@ fn command_line(
     serde_json::from_str(document).map_err(|error| format!("cc-rs did not answer: {error}"))
 }
 
-/// A call in the environment that build scripts see.
-fn under(
+/// Adds the environment that build scripts see.
+fn with_environment(
     host: &Host,
-    asked: &ProbeTarget,
+    compiler: &ProbeTarget,
     variables: &[(String, String)],
     mut call: Invocation,
 ) -> Invocation {
-    if asked.apart.is_some() {
+    if compiler.apart.is_some() {
         call.env_clear = true;
         call.env.extend(
             host.vars()
@@ -350,19 +367,22 @@ fn under(
     call
 }
 
+/// Returns the last line that is not blank.
 pub fn last_line(text: &str) -> Option<&str> {
     text.lines().map(str::trim).rfind(|line| !line.is_empty())
 }
 
+/// A probe's working directory with the environment of its calls.
 struct Bench<'a> {
     host: &'a Host,
-    asked: &'a ProbeTarget<'a>,
+    compiler: &'a ProbeTarget<'a>,
     variables: &'a [(String, String)],
     directory: &'a Utf8Path,
 }
 
 impl Bench<'_> {
-    /// The facts with the build's flags; where those make LTO objects, which tell nothing, without.
+    /// Reads the facts with the build's flags. If these make LTO objects, which reveal nothing, it
+    /// compiles again without LTO.
     fn facts(&self, line: &CommandLine) -> Result<CompilerFacts, String> {
         let read = |last: &[&str]| {
             self.compile(line, &line.args, last, FACTS_OBJECT)
@@ -379,6 +399,7 @@ impl Bench<'_> {
         }
     }
 
+    /// Runs one probe with its own flags, with the build's, with the workaround, and as a program.
     fn answer(&self, probe: &Probe, lines: &[CommandLine]) -> Answer {
         let read = |line: &CommandLine, args: &[String], more: &[&str]| {
             let last: Vec<&str> = more
@@ -392,7 +413,7 @@ impl Bench<'_> {
             }
         };
         let line = lines.last().expect("there is a line for each level");
-        // What chooses the machine stays in the clean question, too.
+        // Flags that select the machine stay in the baseline, too.
         let machine: Vec<String> = line
             .args
             .iter()
@@ -401,14 +422,14 @@ impl Bench<'_> {
             .collect();
         let baseline = read(line, &machine, probe.question.baseline_flags);
         let with_build_flags: BTreeMap<String, Verdict> = self
-            .asked
+            .compiler
             .levels
             .iter()
             .zip(lines)
             .map(|(level, line)| (level.clone(), read(line, &line.args, &[])))
             .collect();
         let affected = self
-            .asked
+            .compiler
             .levels
             .iter()
             .zip(lines)
@@ -435,13 +456,14 @@ impl Bench<'_> {
         let object = self.directory.join("probe.o");
         self.call(line, args, last, source, &object, &["-c"])?;
         if !self.host.exists(&object) {
-            return Err("it ended well but wrote no object".to_owned());
+            return Err("it succeeded but did not write an object".to_owned());
         }
         self.host
             .read_small(&object, LARGEST)
-            .map_err(|_| "what it wrote is no object".to_owned())
+            .map_err(|_| "its output is not an object file".to_owned())
     }
 
+    /// Calls the compiler with the source as input.
     fn call(
         &self,
         line: &CommandLine,
@@ -464,41 +486,41 @@ impl Bench<'_> {
             .args(args.iter().cloned())
             .args(last.iter().copied())
             .args(how.iter().copied());
-        call = under(
+        call = with_environment(
             self.host,
-            self.asked,
+            self.compiler,
             self.variables,
             call.arg(file).arg("-o").arg(output.as_str()),
         );
         call.env.extend(line.env.iter().cloned());
         let ended = self
             .host
-            .capture_bounded(&call, limit(self.asked))
+            .capture_bounded(&call, limit(self.compiler))
             .map_err(|problem| problem.message)?;
         match ended.code {
             _ if ended.timed_out => Err(format!(
-                "it did not end within {} s",
-                limit(self.asked).as_secs()
+                "it did not finish within {} s",
+                limit(self.compiler).as_secs()
             )),
             Some(0) => Ok(()),
             Some(code) => {
-                let said = ended
+                let message = ended
                     .stderr
                     .lines()
                     .find(|line| line.contains("error"))
                     .or_else(|| last_line(&ended.stderr))
-                    .unwrap_or("it says nothing");
-                let said: String = said.trim().chars().take(200).collect();
-                Err(format!("it ended with {code}: {said}"))
+                    .unwrap_or("it printed no error");
+                let message: String = message.trim().chars().take(200).collect();
+                Err(format!("it exited with {code}: {message}"))
             }
             None => Err("it crashed".to_owned()),
         }
     }
 
-    /// Links the run-time probe and starts it; `None` where either cannot be done here, and no
-    /// verdict where it only was not done in time.
+    /// Links the run-time probe and runs it. `None` if either is impossible here; inconclusive if
+    /// it only ran out of time.
     fn run(&self, probe: &Probe, line: &CommandLine, machine: &[String]) -> Option<Verdict> {
-        let starter = self.asked.starter.as_ref()?;
+        let starter = self.compiler.starter.as_ref()?;
         let program = self.directory.join("probe");
         let flags: Vec<&str> = probe
             .question
@@ -516,12 +538,12 @@ impl Bench<'_> {
             &["-static"],
         )
         .ok()?;
-        let words: Vec<String> = starter
+        let command: Vec<String> = starter
             .iter()
             .cloned()
             .chain([program.into_string()])
             .collect();
-        let (first, rest) = words.split_first()?;
+        let (first, rest) = command.split_first()?;
         let ended = self
             .host
             .capture_bounded(
@@ -531,11 +553,11 @@ impl Bench<'_> {
             .ok()?;
         match ended.code {
             _ if ended.timed_out => Some(Verdict::Inconclusive {
-                why: format!("it did not end within {} s", LIMIT.as_secs()),
+                why: format!("it did not finish within {} s", LIMIT.as_secs()),
             }),
             Some(0) => Some(Verdict::Ok),
             Some(code) if code == EXIT_AFFECTED => Some(Verdict::Affected {
-                evidence: format!("the probe ended with {EXIT_AFFECTED}"),
+                evidence: format!("the probe exited with {EXIT_AFFECTED}"),
             }),
             _ => None,
         }

@@ -1,10 +1,10 @@
-//! Every probe.
+//! The table of probes.
 
 use crate::problem::code::Code;
 use crate::toolchain::probe::definition::Probe;
 use crate::toolchain::probe::gcc_95189;
 
-/// Every probe.
+/// All probes.
 pub const PROBES: &[Probe] = &[gcc_95189::PROBE];
 
 /// The codes of the probes, in their order.

@@ -1,41 +1,47 @@
-//! Linker arguments that zig refuses or takes for something else, one row each.
+//! Linker arguments that zig rejects or interprets differently, as a table of rewrites.
 //!
-//! Pure. cargo-zigbuild's own filter comes after these rows; what it lacks stands here. A row takes
-//! out only what changes no instruction and no symbol that the program is reached by; all else is
-//! zig's to refuse, by name.
+//! Pure. cargo-zigbuild's own filter runs after these rewrites; they contain only what it lacks. A
+//! rewrite removes only arguments that change no instruction and no symbol by which the program is
+//! reached. All other arguments are passed on, and zig rejects them by name.
 
 use crate::problem::code::{Code, CodeInfo, code};
 
-/// What is to be done besides taking an argument out.
+/// Extra work that replaces an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Link with [`KEEP_SYMBOLS`].
     KeepSymbols,
 }
 
-/// What a row does with an argument of its flag.
+/// Treatment of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
+    /// Removes it.
     Drop,
+    /// Removes it, and does this instead.
     Replace(Step),
 }
 
-/// A linker argument.
+/// A rewrite of a linker argument.
 #[derive(Debug)]
 pub struct ArgRewrite {
-    /// As it stands behind `-Wl,`; a `=` at its end takes any value, a `,` in it stands for two
-    /// words.
+    /// Text after `-Wl,`. A trailing `=` accepts any value, a trailing `*` any suffix, and a `,`
+    /// separates two arguments.
     pub flag: &'static str,
+    /// Treatment of the argument.
     pub action: Action,
+    /// Clause that says why that is safe.
     pub reason: &'static str,
-    /// Where it was met.
+    /// Issue or place where it was found.
     pub source: &'static str,
-    /// The versions of zig that refuse it (or do otherwise), as tried.
+    /// Versions of zig that were tested and reject it, or treat it differently.
     pub zig: &'static str,
 }
 
+/// Versions of zig with which the rewrites were tested.
 const TRIED: &str = "0.15.2, 0.16.0, 0.17.0";
 
+/// Defines a rewrite that removes the argument.
 const fn drop(flag: &'static str, reason: &'static str) -> ArgRewrite {
     ArgRewrite {
         flag,
@@ -46,14 +52,19 @@ const fn drop(flag: &'static str, reason: &'static str) -> ArgRewrite {
     }
 }
 
+/// Reason: affects the speed of the link only.
 const SPEED: &str = "only how fast it links";
 
-const TALK: &str = "only what the linker says";
+/// Reason: affects the linker's messages only.
+const MESSAGES: &str = "only the linker's messages";
 
+/// Reason: is lld's default.
 const DEFAULT: &str = "what lld does anyway";
 
+/// Reason: affects temporary symbols only.
 const LOCALS: &str = "only temporary symbols, by which nothing is reached";
 
+/// All rewrites.
 pub const ARG_REWRITES: &[ArgRewrite] = &[
     ArgRewrite {
         flag: "--strip-debug",
@@ -71,41 +82,42 @@ pub const ARG_REWRITES: &[ArgRewrite] = &[
     drop("--no-keep-memory", SPEED),
     drop("--no-map-whole-files", SPEED),
     drop("--reduce-memory-overheads", SPEED),
-    drop("--error-limit=", TALK),
-    drop("--no-demangle", TALK),
-    drop("--stats", TALK),
-    drop("--verbose", TALK),
-    drop("-t", TALK),
-    drop("--trace-symbol=", TALK),
-    drop("--color-diagnostics=", TALK),
-    drop("--warn-common", TALK),
-    drop("--no-warn-execstack", TALK),
-    drop("--no-warn-rwx-segments", TALK),
+    drop("--error-limit=", MESSAGES),
+    drop("--no-demangle", MESSAGES),
+    drop("--stats", MESSAGES),
+    drop("--verbose", MESSAGES),
+    drop("-t", MESSAGES),
+    drop("--trace-symbol=", MESSAGES),
+    drop("--color-diagnostics=", MESSAGES),
+    drop("--warn-common", MESSAGES),
+    drop("--no-warn-execstack", MESSAGES),
+    drop("--no-warn-rwx-segments", MESSAGES),
     drop("-z,noseparate-code", DEFAULT),
     drop("--icf=none", DEFAULT),
-    drop("-m,elf_*", "the target says it"),
-    drop("-melf_*", "the target says it"),
+    drop("-m,elf_*", "the target implies it"),
+    drop("-melf_*", "the target implies it"),
     drop("--no-copy-dt-needed-entries", DEFAULT),
     drop("--discard-locals", LOCALS),
     drop("-X", LOCALS),
 ];
 
-/// A linker script that adds to lld's own: without debug information, with symbols.
+/// Linker script that adds to lld's own: it removes debug information and keeps symbols.
 pub const KEEP_SYMBOLS: &str = "SECTIONS { /DISCARD/ : { *(.debug_*) } } INSERT AFTER .text;\n";
 
 impl ArgRewrite {
-    fn takes(&self, words: &str) -> bool {
+    /// Returns true if the rewrite applies to this argument.
+    fn applies_to(&self, text: &str) -> bool {
         match self.flag.strip_suffix(['=', '*']) {
-            Some(beginning) if self.flag.ends_with('=') => words
-                .strip_prefix(beginning)
+            Some(prefix) if self.flag.ends_with('=') => text
+                .strip_prefix(prefix)
                 .is_some_and(|rest| rest.starts_with('=')),
-            Some(beginning) => words.starts_with(beginning),
-            None => words == self.flag,
+            Some(prefix) => text.starts_with(prefix),
+            None => text == self.flag,
         }
     }
 }
 
-/// Linker options whose value is the next word of a `-Wl,` list.
+/// Linker options whose value is the next entry of a `-Wl,` list.
 const WITH_VALUE: &[&str] = &[
     "-z",
     "-m",
@@ -121,18 +133,18 @@ const WITH_VALUE: &[&str] = &[
     "-e",
 ];
 
-/// The arguments without those that a row takes out, and what is to be done instead.
+/// Returns the arguments without those that a rewrite removes, and the steps that replace them.
 pub fn rewrite(args: Vec<String>) -> (Vec<String>, Vec<Step>) {
-    // With a linker script of the user's own there is no room for ours.
+    // With a linker script of the user's, ours cannot be added.
     let scripted = args
         .iter()
         .any(|arg| arg == "-T" || arg.starts_with("-Wl,-T") || arg.starts_with("-Wl,--script"));
     let mut steps = Vec::new();
-    let mut taken = |words: &str| {
-        let Some(row) = ARG_REWRITES.iter().find(|row| row.takes(words)) else {
+    let mut is_removed = |text: &str| {
+        let Some(entry) = ARG_REWRITES.iter().find(|entry| entry.applies_to(text)) else {
             return false;
         };
-        match row.action {
+        match entry.action {
             Action::Drop => true,
             Action::Replace(_) if scripted => false,
             Action::Replace(step) => {
@@ -151,7 +163,7 @@ pub fn rewrite(args: Vec<String>) -> (Vec<String>, Vec<Step>) {
         };
         let kept: Vec<String> = options(list)
             .into_iter()
-            .filter(|words| !taken(words))
+            .filter(|text| !is_removed(text))
             .collect();
         if kept.join(",") == list {
             rewritten.push(arg);
@@ -162,7 +174,7 @@ pub fn rewrite(args: Vec<String>) -> (Vec<String>, Vec<Step>) {
     (rewritten, steps)
 }
 
-/// The options of a `-Wl,` list, each with its value.
+/// Splits a `-Wl,` list into options, each with its value.
 fn options(list: &str) -> Vec<String> {
     let mut options: Vec<String> = Vec::new();
     let mut value = false;
@@ -175,7 +187,7 @@ fn options(list: &str) -> Vec<String> {
             }
             None => {
                 value = WITH_VALUE.contains(&word);
-                // gold's and lld's `--threads` may have its number behind it.
+                // The number after gold's and lld's `--threads` is optional.
                 match options
                     .last_mut()
                     .filter(|last| *last == "--threads" && word.parse::<u32>().is_ok())
@@ -189,28 +201,28 @@ fn options(list: &str) -> Vec<String> {
     options
 }
 
-/// The argument that zig says it does not know.
-pub fn refused(stderr: &str) -> Option<&str> {
-    let beginnings = [
+/// Returns the argument that zig's error message rejects.
+pub fn rejected_argument(stderr: &str) -> Option<&str> {
+    let prefixes = [
         "unsupported linker arg: ",
         "unsupported linker extension flag: ",
         "unknown linker arg: ",
     ];
     let line = |line| {
-        beginnings
+        prefixes
             .iter()
-            .find_map(|beginning| str::split_once(line, beginning))
+            .find_map(|prefix| str::split_once(line, prefix))
             .map(|(_, argument)| argument.trim())
     };
     stderr.lines().find_map(line)
 }
 
-/// A line of rustc's file of linker arguments: `\` before each `\` and space.
+/// Formats a line of rustc's linker argument file: `\` before each `\` and space.
 pub fn escape(arg: &str) -> String {
     arg.replace('\\', "\\\\").replace(' ', "\\ ")
 }
 
-/// The argument that such a line stands for.
+/// Parses such a line.
 pub fn unescape(line: &str) -> String {
     let mut arg = String::new();
     let mut escaped = false;
@@ -231,12 +243,12 @@ pub const CODES: &[Code] = &[ZIG_ARGUMENT];
 pub const ZIG_ARGUMENT: Code = code(&CodeInfo {
     name: "zig-argument",
     title: "zig does not know a linker argument",
-    cause: "zig links with lld, but takes only the linker arguments that it knows itself, and \
-            refuses all others. Arguments that change nothing in the program are taken out \
-            before; this one does.",
-    detection: "xpkg's wrapper of zig reads what zig says when a link fails.",
-    fix: "Take the argument out where it is set (`-C link-arg`, a build script's \
-          `cargo:rustc-link-arg`), or link the target with something else.",
+    cause: "zig links with lld, but accepts only the linker arguments that it knows itself, and \
+            rejects all others. xpkg removes arguments that change nothing in the program; this \
+            one is not among them.",
+    detection: "xpkg's wrapper of zig reads zig's output when a link fails.",
+    fix: "Remove the argument where it is set (`-C link-arg`, a build script's \
+          `cargo:rustc-link-arg`), or use another linker for the target.",
     source: "rust-cross/cargo-zigbuild#96; README, zig",
     waivable: false,
 });
@@ -252,25 +264,25 @@ mod tests {
 
     #[test]
     fn each_row_takes_its_own_argument_and_says_why() {
-        for row in ARG_REWRITES {
-            let words = match row.flag.strip_suffix('*') {
-                Some(beginning) if row.flag.contains("threads") => format!("{beginning}4"),
-                Some(beginning) => format!("{beginning}x86_64"),
-                None if row.flag.ends_with('=') => format!("{}2", row.flag),
-                None => row.flag.to_owned(),
+        for entry in ARG_REWRITES {
+            let text = match entry.flag.strip_suffix('*') {
+                Some(prefix) if entry.flag.contains("threads") => format!("{prefix}4"),
+                Some(prefix) => format!("{prefix}x86_64"),
+                None if entry.flag.ends_with('=') => format!("{}2", entry.flag),
+                None => entry.flag.to_owned(),
             };
             let (args, _) = rewrite(vec![
                 "-o".to_owned(),
-                format!("-Wl,{words}"),
+                format!("-Wl,{text}"),
                 "-Wl,--as-needed".to_owned(),
             ]);
-            assert_eq!(args, ["-o", "-Wl,--as-needed"], "{}", row.flag);
-            assert!(!row.reason.is_empty() && !row.source.is_empty() && !row.zig.is_empty());
+            assert_eq!(args, ["-o", "-Wl,--as-needed"], "{}", entry.flag);
+            assert!(!entry.reason.is_empty() && !entry.source.is_empty() && !entry.zig.is_empty());
         }
     }
 
     #[test]
-    fn what_no_row_names_stays() {
+    fn other_arguments_stay() {
         check(
             "-Wl,--export-dynamic-symbol=x -Wl,-z,now,--push-state main.o",
             "-Wl,--export-dynamic-symbol=x -Wl,-z,now,--push-state main.o []",
@@ -301,16 +313,16 @@ mod tests {
     }
 
     #[test]
-    fn what_zig_refuses_is_found_in_its_words() {
+    fn rejected_argument_is_found_in_zigs_message() {
         assert_eq!(
-            refused("x\nerror: unsupported linker arg: --foo\n"),
+            rejected_argument("x\nerror: unsupported linker arg: --foo\n"),
             Some("--foo")
         );
         assert_eq!(
-            refused("error: unsupported linker extension flag: -z initfirst"),
+            rejected_argument("error: unsupported linker extension flag: -z initfirst"),
             Some("-z initfirst")
         );
-        assert_eq!(refused("error: undefined symbol: main"), None);
+        assert_eq!(rejected_argument("error: undefined symbol: main"), None);
     }
 
     #[test]

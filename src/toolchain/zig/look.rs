@@ -1,8 +1,8 @@
-//! Finds zig, asks what it is, and has its wrappers written: through cargo-zigbuild's library, in a
-//! child of ours, so that our own environment stays as it is.
+//! Finds zig, queries its version, and has its wrappers written by cargo-zigbuild's library. That
+//! runs in a child process of ours, so that our own environment does not change.
 //!
-//! Answers are kept by the identity of the file that gave them: python alone takes longer to start
-//! than all other questions together.
+//! Answers are cached by the identity of the file that gave them: starting python alone takes
+//! longer than all other queries together.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -18,22 +18,26 @@ use crate::target::Target;
 use crate::toolchain::facts::{Zig, ZigTools};
 use crate::toolchain::probe::run::LIMIT;
 
-/// Looks for `zig` on PATH, then for the one of Python's package `ziglang`. The error: what is
-/// wrong with one that is there.
+/// Searches for `zig` on PATH, then in Python's package `ziglang`.
+///
+/// # Errors
+///
+/// Returns the problem of a zig that exists and does not work, if no other works.
 pub fn find(host: &Host) -> Result<Option<Zig>, String> {
-    let mut trouble = None;
-    // Python is not asked where the first serves.
+    let mut problem = None;
+    // Python is not started if the first one works.
     let places: [fn(&Host) -> Option<Utf8PathBuf>; 2] = [|host| host.find("zig"), of_python];
     for path in places.into_iter().filter_map(|place| place(host)) {
-        match ask(host, path) {
+        match query(host, path) {
             Ok(zig) => return Ok(Some(zig)),
-            Err(why) => trouble = trouble.or(Some(why)),
+            Err(why) => problem = problem.or(Some(why)),
         }
     }
-    trouble.map_or(Ok(None), Err)
+    problem.map_or(Ok(None), Err)
 }
 
-fn ask(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
+/// Queries a zig for its version, its cache and its glibc versions.
+fn query(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
     let variables = [
         "ZIG_GLOBAL_CACHE_DIR",
         "ZIG_LIB_DIR",
@@ -41,7 +45,7 @@ fn ask(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
         "HOME",
     ]
     .map(|name| host.var(name));
-    // What stands for one of several versions says another thing tomorrow.
+    // A launcher of several versions may choose another one tomorrow, so it is not cached.
     let itself = host
         .real_name(&path)
         .is_some_and(|name| name.starts_with("zig"))
@@ -50,34 +54,37 @@ fn ask(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
         .identity(&path)
         .filter(|_| itself)
         .map(|identity| format!("{identity}\n{variables:?}"));
-    let kept = key.and_then(|key| cache::place(host, "zig", &key));
-    if let Some(zig) = cache::read(host, kept.as_deref()) {
+    let cache_file = key.and_then(|key| cache::place(host, "zig", &key));
+    if let Some(zig) = cache::read(host, cache_file.as_deref()) {
         return Ok(zig);
     }
-    let ask = |word: &str| {
+    let run = |argument: &str| {
         let ended = host
-            .capture_bounded(&Invocation::new(path.as_str(), host.cwd()).arg(word), LIMIT)
+            .capture_bounded(
+                &Invocation::new(path.as_str(), host.cwd()).arg(argument),
+                LIMIT,
+            )
             .map_err(|problem| problem.message)?;
         match ended.code {
             _ if ended.timed_out => Err(format!(
-                "`{path} {word}` did not end within {} s",
+                "`{path} {argument}` did not finish within {} s",
                 LIMIT.as_secs()
             )),
             Some(0) => Ok(ended.stdout),
             _ => {
-                let said = ended
+                let message = ended
                     .stderr
                     .lines()
                     .map(str::trim)
                     .find(|line| !line.is_empty())
-                    .unwrap_or("it says nothing");
-                Err(format!("`{path} {word}` failed: {said}"))
+                    .unwrap_or("it printed no error");
+                Err(format!("`{path} {argument}` failed: {message}"))
             }
         }
     };
-    let unread = || format!("`{path} env` does not say what it is");
-    let (environment, targets) = (ask("env")?, ask("targets")?);
-    // A shell script in front of the real one would hide its changes.
+    let incomplete = || format!("the output of `{path} env` has no version or cache");
+    let (environment, targets) = (run("env")?, run("targets")?);
+    // A shell script in front of the real program would hide its changes.
     let real = text_of(&environment, "zig_exe").map_or_else(|| path.clone(), Utf8PathBuf::from);
     let zig = Zig {
         path: if host.is_file(&real) {
@@ -85,17 +92,17 @@ fn ask(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
         } else {
             path.clone()
         },
-        version: text_of(&environment, "version").ok_or_else(unread)?,
+        version: text_of(&environment, "version").ok_or_else(incomplete)?,
         cache: text_of(&environment, "global_cache_dir")
-            .ok_or_else(unread)?
+            .ok_or_else(incomplete)?
             .into(),
         glibc: list_of(&targets, "glibc"),
     };
-    cache::keep(host, kept.as_deref(), &zig);
+    cache::keep(host, cache_file.as_deref(), &zig);
     Ok(zig)
 }
 
-/// A text of what zig prints: `.name = "text"` since 0.15, `"name": "text"` before.
+/// Returns a text from zig's output: `.name = "text"` since 0.15, `"name": "text"` before.
 fn text_of(printed: &str, name: &str) -> Option<String> {
     let line = printed.lines().find_map(|line| {
         let line = line.trim();
@@ -105,7 +112,7 @@ fn text_of(printed: &str, name: &str) -> Option<String> {
     line.split('"').nth(1).map(str::to_owned)
 }
 
-/// The texts of a list of the same.
+/// Returns the texts of a list from the same output.
 fn list_of(printed: &str, name: &str) -> Vec<String> {
     let begins = [format!(".{name} = .{{"), format!("\"{name}\": [")];
     let lines = printed
@@ -119,21 +126,25 @@ fn list_of(printed: &str, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// What Python said, and the directories by which that may change.
+/// Python's answer, with the directories on which it depends.
 #[derive(Serialize, Deserialize)]
 struct Answer {
+    /// Program of the package `ziglang`; `None` if it is not installed.
     zig: Option<Utf8PathBuf>,
+    /// Directories of `sys.path`, each with its timestamp.
     path: Vec<(Utf8PathBuf, Option<String>)>,
 }
 
+/// Returns the zig of Python's package `ziglang`.
 fn of_python(host: &Host) -> Option<Utf8PathBuf> {
-    // An environment of Python's is told by where its python3 stands, not by what that links to.
+    // A virtual environment is identified by the path of its python3, not by the target of that
+    // link.
     let python = host.find("python3").or_else(|| host.find("python"))?;
-    // What chooses among several Pythons, where that is the work of a script.
-    let chooses = ["PYTHON", "PYENV", "ASDF", "MISE", "VIRTUAL_ENV"];
+    // Variables and files by which version managers (pyenv, asdf, mise) choose a Python.
+    let prefixes = ["PYTHON", "PYENV", "ASDF", "MISE", "VIRTUAL_ENV"];
     let variables: Vec<_> = host
         .vars()
-        .filter(|(name, _)| chooses.iter().any(|beginning| name.starts_with(beginning)))
+        .filter(|(name, _)| prefixes.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
     let home = host.var("HOME").map(Utf8PathBuf::from).unwrap_or_default();
     let above = host
@@ -152,14 +163,14 @@ fn of_python(host: &Host) -> Option<Utf8PathBuf> {
         "{python}\n{}\n{variables:?}\n{home}\n{chosen:?}",
         host.identity(&python)?
     );
-    let kept = cache::place(host, "python", &key);
+    let cache_file = cache::place(host, "python", &key);
     let fresh = |answer: &Answer| {
         answer
             .path
             .iter()
             .all(|(path, stamp)| host.stamp(path) == *stamp)
     };
-    if let Some(answer) = cache::read::<Answer>(host, kept.as_deref()).filter(fresh) {
+    if let Some(answer) = cache::read::<Answer>(host, cache_file.as_deref()).filter(fresh) {
         return answer.zig.filter(|zig| host.is_file(zig));
     }
     let question = Invocation::new(python.as_str(), host.cwd()).arg("-c").arg(
@@ -184,12 +195,16 @@ fn of_python(host: &Host) -> Option<Utf8PathBuf> {
         .map(|path| (path.clone(), host.stamp(&path)))
         .collect();
     let answer = Answer { zig, path };
-    cache::keep(host, kept.as_deref(), &answer);
+    cache::keep(host, cache_file.as_deref(), &answer);
     answer.zig
 }
 
-/// The programs by which zig serves a target: written once, for this program, this zig and these
-/// rustflags.
+/// Returns the wrappers by which zig serves a target. They are written once for this program, this
+/// zig and these rustflags.
+///
+/// # Errors
+///
+/// Fails with a clause if they cannot be written.
 pub fn tools(
     host: &Host,
     found: &ProjectContext,
@@ -197,61 +212,61 @@ pub fn tools(
     target: &Target,
     rustflags: &[String],
 ) -> Result<ZigTools, String> {
-    let own = host
+    let own_program = host
         .own_program()
         .ok_or("cannot be wrapped: the path of this program is not known")?;
     let cache = cache_dir(&found.workspace);
-    // A directory for each zig: the library names its wrappers by what it calls zig with, not by
-    // which zig it is.
+    // Each zig has its own directory: the library names its wrappers by the arguments for zig, not
+    // by which zig it is.
     let identity = host.identity(&zig.path).unwrap_or_default();
-    let place = cache.join(format!(
+    let directory = cache.join(format!(
         "zig-{}",
         cache::digest(&format!("{identity}\n{}", zig.version))
     ));
     let key = format!(
-        "{own}\n{identity}\n{zig:?}\n{target}\n{rustflags:?}\n{}",
+        "{own_program}\n{identity}\n{zig:?}\n{target}\n{rustflags:?}\n{}",
         found.rustc.release
     );
-    let kept = cache.join(format!("zig-{}.json", cache::digest(&key)));
-    let standing = |tools: &ZigTools| {
+    let cache_file = cache.join(format!("zig-{}.json", cache::digest(&key)));
+    let exists = |tools: &ZigTools| {
         [&tools.cc, &tools.cxx, &tools.ranlib]
             .into_iter()
             .all(|path| host.is_file(path))
     };
-    if let Some(tools) = cache::read(host, Some(&kept)).filter(standing) {
+    if let Some(tools) = cache::read(host, Some(&cache_file)).filter(exists) {
         return Ok(tools);
     }
     let unwritten = |problem: Problem| format!("cannot be wrapped: {}", problem.message);
     host.create_target_dir(&found.workspace.target_dir)
         .and_then(|()| host.create_dir_all(&cache))
         .map_err(unwritten)?;
-    // Another run may be at it.
+    // Another run may be writing them.
     let _lock = host
         .lock(&cache.join("zig.lock"), &format!("in `{cache}`"))
         .map_err(unwritten)?;
-    let question = Invocation::new(own.as_str(), &found.workspace.root)
+    let question = Invocation::new(own_program.as_str(), &found.workspace.root)
         .args(["__zig-tools", &target.to_string()])
         .env("CARGO_ZIGBUILD_ZIG_COMMAND", zig.path.as_str())
         .env("CARGO_ZIGBUILD_ZIG_VERSION", &zig.version)
-        .env("CARGO_ZIGBUILD_CACHE_DIR", place.as_str())
+        .env("CARGO_ZIGBUILD_CACHE_DIR", directory.as_str())
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\u{1f}"))
         .env("RUSTC", &found.rustc_program);
     let output = host.capture_bounded(&question, LIMIT).map_err(unwritten)?;
     if !output.success() {
-        let words = output
+        let message = output
             .stderr
             .lines()
             .map(str::trim)
             .find(|line| !line.is_empty())
-            .unwrap_or("it says nothing");
+            .unwrap_or("it printed no error");
         return Err(format!(
             "cannot be wrapped: {}",
-            words.trim_start_matches("error[process-failed]: ")
+            message.trim_start_matches("error[process-failed]: ")
         ));
     }
     let tools = serde_json::from_str(&output.stdout)
         .map_err(|error| format!("cannot be wrapped: {error}"))?;
-    cache::keep(host, Some(&kept), &tools);
+    cache::keep(host, Some(&cache_file), &tools);
     Ok(tools)
 }
 

@@ -1,8 +1,8 @@
-//! zig: links and compiles C and C++ for musl, and for any glibc floor that it knows. It brings
-//! every C library itself.
+//! zig: links and compiles C and C++ for musl, and for every glibc floor that it supports. It ships
+//! all C libraries itself.
 //!
-//! It is called through wrappers that cargo-zigbuild's library writes; they start this very
-//! program, which hands on what zig understands ([`crate::zig_arguments`]).
+//! Wrappers written by cargo-zigbuild's library call it. They start this program, which passes on the
+//! arguments that zig understands ([`arguments`]).
 
 pub mod arguments;
 pub mod look;
@@ -22,19 +22,22 @@ use crate::toolchain::gcc;
 use crate::toolchain::program::Program;
 use crate::toolchain::tools::{ToolFile, Tools};
 
+/// Name and text of the smallest C program.
 const C_PROGRAM: (&str, &str) = ("first.c", "int main(void) { return 0; }\n");
 
+/// Name and text of a small program that needs libc++.
 const CXX_PROGRAM: (&str, &str) = (
     "first.cc",
     "#include <iostream>\nint main() { std::cout << 1; }\n",
 );
 
-fn first_uses(case: &TargetContext, zig: &Zig, programs: &ZigTools) -> Vec<CacheWarmup> {
+/// Returns the libraries that zig compiles before its first link for the target.
+fn cache_warmups(case: &TargetContext, zig: &Zig, programs: &ZigTools) -> Vec<CacheWarmup> {
     let (libc, long) = match case.target.system.libc {
         Libc::Musl => ("musl", "about a minute of compiling"),
         _ => ("glibc", "some seconds of compiling"),
     };
-    // The wrapper's name holds a digest of what it calls zig with.
+    // The wrapper's name contains a digest of the arguments for zig.
     let marker = |program: &Utf8Path| {
         zig.cache.join(format!(
             "xpkg-{}-{}",
@@ -64,47 +67,50 @@ fn first_uses(case: &TargetContext, zig: &Zig, programs: &ZigTools) -> Vec<Cache
         .collect()
 }
 
-/// What [`super::Program::version`] says of it.
+/// Returns the version line, as in [`Program::version`].
 pub fn version(zig: &Zig) -> String {
     format!("zig {}", zig.version)
 }
 
-/// The reason where there is none.
+/// Reason if zig is not installed.
 pub const MISSING: &str = "not on PATH, and `python3 -m ziglang` failed";
 
-/// Whether zig could serve it at all: worth looking for.
+/// Returns true if zig may serve the target, so that it is worth searching for.
 pub fn is_worth(target: &Target, host: &str, chosen: bool) -> bool {
     target.system.os == Os::Linux && (chosen || target.triple() != host || target.floor.is_some())
 }
 
-/// Tools that complete it.
-pub fn wanted() -> [String; 2] {
+/// Returns the names of archive tools that are used instead of zig's own.
+pub fn search_names() -> [String; 2] {
     ["ar", "ranlib"].map(str::to_owned)
 }
 
+/// Returns zig as a candidate. For musl with C, a variant with gcc as the C compiler comes first.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let target = case.target;
     if target.system.os != Os::Linux {
         return Err(format!(
-            "serves Linux only here, not {}",
+            "is used for Linux only, not for {}",
             target.system.os.name()
         ));
     }
     if let Some(sysroot) = case.sysroot {
-        return Err(format!("takes no sysroot, and `{sysroot}` is configured"));
+        return Err(format!(
+            "does not support a sysroot, but `{sysroot}` is configured"
+        ));
     }
     let zig = case.facts.zig.as_ref();
-    let (Some(zig), Some(tools)) = (zig, case.here.zig.as_ref()) else {
+    let (Some(zig), Some(tools)) = (zig, case.target_facts.zig.as_ref()) else {
         return Err(match zig {
-            // The host's own triple is the business of its own compiler, unless zig was asked for.
-            Some(_) => "was not asked, since the target is the host's own triple".to_owned(),
+            // The host's own compiler serves the host's own triple, unless zig was chosen.
+            Some(_) => "was not queried, because the target is the host's own triple".to_owned(),
             None if !is_worth(
                 target,
                 &case.facts.rustc.host,
-                case.asked == Some(LinkerKind::Zig),
+                case.chosen_kind == Some(LinkerKind::Zig),
             ) =>
             {
-                "was not looked for, since the target is the host's own triple".to_owned()
+                "was not searched for, because the target is the host's own triple".to_owned()
             }
             None => case
                 .facts
@@ -123,45 +129,53 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             range(zig, target)
         ));
     }
-    let own = Program {
+    let zig_program = Program {
         program: tools.cc.to_string(),
         path: Some(zig.path.clone()),
         version: Some(version(zig)),
         machine: Some(tools.target.clone()),
     };
     let mut candidates = Vec::new();
-    // zig compiles all of musl again for each `-m` flag that a build script tries a link with,
-    // which takes a minute each: a gcc for musl compiles the C where there is one.
+    // zig compiles all of musl again for each `-m` flag with which a build script tries a link,
+    // about a minute each: a gcc for musl compiles the C if there is one.
     if target.system.libc == Libc::Musl && case.c.holds {
         let compilers = gcc::for_musl_c(case).unwrap_or_default();
         candidates.extend(compilers.into_iter().map(|(cc, what)| {
             let reason = format!(
-                "it brings musl and compiles C++, and `{}` ({what}) compiles C",
+                "it includes musl and compiles C++, and `{}` ({what}) compiles C",
                 cc.program
             );
-            candidate(case, zig, tools, own.clone(), cc, reason)
+            candidate(case, zig, tools, zig_program.clone(), cc, reason)
         }));
     }
     let reason = match target.system.libc {
-        Libc::Musl => "it brings musl and compiles C and C++ for it".to_owned(),
+        Libc::Musl => "it includes musl and compiles C and C++ for it".to_owned(),
         _ => match target.floor {
             Some(floor) => format!("it links for glibc {floor} and compiles C and C++ for it"),
-            None => "it brings glibc and compiles C and C++ for it".to_owned(),
+            None => "it includes glibc and compiles C and C++ for it".to_owned(),
         },
     };
-    candidates.push(candidate(case, zig, tools, own.clone(), own, reason));
+    candidates.push(candidate(
+        case,
+        zig,
+        tools,
+        zig_program.clone(),
+        zig_program,
+        reason,
+    ));
     Ok(candidates)
 }
 
+/// Returns zig as the linker and C++ compiler, with `cc` as the C compiler.
 fn candidate(
     case: &TargetContext,
     zig: &Zig,
     programs: &ZigTools,
-    own: Program,
+    zig_program: Program,
     cc: Program,
     reason: String,
 ) -> Candidate {
-    let there = |name: &str| case.program(name).map(|_| name.to_owned());
+    let installed = |name: &str| case.program(name).map(|_| name.to_owned());
     let archiver = ToolFile::new(
         case,
         "zig-ar",
@@ -171,7 +185,7 @@ fn candidate(
         ),
         true,
     );
-    let ar = there("ar");
+    let ar = installed("ar");
     let mut files = if ar.is_some() {
         Vec::new()
     } else {
@@ -182,20 +196,21 @@ fn candidate(
         cc: Some(cc),
         cxx: Some(programs.cxx.to_string()),
         ar: ar.or(Some(archiver.path.into_string())),
-        ranlib: there("ranlib").or_else(|| Some(programs.ranlib.to_string())),
+        ranlib: installed("ranlib").or_else(|| Some(programs.ranlib.to_string())),
         libraries: None,
         zig: true,
     };
-    let mut candidate = assemble(case, LinkerKind::Zig, own, tools, reason);
+    let mut candidate = assemble(case, LinkerKind::Zig, zig_program, tools, reason);
     files.append(&mut candidate.files);
     Candidate {
         files,
-        first_uses: first_uses(case, zig, programs),
+        cache_warmups: cache_warmups(case, zig, programs),
         ..candidate
     }
 }
 
-/// zig lists one range for all processors.
+/// Returns the glibc versions that zig supports for the target. zig lists one range for all
+/// processors.
 fn versions(zig: &Zig, target: &Target) -> impl Iterator<Item = Glibc> {
     let first = target.first_glibc();
     zig.glibc
@@ -204,14 +219,16 @@ fn versions(zig: &Zig, target: &Target) -> impl Iterator<Item = Glibc> {
         .filter(move |version| first.is_none_or(|first| *version >= first))
 }
 
+/// Returns true if zig supports this floor.
 fn knows(zig: &Zig, target: &Target, floor: Glibc) -> bool {
     versions(zig, target).any(|version| version == floor)
 }
 
+/// Formats the range of supported versions.
 fn range(zig: &Zig, target: &Target) -> String {
     let versions = || versions(zig, target);
     match (versions().min(), versions().max()) {
         (Some(first), Some(last)) => format!("{first} to {last}"),
-        _ => "of no version that it names".to_owned(),
+        _ => "of no version that it lists".to_owned(),
     }
 }

@@ -1,51 +1,59 @@
-//! One compile that tells what a compiler is: its version, the machine and the C library of its
+//! One compile that reveals a compiler's properties: its version, the machine, the C library of its
 //! headers, and habits that matter to a link.
 
 use serde::{Deserialize, Serialize};
 
 use crate::toolchain::probe::object::Object;
 
-/// What is compiled. It includes two headers, so a compiler without a C library does not take it.
+/// C source of the facts object. It includes two headers, so a compiler without a C library rejects
+/// it.
 pub const FACTS_OBJECT: &str = include_str!("facts.c");
 
+/// Marker before the numbers in the object's data.
 const MAGIC: [u32; 2] = [0x7870_6b67, 0x6661_6374];
 
-/// What the object tells.
+/// Facts read from the object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CompilerFacts {
-    /// The format's own name for the processor.
+    /// Name of the processor in the object's format: `EM_X86_64`.
     pub machine: String,
-    /// clang's major version; 0: it is none.
+    /// clang's major version; 0 if it is another compiler.
     pub clang: u32,
-    /// What it says of itself as GCC (clang says 4.2.1).
+    /// Version that it reports as GCC (clang reports 4.2.1).
     pub gcc: [u32; 3],
-    /// The glibc of its headers, major and minor; `None`: they are not glibc's.
+    /// Major and minor version of the glibc of its headers; `None` if they are another library's.
     pub glibc: Option<[u32; 2]>,
-    /// Bytes of a pointer.
+    /// Size of a pointer in bytes.
     pub pointer: u32,
-    /// Bytes of `time_t`.
+    /// Size of `time_t` in bytes.
     pub time_t: u32,
-    /// It writes LTO objects with the flags it was given.
+    /// True if it writes LTO objects with the flags it was given.
     pub lto: bool,
-    /// It checks for undefined behaviour, so its objects want a runtime.
+    /// True if it checks for undefined behavior, so that its objects need a runtime.
     pub ubsan: bool,
-    /// Its headers turn `strtol` into `__isoc23_strtol`, which is in glibc 2.38 and later only.
+    /// True if its headers turn `strtol` into `__isoc23_strtol`, which exists since glibc 2.38
+    /// only.
     pub isoc23: bool,
-    /// It calls `__aarch64_…` for atomics, which Rust's own musl does not have.
+    /// True if it calls `__aarch64_…` for atomics, which Rust's own musl does not have.
     pub outline_atomics: bool,
 }
 
 impl CompilerFacts {
+    /// Reads the facts from the object's bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are not an object, or do not contain the numbers.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let object = Object::parse(bytes)?;
-        let words = |read: fn([u8; 4]) -> u32| find(bytes, read);
-        let numbers = words(u32::from_le_bytes).or_else(|| words(u32::from_be_bytes));
+        let numbers_as = |read: fn([u8; 4]) -> u32| find(bytes, read);
+        let numbers = numbers_as(u32::from_le_bytes).or_else(|| numbers_as(u32::from_be_bytes));
         let [clang, major, minor, patch, glibc, pointer, time_t] = match numbers {
             Some(numbers) => numbers,
-            // Intermediate code: nothing to read but that.
+            // Intermediate code: nothing else can be read from it.
             None if object.lto => [0; 7],
-            None => return Err("its object does not hold the facts".to_owned()),
+            None => return Err("its object does not contain the facts".to_owned()),
         };
         Ok(Self {
             machine: object.machine.clone(),
@@ -55,14 +63,14 @@ impl CompilerFacts {
             pointer,
             time_t,
             lto: object.lto,
-            ubsan: object.wants_like("__ubsan_"),
-            isoc23: object.wants_like("__isoc23_"),
-            outline_atomics: object.wants_like("__aarch64_"),
+            ubsan: object.imports_prefix("__ubsan_"),
+            isoc23: object.imports_prefix("__isoc23_"),
+            outline_atomics: object.imports_prefix("__aarch64_"),
         })
     }
 }
 
-/// The numbers behind the magic.
+/// Returns the numbers after [`MAGIC`].
 fn find(bytes: &[u8], read: fn([u8; 4]) -> u32) -> Option<[u32; 7]> {
     let word = |at: usize| {
         bytes

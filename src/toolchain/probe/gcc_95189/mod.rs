@@ -6,14 +6,15 @@ use crate::toolchain::probe::definition::{Probe, Question};
 use crate::toolchain::probe::object::Object;
 use crate::toolchain::probe::report::Verdict;
 
+/// The probe: an object in which an affected compiler drops a call.
 pub const PROBE: Probe = Probe {
     code: GCC_95189,
     title: "GCC bug 95189",
     question: Question {
         source: include_str!("bug.c"),
         baseline_flags: &["-O2"],
-        // With LTO the object holds no machine code, and gcc 9 would look innocent. Warnings are not
-        // the question.
+        // With LTO the object contains no machine code, and gcc 9 would look unaffected. `-w`:
+        // warnings are irrelevant here.
         last_flags: &["-fno-lto", "-w"],
         read,
         run_source: include_str!("run.c"),
@@ -48,12 +49,17 @@ pub const PROBE: Probe = Probe {
     sources: "gcc.gnu.org PR 95189; aws/aws-lc#177, aws/aws-lc-rs#1173, cross-rs/cross#1725",
 };
 
+/// Function with the comparison that an affected compiler gets wrong.
 const SUBJECT: &str = "xpkg_95189_subject";
 
+/// Function whose call a correct compiler cannot drop.
 const REACHED: &str = "xpkg_95189_reached";
 
+/// Function that is called after a comparison without a leading NUL. Every compiler keeps this
+/// call, so it proves that the object was compiled as intended.
 const CONTROL: &str = "xpkg_95189_control";
 
+/// Reads the verdict: an affected compiler drops the call of [`REACHED`].
 fn read(bytes: &[u8]) -> Verdict {
     let inconclusive = |why: String| Verdict::Inconclusive { why };
     let object = match Object::parse(bytes) {
@@ -63,10 +69,10 @@ fn read(bytes: &[u8]) -> Verdict {
     if object.lto {
         return inconclusive("it writes LTO objects even with `-fno-lto`".to_owned());
     }
-    if !object.defines(SUBJECT) || !object.wants(CONTROL) {
+    if !object.defines(SUBJECT) || !object.imports(CONTROL) {
         return inconclusive(format!("its object lacks the control `{CONTROL}`"));
     }
-    if object.wants(REACHED) {
+    if object.imports(REACHED) {
         Verdict::Ok
     } else {
         Verdict::Affected {
@@ -75,27 +81,27 @@ fn read(bytes: &[u8]) -> Verdict {
     }
 }
 
-/// What the number alone suggests. Wrong for patched compilers, so it only breaks a tie.
+/// Returns true for the versions that upstream released with the bug. Wrong for patched compilers,
+/// so it only breaks a tie.
 fn by_version([major, minor, _]: [u32; 3]) -> bool {
     major == 9 || major == 10 && minor < 3
 }
 
 const GCC_95189: Code = code(&CodeInfo {
     name: "gcc-95189",
-    title: "the C compiler compares bytes wrongly (GCC bug 95189)",
+    title: "the C compiler miscompiles byte comparisons (GCC bug 95189)",
     cause: "GCC 9, and 10.0 to 10.2 unless patched, expand `memcmp` against a constant as if it \
             were `strcmp`: it stops at the constant's first NUL, and unequal bytes compare equal. \
             A MAC or signature check then passes that must fail. aws-lc-sys tests for it on some \
             hosts only, and never when it is cross-compiled.",
     detection: "A small file is compiled at -O2, and with the flags that build scripts will use; \
-                a correct compiler cannot drop the call that the bug drops. Where its output can \
-                be started here, a run seconds it. It stops the run where C that checks secrets \
-                (aws-lc-sys, ring, openssl-src, …) is compiled with -O2 or more, and is told for \
-                other C.",
+                a correct compiler cannot drop the call that the bug drops. If its output can run \
+                here, a run confirms the verdict. xpkg stops if security-sensitive C (aws-lc-sys, \
+                ring, openssl-src, …) is compiled with -O2 or more, and warns for other C.",
     fix: "Use a compiler without the bug: GCC 10.3 or later, clang. Or set \
           `--param=builtin-string-cmp-inline-length=0` in `CFLAGS_<target>`: the manifest records \
-          it. Not `-fno-builtin-memcmp`: it leaves explicit `__builtin_memcmp` calls wrong. Or go \
-          on with `--accept gcc-95189`, recorded, too.",
+          it. Not `-fno-builtin-memcmp`: it leaves explicit `__builtin_memcmp` calls wrong. Or \
+          continue with `--accept gcc-95189`, which is recorded, too.",
     source: "gcc.gnu.org PR 95189; aws/aws-lc#177; cross-rs/cross#1725",
     waivable: true,
 });
