@@ -1,18 +1,38 @@
-//! `cargo xpkg` **looks** (asks cargo, rustc, PATH and compilers for facts), **decides** (pure
-//! functions make a whole [`plan::Plan`]), **does** (a dull loop runs the plan) and **tells** (one
-//! [`manifest::Manifest`], as a table or JSON).
+//! `cargo xpkg` builds every bin of a workspace for every target, inspects it, and stages the tree
+//! with a manifest.
+//!
+//! It **looks** (asks cargo, rustc, PATH, compilers and container engines for facts), **decides**
+//! (pure functions make a whole [`build::plan::Plan`]), **does** (a loop runs the plan) and **tells**
+//! (one document, as a table or as JSON).
 //!
 //! ```text
-//! argv ─► Cli ─┐
-//! ├─► Config ───┐
-//! cargo        │             ├─► Plan ─► per target: compile ─► inspect ─► policy ─► stage ─► Manifest ─► table | JSON
-//! metadata ─► Workspace ─────┤  (pure)     Call      Made       Binary    Problem   Staging
-//! compilers, PATH, engine ─► Facts ──┘
+//! arguments ──► RunOptions ─┐
+//! cargo metadata, xpkg's ───┼─► Settings ─┐
+//! configuration, Cross.toml ┘             ├─► Plan ─► per target: compile ─► inspect ─► rules ─► stage ─► Manifest
+//! compilers, PATH, engines, images ─► Facts ┘ (pure)
 //! ```
 //!
-//! Only *look* and *do* touch the world, and only through [`host`]. The rooms stand below from top
-//! to bottom; a room imports from rooms below its own, never from above (`tests/it/house.rs` holds
-//! them to it).
+//! # Map
+//! A subject is a folder, and the phase is the file name: only files called `look`, `run`, `write`,
+//! `compile` or `stage` (or in a folder `look/`) and the commands touch the machine, through
+//! [`host`]; every other file is pure. Imports go downward in this list, and no files import each
+//! other in a circle. `tests/it/house.rs` checks all three.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`commands`] | one file for each command: its arguments and its `run`; `codes`, all codes |
+//! | [`ui`] | text for people, one file for each document |
+//! | [`ship`] | what is made of verified trees: Docker contexts, OCI image layouts |
+//! | [`build`] | a run of `build`: its session, plan, cargo calls, staging, records; `doctor` |
+//! | [`verify`] | rules for trees, archives and files; reports as JSON, SARIF and Markdown |
+//! | [`tree`] | the staged tree and its manifest, a contract (`manifest.schema.json`) |
+//! | [`toolchain`] | the choice of linker and C compiler; a folder each for clang, zig, probes and cross images |
+//! | [`project`] | what the user has and wants: configuration, workspace, graph, settings |
+//! | [`archive`] | reading archives within bounds, and writing them reproducibly |
+//! | [`inspect`] | facts of one program, from its bytes |
+//! | [`host`] | the one door to the machine: processes, files, locks, replacement, printing |
+//! | [`target`] | target triples, parsed once |
+//! | [`invocation`], [`problem`], [`digest`] | a process as a value; problems and codes; SHA-256 |
 
 pub mod archive;
 pub mod build;
@@ -35,7 +55,7 @@ use std::process::ExitCode;
 
 use crate::commands::Cli;
 
-/// Runs the program with the process's arguments, its own name first.
+/// Runs the program with the process's arguments, its own name first. Returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Cli::parse_from_process(args) {
         Ok(cli) => commands::run(cli).into(),

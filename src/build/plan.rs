@@ -61,11 +61,7 @@ impl Plan {
         let mut problems = Vec::new();
         let mut targets = Vec::new();
         for request in &settings.requests {
-            let nothing = TargetFacts::default();
-            let here = facts
-                .targets
-                .get(request.target.triple())
-                .unwrap_or(&nothing);
+            let here = facts.of(&request.target);
             let install = match here.std {
                 Std::Present => None,
                 Std::Installable => Some(install(workspace, facts, &request.target)),

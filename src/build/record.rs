@@ -45,12 +45,7 @@ pub fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> Targ
                 .map(|variable| (variable.name.clone(), variable.value.clone()))
                 .collect(),
         },
-        host_probes: match prepared
-            .facts
-            .targets
-            .get(target.target.triple())
-            .and_then(|here| here.image.as_ref())
-        {
+        host_probes: match &prepared.facts.of(&target.target).image {
             Some(Ok(image)) if candidate.image.is_some() => image.host_report.clone(),
             _ => prepared.facts.host.report.clone(),
         },

@@ -355,12 +355,7 @@ fn tell_unasked(host: &Host, prepared: &Prepared, artifacts: &[Artifact]) {
             .flatten()
             .filter_map(|program| program.version.as_deref())
             .collect();
-        let known = prepared
-            .facts
-            .targets
-            .get(target.target.triple())
-            .map(|here| here.std_compilers.as_slice())
-            .unwrap_or_default();
+        let known = &prepared.facts.of(&target.target).std_compilers;
         for artifact in artifacts
             .iter()
             .filter(|artifact| artifact.target == target.target.triple())

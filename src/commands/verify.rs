@@ -238,10 +238,7 @@ fn targets(names: &[String]) -> Result<Vec<Target>> {
     let parse = |name: &String| {
         // There may be no rustc here: what a file of a target looks like is all that has to be
         // known.
-        let triple = name
-            .split_once('.')
-            .map_or(name.as_str(), |(triple, _)| triple);
-        let known: Vec<String> = Target::of_triple(triple)
+        let known: Vec<String> = Target::of_triple(Target::split(name).0)
             .map(|target| target.triple().to_owned())
             .into_iter()
             .collect();

@@ -36,12 +36,7 @@ impl Target {
     /// `unknown-target` if rustc does not know the triple or the glibc floor is invalid,
     /// `unsupported-target` if a table has no row for it.
     pub fn parse(text: &str, known: &[String]) -> Result<Self> {
-        // A few triples contain a dot (`thumbv8m.main-none-eabi`).
-        let is_triple = known.iter().any(|name| name == text);
-        let (triple, floor) = match text.split_once('.').filter(|_| !is_triple) {
-            Some((triple, floor)) => (triple, Some(floor)),
-            None => (text, None),
-        };
+        let (triple, floor) = Self::split(text);
         if !known.iter().any(|name| name == triple) {
             let problem = Problem::new(
                 UNKNOWN_TARGET,
@@ -85,6 +80,16 @@ impl Target {
             );
         }
         Ok(target)
+    }
+
+    /// Splits `TRIPLE[.GLIBC]` into the bare triple and the glibc floor. A dot in the name of the
+    /// processor, before the first hyphen, belongs to the triple (`thumbv8m.main-none-eabi`).
+    pub fn split(text: &str) -> (&str, Option<&str>) {
+        let processor = text.find('-').unwrap_or(text.len());
+        match text[processor..].split_once('.') {
+            Some((rest, floor)) => (&text[..processor + rest.len()], Some(floor)),
+            None => (text, None),
+        }
     }
 
     /// Looks up the rows of a triple, without asking rustc if it knows the triple.
@@ -261,6 +266,28 @@ mod tests {
             ),
         };
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_floor_comes_after_the_triple() {
+        for (text, triple, floor) in [
+            ("x86_64-unknown-linux-gnu", "x86_64-unknown-linux-gnu", None),
+            (
+                "x86_64-unknown-linux-gnu.2.17",
+                "x86_64-unknown-linux-gnu",
+                Some("2.17"),
+            ),
+            ("thumbv8m.main-none-eabi", "thumbv8m.main-none-eabi", None),
+            (
+                "x86_64-unknown-linux-gnu.",
+                "x86_64-unknown-linux-gnu",
+                Some(""),
+            ),
+            ("nonsense.2", "nonsense.2", None),
+            ("", "", None),
+        ] {
+            assert_eq!(Target::split(text), (triple, floor));
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::toolchain::candidate::{Candidate, Rejected, ToolchainChoice};
 use crate::toolchain::clang::{self, arguments};
 use crate::toolchain::configured::configured;
 use crate::toolchain::context::TargetContext;
-use crate::toolchain::facts::{Facts, TargetFacts};
+use crate::toolchain::facts::Facts;
 use crate::toolchain::image::candidates;
 use crate::toolchain::image::container::IMAGE_UNFIT;
 use crate::toolchain::kinds::KINDS;
@@ -86,14 +86,13 @@ pub fn clang_question(
 
 /// Returns the candidates that are viable as far as their own kind can tell. Their C compilers are
 /// probed next.
-pub fn contenders(
+pub fn viable_candidates(
     request: &TargetRequest,
     facts: &Facts,
     c: &CUsage,
     tools: &Utf8Path,
 ) -> Vec<Candidate> {
-    let nothing = TargetFacts::default();
-    let case = TargetContext::new(request, facts, c, tools, &nothing);
+    let case = TargetContext::new(request, facts, c, tools);
     let chosen = explicit_choice(&case, request)
         .and_then(|(_, candidates)| candidates.ok())
         .unwrap_or_default();
@@ -114,8 +113,7 @@ pub fn image_candidate(
     c: &CUsage,
     tools: &Utf8Path,
 ) -> Result<Candidate, String> {
-    let nothing = TargetFacts::default();
-    let case = TargetContext::new(request, facts, c, tools, &nothing);
+    let case = TargetContext::new(request, facts, c, tools);
     candidates::candidates(&case)?
         .into_iter()
         .next()
@@ -135,8 +133,7 @@ pub fn choose(
     tools: &Utf8Path,
 ) -> Result<ToolchainChoice> {
     let target = &request.target;
-    let nothing = TargetFacts::default();
-    let case = TargetContext::new(request, facts, c, tools, &nothing);
+    let case = TargetContext::new(request, facts, c, tools);
     let mut rejected = Vec::new();
     let mut affected = Vec::new();
     if let Some((by, candidates)) = explicit_choice(&case, request) {

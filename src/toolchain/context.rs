@@ -37,18 +37,14 @@ pub struct TargetContext<'a> {
 }
 
 impl<'a> TargetContext<'a> {
-    /// Collects the facts about one target; `nothing` is used if none were gathered.
+    /// Collects the facts about one target.
     pub fn new(
         request: &'a TargetRequest,
         facts: &'a Facts,
         c: &'a CUsage,
         tools: &'a Utf8Path,
-        nothing: &'a TargetFacts,
     ) -> Self {
-        let target_facts = facts
-            .targets
-            .get(request.target.triple())
-            .unwrap_or(nothing);
+        let target_facts = facts.of(&request.target);
         let chosen_kind = request
             .choice
             .as_ref()

@@ -192,7 +192,7 @@ fn rustflags(case: &TargetContext, _: &Tools) -> Option<String> {
 fn runner(case: &TargetContext, tools: &Tools) -> Option<String> {
     let runner = case
         .target_facts
-        .starter
+        .runner
         .as_ref()
         .filter(|runner| !runner.is_empty())?;
     let libraries = match case.target.system.libc {

@@ -11,6 +11,7 @@ use crate::project::build_tools::{Installer, RequiredTool, ToolFound};
 use crate::project::graph::CPackage;
 use crate::project::rustc::Rustc;
 use crate::project::setting::Setting;
+use crate::target::Target;
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::probe::archiver::ArchiveFormat;
 use crate::toolchain::probe::headers::Includes;
@@ -23,8 +24,8 @@ pub struct Facts {
     pub rustc: Rustc,
     /// Programs that were looked for and are on PATH, by the name they were looked for.
     pub programs: BTreeMap<String, Program>,
-    /// By bare triple.
-    pub targets: BTreeMap<String, TargetFacts>,
+    /// Facts of the targets, in the order of the run's requests.
+    pub targets: Vec<TargetFacts>,
     pub host: HostFacts,
     /// Programs that build scripts of the graph call.
     pub wants: Vec<RequiredTool>,
@@ -37,6 +38,30 @@ pub struct Facts {
     /// Tools that cannot run here, of those that the graph calls.
     pub tools: Vec<ToolFound>,
     pub installer: Installer,
+}
+
+impl Facts {
+    /// Returns the facts of a target of the run.
+    ///
+    /// # Panics
+    /// The survey was taken for other targets.
+    pub fn of(&self, target: &Target) -> &TargetFacts {
+        self.targets
+            .iter()
+            .find(|facts| facts.triple == target.triple())
+            .expect("the survey covers every target of the run")
+    }
+
+    /// Returns the facts of a target of the run, to be completed.
+    ///
+    /// # Panics
+    /// The survey was taken for other targets.
+    pub fn of_mut(&mut self, target: &Target) -> &mut TargetFacts {
+        self.targets
+            .iter_mut()
+            .find(|facts| facts.triple == target.triple())
+            .expect("the survey covers every target of the run")
+    }
 }
 
 /// zig, and what it says of itself.
@@ -85,6 +110,8 @@ pub enum Std {
 /// What is known of one target on this machine and for this workspace.
 #[derive(Debug, Clone, Default)]
 pub struct TargetFacts {
+    /// Bare triple.
+    pub triple: String,
     pub std: Std,
     /// The standard library brings the C library's objects with it (musl).
     pub self_contained: bool,
@@ -111,7 +138,7 @@ pub struct TargetFacts {
     pub zig: Option<Result<ZigTools, String>>,
     /// What starts its programs here: nothing, or an emulator with its arguments; `None` where
     /// nothing can.
-    pub starter: Option<Vec<String>>,
+    pub runner: Option<Vec<String>>,
     /// Where compilers look for headers, by the program's name; asked where the graph binds to
     /// headers.
     pub includes: BTreeMap<String, Includes>,

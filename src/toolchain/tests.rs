@@ -134,10 +134,9 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
         glibc: Some([glibc.major, glibc.minor]),
         ..probed(&request.target)
     };
-    facts
-        .targets
-        .insert(request.target.triple().to_owned(), target_facts.clone());
-    for candidate in choose::contenders(&request, &facts, &c, Utf8Path::new("/tools")) {
+    target_facts.triple = request.target.triple().to_owned();
+    facts.targets = vec![target_facts.clone()];
+    for candidate in choose::viable_candidates(&request, &facts, &c, Utf8Path::new("/tools")) {
         let report = glibc.map(|glibc| Report {
             facts: Some(facts_of(glibc)),
             ..Report::default()
@@ -146,9 +145,7 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
             .reports
             .extend(report.map(|report| (candidate.key(), report)));
     }
-    facts
-        .targets
-        .insert(request.target.triple().to_owned(), target_facts);
+    facts.targets = vec![target_facts];
     let found = match choose(&request, &facts, &c, Utf8Path::new("/tools")) {
         Ok(chosen) => {
             let shown = ["_LINKER", "CC", "CXX", "AR_"];

@@ -4,7 +4,7 @@
 //! `schema_version` counts its breaking changes. It contains no timestamps, so the same input gives
 //! the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -282,7 +282,35 @@ impl Manifest {
                 "it has schema version {schema_version}, this xpkg reads {SCHEMA_VERSION}"
             )));
         }
-        serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
+        let manifest: Self =
+            serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        manifest.validate().map_err(unreadable)?;
+        Ok(manifest)
+    }
+
+    /// Checks what the types of the fields cannot express. This is the one place: what has passed is
+    /// not checked again.
+    fn validate(&self) -> Result<(), String> {
+        let mut paths = BTreeSet::new();
+        for artifact in &self.artifacts {
+            let Artifact {
+                path,
+                target,
+                built_by,
+                ..
+            } = artifact;
+            let record = self.targets.iter().find(|record| record.id == *built_by);
+            if record.is_none_or(|record| record.target != *target) {
+                return Err(format!("`{path}` is built by no record of its target"));
+            }
+            if Target::of_triple(target).is_none() {
+                return Err(format!("`{path}` is for the unknown target `{target}`"));
+            }
+            if !paths.insert(path) {
+                return Err(format!("`{path}` is listed twice"));
+            }
+        }
+        Ok(())
     }
 
     /// Returns the text of `manifest.json`.

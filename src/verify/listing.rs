@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use crate::archive::entry::{Artifacts, EntryKind, LISTS};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
-use crate::target::Target;
 use crate::tree::manifest::{Artifact, Manifest};
 use crate::verify::finding::Finding;
 use crate::verify::paths::{PATH_UNSAFE, head, unsafe_path};
@@ -209,28 +208,6 @@ fn manifest(text: &str, path: &str, listing: &mut Listing) -> Result<Option<File
         return Ok(None);
     }
     let manifest = Manifest::parse(text, path).map_err(|problem| problem.message)?;
-    let mut paths = std::collections::BTreeSet::new();
-    for artifact in &manifest.artifacts {
-        let record = manifest
-            .targets
-            .iter()
-            .find(|record| record.id == artifact.built_by);
-        if record.is_none_or(|record| record.target != artifact.target) {
-            return Err(format!(
-                "`{}` is built by no record of its target",
-                artifact.path
-            ));
-        }
-        if Target::of_triple(&artifact.target).is_none() {
-            return Err(format!(
-                "`{}` is for `{}`, which is no known target",
-                artifact.path, artifact.target
-            ));
-        }
-        if !paths.insert(&artifact.path) {
-            return Err(format!("`{}` is listed twice", artifact.path));
-        }
-    }
     let listed = |artifact: &Artifact| ListedFile {
         path: artifact.path.clone(),
         sha256: artifact.sha256.clone(),

@@ -70,8 +70,8 @@ pub fn start_all(
         } else {
             root.join(&file.path)
         };
-        let starter = match starter(host, binary) {
-            Ok(starter) => starter,
+        let runner = match runner(host, binary) {
+            Ok(runner) => runner,
             Err(why) => {
                 report.skipped.push(skip(why));
                 continue;
@@ -79,7 +79,7 @@ pub fn start_all(
         };
         let scratch = host.scratch()?;
         let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/"));
-        let words: Vec<String> = starter
+        let words: Vec<String> = runner
             .into_iter()
             .chain([host.absolute(&program).into_string()])
             .chain(args.iter().cloned())
@@ -160,7 +160,7 @@ pub fn start_all(
 
 /// What starts a program here: nothing, or an emulator with the target's libraries; or why nothing
 /// can.
-fn starter(host: &Host, binary: &Binary) -> Result<Vec<String>, String> {
+fn runner(host: &Host, binary: &Binary) -> Result<Vec<String>, String> {
     if binary.format != FormatName::Elf || !cfg!(target_os = "linux") {
         return Err("its system is not this one".to_owned());
     }

@@ -16,7 +16,7 @@ use crate::project::look::rustc;
 use crate::project::rustc::Rustc;
 use crate::target::Target;
 use crate::toolchain::facts::Facts;
-use crate::toolchain::look::programs::{program, starter};
+use crate::toolchain::look::programs::{program, runner};
 use crate::toolchain::look::{levels, tools};
 use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::program::Program;
@@ -99,7 +99,7 @@ pub fn diagnose(
     };
     let images = gathered
         .iter()
-        .flat_map(|gathered| gathered.facts.targets.values())
+        .flat_map(|gathered| &gathered.facts.targets)
         .filter_map(|here| here.image.as_ref()?.as_ref().ok());
     let engine = images.map(|image| image.engine.clone()).next();
     Ok(Diagnosis {
@@ -212,7 +212,7 @@ fn probed(
             rustflags: &[],
             version: compiler.version.clone(),
             path: compiler.path.as_deref(),
-            starter: starter(host, &target, host_triple),
+            runner: runner(host, &target, host_triple),
             apart: None,
         };
         probe::run::report(host, &asked)

@@ -20,10 +20,11 @@ use crate::project::request::TargetRequest;
 use crate::project::settings::{self, CargoArgs, CliOverrides, Settings, Variables};
 use crate::project::workspace::{Selected, Selection};
 use crate::project::{cross_toml, look};
+use crate::target::Target;
 use crate::toolchain;
 use crate::toolchain::facts::Facts;
 use crate::toolchain::image::look::store::{ImageStore, PullPolicy};
-use crate::toolchain::look::survey;
+use crate::toolchain::look::survey::Survey;
 use crate::verify::rules::table;
 
 /// A run, looked at and decided.
@@ -283,7 +284,7 @@ pub fn with_cross(
     if named.is_empty() && config.targets.is_empty() {
         config.targets.extend(migration.default_target.clone());
     }
-    let bare = |name: &String| name.split('.').next().unwrap_or_default().to_owned();
+    let bare = |name: &String| Target::split(name).0.to_owned();
     let asked: BTreeSet<String> = if named.is_empty() {
         &config.targets
     } else {
@@ -367,7 +368,15 @@ fn facts(
         configuration: &more.digest,
     };
     let images = ImageStore::new(host, found, *pull_policy);
-    survey::facts(host, found, asking, cargo_config, &scope, &images)
+    let survey = Survey {
+        host,
+        project: found,
+        options: asking,
+        config: cargo_config,
+        scope: &scope,
+        images: &images,
+    };
+    survey.take()
 }
 
 impl Prepared {

@@ -16,6 +16,7 @@ use crate::ship::files;
 use crate::ship::files::look::{Extra, ExtraKind};
 use crate::ship::oci::documents::BLOBS;
 use crate::ship::oci::look::members;
+use crate::target::Target;
 use crate::tree::manifest::Manifest;
 
 /// What holds for several platforms or bins is told once.
@@ -103,7 +104,7 @@ pub fn named(host: &Host, run: &RunOptions, base: Option<String>, accepted: bool
     let targets: Vec<String> = run
         .targets
         .iter()
-        .map(|target| target.split('.').next().unwrap_or_default().to_owned())
+        .map(|target| Target::split(target).0.to_owned())
         .collect();
     ImageOptions {
         narrowed: !targets.is_empty() || session::variables(host).targets.is_some(),

@@ -136,13 +136,14 @@ impl PinSession<'_> {
     ) -> Result<Seen> {
         let target = &request.target;
         let here = TargetFacts {
+            triple: target.triple().to_owned(),
             image: Some(Ok(facts.clone())),
             self_contained: target.system.libc == Libc::Musl,
             ..TargetFacts::default()
         };
         let known = Facts {
             rustc: self.found.rustc.clone(),
-            targets: [(target.triple().to_owned(), here)].into(),
+            targets: vec![here],
             ..Facts::default()
         };
         // With C, where it has a compiler for that; a graph without needs none.
@@ -169,11 +170,11 @@ impl PinSession<'_> {
                 .help("add what is missing by `pre-build`, or name another image")
             })?;
         let levels = ["3".to_owned()];
-        let starter = programs::starter(self.host, target, &self.found.rustc.host);
+        let runner = programs::runner(self.host, target, &self.found.rustc.host);
         let probing = ProbeOptions {
             rustflags: &[],
             configured: &[],
-            starter,
+            runner,
         };
         let report = candidate
             .c_compiler

@@ -11,6 +11,7 @@ use crate::project::look::context::ProjectContext;
 use crate::project::look::graph::Scope;
 use crate::project::request::TargetRequest;
 use crate::project::workspace::tools_dir;
+use crate::target::Target;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::{Candidate, SetBy};
 use crate::toolchain::facts::Facts;
@@ -26,7 +27,7 @@ use crate::toolchain::{choose, probe};
 
 /// The candidates of each target that has a reason to be asked. A script of xpkg's own cannot be
 /// asked before it stands; one that cannot be written says so as it is asked.
-fn contenders<'a>(
+fn viable_candidates<'a>(
     host: &Host,
     found: &ProjectContext,
     scope: &Scope<'a>,
@@ -34,13 +35,10 @@ fn contenders<'a>(
     reason: impl Fn(&TargetRequest, &CUsage) -> bool,
 ) -> Vec<(&'a TargetRequest, CUsage, Vec<Candidate>)> {
     let tools = tools_dir(&found.workspace);
-    let of = |request: &'a TargetRequest| {
-        let need = facts
-            .targets
-            .get(request.target.triple())
-            .map(|here| CUsage::new(request, here))?;
-        let candidates =
-            reason(request, &need).then(|| choose::contenders(request, facts, &need, &tools))?;
+    let of_request = |request: &'a TargetRequest| {
+        let need = CUsage::new(request, facts.of(&request.target));
+        let candidates = reason(request, &need)
+            .then(|| choose::viable_candidates(request, facts, &need, &tools))?;
         let _ = write_tools(
             host,
             &found.workspace,
@@ -48,7 +46,7 @@ fn contenders<'a>(
         );
         Some((request, need, candidates))
     };
-    scope.requests.iter().filter_map(of).collect()
+    scope.requests.iter().filter_map(of_request).collect()
 }
 
 /// What the archivers of a target's candidates write, where its graph holds C: (triple, program,
@@ -58,9 +56,11 @@ pub fn archives(
     found: &ProjectContext,
     scope: &Scope,
     facts: &Facts,
-) -> Vec<(String, String, ArchiveFormat)> {
+) -> Vec<(Target, String, ArchiveFormat)> {
     let mut answers = Vec::new();
-    for (request, _, candidates) in contenders(host, found, scope, facts, |_, need| need.holds) {
+    for (request, _, candidates) in
+        viable_candidates(host, found, scope, facts, |_, need| need.holds)
+    {
         let here = candidates
             .iter()
             .filter(|candidate| candidate.kind != LinkerKind::Image);
@@ -69,7 +69,7 @@ pub fn archives(
             .collect::<BTreeSet<String>>();
         let answered = names.into_iter().filter_map(|name| {
             Some((
-                request.target.triple().to_owned(),
+                request.target.clone(),
                 name.clone(),
                 probe::look::archive(host, &name)?,
             ))
@@ -86,7 +86,7 @@ pub fn includes(
     found: &ProjectContext,
     scope: &Scope,
     facts: &Facts,
-) -> Vec<(String, String, Includes)> {
+) -> Vec<(Target, String, Includes)> {
     let binds = |_: &TargetRequest, need: &CUsage| {
         need.packages
             .iter()
@@ -94,7 +94,7 @@ pub fn includes(
     };
     thread::scope(|threads| {
         let mut asked = Vec::new();
-        for (request, _, candidates) in contenders(host, found, scope, facts, binds) {
+        for (request, _, candidates) in viable_candidates(host, found, scope, facts, binds) {
             let here = candidates
                 .into_iter()
                 .filter(|candidate| candidate.kind != LinkerKind::Image);
@@ -104,13 +104,13 @@ pub fn includes(
             for compiler in compilers {
                 asked.push(threads.spawn(move || {
                     let includes = probe::look::includes(host, &found.workspace.root, &compiler);
-                    (request.target.triple().to_owned(), compiler, includes)
+                    (request.target.clone(), compiler, includes)
                 }));
             }
         }
         let answers = asked.into_iter().map(joined);
         answers
-            .filter_map(|(triple, compiler, includes)| Some((triple, compiler, includes?)))
+            .filter_map(|(target, compiler, includes)| Some((target, compiler, includes?)))
             .collect()
     })
 }
@@ -124,16 +124,14 @@ pub fn reports(
     scope: &Scope,
     images: &ImageStore,
     facts: &Facts,
-) -> Vec<(String, String, Report)> {
+) -> Vec<(Target, String, Report)> {
     let configured = &configured_variables(host, config);
     let reason =
         |request: &TargetRequest, need: &CUsage| need.holds || request.target.floor.is_some();
     thread::scope(|threads| {
         let mut asked = Vec::new();
-        for (request, need, candidates) in contenders(host, found, scope, facts, reason) {
-            let Some(here) = facts.targets.get(request.target.triple()) else {
-                continue;
-            };
+        for (request, need, candidates) in viable_candidates(host, found, scope, facts, reason) {
+            let target_facts = facts.of(&request.target);
             let mut levels = levels(&need.packages);
             if levels.is_empty() {
                 levels.push(own_profiles(scope, request).level(scope.profile));
@@ -141,21 +139,23 @@ pub fn reports(
             for candidate in candidates {
                 // A program for zig's C library would have it compiled first, which takes longer
                 // than a probe may.
-                let starter = here
-                    .starter
+                let runner = target_facts
+                    .runner
                     .clone()
                     .filter(|_| candidate.kind != LinkerKind::Zig);
                 let (levels, variables) = (levels.clone(), variables(host, config, &candidate));
                 asked.push(threads.spawn(move || {
-                    let triple = request.target.triple().to_owned();
-                    if let (LinkerKind::Image, Some(Ok(image))) = (candidate.kind, &here.image) {
+                    let target = request.target.clone();
+                    if let (LinkerKind::Image, Some(Ok(image))) =
+                        (candidate.kind, &target_facts.image)
+                    {
                         let probing = ProbeOptions {
-                            rustflags: &here.rustflags,
+                            rustflags: &target_facts.rustflags,
                             configured,
-                            starter,
+                            runner,
                         };
                         return (
-                            triple,
+                            target,
                             candidate.key(),
                             images.report(image, &request.target, &candidate, &levels, &probing),
                         );
@@ -168,13 +168,13 @@ pub fn reports(
                         host: &facts.rustc.host,
                         variables,
                         levels,
-                        rustflags: &here.rustflags,
+                        rustflags: &target_facts.rustflags,
                         version: compiler.and_then(|compiler| compiler.version.clone()),
                         path: compiler.and_then(|compiler| compiler.path.as_deref()),
-                        starter,
+                        runner,
                         apart: None,
                     };
-                    (triple, candidate.key(), probe::run::report(host, &asked))
+                    (target, candidate.key(), probe::run::report(host, &asked))
                 }));
             }
         }

@@ -12,7 +12,7 @@ use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::look::rustc::answer;
 use crate::target::Target;
 use crate::target::system::Libc;
-use crate::toolchain::facts::{Std, TargetFacts};
+use crate::toolchain::facts::Std;
 
 pub struct Platform {
     pub std: Std,
@@ -27,12 +27,9 @@ pub fn platform(
     found: &ProjectContext,
     asking: &CargoOptions,
     target: &Target,
-    here: Option<&TargetFacts>,
+    rustflags: &[String],
 ) -> Result<Platform> {
     // A `--cfg` in the rustflags decides which dependencies there are.
-    let flags = here
-        .into_iter()
-        .flat_map(|here| here.rustflags.iter().cloned());
     let question = Invocation::new(&found.rustc_program, &found.workspace.root)
         .args([
             "--print",
@@ -42,7 +39,7 @@ pub fn platform(
             "--target",
             target.triple(),
         ])
-        .args(flags);
+        .args(rustflags.iter().cloned());
     let text = kept_answer(host, found, &question)?;
     let mut lines = text.lines();
     let libdir = Utf8PathBuf::from(lines.next().unwrap_or_default());

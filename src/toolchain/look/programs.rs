@@ -13,7 +13,7 @@ use crate::toolchain::probe::run::LIMIT;
 use crate::toolchain::program::Program;
 
 /// What starts a program of the target here: nothing, or an emulator; `None` where nothing can.
-pub fn starter(host: &Host, target: &Target, host_triple: &str) -> Option<Vec<String>> {
+pub fn runner(host: &Host, target: &Target, host_triple: &str) -> Option<Vec<String>> {
     if target.system.os != Os::Linux {
         return None;
     }

@@ -57,6 +57,7 @@ pub fn cargo_settings(
     };
     let foreign = target.triple() != host_triple || target.floor.is_some();
     let mut here = TargetFacts {
+        triple: target.triple().to_owned(),
         linker,
         rustflags,
         ..TargetFacts::default()

@@ -1,15 +1,17 @@
+//! The survey: everything that deciding needs to know of the machine, in steps, each of which needs
+//! the answers of the ones before.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use crate::host::machine::Host;
 use crate::problem::{Failure, Result};
 use crate::project::build_tools::Installer;
-use crate::project::graph::CPackage;
+use crate::project::graph::{CPackage, GraphFacts};
 use crate::project::look::cargo_config::{configured_variables, variable};
 use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::look::graph::{self, GraphQuery, Scope};
 use crate::project::profile::Side;
-use crate::project::request::TargetRequest;
 use crate::target::Target;
 use crate::toolchain::clang::look::clang_finds;
 use crate::toolchain::environment::ENV_VARS;
@@ -20,328 +22,336 @@ use crate::toolchain::image::look::probing::ProbeOptions;
 use crate::toolchain::image::look::store::{self, ImageStore};
 use crate::toolchain::leaks::WATCHED;
 use crate::toolchain::look::levels::{joined, leveled, levels, own_profiles};
-use crate::toolchain::look::platform::platform;
-use crate::toolchain::look::programs::{first_word, program, starter};
+use crate::toolchain::look::platform::{Platform, platform};
+use crate::toolchain::look::programs::{first_word, program, runner};
 use crate::toolchain::look::settings::cargo_settings;
 use crate::toolchain::look::{candidates, tools};
 use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::program::Program;
 use crate::toolchain::{choose, probe, zig};
 
-/// All that deciding needs of these targets.
-pub fn facts(
-    host: &Host,
-    found: &ProjectContext,
-    asking: &CargoOptions,
-    config: &cargo_config2::Config,
-    scope: &Scope,
-    images: &ImageStore,
-) -> Result<Facts, Failure> {
-    let requests = scope.requests;
-    let mut targets = BTreeMap::new();
-    let mut settings = Vec::new();
-    for request in requests {
-        let here = cargo_settings(
-            host,
-            config,
-            &request.target,
-            &found.rustc.host,
-            &request.overrides.rustflags,
-        )?;
-        settings.extend(here.linker.iter().map(|setting| setting.value.clone()));
-        // `ccache gcc` is two words, a path with a space is one.
-        let compiler = here.settings.get("CC").map(|setting| setting.value.clone());
-        settings.extend(
-            compiler
-                .iter()
-                .flat_map(|value| [value.clone(), first_word(value)]),
-        );
-        targets.insert(request.target.triple().to_owned(), here);
-    }
-    let root = &found.workspace.root;
-    let (programs, platforms, graph, zig) = thread::scope(|threads| {
-        let wanted = requests
-            .iter()
-            .any(|request| choose::wants_zig(request, &found.rustc.host));
-        let zig = threads.spawn(move || {
-            if wanted {
-                zig::look::find(host)
-            } else {
-                Ok(None)
-            }
-        });
-        let platforms: Vec<_> = requests
-            .iter()
-            .map(|request| {
-                threads.spawn(|| {
-                    platform(
-                        host,
-                        found,
-                        asking,
-                        &request.target,
-                        targets.get(request.target.triple()),
-                    )
-                })
-            })
-            .collect();
-        let wanted = requests
-            .iter()
-            .flat_map(|request| choose::wanted(&request.target, &found.rustc.host));
-        let names: BTreeSet<String> = wanted.chain(settings).collect();
-        // Most names are not there; only what is found is worth a thread.
-        let there = names
-            .into_iter()
-            .filter_map(|name| Some((host.find(&name)?, name)));
-        let programs: Vec<_> = there
-            .map(|(path, name)| threads.spawn(move || program(host, root, path, name)))
-            .collect();
-        let platforms: Result<Vec<_>> = platforms.into_iter().map(joined).collect();
-        let graph = match &platforms {
-            Ok(platforms) => graph::ask(
-                host,
-                found,
-                asking,
-                scope,
-                &GraphQuery {
-                    platforms: platforms.iter().map(|platform| &platform.facts).collect(),
-                    own: &found.host_platform,
-                    configuration: scope.configuration,
-                },
-            ),
-            Err(problem) => Err(problem.clone()),
-        };
-        let programs: BTreeMap<String, Program> = programs.into_iter().map(joined).collect();
-        (programs, platforms, graph, joined(zig))
-    });
-    let (platforms, mut graph) = (platforms?, graph?);
-    let (zig, zig_trouble) = match zig {
-        Ok(zig) => (zig, None),
-        Err(why) => (None, Some(why)),
-    };
-    let clang: Vec<Option<ClangFinds>> = thread::scope(|threads| {
-        let questions = requests
-            .iter()
-            .map(|request| choose::clang_question(request, &found.rustc.host, &programs));
-        let asked: Vec<_> = questions
-            .map(|question| question.filter(|_| programs.contains_key("clang")))
-            .map(|question| {
-                threads.spawn(move || {
-                    question.and_then(|arguments| clang_finds(host, root, &arguments))
-                })
-            })
-            .collect();
-        asked.into_iter().map(joined).collect()
-    });
-    for ((request, platform), clang) in requests.iter().zip(platforms).zip(clang) {
-        let here = targets
-            .entry(request.target.triple().to_owned())
-            .or_default();
-        here.std = platform.std;
-        here.self_contained = platform.self_contained;
-        here.std_compilers = platform.compilers;
-        here.clang = clang;
-        here.starter = starter(host, &request.target, &found.rustc.host);
-        let packages = graph
-            .c_packages
-            .remove(request.target.triple())
-            .unwrap_or_default();
-        here.c_packages = leveled(
-            found,
-            scope,
-            &own_profiles(scope, request),
-            packages,
-            Side::Target,
-        );
-    }
-    for (request, tools) in
-        requests
-            .iter()
-            .zip(zig_tools(host, found, requests, zig.as_ref(), &targets))
-    {
-        targets
-            .entry(request.target.triple().to_owned())
-            .or_default()
-            .zig = tools;
-    }
-    let mut facts = Facts {
-        rustc: found.rustc.clone(),
-        programs,
-        targets,
-        host: HostFacts::default(),
-        wants: graph.wants,
-        zig,
-        zig_trouble,
-        ..Facts::default()
-    };
-    facts.host = host_facts(
-        host,
-        found,
-        config,
-        leveled(
-            found,
-            scope,
-            scope.profiles,
-            graph.host_c_packages,
-            Side::Host,
-        ),
-    );
-    let configured = configured_variables(host, config);
-    facts.watched = WATCHED
-        .iter()
-        .filter_map(|name| {
-            Some((
-                (*name).to_owned(),
-                variable(host, config, (*name).to_owned())?,
-            ))
-        })
-        .collect();
-    facts.tools = tools::foreign_tools(host, &facts.wants, &configured);
-    if !facts.tools.is_empty() {
-        facts.installer = Installer::from_os_release(tools::os_release(host).as_deref());
-    }
-    for (triple, archiver, archive) in candidates::archives(host, found, scope, &facts) {
-        facts
-            .targets
-            .entry(triple)
-            .or_default()
-            .archives
-            .insert(archiver, archive);
-    }
-    for (triple, compiler, includes) in candidates::includes(host, found, scope, &facts) {
-        facts
-            .targets
-            .entry(triple)
-            .or_default()
-            .includes
-            .insert(compiler, includes);
-    }
-    for (triple, image) in images_of(
-        host,
-        found,
-        images,
-        scope,
-        &configured,
-        &asking.config,
-        &facts,
-    ) {
-        facts.targets.entry(triple).or_default().image = Some(image);
-    }
-    let reports = candidates::reports(host, found, config, scope, images, &facts);
-    for (triple, key, report) in reports {
-        facts
-            .targets
-            .entry(triple)
-            .or_default()
-            .reports
-            .insert(key, report);
-    }
-    Ok(facts)
+/// Inputs of a survey.
+pub struct Survey<'a, 's> {
+    pub host: &'a Host,
+    pub project: &'a ProjectContext,
+    pub options: &'a CargoOptions,
+    /// cargo's own configuration, merged.
+    pub config: &'a cargo_config2::Config,
+    pub scope: &'a Scope<'a>,
+    pub images: &'a ImageStore<'s>,
 }
 
-/// The images of those targets that may be built in one, by triple.
-fn images_of(
-    host: &Host,
-    found: &ProjectContext,
-    images: &ImageStore,
-    scope: &Scope,
-    configured: &[(String, String)],
-    arguments: &[String],
-    facts: &Facts,
-) -> Vec<(String, Result<ImageFacts>)> {
-    let wanted: Vec<_> = scope
-        .requests
-        .iter()
-        .filter(|request| choose::wants_image(request))
-        .filter_map(|request| Some((request, request.image.as_ref()?)))
-        .collect();
-    if wanted.is_empty() {
-        return Vec::new();
-    }
-    let mounted = exposed::mounted(host, found, arguments);
-    let levels = levels(&facts.host.c_packages);
-    let probing = ProbeOptions {
-        rustflags: &[],
-        configured,
-        starter: None,
-    };
-    wanted
-        .into_iter()
-        .map(|(request, wanted)| {
-            let image = mounted.clone().and_then(|mounted| {
-                store::of_request(images, request, wanted, &mounted, &levels, &probing)
-            });
-            (request.target.triple().to_owned(), image)
-        })
-        .collect()
+/// Answers of the programs that were asked at the same time.
+struct Answers {
+    programs: BTreeMap<String, Program>,
+    platforms: Vec<Platform>,
+    graph: GraphFacts,
+    zig: Result<Option<Zig>, String>,
 }
 
-/// zig's programs for each target that it could serve.
-fn zig_tools(
-    host: &Host,
-    found: &ProjectContext,
-    requests: &[TargetRequest],
-    zig: Option<&Zig>,
-    targets: &BTreeMap<String, TargetFacts>,
-) -> Vec<Option<Result<ZigTools, String>>> {
-    // One after the other: the library writes some files for all targets, and not in one step.
-    let asked = requests.iter().map(|request| {
-        let zig = zig.filter(|_| choose::wants_zig(request, &found.rustc.host))?;
-        let rustflags = targets
-            .get(request.target.triple())
-            .map(|here| here.rustflags.as_slice())
-            .unwrap_or_default();
-        Some(zig::look::tools(
-            host,
-            found,
+impl Survey<'_, '_> {
+    /// Takes the survey. Every request of the scope has its facts in the answer, in the same order.
+    ///
+    /// # Errors
+    /// cargo or rustc does not answer, or the configuration cannot be read. A candidate that cannot
+    /// be asked is not an error: its facts say so.
+    pub fn take(&self) -> Result<Facts, Failure> {
+        // Which flags and compilers the user has set decides which programs are worth a question.
+        let targets = self.settings()?;
+        let Answers {
+            programs,
+            platforms,
+            graph,
             zig,
-            &request.target,
-            rustflags,
-        ))
-    });
-    asked.collect()
-}
-
-/// The host's own C compiler, probed where build scripts or proc macros hold C.
-fn host_facts(
-    host: &Host,
-    found: &ProjectContext,
-    config: &cargo_config2::Config,
-    c_packages: Vec<CPackage>,
-) -> HostFacts {
-    if c_packages.is_empty() {
-        return HostFacts::default();
+        } = self.ask(&targets)?;
+        // clang is asked only where it is, so this comes after the programs.
+        let clang = self.clang(&programs);
+        let mut facts = self.collect(targets, programs, platforms, graph, zig, clang);
+        // zig's wrappers contain the rustflags.
+        self.zig_tools(&mut facts);
+        self.environment(&mut facts);
+        // Archivers and headers belong to candidates, which follow from all of the above.
+        self.candidates(&mut facts);
+        self.images(&mut facts);
+        // Compilers in images are probed like those of this machine.
+        self.reports(&mut facts);
+        Ok(facts)
     }
-    let root = &found.workspace.root;
-    let triple = found.rustc.host.as_str();
-    let named = Target::of_triple(triple).and_then(|own| {
-        let row = ENV_VARS.iter().find(|row| row.role == "CC")?;
-        row.accepted(&own, triple)
-            .into_iter()
-            .find_map(|name| variable(host, config, name))
-    });
-    let name = named.map_or_else(|| "cc".to_owned(), |setting| setting.value);
-    let compiler = host
-        .find(&name)
-        .map(|path| program(host, root, path, name).1);
-    let asked = ProbeTarget {
-        root,
-        sysroot: None,
-        target: triple,
-        host: triple,
-        variables: configured_variables(host, config),
-        levels: levels(&c_packages),
-        rustflags: &[],
-        version: compiler
-            .as_ref()
-            .and_then(|compiler| compiler.version.clone()),
-        path: compiler
-            .as_ref()
-            .and_then(|compiler| compiler.path.as_deref()),
-        starter: Some(Vec::new()),
-        apart: None,
-    };
-    HostFacts {
-        report: Some(probe::run::report(host, &asked)),
-        c_packages,
+
+    /// Reads linker, rustflags and compilers that the user has set for each target.
+    fn settings(&self) -> Result<Vec<TargetFacts>> {
+        let settings = self.scope.requests.iter().map(|request| {
+            cargo_settings(
+                self.host,
+                self.config,
+                &request.target,
+                &self.project.rustc.host,
+                &request.overrides.rustflags,
+            )
+        });
+        settings.collect()
+    }
+
+    /// Returns the names of the programs to look for on PATH.
+    fn program_names(&self, targets: &[TargetFacts]) -> BTreeSet<String> {
+        let requests = self.scope.requests.iter();
+        let mut names: BTreeSet<String> = requests
+            .flat_map(|request| choose::wanted(&request.target, &self.project.rustc.host))
+            .collect();
+        for target in targets {
+            names.extend(target.linker.iter().map(|setting| setting.value.clone()));
+            if let Some(compiler) = target.settings.get("CC") {
+                // `ccache gcc` is two words, a path with a space is one.
+                names.extend([compiler.value.clone(), first_word(&compiler.value)]);
+            }
+        }
+        names
+    }
+
+    /// Asks zig, rustc, cargo and the programs on PATH, all at the same time.
+    fn ask(&self, targets: &[TargetFacts]) -> Result<Answers> {
+        let (host, project, requests) = (self.host, self.project, self.scope.requests);
+        let root = &project.workspace.root;
+        thread::scope(|threads| {
+            let for_zig = requests
+                .iter()
+                .any(|request| choose::wants_zig(request, &project.rustc.host));
+            let zig = threads.spawn(move || {
+                if for_zig {
+                    zig::look::find(host)
+                } else {
+                    Ok(None)
+                }
+            });
+            let platforms: Vec<_> = requests
+                .iter()
+                .zip(targets)
+                .map(|(request, facts)| {
+                    threads.spawn(|| {
+                        platform(
+                            host,
+                            project,
+                            self.options,
+                            &request.target,
+                            &facts.rustflags,
+                        )
+                    })
+                })
+                .collect();
+            // Most names are not on PATH; only what is found is worth a thread.
+            let found = self
+                .program_names(targets)
+                .into_iter()
+                .filter_map(|name| Some((host.find(&name)?, name)));
+            let programs: Vec<_> = found
+                .map(|(path, name)| threads.spawn(move || program(host, root, path, name)))
+                .collect();
+            let platforms: Result<Vec<_>> = platforms.into_iter().map(joined).collect();
+            let graph = match &platforms {
+                Ok(platforms) => graph::ask(
+                    host,
+                    project,
+                    self.options,
+                    self.scope,
+                    &GraphQuery {
+                        platforms: platforms.iter().map(|platform| &platform.facts).collect(),
+                        own: &project.host_platform,
+                        configuration: self.scope.configuration,
+                    },
+                ),
+                Err(problem) => Err(problem.clone()),
+            };
+            let programs = programs.into_iter().map(joined).collect();
+            Ok(Answers {
+                programs,
+                zig: joined(zig),
+                platforms: platforms?,
+                graph: graph?,
+            })
+        })
+    }
+
+    /// Asks clang what it finds for each target that it could serve.
+    fn clang(&self, programs: &BTreeMap<String, Program>) -> Vec<Option<ClangFinds>> {
+        let (host, project) = (self.host, self.project);
+        thread::scope(|threads| {
+            let questions = self.scope.requests.iter().map(|request| {
+                choose::clang_question(request, &project.rustc.host, programs)
+                    .filter(|_| programs.contains_key("clang"))
+            });
+            let answers: Vec<_> = questions
+                .map(|question| {
+                    threads.spawn(move || clang_finds(host, &project.workspace.root, &question?))
+                })
+                .collect();
+            answers.into_iter().map(joined).collect()
+        })
+    }
+
+    /// Puts the answers together.
+    fn collect(
+        &self,
+        targets: Vec<TargetFacts>,
+        programs: BTreeMap<String, Program>,
+        platforms: Vec<Platform>,
+        mut graph: GraphFacts,
+        zig: Result<Option<Zig>, String>,
+        clang: Vec<Option<ClangFinds>>,
+    ) -> Facts {
+        let (project, scope) = (self.project, self.scope);
+        let mut complete = Vec::new();
+        for (((request, facts), platform), clang) in
+            scope.requests.iter().zip(targets).zip(platforms).zip(clang)
+        {
+            let packages = graph
+                .c_packages
+                .remove(request.target.triple())
+                .unwrap_or_default();
+            let profiles = own_profiles(scope, request);
+            complete.push(TargetFacts {
+                std: platform.std,
+                self_contained: platform.self_contained,
+                std_compilers: platform.compilers,
+                clang,
+                runner: runner(self.host, &request.target, &project.rustc.host),
+                c_packages: leveled(project, scope, &profiles, packages, Side::Target),
+                ..facts
+            });
+        }
+        let (zig, zig_trouble) = match zig {
+            Ok(zig) => (zig, None),
+            Err(trouble) => (None, Some(trouble)),
+        };
+        let packages = graph.host_c_packages;
+        let packages = leveled(project, scope, scope.profiles, packages, Side::Host);
+        Facts {
+            rustc: project.rustc.clone(),
+            programs,
+            targets: complete,
+            host: self.host_facts(packages),
+            wants: graph.wants,
+            zig,
+            zig_trouble,
+            ..Facts::default()
+        }
+    }
+
+    /// Writes zig's wrappers for each target that it could serve. One after the other: the library
+    /// writes some files for all targets, and not in one step.
+    fn zig_tools(&self, facts: &mut Facts) {
+        let Some(zig) = facts.zig.clone() else {
+            return;
+        };
+        for (request, facts) in self.scope.requests.iter().zip(&mut facts.targets) {
+            if choose::wants_zig(request, &self.project.rustc.host) {
+                let (host, project) = (self.host, self.project);
+                let tools: Result<ZigTools, String> =
+                    zig::look::tools(host, project, &zig, &request.target, &facts.rustflags);
+                facts.zig = Some(tools);
+            }
+        }
+    }
+
+    /// Reads the variables that may leak into a target, and looks for tools that cannot run here.
+    fn environment(&self, facts: &mut Facts) {
+        let (host, config) = (self.host, self.config);
+        facts.watched = WATCHED
+            .iter()
+            .filter_map(|name| {
+                let name = (*name).to_owned();
+                Some((name.clone(), variable(host, config, name)?))
+            })
+            .collect();
+        facts.tools = tools::foreign_tools(host, &facts.wants, &configured_variables(host, config));
+        if !facts.tools.is_empty() {
+            facts.installer = Installer::from_os_release(tools::os_release(host).as_deref());
+        }
+    }
+
+    /// Asks the archivers of candidates what they write, and their compilers for headers.
+    fn candidates(&self, facts: &mut Facts) {
+        let (host, project, scope) = (self.host, self.project, self.scope);
+        for (target, archiver, archive) in candidates::archives(host, project, scope, facts) {
+            facts.of_mut(&target).archives.insert(archiver, archive);
+        }
+        for (target, compiler, includes) in candidates::includes(host, project, scope, facts) {
+            facts.of_mut(&target).includes.insert(compiler, includes);
+        }
+    }
+
+    /// Looks up the images of those targets that may be built in one.
+    fn images(&self, facts: &mut Facts) {
+        let requests = self.scope.requests.iter();
+        let requests: Vec<_> = requests
+            .filter(|request| choose::wants_image(request))
+            .filter_map(|request| Some((request, request.image.as_ref()?)))
+            .collect();
+        if requests.is_empty() {
+            return;
+        }
+        let configured = configured_variables(self.host, self.config);
+        let mounted = exposed::mounted(self.host, self.project, &self.options.config);
+        let levels = levels(&facts.host.c_packages);
+        let probing = ProbeOptions {
+            rustflags: &[],
+            configured: &configured,
+            runner: None,
+        };
+        for (request, wanted) in requests {
+            let image: Result<ImageFacts> = mounted.clone().and_then(|mounted| {
+                store::of_request(self.images, request, wanted, &mounted, &levels, &probing)
+            });
+            facts.of_mut(&request.target).image = Some(image);
+        }
+    }
+
+    /// Probes the C compilers of the candidates.
+    fn reports(&self, facts: &mut Facts) {
+        let (host, project, config) = (self.host, self.project, self.config);
+        let reports = candidates::reports(host, project, config, self.scope, self.images, facts);
+        for (target, key, report) in reports {
+            facts.of_mut(&target).reports.insert(key, report);
+        }
+    }
+
+    /// Probes the host's own C compiler where build scripts or proc macros contain C.
+    fn host_facts(&self, c_packages: Vec<CPackage>) -> HostFacts {
+        if c_packages.is_empty() {
+            return HostFacts::default();
+        }
+        let (host, project, config) = (self.host, self.project, self.config);
+        let root = &project.workspace.root;
+        let triple = project.rustc.host.as_str();
+        let named = Target::of_triple(triple).and_then(|own| {
+            let row = ENV_VARS.iter().find(|row| row.role == "CC")?;
+            row.accepted(&own, triple)
+                .into_iter()
+                .find_map(|name| variable(host, config, name))
+        });
+        let name = named.map_or_else(|| "cc".to_owned(), |setting| setting.value);
+        let compiler = host
+            .find(&name)
+            .map(|path| program(host, root, path, name).1);
+        let asked = ProbeTarget {
+            root,
+            sysroot: None,
+            target: triple,
+            host: triple,
+            variables: configured_variables(host, config),
+            levels: levels(&c_packages),
+            rustflags: &[],
+            version: compiler
+                .as_ref()
+                .and_then(|compiler| compiler.version.clone()),
+            path: compiler
+                .as_ref()
+                .and_then(|compiler| compiler.path.as_deref()),
+            runner: Some(Vec::new()),
+            apart: None,
+        };
+        HostFacts {
+            report: Some(probe::run::report(host, &asked)),
+            c_packages,
+        }
     }
 }

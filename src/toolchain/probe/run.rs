@@ -77,7 +77,7 @@ pub struct ProbeTarget<'a> {
     pub path: Option<&'a Utf8Path>,
     /// Command prefix that runs its programs: empty for the host's, an emulator otherwise; `None`
     /// if they cannot run.
-    pub starter: Option<Vec<String>>,
+    pub runner: Option<Vec<String>>,
     /// Set if it is in an image.
     pub apart: Option<ContainerCompiler<'a>>,
 }
@@ -209,11 +209,11 @@ fn key(host: &Host, compiler: &ProbeTarget) -> Option<String> {
         rustflags,
         version,
         path: _,
-        starter,
+        runner,
         apart: _,
     } = compiler;
     let text = format!(
-        "{identity}\n{target}\n{triple}\n{variables:?}\n{levels:?}\n{rustflags:?}\n{version:?}\n{starter:?}\n{environment:?}\n{headers:?}\n{sources}{FACTS_OBJECT}"
+        "{identity}\n{target}\n{triple}\n{variables:?}\n{levels:?}\n{rustflags:?}\n{version:?}\n{runner:?}\n{environment:?}\n{headers:?}\n{sources}{FACTS_OBJECT}"
     );
     Some(text)
 }
@@ -520,7 +520,7 @@ impl Bench<'_> {
     /// Links the run-time probe and runs it. `None` if either is impossible here; inconclusive if
     /// it only ran out of time.
     fn run(&self, probe: &Probe, line: &CommandLine, machine: &[String]) -> Option<Verdict> {
-        let starter = self.compiler.starter.as_ref()?;
+        let runner = self.compiler.runner.as_ref()?;
         let program = self.directory.join("probe");
         let flags: Vec<&str> = probe
             .question
@@ -538,7 +538,7 @@ impl Bench<'_> {
             &["-static"],
         )
         .ok()?;
-        let command: Vec<String> = starter
+        let command: Vec<String> = runner
             .iter()
             .cloned()
             .chain([program.into_string()])

@@ -129,7 +129,7 @@ impl<'a> ImageStore<'a> {
             telling(facts),
             levels,
             &ProbeOptions {
-                starter: Some(Vec::new()),
+                runner: Some(Vec::new()),
                 ..*probing
             },
         ))
@@ -183,7 +183,7 @@ impl<'a> ImageStore<'a> {
             rustflags: probing.rustflags,
             version: compiler.and_then(|compiler| compiler.version.clone()),
             path: None,
-            starter: probing.starter.clone(),
+            runner: probing.runner.clone(),
             apart: Some(ContainerCompiler {
                 identity,
                 variable: first,

@@ -7,5 +7,5 @@ pub struct ProbeOptions<'a> {
     /// cargo's `[env]`.
     pub configured: &'a [(String, String)],
     /// What starts the target's programs here.
-    pub starter: Option<Vec<String>>,
+    pub runner: Option<Vec<String>>,
 }
