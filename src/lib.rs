@@ -22,17 +22,20 @@
 //! |---|---|
 //! | [`commands`] | one file for each command: its arguments and its `run`; `codes`, all codes |
 //! | [`ui`] | text for people, one file for each document |
-//! | [`ship`] | what is made of verified trees: Docker contexts, OCI image layouts |
+//! | [`ship`] | what is made of verified trees: Docker contexts, OCI image layouts (cross images are `toolchain::image`) |
 //! | [`build`] | a run of `build`: its session, plan, cargo calls, staging, records; `doctor` |
 //! | [`verify`] | rules for trees, archives and files; reports as JSON, SARIF and Markdown |
 //! | [`tree`] | the staged tree and its manifest, a contract (`manifest.schema.json`) |
-//! | [`toolchain`] | the choice of linker and C compiler; a folder each for clang, zig, probes and cross images |
-//! | [`project`] | what the user has and wants: configuration, workspace, graph, settings |
+//! | [`toolchain`] | the choice of linker and C compiler; a folder each for clang, zig, probes, and cross images with `xpkg.lock` |
+//! | [`project`] | what the user has and wants: configuration, workspace, graph, settings; `cross_toml` imports Cross.toml |
 //! | [`archive`] | reading archives within bounds, and writing them reproducibly |
 //! | [`inspect`] | facts of one program, from its bytes |
 //! | [`host`] | the one door to the machine: processes, files, locks, replacement, printing |
-//! | [`target`] | target triples, parsed once |
+//! | [`target`] | target triples, parsed once; the tables of processors and systems |
 //! | [`invocation`], [`problem`], [`digest`] | a process as a value; problems and codes; SHA-256 |
+//!
+//! The text of a code (`--explain not-static`) is in the file whose check reports it: search for its
+//! name in quotes, `"not-static"`.
 
 pub mod archive;
 pub mod build;

@@ -51,10 +51,10 @@ pub fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
 /// tree.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 pub fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
-    let aside = Utf8PathBuf::from(format!("{new}.old"));
-    fs::rename(old, &aside)?;
-    fs::rename(new, old)?;
-    fs::rename(&aside, new)
+    let aside = camino::Utf8PathBuf::from(format!("{new}.old"));
+    std::fs::rename(old, &aside)?;
+    std::fs::rename(new, old)?;
+    std::fs::rename(&aside, new)
 }
 
 /// Codes that this file declares.

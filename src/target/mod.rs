@@ -1,5 +1,8 @@
-//! Target triples, parsed once against a table of processors and a table of systems. A new platform
-//! is a new row.
+//! Target triples, parsed once against a table of processors and a table of systems.
+//!
+//! A new platform is a row in [`arch::ARCHES`] or [`system::SYSTEMS`]. Then look at
+//! [`glibc::FIRST_GLIBC`], [`Target::same_arch`] and [`Target::debian_arch`] here, and in `verify` at
+//! the loaders of `rules::libc` and the words of `expected`.
 //!
 //! Pure. After [`Target::parse`] the triple's text is not parsed again.
 

@@ -1,3 +1,9 @@
+//! Verification of trees, archives and files: may they be released?
+//!
+//! `judge` runs all of it: integrity against the list of files, [`rules`] for each program, and
+//! `between` for what only shows between programs. `report` is the document; `sarif` and `markdown`
+//! are its other forms.
+
 pub mod between;
 pub mod expected;
 pub mod finding;

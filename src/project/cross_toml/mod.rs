@@ -6,6 +6,9 @@
 //! the two, the variable before Cross.toml before Cargo.toml. Keys without a counterpart in xpkg
 //! are reported, and so are keys that cross does not know.
 //!
+//! A new key: its name in `file::KEYS`, its value in `file::Values`, its import in
+//! [`Migration::target`] and `Imported::under`, or its reason in `unsupported_keys`; and the README.
+//!
 //! Source: <https://github.com/cross-rs/cross/blob/main/docs/config_file.md>.
 
 pub mod file;

@@ -1,4 +1,5 @@
-//! The documents of an OCI image layout, and the layers that they name.
+//! The documents of an OCI image layout (`index.json`, indexes, manifests, configurations), and the
+//! layers that they name.
 //!
 //! Pure: `oci::write` writes them. The types are oci-spec's; each document's keys are sorted, since
 //! its maps have no order. Source: opencontainers/image-spec, image-layout.md, image-index.md,

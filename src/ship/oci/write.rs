@@ -2,7 +2,8 @@
 //!
 //! It is written beside its place and put there in one step; where nothing changed, nothing is
 //! written. Bins go from the staged tree through the packer into their blob in pieces, hashed on
-//! the way, so that no file is ever held whole. What the documents say is `formats::oci`'s.
+//! the way, so that no file is ever held whole. The contents of `index.json` and of the other
+//! documents are in [`documents`].
 
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};

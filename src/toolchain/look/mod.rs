@@ -1,3 +1,5 @@
+//! What the machine has, asked step by step ([`survey`]).
+
 pub mod candidates;
 pub mod levels;
 pub mod platform;

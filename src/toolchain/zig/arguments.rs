@@ -42,7 +42,7 @@ pub struct ArgRewrite {
 const TRIED: &str = "0.15.2, 0.16.0, 0.17.0";
 
 /// Defines a rewrite that removes the argument.
-const fn drop(flag: &'static str, reason: &'static str) -> ArgRewrite {
+const fn dropped(flag: &'static str, reason: &'static str) -> ArgRewrite {
     ArgRewrite {
         flag,
         action: Action::Drop,
@@ -64,7 +64,7 @@ const DEFAULT: &str = "what lld does anyway";
 /// Reason: affects temporary symbols only.
 const LOCALS: &str = "only temporary symbols, by which nothing is reached";
 
-/// All rewrites.
+/// All rewrites. A flag whose value is the next word is listed in [`WITH_VALUE`], too.
 pub const ARG_REWRITES: &[ArgRewrite] = &[
     ArgRewrite {
         flag: "--strip-debug",
@@ -74,31 +74,31 @@ pub const ARG_REWRITES: &[ArgRewrite] = &[
         source: "rust-cross/cargo-zigbuild: `-g` \"prevent stripping\"; measured",
         zig: TRIED,
     },
-    drop("--threads", SPEED),
-    drop("--threads=", SPEED),
-    drop("--threads,*", SPEED),
-    drop("--no-threads", SPEED),
-    drop("--thinlto-jobs=", SPEED),
-    drop("--no-keep-memory", SPEED),
-    drop("--no-map-whole-files", SPEED),
-    drop("--reduce-memory-overheads", SPEED),
-    drop("--error-limit=", MESSAGES),
-    drop("--no-demangle", MESSAGES),
-    drop("--stats", MESSAGES),
-    drop("--verbose", MESSAGES),
-    drop("-t", MESSAGES),
-    drop("--trace-symbol=", MESSAGES),
-    drop("--color-diagnostics=", MESSAGES),
-    drop("--warn-common", MESSAGES),
-    drop("--no-warn-execstack", MESSAGES),
-    drop("--no-warn-rwx-segments", MESSAGES),
-    drop("-z,noseparate-code", DEFAULT),
-    drop("--icf=none", DEFAULT),
-    drop("-m,elf_*", "the target implies it"),
-    drop("-melf_*", "the target implies it"),
-    drop("--no-copy-dt-needed-entries", DEFAULT),
-    drop("--discard-locals", LOCALS),
-    drop("-X", LOCALS),
+    dropped("--threads", SPEED),
+    dropped("--threads=", SPEED),
+    dropped("--threads,*", SPEED),
+    dropped("--no-threads", SPEED),
+    dropped("--thinlto-jobs=", SPEED),
+    dropped("--no-keep-memory", SPEED),
+    dropped("--no-map-whole-files", SPEED),
+    dropped("--reduce-memory-overheads", SPEED),
+    dropped("--error-limit=", MESSAGES),
+    dropped("--no-demangle", MESSAGES),
+    dropped("--stats", MESSAGES),
+    dropped("--verbose", MESSAGES),
+    dropped("-t", MESSAGES),
+    dropped("--trace-symbol=", MESSAGES),
+    dropped("--color-diagnostics=", MESSAGES),
+    dropped("--warn-common", MESSAGES),
+    dropped("--no-warn-execstack", MESSAGES),
+    dropped("--no-warn-rwx-segments", MESSAGES),
+    dropped("-z,noseparate-code", DEFAULT),
+    dropped("--icf=none", DEFAULT),
+    dropped("-m,elf_*", "the target implies it"),
+    dropped("-melf_*", "the target implies it"),
+    dropped("--no-copy-dt-needed-entries", DEFAULT),
+    dropped("--discard-locals", LOCALS),
+    dropped("-X", LOCALS),
 ];
 
 /// Linker script that adds to lld's own: it removes debug information and keeps symbols.

@@ -2,7 +2,8 @@
 //! all C libraries itself.
 //!
 //! Wrappers written by cargo-zigbuild's library call it. They start this program, which passes on the
-//! arguments that zig understands ([`arguments`]).
+//! arguments that zig understands ([`arguments`]). [`look`] finds zig: on PATH, then as Python's
+//! `ziglang`.
 
 pub mod arguments;
 pub mod look;

@@ -1,3 +1,10 @@
+//! Rules for one program, by family: `machine` (made for the machine, executable, permissions),
+//! `libc` (static on musl, loader, glibc floor, libraries), `hardening` (RPATH, stack, PIE, RELRO,
+//! symbols, the builder's home). `table` lists and runs them.
+//!
+//! A new rule is a function, a row in `RULES` and a code in `CODES` of its family; a code with
+//! `at_build` is `waivable`. Rules over a whole tree are in [`crate::verify::between`].
+
 pub mod context;
 pub mod hardening;
 pub mod libc;
