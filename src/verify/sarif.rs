@@ -1,8 +1,8 @@
 //! SARIF 2.1.0, as GitHub's code scanning takes it: a finding a result, a code a rule.
 //!
 //! The structs are our own, a dozen of SARIF's hundred: serde-sarif makes all of them in a build
-//! script, from the schema, with a dozen crates that nothing else here needs. `tests/it/sarif.rs`
-//! holds the text to that schema.
+//! script, from the schema, with a dozen crates that nothing else here needs.
+//! `tests/it/verify/sarif.rs` holds the text to that schema.
 //!
 //! Where GitHub wants more than the standard: docs.github.com, "SARIF support for code scanning".
 

@@ -2,7 +2,7 @@
 //! GNU readelf.
 //!
 //! About 65 MB to fetch a processor; kept below target/corpus. The comparing is a test of
-//! `tests/it/inspect.rs`.
+//! `tests/it/inspect/mod.rs`.
 
 use crate::command::{Go as _, cargo, root};
 use crate::debian::{self, Set};

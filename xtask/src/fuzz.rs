@@ -1,4 +1,5 @@
-//! The mutants of `tests/it/mutants.rs` for as long as one likes, with other seeds each time.
+//! The mutants of `tests/it/archive/mutants.rs` for as long as one likes, with other seeds each
+//! time.
 
 use std::time::SystemTime;
 

@@ -315,7 +315,7 @@ impl Engine {
 fn test() -> Result<(), String> {
     let _alone = command::alone();
     up(true)?;
-    let parts = ["buildkit::", "chat::", "docker::", "image", "oci::"];
+    let parts = ["build::chat::", "ship::", "toolchain::image::"];
     command::cargo(&["test", "--locked", "--test", "it", "--"])
         .args(parts)
         .env("XPKG_ENGINES", "all")

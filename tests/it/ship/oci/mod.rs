@@ -1,5 +1,8 @@
 //! Images without an engine: the layout against OCI's schemas, read by skopeo, podman and docker.
 
+pub mod bases;
+mod failures;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,8 +13,8 @@ use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::check;
-use crate::engines::on_each_engine;
 use crate::support::{ARM_GNU, ARM_MUSL, Project, X86_MUSL, skipped, starter, tool};
+use crate::toolchain::image::engines::on_each_engine;
 
 pub const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
 pub const EPOCH: (&str, &str) = ("SOURCE_DATE_EPOCH", "1700000000");

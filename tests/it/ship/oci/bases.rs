@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::check;
-use crate::oci::{BOTH, Layout, hello, sha256, the_schemas_hold};
+use crate::ship::oci::{BOTH, Layout, hello, sha256, the_schemas_hold};
 use crate::support::{HOST, Project, X86_MUSL};
 
 /// A member of a layer that a test makes: `path/`, `path -> target`, else a file and its bytes.

@@ -3,11 +3,11 @@
 
 use snapbox::str;
 
-use crate::docker::check_text;
-use crate::engines::{Engine, on_each_buildkit, on_each_engine};
-use crate::oci::{Layout, hello, whole};
-use crate::oci_bases::{How, Line, base};
+use crate::ship::docker::check_text;
+use crate::ship::oci::bases::{How, Line, base};
+use crate::ship::oci::{Layout, hello, whole};
 use crate::support::{Project, X86_MUSL};
+use crate::toolchain::image::engines::{Engine, on_each_buildkit, on_each_engine};
 
 /// A directory with one of each, and names that a Dockerfile could read as something else.
 fn with_odd_files(project: &Project) {

@@ -571,7 +571,7 @@ fn another_file_system_holds_the_tree_as_well() {
 #[test]
 fn a_clock_before_1980_and_files_before_1970_change_nothing() {
     let project = Project::of("hello");
-    let shim = repository().join("tests/it/old-clock.c");
+    let shim = repository().join("tests/it/commands/old-clock.c");
     project
         .shell(&format!(
             "cc -shared -fPIC -o old-clock.so {}",

@@ -3,8 +3,8 @@
 use snapbox::str;
 
 use crate::check;
-use crate::engines::on_each_engine;
 use crate::support::{ARM_GNU, HOST, Project, starter};
+use crate::toolchain::image::engines::on_each_engine;
 
 /// A build script that tells what it sees, line by line, as warnings of cargo's.
 fn spying(project: &Project, questions: &str) {
@@ -158,7 +158,7 @@ fn odd_paths_and_sources_elsewhere_are_seen_inside() {
             &format!("{root}/Cargo.toml"),
             &format!(
                 "[workspace]\nmembers = [\"inner\"]\nresolver = \"3\"\n{}",
-                crate::engines::table(&image, "")
+                crate::toolchain::image::engines::table(&image, "")
             ),
         );
         project.write(
@@ -531,7 +531,10 @@ fn whoever_names_a_linker_needs_no_engine() {
     let project = Project::of("hello")
         .with("aarch64-linux-gnu-gcc")
         .env("XPKG_CONTAINER_ENGINE", "nosuch");
-    project.append("Cargo.toml", &crate::engines::table(&image, ""));
+    project.append(
+        "Cargo.toml",
+        &crate::toolchain::image::engines::table(&image, ""),
+    );
     let kind = |line: &str| {
         project.xpkg(line).ok();
         project.json("target/xpkg/manifest.json")["targets"][0]["toolchain"]["kind"]

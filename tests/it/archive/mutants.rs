@@ -17,7 +17,7 @@ use cargo_xpkg::host::shell::Shell;
 use cargo_xpkg::inspect::{comments, inspect};
 use cargo_xpkg::tree::manifest::Manifest;
 
-use crate::contents::{made, small};
+use crate::archive::read::{made, small};
 use crate::support::{repository, tool};
 
 /// Mutants of a plain test run.

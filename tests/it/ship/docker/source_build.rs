@@ -4,9 +4,9 @@
 use snapbox::str;
 
 use crate::check;
-use crate::docker::check_text;
-use crate::engines::on_each_engine;
+use crate::ship::docker::check_text;
 use crate::support::{ARM_GNU, Project, X86_MUSL};
+use crate::toolchain::image::engines::on_each_engine;
 
 const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
 

@@ -1,5 +1,7 @@
 //! The gate before a release, on trees with each failure made for real, and on archives of them.
 
+mod sarif;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -233,7 +235,7 @@ passed: `tree`, policy `default`, listed by `manifest.json`: 2 programs, 0 findi
         .unwrap()
         .replace_all(&rows.join("\n"), "[DIGEST]")
         .into_owned();
-    let _held = crate::readme::README
+    let _held = crate::commands::readme::README
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let readme = repository().join("README.md");

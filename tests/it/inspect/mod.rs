@@ -1,6 +1,8 @@
 //! Inspection by the loader's road: what can be stripped off a file does not change what it asks
 //! for.
 
+pub mod readelf;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +10,7 @@ use std::process::Command;
 use cargo_xpkg::inspect::binary::{Binary, Relro};
 use cargo_xpkg::inspect::inspect;
 
-use crate::readelf::differences;
+use crate::inspect::readelf::differences;
 use crate::support::tool;
 
 fn host_program() -> Vec<u8> {
@@ -379,7 +381,7 @@ fn sorted(directory: &Path) -> Vec<PathBuf> {
 /// A table of strings that is nothing but ends of strings: goblin keeps 24 bytes for each.
 #[test]
 fn a_program_that_claims_too_much_is_refused() {
-    let mut bytes = crate::mutants::elf(&[]);
+    let mut bytes = crate::archive::mutants::elf(&[]);
     let number = |bytes: &[u8], at: usize, width: usize| {
         bytes[at..at + width]
             .iter()

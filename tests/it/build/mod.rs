@@ -1,5 +1,10 @@
 //! `build`: from a workspace to an inspected tree.
 
+pub mod chat;
+mod crash;
+mod doctor;
+mod plan;
+
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use snapbox::str;

@@ -1,12 +1,18 @@
 //! Cross images by real engines: pinned, planned, built in.
 
+pub mod engines;
+mod failures;
+mod inside;
+mod together;
+mod ways;
+
 use std::os::unix::fs::MetadataExt as _;
 
 use snapbox::str;
 
 use crate::check;
-use crate::engines::{self, on_each_engine, target_table};
 use crate::support::{ARM_GNU, Project, normal, starter};
+use crate::toolchain::image::engines::{on_each_engine, target_table};
 
 /// What the bin of `with-c` says when it is right.
 const SAYS: &str = "with-c: same 6, other -1\n";
@@ -329,7 +335,7 @@ exit 0
                 Some(engine.digest("gcc12:1"))
             )
         );
-        crate::chat::the_schema_holds(&manifest);
+        crate::build::chat::the_schema_holds(&manifest);
         assert!(
             built.stdout.ends_with(&format!(
                 "{ARM_GNU} was built in {}\n",

@@ -8,8 +8,8 @@ use regex::Regex;
 use snapbox::str;
 
 use crate::check;
-use crate::engines::{Engine, Told, on_each_engine, table};
 use crate::support::{ARM_GNU, Project, Run, until};
+use crate::toolchain::image::engines::{Engine, Told, on_each_engine, table};
 
 /// A run's text, without the engines' own words, which are theirs to change. Whether an image has
 /// to be pulled is left to what ran before.

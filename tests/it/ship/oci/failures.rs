@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use snapbox::str;
 
 use crate::check;
-use crate::oci::{EPOCH, hello, sha256};
-use crate::oci_bases::{How, base};
+use crate::ship::oci::bases::{How, base};
+use crate::ship::oci::{EPOCH, hello, sha256};
 use crate::support::{Project, X86_MUSL, said_until, until};
 
 #[test]

@@ -97,7 +97,7 @@ fn zig_compiles_c_and_links_for_musl_and_for_a_floor() {
     let found = glibc(&project, &format!("{ARM_GNU}/with-c/with-c")).unwrap();
     assert!(found <= (2, 17), "{found:?}");
     let manifest = project.json("target/xpkg/manifest.json");
-    crate::chat::the_schema_holds(&manifest);
+    crate::build::chat::the_schema_holds(&manifest);
     for target in manifest["targets"].as_array().unwrap() {
         assert_eq!(
             (

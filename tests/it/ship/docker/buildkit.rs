@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::check;
-use crate::engines::{Engine, on_each_buildkit};
 use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, starter, tool};
+use crate::toolchain::image::engines::{Engine, on_each_buildkit};
 
 const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
 

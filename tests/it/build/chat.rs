@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::engines::on_each_engine;
-use crate::readelf::differences;
+use crate::inspect::readelf::differences;
 use crate::support::{ARM_GNU, ARM_MUSL, Project, X86_MUSL, starter, tool};
+use crate::toolchain::image::engines::on_each_engine;
 
 const BINS: &[(&str, &str)] = &[
     ("analytics-server", "analytics-server"),
@@ -177,7 +177,7 @@ fn plan_and_build_agree(project: &Project, talk: &str) {
 /// The manifest is what its schema says, and the schema says enough to refuse another.
 pub fn the_schema_holds(manifest: &Value) {
     let schema: Value =
-        serde_json::from_str(include_str!("../../src/tree/manifest.schema.json")).unwrap();
+        serde_json::from_str(include_str!("../../../src/tree/manifest.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let errors: Vec<String> = validator
         .iter_errors(manifest)

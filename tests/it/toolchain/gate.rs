@@ -10,7 +10,7 @@ use cargo_xpkg::toolchain::probe::report::Verdict;
 use cargo_xpkg::toolchain::probe::table::PROBES;
 use snapbox::str;
 
-use crate::chat::the_schema_holds;
+use crate::build::chat::the_schema_holds;
 use crate::check;
 use crate::support::{
     ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, repository, skipped, starter, tool,

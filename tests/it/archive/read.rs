@@ -14,7 +14,7 @@ use cargo_xpkg::host::codes::FILE_ACCESS;
 use cargo_xpkg::host::machine::Host;
 use cargo_xpkg::host::shell::Shell;
 
-use crate::mutants::elf;
+use crate::archive::mutants::elf;
 use crate::support::tool;
 
 /// Archives made by hand, so that they can lie.

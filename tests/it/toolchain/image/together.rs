@@ -7,8 +7,8 @@ use std::process::Stdio;
 use snapbox::str;
 
 use crate::check;
-use crate::engines::{Engine, on_each_engine};
 use crate::support::{ARM_GNU, Project, said_until, until};
+use crate::toolchain::image::engines::{Engine, on_each_engine};
 
 /// A project whose build script waits for a file that a variable names.
 fn waiting(engine: &Engine) -> Project {

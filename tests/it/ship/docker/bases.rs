@@ -6,10 +6,10 @@ use std::process::Command;
 use snapbox::str;
 
 use crate::check;
-use crate::engines::on_each_engine;
-use crate::oci::hello;
-use crate::oci_bases::{How, Line, base, glibc};
+use crate::ship::oci::bases::{How, Line, base, glibc};
+use crate::ship::oci::hello;
 use crate::support::{HOST, Project, Run, skipped, tool};
+use crate::toolchain::image::engines::on_each_engine;
 
 const LOADER: Line = ("usr/lib64/ld-linux-x86-64.so.2", b"");
 const LINKS: &[Line] = &[

@@ -1,13 +1,17 @@
 //! `docker`: from a staged tree to a context, and from there to images by real builders (those in
-//! `image.rs`' engines).
+//! `toolchain/image/engines.rs`).
+
+mod bases;
+mod buildkit;
+mod source_build;
 
 use std::os::unix::fs::MetadataExt as _;
 
 use snapbox::str;
 
 use crate::check;
-use crate::engines::{Engine, on_each_engine};
 use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, Run, X86_MUSL};
+use crate::toolchain::image::engines::{Engine, on_each_engine};
 
 const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::{io, thread};
 
-use crate::engines::{Engine, on_each_engine};
 use crate::support::{Project, until};
+use crate::toolchain::image::engines::{Engine, on_each_engine};
 
 /// The socket of a dockerd.
 fn socket(engine: &Engine) -> PathBuf {

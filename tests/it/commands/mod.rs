@@ -1,0 +1,5 @@
+//! The command line as its users meet it: help, input errors, and the README.
+
+mod bad_input;
+mod cli;
+pub mod readme;

@@ -1,0 +1,4 @@
+//! The workspace and its configuration: the graph, and the settings of each target.
+
+mod graph;
+mod settings;

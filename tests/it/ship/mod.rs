@@ -1,0 +1,5 @@
+//! Images and the files in them: by Docker, and without an engine.
+
+mod docker;
+mod files;
+mod oci;

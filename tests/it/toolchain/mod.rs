@@ -1,0 +1,7 @@
+//! Toolchains: chosen, probed for miscompilation, and kept apart from the host.
+
+mod choose;
+mod gate;
+pub mod image;
+mod leaks;
+mod zig;
