@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use crate::invocation::Invocation;
 use crate::project::request::TargetRequest;
+use crate::project::selection::Selected;
 use crate::project::settings::{CargoArgs, Settings};
-use crate::project::workspace::{Selected, Workspace};
+use crate::project::workspace::Workspace;
 use crate::target::Target;
 use crate::toolchain::candidate::{SetBy, ToolchainChoice};
 use crate::toolchain::facts::Facts;

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use crate::build::look::session::{RunOptions, TreeOptions};
 use crate::host::shell::{Shell, Verbosity};
 use crate::project::linker::LinkerChoice;
-use crate::project::workspace::Selection;
+use crate::project::selection::Selection;
 
 /// What says how or which bins are built: without a build it would say nothing.
 pub const OF_A_BUILD: &[&str] = &[

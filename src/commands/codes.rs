@@ -42,7 +42,7 @@ const LISTS: &[&[Code]] = &[
     crate::toolchain::leaks::CODES,
     crate::project::build_tools::CODES,
     crate::build::doctor::CODES,
-    crate::project::workspace::CODES,
+    crate::project::selection::CODES,
     crate::project::path_template::CODES,
     crate::tree::staged::CODES,
     crate::build::compile::CODES,

@@ -12,6 +12,7 @@ pub mod profile;
 pub mod reference;
 pub mod request;
 pub mod rustc;
+pub mod selection;
 pub mod setting;
 pub mod settings;
 pub mod workspace;

@@ -3,7 +3,7 @@
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::list;
 use crate::problem::{Problem, Result, nearest};
-use crate::project::workspace::Bin;
+use crate::project::selection::Bin;
 use crate::target::Target;
 
 /// Name of the checksum list at the tree's root.

@@ -16,7 +16,8 @@ use crate::project::path_template::{DEFAULT_LAYOUT, PathTemplate};
 use crate::project::reference::Reference;
 use crate::project::request::{TargetOverrides, TargetRequest, WantedImage};
 use crate::project::rustc::Rustc;
-use crate::project::workspace::{Selection, Workspace};
+use crate::project::selection::Selection;
+use crate::project::workspace::Workspace;
 use crate::target::{Target, UNKNOWN_TARGET};
 
 /// Arguments of every cargo call, for all targets.

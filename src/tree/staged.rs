@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::project::workspace::Bin;
+use crate::project::selection::Bin;
 use crate::target::Target;
 use crate::tree::manifest::{Artifact, Manifest};
 

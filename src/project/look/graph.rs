@@ -13,7 +13,8 @@ use crate::project::graph::{self, CPackage, GraphFacts, PlatformFacts};
 use crate::project::look::context::{CargoOptions, ProjectContext, parse_metadata};
 use crate::project::profile::Profiles;
 use crate::project::request::TargetRequest;
-use crate::project::workspace::{Selection, cache_dir};
+use crate::project::selection::Selection;
+use crate::project::workspace::cache_dir;
 
 /// The platforms and the configuration to resolve the graph for.
 pub struct GraphQuery<'a> {

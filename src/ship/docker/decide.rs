@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::Problem;
 use crate::project::config::DockerConfig;
+use crate::project::selection::Bin;
 use crate::project::settings::Settings;
-use crate::project::workspace::Bin;
 use crate::ship::docker::bins::{ImageOptions, bins, missing, one_a_package};
 use crate::ship::docker::image::{DOCKER_INVALID, Image};
 use crate::ship::docker::one;

@@ -1,0 +1,523 @@
+//! The bins to build: packages and bins that the flags select, and the reason for each that is left
+//! out.
+//!
+//! Pure: the input is the workspace and the configuration.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::problem::code::{Code, CodeInfo, code};
+use crate::problem::text::list;
+use crate::problem::{Problem, nearest};
+use crate::project::config::Config;
+use crate::project::workspace::{Member, MemberBin, Workspace};
+
+/// The user's selection, from the flags of the same names.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Values of `--package`.
+    pub packages: Vec<String>,
+    /// `--workspace`.
+    pub workspace: bool,
+    /// Values of `--exclude`.
+    pub exclude: Vec<String>,
+    /// Values of `--bin`.
+    pub bins: Vec<String>,
+    /// Values of `--features`.
+    pub features: Vec<String>,
+    /// `--all-features`.
+    pub all_features: bool,
+    /// `--no-default-features`.
+    pub no_default_features: bool,
+}
+
+impl Selection {
+    /// Returns true if the run builds only some bins, so that the tree's other bins stay.
+    pub fn is_partial(&self) -> bool {
+        !self.packages.is_empty() || !self.exclude.is_empty() || !self.bins.is_empty()
+    }
+}
+
+/// A bin to build.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Bin {
+    /// Name of its package.
+    pub package: String,
+    /// Name of the bin.
+    pub bin: String,
+    /// Version of its package.
+    pub version: String,
+    /// cargo's ID of its package.
+    #[serde(skip)]
+    pub package_id: String,
+    /// Name in the staged tree.
+    #[serde(skip)]
+    pub staged: String,
+}
+
+/// A bin that is not built, and the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Name of its package.
+    pub package: String,
+    /// Name of the bin.
+    pub bin: String,
+    /// Reason, for messages.
+    pub reason: String,
+}
+
+/// The result of a selection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// Members to pass to cargo, including those without bins: they take part in feature
+    /// unification as in `cargo build`.
+    pub packages: Vec<String>,
+    /// Bins to build.
+    pub bins: Vec<Bin>,
+    /// Bins that are not built.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Workspace {
+    /// Returns the bins to build, or all problems with the selection. As in cargo, the default is
+    /// the default members; `--workspace` selects all members, and `-p` some.
+    pub fn select(&self, selection: &Selection, config: &Config) -> Result<Selected, Vec<Problem>> {
+        let problems = self.unknown_packages(selection, config);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut selected = Selected {
+            packages: Vec::new(),
+            bins: Vec::new(),
+            left_out: Vec::new(),
+        };
+        for member in &self.members {
+            let unselected = reason_not_selected(member, selection);
+            let skipped = config
+                .package
+                .get(&member.name)
+                .is_some_and(|package| package.skip);
+            if unselected.is_none() && !skipped {
+                selected.packages.push(member.name.clone());
+            }
+            for bin in &member.bins {
+                let reason = unselected.clone().or_else(|| {
+                    skipped
+                        .then(|| "`skip = true` in its `[package.metadata.xpkg]`".to_owned())
+                        .or_else(|| reason_features(member, bin, selection))
+                });
+                match reason {
+                    None if selection.bins.is_empty() || selection.bins.contains(&bin.name) => {
+                        selected.bins.push(planned(member, bin, config));
+                    }
+                    None => {}
+                    Some(reason) => {
+                        selected.left_out.push(LeftOut {
+                            package: member.name.clone(),
+                            bin: bin.name.clone(),
+                            reason,
+                        });
+                    }
+                }
+            }
+        }
+        let known: Vec<String> = self
+            .members
+            .iter()
+            .flat_map(|member| &member.bins)
+            .map(|bin| bin.name.clone())
+            .collect();
+        let problems = refusals(&selected, &known, selection);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        if !selection.packages.is_empty() {
+            // With `-p` the user knows that the other packages are not built.
+            selected
+                .left_out
+                .retain(|left_out| left_out.reason != NOT_CHOSEN);
+        }
+        Ok(selected)
+    }
+
+    /// Returns a problem for each package or bin name that does not exist.
+    fn unknown_packages(&self, selection: &Selection, config: &Config) -> Vec<Problem> {
+        let names = || self.members.iter().map(|member| member.name.as_str());
+        let typed = selection.packages.iter().map(|name| (name, "-p"));
+        let typed = typed.chain(selection.exclude.iter().map(|name| (name, "--exclude")));
+        let configured = config.package.keys().map(|name| (name, "package"));
+        let unknown = typed
+            .chain(configured)
+            .filter(|(spec, _)| !self.members.iter().any(|member| member.is(spec)));
+        let mut problems: Vec<Problem> = unknown
+            .map(|(name, place)| {
+                let problem = Problem::new(
+                    UNKNOWN_PACKAGE,
+                    format!("`{place} {name}`: the workspace has no such package"),
+                );
+                match nearest(name, names()) {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem.help(format!("its packages are {}", list(names()))),
+                }
+            })
+            .collect();
+        for (name, package) in &config.package {
+            let Some(member) = self.members.iter().find(|member| &member.name == name) else {
+                continue;
+            };
+            for bin in package
+                .rename
+                .keys()
+                .filter(|bin| !member.bins.iter().any(|existing| &existing.name == *bin))
+            {
+                let problem = Problem::new(
+                    UNKNOWN_BIN,
+                    format!(
+                        "`rename` of package `{name}` names a bin `{bin}` that it does not have"
+                    ),
+                );
+                problems.push(
+                    match nearest(bin, member.bins.iter().map(|bin| bin.name.as_str())) {
+                        Some(near) => problem.help(format!("did you mean `{near}`?")),
+                        None => problem,
+                    },
+                );
+            }
+        }
+        problems
+    }
+}
+
+/// Returns a bin to build, with its name in the staged tree.
+fn planned(member: &Member, bin: &MemberBin, config: &Config) -> Bin {
+    let renamed = config
+        .package
+        .get(&member.name)
+        .and_then(|package| package.rename.get(&bin.name));
+    Bin {
+        package: member.name.clone(),
+        bin: bin.name.clone(),
+        version: member.version.clone(),
+        package_id: member.id.clone(),
+        staged: renamed.unwrap_or(&bin.name).clone(),
+    }
+}
+
+/// Returns the reason why the flags do not select a member, if they do not.
+fn reason_not_selected(member: &Member, selection: &Selection) -> Option<String> {
+    if selection.exclude.iter().any(|spec| member.is(spec)) {
+        return Some("`--exclude`".to_owned());
+    }
+    if selection.workspace {
+        return None;
+    }
+    if !selection.packages.is_empty() {
+        let chosen = selection.packages.iter().any(|spec| member.is(spec));
+        return (!chosen).then(|| NOT_CHOSEN.to_owned());
+    }
+    (!member.default).then(|| "not a default member (`--workspace` builds it)".to_owned())
+}
+
+/// Reason of a bin that `-p` does not select; not reported.
+const NOT_CHOSEN: &str = "not chosen by `-p`";
+
+/// Returns the reason why a bin's `required-features` leave it out, if they do: cargo's `--bins`
+/// skips such a bin silently.
+fn reason_features(member: &Member, bin: &MemberBin, selection: &Selection) -> Option<String> {
+    let enabled = enabled_features(member, selection);
+    let missing: Vec<&str> = bin
+        .required_features
+        .iter()
+        .map(String::as_str)
+        .filter(|feature| !enabled.contains(*feature))
+        .collect();
+    (!missing.is_empty()).then(|| format!("needs `--features {}`", missing.join(",")))
+}
+
+/// Returns all features of a member that the selection enables, directly or through others.
+fn enabled_features(member: &Member, selection: &Selection) -> BTreeSet<String> {
+    let mut open: Vec<String> = if selection.all_features {
+        member.features.keys().cloned().collect()
+    } else {
+        let default = (!selection.no_default_features).then(|| "default".to_owned());
+        let prefix = format!("{}/", member.name);
+        let typed = selection
+            .features
+            .iter()
+            .map(|feature| feature.strip_prefix(&prefix).unwrap_or(feature).to_owned());
+        typed.chain(default).collect()
+    };
+    let mut enabled = BTreeSet::new();
+    while let Some(feature) = open.pop() {
+        if enabled.insert(feature.clone()) {
+            open.extend(member.features.get(&feature).into_iter().flatten().cloned());
+        }
+    }
+    enabled
+}
+
+/// Returns the problems that show once the bins are known: unknown bins, or none selected.
+fn refusals(selected: &Selected, known: &[String], selection: &Selection) -> Vec<Problem> {
+    let reported = selected
+        .left_out
+        .iter()
+        .filter(|left_out| left_out.reason != NOT_CHOSEN);
+    let left_out = || {
+        reported.clone().map(|left_out| {
+            format!(
+                "{} ({}): {}",
+                left_out.bin, left_out.package, left_out.reason
+            )
+        })
+    };
+    let mut problems: Vec<Problem> = selection
+        .bins
+        .iter()
+        .filter(|name| !selected.bins.iter().any(|bin| &bin.bin == *name))
+        .map(|name| {
+            let problem = Problem::new(
+                UNKNOWN_BIN,
+                format!("`--bin {name}`: the selected packages build no such bin"),
+            );
+            let left_out_bin = selected
+                .left_out
+                .iter()
+                .find(|left_out| &left_out.bin == name);
+            match (
+                left_out_bin,
+                nearest(name, known.iter().map(String::as_str)),
+            ) {
+                (Some(left_out), _) => problem.note(
+                    "left out",
+                    [format!(
+                        "{} ({}): {}",
+                        name, left_out.package, left_out.reason
+                    )],
+                ),
+                (None, Some(near)) => problem.help(format!("did you mean `{near}`?")),
+                (None, None) => problem.help(format!(
+                    "the workspace's bins are {}",
+                    list(known.iter().map(String::as_str))
+                )),
+            }
+        })
+        .collect();
+    if problems.is_empty() && selected.bins.is_empty() {
+        problems.push(
+            Problem::new(NO_BINS, "the selected packages have no bin to build")
+                .note("left out", left_out())
+                .help("select others with `-p` or `--workspace`"),
+        );
+    }
+    problems
+}
+
+/// The codes that this file declares.
+pub const CODES: &[Code] = &[UNKNOWN_PACKAGE, UNKNOWN_BIN, NO_BINS];
+
+pub const UNKNOWN_PACKAGE: Code = code(&CodeInfo {
+    name: "unknown-package",
+    title: "no such package in the workspace",
+    cause: "`-p` or `--exclude` names a package that is not a member.",
+    detection: "The members are those of `cargo metadata`.",
+    fix: "Use the nearest member, which the message names.",
+    source: "README, Tasks",
+    waivable: false,
+});
+
+pub const UNKNOWN_BIN: Code = code(&CodeInfo {
+    name: "unknown-bin",
+    title: "no such bin in the selected packages",
+    cause: "`--bin` names a bin that none of the selected packages has, or that they leave out.",
+    detection: "The bins are those of `cargo metadata`.",
+    fix: "Use the nearest bin, which the message names, or select its package with `-p`.",
+    source: "README, Tasks",
+    waivable: false,
+});
+
+pub const NO_BINS: Code = code(&CodeInfo {
+    name: "no-bins",
+    title: "no bin is selected",
+    cause: "The selected packages have no bin, or all of them are left out.",
+    detection: "No bin of the selected packages remains after those that are left out.",
+    fix: "Select others with `--workspace` or `-p`; the notes list what is left out and why.",
+    source: "README, Tasks",
+    waivable: false,
+});
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+
+    use super::*;
+
+    /// Parses `name: bin, bin?feature; name!: bin`, where `!` marks a member that is not a default
+    /// one.
+    fn workspace(text: &str) -> Workspace {
+        let members = text
+            .split(';')
+            .map(|member| {
+                let (name, bins) = member.split_once(':').unwrap();
+                let name = name.trim();
+                let bins = bins
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|bin| !bin.is_empty())
+                    .map(|bin| {
+                        let (name, feature) = bin
+                            .split_once('?')
+                            .map_or((bin, None), |(name, feature)| (name, Some(feature)));
+                        MemberBin {
+                            name: name.to_owned(),
+                            required_features: feature.iter().map(ToString::to_string).collect(),
+                        }
+                    });
+                let features = [
+                    ("default", vec!["small"]),
+                    ("full", vec!["extra"]),
+                    ("extra", vec![]),
+                    ("small", vec![]),
+                ];
+                Member {
+                    name: name.trim_end_matches('!').to_owned(),
+                    version: "0.1.0".to_owned(),
+                    id: name.to_owned(),
+                    manifest: Utf8PathBuf::from("Cargo.toml"),
+                    license: None,
+                    sources: Vec::new(),
+                    default: !name.ends_with('!'),
+                    build_script: None,
+                    configured: false,
+                    features: features
+                        .map(|(name, enables)| {
+                            (
+                                name.to_owned(),
+                                enables.into_iter().map(str::to_owned).collect(),
+                            )
+                        })
+                        .into(),
+                    bins: bins.collect(),
+                }
+            })
+            .collect();
+        Workspace {
+            root: "/w".into(),
+            target_dir: "/w/target".into(),
+            members,
+            repository: None,
+        }
+    }
+
+    const CHAT: &str =
+        "bots: bot, indexer; core:; server: server, probe?extra, small?small; xtask!: xtask";
+
+    /// Checks a selection: `-p x --bin y --workspace --features f` -> `bins | left out`.
+    fn check(flags: &str, expected: &str) {
+        let mut selection = Selection::default();
+        let mut arguments = flags.split_whitespace();
+        while let Some(argument) = arguments.next() {
+            match argument {
+                "-p" => selection
+                    .packages
+                    .push(arguments.next().unwrap().to_owned()),
+                "--exclude" => selection.exclude.push(arguments.next().unwrap().to_owned()),
+                "--bin" => selection.bins.push(arguments.next().unwrap().to_owned()),
+                "--features" => selection
+                    .features
+                    .push(arguments.next().unwrap().to_owned()),
+                "--workspace" => selection.workspace = true,
+                "--all-features" => selection.all_features = true,
+                "--no-default-features" => selection.no_default_features = true,
+                argument => panic!("{argument}"),
+            }
+        }
+        let found = match workspace(CHAT).select(&selection, &Config::default()) {
+            Ok(selected) => {
+                let bins: Vec<String> = selected.bins.into_iter().map(|bin| bin.bin).collect();
+                let left_out: Vec<String> = selected
+                    .left_out
+                    .into_iter()
+                    .map(|left| format!("{}: {}", left.bin, left.reason))
+                    .collect();
+                format!("{} | {}", bins.join(" "), left_out.join("; "))
+            }
+            Err(problems) => {
+                let messages: Vec<String> = problems
+                    .iter()
+                    .map(|p| format!("{}: {}; {}", p.code.name(), p.message, p.help.join("; ")))
+                    .collect();
+                messages.join(" + ")
+            }
+        };
+        assert_eq!(found, expected, "{flags}");
+    }
+
+    #[test]
+    fn bins_are_selected_as_cargo_selects_packages() {
+        let xtask = "xtask: not a default member (`--workspace` builds it)";
+        check(
+            "",
+            &format!("bot indexer server small | probe: needs `--features extra`; {xtask}"),
+        );
+        check(
+            "--features full",
+            &format!("bot indexer server probe small | {xtask}"),
+        );
+        check(
+            "--features server/extra",
+            &format!("bot indexer server probe small | {xtask}"),
+        );
+        check(
+            "--no-default-features",
+            &format!(
+                "bot indexer server | probe: needs `--features extra`; small: needs `--features \
+                 small`; {xtask}"
+            ),
+        );
+        check(
+            "-p server@0.1.0",
+            "server small | probe: needs `--features extra`",
+        );
+        check(
+            "--workspace -p server --all-features",
+            "bot indexer server probe small xtask | ",
+        );
+        check(
+            "--workspace --all-features",
+            "bot indexer server probe small xtask | ",
+        );
+        check("-p xtask", "xtask | ");
+        check(
+            "-p server",
+            "server small | probe: needs `--features extra`",
+        );
+        check(
+            "--exclude server --bin bot",
+            &format!("bot | server: `--exclude`; probe: `--exclude`; small: `--exclude`; {xtask}"),
+        );
+    }
+
+    #[test]
+    fn a_selection_of_nothing_is_rejected() {
+        check(
+            "-p sever",
+            "unknown-package: `-p sever`: the workspace has no such package; did you mean \
+             `server`?",
+        );
+        check(
+            "-p core",
+            "no-bins: the selected packages have no bin to build; select others with `-p` or \
+             `--workspace`",
+        );
+        check(
+            "--bin indxer",
+            "unknown-bin: `--bin indxer`: the selected packages build no such bin; did you mean \
+             `indexer`?",
+        );
+        check(
+            "--bin probe",
+            "unknown-bin: `--bin probe`: the selected packages build no such bin; ",
+        );
+    }
+}
