@@ -79,7 +79,7 @@ pub fn run<'a>(host: &Host, call: &'a Call) -> Result<Vec<BuiltBin<'a>>, Failure
     // A container of a killed run has the name; the caller holds what only one run at a time may
     // use.
     if let (Ok(Some(125)), Some(container)) = (&code, &call.container)
-        && engine::is_there(host, container)
+        && engine::exists(host, container)
     {
         host.shell.status(
             "Removing",

@@ -130,11 +130,13 @@ pub fn run(host: &Host, args: ImageArgs) -> Result<(), Failure> {
     };
     match command {
         ImageCommand::List(_) => {
-            let standings: Vec<PinStatus> =
-                rows.iter().map(|row| work.standing(row, offline)).collect();
+            let statuses: Vec<PinStatus> = rows
+                .iter()
+                .map(|row| work.pin_status(row, offline))
+                .collect();
             shell::data(&match message_format {
-                MessageFormat::Human => images::images(&standings),
-                MessageFormat::Json => shell::json(&standings),
+                MessageFormat::Human => images::images(&statuses),
+                MessageFormat::Json => shell::json(&statuses),
             })?;
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::problem::style::{CAUTION, GOOD, STRONG};
-use crate::toolchain::image::lockfile::{PinStatus, Seen};
+use crate::toolchain::image::lockfile::{PinState, PinStatus, Seen};
 
 /// Formats the images of a workspace, each with its pin and its facts.
 pub fn images(pins: &[PinStatus]) -> String {
@@ -17,8 +17,16 @@ pub fn images(pins: &[PinStatus]) -> String {
         seen,
     } in pins
     {
-        let style = if *state == "pinned" { GOOD } else { CAUTION };
-        let _ = writeln!(text, "{STRONG}{target}{STRONG:#}  {style}{state}{style:#}");
+        let style = if *state == PinState::Pinned {
+            GOOD
+        } else {
+            CAUTION
+        };
+        let _ = writeln!(
+            text,
+            "{STRONG}{target}{STRONG:#}  {style}{}{style:#}",
+            state.label()
+        );
         let mut row = |label: &str, value: &str| _ = writeln!(text, "  {label:<9} {value}");
         row("image", reference);
         if let Some(digest) = digest {

@@ -84,21 +84,45 @@ pub struct Seen {
     pub probes: BTreeMap<String, String>,
 }
 
-/// Status of a target's pin, compared with configuration, machine and registry.
+/// Status of a target's image: configuration, lock and registry compared.
 #[derive(Debug, Serialize)]
 pub struct PinStatus {
-    /// Bare triple.
+    /// The bare triple.
     pub target: String,
     /// Reference as the configuration writes it.
     pub reference: String,
-    /// Pinned digest.
+    /// Digest that a build uses.
     pub digest: Option<String>,
-    /// `pinned`, `not pinned`, `moved`.
-    pub state: &'static str,
-    /// Reason of the state, or why it could not be determined.
+    /// Result of the comparison.
+    pub state: PinState,
+    /// Reason why the image is not pinned, or why the registry could not be compared.
     pub why: Option<String>,
-    /// Content of the pinned image.
+    /// Facts recorded when the image was pinned.
     pub seen: Option<Seen>,
+}
+
+/// State of a pin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PinState {
+    /// A build has a digest to use.
+    Pinned,
+    /// A build has no digest to use.
+    #[serde(rename = "not pinned")]
+    NotPinned,
+    /// There is a digest, and the tag refers to another image now.
+    Moved,
+}
+
+impl PinState {
+    /// Returns the state as people and JSON see it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Pinned => "pinned",
+            Self::NotPinned => "not pinned",
+            Self::Moved => "moved",
+        }
+    }
 }
 
 impl Default for Lockfile {

@@ -18,7 +18,7 @@ use crate::toolchain::image::container::IMAGE_UNFIT;
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::image::inside;
 use crate::toolchain::image::lockfile::{
-    IMAGE_NOT_PINNED, LOCK_CHANGED, Lockfile, NAME, Pin, PinStatus, Seen,
+    IMAGE_NOT_PINNED, LOCK_CHANGED, Lockfile, NAME, Pin, PinState, PinStatus, Seen,
 };
 use crate::toolchain::image::look::engine;
 use crate::toolchain::image::look::exposed::HostMounts;
@@ -29,11 +29,14 @@ use crate::toolchain::probe::report::{Report, Verdict};
 
 /// A target and the image that the configuration names for it.
 pub struct ImageTarget {
+    /// The target's settings.
     pub request: TargetRequest,
+    /// Image of the target, as configured.
     wanted: WantedImage,
 }
 
-/// The targets of the configuration that have an image; those that were named, where some were.
+/// Returns the named targets with their images, or all targets of the configuration that have an
+/// image if none is named. A named target without an image is an error.
 pub fn rows(
     config: &Config,
     found: &ProjectContext,
@@ -59,7 +62,7 @@ pub fn rows(
                     ),
                 )
                 .help(format!(
-                    "name one: `[workspace.metadata.xpkg.target.{name}]` with \
+                    "configure one: `[workspace.metadata.xpkg.target.{name}]` with \
                                    `image = \"registry/name:tag\"`"
                 )),
             ),
@@ -73,21 +76,27 @@ pub fn rows(
     }
 }
 
+/// One run of `cargo xpkg image`.
 pub struct PinSession<'a> {
+    /// This machine.
     pub host: &'a Host,
+    /// The project.
     pub found: &'a ProjectContext,
+    /// `xpkg.lock` before the run.
     pub lock: &'a Lockfile,
+    /// Policy of pulling images.
     pub pull_policy: PullPolicy,
 }
 
 impl PinSession<'_> {
-    /// Its digest lives in the lock: it does not stand in the configuration, or something is built
-    /// upon it.
+    /// Returns true if the lock holds the image's digest: the configuration has none, or the image
+    /// is derived.
     pub fn is_locked(&self, row: &ImageTarget) -> bool {
         row.wanted.reference.digest.is_none() || row.wanted.is_derived()
     }
 
-    /// The pin of a row; `None`: it needs none, or has the right one.
+    /// Returns a target's new pin, or `None` if it needs none or already has the right one. With
+    /// `again`, the tag is resolved even if it is pinned.
     pub fn pin(&self, row: &ImageTarget, again: bool) -> Result<Option<Pin>> {
         let ImageTarget { request, wanted } = row;
         let target = &request.target;
@@ -101,16 +110,16 @@ impl PinSession<'_> {
             );
             return Ok(None);
         }
-        let looking = ImageStore::new(self.host, self.found, self.pull_policy);
-        if !again && looking.is_pinned(target, wanted)? {
+        let images = ImageStore::new(self.host, self.found, self.pull_policy);
+        if !again && images.is_pinned(target, wanted)? {
             self.host.shell.status(
                 "Unchanged",
                 &format!("{target}: {}", wanted.reference.written),
             );
             return Ok(None);
         }
-        let facts = looking.facts(target, wanted, HostMounts::default())?;
-        let seen = self.seen(&looking, request, &facts)?;
+        let facts = images.facts(target, wanted, HostMounts::default())?;
+        let seen = self.seen(&images, request, &facts)?;
         let pin = Pin {
             target: target.triple().to_owned(),
             reference: wanted.reference.written.clone(),
@@ -127,10 +136,10 @@ impl PinSession<'_> {
         Ok(Some(pin))
     }
 
-    /// What is found in an image: its compilers are asked as a build asks them.
+    /// Collects facts of an image, and probes its compilers with the arguments that a build uses.
     fn seen(
         &self,
-        looking: &ImageStore,
+        images: &ImageStore,
         request: &TargetRequest,
         facts: &ImageFacts,
     ) -> Result<Seen> {
@@ -146,11 +155,11 @@ impl PinSession<'_> {
             targets: vec![here],
             ..Facts::default()
         };
-        // With C, where it has a compiler for that; a graph without needs none.
+        // With a C compiler if the image has one; a graph without C needs none.
         let tools = tools_dir(&self.found.workspace);
-        let candidate = |holds: bool| {
+        let candidate = |has_c: bool| {
             let c = CUsage {
-                holds,
+                holds: has_c,
                 configured: true,
                 packages: Vec::new(),
             };
@@ -179,9 +188,9 @@ impl PinSession<'_> {
         let report = candidate
             .c_compiler
             .as_ref()
-            .map(|_| looking.report(facts, target, &candidate, &levels, &probing));
-        let host_report = looking.host_report(facts, &levels, &probing);
-        // What was broken off tells nothing of the compilers.
+            .map(|_| images.report(facts, target, &candidate, &levels, &probing));
+        let host_report = images.host_report(facts, &levels, &probing);
+        // Probes that were interrupted say nothing about the compilers.
         self.host.check_interrupted()?;
         let same = host_report
             .as_ref()
@@ -225,17 +234,18 @@ impl PinSession<'_> {
         })
     }
 
-    /// The verdicts of a report, told where they are not good.
+    /// Returns the verdicts of a report, and warns of those that are not good. Names of probes get
+    /// `prefix`.
     fn verdicts(&self, target: &Target, prefix: &str, report: &Report) -> Vec<(String, String)> {
         for answer in &report.answers {
-            let what = match &answer.baseline {
+            let problem = match &answer.baseline {
                 Verdict::Ok => continue,
                 Verdict::Affected { evidence } => format!("is affected ({evidence})"),
                 Verdict::Inconclusive { why } => format!("could not be probed: {why}"),
             };
             self.host.shell.warning(
                 &answer.probe,
-                &format!("`{}` in the image of `{target}` {what}", report.compiler),
+                &format!("`{}` in the image of `{target}` {problem}", report.compiler),
             );
         }
         report
@@ -250,7 +260,10 @@ impl PinSession<'_> {
             .collect()
     }
 
-    /// Shows what changes, then writes it, unless that is forbidden.
+    /// Prints the changes of the lock, then writes it.
+    ///
+    /// # Errors
+    /// [`LOCK_CHANGED`] if `locked` forbids the changes.
     pub fn write(&self, new: &Lockfile, locked: bool, dry: bool) -> Result<()> {
         let path: Utf8PathBuf = store::lock_path(self.found);
         if new == self.lock && (self.host.exists(&path) || new.images.is_empty()) {
@@ -277,7 +290,7 @@ impl PinSession<'_> {
             .filter(|old| new.pin(&old.target).is_none())
         {
             changes.push((
-                format!("{}, which has no image any more", gone.target),
+                format!("{}, which no longer has an image", gone.target),
                 "Dropping",
                 Vec::new(),
             ));
@@ -302,7 +315,7 @@ impl PinSession<'_> {
         if dry {
             self.host
                 .shell
-                .status("Leaving", &format!("{} as it is (`--dry-run`)", NAME));
+                .status("Unchanged", &format!("{} (`--dry-run`)", NAME));
             return Ok(());
         }
         self.host.replace(&path, new.text().as_bytes())?;
@@ -310,37 +323,39 @@ impl PinSession<'_> {
         Ok(())
     }
 
-    pub fn pull(&self, looking: &ImageStore, row: &ImageTarget) -> Result<()> {
-        let facts = looking.facts(&row.request.target, &row.wanted, HostMounts::default())?;
+    /// Pulls a target's image, or builds it if it is derived.
+    pub fn pull(&self, images: &ImageStore, row: &ImageTarget) -> Result<()> {
+        let facts = images.facts(&row.request.target, &row.wanted, HostMounts::default())?;
         self.host
             .shell
             .status("Ready", &format!("{}: {}", row.request.target, facts.run));
         Ok(())
     }
 
-    /// Where a row stands; asks the registry unless that is forbidden.
-    pub fn standing(&self, row: &ImageTarget, offline: bool) -> PinStatus {
+    /// Returns the status of a target's image. Without `offline` it asks the registry whether the
+    /// tag has moved.
+    pub fn pin_status(&self, row: &ImageTarget, offline: bool) -> PinStatus {
         let ImageTarget { request, wanted } = row;
         let triple = request.target.triple();
         let pin = self.lock.pin(triple).filter(|_| self.is_locked(row));
-        let looking = ImageStore::new(self.host, self.found, PullPolicy::Never);
-        let digest = looking.digest(&request.target, wanted);
+        let images = ImageStore::new(self.host, self.found, PullPolicy::Never);
+        let digest = images.digest(&request.target, wanted);
         let (state, why) = match &digest {
-            Err(problem) => ("not pinned", Some(problem.message.clone())),
-            Ok(_) if wanted.reference.digest.is_some() => ("pinned", None),
-            Ok(_) if offline => ("pinned", Some("the registry was not asked".to_owned())),
-            Ok(digest) => match self.moved(&looking, wanted, digest) {
-                Ok(false) => ("pinned", None),
+            Err(problem) => (PinState::NotPinned, Some(problem.message.clone())),
+            Ok(_) if wanted.reference.digest.is_some() => (PinState::Pinned, None),
+            Ok(_) if offline => (PinState::Pinned, Some("the registry was not asked".to_owned())),
+            Ok(digest) => match self.moved(&images, wanted, digest) {
+                Ok(false) => (PinState::Pinned, None),
                 Ok(true) => (
-                    "moved",
+                    PinState::Moved,
                     Some(
-                        "the tag means another image now: `cargo xpkg image update` shows which"
+                        "the tag refers to another image now: `cargo xpkg image update` shows which"
                             .to_owned(),
                     ),
                 ),
                 Err(why) => (
-                    "pinned",
-                    Some(format!("whether the tag has moved cannot be told: {why}")),
+                    PinState::Pinned,
+                    Some(format!("cannot determine whether the tag has moved: {why}")),
                 ),
             },
         };
@@ -354,14 +369,14 @@ impl PinSession<'_> {
         }
     }
 
-    /// Whether the tag means another image than the digest.
+    /// Returns true if the registry's manifest of the tag is not that of the digest.
     fn moved(
         &self,
-        looking: &ImageStore,
+        images: &ImageStore,
         wanted: &WantedImage,
         digest: &str,
     ) -> Result<bool, String> {
-        let engine = looking.engine().map_err(|problem| problem.message)?;
+        let engine = images.engine().map_err(|problem| problem.message)?;
         let reference = &wanted.reference;
         let ask = |image: &str| engine::manifest(self.host, engine, reference, image);
         Ok(ask(&reference.by_tag())? != ask(&reference.by_digest(digest))?)

@@ -1,4 +1,4 @@
-//! Images that are built upon others: what goes in, whether that is built already, and building it.
+//! Derived images: their inputs, the search for one that is built already, and the build.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -15,21 +15,25 @@ use crate::toolchain::image::look::engine::{self, DERIVED};
 use crate::toolchain::image::look::store::{ImageStore, PullPolicy, absent, lock_path};
 use crate::toolchain::image::recipe;
 
-/// All that goes into an image that is built upon another.
+/// The inputs of a derived image.
 pub struct Recipe {
-    /// `sha256:…` of it all.
+    /// Digest of all inputs, `sha256:…`.
     pub(super) inputs: String,
-    /// The text of the Dockerfile, the user's or ours, with what the `pre-build` runs at its end.
+    /// Text of the Dockerfile, the user's or ours, followed by the commands of `pre-build`.
     dockerfile: String,
-    /// `None`: nothing is copied from it.
+    /// Directory of the build context; `None` if the Dockerfile copies nothing from it.
     context: Option<Utf8PathBuf>,
-    /// What of it goes in, by its path there.
+    /// Files of the context that are inputs, by their paths in it.
     files: Vec<String>,
+    /// Build arguments, name and value.
     arguments: Vec<(String, String)>,
 }
 
 impl ImageStore<'_> {
-    /// What is to be built upon the base.
+    /// Returns the inputs of the derived image, or `None` if the configuration derives none.
+    ///
+    /// # Errors
+    /// [`IMAGE_NOT_PINNED`] if the Dockerfile starts from an image without a digest.
     pub(super) fn recipe(
         &self,
         target: &Target,
@@ -66,14 +70,11 @@ impl ImageStore<'_> {
                 if !moving.is_empty() {
                     return Err(Problem::new(
                         IMAGE_NOT_PINNED,
-                        format!(
-                            "`{}` begins with what may be another image tomorrow",
-                            table.file
-                        ),
+                        format!("`{}` starts from an image that is not pinned", table.file),
                     )
                     .note("from", moving)
                     .help(
-                        "begin with the pinned image, `ARG XPKG_BASE_IMAGE` and `FROM \
+                        "start from the pinned image, `ARG XPKG_BASE_IMAGE` and `FROM \
                            $XPKG_BASE_IMAGE`, or with `name@sha256:…`",
                     ));
                 }
@@ -111,25 +112,28 @@ impl ImageStore<'_> {
         }))
     }
 
-    /// The files of a context that may matter: not what cargo and xpkg write, nor what git keeps.
+    /// Returns the files of a context that are inputs: not those that cargo and xpkg write, and not
+    /// those below `.git`.
     fn context_files(&self, context: &Utf8Path) -> Result<Vec<String>> {
-        let there = self.host.walk(context)?;
-        // A staged tree, wherever it stands.
-        let roots = there.keys().filter_map(|name| name.strip_suffix(TEXT_NAME));
+        let entries = self.host.walk(context)?;
+        // Roots of staged trees anywhere in the context.
+        let roots = entries
+            .keys()
+            .filter_map(|name| name.strip_suffix(TEXT_NAME));
         let trees: Vec<&str> = roots
-            .filter(|root| there.contains_key(&format!("{root}{}", JSON_NAME)))
+            .filter(|root| entries.contains_key(&format!("{root}{}", JSON_NAME)))
             .collect();
-        let own = [
+        let written = [
             self.found.workspace.target_dir.clone(),
             lock_path(self.found),
         ];
-        let ours = |name: &str| {
+        let is_output = |name: &str| {
             let path = context.join(name);
             let beside = trees
                 .iter()
                 .filter_map(|tree| tree.trim_end_matches('/').rsplit('/').next());
             name.split('/').any(|part| part == ".git")
-                || own.iter().any(|own| path.starts_with(own))
+                || written.iter().any(|at| path.starts_with(at))
                 || trees
                     .iter()
                     .any(|tree| !tree.is_empty() && name.starts_with(tree))
@@ -137,13 +141,14 @@ impl ImageStore<'_> {
                     .into_iter()
                     .any(|tree| path.file_name() == Some(format!(".{tree}.lock").as_str()))
         };
-        let names = there
+        let names = entries
             .keys()
-            .filter(|name| !ours(name) && self.host.is_file(&context.join(name)));
+            .filter(|name| !is_output(name) && self.host.is_file(&context.join(name)));
         Ok(names.cloned().collect())
     }
 
-    /// The image that was built from these inputs here, or is now: its ID, and what it is.
+    /// Returns the derived image of these inputs, its ID and facts; builds it if it is not on this
+    /// machine and the pull policy allows it.
     pub(super) fn derive(
         &self,
         engine: &Engine,
@@ -164,21 +169,18 @@ impl ImageStore<'_> {
             return Ok((inspected.id.clone(), inspected));
         }
         if self.pull_policy == PullPolicy::Never {
-            let what = format!(
-                "the image that is built upon `{}`",
-                wanted.reference.written
-            );
+            let what = format!("the image derived from `{}`", wanted.reference.written);
             return Err(absent(engine, &what, target));
         }
         self.host.shell.status(
             "Building",
-            &format!("the image of {target} upon {}", wanted.reference.written),
+            &format!("the image of {target} from {}", wanted.reference.written),
         );
         let scratch = self.host.scratch()?;
         let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
         let file = directory.join("Dockerfile");
         self.host.write(&file, recipe.dockerfile.as_bytes())?;
-        // Just what the inputs' digest was made of, and nothing else of that directory.
+        // Only the files that the digest covers: the build must not see others.
         let context = directory.join("context");
         self.host.create_dir_all(&context)?;
         for (name, from) in recipe.files.iter().zip(std::iter::repeat(
@@ -195,7 +197,8 @@ impl ImageStore<'_> {
             .collect();
         let call = engine
             .call(directory)
-            // Without the flag docker's old builder leaves the container of a command that failed.
+            // Without `--force-rm`, docker's old builder keeps the container of a command that
+            // failed.
             .args([
                 "build",
                 "--force-rm",

@@ -1,5 +1,6 @@
-//! Asks container engines, fetches and builds images, and runs what is to be asked inside. What is
-//! asked and what an answer means is decided in `container`.
+//! Calls container engines: detects them, pulls, inspects and builds images, and runs programs in
+//! containers. Command lines of containers are made in [`crate::toolchain::image::container`],
+//! answers are parsed in [`crate::toolchain::image::engine`].
 
 use std::time::Duration;
 
@@ -18,16 +19,20 @@ use crate::toolchain::image::engine::{
 };
 use crate::toolchain::image::inspected::Inspected;
 
-/// How long an engine may take to say what it is, or what it has.
+/// Time limit of a query to an engine.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// How long a registry may say nothing while an image comes.
+/// Time without output after which a pull is stopped.
 const SILENCE: Duration = Duration::from_secs(300);
 
-/// The repository, on this machine alone, of images that were built upon others.
+/// Repository of derived images; they are on this machine only.
 pub const DERIVED: &str = "localhost/cargo-xpkg/derived";
 
-/// The engine that XPKG_CONTAINER_ENGINE names, else docker, else podman: the first that answers.
+/// Returns the engine that `XPKG_CONTAINER_ENGINE` names; without it, docker or podman, the first
+/// that answers.
+///
+/// # Errors
+/// [`NO_ENGINE`] if none answers, with the reason of each.
 pub fn detect(host: &Host) -> Result<Engine> {
     let named = host.var("XPKG_CONTAINER_ENGINE");
     let programs: Vec<&str> = named.map_or_else(|| ENGINES.to_vec(), |named| vec![named]);
@@ -48,8 +53,8 @@ pub fn detect(host: &Host) -> Result<Engine> {
     let or = if helps.is_empty() { "" } else { "or " };
     helps.push(match named {
         Some(_) => format!(
-            "{or}unset `XPKG_CONTAINER_ENGINE`, and the first of docker and podman \
-                            that answers is taken"
+            "{or}unset `XPKG_CONTAINER_ENGINE` to use the first of docker and podman \
+                            that answers"
         ),
         None => "install one: `apt-get install podman`".to_owned(),
     });
@@ -65,32 +70,33 @@ pub fn detect(host: &Host) -> Result<Engine> {
     ))
 }
 
+/// Queries a client about its engine. The error is the kind of failure and its text.
 fn ask(host: &Host, program: &str) -> Result<Engine, (EngineUnavailable, String)> {
     let question = Invocation::new(program, host.cwd()).args(["info", "--format", "{{json .}}"]);
-    let said = host
+    let output = host
         .capture_bounded(&question, LIMIT)
         .map_err(|problem| (EngineUnavailable::Broken, problem.message))?;
-    if said.timed_out {
+    if output.timed_out {
         return Err((
             EngineUnavailable::Broken,
             format!("it did not answer within {} s", LIMIT.as_secs()),
         ));
     }
-    let silent = engine::server_errors(&said.stdout);
+    let silent = engine::server_errors(&output.stdout);
     if let Some(engine) = Engine::read(
         program,
-        &said.stdout,
+        &output.stdout,
         host.var("DOCKER_HOST").filter(|place| !place.is_empty()),
     )
     .filter(|_| silent.is_none())
     {
         return Ok(engine);
     }
-    let words = silent.unwrap_or_else(|| words(&said.stderr));
+    let words = silent.unwrap_or_else(|| last_line(&output.stderr));
     Err((EngineUnavailable::of(&words), words))
 }
 
-/// Whether an engine that is known still answers.
+/// Returns true if a known engine still answers.
 pub fn answers(host: &Host, engine: &Engine) -> bool {
     let question = engine.call(host.cwd()).args([
         "image",
@@ -100,9 +106,10 @@ pub fn answers(host: &Host, engine: &Engine) -> bool {
         "xpkg/is-there-anybody",
     ]);
     host.capture_bounded(&question, LIMIT)
-        .is_ok_and(|said| !said.timed_out && is_absent(&said.stderr))
+        .is_ok_and(|output| !output.timed_out && is_absent(&output.stderr))
 }
 
+/// Returns true if an engine's error says that it does not have the image.
 fn is_absent(words: &str) -> bool {
     let words = words.to_lowercase();
     ["no such image", "image not known", "no such object"]
@@ -110,8 +117,8 @@ fn is_absent(words: &str) -> bool {
         .any(|needle| words.contains(needle))
 }
 
-/// The last words of an engine's client, where what went wrong stands.
-fn words(stderr: &str) -> String {
+/// Returns the last line of a client's error output, which names the error.
+fn last_line(stderr: &str) -> String {
     let last = stderr
         .lines()
         .map(str::trim)
@@ -127,7 +134,7 @@ fn words(stderr: &str) -> String {
     )
 }
 
-/// Whether SELinux keeps containers from this machine's files.
+/// Returns true if SELinux denies containers access to this machine's files.
 pub fn enforces(host: &Host, engine: &Engine) -> bool {
     engine.selinux
         && host
@@ -135,64 +142,68 @@ pub fn enforces(host: &Host, engine: &Engine) -> bool {
             .is_ok_and(|text| text.trim() == "1")
 }
 
-/// What an image of this name is; `None`: it is not on this machine.
+/// Inspects an image; `None` if it is not on this machine.
 pub fn inspect(host: &Host, engine: &Engine, image: &str) -> Result<Option<Inspected>> {
     let question = engine.call(host.cwd()).args(["image", "inspect", image]);
-    let said = host.capture_bounded(&question, LIMIT)?;
-    if said.success() {
-        return match Inspected::read(&said.stdout) {
+    let output = host.capture_bounded(&question, LIMIT)?;
+    if output.success() {
+        return match Inspected::read(&output.stdout) {
             Some(inspected) => Ok(Some(inspected)),
             None => Err(failed(
                 engine,
                 &question,
-                "says nothing of use about the image",
-                &said.stderr,
+                "gives no usable answer about the image",
+                &output.stderr,
             )),
         };
     }
-    if is_absent(&said.stderr) {
+    if is_absent(&output.stderr) {
         return Ok(None);
     }
     Err(failed(
         engine,
         &question,
-        if said.timed_out {
+        if output.timed_out {
             "did not answer"
         } else {
-            "could not be asked for the image"
+            "could not inspect the image"
         },
-        &said.stderr,
+        &output.stderr,
     ))
 }
 
+/// Returns the problem of a call that failed, with its command line.
 fn failed(engine: &Engine, question: &Invocation, what: &str, stderr: &str) -> Problem {
     Problem::new(ENGINE_FAILED, format!("{} {what}", engine.words()))
         .note("command", [question.to_string()])
-        .cause(&words(stderr))
+        .cause(&last_line(stderr))
 }
 
-/// Pulls an image, with the engine's progress on stderr. Returns the digest where the engine prints
-/// it, as docker does.
+/// Pulls an image, with the engine's progress on stderr. Returns the digest if the engine prints
+/// it: docker does, podman does not.
+///
+/// # Errors
+/// [`IMAGE_UNAVAILABLE`] if the registry does not deliver the image.
 pub fn pull(host: &Host, engine: &Engine, image: &str) -> Result<Option<String>> {
     let call = engine.call(host.cwd()).args(["pull", image]);
-    let said = host.capture_unless_silent(&call, SILENCE, |line| host.shell.pass_on(line))?;
-    if said.success() {
-        let digest = said
+    let output = host.capture_unless_silent(&call, SILENCE, |line| host.shell.pass_on(line))?;
+    if output.success() {
+        let digest = output
             .stdout
             .lines()
             .find_map(|line| line.strip_prefix("Digest: "));
         return Ok(digest.map(|digest| digest.trim().to_owned()));
     }
-    let words = if said.timed_out {
-        format!("nothing came for {} s", SILENCE.as_secs())
+    let words = if output.timed_out {
+        format!("no output for {} s", SILENCE.as_secs())
     } else {
-        words(&said.stderr)
+        last_line(&output.stderr)
     };
     let lower = words.to_lowercase();
     let has = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
     let problem = Problem::new(
         IMAGE_UNAVAILABLE,
-        format!("the image `{image}` cannot be had"),
+        format!("cannot pull the image `{image}`"),
     )
     .cause(&words);
     Err(if has(&["manifest unknown", "not found", "name unknown"]) {
@@ -210,56 +221,59 @@ pub fn pull(host: &Host, engine: &Engine, image: &str) -> Result<Option<String>>
     })
 }
 
-/// The manifest of an image as its registry has it, not to be read: only to be held against
-/// another's.
+/// Returns the manifest of an image in its registry, to compare with another's; engines print it in
+/// different forms.
 pub fn manifest(
     host: &Host,
     engine: &Engine,
     reference: &Reference,
     image: &str,
 ) -> Result<String, String> {
-    // Registries of this machine speak HTTP; docker itself takes them for secure, its client does
-    // not.
+    // Registries of this machine speak HTTP. docker's daemon accepts that, its client only with a
+    // flag.
     let local = ["127.", "localhost"]
         .iter()
-        .any(|own| reference.name.starts_with(own));
+        .any(|prefix| reference.name.starts_with(prefix));
     let insecure = local && engine.kind == EngineKind::Docker;
     let question = engine
         .call(host.cwd())
         .args(["manifest", "inspect"])
         .flag("--insecure", insecure)
         .arg(image);
-    let said = host
+    let output = host
         .capture_bounded(&question, LIMIT)
         .map_err(|problem| problem.message)?;
-    if said.success() {
-        return Ok(said.stdout);
+    if output.success() {
+        return Ok(output.stdout);
     }
-    // podman 4 shows a manifest of one platform only in the words by which it refuses it.
-    match said.stderr.split_once("parsing manifest blob ") {
+    // podman 4 rejects a manifest of a single platform, and prints it only in that error.
+    match output.stderr.split_once("parsing manifest blob ") {
         Some((_, blob)) => Ok(blob.to_owned()),
-        None => Err(words(&said.stderr)),
+        None => Err(last_line(&output.stderr)),
     }
 }
 
-/// Builds an image upon another, with a network. The engine talks to the user while it does.
+/// Builds a derived image, with a network. The engine's output goes to stderr.
+///
+/// # Errors
+/// [`IMAGE_BUILD`] if the build fails.
 pub fn build(host: &Host, engine: &Engine, call: &Invocation) -> Result<()> {
     match host.stream(call, None, |line| host.shell.pass_on(line))? {
         Some(0) => Ok(()),
         _ => Err(Problem::new(
             IMAGE_BUILD,
             format!(
-                "{} cannot build the image; its own words stand above",
+                "{} cannot build the image; its output is above",
                 engine.words()
             ),
         )
         .note("command", [call.to_string()])
-        .help("mend the command that failed, in `pre-build` or the `dockerfile`")),
+        .help("fix the command that failed, in `pre-build` or the `dockerfile`")),
     }
 }
 
-/// Whether a container of this name is there.
-pub fn is_there(host: &Host, container: &Container) -> bool {
+/// Returns true if a container of this name exists.
+pub fn exists(host: &Host, container: &Container) -> bool {
     let question = container.engine.call(host.cwd()).args([
         "container",
         "inspect",
@@ -268,20 +282,24 @@ pub fn is_there(host: &Host, container: &Container) -> bool {
         &container.name,
     ]);
     host.capture_bounded(&question, LIMIT)
-        .is_ok_and(|said| said.success())
+        .is_ok_and(|output| output.success())
 }
 
-/// A container that waits to be asked; dropped, nothing of it is left.
+/// A running container that executes queries; it is removed when dropped.
 pub struct Session<'a> {
     host: &'a Host,
     container: Container,
-    /// A directory that stands at the same path here and inside.
+    /// Directory with the same path on this machine and in the container.
     scratch: tempfile::TempDir,
 }
 
 impl<'a> Session<'a> {
-    /// Starts a container whose mounts hold all but the directory that it shares with us, and whose
-    /// name is given its own ending.
+    /// Starts a container. A shared temporary directory is added to its mounts, and our process ID
+    /// to its name.
+    ///
+    /// # Errors
+    /// [`IMAGE_UNFIT`] if the image has no shell, [`ENGINE_BLIND`] if the engine does not see the
+    /// mounts, else [`ENGINE_FAILED`].
     pub fn start(host: &'a Host, container: Container) -> Result<Self> {
         let scratch = host.scratch()?;
         let directory = Utf8PathBuf::from_path_buf(scratch.path().to_owned()).map_err(|path| {
@@ -296,8 +314,8 @@ impl<'a> Session<'a> {
             ..container
         };
         container.mounts.push(Mount::writing(&directory));
-        // The input that nobody closes keeps it; `sleep`, where there is one, keeps it no longer
-        // than it can be of use.
+        // An image without `sleep` waits for input that nobody closes; with it, a container that
+        // is left behind ends after five minutes.
         let wait = "sleep 300 || read line".to_owned();
         let session = Self {
             host,
@@ -305,34 +323,31 @@ impl<'a> Session<'a> {
             scratch,
         };
         let call = session.container.start("/bin/sh", ["-c".to_owned(), wait]);
-        let said = host.capture_bounded(&call, LIMIT * 3)?;
-        if said.success() {
+        let output = host.capture_bounded(&call, LIMIT * 3)?;
+        if output.success() {
             return Ok(session);
         }
-        let words = words(&said.stderr);
-        let blind = [
+        let words = last_line(&output.stderr);
+        let missing_mount = [
             "bind source path does not exist",
             "statfs",
             "no such file or directory\": mount",
         ];
         let (engine, image) = (&session.container.engine, &session.container.image);
-        // The exit code alone says nothing: a runtime that refuses any container ends with podman's
-        // 126, too.
+        // The exit code is not enough: a runtime that rejects every container also exits with
+        // podman's 126.
         let lacks = ["no such file", "not found", "permission denied"]
             .iter()
             .any(|needle| words.to_lowercase().contains(needle));
         Err(
-            if matches!(said.code, Some(126 | 127)) && lacks && words.contains("/bin/sh") {
-                Problem::new(
-                    IMAGE_UNFIT,
-                    format!("there is no `/bin/sh` in the image `{image}`"),
-                )
-                .cause(&words)
-                .help("name an image with a shell: build scripts and `pre-build` call it")
-            } else if blind.iter().any(|needle| words.contains(needle)) {
-                self::blind(engine, &words)
+            if matches!(output.code, Some(126 | 127)) && lacks && words.contains("/bin/sh") {
+                Problem::new(IMAGE_UNFIT, format!("the image `{image}` has no `/bin/sh`"))
+                    .cause(&words)
+                    .help("name an image with a shell: build scripts and `pre-build` call it")
+            } else if missing_mount.iter().any(|needle| words.contains(needle)) {
+                blind(engine, &words)
             } else {
-                failed(engine, &call, "could not run the container", &said.stderr).help(format!(
+                failed(engine, &call, "could not run the container", &output.stderr).help(format!(
                     "see whether it runs the image at all: `{} run --rm {image} true`",
                     engine.program
                 ))
@@ -340,11 +355,12 @@ impl<'a> Session<'a> {
         )
     }
 
+    /// Returns the directory that this machine and the container share.
     pub fn directory(&self) -> &Utf8Path {
         Utf8Path::from_path(self.scratch.path()).unwrap_or(Utf8Path::new("/tmp"))
     }
 
-    /// Runs a program in it and catches its words.
+    /// Runs a program in the container and captures its output.
     pub fn ask(&self, program: &str, args: impl IntoIterator<Item = String>) -> Result<Output> {
         let words = self.container.exec(None);
         let call = Invocation::new(&words[0], self.directory())
@@ -354,11 +370,11 @@ impl<'a> Session<'a> {
         self.host.capture_bounded(&call, LIMIT * 3)
     }
 
-    /// A program of this machine, below our directory, that stands for one inside: under its name,
-    /// in the directory that it is called from.
-    pub fn stand_in(&self, number: usize, program: &str) -> Result<Utf8PathBuf> {
+    /// Writes a wrapper script for a program of the container, below the shared directory. It has
+    /// the program's name and runs it in the directory that the script is called from.
+    pub fn wrapper(&self, number: usize, program: &str) -> Result<Utf8PathBuf> {
         let name = program.rsplit('/').next().unwrap_or(program);
-        let directory = self.directory().join(format!("stand-in-{number}"));
+        let directory = self.directory().join(format!("wrapper-{number}"));
         self.host.create_dir_all(&directory)?;
         let path = directory.join(name);
         let mut words = self.container.exec(Some("$PWD"));
@@ -388,20 +404,20 @@ impl Drop for Session<'_> {
     }
 }
 
-/// A container that ended before it had answered.
+/// Returns the problem of a container that ended before it answered.
 pub fn cut_short(engine: &Engine, image: &str, stderr: &str) -> Problem {
     Problem::new(
         ENGINE_FAILED,
-        format!("the container of `{image}` ended before it had answered"),
+        format!("the container of `{image}` ended before it answered"),
     )
-    .cause(&words(stderr))
+    .cause(&last_line(stderr))
     .help(format!(
         "see whether it answers, and try again: `{} info`",
         engine.program
     ))
 }
 
-/// The engine's files are not ours.
+/// Returns the problem of an engine that mounts other files than this machine's.
 pub fn blind(engine: &Engine, words: &str) -> Problem {
     Problem::new(
         ENGINE_BLIND,
@@ -418,18 +434,18 @@ pub fn blind(engine: &Engine, words: &str) -> Problem {
     )
 }
 
-/// Codes that this file declares.
+/// The codes that this file declares.
 pub const CODES: &[Code] = &[NO_ENGINE, ENGINE_BLIND, IMAGE_BUILD];
 
 pub const NO_ENGINE: Code = code(&CodeInfo {
     name: "no-engine",
     title: "no container engine answers",
-    cause: "A target is to be built in an image, and neither docker nor podman is here, runs, \
-            and lets you use it.",
+    cause: "A target needs an image, and neither docker nor podman is installed, running and \
+            accessible.",
     detection: "`docker info`, then `podman info`, or only the one that `XPKG_CONTAINER_ENGINE` \
-                names. Missing, not running and forbidden are told apart.",
-    fix: "Follow the line of the message for the engine that you want. xpkg takes no linker of \
-          this machine instead.",
+                names. The message distinguishes missing, not running and forbidden.",
+    fix: "Follow the line of the message for the engine that you want. xpkg does not fall back \
+          to a linker of this machine.",
     source: "README, Cross images",
     waivable: false,
 });
@@ -437,9 +453,9 @@ pub const NO_ENGINE: Code = code(&CodeInfo {
 pub const ENGINE_BLIND: Code = code(&CodeInfo {
     name: "engine-blind",
     title: "the container engine does not see this machine's files",
-    cause: "xpkg hands sources and toolchain to the container as mounts. An engine on another \
-            machine, or outside of the container that xpkg runs in, mounts its own directories of \
-            those names.",
+    cause: "Sources and toolchain are mounted in the container. An engine on another machine, \
+            or outside of the container that xpkg runs in, mounts its own directories at those \
+            paths.",
     detection: "A file with a random name is written here and looked for inside; so is the \
                 toolchain's `rustc`.",
     fix: "Use an engine of this machine (unset `DOCKER_HOST`, or podman), or share the \
@@ -451,10 +467,10 @@ pub const ENGINE_BLIND: Code = code(&CodeInfo {
 pub const IMAGE_BUILD: Code = code(&CodeInfo {
     name: "image-build",
     title: "a derived image cannot be built",
-    cause: "A command of `pre-build` or of the `dockerfile` failed: its own words stand above \
-            the message.",
+    cause: "A command of `pre-build` or of the `dockerfile` failed: its output is above the \
+            message.",
     detection: "`docker build` or `podman build` ended with an error.",
-    fix: "Mend the command that failed.",
+    fix: "Fix the command that failed.",
     source: "README, Cross images",
     waivable: false,
 });

@@ -1,5 +1,5 @@
-//! What an image sees of this machine: sources, caches, configuration without secrets, variables,
-//! volumes.
+//! Parts of this machine that a container gets: sources, caches, configuration without secrets,
+//! variables, volumes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,10 +20,10 @@ use crate::toolchain::image::container::{ForwardedVar, Mount};
 use crate::toolchain::tools::ToolFile;
 use crate::toolchain::write::write_tools;
 
-/// An image's environment with what it sees of this machine's over it.
+/// Returns the environment in a container: the image's variables, overridden by the forwarded ones.
 pub fn environment(
     host: &Host,
-    own: &BTreeMap<String, String>,
+    image: &BTreeMap<String, String>,
     passed: &[ForwardedVar],
 ) -> BTreeMap<String, String> {
     let value = |passed: &ForwardedVar| {
@@ -35,12 +35,12 @@ pub fn environment(
     let passed = passed
         .iter()
         .filter_map(|passed| Some((passed.name.clone(), value(passed)?)));
-    own.clone().into_iter().chain(passed).collect()
+    image.clone().into_iter().chain(passed).collect()
 }
 
-/// Variables that an image sees of this machine: those that mean something to cargo and build
-/// scripts, and those that the configuration lets through. Their values stand in no line, unless
-/// the configuration itself gives them.
+/// Returns the variables to forward to a container: variables of cargo and build scripts, and those
+/// of `passthrough` and `volumes`. A value is on the engine's command line only if the
+/// configuration sets it.
 pub fn passed(
     host: &Host,
     root: &Utf8Path,
@@ -70,7 +70,7 @@ pub fn passed(
             value,
         });
     }
-    // A volume that has a name is known by it inside.
+    // A volume's variable holds its path in the container, too.
     for entry in &wanted.volumes {
         let (name, value) = entry
             .split_once('=')
@@ -89,16 +89,18 @@ pub fn passed(
     Ok(passed)
 }
 
-/// What a container sees of this machine besides toolchain and target directory.
+/// Mounts of a container, besides toolchain and target directory.
 #[derive(Debug, Clone, Default)]
 pub struct HostMounts {
+    /// Files and directories to mount.
     pub mounts: Vec<Mount>,
-    /// Keys of cargo's configuration that are hidden from it.
+    /// Keys of cargo's configuration that the container does not see, for messages.
     pub hidden: Vec<String>,
 }
 
-/// Sources, cargo's caches without its credentials, and its configuration without what means this
-/// machine. `arguments` are those of `--config`.
+/// Returns the mounts of sources, of cargo's caches without its credentials, and of its
+/// configuration without the keys that refer to this machine. `arguments` are the values of
+/// `--config`.
 pub fn mounted(host: &Host, found: &ProjectContext, arguments: &[String]) -> Result<HostMounts> {
     let (root, tools) = (&found.workspace.root, tools_dir(&found.workspace));
     let mut roots = vec![root.clone()];
@@ -113,13 +115,13 @@ pub fn mounted(host: &Host, found: &ProjectContext, arguments: &[String]) -> Res
         .map(|home| host.absolute(&home));
     if let Some(home) = &home {
         for name in ["registry", "git"] {
-            // What is fetched comes later, and an engine mounts only what is there.
+            // Downloads come later, and an engine mounts only directories that exist.
             host.create_dir_all(&home.join(name))?;
             mounts.push(Mount::reading(&home.join(name)));
         }
     }
-    // Wherever cargo looks for configuration and secrets, by every name that a mount may show them
-    // under.
+    // All directories where cargo looks for configuration and secrets, by every path that a mount
+    // may show them under.
     let places: Vec<Utf8PathBuf> = root
         .ancestors()
         .chain(roots.iter().map(|root| root.as_path()))
@@ -136,7 +138,7 @@ pub fn mounted(host: &Host, found: &ProjectContext, arguments: &[String]) -> Res
             .into_iter()
             .collect::<BTreeSet<_>>()
     };
-    let nothing = ToolFile::at(&tools, "nothing", String::new(), false);
+    let empty_file = ToolFile::at(&tools, "nothing", String::new(), false);
     for path in places
         .iter()
         .flat_map(|place| ["credentials.toml", "credentials"].map(|name| place.join(name)))
@@ -147,9 +149,9 @@ pub fn mounted(host: &Host, found: &ProjectContext, arguments: &[String]) -> Res
             .filter(|path| shows(path, &mounts))
             .collect::<Vec<_>>()
         {
-            write_tools(host, &found.workspace, [&nothing])?;
+            write_tools(host, &found.workspace, [&empty_file])?;
             mounts.push(Mount {
-                from: nothing.path.clone(),
+                from: empty_file.path.clone(),
                 at,
                 writable: false,
             });
@@ -174,10 +176,10 @@ pub fn mounted(host: &Host, found: &ProjectContext, arguments: &[String]) -> Res
         let (shown, keys) = cargo_config::for_container(&table);
         hidden.extend(keys.into_iter().map(|key| format!("{key} of `{path}`")));
         for at in both(path.clone()) {
-            // What a mount shows already, where nothing is to be hidden of it; and what none shows
-            // under this name.
-            let there = shows(&at, &mounts);
-            if there && shown == table || !there && at != path {
+            // Skipped: a file that a mount shows and that has nothing to hide, and a resolved path
+            // that no mount shows.
+            let shown_here = shows(&at, &mounts);
+            if shown_here && shown == table || !shown_here && at != path {
                 continue;
             }
             let file = ToolFile::at(&tools, "config.toml", shown.to_string(), false);
@@ -193,8 +195,8 @@ pub fn mounted(host: &Host, found: &ProjectContext, arguments: &[String]) -> Res
     Ok(HostMounts { mounts, hidden })
 }
 
-/// Directories that the configuration shows to the image: `NAME`, a variable that holds one, or
-/// `NAME=/path`.
+/// Returns the mounts of `volumes`. An entry is `NAME`, a variable that holds a directory, or
+/// `NAME=/path`; without the variable it is ignored.
 pub fn volumes(host: &Host, root: &Utf8Path, wanted: &WantedImage) -> Result<Vec<Mount>> {
     let mut mounts = Vec::new();
     for entry in &wanted.volumes {
@@ -208,7 +210,7 @@ pub fn volumes(host: &Host, root: &Utf8Path, wanted: &WantedImage) -> Result<Vec
         if !host.exists(&path) {
             return Err(Problem::new(
                 CONFIG_INVALID,
-                format!("the volume `{entry}` is `{path}`, which is not there"),
+                format!("the volume `{entry}` is `{path}`, which does not exist"),
             )
             .help("create it, or take it out of `volumes`"));
         }

@@ -1,5 +1,5 @@
-//! What a shell inside an image says of it, and its compilers probed from here: by stand-ins that
-//! call into a waiting container.
+//! Facts from inside an image: a shell's answers, and probes of its compilers through wrapper
+//! scripts that call into a running container.
 
 use camino::Utf8PathBuf;
 
@@ -22,7 +22,7 @@ use crate::toolchain::probe::run::{ContainerCompiler, ProbeTarget};
 use crate::toolchain::program::Program;
 
 impl<'a> ImageStore<'a> {
-    /// What a shell inside says; kept by the image's digest and the question.
+    /// Returns the answers of a shell in the image, cached by the image's digest and the script.
     pub(super) fn inside(&self, target: &Target, facts: &ImageFacts) -> Result<InsideFacts> {
         let mut names = candidates::wanted(target, &self.found.rustc.host);
         let roles = ENV_VARS
@@ -41,24 +41,24 @@ impl<'a> ImageStore<'a> {
         self.host
             .write(&session.directory().join("seen"), nonce.as_bytes())?;
         let sysroot = self.found.rustc.sysroot.as_str();
-        let said = session.ask(
+        let output = session.ask(
             "/bin/sh",
             ["-c", &script, "sh", session.directory().as_str(), sysroot].map(str::to_owned),
         )?;
-        let Some((seen, inside)) = inside::read(&said.stdout) else {
-            return Err(engine::cut_short(&facts.engine, &facts.run, &said.stderr));
+        let Some((seen, inside)) = inside::read(&output.stdout) else {
+            return Err(engine::cut_short(&facts.engine, &facts.run, &output.stderr));
         };
         if seen != format!("{nonce} rustc") {
             return Err(engine::blind(
                 &facts.engine,
-                "a file that was written for it is not there inside, or the toolchain is not",
+                "a file written for the container is missing in it, or the toolchain is",
             ));
         }
         cache::keep(self.host, place.as_deref(), &inside);
         Ok(inside)
     }
 
-    /// The container in which this image is asked.
+    /// Returns the running container of the image, and starts it if there is none.
     fn session(&self, facts: &ImageFacts) -> Result<std::sync::Arc<Session<'a>>> {
         let mut sessions = self
             .sessions
@@ -83,7 +83,7 @@ impl<'a> ImageStore<'a> {
         Ok(session)
     }
 
-    /// Probes a candidate's C compiler inside, as build scripts there will call it.
+    /// Probes a candidate's C compiler in the image, as build scripts will call it.
     pub fn report(
         &self,
         facts: &ImageFacts,
@@ -93,7 +93,7 @@ impl<'a> ImageStore<'a> {
         probing: &ProbeOptions,
     ) -> Report {
         let compiler = candidate.c_compiler.as_ref();
-        let mut variables = telling(facts);
+        let mut variables = compiler_variables(facts);
         variables.extend(
             candidate
                 .variables
@@ -103,17 +103,17 @@ impl<'a> ImageStore<'a> {
         self.probed(facts, target, compiler, variables, levels, probing)
     }
 
-    /// Probes the compiler of build scripts inside.
+    /// Probes the compiler of build scripts in the image; `None` if the host is an unknown target.
     pub fn host_report(
         &self,
         facts: &ImageFacts,
         levels: &[String],
         probing: &ProbeOptions,
     ) -> Option<Report> {
-        let own = Target::of_triple(&self.found.rustc.host)?;
+        let host_target = Target::of_triple(&self.found.rustc.host)?;
         let row = ENV_VARS.iter().find(|row| row.role == "CC")?;
         let named = row
-            .accepted(&own, own.triple())
+            .accepted(&host_target, host_target.triple())
             .into_iter()
             .find_map(|name| facts.environment.get(&name));
         let name = named.map_or("cc", String::as_str);
@@ -124,9 +124,9 @@ impl<'a> ImageStore<'a> {
             .or_else(|| facts.inside.programs.get(&first_word(name)));
         Some(self.probed(
             facts,
-            &own,
+            &host_target,
             compiler,
-            telling(facts),
+            compiler_variables(facts),
             levels,
             &ProbeOptions {
                 runner: Some(Vec::new()),
@@ -135,6 +135,7 @@ impl<'a> ImageStore<'a> {
         ))
     }
 
+    /// Probes a compiler of the image; its variable is set to a wrapper script.
     fn probed(
         &self,
         facts: &ImageFacts,
@@ -146,13 +147,14 @@ impl<'a> ImageStore<'a> {
     ) -> Report {
         let root = &self.found.workspace.root;
         let real = compiler.map_or("cc", |compiler| compiler.program.as_str());
-        // What names the compiler names its stand-in, under the one name that comes first.
-        let stand_in = |session: &Session| {
+        // Variables that name the compiler are replaced by one that names the wrapper: the name
+        // with the highest precedence.
+        let wrapper = |session: &Session| {
             let number = self
-                .stand_ins
+                .wrappers
                 .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             session
-                .stand_in(number, real)
+                .wrapper(number, real)
                 .map_err(|problem| problem.message)
         };
         let row = ENV_VARS.iter().find(|row| row.role == "CC");
@@ -167,11 +169,11 @@ impl<'a> ImageStore<'a> {
                 .filter(|(name, _)| !names.contains(name))
                 .cloned(),
         );
-        let first = names.into_iter().next().unwrap_or_default();
+        let variable = names.into_iter().next().unwrap_or_default();
         let identity = format!("{}\n{real}", facts.run);
         let start = || -> Result<(Utf8PathBuf, Utf8PathBuf), String> {
             let session = self.session(facts).map_err(|problem| problem.message)?;
-            Ok((session.directory().to_owned(), stand_in(&session)?))
+            Ok((session.directory().to_owned(), wrapper(&session)?))
         };
         let asked = ProbeTarget {
             root,
@@ -186,7 +188,7 @@ impl<'a> ImageStore<'a> {
             runner: probing.runner.clone(),
             apart: Some(ContainerCompiler {
                 identity,
-                variable: first,
+                variable,
                 program: real.to_owned(),
                 start: &start,
             }),
@@ -195,13 +197,13 @@ impl<'a> ImageStore<'a> {
     }
 }
 
-/// Variables inside that change what a build script compiles with.
-fn telling(facts: &ImageFacts) -> Vec<(String, String)> {
-    let telling = facts
+/// Returns the variables of the image that change how a build script compiles.
+fn compiler_variables(facts: &ImageFacts) -> Vec<(String, String)> {
+    let variables = facts
         .environment
         .iter()
         .filter(|(name, _)| probe::run::tells(name));
-    telling
+    variables
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }

@@ -1,3 +1,5 @@
+//! Cross images on this machine: engines asked, images pulled and built, facts of them collected.
+
 pub mod derived;
 pub mod engine;
 pub mod exposed;

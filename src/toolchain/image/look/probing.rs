@@ -1,11 +1,12 @@
-//! What a probe inside needs besides the compiler.
+//! Options of the probes in an image.
 
-/// What a probe inside needs besides the compiler.
+/// Options of the probes in an image, besides the compiler.
 #[derive(Clone)]
 pub struct ProbeOptions<'a> {
+    /// Flags of rustc.
     pub rustflags: &'a [String],
-    /// cargo's `[env]`.
+    /// Variables of cargo's `[env]`.
     pub configured: &'a [(String, String)],
-    /// What starts the target's programs here.
+    /// Command prefix that runs the target's binaries on this machine; `None` if they cannot run.
     pub runner: Option<Vec<String>>,
 }

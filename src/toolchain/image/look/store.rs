@@ -1,7 +1,7 @@
-//! Cross images: whether they are here, fetched or built where that may be, and what a shell inside
-//! says of them.
+//! Cross images of one run: resolves, pulls and builds them as the pull policy allows, and collects
+//! their facts.
 //!
-//! What an image's digest has answered once is kept: its content cannot change.
+//! Facts are cached by the image's digest: its content cannot change.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -39,24 +39,28 @@ pub enum PullPolicy {
     Rebuild,
 }
 
-/// How images are looked for in one run.
+/// Resolves and caches the images of one run.
 pub struct ImageStore<'a> {
+    /// This machine.
     pub host: &'a Host,
+    /// The project.
     pub found: &'a ProjectContext,
+    /// Policy of pulling images.
     pub pull_policy: PullPolicy,
     engine: OnceLock<Result<Engine>>,
     lock: OnceLock<Result<Lockfile>>,
-    /// Containers that were started to be asked, by the image they run.
+    /// Running containers for queries, by image.
     pub sessions: std::sync::Mutex<BTreeMap<String, std::sync::Arc<Session<'a>>>>,
-    pub stand_ins: std::sync::atomic::AtomicUsize,
+    /// Number of wrapper scripts written: each has a directory of its own.
+    pub wrappers: std::sync::atomic::AtomicUsize,
 }
 
-/// The file with the digests.
+/// Returns the path of `xpkg.lock`.
 pub fn lock_path(found: &ProjectContext) -> Utf8PathBuf {
     found.workspace.root.join(NAME)
 }
 
-/// What stands in `xpkg.lock`; an empty one where there is none.
+/// Reads `xpkg.lock`; without the file, the lock is empty.
 pub fn read_lock(host: &Host, found: &ProjectContext) -> Result<Lockfile> {
     let path = lock_path(found);
     if host.exists(&path) {
@@ -67,6 +71,7 @@ pub fn read_lock(host: &Host, found: &ProjectContext) -> Result<Lockfile> {
 }
 
 impl<'a> ImageStore<'a> {
+    /// Creates a store that has asked nothing yet.
     pub fn new(host: &'a Host, found: &'a ProjectContext, pull_policy: PullPolicy) -> Self {
         Self {
             host,
@@ -75,10 +80,11 @@ impl<'a> ImageStore<'a> {
             engine: OnceLock::new(),
             lock: OnceLock::new(),
             sessions: std::sync::Mutex::default(),
-            stand_ins: std::sync::atomic::AtomicUsize::new(0),
+            wrappers: std::sync::atomic::AtomicUsize::new(0),
         }
     }
 
+    /// Returns the container engine; it is searched for once.
     pub fn engine(&self) -> Result<&Engine> {
         self.engine
             .get_or_init(|| self.find_engine())
@@ -86,9 +92,9 @@ impl<'a> ImageStore<'a> {
             .map_err(Clone::clone)
     }
 
-    /// The engine, by what it has said of itself as long as client, environment and socket are the
-    /// same: podman takes a third of a second to say it. Whether it still answers is seen by the
-    /// next question.
+    /// Finds the engine. Its answer about itself is cached as long as client, environment and
+    /// socket are the same, since podman needs a third of a second for it; a cheaper query then
+    /// checks that the engine still answers.
     fn find_engine(&self) -> Result<Engine> {
         let programs = ENGINES
             .iter()
@@ -97,7 +103,7 @@ impl<'a> ImageStore<'a> {
         let clients: Vec<_> = programs
             .filter_map(|program| self.host.identity(&self.host.find(program)?))
             .collect();
-        let telling = [
+        let prefixes = [
             "DOCKER_",
             "CONTAINER",
             "PODMAN",
@@ -108,9 +114,9 @@ impl<'a> ImageStore<'a> {
         let variables: Vec<_> = self
             .host
             .vars()
-            .filter(|(name, _)| telling.iter().any(|beginning| name.starts_with(beginning)))
+            .filter(|(name, _)| prefixes.iter().any(|prefix| name.starts_with(prefix)))
             .collect();
-        // What a client is configured with chooses the engine, too: docker's context, podman's
+        // A client's configuration selects the engine, too: docker's context, podman's
         // connection.
         let home = Utf8PathBuf::from(self.host.var("HOME").unwrap_or_default());
         let docker = self
@@ -143,6 +149,7 @@ impl<'a> ImageStore<'a> {
         Ok(engine)
     }
 
+    /// Returns `xpkg.lock`; it is read once.
     fn lock(&self) -> Result<&Lockfile> {
         self.lock
             .get_or_init(|| read_lock(self.host, self.found))
@@ -150,7 +157,7 @@ impl<'a> ImageStore<'a> {
             .map_err(Clone::clone)
     }
 
-    /// A target's image, here and looked into.
+    /// Returns the facts of a target's image, which is pulled and built as the policy allows.
     pub fn facts(
         &self,
         target: &Target,
@@ -166,9 +173,9 @@ impl<'a> ImageStore<'a> {
         let (base, inspected) = match &pinned {
             Some(digest) => {
                 let base = reference.by_digest(digest);
-                let inspected = self.have(engine, target, &base)?;
-                // An engine that fetches by digest checks it; this is for what was put there by
-                // other ways.
+                let inspected = self.pull_missing(engine, target, &base)?;
+                // An engine that pulls by digest checks it. This check is for images that came by
+                // other means, such as `docker load`.
                 if !inspected.has_digest(digest) && !inspected.digests.is_empty() {
                     return Err(Problem::new(
                         IMAGE_UNAVAILABLE,
@@ -176,7 +183,7 @@ impl<'a> ImageStore<'a> {
                     )
                     .note("it has", inspected.digests)
                     .help(format!(
-                        "remove it and fetch it anew: `{} image rm {base}`, then `cargo \
+                        "remove it and pull it again: `{} image rm {base}`, then `cargo \
                                    xpkg image pull`",
                         engine.program
                     )));
@@ -190,7 +197,7 @@ impl<'a> ImageStore<'a> {
             .map(|(_, digest)| digest.to_owned())
             .unwrap_or_default();
         let recipe = self.recipe(target, wanted, &base)?;
-        // Of the base: what is built upon it is as old as this machine's build.
+        // Of the base: the date of a derived image is that of this machine's build.
         let created = inspected.created.clone();
         let (run, derived, inspected) = match recipe {
             None => (base, None, inspected),
@@ -216,8 +223,8 @@ impl<'a> ImageStore<'a> {
                 )
             }
         };
-        let own = Target::of_triple(&self.found.rustc.host);
-        if own.is_some_and(|own| !inspected.runs_on(&own)) {
+        let host_target = Target::of_triple(&self.found.rustc.host);
+        if host_target.is_some_and(|target| !inspected.runs_on(&target)) {
             return Err(Problem::new(
                 IMAGE_PLATFORM,
                 format!(
@@ -228,8 +235,8 @@ impl<'a> ImageStore<'a> {
                 ),
             )
             .help(
-                "name an image for this machine's platform: what it is to build for is the \
-                   target's matter",
+                "name an image for this machine's platform: it cross-compiles for the target \
+                   from there",
             ));
         }
         let HostMounts {
@@ -246,19 +253,19 @@ impl<'a> ImageStore<'a> {
             return Err(Problem::new(
                 IMAGE_UNFIT,
                 format!(
-                    "the Rust toolchain stands in \
-                `{sysroot}`, among the rest of this system"
+                    "the Rust toolchain is in `{sysroot}`, \
+                     together with the rest of this system"
                 ),
             )
             .note(
                 "cause",
                 [
-                    "it is shown to the image as it stands here, and that would hide \
+                    "it is mounted in the image at its path here, which would hide \
                                  the image's own programs"
                         .to_owned(),
                 ],
             )
-            .help("use a toolchain that stands by itself: rustup's do"));
+            .help("use a toolchain in a directory of its own, as rustup installs them"));
         }
         mounts.push(Mount::reading(sysroot));
         let mut facts = ImageFacts {
@@ -290,8 +297,10 @@ impl<'a> ImageStore<'a> {
         Ok(facts)
     }
 
-    /// Whether it has the digest that a build needs; what is wrong with the lock as a whole is an
-    /// error.
+    /// Returns true if the image has the digest that a build needs.
+    ///
+    /// # Errors
+    /// An unreadable lock is an error.
     pub fn is_pinned(&self, target: &Target, wanted: &WantedImage) -> Result<bool> {
         match self.digest(target, wanted) {
             Ok(_) => Ok(true),
@@ -300,8 +309,11 @@ impl<'a> ImageStore<'a> {
         }
     }
 
-    /// The digest that counts: the reference's own, or that in the lock for this very reference and
-    /// what is built upon it.
+    /// Returns the digest that a build uses: the reference's own, or the lock's if it is for the
+    /// same reference and the same inputs of a derived image.
+    ///
+    /// # Errors
+    /// [`IMAGE_NOT_PINNED`] if there is none.
     pub fn digest(&self, target: &Target, wanted: &WantedImage) -> Result<String> {
         let reference = &wanted.reference;
         if let Some(digest) = reference.digest.as_ref().filter(|_| !wanted.is_derived()) {
@@ -336,15 +348,16 @@ impl<'a> ImageStore<'a> {
             .map(|recipe| recipe.inputs);
         if inputs != pin.derived.as_ref().map(|derived| derived.inputs.clone()) {
             return Err(missing(format!(
-                "what is built upon the image of `{}` has changed since it was pinned",
+                "the derived image of `{}` has other inputs than when it was pinned",
                 target.triple()
             )));
         }
         Ok(pin.digest.clone())
     }
 
-    /// An image by its digest, fetched where it is not here and that may be.
-    fn have(&self, engine: &Engine, target: &Target, image: &str) -> Result<Inspected> {
+    /// Inspects an image by its digest, and pulls it first if it is missing and the policy allows
+    /// it.
+    fn pull_missing(&self, engine: &Engine, target: &Target, image: &str) -> Result<Inspected> {
         if let Some(inspected) = engine::inspect(self.host, engine, image)? {
             return Ok(inspected);
         }
@@ -356,18 +369,18 @@ impl<'a> ImageStore<'a> {
         engine::inspect(self.host, engine, image)?.ok_or_else(|| absent(engine, image, target))
     }
 
-    /// What the reference means now, fetched, by digest.
+    /// Pulls the image that the reference means now. Returns its name by digest, and its facts.
     fn resolve(&self, engine: &Engine, wanted: &WantedImage) -> Result<(String, Inspected)> {
         let reference = &wanted.reference;
         let by_tag = reference.by_tag();
         self.host.shell.status("Pulling", &by_tag);
-        let said = engine::pull(self.host, engine, &by_tag)?;
+        let printed = engine::pull(self.host, engine, &by_tag)?;
         let inspected = engine::inspect(self.host, engine, &by_tag)?;
         let digest = reference
             .digest
             .clone()
-            .or(said)
-            .or_else(|| self.meant(engine, reference, inspected.as_ref()?));
+            .or(printed)
+            .or_else(|| self.digest_of_tag(engine, reference, inspected.as_ref()?));
         match (inspected, digest) {
             (Some(inspected), Some(digest)) => Ok((reference.by_digest(&digest), inspected)),
             _ => Err(Problem::new(
@@ -378,10 +391,10 @@ impl<'a> ImageStore<'a> {
         }
     }
 
-    /// Which of the digests that an engine knows of an image the tag means: the one under which the
-    /// registry has the very manifest of the tag. podman knows an image under every digest that
-    /// ever led to it, in whatever repository.
-    fn meant(
+    /// Returns the digest of a tag, of all that an engine lists for the image: the one whose
+    /// manifest in the registry is that of the tag. podman lists every digest that an image was
+    /// ever pulled by, in any repository.
+    fn digest_of_tag(
         &self,
         engine: &Engine,
         reference: &Reference,
@@ -393,7 +406,7 @@ impl<'a> ImageStore<'a> {
             Some(wanted) => known
                 .into_iter()
                 .find(|digest| manifest(&reference.by_digest(digest)).as_ref() == Some(&wanted)),
-            // An engine that cannot say it, and knows one only.
+            // The engine cannot print the manifest; a single digest is unambiguous.
             None => Some(known)
                 .filter(|known| known.len() == 1)
                 .and_then(|known| known.first().copied()),
@@ -402,6 +415,8 @@ impl<'a> ImageStore<'a> {
     }
 }
 
+/// Returns the problem of an image that is missing on this machine; `image` is a reference, or a
+/// description with spaces.
 pub fn absent(engine: &Engine, image: &str, target: &Target) -> Problem {
     Problem::new(
         IMAGE_ABSENT,
@@ -416,14 +431,15 @@ pub fn absent(engine: &Engine, image: &str, target: &Target) -> Problem {
         ),
     )
     .help(format!(
-        "fetch it: `cargo xpkg image pull --target {}`",
+        "pull it: `cargo xpkg image pull --target {}`",
         target.triple()
     ))
 }
 
-/// The candidates' image facts with the report on the host's compiler inside, for one request.
+/// Returns the facts of a request's image, with the configured volumes mounted and, if
+/// `host_levels` has any, a report on the compiler of build scripts.
 pub fn of_request(
-    looking: &ImageStore,
+    images: &ImageStore,
     request: &TargetRequest,
     wanted: &WantedImage,
     mounted: &HostMounts,
@@ -431,25 +447,23 @@ pub fn of_request(
     probing: &ProbeOptions,
 ) -> Result<ImageFacts> {
     let mut mounted = mounted.clone();
-    mounted.mounts.extend(volumes(
-        looking.host,
-        &looking.found.workspace.root,
-        wanted,
-    )?);
-    let mut facts = looking.facts(&request.target, wanted, mounted)?;
+    mounted
+        .mounts
+        .extend(volumes(images.host, &images.found.workspace.root, wanted)?);
+    let mut facts = images.facts(&request.target, wanted, mounted)?;
     if !host_levels.is_empty() {
-        facts.host_report = looking.host_report(&facts, host_levels, probing);
+        facts.host_report = images.host_report(&facts, host_levels, probing);
     }
     Ok(facts)
 }
 
-/// Codes that this file declares.
+/// The codes that this file declares.
 pub const CODES: &[Code] = &[IMAGE_ABSENT, IMAGE_PLATFORM];
 
 pub const IMAGE_ABSENT: Code = code(&CodeInfo {
     name: "image-absent",
     title: "the pinned image is not on this machine",
-    cause: "The image is not here, and this command does not fetch: `plan`, `doctor` and `env` \
+    cause: "The image is not here, and this command does not pull: `plan`, `doctor` and `env` \
             never do, `build` not with `--offline` or `--frozen`.",
     detection: "The engine is asked for the image by its digest.",
     fix: "Run `cargo xpkg image pull`.",
@@ -460,7 +474,7 @@ pub const IMAGE_ABSENT: Code = code(&CodeInfo {
 pub const IMAGE_PLATFORM: Code = code(&CodeInfo {
     name: "image-platform",
     title: "the image is for another platform",
-    cause: "The toolchain of this machine is to run inside, and the image's programs are for \
+    cause: "The toolchain of this machine runs in the image, and the image's programs are for \
             another processor.",
     detection: "`image inspect` is compared with rustc's host triple.",
     fix: "Name an image for this machine's platform: it cross-compiles for the target from there.",

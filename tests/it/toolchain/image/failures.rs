@@ -49,7 +49,7 @@ fn an_image_that_cannot_be_had_is_told_and_nothing_else_is_taken() {
             str![[r#"
 exit 1
 --- stderr
-error[image-unavailable]: the image `127.0.0.1:5055/xpkg/gcc12@sha256:[SHA256]` cannot be had
+error[image-unavailable]: cannot pull the image `127.0.0.1:5055/xpkg/gcc12@sha256:[SHA256]`
   cause: [ITS WORDS]
   help: the registry does not have it (any more): correct the reference, or pin another: `cargo xpkg image update`
 
@@ -62,7 +62,7 @@ error[image-unavailable]: the image `127.0.0.1:5055/xpkg/gcc12@sha256:[SHA256]` 
             str![[r#"
 exit 1
 --- stderr
-error[image-unavailable]: the image `127.0.0.1:1/none:1` cannot be had
+error[image-unavailable]: cannot pull the image `127.0.0.1:1/none:1`
   cause: [ITS WORDS]
   help: see whether the registry answers, and try again
 
@@ -86,7 +86,7 @@ fn an_image_that_does_not_serve_says_what_it_lacks() {
 exit 1
 --- stderr
 error[image-platform]: the image `127.0.0.1:5055/xpkg/foreign@sha256:[SHA256]` is for linux/arm64, and the toolchain here is `x86_64-unknown-linux-gnu`
-  help: name an image for this machine's platform: what it is to build for is the target's matter
+  help: name an image for this machine's platform: it cross-compiles for the target from there
 
 "#]]
         );
@@ -95,7 +95,7 @@ error[image-platform]: the image `127.0.0.1:5055/xpkg/foreign@sha256:[SHA256]` i
             str![[r#"
 exit 1
 --- stderr
-error[image-unfit]: there is no `/bin/sh` in the image `127.0.0.1:5055/xpkg/shell-less@sha256:[SHA256]`
+error[image-unfit]: the image `127.0.0.1:5055/xpkg/shell-less@sha256:[SHA256]` has no `/bin/sh`
   cause: [ITS WORDS]
   help: name an image with a shell: build scripts and `pre-build` call it
 
@@ -237,7 +237,7 @@ error[image-not-pinned]: no target of this workspace has an image
 exit 1
 --- stderr
 error[image-not-pinned]: the configuration names no image for `aarch64-unknown-linux-gnu`
-  help: name one: `[workspace.metadata.xpkg.target.aarch64-unknown-linux-gnu]` with `image = "registry/name:tag"`
+  help: configure one: `[workspace.metadata.xpkg.target.aarch64-unknown-linux-gnu]` with `image = "registry/name:tag"`
 
 "#]]
     );
@@ -299,7 +299,7 @@ exit 1
 --- stderr
 error[no-engine]: the container engine `nosuch`, which `XPKG_CONTAINER_ENGINE` names, does not answer
   tried: nosuch: it is not on PATH
-  help: unset `XPKG_CONTAINER_ENGINE`, and the first of docker and podman that answers is taken
+  help: unset `XPKG_CONTAINER_ENGINE` to use the first of docker and podman that answers
 
 "#]]
     );
@@ -392,8 +392,8 @@ fn an_engine_whose_service_is_not_there_is_told_from_one_that_is_missing() {
                     engine.program
                 ),
                 format!("  help: {way_out}"),
-                "  help: or unset `XPKG_CONTAINER_ENGINE`, and the first of docker and podman \
-                 that answers is taken"
+                "  help: or unset `XPKG_CONTAINER_ENGINE` to use the first of docker and podman that \
+                 answers"
                     .to_owned(),
             ],
             "{}",
@@ -611,7 +611,7 @@ fn half_an_answer_is_none_and_is_not_kept() {
             str![[r#"
 exit 1
 --- stderr
-error[engine-failed]: the container of `127.0.0.1:5055/xpkg/gcc12@sha256:[SHA256]` ended before it had answered
+error[engine-failed]: the container of `127.0.0.1:5055/xpkg/gcc12@sha256:[SHA256]` ended before it answered
   cause: it is gone
   help: see whether it answers, and try again: `[ENGINE] info`
 

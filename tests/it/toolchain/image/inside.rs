@@ -245,7 +245,7 @@ error[image-not-pinned]: the image `127.0.0.1:5055/xpkg/gcc12:1` of `aarch64-unk
         let run = project.xpkg("image pin").ok();
         assert!(
             run.stderr.contains(
-                "    Building the image of aarch64-unknown-linux-gnu upon \
+                "    Building the image of aarch64-unknown-linux-gnu from \
                                  127.0.0.1:5055/xpkg/gcc12:1\n"
             ),
             "{}",
@@ -286,8 +286,8 @@ id = "sha256:[SHA256]"
             str![[r#"
 exit 1
 --- stderr
-error[image-absent]: [ENGINE] does not have the image that is built upon `127.0.0.1:5055/xpkg/gcc12:1` of `aarch64-unknown-linux-gnu`
-  help: fetch it: `cargo xpkg image pull --target aarch64-unknown-linux-gnu`
+error[image-absent]: [ENGINE] does not have the image derived from `127.0.0.1:5055/xpkg/gcc12:1` of `aarch64-unknown-linux-gnu`
+  help: pull it: `cargo xpkg image pull --target aarch64-unknown-linux-gnu`
 
 "#]]
         );
@@ -315,7 +315,7 @@ error[image-absent]: [ENGINE] does not have the image that is built upon `127.0.
             str![[r#"
 exit 1
 --- stderr
-error[image-not-pinned]: what is built upon the image of `aarch64-unknown-linux-gnu` has changed since it was pinned
+error[image-not-pinned]: the derived image of `aarch64-unknown-linux-gnu` has other inputs than when it was pinned
   help: pin it, and commit `xpkg.lock`: `cargo xpkg image pin --target aarch64-unknown-linux-gnu`
 
 "#]]
@@ -364,7 +364,7 @@ fn a_script_and_a_dockerfile_make_an_image_and_their_files_count() {
             project.write(path, &old);
             assert!(
                 run.stderr
-                    .contains("error[image-not-pinned]: what is built upon the image"),
+                    .contains("error[image-not-pinned]: the derived image"),
                 "{path}: {}",
                 run.stderr
             );
@@ -406,9 +406,9 @@ fn a_command_that_fails_leaves_no_image_no_container_and_no_pin() {
         check!(
             engine.told(&crate::support::normal(&text)),
             str![[r#"
-error[image-build]: [ENGINE] cannot build the image; its own words stand above
+error[image-build]: [ENGINE] cannot build the image; its output is above
   command: cd [BASE]/tmp/cargo-xpkg-[TEMP] && [ENGINE] build --force-rm --tag localhost/cargo-xpkg/derived:[INPUTS] --file [BASE]/tmp/cargo-xpkg-[TEMP]/Dockerfile --build-arg 'CROSS_DEB_ARCH=arm64' --build-arg 'CROSS_TARGET=aarch64-unknown-linux-gnu' [BASE]/tmp/cargo-xpkg-[TEMP]/context
-  help: mend the command that failed, in `pre-build` or the `dockerfile`
+  help: fix the command that failed, in `pre-build` or the `dockerfile`
 
 "#]]
         );

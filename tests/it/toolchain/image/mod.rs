@@ -200,7 +200,7 @@ aarch64-unknown-linux-gnu  moved
   libc      glibc 2.31
   host cc   gcc version [VERSION]
   probes    gcc-95189 affected, host-gcc-95189 affected
-  note      the tag means another image now: `cargo xpkg image update` shows which
+  note      the tag refers to another image now: `cargo xpkg image update` shows which
 
 "#]]
         );
@@ -236,7 +236,7 @@ exit 0
              libc      glibc 2.31 -> glibc 2.36
              host cc   gcc version [VERSION] -> gcc version [VERSION]
              probes    gcc-95189 affected, host-gcc-95189 affected -> gcc-95189 ok, host-gcc-95189 ok
-     Leaving xpkg.lock as it is (`--dry-run`)
+   Unchanged xpkg.lock (`--dry-run`)
 
 "#]]
         );
@@ -455,7 +455,7 @@ fn only_what_may_fetch_fetches_and_by_digest() {
 exit 1
 --- stderr
 error[image-absent]: [ENGINE] does not have the image `127.0.0.1:5055/xpkg-tests/absent-[ENGINE]-[PID]@sha256:[SHA256]` of `aarch64-unknown-linux-gnu`
-  help: fetch it: `cargo xpkg image pull --target aarch64-unknown-linux-gnu`
+  help: pull it: `cargo xpkg image pull --target aarch64-unknown-linux-gnu`
 
 "#]]
         );
@@ -465,7 +465,7 @@ error[image-absent]: [ENGINE] does not have the image `127.0.0.1:5055/xpkg-tests
 exit 1
 --- stderr
 error[image-absent]: [ENGINE] does not have the image `127.0.0.1:5055/xpkg-tests/absent-[ENGINE]-[PID]@sha256:[SHA256]` of `aarch64-unknown-linux-gnu`
-  help: fetch it: `cargo xpkg image pull --target aarch64-unknown-linux-gnu`
+  help: pull it: `cargo xpkg image pull --target aarch64-unknown-linux-gnu`
 
 "#]]
         );
@@ -475,7 +475,7 @@ error[image-absent]: [ENGINE] does not have the image `127.0.0.1:5055/xpkg-tests
 exit 1
 --- stderr
 error[image-absent]: [ENGINE] does not have the image `127.0.0.1:5055/xpkg-tests/absent-[ENGINE]-[PID]@sha256:[SHA256]` of `aarch64-unknown-linux-gnu`
-  help: fetch it: `cargo xpkg image pull --target aarch64-unknown-linux-gnu`
+  help: pull it: `cargo xpkg image pull --target aarch64-unknown-linux-gnu`
 
 "#]]
         );

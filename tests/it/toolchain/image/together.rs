@@ -234,9 +234,9 @@ fn what_a_dockerfile_copies_is_its_input_and_no_more() {
 exit 1
 --- stderr
      Pulling 127.0.0.1:5055/xpkg/gcc12:1
-error[image-not-pinned]: `[ROOT]/docker/Dockerfile` begins with what may be another image tomorrow
+error[image-not-pinned]: `[ROOT]/docker/Dockerfile` starts from an image that is not pinned
   from: debian:12
-  help: begin with the pinned image, `ARG XPKG_BASE_IMAGE` and `FROM $XPKG_BASE_IMAGE`, or with `name@sha256:…`
+  help: start from the pinned image, `ARG XPKG_BASE_IMAGE` and `FROM $XPKG_BASE_IMAGE`, or with `name@sha256:…`
 
 "#]]
         );
