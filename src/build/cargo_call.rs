@@ -1,4 +1,4 @@
-//! The command lines of cargo.
+//! Makes the command lines of cargo.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,18 +17,20 @@ use crate::toolchain::image::chosen::ResolvedImage;
 use crate::toolchain::image::container::Container;
 use crate::tree::staged::Output;
 
-/// One call of cargo and the bins to take after it, before the next.
+/// One call of cargo, with the bins to take before the next call.
 #[derive(Debug, Clone, Serialize)]
 pub struct Call {
+    /// Command line.
     pub invocation: Invocation,
+    /// Bins that it builds.
     pub outputs: Vec<Output>,
-    /// What it runs in.
+    /// Container that it runs in; `None` for this machine.
     #[serde(skip)]
     pub container: Option<Container>,
 }
 
-/// The calls of one target: one for all bins whose names are their own, then one for each bin that
-/// shares its name with another package's, since cargo hands out one file for both
+/// Returns the calls of one target: one for all bins with unique names, then one for each bin that
+/// shares its name with a bin of another package, since cargo would write both to one file
 /// (rust-lang/cargo#6313).
 pub fn calls(
     workspace: &Workspace,
@@ -38,7 +40,7 @@ pub fn calls(
     toolchain: &ToolchainChoice,
     outputs: &[Output],
 ) -> Vec<Call> {
-    let wanted: Vec<String> = settings
+    let features: Vec<String> = settings
         .selection
         .features
         .iter()
@@ -54,7 +56,7 @@ pub fn calls(
     {
         *names.entry(&bin.name).or_default() += 1;
     }
-    let (alone, shared): (Vec<&Output>, Vec<&Output>) = outputs
+    let (unique, shared): (Vec<&Output>, Vec<&Output>) = outputs
         .iter()
         .partition(|output| names[output.bin.bin.as_str()] == 1);
     let base =
@@ -65,24 +67,24 @@ pub fn calls(
         .as_ref()
         .map(|image| container(&workspace.root, image));
     let mut calls = Vec::new();
-    if !alone.is_empty() {
-        let invocation = base(&wanted).options("--package", &selected.packages);
+    if !unique.is_empty() {
+        let invocation = base(&features).options("--package", &selected.packages);
         let all = shared.is_empty() && settings.selection.bins.is_empty();
         let invocation = if all {
             invocation.arg("--bins")
         } else {
-            invocation.options("--bin", alone.iter().map(|output| &output.bin.bin))
+            invocation.options("--bin", unique.iter().map(|output| &output.bin.bin))
         };
         calls.push(Call {
             invocation,
-            outputs: alone.into_iter().cloned().collect(),
+            outputs: unique.into_iter().cloned().collect(),
             container: container.clone(),
         });
     }
     calls.extend(shared.into_iter().map(|output| {
         Call {
-            // Alone, cargo refuses features of packages that are not in the call.
-            invocation: base(&workspace.features_of(&output.bin.package, &wanted))
+            // cargo rejects features of packages that are not in the call.
+            invocation: base(&workspace.features_of(&output.bin.package, &features))
                 .options("--package", [&output.bin.package])
                 .options("--bin", [&output.bin.bin]),
             outputs: vec![output.clone()],
@@ -92,7 +94,7 @@ pub fn calls(
     calls
 }
 
-/// The container of a target's calls.
+/// Returns the container of a target's calls, which run in the workspace's root.
 fn container(root: &Utf8Path, image: &ResolvedImage) -> Container {
     Container {
         cwd: root.to_owned(),
@@ -100,8 +102,8 @@ fn container(root: &Utf8Path, image: &ResolvedImage) -> Container {
     }
 }
 
-/// Brings the packages of a target, and of the host for build scripts: here, where private sources
-/// are open to the user.
+/// Returns the call that fetches the packages of a target, and of the host for build scripts. It
+/// runs outside the container, where the user has access to private registries and repositories.
 pub fn fetch(
     workspace: &Workspace,
     settings: &Settings,
@@ -124,8 +126,8 @@ pub fn fetch(
         .fold(fetch, |fetch, name| fetch.env("RUSTUP_TOOLCHAIN", name))
 }
 
-/// `cargo build` for one target, up to the choice of packages. It runs in the workspace's own
-/// directory, so that its `rust-toolchain.toml` and `.cargo/config.toml` count.
+/// Returns `cargo build` for one target, without the selection of packages. It runs in the
+/// workspace's root, so that `rust-toolchain.toml` and `.cargo/config.toml` there apply.
 fn cargo_build(
     root: &Utf8Path,
     settings: &Settings,
@@ -173,7 +175,7 @@ fn cargo_build(
         .flag("--locked", *locked)
         .flag("--offline", *offline || image.is_some())
         .flag("--frozen", *frozen);
-    // cargo takes the last: what is typed comes after what is configured.
+    // The last one takes precedence in cargo: the command line after xpkg's configuration.
     for (key, value) in &request.overrides.profile {
         invocation = invocation
             .arg("--config")
@@ -185,7 +187,7 @@ fn cargo_build(
         .flag("--quiet", *quiet);
     invocation = (0..*verbose).fold(invocation, |invocation, _| invocation.arg("--verbose"));
     if image.is_some() {
-        // The container has the toolchain itself and its own variables.
+        // The container mounts the toolchain itself, and sets its own variables.
         return invocation;
     }
     if let Some(name) = rustup_toolchain {

@@ -1,6 +1,6 @@
-//! Machine and project held against each other: what is ready, what is not, and why.
+//! Diagnosis of `doctor`: which targets this machine can build, and what is missing for the others.
 //!
-//! Pure: it is given what was found, and judges.
+//! Pure: [`crate::build::look::doctor`] collects the facts.
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
@@ -16,25 +16,31 @@ use crate::toolchain::image::engine::Engine;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
 
-/// A compiler on PATH.
+/// Compiler on PATH.
 #[derive(Debug, Clone, Serialize)]
 pub struct CompilerHealth {
+    /// Compiler under its plainest name.
     pub compiler: Program,
-    /// Its other names.
+    /// Other names on PATH.
     pub aliases: Vec<String>,
-    /// `None`: it does not say what it compiles for, or that has no row.
+    /// Probes' report; `None` if its target is not known.
     pub report: Option<Report>,
 }
 
+/// Readiness of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
+    /// Nothing is missing.
     Ready,
+    /// A build is possible, with warnings.
     ReadyWithWarnings,
+    /// Something is missing.
     NotReady,
 }
 
 impl State {
+    /// Returns the text of the state.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ready => "ready",
@@ -44,44 +50,58 @@ impl State {
     }
 }
 
-/// One target of the project.
+/// Health of one target.
 #[derive(Debug, Clone, Serialize)]
 pub struct TargetHealth {
+    /// Target.
     pub target: Target,
+    /// Readiness.
     pub state: State,
-    /// What `auto`, or the choice that binds, takes.
+    /// Toolchain that a build would use, with the reason.
     pub toolchain: Option<String>,
+    /// Findings that do not stop a build.
     pub warnings: Vec<String>,
+    /// Problems of this target alone.
     pub problems: Vec<Problem>,
 }
 
-/// Everything that `doctor` says.
+/// Diagnosis of machine and project.
 #[derive(Debug, Clone, Serialize)]
 pub struct Diagnosis {
+    /// Compiler of the workspace.
     pub rustc: RustcHealth,
+    /// C compilers on PATH.
     pub compilers: Vec<CompilerHealth>,
-    /// It compiles for every Linux target, so it is probed for each whose graph holds C.
+    /// zig. It has no report of its own: it compiles for every Linux target, so it is probed for
+    /// each target whose graph contains C.
     pub zig: Option<Zig>,
-    /// The container engine, where a target has an image and one answers.
+    /// Container engine, if a target has an image and the engine answers.
     pub engine: Option<Engine>,
+    /// Root of the workspace; `None` outside one.
     pub workspace: Option<Utf8PathBuf>,
+    /// Build tools that the graph requires.
     pub tools: Vec<ToolFound>,
+    /// Requested targets.
     pub targets: Vec<TargetHealth>,
-    /// What stands in the way of every target.
+    /// Problems that concern all targets.
     pub problems: Vec<Problem>,
 }
 
+/// The workspace's rustc.
 #[derive(Debug, Clone, Serialize)]
 pub struct RustcHealth {
+    /// Version.
     pub release: String,
+    /// Triple of the host.
     pub host: String,
-    /// rustup's name of the toolchain.
+    /// Name of the toolchain in rustup.
     pub toolchain: Option<String>,
-    /// The file that pins it.
+    /// File that pins the toolchain.
     pub pinned_by: Option<Utf8PathBuf>,
 }
 
 impl RustcHealth {
+    /// Summarizes what rustc reports.
     pub fn new(rustc: &Rustc, pinned_by: Option<Utf8PathBuf>) -> Self {
         Self {
             release: rustc.release.clone(),
@@ -93,6 +113,7 @@ impl RustcHealth {
 }
 
 impl Diagnosis {
+    /// Returns true if every target can be built.
     pub fn healthy(&self) -> bool {
         self.problems.is_empty()
             && self
@@ -102,20 +123,20 @@ impl Diagnosis {
     }
 }
 
-/// What stands in the way whatever the target is. `here`: something is built with this machine's
-/// own tools.
+/// Returns the problems that concern all targets. `uses_host_tools` is false if every target is
+/// built in an image.
 pub fn obstacles(
     rustc: &Rustc,
     compilers: &[CompilerHealth],
     cpu: Option<&str>,
     tools: &[ToolFound],
     installer: Installer,
-    here: bool,
+    uses_host_tools: bool,
 ) -> Vec<Problem> {
     let mut problems: Vec<Problem> = emulated(&rustc.host, cpu.unwrap_or_default())
         .into_iter()
         .collect();
-    if !here {
+    if !uses_host_tools {
         return problems;
     }
     let is_cc = |health: &CompilerHealth| {
@@ -125,7 +146,7 @@ pub fn obstacles(
         problems.push(
             Problem::new(
                 NO_HOST_CC,
-                "the host has no `cc`, with which rustc links build scripts and proc macros",
+                "the host has no `cc`, which rustc needs to link build scripts and proc macros",
             )
             .help("install a C compiler (`apt-get install gcc libc6-dev`)"),
         );
@@ -138,29 +159,28 @@ pub fn obstacles(
     problems
 }
 
-/// Whether the kernel's processor is another than rustc's: qemu hands the host's own
-/// `/proc/cpuinfo` through.
+/// Returns a problem if the kernel reports another processor than rustc's: qemu does not replace
+/// `/proc/cpuinfo`.
 fn emulated(host: &str, cpu: &str) -> Option<Problem> {
     let x86 = cpu.contains("GenuineIntel") || cpu.contains("AuthenticAMD");
     let arm = cpu.contains("CPU implementer");
-    let other = x86 && !host.starts_with("x86_64") && !host.starts_with("i")
+    let is_other = x86 && !host.starts_with("x86_64") && !host.starts_with("i")
         || arm && !host.starts_with("aarch64") && !host.starts_with("arm");
-    other.then(|| {
+    is_other.then(|| {
         Problem::new(
             EMULATED,
             format!(
-                "rustc for `{host}` runs under emulation here: \
-            builds take hours, and rustc crashes"
+                "rustc for `{host}` runs under emulation: builds take hours, and rustc crashes"
             ),
         )
         .help(
-            "use an image of the machine's own platform (`--platform=$BUILDPLATFORM`), and \
-                   cross-compile with xpkg",
+            "use an image for the machine's own platform (`--platform=$BUILDPLATFORM`), and \
+             cross-compile with xpkg",
         )
     })
 }
 
-/// One target, by what its plan came to.
+/// Returns the health of a target, from its plan or the problems with it.
 pub fn target(
     target: &Target,
     plan: Result<&Plan, &[Problem]>,
@@ -171,7 +191,7 @@ pub fn target(
         state: State::Ready,
         toolchain: None,
         warnings: Vec::new(),
-        // What stands in the way of every target is told once.
+        // Problems of all targets are reported once.
         problems: plan
             .err()
             .unwrap_or_default()
@@ -181,26 +201,26 @@ pub fn target(
             .collect(),
     };
     for planned in plan.iter().flat_map(|plan| &plan.targets) {
-        let chosen = &planned.toolchain;
+        let choice = &planned.toolchain;
         health.toolchain = Some(format!(
             "{}: {}",
-            chosen.candidate.kind.name(),
-            chosen.candidate.reason
+            choice.candidate.kind.name(),
+            choice.candidate.reason
         ));
         health.warnings.extend(
-            chosen
+            choice
                 .findings
                 .iter()
                 .map(|finding| format!("{}: {}", finding.code.name(), finding.what)),
         );
-        let stopped = chosen.rejected.iter().filter(|fallen| fallen.by_probe);
+        let rejected = choice.rejected.iter().filter(|rejected| rejected.by_probe);
         health
             .warnings
-            .extend(stopped.map(|fallen| format!("refused {}", fallen.reason)));
+            .extend(rejected.map(|rejected| format!("refused {}", rejected.reason)));
         if planned.std == Std::Installable {
             health.warnings.push(format!(
-                "its standard library is not installed; `build` and `doctor --fix` do it (`rustup \
-                 target add {}`)",
+                "the standard library is not installed; `build` and `doctor --fix` install it \
+                 (`rustup target add {}`)",
                 target.triple()
             ));
         }
@@ -221,28 +241,30 @@ pub fn target(
     health
 }
 
-/// Codes that this file declares.
+/// Codes declared in this file.
 pub const CODES: &[Code] = &[NO_HOST_CC, EMULATED];
 
+/// A host without `cc`.
 pub const NO_HOST_CC: Code = code(&CodeInfo {
     name: "no-host-cc",
     title: "the host has no C compiler",
     cause: "Build scripts and proc macros are programs of the host, and rustc links them with \
             `cc`, whatever the target.",
-    detection: "`cc` is looked for on PATH.",
+    detection: "PATH is searched for `cc`.",
     fix: "Install one: `apt-get install gcc libc6-dev`.",
     source: "README, Is this machine ready",
     waivable: false,
 });
 
+/// A rustc under emulation.
 pub const EMULATED: Code = code(&CodeInfo {
     name: "emulated",
     title: "rustc runs under emulation",
-    cause: "The processor that the kernel tells of is not the one that rustc was built for: a \
-            container of another platform under qemu. Builds take hours there, and rustc crashes \
-            (a SIGSEGV in regex-syntax is typical).",
+    cause: "The kernel reports another processor than rustc was built for: this is a container of \
+            another platform under qemu. Builds take hours there, and rustc crashes (a SIGSEGV in \
+            regex-syntax is typical).",
     detection: "/proc/cpuinfo is compared with rustc's host triple.",
-    fix: "Run xpkg in an image of the machine's own platform, and let it cross-compile.",
+    fix: "Run xpkg in an image for the machine's own platform, and let it cross-compile.",
     source: "rust-lang/rust#96479, docker/buildx#328",
     waivable: false,
 });
@@ -252,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn emulation_shows_in_what_the_kernel_says_of_the_processor() {
+    fn emulation_shows_in_the_processor_that_the_kernel_reports() {
         let check = |host: &str, cpu: &str| emulated(host, cpu).is_some();
         assert!(check(
             "aarch64-unknown-linux-gnu",

@@ -1,3 +1,5 @@
+//! Builds bins: resolves a run, makes its plan, compiles, inspects and stages.
+
 pub mod cargo_call;
 pub mod compile;
 pub mod doctor;
@@ -6,3 +8,4 @@ pub mod plan;
 pub mod record;
 pub mod run;
 pub mod stage;
+pub mod write;

@@ -1,8 +1,8 @@
-//! The whole run, decided: per target the toolchain and why, the command lines, and where each bin
-//! will stand.
+//! Makes the plan of a run: for each target the toolchain and its reason, the command lines, and
+//! the path of each bin in the tree.
 //!
-//! Pure. [`Plan::new`] gives a plan or everything that is wrong at once; `build` runs just what
-//! stands in it.
+//! Pure. [`Plan::new`] returns a plan or all problems at once; `build` runs exactly what the plan
+//! contains.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
@@ -28,31 +28,44 @@ use crate::toolchain::probe::report::{CompilerFinding, Report, Severity};
 use crate::toolchain::{choose, gate};
 use crate::tree::staged::{self, Output};
 
+/// Plan of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
+    /// Root of the workspace.
     pub workspace: Utf8PathBuf,
+    /// Root of the staged tree.
     pub out_dir: Utf8PathBuf,
+    /// Name of cargo's profile.
     pub profile: String,
+    /// Plans of the targets, in the order of their builds.
     pub targets: Vec<TargetPlan>,
-    /// What is told of the host's own C compiler and does not stop the run.
+    /// Findings about the host's C compiler that do not stop the run.
     pub host_findings: Vec<CompilerFinding>,
+    /// Bins that are not selected, with the reasons.
     pub left_out: Vec<LeftOut>,
 }
 
+/// Plan of one target.
 #[derive(Debug, Clone, Serialize)]
 pub struct TargetPlan {
+    /// Target.
     pub target: Target,
+    /// Availability of its standard library.
     pub std: Std,
-    /// How the standard library comes, where it must.
+    /// Command that installs the standard library; `None` if it is present.
     pub install: Option<Invocation>,
+    /// C code in the target's graph.
     pub c: CUsage,
+    /// Chosen toolchain.
     pub toolchain: ToolchainChoice,
-    /// Brings what a container without a network will need.
+    /// Call that fetches the packages for a container, which has no network.
     pub fetch: Option<Invocation>,
+    /// Calls of cargo.
     pub calls: Vec<Call>,
 }
 
 impl Plan {
+    /// Makes the plan of a run, or returns all problems.
     pub fn new(
         workspace: &Workspace,
         selected: &Selected,
@@ -62,71 +75,21 @@ impl Plan {
         let mut problems = Vec::new();
         let mut targets = Vec::new();
         for request in &settings.requests {
-            let here = facts.of(&request.target);
-            let install = match here.std {
-                Std::Present => None,
-                Std::Installable => Some(install(workspace, facts, &request.target)),
-                Std::Missing => {
-                    problems.push(std_missing(workspace, facts, &request.target));
-                    None
-                }
-            };
-            let c = CUsage::new(request, here);
-            let chosen = choose::choose(request, facts, &c, &tools_dir(workspace)).map(|chosen| {
-                let (leaking, chosen) = match (&chosen.candidate.image, &here.image) {
-                    (Some(_), Some(Ok(image))) => inside(settings, facts, image, chosen),
-                    _ => leaking(request, facts, here, &c, chosen),
-                };
-                problems.extend(leaking);
-                chosen
-            });
-            let outputs = place(selected, settings, &request.target);
-            match (chosen, outputs) {
-                (Ok(toolchain), Ok(outputs)) => {
-                    let calls = calls(workspace, selected, settings, request, &toolchain, &outputs);
-                    let fetch = toolchain
-                        .candidate
-                        .image
-                        .as_ref()
-                        .map(|_| fetch(workspace, settings, facts, &request.target));
-                    targets.push(TargetPlan {
-                        target: request.target.clone(),
-                        std: here.std,
-                        install,
-                        c,
-                        toolchain,
-                        fetch,
-                        calls,
-                    });
-                }
-                (chosen, outputs) => {
-                    problems.extend(chosen.err());
-                    problems.extend(
-                        outputs
-                            .err()
-                            .unwrap_or_default()
-                            .into_iter()
-                            .filter(|problem| !problems.contains(problem))
-                            .collect::<Vec<_>>(),
-                    );
-                }
-            }
+            let target = target_plan(workspace, selected, settings, facts, request, &mut problems);
+            targets.extend(target);
         }
         let mut host_findings = Vec::new();
-        // This machine's own tools do not matter where all is built in images.
+        // If every target is built in an image, this machine's own tools do not matter.
         if targets.is_empty()
             || targets
                 .iter()
                 .any(|target| target.toolchain.candidate.image.is_none())
         {
-            let (blocking, told) = judged_host(
-                settings,
-                facts,
-                facts.host.report.as_ref(),
-                CompilerOf::Host,
-            );
+            let report = facts.host.report.as_ref();
+            let (blocking, findings) =
+                build_script_compiler(settings, facts, report, CompilerOf::Host);
             problems.extend(blocking);
-            host_findings = told;
+            host_findings = findings;
             problems.extend(
                 facts.tools.iter().filter_map(|tool| {
                     build_tools::missing(tool, &facts.rustc.host, facts.installer)
@@ -152,7 +115,7 @@ impl Plan {
         }
     }
 
-    /// Every bin of the run at its place.
+    /// Returns all bins of the run, each with its path in the tree.
     pub fn outputs(&self) -> impl Iterator<Item = &Output> {
         self.targets
             .iter()
@@ -161,20 +124,76 @@ impl Plan {
     }
 }
 
-/// An out-dir that would swallow the workspace, or stand among a package's sources.
+/// Makes the plan of a target and adds its problems to `problems`. Returns a plan even with
+/// problems as long as there are a toolchain and a path for each bin, so that paths can be
+/// compared.
+fn target_plan(
+    workspace: &Workspace,
+    selected: &Selected,
+    settings: &Settings,
+    facts: &Facts,
+    request: &TargetRequest,
+    problems: &mut Vec<Problem>,
+) -> Option<TargetPlan> {
+    let target = &request.target;
+    let target_facts = facts.of(target);
+    let install = match target_facts.std {
+        Std::Present => None,
+        Std::Installable => Some(install(workspace, facts, target)),
+        Std::Missing => {
+            problems.push(std_missing(workspace, facts, target));
+            None
+        }
+    };
+    let c = CUsage::new(request, target_facts);
+    let choice = choose::choose(request, facts, &c, &tools_dir(workspace)).map(|choice| {
+        let (blocking, choice) = match (&choice.candidate.image, &target_facts.image) {
+            (Some(_), Some(Ok(image))) => check_image(settings, facts, image, choice),
+            _ => check_leaks(request, facts, target_facts, &c, choice),
+        };
+        problems.extend(blocking);
+        choice
+    });
+    match (choice, outputs(selected, settings, target)) {
+        (Ok(toolchain), Ok(outputs)) => {
+            let calls = calls(workspace, selected, settings, request, &toolchain, &outputs);
+            let image = toolchain.candidate.image.as_ref();
+            let fetch = image.map(|_| fetch(workspace, settings, facts, target));
+            Some(TargetPlan {
+                target: target.clone(),
+                std: target_facts.std,
+                install,
+                c,
+                toolchain,
+                fetch,
+                calls,
+            })
+        }
+        (choice, outputs) => {
+            problems.extend(choice.err());
+            // Several targets may have the same problem with the layout.
+            let mut layout_problems = outputs.err().unwrap_or_default();
+            layout_problems.retain(|problem| !problems.contains(problem));
+            problems.extend(layout_problems);
+            None
+        }
+    }
+}
+
+/// Returns the problem of an out-dir that contains the workspace, or is among a package's sources.
 fn out_dir_unfit(workspace: &Workspace, out_dir: &Utf8Path) -> Option<Problem> {
     let unfit = |what: String| {
         Problem::new(
             OUT_DIR_UNFIT,
             format!("`{out_dir}` cannot be the out-dir: {what}"),
         )
-        .help("choose a directory that holds nothing else: `--out-dir dist`")
+        .help("choose a directory that contains nothing else: `--out-dir dist`")
     };
     if workspace.root.starts_with(out_dir) {
-        return Some(unfit("the workspace lies in it".to_owned()));
+        return Some(unfit("it contains the workspace".to_owned()));
     }
     if workspace.target_dir.starts_with(out_dir) {
-        return Some(unfit("cargo's target directory lies in it".to_owned()));
+        return Some(unfit("it contains cargo's target directory".to_owned()));
     }
     let sources = workspace
         .members
@@ -184,21 +203,22 @@ fn out_dir_unfit(workspace: &Workspace, out_dir: &Utf8Path) -> Option<Problem> {
         .into_iter()
         .find(|(_, sources)| out_dir.starts_with(sources))?;
     Some(unfit(format!(
-        "it lies among the sources of package `{}`",
+        "it is among the sources of package `{}`",
         member.name
     )))
 }
 
-/// What leaks into a target's compile: what stops the run, and the choice with what is only told.
-fn leaking(
+/// Checks which settings leak into a target's build. Returns the problems that stop the run, and
+/// the choice with the other findings.
+fn check_leaks(
     request: &TargetRequest,
     facts: &Facts,
-    here: &TargetFacts,
+    target_facts: &TargetFacts,
     c: &CUsage,
-    mut chosen: ToolchainChoice,
+    mut choice: ToolchainChoice,
 ) -> (Vec<Problem>, ToolchainChoice) {
     let mut problems = Vec::new();
-    for leak in leaks::check(&request.target, facts, here, c, &chosen.candidate) {
+    for leak in leaks::check(&request.target, facts, target_facts, c, &choice.candidate) {
         let Leak {
             code,
             severity,
@@ -208,7 +228,7 @@ fn leaking(
         if severity == Severity::Block && !request.accept.contains(&code) {
             problems.push(Problem::new(code, message).help(help));
         } else {
-            chosen.findings.push(CompilerFinding {
+            choice.findings.push(CompilerFinding {
                 code,
                 severity,
                 what: message,
@@ -216,39 +236,37 @@ fn leaking(
             });
         }
     }
-    (problems, chosen)
+    (problems, choice)
 }
 
-/// What the image of a choice lacks, and what the probes say of its compiler for build scripts:
-/// what stops the run, and the choice with what is only told. Nothing of this machine's environment
-/// leaks into it.
-fn inside(
+/// Checks which tools an image lacks, and its compiler for build scripts. Returns the problems that
+/// stop the run, and the choice with the other findings. This machine's environment cannot leak
+/// into a container.
+fn check_image(
     settings: &Settings,
     facts: &Facts,
     image: &ImageFacts,
-    mut chosen: ToolchainChoice,
+    mut choice: ToolchainChoice,
 ) -> (Vec<Problem>, ToolchainChoice) {
     let mut problems = tools::missing_tools(facts, image);
-    let (blocking, told) = judged_host(
-        settings,
-        facts,
-        image.host_report.as_ref(),
-        CompilerOf::Image,
-    );
+    let report = image.host_report.as_ref();
+    let (blocking, findings) = build_script_compiler(settings, facts, report, CompilerOf::Image);
     problems.extend(blocking);
-    chosen.findings.extend(told);
-    (problems, chosen)
+    choice.findings.extend(findings);
+    (problems, choice)
 }
 
-/// The side whose compiler compiles C for build scripts.
+/// Owner of the compiler that compiles C for build scripts.
 #[derive(Clone, Copy)]
 enum CompilerOf {
+    /// This machine.
     Host,
+    /// The cross image.
     Image,
 }
 
 impl CompilerOf {
-    /// Returns the words of a message: `the host's`.
+    /// Returns the possessive for messages: `the host's`.
     fn label(self) -> &'static str {
         match self {
             Self::Host => "the host's",
@@ -257,47 +275,47 @@ impl CompilerOf {
     }
 }
 
-/// What the probes say of the compiler that compiles C for build scripts: what stops the run, and
-/// what is only told.
-fn judged_host(
+/// Assesses the probes of the compiler that compiles C for build scripts. Returns the problems that
+/// stop the run, and the other findings.
+fn build_script_compiler(
     settings: &Settings,
     facts: &Facts,
     report: Option<&Report>,
-    whose: CompilerOf,
+    owner: CompilerOf,
 ) -> (Vec<Problem>, Vec<CompilerFinding>) {
     let Some(report) = report else {
         return (Vec::new(), Vec::new());
     };
     let findings = assess::assess(report, &facts.host.c_packages).into_iter();
     let findings = findings.map(|finding| CompilerFinding {
-        what: format!("{} `{}` {}", whose.label(), report.compiler, finding.what),
+        what: format!("{} `{}` {}", owner.label(), report.compiler, finding.what),
         ..finding
     });
-    let stops = |finding: &CompilerFinding| {
+    let is_blocking = |finding: &CompilerFinding| {
         let accepted = settings.accept.contains(&finding.code);
         finding.severity == Severity::Block && !accepted
     };
-    let (stopping, told): (Vec<CompilerFinding>, Vec<CompilerFinding>) = findings.partition(stops);
+    let (blocking, findings): (Vec<CompilerFinding>, Vec<CompilerFinding>) =
+        findings.partition(is_blocking);
     let problem = |finding: CompilerFinding| {
         let problem = Problem::new(finding.code, finding.what)
             .note(
                 "C in",
                 facts.host.c_packages.iter().map(ToString::to_string),
             )
-            .help(match whose {
-                CompilerOf::Host => {
-                    "install a compiler without the bug, and name it for the host in `HOST_CC`"
-                }
-                CompilerOf::Image => "name an image whose compilers do not have the bug",
+            .help(match owner {
+                CompilerOf::Host => "install a compiler without the bug, and set `HOST_CC` to it",
+                CompilerOf::Image => "choose an image whose compilers do not have the bug",
             });
         match gate::workaround_line(&facts.rustc.host.replace('-', "_"), report) {
-            Some(way) => problem.help(way),
+            Some(workaround) => problem.help(workaround),
             None => problem,
         }
     };
-    (stopping.into_iter().map(problem).collect(), told)
+    (blocking.into_iter().map(problem).collect(), findings)
 }
 
+/// Returns the command that installs a target's standard library.
 fn install(workspace: &Workspace, facts: &Facts, target: &Target) -> Invocation {
     let toolchain = facts
         .rustc
@@ -310,6 +328,7 @@ fn install(workspace: &Workspace, facts: &Facts, target: &Target) -> Invocation 
         .arg(target.triple())
 }
 
+/// Returns the problem of a standard library that cannot be installed.
 fn std_missing(workspace: &Workspace, facts: &Facts, target: &Target) -> Problem {
     let problem = Problem::new(
         STD_MISSING,
@@ -319,7 +338,7 @@ fn std_missing(workspace: &Workspace, facts: &Facts, target: &Target) -> Problem
         Some(_) => problem
             .note(
                 "cause",
-                ["`--offline` or `--frozen` forbids to fetch it".to_owned()],
+                ["`--offline` or `--frozen` prevents its download".to_owned()],
             )
             .help(format!(
                 "run `{}`",
@@ -341,7 +360,8 @@ fn std_missing(workspace: &Workspace, facts: &Facts, target: &Target) -> Problem
     }
 }
 
-fn place(
+/// Returns the path of each selected bin for a target, or all problems with the layout.
+fn outputs(
     selected: &Selected,
     settings: &Settings,
     target: &Target,
@@ -365,28 +385,29 @@ fn place(
     }
 }
 
-/// Codes that this file declares.
+/// Codes declared in this file.
 pub const CODES: &[Code] = &[STD_MISSING, OUT_DIR_UNFIT];
 
+/// A standard library that is not installed.
 pub const STD_MISSING: Code = code(&CodeInfo {
     name: "std-missing",
     title: "the target's standard library is not installed",
-    cause: "The toolchain has no `core` and `std` for the target, and xpkg may not or cannot \
-            install it: `--offline` or `--frozen` was given, or rustup does not manage the \
-            toolchain.",
-    detection: "`rustc --print target-libdir` names a directory that is not there.",
+    cause: "The toolchain has no `core` and `std` for the target, and xpkg cannot install them: \
+            `--offline` or `--frozen` was given, or rustup does not manage the toolchain.",
+    detection: "The directory that `rustc --print target-libdir` prints does not exist.",
     fix: "Run the command of the message.",
     source: "README, How a linker is chosen",
     waivable: false,
 });
 
+/// An out-dir that contains other files of the project, or is among them.
 pub const OUT_DIR_UNFIT: Code = code(&CodeInfo {
     name: "out-dir-unfit",
-    title: "the out-dir cannot be a tree of its own",
-    cause: "The out-dir is exchanged as a whole with each run; the one that was named holds the \
-            workspace, cargo's target directory, or stands among a package's sources.",
-    detection: "Its path is compared with theirs before anything is compiled.",
-    fix: "Name a directory that holds nothing else.",
+    title: "the out-dir contains other files of the project, or is among them",
+    cause: "Each run replaces the out-dir as a whole. This one contains the workspace or cargo's \
+            target directory, or is among a package's sources.",
+    detection: "The paths are compared before anything is compiled.",
+    fix: "Choose a directory that contains nothing else.",
     source: "README, What stands in the tree",
     waivable: false,
 });

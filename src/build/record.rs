@@ -1,18 +1,20 @@
-//! The manifest's record of one target.
+//! Makes the manifest's record of how a target was built.
 
-use crate::build::look::session::Prepared;
-use crate::build::plan::TargetPlan;
+use crate::build::plan::{Plan, TargetPlan};
+use crate::toolchain::facts::Facts;
+use crate::toolchain::probe::report::Report;
 use crate::tree::manifest::{ImageRecord, Platform, RustcRecord, TargetRecord, Toolchain, Waiver};
 use crate::tree::source::Source;
 
-pub fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> TargetRecord {
-    let rustc = &prepared.facts.rustc;
-    let chosen = &target.toolchain;
-    let candidate = &chosen.candidate;
-    let waived = chosen
+/// Returns the record of a target, without an ID.
+pub fn record(facts: &Facts, plan: &Plan, target: &TargetPlan, source: &Source) -> TargetRecord {
+    let rustc = &facts.rustc;
+    let choice = &target.toolchain;
+    let candidate = &choice.candidate;
+    let waived = choice
         .findings
         .iter()
-        .chain(&prepared.plan.host_findings)
+        .chain(&plan.host_findings)
         .filter(|finding| finding.waived());
     TargetRecord {
         id: String::new(),
@@ -28,7 +30,7 @@ pub fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> Targ
         },
         toolchain: Toolchain {
             kind: candidate.kind,
-            chosen_by: chosen.chosen_by.clone(),
+            chosen_by: choice.chosen_by.clone(),
             reason: candidate.reason.clone(),
             linker: candidate.linker.clone(),
             c_compiler: candidate.c_compiler.clone(),
@@ -38,22 +40,28 @@ pub fn record(prepared: &Prepared, target: &TargetPlan, source: &Source) -> Targ
                 platform: image.platform.clone(),
                 derived: image.derived.clone(),
             }),
-            probes: chosen.report.clone(),
+            probes: choice.report.clone(),
             variables: candidate
                 .variables
                 .iter()
                 .map(|variable| (variable.name.clone(), variable.value.clone()))
                 .collect(),
         },
-        host_probes: match &prepared.facts.of(&target.target).image {
-            Some(Ok(image)) if candidate.image.is_some() => image.host_report.clone(),
-            _ => prepared.facts.host.report.clone(),
-        },
+        host_probes: host_report(facts, target),
         waivers: waived
             .map(|finding| Waiver {
                 code: finding.code.name().to_owned(),
                 message: finding.what.clone(),
             })
             .collect(),
+    }
+}
+
+/// Returns the probes' report on the compiler that built the target's build scripts: the image's,
+/// or the host's.
+fn host_report(facts: &Facts, target: &TargetPlan) -> Option<Report> {
+    match &facts.of(&target.target).image {
+        Some(Ok(image)) if target.toolchain.candidate.image.is_some() => image.host_report.clone(),
+        _ => facts.host.report.clone(),
     }
 }

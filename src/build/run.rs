@@ -1,10 +1,12 @@
-//! Compiles, inspects and stages what the plan says.
+//! Compiles, inspects and stages the bins of a plan.
 
-use crate::build::look::session::{self, Prepared, RunOptions};
+use crate::build::look::options::RunOptions;
+use crate::build::look::session::Session;
 use crate::build::look::source;
 use crate::build::plan::{Plan, STD_MISSING, TargetPlan};
 use crate::build::record::record;
 use crate::build::stage::{ExistingTree, Provenance, Staging};
+use crate::build::write::write_tools;
 use crate::host::lock;
 use crate::host::machine::Host;
 use crate::invocation::Invocation;
@@ -18,58 +20,77 @@ use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 use crate::tree::staged::{self, Output};
 use crate::{build, digest};
 
-/// The whole job: the manifest of the tree, and the run that made it. `fits` sees the plan before
-/// anything is compiled.
+/// A finished build.
+pub struct Built {
+    /// Manifest of the staged tree.
+    pub manifest: Manifest,
+    /// Session that the plan was made from.
+    pub session: Session,
+    /// Plan that was carried out.
+    pub plan: Plan,
+}
+
+/// Reaction to a target whose build fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The build ends; nothing is staged.
+    Stop,
+    /// The other targets are built and staged; the build fails at its end.
+    KeepGoing,
+}
+
+/// Looks, plans, compiles and stages. `check` may reject the plan before anything is compiled.
 pub fn make(
     host: &Host,
     options: RunOptions,
-    keep_going: bool,
-    fits: impl FnOnce(&Prepared) -> Result<(), Failure>,
-) -> Result<(Manifest, Prepared), Failure> {
-    let mut prepared = session::prepare(host, options, PullPolicy::Pinned)?;
-    fits(&prepared)?;
-    install_std(host, &mut prepared)?;
-    prepared.write_tools(host)?;
-    tell_choices(host, &prepared);
-    let manifest = build(
-        host,
-        &prepared,
-        if keep_going {
-            OnFailure::GoOn
-        } else {
-            OnFailure::Stop
-        },
-    )?;
-    Ok((manifest, prepared))
+    on_failure: OnFailure,
+    check: impl FnOnce(&Session, &Plan) -> Result<(), Failure>,
+) -> Result<Built, Failure> {
+    let mut session = Session::look(host, options, PullPolicy::Pinned)?;
+    let mut plan = session.plan()?;
+    check(&session, &plan)?;
+    if install_std(host, &plan.targets)? {
+        session.look_again(host)?;
+        plan = session.plan()?;
+        check_std(&plan)?;
+    }
+    write_tools(host, &session.request.project.workspace, &plan)?;
+    report_plan(host, &plan);
+    let manifest = build(host, &session, &plan, on_failure)?;
+    Ok(Built {
+        manifest,
+        session,
+        plan,
+    })
 }
 
-/// Installs missing standard libraries, and looks again.
-fn install_std(host: &Host, prepared: &mut Prepared) -> Result<(), Failure> {
-    let installs: Vec<_> = prepared
-        .plan
-        .targets
-        .iter()
-        .filter_map(|target| Some((target.target.clone(), target.install.clone()?)))
-        .collect();
-    for (target, install) in &installs {
-        rustup_target_add(host, target, install)?;
+/// Installs the standard libraries that are missing. Returns true if there were any: then the
+/// session must look again.
+pub fn install_std<'a>(
+    host: &Host,
+    targets: impl IntoIterator<Item = &'a TargetPlan>,
+) -> Result<bool> {
+    let mut is_changed = false;
+    for target in targets {
+        if let Some(install) = &target.install {
+            rustup_target_add(host, &target.target, install)?;
+            is_changed = true;
+        }
     }
-    if installs.is_empty() {
-        return Ok(());
-    }
-    prepared.renew(host)?;
-    let still = prepared
-        .plan
+    Ok(is_changed)
+}
+
+/// Checks that no standard library is missing after they were installed.
+fn check_std(plan: &Plan) -> Result<(), Vec<Problem>> {
+    let missing = plan
         .targets
         .iter()
         .filter_map(|target| Some((&target.target, target.install.as_ref()?)));
-    let problems: Vec<Problem> = still
+    let problems: Vec<Problem> = missing
         .map(|(target, install)| {
             Problem::new(
                 STD_MISSING,
-                format!(
-                    "rustup ended well, but rustc still has no standard library for `{target}`"
-                ),
+                format!("rustup succeeded, but rustc still has no standard library for `{target}`"),
             )
             .note("command", [install.to_string()])
         })
@@ -77,61 +98,19 @@ fn install_std(host: &Host, prepared: &mut Prepared) -> Result<(), Failure> {
     if problems.is_empty() {
         Ok(())
     } else {
-        Err(problems.into())
+        Err(problems)
     }
 }
 
-fn tell_choices(host: &Host, prepared: &Prepared) {
-    for finding in &prepared.plan.host_findings {
+/// Reports the findings and choices of a plan.
+fn report_plan(host: &Host, plan: &Plan) {
+    for finding in &plan.host_findings {
         host.shell.warning(finding.code.name(), &finding.what);
     }
-    for target in &prepared.plan.targets {
-        let chosen = &target.toolchain;
-        for fallen in chosen.rejected.iter().filter(|fallen| fallen.by_probe) {
-            host.shell.status(
-                "Refusing",
-                &format!(
-                    "{} for {}: {}",
-                    fallen.kind.name(),
-                    target.target,
-                    fallen.reason
-                ),
-            );
-        }
-        for setting in &chosen.ignored_variables {
-            host.shell
-                .status("Ignoring", &setting::ignored_message(setting));
-        }
-        for hidden in chosen
-            .candidate
-            .image
-            .iter()
-            .flat_map(|image| &image.masked)
-        {
-            host.shell.status(
-                "Masking",
-                &format!(
-                    "{hidden}, which means this machine, from the image of {}",
-                    target.target
-                ),
-            );
-        }
-        for finding in &chosen.findings {
-            host.shell.warning(
-                finding.code.name(),
-                &format!("{} (target `{}`)", finding.what, target.target),
-            );
-        }
-        host.shell.status(
-            "Linking",
-            &format!(
-                "{} with {}",
-                target.target,
-                candidate::choice(&chosen.candidate, &chosen.chosen_by)
-            ),
-        );
+    for target in &plan.targets {
+        report_choice(host, target);
     }
-    for left_out in &prepared.plan.left_out {
+    for left_out in &plan.left_out {
         host.shell.status(
             "Skipping",
             &format!(
@@ -142,99 +121,90 @@ fn tell_choices(host: &Host, prepared: &Prepared) {
     }
 }
 
-/// What becomes of the other targets when one fails.
-#[derive(Clone, Copy, PartialEq)]
-enum OnFailure {
-    Stop,
-    GoOn,
+/// Reports the toolchain of a target, and what was rejected, ignored or masked for it.
+fn report_choice(host: &Host, plan: &TargetPlan) {
+    let target = &plan.target;
+    let choice = &plan.toolchain;
+    for rejected in choice.rejected.iter().filter(|rejected| rejected.by_probe) {
+        host.shell.status(
+            "Refusing",
+            &format!("{} for {target}: {}", rejected.kind.name(), rejected.reason),
+        );
+    }
+    for setting in &choice.ignored_variables {
+        host.shell
+            .status("Ignoring", &setting::ignored_message(setting));
+    }
+    let image = choice.candidate.image.iter();
+    for masked in image.flat_map(|image| &image.masked) {
+        host.shell.status(
+            "Masking",
+            &format!("{masked} in the image of {target}, because it refers to this machine"),
+        );
+    }
+    for finding in &choice.findings {
+        host.shell.warning(
+            finding.code.name(),
+            &format!("{} (target `{target}`)", finding.what),
+        );
+    }
+    host.shell.status(
+        "Linking",
+        &format!(
+            "{target} with {}",
+            candidate::choice(&choice.candidate, &choice.chosen_by)
+        ),
+    );
 }
 
-/// Compile, inspect, stage.
-fn build(host: &Host, prepared: &Prepared, on_failure: OnFailure) -> Result<Manifest, Failure> {
-    let Prepared {
-        found,
-        settings,
-        plan,
-        ..
-    } = prepared;
-    let standing = build::stage::open(host, &plan.out_dir)?;
+/// A target whose build failed, and the failure.
+type Failed<'a> = (&'a TargetPlan, Failure);
+
+/// Builds all targets and stages their bins.
+fn build(
+    host: &Host,
+    session: &Session,
+    plan: &Plan,
+    on_failure: OnFailure,
+) -> Result<Manifest, Failure> {
+    let settings = &session.request.settings;
+    let existing = build::stage::open(host, &plan.out_dir)?;
     let outputs: Vec<Output> = plan.outputs().cloned().collect();
-    let narrowed = settings.selection.is_partial();
-    let kept = standing
+    let retained = existing
         .manifest
         .as_ref()
-        .map(|old| staged::retained(old, &outputs, narrowed))
+        .map(|old| staged::retained(old, &outputs, settings.selection.is_partial()))
         .unwrap_or_default();
-    let problems = staged::clashes_with_retained(&outputs, &kept);
-    if !problems.is_empty() {
-        return Err(problems.into());
-    }
+    reject_clashes(&outputs, &retained)?;
     let provenance = Provenance {
         profile: &plan.profile,
         accept: &settings.accept,
     };
-    let mut staging = build::stage::begin(host, &standing)?;
-    staging.keep(&kept)?;
-    let mut artifacts = Vec::new();
-    let mut failed: Vec<(&TargetPlan, Failure)> = Vec::new();
-    for target in &plan.targets {
-        match build_target(host, target, &mut staging, &provenance) {
-            Ok(made) => artifacts.extend(made),
-            Err(failure) if on_failure == OnFailure::Stop || host.interrupted().is_some() => {
-                return Err(failure);
-            }
-            Err(failure) => failed.push((target, failure)),
-        }
-    }
-    // What failed keeps what it had, as far as nothing new stands in its place.
-    let lost: Vec<Output> = outputs
-        .iter()
-        .filter(|output| {
-            failed
-                .iter()
-                .any(|(target, _)| target.target == output.target)
-        })
-        .cloned()
-        .collect();
-    let had: Vec<Artifact> = old_of(&standing, &lost, &kept);
-    let new: Vec<Output> = outputs
-        .iter()
-        .filter(|output| !lost.contains(output))
-        .cloned()
-        .collect();
-    let problems = staged::clashes_with_retained(&new, &had);
-    if !problems.is_empty() {
-        return Err(problems.into());
-    }
-    staging.keep(&had)?;
-    let kept: Vec<Artifact> = kept.into_iter().chain(had).collect();
-    tell_unasked(host, prepared, &artifacts);
-    // Asked after the build, which may write Cargo.lock and generate sources.
-    let lock = lock::lock_path(&plan.out_dir);
-    let source = source::source(
-        host,
-        &found.workspace,
-        &[&plan.out_dir, &lock, &found.workspace.target_dir],
-    );
-    let records: Vec<TargetRecord> = plan
-        .targets
-        .iter()
-        .map(|target| record(prepared, target, &source).with_id(digest::sha256))
-        .collect();
+    let mut staging = build::stage::begin(host, &existing)?;
+    staging.keep(&retained)?;
+    let (mut artifacts, failed) = build_targets(host, plan, &mut staging, &provenance, on_failure)?;
+    let previous = previous_artifacts(&existing, &outputs, &failed, &retained)?;
+    staging.keep(&previous)?;
+    report_unprobed(host, session, plan, &artifacts);
+    let records = records(host, session, plan);
     for artifact in &mut artifacts {
         let record = records
             .iter()
             .find(|record| record.target == artifact.target);
         artifact.built_by = record.map(|record| record.id.clone()).unwrap_or_default();
     }
-    let old_records = standing
+    let old_records = existing
         .manifest
         .iter()
         .flat_map(|old| &old.targets)
         .cloned();
     let manifest = Manifest::new(
         old_records.chain(records).collect(),
-        kept.into_iter().chain(artifacts).collect(),
+        retained
+            .into_iter()
+            .chain(previous)
+            .chain(artifacts)
+            .collect(),
     );
     let bins = text::count(manifest.artifacts.len(), "bin");
     let verb = if staging.finish(&manifest)? {
@@ -247,24 +217,59 @@ fn build(host: &Host, prepared: &Prepared, on_failure: OnFailure) -> Result<Mani
     if failed.is_empty() {
         Ok(manifest)
     } else {
-        Err(report(host, plan, failed))
+        Err(report_failed(host, plan, failed))
     }
 }
 
-/// The calls of one target, each one's files taken before the next.
+/// Rejects outputs whose paths clash with those of artifacts that stay in the tree.
+fn reject_clashes(outputs: &[Output], retained: &[Artifact]) -> Result<(), Vec<Problem>> {
+    let problems = staged::clashes_with_retained(outputs, retained);
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}
+
+/// Builds the targets one after the other. Returns the artifacts and the targets that failed.
+///
+/// # Errors
+/// A target failed, and the others are not to be built, or the run was interrupted.
+fn build_targets<'a>(
+    host: &Host,
+    plan: &'a Plan,
+    staging: &mut Staging,
+    provenance: &Provenance,
+    on_failure: OnFailure,
+) -> Result<(Vec<Artifact>, Vec<Failed<'a>>), Failure> {
+    let mut artifacts = Vec::new();
+    let mut failed = Vec::new();
+    for target in &plan.targets {
+        match build_target(host, target, staging, provenance) {
+            Ok(built) => artifacts.extend(built),
+            Err(failure) if on_failure == OnFailure::Stop || host.interrupted().is_some() => {
+                return Err(failure);
+            }
+            Err(failure) => failed.push((target, failure)),
+        }
+    }
+    Ok((artifacts, failed))
+}
+
+/// Makes the calls of a target, and takes the files of each call before the next.
 fn build_target(
     host: &Host,
     target: &TargetPlan,
     staging: &mut Staging,
     provenance: &Provenance,
 ) -> Result<Vec<Artifact>, Failure> {
-    for first in &target.toolchain.candidate.cache_warmups {
-        build::compile::first_use(host, first)?;
+    for warmup in &target.toolchain.candidate.cache_warmups {
+        build::compile::warm_up(host, warmup)?;
     }
-    // Whatever has the container's name while this is held was left behind by a run that was
-    // killed.
+    // While this lock is held, a container with the target's name can only be left over from a run
+    // that was killed.
     let image = target.toolchain.candidate.image.as_ref();
-    let _held = image
+    let _lock = image
         .map(|image| {
             let path = image.target_dir.with_extension("lock");
             host.lock(&path, &format!("in `{}`", image.target_dir))
@@ -278,29 +283,62 @@ fn build_target(
     for call in &target.calls {
         host.shell
             .detail("Running", &format!("`{}`", call.invocation));
-        let made = build::compile::run(host, call)?;
-        artifacts.extend(staging.take(&made, provenance)?);
+        let bins = build::compile::run(host, call)?;
+        artifacts.extend(staging.take(&bins, provenance)?);
     }
     Ok(artifacts)
 }
 
-/// What the old tree has of outputs that could not be made again, where it is not kept anyway.
-fn old_of(standing: &ExistingTree, lost: &[Output], kept: &[Artifact]) -> Vec<Artifact> {
-    let old = standing
+/// Returns the old tree's artifacts of failed targets that are not retained anyway: they stay in
+/// the tree.
+///
+/// # Errors
+/// A new bin has the path of one of them.
+fn previous_artifacts(
+    existing: &ExistingTree,
+    outputs: &[Output],
+    failed: &[Failed],
+    retained: &[Artifact],
+) -> Result<Vec<Artifact>, Vec<Problem>> {
+    let is_lost = |output: &Output| {
+        failed
+            .iter()
+            .any(|(target, _)| target.target == output.target)
+    };
+    let (lost, new): (Vec<Output>, Vec<Output>) = outputs.iter().cloned().partition(is_lost);
+    let is_previous = |artifact: &&Artifact| {
+        !retained.contains(artifact)
+            && lost
+                .iter()
+                .any(|output| output.target.triple() == artifact.target)
+    };
+    let previous: Vec<Artifact> = existing
         .manifest
         .iter()
         .flat_map(|old| &old.artifacts)
-        .filter(|artifact| !kept.contains(artifact));
-    old.filter(|artifact| {
-        lost.iter()
-            .any(|output| output.target.triple() == artifact.target)
-    })
-    .cloned()
-    .collect()
+        .filter(is_previous)
+        .cloned()
+        .collect();
+    reject_clashes(&new, &previous)?;
+    Ok(previous)
 }
 
-/// A line for each target, and one failure for all: cargo's own code where cargo alone has failed.
-fn report(host: &Host, plan: &Plan, failed: Vec<(&TargetPlan, Failure)>) -> Failure {
+/// Returns the records of the plan's targets. The commit is read after the build, which may write
+/// Cargo.lock and generate sources.
+fn records(host: &Host, session: &Session, plan: &Plan) -> Vec<TargetRecord> {
+    let workspace = &session.request.project.workspace;
+    let lock = lock::lock_path(&plan.out_dir);
+    let generated = [plan.out_dir.as_path(), &lock, &workspace.target_dir];
+    let source = source::source(host, workspace, &generated);
+    plan.targets
+        .iter()
+        .map(|target| record(&session.facts, plan, target, &source).with_id(digest::sha256))
+        .collect()
+}
+
+/// Reports the outcome of each target, and returns one failure for all: cargo's exit code if
+/// nothing but cargo failed.
+fn report_failed(host: &Host, plan: &Plan, failed: Vec<Failed>) -> Failure {
     for target in &plan.targets {
         match failed
             .iter()
@@ -310,66 +348,50 @@ fn report(host: &Host, plan: &Plan, failed: Vec<(&TargetPlan, Failure)>) -> Fail
             Some((_, Failure::ChildFailed(code))) => host.shell.status(
                 "Failed",
                 &format!(
-                    "{}: cargo ended with {code}; it keeps what it had",
+                    "{}: cargo exited with {code}; its earlier bins are kept",
                     target.target
                 ),
             ),
             Some(_) => host.shell.status(
                 "Failed",
-                &format!("{}: see below; it keeps what it had", target.target),
+                &format!("{}: see below; its earlier bins are kept", target.target),
             ),
         }
     }
     let mut problems = Vec::new();
-    let mut spoken = None;
+    let mut child_code = None;
     for (_, failure) in failed {
         match failure {
             Failure::Problems(found) => problems.extend(found),
-            Failure::ChildFailed(code) => spoken = Some(code),
+            Failure::ChildFailed(code) => child_code = Some(code),
             Failure::AlreadyReported => {}
         }
     }
-    match spoken {
+    match child_code {
         Some(code) if problems.is_empty() => Failure::ChildFailed(code),
         _ => Failure::Problems(problems),
     }
 }
 
-/// Tells of code in the finished bins that came compiled, by compilers that were not probed.
-fn tell_unasked(host: &Host, prepared: &Prepared, artifacts: &[Artifact]) {
-    for target in &prepared.plan.targets {
-        let candidate = &target.toolchain.candidate;
-        // A linker brings start files of its own making; where C was compiled and nobody was asked,
-        // that clears nothing.
-        let linker = Some(&candidate.linker)
-            .filter(|_| target.c.packages.is_empty() || target.toolchain.report.is_some());
-        let asked = [
-            linker,
-            candidate
-                .c_compiler
-                .as_ref()
-                .filter(|_| target.toolchain.report.is_some()),
-        ];
-        let asked: Vec<&str> = asked
-            .into_iter()
-            .flatten()
-            .filter_map(|program| program.version.as_deref())
-            .collect();
-        let known = &prepared.facts.of(&target.target).std_compilers;
+/// Reports prebuilt code in the finished bins whose compilers were not probed.
+fn report_unprobed(host: &Host, session: &Session, plan: &Plan, artifacts: &[Artifact]) {
+    for target in &plan.targets {
+        let probed = probed_compilers(target);
+        let std_compilers = &session.facts.of(&target.target).std_compilers;
         for artifact in artifacts
             .iter()
             .filter(|artifact| artifact.target == target.target.triple())
         {
-            let named = artifact
+            let compilers = artifact
                 .binary
                 .as_ref()
                 .map(|binary| binary.compilers.as_slice())
                 .unwrap_or_default();
-            for compiler in assess::unprobed(named, &asked, known) {
+            for compiler in assess::unprobed(compilers, &probed, std_compilers) {
                 host.shell.status(
                     "Noting",
                     &format!(
-                        "{} holds code that came compiled by `{compiler}`, which was not probed",
+                        "{} contains prebuilt code from `{compiler}`, which was not probed",
                         artifact.path
                     ),
                 );
@@ -378,8 +400,23 @@ fn tell_unasked(host: &Host, prepared: &Prepared, artifacts: &[Artifact]) {
     }
 }
 
-/// Runs the line that brings a target's standard library.
-pub fn rustup_target_add(host: &Host, target: &Target, install: &Invocation) -> Result<()> {
+/// Returns the versions of a target's compilers whose code needs no report.
+fn probed_compilers(target: &TargetPlan) -> Vec<&str> {
+    let candidate = &target.toolchain.candidate;
+    let is_probed = target.toolchain.report.is_some();
+    // A linker adds start files that its own compiler made. If C was compiled without a probe,
+    // code of the same compiler may as well come from there.
+    let linker = Some(&candidate.linker).filter(|_| target.c.packages.is_empty() || is_probed);
+    let compiler = candidate.c_compiler.as_ref().filter(|_| is_probed);
+    [linker, compiler]
+        .into_iter()
+        .flatten()
+        .filter_map(|program| program.version.as_deref())
+        .collect()
+}
+
+/// Installs a target's standard library with rustup.
+fn rustup_target_add(host: &Host, target: &Target, install: &Invocation) -> Result<()> {
     host.shell.status(
         "Installing",
         &format!("the standard library for `{target}` (rustup)"),

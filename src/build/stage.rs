@@ -1,7 +1,7 @@
-//! Artifacts -> a hashed, inspected tree that takes the old one's place in one step.
+//! Stages artifacts: a tree of hashed and inspected files that replaces the old one in one step.
 //!
-//! The new tree is built beside the old one. What is unchanged is linked, not written again; when
-//! nothing changed at all, nothing is exchanged. Nothing gets in that was not inspected.
+//! The new tree is made beside the old one. Unchanged files are linked, not written again; if
+//! nothing changed at all, nothing is exchanged. Every file in it was inspected.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
@@ -18,26 +18,31 @@ use crate::tree::manifest::{Artifact, Manifest, Waiver};
 use crate::verify::rules::table;
 use crate::{digest, inspect};
 
+/// Out-dir, as a replaced place.
 const OUT_DIR: Kind = Kind {
     name: "an out-dir",
     flag: "--out-dir",
     lock_stays: true,
 };
 
-/// The tree as a run finds it, with its lock held.
+/// The tree before a run. Its lock is held as long as this lives.
 pub struct ExistingTree<'a> {
     place: LockedPlace<'a>,
+    /// Manifest; `None` if there is no tree.
     pub manifest: Option<Manifest>,
-    /// The bytes of both manifest files, to see whether anything changed.
+    /// Texts of `manifest.json` and `MANIFEST.txt`, to detect changes.
     written: Option<(String, String)>,
 }
 
-/// Locks the tree, reads its manifest, and refuses what xpkg did not make.
+/// Locks the tree and reads its manifest.
+///
+/// # Errors
+/// `tree-foreign`: there are files that xpkg did not create.
 pub fn open<'a>(host: &'a Host, out_dir: &Utf8Path) -> Result<ExistingTree<'a>> {
     let place = replacement::lock(host, out_dir, &OUT_DIR)?;
     place.sweep(|leftover| match read(host, leftover) {
-        Ok(Some((manifest, _))) => refuse_untracked(host, leftover, leftover, Some(&manifest)),
-        // It was not finished.
+        Ok(Some((manifest, _))) => reject_untracked(host, leftover, leftover, Some(&manifest)),
+        // A tree that was not finished.
         _ => Ok(()),
     })?;
     let (manifest, written) = read(host, out_dir)?.unzip();
@@ -45,7 +50,7 @@ pub fn open<'a>(host: &'a Host, out_dir: &Utf8Path) -> Result<ExistingTree<'a>> 
         if !host.is_dir(out_dir) {
             return Err(foreign(out_dir, &["a file".to_owned()]));
         }
-        refuse_untracked(host, out_dir, out_dir, manifest.as_ref())?;
+        reject_untracked(host, out_dir, out_dir, manifest.as_ref())?;
     }
     Ok(ExistingTree {
         place,
@@ -54,8 +59,8 @@ pub fn open<'a>(host: &'a Host, out_dir: &Utf8Path) -> Result<ExistingTree<'a>> 
     })
 }
 
-/// Refuses a tree with files that its manifest does not list. `name` is its path in messages.
-fn refuse_untracked(
+/// Rejects a tree with files that its manifest does not list. `name` is its path in messages.
+fn reject_untracked(
     host: &Host,
     tree: &Utf8Path,
     name: &Utf8Path,
@@ -69,18 +74,20 @@ fn refuse_untracked(
     }
 }
 
-/// A tree in the making.
+/// New tree that is not finished.
 pub struct Staging<'a> {
     host: &'a Host,
     existing: &'a ExistingTree<'a>,
     new: Replacement<'a>,
-    /// Something in it is not in the old tree.
-    fresh: bool,
+    /// True if it contains a file that the old tree does not.
+    is_changed: bool,
 }
 
-/// What a run says of each file.
+/// Facts of a run that are recorded with each file.
 pub struct Provenance<'a> {
+    /// Name of cargo's profile.
     pub profile: &'a str,
+    /// Codes of findings that do not stop the run.
     pub accept: &'a [Code],
 }
 
@@ -90,28 +97,28 @@ pub fn begin<'a>(host: &'a Host, existing: &'a ExistingTree<'a>) -> Result<Stagi
         host,
         existing,
         new: existing.place.begin()?,
-        fresh: false,
+        is_changed: false,
     })
 }
 
 impl Staging<'_> {
-    /// Takes the files of one call, before another call can replace them: each read once, hashed,
-    /// inspected, judged. Who built them is entered later, when all is built.
+    /// Takes the files of one call, before another call can replace them: each is read once,
+    /// hashed, inspected and checked. `built_by` stays empty until all targets are built.
     pub fn take(
         &mut self,
-        made: &[BuiltBin],
+        bins: &[BuiltBin],
         provenance: &Provenance,
     ) -> Result<Vec<Artifact>, Vec<Problem>> {
-        let taken: Vec<Result<One, Vec<Problem>>> = made
+        let staged: Vec<Result<StagedFile, Vec<Problem>>> = bins
             .par_iter()
-            .map(|made| self.take_one(made, provenance))
+            .map(|bin| self.take_one(bin, provenance))
             .collect();
         let mut artifacts = Vec::new();
         let mut problems = Vec::new();
-        for one in taken {
-            match one {
-                Ok(One { artifact, fresh }) => {
-                    self.fresh |= fresh;
+        for file in staged {
+            match file {
+                Ok(StagedFile { artifact, is_new }) => {
+                    self.is_changed |= is_new;
                     artifacts.push(artifact);
                 }
                 Err(found) => problems.extend(found),
@@ -124,28 +131,22 @@ impl Staging<'_> {
         }
     }
 
-    fn take_one(&self, made: &BuiltBin, provenance: &Provenance) -> Result<One, Vec<Problem>> {
+    fn take_one(
+        &self,
+        bin: &BuiltBin,
+        provenance: &Provenance,
+    ) -> Result<StagedFile, Vec<Problem>> {
         let BuiltBin {
             output,
             file,
             features,
-        } = made;
+        } = bin;
         let name = format!(
             "bin `{}` of package `{}`",
             output.bin.bin, output.bin.package
         );
         if !self.host.exists(file) {
-            let problem = Problem::new(
-                ARTIFACT_MISSING,
-                format!("{name}: cargo reports `{file}`, and nothing is there"),
-            );
-            let problem = problem.note(
-                "cause",
-                ["the linker ended well but wrote nothing".to_owned()],
-            );
-            return Err(vec![problem.help(
-                "`cargo xpkg plan` shows which linker it was and why it was chosen",
-            )]);
+            return Err(vec![not_written(&name, file)]);
         }
         let bytes = self.host.read(file).map_err(|problem| vec![problem])?;
         let (binary, findings) = match inspect::inspect(&bytes) {
@@ -155,11 +156,11 @@ impl Staging<'_> {
             }
             Err(error) => (None, vec![table::unreadable(&name, &error)]),
         };
-        let (waived, refused): (Vec<Problem>, Vec<Problem>) = findings
+        let (waived, problems): (Vec<Problem>, Vec<Problem>) = findings
             .into_iter()
             .partition(|finding| provenance.accept.contains(&finding.code));
-        if !refused.is_empty() {
-            return Err(refused
+        if !problems.is_empty() {
+            return Err(problems
                 .into_iter()
                 .map(|finding| finding.note("file", [file.to_string()]))
                 .collect());
@@ -185,16 +186,16 @@ impl Staging<'_> {
                 })
                 .collect(),
         };
-        let fresh = self
+        let is_new = self
             .put(&artifact, &bytes)
             .map_err(|problem| vec![problem])?;
-        Ok(One { artifact, fresh })
+        Ok(StagedFile { artifact, is_new })
     }
 
-    /// Links the old tree's file where it is the same, else writes a new one. Tells whether it is
+    /// Links the old tree's file if it is the same, else writes a new one. Returns true if it is
     /// new.
     fn put(&self, artifact: &Artifact, bytes: &[u8]) -> Result<bool> {
-        let to = self.place(&artifact.path)?;
+        let to = self.create_parent(&artifact.path)?;
         let old = self
             .existing
             .manifest
@@ -204,7 +205,7 @@ impl Staging<'_> {
             .into_iter()
             .any(|old| old.path == artifact.path && old.sha256 == artifact.sha256);
         let staged = self.existing.place.path().join(&artifact.path);
-        // The bytes are at hand: comparing them is a third of the cost of another digest.
+        // Comparing the bytes, which are in memory, takes a third of the time of another digest.
         if same && self.host.is_program(&staged) && self.host.holds(&staged, bytes) {
             self.host.hard_link(&staged, &to)?;
             return Ok(false);
@@ -213,15 +214,16 @@ impl Staging<'_> {
         Ok(true)
     }
 
-    fn place(&self, path: &str) -> Result<Utf8PathBuf> {
+    /// Returns the path of a file in the new tree, and creates its directory.
+    fn create_parent(&self, path: &str) -> Result<Utf8PathBuf> {
         let to = self.new.root().join(path);
         self.host
             .create_dir_all(to.parent().unwrap_or(self.new.root()))?;
         Ok(to)
     }
 
-    /// Whether the old tree's file is still what its manifest says.
-    fn still(&self, artifact: &Artifact) -> bool {
+    /// Returns true if the old tree's file still matches its manifest.
+    fn is_unchanged(&self, artifact: &Artifact) -> bool {
         let path = self.existing.place.path().join(&artifact.path);
         self.host.is_program(&path)
             && self
@@ -230,9 +232,12 @@ impl Staging<'_> {
                 .is_ok_and(|(digest, size)| digest == artifact.sha256 && size == artifact.size)
     }
 
-    /// Links what this run did not select.
-    pub fn keep(&self, kept: &[Artifact]) -> Result<(), Vec<Problem>> {
-        let problems: Vec<Problem> = kept
+    /// Links files of the old tree that this run does not build.
+    ///
+    /// # Errors
+    /// `tree-changed`: files that no longer match the old manifest.
+    pub fn keep(&self, retained: &[Artifact]) -> Result<(), Vec<Problem>> {
+        let problems: Vec<Problem> = retained
             .par_iter()
             .filter_map(|artifact| self.keep_one(artifact).err())
             .collect();
@@ -245,30 +250,31 @@ impl Staging<'_> {
 
     fn keep_one(&self, artifact: &Artifact) -> Result<()> {
         let from = self.existing.place.path().join(&artifact.path);
-        if !self.still(artifact) {
+        if !self.is_unchanged(artifact) {
             return Err(Problem::new(
                 TREE_CHANGED,
-                format!("`{from}` is not what its manifest says"),
+                format!("`{from}` differs from its manifest"),
             )
             .help(format!(
                 "build its target again (`--target {}`), or remove the tree: `cargo xpkg clean`",
                 artifact.target
             )));
         }
-        self.host.hard_link(&from, &self.place(&artifact.path)?)
+        self.host
+            .hard_link(&from, &self.create_parent(&artifact.path)?)
     }
 
-    /// Writes the manifests and puts the tree in its place. Tells whether anything changed.
+    /// Writes the manifests and exchanges the trees. Returns true if anything changed.
     pub fn finish(self, manifest: &Manifest) -> Result<bool> {
         let Self {
             host,
             existing,
             new,
-            fresh,
+            is_changed,
         } = self;
         let (json, text) = (manifest.json(), manifest.text());
         let written = existing.written.as_ref();
-        if !fresh && written.is_some_and(|(old_json, old)| *old_json == json && *old == text) {
+        if !is_changed && written.is_some_and(|(old_json, old)| *old_json == json && *old == text) {
             return Ok(false);
         }
         let root = new.root().to_owned();
@@ -276,19 +282,34 @@ impl Staging<'_> {
         host.write(&root.join(JSON_NAME), json.as_bytes())?;
         new.finish(&root, |old| {
             let (name, manifest) = (existing.place.path(), existing.manifest.as_ref());
-            refuse_untracked(host, old, name, manifest)
+            reject_untracked(host, old, name, manifest)
         })?;
         Ok(true)
     }
 }
 
-struct One {
+/// File in the new tree.
+struct StagedFile {
     artifact: Artifact,
-    fresh: bool,
+    /// True unless it is a link to the old tree's file.
+    is_new: bool,
 }
 
-/// Removes what the manifest lists, then directories that are empty. Returns what was removed and
-/// which files are left.
+/// Returns the problem of a file that cargo reported but that does not exist.
+fn not_written(name: &str, file: &Utf8Path) -> Problem {
+    Problem::new(
+        ARTIFACT_MISSING,
+        format!("{name}: cargo reports `{file}`, which does not exist"),
+    )
+    .note(
+        "cause",
+        ["the linker succeeded but wrote nothing".to_owned()],
+    )
+    .help("`cargo xpkg plan` shows which linker it was and why it was chosen")
+}
+
+/// Removes the files that the manifest lists, then empty directories. Returns the removed files and
+/// the remaining ones.
 pub fn remove(host: &Host, out_dir: &Utf8Path) -> Result<(Vec<String>, Vec<String>)> {
     if !host.is_dir(out_dir) {
         return Ok((Vec::new(), Vec::new()));
@@ -301,7 +322,7 @@ pub fn remove(host: &Host, out_dir: &Utf8Path) -> Result<(Vec<String>, Vec<Strin
         .iter()
         .map(|artifact| artifact.path.as_str());
     let mut removed = Vec::new();
-    // The manifests go last: a run that is cut short can be repeated.
+    // The manifests are removed last, so that an interrupted run can be repeated.
     for path in listed.chain([TEXT_NAME, JSON_NAME]) {
         let file = out_dir.join(path);
         if host.exists(&file) {
@@ -321,6 +342,7 @@ pub fn remove(host: &Host, out_dir: &Utf8Path) -> Result<(Vec<String>, Vec<Strin
     Ok((removed, files(host, out_dir)?))
 }
 
+/// Returns the paths of all files below a directory.
 fn files(host: &Host, out_dir: &Utf8Path) -> Result<Vec<String>> {
     if !host.exists(out_dir) {
         return Ok(Vec::new());

@@ -1,15 +1,16 @@
-//! Arguments that several commands take.
+//! Arguments that several commands share.
 
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 
-use crate::build::look::session::{RunOptions, TreeOptions};
+use crate::build::look::options::{RunOptions, TreeOptions};
 use crate::host::shell::{Shell, Verbosity};
 use crate::project::linker::LinkerChoice;
 use crate::project::selection::Selection;
 
-/// What says how or which bins are built: without a build it would say nothing.
-pub const OF_A_BUILD: &[&str] = &[
+/// IDs of the arguments that select bins or configure their build: they conflict with flags that
+/// build nothing.
+pub const BUILD_ARGS: &[&str] = &[
     "package",
     "workspace",
     "all",
@@ -23,33 +24,36 @@ pub const OF_A_BUILD: &[&str] = &[
     "linker",
 ];
 
-/// Where the staged tree stands.
+/// Arguments that locate the staged tree.
 #[derive(Debug, Args)]
 pub struct PlaceArgs {
+    /// `--manifest-path`.
     #[command(flatten)]
     pub manifest: clap_cargo::Manifest,
 
-    /// The staged tree [default: `<cargo target directory>/xpkg`]
+    /// Directory of the staged tree [default: `<cargo target directory>/xpkg`]
     #[arg(long, value_name = "DIR")]
     pub out_dir: Option<Utf8PathBuf>,
 
-    /// cargo's directory for all that it generates
+    /// Directory for all generated artifacts
     #[arg(long, value_name = "DIR")]
     pub target_dir: Option<Utf8PathBuf>,
 }
 
+/// Arguments of `show` and `clean`.
 #[derive(Debug, Args)]
 pub struct TreeArgs {
+    /// Location of the tree.
     #[command(flatten)]
     pub place: PlaceArgs,
 
-    /// Print for people, or one JSON document on stdout and nothing else there
+    /// Print text, or a single JSON document on stdout
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
     pub message_format: MessageFormat,
 }
 
-/// All that chooses what is built and how. One set for `build`, `plan` and `env`, so that they
-/// cannot disagree.
+/// Arguments that choose what is built and how, shared by all commands that plan or build, so that
+/// these cannot disagree.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Build for the target; repeatable or comma-separated; a gnu triple may have a glibc floor
@@ -57,69 +61,72 @@ pub struct RunArgs {
     #[arg(long, value_name = "TRIPLE[.GLIBC]", value_delimiter = ',')]
     pub target: Vec<String>,
 
-    /// What links, for all targets; binds or fails
+    /// Linker for all targets; the run fails if it cannot be used
     #[arg(long, value_name = "KIND")]
     pub linker: Option<LinkerChoice>,
 
-    /// Where the staged tree stands [default: `<cargo target directory>/xpkg`]
+    /// Directory of the staged tree [default: `<cargo target directory>/xpkg`]
     #[arg(long, value_name = "DIR")]
     pub out_dir: Option<Utf8PathBuf>,
 
+    /// `--manifest-path`.
     #[command(flatten)]
     pub manifest: clap_cargo::Manifest,
 
+    /// `--package`, `--workspace` and `--exclude`.
     #[command(flatten)]
     pub workspace: clap_cargo::Workspace,
 
-    /// Build only the bin; repeatable
+    /// Build only the specified binary; repeatable
     #[arg(long, value_name = "NAME")]
     pub bin: Vec<String>,
 
+    /// `--features`, `--all-features` and `--no-default-features`.
     #[command(flatten)]
     pub features: clap_cargo::Features,
 
-    /// Build with the profile
+    /// Build artifacts with the specified profile
     #[arg(long, value_name = "PROFILE", default_value = "release")]
     pub profile: String,
 
-    /// The default here: `--profile release`
+    /// Build artifacts in release mode, with optimizations (the default)
     #[arg(short, long, conflicts_with = "profile")]
     pub release: bool,
 
-    /// Number of parallel jobs, as cargo takes it
+    /// Number of parallel jobs, defaults to # of CPUs
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<String>,
 
-    /// Require that Cargo.lock stays as it is
+    /// Assert that `Cargo.lock` will remain unchanged
     #[arg(long)]
     pub locked: bool,
 
-    /// Do without the network
+    /// Run without accessing the network
     #[arg(long)]
     pub offline: bool,
 
-    /// `--locked` and `--offline`
+    /// Equivalent to specifying both --locked and --offline
     #[arg(long)]
     pub frozen: bool,
 
-    /// cargo's directory for all that it generates
+    /// Directory for all generated artifacts
     #[arg(long, value_name = "DIR")]
     pub target_dir: Option<Utf8PathBuf>,
 
-    /// Override a value of cargo's configuration
+    /// Override a configuration value
     #[arg(long, value_name = "KEY=VALUE|PATH")]
     pub config: Vec<String>,
 
-    /// Go on in spite of one finding; the manifest records it
+    /// Accept a finding that would stop the run; the manifest records it
     #[arg(long, value_name = "CODE")]
     pub accept: Vec<String>,
 
-    /// Print for people, or one JSON document on stdout and nothing else there
+    /// Print text, or a single JSON document on stdout
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
     pub message_format: MessageFormat,
 }
 
-/// Flags of every command, before or after its name.
+/// Global flags, accepted before or after the name of a command.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct OutputArgs {
     /// Do not print cargo xpkg log messages
@@ -135,12 +142,14 @@ pub struct OutputArgs {
     pub color: Option<Color>,
 }
 
+/// Values of `--message-format`. Docs of the variants would turn up in `--help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MessageFormat {
     Human,
     Json,
 }
 
+/// Values of `--color`. Docs of the variants would turn up in `--help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     Auto,
@@ -149,7 +158,7 @@ pub enum Color {
 }
 
 impl PlaceArgs {
-    /// Where the staged tree is, as typed.
+    /// Returns the options without clap's types.
     pub fn options(self) -> TreeOptions {
         let Self {
             manifest,
@@ -165,7 +174,7 @@ impl PlaceArgs {
 }
 
 impl RunArgs {
-    /// What was typed, without clap's own types.
+    /// Returns the options without clap's types.
     pub fn options(self) -> RunOptions {
         let Self {
             target,
@@ -220,7 +229,7 @@ impl RunArgs {
 }
 
 impl OutputArgs {
-    /// Returns the shell that these flags ask for.
+    /// Returns the shell that the flags configure.
     pub fn shell(self) -> Shell {
         let Self {
             quiet,
@@ -239,6 +248,7 @@ impl OutputArgs {
 }
 
 impl Color {
+    /// Returns the value as it is typed.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",

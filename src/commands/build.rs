@@ -1,29 +1,37 @@
-//! `build`: look, decide, compile, inspect, stage, tell.
+//! `build`: compiles, inspects and stages the bins.
 
 use clap::Args;
 
-use crate::build::run::make;
+use crate::build::run::{Built, OnFailure, make};
 use crate::commands::args::{MessageFormat, RunArgs};
 use crate::host::machine::Host;
 use crate::host::shell::{self, Verbosity};
 use crate::problem::{Failure, Result};
 use crate::ui::tree;
 
+/// Arguments of `build`.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
+    /// Options of the run.
     #[command(flatten)]
     pub run: RunArgs,
 
-    /// Build the other targets, too, where one fails; what succeeded is staged, what failed keeps
-    /// what it had
+    /// Build the remaining targets if one fails; they are staged, and the failed one keeps its
+    /// earlier bins
     #[arg(long)]
     pub keep_going: bool,
 }
 
+/// Runs `build`.
 pub fn run(host: &Host, args: BuildArgs) -> Result<(), Failure> {
     let BuildArgs { run, keep_going } = args;
     let format = run.message_format;
-    let (manifest, _) = make(host, run.options(), keep_going, |_| Ok(()))?;
+    let on_failure = if keep_going {
+        OnFailure::KeepGoing
+    } else {
+        OnFailure::Stop
+    };
+    let Built { manifest, .. } = make(host, run.options(), on_failure, |_, _| Ok(()))?;
     match format {
         MessageFormat::Json => shell::data(&shell::json(&manifest))?,
         MessageFormat::Human if host.shell.verbosity == Verbosity::Quiet => {}

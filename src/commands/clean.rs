@@ -1,6 +1,6 @@
-//! `clean`: removes what xpkg made, never cargo's own output and never a stranger's file.
+//! `clean`: removes the files that xpkg created, never cargo's output or untracked files.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use crate::build;
@@ -13,74 +13,87 @@ use crate::ship::docker;
 use crate::ship::docker::context::DEFAULT;
 use crate::tree::look::TREE_FOREIGN;
 
+/// The JSON document of `clean`.
 #[derive(Serialize)]
 struct Cleaned {
     out_dir: Utf8PathBuf,
+    /// Removed files of the tree, relative to `out_dir`.
     removed: Vec<String>,
 }
 
+impl Cleaned {
+    fn report(&self, host: &Host) {
+        let files = text::count(self.removed.len(), "file");
+        host.shell
+            .status("Removed", &format!("{files} in {}", self.out_dir));
+    }
+}
+
+/// Runs `clean`.
 pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
     let FoundTree {
         out_dir,
         cache,
         policy: _,
     } = tree::find_tree(host, &args.place.options())?;
-    let lock_path = lock::lock_path(&out_dir);
-    let mut cleaned = Cleaned {
-        out_dir: out_dir.clone(),
-        removed: Vec::new(),
-    };
-    if out_dir.parent().is_some_and(|parent| host.is_dir(parent)) {
-        let lock = host.lock(&lock_path, &format!("on `{out_dir}`"))?;
-        let (removed, left) = build::stage::remove(host, &out_dir)?;
-        cleaned.removed = removed;
-        host.remove_file(&lock_path)?;
-        drop(lock);
-        if !left.is_empty() {
-            host.shell.status(
-                "Removed",
-                &format!(
-                    "{} in {out_dir}",
-                    text::count(cleaned.removed.len(), "file")
-                ),
-            );
-            return Err(Problem::new(
-                TREE_FOREIGN,
-                format!("`{out_dir}` holds what xpkg did not make; it stays"),
-            )
-            .note("there", left)
-            .help("remove it by hand if it is not needed")
-            .into());
-        }
-    }
-    // The context at its default place, beside the cache.
-    if let Some(context) = cache
-        .as_ref()
-        .and_then(|cache| cache.parent())
-        .map(|target| target.join(DEFAULT))
-    {
-        match docker::write::remove(host, &context) {
-            Ok(true) => host.shell.status("Removed", context.as_str()),
-            Ok(false) => {}
-            // Not as it was written: somebody's own work.
-            Err(problem) => host.shell.warning(
-                problem.code.name(),
-                &format!("{}; it stays", problem.message),
-            ),
-        }
+    let cleaned = clean_tree(host, out_dir)?;
+    // The cache is in cargo's target directory, and so is the default context.
+    if let Some(target_dir) = cache.as_ref().and_then(|cache| cache.parent()) {
+        clean_context(host, &target_dir.join(DEFAULT));
     }
     if let Some(cache) = cache.filter(|cache| host.is_dir(cache)) {
         host.remove_dir_all(&cache)?;
     }
-    host.shell.status(
-        "Removed",
-        &format!(
-            "{} in {out_dir}",
-            text::count(cleaned.removed.len(), "file")
-        ),
-    );
+    cleaned.report(host);
     if args.message_format == MessageFormat::Json {
         shell::data(&shell::json(&cleaned))?;
     }
     Ok(())
+}
+
+/// Removes the files of a staged tree.
+///
+/// # Errors
+/// `tree-foreign`: untracked files are left.
+fn clean_tree(host: &Host, out_dir: Utf8PathBuf) -> Result<Cleaned> {
+    let mut cleaned = Cleaned {
+        out_dir,
+        removed: Vec::new(),
+    };
+    let out_dir = &cleaned.out_dir;
+    // Without the parent there is no tree, and no place for its lock.
+    if !out_dir.parent().is_some_and(|parent| host.is_dir(parent)) {
+        return Ok(cleaned);
+    }
+    let lock_path = lock::lock_path(out_dir);
+    let lock = host.lock(&lock_path, &format!("on `{out_dir}`"))?;
+    let (removed, untracked) = build::stage::remove(host, out_dir)?;
+    host.remove_file(&lock_path)?;
+    drop(lock);
+    cleaned.removed = removed;
+    if untracked.is_empty() {
+        return Ok(cleaned);
+    }
+    cleaned.report(host);
+    Err(Problem::new(
+        TREE_FOREIGN,
+        format!(
+            "`{}` contains files that xpkg did not create; they are kept",
+            cleaned.out_dir
+        ),
+    )
+    .note("untracked", untracked)
+    .help("remove them by hand if they are not needed"))
+}
+
+/// Removes a Docker context, unless it was changed since xpkg wrote it.
+fn clean_context(host: &Host, context: &Utf8Path) {
+    match docker::write::remove(host, context) {
+        Ok(true) => host.shell.status("Removed", context.as_str()),
+        Ok(false) => {}
+        Err(problem) => host.shell.warning(
+            problem.code.name(),
+            &format!("{}; it is kept", problem.message),
+        ),
+    }
 }

@@ -1,21 +1,22 @@
-//! Every code: the lists of the files that declare them, one after the other.
+//! List of all codes, collected from the files that declare them.
 
 use crate::problem::code::{Code, CodeInfo, code};
 
-/// Codes that this file declares.
+/// Codes declared in this file.
 pub const CODES: &[Code] = &[CARGO_FAILED];
 
+/// A failure that cargo has reported itself.
 pub const CARGO_FAILED: Code = code(&CodeInfo {
     name: "cargo-failed",
-    title: "cargo could not build, and has said why",
-    cause: "The code does not compile, a dependency cannot be had, or a flag is not cargo's.",
+    title: "cargo failed and reported the reason",
+    cause: "The code does not compile, a dependency is not available, or cargo rejects a flag.",
     detection: "cargo's exit code, which is passed on; only the JSON document carries this code.",
-    fix: "Read cargo's own messages on stderr.",
+    fix: "Read cargo's messages on stderr.",
     source: "README, Tasks",
     waivable: false,
 });
 
-/// The list of every file that declares codes, in the order of the guide.
+/// Codes of each file, in the order of the table in the README.
 const LISTS: &[&[Code]] = &[
     crate::host::codes::CODES,
     crate::project::look::rustc::CODES,
@@ -65,12 +66,12 @@ const LISTS: &[&[Code]] = &[
     crate::verify::report::CODES,
 ];
 
-/// Every code.
+/// Returns all codes.
 pub fn all() -> impl Iterator<Item = Code> {
     LISTS.iter().flat_map(|list| list.iter().copied())
 }
 
-/// The code of a name.
+/// Returns the code with a name.
 pub fn find(name: &str) -> Option<Code> {
     all().find(|code| code.name() == name)
 }

@@ -1,63 +1,69 @@
-//! `docker`: from the staged tree to a Docker context, or to an OCI layout without a daemon.
+//! `docker`: writes a Docker context of the staged tree, or an OCI layout without a daemon.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use crate::build::look::session;
-use crate::commands::args::{MessageFormat, OF_A_BUILD, RunArgs};
+use crate::build::look::options::acceptable;
+use crate::build::look::request::xpkg_config;
+use crate::commands::args::{BUILD_ARGS, MessageFormat, RunArgs};
 use crate::host::machine::Host;
 use crate::host::shell::{self, Verbosity};
 use crate::problem::{Failure, Problem, Result, text};
+use crate::project::look::context::ProjectContext;
 use crate::ship::docker::bake::Plan;
 use crate::ship::docker::bins::ImageOptions;
 use crate::ship::docker::context::DEFAULT;
 use crate::ship::docker::image::{BASE_UNFIT, Image};
-use crate::ship::docker::run::{apart, decided, from_here, layouts, named, note, pieces, within};
+use crate::ship::docker::run::{
+    Destination, decided, from_here, layouts, named, note, pieces, reject_overlap, within,
+};
 use crate::ship::docker::{self, source_build};
 use crate::ship::oci;
 use crate::ship::oci::look::check::{self, Checked};
 use crate::ship::trees::look::{
     collected, epoch, existing_tree, just_built, no_manifest, verified,
 };
+use crate::tree::manifest::Manifest;
 use crate::{tree, ui};
 
+/// Arguments of `docker`.
 #[derive(Debug, Args)]
 pub struct DockerArgs {
+    /// Options of the build.
     #[command(flatten)]
     pub run: RunArgs,
 
-    /// Where the context stands [default: `<cargo target directory>/xpkg-docker`]
+    /// Directory of the context [default: `<cargo target directory>/xpkg-docker`]
     #[arg(long, value_name = "DIR")]
     pub context: Option<Utf8PathBuf>,
 
-    /// What images are made upon whose tables name no base: `scratch`, `NAME@sha256:…`,
-    /// `oci:PATH[:TAG]`
+    /// Base image for images that do not set `base`: `scratch`, `NAME@sha256:…`, `oci:PATH[:TAG]`
     #[arg(long, value_name = "IMAGE")]
     pub base: Option<String>,
 
-    /// Take the tree as it stands
-    #[arg(long, conflicts_with_all = OF_A_BUILD)]
+    /// Use the existing tree without building
+    #[arg(long, conflicts_with_all = BUILD_ARGS)]
     pub no_build: bool,
 
-    /// Take trees that were made elsewhere, each with its manifest: directories or tars; repeatable
-    #[arg(long, value_name = "PATH", conflicts_with = "no_build", conflicts_with_all = OF_A_BUILD)]
+    /// Use trees that were built elsewhere, with their manifests: directories or tars; repeatable
+    #[arg(long, value_name = "PATH", conflicts_with = "no_build", conflicts_with_all = BUILD_ARGS)]
     pub from: Vec<Utf8PathBuf>,
 
-    /// Write over what was changed by hand in what xpkg wrote
+    /// Overwrite files of xpkg that were changed by hand
     #[arg(long)]
     pub force: bool,
 
-    /// Write `xpkg.Dockerfile` into the workspace instead: a Dockerfile that builds all of it, with
-    /// the compiler on the builder's own platform
+    /// Write `xpkg.Dockerfile` into the workspace instead: a Dockerfile that builds the workspace,
+    /// with the compiler on the builder's own platform
     #[arg(long, requires = "builder", conflicts_with_all = ["context", "no_build", "from", "old_builder", "cache", "out_dir"])]
     pub build_in_docker: bool,
 
-    /// The image with Rust and a C compiler that it builds in, by digest
+    /// Image with Rust and a C compiler to build in, by digest
     #[arg(long, value_name = "IMAGE@sha256:…", requires = "build_in_docker")]
     pub builder: Option<String>,
 
-    /// Write Dockerfiles that Docker's builder before BuildKit takes, too: called with `--build-arg
+    /// Write Dockerfiles that Docker's legacy builder accepts, too: pass it `--build-arg
     /// TARGETPLATFORM=linux/amd64`
     #[arg(long)]
     pub old_builder: bool,
@@ -66,19 +72,35 @@ pub struct DockerArgs {
     #[arg(long, value_name = "DIR|FILE.tar", conflicts_with_all = ["context", "force", "build_in_docker", "old_builder", "cache"])]
     pub oci: Option<Utf8PathBuf>,
 
-    /// Let bake keep a cache for each architecture in the registry: its group `per-architecture`
-    /// writes them
+    /// Let bake use a registry cache per architecture, written by its group `per-architecture`
     #[arg(long)]
     pub cache: bool,
 }
 
-/// What was made.
+/// The JSON document of a context.
 #[derive(Serialize)]
-struct Written {
-    context: Option<Utf8PathBuf>,
-    images: Vec<Image>,
+struct WrittenContext<'a> {
+    context: &'a Utf8Path,
+    images: &'a [Image],
 }
 
+/// Images, and the trees that they are made from.
+struct Input {
+    images: Vec<Image>,
+    trees: Vec<Utf8PathBuf>,
+    /// Manifests of the trees, in their order.
+    manifests: Vec<Manifest>,
+}
+
+/// Options of a context.
+#[derive(Clone, Copy)]
+struct ContextOptions {
+    force: bool,
+    old_builder: bool,
+    cache: bool,
+}
+
+/// Runs `docker`.
 pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
     let DockerArgs {
         run,
@@ -96,41 +118,69 @@ pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
     let format = run.message_format;
     let mut run = run.options();
     let base = base.map(|base| from_here(host, &base));
-    // That one is of the images. The others are of the build, which a tree that stands has behind
-    // it.
+    // This code is a finding about images. All others are findings of the build, and their names
+    // are checked even if nothing is built.
     let accepted = run
         .accept
         .extract_if(.., |name| name == BASE_UNFIT.name())
         .count()
         > 0;
     for name in &run.accept {
-        session::acceptable(name)?;
+        acceptable(name)?;
     }
-    let mut about = named(host, &run, base, accepted);
+    let mut options = named(host, &run, base, accepted);
     if let Some(builder) = builder.filter(|_| build_in_docker) {
-        let written = source_build::write::write(host, run, &builder, about, force)?;
+        let written = source_build::write::write(host, run, &builder, options, force)?;
         if format == MessageFormat::Json {
             shell::data(&shell::json(&written))?;
         }
         return Ok(());
     }
-    let place = oci
-        .as_ref()
-        .map(|to| ("--oci", to))
-        .or_else(|| context.as_ref().map(|to| ("--context", to)));
-    let place = place.map(|(flag, to)| (flag, host.resolve(&host.absolute(to))));
-    // What is unpacked goes with this.
+    let absolute = |path: &Utf8PathBuf| host.resolve(&host.absolute(path));
+    let destination = match (&oci, &context) {
+        (Some(layout), _) => Some(Destination::Layout(absolute(layout))),
+        (None, Some(context)) => Some(Destination::Context(absolute(context))),
+        (None, None) => None,
+    };
+    // Archives are unpacked into directories that are removed with this.
     let mut scratch = Vec::new();
-    let (found, trees) = match from.as_slice() {
+    let (project, trees) = match from.as_slice() {
         [] if no_build => existing_tree(host, &run)?,
-        [] => just_built(host, run, place.as_ref(), &mut about)?,
+        [] => just_built(host, run, destination.as_ref(), &mut options)?,
         from => collected(host, &run, from, &mut scratch)?,
     };
-    let config = found
-        .as_ref()
-        .map(session::own_config)
-        .transpose()?
-        .unwrap_or_default();
+    let root = project.as_ref().map_or_else(
+        || host.cwd().to_owned(),
+        |project| project.workspace.root.clone(),
+    );
+    options.root.clone_from(&root);
+    let input = decide(host, project.as_ref(), trees, options)?;
+    reject_overlap(host, destination.as_ref(), &input.images, &input.trees)?;
+    let directory = match (destination, project) {
+        (Some(Destination::Layout(layout)), _) => {
+            let epoch = epoch(host, &root, &input.manifests)?;
+            return write_layout(host, &input, &layout, epoch, format);
+        }
+        (Some(Destination::Context(directory)), _) => directory,
+        (None, Some(project)) => host.resolve(&project.workspace.target_dir.join(DEFAULT)),
+        (None, None) => host.resolve(&host.absolute(Utf8Path::new(DEFAULT))),
+    };
+    let options = ContextOptions {
+        force,
+        old_builder,
+        cache,
+    };
+    write_context(host, &input, &directory, options, format)
+}
+
+/// Verifies the trees, reads their manifests, and decides what the images contain.
+fn decide(
+    host: &Host,
+    project: Option<&ProjectContext>,
+    trees: Vec<Utf8PathBuf>,
+    mut options: ImageOptions,
+) -> Result<Input, Failure> {
+    let config = project.map(xpkg_config).transpose()?.unwrap_or_default();
     let problems: Vec<Problem> = trees
         .iter()
         .filter_map(|tree| verified(host, tree).err())
@@ -143,72 +193,84 @@ pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
         let manifest = tree::look::read(host, tree)?.map(|(manifest, _)| manifest);
         manifests.push(manifest.ok_or_else(|| no_manifest(tree))?);
     }
-    let root = found.as_ref().map_or_else(
-        || host.cwd().to_owned(),
-        |found| found.workspace.root.clone(),
-    );
-    let licences = found
+    options.licences = project
         .iter()
-        .flat_map(|found| &found.workspace.members)
-        .filter_map(|member| Some((member.name.clone(), member.license.clone()?)));
-    let about = ImageOptions {
-        licences: licences.collect(),
-        root,
-        ..about
-    };
-    let images = decided(host, &manifests, &config, &about)?;
-    apart(host, place.as_ref(), &images, &trees)?;
-    if let Some(("--oci", to)) = &place {
-        let root = found
-            .as_ref()
-            .map_or_else(|| host.cwd(), |found| found.workspace.root.as_path());
-        let written = oci::write::write(host, &images, &trees, to, epoch(host, root, &manifests)?)?;
-        note(host, &written.told);
-        host.shell.status(
-            if written.changed {
-                "Wrote"
-            } else {
-                "Unchanged"
-            },
-            &format!("{} in {to}", text::count(images.len(), "image")),
-        );
-        shell::data(&match format {
-            MessageFormat::Human if host.shell.verbosity == Verbosity::Quiet => String::new(),
-            MessageFormat::Human => ui::docker::docker(&images),
-            MessageFormat::Json => shell::json(&written),
-        })?;
-        return Ok(());
-    }
-    let directory = match (place, &found) {
-        (Some((_, directory)), _) => directory,
-        (None, Some(found)) => host.resolve(&found.workspace.target_dir.join(DEFAULT)),
-        (None, None) => host.resolve(&host.absolute(Utf8Path::new(DEFAULT))),
-    };
-    let Checked {
-        tops: digests,
-        told,
-    } = check::check(host, &images, Some(&trees))?;
-    note(host, &told);
-    let layouts = layouts(&images, &digests, |_, digest| within(digest));
+        .flat_map(|project| &project.workspace.members)
+        .filter_map(|member| Some((member.name.clone(), member.license.clone()?)))
+        .collect();
+    Ok(Input {
+        images: decided(host, &manifests, &config, &options)?,
+        trees,
+        manifests,
+    })
+}
+
+/// Writes the images as an OCI layout. `epoch` is the time of all its files, in seconds since 1970.
+fn write_layout(
+    host: &Host,
+    input: &Input,
+    layout: &Utf8Path,
+    epoch: u64,
+    format: MessageFormat,
+) -> Result<(), Failure> {
+    let Input { images, trees, .. } = input;
+    let written = oci::write::write(host, images, trees, layout, epoch)?;
+    note(host, &written.told);
+    report(host, images, layout, written.changed);
+    print(host, images, &written, format)
+}
+
+/// Writes the images as a Docker context.
+fn write_context(
+    host: &Host,
+    input: &Input,
+    directory: &Utf8Path,
+    options: ContextOptions,
+    format: MessageFormat,
+) -> Result<(), Failure> {
+    let Input { images, trees, .. } = input;
+    let ContextOptions {
+        force,
+        old_builder,
+        cache,
+    } = options;
+    let Checked { tops, told: notes } = check::check(host, images, Some(trees))?;
+    note(host, &notes);
+    let layouts = layouts(images, &tops, |_, digest| within(digest));
     let plan = Plan {
-        images: &images,
+        images,
         layouts: &layouts,
         cache,
     };
-    let pieces = pieces(host, &plan, &digests, &trees, !old_builder)?;
-    let changed = docker::write::write(host, &directory, &pieces, force)?;
-    host.shell.status(
-        if changed { "Wrote" } else { "Unchanged" },
-        &format!("{} in {directory}", text::count(images.len(), "image")),
-    );
-    let made = Written {
-        context: Some(directory),
+    let pieces = pieces(host, &plan, &tops, trees, !old_builder)?;
+    let is_changed = docker::write::write(host, directory, &pieces, force)?;
+    report(host, images, directory, is_changed);
+    let written = WrittenContext {
+        context: directory,
         images,
     };
+    print(host, images, &written, format)
+}
+
+/// Reports where the images are.
+fn report(host: &Host, images: &[Image], path: &Utf8Path, is_changed: bool) {
+    host.shell.status(
+        if is_changed { "Wrote" } else { "Unchanged" },
+        &format!("{} in {path}", text::count(images.len(), "image")),
+    );
+}
+
+/// Prints the images, as text or as a document.
+fn print(
+    host: &Host,
+    images: &[Image],
+    document: &impl Serialize,
+    format: MessageFormat,
+) -> Result<(), Failure> {
     shell::data(&match format {
         MessageFormat::Human if host.shell.verbosity == Verbosity::Quiet => String::new(),
-        MessageFormat::Human => ui::docker::docker(&made.images),
-        MessageFormat::Json => shell::json(&made),
+        MessageFormat::Human => ui::docker::docker(images),
+        MessageFormat::Json => shell::json(document),
     })?;
     Ok(())
 }

@@ -1,9 +1,10 @@
-//! `doctor`: machine and project held against each other. Works outside a workspace, too.
+//! `doctor`: checks whether this machine can build every target. Works outside a workspace, too.
 
 use clap::Args;
 
 use crate::build::look::doctor::{diagnose, install_std};
-use crate::build::look::session;
+use crate::build::look::request::is_no_workspace;
+use crate::build::look::session::Session;
 use crate::commands::args::{MessageFormat, RunArgs};
 use crate::host::machine::Host;
 use crate::host::shell;
@@ -11,36 +12,39 @@ use crate::problem::{Failure, Result};
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::ui::doctor;
 
+/// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
+    /// Options of the run.
     #[command(flatten)]
     pub run: RunArgs,
 
-    /// Do what is safe: install missing standard libraries by rustup
+    /// Install missing standard libraries with rustup
     #[arg(long)]
     pub fix: bool,
 }
 
+/// Runs `doctor`.
 pub fn run(host: &Host, args: DoctorArgs) -> Result<(), Failure> {
     let DoctorArgs { run, fix } = args;
     let format = run.message_format;
-    // Who names a workspace or targets does not mean the machine alone.
-    let named = run.manifest.manifest_path.is_some() || !run.target.is_empty();
-    let gathered = match session::gather(host, run.options(), PullPolicy::Never) {
-        Ok(mut gathered) => {
+    // With a manifest or targets on the command line, a missing workspace is a problem.
+    let needs_workspace = run.manifest.manifest_path.is_some() || !run.target.is_empty();
+    let session = match Session::look(host, run.options(), PullPolicy::Never) {
+        Ok(mut session) => {
             if fix {
-                install_std(host, &mut gathered)?;
+                install_std(host, &mut session)?;
             }
-            Ok(gathered)
+            Ok(session)
         }
-        // No workspace here: the machine alone.
-        Err(Failure::Problems(problems)) if !named && session::outside(&problems) => {
+        // Outside a workspace only the machine is examined.
+        Err(Failure::Problems(problems)) if !needs_workspace && is_no_workspace(&problems) => {
             Err(Vec::new())
         }
         Err(Failure::Problems(problems)) => Err(problems),
         Err(failure) => return Err(failure),
     };
-    let diagnosis = diagnose(host, gathered)?;
+    let diagnosis = diagnose(host, session.as_ref().map_err(Vec::as_slice))?;
     shell::data(&match format {
         MessageFormat::Human => doctor::diagnosis(&diagnosis),
         MessageFormat::Json => shell::json(&diagnosis),

@@ -1,8 +1,9 @@
-//! `env`: one target's environment for other tools.
+//! `env`: prints one target's environment for other tools.
 
 use clap::Args;
 
-use crate::build::look::session;
+use crate::build::look::session::Session;
+use crate::build::write::write_tools;
 use crate::commands::args::{MessageFormat, RunArgs};
 use crate::host::machine::Host;
 use crate::host::shell;
@@ -11,24 +12,27 @@ use crate::problem::{Failure, Problem, Result};
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::ui::plan;
 
+/// Arguments of `env`.
 #[derive(Debug, Args)]
 pub struct EnvArgs {
+    /// Options of the run.
     #[command(flatten)]
     pub run: RunArgs,
 }
 
+/// Runs `env`.
+///
+/// # Errors
+/// `one-target` unless there is exactly one target; `image-environment` if it is built in an image.
 pub fn run(host: &Host, args: EnvArgs) -> Result<(), Failure> {
     let EnvArgs { run } = args;
     let format = run.message_format;
-    let prepared = session::prepare(host, run.options(), PullPolicy::Never)?;
-    let [target] = prepared.plan.targets.as_slice() else {
-        let names = prepared
-            .plan
-            .targets
-            .iter()
-            .map(|target| target.target.to_string());
-        return Err(Problem::new(ONE_TARGET, "an environment is one target's")
-            .note("asked for", names)
+    let session = Session::look(host, run.options(), PullPolicy::Never)?;
+    let plan = session.plan()?;
+    let [target] = plan.targets.as_slice() else {
+        let targets = plan.targets.iter().map(|target| target.target.to_string());
+        return Err(Problem::new(ONE_TARGET, "`env` needs exactly one target")
+            .note("requested", targets)
             .help("name one: `cargo xpkg env --target TRIPLE`")
             .into());
     };
@@ -36,18 +40,18 @@ pub fn run(host: &Host, args: EnvArgs) -> Result<(), Failure> {
         return Err(Problem::new(
             IMAGE_ENVIRONMENT,
             format!(
-                "`{}` is built in `{}`, whose environment is not this machine's",
+                "`{}` is built in the image `{}`, whose environment is of no use outside",
                 target.target, image.reference
             ),
         )
-        .help("see what the container sees: `cargo xpkg plan`")
+        .help("see the container's variables: `cargo xpkg plan`")
         .help(format!(
-            "or ask for tools of this machine: `cargo xpkg env --target {} --linker gcc`",
+            "or choose tools of this machine: `cargo xpkg env --target {} --linker gcc`",
             target.target
         ))
         .into());
     }
-    prepared.write_tools(host)?;
+    write_tools(host, &session.request.project.workspace, &plan)?;
     shell::data(&match format {
         MessageFormat::Human => plan::exports(&target.toolchain.candidate),
         MessageFormat::Json => shell::json(&target.toolchain.candidate.variables),
@@ -55,25 +59,27 @@ pub fn run(host: &Host, args: EnvArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Codes that this file declares.
+/// Codes declared in this file.
 pub const CODES: &[Code] = &[IMAGE_ENVIRONMENT, ONE_TARGET];
 
+/// `env` for a target that is built in an image.
 pub const IMAGE_ENVIRONMENT: Code = code(&CodeInfo {
     name: "image-environment",
-    title: "the target's environment is inside an image",
-    cause: "`env` prints variables for tools of this machine, and the target is built in an \
-            image: its compilers and their variables are there.",
-    detection: "The choice for the target is an image.",
-    fix: "See `cargo xpkg plan`, or choose a linker of this machine with `--linker`.",
+    title: "the target is built in an image",
+    cause: "`env` prints variables for tools of this machine, but the target's compilers and \
+            their variables are inside an image.",
+    detection: "The toolchain of the target is an image.",
+    fix: "Run `cargo xpkg plan` to see the variables, or choose a linker of this machine with \
+          `--linker`.",
     source: "README, Cross images",
     waivable: false,
 });
 
+/// `env` for no target, or for several.
 pub const ONE_TARGET: Code = code(&CodeInfo {
     name: "one-target",
-    title: "an environment is one target's",
-    cause: "`env` was asked for several targets, or the configuration names several; their \
-            variables differ.",
+    title: "`env` needs exactly one target",
+    cause: "Several targets were requested, by flag or configuration, and their variables differ.",
     detection: "The targets of the run are counted.",
     fix: "Name one with `--target`.",
     source: "README, Tasks",

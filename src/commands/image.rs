@@ -1,72 +1,79 @@
-//! `image`: the cross images of a workspace, locked by digest in `xpkg.lock`.
+//! `image`: pins the cross images of a workspace by digest in `xpkg.lock`.
 
 use clap::{Args, Subcommand};
 
-use crate::build::look::session;
+use crate::build::look::options;
+use crate::build::look::request::{CrossTargets, with_cross_toml, xpkg_config};
 use crate::commands::args::MessageFormat;
 use crate::host::machine::Host;
 use crate::host::shell;
 use crate::problem::{Failure, Problem, Result};
-use crate::project::look::context::{self, CargoOptions};
-use crate::toolchain::image;
-use crate::toolchain::image::lockfile::{IMAGE_NOT_PINNED, PinStatus};
+use crate::project::look::context;
+use crate::toolchain::image::lockfile::{IMAGE_NOT_PINNED, Pin, PinStatus};
 use crate::toolchain::image::look::store::{self, ImageStore, PullPolicy};
-use crate::toolchain::image::run::{PinSession, rows};
+use crate::toolchain::image::run::{ImageTarget, PinSession, rows};
 use crate::ui::images;
 
+/// Arguments of `image`.
 #[derive(Debug, Args)]
 pub struct ImageArgs {
+    /// Subcommand.
     #[command(subcommand)]
     pub command: ImageCommand,
 }
 
+/// Subcommands of `image`.
 #[derive(Debug, Subcommand)]
 pub enum ImageCommand {
-    /// Write the digests of images that have none yet, with what is found in them
+    /// Pin images that have no digest yet, and record their contents
     Pin(ImageRunArgs),
-    /// Ask what the tags mean now, show old against new, and write it
+    /// Update pinned images to what their tags refer to now, and show the difference
     Update(ImageUpdateArgs),
-    /// Show each image, what is found in it, and whether its tag has moved
+    /// Show each image, its contents, and whether its tag has moved
     List(ImageRunArgs),
-    /// Fetch the pinned images, and build what is built upon them
+    /// Pull the pinned images, and build the images derived from them
     Pull(ImageRunArgs),
 }
 
+/// Arguments of `image update`.
 #[derive(Debug, Args)]
 pub struct ImageUpdateArgs {
-    /// Show the difference and leave xpkg.lock as it is
+    /// Show the difference without changing xpkg.lock
     #[arg(long)]
     pub dry_run: bool,
 
+    /// Shared arguments.
     #[command(flatten)]
     pub run: ImageRunArgs,
 }
 
-/// What all of `image` take.
+/// Arguments of all subcommands of `image`.
 #[derive(Debug, Args)]
 pub struct ImageRunArgs {
-    /// Only these targets' images; repeatable or comma-separated [default: all that the
-    /// configuration names]
+    /// Use only the images of these targets; repeatable or comma-separated [default: all of the
+    /// configuration]
     #[arg(long, value_name = "TRIPLE", value_delimiter = ',')]
     pub target: Vec<String>,
 
+    /// `--manifest-path`.
     #[command(flatten)]
     pub manifest: clap_cargo::Manifest,
 
-    /// Require that xpkg.lock stays as it is
+    /// Assert that `xpkg.lock` will remain unchanged
     #[arg(long)]
     pub locked: bool,
 
-    /// Do without the network
+    /// Run without accessing the network
     #[arg(long)]
     pub offline: bool,
 
-    /// Print for people, or one JSON document on stdout and nothing else there
+    /// Print text, or a single JSON document on stdout
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
     pub message_format: MessageFormat,
 }
 
 impl ImageCommand {
+    /// Returns the arguments that all subcommands share.
     pub fn run(&self) -> &ImageRunArgs {
         match self {
             Self::Pin(run) | Self::List(run) | Self::Pull(run) => run,
@@ -75,9 +82,10 @@ impl ImageCommand {
     }
 }
 
+/// Runs `image`.
 pub fn run(host: &Host, args: ImageArgs) -> Result<(), Failure> {
     let ImageArgs { command } = args;
-    let (again, dry) = match &command {
+    let (update, dry_run) = match &command {
         ImageCommand::Update(update) => (true, update.dry_run),
         ImageCommand::Pin(_) | ImageCommand::List(_) | ImageCommand::Pull(_) => (false, false),
     };
@@ -88,103 +96,109 @@ pub fn run(host: &Host, args: ImageArgs) -> Result<(), Failure> {
         offline,
         message_format,
     } = command.run();
-    let (locked, offline) = (*locked, *offline);
-    let asking = CargoOptions {
-        program: session::cargo_program(host),
-        locked: false,
-        offline: false,
-        frozen: false,
-        config: Vec::new(),
-        target_dir: session::target_directory(host, None),
-    };
-    let found = context::workspace(
+    let project = context::workspace(
         host,
-        &asking,
-        session::manifest_path(host, manifest.manifest_path.clone())?.as_deref(),
+        &options::cargo_options(host, None),
+        options::manifest_path(host, manifest.manifest_path.clone())?.as_deref(),
     )?;
-    let config = session::own_config(&found)?;
-    let config = session::with_cross(host, &found, config, target, false)?;
-    let rows = rows(&config, &found, target)?;
-    if rows.is_empty() {
-        return Err(
-            Problem::new(IMAGE_NOT_PINNED, "no target of this workspace has an image")
-                .help(
-                    "name one in xpkg's configuration: `[workspace.metadata.xpkg.target.TRIPLE]` \
-                   with `image = \"registry/name:tag\"`",
-                )
-                .into(),
-        );
+    let config = xpkg_config(&project)?;
+    let config = with_cross_toml(host, &project, config, target, CrossTargets::All)?;
+    let images = rows(&config, &project, target)?;
+    if images.is_empty() {
+        return Err(no_image().into());
     }
-    let lock = store::read_lock(host, &found)?;
-    // Who only looks leaves what is built upon images as it is.
-    let pull_policy = if again && !dry {
-        PullPolicy::Rebuild
-    } else {
-        PullPolicy::Latest
-    };
-    let work = PinSession {
+    let lock = store::read_lock(host, &project)?;
+    let session = PinSession {
         host,
-        found: &found,
+        found: &project,
         lock: &lock,
-        pull_policy,
+        // A dry run must not build derived images again.
+        pull_policy: if update && !dry_run {
+            PullPolicy::Rebuild
+        } else {
+            PullPolicy::Latest
+        },
     };
     match command {
-        ImageCommand::List(_) => {
-            let statuses: Vec<PinStatus> = rows
+        ImageCommand::List(_) => list(&session, &images, *offline, *message_format),
+        ImageCommand::Pull(_) => pull(&session, &images, *offline),
+        ImageCommand::Pin(_) | ImageCommand::Update(_) => {
+            let (pins, problems) = pin(&session, &images, update);
+            // The new lock contains all targets of the configuration, whatever `--target` selects.
+            let configured = rows(&config, &project, &[])?;
+            let names: Vec<&str> = configured
                 .iter()
-                .map(|row| work.pin_status(row, offline))
+                .filter(|image| session.is_locked(image))
+                .map(|image| image.request.target.triple())
                 .collect();
-            shell::data(&match message_format {
-                MessageFormat::Human => images::images(&statuses),
-                MessageFormat::Json => shell::json(&statuses),
-            })?;
-            return Ok(());
+            let new = lock.with(pins, &names);
+            // Problems with some images do not keep the others from being pinned.
+            session.write(&new, *locked, dry_run)?;
+            if !problems.is_empty() {
+                return Err(problems.into());
+            }
+            if *message_format == MessageFormat::Json {
+                shell::data(&shell::json(&new))?;
+            }
+            Ok(())
         }
-        ImageCommand::Pull(_) => {
-            let looking = ImageStore::new(
-                host,
-                &found,
-                if offline {
-                    PullPolicy::Never
-                } else {
-                    PullPolicy::Pinned
-                },
-            );
-            let problems: Vec<Problem> = rows
-                .iter()
-                .filter_map(|row| work.pull(&looking, row).err())
-                .collect();
-            return if problems.is_empty() {
-                Ok(())
-            } else {
-                Err(problems.into())
-            };
-        }
-        ImageCommand::Pin(_) | ImageCommand::Update(_) => {}
     }
-    let mut problems = Vec::new();
-    let mut pins = Vec::new();
-    for row in &rows {
-        match work.pin(row, again) {
+}
+
+/// Returns the problem of a configuration without images.
+fn no_image() -> Problem {
+    Problem::new(IMAGE_NOT_PINNED, "no target of this workspace has an image").help(
+        "name one in xpkg's configuration: `[workspace.metadata.xpkg.target.TRIPLE]` with \
+         `image = \"registry/name:tag\"`",
+    )
+}
+
+/// Prints each image with the status of its pin.
+fn list(
+    session: &PinSession,
+    images: &[ImageTarget],
+    offline: bool,
+    format: MessageFormat,
+) -> Result<(), Failure> {
+    let statuses: Vec<PinStatus> = images
+        .iter()
+        .map(|image| session.pin_status(image, offline))
+        .collect();
+    shell::data(&match format {
+        MessageFormat::Human => images::images(&statuses),
+        MessageFormat::Json => shell::json(&statuses),
+    })?;
+    Ok(())
+}
+
+/// Pulls the pinned images, or returns all problems.
+fn pull(session: &PinSession, images: &[ImageTarget], offline: bool) -> Result<(), Failure> {
+    let pull_policy = if offline {
+        PullPolicy::Never
+    } else {
+        PullPolicy::Pinned
+    };
+    let store = ImageStore::new(session.host, session.found, pull_policy);
+    let problems: Vec<Problem> = images
+        .iter()
+        .filter_map(|image| session.pull(&store, image).err())
+        .collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.into())
+    }
+}
+
+/// Returns the new pins of images, and the problems with the others. Pinned images are resolved
+/// again only with `update`.
+fn pin(session: &PinSession, images: &[ImageTarget], update: bool) -> (Vec<Pin>, Vec<Problem>) {
+    let (mut pins, mut problems) = (Vec::new(), Vec::new());
+    for image in images {
+        match session.pin(image, update) {
             Ok(pin) => pins.extend(pin),
             Err(problem) => problems.push(problem),
         }
     }
-    // A lock without a target's filter holds just what the configuration names. What could be
-    // pinned is, though others could not.
-    let all = image::run::rows(&config, &found, &[])?;
-    let names: Vec<&str> = all
-        .iter()
-        .filter(|row| work.is_locked(row))
-        .map(|row| row.request.target.triple())
-        .collect();
-    let new = lock.with(pins, &names);
-    work.write(&new, locked, dry)?;
-    if !problems.is_empty() {
-        return Err(problems.into());
-    }
-    if *message_format == MessageFormat::Json {
-        shell::data(&shell::json(&new))?;
-    }
-    Ok(())
+    (pins, problems)
 }

@@ -1,5 +1,4 @@
-//! One file a command; each reads like the picture in the crate's doc. Here stands what they share:
-//! from what was typed to a [`Plan`].
+//! The commands, one file each, and their dispatch.
 
 pub mod args;
 pub mod build;
@@ -34,8 +33,8 @@ use crate::host::machine::Host;
 use crate::host::shell::{self, Shell};
 use crate::problem::{Failure, Problem, Result};
 
-/// Runs a command line. Returns the exit code: 0, 1 for a problem, a child's own where the child
-/// has reported its failure.
+/// Runs a command line. Returns the exit code: 0, 1 for a problem, or that of a child process that
+/// has reported its failure itself.
 pub fn run(cli: Cli) -> u8 {
     let Cli {
         explain,
@@ -82,7 +81,7 @@ pub fn run(cli: Cli) -> u8 {
         .interrupted()
         .and_then(|signal| u8::try_from(signal).ok());
     match (outcome, signal) {
-        // Whatever failed because of a signal, the signal is the reason.
+        // After a signal all failures are its consequences.
         (Err(_), Some(signal)) => {
             let message = format!("interrupted by signal {signal}{staged}");
             let problem = Problem::new(INTERRUPTED, message);
@@ -93,7 +92,7 @@ pub fn run(cli: Cli) -> u8 {
     }
 }
 
-/// Reports how a command ended, on stderr and, with `--message-format json`, as a document. Returns
+/// Reports a failure on stderr and, with `--message-format json`, as a document on stdout. Returns
 /// the exit code.
 pub fn report(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>) -> u8 {
     #[derive(Serialize)]
@@ -103,9 +102,9 @@ pub fn report(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>)
     let (code, problems) = match outcome {
         Ok(()) => return 0,
         Err(Failure::AlreadyReported) => return 1,
-        // The child has printed what is wrong; only the document has to say that something is.
+        // The child has reported the reason; only the document still needs an entry.
         Err(Failure::ChildFailed(code)) => {
-            let message = format!("cargo ended with {code}; its messages are on stderr");
+            let message = format!("cargo exited with {code}; its messages are on stderr");
             (code, vec![Problem::new(CARGO_FAILED, message)])
         }
         Err(Failure::Problems(problems)) => {
@@ -121,8 +120,8 @@ pub fn report(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>)
     code
 }
 
-/// Returns the choice of `--color`, else of CARGO_TERM_COLOR. Without either, anstream asks NO_COLOR
-/// and the terminal.
+/// Returns the choice of `--color`, else of CARGO_TERM_COLOR. Without either, anstream checks
+/// NO_COLOR and the terminal.
 fn color(host: &Host) -> Option<anstream::ColorChoice> {
     match host.shell.color.or_else(|| host.var("CARGO_TERM_COLOR"))? {
         "always" => Some(anstream::ColorChoice::Always),
@@ -131,7 +130,7 @@ fn color(host: &Host) -> Option<anstream::ColorChoice> {
     }
 }
 
-/// Build every bin of a workspace for every target, inspected and with a manifest.
+/// Build every bin of a workspace for every target, inspect it, and record it in a manifest
 #[derive(Debug, Parser)]
 #[command(name = "cargo xpkg", bin_name = "cargo xpkg", version, arg_required_else_help = true, styles = clap_cargo::style::CLAP_STYLING)]
 pub struct Cli {
@@ -139,50 +138,53 @@ pub struct Cli {
     #[arg(long, value_name = "CODE", exclusive = true)]
     pub explain: Option<String>,
 
+    /// Global flags.
     #[command(flatten)]
     pub output: OutputArgs,
 
+    /// Command, unless `--explain` is given.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
+/// Commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Compile every selected bin for every target, inspect it, and stage the tree with its
     /// manifest
     Build(BuildArgs),
-    /// Show what `build` would do and why; compiles and installs nothing
+    /// Show what `build` would do and why, without compiling or installing anything
     Plan(PlanArgs),
-    /// Hold machine and project against each other: what each target lacks, and the fix
+    /// Check whether this machine can build every target, and how to fix what is missing
     Doctor(DoctorArgs),
-    /// Hold a tree, an archive or a file against what it lists and what its targets promise
+    /// Verify a tree, archive or file against its checksums and its targets' requirements
     Verify(VerifyArgs),
     /// Print one target's environment for other tools: `eval "$(cargo xpkg env --target T)"`
     Env(EnvArgs),
-    /// Make a Docker context of the staged tree: bins by platform, Dockerfiles, a bake file
+    /// Write a Docker context of the staged tree: bins by platform, Dockerfiles, a bake file
     Docker(DockerArgs),
-    /// Cross images, locked by digest in `xpkg.lock`
+    /// Pin, update, list and pull cross images, locked by digest in `xpkg.lock`
     Image(ImageArgs),
     /// Show the staged tree: bins, sizes, linkage, digests
     Show(TreeArgs),
-    /// Remove what xpkg made, never cargo's own output
+    /// Remove the files that xpkg created, never cargo's output
     Clean(TreeArgs),
-    /// Say what a build script would compile C with (xpkg asks itself)
+    /// Print the C compiler of build scripts (run by xpkg itself)
     #[command(name = "__compiler", hide = true)]
     Compiler(CompilerArgs),
-    /// Stand in for zig (xpkg's wrappers call it)
+    /// Run zig with arguments that it accepts (run by xpkg's wrappers)
     #[command(name = "zig", hide = true)]
     Zig(ZigArgs),
-    /// Hand on to zig (`zig` calls it)
+    /// Run cargo-zigbuild's filter and zig (run by `zig`)
     #[command(name = "__zig", hide = true)]
     ZigInner(ZigArgs),
-    /// Write the wrappers of zig for one target (xpkg asks itself)
+    /// Write zig's wrappers for a target (run by xpkg itself)
     #[command(name = "__zig-tools", hide = true)]
     ZigTools(ZigToolsArgs),
 }
 
 impl Command {
-    /// Returns true for the commands that xpkg's own children and wrappers start.
+    /// Returns true for commands that are run by xpkg's children and wrappers.
     fn is_internal(&self) -> bool {
         matches!(
             self,
@@ -192,13 +194,13 @@ impl Command {
 }
 
 impl Cli {
-    /// From the process's arguments: `cargo xpkg build` starts `cargo-xpkg xpkg build`, where the
-    /// word `xpkg` is optional.
+    /// Parses the process's arguments. cargo runs `cargo xpkg build` as `cargo-xpkg xpkg build`;
+    /// the argument `xpkg` is optional.
     pub fn parse_from_process(
         args: impl IntoIterator<Item = std::ffi::OsString>,
     ) -> Result<Self, clap::Error> {
         let mut args: Vec<_> = args.into_iter().collect();
-        if args.get(1).is_some_and(|word| word == "xpkg") {
+        if args.get(1).is_some_and(|arg| arg == "xpkg") {
             args.remove(1);
         }
         Self::try_parse_from(args)

@@ -1,8 +1,9 @@
-//! `plan`: what `build` would do and why. Compiles and installs nothing.
+//! `plan`: shows what `build` would do and why. Compiles and installs nothing.
 
 use clap::Args;
 
-use crate::build::look::session;
+use crate::build::look::session::Session;
+use crate::build::write::write_tools;
 use crate::commands::args::{MessageFormat, RunArgs};
 use crate::host::machine::Host;
 use crate::host::shell;
@@ -10,21 +11,25 @@ use crate::problem::{Failure, Result};
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::ui;
 
+/// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
+    /// Options of the run.
     #[command(flatten)]
     pub run: RunArgs,
 }
 
+/// Runs `plan`.
 pub fn run(host: &Host, args: PlanArgs) -> Result<(), Failure> {
     let PlanArgs { run } = args;
     let format = run.message_format;
-    let prepared = session::prepare(host, run.options(), PullPolicy::Never)?;
-    // The printed lines are to work when pasted, so the names in them must stand for something.
-    prepared.write_tools(host)?;
+    let session = Session::look(host, run.options(), PullPolicy::Never)?;
+    let plan = session.plan()?;
+    // The printed commands must work when pasted, so the files that they name must exist.
+    write_tools(host, &session.request.project.workspace, &plan)?;
     shell::data(&match format {
-        MessageFormat::Human => ui::plan::plan(&prepared.plan),
-        MessageFormat::Json => shell::json(&prepared.plan),
+        MessageFormat::Human => ui::plan::plan(&plan),
+        MessageFormat::Json => shell::json(&plan),
     })?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `show`: the staged tree, as its manifest tells it.
+//! `show`: prints the manifest of the staged tree.
 
 use crate::build::look::tree::find_tree;
 use crate::commands::args::{MessageFormat, TreeArgs};
@@ -8,6 +8,10 @@ use crate::problem::{Failure, Problem, Result};
 use crate::tree::look::NO_TREE;
 use crate::{tree, ui};
 
+/// Runs `show`.
+///
+/// # Errors
+/// `no-tree`: nothing is staged.
 pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
     let out_dir = find_tree(host, &args.place.options())?.out_dir;
     let Some((manifest, _)) = tree::look::read(host, &out_dir)? else {

@@ -1,12 +1,12 @@
-//! `verify`: the gate before a release. Looks at a tree, an archive or a file, judges it, and
-//! starts nothing unless it is told to.
+//! `verify`: checks a tree, an archive or a file before its release. Runs the programs only with
+//! `--run`.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::archive;
 use crate::archive::limits::Limits;
-use crate::build::look::session::TreeOptions;
+use crate::build::look::options::TreeOptions;
 use crate::build::look::tree;
 use crate::commands::args::{MessageFormat, PlaceArgs};
 use crate::commands::codes;
@@ -28,33 +28,34 @@ use crate::verify::run::start_all;
 use crate::verify::waiver::{AcceptRule, NO_REASON};
 use crate::verify::{markdown, sarif};
 
+/// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// A tree, a directory of binaries, an archive (.tar, .tar.gz, .tar.zst, .zip) or one file
+    /// Tree, directory of binaries, archive (.tar, .tar.gz, .tar.zst, .zip) or file to verify
     /// [default: the staged tree]
     pub path: Option<Utf8PathBuf>,
 
-    /// What programs are for whose paths do not say it; repeatable or comma-separated
+    /// Target of programs whose paths do not name one; repeatable or comma-separated
     #[arg(long, value_name = "TRIPLE[.GLIBC]", value_delimiter = ',')]
     pub target: Vec<String>,
 
-    /// `default`, `strict` or `portable-linux`
+    /// Policy: `default`, `strict` or `portable-linux`
     #[arg(long, value_name = "NAME")]
     pub policy: Option<String>,
 
-    /// Let one finding pass, everywhere or at one path; the report lists it with the reason
+    /// Accept a finding, everywhere or at one path; the report lists it with the reason
     #[arg(long, value_name = "CODE[=PATH]")]
     pub accept: Vec<String>,
 
-    /// Why
+    /// Why the finding is accepted (recorded in the report)
     #[arg(long, value_name = "TEXT", requires = "accept")]
     pub reason: Option<String>,
 
-    /// Start each program, natively or under qemu, and hold it to exit code 0
+    /// Run each program, natively or under qemu, and require exit code 0
     #[arg(long)]
     pub run: bool,
 
-    /// With `--run`: what each program's output has to hold
+    /// With `--run`: text that each program's output must contain
     #[arg(long, value_name = "TEXT", requires = "run")]
     pub expect_version: Option<String>,
 
@@ -62,7 +63,7 @@ pub struct VerifyArgs {
     #[arg(last = true, value_name = "ARGS", requires = "run")]
     pub args: Vec<String>,
 
-    /// `json` and `sarif`: one document on stdout, and nothing else there
+    /// Print text, or a single JSON or SARIF document on stdout
     #[arg(
         long = "message-format",
         value_name = "FORMAT",
@@ -71,21 +72,23 @@ pub struct VerifyArgs {
     )]
     pub format: ReportFormat,
 
+    /// Location of the staged tree.
     #[command(flatten)]
     pub place: PlaceArgs,
 }
 
+/// Values of `--message-format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     Human,
     Json,
-    /// SARIF 2.1, for code scanning
+    /// SARIF 2.1 for code scanning
     Sarif,
 }
 
 impl ReportFormat {
-    /// Returns the format in which a failure to verify is reported: as a document only where the
-    /// report is xpkg's own.
+    /// Returns the format of problems that prevent a verification. They are not SARIF results, so
+    /// with `--message-format sarif` they are printed as text.
     pub fn of_problems(self) -> MessageFormat {
         match self {
             Self::Json => MessageFormat::Json,
@@ -94,6 +97,10 @@ impl ReportFormat {
     }
 }
 
+/// Runs `verify`.
+///
+/// # Errors
+/// The subject cannot be read, an option is invalid, or there are findings.
 pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
     let VerifyArgs {
         path,
@@ -108,11 +115,11 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
         place,
     } = args;
     let (path, config) = subject(host, path, &place.options())?;
-    // Everything that is wrong, at once.
+    // All invalid options are reported at once.
     let (targets, policy, accept) = (
         targets(&target),
-        chosen(policy, config),
-        waives(&accept, reason),
+        selected_policy(policy, config),
+        accept_rules(&accept, reason),
     );
     let options = match (targets, policy, accept) {
         (Ok(targets), Ok(policy), Ok(accept)) => VerifyOptions {
@@ -163,7 +170,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
     }
 }
 
-/// What to verify, and the policy of the workspace where that was asked for what.
+/// Returns the path to verify, and the configured policy if that is the workspace's staged tree.
 fn subject(
     host: &Host,
     path: Option<Utf8PathBuf>,
@@ -174,8 +181,9 @@ fn subject(
     }
     let found = tree::find_tree(host, place).map_err(|failure| match failure {
         Failure::Problems(problems) => {
-            let help =
-                |problem: Problem| problem.help("or name what to verify: `cargo xpkg verify PATH`");
+            let help = |problem: Problem| {
+                problem.help("or name the path to verify: `cargo xpkg verify PATH`")
+            };
             Failure::Problems(problems.into_iter().map(help).collect())
         }
         other => other,
@@ -185,13 +193,14 @@ fn subject(
             NO_TREE,
             format!("there is no staged tree at `{}`", found.out_dir),
         )
-        .help("run `cargo xpkg build`, or name what to verify: `cargo xpkg verify PATH`")
+        .help("run `cargo xpkg build`, or name the path to verify: `cargo xpkg verify PATH`")
         .into());
     }
     Ok((found.out_dir, found.policy))
 }
 
-fn chosen(flag: Option<String>, config: PolicyConfig) -> Result<Policy, Vec<Problem>> {
+/// Returns the policy that the flag names, else the configuration, with the configured rules.
+fn selected_policy(flag: Option<String>, config: PolicyConfig) -> Result<Policy, Vec<Problem>> {
     let mut problems = Vec::new();
     let name = flag
         .as_deref()
@@ -209,9 +218,9 @@ fn chosen(flag: Option<String>, config: PolicyConfig) -> Result<Policy, Vec<Prob
         problems.push(
             Problem::new(
                 NO_SUCH_CODE,
-                format!("the configuration's policy has a rule `{rule}`, which there is not"),
+                format!("unknown rule `{rule}` in the configured policy"),
             )
-            .help(format!("the rules: {}", list(rule_names()))),
+            .help(format!("available rules: {}", list(rule_names()))),
         );
     }
     if let Some(glibc) = config
@@ -222,7 +231,7 @@ fn chosen(flag: Option<String>, config: PolicyConfig) -> Result<Policy, Vec<Prob
         problems.push(
             Problem::new(
                 CONFIG_INVALID,
-                format!("`{glibc}`, the glibc of the configuration's policy, is no version"),
+                format!("invalid glibc version `{glibc}` in the configured policy"),
             )
             .help("write it as `2.31`"),
         );
@@ -234,10 +243,11 @@ fn chosen(flag: Option<String>, config: PolicyConfig) -> Result<Policy, Vec<Prob
     }
 }
 
+/// Parses the values of `--target`.
 fn targets(names: &[String]) -> Result<Vec<Target>> {
     let parse = |name: &String| {
-        // There may be no rustc here: what a file of a target looks like is all that has to be
-        // known.
+        // This machine may have no rustc to list its triples. Verification needs only those whose
+        // binaries xpkg knows.
         let known: Vec<String> = Target::of_triple(Target::split(name).0)
             .map(|target| target.triple().to_owned())
             .into_iter()
@@ -247,8 +257,9 @@ fn targets(names: &[String]) -> Result<Vec<Target>> {
     names.iter().map(parse).collect()
 }
 
-fn waives(accept: &[String], reason: Option<String>) -> Result<Vec<AcceptRule>> {
-    let waive = |text: &String| {
+/// Parses the values of `--accept`, which need a reason.
+fn accept_rules(accept: &[String], reason: Option<String>) -> Result<Vec<AcceptRule>> {
+    let parse = |text: &String| {
         let (name, path) = text
             .split_once('=')
             .map_or((text.as_str(), None), |(name, path)| {
@@ -259,17 +270,17 @@ fn waives(accept: &[String], reason: Option<String>) -> Result<Vec<AcceptRule>> 
                 NO_SUCH_CODE,
                 format!("`--accept {text}`: there is no code `{name}`"),
             );
-            problem.help("each finding begins with its code; `--explain CODE` tells what it means")
+            problem.help("each finding starts with its code; `--explain CODE` explains it")
         })?;
         let path = path.map(|path| path.trim_start_matches("./").to_owned());
         let reason = reason
             .clone()
             .filter(|reason| !reason.trim().is_empty())
             .ok_or_else(|| {
-                Problem::new(NO_REASON, format!("`--accept {text}` without a reason"))
-                    .help("say why, for whoever reads the report: `--reason TEXT`")
+                Problem::new(NO_REASON, format!("`--accept {text}` needs `--reason`"))
+                    .help("say why the finding is accepted: `--reason TEXT`")
             })?;
         Ok(AcceptRule { code, path, reason })
     };
-    accept.iter().map(waive).collect()
+    accept.iter().map(parse).collect()
 }

@@ -1,4 +1,4 @@
-//! Everything that `doctor` asks of machine and project.
+//! Examines machine and project for `doctor`.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -6,7 +6,7 @@ use std::thread;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build::doctor::{self, CompilerHealth, Diagnosis, RustcHealth};
-use crate::build::look::session::Gathered;
+use crate::build::look::session::Session;
 use crate::build::plan::Plan;
 use crate::build::run;
 use crate::host::machine::Host;
@@ -15,181 +15,160 @@ use crate::project::build_tools::Installer;
 use crate::project::look::rustc;
 use crate::project::rustc::Rustc;
 use crate::target::Target;
-use crate::toolchain::facts::Facts;
 use crate::toolchain::look::programs::{program, runner};
 use crate::toolchain::look::{levels, tools};
 use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::program::Program;
 use crate::toolchain::{gcc, probe, zig};
 
-pub fn diagnose(
-    host: &Host,
-    gathered: Result<Gathered, Vec<Problem>>,
-) -> Result<Diagnosis, Failure> {
-    let rustc: Rustc = match &gathered {
-        Ok(gathered) => gathered.found.rustc.clone(),
+/// Examines project and machine. `session` is the problems of the project, none outside a
+/// workspace, if there is no session: then the machine alone is examined.
+pub fn diagnose(host: &Host, session: Result<&Session, &[Problem]>) -> Result<Diagnosis, Failure> {
+    let rustc: Rustc = match session {
+        Ok(session) => session.request.project.rustc.clone(),
         Err(_) => rustc::rustc(host, host.var("RUSTC").unwrap_or("rustc"), host.cwd())?.0,
     };
-    let root = gathered
-        .as_ref()
-        .map(|gathered| gathered.found.workspace.root.clone())
+    let workspace = session
+        .map(|session| session.request.project.workspace.root.clone())
         .ok();
     let compilers = compilers(host, &rustc.host);
-    let tools = gathered
-        .as_ref()
-        .map(|gathered| {
-            tools::tools(
-                host,
-                &gathered.facts.wants,
-                &gathered.configured_variables(host),
-            )
+    let tools = session
+        .map(|session| {
+            let variables = session.configured_variables(host);
+            tools::tools(host, &session.facts.wants, &variables)
         })
         .unwrap_or_default();
-    let installer = Installer::from_os_release(tools::os_release(host).as_deref());
-    let requests = gathered
-        .as_ref()
-        .map(|gathered| gathered.settings.requests.as_slice())
-        .unwrap_or_default();
-    let plans: Vec<_> = gathered
-        .iter()
-        .flat_map(|gathered| {
-            requests
-                .iter()
-                .map(|request| (request, gathered.plan_for(request)))
-        })
-        .collect();
-    // Where all is built in images, this machine's own tools do not matter.
-    let inside = |plan: &Plan| {
-        plan.targets
-            .iter()
-            .all(|target| target.toolchain.candidate.image.is_some())
-    };
-    let here = plans.is_empty()
-        || plans
-            .iter()
-            .any(|(_, plan)| plan.as_ref().map_or(true, |plan| !inside(plan)));
+    let plans = session.map(plans).unwrap_or_default();
     let mut problems = doctor::obstacles(
         &rustc,
         &compilers,
         tools::cpu(host).as_deref(),
         &tools,
-        installer,
-        here,
+        Installer::from_os_release(tools::os_release(host).as_deref()),
+        uses_host_tools(&plans),
     );
-    let mut targets = Vec::new();
-    match &gathered {
-        Ok(_) => {
-            for (request, plan) in &plans {
-                targets.push(doctor::target(
-                    &request.target,
-                    plan.as_ref().map_err(Vec::as_slice),
-                    &problems,
-                ));
-            }
-        }
-        Err(found) => problems.extend(found.iter().cloned()),
-    }
-    let pinned_by = pin(host, root.as_deref().unwrap_or(host.cwd()));
-    let zig = match &gathered {
-        Ok(Gathered {
-            facts: Facts { zig: Some(zig), .. },
-            ..
-        }) => Some(zig.clone()),
+    let targets = plans
+        .iter()
+        .map(|(target, plan)| {
+            let plan = plan.as_ref().map_err(Vec::as_slice);
+            doctor::target(target, plan, &problems)
+        })
+        .collect();
+    problems.extend(session.err().unwrap_or_default().iter().cloned());
+    let pinned_by = pin(host, workspace.as_deref().unwrap_or(host.cwd()));
+    let zig = match session {
+        Ok(session) if session.facts.zig.is_some() => session.facts.zig.clone(),
         _ => zig::look::find(host).ok().flatten(),
     };
-    let images = gathered
+    let mut images = session
         .iter()
-        .flat_map(|gathered| &gathered.facts.targets)
-        .filter_map(|here| here.image.as_ref()?.as_ref().ok());
-    let engine = images.map(|image| image.engine.clone()).next();
+        .flat_map(|session| &session.facts.targets)
+        .filter_map(|facts| facts.image.as_ref()?.as_ref().ok());
+    let engine = images.next().map(|image| image.engine.clone());
     Ok(Diagnosis {
         rustc: RustcHealth::new(&rustc, pinned_by),
         compilers,
         zig,
         engine,
-        workspace: root,
+        workspace,
         tools,
         targets,
         problems,
     })
 }
 
-/// The safe fix: standard libraries that rustup can bring.
-pub fn install_std(host: &Host, gathered: &mut Gathered) -> Result<(), Failure> {
-    let plans = gathered
-        .settings
-        .requests
-        .iter()
-        .filter_map(|request| gathered.plan_for(request).ok());
-    let installs: Vec<_> = plans
-        .flat_map(|plan| plan.targets)
-        .filter_map(|target| Some((target.target, target.install?)))
-        .collect();
-    for (target, install) in &installs {
-        run::rustup_target_add(host, target, install)?;
-    }
-    if installs.is_empty() {
-        Ok(())
-    } else {
-        gathered.renew(host)
-    }
+/// A target and its plan, or the problems with it.
+type PlanOfTarget<'a> = (&'a Target, Result<Plan, Vec<Problem>>);
+
+/// Plans each target on its own, so that the problems of one do not hide the plan of another.
+fn plans(session: &Session) -> Vec<PlanOfTarget<'_>> {
+    let requests = session.request.settings.requests.iter();
+    requests
+        .map(|request| (&request.target, session.plan_for(request)))
+        .collect()
 }
 
-/// Every C compiler on PATH, once, with what the probes say of it at a release's level.
-pub fn compilers(host: &Host, host_triple: &str) -> Vec<CompilerHealth> {
+/// Returns true unless every target is built in an image: then this machine's own tools do not
+/// matter.
+fn uses_host_tools(plans: &[PlanOfTarget]) -> bool {
+    let is_inside = |plan: &Plan| {
+        plan.targets
+            .iter()
+            .all(|target| target.toolchain.candidate.image.is_some())
+    };
+    plans.is_empty()
+        || plans
+            .iter()
+            .any(|(_, plan)| plan.as_ref().map_or(true, |plan| !is_inside(plan)))
+}
+
+/// Installs the standard libraries that are missing, and looks again if there were any.
+pub fn install_std(host: &Host, session: &mut Session) -> Result<(), Failure> {
+    let plans = plans(session);
+    let planned = plans.iter().filter_map(|(_, plan)| plan.as_ref().ok());
+    if run::install_std(host, planned.flat_map(|plan| &plan.targets))? {
+        session.look_again(host)?;
+    }
+    Ok(())
+}
+
+/// Finds every C compiler on PATH, and probes it at the optimization level of a release build.
+fn compilers(host: &Host, host_triple: &str) -> Vec<CompilerHealth> {
     let root = host.cwd();
     let names = host
         .on_path()
         .into_iter()
         .filter(|name| gcc::is_compiler_name(name));
-    // As a shell would find them: a directory or a file that cannot be started does not hide what
-    // comes later.
-    let there: Vec<(String, Utf8PathBuf)> = names
+    // As a shell finds them: a directory or a file that is not executable does not hide a compiler
+    // of the same name in a later directory of PATH.
+    let found: Vec<(String, Utf8PathBuf)> = names
         .filter_map(|name| host.find(&name).map(|path| (name, path)))
         .collect();
     thread::scope(|threads| {
-        let asked: Vec<_> = there
+        let programs: Vec<_> = found
             .into_iter()
             .map(|(name, path)| threads.spawn(move || program(host, root, path, name).1))
             .collect();
-        // One compiler may have many names; one wrapper may stand for many compilers, and then says
-        // different things.
-        let mut same: BTreeMap<[Option<String>; 3], Vec<Program>> = BTreeMap::new();
-        for compiler in asked.into_iter().map(levels::joined) {
-            let identity = compiler.path.as_ref().and_then(|path| host.identity(path));
-            same.entry([identity, compiler.version.clone(), compiler.machine.clone()])
-                .or_default()
-                .push(compiler);
-        }
-        let asked: Vec<_> = same
-            .into_values()
-            .map(|mut names| {
-                threads.spawn(move || {
-                    // The plainest name first.
-                    names.sort_by_key(|compiler| {
-                        (
-                            compiler.program != "cc",
-                            compiler.program.len(),
-                            compiler.program.clone(),
-                        )
-                    });
-                    let compiler = names.remove(0);
-                    probed(
-                        host,
-                        root,
-                        host_triple,
-                        compiler,
-                        names.into_iter().map(|compiler| compiler.program).collect(),
-                    )
-                })
+        let programs = programs.into_iter().map(levels::joined).collect();
+        let reports: Vec<_> = by_identity(host, programs)
+            .into_iter()
+            .map(|(compiler, aliases)| {
+                threads.spawn(move || probed(host, root, host_triple, compiler, aliases))
             })
             .collect();
-        let mut found: Vec<CompilerHealth> = asked.into_iter().map(levels::joined).collect();
-        found.sort_by(|a, b| a.compiler.program.cmp(&b.compiler.program));
-        found
+        let mut compilers: Vec<CompilerHealth> = reports.into_iter().map(levels::joined).collect();
+        compilers.sort_by(|a, b| a.compiler.program.cmp(&b.compiler.program));
+        compilers
     })
 }
 
+/// Returns each compiler once, under its plainest name, with its other names. One compiler may have
+/// many names; a wrapper such as ccache is one file for many compilers, so version and machine
+/// belong to the identity.
+fn by_identity(host: &Host, programs: Vec<Program>) -> Vec<(Program, Vec<String>)> {
+    let mut same: BTreeMap<[Option<String>; 3], Vec<Program>> = BTreeMap::new();
+    for compiler in programs {
+        let identity = compiler.path.as_ref().and_then(|path| host.identity(path));
+        same.entry([identity, compiler.version.clone(), compiler.machine.clone()])
+            .or_default()
+            .push(compiler);
+    }
+    let plainest_first = |mut names: Vec<Program>| {
+        names.sort_by_key(|compiler| {
+            (
+                compiler.program != "cc",
+                compiler.program.len(),
+                compiler.program.clone(),
+            )
+        });
+        let mut names = names.into_iter();
+        let compiler = names.next()?;
+        Some((compiler, names.map(|alias| alias.program).collect()))
+    };
+    same.into_values().filter_map(plainest_first).collect()
+}
+
+/// Probes a compiler for the target that it reports to compile for.
 fn probed(
     host: &Host,
     root: &Utf8Path,
@@ -198,11 +177,11 @@ fn probed(
     aliases: Vec<String>,
 ) -> CompilerHealth {
     let machine = compiler.machine.clone().unwrap_or_default();
-    // clang says `x86_64-pc-linux-gnu` where a gcc says `x86_64-linux-gnu`.
+    // clang reports `x86_64-pc-linux-gnu`, gcc `x86_64-linux-gnu`.
     let target = Target::of_machine(&machine)
         .or_else(|| Target::of_machine(&machine.replacen("-pc-", "-", 1)));
     let report = target.map(|target| {
-        let asked = ProbeTarget {
+        let options = ProbeTarget {
             root,
             sysroot: None,
             target: target.triple(),
@@ -215,7 +194,7 @@ fn probed(
             runner: runner(host, &target, host_triple),
             apart: None,
         };
-        probe::run::report(host, &asked)
+        probe::run::report(host, &options)
     });
     CompilerHealth {
         compiler,
@@ -224,8 +203,10 @@ fn probed(
     }
 }
 
-/// The file that pins the toolchain of a directory.
-pub fn pin(host: &Host, root: &Utf8Path) -> Option<Utf8PathBuf> {
+/// Returns the file that pins the toolchain of a directory.
+///
+/// Source: <https://rust-lang.github.io/rustup/overrides.html#the-toolchain-file>
+fn pin(host: &Host, root: &Utf8Path) -> Option<Utf8PathBuf> {
     root.ancestors()
         .flat_map(|directory| {
             ["rust-toolchain.toml", "rust-toolchain"].map(|name| directory.join(name))

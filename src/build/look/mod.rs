@@ -1,4 +1,8 @@
+//! Queries about project, machine and staged tree.
+
 pub mod doctor;
+pub mod options;
+pub mod request;
 pub mod session;
 pub mod source;
 pub mod tree;

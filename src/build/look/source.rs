@@ -1,4 +1,4 @@
-//! Asks git for the commit that is built.
+//! Asks git for the commit of the sources.
 
 use camino::Utf8Path;
 
@@ -7,7 +7,8 @@ use crate::invocation::Invocation;
 use crate::project::workspace::Workspace;
 use crate::tree::source::Source;
 
-/// The commit of the checkout that the workspace lies in, passing over what xpkg and cargo write.
+/// Returns the commit of the checkout that contains the workspace, and whether the checkout has
+/// changes. Files below `generated` are ignored: xpkg and cargo write them.
 pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> Source {
     let lock = workspace.root.join("Cargo.lock");
     let mut source = Source {
@@ -25,18 +26,19 @@ pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> So
             .ok()?;
         output.success().then_some(output.stdout)
     };
-    // What lies below the workspace needs no question where the checkout begins.
-    let below = generated
+    // If all of `generated` is below the workspace, pathspecs can be relative to it, and git need
+    // not be asked for the root of the checkout.
+    let is_below = generated
         .iter()
         .all(|path| path.starts_with(&workspace.root));
-    let top = if below {
+    let top = if is_below {
         Some(workspace.root.to_string())
     } else {
         git(&["rev-parse", "--show-toplevel"])
     };
     let Some(top) = top else { return source };
     let top = Utf8Path::new(top.trim_end());
-    let place = if below {
+    let magic = if is_below {
         "exclude,literal"
     } else {
         "top,exclude,literal"
@@ -44,7 +46,7 @@ pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> So
     let excludes = generated
         .iter()
         .filter_map(|path| path.strip_prefix(top).ok())
-        .map(|path| format!(":({place}){path}"));
+        .map(|path| format!(":({magic}){path}"));
     let pathspec: Vec<String> = std::iter::once(":(top)".to_owned())
         .chain(excludes)
         .collect();

@@ -2,24 +2,26 @@
 
 use camino::Utf8PathBuf;
 
-use crate::build::look::session::{
-    TreeOptions, cargo_program, manifest_path, own_config, target_directory, variables,
-};
+use crate::build::look::options::{TreeOptions, cargo_options, manifest_path, variables};
+use crate::build::look::request::xpkg_config;
 use crate::host::machine::Host;
 use crate::problem::{Failure, Result};
 use crate::project::config::PolicyConfig;
-use crate::project::look::context::{self, CargoOptions};
+use crate::project::look::context;
 use crate::project::{settings, workspace};
 
-/// Where a staged tree stands, and what its workspace says.
+/// The place of a staged tree, with the configuration of its workspace.
 pub struct FoundTree {
+    /// Root of the tree, which may not exist.
     pub out_dir: Utf8PathBuf,
-    /// What xpkg keeps in the workspace's target directory, where a workspace was asked.
+    /// xpkg's cache in the workspace's target directory; `None` if the workspace was not read.
     pub cache: Option<Utf8PathBuf>,
+    /// Policy that the workspace configures.
     pub policy: PolicyConfig,
 }
 
-/// The tree of `show`, `clean` and `verify`: asked of the workspace only where nobody named it.
+/// Finds the tree of `show`, `clean` and `verify`. The workspace is not read if `--out-dir` names
+/// the tree without `--manifest-path`.
 pub fn find_tree(host: &Host, options: &TreeOptions) -> Result<FoundTree, Failure> {
     let TreeOptions {
         manifest_path: manifest,
@@ -33,32 +35,21 @@ pub fn find_tree(host: &Host, options: &TreeOptions) -> Result<FoundTree, Failur
             policy: PolicyConfig::default(),
         });
     }
-    let target_dir = target_directory(host, target_dir.clone());
-    let asking = CargoOptions {
-        program: cargo_program(host),
-        locked: false,
-        offline: false,
-        frozen: false,
-        config: Vec::new(),
-        target_dir,
-    };
-    let found = context::workspace(
+    let project = context::workspace(
         host,
-        &asking,
+        &cargo_options(host, target_dir.clone()),
         manifest_path(host, manifest.clone())?.as_deref(),
     )?;
-    let config = own_config(&found)?;
-    let cache = workspace::cache_dir(&found.workspace);
-    let out_dir = out_dir.as_ref().map(|dir| host.absolute(dir));
+    let config = xpkg_config(&project)?;
     let out_dir = host.resolve(&settings::out_dir(
-        out_dir,
+        out_dir.as_ref().map(|dir| host.absolute(dir)),
         variables(host).out_dir,
         &config,
-        &found.workspace,
+        &project.workspace,
     ));
     Ok(FoundTree {
         out_dir,
-        cache: Some(cache),
+        cache: Some(workspace::cache_dir(&project.workspace)),
         policy: config.policy,
     })
 }

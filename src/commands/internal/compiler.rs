@@ -1,7 +1,6 @@
-//! `__compiler`: the hidden child that says which C compiler and flags a build script would use in
-//! this environment.
+//! `__compiler`: prints the C compiler and flags that a build script would use in this environment.
 //!
-//! A process of its own, because the `cc` crate reads the environment, and ours is never changed.
+//! A process of its own: the `cc` crate reads the environment, and xpkg never changes its own.
 
 use clap::Args;
 
@@ -10,14 +9,20 @@ use crate::host::shell;
 use crate::problem::{Failure, Problem, Result};
 use crate::toolchain::probe::run::CommandLine;
 
+/// Arguments of `__compiler`: the variables that cargo sets for a build script.
 #[derive(Debug, Args)]
 pub struct CompilerArgs {
+    /// TARGET.
     pub target: String,
+    /// HOST.
     pub host: String,
+    /// OPT_LEVEL.
     pub opt_level: String,
+    /// OUT_DIR.
     pub out_dir: std::path::PathBuf,
 }
 
+/// Runs `__compiler`.
 pub fn run(args: CompilerArgs) -> Result<(), Failure> {
     let CompilerArgs {
         target,
@@ -35,11 +40,11 @@ pub fn run(args: CompilerArgs) -> Result<(), Failure> {
         .out_dir(out_dir)
         .try_get_compiler()
         .map_err(|error| Problem::new(PROCESS_FAILED, error.to_string()))?;
-    // The compiler itself, without a ccache in front: that would hand the same call on.
-    let text = |word: &std::ffi::OsStr| word.to_string_lossy().into_owned();
+    // `path` is the compiler without a wrapper such as ccache, which would call the same compiler.
+    let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
     let line = CommandLine {
         program: text(tool.path().as_os_str()),
-        args: tool.args().iter().map(|word| text(word)).collect(),
+        args: tool.args().iter().map(|arg| text(arg)).collect(),
         env: tool
             .get_envs()
             .map(|(name, value)| (text(name), text(value)))

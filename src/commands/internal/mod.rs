@@ -1,2 +1,4 @@
+//! Hidden commands, which xpkg's own children and wrappers run.
+
 pub mod compiler;
 pub mod zig;

@@ -1,8 +1,8 @@
-//! `zig`, `__zig` and `__zig-tools`: what xpkg's wrappers of zig start. Nobody types them.
+//! `zig`, `__zig` and `__zig-tools`: run by xpkg's wrappers of zig, never by users.
 //!
-//! `__zig-tools` has cargo-zigbuild's library write the wrappers. Each wrapper calls `zig cc ARGS`,
-//! which takes what zig does not know out of the arguments and hands the rest to `__zig`, the
-//! library's own filter, in a process of its own: so what zig says can be heard and explained.
+//! `__zig-tools` lets cargo-zigbuild's library write the wrappers. Each wrapper calls `zig cc
+//! ARGS`, which removes arguments that zig rejects and passes the rest to `__zig`, the library's
+//! own filter. That is a process of its own, so that xpkg can read and explain zig's errors.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_zigbuild::Zig;
@@ -17,48 +17,53 @@ use crate::problem::{Failure, Problem, Result};
 use crate::toolchain::facts::ZigTools;
 use crate::toolchain::zig::arguments::{self, KEEP_SYMBOLS, Step, ZIG_ARGUMENT};
 
+/// Arguments of `zig` and `__zig`.
 #[derive(Debug, Args)]
 pub struct ZigArgs {
+    /// Tool of zig, with its arguments.
     #[command(subcommand)]
     pub tool: cargo_zigbuild::Zig,
 }
 
+/// Arguments of `__zig-tools`.
 #[derive(Debug, Args)]
 pub struct ZigToolsArgs {
+    /// Target as cargo-zigbuild writes it, with an optional glibc floor.
     pub target: String,
 }
 
+/// Writes the wrappers of a target, and prints their paths as JSON.
 pub fn tools(args: ZigToolsArgs) -> Result<(), Failure> {
     let ZigToolsArgs { target } = args;
-    let failed = |words: String| Problem::new(PROCESS_FAILED, words);
+    let failed = |message: String| Problem::new(PROCESS_FAILED, message);
     let config = cargo_config2::Config::load().map_err(|error| failed(error.to_string()))?;
-    let made =
+    let wrappers =
         prepare_zig_linker(&target, &config).map_err(|error| failed(format!("{error:#}")))?;
     let path = |path: std::path::PathBuf| {
         Utf8PathBuf::from_path_buf(path)
             .map_err(|path| failed(format!("the path `{}` is not UTF-8", path.display())))
     };
     let tools = ZigTools {
-        cc: path(made.cc)?,
-        cxx: path(made.cxx)?,
-        ranlib: path(made.ranlib)?,
-        target: made.target,
+        cc: path(wrappers.cc)?,
+        cxx: path(wrappers.cxx)?,
+        ranlib: path(wrappers.ranlib)?,
+        target: wrappers.target,
     };
     shell::data(&shell::json(&tools))?;
     Ok(())
 }
 
-/// The library's own part.
+/// Runs cargo-zigbuild's filter, which calls zig.
 pub fn inner(args: ZigArgs) -> Result<(), Failure> {
     let ZigArgs { tool } = args;
     tool.execute()
         .map_err(|error| Problem::new(PROCESS_FAILED, format!("zig: {error:#}")).into())
 }
 
-/// What a wrapper calls. zig's exit code is ours.
+/// Runs a tool of zig for a wrapper, and returns its exit code.
 pub fn run(host: &Host, args: ZigArgs) -> Result<u8, Failure> {
     let ZigArgs { tool } = args;
-    let (word, args) = match tool {
+    let (tool, args) = match tool {
         Zig::Cc { args } => ("cc", args),
         Zig::Cxx { args } => ("c++", args),
         Zig::Ar { args } => ("ar", args),
@@ -66,19 +71,19 @@ pub fn run(host: &Host, args: ZigArgs) -> Result<u8, Failure> {
         Zig::Lib { args } => ("lib", args),
         Zig::Dlltool { args } => ("dlltool", args),
     };
-    // A linker script of our own has to stand while zig runs.
+    // xpkg's own linker script must exist until zig has ended.
     let scratch = host.scratch()?;
     let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
-    let args = if matches!(word, "cc" | "c++") {
+    let args = if matches!(tool, "cc" | "c++") {
         rewrite(host, directory, args)?
     } else {
         args
     };
-    let own = host
+    let program = host
         .own_program()
-        .ok_or_else(|| Problem::new(PROCESS_FAILED, "the path of this program is not known"))?;
-    let mut call = Invocation::new(own, host.cwd())
-        .args(["__zig", word, "--"])
+        .ok_or_else(|| Problem::new(PROCESS_FAILED, "the path of xpkg's own program is unknown"))?;
+    let mut call = Invocation::new(program, host.cwd())
+        .args(["__zig", tool, "--"])
         .args(args);
     if let Some(cache) = host.cache_dir() {
         call = call.env("CARGO_ZIGBUILD_CACHE_DIR", cache);
@@ -95,33 +100,34 @@ pub fn run(host: &Host, args: ZigArgs) -> Result<u8, Failure> {
         .unwrap_or(1))
 }
 
+/// Returns the problem of a linker argument that zig rejects.
 fn problem(argument: &str) -> Problem {
     Problem::new(
         ZIG_ARGUMENT,
         format!("zig does not know the linker argument `{argument}`"),
     )
     .help(
-        "take it out where it is set: `-C link-arg` in rustflags, `cargo:rustc-link-arg` in \
+        "remove it where it is set: `-C link-arg` in rustflags, `cargo:rustc-link-arg` in \
                a build script, a `CFLAGS` variable",
     )
-    .help("or link this target with something else: `--linker gcc`, `--linker clang`")
+    .help("or choose another linker for this target: `--linker gcc`, `--linker clang`")
 }
 
-/// Takes our rows' arguments out, on the command line and in the file that rustc writes when that
-/// is too long.
+/// Rewrites the arguments that zig rejects, on the command line and in the response file that rustc
+/// writes if the command line would be too long.
 fn rewrite(host: &Host, directory: &Utf8Path, args: Vec<String>) -> Result<Vec<String>> {
-    let mut script = false;
-    let keep = directory.join("keep-symbols.ld");
-    let mut stepped = |args: Vec<String>| {
+    let mut needs_script = false;
+    let script = directory.join("keep-symbols.ld");
+    let mut rewrite_args = |args: Vec<String>| {
         let (args, steps) = arguments::rewrite(args);
-        script |= steps.contains(&Step::KeepSymbols);
+        needs_script |= steps.contains(&Step::KeepSymbols);
         let extra = steps
             .contains(&Step::KeepSymbols)
-            .then(|| format!("-Wl,-T,{keep}"));
+            .then(|| format!("-Wl,-T,{script}"));
         args.into_iter().chain(extra).collect::<Vec<String>>()
     };
     let mut rewritten = Vec::new();
-    for arg in stepped(args) {
+    for arg in rewrite_args(args) {
         if let Some(file) = arg
             .strip_prefix('@')
             .filter(|file| file.ends_with("linker-arguments"))
@@ -132,7 +138,7 @@ fn rewrite(host: &Host, directory: &Utf8Path, args: Vec<String>) -> Result<Vec<S
                 .lines()
                 .map(arguments::unescape)
                 .collect();
-            let lines: Vec<String> = stepped(lines)
+            let lines: Vec<String> = rewrite_args(lines)
                 .iter()
                 .map(|arg| arguments::escape(arg))
                 .collect();
@@ -140,8 +146,8 @@ fn rewrite(host: &Host, directory: &Utf8Path, args: Vec<String>) -> Result<Vec<S
         }
         rewritten.push(arg);
     }
-    if script {
-        host.write(&keep, KEEP_SYMBOLS.as_bytes())?;
+    if needs_script {
+        host.write(&script, KEEP_SYMBOLS.as_bytes())?;
     }
     Ok(rewritten)
 }

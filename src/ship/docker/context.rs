@@ -81,9 +81,9 @@ pub const CODES: &[Code] = &[CONTEXT_FOREIGN];
 
 pub const CONTEXT_FOREIGN: Code = code(&CodeInfo {
     name: "context-foreign",
-    title: "the Docker context or layout has files that xpkg did not write",
-    cause: "The directory of the context or layout has files that xpkg did not write, or files \
-            that were changed since; or the file that a layout would replace is not a layout of \
+    title: "the Docker context or layout contains files that xpkg did not create",
+    cause: "The directory of the context or layout contains files that xpkg did not create, or \
+            files that were changed since; or the file that a layout would replace is not a layout of \
             xpkg.",
     detection: "Each file's digest is compared with the record in the context; a layout, or a \
                 tar of one, has an annotation of xpkg in its index.",

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::build::look::session::{self, RunOptions};
+use crate::build::look::options::{self, RunOptions};
 use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::Config;
@@ -53,23 +53,54 @@ pub fn decided(
     Ok(images)
 }
 
-/// Refuses a place within what images are made of: a tree with more in it is no longer what its
-/// manifest says, and a layout written over its own base would grow with each run.
-pub fn apart(
+/// The output that a flag asks for, with its resolved path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// A Docker context: a directory.
+    Context(Utf8PathBuf),
+    /// An OCI image layout: a directory or a tar.
+    Layout(Utf8PathBuf),
+}
+
+impl Destination {
+    /// Returns the flag that names the path.
+    pub fn flag(&self) -> &'static str {
+        match self {
+            Self::Context(_) => "--context",
+            Self::Layout(_) => "--oci",
+        }
+    }
+
+    /// Returns the path.
+    pub fn path(&self) -> &Utf8Path {
+        match self {
+            Self::Context(path) | Self::Layout(path) => path,
+        }
+    }
+}
+
+/// Rejects a destination inside a tree or a base that the images are made from: a tree with
+/// additional files would no longer match its manifest, and a layout written into its own base
+/// would grow with each run.
+///
+/// # Errors
+/// `docker-invalid` inside a tree, `base-unfit` inside a base.
+pub fn reject_overlap(
     host: &Host,
-    place: Option<&(&str, Utf8PathBuf)>,
+    destination: Option<&Destination>,
     images: &[Image],
     trees: &[Utf8PathBuf],
 ) -> Result<(), Failure> {
-    let Some((flag, place)) = place else {
+    let Some(destination) = destination else {
         return Ok(());
     };
+    let place = destination.path();
     let within = |directory: &Utf8Path| place.starts_with(host.resolve(directory));
-    let help = format!("name another place: `{flag} PATH`");
+    let help = format!("choose another path: `{} PATH`", destination.flag());
     if let Some(tree) = trees.iter().find(|tree| within(tree)) {
         return Err(Problem::new(
             DOCKER_INVALID,
-            format!("`{place}` is within the staged tree `{tree}`"),
+            format!("`{place}` is inside the staged tree `{tree}`"),
         )
         .help(help)
         .into());
@@ -81,7 +112,7 @@ pub fn apart(
             let problem = Problem::new(
                 BASE_UNFIT,
                 format!(
-                    "`{place}` is within the base `oci:{directory}` of `{}`",
+                    "`{place}` is inside the base `oci:{directory}` of `{}`",
                     image.name
                 ),
             );
@@ -107,7 +138,7 @@ pub fn named(host: &Host, run: &RunOptions, base: Option<String>, accepted: bool
         .map(|target| Target::split(target).0.to_owned())
         .collect();
     ImageOptions {
-        narrowed: !targets.is_empty() || session::variables(host).targets.is_some(),
+        narrowed: !targets.is_empty() || options::variables(host).targets.is_some(),
         targets,
         base,
         accepted,

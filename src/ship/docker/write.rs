@@ -138,7 +138,7 @@ pub fn remove(host: &Host, directory: &Utf8Path) -> Result<bool> {
 /// to be written again. `name` is its path in messages.
 ///
 /// # Errors
-/// `context-foreign` for what xpkg did not make, and without `force` for what was changed since.
+/// `context-foreign` for files that xpkg did not create, and without `force` for changed files.
 fn existing(
     host: &Host,
     directory: &Utf8Path,
@@ -171,17 +171,17 @@ fn existing(
     };
     let known =
         |path: &str| path == RECORD || record.as_ref().is_some_and(|record| record.known(path));
-    let strangers: Vec<String> = there
+    let untracked: Vec<String> = there
         .iter()
         .filter(|(path, entry)| **entry != PathKind::Directory && !known(path))
         .map(|(path, _)| path.clone())
         .collect();
-    if !strangers.is_empty() {
+    if !untracked.is_empty() {
         return Err(Problem::new(
             CONTEXT_FOREIGN,
-            format!("`{name}` holds what xpkg did not make"),
+            format!("`{name}` contains files that xpkg did not create"),
         )
-        .note("there", shown(&strangers))
+        .note("untracked", shown(&untracked))
         .help("move it away, or choose another directory: `--context DIR`"));
     }
     let Some(record) = record else {

@@ -199,18 +199,18 @@ fn refuse_untracked(host: &Host, to: &Utf8Path, name: &Utf8Path, tar: bool) -> R
                     .is_some_and(|name| name.len() == 65 && !name[1..].contains('/'))
         }
     };
-    let strangers: Vec<String> = entries
+    let untracked: Vec<String> = entries
         .iter()
         .filter(|(path, entry)| !is_ours(path, entry))
         .map(|(path, _)| path.clone())
         .collect();
-    if !strangers.is_empty() {
+    if !untracked.is_empty() {
         const SHOWN: usize = 10;
         return Err(Problem::new(
             CONTEXT_FOREIGN,
-            format!("`{name}` holds what xpkg did not write"),
+            format!("`{name}` contains files that xpkg did not create"),
         )
-        .note("there", strangers.into_iter().take(SHOWN))
+        .note("untracked", untracked.into_iter().take(SHOWN))
         .help(help));
     }
     if entries.is_empty()

@@ -10,7 +10,11 @@ use crate::archive::look::own_name;
 use crate::archive::packing::{ARCHIVE_UNFIT, Packing};
 use crate::archive::read::file::PIECE;
 use crate::archive::read::unpacking::ZstdFrames;
-use crate::build::look::session::{self, Prepared, RunOptions};
+use crate::build::look::options::{self, RunOptions};
+use crate::build::look::request::{RunRequest, is_no_workspace, xpkg_config};
+use crate::build::look::session::Session;
+use crate::build::plan::Plan;
+use crate::build::run::{Built, OnFailure};
 use crate::host::codes::FILE_ACCESS;
 use crate::host::machine::Host;
 use crate::invocation::{self, Invocation};
@@ -22,7 +26,7 @@ use crate::project::path_template::JSON_NAME;
 use crate::project::settings;
 use crate::ship::docker::bins::ImageOptions;
 use crate::ship::docker::decide;
-use crate::ship::docker::run::apart;
+use crate::ship::docker::run::{Destination, reject_overlap};
 use crate::tree::look::NO_TREE;
 use crate::tree::manifest::Manifest;
 use crate::verify::finding::{Finding, clause};
@@ -37,26 +41,20 @@ type Trees = (Option<ProjectContext>, Vec<Utf8PathBuf>);
 /// checked before the build, so that a mistake in a table costs no compilation.
 ///
 /// # Errors
-/// `place`, a flag and its path, is inside the tree; an image cannot be made as configured; or the
-/// build fails.
+/// The destination is inside the tree; an image cannot be made as configured; or the build fails.
 pub fn just_built(
     host: &Host,
     run: RunOptions,
-    place: Option<&(&str, Utf8PathBuf)>,
+    destination: Option<&Destination>,
     options: &mut ImageOptions,
 ) -> Result<Trees, Failure> {
-    let fits = |prepared: &Prepared| {
-        apart(
-            host,
-            place,
-            &[],
-            std::slice::from_ref(&prepared.plan.out_dir),
-        )?;
-        unfit_tables(prepared, options)
+    let check = |session: &Session, plan: &Plan| {
+        reject_overlap(host, destination, &[], std::slice::from_ref(&plan.out_dir))?;
+        check_tables(&session.request, options)
     };
-    let (_, prepared) = build::run::make(host, run, false, fits)?;
-    built(&prepared, options);
-    Ok((Some(prepared.found), vec![prepared.plan.out_dir]))
+    let Built { session, plan, .. } = build::run::make(host, run, OnFailure::Stop, check)?;
+    limit_to_built(&session.request, options);
+    Ok((Some(session.request.project), vec![plan.out_dir]))
 }
 
 /// Returns the workspace's tree without building it.
@@ -68,8 +66,8 @@ pub fn existing_tree(host: &Host, run: &RunOptions) -> Result<Trees, Failure> {
     let requested = run.out_dir.as_ref().map(|dir| host.absolute(dir));
     let tree = host.resolve(&settings::out_dir(
         requested,
-        session::variables(host).out_dir,
-        &session::own_config(&found)?,
+        options::variables(host).out_dir,
+        &xpkg_config(&found)?,
         &found.workspace,
     ));
     if host.exists(&tree) {
@@ -88,7 +86,7 @@ pub fn collected(
     scratch: &mut Vec<tempfile::TempDir>,
 ) -> Result<Trees, Failure> {
     let found = match workspace(host, run) {
-        Err(Failure::Problems(problems)) if session::outside(&problems) => None,
+        Err(Failure::Problems(problems)) if is_no_workspace(&problems) => None,
         found => Some(found?),
     };
     let trees = from
@@ -135,34 +133,31 @@ pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64
 
 fn workspace(host: &Host, run: &RunOptions) -> Result<ProjectContext, Failure> {
     let cargo = CargoOptions {
-        program: session::cargo_program(host),
         locked: run.locked,
         offline: run.offline,
         frozen: run.frozen,
-        config: Vec::new(),
-        target_dir: session::target_directory(host, run.target_dir.clone()),
+        ..options::cargo_options(host, run.target_dir.clone())
     };
     context::workspace(
         host,
         &cargo,
-        session::manifest_path(host, run.manifest_path.clone())?.as_deref(),
+        options::manifest_path(host, run.manifest_path.clone())?.as_deref(),
     )
 }
 
 /// Limits the images to the targets and bins of this build: the tree may hold more, from earlier
 /// builds.
-fn built(prepared: &Prepared, options: &mut ImageOptions) {
-    let Prepared {
-        settings, decider, ..
-    } = prepared;
+fn limit_to_built(request: &RunRequest, options: &mut ImageOptions) {
+    let RunRequest {
+        settings, selected, ..
+    } = request;
     options.targets = settings
         .requests
         .iter()
         .map(|request| request.target.triple().to_owned())
         .collect();
     options.bins = Some(
-        decider
-            .selected
+        selected
             .bins
             .iter()
             .map(|bin| (bin.package.clone(), bin.bin.clone()))
@@ -175,20 +170,20 @@ fn built(prepared: &Prepared, options: &mut ImageOptions) {
 ///
 /// # Errors
 /// All problems of the images' tables.
-fn unfit_tables(prepared: &Prepared, options: &ImageOptions) -> Result<(), Failure> {
-    let Prepared {
-        found,
+fn check_tables(request: &RunRequest, options: &ImageOptions) -> Result<(), Failure> {
+    let RunRequest {
+        project,
         settings,
-        decider,
+        selected,
         ..
-    } = prepared;
-    let config = session::own_config(found)?;
+    } = request;
+    let config = xpkg_config(project)?;
     let mut options = ImageOptions {
-        root: found.workspace.root.clone(),
+        root: project.workspace.root.clone(),
         ..options.clone()
     };
-    built(prepared, &mut options);
-    let expected = decide::promised(settings, &decider.selected.bins)?;
+    limit_to_built(request, &mut options);
+    let expected = decide::promised(settings, &selected.bins)?;
     decide::decide(&[expected], &config.docker, &options)?;
     Ok(())
 }

@@ -279,7 +279,7 @@ fn with_keep_going_what_succeeded_is_staged_and_what_failed_keeps_what_it_had() 
     assert!(tail[2].starts_with("      Staged 2 bins in "), "{tail:?}");
     assert_eq!(
         tail[1],
-        format!("      Failed {X86_MUSL}: cargo ended with 101; it keeps what it had")
+        format!("      Failed {X86_MUSL}: cargo exited with 101; its earlier bins are kept")
     );
     assert_eq!(tail[0], format!("       Built {HOST}"));
     let after = whole(&project, "after");
@@ -301,8 +301,8 @@ fn an_out_dir_that_cannot_be_a_tree_is_refused_before_compiling() {
         str![[r#"
 exit 1
 --- stderr
-error[out-dir-unfit]: `[ROOT]` cannot be the out-dir: the workspace lies in it
-  help: choose a directory that holds nothing else: `--out-dir dist`
+error[out-dir-unfit]: `[ROOT]` cannot be the out-dir: it contains the workspace
+  help: choose a directory that contains nothing else: `--out-dir dist`
 
 "#]]
     );
@@ -311,8 +311,8 @@ error[out-dir-unfit]: `[ROOT]` cannot be the out-dir: the workspace lies in it
         str![[r#"
 exit 1
 --- stderr
-error[out-dir-unfit]: `[ROOT]/src/bins` cannot be the out-dir: it lies among the sources of package `hello`
-  help: choose a directory that holds nothing else: `--out-dir dist`
+error[out-dir-unfit]: `[ROOT]/src/bins` cannot be the out-dir: it is among the sources of package `hello`
+  help: choose a directory that contains nothing else: `--out-dir dist`
 
 "#]]
     );
@@ -321,8 +321,8 @@ error[out-dir-unfit]: `[ROOT]/src/bins` cannot be the out-dir: it lies among the
         str![[r#"
 exit 1
 --- stderr
-error[out-dir-unfit]: `[ROOT]/target` cannot be the out-dir: cargo's target directory lies in it
-  help: choose a directory that holds nothing else: `--out-dir dist`
+error[out-dir-unfit]: `[ROOT]/target` cannot be the out-dir: it contains cargo's target directory
+  help: choose a directory that contains nothing else: `--out-dir dist`
 
 "#]]
     );

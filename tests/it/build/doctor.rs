@@ -91,7 +91,7 @@ workspace  [ROOT]
 targets
   aarch64-unknown-linux-musl  not ready  rust-lld: the target's graph contains no C, and Rust includes musl
 
-error[no-host-cc]: the host has no `cc`, with which rustc links build scripts and proc macros
+error[no-host-cc]: the host has no `cc`, which rustc needs to link build scripts and proc macros
   help: install a C compiler (`apt-get install gcc libc6-dev`)
 
 "#]]

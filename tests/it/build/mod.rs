@@ -270,7 +270,7 @@ exit 1
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
     Skipping extra (gated): needs `--features extra`
-error[tree-changed]: `[ROOT]/target/xpkg/x86_64-unknown-linux-gnu/plain/plain` is not what its manifest says
+error[tree-changed]: `[ROOT]/target/xpkg/x86_64-unknown-linux-gnu/plain/plain` differs from its manifest
   help: build its target again (`--target x86_64-unknown-linux-gnu`), or remove the tree: `cargo xpkg clean`
 
 "#]]
@@ -375,7 +375,7 @@ error[not-static]: bin `hello` of package `hello`: asks for the interpreter `/li
 exit 1
 --- stderr
 error[no-such-code]: `--accept no-linker`: no such finding can be accepted
-  help: what can be accepted: `gcc-95189`, `flags-leak`, `pkg-config-leak`, `archive-format`, `jitter-entropy`, `unreadable-binary`, `wrong-machine`, `not-executable`, `not-static`, `above-glibc-floor` and `private-glibc`
+  help: findings that can be accepted: `gcc-95189`, `flags-leak`, `pkg-config-leak`, `archive-format`, `jitter-entropy`, `unreadable-binary`, `wrong-machine`, `not-executable`, `not-static`, `above-glibc-floor` and `private-glibc`
 
 "#]]
     );
@@ -471,7 +471,7 @@ error[no-linker]: no linker found for `x86_64-unknown-linux-musl`
 exit 1
 --- stderr
 error[std-missing]: the standard library for `x86_64-unknown-linux-musl` is not installed
-  cause: `--offline` or `--frozen` forbids to fetch it
+  cause: `--offline` or `--frozen` prevents its download
   help: run `rustup target add --toolchain mine x86_64-unknown-linux-musl`
 error[no-linker]: no linker found for `x86_64-unknown-linux-musl`
   tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`

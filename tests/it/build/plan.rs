@@ -256,8 +256,8 @@ export PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/
         str![[r#"
 exit 1
 --- stderr
-error[one-target]: an environment is one target's
-  asked for: aarch64-unknown-linux-gnu
+error[one-target]: `env` needs exactly one target
+  requested: aarch64-unknown-linux-gnu
              x86_64-unknown-linux-gnu
   help: name one: `cargo xpkg env --target TRIPLE`
 

@@ -273,8 +273,8 @@ exit 1
      Linking aarch64-unknown-linux-musl with `odd-ld`: `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER` in the environment
    Compiling hello v0.1.0 ([ROOT])
     Finished `release` profile [optimized] target(s) in [TIME]
-error[artifact-missing]: bin `hello` of package `hello`: cargo reports `[ROOT]/target/aarch64-unknown-linux-musl/release/hello`, and nothing is there
-  cause: the linker ended well but wrote nothing
+error[artifact-missing]: bin `hello` of package `hello`: cargo reports `[ROOT]/target/aarch64-unknown-linux-musl/release/hello`, which does not exist
+  cause: the linker succeeded but wrote nothing
   help: `cargo xpkg plan` shows which linker it was and why it was chosen
 
 "#]]

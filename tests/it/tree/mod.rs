@@ -84,9 +84,9 @@ fn clean_leaves_a_strangers_file() {
 exit 1
 --- stderr
      Removed 3 files in [ROOT]/target/xpkg
-error[tree-foreign]: `[ROOT]/target/xpkg` holds what xpkg did not make; it stays
-  there: notes.txt
-  help: remove it by hand if it is not needed
+error[tree-foreign]: `[ROOT]/target/xpkg` contains files that xpkg did not create; they are kept
+  untracked: notes.txt
+  help: remove them by hand if they are not needed
 
 "#]]
     );

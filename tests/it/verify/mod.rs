@@ -405,9 +405,9 @@ fn the_configurations_policy_holds_for_the_workspaces_tree() {
         str![[r#"
 exit 1
 --- stderr
-error[no-such-code]: the configuration's policy has a rule `home-leaks`, which there is not
-  help: the rules: `wrong-machine`, `not-executable`, `mode-unfit`, `not-static`, `interpreter-unfit`, `above-glibc-floor`, `private-glibc`, `library-unfit`, `rpath-set`, `executable-stack`, `text-relocations`, `not-pie`, `relro-partial`, `not-stripped`, `home-leak`, `build-id-twice`, `same-file-twice`, `commits-differ` and `target-unknown`
-error[config-invalid]: `new`, the glibc of the configuration's policy, is no version
+error[no-such-code]: unknown rule `home-leaks` in the configured policy
+  help: available rules: `wrong-machine`, `not-executable`, `mode-unfit`, `not-static`, `interpreter-unfit`, `above-glibc-floor`, `private-glibc`, `library-unfit`, `rpath-set`, `executable-stack`, `text-relocations`, `not-pie`, `relro-partial`, `not-stripped`, `home-leak`, `build-id-twice`, `same-file-twice`, `commits-differ` and `target-unknown`
+error[config-invalid]: invalid glibc version `new` in the configured policy
   help: write it as `2.31`
 
 "#]]
@@ -420,7 +420,7 @@ fn wrong_input_says_the_way_out() {
     assert!(
         outside
             .stderr
-            .contains("\n  help: or name what to verify: `cargo xpkg verify PATH`\n"),
+            .contains("\n  help: or name the path to verify: `cargo xpkg verify PATH`\n"),
         "{}",
         outside.stderr
     );
@@ -431,7 +431,7 @@ fn wrong_input_says_the_way_out() {
 exit 1
 --- stderr
 error[no-tree]: there is no staged tree at `[ROOT]/target/xpkg`
-  help: run `cargo xpkg build`, or name what to verify: `cargo xpkg verify PATH`
+  help: run `cargo xpkg build`, or name the path to verify: `cargo xpkg verify PATH`
 
 "#]]
     );
@@ -452,7 +452,7 @@ exit 1
 error[no-such-code]: there is no policy `stric`
   help: did you mean `strict`?
 error[no-reason]: `--accept file-unlisted` without a reason
-  help: say why, for whoever reads the report: `--reason TEXT`
+  help: say why the finding is accepted: `--reason TEXT`
 
 "#]]
     );
@@ -462,7 +462,7 @@ error[no-reason]: `--accept file-unlisted` without a reason
 exit 1
 --- stderr
 error[no-such-code]: `--accept nothing`: there is no code `nothing`
-  help: each finding begins with its code; `--explain CODE` tells what it means
+  help: each finding starts with its code; `--explain CODE` explains it
 
 "#]]
     );

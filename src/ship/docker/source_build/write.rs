@@ -7,7 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::ValueEnum as _;
 use serde::Serialize;
 
-use crate::build::look::session::{self, RunOptions};
+use crate::build::look::options::{self, RunOptions};
+use crate::build::look::request::{RunRequest, xpkg_config};
 use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::cargo_config;
@@ -23,7 +24,6 @@ use crate::ship::docker::image::{BASE_UNFIT, Base, DOCKER_INVALID, Image};
 use crate::ship::docker::source_build::dockerfile::{self, Plan};
 use crate::ship::docker::{self, decide};
 use crate::ship::oci::look::check::{self, Checked};
-use crate::toolchain::image::look::store::PullPolicy;
 
 /// The Dockerfile for those who build in Docker, and what it is not sent.
 pub fn write(
@@ -49,9 +49,15 @@ pub fn write(
     let linker = run
         .linker
         .map(linker_name)
-        .or_else(|| session::variables(host).linker);
-    let (found, settings, decider) = session::asked(host, run, PullPolicy::Never)?;
-    let config = session::own_config(&found)?;
+        .or_else(|| options::variables(host).linker);
+    let RunRequest {
+        project: found,
+        settings,
+        selected,
+        cargo_options,
+        ..
+    } = RunRequest::resolve(host, run)?;
+    let config = xpkg_config(&found)?;
     let root = &found.workspace.root;
     let licences = found
         .workspace
@@ -71,7 +77,7 @@ pub fn write(
         some: settings.selection.is_partial(),
         ..about
     };
-    let mut promised = decide::promised(&settings, &decider.selected.bins)?;
+    let mut promised = decide::promised(&settings, &selected.bins)?;
     // The revision will be another with the next commit, and this file will not.
     for record in &mut promised.targets {
         record
@@ -80,7 +86,7 @@ pub fn write(
             .clone_from(&found.workspace.repository);
     }
     let images = docker::run::decided(host, &[promised], &config, &about)?;
-    let sent = sent(host, &found, &decider.asking, &configured)?;
+    let sent = sent(host, &found, &cargo_options, &configured)?;
     bases_below(host, &images, root)?;
     let place = |path: &Utf8Path, _: &str| {
         pathdiff::diff_utf8_paths(path, root)

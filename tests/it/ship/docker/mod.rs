@@ -317,8 +317,8 @@ error[context-foreign]: files in `[ROOT]/dist` were changed since xpkg wrote the
         str![[r#"
 exit 1
 --- stderr
-error[context-foreign]: `[ROOT]/dist` holds what xpkg did not make
-  there: notes.txt
+error[context-foreign]: `[ROOT]/dist` contains files that xpkg did not create
+  untracked: notes.txt
   help: move it away, or choose another directory: `--context DIR`
 
 "#]]
@@ -332,8 +332,8 @@ error[context-foreign]: `[ROOT]/dist` holds what xpkg did not make
         str![[r#"
 exit 1
 --- stderr
-error[context-foreign]: `[ROOT]/other` holds what xpkg did not make
-  there: notes.txt
+error[context-foreign]: `[ROOT]/other` contains files that xpkg did not create
+  untracked: notes.txt
   help: move it away, or choose another directory: `--context DIR`
 
 "#]]

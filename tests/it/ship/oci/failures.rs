@@ -21,8 +21,8 @@ fn bad_input_leaves_what_stands() {
         str![[r#"
 exit 1
 --- stderr
-error[context-foreign]: `[ROOT]/theirs` holds what xpkg did not write
-  there: notes.txt
+error[context-foreign]: `[ROOT]/theirs` contains files that xpkg did not create
+  untracked: notes.txt
   help: move it away, or name another place
 
 "#]]
@@ -233,7 +233,7 @@ fn nothing_is_written_within_what_images_are_made_of() {
             "{line}: {text}"
         );
         assert!(
-            text.contains(&format!("is within {what}\n")),
+            text.contains(&format!("is inside {what}\n")),
             "{line}: {text}"
         );
     }
@@ -246,8 +246,8 @@ fn nothing_is_written_within_what_images_are_made_of() {
         str![[r#"
 exit 1
 --- stderr
-error[base-unfit]: `[ROOT]/self` is within the base `oci:[ROOT]/self` of `hello`
-  help: name another place: `--oci PATH`
+error[base-unfit]: `[ROOT]/self` is inside the base `oci:[ROOT]/self` of `hello`
+  help: choose another path: `--oci PATH`
 
 "#]]
     );

@@ -1,0 +1,271 @@
+//! Resolves a run: which bins of which workspace to build, and for which targets.
+
+use std::collections::BTreeSet;
+
+use camino::Utf8Path;
+
+use crate::build::look::options::{
+    RunOptions, acceptable, cargo_options, manifest_path, variables,
+};
+use crate::host::machine::Host;
+use crate::host::shell::Verbosity;
+use crate::problem::code::Code;
+use crate::problem::{Failure, Problem, Result};
+use crate::project::config::Config;
+use crate::project::look::cargo_config::{self, ExtraConfig};
+use crate::project::look::context::{self, CargoOptions, ProjectContext, WORKSPACE_UNREADABLE};
+use crate::project::settings::{self, CargoArgs, CliOverrides, Settings};
+use crate::project::selection::{Selected, Selection};
+use crate::project::{cross_toml, look};
+use crate::target::Target;
+
+/// A run, resolved from options, environment and configuration. Of the machine it knows nothing
+/// but cargo and rustc.
+pub struct RunRequest {
+    /// Workspace and its rustc.
+    pub project: ProjectContext,
+    /// Resolved settings.
+    pub settings: Settings,
+    /// Selected packages and bins.
+    pub selected: Selected,
+    /// Options of every query to cargo.
+    pub cargo_options: CargoOptions,
+    /// cargo's configuration files and variables.
+    pub(super) cargo_config: cargo_config2::Config,
+    /// Configuration that `cargo_config` does not contain.
+    pub(super) extra_config: ExtraConfig,
+}
+
+impl RunRequest {
+    /// Resolves a run.
+    ///
+    /// # Errors
+    /// The workspace or a configuration cannot be read; or all problems of the selection and the
+    /// settings.
+    pub fn resolve(host: &Host, options: RunOptions) -> Result<Self, Failure> {
+        let RunOptions {
+            targets,
+            linker,
+            out_dir,
+            manifest_path: manifest,
+            selection,
+            profile,
+            jobs,
+            locked,
+            offline,
+            frozen,
+            target_dir,
+            config,
+            accept,
+        } = options;
+        let accept = accept
+            .iter()
+            .map(|name| acceptable(name))
+            .collect::<Result<Vec<Code>>>()?;
+        let cargo_options = CargoOptions {
+            locked,
+            offline,
+            frozen,
+            config: absolute_files(host, config),
+            ..cargo_options(host, target_dir)
+        };
+        let manifest = manifest_path(host, manifest)?;
+        let mut project = context::workspace(host, &cargo_options, manifest.as_deref())?;
+        let config = xpkg_config(&project)?;
+        let cargo_config = cargo_config::cargo_config(host, &project.workspace, &project.rustc)?;
+        let variables = variables(host);
+        let named = settings::named_targets(&targets, variables.targets.as_deref());
+        let config = with_cross_toml(host, &project, config, &named, CrossTargets::Requested)?;
+        context::configured_rustc(host, &mut project, &cargo_config)?;
+        let extra_config =
+            cargo_config::more_configuration(host, &project.workspace, &cargo_options.config)?;
+        let overrides = CliOverrides {
+            targets,
+            linker,
+            out_dir: out_dir.map(|dir| host.absolute(&dir)),
+            accept,
+            variables,
+            cargo_targets: cargo_config::cargo_targets(&cargo_config),
+        };
+        let cargo = cargo_args(host, &cargo_options, profile, jobs);
+        let (selected, mut settings) = select(
+            &project,
+            &config,
+            &extra_config,
+            overrides,
+            cargo,
+            selection,
+        )?;
+        settings.out_dir = host.resolve(&settings.out_dir);
+        Ok(Self {
+            project,
+            settings,
+            selected,
+            cargo_options,
+            cargo_config,
+            extra_config,
+        })
+    }
+}
+
+/// Makes the files among the values of `--config` absolute: they are relative to the user's working
+/// directory, and cargo will run in the workspace's root.
+fn absolute_files(host: &Host, values: Vec<String>) -> Vec<String> {
+    let absolute = |value: String| match Utf8Path::new(&value) {
+        file if host.is_file(file) => host.absolute(file).into_string(),
+        _ => value,
+    };
+    values.into_iter().map(absolute).collect()
+}
+
+/// Returns the arguments of every `cargo build`.
+fn cargo_args(
+    host: &Host,
+    options: &CargoOptions,
+    profile: String,
+    jobs: Option<String>,
+) -> CargoArgs {
+    let CargoOptions {
+        program,
+        locked,
+        offline,
+        frozen,
+        config,
+        target_dir,
+    } = options.clone();
+    CargoArgs {
+        program,
+        rustup_toolchain: host.var("RUSTUP_TOOLCHAIN").map(str::to_owned),
+        profile,
+        jobs,
+        locked,
+        offline,
+        frozen,
+        target_dir,
+        config,
+        quiet: host.shell.verbosity == Verbosity::Quiet,
+        verbose: match host.shell.verbosity {
+            Verbosity::Verbose { cargo } => cargo,
+            Verbosity::Quiet | Verbosity::Normal => 0,
+        },
+        color: host.shell.color.map(str::to_owned),
+    }
+}
+
+/// Selects packages and bins and resolves the settings; reports the problems of both together.
+fn select(
+    project: &ProjectContext,
+    config: &Config,
+    extra_config: &ExtraConfig,
+    overrides: CliOverrides,
+    cargo: CargoArgs,
+    selection: Selection,
+) -> Result<(Selected, Settings), Vec<Problem>> {
+    let selected = project.workspace.select(&selection, config);
+    let settings = settings::resolve(
+        overrides,
+        cargo,
+        selection,
+        config,
+        &project.workspace,
+        &project.rustc,
+        &project.triples,
+        &extra_config.opaque,
+    );
+    match (selected, settings) {
+        (Ok(selected), Ok(settings)) => Ok((selected, settings)),
+        (selected, settings) => {
+            let problems = selected.err().into_iter().chain(settings.err());
+            Err(problems.flatten().collect())
+        }
+    }
+}
+
+/// Parses xpkg's configuration of a workspace.
+pub fn xpkg_config(project: &ProjectContext) -> Result<Config, Vec<Problem>> {
+    Config::parse(&project.sources)
+}
+
+/// Targets to import cross's configuration for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum CrossTargets {
+    /// The targets of the run.
+    Requested,
+    /// The targets of the run, and all that cross's configuration names.
+    All,
+}
+
+/// Returns the configuration, completed with the project's configuration of cross for the keys that
+/// xpkg's own does not set. `named` are the targets of the command line or of XPKG_TARGETS.
+///
+/// Reports what is imported, and what cannot be.
+///
+/// # Errors
+/// cross's configuration cannot be read.
+pub fn with_cross_toml(
+    host: &Host,
+    project: &ProjectContext,
+    mut config: Config,
+    named: &[String],
+    targets: CrossTargets,
+) -> Result<Config, Failure> {
+    let sources = look::cross_toml::sources(host, &project.workspace.root)?;
+    let migration = cross_toml::read(&sources)?;
+    if named.is_empty() && config.targets.is_empty() {
+        config.targets.extend(migration.default_target.clone());
+    }
+    let requested = if named.is_empty() {
+        &config.targets
+    } else {
+        named
+    };
+    // Without the glibc floor: `x86_64-unknown-linux-gnu.2.17`.
+    let triple = |name: &String| Target::split(name).0.to_owned();
+    let mut triples: BTreeSet<String> = requested.iter().map(triple).collect();
+    if targets == CrossTargets::All {
+        triples.extend(migration.targets());
+    }
+    let mut unmapped: BTreeSet<String> =
+        migration.unmapped.iter().map(ToString::to_string).collect();
+    for triple in triples
+        .iter()
+        .filter(|triple| project.triples.contains(triple))
+    {
+        let existing = config.target.get(triple).cloned().unwrap_or_default();
+        let mut merged = migration.target(triple).under(&existing);
+        unmapped.extend(merged.unmapped.iter().map(ToString::to_string));
+        if merged.config.image.is_none() {
+            // All other keys of cross configure its image.
+            merged.config = existing.clone();
+        } else if existing.image.is_none() {
+            // xpkg's linker for all targets takes precedence over cross's image for one.
+            merged.config.linker = merged.config.linker.or(config.linker);
+        }
+        if merged.config != existing {
+            let imported: Vec<String> = merged.imported.iter().map(ToString::to_string).collect();
+            host.shell.status(
+                "Importing",
+                &format!("{} for {triple}", imported.join(", ")),
+            );
+            config.target.insert(triple.clone(), merged.config);
+        }
+    }
+    for key in &unmapped {
+        host.shell.status("Skipping", key);
+    }
+    Ok(config)
+}
+
+/// Returns true if all problems are that no workspace contains the current directory.
+pub fn is_no_workspace(problems: &[Problem]) -> bool {
+    let is_not_found = |problem: &Problem| {
+        problem.notes.iter().any(|note| {
+            note.lines
+                .iter()
+                .any(|line| line.contains("could not find `Cargo.toml`"))
+        })
+    };
+    problems
+        .iter()
+        .all(|problem| problem.code == WORKSPACE_UNREADABLE && is_not_found(problem))
+}
