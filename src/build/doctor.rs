@@ -252,7 +252,7 @@ pub const NO_HOST_CC: Code = code(&CodeInfo {
             `cc`, whatever the target.",
     detection: "PATH is searched for `cc`.",
     fix: "Install one: `apt-get install gcc libc6-dev`.",
-    source: "README, Is this machine ready",
+    source: "README, Checking the machine",
     waivable: false,
 });
 

@@ -408,6 +408,6 @@ pub const OUT_DIR_UNFIT: Code = code(&CodeInfo {
             target directory, or is among a package's sources.",
     detection: "The paths are compared before anything is compiled.",
     fix: "Choose a directory that contains nothing else.",
-    source: "README, What stands in the tree",
+    source: "README, The staged tree",
     waivable: false,
 });

@@ -12,7 +12,7 @@ pub const NO_TOOLCHAIN: Code = code(&CodeInfo {
             them is not on PATH or does not start.",
     detection: "`cargo metadata` and `rustc -vV` are started in the workspace's directory.",
     fix: "Install Rust with rustup, and see that its `bin` directory is on PATH.",
-    source: "README, In a hurry",
+    source: "README, Quick start",
     waivable: false,
 });
 

@@ -238,7 +238,7 @@ pub const UNSUPPORTED_TARGET: Code = code(&CodeInfo {
             like, so it could not inspect what it stages.",
     detection: "The triple's processor or system has no row in xpkg's tables.",
     fix: "Build it with cargo directly, and request support for it in an issue.",
-    source: "README, What it does not do",
+    source: "README, Limitations",
     waivable: false,
 });
 

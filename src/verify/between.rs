@@ -106,7 +106,7 @@ pub const BUILD_ID_TWICE: Code = code(&CodeInfo {
     cause: "The same file stands under two targets, or one was copied over another.",
     detection: "Build-ids are compared across targets.",
     fix: "Build both again.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });
 
@@ -127,6 +127,6 @@ pub const COMMITS_DIFFER: Code = code(&CodeInfo {
     cause: "A run that was narrowed to some bins leaves the others as they were.",
     detection: "The records of manifest.json are compared.",
     fix: "Build all of it at one commit.",
-    source: "README, What stands in the tree",
+    source: "README, The staged tree",
     waivable: false,
 });

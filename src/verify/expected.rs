@@ -181,7 +181,7 @@ pub const TARGET_UNKNOWN: Code = code(&CodeInfo {
     detection: "Triples, `x86_64`, `linux-arm64`, `linux/amd64` and their like are read off the \
                 path.",
     fix: "Name it: `--target TRIPLE`.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });
 

@@ -201,7 +201,7 @@ pub const FILE_MISSING: Code = code(&CodeInfo {
     cause: "It was removed or renamed, or an upload left it out.",
     detection: "Every path of the list is looked for.",
     fix: "Put it back, or build the tree again.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });
 
@@ -212,7 +212,7 @@ pub const FILE_UNLISTED: Code = code(&CodeInfo {
             -c` says nothing of it.",
     detection: "Every file is looked for in the list.",
     fix: "Remove it, or build the tree again.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });
 
@@ -224,7 +224,7 @@ pub const PATH_TWICE: Code = code(&CodeInfo {
     detection: "The paths of lists and archives are compared, once as they are and once without \
                 case.",
     fix: "Rename one of them.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });
 
@@ -234,6 +234,6 @@ pub const SPECIAL_FILE: Code = code(&CodeInfo {
     cause: "A device, a socket or a pipe is no part of a release.",
     detection: "The kind of every entry is looked at.",
     fix: "Remove it.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });

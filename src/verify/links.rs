@@ -133,6 +133,6 @@ pub const LINK_OUTSIDE: Code = code(&CodeInfo {
             what should not be shown.",
     detection: "The target of each link is followed by its text alone.",
     fix: "Replace it by the file, or by a link inside the tree.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });

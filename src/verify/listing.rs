@@ -278,7 +278,7 @@ pub const LIST_UNREADABLE: Code = code(&CodeInfo {
     detection: "manifest.json is read strictly; of the other lists each line has a digest and a \
                 path, in either order.",
     fix: "Write it again: `sha256sum FILE… > SHA256SUMS`.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });
 

@@ -64,7 +64,7 @@ pub const RUN_FAILED: Code = code(&CodeInfo {
     cause: "It crashed, did not end in time, or ended with another code than 0.",
     detection: "`--run` starts it, natively or under qemu.",
     fix: "Start it by hand with the line of the message.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });
 
@@ -74,6 +74,6 @@ pub const VERSION_UNEXPECTED: Code = code(&CodeInfo {
     cause: "What it prints does not hold the text of `--expect-version`.",
     detection: "`--run` reads what it prints.",
     fix: "Build it at the right commit.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });

@@ -83,6 +83,6 @@ pub const NO_REASON: Code = code(&CodeInfo {
     cause: "A waiver without a reason tells nothing to whoever reads the report.",
     detection: "`--accept` of `verify` wants a `--reason`.",
     fix: "Say why: `--reason TEXT`.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });

@@ -147,7 +147,7 @@ pub const NOT_PIE: Code = code(&CodeInfo {
     detection: "ET_DYN with DF_1_PIE, or static-pie. Targets and linkers that cannot make one \
                 (aarch64-musl, zig for x86_64-musl) are not held to it.",
     fix: "Build it with `-C relocation-model=pie`, rustc's default.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });
 

@@ -178,7 +178,7 @@ pub const UNREADABLE_BINARY: Code = code(&CodeInfo {
             headers contradict each other.",
     detection: "goblin refuses it.",
     fix: "Look at the linker: `cargo xpkg plan` shows which one was used and why.",
-    source: "README, What stands in the tree",
+    source: "README, The staged tree",
     waivable: true,
 });
 
@@ -199,7 +199,7 @@ pub const NOT_EXECUTABLE: Code = code(&CodeInfo {
     cause: "The file is an object, a library or a core, not an executable.",
     detection: "The type in the file's header.",
     fix: "Look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts.",
-    source: "README, What stands in the tree",
+    source: "README, The staged tree",
     waivable: true,
 });
 
@@ -223,6 +223,6 @@ pub const MODE_UNFIT: Code = code(&CodeInfo {
     cause: "A program that may not be started, or a file that everyone may write.",
     detection: "Permission bits, where the manifest lists them and where there are any.",
     fix: "`chmod 0755` the file.",
-    source: "README, verify",
+    source: "README, Verifying a release",
     waivable: false,
 });
