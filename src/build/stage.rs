@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
 use crate::build::compile::{ARTIFACT_MISSING, BuiltBin};
-use crate::host::files::PathKind;
+use crate::host::entries::PathKind;
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
 use crate::problem::code::Code;

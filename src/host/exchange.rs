@@ -1,11 +1,13 @@
 //! The exchange of two directories in one step.
 
-use std::io;
+use std::{fs, io};
 
 use camino::Utf8Path;
 
-use crate::problem::Problem;
+use crate::host::files::cannot;
+use crate::host::machine::Host;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::problem::{Problem, Result};
 
 /// Returns the problem of an exchange that failed. Who knows what the place is for adds the help.
 pub fn cannot_exchange(old: &Utf8Path, error: &io::Error) -> Problem {
@@ -55,6 +57,47 @@ pub fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
     std::fs::rename(old, &aside)?;
     std::fs::rename(new, old)?;
     std::fs::rename(&aside, new)
+}
+
+impl Host {
+    /// Whether `old` could be exchanged with a new tree, found out without touching it: `filled` is
+    /// a directory with something in it, so renaming `old` over it always fails, but with the
+    /// reason that an exchange would fail with.
+    pub fn check_exchange(&self, old: &Utf8Path, filled: &Utf8Path) -> Result<()> {
+        self.op("exchange", old)?;
+        let (one, other) = (filled.join("one"), filled.join("other"));
+        let support = fs::create_dir(&one)
+            .and_then(|()| fs::create_dir(&other))
+            .and_then(|()| swap(&one, &other));
+        let refused = match support {
+            Err(error) => Some(error),
+            Ok(()) if self.is_dir(old) => fs::rename(old, filled).err().filter(|error| {
+                !matches!(
+                    error.kind(),
+                    io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
+                )
+            }),
+            Ok(()) => None,
+        };
+        let cleared = fs::remove_dir(&one).and_then(|()| fs::remove_dir(&other));
+        match refused {
+            Some(error) => Err(cannot_exchange(old, &error)),
+            None => cleared.map_err(|error| cannot("clear", filled, &error)),
+        }
+    }
+
+    /// Puts `new` in the place of `old` in one step; what was there, if anything, is then at `new`.
+    pub fn exchange(&self, new: &Utf8Path, old: &Utf8Path) -> Result<()> {
+        self.op("exchange", old)?;
+        if !self.exists(old) {
+            match create(new, old) {
+                // Someone has made it since then.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                created => return created.map_err(|error| cannot("create", old, &error)),
+            }
+        }
+        swap(new, old).map_err(|error| cannot_exchange(old, &error))
+    }
 }
 
 /// Codes that this file declares.

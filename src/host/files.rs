@@ -1,43 +1,14 @@
 //! Files, locks, and the exchange of two directories. Every operation passes [`Host::op`].
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest::Hasher;
 use crate::host::codes::FILE_ACCESS;
-use crate::host::exchange::{cannot_exchange, create, swap};
-use crate::host::lock::FileLock;
 use crate::host::machine::Host;
 use crate::problem::{Problem, Result};
-
-/// What stands at a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileType {
-    File {
-        size: u64,
-        /// Permission bits, where there are any.
-        mode: Option<u32>,
-    },
-    Directory,
-    /// A symbolic link and its text; what is not UTF-8 in it is replaced by U+FFFD.
-    Link(String),
-    /// A device, a socket, a pipe.
-    Special(&'static str),
-}
-
-/// One name in a directory.
-pub struct DirEntry {
-    /// What is not UTF-8 in it is replaced by U+FFFD, and then `readable` is false: there is no
-    /// path to it.
-    pub name: String,
-    pub readable: bool,
-    /// The problem, where the system did not tell what it is.
-    pub thing: Result<FileType>,
-}
 
 /// A plain file that is being read. Every read hears a signal.
 pub struct FileReader<'a> {
@@ -94,19 +65,10 @@ impl FileWriter<'_> {
     }
 }
 
-/// What stands at a path below a directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PathKind {
-    File,
-    Directory,
-    /// A link, a device, a socket.
-    Other,
-}
-
 impl Host {
     /// What every file operation passes first: an interrupted run does no more, and the tests break
     /// here.
-    fn op(&self, verb: &str, path: &Utf8Path) -> Result<()> {
+    pub fn op(&self, verb: &str, path: &Utf8Path) -> Result<()> {
         self.check_interrupted()?;
         #[cfg(feature = "test-fakes")]
         self.fault
@@ -186,40 +148,6 @@ impl Host {
             file: open().map_err(|error| cannot("read", path, &error))?,
             host: self,
         })
-    }
-
-    /// What stands at a path once links to it are followed.
-    pub fn thing(&self, path: &Utf8Path) -> Result<FileType> {
-        self.op("read", path)?;
-        fs::metadata(path)
-            .map(|metadata| thing(&metadata))
-            .map_err(|error| cannot("read", path, &error))
-    }
-
-    /// Everything in a directory, links as such, in no order.
-    pub fn list(&self, directory: &Utf8Path) -> Result<Vec<DirEntry>> {
-        self.op("read", directory)?;
-        let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let entries = entries.map_err(|error| cannot("read", directory, &error))?;
-        let listed = entries.into_iter().map(|entry| {
-            let name = entry.file_name();
-            let thing =
-                entry
-                    .metadata()
-                    .and_then(|metadata| match metadata.file_type().is_symlink() {
-                        true => Ok(FileType::Link(
-                            fs::read_link(entry.path())?.to_string_lossy().into_owned(),
-                        )),
-                        false => Ok(thing(&metadata)),
-                    });
-            let path = directory.join(&*name.to_string_lossy());
-            DirEntry {
-                name: name.to_string_lossy().into_owned(),
-                readable: name.to_str().is_some(),
-                thing: thing.map_err(|error| cannot("read", &path, &error)),
-            }
-        });
-        Ok(listed.collect())
     }
 
     /// Whether a file names the program that reads it.
@@ -440,82 +368,6 @@ impl Host {
         let _ = fs::remove_dir(path);
     }
 
-    /// Everything below `root`, by relative path with `/`, parents before their children, sorted.
-    pub fn walk(&self, root: &Utf8Path) -> Result<BTreeMap<String, PathKind>> {
-        self.op("read", root)?;
-        let mut found = BTreeMap::new();
-        let mut open = vec![String::new()];
-        while let Some(below) = open.pop() {
-            let directory = root.join(&below);
-            let entries = directory
-                .read_dir_utf8()
-                .map_err(|error| cannot("read", &directory, &error))?;
-            for entry in entries {
-                let entry = entry.map_err(|error| cannot("read", &directory, &error))?;
-                let name = if below.is_empty() {
-                    entry.file_name().to_owned()
-                } else {
-                    format!("{below}/{}", entry.file_name())
-                };
-                let kind = entry
-                    .file_type()
-                    .map_err(|error| cannot("read", entry.path(), &error))?;
-                if kind.is_dir() {
-                    open.push(name.clone());
-                    found.insert(name, PathKind::Directory);
-                } else {
-                    found.insert(
-                        name,
-                        if kind.is_file() {
-                            PathKind::File
-                        } else {
-                            PathKind::Other
-                        },
-                    );
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// Takes the lock at `path`, and says so if it has to wait for another run: `waiting_for` is the
-    /// end of that line, "on `DIR`". The kernel frees it when its holder dies.
-    pub fn lock(&self, path: &Utf8Path, waiting_for: &str) -> Result<FileLock> {
-        let mut silent = true;
-        loop {
-            let file = File::options()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(path)
-                .map_err(|error| cannot("open", path, &error))?;
-            // Asked again and again rather than waited for, so that a signal is heard.
-            while file.try_lock().is_err() {
-                if std::mem::take(&mut silent) {
-                    let line = format!("waiting for another run {waiting_for}");
-                    self.shell.status("Blocking", &line);
-                }
-                self.check_interrupted()?;
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            // Its holder may have removed the file while we waited; what others lock then is
-            // another file.
-            if same_file(&file, path) {
-                return Ok(FileLock {
-                    _file: file,
-                    passing: None,
-                });
-            }
-        }
-    }
-
-    /// The same beside what stands among the user's own files: nothing of the lock stays there.
-    pub fn passing_lock(&self, path: &Utf8Path, waiting_for: &str) -> Result<FileLock> {
-        let mut lock = self.lock(path, waiting_for)?;
-        lock.passing = Some(path.to_owned());
-        Ok(lock)
-    }
-
     /// Whether a file can be started by everyone: mode 0755, as [`Self::write_program`] leaves it.
     pub fn is_program(&self, path: &Utf8Path) -> bool {
         self.mode(path)
@@ -548,91 +400,9 @@ impl Host {
                    https://bford.info/cachedir/\n";
         self.write(&path.join("CACHEDIR.TAG"), tag.as_bytes())
     }
-
-    /// Whether `old` could be exchanged with a new tree, found out without touching it: `filled` is
-    /// a directory with something in it, so renaming `old` over it always fails, but with the
-    /// reason that an exchange would fail with.
-    pub fn check_exchange(&self, old: &Utf8Path, filled: &Utf8Path) -> Result<()> {
-        self.op("exchange", old)?;
-        let (one, other) = (filled.join("one"), filled.join("other"));
-        let support = fs::create_dir(&one)
-            .and_then(|()| fs::create_dir(&other))
-            .and_then(|()| swap(&one, &other));
-        let refused = match support {
-            Err(error) => Some(error),
-            Ok(()) if self.is_dir(old) => fs::rename(old, filled).err().filter(|error| {
-                !matches!(
-                    error.kind(),
-                    io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
-                )
-            }),
-            Ok(()) => None,
-        };
-        let cleared = fs::remove_dir(&one).and_then(|()| fs::remove_dir(&other));
-        match refused {
-            Some(error) => Err(cannot_exchange(old, &error)),
-            None => cleared.map_err(|error| cannot("clear", filled, &error)),
-        }
-    }
-
-    /// Puts `new` in the place of `old` in one step; what was there, if anything, is then at `new`.
-    pub fn exchange(&self, new: &Utf8Path, old: &Utf8Path) -> Result<()> {
-        self.op("exchange", old)?;
-        if !self.exists(old) {
-            match create(new, old) {
-                // Someone has made it since then.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                created => return created.map_err(|error| cannot("create", old, &error)),
-            }
-        }
-        swap(new, old).map_err(|error| cannot_exchange(old, &error))
-    }
 }
 
-fn thing(metadata: &fs::Metadata) -> FileType {
-    if metadata.is_dir() {
-        return FileType::Directory;
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-        let kind = metadata.file_type();
-        let kinds = [
-            (kind.is_fifo(), "a pipe"),
-            (kind.is_socket(), "a socket"),
-            (kind.is_char_device(), "a character device"),
-            (kind.is_block_device(), "a block device"),
-        ];
-        if let Some((_, name)) = kinds.into_iter().find(|(is, _)| *is) {
-            return FileType::Special(name);
-        }
-        FileType::File {
-            size: metadata.len(),
-            mode: Some(metadata.permissions().mode() & 0o7777),
-        }
-    }
-    #[cfg(not(unix))]
-    FileType::File {
-        size: metadata.len(),
-        mode: None,
-    }
-}
-
-#[cfg(unix)]
-fn same_file(file: &File, path: &Utf8Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let (Ok(open), Ok(there)) = (file.metadata(), fs::metadata(path)) else {
-        return false;
-    };
-    (open.dev(), open.ino()) == (there.dev(), there.ino())
-}
-
-/// Where an open file cannot be removed, it is the one that stands there.
-#[cfg(not(unix))]
-fn same_file(_: &File, _: &Utf8Path) -> bool {
-    true
-}
-
-fn cannot(verb: &str, path: &Utf8Path, error: &io::Error) -> Problem {
+/// Returns the problem of a file operation that the system refused: `cannot VERB `PATH`: REASON`.
+pub fn cannot(verb: &str, path: &Utf8Path, error: &io::Error) -> Problem {
     Problem::new(FILE_ACCESS, format!("cannot {verb} `{path}`: {error}"))
 }

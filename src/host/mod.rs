@@ -9,6 +9,7 @@
 
 pub mod cache;
 pub mod codes;
+pub mod entries;
 pub mod exchange;
 #[cfg(feature = "test-fakes")]
 pub mod fault;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 
-use crate::host::files::PathKind;
+use crate::host::entries::PathKind;
 use crate::host::machine::Host;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};

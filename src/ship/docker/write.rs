@@ -7,7 +7,7 @@
 use camino::Utf8Path;
 
 use crate::digest;
-use crate::host::files::PathKind;
+use crate::host::entries::PathKind;
 use crate::host::lock;
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind};

@@ -7,7 +7,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::codes::{FILE_ACCESS, INTERRUPTED};
-use crate::host::files::{DirEntry, FileType};
+use crate::host::entries::{DirEntry, FileType};
 use crate::host::machine::Host;
 use crate::problem::{Problem, Result};
 use crate::ship::docker::image::{DOCKER_INVALID, Image};

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::archive::entry::Ownership;
 use crate::archive::write::Member;
 use crate::host::codes::INTERRUPTED;
-use crate::host::files::FileType;
+use crate::host::entries::FileType;
 use crate::host::machine::Host;
 use crate::problem::{Problem, Result};
 use crate::ship::docker::image::{Base, DOCKER_CLASH, Image, InstalledBin, PlatformImage};
