@@ -9,6 +9,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// Returns bytes as lower-case hex digits.
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes

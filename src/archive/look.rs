@@ -1,9 +1,8 @@
-//! What `verify` is pointed at -> [`Artifacts`]: a directory, a file or an archive, each thing in it
-//! read once.
+//! Reads a directory, a file or an archive into [`Artifacts`], each file once.
 //!
-//! An archive is read as a stream and never unpacked. What it says of itself is not believed:
-//! everything that grows with its claims has a bound in [`Limits`], and what cannot be read is an
-//! entry that says why, not a panic and not a silence. It judges nothing else: that is `verify`.
+//! An archive is read as a stream and never unpacked. Its headers are not trusted: everything that
+//! grows with its claims has a bound in [`Limits`], and an entry that cannot be read is reported
+//! with the reason ([`EntryKind::Unread`]). The checks are in `verify`.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -27,11 +26,11 @@ use crate::problem::{Problem, Result};
 /// Reads a directory, an archive or a file, and counts the bytes that it reads on `progress`.
 ///
 /// # Errors
-/// The path leads nowhere or cannot be opened, or a signal came. All else is an [`EntryKind::Unread`] in
-/// the subject.
+/// The path does not exist or cannot be opened, or a signal came. All else is an
+/// [`EntryKind::Unread`] in the result.
 pub fn read(host: &Host, path: &Utf8Path, limits: &Limits, progress: &Bar) -> Result<Artifacts> {
     let name = path.to_string();
-    let (kind, mut entries) = match host.thing(path)? {
+    let (kind, mut entries) = match host.file_type(path)? {
         FileType::Directory => (
             ArtifactsKind::Directory,
             directory(host, path, limits, progress)?,
@@ -52,9 +51,9 @@ pub fn read(host: &Host, path: &Utf8Path, limits: &Limits, progress: &Bar) -> Re
             }],
         ),
     };
-    // A signal looks like a file that ends early to whoever was reading.
+    // To its reader, a signal looks like a truncated file.
     host.check_interrupted()?;
-    // Stable: what an archive has twice stays in the archive's order.
+    // Stable: entries with the same path stay in the archive's order.
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Artifacts {
         kind,
@@ -63,18 +62,19 @@ pub fn read(host: &Host, path: &Utf8Path, limits: &Limits, progress: &Bar) -> Re
     })
 }
 
-/// A layer of an image.
+/// Contents of a layer of an image.
 pub struct Layer {
-    /// In the layer's order, which counts: what comes later is laid over what came before.
+    /// Entries in the layer's order: a later one replaces an earlier one of the same path.
     pub entries: Vec<Entry>,
+    /// Directories by path, with their owners.
     pub directories: BTreeMap<String, Ownership>,
 }
 
-/// Reads a layer of an image: a tar, as it is or packed with gzip or Zstandard. Of a file that
-/// `kept` names, the bytes are kept as [`crate::archive::entry::File::list`].
+/// Reads a layer of an image: a tar, plain or compressed with gzip or Zstandard. The bytes of files
+/// for which `kept` returns true are kept in [`crate::archive::entry::File::list`].
 ///
 /// # Errors
-/// It cannot be opened or read to its end, or a signal came.
+/// The file cannot be opened or read to its end, or a signal came.
 pub fn layer(
     host: &Host,
     path: &Utf8Path,
@@ -87,9 +87,9 @@ pub fn layer(
         .and_then(|size| file.rewind().map(|()| size))
         .map_err(|error| cannot(path, &error))?;
     let mut unpacking = Unpacking::keeping(limits, kept);
-    // Its media type says how it is packed, too, but the first bytes cannot be wrong.
+    // The media type names the compression, too, but only the first bytes are reliable.
     let packing = Packing::of(&first, "layer.tar").unwrap_or(Packing::Tar);
-    let ended = match packing {
+    let outcome = match packing {
         Packing::Zip => Err("it is a zip".to_owned()),
         packing => stream(
             packing,
@@ -99,7 +99,7 @@ pub fn layer(
         ),
     };
     host.check_interrupted()?;
-    if let Err(why) = ended {
+    if let Err(why) = outcome {
         return Err(Problem::new(
             ARCHIVE_UNFIT,
             format!("cannot read `{path}`: {why}"),
@@ -112,7 +112,7 @@ pub fn layer(
     })
 }
 
-/// Opens a file and reads how it begins.
+/// Opens a file and returns its first 512 bytes, too.
 fn begin<'a>(host: &'a Host, path: &Utf8Path) -> Result<(FileReader<'a>, Vec<u8>)> {
     let mut file = host.open_read(path)?;
     let mut first = Vec::new();
@@ -124,11 +124,16 @@ fn begin<'a>(host: &'a Host, path: &Utf8Path) -> Result<(FileReader<'a>, Vec<u8>
     Ok((file, first))
 }
 
+/// Returns the problem of a file that cannot be read.
 pub fn cannot(path: &Utf8Path, error: &io::Error) -> Problem {
     Problem::new(FILE_ACCESS, format!("cannot read `{path}`: {error}"))
 }
 
-/// Reads what is packed in a stream, whatever it is but a zip.
+/// Reads a tar from a stream, plain or compressed, into `into`. At most `allowed` bytes are
+/// unpacked.
+///
+/// # Errors
+/// The reason why it was not read to its end; always for a zip, which is not a stream.
 pub fn stream(
     packing: Packing,
     from: impl BufRead,
@@ -142,22 +147,23 @@ pub fn stream(
             into,
         ),
         Packing::Zstd => tar::read(&mut Bounded::new(ZstdFrames::new(from), allowed), into),
-        Packing::Zip => Err("a zip is no stream".to_owned()),
+        Packing::Zip => Err("a zip is not a stream".to_owned()),
         Packing::Foreign(why) => Err(why.to_owned()),
     }
 }
 
+/// Returns the name of a file: the last component of its path.
 pub fn own_name(path: &Utf8Path) -> String {
     path.file_name().unwrap_or(path.as_str()).to_owned()
 }
 
-/// A file as it is read from disk, and who wants to know how far it is.
-struct Watched<'a> {
+/// Reader of a file that reports its progress.
+struct ProgressReader<'a> {
     file: FileReader<'a>,
     progress: &'a Bar,
 }
 
-impl Read for Watched<'_> {
+impl Read for ProgressReader<'_> {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(piece)?;
         self.progress.add(read as u64);
@@ -165,19 +171,19 @@ impl Read for Watched<'_> {
     }
 }
 
-impl Seek for Watched<'_> {
+impl Seek for ProgressReader<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.file.seek(to)
     }
 }
 
-/// Below a directory: links are not followed, and files are read on all cores, each worker holding
-/// one program at most.
+/// Reads everything below a directory. Links are not followed. Files are read on all cores, and
+/// each worker holds at most one program in memory.
 fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut files = Vec::new();
-    let mut open = vec![String::new()];
-    while let Some(below) = open.pop() {
+    let mut pending = vec![String::new()];
+    while let Some(below) = pending.pop() {
         let listed = match host.list(&root.join(&below)) {
             Ok(listed) => listed,
             Err(problem) if below.is_empty() || problem.code == INTERRUPTED => {
@@ -199,8 +205,8 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> R
         }
         for DirEntry {
             name,
-            readable,
-            thing,
+            is_utf8,
+            file_type,
         } in listed
         {
             let path = if below.is_empty() {
@@ -208,13 +214,13 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> R
             } else {
                 format!("{below}/{name}")
             };
-            let what = match thing {
-                _ if !readable => EntryKind::Unread {
+            let what = match file_type {
+                _ if !is_utf8 => EntryKind::Unread {
                     code: FILE_ACCESS,
                     why: "its name is not UTF-8, so no list can name it".to_owned(),
                 },
                 Ok(FileType::Directory) => {
-                    open.push(path);
+                    pending.push(path);
                     continue;
                 }
                 Ok(FileType::File { size, mode }) => {
@@ -228,7 +234,7 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> R
             entries.push(Entry { path, what });
         }
     }
-    // In the order of paths, so that it does not hang on the file system which lists are kept.
+    // Sorted, so that the limit on lists does not depend on the file system's order.
     files.sort();
     let mut lists = limits.lists;
     let files: Vec<_> = files
@@ -249,10 +255,11 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> R
         .collect();
     let read = files.into_par_iter().map_init(
         || vec![0; PIECE],
-        |piece, (path, mode, holds)| {
+        |piece, (path, mode, bounds)| {
             let what = match host.open_read(&root.join(&path)) {
                 Ok(file) => {
-                    let read = file::read(&mut Watched { file, progress }, mode, &holds, piece);
+                    let read =
+                        file::read(&mut ProgressReader { file, progress }, mode, &bounds, piece);
                     read.map_or_else(
                         |error| EntryKind::Unread {
                             code: FILE_ACCESS,
@@ -270,6 +277,7 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> R
     Ok(entries)
 }
 
+/// Returns the entry of what cannot be read.
 fn unread(problem: Problem) -> EntryKind {
     EntryKind::Unread {
         code: problem.code,
@@ -277,7 +285,7 @@ fn unread(problem: Problem) -> EntryKind {
     }
 }
 
-/// Opens a file once and reads it as what it is.
+/// Opens a file and reads it, as an archive if it is one.
 fn open(
     host: &Host,
     path: &Utf8Path,
@@ -287,11 +295,11 @@ fn open(
 ) -> Result<(ArtifactsKind, Vec<Entry>)> {
     let (file, first) = begin(host, path)?;
     let name = own_name(path);
-    let mut watched = Watched { file, progress };
+    let mut reader = ProgressReader { file, progress };
     let Some(packing) = Packing::of(&first, &name) else {
         let list = if may_list(&name) { LONGEST_LIST } else { 0 };
         let read = file::read(
-            &mut watched,
+            &mut reader,
             mode,
             &ReadLimits {
                 program: limits.program,
@@ -310,10 +318,10 @@ fn open(
     };
     let mut unpacking = Unpacking::new(limits);
     let allowed = limits.allowed(size);
-    let buffered = BufReader::with_capacity(PIECE, watched);
-    let ended = match packing {
+    let buffered = BufReader::with_capacity(PIECE, reader);
+    let outcome = match packing {
         Packing::Zip => zip::read(buffered.into_inner(), size, allowed, &mut unpacking),
         packing => stream(packing, buffered, allowed, &mut unpacking),
     };
-    Ok((ArtifactsKind::Archive, unpacking.finish(ended)))
+    Ok((ArtifactsKind::Archive, unpacking.finish(outcome)))
 }

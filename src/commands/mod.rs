@@ -51,7 +51,7 @@ pub fn run(cli: Cli) -> u8 {
     }
     let internal = command.as_ref().is_some_and(Command::is_internal);
     if !internal {
-        host.hear_signals();
+        host.handle_signals();
     }
     let human = MessageFormat::Human;
     let mut staged = "";

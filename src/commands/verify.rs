@@ -139,7 +139,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
     let bar = host.shell.bar("Verifying");
     let subject = archive::look::read(host, &path, &Limits::default(), &bar)?;
     drop(bar);
-    let mut report = judge::judge(&subject, &options);
+    let mut report = judge::check_artifacts(&subject, &options);
     if run {
         start_all(
             host,

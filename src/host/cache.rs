@@ -1,5 +1,5 @@
-//! Answers about the machine that are kept between runs, in `~/.cache/cargo-xpkg`. The cache may
-//! vanish at any time, and one that cannot be written is none.
+//! Cache of facts about the machine, in `~/.cache/cargo-xpkg`. It may be deleted at any time, and a
+//! cache that cannot be written is ignored.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use crate::digest;
 use crate::host::machine::Host;
 
-/// What a key comes to in a file's name.
+/// Returns the digest of a key, for file names: 32 lower-case hex digits. It differs between
+/// versions of xpkg.
 pub fn digest(key: &str) -> String {
     digest::sha256(format!("{}\n{key}", env!("CARGO_PKG_VERSION")).as_bytes())
         .chars()
@@ -16,7 +17,7 @@ pub fn digest(key: &str) -> String {
         .collect()
 }
 
-/// Where the answer to a question of this kind and key is kept; `None` where there is no home.
+/// Returns the path of a cached value; `None` if there is no home directory.
 pub fn place(host: &Host, kind: &str, key: &str) -> Option<Utf8PathBuf> {
     Some(
         host.cache_dir()?
@@ -25,13 +26,15 @@ pub fn place(host: &Host, kind: &str, key: &str) -> Option<Utf8PathBuf> {
     )
 }
 
+/// Reads a cached value; `None` if there is none or it cannot be parsed.
 pub fn read<T: DeserializeOwned>(host: &Host, path: Option<&Utf8Path>) -> Option<T> {
     serde_json::from_str(&host.read_text(path?).ok()?).ok()
 }
 
-pub fn keep(host: &Host, path: Option<&Utf8Path>, answer: &impl Serialize) {
+/// Writes a value to the cache. Failures are ignored.
+pub fn keep(host: &Host, path: Option<&Utf8Path>, value: &impl Serialize) {
     let Some(path) = path else { return };
-    let text = serde_json::to_string(answer).expect("answers are plain data");
+    let text = serde_json::to_string(value).expect("cached values are plain data");
     let directory = path.parent().unwrap_or(Utf8Path::new("/"));
     let _ = host
         .create_dir_all(directory)

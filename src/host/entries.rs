@@ -10,81 +10,90 @@ use crate::host::files::cannot;
 use crate::host::machine::Host;
 use crate::problem::Result;
 
-/// What stands at a path.
+/// Type of a directory entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileType {
+    /// A regular file.
     File {
+        /// Size in bytes.
         size: u64,
-        /// Permission bits, where there are any.
+        /// Permission bits; `None` on systems without them.
         mode: Option<u32>,
     },
+    /// A directory.
     Directory,
-    /// A symbolic link and its text; what is not UTF-8 in it is replaced by U+FFFD.
+    /// A symbolic link with its text; bytes that are not UTF-8 are replaced by U+FFFD.
     Link(String),
-    /// A device, a socket, a pipe.
+    /// A device, a socket or a pipe, by name: `a pipe`.
     Special(&'static str),
 }
 
-/// One name in a directory.
+/// Entry of a directory.
 pub struct DirEntry {
-    /// What is not UTF-8 in it is replaced by U+FFFD, and then `readable` is false: there is no
-    /// path to it.
+    /// Name; bytes that are not UTF-8 are replaced by U+FFFD.
     pub name: String,
-    pub readable: bool,
-    /// The problem, where the system did not tell what it is.
-    pub thing: Result<FileType>,
+    /// False if bytes of the name were replaced; then `name` does not lead to the entry.
+    pub is_utf8: bool,
+    /// Type, or the problem if it cannot be determined.
+    pub file_type: Result<FileType>,
 }
 
-/// What stands at a path below a directory.
+/// Type of an entry below a directory, as [`Host::walk`] returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathKind {
+    /// A regular file.
     File,
+    /// A directory.
     Directory,
-    /// A link, a device, a socket.
+    /// A link, a device, a socket or a pipe.
     Other,
 }
 
 impl Host {
-    /// What stands at a path once links to it are followed.
-    pub fn thing(&self, path: &Utf8Path) -> Result<FileType> {
+    /// Returns the type of the file at a path. Links are followed.
+    ///
+    /// # Errors
+    /// `file-access` if nothing is there.
+    pub fn file_type(&self, path: &Utf8Path) -> Result<FileType> {
         self.op("read", path)?;
         fs::metadata(path)
-            .map(|metadata| thing(&metadata))
+            .map(|metadata| file_type(&metadata))
             .map_err(|error| cannot("read", path, &error))
     }
 
-    /// Everything in a directory, links as such, in no order.
+    /// Lists a directory, in no particular order. Links are not followed.
     pub fn list(&self, directory: &Utf8Path) -> Result<Vec<DirEntry>> {
         self.op("read", directory)?;
         let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let entries = entries.map_err(|error| cannot("read", directory, &error))?;
         let listed = entries.into_iter().map(|entry| {
             let name = entry.file_name();
-            let thing =
+            let found =
                 entry
                     .metadata()
                     .and_then(|metadata| match metadata.file_type().is_symlink() {
                         true => Ok(FileType::Link(
                             fs::read_link(entry.path())?.to_string_lossy().into_owned(),
                         )),
-                        false => Ok(thing(&metadata)),
+                        false => Ok(file_type(&metadata)),
                     });
             let path = directory.join(&*name.to_string_lossy());
             DirEntry {
                 name: name.to_string_lossy().into_owned(),
-                readable: name.to_str().is_some(),
-                thing: thing.map_err(|error| cannot("read", &path, &error)),
+                is_utf8: name.to_str().is_some(),
+                file_type: found.map_err(|error| cannot("read", &path, &error)),
             }
         });
         Ok(listed.collect())
     }
 
-    /// Everything below `root`, by relative path with `/`, parents before their children, sorted.
+    /// Returns everything below `root` by relative path with `/`, sorted, parents before their
+    /// children. Links are not followed.
     pub fn walk(&self, root: &Utf8Path) -> Result<BTreeMap<String, PathKind>> {
         self.op("read", root)?;
         let mut found = BTreeMap::new();
-        let mut open = vec![String::new()];
-        while let Some(below) = open.pop() {
+        let mut pending = vec![String::new()];
+        while let Some(below) = pending.pop() {
             let directory = root.join(&below);
             let entries = directory
                 .read_dir_utf8()
@@ -100,7 +109,7 @@ impl Host {
                     .file_type()
                     .map_err(|error| cannot("read", entry.path(), &error))?;
                 if kind.is_dir() {
-                    open.push(name.clone());
+                    pending.push(name.clone());
                     found.insert(name, PathKind::Directory);
                 } else {
                     found.insert(
@@ -118,7 +127,8 @@ impl Host {
     }
 }
 
-fn thing(metadata: &fs::Metadata) -> FileType {
+/// Returns the type of a file that is not a link.
+fn file_type(metadata: &fs::Metadata) -> FileType {
     if metadata.is_dir() {
         return FileType::Directory;
     }

@@ -9,7 +9,8 @@ use crate::host::machine::Host;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 
-/// Returns the problem of an exchange that failed. Who knows what the place is for adds the help.
+/// Returns the problem of a failed exchange, without help: only callers know which flag chooses
+/// another place.
 pub fn cannot_exchange(old: &Utf8Path, error: &io::Error) -> Problem {
     Problem::new(
         CANNOT_EXCHANGE,
@@ -17,10 +18,10 @@ pub fn cannot_exchange(old: &Utf8Path, error: &io::Error) -> Problem {
     )
 }
 
-/// Renames `new` to `old`, which nothing has as its name.
+/// Renames `new` to `old`, which must not exist.
 ///
 /// # Errors
-/// `AlreadyExists` if something has it by now, where the system can tell.
+/// `AlreadyExists` if `old` exists by now, if the system can detect it.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 pub fn create(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -32,11 +33,13 @@ pub fn create(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
     }
 }
 
+/// Renames `new` to `old`, which must not exist. The check is not atomic on this system.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 pub fn create(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
     std::fs::rename(new, old)
 }
 
+/// Exchanges two paths in one step.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 pub fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -49,8 +52,8 @@ pub fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
     )?)
 }
 
-/// Where the system has no exchange: two renames, with a moment between them in which there is no
-/// tree.
+/// Exchanges two paths by renames on a system without an atomic exchange: between them, `old` does
+/// not exist for a moment.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 pub fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
     let aside = camino::Utf8PathBuf::from(format!("{new}.old"));
@@ -60,9 +63,13 @@ pub fn swap(new: &Utf8Path, old: &Utf8Path) -> io::Result<()> {
 }
 
 impl Host {
-    /// Whether `old` could be exchanged with a new tree, found out without touching it: `filled` is
-    /// a directory with something in it, so renaming `old` over it always fails, but with the
-    /// reason that an exchange would fail with.
+    /// Checks that `old` can be exchanged with a new tree, without changing it. `filled` is a
+    /// directory in which two directories are exchanged as a test. Then `old` is renamed over it,
+    /// which always fails as `filled` is not empty, but for the same reason as an exchange, if
+    /// there is another one.
+    ///
+    /// # Errors
+    /// `cannot-exchange` and `file-access`.
     pub fn check_exchange(&self, old: &Utf8Path, filled: &Utf8Path) -> Result<()> {
         self.op("exchange", old)?;
         let (one, other) = (filled.join("one"), filled.join("other"));
@@ -86,12 +93,15 @@ impl Host {
         }
     }
 
-    /// Puts `new` in the place of `old` in one step; what was there, if anything, is then at `new`.
+    /// Exchanges `new` and `old` in one step. If `old` does not exist, `new` is only renamed.
+    ///
+    /// # Errors
+    /// `cannot-exchange` and `file-access`.
     pub fn exchange(&self, new: &Utf8Path, old: &Utf8Path) -> Result<()> {
         self.op("exchange", old)?;
         if !self.exists(old) {
             match create(new, old) {
-                // Someone has made it since then.
+                // Another program has created it since then.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 created => return created.map_err(|error| cannot("create", old, &error)),
             }
@@ -103,13 +113,13 @@ impl Host {
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[CANNOT_EXCHANGE];
 
+/// Code of a place that cannot be exchanged in one step.
 pub const CANNOT_EXCHANGE: Code = code(&CodeInfo {
     name: "cannot-exchange",
     title: "the file system cannot exchange the tree in one step",
-    cause: "The new tree is built beside the old one and exchanged with it. That fails when the \
-            out-dir is a mount point, or lies in the lower layer of an overlay.",
-    detection: "Before compiling, the kernel is asked by an exchange and a rename that change \
-                nothing.",
+    cause: "The new tree is built beside the old one and exchanged with it. That fails if the \
+            out-dir is a mount point, or is in the lower layer of an overlay.",
+    detection: "Before compiling, an exchange and a rename are tried that change nothing.",
     fix: "Name an out-dir one level deeper: `--out-dir DIR/xpkg`.",
     source: "renameat2(2), RENAME_EXCHANGE",
     waivable: false,

@@ -1,8 +1,8 @@
-//! Faults for the tests; no plain build has them.
+//! Injected faults, for tests only: a build without the feature `test-fakes` has none.
 
 use std::io;
 
-/// A fault that the tests inject at the n-th file operation: XPKG_FAULT is `kill:N`, `fail:N`, or
+/// Fault that the tests inject at the n-th file operation. XPKG_FAULT is `kill:N`, `fail:N`, or
 /// `add:N:PATH`, which writes a file as another program would.
 pub struct Fault {
     left: std::sync::atomic::AtomicU64,
@@ -16,13 +16,13 @@ enum Kind {
 }
 
 impl Fault {
-    /// Parses XPKG_FAULT; without it, or with another value, nothing is injected.
-    pub fn of(text: Option<&std::ffi::OsString>) -> Self {
-        let mut words = text
+    /// Parses XPKG_FAULT. Without it, or with an unknown value, nothing is injected.
+    pub fn parse(text: Option<&std::ffi::OsString>) -> Self {
+        let mut parts = text
             .and_then(|text| text.to_str())
             .unwrap_or_default()
             .splitn(3, ':');
-        let (kind, at, path) = (words.next(), words.next(), words.next());
+        let (kind, at, path) = (parts.next(), parts.next(), parts.next());
         Self {
             left: std::sync::atomic::AtomicU64::new(at.and_then(|at| at.parse().ok()).unwrap_or(0)),
             kind: match (kind, path) {
@@ -33,10 +33,10 @@ impl Fault {
         }
     }
 
-    /// Strikes if this is the n-th operation.
+    /// Counts an operation, and injects the fault if it is the n-th.
     ///
     /// # Errors
-    /// `fail`: an injected one.
+    /// The injected error of `fail:N`.
     #[expect(clippy::disallowed_methods, reason = "it plays another program")]
     pub fn strike(&self) -> io::Result<()> {
         use std::sync::atomic::Ordering::SeqCst;

@@ -1,4 +1,4 @@
-//! Files, locks, and the exchange of two directories. Every operation passes [`Host::op`].
+//! File operations. Every operation that reports errors passes [`Host::op`].
 
 use std::fs::{self, File};
 use std::io;
@@ -10,7 +10,7 @@ use crate::host::codes::FILE_ACCESS;
 use crate::host::machine::Host;
 use crate::problem::{Problem, Result};
 
-/// A plain file that is being read. Every read hears a signal.
+/// Reader of a regular file. A read fails after a signal.
 pub struct FileReader<'a> {
     file: File,
     host: &'a Host,
@@ -18,7 +18,7 @@ pub struct FileReader<'a> {
 
 impl io::Read for FileReader<'_> {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
-        // Not `ErrorKind::Interrupted`, which readers take as a word to try again.
+        // Not `ErrorKind::Interrupted`, after which readers try again.
         self.host
             .check_interrupted()
             .map_err(|problem| io::Error::other(problem.message))?;
@@ -32,7 +32,7 @@ impl io::Seek for FileReader<'_> {
     }
 }
 
-/// A new file that is being written, hashed and counted on the way.
+/// Writer of a new file, which hashes and counts what is written.
 pub struct FileWriter<'a> {
     file: io::BufWriter<File>,
     hasher: Hasher,
@@ -58,7 +58,7 @@ impl io::Write for FileWriter<'_> {
 }
 
 impl FileWriter<'_> {
-    /// Digest (64 lower-case hex digits) and size of what was written.
+    /// Flushes the file and returns its digest (64 lower-case hex digits) and size in bytes.
     pub fn finish(mut self) -> Result<(String, u64)> {
         io::Write::flush(&mut self.file).map_err(|error| cannot("write", &self.path, &error))?;
         Ok((self.hasher.finish(), self.size))
@@ -66,8 +66,10 @@ impl FileWriter<'_> {
 }
 
 impl Host {
-    /// What every file operation passes first: an interrupted run does no more, and the tests break
-    /// here.
+    /// Checks before every file operation that no signal came; the tests inject faults here.
+    ///
+    /// # Errors
+    /// `interrupted`, and the injected fault.
     pub fn op(&self, verb: &str, path: &Utf8Path) -> Result<()> {
         self.check_interrupted()?;
         #[cfg(feature = "test-fakes")]
@@ -79,7 +81,7 @@ impl Host {
         Ok(())
     }
 
-    /// A directory of its own in the system's place for such, removed when it is dropped.
+    /// Creates a temporary directory, removed when it is dropped.
     pub fn scratch(&self) -> Result<tempfile::TempDir> {
         tempfile::Builder::new()
             .prefix("cargo-xpkg-")
@@ -93,44 +95,47 @@ impl Host {
             })
     }
 
+    /// Returns true if something is at a path, even a broken link.
     pub fn exists(&self, path: &Utf8Path) -> bool {
         fs::symlink_metadata(path).is_ok()
     }
 
+    /// Returns true if a path leads to a regular file. Links are followed.
     pub fn is_file(&self, path: &Utf8Path) -> bool {
         fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
     }
 
+    /// Returns true if a path leads to a directory. Links are followed.
     pub fn is_dir(&self, path: &Utf8Path) -> bool {
         fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
     }
 
+    /// Reads a whole file.
     pub fn read(&self, path: &Utf8Path) -> Result<Vec<u8>> {
         self.op("read", path)?;
         fs::read(path).map_err(|error| cannot("read", path, &error))
     }
 
-    /// Reads a regular file of at most so many bytes; nothing else, so that a pipe or a device does
-    /// not hold us.
+    /// Reads a regular file of at most `largest` bytes. Anything else is an error, so that a pipe
+    /// or a device does not block.
     pub fn read_small(&self, path: &Utf8Path, largest: u64) -> Result<Vec<u8>> {
         let metadata = fs::metadata(path).map_err(|error| cannot("read", path, &error))?;
         if !metadata.is_file() || metadata.len() > largest {
             return Err(cannot(
                 "read",
                 path,
-                &io::Error::other("it is no plain file, or too large"),
+                &io::Error::other("it is not a regular file, or too large"),
             ));
         }
         self.read(path)
     }
 
-    /// Opens a plain file to be read in pieces.
+    /// Opens a regular file to read it in pieces.
     pub fn open_read(&self, path: &Utf8Path) -> Result<FileReader<'_>> {
         self.op("read", path)?;
         let mut options = File::options();
         options.read(true);
-        // A pipe that took the file's place since we looked must not hold us until somebody writes
-        // into it.
+        // Opening a pipe that has replaced the file must not block until someone writes to it.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::custom_flags(
             &mut options,
@@ -141,7 +146,7 @@ impl Host {
             if file.metadata()?.is_file() {
                 Ok(file)
             } else {
-                Err(io::Error::other("it is no plain file"))
+                Err(io::Error::other("it is not a regular file"))
             }
         };
         Ok(FileReader {
@@ -150,7 +155,7 @@ impl Host {
         })
     }
 
-    /// Whether a file names the program that reads it.
+    /// Returns true if a file begins with `#!`.
     pub fn is_script(&self, path: &Utf8Path) -> bool {
         let mut first = [0; 2];
         File::open(path)
@@ -159,17 +164,19 @@ impl Host {
             && &first == b"#!"
     }
 
+    /// Reads a whole file as UTF-8.
     pub fn read_text(&self, path: &Utf8Path) -> Result<String> {
         self.op("read", path)?;
         fs::read_to_string(path).map_err(|error| cannot("read", path, &error))
     }
 
+    /// Writes a file, and replaces its contents if it exists.
     pub fn write(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         self.op("write", path)?;
         fs::write(path, bytes).map_err(|error| cannot("write", path, &error))
     }
 
-    /// Begins a new file; what is there goes.
+    /// Creates a file to write it in pieces; an existing one is truncated.
     pub fn create(&self, path: &Utf8Path) -> Result<FileWriter<'_>> {
         self.op("write", path)?;
         let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
@@ -182,18 +189,19 @@ impl Host {
         })
     }
 
-    /// Gives a file another name on the same file system, in one step; a file of that name goes.
+    /// Renames a file on the same file system, in one step; an existing file is replaced.
     pub fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         self.op("write", to)?;
         fs::rename(from, to).map_err(|error| cannot("write", to, &error))
     }
 
-    /// Writes a file so that a reader sees the old one or the new one, never a part.
+    /// Replaces a file in one step: a reader sees the old one or the new one, never a part. Mode
+    /// 0644.
     pub fn replace(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         self.replace_as(path, bytes, 0o644)
     }
 
-    /// The same for a program that may be running.
+    /// Replaces a program, which may be running, in one step. Mode 0755.
     pub fn replace_program(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         self.replace_as(path, bytes, 0o755)
     }
@@ -209,7 +217,8 @@ impl Host {
             let _ = mode;
             let mut file = builder.tempfile_in(parent)?;
             io::Write::write_all(&mut file, bytes)?;
-            // Closed before it gets its name: a program that is open for writing cannot be started.
+            // Closed before it is renamed: a program that is open for writing cannot be started
+            // (ETXTBSY).
             file.into_temp_path()
                 .persist(path)
                 .map_err(|error| error.error)
@@ -217,7 +226,7 @@ impl Host {
         write().map_err(|error| cannot("write", path, &error))
     }
 
-    /// Adds to the end of a file that others write to, too.
+    /// Appends to a file that other processes may append to as well.
     pub fn append(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         self.op("write", path)?;
         let mut file = File::options()
@@ -240,7 +249,8 @@ impl Host {
         Ok(())
     }
 
-    /// Digest (64 lower-case hex digits) and size of a file, in bounded memory.
+    /// Returns the digest (64 lower-case hex digits) and size in bytes of a file, in bounded
+    /// memory.
     pub fn hash(&self, path: &Utf8Path) -> Result<(String, u64)> {
         self.op("read", path)?;
         let mut file = File::open(path).map_err(|error| cannot("read", path, &error))?;
@@ -250,18 +260,19 @@ impl Host {
         Ok((hasher.finish(), size))
     }
 
-    /// Whether a file holds just these bytes.
+    /// Returns true if a file consists of exactly these bytes.
     pub fn holds(&self, path: &Utf8Path, bytes: &[u8]) -> bool {
         fs::metadata(path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64)
             && fs::read(path).is_ok_and(|found| found == bytes)
     }
 
+    /// Creates a hard link.
     pub fn hard_link(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         self.op("link", to)?;
         fs::hard_link(from, to).map_err(|error| cannot("link", to, &error))
     }
 
-    /// A link, or a copy where the other place is on another file system.
+    /// Creates a hard link, or a copy if `to` is on another file system.
     pub fn link_or_copy(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         self.op("link", to)?;
         if fs::hard_link(from, to).is_ok() {
@@ -271,7 +282,7 @@ impl Host {
         }
     }
 
-    /// A copy of its own, of the mode that is given, whatever the umask. Returns its digest.
+    /// Copies a file, sets its mode whatever the umask, and returns its digest.
     pub fn copy_as(&self, from: &Utf8Path, to: &Utf8Path, mode: u32) -> Result<String> {
         let mut writing = self.create(to)?;
         io::copy(&mut self.open_read(from)?, &mut writing)
@@ -281,8 +292,8 @@ impl Host {
         Ok(digest)
     }
 
-    /// Gives a file or a directory of ours a mode, where there are any. One with other names than
-    /// ours is not ours.
+    /// Sets the permission bits of a file or directory, on systems that have them. All hard links
+    /// of a file share them, so it must not be linked from outside.
     pub fn set_mode(&self, path: &Utf8Path, mode: u32) -> Result<()> {
         self.op("write", path)?;
         #[cfg(unix)]
@@ -293,7 +304,7 @@ impl Host {
         Ok(())
     }
 
-    /// Permission bits, where there are any.
+    /// Returns the permission bits; `None` if nothing is there or the system has none.
     pub fn mode(&self, path: &Utf8Path) -> Option<u32> {
         #[cfg(unix)]
         let mode = fs::metadata(path).ok().map(|metadata| {
@@ -304,19 +315,19 @@ impl Host {
         mode
     }
 
-    /// Makes a symbolic link with this text.
+    /// Creates a symbolic link with this text.
     pub fn symlink(&self, text: &str, link: &Utf8Path) -> Result<()> {
         self.op("link", link)?;
         #[cfg(unix)]
         let made = std::os::unix::fs::symlink(text, link);
         #[cfg(not(unix))]
         let made: io::Result<()> = Err(io::Error::other(format!(
-            "links such as `-> {text}` cannot be made on this system"
+            "symbolic links such as `-> {text}` are not supported on this system"
         )));
         made.map_err(|error| cannot("link", link, &error))
     }
 
-    /// The text of a symbolic link; `None` where there is none, or none in UTF-8.
+    /// Returns the text of a symbolic link; `None` if it is not a link, or its text is not UTF-8.
     pub fn link_text(&self, path: &Utf8Path) -> Option<String> {
         fs::read_link(path)
             .ok()?
@@ -325,7 +336,7 @@ impl Host {
             .ok()
     }
 
-    /// With its permissions.
+    /// Copies a file with its permissions.
     pub fn copy(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         self.op("copy", to)?;
         fs::copy(from, to)
@@ -333,18 +344,19 @@ impl Host {
             .map_err(|error| cannot("write", to, &error))
     }
 
+    /// Creates a directory and its parents.
     pub fn create_dir_all(&self, path: &Utf8Path) -> Result<()> {
         self.op("create", path)?;
         fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))
     }
 
-    /// A directory beside others in `parent` that removes itself when it is dropped.
+    /// Creates a directory in `parent` that is removed when it is dropped.
     pub fn temp_dir(&self, parent: &Utf8Path, prefix: &str) -> Result<tempfile::TempDir> {
         self.op("create a directory in", parent)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(prefix);
-        // A tree that is to be exchanged in is no secret: the umask alone decides, as for any
-        // directory.
+        // Not 0700, tempfile's default: the directory may become the tree, whose mode is the
+        // umask's.
         #[cfg(unix)]
         builder
             .permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o777));
@@ -353,28 +365,30 @@ impl Host {
             .map_err(|error| cannot("create a directory in", parent, &error))
     }
 
+    /// Removes a file.
     pub fn remove_file(&self, path: &Utf8Path) -> Result<()> {
         self.op("remove", path)?;
         fs::remove_file(path).map_err(|error| cannot("remove", path, &error))
     }
 
+    /// Removes a directory and everything in it.
     pub fn remove_dir_all(&self, path: &Utf8Path) -> Result<()> {
         self.op("remove", path)?;
         fs::remove_dir_all(path).map_err(|error| cannot("remove", path, &error))
     }
 
-    /// Removes a directory if nothing is left in it.
+    /// Removes a directory if it is empty.
     pub fn remove_empty_dir(&self, path: &Utf8Path) {
         let _ = fs::remove_dir(path);
     }
 
-    /// Whether a file can be started by everyone: mode 0755, as [`Self::write_program`] leaves it.
+    /// Returns true if a file has mode 0755, as [`Self::write_program`] sets it.
     pub fn is_program(&self, path: &Utf8Path) -> bool {
         self.mode(path)
             .map_or_else(|| self.is_file(path), |mode| mode & 0o777 == 0o755)
     }
 
-    /// `path` with the links in that part of it resolved that exists.
+    /// Resolves the links in the part of a path that exists.
     pub fn resolve(&self, path: &Utf8Path) -> Utf8PathBuf {
         let mut rest = Vec::new();
         for ancestor in path.ancestors() {
@@ -389,7 +403,7 @@ impl Host {
         path.to_owned()
     }
 
-    /// Makes cargo's target directory as cargo makes it: marked, so that backups pass it over.
+    /// Creates cargo's target directory as cargo does, with a tag that makes backups skip it.
     pub fn create_target_dir(&self, path: &Utf8Path) -> Result<()> {
         if self.exists(path) {
             return Ok(());

@@ -9,33 +9,37 @@ use crate::host::files::cannot;
 use crate::host::machine::Host;
 use crate::problem::Result;
 
-/// Holds the lock of a tree until it is dropped.
+/// Lock of a path, held until it is dropped.
 pub struct FileLock {
+    /// Open file, which holds the lock.
     pub _file: File,
-    /// A file that goes when the lock does.
-    pub passing: Option<Utf8PathBuf>,
+    /// Path of a lock file that is removed with the lock.
+    pub removed_on_drop: Option<Utf8PathBuf>,
 }
 
 impl Drop for FileLock {
-    /// While it is held: whoever waits for it sees that it is gone, and makes another. After a
-    /// signal, too.
+    /// Removes the file while the lock is held, after a signal, too. Waiting runs notice that it is
+    /// gone and create another.
     fn drop(&mut self) {
-        if let Some(path) = &self.passing {
+        if let Some(path) = &self.removed_on_drop {
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// The lock file of a tree: beside it, so that the exchange does not move it.
+/// Returns the path of a tree's lock file: beside the tree, so that the exchange does not move it.
 pub fn lock_path(out_dir: &Utf8Path) -> Utf8PathBuf {
     out_dir.with_file_name(format!(".{}.lock", out_dir.file_name().unwrap_or_default()))
 }
 
 impl Host {
-    /// Takes the lock at `path`, and says so if it has to wait for another run: `waiting_for` is the
-    /// end of that line, "on `DIR`". The kernel frees it when its holder dies.
+    /// Takes the lock at `path`, and prints a status if it must wait for another run: `waiting_for`
+    /// is the end of that line, "on `DIR`". The kernel releases it when its holder dies.
+    ///
+    /// # Errors
+    /// `file-access`, and `interrupted` while waiting.
     pub fn lock(&self, path: &Utf8Path, waiting_for: &str) -> Result<FileLock> {
-        let mut silent = true;
+        let mut unreported = true;
         loop {
             let file = File::options()
                 .create(true)
@@ -43,44 +47,47 @@ impl Host {
                 .write(true)
                 .open(path)
                 .map_err(|error| cannot("open", path, &error))?;
-            // Asked again and again rather than waited for, so that a signal is heard.
+            // Polled rather than waited for, so that a signal is noticed.
             while file.try_lock().is_err() {
-                if std::mem::take(&mut silent) {
+                if std::mem::take(&mut unreported) {
                     let line = format!("waiting for another run {waiting_for}");
                     self.shell.status("Blocking", &line);
                 }
                 self.check_interrupted()?;
                 std::thread::sleep(Duration::from_millis(20));
             }
-            // Its holder may have removed the file while we waited; what others lock then is
-            // another file.
+            // Its holder may have removed the file while we waited; then others lock a new file.
             if same_file(&file, path) {
                 return Ok(FileLock {
                     _file: file,
-                    passing: None,
+                    removed_on_drop: None,
                 });
             }
         }
     }
 
-    /// The same beside what stands among the user's own files: nothing of the lock stays there.
-    pub fn passing_lock(&self, path: &Utf8Path, waiting_for: &str) -> Result<FileLock> {
+    /// Takes a lock whose file is removed with it, for places among the user's own files.
+    ///
+    /// # Errors
+    /// The errors of [`Self::lock`].
+    pub fn temporary_lock(&self, path: &Utf8Path, waiting_for: &str) -> Result<FileLock> {
         let mut lock = self.lock(path, waiting_for)?;
-        lock.passing = Some(path.to_owned());
+        lock.removed_on_drop = Some(path.to_owned());
         Ok(lock)
     }
 }
 
+/// Returns true if `path` still leads to an open file.
 #[cfg(unix)]
 fn same_file(file: &File, path: &Utf8Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    let (Ok(open), Ok(there)) = (file.metadata(), fs::metadata(path)) else {
+    let (Ok(open), Ok(current)) = (file.metadata(), fs::metadata(path)) else {
         return false;
     };
-    (open.dev(), open.ino()) == (there.dev(), there.ino())
+    (open.dev(), open.ino()) == (current.dev(), current.ino())
 }
 
-/// Where an open file cannot be removed, it is the one that stands there.
+/// Returns true: on this system an open file cannot be removed, so it is still the same.
 #[cfg(not(unix))]
 fn same_file(_: &File, _: &Utf8Path) -> bool {
     true

@@ -1,8 +1,6 @@
-//! The one door to the machine: environment, processes, files, locks, the exchange of two
-//! directories.
+//! [`Host`], the access to environment, processes, files and locks.
 //!
-//! It decides nothing. Each error carries the path or the command line by construction. The lints
-//! of `clippy.toml` keep every other room from going around it.
+//! Each error carries the path or the command line by construction.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -16,9 +14,9 @@ use crate::host::shell::Shell;
 use crate::host::signals::Interrupts;
 use crate::problem::{Problem, Result};
 
-/// What rustup's proxy leaves in the environment of `cargo xpkg`. Handed on, it would silence the
-/// pin of a workspace that lies elsewhere; a choice that the user made (`+nightly`,
-/// RUSTUP_TOOLCHAIN) stays.
+/// Variables that rustup's proxy sets for `cargo xpkg`. Passed on, they would override the pinned
+/// toolchain of a workspace in another directory. They are kept if the user chose the toolchain
+/// (`+nightly`, RUSTUP_TOOLCHAIN).
 const PROXY_VARIABLES: &[&str] = &[
     "RUSTUP_TOOLCHAIN",
     "RUSTUP_TOOLCHAIN_SOURCE",
@@ -26,19 +24,25 @@ const PROXY_VARIABLES: &[&str] = &[
     "CARGO",
 ];
 
-/// The machine as one run sees it.
+/// The machine during one run.
 pub struct Host {
+    /// Environment, as it was at the start.
     pub env: BTreeMap<OsString, OsString>,
     cwd: Utf8PathBuf,
-    /// The one place that prints.
+    /// Printer of messages.
     pub shell: Shell,
+    /// Signal that came, and what to end after it.
     pub interrupts: Arc<Interrupts>,
+    /// Fault that the tests inject.
     #[cfg(feature = "test-fakes")]
     pub fault: crate::host::fault::Fault,
 }
 
 impl Host {
-    /// Reads environment and directory, once.
+    /// Reads the environment and the current directory.
+    ///
+    /// # Errors
+    /// `file-access` if the current directory cannot be read or is not UTF-8.
     pub fn new(shell: Shell) -> Result<Self> {
         let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
         let source = env
@@ -56,7 +60,7 @@ impl Host {
         let cwd = Utf8PathBuf::from_path_buf(cwd).map_err(|path| not_utf8(&path))?;
         Ok(Self {
             #[cfg(feature = "test-fakes")]
-            fault: crate::host::fault::Fault::of(env.get(std::ffi::OsStr::new("XPKG_FAULT"))),
+            fault: crate::host::fault::Fault::parse(env.get(std::ffi::OsStr::new("XPKG_FAULT"))),
             env,
             cwd,
             shell,
@@ -64,11 +68,12 @@ impl Host {
         })
     }
 
+    /// Returns the current directory.
     pub fn cwd(&self) -> &Utf8Path {
         &self.cwd
     }
 
-    /// A variable's value; empty or not UTF-8 is as good as unset.
+    /// Returns the value of a variable; `None` if it is unset, empty or not UTF-8.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.env
             .get(std::ffi::OsStr::new(name))
@@ -76,19 +81,19 @@ impl Host {
             .filter(|value| !value.is_empty())
     }
 
-    /// Every variable that is UTF-8.
+    /// Returns the variables that are UTF-8.
     pub fn vars(&self) -> impl Iterator<Item = (&str, &str)> {
         self.env
             .iter()
             .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
     }
 
-    /// The whole environment, for libraries that take one.
+    /// Returns the whole environment, for libraries that take one.
     pub fn environment(&self) -> &BTreeMap<OsString, OsString> {
         &self.env
     }
 
-    /// `path` as seen from the current directory.
+    /// Makes a path absolute and removes `.` and `..` from it. Links are not resolved.
     pub fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
         let joined = self.cwd.join(path);
         let mut whole = Utf8PathBuf::new();
@@ -104,7 +109,7 @@ impl Host {
         whole
     }
 
-    /// Where on PATH `program` is.
+    /// Searches PATH for a program.
     pub fn find(&self, program: &str) -> Option<Utf8PathBuf> {
         let path = self.env.get(std::ffi::OsStr::new("PATH"));
         which::which_in(program, path, &self.cwd)
@@ -112,7 +117,7 @@ impl Host {
             .and_then(|path| Utf8PathBuf::from_path_buf(path).ok())
     }
 
-    /// Names of everything on PATH.
+    /// Returns the names of everything on PATH.
     pub fn on_path(&self) -> BTreeSet<String> {
         let path = self
             .env
@@ -126,7 +131,7 @@ impl Host {
             .collect()
     }
 
-    /// Names in a directory, or nothing where it is none.
+    /// Returns the names in a directory; nothing if it cannot be read.
     pub fn names(&self, directory: &Utf8Path) -> Vec<String> {
         directory
             .read_dir_utf8()
@@ -137,15 +142,15 @@ impl Host {
             .collect()
     }
 
-    /// What tells a file from another that came in its place: links resolved, size in bytes, time
-    /// of change in ns.
+    /// Returns a cache key of a file: its real path, size in bytes and modification time in ns.
+    /// `None` if it is not a regular file.
     pub fn identity(&self, path: &Utf8Path) -> Option<String> {
         let path = path.canonicalize_utf8().ok()?;
         let stamp = self.stamp(&path).filter(|_| path.is_file())?;
         Some(format!("{path} {stamp}"))
     }
 
-    /// The name of a file after all links.
+    /// Returns the name of a file after all links are resolved.
     pub fn real_name(&self, path: &Utf8Path) -> Option<String> {
         path.canonicalize_utf8()
             .ok()?
@@ -153,8 +158,8 @@ impl Host {
             .map(str::to_owned)
     }
 
-    /// What tells a directory, or a file, from itself before something in it changed; `None` where
-    /// there is nothing.
+    /// Returns a key that changes when a file or directory does: size in bytes and modification
+    /// time in ns. `None` if nothing is there.
     pub fn stamp(&self, path: &Utf8Path) -> Option<String> {
         let metadata = fs::metadata(path).ok()?;
         let time = metadata
@@ -165,8 +170,8 @@ impl Host {
         Some(format!("{} {time}", metadata.len()))
     }
 
-    /// xpkg's own cache for what is about the machine, not about a workspace. `None` where there is
-    /// no home.
+    /// Returns the directory of xpkg's cache of facts about the machine:
+    /// `$XDG_CACHE_HOME/cargo-xpkg` or `~/.cache/cargo-xpkg`. `None` if there is no home directory.
     pub fn cache_dir(&self) -> Option<Utf8PathBuf> {
         let base = self
             .var("XDG_CACHE_HOME")
@@ -179,7 +184,7 @@ impl Host {
         base.map(|base| base.join(env!("CARGO_PKG_NAME")))
     }
 
-    /// `uid:gid` of an ordinary user; `None` for root, and where there is no such thing.
+    /// Returns `uid:gid` of the user; `None` for root, and on systems without user IDs.
     pub fn ordinary_user(&self) -> Option<String> {
         #[cfg(unix)]
         {
@@ -190,7 +195,7 @@ impl Host {
         None
     }
 
-    /// The path of this very program.
+    /// Returns the path of the running executable.
     pub fn own_program(&self) -> Option<Utf8PathBuf> {
         std::env::current_exe()
             .ok()
@@ -198,6 +203,7 @@ impl Host {
     }
 }
 
+/// Returns the problem of a path that is not UTF-8.
 fn not_utf8(path: &std::path::Path) -> Problem {
     Problem::new(
         FILE_ACCESS,

@@ -1,7 +1,7 @@
-//! The one door to the machine: environment, processes, files, locks, the terminal.
+//! The only access to the machine: environment, processes, files, locks, the terminal.
 //!
-//! It decides nothing. Each error carries the path or the command line by construction. The lints
-//! of `clippy.toml` keep every other file from going around it.
+//! No decisions are made here. Each error carries the path or the command line by construction. The
+//! lints of `clippy.toml` reject access in other files.
 #![expect(
     clippy::disallowed_methods,
     reason = "the other files go through this one"

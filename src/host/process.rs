@@ -1,4 +1,4 @@
-//! Processes, each in a group of its own, and signals: what was started ends with us.
+//! Processes, each in its own process group, and signals: all child processes end with this one.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,46 +14,51 @@ use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::problem::{Problem, Result};
 
-/// What a program said and how it ended.
+/// Output and exit status of a program.
 pub struct Output {
-    /// `None`: ended by a signal.
+    /// Exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// It was ended because its time was up.
+    /// True if it was killed at its time limit.
     pub timed_out: bool,
+    /// Standard output, invalid UTF-8 replaced.
     pub stdout: String,
+    /// Standard error, invalid UTF-8 replaced.
     pub stderr: String,
 }
 
 impl Output {
+    /// Returns true for exit code 0.
     pub fn success(&self) -> bool {
         self.code == Some(0)
     }
 }
 
-/// Bytes of a stream that [`Host::capture_bounded`] keeps; the rest is read and dropped.
-const KEPT: usize = 64 * 1024;
+/// Maximum size of a stream that [`Host::capture_bounded`] keeps, in bytes; the rest is read and
+/// dropped.
+const STREAM_LIMIT: usize = 64 * 1024;
 
-/// How long a program has that is called to end another.
-const ENDING: Duration = Duration::from_secs(20);
+/// Time limit of a cleanup command.
+const CLEANUP_LIMIT: Duration = Duration::from_secs(20);
 
-/// What bounds a program that nobody vouches for.
+/// Time limit of a program.
 #[derive(Clone, Copy)]
 enum Bound {
+    /// No limit.
     None,
-    /// So long in all.
+    /// Maximum running time.
     Whole(Duration),
-    /// So long without a word.
+    /// Maximum time without output.
     Silence(Duration),
 }
 
-/// How long children have to end by themselves once they were asked to.
+/// Time between SIGTERM and SIGKILL for child processes.
 const GRACE: Duration = Duration::from_secs(3);
 
 impl Host {
-    /// Hears SIGINT, SIGTERM and SIGHUP from now on: children are asked to end, the run unwinds,
-    /// and what is temporary goes. A second signal gives the children no more time.
+    /// Handles SIGINT, SIGTERM and SIGHUP from now on: child processes get SIGTERM, the run unwinds
+    /// and temporary files are removed. A second signal kills the child processes at once.
     #[cfg(unix)]
-    pub fn hear_signals(&self) {
+    pub fn handle_signals(&self) {
         use rustix::process::Signal;
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else {
@@ -70,7 +75,7 @@ impl Host {
                     interrupts.send(Signal::KILL);
                     continue;
                 }
-                interrupts.call_endings();
+                interrupts.run_cleanups();
                 interrupts.send(Signal::TERM);
                 let interrupts = Arc::clone(&interrupts);
                 thread::spawn(move || {
@@ -81,16 +86,19 @@ impl Host {
         });
     }
 
-    /// Where there are no such signals, the system ends what hangs together.
+    /// Does nothing: on this system child processes end with the console.
     #[cfg(not(unix))]
-    pub fn hear_signals(&self) {}
+    pub fn handle_signals(&self) {}
 
-    /// The signal that interrupted the run.
+    /// Returns the number of the signal that interrupted the run.
     pub fn interrupted(&self) -> Option<i32> {
         Some(self.interrupts.signal.load(SeqCst)).filter(|signal| *signal != 0)
     }
 
-    /// The problem that ends a run after a signal.
+    /// Checks that no signal came.
+    ///
+    /// # Errors
+    /// `interrupted`.
     pub fn check_interrupted(&self) -> Result<()> {
         match self.interrupted() {
             Some(signal) => Err(Problem::new(
@@ -101,6 +109,7 @@ impl Host {
         }
     }
 
+    /// Returns the command of an invocation.
     fn command(&self, invocation: &Invocation) -> Command {
         // The program is looked up in *our* PATH; `Command` alone would do the same only where PATH
         // is not changed.
@@ -117,6 +126,7 @@ impl Host {
         command
     }
 
+    /// Starts a program in its own process group. `streams` configures its streams.
     fn spawn(
         &self,
         invocation: &Invocation,
@@ -134,50 +144,55 @@ impl Host {
             self.interrupts.groups().insert(group);
         }
         let mut running = Running { child, host: self };
-        // The signal may have come between the question and the entry.
+        // A signal may have come between the check and the insertion.
         if self.interrupted().is_some() {
             running.end();
         }
         Ok(running)
     }
 
-    /// Runs a program that is asked for facts: nothing on its stdin, its words caught.
+    /// Runs a program with empty stdin and returns its output.
+    ///
+    /// # Errors
+    /// `no-toolchain` or `process-failed` if it cannot be started, and `interrupted`.
     pub fn capture(&self, invocation: &Invocation) -> Result<Output> {
-        self.caught(invocation, Bound::None, usize::MAX, |_| ())
+        self.capture_streams(invocation, Bound::None, usize::MAX, |_| ())
     }
 
-    /// The same for a program that nobody vouches for: it has `limit` to answer, what it prints is
-    /// kept up to [`KEPT`] bytes a stream, and all it started ends with it.
+    /// Runs an untrusted program like [`Self::capture`], for at most `limit`. Each stream is kept
+    /// up to [`STREAM_LIMIT`] bytes, and its child processes are killed with it.
     pub fn capture_bounded(&self, invocation: &Invocation, limit: Duration) -> Result<Output> {
-        self.caught(invocation, Bound::Whole(limit), KEPT, |_| ())
+        self.capture_streams(invocation, Bound::Whole(limit), STREAM_LIMIT, |_| ())
     }
 
-    /// The same for a program that may take long: `talk` hears its stderr line by line while it
-    /// runs.
+    /// Runs a program like [`Self::capture`] and passes each line of its stderr to `on_line` while
+    /// it runs.
     pub fn capture_talking(
         &self,
         invocation: &Invocation,
-        talk: impl FnMut(&str) + Send,
+        on_line: impl FnMut(&str) + Send,
     ) -> Result<Output> {
-        self.caught(invocation, Bound::None, usize::MAX, talk)
+        self.capture_streams(invocation, Bound::None, usize::MAX, on_line)
     }
 
-    /// The same, ended where it says nothing for so long.
+    /// Runs a program like [`Self::capture_talking`] and kills it after `silence` without output.
+    /// Each stream is kept up to [`STREAM_LIMIT`] bytes.
     pub fn capture_unless_silent(
         &self,
         invocation: &Invocation,
         silence: Duration,
-        talk: impl FnMut(&str) + Send,
+        on_line: impl FnMut(&str) + Send,
     ) -> Result<Output> {
-        self.caught(invocation, Bound::Silence(silence), KEPT, talk)
+        self.capture_streams(invocation, Bound::Silence(silence), STREAM_LIMIT, on_line)
     }
 
-    fn caught(
+    /// Runs a program and captures both streams, up to `limit` bytes each.
+    fn capture_streams(
         &self,
         invocation: &Invocation,
         bound: Bound,
-        kept: usize,
-        mut talk: impl FnMut(&str) + Send,
+        limit: usize,
+        mut on_line: impl FnMut(&str) + Send,
     ) -> Result<Output> {
         let mut running = self.spawn(invocation, |command| {
             command
@@ -185,32 +200,32 @@ impl Host {
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped());
         })?;
-        let stdout = running.child.stdout.take().expect("it was asked for");
-        let stderr = running.child.stderr.take().expect("it was asked for");
-        let heard = Mutex::new(Instant::now());
-        let hear = || {
+        let stdout = running.child.stdout.take().expect("the stream is piped");
+        let stderr = running.child.stderr.take().expect("the stream is piped");
+        let last_output = Mutex::new(Instant::now());
+        let touch = || {
             if matches!(bound, Bound::Silence(_)) {
-                *heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                *last_output.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             }
         };
         let output = thread::scope(|scope| {
-            let stdout = scope.spawn(|| read_capped(stdout, kept, |_| hear()));
+            let stdout = scope.spawn(|| read_capped(stdout, limit, |_| touch()));
             let stderr = scope.spawn(|| {
-                read_capped(stderr, kept, |line| {
-                    hear();
-                    talk(line);
+                read_capped(stderr, limit, |line| {
+                    touch();
+                    on_line(line);
                 })
             });
             let status = running.wait(match bound {
                 Bound::None => None,
-                Bound::Whole(limit) | Bound::Silence(limit) => Some((limit, &heard)),
+                Bound::Whole(limit) | Bound::Silence(limit) => Some((limit, &last_output)),
             });
-            // Children that it left behind would keep the streams open, and us waiting.
+            // Child processes that it left behind would keep the streams open, and us waiting.
             if !matches!(bound, Bound::None) {
                 running.end();
             }
             let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-            let (stdout, stderr) = (text(joined(stdout)), text(joined(stderr)));
+            let (stdout, stderr) = (text(join(stdout)), text(join(stderr)));
             status.map(|status| Output {
                 code: status.and_then(|status| status.code()),
                 timed_out: status.is_none(),
@@ -223,19 +238,19 @@ impl Host {
         Ok(output)
     }
 
-    /// Runs a program in our own place: with our streams and in our own group, so that it ends with
-    /// us. Its stderr is passed on and kept up to [`KEPT`] bytes.
+    /// Runs a program with our own streams and in our own process group, so that it ends with us.
+    /// Its stderr is passed on and kept up to [`STREAM_LIMIT`] bytes.
     pub fn relay(&self, invocation: &Invocation) -> Result<Output> {
         let failed = |error: io::Error| cannot_start(invocation, &error);
         let mut command = self.command(invocation);
         let mut child = command.stderr(Stdio::piped()).spawn().map_err(failed)?;
         let mut kept = Vec::new();
-        let mut stream = child.stderr.take().expect("it was asked for");
+        let mut stream = child.stderr.take().expect("the stream is piped");
         let mut piece = [0; 8192];
         while let Ok(read @ 1..) = stream.read(&mut piece) {
-            // Whoever listens may have gone: the program goes on nevertheless.
+            // If our stderr is closed, the program goes on.
             let _ = io::Write::write_all(&mut io::stderr(), &piece[..read]);
-            kept.extend_from_slice(&piece[..read.min(KEPT.saturating_sub(kept.len()))]);
+            kept.extend_from_slice(&piece[..read.min(STREAM_LIMIT.saturating_sub(kept.len()))]);
         }
         let status = child.wait().map_err(failed)?;
         let stderr = String::from_utf8_lossy(&kept).into_owned();
@@ -247,23 +262,25 @@ impl Host {
         })
     }
 
-    /// Runs a program that talks to the user on stderr and to us on stdout, line by line. Returns
-    /// its exit code. A signal that ends us calls `ending` first, which ends what the program has
-    /// had another start (a container).
+    /// Runs a program with our own stderr, passes each line of its stdout to `line`, and returns
+    /// its exit code. A signal runs `cleanup` first, which ends what the program has started
+    /// through another one (a container).
     pub fn stream(
         &self,
         invocation: &Invocation,
-        ending: Option<&Invocation>,
+        cleanup: Option<&Invocation>,
         mut line: impl FnMut(&str),
     ) -> Result<Option<i32>> {
         let failed = |error: io::Error| cannot_start(invocation, &error);
         let mut running = self.spawn(invocation, |command| {
             command.stdin(Stdio::null()).stdout(Stdio::piped());
         })?;
-        if let (Some(ending), Ok(group)) = (ending, i32::try_from(running.child.id())) {
-            self.interrupts.endings().insert(group, self.quiet(ending));
+        if let (Some(cleanup), Ok(group)) = (cleanup, i32::try_from(running.child.id())) {
+            self.interrupts
+                .cleanups()
+                .insert(group, self.silent_command(cleanup));
         }
-        let stdout = running.child.stdout.take().expect("it was asked for");
+        let stdout = running.child.stdout.take().expect("the stream is piped");
         for text in BufReader::new(stdout).split(b'\n') {
             line(&String::from_utf8_lossy(&text.map_err(failed)?));
         }
@@ -272,16 +289,17 @@ impl Host {
         Ok(status.and_then(|status| status.code()))
     }
 
-    /// Runs a program that ends another, even after a signal; what comes of it cannot be helped.
-    pub fn end(&self, ending: &Invocation) {
-        let Ok(child) = self.quiet(ending).spawn() else {
+    /// Runs a cleanup command, even after a signal. Its failure is ignored.
+    pub fn end(&self, cleanup: &Invocation) {
+        let Ok(child) = self.silent_command(cleanup).spawn() else {
             return;
         };
         let mut running = Running { child, host: self };
-        let _ = running.wait(Some((ENDING, &Mutex::new(Instant::now()))));
+        let _ = running.wait(Some((CLEANUP_LIMIT, &Mutex::new(Instant::now()))));
     }
 
-    fn quiet(&self, invocation: &Invocation) -> Command {
+    /// Returns the command of an invocation, without streams and in its own process group.
+    fn silent_command(&self, invocation: &Invocation) -> Command {
         let mut command = self.command(invocation);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -293,18 +311,19 @@ impl Host {
     }
 }
 
-fn joined<T>(asked: thread::ScopedJoinHandle<T>) -> T {
-    asked.join().expect("reading does not panic")
+/// Waits for a reader thread and returns its result.
+fn join<T>(reader: thread::ScopedJoinHandle<T>) -> T {
+    reader.join().expect("reading does not panic")
 }
 
-/// A child in its own group; dropped, nothing of it is left.
+/// Child process in its own process group, which is killed when it is dropped.
 struct Running<'a> {
     child: Child,
     host: &'a Host,
 }
 
 impl Running<'_> {
-    /// How it ended; `None`: its time was up.
+    /// Waits for the process; `None` if its time limit is exceeded.
     fn wait(
         &mut self,
         limit: Option<(Duration, &Mutex<Instant>)>,
@@ -330,13 +349,14 @@ impl Running<'_> {
         }
     }
 
+    /// Kills the process group.
     fn end(&mut self) {
         #[cfg(unix)]
         if let Some(group) = i32::try_from(self.child.id())
             .ok()
             .and_then(rustix::process::Pid::from_raw)
         {
-            // The group is gone when nothing of it is left: that is no error.
+            // Not an error: the group is gone if all its processes have ended.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
         let _ = self.child.kill();
@@ -351,32 +371,33 @@ impl Drop for Running<'_> {
         }
         if let Ok(group) = i32::try_from(self.child.id()) {
             self.host.interrupts.groups().remove(&group);
-            self.host.interrupts.endings().remove(&group);
+            self.host.interrupts.cleanups().remove(&group);
         }
     }
 }
 
-/// Reads to the end, keeps so many bytes, and hands on each line as it comes.
-fn read_capped(stream: impl Read, kept: usize, mut talk: impl FnMut(&str)) -> Vec<u8> {
+/// Reads a stream to its end, keeps at most `limit` bytes, and passes each line to `on_line`.
+fn read_capped(stream: impl Read, limit: usize, mut on_line: impl FnMut(&str)) -> Vec<u8> {
     let mut text = Vec::new();
     let mut reader = BufReader::new(stream);
     loop {
         let mut line = Vec::new();
-        // A line without end is taken in pieces.
+        // A very long line is read in pieces, for bounded memory.
         match reader
             .by_ref()
-            .take(KEPT as u64)
+            .take(STREAM_LIMIT as u64)
             .read_until(b'\n', &mut line)
         {
             Ok(0) | Err(_) => return text,
             Ok(_) => {}
         }
-        talk(String::from_utf8_lossy(&line).trim_end_matches('\n'));
-        let room = kept.saturating_sub(text.len()).min(line.len());
+        on_line(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+        let room = limit.saturating_sub(text.len()).min(line.len());
         text.extend_from_slice(&line[..room]);
     }
 }
 
+/// Returns the problem of a program that cannot be started.
 fn cannot_start(invocation: &Invocation, error: &io::Error) -> Problem {
     let code = if ["cargo", "rustc"].contains(&invocation.program.as_str())
         && error.kind() == io::ErrorKind::NotFound
@@ -391,7 +412,7 @@ fn cannot_start(invocation: &Invocation, error: &io::Error) -> Problem {
     );
     match code {
         NO_TOOLCHAIN => {
-            problem.help("install Rust with rustup, and see that `~/.cargo/bin` is on PATH")
+            problem.help("install Rust with rustup, and make sure that `~/.cargo/bin` is on PATH")
         }
         _ => problem.note("command", [invocation.to_string()]),
     }

@@ -1,9 +1,9 @@
 //! Replacement of a directory or a file in one step: of the staged tree, of Docker contexts and of
 //! image layouts.
 //!
-//! The order is always the same: lock the place, sweep what killed runs left beside it, write the
-//! new one beside it, exchange the two, and look at the old one again. What someone else put there in
-//! the meantime is not lost: then the two are exchanged back.
+//! The order is always the same: lock the place, remove what killed runs left beside it, write the
+//! new one beside it, exchange the two, and check the old one again. If another program has put
+//! files there in the meantime, the two are exchanged back, so that nothing is lost.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -13,18 +13,18 @@ use crate::host::lock::{FileLock, lock_path};
 use crate::host::machine::Host;
 use crate::problem::{Problem, Result};
 
-/// A place that is replaced: what it is called in messages, and how its lock is kept.
+/// Kind of a place that is replaced: its name in messages, and the life of its lock file.
 pub struct Kind {
-    /// With the article: `an out-dir`.
+    /// Name with its article: `an out-dir`.
     pub name: &'static str,
-    /// The flag that chooses another place: `--out-dir`.
+    /// Flag that chooses another place: `--out-dir`.
     pub flag: &'static str,
-    /// True if the lock file stays beside the place, as beside the tree, which is nobody's directory
-    /// but cargo's.
+    /// True if the lock file stays beside the place: the tree is in cargo's target directory, the
+    /// other places are among the user's files.
     pub lock_stays: bool,
 }
 
-/// A place that is locked: no other run of xpkg replaces it.
+/// Locked place, which no other run of xpkg replaces.
 pub struct LockedPlace<'a> {
     host: &'a Host,
     kind: &'static Kind,
@@ -33,35 +33,32 @@ pub struct LockedPlace<'a> {
     _lock: FileLock,
 }
 
-/// A new directory beside the place.
+/// New directory beside the place, which replaces it.
 pub struct Replacement<'a> {
     place: &'a LockedPlace<'a>,
     root: Utf8PathBuf,
     _temp: tempfile::TempDir,
 }
 
-/// Locks a place, and waits for another run that has it. Its parent directory is made.
+/// Locks a place, and waits while another run holds the lock. Creates its parent directory.
 ///
 /// # Errors
-/// `file-access` where the place has no parent or nothing can be written there.
+/// `file-access` if the place has no parent or cannot be written.
 pub fn lock<'a>(host: &'a Host, path: &Utf8Path, kind: &'static Kind) -> Result<LockedPlace<'a>> {
     let unwritable = |problem: Problem| match problem.code {
-        FILE_ACCESS => problem.help(format!(
-            "name a directory that can be written: `{} DIR`",
-            kind.flag
-        )),
+        FILE_ACCESS => problem.help(format!("choose a writable directory: `{} DIR`", kind.flag)),
         _ => problem,
     };
     let Some(parent) = path.parent() else {
         let message = format!("`{path}` cannot be {}", kind.name);
-        return Err(Problem::new(FILE_ACCESS, message).help("name a directory below another"));
+        return Err(Problem::new(FILE_ACCESS, message).help("choose a directory that has a parent"));
     };
     host.create_dir_all(parent).map_err(unwritable)?;
     let waiting_for = format!("on `{path}`");
     let lock = if kind.lock_stays {
         host.lock(&lock_path(path), &waiting_for)
     } else {
-        host.passing_lock(&lock_path(path), &waiting_for)
+        host.temporary_lock(&lock_path(path), &waiting_for)
     };
     Ok(LockedPlace {
         host,
@@ -73,12 +70,12 @@ pub fn lock<'a>(host: &'a Host, path: &Utf8Path, kind: &'static Kind) -> Result<
 }
 
 impl LockedPlace<'_> {
-    /// Removes what killed runs left beside the place: a new directory that is not finished, or the
-    /// old one, which was exchanged a moment before. `check` refuses a leftover that holds a file of
-    /// someone else's, which the killed run had no time to see.
+    /// Removes what killed runs left beside the place: an unfinished new directory, or the old one,
+    /// which had just been exchanged. `check` rejects a leftover with files of another program,
+    /// which the killed run had no time to check.
     ///
     /// # Errors
-    /// What `check` returns, and `file-access`.
+    /// The errors of `check`, and `file-access`.
     pub fn sweep(&self, check: impl Fn(&Utf8Path) -> Result<()>) -> Result<()> {
         let prefix = self.prefix();
         for name in self.host.names(&self.parent) {
@@ -91,7 +88,7 @@ impl LockedPlace<'_> {
         Ok(())
     }
 
-    /// Makes the new directory, empty, and asks the file system whether it can take the place of the
+    /// Creates the new directory, empty, and checks that the file system can exchange it with the
     /// old one.
     ///
     /// # Errors
@@ -106,7 +103,7 @@ impl LockedPlace<'_> {
         })?;
         self.host
             .check_exchange(&self.path, &root)
-            .map_err(|problem| self.elsewhere(problem))?;
+            .map_err(|problem| self.suggest_other_path(problem))?;
         Ok(Replacement {
             place: self,
             root,
@@ -123,15 +120,15 @@ impl LockedPlace<'_> {
         format!(".{}.new-", self.path.file_name().unwrap_or_default())
     }
 
-    /// Suggests another place where this one cannot be exchanged.
-    fn elsewhere(&self, problem: Problem) -> Problem {
+    /// Replaces the help of `cannot-exchange` by another place.
+    fn suggest_other_path(&self, problem: Problem) -> Problem {
         if problem.code != CANNOT_EXCHANGE {
             return problem;
         }
         let (flag, deeper) = (self.kind.flag, self.path.join("xpkg"));
         Problem {
             help: vec![format!(
-                "name another place that can be written, or one level deeper: `{flag} {deeper}`"
+                "choose another writable place, or one level deeper: `{flag} {deeper}`"
             )],
             ..problem
         }
@@ -144,20 +141,20 @@ impl Replacement<'_> {
         &self.root
     }
 
-    /// Puts `new`, which is the new directory or something in it, in the place. `check` refuses what
-    /// was found there; if it refuses, the old one is back in its place when this returns.
+    /// Replaces the place by `new`, which is the new directory or something in it. `check` is
+    /// called with the old one; if it fails, the old one is put back.
     ///
     /// # Errors
-    /// What `check` returns, `cannot-exchange` and `file-access`.
+    /// The errors of `check`, `cannot-exchange` and `file-access`.
     pub fn finish(self, new: &Utf8Path, check: impl Fn(&Utf8Path) -> Result<()>) -> Result<()> {
         let LockedPlace { host, path, .. } = self.place;
         match host.exchange(new, path) {
-            // A file can be replaced on every file system, with the look before it instead.
+            // A file can be replaced on every file system, but the check must come first.
             Err(problem) if problem.code == CANNOT_EXCHANGE && host.is_file(path) => {
                 check(path)?;
                 return host.rename(new, path);
             }
-            exchanged => exchanged.map_err(|problem| self.place.elsewhere(problem))?,
+            exchanged => exchanged.map_err(|problem| self.place.suggest_other_path(problem))?,
         }
         if host.exists(new)
             && let Err(problem) = check(new)

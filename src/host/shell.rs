@@ -1,7 +1,7 @@
-//! The one place that prints: messages on stderr, data on stdout.
+//! All printing: messages on stderr, data on stdout.
 //!
-//! Names and texts from outside may hold characters that a terminal acts on. They end here: all
-//! that is printed passes [`safe`], except for colors.
+//! Names and texts from outside may contain characters that control a terminal. Everything printed
+//! passes [`safe`], which escapes them, except for colors.
 
 use std::io::Write as _;
 use std::sync::OnceLock;
@@ -16,22 +16,27 @@ use crate::problem::style::{CAUTION, GOOD, STRONG};
 use crate::problem::text::{is_invisible, printable};
 use crate::problem::{Problem, Result, render};
 
-/// Amount of messages.
+/// Amount of messages on stderr.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Verbosity {
     /// Errors only.
     Quiet,
+    /// Status lines, warnings and errors.
     #[default]
     Normal,
-    /// Also the commands that are run; cargo is run with `-v` so many times.
-    Verbose { cargo: u8 },
+    /// Also the commands that are run.
+    Verbose {
+        /// Number of `-v` flags that cargo is run with.
+        cargo: u8,
+    },
 }
 
-/// Messages on stderr.
+/// Printer of messages on stderr.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shell {
+    /// Amount of messages.
     pub verbosity: Verbosity,
-    /// `--color` as it is passed on to cargo: `auto`, `always` or `never`.
+    /// `--color`, to be passed on to cargo: `auto`, `always` or `never`.
     pub color: Option<&'static str>,
 }
 
@@ -63,7 +68,8 @@ impl Shell {
         }
     }
 
-    /// Returns a progress bar in bytes, shown on a terminal once the work takes longer than a second.
+    /// Returns a progress bar in bytes, shown on a terminal once the work takes longer than a
+    /// second.
     pub fn bar(&self, verb: &str) -> Bar {
         let shown = self.verbosity != Verbosity::Quiet
             && std::io::IsTerminal::is_terminal(&std::io::stderr());
@@ -90,12 +96,16 @@ impl Shell {
     }
 }
 
+/// Writes a message to stderr.
 fn say(text: &str) {
-    // Where stderr is closed, nobody reads it.
+    // An error is ignored: if stderr is closed, nobody reads the message.
     let _ = anstream::stderr().write_all(safe(text).as_bytes());
 }
 
-/// Writes data to stdout. A closed pipe is no error; a full disk is.
+/// Writes data to stdout. A closed pipe is not an error.
+///
+/// # Errors
+/// `file-access`: stdout cannot be written, for example because the disk is full.
 pub fn data(text: &str) -> Result<()> {
     let mut stdout = anstream::stdout();
     match stdout
@@ -110,10 +120,10 @@ pub fn data(text: &str) -> Result<()> {
     }
 }
 
-/// Returns one JSON document. Characters that a terminal acts on are escaped, as JSON allows for
-/// every character of a string.
+/// Returns a value as a JSON document. Characters that control a terminal are escaped, as JSON
+/// allows for every character of a string.
 pub fn json(value: &impl Serialize) -> String {
-    let text = serde_json::to_string_pretty(value).expect("what is printed is plain data");
+    let text = serde_json::to_string_pretty(value).expect("printed values are plain data");
     let mut json = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         if c != '\n' && is_invisible(c) {
@@ -128,8 +138,8 @@ pub fn json(value: &impl Serialize) -> String {
     json
 }
 
-/// Escapes the characters that a terminal acts on: all but line feeds, tabs and the sequences of
-/// colors, `ESC [ … m`.
+/// Escapes the characters that control a terminal, except for line feeds, tabs and color sequences
+/// (`ESC [ … m`).
 fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut rest = text;
@@ -153,7 +163,7 @@ fn color(text: &str) -> Option<usize> {
     parameters[length..].starts_with('m').then_some(length + 3)
 }
 
-/// A progress bar of bytes that are read.
+/// Progress bar that counts the bytes that are read.
 pub struct Bar {
     verb: String,
     began: Instant,
@@ -167,7 +177,7 @@ impl Bar {
         self.done.load(Ordering::Relaxed)
     }
 
-    /// Counts bytes that were just read, from any thread.
+    /// Counts bytes that were just read. May be called from any thread.
     pub fn add(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let Some(slot) = &self.bar else { return };
@@ -198,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_acts_on_is_escaped() {
+    fn terminal_controls_are_escaped() {
         for (text, expected) in [
             ("plain\n\ttext", "plain\n\ttext"),
             ("\u{1b}[1;31mred\u{1b}[0m", "\u{1b}[1;31mred\u{1b}[0m"),

@@ -1,37 +1,42 @@
-//! The signal that came, and the process groups that end with us.
+//! The signal that came, and the process groups to end after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::atomic::AtomicI32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The signal that came, and the groups that are to end with us.
+/// Signal that came, and the process groups and cleanups to end after it.
 #[derive(Default)]
 pub struct Interrupts {
-    /// 0: none.
+    /// Number of the signal; 0 if none came.
     pub signal: AtomicI32,
+    /// Running process groups.
     groups: Mutex<BTreeSet<i32>>,
-    /// What ends that which a group has had another process start, by the group.
-    endings: Mutex<BTreeMap<i32, Command>>,
+    /// Commands that end what a process group has started through another process (a container), by
+    /// group.
+    cleanups: Mutex<BTreeMap<i32, Command>>,
 }
 
 impl Interrupts {
-    pub fn endings(&self) -> MutexGuard<'_, BTreeMap<i32, Command>> {
-        self.endings.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns the cleanup commands by process group.
+    pub fn cleanups(&self) -> MutexGuard<'_, BTreeMap<i32, Command>> {
+        self.cleanups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls the endings; whoever waits for the groups sees what came of it.
+    /// Starts the cleanup commands, without waiting for them.
     #[cfg(unix)]
-    pub fn call_endings(&self) {
-        for ending in self.endings().values_mut() {
-            let _ = ending.spawn();
+    pub fn run_cleanups(&self) {
+        for cleanup in self.cleanups().values_mut() {
+            let _ = cleanup.spawn();
         }
     }
 
+    /// Returns the running process groups.
     pub fn groups(&self) -> MutexGuard<'_, BTreeSet<i32>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Sends a signal to all running process groups.
     #[cfg(unix)]
     pub fn send(&self, signal: rustix::process::Signal) {
         for group in self
@@ -39,7 +44,7 @@ impl Interrupts {
             .iter()
             .filter_map(|group| rustix::process::Pid::from_raw(*group))
         {
-            // A group of which nothing is left is no error.
+            // Not an error: the group may have ended.
             let _ = rustix::process::kill_process_group(group, signal);
         }
     }

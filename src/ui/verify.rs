@@ -243,7 +243,7 @@ error[not-stripped]: a program carries debug information or symbols
   arm/app: debug sections, expected none
   help: `strip = \"symbols\"`
 
-accepted[home-leak]: a program names its builder's home
+accepted[home-leak]: a program contains paths of its builder's home
   x86/app: debug sections, expected none
     reason: a path of CI
 

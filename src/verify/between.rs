@@ -1,4 +1,4 @@
-//! Findings that only several programs together show.
+//! Findings that only show when programs are compared with each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,15 +9,16 @@ use crate::verify::finding::{Finding, finding};
 use crate::verify::listing::Listing;
 use crate::verify::rules::policy::Policy;
 
-/// What shows only between programs.
-pub fn between(
+/// Compares programs by digest, build ID and source commit. `programs` are their paths in the
+/// report.
+pub fn compare_programs(
     programs: &[(&str, &File, Option<Expected>)],
     listing: Option<&Listing>,
     policy: &Policy,
 ) -> Vec<Finding> {
-    let holds = |code: Code| policy.switched(code).unwrap_or(true);
+    let is_enabled = |code: Code| policy.rule_override(code).unwrap_or(true);
     let mut findings = Vec::new();
-    let name = |expected: &Option<Expected>| {
+    let target_name = |expected: &Option<Expected>| {
         expected
             .as_ref()
             .map(|expected| expected.name.clone())
@@ -27,14 +28,14 @@ pub fn between(
     let mut ids: BTreeMap<&str, (&str, String)> = BTreeMap::new();
     for (path, file, expected) in programs {
         if let Some(other) = digests.insert(&file.sha256, path) {
-            if holds(SAME_FILE_TWICE) {
+            if is_enabled(SAME_FILE_TWICE) {
                 let found = format!("the same bytes as `{other}`");
                 findings.push(finding(
                     SAME_FILE_TWICE,
                     path,
                     found,
-                    "a program of its own",
-                    "build the two apart, or remove one",
+                    "a different program",
+                    "build them separately, or remove one",
                 ));
             }
             continue;
@@ -47,16 +48,16 @@ pub fn between(
         else {
             continue;
         };
-        if let Some((other, target)) = ids.insert(id, (path, name(expected)))
-            && target != name(expected)
-            && holds(BUILD_ID_TWICE)
+        if let Some((other, target)) = ids.insert(id, (path, target_name(expected)))
+            && target != target_name(expected)
+            && is_enabled(BUILD_ID_TWICE)
         {
-            let found = format!("the build-id of `{other}`, which is for {target}");
+            let found = format!("the build ID of `{other}`, which is for {target}");
             findings.push(finding(
                 BUILD_ID_TWICE,
                 path,
                 found,
-                "a build-id of its own",
+                "a unique build ID",
                 "build both again",
             ));
         }
@@ -69,8 +70,8 @@ pub fn between(
         .iter()
         .filter_map(|record| record.source.commit.as_deref())
         .collect();
-    if commits.len() > 1 && holds(COMMITS_DIFFER) {
-        let of = |commit: &&str| {
+    if commits.len() > 1 && is_enabled(COMMITS_DIFFER) {
+        let describe = |commit: &&str| {
             let targets = records
                 .iter()
                 .filter(|record| record.source.commit.as_deref() == Some(*commit))
@@ -85,13 +86,13 @@ pub fn between(
                     .join(", ")
             )
         };
-        let found = commits.iter().map(of).collect::<Vec<_>>().join("; ");
+        let found = commits.iter().map(describe).collect::<Vec<_>>().join("; ");
         findings.push(finding(
             COMMITS_DIFFER,
             "",
             found,
             "one commit for the whole tree",
-            "build all of it at one commit",
+            "build all targets at one commit",
         ));
     }
     findings
@@ -100,33 +101,36 @@ pub fn between(
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[BUILD_ID_TWICE, SAME_FILE_TWICE, COMMITS_DIFFER];
 
+/// Code of programs of two targets with one build ID.
 pub const BUILD_ID_TWICE: Code = code(&CodeInfo {
     name: "build-id-twice",
-    title: "two targets' programs have one build-id",
-    cause: "The same file stands under two targets, or one was copied over another.",
-    detection: "Build-ids are compared across targets.",
+    title: "programs of two targets have the same build ID",
+    cause: "The same file is listed under two targets, or one was copied over the other.",
+    detection: "Build IDs are compared across targets.",
     fix: "Build both again.",
     source: "README, Verifying a release",
     waivable: false,
 });
 
+/// Code of two programs with the same digest.
 pub const SAME_FILE_TWICE: Code = code(&CodeInfo {
     name: "same-file-twice",
-    title: "two programs are one file",
-    cause: "Two packages with one bin name, of which cargo hands out one (rust-lang/cargo#6313), \
-            or a copy by mistake.",
-    detection: "Digests are compared within a target.",
-    fix: "Build them apart; xpkg does.",
+    title: "two programs are the same file",
+    cause: "Two packages have a bin of the same name, of which cargo keeps one \
+            (rust-lang/cargo#6313), or a file was copied by mistake.",
+    detection: "The digests of all programs are compared.",
+    fix: "Build them separately, as xpkg does.",
     source: "rust-lang/cargo#6313",
     waivable: false,
 });
 
+/// Code of a tree whose targets were built at different commits.
 pub const COMMITS_DIFFER: Code = code(&CodeInfo {
     name: "commits-differ",
-    title: "the tree holds files of different commits",
-    cause: "A run that was narrowed to some bins leaves the others as they were.",
-    detection: "The records of manifest.json are compared.",
-    fix: "Build all of it at one commit.",
+    title: "artifacts come from different commits",
+    cause: "A run with `-p`, `--exclude` or `--bin` replaces only those bins.",
+    detection: "The commits recorded in manifest.json are compared.",
+    fix: "Build all targets at one commit.",
     source: "README, The staged tree",
     waivable: false,
 });

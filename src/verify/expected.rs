@@ -1,4 +1,4 @@
-//! What a program is for: by a list, by a flag, or read off the parts of its path.
+//! The target that a program is for: from a list, from a flag, or parsed from its path.
 
 use crate::inspect::binary::FormatName;
 use crate::problem::code::{Code, CodeInfo, code};
@@ -7,21 +7,26 @@ use crate::target::arch::{Arch, FloatAbi};
 use crate::target::glibc::Glibc;
 use crate::target::system::{Libc, Os, System};
 
-/// What a program is held to. What is not known is not held against it.
+/// Requirements of a program's target. Unknown properties are not checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
+    /// Processor.
     pub arch: &'static Arch,
+    /// Operating system.
     pub os: Os,
+    /// C library; `None` if the path does not name one.
     pub libc: Option<Libc>,
+    /// Float ABI of 32-bit ARM.
     pub float: FloatAbi,
-    /// The highest glibc that it may ask for.
+    /// Highest glibc that it may need; `None` if there is no limit.
     pub floor: Option<Glibc>,
-    /// As it is named: a triple, or the words of the path.
+    /// Name in messages: the triple, or the parts of the path that name the target (`linux-arm64`).
     pub name: String,
 }
 
 impl Expected {
-    pub fn of(target: &Target) -> Self {
+    /// Returns the requirements of a target.
+    pub fn from_target(target: &Target) -> Self {
         Self {
             arch: target.arch,
             os: target.system.os,
@@ -33,40 +38,41 @@ impl Expected {
     }
 }
 
-/// What a word of a path means.
+/// Meaning of one token of a path.
 #[derive(Debug, Clone, Copy)]
-enum Word {
+enum Token {
     Arch(&'static str),
     Os(Os),
     Libc(Libc),
 }
 
-/// Words that projects name their files with. `Arch` names the prefix of a triple.
+/// Tokens that projects name their files with. `Arch` holds the prefix of a triple.
 #[rustfmt::skip]
-const WORDS: &[(&str, Word)] = &[
-    ("x86_64", Word::Arch("x86_64")), ("x86-64", Word::Arch("x86_64")), ("amd64", Word::Arch("x86_64")), ("x64", Word::Arch("x86_64")),
-    ("aarch64", Word::Arch("aarch64")), ("arm64", Word::Arch("aarch64")),
-    ("armv7", Word::Arch("armv7")), ("armv7l", Word::Arch("armv7")), ("armhf", Word::Arch("armv7")), ("arm/v7", Word::Arch("armv7")),
-    ("armv6", Word::Arch("arm")), ("arm/v6", Word::Arch("arm")), ("arm", Word::Arch("arm")),
-    ("i686", Word::Arch("i686")), ("i386", Word::Arch("i686")), ("386", Word::Arch("i686")), ("x86", Word::Arch("i686")),
-    ("riscv64", Word::Arch("riscv64gc")), ("riscv64gc", Word::Arch("riscv64gc")),
-    ("ppc64le", Word::Arch("powerpc64le")), ("powerpc64le", Word::Arch("powerpc64le")), ("s390x", Word::Arch("s390x")),
-    ("loongarch64", Word::Arch("loongarch64")), ("loong64", Word::Arch("loongarch64")),
-    ("wasm32", Word::Arch("wasm32")),
-    ("linux", Word::Os(Os::Linux)), ("darwin", Word::Os(Os::Darwin)), ("macos", Word::Os(Os::Darwin)), ("apple", Word::Os(Os::Darwin)),
-    ("windows", Word::Os(Os::Windows)), ("win64", Word::Os(Os::Windows)), ("wasi", Word::Os(Os::Wasi)), ("wasip1", Word::Os(Os::Wasi)),
-    ("musl", Word::Libc(Libc::Musl)), ("musleabihf", Word::Libc(Libc::Musl)), ("musleabi", Word::Libc(Libc::Musl)),
-    ("gnu", Word::Libc(Libc::Gnu)), ("glibc", Word::Libc(Libc::Gnu)), ("gnueabihf", Word::Libc(Libc::Gnu)), ("gnueabi", Word::Libc(Libc::Gnu)),
+const TOKENS: &[(&str, Token)] = &[
+    ("x86_64", Token::Arch("x86_64")), ("x86-64", Token::Arch("x86_64")), ("amd64", Token::Arch("x86_64")), ("x64", Token::Arch("x86_64")),
+    ("aarch64", Token::Arch("aarch64")), ("arm64", Token::Arch("aarch64")),
+    ("armv7", Token::Arch("armv7")), ("armv7l", Token::Arch("armv7")), ("armhf", Token::Arch("armv7")), ("arm/v7", Token::Arch("armv7")),
+    ("armv6", Token::Arch("arm")), ("arm/v6", Token::Arch("arm")), ("arm", Token::Arch("arm")),
+    ("i686", Token::Arch("i686")), ("i386", Token::Arch("i686")), ("386", Token::Arch("i686")), ("x86", Token::Arch("i686")),
+    ("riscv64", Token::Arch("riscv64gc")), ("riscv64gc", Token::Arch("riscv64gc")),
+    ("ppc64le", Token::Arch("powerpc64le")), ("powerpc64le", Token::Arch("powerpc64le")), ("s390x", Token::Arch("s390x")),
+    ("loongarch64", Token::Arch("loongarch64")), ("loong64", Token::Arch("loongarch64")),
+    ("wasm32", Token::Arch("wasm32")),
+    ("linux", Token::Os(Os::Linux)), ("darwin", Token::Os(Os::Darwin)), ("macos", Token::Os(Os::Darwin)), ("apple", Token::Os(Os::Darwin)),
+    ("windows", Token::Os(Os::Windows)), ("win64", Token::Os(Os::Windows)), ("wasi", Token::Os(Os::Wasi)), ("wasip1", Token::Os(Os::Wasi)),
+    ("musl", Token::Libc(Libc::Musl)), ("musleabihf", Token::Libc(Libc::Musl)), ("musleabi", Token::Libc(Libc::Musl)),
+    ("gnu", Token::Libc(Libc::Gnu)), ("glibc", Token::Libc(Libc::Gnu)), ("gnueabihf", Token::Libc(Libc::Gnu)), ("gnueabi", Token::Libc(Libc::Gnu)),
 ];
 
-/// Reads a target off a path: a triple as one of its parts, or words such as `linux-arm64`,
-/// `linux/amd64`, `darwin_x86_64`. What the path leaves open the file itself may say.
+/// Parses the target from a path: a triple in one of its components, or tokens such as
+/// `linux-arm64`, `linux/amd64`, `darwin_x86_64`. If the path does not name the system, `format`
+/// decides.
 ///
-/// A path that names two processors names none.
-pub fn of_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
-    let words = words(&path.to_lowercase());
-    let mut arches = words.iter().filter_map(|(_, word)| match word {
-        Word::Arch(prefix) => Arch::of_prefix(prefix),
+/// Returns `None` for a path that names no processor, or two different ones.
+pub fn from_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
+    let tokens = tokens(&path.to_lowercase());
+    let mut arches = tokens.iter().filter_map(|(_, token)| match token {
+        Token::Arch(prefix) => Arch::of_prefix(prefix),
         _ => None,
     });
     let arch = arches.next();
@@ -76,11 +82,11 @@ pub fn of_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
         return None;
     }
     if let Some(target) = path.split('/').find_map(triple_in) {
-        return Some(Expected::of(&target));
+        return Some(Expected::from_target(&target));
     }
     let arch = arch?;
-    let os = words.iter().find_map(|(_, word)| {
-        if let Word::Os(os) = word {
+    let os = tokens.iter().find_map(|(_, token)| {
+        if let Token::Os(os) = token {
             Some(*os)
         } else {
             None
@@ -92,15 +98,15 @@ pub fn of_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
         Some(FormatName::Wasm) => Os::Wasi,
         Some(FormatName::Elf) | None => Os::Linux,
     });
-    let libc = words.iter().find_map(|(_, word)| {
-        if let Word::Libc(libc) = word {
+    let libc = tokens.iter().find_map(|(_, token)| {
+        if let Token::Libc(libc) = token {
             Some(*libc)
         } else {
             None
         }
     });
     let libc = libc.filter(|_| os == Os::Linux);
-    let name = words
+    let name = tokens
         .iter()
         .map(|(text, _)| *text)
         .collect::<Vec<_>>()
@@ -115,26 +121,26 @@ pub fn of_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
     })
 }
 
-/// Whether a path names a processor, or several.
+/// Returns true if a path names at least one processor.
 pub fn names_arch(path: &str) -> bool {
-    words(&path.to_lowercase())
+    tokens(&path.to_lowercase())
         .iter()
-        .any(|(_, word)| matches!(word, Word::Arch(_)))
+        .any(|(_, token)| matches!(token, Token::Arch(_)))
 }
 
-/// A triple that begins or ends a part of a path: `x86_64-unknown-linux-musl`,
+/// Parses a triple that begins or ends a path component: `x86_64-unknown-linux-musl`,
 /// `app-v1-x86_64-unknown-linux-musl`.
 fn triple_in(part: &str) -> Option<Target> {
     let part = part.strip_suffix(".exe").unwrap_or(part);
     System::suffixes().find_map(|suffix| {
         let (before, after) = part.split_once(&format!("-{suffix}"))?;
-        // `…-gnux32` is another system than `…-gnu`.
+        // `…-gnux32` is a different system from `…-gnu`.
         if after.chars().next().is_some_and(char::is_alphanumeric) {
             return None;
         }
         let arch = before.rsplit(['-', '.']).next()?;
         let mut target = Target::of_triple(&format!("{arch}-{suffix}"))?;
-        // `x86_64-unknown-linux-gnu.2.17`, as it is asked for.
+        // `x86_64-unknown-linux-gnu.2.17`, as `--target` accepts it.
         let floor = after
             .strip_prefix('.')
             .filter(|_| target.system.libc == Libc::Gnu)
@@ -144,42 +150,45 @@ fn triple_in(part: &str) -> Option<Target> {
     })
 }
 
-/// The known words of a path, each bounded by what is no letter or digit, the longest first, in the
-/// path's order.
-fn words(path: &str) -> Vec<(&'static str, Word)> {
-    let mut known: Vec<&(&'static str, Word)> = WORDS.iter().collect();
+/// Returns the known tokens of a path, in the path's order. A token is bounded by characters that
+/// are not letters or digits. Longer tokens win over shorter ones that overlap them.
+fn tokens(path: &str) -> Vec<(&'static str, Token)> {
+    let mut known: Vec<&(&'static str, Token)> = TOKENS.iter().collect();
     known.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-    let mut taken: Vec<(usize, usize, &'static str, Word)> = Vec::new();
-    let bound = |at: Option<char>| at.is_none_or(|letter| !letter.is_alphanumeric());
-    for (text, word) in known {
+    let mut taken: Vec<(usize, usize, &'static str, Token)> = Vec::new();
+    let is_boundary = |at: Option<char>| at.is_none_or(|letter| !letter.is_alphanumeric());
+    for (text, token) in known {
         for (start, _) in path.match_indices(text) {
             let end = start + text.len();
-            let free = taken
+            let is_free = taken
                 .iter()
                 .all(|(from, to, ..)| end <= *from || start >= *to);
-            if free && bound(path[..start].chars().next_back()) && bound(path[end..].chars().next())
+            if is_free
+                && is_boundary(path[..start].chars().next_back())
+                && is_boundary(path[end..].chars().next())
             {
-                taken.push((start, end, text, *word));
+                taken.push((start, end, text, *token));
             }
         }
     }
     taken.sort_by_key(|(start, ..)| *start);
     taken
         .into_iter()
-        .map(|(_, _, text, word)| (text, word))
+        .map(|(_, _, text, token)| (text, token))
         .collect()
 }
 
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[TARGET_UNKNOWN];
 
+/// Code of a program whose target is not known.
 pub const TARGET_UNKNOWN: Code = code(&CodeInfo {
     name: "target-unknown",
-    title: "nothing says what a program is for",
-    cause: "No list, no part of its path and no flag names its target, so nothing can be \
-            promised of it.",
-    detection: "Triples, `x86_64`, `linux-arm64`, `linux/amd64` and their like are read off the \
-                path.",
+    title: "the target of a program is unknown",
+    cause: "No list, no part of its path and no flag names its target, so it cannot be checked \
+            against one.",
+    detection: "The path is searched for triples and for names such as `x86_64`, `linux-arm64` and \
+                `linux/amd64`.",
     fix: "Name it: `--target TRIPLE`.",
     source: "README, Verifying a release",
     waivable: false,
@@ -190,7 +199,7 @@ mod tests {
     use super::*;
 
     fn check(path: &str, expected: &str) {
-        let found = of_path(path, Some(FormatName::Elf)).map(|expected| {
+        let found = from_path(path, Some(FormatName::Elf)).map(|expected| {
             format!(
                 "{} {} {}",
                 expected.arch.prefix,
@@ -202,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_read_off_paths() {
+    fn targets_are_parsed_from_paths() {
         check("x86_64-unknown-linux-musl/app/app", "x86_64 linux musl");
         check(
             "dist/app-v1.2-aarch64-unknown-linux-gnu/app",
@@ -221,7 +230,7 @@ mod tests {
         check("app", "nothing");
         check("x86/app", "i686 linux ?");
         check("x86_64-unknown-linux-gnu/aarch64-app", "nothing");
-        let floor = of_path("dist/x86_64-unknown-linux-gnu.2.17/app", None)
+        let floor = from_path("dist/x86_64-unknown-linux-gnu.2.17/app", None)
             .unwrap()
             .floor;
         assert_eq!(floor, Glibc::parse("2.17"));

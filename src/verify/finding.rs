@@ -1,23 +1,28 @@
-//! One finding.
+//! A finding: one violation of a rule by one file.
 
 use serde::Serialize;
 
 use crate::problem::code::Code;
 use crate::problem::text::printable;
 
+/// Violation of a rule by a file, or by the whole subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// Code of the rule.
     pub code: Code,
-    /// `None`: the whole subject.
+    /// Path below the subject; `None` for the whole subject.
     pub path: Option<String>,
+    /// Target of the program, if it matters for the rule.
     pub target: Option<String>,
+    /// Actual state, as a noun phrase.
     pub found: String,
+    /// Required state, as a noun phrase.
     pub expected: String,
+    /// Suggested fix.
     pub help: String,
 }
 
-/// `found, expected …`: what a finding says of its file, on one line. Not all findings have both
-/// halves.
+/// Returns a finding as one line, `FOUND, expected EXPECTED`. Either half may be missing.
 pub fn clause(finding: &Finding) -> String {
     let (found, expected) = (printable(&finding.found), printable(&finding.expected));
     match (found.is_empty(), expected.is_empty()) {
@@ -27,7 +32,7 @@ pub fn clause(finding: &Finding) -> String {
     }
 }
 
-/// A finding about the tree rather than what a program is.
+/// Returns a finding without a target. An empty path means the whole subject.
 pub fn finding(
     code: Code,
     path: &str,
@@ -56,7 +61,7 @@ pub(crate) mod tests {
     use crate::verify::report::{Accepted, FileReport, Report, Skipped};
     use crate::verify::rules::hardening::{HOME_LEAK, NOT_STRIPPED};
 
-    /// Names that an archive may hold, made to get out of a table, a terminal or an address.
+    /// Names that an archive may contain, made to break out of a table, a terminal or a URI.
     pub(crate) const HOSTILE: &[&str] = &[
         "line\nbreak\r\n| x |",
         "\u{1b}[31mred\u{1b}]0;title\u{7}\u{9b}2J",
@@ -96,7 +101,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// One of each.
+    /// Returns a report with at least one item of each kind.
     pub(crate) fn small() -> Report {
         Report {
             schema_version: 1,
@@ -121,7 +126,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Every text of it is one of [`HOSTILE`], everywhere.
+    /// Returns a report whose every text is from [`HOSTILE`].
     pub(crate) fn hostile() -> Report {
         let long = "\u{1f980}|<b>\n".repeat(20_000);
         let mut report = Report {
@@ -132,30 +137,30 @@ pub(crate) mod tests {
             ..small()
         };
         for text in HOSTILE.iter().copied().chain([long.as_str()]) {
-            let own = || text.to_owned();
+            let string = || text.to_owned();
             let finding = Finding {
                 code: PATH_TWICE,
-                path: Some(own()),
-                target: Some(own()),
-                found: own(),
-                expected: own(),
-                help: own(),
+                path: Some(string()),
+                target: Some(string()),
+                found: string(),
+                expected: string(),
+                help: string(),
             };
-            report.subject = own();
-            report.policy = own();
+            report.subject = string();
+            report.policy = string();
             report.accepted.push(Accepted {
                 finding: finding.clone(),
-                reason: own(),
+                reason: string(),
             });
             report.findings.push(finding);
             report.skipped.push(Skipped {
-                path: own(),
-                what: own(),
-                why: own(),
+                path: string(),
+                what: string(),
+                why: string(),
             });
             report.files.push(FileReport {
-                target: Some(own()),
-                ran: Some(own()),
+                target: Some(string()),
+                ran: Some(string()),
                 ..file(text)
             });
         }

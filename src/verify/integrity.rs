@@ -1,4 +1,4 @@
-//! The subject against the lists in it, whatever its programs are.
+//! Checks of the subject's entries and of its lists, without looking at what its programs are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +10,8 @@ use crate::verify::listing::Listing;
 use crate::verify::paths::{PATH_UNSAFE, head, unsafe_path};
 use crate::verify::rules::machine::MODE_UNFIT;
 
-/// What is wrong with an entry, whatever it should be.
-pub fn entry_itself(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
+/// Checks one entry by itself: its path, its type, and that it can be read.
+pub fn check_entry(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
     if let (Some(what), true) = (
         unsafe_path(&entry.path),
         subject.kind == ArtifactsKind::Archive && !entry.path.is_empty(),
@@ -36,15 +36,15 @@ pub fn entry_itself(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
             *code,
             &entry.path,
             why.clone(),
-            "what can be read to its end",
+            "a readable entry",
             "pack or fetch it again",
         )),
         _ => None,
     }
 }
 
-/// Entries on one path, and those that differ by case alone.
-pub fn twice(subject: &Artifacts) -> Vec<Finding> {
+/// Checks for entries with the same path, or with paths that differ only by case.
+pub fn check_duplicates(subject: &Artifacts) -> Vec<Finding> {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     let mut findings = Vec::new();
     for entry in subject
@@ -56,23 +56,23 @@ pub fn twice(subject: &Artifacts) -> Vec<Finding> {
             continue;
         };
         let found = if other == entry.path {
-            "two entries of this name".to_owned()
+            "two entries of this path".to_owned()
         } else {
-            format!("`{other}`, which differs by case alone")
+            format!("`{other}`, which differs only by case")
         };
         findings.push(finding(
             PATH_TWICE,
             &entry.path,
             found,
-            "one entry on a path, on every system",
+            "one entry per path, on every system",
             "rename one of them",
         ));
     }
     findings
 }
 
-/// The subject against what lists it.
-pub fn held_to(subject: &Artifacts, listing: &Listing, links: &Links) -> Vec<Finding> {
+/// Checks the subject against the lists in it: missing, changed and unlisted files.
+pub fn check_listing(subject: &Artifacts, listing: &Listing, links: &Links) -> Vec<Finding> {
     let mut findings = Vec::new();
     let entries: BTreeMap<&str, &Entry> = subject
         .entries
@@ -81,7 +81,7 @@ pub fn held_to(subject: &Artifacts, listing: &Listing, links: &Links) -> Vec<Fin
         .collect();
     for listed in listing.files.values() {
         let path = listed.path.as_str();
-        // `sha256sum` follows links, so a list holds what they come to.
+        // `sha256sum` follows links, so a list has the digest of the link's target.
         let resolved = links
             .resolved
             .get(path)
@@ -98,13 +98,13 @@ pub fn held_to(subject: &Artifacts, listing: &Listing, links: &Links) -> Vec<Fin
                     Some(EntryKind::Link(to) | EntryKind::HardLink(to)) => {
                         format!("a link to `{to}`")
                     }
-                    Some(_) => "no file".to_owned(),
+                    Some(_) => "not a file".to_owned(),
                 };
                 findings.push(finding(
                     FILE_MISSING,
                     path,
                     found,
-                    "a file, as it is listed",
+                    "the listed file",
                     "put it back, or build the tree again",
                 ));
                 continue;
@@ -112,47 +112,50 @@ pub fn held_to(subject: &Artifacts, listing: &Listing, links: &Links) -> Vec<Fin
         };
         let size = listed.size.filter(|size| *size != file.size);
         if file.sha256 != listed.sha256 || size.is_some() {
-            let bytes = |size: u64| format!(", {size} bytes");
+            let in_bytes = |size: u64| format!(", {size} bytes");
             let found = format!(
                 "digest {}…{}",
                 head(&file.sha256),
-                size.map(|_| bytes(file.size)).unwrap_or_default()
+                size.map(|_| in_bytes(file.size)).unwrap_or_default()
             );
             let expected = format!(
                 "{}…{}",
                 head(&listed.sha256),
-                size.map(bytes).unwrap_or_default()
+                size.map(in_bytes).unwrap_or_default()
             );
-            let help =
-                "fetch or build it again: do not list it anew without knowing why it changed";
+            let help = "fetch or build it again; do not update the list without knowing why the \
+                        file changed";
             findings.push(finding(DIGEST_MISMATCH, path, found, expected, help));
         }
-        if let (Some(wanted), Some(mode)) = (&listed.mode, file.mode)
-            && *wanted != format!("{mode:04o}")
+        if let (Some(listed_mode), Some(mode)) = (&listed.mode, file.mode)
+            && *listed_mode != format!("{mode:04o}")
         {
             findings.push(finding(
                 MODE_UNFIT,
                 path,
                 format!("mode {mode:04o}"),
-                format!("{wanted}, as it is listed"),
+                format!("{listed_mode}, as listed"),
                 "`chmod` it",
             ));
         }
     }
-    let own: BTreeSet<&str> = listing.by.iter().map(String::as_str).collect();
+    let lists: BTreeSet<&str> = listing.by.iter().map(String::as_str).collect();
     for (path, entry) in entries {
-        // A link to what is listed adds nothing; nor does the signature of what is.
-        let vouched = |path: &str| listing.files.contains_key(path) || own.contains(path);
-        let signs = SIGNATURES
+        // A link to a listed file need not be listed itself, nor does a listed file's signature.
+        let is_vouched_for = |path: &str| listing.files.contains_key(path) || lists.contains(path);
+        let is_signature = SIGNATURES
             .iter()
             .filter_map(|end| path.strip_suffix(end))
-            .any(vouched);
-        let alias =
-            listing.manifest.is_none() && links.resolved.get(path).is_some_and(|to| vouched(to));
-        let counts = !matches!(entry.what, EntryKind::Directory | EntryKind::Unread { .. })
-            && !signs
-            && !alias;
-        if counts && !listing.files.contains_key(path) && !own.contains(path) {
+            .any(is_vouched_for);
+        let is_alias = listing.manifest.is_none()
+            && links
+                .resolved
+                .get(path)
+                .is_some_and(|to| is_vouched_for(to));
+        let must_be_listed = !matches!(entry.what, EntryKind::Directory | EntryKind::Unread { .. })
+            && !is_signature
+            && !is_alias;
+        if must_be_listed && !listing.files.contains_key(path) && !lists.contains(path) {
             let expected = format!("only what `{}` lists", listing.by[0]);
             findings.push(finding(
                 FILE_UNLISTED,
@@ -166,7 +169,7 @@ pub fn held_to(subject: &Artifacts, listing: &Listing, links: &Links) -> Vec<Fin
     findings
 }
 
-/// Ends of names of signatures: who has signed is for others to say.
+/// File name suffixes of signatures. The signatures themselves are not checked.
 const SIGNATURES: &[&str] = &[
     ".asc",
     ".sig",
@@ -185,54 +188,58 @@ pub const CODES: &[Code] = &[
     SPECIAL_FILE,
 ];
 
+/// Code of a file whose digest or size is not the listed one.
 pub const DIGEST_MISMATCH: Code = code(&CodeInfo {
     name: "digest-mismatch",
-    title: "a file is not the one that is listed",
-    cause: "It was changed, or cut short, after it was listed: a flipped bit is enough.",
-    detection: "Its SHA-256 and size are held against the list beside it.",
-    fix: "Build or fetch it again; never list it anew without knowing why.",
+    title: "a file differs from the listed one",
+    cause: "It was changed or truncated after it was listed; a flipped bit is enough.",
+    detection: "Its SHA-256 and size are compared with the list beside it.",
+    fix: "Build or fetch it again; do not update the list without knowing why the file changed.",
     source: "GNU coreutils, sha256sum",
     waivable: false,
 });
 
+/// Code of a listed file that is missing or not a file.
 pub const FILE_MISSING: Code = code(&CodeInfo {
     name: "file-missing",
-    title: "a listed file is not there",
+    title: "a listed file is missing",
     cause: "It was removed or renamed, or an upload left it out.",
-    detection: "Every path of the list is looked for.",
+    detection: "Every path of the list is looked up.",
     fix: "Put it back, or build the tree again.",
     source: "README, Verifying a release",
     waivable: false,
 });
 
+/// Code of a file that no list has.
 pub const FILE_UNLISTED: Code = code(&CodeInfo {
     name: "file-unlisted",
-    title: "a file is there that is not listed",
-    cause: "Somebody added it after the list was written, or a build left it behind. `sha256sum \
-            -c` says nothing of it.",
-    detection: "Every file is looked for in the list.",
+    title: "untracked file",
+    cause: "It was added after the list was written, or a build left it behind. `sha256sum -c` \
+            does not report it.",
+    detection: "Every file is looked up in the list.",
     fix: "Remove it, or build the tree again.",
     source: "README, Verifying a release",
     waivable: false,
 });
 
+/// Code of two entries with the same path, or with paths that differ only by case.
 pub const PATH_TWICE: Code = code(&CodeInfo {
     name: "path-twice",
-    title: "two entries are on one path",
-    cause: "Two entries have one name, or names that differ by case alone, which are one file on \
-            macOS and Windows.",
-    detection: "The paths of lists and archives are compared, once as they are and once without \
-                case.",
+    title: "two entries have the same path",
+    cause: "Two entries have the same path, or paths that differ only by case, which are one file \
+            on macOS and Windows.",
+    detection: "The paths of lists and archives are compared without regard to case.",
     fix: "Rename one of them.",
     source: "README, Verifying a release",
     waivable: false,
 });
 
+/// Code of a device, a socket or a pipe.
 pub const SPECIAL_FILE: Code = code(&CodeInfo {
     name: "special-file",
-    title: "something is no file",
-    cause: "A device, a socket or a pipe is no part of a release.",
-    detection: "The kind of every entry is looked at.",
+    title: "not a regular file",
+    cause: "A device, a socket or a pipe does not belong in a release.",
+    detection: "The type of every entry is checked.",
     fix: "Remove it.",
     source: "README, Verifying a release",
     waivable: false,

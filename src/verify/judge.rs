@@ -1,5 +1,5 @@
-//! The whole subject judged: integrity first, then every program, then what only shows between
-//! programs.
+//! The check of a whole subject: its integrity first, then every program, then programs compared
+//! with each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use crate::inspect::binary::Binary;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::tree::manifest::{Artifact, TargetRecord};
-use crate::verify::between::between;
+use crate::verify::between::compare_programs;
 use crate::verify::expected::{self, Expected, TARGET_UNKNOWN};
 use crate::verify::finding::{Finding, finding};
-use crate::verify::integrity::{entry_itself, held_to, twice};
+use crate::verify::integrity::{check_duplicates, check_entry, check_listing};
 use crate::verify::links::Links;
 use crate::verify::listing::{self, Listing};
 use crate::verify::report::{FileReport, RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED};
@@ -20,47 +20,51 @@ use crate::verify::rules::context::RuleInput;
 use crate::verify::rules::machine::{MODE_UNFIT, UNREADABLE_BINARY, WRONG_MACHINE};
 use crate::verify::rules::policy::Policy;
 use crate::verify::rules::table;
-use crate::verify::waiver::{AcceptRule, accept, recorded};
+use crate::verify::waiver::{AcceptRule, recorded_rules, split_accepted};
 
-/// What the user says of a run.
+/// Options of one run of `verify`.
 #[derive(Debug, Clone)]
 pub struct VerifyOptions {
-    /// `--target`: what programs are for whose paths do not say it.
+    /// `--target`: targets of programs whose paths do not name one.
     pub targets: Vec<Target>,
+    /// `--policy`, with the configuration's changes.
     pub policy: Policy,
+    /// `--accept`, with `--reason`.
     pub accept: Vec<AcceptRule>,
 }
 
-pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
+/// Checks a subject and returns the report, sorted by path and code. Nothing is started here; see
+/// [`crate::verify::run`].
+pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
     let mut findings = Vec::new();
     let mut skipped = Vec::new();
     findings.extend(
         subject
             .entries
             .iter()
-            .filter_map(|entry| entry_itself(subject, entry)),
+            .filter_map(|entry| check_entry(subject, entry)),
     );
-    findings.extend(twice(subject));
-    let links = Links::of(subject);
+    findings.extend(check_duplicates(subject));
+    let links = Links::resolve(subject);
     findings.extend(
         subject
             .entries
             .iter()
-            .filter_map(|entry| links.against(entry)),
+            .filter_map(|entry| links.check(entry)),
     );
     let listing = listing::find(subject, &mut findings);
     match &listing {
-        Some(listing) => findings.extend(held_to(subject, listing, &links)),
+        Some(listing) => findings.extend(check_listing(subject, listing, &links)),
         None => skipped.push(Skipped {
             path: subject.name.clone(),
             what: "digests".to_owned(),
-            why: "no manifest.json, MANIFEST.txt or SHA256SUMS lists the files".to_owned(),
+            why: "no manifest.json, MANIFEST.txt or SHA256SUMS was found".to_owned(),
         }),
     }
     let mut files = Vec::new();
     let mut programs = Vec::new();
     let mut archives = 0;
-    let index = listing.as_ref().map(known).unwrap_or_default();
+    let index = listing.as_ref().map(index_manifest).unwrap_or_default();
     let listed_modes: BTreeSet<String> = findings
         .iter()
         .filter(|finding| finding.code == MODE_UNFIT)
@@ -87,19 +91,19 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
                 if ARCHIVES.iter().any(|end| path.ends_with(end)) {
                     archives += 1;
                     let why =
-                        "it is not looked into here: `cargo xpkg verify` it by itself".to_owned();
+                        "nested archives are not read; run `cargo xpkg verify` on it".to_owned();
                     skipped.push(Skipped {
                         path: path.to_owned(),
-                        what: "what is packed in it".to_owned(),
+                        what: "contents".to_owned(),
                         why,
                     });
                 }
                 continue;
             }
         };
-        let expected = expected_of(subject, path, binary, known, options);
+        let expected = find_expected(subject, path, binary, known, options);
         let linked_by = known.map(|(_, record)| record.toolchain.kind);
-        let case = RuleInput {
+        let input = RuleInput {
             mode: file.mode,
             homes: &file.homes,
             is_bin: false,
@@ -108,22 +112,22 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
             linked_by,
             policy: &options.policy,
         };
-        // A mode that is not as it is listed has been told.
-        let listed = listed_modes.contains(path);
+        // A mode that differs from the list is reported already.
+        let is_reported = listed_modes.contains(path);
         findings.extend(
-            table::check(path, &case)
+            table::check(path, &input)
                 .into_iter()
-                .filter(|finding| !(listed && finding.code == MODE_UNFIT)),
+                .filter(|finding| !(is_reported && finding.code == MODE_UNFIT)),
         );
-        // A link to it promises what its own path says.
-        for alias in links.to(path) {
-            let promised = expected::of_path(alias, Some(binary.format));
-            let case = RuleInput {
-                expected: promised.as_ref(),
+        // The path of a link to it must not name another target.
+        for alias in links.aliases_of(path) {
+            let expected = expected::from_path(alias, Some(binary.format));
+            let input = RuleInput {
+                expected: expected.as_ref(),
                 linked_by: None,
-                ..case
+                ..input
             };
-            let machine = table::check(alias, &case)
+            let machine = table::check(alias, &input)
                 .into_iter()
                 .filter(|finding| finding.code == WRONG_MACHINE);
             findings.extend(machine);
@@ -134,16 +138,16 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
         match (&expected, subject.kind) {
             (None, ArtifactsKind::File) => skipped.push(Skipped {
                 path: path.to_owned(),
-                what: "its target".to_owned(),
-                why: "nothing says what it is for: name it with `--target`".to_owned(),
+                what: "target".to_owned(),
+                why: "its target is unknown; pass `--target TRIPLE`".to_owned(),
             }),
-            (None, _) if options.policy.switched(TARGET_UNKNOWN).unwrap_or(true) => {
+            (None, _) if options.policy.rule_override(TARGET_UNKNOWN).unwrap_or(true) => {
                 let what = format!("a program for {}", binary.machine);
                 findings.push(finding(
                     TARGET_UNKNOWN,
                     path,
                     what,
-                    "a target in its path, in a list or by `--target`",
+                    "a target in its path, in a list or in `--target`",
                     "`--target TRIPLE`",
                 ));
             }
@@ -165,28 +169,32 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
             "",
             "no program",
             "at least one",
-            "name the directory or the archive that holds them",
+            "pass the directory or archive that contains them",
         ));
     }
-    findings.extend(between(&programs, listing.as_ref(), &options.policy));
-    let waived = recorded(listing.as_ref());
-    let (accepted, mut findings) = accept(findings, options.accept.iter().chain(&waived));
-    for waive in &options.accept {
-        // `--run` comes later.
-        let later = [RUN_FAILED, VERSION_UNEXPECTED].contains(&waive.code);
-        let used = accepted.iter().any(|accepted| {
-            accepted.finding.code == waive.code
-                && waive
+    findings.extend(compare_programs(
+        &programs,
+        listing.as_ref(),
+        &options.policy,
+    ));
+    let recorded = recorded_rules(listing.as_ref());
+    let (accepted, mut findings) = split_accepted(findings, options.accept.iter().chain(&recorded));
+    for rule in &options.accept {
+        // Programs are started after this, and their findings are accepted there.
+        let is_run_code = [RUN_FAILED, VERSION_UNEXPECTED].contains(&rule.code);
+        let is_used = accepted.iter().any(|accepted| {
+            accepted.finding.code == rule.code
+                && rule
                     .path
                     .as_ref()
                     .is_none_or(|path| Some(path) == accepted.finding.path.as_ref())
         });
-        if !later && !used {
-            let path = waive.path.clone().unwrap_or_else(|| subject.name.clone());
+        if !is_run_code && !is_used {
+            let path = rule.path.clone().unwrap_or_else(|| subject.name.clone());
             skipped.push(Skipped {
                 path,
-                what: format!("`--accept {}`", waive.code.name()),
-                why: "nothing of the kind was found".to_owned(),
+                what: format!("`--accept {}`", rule.code.name()),
+                why: "there was no such finding".to_owned(),
             });
         }
     }
@@ -208,47 +216,50 @@ pub fn judge(subject: &Artifacts, options: &VerifyOptions) -> Report {
     }
 }
 
-/// Returns true if a file that is not a program was one, or should be.
+/// Returns true if a file that is not a readable program is damaged, or should be a program.
 fn is_damaged(path: &str, error: &InspectError, file: &File) -> bool {
     let executable = file.mode.is_some_and(|mode| mode & 0o111 != 0);
-    // Archives of some systems set the bit everywhere; a name with an extension says what it is.
-    let plain = !path.rsplit('/').next().unwrap_or_default().contains('.');
-    let names_target = || expected::of_path(path, None).is_some();
+    // Archives of some systems set the executable bit everywhere, so a name with an extension
+    // counts as data.
+    let no_extension = !path.rsplit('/').next().unwrap_or_default().contains('.');
+    let names_target = || expected::from_path(path, None).is_some();
     match error {
-        InspectError::Empty => executable || plain && names_target(),
+        InspectError::Empty => executable || no_extension && names_target(),
         InspectError::Script | InspectError::StaticLibrary => false,
-        InspectError::Unknown(_) => executable && plain && names_target(),
+        InspectError::Unknown(_) => executable && no_extension && names_target(),
         InspectError::TooLarge(_) | InspectError::Damaged(_) => true,
     }
 }
 
-/// Ends of names of files that hold others.
+/// File name suffixes of files that contain others.
 const ARCHIVES: &[&str] = &[
     ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".txz", ".tar.bz2", ".zip", ".gz", ".xz",
     ".zst", ".bz2", ".deb", ".rpm", ".whl", ".apk", ".dmg", ".msi", ".crate", ".a",
 ];
 
-/// What xpkg's manifest says of each file, by its path.
-fn known(listing: &Listing) -> BTreeMap<String, (&Artifact, &TargetRecord)> {
+/// Returns the manifest's entries by path, each with the record of its target.
+fn index_manifest(listing: &Listing) -> BTreeMap<String, (&Artifact, &TargetRecord)> {
     let Some(manifest) = &listing.manifest else {
         return BTreeMap::new();
     };
-    let record = |artifact: &Artifact| {
+    let record_of = |artifact: &Artifact| {
         manifest
             .targets
             .iter()
             .find(|record| record.id == artifact.built_by)
     };
-    let known = manifest.artifacts.iter().filter_map(|artifact| {
+    let records = manifest.artifacts.iter().filter_map(|artifact| {
         Some((
             format!("{}{}", listing.base, artifact.path),
-            (artifact, record(artifact)?),
+            (artifact, record_of(artifact)?),
         ))
     });
-    known.collect()
+    records.collect()
 }
 
-fn expected_of(
+/// Returns the requirements of a program: from the manifest, else from its path or the subject's
+/// name, else from `--target`. A flag overrides what the path says where the two disagree.
+fn find_expected(
     subject: &Artifacts,
     path: &str,
     binary: &Binary,
@@ -260,53 +271,52 @@ fn expected_of(
     {
         return Some(Expected {
             floor: record.glibc.as_deref().and_then(Glibc::parse),
-            ..Expected::of(&target)
+            ..Expected::from_target(&target)
         });
     }
-    // A release is often named after its target as a whole: the archive, or the directory that was
-    // named.
-    let whole: Vec<&str> = subject.name.rsplit('/').take(2).collect();
-    let whole = whole.into_iter().rev().collect::<Vec<_>>().join("/");
-    let of = |path: &str| expected::of_path(path, Some(binary.format));
-    let guessed = of(path).or_else(|| {
+    // A release is often named after its target: the archive, or the directory that was passed.
+    let release_name: Vec<&str> = subject.name.rsplit('/').take(2).collect();
+    let release_name = release_name.into_iter().rev().collect::<Vec<_>>().join("/");
+    let from_path = |path: &str| expected::from_path(path, Some(binary.format));
+    let guessed = from_path(path).or_else(|| {
         if expected::names_arch(path) {
             None
         } else {
-            of(&whole)
+            from_path(&release_name)
         }
     });
-    let named = options.targets.iter();
+    let flags = options.targets.iter();
     match (&guessed, options.targets.as_slice()) {
         (_, []) => guessed,
-        // The path says which of them it is.
+        // The path tells which of the flags it is.
         (Some(guess), _) => {
             let fits = |target: &&Target| {
                 target.arch == guess.arch
                     && target.system.os == guess.os
                     && guess.libc.is_none_or(|libc| libc == target.system.libc)
             };
-            // Where the path and every flag disagree, the flag is what was promised.
-            named
+            // If no flag agrees with the path, the first flag wins: it is what the user requires.
+            flags
                 .clone()
                 .find(fits)
-                .or_else(|| named.clone().next())
-                .map(Expected::of)
+                .or_else(|| flags.clone().next())
+                .map(Expected::from_target)
         }
-        (None, [only]) => Some(Expected::of(only)),
+        (None, [only]) => Some(Expected::from_target(only)),
         (None, _) => None,
     }
 }
 
-/// A path that names one processor and a list that names another.
+/// Checks whether a path names another target than the list or the flag does.
 fn contradiction(path: &str, binary: &Binary, expected: Option<&Expected>) -> Option<Finding> {
-    let (guess, expected) = (expected::of_path(path, Some(binary.format))?, expected?);
+    let (guess, expected) = (expected::from_path(path, Some(binary.format))?, expected?);
     let differs = guess.arch.name != expected.arch.name || guess.os != expected.os;
     differs.then(|| Finding {
         code: WRONG_MACHINE,
         path: Some(path.to_owned()),
         target: Some(expected.name.clone()),
-        found: format!("a path that says {}", guess.name),
+        found: format!("a path for {}", guess.name),
         expected: expected.name.clone(),
-        help: "move it to where its own target's files stand".to_owned(),
+        help: "move it to the directory of its target".to_owned(),
     })
 }

@@ -1,4 +1,4 @@
-//! Links of a subject, followed by their text alone.
+//! Links of a subject, resolved from their text without the file system.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,24 +7,26 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::paths::unsafe_path;
 
-/// The links of a subject, followed by their text alone.
+/// Links of a subject, resolved from their text without the file system.
 pub struct Links<'a> {
+    /// Path of a symbolic link -> its text.
     symbolic: BTreeMap<&'a str, &'a str>,
-    /// Path of a link -> path of the file that it comes to.
+    /// Path of a link -> path of the file that it resolves to.
     pub resolved: BTreeMap<&'a str, String>,
-    /// The same the other way round.
+    /// Path of a file -> paths of the links to it.
     aliases: BTreeMap<String, Vec<&'a str>>,
     files: BTreeSet<&'a str>,
 }
 
-/// How many links one may lead through; Linux has the same.
+/// Maximum number of links on the way to a file, as in Linux (MAXSYMLINKS).
 const HOPS: usize = 40;
 
-/// How deep a path may be that is followed.
+/// Maximum number of components of a path that is followed.
 const DEPTH: usize = 256;
 
 impl<'a> Links<'a> {
-    pub fn of(subject: &'a Artifacts) -> Self {
+    /// Resolves all links of a subject.
+    pub fn resolve(subject: &'a Artifacts) -> Self {
         let mut links = Self {
             symbolic: BTreeMap::new(),
             resolved: BTreeMap::new(),
@@ -56,13 +58,13 @@ impl<'a> Links<'a> {
         links
     }
 
-    /// Where a path comes to, all links on its way followed; `None`: out of the tree, or round and
-    /// round.
+    /// Resolves a path and all links on its way. Returns `None` if it leads out of the tree or in a
+    /// circle.
     fn follow(&self, path: &str) -> Option<String> {
-        let mut open: Vec<&str> = path.split('/').rev().collect();
+        let mut pending: Vec<&str> = path.split('/').rev().collect();
         let mut at: Vec<&str> = Vec::new();
         let mut hops = 0;
-        while let Some(part) = open.pop() {
+        while let Some(part) = pending.pop() {
             match part {
                 "" | "." => continue,
                 ".." => _ = at.pop()?,
@@ -77,18 +79,19 @@ impl<'a> Links<'a> {
                     return None;
                 }
                 at.pop();
-                open.extend(to.split('/').rev());
+                pending.extend(to.split('/').rev());
             }
         }
         Some(at.join("/"))
     }
 
-    pub fn to(&self, file: &str) -> impl Iterator<Item = &'a str> {
+    /// Returns the paths of the links to a file.
+    pub fn aliases_of(&self, file: &str) -> impl Iterator<Item = &'a str> {
         self.aliases.get(file).into_iter().flatten().copied()
     }
 
-    /// What is wrong with an entry because of links.
-    pub fn against(&self, entry: &Entry) -> Option<Finding> {
+    /// Checks that an entry is not below a link, and that a link stays in the tree.
+    pub fn check(&self, entry: &Entry) -> Option<Finding> {
         let outside = |found: String| {
             finding(
                 LINK_OUTSIDE,
@@ -115,7 +118,7 @@ impl<'a> Links<'a> {
                     || !self.resolved.contains_key(entry.path.as_str()) =>
             {
                 Some(outside(format!(
-                    "a hard link to `{to}`, which is no file of the archive"
+                    "a hard link to `{to}`, which is not a file of the archive"
                 )))
             }
             _ => None,
@@ -126,12 +129,13 @@ impl<'a> Links<'a> {
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[LINK_OUTSIDE];
 
+/// Code of a link that leads out of the tree.
 pub const LINK_OUTSIDE: Code = code(&CodeInfo {
     name: "link-outside",
     title: "a link leads out of the tree",
-    cause: "A symbolic link points to what is not in the tree: it breaks elsewhere, or shows \
-            what should not be shown.",
-    detection: "The target of each link is followed by its text alone.",
+    cause: "A link points outside the tree: it breaks on other machines, or exposes files that are \
+            not part of the release.",
+    detection: "Each link is resolved from its text, without the file system.",
     fix: "Replace it by the file, or by a link inside the tree.",
     source: "README, Verifying a release",
     waivable: false,

@@ -1,8 +1,6 @@
-//! Lists of files with digests: xpkg's own manifest, `SHA256SUMS`, and the older order with the
-//! path in front.
+//! Lists of files with digests: xpkg's own manifest, `SHA256SUMS`, and lines with the path first.
 //!
-//! Pure. What a list says is never trusted: each path is taken apart, each line must have a known
-//! form.
+//! Pure. Lists are not trusted: each path is checked, each line must have a known form.
 
 use std::collections::BTreeMap;
 
@@ -13,33 +11,36 @@ use crate::tree::manifest::{Artifact, Manifest};
 use crate::verify::finding::Finding;
 use crate::verify::paths::{PATH_UNSAFE, head, unsafe_path};
 
-/// A file as a list has it.
+/// Entry of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedFile {
-    /// Below the subject.
+    /// Path below the subject.
     pub path: String,
+    /// SHA-256 as 64 lower-case hex digits.
     pub sha256: String,
-    /// Bytes, where the list says so.
+    /// Size in bytes, if the list has it.
     pub size: Option<u64>,
-    /// `0755`, where the list says so.
+    /// Permission bits (`0755`), if the list has them.
     pub mode: Option<String>,
 }
 
-/// What lists the files of a subject.
+/// Lists of a subject, merged.
 #[derive(Debug, Clone, Default)]
 pub struct Listing {
-    /// Paths of the lists; the first is the strongest.
+    /// Paths of the lists; the first one wins.
     pub by: Vec<String>,
+    /// Listed files by path below the subject.
     pub files: BTreeMap<String, ListedFile>,
-    /// xpkg's own, with all that it knows of targets.
+    /// xpkg's own manifest, with its target records.
     pub manifest: Option<Manifest>,
-    /// The directory that the lists stand in, with `/` at its end, or nothing.
+    /// Directory of the lists with a trailing `/`; empty for the root.
     pub base: String,
 }
 
-/// The lists of a subject: those in its root, or, of an archive, in the one directory at its root.
+/// Finds and parses the lists of a subject: those in its root, or in the only directory of its
+/// root. Problems of the lists are added to `findings`.
 pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing> {
-    let base = base(subject);
+    let base = base_directory(subject);
     let mut listing = Listing {
         base: base.clone(),
         ..Listing::default()
@@ -56,7 +57,7 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing>
         let Some(bytes) = bytes else {
             findings.push(unreadable(
                 &path,
-                "it is empty, too long, or no plain file".to_owned(),
+                "it is empty, too long or not a regular file".to_owned(),
             ));
             continue;
         };
@@ -64,14 +65,14 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing>
             findings.push(unreadable(&path, "it is not UTF-8".to_owned()));
             continue;
         };
-        let read = if *name == JSON_NAME {
-            manifest(text, &path, &mut listing)
+        let parsed = if *name == JSON_NAME {
+            parse_manifest(text, &path, &mut listing)
         } else {
-            lines(text)
+            parse_lines(text)
         };
-        let files = match read {
+        let files = match parsed {
             Ok(Some(files)) => files,
-            // A manifest of somebody else's making lists nothing for us.
+            // A `manifest.json` of another program is ignored.
             Ok(None) => continue,
             Err(why) => {
                 findings.push(unreadable(&path, why));
@@ -80,8 +81,8 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing>
         };
         listing.by.push(path.clone());
         for mut file in files {
-            file.path = plain(&file.path);
-            // `sha256sum * > SHA256SUMS` lists the list as it was when it was empty.
+            file.path = normalize(&file.path);
+            // `sha256sum * > SHA256SUMS` lists the list itself while it is still empty.
             if format!("{base}{}", file.path) == path {
                 continue;
             }
@@ -92,7 +93,7 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing>
                     target: None,
                     found: format!("`{}`, which {unsafe_part}", file.path),
                     expected: "a path below the tree".to_owned(),
-                    help: "list the file again by its path below the tree".to_owned(),
+                    help: "list the file again with a path below the tree".to_owned(),
                 });
                 continue;
             }
@@ -103,11 +104,11 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing>
                     path: Some(path.clone()),
                     target: None,
                     found: format!("`{}` with digest {}…", file.path, head(&file.sha256)),
-                    expected: format!("{}…, as `{}` has it", head(&known.sha256), listing.by[0]),
-                    help: "one of the lists was changed by hand: write them again".to_owned(),
+                    expected: format!("{}…, as listed in `{}`", head(&known.sha256), listing.by[0]),
+                    help: "one of the lists was edited by hand: write them again".to_owned(),
                 }),
                 Some(_) => {}
-                // xpkg's own manifest lists all that there is.
+                // xpkg's own manifest is complete.
                 None if listing.manifest.is_some() && *name != JSON_NAME => {
                     findings.push(unreadable(
                         &path,
@@ -120,24 +121,24 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing>
                 None => _ = listing.files.insert(file.path.clone(), file),
             }
         }
-        // Each list stands for all of a tree: what only one of xpkg's two has was changed in the
-        // other.
+        // Both of xpkg's lists are complete, so a file that only one of them has means that the
+        // other was edited.
         if *name == TEXT_NAME
             && let Some(known) = listing
                 .manifest
                 .as_ref()
                 .filter(|known| known.text() != text)
         {
-            let lost = known
+            let missing = known
                 .artifacts
                 .iter()
                 .find(|artifact| !text.contains(&format!("  {}\n", artifact.path)));
-            if let Some(lost) = lost {
+            if let Some(missing) = missing {
                 findings.push(unreadable(
                     &path,
                     format!(
                         "it does not list `{}`, which `{base}{JSON_NAME}` has",
-                        lost.path
+                        missing.path
                     ),
                 ));
             }
@@ -146,7 +147,7 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing>
     if listing.manifest.is_some() && !listing.by.iter().any(|path| path.ends_with(TEXT_NAME)) {
         findings.push(unreadable(
             &format!("{base}{JSON_NAME}"),
-            format!("`{TEXT_NAME}`, which xpkg writes with it, is not beside it"),
+            format!("`{TEXT_NAME}`, which xpkg writes beside it, is missing"),
         ));
     }
     if listing.by.is_empty() {
@@ -156,6 +157,7 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Option<Listing>
     }
 }
 
+/// Returns a `list-unreadable` finding.
 fn unreadable(path: &str, why: String) -> Finding {
     Finding {
         code: LIST_UNREADABLE,
@@ -167,8 +169,8 @@ fn unreadable(path: &str, why: String) -> Finding {
     }
 }
 
-/// Where lists are looked for: the root, or the one directory that an archive holds.
-fn base(subject: &Artifacts) -> String {
+/// Returns the directory to search for lists: the root, or its only directory.
+fn base_directory(subject: &Artifacts) -> String {
     if subject
         .entries
         .iter()
@@ -176,18 +178,18 @@ fn base(subject: &Artifacts) -> String {
     {
         return String::new();
     }
-    let mut tops = subject
+    let mut roots = subject
         .entries
         .iter()
         .filter_map(|entry| entry.path.split('/').next());
-    match tops.next() {
-        Some(first) if tops.all(|top| top == first) => format!("{first}/"),
+    match roots.next() {
+        Some(first) if roots.all(|root| root == first) => format!("{first}/"),
         _ => String::new(),
     }
 }
 
-/// A path without what says nothing: `./` and doubled `/`. A root stays a root.
-fn plain(path: &str) -> String {
+/// Removes `./` and repeated `/` from a path. A leading `/` is kept.
+fn normalize(path: &str) -> String {
     let root = if path.starts_with('/') { "/" } else { "" };
     format!(
         "{root}{}",
@@ -200,27 +202,29 @@ fn plain(path: &str) -> String {
 
 type Files = Vec<ListedFile>;
 
-fn manifest(text: &str, path: &str, listing: &mut Listing) -> Result<Option<Files>, String> {
-    // A `manifest.json` may be anybody's; only one that says what it is is held to it.
-    let ours =
+/// Parses xpkg's manifest and stores it in `listing`. Returns `None` for a `manifest.json` of
+/// another program.
+fn parse_manifest(text: &str, path: &str, listing: &mut Listing) -> Result<Option<Files>, String> {
+    // Other programs write a `manifest.json`, too; only xpkg's has a schema version.
+    let value =
         serde_json::from_str::<serde_json::Value>(text).map_err(|error| error.to_string())?;
-    if ours.get("schema_version").is_none() {
+    if value.get("schema_version").is_none() {
         return Ok(None);
     }
     let manifest = Manifest::parse(text, path).map_err(|problem| problem.message)?;
-    let listed = |artifact: &Artifact| ListedFile {
+    let to_listed = |artifact: &Artifact| ListedFile {
         path: artifact.path.clone(),
         sha256: artifact.sha256.clone(),
         size: Some(artifact.size),
         mode: Some(artifact.mode.clone()),
     };
-    let files = manifest.artifacts.iter().map(listed).collect();
+    let files = manifest.artifacts.iter().map(to_listed).collect();
     listing.manifest = Some(manifest);
     Ok(Some(files))
 }
 
-/// Lines of digest and path, in either order; `#` and empty lines say nothing.
-fn lines(text: &str) -> Result<Option<Files>, String> {
+/// Parses lines of digest and path, in either order. Empty lines and lines with `#` are ignored.
+fn parse_lines(text: &str) -> Result<Option<Files>, String> {
     let mut files = Vec::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in text.lines().enumerate() {
@@ -228,11 +232,11 @@ fn lines(text: &str) -> Result<Option<Files>, String> {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        let (sha256, path) = line_of(line).ok_or_else(|| {
+        let (sha256, path) = parse_line(line).ok_or_else(|| {
             format!(
                 "line {} has no digest and path: `{}`",
                 number + 1,
-                shown(line)
+                excerpt(line)
             )
         })?;
         files.push(ListedFile {
@@ -245,37 +249,44 @@ fn lines(text: &str) -> Result<Option<Files>, String> {
     Ok(Some(files))
 }
 
-fn line_of(line: &str) -> Option<(&str, &str)> {
-    let digest = |word: &str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    // `SHA256 (path) = digest`, as BSD has it.
+/// Parses a line into digest and path; `None` if it has no known form.
+fn parse_line(line: &str) -> Option<(&str, &str)> {
+    let is_digest =
+        |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // `SHA256 (path) = digest`, the form of the BSDs.
     if let Some((path, sum)) = line
         .strip_prefix("SHA256 (")
         .and_then(|rest| rest.rsplit_once(") = "))
     {
-        return digest(sum).then_some((sum, path));
+        return is_digest(sum).then_some((sum, path));
     }
-    if let Some((sum, path)) = line.split_once([' ', '\t']).filter(|(sum, _)| digest(sum)) {
-        // One more space, or the `*` of a binary file.
+    if let Some((sum, path)) = line
+        .split_once([' ', '\t'])
+        .filter(|(sum, _)| is_digest(sum))
+    {
+        // A second space, or the `*` of binary mode.
         let path = path.strip_prefix([' ', '*']).unwrap_or(path);
         return (!path.is_empty()).then_some((sum, path));
     }
     let (path, sum) = line.trim_end().rsplit_once([' ', '\t'])?;
     let path = path.trim_end();
-    (digest(sum) && !path.is_empty()).then_some((sum, path))
+    (is_digest(sum) && !path.is_empty()).then_some((sum, path))
 }
 
-fn shown(line: &str) -> String {
+/// Returns the first 60 characters of a line, escaped.
+fn excerpt(line: &str) -> String {
     line.chars().take(60).flat_map(char::escape_debug).collect()
 }
 
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[LIST_UNREADABLE];
 
+/// Code of a list that cannot be parsed, or that contradicts another.
 pub const LIST_UNREADABLE: Code = code(&CodeInfo {
     name: "list-unreadable",
     title: "a list of files cannot be read",
-    cause: "It is cut short, has lines of no known form, or its parts contradict each other.",
-    detection: "manifest.json is read strictly; of the other lists each line has a digest and a \
+    cause: "It is truncated, has lines of no known form, or contradicts itself or another list.",
+    detection: "manifest.json is parsed strictly; each line of the other lists must have a digest and a \
                 path, in either order.",
     fix: "Write it again: `sha256sum FILE… > SHA256SUMS`.",
     source: "README, Verifying a release",
@@ -289,7 +300,7 @@ mod tests {
     const SUM: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     fn check(text: &str, expected: &[&str]) {
-        let found = match lines(&text.replace("SUM", SUM)) {
+        let found = match parse_lines(&text.replace("SUM", SUM)) {
             Ok(files) => files
                 .unwrap_or_default()
                 .into_iter()
@@ -301,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_read_in_every_order_that_people_have() {
+    fn lines_are_parsed_in_every_known_order() {
         check(
             "SUM  a/b\nSUM *c\n",
             &["ba7816bf8f01 a/b", "ba7816bf8f01 c"],
@@ -315,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_known_form_is_an_error_with_its_line() {
+    fn an_unknown_form_is_an_error_with_its_line() {
         check(
             "SUM  a\nSUM\n",
             &["line 2 has no digest and path: \
@@ -329,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_lead_out_are_seen() {
+    fn paths_that_lead_out_are_detected() {
         for path in [
             "",
             "/etc/passwd",

@@ -1,8 +1,7 @@
-//! GitHub-flavoured Markdown for `$GITHUB_STEP_SUMMARY`: the verdict first, then what stands
-//! against it.
+//! GitHub-flavored Markdown for `$GITHUB_STEP_SUMMARY`: the verdict first, then the findings.
 //!
-//! A name in a cell can be anything, so every character that Markdown or HTML might read is written
-//! as its number.
+//! A name in a cell can be anything, so every character that Markdown or HTML might interpret is
+//! written as a numeric character reference.
 
 use std::fmt::Write as _;
 
@@ -10,14 +9,14 @@ use crate::problem::text::printable;
 use crate::verify::finding::Finding;
 use crate::verify::report::Report;
 
-/// Bytes of rows in one table. GitHub shows nothing of a step whose summary is over 1 MiB; the four
-/// tables stay well below it, for the step may have more to say.
+/// Maximum size of the rows of one table, in bytes. GitHub drops the summary of a step if it is
+/// over 1 MiB; the four tables stay well below that, as the step may write more.
 const LONGEST_TABLE: usize = 192 * 1024;
 
-/// Characters of a cell.
+/// Maximum length of a cell, in characters.
 const LONGEST_CELL: usize = 300;
 
-/// The report, ending in a line break.
+/// Returns the report as Markdown, with a line feed at its end.
 pub fn summary(report: &Report) -> String {
     let Report {
         schema_version: _,
@@ -41,7 +40,7 @@ pub fn summary(report: &Report) -> String {
         code(policy)
     );
     let lists = listed_by.as_ref().map_or_else(
-        || "listed by nothing".to_owned(),
+        || "no list".to_owned(),
         |list| format!("listed by {}", code(list)),
     );
     let _ = writeln!(
@@ -72,10 +71,10 @@ pub fn summary(report: &Report) -> String {
     };
     text += &table(
         "Findings",
-        &["code", "file", "found", "expected", "way out"],
+        &["code", "file", "found", "expected", "help"],
         findings.iter().map(row),
     );
-    let pardoned = accepted.iter().map(|accepted| {
+    let accepted_rows = accepted.iter().map(|accepted| {
         let mut cells = row(&accepted.finding);
         cells.truncate(4);
         cells.push(cell(&accepted.reason));
@@ -84,12 +83,12 @@ pub fn summary(report: &Report) -> String {
     text += &table(
         "Accepted",
         &["code", "file", "found", "expected", "reason"],
-        pardoned,
+        accepted_rows,
     );
-    let unchecked = skipped
+    let skipped_rows = skipped
         .iter()
         .map(|skipped| vec![code(&skipped.path), cell(&skipped.what), cell(&skipped.why)]);
-    text += &table("Not checked", &["file", "what", "why"], unchecked);
+    text += &table("Not checked", &["file", "what", "why"], skipped_rows);
     if !files.is_empty() {
         let rows = files.iter().map(|file| {
             let binary = file.binary.as_ref();
@@ -103,7 +102,7 @@ pub fn summary(report: &Report) -> String {
                 code(&file.sha256),
             ]
         });
-        // Without the empty lines the table between the tags is not read as one.
+        // Without empty lines around it, a table between the tags is not parsed as one.
         let _ = write!(
             text,
             "\n<details><summary>Programs: {}</summary>\n",
@@ -119,7 +118,7 @@ pub fn summary(report: &Report) -> String {
     text
 }
 
-/// A heading and a table, as long as it may be; nothing where there are no rows.
+/// Returns a heading and a table, cut to [`LONGEST_TABLE`]; nothing if there are no rows.
 fn table(
     heading: &str,
     columns: &[&str],
@@ -149,16 +148,16 @@ fn table(
         body += &line;
         shown += 1;
     }
-    let rest = if shown < number {
+    let omitted = if shown < number {
         format!("\n… and {} more\n", number - shown)
     } else {
         String::new()
     };
-    format!("{head}{body}{rest}")
+    format!("{head}{body}{omitted}")
 }
 
-/// Machine's text: in `<code>` GitHub makes no mention of `@name` and no link of `#1`. No
-/// backticks, for within them a name could not be escaped.
+/// Returns a cell in `<code>`, in which GitHub does not turn `@name` into a mention and `#1` into a
+/// link. Backticks would not do: a name cannot be escaped between them.
 fn code(text: &str) -> String {
     if text.is_empty() {
         String::new()
@@ -167,17 +166,17 @@ fn code(text: &str) -> String {
     }
 }
 
-/// Text that is only text, wherever it stands in Markdown: a character by its number is never
-/// structure (CommonMark 0.31, 2.5), in a table neither.
+/// Escapes a text for any place in Markdown: a numeric character reference is never structure
+/// (CommonMark 0.31, 2.5), not even in a table.
 fn cell(text: &str) -> String {
     let mut characters = text.chars();
     let mut shown = printable(&characters.by_ref().take(LONGEST_CELL).collect::<String>());
     if characters.next().is_some() {
         shown.push('…');
     }
-    let plain = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || " -/,".contains(c);
+    let is_literal = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || " -/,".contains(c);
     shown.chars().fold(String::new(), |mut escaped, c| {
-        if plain(c) {
+        if is_literal(c) {
             escaped.push(c);
         } else {
             let _ = write!(escaped, "&#{};", u32::from(c));
@@ -193,14 +192,14 @@ mod tests {
     use crate::verify::integrity::FILE_UNLISTED;
 
     #[test]
-    fn the_verdict_stands_first_and_every_part_has_its_table() {
+    fn the_verdict_is_first_and_every_part_has_its_table() {
         let text = summary(&small());
         let first = "**failed**: <code>dist</code> under policy <code>default</code>, listed by <code>manifest&#46;json</code>; \
                      programs: 2, findings: 2, accepted: 1, not checked: 1";
         assert_eq!(text.lines().next(), Some(first));
         for line in [
             "#### Findings",
-            "| code | file | found | expected | way out |",
+            "| code | file | found | expected | help |",
             "| --- | --- | --- | --- | --- |",
             "| <code>not-stripped</code> | <code>arm/app</code> | debug sections | none | \
              &#96;strip &#61; &#34;symbols&#34;&#96; |",
@@ -243,7 +242,7 @@ mod tests {
     fn no_name_gets_out_of_its_cell() {
         let report = hostile();
         let text = summary(&report);
-        // What is left without our own tags and numbers has nothing that Markdown or HTML reads.
+        // Without our own tags and references, nothing is left that Markdown or HTML interprets.
         for row in text.lines().filter(|line| line.starts_with("| ")) {
             let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
             assert!((3..=6).contains(&cells.len()), "{row}");
@@ -262,7 +261,7 @@ mod tests {
         assert_eq!(
             rows,
             4 * (HOSTILE.len() + 1) + 2 * 4,
-            "one line a row, and two of each head"
+            "one line per row, and two per head"
         );
         assert_eq!(text.matches("<details>").count(), 1);
         assert_eq!(text.matches("</details>").count(), 1);

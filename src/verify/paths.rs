@@ -2,14 +2,15 @@
 
 use crate::problem::code::{Code, CodeInfo, code};
 
-/// The first digits of a digest, as messages have it.
+/// Returns the first 12 digits of a digest, as messages show it.
 pub fn head(sha256: &str) -> &str {
     sha256.get(..12).unwrap_or(sha256)
 }
 
-/// What is wrong with a path that is to be below a tree; a clause.
+/// Returns the reason why a path could lead out of the tree, as a clause (`is absolute`); `None` if
+/// it is safe.
 pub fn unsafe_path(path: &str) -> Option<&'static str> {
-    let part = |part: &str| part == "..";
+    let is_parent = |part: &str| part == "..";
     match path {
         "" => Some("is empty"),
         path if path.starts_with('/')
@@ -20,8 +21,8 @@ pub fn unsafe_path(path: &str) -> Option<&'static str> {
         {
             Some("is absolute")
         }
-        path if path.split(['/', '\\']).any(part) => Some("has a part `..`"),
-        path if path.contains('\0') => Some("has a NUL in it"),
+        path if path.split(['/', '\\']).any(is_parent) => Some("has a `..` component"),
+        path if path.contains('\0') => Some("contains a NUL"),
         _ => None,
     }
 }
@@ -29,13 +30,14 @@ pub fn unsafe_path(path: &str) -> Option<&'static str> {
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[PATH_UNSAFE];
 
+/// Code of a path in a list or an archive that leads out of the tree.
 pub const PATH_UNSAFE: Code = code(&CodeInfo {
     name: "path-unsafe",
     title: "a path leads out of the tree",
-    cause: "It is absolute, has a part `..`, or ends in one: unpacked, it would write where \
-            nobody expects it.",
-    detection: "Every path in lists and archives is taken apart.",
-    fix: "Pack or list it again by a path below the tree.",
+    cause: "It is absolute or has a `..` component: unpacked, it would write outside the \
+            directory.",
+    detection: "Every path in lists and archives is split into its components.",
+    fix: "Pack or list it again with a path below the tree.",
     source: "Snyk, Zip Slip",
     waivable: false,
 });

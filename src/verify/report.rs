@@ -1,4 +1,4 @@
-//! What `verify` reports.
+//! The report of `verify`.
 
 use serde::Serialize;
 
@@ -7,72 +7,87 @@ use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::verify::finding::Finding;
 
-/// Everything that `verify` says.
+/// Report of `verify`; also its JSON document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Of this document's shape: 1.
+    /// Version of the document's schema: 1.
     pub schema_version: u32,
+    /// Path that was checked, as the user passed it.
     pub subject: String,
+    /// Directory, archive or file.
     pub kind: ArtifactsKind,
-    /// The policy that it was held to: `default`, `strict`, `portable-linux`.
+    /// Policy that was applied: `default`, `strict`, `portable-linux`.
     pub policy: String,
-    /// The file that lists the others, by its path; `None`: nothing lists them.
+    /// Path of the list that the files were checked against; `None` if there is no list.
     pub listed_by: Option<String>,
-    /// Every program, by path.
+    /// Programs, sorted by path.
     pub files: Vec<FileReport>,
-    /// What stands against a release, by path and code.
+    /// Findings that are not accepted, sorted by path and code.
     pub findings: Vec<Finding>,
-    /// What was let pass by someone's word.
+    /// Findings that are accepted, by `--accept` or by the manifest.
     pub accepted: Vec<Accepted>,
-    /// What was not checked, and why; it does not count as passed.
+    /// Checks that were not made; they do not count as passed.
     pub skipped: Vec<Skipped>,
 }
 
+/// Program of the subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileReport {
+    /// Path below the subject.
     pub path: String,
+    /// Size in bytes.
     pub size: u64,
+    /// SHA-256 as 64 lower-case hex digits.
     pub sha256: String,
-    /// The triple that it is held to.
+    /// Target that it was checked against.
     pub target: Option<String>,
+    /// Properties of the program; `None` if it could not be read.
     pub binary: Option<Box<Binary>>,
-    /// What came of starting it, where that was asked for: `ran`, or `None`.
+    /// Arguments that it was started with by `--run`, if it ended with exit code 0.
     pub ran: Option<String>,
 }
 
+/// Finding that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Accepted {
+    /// The finding; its fields are the document's.
     #[serde(flatten)]
     pub finding: Finding,
-    /// `--reason`.
+    /// Text of `--reason`, or a reference to the manifest.
     pub reason: String,
 }
 
+/// Check that was not made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Skipped {
+    /// Path below the subject, or the subject.
     pub path: String,
+    /// The check, as a noun phrase.
     pub what: String,
+    /// The reason.
     pub why: String,
 }
 
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[RUN_FAILED, VERSION_UNEXPECTED];
 
+/// Code of a program that `--run` could not start, or that failed.
 pub const RUN_FAILED: Code = code(&CodeInfo {
     name: "run-failed",
     title: "a program does not start",
-    cause: "It crashed, did not end in time, or ended with another code than 0.",
+    cause: "It crashed, did not exit in time, or exited with a code other than 0.",
     detection: "`--run` starts it, natively or under qemu.",
-    fix: "Start it by hand with the line of the message.",
+    fix: "Run the command in the message by hand.",
     source: "README, Verifying a release",
     waivable: false,
 });
 
+/// Code of a program whose output does not contain `--expect-version`.
 pub const VERSION_UNEXPECTED: Code = code(&CodeInfo {
     name: "version-unexpected",
-    title: "a program says another version",
-    cause: "What it prints does not hold the text of `--expect-version`.",
-    detection: "`--run` reads what it prints.",
+    title: "a program reports another version",
+    cause: "Its output does not contain the text of `--expect-version`.",
+    detection: "The output of the program that `--run` starts.",
     fix: "Build it at the right commit.",
     source: "README, Verifying a release",
     waivable: false,

@@ -1,4 +1,4 @@
-//! Starts the programs of a subject.
+//! Starts the programs of a subject: `verify --run`.
 
 use std::time::Duration;
 
@@ -19,11 +19,12 @@ use crate::verify::judge::VerifyOptions;
 use crate::verify::report::{RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED};
 use crate::verify::waiver;
 
-/// How long a program has to end by itself.
+/// Time limit of each program.
 const RUN_LIMIT: Duration = Duration::from_secs(10);
 
-/// Whether a text holds a version as a word of its own: `1.2.3` is not in `11.2.30`.
-fn says(text: &str, version: &str) -> bool {
+/// Returns true if a text contains a version that is not part of a longer one: `1.2.3` is not in
+/// `11.2.30`.
+fn contains_version(text: &str, version: &str) -> bool {
     text.match_indices(version).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let mut after = text[at + version.len()..].chars();
@@ -35,7 +36,12 @@ fn says(text: &str, version: &str) -> bool {
     })
 }
 
-/// Starts every program that can be started here, one after the other.
+/// Starts every program that can run on this machine, one after the other, and adds the findings to
+/// `report`. `args` are passed to each program, `--version` by default; `version` is
+/// `--expect-version`.
+///
+/// # Errors
+/// A signal came, or there is no temporary directory. All else is a finding.
 pub fn start_all(
     host: &Host,
     root: &Utf8Path,
@@ -56,13 +62,13 @@ pub fn start_all(
         };
         let skip = |why: String| Skipped {
             path: file.path.clone(),
-            what: "starting it".to_owned(),
+            what: "`--run`".to_owned(),
             why,
         };
         if report.kind == ArtifactsKind::Archive {
-            report
-                .skipped
-                .push(skip("it stands in an archive; unpack that".to_owned()));
+            report.skipped.push(skip(
+                "it is in an archive; unpack the archive first".to_owned(),
+            ));
             continue;
         }
         let program = if report.kind == ArtifactsKind::File {
@@ -79,17 +85,17 @@ pub fn start_all(
         };
         let scratch = host.scratch()?;
         let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/"));
-        let words: Vec<String> = runner
+        let command_line: Vec<String> = runner
             .into_iter()
             .chain([host.absolute(&program).into_string()])
             .chain(args.iter().cloned())
             .collect();
-        let call = Invocation::new(&words[0], directory)
-            .args(words[1..].iter().cloned())
+        let invocation = Invocation::new(&command_line[0], directory)
+            .args(command_line[1..].iter().cloned())
             .env("PATH", "/usr/bin:/bin")
             .env("LC_ALL", "C")
             .env_clear();
-        host.shell.detail("Running", &format!("`{call}`"));
+        host.shell.detail("Running", &format!("`{invocation}`"));
         let finding = |code: Code, found: String, expected: String| Finding {
             code,
             path: Some(file.path.clone()),
@@ -97,14 +103,14 @@ pub fn start_all(
             found,
             expected,
             help: format!(
-                "start it by hand: `{}`",
+                "run it by hand: `{}`",
                 Invocation {
                     cwd: "/".into(),
-                    ..call.clone()
+                    ..invocation.clone()
                 }
             ),
         };
-        let ended = match host.capture_bounded(&call, RUN_LIMIT) {
+        let ended = match host.capture_bounded(&invocation, RUN_LIMIT) {
             Ok(ended) => ended,
             Err(problem) if problem.code == INTERRUPTED => return Err(problem),
             Err(problem) => {
@@ -118,14 +124,14 @@ pub fn start_all(
         };
         let why = match ended.code {
             _ if ended.timed_out => {
-                Some(format!("it did not end within {} s", RUN_LIMIT.as_secs()))
+                Some(format!("it did not exit within {} s", RUN_LIMIT.as_secs()))
             }
             Some(0) => None,
-            Some(code) => Some(format!("it ended with {code}")),
-            None => Some("it was ended by a signal: it crashed".to_owned()),
+            Some(code) => Some(format!("it exited with code {code}")),
+            None => Some("it was killed by a signal".to_owned()),
         };
         if let Some(why) = why {
-            let said = ended
+            let first_line = ended
                 .stderr
                 .lines()
                 .find(|line| !line.trim().is_empty())
@@ -133,15 +139,15 @@ pub fn start_all(
                 .unwrap_or_default();
             findings.push(finding(
                 RUN_FAILED,
-                format!("{why}{said}"),
+                format!("{why}{first_line}"),
                 "exit code 0".to_owned(),
             ));
             continue;
         }
         file.ran = Some(args.join(" "));
-        let said = format!("{}{}", ended.stdout, ended.stderr);
-        if let Some(version) = version.filter(|version| !says(&said, version)) {
-            let line = printable(said.lines().next().unwrap_or("nothing"));
+        let output = format!("{}{}", ended.stdout, ended.stderr);
+        if let Some(version) = version.filter(|version| !contains_version(&output, version)) {
+            let line = printable(output.lines().next().unwrap_or("nothing"));
             findings.push(finding(
                 VERSION_UNEXPECTED,
                 format!("`{line}`"),
@@ -149,7 +155,7 @@ pub fn start_all(
             ));
         }
     }
-    let (accepted, findings) = waiver::accept(findings, options.accept.iter());
+    let (accepted, findings) = waiver::split_accepted(findings, options.accept.iter());
     report.accepted.extend(accepted);
     report.findings.extend(findings);
     report
@@ -158,23 +164,26 @@ pub fn start_all(
     Ok(())
 }
 
-/// What starts a program here: nothing, or an emulator with the target's libraries; or why nothing
-/// can.
+/// Returns the command prefix that runs a program on this machine: empty for native, else an
+/// emulator and its arguments.
+///
+/// # Errors
+/// The reason why it cannot run here.
 fn runner(host: &Host, binary: &Binary) -> Result<Vec<String>, String> {
     if binary.format != FormatName::Elf || !cfg!(target_os = "linux") {
-        return Err("its system is not this one".to_owned());
+        return Err("it is for another operating system".to_owned());
     }
     let arch = Arch::of_elf(&binary.machine, binary.class, binary.endian.endian())
-        .ok_or_else(|| format!("no emulator is known for {}", binary.machine))?;
+        .ok_or_else(|| format!("there is no known emulator for {}", binary.machine))?;
     let loader = binary
         .interpreter
         .as_deref()
         .filter(|_| binary.linkage == Linkage::Dynamic)
         .map(Utf8Path::new);
-    let own = std::env::consts::ARCH;
-    if arch.name == own || arch.name == "x86" && own == "x86_64" {
+    let host_arch = std::env::consts::ARCH;
+    if arch.name == host_arch || arch.name == "x86" && host_arch == "x86_64" {
         return match loader.filter(|loader| !host.exists(loader)) {
-            Some(loader) => Err(format!("its loader `{loader}` is not here")),
+            Some(loader) => Err(format!("its loader `{loader}` is not installed")),
             None => Ok(Vec::new()),
         };
     }
@@ -189,12 +198,12 @@ fn runner(host: &Host, binary: &Binary) -> Result<Vec<String>, String> {
     };
     let roots = ["linux-gnu", "linux-gnueabihf", "linux-musl"]
         .map(|system| Utf8PathBuf::from(format!("/usr/{}-{system}", arch.gnu)));
-    let within =
+    let has_loader =
         |root: &Utf8PathBuf| host.exists(&root.join(loader.as_str().trim_start_matches('/')));
-    match roots.into_iter().find(within) {
+    match roots.into_iter().find(has_loader) {
         Some(root) => Ok(vec![emulator, "-L".to_owned(), root.into_string()]),
         None => Err(format!(
-            "no libraries of its target are here: `{loader}` is below none of /usr/{}-linux-*",
+            "the libraries of its target are not installed: `{loader}` is not below /usr/{}-linux-*",
             arch.gnu
         )),
     }

@@ -1,10 +1,10 @@
-//! SARIF 2.1.0, as GitHub's code scanning takes it: a finding a result, a code a rule.
+//! SARIF 2.1.0, as GitHub's code scanning accepts it: each finding is a result, each code a rule.
 //!
-//! The structs are our own, a dozen of SARIF's hundred: serde-sarif makes all of them in a build
-//! script, from the schema, with a dozen crates that nothing else here needs.
-//! `tests/it/verify/sarif.rs` holds the text to that schema.
+//! The structs are our own, a dozen of SARIF's hundred: serde-sarif generates all of them in a
+//! build script, from the schema, with a dozen crates that nothing else here needs.
+//! `tests/it/verify/sarif.rs` validates the text against that schema.
 //!
-//! Where GitHub wants more than the standard: docs.github.com, "SARIF support for code scanning".
+//! GitHub's additions to the standard: docs.github.com, "SARIF support for code scanning".
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,11 @@ use crate::problem::text::printable;
 use crate::verify::finding::{Finding, clause};
 use crate::verify::report::Report;
 
-/// GitHub refuses a run with more.
+/// Maximum number of results in a run; GitHub rejects a run with more.
 const MOST_RESULTS: usize = 25_000;
 
-/// What stays as it is in a path of an address: RFC 3986's unreserved characters and the slash.
+/// Characters of a URI's path that are percent-encoded: all but RFC 3986's unreserved characters
+/// and the slash.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -73,7 +74,7 @@ struct Message {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Invocation {
-    /// That the check ran to its end, not that nothing was found.
+    /// True if the check ran to its end, whatever it found.
     execution_successful: bool,
     tool_execution_notifications: Vec<Notification>,
 }
@@ -95,7 +96,7 @@ struct Result {
     message: Message,
     locations: [Location; 1],
     partial_fingerprints: Fingerprints,
-    /// Empty, not absent: nobody accepted it, which is known.
+    /// Empty, not absent, if the finding is not accepted: absent would mean unknown.
     suppressions: Vec<Suppression>,
 }
 
@@ -117,15 +118,15 @@ struct ArtifactLocation {
     uri: String,
 }
 
-/// A program has no lines, but GitHub refuses a result without one.
+/// Line of a result. A program has no lines, but GitHub rejects a result without one.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Region {
     start_line: u32,
 }
 
-/// GitHub knows an alert again by this name alone; without it, it would look for the line in a
-/// source.
+/// Identity of an alert across runs. Without it, GitHub would compute one from a line of source
+/// code.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Fingerprints {
@@ -138,7 +139,7 @@ struct Suppression {
     justification: String,
 }
 
-/// One SARIF log with one run.
+/// Returns the report as a SARIF log with one run.
 pub fn sarif(report: &Report) -> String {
     let Report {
         schema_version: _,
@@ -151,32 +152,32 @@ pub fn sarif(report: &Report) -> String {
         accepted,
         skipped,
     } = report;
-    let open = findings.iter().map(|finding| (finding, None));
-    let all: Vec<(&Finding, Option<&str>)> = open
+    let unaccepted = findings.iter().map(|finding| (finding, None));
+    let all: Vec<(&Finding, Option<&str>)> = unaccepted
         .chain(
             accepted
                 .iter()
                 .map(|a| (&a.finding, Some(a.reason.as_str()))),
         )
         .collect();
-    let told = &all[..all.len().min(MOST_RESULTS)];
+    let reported = &all[..all.len().min(MOST_RESULTS)];
 
-    let mut codes: Vec<Code> = told.iter().map(|(finding, _)| finding.code).collect();
+    let mut codes: Vec<Code> = reported.iter().map(|(finding, _)| finding.code).collect();
     codes.sort_unstable();
     codes.dedup();
 
     let mut seen = BTreeMap::new();
-    let results = told.iter().map(|(finding, reason)| Result {
+    let results = reported.iter().map(|(finding, reason)| Result {
         rule_id: finding.code.name(),
         rule_index: codes
             .binary_search(&finding.code)
-            .expect("the codes are those of the results"),
+            .expect("every result's code is in the list"),
         level: "error",
-        message: message(&said(finding)),
-        locations: [finding
-            .path
-            .as_deref()
-            .map_or_else(|| location(whole(subject)), |path| location(below(path)))],
+        message: message(&describe(finding)),
+        locations: [finding.path.as_deref().map_or_else(
+            || location(subject_uri(subject)),
+            |path| location(relative_uri(path)),
+        )],
         partial_fingerprints: fingerprints(finding, &mut seen),
         suppressions: reason
             .iter()
@@ -195,13 +196,13 @@ pub fn sarif(report: &Report) -> String {
             printable(&skipped.what),
             printable(&skipped.why)
         )),
-        locations: vec![location(below(&skipped.path))],
+        locations: vec![location(relative_uri(&skipped.path))],
     });
-    let left_out = (all.len() > told.len()).then(|| Notification {
+    let omitted = (all.len() > reported.len()).then(|| Notification {
         level: "warning",
         message: message(&format!(
-            "{} more results are left out: GitHub takes {MOST_RESULTS}",
-            all.len() - told.len()
+            "{} more results are omitted: GitHub accepts {MOST_RESULTS}",
+            all.len() - reported.len()
         )),
         locations: Vec::new(),
     });
@@ -218,7 +219,7 @@ pub fn sarif(report: &Report) -> String {
             },
             invocations: [Invocation {
                 execution_successful: true,
-                tool_execution_notifications: left_out.into_iter().chain(unchecked).collect(),
+                tool_execution_notifications: omitted.into_iter().chain(unchecked).collect(),
             }],
             results,
         }],
@@ -229,16 +230,17 @@ pub fn sarif(report: &Report) -> String {
 }
 
 fn rule(code: Code) -> Rule {
-    let row = code.info();
+    let info = code.info();
     Rule {
-        id: row.name,
-        short_description: message(row.title),
-        full_description: message(row.cause),
-        help: message(row.fix),
+        id: info.name,
+        short_description: message(info.title),
+        full_description: message(info.cause),
+        help: message(info.fix),
     }
 }
 
-fn said(finding: &Finding) -> String {
+/// Returns the message of a finding: title, clause, target and help.
+fn describe(finding: &Finding) -> String {
     let target = finding
         .target
         .as_ref()
@@ -256,9 +258,9 @@ fn said(finding: &Finding) -> String {
     )
 }
 
-/// SARIF reads placeholders (`{0}`) and links (`[text](address)`) in what is said. A brace is
-/// doubled, as the standard has it (3.11.5); a link is pulled apart, for not every reader knows the
-/// standard's backslashes (3.11.6).
+/// Escapes a message. SARIF interprets placeholders (`{0}`) and links (`[text](address)`). Braces
+/// are doubled (SARIF 2.1.0, 3.11.5); links are broken up by a space, as not every reader supports
+/// the standard's backslashes (3.11.6).
 fn message(text: &str) -> Message {
     Message {
         text: text
@@ -277,30 +279,30 @@ fn location(uri: String) -> Location {
     }
 }
 
-/// A path below the subject as a relative reference.
-fn below(path: &str) -> String {
+/// Returns a path below the subject as a relative URI reference.
+fn relative_uri(path: &str) -> String {
     let encoded = utf8_percent_encode(path, ENCODED).to_string();
     match encoded.strip_prefix('/') {
-        // An archive may say `//host/x`: as it stands that were an address on another host.
+        // An archive may contain `//host/x`, which would be a URI on another host.
         Some(rest) => format!("%2F{rest}"),
-        // GitHub refuses a file over one empty address.
+        // GitHub rejects the whole log if one URI is empty.
         None if encoded.is_empty() => ".".to_owned(),
         None => encoded,
     }
 }
 
-/// The subject, which its user named: an absolute one is a file on this machine.
-fn whole(subject: &str) -> String {
+/// Returns the URI of the subject. The user passed its path, so an absolute one becomes `file://`.
+fn subject_uri(subject: &str) -> String {
     if subject.starts_with('/') {
-        format!("file://{}", below(subject).replacen("%2F", "/", 1))
+        format!("file://{}", relative_uri(subject).replacen("%2F", "/", 1))
     } else {
-        below(subject)
+        relative_uri(subject)
     }
 }
 
-/// Code and path, and a number where both come again: the same from run to run, on whatever
-/// machine. The subject stays out, for it may be a temporary directory; so do the findings' words,
-/// which change with the program.
+/// Returns the fingerprint of a finding: `CODE:PATH:NUMBER`, where the number counts findings with
+/// the same code and path. It is the same in every run, on every machine: the subject is not part
+/// of it, as it may be a temporary directory, nor is the message, which changes with the program.
 fn fingerprints<'a>(
     finding: &'a Finding,
     seen: &mut BTreeMap<(Code, Option<&'a str>), usize>,
@@ -314,7 +316,7 @@ fn fingerprints<'a>(
         primary_location_line_hash: format!(
             "{}:{}:{number}",
             finding.code.name(),
-            path.map(below).unwrap_or_default()
+            path.map(relative_uri).unwrap_or_default()
         ),
     }
 }
@@ -379,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_is_there_once_and_its_results_point_at_it() {
+    fn a_rule_is_listed_once_and_its_results_refer_to_it() {
         let run = run(&hostile());
         let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
         assert_eq!(rules.len(), 1);
@@ -398,22 +400,25 @@ mod tests {
                 .all(|b| b.is_ascii_alphanumeric() || b"-._~/%".contains(&b))
         };
         for path in HOSTILE {
-            let uri = below(path);
+            let uri = relative_uri(path);
             assert!(
                 safe(&uri) && !uri.is_empty() && !uri.starts_with('/'),
                 "{path:?}: {uri}"
             );
         }
-        assert_eq!(below("a b/\u{e9}:\u{1f980}"), "a%20b/%C3%A9%3A%F0%9F%A6%80");
-        assert_eq!(below("//evil.example/x"), "%2F/evil.example/x");
         assert_eq!(
-            (whole("/tmp/a b"), whole("dist.tar.gz")),
+            relative_uri("a b/\u{e9}:\u{1f980}"),
+            "a%20b/%C3%A9%3A%F0%9F%A6%80"
+        );
+        assert_eq!(relative_uri("//evil.example/x"), "%2F/evil.example/x");
+        assert_eq!(
+            (subject_uri("/tmp/a b"), subject_uri("dist.tar.gz")),
             ("file:///tmp/a%20b".to_owned(), "dist.tar.gz".to_owned())
         );
     }
 
     #[test]
-    fn what_is_said_holds_no_link_and_no_placeholder() {
+    fn a_message_contains_no_link_and_no_placeholder() {
         for result in run(&hostile())["results"].as_array().unwrap() {
             let text = result["message"]["text"].as_str().unwrap();
             assert!(
@@ -430,9 +435,13 @@ mod tests {
 
     #[test]
     fn fingerprints_differ_and_stay() {
-        let again = || finding(LIBRARY_UNFIT, Some("a"));
+        let library_unfit = || finding(LIBRARY_UNFIT, Some("a"));
         let mut report = Report {
-            findings: vec![again(), again(), finding(LIBRARY_UNFIT, None)],
+            findings: vec![
+                library_unfit(),
+                library_unfit(),
+                finding(LIBRARY_UNFIT, None),
+            ],
             ..small()
         };
         let prints = |report: &Report| -> Vec<Value> {
@@ -454,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_results_than_github_takes() {
+    fn no_more_results_than_github_accepts() {
         let many = (0..30_000)
             .map(|number| finding(FILE_UNLISTED, Some(&number.to_string())))
             .collect();
@@ -466,7 +475,7 @@ mod tests {
         let note = &run["invocations"][0]["toolExecutionNotifications"][0];
         assert_eq!(
             note["message"]["text"],
-            "5001 more results are left out: GitHub takes 25000"
+            "5001 more results are omitted: GitHub accepts 25000"
         );
     }
 

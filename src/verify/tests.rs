@@ -1,4 +1,4 @@
-//! Judging, as a table: what was found in a few words, and what stands against it.
+//! Tables of subjects, each described in a few attributes, and their findings.
 
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, File};
 use crate::inspect::binary::{Binary, Floor, Linkage};
@@ -6,7 +6,7 @@ use crate::inspect::{InspectError, inspect};
 use crate::project::config::PolicyConfig;
 use crate::target::Target;
 use crate::verify::integrity::FILE_UNLISTED;
-use crate::verify::judge::{VerifyOptions, judge};
+use crate::verify::judge::{VerifyOptions, check_artifacts};
 use crate::verify::report::Report;
 use crate::verify::rules::machine::WRONG_MACHINE;
 use crate::verify::rules::policy::{Policy, PolicyName};
@@ -14,7 +14,7 @@ use crate::verify::waiver::AcceptRule;
 
 const SUM: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-/// A program with nothing against it: static, for x86_64 (`x86`) or aarch64 (`arm`).
+/// Returns a program without findings: static, for x86_64 (`x86`) or aarch64 (`arm`).
 fn program(arch: &str) -> Binary {
     let mut bytes = vec![0_u8; 64];
     bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
@@ -31,21 +31,21 @@ fn program(arch: &str) -> Binary {
     }
 }
 
-/// `PATH WORDS…`: `x86` or `arm` for a program, `text:…` for a list's text, `link:…`, and what
-/// makes a program another.
+/// Parses `PATH ATTRIBUTE…`: `x86` or `arm` for a program and then its properties, `text:…` for a
+/// list's text, `link:…`, `hard:…`, `pipe`.
 fn entry(line: &str) -> Entry {
-    let (path, words) = line.split_once(' ').unwrap_or((line, ""));
+    let (path, attributes) = line.split_once(' ').unwrap_or((line, ""));
     let at = |what: EntryKind| Entry {
         path: path.to_owned(),
         what,
     };
-    if let Some(to) = words.strip_prefix("link:") {
+    if let Some(to) = attributes.strip_prefix("link:") {
         return at(EntryKind::Link(to.to_owned()));
     }
-    if let Some(to) = words.strip_prefix("hard:") {
+    if let Some(to) = attributes.strip_prefix("hard:") {
         return at(EntryKind::HardLink(to.to_owned()));
     }
-    if words == "pipe" {
+    if attributes == "pipe" {
         return at(EntryKind::Special("a pipe"));
     }
     let mut file = File {
@@ -56,15 +56,15 @@ fn entry(line: &str) -> Entry {
         list: None,
         homes: Vec::new(),
     };
-    if let Some(text) = words.strip_prefix("text:") {
+    if let Some(text) = attributes.strip_prefix("text:") {
         file.list = Some(text.replace("SUM", SUM).replace('|', "\n").into_bytes());
         return at(EntryKind::File(file));
     }
     let mut binary = None;
-    for word in words.split_whitespace() {
-        let (key, value) = word.split_once('=').unwrap_or((word, ""));
-        let known: Option<&mut Binary> = binary.as_mut();
-        match (key, known) {
+    for attribute in attributes.split_whitespace() {
+        let (key, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+        let current: Option<&mut Binary> = binary.as_mut();
+        match (key, current) {
             ("x86" | "arm", _) => binary = Some(program(key)),
             ("sum", _) => file.sha256 = value.repeat(64),
             ("size", _) => file.size = value.parse().unwrap(),
@@ -130,10 +130,11 @@ fn report(
         },
         accept: accept.to_vec(),
     };
-    judge(&subject, &options)
+    check_artifacts(&subject, &options)
 }
 
-fn told(report: &Report) -> Vec<String> {
+/// Returns the findings as `PATH CODE: FOUND / EXPECTED`.
+fn rendered(report: &Report) -> Vec<String> {
     let findings = report.findings.iter();
     findings
         .map(|finding| {
@@ -148,10 +149,10 @@ fn told(report: &Report) -> Vec<String> {
         .collect()
 }
 
-/// What the default policy has against a directory.
+/// Checks the findings of a directory under the default policy.
 fn check(lines: &[&str], expected: &[&str]) {
     assert_eq!(
-        told(&report(
+        rendered(&report(
             ArtifactsKind::Directory,
             lines,
             PolicyName::Default,
@@ -166,7 +167,7 @@ fn check(lines: &[&str], expected: &[&str]) {
 const LISTED: &str = "SHA256SUMS text:SUM  x86_64/a|";
 
 #[test]
-fn what_is_as_it_is_listed_passes() {
+fn listed_files_pass() {
     check(&[LISTED, "x86_64/a x86"], &[]);
     check(
         &["SHA256SUMS text:# 2024|x86_64/a  SUM|", "x86_64/a x86"],
@@ -184,18 +185,18 @@ fn what_is_as_it_is_listed_passes() {
 }
 
 #[test]
-fn files_that_are_not_as_listed_are_told() {
+fn files_that_are_not_as_listed_are_reported() {
     check(
         &[LISTED, "x86_64/a x86 sum=0"],
         &["x86_64/a digest-mismatch: digest 000000000000… / ba7816bf8f01…"],
     );
     check(
         &[LISTED],
-        &["x86_64/a file-missing: nothing / a file, as it is listed"],
+        &["x86_64/a file-missing: nothing / the listed file"],
     );
     check(
         &[LISTED, "x86_64/a link:b"],
-        &["x86_64/a file-missing: a link to `b` / a file, as it is listed"],
+        &["x86_64/a file-missing: a link to `b` / the listed file"],
     );
     check(
         &[LISTED, "x86_64/a x86", "x86_64/b.txt sum=1"],
@@ -203,7 +204,7 @@ fn files_that_are_not_as_listed_are_told() {
     );
     check(
         &["SHA256SUMS text:SUM  ../a|SUM  x86_64/a|", "x86_64/a x86"],
-        &["SHA256SUMS path-unsafe: `../a`, which has a part `..` / a path below the tree"],
+        &["SHA256SUMS path-unsafe: `../a`, which has a `..` component / a path below the tree"],
     );
     check(
         &["SHA256SUMS text:SUM|", "x86_64/a x86"],
@@ -216,7 +217,7 @@ fn files_that_are_not_as_listed_are_told() {
 }
 
 #[test]
-fn entries_that_do_not_belong_are_told() {
+fn entries_that_do_not_belong_are_reported() {
     check(
         &["a link:../x"],
         &["a link-outside: a link to `../x` / a link that stays in the tree"],
@@ -230,7 +231,7 @@ fn entries_that_do_not_belong_are_told() {
     check(
         &["Readme", "README"],
         &[
-            "README path-twice: `Readme`, which differs by case alone / one entry on a path, on \
+            "README path-twice: `Readme`, which differs only by case / one entry per path, on \
              every system",
         ],
     );
@@ -242,17 +243,17 @@ fn entries_that_do_not_belong_are_told() {
         &[],
     );
     assert_eq!(
-        told(&archive),
+        rendered(&archive),
         [
-            "../a path-unsafe: a path that has a part `..` / a path below the tree",
-            "b path-twice: two entries of this name / one entry on a path, on every system"
+            "../a path-unsafe: a path that has a `..` component / a path below the tree",
+            "b path-twice: two entries of this path / one entry per path, on every system"
         ]
     );
 }
 
 #[test]
-fn links_are_followed_and_lead_nowhere_else() {
-    // Each stays in the tree by itself, and the chain does not.
+fn links_are_followed_and_stay_in_the_tree() {
+    // Each link stays in the tree by itself, but the chain does not.
     check(
         &["d/e/l link:../..", "o link:d/e/l/../app", "x86_64/p x86"],
         &["o link-outside: a link to `d/e/l/../app` / a link that stays in the tree"],
@@ -268,11 +269,12 @@ fn links_are_followed_and_lead_nowhere_else() {
             "b link-outside: a link to `a` / a link that stays in the tree",
         ],
     );
-    // A link promises what its own path says.
+    // The path of a link must not name another target.
     check(
         &["aarch64/app link:../x86_64/app", "x86_64/app x86"],
         &[
-            "aarch64/app wrong-machine: elf for EM_X86_64 (64 bit, little endian) / elf for EM_AARCH64 (64 bit, little endian)",
+            "aarch64/app wrong-machine: elf for EM_X86_64 (64 bit, little endian) / elf for \
+             EM_AARCH64 (64 bit, little endian)",
         ],
     );
     check(&["x86_64/app x86", "x86_64/tool link:app"], &[]);
@@ -295,7 +297,7 @@ fn links_are_followed_and_lead_nowhere_else() {
         &[],
     );
     let archive = |lines: &[&str]| {
-        told(&report(
+        rendered(&report(
             ArtifactsKind::Archive,
             lines,
             PolicyName::Default,
@@ -310,18 +312,18 @@ fn links_are_followed_and_lead_nowhere_else() {
     assert_eq!(
         archive(&["x86_64/a x86", "x86_64/b hard:../etc/hostname"]),
         [
-            "x86_64/b link-outside: a hard link to `../etc/hostname`, which is no file of the \
+            "x86_64/b link-outside: a hard link to `../etc/hostname`, which is not a file of the \
              archive / a link that stays in the tree"
         ]
     );
 }
 
 #[test]
-fn what_is_there_and_was_not_checked_is_told() {
+fn what_is_there_and_was_not_checked_is_reported() {
     check(
         &["SHA256SUMS", "x86_64/a x86"],
         &[
-            "SHA256SUMS list-unreadable: it is empty, too long, or no plain file / a line \
+            "SHA256SUMS list-unreadable: it is empty, too long or not a regular file / a line \
              `<sha256>  <path>` for each file",
         ],
     );
@@ -332,7 +334,8 @@ fn what_is_there_and_was_not_checked_is_told() {
     check(
         &["x86_64/app", "x86_64/notes.txt mode=644"],
         &[
-            "x86_64/app unreadable-binary: it begins with [00], which is none of ELF, Mach-O, PE and wasm / a program",
+            "x86_64/app unreadable-binary: it begins with [00], which is none of ELF, Mach-O, PE \
+             and wasm / a program",
         ],
     );
     let release = report(
@@ -347,7 +350,7 @@ fn what_is_there_and_was_not_checked_is_told() {
             && release
                 .skipped
                 .iter()
-                .any(|skipped| skipped.what == "what is packed in it")
+                .any(|skipped| skipped.what == "contents")
     );
     check(
         &["x86_64/a x86 mode=4755"],
@@ -357,17 +360,18 @@ fn what_is_there_and_was_not_checked_is_told() {
 }
 
 #[test]
-fn programs_are_held_to_their_targets() {
+fn programs_are_checked_against_their_targets() {
     check(
         &["aarch64/a x86"],
         &[
-            "aarch64/a wrong-machine: elf for EM_X86_64 (64 bit, little endian) / elf for EM_AARCH64 (64 bit, little endian)",
+            "aarch64/a wrong-machine: elf for EM_X86_64 (64 bit, little endian) / elf for \
+             EM_AARCH64 (64 bit, little endian)",
         ],
     );
     check(
         &["a x86"],
         &[
-            "a target-unknown: a program for EM_X86_64 / a target in its path, in a list or by \
+            "a target-unknown: a program for EM_X86_64 / a target in its path, in a list or in \
              `--target`",
         ],
     );
@@ -380,7 +384,7 @@ fn programs_are_held_to_their_targets() {
         &[
             "x86_64-unknown-linux-musl/a interpreter-unfit: `/lib64/ld-linux-x86-64.so.2` / \
              /lib/ld-musl-x86_64.so.1",
-            "x86_64-unknown-linux-musl/a not-static: asks for the interpreter \
+            "x86_64-unknown-linux-musl/a not-static: needs the interpreter \
              `/lib64/ld-linux-x86-64.so.2` / a static program",
         ],
     );
@@ -393,45 +397,45 @@ fn programs_are_held_to_their_targets() {
     );
     check(
         &["x86_64/a x86 object"],
-        &["x86_64/a not-executable: type ET_REL / a program that can be started"],
+        &["x86_64/a not-executable: type ET_REL / an executable"],
     );
     check(
         &["x86_64/a x86 mode=644"],
-        &["x86_64/a mode-unfit: mode 0644 / everyone may start it"],
+        &["x86_64/a mode-unfit: mode 0644 / executable by everyone"],
     );
     check(
         &["x86_64/a x86 mode=777"],
-        &["x86_64/a mode-unfit: mode 0777 / nobody but its owner may write it"],
+        &["x86_64/a mode-unfit: mode 0777 / writable by its owner only"],
     );
     check(
         &["x86_64/a x86 rpath=/home/ci/lib runpath=$ORIGIN/lib"],
-        &["x86_64/a rpath-set: looks into `/home/ci/lib` / no RPATH but `$ORIGIN`"],
+        &["x86_64/a rpath-set: search path `/home/ci/lib` / no RPATH other than `$ORIGIN`"],
     );
     check(
         &["x86_64/a x86 stack"],
-        &["x86_64/a executable-stack: an executable stack / one that is not"],
+        &["x86_64/a executable-stack: an executable stack / a stack that is not executable"],
     );
     check(
         &["x86_64/a x86 textrel"],
-        &["x86_64/a text-relocations: DT_TEXTREL / code that the loader does not write"],
+        &["x86_64/a text-relocations: DT_TEXTREL / position-independent code"],
     );
     check(
         &["x86_64/a x86 private"],
         &[
-            "x86_64/a private-glibc: `GLIBC_PRIVATE` symbols / none: they hold for one build of \
+            "x86_64/a private-glibc: `GLIBC_PRIVATE` symbols / none: they are specific to one build of \
              glibc",
         ],
     );
 }
 
 #[test]
-fn a_floor_comes_by_the_target_or_by_the_policy() {
+fn a_floor_comes_from_the_target_or_the_policy() {
     let lines = &[
         "x86_64-unknown-linux-gnu/a x86 loader=/lib64/ld-linux-x86-64.so.2 glibc=2.34 \
          needs=libc.so.6",
     ];
-    let of = |policy: PolicyName, targets: &[&str]| {
-        told(&report(
+    let findings = |policy: PolicyName, targets: &[&str]| {
+        rendered(&report(
             ArtifactsKind::Directory,
             lines,
             policy,
@@ -439,24 +443,24 @@ fn a_floor_comes_by_the_target_or_by_the_policy() {
             &[],
         ))
     };
-    assert!(of(PolicyName::Default, &[]).is_empty());
+    assert!(findings(PolicyName::Default, &[]).is_empty());
     let above = "x86_64-unknown-linux-gnu/a above-glibc-floor: needs glibc 2.34 (for `stat`) / \
                  glibc 2.17 or older";
     assert_eq!(
-        of(PolicyName::Default, &["x86_64-unknown-linux-gnu.2.17"]),
+        findings(PolicyName::Default, &["x86_64-unknown-linux-gnu.2.17"]),
         [above]
     );
-    assert_eq!(of(PolicyName::PortableLinux, &[]), [above]);
+    assert_eq!(findings(PolicyName::PortableLinux, &[]), [above]);
 }
 
 #[test]
-fn strict_asks_for_more() {
+fn strict_checks_more() {
     let lines = &[
         "x86_64-unknown-linux-gnu/a x86 loader=/lib64/ld-linux-x86-64.so.2 needs=libssl.so.3 \
          home=/home/ci",
     ];
     assert_eq!(
-        told(&report(
+        rendered(&report(
             ArtifactsKind::Directory,
             lines,
             PolicyName::Default,
@@ -483,23 +487,23 @@ fn strict_asks_for_more() {
 }
 
 #[test]
-fn what_shows_between_programs_is_told() {
+fn what_shows_between_programs_is_reported() {
     check(
         &["x86_64/a x86", "x86_64/b x86"],
-        &["x86_64/b same-file-twice: the same bytes as `x86_64/a` / a program of its own"],
+        &["x86_64/b same-file-twice: the same bytes as `x86_64/a` / a different program"],
     );
     check(
         &["aarch64/a arm sum=1 id=ab", "x86_64/a x86 id=ab"],
         &[
-            "x86_64/a build-id-twice: the build-id of `aarch64/a`, which is for aarch64 / a \
-             build-id of its own",
+            "x86_64/a build-id-twice: the build ID of `aarch64/a`, which is for aarch64 / a \
+             unique build ID",
         ],
     );
 }
 
 #[test]
 fn what_is_accepted_is_listed_with_its_reason() {
-    let waive = |path: Option<&str>| {
+    let rules = |path: Option<&str>| {
         [AcceptRule {
             code: FILE_UNLISTED,
             path: path.map(str::to_owned),
@@ -517,7 +521,7 @@ fn what_is_accepted_is_listed_with_its_reason() {
         lines,
         PolicyName::Default,
         &[],
-        &waive(None),
+        &rules(None),
     );
     assert_eq!(
         (
@@ -532,13 +536,13 @@ fn what_is_accepted_is_listed_with_its_reason() {
         lines,
         PolicyName::Default,
         &[],
-        &waive(Some("x86_64/a.md")),
+        &rules(Some("x86_64/a.md")),
     );
     assert_eq!((one.findings.len(), one.accepted.len()), (1, 1));
 }
 
 #[test]
-fn one_file_without_a_target_is_told_as_skipped() {
+fn one_file_without_a_target_is_reported_as_skipped() {
     let one = report(
         ArtifactsKind::File,
         &["a x86"],
@@ -547,11 +551,7 @@ fn one_file_without_a_target_is_told_as_skipped() {
         &[],
     );
     assert!(one.findings.is_empty());
-    assert!(
-        one.skipped
-            .iter()
-            .any(|skipped| skipped.what == "its target")
-    );
+    assert!(one.skipped.iter().any(|skipped| skipped.what == "target"));
     let named = report(
         ArtifactsKind::File,
         &["a x86"],

@@ -1,4 +1,4 @@
-//! Findings that are accepted.
+//! Accepted findings: by `--accept`, or by the manifest.
 
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::tree::manifest::Artifact;
@@ -8,53 +8,55 @@ use crate::verify::report::Accepted;
 use crate::verify::rules::machine::{UNREADABLE_BINARY, WRONG_MACHINE};
 use crate::verify::rules::table;
 
-/// `--accept CODE[=PATH] --reason TEXT`.
+/// Rule that accepts findings: `--accept CODE[=PATH] --reason TEXT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptRule {
+    /// Code of the accepted finding.
     pub code: Code,
-    /// `None`: wherever it is found.
+    /// Path that it is accepted for; `None` for all paths.
     pub path: Option<String>,
+    /// Reason, which the report repeats.
     pub reason: String,
 }
 
-/// Takes out what was let pass.
-pub fn accept<'a>(
+/// Splits findings into those that a rule accepts and the others.
+pub fn split_accepted<'a>(
     findings: Vec<Finding>,
-    waives: impl Iterator<Item = &'a AcceptRule>,
+    rules: impl Iterator<Item = &'a AcceptRule>,
 ) -> (Vec<Accepted>, Vec<Finding>) {
-    let waives: Vec<&AcceptRule> = waives.collect();
-    let (mut accepted, mut left) = (Vec::new(), Vec::new());
+    let rules: Vec<&AcceptRule> = rules.collect();
+    let (mut accepted, mut open) = (Vec::new(), Vec::new());
     for finding in findings {
-        let matches = |waive: &&&AcceptRule| {
-            waive.code == finding.code
-                && waive
+        let matches = |rule: &&&AcceptRule| {
+            rule.code == finding.code
+                && rule
                     .path
                     .as_ref()
                     .is_none_or(|path| Some(path) == finding.path.as_ref())
         };
-        match waives.iter().find(matches) {
-            Some(waive) => accepted.push(Accepted {
+        match rules.iter().find(matches) {
+            Some(rule) => accepted.push(Accepted {
                 finding,
-                reason: waive.reason.clone(),
+                reason: rule.reason.clone(),
             }),
-            None => left.push(finding),
+            None => open.push(finding),
         }
     }
-    (accepted, left)
+    (accepted, open)
 }
 
-/// What was accepted when xpkg built a file, and stands in its manifest.
-pub fn recorded(listing: Option<&Listing>) -> Vec<AcceptRule> {
+/// Returns the rules for findings that were accepted at build time, from the manifest.
+pub fn recorded_rules(listing: Option<&Listing>) -> Vec<AcceptRule> {
     let Some((listing, manifest)) =
         listing.and_then(|listing| Some((listing, listing.manifest.as_ref()?)))
     else {
         return Vec::new();
     };
-    let of = |artifact: &Artifact| {
+    let rules_of = |artifact: &Artifact| {
         let path = format!("{}{}", listing.base, artifact.path);
-        // What a build can let pass is what a file is, never whether it is this file or for this
-        // machine.
-        let acceptable = |name: &str| {
+        // A build accepts properties of a program. That it is the right file, and for the right
+        // machine, cannot be waived by a manifest.
+        let find_acceptable = |name: &str| {
             table::acceptable()
                 .filter(|code| ![WRONG_MACHINE, UNREADABLE_BINARY].contains(code))
                 .find(|code| code.name() == name)
@@ -62,27 +64,28 @@ pub fn recorded(listing: Option<&Listing>) -> Vec<AcceptRule> {
         let codes = artifact
             .waivers
             .iter()
-            .filter_map(|waiver| acceptable(&waiver.code));
+            .filter_map(|waiver| find_acceptable(&waiver.code));
         codes
             .map(|code| AcceptRule {
                 code,
                 path: Some(path.clone()),
-                reason: "accepted when it was built, by its manifest".to_owned(),
+                reason: "accepted at build time, according to the manifest".to_owned(),
             })
             .collect::<Vec<_>>()
     };
-    manifest.artifacts.iter().flat_map(of).collect()
+    manifest.artifacts.iter().flat_map(rules_of).collect()
 }
 
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[NO_REASON];
 
+/// Code of `--accept` without `--reason`.
 pub const NO_REASON: Code = code(&CodeInfo {
     name: "no-reason",
-    title: "something is to be let pass without a reason",
-    cause: "A waiver without a reason tells nothing to whoever reads the report.",
-    detection: "`--accept` of `verify` wants a `--reason`.",
-    fix: "Say why: `--reason TEXT`.",
+    title: "`--accept` needs `--reason`",
+    cause: "An accepted finding without a reason does not help those who read the report.",
+    detection: "`verify` rejects `--accept` without `--reason`.",
+    fix: "Add the reason: `--reason TEXT`.",
     source: "README, Verifying a release",
     waivable: false,
 });

@@ -10,8 +10,8 @@ use crate::problem::text::list;
 use crate::problem::{Problem, Result, nearest};
 use crate::project::linker::LinkerChoice;
 use crate::project::look::context::{CargoOptions, WORKSPACE_UNREADABLE};
-use crate::project::settings::Variables;
 use crate::project::selection::Selection;
+use crate::project::settings::Variables;
 use crate::verify::rules::table;
 
 /// Options of the commands that plan or build.

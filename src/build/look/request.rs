@@ -14,8 +14,8 @@ use crate::problem::{Failure, Problem, Result};
 use crate::project::config::Config;
 use crate::project::look::cargo_config::{self, ExtraConfig};
 use crate::project::look::context::{self, CargoOptions, ProjectContext, WORKSPACE_UNREADABLE};
-use crate::project::settings::{self, CargoArgs, CliOverrides, Settings};
 use crate::project::selection::{Selected, Selection};
+use crate::project::settings::{self, CargoArgs, CliOverrides, Settings};
 use crate::project::{cross_toml, look};
 use crate::target::Target;
 

@@ -59,7 +59,7 @@ pub fn extras(host: &Host, from: &Utf8Path, without: &[&str]) -> Result<Vec<Extr
         host,
         from,
         String::new(),
-        host.thing(from),
+        host.file_type(from),
         without,
         &mut found,
     )?;
@@ -103,17 +103,17 @@ fn walk(
     listed.sort_by(|a, b| a.name.cmp(&b.name));
     for DirEntry {
         name,
-        readable,
-        thing,
+        is_utf8,
+        file_type,
     } in listed
         .into_iter()
         .filter(|listed| !without.contains(&listed.name.as_str()))
     {
         let below = from.join(&name);
-        if !readable || name.starts_with(".wh.") {
+        if !is_utf8 || name.starts_with(".wh.") {
             // A layer deletes files of lower layers by such names (image-spec, layer.md,
             // whiteouts).
-            let why = if readable {
+            let why = if is_utf8 {
                 "would delete a file of the base"
             } else {
                 "is not UTF-8"
@@ -126,7 +126,7 @@ fn walk(
         } else {
             format!("{path}/{name}")
         };
-        walk(host, &below, path, thing, &[], found)?;
+        walk(host, &below, path, file_type, &[], found)?;
     }
     Ok(())
 }
@@ -181,7 +181,7 @@ pub fn certificates(host: &Host, image: &Image) -> Result<Vec<Extra>> {
             .note("looked for", CERTIFICATES.iter().map(ToString::to_string))
             .help(help));
     };
-    let why = match host.thing(&from) {
+    let why = match host.file_type(&from) {
         Ok(FileType::File { size: 1.., .. }) => return extras(host, &from, &[]),
         Ok(FileType::File { .. }) => "is empty",
         Err(problem) if problem.code == INTERRUPTED => return Err(problem),

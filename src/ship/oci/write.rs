@@ -230,7 +230,7 @@ fn refuse_untracked(host: &Host, to: &Utf8Path, name: &Utf8Path, tar: bool) -> R
 /// is.
 fn is_our_tar(host: &Host, path: &Utf8Path) -> Result<bool> {
     const LONGEST: u64 = 4 * 1024 * 1024;
-    if matches!(host.thing(path)?, FileType::File { size: 0, .. }) {
+    if matches!(host.file_type(path)?, FileType::File { size: 0, .. }) {
         return Ok(true);
     }
     let mut archive = tar::Archive::new(host.open_read(path)?);
@@ -277,7 +277,7 @@ fn pack(host: &Host, root: &Utf8Path, to: &Utf8Path, epoch: u64) -> Result<(Stri
                 layer.put(&path, &Member::Directory(Ownership::PLAIN), io::empty())
             }
             _ => {
-                let FileType::File { size, .. } = host.thing(&from)? else {
+                let FileType::File { size, .. } = host.file_type(&from)? else {
                     continue;
                 };
                 layer.put(

@@ -230,7 +230,7 @@ pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
         name: PolicyName::Default,
         config: PolicyConfig::default(),
     };
-    let report = judge::judge(
+    let report = judge::check_artifacts(
         &subject,
         &VerifyOptions {
             targets: Vec::new(),

@@ -1,4 +1,4 @@
-//! The row of a rule, and the program that it looks at.
+//! The row of a rule, and its input: one program.
 
 use crate::inspect::binary::{Binary, FormatName};
 use crate::problem::code::Code;
@@ -6,56 +6,68 @@ use crate::project::linker::LinkerKind;
 use crate::verify::expected::Expected;
 use crate::verify::rules::policy::Policy;
 
-/// One rule: a row of the table.
+/// Rule about one program: a row of the table.
 pub struct Rule {
+    /// Code of the rule's findings.
     pub code: Code,
-    /// Returns what is wrong with a program, if anything is.
+    /// Returns the violation of a program; `None` if it meets the rule.
     pub check: fn(&RuleInput) -> Option<Violation>,
     /// The help line of a built bin that breaks the rule; `None` for rules that `build` leaves to
     /// `verify`.
     pub at_build: Option<&'static str>,
-    /// The scope of the rule in each policy.
+    /// Scope under `default`.
     pub default: RuleScope,
+    /// Scope under `strict`.
     pub strict: RuleScope,
+    /// Scope under `portable-linux`.
     pub portable: RuleScope,
 }
 
 /// The programs that a policy applies a rule to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleScope {
+    /// All programs.
     Always,
-    /// Programs of which xpkg's own manifest says how they were linked, so that it is known what
-    /// they can be.
-    Made,
+    /// Programs that xpkg built: its manifest tells which linker was used, and so which properties
+    /// are possible.
+    Built,
+    /// None.
     Never,
 }
 
 /// The help line of bins that another linker than the planned one seems to have written.
 pub const SEE_PLAN: &str = "`cargo xpkg plan` shows which linker wrote it and why it was chosen";
 
-/// One program and all that its rules look at.
+/// Input of the rules: one program and its context.
 #[derive(Clone, Copy)]
 pub struct RuleInput<'a> {
-    /// Permission bits, where there are any.
+    /// Permission bits; `None` if the source has none.
     pub mode: Option<u32>,
-    /// Directories of a builder's home that its bytes name.
+    /// Home directories that the program's bytes contain.
     pub homes: &'a [String],
-    /// True for a bin that was just built: neither a library nor an object file will do.
+    /// True for a bin that was just built, which must not be a library or an object file.
     pub is_bin: bool,
+    /// Properties of the program.
     pub binary: &'a Binary,
+    /// Requirements of its target; `None` if the target is unknown.
     pub expected: Option<&'a Expected>,
-    /// What linked it, where xpkg's manifest says so.
+    /// Linker that linked it, according to xpkg's manifest.
     pub linked_by: Option<LinkerKind>,
+    /// Policy that is applied.
     pub policy: &'a Policy,
 }
 
-/// What a rule has against a program.
+/// Violation of a rule by a program.
 pub struct Violation {
+    /// Actual state, as a noun phrase.
     pub found: String,
+    /// Required state, as a noun phrase.
     pub expected: String,
+    /// Suggested fix.
     pub help: &'static str,
 }
 
+/// Returns a violation, in the form that a rule returns it.
 pub fn violation(
     found: impl Into<String>,
     expected: impl Into<String>,
@@ -68,10 +80,10 @@ pub fn violation(
     })
 }
 
-/// Returns true for a shared library, which may be released, too, where no bin was asked for.
-pub fn is_library(case: &RuleInput) -> bool {
-    let binary = case.binary;
-    !case.is_bin
+/// Returns true for a shared library, which may be released unless a bin is required.
+pub fn is_library(input: &RuleInput) -> bool {
+    let binary = input.binary;
+    !input.is_bin
         && binary.format == FormatName::Elf
         && binary.kind == "ET_DYN"
         && binary.interpreter.is_none()

@@ -1,14 +1,14 @@
-//! The loader, the C library and the other libraries that a program asks for.
+//! Rules about the loader, the C library and the other libraries that a program needs.
 
 use crate::inspect::binary::FormatName;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::glibc::Glibc;
 use crate::target::system::Libc;
-use crate::verify::rules::context::RuleScope::{Always, Made};
+use crate::verify::rules::context::RuleScope::{Always, Built};
 use crate::verify::rules::context::{Rule, RuleInput, Violation, violation};
 use crate::verify::rules::policy::PolicyName;
 
-/// The loader of each platform: its file in PT_INTERP.
+/// Path of each platform's loader, as in PT_INTERP. Source: the psABIs; glibc, sysdeps; musl, arch.
 #[rustfmt::skip]
 const LOADERS: &[(&str, &str, &str)] = &[
     // arch       glibc                                   musl
@@ -24,9 +24,10 @@ const LOADERS: &[(&str, &str, &str)] = &[
     ("loongarch64", "/lib64/ld-linux-loongarch-lp64d.so.1", "/lib/ld-musl-loongarch64.so.1"),
 ];
 
-fn interpreter(case: &RuleInput) -> Option<Violation> {
-    let asked = case.binary.interpreter.as_ref()?;
-    let expected = case.expected?;
+/// Rule `interpreter-unfit`.
+fn interpreter(input: &RuleInput) -> Option<Violation> {
+    let interpreter = input.binary.interpreter.as_ref()?;
+    let expected = input.expected?;
     let (_, glibc, musl) = LOADERS
         .iter()
         .find(|(prefix, ..)| *prefix == expected.arch.prefix)?;
@@ -35,60 +36,62 @@ fn interpreter(case: &RuleInput) -> Option<Violation> {
         Some(Libc::Musl) => vec![musl],
         _ => vec![glibc, musl],
     };
-    let help = "link it with the target's own toolchain, not with one of Nix's or another libc's";
-    (!allowed.contains(&asked.as_str()))
-        .then(|| violation(format!("`{asked}`"), allowed.join(" or "), help))?
+    let help = "link it with the target's own toolchain, not with Nix's or one for another libc";
+    (!allowed.contains(&interpreter.as_str()))
+        .then(|| violation(format!("`{interpreter}`"), allowed.join(" or "), help))?
 }
 
-/// The floor of `portable-linux`: the oldest that Rust's own standard library starts on.
+/// Floor of `portable-linux`: the oldest glibc that Rust's standard library supports.
 const PORTABLE_FLOOR: Glibc = Glibc {
     major: 2,
     minor: 17,
     patch: 0,
 };
 
-fn floor(case: &RuleInput) -> Option<Violation> {
-    let found = case.binary.glibc_floor.as_ref()?;
-    let configured = case
+/// Rule `above-glibc-floor`.
+fn floor(input: &RuleInput) -> Option<Violation> {
+    let found = input.binary.glibc_floor.as_ref()?;
+    let configured = input
         .policy
         .config
         .glibc
         .as_ref()
         .and_then(|text| Glibc::parse(text));
-    let portable = (case.policy.name == PolicyName::PortableLinux).then_some(PORTABLE_FLOOR);
-    let asked = case
+    let portable = (input.policy.name == PolicyName::PortableLinux).then_some(PORTABLE_FLOOR);
+    let floor = input
         .expected
         .and_then(|expected| expected.floor)
         .or(configured)
         .or(portable)?;
-    let needs = Glibc::parse(&found.version)?;
+    let required = Glibc::parse(&found.version)?;
     let symbol = found
         .symbol
         .as_ref()
         .map(|symbol| format!(" (for `{symbol}`)"))
         .unwrap_or_default();
     let help = "link it for that glibc: `cargo xpkg build --target TRIPLE.GLIBC`";
-    (needs > asked).then(|| {
+    (required > floor).then(|| {
         violation(
-            format!("needs glibc {needs}{symbol}"),
-            format!("glibc {asked} or older"),
+            format!("needs glibc {required}{symbol}"),
+            format!("glibc {floor} or older"),
             help,
         )
     })?
 }
 
-fn private_glibc(case: &RuleInput) -> Option<Violation> {
-    let help = "find the static library that brings them in";
-    case.binary.glibc_private.then(|| {
+/// Rule `private-glibc`.
+fn private_glibc(input: &RuleInput) -> Option<Violation> {
+    let help = "find the static library that imports them";
+    input.binary.glibc_private.then(|| {
         violation(
             "`GLIBC_PRIVATE` symbols",
-            "none: they hold for one build of glibc",
+            "none: they are specific to one build of glibc",
             help,
         )
     })?
 }
 
-/// Libraries that come with every glibc, and the one that comes with every gcc.
+/// Libraries that every system with glibc has: those of glibc, and libgcc_s.
 const SYSTEM: &[&str] = &[
     "libc.so.6",
     "libm.so.6",
@@ -100,8 +103,9 @@ const SYSTEM: &[&str] = &[
     "libgcc_s.so.1",
 ];
 
-fn libraries(case: &RuleInput) -> Option<Violation> {
-    if case.binary.format != FormatName::Elf {
+/// Rule `library-unfit`.
+fn libraries(input: &RuleInput) -> Option<Violation> {
+    if input.binary.format != FormatName::Elf {
         return None;
     }
     let allowed = |library: &&String| {
@@ -109,9 +113,9 @@ fn libraries(case: &RuleInput) -> Option<Violation> {
             || library.starts_with("ld-linux")
             || library.starts_with("ld64.so")
             || library.as_str() == "libc.so"
-            || case.policy.config.libraries.contains(library)
+            || input.policy.config.libraries.contains(library)
     };
-    let others: Vec<String> = case
+    let others: Vec<String> = input
         .binary
         .needed
         .iter()
@@ -130,7 +134,7 @@ fn libraries(case: &RuleInput) -> Option<Violation> {
 }
 
 const OLDER_GLIBC: &str = "link against an older glibc, or raise the floor";
-const FIND_LIBRARY: &str = "find the static library that brings them in";
+const FIND_LIBRARY: &str = "find the static library that imports them";
 
 /// Rules of this family, in the order in which they are checked.
 #[rustfmt::skip]
@@ -138,48 +142,52 @@ pub const RULES: &[Rule] = &[
     Rule { code: INTERPRETER_UNFIT, check: interpreter,       at_build: None,                default: Always, strict: Always, portable: Always },
     Rule { code: ABOVE_FLOOR,       check: floor,             at_build: Some(OLDER_GLIBC),   default: Always, strict: Always, portable: Always },
     Rule { code: PRIVATE_GLIBC,     check: private_glibc,     at_build: Some(FIND_LIBRARY),  default: Always, strict: Always, portable: Always },
-    Rule { code: LIBRARY_UNFIT,     check: libraries,         at_build: None,                default: Made,   strict: Always, portable: Always },
+    Rule { code: LIBRARY_UNFIT,     check: libraries,         at_build: None,                default: Built,  strict: Always, portable: Always },
 ];
 
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[ABOVE_FLOOR, PRIVATE_GLIBC, INTERPRETER_UNFIT, LIBRARY_UNFIT];
 
+/// Code of a program that needs a newer glibc than the floor.
 pub const ABOVE_FLOOR: Code = code(&CodeInfo {
     name: "above-glibc-floor",
-    title: "the bin needs a newer glibc than was asked for",
-    cause: "A symbol that the file imports first appeared in a later glibc than the floor.",
+    title: "the bin needs a newer glibc than the floor",
+    cause: "The file imports a symbol that was added in a later glibc than the floor.",
     detection: "The highest `GLIBC_x.y` in `.gnu.version_r` that is not weak.",
     fix: "Link against an older glibc, or raise the floor.",
     source: "LSB core specification, Symbol Versioning",
     waivable: true,
 });
 
+/// Code of a program that imports private symbols of glibc.
 pub const PRIVATE_GLIBC: Code = code(&CodeInfo {
     name: "private-glibc",
     title: "the bin uses glibc's private symbols",
-    cause: "The file imports from `GLIBC_PRIVATE`, which holds for exactly one build of glibc.",
+    cause: "The file imports from `GLIBC_PRIVATE`, which is specific to one build of glibc.",
     detection: "`.gnu.version_r` names it.",
-    fix: "Find the library that does so; it was linked statically from glibc's own parts.",
+    fix: "Find the static library that imports them; it was built from parts of glibc.",
     source: "LSB core specification, Symbol Versioning",
     waivable: true,
 });
 
+/// Code of a program whose loader is not the target's.
 pub const INTERPRETER_UNFIT: Code = code(&CodeInfo {
     name: "interpreter-unfit",
-    title: "a program asks for another loader than its target has",
-    cause: "PT_INTERP names a file that is not there on the systems it is for (a path of Nix, of \
-            another libc).",
-    detection: "PT_INTERP is held against the table of the target.",
+    title: "a program needs a loader that its target does not have",
+    cause: "PT_INTERP names a file that does not exist on the target's systems (a path of Nix, or \
+            of another libc).",
+    detection: "PT_INTERP is compared with the loader of the target.",
     fix: "Link it with the target's own toolchain.",
-    source: "facts of the psABIs; glibc, sysdeps",
+    source: "System V psABIs; glibc, sysdeps",
     waivable: false,
 });
 
+/// Code of a program that needs a library beyond those of every system.
 pub const LIBRARY_UNFIT: Code = code(&CodeInfo {
     name: "library-unfit",
     title: "a program needs a library that its target may not have",
-    cause: "DT_NEEDED names a library that is not among those which every system of the kind has.",
-    detection: "DT_NEEDED is held against the policy's list.",
+    cause: "DT_NEEDED names a library that not every system of the target has.",
+    detection: "DT_NEEDED is compared with the policy's list.",
     fix: "Link it statically (a `vendored` feature), or allow it in the policy.",
     source: "auditwheel, manylinux policies",
     waivable: false,

@@ -1,4 +1,4 @@
-//! Is it for the target's machine, and can it be started?
+//! Rules about the machine that a program is for, and about its type, permissions and linkage.
 
 use crate::inspect::binary::{Binary, FormatName, Linkage, json_name};
 use crate::inspect::wasm::MACHINE;
@@ -11,6 +11,7 @@ use crate::verify::rules::context::RuleScope::Always;
 use crate::verify::rules::context::{Rule, RuleInput, SEE_PLAN, Violation, is_library, violation};
 use crate::verify::rules::policy::PolicyName;
 
+/// Returns the file format of an operating system's programs.
 fn format_of(os: Os) -> Format {
     match os {
         Os::Darwin => Format::MachO,
@@ -20,12 +21,13 @@ fn format_of(os: Os) -> Format {
     }
 }
 
-fn machine(case: &RuleInput) -> Option<Violation> {
+/// Rule `wrong-machine`.
+fn machine(input: &RuleInput) -> Option<Violation> {
     let Expected {
         arch, os, float, ..
-    } = case.expected?;
-    let (binary, format) = (case.binary, format_of(*os));
-    let wanted = machine_name(arch, format);
+    } = input.expected?;
+    let (binary, format) = (input.binary, format_of(*os));
+    let machine_expected = machine_name(arch, format);
     let fits = is_for(binary, arch, format, *float);
     if fits {
         return None;
@@ -44,7 +46,7 @@ fn machine(case: &RuleInput) -> Option<Violation> {
             float_name(&json_name(&binary.float_abi)),
         ),
         format!(
-            "{} for {wanted} ({} bit, {} endian{})",
+            "{} for {machine_expected} ({} bit, {} endian{})",
             format!("{format:?}")
                 .to_lowercase()
                 .replace("macho", "mach-o"),
@@ -52,84 +54,87 @@ fn machine(case: &RuleInput) -> Option<Violation> {
             format!("{:?}", arch.endian).to_lowercase(),
             float_name(&format!("{float:?}").to_lowercase()),
         ),
-        "build it for its target, or move it to where its own target's files stand",
+        "build it for its target, or move it to the directory of its own target",
     )
 }
 
-fn executable(case: &RuleInput) -> Option<Violation> {
-    // An object file for others to link is no mistake where it says what it is.
-    let object = !case.is_bin
-        && case.binary.kind == "ET_REL"
-        && case.mode.is_none_or(|mode| mode & 0o111 == 0);
-    let refused = !case.binary.executable && !is_library(case) && !object;
-    refused.then(|| {
+/// Rule `not-executable`.
+fn executable(input: &RuleInput) -> Option<Violation> {
+    // An object file that is released for others to link is fine.
+    let is_object = !input.is_bin
+        && input.binary.kind == "ET_REL"
+        && input.mode.is_none_or(|mode| mode & 0o111 == 0);
+    let is_rejected = !input.binary.executable && !is_library(input) && !is_object;
+    is_rejected.then(|| {
         violation(
-            format!("type {}", case.binary.kind),
-            "a program that can be started",
+            format!("type {}", input.binary.kind),
+            "an executable",
             "look for linker arguments such as `-r`",
         )
     })?
 }
 
-fn mode(case: &RuleInput) -> Option<Violation> {
-    let mode = case.mode?;
+/// Rule `mode-unfit`.
+fn mode(input: &RuleInput) -> Option<Violation> {
+    let mode = input.mode?;
     if mode & 0o7000 != 0 {
         return violation(
             format!("mode {mode:04o}"),
             "no setuid, setgid or sticky bit",
-            "`chmod a-s` it: who installs it decides that",
+            "`chmod a-s` it: such bits are set at installation",
         );
     }
-    // A group that may write is the habit of many systems.
-    let others = if case.policy.name == PolicyName::Strict {
+    // Files that the group may write are usual on many systems (umask 0002).
+    let others_writable = if input.policy.name == PolicyName::Strict {
         0o022
     } else {
         0o002
     };
-    if mode & others != 0 {
+    if mode & others_writable != 0 {
         return violation(
             format!("mode {mode:04o}"),
-            "nobody but its owner may write it",
+            "writable by its owner only",
             "`chmod go-w` it",
         );
     }
-    let started = case.binary.executable
-        && case.binary.format != FormatName::Wasm
-        && case.binary.format != FormatName::Pe;
-    (started && mode & 0o111 != 0o111).then(|| {
+    let is_started = input.binary.executable
+        && input.binary.format != FormatName::Wasm
+        && input.binary.format != FormatName::Pe;
+    (is_started && mode & 0o111 != 0o111).then(|| {
         violation(
             format!("mode {mode:04o}"),
-            "everyone may start it",
+            "executable by everyone",
             "`chmod a+x` it",
         )
     })?
 }
 
-fn static_musl(case: &RuleInput) -> Option<Violation> {
-    let musl = case.expected?.libc == Some(Libc::Musl)
-        && case.binary.linkage == Linkage::Dynamic
-        && !is_library(case);
-    let interpreter = case
+/// Rule `not-static`.
+fn static_musl(input: &RuleInput) -> Option<Violation> {
+    let is_dynamic_musl = input.expected?.libc == Some(Libc::Musl)
+        && input.binary.linkage == Linkage::Dynamic
+        && !is_library(input);
+    let interpreter = input
         .binary
         .interpreter
         .iter()
         .map(|path| format!("the interpreter `{path}`"));
-    let needed = case
+    let needed = input
         .binary
         .needed
         .iter()
         .map(|library| format!("`{library}`"));
-    let asks: Vec<String> = interpreter.chain(needed).collect();
-    musl.then(|| {
+    let imports: Vec<String> = interpreter.chain(needed).collect();
+    is_dynamic_musl.then(|| {
         violation(
-            format!("asks for {}", asks.join(", ")),
+            format!("needs {}", imports.join(", ")),
             "a static program",
             "link it with Rust's own musl: `cargo xpkg build`",
         )
     })?
 }
 
-/// What a format calls a processor.
+/// Returns the name of a processor in a file format: `EM_X86_64`.
 pub fn machine_name(arch: &Arch, format: Format) -> String {
     match format {
         Format::Elf => elf::machine(arch.elf),
@@ -139,7 +144,7 @@ pub fn machine_name(arch: &Arch, format: Format) -> String {
     }
 }
 
-/// Whether a file is for this processor, in this format and with floats passed so.
+/// Returns true if a file is for this processor, in this format and with this float ABI.
 pub fn is_for(binary: &Binary, arch: &Arch, format: Format, float: FloatAbi) -> bool {
     binary.format.is(format)
         && binary.machine == machine_name(arch, format)
@@ -150,8 +155,8 @@ pub fn is_for(binary: &Binary, arch: &Arch, format: Format, float: FloatAbi) -> 
 
 const SEE_ARGUMENTS: &str =
     "look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts";
-const LET_XPKG: &str = "let xpkg choose the linker, or pass `--accept not-static` if a dynamic \
-                        musl bin is what you want";
+const LET_XPKG: &str = "let xpkg choose the linker, or pass `--accept not-static` if you want a \
+                        dynamic musl bin";
 
 /// Rules of this family, in the order in which they are checked.
 #[rustfmt::skip]
@@ -171,28 +176,31 @@ pub const CODES: &[Code] = &[
     MODE_UNFIT,
 ];
 
+/// Code of a file that cannot be read as a program.
 pub const UNREADABLE_BINARY: Code = code(&CodeInfo {
     name: "unreadable-binary",
     title: "the file cannot be read as a program",
-    cause: "The linker wrote a file that is none of ELF, Mach-O, PE or wasm, or one whose \
-            headers contradict each other.",
-    detection: "goblin refuses it.",
+    cause: "The linker wrote a file that is not ELF, Mach-O, PE or wasm, or one whose headers \
+            contradict each other.",
+    detection: "goblin rejects it.",
     fix: "Look at the linker: `cargo xpkg plan` shows which one was used and why.",
     source: "README, The staged tree",
     waivable: true,
 });
 
+/// Code of a program for a different machine than its target.
 pub const WRONG_MACHINE: Code = code(&CodeInfo {
     name: "wrong-machine",
-    title: "the file is for another machine than the target",
+    title: "the file is for a different machine than the target",
     cause: "Format, processor, word size, byte order or float ABI of the file are not those of \
             the triple. The usual cause is a linker or an object of the host.",
-    detection: "The file's header is compared with the target's row.",
+    detection: "The file's header is compared with the target.",
     fix: "Look at the linker: `cargo xpkg plan` shows which one was used and why.",
     source: "System V gABI, ELF header",
     waivable: true,
 });
 
+/// Code of an object file, a library or a core where a program is required.
 pub const NOT_EXECUTABLE: Code = code(&CodeInfo {
     name: "not-executable",
     title: "the file is not a program",
@@ -203,25 +211,27 @@ pub const NOT_EXECUTABLE: Code = code(&CodeInfo {
     waivable: true,
 });
 
+/// Code of a dynamic bin for a musl target.
 pub const NOT_STATIC: Code = code(&CodeInfo {
     name: "not-static",
     title: "a musl bin is not static",
-    cause: "The file asks for an interpreter or for shared libraries, so it does not run on a \
-            machine without musl. `musl-gcc` as linker does this, and the result crashes \
-            (rust-lang/rust#95926); so does `-C target-feature=-crt-static`, where it may be \
-            meant.",
+    cause: "The file needs an interpreter or shared libraries, so it does not run on a machine \
+            without musl. `musl-gcc` as linker does this, and the result crashes \
+            (rust-lang/rust#95926); so does `-C target-feature=-crt-static`, which may be \
+            intended.",
     detection: "PT_INTERP or DT_NEEDED in a file for a musl target.",
-    fix: "Let xpkg choose the linker, or pass `--accept not-static` when a dynamic musl bin is \
-          what you want.",
+    fix: "Let xpkg choose the linker, or pass `--accept not-static` if you want a dynamic musl \
+          bin.",
     source: "rust-lang/rust#95926",
     waivable: true,
 });
 
+/// Code of wrong permission bits.
 pub const MODE_UNFIT: Code = code(&CodeInfo {
     name: "mode-unfit",
-    title: "a file has other permissions than it should",
-    cause: "A program that may not be started, or a file that everyone may write.",
-    detection: "Permission bits, where the manifest lists them and where there are any.",
+    title: "a file has wrong permissions",
+    cause: "A program is not executable by everyone, or a file is writable by others.",
+    detection: "Permission bits, compared with the manifest if it lists them.",
     fix: "`chmod 0755` the file.",
     source: "README, Verifying a release",
     waivable: false,

@@ -1,4 +1,4 @@
-//! Named policies, and what the configuration changes of one.
+//! Named policies, and their changes by the configuration.
 
 use crate::problem::code::{Code, NO_SUCH_CODE};
 use crate::problem::{Problem, Result, nearest, text};
@@ -7,14 +7,15 @@ use crate::project::config::PolicyConfig;
 /// A named policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyName {
-    /// What is broken or not what it says.
+    /// Programs must work on their targets and match their lists.
     Default,
-    /// And all that hardens, shrinks or hides.
+    /// Also hardening, stripped symbols and no paths of the builder.
     Strict,
-    /// And starts on any Linux since glibc 2.17.
+    /// Like `default`, and programs must start on any Linux with glibc 2.17 or newer.
     PortableLinux,
 }
 
+/// Names of the policies, as `--policy` and the configuration accept them.
 pub const POLICY_NAMES: &[(&str, PolicyName)] = &[
     ("default", PolicyName::Default),
     ("strict", PolicyName::Strict),
@@ -22,6 +23,10 @@ pub const POLICY_NAMES: &[(&str, PolicyName)] = &[
 ];
 
 impl PolicyName {
+    /// Parses the name of a policy.
+    ///
+    /// # Errors
+    /// `no-such-code`: there is no policy of this name.
     pub fn parse(text: &str) -> Result<Self> {
         if let Some((_, name)) = POLICY_NAMES.iter().find(|(name, _)| *name == text) {
             return Ok(*name);
@@ -34,6 +39,7 @@ impl PolicyName {
         })
     }
 
+    /// Returns the name of the policy.
     pub fn name(self) -> &'static str {
         POLICY_NAMES
             .iter()
@@ -42,16 +48,18 @@ impl PolicyName {
     }
 }
 
-/// A policy with what the configuration changes of it.
+/// Policy with the configuration's changes.
 #[derive(Debug, Clone)]
 pub struct Policy {
+    /// Named policy that it is based on.
     pub name: PolicyName,
+    /// Changes by the configuration.
     pub config: PolicyConfig,
 }
 
 impl Policy {
-    /// Whether the configuration has a word on a rule.
-    pub fn switched(&self, code: Code) -> Option<bool> {
+    /// Returns the configuration's setting of a rule; `None` if it has none.
+    pub fn rule_override(&self, code: Code) -> Option<bool> {
         self.config.rules.get(code.name()).copied()
     }
 }

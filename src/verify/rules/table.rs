@@ -14,7 +14,7 @@ use crate::toolchain::{leaks, probe};
 use crate::verify::between::{BUILD_ID_TWICE, COMMITS_DIFFER, SAME_FILE_TWICE};
 use crate::verify::expected::{Expected, TARGET_UNKNOWN};
 use crate::verify::finding::Finding;
-use crate::verify::rules::context::RuleScope::{Always, Made};
+use crate::verify::rules::context::RuleScope::{Always, Built};
 use crate::verify::rules::context::{Rule, RuleInput, SEE_PLAN, Violation};
 use crate::verify::rules::machine::{self, UNREADABLE_BINARY, WRONG_MACHINE};
 use crate::verify::rules::policy::{Policy, PolicyName};
@@ -27,39 +27,40 @@ fn rules() -> impl Iterator<Item = &'static Rule> {
         .flatten()
 }
 
-/// The names of the rules that a configuration may switch, and of those over the whole tree.
+/// Returns the names of all rules that a configuration may switch: of single programs and of the
+/// whole tree.
 pub fn rule_names() -> impl Iterator<Item = &'static str> {
-    let whole = [
+    let tree_rules = [
         BUILD_ID_TWICE,
         SAME_FILE_TWICE,
         COMMITS_DIFFER,
         TARGET_UNKNOWN,
     ];
     rules()
-        .map(|row| row.code.name())
-        .chain(whole.into_iter().map(Code::name))
+        .map(|rule| rule.code.name())
+        .chain(tree_rules.into_iter().map(Code::name))
 }
 
 /// Returns the codes of findings that a build may accept: of compilers, of the environment and of
 /// finished bins.
 pub fn acceptable() -> impl Iterator<Item = Code> {
-    let of_bins = rules().filter(|row| row.at_build.is_some());
+    let bin_rules = rules().filter(|rule| rule.at_build.is_some());
     probe::table::CODES
         .iter()
         .chain(leaks::CODES)
         .chain([&UNREADABLE_BINARY])
         .copied()
-        .chain(of_bins.map(|row| row.code))
+        .chain(bin_rules.map(|rule| rule.code))
 }
 
 /// Checks a built bin against its target, before it is staged. `name` is what messages call it.
 pub fn check_built(name: &str, binary: &Binary, target: &Target) -> Vec<Problem> {
-    let expected = Expected::of(target);
+    let expected = Expected::from_target(target);
     let policy = Policy {
         name: PolicyName::Default,
         config: PolicyConfig::default(),
     };
-    let case = RuleInput {
+    let input = RuleInput {
         mode: None,
         homes: &[],
         is_bin: true,
@@ -69,10 +70,10 @@ pub fn check_built(name: &str, binary: &Binary, target: &Target) -> Vec<Problem>
         policy: &policy,
     };
     let mut problems = Vec::new();
-    for row in rules() {
-        let Some((violation, help)) = row
+    for rule in rules() {
+        let Some((violation, help)) = rule
             .at_build
-            .and_then(|help| Some(((row.check)(&case)?, help)))
+            .and_then(|help| Some(((rule.check)(&input)?, help)))
         else {
             continue;
         };
@@ -80,8 +81,8 @@ pub fn check_built(name: &str, binary: &Binary, target: &Target) -> Vec<Problem>
             found, expected, ..
         } = violation;
         let message = format!("{name}: {found}, expected {expected} (target `{target}`)");
-        problems.push(Problem::new(row.code, message).help(help));
-        if row.code == WRONG_MACHINE {
+        problems.push(Problem::new(rule.code, message).help(help));
+        if rule.code == WRONG_MACHINE {
             break;
         }
     }
@@ -98,37 +99,37 @@ pub fn unreadable(name: &str, error: &InspectError) -> Problem {
 }
 
 /// Checks a program by the rules of the policy. `path` is its path in the report.
-pub fn check(path: &str, case: &RuleInput) -> Vec<Finding> {
+pub fn check(path: &str, input: &RuleInput) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for row in rules() {
-        let when = match case.policy.name {
-            PolicyName::Default => row.default,
-            PolicyName::Strict => row.strict,
-            PolicyName::PortableLinux => row.portable,
+    for rule in rules() {
+        let scope = match input.policy.name {
+            PolicyName::Default => rule.default,
+            PolicyName::Strict => rule.strict,
+            PolicyName::PortableLinux => rule.portable,
         };
-        let holds = case
+        let applies = input
             .policy
-            .switched(row.code)
-            .unwrap_or(when == Always || when == Made && case.linked_by.is_some());
+            .rule_override(rule.code)
+            .unwrap_or(scope == Always || scope == Built && input.linked_by.is_some());
         let Some(Violation {
             found,
             expected,
             help,
-        }) = holds.then(|| (row.check)(case)).flatten()
+        }) = applies.then(|| (rule.check)(input)).flatten()
         else {
             continue;
         };
-        let target = case.expected.map(|expected| expected.name.clone());
+        let target = input.expected.map(|expected| expected.name.clone());
         findings.push(Finding {
-            code: row.code,
+            code: rule.code,
             path: Some(path.to_owned()),
             target,
             found,
             expected,
             help: help.to_owned(),
         });
-        // What is for another machine altogether is judged no further: the rest would be noise.
-        if row.code == WRONG_MACHINE {
+        // For a program of another machine, all other findings would be noise.
+        if rule.code == WRONG_MACHINE {
             break;
         }
     }

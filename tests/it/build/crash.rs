@@ -366,7 +366,7 @@ exit 1
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
 error[cannot-exchange]: cannot exchange `[ROOT]/dist` with the new one: Device or resource busy (os error 16)
-  help: name another place that can be written, or one level deeper: `--out-dir [ROOT]/dist/xpkg`
+  help: choose another writable place, or one level deeper: `--out-dir [ROOT]/dist/xpkg`
 
 "#]]
     );

@@ -357,9 +357,9 @@ exit 1
      Linking x86_64-unknown-linux-musl with `odd-cc`: `CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER` in the environment
    Compiling hello v0.1.0 ([ROOT])
     Finished `release` profile [optimized] target(s) in [TIME]
-error[not-static]: bin `hello` of package `hello`: asks for the interpreter `/lib/ld-musl-x86_64.so.1`, expected a static program (target `x86_64-unknown-linux-musl`)
+error[not-static]: bin `hello` of package `hello`: needs the interpreter `/lib/ld-musl-x86_64.so.1`, expected a static program (target `x86_64-unknown-linux-musl`)
   file: [ROOT]/target/x86_64-unknown-linux-musl/release/hello
-  help: let xpkg choose the linker, or pass `--accept not-static` if a dynamic musl bin is what you want
+  help: let xpkg choose the linker, or pass `--accept not-static` if you want a dynamic musl bin
 
 "#]]
     );

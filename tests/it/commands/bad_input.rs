@@ -41,7 +41,7 @@ fn rust_that_is_half_there() {
 exit 1
 --- stderr
 error[no-toolchain]: cannot start `cargo`: No such file or directory (os error 2)
-  help: install Rust with rustup, and see that `~/.cargo/bin` is on PATH
+  help: install Rust with rustup, and make sure that `~/.cargo/bin` is on PATH
 
 "#]]
     );
@@ -51,7 +51,7 @@ error[no-toolchain]: cannot start `cargo`: No such file or directory (os error 2
 exit 1
 --- stderr
 error[no-toolchain]: cannot start `rustc`: No such file or directory (os error 2)
-  help: install Rust with rustup, and see that `~/.cargo/bin` is on PATH
+  help: install Rust with rustup, and make sure that `~/.cargo/bin` is on PATH
 
 "#]]
     );
@@ -465,7 +465,7 @@ x86_64-unknown-linux-gnu
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
 error[file-access]: cannot create `[ROOT]/target`: Read-only file system (os error 30)
-  help: name a directory that can be written: `--out-dir DIR`
+  help: choose a writable directory: `--out-dir DIR`
 
 "#]]
     );
@@ -490,7 +490,7 @@ exit 1
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
 error[file-access]: cannot open `[ROOT]/closed/.tree.lock`: Read-only file system (os error 30)
-  help: name a directory that can be written: `--out-dir DIR`
+  help: choose a writable directory: `--out-dir DIR`
 
 "#]]
     );
@@ -550,7 +550,7 @@ x86_64-unknown-linux-gnu/hello/hello: OK
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
 error[cannot-exchange]: cannot exchange `[ROOT]/merged/tree` with the new one: Invalid cross-device link (os error 18)
-  help: name another place that can be written, or one level deeper: `--out-dir [ROOT]/merged/tree/xpkg`
+  help: choose another writable place, or one level deeper: `--out-dir [ROOT]/merged/tree/xpkg`
 
 "#]]
     );

@@ -75,7 +75,7 @@ fn no_rust_at_all_names_the_way_to_it() {
 exit 1
 --- stderr
 error[no-toolchain]: cannot start `cargo`: No such file or directory (os error 2)
-  help: install Rust with rustup, and see that `~/.cargo/bin` is on PATH
+  help: install Rust with rustup, and make sure that `~/.cargo/bin` is on PATH
 
 "#]]
     );
@@ -135,9 +135,9 @@ exit 0
 --- stdout
 not-static: a musl bin is not static
 
-cause:     The file asks for an interpreter or for shared libraries, so it does not run on a machine without musl. `musl-gcc` as linker does this, and the result crashes (rust-lang/rust#95926); so does `-C target-feature=-crt-static`, where it may be meant.
+cause:     The file needs an interpreter or shared libraries, so it does not run on a machine without musl. `musl-gcc` as linker does this, and the result crashes (rust-lang/rust#95926); so does `-C target-feature=-crt-static`, which may be intended.
 detection: PT_INTERP or DT_NEEDED in a file for a musl target.
-fix:       Let xpkg choose the linker, or pass `--accept not-static` when a dynamic musl bin is what you want.
+fix:       Let xpkg choose the linker, or pass `--accept not-static` if you want a dynamic musl bin.
 source:    rust-lang/rust#95926
 
 "#]]

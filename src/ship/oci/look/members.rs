@@ -257,7 +257,7 @@ impl Filling<'_> {
     /// `tree-changed`: its size differs from the manifest's.
     fn bin(&mut self, bin: &InstalledBin, tree: &Utf8Path) -> Result<()> {
         let from = tree.join(&bin.staged);
-        match self.host.thing(&from) {
+        match self.host.file_type(&from) {
             Ok(FileType::File { size, .. }) if size == bin.size => {}
             Err(problem) if problem.code == INTERRUPTED => return Err(problem),
             _ => return Err(changed(&from)),
