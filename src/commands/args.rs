@@ -130,15 +130,27 @@ pub struct RunArgs {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct OutputArgs {
     /// Do not print cargo xpkg log messages
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        help_heading = "Output options",
+        conflicts_with = "verbose"
+    )]
     pub quiet: bool,
 
     /// Use verbose output: print the commands that are run (-vv: cargo's verbose output, too)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = "Output options", action = clap::ArgAction::Count)]
     pub verbose: u8,
 
     /// Coloring
-    #[arg(long, global = true, value_name = "WHEN", value_enum)]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Output options",
+        value_name = "WHEN",
+        value_enum
+    )]
     pub color: Option<Color>,
 }
 

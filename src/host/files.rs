@@ -210,7 +210,7 @@ impl Host {
         self.op("write", path)?;
         let parent = path.parent().unwrap_or(Utf8Path::new("."));
         let write = || -> io::Result<()> {
-            let mut builder = tempfile::Builder::new();
+            let builder = &mut tempfile::Builder::new();
             #[cfg(unix)]
             builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
             #[cfg(not(unix))]

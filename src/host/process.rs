@@ -2,8 +2,10 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
+#[cfg(unix)]
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,6 +54,7 @@ enum Bound {
 }
 
 /// Time between SIGTERM and SIGKILL for child processes.
+#[cfg(unix)]
 const GRACE: Duration = Duration::from_secs(3);
 
 impl Host {

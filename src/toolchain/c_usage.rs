@@ -10,7 +10,7 @@ use crate::toolchain::facts::TargetFacts;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CUsage {
     /// True if the graph compiles C.
-    pub holds: bool,
+    pub present: bool,
     /// True if `c-dependencies` decided, not the graph.
     pub configured: bool,
     /// Packages whose build scripts compile C.
@@ -21,7 +21,7 @@ impl CUsage {
     /// Takes the configured answer if there is one, else the graph's.
     pub fn new(request: &TargetRequest, target_facts: &TargetFacts) -> Self {
         Self {
-            holds: request
+            present: request
                 .c_dependencies
                 .unwrap_or(!target_facts.c_packages.is_empty()),
             configured: request.c_dependencies.is_some(),

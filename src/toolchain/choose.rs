@@ -32,7 +32,7 @@ use crate::toolchain::{gate, gcc, lld, native};
 
 /// Returns the names of the programs to look for, for one target. They cover all kinds, because
 /// `plan` shows each kind with its reason.
-pub fn wanted(target: &Target, host: &str) -> BTreeSet<String> {
+pub fn search_names(target: &Target, host: &str) -> BTreeSet<String> {
     let kinds = native::search_names(target, host)
         .into_iter()
         .chain(gcc::search_names(target, host))
@@ -219,7 +219,7 @@ pub fn choose(
     let c_packages = c
         .packages
         .iter()
-        .filter(|_| c.holds)
+        .filter(|_| c.present)
         .map(CPackage::to_string);
     let problem = problem.note("tried", tried).note("C in", c_packages);
     let help = gate::suggestions(&case, &affected)
@@ -339,7 +339,7 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
         return install.into_iter().chain(others).collect();
     }
     match target.system.libc {
-        Libc::Gnu if native && c.holds && facts.programs.contains_key("cc") => {
+        Libc::Gnu if native && c.present && facts.programs.contains_key("cc") => {
             vec!["install a C++ compiler (`apt-get install g++`)".to_owned()]
         }
         Libc::Gnu if native => {
@@ -363,7 +363,7 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
                 target.gnu_name()
             ),
         ],
-        Libc::Musl if c.holds => {
+        Libc::Musl if c.present => {
             let tools = target.same_arch(&facts.rustc.host)
                 && !c.packages.iter().any(|package| package.cxx);
             let first = one_of(

@@ -160,7 +160,7 @@ pub fn variables(case: &TargetContext, tools: &Tools) -> (Vec<Variable>, Vec<Too
                     case.target_facts
                         .passed_over
                         .iter()
-                        .filter(|bare| case.c.holds && bare.name == env_var.role)
+                        .filter(|bare| case.c.present && bare.name == env_var.role)
                         .map(Variable::yours),
                 ),
             },
@@ -346,7 +346,7 @@ fn bindgen(case: &TargetContext, tools: &Tools) -> Option<String> {
 
 /// Returns the search path of `pkg-config`: the target's own directories, or an empty one.
 fn pkg_config_libdir(case: &TargetContext, tools: &Tools) -> Option<String> {
-    if !is_isolated(case, tools) || tools.cc.is_none() && !case.c.holds {
+    if !is_isolated(case, tools) || tools.cc.is_none() && !case.c.present {
         return None;
     }
     Some(match &tools.libraries {

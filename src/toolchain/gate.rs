@@ -53,7 +53,7 @@ pub fn pass(
     explicit: bool,
 ) -> Result<ToolchainChoice, Box<Blocked>> {
     let any_report = case.target_facts.reports.get(&candidate.key());
-    let report = any_report.filter(|_| case.c.holds).cloned();
+    let report = any_report.filter(|_| case.c.present).cloned();
     let name = candidate.c_compiler.as_ref().map_or_else(
         || "the C compiler".to_owned(),
         |compiler| format!("`{}`", compiler.program),
@@ -122,7 +122,7 @@ pub fn pass(
         .target_facts
         .passed_over
         .iter()
-        .filter(|setting| !case.c.holds || is_replaced(&setting.name))
+        .filter(|setting| !case.c.present || is_replaced(&setting.name))
         .cloned()
         .collect();
     Ok(ToolchainChoice {
@@ -141,7 +141,7 @@ fn absent(case: &TargetContext) -> Option<String> {
         .target_facts
         .settings
         .get("CC")
-        .filter(|_| case.c.holds)?;
+        .filter(|_| case.c.present)?;
     let first = setting.value.split_whitespace().next().unwrap_or_default();
     let installed = case
         .program(&setting.value)
@@ -161,7 +161,7 @@ fn without_cxx(case: &TargetContext, candidate: &Candidate) -> Option<String> {
         .c
         .packages
         .iter()
-        .filter(|_| case.c.holds && !candidate.cxx)
+        .filter(|_| case.c.present && !candidate.cxx)
         .find(|package| package.cxx)?;
     let compiler = candidate
         .c_compiler
@@ -193,7 +193,7 @@ fn above_floor(
     let floor = case
         .target
         .floor
-        .filter(|_| !zig_alone && (candidate.kind != LinkerKind::Zig || case.c.holds))?;
+        .filter(|_| !zig_alone && (candidate.kind != LinkerKind::Zig || case.c.present))?;
     let facts = report.and_then(|report| report.facts.as_ref());
     let found = facts
         .and_then(|facts| facts.glibc)

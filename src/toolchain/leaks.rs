@@ -58,7 +58,7 @@ pub fn check(
         c,
         candidate,
     };
-    if c.holds {
+    if c.present {
         LEAKS.iter().filter_map(|leak| leak(&case)).collect()
     } else {
         Vec::new()
@@ -354,7 +354,7 @@ mod tests {
             cxx: false,
         };
         let c = CUsage {
-            holds: true,
+            present: true,
             configured: false,
             packages: vec![package],
         };

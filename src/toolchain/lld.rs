@@ -78,7 +78,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             "the effective rustflags contain `{flag}`, which it does not support"
         ));
     }
-    if !case.c.holds {
+    if !case.c.present {
         let reason = "the target's graph contains no C, and Rust includes musl".to_owned();
         return Ok(vec![assemble(
             case,

@@ -27,7 +27,7 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
     facts.rustc.host = "x86_64-unknown-linux-gnu".to_owned();
     let mut target_facts = TargetFacts::default();
     let mut c = CUsage {
-        holds: false,
+        present: false,
         configured: false,
         packages: Vec::new(),
     };
@@ -73,7 +73,7 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
             }
             (_, _, Some(("glibc", value))) => glibc = Glibc::parse(value),
             ("c" | "c++", ..) => {
-                c.holds = true;
+                c.present = true;
                 c.packages.push(CPackage {
                     package: "ring".to_owned(),
                     version: "0.17.0".to_owned(),

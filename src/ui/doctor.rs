@@ -69,7 +69,7 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
     }
     text.push_str(&lines(&table));
     if let Some(engine) = engine {
-        let _ = writeln!(text, "engine     {}", engine.words());
+        let _ = writeln!(text, "engine     {}", engine.label());
     }
     if let Some(workspace) = workspace {
         let _ = writeln!(text, "workspace  {workspace}");

@@ -97,8 +97,8 @@ fn target_plan(target: &TargetPlan) -> String {
     );
     row(
         "C",
-        vec![match (c.configured, c.holds, c.packages.is_empty()) {
-            (true, holds, _) => format!("`c-dependencies = {holds}` in the configuration"),
+        vec![match (c.configured, c.present, c.packages.is_empty()) {
+            (true, present, _) => format!("`c-dependencies = {present}` in the configuration"),
             (false, _, true) => "none in the target's graph".to_owned(),
             (false, _, false) => c
                 .packages

@@ -45,7 +45,7 @@ const HEEDED: &[&str] = &[
 ];
 
 /// Returns the names of programs to search for in the image.
-pub fn wanted(target: &Target, host: &str) -> Vec<String> {
+pub fn search_names(target: &Target, host: &str) -> Vec<String> {
     let programs = [CC, CXX].map(str::to_owned);
     programs
         .into_iter()
@@ -222,7 +222,7 @@ fn contained(case: &TargetContext, image: &ImageFacts, candidate: Candidate) -> 
         digest: image.digest.clone(),
         platform: image.platform.clone(),
         derived: image.derived.clone(),
-        engine: image.engine.words(),
+        engine: image.engine.label(),
         target_dir,
         masked: image.hidden.clone(),
         container,

@@ -210,7 +210,7 @@ pub fn ending(engine: &Engine, code: i32) -> Option<Problem> {
             ENGINE_FAILED,
             format!(
                 "{} could not run the container; its output is above",
-                engine.words()
+                engine.label()
             ),
         )
         .map(|problem| problem.help(format!("check if it answers: `{} info`", engine.program))),

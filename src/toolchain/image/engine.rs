@@ -72,7 +72,7 @@ impl EngineUnavailable {
     }
 
     /// Suggests a fix.
-    pub fn way_out(self, program: &str) -> String {
+    pub fn workaround(self, program: &str) -> String {
         let program = program.rsplit('/').next().unwrap_or(program);
         match (self, program) {
             (Self::NotRunning, "podman") => {
@@ -199,7 +199,7 @@ impl Engine {
     }
 
     /// Formats `podman 4.3.1, rootless`.
-    pub fn words(&self) -> String {
+    pub fn label(&self) -> String {
         let name = match self.kind {
             EngineKind::Docker => "docker",
             EngineKind::Podman => "podman",
@@ -265,7 +265,7 @@ mod tests {
     fn an_engine_says_what_it_is() {
         let by = |text: &str, place| {
             Engine::read("docker", text, place)
-                .map(|engine| format!("{} {}", engine.words(), engine.selinux))
+                .map(|engine| format!("{} {}", engine.label(), engine.selinux))
         };
         let read = |text: &str| by(text, None);
         assert_eq!(read(r#"{"ServerVersion":"","SecurityOptions":null}"#), None);

@@ -159,7 +159,7 @@ impl PinSession<'_> {
         let tools = tools_dir(&self.found.workspace);
         let candidate = |has_c: bool| {
             let c = CUsage {
-                holds: has_c,
+                present: has_c,
                 configured: true,
                 packages: Vec::new(),
             };

@@ -59,7 +59,7 @@ pub fn archives(
 ) -> Vec<(Target, String, ArchiveFormat)> {
     let mut answers = Vec::new();
     for (request, _, candidates) in
-        viable_candidates(host, found, scope, facts, |_, need| need.holds)
+        viable_candidates(host, found, scope, facts, |_, need| need.present)
     {
         let here = candidates
             .iter()
@@ -127,7 +127,7 @@ pub fn reports(
 ) -> Vec<(Target, String, Report)> {
     let configured = &configured_variables(host, config);
     let reason =
-        |request: &TargetRequest, need: &CUsage| need.holds || request.target.floor.is_some();
+        |request: &TargetRequest, need: &CUsage| need.present || request.target.floor.is_some();
     thread::scope(|threads| {
         let mut asked = Vec::new();
         for (request, need, candidates) in viable_candidates(host, found, scope, facts, reason) {

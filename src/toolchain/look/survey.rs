@@ -96,7 +96,7 @@ impl Survey<'_, '_> {
     fn program_names(&self, targets: &[TargetFacts]) -> BTreeSet<String> {
         let requests = self.scope.requests.iter();
         let mut names: BTreeSet<String> = requests
-            .flat_map(|request| choose::wanted(&request.target, &self.project.rustc.host))
+            .flat_map(|request| choose::search_names(&request.target, &self.project.rustc.host))
             .collect();
         for target in targets {
             names.extend(target.linker.iter().map(|setting| setting.value.clone()));

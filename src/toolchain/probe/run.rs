@@ -15,7 +15,7 @@ use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::problem::Result;
 use crate::target::Target;
-use crate::toolchain::probe::definition::{EXIT_AFFECTED, Probe};
+use crate::toolchain::probe::definition::{EXIT_AFFECTED, Probe, Question};
 use crate::toolchain::probe::facts::{CompilerFacts, FACTS_OBJECT};
 use crate::toolchain::probe::report::{Answer, Report, Verdict};
 use crate::toolchain::probe::table::PROBES;
@@ -178,7 +178,18 @@ fn key(host: &Host, compiler: &ProbeTarget) -> Option<String> {
         .collect();
     let sources: String = PROBES
         .iter()
-        .map(|probe| format!("{}{}", probe.question.source, probe.question.run_source))
+        .map(|probe| {
+            // All of a probe that a cached verdict depends on.
+            let Question {
+                source,
+                baseline_flags,
+                last_flags,
+                read: _,
+                run_source,
+            } = &probe.question;
+            let flag = probe.workaround_flag;
+            format!("{source}{run_source}{baseline_flags:?}{last_flags:?}{flag}")
+        })
         .collect();
     // Headers may be replaced while the compiler stays the same.
     let system = Target::of_triple(compiler.target)

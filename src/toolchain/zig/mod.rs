@@ -139,7 +139,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let mut candidates = Vec::new();
     // zig compiles all of musl again for each `-m` flag with which a build script tries a link,
     // about a minute each: a gcc for musl compiles the C if there is one.
-    if target.system.libc == Libc::Musl && case.c.holds {
+    if target.system.libc == Libc::Musl && case.c.present {
         let compilers = gcc::for_musl_c(case).unwrap_or_default();
         candidates.extend(compilers.into_iter().map(|(cc, what)| {
             let reason = format!(

@@ -186,7 +186,7 @@ fn a_missing_standard_library_is_a_warning_that_fix_mends() {
         .fake("rustup", &installs);
     let run = project.xpkg(&format!("doctor --target {X86_MUSL}")).ok();
     let warning = "  ready with warnings  rust-lld: the target's graph contains no C, and Rust \
-                   includes musl\n    warning: its standard library is not installed";
+                   includes musl\n    warning: the standard library is not installed";
     assert!(run.stdout.contains(warning), "{}", run.stdout);
     let run = project
         .xpkg(&format!("doctor --fix --target {X86_MUSL}"))

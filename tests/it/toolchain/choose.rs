@@ -210,7 +210,7 @@ fn features_of_one_target_bring_their_c_to_that_target_alone() {
             .find(|planned| planned["target"] == target)
             .unwrap()
             .clone();
-        of["c"]["holds"].as_bool().unwrap()
+        of["c"]["present"].as_bool().unwrap()
     };
     for (with, without) in [(ARM_GNU, HOST), (HOST, ARM_GNU)] {
         project.write("Cargo.toml", &own(with));

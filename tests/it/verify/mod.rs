@@ -336,7 +336,7 @@ fn programs_are_started_only_when_that_is_asked_for() {
     );
     let run = project.xpkg("verify x86_64 --run");
     assert!(
-        run.stdout.contains("run-failed") && run.stdout.contains("it crashed"),
+        run.stdout.contains("run-failed") && run.stdout.contains("it was killed by a signal"),
         "{}",
         run.stdout
     );
@@ -451,7 +451,7 @@ exit 1
 --- stderr
 error[no-such-code]: there is no policy `stric`
   help: did you mean `strict`?
-error[no-reason]: `--accept file-unlisted` without a reason
+error[no-reason]: `--accept file-unlisted` needs `--reason`
   help: say why the finding is accepted: `--reason TEXT`
 
 "#]]

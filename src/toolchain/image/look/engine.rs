@@ -46,7 +46,7 @@ pub fn detect(host: &Host) -> Result<Engine> {
             Ok(engine) => return Ok(engine),
             Err((silence, words)) => {
                 tried.push(format!("{program}: {words}"));
-                helps.push(silence.way_out(program));
+                helps.push(silence.workaround(program));
             }
         }
     }
@@ -174,7 +174,7 @@ pub fn inspect(host: &Host, engine: &Engine, image: &str) -> Result<Option<Inspe
 
 /// Returns the problem of a call that failed, with its command line.
 fn failed(engine: &Engine, question: &Invocation, what: &str, stderr: &str) -> Problem {
-    Problem::new(ENGINE_FAILED, format!("{} {what}", engine.words()))
+    Problem::new(ENGINE_FAILED, format!("{} {what}", engine.label()))
         .note("command", [question.to_string()])
         .cause(&last_line(stderr))
 }
@@ -264,7 +264,7 @@ pub fn build(host: &Host, engine: &Engine, call: &Invocation) -> Result<()> {
             IMAGE_BUILD,
             format!(
                 "{} cannot build the image; its output is above",
-                engine.words()
+                engine.label()
             ),
         )
         .note("command", [call.to_string()])
@@ -421,7 +421,7 @@ pub fn cut_short(engine: &Engine, image: &str, stderr: &str) -> Problem {
 pub fn blind(engine: &Engine, words: &str) -> Problem {
     Problem::new(
         ENGINE_BLIND,
-        format!("{} does not see this machine's files", engine.words()),
+        format!("{} does not see this machine's files", engine.label()),
     )
     .cause(words)
     .help(

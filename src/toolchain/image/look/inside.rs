@@ -24,7 +24,7 @@ use crate::toolchain::program::Program;
 impl<'a> ImageStore<'a> {
     /// Returns the answers of a shell in the image, cached by the image's digest and the script.
     pub(super) fn inside(&self, target: &Target, facts: &ImageFacts) -> Result<InsideFacts> {
-        let mut names = candidates::wanted(target, &self.found.rustc.host);
+        let mut names = candidates::search_names(target, &self.found.rustc.host);
         let roles = ENV_VARS
             .iter()
             .filter(|row| ["LINKER", "CC", "CXX", "AR", "RANLIB"].contains(&row.role));

@@ -385,7 +385,7 @@ impl<'a> ImageStore<'a> {
             (Some(inspected), Some(digest)) => Ok((reference.by_digest(&digest), inspected)),
             _ => Err(Problem::new(
                 IMAGE_UNAVAILABLE,
-                format!("{} does not say the digest of `{by_tag}`", engine.words()),
+                format!("{} does not say the digest of `{by_tag}`", engine.label()),
             )
             .help("an image that was only built here has none: push it to a registry")),
         }
@@ -422,7 +422,7 @@ pub fn absent(engine: &Engine, image: &str, target: &Target) -> Problem {
         IMAGE_ABSENT,
         format!(
             "{} does not have {} of `{target}`",
-            engine.words(),
+            engine.label(),
             if image.contains(' ') {
                 image.to_owned()
             } else {
