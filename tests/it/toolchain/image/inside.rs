@@ -136,8 +136,8 @@ SOURCE_DATE_EPOCH: Some("1")
         check!(
             engine.told(&told.join("\n").replace(&base, "[BASE]")),
             str![
-                "     Masking `build.rustc-wrapper` of `[BASE]/cargo/config.toml`, which means \
-                 this machine, from the image of aarch64-unknown-linux-gnu"
+                "     Masking `build.rustc-wrapper` of `[BASE]/cargo/config.toml` in the image of \
+                 aarch64-unknown-linux-gnu, because it refers to this machine"
             ]
         );
     });
