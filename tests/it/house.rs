@@ -375,3 +375,31 @@ fn every_dependency_says_why_it_is_there() {
         before = line;
     }
 }
+
+/// Returns the names of the codes that a source declares: `code(&CodeInfo { name: "…"`.
+fn declared_codes(text: &str) -> Vec<String> {
+    text.split(": Code = code(&CodeInfo {")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once("name: \"")?.1.split_once('"')?.0.to_owned()))
+        .collect()
+}
+
+#[test]
+fn every_code_that_is_declared_is_in_the_list_of_all() {
+    let planted = "pub const A: Code = code(&CodeInfo {\n    name: \"a\",\n";
+    assert_eq!(declared_codes(planted), ["a"]);
+    let mut directories = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut declared = std::collections::BTreeSet::new();
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                declared.extend(declared_codes(&std::fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    let all = cargo_xpkg::commands::codes::all().map(|code| code.name().to_owned());
+    assert_eq!(declared, all.collect());
+}
