@@ -7,7 +7,7 @@ use std::process::Command;
 use cargo_xpkg::toolchain::probe::definition::EXIT_AFFECTED;
 use cargo_xpkg::toolchain::probe::facts::{CompilerFacts, FACTS_OBJECT};
 use cargo_xpkg::toolchain::probe::report::Verdict;
-use cargo_xpkg::toolchain::probe::table::PROBES;
+use cargo_xpkg::toolchain::probe::table;
 use snapbox::str;
 
 use crate::build::chat::the_schema_holds;
@@ -38,7 +38,7 @@ fn old(name: &str, test: &str) -> Option<PathBuf> {
 
 /// Compiles a source, and says what the probe reads off the object.
 fn by_object(compiler: &Path, flags: &[&str]) -> Verdict {
-    let probe = &PROBES[0];
+    let probe = table::find("gcc-95189").unwrap();
     match compiled(compiler, flags, probe.question.source, "-c") {
         Some(object) => (probe.question.read)(&std::fs::read(object.path().join("out")).unwrap()),
         None => panic!("{compiler:?} {flags:?} does not compile the probe"),
@@ -59,7 +59,13 @@ fn compiled(compiler: &Path, flags: &[&str], source: &str, how: &str) -> Option<
 
 /// The truth: what the compiler's program does.
 fn by_running(compiler: &Path, flags: &[&str], emulator: Option<&str>) -> bool {
-    let directory = compiled(compiler, flags, PROBES[0].question.run_source, "-static").unwrap();
+    let directory = compiled(
+        compiler,
+        flags,
+        table::find("gcc-95189").unwrap().question.run_source,
+        "-static",
+    )
+    .unwrap();
     let program = directory.path().join("out");
     let mut command = match emulator {
         Some(emulator) => Command::new(tool(emulator)),
