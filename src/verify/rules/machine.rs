@@ -236,3 +236,16 @@ pub const MODE_UNFIT: Code = code(&CodeInfo {
     source: "README, Verifying a release",
     waivable: false,
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::system::SYSTEMS;
+
+    #[test]
+    fn the_format_of_a_system_is_that_of_its_row() {
+        for row in SYSTEMS {
+            assert_eq!(format_of(row.os), row.format, "{}", row.suffix);
+        }
+    }
+}
