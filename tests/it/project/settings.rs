@@ -256,7 +256,7 @@ fn a_sysroot_that_the_compiler_passes_over_is_found_out() {
     let run = project.xpkg(&format!("build -q --target {ARM_GNU} --linker gcc"));
     assert!(
         run.stderr.starts_with(
-            "error[above-glibc-floor]: bin `with-c` of package `with-c` needs glibc 2.34 (for `"
+            "error[above-glibc-floor]: bin `with-c` of package `with-c`: needs glibc 2.34 (for `"
         ),
         "{}",
         run.stderr
