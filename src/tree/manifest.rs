@@ -352,6 +352,7 @@ pub const TREE_UNREADABLE: Code = code(&CodeInfo {
     cause: "manifest.json is damaged, or a later xpkg wrote it.",
     detection: "It does not parse as schema version 1, or MANIFEST.txt disagrees with it.",
     fix: "Use the xpkg that wrote it, or remove the directory by hand.",
-    source: "README, The staged tree",
+    page: "manifest",
+    sources: &[],
     waivable: false,
 });

@@ -289,7 +289,8 @@ pub const LIST_UNREADABLE: Code = code(&CodeInfo {
     detection: "manifest.json is parsed strictly; each line of the other lists must have a digest and a \
                 path, in either order.",
     fix: "Write it again: `sha256sum FILE… > SHA256SUMS`.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });
 

@@ -139,6 +139,7 @@ cause:     The file needs an interpreter or shared libraries, so it does not run
 detection: PT_INTERP or DT_NEEDED in a file for a musl target.
 fix:       Let xpkg choose the linker, or pass `--accept not-static` if you want a dynamic musl bin.
 source:    rust-lang/rust#95926
+page:      cargo xpkg help linkers
 
 "#]]
     );
