@@ -16,6 +16,8 @@ pub struct Invocation {
     pub args: Vec<String>,
     /// Variables set on top of the inherited environment, in this order.
     pub env: Vec<(String, String)>,
+    /// Directory put before the inherited PATH.
+    pub path_first: Option<Utf8PathBuf>,
     /// Working directory.
     pub cwd: Utf8PathBuf,
     /// Inherits no environment: only `env` is set.
@@ -29,6 +31,7 @@ impl Invocation {
             program: program.into(),
             args: Vec::new(),
             env: Vec::new(),
+            path_first: None,
             cwd: cwd.to_owned(),
             env_clear: false,
         }
@@ -98,6 +101,9 @@ impl fmt::Display for Invocation {
         if self.env_clear {
             f.write_str(" env -i")?;
         }
+        if let Some(directory) = &self.path_first {
+            write!(f, " PATH={}:\"$PATH\"", quote(directory.as_str()))?;
+        }
         for (name, value) in &self.env {
             write!(f, " {name}={}", quote_value(value))?;
         }
@@ -115,6 +121,8 @@ impl Serialize for Invocation {
             program: &'a str,
             args: &'a [String],
             environment: std::collections::BTreeMap<&'a str, &'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            path_first: Option<&'a Utf8Path>,
             directory: &'a Utf8Path,
             line: String,
         }
@@ -127,6 +135,7 @@ impl Serialize for Invocation {
             program: &self.program,
             args: &self.args,
             environment,
+            path_first: self.path_first.as_deref(),
             directory: &self.cwd,
             line: self.to_string(),
         }
@@ -144,6 +153,14 @@ mod tests {
             .arg("build")
             .options("--bin", &["it's".to_owned()])
             .env("CC_x", "a b");
+        let found_first = Invocation {
+            path_first: Some("/my tools".into()),
+            ..Invocation::new("cargo", Utf8Path::new("/work"))
+        };
+        assert_eq!(
+            found_first.to_string(),
+            r#"cd /work && PATH='/my tools':"$PATH" cargo"#
+        );
         assert_eq!(
             invocation.to_string(),
             r#"cd '/my work' && CC_x='a b' cargo build --bin "it's""#

@@ -82,6 +82,9 @@ use crate::commands::Cli;
 /// Runs the program with the process's arguments, its own name first. Returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(code) = commands::internal::lld::answer(&args) {
+        return code;
+    }
     let parsed = match commands::completions::answer(args.clone(), commands::command_line) {
         Ok(true) => return ExitCode::SUCCESS,
         Ok(false) => Cli::parse_from_process(args),

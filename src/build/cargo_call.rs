@@ -193,6 +193,7 @@ fn cargo_build(
     if let Some(name) = rustup_toolchain {
         invocation = invocation.env("RUSTUP_TOOLCHAIN", name);
     }
+    invocation.path_first.clone_from(&toolchain.candidate.path);
     let ours = toolchain
         .candidate
         .variables

@@ -15,6 +15,8 @@ use crate::problem::{Failure, Problem, Result};
 use crate::toolchain::candidate::CacheWarmup;
 use crate::toolchain::image::container;
 use crate::toolchain::image::look::engine;
+use crate::toolchain::link_failure::LinkFailure;
+use crate::toolchain::lld::FAILURE_VARIABLE;
 use crate::tree::staged::Output;
 
 /// File that cargo built for a bin of the plan.
@@ -66,13 +68,40 @@ pub fn fetch(host: &Host, call: &Invocation) -> Result<(), Failure> {
     }
 }
 
+/// A call that failed.
+pub struct CallFailed {
+    /// The failure.
+    pub failure: Failure,
+    /// What the link asked for, if a link failed and xpkg's wrapper of the linker could tell.
+    pub link: Option<LinkFailure>,
+}
+
 /// Runs one call. Returns the bins that the plan expects of it, in the plan's order.
 ///
 /// # Errors
 /// cargo or the container failed, or cargo reported no file for a bin.
-pub fn run<'a>(host: &Host, call: &'a Call) -> Result<Vec<BuiltBin<'a>>, Failure> {
+pub fn run<'a>(host: &Host, call: &'a Call) -> Result<Vec<BuiltBin<'a>>, CallFailed> {
+    let scratch = host.scratch().map_err(|problem| CallFailed {
+        failure: problem.into(),
+        link: None,
+    })?;
+    let kept = Utf8Path::from_path(scratch.path()).map(|directory| directory.join("link.json"));
+    build(host, call, kept.as_deref()).map_err(|failure| CallFailed {
+        failure,
+        link: kept
+            .and_then(|file| host.read_text(&file).ok())
+            .and_then(|text| serde_json::from_str(&text).ok()),
+    })
+}
+
+/// Runs one call. A failed link is described in the file `kept`.
+fn build<'a>(
+    host: &Host,
+    call: &'a Call,
+    kept: Option<&Utf8Path>,
+) -> Result<Vec<BuiltBin<'a>>, Failure> {
     let mut artifacts = Vec::new();
-    let code = run_cargo(host, call, |line| {
+    let code = run_cargo(host, call, kept, |line| {
         if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line)
             && artifact.executable.is_some()
         {
@@ -96,9 +125,18 @@ pub fn run<'a>(host: &Host, call: &'a Call) -> Result<Vec<BuiltBin<'a>>, Failure
 
 /// Runs cargo and passes each line of its stdout to `on_line`. Returns its exit code, `None` after
 /// a signal. A container is always gone afterwards.
-fn run_cargo(host: &Host, call: &Call, mut on_line: impl FnMut(&str)) -> Result<Option<i32>> {
+fn run_cargo(
+    host: &Host,
+    call: &Call,
+    kept: Option<&Utf8Path>,
+    mut on_line: impl FnMut(&str),
+) -> Result<Option<i32>> {
     let Some(container) = &call.container else {
-        return host.stream(&call.invocation, None, on_line);
+        let mut invocation = call.invocation.clone();
+        if let Some(file) = kept {
+            invocation = invocation.env(FAILURE_VARIABLE, file.as_str());
+        }
+        return host.stream(&invocation, None, on_line);
     };
     let end = container.end();
     let mut code = host.stream(&call.invocation, Some(&end), &mut on_line);

@@ -12,6 +12,7 @@ use crate::invocation::Invocation;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::build_tools;
+use crate::project::linker::LinkerKind;
 use crate::project::request::TargetRequest;
 use crate::project::selection::{LeftOut, Selected};
 use crate::project::settings::Settings;
@@ -58,6 +59,9 @@ pub struct TargetPlan {
     pub c: CUsage,
     /// Chosen toolchain.
     pub toolchain: ToolchainChoice,
+    /// Other kinds of linkers that could link for the target.
+    #[serde(skip)]
+    pub alternatives: Vec<LinkerKind>,
     /// Call that fetches the packages for a container, which has no network.
     pub fetch: Option<Invocation>,
     /// Calls of cargo.
@@ -163,6 +167,13 @@ fn target_plan(
                 target: target.clone(),
                 std: target_facts.std,
                 install,
+                alternatives: choose::alternatives(
+                    request,
+                    facts,
+                    &c,
+                    &tools_dir(workspace),
+                    &toolchain,
+                ),
                 c,
                 toolchain,
                 fetch,

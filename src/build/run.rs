@@ -283,7 +283,14 @@ fn build_target(
     for call in &target.calls {
         host.shell
             .detail("Running", &format!("`{}`", call.invocation));
-        let bins = build::compile::run(host, call)?;
+        let bins = build::compile::run(host, call).map_err(|failed| {
+            if let Some(link) = failed.link {
+                let used = target.toolchain.candidate.kind;
+                let problem = link.problem(Some(&target.target), used, &target.alternatives);
+                host.shell.problems(&[problem]);
+            }
+            failed.failure
+        })?;
         artifacts.extend(staging.take(&bins, provenance)?);
     }
     Ok(artifacts)

@@ -1,5 +1,6 @@
 //! `env`: prints one target's environment for other tools.
 
+use camino::Utf8PathBuf;
 use clap::Args;
 
 use crate::build::look::session::Session;
@@ -9,6 +10,7 @@ use crate::host::machine::Host;
 use crate::host::shell;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Failure, Problem, Result};
+use crate::toolchain::candidate::{Candidate, Variable};
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::ui::plan;
 
@@ -61,9 +63,23 @@ pub fn run(host: &Host, args: EnvArgs) -> Result<(), Failure> {
     write_tools(host, &session.request.project.workspace, &plan)?;
     shell::data(&match format {
         MessageFormat::Human => plan::exports(&target.toolchain.candidate),
-        MessageFormat::Json => shell::json(&target.toolchain.candidate.variables),
+        MessageFormat::Json => shell::json(&variables(host, &target.toolchain.candidate)),
     })?;
     Ok(())
+}
+
+/// Returns the variables of a candidate, with PATH if a directory comes first in it.
+fn variables(host: &Host, candidate: &Candidate) -> Vec<Variable> {
+    let path = |directory: &Utf8PathBuf| {
+        let inherited = host.var("PATH").unwrap_or_default();
+        Variable::ours("PATH".to_owned(), &format!("{directory}:{inherited}"))
+    };
+    candidate
+        .path
+        .iter()
+        .map(path)
+        .chain(candidate.variables.iter().cloned())
+        .collect()
 }
 
 /// Codes declared in this file.

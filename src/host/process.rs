@@ -124,6 +124,15 @@ impl Host {
         if !invocation.env_clear {
             command.envs(&self.env);
         }
+        if let Some(directory) = &invocation.path_first {
+            let inherited = self.env.get(std::ffi::OsStr::new("PATH"));
+            let directories = inherited.into_iter().flat_map(std::env::split_paths);
+            let first = std::iter::once(directory.clone().into_std_path_buf());
+            // A directory that cannot be in PATH is one that the program does not find.
+            if let Ok(path) = std::env::join_paths(first.chain(directories)) {
+                command.env("PATH", path);
+            }
+        }
         command.envs(invocation.env.iter().map(|(name, value)| (name, value)));
         command.args(&invocation.args).current_dir(&invocation.cwd);
         command

@@ -48,6 +48,12 @@ impl PlatformFacts {
         }
     }
 
+    /// Returns true if rustc links the C library statically.
+    pub fn is_crt_static(&self) -> bool {
+        let is_crt_static = |cfg: &Cfg| matches!(cfg, Cfg::KeyPair(name, value) if *name == "target_feature" && value == "crt-static");
+        self.cfg.iter().any(is_crt_static)
+    }
+
     /// Returns true if an edge with this `cfg(…)` or triple applies to the platform.
     fn has(&self, platform: Option<&Platform>) -> bool {
         platform.is_none_or(|platform| platform.matches(&self.triple, &self.cfg))

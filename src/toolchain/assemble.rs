@@ -39,6 +39,7 @@ pub fn assemble(
         files,
         archiver,
         cache_warmups: Vec::new(),
+        path: None,
         cxx,
         image: None,
         reason,

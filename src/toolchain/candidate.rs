@@ -25,6 +25,9 @@ pub struct Candidate {
     /// xpkg's own files that the variables name; they must exist before cargo starts.
     #[serde(skip)]
     pub files: Vec<ToolFile>,
+    /// Directory of xpkg's own programs that cargo must find; it comes first in PATH.
+    #[serde(skip)]
+    pub path: Option<Utf8PathBuf>,
     /// Archiver (`ar`), if xpkg or the user sets one.
     #[serde(skip)]
     pub archiver: Option<String>,

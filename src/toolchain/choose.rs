@@ -25,7 +25,7 @@ use crate::toolchain::context::TargetContext;
 use crate::toolchain::facts::Facts;
 use crate::toolchain::image::candidates;
 use crate::toolchain::image::container::IMAGE_UNFIT;
-use crate::toolchain::kinds::KINDS;
+use crate::toolchain::kinds::{KINDS, KindEntry};
 use crate::toolchain::program::Program;
 use crate::toolchain::zig::{self, MISSING};
 use crate::toolchain::{gate, gcc, lld, native};
@@ -103,6 +103,28 @@ pub fn viable_candidates(
                 .iter()
                 .flat_map(|entry| (entry.candidates)(&case).unwrap_or_default()),
         )
+        .collect()
+}
+
+/// Returns the other kinds of linkers that could link for the target.
+pub fn alternatives(
+    request: &TargetRequest,
+    facts: &Facts,
+    c: &CUsage,
+    tools: &Utf8Path,
+    chosen: &ToolchainChoice,
+) -> Vec<LinkerKind> {
+    let case = TargetContext::new(request, facts, c, tools);
+    let passes = |kind: &KindEntry| {
+        let candidates = (kind.candidates)(&case).unwrap_or_default();
+        candidates
+            .into_iter()
+            .any(|candidate| gate::pass(&case, candidate, "", true).is_ok())
+    };
+    KINDS
+        .iter()
+        .filter(|entry| entry.kind != chosen.candidate.kind && passes(entry))
+        .map(|entry| entry.kind)
         .collect()
 }
 
@@ -355,14 +377,30 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
                 )))
             )]
         }
-        Libc::Musl if lld::breaking_flag(&target_facts.rustflags).is_some() => vec![
-            "remove the flag from the rustflags, or set a linker that supports it:".to_owned(),
-            format!(
-                "`export CARGO_TARGET_{}_LINKER={}-gcc`",
-                target.upper(),
-                target.gnu_name()
-            ),
-        ],
+        Libc::Musl if let Some(flag) = lld::breaking_flag(&target_facts.rustflags) => {
+            let shared = lld::dynamic_flag(&target_facts.rustflags).map(|_| {
+                format!(
+                    "or put a cross compiler with a shared musl on PATH, as `{}-gcc`",
+                    target.gnu_name()
+                )
+            });
+            [format!("remove `{flag}` from the rustflags")]
+                .into_iter()
+                .chain(shared)
+                .collect()
+        }
+        Libc::Musl if !target_facts.crt_static => {
+            let install = zig().map(|zig| format!("install {zig}"));
+            let rustflags = format!(
+                "link it statically: `export CARGO_TARGET_{}_RUSTFLAGS=\"-C \
+                 target-feature=+crt-static\"`",
+                target.upper()
+            );
+            [rustflags]
+                .into_iter()
+                .chain(install.map(|install| format!("or {install}")))
+                .collect()
+        }
         Libc::Musl if c.present => {
             let tools = target.same_arch(&facts.rustc.host)
                 && !c.packages.iter().any(|package| package.cxx);

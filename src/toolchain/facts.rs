@@ -22,6 +22,8 @@ use crate::toolchain::program::Program;
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     pub rustc: Rustc,
+    /// Path of this program, for scripts that start it; `None` where scripts cannot be started.
+    pub own_program: Option<Utf8PathBuf>,
     /// Programs that were looked for and are on PATH, by the name they were looked for.
     pub programs: BTreeMap<String, Program>,
     /// Facts of the targets, in the order of the run's requests.
@@ -115,6 +117,8 @@ pub struct TargetFacts {
     pub std: Std,
     /// The standard library brings the C library's objects with it (musl).
     pub self_contained: bool,
+    /// The C library is linked statically, as rustc says of the target with these rustflags.
+    pub crt_static: bool,
     /// Compilers of the C that comes with the standard library, as its start files name them.
     pub std_compilers: Vec<String>,
     /// Packages compiled for the target whose build scripts compile C.

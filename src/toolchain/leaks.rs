@@ -373,6 +373,7 @@ mod tests {
             files: Vec::new(),
             archiver,
             cache_warmups: Vec::new(),
+            path: None,
             cxx: true,
             image: None,
             reason: String::new(),

@@ -18,6 +18,7 @@ pub mod gcc;
 pub mod image;
 pub mod kinds;
 pub mod leaks;
+pub mod link_failure;
 pub mod lld;
 pub mod look;
 pub mod native;

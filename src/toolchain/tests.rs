@@ -10,13 +10,14 @@ use crate::project::setting::{Setting, SettingOrigin};
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::toolchain::c_usage::CUsage;
-use crate::toolchain::candidate::SetBy;
+use crate::toolchain::candidate::{SetBy, Variable};
 use crate::toolchain::choose::{self, choose};
 use crate::toolchain::facts::{ClangFinds, Facts, TargetFacts, Zig, ZigTools};
 use crate::toolchain::kinds::KINDS;
 use crate::toolchain::probe::facts::CompilerFacts;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
+use crate::toolchain::tools::ToolFile;
 
 /// Parses a machine: `program=machine` is a program on PATH and the triple it compiles for; `lld`,
 /// `self-contained`, `clang-finds` and `c` are facts; `linker:X`, `CC:X` and `rustflags:X` are
@@ -25,7 +26,10 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
     let mut glibc = None;
     let mut facts = Facts::default();
     facts.rustc.host = "x86_64-unknown-linux-gnu".to_owned();
-    let mut target_facts = TargetFacts::default();
+    let mut target_facts = TargetFacts {
+        crt_static: true,
+        ..TargetFacts::default()
+    };
     let mut c = CUsage {
         present: false,
         configured: false,
@@ -39,6 +43,7 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
     for word in text.split_whitespace() {
         match (word, word.split_once('='), word.split_once(':')) {
             ("lld", ..) => facts.rustc.lld = true,
+            ("shared-musl", ..) => target_facts.crt_static = false,
             ("self-contained", ..) => target_facts.self_contained = true,
             ("clang-finds", ..) => {
                 target_facts.clang = Some(ClangFinds {
@@ -250,6 +255,43 @@ fn pure_rust_for_musl_needs_no_compiler() {
 }
 
 #[test]
+fn what_stands_before_rust_lld_is_a_name_on_path() {
+    let (mut facts, mut target_facts, c, _) = machine("lld self-contained");
+    facts.own_program = Some("/my bin/cargo-xpkg".into());
+    let target = Target::parse(ARM_MUSL, &[ARM_MUSL.to_owned()]).unwrap();
+    target_facts.triple = ARM_MUSL.to_owned();
+    facts.targets = vec![target_facts];
+    let request = TargetRequest {
+        target,
+        choice: None,
+        c_dependencies: None,
+        image: None,
+        sysroot: None,
+        overrides: TargetOverrides::default(),
+        accept: Vec::new(),
+    };
+    let chosen = choose(&request, &facts, &c, Utf8Path::new("/tools")).unwrap();
+    let candidate = chosen.candidate;
+    assert_eq!(
+        candidate.variables,
+        [Variable::ours(
+            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER".to_owned(),
+            "rust-lld-1"
+        )]
+    );
+    assert_eq!(candidate.path.as_deref(), Some(Utf8Path::new("/tools/lld")));
+    assert_eq!(
+        candidate.files,
+        [ToolFile {
+            path: "/tools/lld/rust-lld-1".into(),
+            text: "#!/bin/sh\n# Written by cargo xpkg.\nexec '/my bin/cargo-xpkg' __lld \"$@\"\n"
+                .to_owned(),
+            program: true,
+        }]
+    );
+}
+
+#[test]
 fn a_wrapper_of_the_hosts_gcc_compiles_c_for_musl_but_never_links() {
     check(
         "c lld self-contained x86_64-linux-musl-gcc=x86_64-linux-gnu",
@@ -314,15 +356,15 @@ fn each_reason_is_listed_if_nothing_links() {
          compiled for the target, set `c-dependencies = false` in xpkg's configuration",
     );
     check(
-        "lld self-contained rustflags:-Clink-arg=-fuse-ld=mold",
+        "lld self-contained zig rustflags:-Clink-arg=-fuse-ld=mold",
         X86_MUSL,
         "no-linker: native   links for the host's triple only, `x86_64-unknown-linux-gnu` | \
          gcc      `x86_64-linux-musl-gcc` is not on PATH | clang    would use the host's C \
          library for x86_64-linux-musl: it needs a sysroot | rust-lld the effective rustflags \
-         contain `-Clink-arg=-fuse-ld=mold`, which it does not support | zig      not on PATH, \
-         and `python3 -m ziglang` failed | image    none is configured for this target | remove \
-         the flag from the rustflags, or set a linker that supports it: | `export \
-         CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=x86_64-linux-musl-gcc`",
+         contain `-Clink-arg=-fuse-ld=mold`, which it does not support | zig      links \
+         with its own lld only, but the effective rustflags contain \
+         `-Clink-arg=-fuse-ld=mold` | image    none is configured for this target | remove \
+         `-Clink-arg=-fuse-ld=mold` from the rustflags",
     );
 }
 

@@ -3,8 +3,10 @@
 
 use std::fmt::Write as _;
 
+use camino::Utf8Path;
+
 use crate::build::plan::{Plan, TargetPlan};
-use crate::invocation::quote_value;
+use crate::invocation::{quote, quote_value};
 use crate::problem::style::STRONG;
 use crate::project::selection::LeftOut;
 use crate::project::setting::ignored_message;
@@ -50,6 +52,7 @@ fn target_plan(target: &TargetPlan) -> String {
         target: name,
         std,
         install,
+        alternatives: _,
         c,
         toolchain,
         fetch,
@@ -198,11 +201,18 @@ fn environment(candidate: &Candidate) -> Vec<String> {
         };
         format!("{}={}{by}", variable.name, quote_value(&variable.value))
     };
-    if candidate.variables.is_empty() {
+    let path = candidate.path.iter().map(|path| path_line(path));
+    let lines: Vec<String> = path.chain(candidate.variables.iter().map(line)).collect();
+    if lines.is_empty() {
         vec!["nothing is set".to_owned()]
     } else {
-        candidate.variables.iter().map(line).collect()
+        lines
     }
+}
+
+/// Formats PATH with a directory before the inherited ones.
+fn path_line(directory: &Utf8Path) -> String {
+    format!("PATH={}:\"$PATH\"", quote(directory.as_str()))
 }
 
 /// Formats xpkg's variables as `export` lines of a POSIX shell.
@@ -211,12 +221,12 @@ pub fn exports(candidate: &Candidate) -> String {
         .variables
         .iter()
         .filter(|variable| variable.set_by == SetBy::Xpkg);
-    ours.map(|variable| {
-        format!(
-            "export {}={}\n",
-            variable.name,
-            quote_value(&variable.value)
-        )
-    })
-    .collect()
+    let ours = ours.map(|variable| format!("{}={}", variable.name, quote_value(&variable.value)));
+    candidate
+        .path
+        .iter()
+        .map(|path| path_line(path))
+        .chain(ours)
+        .map(|line| format!("export {line}\n"))
+        .collect()
 }

@@ -9,13 +9,16 @@ use cargo_zigbuild::Zig;
 use cargo_zigbuild::zig::prepare_zig_linker;
 use clap::Args;
 
+use crate::commands::internal::failure;
 use crate::host::codes::PROCESS_FAILED;
 use crate::host::machine::Host;
 use crate::host::shell;
 use crate::invocation::Invocation;
 use crate::problem::{Failure, Problem, Result};
+use crate::project::linker::LinkerKind;
 use crate::toolchain::facts::ZigTools;
-use crate::toolchain::zig::arguments::{self, KEEP_SYMBOLS, Step, ZIG_ARGUMENT};
+use crate::toolchain::link_failure::LinkFailure;
+use crate::toolchain::zig::arguments::{self, KEEP_SYMBOLS, Step};
 
 /// Arguments of `zig` and `__zig`.
 #[derive(Debug, Args)]
@@ -90,27 +93,14 @@ pub fn run(host: &Host, args: ZigArgs) -> Result<u8, Failure> {
     }
     let ended = host.relay(&call)?;
     if ended.code != Some(0)
-        && let Some(argument) = arguments::rejected_argument(&ended.stderr)
+        && let Some(failure) = LinkFailure::of_zig(&ended.stderr)
     {
-        host.shell.problems(&[problem(argument)]);
+        failure::keep(host, &failure, LinkerKind::Zig);
     }
     Ok(ended
         .code
         .and_then(|code| u8::try_from(code).ok())
         .unwrap_or(1))
-}
-
-/// Returns the problem of a linker argument that zig rejects.
-fn problem(argument: &str) -> Problem {
-    Problem::new(
-        ZIG_ARGUMENT,
-        format!("zig does not know the linker argument `{argument}`"),
-    )
-    .help(
-        "remove it where it is set: `-C link-arg` in rustflags, `cargo:rustc-link-arg` in \
-               a build script, a `CFLAGS` variable",
-    )
-    .help("or choose another linker for this target: `--linker gcc`, `--linker clang`")
 }
 
 /// Rewrites the arguments that zig rejects, on the command line and in the response file that rustc

@@ -132,6 +132,7 @@ fn inside(case: &TargetContext, image: &ImageFacts) -> TargetFacts {
     let host = &case.facts.rustc.host;
     let mut target_facts = TargetFacts {
         self_contained: case.target_facts.self_contained,
+        crt_static: case.target_facts.crt_static,
         rustflags: case.target_facts.rustflags.clone(),
         reports: case.target_facts.reports.clone(),
         ..TargetFacts::default()

@@ -148,6 +148,7 @@ impl PinSession<'_> {
             triple: target.triple().to_owned(),
             image: Some(Ok(facts.clone())),
             self_contained: target.system.libc == Libc::Musl,
+            crt_static: target.system.libc == Libc::Musl,
             ..TargetFacts::default()
         };
         let known = Facts {

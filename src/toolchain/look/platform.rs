@@ -19,6 +19,7 @@ pub struct Platform {
     pub self_contained: bool,
     pub compilers: Vec<String>,
     pub facts: PlatformFacts,
+    pub crt_static: bool,
 }
 
 /// The target's standard library, whether it brings its C library, and its `cfg`.
@@ -61,6 +62,7 @@ pub fn platform(
         .map(|bytes| inspect::comments(&bytes))
         .unwrap_or_default();
     Ok(Platform {
+        crt_static: facts.is_crt_static(),
         std,
         self_contained,
         compilers,

@@ -211,6 +211,7 @@ impl Survey<'_, '_> {
             complete.push(TargetFacts {
                 std: platform.std,
                 self_contained: platform.self_contained,
+                crt_static: platform.crt_static,
                 std_compilers: platform.compilers,
                 clang,
                 runner: runner(self.host, &request.target, &project.rustc.host),

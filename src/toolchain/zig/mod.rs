@@ -20,6 +20,7 @@ use crate::toolchain::candidate::{CacheWarmup, Candidate};
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::facts::{Zig, ZigTools};
 use crate::toolchain::gcc;
+use crate::toolchain::lld;
 use crate::toolchain::program::Program;
 use crate::toolchain::tools::{ToolFile, Tools};
 
@@ -86,6 +87,19 @@ pub fn search_names() -> [String; 2] {
     ["ar", "ranlib"].map(str::to_owned)
 }
 
+/// Returns the first flag that chooses another linker or another linker's arguments. zig ignores
+/// the one with a warning, and fails with the other.
+fn unfollowed_flag(flags: &[String]) -> Option<&String> {
+    let other = |flag: &str, option: &str, own: &[&str]| {
+        flag.split_once(option)
+            .is_some_and(|(_, value)| !own.contains(&value))
+    };
+    flags.iter().find(|flag| {
+        other(flag, "-fuse-ld=", &["lld"])
+            || other(flag, "linker-flavor=", &["gcc", "gnu-cc", "gnu-lld-cc"])
+    })
+}
+
 /// Returns zig as a candidate. For musl with C, a variant with gcc as the C compiler comes first.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let target = case.target;
@@ -98,6 +112,18 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     if let Some(sysroot) = case.sysroot {
         return Err(format!(
             "does not support a sysroot, but `{sysroot}` is configured"
+        ));
+    }
+    if target.system.libc == Libc::Musl
+        && let Some(flag) = lld::dynamic_flag(&case.target_facts.rustflags)
+    {
+        return Err(format!(
+            "links musl statically only, but the effective rustflags contain `{flag}`"
+        ));
+    }
+    if let Some(flag) = unfollowed_flag(&case.target_facts.rustflags) {
+        return Err(format!(
+            "links with its own lld only, but the effective rustflags contain `{flag}`"
         ));
     }
     let zig = case.facts.zig.as_ref();

@@ -170,8 +170,8 @@ fn a_missing_standard_library_is_a_warning_that_fix_mends() {
     std::fs::create_dir_all(lld.parent().unwrap()).unwrap();
     std::fs::write(lld, "").unwrap();
     let script = format!(
-        "on --target out {}\non --target out target_os=\"linux\"\non --target exit 0\non \
-         target-list out {}\non target-list out {X86_MUSL}\non target-list out unix\non \
+        "on --target out {}\non --target out target_os=\"linux\"\non --target out \
+         target_feature=\"crt-static\"\non --target exit 0\non target-list out {}\non target-list out {X86_MUSL}\non target-list out unix\non \
          target-list exit 0\nexec {}\n",
         libdir.display(),
         toolchain.display(),

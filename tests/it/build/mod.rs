@@ -428,7 +428,7 @@ fn a_missing_standard_library_comes_by_rustup_or_is_told() {
         let real = tool("rustc");
         let script = format!(
             "on target-libdir out {}\non target-libdir out target_os=\"linux\"\non target-libdir \
-             exit 0\non target-list out {}\non target-list out {TARGET}\non target-list exit \
+             out target_feature=\"crt-static\"\non target-libdir exit 0\non target-list out {}\non target-list out {TARGET}\non target-list exit \
              0\nexec {}\n",
             libdir.display(),
             toolchain.display(),

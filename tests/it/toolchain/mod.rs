@@ -4,4 +4,5 @@ mod choose;
 mod gate;
 pub mod image;
 mod leaks;
+mod lld;
 mod zig;

@@ -1,0 +1,170 @@
+//! Rust's own linker with the musl that Rust ships. It needs nothing installed for the target, and
+//! no RUSTFLAGS.
+//!
+//! A script of ours stands before it. It starts this program, which translates what is meant for a
+//! compiler driver ([`arguments`]), calls rust-lld, and keeps what a failed link asked for
+//! ([`crate::toolchain::link_failure`]).
+
+pub mod arguments;
+
+use camino::Utf8PathBuf;
+
+use crate::invocation;
+use crate::project::linker::LinkerKind;
+use crate::target::Target;
+use crate::target::system::{Format, Libc};
+use crate::toolchain::assemble::assemble;
+use crate::toolchain::candidate::Candidate;
+use crate::toolchain::context::TargetContext;
+use crate::toolchain::gcc;
+use crate::toolchain::lld::arguments::{of_rustflags, translate};
+use crate::toolchain::program::Program;
+use crate::toolchain::tools::{ToolFile, Tools};
+
+/// Name by which rustc finds the linker in its own sysroot.
+pub const RUST_LLD: &str = "rust-lld";
+
+/// Returns it as a program; rustc knows its path.
+pub fn linker() -> Program {
+    Program {
+        program: RUST_LLD.to_owned(),
+        ..Program::default()
+    }
+}
+
+/// Name of xpkg's script before it. rustc infers the linker's flavor from a name, and ignores a
+/// number at its end. The plain name would find rustc's own first, whose directory rustc puts
+/// before PATH.
+pub const WRAPPER: &str = "rust-lld-1";
+
+/// Hidden subcommand that the script starts.
+pub const SUBCOMMAND: &str = "__lld";
+
+/// Variable with the path of the file to which the wrapper writes what a failed link asked for.
+pub const FAILURE_VARIABLE: &str = "XPKG_LINK_FAILURE";
+
+/// Parts of rustflags that remove Rust's own musl, or the linker's flavor.
+const BREAKING: &[&str] = &[
+    "link-self-contained=n",
+    "link-self-contained=off",
+    "linker-flavor",
+];
+
+/// Returns the first flag that makes musl a shared library.
+pub fn dynamic_flag(flags: &[String]) -> Option<&String> {
+    flags.iter().find(|flag| flag.contains("-crt-static"))
+}
+
+/// Returns the first flag that rust-lld cannot link with.
+pub fn breaking_flag(flags: &[String]) -> Option<String> {
+    let breaking = flags
+        .iter()
+        .find(|flag| BREAKING.iter().any(|part| flag.contains(part)));
+    let refused = || {
+        let refused = |(flag, arg)| translate(vec![arg], &|_, _| true).err().map(|_| flag);
+        of_rustflags(flags).into_iter().find_map(refused)
+    };
+    dynamic_flag(flags).or(breaking).cloned().or_else(refused)
+}
+
+/// Returns the reason if it cannot link as the target or the rustflags ask.
+pub fn unfollowed(case: &TargetContext) -> Option<String> {
+    if let Some(flag) = breaking_flag(&case.target_facts.rustflags) {
+        return Some(format!(
+            "the effective rustflags contain `{flag}`, which it does not support"
+        ));
+    }
+    (!case.target_facts.crt_static).then(|| {
+        "Rust links this target's musl as a shared library by default, which Rust does not include"
+            .to_owned()
+    })
+}
+
+/// Returns the directory with the wrapper, for PATH, and the wrapper. `None` if the path of this
+/// program is unknown. The name is on PATH rather than the path in the variable, so that nothing
+/// of this machine is in cargo's environment: sccache hashes it, and the manifest records it.
+fn wrapper(case: &TargetContext) -> Option<(Utf8PathBuf, ToolFile)> {
+    let own_program = case.facts.own_program.as_ref()?;
+    let directory = case.tools.join("lld");
+    let file = ToolFile {
+        path: directory.join(WRAPPER),
+        text: format!(
+            "#!/bin/sh\n# Written by cargo xpkg.\nexec {} {SUBCOMMAND} \"$@\"\n",
+            invocation::quote(own_program.as_str())
+        ),
+        program: true,
+    };
+    Some((directory, file))
+}
+
+/// Builds the candidate, with the wrapper before rust-lld.
+fn candidate(case: &TargetContext, tools: Tools, reason: String) -> Candidate {
+    let wrapper = wrapper(case);
+    let name = if wrapper.is_some() { WRAPPER } else { RUST_LLD };
+    let mut candidate = assemble(
+        case,
+        LinkerKind::RustLld,
+        linker(),
+        tools.linking(name),
+        reason,
+    );
+    if let Some((directory, file)) = wrapper {
+        candidate.files.push(file);
+        candidate.path = Some(directory);
+    }
+    candidate
+}
+
+/// Returns a candidate for each compiler of the target's C, or one without if the graph contains no
+/// C.
+pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
+    let Target { system, .. } = case.target;
+    if system.format == Format::Wasm {
+        let reason = "rustc links WebAssembly by itself".to_owned();
+        return Ok(vec![assemble(
+            case,
+            LinkerKind::RustLld,
+            linker(),
+            Tools::default(),
+            reason,
+        )]);
+    }
+    if system.libc != Libc::Musl {
+        return Err(format!(
+            "links for musl only: for {} it needs a sysroot",
+            system.libc.name()
+        ));
+    }
+    if let Some(sysroot) = case.sysroot {
+        return Err(format!(
+            "does not support a sysroot, but `{sysroot}` is configured"
+        ));
+    }
+    if !case.facts.rustc.lld {
+        return Err(format!("this Rust toolchain has no `{RUST_LLD}`"));
+    }
+    if !case.target_facts.self_contained {
+        return Err("the target's standard library does not include musl".to_owned());
+    }
+    if let Some(reason) = unfollowed(case) {
+        return Err(reason);
+    }
+    if !case.c.present {
+        let reason = "the target's graph contains no C, and Rust includes musl".to_owned();
+        return Ok(vec![candidate(case, Tools::default(), reason)]);
+    }
+    if let Some(setting) = case.target_facts.settings.get("CC") {
+        let reason = format!("Rust includes musl, and `{}` compiles C", setting.name);
+        return Ok(vec![candidate(case, Tools::default(), reason)]);
+    }
+    let compilers = gcc::for_musl_c(case)
+        .map_err(|reason| format!("can link, but no C compiler for musl was found: {reason}"))?;
+    let with_compiler = |(cc, description): (Program, &str)| {
+        let reason = format!(
+            "Rust includes musl, and `{}` ({description}) compiles C",
+            cc.program
+        );
+        candidate(case, Tools::with_companions(case, &cc), reason)
+    };
+    Ok(compilers.into_iter().map(with_compiler).collect())
+}
