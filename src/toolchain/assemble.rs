@@ -23,11 +23,14 @@ pub fn assemble(
         .or_else(|| tools.ar.clone());
     let c_compiler = match user_setting("CC") {
         Some(setting) => {
-            let known = case.program(&setting.value).cloned();
-            Some(known.unwrap_or_else(|| Program {
+            let words = case.words(&setting.value);
+            let known = case.program(&words.program).cloned().unwrap_or_default();
+            Some(Program {
                 program: setting.value.clone(),
-                ..Program::default()
-            }))
+                // Its arguments may choose another one.
+                machine: known.machine.filter(|_| words.args.is_empty()),
+                ..known
+            })
         }
         None => tools.cc,
     };

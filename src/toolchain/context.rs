@@ -10,6 +10,7 @@ use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::clang::arguments;
 use crate::toolchain::facts::{Facts, TargetFacts};
 use crate::toolchain::program::Program;
+use crate::toolchain::words::{self, ToolWords};
 
 /// One target with everything its candidates depend on.
 #[derive(Clone)]
@@ -62,6 +63,13 @@ impl<'a> TargetContext<'a> {
             clang_arguments,
             tools,
         }
+    }
+
+    /// Takes the value of a variable that names a compiler or an archiver apart.
+    pub fn words(&self, value: &str) -> ToolWords {
+        let custom = self.facts.watched.get(words::CUSTOM_LAUNCHER);
+        let custom = custom.map(|setting| setting.value.as_str());
+        ToolWords::parse(value, custom, |program| self.program(program).is_some())
     }
 
     /// Returns the program of this name on PATH.

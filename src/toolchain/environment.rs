@@ -12,6 +12,7 @@ use crate::target::system::{Libc, Os};
 use crate::toolchain::candidate::Variable;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::tools::{ToolFile, Tools};
+use crate::toolchain::words::ToolWords;
 
 /// Spelling of a variable's name for one target, as its readers expect it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,23 +269,25 @@ fn cmake_file(case: &TargetContext, tools: &Tools) -> Option<ToolFile> {
         .iter()
         .filter_map(|(name, value)| Some((name, value.as_ref()?)))
     {
-        // `ccache gcc` is two programs, unless a file has that name.
-        match value
-            .split_once(' ')
-            .filter(|_| name.ends_with("COMPILER") && !case.facts.programs.contains_key(value))
-        {
-            Some((launcher, compiler)) => {
-                lines.push(format!(
-                    "set(CMAKE_{name}_LAUNCHER {})",
-                    cmake_word(&path_of(launcher))
-                ));
-                lines.push(format!(
-                    "set(CMAKE_{name} {})",
-                    cmake_word(&path_of(compiler.trim()))
-                ));
-            }
-            None => lines.push(format!("set(CMAKE_{name} {})", cmake_word(&path_of(value)))),
+        let ToolWords {
+            launcher,
+            program,
+            args,
+        } = case.words(value);
+        if let Some(launcher) = launcher.filter(|_| name.ends_with("COMPILER")) {
+            lines.push(format!(
+                "set(CMAKE_{name}_LAUNCHER {})",
+                cmake_word(&path_of(&launcher))
+            ));
         }
+        // Further words are part of a compiler's list: the cmake crate sets CMAKE_<LANG>_FLAGS, so
+        // that CMake would ignore CMAKE_<LANG>_FLAGS_INIT.
+        let args = args.into_iter().filter(|_| name.ends_with("COMPILER"));
+        let words: Vec<String> = std::iter::once(path_of(&program))
+            .chain(args)
+            .map(|word| cmake_word(&word))
+            .collect();
+        lines.push(format!("set(CMAKE_{name} {})", words.join(" ")));
     }
     if tools.zig {
         lines.extend(
@@ -329,8 +332,15 @@ fn cmake_word(text: &str) -> String {
 /// Returns the compiler's own header directories as clang arguments: libclang has none for a
 /// foreign target, and its own may be missing.
 fn bindgen(case: &TargetContext, tools: &Tools) -> Option<String> {
-    let cc = tools.cc.as_ref().filter(|_| is_isolated(case, tools))?;
-    let includes = case.target_facts.includes.get(&cc.program)?;
+    let yours = case.target_facts.settings.get("CC");
+    let compiler = match yours {
+        Some(setting) => &setting.value,
+        None => &tools.cc.as_ref()?.program,
+    };
+    if !is_isolated(case, tools) {
+        return None;
+    }
+    let includes = case.target_facts.includes.get(compiler)?;
     let mut arguments = vec!["-nostdinc".to_owned()];
     arguments.extend(includes.defines.clone());
     let c_only: Vec<&Utf8PathBuf> = includes.c.iter().collect();

@@ -18,6 +18,7 @@ use crate::toolchain::probe::facts::CompilerFacts;
 use crate::toolchain::probe::report::{CompilerFinding, Report, Severity, Verdict};
 use crate::toolchain::probe::{assess, table};
 use crate::toolchain::tools;
+use crate::toolchain::words::ToolWords;
 
 /// A candidate that did not pass the gate, and why.
 pub struct Blocked {
@@ -142,17 +143,22 @@ fn absent(case: &TargetContext) -> Option<String> {
         .settings
         .get("CC")
         .filter(|_| case.c.present)?;
-    let first = setting.value.split_whitespace().next().unwrap_or_default();
-    let installed = case
-        .program(&setting.value)
-        .or_else(|| case.program(first))
-        .is_some();
-    (!installed).then(|| {
-        format!(
-            "`{}={}`, set in {}, is not on PATH",
-            setting.name, setting.value, setting.place
-        )
-    })
+    let ToolWords {
+        launcher, program, ..
+    } = case.words(&setting.value);
+    let missing = launcher
+        .into_iter()
+        .chain([program])
+        .find(|name| case.program(name).is_none())?;
+    let named = if missing == setting.value {
+        "is not on PATH".to_owned()
+    } else {
+        format!("names `{missing}`, which is not on PATH")
+    };
+    Some(format!(
+        "`{}={}`, set in {}, {named}",
+        setting.name, setting.value, setting.place
+    ))
 }
 
 /// Returns a reason if the graph contains C++ and the candidate has no C++ compiler.

@@ -13,9 +13,15 @@ use crate::toolchain::candidate::Candidate;
 use crate::toolchain::facts::{Facts, TargetFacts};
 use crate::toolchain::probe::archiver::ArchiveFormat;
 use crate::toolchain::probe::report::Severity;
+use crate::toolchain::words::CUSTOM_LAUNCHER;
 
 /// Unscoped variables that the checks read.
-pub const WATCHED: &[&str] = &["CFLAGS", "CXXFLAGS", "AWS_LC_SYS_NO_JITTER_ENTROPY"];
+pub const WATCHED: &[&str] = &[
+    "CFLAGS",
+    "CXXFLAGS",
+    "AWS_LC_SYS_NO_JITTER_ENTROPY",
+    CUSTOM_LAUNCHER,
+];
 
 /// A leak that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,5 +27,6 @@ pub mod program;
 #[cfg(test)]
 pub mod tests;
 pub mod tools;
+pub mod words;
 pub mod write;
 pub mod zig;

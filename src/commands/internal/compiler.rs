@@ -41,10 +41,16 @@ pub fn run(args: CompilerArgs) -> Result<(), Failure> {
         .try_get_compiler()
         .map_err(|error| Problem::new(PROCESS_FAILED, error.to_string()))?;
     // `path` is the compiler without a wrapper such as ccache, which would call the same compiler.
+    // Words in `CC` after the compiler are in the command only, before `args`.
+    let command = tool.to_command();
+    let has_wrapper = command.get_program() != tool.path().as_os_str();
+    let passed: Vec<_> = command.get_args().skip(usize::from(has_wrapper)).collect();
+    let words = passed.len().saturating_sub(tool.args().len());
     let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
     let line = CommandLine {
         program: text(tool.path().as_os_str()),
-        args: tool.args().iter().map(|arg| text(arg)).collect(),
+        words: passed[..words].iter().map(|arg| text(arg)).collect(),
+        args: passed[words..].iter().map(|arg| text(arg)).collect(),
         env: tool
             .get_envs()
             .map(|(name, value)| (text(name), text(value)))

@@ -14,6 +14,7 @@ use crate::project::workspace::tools_dir;
 use crate::target::Target;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::{Candidate, SetBy};
+use crate::toolchain::context::TargetContext;
 use crate::toolchain::facts::Facts;
 use crate::toolchain::image::look::probing::ProbeOptions;
 use crate::toolchain::image::look::store::ImageStore;
@@ -58,9 +59,11 @@ pub fn archives(
     facts: &Facts,
 ) -> Vec<(Target, String, ArchiveFormat)> {
     let mut answers = Vec::new();
-    for (request, _, candidates) in
+    let tools = tools_dir(&found.workspace);
+    for (request, need, candidates) in
         viable_candidates(host, found, scope, facts, |_, need| need.present)
     {
+        let case = TargetContext::new(request, facts, &need, &tools);
         let here = candidates
             .iter()
             .filter(|candidate| candidate.kind != LinkerKind::Image);
@@ -71,7 +74,7 @@ pub fn archives(
             Some((
                 request.target.clone(),
                 name.clone(),
-                probe::look::archive(host, &name)?,
+                probe::look::archive(host, &case.words(&name))?,
             ))
         });
         answers.extend(answered);
@@ -92,18 +95,21 @@ pub fn includes(
             .iter()
             .any(|package| package.builder == "bindgen")
     };
+    let tools = tools_dir(&found.workspace);
     thread::scope(|threads| {
         let mut asked = Vec::new();
-        for (request, _, candidates) in viable_candidates(host, found, scope, facts, binds) {
+        for (request, need, candidates) in viable_candidates(host, found, scope, facts, binds) {
             let here = candidates
                 .into_iter()
                 .filter(|candidate| candidate.kind != LinkerKind::Image);
             let compilers: BTreeSet<String> = here
                 .filter_map(|candidate| Some(candidate.c_compiler?.program))
                 .collect();
+            let case = TargetContext::new(request, facts, &need, &tools);
             for compiler in compilers {
+                let words = case.words(&compiler);
                 asked.push(threads.spawn(move || {
-                    let includes = probe::look::includes(host, &found.workspace.root, &compiler);
+                    let includes = probe::look::includes(host, &found.workspace.root, &words);
                     (request.target.clone(), compiler, includes)
                 }));
             }

@@ -32,15 +32,6 @@ pub fn emulator(host: &Host, arch: &Arch) -> Option<String> {
     names.into_iter().find(|name| host.find(name).is_some())
 }
 
-/// The first word of a variable that names a program and its arguments.
-pub fn first_word(value: &str) -> String {
-    value
-        .split_whitespace()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
-}
-
 /// A program on PATH; a compiler or a linker also says what it is. What a compiler of its own name
 /// says is kept by its identity: a script or a `ccache` stands for another that may change.
 pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) -> (String, Program) {

@@ -23,11 +23,12 @@ use crate::toolchain::image::look::store::{self, ImageStore};
 use crate::toolchain::leaks::WATCHED;
 use crate::toolchain::look::levels::{joined, leveled, levels, own_profiles};
 use crate::toolchain::look::platform::{Platform, platform};
-use crate::toolchain::look::programs::{first_word, program, runner};
+use crate::toolchain::look::programs::{program, runner};
 use crate::toolchain::look::settings::cargo_settings;
 use crate::toolchain::look::{candidates, tools};
 use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::program::Program;
+use crate::toolchain::words::{CUSTOM_LAUNCHER, ToolWords};
 use crate::toolchain::{choose, probe, zig};
 
 /// Inputs of a survey.
@@ -100,12 +101,22 @@ impl Survey<'_, '_> {
             .collect();
         for target in targets {
             names.extend(target.linker.iter().map(|setting| setting.value.clone()));
-            if let Some(compiler) = target.settings.get("CC") {
-                // `ccache gcc` is two words, a path with a space is one.
-                names.extend([compiler.value.clone(), first_word(&compiler.value)]);
+            let tools = ["CC", "CXX", "AR"].iter();
+            for setting in tools.filter_map(|role| target.settings.get(*role)) {
+                let words = self.words(&setting.value);
+                names.extend(words.launcher.into_iter().chain([words.program]));
             }
         }
         names
+    }
+
+    /// Takes the value of a variable that names a compiler or an archiver apart.
+    fn words(&self, value: &str) -> ToolWords {
+        let custom = variable(self.host, self.config, CUSTOM_LAUNCHER.to_owned());
+        let custom = custom.map(|setting| setting.value);
+        ToolWords::parse(value, custom.as_deref(), |program| {
+            self.host.find(program).is_some()
+        })
     }
 
     /// Asks zig, rustc, cargo and the programs on PATH, all at the same time.
@@ -329,7 +340,10 @@ impl Survey<'_, '_> {
                 .into_iter()
                 .find_map(|name| variable(host, config, name))
         });
-        let name = named.map_or_else(|| "cc".to_owned(), |setting| setting.value);
+        let name = named.map_or_else(
+            || "cc".to_owned(),
+            |setting| self.words(&setting.value).program,
+        );
         let compiler = host
             .find(&name)
             .map(|path| program(host, root, path, name).1);

@@ -10,14 +10,16 @@ use crate::invocation::Invocation;
 use crate::toolchain::probe::archiver::{self, ArchiveFormat};
 use crate::toolchain::probe::headers::{self, Includes};
 use crate::toolchain::probe::run::{LARGEST, LIMIT, last_line};
+use crate::toolchain::words::ToolWords;
 
 /// Returns the format that an archiver writes, cached by the identity of its file. `None` if it
 /// does not exist, which is reported elsewhere.
-pub fn archive(host: &Host, archiver: &str) -> Option<ArchiveFormat> {
-    let path = host.find(archiver)?;
+pub fn archive(host: &Host, archiver: &ToolWords) -> Option<ArchiveFormat> {
+    let ToolWords { program, args, .. } = archiver;
+    let path = host.find(program)?;
     let cache_file = host
         .identity(&path)
-        .and_then(|identity| cache::place(host, "archives", &identity));
+        .and_then(|identity| cache::place(host, "archives", &format!("{identity}\n{args:?}")));
     if let Some(archive) = cache::read(host, cache_file.as_deref()) {
         return Some(archive);
     }
@@ -26,7 +28,9 @@ pub fn archive(host: &Host, archiver: &str) -> Option<ArchiveFormat> {
     // The formats differ in names that do not fit into a header.
     let member = "a-member-with-a-long-name.txt";
     host.write(&directory.join(member), b"text").ok()?;
-    let call = Invocation::new(path.as_str(), directory).args(["cq", "archive.a", member]);
+    let call = Invocation::new(path.as_str(), directory)
+        .args(args.iter().cloned())
+        .args(["cq", "archive.a", member]);
     let answer = match host.capture_bounded(&call, LIMIT) {
         Ok(ended) if ended.timed_out => {
             ArchiveFormat::Broken(format!("it did not finish within {} s", LIMIT.as_secs()))
@@ -51,8 +55,9 @@ pub fn archive(host: &Host, archiver: &str) -> Option<ArchiveFormat> {
 
 /// Returns a compiler's header directories, by its `-E -v`. The answer is cached by the identity of
 /// the called file and, for a script, by its text, which names the compiler that it wraps.
-pub fn includes(host: &Host, root: &Utf8Path, compiler: &str) -> Option<Includes> {
-    let path = host.find(compiler)?;
+pub fn includes(host: &Host, root: &Utf8Path, compiler: &ToolWords) -> Option<Includes> {
+    let ToolWords { program, args, .. } = compiler;
+    let path = host.find(program)?;
     let identity = host.identity(&path)?;
     let text = host
         .read_small(&path, 64 * 1024)
@@ -61,14 +66,18 @@ pub fn includes(host: &Host, root: &Utf8Path, compiler: &str) -> Option<Includes
     let cache_file = cache::place(
         host,
         "includes",
-        &format!("{identity}\n{}", digest::sha256(&text.unwrap_or_default())),
+        &format!(
+            "{identity}\n{args:?}\n{}",
+            digest::sha256(&text.unwrap_or_default())
+        ),
     );
     let exist = |includes: &Includes| includes.c.iter().all(|directory| host.is_dir(directory));
     if let Some(includes) = cache::read(host, cache_file.as_deref()).filter(exist) {
         return Some(includes);
     }
     let query = |language: &str| {
-        let call = Invocation::new(compiler, root)
+        let call = Invocation::new(program, root)
+            .args(args.iter().cloned())
             .args(["-E", "-v", "-x", language, "/dev/null"])
             .env("LC_ALL", "C");
         host.capture_bounded(&call, LIMIT)

@@ -113,10 +113,38 @@ pub fn tells(name: &str) -> bool {
 pub struct CommandLine {
     /// Compiler that cc-rs would call.
     pub program: String,
-    /// Arguments without input and output.
+    /// Arguments that the user's variable names together with the compiler.
+    pub words: Vec<String>,
+    /// Further arguments, without input and output.
     pub args: Vec<String>,
     /// Variables that cc-rs would set.
     pub env: Vec<(String, String)>,
+}
+
+impl CommandLine {
+    /// Returns all arguments of a compile.
+    fn all_args(&self) -> Vec<String> {
+        self.words.iter().chain(&self.args).cloned().collect()
+    }
+
+    /// Returns the arguments that select the machine, its headers and libraries, as opposed to
+    /// what the compiler makes of a source.
+    fn selecting_args(&self) -> Vec<String> {
+        let mut selecting = Vec::new();
+        let mut words = self.words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--param" => _ = words.next(),
+                word if ["-f", "-O", "--param="]
+                    .iter()
+                    .any(|code| word.starts_with(code)) => {}
+                word => selecting.push(word.to_owned()),
+            }
+        }
+        let selects = |arg: &str| arg.starts_with("--target=") || ["-m32", "-m64"].contains(&arg);
+        selecting.extend(self.args.iter().filter(|arg| selects(arg)).cloned());
+        selecting
+    }
 }
 
 /// Returns the answers of one compiler to all probes, from the cache if possible. Reports with an
@@ -305,7 +333,7 @@ pub fn ask(
     Report {
         compiler: line.program.clone(),
         version: compiler.version.clone(),
-        flags: line.args.clone(),
+        flags: line.all_args(),
         facts,
         no_facts,
         answers,
@@ -396,7 +424,7 @@ impl Bench<'_> {
     /// compiles again without LTO.
     fn facts(&self, line: &CommandLine) -> Result<CompilerFacts, String> {
         let read = |last: &[&str]| {
-            self.compile(line, &line.args, last, FACTS_OBJECT)
+            self.compile(line, &line.all_args(), last, FACTS_OBJECT)
                 .and_then(|bytes| CompilerFacts::read(&bytes))
         };
         let facts = read(&["-w"])?;
@@ -425,19 +453,14 @@ impl Bench<'_> {
         };
         let line = lines.last().expect("there is a line for each level");
         // Flags that select the machine stay in the baseline, too.
-        let machine: Vec<String> = line
-            .args
-            .iter()
-            .filter(|arg| arg.starts_with("--target=") || ["-m32", "-m64"].contains(&arg.as_str()))
-            .cloned()
-            .collect();
+        let machine = line.selecting_args();
         let baseline = read(line, &machine, probe.question.baseline_flags);
         let with_build_flags: BTreeMap<String, Verdict> = self
             .compiler
             .levels
             .iter()
             .zip(lines)
-            .map(|(level, line)| (level.clone(), read(line, &line.args, &[])))
+            .map(|(level, line)| (level.clone(), read(line, &line.all_args(), &[])))
             .collect();
         let affected = self
             .compiler
@@ -445,7 +468,8 @@ impl Bench<'_> {
             .iter()
             .zip(lines)
             .find(|(level, _)| matches!(with_build_flags[*level], Verdict::Affected { .. }));
-        let workaround = affected.map(|(_, line)| read(line, &line.args, &[probe.workaround_flag]));
+        let workaround =
+            affected.map(|(_, line)| read(line, &line.all_args(), &[probe.workaround_flag]));
         let at_runtime = self.run(probe, line, &machine);
         Answer {
             probe: probe.code.name().to_owned(),

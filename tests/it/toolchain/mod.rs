@@ -5,4 +5,5 @@ mod gate;
 pub mod image;
 mod leaks;
 mod lld;
+mod words;
 mod zig;

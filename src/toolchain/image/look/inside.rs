@@ -15,11 +15,11 @@ use crate::toolchain::image::look::engine::{self, Session};
 use crate::toolchain::image::look::probing::ProbeOptions;
 use crate::toolchain::image::look::store::ImageStore;
 use crate::toolchain::image::{candidates, inside};
-use crate::toolchain::look::programs::first_word;
 use crate::toolchain::probe;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::probe::run::{ContainerCompiler, ProbeTarget};
 use crate::toolchain::program::Program;
+use crate::toolchain::words::{CUSTOM_LAUNCHER, ToolWords};
 
 impl<'a> ImageStore<'a> {
     /// Returns the answers of a shell in the image, cached by the image's digest and the script.
@@ -30,7 +30,15 @@ impl<'a> ImageStore<'a> {
             .filter(|row| ["LINKER", "CC", "CXX", "AR", "RANLIB"].contains(&row.role));
         let named = roles.flat_map(|row| row.accepted(target, &self.found.rustc.host));
         let values = named.filter_map(|name| facts.environment.get(&name).cloned());
-        names.extend(values.flat_map(|value| [first_word(&value), value]));
+        // A launcher and the compiler that it starts, or a name with spaces.
+        names.extend(values.flat_map(|value| {
+            let words: Vec<String> = value
+                .split_whitespace()
+                .take(2)
+                .map(str::to_owned)
+                .collect();
+            words.into_iter().chain([value])
+        }));
         let script = inside::script(&names);
         let place = cache::place(self.host, "images", &format!("{}\n{script}", facts.run));
         if let Some(inside) = cache::read(self.host, place.as_deref()) {
@@ -117,11 +125,16 @@ impl<'a> ImageStore<'a> {
             .into_iter()
             .find_map(|name| facts.environment.get(&name));
         let name = named.map_or("cc", String::as_str);
+        let words = |value| {
+            let custom = facts.environment.get(CUSTOM_LAUNCHER).map(String::as_str);
+            let programs = &facts.inside.programs;
+            ToolWords::parse(value, custom, |program| programs.contains_key(program))
+        };
         let compiler = facts
             .inside
             .programs
             .get(name)
-            .or_else(|| facts.inside.programs.get(&first_word(name)));
+            .or_else(|| facts.inside.programs.get(&words(name).program));
         Some(self.probed(
             facts,
             &host_target,
