@@ -364,6 +364,13 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
         Libc::Gnu if native && c.present && facts.programs.contains_key("cc") => {
             vec!["install a C++ compiler (`apt-get install g++`)".to_owned()]
         }
+        Libc::Gnu if gcc::is_incomplete(case) => {
+            let package = gcc::libc_package(target, &facts.rustc.host);
+            vec![format!(
+                "install {}",
+                one_of(Some(format!("the compiler's C library ({package})")))
+            )]
+        }
         Libc::Gnu if native => {
             vec!["install a C compiler (`apt-get install gcc libc6-dev`)".to_owned()]
         }

@@ -45,6 +45,16 @@ pub fn configured(case: &TargetContext, setting: &Setting) -> Result<Candidate, 
             program.program
         ));
     }
+    let is_lld = program.program.rsplit('/').next() == Some(lld::RUST_LLD);
+    if case.target.system.libc == Libc::Musl
+        && is_lld
+        && let Some(reason) = lld::unfollowed(case)
+    {
+        return Err(reason);
+    }
+    if gcc::lacks_libc(case, &program) {
+        return Err(gcc::no_libc(case, &program));
+    }
     let serves_c = program
         .machine
         .as_ref()

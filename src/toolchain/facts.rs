@@ -1,7 +1,7 @@
 //! What the machine is, as `look` found it: all that deciding may know. Data only; tests write it
 //! as literals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ pub struct Facts {
     pub own_program: Option<Utf8PathBuf>,
     /// Programs that were looked for and are on PATH, by the name they were looked for.
     pub programs: BTreeMap<String, Program>,
+    /// Compilers among them that have no C library: they find no start file.
+    pub without_libc: BTreeSet<String>,
     /// Facts of the targets, in the order of the run's requests.
     pub targets: Vec<TargetFacts>,
     pub host: HostFacts,

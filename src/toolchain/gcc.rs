@@ -63,6 +63,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             .as_ref()
             .is_some_and(|machine| case.target.same_libc(machine))
     })?;
+    let found = with_libc(case, found)?;
     let candidate = |cc: &Program| {
         let reason = format!(
             "it compiles for `{}`",
@@ -110,6 +111,58 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
         candidate
     };
     Ok(found.into_iter().map(candidate).collect())
+}
+
+/// Returns those of the compilers that have a C library, or the reason if none has. A configured
+/// sysroot has its own.
+fn with_libc<'a>(
+    case: &TargetContext,
+    compilers: Vec<&'a Program>,
+) -> Result<Vec<&'a Program>, String> {
+    let (with, without): (Vec<&Program>, Vec<&Program>) = compilers
+        .into_iter()
+        .partition(|cc| case.sysroot.is_some() || !lacks_libc(case, cc));
+    match without.first() {
+        Some(cc) if with.is_empty() => Err(no_libc(case, cc)),
+        _ => Ok(with),
+    }
+}
+
+/// Returns true if a compiler finds no start file, so that it can neither link nor compile what
+/// includes a header of the C library.
+pub fn lacks_libc(case: &TargetContext, cc: &Program) -> bool {
+    case.facts.without_libc.contains(&cc.program)
+}
+
+/// Returns the reason against a compiler without a C library.
+pub fn no_libc(case: &TargetContext, cc: &Program) -> String {
+    format!(
+        "`{}` has no C library: it finds no `{START_FILE}` ({})",
+        cc.program,
+        libc_package(case.target, &case.facts.rustc.host)
+    )
+}
+
+/// Start file of every program, which a compiler finds only with its C library.
+pub const START_FILE: &str = "crt1.o";
+
+/// Returns the command that installs the C library of a compiler of Debian's.
+pub fn libc_package(target: &Target, host: &str) -> String {
+    if target.triple() == host {
+        "`apt-get install libc6-dev`".to_owned()
+    } else {
+        format!("`apt-get install libc6-dev-{}-cross`", target.debian_arch())
+    }
+}
+
+/// Returns true if a compiler for exactly the target's libc is installed, without a C library.
+pub fn is_incomplete(case: &TargetContext) -> bool {
+    let names = names(case.target, &case.facts.rustc.host);
+    let mut compilers = names.iter().filter_map(|name| case.program(name));
+    compilers.any(|cc| {
+        let machine = cc.machine.as_ref();
+        machine.is_some_and(|machine| case.target.same_libc(machine)) && lacks_libc(case, cc)
+    })
 }
 
 /// Returns true if a program of this name is a C compiler, by the naming of distributions.

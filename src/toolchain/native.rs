@@ -5,6 +5,7 @@ use crate::target::Target;
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
+use crate::toolchain::gcc;
 use crate::toolchain::tools::Tools;
 
 /// rustc's default linker on Unix hosts.
@@ -36,6 +37,9 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let cc = case
         .program(CC)
         .ok_or_else(|| format!("`{CC}` is not on PATH"))?;
+    if gcc::lacks_libc(case, cc) {
+        return Err(gcc::no_libc(case, cc));
+    }
     // An explicit choice of `native` overrides a linker in cargo's configuration.
     let tools = Tools {
         linker: case.target_facts.linker.as_ref().map(|_| CC.to_owned()),

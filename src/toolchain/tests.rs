@@ -45,6 +45,9 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
             ("lld", ..) => facts.rustc.lld = true,
             ("shared-musl", ..) => target_facts.crt_static = false,
             ("self-contained", ..) => target_facts.self_contained = true,
+            (_, _, Some(("without-libc", name))) => {
+                facts.without_libc.insert(name.to_owned());
+            }
             ("clang-finds", ..) => {
                 target_facts.clang = Some(ClangFinds {
                     start_file: "/x/crt1.o".to_owned(),
@@ -380,6 +383,73 @@ fn a_compiler_for_another_machine_is_rejected() {
          not on PATH, and `python3 -m ziglang` failed | image    none is configured for this \
          target | install a cross compiler (`apt-get install gcc-aarch64-linux-gnu`) or zig (`pip \
          install ziglang`)",
+    );
+}
+
+#[test]
+fn a_compiler_without_its_c_library_is_rejected() {
+    let gcc = "aarch64-linux-gnu-gcc=aarch64-linux-gnu without-libc:aarch64-linux-gnu-gcc";
+    let reason = "`aarch64-linux-gnu-gcc` has no C library: it finds no `crt1.o` (`apt-get \
+                  install libc6-dev-arm64-cross`)";
+    check(
+        gcc,
+        ARM_GNU,
+        &format!(
+            "no-linker: native   links for the host's triple only, `x86_64-unknown-linux-gnu` | \
+             gcc      {reason} | clang    `clang` is not on PATH | rust-lld links for musl only: \
+             for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` failed | \
+             image    none is configured for this target | install the compiler's C library \
+             (`apt-get install libc6-dev-arm64-cross`) or zig (`pip install ziglang`)"
+        ),
+    );
+    check(
+        &format!("{gcc} aarch64-linux-gnu-gcc-12=aarch64-linux-gnu"),
+        ARM_GNU,
+        "gcc CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc-12 \
+         CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc-12",
+    );
+    check(
+        &format!("{gcc} linker:aarch64-linux-gnu-gcc"),
+        ARM_GNU,
+        &format!(
+            "linker-unfit: {reason} | correct or remove `CARGO_TARGET_LINKER` in the environment"
+        ),
+    );
+    check_choice(
+        "cc=x86_64-linux-gnu without-libc:cc",
+        X86_GNU,
+        Some(LinkerChoice::Native),
+        "linker-unfit: `cc` has no C library: it finds no `crt1.o` (`apt-get install libc6-dev`) \
+         | remove the choice, and xpkg uses the first linker that works",
+    );
+}
+
+#[test]
+fn a_shared_musl_is_refused_for_rust_lld_however_it_is_chosen() {
+    let reason = "Rust links this target's musl as a shared library by default, which Rust does \
+                  not include";
+    check_choice(
+        "lld self-contained shared-musl",
+        X86_MUSL,
+        Some(LinkerChoice::RustLld),
+        &format!(
+            "linker-unfit: {reason} | remove the choice, and xpkg uses the first linker that works"
+        ),
+    );
+    check(
+        "lld self-contained shared-musl linker:rust-lld",
+        X86_MUSL,
+        &format!(
+            "linker-unfit: {reason} | correct or remove `CARGO_TARGET_LINKER` in the environment"
+        ),
+    );
+    // zig brings a static one.
+    check(
+        "lld self-contained shared-musl zig ar",
+        ARM_MUSL,
+        "zig CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=/w/zigcc \
+         CC_aarch64_unknown_linux_musl=/w/zigcc CXX_aarch64_unknown_linux_musl=/w/zigcxx \
+         AR_aarch64_unknown_linux_musl=ar",
     );
 }
 

@@ -1,5 +1,8 @@
 //! Programs on PATH, and emulators.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::cache;
@@ -9,6 +12,7 @@ use crate::target::Target;
 use crate::target::arch::Arch;
 use crate::target::system::Os;
 use crate::toolchain::gcc;
+use crate::toolchain::look::levels::joined;
 use crate::toolchain::probe::run::LIMIT;
 use crate::toolchain::program::Program;
 
@@ -69,4 +73,60 @@ pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) ->
         cache::keep(host, kept.as_deref(), &program);
     }
     (name, program)
+}
+
+/// Returns the GNU compilers among these programs that find no start file. A compiler that does
+/// not answer is not among them: it is judged by its other answers.
+pub fn without_libc(
+    host: &Host,
+    root: &Utf8Path,
+    programs: &BTreeMap<String, Program>,
+) -> BTreeSet<String> {
+    let is_gcc = |program: &&Program| {
+        let is_for_linux = |machine: &String| machine.contains("linux");
+        program.machine.as_ref().is_some_and(is_for_linux)
+            && program
+                .version
+                .as_ref()
+                .is_some_and(|version| version.contains("gcc version"))
+    };
+    thread::scope(|threads| {
+        let asked: Vec<_> = programs
+            .values()
+            .filter(is_gcc)
+            .map(|program| {
+                let asked = threads.spawn(|| finds_start_file(host, root, program));
+                (program, asked)
+            })
+            .collect();
+        asked
+            .into_iter()
+            .filter_map(|(program, asked)| (!joined(asked)).then(|| program.program.clone()))
+            .collect()
+    })
+}
+
+/// Returns false if a compiler says that it finds no start file: it then prints the bare name. A
+/// found file is cached as long as it exists.
+fn finds_start_file(host: &Host, root: &Utf8Path, program: &Program) -> bool {
+    let key = program
+        .path
+        .as_ref()
+        .and_then(|path| host.identity(path))
+        .map(|identity| format!("{}\n{identity}\n{}", program.program, gcc::START_FILE));
+    let kept = key.and_then(|key| cache::place(host, "programs", &key));
+    let file = cache::read(host, kept.as_deref());
+    if file.is_some_and(|file: Utf8PathBuf| host.is_file(&file)) {
+        return true;
+    }
+    let question = Invocation::new(&program.program, root)
+        .arg(format!("-print-file-name={}", gcc::START_FILE));
+    let Ok(output) = host.capture_bounded(&question, LIMIT) else {
+        return true;
+    };
+    let file = Utf8Path::new(output.stdout.trim());
+    if host.is_file(file) {
+        cache::keep(host, kept.as_deref(), &file);
+    }
+    !output.success() || file != gcc::START_FILE
 }

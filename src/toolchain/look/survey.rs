@@ -25,7 +25,7 @@ use crate::toolchain::look::levels::{joined, leveled, levels, own_profiles};
 use crate::toolchain::look::platform::{Platform, platform};
 use crate::toolchain::look::programs::{program, runner};
 use crate::toolchain::look::settings::cargo_settings;
-use crate::toolchain::look::{candidates, tools};
+use crate::toolchain::look::{candidates, programs, tools};
 use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::program::Program;
 use crate::toolchain::words::{CUSTOM_LAUNCHER, ToolWords};
@@ -238,6 +238,8 @@ impl Survey<'_, '_> {
         let packages = leveled(project, scope, scope.profiles, packages, Side::Host);
         Facts {
             rustc: project.rustc.clone(),
+            without_libc: programs::without_libc(self.host, &project.workspace.root, &programs),
+            own_program: self.host.own_program().filter(|_| cfg!(unix)),
             programs,
             targets: complete,
             host: self.host_facts(packages),

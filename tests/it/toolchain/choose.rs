@@ -217,3 +217,29 @@ fn features_of_one_target_bring_their_c_to_that_target_alone() {
         assert_eq!((holds(with), holds(without)), (true, false), "{with}");
     }
 }
+
+/// Debian's gcc only recommends the C library.
+#[test]
+fn a_cross_gcc_without_its_c_library_is_told_in_the_plan() {
+    let answers = "on -v err Target: aarch64-linux-gnu\non -v err gcc version 12.2.0 (Debian)\non \
+                   -v exit 0\non -print-file-name=crt1.o out crt1.o\n";
+    let project = Project::of("hello").fake("aarch64-linux-gnu-gcc", answers);
+    let run = project.xpkg(&format!("plan --target {ARM_GNU}"));
+    let reason = "gcc      `aarch64-linux-gnu-gcc` has no C library: it finds no `crt1.o` (`apt-get \
+                  install libc6-dev-arm64-cross`)\n";
+    assert!(run.stderr.contains(reason), "{}", run.stderr);
+    // Installed meanwhile.
+    let file = project.path("crt1.o");
+    std::fs::write(&file, "").unwrap();
+    let answers = answers.replace("out crt1.o", &format!("out {}", file.display()));
+    let run = project
+        .fake("aarch64-linux-gnu-gcc", &answers)
+        .xpkg(&format!("plan --target {ARM_GNU}"))
+        .ok();
+    assert!(
+        run.stdout
+            .contains("gcc `aarch64-linux-gnu-gcc`: it compiles for"),
+        "{}",
+        run.stdout
+    );
+}
