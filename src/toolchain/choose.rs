@@ -349,16 +349,26 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
             .join(" or ")
     };
     if target.floor.is_some() {
-        let kind = if native { "native" } else { "gcc" };
         let install = zig().map(|zig| format!("install {zig}, which links for any glibc"));
-        let others = [
+        let keeps = |candidate: Candidate| gate::pass(case, candidate, "", true).is_ok();
+        let own = if native {
+            native::candidates(case)
+        } else {
+            gcc::candidates(case)
+        };
+        let own = own
+            .unwrap_or_default()
+            .into_iter()
+            .find(|own| keeps(own.clone()));
+        let choice = own.map(|own| {
             format!(
                 "choose the linker yourself; then only the finished binaries are checked against \
-                 the floor: `--linker {kind}`"
-            ),
-            "or build on a system whose glibc is as old as the floor".to_owned(),
-        ];
-        return install.into_iter().chain(others).collect();
+                 the floor: `--linker {}`",
+                own.kind.name()
+            )
+        });
+        let other = "or build on a system whose glibc is as old as the floor".to_owned();
+        return install.into_iter().chain(choice).chain([other]).collect();
     }
     match target.system.libc {
         Libc::Gnu if native && c.present && facts.programs.contains_key("cc") => {

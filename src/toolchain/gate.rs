@@ -41,8 +41,8 @@ impl Blocked {
     }
 }
 
-/// Checks a candidate. An explicit choice skips the pre-check of the glibc floor; only the finished
-/// binaries are checked.
+/// Checks a candidate. An explicit choice is rejected for its glibc only if no program that it links
+/// can keep the floor; otherwise the finished binaries are checked.
 ///
 /// # Errors
 ///
@@ -74,16 +74,25 @@ pub fn pass(
         }));
     }
     let mut candidate = candidate;
-    match above_floor(case, &candidate, any_report).filter(|_| !explicit) {
-        Some(Err(reason)) => {
+    match compare_with_floor(case, &candidate, any_report) {
+        Some(FloorCheck::Kept(found)) if !explicit => {
+            candidate.reason = format!("{}, and its glibc is {found}", candidate.reason);
+        }
+        Some(FloorCheck::Broken(reason)) => {
             return Err(Box::new(Blocked {
                 candidate,
                 reason,
                 code: None,
             }));
         }
-        Some(Ok(reason)) => candidate.reason = format!("{}, and {reason}", candidate.reason),
-        None => {}
+        Some(FloorCheck::NotGuaranteed(reason)) if !explicit => {
+            return Err(Box::new(Blocked {
+                candidate,
+                reason,
+                code: None,
+            }));
+        }
+        _ => {}
     }
     let mut findings = Vec::new();
     if let Some(report) = &report {
@@ -183,15 +192,35 @@ fn without_cxx(case: &TargetContext, candidate: &Candidate) -> Option<String> {
     ))
 }
 
+/// A candidate's glibc, compared with the floor.
+enum FloorCheck {
+    /// It is no newer than the floor.
+    Kept(Glibc),
+    /// Programs that use only old symbols keep the floor.
+    NotGuaranteed(String),
+    /// No program keeps the floor.
+    Broken(String),
+}
+
+/// The glibc whose start files need its own version of `__libc_start_main`.
+///
+/// Source: glibc 2.34's NEWS, "The symbols __libc_csu_init and __libc_csu_fini".
+const NEW_START: Glibc = Glibc {
+    major: 2,
+    minor: 34,
+    patch: 0,
+};
+
 /// Compares the candidate's glibc with the floor. `None` if the target has no floor, or zig links
 /// for the floor itself.
-fn above_floor(
+fn compare_with_floor(
     case: &TargetContext,
     candidate: &Candidate,
     report: Option<&Report>,
-) -> Option<Result<String, String>> {
+) -> Option<FloorCheck> {
     // zig links for the floor; objects that another compiler adds may need a newer glibc.
-    let zig_alone = candidate.kind == LinkerKind::Zig
+    let zig = candidate.kind == LinkerKind::Zig;
+    let zig_alone = zig
         && candidate
             .c_compiler
             .as_ref()
@@ -199,7 +228,7 @@ fn above_floor(
     let floor = case
         .target
         .floor
-        .filter(|_| !zig_alone && (candidate.kind != LinkerKind::Zig || case.c.present))?;
+        .filter(|_| !zig_alone && (!zig || case.c.present))?;
     let facts = report.and_then(|report| report.facts.as_ref());
     let found = facts
         .and_then(|facts| facts.glibc)
@@ -209,11 +238,17 @@ fn above_floor(
             patch: 0,
         });
     Some(match found {
-        Some(found) if found <= floor => Ok(format!("its glibc is {found}")),
-        Some(found) => Err(format!(
+        Some(found) if found <= floor => FloorCheck::Kept(found),
+        Some(found) if !zig && floor < NEW_START && found >= NEW_START => {
+            FloorCheck::Broken(format!(
+                "links against glibc {found}, above the floor of {floor}: each program that it \
+                 links needs {NEW_START} to start"
+            ))
+        }
+        Some(found) => FloorCheck::NotGuaranteed(format!(
             "links against glibc {found}, above the floor of {floor}"
         )),
-        None => Err(format!(
+        None => FloorCheck::NotGuaranteed(format!(
             "cannot guarantee the glibc floor {floor}: the glibc that it links against is unknown"
         )),
     })

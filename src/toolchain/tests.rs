@@ -553,9 +553,23 @@ fn a_compiler_with_an_older_glibc_guarantees_the_floor() {
     );
     check_choice(
         "cc=x86_64-linux-gnu glibc:2.36",
-        "x86_64-unknown-linux-gnu.2.17",
+        "x86_64-unknown-linux-gnu.2.35",
         Some(LinkerChoice::Native),
         "native",
+    );
+    check_choice(
+        "cc=x86_64-linux-gnu glibc:2.36",
+        "x86_64-unknown-linux-gnu.2.17",
+        Some(LinkerChoice::Native),
+        "linker-unfit: links against glibc 2.36, above the floor of 2.17: each program that it \
+         links needs 2.34 to start | remove the choice, and xpkg uses the first linker that works",
+    );
+    // cargo's own configuration is a choice, too.
+    check(
+        "linker:aarch64-linux-gnu-gcc aarch64-linux-gnu-gcc=aarch64-linux-gnu glibc:2.36",
+        "aarch64-unknown-linux-gnu.2.17",
+        "linker-unfit: links against glibc 2.36, above the floor of 2.17: each program that it \
+         links needs 2.34 to start | correct or remove `CARGO_TARGET_LINKER` in the environment",
     );
 }
 

@@ -384,34 +384,62 @@ error[no-such-code]: `--accept no-linker`: no such finding can be accepted
 #[test]
 fn a_floor_is_held_against_the_finished_bin() {
     let project = Project::of("hello");
+    project.append(
+        "src/main.rs",
+        "unsafe extern \"C\" {\n    fn arc4random() -> u32;\n}\n#[unsafe(no_mangle)]\npub static \
+         KEPT: unsafe extern \"C\" fn() -> u32 = arc4random;\n",
+    );
+    let main = project.read("src/main.rs").replacen(
+        "fn main() {",
+        "fn main() {\n    let _ = unsafe { arc4random() };",
+        1,
+    );
+    project.write("src/main.rs", &main);
     check!(
-        project.xpkg(&format!("build --linker native --target {HOST}.2.17")),
+        project.xpkg(&format!("build --linker native --target {HOST}.2.35")),
         str![[r#"
 exit 1
 --- stderr
-     Linking x86_64-unknown-linux-gnu.2.17 with native: the target is the host's own triple (chosen by `--linker`)
+     Linking x86_64-unknown-linux-gnu.2.35 with native: the target is the host's own triple (chosen by `--linker`)
    Compiling hello v0.1.0 ([ROOT])
     Finished `release` profile [optimized] target(s) in [TIME]
-error[above-glibc-floor]: bin `hello` of package `hello`: needs glibc 2.34 (for `__libc_start_main`), expected glibc 2.17 or older (target `x86_64-unknown-linux-gnu.2.17`)
+error[above-glibc-floor]: bin `hello` of package `hello`: needs glibc 2.36 (for `arc4random`), expected glibc 2.35 or older (target `x86_64-unknown-linux-gnu.2.35`)
   file: [ROOT]/target/x86_64-unknown-linux-gnu/release/hello
   help: link against an older glibc, or raise the floor
 
 "#]]
     );
+    // What no program can keep is an error before anything is compiled.
+    for (choice, variable) in [
+        ("--linker native", "X"),
+        ("", "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER"),
+    ] {
+        let run = project.xpkg_with(
+            &[(variable, "cc")],
+            &format!("build {choice} --target {HOST}.2.17"),
+        );
+        assert!(
+            run.stderr.starts_with("error[linker-unfit]: ") && run.stderr.contains(
+                "  cause: links against glibc 2.36, above the floor of 2.17: each program that it \
+                 links needs 2.34 to start\n"
+            ),
+            "{}",
+            run.stderr
+        );
+    }
     check!(
         project.xpkg(&format!("plan --target {HOST}.2.17")),
         str![[r#"
 exit 1
 --- stderr
 error[no-linker]: no linker found for `x86_64-unknown-linux-gnu.2.17`
-  tried: native   links against glibc 2.36, above the floor of 2.17
+  tried: native   links against glibc 2.36, above the floor of 2.17: each program that it links needs 2.34 to start
          gcc      `x86_64-linux-gnu-gcc` is not on PATH
          clang    `clang` is not on PATH
          rust-lld links for musl only: for gnu it needs a sysroot
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
   help: install zig (`pip install ziglang`), which links for any glibc
-  help: choose the linker yourself; then only the finished binaries are checked against the floor: `--linker native`
   help: or build on a system whose glibc is as old as the floor
 
 "#]]

@@ -160,7 +160,6 @@ error[no-linker]: no linker found for `aarch64-unknown-linux-gnu.2.99`
          rust-lld links for musl only: for gnu it needs a sysroot
          zig      zig 0.17.0 links for glibc 2.17 to 2.44, not for 2.99
          image    none is configured for this target
-  help: choose the linker yourself; then only the finished binaries are checked against the floor: `--linker gcc`
   help: or build on a system whose glibc is as old as the floor
 
 "#]]
