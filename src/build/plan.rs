@@ -16,7 +16,7 @@ use crate::project::linker::LinkerKind;
 use crate::project::request::TargetRequest;
 use crate::project::selection::{LeftOut, Selected};
 use crate::project::settings::Settings;
-use crate::project::workspace::{Workspace, tools_dir};
+use crate::project::workspace::{Member, Workspace, tools_dir};
 use crate::target::Target;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::ToolchainChoice;
@@ -108,6 +108,7 @@ impl Plan {
             targets,
             left_out: selected.left_out.clone(),
         };
+        problems.extend(rust_too_old(workspace, selected, facts));
         problems.extend(out_dir_unfit(workspace, &settings.out_dir));
         problems.extend(staged::clashes(
             &plan.outputs().cloned().collect::<Vec<_>>(),
@@ -189,6 +190,45 @@ fn target_plan(
             None
         }
     }
+}
+
+/// Returns the problem of selected packages that need a newer Rust. cargo refuses them, too, but
+/// only after what xpkg prepares for a build.
+fn rust_too_old(workspace: &Workspace, selected: &Selected, facts: &Facts) -> Option<Problem> {
+    let number = |version: &str| {
+        let mut parts = version.split(['.', '-']).map(str::parse::<u64>);
+        let mut next = || parts.next().and_then(Result::ok).unwrap_or(0);
+        (next(), next(), next())
+    };
+    let release = &facts.rustc.release;
+    let needs = |member: &&Member| {
+        let is_newer = |version: &String| number(version) > number(release);
+        selected.packages.contains(&member.name)
+            && member.rust_version.as_ref().is_some_and(is_newer)
+    };
+    let needing: Vec<&Member> = workspace.members.iter().filter(needs).collect();
+    let newest = needing
+        .iter()
+        .filter_map(|member| member.rust_version.as_ref())
+        .max_by_key(|version| number(version))?;
+    let packages = needing.iter().map(|member| {
+        let version = member.rust_version.as_deref().unwrap_or_default();
+        format!("{} {} needs Rust {version}", member.name, member.version)
+    });
+    Some(
+        Problem::new(
+            RUST_TOO_OLD,
+            format!("the toolchain is Rust {release}, and Rust {newest} is needed"),
+        )
+        .note("cause", packages)
+        .help(match facts.rustc.rustup {
+            Some(_) => format!(
+                "install it and use it: `rustup toolchain install {newest}`, then `cargo +{newest} \
+                 xpkg …`"
+            ),
+            None => format!("install Rust {newest} or later"),
+        }),
+    )
 }
 
 /// Returns the problem of an out-dir that contains the workspace, or is among a package's sources.
@@ -397,7 +437,20 @@ fn outputs(
 }
 
 /// Codes declared in this file.
-pub const CODES: &[Code] = &[STD_MISSING, OUT_DIR_UNFIT];
+pub const CODES: &[Code] = &[STD_MISSING, RUST_TOO_OLD, OUT_DIR_UNFIT];
+
+/// A package that needs a newer Rust.
+pub const RUST_TOO_OLD: Code = code(&CodeInfo {
+    name: "rust-too-old",
+    title: "a selected package needs a newer Rust",
+    cause: "`rust-version` in the package's Cargo.toml is above the version of the toolchain, and \
+            cargo refuses to build it.",
+    detection: "cargo's metadata is compared with rustc's version before anything is prepared.",
+    fix: "Use the toolchain that the message names.",
+    page: "doctor",
+    sources: &[],
+    waivable: false,
+});
 
 /// A standard library that is not installed.
 pub const STD_MISSING: Code = code(&CodeInfo {

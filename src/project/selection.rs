@@ -383,6 +383,7 @@ mod tests {
                     ("small", vec![]),
                 ];
                 Member {
+                    rust_version: None,
                     name: name.trim_end_matches('!').to_owned(),
                     version: "0.1.0".to_owned(),
                     id: name.to_owned(),

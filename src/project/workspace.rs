@@ -32,6 +32,8 @@ pub struct Member {
     pub id: String,
     /// Path of the manifest.
     pub manifest: Utf8PathBuf,
+    /// `package.rust-version`: `1.95` or `1.95.0`.
+    pub rust_version: Option<String>,
     /// `package.license`, an SPDX expression.
     pub license: Option<String>,
     /// True if it is one of the workspace's default members.
@@ -155,6 +157,7 @@ fn member(package: &Package, default: bool) -> Member {
         version: package.version.to_string(),
         id: package.id.repr.clone(),
         manifest: package.manifest_path.clone(),
+        rust_version: package.rust_version.as_ref().map(ToString::to_string),
         license: package.license.clone(),
         default,
         configured: package.metadata.get("xpkg").is_some(),

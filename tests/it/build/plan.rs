@@ -386,3 +386,32 @@ error[cargo-config]: `[ROOT]/.cargo/more.toml`, included by `[ROOT]/.cargo/confi
     );
     project.xpkg(&format!("plan --target {X86_MUSL}")).ok();
 }
+
+/// cargo would refuse it, too, after zig had compiled its C library.
+#[test]
+fn a_package_that_needs_a_newer_rust_is_refused_in_the_plan() {
+    let project = Project::of("hello");
+    let manifest = project.read("Cargo.toml");
+    let needing = |version: &str| {
+        let line = format!("[package]\nrust-version = \"{version}\"\n");
+        let lines = manifest
+            .lines()
+            .filter(|line| !line.starts_with("rust-version"));
+        let text = lines.collect::<Vec<_>>().join("\n") + "\n";
+        project.write("Cargo.toml", &text.replace("[package]\n", &line));
+    };
+    needing("1.999");
+    let run = project.xpkg(&format!("plan --target {X86_MUSL}"));
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    assert!(
+        run.stderr
+            .starts_with("error[rust-too-old]: the toolchain is Rust 1.")
+            && run.stderr.contains(
+                ", and Rust 1.999.0 is needed\n  cause: hello 0.1.0 needs Rust 1.999.0\n  help: "
+            ),
+        "{}",
+        run.stderr
+    );
+    needing("1.85.0");
+    project.xpkg(&format!("plan --target {X86_MUSL}")).ok();
+}
