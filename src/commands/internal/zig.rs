@@ -78,7 +78,7 @@ pub fn run(host: &Host, args: ZigArgs) -> Result<u8, Failure> {
     let scratch = host.scratch()?;
     let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
     let args = if matches!(tool, "cc" | "c++") {
-        rewrite(host, directory, args)?
+        arguments::keep_assertions(rewrite(host, directory, args)?)
     } else {
         args
     };

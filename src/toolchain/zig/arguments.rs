@@ -174,6 +174,22 @@ pub fn rewrite(args: Vec<String>) -> (Vec<String>, Vec<Step>) {
     (rewritten, steps)
 }
 
+/// Arguments of a call that compiles or preprocesses.
+const COMPILES: &[&str] = &["-c", "-E", "-S", "-M", "-MM"];
+
+/// Ends of the names of sources.
+const SOURCES: &[&str] = &[".c", ".cc", ".cpp", ".cxx", ".C", ".c++", ".S"];
+
+/// Keeps `assert()` at every level of optimization, as gcc and clang do: from `-O1` on, zig defines
+/// `NDEBUG`. The user's own `-DNDEBUG` comes later, and counts.
+pub fn keep_assertions(args: Vec<String>) -> Vec<String> {
+    let compiles = args.iter().any(|arg| {
+        COMPILES.contains(&arg.as_str()) || SOURCES.iter().any(|end| arg.ends_with(end))
+    });
+    let kept = compiles.then(|| "-UNDEBUG".to_owned());
+    kept.into_iter().chain(args).collect()
+}
+
 /// Splits a `-Wl,` list into options, each with its value.
 fn options(list: &str) -> Vec<String> {
     let mut options: Vec<String> = Vec::new();
@@ -280,6 +296,17 @@ mod tests {
             assert_eq!(args, ["-o", "-Wl,--as-needed"], "{}", entry.flag);
             assert!(!entry.reason.is_empty() && !entry.source.is_empty() && !entry.zig.is_empty());
         }
+    }
+
+    #[test]
+    fn assertions_are_kept_in_compiles_only() {
+        let check = |args: &str, expected: &str| {
+            let args = args.split(' ').map(str::to_owned).collect();
+            assert_eq!(keep_assertions(args).join(" "), expected);
+        };
+        check("-O2 -DNDEBUG -c a.c", "-UNDEBUG -O2 -DNDEBUG -c a.c");
+        check("-O2 a.c b.o", "-UNDEBUG -O2 a.c b.o");
+        check("a.o -o a", "a.o -o a");
     }
 
     #[test]

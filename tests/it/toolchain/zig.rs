@@ -253,6 +253,61 @@ fn what_the_rows_take_out_does_not_stop_a_link() {
     );
 }
 
+/// One source means the same by every compiler, at every level of optimization: what it defines,
+/// and whether `assert()` is there.
+#[test]
+fn zig_keeps_the_assertions_that_gcc_keeps() {
+    let Some(project) = project("hello", "zig_keeps_the_assertions_that_gcc_keeps") else {
+        return;
+    };
+    let project = project.with("gcc");
+    let run = project
+        .xpkg(&format!("env --linker zig --target {X86_MUSL}"))
+        .ok();
+    let zig = run
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("export CC_x86_64_unknown_linux_musl="))
+        .unwrap();
+    // These decide what sources do; others name the compiler.
+    project.write(
+        "what.c",
+        "#ifdef NDEBUG\nndebug\n#endif\n#ifdef __OPTIMIZE__\noptimize\n#endif\n#ifdef \
+         __OPTIMIZE_SIZE__\nsize\n#endif\n#ifdef __FAST_MATH__\nfast\n#endif\n#ifdef \
+         _FORTIFY_SOURCE\nfortify\n#endif\n",
+    );
+    for level in [
+        "-O0",
+        "-O1",
+        "-O2",
+        "-O3",
+        "-Os",
+        "-O2 -DNDEBUG",
+        "-DNDEBUG -O0",
+    ] {
+        let defined = |compiler: &str| {
+            let line = format!("'{compiler}' {level} -E -P what.c");
+            project
+                .shell(&line)
+                .ok()
+                .stdout
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(defined(zig), defined("gcc"), "{level}");
+    }
+    let object = format!(
+        "'{zig}' -O2 -c assert.c -o assert.o && grep -q __assert_fail assert.o && '{zig}' -O2 \
+         -DNDEBUG -c assert.c -o no.o && ! grep -q __assert_fail no.o"
+    );
+    project.write(
+        "assert.c",
+        "#include <assert.h>\nint f(int x) { assert(x); return x; }\n",
+    );
+    project.with("grep").shell(&object).ok();
+}
+
 /// Each row is needed: zig itself refuses the argument, or strips what should stay.
 #[test]
 fn each_row_names_what_zig_does_not_take() {
