@@ -143,7 +143,7 @@ fn color(host: &Host) -> Option<anstream::ColorChoice> {
 
 /// Build every bin of a workspace for every target, inspect it, and record it in a manifest
 #[derive(Debug, Parser)]
-#[command(name = "cargo xpkg", bin_name = "cargo xpkg", display_name = "cargo-xpkg", version, arg_required_else_help = true, disable_help_subcommand = true, styles = clap_cargo::style::CLAP_STYLING)]
+#[command(name = "cargo xpkg", bin_name = "cargo xpkg", version, arg_required_else_help = true, disable_help_subcommand = true, styles = clap_cargo::style::CLAP_STYLING)]
 pub struct Cli {
     /// Explain a code: cause, detection, fix and source
     #[arg(long, value_name = "CODE", exclusive = true)]
