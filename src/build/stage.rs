@@ -7,7 +7,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
 use crate::build::compile::{ARTIFACT_MISSING, BuiltBin};
-use crate::host::entries::PathKind;
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
 use crate::problem::code::Code;
@@ -306,51 +305,4 @@ fn not_written(name: &str, file: &Utf8Path) -> Problem {
         ["the linker succeeded but wrote nothing".to_owned()],
     )
     .help("`cargo xpkg plan` shows which linker it was and why it was chosen")
-}
-
-/// Removes the files that the manifest lists, then empty directories. Returns the removed files and
-/// the remaining ones.
-pub fn remove(host: &Host, out_dir: &Utf8Path) -> Result<(Vec<String>, Vec<String>)> {
-    if !host.is_dir(out_dir) {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let Some((manifest, _)) = read(host, out_dir)? else {
-        return Ok((Vec::new(), files(host, out_dir)?));
-    };
-    let listed = manifest
-        .artifacts
-        .iter()
-        .map(|artifact| artifact.path.as_str());
-    let mut removed = Vec::new();
-    // The manifests are removed last, so that an interrupted run can be repeated.
-    for path in listed.chain([TEXT_NAME, JSON_NAME]) {
-        let file = out_dir.join(path);
-        if host.exists(&file) {
-            host.remove_file(&file)?;
-            removed.push(path.to_owned());
-        }
-    }
-    let found = host.walk(out_dir)?;
-    for (path, _) in found
-        .iter()
-        .rev()
-        .filter(|(_, entry)| **entry == PathKind::Directory)
-    {
-        host.remove_empty_dir(&out_dir.join(path));
-    }
-    host.remove_empty_dir(out_dir);
-    Ok((removed, files(host, out_dir)?))
-}
-
-/// Returns the paths of all files below a directory.
-fn files(host: &Host, out_dir: &Utf8Path) -> Result<Vec<String>> {
-    if !host.exists(out_dir) {
-        return Ok(Vec::new());
-    }
-    Ok(host
-        .walk(out_dir)?
-        .into_iter()
-        .filter(|(_, entry)| *entry != PathKind::Directory)
-        .map(|(path, _)| path)
-        .collect())
 }

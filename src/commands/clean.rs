@@ -3,14 +3,14 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::build;
-use crate::build::look::tree::{self, FoundTree};
+use crate::build::look::tree::{FoundTree, find_tree};
 use crate::commands::args::{MessageFormat, TreeArgs};
 use crate::host::machine::Host;
 use crate::host::{lock, shell};
 use crate::problem::{Failure, Problem, Result, text};
 use crate::ship::docker;
 use crate::ship::docker::context::DEFAULT;
+use crate::tree;
 use crate::tree::look::TREE_FOREIGN;
 
 /// The JSON document of `clean`.
@@ -34,8 +34,12 @@ pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
     let FoundTree {
         out_dir,
         cache,
+        unfit,
         policy: _,
-    } = tree::find_tree(host, &args.place.options())?;
+    } = find_tree(host, &args.place.options())?;
+    if let Some(unfit) = unfit {
+        return Err(unfit.into());
+    }
     let cleaned = clean_tree(host, out_dir)?;
     // The cache is in cargo's target directory, and so is the default context.
     if let Some(target_dir) = cache.as_ref().and_then(|cache| cache.parent()) {
@@ -67,7 +71,7 @@ fn clean_tree(host: &Host, out_dir: Utf8PathBuf) -> Result<Cleaned> {
     }
     let lock_path = lock::lock_path(out_dir);
     let lock = host.lock(&lock_path, &format!("on `{out_dir}`"))?;
-    let (removed, untracked) = build::stage::remove(host, out_dir)?;
+    let (removed, untracked) = tree::write::remove(host, out_dir)?;
     host.remove_file(&lock_path)?;
     drop(lock);
     cleaned.removed = removed;

@@ -1,7 +1,7 @@
 //! File operations. Every operation that reports errors passes [`Host::op`].
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -14,6 +14,13 @@ use crate::problem::{Problem, Result};
 pub struct FileReader<'a> {
     file: File,
     host: &'a Host,
+}
+
+impl<'a> FileReader<'a> {
+    /// Creates a reader of an open file.
+    pub fn new(host: &'a Host, file: File) -> Self {
+        Self { file, host }
+    }
 }
 
 impl io::Read for FileReader<'_> {
@@ -57,7 +64,30 @@ impl io::Write for FileWriter<'_> {
     }
 }
 
-impl FileWriter<'_> {
+impl<'a> FileWriter<'a> {
+    /// Creates a writer of an open file, which is empty.
+    pub fn new(host: &'a Host, file: File, path: Utf8PathBuf) -> Self {
+        Self {
+            file: io::BufWriter::new(file),
+            hasher: Hasher::default(),
+            size: 0,
+            path,
+            host,
+        }
+    }
+
+    /// Sets the permission bits, on systems that have them.
+    pub fn set_mode(&self, mode: u32) -> Result<()> {
+        #[cfg(unix)]
+        self.file
+            .get_ref()
+            .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
+            .map_err(|error| cannot("write", &self.path, &error))?;
+        #[cfg(not(unix))]
+        let _ = mode;
+        Ok(())
+    }
+
     /// Flushes the file and returns its digest (64 lower-case hex digits) and size in bytes.
     pub fn finish(mut self) -> Result<(String, u64)> {
         io::Write::flush(&mut self.file).map_err(|error| cannot("write", &self.path, &error))?;
@@ -119,15 +149,25 @@ impl Host {
     /// Reads a regular file of at most `largest` bytes. Anything else is an error, so that a pipe
     /// or a device does not block.
     pub fn read_small(&self, path: &Utf8Path, largest: u64) -> Result<Vec<u8>> {
-        let metadata = fs::metadata(path).map_err(|error| cannot("read", path, &error))?;
-        if !metadata.is_file() || metadata.len() > largest {
-            return Err(cannot(
-                "read",
-                path,
-                &io::Error::other("it is not a regular file, or too large"),
-            ));
+        let mut bytes = Vec::new();
+        let file = self.open_read(path)?;
+        // One byte more, as the file may grow.
+        io::Read::take(file, largest.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| cannot("read", path, &error))?;
+        if bytes.len() as u64 > largest {
+            let error = io::Error::other(format!("it is larger than {largest} bytes"));
+            return Err(cannot("read", path, &error));
         }
-        self.read(path)
+        Ok(bytes)
+    }
+
+    /// Reads a regular file of at most `largest` bytes as UTF-8.
+    pub fn read_small_text(&self, path: &Utf8Path, largest: u64) -> Result<String> {
+        String::from_utf8(self.read_small(path, largest)?).map_err(|_| {
+            let error = io::Error::other("it is not UTF-8");
+            cannot("read", path, &error)
+        })
     }
 
     /// Opens a regular file to read it in pieces.
@@ -149,10 +189,8 @@ impl Host {
                 Err(io::Error::other("it is not a regular file"))
             }
         };
-        Ok(FileReader {
-            file: open().map_err(|error| cannot("read", path, &error))?,
-            host: self,
-        })
+        let file = open().map_err(|error| cannot("read", path, &error))?;
+        Ok(FileReader::new(self, file))
     }
 
     /// Returns true if a file begins with `#!`.
@@ -180,13 +218,7 @@ impl Host {
     pub fn create(&self, path: &Utf8Path) -> Result<FileWriter<'_>> {
         self.op("write", path)?;
         let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
-        Ok(FileWriter {
-            file: io::BufWriter::new(file),
-            hasher: Hasher::default(),
-            size: 0,
-            path: path.to_owned(),
-            host: self,
-        })
+        Ok(FileWriter::new(self, file, path.to_owned()))
     }
 
     /// Renames a file on the same file system, in one step; an existing file is replaced.

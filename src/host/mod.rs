@@ -7,6 +7,7 @@
     reason = "the other files go through this one"
 )]
 
+pub mod below;
 pub mod cache;
 pub mod codes;
 pub mod entries;

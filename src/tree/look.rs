@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 
+use crate::archive::entry::LONGEST_LIST;
 use crate::host::entries::PathKind;
 use crate::host::machine::Host;
 use crate::problem::code::{Code, CodeInfo, code};
@@ -18,12 +19,12 @@ use crate::tree::manifest::{Manifest, TREE_UNREADABLE};
 /// A file cannot be read or parsed, or the two files disagree.
 pub fn read(host: &Host, out_dir: &Utf8Path) -> Result<Option<(Manifest, (String, String))>> {
     let path = out_dir.join(JSON_NAME);
-    if !host.is_file(&path) {
+    if !host.exists(&path) {
         return Ok(None);
     }
-    let json = host.read_text(&path)?;
+    let json = host.read_small_text(&path, LONGEST_LIST)?;
     let manifest = Manifest::parse(&json, path.as_str())?;
-    let text = host.read_text(&out_dir.join(TEXT_NAME))?;
+    let text = host.read_small_text(&out_dir.join(TEXT_NAME), LONGEST_LIST)?;
     if text != manifest.text() {
         return Err(Problem::new(
             TREE_UNREADABLE,

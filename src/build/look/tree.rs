@@ -4,8 +4,9 @@ use camino::Utf8PathBuf;
 
 use crate::build::look::options::{TreeOptions, cargo_options, manifest_path, variables};
 use crate::build::look::request::xpkg_config;
+use crate::build::plan::out_dir_unfit;
 use crate::host::machine::Host;
-use crate::problem::{Failure, Result};
+use crate::problem::{Failure, Problem, Result};
 use crate::project::config::PolicyConfig;
 use crate::project::look::context;
 use crate::project::{settings, workspace};
@@ -16,6 +17,9 @@ pub struct FoundTree {
     pub out_dir: Utf8PathBuf,
     /// xpkg's cache in the workspace's target directory; `None` if the workspace was not read.
     pub cache: Option<Utf8PathBuf>,
+    /// Problem of an out-dir that contains the workspace or is among its sources: no run has staged
+    /// a tree there.
+    pub unfit: Option<Problem>,
     /// Policy that the workspace configures.
     pub policy: PolicyConfig,
 }
@@ -32,6 +36,7 @@ pub fn find_tree(host: &Host, options: &TreeOptions) -> Result<FoundTree, Failur
         return Ok(FoundTree {
             out_dir: host.resolve(&host.absolute(dir)),
             cache: None,
+            unfit: None,
             policy: PolicyConfig::default(),
         });
     }
@@ -48,6 +53,7 @@ pub fn find_tree(host: &Host, options: &TreeOptions) -> Result<FoundTree, Failur
         &project.workspace,
     ));
     Ok(FoundTree {
+        unfit: out_dir_unfit(&project.workspace, &out_dir),
         out_dir,
         cache: Some(workspace::cache_dir(&project.workspace)),
         policy: config.policy,

@@ -6,14 +6,16 @@
 
 use camino::Utf8Path;
 
+use crate::archive::entry::LONGEST_LIST;
 use crate::digest;
+use crate::host::below::Below;
 use crate::host::entries::PathKind;
 use crate::host::lock;
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind};
 use crate::problem::{Problem, Result};
 use crate::ship::docker::context::{
-    CONTEXT_FOREIGN, ContentSource, ContextFile, OPEN, PLAIN, RECORD, Record,
+    CONTEXT_FOREIGN, ContentSource, ContextFile, OPEN, PLAIN, RECORD, RECORD_VERSION, Record,
 };
 use crate::tree::look::TREE_CHANGED;
 
@@ -37,11 +39,12 @@ pub fn write(
     let new = place.begin()?;
     let root = new.root().to_owned();
     let mut record = Record {
-        schema_version: 1,
+        schema_version: RECORD_VERSION,
         ..Record::default()
     };
+    let below = host.below(&root)?;
     for piece in pieces {
-        put(host, &root, piece, &mut record)?;
+        put(&below, piece, &mut record)?;
     }
     if old.as_ref() == Some(&record) {
         return Ok(false);
@@ -63,19 +66,12 @@ const CONTEXT: Kind = Kind {
 };
 
 /// Writes one piece below a new context.
-fn put(
-    host: &Host,
-    root: &Utf8Path,
-    ContextFile { path, from }: &ContextFile,
-    record: &mut Record,
-) -> Result<()> {
-    let to = root.join(path);
-    host.create_dir_all(to.parent().unwrap_or(root))?;
+fn put(new: &Below, ContextFile { path, from }: &ContextFile, record: &mut Record) -> Result<()> {
     let digest = match from {
         ContentSource::Text(text) => {
-            host.write(&to, text.as_bytes())?;
-            if path.starts_with("files/") {
-                host.set_mode(&to, PLAIN)?;
+            let mode = path.starts_with("files/").then_some(PLAIN);
+            new.write(path, text.as_bytes(), mode)?;
+            if mode.is_some() {
                 record.modes.insert(path.clone(), format!("{PLAIN:04o}"));
             }
             digest::sha256(text.as_bytes())
@@ -83,8 +79,8 @@ fn put(
         ContentSource::Bin(file, expected) => {
             // A staged bin is never written in place, so a link to it stays what it is; another's
             // file may be.
-            host.link_or_copy(file, &to)?;
-            let (digest, _) = host.hash(&to)?;
+            new.link_or_copy(file, path)?;
+            let (digest, _) = new.hash(path)?;
             if digest != *expected {
                 return Err(Problem::new(
                     TREE_CHANGED,
@@ -101,16 +97,16 @@ fn put(
         ContentSource::Copy { from, executable } => {
             let mode = if *executable { OPEN } else { PLAIN };
             record.modes.insert(path.clone(), format!("{mode:04o}"));
-            host.copy_as(from, &to, mode)?
+            new.copy_as(from, path, mode)?
         }
         ContentSource::Link(text) => {
-            host.symlink(text, &to)?;
+            new.symlink(text, path)?;
             record.links.insert(path.clone(), text.clone());
             return Ok(());
         }
         ContentSource::Directory(mode) => {
-            host.create_dir_all(&to)?;
-            host.set_mode(&to, *mode)?;
+            new.create_dir_all(path)?;
+            new.set_dir_mode(path, *mode)?;
             record
                 .directories
                 .insert(path.clone(), format!("{mode:04o}"));
@@ -157,8 +153,8 @@ fn existing(
     }
     let there = host.walk(directory)?;
     let place = directory.join(RECORD);
-    let record: Option<Record> = if host.is_file(&place) {
-        let read = serde_json::from_str(&host.read_text(&place)?);
+    let record: Option<Record> = if there.get(RECORD) == Some(&PathKind::File) {
+        let read = Record::parse(&host.read_small_text(&place, LONGEST_LIST)?);
         Some(read.map_err(|error| {
             Problem::new(
                 CONTEXT_FOREIGN,

@@ -25,6 +25,7 @@ use crate::project::look::context::{self, CargoOptions, ProjectContext};
 use crate::project::path_template::JSON_NAME;
 use crate::project::settings;
 use crate::ship::docker::bins::ImageOptions;
+use crate::ship::docker::context::OPEN;
 use crate::ship::docker::decide;
 use crate::ship::docker::run::{Destination, reject_overlap};
 use crate::tree::look::NO_TREE;
@@ -122,8 +123,11 @@ pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64
             .capture(&Invocation::new("git", root).args([
                 "show",
                 "--no-patch",
+                "--no-show-signature",
                 "--format=%ct",
+                // Its digits were checked, so it is no option; `--` says that it is no path.
                 commit,
+                "--",
             ]))
             .ok()?;
         output.stdout.trim().parse::<u64>().ok()
@@ -261,7 +265,7 @@ pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
 }
 
 /// Unpacks the files of an archive below `to` and returns the directory of its manifest. The
-/// archive must have passed [`verified`]: paths are not checked again.
+/// archive must have passed [`verified`]: a path that leads out of `to` is an error here.
 pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf> {
     let cannot =
         |error: io::Error| Problem::new(FILE_ACCESS, format!("cannot unpack `{path}`: {error}"));
@@ -285,21 +289,25 @@ pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf
         }
     };
     let mut archive = ::tar::Archive::new(stream);
+    let below = host.below(to)?;
     let mut found = None;
     for entry in archive.entries().map_err(cannot)? {
         let mut entry = entry.map_err(cannot)?;
-        let name = entry.path().map_err(cannot)?.to_string_lossy().into_owned();
         if !entry.header().entry_type().is_file() {
             continue;
         }
-        // Checked by `verified`: no path leads out of the directory.
-        let place = to.join(name.trim_start_matches("./"));
-        host.create_dir_all(place.parent().unwrap_or(to))?;
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(cannot)?;
-        host.write_program(&place, &bytes)?;
-        if place.file_name() == Some(JSON_NAME) {
-            found = place.parent().map(Utf8Path::to_owned);
+        let name = entry.path().map_err(cannot)?.to_string_lossy().into_owned();
+        let parts: Vec<&str> = name
+            .split('/')
+            .filter(|part| !matches!(*part, "" | "."))
+            .collect();
+        let name = parts.join("/");
+        let mut writing = below.create(&name)?;
+        io::copy(&mut entry, &mut writing).map_err(cannot)?;
+        writing.set_mode(OPEN)?;
+        writing.finish()?;
+        if parts.last() == Some(&JSON_NAME) {
+            found = to.join(name).parent().map(Utf8Path::to_owned);
         }
     }
     found.ok_or_else(|| {
