@@ -121,6 +121,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "CODE")]
     pub accept: Vec<String>,
 
+    /// Let the configuration name this path outside the workspace, or paths below it, in `volumes`,
+    /// `pre-build`, `dockerfile` and `files`; repeatable
+    #[arg(long, value_name = "PATH")]
+    pub allow_outside: Vec<Utf8PathBuf>,
+
     /// Print text, or a single JSON document on stdout
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
     pub message_format: MessageFormat,
@@ -204,6 +209,8 @@ impl RunArgs {
             target_dir,
             config,
             accept,
+            // Of the host: see `Command::allowed_outside`.
+            allow_outside: _,
             message_format: _,
             release: _,
         } = self;

@@ -21,6 +21,7 @@ const LISTS: &[&[Code]] = &[
     crate::host::codes::CODES,
     crate::project::look::rustc::CODES,
     crate::project::look::context::CODES,
+    crate::project::look::access::CODES,
     crate::project::config::parse::CODES,
     crate::project::cargo_config::CODES,
     crate::target::CODES,

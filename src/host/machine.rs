@@ -31,6 +31,8 @@ pub struct Host {
     cwd: Utf8PathBuf,
     /// Printer of messages.
     pub shell: Shell,
+    /// Absolute paths outside the workspace that the configuration may name: `--allow-outside`.
+    pub allowed_outside: Vec<Utf8PathBuf>,
     /// Signal that came, and what to end after it.
     pub interrupts: Arc<Interrupts>,
     /// Fault that the tests inject.
@@ -64,6 +66,7 @@ impl Host {
             env,
             cwd,
             shell,
+            allowed_outside: Vec::new(),
             interrupts: Arc::default(),
         })
     }

@@ -27,7 +27,7 @@ use crate::project::settings;
 use crate::ship::docker::bins::ImageOptions;
 use crate::ship::docker::context::OPEN;
 use crate::ship::docker::decide;
-use crate::ship::docker::run::{Destination, reject_overlap};
+use crate::ship::docker::run::{Destination, check_files, reject_overlap};
 use crate::tree::look::NO_TREE;
 use crate::tree::manifest::Manifest;
 use crate::verify::finding::{Finding, clause};
@@ -51,7 +51,7 @@ pub fn just_built(
 ) -> Result<Trees, Failure> {
     let check = |session: &Session, plan: &Plan| {
         reject_overlap(host, destination, &[], std::slice::from_ref(&plan.out_dir))?;
-        check_tables(&session.request, options)
+        check_tables(host, &session.request, options)
     };
     let Built { session, plan, .. } = build::run::make(host, run, OnFailure::Stop, check)?;
     limit_to_built(&session.request, options);
@@ -174,7 +174,7 @@ fn limit_to_built(request: &RunRequest, options: &mut ImageOptions) {
 ///
 /// # Errors
 /// All problems of the images' tables.
-fn check_tables(request: &RunRequest, options: &ImageOptions) -> Result<(), Failure> {
+fn check_tables(host: &Host, request: &RunRequest, options: &ImageOptions) -> Result<(), Failure> {
     let RunRequest {
         project,
         settings,
@@ -182,6 +182,7 @@ fn check_tables(request: &RunRequest, options: &ImageOptions) -> Result<(), Fail
         ..
     } = request;
     let config = xpkg_config(project)?;
+    check_files(host, &config, &project.workspace.root)?;
     let mut options = ImageOptions {
         root: project.workspace.root.clone(),
         ..options.clone()

@@ -5,6 +5,7 @@ use camino::Utf8Path;
 use crate::digest;
 use crate::problem::{Problem, Result};
 use crate::project::config::PreBuild;
+use crate::project::look::access;
 use crate::project::request::WantedImage;
 use crate::target::Target;
 use crate::toolchain::image::engine::Engine;
@@ -49,10 +50,14 @@ impl ImageStore<'_> {
         let script = match &wanted.pre_build {
             PreBuild::Lines(lines) if lines.is_empty() => None,
             PreBuild::Lines(lines) => Some(format!("#!/bin/sh\nset -e\n{}\n", lines.join("\n"))),
-            PreBuild::Script(script) => Some(self.host.read_text(script)?),
+            PreBuild::Script(script) => {
+                self.check_inside(script, "`pre-build`")?;
+                Some(self.host.read_text(script)?)
+            }
         };
         let (mut dockerfile, context) = match &wanted.dockerfile {
             Some(table) => {
+                self.check_inside(&table.file, "`dockerfile`")?;
                 let text = self.host.read_text(&table.file)?;
                 arguments.extend(
                     ["XPKG_BASE_IMAGE", "CROSS_BASE_IMAGE"]
@@ -94,6 +99,9 @@ impl ImageStore<'_> {
             self.found.workspace.target_dir.clone(),
             lock_path(self.found),
         ];
+        if let Some(context) = &context {
+            self.check_inside(context, "the context of `dockerfile`")?;
+        }
         let context = context
             .map(|root| context::read(self.host, &root, &outputs))
             .transpose()?;
@@ -105,6 +113,11 @@ impl ImageStore<'_> {
             context,
             arguments,
         }))
+    }
+
+    /// Checks that a path of the configuration is in the workspace.
+    fn check_inside(&self, path: &Utf8Path, setting: &str) -> Result<()> {
+        access::check(self.host, &self.found.workspace.root, path, setting)
     }
 
     /// Returns the derived image of these inputs, its ID and facts; builds it if it is not on this
