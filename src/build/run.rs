@@ -12,6 +12,7 @@ use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::setting;
+use crate::project::workspace::cache_dir;
 use crate::target::Target;
 use crate::toolchain::candidate;
 use crate::toolchain::image::look::store::PullPolicy;
@@ -54,7 +55,12 @@ pub fn make(
         plan = session.plan()?;
         check_std(&plan)?;
     }
-    write_tools(host, &session.request.project.workspace, &plan)?;
+    // Until the end, `clean` does not take the wrappers away.
+    let workspace = &session.request.project.workspace;
+    let cache = cache_dir(workspace);
+    host.create_target_dir(&workspace.target_dir)?;
+    let _cache = host.share_lock(&lock::lock_path(&cache), &format!("on `{cache}`"))?;
+    write_tools(host, workspace, &plan)?;
     report_plan(host, &plan);
     let manifest = build(host, &session, &plan, on_failure)?;
     Ok(Built {
@@ -186,7 +192,7 @@ fn build(
     let previous = previous_artifacts(&existing, &outputs, &failed, &retained)?;
     staging.keep(&previous)?;
     report_unprobed(host, session, plan, &artifacts);
-    let records = records(host, session, plan);
+    let records = records(host, session, plan, &staging);
     for artifact in &mut artifacts {
         let record = records
             .iter()
@@ -325,10 +331,17 @@ fn previous_artifacts(
 
 /// Returns the records of the plan's targets. The commit is read after the build, which may write
 /// Cargo.lock and generate sources.
-fn records(host: &Host, session: &Session, plan: &Plan) -> Vec<TargetRecord> {
+fn records(host: &Host, session: &Session, plan: &Plan, staging: &Staging) -> Vec<TargetRecord> {
     let workspace = &session.request.project.workspace;
     let lock = lock::lock_path(&plan.out_dir);
-    let generated = [plan.out_dir.as_path(), &lock, &workspace.target_dir];
+    let [new, marker] = staging.temporary_paths();
+    let generated = [
+        plan.out_dir.as_path(),
+        &lock,
+        new,
+        marker,
+        &workspace.target_dir,
+    ];
     let source = source::source(host, workspace, &generated);
     plan.targets
         .iter()

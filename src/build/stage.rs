@@ -39,10 +39,9 @@ pub struct ExistingTree<'a> {
 /// `tree-foreign`: there are files that xpkg did not create.
 pub fn open<'a>(host: &'a Host, out_dir: &Utf8Path) -> Result<ExistingTree<'a>> {
     let place = replacement::lock(host, out_dir, &OUT_DIR)?;
-    place.sweep(|leftover| match read(host, leftover) {
-        Ok(Some((manifest, _))) => reject_untracked(host, leftover, leftover, Some(&manifest)),
-        // A tree that was not finished.
-        _ => Ok(()),
+    place.sweep(|leftover| {
+        let manifest = read(host, leftover)?.map(|(manifest, _)| manifest);
+        reject_untracked(host, leftover, leftover, manifest.as_ref())
     })?;
     let (manifest, written) = read(host, out_dir)?.unzip();
     if host.exists(out_dir) {
@@ -206,7 +205,7 @@ impl Staging<'_> {
         let staged = self.existing.place.path().join(&artifact.path);
         // Comparing the bytes, which are in memory, takes a third of the time of another digest.
         if same && self.host.is_program(&staged) && self.host.holds(&staged, bytes) {
-            self.host.hard_link(&staged, &to)?;
+            self.host.link_or_copy(&staged, &to)?;
             return Ok(false);
         }
         self.host.write_program(&to, bytes)?;
@@ -219,6 +218,11 @@ impl Staging<'_> {
         self.host
             .create_dir_all(to.parent().unwrap_or(self.new.root()))?;
         Ok(to)
+    }
+
+    /// Returns the paths beside the tree that exist during the run.
+    pub fn temporary_paths(&self) -> [&Utf8Path; 2] {
+        self.new.paths()
     }
 
     /// Returns true if the old tree's file still matches its manifest.
@@ -260,7 +264,7 @@ impl Staging<'_> {
             )));
         }
         self.host
-            .hard_link(&from, &self.create_parent(&artifact.path)?)
+            .link_or_copy(&from, &self.create_parent(&artifact.path)?)
     }
 
     /// Writes the manifests and exchanges the trees. Returns true if anything changed.

@@ -46,7 +46,12 @@ pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
         clean_context(host, &target_dir.join(DEFAULT));
     }
     if let Some(cache) = cache.filter(|cache| host.is_dir(cache)) {
+        // A build uses the wrappers in it until its end.
+        let path = lock::lock_path(&cache);
+        let lock = host.lock(&path, &format!("on `{cache}`"))?;
         host.remove_dir_all(&cache)?;
+        host.remove_file(&path)?;
+        drop(lock);
     }
     cleaned.report(host);
     if args.message_format == MessageFormat::Json {

@@ -18,6 +18,8 @@ use crate::problem::Result;
 pub struct Below<'a> {
     host: &'a Host,
     root: Utf8PathBuf,
+    /// True if a signal is no reason to stop.
+    cleans_up: bool,
     #[cfg(unix)]
     directory: std::os::fd::OwnedFd,
 }
@@ -26,9 +28,20 @@ impl Host {
     /// Opens a directory, to create and remove files below it.
     pub fn below(&self, root: &Utf8Path) -> Result<Below<'_>> {
         self.op("open", root)?;
+        self.below_as(root, false)
+    }
+
+    /// Opens a directory, to remove files below it after a signal, too.
+    pub fn cleanup_below(&self, root: &Utf8Path) -> Result<Below<'_>> {
+        self.cleanup_op("open", root)?;
+        self.below_as(root, true)
+    }
+
+    fn below_as(&self, root: &Utf8Path, cleans_up: bool) -> Result<Below<'_>> {
         Ok(Below {
             host: self,
             root: root.to_owned(),
+            cleans_up,
             #[cfg(unix)]
             directory: unix::open_root(root).map_err(|error| cannot("open", root, &error))?,
         })
@@ -38,7 +51,7 @@ impl Host {
 impl<'a> Below<'a> {
     /// Creates a directory and its parents.
     pub fn create_dir_all(&self, path: &str) -> Result<()> {
-        self.host.op("create", &self.root.join(path))?;
+        self.op("create", path)?;
         let mut made = String::new();
         for name in path.split('/').filter(|name| !name.is_empty()) {
             if !made.is_empty() {
@@ -61,7 +74,7 @@ impl<'a> Below<'a> {
         if let Some((parent, _)) = path.rsplit_once('/') {
             self.create_dir_all(parent)?;
         }
-        self.host.op("write", &self.root.join(path))?;
+        self.op("write", path)?;
         let file = self
             .parent(path)
             .and_then(|parent| parent.create_file())
@@ -97,7 +110,7 @@ impl<'a> Below<'a> {
         if let Some((parent, _)) = path.rsplit_once('/') {
             self.create_dir_all(parent)?;
         }
-        self.host.op("link", &self.root.join(path))?;
+        self.op("link", path)?;
         let parent = self
             .parent(path)
             .map_err(|error| self.cannot("link", path, &error))?;
@@ -119,7 +132,7 @@ impl<'a> Below<'a> {
         if let Some((parent, _)) = path.rsplit_once('/') {
             self.create_dir_all(parent)?;
         }
-        self.host.op("link", &self.root.join(path))?;
+        self.op("link", path)?;
         self.parent(path)
             .and_then(|parent| parent.symlink(text))
             .map_err(|error| self.cannot("link", path, &error))
@@ -127,7 +140,7 @@ impl<'a> Below<'a> {
 
     /// Sets the permission bits of a directory.
     pub fn set_dir_mode(&self, path: &str, mode: u32) -> Result<()> {
-        self.host.op("write", &self.root.join(path))?;
+        self.op("write", path)?;
         self.parent(&format!("{path}/."))
             .and_then(|directory| directory.set_mode(mode))
             .map_err(|error| self.cannot("write", path, &error))
@@ -135,7 +148,7 @@ impl<'a> Below<'a> {
 
     /// Opens a regular file to read it in pieces.
     pub fn open_read(&self, path: &str) -> Result<FileReader<'a>> {
-        self.host.op("read", &self.root.join(path))?;
+        self.op("read", path)?;
         let open = || {
             let file = self.parent(path)?.open_file()?;
             if file.metadata()?.is_file() {
@@ -159,22 +172,35 @@ impl<'a> Below<'a> {
 
     /// Removes a file or a link. Returns false if nothing is there, or only behind a link.
     pub fn remove_file(&self, path: &str) -> Result<bool> {
-        self.host.op("remove", &self.root.join(path))?;
-        let parent = match self.parent(path) {
-            Ok(parent) => parent,
-            Err(error) if is_absent(&error) => return Ok(false),
-            Err(error) => return Err(self.cannot("remove", path, &error)),
-        };
-        match parent.remove_file() {
+        self.removed(path, Parent::remove_file)
+    }
+
+    /// Removes an empty directory. Returns false if nothing is there, or only behind a link.
+    pub fn remove_dir(&self, path: &str) -> Result<bool> {
+        self.removed(path, Parent::remove_dir)
+    }
+
+    /// Removes a directory if it is empty.
+    pub fn remove_empty_dir(&self, path: &str) {
+        let _ = self.parent(path).and_then(|parent| parent.remove_dir());
+    }
+
+    fn removed(&self, path: &str, remove: fn(&Parent) -> io::Result<()>) -> Result<bool> {
+        self.op("remove", path)?;
+        match self.parent(path).and_then(|parent| remove(&parent)) {
             Ok(()) => Ok(true),
             Err(error) if is_absent(&error) => Ok(false),
             Err(error) => Err(self.cannot("remove", path, &error)),
         }
     }
 
-    /// Removes a directory if it is empty.
-    pub fn remove_empty_dir(&self, path: &str) {
-        let _ = self.parent(path).and_then(|parent| parent.remove_dir());
+    fn op(&self, verb: &str, path: &str) -> Result<()> {
+        let path = self.root.join(path);
+        if self.cleans_up {
+            self.host.cleanup_op(verb, &path)
+        } else {
+            self.host.op(verb, &path)
+        }
     }
 
     fn cannot(&self, verb: &str, path: &str, error: &io::Error) -> crate::problem::Problem {

@@ -102,6 +102,14 @@ impl Host {
     /// `interrupted`, and the injected fault.
     pub fn op(&self, verb: &str, path: &Utf8Path) -> Result<()> {
         self.check_interrupted()?;
+        self.cleanup_op(verb, path)
+    }
+
+    /// Does the same before an operation that cleans up, after a signal, too.
+    ///
+    /// # Errors
+    /// The injected fault.
+    pub fn cleanup_op(&self, verb: &str, path: &Utf8Path) -> Result<()> {
         #[cfg(feature = "test-fakes")]
         self.fault
             .strike()
@@ -294,8 +302,9 @@ impl Host {
 
     /// Returns true if a file consists of exactly these bytes.
     pub fn holds(&self, path: &Utf8Path, bytes: &[u8]) -> bool {
-        fs::metadata(path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64)
-            && fs::read(path).is_ok_and(|found| found == bytes)
+        let is_as_long =
+            |metadata: fs::Metadata| metadata.is_file() && metadata.len() == bytes.len() as u64;
+        fs::metadata(path).is_ok_and(is_as_long) && fs::read(path).is_ok_and(|found| found == bytes)
     }
 
     /// Creates a hard link.
@@ -380,6 +389,48 @@ impl Host {
     pub fn create_dir_all(&self, path: &Utf8Path) -> Result<()> {
         self.op("create", path)?;
         fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))
+    }
+
+    /// Creates a directory, whose parent exists.
+    pub fn create_dir(&self, path: &Utf8Path) -> Result<()> {
+        self.op("create", path)?;
+        fs::create_dir(path).map_err(|error| cannot("create", path, &error))
+    }
+
+    /// Creates a file with a name of its own, between `prefix` and `suffix`, and returns its path.
+    pub fn unique_file(
+        &self,
+        parent: &Utf8Path,
+        prefix: &str,
+        suffix: &str,
+        bytes: &[u8],
+    ) -> Result<Utf8PathBuf> {
+        self.op("create a file in", parent)?;
+        let create = || -> io::Result<Utf8PathBuf> {
+            let mut builder = tempfile::Builder::new();
+            let mut file = builder.prefix(prefix).suffix(suffix).tempfile_in(parent)?;
+            io::Write::write_all(&mut file, bytes)?;
+            let (_, path) = file.keep().map_err(|error| error.error)?;
+            Utf8PathBuf::from_path_buf(path)
+                .map_err(|path| io::Error::other(format!("`{}` is not UTF-8", path.display())))
+        };
+        create().map_err(|error| cannot("create a file in", parent, &error))
+    }
+
+    /// Returns the identity of what is at a path, links not followed, as long as it exists: device
+    /// and inode. `None` if nothing is there, or the system has none.
+    pub fn file_id(&self, path: &Utf8Path) -> Option<String> {
+        let metadata = fs::symlink_metadata(path).ok()?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            Some(format!("{}:{}", metadata.dev(), metadata.ino()))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = metadata;
+            None
+        }
     }
 
     /// Creates a directory in `parent` that is removed when it is dropped.

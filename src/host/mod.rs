@@ -19,5 +19,6 @@ pub mod lock;
 pub mod machine;
 pub mod process;
 pub mod replacement;
+pub mod shared;
 pub mod shell;
 pub mod signals;

@@ -10,7 +10,6 @@ use crate::archive::entry::LONGEST_LIST;
 use crate::digest;
 use crate::host::below::Below;
 use crate::host::entries::PathKind;
-use crate::host::lock;
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind};
 use crate::problem::{Problem, Result};
@@ -28,13 +27,7 @@ pub fn write(
     force: bool,
 ) -> Result<bool> {
     let place = replacement::lock(host, directory, &CONTEXT)?;
-    place.sweep(|leftover| {
-        // Without a record it was not finished.
-        if host.is_file(&leftover.join(RECORD)) {
-            existing(host, leftover, leftover, force)?;
-        }
-        Ok(())
-    })?;
+    place.sweep(|leftover| existing(host, leftover, leftover, force).map(drop))?;
     let old = existing(host, directory, directory, force)?;
     let new = place.begin()?;
     let root = new.root().to_owned();
@@ -119,14 +112,14 @@ fn put(new: &Below, ContextFile { path, from }: &ContextFile, record: &mut Recor
 
 /// Removes a context that is as it was written. Tells whether there was one.
 pub fn remove(host: &Host, directory: &Utf8Path) -> Result<bool> {
-    let lock = lock::lock_path(directory);
+    if !host.exists(directory) {
+        return Ok(false);
+    }
+    let place = replacement::lock(host, directory, &CONTEXT)?;
     if existing(host, directory, directory, false)?.is_none() {
         return Ok(false);
     }
-    host.remove_dir_all(directory)?;
-    if host.exists(&lock) {
-        host.remove_file(&lock)?;
-    }
+    place.remove(|old| existing(host, old, directory, false).map(drop))?;
     Ok(true)
 }
 
@@ -240,8 +233,9 @@ pub fn sealed(text: &str) -> String {
 
 const SEAL: &str = "# xpkg:";
 
-/// What is wrong with writing a sealed text to where another file stands.
-pub fn changed(host: &Host, path: &Utf8Path, text: &str) -> Option<Problem> {
+/// What is wrong with writing a sealed text to where another file stands. `name` is its path in
+/// messages.
+pub fn changed(host: &Host, path: &Utf8Path, name: &Utf8Path, text: &str) -> Option<Problem> {
     if !host.exists(path) || host.holds(path, sealed(text).as_bytes()) {
         return None;
     }
@@ -251,7 +245,7 @@ pub fn changed(host: &Host, path: &Utf8Path, text: &str) -> Option<Problem> {
             .is_some_and(|(_, rest)| sealed(rest) == there)
     });
     (!ours).then(|| {
-        Problem::new(CONTEXT_FOREIGN, format!("`{path}` is not as xpkg wrote it"))
+        Problem::new(CONTEXT_FOREIGN, format!("`{name}` is not as xpkg wrote it"))
             .help("keep your own under another name, or write over it: `--force`")
     })
 }

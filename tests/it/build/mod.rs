@@ -3,6 +3,7 @@
 pub mod chat;
 mod crash;
 mod doctor;
+mod leftovers;
 mod plan;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

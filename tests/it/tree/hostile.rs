@@ -1,14 +1,15 @@
 //! Trees that somebody made to do harm: nothing is written, removed or run because a manifest says
 //! so.
 
+use std::io::BufReader;
 use std::os::unix::fs::symlink;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::check;
-use crate::support::{HOST, Project, tool};
+use crate::support::{HOST, Project, said_until, tool, until};
 
 /// A project with a tree, and a file beside it that must not change.
 fn victim() -> Project {
@@ -297,4 +298,42 @@ fn a_pipe_in_place_of_a_manifest_does_not_block() {
             run.stderr
         );
     }
+}
+
+#[test]
+fn clean_does_not_take_the_wrappers_of_a_running_build_away() {
+    let project = Project::of("hello");
+    let go = project.path("go");
+    let script = format!(
+        "on hello touch {}\non hello await {}\nrun\n",
+        project.path("compiles").display(),
+        go.display()
+    );
+    let project = project
+        .fake("wrapper", &script)
+        .env("RUSTC_WRAPPER", "wrapper");
+    project.write("target/xpkg-cache/tools/wrapper", "");
+    let mut build = project.command("build -q --out-dir dist").spawn().unwrap();
+    until("the build compiles", || {
+        project.path("compiles").exists().then_some(())
+    });
+    let mut clean = project
+        .command("clean")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(clean.stderr.take().unwrap());
+    said_until(
+        &format!(
+            "    Blocking waiting for another run on `{}/target/xpkg-cache`",
+            project.root.display()
+        ),
+        &mut said,
+    );
+    assert!(project.path("target/xpkg-cache/tools/wrapper").exists());
+    std::fs::write(go, "").unwrap();
+    assert!(build.wait().unwrap().success());
+    assert!(clean.wait().unwrap().success());
+    assert!(!project.path("target/xpkg-cache").exists());
+    assert!(!project.path("target/.xpkg-cache.lock").exists());
 }
