@@ -19,6 +19,7 @@ pub const CARGO_FAILED: Code = code(&CodeInfo {
 /// Codes of each file, in the order of the table in the README.
 const LISTS: &[&[Code]] = &[
     crate::host::codes::CODES,
+    crate::host::cache::CODES,
     crate::project::look::rustc::CODES,
     crate::project::look::context::CODES,
     crate::project::look::access::CODES,
