@@ -53,6 +53,7 @@ const LISTS: &[&[Code]] = &[
     crate::verify::rules::libc::CODES,
     crate::tree::look::CODES,
     crate::tree::manifest::CODES,
+    crate::tree::source::CODES,
     crate::problem::code::CODES,
     crate::host::exchange::CODES,
     CODES,

@@ -170,6 +170,24 @@ impl<'a> Below<'a> {
         Ok((hasher.finish(), size))
     }
 
+    /// Writes a file or a directory from the system's memory to the disk. Links are left out: they
+    /// are part of their directory.
+    pub fn sync(&self, path: &str) -> Result<()> {
+        self.op("write", path)?;
+        match self
+            .parent(path)
+            .and_then(|parent| parent.open_file()?.sync_all())
+        {
+            Err(error) if is_absent(&error) || is_unsupported(&error) => Ok(()),
+            synced => synced.map_err(|error| self.cannot("write", path, &error)),
+        }
+    }
+
+    /// Writes the directory itself to the disk.
+    pub fn sync_root(&self) -> Result<()> {
+        self.sync(".")
+    }
+
     /// Removes a file or a link. Returns false if nothing is there, or only behind a link.
     pub fn remove_file(&self, path: &str) -> Result<bool> {
         self.removed(path, Parent::remove_file)
@@ -231,6 +249,14 @@ fn is_absent(error: &io::Error) -> bool {
     ) || error
         .get_ref()
         .is_some_and(|inner| inner.is::<LinkInPath>())
+}
+
+/// Returns true for the errors of file systems that cannot write a directory to the disk.
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
 }
 
 /// Error of a component that is a link.

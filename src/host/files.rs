@@ -238,15 +238,21 @@ impl Host {
     /// Replaces a file in one step: a reader sees the old one or the new one, never a part. Mode
     /// 0644.
     pub fn replace(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
-        self.replace_as(path, bytes, 0o644)
+        self.replace_as(path, bytes, 0o644, false)
+    }
+
+    /// Does the same with a file of the user's: it is on the disk before it takes the old one's
+    /// place, so that a power failure leaves one of the two.
+    pub fn replace_durably(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+        self.replace_as(path, bytes, 0o644, true)
     }
 
     /// Replaces a program, which may be running, in one step. Mode 0755.
     pub fn replace_program(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
-        self.replace_as(path, bytes, 0o755)
+        self.replace_as(path, bytes, 0o755, false)
     }
 
-    fn replace_as(&self, path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<()> {
+    fn replace_as(&self, path: &Utf8Path, bytes: &[u8], mode: u32, is_durable: bool) -> Result<()> {
         self.op("write", path)?;
         let parent = path.parent().unwrap_or(Utf8Path::new("."));
         let write = || -> io::Result<()> {
@@ -257,6 +263,9 @@ impl Host {
             let _ = mode;
             let mut file = builder.tempfile_in(parent)?;
             io::Write::write_all(&mut file, bytes)?;
+            if is_durable {
+                file.as_file().sync_all()?;
+            }
             // Closed before it is renamed: a program that is open for writing cannot be started
             // (ETXTBSY).
             file.into_temp_path()

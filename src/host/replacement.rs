@@ -12,6 +12,7 @@
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::host::codes::FILE_ACCESS;
@@ -324,6 +325,7 @@ impl Replacement<'_> {
             removing: None,
         });
         host.append(&self.marker, self.state.text().as_bytes())?;
+        sync(host, new, &ours)?;
         match host.exchange(new, path) {
             // A file can be replaced on every file system, but the check must come first.
             Err(problem) if problem.code == CANNOT_EXCHANGE && host.is_file(path) => {
@@ -331,6 +333,12 @@ impl Replacement<'_> {
                 return host.rename(new, path);
             }
             exchanged => exchanged.map_err(|problem| self.place.suggest_other_path(problem))?,
+        }
+        // The exchange itself; it has happened, whatever the disk says now.
+        for directory in [&self.place.parent, &self.root] {
+            let _ = host
+                .cleanup_below(directory)
+                .and_then(|below| below.sync_root());
         }
         if !host.exists(new) {
             return Ok(());
@@ -413,6 +421,20 @@ impl Exchange {
             )),
         }
     }
+}
+
+/// Writes a directory with these entries, or a file, to the disk. After a power failure, an exchange
+/// may be on the disk and what was exchanged not.
+fn sync(host: &Host, path: &Utf8Path, entries: &Entries) -> Result<()> {
+    let Some(entries) = entries else {
+        let (parent, name) = (path.parent().unwrap_or(path), path.file_name());
+        return host.below(parent)?.sync(name.unwrap_or("."));
+    };
+    let below = host.below(path)?;
+    entries
+        .par_iter()
+        .try_for_each(|name| below.sync(name.trim_end_matches('/')))?;
+    below.sync_root()
 }
 
 /// Lists what is at a path.

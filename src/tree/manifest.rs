@@ -186,7 +186,8 @@ pub struct Toolchain {
     pub image: Option<ImageRecord>,
     /// Results of the probes of the C compiler; `None` if the target's graph contains no C.
     pub probes: Option<Report>,
-    /// Target-scoped variables of the build, including the user's.
+    /// Target-scoped variables of the build, including the user's: SHA-256 of each value as 64 hex
+    /// digits. The values may be secrets, and the manifest is published.
     pub variables: BTreeMap<String, String>,
 }
 
@@ -376,7 +377,7 @@ impl TargetRecord {
             source,
             rustc,
             toolchain,
-            host_probes: _,
+            host_probes,
             waivers,
         } = self;
         must(is_hex(id, 16), "the `id` of a record", id, "16 hex digits")?;
@@ -425,9 +426,16 @@ impl TargetRecord {
         if let Some(image) = &toolchain.image {
             image.validate(id)?;
         }
-        for name in toolchain.variables.keys() {
+        for (name, digest) in &toolchain.variables {
             let place = of("toolchain.variables");
             must(is_word(name, &['-', '.']), &place, name, "a variable")?;
+            let place = of(&format!("toolchain.variables.{name}"));
+            must(is_hex(digest, 64), &place, digest, "64 hex digits")?;
+        }
+        for report in [&toolchain.probes, host_probes].into_iter().flatten() {
+            for flags in &report.flags {
+                must(is_digest(flags), &of("probes.flags"), flags, "a digest")?;
+            }
         }
         waivers.iter().try_for_each(|waiver| waiver.validate(id))
     }

@@ -241,6 +241,7 @@ pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
             targets: Vec::new(),
             policy,
             accept: Vec::new(),
+            require_list: false,
         },
     );
     let Some(first) = report.findings.first() else {

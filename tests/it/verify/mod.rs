@@ -582,3 +582,26 @@ fn what_cannot_be_started_is_a_finding_and_the_report_stands() {
             .contains("wrong-machine")
     );
 }
+
+#[test]
+fn a_list_that_was_taken_away_is_a_finding_where_one_is_required() {
+    let project = Project::of("hello");
+    project.xpkg("build -q").ok();
+    project.xpkg("verify --require-list").ok();
+    for list in ["manifest.json", "MANIFEST.txt"] {
+        std::fs::remove_file(project.path("target/xpkg").join(list)).unwrap();
+    }
+    project.xpkg("verify").ok();
+    let run = project.xpkg("verify --require-list");
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stdout.contains("list-missing"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    // One file cannot have a list.
+    let file = format!("target/xpkg/{HOST}/hello/hello");
+    let run = project.xpkg(&format!("verify {file} --require-list --target {HOST}"));
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+}
