@@ -9,10 +9,11 @@ use crate::build::stage::{ExistingTree, Provenance, Staging};
 use crate::build::write::write_tools;
 use crate::host::lock;
 use crate::host::machine::Host;
+use crate::host::shared::SharedLock;
 use crate::invocation::Invocation;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::setting;
-use crate::project::workspace::cache_dir;
+use crate::project::workspace::{Workspace, cache_dir};
 use crate::target::Target;
 use crate::toolchain::candidate;
 use crate::toolchain::image::look::store::PullPolicy;
@@ -55,11 +56,8 @@ pub fn make(
         plan = session.plan()?;
         check_std(&plan)?;
     }
-    // Until the end, `clean` does not take the wrappers away.
     let workspace = &session.request.project.workspace;
-    let cache = cache_dir(workspace);
-    host.create_target_dir(&workspace.target_dir)?;
-    let _cache = host.share_lock(&lock::lock_path(&cache), &format!("on `{cache}`"))?;
+    let _cache = share_cache(host, workspace, &plan)?;
     write_tools(host, workspace, &plan)?;
     report_plan(host, &plan);
     let manifest = build(host, &session, &plan, on_failure)?;
@@ -68,6 +66,24 @@ pub fn make(
         session,
         plan,
     })
+}
+
+/// Shares the lock of xpkg's cache, if the build uses files in it: `clean` does not take them away
+/// until its end.
+fn share_cache(host: &Host, workspace: &Workspace, plan: &Plan) -> Result<Option<SharedLock>> {
+    let cache = cache_dir(workspace);
+    let mut candidates = plan
+        .targets
+        .iter()
+        .map(|target| &target.toolchain.candidate);
+    let writes =
+        candidates.any(|candidate| !candidate.files.is_empty() || candidate.image.is_some());
+    if !writes && !host.is_dir(&cache) {
+        return Ok(None);
+    }
+    host.create_target_dir(&workspace.target_dir)?;
+    let lock = host.share_lock(&lock::lock_path(&cache), &format!("on `{cache}`"))?;
+    Ok(Some(lock))
 }
 
 /// Installs the standard libraries that are missing. Returns true if there were any: then the

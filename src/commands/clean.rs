@@ -50,7 +50,7 @@ pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
         let path = lock::lock_path(&cache);
         let lock = host.lock(&path, &format!("on `{cache}`"))?;
         host.remove_dir_all(&cache)?;
-        host.remove_file(&path)?;
+        lock::remove_lock(&path);
         drop(lock);
     }
     cleaned.report(host);
@@ -77,7 +77,7 @@ fn clean_tree(host: &Host, out_dir: Utf8PathBuf) -> Result<Cleaned> {
     let lock_path = lock::lock_path(out_dir);
     let lock = host.lock(&lock_path, &format!("on `{out_dir}`"))?;
     let (removed, untracked) = tree::write::remove(host, out_dir)?;
-    host.remove_file(&lock_path)?;
+    lock::remove_lock(&lock_path);
     drop(lock);
     cleaned.removed = removed;
     if untracked.is_empty() {

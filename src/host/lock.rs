@@ -22,7 +22,7 @@ impl Drop for FileLock {
     /// gone and create another.
     fn drop(&mut self) {
         if let Some(path) = &self.removed_on_drop {
-            let _ = fs::remove_file(path);
+            remove_lock(path);
         }
     }
 }
@@ -79,6 +79,14 @@ impl Host {
         let mut lock = self.lock(path, waiting_for)?;
         lock.removed_on_drop = Some(path.to_owned());
         Ok(lock)
+    }
+}
+
+/// Removes a lock file. One with contents is a user's file of the same name.
+pub fn remove_lock(path: &Utf8Path) {
+    // A line end may have been written to ask the file system for its time.
+    if fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() <= 1) {
+        let _ = fs::remove_file(path);
     }
 }
 

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 
-use crate::archive::entry::LONGEST_LIST;
 use crate::host::entries::PathKind;
 use crate::host::machine::Host;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::tree::manifest::{Manifest, TREE_UNREADABLE};
+
+/// Largest size of a manifest in bytes, for more than 30,000 files.
+const LONGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 
 /// Reads the manifest of a tree, with the texts of `manifest.json` and `MANIFEST.txt`. Returns
 /// `None` if there is no `manifest.json`.
@@ -22,9 +24,9 @@ pub fn read(host: &Host, out_dir: &Utf8Path) -> Result<Option<(Manifest, (String
     if !host.exists(&path) {
         return Ok(None);
     }
-    let json = host.read_small_text(&path, LONGEST_LIST)?;
+    let json = host.read_small_text(&path, LONGEST_MANIFEST)?;
     let manifest = Manifest::parse(&json, path.as_str())?;
-    let text = host.read_small_text(&out_dir.join(TEXT_NAME), LONGEST_LIST)?;
+    let text = host.read_small_text(&out_dir.join(TEXT_NAME), LONGEST_MANIFEST)?;
     if text != manifest.text() {
         return Err(Problem::new(
             TREE_UNREADABLE,

@@ -337,3 +337,43 @@ fn clean_does_not_take_the_wrappers_of_a_running_build_away() {
     assert!(!project.path("target/xpkg-cache").exists());
     assert!(!project.path("target/.xpkg-cache.lock").exists());
 }
+
+#[test]
+fn clean_does_not_remove_the_tree_of_another_project() {
+    let other = victim();
+    let tree = other.path("target/xpkg");
+    let project = Project::of("hello");
+    project.write("xpkg.toml", &format!("out-dir = \"{}\"\n", tree.display()));
+    let run = project.xpkg("clean");
+    assert_eq!(run.code, Some(1));
+    assert_eq!(
+        run.stderr,
+        format!(
+            "error[outside-workspace]: `out-dir` of the configuration leads to `{0}`, which is \
+             outside the workspace\n  help: name it, if it is yours: `--out-dir {0}`\n",
+            tree.display()
+        )
+    );
+    assert!(tree.join("manifest.json").exists());
+    // As the help says.
+    project
+        .xpkg(&format!("clean --out-dir {}", tree.display()))
+        .ok();
+    assert!(!tree.exists());
+}
+
+#[test]
+fn a_users_file_with_the_name_of_a_lock_stays() {
+    let project = victim();
+    project
+        .xpkg("build -q --target x86_64-unknown-linux-musl")
+        .ok();
+    project.write(".dist.lock", "the user's");
+    project.write("target/.xpkg.lock", "the user's");
+    project
+        .xpkg("docker -q --context dist --no-build --target x86_64-unknown-linux-musl")
+        .ok();
+    project.xpkg("clean").ok();
+    assert_eq!(project.read(".dist.lock"), "the user's");
+    assert_eq!(project.read("target/.xpkg.lock"), "the user's");
+}
