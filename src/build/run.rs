@@ -9,9 +9,11 @@ use crate::build::stage::{ExistingTree, Provenance, Staging};
 use crate::build::write::write_tools;
 use crate::host::lock;
 use crate::host::machine::Host;
+use crate::host::shared::SharedLock;
 use crate::invocation::Invocation;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::setting;
+use crate::project::workspace::{Workspace, cache_dir};
 use crate::target::Target;
 use crate::toolchain::candidate;
 use crate::toolchain::image::look::store::PullPolicy;
@@ -54,7 +56,9 @@ pub fn make(
         plan = session.plan()?;
         check_std(&plan)?;
     }
-    write_tools(host, &session.request.project.workspace, &plan)?;
+    let workspace = &session.request.project.workspace;
+    let _cache = share_cache(host, workspace, &plan)?;
+    write_tools(host, workspace, &plan)?;
     report_plan(host, &plan);
     let manifest = build(host, &session, &plan, on_failure)?;
     Ok(Built {
@@ -62,6 +66,24 @@ pub fn make(
         session,
         plan,
     })
+}
+
+/// Shares the lock of xpkg's cache, if the build uses files in it: `clean` does not take them away
+/// until its end.
+fn share_cache(host: &Host, workspace: &Workspace, plan: &Plan) -> Result<Option<SharedLock>> {
+    let cache = cache_dir(workspace);
+    let mut candidates = plan
+        .targets
+        .iter()
+        .map(|target| &target.toolchain.candidate);
+    let writes =
+        candidates.any(|candidate| !candidate.files.is_empty() || candidate.image.is_some());
+    if !writes && !host.is_dir(&cache) {
+        return Ok(None);
+    }
+    host.create_target_dir(&workspace.target_dir)?;
+    let lock = host.share_lock(&lock::lock_path(&cache), &format!("on `{cache}`"))?;
+    Ok(Some(lock))
 }
 
 /// Installs the standard libraries that are missing. Returns true if there were any: then the
@@ -186,7 +208,7 @@ fn build(
     let previous = previous_artifacts(&existing, &outputs, &failed, &retained)?;
     staging.keep(&previous)?;
     report_unprobed(host, session, plan, &artifacts);
-    let records = records(host, session, plan);
+    let records = records(host, session, plan, &staging);
     for artifact in &mut artifacts {
         let record = records
             .iter()
@@ -325,10 +347,17 @@ fn previous_artifacts(
 
 /// Returns the records of the plan's targets. The commit is read after the build, which may write
 /// Cargo.lock and generate sources.
-fn records(host: &Host, session: &Session, plan: &Plan) -> Vec<TargetRecord> {
+fn records(host: &Host, session: &Session, plan: &Plan, staging: &Staging) -> Vec<TargetRecord> {
     let workspace = &session.request.project.workspace;
     let lock = lock::lock_path(&plan.out_dir);
-    let generated = [plan.out_dir.as_path(), &lock, &workspace.target_dir];
+    let [new, marker] = staging.temporary_paths();
+    let generated = [
+        plan.out_dir.as_path(),
+        &lock,
+        new,
+        marker,
+        &workspace.target_dir,
+    ];
     let source = source::source(host, workspace, &generated);
     plan.targets
         .iter()

@@ -7,7 +7,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
 use crate::build::compile::{ARTIFACT_MISSING, BuiltBin};
-use crate::host::entries::PathKind;
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
 use crate::problem::code::Code;
@@ -40,10 +39,9 @@ pub struct ExistingTree<'a> {
 /// `tree-foreign`: there are files that xpkg did not create.
 pub fn open<'a>(host: &'a Host, out_dir: &Utf8Path) -> Result<ExistingTree<'a>> {
     let place = replacement::lock(host, out_dir, &OUT_DIR)?;
-    place.sweep(|leftover| match read(host, leftover) {
-        Ok(Some((manifest, _))) => reject_untracked(host, leftover, leftover, Some(&manifest)),
-        // A tree that was not finished.
-        _ => Ok(()),
+    place.sweep(|leftover| {
+        let manifest = read(host, leftover)?.map(|(manifest, _)| manifest);
+        reject_untracked(host, leftover, leftover, manifest.as_ref())
     })?;
     let (manifest, written) = read(host, out_dir)?.unzip();
     if host.exists(out_dir) {
@@ -207,7 +205,7 @@ impl Staging<'_> {
         let staged = self.existing.place.path().join(&artifact.path);
         // Comparing the bytes, which are in memory, takes a third of the time of another digest.
         if same && self.host.is_program(&staged) && self.host.holds(&staged, bytes) {
-            self.host.hard_link(&staged, &to)?;
+            self.host.link_or_copy(&staged, &to)?;
             return Ok(false);
         }
         self.host.write_program(&to, bytes)?;
@@ -220,6 +218,11 @@ impl Staging<'_> {
         self.host
             .create_dir_all(to.parent().unwrap_or(self.new.root()))?;
         Ok(to)
+    }
+
+    /// Returns the paths beside the tree that exist during the run.
+    pub fn temporary_paths(&self) -> [&Utf8Path; 2] {
+        self.new.paths()
     }
 
     /// Returns true if the old tree's file still matches its manifest.
@@ -261,7 +264,7 @@ impl Staging<'_> {
             )));
         }
         self.host
-            .hard_link(&from, &self.create_parent(&artifact.path)?)
+            .link_or_copy(&from, &self.create_parent(&artifact.path)?)
     }
 
     /// Writes the manifests and exchanges the trees. Returns true if anything changed.
@@ -306,51 +309,4 @@ fn not_written(name: &str, file: &Utf8Path) -> Problem {
         ["the linker succeeded but wrote nothing".to_owned()],
     )
     .help("`cargo xpkg plan` shows which linker it was and why it was chosen")
-}
-
-/// Removes the files that the manifest lists, then empty directories. Returns the removed files and
-/// the remaining ones.
-pub fn remove(host: &Host, out_dir: &Utf8Path) -> Result<(Vec<String>, Vec<String>)> {
-    if !host.is_dir(out_dir) {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let Some((manifest, _)) = read(host, out_dir)? else {
-        return Ok((Vec::new(), files(host, out_dir)?));
-    };
-    let listed = manifest
-        .artifacts
-        .iter()
-        .map(|artifact| artifact.path.as_str());
-    let mut removed = Vec::new();
-    // The manifests are removed last, so that an interrupted run can be repeated.
-    for path in listed.chain([TEXT_NAME, JSON_NAME]) {
-        let file = out_dir.join(path);
-        if host.exists(&file) {
-            host.remove_file(&file)?;
-            removed.push(path.to_owned());
-        }
-    }
-    let found = host.walk(out_dir)?;
-    for (path, _) in found
-        .iter()
-        .rev()
-        .filter(|(_, entry)| **entry == PathKind::Directory)
-    {
-        host.remove_empty_dir(&out_dir.join(path));
-    }
-    host.remove_empty_dir(out_dir);
-    Ok((removed, files(host, out_dir)?))
-}
-
-/// Returns the paths of all files below a directory.
-fn files(host: &Host, out_dir: &Utf8Path) -> Result<Vec<String>> {
-    if !host.exists(out_dir) {
-        return Ok(Vec::new());
-    }
-    Ok(host
-        .walk(out_dir)?
-        .into_iter()
-        .filter(|(_, entry)| *entry != PathKind::Directory)
-        .map(|(path, _)| path)
-        .collect())
 }

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod show;
 pub mod verify;
 
+use camino::Utf8PathBuf;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde::Serialize;
 
@@ -50,13 +51,16 @@ pub fn run(cli: Cli) -> u8 {
         command,
     } = cli;
     let shell = output.shell();
-    let host = match Host::new(shell) {
+    let mut host = match Host::new(shell) {
         Ok(host) => host,
         Err(problem) => return report(shell, MessageFormat::Human, Err(problem.into())),
     };
     if let Some(choice) = color(&host) {
         choice.write_global();
     }
+    let allowed = command.as_ref().map(Command::allowed_outside);
+    let allowed = allowed.unwrap_or_default().iter();
+    host.allowed_outside = allowed.map(|path| host.absolute(path)).collect();
     let internal = command.as_ref().is_some_and(Command::is_internal);
     if !internal {
         host.handle_signals();
@@ -206,6 +210,28 @@ pub fn command_line() -> clap::Command {
 }
 
 impl Command {
+    /// Returns the paths outside the workspace that the configuration may name.
+    fn allowed_outside(&self) -> &[Utf8PathBuf] {
+        match self {
+            Self::Build(args) => &args.run.allow_outside,
+            Self::Plan(args) => &args.run.allow_outside,
+            Self::Doctor(args) => &args.run.allow_outside,
+            Self::Env(args) => &args.run.allow_outside,
+            Self::Docker(args) => &args.run.allow_outside,
+            Self::Image(args) => &args.command.run().allow_outside,
+            Self::Verify(_)
+            | Self::Show(_)
+            | Self::Clean(_)
+            | Self::Help(_)
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Compiler(_)
+            | Self::Zig(_)
+            | Self::ZigInner(_)
+            | Self::ZigTools(_) => &[],
+        }
+    }
+
     /// Returns true for commands that are run by xpkg's children and wrappers.
     fn is_internal(&self) -> bool {
         matches!(

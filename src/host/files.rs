@@ -1,7 +1,7 @@
 //! File operations. Every operation that reports errors passes [`Host::op`].
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -14,6 +14,13 @@ use crate::problem::{Problem, Result};
 pub struct FileReader<'a> {
     file: File,
     host: &'a Host,
+}
+
+impl<'a> FileReader<'a> {
+    /// Creates a reader of an open file.
+    pub fn new(host: &'a Host, file: File) -> Self {
+        Self { file, host }
+    }
 }
 
 impl io::Read for FileReader<'_> {
@@ -57,7 +64,30 @@ impl io::Write for FileWriter<'_> {
     }
 }
 
-impl FileWriter<'_> {
+impl<'a> FileWriter<'a> {
+    /// Creates a writer of an open file, which is empty.
+    pub fn new(host: &'a Host, file: File, path: Utf8PathBuf) -> Self {
+        Self {
+            file: io::BufWriter::new(file),
+            hasher: Hasher::default(),
+            size: 0,
+            path,
+            host,
+        }
+    }
+
+    /// Sets the permission bits, on systems that have them.
+    pub fn set_mode(&self, mode: u32) -> Result<()> {
+        #[cfg(unix)]
+        self.file
+            .get_ref()
+            .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
+            .map_err(|error| cannot("write", &self.path, &error))?;
+        #[cfg(not(unix))]
+        let _ = mode;
+        Ok(())
+    }
+
     /// Flushes the file and returns its digest (64 lower-case hex digits) and size in bytes.
     pub fn finish(mut self) -> Result<(String, u64)> {
         io::Write::flush(&mut self.file).map_err(|error| cannot("write", &self.path, &error))?;
@@ -72,6 +102,14 @@ impl Host {
     /// `interrupted`, and the injected fault.
     pub fn op(&self, verb: &str, path: &Utf8Path) -> Result<()> {
         self.check_interrupted()?;
+        self.cleanup_op(verb, path)
+    }
+
+    /// Does the same before an operation that cleans up, after a signal, too.
+    ///
+    /// # Errors
+    /// The injected fault.
+    pub fn cleanup_op(&self, verb: &str, path: &Utf8Path) -> Result<()> {
         #[cfg(feature = "test-fakes")]
         self.fault
             .strike()
@@ -119,15 +157,25 @@ impl Host {
     /// Reads a regular file of at most `largest` bytes. Anything else is an error, so that a pipe
     /// or a device does not block.
     pub fn read_small(&self, path: &Utf8Path, largest: u64) -> Result<Vec<u8>> {
-        let metadata = fs::metadata(path).map_err(|error| cannot("read", path, &error))?;
-        if !metadata.is_file() || metadata.len() > largest {
-            return Err(cannot(
-                "read",
-                path,
-                &io::Error::other("it is not a regular file, or too large"),
-            ));
+        let mut bytes = Vec::new();
+        let file = self.open_read(path)?;
+        // One byte more, as the file may grow.
+        io::Read::take(file, largest.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| cannot("read", path, &error))?;
+        if bytes.len() as u64 > largest {
+            let error = io::Error::other(format!("it is larger than {largest} bytes"));
+            return Err(cannot("read", path, &error));
         }
-        self.read(path)
+        Ok(bytes)
+    }
+
+    /// Reads a regular file of at most `largest` bytes as UTF-8.
+    pub fn read_small_text(&self, path: &Utf8Path, largest: u64) -> Result<String> {
+        String::from_utf8(self.read_small(path, largest)?).map_err(|_| {
+            let error = io::Error::other("it is not UTF-8");
+            cannot("read", path, &error)
+        })
     }
 
     /// Opens a regular file to read it in pieces.
@@ -149,10 +197,8 @@ impl Host {
                 Err(io::Error::other("it is not a regular file"))
             }
         };
-        Ok(FileReader {
-            file: open().map_err(|error| cannot("read", path, &error))?,
-            host: self,
-        })
+        let file = open().map_err(|error| cannot("read", path, &error))?;
+        Ok(FileReader::new(self, file))
     }
 
     /// Returns true if a file begins with `#!`.
@@ -180,13 +226,7 @@ impl Host {
     pub fn create(&self, path: &Utf8Path) -> Result<FileWriter<'_>> {
         self.op("write", path)?;
         let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
-        Ok(FileWriter {
-            file: io::BufWriter::new(file),
-            hasher: Hasher::default(),
-            size: 0,
-            path: path.to_owned(),
-            host: self,
-        })
+        Ok(FileWriter::new(self, file, path.to_owned()))
     }
 
     /// Renames a file on the same file system, in one step; an existing file is replaced.
@@ -198,15 +238,21 @@ impl Host {
     /// Replaces a file in one step: a reader sees the old one or the new one, never a part. Mode
     /// 0644.
     pub fn replace(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
-        self.replace_as(path, bytes, 0o644)
+        self.replace_as(path, bytes, 0o644, false)
+    }
+
+    /// Does the same with a file of the user's: it is on the disk before it takes the old one's
+    /// place, so that a power failure leaves one of the two.
+    pub fn replace_durably(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+        self.replace_as(path, bytes, 0o644, true)
     }
 
     /// Replaces a program, which may be running, in one step. Mode 0755.
     pub fn replace_program(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
-        self.replace_as(path, bytes, 0o755)
+        self.replace_as(path, bytes, 0o755, false)
     }
 
-    fn replace_as(&self, path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<()> {
+    fn replace_as(&self, path: &Utf8Path, bytes: &[u8], mode: u32, is_durable: bool) -> Result<()> {
         self.op("write", path)?;
         let parent = path.parent().unwrap_or(Utf8Path::new("."));
         let write = || -> io::Result<()> {
@@ -217,6 +263,9 @@ impl Host {
             let _ = mode;
             let mut file = builder.tempfile_in(parent)?;
             io::Write::write_all(&mut file, bytes)?;
+            if is_durable {
+                file.as_file().sync_all()?;
+            }
             // Closed before it is renamed: a program that is open for writing cannot be started
             // (ETXTBSY).
             file.into_temp_path()
@@ -262,8 +311,9 @@ impl Host {
 
     /// Returns true if a file consists of exactly these bytes.
     pub fn holds(&self, path: &Utf8Path, bytes: &[u8]) -> bool {
-        fs::metadata(path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64)
-            && fs::read(path).is_ok_and(|found| found == bytes)
+        let is_as_long =
+            |metadata: fs::Metadata| metadata.is_file() && metadata.len() == bytes.len() as u64;
+        fs::metadata(path).is_ok_and(is_as_long) && fs::read(path).is_ok_and(|found| found == bytes)
     }
 
     /// Creates a hard link.
@@ -348,6 +398,48 @@ impl Host {
     pub fn create_dir_all(&self, path: &Utf8Path) -> Result<()> {
         self.op("create", path)?;
         fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))
+    }
+
+    /// Creates a directory, whose parent exists.
+    pub fn create_dir(&self, path: &Utf8Path) -> Result<()> {
+        self.op("create", path)?;
+        fs::create_dir(path).map_err(|error| cannot("create", path, &error))
+    }
+
+    /// Creates a file with a name of its own, between `prefix` and `suffix`, and returns its path.
+    pub fn unique_file(
+        &self,
+        parent: &Utf8Path,
+        prefix: &str,
+        suffix: &str,
+        bytes: &[u8],
+    ) -> Result<Utf8PathBuf> {
+        self.op("create a file in", parent)?;
+        let create = || -> io::Result<Utf8PathBuf> {
+            let mut builder = tempfile::Builder::new();
+            let mut file = builder.prefix(prefix).suffix(suffix).tempfile_in(parent)?;
+            io::Write::write_all(&mut file, bytes)?;
+            let (_, path) = file.keep().map_err(|error| error.error)?;
+            Utf8PathBuf::from_path_buf(path)
+                .map_err(|path| io::Error::other(format!("`{}` is not UTF-8", path.display())))
+        };
+        create().map_err(|error| cannot("create a file in", parent, &error))
+    }
+
+    /// Returns the identity of what is at a path, links not followed, as long as it exists: device
+    /// and inode. `None` if nothing is there, or the system has none.
+    pub fn file_id(&self, path: &Utf8Path) -> Option<String> {
+        let metadata = fs::symlink_metadata(path).ok()?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            Some(format!("{}:{}", metadata.dev(), metadata.ino()))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = metadata;
+            None
+        }
     }
 
     /// Creates a directory in `parent` that is removed when it is dropped.

@@ -22,7 +22,7 @@ impl Drop for FileLock {
     /// gone and create another.
     fn drop(&mut self) {
         if let Some(path) = &self.removed_on_drop {
-            let _ = fs::remove_file(path);
+            remove_lock(path);
         }
     }
 }
@@ -41,10 +41,15 @@ impl Host {
     pub fn lock(&self, path: &Utf8Path, waiting_for: &str) -> Result<FileLock> {
         let mut unreported = true;
         loop {
-            let file = File::options()
-                .create(true)
-                .truncate(false)
-                .write(true)
+            let mut options = File::options();
+            options.create(true).truncate(false).write(true);
+            // A link could lead to a file of somebody else's, which would be created or locked.
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::custom_flags(
+                &mut options,
+                rustix::fs::OFlags::NOFOLLOW.bits().cast_signed(),
+            );
+            let file = options
                 .open(path)
                 .map_err(|error| cannot("open", path, &error))?;
             // Polled rather than waited for, so that a signal is noticed.
@@ -77,9 +82,17 @@ impl Host {
     }
 }
 
+/// Removes a lock file. One with contents is a user's file of the same name.
+pub fn remove_lock(path: &Utf8Path) {
+    // A line end may have been written to ask the file system for its time.
+    if fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() <= 1) {
+        let _ = fs::remove_file(path);
+    }
+}
+
 /// Returns true if `path` still leads to an open file.
 #[cfg(unix)]
-fn same_file(file: &File, path: &Utf8Path) -> bool {
+pub fn same_file(file: &File, path: &Utf8Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let (Ok(open), Ok(current)) = (file.metadata(), fs::metadata(path)) else {
         return false;
@@ -89,6 +102,6 @@ fn same_file(file: &File, path: &Utf8Path) -> bool {
 
 /// Returns true: on this system an open file cannot be removed, so it is still the same.
 #[cfg(not(unix))]
-fn same_file(_: &File, _: &Utf8Path) -> bool {
+pub fn same_file(_: &File, _: &Utf8Path) -> bool {
     true
 }

@@ -7,6 +7,7 @@
     reason = "the other files go through this one"
 )]
 
+pub mod below;
 pub mod cache;
 pub mod codes;
 pub mod entries;
@@ -19,5 +20,6 @@ pub mod machine;
 pub mod pager;
 pub mod process;
 pub mod replacement;
+pub mod shared;
 pub mod shell;
 pub mod signals;

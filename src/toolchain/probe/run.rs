@@ -123,7 +123,9 @@ pub struct CommandLine {
 /// inconclusive answer are not cached.
 pub fn report(host: &Host, compiler: &ProbeTarget) -> Report {
     let cache_file = key(host, compiler).and_then(|key| cache::place(host, "probes", &key));
-    if let Some(report) = cache::read(host, cache_file.as_deref()) {
+    if let Some(report) = cache::read(host, cache_file.as_deref())
+        .filter(|report| is_complete(report, &compiler.levels))
+    {
         return report;
     }
     let report = match &compiler.apart {
@@ -161,6 +163,19 @@ pub fn report(host: &Host, compiler: &ProbeTarget) -> Report {
         cache::keep(host, cache_file.as_deref(), &report);
     }
     report
+}
+
+/// Returns true if a report has the answer of each probe, for each level.
+fn is_complete(report: &Report, levels: &[String]) -> bool {
+    let is_answered = |probe: &Probe| {
+        report.answers.iter().any(|answer| {
+            answer.probe == probe.code.name()
+                && levels
+                    .iter()
+                    .all(|level| answer.with_build_flags.contains_key(level))
+        })
+    };
+    PROBES.iter().all(is_answered)
 }
 
 /// Returns a text of everything that determines the answers; `None` if the compiler has no

@@ -415,6 +415,16 @@ fn every_page_has_a_title_and_a_summary() {
 }
 
 #[test]
+fn no_page_shows_its_markup() {
+    for topic in TOPICS {
+        let shown = cargo_xpkg::ui::page::page(topic.text, None);
+        for mark in ["|--", "<!--", "](", "```"] {
+            assert!(!shown.contains(mark), "{}: {mark}", topic.name);
+        }
+    }
+}
+
+#[test]
 fn every_code_names_a_page() {
     for code in codes::all() {
         let page = code.info().page;

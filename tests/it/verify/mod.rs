@@ -188,6 +188,10 @@ fn row(project: &Project, failure: &Failure) -> String {
     )
 }
 
+/// Lines above the table of failures in the guide.
+const FAILURES_HEAD: &str = "<!-- failures -->\n\n| made for real | `cargo xpkg verify` | `sha256sum -c` | \
+                             `ldd` |\n|---|---|---|---|\n";
+
 #[test]
 fn the_guides_table_of_failures_is_what_is_said() {
     let project = trees();
@@ -239,13 +243,13 @@ passed: `tree`, policy `default`, listed by `manifest.json`: 2 programs, 0 findi
     let readme = repository().join("src/guide/verify.md");
     let text = std::fs::read_to_string(&readme).unwrap();
     let (before, rest) = text
-        .split_once("|---|---|---|---|<!-- failures -->\n")
+        .split_once(FAILURES_HEAD)
         .unwrap_or_else(|| panic!("the page has no table of failures"));
     let (shown, after) = rest.split_once("\n\n").unwrap();
     if std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite") {
         std::fs::write(
             &readme,
-            format!("{before}|---|---|---|---|<!-- failures -->\n{table}\n\n{after}"),
+            format!("{before}{FAILURES_HEAD}{table}\n\n{after}"),
         )
         .unwrap();
     } else {
@@ -579,4 +583,27 @@ fn what_cannot_be_started_is_a_finding_and_the_report_stands() {
             .stdout
             .contains("wrong-machine")
     );
+}
+
+#[test]
+fn a_list_that_was_taken_away_is_a_finding_where_one_is_required() {
+    let project = Project::of("hello");
+    project.xpkg("build -q").ok();
+    project.xpkg("verify --require-list").ok();
+    for list in ["manifest.json", "MANIFEST.txt"] {
+        std::fs::remove_file(project.path("target/xpkg").join(list)).unwrap();
+    }
+    project.xpkg("verify").ok();
+    let run = project.xpkg("verify --require-list");
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stdout.contains("list-missing"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    // One file cannot have a list.
+    let file = format!("target/xpkg/{HOST}/hello/hello");
+    let run = project.xpkg(&format!("verify {file} --require-list --target {HOST}"));
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
 }

@@ -35,7 +35,7 @@ pub const DERIVED: &str = "localhost/cargo-xpkg/derived";
 /// [`NO_ENGINE`] if none answers, with the reason of each.
 pub fn detect(host: &Host) -> Result<Engine> {
     let named = host.var("XPKG_CONTAINER_ENGINE");
-    let programs: Vec<&str> = named.map_or_else(|| ENGINES.to_vec(), |named| vec![named]);
+    let programs = searched(host);
     let (mut tried, mut helps) = (Vec::new(), Vec::new());
     for program in programs {
         if host.find(program).is_none() {
@@ -68,6 +68,17 @@ pub fn detect(host: &Host) -> Result<Engine> {
         Problem::new(NO_ENGINE, message).note("tried", tried),
         Problem::help,
     ))
+}
+
+/// Returns the programs that are searched for.
+fn searched(host: &Host) -> Vec<&str> {
+    let named = host.var("XPKG_CONTAINER_ENGINE");
+    named.map_or_else(|| ENGINES.to_vec(), |named| vec![named])
+}
+
+/// Returns true if a program is one of those that are searched for, and on PATH.
+pub fn is_searched(host: &Host, program: &str) -> bool {
+    searched(host).contains(&program) && host.find(program).is_some()
 }
 
 /// Queries a client about its engine. The error is the kind of failure and its text.

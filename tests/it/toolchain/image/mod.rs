@@ -1,5 +1,6 @@
 //! Cross images by real engines: pinned, planned, built in.
 
+mod context;
 pub mod engines;
 mod failures;
 mod inside;
