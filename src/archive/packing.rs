@@ -54,6 +54,7 @@ pub const ARCHIVE_UNFIT: Code = code(&CodeInfo {
     detection: "Archives are read as a stream within limits of size, count and ratio, and \
                 nothing is unpacked to disk.",
     fix: "Create it again; if it really is that large, verify the unpacked directory instead.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });

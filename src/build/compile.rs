@@ -193,6 +193,7 @@ pub const ARTIFACT_MISSING: Code = code(&CodeInfo {
     detection: "cargo's JSON messages are compared with the plan.",
     fix: "Run the command of the message by hand; a `forced-target` or an unusual crate type is \
           the likely cause.",
-    source: "rust-lang/cargo#6313",
+    page: "tree",
+    sources: &["rust-lang/cargo#6313"],
     waivable: false,
 });

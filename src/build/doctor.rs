@@ -252,7 +252,8 @@ pub const NO_HOST_CC: Code = code(&CodeInfo {
             `cc`, whatever the target.",
     detection: "PATH is searched for `cc`.",
     fix: "Install one: `apt-get install gcc libc6-dev`.",
-    source: "README, Checking the machine",
+    page: "doctor",
+    sources: &[],
     waivable: false,
 });
 
@@ -265,7 +266,8 @@ pub const EMULATED: Code = code(&CodeInfo {
             regex-syntax is typical).",
     detection: "/proc/cpuinfo is compared with rustc's host triple.",
     fix: "Run xpkg in an image for the machine's own platform, and let it cross-compile.",
-    source: "rust-lang/rust#96479, docker/buildx#328",
+    page: "doctor",
+    sources: &["rust-lang/rust#96479, docker/buildx#328"],
     waivable: false,
 });
 

@@ -396,7 +396,8 @@ pub const STD_MISSING: Code = code(&CodeInfo {
             `--offline` or `--frozen` was given, or rustup does not manage the toolchain.",
     detection: "The directory that `rustc --print target-libdir` prints does not exist.",
     fix: "Run the command of the message.",
-    source: "README, How a linker is chosen",
+    page: "linkers",
+    sources: &[],
     waivable: false,
 });
 
@@ -408,6 +409,7 @@ pub const OUT_DIR_UNFIT: Code = code(&CodeInfo {
             target directory, or is among a package's sources.",
     detection: "The paths are compared before anything is compiled.",
     fix: "Choose a directory that contains nothing else.",
-    source: "README, The staged tree",
+    page: "tree",
+    sources: &[],
     waivable: false,
 });

@@ -27,13 +27,13 @@ pub const BUILD_ARGS: &[&str] = &[
 /// Arguments that locate the staged tree.
 #[derive(Debug, Args)]
 pub struct PlaceArgs {
-    /// `--manifest-path`.
-    #[command(flatten)]
-    pub manifest: clap_cargo::Manifest,
-
     /// Directory of the staged tree [default: `<cargo target directory>/xpkg`]
     #[arg(long, value_name = "DIR")]
     pub out_dir: Option<Utf8PathBuf>,
+
+    /// `--manifest-path`.
+    #[command(flatten)]
+    pub manifest: clap_cargo::Manifest,
 
     /// Directory for all generated artifacts
     #[arg(long, value_name = "DIR")]
@@ -56,23 +56,6 @@ pub struct TreeArgs {
 /// these cannot disagree.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Build for the target; repeatable or comma-separated; a gnu triple may have a glibc floor
-    /// (`….2.17`)
-    #[arg(long, value_name = "TRIPLE[.GLIBC]", value_delimiter = ',')]
-    pub target: Vec<String>,
-
-    /// Linker for all targets; the run fails if it cannot be used
-    #[arg(long, value_name = "KIND")]
-    pub linker: Option<LinkerChoice>,
-
-    /// Directory of the staged tree [default: `<cargo target directory>/xpkg`]
-    #[arg(long, value_name = "DIR")]
-    pub out_dir: Option<Utf8PathBuf>,
-
-    /// `--manifest-path`.
-    #[command(flatten)]
-    pub manifest: clap_cargo::Manifest,
-
     /// `--package`, `--workspace` and `--exclude`.
     #[command(flatten)]
     pub workspace: clap_cargo::Workspace,
@@ -84,6 +67,32 @@ pub struct RunArgs {
     /// `--features`, `--all-features` and `--no-default-features`.
     #[command(flatten)]
     pub features: clap_cargo::Features,
+
+    /// Build for the target; repeatable or comma-separated; a gnu triple may have a glibc floor
+    /// (`….2.17`)
+    #[arg(long, value_name = "TRIPLE[.GLIBC]", value_delimiter = ',')]
+    pub target: Vec<String>,
+
+    /// Linker for all targets; the run fails if it cannot be used
+    #[arg(long, value_name = "KIND")]
+    pub linker: Option<LinkerChoice>,
+
+    /// Accept a finding that would stop the run; the manifest records it
+    #[arg(long, value_name = "CODE")]
+    pub accept: Vec<String>,
+
+    /// Let the configuration name this path outside the workspace, or paths below it, in `volumes`,
+    /// `pre-build`, `dockerfile` and `files`; repeatable
+    #[arg(long, value_name = "PATH")]
+    pub allow_outside: Vec<Utf8PathBuf>,
+
+    /// Directory of the staged tree [default: `<cargo target directory>/xpkg`]
+    #[arg(long, value_name = "DIR")]
+    pub out_dir: Option<Utf8PathBuf>,
+
+    /// Print text, or a single JSON document on stdout
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
+    pub message_format: MessageFormat,
 
     /// Build artifacts with the specified profile
     #[arg(long, value_name = "PROFILE", default_value = "release")]
@@ -109,6 +118,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub frozen: bool,
 
+    /// `--manifest-path`.
+    #[command(flatten)]
+    pub manifest: clap_cargo::Manifest,
+
     /// Directory for all generated artifacts
     #[arg(long, value_name = "DIR")]
     pub target_dir: Option<Utf8PathBuf>,
@@ -116,46 +129,21 @@ pub struct RunArgs {
     /// Override a configuration value
     #[arg(long, value_name = "KEY=VALUE|PATH")]
     pub config: Vec<String>,
-
-    /// Accept a finding that would stop the run; the manifest records it
-    #[arg(long, value_name = "CODE")]
-    pub accept: Vec<String>,
-
-    /// Let the configuration name this path outside the workspace, or paths below it, in `volumes`,
-    /// `pre-build`, `dockerfile` and `files`; repeatable
-    #[arg(long, value_name = "PATH")]
-    pub allow_outside: Vec<Utf8PathBuf>,
-
-    /// Print text, or a single JSON document on stdout
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
-    pub message_format: MessageFormat,
 }
 
 /// Global flags, accepted before or after the name of a command.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct OutputArgs {
     /// Do not print cargo xpkg log messages
-    #[arg(
-        short,
-        long,
-        global = true,
-        help_heading = "Output options",
-        conflicts_with = "verbose"
-    )]
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
     /// Use verbose output: print the commands that are run (-vv: cargo's verbose output, too)
-    #[arg(short, long, global = true, help_heading = "Output options", action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
     /// Coloring
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Output options",
-        value_name = "WHEN",
-        value_enum
-    )]
+    #[arg(long, global = true, value_name = "WHEN", value_enum)]
     pub color: Option<Color>,
 }
 

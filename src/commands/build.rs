@@ -9,6 +9,13 @@ use crate::host::shell::{self, Verbosity};
 use crate::problem::{Failure, Result};
 use crate::ui::tree;
 
+/// Examples of the command line.
+pub const EXAMPLES: &[&str] = &[
+    "cargo xpkg build --target x86_64-unknown-linux-musl,aarch64-unknown-linux-musl",
+    "cargo xpkg build --target x86_64-unknown-linux-gnu.2.17",
+    "cargo xpkg build -p bot-server --bin indexer --message-format json",
+];
+
 /// Arguments of `build`.
 #[derive(Debug, Args)]
 pub struct BuildArgs {

@@ -13,6 +13,13 @@ use crate::ship::docker::context::DEFAULT;
 use crate::tree;
 use crate::tree::look::TREE_FOREIGN;
 
+/// Examples of the command line.
+pub const EXAMPLES: &[&str] = &[
+    "cargo xpkg clean",
+    "cargo xpkg clean --out-dir dist",
+    "cargo xpkg clean --message-format json",
+];
+
 /// The JSON document of `clean`.
 #[derive(Serialize)]
 struct Cleaned {

@@ -12,12 +12,14 @@ pub const CARGO_FAILED: Code = code(&CodeInfo {
     cause: "The code does not compile, a dependency is not available, or cargo rejects a flag.",
     detection: "cargo's exit code, which is passed on; only the JSON document carries this code.",
     fix: "Read cargo's messages on stderr.",
-    source: "README, Tasks",
+    page: "codes",
+    sources: &[],
     waivable: false,
 });
 
-/// Codes of each file, in the order of the table in the README.
+/// Codes of each file, in the order of the table in the guide.
 const LISTS: &[&[Code]] = &[
+    crate::guide::CODES,
     crate::host::codes::CODES,
     crate::host::cache::CODES,
     crate::project::look::rustc::CODES,

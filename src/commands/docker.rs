@@ -27,6 +27,13 @@ use crate::ship::trees::look::{
 use crate::tree::manifest::Manifest;
 use crate::{tree, ui};
 
+/// Examples of the command line.
+pub const EXAMPLES: &[&str] = &[
+    "cargo xpkg docker --target x86_64-unknown-linux-musl,aarch64-unknown-linux-musl",
+    "cargo xpkg docker --no-build --oci image.tar",
+    "cargo xpkg docker --from amd64.tar --from arm64.tar",
+];
+
 /// Arguments of `docker`.
 #[derive(Debug, Args)]
 pub struct DockerArgs {

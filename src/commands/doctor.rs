@@ -12,6 +12,13 @@ use crate::problem::{Failure, Result};
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::ui::doctor;
 
+/// Examples of the command line.
+pub const EXAMPLES: &[&str] = &[
+    "cargo xpkg doctor",
+    "cargo xpkg doctor --target aarch64-unknown-linux-musl",
+    "cargo xpkg doctor --fix",
+];
+
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {

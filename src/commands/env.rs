@@ -12,6 +12,13 @@ use crate::problem::{Failure, Problem, Result};
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::ui::plan;
 
+/// Examples of the command line.
+pub const EXAMPLES: &[&str] = &[
+    r#"eval "$(cargo xpkg env --target aarch64-unknown-linux-gnu)""#,
+    "cargo xpkg env --target x86_64-unknown-linux-musl --linker zig",
+    "cargo xpkg env --target x86_64-unknown-linux-musl --message-format json",
+];
+
 /// Arguments of `env`.
 #[derive(Debug, Args)]
 pub struct EnvArgs {
@@ -71,7 +78,8 @@ pub const IMAGE_ENVIRONMENT: Code = code(&CodeInfo {
     detection: "The toolchain of the target is an image.",
     fix: "Run `cargo xpkg plan` to see the variables, or choose a linker of this machine with \
           `--linker`.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });
 
@@ -82,6 +90,7 @@ pub const ONE_TARGET: Code = code(&CodeInfo {
     cause: "Several targets were requested, by flag or configuration, and their variables differ.",
     detection: "The targets of the run are counted.",
     fix: "Name one with `--target`.",
-    source: "README, Tasks",
+    page: "environment",
+    sources: &[],
     waivable: false,
 });

@@ -15,6 +15,13 @@ use crate::toolchain::image::look::store::{self, ImageStore, PullPolicy};
 use crate::toolchain::image::run::{ImageTarget, PinSession, rows};
 use crate::ui::images;
 
+/// Examples of the command line.
+pub const EXAMPLES: &[&str] = &[
+    "cargo xpkg image pin",
+    "cargo xpkg image update --dry-run",
+    "cargo xpkg image list --message-format json",
+];
+
 /// Arguments of `image`.
 #[derive(Debug, Args)]
 pub struct ImageArgs {

@@ -2,31 +2,39 @@
 
 pub mod args;
 pub mod build;
+pub mod candidates;
 pub mod clean;
 pub mod codes;
+pub mod command_line;
+pub mod completions;
 pub mod docker;
 pub mod doctor;
 pub mod env;
 pub mod explain;
+pub mod help;
 pub mod image;
 pub mod internal;
+pub mod man;
 pub mod plan;
 pub mod show;
 pub mod verify;
 
 use camino::Utf8PathBuf;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde::Serialize;
 
 use crate::commands::args::{MessageFormat, OutputArgs, TreeArgs};
 use crate::commands::build::BuildArgs;
 use crate::commands::codes::CARGO_FAILED;
+use crate::commands::completions::CompletionsArgs;
 use crate::commands::docker::DockerArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::env::EnvArgs;
+use crate::commands::help::HelpArgs;
 use crate::commands::image::ImageArgs;
 use crate::commands::internal::compiler::{self, CompilerArgs};
 use crate::commands::internal::zig::{self, ZigArgs, ZigToolsArgs};
+use crate::commands::man::ManArgs;
 use crate::commands::plan::PlanArgs;
 use crate::commands::verify::VerifyArgs;
 use crate::host::codes::INTERRUPTED;
@@ -73,6 +81,9 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Image(args)) => (args.command.run().message_format, image::run(&host, args)),
         Some(Command::Show(args)) => (args.message_format, show::run(&host, args)),
         Some(Command::Clean(args)) => (args.message_format, clean::run(&host, args)),
+        Some(Command::Help(args)) => (human, help::run(&host, args, &command_line())),
+        Some(Command::Completions(args)) => (human, completions::run(args)),
+        Some(Command::Man(args)) => (human, man::run(&host, args, command_line())),
         Some(Command::Compiler(args)) => (human, compiler::run(args)),
         Some(Command::ZigInner(args)) => (human, zig::inner(args)),
         Some(Command::ZigTools(args)) => (human, zig::tools(args)),
@@ -136,7 +147,7 @@ fn color(host: &Host) -> Option<anstream::ColorChoice> {
 
 /// Build every bin of a workspace for every target, inspect it, and record it in a manifest
 #[derive(Debug, Parser)]
-#[command(name = "cargo xpkg", bin_name = "cargo xpkg", version, arg_required_else_help = true, styles = clap_cargo::style::CLAP_STYLING)]
+#[command(name = "cargo xpkg", bin_name = "cargo xpkg", version, arg_required_else_help = true, disable_help_subcommand = true, styles = clap_cargo::style::CLAP_STYLING)]
 pub struct Cli {
     /// Explain a code: cause, detection, fix and source
     #[arg(long, value_name = "CODE", exclusive = true)]
@@ -173,6 +184,12 @@ pub enum Command {
     Show(TreeArgs),
     /// Remove the files that xpkg created, never cargo's output
     Clean(TreeArgs),
+    /// Show a page of the guide, or the help of a command; without one, list both
+    Help(HelpArgs),
+    /// Print the completion script of a shell
+    Completions(CompletionsArgs),
+    /// Write the man pages of the commands and of the guide
+    Man(ManArgs),
     /// Print the C compiler of build scripts (run by xpkg itself)
     #[command(name = "__compiler", hide = true)]
     Compiler(CompilerArgs),
@@ -185,6 +202,11 @@ pub enum Command {
     /// Write zig's wrappers for a target (run by xpkg itself)
     #[command(name = "__zig-tools", hide = true)]
     ZigTools(ZigToolsArgs),
+}
+
+/// Returns the whole command line.
+pub fn command_line() -> clap::Command {
+    command_line::complete(Cli::command())
 }
 
 impl Command {
@@ -200,6 +222,9 @@ impl Command {
             Self::Verify(_)
             | Self::Show(_)
             | Self::Clean(_)
+            | Self::Help(_)
+            | Self::Completions(_)
+            | Self::Man(_)
             | Self::Compiler(_)
             | Self::Zig(_)
             | Self::ZigInner(_)
@@ -226,16 +251,6 @@ impl Cli {
         if args.get(1).is_some_and(|arg| arg == "xpkg") {
             args.remove(1);
         }
-        Self::try_parse_from(args)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        Self::from_arg_matches(&command_line().try_get_matches_from(args)?)
     }
 }

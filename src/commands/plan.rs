@@ -11,6 +11,13 @@ use crate::problem::{Failure, Result};
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::ui;
 
+/// Examples of the command line.
+pub const EXAMPLES: &[&str] = &[
+    "cargo xpkg plan",
+    "cargo xpkg plan --target aarch64-unknown-linux-gnu --linker zig",
+    "cargo xpkg plan --message-format json",
+];
+
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {

@@ -8,6 +8,13 @@ use crate::problem::{Failure, Problem, Result};
 use crate::tree::look::NO_TREE;
 use crate::{tree, ui};
 
+/// Examples of the command line.
+pub const EXAMPLES: &[&str] = &[
+    "cargo xpkg show",
+    "cargo xpkg show --out-dir dist",
+    "cargo xpkg show --message-format json",
+];
+
 /// Runs `show`.
 ///
 /// # Errors

@@ -28,6 +28,13 @@ use crate::verify::run::start_all;
 use crate::verify::waiver::{AcceptRule, NO_REASON};
 use crate::verify::{markdown, sarif};
 
+/// Examples of the command line.
+pub const EXAMPLES: &[&str] = &[
+    "cargo xpkg verify",
+    "cargo xpkg verify dist --policy strict --run",
+    "cargo xpkg verify app-1.0-x86_64-unknown-linux-musl.tar.gz --message-format sarif",
+];
+
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {

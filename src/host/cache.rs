@@ -185,6 +185,7 @@ pub const CACHE_UNSAFE: Code = code(&CodeInfo {
     detection: "Owner and mode of `$XDG_CACHE_HOME/cargo-xpkg` or `~/.cache/cargo-xpkg`; xpkg creates \
                 it with mode 0700. It is not used then: everything is asked again in each run.",
     fix: "Remove it, or choose another: `export XDG_CACHE_HOME=DIR`.",
-    source: "XDG Base Directory Specification",
+    page: "compiler-bugs",
+    sources: &["XDG Base Directory Specification"],
     waivable: false,
 });

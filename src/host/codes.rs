@@ -13,7 +13,8 @@ pub const NO_TOOLCHAIN: Code = code(&CodeInfo {
             does not start.",
     detection: "`cargo metadata` and `rustc -vV` are started in the workspace's directory.",
     fix: "Install Rust with rustup, and make sure that its `bin` directory is on PATH.",
-    source: "README, Quick start",
+    page: "tutorial",
+    sources: &[],
     waivable: false,
 });
 
@@ -26,7 +27,8 @@ pub const INTERRUPTED: Code = code(&CodeInfo {
     detection: "SIGINT, SIGTERM or SIGHUP; the exit code is 128 plus the signal's number (130, \
                 143).",
     fix: "Run it again.",
-    source: "README, Tasks",
+    page: "codes",
+    sources: &[],
     waivable: false,
 });
 
@@ -37,7 +39,8 @@ pub const FILE_ACCESS: Code = code(&CodeInfo {
     cause: "The operating system returned an error, which the message quotes.",
     detection: "Every file operation.",
     fix: "Check permissions and free space.",
-    source: "README, Codes",
+    page: "codes",
+    sources: &[],
     waivable: false,
 });
 
@@ -48,6 +51,7 @@ pub const PROCESS_FAILED: Code = code(&CodeInfo {
     cause: "rustc, rustup or another tool could not be started or exited with an error.",
     detection: "Its exit code.",
     fix: "Run the command in the message by hand.",
-    source: "README, Codes",
+    page: "codes",
+    sources: &[],
     waivable: false,
 });

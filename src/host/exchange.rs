@@ -130,6 +130,7 @@ pub const CANNOT_EXCHANGE: Code = code(&CodeInfo {
             out-dir is a mount point, or is in the lower layer of an overlay.",
     detection: "Before compiling, an exchange and a rename are tried that change nothing.",
     fix: "Name an out-dir one level deeper: `--out-dir DIR/xpkg`.",
-    source: "renameat2(2), RENAME_EXCHANGE",
+    page: "tree",
+    sources: &["renameat2(2), RENAME_EXCHANGE"],
     waivable: false,
 });

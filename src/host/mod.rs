@@ -17,6 +17,7 @@ pub mod fault;
 pub mod files;
 pub mod lock;
 pub mod machine;
+pub mod pager;
 pub mod process;
 pub mod replacement;
 pub mod shared;

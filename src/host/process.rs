@@ -265,6 +265,21 @@ impl Host {
         })
     }
 
+    /// Runs a program with our own output streams and terminal, writes `input` to its stdin and
+    /// waits for it. Returns false if it cannot be started.
+    pub fn feed(&self, invocation: &Invocation, input: &str) -> bool {
+        let mut command = self.command(invocation);
+        let Ok(mut child) = command.stdin(Stdio::piped()).spawn() else {
+            return false;
+        };
+        if let Some(mut stdin) = child.stdin.take() {
+            // A program that ends early closes the pipe.
+            let _ = io::Write::write_all(&mut stdin, input.as_bytes());
+        }
+        let _ = child.wait();
+        true
+    }
+
     /// Runs a program with our own stderr, passes each line of its stdout to `line`, and returns
     /// its exit code. A signal runs `cleanup` first, which ends what the program has started
     /// through another one (a container).

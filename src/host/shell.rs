@@ -140,7 +140,7 @@ pub fn json(value: &impl Serialize) -> String {
 
 /// Escapes the characters that control a terminal, except for line feeds, tabs and color sequences
 /// (`ESC [ … m`).
-fn safe(text: &str) -> String {
+pub fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {

@@ -19,8 +19,10 @@ pub struct CodeInfo {
     pub detection: &'static str,
     /// Instructions to fix the problem.
     pub fix: &'static str,
-    /// Reference: a section of the README, a standard or a public issue.
-    pub source: &'static str,
+    /// Page of the guide to read, the name of a topic: `cross-images`.
+    pub page: &'static str,
+    /// References: standards and public issues.
+    pub sources: &'static [&'static str],
     /// True if `build --accept` takes the code: the finding is recorded and the run continues.
     pub waivable: bool,
 }
@@ -62,6 +64,7 @@ pub const NO_SUCH_CODE: Code = code(&CodeInfo {
             finding about a finished file: after other problems a run cannot continue.",
     detection: "The code is looked up in the table of codes.",
     fix: "Use one of the codes that the message lists.",
-    source: "README, Tasks",
+    page: "codes",
+    sources: &[],
     waivable: false,
 });

@@ -242,7 +242,8 @@ pub const TOOL_MISSING: Code = code(&CodeInfo {
     detection: "The packages of the resolved graph are looked up in a table, and the tool is \
                 searched for in the same places as the package would search.",
     fix: "Run the install command that the message gives.",
-    source: "README, Checking the machine",
+    page: "environment",
+    sources: &[],
     waivable: false,
 });
 

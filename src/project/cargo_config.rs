@@ -312,7 +312,8 @@ pub const CARGO_CONFIG: Code = code(&CodeInfo {
                 xpkg controls.",
     fix: "Set it where xpkg reads it: `--linker`, `--target`, `CARGO_TARGET_<T>_LINKER`, or \
           `.cargo/config.toml` itself.",
-    source: "README, How a linker is chosen",
+    page: "linkers",
+    sources: &[],
     waivable: false,
 });
 

@@ -84,6 +84,7 @@ pub const LINKER_UNFIT: Code = code(&CodeInfo {
             does not fall back to another.",
     detection: "The chosen candidate was rejected; the message gives the reason.",
     fix: "Install what the message names, or choose another (`--linker auto` lets xpkg choose).",
-    source: "README, How a linker is chosen",
+    page: "linkers",
+    sources: &[],
     waivable: false,
 });

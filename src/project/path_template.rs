@@ -186,6 +186,7 @@ pub const LAYOUT_INVALID: Code = code(&CodeInfo {
             absolute.",
     detection: "The layout is parsed before anything is compiled.",
     fix: "Use the fields that the message lists, and a path below the tree's root.",
-    source: "README, The staged tree",
+    page: "tree",
+    sources: &[],
     waivable: false,
 });

@@ -78,6 +78,7 @@ pub const IMAGE_INVALID: Code = code(&CodeInfo {
             digits.",
     detection: "The reference is parsed by the grammar of the OCI distribution specification.",
     fix: "Write `registry/name:tag`, or `registry/name@sha256:…`.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });

@@ -322,7 +322,8 @@ pub const UNKNOWN_PACKAGE: Code = code(&CodeInfo {
     cause: "`-p` or `--exclude` names a package that is not a member.",
     detection: "The members are those of `cargo metadata`.",
     fix: "Use the nearest member, which the message names.",
-    source: "README, Tasks",
+    page: "tree",
+    sources: &[],
     waivable: false,
 });
 
@@ -332,7 +333,8 @@ pub const UNKNOWN_BIN: Code = code(&CodeInfo {
     cause: "`--bin` names a bin that none of the selected packages has, or that they leave out.",
     detection: "The bins are those of `cargo metadata`.",
     fix: "Use the nearest bin, which the message names, or select its package with `-p`.",
-    source: "README, Tasks",
+    page: "tree",
+    sources: &[],
     waivable: false,
 });
 
@@ -342,7 +344,8 @@ pub const NO_BINS: Code = code(&CodeInfo {
     cause: "The selected packages have no bin, or all of them are left out.",
     detection: "No bin of the selected packages remains after those that are left out.",
     fix: "Select others with `--workspace` or `-p`; the notes list what is left out and why.",
-    source: "README, Tasks",
+    page: "tree",
+    sources: &[],
     waivable: false,
 });
 

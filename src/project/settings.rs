@@ -424,7 +424,8 @@ pub const TARGET_TWICE: Code = code(&CodeInfo {
             the same path.",
     detection: "The list of targets contains the triple twice.",
     fix: "Name each triple once; run twice with two `--out-dir` for two floors.",
-    source: "README, Tasks",
+    page: "configuration",
+    sources: &[],
     waivable: false,
 });
 

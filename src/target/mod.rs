@@ -226,7 +226,8 @@ pub const UNKNOWN_TARGET: Code = code(&CodeInfo {
     detection: "`rustc --print target-list` does not list it.",
     fix: "Use the nearest known triple, which the help line suggests, or see `rustc --print \
           target-list`.",
-    source: "README, Tasks",
+    page: "configuration",
+    sources: &[],
     waivable: false,
 });
 
@@ -238,7 +239,8 @@ pub const UNSUPPORTED_TARGET: Code = code(&CodeInfo {
             like, so it could not inspect what it stages.",
     detection: "The triple's processor or system has no row in xpkg's tables.",
     fix: "Build it with cargo directly, and request support for it in an issue.",
-    source: "README, Limitations",
+    page: "linkers",
+    sources: &[],
     waivable: false,
 });
 

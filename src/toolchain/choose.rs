@@ -121,7 +121,7 @@ pub fn image_candidate(
 }
 
 /// Chooses the toolchain of a target. An explicit choice binds or fails; without one, `auto` takes
-/// the first candidate that passes (README, How a linker is chosen).
+/// the first candidate that passes (the guide's page `linkers`).
 ///
 /// # Errors
 ///
@@ -399,8 +399,9 @@ pub const NO_LINKER: Code = code(&CodeInfo {
     title: "no linker found for the target",
     cause: "Every candidate was rejected; the message gives the reason for each.",
     detection: "Candidates are tried in this order: native, gcc, clang, rust-lld, zig, image.",
-    fix: "Install what the help line names, or set an image for the target (README, Cross images) \
-          and run `cargo xpkg image pin`.",
-    source: "README, How a linker is chosen",
+    fix: "Install what the help line names, or set an image for the target (`cargo xpkg help \
+          cross-images`) and run `cargo xpkg image pin`.",
+    page: "linkers",
+    sources: &[],
     waivable: false,
 });

@@ -46,6 +46,8 @@ pub enum Bare {
 pub struct EnvVar {
     /// Name without a target: `CC`.
     pub role: &'static str,
+    /// Meaning, for the guide.
+    pub meaning: &'static str,
     /// Spelling of the scoped name.
     pub spelling: Spelling,
     /// Effect of the unscoped name.
@@ -59,12 +61,14 @@ pub struct EnvVar {
 /// Defines a variable that xpkg sets.
 const fn env_var(
     role: &'static str,
+    meaning: &'static str,
     spelling: Spelling,
     bare: Bare,
     value: fn(&TargetContext, &Tools) -> Option<String>,
 ) -> EnvVar {
     EnvVar {
         role,
+        meaning,
         spelling,
         bare,
         adds: false,
@@ -73,9 +77,10 @@ const fn env_var(
 }
 
 /// Defines a variable that only the user sets.
-const fn flags(role: &'static str) -> EnvVar {
+const fn flags(role: &'static str, meaning: &'static str) -> EnvVar {
     EnvVar {
         role,
+        meaning,
         spelling: Spelling::Scoped,
         bare: Bare::Hosts,
         adds: true,
@@ -86,26 +91,37 @@ const fn flags(role: &'static str) -> EnvVar {
 /// The variables, in the order they are printed.
 #[rustfmt::skip]
 pub const ENV_VARS: &[EnvVar] = &[
-    env_var("LINKER",                       Spelling::Cargo,    Bare::Heard,  |_, tools| tools.linker.clone()),
-    env_var("RUNNER",                       Spelling::Cargo,    Bare::Hosts,  runner),
-    env_var("CC",                           Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.cc.as_ref().map(|cc| cc.program.clone())),
-    env_var("CXX",                          Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.cxx.clone()),
-    env_var("AR",                           Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.ar.clone()),
-    env_var("RANLIB",                       Spelling::Scoped,   Bare::Hosts,  |_, tools| tools.ranlib.clone()),
+    env_var("LINKER", "linker", Spelling::Cargo, Bare::Heard, |_, tools| tools.linker.clone()),
+    env_var("RUNNER", "qemu, if it is on PATH and the target's programs cannot be started here", Spelling::Cargo, Bare::Hosts, runner),
+    env_var("CC", "C compiler", Spelling::Scoped, Bare::Hosts, |_, tools| tools.cc.as_ref().map(|cc| cc.program.clone())),
+    env_var("CXX", "C++ compiler", Spelling::Scoped, Bare::Hosts, |_, tools| tools.cxx.clone()),
+    env_var("AR", "archiver", Spelling::Scoped, Bare::Hosts, |_, tools| tools.ar.clone()),
+    env_var("RANLIB", "archiver's index maker", Spelling::Scoped, Bare::Hosts, |_, tools| tools.ranlib.clone()),
     // cc-rs adds the unscoped ones to these, so xpkg sets nothing.
-    flags("CFLAGS"),
-    flags("CXXFLAGS"),
-    env_var("CMAKE_TOOLCHAIN_FILE",         Spelling::Scoped,   Bare::Counts, |case, tools| cmake_file(case, tools).map(|file| file.path.into_string())),
-    env_var("BINDGEN_EXTRA_CLANG_ARGS",     Spelling::Suffixed, Bare::Joined, bindgen),
-    env_var("PKG_CONFIG_LIBDIR",            Spelling::Scoped,   Bare::Hosts,  pkg_config_libdir),
-    env_var("PKG_CONFIG_SYSROOT_DIR",       Spelling::Scoped,   Bare::Hosts,  pkg_config_sysroot),
-    env_var("PKG_CONFIG_PATH",              Spelling::Scoped,   Bare::Hosts,  pkg_config_path),
-    env_var("JEMALLOC_SYS_WITH_LG_PAGE",    Spelling::Prefixed, Bare::Counts, jemalloc_page),
-    env_var("CARGO_ENCODED_RUSTFLAGS",      Spelling::Plain,    Bare::Heard,  rustflags),
-    env_var("CARGO_ZIGBUILD_RUSTC_VERSION", Spelling::Plain,    Bare::Heard,  |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
+    flags("CFLAGS", "only yours: build scripts add `CFLAGS` to it themselves"),
+    flags("CXXFLAGS", "the same for C++"),
+    env_var("CMAKE_TOOLCHAIN_FILE", "file that names these tools to CMake, and keeps it from the host's libraries", Spelling::Scoped, Bare::Counts, |case, tools| cmake_file(case, tools).map(|file| file.path.into_string())),
+    env_var("BINDGEN_EXTRA_CLANG_ARGS", "the C compiler's headers, if the graph contains bindgen; yours come first", Spelling::Suffixed, Bare::Joined, bindgen),
+    env_var("PKG_CONFIG_LIBDIR", "directories of the target's own libraries, or empty: never the host's", Spelling::Scoped, Bare::Hosts, pkg_config_libdir),
+    env_var("PKG_CONFIG_SYSROOT_DIR", "root directory of those libraries", Spelling::Scoped, Bare::Hosts, pkg_config_sysroot),
+    env_var("PKG_CONFIG_PATH", "empty, if yours without a target in the name would add the host's", Spelling::Scoped, Bare::Hosts, pkg_config_path),
+    env_var("JEMALLOC_SYS_WITH_LG_PAGE", "16 for aarch64, if the graph contains jemalloc: kernels with 64 KiB pages", Spelling::Prefixed, Bare::Counts, jemalloc_page),
+    env_var("CARGO_ENCODED_RUSTFLAGS", "all rustflags, if the configuration has `rustflags` for the target", Spelling::Plain, Bare::Heard, rustflags),
+    env_var("CARGO_ZIGBUILD_RUSTC_VERSION", "rustc's version, for zig's wrapper", Spelling::Plain, Bare::Heard, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
 ];
 
 impl EnvVar {
+    /// Returns the name for any target: `CC_<t>`, `CARGO_TARGET_<T>_LINKER`.
+    pub fn pattern(&self) -> String {
+        let role = self.role;
+        match self.spelling {
+            Spelling::Cargo => format!("CARGO_TARGET_<T>_{role}"),
+            Spelling::Scoped | Spelling::Suffixed => format!("{role}_<t>"),
+            Spelling::Prefixed => format!("<T>_{role}"),
+            Spelling::Plain => role.to_owned(),
+        }
+    }
+
     /// Returns the name under which xpkg sets it.
     pub fn name(&self, target: &Target) -> String {
         let role = self.role;

@@ -15,7 +15,7 @@ pub struct KindEntry {
     pub candidates: fn(&TargetContext) -> Result<Vec<Candidate>, String>,
 }
 
-/// The kinds in `auto`'s order (README, "How a linker is chosen").
+/// The kinds in `auto`'s order (the guide's page `linkers`).
 pub const KINDS: &[KindEntry] = &[
     KindEntry {
         kind: LinkerKind::Native,

@@ -257,7 +257,8 @@ pub const FLAGS_LEAK: Code = code(&CodeInfo {
     detection: "The flags in `CFLAGS` and `CXXFLAGS` are checked if a foreign target's graph \
                 contains C.",
     fix: "Set it for the host only: `CFLAGS_<host>`. Or continue with `--accept flags-leak`.",
-    source: "rust-lang/cc-rs#1469; prefix-dev/pixi#6942",
+    page: "environment",
+    sources: &["rust-lang/cc-rs#1469", "prefix-dev/pixi#6942"],
     waivable: true,
 });
 
@@ -270,7 +271,11 @@ pub const PKG_CONFIG_LEAK: Code = code(&CodeInfo {
                 are checked. Without such a variable, xpkg sets the target's own.",
     fix: "Unset the variable, or set the target's own directories. Or continue with `--accept \
           pkg-config-leak`.",
-    source: "rust-cross/rust-musl-cross#44; rust-openssl/rust-openssl#1405",
+    page: "environment",
+    sources: &[
+        "rust-cross/rust-musl-cross#44",
+        "rust-openssl/rust-openssl#1405",
+    ],
     waivable: true,
 });
 
@@ -283,7 +288,8 @@ pub const ARCHIVE_FORMAT: Code = code(&CodeInfo {
                 name; the archive is read.",
     fix: "Set another archiver in `AR_<target>`, such as llvm-ar. Or continue with `--accept \
           archive-format`.",
-    source: "cross-rs/cross#137",
+    page: "environment",
+    sources: &["cross-rs/cross#137"],
     waivable: true,
 });
 
@@ -296,7 +302,8 @@ pub const JITTER_ENTROPY: Code = code(&CodeInfo {
                 `CFLAGS_<target>`.",
     fix: "Set `AWS_LC_SYS_NO_JITTER_ENTROPY=1`, or use a later aws-lc-sys. Or continue with \
           `--accept jitter-entropy`.",
-    source: "aws/aws-lc-rs#1097; aws/aws-lc-rs#1154",
+    page: "compiler-bugs",
+    sources: &["aws/aws-lc-rs#1097", "aws/aws-lc-rs#1154"],
     waivable: true,
 });
 

@@ -92,7 +92,8 @@ pub const TREE_FOREIGN: Code = code(&CodeInfo {
     cause: "The tree is replaced as a whole; files that its manifest does not list would be lost.",
     detection: "The out-dir is compared with its manifest before anything is compiled.",
     fix: "Move the files away, or choose another `--out-dir`.",
-    source: "README, The staged tree",
+    page: "tree",
+    sources: &[],
     waivable: false,
 });
 
@@ -103,7 +104,8 @@ pub const TREE_CHANGED: Code = code(&CodeInfo {
     cause: "A file that this run would keep was changed or removed after it was staged.",
     detection: "Kept files are hashed and compared with manifest.json.",
     fix: "Build its target again, or remove the tree with `cargo xpkg clean`.",
-    source: "README, The staged tree",
+    page: "tree",
+    sources: &[],
     waivable: false,
 });
 
@@ -114,7 +116,8 @@ pub const NO_TREE: Code = code(&CodeInfo {
     cause: "No build has written to this out-dir yet.",
     detection: "The out-dir has no manifest.json.",
     fix: "Run `cargo xpkg build`, or name the tree with `--out-dir`.",
-    source: "README, Quick start",
+    page: "tree",
+    sources: &[],
     waivable: false,
 });
 

@@ -571,6 +571,7 @@ pub const TREE_UNREADABLE: Code = code(&CodeInfo {
     detection: "It does not parse as schema version 1, a field does not have its form, or \
                 MANIFEST.txt disagrees with it. Nothing of such a tree is used or removed.",
     fix: "Use the xpkg that wrote it, or remove the directory by hand.",
-    source: "README, The staged tree",
+    page: "manifest",
+    sources: &[],
     waivable: false,
 });

@@ -48,7 +48,8 @@ pub const COMMIT_UNKNOWN: Code = code(&CodeInfo {
     detection: "The error of `git status`.",
     fix: "If you trust the checkout, add it to git's `safe.directory`, with the command that the \
           warning shows.",
-    source: "git-config(1), safe.directory",
+    page: "manifest",
+    sources: &["git-config(1), safe.directory"],
     waivable: false,
 });
 

@@ -81,7 +81,7 @@ fn clashing_pairs(named: impl Iterator<Item = (String, String)>) -> Vec<Problem>
 /// Returns the entries of the old manifest that a run keeps because it does not replace them.
 ///
 /// A run replaces all files of its targets, or, if it is limited to some bins (`is_partial`), only
-/// the files of these bins. See README, "The staged tree".
+/// the files of these bins. See the guide's page `tree`.
 pub fn retained(old: &Manifest, outputs: &[Output], is_partial: bool) -> Vec<Artifact> {
     let is_replaced = |artifact: &Artifact| {
         outputs.iter().any(|output| {
@@ -126,7 +126,8 @@ pub const PATH_CLASH: Code = code(&CodeInfo {
             the same path, or makes one's file the other's directory.",
     detection: "All paths of the run are compared before anything is compiled.",
     fix: "Add `{triple}` or `{package}` to the layout, or `rename` one of the two.",
-    source: "README, The staged tree",
+    page: "tree",
+    sources: &[],
     waivable: false,
 });
 

@@ -10,11 +10,17 @@ pub fn explanation(info: &CodeInfo) -> String {
         cause,
         detection,
         fix,
-        source,
+        page,
+        sources,
         waivable: _,
     } = info;
+    let sources = if sources.is_empty() {
+        String::new()
+    } else {
+        format!("source:    {}\n", sources.join("; "))
+    };
     format!(
         "{name}: {title}\n\ncause:     {cause}\ndetection: {detection}\nfix:       \
-         {fix}\nsource:    {source}\n"
+         {fix}\n{sources}page:      cargo xpkg help {page}\n"
     )
 }

@@ -4,6 +4,8 @@ pub mod docker;
 pub mod doctor;
 pub mod explain;
 pub mod images;
+pub mod man;
+pub mod page;
 pub mod plan;
 pub mod table;
 pub mod tree;

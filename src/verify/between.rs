@@ -108,7 +108,8 @@ pub const BUILD_ID_TWICE: Code = code(&CodeInfo {
     cause: "The same file is listed under two targets, or one was copied over the other.",
     detection: "Build IDs are compared across targets.",
     fix: "Build both again.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });
 
@@ -120,7 +121,8 @@ pub const SAME_FILE_TWICE: Code = code(&CodeInfo {
             (rust-lang/cargo#6313), or a file was copied by mistake.",
     detection: "The digests of all programs are compared.",
     fix: "Build them separately, as xpkg does.",
-    source: "rust-lang/cargo#6313",
+    page: "verify",
+    sources: &["rust-lang/cargo#6313"],
     waivable: false,
 });
 
@@ -131,6 +133,7 @@ pub const COMMITS_DIFFER: Code = code(&CodeInfo {
     cause: "A run with `-p`, `--exclude` or `--bin` replaces only those bins.",
     detection: "The commits recorded in manifest.json are compared.",
     fix: "Build all targets at one commit.",
-    source: "README, The staged tree",
+    page: "manifest",
+    sources: &[],
     waivable: false,
 });

@@ -190,7 +190,8 @@ pub const TARGET_UNKNOWN: Code = code(&CodeInfo {
     detection: "The path is searched for triples and for names such as `x86_64`, `linux-arm64` and \
                 `linux/amd64`.",
     fix: "Name it: `--target TRIPLE`.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });
 

@@ -195,7 +195,8 @@ pub const DIGEST_MISMATCH: Code = code(&CodeInfo {
     cause: "It was changed or truncated after it was listed; a flipped bit is enough.",
     detection: "Its SHA-256 and size are compared with the list beside it.",
     fix: "Build or fetch it again; do not update the list without knowing why the file changed.",
-    source: "GNU coreutils, sha256sum",
+    page: "verify",
+    sources: &["GNU coreutils, sha256sum"],
     waivable: false,
 });
 
@@ -206,7 +207,8 @@ pub const FILE_MISSING: Code = code(&CodeInfo {
     cause: "It was removed or renamed, or an upload left it out.",
     detection: "Every path of the list is looked up.",
     fix: "Put it back, or build the tree again.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });
 
@@ -218,7 +220,8 @@ pub const FILE_UNLISTED: Code = code(&CodeInfo {
             does not report it.",
     detection: "Every file is looked up in the list.",
     fix: "Remove it, or build the tree again.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });
 
@@ -230,7 +233,8 @@ pub const PATH_TWICE: Code = code(&CodeInfo {
             on macOS and Windows.",
     detection: "The paths of lists and archives are compared without regard to case.",
     fix: "Rename one of them.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });
 
@@ -241,6 +245,7 @@ pub const SPECIAL_FILE: Code = code(&CodeInfo {
     cause: "A device, a socket or a pipe does not belong in a release.",
     detection: "The type of every entry is checked.",
     fix: "Remove it.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });

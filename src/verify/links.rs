@@ -137,6 +137,7 @@ pub const LINK_OUTSIDE: Code = code(&CodeInfo {
             not part of the release.",
     detection: "Each link is resolved from its text, without the file system.",
     fix: "Replace it by the file, or by a link inside the tree.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });

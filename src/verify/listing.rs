@@ -289,7 +289,8 @@ pub const LIST_MISSING: Code = code(&CodeInfo {
     detection: "With `--require-list`, a manifest or a checksum list must be in the directory or \
                 archive.",
     fix: "Fetch the release again, with its list, or write one: `sha256sum FILE… > SHA256SUMS`.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });
 
@@ -301,7 +302,8 @@ pub const LIST_UNREADABLE: Code = code(&CodeInfo {
     detection: "manifest.json is parsed strictly; each line of the other lists must have a digest and a \
                 path, in either order.",
     fix: "Write it again: `sha256sum FILE… > SHA256SUMS`.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });
 

@@ -38,6 +38,7 @@ pub const PATH_UNSAFE: Code = code(&CodeInfo {
             directory.",
     detection: "Every path in lists and archives is split into its components.",
     fix: "Pack or list it again with a path below the tree.",
-    source: "Snyk, Zip Slip",
+    page: "verify",
+    sources: &["Snyk, Zip Slip"],
     waivable: false,
 });

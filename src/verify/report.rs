@@ -78,7 +78,8 @@ pub const RUN_FAILED: Code = code(&CodeInfo {
     cause: "It crashed, did not exit in time, or exited with a code other than 0.",
     detection: "`--run` starts it, natively or under qemu.",
     fix: "Run the command in the message by hand.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });
 
@@ -89,6 +90,7 @@ pub const VERSION_UNEXPECTED: Code = code(&CodeInfo {
     cause: "Its output does not contain the text of `--expect-version`.",
     detection: "The output of the program that `--run` starts.",
     fix: "Build it at the right commit.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });

@@ -86,6 +86,7 @@ pub const NO_REASON: Code = code(&CodeInfo {
     cause: "An accepted finding without a reason does not help those who read the report.",
     detection: "`verify` rejects `--accept` without `--reason`.",
     fix: "Add the reason: `--reason TEXT`.",
-    source: "README, Verifying a release",
+    page: "verify",
+    sources: &[],
     waivable: false,
 });

@@ -21,6 +21,7 @@ const FLOORS: &[&[&str]] = &[
     &["project", "archive"],
     &["inspect"],
     &["host"],
+    &["guide"],
     &["target", "invocation", "digest"],
     &["problem"],
 ];

@@ -12,9 +12,11 @@ mod corpus;
 mod debian;
 mod engine;
 mod figures;
+mod fresh;
 mod fuzz;
 mod matrix;
 mod setup;
+mod suite;
 mod zig;
 
 use crate::command::{Go as _, alone, cargo, threads};
@@ -65,6 +67,12 @@ const TASKS: &[(&str, &str, Task)] = &[
         figures::run,
     ),
     (
+        "fresh",
+        "README's two commands in a bare Debian (debootstrap; as root), as root and as a user \
+         without rights",
+        |_| fresh::run(),
+    ),
+    (
         "kills",
         "kill `build` at random moments [N, 500] and look for a half tree",
         kills,
@@ -112,10 +120,11 @@ fn main() -> ExitCode {
 fn test(args: &[String]) -> Result<(), String> {
     setup::run()?;
     let _alone = alone();
-    cargo(&["test", "--workspace"])
-        .args(args)
-        .env("RUST_TEST_THREADS", threads())
-        .go()
+    suite::run(
+        cargo(&["test", "--workspace"])
+            .args(args)
+            .env("RUST_TEST_THREADS", threads()),
+    )
 }
 
 fn bless(args: &[String]) -> Result<(), String> {
@@ -158,10 +167,11 @@ fn ci() -> Result<(), String> {
         eprintln!("xtask: {problem}");
     }
     // A test that this machine cannot run is skipped by name; in CI that is a failure.
-    let tested = cargo(&["test", "--workspace", "--locked"])
-        .env("XPKG_SKIP", "never")
-        .env("RUST_TEST_THREADS", threads())
-        .go();
+    let tested = suite::run(
+        cargo(&["test", "--workspace", "--locked"])
+            .env("XPKG_SKIP", "never")
+            .env("RUST_TEST_THREADS", threads()),
+    );
     if let Err(problem) = engine::down() {
         eprintln!("xtask: {problem}");
     }

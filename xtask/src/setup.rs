@@ -28,6 +28,18 @@ const PACKAGES: &[(&str, &str)] = &[
     ("splain", "perl"),
     ("cmake", "cmake"),
     ("protoc", "protobuf-compiler"),
+    // Reads image layouts as registries do, and copies them.
+    ("skopeo", "skopeo"),
+    // Completions and man pages are tried in what reads them.
+    ("fish", "fish"),
+    ("zsh", "zsh"),
+    ("man", "man-db"),
+    ("mandoc", "mandoc"),
+    ("script", "bsdutils"),
+    // Trees and archives of the tests.
+    ("zstd", "zstd"),
+    // Brings zig.
+    ("pip3", "python3-pip"),
     // The schemas of OCI's image specification.
     (
         "/usr/share/gocode/src/github.com/opencontainers/image-spec/schema/config-schema.json",

@@ -203,7 +203,7 @@ fn read<T: serde::de::DeserializeOwned>(
                 source,
                 &error,
                 "xpkg",
-                "see README, Configuration, for the keys and their types",
+                "see the keys and their types: `cargo xpkg help configuration`",
             );
             // The root's Cargo.toml is parsed twice, and a syntax error would be reported twice.
             if !problems.contains(&problem) {
@@ -266,7 +266,8 @@ pub const CONFIG_INVALID: Code = code(&CodeInfo {
             fallback.",
     detection: "The tables are parsed strictly; the message gives file, line and column.",
     fix: "Correct the key or value; for an unknown key, the help suggests the nearest known one.",
-    source: "README, Configuration",
+    page: "configuration",
+    sources: &[],
     waivable: false,
 });
 
@@ -277,7 +278,8 @@ pub const CONFIG_TWICE: Code = code(&CodeInfo {
             would be surprising if one of them were ignored.",
     detection: "Both files contain a configuration.",
     fix: "Keep one, delete the other.",
-    source: "README, Configuration",
+    page: "configuration",
+    sources: &[],
     waivable: false,
 });
 
@@ -346,8 +348,8 @@ mod tests {
             }),
             [
                 "config-invalid: invalid type: string \"x\", expected a sequence in xpkg's \
-                 configuration [xpkg.toml:1:11] see README, Configuration, for the keys and \
-                 their types"
+                 configuration [xpkg.toml:1:11] see the keys and their types: \
+                 `cargo xpkg help configuration`"
             ]
         );
     }

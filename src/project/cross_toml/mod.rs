@@ -7,7 +7,7 @@
 //! are reported, and so are keys that cross does not know.
 //!
 //! A new key: its name in `file::KEYS`, its value in `file::Values`, its import in
-//! [`Migration::target`] and `Imported::under`, or its reason in `unsupported_keys`; and the README.
+//! [`Migration::target`] and `Imported::under`, or its reason in `unsupported_keys`; and the guide's page `from-cross`.
 //!
 //! Source: <https://github.com/cross-rs/cross/blob/main/docs/config_file.md>.
 

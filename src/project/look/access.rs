@@ -50,6 +50,7 @@ pub const OUTSIDE_WORKSPACE: Code = code(&CodeInfo {
                 root and with the values of `--allow-outside`. A volume whose directory comes from \
                 the environment (`volumes = [\"NAME\"]`) is the user's own choice.",
     fix: "Move it into the workspace, or name it: `--allow-outside PATH`.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });

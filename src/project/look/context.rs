@@ -231,6 +231,7 @@ pub const WORKSPACE_UNREADABLE: Code = code(&CodeInfo {
             error.",
     detection: "`cargo metadata` failed.",
     fix: "Run xpkg inside a workspace or pass `--manifest-path`; fix what cargo reports.",
-    source: "README, Tasks",
+    page: "configuration",
+    sources: &[],
     waivable: false,
 });

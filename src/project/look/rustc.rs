@@ -114,6 +114,7 @@ pub const TOOLCHAIN_NOT_INSTALLED: Code = code(&CodeInfo {
     detection: "cargo and rustc run in the workspace's directory, so its pin applies; \
                 rustup reports that the toolchain is not installed.",
     fix: "Run the `rustup toolchain install` command of the message, or change the pin.",
-    source: "rustup's book, Overrides",
+    page: "doctor",
+    sources: &["rustup's book, Overrides"],
     waivable: false,
 });

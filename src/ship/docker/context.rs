@@ -121,6 +121,7 @@ pub const CONTEXT_FOREIGN: Code = code(&CodeInfo {
     detection: "Each file's digest is compared with the record in the context; a layout, or a \
                 tar of one, has an annotation of xpkg in its index.",
     fix: "Move them away, choose another `--context`, or overwrite changes with `--force`.",
-    source: "README, Docker",
+    page: "docker",
+    sources: &[],
     waivable: false,
 });

@@ -285,7 +285,8 @@ pub const DOCKER_INVALID: Code = code(&CodeInfo {
                 dependency with the workspace's root.",
     fix: "Correct the table, or build the missing bin; for a build in Docker follow the help of \
           the message.",
-    source: "README, Docker",
+    page: "docker",
+    sources: &[],
     waivable: false,
 });
 
@@ -297,7 +298,8 @@ pub const DOCKER_CLASH: Code = code(&CodeInfo {
             the time zones or a directory of a base layout.",
     detection: "The paths of all entries of an image are compared, in all its layers.",
     fix: "Rename one, make two images, leave out one tree, or choose another path in `files`.",
-    source: "README, Docker",
+    page: "docker",
+    sources: &[],
     waivable: false,
 });
 
@@ -312,6 +314,7 @@ pub const BASE_UNFIT: Code = code(&CodeInfo {
                 glibc that `base-glibc` declares.",
     fix: "Use another base, by digest, add what it lacks by `files`, or build for musl or with a \
           glibc floor; `--accept base-unfit` accepts the finding.",
-    source: "README, Docker",
+    page: "docker",
+    sources: &[],
     waivable: false,
 });

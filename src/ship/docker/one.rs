@@ -417,6 +417,7 @@ pub const DOCKER_CHOICE: Code = code(&CodeInfo {
             have only one of them.",
     detection: "The manifest's targets are grouped by platform.",
     fix: "Select the targets: `--target`, or `targets` in the image's table.",
-    source: "README, Docker",
+    page: "docker",
+    sources: &[],
     waivable: false,
 });

@@ -252,7 +252,8 @@ pub const IMAGE_UNFIT: Code = code(&CodeInfo {
     detection: "A shell in the image searches for the compilers that the image's own environment \
                 names, and for the known names.",
     fix: "Add what is missing with `pre-build`, or use another image.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });
 
@@ -262,6 +263,7 @@ pub const CONTAINER_KILLED: Code = code(&CodeInfo {
     cause: "A person, or the kernel for lack of memory, killed the container in which cargo ran.",
     detection: "It exited with 137 or 143, which cargo itself never does.",
     fix: "Build again, with fewer jobs (`-j 1`) if memory ran out.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });

@@ -238,7 +238,8 @@ pub const ENGINE_FAILED: Code = code(&CodeInfo {
             the message.",
     detection: "Its client exited with 125, or reported an error instead of an answer.",
     fix: "Check the output of `docker info` or `podman info`, and run the printed command by hand.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });
 
@@ -250,7 +251,8 @@ pub const IMAGE_UNAVAILABLE: Code = code(&CodeInfo {
     detection: "`docker pull` or `podman pull` failed.",
     fix: "Log in (`docker login`), fix the reference, or pin another image: `cargo xpkg image \
           update`.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });
 

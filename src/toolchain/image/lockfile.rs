@@ -317,7 +317,8 @@ pub const IMAGE_NOT_PINNED: Code = code(&CodeInfo {
             only.",
     detection: "Reference and inputs of the configuration are compared with those in `xpkg.lock`.",
     fix: "Run `cargo xpkg image pin`, and commit `xpkg.lock`.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });
 
@@ -328,7 +329,8 @@ pub const LOCK_UNREADABLE: Code = code(&CodeInfo {
             a newer xpkg.",
     detection: "The file is parsed strictly.",
     fix: "Restore it from version control, or remove it and pin again: `cargo xpkg image pin`.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });
 
@@ -338,7 +340,8 @@ pub const LOCK_CHANGED: Code = code(&CodeInfo {
     cause: "`--locked` was given, and the configuration or the registry differs from the file.",
     detection: "The new text is compared with the file's.",
     fix: "Run the command without `--locked`, check the difference, and commit it.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });
 

@@ -1,6 +1,6 @@
 //! Probes of compilers and archivers: facts about them, and tests for known bugs.
 //!
-//! A bug is a folder (`gcc_95189`), a row in [`table`] and a table in the README. [`assess`] decides
+//! A bug is a folder (`gcc_95189`), a row in [`table`] and a table in the guide. [`assess`] decides
 //! if a finding blocks or warns; the gate ([`crate::toolchain::gate`]) rejects the candidate.
 
 pub mod archiver;

@@ -249,7 +249,8 @@ pub const ZIG_ARGUMENT: Code = code(&CodeInfo {
     detection: "xpkg's wrapper of zig reads zig's output when a link fails.",
     fix: "Remove the argument where it is set (`-C link-arg`, a build script's \
           `cargo:rustc-link-arg`), or use another linker for the target.",
-    source: "rust-cross/cargo-zigbuild#96; README, zig",
+    page: "zig",
+    sources: &["rust-cross/cargo-zigbuild#96"],
     waivable: false,
 });
 

@@ -53,8 +53,8 @@ fn text_relocations(input: &RuleInput) -> Option<Violation> {
     })?
 }
 
-/// Returns true if the target and the linker can make position-independent programs (README, Before
-/// a release).
+/// Returns true if the target and the linker can make position-independent programs (the
+/// guide's page `policies`).
 fn can_be_pie(input: &RuleInput) -> bool {
     let Some(expected) = input.expected else {
         return true;
@@ -150,7 +150,8 @@ pub const RPATH_SET: Code = code(&CodeInfo {
     cause: "RPATH or RUNPATH names a directory that is not relative to the program.",
     detection: "DT_RPATH and DT_RUNPATH are read; `$ORIGIN` is fine.",
     fix: "Link without `-rpath`.",
-    source: "ld(1)",
+    page: "verify",
+    sources: &["ld(1)"],
     waivable: false,
 });
 
@@ -162,7 +163,8 @@ pub const NOT_PIE: Code = code(&CodeInfo {
     detection: "ET_DYN with DF_1_PIE, or static-pie. Targets and linkers that cannot make one \
                 (aarch64-musl, zig for x86_64-musl) are exempt.",
     fix: "Build it with `-C relocation-model=pie`, rustc's default.",
-    source: "README, Verifying a release",
+    page: "policies",
+    sources: &[],
     waivable: false,
 });
 
@@ -173,7 +175,8 @@ pub const RELRO_PARTIAL: Code = code(&CodeInfo {
     cause: "Without full RELRO, the tables through which functions are called can be overwritten.",
     detection: "PT_GNU_RELRO and DT_BIND_NOW.",
     fix: "Link with `-z relro -z now`, rustc's default.",
-    source: "rust-lang/rust, hardening",
+    page: "verify",
+    sources: &["rust-lang/rust, hardening"],
     waivable: false,
 });
 
@@ -185,7 +188,8 @@ pub const EXECUTABLE_STACK: Code = code(&CodeInfo {
             executable.",
     detection: "PT_GNU_STACK.",
     fix: "Find the object, or link with `-z noexecstack`.",
-    source: "ld(1)",
+    page: "verify",
+    sources: &["ld(1)"],
     waivable: false,
 });
 
@@ -196,7 +200,8 @@ pub const TEXT_RELOCATIONS: Code = code(&CodeInfo {
     cause: "Some of the linked code is not position-independent.",
     detection: "DT_TEXTREL and DF_TEXTREL.",
     fix: "Compile it with `-fPIC`.",
-    source: "ld(1)",
+    page: "verify",
+    sources: &["ld(1)"],
     waivable: false,
 });
 
@@ -207,7 +212,8 @@ pub const NOT_STRIPPED: Code = code(&CodeInfo {
     cause: "They make it larger, and reveal details of its source code.",
     detection: "Sections of debug information, and under `strict` the symbol table.",
     fix: "`strip = \"symbols\"` in the profile or in xpkg's configuration.",
-    source: "cargo, Profiles",
+    page: "verify",
+    sources: &["cargo, Profiles"],
     waivable: false,
 });
 
@@ -218,6 +224,7 @@ pub const HOME_LEAK: Code = code(&CodeInfo {
     cause: "Panic messages and debug information contain paths of sources and of the registry.",
     detection: "The bytes are searched for directories below `/home`, `/root` and `/Users`.",
     fix: "`--remap-path-prefix`, or build below a neutral directory.",
-    source: "RFC 3127; rust-lang/rust#97955",
+    page: "reproducibility",
+    sources: &["RFC 3127", "rust-lang/rust#97955"],
     waivable: false,
 });

@@ -155,7 +155,8 @@ pub const ABOVE_FLOOR: Code = code(&CodeInfo {
     cause: "The file imports a symbol that was added in a later glibc than the floor.",
     detection: "The highest `GLIBC_x.y` in `.gnu.version_r` that is not weak.",
     fix: "Link against an older glibc, or raise the floor.",
-    source: "LSB core specification, Symbol Versioning",
+    page: "glibc",
+    sources: &["LSB core specification, Symbol Versioning"],
     waivable: true,
 });
 
@@ -166,7 +167,8 @@ pub const PRIVATE_GLIBC: Code = code(&CodeInfo {
     cause: "The file imports from `GLIBC_PRIVATE`, which is specific to one build of glibc.",
     detection: "`.gnu.version_r` names it.",
     fix: "Find the static library that imports them; it was built from parts of glibc.",
-    source: "LSB core specification, Symbol Versioning",
+    page: "glibc",
+    sources: &["LSB core specification, Symbol Versioning"],
     waivable: true,
 });
 
@@ -178,7 +180,8 @@ pub const INTERPRETER_UNFIT: Code = code(&CodeInfo {
             of another libc).",
     detection: "PT_INTERP is compared with the loader of the target.",
     fix: "Link it with the target's own toolchain.",
-    source: "System V psABIs; glibc, sysdeps",
+    page: "verify",
+    sources: &["System V psABIs", "glibc, sysdeps"],
     waivable: false,
 });
 
@@ -189,6 +192,7 @@ pub const LIBRARY_UNFIT: Code = code(&CodeInfo {
     cause: "DT_NEEDED names a library that not every system of the target has.",
     detection: "DT_NEEDED is compared with the policy's list.",
     fix: "Link it statically (a `vendored` feature), or allow it in the policy.",
-    source: "auditwheel, manylinux policies",
+    page: "verify",
+    sources: &["auditwheel, manylinux policies"],
     waivable: false,
 });

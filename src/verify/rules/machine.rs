@@ -184,7 +184,8 @@ pub const UNREADABLE_BINARY: Code = code(&CodeInfo {
             contradict each other.",
     detection: "goblin rejects it.",
     fix: "Look at the linker: `cargo xpkg plan` shows which one was used and why.",
-    source: "README, The staged tree",
+    page: "tree",
+    sources: &[],
     waivable: true,
 });
 
@@ -196,7 +197,8 @@ pub const WRONG_MACHINE: Code = code(&CodeInfo {
             the triple. The usual cause is a linker or an object of the host.",
     detection: "The file's header is compared with the target.",
     fix: "Look at the linker: `cargo xpkg plan` shows which one was used and why.",
-    source: "System V gABI, ELF header",
+    page: "verify",
+    sources: &["System V gABI, ELF header"],
     waivable: true,
 });
 
@@ -207,7 +209,8 @@ pub const NOT_EXECUTABLE: Code = code(&CodeInfo {
     cause: "The file is an object, a library or a core, not an executable.",
     detection: "The type in the file's header.",
     fix: "Look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts.",
-    source: "README, The staged tree",
+    page: "tree",
+    sources: &[],
     waivable: true,
 });
 
@@ -222,7 +225,8 @@ pub const NOT_STATIC: Code = code(&CodeInfo {
     detection: "PT_INTERP or DT_NEEDED in a file for a musl target.",
     fix: "Let xpkg choose the linker, or pass `--accept not-static` if you want a dynamic musl \
           bin.",
-    source: "rust-lang/rust#95926",
+    page: "linkers",
+    sources: &["rust-lang/rust#95926"],
     waivable: true,
 });
 
@@ -233,7 +237,8 @@ pub const MODE_UNFIT: Code = code(&CodeInfo {
     cause: "A program is not executable by everyone, or a file is writable by others.",
     detection: "Permission bits, compared with the manifest if it lists them.",
     fix: "`chmod 0755` the file.",
-    source: "README, Verifying a release",
+    page: "policies",
+    sources: &[],
     waivable: false,
 });
 

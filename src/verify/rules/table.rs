@@ -21,7 +21,7 @@ use crate::verify::rules::policy::{Policy, PolicyName};
 use crate::verify::rules::{hardening, libc};
 
 /// Returns every rule, in the order in which they are checked.
-fn rules() -> impl Iterator<Item = &'static Rule> {
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
     [machine::RULES, libc::RULES, hardening::RULES]
         .into_iter()
         .flatten()

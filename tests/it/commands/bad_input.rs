@@ -175,7 +175,7 @@ exit 1
 --- stderr
 error[config-invalid]: invalid type: integer `1`, expected a sequence in xpkg's configuration
   at: [ROOT]/Cargo.toml:6:11
-  help: see README, Configuration, for the keys and their types
+  help: see the keys and their types: `cargo xpkg help configuration`
 
 "#]]
     );

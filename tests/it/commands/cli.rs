@@ -139,6 +139,7 @@ cause:     The file needs an interpreter or shared libraries, so it does not run
 detection: PT_INTERP or DT_NEEDED in a file for a musl target.
 fix:       Let xpkg choose the linker, or pass `--accept not-static` if you want a dynamic musl bin.
 source:    rust-lang/rust#95926
+page:      cargo xpkg help linkers
 
 "#]]
     );
@@ -149,6 +150,19 @@ exit 1
 --- stderr
 error[no-such-code]: there is no code `not-statik`
   help: did you mean `not-static`?
+
+"#]]
+    );
+}
+
+#[test]
+fn the_version_is_what_a_dockerfile_compares() {
+    check!(
+        Project::of("hello").xpkg("--version"),
+        str![[r#"
+exit 0
+--- stdout
+cargo xpkg 0.1.0
 
 "#]]
     );

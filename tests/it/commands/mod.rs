@@ -1,5 +1,6 @@
-//! The command line as its users meet it: help, input errors, and the README.
+//! The command line as its users meet it: help, input errors, and the guide.
 
 mod bad_input;
 mod cli;
-pub mod readme;
+pub mod guide;
+mod shells;

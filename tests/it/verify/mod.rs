@@ -10,7 +10,7 @@ use snapbox::str;
 use crate::check;
 use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, repository, tool};
 
-/// A failure: its name in the README, how it is made in a copy of the tree, flags of `verify`, and
+/// A failure: its name in the guide, how it is made in a copy of the tree, flags of `verify`, and
 /// the file that it is in.
 struct Failure {
     name: &'static str,
@@ -67,7 +67,7 @@ const FAILURES: &[Failure] = &[
         x86_64-unknown-linux-musl/hello/Hello", true, "", "x86_64-unknown-linux-musl/hello/hello"),
 ];
 
-/// Archives that nobody should unpack: name in the README, how it is made, the file that it is in.
+/// Archives that nobody should unpack: name in the guide, how it is made, the file that it is in.
 const ARCHIVES: &[(&str, &str, &str)] = &[
     (
         "an archive that unpacks to a thousand times its size",
@@ -130,7 +130,7 @@ fn shell(directory: &Path, line: &str) -> (bool, String) {
     (output.status.success(), text)
 }
 
-/// A row of the README's table: what three tools say of a failure.
+/// A row of the guide's table: what three tools say of a failure.
 fn row(project: &Project, failure: &Failure) -> String {
     let work = project.path("work");
     let _ = std::fs::remove_dir_all(&work);
@@ -189,7 +189,7 @@ fn row(project: &Project, failure: &Failure) -> String {
 }
 
 #[test]
-fn the_readmes_table_of_failures_is_what_is_said() {
+fn the_guides_table_of_failures_is_what_is_said() {
     let project = trees();
     check!(
         project.xpkg("verify tree"),
@@ -233,16 +233,14 @@ passed: `tree`, policy `default`, listed by `manifest.json`: 2 programs, 0 findi
     }
     let table = regex::Regex::new(r"[0-9a-f]{12}…")
         .unwrap()
-        .replace_all(&rows.join("\n"), "[DIGEST]")
+        .replace_all(&rows.join("\n"), "…")
         .into_owned();
-    let _held = crate::commands::readme::README
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let readme = repository().join("README.md");
+    let _held = crate::commands::guide::held();
+    let readme = repository().join("src/guide/verify.md");
     let text = std::fs::read_to_string(&readme).unwrap();
     let (before, rest) = text
         .split_once("|---|---|---|---|<!-- failures -->\n")
-        .unwrap_or_else(|| panic!("README has no table of failures"));
+        .unwrap_or_else(|| panic!("the page has no table of failures"));
     let (shown, after) = rest.split_once("\n\n").unwrap();
     if std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite") {
         std::fs::write(

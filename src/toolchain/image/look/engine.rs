@@ -457,7 +457,8 @@ pub const NO_ENGINE: Code = code(&CodeInfo {
                 names. The message distinguishes missing, not running and forbidden.",
     fix: "Follow the line of the message for the engine that you want. xpkg does not fall back \
           to a linker of this machine.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });
 
@@ -471,7 +472,8 @@ pub const ENGINE_BLIND: Code = code(&CodeInfo {
                 toolchain's `rustc`.",
     fix: "Use an engine of this machine (unset `DOCKER_HOST`, or podman), or share the \
           directories that the message names with it under the same paths.",
-    source: "README, Cross images; cross-rs/cross#273",
+    page: "cross-images",
+    sources: &["cross-rs/cross#273"],
     waivable: false,
 });
 
@@ -482,6 +484,7 @@ pub const IMAGE_BUILD: Code = code(&CodeInfo {
             message.",
     detection: "`docker build` or `podman build` ended with an error.",
     fix: "Fix the command that failed.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });

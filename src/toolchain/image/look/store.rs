@@ -468,7 +468,8 @@ pub const IMAGE_ABSENT: Code = code(&CodeInfo {
             never do, `build` not with `--offline` or `--frozen`.",
     detection: "The engine is asked for the image by its digest.",
     fix: "Run `cargo xpkg image pull`.",
-    source: "README, Cross images",
+    page: "cross-images",
+    sources: &[],
     waivable: false,
 });
 
@@ -479,6 +480,7 @@ pub const IMAGE_PLATFORM: Code = code(&CodeInfo {
             another processor.",
     detection: "`image inspect` is compared with rustc's host triple.",
     fix: "Name an image for this machine's platform: it cross-compiles for the target from there.",
-    source: "README, Cross images; cross-rs/cross#1288",
+    page: "cross-images",
+    sources: &["cross-rs/cross#1288"],
     waivable: false,
 });

@@ -102,6 +102,11 @@ const GCC_95189: Code = code(&CodeInfo {
           `--param=builtin-string-cmp-inline-length=0` in `CFLAGS_<target>`: the manifest records \
           it. Not `-fno-builtin-memcmp`: it leaves explicit `__builtin_memcmp` calls wrong. Or \
           continue with `--accept gcc-95189`, which is recorded, too.",
-    source: "gcc.gnu.org PR 95189; aws/aws-lc#177; cross-rs/cross#1725",
+    page: "compiler-bugs",
+    sources: &[
+        "gcc.gnu.org PR 95189",
+        "aws/aws-lc#177",
+        "cross-rs/cross#1725",
+    ],
     waivable: true,
 });

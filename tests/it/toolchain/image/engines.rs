@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use regex::Regex;
 use serde_json::Value;
 
-use crate::support::{ARM_GNU, Project, Run, repository, skipped, tool};
+use crate::support::{ARM_GNU, Project, Run, repository, skipped, skipped_in_part, tool};
 
 /// An engine that answers, and what the registry beside it holds.
 pub struct Engine {
@@ -73,12 +73,16 @@ fn on<F: Fn(&Engine)>(engines: &[&str], more: &[&str], test: F) {
         .rsplit("::")
         .find(|part| !part.starts_with('{'))
         .unwrap_or(whole);
+    let (mut ran, mut skips) = (false, Vec::new());
     for (number, engine) in [engines, more].concat().into_iter().enumerate() {
         match Engine::of(engine) {
             // All must say the same: what the first says is written, the next run holds the others
             // to it.
             Ok(_) if std::env::var("SNAPSHOTS").as_deref() == Ok("overwrite") && number > 0 => {}
-            Ok(engine) => test(&engine),
+            Ok(engine) => {
+                ran = true;
+                test(&engine);
+            }
             Err(why) => {
                 // Where no engine can run, there is nothing to demand; one that was never tried is.
                 let tried = !why.contains("cargo xtask engine up");
@@ -86,9 +90,13 @@ fn on<F: Fn(&Engine)>(engines: &[&str], more: &[&str], test: F) {
                     tried || std::env::var("XPKG_SKIP").as_deref() != Ok("never"),
                     "{engine}: {why}"
                 );
-                skipped(name, &format!("{engine}: {why}"));
+                skips.push(format!("{engine}: {why}"));
             }
         }
+    }
+    let skip = if ran { skipped_in_part } else { skipped };
+    for why in skips {
+        skip(name, &why);
     }
 }
 
