@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::cache;
 use crate::host::machine::Host;
+use crate::host::process::Output;
 use crate::invocation::Invocation;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::target::Target;
 use crate::toolchain::probe::definition::{EXIT_AFFECTED, Probe, Question};
 use crate::toolchain::probe::facts::{CompilerFacts, FACTS_OBJECT};
@@ -94,10 +95,16 @@ pub struct ContainerCompiler<'a> {
     /// Starts the container and returns a directory that it shares with this machine, and the path
     /// of the compiler's stand-in.
     pub start: &'a Launcher<'a>,
+    /// Runs a program in the container, by its path in the shared directory. What the image's
+    /// compiler has written is never started on this machine.
+    pub run: &'a InContainer<'a>,
 }
 
 /// The function in [`ContainerCompiler::start`].
 type Launcher<'a> = dyn Fn() -> Result<(Utf8PathBuf, Utf8PathBuf), String> + 'a;
+
+/// The function in [`ContainerCompiler::run`].
+type InContainer<'a> = dyn Fn(&Utf8Path) -> Option<Output> + 'a;
 
 /// Returns true if a variable changes which compiler and flags a build script uses. `PATH` is
 /// treated separately.
@@ -489,6 +496,21 @@ impl Bench<'_> {
             .map_err(|_| "its output is not an object file".to_owned())
     }
 
+    /// Writes the source anew, and removes the output. A container writes to this directory, too:
+    /// no link that it has put there is followed.
+    fn prepare(&self, file: &Utf8Path, output: &Utf8Path, source: &str) -> Result<(), Problem> {
+        let parent = self.directory.parent().unwrap_or(self.directory);
+        let below = self.host.below(parent)?;
+        let name = |path: &Utf8Path| {
+            let path = path.strip_prefix(parent).unwrap_or(path);
+            path.as_str().to_owned()
+        };
+        for path in [file, output] {
+            below.remove_file(&name(path))?;
+        }
+        below.write(&name(file), source.as_bytes(), None)
+    }
+
     /// Calls the compiler with the source as input.
     fn call(
         &self,
@@ -500,14 +522,8 @@ impl Bench<'_> {
         how: &[&str],
     ) -> Result<(), String> {
         let file = self.directory.join("probe.c");
-        self.host
-            .write(&file, source.as_bytes())
+        self.prepare(&file, output, source)
             .map_err(|problem| problem.message)?;
-        if self.host.exists(output) {
-            self.host
-                .remove_file(output)
-                .map_err(|problem| problem.message)?;
-        }
         let mut call = Invocation::new(&line.program, self.directory)
             .args(args.iter().cloned())
             .args(last.iter().copied())
@@ -564,19 +580,22 @@ impl Bench<'_> {
             &["-static"],
         )
         .ok()?;
-        let command: Vec<String> = runner
-            .iter()
-            .cloned()
-            .chain([program.into_string()])
-            .collect();
-        let (first, rest) = command.split_first()?;
-        let ended = self
-            .host
-            .capture_bounded(
-                &Invocation::new(first, self.directory).args(rest.iter().cloned()),
-                LIMIT,
-            )
-            .ok()?;
+        let ended = match &self.compiler.apart {
+            // An emulator of this machine would start it on this machine.
+            Some(apart) => (runner.is_empty())
+                .then(|| (apart.run)(&program))
+                .flatten()?,
+            None => {
+                let command: Vec<String> = runner
+                    .iter()
+                    .cloned()
+                    .chain([program.into_string()])
+                    .collect();
+                let (first, rest) = command.split_first()?;
+                let call = Invocation::new(first, self.directory).args(rest.iter().cloned());
+                self.host.capture_bounded(&call, LIMIT).ok()?
+            }
+        };
         match ended.code {
             _ if ended.timed_out => Some(Verdict::Inconclusive {
                 why: format!("it did not finish within {} s", LIMIT.as_secs()),

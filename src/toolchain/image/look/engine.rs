@@ -302,6 +302,8 @@ pub struct Session<'a> {
     container: Container,
     /// Directory with the same path on this machine and in the container.
     scratch: tempfile::TempDir,
+    /// Directory of this machine alone, for programs that it starts.
+    programs: tempfile::TempDir,
 }
 
 impl<'a> Session<'a> {
@@ -332,6 +334,7 @@ impl<'a> Session<'a> {
             host,
             container,
             scratch,
+            programs: host.scratch()?,
         };
         let call = session.container.start("/bin/sh", ["-c".to_owned(), wait]);
         let output = host.capture_bounded(&call, LIMIT * 3)?;
@@ -381,11 +384,14 @@ impl<'a> Session<'a> {
         self.host.capture_bounded(&call, LIMIT * 3)
     }
 
-    /// Writes a wrapper script for a program of the container, below the shared directory. It has
-    /// the program's name and runs it in the directory that the script is called from.
+    /// Writes a wrapper script for a program of the container. It has the program's name and runs it
+    /// in the directory that the script is called from. This machine starts it, so the container
+    /// must not see it, let alone write to it.
     pub fn wrapper(&self, number: usize, program: &str) -> Result<Utf8PathBuf> {
         let name = program.rsplit('/').next().unwrap_or(program);
-        let directory = self.directory().join(format!("wrapper-{number}"));
+        let directory = Utf8Path::from_path(self.programs.path())
+            .unwrap_or(Utf8Path::new("/tmp"))
+            .join(format!("wrapper-{number}"));
         self.host.create_dir_all(&directory)?;
         let path = directory.join(name);
         let mut words = self.container.exec(Some("$PWD"));

@@ -3,6 +3,7 @@
 mod context;
 pub mod engines;
 mod failures;
+mod hostile;
 mod inside;
 mod together;
 mod ways;
