@@ -6,7 +6,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
-use crate::build::compile::{ARTIFACT_MISSING, BuiltBin};
+use crate::build::compile::{BuiltBin, TARGET_DIR_BUSY};
 use crate::host::entries::PathKind;
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
@@ -145,10 +145,8 @@ impl Staging<'_> {
             "bin `{}` of package `{}`",
             output.bin.bin, output.bin.package
         );
-        if !self.host.exists(file) {
-            return Err(vec![not_written(&name, file)]);
-        }
-        let bytes = self.host.read(file).map_err(|problem| vec![problem])?;
+        let read = file.read(self.host).map_err(|problem| vec![problem])?;
+        let bytes = read.ok_or_else(|| vec![overwritten(&name, file.path())])?;
         let (binary, findings) = match inspect::inspect(&bytes) {
             Ok(binary) => {
                 let findings = table::check_built(&name, &binary, &output.target);
@@ -162,7 +160,7 @@ impl Staging<'_> {
         if !problems.is_empty() {
             return Err(problems
                 .into_iter()
-                .map(|finding| finding.note("file", [file.to_string()]))
+                .map(|finding| finding.note("file", [file.path().to_string()]))
                 .collect());
         }
         let artifact = Artifact {
@@ -295,17 +293,13 @@ struct StagedFile {
     is_new: bool,
 }
 
-/// Returns the problem of a file that cargo reported but that does not exist.
-fn not_written(name: &str, file: &Utf8Path) -> Problem {
+/// Returns the problem of a file that was written to after cargo reported it.
+fn overwritten(name: &str, file: &Utf8Path) -> Problem {
     Problem::new(
-        ARTIFACT_MISSING,
-        format!("{name}: cargo reports `{file}`, which does not exist"),
+        TARGET_DIR_BUSY,
+        format!("{name}: `{file}` was written to while it was read"),
     )
-    .note(
-        "cause",
-        ["the linker succeeded but wrote nothing".to_owned()],
-    )
-    .help("`cargo xpkg plan` shows which linker it was and why it was chosen")
+    .help("end what writes to it, then repeat the run")
 }
 
 /// Removes the files that the manifest lists, then empty directories. Returns the removed files and

@@ -9,6 +9,7 @@
 
 pub mod cache;
 pub mod codes;
+pub mod descendants;
 pub mod entries;
 pub mod exchange;
 #[cfg(feature = "test-fakes")]
@@ -16,7 +17,10 @@ pub mod fault;
 pub mod files;
 pub mod lock;
 pub mod machine;
+pub mod opened;
+pub mod pipes;
 pub mod process;
+pub mod regular;
 pub mod replacement;
 pub mod shell;
 pub mod signals;

@@ -18,7 +18,7 @@ use crate::tree::manifest::{Manifest, TREE_UNREADABLE};
 /// A file cannot be read or parsed, or the two files disagree.
 pub fn read(host: &Host, out_dir: &Utf8Path) -> Result<Option<(Manifest, (String, String))>> {
     let path = out_dir.join(JSON_NAME);
-    if !host.is_file(&path) {
+    if !host.has_file(&path) {
         return Ok(None);
     }
     let json = host.read_text(&path)?;

@@ -28,7 +28,7 @@ pub fn write(
     let place = replacement::lock(host, directory, &CONTEXT)?;
     place.sweep(|leftover| {
         // Without a record it was not finished.
-        if host.is_file(&leftover.join(RECORD)) {
+        if host.has_file(&leftover.join(RECORD)) {
             existing(host, leftover, leftover, force)?;
         }
         Ok(())
@@ -157,7 +157,7 @@ fn existing(
     }
     let there = host.walk(directory)?;
     let place = directory.join(RECORD);
-    let record: Option<Record> = if host.is_file(&place) {
+    let record: Option<Record> = if host.has_file(&place) {
         let read = serde_json::from_str(&host.read_text(&place)?);
         Some(read.map_err(|error| {
             Problem::new(

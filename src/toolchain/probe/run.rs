@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::cache;
 use crate::host::machine::Host;
+use crate::host::process::Output;
 use crate::invocation::Invocation;
 use crate::problem::Result;
 use crate::target::Target;
@@ -25,6 +26,16 @@ pub const LIMIT: Duration = Duration::from_secs(5);
 
 /// Time limit in a container, which starts slowly on a busy machine.
 const LIMIT_APART: Duration = Duration::from_secs(30);
+
+/// Runs a call of a compiler. The client of an engine leaves processes behind on purpose.
+fn capture(host: &Host, compiler: &ProbeTarget, call: &Invocation) -> Result<Output, String> {
+    let ended = if compiler.apart.is_some() {
+        host.capture_bounded(call, LIMIT_APART)
+    } else {
+        host.capture_untrusted(call, LIMIT)
+    };
+    ended.map_err(|problem| problem.message)
+}
 
 /// Returns the time limit of a call.
 fn limit(compiler: &ProbeTarget) -> Duration {
@@ -336,9 +347,7 @@ fn command_line(
     .args([compiler.target, compiler.host, level, scratch.as_str()])
     .env("CARGO_ENCODED_RUSTFLAGS", compiler.rustflags.join("\u{1f}"));
     question = with_environment(host, compiler, variables, question);
-    let output = host
-        .capture_bounded(&question, limit(compiler))
-        .map_err(|problem| problem.message)?;
+    let output = capture(host, compiler, &question)?;
     if output.timed_out {
         return Err(format!(
             "it did not finish within {} s",
@@ -504,10 +513,7 @@ impl Bench<'_> {
             call.arg(file).arg("-o").arg(output.as_str()),
         );
         call.env.extend(line.env.iter().cloned());
-        let ended = self
-            .host
-            .capture_bounded(&call, limit(self.compiler))
-            .map_err(|problem| problem.message)?;
+        let ended = capture(self.host, self.compiler, &call)?;
         match ended.code {
             _ if ended.timed_out => Err(format!(
                 "it did not finish within {} s",
@@ -557,7 +563,7 @@ impl Bench<'_> {
         let (first, rest) = command.split_first()?;
         let ended = self
             .host
-            .capture_bounded(
+            .capture_untrusted(
                 &Invocation::new(first, self.directory).args(rest.iter().cloned()),
                 LIMIT,
             )

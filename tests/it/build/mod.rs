@@ -4,6 +4,7 @@ pub mod chat;
 mod crash;
 mod doctor;
 mod plan;
+mod races;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
