@@ -1,5 +1,6 @@
 //! Compiles, inspects and stages the bins of a plan.
 
+use crate::build::cargo_call::Call;
 use crate::build::look::options::RunOptions;
 use crate::build::look::session::Session;
 use crate::build::look::source;
@@ -7,7 +8,7 @@ use crate::build::plan::{Plan, STD_MISSING, TargetPlan};
 use crate::build::record::record;
 use crate::build::stage::{ExistingTree, Provenance, Staging};
 use crate::build::write::write_tools;
-use crate::host::lock;
+use crate::host::lock::{self, FileLock};
 use crate::host::machine::Host;
 use crate::host::shared::SharedLock;
 use crate::invocation::Invocation;
@@ -21,6 +22,10 @@ use crate::toolchain::probe::assess;
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 use crate::tree::staged::{self, Output};
 use crate::{build, digest};
+
+/// Name of the lock file beside the files that cargo builds, where `cargo xpkg clean` removes
+/// nothing.
+const LOCK_NAME: &str = ".xpkg-lock";
 
 /// A finished build.
 pub struct Built {
@@ -288,27 +293,34 @@ fn build_target(
     for warmup in &target.toolchain.candidate.cache_warmups {
         build::compile::warm_up(host, warmup)?;
     }
-    // While this lock is held, a container with the target's name can only be left over from a run
-    // that was killed.
-    let image = target.toolchain.candidate.image.as_ref();
-    let _lock = image
-        .map(|image| {
-            let path = image.target_dir.with_extension("lock");
-            host.lock(&path, &format!("in `{}`", image.target_dir))
-        })
-        .transpose()?;
     if let Some(fetch) = &target.fetch {
         host.shell.detail("Running", &format!("`{fetch}`"));
         build::compile::fetch(host, fetch)?;
     }
     let mut artifacts = Vec::new();
     for call in &target.calls {
+        // Held until the files are read: another run would replace them.
+        let lock = lock_artifacts(host, target, call)?;
         host.shell
             .detail("Running", &format!("`{}`", call.invocation));
-        let bins = build::compile::run(host, call)?;
+        let bins = build::compile::run(host, call, &lock)?;
         artifacts.extend(staging.take(&bins, provenance)?);
     }
     Ok(artifacts)
+}
+
+/// Locks the directory that a call builds in.
+fn lock_artifacts(host: &Host, target: &TargetPlan, call: &Call) -> Result<FileLock> {
+    if let Some(image) = &target.toolchain.candidate.image {
+        // While this lock is held, a container with the target's name can only be left over from a
+        // run that was killed. It lies outside of what the container may write to.
+        let path = image.target_dir.with_extension("lock");
+        return host.lock(&path, &format!("in `{}`", image.target_dir));
+    }
+    let directory = call.artifacts.path();
+    host.create_target_dir(&call.artifacts.target_dir)?;
+    host.create_dir_all(&directory)?;
+    host.lock(&directory.join(LOCK_NAME), &format!("in `{directory}`"))
 }
 
 /// Returns the old tree's artifacts of failed targets that are not retained anyway: they stay in

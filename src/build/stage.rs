@@ -6,7 +6,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
-use crate::build::compile::{ARTIFACT_MISSING, BuiltBin};
+use crate::build::compile::{BuiltBin, TARGET_DIR_BUSY};
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
 use crate::problem::code::Code;
@@ -143,10 +143,8 @@ impl Staging<'_> {
             "bin `{}` of package `{}`",
             output.bin.bin, output.bin.package
         );
-        if !self.host.exists(file) {
-            return Err(vec![not_written(&name, file)]);
-        }
-        let bytes = self.host.read(file).map_err(|problem| vec![problem])?;
+        let read = file.read(self.host).map_err(|problem| vec![problem])?;
+        let bytes = read.ok_or_else(|| vec![overwritten(&name, file.path())])?;
         let (binary, findings) = match inspect::inspect(&bytes) {
             Ok(binary) => {
                 let findings = table::check_built(&name, &binary, &output.target);
@@ -160,7 +158,7 @@ impl Staging<'_> {
         if !problems.is_empty() {
             return Err(problems
                 .into_iter()
-                .map(|finding| finding.note("file", [file.to_string()]))
+                .map(|finding| finding.note("file", [file.path().to_string()]))
                 .collect());
         }
         let artifact = Artifact {
@@ -298,15 +296,11 @@ struct StagedFile {
     is_new: bool,
 }
 
-/// Returns the problem of a file that cargo reported but that does not exist.
-fn not_written(name: &str, file: &Utf8Path) -> Problem {
+/// Returns the problem of a file that was written to after cargo reported it.
+fn overwritten(name: &str, file: &Utf8Path) -> Problem {
     Problem::new(
-        ARTIFACT_MISSING,
-        format!("{name}: cargo reports `{file}`, which does not exist"),
+        TARGET_DIR_BUSY,
+        format!("{name}: `{file}` was written to while it was read"),
     )
-    .note(
-        "cause",
-        ["the linker succeeded but wrote nothing".to_owned()],
-    )
-    .help("`cargo xpkg plan` shows which linker it was and why it was chosen")
+    .help("end what writes to it, then repeat the run")
 }

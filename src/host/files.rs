@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::digest::Hasher;
 use crate::host::codes::FILE_ACCESS;
 use crate::host::machine::Host;
+use crate::host::regular;
 use crate::problem::{Problem, Result};
 
 /// Reader of a regular file. A read fails after a signal.
@@ -143,6 +144,13 @@ impl Host {
         fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
     }
 
+    /// Returns true if a path leads to something else than a directory. Reading it is an error
+    /// unless it is a regular file: what is in the place of a file is not ignored. Links are
+    /// followed.
+    pub fn has_file(&self, path: &Utf8Path) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir())
+    }
+
     /// Returns true if a path leads to a directory. Links are followed.
     pub fn is_dir(&self, path: &Utf8Path) -> bool {
         fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
@@ -151,7 +159,7 @@ impl Host {
     /// Reads a whole file.
     pub fn read(&self, path: &Utf8Path) -> Result<Vec<u8>> {
         self.op("read", path)?;
-        fs::read(path).map_err(|error| cannot("read", path, &error))
+        read_whole(path).map_err(|error| cannot("read", path, &error))
     }
 
     /// Reads a regular file of at most `largest` bytes. Anything else is an error, so that a pipe
@@ -181,16 +189,8 @@ impl Host {
     /// Opens a regular file to read it in pieces.
     pub fn open_read(&self, path: &Utf8Path) -> Result<FileReader<'_>> {
         self.op("read", path)?;
-        let mut options = File::options();
-        options.read(true);
-        // Opening a pipe that has replaced the file must not block until someone writes to it.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::custom_flags(
-            &mut options,
-            rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
-        );
         let open = || {
-            let file = options.open(path)?;
+            let file = regular::open(path)?;
             if file.metadata()?.is_file() {
                 Ok(file)
             } else {
@@ -204,7 +204,7 @@ impl Host {
     /// Returns true if a file begins with `#!`.
     pub fn is_script(&self, path: &Utf8Path) -> bool {
         let mut first = [0; 2];
-        File::open(path)
+        regular::open(path)
             .and_then(|mut file| io::Read::read_exact(&mut file, &mut first))
             .is_ok()
             && &first == b"#!"
@@ -213,19 +213,30 @@ impl Host {
     /// Reads a whole file as UTF-8.
     pub fn read_text(&self, path: &Utf8Path) -> Result<String> {
         self.op("read", path)?;
-        fs::read_to_string(path).map_err(|error| cannot("read", path, &error))
+        let read = || io::read_to_string(regular::open(path)?);
+        read().map_err(|error| cannot("read", path, &error))
     }
 
     /// Writes a file, and replaces its contents if it exists.
     pub fn write(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         self.op("write", path)?;
-        fs::write(path, bytes).map_err(|error| cannot("write", path, &error))
+        let write = || -> io::Result<()> {
+            let mut file = regular::open_to_write(path)?;
+            file.set_len(0)?;
+            io::Write::write_all(&mut file, bytes)
+        };
+        write().map_err(|error| cannot("write", path, &error))
     }
 
     /// Creates a file to write it in pieces; an existing one is truncated.
     pub fn create(&self, path: &Utf8Path) -> Result<FileWriter<'_>> {
         self.op("write", path)?;
-        let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
+        let create = || -> io::Result<File> {
+            let file = regular::open_to_write(path)?;
+            file.set_len(0)?;
+            Ok(file)
+        };
+        let file = create().map_err(|error| cannot("write", path, &error))?;
         Ok(FileWriter::new(self, file, path.to_owned()))
     }
 
@@ -302,7 +313,7 @@ impl Host {
     /// memory.
     pub fn hash(&self, path: &Utf8Path) -> Result<(String, u64)> {
         self.op("read", path)?;
-        let mut file = File::open(path).map_err(|error| cannot("read", path, &error))?;
+        let mut file = regular::open(path).map_err(|error| cannot("read", path, &error))?;
         let mut hasher = Hasher::default();
         let size =
             io::copy(&mut file, &mut hasher).map_err(|error| cannot("read", path, &error))?;
@@ -313,7 +324,8 @@ impl Host {
     pub fn holds(&self, path: &Utf8Path, bytes: &[u8]) -> bool {
         let is_as_long =
             |metadata: fs::Metadata| metadata.is_file() && metadata.len() == bytes.len() as u64;
-        fs::metadata(path).is_ok_and(is_as_long) && fs::read(path).is_ok_and(|found| found == bytes)
+        fs::metadata(path).is_ok_and(is_as_long)
+            && read_whole(path).is_ok_and(|found| found == bytes)
     }
 
     /// Creates a hard link.
@@ -506,6 +518,13 @@ impl Host {
                    https://bford.info/cachedir/\n";
         self.write(&path.join("CACHEDIR.TAG"), tag.as_bytes())
     }
+}
+
+/// Reads a whole regular file.
+fn read_whole(path: &Utf8Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut regular::open(path)?, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// Returns the problem of a file operation that the system refused: `cannot VERB `PATH`: REASON`.

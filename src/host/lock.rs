@@ -1,20 +1,34 @@
 //! Lock files.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
+use std::io::Write as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::files::cannot;
 use crate::host::machine::Host;
+use crate::host::opened::Moment;
+use crate::host::regular;
 use crate::problem::Result;
 
 /// Lock of a path, held until it is dropped.
 pub struct FileLock {
     /// Open file, which holds the lock.
-    pub _file: File,
+    file: File,
     /// Path of a lock file that is removed with the lock.
     pub removed_on_drop: Option<Utf8PathBuf>,
+}
+
+impl FileLock {
+    /// Returns the current moment by the clock of the lock's file system; `None` if it cannot be
+    /// told.
+    pub fn now(&self) -> Option<Moment> {
+        // Writing a file is the only question that a file system answers with its time.
+        self.file.set_len(0).ok()?;
+        (&self.file).write_all(b"\n").ok()?;
+        Moment::of_change(&self.file.metadata().ok()?)
+    }
 }
 
 impl Drop for FileLock {
@@ -37,23 +51,22 @@ impl Host {
     /// is the end of that line, "on `DIR`". The kernel releases it when its holder dies.
     ///
     /// # Errors
-    /// `file-access`, and `interrupted` while waiting.
+    /// `file-access`, also if the file system has no locks, and `interrupted` while waiting.
     pub fn lock(&self, path: &Utf8Path, waiting_for: &str) -> Result<FileLock> {
         let mut unreported = true;
         loop {
-            let mut options = File::options();
-            options.create(true).truncate(false).write(true);
-            // A link could lead to a file of somebody else's, which would be created or locked.
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::custom_flags(
-                &mut options,
-                rustix::fs::OFlags::NOFOLLOW.bits().cast_signed(),
-            );
-            let file = options
-                .open(path)
-                .map_err(|error| cannot("open", path, &error))?;
+            let file = regular::open_lock(path).map_err(|error| cannot("open", path, &error))?;
             // Polled rather than waited for, so that a signal is noticed.
-            while file.try_lock().is_err() {
+            loop {
+                #[cfg(feature = "test-fakes")]
+                self.fault
+                    .refuse_lock()
+                    .map_err(|error| cannot("lock", path, &error))?;
+                match file.try_lock() {
+                    Ok(()) => break,
+                    Err(TryLockError::WouldBlock) => {}
+                    Err(TryLockError::Error(error)) => return Err(cannot("lock", path, &error)),
+                }
                 if std::mem::take(&mut unreported) {
                     let line = format!("waiting for another run {waiting_for}");
                     self.shell.status("Blocking", &line);
@@ -64,10 +77,11 @@ impl Host {
             // Its holder may have removed the file while we waited; then others lock a new file.
             if same_file(&file, path) {
                 return Ok(FileLock {
-                    _file: file,
+                    file,
                     removed_on_drop: None,
                 });
             }
+            self.check_interrupted()?;
         }
     }
 

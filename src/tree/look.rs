@@ -21,7 +21,7 @@ const LONGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 /// A file cannot be read or parsed, or the two files disagree.
 pub fn read(host: &Host, out_dir: &Utf8Path) -> Result<Option<(Manifest, (String, String))>> {
     let path = out_dir.join(JSON_NAME);
-    if !host.exists(&path) {
+    if !host.has_file(&path) {
         return Ok(None);
     }
     let json = host.read_small_text(&path, LONGEST_MANIFEST)?;

@@ -222,6 +222,7 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         findings,
         accepted,
         skipped,
+        fence: None,
     }
 }
 

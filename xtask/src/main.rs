@@ -78,6 +78,12 @@ const TASKS: &[(&str, &str, Task)] = &[
         kills,
     ),
     (
+        "races",
+        "run `build` against another `build` and against cargo on one target directory [ROUNDS, \
+         1000] and look for a wrong tree",
+        races,
+    ),
+    (
         "engine",
         "container engines for the tests: podman, dockerds, buildx, a registry on loopback, \
          images of Debian's packages; `test` runs on all [up [--all]|test|down]",
@@ -145,6 +151,13 @@ fn kills(args: &[String]) -> Result<(), String> {
         "--nocapture",
     ]);
     command.env("XPKG_KILLS", number);
+    command.go()
+}
+
+fn races(args: &[String]) -> Result<(), String> {
+    let rounds = args.first().map_or("1000", String::as_str);
+    let mut command = cargo(&["test", "--test", "it", "raced_", "--", "--nocapture"]);
+    command.env("XPKG_RACES", rounds);
     command.go()
 }
 

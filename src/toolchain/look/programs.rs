@@ -69,7 +69,7 @@ pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) ->
         return (name, program);
     }
     let output = host
-        .capture_bounded(
+        .capture_untrusted(
             &Invocation::new(&name, root).arg("-v").env("LC_ALL", "C"),
             LIMIT,
         )

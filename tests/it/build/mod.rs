@@ -5,6 +5,7 @@ mod crash;
 mod doctor;
 mod leftovers;
 mod plan;
+mod races;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 

@@ -197,7 +197,7 @@ fn ignored(host: &Host, found: &ProjectContext) -> Result<String> {
         root, target_dir, ..
     } = &found.workspace;
     let file = root.join(".dockerignore");
-    let own = if host.is_file(&file) {
+    let own = if host.has_file(&file) {
         Some(host.read_text(&file)?)
     } else {
         None

@@ -269,7 +269,7 @@ pub fn manifest(
 /// # Errors
 /// [`IMAGE_BUILD`] if the build fails.
 pub fn build(host: &Host, engine: &Engine, call: &Invocation) -> Result<()> {
-    match host.stream(call, None, |line| host.shell.pass_on(line))? {
+    match host.stream(call, None, |line, _| host.shell.pass_on(line))? {
         Some(0) => Ok(()),
         _ => Err(Problem::new(
             IMAGE_BUILD,
