@@ -328,13 +328,8 @@ impl Host {
             && read_whole(path).is_ok_and(|found| found == bytes)
     }
 
-    /// Creates a hard link.
-    pub fn hard_link(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
-        self.op("link", to)?;
-        fs::hard_link(from, to).map_err(|error| cannot("link", to, &error))
-    }
-
-    /// Creates a hard link, or a copy if `to` is on another file system.
+    /// Creates a hard link, or a copy if that is not possible: on another file system, or for a
+    /// file of another user (`fs.protected_hardlinks`).
     pub fn link_or_copy(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         self.op("link", to)?;
         if fs::hard_link(from, to).is_ok() {
@@ -342,28 +337,6 @@ impl Host {
         } else {
             self.copy(from, to)
         }
-    }
-
-    /// Copies a file, sets its mode whatever the umask, and returns its digest.
-    pub fn copy_as(&self, from: &Utf8Path, to: &Utf8Path, mode: u32) -> Result<String> {
-        let mut writing = self.create(to)?;
-        io::copy(&mut self.open_read(from)?, &mut writing)
-            .map_err(|error| cannot("write", to, &error))?;
-        let (digest, _) = writing.finish()?;
-        self.set_mode(to, mode)?;
-        Ok(digest)
-    }
-
-    /// Sets the permission bits of a file or directory, on systems that have them. All hard links
-    /// of a file share them, so it must not be linked from outside.
-    pub fn set_mode(&self, path: &Utf8Path, mode: u32) -> Result<()> {
-        self.op("write", path)?;
-        #[cfg(unix)]
-        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
-            .map_err(|error| cannot("write", path, &error))?;
-        #[cfg(not(unix))]
-        let _ = mode;
-        Ok(())
     }
 
     /// Returns the permission bits; `None` if nothing is there or the system has none.
@@ -375,18 +348,6 @@ impl Host {
         #[cfg(not(unix))]
         let mode = Some(path).and(None);
         mode
-    }
-
-    /// Creates a symbolic link with this text.
-    pub fn symlink(&self, text: &str, link: &Utf8Path) -> Result<()> {
-        self.op("link", link)?;
-        #[cfg(unix)]
-        let made = std::os::unix::fs::symlink(text, link);
-        #[cfg(not(unix))]
-        let made: io::Result<()> = Err(io::Error::other(format!(
-            "symbolic links such as `-> {text}` are not supported on this system"
-        )));
-        made.map_err(|error| cannot("link", link, &error))
     }
 
     /// Returns the text of a symbolic link; `None` if it is not a link, or its text is not UTF-8.
@@ -459,8 +420,7 @@ impl Host {
         self.op("create a directory in", parent)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(prefix);
-        // Not 0700, tempfile's default: the directory may become the tree, whose mode is the
-        // umask's.
+        // Not 0700, tempfile's default: a container may write to it as another user.
         #[cfg(unix)]
         builder
             .permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o777));
