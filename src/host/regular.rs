@@ -11,8 +11,30 @@ use camino::Utf8Path;
 /// # Errors
 /// Also for everything that is not a regular file.
 pub fn open(path: &Utf8Path) -> io::Result<File> {
-    open_with(path, File::options().read(true))
+    open_with(path, File::options().read(true), 0)
 }
+
+/// Opens a lock file, and creates it if nothing is there. Links are not followed: what lies in the
+/// place of a lock file may be from outside.
+///
+/// # Errors
+/// Also for everything that is not a regular file.
+pub fn open_lock(path: &Utf8Path) -> io::Result<File> {
+    if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+        return Err(io::Error::other("it is a link, not a regular file"));
+    }
+    open_with(
+        path,
+        File::options().create(true).truncate(false).write(true),
+        NO_FOLLOW,
+    )
+}
+
+/// Flag that makes opening a link an error.
+#[cfg(unix)]
+const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+#[cfg(not(unix))]
+const NO_FOLLOW: i32 = 0;
 
 /// Opens a regular file to write it, and creates it if nothing is there. It is not truncated.
 ///
@@ -22,11 +44,12 @@ pub fn open_to_write(path: &Utf8Path) -> io::Result<File> {
     open_with(
         path,
         File::options().create(true).truncate(false).write(true),
+        0,
     )
 }
 
 /// Opens a regular file.
-fn open_with(path: &Utf8Path, options: &mut OpenOptions) -> io::Result<File> {
+fn open_with(path: &Utf8Path, options: &mut OpenOptions, flags: i32) -> io::Result<File> {
     // Looked at first, because opening a device may already act on it, and again when it is open,
     // because it may have been replaced.
     if let Ok(metadata) = std::fs::metadata(path) {
@@ -36,8 +59,10 @@ fn open_with(path: &Utf8Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(
         options,
-        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+        flags | rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
     );
+    #[cfg(not(unix))]
+    let _ = flags;
     let file = options.open(path)?;
     check(&file.metadata()?)?;
     Ok(file)
