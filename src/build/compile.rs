@@ -117,7 +117,7 @@ pub fn run<'a>(host: &Host, call: &'a Call, lock: &FileLock) -> Result<Vec<Built
 fn build(host: &Host, call: &Call) -> Result<Vec<Report>, Failure> {
     let mut reports = Vec::new();
     let code = run_cargo(host, call, |line, group| {
-        reports.extend(read_message(host, call, line, group));
+        remember(&mut reports, read_message(host, call, line, group));
     })?;
     check_exit_code(call, code)?;
     Ok(reports)
@@ -140,7 +140,7 @@ fn build_again(host: &Host, call: &Call, attempt: usize) -> Result<Vec<Report>, 
     }
     let mut reports = Vec::new();
     let ended = host.stream_quietly(&again(&call.invocation), |line, group| {
-        reports.extend(read_message(host, call, line, group));
+        remember(&mut reports, read_message(host, call, line, group));
     })?;
     if !ended.success() {
         for line in ended.stderr.lines() {
@@ -159,6 +159,25 @@ fn again(invocation: &Invocation) -> Invocation {
         .args
         .retain(|argument| !["--quiet", "--verbose"].contains(&argument.as_str()));
     quiet.arg("--quiet")
+}
+
+/// Adds a report. Of those that say the same, only the last is kept: each holds an open file, and a
+/// proc macro may print as many as it likes.
+fn remember(reports: &mut Vec<Report>, report: Option<Report>) {
+    let Some(report) = report else { return };
+    let is_same_bin = |known: &Report| {
+        known.artifact.package_id == report.artifact.package_id
+            && known.artifact.target.name == report.artifact.target.name
+    };
+    let says_the_same = |known: &Report| {
+        known.artifact.executable == report.artifact.executable
+            && known.artifact.features == report.artifact.features
+    };
+    reports.retain(|known| !(is_same_bin(known) && says_the_same(known)));
+    // Two that contradict each other are enough.
+    if reports.iter().filter(|known| is_same_bin(known)).count() < 2 {
+        reports.push(report);
+    }
 }
 
 /// Reads a line of cargo's output. Returns the report of a bin of the call, with its file.
@@ -187,7 +206,7 @@ fn read_message(host: &Host, call: &Call, line: &str, group: u32) -> Option<Repo
 }
 
 /// Returns the path of the executable that a message names, as JSON writes it.
-fn executable(line: &str) -> Option<&str> {
+pub fn executable(line: &str) -> Option<&str> {
     let (_, after) = line.rsplit_once("\"executable\":\"")?;
     after.split('"').next()
 }
@@ -364,17 +383,26 @@ fn find(host: &Host, call: &Call, output: &Output, reports: Vec<Report>) -> Resu
     if report.file.is_ok() {
         return Ok(report);
     }
-    let ArtifactDir { target_dir, .. } = &call.artifacts;
-    if let Some(link) = host.link_below(target_dir, &call.artifacts.file(output)) {
-        let message = format!("{name}: `{link}`, on the way to its file, is a link");
-        return Err(Problem::new(ARTIFACT_FOREIGN, message).help(format!(
-            "replace it by what it leads to; `{target_dir}` itself may be a link"
-        )));
-    }
+    reject_links(host, &call.artifacts, &call.artifacts.file(output))?;
     if !host.exists(&expected) {
         return Err(not_written(&name, &expected));
     }
     Ok(report)
+}
+
+/// Rejects a path in the target directory that leads through a link.
+///
+/// # Errors
+/// `artifact-foreign`.
+pub fn reject_links(host: &Host, artifacts: &ArtifactDir, below: &Utf8Path) -> Result<()> {
+    let ArtifactDir { target_dir, .. } = artifacts;
+    let Some(link) = host.link_below(target_dir, below) else {
+        return Ok(());
+    };
+    let message = format!("`{link}`, in cargo's target directory, is a link");
+    Err(Problem::new(ARTIFACT_FOREIGN, message).help(format!(
+        "replace it by what it leads to; `{target_dir}` itself may be a link"
+    )))
 }
 
 /// Returns true if two paths name the same file by way of their directories, which may be links.

@@ -318,6 +318,7 @@ fn lock_artifacts(host: &Host, target: &TargetPlan, call: &Call) -> Result<FileL
         return host.lock(&path, &format!("in `{}`", image.target_dir));
     }
     let directory = call.artifacts.path();
+    build::compile::reject_links(host, &call.artifacts, &call.artifacts.below)?;
     host.create_target_dir(&call.artifacts.target_dir)?;
     host.create_dir_all(&directory)?;
     host.lock(&directory.join(LOCK_NAME), &format!("in `{directory}`"))

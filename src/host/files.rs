@@ -362,7 +362,9 @@ impl Host {
     /// Copies a file with its permissions.
     pub fn copy(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         self.op("copy", to)?;
-        fs::copy(from, to)
+        // Checked first: a pipe would be waited for.
+        regular::open(from)
+            .and_then(|_| fs::copy(from, to))
             .map(|_| ())
             .map_err(|error| cannot("write", to, &error))
     }

@@ -1,8 +1,7 @@
 //! Lock files.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -24,9 +23,9 @@ impl FileLock {
     /// Returns the current moment by the clock of the lock's file system; `None` if it cannot be
     /// told.
     pub fn now(&self) -> Option<Moment> {
-        // Writing a file is the only question that a file system answers with its time.
-        self.file.set_len(0).ok()?;
-        (&self.file).write_all(b"\n").ok()?;
+        // Changing a file is the only question that a file system answers with its time. The
+        // contents stay: the file may be another's.
+        self.file.set_modified(SystemTime::now()).ok()?;
         Moment::of_change(&self.file.metadata().ok()?)
     }
 }

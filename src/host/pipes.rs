@@ -21,6 +21,7 @@ const LINE_LIMIT: usize = 64 * 1024;
 
 /// Maximum size in bytes that is read from a stream after the child has ended. What the child
 /// itself wrote fits into the pipe; a descendant may go on writing for ever.
+#[cfg(unix)]
 const AFTERWARDS: usize = 1 << 20;
 
 /// Pause between two looks at the child, at most.

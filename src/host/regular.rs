@@ -11,38 +11,45 @@ use camino::Utf8Path;
 /// # Errors
 /// Also for everything that is not a regular file.
 pub fn open(path: &Utf8Path) -> io::Result<File> {
-    open_with(path, File::options().read(true).to_owned(), false)
+    open_with(path, File::options().read(true), 0)
 }
+
+/// Opens a lock file, and creates it if nothing is there. Links are not followed: what lies in the
+/// place of a lock file may be from outside.
+///
+/// # Errors
+/// Also for everything that is not a regular file.
+pub fn open_lock(path: &Utf8Path) -> io::Result<File> {
+    if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+        return Err(io::Error::other("it is a link, not a regular file"));
+    }
+    open_with(
+        path,
+        File::options().create(true).truncate(false).write(true),
+        NO_FOLLOW,
+    )
+}
+
+/// Flag that makes opening a link an error.
+#[cfg(unix)]
+const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+#[cfg(not(unix))]
+const NO_FOLLOW: i32 = 0;
 
 /// Opens a regular file to write it, and creates it if nothing is there. It is not truncated.
 ///
 /// # Errors
 /// Also for everything that is not a regular file.
 pub fn open_to_write(path: &Utf8Path) -> io::Result<File> {
-    let options = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .to_owned();
-    open_with(path, options, false)
-}
-
-/// Opens a lock file like [`open_to_write`], without following a link: it could lead to a file of
-/// somebody else's, which would be created or locked.
-///
-/// # Errors
-/// Also for everything that is not a regular file.
-pub fn open_lock(path: &Utf8Path) -> io::Result<File> {
-    let options = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .to_owned();
-    open_with(path, options, true)
+    open_with(
+        path,
+        File::options().create(true).truncate(false).write(true),
+        0,
+    )
 }
 
 /// Opens a regular file.
-fn open_with(path: &Utf8Path, mut options: OpenOptions, no_follow: bool) -> io::Result<File> {
+fn open_with(path: &Utf8Path, options: &mut OpenOptions, flags: i32) -> io::Result<File> {
     // Looked at first, because opening a device may already act on it, and again when it is open,
     // because it may have been replaced.
     if let Ok(metadata) = std::fs::metadata(path) {
@@ -50,14 +57,12 @@ fn open_with(path: &Utf8Path, mut options: OpenOptions, no_follow: bool) -> io::
     }
     // Opening a pipe that has replaced the file must not wait for its other end.
     #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        let mut flags = OFlags::NONBLOCK;
-        flags.set(OFlags::NOFOLLOW, no_follow);
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
-    }
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        options,
+        flags | rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+    );
     #[cfg(not(unix))]
-    let _ = no_follow;
+    let _ = flags;
     let file = options.open(path)?;
     check(&file.metadata()?)?;
     Ok(file)

@@ -238,6 +238,10 @@ x  some words that are
 1. first
 2. second
 
+- x
+  wide:
+    `a-word-that-no-column-of-this-width-holds`
+
 "#]]
         );
     }

@@ -146,7 +146,10 @@ pub fn start_all(
         let invocation = invocation(directory, &command_line);
         let fenced = tool.as_ref().map_or_else(
             || invocation.clone(),
-            |tool| self::invocation(directory, &tool.wrap(directory, &tree, &command_line)),
+            |tool| {
+                let words = tool.wrap(directory, &tree, &command_line);
+                self::invocation(directory, &words).env("TMPDIR", directory.as_str())
+            },
         );
         host.shell.detail("Running", &format!("`{fenced}`"));
         let finding = |code: Code, found: String, expected: String| Finding {
@@ -221,14 +224,12 @@ pub fn start_all(
     Ok(())
 }
 
-/// Returns the invocation of a verified program: an environment of its own, which names nothing of
-/// this machine but the directory for temporary files.
+/// Returns the invocation of a verified program, with an environment of its own.
 fn invocation(directory: &Utf8Path, command_line: &[String]) -> Invocation {
     Invocation::new(&command_line[0], directory)
         .args(command_line[1..].iter().cloned())
         .env("PATH", "/usr/bin:/bin")
         .env("LC_ALL", "C")
-        .env("TMPDIR", directory.as_str())
         .env_clear()
 }
 

@@ -57,7 +57,8 @@ const TASKS: &[(&str, &str, Task)] = &[
     ),
     (
         "fuzz",
-        "change bytes of programs, archives and manifests at random and read them [SECONDS, 120]",
+        "change bytes of programs, archives, manifests, lists, configuration and cargo's messages at \
+         random and read them [SECONDS, 120]",
         fuzz::run,
     ),
     (

@@ -233,7 +233,7 @@ fn a_link_below_the_target_directory_is_not_followed() {
         str![[r#"
 exit 1
 --- stderr
-error[artifact-foreign]: bin `app` of package `app`: `[ROOT]/target/x86_64-unknown-linux-gnu`, on the way to its file, is a link
+error[artifact-foreign]: `[ROOT]/target/x86_64-unknown-linux-gnu`, in cargo's target directory, is a link
   help: replace it by what it leads to; `[ROOT]/target` itself may be a link
 
 "#]]

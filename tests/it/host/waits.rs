@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use snapbox::str;
 
 use crate::check;
-use crate::support::{Project, Run, said_until};
+use crate::support::{HOST, Project, Run, said_until};
 
 /// Makes a pipe in the place of a file.
 fn pipe(project: &Project, path: &str) {
@@ -76,6 +76,29 @@ error[file-access]: cannot open `[ROOT]/target/.xpkg.lock`: it is a pipe, not a 
 
 "#]]
     );
+}
+
+#[test]
+fn a_link_in_the_place_of_a_lock_is_not_followed() {
+    let project = Project::of("hello");
+    project.write("victim", "text");
+    let place = project.path(&format!("target/{HOST}/release"));
+    std::fs::create_dir_all(&place).unwrap();
+    for lock in [place.join(".xpkg-lock"), project.path("target/.xpkg.lock")] {
+        let _ = std::fs::remove_file(&lock);
+        std::os::unix::fs::symlink(project.path("victim"), &lock).unwrap();
+        let run = project.xpkg("build -q");
+        assert!(
+            run.stderr.contains(&format!(
+                "`{}`: it is a link, not a regular file",
+                lock.display()
+            )),
+            "{}",
+            run.stderr
+        );
+        std::fs::remove_file(&lock).unwrap();
+    }
+    assert_eq!(project.read("victim"), "text");
 }
 
 #[test]
