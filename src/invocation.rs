@@ -7,6 +7,8 @@ use std::fmt;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Serialize, Serializer};
 
+use crate::problem::text::is_invisible;
+
 /// A program with its arguments, environment and working directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
@@ -74,10 +76,41 @@ impl Invocation {
     }
 }
 
-/// Quotes a word for a POSIX shell.
+/// Quotes a word for a POSIX shell. Characters that cannot be seen, or that control a terminal, are
+/// written by `printf`, so that the word can be printed and pasted.
 pub fn quote(word: &str) -> String {
+    if word.chars().any(is_invisible) {
+        return quote_invisible(word);
+    }
     // Only a NUL cannot be quoted, and no argument of a process can hold one.
     shlex::try_quote(word).map_or_else(|_| word.replace('\0', ""), Into::into)
+}
+
+/// Quotes a word by `"$(printf '\\033')"`, which every shell knows. A substitution loses the line
+/// feeds at its end, so such a word is written as `$'\\012'` (POSIX.1-2024).
+fn quote_invisible(word: &str) -> String {
+    let is_printed = !word.ends_with('\n');
+    let mut text = String::new();
+    for (index, c) in word.chars().filter(|c| *c != '\0').enumerate() {
+        match c {
+            // Not an option of `printf`.
+            '-' if index == 0 => text.push_str("\\055"),
+            '\'' => text.push_str("\\047"),
+            '\\' => text.push_str("\\\\"),
+            '%' if is_printed => text.push_str("%%"),
+            c if is_invisible(c) => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    text.push_str(&format!("\\{byte:03o}"));
+                }
+            }
+            c => text.push(c),
+        }
+    }
+    if is_printed {
+        format!("\"$(printf '{text}')\"")
+    } else {
+        format!("$'{text}'")
+    }
 }
 
 /// Quotes a variable's value for a POSIX shell. The unit separators of `CARGO_ENCODED_RUSTFLAGS`
@@ -146,6 +179,21 @@ impl Serialize for Invocation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_quoted_visibly() {
+        for (word, expected) in [
+            ("a\u{1b}[2J", r#""$(printf 'a\033[2J')""#),
+            ("a\nb'c\\d %s", r#""$(printf 'a\012b\047c\\d %%s')""#),
+            ("\u{202e}x", r#""$(printf '\342\200\256x')""#),
+            ("\t0", r#""$(printf '\0110')""#),
+            ("-n\r", r#""$(printf '\055n\015')""#),
+            ("50%\n", r"$'50%\012'"),
+            ("é", "'é'"),
+        ] {
+            assert_eq!(quote(word), expected);
+        }
+    }
 
     #[test]
     fn the_line_can_be_pasted() {

@@ -93,8 +93,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parsed {
         Ok(cli) => commands::run(cli).into(),
         Err(error) => {
-            // clap prints help to stdout, errors to stderr, and knows the exit code: 0 and 2.
-            let _ = error.print();
+            // clap prints help to stdout, errors to stderr, and knows the exit code: 0 and 2. An
+            // error quotes an argument, which may come from elsewhere.
+            if error.use_stderr() {
+                host::shell::say(&error.render().ansi().to_string());
+            } else {
+                let _ = error.print();
+            }
             u8::try_from(error.exit_code()).unwrap_or(2).into()
         }
     }

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, LONGEST_LIST, Ownership};
 use crate::archive::limits::{Limits, may_list};
 use crate::archive::packing::{ARCHIVE_UNFIT, Packing};
+use crate::archive::read::budget::Budget;
 use crate::archive::read::file::{self, PIECE, ReadLimits};
 use crate::archive::read::unpacking::{Bounded, StopReason, Unpacking, ZstdFrames};
 use crate::archive::read::{tar, zip};
@@ -177,8 +178,8 @@ impl Seek for ProgressReader<'_> {
     }
 }
 
-/// Reads everything below a directory. Links are not followed. Files are read on all cores, and
-/// each worker holds at most one program in memory.
+/// Reads everything below a directory. Links are not followed. Files are read on all cores, which
+/// together hold at most [`Limits::program`] bytes of programs in memory.
 fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut files = Vec::new();
@@ -246,16 +247,25 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> R
                 path,
                 mode,
                 ReadLimits {
-                    program: limits.program,
+                    // A file that grows meanwhile is not held beyond its share.
+                    program: limits.program.min(size),
                     size,
                     list: if list { size } else { 0 },
                 },
             )
         })
         .collect();
+    // The workers together hold no more than one of them may.
+    let budget = Budget::new(limits.program.max(LONGEST_LIST));
     let read = files.into_par_iter().map_init(
         || vec![0; PIECE],
         |piece, (path, mode, bounds)| {
+            let held = if bounds.size <= bounds.program.max(bounds.list) {
+                bounds.size
+            } else {
+                0
+            };
+            let _share = budget.take(held);
             let what = match host.open_read(&root.join(&path)) {
                 Ok(file) => {
                     let read =

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use crate::invocation::Invocation;
@@ -27,6 +27,50 @@ pub struct Call {
     /// Container that it runs in; `None` for this machine.
     #[serde(skip)]
     pub container: Option<Container>,
+    /// Place of the files that it builds.
+    #[serde(skip)]
+    pub artifacts: ArtifactDir,
+}
+
+/// Directory of one target and profile in cargo's target directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactDir {
+    /// cargo's target directory.
+    pub target_dir: Utf8PathBuf,
+    /// Path of the directory in it: `x86_64-unknown-linux-musl/release`.
+    pub below: Utf8PathBuf,
+}
+
+impl ArtifactDir {
+    /// Returns the directory of a target and a profile.
+    fn new(target_dir: &Utf8Path, target: &Target, profile: &str) -> Self {
+        // cargo's layout: two of its own profiles share the directory of another.
+        let directory = match profile {
+            "dev" | "test" => "debug",
+            "bench" => "release",
+            other => other,
+        };
+        Self {
+            target_dir: target_dir.to_owned(),
+            below: Utf8Path::new(target.triple()).join(directory),
+        }
+    }
+
+    /// Returns the path of the directory.
+    pub fn path(&self) -> Utf8PathBuf {
+        self.target_dir.join(&self.below)
+    }
+
+    /// Returns the absolute path of a bin's file.
+    pub fn path_of(&self, output: &Output) -> Utf8PathBuf {
+        self.target_dir.join(self.file(output))
+    }
+
+    /// Returns the path of a bin's file in the target directory.
+    pub fn file(&self, output: &Output) -> Utf8PathBuf {
+        let suffix = output.target.system.exe_suffix;
+        self.below.join(format!("{}{suffix}", output.bin.bin))
+    }
 }
 
 /// Returns the calls of one target: one for all bins with unique names, then one for each bin that
@@ -66,6 +110,15 @@ pub fn calls(
         .image
         .as_ref()
         .map(|image| container(&workspace.root, image));
+    let image = toolchain.candidate.image.as_ref();
+    let artifacts = ArtifactDir::new(
+        image
+            .map(|image| &image.target_dir)
+            .or(settings.cargo.target_dir.as_ref())
+            .unwrap_or(&workspace.target_dir),
+        &request.target,
+        &settings.cargo.profile,
+    );
     let mut calls = Vec::new();
     if !unique.is_empty() {
         let invocation = base(&features).options("--package", &selected.packages);
@@ -79,6 +132,7 @@ pub fn calls(
             invocation,
             outputs: unique.into_iter().cloned().collect(),
             container: container.clone(),
+            artifacts: artifacts.clone(),
         });
     }
     calls.extend(shared.into_iter().map(|output| {
@@ -89,6 +143,7 @@ pub fn calls(
                 .options("--bin", [&output.bin.bin]),
             outputs: vec![output.clone()],
             container: container.clone(),
+            artifacts: artifacts.clone(),
         }
     }));
     calls

@@ -1,14 +1,22 @@
-//! Runs cargo as planned, and reads from its JSON messages which file each bin became.
+//! Runs cargo as planned, and takes the file of each bin that its JSON messages name.
 //!
 //! cargo's diagnostics and progress go to the user unchanged, so a failure of cargo needs no
 //! further report.
+//!
+//! cargo's lock on its target directory ends before xpkg has read a file there, and cargo's output
+//! also contains what proc macros print. So a file is opened the moment its message comes, at the
+//! path where cargo writes it and nowhere else, and counts if no other cargo can have replaced it by
+//! then: either the cargo that reported it still held the lock when the file was open, or nothing
+//! has touched the file since before that cargo began. Else cargo is asked once more.
 
-use camino::{Utf8Path, Utf8PathBuf};
-use cargo_metadata::Message;
+use camino::Utf8Path;
+use cargo_metadata::{Artifact, Message};
 
-use crate::build::cargo_call::Call;
+use crate::build::cargo_call::{ArtifactDir, Call};
 use crate::host::codes::PROCESS_FAILED;
+use crate::host::lock::FileLock;
 use crate::host::machine::Host;
+use crate::host::opened::{Moment, OpenedFile};
 use crate::invocation::Invocation;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Failure, Problem, Result};
@@ -23,11 +31,22 @@ use crate::tree::staged::Output;
 pub struct BuiltBin<'a> {
     /// Planned bin.
     pub output: &'a Output,
-    /// Path in cargo's target directory.
-    pub file: Utf8PathBuf,
+    /// File in cargo's target directory, open since cargo reported it.
+    pub file: OpenedFile,
     /// Features that the package was built with.
     pub features: Vec<String>,
 }
+
+/// Message of cargo about a bin, and the bin's file at that moment.
+struct Report {
+    artifact: Artifact,
+    file: Result<OpenedFile>,
+    /// True if cargo still locked its target directory when the file was open.
+    was_locked: bool,
+}
+
+/// Maximum number of cargo's runs for one call, if another cargo replaces its files each time.
+const ATTEMPTS: usize = 10;
 
 /// Lets zig compile what it needs before the first link for a target, unless it did earlier.
 pub fn warm_up(host: &Host, warmup: &CacheWarmup) -> Result<()> {
@@ -68,6 +87,9 @@ pub fn fetch(host: &Host, call: &Invocation) -> Result<(), Failure> {
     }
 }
 
+/// Bytes of a description of a failed link.
+const LONGEST_LINK_FAILURE: u64 = 1024 * 1024;
+
 /// A call that failed.
 pub struct CallFailed {
     /// The failure.
@@ -76,60 +98,223 @@ pub struct CallFailed {
     pub link: Option<LinkFailure>,
 }
 
-/// Runs one call. Returns the bins that the plan expects of it, in the plan's order.
+/// Runs one call. Returns the bins that the plan expects of it, in the plan's order. `lock` is the
+/// lock of the call's directory.
 ///
 /// # Errors
-/// cargo or the container failed, or cargo reported no file for a bin.
-pub fn run<'a>(host: &Host, call: &'a Call) -> Result<Vec<BuiltBin<'a>>, CallFailed> {
+/// cargo or the container failed, cargo reported no file for a bin or another one, or another cargo
+/// replaced the files each time.
+pub fn run<'a>(
+    host: &Host,
+    call: &'a Call,
+    lock: &FileLock,
+) -> Result<Vec<BuiltBin<'a>>, CallFailed> {
     let scratch = host.scratch().map_err(|problem| CallFailed {
         failure: problem.into(),
         link: None,
     })?;
     let kept = Utf8Path::from_path(scratch.path()).map(|directory| directory.join("link.json"));
-    build(host, call, kept.as_deref()).map_err(|failure| CallFailed {
+    built(host, call, lock, kept.as_deref()).map_err(|failure| CallFailed {
         failure,
         link: kept
-            .and_then(|file| host.read_text(&file).ok())
+            .and_then(|file| host.read_small_text(&file, LONGEST_LINK_FAILURE).ok())
             .and_then(|text| serde_json::from_str(&text).ok()),
     })
 }
 
-/// Runs one call. A failed link is described in the file `kept`.
-fn build<'a>(
+/// Runs one call, again if another cargo replaced its files. A failed link is described in the file
+/// `kept`.
+fn built<'a>(
     host: &Host,
     call: &'a Call,
+    lock: &FileLock,
     kept: Option<&Utf8Path>,
 ) -> Result<Vec<BuiltBin<'a>>, Failure> {
-    let mut artifacts = Vec::new();
-    let code = run_cargo(host, call, kept, |line| {
-        if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line)
-            && artifact.executable.is_some()
-        {
-            artifacts.push(artifact);
-        }
-    })?;
-    check_exit_code(call, code)?;
-    let (mut bins, mut problems) = (Vec::new(), Vec::new());
-    for output in &call.outputs {
-        match find(&artifacts, output, call) {
-            Ok(bin) => bins.push(bin),
-            Err(problem) => problems.push(problem),
+    for attempt in 0..ATTEMPTS {
+        let began = lock.now();
+        let reports = if attempt == 0 {
+            build(host, call, kept)?
+        } else {
+            build_again(host, call, attempt)?
+        };
+        if let Some(bins) = take(host, call, reports, began)? {
+            return Ok(bins);
         }
     }
-    if problems.is_empty() {
-        Ok(bins)
+    let message = format!(
+        "another cargo replaced files in `{}` each of {ATTEMPTS} times",
+        call.artifacts.path()
+    );
+    Err(Problem::new(TARGET_DIR_BUSY, message)
+        .note("command", [call.invocation.to_string()])
+        .help("wait for the other cargo, or choose another directory: `--target-dir DIR`")
+        .into())
+}
+
+/// Runs cargo, and opens the file of each bin as it is reported.
+fn build(host: &Host, call: &Call, kept: Option<&Utf8Path>) -> Result<Vec<Report>, Failure> {
+    let mut reports = Vec::new();
+    let code = run_cargo(host, call, kept, |line, group| {
+        remember(&mut reports, read_message(host, call, line, group));
+    })?;
+    check_exit_code(call, code)?;
+    Ok(reports)
+}
+
+/// Runs cargo again after [`build`]. There is nothing to compile unless another cargo was faster;
+/// only errors are printed.
+fn build_again(host: &Host, call: &Call, attempt: usize) -> Result<Vec<Report>, Failure> {
+    let place = call.artifacts.path();
+    if attempt == 1 {
+        host.shell.detail(
+            "Checking",
+            &format!("that no other cargo wrote to `{place}`"),
+        );
     } else {
-        Err(problems.into())
+        host.shell.status(
+            "Retrying",
+            &format!("another cargo replaced files in `{place}`"),
+        );
+    }
+    let mut reports = Vec::new();
+    let ended = host.stream_quietly(&again(&call.invocation), |line, group| {
+        remember(&mut reports, read_message(host, call, line, group));
+    })?;
+    if !ended.success() {
+        for line in ended.stderr.lines() {
+            host.shell.pass_on(line);
+        }
+    }
+    check_exit_code(call, ended.code)?;
+    Ok(reports)
+}
+
+/// Returns the invocation that prints nothing but errors. cargo rejects `--quiet` with `--verbose`,
+/// and twice.
+fn again(invocation: &Invocation) -> Invocation {
+    let mut quiet = invocation.clone();
+    quiet
+        .args
+        .retain(|argument| !["--quiet", "--verbose"].contains(&argument.as_str()));
+    quiet.arg("--quiet")
+}
+
+/// Adds a report. Of those that say the same, only the last is kept: each holds an open file, and a
+/// proc macro may print as many as it likes.
+fn remember(reports: &mut Vec<Report>, report: Option<Report>) {
+    let Some(report) = report else { return };
+    let is_same_bin = |known: &Report| {
+        known.artifact.package_id == report.artifact.package_id
+            && known.artifact.target.name == report.artifact.target.name
+    };
+    let says_the_same = |known: &Report| {
+        known.artifact.executable == report.artifact.executable
+            && known.artifact.features == report.artifact.features
+    };
+    reports.retain(|known| !(is_same_bin(known) && says_the_same(known)));
+    // Two that contradict each other are enough.
+    if reports.iter().filter(|known| is_same_bin(known)).count() < 2 {
+        reports.push(report);
     }
 }
 
-/// Runs cargo and passes each line of its stdout to `on_line`. Returns its exit code, `None` after
+/// Reads a line of cargo's output. Returns the report of a bin of the call, with its file.
+fn read_message(host: &Host, call: &Call, line: &str, group: u32) -> Option<Report> {
+    let named = executable(line)?;
+    let output_of = |file: &str| {
+        call.outputs
+            .iter()
+            .find(|output| call.artifacts.path_of(output) == file)
+    };
+    // cargo may be about to release its lock: the file is opened before the message is parsed.
+    let opened = output_of(named).map(|output| open(host, call, output, group));
+    let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line) else {
+        return None;
+    };
+    let output = call
+        .outputs
+        .iter()
+        .find(|output| is_about(&artifact, output))?;
+    let (file, was_locked) = opened.unwrap_or_else(|| open(host, call, output, group));
+    Some(Report {
+        artifact,
+        file,
+        was_locked,
+    })
+}
+
+/// Returns the path of the executable that a message names, as JSON writes it.
+pub fn executable(line: &str) -> Option<&str> {
+    let (_, after) = line.rsplit_once("\"executable\":\"")?;
+    after.split('"').next()
+}
+
+/// Opens the file of a bin. Returns also if cargo still locks its directory.
+fn open(host: &Host, call: &Call, output: &Output, group: u32) -> (Result<OpenedFile>, bool) {
+    let file = host.open_below(&call.artifacts.target_dir, &call.artifacts.file(output));
+    let was_locked = host.holds_cargos_lock(group, &call.artifacts.path());
+    (file, was_locked)
+}
+
+/// Returns true for a message about a planned bin.
+fn is_about(artifact: &Artifact, output: &Output) -> bool {
+    artifact.package_id.repr == output.bin.package_id
+        && artifact.target.is_bin()
+        && artifact.target.name == output.bin.bin
+        && !artifact.profile.test
+        && artifact.executable.is_some()
+}
+
+/// Returns the bins of a call; `None` if another cargo may have replaced one. `began` is the moment
+/// before cargo was started.
+///
+/// # Errors
+/// A bin without a file, or with another than it must have.
+fn take<'a>(
+    host: &Host,
+    call: &'a Call,
+    mut reports: Vec<Report>,
+    began: Option<Moment>,
+) -> Result<Option<Vec<BuiltBin<'a>>>, Vec<Problem>> {
+    let (mut bins, mut problems, mut is_certain) = (Vec::new(), Vec::new(), true);
+    for output in &call.outputs {
+        let (of_bin, others) = reports
+            .into_iter()
+            .partition(|report| is_about(&report.artifact, output));
+        reports = others;
+        match find(host, call, output, of_bin) {
+            Ok(Report {
+                artifact,
+                file: Ok(file),
+                was_locked,
+            }) => {
+                // An image's target directory is xpkg's alone, and its lock is held.
+                is_certain &= was_locked || call.container.is_some() || file.is_older_than(began);
+                bins.push(BuiltBin {
+                    output,
+                    file,
+                    features: artifact.features,
+                });
+            }
+            Ok(Report {
+                file: Err(problem), ..
+            })
+            | Err(problem) => problems.push(problem),
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(is_certain.then_some(bins)),
+        false => Err(problems),
+    }
+}
+
+/// Runs cargo and passes each line of its stdout to `on_line` with its process group. Returns its exit code, `None` after
 /// a signal. A container is always gone afterwards.
 fn run_cargo(
     host: &Host,
     call: &Call,
     kept: Option<&Utf8Path>,
-    mut on_line: impl FnMut(&str),
+    mut on_line: impl FnMut(&str, u32) + Send,
 ) -> Result<Option<i32>> {
     let Some(container) = &call.container else {
         let mut invocation = call.invocation.clone();
@@ -191,37 +376,102 @@ fn check_exit_code(call: &Call, code: Option<i32>) -> Result<(), Failure> {
     }
 }
 
-/// Finds the file that cargo reported for a bin.
-fn find<'a>(
-    artifacts: &[cargo_metadata::Artifact],
-    output: &'a Output,
-    call: &Call,
-) -> Result<BuiltBin<'a>, Problem> {
-    let artifact = artifacts.iter().find(|artifact| {
-        artifact.package_id.repr == output.bin.package_id
-            && artifact.target.is_bin()
-            && artifact.target.name == output.bin.bin
-    });
-    match artifact.and_then(|artifact| Some((artifact, artifact.executable.clone()?))) {
-        Some((artifact, file)) => Ok(BuiltBin {
-            output,
-            file,
-            features: artifact.features.clone(),
-        }),
-        None => Err(Problem::new(
+/// Returns the report of a bin: the last one, since all must say the same.
+///
+/// # Errors
+/// There is no report, they contradict each other, or they name another file than cargo writes.
+fn find(host: &Host, call: &Call, output: &Output, reports: Vec<Report>) -> Result<Report> {
+    let name = format!(
+        "bin `{}` of package `{}`",
+        output.bin.bin, output.bin.package
+    );
+    let says = |report: &Report| {
+        let Artifact {
+            executable,
+            features,
+            ..
+        } = &report.artifact;
+        let file = executable.as_deref().unwrap_or(Utf8Path::new(""));
+        format!("`{file}` with features [{}]", features.join(", "))
+    };
+    let mut said: Vec<String> = reports.iter().map(says).collect();
+    said.dedup();
+    let expected = call.artifacts.path_of(output);
+    let foreign = |message: String| {
+        Problem::new(ARTIFACT_FOREIGN, format!("{name}: {message}"))
+            .note("cargo's messages", said.clone())
+            .note("command", [call.invocation.to_string()])
+            .help("look for a proc macro that prints to stdout: cargo passes it on as its own")
+    };
+    let is_expected = |report: &Report| {
+        let file = report.artifact.executable.as_deref();
+        file.is_some_and(|file| is_same_path(host, file, &expected))
+    };
+    if said.len() > 1 {
+        return Err(foreign("cargo's messages contradict each other".to_owned()));
+    }
+    let Some(report) = reports.into_iter().next_back() else {
+        return Err(Problem::new(
             ARTIFACT_MISSING,
-            format!(
-                "cargo built no bin `{}` of package `{}` for `{}`",
-                output.bin.bin, output.bin.package, output.target
-            ),
+            format!("cargo built no {name} for `{}`", output.target),
         )
         .note("command", [call.invocation.to_string()])
-        .help("run the command by hand and check its messages")),
+        .help("run the command by hand and check its messages"));
+    };
+    if !is_expected(&report) {
+        return Err(foreign(format!(
+            "cargo's messages name a file other than `{expected}`"
+        )));
     }
+    if report.file.is_ok() {
+        return Ok(report);
+    }
+    reject_links(host, &call.artifacts, &call.artifacts.file(output))?;
+    if !host.exists(&expected) {
+        return Err(not_written(&name, &expected));
+    }
+    Ok(report)
+}
+
+/// Rejects a path in the target directory that leads through a link.
+///
+/// # Errors
+/// `artifact-foreign`.
+pub fn reject_links(host: &Host, artifacts: &ArtifactDir, below: &Utf8Path) -> Result<()> {
+    let ArtifactDir { target_dir, .. } = artifacts;
+    let Some(link) = host.link_below(target_dir, below) else {
+        return Ok(());
+    };
+    let message = format!("`{link}`, in cargo's target directory, is a link");
+    Err(Problem::new(ARTIFACT_FOREIGN, message).help(format!(
+        "replace it by what it leads to; `{target_dir}` itself may be a link"
+    )))
+}
+
+/// Returns true if two paths name the same file by way of their directories, which may be links.
+fn is_same_path(host: &Host, path: &Utf8Path, other: &Utf8Path) -> bool {
+    let parts = |path: &Utf8Path| {
+        let directory = path.parent().map(|parent| host.resolve(parent));
+        (directory, path.file_name().map(str::to_owned))
+    };
+    path == other || parts(path) == parts(other)
+}
+
+/// Returns the problem of a file that cargo reported but that does not exist.
+fn not_written(name: &str, file: &Utf8Path) -> Problem {
+    Problem::new(
+        ARTIFACT_MISSING,
+        format!("{name}: cargo reports `{file}`, which does not exist"),
+    )
+    .note(
+        "cause",
+        ["the linker succeeded but wrote nothing".to_owned()],
+    )
+    .help("`cargo xpkg plan` shows which linker it was and why it was chosen")
 }
 
 /// Codes declared in this file.
-pub const CODES: &[Code] = &[ARTIFACT_MISSING];
+pub const CODES: &[Code] = &[ARTIFACT_FOREIGN, ARTIFACT_MISSING, TARGET_DIR_BUSY];
 
 /// A planned bin that cargo did not build.
 pub const ARTIFACT_MISSING: Code = code(&CodeInfo {
@@ -233,5 +483,34 @@ pub const ARTIFACT_MISSING: Code = code(&CodeInfo {
           the likely cause.",
     page: "tree",
     sources: &["rust-lang/cargo#6313"],
+    waivable: false,
+});
+
+/// A message that names another file than cargo writes.
+pub const ARTIFACT_FOREIGN: Code = code(&CodeInfo {
+    name: "artifact-foreign",
+    title: "cargo's messages name a file that is not the bin's",
+    cause: "What a proc macro or the compiler prints to stdout is in cargo's output, where it can \
+            pass for a message of cargo: about a file elsewhere, or about other features.",
+    detection: "A bin's file is TARGET-DIR/TRIPLE/PROFILE/BIN, reached without links below the \
+                target directory; all messages about a bin must agree.",
+    fix: "Find the package that prints it: `cargo build --message-format json` shows the line. \
+          `forced-target` leads to another directory as well, and is not supported.",
+    page: "tree",
+    sources: &[],
+    waivable: false,
+});
+
+/// Another cargo that replaces the files of this one.
+pub const TARGET_DIR_BUSY: Code = code(&CodeInfo {
+    name: "target-dir-busy",
+    title: "another cargo replaced the built files before they were read",
+    cause: "Another cargo builds the same profile in the same target directory with other features \
+            or settings; both write to the same path.",
+    detection: "cargo's lock in /proc/locks, and the time of the last change of each file. Runs of \
+                xpkg wait for each other.",
+    fix: "Wait until the other cargo has ended, or give one of them a `--target-dir` of its own.",
+    page: "tree",
+    sources: &[],
     waivable: false,
 });

@@ -232,7 +232,7 @@ fn rust_too_old(workspace: &Workspace, selected: &Selected, facts: &Facts) -> Op
 }
 
 /// Returns the problem of an out-dir that contains the workspace, or is among a package's sources.
-fn out_dir_unfit(workspace: &Workspace, out_dir: &Utf8Path) -> Option<Problem> {
+pub fn out_dir_unfit(workspace: &Workspace, out_dir: &Utf8Path) -> Option<Problem> {
     let unfit = |what: String| {
         Problem::new(
             OUT_DIR_UNFIT,

@@ -1,6 +1,7 @@
 //! Makes the manifest's record of how a target was built.
 
 use crate::build::plan::{Plan, TargetPlan};
+use crate::digest;
 use crate::toolchain::facts::Facts;
 use crate::toolchain::probe::report::Report;
 use crate::tree::manifest::{ImageRecord, Platform, RustcRecord, TargetRecord, Toolchain, Waiver};
@@ -40,20 +41,35 @@ pub fn record(facts: &Facts, plan: &Plan, target: &TargetPlan, source: &Source) 
                 platform: image.platform.clone(),
                 derived: image.derived.clone(),
             }),
-            probes: choice.report.clone(),
+            probes: choice.report.clone().map(without_flags),
             variables: candidate
                 .variables
                 .iter()
-                .map(|variable| (variable.name.clone(), variable.value.clone()))
+                .map(|variable| {
+                    (
+                        variable.name.clone(),
+                        digest::sha256(variable.value.as_bytes()),
+                    )
+                })
                 .collect(),
         },
-        host_probes: host_report(facts, target),
+        host_probes: host_report(facts, target).map(without_flags),
         waivers: waived
             .map(|finding| Waiver {
                 code: finding.code.name().to_owned(),
                 message: finding.what.clone(),
             })
             .collect(),
+    }
+}
+
+/// Returns a report with a digest in place of the flags. They are the user's, as the variables are,
+/// and the manifest is published: `-DTOKEN=…`.
+fn without_flags(report: Report) -> Report {
+    let flags = report.flags.join("\n");
+    Report {
+        flags: vec![format!("sha256:{}", digest::sha256(flags.as_bytes()))],
+        ..report
     }
 }
 

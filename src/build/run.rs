@@ -1,5 +1,6 @@
 //! Compiles, inspects and stages the bins of a plan.
 
+use crate::build::cargo_call::Call;
 use crate::build::look::options::RunOptions;
 use crate::build::look::session::Session;
 use crate::build::look::source;
@@ -7,11 +8,13 @@ use crate::build::plan::{Plan, STD_MISSING, TargetPlan};
 use crate::build::record::record;
 use crate::build::stage::{ExistingTree, Provenance, Staging};
 use crate::build::write::write_tools;
-use crate::host::lock;
+use crate::host::lock::{self, FileLock};
 use crate::host::machine::Host;
+use crate::host::shared::SharedLock;
 use crate::invocation::Invocation;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::setting;
+use crate::project::workspace::{Workspace, cache_dir};
 use crate::target::Target;
 use crate::toolchain::candidate;
 use crate::toolchain::image::look::store::PullPolicy;
@@ -19,6 +22,10 @@ use crate::toolchain::probe::assess;
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 use crate::tree::staged::{self, Output};
 use crate::{build, digest};
+
+/// Name of the lock file beside the files that cargo builds, where `cargo xpkg clean` removes
+/// nothing.
+const LOCK_NAME: &str = ".xpkg-lock";
 
 /// A finished build.
 pub struct Built {
@@ -54,7 +61,9 @@ pub fn make(
         plan = session.plan()?;
         check_std(&plan)?;
     }
-    write_tools(host, &session.request.project.workspace, &plan)?;
+    let workspace = &session.request.project.workspace;
+    let _cache = share_cache(host, workspace, &plan)?;
+    write_tools(host, workspace, &plan)?;
     report_plan(host, &plan);
     let manifest = build(host, &session, &plan, on_failure)?;
     Ok(Built {
@@ -62,6 +71,24 @@ pub fn make(
         session,
         plan,
     })
+}
+
+/// Shares the lock of xpkg's cache, if the build uses files in it: `clean` does not take them away
+/// until its end.
+fn share_cache(host: &Host, workspace: &Workspace, plan: &Plan) -> Result<Option<SharedLock>> {
+    let cache = cache_dir(workspace);
+    let mut candidates = plan
+        .targets
+        .iter()
+        .map(|target| &target.toolchain.candidate);
+    let writes =
+        candidates.any(|candidate| !candidate.files.is_empty() || candidate.image.is_some());
+    if !writes && !host.is_dir(&cache) {
+        return Ok(None);
+    }
+    host.create_target_dir(&workspace.target_dir)?;
+    let lock = host.share_lock(&lock::lock_path(&cache), &format!("on `{cache}`"))?;
+    Ok(Some(lock))
 }
 
 /// Installs the standard libraries that are missing. Returns true if there were any: then the
@@ -186,7 +213,7 @@ fn build(
     let previous = previous_artifacts(&existing, &outputs, &failed, &retained)?;
     staging.keep(&previous)?;
     report_unprobed(host, session, plan, &artifacts);
-    let records = records(host, session, plan);
+    let records = records(host, session, plan, &staging);
     for artifact in &mut artifacts {
         let record = records
             .iter()
@@ -266,24 +293,17 @@ fn build_target(
     for warmup in &target.toolchain.candidate.cache_warmups {
         build::compile::warm_up(host, warmup)?;
     }
-    // While this lock is held, a container with the target's name can only be left over from a run
-    // that was killed.
-    let image = target.toolchain.candidate.image.as_ref();
-    let _lock = image
-        .map(|image| {
-            let path = image.target_dir.with_extension("lock");
-            host.lock(&path, &format!("in `{}`", image.target_dir))
-        })
-        .transpose()?;
     if let Some(fetch) = &target.fetch {
         host.shell.detail("Running", &format!("`{fetch}`"));
         build::compile::fetch(host, fetch)?;
     }
     let mut artifacts = Vec::new();
     for call in &target.calls {
+        // Held until the files are read: another run would replace them.
+        let lock = lock_artifacts(host, target, call)?;
         host.shell
             .detail("Running", &format!("`{}`", call.invocation));
-        let bins = build::compile::run(host, call).map_err(|failed| {
+        let bins = build::compile::run(host, call, &lock).map_err(|failed| {
             if let Some(link) = failed.link {
                 let used = target.toolchain.candidate.kind;
                 let problem = link.problem(Some(&target.target), used, &target.alternatives);
@@ -294,6 +314,21 @@ fn build_target(
         artifacts.extend(staging.take(&bins, provenance)?);
     }
     Ok(artifacts)
+}
+
+/// Locks the directory that a call builds in.
+fn lock_artifacts(host: &Host, target: &TargetPlan, call: &Call) -> Result<FileLock> {
+    if let Some(image) = &target.toolchain.candidate.image {
+        // While this lock is held, a container with the target's name can only be left over from a
+        // run that was killed. It lies outside of what the container may write to.
+        let path = image.target_dir.with_extension("lock");
+        return host.lock(&path, &format!("in `{}`", image.target_dir));
+    }
+    let directory = call.artifacts.path();
+    build::compile::reject_links(host, &call.artifacts, &call.artifacts.below)?;
+    host.create_target_dir(&call.artifacts.target_dir)?;
+    host.create_dir_all(&directory)?;
+    host.lock(&directory.join(LOCK_NAME), &format!("in `{directory}`"))
 }
 
 /// Returns the old tree's artifacts of failed targets that are not retained anyway: they stay in
@@ -332,10 +367,17 @@ fn previous_artifacts(
 
 /// Returns the records of the plan's targets. The commit is read after the build, which may write
 /// Cargo.lock and generate sources.
-fn records(host: &Host, session: &Session, plan: &Plan) -> Vec<TargetRecord> {
+fn records(host: &Host, session: &Session, plan: &Plan, staging: &Staging) -> Vec<TargetRecord> {
     let workspace = &session.request.project.workspace;
     let lock = lock::lock_path(&plan.out_dir);
-    let generated = [plan.out_dir.as_path(), &lock, &workspace.target_dir];
+    let [new, marker] = staging.temporary_paths();
+    let generated = [
+        plan.out_dir.as_path(),
+        &lock,
+        new,
+        marker,
+        &workspace.target_dir,
+    ];
     let source = source::source(host, workspace, &generated);
     plan.targets
         .iter()

@@ -6,8 +6,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
-use crate::build::compile::{ARTIFACT_MISSING, BuiltBin};
-use crate::host::entries::PathKind;
+use crate::build::compile::{BuiltBin, TARGET_DIR_BUSY};
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
 use crate::problem::code::Code;
@@ -40,10 +39,9 @@ pub struct ExistingTree<'a> {
 /// `tree-foreign`: there are files that xpkg did not create.
 pub fn open<'a>(host: &'a Host, out_dir: &Utf8Path) -> Result<ExistingTree<'a>> {
     let place = replacement::lock(host, out_dir, &OUT_DIR)?;
-    place.sweep(|leftover| match read(host, leftover) {
-        Ok(Some((manifest, _))) => reject_untracked(host, leftover, leftover, Some(&manifest)),
-        // A tree that was not finished.
-        _ => Ok(()),
+    place.sweep(|leftover| {
+        let manifest = read(host, leftover)?.map(|(manifest, _)| manifest);
+        reject_untracked(host, leftover, leftover, manifest.as_ref())
     })?;
     let (manifest, written) = read(host, out_dir)?.unzip();
     if host.exists(out_dir) {
@@ -145,10 +143,8 @@ impl Staging<'_> {
             "bin `{}` of package `{}`",
             output.bin.bin, output.bin.package
         );
-        if !self.host.exists(file) {
-            return Err(vec![not_written(&name, file)]);
-        }
-        let bytes = self.host.read(file).map_err(|problem| vec![problem])?;
+        let read = file.read(self.host).map_err(|problem| vec![problem])?;
+        let bytes = read.ok_or_else(|| vec![overwritten(&name, file.path())])?;
         let (binary, findings) = match inspect::inspect(&bytes) {
             Ok(binary) => {
                 let findings = table::check_built(&name, &binary, &output.target);
@@ -162,7 +158,7 @@ impl Staging<'_> {
         if !problems.is_empty() {
             return Err(problems
                 .into_iter()
-                .map(|finding| finding.note("file", [file.to_string()]))
+                .map(|finding| finding.note("file", [file.path().to_string()]))
                 .collect());
         }
         let artifact = Artifact {
@@ -207,7 +203,7 @@ impl Staging<'_> {
         let staged = self.existing.place.path().join(&artifact.path);
         // Comparing the bytes, which are in memory, takes a third of the time of another digest.
         if same && self.host.is_program(&staged) && self.host.holds(&staged, bytes) {
-            self.host.hard_link(&staged, &to)?;
+            self.host.link_or_copy(&staged, &to)?;
             return Ok(false);
         }
         self.host.write_program(&to, bytes)?;
@@ -220,6 +216,11 @@ impl Staging<'_> {
         self.host
             .create_dir_all(to.parent().unwrap_or(self.new.root()))?;
         Ok(to)
+    }
+
+    /// Returns the paths beside the tree that exist during the run.
+    pub fn temporary_paths(&self) -> [&Utf8Path; 2] {
+        self.new.paths()
     }
 
     /// Returns true if the old tree's file still matches its manifest.
@@ -261,7 +262,7 @@ impl Staging<'_> {
             )));
         }
         self.host
-            .hard_link(&from, &self.create_parent(&artifact.path)?)
+            .link_or_copy(&from, &self.create_parent(&artifact.path)?)
     }
 
     /// Writes the manifests and exchanges the trees. Returns true if anything changed.
@@ -295,62 +296,11 @@ struct StagedFile {
     is_new: bool,
 }
 
-/// Returns the problem of a file that cargo reported but that does not exist.
-fn not_written(name: &str, file: &Utf8Path) -> Problem {
+/// Returns the problem of a file that was written to after cargo reported it.
+fn overwritten(name: &str, file: &Utf8Path) -> Problem {
     Problem::new(
-        ARTIFACT_MISSING,
-        format!("{name}: cargo reports `{file}`, which does not exist"),
+        TARGET_DIR_BUSY,
+        format!("{name}: `{file}` was written to while it was read"),
     )
-    .note(
-        "cause",
-        ["the linker succeeded but wrote nothing".to_owned()],
-    )
-    .help("`cargo xpkg plan` shows which linker it was and why it was chosen")
-}
-
-/// Removes the files that the manifest lists, then empty directories. Returns the removed files and
-/// the remaining ones.
-pub fn remove(host: &Host, out_dir: &Utf8Path) -> Result<(Vec<String>, Vec<String>)> {
-    if !host.is_dir(out_dir) {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let Some((manifest, _)) = read(host, out_dir)? else {
-        return Ok((Vec::new(), files(host, out_dir)?));
-    };
-    let listed = manifest
-        .artifacts
-        .iter()
-        .map(|artifact| artifact.path.as_str());
-    let mut removed = Vec::new();
-    // The manifests are removed last, so that an interrupted run can be repeated.
-    for path in listed.chain([TEXT_NAME, JSON_NAME]) {
-        let file = out_dir.join(path);
-        if host.exists(&file) {
-            host.remove_file(&file)?;
-            removed.push(path.to_owned());
-        }
-    }
-    let found = host.walk(out_dir)?;
-    for (path, _) in found
-        .iter()
-        .rev()
-        .filter(|(_, entry)| **entry == PathKind::Directory)
-    {
-        host.remove_empty_dir(&out_dir.join(path));
-    }
-    host.remove_empty_dir(out_dir);
-    Ok((removed, files(host, out_dir)?))
-}
-
-/// Returns the paths of all files below a directory.
-fn files(host: &Host, out_dir: &Utf8Path) -> Result<Vec<String>> {
-    if !host.exists(out_dir) {
-        return Ok(Vec::new());
-    }
-    Ok(host
-        .walk(out_dir)?
-        .into_iter()
-        .filter(|(_, entry)| *entry != PathKind::Directory)
-        .map(|(path, _)| path)
-        .collect())
+    .help("end what writes to it, then repeat the run")
 }

@@ -81,6 +81,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "CODE")]
     pub accept: Vec<String>,
 
+    /// Let the configuration name this path outside the workspace, or paths below it, in `volumes`,
+    /// `pre-build`, `dockerfile` and `files`; repeatable
+    #[arg(long, value_name = "PATH")]
+    pub allow_outside: Vec<Utf8PathBuf>,
+
     /// Directory of the staged tree [default: `<cargo target directory>/xpkg`]
     #[arg(long, value_name = "DIR")]
     pub out_dir: Option<Utf8PathBuf>,
@@ -192,6 +197,8 @@ impl RunArgs {
             target_dir,
             config,
             accept,
+            // Of the host: see `Command::allowed_outside`.
+            allow_outside: _,
             message_format: _,
             release: _,
         } = self;

@@ -3,14 +3,14 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::build;
-use crate::build::look::tree::{self, FoundTree};
+use crate::build::look::tree::{FoundTree, find_tree};
 use crate::commands::args::{MessageFormat, TreeArgs};
 use crate::host::machine::Host;
 use crate::host::{lock, shell};
 use crate::problem::{Failure, Problem, Result, text};
 use crate::ship::docker;
 use crate::ship::docker::context::DEFAULT;
+use crate::tree;
 use crate::tree::look::TREE_FOREIGN;
 
 /// Examples of the command line.
@@ -41,15 +41,24 @@ pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
     let FoundTree {
         out_dir,
         cache,
+        unfit,
         policy: _,
-    } = tree::find_tree(host, &args.place.options())?;
+    } = find_tree(host, &args.place.options())?;
+    if let Some(unfit) = unfit {
+        return Err(unfit.into());
+    }
     let cleaned = clean_tree(host, out_dir)?;
     // The cache is in cargo's target directory, and so is the default context.
     if let Some(target_dir) = cache.as_ref().and_then(|cache| cache.parent()) {
         clean_context(host, &target_dir.join(DEFAULT));
     }
     if let Some(cache) = cache.filter(|cache| host.is_dir(cache)) {
+        // A build uses the wrappers in it until its end.
+        let path = lock::lock_path(&cache);
+        let lock = host.lock(&path, &format!("on `{cache}`"))?;
         host.remove_dir_all(&cache)?;
+        lock::remove_lock(&path);
+        drop(lock);
     }
     cleaned.report(host);
     if args.message_format == MessageFormat::Json {
@@ -74,8 +83,8 @@ fn clean_tree(host: &Host, out_dir: Utf8PathBuf) -> Result<Cleaned> {
     }
     let lock_path = lock::lock_path(out_dir);
     let lock = host.lock(&lock_path, &format!("on `{out_dir}`"))?;
-    let (removed, untracked) = build::stage::remove(host, out_dir)?;
-    host.remove_file(&lock_path)?;
+    let (removed, untracked) = tree::write::remove(host, out_dir)?;
+    lock::remove_lock(&lock_path);
     drop(lock);
     cleaned.removed = removed;
     if untracked.is_empty() {

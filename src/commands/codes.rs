@@ -21,8 +21,10 @@ pub const CARGO_FAILED: Code = code(&CodeInfo {
 const LISTS: &[&[Code]] = &[
     crate::guide::CODES,
     crate::host::codes::CODES,
+    crate::host::cache::CODES,
     crate::project::look::rustc::CODES,
     crate::project::look::context::CODES,
+    crate::project::look::access::CODES,
     crate::project::config::parse::CODES,
     crate::project::cargo_config::CODES,
     crate::target::CODES,
@@ -55,6 +57,7 @@ const LISTS: &[&[Code]] = &[
     crate::verify::rules::libc::CODES,
     crate::tree::look::CODES,
     crate::tree::manifest::CODES,
+    crate::tree::source::CODES,
     crate::problem::code::CODES,
     crate::host::exchange::CODES,
     CODES,

@@ -77,6 +77,7 @@ const HINTS: &[(&str, ValueHint)] = &[
     ("path", ValueHint::AnyPath),
     ("from", ValueHint::AnyPath),
     ("oci", ValueHint::AnyPath),
+    ("allow_outside", ValueHint::AnyPath),
     ("PATH", ValueHint::FilePath),
 ];
 

@@ -66,8 +66,10 @@ fn help_of(command: &Command, words: &[&str]) -> String {
 fn page_of(topic: &Topic, command: &Command) -> String {
     let text = page::page(topic.text, page::terminal_width());
     match command.find_subcommand(topic.name) {
-        Some(_) => format!("{text}\nFlags: cargo xpkg {} --help\n", topic.name),
-        None => text,
+        Some(command) if !command.is_hide_set() => {
+            format!("{text}\nFlags: cargo xpkg {} --help\n", topic.name)
+        }
+        _ => text,
     }
 }
 
@@ -89,6 +91,19 @@ fn no_such_topic(command: &Command, words: &[&str]) -> Problem {
     }
     match nearest(&name, topics().chain(commands)) {
         Some(near) => problem.help(format!("did you mean `cargo xpkg help {near}`?")),
-        None => problem.help(format!("available topics: {}", list(topics()))),
+        None => {
+            let word = name.to_lowercase();
+            let pages = TOPICS
+                .iter()
+                .filter(|topic| topic.text.to_lowercase().contains(&word))
+                .map(|topic| topic.name);
+            let found = list(pages);
+            let problem = if found.is_empty() {
+                problem
+            } else {
+                problem.note("pages with this word", [found])
+            };
+            problem.help("see the topics and the commands: `cargo xpkg help`")
+        }
     }
 }

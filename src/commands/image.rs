@@ -1,5 +1,6 @@
 //! `image`: pins the cross images of a workspace by digest in `xpkg.lock`.
 
+use camino::Utf8PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::build::look::options;
@@ -74,6 +75,10 @@ pub struct ImageRunArgs {
     #[arg(long)]
     pub offline: bool,
 
+    /// Let the configuration name this path outside the workspace, or paths below it; repeatable
+    #[arg(long, value_name = "PATH")]
+    pub allow_outside: Vec<Utf8PathBuf>,
+
     /// Print text, or a single JSON document on stdout
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
     pub message_format: MessageFormat,
@@ -101,6 +106,8 @@ pub fn run(host: &Host, args: ImageArgs) -> Result<(), Failure> {
         manifest,
         locked,
         offline,
+        // Of the host: see `Command::allowed_outside`.
+        allow_outside: _,
         message_format,
     } = command.run();
     let project = context::workspace(

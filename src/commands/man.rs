@@ -33,6 +33,8 @@ pub struct ManArgs {
 pub fn run(host: &Host, args: ManArgs, mut command: Command) -> Result<(), Failure> {
     let ManArgs { directory } = args;
     let directory = host.absolute(&directory);
+    // Man pages have no spaces in their names.
+    command = command.display_name("cargo-xpkg");
     command.build();
     let version = command.get_version().unwrap_or_default();
     let mut written = write_commands(host, &directory.join("man1"), &command, version)?;

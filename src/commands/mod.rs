@@ -19,6 +19,7 @@ pub mod plan;
 pub mod show;
 pub mod verify;
 
+use camino::Utf8PathBuf;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde::Serialize;
 
@@ -50,13 +51,16 @@ pub fn run(cli: Cli) -> u8 {
         command,
     } = cli;
     let shell = output.shell();
-    let host = match Host::new(shell) {
+    let mut host = match Host::new(shell) {
         Ok(host) => host,
         Err(problem) => return report(shell, MessageFormat::Human, Err(problem.into())),
     };
     if let Some(choice) = color(&host) {
         choice.write_global();
     }
+    let allowed = command.as_ref().map(Command::allowed_outside);
+    let allowed = allowed.unwrap_or_default().iter();
+    host.allowed_outside = allowed.map(|path| host.absolute(path)).collect();
     let internal = command.as_ref().is_some_and(Command::is_internal);
     if !internal {
         host.handle_signals();
@@ -143,7 +147,7 @@ fn color(host: &Host) -> Option<anstream::ColorChoice> {
 
 /// Build every bin of a workspace for every target, inspect it, and record it in a manifest
 #[derive(Debug, Parser)]
-#[command(name = "cargo xpkg", bin_name = "cargo xpkg", display_name = "cargo-xpkg", version, arg_required_else_help = true, disable_help_subcommand = true, styles = clap_cargo::style::CLAP_STYLING)]
+#[command(name = "cargo xpkg", bin_name = "cargo xpkg", version, arg_required_else_help = true, disable_help_subcommand = true, styles = clap_cargo::style::CLAP_STYLING)]
 pub struct Cli {
     /// Explain a code: cause, detection, fix and source
     #[arg(long, value_name = "CODE", exclusive = true)]
@@ -206,6 +210,28 @@ pub fn command_line() -> clap::Command {
 }
 
 impl Command {
+    /// Returns the paths outside the workspace that the configuration may name.
+    fn allowed_outside(&self) -> &[Utf8PathBuf] {
+        match self {
+            Self::Build(args) => &args.run.allow_outside,
+            Self::Plan(args) => &args.run.allow_outside,
+            Self::Doctor(args) => &args.run.allow_outside,
+            Self::Env(args) => &args.run.allow_outside,
+            Self::Docker(args) => &args.run.allow_outside,
+            Self::Image(args) => &args.command.run().allow_outside,
+            Self::Verify(_)
+            | Self::Show(_)
+            | Self::Clean(_)
+            | Self::Help(_)
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Compiler(_)
+            | Self::Zig(_)
+            | Self::ZigInner(_)
+            | Self::ZigTools(_) => &[],
+        }
+    }
+
     /// Returns true for commands that are run by xpkg's children and wrappers.
     fn is_internal(&self) -> bool {
         matches!(

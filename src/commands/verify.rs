@@ -58,6 +58,10 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "TEXT", requires = "accept")]
     pub reason: Option<String>,
 
+    /// Fail if no manifest or checksum list is found
+    #[arg(long)]
+    pub require_list: bool,
+
     /// Run each program, natively or under qemu, and require exit code 0
     #[arg(long)]
     pub run: bool,
@@ -115,6 +119,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
         policy,
         accept,
         reason,
+        require_list,
         run,
         expect_version,
         args,
@@ -133,6 +138,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
             targets,
             policy,
             accept,
+            require_list,
         },
         (targets, policy, accept) => {
             let problems = targets

@@ -163,6 +163,7 @@ fn read_spans<'a>(
     is_end: impl Fn(&TagEnd) -> bool,
 ) -> Vec<Span> {
     let (mut spans, mut strong) = (Vec::new(), 0_u32);
+    let mut links = Vec::new();
     while let Some(event) = events.peek() {
         if let Event::End(end) = event
             && is_end(end)
@@ -183,12 +184,45 @@ fn read_spans<'a>(
             Event::Text(text) => spans.push(span(text.into_string(), style)),
             Event::Code(text) => spans.push(span(text.into_string(), SpanStyle::Code)),
             Event::SoftBreak | Event::HardBreak => spans.push(span(" ".to_owned(), style)),
+            // Where to go is said behind the text: the name of a page, or an address.
+            Event::Start(Tag::Link { dest_url, .. }) => {
+                links.push((spans.len(), dest_url.into_string()));
+            }
+            Event::End(TagEnd::Link) => {
+                let Some((begin, url)) = links.pop() else {
+                    continue;
+                };
+                let text = plain(spans.get(begin..).unwrap_or_default());
+                if let Some(text) = told(&text, &url) {
+                    spans.push(span(text, SpanStyle::Plain));
+                }
+            }
             Event::Start(Tag::Strong | Tag::Emphasis) => strong += 1,
             Event::End(TagEnd::Strong | TagEnd::Emphasis) => strong -= 1,
             _ => {}
         }
     }
     spans
+}
+
+/// Returns what is said of a link's target behind its text; nothing if the text says it, or if the
+/// target is on the same page.
+fn told(text: &str, url: &str) -> Option<String> {
+    if url.starts_with('#') {
+        return None;
+    }
+    let page = url
+        .split('#')
+        .next()
+        .and_then(|file| file.strip_suffix(".md"));
+    let said = match page {
+        Some(page) => page,
+        None => url,
+    };
+    (text != said).then(|| match page {
+        Some(page) => format!(" (help {page})"),
+        None => format!(" <{url}>"),
+    })
 }
 
 /// Returns true for what is part of a paragraph.
@@ -243,6 +277,7 @@ mod tests {
                 Block::Paragraph(vec![
                     span("A ", SpanStyle::Plain),
                     span("link", SpanStyle::Plain),
+                    span(" (help zig)", SpanStyle::Plain),
                     span(" and", SpanStyle::Plain),
                     span(" ", SpanStyle::Plain),
                     span("two ", SpanStyle::Strong),

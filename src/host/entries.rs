@@ -8,6 +8,7 @@ use camino::Utf8Path;
 
 use crate::host::files::cannot;
 use crate::host::machine::Host;
+use crate::host::regular;
 use crate::problem::Result;
 
 /// Type of a directory entry.
@@ -132,27 +133,15 @@ fn file_type(metadata: &fs::Metadata) -> FileType {
     if metadata.is_dir() {
         return FileType::Directory;
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-        let kind = metadata.file_type();
-        let kinds = [
-            (kind.is_fifo(), "a pipe"),
-            (kind.is_socket(), "a socket"),
-            (kind.is_char_device(), "a character device"),
-            (kind.is_block_device(), "a block device"),
-        ];
-        if let Some((_, name)) = kinds.into_iter().find(|(is, _)| *is) {
-            return FileType::Special(name);
-        }
-        FileType::File {
-            size: metadata.len(),
-            mode: Some(metadata.permissions().mode() & 0o7777),
-        }
+    if let Some(name) = regular::special(metadata) {
+        return FileType::Special(name);
     }
+    #[cfg(unix)]
+    let mode = Some(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777);
     #[cfg(not(unix))]
+    let mode = None;
     FileType::File {
         size: metadata.len(),
-        mode: None,
+        mode,
     }
 }

@@ -108,6 +108,15 @@ impl Host {
         }
         swap(new, old).map_err(|error| cannot_exchange(old, &error))
     }
+
+    /// Exchanges `new` and `old` back, after a signal, too.
+    ///
+    /// # Errors
+    /// `cannot-exchange`.
+    pub fn exchange_back(&self, new: &Utf8Path, old: &Utf8Path) -> Result<()> {
+        self.cleanup_op("exchange", old)?;
+        swap(new, old).map_err(|error| cannot_exchange(old, &error))
+    }
 }
 
 /// Codes that this file declares.

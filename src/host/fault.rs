@@ -3,7 +3,8 @@
 use std::io;
 
 /// Fault that the tests inject at the n-th file operation. XPKG_FAULT is `kill:N`, `fail:N`, or
-/// `add:N:PATH`, which writes a file as another program would.
+/// `add:N:PATH`, which writes a file as another program would; `unlockable:1` is a file system
+/// without locks.
 pub struct Fault {
     left: std::sync::atomic::AtomicU64,
     kind: Kind,
@@ -13,6 +14,7 @@ enum Kind {
     Fail,
     Kill,
     Add(std::path::PathBuf),
+    Unlockable,
 }
 
 impl Fault {
@@ -27,9 +29,21 @@ impl Fault {
             left: std::sync::atomic::AtomicU64::new(at.and_then(|at| at.parse().ok()).unwrap_or(0)),
             kind: match (kind, path) {
                 (Some("kill"), _) => Kind::Kill,
+                (Some("unlockable"), _) => Kind::Unlockable,
                 (Some("add"), Some(path)) => Kind::Add(path.into()),
                 _ => Kind::Fail,
             },
+        }
+    }
+
+    /// Plays a file system without locks.
+    ///
+    /// # Errors
+    /// The error of such a file system.
+    pub fn refuse_lock(&self) -> io::Result<()> {
+        match self.kind {
+            Kind::Unlockable => Err(io::ErrorKind::Unsupported.into()),
+            _ => Ok(()),
         }
     }
 
@@ -40,6 +54,9 @@ impl Fault {
     #[expect(clippy::disallowed_methods, reason = "it plays another program")]
     pub fn strike(&self) -> io::Result<()> {
         use std::sync::atomic::Ordering::SeqCst;
+        if matches!(self.kind, Kind::Unlockable) {
+            return Ok(());
+        }
         if self
             .left
             .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
@@ -56,7 +73,7 @@ impl Fault {
                     rustix::process::Signal::KILL,
                 );
             }
-            Kind::Fail => {}
+            Kind::Fail | Kind::Unlockable => {}
         }
         Err(io::Error::other("an injected fault"))
     }

@@ -1,19 +1,27 @@
 //! File operations. Every operation that reports errors passes [`Host::op`].
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest::Hasher;
 use crate::host::codes::FILE_ACCESS;
 use crate::host::machine::Host;
+use crate::host::regular;
 use crate::problem::{Problem, Result};
 
 /// Reader of a regular file. A read fails after a signal.
 pub struct FileReader<'a> {
     file: File,
     host: &'a Host,
+}
+
+impl<'a> FileReader<'a> {
+    /// Creates a reader of an open file.
+    pub fn new(host: &'a Host, file: File) -> Self {
+        Self { file, host }
+    }
 }
 
 impl io::Read for FileReader<'_> {
@@ -57,7 +65,30 @@ impl io::Write for FileWriter<'_> {
     }
 }
 
-impl FileWriter<'_> {
+impl<'a> FileWriter<'a> {
+    /// Creates a writer of an open file, which is empty.
+    pub fn new(host: &'a Host, file: File, path: Utf8PathBuf) -> Self {
+        Self {
+            file: io::BufWriter::new(file),
+            hasher: Hasher::default(),
+            size: 0,
+            path,
+            host,
+        }
+    }
+
+    /// Sets the permission bits, on systems that have them.
+    pub fn set_mode(&self, mode: u32) -> Result<()> {
+        #[cfg(unix)]
+        self.file
+            .get_ref()
+            .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
+            .map_err(|error| cannot("write", &self.path, &error))?;
+        #[cfg(not(unix))]
+        let _ = mode;
+        Ok(())
+    }
+
     /// Flushes the file and returns its digest (64 lower-case hex digits) and size in bytes.
     pub fn finish(mut self) -> Result<(String, u64)> {
         io::Write::flush(&mut self.file).map_err(|error| cannot("write", &self.path, &error))?;
@@ -72,6 +103,14 @@ impl Host {
     /// `interrupted`, and the injected fault.
     pub fn op(&self, verb: &str, path: &Utf8Path) -> Result<()> {
         self.check_interrupted()?;
+        self.cleanup_op(verb, path)
+    }
+
+    /// Does the same before an operation that cleans up, after a signal, too.
+    ///
+    /// # Errors
+    /// The injected fault.
+    pub fn cleanup_op(&self, verb: &str, path: &Utf8Path) -> Result<()> {
         #[cfg(feature = "test-fakes")]
         self.fault
             .strike()
@@ -105,6 +144,13 @@ impl Host {
         fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
     }
 
+    /// Returns true if a path leads to something else than a directory. Reading it is an error
+    /// unless it is a regular file: what is in the place of a file is not ignored. Links are
+    /// followed.
+    pub fn has_file(&self, path: &Utf8Path) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir())
+    }
+
     /// Returns true if a path leads to a directory. Links are followed.
     pub fn is_dir(&self, path: &Utf8Path) -> bool {
         fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
@@ -113,52 +159,52 @@ impl Host {
     /// Reads a whole file.
     pub fn read(&self, path: &Utf8Path) -> Result<Vec<u8>> {
         self.op("read", path)?;
-        fs::read(path).map_err(|error| cannot("read", path, &error))
+        read_whole(path).map_err(|error| cannot("read", path, &error))
     }
 
     /// Reads a regular file of at most `largest` bytes. Anything else is an error, so that a pipe
     /// or a device does not block.
     pub fn read_small(&self, path: &Utf8Path, largest: u64) -> Result<Vec<u8>> {
-        let metadata = fs::metadata(path).map_err(|error| cannot("read", path, &error))?;
-        if !metadata.is_file() || metadata.len() > largest {
-            return Err(cannot(
-                "read",
-                path,
-                &io::Error::other("it is not a regular file, or too large"),
-            ));
+        let mut bytes = Vec::new();
+        let file = self.open_read(path)?;
+        // One byte more, as the file may grow.
+        io::Read::take(file, largest.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| cannot("read", path, &error))?;
+        if bytes.len() as u64 > largest {
+            let error = io::Error::other(format!("it is larger than {largest} bytes"));
+            return Err(cannot("read", path, &error));
         }
-        self.read(path)
+        Ok(bytes)
+    }
+
+    /// Reads a regular file of at most `largest` bytes as UTF-8.
+    pub fn read_small_text(&self, path: &Utf8Path, largest: u64) -> Result<String> {
+        String::from_utf8(self.read_small(path, largest)?).map_err(|_| {
+            let error = io::Error::other("it is not UTF-8");
+            cannot("read", path, &error)
+        })
     }
 
     /// Opens a regular file to read it in pieces.
     pub fn open_read(&self, path: &Utf8Path) -> Result<FileReader<'_>> {
         self.op("read", path)?;
-        let mut options = File::options();
-        options.read(true);
-        // Opening a pipe that has replaced the file must not block until someone writes to it.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::custom_flags(
-            &mut options,
-            rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
-        );
         let open = || {
-            let file = options.open(path)?;
+            let file = regular::open(path)?;
             if file.metadata()?.is_file() {
                 Ok(file)
             } else {
                 Err(io::Error::other("it is not a regular file"))
             }
         };
-        Ok(FileReader {
-            file: open().map_err(|error| cannot("read", path, &error))?,
-            host: self,
-        })
+        let file = open().map_err(|error| cannot("read", path, &error))?;
+        Ok(FileReader::new(self, file))
     }
 
     /// Returns true if a file begins with `#!`.
     pub fn is_script(&self, path: &Utf8Path) -> bool {
         let mut first = [0; 2];
-        File::open(path)
+        regular::open(path)
             .and_then(|mut file| io::Read::read_exact(&mut file, &mut first))
             .is_ok()
             && &first == b"#!"
@@ -167,26 +213,31 @@ impl Host {
     /// Reads a whole file as UTF-8.
     pub fn read_text(&self, path: &Utf8Path) -> Result<String> {
         self.op("read", path)?;
-        fs::read_to_string(path).map_err(|error| cannot("read", path, &error))
+        let read = || io::read_to_string(regular::open(path)?);
+        read().map_err(|error| cannot("read", path, &error))
     }
 
     /// Writes a file, and replaces its contents if it exists.
     pub fn write(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         self.op("write", path)?;
-        fs::write(path, bytes).map_err(|error| cannot("write", path, &error))
+        let write = || -> io::Result<()> {
+            let mut file = regular::open_to_write(path)?;
+            file.set_len(0)?;
+            io::Write::write_all(&mut file, bytes)
+        };
+        write().map_err(|error| cannot("write", path, &error))
     }
 
     /// Creates a file to write it in pieces; an existing one is truncated.
     pub fn create(&self, path: &Utf8Path) -> Result<FileWriter<'_>> {
         self.op("write", path)?;
-        let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
-        Ok(FileWriter {
-            file: io::BufWriter::new(file),
-            hasher: Hasher::default(),
-            size: 0,
-            path: path.to_owned(),
-            host: self,
-        })
+        let create = || -> io::Result<File> {
+            let file = regular::open_to_write(path)?;
+            file.set_len(0)?;
+            Ok(file)
+        };
+        let file = create().map_err(|error| cannot("write", path, &error))?;
+        Ok(FileWriter::new(self, file, path.to_owned()))
     }
 
     /// Renames a file on the same file system, in one step; an existing file is replaced.
@@ -198,15 +249,21 @@ impl Host {
     /// Replaces a file in one step: a reader sees the old one or the new one, never a part. Mode
     /// 0644.
     pub fn replace(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
-        self.replace_as(path, bytes, 0o644)
+        self.replace_as(path, bytes, 0o644, false)
+    }
+
+    /// Does the same with a file of the user's: it is on the disk before it takes the old one's
+    /// place, so that a power failure leaves one of the two.
+    pub fn replace_durably(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+        self.replace_as(path, bytes, 0o644, true)
     }
 
     /// Replaces a program, which may be running, in one step. Mode 0755.
     pub fn replace_program(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
-        self.replace_as(path, bytes, 0o755)
+        self.replace_as(path, bytes, 0o755, false)
     }
 
-    fn replace_as(&self, path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<()> {
+    fn replace_as(&self, path: &Utf8Path, bytes: &[u8], mode: u32, is_durable: bool) -> Result<()> {
         self.op("write", path)?;
         let parent = path.parent().unwrap_or(Utf8Path::new("."));
         let write = || -> io::Result<()> {
@@ -217,6 +274,9 @@ impl Host {
             let _ = mode;
             let mut file = builder.tempfile_in(parent)?;
             io::Write::write_all(&mut file, bytes)?;
+            if is_durable {
+                file.as_file().sync_all()?;
+            }
             // Closed before it is renamed: a program that is open for writing cannot be started
             // (ETXTBSY).
             file.into_temp_path()
@@ -253,7 +313,7 @@ impl Host {
     /// memory.
     pub fn hash(&self, path: &Utf8Path) -> Result<(String, u64)> {
         self.op("read", path)?;
-        let mut file = File::open(path).map_err(|error| cannot("read", path, &error))?;
+        let mut file = regular::open(path).map_err(|error| cannot("read", path, &error))?;
         let mut hasher = Hasher::default();
         let size =
             io::copy(&mut file, &mut hasher).map_err(|error| cannot("read", path, &error))?;
@@ -262,17 +322,14 @@ impl Host {
 
     /// Returns true if a file consists of exactly these bytes.
     pub fn holds(&self, path: &Utf8Path, bytes: &[u8]) -> bool {
-        fs::metadata(path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64)
-            && fs::read(path).is_ok_and(|found| found == bytes)
+        let is_as_long =
+            |metadata: fs::Metadata| metadata.is_file() && metadata.len() == bytes.len() as u64;
+        fs::metadata(path).is_ok_and(is_as_long)
+            && read_whole(path).is_ok_and(|found| found == bytes)
     }
 
-    /// Creates a hard link.
-    pub fn hard_link(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
-        self.op("link", to)?;
-        fs::hard_link(from, to).map_err(|error| cannot("link", to, &error))
-    }
-
-    /// Creates a hard link, or a copy if `to` is on another file system.
+    /// Creates a hard link, or a copy if that is not possible: on another file system, or for a
+    /// file of another user (`fs.protected_hardlinks`).
     pub fn link_or_copy(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         self.op("link", to)?;
         if fs::hard_link(from, to).is_ok() {
@@ -280,28 +337,6 @@ impl Host {
         } else {
             self.copy(from, to)
         }
-    }
-
-    /// Copies a file, sets its mode whatever the umask, and returns its digest.
-    pub fn copy_as(&self, from: &Utf8Path, to: &Utf8Path, mode: u32) -> Result<String> {
-        let mut writing = self.create(to)?;
-        io::copy(&mut self.open_read(from)?, &mut writing)
-            .map_err(|error| cannot("write", to, &error))?;
-        let (digest, _) = writing.finish()?;
-        self.set_mode(to, mode)?;
-        Ok(digest)
-    }
-
-    /// Sets the permission bits of a file or directory, on systems that have them. All hard links
-    /// of a file share them, so it must not be linked from outside.
-    pub fn set_mode(&self, path: &Utf8Path, mode: u32) -> Result<()> {
-        self.op("write", path)?;
-        #[cfg(unix)]
-        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
-            .map_err(|error| cannot("write", path, &error))?;
-        #[cfg(not(unix))]
-        let _ = mode;
-        Ok(())
     }
 
     /// Returns the permission bits; `None` if nothing is there or the system has none.
@@ -313,18 +348,6 @@ impl Host {
         #[cfg(not(unix))]
         let mode = Some(path).and(None);
         mode
-    }
-
-    /// Creates a symbolic link with this text.
-    pub fn symlink(&self, text: &str, link: &Utf8Path) -> Result<()> {
-        self.op("link", link)?;
-        #[cfg(unix)]
-        let made = std::os::unix::fs::symlink(text, link);
-        #[cfg(not(unix))]
-        let made: io::Result<()> = Err(io::Error::other(format!(
-            "symbolic links such as `-> {text}` are not supported on this system"
-        )));
-        made.map_err(|error| cannot("link", link, &error))
     }
 
     /// Returns the text of a symbolic link; `None` if it is not a link, or its text is not UTF-8.
@@ -339,7 +362,9 @@ impl Host {
     /// Copies a file with its permissions.
     pub fn copy(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         self.op("copy", to)?;
-        fs::copy(from, to)
+        // Checked first: a pipe would be waited for.
+        regular::open(from)
+            .and_then(|_| fs::copy(from, to))
             .map(|_| ())
             .map_err(|error| cannot("write", to, &error))
     }
@@ -350,13 +375,54 @@ impl Host {
         fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))
     }
 
+    /// Creates a directory, whose parent exists.
+    pub fn create_dir(&self, path: &Utf8Path) -> Result<()> {
+        self.op("create", path)?;
+        fs::create_dir(path).map_err(|error| cannot("create", path, &error))
+    }
+
+    /// Creates a file with a name of its own, between `prefix` and `suffix`, and returns its path.
+    pub fn unique_file(
+        &self,
+        parent: &Utf8Path,
+        prefix: &str,
+        suffix: &str,
+        bytes: &[u8],
+    ) -> Result<Utf8PathBuf> {
+        self.op("create a file in", parent)?;
+        let create = || -> io::Result<Utf8PathBuf> {
+            let mut builder = tempfile::Builder::new();
+            let mut file = builder.prefix(prefix).suffix(suffix).tempfile_in(parent)?;
+            io::Write::write_all(&mut file, bytes)?;
+            let (_, path) = file.keep().map_err(|error| error.error)?;
+            Utf8PathBuf::from_path_buf(path)
+                .map_err(|path| io::Error::other(format!("`{}` is not UTF-8", path.display())))
+        };
+        create().map_err(|error| cannot("create a file in", parent, &error))
+    }
+
+    /// Returns the identity of what is at a path, links not followed, as long as it exists: device
+    /// and inode. `None` if nothing is there, or the system has none.
+    pub fn file_id(&self, path: &Utf8Path) -> Option<String> {
+        let metadata = fs::symlink_metadata(path).ok()?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            Some(format!("{}:{}", metadata.dev(), metadata.ino()))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = metadata;
+            None
+        }
+    }
+
     /// Creates a directory in `parent` that is removed when it is dropped.
     pub fn temp_dir(&self, parent: &Utf8Path, prefix: &str) -> Result<tempfile::TempDir> {
         self.op("create a directory in", parent)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(prefix);
-        // Not 0700, tempfile's default: the directory may become the tree, whose mode is the
-        // umask's.
+        // Not 0700, tempfile's default: a container may write to it as another user.
         #[cfg(unix)]
         builder
             .permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o777));
@@ -414,6 +480,13 @@ impl Host {
                    https://bford.info/cachedir/\n";
         self.write(&path.join("CACHEDIR.TAG"), tag.as_bytes())
     }
+}
+
+/// Reads a whole regular file.
+fn read_whole(path: &Utf8Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut regular::open(path)?, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// Returns the problem of a file operation that the system refused: `cannot VERB `PATH`: REASON`.

@@ -1,20 +1,33 @@
 //! Lock files.
 
-use std::fs::{self, File};
-use std::time::Duration;
+use std::fs::{self, File, TryLockError};
+use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::files::cannot;
 use crate::host::machine::Host;
+use crate::host::opened::Moment;
+use crate::host::regular;
 use crate::problem::Result;
 
 /// Lock of a path, held until it is dropped.
 pub struct FileLock {
     /// Open file, which holds the lock.
-    pub _file: File,
+    file: File,
     /// Path of a lock file that is removed with the lock.
     pub removed_on_drop: Option<Utf8PathBuf>,
+}
+
+impl FileLock {
+    /// Returns the current moment by the clock of the lock's file system; `None` if it cannot be
+    /// told.
+    pub fn now(&self) -> Option<Moment> {
+        // Changing a file is the only question that a file system answers with its time. The
+        // contents stay: the file may be another's.
+        self.file.set_modified(SystemTime::now()).ok()?;
+        Moment::of_change(&self.file.metadata().ok()?)
+    }
 }
 
 impl Drop for FileLock {
@@ -22,7 +35,7 @@ impl Drop for FileLock {
     /// gone and create another.
     fn drop(&mut self) {
         if let Some(path) = &self.removed_on_drop {
-            let _ = fs::remove_file(path);
+            remove_lock(path);
         }
     }
 }
@@ -37,18 +50,22 @@ impl Host {
     /// is the end of that line, "on `DIR`". The kernel releases it when its holder dies.
     ///
     /// # Errors
-    /// `file-access`, and `interrupted` while waiting.
+    /// `file-access`, also if the file system has no locks, and `interrupted` while waiting.
     pub fn lock(&self, path: &Utf8Path, waiting_for: &str) -> Result<FileLock> {
         let mut unreported = true;
         loop {
-            let file = File::options()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(path)
-                .map_err(|error| cannot("open", path, &error))?;
+            let file = regular::open_lock(path).map_err(|error| cannot("open", path, &error))?;
             // Polled rather than waited for, so that a signal is noticed.
-            while file.try_lock().is_err() {
+            loop {
+                #[cfg(feature = "test-fakes")]
+                self.fault
+                    .refuse_lock()
+                    .map_err(|error| cannot("lock", path, &error))?;
+                match file.try_lock() {
+                    Ok(()) => break,
+                    Err(TryLockError::WouldBlock) => {}
+                    Err(TryLockError::Error(error)) => return Err(cannot("lock", path, &error)),
+                }
                 if std::mem::take(&mut unreported) {
                     let line = format!("waiting for another run {waiting_for}");
                     self.shell.status("Blocking", &line);
@@ -59,10 +76,11 @@ impl Host {
             // Its holder may have removed the file while we waited; then others lock a new file.
             if same_file(&file, path) {
                 return Ok(FileLock {
-                    _file: file,
+                    file,
                     removed_on_drop: None,
                 });
             }
+            self.check_interrupted()?;
         }
     }
 
@@ -77,9 +95,17 @@ impl Host {
     }
 }
 
+/// Removes a lock file. One with contents is a user's file of the same name.
+pub fn remove_lock(path: &Utf8Path) {
+    // A line end may have been written to ask the file system for its time.
+    if fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() <= 1) {
+        let _ = fs::remove_file(path);
+    }
+}
+
 /// Returns true if `path` still leads to an open file.
 #[cfg(unix)]
-fn same_file(file: &File, path: &Utf8Path) -> bool {
+pub fn same_file(file: &File, path: &Utf8Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let (Ok(open), Ok(current)) = (file.metadata(), fs::metadata(path)) else {
         return false;
@@ -89,6 +115,6 @@ fn same_file(file: &File, path: &Utf8Path) -> bool {
 
 /// Returns true: on this system an open file cannot be removed, so it is still the same.
 #[cfg(not(unix))]
-fn same_file(_: &File, _: &Utf8Path) -> bool {
+pub fn same_file(_: &File, _: &Utf8Path) -> bool {
     true
 }

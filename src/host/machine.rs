@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -31,6 +31,10 @@ pub struct Host {
     cwd: Utf8PathBuf,
     /// Printer of messages.
     pub shell: Shell,
+    /// Absolute paths outside the workspace that the configuration may name: `--allow-outside`.
+    pub allowed_outside: Vec<Utf8PathBuf>,
+    /// Secret of the user's cache: see `host::cache`.
+    pub cache_secret: OnceLock<Option<String>>,
     /// Signal that came, and what to end after it.
     pub interrupts: Arc<Interrupts>,
     /// Fault that the tests inject.
@@ -64,6 +68,8 @@ impl Host {
             env,
             cwd,
             shell,
+            allowed_outside: Vec::new(),
+            cache_secret: OnceLock::new(),
             interrupts: Arc::default(),
         })
     }

@@ -7,8 +7,10 @@
     reason = "the other files go through this one"
 )]
 
+pub mod below;
 pub mod cache;
 pub mod codes;
+pub mod descendants;
 pub mod entries;
 pub mod exchange;
 #[cfg(feature = "test-fakes")]
@@ -16,8 +18,12 @@ pub mod fault;
 pub mod files;
 pub mod lock;
 pub mod machine;
+pub mod opened;
 pub mod pager;
+pub mod pipes;
 pub mod process;
+pub mod regular;
 pub mod replacement;
+pub mod shared;
 pub mod shell;
 pub mod signals;

@@ -1,18 +1,20 @@
 //! Processes, each in its own process group, and signals: all child processes end with this one.
 
-use std::io::{self, BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::io;
+use std::process::{Child, Command, Stdio};
 #[cfg(unix)]
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Mutex, PoisonError};
+#[cfg(unix)]
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
 use crate::host::codes::{INTERRUPTED, NO_TOOLCHAIN, PROCESS_FAILED};
+use crate::host::descendants::Watched;
 use crate::host::machine::Host;
+use crate::host::pipes::{self, Bound, Lines, Reader};
 use crate::invocation::Invocation;
 use crate::problem::{Problem, Result};
 
@@ -42,24 +44,20 @@ const STREAM_LIMIT: usize = 64 * 1024;
 /// Time limit of a cleanup command.
 const CLEANUP_LIMIT: Duration = Duration::from_secs(20);
 
-/// Time limit of a program.
-#[derive(Clone, Copy)]
-enum Bound {
-    /// No limit.
-    None,
-    /// Maximum running time.
-    Whole(Duration),
-    /// Maximum time without output.
-    Silence(Duration),
-}
-
 /// Time between SIGTERM and SIGKILL for child processes.
 #[cfg(unix)]
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Time between SIGKILL for child processes and the end of this one, if the run does not unwind by
+/// then: the system itself may hold it, for example in a file system that does not answer.
+#[cfg(unix)]
+const UNWINDING: Duration = Duration::from_millis(700);
 
 impl Host {
     /// Handles SIGINT, SIGTERM and SIGHUP from now on: child processes get SIGTERM, the run unwinds
-    /// and temporary files are removed. A second signal kills the child processes at once.
+    /// and temporary files are removed. A second signal kills the child processes at once. If the
+    /// run does not unwind in time, the process ends all the same: a killed run leaves nothing that
+    /// the next one does not remove.
     #[cfg(unix)]
     pub fn handle_signals(&self) {
         use rustix::process::Signal;
@@ -67,7 +65,8 @@ impl Host {
         let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else {
             return;
         };
-        let interrupts = Arc::clone(&self.interrupts);
+        self.adopt_descendants();
+        let (interrupts, shell) = (Arc::clone(&self.interrupts), self.shell);
         thread::spawn(move || {
             for signal in signals.forever() {
                 if interrupts
@@ -84,6 +83,13 @@ impl Host {
                 thread::spawn(move || {
                     thread::sleep(GRACE);
                     interrupts.send(Signal::KILL);
+                    thread::sleep(UNWINDING);
+                    if interrupts.is_cleaning() {
+                        thread::sleep(CLEANUP_LIMIT);
+                    }
+                    let message = format!("interrupted by signal {signal} while the system waited");
+                    shell.problems(&[Problem::new(INTERRUPTED, message)]);
+                    std::process::exit(128 + signal);
                 });
             }
         });
@@ -163,7 +169,8 @@ impl Host {
         Ok(running)
     }
 
-    /// Runs a program with empty stdin and returns its output.
+    /// Runs a program with empty stdin and returns its output. Only the program itself is waited
+    /// for, not what it leaves running.
     ///
     /// # Errors
     /// `no-toolchain` or `process-failed` if it cannot be started, and `interrupted`.
@@ -171,10 +178,25 @@ impl Host {
         self.capture_streams(invocation, Bound::None, usize::MAX, |_| ())
     }
 
-    /// Runs an untrusted program like [`Self::capture`], for at most `limit`. Each stream is kept
-    /// up to [`STREAM_LIMIT`] bytes, and its child processes are killed with it.
+    /// Runs a program like [`Self::capture`], for at most `limit`. Each stream is kept up to
+    /// [`STREAM_LIMIT`] bytes, and its process group is killed with it.
     pub fn capture_bounded(&self, invocation: &Invocation, limit: Duration) -> Result<Output> {
         self.capture_streams(invocation, Bound::Whole(limit), STREAM_LIMIT, |_| ())
+    }
+
+    /// Runs an untrusted program like [`Self::capture_bounded`], and ends all its descendants, also
+    /// those that have left its process group. Engines are not run so: they leave processes behind
+    /// on purpose.
+    pub fn capture_untrusted(&self, invocation: &Invocation, limit: Duration) -> Result<Output> {
+        let watched = Watched::new(invocation.env_clear);
+        let output = match watched.variable() {
+            Some((name, value)) => {
+                self.capture_bounded(&invocation.clone().env(name, value), limit)
+            }
+            None => self.capture_bounded(invocation, limit),
+        };
+        self.end_descendants(watched, &invocation.program);
+        output
     }
 
     /// Runs a program like [`Self::capture`] and passes each line of its stderr to `on_line` while
@@ -212,42 +234,27 @@ impl Host {
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped());
         })?;
+        let mut lines = Lines::default();
         let stdout = running.child.stdout.take().expect("the stream is piped");
         let stderr = running.child.stderr.take().expect("the stream is piped");
-        let last_output = Mutex::new(Instant::now());
-        let touch = || {
-            if matches!(bound, Bound::Silence(_)) {
-                *last_output.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-            }
-        };
-        let output = thread::scope(|scope| {
-            let stdout = scope.spawn(|| read_capped(stdout, limit, |_| touch()));
-            let stderr = scope.spawn(|| {
-                read_capped(stderr, limit, |line| {
-                    touch();
-                    on_line(line);
-                })
-            });
-            let status = running.wait(match bound {
-                Bound::None => None,
-                Bound::Whole(limit) | Bound::Silence(limit) => Some((limit, &last_output)),
-            });
-            // Child processes that it left behind would keep the streams open, and us waiting.
-            if !matches!(bound, Bound::None) {
-                running.end();
-            }
-            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-            let (stdout, stderr) = (text(join(stdout)), text(join(stderr)));
-            status.map(|status| Output {
-                code: status.and_then(|status| status.code()),
-                timed_out: status.is_none(),
-                stdout,
-                stderr,
-            })
-        });
-        let output = output.map_err(|error| cannot_start(invocation, &error))?;
+        let mut readers = [
+            Reader::new(stdout, limit, |_| ()),
+            Reader::new(stderr, limit, |piece| lines.push(piece, &mut on_line)),
+        ];
+        let status = pipes::read(&mut running.child, bound, &mut readers);
+        let [stdout, stderr] = readers.map(Reader::into_text);
+        lines.finish(&mut on_line);
+        if !matches!(bound, Bound::None) {
+            running.end();
+        }
+        let status = status.map_err(|error| cannot_start(invocation, &error))?;
         self.check_interrupted()?;
-        Ok(output)
+        Ok(Output {
+            code: status.and_then(|status| status.code()),
+            timed_out: status.is_none(),
+            stdout,
+            stderr,
+        })
     }
 
     /// Runs a program with our own streams and in our own process group, so that it ends with us.
@@ -256,18 +263,15 @@ impl Host {
         let failed = |error: io::Error| cannot_start(invocation, &error);
         let mut command = self.command(invocation);
         let mut child = command.stderr(Stdio::piped()).spawn().map_err(failed)?;
-        let mut kept = Vec::new();
-        let mut stream = child.stderr.take().expect("the stream is piped");
-        let mut piece = [0; 8192];
-        while let Ok(read @ 1..) = stream.read(&mut piece) {
+        let stream = child.stderr.take().expect("the stream is piped");
+        let mut readers = [Reader::new(stream, STREAM_LIMIT, |piece| {
             // If our stderr is closed, the program goes on.
-            let _ = io::Write::write_all(&mut io::stderr(), &piece[..read]);
-            kept.extend_from_slice(&piece[..read.min(STREAM_LIMIT.saturating_sub(kept.len()))]);
-        }
-        let status = child.wait().map_err(failed)?;
-        let stderr = String::from_utf8_lossy(&kept).into_owned();
+            let _ = io::Write::write_all(&mut io::stderr(), piece);
+        })];
+        let status = pipes::read(&mut child, Bound::None, &mut readers).map_err(failed)?;
+        let [stderr] = readers.map(Reader::into_text);
         Ok(Output {
-            code: status.code(),
+            code: status.and_then(|status| status.code()),
             timed_out: false,
             stdout: String::new(),
             stderr,
@@ -289,40 +293,80 @@ impl Host {
         true
     }
 
-    /// Runs a program with our own stderr, passes each line of its stdout to `line`, and returns
-    /// its exit code. A signal runs `cleanup` first, which ends what the program has started
-    /// through another one (a container).
+    /// Runs a program with our own stderr, passes each line of its stdout to `line` with its
+    /// process group, and returns its exit code. A signal runs `cleanup` first, which ends what the
+    /// program has started through another one (a container).
     pub fn stream(
         &self,
         invocation: &Invocation,
         cleanup: Option<&Invocation>,
-        mut line: impl FnMut(&str),
+        mut line: impl FnMut(&str, u32) + Send,
     ) -> Result<Option<i32>> {
         let failed = |error: io::Error| cannot_start(invocation, &error);
         let mut running = self.spawn(invocation, |command| {
             command.stdin(Stdio::null()).stdout(Stdio::piped());
         })?;
-        if let (Some(cleanup), Ok(group)) = (cleanup, i32::try_from(running.child.id())) {
+        let group = running.child.id();
+        if let (Some(cleanup), Ok(group)) = (cleanup, i32::try_from(group)) {
             self.interrupts
                 .cleanups()
                 .insert(group, self.silent_command(cleanup));
         }
+        let mut on_line = |text: &str| line(text, group);
+        let mut lines = Lines::default();
         let stdout = running.child.stdout.take().expect("the stream is piped");
-        for text in BufReader::new(stdout).split(b'\n') {
-            line(&String::from_utf8_lossy(&text.map_err(failed)?));
-        }
-        let status = running.wait(None).map_err(failed)?;
+        let mut readers = [Reader::new(stdout, 0, |piece| {
+            lines.push(piece, &mut on_line)
+        })];
+        let status = pipes::read(&mut running.child, Bound::None, &mut readers).map_err(failed)?;
+        drop(readers);
+        lines.finish(&mut on_line);
         self.check_interrupted()?;
         Ok(status.and_then(|status| status.code()))
     }
 
+    /// Runs a program like [`Self::stream`], but keeps its stderr.
+    pub fn stream_quietly(
+        &self,
+        invocation: &Invocation,
+        mut line: impl FnMut(&str, u32) + Send,
+    ) -> Result<Output> {
+        let failed = |error: io::Error| cannot_start(invocation, &error);
+        let mut running = self.spawn(invocation, |command| {
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+        })?;
+        let group = running.child.id();
+        let mut on_line = |text: &str| line(text, group);
+        let mut lines = Lines::default();
+        let stdout = running.child.stdout.take().expect("the stream is piped");
+        let stderr = running.child.stderr.take().expect("the stream is piped");
+        let mut readers = [
+            Reader::new(stdout, 0, |piece| lines.push(piece, &mut on_line)),
+            Reader::new(stderr, usize::MAX, |_| ()),
+        ];
+        let status = pipes::read(&mut running.child, Bound::None, &mut readers).map_err(failed)?;
+        let [_, stderr] = readers.map(Reader::into_text);
+        lines.finish(&mut on_line);
+        self.check_interrupted()?;
+        Ok(Output {
+            code: status.and_then(|status| status.code()),
+            timed_out: false,
+            stdout: String::new(),
+            stderr,
+        })
+    }
+
     /// Runs a cleanup command, even after a signal. Its failure is ignored.
     pub fn end(&self, cleanup: &Invocation) {
+        self.interrupts.cleaning.store(true, SeqCst);
         let Ok(child) = self.silent_command(cleanup).spawn() else {
             return;
         };
         let mut running = Running { child, host: self };
-        let _ = running.wait(Some((CLEANUP_LIMIT, &Mutex::new(Instant::now()))));
+        let _ = pipes::read(&mut running.child, Bound::Whole(CLEANUP_LIMIT), &mut []);
     }
 
     /// Returns the command of an invocation, without streams and in its own process group.
@@ -338,11 +382,6 @@ impl Host {
     }
 }
 
-/// Waits for a reader thread and returns its result.
-fn join<T>(reader: thread::ScopedJoinHandle<T>) -> T {
-    reader.join().expect("reading does not panic")
-}
-
 /// Child process in its own process group, which is killed when it is dropped.
 struct Running<'a> {
     child: Child,
@@ -350,32 +389,6 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Waits for the process; `None` if its time limit is exceeded.
-    fn wait(
-        &mut self,
-        limit: Option<(Duration, &Mutex<Instant>)>,
-    ) -> io::Result<Option<ExitStatus>> {
-        let Some((limit, since)) = limit else {
-            return self.child.wait().map(Some);
-        };
-        let mut pause = Duration::from_millis(1);
-        loop {
-            match self.child.try_wait()? {
-                Some(status) => return Ok(Some(status)),
-                None if since
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .elapsed()
-                    > limit =>
-                {
-                    return Ok(None);
-                }
-                None => thread::sleep(pause),
-            }
-            pause = (pause * 2).min(Duration::from_millis(20));
-        }
-    }
-
     /// Kills the process group.
     fn end(&mut self) {
         #[cfg(unix)]
@@ -400,27 +413,6 @@ impl Drop for Running<'_> {
             self.host.interrupts.groups().remove(&group);
             self.host.interrupts.cleanups().remove(&group);
         }
-    }
-}
-
-/// Reads a stream to its end, keeps at most `limit` bytes, and passes each line to `on_line`.
-fn read_capped(stream: impl Read, limit: usize, mut on_line: impl FnMut(&str)) -> Vec<u8> {
-    let mut text = Vec::new();
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut line = Vec::new();
-        // A very long line is read in pieces, for bounded memory.
-        match reader
-            .by_ref()
-            .take(STREAM_LIMIT as u64)
-            .read_until(b'\n', &mut line)
-        {
-            Ok(0) | Err(_) => return text,
-            Ok(_) => {}
-        }
-        on_line(String::from_utf8_lossy(&line).trim_end_matches('\n'));
-        let room = limit.saturating_sub(text.len()).min(line.len());
-        text.extend_from_slice(&line[..room]);
     }
 }
 

@@ -97,7 +97,7 @@ impl Shell {
 }
 
 /// Writes a message to stderr.
-fn say(text: &str) {
+pub fn say(text: &str) {
     // An error is ignored: if stderr is closed, nobody reads the message.
     let _ = anstream::stderr().write_all(safe(text).as_bytes());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Signal that came, and the process groups and cleanups to end after it.
@@ -10,6 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct Interrupts {
     /// Number of the signal; 0 if none came.
     pub signal: AtomicI32,
+    /// True once a cleanup command was run outside of `cleanups`.
+    pub cleaning: AtomicBool,
     /// Running process groups.
     groups: Mutex<BTreeSet<i32>>,
     /// Commands that end what a process group has started through another process (a container), by
@@ -29,6 +31,11 @@ impl Interrupts {
         for cleanup in self.cleanups().values_mut() {
             let _ = cleanup.spawn();
         }
+    }
+
+    /// Returns true if an engine may still be ending what was started through it.
+    pub fn is_cleaning(&self) -> bool {
+        self.cleaning.load(Ordering::SeqCst) || !self.cleanups().is_empty()
     }
 
     /// Returns the running process groups.

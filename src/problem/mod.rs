@@ -63,6 +63,8 @@ impl Problem {
 
     /// Adds a note `cause` with the output of a failed program, line by line.
     pub fn cause(self, text: &str) -> Self {
+        // A program may color its output although it is not a terminal.
+        let text = anstream::adapter::strip_str(text).to_string();
         let lines: Vec<String> = text.trim().lines().map(str::to_owned).collect();
         self.note("cause", lines)
     }

@@ -1,7 +1,7 @@
 //! The layout of the staged tree: a path with fields, such as `{triple}/{bin}`.
 
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::problem::text::list;
+use crate::problem::text::{is_invisible, list};
 use crate::problem::{Problem, Result, nearest};
 use crate::project::selection::Bin;
 use crate::target::Target;
@@ -120,7 +120,7 @@ impl PathTemplate {
                 }
             })
             .collect();
-        match unsafe_path(&probe) {
+        match path_fault(&probe) {
             Some(why) => Err(invalid(why)),
             None => Ok(Self { segments }),
         }
@@ -133,7 +133,7 @@ impl PathTemplate {
             Segment::Field(field) => field.value(target, bin, profile),
         });
         let path: String = parts.chain([target.system.exe_suffix.to_owned()]).collect();
-        match unsafe_path(&path) {
+        match path_fault(&path) {
             Some(why) => Err(Problem::new(
                 LAYOUT_INVALID,
                 format!(
@@ -149,19 +149,20 @@ impl PathTemplate {
 
 /// Returns the reason why a path cannot be used in a tree, if there is one. The forbidden
 /// characters are those that Windows forbids.
-fn unsafe_path(path: &str) -> Option<String> {
+pub fn path_fault(path: &str) -> Option<String> {
     if path.is_empty() {
         return Some("it is empty".to_owned());
     }
+    let first = path.split('/').next().unwrap_or_default();
     if [TEXT_NAME, JSON_NAME]
         .iter()
-        .any(|reserved| path.eq_ignore_ascii_case(reserved))
+        .any(|reserved| first.eq_ignore_ascii_case(reserved))
     {
         return Some("the name is reserved for the manifest".to_owned());
     }
     if let Some(character) = path
         .chars()
-        .find(|c| c.is_control() || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|'))
+        .find(|c| is_invisible(*c) || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|'))
     {
         return Some(format!("{character:?} is not allowed in a path"));
     }

@@ -105,7 +105,7 @@ pub const ENV_VARS: &[EnvVar] = &[
     env_var("BINDGEN_EXTRA_CLANG_ARGS", "the C compiler's headers, if the graph contains bindgen; yours come first", Spelling::Suffixed, Bare::Joined, bindgen),
     env_var("PKG_CONFIG_LIBDIR", "directories of the target's own libraries, or empty: never the host's", Spelling::Scoped, Bare::Hosts, pkg_config_libdir),
     env_var("PKG_CONFIG_SYSROOT_DIR", "root directory of those libraries", Spelling::Scoped, Bare::Hosts, pkg_config_sysroot),
-    env_var("PKG_CONFIG_PATH", "empty, if yours without a target in the name would add the host's", Spelling::Scoped, Bare::Hosts, pkg_config_path),
+    env_var("PKG_CONFIG_PATH", "empty, if your `PKG_CONFIG_PATH` would add the host's directories", Spelling::Scoped, Bare::Hosts, pkg_config_path),
     env_var("JEMALLOC_SYS_WITH_LG_PAGE", "16 for aarch64, if the graph contains jemalloc: kernels with 64 KiB pages", Spelling::Prefixed, Bare::Counts, jemalloc_page),
     env_var("CARGO_ENCODED_RUSTFLAGS", "all rustflags, if the configuration has `rustflags` for the target", Spelling::Plain, Bare::Heard, rustflags),
     env_var("CARGO_ZIGBUILD_RUSTC_VERSION", "rustc's version, for zig's wrapper", Spelling::Plain, Bare::Heard, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),

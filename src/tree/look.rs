@@ -11,6 +11,9 @@ use crate::problem::{Problem, Result};
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::tree::manifest::{Manifest, TREE_UNREADABLE};
 
+/// Largest size of a manifest in bytes, for more than 30,000 files.
+const LONGEST_MANIFEST: u64 = 64 * 1024 * 1024;
+
 /// Reads the manifest of a tree, with the texts of `manifest.json` and `MANIFEST.txt`. Returns
 /// `None` if there is no `manifest.json`.
 ///
@@ -18,12 +21,12 @@ use crate::tree::manifest::{Manifest, TREE_UNREADABLE};
 /// A file cannot be read or parsed, or the two files disagree.
 pub fn read(host: &Host, out_dir: &Utf8Path) -> Result<Option<(Manifest, (String, String))>> {
     let path = out_dir.join(JSON_NAME);
-    if !host.is_file(&path) {
+    if !host.has_file(&path) {
         return Ok(None);
     }
-    let json = host.read_text(&path)?;
+    let json = host.read_small_text(&path, LONGEST_MANIFEST)?;
     let manifest = Manifest::parse(&json, path.as_str())?;
-    let text = host.read_text(&out_dir.join(TEXT_NAME))?;
+    let text = host.read_small_text(&out_dir.join(TEXT_NAME), LONGEST_MANIFEST)?;
     if text != manifest.text() {
         return Err(Problem::new(
             TREE_UNREADABLE,

@@ -7,15 +7,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::linker::LinkerKind;
+use crate::project::path_template::path_fault;
+use crate::project::reference::Reference;
 use crate::target::Target;
+use crate::target::glibc::Glibc;
+use crate::target::system::Libc;
 use crate::toolchain::image::lockfile::Derived;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
+use crate::tree::fields::{
+    self, LARGEST_SIZE, excerpt, is_commit, is_component, is_digest, is_hex, is_mode, is_word, must,
+};
 use crate::tree::source::Source;
 
 /// Version of the format that this program writes and reads.
@@ -178,7 +186,8 @@ pub struct Toolchain {
     pub image: Option<ImageRecord>,
     /// Results of the probes of the C compiler; `None` if the target's graph contains no C.
     pub probes: Option<Report>,
-    /// Target-scoped variables of the build, including the user's.
+    /// Target-scoped variables of the build, including the user's: SHA-256 of each value as 64 hex
+    /// digits. The values may be secrets, and the manifest is published.
     pub variables: BTreeMap<String, String>,
 }
 
@@ -282,6 +291,15 @@ impl Manifest {
                 "it has schema version {schema_version}, this xpkg reads {SCHEMA_VERSION}"
             )));
         }
+        let document: Value =
+            serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        if let Some(hidden) = fields::invisible(&document) {
+            return Err(unreadable(format!(
+                "`{}` has characters that cannot be seen",
+                excerpt(hidden)
+            )));
+        }
+        // Not from `document`, which has lost the lines for error messages.
         let manifest: Self =
             serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
         manifest.validate().map_err(unreadable)?;
@@ -291,23 +309,41 @@ impl Manifest {
     /// Checks what the types of the fields cannot express. This is the one place: what has passed is
     /// not checked again.
     fn validate(&self) -> Result<(), String> {
+        must(
+            self.schema == SCHEMA_ID,
+            "`$schema`",
+            &self.schema,
+            SCHEMA_ID,
+        )?;
+        let mut records = BTreeMap::new();
+        for record in &self.targets {
+            record.validate()?;
+            if records.insert(&record.id, &record.target).is_some() {
+                return Err(format!("the record `{}` is listed twice", record.id));
+            }
+        }
         let mut paths = BTreeSet::new();
         for artifact in &self.artifacts {
+            artifact.validate()?;
             let Artifact {
                 path,
                 target,
                 built_by,
                 ..
             } = artifact;
-            let record = self.targets.iter().find(|record| record.id == *built_by);
-            if record.is_none_or(|record| record.target != *target) {
+            if records.get(built_by) != Some(&target) {
                 return Err(format!("`{path}` is built by no record of its target"));
             }
-            if Target::of_triple(target).is_none() {
-                return Err(format!("`{path}` is for the unknown target `{target}`"));
-            }
-            if !paths.insert(path) {
+            if !paths.insert(path.as_str()) {
                 return Err(format!("`{path}` is listed twice"));
+            }
+        }
+        for path in &paths {
+            let mut directories = path.match_indices('/').map(|(end, _)| &path[..end]);
+            if let Some(file) = directories.find(|directory| paths.contains(directory)) {
+                return Err(format!(
+                    "`{file}` is listed as a file, and `{path}` below it"
+                ));
             }
         }
         Ok(())
@@ -315,9 +351,8 @@ impl Manifest {
 
     /// Returns the text of `manifest.json`.
     pub fn json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("a manifest is plain data");
-        text.push('\n');
-        text
+        let text = serde_json::to_string_pretty(self).expect("a manifest is plain data");
+        fields::visible(&text) + "\n"
     }
 
     /// Returns the text of `MANIFEST.txt`: only lines `<sha256>  <path>`, because BusyBox's
@@ -327,6 +362,188 @@ impl Manifest {
             .iter()
             .map(|artifact| format!("{}  {}\n", artifact.sha256, artifact.path))
             .collect()
+    }
+}
+
+impl TargetRecord {
+    /// Checks the fields of a record that become names or arguments, or that the triple determines.
+    fn validate(&self) -> Result<(), String> {
+        let Self {
+            id,
+            target,
+            platform,
+            libc,
+            glibc,
+            source,
+            rustc,
+            toolchain,
+            host_probes,
+            waivers,
+        } = self;
+        must(is_hex(id, 16), "the `id` of a record", id, "16 hex digits")?;
+        let of = |field: &str| format!("`{field}` of the record `{id}`");
+        let Some(known) = Target::of_triple(target) else {
+            return Err(format!(
+                "the record `{id}` is for the unknown target `{}`",
+                excerpt(target)
+            ));
+        };
+        let expected = Platform::of(&known);
+        must(
+            *platform == expected,
+            &of("platform"),
+            &platform.label(),
+            &format!("`{}`, that of `{target}`", expected.label()),
+        )?;
+        let expected = known.system.libc.name();
+        must(
+            libc == expected,
+            &of("libc"),
+            libc,
+            &format!("`{expected}`, that of `{target}`"),
+        )?;
+        if let Some(floor) = glibc {
+            let is_floor = known.system.libc == Libc::Gnu && Glibc::parse(floor).is_some();
+            must(is_floor, &of("glibc"), floor, "a glibc floor of its target")?;
+        }
+        if let Some(commit) = &source.commit {
+            must(is_commit(commit), &of("source.commit"), commit, "a commit")?;
+        }
+        if let Some(digest) = &source.cargo_lock_sha256 {
+            let place = of("source.cargo_lock_sha256");
+            must(is_hex(digest, 64), &place, digest, "64 hex digits")?;
+        }
+        let release = &rustc.release;
+        let is_release = is_word(release, &['.', '-', '+']);
+        must(is_release, &of("rustc.release"), release, "a version")?;
+        let host = &rustc.host;
+        must(
+            is_word(host, &['.', '-']),
+            &of("rustc.host"),
+            host,
+            "a triple",
+        )?;
+        if let Some(image) = &toolchain.image {
+            image.validate(id)?;
+        }
+        for (name, digest) in &toolchain.variables {
+            let place = of("toolchain.variables");
+            must(is_word(name, &['-', '.']), &place, name, "a variable")?;
+            let place = of(&format!("toolchain.variables.{name}"));
+            must(is_hex(digest, 64), &place, digest, "64 hex digits")?;
+        }
+        for report in [&toolchain.probes, host_probes].into_iter().flatten() {
+            for flags in &report.flags {
+                must(is_digest(flags), &of("probes.flags"), flags, "a digest")?;
+            }
+        }
+        waivers.iter().try_for_each(|waiver| waiver.validate(id))
+    }
+}
+
+impl ImageRecord {
+    /// Checks the fields of the image of the record `id`.
+    fn validate(&self, id: &str) -> Result<(), String> {
+        let Self {
+            reference,
+            digest,
+            platform,
+            derived,
+        } = self;
+        let of = |field: &str| format!("`toolchain.image.{field}` of the record `{id}`");
+        let is_reference = Reference::parse(reference).is_ok();
+        must(is_reference, &of("reference"), reference, "an image")?;
+        let is_platform = is_word(platform, &['/', '.', '-']);
+        must(is_platform, &of("platform"), platform, "a platform")?;
+        let derived = derived.iter().flat_map(|derived| {
+            [
+                ("derived.inputs", &derived.inputs),
+                ("derived.id", &derived.id),
+            ]
+        });
+        for (field, digest) in [("digest", digest)].into_iter().chain(derived) {
+            must(
+                is_digest(digest),
+                &of(field),
+                digest,
+                "`sha256:` and 64 hex digits",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Waiver {
+    /// Checks the code; `place` is what the finding is about.
+    fn validate(&self, place: &str) -> Result<(), String> {
+        let code = &self.code;
+        let is_code = is_word(code, &['-']);
+        must(
+            is_code,
+            &format!("a waiver's `code` in `{place}`"),
+            code,
+            "a code",
+        )
+    }
+}
+
+impl Artifact {
+    /// Checks the fields of a file.
+    fn validate(&self) -> Result<(), String> {
+        let Self {
+            path,
+            target,
+            package,
+            version,
+            bin,
+            profile,
+            features: _,
+            built_by: _,
+            size,
+            mode,
+            sha256,
+            binary,
+            waivers,
+        } = self;
+        if let Some(fault) = path_fault(path) {
+            return Err(format!(
+                "the path `{}` is not one below the tree: {fault}",
+                excerpt(path)
+            ));
+        }
+        let of = |field: &str| format!("`{field}` of `{path}`");
+        if Target::of_triple(target).is_none() {
+            return Err(format!(
+                "`{path}` is for the unknown target `{}`",
+                excerpt(target)
+            ));
+        }
+        must(is_component(package), &of("package"), package, "a name")?;
+        must(is_component(bin), &of("bin"), bin, "a name")?;
+        let is_version = is_word(version, &['.', '-', '+']);
+        must(is_version, &of("version"), version, "a version")?;
+        must(
+            is_word(profile, &['-']),
+            &of("profile"),
+            profile,
+            "a profile",
+        )?;
+        must(
+            *size <= LARGEST_SIZE,
+            &of("size"),
+            &size.to_string(),
+            "a size",
+        )?;
+        must(is_mode(mode), &of("mode"), mode, "a mode such as `0755`")?;
+        must(is_hex(sha256, 64), &of("sha256"), sha256, "64 hex digits")?;
+        if let Some(class) = binary
+            .as_ref()
+            .map(|binary| binary.class)
+            .filter(|class| ![32, 64].contains(class))
+        {
+            return Err(format!("{} is {class}, not 32 or 64", of("binary.class")));
+        }
+        waivers.iter().try_for_each(|waiver| waiver.validate(path))
     }
 }
 
@@ -349,8 +566,10 @@ pub const CODES: &[Code] = &[TREE_UNREADABLE];
 pub const TREE_UNREADABLE: Code = code(&CodeInfo {
     name: "tree-unreadable",
     title: "the tree's manifest cannot be read",
-    cause: "manifest.json is damaged, or a later xpkg wrote it.",
-    detection: "It does not parse as schema version 1, or MANIFEST.txt disagrees with it.",
+    cause: "manifest.json is damaged, another xpkg wrote it, or somebody wrote it to do harm: a path \
+            that leads out of the tree, a commit that is an option of git.",
+    detection: "It does not parse as schema version 1, a field does not have its form, or \
+                MANIFEST.txt disagrees with it. Nothing of such a tree is used or removed.",
     fix: "Use the xpkg that wrote it, or remove the directory by hand.",
     page: "manifest",
     sources: &[],

@@ -1,6 +1,8 @@
 //! The staged tree: its manifest, its files as values, and the source it was built from.
 
+pub mod fields;
 pub mod look;
 pub mod manifest;
 pub mod source;
 pub mod staged;
+pub mod write;

@@ -1,7 +1,7 @@
 //! Formats the images of a Docker context as a table.
 
 use crate::ship::docker::image::Image;
-use crate::ui::table::{lines, plain_table, size};
+use crate::ui::table::{add_row, lines, plain_table, size};
 
 /// Formats the images of a context as a table.
 pub fn docker(images: &[Image]) -> String {
@@ -25,13 +25,16 @@ pub fn docker(images: &[Image]) -> String {
             .iter()
             .map(|platform| size(platform.bins.iter().map(|bin| bin.size).sum()))
             .collect();
-        table.add_row([
-            image.name.clone(),
-            platforms.join(", "),
-            bins.join(", "),
-            image.base.name(),
-            sizes.join(", "),
-        ]);
+        add_row(
+            &mut table,
+            [
+                image.name.clone(),
+                platforms.join(", "),
+                bins.join(", "),
+                image.base.name(),
+                sizes.join(", "),
+            ],
+        );
     }
     lines(&table)
 }

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use crate::build::doctor::{CompilerHealth, Diagnosis, State, TargetHealth};
 use crate::problem::render::problem;
 use crate::problem::style::{BAD, CAUTION, GOOD};
+use crate::problem::text::printable;
 use crate::project::build_tools::ToolFound;
 use crate::toolchain::probe::report::Report;
-use crate::ui::table::{lines, plain_table};
+use crate::ui::table::{add_row, lines, plain_table};
 
 /// Formats a diagnosis: one screen for a healthy machine.
 pub fn diagnosis(diagnosis: &Diagnosis) -> String {
@@ -26,12 +27,14 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         .as_ref()
         .map(|name| format!(" ({name})"))
         .unwrap_or_default();
-    let mut text = format!(
-        "rustc      {}{toolchain}, host {}\n",
-        rustc.release, rustc.host
-    );
+    let mut text = String::new();
+    let line = |text: &mut String, label: &str, value: &str| {
+        let _ = writeln!(text, "{label:<10} {}", printable(value));
+    };
+    let release = format!("{}{toolchain}, host {}", rustc.release, rustc.host);
+    line(&mut text, "rustc", &release);
     if let Some(file) = &rustc.pinned_by {
-        let _ = writeln!(text, "pinned by  {file}");
+        line(&mut text, "pinned by", file.as_str());
     }
     let _ = writeln!(text, "compilers");
     let mut table = plain_table();
@@ -48,31 +51,37 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         let verdict = report
             .as_ref()
             .map_or_else(|| "not probed".to_owned(), verdicts);
-        table.add_row([
-            format!("  {}{}", names.join(", "), more_names(aliases)),
-            compiler.machine.clone().unwrap_or_else(|| "?".to_owned()),
-            compiler
-                .version
-                .clone()
-                .unwrap_or_else(|| "unknown version".to_owned()),
-            verdict,
-        ]);
+        add_row(
+            &mut table,
+            [
+                format!("  {}{}", names.join(", "), more_names(aliases)),
+                compiler.machine.clone().unwrap_or_else(|| "?".to_owned()),
+                compiler
+                    .version
+                    .clone()
+                    .unwrap_or_else(|| "unknown version".to_owned()),
+                verdict,
+            ],
+        );
     }
     if let Some(zig) = zig {
         let probed = "probed for each target".to_owned();
-        table.add_row([
-            "  zig".to_owned(),
-            "any Linux".to_owned(),
-            format!("zig {} ({})", zig.version, zig.path),
-            probed,
-        ]);
+        add_row(
+            &mut table,
+            [
+                "  zig".to_owned(),
+                "any Linux".to_owned(),
+                format!("zig {} ({})", zig.version, zig.path),
+                probed,
+            ],
+        );
     }
     text.push_str(&lines(&table));
     if let Some(engine) = engine {
-        let _ = writeln!(text, "engine     {}", engine.label());
+        line(&mut text, "engine", &engine.label());
     }
     if let Some(workspace) = workspace {
-        let _ = writeln!(text, "workspace  {workspace}");
+        line(&mut text, "workspace", workspace.as_str());
     }
     for ToolFound {
         want,
@@ -86,11 +95,11 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
             (Some(path), None) => path.to_string(),
             (Some(_), Some(version)) => version.clone(),
         };
-        let _ = writeln!(
-            text,
-            "tool       {}: {found} (for {} {})",
+        let tool = format!(
+            "{}: {found} (for {} {})",
             want.tool, want.package, want.version
         );
+        line(&mut text, "tool", &tool);
     }
     if !targets.is_empty() {
         text.push_str("targets\n");
@@ -115,7 +124,7 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         };
         let toolchain = toolchain
             .as_ref()
-            .map(|toolchain| format!("  {toolchain}"))
+            .map(|toolchain| format!("  {}", printable(toolchain)))
             .unwrap_or_default();
         let _ = writeln!(
             text,
@@ -124,6 +133,7 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
             state.name()
         );
         for warning in warnings {
+            let warning = printable(warning);
             let _ = writeln!(text, "    {CAUTION}warning{CAUTION:#}: {warning}");
         }
     }

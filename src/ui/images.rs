@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::problem::style::{CAUTION, GOOD, STRONG};
+use crate::problem::text::printable;
 use crate::toolchain::image::lockfile::{PinState, PinStatus, Seen};
 
 /// Formats the images of a workspace, each with its pin and its facts.
@@ -27,7 +28,8 @@ pub fn images(pins: &[PinStatus]) -> String {
             "{STRONG}{target}{STRONG:#}  {style}{}{style:#}",
             state.label()
         );
-        let mut row = |label: &str, value: &str| _ = writeln!(text, "  {label:<9} {value}");
+        let mut row =
+            |label: &str, value: &str| _ = writeln!(text, "  {label:<9} {}", printable(value));
         row("image", reference);
         if let Some(digest) = digest {
             row("digest", digest);

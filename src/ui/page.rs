@@ -74,31 +74,76 @@ fn write_blocks(out: &mut String, blocks: &[Block], indent: &str, width: usize) 
                 }
             }
             Block::List { first, items } => write_list(out, *first, items, indent, width),
-            Block::Table { head, rows } => {
-                let mut table = plain_table();
-                let columns = width.saturating_sub(indent.len() + 2 * head.len());
-                table.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
-                // The head of a table about one thing may be empty.
-                if head.iter().any(|cell| !cell.is_empty()) {
-                    table.add_row(head.iter().map(|cell| cell_of(cell)));
-                }
-                for row in rows {
-                    table.add_row(row.iter().map(|cell| cell_of(cell)));
-                }
-                // Words are not broken, even if the line is then wider than the terminal.
-                for (number, column) in table.column_iter_mut().enumerate() {
-                    let cells = rows.iter().chain([head]).filter_map(|row| row.get(number));
-                    let word = cells
-                        .map(|cell| longest_word(cell))
-                        .max()
-                        .unwrap_or_default();
-                    let word = u16::try_from(word + 2).unwrap_or(u16::MAX);
-                    column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(word)));
-                }
-                for line in lines(&table).lines() {
-                    out.push_str(&format!("{indent}{line}\n"));
-                }
-            }
+            Block::Table { head, rows } => write_table(out, head, rows, indent, width),
+        }
+    }
+}
+
+/// Writes a table. Words are not broken: a table that is too wide for that is written as a list of
+/// its rows.
+fn write_table(
+    out: &mut String,
+    head: &[Vec<Span>],
+    rows: &[Vec<Vec<Span>>],
+    indent: &str,
+    width: usize,
+) {
+    let words: Vec<usize> = (0..head.len())
+        .map(|number| {
+            let cells = rows.iter().filter_map(|row| row.get(number));
+            let words = cells.chain(head.get(number)).map(|cell| longest_word(cell));
+            words.max().unwrap_or_default() + 2
+        })
+        .collect();
+    if indent.len() + words.iter().sum::<usize>() > width + 2 {
+        return write_rows(out, head, rows, indent, width);
+    }
+    let mut table = plain_table();
+    let columns = width.saturating_sub(indent.len() + 2 * head.len());
+    table.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
+    // The head of a table about one thing may be empty.
+    if head.iter().any(|cell| !cell.is_empty()) {
+        table.add_row(head.iter().map(|cell| cell_of(cell)));
+    }
+    for row in rows {
+        table.add_row(row.iter().map(|cell| cell_of(cell)));
+    }
+    for (column, word) in table.column_iter_mut().zip(words) {
+        let word = u16::try_from(word).unwrap_or(u16::MAX);
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(word)));
+    }
+    for line in lines(&table).lines() {
+        out.push_str(&format!("{indent}{line}\n"));
+    }
+}
+
+/// Writes each row of a table as an item: its first cell, and below it the others with the names of
+/// their columns.
+fn write_rows(
+    out: &mut String,
+    head: &[Vec<Span>],
+    rows: &[Vec<Vec<Span>>],
+    indent: &str,
+    width: usize,
+) {
+    for row in rows {
+        for (number, (cell, name)) in row.iter().zip(head).enumerate() {
+            let (first, text) = if number == 0 {
+                (format!("{indent}- "), styled(cell))
+            } else {
+                (
+                    format!("{indent}  "),
+                    format!("{}: {}", styled(name), styled(cell)),
+                )
+            };
+            let rest = format!("{indent}    ");
+            let options = textwrap::Options::new(width)
+                .initial_indent(&first)
+                .subsequent_indent(&rest)
+                .break_words(false)
+                .word_splitter(textwrap::WordSplitter::NoHyphenation);
+            out.push_str(&textwrap::fill(&text, options));
+            out.push('\n');
         }
     }
 }
@@ -168,7 +213,8 @@ mod tests {
         let text = "# Title\n\nA paragraph of `code` and\n**more** words than one line of this \
                     width holds.\n\n- one item\n- another item that is longer than the width\n\n  \
                     ```sh\n  code\n  ```\n\n| a | long |\n|---|---|\n| x | some words that are \
-                    wrapped here |\n\n1. first\n2. second\n";
+                    wrapped here |\n\n1. first\n2. second\n\n| a | wide |\n|---|---|\n| \
+                    x | `a-word-that-no-column-of-this-width-holds` |\n";
         let printed = anstream::adapter::strip_str(&page(text, Some(30))).to_string();
         snapbox::assert_data_eq!(
             printed,
@@ -191,6 +237,10 @@ x  some words that are
 
 1. first
 2. second
+
+- x
+  wide:
+    `a-word-that-no-column-of-this-width-holds`
 
 "#]]
         );

@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use crate::build::plan::{Plan, TargetPlan};
 use crate::invocation::{quote, quote_value};
 use crate::problem::style::STRONG;
+use crate::problem::text::printable;
 use crate::project::selection::LeftOut;
 use crate::project::setting::ignored_message;
 use crate::toolchain::candidate::{Candidate, SetBy, Variable, choice};
@@ -25,9 +26,19 @@ pub fn plan(plan: &Plan) -> String {
         host_findings,
         left_out,
     } = plan;
-    let mut text = format!("workspace  {workspace}\nout-dir    {out_dir}\nprofile    {profile}\n");
+    let mut text = format!(
+        "workspace  {}\nout-dir    {}\nprofile    {}\n",
+        printable(workspace.as_str()),
+        printable(out_dir.as_str()),
+        printable(profile)
+    );
     for finding in host_findings {
-        let _ = writeln!(text, "host cc    {}: {}", finding.code.name(), finding.what);
+        let _ = writeln!(
+            text,
+            "host cc    {}: {}",
+            finding.code.name(),
+            printable(&finding.what)
+        );
     }
     for target in targets {
         text.push('\n');
@@ -41,7 +52,8 @@ pub fn plan(plan: &Plan) -> String {
             reason,
         } in left_out
         {
-            let _ = writeln!(text, "  {bin} ({package}): {reason}");
+            let line = printable(&format!("{bin} ({package}): {reason}"));
+            let _ = writeln!(text, "  {line}");
         }
     }
     text
@@ -61,7 +73,9 @@ fn target_plan(target: &TargetPlan) -> String {
     let mut text = format!("{STRONG}{name}{STRONG:#}\n");
     let mut row = |label: &str, lines: Vec<String>| {
         for (index, line) in lines.into_iter().enumerate() {
-            let _ = writeln!(text, "  {:<11} {line}", if index == 0 { label } else { "" });
+            // Commands stay as they are: they are quoted without characters that cannot be seen.
+            let label = if index == 0 { label } else { "" };
+            let _ = writeln!(text, "  {label:<11} {}", printable(&line));
         }
     };
     row(

@@ -2,6 +2,8 @@
 
 use comfy_table::{ContentArrangement, Table};
 
+use crate::problem::text::printable;
+
 /// Creates a table without borders that fits the width of the terminal.
 pub fn plain_table() -> Table {
     let mut table = Table::new();
@@ -13,6 +15,12 @@ pub fn plain_table() -> Table {
         table.set_content_arrangement(ContentArrangement::Disabled);
     }
     table
+}
+
+/// Adds a row. Its texts may come from outside: each cell stays one line, and cannot control the
+/// terminal.
+pub fn add_row(table: &mut Table, cells: impl IntoIterator<Item = String>) {
+    table.add_row(cells.into_iter().map(|cell| printable(&cell)));
 }
 
 /// Formats a table as lines without trailing spaces.

@@ -2,8 +2,9 @@
 
 use comfy_table::CellAlignment;
 
+use crate::problem::text::printable;
 use crate::tree::manifest::{Artifact, Manifest};
-use crate::ui::table::{lines, plain_table, size};
+use crate::ui::table::{add_row, lines, plain_table, size};
 
 /// Formats the files of a manifest as a table, and its cross images as lines below it.
 pub fn tree(manifest: &Manifest) -> String {
@@ -13,19 +14,22 @@ pub fn tree(manifest: &Manifest) -> String {
     ]);
     for artifact in &manifest.artifacts {
         let binary = artifact.binary.as_ref();
-        table.add_row([
-            artifact.target.clone(),
-            artifact.package.clone(),
-            shown_bin(artifact),
-            size(artifact.size),
-            binary
-                .map_or("unread", |binary| binary.linkage.name())
-                .to_owned(),
-            binary
-                .and_then(|binary| binary.glibc_floor.as_ref())
-                .map_or_else(|| "-".to_owned(), |floor| floor.version.clone()),
-            artifact.sha256.chars().take(12).collect(),
-        ]);
+        add_row(
+            &mut table,
+            [
+                artifact.target.clone(),
+                artifact.package.clone(),
+                shown_bin(artifact),
+                size(artifact.size),
+                binary
+                    .map_or("unread", |binary| binary.linkage.name())
+                    .to_owned(),
+                binary
+                    .and_then(|binary| binary.glibc_floor.as_ref())
+                    .map_or_else(|| "-".to_owned(), |floor| floor.version.clone()),
+                artifact.sha256.chars().take(12).collect(),
+            ],
+        );
     }
     if let Some(column) = table.column_mut(3) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -46,9 +50,10 @@ pub fn tree(manifest: &Manifest) -> String {
             .map(|derived| format!(", derived image {}", derived.id))
             .unwrap_or_default();
         let line = format!(
-            "{} was built in {}{digest}{derived}\n",
+            "{} was built in {}{digest}{derived}",
             record.target, image.reference
         );
+        let line = printable(&line) + "\n";
         if !images.contains(&line) {
             images.push(line);
         }

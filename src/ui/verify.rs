@@ -24,6 +24,7 @@ pub fn verification(report: &Report) -> String {
         findings,
         accepted,
         skipped,
+        fence,
     } = report;
     let mut text = programs(files);
     for group in grouped(findings) {
@@ -65,6 +66,9 @@ pub fn verification(report: &Report) -> String {
             printable(what),
             printable(why)
         );
+    }
+    if let Some(fence) = fence {
+        let _ = writeln!(text, "\n{}", printable(&fence.describe()));
     }
     let (style, verdict) = if findings.is_empty() {
         (GOOD, "passed")
@@ -262,6 +266,7 @@ failed: `dist`, policy `default`, listed by `manifest.json`: 2 programs, 2 findi
             findings: vec![],
             accepted: vec![],
             skipped: vec![],
+            fence: None,
             listed_by: None,
             ..small()
         };

@@ -123,6 +123,7 @@ pub(crate) mod tests {
                 what: "--run".to_owned(),
                 why: "no qemu".to_owned(),
             }],
+            fence: None,
         }
     }
 
@@ -133,6 +134,7 @@ pub(crate) mod tests {
             findings: vec![],
             accepted: vec![],
             skipped: vec![],
+            fence: None,
             files: vec![],
             ..small()
         };

@@ -14,7 +14,7 @@ use crate::verify::expected::{self, Expected, TARGET_UNKNOWN};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::integrity::{check_duplicates, check_entry, check_listing};
 use crate::verify::links::Links;
-use crate::verify::listing::{self, Listing};
+use crate::verify::listing::{self, LIST_MISSING, Listing};
 use crate::verify::report::{FileReport, RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED};
 use crate::verify::rules::context::RuleInput;
 use crate::verify::rules::machine::{MODE_UNFIT, UNREADABLE_BINARY, WRONG_MACHINE};
@@ -31,6 +31,8 @@ pub struct VerifyOptions {
     pub policy: Policy,
     /// `--accept`, with `--reason`.
     pub accept: Vec<AcceptRule>,
+    /// `--require-list`.
+    pub require_list: bool,
 }
 
 /// Checks a subject and returns the report, sorted by path and code. Nothing is started here; see
@@ -55,6 +57,13 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
     let listing = listing::find(subject, &mut findings);
     match &listing {
         Some(listing) => findings.extend(check_listing(subject, listing, &links)),
+        None if options.require_list => findings.push(finding(
+            LIST_MISSING,
+            "",
+            "no list of its files",
+            "manifest.json, MANIFEST.txt or SHA256SUMS",
+            "fetch the release again, with its list",
+        )),
         None => skipped.push(Skipped {
             path: subject.name.clone(),
             what: "digests".to_owned(),
@@ -213,6 +222,7 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         findings,
         accepted,
         skipped,
+        fence: None,
     }
 }
 

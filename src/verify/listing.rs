@@ -279,7 +279,20 @@ fn excerpt(line: &str) -> String {
 }
 
 /// Codes that this file declares.
-pub const CODES: &[Code] = &[LIST_UNREADABLE];
+pub const CODES: &[Code] = &[LIST_MISSING, LIST_UNREADABLE];
+
+/// Code of a subject without a list, with `--require-list`.
+pub const LIST_MISSING: Code = code(&CodeInfo {
+    name: "list-missing",
+    title: "no list of files was found",
+    cause: "It was never written, or was taken away: without it, a changed file is not noticed.",
+    detection: "With `--require-list`, a manifest or a checksum list must be in the directory or \
+                archive.",
+    fix: "Fetch the release again, with its list, or write one: `sha256sum FILE… > SHA256SUMS`.",
+    page: "verify",
+    sources: &[],
+    waivable: false,
+});
 
 /// Code of a list that cannot be parsed, or that contradicts another.
 pub const LIST_UNREADABLE: Code = code(&CodeInfo {

@@ -28,6 +28,7 @@ pub fn summary(report: &Report) -> String {
         findings,
         accepted,
         skipped,
+        fence,
     } = report;
     let verdict = if findings.is_empty() {
         "passed"
@@ -89,6 +90,9 @@ pub fn summary(report: &Report) -> String {
         .iter()
         .map(|skipped| vec![code(&skipped.path), cell(&skipped.what), cell(&skipped.why)]);
     text += &table("Not checked", &["file", "what", "why"], skipped_rows);
+    if let Some(fence) = fence {
+        let _ = writeln!(text, "\n{}", cell(&fence.describe()));
+    }
     if !files.is_empty() {
         let rows = files.iter().map(|file| {
             let binary = file.binary.as_ref();
@@ -220,6 +224,7 @@ mod tests {
             findings: vec![],
             accepted: vec![],
             skipped: vec![],
+            fence: None,
             ..small()
         };
         let text = summary(&clean);

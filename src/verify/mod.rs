@@ -6,6 +6,7 @@
 
 pub mod between;
 pub mod expected;
+pub mod fence;
 pub mod finding;
 pub mod integrity;
 pub mod judge;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::archive::entry::ArtifactsKind;
 use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::verify::fence::Fence;
 use crate::verify::finding::Finding;
 
 /// Report of `verify`; also its JSON document.
@@ -28,6 +29,8 @@ pub struct Report {
     pub accepted: Vec<Accepted>,
     /// Checks that were not made; they do not count as passed.
     pub skipped: Vec<Skipped>,
+    /// Fence around the programs that were started; `None` without `--run`.
+    pub fence: Option<Fence>,
 }
 
 /// Program of the subject.

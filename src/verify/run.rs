@@ -14,10 +14,14 @@ use crate::problem::code::Code;
 use crate::problem::text::printable;
 use crate::target::arch::Arch;
 use crate::toolchain::look::programs;
-use crate::verify::finding::Finding;
+use crate::verify::fence::{self, Fence, FenceTool};
+use crate::verify::finding::{self, Finding};
+use crate::verify::integrity::{self, DIGEST_MISMATCH};
 use crate::verify::judge::VerifyOptions;
-use crate::verify::report::{RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED};
-use crate::verify::waiver;
+use crate::verify::report::{FileReport, RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED};
+use crate::verify::rules::libc::INTERPRETER_UNFIT;
+use crate::verify::rules::machine::{UNREADABLE_BINARY, WRONG_MACHINE};
+use crate::verify::{links, listing, waiver};
 
 /// Time limit of each program.
 const RUN_LIMIT: Duration = Duration::from_secs(10);
@@ -36,9 +40,32 @@ fn contains_version(text: &str, version: &str) -> bool {
     })
 }
 
+/// Rules that a program must not violate to be started: those that say that it is not the released
+/// file, or not one for its target.
+const BEFORE_START: &[&[Code]] = &[
+    integrity::CODES,
+    links::CODES,
+    listing::CODES,
+    &[INTERPRETER_UNFIT, UNREADABLE_BINARY, WRONG_MACHINE],
+];
+
+/// Returns the code that keeps a program from being started: a finding of its own, or one of the
+/// whole subject about its list.
+fn obstacle(findings: &[Finding], file: &FileReport) -> Option<Code> {
+    let binds = |finding: &&Finding| {
+        let is_own = finding.path.as_ref() == Some(&file.path);
+        let is_of_list = listing::CODES.contains(&finding.code);
+        (is_own || is_of_list)
+            && BEFORE_START
+                .iter()
+                .any(|codes| codes.contains(&finding.code))
+    };
+    findings.iter().find(binds).map(|finding| finding.code)
+}
+
 /// Starts every program that can run on this machine, one after the other, and adds the findings to
 /// `report`. `args` are passed to each program, `--version` by default; `version` is
-/// `--expect-version`.
+/// `--expect-version`. A program with a finding about its integrity or machine is not started.
 ///
 /// # Errors
 /// A signal came, or there is no temporary directory. All else is a finding.
@@ -55,6 +82,8 @@ pub fn start_all(
     } else {
         args.to_vec()
     };
+    let (tool, fence) = fence(host)?;
+    report.fence = Some(fence);
     let mut findings = Vec::new();
     for file in &mut report.files {
         let Some(binary) = file.binary.as_ref().filter(|binary| binary.executable) else {
@@ -71,11 +100,17 @@ pub fn start_all(
             ));
             continue;
         }
-        let program = if report.kind == ArtifactsKind::File {
+        if let Some(code) = obstacle(&report.findings, file) {
+            report
+                .skipped
+                .push(skip(format!("it has the finding `{}`", code.name())));
+            continue;
+        }
+        let program = host.absolute(&if report.kind == ArtifactsKind::File {
             root.to_owned()
         } else {
             root.join(&file.path)
-        };
+        });
         let runner = match runner(host, binary) {
             Ok(runner) => runner,
             Err(why) => {
@@ -83,19 +118,40 @@ pub fn start_all(
                 continue;
             }
         };
+        // It may have been replaced since it was read.
+        if host.hash(&program).ok() != Some((file.sha256.clone(), file.size)) {
+            let help = "look for what writes to it, and verify again";
+            findings.push(finding::finding(
+                DIGEST_MISMATCH,
+                &file.path,
+                "another file than a moment ago",
+                format!("digest {}", file.sha256),
+                help,
+            ));
+            continue;
+        }
         let scratch = host.scratch()?;
         let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/"));
         let command_line: Vec<String> = runner
             .into_iter()
-            .chain([host.absolute(&program).into_string()])
+            .chain([program.to_string()])
             .chain(args.iter().cloned())
             .collect();
-        let invocation = Invocation::new(&command_line[0], directory)
-            .args(command_line[1..].iter().cloned())
-            .env("PATH", "/usr/bin:/bin")
-            .env("LC_ALL", "C")
-            .env_clear();
-        host.shell.detail("Running", &format!("`{invocation}`"));
+        let tree = program.parent().unwrap_or(Utf8Path::new("/"));
+        let tree = if report.kind == ArtifactsKind::File {
+            tree.to_owned()
+        } else {
+            host.absolute(root)
+        };
+        let invocation = invocation(directory, &command_line);
+        let fenced = tool.as_ref().map_or_else(
+            || invocation.clone(),
+            |tool| {
+                let words = tool.wrap(directory, &tree, &command_line);
+                self::invocation(directory, &words).env("TMPDIR", directory.as_str())
+            },
+        );
+        host.shell.detail("Running", &format!("`{fenced}`"));
         let finding = |code: Code, found: String, expected: String| Finding {
             code,
             path: Some(file.path.clone()),
@@ -110,7 +166,7 @@ pub fn start_all(
                 }
             ),
         };
-        let ended = match host.capture_bounded(&invocation, RUN_LIMIT) {
+        let ended = match host.capture_untrusted(&fenced, RUN_LIMIT) {
             Ok(ended) => ended,
             Err(problem) if problem.code == INTERRUPTED => return Err(problem),
             Err(problem) => {
@@ -122,7 +178,11 @@ pub fn start_all(
                 continue;
             }
         };
-        let why = match ended.code {
+        let code = ended.code.filter(|code| {
+            let tool = tool.as_ref();
+            tool.is_none_or(|tool| tool.signal_of(*code).is_none())
+        });
+        let why = match code {
             _ if ended.timed_out => {
                 Some(format!("it did not exit within {} s", RUN_LIMIT.as_secs()))
             }
@@ -162,6 +222,60 @@ pub fn start_all(
         .findings
         .sort_by(|a, b| (&a.path, a.code.name()).cmp(&(&b.path, b.code.name())));
     Ok(())
+}
+
+/// Returns the invocation of a verified program, with an environment of its own.
+fn invocation(directory: &Utf8Path, command_line: &[String]) -> Invocation {
+    Invocation::new(&command_line[0], directory)
+        .args(command_line[1..].iter().cloned())
+        .env("PATH", "/usr/bin:/bin")
+        .env("LC_ALL", "C")
+        .env_clear()
+}
+
+/// Looks for a tool that makes a fence here: it is tried, since a system may forbid it.
+///
+/// # Errors
+/// A signal came, or there is no temporary directory.
+fn fence(host: &Host) -> Result<(Option<FenceTool>, Fence)> {
+    let mut tried = Vec::new();
+    for kind in fence::KINDS {
+        let name = kind.name();
+        let Some(program) = host.find(name) else {
+            tried.push(format!("no `{name}` is on PATH"));
+            continue;
+        };
+        let tool = FenceTool {
+            kind,
+            program: program.into_string(),
+        };
+        let scratch = host.scratch()?;
+        let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/"));
+        let nothing = ["/bin/sh", "-c", ":"].map(str::to_owned);
+        let attempt = invocation(directory, &tool.wrap(directory, directory, &nothing));
+        match host.capture_untrusted(&attempt, RUN_LIMIT) {
+            Ok(ended) if ended.success() => {
+                let tool_name = Some(name);
+                let fence = Fence {
+                    tool: tool_name,
+                    why: None,
+                };
+                return Ok((Some(tool), fence));
+            }
+            Err(problem) if problem.code == INTERRUPTED => return Err(problem),
+            Ok(ended) => {
+                let line = ended.stderr.lines().find(|line| !line.trim().is_empty());
+                let line = printable(line.unwrap_or("no message"));
+                tried.push(format!("`{name}` does not work here ({line})"));
+            }
+            Err(problem) => tried.push(problem.message),
+        }
+    }
+    let fence = Fence {
+        tool: None,
+        why: Some(tried.join(", ")),
+    };
+    Ok((None, fence))
 }
 
 /// Returns the command prefix that runs a program on this machine: empty for native, else an

@@ -151,6 +151,7 @@ pub fn sarif(report: &Report) -> String {
         findings,
         accepted,
         skipped,
+        fence,
     } = report;
     let unaccepted = findings.iter().map(|finding| (finding, None));
     let all: Vec<(&Finding, Option<&str>)> = unaccepted
@@ -198,6 +199,12 @@ pub fn sarif(report: &Report) -> String {
         )),
         locations: vec![location(relative_uri(&skipped.path))],
     });
+    let unfenced = fence.iter().filter(|fence| fence.tool.is_none());
+    let unfenced = unfenced.map(|fence| Notification {
+        level: "note",
+        message: message(&printable(&fence.describe())),
+        locations: Vec::new(),
+    });
     let omitted = (all.len() > reported.len()).then(|| Notification {
         level: "warning",
         message: message(&format!(
@@ -219,7 +226,11 @@ pub fn sarif(report: &Report) -> String {
             },
             invocations: [Invocation {
                 execution_successful: true,
-                tool_execution_notifications: omitted.into_iter().chain(unchecked).collect(),
+                tool_execution_notifications: omitted
+                    .into_iter()
+                    .chain(unchecked)
+                    .chain(unfenced)
+                    .collect(),
             }],
             results,
         }],
@@ -485,6 +496,7 @@ mod tests {
             findings: vec![],
             accepted: vec![],
             skipped: vec![],
+            fence: None,
             ..small()
         });
         assert_eq!(

@@ -129,6 +129,7 @@ fn report(
             config: PolicyConfig::default(),
         },
         accept: accept.to_vec(),
+        require_list: false,
     };
     check_artifacts(&subject, &options)
 }

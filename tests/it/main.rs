@@ -9,6 +9,7 @@
 mod archive;
 mod build;
 mod commands;
+mod host;
 mod house;
 mod inspect;
 mod project;

@@ -57,7 +57,8 @@ const TASKS: &[(&str, &str, Task)] = &[
     ),
     (
         "fuzz",
-        "change bytes of programs, archives and manifests at random and read them [SECONDS, 120]",
+        "change bytes of programs, archives, manifests, lists, configuration and cargo's messages at \
+         random and read them [SECONDS, 120]",
         fuzz::run,
     ),
     (
@@ -76,6 +77,12 @@ const TASKS: &[(&str, &str, Task)] = &[
         "kills",
         "kill `build` at random moments [N, 500] and look for a half tree",
         kills,
+    ),
+    (
+        "races",
+        "run `build` against another `build` and against cargo on one target directory [ROUNDS, \
+         1000] and look for a wrong tree",
+        races,
     ),
     (
         "engine",
@@ -145,6 +152,13 @@ fn kills(args: &[String]) -> Result<(), String> {
         "--nocapture",
     ]);
     command.env("XPKG_KILLS", number);
+    command.go()
+}
+
+fn races(args: &[String]) -> Result<(), String> {
+    let rounds = args.first().map_or("1000", String::as_str);
+    let mut command = cargo(&["test", "--test", "it", "raced_", "--", "--nocapture"]);
+    command.env("XPKG_RACES", rounds);
     command.go()
 }
 

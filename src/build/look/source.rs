@@ -5,7 +5,7 @@ use camino::Utf8Path;
 use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::project::workspace::Workspace;
-use crate::tree::source::Source;
+use crate::tree::source::{COMMIT_UNKNOWN, Source, git_refusal};
 
 /// Returns the commit of the checkout that contains the workspace, and whether the checkout has
 /// changes. Files below `generated` are ignored: xpkg and cargo write them.
@@ -21,9 +21,16 @@ pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> So
         ..Source::default()
     };
     let git = |args: &[&str]| {
-        let output = host
-            .capture(&Invocation::new("git", &workspace.root).args(args.iter().copied()))
-            .ok()?;
+        let question = Invocation::new("git", &workspace.root)
+            .args(args.iter().copied())
+            .env("LC_ALL", "C");
+        let output = host.capture(&question).ok()?;
+        if !output.success()
+            && let Some(refusal) = git_refusal(&output.stderr)
+        {
+            let text = format!("the manifest has no commit: {refusal}");
+            host.shell.warning(COMMIT_UNKNOWN.name(), &text);
+        }
         output.success().then_some(output.stdout)
     };
     // If all of `generated` is below the workspace, pathspecs can be relative to it, and git need

@@ -4,10 +4,12 @@ use camino::Utf8PathBuf;
 
 use crate::build::look::options::{TreeOptions, cargo_options, manifest_path, variables};
 use crate::build::look::request::xpkg_config;
+use crate::build::plan::out_dir_unfit;
 use crate::host::machine::Host;
-use crate::problem::{Failure, Result};
+use crate::invocation::quote;
+use crate::problem::{Failure, Problem, Result};
 use crate::project::config::PolicyConfig;
-use crate::project::look::context;
+use crate::project::look::{access, context};
 use crate::project::{settings, workspace};
 
 /// The place of a staged tree, with the configuration of its workspace.
@@ -16,6 +18,9 @@ pub struct FoundTree {
     pub out_dir: Utf8PathBuf,
     /// xpkg's cache in the workspace's target directory; `None` if the workspace was not read.
     pub cache: Option<Utf8PathBuf>,
+    /// Problem of an out-dir whose files must not be removed: it contains the workspace or is among
+    /// its sources, where no run has staged a tree, or the configuration alone leads outside.
+    pub unfit: Option<Problem>,
     /// Policy that the workspace configures.
     pub policy: PolicyConfig,
 }
@@ -32,6 +37,7 @@ pub fn find_tree(host: &Host, options: &TreeOptions) -> Result<FoundTree, Failur
         return Ok(FoundTree {
             out_dir: host.resolve(&host.absolute(dir)),
             cache: None,
+            unfit: None,
             policy: PolicyConfig::default(),
         });
     }
@@ -41,13 +47,31 @@ pub fn find_tree(host: &Host, options: &TreeOptions) -> Result<FoundTree, Failur
         manifest_path(host, manifest.clone())?.as_deref(),
     )?;
     let config = xpkg_config(&project)?;
+    let is_configured = out_dir.is_none() && variables(host).out_dir.is_none();
     let out_dir = host.resolve(&settings::out_dir(
         out_dir.as_ref().map(|dir| host.absolute(dir)),
         variables(host).out_dir,
         &config,
         &project.workspace,
     ));
+    // A checkout could name the tree of another project.
+    let outside = access::check(
+        host,
+        &project.workspace.root,
+        &out_dir,
+        "`out-dir` of the configuration",
+    );
+    let is_configured = is_configured && config.out_dir.is_some();
+    let outside = outside.err().filter(|_| is_configured);
+    let by_name = |problem: Problem| Problem {
+        help: vec![format!(
+            "name it, if it is yours: `--out-dir {}`",
+            quote(out_dir.as_str())
+        )],
+        ..problem
+    };
     Ok(FoundTree {
+        unfit: out_dir_unfit(&project.workspace, &out_dir).or(outside.map(by_name)),
         out_dir,
         cache: Some(workspace::cache_dir(&project.workspace)),
         policy: config.policy,

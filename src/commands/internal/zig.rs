@@ -10,6 +10,7 @@ use cargo_zigbuild::zig::prepare_zig_linker;
 use clap::Args;
 
 use crate::commands::internal::failure;
+use crate::host::cache;
 use crate::host::codes::PROCESS_FAILED;
 use crate::host::machine::Host;
 use crate::host::shell;
@@ -88,7 +89,8 @@ pub fn run(host: &Host, args: ZigArgs) -> Result<u8, Failure> {
     let mut call = Invocation::new(program, host.cwd())
         .args(["__zig", tool, "--"])
         .args(args);
-    if let Some(cache) = host.cache_dir() {
+    let is_private = |cache: &Utf8PathBuf| cache::private(cache).unwrap_or(false);
+    if let Some(cache) = host.cache_dir().filter(is_private) {
         call = call.env("CARGO_ZIGBUILD_CACHE_DIR", cache);
     }
     let ended = host.relay(&call)?;

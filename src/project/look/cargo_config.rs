@@ -67,7 +67,7 @@ pub fn more_configuration(
     let mut plain: Vec<toml::Table> = Vec::new();
     for argument in arguments {
         let file = Utf8Path::new(argument);
-        let text = if host.is_file(file) {
+        let text = if host.has_file(file) {
             host.read_text(file)?
         } else {
             argument.clone()
@@ -77,7 +77,7 @@ pub fn more_configuration(
             continue;
         };
         let place = format!("`--config {argument}`");
-        if host.is_file(file) {
+        if host.has_file(file) {
             included(host, file, &table, &mut opaque)?;
         }
         opaque.push(OpaqueConfig {
@@ -163,7 +163,7 @@ pub fn with_included(
             .into_iter()
             .map(|include| beside.join(include));
         open.extend(included.filter(|include| {
-            host.is_file(include) && !files.iter().any(|(known, _)| known == include)
+            host.has_file(include) && !files.iter().any(|(known, _)| known == include)
         }));
         files.push((path, table));
     }
@@ -191,7 +191,7 @@ fn included(
 ) -> Result<()> {
     for include in cargo_config::includes(table) {
         let path = includer.parent().unwrap_or(Utf8Path::new("")).join(include);
-        if !host.is_file(&path) {
+        if !host.has_file(&path) {
             continue;
         }
         let Ok(table) = host.read_text(&path)?.parse::<toml::Table>() else {

@@ -22,11 +22,11 @@ pub fn sources(host: &Host, workspace_root: &Utf8Path) -> Result<CrossSources> {
             Some(source.map_err(|problem| problem.help("correct CROSS_CONFIG, or unset it"))?)
         }
         None => Some(workspace_root.join("Cross.toml"))
-            .filter(|path| host.is_file(path))
+            .filter(|path| host.has_file(path))
             .map(read)
             .transpose()?,
     };
-    let cargo_toml = Some(workspace_root.join("Cargo.toml")).filter(|path| host.is_file(path));
+    let cargo_toml = Some(workspace_root.join("Cargo.toml")).filter(|path| host.has_file(path));
     let is_cross =
         |name: &str| name.starts_with("CROSS_BUILD_") || name.starts_with("CROSS_TARGET_");
     let mut sources = CrossSources {
@@ -42,6 +42,6 @@ pub fn sources(host: &Host, workspace_root: &Utf8Path) -> Result<CrossSources> {
     sources.scripts = cross_toml::possible_scripts(&sources);
     sources
         .scripts
-        .retain(|path| host.is_file(&workspace_root.join(path)));
+        .retain(|path| host.has_file(&workspace_root.join(path)));
     Ok(sources)
 }

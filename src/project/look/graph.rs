@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::Metadata;
 
 use crate::digest;
+use crate::host::cache;
 use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::problem::Result;
@@ -49,11 +50,10 @@ pub fn ask(
         .options("--features", &features(scope, None))
         .flag("--all-features", scope.selection.all_features)
         .flag("--no-default-features", scope.selection.no_default_features);
-    let cache = cache_dir(&found.workspace);
-    let cache_path = |key: String| cache.join(format!("graph-{key}.json"));
+    let directory = cache_dir(&found.workspace);
+    let cache_path = |key: String| directory.join(format!("graph-{key}.json"));
     if let Some(answer) = graph_key(host, found, scope, resolving, &question)
-        .and_then(|key| host.read_text(&cache_path(key)).ok())
-        && let Ok(answer) = serde_json::from_str(&answer)
+        .and_then(|key| cache::read(host, Some(&cache_path(key))))
     {
         return Ok(answer);
     }
@@ -79,11 +79,8 @@ pub fn ask(
     if let Some(key) =
         graph_key(host, found, scope, resolving, &question).filter(|_| graph::is_closed(&metadata))
     {
-        let text = serde_json::to_string(&answer).expect("packages are plain data");
-        let written = host
-            .create_target_dir(&found.workspace.target_dir)
-            .and_then(|()| host.create_dir_all(&cache));
-        let _ = written.and_then(|()| host.replace(&cache_path(key), text.as_bytes()));
+        let _ = host.create_target_dir(&found.workspace.target_dir);
+        cache::keep(host, Some(&cache_path(key)), &answer);
     }
     Ok(answer)
 }

@@ -1,5 +1,6 @@
 //! Queries to cargo and rustc, and the files that configure a project.
 
+pub mod access;
 pub mod cargo_config;
 pub mod context;
 pub mod cross_toml;

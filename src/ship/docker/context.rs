@@ -63,6 +63,9 @@ pub struct Record {
     pub directories: BTreeMap<String, String>,
 }
 
+/// Version of [`Record`]'s format.
+pub const RECORD_VERSION: u32 = 1;
+
 /// Mode of executable files and of directories.
 pub const OPEN: u32 = 0o755;
 
@@ -70,6 +73,36 @@ pub const OPEN: u32 = 0o755;
 pub const PLAIN: u32 = 0o644;
 
 impl Record {
+    /// Parses a record, which another program may have changed.
+    ///
+    /// # Errors
+    /// The reason: it has another form, or a path that leads out of the context.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let record: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let Self {
+            schema_version,
+            files,
+            modes,
+            links,
+            directories,
+        } = &record;
+        if *schema_version != RECORD_VERSION {
+            return Err(format!(
+                "it has schema version {schema_version}, this xpkg reads {RECORD_VERSION}"
+            ));
+        }
+        let paths = [files, modes, links, directories]
+            .into_iter()
+            .flat_map(BTreeMap::keys);
+        let leads_out =
+            |path: &&String| path.split('/').any(|part| matches!(part, "" | "." | ".."));
+        let outside = paths.into_iter().find(leads_out).cloned();
+        match outside {
+            Some(path) => Err(format!("`{path}` is not a path below the context")),
+            None => Ok(record),
+        }
+    }
+
     /// Returns true if xpkg wrote a file or link at this path.
     pub fn known(&self, path: &str) -> bool {
         self.files.contains_key(path) || self.links.contains_key(path)

@@ -6,6 +6,7 @@ use crate::build::look::options::{self, RunOptions};
 use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::Config;
+use crate::project::look::access;
 use crate::ship::docker::bake::{self, Plan};
 use crate::ship::docker::bins::ImageOptions;
 use crate::ship::docker::context::{ContentSource, ContextFile, OPEN};
@@ -35,6 +36,7 @@ pub fn decided(
     config: &Config,
     about: &ImageOptions,
 ) -> Result<Vec<Image>, Failure> {
+    check_files(host, config, &about.root)?;
     let (mut images, told) = decide::decide(manifests, &config.docker, about)?;
     note(host, &told);
     for image in &mut images {
@@ -51,6 +53,25 @@ pub fn decided(
         }
     }
     Ok(images)
+}
+
+/// Checks that the `files` of all images are in the workspace.
+///
+/// # Errors
+/// `outside-workspace`, once for each file.
+pub fn check_files(host: &Host, config: &Config, root: &Utf8Path) -> Result<(), Vec<Problem>> {
+    let files = config.docker.iter().flat_map(|image| image.files.keys());
+    let problems: Vec<Problem> = files
+        .filter_map(|from| {
+            let setting = format!("`{from}` of `files`");
+            access::check(host, root, &root.join(from), &setting).err()
+        })
+        .collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
 }
 
 /// The output that a flag asks for, with its resolved path.

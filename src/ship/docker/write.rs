@@ -6,14 +6,15 @@
 
 use camino::Utf8Path;
 
+use crate::archive::entry::LONGEST_LIST;
 use crate::digest;
+use crate::host::below::Below;
 use crate::host::entries::PathKind;
-use crate::host::lock;
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind};
 use crate::problem::{Problem, Result};
 use crate::ship::docker::context::{
-    CONTEXT_FOREIGN, ContentSource, ContextFile, OPEN, PLAIN, RECORD, Record,
+    CONTEXT_FOREIGN, ContentSource, ContextFile, OPEN, PLAIN, RECORD, RECORD_VERSION, Record,
 };
 use crate::tree::look::TREE_CHANGED;
 
@@ -26,22 +27,17 @@ pub fn write(
     force: bool,
 ) -> Result<bool> {
     let place = replacement::lock(host, directory, &CONTEXT)?;
-    place.sweep(|leftover| {
-        // Without a record it was not finished.
-        if host.is_file(&leftover.join(RECORD)) {
-            existing(host, leftover, leftover, force)?;
-        }
-        Ok(())
-    })?;
+    place.sweep(|leftover| existing(host, leftover, leftover, force).map(drop))?;
     let old = existing(host, directory, directory, force)?;
     let new = place.begin()?;
     let root = new.root().to_owned();
     let mut record = Record {
-        schema_version: 1,
+        schema_version: RECORD_VERSION,
         ..Record::default()
     };
+    let below = host.below(&root)?;
     for piece in pieces {
-        put(host, &root, piece, &mut record)?;
+        put(&below, piece, &mut record)?;
     }
     if old.as_ref() == Some(&record) {
         return Ok(false);
@@ -63,19 +59,12 @@ const CONTEXT: Kind = Kind {
 };
 
 /// Writes one piece below a new context.
-fn put(
-    host: &Host,
-    root: &Utf8Path,
-    ContextFile { path, from }: &ContextFile,
-    record: &mut Record,
-) -> Result<()> {
-    let to = root.join(path);
-    host.create_dir_all(to.parent().unwrap_or(root))?;
+fn put(new: &Below, ContextFile { path, from }: &ContextFile, record: &mut Record) -> Result<()> {
     let digest = match from {
         ContentSource::Text(text) => {
-            host.write(&to, text.as_bytes())?;
-            if path.starts_with("files/") {
-                host.set_mode(&to, PLAIN)?;
+            let mode = path.starts_with("files/").then_some(PLAIN);
+            new.write(path, text.as_bytes(), mode)?;
+            if mode.is_some() {
                 record.modes.insert(path.clone(), format!("{PLAIN:04o}"));
             }
             digest::sha256(text.as_bytes())
@@ -83,8 +72,8 @@ fn put(
         ContentSource::Bin(file, expected) => {
             // A staged bin is never written in place, so a link to it stays what it is; another's
             // file may be.
-            host.link_or_copy(file, &to)?;
-            let (digest, _) = host.hash(&to)?;
+            new.link_or_copy(file, path)?;
+            let (digest, _) = new.hash(path)?;
             if digest != *expected {
                 return Err(Problem::new(
                     TREE_CHANGED,
@@ -101,16 +90,16 @@ fn put(
         ContentSource::Copy { from, executable } => {
             let mode = if *executable { OPEN } else { PLAIN };
             record.modes.insert(path.clone(), format!("{mode:04o}"));
-            host.copy_as(from, &to, mode)?
+            new.copy_as(from, path, mode)?
         }
         ContentSource::Link(text) => {
-            host.symlink(text, &to)?;
+            new.symlink(text, path)?;
             record.links.insert(path.clone(), text.clone());
             return Ok(());
         }
         ContentSource::Directory(mode) => {
-            host.create_dir_all(&to)?;
-            host.set_mode(&to, *mode)?;
+            new.create_dir_all(path)?;
+            new.set_dir_mode(path, *mode)?;
             record
                 .directories
                 .insert(path.clone(), format!("{mode:04o}"));
@@ -123,14 +112,14 @@ fn put(
 
 /// Removes a context that is as it was written. Tells whether there was one.
 pub fn remove(host: &Host, directory: &Utf8Path) -> Result<bool> {
-    let lock = lock::lock_path(directory);
+    if !host.exists(directory) {
+        return Ok(false);
+    }
+    let place = replacement::lock(host, directory, &CONTEXT)?;
     if existing(host, directory, directory, false)?.is_none() {
         return Ok(false);
     }
-    host.remove_dir_all(directory)?;
-    if host.exists(&lock) {
-        host.remove_file(&lock)?;
-    }
+    place.remove(|old| existing(host, old, directory, false).map(drop))?;
     Ok(true)
 }
 
@@ -157,8 +146,8 @@ fn existing(
     }
     let there = host.walk(directory)?;
     let place = directory.join(RECORD);
-    let record: Option<Record> = if host.is_file(&place) {
-        let read = serde_json::from_str(&host.read_text(&place)?);
+    let record: Option<Record> = if there.get(RECORD) == Some(&PathKind::File) {
+        let read = Record::parse(&host.read_small_text(&place, LONGEST_LIST)?);
         Some(read.map_err(|error| {
             Problem::new(
                 CONTEXT_FOREIGN,
@@ -244,8 +233,9 @@ pub fn sealed(text: &str) -> String {
 
 const SEAL: &str = "# xpkg:";
 
-/// What is wrong with writing a sealed text to where another file stands.
-pub fn changed(host: &Host, path: &Utf8Path, text: &str) -> Option<Problem> {
+/// What is wrong with writing a sealed text to where another file stands. `name` is its path in
+/// messages.
+pub fn changed(host: &Host, path: &Utf8Path, name: &Utf8Path, text: &str) -> Option<Problem> {
     if !host.exists(path) || host.holds(path, sealed(text).as_bytes()) {
         return None;
     }
@@ -255,7 +245,7 @@ pub fn changed(host: &Host, path: &Utf8Path, text: &str) -> Option<Problem> {
             .is_some_and(|(_, rest)| sealed(rest) == there)
     });
     (!ours).then(|| {
-        Problem::new(CONTEXT_FOREIGN, format!("`{path}` is not as xpkg wrote it"))
+        Problem::new(CONTEXT_FOREIGN, format!("`{name}` is not as xpkg wrote it"))
             .help("keep your own under another name, or write over it: `--force`")
     })
 }

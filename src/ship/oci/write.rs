@@ -86,12 +86,8 @@ pub fn write(
     let tar = to.extension() == Some("tar");
     let place = replacement::lock(host, to, &LAYOUT).map_err(single)?;
     let sweep = place.sweep(|leftover| {
-        let layout = leftover.join("layout");
-        // Without an index it was not finished; of a tar it is only what was packed.
-        if !tar && host.is_file(&layout.join(INDEX_NAME)) {
-            refuse_untracked(host, &layout, &layout, false)?;
-        }
-        Ok(())
+        let old = leftover.join(if tar { "archive" } else { "layout" });
+        refuse_untracked(host, &old, &old, tar)
     });
     sweep.map_err(single)?;
     refuse_untracked(host, to, to, tar).map_err(single)?;

@@ -25,8 +25,9 @@ use crate::project::look::context::{self, CargoOptions, ProjectContext};
 use crate::project::path_template::JSON_NAME;
 use crate::project::settings;
 use crate::ship::docker::bins::ImageOptions;
+use crate::ship::docker::context::OPEN;
 use crate::ship::docker::decide;
-use crate::ship::docker::run::{Destination, reject_overlap};
+use crate::ship::docker::run::{Destination, check_files, reject_overlap};
 use crate::tree::look::NO_TREE;
 use crate::tree::manifest::Manifest;
 use crate::verify::finding::{Finding, clause};
@@ -50,7 +51,7 @@ pub fn just_built(
 ) -> Result<Trees, Failure> {
     let check = |session: &Session, plan: &Plan| {
         reject_overlap(host, destination, &[], std::slice::from_ref(&plan.out_dir))?;
-        check_tables(&session.request, options)
+        check_tables(host, &session.request, options)
     };
     let Built { session, plan, .. } = build::run::make(host, run, OnFailure::Stop, check)?;
     limit_to_built(&session.request, options);
@@ -122,8 +123,11 @@ pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64
             .capture(&Invocation::new("git", root).args([
                 "show",
                 "--no-patch",
+                "--no-show-signature",
                 "--format=%ct",
+                // Its digits were checked, so it is no option; `--` says that it is no path.
                 commit,
+                "--",
             ]))
             .ok()?;
         output.stdout.trim().parse::<u64>().ok()
@@ -170,7 +174,7 @@ fn limit_to_built(request: &RunRequest, options: &mut ImageOptions) {
 ///
 /// # Errors
 /// All problems of the images' tables.
-fn check_tables(request: &RunRequest, options: &ImageOptions) -> Result<(), Failure> {
+fn check_tables(host: &Host, request: &RunRequest, options: &ImageOptions) -> Result<(), Failure> {
     let RunRequest {
         project,
         settings,
@@ -178,6 +182,7 @@ fn check_tables(request: &RunRequest, options: &ImageOptions) -> Result<(), Fail
         ..
     } = request;
     let config = xpkg_config(project)?;
+    check_files(host, &config, &project.workspace.root)?;
     let mut options = ImageOptions {
         root: project.workspace.root.clone(),
         ..options.clone()
@@ -236,6 +241,7 @@ pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
             targets: Vec::new(),
             policy,
             accept: Vec::new(),
+            require_list: false,
         },
     );
     let Some(first) = report.findings.first() else {
@@ -261,7 +267,7 @@ pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
 }
 
 /// Unpacks the files of an archive below `to` and returns the directory of its manifest. The
-/// archive must have passed [`verified`]: paths are not checked again.
+/// archive must have passed [`verified`]: a path that leads out of `to` is an error here.
 pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf> {
     let cannot =
         |error: io::Error| Problem::new(FILE_ACCESS, format!("cannot unpack `{path}`: {error}"));
@@ -285,21 +291,25 @@ pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf
         }
     };
     let mut archive = ::tar::Archive::new(stream);
+    let below = host.below(to)?;
     let mut found = None;
     for entry in archive.entries().map_err(cannot)? {
         let mut entry = entry.map_err(cannot)?;
-        let name = entry.path().map_err(cannot)?.to_string_lossy().into_owned();
         if !entry.header().entry_type().is_file() {
             continue;
         }
-        // Checked by `verified`: no path leads out of the directory.
-        let place = to.join(name.trim_start_matches("./"));
-        host.create_dir_all(place.parent().unwrap_or(to))?;
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(cannot)?;
-        host.write_program(&place, &bytes)?;
-        if place.file_name() == Some(JSON_NAME) {
-            found = place.parent().map(Utf8Path::to_owned);
+        let name = entry.path().map_err(cannot)?.to_string_lossy().into_owned();
+        let parts: Vec<&str> = name
+            .split('/')
+            .filter(|part| !matches!(*part, "" | "."))
+            .collect();
+        let name = parts.join("/");
+        let mut writing = below.create(&name)?;
+        io::copy(&mut entry, &mut writing).map_err(cannot)?;
+        writing.set_mode(OPEN)?;
+        writing.finish()?;
+        if parts.last() == Some(&JSON_NAME) {
+            found = to.join(name).parent().map(Utf8Path::to_owned);
         }
     }
     found.ok_or_else(|| {

@@ -319,7 +319,7 @@ impl PinSession<'_> {
                 .status("Unchanged", &format!("{} (`--dry-run`)", NAME));
             return Ok(());
         }
-        self.host.replace(&path, new.text().as_bytes())?;
+        self.host.replace_durably(&path, new.text().as_bytes())?;
         self.host.shell.status("Writing", path.as_str());
         Ok(())
     }

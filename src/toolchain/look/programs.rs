@@ -58,11 +58,13 @@ pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) ->
         .filter(|_| itself && !host.is_script(&path))
         .map(|identity| format!("{name}\n{path}\n{identity}"));
     let kept = key.and_then(|key| cache::place(host, "programs", &key));
-    if let Some(program) = cache::read(host, kept.as_deref()) {
+    if let Some(program) = cache::read(host, kept.as_deref())
+        .filter(|kept: &Program| kept.program == name && kept.path.as_ref() == Some(&path))
+    {
         return (name, program);
     }
     let output = host
-        .capture_bounded(
+        .capture_untrusted(
             &Invocation::new(&name, root).arg("-v").env("LC_ALL", "C"),
             LIMIT,
         )

@@ -54,7 +54,7 @@ fn tool(host: &Host, want: &RequiredTool, configured: &[(String, String)]) -> Op
                 program_for(host, name.and_then(variable).unwrap_or(need.id));
             if let Some(path) = &found.path {
                 let answer = host
-                    .capture_bounded(
+                    .capture_untrusted(
                         &Invocation::new(path.as_str(), host.cwd()).arg(argument),
                         LIMIT,
                     )

@@ -31,7 +31,7 @@ pub fn archive(host: &Host, archiver: &ToolWords) -> Option<ArchiveFormat> {
     let call = Invocation::new(path.as_str(), directory)
         .args(args.iter().cloned())
         .args(["cq", "archive.a", member]);
-    let answer = match host.capture_bounded(&call, LIMIT) {
+    let answer = match host.capture_untrusted(&call, LIMIT) {
         Ok(ended) if ended.timed_out => {
             ArchiveFormat::Broken(format!("it did not finish within {} s", LIMIT.as_secs()))
         }
@@ -80,7 +80,7 @@ pub fn includes(host: &Host, root: &Utf8Path, compiler: &ToolWords) -> Option<In
             .args(args.iter().cloned())
             .args(["-E", "-v", "-x", language, "/dev/null"])
             .env("LC_ALL", "C");
-        host.capture_bounded(&call, LIMIT)
+        host.capture_untrusted(&call, LIMIT)
             .ok()
             .filter(Output::success)
             .map(|output| output.stderr)

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::cache;
 use crate::host::machine::Host;
+use crate::host::process::Output;
 use crate::invocation::Invocation;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::target::Target;
 use crate::toolchain::probe::definition::{EXIT_AFFECTED, Probe, Question};
 use crate::toolchain::probe::facts::{CompilerFacts, FACTS_OBJECT};
@@ -25,6 +26,16 @@ pub const LIMIT: Duration = Duration::from_secs(5);
 
 /// Time limit in a container, which starts slowly on a busy machine.
 const LIMIT_APART: Duration = Duration::from_secs(30);
+
+/// Runs a call of a compiler. The client of an engine leaves processes behind on purpose.
+fn capture(host: &Host, compiler: &ProbeTarget, call: &Invocation) -> Result<Output, String> {
+    let ended = if compiler.apart.is_some() {
+        host.capture_bounded(call, LIMIT_APART)
+    } else {
+        host.capture_untrusted(call, LIMIT)
+    };
+    ended.map_err(|problem| problem.message)
+}
 
 /// Returns the time limit of a call.
 fn limit(compiler: &ProbeTarget) -> Duration {
@@ -94,10 +105,16 @@ pub struct ContainerCompiler<'a> {
     /// Starts the container and returns a directory that it shares with this machine, and the path
     /// of the compiler's stand-in.
     pub start: &'a Launcher<'a>,
+    /// Runs a program in the container, by its path in the shared directory. What the image's
+    /// compiler has written is never started on this machine.
+    pub run: &'a InContainer<'a>,
 }
 
 /// The function in [`ContainerCompiler::start`].
 type Launcher<'a> = dyn Fn() -> Result<(Utf8PathBuf, Utf8PathBuf), String> + 'a;
+
+/// The function in [`ContainerCompiler::run`].
+type InContainer<'a> = dyn Fn(&Utf8Path) -> Option<Output> + 'a;
 
 /// Returns true if a variable changes which compiler and flags a build script uses. `PATH` is
 /// treated separately.
@@ -151,7 +168,9 @@ impl CommandLine {
 /// inconclusive answer are not cached.
 pub fn report(host: &Host, compiler: &ProbeTarget) -> Report {
     let cache_file = key(host, compiler).and_then(|key| cache::place(host, "probes", &key));
-    if let Some(report) = cache::read(host, cache_file.as_deref()) {
+    if let Some(report) = cache::read(host, cache_file.as_deref())
+        .filter(|report| is_complete(report, &compiler.levels))
+    {
         return report;
     }
     let report = match &compiler.apart {
@@ -189,6 +208,19 @@ pub fn report(host: &Host, compiler: &ProbeTarget) -> Report {
         cache::keep(host, cache_file.as_deref(), &report);
     }
     report
+}
+
+/// Returns true if a report has the answer of each probe, for each level.
+fn is_complete(report: &Report, levels: &[String]) -> bool {
+    let is_answered = |probe: &Probe| {
+        report.answers.iter().any(|answer| {
+            answer.probe == probe.code.name()
+                && levels
+                    .iter()
+                    .all(|level| answer.with_build_flags.contains_key(level))
+        })
+    };
+    PROBES.iter().all(is_answered)
 }
 
 /// Returns a text of everything that determines the answers; `None` if the compiler has no
@@ -364,9 +396,7 @@ fn command_line(
     .args([compiler.target, compiler.host, level, scratch.as_str()])
     .env("CARGO_ENCODED_RUSTFLAGS", compiler.rustflags.join("\u{1f}"));
     question = with_environment(host, compiler, variables, question);
-    let output = host
-        .capture_bounded(&question, limit(compiler))
-        .map_err(|problem| problem.message)?;
+    let output = capture(host, compiler, &question)?;
     if output.timed_out {
         return Err(format!(
             "it did not finish within {} s",
@@ -498,6 +528,21 @@ impl Bench<'_> {
             .map_err(|_| "its output is not an object file".to_owned())
     }
 
+    /// Writes the source anew, and removes the output. A container writes to this directory, too:
+    /// no link that it has put there is followed.
+    fn prepare(&self, file: &Utf8Path, output: &Utf8Path, source: &str) -> Result<(), Problem> {
+        let parent = self.directory.parent().unwrap_or(self.directory);
+        let below = self.host.below(parent)?;
+        let name = |path: &Utf8Path| {
+            let path = path.strip_prefix(parent).unwrap_or(path);
+            path.as_str().to_owned()
+        };
+        for path in [file, output] {
+            below.remove_file(&name(path))?;
+        }
+        below.write(&name(file), source.as_bytes(), None)
+    }
+
     /// Calls the compiler with the source as input.
     fn call(
         &self,
@@ -509,14 +554,8 @@ impl Bench<'_> {
         how: &[&str],
     ) -> Result<(), String> {
         let file = self.directory.join("probe.c");
-        self.host
-            .write(&file, source.as_bytes())
+        self.prepare(&file, output, source)
             .map_err(|problem| problem.message)?;
-        if self.host.exists(output) {
-            self.host
-                .remove_file(output)
-                .map_err(|problem| problem.message)?;
-        }
         let mut call = Invocation::new(&line.program, self.directory)
             .args(args.iter().cloned())
             .args(last.iter().copied())
@@ -528,10 +567,7 @@ impl Bench<'_> {
             call.arg(file).arg("-o").arg(output.as_str()),
         );
         call.env.extend(line.env.iter().cloned());
-        let ended = self
-            .host
-            .capture_bounded(&call, limit(self.compiler))
-            .map_err(|problem| problem.message)?;
+        let ended = capture(self.host, self.compiler, &call)?;
         match ended.code {
             _ if ended.timed_out => Err(format!(
                 "it did not finish within {} s",
@@ -573,19 +609,22 @@ impl Bench<'_> {
             &["-static"],
         )
         .ok()?;
-        let command: Vec<String> = runner
-            .iter()
-            .cloned()
-            .chain([program.into_string()])
-            .collect();
-        let (first, rest) = command.split_first()?;
-        let ended = self
-            .host
-            .capture_bounded(
-                &Invocation::new(first, self.directory).args(rest.iter().cloned()),
-                LIMIT,
-            )
-            .ok()?;
+        let ended = match &self.compiler.apart {
+            // An emulator of this machine would start it on this machine.
+            Some(apart) => (runner.is_empty())
+                .then(|| (apart.run)(&program))
+                .flatten()?,
+            None => {
+                let command: Vec<String> = runner
+                    .iter()
+                    .cloned()
+                    .chain([program.into_string()])
+                    .collect();
+                let (first, rest) = command.split_first()?;
+                let call = Invocation::new(first, self.directory).args(rest.iter().cloned());
+                self.host.capture_untrusted(&call, LIMIT).ok()?
+            }
+        };
         match ended.code {
             _ if ended.timed_out => Some(Verdict::Inconclusive {
                 why: format!("it did not finish within {} s", LIMIT.as_secs()),

@@ -60,7 +60,7 @@ fn query(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
     }
     let run = |argument: &str| {
         let ended = host
-            .capture_bounded(
+            .capture_untrusted(
                 &Invocation::new(path.as_str(), host.cwd()).arg(argument),
                 LIMIT,
             )
@@ -180,7 +180,7 @@ fn of_python(host: &Host) -> Option<Utf8PathBuf> {
          print('\\n'.join(sys.path[1:] + [site.getusersitepackages()]))",
     );
     let output = host
-        .capture_bounded(&question, LIMIT)
+        .capture_untrusted(&question, LIMIT)
         .ok()
         .filter(Output::success)?;
     let mut lines = output.stdout.lines();

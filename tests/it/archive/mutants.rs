@@ -1,4 +1,4 @@
-//! Programs, archives and manifests with bytes changed at random: whatever comes out, xpkg says
+//! Programs, archives, manifests, lists, configuration and messages with bytes changed at random: whatever comes out, xpkg says
 //! something of it, in bounded time.
 //!
 //! A test run takes a few thousand with a fixed seed. `cargo xtask fuzz` goes on for
@@ -12,10 +12,18 @@ use camino::Utf8Path;
 use cargo_xpkg::archive::entry::EntryKind;
 use cargo_xpkg::archive::limits::Limits;
 use cargo_xpkg::archive::look::read;
+use cargo_xpkg::build::compile;
 use cargo_xpkg::host::machine::Host;
 use cargo_xpkg::host::shell::Shell;
 use cargo_xpkg::inspect::{comments, inspect};
+use cargo_xpkg::project::config::Config;
+use cargo_xpkg::project::config::parse::{ConfigFile, ConfigFiles};
+use cargo_xpkg::project::cross_toml;
+use cargo_xpkg::project::cross_toml::source::CrossSources;
+use cargo_xpkg::ship::oci::documents;
+use cargo_xpkg::toolchain::image::lockfile::Lockfile;
 use cargo_xpkg::tree::manifest::Manifest;
+use cargo_xpkg::verify::listing;
 
 use crate::archive::read::{made, small};
 use crate::support::{repository, tool};
@@ -211,7 +219,73 @@ enum Way {
     /// A tar that is changed before it is packed.
     Gzip,
     Zstd,
+    /// `xpkg.toml`.
+    Config,
+    /// `Cross.toml`.
+    Cross,
+    /// `xpkg.lock`.
+    ImageLock,
+    /// Documents of an OCI layout.
+    Oci,
+    /// A list of digests beside a file.
+    List,
+    /// A line of cargo's output.
+    Message,
 }
+
+const CONFIG: &str = r#"targets = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-gnu.2.17"]
+layout = "{target}/{package}/{bin}"
+[target.x86_64-unknown-linux-musl]
+image = "registry.example/a/b:1"
+pre-build = ["apt-get update"]
+features = ["a"]
+profile = { strip = "symbols" }
+[policy]
+base = "strict"
+glibc = "2.31"
+rules = { home-leak = false }
+[[docker]]
+name = "a"
+bins = ["b"]
+base = "scratch"
+ports = [80]
+"#;
+
+const CROSS: &str = r#"[build]
+default-target = "aarch64-unknown-linux-gnu"
+build-std = ["core"]
+zig = { enable = true, version = "2.17" }
+[build.env]
+passthrough = ["A", "B=c"]
+[target.aarch64-unknown-linux-gnu]
+image = { name = ":edge", toolchain = ["linux/amd64"] }
+pre-build = ["dpkg --add-architecture $CROSS_DEB_ARCH"]
+dockerfile = { file = "D", context = ".", build-args = { A = "b" } }
+runner = "qemu-user"
+[target.x86_64-unknown-linux-musl.env]
+volumes = ["V=/w"]
+"#;
+
+const IMAGE_LOCK: &str = r#"version = 1
+
+[[image]]
+target = "x86_64-unknown-linux-musl"
+reference = "registry.example/a/b:1"
+digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+"#;
+
+const INDEX: &str = r#"{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [{"mediaType":
+"application/vnd.oci.image.manifest.v1+json", "digest": "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+"size": 2, "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}, "annotations": {"org.opencontainers.image.ref.name": "1"}}],
+"config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest":
+"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "size": 2}, "layers": null, "architecture": "arm64",
+"os": "linux", "rootfs": {"type": "layers", "diff_ids": null}}"#;
+
+const LIST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef  a\n\
+    0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef *b c\n\
+    SHA256 (a) = 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n";
+
+const MESSAGE: &str = r#"{"reason":"compiler-artifact","package_id":"path+file:///w#a@0.1.0","manifest_path":"/w/Cargo.toml","target":{"kind":["bin"],"crate_types":["bin"],"name":"a","src_path":"/w/src/main.rs","edition":"2024","doc":true,"doctest":false,"test":true},"profile":{"opt_level":"0","debuginfo":2,"debug_assertions":true,"overflow_checks":true,"test":false},"features":["x"],"filenames":["/w/target/t/debug/a"],"executable":"/w/target/t/debug/a","fresh":false}"#;
 
 fn seeds() -> Vec<(&'static str, Way, Vec<u8>)> {
     let tar = [
@@ -257,7 +331,20 @@ fn seeds() -> Vec<(&'static str, Way, Vec<u8>)> {
         ("tar.zst", Way::Zstd, tar.clone()),
         ("tar.zst", Way::Archive, made::zstd(&tar)),
         ("zip", Way::Archive, zip),
+        ("xpkg.toml", Way::Config, CONFIG.into()),
+        ("Cross.toml", Way::Cross, CROSS.into()),
+        ("xpkg.lock", Way::ImageLock, IMAGE_LOCK.into()),
+        ("index.json", Way::Oci, INDEX.into()),
+        ("SHA256SUMS", Way::List, LIST.into()),
+        ("message", Way::Message, MESSAGE.into()),
     ]
+}
+
+fn file(name: &str, bytes: &[u8]) -> ConfigFile {
+    ConfigFile {
+        path: name.into(),
+        text: String::from_utf8_lossy(bytes).into_owned(),
+    }
 }
 
 /// Reads one mutant in every way that it may come to be read.
@@ -274,6 +361,48 @@ fn take(host: &Host, way: Way, bytes: &[u8], path: &Utf8Path, limits: &Limits) {
             &String::from_utf8_lossy(bytes),
             "manifest.json",
         )),
+        Way::Config => drop(Config::parse(&ConfigFiles {
+            xpkg_toml: Some(file("xpkg.toml", bytes)),
+            ..ConfigFiles::default()
+        })),
+        Way::Cross => {
+            let sources = CrossSources {
+                cross_toml: Some(file("Cross.toml", bytes)),
+                ..CrossSources::default()
+            };
+            let _ = cross_toml::possible_scripts(&sources);
+            if let Ok(migration) = cross_toml::read(&sources) {
+                for target in migration.targets() {
+                    let _ = migration.target(&target);
+                }
+            }
+        }
+        Way::ImageLock => drop(Lockfile::parse(
+            Utf8Path::new("xpkg.lock"),
+            &String::from_utf8_lossy(bytes),
+        )),
+        Way::Oci => {
+            let _ = documents::parse::<oci_spec::image::ImageIndex>(bytes);
+            let _ = documents::parse::<oci_spec::image::ImageManifest>(bytes);
+            let _ = documents::parse::<oci_spec::image::ImageConfiguration>(bytes);
+            let _ = documents::is_ours(bytes);
+        }
+        Way::List => {
+            let directory = path.with_extension("d");
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(directory.join("a"), "text").unwrap();
+            std::fs::write(directory.join("SHA256SUMS"), bytes).unwrap();
+            let bar = Shell::default().bar("Reading");
+            let subject = read(host, &directory, limits, &bar).unwrap();
+            let mut findings = Vec::new();
+            let _ = listing::find(&subject, &mut findings);
+        }
+        Way::Message => {
+            for line in String::from_utf8_lossy(bytes).lines() {
+                let _ = compile::executable(line);
+                let _ = serde_json::from_str::<cargo_metadata::Message>(line);
+            }
+        }
         Way::Archive | Way::Gzip | Way::Zstd => {
             std::fs::write(path, bytes).unwrap();
             let subject = read(host, path, limits, &Shell::default().bar("Reading")).unwrap();

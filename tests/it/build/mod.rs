@@ -3,7 +3,9 @@
 pub mod chat;
 mod crash;
 mod doctor;
+mod leftovers;
 mod plan;
+mod races;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
@@ -750,4 +752,45 @@ fn json_is_one_document_when_cargo_fails_too() {
         (run.code, document["problems"][0]["code"].as_str()),
         (Some(101), Some("cargo-failed"))
     );
+}
+
+#[test]
+fn a_checkout_that_git_refuses_is_told() {
+    let project = Project::of("hello");
+    project.commit();
+    // Only root may give a file away.
+    if std::os::unix::fs::chown(project.path("."), Some(65534), None).is_err() {
+        crate::support::skipped("a_checkout_that_git_refuses_is_told", "not root");
+        return;
+    }
+    let run = project.xpkg("build").ok();
+    let root = project.root.display();
+    let warning = format!(
+        "warning[commit-unknown]: the manifest has no commit: git: detected dubious ownership in \
+         repository at '{root}'; if you trust the checkout: `git config --global --add \
+         safe.directory {root}`\n"
+    );
+    assert!(run.stderr.contains(&warning), "{}", run.stderr);
+    let source = &project.json("target/xpkg/manifest.json")["targets"][0]["source"];
+    assert_eq!(source["commit"], serde_json::Value::Null);
+}
+
+#[test]
+fn values_of_variables_stay_out_of_the_manifest() {
+    let project = Project::of("with-c")
+        .with("x86_64-linux-musl-gcc")
+        .with("x86_64-linux-gnu-gcc")
+        .with("ar")
+        .env("CFLAGS_x86_64_unknown_linux_musl", "-DTOKEN=s3cret")
+        .env("CFLAGS", "-DOTHER=s3cret");
+    project.xpkg(&format!("build -q --target {X86_MUSL}")).ok();
+    let text = project.read("target/xpkg/manifest.json");
+    assert!(!text.contains("s3cret"), "{text}");
+    let record = &project.json("target/xpkg/manifest.json")["targets"][0]["toolchain"];
+    let digest = |text: &str| cargo_xpkg::digest::sha256(text.as_bytes());
+    assert_eq!(
+        record["variables"]["CFLAGS_x86_64_unknown_linux_musl"],
+        digest("-DTOKEN=s3cret")
+    );
+    crate::build::chat::the_schema_holds(&project.json("target/xpkg/manifest.json"));
 }

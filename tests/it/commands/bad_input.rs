@@ -501,7 +501,7 @@ error[file-access]: cannot open `[ROOT]/closed/.tree.lock`: Read-only file syste
 fn no_inodes_left_leaves_the_old_tree() {
     let project = Project::of("hello");
     std::fs::create_dir(project.path("few")).unwrap();
-    let line = "mount -t tmpfs -o nr_inodes=12 none few && XPKG build -q --out-dir few/tree && \
+    let line = "mount -t tmpfs -o nr_inodes=13 none few && XPKG build -q --out-dir few/tree && \
                 XPKG build -q --profile dev --out-dir few/tree; echo code $?; cd few/tree && \
                 sha256sum -c MANIFEST.txt && ls -A ..";
     let Some(run) = mounted(&project, "no_inodes_left_leaves_the_old_tree", line) else {

@@ -154,3 +154,16 @@ error[no-such-code]: there is no code `not-statik`
 "#]]
     );
 }
+
+#[test]
+fn the_version_is_what_a_dockerfile_compares() {
+    check!(
+        Project::of("hello").xpkg("--version"),
+        str![[r#"
+exit 0
+--- stdout
+cargo xpkg 0.1.0
+
+"#]]
+    );
+}

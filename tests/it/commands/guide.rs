@@ -183,6 +183,9 @@ fn an_ellipsis_stands_for_lines() {
 
 /// The words of each `cargo xpkg …` in a line for a shell.
 fn xpkg_lines(line: &str) -> Vec<Vec<String>> {
+    if !line.contains("cargo xpkg") {
+        return Vec::new();
+    }
     let line = ["\"$(", ")\"", "$(", "<(", ")"]
         .iter()
         .fold(line.to_owned(), |line, mark| line.replace(mark, " ; "));
@@ -411,6 +414,16 @@ fn every_page_has_a_title_and_a_summary() {
             "{}: {summary}",
             topic.name
         );
+    }
+}
+
+#[test]
+fn no_page_shows_its_markup() {
+    for topic in TOPICS {
+        let shown = cargo_xpkg::ui::page::page(topic.text, None);
+        for mark in ["|--", "<!--", "](", "```"] {
+            assert!(!shown.contains(mark), "{}: {mark}", topic.name);
+        }
     }
 }
 

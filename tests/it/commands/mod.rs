@@ -3,4 +3,5 @@
 mod bad_input;
 mod cli;
 pub mod guide;
+mod hostile;
 mod shells;

@@ -218,7 +218,7 @@ error[no-such-topic]: there is no topic or command `not-pie`
 exit 1
 --- stderr
 error[no-such-topic]: there is no topic or command `image pni`
-  help: available topics: `tutorial`, `configuration`, `linkers`, `glibc`, `zig`, `environment`, `cross-images`, `from-cross`, `doctor`, `compiler-bugs`, `tree`, `manifest`, `reproducibility`, `verify`, `policies`, `docker`, `oci`, `build-in-docker`, `codes`, `benchmarks`, `limits` and `contributing`
+  help: see the topics and the commands: `cargo xpkg help`
 
 "#]]
     );

@@ -1,5 +1,6 @@
 //! Toolchains: chosen, probed for miscompilation, and kept apart from the host.
 
+mod cache;
 mod choose;
 mod gate;
 pub mod image;

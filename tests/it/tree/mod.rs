@@ -1,5 +1,7 @@
 //! `show` and `clean`: the tree afterwards.
 
+mod hostile;
+
 use cargo_xpkg::host::shell::Shell;
 use snapbox::str;
 

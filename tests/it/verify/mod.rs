@@ -8,7 +8,7 @@ use std::process::Command;
 use snapbox::str;
 
 use crate::check;
-use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, repository, tool};
+use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, repository, skipped, tool};
 
 /// A failure: its name in the guide, how it is made in a copy of the tree, flags of `verify`, and
 /// the file that it is in.
@@ -188,6 +188,10 @@ fn row(project: &Project, failure: &Failure) -> String {
     )
 }
 
+/// Lines above the table of failures in the guide.
+const FAILURES_HEAD: &str = "<!-- failures -->\n\n| made for real | `cargo xpkg verify` | `sha256sum -c` | \
+                             `ldd` |\n|---|---|---|---|\n";
+
 #[test]
 fn the_guides_table_of_failures_is_what_is_said() {
     let project = trees();
@@ -239,13 +243,13 @@ passed: `tree`, policy `default`, listed by `manifest.json`: 2 programs, 0 findi
     let readme = repository().join("src/guide/verify.md");
     let text = std::fs::read_to_string(&readme).unwrap();
     let (before, rest) = text
-        .split_once("|---|---|---|---|<!-- failures -->\n")
+        .split_once(FAILURES_HEAD)
         .unwrap_or_else(|| panic!("the page has no table of failures"));
     let (shown, after) = rest.split_once("\n\n").unwrap();
     if std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite") {
         std::fs::write(
             &readme,
-            format!("{before}|---|---|---|---|<!-- failures -->\n{table}\n\n{after}"),
+            format!("{before}{FAILURES_HEAD}{table}\n\n{after}"),
         )
         .unwrap();
     } else {
@@ -338,6 +342,142 @@ fn programs_are_started_only_when_that_is_asked_for() {
         "{}",
         run.stdout
     );
+}
+
+/// A tree of one program that tries to get out, and prints what it could do.
+fn nosy() -> Project {
+    let project = Project::of("hello");
+    let outside = project.path("outside");
+    project.write(
+        "src/main.rs",
+        &format!(
+            "use std::os::unix::net::UnixStream;\nfn main() {{\n    let home = \
+             std::fs::write({outside:?}, \"x\").is_ok();\n    let own = std::env::current_exe()\
+             .and_then(|it| std::fs::write(it.with_extension(\"x\"), \"x\")).is_ok();\n    let \
+             here = std::fs::write(\"here\", \"x\").is_ok();\n    let net = \
+             std::net::TcpStream::connect((\"127.0.0.1\", \
+             std::env::args().nth(1).unwrap().parse().unwrap())).is_ok();\n    let socket = \
+             UnixStream::connect(std::env::args().nth(2).unwrap()).is_ok();\n    let again = \
+             std::process::Command::new(\"mount\").args([\"-o\", \"remount,bind,rw\", \
+             \"/\"]).output().is_ok_and(|it| it.status.success());\n    println!(\"{{home}} {{own}} \
+             {{here}} {{net}} {{socket}} {{again}}\");\n}}\n"
+        ),
+    );
+    project.xpkg("build -q --out-dir tree").ok();
+    project
+}
+
+#[test]
+fn a_verified_program_runs_behind_a_fence() {
+    let project = nosy();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let socket = tempfile::tempdir().unwrap();
+    let socket = socket.path().join("s");
+    let _socket = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let args = |could: &str| {
+        format!(
+            "verify tree --run --expect-version '{could}' --message-format json -- {port} {}",
+            socket.display()
+        )
+    };
+    let fence = |run: &crate::support::Run| {
+        serde_json::from_str::<serde_json::Value>(&run.stdout).unwrap()["fence"].clone()
+    };
+    // Without a tool the programs run as they are, and the report says so.
+    let run = project.xpkg(&args("true true true true true")).ok();
+    assert_eq!(
+        fence(&run),
+        serde_json::json!({"tool": null, "why": "no `bwrap` is on PATH, no `unshare` is on PATH"})
+    );
+    let table = project.xpkg("verify tree --run -- 1 none");
+    assert!(
+        table.stdout.contains(
+            "\nprograms ran without a fence: no `bwrap` is on PATH, no `unshare` is on PATH\n"
+        ),
+        "{}",
+        table.stdout
+    );
+    for name in ["unshare", "bwrap"] {
+        let Some(program) = ["/usr/bin", "/bin"]
+            .map(|directory| std::path::Path::new(directory).join(name))
+            .into_iter()
+            .find(|program| program.is_file())
+        else {
+            skipped(
+                "a_verified_program_runs_behind_a_fence",
+                &format!("no {name}"),
+            );
+            continue;
+        };
+        let project = nosy().with_tool(name, &program);
+        let run = project.xpkg(&args("false false true false false false"));
+        let found = fence(&run);
+        if found["tool"].is_null() {
+            skipped("a_verified_program_runs_behind_a_fence", &found.to_string());
+            continue;
+        }
+        assert_eq!(
+            (run.code, found["tool"].as_str()),
+            (Some(0), Some(name)),
+            "{}",
+            run.stdout
+        );
+    }
+}
+
+#[test]
+fn a_signal_of_a_fenced_program_is_told_as_one() {
+    let project = Project::of("hello").with("unshare");
+    project.write("src/main.rs", "fn main() { std::process::abort(); }\n");
+    project.xpkg("build -q --out-dir tree").ok();
+    let run = project.xpkg("verify tree --run");
+    assert!(
+        run.stdout.contains("run-failed") && run.stdout.contains("it was killed by a signal"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_program_that_is_not_the_listed_one_is_not_started() {
+    let project = Project::of("hello");
+    let mark = project.path("started");
+    project.write(
+        "src/main.rs",
+        &format!("fn main() {{ std::fs::write({mark:?}, \"\").unwrap(); }}\n"),
+    );
+    project.xpkg("build -q --out-dir tree").ok();
+    let program = project.path(&format!("tree/{HOST}/hello/hello"));
+    let bytes = std::fs::read(&program).unwrap();
+    let start = |why: &str, tree: &str| {
+        let _ = std::fs::remove_file(&mark);
+        let run = project.xpkg(&format!("verify {tree} --run --message-format json"));
+        let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let skipped = report["skipped"].as_array().unwrap().iter();
+        let skipped: Vec<&str> = skipped.filter_map(|it| it["why"].as_str()).collect();
+        assert!(skipped.contains(&why), "{why}: {}", run.stdout);
+        assert!(!mark.exists(), "{why}");
+    };
+    std::fs::write(&program, [bytes.as_slice(), b"more"].concat()).unwrap();
+    start("it has the finding `digest-mismatch`", "tree");
+    std::fs::write(&program, &bytes).unwrap();
+    std::fs::write(project.path("tree/SHA256SUMS"), "no list\n").unwrap();
+    start("it has the finding `list-unreadable`", "tree");
+    std::fs::remove_file(project.path("tree/SHA256SUMS")).unwrap();
+    std::fs::create_dir_all(project.path("other/aarch64-unknown-linux-gnu")).unwrap();
+    std::fs::copy(
+        &program,
+        project.path("other/aarch64-unknown-linux-gnu/hello"),
+    )
+    .unwrap();
+    start("it has the finding `wrong-machine`", "other");
+    // What is accepted is started.
+    std::fs::write(&program, [bytes.as_slice(), b"more"].concat()).unwrap();
+    project
+        .xpkg("verify tree --run --accept digest-mismatch --reason 'signed afterwards'")
+        .ok();
+    assert!(mark.exists());
 }
 
 #[test]
@@ -579,4 +719,27 @@ fn what_cannot_be_started_is_a_finding_and_the_report_stands() {
             .stdout
             .contains("wrong-machine")
     );
+}
+
+#[test]
+fn a_list_that_was_taken_away_is_a_finding_where_one_is_required() {
+    let project = Project::of("hello");
+    project.xpkg("build -q").ok();
+    project.xpkg("verify --require-list").ok();
+    for list in ["manifest.json", "MANIFEST.txt"] {
+        std::fs::remove_file(project.path("target/xpkg").join(list)).unwrap();
+    }
+    project.xpkg("verify").ok();
+    let run = project.xpkg("verify --require-list");
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stdout.contains("list-missing"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    // One file cannot have a list.
+    let file = format!("target/xpkg/{HOST}/hello/hello");
+    let run = project.xpkg(&format!("verify {file} --require-list --target {HOST}"));
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
 }

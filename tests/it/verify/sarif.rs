@@ -78,6 +78,7 @@ fn report() -> Report {
                 why: (*name).to_owned(),
             })
             .collect(),
+        fence: None,
         findings,
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::build::look::options::{self, RunOptions};
 use crate::build::look::request::{RunRequest, xpkg_config};
 use crate::host::machine::Host;
+use crate::host::replacement::{self, Kind};
 use crate::problem::{Failure, Problem, Result};
 use crate::project::cargo_config;
 use crate::project::linker::LinkerChoice;
@@ -144,23 +145,46 @@ pub struct Stage {
     stage: String,
 }
 
+/// A Dockerfile, as a replaced place.
+const TEXT: Kind = Kind {
+    name: "a Dockerfile",
+    flag: "--manifest-path",
+    lock_stays: false,
+};
+
+/// Name of a new file beside the old one.
+const NEW: &str = "new";
+
 /// Writes the files beside the workspace's Cargo.toml. One that somebody changed stays, unless it
 /// is forced.
 fn put(host: &Host, root: &Utf8Path, texts: &[(&str, String)], force: bool) -> Result<(), Failure> {
-    let changed = texts
-        .iter()
-        .filter_map(|(name, text)| docker::write::changed(host, &root.join(name), text));
+    let changed = texts.iter().filter_map(|(name, text)| {
+        let path = root.join(name);
+        docker::write::changed(host, &path, &path, text)
+    });
     let problems: Vec<Problem> = changed.filter(|_| !force).collect();
     if !problems.is_empty() {
         return Err(problems.into());
     }
     for (name, text) in texts {
         let path = root.join(name);
+        let check = |old: &Utf8Path| match docker::write::changed(host, old, &path, text) {
+            Some(problem) if !force => Err(problem),
+            _ => Ok(()),
+        };
         let text = docker::write::sealed(text);
         if host.holds(&path, text.as_bytes()) {
             host.shell.status("Unchanged", path.as_str());
         } else {
-            host.replace(&path, text.as_bytes())?;
+            let place = replacement::lock(host, &path, &TEXT)?;
+            place.sweep(|leftover| {
+                let old = leftover.join(NEW);
+                check(&old)
+            })?;
+            let new = place.begin()?;
+            let file = new.root().join(NEW);
+            host.write(&file, text.as_bytes())?;
+            new.finish(&file, check)?;
             host.shell.status("Wrote", path.as_str());
         }
     }
@@ -173,7 +197,7 @@ fn ignored(host: &Host, found: &ProjectContext) -> Result<String> {
         root, target_dir, ..
     } = &found.workspace;
     let file = root.join(".dockerignore");
-    let own = if host.is_file(&file) {
+    let own = if host.has_file(&file) {
         Some(host.read_text(&file)?)
     } else {
         None

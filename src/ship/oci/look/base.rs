@@ -1,12 +1,14 @@
 //! Reads an OCI image layout on this machine that is a base: its image for one platform, with every
 //! blob checked, and the root file system of its layers.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use oci_spec::image::{Arch, Descriptor, ImageIndex, ImageManifest, MediaType, Os};
 use serde::de::DeserializeOwned;
 
+use crate::archive::entry::Entry;
 use crate::archive::limits::Limits;
 use crate::host::machine::Host;
 use crate::invocation::quote;
@@ -28,8 +30,14 @@ const LONGEST_DOCUMENT: u64 = 4 * 1024 * 1024;
 /// Limit of nested indexes.
 const DEEPEST: usize = 4;
 
-/// Limit of manifests in a layout.
+/// Limit of manifests and indexes that are read or listed in a layout.
 const MOST_MANIFESTS: usize = 4096;
+
+/// Limit of an image's layers. Engines take 127.
+const MOST_LAYERS: usize = 512;
+
+/// Number of times that all layers together may have the limits of one.
+const LAYERS: u64 = 4;
 
 /// A base for one platform, read from a layout.
 pub struct BaseLayout {
@@ -81,7 +89,13 @@ pub fn read(
     tag: Option<&str>,
     requested: &Platform,
 ) -> Result<BaseLayout> {
-    let reading = Reading { host, layout, tag };
+    let reading = Reading {
+        host,
+        layout,
+        tag,
+        indexes: RefCell::default(),
+        documents: Cell::new(0),
+    };
     let mut found = Vec::new();
     if !host.is_file(&layout.join(LAYOUT_NAME)) {
         return Err(reading.no_layout());
@@ -190,6 +204,18 @@ pub fn read(
         program: 0,
         ..Limits::default()
     };
+    let several = manifest.layers().len();
+    if several > MOST_LAYERS {
+        return Err(reading.unfit(format!(
+            "has {several} layers, and at most {MOST_LAYERS} are read"
+        )));
+    }
+    let mut left = Limits {
+        unpacked: limits.unpacked.saturating_mul(LAYERS),
+        entries: limits.entries.saturating_mul(LAYERS as usize),
+        paths: limits.paths.saturating_mul(LAYERS as usize),
+        ..limits.clone()
+    };
     for given in manifest.layers() {
         let path = reading.blob(given)?;
         let Some(
@@ -205,7 +231,19 @@ pub fn read(
         if Some(digest.as_str()) != given.as_digest_sha256() || size != given.size() {
             return Err(reading.damaged(given));
         }
-        let layer = archive::look::layer(host, &path, &limits, rootfs::counts)?;
+        let bounds = Limits {
+            unpacked: limits.unpacked.min(left.unpacked),
+            entries: limits.entries.min(left.entries),
+            paths: limits.paths.min(left.paths),
+            ..limits.clone()
+        };
+        let layer = archive::look::layer(host, &path, &bounds, rootfs::counts)?;
+        let files = layer.entries.iter().filter_map(Entry::file);
+        let unpacked = files.map(|(_, file)| file.size).sum();
+        left.unpacked = left.unpacked.saturating_sub(unpacked);
+        left.entries = left.entries.saturating_sub(layer.entries.len());
+        let paths = layer.entries.iter().map(|entry| entry.path.len()).sum();
+        left.paths = left.paths.saturating_sub(paths);
         base.rootfs.lay(layer.entries, &layer.directories);
         base.upon
             .layers
@@ -220,6 +258,10 @@ struct Reading<'a> {
     host: &'a Host,
     layout: &'a Utf8Path,
     tag: Option<&'a str>,
+    /// Digests of the nested indexes that were read: each is read once.
+    indexes: RefCell<BTreeSet<String>>,
+    /// Number of documents that were read.
+    documents: Cell<usize>,
 }
 
 impl Reading<'_> {
@@ -234,13 +276,20 @@ impl Reading<'_> {
     ) -> Result<()> {
         match documents::media_type(descriptor.media_type()) {
             Some(MediaType::ImageIndex) if depth < DEEPEST => {
+                let digest = descriptor.digest().to_string();
+                if !self.indexes.borrow_mut().insert(digest) {
+                    return Ok(());
+                }
                 let index: ImageIndex = self.document(descriptor)?;
                 index
                     .manifests()
                     .iter()
                     .try_for_each(|below| self.candidates(below, top, depth + 1, found))?;
             }
-            Some(MediaType::ImageManifest) if found.len() < MOST_MANIFESTS => {
+            Some(MediaType::ImageManifest) => {
+                if found.len() == MOST_MANIFESTS {
+                    return Err(self.too_many());
+                }
                 let platform = descriptor.platform().as_ref();
                 let platform = platform.map(|platform| {
                     (
@@ -281,6 +330,9 @@ impl Reading<'_> {
 
     /// Reads a document and checks its size and digest.
     fn document<T: DeserializeOwned>(&self, descriptor: &Descriptor) -> Result<T> {
+        if self.documents.replace(self.documents.get() + 1) == MOST_MANIFESTS {
+            return Err(self.too_many());
+        }
         let bytes = self
             .host
             .read_small(&self.blob(descriptor)?, LONGEST_DOCUMENT)?;
@@ -296,6 +348,14 @@ impl Reading<'_> {
     fn parse<T: DeserializeOwned>(&self, bytes: &[u8], name: &str) -> Result<T> {
         documents::parse(bytes)
             .map_err(|error| self.unfit(format!("cannot be read: `{name}`: {error}")))
+    }
+
+    /// Returns the problem of a layout with too many manifests.
+    fn too_many(&self) -> Problem {
+        self.unfit(format!(
+            "has more than {MOST_MANIFESTS} manifests and indexes"
+        ))
+        .help("copy the image into a layout of its own: `skopeo copy --all oci:DIR:TAG oci:OTHER`")
     }
 
     /// Returns the problem of a path that is not a layout, with a command that creates one.

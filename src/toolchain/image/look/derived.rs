@@ -1,16 +1,17 @@
 //! Derived images: their inputs, the search for one that is built already, and the build.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::digest;
 use crate::problem::{Problem, Result};
 use crate::project::config::PreBuild;
-use crate::project::path_template::{JSON_NAME, TEXT_NAME};
+use crate::project::look::access;
 use crate::project::request::WantedImage;
 use crate::target::Target;
 use crate::toolchain::image::engine::Engine;
 use crate::toolchain::image::inspected::Inspected;
 use crate::toolchain::image::lockfile::IMAGE_NOT_PINNED;
+use crate::toolchain::image::look::context::{self, BuildContext};
 use crate::toolchain::image::look::engine::{self, DERIVED};
 use crate::toolchain::image::look::store::{ImageStore, PullPolicy, absent, lock_path};
 use crate::toolchain::image::recipe;
@@ -21,10 +22,8 @@ pub struct Recipe {
     pub(super) inputs: String,
     /// Text of the Dockerfile, the user's or ours, followed by the commands of `pre-build`.
     dockerfile: String,
-    /// Directory of the build context; `None` if the Dockerfile copies nothing from it.
-    context: Option<Utf8PathBuf>,
-    /// Files of the context that are inputs, by their paths in it.
-    files: Vec<String>,
+    /// Build context; `None` if the Dockerfile copies nothing from it.
+    context: Option<BuildContext>,
     /// Build arguments, name and value.
     arguments: Vec<(String, String)>,
 }
@@ -51,10 +50,14 @@ impl ImageStore<'_> {
         let script = match &wanted.pre_build {
             PreBuild::Lines(lines) if lines.is_empty() => None,
             PreBuild::Lines(lines) => Some(format!("#!/bin/sh\nset -e\n{}\n", lines.join("\n"))),
-            PreBuild::Script(script) => Some(self.host.read_text(script)?),
+            PreBuild::Script(script) => {
+                self.check_inside(script, "`pre-build`")?;
+                Some(self.host.read_text(script)?)
+            }
         };
         let (mut dockerfile, context) = match &wanted.dockerfile {
             Some(table) => {
+                self.check_inside(&table.file, "`dockerfile`")?;
                 let text = self.host.read_text(&table.file)?;
                 arguments.extend(
                     ["XPKG_BASE_IMAGE", "CROSS_BASE_IMAGE"]
@@ -92,59 +95,29 @@ impl ImageStore<'_> {
             dockerfile.push_str(&recipe::run(script, &arguments[..2], target.triple()));
         }
         let mut text = format!("{base}\n{arguments:?}\n{dockerfile}\n");
-        let mut files = Vec::new();
+        let outputs = [
+            self.found.workspace.target_dir.clone(),
+            lock_path(self.found),
+        ];
         if let Some(context) = &context {
-            files = self.context_files(context)?;
-            for name in &files {
-                text.push_str(&format!(
-                    "{name} {}\n",
-                    self.host.hash(&context.join(name))?.0
-                ));
-            }
+            self.check_inside(context, "the context of `dockerfile`")?;
         }
+        let context = context
+            .map(|root| context::read(self.host, &root, &outputs))
+            .transpose()?;
+        text.extend(context.iter().map(BuildContext::inputs));
         let inputs = format!("sha256:{}", digest::sha256(text.as_bytes()));
         Ok(Some(Recipe {
             inputs,
             dockerfile,
             context,
-            files,
             arguments,
         }))
     }
 
-    /// Returns the files of a context that are inputs: not those that cargo and xpkg write, and not
-    /// those below `.git`.
-    fn context_files(&self, context: &Utf8Path) -> Result<Vec<String>> {
-        let entries = self.host.walk(context)?;
-        // Roots of staged trees anywhere in the context.
-        let roots = entries
-            .keys()
-            .filter_map(|name| name.strip_suffix(TEXT_NAME));
-        let trees: Vec<&str> = roots
-            .filter(|root| entries.contains_key(&format!("{root}{}", JSON_NAME)))
-            .collect();
-        let written = [
-            self.found.workspace.target_dir.clone(),
-            lock_path(self.found),
-        ];
-        let is_output = |name: &str| {
-            let path = context.join(name);
-            let beside = trees
-                .iter()
-                .filter_map(|tree| tree.trim_end_matches('/').rsplit('/').next());
-            name.split('/').any(|part| part == ".git")
-                || written.iter().any(|at| path.starts_with(at))
-                || trees
-                    .iter()
-                    .any(|tree| !tree.is_empty() && name.starts_with(tree))
-                || beside
-                    .into_iter()
-                    .any(|tree| path.file_name() == Some(format!(".{tree}.lock").as_str()))
-        };
-        let names = entries
-            .keys()
-            .filter(|name| !is_output(name) && self.host.is_file(&context.join(name)));
-        Ok(names.cloned().collect())
+    /// Checks that a path of the configuration is in the workspace.
+    fn check_inside(&self, path: &Utf8Path, setting: &str) -> Result<()> {
+        access::check(self.host, &self.found.workspace.root, path, setting)
     }
 
     /// Returns the derived image of these inputs, its ID and facts; builds it if it is not on this
@@ -180,15 +153,11 @@ impl ImageStore<'_> {
         let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
         let file = directory.join("Dockerfile");
         self.host.write(&file, recipe.dockerfile.as_bytes())?;
-        // Only the files that the digest covers: the build must not see others.
+        // Only what the digest covers: the build must not see others.
         let context = directory.join("context");
         self.host.create_dir_all(&context)?;
-        for (name, from) in recipe.files.iter().zip(std::iter::repeat(
-            recipe.context.as_deref().unwrap_or(directory),
-        )) {
-            let to = context.join(name);
-            self.host.create_dir_all(to.parent().unwrap_or(&context))?;
-            self.host.copy(&from.join(name), &to)?;
+        if let Some(entries) = &recipe.context {
+            entries.copy(self.host, &context)?;
         }
         let arguments: Vec<String> = recipe
             .arguments

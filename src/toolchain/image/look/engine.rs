@@ -35,7 +35,7 @@ pub const DERIVED: &str = "localhost/cargo-xpkg/derived";
 /// [`NO_ENGINE`] if none answers, with the reason of each.
 pub fn detect(host: &Host) -> Result<Engine> {
     let named = host.var("XPKG_CONTAINER_ENGINE");
-    let programs: Vec<&str> = named.map_or_else(|| ENGINES.to_vec(), |named| vec![named]);
+    let programs = searched(host);
     let (mut tried, mut helps) = (Vec::new(), Vec::new());
     for program in programs {
         if host.find(program).is_none() {
@@ -68,6 +68,17 @@ pub fn detect(host: &Host) -> Result<Engine> {
         Problem::new(NO_ENGINE, message).note("tried", tried),
         Problem::help,
     ))
+}
+
+/// Returns the programs that are searched for.
+fn searched(host: &Host) -> Vec<&str> {
+    let named = host.var("XPKG_CONTAINER_ENGINE");
+    named.map_or_else(|| ENGINES.to_vec(), |named| vec![named])
+}
+
+/// Returns true if a program is one of those that are searched for, and on PATH.
+pub fn is_searched(host: &Host, program: &str) -> bool {
+    searched(host).contains(&program) && host.find(program).is_some()
 }
 
 /// Queries a client about its engine. The error is the kind of failure and its text.
@@ -258,7 +269,7 @@ pub fn manifest(
 /// # Errors
 /// [`IMAGE_BUILD`] if the build fails.
 pub fn build(host: &Host, engine: &Engine, call: &Invocation) -> Result<()> {
-    match host.stream(call, None, |line| host.shell.pass_on(line))? {
+    match host.stream(call, None, |line, _| host.shell.pass_on(line))? {
         Some(0) => Ok(()),
         _ => Err(Problem::new(
             IMAGE_BUILD,
@@ -291,6 +302,8 @@ pub struct Session<'a> {
     container: Container,
     /// Directory with the same path on this machine and in the container.
     scratch: tempfile::TempDir,
+    /// Directory of this machine alone, for programs that it starts.
+    programs: tempfile::TempDir,
 }
 
 impl<'a> Session<'a> {
@@ -321,6 +334,7 @@ impl<'a> Session<'a> {
             host,
             container,
             scratch,
+            programs: host.scratch()?,
         };
         let call = session.container.start("/bin/sh", ["-c".to_owned(), wait]);
         let output = host.capture_bounded(&call, LIMIT * 3)?;
@@ -370,11 +384,14 @@ impl<'a> Session<'a> {
         self.host.capture_bounded(&call, LIMIT * 3)
     }
 
-    /// Writes a wrapper script for a program of the container, below the shared directory. It has
-    /// the program's name and runs it in the directory that the script is called from.
+    /// Writes a wrapper script for a program of the container. It has the program's name and runs it
+    /// in the directory that the script is called from. This machine starts it, so the container
+    /// must not see it, let alone write to it.
     pub fn wrapper(&self, number: usize, program: &str) -> Result<Utf8PathBuf> {
         let name = program.rsplit('/').next().unwrap_or(program);
-        let directory = self.directory().join(format!("wrapper-{number}"));
+        let directory = Utf8Path::from_path(self.programs.path())
+            .unwrap_or(Utf8Path::new("/tmp"))
+            .join(format!("wrapper-{number}"));
         self.host.create_dir_all(&directory)?;
         let path = directory.join(name);
         let mut words = self.container.exec(Some("$PWD"));

@@ -11,7 +11,7 @@ use crate::project::cargo_config;
 use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::look::cargo_config::{cargo_home, with_included};
 use crate::project::look::context::ProjectContext;
-use crate::project::look::outside;
+use crate::project::look::{access, outside};
 use crate::project::request::WantedImage;
 use crate::project::workspace::tools_dir;
 use crate::target::Target;
@@ -207,6 +207,10 @@ pub fn volumes(host: &Host, root: &Utf8Path, wanted: &WantedImage) -> Result<Vec
             continue;
         };
         let path = root.join(path);
+        // A variable of the environment is the user's own word.
+        if value.is_some() {
+            access::check(host, root, &path, &format!("the volume `{entry}`"))?;
+        }
         if !host.exists(&path) {
             return Err(Problem::new(
                 CONFIG_INVALID,

@@ -1,7 +1,7 @@
 //! Facts from inside an image: a shell's answers, and probes of its compilers through wrapper
 //! scripts that call into a running container.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest;
 use crate::host::cache;
@@ -46,8 +46,10 @@ impl<'a> ImageStore<'a> {
         }
         let session = self.session(facts)?;
         let nonce = digest::sha256(session.directory().as_str().as_bytes());
-        self.host
-            .write(&session.directory().join("seen"), nonce.as_bytes())?;
+        // The image's programs write to this directory, too: no link of theirs is followed.
+        let shared = self.host.below(session.directory())?;
+        shared.remove_file("seen")?;
+        shared.write("seen", nonce.as_bytes(), None)?;
         let sysroot = self.found.rustc.sysroot.as_str();
         let output = session.ask(
             "/bin/sh",
@@ -188,6 +190,10 @@ impl<'a> ImageStore<'a> {
             let session = self.session(facts).map_err(|problem| problem.message)?;
             Ok((session.directory().to_owned(), wrapper(&session)?))
         };
+        let run = |program: &Utf8Path| {
+            let session = self.session(facts).ok()?;
+            session.ask(program.as_str(), []).ok()
+        };
         let asked = ProbeTarget {
             root,
             sysroot: None,
@@ -204,6 +210,7 @@ impl<'a> ImageStore<'a> {
                 variable,
                 program: real.to_owned(),
                 start: &start,
+                run: &run,
             }),
         };
         probe::run::report(self.host, &asked)

@@ -140,6 +140,7 @@ impl<'a> ImageStore<'a> {
         );
         let place = cache::place(self.host, "engines", &key);
         if let Some(engine) = cache::read::<Engine>(self.host, place.as_deref())
+            .filter(|engine| engine::is_searched(self.host, &engine.program))
             .filter(|engine| engine::answers(self.host, engine))
         {
             return Ok(engine);

@@ -365,11 +365,6 @@ fn all_of_it_is_built_in_docker_for_both_platforms_and_only_what_changed_anew() 
                 &format!("{options} {more} --target {stage} --tag {registry}{stage}:1 --push ."),
             )
         };
-        let compiled = |said: &str| {
-            said.lines()
-                .filter(|line| line.contains("Compiling hello v0.1.0 (/src)"))
-                .count()
-        };
         let fetched = |said: &str| {
             let step = said
                 .lines()
@@ -407,6 +402,28 @@ fn all_of_it_is_built_in_docker_for_both_platforms_and_only_what_changed_anew() 
         let said = build("hello", "");
         assert!(!fetched(&said), "{said}");
     });
+}
+
+/// How often cargo says that it compiles the project, in what buildx prints of two steps at once. It
+/// cuts a line of one step where the other one prints something, so each step's pieces are joined.
+fn compiled(said: &str) -> usize {
+    let mut steps = BTreeMap::<&str, String>::new();
+    for line in said.lines().filter(|line| line.starts_with('#')) {
+        let mut words = line.split_whitespace();
+        let step = steps.entry(words.next().unwrap()).or_default();
+        step.extend(words.skip(1));
+    }
+    let times = |step: &String| step.matches("Compilinghellov0.1.0(/src)").count();
+    steps.values().map(times).sum()
+}
+
+#[test]
+fn a_line_that_is_cut_is_one() {
+    let said = "#1 0.1    Compiling hello v0.1.0 (/src)\n#2 0.1    Compiling\n#2 ...\n\n#1 0.2 done\n\n\
+                #2 0.3  hello v0.1.0 (/src)\n#2 DONE 0.4s\n";
+    assert_eq!(compiled(said), 2);
+    assert_eq!(compiled("#1 0.1    Compiling hello v0.1.0 (/src)\n"), 1);
+    assert_eq!(compiled(""), 0);
 }
 
 /// Makes a project one that BuildKit's own cache knows from no run of the suite before.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::check;
-use crate::ship::oci::bases::{How, base};
+use crate::ship::oci::bases::{How, Line, base};
 use crate::ship::oci::{EPOCH, hello, sha256};
 use crate::support::{Project, X86_MUSL, said_until, until};
 
@@ -402,4 +404,69 @@ fn a_fault_at_every_file_operation_leaves_the_old_layout_or_the_new_one() {
         assert!(left.is_empty() && seen() == faces[0], "{left:?}");
         std::fs::remove_dir_all(project.path("dist")).unwrap();
     }
+}
+
+#[test]
+fn a_layout_that_repeats_itself_is_bounded() {
+    let project = hello(X86_MUSL);
+    let run = || project.xpkg("docker --no-build --base oci:base --oci layout");
+    // Indexes of indexes of indexes, each 60 times: 13 million ways to one manifest.
+    base(
+        &project.path("base"),
+        How::Plain,
+        &["amd64"],
+        &[&[("etc/x", b"")]],
+    );
+    let index: Value = project.json("base/index.json");
+    let mut descriptor = index["manifests"][0].clone();
+    for _ in 0..3 {
+        let index = json!({ "schemaVersion": 2, "manifests": vec![descriptor; 60] }).to_string();
+        let digest = sha256(index.as_bytes());
+        project.write(&format!("base/blobs/sha256/{digest}"), &index);
+        descriptor = json!({
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "digest": format!("sha256:{digest}"), "size": index.len()
+        });
+    }
+    let index = json!({ "schemaVersion": 2, "manifests": vec![descriptor; 60] });
+    project.write("base/index.json", &index.to_string());
+    let began = Instant::now();
+    run().ok();
+    assert!(began.elapsed() < Duration::from_secs(20));
+    // One layer again and again.
+    let layer: &[Line] = &[("etc/x", b"")];
+    std::fs::remove_dir_all(project.path("base")).unwrap();
+    base(&project.path("base"), How::Plain, &["amd64"], &[layer; 513]);
+    check!(
+        run(),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the base `oci:[ROOT]/base` has 513 layers, and at most 512 are read
+
+"#]]
+    );
+    // Different manifests, more than anybody has.
+    base(&project.path("base"), How::Plain, &["amd64"], &[layer]);
+    let index: Value = project.json("base/index.json");
+    let manifest = |number: usize| {
+        json!({
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "digest": format!("sha256:{number:064x}"), "size": 2
+        })
+    };
+    let mut manifests: Vec<Value> = (0..4096).map(manifest).collect();
+    manifests.push(index["manifests"][0].clone());
+    let index = json!({ "schemaVersion": 2, "manifests": manifests });
+    project.write("base/index.json", &index.to_string());
+    check!(
+        run(),
+        str![[r#"
+exit 1
+--- stderr
+error[base-unfit]: the base `oci:[ROOT]/base` has more than 4096 manifests and indexes
+  help: copy the image into a layout of its own: `skopeo copy --all oci:DIR:TAG oci:OTHER`
+
+"#]]
+    );
 }

@@ -1,7 +1,9 @@
 //! Cross images by real engines: pinned, planned, built in.
 
+mod context;
 pub mod engines;
 mod failures;
+mod hostile;
 mod inside;
 mod together;
 mod ways;

@@ -1,0 +1,159 @@
+//! Fence around the programs that `verify --run` starts: no network, and a file system that is
+//! read-only but for an empty directory.
+//!
+//! Pure: [`crate::verify::run`] looks for a fence and uses it.
+
+use camino::Utf8Path;
+use serde::Serialize;
+
+/// Tool that makes a fence, without root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FenceTool {
+    /// Kind of the tool.
+    pub kind: FenceKind,
+    /// Path of its program.
+    pub program: String,
+}
+
+/// Kinds of tools, the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FenceKind {
+    /// bubblewrap.
+    Bwrap,
+    /// `unshare` of util-linux, with its `mount` and `setpriv`.
+    Unshare,
+}
+
+/// All kinds, in the order in which they are tried.
+pub const KINDS: [FenceKind; 2] = [FenceKind::Bwrap, FenceKind::Unshare];
+
+impl FenceKind {
+    /// Returns the name of the program.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bwrap => "bwrap",
+            Self::Unshare => "unshare",
+        }
+    }
+}
+
+/// The fence of a run, as the report names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fence {
+    /// Name of the tool: `bwrap` or `unshare`; `None` if the programs ran without a fence.
+    pub tool: Option<&'static str>,
+    /// Reason why there is none.
+    pub why: Option<String>,
+}
+
+impl Fence {
+    /// Returns a description: what the programs could not do, or why they could.
+    pub fn describe(&self) -> String {
+        match (self.tool, &self.why) {
+            (Some(tool), _) => {
+                format!("programs ran under `{tool}`: no network, read-only file system")
+            }
+            (None, why) => format!(
+                "programs ran without a fence: {}",
+                why.as_deref().unwrap_or("none was looked for")
+            ),
+        }
+    }
+}
+
+/// Makes the fence of `unshare`, then becomes the program. The arguments are the writable
+/// directory, the directory of the program, and its command line.
+///
+/// What lies in /tmp and /run is hidden: sockets there lead out of a network namespace. The mounts
+/// are made read-only one by one, since `ro=recursive` is new; then all capabilities are dropped,
+/// with which they could be made writable again.
+const SCRIPT: &str = "set -e
+scratch=$1 tree=$2
+shift 2
+mount --make-rprivate /
+exec 3<\"$scratch\" 4<\"$tree\"
+for place in /tmp /run; do
+    if [ -d \"$place\" ]; then mount -t tmpfs none \"$place\"; fi
+done
+mkdir -p \"$scratch\" \"$tree\"
+mount -c --bind /proc/self/fd/4 \"$tree\"
+mount -c --bind /proc/self/fd/3 \"$scratch\"
+exec 3<&- 4<&-
+cd \"$scratch\"
+while read -r _ _ _ _ at options _; do
+    at=$(printf '%b' \"$at\")
+    case \",$options,\" in *,rw,*) ;; *) continue ;; esac
+    if [ \"$at\" != \"$scratch\" ] && [ -e \"$at\" ]; then mount -o remount,bind,ro \"$at\"; fi
+done < /proc/self/mountinfo
+exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all -- \"$@\"
+";
+
+impl FenceTool {
+    /// Returns the command line that runs another one behind the fence. `scratch` is the writable
+    /// directory, `tree` the directory of the program; both are absolute.
+    pub fn wrap(&self, scratch: &Utf8Path, tree: &Utf8Path, command: &[String]) -> Vec<String> {
+        let (scratch, tree) = (scratch.as_str(), tree.as_str());
+        let fence: Vec<&str> = match self.kind {
+            FenceKind::Bwrap => vec![
+                "--ro-bind",
+                "/",
+                "/",
+                "--dev",
+                "/dev",
+                "--proc",
+                "/proc",
+                "--tmpfs",
+                "/tmp",
+                "--tmpfs",
+                "/run",
+                "--ro-bind",
+                tree,
+                tree,
+                "--bind",
+                scratch,
+                scratch,
+                "--remount-ro",
+                "/tmp",
+                "--remount-ro",
+                "/run",
+                "--unshare-all",
+                "--die-with-parent",
+                "--new-session",
+                "--cap-drop",
+                "ALL",
+                "--chdir",
+                scratch,
+                "--",
+            ],
+            FenceKind::Unshare => vec![
+                "--user",
+                "--map-root-user",
+                "--mount",
+                "--net",
+                "--pid",
+                "--ipc",
+                "--uts",
+                "--fork",
+                "--kill-child",
+                "--",
+                "/bin/sh",
+                "-c",
+                SCRIPT,
+                "sh",
+                scratch,
+                tree,
+            ],
+        };
+        std::iter::once(&self.program)
+            .cloned()
+            .chain(fence.into_iter().map(str::to_owned))
+            .chain(command.iter().cloned())
+            .collect()
+    }
+
+    /// Returns the signal that a fence reports as an exit code.
+    pub fn signal_of(&self, code: i32) -> Option<i32> {
+        let is_signal = self.kind == FenceKind::Bwrap && (129..=192).contains(&code);
+        is_signal.then(|| code - 128)
+    }
+}

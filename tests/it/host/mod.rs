@@ -1,0 +1,4 @@
+//! The machine: every wait has an end.
+
+mod processes;
+mod waits;

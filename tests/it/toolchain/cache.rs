@@ -1,0 +1,211 @@
+//! Cached answers: believed only if this user's xpkg has written them.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{ARM_GNU, Project, Run, X86_MUSL};
+
+/// The cache of a project.
+fn cache(project: &Project) -> PathBuf {
+    project.root.parent().unwrap().join(".cache/cargo-xpkg")
+}
+
+/// Entries in a directory whose names begin so.
+fn entries(directory: &Path, prefix: &str) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with(prefix)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// Changes the value of an entry, as one who knows the format but not the secret would.
+fn forge(entry: &Path, change: impl FnOnce(&mut Value)) {
+    let text = std::fs::read_to_string(entry).unwrap();
+    let (seal, value) = text.split_once('\n').unwrap();
+    let mut value: Value = serde_json::from_str(value).unwrap();
+    let before = value.clone();
+    change(&mut value);
+    assert_ne!(before, value);
+    std::fs::write(entry, format!("{seal}\n{value}")).unwrap();
+}
+
+fn with_c() -> Project {
+    Project::of("with-c")
+        .with("x86_64-linux-musl-gcc")
+        .with("x86_64-linux-gnu-gcc")
+        .with("ar")
+}
+
+fn plan(project: &Project) -> Run {
+    project.xpkg(&format!("plan --target {X86_MUSL}"))
+}
+
+#[test]
+fn a_forged_report_of_a_probe_is_asked_again() {
+    let project = with_c();
+    let first = plan(&project).ok().stdout;
+    let entry = entries(&cache(&project).join("probes"), "")[0].clone();
+    let inode = || std::fs::metadata(&entry).unwrap().ino();
+    let written = inode();
+    plan(&project).ok();
+    assert_eq!(inode(), written, "it is read, not written again");
+    let changes: [fn(&mut Value); 3] = [
+        |report| report["answers"] = serde_json::json!([]),
+        |report| report["facts"]["machine"] = serde_json::json!("other"),
+        |report| report["compiler"] = serde_json::json!("other"),
+    ];
+    for change in changes {
+        forge(&entry, change);
+        let forged = inode();
+        assert_eq!(plan(&project).ok().stdout, first);
+        assert_ne!(inode(), forged);
+    }
+}
+
+#[test]
+fn an_entry_of_another_place_is_not_believed() {
+    let project = with_c();
+    let first = plan(&project).ok().stdout;
+    let flags = [("CFLAGS", "-DOTHER")];
+    project
+        .xpkg_with(&flags, &format!("plan --target {X86_MUSL}"))
+        .ok();
+    let probes = entries(&cache(&project).join("probes"), "");
+    let [one, other] = probes.as_slice() else {
+        panic!("{probes:?}")
+    };
+    // Both are whole, and each is the other's.
+    let text = std::fs::read(one).unwrap();
+    std::fs::copy(other, one).unwrap();
+    std::fs::write(other, text).unwrap();
+    assert_eq!(plan(&project).ok().stdout, first);
+}
+
+#[test]
+fn a_graph_that_a_checkout_brings_does_not_turn_the_gate_off() {
+    let project = with_c();
+    let first = plan(&project).ok().stdout;
+    let graphs = entries(&project.path("target/xpkg-cache"), "graph-");
+    forge(&graphs[0], |graph| {
+        graph["c_packages"][X86_MUSL] = serde_json::json!([]);
+    });
+    assert_eq!(plan(&project).ok().stdout, first);
+    // What was kept before entries had seals is none, either.
+    let text = std::fs::read_to_string(&graphs[0]).unwrap();
+    let value = text.split_once('\n').unwrap().1;
+    std::fs::write(&graphs[0], value).unwrap();
+    assert_eq!(plan(&project).ok().stdout, first);
+}
+
+#[test]
+fn a_program_of_a_forged_entry_is_not_started() {
+    let project = Project::of("hello")
+        .fake(
+            "docker",
+            "on info out {\"ServerVersion\":\"26.1\"}\non info exit 0\nerr Error: No such image: \
+             x\nexit 1\n",
+        )
+        .fake("evil", "");
+    let started = project.path("started");
+    std::fs::write(
+        project.bin.join("evil.script"),
+        format!("touch {}\nerr No such image\nexit 1\n", started.display()),
+    )
+    .unwrap();
+    project.write(
+        "xpkg.toml",
+        &format!(
+            "targets = [\"{ARM_GNU}\"]\n[target.{ARM_GNU}]\nlinker = \"image\"\nimage = \
+             \"localhost/x@sha256:{}\"\n",
+            "0".repeat(64)
+        ),
+    );
+    let absent = |run: &Run| {
+        assert!(
+            run.stderr.starts_with("error[image-absent]: docker "),
+            "{}",
+            run.stderr
+        );
+    };
+    absent(&project.xpkg("plan"));
+    let entry = entries(&cache(&project).join("engines"), "")[0].clone();
+    let evil = project.bin.join("evil");
+    for program in ["evil", evil.to_str().unwrap()] {
+        forge(&entry, |engine| {
+            engine["program"] = serde_json::json!(program)
+        });
+        absent(&project.xpkg("plan"));
+        assert!(!started.exists(), "{program}");
+    }
+}
+
+#[test]
+fn a_cache_that_others_may_write_to_is_not_used() {
+    let project = with_c();
+    let first = plan(&project).ok();
+    assert_eq!(first.stderr, "");
+    let cache = cache(&project);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&cache), mode(&cache.join("secret"))), (0o700, 0o600));
+    let set_mode = |mode: u32| {
+        std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    // Read by others is no harm.
+    set_mode(0o755);
+    assert_eq!(plan(&project).ok().stderr, "");
+    assert_eq!(mode(&cache), 0o700);
+    let inode = |kind: &str| {
+        let entry = entries(&cache.join(kind), "")[0].clone();
+        std::fs::metadata(entry).unwrap().ino()
+    };
+    let written = inode("probes");
+    for others in [0o770, 0o702] {
+        set_mode(others);
+        let run = plan(&project).ok();
+        assert_eq!(
+            run.stderr,
+            format!(
+                "warning[cache-unsafe]: other users may write to the cache `{0}`, so it is not \
+                 used; remove it: `rm -r {0}`\n",
+                cache.display()
+            )
+        );
+        assert_eq!(run.stdout, first.stdout);
+        assert_eq!((mode(&cache), inode("probes")), (others, written));
+    }
+    // As the warning says.
+    std::fs::remove_dir_all(&cache).unwrap();
+    assert_eq!(plan(&project).ok().stderr, "");
+    // Another user's, where this one may make it so.
+    if std::os::unix::fs::chown(&cache, Some(65534), None).is_ok() {
+        let run = plan(&project).ok();
+        assert_eq!(
+            run.stderr,
+            format!(
+                "warning[cache-unsafe]: the cache `{}` belongs to another user, so it is not \
+                 used; choose another: `export XDG_CACHE_HOME=DIR`\n",
+                cache.display()
+            )
+        );
+    }
+}
+
+#[test]
+fn a_damaged_secret_is_made_anew() {
+    let project = with_c();
+    let first = plan(&project).ok().stdout;
+    let secret = cache(&project).join("secret");
+    for damage in ["", "short", &"x".repeat(65)] {
+        std::fs::write(&secret, damage).unwrap();
+        assert_eq!(plan(&project).ok().stdout, first);
+        assert_eq!(std::fs::read_to_string(&secret).unwrap().len(), 64);
+    }
+}
