@@ -51,17 +51,20 @@ impl Watched {
         }
     }
 
-    /// Returns true for a descendant of the program.
-    fn includes(&self, process: &Orphan) -> bool {
+    /// Returns true for a descendant of the program; `None` if that cannot be seen yet.
+    fn includes(&self, process: &Orphan) -> Option<bool> {
         match self {
-            Self::All(before) => !before.contains(&process.id),
+            Self::All(before) => Some(!before.contains(&process.id)),
             Self::Marked(mark) => {
+                let environment = std::fs::read(format!("/proc/{}/environ", process.id));
+                let environment = environment.unwrap_or_default();
+                // It is empty while the process starts another program.
+                if environment.is_empty() {
+                    return None;
+                }
                 let entry = format!("{VARIABLE}={mark}");
-                std::fs::read(format!("/proc/{}/environ", process.id)).is_ok_and(|environment| {
-                    environment
-                        .split(|byte| *byte == 0)
-                        .any(|found| found == entry.as_bytes())
-                })
+                let mut variables = environment.split(|byte| *byte == 0);
+                Some(variables.any(|found| found == entry.as_bytes()))
             }
         }
     }
@@ -97,9 +100,11 @@ impl Host {
             for orphan in orphans(&self.interrupts.groups()) {
                 if ended.contains(&orphan.id) {
                     is_over &= reap(&orphan);
-                } else if !orphan.has_ended && watched.includes(&orphan) {
-                    is_over = false;
-                    if began.elapsed() < GRACE {
+                } else if !orphan.has_ended {
+                    let is_early = began.elapsed() < GRACE;
+                    let included = watched.includes(&orphan);
+                    is_over &= included == Some(false) || included.is_none() && !is_early;
+                    if included != Some(true) || is_early {
                         continue;
                     }
                     kill(&orphan);

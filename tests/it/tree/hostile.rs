@@ -293,7 +293,7 @@ fn a_pipe_in_place_of_a_manifest_does_not_block() {
         assert_eq!(run.code, Some(1), "{args}");
         assert!(
             run.stderr
-                .contains("manifest.json`: it is not a regular file"),
+                .contains("manifest.json`: it is a pipe, not a regular file"),
             "{args}: {}",
             run.stderr
         );
