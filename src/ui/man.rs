@@ -180,7 +180,8 @@ fn widths(head: &[Vec<Span>], rows: &[Vec<Vec<Span>>]) -> Vec<usize> {
 fn is_wide(head: &[Vec<Span>], rows: &[Vec<Vec<Span>>]) -> bool {
     let widths = widths(head, rows);
     let least: usize = widths.iter().map(|width| (*width).min(SHORT) + 3).sum();
-    widths.len() > 2 && least > COLUMNS
+    let long = widths.iter().filter(|width| **width > SHORT).count();
+    widths.len() > 2 && least > COLUMNS || long > 1
 }
 
 /// Writes each row of a wide table as a paragraph, headed by its first cell.

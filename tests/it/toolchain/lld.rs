@@ -275,7 +275,9 @@ fn the_linker_is_a_name_on_path() {
         ),
         (
             Some("rust-lld"),
-            &serde_json::json!({"CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER": "rust-lld-1"})
+            // The digest of `rust-lld-1`.
+            &serde_json::json!({"CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER":
+                "20ba48cf19603144f39b0754766d795f9428a76e4f11c6d819555477357008a0"})
         )
     );
 }
