@@ -16,7 +16,7 @@ use crate::project::linker::LinkerKind;
 use crate::project::request::TargetRequest;
 use crate::project::selection::{LeftOut, Selected};
 use crate::project::settings::Settings;
-use crate::project::workspace::{Member, Workspace, tools_dir};
+use crate::project::workspace::{Member, Workspace, cache_dir, tools_dir};
 use crate::target::Target;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::ToolchainChoice;
@@ -245,6 +245,9 @@ pub fn out_dir_unfit(workspace: &Workspace, out_dir: &Utf8Path) -> Option<Proble
     }
     if workspace.target_dir.starts_with(out_dir) {
         return Some(unfit("it contains cargo's target directory".to_owned()));
+    }
+    if out_dir.starts_with(cache_dir(workspace)) {
+        return Some(unfit("it is xpkg's cache".to_owned()));
     }
     let sources = workspace
         .members

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::build::look::tree::{FoundTree, find_tree};
 use crate::commands::args::{MessageFormat, TreeArgs};
+use crate::host::entries::FileType;
 use crate::host::machine::Host;
 use crate::host::{lock, shell};
 use crate::problem::{Failure, Problem, Result, text};
@@ -19,6 +20,12 @@ pub const EXAMPLES: &[&str] = &[
     "cargo xpkg clean --out-dir dist",
     "cargo xpkg clean --message-format json",
 ];
+
+/// Names of what xpkg writes into its cache in cargo's target directory.
+const CACHE_NAMES: &[&str] = &["tools", "images", "zig.lock"];
+
+/// Beginnings of the other names.
+const CACHE_PREFIXES: &[&str] = &["graph-", "zig-"];
 
 /// The JSON document of `clean`.
 #[derive(Serialize)]
@@ -56,7 +63,7 @@ pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
         // A build uses the wrappers in it until its end.
         let path = lock::lock_path(&cache);
         let lock = host.lock(&path, &format!("on `{cache}`"))?;
-        host.remove_dir_all(&cache)?;
+        clean_cache(host, &cache)?;
         lock::remove_lock(&path);
         drop(lock);
     }
@@ -64,6 +71,31 @@ pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
     if args.message_format == MessageFormat::Json {
         shell::data(&shell::json(&cleaned))?;
     }
+    Ok(())
+}
+
+/// Removes the files of the cache by their names. Others are kept, and reported.
+fn clean_cache(host: &Host, cache: &Utf8Path) -> Result<()> {
+    let mut kept = Vec::new();
+    for entry in host.list(cache)? {
+        let path = cache.join(&entry.name);
+        let is_ours = CACHE_NAMES.contains(&entry.name.as_str())
+            || CACHE_PREFIXES
+                .iter()
+                .any(|prefix| entry.name.starts_with(prefix));
+        if !entry.is_utf8 || !is_ours {
+            kept.push(path);
+        } else if entry.file_type? == FileType::Directory {
+            host.remove_dir_all(&path)?;
+        } else {
+            host.remove_file(&path)?;
+        }
+    }
+    for path in kept {
+        let text = format!("`{path}` is not xpkg's: it was not removed");
+        host.shell.warning(TREE_FOREIGN.name(), &text);
+    }
+    host.remove_empty_dir(cache);
     Ok(())
 }
 

@@ -11,6 +11,12 @@ use crate::host::machine::Host;
 use crate::host::regular;
 use crate::problem::{Problem, Result};
 
+/// Bytes of a file that is read as text: a link of a checkout may lead to what has no end.
+const LARGEST_TEXT: u64 = 64 << 20;
+
+/// Bytes of a file that is read whole.
+const LARGEST_FILE: u64 = 1 << 30;
+
 /// Reader of a regular file. A read fails after a signal.
 pub struct FileReader<'a> {
     file: File,
@@ -156,7 +162,7 @@ impl Host {
         fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
     }
 
-    /// Reads a whole file.
+    /// Reads a whole file, of at most [`LARGEST_FILE`].
     pub fn read(&self, path: &Utf8Path) -> Result<Vec<u8>> {
         self.op("read", path)?;
         read_whole(path).map_err(|error| cannot("read", path, &error))
@@ -210,11 +216,9 @@ impl Host {
             && &first == b"#!"
     }
 
-    /// Reads a whole file as UTF-8.
+    /// Reads a file of at most [`LARGEST_TEXT`] as UTF-8.
     pub fn read_text(&self, path: &Utf8Path) -> Result<String> {
-        self.op("read", path)?;
-        let read = || io::read_to_string(regular::open(path)?);
-        read().map_err(|error| cannot("read", path, &error))
+        self.read_small_text(path, LARGEST_TEXT)
     }
 
     /// Writes a file, and replaces its contents if it exists.
@@ -289,11 +293,8 @@ impl Host {
     /// Appends to a file that other processes may append to as well.
     pub fn append(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         self.op("write", path)?;
-        let mut file = File::options()
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(|error| cannot("write", path, &error))?;
+        let mut file =
+            regular::open_to_append(path).map_err(|error| cannot("write", path, &error))?;
         io::Write::write_all(&mut file, bytes).map_err(|error| cannot("write", path, &error))
     }
 
@@ -485,7 +486,12 @@ impl Host {
 /// Reads a whole regular file.
 fn read_whole(path: &Utf8Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut regular::open(path)?, &mut bytes)?;
+    io::Read::take(regular::open(path)?, LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(io::Error::other(format!(
+            "it is larger than {LARGEST_FILE} bytes"
+        )));
+    }
     Ok(bytes)
 }
 

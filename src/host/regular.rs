@@ -48,6 +48,14 @@ pub fn open_to_write(path: &Utf8Path) -> io::Result<File> {
     )
 }
 
+/// Opens a regular file to append to it, and creates it if nothing is there.
+///
+/// # Errors
+/// Also for everything that is not a regular file.
+pub fn open_to_append(path: &Utf8Path) -> io::Result<File> {
+    open_with(path, File::options().create(true).append(true), 0)
+}
+
 /// Opens a regular file.
 fn open_with(path: &Utf8Path, options: &mut OpenOptions, flags: i32) -> io::Result<File> {
     // Looked at first, because opening a device may already act on it, and again when it is open,

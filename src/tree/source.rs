@@ -1,7 +1,11 @@
 //! Source that a tree is built from.
 
+use std::time::Duration;
+
+use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
+use crate::invocation::Invocation;
 use crate::problem::code::{Code, CodeInfo, code};
 
 /// Commit and lockfile of the workspace. All fields are `None` if unknown.
@@ -17,6 +21,22 @@ pub struct Source {
     /// SHA-256 of `Cargo.lock`.
     pub cargo_lock_sha256: Option<String>,
 }
+
+/// Returns a question to git, in English. A directory from elsewhere brings its own configuration of
+/// git, which names programs: nothing is fetched, no file system monitor is asked, and a bare
+/// repository within a checkout is none.
+pub fn git(directory: &Utf8Path) -> Invocation {
+    Invocation::new("git", directory)
+        .args(["-c", "safe.bareRepository=explicit"])
+        .args(["-c", "core.fsmonitor=false"])
+        .env("GIT_ALLOW_PROTOCOL", "none")
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("LC_ALL", "C")
+}
+
+/// Time in which git answers; on a file system that is gone it never does.
+pub const GIT_LIMIT: Duration = Duration::from_secs(30);
 
 /// Returns what git says when it refuses to read a checkout, with the way out; `None` where there
 /// is no checkout. `stderr` is git's, in English.

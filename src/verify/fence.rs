@@ -64,7 +64,9 @@ impl Fence {
 /// Makes the fence of `unshare`, then becomes the program. The arguments are the writable
 /// directory, the directory of the program, and its command line.
 ///
-/// What lies in /tmp and /run is hidden: sockets there lead out of a network namespace. The mounts
+/// What lies in /tmp and /run is hidden: sockets there lead out of a network namespace. So are the
+/// devices: a program could type into the user's terminal, which a session of its own prevents, too.
+/// The mounts
 /// are made read-only one by one, since `ro=recursive` is new; then all capabilities are dropped,
 /// with which they could be made writable again.
 const SCRIPT: &str = "set -e
@@ -75,6 +77,13 @@ exec 3<\"$scratch\" 4<\"$tree\"
 for place in /tmp /run; do
     if [ -d \"$place\" ]; then mount -t tmpfs none \"$place\"; fi
 done
+mkdir -p /run/dev
+for device in null zero full random urandom; do
+    : > \"/run/dev/$device\"
+    mount --bind \"/dev/$device\" \"/run/dev/$device\"
+done
+ln -s /proc/self/fd /run/dev/fd
+mount --rbind /run/dev /dev
 mkdir -p \"$scratch\" \"$tree\"
 mount -c --bind /proc/self/fd/4 \"$tree\"
 mount -c --bind /proc/self/fd/3 \"$scratch\"
@@ -85,7 +94,8 @@ while read -r _ _ _ _ at options _; do
     case \",$options,\" in *,rw,*) ;; *) continue ;; esac
     if [ \"$at\" != \"$scratch\" ] && [ -e \"$at\" ]; then mount -o remount,bind,ro \"$at\"; fi
 done < /proc/self/mountinfo
-exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all -- \"$@\"
+exec 5<&- 6<&- 7<&- 8<&- 9<&-
+exec setsid --wait setpriv --no-new-privs --inh-caps=-all --bounding-set=-all -- \"$@\"
 ";
 
 impl FenceTool {

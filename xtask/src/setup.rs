@@ -35,6 +35,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("zsh", "zsh"),
     ("man", "man-db"),
     ("mandoc", "mandoc"),
+    // Fences programs off.
+    ("bwrap", "bubblewrap"),
     ("script", "bsdutils"),
     // Trees and archives of the tests.
     ("zstd", "zstd"),

@@ -12,6 +12,7 @@ use crate::host::shell::Verbosity;
 use crate::problem::code::Code;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::Config;
+use crate::project::look::access;
 use crate::project::look::cargo_config::{self, ExtraConfig};
 use crate::project::look::context::{self, CargoOptions, ProjectContext, WORKSPACE_UNREADABLE};
 use crate::project::selection::{Selected, Selection};
@@ -58,6 +59,7 @@ impl RunRequest {
             config,
             accept,
         } = options;
+        let is_configured = out_dir.is_none() && variables(host).out_dir.is_none();
         let accept = accept
             .iter()
             .map(|name| acceptable(name))
@@ -97,6 +99,11 @@ impl RunRequest {
             selection,
         )?;
         settings.out_dir = host.resolve(&settings.out_dir);
+        if is_configured && config.out_dir.is_some() {
+            // A checkout could name the tree of another project.
+            let root = &project.workspace.root;
+            access::check_out_dir(host, root, &settings.out_dir)?;
+        }
         Ok(Self {
             project,
             settings,

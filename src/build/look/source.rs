@@ -3,9 +3,8 @@
 use camino::Utf8Path;
 
 use crate::host::machine::Host;
-use crate::invocation::Invocation;
 use crate::project::workspace::Workspace;
-use crate::tree::source::{COMMIT_UNKNOWN, Source, git_refusal};
+use crate::tree::source::{self, COMMIT_UNKNOWN, GIT_LIMIT, Source, git_refusal};
 
 /// Returns the commit of the checkout that contains the workspace, and whether the checkout has
 /// changes. Files below `generated` are ignored: xpkg and cargo write them.
@@ -21,11 +20,13 @@ pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> So
         ..Source::default()
     };
     let git = |args: &[&str]| {
-        let question = Invocation::new("git", &workspace.root)
-            .args(args.iter().copied())
-            .env("LC_ALL", "C");
-        let output = host.capture(&question).ok()?;
-        if !output.success()
+        let question = source::git(&workspace.root).args(args.iter().copied());
+        let output = host.capture_bounded(&question, GIT_LIMIT).ok()?;
+        if output.timed_out {
+            let seconds = GIT_LIMIT.as_secs();
+            let text = format!("the manifest has no commit: git did not answer in {seconds} s");
+            host.shell.warning(COMMIT_UNKNOWN.name(), &text);
+        } else if !output.success()
             && let Some(refusal) = git_refusal(&output.stderr)
         {
             let text = format!("the manifest has no commit: {refusal}");

@@ -6,7 +6,6 @@ use crate::build::look::options::{TreeOptions, cargo_options, manifest_path, var
 use crate::build::look::request::xpkg_config;
 use crate::build::plan::out_dir_unfit;
 use crate::host::machine::Host;
-use crate::invocation::quote;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::PolicyConfig;
 use crate::project::look::{access, context};
@@ -54,24 +53,12 @@ pub fn find_tree(host: &Host, options: &TreeOptions) -> Result<FoundTree, Failur
         &config,
         &project.workspace,
     ));
-    // A checkout could name the tree of another project.
-    let outside = access::check(
-        host,
-        &project.workspace.root,
-        &out_dir,
-        "`out-dir` of the configuration",
-    );
     let is_configured = is_configured && config.out_dir.is_some();
+    // A checkout could name the tree of another project.
+    let outside = access::check_out_dir(host, &project.workspace.root, &out_dir);
     let outside = outside.err().filter(|_| is_configured);
-    let by_name = |problem: Problem| Problem {
-        help: vec![format!(
-            "name it, if it is yours: `--out-dir {}`",
-            quote(out_dir.as_str())
-        )],
-        ..problem
-    };
     Ok(FoundTree {
-        unfit: out_dir_unfit(&project.workspace, &out_dir).or(outside.map(by_name)),
+        unfit: out_dir_unfit(&project.workspace, &out_dir).or(outside),
         out_dir,
         cache: Some(workspace::cache_dir(&project.workspace)),
         policy: config.policy,

@@ -36,6 +36,20 @@ pub fn check(host: &Host, root: &Utf8Path, path: &Utf8Path, setting: &str) -> Re
     )))
 }
 
+/// Checks an out-dir that the configuration alone names, like [`check`].
+///
+/// # Errors
+/// `outside-workspace`.
+pub fn check_out_dir(host: &Host, root: &Utf8Path, out_dir: &Utf8Path) -> Result<()> {
+    check(host, root, out_dir, "`out-dir` of the configuration").map_err(|problem| Problem {
+        help: vec![format!(
+            "name it, if it is yours: `--out-dir {}`",
+            crate::invocation::quote(out_dir.as_str())
+        )],
+        ..problem
+    })
+}
+
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[OUTSIDE_WORKSPACE];
 

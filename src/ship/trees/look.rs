@@ -17,7 +17,7 @@ use crate::build::plan::Plan;
 use crate::build::run::{Built, OnFailure};
 use crate::host::codes::FILE_ACCESS;
 use crate::host::machine::Host;
-use crate::invocation::{self, Invocation};
+use crate::invocation;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::PolicyConfig;
 use crate::project::config::parse::CONFIG_INVALID;
@@ -30,6 +30,7 @@ use crate::ship::docker::decide;
 use crate::ship::docker::run::{Destination, check_files, reject_overlap};
 use crate::tree::look::NO_TREE;
 use crate::tree::manifest::Manifest;
+use crate::tree::source::{GIT_LIMIT, git};
 use crate::verify::finding::{Finding, clause};
 use crate::verify::judge::{self, VerifyOptions};
 use crate::verify::rules::policy::{Policy, PolicyName};
@@ -120,15 +121,18 @@ pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64
         .collect();
     let time = |commit: &str| {
         let output = host
-            .capture(&Invocation::new("git", root).args([
-                "show",
-                "--no-patch",
-                "--no-show-signature",
-                "--format=%ct",
-                // Its digits were checked, so it is no option; `--` says that it is no path.
-                commit,
-                "--",
-            ]))
+            .capture_bounded(
+                &git(root).args([
+                    "show",
+                    "--no-patch",
+                    "--no-show-signature",
+                    "--format=%ct",
+                    // Its digits were checked, so it is no option; `--` says that it is no path.
+                    commit,
+                    "--",
+                ]),
+                GIT_LIMIT,
+            )
             .ok()?;
         output.stdout.trim().parse::<u64>().ok()
     };

@@ -245,3 +245,24 @@ fn a_file_that_comes_into_the_new_one_before_it_is_put_back_is_not_lost() {
     );
     assert!(!leftover.join("new").exists());
 }
+
+#[test]
+fn clean_keeps_what_is_not_xpkgs_in_the_cache() {
+    let project = Project::of("hello");
+    project
+        .xpkg("build -q --target x86_64-unknown-linux-musl")
+        .ok();
+    project.write("target/xpkg-cache/mynotes.txt", "mine");
+    let run = project.xpkg("clean").ok();
+    assert!(
+        run.stderr
+            .contains("mynotes.txt` is not xpkg's: it was not removed"),
+        "{}",
+        run.stderr
+    );
+    let left: Vec<String> = std::fs::read_dir(project.path("target/xpkg-cache"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(left, ["mynotes.txt"]);
+}

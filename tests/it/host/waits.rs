@@ -174,3 +174,40 @@ fn a_signal_ends_a_run_whose_compiler_ignores_it() {
         assert!(took < Duration::from_secs(2), "{took:?}");
     }
 }
+
+#[test]
+fn a_summary_that_is_a_pipe_holds_no_run() {
+    let project = Project::of("hello");
+    project.xpkg("build -q").ok();
+    let made = std::process::Command::new("mkfifo")
+        .arg(project.path("summary"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let summary = project.path("summary");
+    let project = project.env("GITHUB_STEP_SUMMARY", summary.to_str().unwrap());
+    let run = project.xpkg("verify");
+    assert!(
+        run.stderr
+            .contains("summary`: it is a pipe, not a regular file"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_git_that_hangs_holds_no_run() {
+    let project = Project::of("hello");
+    let git = project.bin.join("git");
+    std::fs::remove_file(&git).unwrap();
+    std::fs::write(&git, "#!/bin/sh\ntrap '' TERM\nexec /bin/sleep 300\n").unwrap();
+    std::fs::set_permissions(&git, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let run = project.xpkg("build").ok();
+    assert!(
+        run.stderr.contains(
+            "warning[commit-unknown]: the manifest has no commit: git did not answer in 30 s"
+        ),
+        "{}",
+        run.stderr
+    );
+}

@@ -142,3 +142,60 @@ error[outside-workspace]: `link` of `files` leads to `[BASE]/outside/secret`, wh
     let copied = |file: &str| context.iter().filter(|path| path.ends_with(file)).count();
     assert_eq!(copied("secret") + copied("1"), 2, "{context:?}");
 }
+
+#[test]
+fn an_out_dir_that_the_configuration_alone_puts_outside_is_refused() {
+    let project = Project::of("hello");
+    project.write("xpkg.toml", "out-dir = \"../victim/target/xpkg\"\n");
+    for command in ["build", "plan", "docker", "clean"] {
+        let run = project.xpkg(command);
+        assert!(
+            run.stderr
+                .contains("error[outside-workspace]: `out-dir` of the configuration leads to `"),
+            "{command}: {}",
+            run.stderr
+        );
+    }
+    project
+        .xpkg("build -q --out-dir ../victim/target/xpkg")
+        .ok();
+}
+
+#[test]
+fn the_cache_is_no_out_dir() {
+    let project = Project::of("hello");
+    for directory in ["target/xpkg-cache", "target/xpkg-cache/tools/x"] {
+        let run = project.xpkg(&format!("build --out-dir {directory}"));
+        assert!(
+            run.stderr
+                .contains("cannot be the out-dir: it is xpkg's cache"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn a_file_without_an_end_is_not_read_whole() {
+    for file in ["xpkg.toml", "Cross.toml", "xpkg.lock"] {
+        let project = Project::of("hello");
+        let large = std::fs::File::create(project.path("large")).unwrap();
+        large.set_len(100 << 20).unwrap();
+        symlink("large", project.path(file)).unwrap();
+        let command = if file == "xpkg.lock" {
+            project.append(
+                "Cargo.toml",
+                "\n[package.metadata.xpkg.target.aarch64-unknown-linux-gnu]\nimage = \"a/b:1\"\n",
+            );
+            "image list"
+        } else {
+            "plan"
+        };
+        let run = project.xpkg(command);
+        assert!(
+            run.stderr.contains(&format!("{file}`: it is larger than")),
+            "{file}: {}",
+            run.stderr
+        );
+    }
+}

@@ -377,3 +377,41 @@ fn a_users_file_with_the_name_of_a_lock_stays() {
     assert_eq!(project.read(".dist.lock"), "the user's");
     assert_eq!(project.read("target/.xpkg.lock"), "the user's");
 }
+
+#[test]
+fn no_configuration_of_git_from_elsewhere_starts_a_program() {
+    let project = Project::of("hello");
+    let git = |line: &str| {
+        let done = Command::new("sh")
+            .args(["-c", line])
+            .current_dir(&project.root)
+            .status()
+            .unwrap();
+        assert!(done.success(), "{line}");
+    };
+    git("git init -q . && git add -A && git -c user.name=a -c user.email=a@b commit -qm a");
+    project
+        .xpkg("build -q --out-dir dist --target x86_64-unknown-linux-musl")
+        .ok();
+    // A directory of a checkout that is a bare repository, and one with a `.git` of its own: the
+    // commit of the manifest is in neither, and would be fetched.
+    let started = project.path("started");
+    for (name, place) in [("../bare", ""), ("../own", ".git/")] {
+        let configuration = format!(
+            "[core]\n\trepositoryformatversion = 1\n\tbare = {}\n\tsshCommand = touch {}; false\n\
+             [extensions]\n\tpartialClone = origin\n[remote \"origin\"]\n\tpromisor = true\n\turl = \
+             ssh://x.invalid/y\n",
+            place.is_empty(),
+            started.display()
+        );
+        for directory in ["objects", "refs"] {
+            std::fs::create_dir_all(project.path(&format!("{name}/{place}{directory}"))).unwrap();
+        }
+        project.write(&format!("{name}/{place}HEAD"), "ref: refs/heads/main\n");
+        project.write(&format!("{name}/{place}config"), &configuration);
+        let run = project
+            .xpkg_in(name, "docker --from ../work/dist --oci out")
+            .ok();
+        assert!(!started.exists(), "{name}: {}", run.stderr);
+    }
+}

@@ -359,8 +359,11 @@ fn nosy() -> Project {
              std::env::args().nth(1).unwrap().parse().unwrap())).is_ok();\n    let socket = \
              UnixStream::connect(std::env::args().nth(2).unwrap()).is_ok();\n    let again = \
              std::process::Command::new(\"mount\").args([\"-o\", \"remount,bind,rw\", \
-             \"/\"]).output().is_ok_and(|it| it.status.success());\n    println!(\"{{home}} {{own}} \
-             {{here}} {{net}} {{socket}} {{again}}\");\n}}\n"
+             \"/\"]).output().is_ok_and(|it| it.status.success());\n    let device = \
+             std::fs::OpenOptions::new().write(true).open(\"/dev/kmsg\").is_ok();\n    let seven = \
+             std::fs::read_link(\"/proc/self/fd/7\").is_ok();\n    std::fs::write(\"/dev/null\", \
+             \"x\").unwrap();\n    println!(\"{{home}} {{own}} {{here}} {{net}} {{socket}} \
+             {{again}} {{device}} {{seven}}\");\n}}\n"
         ),
     );
     project.xpkg("build -q --out-dir tree").ok();
@@ -411,7 +414,7 @@ fn a_verified_program_runs_behind_a_fence() {
             continue;
         };
         let project = nosy().with_tool(name, &program);
-        let run = project.xpkg(&args("false false true false false false"));
+        let run = project.xpkg(&args("false false true false false false false false"));
         let found = fence(&run);
         if found["tool"].is_null() {
             skipped("a_verified_program_runs_behind_a_fence", &found.to_string());
