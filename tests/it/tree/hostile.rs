@@ -396,6 +396,7 @@ fn no_configuration_of_git_from_elsewhere_starts_a_program() {
     // A directory of a checkout that is a bare repository, and one with a `.git` of its own: the
     // commit of the manifest is in neither, and would be fetched.
     let started = project.path("started");
+    let dist = project.path("dist").display().to_string();
     for (name, place) in [("../bare", ""), ("../own", ".git/")] {
         let configuration = format!(
             "[core]\n\trepositoryformatversion = 1\n\tbare = {}\n\tsshCommand = touch {}; false\n\
@@ -410,7 +411,7 @@ fn no_configuration_of_git_from_elsewhere_starts_a_program() {
         project.write(&format!("{name}/{place}HEAD"), "ref: refs/heads/main\n");
         project.write(&format!("{name}/{place}config"), &configuration);
         let run = project
-            .xpkg_in(name, "docker --from ../work/dist --oci out")
+            .xpkg_in(name, &format!("docker --from {dist} --oci out"))
             .ok();
         assert!(!started.exists(), "{name}: {}", run.stderr);
     }
