@@ -9,6 +9,7 @@ use crate::host::entries::FileType;
 use crate::host::machine::Host;
 use crate::host::{lock, shell};
 use crate::problem::{Failure, Problem, Result, text};
+use crate::project::workspace;
 use crate::ship::docker;
 use crate::ship::docker::context::DEFAULT;
 use crate::tree;
@@ -20,12 +21,6 @@ pub const EXAMPLES: &[&str] = &[
     "cargo xpkg clean --out-dir dist",
     "cargo xpkg clean --message-format json",
 ];
-
-/// Names of what xpkg writes into its cache in cargo's target directory.
-const CACHE_NAMES: &[&str] = &["tools", "images", "zig.lock"];
-
-/// Beginnings of the other names.
-const CACHE_PREFIXES: &[&str] = &["graph-", "zig-"];
 
 /// The JSON document of `clean`.
 #[derive(Serialize)]
@@ -79,11 +74,7 @@ fn clean_cache(host: &Host, cache: &Utf8Path) -> Result<()> {
     let mut kept = Vec::new();
     for entry in host.list(cache)? {
         let path = cache.join(&entry.name);
-        let is_ours = CACHE_NAMES.contains(&entry.name.as_str())
-            || CACHE_PREFIXES
-                .iter()
-                .any(|prefix| entry.name.starts_with(prefix));
-        if !entry.is_utf8 || !is_ours {
+        if !entry.is_utf8 || !workspace::is_cache_entry(&entry.name) {
             kept.push(path);
         } else if entry.file_type? == FileType::Directory {
             host.remove_dir_all(&path)?;

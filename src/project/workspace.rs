@@ -190,6 +190,14 @@ pub fn cache_dir(workspace: &Workspace) -> Utf8PathBuf {
     workspace.target_dir.join("xpkg-cache")
 }
 
+/// Returns true for the name of an entry that xpkg writes into [`cache_dir`]. `clean` keeps others.
+pub fn is_cache_entry(name: &str) -> bool {
+    ["tools", "images", "zig.lock"].contains(&name)
+        || ["graph-", "zig-"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+}
+
 /// Returns the directory of links that give tools their names.
 pub fn tools_dir(workspace: &Workspace) -> Utf8PathBuf {
     cache_dir(workspace).join("tools")
