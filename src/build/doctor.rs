@@ -8,11 +8,13 @@ use serde::Serialize;
 use crate::build::plan::Plan;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::project::build_tools::{self, Installer, ToolFound};
+use crate::project::build_tools::{self, ToolFound};
+use crate::project::installer::Installer;
 use crate::project::rustc::Rustc;
 use crate::target::Target;
 use crate::toolchain::facts::{Std, Zig};
 use crate::toolchain::image::engine::Engine;
+use crate::toolchain::packages;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
 
@@ -148,7 +150,10 @@ pub fn obstacles(
                 NO_HOST_CC,
                 "the host has no `cc`, which rustc needs to link build scripts and proc macros",
             )
-            .help("install a C compiler (`apt-get install gcc libc6-dev`)"),
+            .help(format!(
+                "install a C compiler (`{}`)",
+                packages::c_compiler(installer)
+            )),
         );
     }
     problems.extend(

@@ -105,9 +105,8 @@ fn clean_tree(host: &Host, out_dir: Utf8PathBuf) -> Result<Cleaned> {
         return Ok(cleaned);
     }
     let lock_path = lock::lock_path(out_dir);
-    let lock = host.lock(&lock_path, &format!("on `{out_dir}`"))?;
+    let lock = host.temporary_lock(&lock_path, &format!("on `{out_dir}`"))?;
     let (removed, untracked) = tree::write::remove(host, out_dir)?;
-    lock::remove_lock(&lock_path);
     drop(lock);
     cleaned.removed = removed;
     if untracked.is_empty() {

@@ -55,6 +55,7 @@ pages! {
     tutorial "tutorial",
     configuration "configuration",
     linkers "linkers",
+    targets "targets",
     glibc "glibc",
     zig "zig",
     environment "environment",

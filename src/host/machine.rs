@@ -158,10 +158,12 @@ impl Host {
 
     /// Returns the name of a file after all links are resolved.
     pub fn real_name(&self, path: &Utf8Path) -> Option<String> {
-        path.canonicalize_utf8()
-            .ok()?
-            .file_name()
-            .map(str::to_owned)
+        self.real_path(path)?.file_name().map(str::to_owned)
+    }
+
+    /// Returns a path without links; `None` if nothing is there.
+    pub fn real_path(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
+        path.canonicalize_utf8().ok()
     }
 
     /// Returns a key that changes when a file or directory does: size in bytes and modification

@@ -1,28 +1,120 @@
-//! Inspection of WebAssembly modules: the magic and the version are the only platform facts.
+//! Inspection of WebAssembly: core modules, and the components of WASI 0.2 and later.
 //!
-//! Source: <https://webassembly.github.io/spec/core/binary/modules.html#binary-module>.
+//! The format names no processor and no system. What a file can be started as follows from its
+//! exports: `_start` of a module (WASI 0.1's command), `wasi:cli/run` of a component.
+//!
+//! Sources: <https://webassembly.github.io/spec/core/binary/modules.html#binary-module>,
+//! <https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md>.
+
+use std::collections::BTreeSet;
+
+use wasmparser::{Encoding, Parser, Payload};
 
 use crate::inspect::binary::{Binary, FormatName};
 
 /// Name used for the processor: the format has none.
 pub const MACHINE: &str = "wasm32";
 
-/// Reads the facts of a WebAssembly module.
+/// Export by which a module is started.
+const START: &str = "_start";
+
+/// Start of the name of the export by which a component is started; a version follows.
+const RUN: &str = "wasi:cli/run@";
+
+/// Reads the facts of a module or a component.
 ///
 /// # Errors
-/// The module is truncated or of an unknown version, with the reason as a clause.
+/// It is truncated, damaged, or of an unknown version, with the reason as a clause.
 pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     match bytes.get(4..8) {
-        Some([1, 0, 0, 0]) => Ok(Binary::plain(
+        Some([1 | 0x0d, 0, 0 | 1, 0]) => {}
+        Some(other) => {
+            return Err(format!(
+                "it is wasm of a version that xpkg does not know ({other:02x?})"
+            ));
+        }
+        None => return Err("it is wasm, cut off after its magic".to_owned()),
+    }
+    let contents = Contents::read(bytes)
+        .map_err(|error| format!("its wasm sections cannot be read ({})", error.message()))?;
+    let kind = if contents.is_component {
+        "component"
+    } else {
+        "module"
+    };
+    Ok(Binary {
+        needed: contents.imports.into_iter().collect(),
+        stripped: !contents.has_names,
+        debug_info: contents.debug_info,
+        auditable: contents.auditable,
+        ..Binary::plain(
             FormatName::Wasm,
             MACHINE.to_owned(),
             32,
-            "module".to_owned(),
-            true,
-        )),
-        Some(other) => Err(format!(
-            "it is wasm of a version that xpkg does not know ({other:02x?})"
-        )),
-        None => Err("it is wasm, cut off after its magic".to_owned()),
+            kind.to_owned(),
+            contents.starts,
+        )
+    })
+}
+
+/// What the sections of a file tell. Modules inside a component count for debug information only.
+#[derive(Default)]
+struct Contents {
+    is_component: bool,
+    /// True if a runtime finds the export that it starts.
+    starts: bool,
+    /// Modules and interfaces that it imports from.
+    imports: BTreeSet<String>,
+    has_names: bool,
+    debug_info: bool,
+    auditable: bool,
+}
+
+impl Contents {
+    fn read(bytes: &[u8]) -> wasmparser::Result<Self> {
+        let mut contents = Self::default();
+        // Modules and components inside of others.
+        let mut depth = 0_u32;
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload?;
+            match &payload {
+                Payload::Version { encoding, .. } if depth == 0 => {
+                    contents.is_component = *encoding == Encoding::Component;
+                }
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::CustomSection(section) => contents.custom(section.name()),
+                _ if depth > 0 => {}
+                Payload::ImportSection(imports) => {
+                    for import in imports.clone().into_imports() {
+                        contents.imports.insert(import?.module.to_owned());
+                    }
+                }
+                Payload::ExportSection(exports) => {
+                    for export in exports.clone() {
+                        contents.starts |= export?.name == START;
+                    }
+                }
+                Payload::ComponentImportSection(imports) => {
+                    for import in imports.clone() {
+                        contents.imports.insert(import?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(exports) => {
+                    for export in exports.clone() {
+                        contents.starts |= export?.name.name.starts_with(RUN);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(contents)
+    }
+
+    /// Takes note of a custom section. cargo-auditable's has the name that it has in ELF files.
+    fn custom(&mut self, name: &str) {
+        self.has_names |= name == "name";
+        self.debug_info |= name.starts_with(".debug_");
+        self.auditable |= name == ".dep-v0";
     }
 }

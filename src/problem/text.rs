@@ -2,18 +2,28 @@
 
 use std::ops::RangeInclusive;
 
-/// Invisible and bidirectional format characters, which are not control characters. A name with one
-/// looks like another name (CVE-2021-42574).
+/// Invisible and bidirectional format characters, which are not control characters: Unicode's
+/// `Default_Ignorable_Code_Point`, `Bidi_Control`, the separators of lines and the blank Braille
+/// pattern. A name with one looks like another name (CVE-2021-42574).
 const INVISIBLE: &[RangeInclusive<char>] = &[
     '\u{ad}'..='\u{ad}',
+    '\u{34f}'..='\u{34f}',
     '\u{61c}'..='\u{61c}',
-    '\u{180e}'..='\u{180e}',
+    '\u{115f}'..='\u{1160}',
+    '\u{17b4}'..='\u{17b5}',
+    '\u{180b}'..='\u{180f}',
     '\u{200b}'..='\u{200f}',
     '\u{2028}'..='\u{202e}',
     '\u{2060}'..='\u{206f}',
+    '\u{2800}'..='\u{2800}',
+    '\u{3164}'..='\u{3164}',
+    '\u{fe00}'..='\u{fe0f}',
     '\u{feff}'..='\u{feff}',
-    '\u{fff9}'..='\u{fffb}',
-    '\u{e0000}'..='\u{e007f}',
+    '\u{ffa0}'..='\u{ffa0}',
+    '\u{fff0}'..='\u{fffb}',
+    '\u{1bca0}'..='\u{1bca3}',
+    '\u{1d173}'..='\u{1d17a}',
+    '\u{e0000}'..='\u{e0fff}',
 ];
 
 /// Escapes control and invisible characters (`\n`, `\u{1b}`), so that text stays on one line and
@@ -50,5 +60,18 @@ pub fn count(number: usize, noun: &str) -> String {
         format!("1 {noun}")
     } else {
         format!("{number} {noun}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_escaped() {
+        let text = "a\u{3164}b\u{2800}c\u{fe0f}d\u{e0100}e\u{202e}f\n";
+        let expected = r"a\u{3164}b\u{2800}c\u{fe0f}d\u{e0100}e\u{202e}f\n";
+        assert_eq!(printable(text), expected);
+        assert_eq!(printable("größe 日本 ✓"), "größe 日本 ✓");
     }
 }

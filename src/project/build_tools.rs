@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::inspect::elf;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::project::installer::{Installer, Packages};
 
 /// The way to find a tool on a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +62,8 @@ pub struct BuildTool {
     pub unless_set: &'static [&'static str],
     /// Way to find the tool.
     pub find: Find,
-    /// System package that provides the tool, for apt, dnf, apk and brew.
-    pub packages: [&'static str; 4],
+    /// System package that provides the tool.
+    pub packages: Packages,
 }
 
 /// Returns the way to find a program.
@@ -78,34 +79,34 @@ pub const BUILD_TOOLS: &[BuildTool] = &[
            caller: Caller::Itself,
            unless: &["protox", "protobuf-src", "protoc-bin-vendored"], unless_set: &[],
            find: program("--version", Some("PROTOC")),
-           packages: ["protobuf-compiler", "protobuf-compiler", "protoc", "protobuf"] },
+           packages: ["protobuf-compiler", "protobuf-compiler", "protoc", "protobuf", "protobuf-devel", "protobuf"] },
     BuildTool { id: "cmake", crates: &["cmake"],
            caller: Caller::Dependent, unless: &[], unless_set: &[],
            find: program("--version", Some("CMAKE")),
-           packages: ["cmake", "cmake", "cmake", "cmake"] },
+           packages: ["cmake", "cmake", "cmake", "cmake", "cmake", "cmake"] },
     BuildTool { id: "perl", crates: &["openssl-src"],
            caller: Caller::Itself, unless: &[], unless_set: &[],
            find: program("-v", None),
-           packages: ["perl", "perl", "perl", "perl"] },
+           packages: ["perl", "perl", "perl", "perl", "perl", "perl"] },
     BuildTool { id: "make", crates: &["openssl-src", "tikv-jemalloc-sys", "autotools"],
            caller: Caller::Itself, unless: &[], unless_set: &[],
            find: program("--version", None),
-           packages: ["make", "make", "make", "make"] },
+           packages: ["make", "make", "make", "make", "make", "make"] },
     BuildTool { id: "nasm", crates: &["nasm-rs"],
            caller: Caller::Dependent, unless: &[], unless_set: &[],
            find: program("-v", None),
-           packages: ["nasm", "nasm", "nasm", "nasm"] },
+           packages: ["nasm", "nasm", "nasm", "nasm", "nasm", "nasm"] },
     BuildTool { id: "pkg-config",
            crates: &["openssl-sys", "libudev-sys", "alsa-sys", "libdbus-sys"],
            caller: Caller::Itself,
            unless: &["openssl-src"],
            unless_set: &["OPENSSL_DIR", "OPENSSL_LIB_DIR"],
            find: program("--version", Some("PKG_CONFIG")),
-           packages: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf"] },
+           packages: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf", "pkgconf-pkg-config", "pkgconf"] },
     BuildTool { id: "libclang", crates: &["bindgen"],
            caller: Caller::Dependent, unless: &[], unless_set: &[],
            find: Find::Library { variable: "LIBCLANG_PATH" },
-           packages: ["libclang-dev", "clang-devel", "clang-dev", "llvm"] },
+           packages: ["libclang-dev", "clang-devel", "clang-dev", "clang", "clang-devel", "llvm"] },
 ];
 
 /// Tools that a package depends on but rarely calls: aws-lc-sys builds with `cc` and uses `cmake`
@@ -146,57 +147,6 @@ pub fn required_tools(packages: &BTreeMap<&str, Present>) -> Vec<RequiredTool> {
         .collect()
 }
 
-/// A system's package manager.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Installer {
-    /// `apt-get`: Debian, Ubuntu, and the default for a Linux that is not known.
-    #[default]
-    Apt,
-    /// `dnf`: Fedora, RHEL, CentOS, SUSE.
-    Dnf,
-    /// `apk`: Alpine.
-    Apk,
-    /// Homebrew.
-    Brew,
-}
-
-impl Installer {
-    /// Chooses by the `ID` and `ID_LIKE` lines of os-release; Homebrew without such a file.
-    pub fn from_os_release(os_release: Option<&str>) -> Self {
-        let Some(text) = os_release else {
-            return Self::Brew;
-        };
-        let like = |names: &[&str]| {
-            let values = text.lines().filter_map(|line| {
-                line.strip_prefix("ID=")
-                    .or_else(|| line.strip_prefix("ID_LIKE="))
-            });
-            values
-                .flat_map(|value| value.trim_matches('"').split(' '))
-                .any(|value| names.contains(&value))
-        };
-        if like(&["fedora", "rhel", "centos", "suse"]) {
-            Self::Dnf
-        } else if like(&["alpine"]) {
-            Self::Apk
-        } else {
-            Self::Apt
-        }
-    }
-
-    /// Returns the command that installs the package of a tool.
-    pub fn line(self, tool: &BuildTool) -> String {
-        let [apt, dnf, apk, brew] = tool.packages;
-        match self {
-            Self::Apt => format!("apt-get install {apt}"),
-            Self::Dnf => format!("dnf install {dnf}"),
-            Self::Apk => format!("apk add {apk}"),
-            Self::Brew => format!("brew install {brew}"),
-        }
-    }
-}
-
 /// Returns a problem if a tool is not installed, or is built for another architecture.
 pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Problem> {
     let RequiredTool {
@@ -224,10 +174,10 @@ pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Pro
         }
         _ => return None,
     };
-    Some(
-        Problem::new(TOOL_MISSING, message)
-            .help(format!("install it: `{}`", installer.line(known_tool))),
-    )
+    Some(Problem::new(TOOL_MISSING, message).help(format!(
+        "install it: `{}`",
+        installer.line(known_tool.packages).unwrap_or_default()
+    )))
 }
 
 /// The codes that this file declares.
@@ -286,21 +236,6 @@ mod tests {
             "aws-lc-sys>cmake rdkafka-sys>cmake zstd>bindgen",
             "cmake for rdkafka-sys, libclang for zstd",
         );
-    }
-
-    #[test]
-    fn each_system_has_its_install_command() {
-        let line = |text: Option<&str>| Installer::from_os_release(text).line(&BUILD_TOOLS[0]);
-        assert_eq!(
-            line(Some("ID=debian\n")),
-            "apt-get install protobuf-compiler"
-        );
-        assert_eq!(
-            line(Some("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n")),
-            "dnf install protobuf-compiler"
-        );
-        assert_eq!(line(Some("ID=alpine\n")), "apk add protoc");
-        assert_eq!(line(None), "brew install protobuf");
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod cargo_config;
 pub mod config;
 pub mod cross_toml;
 pub mod graph;
+pub mod installer;
 pub mod linker;
 pub mod look;
 pub mod path_template;

@@ -98,10 +98,13 @@ pub const ARCHES: &[Arch] = &[
     arch("i686",        "x86",         "i686",        32, Little, elf::EM_386,       COFF_MACHINE_X86,    0,               "i686",        "386",     None),
     arch("i586",        "x86",         "i586",        32, Little, elf::EM_386,       COFF_MACHINE_X86,    0,               "i586",        "386",     None),
     arch("riscv64gc",   "riscv64",     "riscv64",     64, Little, elf::EM_RISCV,     0,                   0,               "riscv64",     "riscv64", None),
+    arch("riscv64a23",  "riscv64",     "riscv64",     64, Little, elf::EM_RISCV,     0,                   0,               "riscv64",     "riscv64", None),
     arch("powerpc64le", "powerpc64",   "powerpc64le", 64, Little, elf::EM_PPC64,     0,                   0,               "ppc64le",     "ppc64le", None),
     arch("powerpc64",   "powerpc64",   "powerpc64",   64, Big,    elf::EM_PPC64,     0,                   0,               "ppc64",       "ppc64",   None),
+    arch("powerpc",     "powerpc",     "powerpc",     32, Big,    elf::EM_PPC,       0,                   0,               "ppc",         "ppc",     None),
     arch("s390x",       "s390x",       "s390x",       64, Big,    elf::EM_S390,      0,                   0,               "s390x",       "s390x",   None),
     arch("loongarch64", "loongarch64", "loongarch64", 64, Little, elf::EM_LOONGARCH, 0,                   0,               "loongarch64", "loong64", None),
+    arch("sparc64",     "sparc64",     "sparc64",     64, Big,    elf::EM_SPARCV9,   0,                   0,               "sparc64",     "sparc64", None),
     arch("wasm32",      "wasm32",      "wasm32",      32, Little, elf::EM_NONE,      0,                   0,               "wasm32",      "wasm",    None),
 ];
 
@@ -125,7 +128,7 @@ impl Arch {
     pub fn qemu(&self) -> &'static str {
         match self.name {
             "x86" => "i386",
-            "powerpc64" => self.uname,
+            "powerpc" | "powerpc64" => self.uname,
             name => name,
         }
     }

@@ -20,6 +20,24 @@ use crate::target::arch::{ARCHES, Arch};
 use crate::target::glibc::{FIRST_GLIBC, Glibc};
 use crate::target::system::{Libc, SYSTEMS, System};
 
+/// Other words for a processor in the names of compilers: Debian's, musl.cc's, Fedora's, Gentoo's,
+/// Nix's, Rust's.
+const GNU_ALIASES: &[(&str, &[&str])] = &[
+    ("x86_64", &["amd64"]),
+    ("aarch64", &["arm64"]),
+    (
+        "arm",
+        &[
+            "armel", "armhf", "armv5l", "armv5te", "armv5tel", "armv6", "armv6l", "armv6hl",
+            "armv7", "armv7a", "armv7l", "armv7hl", "armv7hnl",
+        ],
+    ),
+    ("riscv64", &["riscv64gc"]),
+    ("powerpc", &["ppc"]),
+    ("powerpc64", &["ppc64"]),
+    ("powerpc64le", &["ppc64le"]),
+];
+
 /// Target triple with its platform facts and an optional glibc floor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -180,15 +198,14 @@ impl Target {
     /// processor.
     pub fn same_arch(&self, machine: &str) -> bool {
         let cpu = machine.split('-').next().unwrap_or_default();
-        let is_alias = |cpu: &str| match cpu {
-            "i386" | "i486" | "i586" | "i686" => "x86",
-            "amd64" => "x86_64",
-            "armv7l" | "armv7" | "armv6" | "armv7a" => "arm",
-            _ => "",
-        } == self.arch.name;
-        cpu == self.arch.gnu
-            || cpu == self.arch.name && self.arch.name == self.arch.gnu
-            || is_alias(cpu)
+        if self.arch.name == "x86" {
+            return ["i386", "i486", "i586", "i686"].contains(&cpu);
+        }
+        let gnu = GNU_ALIASES
+            .iter()
+            .find(|(_, aliases)| aliases.contains(&cpu))
+            .map_or(cpu, |(gnu, _)| *gnu);
+        gnu == self.arch.gnu
     }
 
     /// Returns true if a compiler of this `machine` compiles for this processor and C library.
@@ -348,5 +365,10 @@ mod tests {
         assert!(target("x86_64-unknown-linux-gnu").same_libc("x86_64-redhat-linux"));
         assert!(!target("x86_64-unknown-linux-musl").same_libc("x86_64-redhat-linux"));
         assert!(!target("powerpc64-unknown-linux-gnu").same_arch("powerpc64le-linux-gnu"));
+        assert!(!target("powerpc64-unknown-linux-gnu").same_arch("ppc64le-suse-linux"));
+        assert!(target("powerpc64le-unknown-linux-gnu").same_libc("powerpc64le-suse-linux"));
+        assert!(target("armv7-unknown-linux-musleabihf").same_libc("armv7l-linux-musleabihf"));
+        assert!(target("i586-unknown-linux-gnu").same_libc("i686-linux-gnu"));
+        assert!(!target("powerpc-unknown-linux-gnu").same_arch("powerpc64-linux-gnu"));
     }
 }

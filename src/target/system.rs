@@ -115,6 +115,8 @@ pub const SYSTEMS: &[System] = &[
     system("unknown-linux-musleabihf", Os::Linux,   Libc::Musl,   Format::Elf,   Hard,        "linux-musleabihf", ""),
     system("unknown-linux-gnueabi",    Os::Linux,   Libc::Gnu,    Format::Elf,   Soft,        "linux-gnueabi",    ""),
     system("unknown-linux-musleabi",   Os::Linux,   Libc::Musl,   Format::Elf,   Soft,        "linux-musleabi",   ""),
+    system("unknown-linux-gnuasan",    Os::Linux,   Libc::Gnu,    Format::Elf,   Unspecified, "linux-gnu",        ""),
+    system("unknown-linux-ohos",       Os::Linux,   Libc::System, Format::Elf,   Unspecified, "linux-ohos",       ""),
     system("apple-darwin",             Os::Darwin,  Libc::System, Format::MachO, Unspecified, "apple-darwin",     ""),
     system("pc-windows-gnu",           Os::Windows, Libc::System, Format::Pe,    Unspecified, "w64-mingw32",      ".exe"),
     system("pc-windows-gnullvm",       Os::Windows, Libc::System, Format::Pe,    Unspecified, "w64-mingw32",      ".exe"),

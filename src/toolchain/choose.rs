@@ -16,7 +16,7 @@ use crate::project::linker::{LINKER_UNFIT, LinkerChoice, LinkerKind};
 use crate::project::request::TargetRequest;
 use crate::project::setting::SettingOrigin;
 use crate::target::Target;
-use crate::target::system::{Libc, Os};
+use crate::target::system::Libc;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::{Candidate, Rejected, ToolchainChoice};
 use crate::toolchain::clang::{self, arguments};
@@ -28,14 +28,14 @@ use crate::toolchain::image::container::IMAGE_UNFIT;
 use crate::toolchain::kinds::{KINDS, KindEntry};
 use crate::toolchain::program::Program;
 use crate::toolchain::zig::{self, MISSING};
-use crate::toolchain::{gate, gcc, lld, native};
+use crate::toolchain::{gate, gcc, lld, native, packages};
 
 /// Returns the names of the programs to look for, for one target. They cover all kinds, because
 /// `plan` shows each kind with its reason.
-pub fn search_names(target: &Target, host: &str) -> BTreeSet<String> {
+pub fn search_names(target: &Target, host: &str, on_path: &BTreeSet<String>) -> BTreeSet<String> {
     let kinds = native::search_names(target, host)
         .into_iter()
-        .chain(gcc::search_names(target, host))
+        .chain(gcc::search_names(target, host, on_path))
         .chain(clang::search_names());
     kinds.chain(zig::search_names()).collect()
 }
@@ -166,7 +166,7 @@ pub fn choose(
         {
             return Err(problem.clone());
         }
-        let candidates = candidates.map_err(|reason| unfit(target, name, &by, reason, request))?;
+        let candidates = candidates.map_err(|reason| unfit(&case, name, &by, reason, request))?;
         for candidate in candidates {
             match gate::pass(&case, candidate, &by, true) {
                 Ok(chosen) => return Ok(ToolchainChoice { rejected, ..chosen }),
@@ -186,7 +186,7 @@ pub fn choose(
                 format!("`{name}` (from {by}) miscompiles C for `{target}`"),
             )
             .note("cause", reasons),
-            None => unfit(target, name, &by, reasons.join("; "), request),
+            None => unfit(&case, name, &by, reasons.join("; "), request),
         };
         return Err(gate::suggestions(&case, &affected)
             .into_iter()
@@ -288,12 +288,13 @@ fn choice_name<'a>(case: &TargetContext<'a>, request: &'a TargetRequest) -> &'a 
 
 /// Builds the problem of an explicit choice that cannot serve the target.
 fn unfit(
-    target: &Target,
+    case: &TargetContext,
     choice: &str,
     by: &str,
     reason: String,
     request: &TargetRequest,
 ) -> Problem {
+    let target = case.target;
     if let (Some((LinkerChoice::Image, _)), Some(image)) = (&request.choice, &request.image) {
         return Problem::new(
             IMAGE_UNFIT,
@@ -306,15 +307,9 @@ fn unfit(
         .help("add what is missing by `pre-build`, or name another image");
     }
     let help = match &request.choice {
-        Some((LinkerChoice::Image, _)) => {
-            format!(
-                "set its image in xpkg's configuration: \
-                 `[workspace.metadata.xpkg.target.{target}]` with `image = \"name:tag\"`, then \
-                 `cargo xpkg image pin`"
-            )
-        }
+        Some((LinkerChoice::Image, _)) => set_image(target),
         Some((LinkerChoice::Zig, _)) if reason == MISSING => {
-            "install zig: `pip install ziglang`".to_owned()
+            format!("install zig: `{}`", zig::install_command(case.facts))
         }
         Some(_) => "remove the choice, and xpkg uses the first linker that works".to_owned(),
         None => format!("correct or remove {by}"),
@@ -325,6 +320,14 @@ fn unfit(
     )
     .note("cause", [reason])
     .help(help)
+}
+
+/// Suggests an image.
+fn set_image(target: &Target) -> String {
+    format!(
+        "set its image in xpkg's configuration: `[workspace.metadata.xpkg.target.{target}]` with \
+         `image = \"name:tag\"`, then `cargo xpkg image pin`"
+    )
 }
 
 /// Suggests fixes for a target without a linker.
@@ -338,8 +341,8 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
     } = case;
     let native = target.triple() == facts.rustc.host;
     let zig = || {
-        (target.system.os == Os::Linux && facts.zig.is_none() && case.sysroot.is_none())
-            .then(|| "zig (`pip install ziglang`)".to_owned())
+        (zig::may_serve(target) && facts.zig.is_none() && case.sysroot.is_none())
+            .then(|| format!("zig (`{}`)", zig::install_command(facts)))
     };
     let one_of = |first: Option<String>| {
         [first, zig()]
@@ -372,27 +375,34 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
     }
     match target.system.libc {
         Libc::Gnu if native && c.present && facts.programs.contains_key("cc") => {
-            vec!["install a C++ compiler (`apt-get install g++`)".to_owned()]
-        }
-        Libc::Gnu if gcc::is_incomplete(case) => {
-            let package = gcc::libc_package(target, &facts.rustc.host);
             vec![format!(
-                "install {}",
-                one_of(Some(format!("the compiler's C library ({package})")))
+                "install a C++ compiler (`{}`)",
+                packages::cxx_compiler(facts.installer)
             )]
         }
-        Libc::Gnu if native => {
-            vec!["install a C compiler (`apt-get install gcc libc6-dev`)".to_owned()]
-        }
-        Libc::Gnu => {
-            let cxx = c.packages.iter().any(|package| package.cxx);
-            let package = gcc::debian_package(target, if cxx { "g++" } else { "gcc" });
+        Libc::Gnu if gcc::is_incomplete(case) => {
             vec![format!(
                 "install {}",
                 one_of(Some(format!(
-                    "a cross compiler (`apt-get install {package}`)"
+                    "the compiler's C library{}",
+                    gcc::libc_command(case)
                 )))
             )]
+        }
+        Libc::Gnu if native => {
+            vec![format!(
+                "install a C compiler (`{}`)",
+                packages::c_compiler(facts.installer)
+            )]
+        }
+        Libc::Gnu => {
+            let cxx = c.packages.iter().any(|package| package.cxx);
+            let compiler = if cxx { "g++" } else { "gcc" };
+            let cross = packages::cross_compiler(target, compiler, facts.installer)
+                .map(|command| format!("a cross compiler (`{command}`)"));
+            let first = one_of(cross);
+            let install = (!first.is_empty()).then(|| format!("install {first}"));
+            vec![install.unwrap_or_else(|| set_image(target))]
         }
         Libc::Musl if let Some(flag) = lld::breaking_flag(&target_facts.rustflags) => {
             let shared = lld::dynamic_flag(&target_facts.rustflags).map(|_| {
@@ -422,7 +432,10 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
             let tools = target.same_arch(&facts.rustc.host)
                 && !c.packages.iter().any(|package| package.cxx);
             let first = one_of(
-                tools.then(|| "a C compiler for musl (`apt-get install musl-tools`)".to_owned()),
+                tools
+                    .then(|| packages::musl_compiler(target, facts.installer))
+                    .flatten()
+                    .map(|command| format!("a C compiler for musl (`{command}`)")),
             );
             let install = (!first.is_empty()).then(|| format!("install {first}"));
             let others = [
@@ -439,10 +452,17 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
         Libc::Musl => {
             vec!["use a Rust toolchain from rustup: it includes `rust-lld` and musl".to_owned()]
         }
-        Libc::System => vec![format!(
-            "set a linker for it in `CARGO_TARGET_{}_LINKER`",
-            target.upper()
-        )],
+        Libc::System => {
+            let set = format!(
+                "set a linker for it in `CARGO_TARGET_{}_LINKER`",
+                target.upper()
+            );
+            packages::cross_compiler(target, "gcc", facts.installer)
+                .map(|command| format!("install a cross compiler (`{command}`)"))
+                .into_iter()
+                .chain([set])
+                .collect()
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
-use crate::project::build_tools::{Installer, RequiredTool, ToolFound};
+use crate::project::build_tools::{RequiredTool, ToolFound};
 use crate::project::graph::CPackage;
+use crate::project::installer::Installer;
 use crate::project::rustc::Rustc;
 use crate::project::setting::Setting;
 use crate::target::Target;
@@ -37,6 +38,8 @@ pub struct Facts {
     pub zig: Option<Zig>,
     /// Why one that is there does not serve.
     pub zig_trouble: Option<String>,
+    /// True if zig was searched for, was not found, and pip refuses to install it.
+    pub pip_refuses: bool,
     /// Variables without a target in their names that tell of leaks ([`crate::toolchain::leaks::WATCHED`]).
     pub watched: BTreeMap<String, Setting>,
     /// Tools that cannot run here, of those that the graph calls.
@@ -78,6 +81,8 @@ pub struct Zig {
     pub cache: Utf8PathBuf,
     /// The versions of glibc that it links for.
     pub glibc: Vec<String>,
+    /// The targets whose C library it includes, as it names them: `aarch64-linux-gnu`.
+    pub libc: Vec<String>,
 }
 
 /// The programs by which zig serves one target.

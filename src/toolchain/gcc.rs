@@ -1,6 +1,6 @@
 //! GNU compilers built for exactly the target's processor and C library.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
@@ -8,6 +8,7 @@ use crate::target::system::Libc;
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
+use crate::toolchain::packages;
 use crate::toolchain::program::Program;
 use crate::toolchain::tools::{self, Libraries, Tools, script};
 
@@ -17,9 +18,40 @@ const WRAPPER: &str = "musl-gcc";
 /// Major versions that distributions install side by side.
 const VERSIONS: std::ops::RangeInclusive<u32> = 8..=18;
 
-/// Returns the names of such a compiler in Debian, Fedora, crosstool-NG and musl.cc, and plain
-/// `gcc` for the host's own triple. Each is followed by its versioned names, newest first.
-fn names(target: &Target, host: &str) -> Vec<String> {
+/// Returns the names of such a compiler: those of Debian, crosstool-NG and musl.cc, plain `gcc` for
+/// the host's own triple, then all that are named for the target among `found`. The compiler's own
+/// answer (`-v`) decides.
+fn names<'a>(
+    target: &Target,
+    host: &str,
+    found: impl IntoIterator<Item = &'a String>,
+) -> Vec<String> {
+    let mut names = usual_names(target, host);
+    let others: BTreeSet<&String> = found
+        .into_iter()
+        .filter(|name| is_named_for(target, name) && !names.contains(name))
+        .collect();
+    names.extend(others.into_iter().cloned());
+    names
+}
+
+/// Returns true if the name is `MACHINE-gcc`, with or without a version, of a machine with the
+/// target's processor and C library: `armv7l-linux-musleabihf-gcc`, `aarch64-suse-linux-gcc-14`.
+fn is_named_for(target: &Target, name: &str) -> bool {
+    without_version(name)
+        .strip_suffix("-gcc")
+        .is_some_and(|machine| target.same_libc(machine))
+}
+
+/// Returns the name of a compiler without the version that distributions append.
+fn without_version(name: &str) -> &str {
+    name.rsplit_once('-')
+        .filter(|(_, version)| version.parse::<u32>().is_ok())
+        .map_or(name, |(base, _)| base)
+}
+
+/// Returns the usual names, each followed by its versioned names, newest first.
+fn usual_names(target: &Target, host: &str) -> Vec<String> {
     let gnu = target.gnu_name();
     let vendored = gnu.replacen('-', "-unknown-", 1);
     let plain = (target.triple() == host).then(|| "gcc".to_owned());
@@ -38,11 +70,14 @@ fn names(target: &Target, host: &str) -> Vec<String> {
 }
 
 /// Returns the names of the compilers and their companion tools, and of `musl-gcc`, which compiles
-/// C for rust-lld.
-pub fn search_names(target: &Target, host: &str) -> Vec<String> {
+/// C for rust-lld. `on_path` is everything on PATH.
+pub fn search_names(target: &Target, host: &str, on_path: &BTreeSet<String>) -> Vec<String> {
     let musl =
         (target.system.libc == Libc::Musl && target.same_arch(host)).then(|| WRAPPER.to_owned());
-    let compilers: Vec<String> = names(target, host).into_iter().chain(musl).collect();
+    let compilers: Vec<String> = names(target, host, on_path)
+        .into_iter()
+        .chain(musl)
+        .collect();
     let companions = |cc: &String| {
         [
             tools::cxx_name(cc),
@@ -57,12 +92,13 @@ pub fn search_names(target: &Target, host: &str) -> Vec<String> {
 /// Returns a candidate for each GNU compiler of the target, called through a script if a sysroot is
 /// configured.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
-    let names = names(case.target, &case.facts.rustc.host);
+    let names = found_names(case);
     let found = serving(case, &names, |cc| {
         cc.machine
             .as_ref()
             .is_some_and(|machine| case.target.same_libc(machine))
     })?;
+    let found = linking_by_llvm(case, found)?;
     let found = with_libc(case, found)?;
     let candidate = |cc: &Program| {
         let reason = format!(
@@ -113,6 +149,40 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     Ok(found.into_iter().map(candidate).collect())
 }
 
+/// Returns the names of the target's compilers, among them all that were found.
+fn found_names(case: &TargetContext) -> Vec<String> {
+    names(
+        case.target,
+        &case.facts.rustc.host,
+        case.facts.programs.keys(),
+    )
+}
+
+/// Returns those of the compilers that can link the target: what Rust makes for gnullvm links with
+/// LLVM's libraries, which GNU's compiler does not know (`--unwindlib`).
+fn linking_by_llvm<'a>(
+    case: &TargetContext,
+    compilers: Vec<&'a Program>,
+) -> Result<Vec<&'a Program>, String> {
+    if case.target.system.suffix != "pc-windows-gnullvm" {
+        return Ok(compilers);
+    }
+    let is_clang = |cc: &&Program| {
+        cc.version
+            .as_ref()
+            .is_some_and(|version| version.contains("clang"))
+    };
+    let name = compilers.first().map(|cc| cc.program.clone());
+    let found: Vec<&Program> = compilers.into_iter().filter(is_clang).collect();
+    match name {
+        Some(name) if found.is_empty() => Err(format!(
+            "`{name}` is GNU's compiler, and `{}` needs LLVM's libraries (llvm-mingw)",
+            case.target
+        )),
+        _ => Ok(found),
+    }
+}
+
 /// Returns those of the compilers that have a C library, or the reason if none has. A configured
 /// sysroot has its own.
 fn with_libc<'a>(
@@ -137,27 +207,25 @@ pub fn lacks_libc(case: &TargetContext, cc: &Program) -> bool {
 /// Returns the reason against a compiler without a C library.
 pub fn no_libc(case: &TargetContext, cc: &Program) -> String {
     format!(
-        "`{}` has no C library: it finds no `{START_FILE}` ({})",
+        "`{}` has no C library: it finds no `{START_FILE}`{}",
         cc.program,
-        libc_package(case.target, &case.facts.rustc.host)
+        libc_command(case)
     )
+}
+
+/// Returns the command that installs the C library of a compiler without one, in parentheses.
+pub fn libc_command(case: &TargetContext) -> String {
+    packages::libc(case.target, &case.facts.rustc.host, case.facts.installer)
+        .map(|command| format!(" (`{command}`)"))
+        .unwrap_or_default()
 }
 
 /// Start file of every program, which a compiler finds only with its C library.
 pub const START_FILE: &str = "crt1.o";
 
-/// Returns the command that installs the C library of a compiler of Debian's.
-pub fn libc_package(target: &Target, host: &str) -> String {
-    if target.triple() == host {
-        "`apt-get install libc6-dev`".to_owned()
-    } else {
-        format!("`apt-get install libc6-dev-{}-cross`", target.debian_arch())
-    }
-}
-
 /// Returns true if a compiler for exactly the target's libc is installed, without a C library.
 pub fn is_incomplete(case: &TargetContext) -> bool {
-    let names = names(case.target, &case.facts.rustc.host);
+    let names = found_names(case);
     let mut compilers = names.iter().filter_map(|name| case.program(name));
     compilers.any(|cc| {
         let machine = cc.machine.as_ref();
@@ -167,10 +235,7 @@ pub fn is_incomplete(case: &TargetContext) -> bool {
 
 /// Returns true if a program of this name is a C compiler, by the naming of distributions.
 pub fn is_compiler_name(name: &str) -> bool {
-    let base = name
-        .rsplit_once('-')
-        .filter(|(_, version)| version.parse::<u32>().is_ok())
-        .map_or(name, |(base, _)| base);
+    let base = without_version(name);
     base == "cc"
         || base == "clang"
         || base.ends_with("-clang")
@@ -180,7 +245,7 @@ pub fn is_compiler_name(name: &str) -> bool {
 
 /// Returns true if a compiler for exactly the target's libc is among these programs.
 pub fn is_installed(target: &Target, host: &str, found: &BTreeMap<String, Program>) -> bool {
-    let compilers = names(target, host)
+    let compilers = names(target, host, found.keys())
         .into_iter()
         .filter_map(|name| found.get(&name));
     compilers
@@ -202,7 +267,7 @@ pub fn is_musl_wrapper(cc: &Program) -> bool {
 /// Returns compilers of C for musl with a description each. Wrappers are included: they compile C
 /// for musl correctly.
 pub fn for_musl_c(case: &TargetContext) -> Result<Vec<(Program, &'static str)>, String> {
-    let names: Vec<String> = names(case.target, &case.facts.rustc.host)
+    let names: Vec<String> = found_names(case)
         .into_iter()
         .chain([WRAPPER.to_owned()])
         .collect();
@@ -257,7 +322,139 @@ fn serving<'a>(
     }
 }
 
-/// Returns the name of Debian's package with this compiler, `gcc` or `g++`.
-pub fn debian_package(target: &Target, compiler: &str) -> String {
-    format!("{compiler}-{}", target.gnu_name().replace('_', "-"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toolchain::tests::check_choice;
+
+    /// Checks which programs on PATH are taken for compilers of a target.
+    fn check(triple: &str, expected: &str) {
+        let on_path: BTreeSet<String> = [
+            // musl.cc, messense, crosstool-NG, Nix, Gentoo
+            "armv7l-linux-musleabihf-gcc",
+            "armv7-unknown-linux-gnueabihf-gcc",
+            "aarch64-rpi4-linux-gnu-gcc",
+            "armv7l-unknown-linux-gnueabihf-gcc",
+            "armv7a-unknown-linux-gnueabihf-gcc-13",
+            // Arm, Bootlin, Buildroot, Alpine, openSUSE, OpenWrt, Yocto
+            "aarch64-none-linux-gnu-gcc",
+            "aarch64-linux-gcc",
+            "aarch64-buildroot-linux-musl-gcc",
+            "armv7-alpine-linux-musleabihf-gcc",
+            "aarch64-suse-linux-gcc-14",
+            "aarch64-openwrt-linux-musl-gcc",
+            "aarch64-poky-linux-gcc",
+            // Not compilers of C, or not for these targets.
+            "aarch64-none-linux-gnu-gcc-ar",
+            "aarch64-none-linux-gnu-g++",
+            "arm-none-eabi-gcc",
+            "aarch64-linux-android-gcc",
+            "x86_64-w64-mingw32-gcc",
+        ]
+        .map(str::to_owned)
+        .into();
+        let target = Target::of_triple(triple).unwrap();
+        let usual = usual_names(&target, "x86_64-unknown-linux-gnu");
+        let found: Vec<String> = names(&target, "x86_64-unknown-linux-gnu", &on_path)
+            .into_iter()
+            .filter(|name| on_path.contains(name))
+            .collect();
+        assert_eq!(found.join(" "), expected, "{triple}: {usual:?}");
+    }
+
+    #[test]
+    fn compilers_are_known_by_the_pattern_of_their_names() {
+        check(
+            "aarch64-unknown-linux-gnu",
+            "aarch64-linux-gcc aarch64-none-linux-gnu-gcc aarch64-poky-linux-gcc \
+             aarch64-rpi4-linux-gnu-gcc aarch64-suse-linux-gcc-14",
+        );
+        check(
+            "aarch64-unknown-linux-musl",
+            "aarch64-buildroot-linux-musl-gcc aarch64-openwrt-linux-musl-gcc",
+        );
+        check(
+            "armv7-unknown-linux-gnueabihf",
+            "armv7-unknown-linux-gnueabihf-gcc armv7a-unknown-linux-gnueabihf-gcc-13 \
+             armv7l-unknown-linux-gnueabihf-gcc",
+        );
+        check(
+            "armv7-unknown-linux-musleabihf",
+            "armv7-alpine-linux-musleabihf-gcc armv7l-linux-musleabihf-gcc",
+        );
+        check("x86_64-pc-windows-gnu", "x86_64-w64-mingw32-gcc");
+        check("x86_64-unknown-linux-gnu", "");
+    }
+
+    #[test]
+    fn the_compiler_itself_says_what_it_compiles_for() {
+        // Buildroot's `aarch64-linux-gcc` may be one for musl.
+        check_choice(
+            "aarch64-linux-gcc=aarch64-buildroot-linux-musl aarch64-none-linux-gnu-gcc=aarch64-none-linux-gnu",
+            "aarch64-unknown-linux-gnu",
+            None,
+            "gcc CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-none-linux-gnu-gcc \
+             CC_aarch64_unknown_linux_gnu=aarch64-none-linux-gnu-gcc",
+        );
+    }
+
+    /// Checks the reason against one kind, and the help.
+    fn check_reason(machine: &str, triple: &str, kind: &str, expected: &str) {
+        let problem = crate::toolchain::tests::chosen(machine, triple, None).unwrap_err();
+        let reasons: Vec<&String> = problem.notes.iter().flat_map(|note| &note.lines).collect();
+        let reason = reasons
+            .iter()
+            .find_map(|line| Some(line.strip_prefix(kind)?.trim_start()))
+            .unwrap_or_default();
+        let found = format!("{reason} | {}", problem.help.join(" | "));
+        assert_eq!(found, expected, "{triple}");
+    }
+
+    #[test]
+    fn a_gnu_compiler_does_not_link_for_gnullvm() {
+        check_reason(
+            "x86_64-w64-mingw32-gcc=x86_64-w64-mingw32",
+            "x86_64-pc-windows-gnullvm",
+            "gcc",
+            "`x86_64-w64-mingw32-gcc` is GNU's compiler, and `x86_64-pc-windows-gnullvm` needs \
+             LLVM's libraries (llvm-mingw) | set a linker for it in \
+             `CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_LINKER`",
+        );
+    }
+
+    #[test]
+    fn zig_is_not_taken_where_it_has_no_c_library() {
+        check_reason(
+            "zig-without-libc",
+            "powerpc64-unknown-linux-gnu",
+            "zig",
+            "zig 0.17.0 includes no C library for `powerpc64-linux-gnu` | install a cross compiler \
+             (`apt-get install gcc-powerpc64-linux-gnu`)",
+        );
+        check_reason(
+            "zig",
+            "armv5te-unknown-linux-gnueabi",
+            "zig",
+            "cannot link C for ARMv5: its own run-time library lacks `__sync_*` functions \
+             (ziglang/zig#25403) | install a cross compiler (`apt-get install \
+             gcc-arm-linux-gnueabi`)",
+        );
+        check_reason(
+            "zig",
+            "sparc64-unknown-linux-gnu",
+            "zig",
+            "links programs for sparc64 that crash when they start | install a cross compiler \
+             (`apt-get install gcc-sparc64-linux-gnu`)",
+        );
+    }
+
+    #[test]
+    fn debian_has_no_compiler_for_armv6_with_hard_floats() {
+        check_reason(
+            "lld",
+            "arm-unknown-linux-gnueabihf",
+            "gcc",
+            "`arm-linux-gnueabihf-gcc` is not on PATH | install zig (`pip install ziglang`)",
+        );
+    }
 }

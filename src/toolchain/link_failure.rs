@@ -157,7 +157,7 @@ fn other_linker(used: LinkerKind, others: &[LinkerKind]) -> String {
             choices.join(", ")
         ),
         true if used == LinkerKind::Zig => "or install a cross compiler for this target".to_owned(),
-        true => "or install zig (`pip install ziglang`), and choose it: `--linker zig`".to_owned(),
+        true => "or install zig (`cargo xpkg help zig`), and choose it: `--linker zig`".to_owned(),
     }
 }
 

@@ -22,6 +22,7 @@ pub mod link_failure;
 pub mod lld;
 pub mod look;
 pub mod native;
+pub mod packages;
 pub mod probe;
 pub mod program;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use camino::Utf8Path;
 
+use crate::problem::Result;
 use crate::project::graph::CPackage;
 use crate::project::linker::LinkerChoice;
 use crate::project::request::{TargetOverrides, TargetRequest};
@@ -10,7 +11,7 @@ use crate::project::setting::{Setting, SettingOrigin};
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::toolchain::c_usage::CUsage;
-use crate::toolchain::candidate::{SetBy, Variable};
+use crate::toolchain::candidate::{SetBy, ToolchainChoice, Variable};
 use crate::toolchain::choose::{self, choose};
 use crate::toolchain::facts::{ClangFinds, Facts, TargetFacts, Zig, ZigTools};
 use crate::toolchain::kinds::KINDS;
@@ -62,21 +63,26 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
                     lld: false,
                 })
             }
-            ("zig", ..) => {
+            ("zig" | "zig-without-libc", ..) => {
                 let glibc = ["2.0.0", "2.17.0", "2.44.0"].map(str::to_owned).to_vec();
                 facts.zig = Some(Zig {
                     path: "/z/zig".into(),
                     version: "0.17.0".to_owned(),
                     cache: "/z/cache".into(),
                     glibc,
+                    libc: vec!["zig-target".to_owned(), "aarch64-linux-gnu".to_owned()],
                 });
                 let program = |name: &str| format!("/w/{name}").into();
-                let target = "zig-target".to_owned();
+                let target = if word == "zig-without-libc" {
+                    "powerpc64-linux-gnu"
+                } else {
+                    "zig-target"
+                };
                 target_facts.zig = Some(Ok(ZigTools {
                     cc: program("zigcc"),
                     cxx: program("zigcxx"),
                     ranlib: program("zigranlib"),
-                    target,
+                    target: target.to_owned(),
                 }));
             }
             (_, _, Some(("glibc", value))) => glibc = Glibc::parse(value),
@@ -125,8 +131,8 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
     (facts, target_facts, c, glibc)
 }
 
-/// Checks the choice, or the problem with its notes and help lines.
-fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected: &str) {
+/// Chooses for a target on a machine.
+pub fn chosen(text: &str, target: &str, choice: Option<LinkerChoice>) -> Result<ToolchainChoice> {
     let (mut facts, mut target_facts, c, glibc) = machine(text);
     let target = Target::parse(target, &[target.split('.').next().unwrap().to_owned()]).unwrap();
     let request = TargetRequest {
@@ -154,7 +160,12 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
             .extend(report.map(|report| (candidate.key(), report)));
     }
     facts.targets = vec![target_facts];
-    let found = match choose(&request, &facts, &c, Utf8Path::new("/tools")) {
+    choose(&request, &facts, &c, Utf8Path::new("/tools"))
+}
+
+/// Checks the choice, or the problem with its notes and help lines.
+pub fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected: &str) {
+    let found = match chosen(text, target, choice) {
         Ok(chosen) => {
             let shown = ["_LINKER", "CC", "CXX", "AR_"];
             let variables = chosen
@@ -200,12 +211,7 @@ fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expected
         .split("/tools/")
         .map(|part| if place(part) { &part[17..] } else { part })
         .collect();
-    assert_eq!(
-        found.join("/tools/"),
-        expected,
-        "{text} for {}",
-        request.target
-    );
+    assert_eq!(found.join("/tools/"), expected, "{text} for {target}");
 }
 
 /// Checks the choice of `auto`.

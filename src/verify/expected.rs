@@ -55,7 +55,7 @@ const TOKENS: &[(&str, Token)] = &[
     ("armv6", Token::Arch("arm")), ("arm/v6", Token::Arch("arm")), ("arm", Token::Arch("arm")),
     ("i686", Token::Arch("i686")), ("i386", Token::Arch("i686")), ("386", Token::Arch("i686")), ("x86", Token::Arch("i686")),
     ("riscv64", Token::Arch("riscv64gc")), ("riscv64gc", Token::Arch("riscv64gc")),
-    ("ppc64le", Token::Arch("powerpc64le")), ("powerpc64le", Token::Arch("powerpc64le")), ("s390x", Token::Arch("s390x")),
+    ("ppc64le", Token::Arch("powerpc64le")), ("powerpc64le", Token::Arch("powerpc64le")), ("sparc64", Token::Arch("sparc64")), ("s390x", Token::Arch("s390x")),
     ("loongarch64", Token::Arch("loongarch64")), ("loong64", Token::Arch("loongarch64")),
     ("wasm32", Token::Arch("wasm32")),
     ("linux", Token::Os(Os::Linux)), ("darwin", Token::Os(Os::Darwin)), ("macos", Token::Os(Os::Darwin)), ("apple", Token::Os(Os::Darwin)),

@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod cells;
 mod command;
 mod compilers;
 mod corpus;
@@ -17,6 +18,8 @@ mod fuzz;
 mod matrix;
 mod setup;
 mod suite;
+mod targets;
+mod wild;
 mod zig;
 
 use crate::command::{Go as _, alone, cargo, threads};
@@ -46,9 +49,16 @@ const TASKS: &[(&str, &str, Task)] = &[
     ),
     (
         "matrix",
-        "fixtures/native for every target, by xpkg and by cargo-zigbuild, built and run [FILTER] \
-         [--again] [--table]",
+        "fixtures/native for every target, by xpkg and by cargo-zigbuild, built and run; with \
+         `--targets` fixtures/reach for every Linux target by every linker [FILTER] [--again] \
+         [--table]",
         matrix::run,
+    ),
+    (
+        "wild",
+        "published programs for four targets, by xpkg and by cargo-zigbuild, built and run; hours \
+         [FILTER] [--again] [--table]",
+        wild::run,
     ),
     (
         "corpus",

@@ -11,7 +11,7 @@ use crate::build::plan::Plan;
 use crate::build::run;
 use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result};
-use crate::project::build_tools::Installer;
+use crate::project::installer::Installer;
 use crate::project::look::rustc;
 use crate::project::rustc::Rustc;
 use crate::target::Target;

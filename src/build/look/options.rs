@@ -117,6 +117,9 @@ pub fn variables(host: &Host) -> Variables {
     }
 }
 
+/// The one finding about images, which `docker` alone accepts.
+const DOCKER_ONLY: &str = "base-unfit";
+
 /// Returns the code of a finding that `--accept` names.
 ///
 /// # Errors
@@ -131,6 +134,8 @@ pub fn acceptable(name: &str) -> Result<Code> {
                 format!("`--accept {name}`: no such finding can be accepted"),
             );
             Err(match nearest(name, names()) {
+                _ if name == DOCKER_ONLY => problem
+                    .help("it is a finding about images: `cargo xpkg docker --accept base-unfit`"),
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem.help(format!("findings that can be accepted: {}", list(names()))),
             })

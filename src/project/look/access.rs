@@ -57,8 +57,8 @@ pub const CODES: &[Code] = &[OUTSIDE_WORKSPACE];
 pub const OUTSIDE_WORKSPACE: Code = code(&CodeInfo {
     name: "outside-workspace",
     title: "the configuration leads out of the workspace",
-    cause: "`volumes`, `pre-build`, `dockerfile`, `files` or `out-dir` names a path outside the \
-            workspace, or a link to one. A checkout could mount the whole machine writable in a \
+    cause: "`volumes`, `pre-build`, `dockerfile`, `files`, `base` or `out-dir` names a path outside \
+            the workspace, or a link to one. A checkout could mount the whole machine writable in a \
             container, put its files into an image, or replace the tree of another project.",
     detection: "The links of the path are resolved, and the result is compared with the workspace's \
                 root and with the values of `--allow-outside`. A volume whose directory comes from \

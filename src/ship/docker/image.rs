@@ -313,7 +313,8 @@ pub const BASE_UNFIT: Code = code(&CodeInfo {
                 libraries and the glibc of a layout with the image's files over it, or with the \
                 glibc that `base-glibc` declares.",
     fix: "Use another base, by digest, add what it lacks by `files`, or build for musl or with a \
-          glibc floor; `--accept base-unfit` accepts the finding.",
+          glibc floor. `cargo xpkg docker --accept base-unfit` accepts a bin that the base does not \
+          fit; a tag and a damaged layout cannot be accepted.",
     page: "docker",
     sources: &[],
     waivable: false,

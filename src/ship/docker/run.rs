@@ -36,7 +36,7 @@ pub fn decided(
     config: &Config,
     about: &ImageOptions,
 ) -> Result<Vec<Image>, Failure> {
-    check_files(host, config, &about.root)?;
+    check_paths(host, config, &about.root)?;
     let (mut images, told) = decide::decide(manifests, &config.docker, about)?;
     note(host, &told);
     for image in &mut images {
@@ -55,17 +55,26 @@ pub fn decided(
     Ok(images)
 }
 
-/// Checks that the `files` of all images are in the workspace.
+/// Checks that the `files` of all images and the layouts that they are based on are in the
+/// workspace.
 ///
 /// # Errors
-/// `outside-workspace`, once for each file.
-pub fn check_files(host: &Host, config: &Config, root: &Utf8Path) -> Result<(), Vec<Problem>> {
+/// `outside-workspace`, once for each path.
+pub fn check_paths(host: &Host, config: &Config, root: &Utf8Path) -> Result<(), Vec<Problem>> {
     let files = config.docker.iter().flat_map(|image| image.files.keys());
+    let files = files.map(|from| (root.join(from), format!("`{from}` of `files`")));
+    // One that `--base` names is the user's own choice.
+    let bases = config.docker.iter().filter_map(|image| {
+        match Base::parse(image.base.as_deref()?, root).ok()? {
+            Base::OciLayout { directory, .. } => {
+                Some((directory, format!("`base` of `{}`", image.name)))
+            }
+            Base::Scratch | Base::Registry(_) => None,
+        }
+    });
     let problems: Vec<Problem> = files
-        .filter_map(|from| {
-            let setting = format!("`{from}` of `files`");
-            access::check(host, root, &root.join(from), &setting).err()
-        })
+        .chain(bases)
+        .filter_map(|(path, setting)| access::check(host, root, &path, &setting).err())
         .collect();
     if problems.is_empty() {
         Ok(())
@@ -307,9 +316,9 @@ pub fn base(to: &str, found: Vec<Extra>, pieces: &mut BTreeMap<String, ContentSo
             .strip_prefix('/')
             .map(str::to_owned)
     };
-    let (blobs, others): (Vec<Extra>, Vec<Extra>) = found
-        .into_iter()
-        .partition(|extra| digest(&extra.path).is_some());
+    let (blobs, others): (Vec<Extra>, Vec<Extra>) = found.into_iter().partition(|extra| {
+        matches!(extra.what, ExtraKind::File { .. }) && digest(&extra.path).is_some()
+    });
     extra(to, others, pieces);
     for Extra { path, what } in blobs {
         if let (ExtraKind::File { from, .. }, Some(digest)) = (what, digest(&path)) {

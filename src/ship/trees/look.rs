@@ -27,7 +27,7 @@ use crate::project::settings;
 use crate::ship::docker::bins::ImageOptions;
 use crate::ship::docker::context::OPEN;
 use crate::ship::docker::decide;
-use crate::ship::docker::run::{Destination, check_files, reject_overlap};
+use crate::ship::docker::run::{Destination, check_paths, reject_overlap};
 use crate::tree::look::NO_TREE;
 use crate::tree::manifest::Manifest;
 use crate::tree::source::{GIT_LIMIT, git};
@@ -186,7 +186,7 @@ fn check_tables(host: &Host, request: &RunRequest, options: &ImageOptions) -> Re
         ..
     } = request;
     let config = xpkg_config(project)?;
-    check_files(host, &config, &project.workspace.root)?;
+    check_paths(host, &config, &project.workspace.root)?;
     let mut options = ImageOptions {
         root: project.workspace.root.clone(),
         ..options.clone()

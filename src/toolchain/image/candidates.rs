@@ -1,5 +1,6 @@
 //! Candidates in a pinned cross image, judged by the same rules as those on this machine.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -49,7 +50,7 @@ pub fn search_names(target: &Target, host: &str) -> Vec<String> {
     let programs = [CC, CXX].map(str::to_owned);
     programs
         .into_iter()
-        .chain(gcc::search_names(target, host))
+        .chain(gcc::search_names(target, host, &BTreeSet::new()))
         .collect()
 }
 

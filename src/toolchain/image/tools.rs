@@ -1,7 +1,8 @@
 //! Build tools that an image lacks.
 
 use crate::problem::Problem;
-use crate::project::build_tools::{BUILD_TOOLS, Find, Installer, RequiredTool, TOOL_MISSING};
+use crate::project::build_tools::{BUILD_TOOLS, Find, RequiredTool, TOOL_MISSING};
+use crate::project::installer::Installer;
 use crate::toolchain::facts::Facts;
 use crate::toolchain::image::facts::ImageFacts;
 
@@ -44,7 +45,8 @@ pub fn missing_inside(
         version,
     } = required;
     let line = installer
-        .line(build_tool)
+        .line(build_tool.packages)
+        .unwrap_or_default()
         .replace(" install ", " install --yes ");
     let update = if installer == Installer::Apt {
         "apt-get update && "

@@ -6,8 +6,8 @@ use std::thread;
 
 use crate::host::machine::Host;
 use crate::problem::{Failure, Result};
-use crate::project::build_tools::Installer;
 use crate::project::graph::{CPackage, GraphFacts};
+use crate::project::installer::Installer;
 use crate::project::look::cargo_config::{configured_variables, variable};
 use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::look::graph::{self, GraphQuery, Scope};
@@ -95,9 +95,12 @@ impl Survey<'_, '_> {
 
     /// Returns the names of the programs to look for on PATH.
     fn program_names(&self, targets: &[TargetFacts]) -> BTreeSet<String> {
+        let on_path = self.host.on_path();
         let requests = self.scope.requests.iter();
         let mut names: BTreeSet<String> = requests
-            .flat_map(|request| choose::search_names(&request.target, &self.project.rustc.host))
+            .flat_map(|request| {
+                choose::search_names(&request.target, &self.project.rustc.host, &on_path)
+            })
             .collect();
         for target in targets {
             names.extend(target.linker.iter().map(|setting| setting.value.clone()));
@@ -124,9 +127,7 @@ impl Survey<'_, '_> {
         let (host, project, requests) = (self.host, self.project, self.scope.requests);
         let root = &project.workspace.root;
         thread::scope(|threads| {
-            let for_zig = requests
-                .iter()
-                .any(|request| choose::wants_zig(request, &project.rustc.host));
+            let for_zig = self.wants_zig();
             let zig = threads.spawn(move || {
                 if for_zig {
                     zig::look::find(host)
@@ -182,6 +183,14 @@ impl Survey<'_, '_> {
         })
     }
 
+    /// Returns true if zig may serve a target of the run.
+    fn wants_zig(&self) -> bool {
+        self.scope
+            .requests
+            .iter()
+            .any(|request| choose::wants_zig(request, &self.project.rustc.host))
+    }
+
     /// Asks clang what it finds for each target that it could serve.
     fn clang(&self, programs: &BTreeMap<String, Program>) -> Vec<Option<ClangFinds>> {
         let (host, project) = (self.host, self.project);
@@ -234,6 +243,8 @@ impl Survey<'_, '_> {
             Ok(zig) => (zig, None),
             Err(trouble) => (None, Some(trouble)),
         };
+        let missing = zig.is_none() && zig_trouble.is_none();
+        let pip_refuses = missing && self.wants_zig() && zig::look::pip_refuses(self.host);
         let packages = graph.host_c_packages;
         let packages = leveled(project, scope, scope.profiles, packages, Side::Host);
         Facts {
@@ -246,6 +257,7 @@ impl Survey<'_, '_> {
             wants: graph.wants,
             zig,
             zig_trouble,
+            pip_refuses,
             ..Facts::default()
         }
     }
@@ -277,9 +289,7 @@ impl Survey<'_, '_> {
             })
             .collect();
         facts.tools = tools::foreign_tools(host, &facts.wants, &configured_variables(host, config));
-        if !facts.tools.is_empty() {
-            facts.installer = Installer::from_os_release(tools::os_release(host).as_deref());
-        }
+        facts.installer = Installer::from_os_release(tools::os_release(host).as_deref());
     }
 
     /// Asks the archivers of candidates what they write, and their compilers for headers.

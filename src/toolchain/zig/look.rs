@@ -18,7 +18,8 @@ use crate::target::Target;
 use crate::toolchain::facts::{Zig, ZigTools};
 use crate::toolchain::probe::run::LIMIT;
 
-/// Searches for `zig` on PATH, then in Python's package `ziglang`.
+/// Searches for `zig` on PATH, then in Python's package `ziglang`, then for the package's program
+/// `python-zig`, which pipx and uv put on PATH.
 ///
 /// # Errors
 ///
@@ -26,7 +27,11 @@ use crate::toolchain::probe::run::LIMIT;
 pub fn find(host: &Host) -> Result<Option<Zig>, String> {
     let mut problem = None;
     // Python is not started if the first one works.
-    let places: [fn(&Host) -> Option<Utf8PathBuf>; 2] = [|host| host.find("zig"), of_python];
+    let places: [fn(&Host) -> Option<Utf8PathBuf>; 3] = [
+        |host| host.find("zig"),
+        |host| of_python(host, &python(host)?),
+        |host| of_python(host, &python_of_pipx(host)?),
+    ];
     for path in places.into_iter().filter_map(|place| place(host)) {
         match query(host, path) {
             Ok(zig) => return Ok(Some(zig)),
@@ -97,6 +102,7 @@ fn query(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
             .ok_or_else(incomplete)?
             .into(),
         glibc: list_of(&targets, "glibc"),
+        libc: list_of(&targets, "libc"),
     };
     cache::keep(host, cache_file.as_deref(), &zig);
     Ok(zig)
@@ -133,13 +139,38 @@ struct Answer {
     zig: Option<Utf8PathBuf>,
     /// Directories of `sys.path`, each with its timestamp.
     path: Vec<(Utf8PathBuf, Option<String>)>,
+    /// True if the system's package manager owns this Python, and pip refuses to install (PEP 668).
+    managed: bool,
+}
+
+/// Returns true if pip refuses to install a package for the Python on PATH.
+pub fn pip_refuses(host: &Host) -> bool {
+    python(host)
+        .and_then(|python| ask(host, &python))
+        .is_some_and(|answer| answer.managed)
+}
+
+/// Returns the Python on PATH.
+fn python(host: &Host) -> Option<Utf8PathBuf> {
+    host.find("python3").or_else(|| host.find("python"))
+}
+
+/// Returns the Python beside `python-zig`, in the environment that pipx or uv made for it.
+fn python_of_pipx(host: &Host) -> Option<Utf8PathBuf> {
+    let beside = host.real_path(&host.find("python-zig")?)?;
+    ["python3", "python", "python.exe"]
+        .map(|name| beside.with_file_name(name))
+        .into_iter()
+        .find(|path| host.is_file(path))
 }
 
 /// Returns the zig of Python's package `ziglang`.
-fn of_python(host: &Host) -> Option<Utf8PathBuf> {
-    // A virtual environment is identified by the path of its python3, not by the target of that
-    // link.
-    let python = host.find("python3").or_else(|| host.find("python"))?;
+fn of_python(host: &Host, python: &Utf8Path) -> Option<Utf8PathBuf> {
+    ask(host, python)?.zig.filter(|zig| host.is_file(zig))
+}
+
+/// Asks a Python for the package `ziglang` and for who manages its packages.
+fn ask(host: &Host, python: &Utf8Path) -> Option<Answer> {
     // Variables and files by which version managers (pyenv, asdf, mise) choose a Python.
     let prefixes = ["PYTHON", "PYENV", "ASDF", "MISE", "VIRTUAL_ENV"];
     let variables: Vec<_> = host
@@ -161,8 +192,10 @@ fn of_python(host: &Host) -> Option<Utf8PathBuf> {
         .collect();
     let key = format!(
         "{python}\n{}\n{variables:?}\n{home}\n{chosen:?}",
-        host.identity(&python)?
+        host.identity(python)?
     );
+    // A virtual environment is identified by the path of its python3, not by the target of that
+    // link.
     let cache_file = cache::place(host, "python", &key);
     let fresh = |answer: &Answer| {
         answer
@@ -171,12 +204,16 @@ fn of_python(host: &Host) -> Option<Utf8PathBuf> {
             .all(|(path, stamp)| host.stamp(path) == *stamp)
     };
     if let Some(answer) = cache::read::<Answer>(host, cache_file.as_deref()).filter(fresh) {
-        return answer.zig.filter(|zig| host.is_file(zig));
+        return Some(answer);
     }
     let question = Invocation::new(python.as_str(), host.cwd()).arg("-c").arg(
-        "import importlib.util, site, sys\n\
+        "import importlib.util, os, site, sys, sysconfig\n\
          found = importlib.util.find_spec('ziglang')\n\
          print(found.submodule_search_locations[0] if found else '')\n\
+         stdlib = sysconfig.get_path('stdlib')\n\
+         marker = os.path.join(stdlib, 'EXTERNALLY-MANAGED')\n\
+         print(sys.prefix == sys.base_prefix and os.path.isfile(marker))\n\
+         print(stdlib)\n\
          print('\\n'.join(sys.path[1:] + [site.getusersitepackages()]))",
     );
     let output = host
@@ -190,13 +227,14 @@ fn of_python(host: &Host) -> Option<Utf8PathBuf> {
         .filter(|line| !line.is_empty())
         .map(|line| Utf8Path::new(line).join(program))
         .filter(|path| host.is_file(path));
+    let managed = lines.next() == Some("True");
     let path = lines
         .map(Utf8PathBuf::from)
         .map(|path| (path.clone(), host.stamp(&path)))
         .collect();
-    let answer = Answer { zig, path };
+    let answer = Answer { zig, path, managed };
     cache::keep(host, cache_file.as_deref(), &answer);
-    answer.zig
+    Some(answer)
 }
 
 /// Returns the wrappers by which zig serves a target. They are written once for this program, this
@@ -277,13 +315,15 @@ mod tests {
     #[test]
     fn what_zig_prints_is_read_in_both_of_its_spellings() {
         let zon = ".{\n    .zig_exe = \"/z/zig\",\n    .version = \"0.17.0\",\n    .glibc = \
-                   .{\n        \"2.0.0\",\n        \"2.44.0\",\n    },\n}";
+                   .{\n        \"2.0.0\",\n        \"2.44.0\",\n    },\n    .libc = .{\n        \
+                   \"arc-linux-gnu\",\n    },\n}";
         let json = "{\n \"zig_exe\": \"/z/zig\",\n \"version\": \"0.14.1\",\n \"glibc\": [\n  \
-                    \"2.0.0\",\n  \"2.44.0\"\n ],\n}";
+                    \"2.0.0\",\n  \"2.44.0\"\n ],\n \"libc\": [\n  \"arc-linux-gnu\"\n ],\n}";
         for (printed, version) in [(zon, "0.17.0"), (json, "0.14.1")] {
             assert_eq!(text_of(printed, "zig_exe").as_deref(), Some("/z/zig"));
             assert_eq!(text_of(printed, "version").as_deref(), Some(version));
             assert_eq!(list_of(printed, "glibc"), ["2.0.0", "2.44.0"]);
+            assert_eq!(list_of(printed, "libc"), ["arc-linux-gnu"]);
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::target::system::{Libc, Os};
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::{CacheWarmup, Candidate};
 use crate::toolchain::context::TargetContext;
-use crate::toolchain::facts::{Zig, ZigTools};
+use crate::toolchain::facts::{Facts, Zig, ZigTools};
 use crate::toolchain::gcc;
 use crate::toolchain::lld;
 use crate::toolchain::program::Program;
@@ -77,10 +77,38 @@ pub fn version(zig: &Zig) -> String {
 /// Reason if zig is not installed.
 pub const MISSING: &str = "not on PATH, and `python3 -m ziglang` failed";
 
+/// Returns the command that installs zig for the Python on PATH.
+pub fn install_command(facts: &Facts) -> &'static str {
+    match facts.pip_refuses {
+        true => "pipx install ziglang",
+        false => "pip install ziglang",
+    }
+}
+
 /// Returns true if zig may serve the target, so that it is worth searching for.
 pub fn is_worth(target: &Target, host: &str, chosen: bool) -> bool {
     target.system.os == Os::Linux && (chosen || target.triple() != host || target.floor.is_some())
 }
+
+/// Returns true if zig may link for the target, as far as is known without asking it.
+pub fn may_serve(target: &Target) -> bool {
+    target.system.os == Os::Linux
+        && target.system.libc != Libc::System
+        && !BROKEN.iter().any(|(arch, _)| *arch == target.arch.prefix)
+}
+
+/// Processors for which zig 0.17 includes a C library, and links programs that do not work.
+const BROKEN: &[(&str, &str)] = &[
+    (
+        "armv5te",
+        "cannot link C for ARMv5: its own run-time library lacks `__sync_*` functions \
+         (ziglang/zig#25403)",
+    ),
+    (
+        "sparc64",
+        "links programs for sparc64 that crash when they start",
+    ),
+];
 
 /// Returns the names of archive tools that are used instead of zig's own.
 pub fn search_names() -> [String; 2] {
@@ -149,6 +177,16 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let tools = tools
         .as_ref()
         .map_err(|reason| format!("{} {reason}", version(zig)))?;
+    if let Some((_, reason)) = BROKEN.iter().find(|(arch, _)| *arch == target.arch.prefix) {
+        return Err((*reason).to_owned());
+    }
+    let libc = tools.target.split('.').next().unwrap_or_default();
+    if !zig.libc.is_empty() && !zig.libc.iter().any(|included| included == libc) {
+        return Err(format!(
+            "{} includes no C library for `{libc}`",
+            version(zig)
+        ));
+    }
     if let Some(floor) = target.floor.filter(|floor| !knows(zig, target, *floor)) {
         return Err(format!(
             "{} links for glibc {}, not for {floor}",

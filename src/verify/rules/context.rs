@@ -83,9 +83,8 @@ pub fn violation(
 /// Returns true for a shared library, which may be released unless a bin is required.
 pub fn is_library(input: &RuleInput) -> bool {
     let binary = input.binary;
-    !input.is_bin
-        && binary.format == FormatName::Elf
-        && binary.kind == "ET_DYN"
-        && binary.interpreter.is_none()
-        && !binary.executable
+    let is_shared_object =
+        binary.format == FormatName::Elf && binary.kind == "ET_DYN" && binary.interpreter.is_none();
+    let is_library = is_shared_object || binary.format == FormatName::Wasm;
+    !input.is_bin && is_library && !binary.executable
 }

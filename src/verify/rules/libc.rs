@@ -2,42 +2,53 @@
 
 use crate::inspect::binary::FormatName;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::target::arch::FloatAbi::{self, Hard, Soft, Unspecified};
 use crate::target::glibc::Glibc;
 use crate::target::system::Libc;
 use crate::verify::rules::context::RuleScope::{Always, Built};
 use crate::verify::rules::context::{Rule, RuleInput, Violation, violation};
 use crate::verify::rules::policy::PolicyName;
 
-/// Path of each platform's loader, as in PT_INTERP. Source: the psABIs; glibc, sysdeps; musl, arch.
+/// Paths of each platform's loaders, as in PT_INTERP: processors, float ABI, glibc's, musl's; empty
+/// if there is none. Source: the psABIs; glibc, sysdeps; musl, arch.
 #[rustfmt::skip]
-const LOADERS: &[(&str, &str, &str)] = &[
-    // arch       glibc                                   musl
-    ("x86_64",      "/lib64/ld-linux-x86-64.so.2",        "/lib/ld-musl-x86_64.so.1"),
-    ("aarch64",     "/lib/ld-linux-aarch64.so.1",         "/lib/ld-musl-aarch64.so.1"),
-    ("armv7",       "/lib/ld-linux-armhf.so.3",           "/lib/ld-musl-armhf.so.1"),
-    ("thumbv7neon", "/lib/ld-linux-armhf.so.3",           "/lib/ld-musl-armhf.so.1"),
-    ("i686",        "/lib/ld-linux.so.2",                 "/lib/ld-musl-i386.so.1"),
-    ("i586",        "/lib/ld-linux.so.2",                 "/lib/ld-musl-i386.so.1"),
-    ("riscv64gc",   "/lib/ld-linux-riscv64-lp64d.so.1",   "/lib/ld-musl-riscv64.so.1"),
-    ("powerpc64le", "/lib64/ld64.so.2",                   "/lib/ld-musl-powerpc64le.so.1"),
-    ("s390x",       "/lib/ld64.so.1",                     "/lib/ld-musl-s390x.so.1"),
-    ("loongarch64", "/lib64/ld-linux-loongarch-lp64d.so.1", "/lib/ld-musl-loongarch64.so.1"),
+const LOADERS: &[(&[&str], FloatAbi, &str, &str)] = &[
+    (&["x86_64"],                   Unspecified, "/lib64/ld-linux-x86-64.so.2",           "/lib/ld-musl-x86_64.so.1"),
+    (&["aarch64"],                  Unspecified, "/lib/ld-linux-aarch64.so.1",            "/lib/ld-musl-aarch64.so.1"),
+    (ARM,                           Hard,        "/lib/ld-linux-armhf.so.3",              "/lib/ld-musl-armhf.so.1"),
+    (ARM,                           Soft,        "/lib/ld-linux.so.3",                    "/lib/ld-musl-arm.so.1"),
+    (&["i686", "i586"],             Unspecified, "/lib/ld-linux.so.2",                    "/lib/ld-musl-i386.so.1"),
+    (&["riscv64gc", "riscv64a23"],  Unspecified, "/lib/ld-linux-riscv64-lp64d.so.1",      "/lib/ld-musl-riscv64.so.1"),
+    (&["powerpc"],                  Unspecified, "/lib/ld.so.1",                          "/lib/ld-musl-powerpc.so.1"),
+    (&["powerpc64"],                Unspecified, "/lib64/ld64.so.1",                      "/lib/ld-musl-powerpc64.so.1"),
+    (&["powerpc64le"],              Unspecified, "/lib64/ld64.so.2",                      "/lib/ld-musl-powerpc64le.so.1"),
+    (&["s390x"],                    Unspecified, "/lib/ld64.so.1",                        "/lib/ld-musl-s390x.so.1"),
+    (&["sparc64"],                  Unspecified, "/lib64/ld-linux.so.2",                  ""),
+    (&["loongarch64"],              Unspecified, "/lib64/ld-linux-loongarch-lp64d.so.1",  "/lib/ld-musl-loongarch64.so.1"),
 ];
+
+const ARM: &[&str] = &["armv7", "thumbv7neon", "arm", "armv5te"];
 
 /// Rule `interpreter-unfit`.
 fn interpreter(input: &RuleInput) -> Option<Violation> {
     let interpreter = input.binary.interpreter.as_ref()?;
     let expected = input.expected?;
-    let (_, glibc, musl) = LOADERS
-        .iter()
-        .find(|(prefix, ..)| *prefix == expected.arch.prefix)?;
-    let allowed: Vec<&str> = match expected.libc {
-        Some(Libc::Gnu) => vec![glibc],
-        Some(Libc::Musl) => vec![musl],
-        _ => vec![glibc, musl],
+    let is_of = |float: FloatAbi| {
+        float == Unspecified || expected.float == Unspecified || float == expected.float
     };
+    let rows = LOADERS
+        .iter()
+        .filter(|(prefixes, float, ..)| prefixes.contains(&expected.arch.prefix) && is_of(*float));
+    let allowed: Vec<&str> = rows
+        .flat_map(|(_, _, glibc, musl)| match expected.libc {
+            Some(Libc::Gnu) => vec![*glibc],
+            Some(Libc::Musl) => vec![*musl],
+            _ => vec![*glibc, *musl],
+        })
+        .filter(|loader| !loader.is_empty())
+        .collect();
     let help = "link it with the target's own toolchain, not with Nix's or one for another libc";
-    (!allowed.contains(&interpreter.as_str()))
+    (!allowed.is_empty() && !allowed.contains(&interpreter.as_str()))
         .then(|| violation(format!("`{interpreter}`"), allowed.join(" or "), help))?
 }
 
@@ -112,6 +123,7 @@ fn libraries(input: &RuleInput) -> Option<Violation> {
         SYSTEM.contains(&library.as_str())
             || library.starts_with("ld-linux")
             || library.starts_with("ld64.so")
+            || library.as_str() == "ld.so.1"
             || library.as_str() == "libc.so"
             || input.policy.config.libraries.contains(library)
     };

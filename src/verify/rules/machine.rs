@@ -65,13 +65,18 @@ fn executable(input: &RuleInput) -> Option<Violation> {
         && input.binary.kind == "ET_REL"
         && input.mode.is_none_or(|mode| mode & 0o111 == 0);
     let is_rejected = !input.binary.executable && !is_library(input) && !is_object;
-    is_rejected.then(|| {
-        violation(
+    let (found, help) = match input.binary.format {
+        FormatName::Wasm => (
+            format!("a {} that exports nothing to start", input.binary.kind),
+            "build it for a system that starts programs: `--target wasm32-wasip1`, or as a library \
+             (`crate-type = [\"cdylib\"]`)",
+        ),
+        _ => (
             format!("type {}", input.binary.kind),
-            "an executable",
             "look for linker arguments such as `-r`",
-        )
-    })?
+        ),
+    };
+    is_rejected.then(|| violation(found, "an executable", help))?
 }
 
 /// Rule `mode-unfit`.
@@ -153,8 +158,8 @@ pub fn is_for(binary: &Binary, arch: &Arch, format: Format, float: FloatAbi) -> 
         && binary.float_abi.serves(float)
 }
 
-const SEE_ARGUMENTS: &str =
-    "look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts";
+const SEE_ARGUMENTS: &str = "look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts; build \
+     WebAssembly for `wasm32-wasip1`";
 const LET_XPKG: &str = "let xpkg choose the linker, or pass `--accept not-static` if you want a \
                         dynamic musl bin";
 
@@ -206,11 +211,14 @@ pub const WRONG_MACHINE: Code = code(&CodeInfo {
 pub const NOT_EXECUTABLE: Code = code(&CodeInfo {
     name: "not-executable",
     title: "the file is not a program",
-    cause: "The file is an object, a library or a core, not an executable.",
-    detection: "The type in the file's header.",
-    fix: "Look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts.",
+    cause: "The file is an object, a library or a core, not an executable; or it is WebAssembly \
+            that no runtime starts, as every bin for wasm32-unknown-unknown is.",
+    detection: "The type in the file's header; for WebAssembly the export `_start` of a module, or \
+                `wasi:cli/run` of a component.",
+    fix: "Look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts. Build \
+          WebAssembly for wasm32-wasip1.",
     page: "tree",
-    sources: &[],
+    sources: &["WASI, application ABI", "WASI 0.2, wasi:cli/run"],
     waivable: true,
 });
 

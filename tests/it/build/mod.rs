@@ -6,6 +6,7 @@ mod doctor;
 mod leftovers;
 mod plan;
 mod races;
+mod wasm;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
@@ -378,6 +379,20 @@ exit 1
 --- stderr
 error[no-such-code]: `--accept no-linker`: no such finding can be accepted
   help: findings that can be accepted: `gcc-95189`, `flags-leak`, `pkg-config-leak`, `archive-format`, `jitter-entropy`, `unreadable-binary`, `wrong-machine`, `not-executable`, `not-static`, `above-glibc-floor` and `private-glibc`
+
+"#]]
+    );
+}
+
+#[test]
+fn a_finding_about_images_is_accepted_by_docker_alone() {
+    check!(
+        Project::of("hello").xpkg("build --accept base-unfit"),
+        str![[r#"
+exit 1
+--- stderr
+error[no-such-code]: `--accept base-unfit`: no such finding can be accepted
+  help: it is a finding about images: `cargo xpkg docker --accept base-unfit`
 
 "#]]
     );

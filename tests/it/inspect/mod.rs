@@ -11,7 +11,7 @@ use cargo_xpkg::inspect::binary::{Binary, Relro};
 use cargo_xpkg::inspect::inspect;
 
 use crate::inspect::readelf::differences;
-use crate::support::tool;
+use crate::support::{Project, tool};
 
 fn host_program() -> Vec<u8> {
     std::fs::read(env!("CARGO_BIN_EXE_cargo-xpkg")).unwrap()
@@ -97,7 +97,42 @@ fn what_is_no_program_is_refused_in_words() {
     check(b"hello", "it begins with [68, 65, 6c, 6c]");
     check(&host_program()[..100], "its ELF headers cannot be read");
     check(b"\0asm\x02\0\0\0", "it is wasm of a version");
-    assert_eq!(inspect(b"\0asm\x01\0\0\0").unwrap().machine, "wasm32");
+    check(
+        b"\0asm\x01\0\0\0\x01\x7f",
+        "its wasm sections cannot be read",
+    );
+}
+
+/// Compiles fixtures/hello for a WebAssembly target with cargo alone.
+fn wasm(target: &str) -> Vec<u8> {
+    let project = Project::of("hello");
+    let built = Command::new(tool("cargo"))
+        .args(["build", "--quiet", "--release", "--target", target])
+        .arg("--target-dir")
+        .arg(project.path("wasm"))
+        .current_dir(&project.root)
+        .status()
+        .unwrap();
+    assert!(built.success(), "{target}");
+    std::fs::read(project.path(&format!("wasm/{target}/release/hello.wasm"))).unwrap()
+}
+
+#[test]
+fn what_starts_wasm_is_read_from_its_exports() {
+    for (target, kind, executable, imports) in [
+        ("wasm32-unknown-unknown", "module", false, ""),
+        ("wasm32-wasip1", "module", true, "wasi_snapshot_preview1"),
+        ("wasm32-wasip2", "component", true, "wasi:cli/environment"),
+    ] {
+        let binary = inspect(&wasm(target)).unwrap();
+        assert_eq!(
+            (binary.machine.as_str(), binary.kind.as_str()),
+            ("wasm32", kind)
+        );
+        assert_eq!(binary.executable, executable, "{target}");
+        let first = binary.needed.first().map_or("", String::as_str);
+        assert!(first.starts_with(imports), "{:?}", binary.needed);
+    }
 }
 
 #[test]

@@ -101,6 +101,33 @@ fn a_volume_of_the_environment_is_the_users_own_word() {
 }
 
 #[test]
+fn no_image_is_based_on_a_layout_outside_unless_the_user_names_it() {
+    let project = Project::of("hello");
+    project.write("../outside/index.json", "{}");
+    project.write(
+        "xpkg.toml",
+        "targets = [\"x86_64-unknown-linux-musl\"]\n[[docker]]\nname = \"hello\"\nbase = \
+         \"oci:../outside:tag\"\n",
+    );
+    check!(
+        project.xpkg("docker --context context"),
+        str![[r#"
+exit 1
+--- stderr
+error[outside-workspace]: `base` of `hello` leads to `[BASE]/outside`, which is outside the workspace
+  help: move it into the workspace, or allow it if you trust this configuration: `--allow-outside [BASE]/outside`
+
+"#]]
+    );
+    let run = project.xpkg("docker --context context --allow-outside ../outside");
+    assert!(run.stderr.contains("error[base-unfit]"), "{}", run.stderr);
+    // As it is the user who names it, no flag is asked for.
+    project.write("xpkg.toml", "targets = [\"x86_64-unknown-linux-musl\"]\n");
+    let run = project.xpkg("docker --context context --base oci:../outside");
+    assert!(run.stderr.contains("error[base-unfit]"), "{}", run.stderr);
+}
+
+#[test]
 fn nothing_outside_is_copied_into_an_image_unless_it_is_allowed() {
     let project = Project::of("hello");
     project.write("../outside/secret", "the user's");

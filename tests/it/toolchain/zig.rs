@@ -1,7 +1,7 @@
 //! zig with the real zig: floors held, arguments it does not know, what it compiles first, what it
 //! strips.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cargo_xpkg::toolchain::zig::arguments::ARG_REWRITES;
@@ -368,6 +368,76 @@ fn example(flag: &str) -> String {
     }
 }
 
+/// The Python that runs: what is on PATH may be a script that chooses among several.
+fn real_python() -> PathBuf {
+    let asked = Command::new(tool("python3"))
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output()
+        .unwrap();
+    PathBuf::from(String::from_utf8(asked.stdout).unwrap().trim())
+}
+
+#[test]
+fn pipx_is_suggested_where_pip_refuses_to_install() {
+    let plan = format!("plan --linker zig --target {ARM_MUSL}");
+    for (managed, command) in [("True", "pipx"), ("False", "pip")] {
+        let python = format!("out \nout {managed}\nout /usr/lib/python3\n");
+        let run = Project::of("hello").fake("python3", &python).xpkg(&plan);
+        assert_eq!(
+            run.stderr,
+            format!(
+                "error[linker-unfit]: `zig` (from `--linker`) cannot link for `{ARM_MUSL}`\n  cause: \
+                 not on PATH, and `python3 -m ziglang` failed\n  help: install zig: `{command} \
+                 install ziglang`\n"
+            )
+        );
+    }
+}
+
+/// The environment that pipx makes: a Python of its own, and a script that is linked from PATH.
+#[test]
+fn zig_is_found_through_the_program_of_pipx() {
+    let Some(zig) = zig("zig_is_found_through_the_program_of_pipx") else {
+        return;
+    };
+    let project = Project::of("hello");
+    let python = real_python();
+    let version = Command::new(&python)
+        .args([
+            "-c",
+            "import sys; print('python%d.%d' % sys.version_info[:2])",
+        ])
+        .output()
+        .unwrap();
+    let version = String::from_utf8(version.stdout).unwrap();
+    let packages = format!("pipx/lib/{}/site-packages", version.trim());
+    let home = python.parent().unwrap().to_str().unwrap();
+    project.write("pipx/pyvenv.cfg", &format!("home = {home}\n"));
+    project.write("pipx/bin/python-zig", "#!/bin/sh\nexit 1\n");
+    std::fs::create_dir_all(project.path(&packages)).unwrap();
+    let link = |to: &Path, at: &str| std::os::unix::fs::symlink(to, project.path(at)).unwrap();
+    link(zig.parent().unwrap(), &format!("{packages}/ziglang"));
+    link(&python, "pipx/bin/python");
+    let program = project.path("pipx/bin/python-zig");
+    std::fs::set_permissions(
+        &program,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    let project = project.with_tool("python-zig", &program);
+    let run = project
+        .xpkg(&format!("plan --linker zig --target {ARM_MUSL}"))
+        .ok();
+    assert!(
+        run.stdout.contains(
+            "  toolchain   zig: it includes musl and compiles C and C++ for it \
+             (chosen by `--linker`)\n"
+        ),
+        "{}",
+        run.stdout
+    );
+}
+
 #[test]
 fn zig_is_found_through_python() {
     let Some(zig) = zig("zig_is_found_through_python") else {
@@ -382,24 +452,9 @@ fn zig_is_found_through_python() {
         .unwrap()
         .to_owned();
     let plan = format!("plan --linker zig --target {ARM_MUSL}");
-    // The real one: what stands on PATH may be a script that chooses among several.
-    let asked = Command::new(tool("python3"))
-        .args(["-c", "import sys; print(sys.executable)"])
-        .output()
-        .unwrap();
-    let python = PathBuf::from(String::from_utf8(asked.stdout).unwrap().trim());
+    let python = real_python();
     let project = Project::of("hello").with_tool("python3", &python);
-    check!(
-        project.xpkg(&plan),
-        str![[r#"
-exit 1
---- stderr
-error[linker-unfit]: `zig` (from `--linker`) cannot link for `aarch64-unknown-linux-musl`
-  cause: not on PATH, and `python3 -m ziglang` failed
-  help: install zig: `pip install ziglang`
-
-"#]]
-    );
+    assert_eq!(project.xpkg(&plan).code, Some(1));
     // What was not there a moment ago is seen when it comes.
     let project = project.env("PYTHONPATH", &packages);
     let run = project.xpkg(&plan).ok();

@@ -1,0 +1,331 @@
+//! The cells of a matrix: one program for one target by one tool, built, run and recorded.
+//!
+//! A cell starts from an empty target directory; zig's own cache stays, as on a real machine. Its
+//! record goes to a file as soon as it ends, so that a run that is stopped can go on.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use crate::command::{Go as _, cargo, root};
+use crate::{setup, zig};
+
+/// What runs the bins of a target, and where the libraries are that they load.
+pub type Runner<'a> = Option<(&'a str, &'a str)>;
+
+/// A target with its floor, and its runner.
+pub type Target = (&'static str, Runner<'static>);
+
+pub const AARCH64: Runner<'static> = Some(("qemu-aarch64-static", "/usr/aarch64-linux-gnu"));
+pub const ARM: Runner<'static> = Some(("qemu-arm-static", "/usr/arm-linux-gnueabihf"));
+pub const RISCV64: Runner<'static> = Some(("qemu-riscv64-static", "/usr/riscv64-linux-gnu"));
+
+/// The tools that are compared.
+pub const WAYS: &[&str] = &["xpkg", "zigbuild"];
+const ZIGBUILD: &str = "0.24.0";
+
+/// What running takes beyond what the tests need. No headers: those would be one more toolchain to
+/// find.
+const PACKAGES: &[(&str, &str)] = &[
+    (
+        "/usr/arm-linux-gnueabihf/lib/libc.so.6",
+        "libc6-armhf-cross",
+    ),
+    (
+        "/usr/arm-linux-gnueabihf/lib/libgcc_s.so.1",
+        "libgcc-s1-armhf-cross",
+    ),
+    (
+        "/usr/riscv64-linux-gnu/lib/libc.so.6",
+        "libc6-riscv64-cross",
+    ),
+    (
+        "/usr/riscv64-linux-gnu/lib/libgcc_s.so.1",
+        "libgcc-s1-riscv64-cross",
+    ),
+];
+
+/// Seconds until a build or a bin counts as one that does not end.
+const BUILD_LIMIT: &str = "1800";
+const RUN_LIMIT: &str = "60";
+
+/// The triple and the glibc floor of a target.
+pub fn split(target: &str) -> (&str, Option<&str>) {
+    target
+        .split_once('.')
+        .map_or((target, None), |(triple, floor)| (triple, Some(floor)))
+}
+
+/// What came of a cell.
+pub struct Record {
+    /// `ok`, or where it ended: `build`, `run`, `floor`.
+    pub outcome: String,
+    /// The build alone.
+    pub seconds: f64,
+    /// The glibc needed, or the first line that tells why not.
+    pub note: String,
+}
+
+/// The file that keeps the records of a matrix.
+pub struct Results(pub PathBuf);
+
+impl Results {
+    /// The latest record of each cell: `program/target/way`.
+    pub fn all(&self) -> Result<BTreeMap<String, Record>, String> {
+        let record = |line: &str| {
+            let [program, target, way, outcome, seconds, note] =
+                line.splitn(6, '\t').collect::<Vec<_>>().try_into().ok()?;
+            let record = Record {
+                outcome: str::to_owned(outcome),
+                seconds: str::parse(seconds).ok()?,
+                note: str::to_owned(note),
+            };
+            Some((format!("{program}/{target}/{way}"), record))
+        };
+        if !self.0.exists() {
+            return Ok(BTreeMap::new());
+        }
+        Ok(read(&self.0)?.lines().filter_map(record).collect())
+    }
+
+    pub fn append(&self, name: &str, record: &Record) -> Result<(), String> {
+        let Record {
+            outcome,
+            seconds,
+            note,
+        } = record;
+        let line = format!(
+            "{}\t{outcome}\t{seconds:.1}\t{}\n",
+            name.replace('/', "\t"),
+            note.replace('\t', " ")
+        );
+        let mut file = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(&self.0)
+            .map_err(|error| format!("{}: {error}", self.0.display()))?;
+        file.write_all(line.as_bytes())
+            .map_err(|error| format!("{}: {error}", self.0.display()))
+    }
+}
+
+/// Installs what the cells need, and builds both tools.
+pub fn prepare(targets: &[Target], ways: &[&str]) -> Result<(), String> {
+    setup::run()?;
+    setup::packages(PACKAGES)?;
+    let triples: Vec<&str> = targets.iter().map(|(target, _)| split(target).0).collect();
+    setup::targets(&triples)?;
+    if ways.contains(&"xpkg") {
+        cargo(&["build", "--release", "--bin", "cargo-xpkg"]).go()?;
+    }
+    if ways.contains(&"zigbuild") && !zigbuild().exists() {
+        let place = root().join("target/toolchains/zigbuild");
+        cargo(&[
+            "install",
+            "cargo-zigbuild",
+            "--version",
+            ZIGBUILD,
+            "--locked",
+            "--root",
+        ])
+        .arg(place)
+        .go()?;
+    }
+    Ok(())
+}
+
+/// A build by a tool: `selection` is what chooses the bins. What it makes goes below `work`.
+pub fn build(way: &str, target: &str, selection: &[&str], at: &Path, work: &Path) -> Command {
+    let mut command = limited(BUILD_LIMIT);
+    match way {
+        "xpkg" => command
+            .arg(root().join("target/release/cargo-xpkg"))
+            .arg("build")
+            .arg("--out-dir")
+            .arg(work.join("tree")),
+        _ => command.arg(zigbuild()).args(["zigbuild", "--release"]),
+    };
+    command
+        .args(selection)
+        .args(["--target", target, "--locked", "--target-dir"])
+        .arg(work.join("target"))
+        .current_dir(at);
+    // `cargo xtask` runs under cargo: what that tells its children is not for these.
+    for (name, _) in std::env::vars_os() {
+        let known = name.to_string_lossy();
+        if known == "RUSTUP_TOOLCHAIN"
+            || known == "CARGO"
+            || known.starts_with("CARGO_PKG_")
+            || known.starts_with("CARGO_MANIFEST_")
+        {
+            command.env_remove(&name);
+        }
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::iter::once(zig::directory()).chain(std::env::split_paths(&path));
+    command.env("PATH", std::env::join_paths(path).unwrap_or_default());
+    command
+}
+
+/// Where a tool leaves a bin.
+pub fn made(way: &str, target: &str, package: &str, bin: &str, work: &Path) -> PathBuf {
+    let (triple, _) = split(target);
+    match way {
+        "xpkg" => work.join("tree").join(triple).join(package).join(bin),
+        _ => work.join("target").join(triple).join("release").join(bin),
+    }
+}
+
+/// Runs a build, keeps what it says in `log`, and returns its output and its seconds.
+pub fn timed(mut command: Command, log: &Path) -> Result<(Output, f64), String> {
+    let began = Instant::now();
+    let built = command
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    let seconds = began.elapsed().as_secs_f64();
+    write(log, &String::from_utf8_lossy(&built.stderr))?;
+    Ok((built, seconds))
+}
+
+/// Runs a bin and reads the glibc that it needs. Returns the outcome and its note; `is_right` judges
+/// what it prints to stdout.
+pub fn examined(
+    bin: &Path,
+    (target, runner): (&str, Runner),
+    args: &[&str],
+    is_right: impl Fn(&str) -> bool,
+) -> Result<(&'static str, String), String> {
+    let needed = glibc(bin)?;
+    let shown = needed.map_or(String::new(), |(major, minor)| {
+        format!("GLIBC_{major}.{minor}")
+    });
+    let mut command = limited(RUN_LIMIT);
+    if let Some((qemu, libraries)) = runner {
+        command.args([qemu, "-L", libraries]);
+    }
+    let ran = command
+        .arg(bin)
+        .args(args)
+        .output()
+        .map_err(|error| format!("{}: {error}", bin.display()))?;
+    let (printed, said) = (
+        String::from_utf8_lossy(&ran.stdout),
+        String::from_utf8_lossy(&ran.stderr),
+    );
+    if !ran.status.success() {
+        return Ok(("run", ended(&ran, &said)));
+    }
+    if !is_right(&printed) {
+        return Ok(("run", format!("printed {printed:?}")));
+    }
+    Ok(match split(target).1.and_then(version) {
+        Some(floor) if needed.is_none_or(|needed| needed > floor) => {
+            ("floor", format!("needs {shown:?}"))
+        }
+        _ => ("ok", shown),
+    })
+}
+
+fn zigbuild() -> PathBuf {
+    root().join("target/toolchains/zigbuild/bin/cargo-zigbuild")
+}
+
+/// A command that ends with its time, and with this task: `timeout` has a process group of its own,
+/// which Ctrl-C does not reach.
+fn limited(seconds: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "timeout", "--kill-after=10", seconds]);
+    command
+}
+
+/// The highest version of glibc that a bin asks for.
+fn glibc(bin: &Path) -> Result<Option<(u32, u32)>, String> {
+    let output = Command::new("readelf")
+        .args(["--version-info", "--wide"])
+        .arg(bin)
+        .output()
+        .map_err(|error| format!("readelf: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text
+        .split_whitespace()
+        .filter_map(|word| version(word.strip_prefix("GLIBC_")?))
+        .max())
+}
+
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// Why a process did not do what it should.
+pub fn ended(output: &Output, said: &str) -> String {
+    match output.status.code() {
+        Some(124 | 137) => "did not end".to_owned(),
+        _ => telling(said).map_or_else(|| output.status.to_string(), str::to_owned),
+    }
+}
+
+/// The first line that says what is wrong, rather than that something is.
+fn telling(said: &str) -> Option<&str> {
+    let lines = || said.lines().map(str::trim);
+    let empty = [
+        "error: failed to run custom build command",
+        "error: could not compile",
+        "error: linking with",
+    ];
+    let wrong = [
+        "error:",
+        "error[",
+        "error occurred",
+        "CMake Error",
+        "undefined symbol",
+        "undefined reference",
+        "not found",
+        "panicked at",
+    ];
+    let noise = ["cargo:", "Compiling ", "warning:", "-- "];
+    let tells = |line: &&str| {
+        wrong.iter().any(|word| line.contains(word))
+            && ![&noise[..], &empty[..]]
+                .concat()
+                .iter()
+                .any(|start| line.starts_with(start))
+    };
+    lines()
+        .find(tells)
+        .or_else(|| lines().find(|line| line.contains("error")))
+        .or_else(|| lines().rfind(|line| !line.is_empty()))
+}
+
+pub fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+pub fn write(path: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_telling_line_is_the_cause_and_not_its_echo() {
+    let said = "   Compiling thiserror v2.0.0\nerror: failed to run custom build command for `ring`\n  --- stderr\n  \
+                error occurred in cc-rs: failed to find tool \"x\"\nerror: could not compile `ring`\n";
+    assert_eq!(
+        telling(said),
+        Some("error occurred in cc-rs: failed to find tool \"x\"")
+    );
+    let said = "error: linking with `zigcc` failed: exit status: 1\n  = note: ld.lld: error: \
+                undefined symbol: open64\n";
+    assert_eq!(
+        telling(said),
+        Some("= note: ld.lld: error: undefined symbol: open64")
+    );
+}
+
+#[test]
+fn versions_compare_as_numbers() {
+    assert!(version("2.9") < version("2.17"));
+    assert_eq!(version("PRIVATE"), None);
+    assert_eq!(version("2.3.4"), Some((2, 3)));
+}

@@ -1,0 +1,359 @@
+//! Published programs for four targets, by xpkg and by cargo-zigbuild, built and asked for their
+//! version.
+//!
+//! Each is built from its package of the registry, with its own Cargo.lock. One cell is
+//! program/target/way; the records are in target/wild/results.tsv. All of them take hours. The
+//! results that the guide shows are kept in fixtures/wild/results.tsv: copy the file there after a
+//! run that is worth it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::cells::{self, AARCH64, ARM, Record, Results, Target, WAYS};
+use crate::command::{Go as _, ask, cargo, root};
+use crate::setup;
+
+const TARGETS: &[Target] = &[
+    ("x86_64-unknown-linux-musl", None),
+    ("aarch64-unknown-linux-musl", AARCH64),
+    ("x86_64-unknown-linux-gnu.2.17", None),
+    ("armv7-unknown-linux-gnueabihf", ARM),
+];
+
+/// A program of the registry.
+struct Program {
+    package: &'static str,
+    version: &'static str,
+    bin: &'static str,
+    /// What its build is an example of.
+    shows: &'static str,
+    /// Features that make it complete in itself, if its default is not.
+    selection: &'static [&'static str],
+}
+
+const fn program(
+    package: &'static str,
+    version: &'static str,
+    bin: &'static str,
+    shows: &'static str,
+) -> Program {
+    Program {
+        package,
+        version,
+        bin,
+        shows,
+        selection: &[],
+    }
+}
+
+/// The smallest first, so that a run that is stopped has the most to show.
+const PROGRAMS: &[Program] = &[
+    program("hyperfine", "1.20.0", "hyperfine", "pure Rust"),
+    program("zoxide", "0.10.0", "zoxide", "pure Rust"),
+    program("just", "1.59.0", "just", "pure Rust"),
+    program("fd-find", "10.5.0", "fd", "jemalloc but on musl"),
+    program("ripgrep", "15.2.0", "rg", "jemalloc on musl"),
+    program("bindgen-cli", "0.73.2", "bindgen", "libclang by dlopen"),
+    program("eza", "0.23.5", "eza", "libgit2 vendored"),
+    program("bat", "0.26.1", "bat", "onig, libgit2 vendored"),
+    program("git-delta", "0.20.1", "delta", "onig, libgit2 vendored"),
+    program("mdbook", "0.5.4", "mdbook", "pure Rust"),
+    program("bottom", "0.15.0", "btm", "sysinfo"),
+    program("ouch", "0.8.3", "ouch", "zstd, bzip3, bindgen"),
+    program("miniserve", "0.35.0", "miniserve", "ring, zstd"),
+    program("oha", "1.16.0", "oha", "aws-lc"),
+    program("xh", "0.26.3", "xh", "rustls, onig"),
+    program("taplo-cli", "0.10.0", "taplo", "ring"),
+    program(
+        "cargo-nextest",
+        "0.9.151",
+        "cargo-nextest",
+        "zstd, self-update",
+    ),
+    program(
+        "tree-sitter-cli",
+        "0.27.1",
+        "tree-sitter",
+        "tree-sitter, QuickJS",
+    ),
+    program(
+        "difftastic",
+        "0.72.0",
+        "difft",
+        "tree-sitter in C and C++, mimalloc",
+    ),
+    Program {
+        selection: &["--no-default-features", "--features", "sqlite-bundled"],
+        ..program("diesel_cli", "2.3.14", "diesel", "SQLite bundled")
+    },
+    Program {
+        selection: &[
+            "--no-default-features",
+            "--features",
+            "native-tls,sqlite,openssl-vendored",
+        ],
+        ..program(
+            "sqlx-cli",
+            "0.9.0",
+            "sqlx",
+            "OpenSSL vendored, SQLite bundled",
+        )
+    },
+    Program {
+        selection: &["--features", "vendored-openssl"],
+        ..program("sccache", "0.19.0", "sccache", "OpenSSL vendored, zstd")
+    },
+    program(
+        "starship",
+        "1.27.0",
+        "starship",
+        "many crates of every kind",
+    ),
+    program("hurl", "8.0.1", "hurl", "curl, libxml2 of the system"),
+    program("gitoxide", "0.61.0", "gix", "CMake: zlib-ng"),
+    program("wasm-opt", "0.116.1", "wasm-opt", "C++: Binaryen"),
+    program("atuin", "18.24.4", "atuin", "protoc, SQLite bundled"),
+];
+
+/// What their build scripts call: found at, package.
+const TOOLS: &[(&str, &str)] = &[
+    ("cmake", "cmake"),
+    ("protoc", "protobuf-compiler"),
+    ("pkg-config", "pkg-config"),
+    ("/usr/lib/llvm-14/lib/libclang.so", "libclang-dev"),
+];
+
+pub fn run(args: &[String]) -> Result<(), String> {
+    let (flags, filters): (Vec<&str>, Vec<&str>) = args
+        .iter()
+        .map(String::as_str)
+        .partition(|arg| arg.starts_with('-'));
+    if let Some(unknown) = flags
+        .iter()
+        .find(|flag| !["--again", "--table"].contains(flag))
+    {
+        return Err(format!(
+            "wild takes [FILTER] [--again] [--table], not {unknown}"
+        ));
+    }
+    let wild = Wild::new();
+    let mut results = wild.results.all()?;
+    if !flags.contains(&"--table") {
+        let wanted = |cell: &Cell| {
+            let name = cell.name();
+            filters.iter().all(|filter| name.contains(filter))
+                && (flags.contains(&"--again") || !results.contains_key(&name))
+        };
+        let cells: Vec<Cell> = cells().filter(wanted).collect();
+        wild.prepare(&cells)?;
+        for (at, cell) in cells.iter().enumerate() {
+            let record = wild.fill(cell)?;
+            wild.results.append(&cell.name(), &record)?;
+            let Record {
+                outcome,
+                seconds,
+                note,
+            } = &record;
+            eprintln!(
+                "xtask: {}/{} {} {outcome} {seconds:.1} s {note}",
+                at + 1,
+                cells.len(),
+                cell.name()
+            );
+            results.insert(cell.name(), record);
+        }
+    }
+    print!("{}", table(&results));
+    Ok(())
+}
+
+struct Cell {
+    program: &'static Program,
+    target: Target,
+    way: &'static str,
+}
+
+impl Cell {
+    fn name(&self) -> String {
+        format!("{}/{}/{}", self.program.package, self.target.0, self.way)
+    }
+}
+
+/// Program by program: what is stopped leaves whole rows.
+fn cells() -> impl Iterator<Item = Cell> {
+    PROGRAMS.iter().flat_map(|program| {
+        TARGETS.iter().flat_map(move |&target| {
+            WAYS.iter().map(move |way| Cell {
+                program,
+                target,
+                way,
+            })
+        })
+    })
+}
+
+struct Wild {
+    scratch: PathBuf,
+    results: Results,
+}
+
+impl Wild {
+    fn new() -> Self {
+        let scratch = root().join("target/wild");
+        Self {
+            results: Results(scratch.join("results.tsv")),
+            scratch,
+        }
+    }
+
+    fn prepare(&self, cells: &[Cell]) -> Result<(), String> {
+        if cells.is_empty() {
+            return Ok(());
+        }
+        let ways: Vec<&str> = cells.iter().map(|cell| cell.way).collect();
+        cells::prepare(TARGETS, &ways)?;
+        setup::packages(TOOLS)?;
+        let logs = self.scratch.join("logs");
+        std::fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))
+    }
+
+    /// The sources of a program, as they are published. cargo fetches them as a dependency.
+    fn sources(&self, program: &Program) -> Result<PathBuf, String> {
+        let name = format!("{}-{}", program.package, program.version);
+        let place = self.scratch.join("sources").join(&name);
+        if place.join("Cargo.toml").exists() {
+            return Ok(place);
+        }
+        let fetch = self.scratch.join("fetch");
+        let _ = std::fs::remove_dir_all(&fetch);
+        std::fs::create_dir_all(fetch.join("src"))
+            .map_err(|error| format!("{}: {error}", fetch.display()))?;
+        cells::write(&fetch.join("src/lib.rs"), "")?;
+        cells::write(
+            &fetch.join("Cargo.toml"),
+            &format!(
+                "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+                 [dependencies]\n\"{}\" = {{ version = \"={}\", default-features = false }}\n",
+                program.package, program.version
+            ),
+        )?;
+        ask(cargo(&["fetch", "--quiet"]).current_dir(&fetch))?;
+        let registry = cargo_home().join("registry/src");
+        let fetched = std::fs::read_dir(&registry)
+            .map_err(|error| format!("{}: {error}", registry.display()))?
+            .flatten()
+            .map(|entry| entry.path().join(&name))
+            .find(|path| path.join("Cargo.toml").exists())
+            .ok_or_else(|| format!("{name} is not in {}", registry.display()))?;
+        let sources = self.scratch.join("sources");
+        std::fs::create_dir_all(&sources)
+            .map_err(|error| format!("{}: {error}", sources.display()))?;
+        Command::new("cp")
+            .arg("-r")
+            .arg(&fetched)
+            .arg(&sources)
+            .go()?;
+        // This repository's workspace is above it.
+        let manifest = place.join("Cargo.toml");
+        let text = cells::read(&manifest)?;
+        if !text.lines().any(|line| line.starts_with("[workspace")) {
+            cells::write(&manifest, &format!("{text}\n[workspace]\n"))?;
+        }
+        Ok(place)
+    }
+
+    fn fill(&self, cell: &Cell) -> Result<Record, String> {
+        let Cell {
+            program,
+            target,
+            way,
+        } = cell;
+        let sources = self.sources(program)?;
+        let log = self.log(cell);
+        let work = self.scratch.join("work");
+        let _ = std::fs::remove_dir_all(&work);
+        let selection: Vec<&str> = ["--bin", program.bin]
+            .iter()
+            .chain(program.selection)
+            .copied()
+            .collect();
+        let command = cells::build(way, target.0, &selection, &sources, &work);
+        let (built, seconds) = cells::timed(command, &log)?;
+        let record = |outcome: &str, note: String| {
+            Ok(Record {
+                outcome: outcome.to_owned(),
+                seconds,
+                note,
+            })
+        };
+        if !built.status.success() {
+            let said = String::from_utf8_lossy(&built.stderr);
+            return record("build", cells::ended(&built, &said));
+        }
+        let made = cells::made(way, target.0, program.package, program.bin, &work);
+        if !made.exists() {
+            return record("build", format!("no {}", made.display()));
+        }
+        // wasm-opt prints the version of Binaryen.
+        let (outcome, note) = cells::examined(&made, *target, &["--version"], |printed| {
+            printed.chars().any(|c| c.is_ascii_digit())
+        })?;
+        let _ = std::fs::remove_dir_all(&work);
+        record(outcome, note)
+    }
+
+    fn log(&self, cell: &Cell) -> PathBuf {
+        let flat = cell.name().replace('/', "+");
+        self.scratch.join("logs").join(format!("{flat}.log"))
+    }
+}
+
+fn cargo_home() -> PathBuf {
+    std::env::var_os("CARGO_HOME").map_or_else(
+        || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cargo"),
+        PathBuf::from,
+    )
+}
+
+fn table(results: &BTreeMap<String, Record>) -> String {
+    let mut text = "| program | its build | ".to_owned();
+    let targets: Vec<&str> = TARGETS.iter().map(|(target, _)| *target).collect();
+    let _ = writeln!(
+        text,
+        "{} |\n|---|---|{}",
+        targets.join(" | "),
+        "---|".repeat(targets.len())
+    );
+    let mut failed = String::new();
+    for program in PROGRAMS {
+        let name = format!("{} {}", program.package, program.version);
+        let _ = write!(text, "| {name} | {} |", program.shows);
+        for target in &targets {
+            let mut cell: Vec<String> = WAYS
+                .iter()
+                .map(|way| {
+                    let name = format!("{}/{target}/{way}", program.package);
+                    match results.get(&name) {
+                        Some(record) if record.outcome == "ok" => {
+                            format!("{:.0} s", record.seconds)
+                        }
+                        Some(record) => {
+                            let _ =
+                                write!(failed, "\n- `{name}` {}: {}", record.outcome, record.note);
+                            record.outcome.clone()
+                        }
+                        None => "-".to_owned(),
+                    }
+                })
+                .collect();
+            if cell[0] == cell[1] {
+                cell.truncate(1);
+            }
+            let _ = write!(text, " {} |", cell.join(" / "));
+        }
+        text.push('\n');
+    }
+    text + &failed + if failed.is_empty() { "" } else { "\n" }
+}
