@@ -105,6 +105,10 @@ pub const ARCHES: &[Arch] = &[
     arch("s390x",       "s390x",       "s390x",       64, Big,    elf::EM_S390,      0,                   0,               "s390x",       "s390x",   None),
     arch("loongarch64", "loongarch64", "loongarch64", 64, Little, elf::EM_LOONGARCH, 0,                   0,               "loongarch64", "loong64", None),
     arch("sparc64",     "sparc64",     "sparc64",     64, Big,    elf::EM_SPARCV9,   0,                   0,               "sparc64",     "sparc64", None),
+    arch("mips",        "mips",        "mips",        32, Big,    elf::EM_MIPS,      0,                   0,               "mips",        "mips",    None),
+    arch("mipsel",      "mips",        "mipsel",      32, Little, elf::EM_MIPS,      0,                   0,               "mips",        "mipsle",  None),
+    arch("mips64",      "mips64",      "mips64",      64, Big,    elf::EM_MIPS,      0,                   0,               "mips64",      "mips64",  None),
+    arch("mips64el",    "mips64",      "mips64el",    64, Little, elf::EM_MIPS,      0,                   0,               "mips64",      "mips64le", None),
     arch("wasm32",      "wasm32",      "wasm32",      32, Little, elf::EM_NONE,      0,                   0,               "wasm32",      "wasm",    None),
 ];
 
@@ -129,6 +133,7 @@ impl Arch {
         match self.name {
             "x86" => "i386",
             "powerpc" | "powerpc64" => self.uname,
+            "mips" | "mips64" => self.prefix,
             name => name,
         }
     }

@@ -13,6 +13,29 @@ pub enum Os {
     Windows,
     /// WASI preview 1.
     Wasi,
+    /// FreeBSD. This and the following have no row among the targets: they are read off names and
+    /// files.
+    FreeBsd,
+    /// NetBSD.
+    NetBsd,
+    /// OpenBSD.
+    OpenBsd,
+    /// DragonFly BSD.
+    Dragonfly,
+    /// Android.
+    Android,
+    /// Solaris.
+    Solaris,
+    /// illumos.
+    Illumos,
+    /// AIX.
+    Aix,
+    /// Plan 9.
+    Plan9,
+    /// iOS.
+    Ios,
+    /// JavaScript engines, which run WebAssembly.
+    Js,
     /// No operating system.
     None,
 }
@@ -25,7 +48,26 @@ impl Os {
             Self::Darwin => "darwin",
             Self::Windows => "windows",
             Self::Wasi => "wasip1",
+            Self::FreeBsd => "freebsd",
+            Self::NetBsd => "netbsd",
+            Self::OpenBsd => "openbsd",
+            Self::Dragonfly => "dragonfly",
+            Self::Android => "android",
+            Self::Solaris => "solaris",
+            Self::Illumos => "illumos",
+            Self::Aix => "aix",
+            Self::Plan9 => "plan9",
+            Self::Ios => "ios",
+            Self::Js => "js",
             Self::None => "none",
+        }
+    }
+
+    /// Returns the name in messages: of WASI without a version.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Wasi => "wasi",
+            other => other.name(),
         }
     }
 }

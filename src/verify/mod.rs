@@ -21,3 +21,4 @@ pub mod sarif;
 #[cfg(test)]
 pub mod tests;
 pub mod waiver;
+pub mod words;

@@ -14,10 +14,20 @@ use crate::verify::rules::policy::PolicyName;
 /// Returns the file format of an operating system's programs.
 fn format_of(os: Os) -> Format {
     match os {
-        Os::Darwin => Format::MachO,
+        Os::Darwin | Os::Ios => Format::MachO,
         Os::Windows => Format::Pe,
-        Os::Wasi | Os::None => Format::Wasm,
-        Os::Linux => Format::Elf,
+        Os::Wasi | Os::None | Os::Js => Format::Wasm,
+        // AIX and Plan 9 have formats of their own, which are not read.
+        Os::Linux
+        | Os::Android
+        | Os::FreeBsd
+        | Os::NetBsd
+        | Os::OpenBsd
+        | Os::Dragonfly
+        | Os::Solaris
+        | Os::Illumos
+        | Os::Aix
+        | Os::Plan9 => Format::Elf,
     }
 }
 
