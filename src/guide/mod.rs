@@ -56,6 +56,7 @@ pages! {
     configuration "configuration",
     linkers "linkers",
     glibc "glibc",
+    levels "levels",
     zig "zig",
     environment "environment",
     cross_images "cross-images",

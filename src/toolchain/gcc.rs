@@ -257,6 +257,12 @@ fn serving<'a>(
     }
 }
 
+/// Returns true if Debian's cross compiler of the target's name is for its processors. Debian's
+/// `armhf` is ARMv7.
+pub fn is_debians(target: &Target) -> bool {
+    !(target.arch.prefix == "arm" && target.debian_arch() == "armhf")
+}
+
 /// Returns the name of Debian's package with this compiler, `gcc` or `g++`.
 pub fn debian_package(target: &Target, compiler: &str) -> String {
     format!("{compiler}-{}", target.gnu_name().replace('_', "-"))
