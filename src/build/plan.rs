@@ -18,6 +18,7 @@ use crate::project::selection::{LeftOut, Selected};
 use crate::project::settings::Settings;
 use crate::project::workspace::{Member, Workspace, cache_dir, tools_dir};
 use crate::target::Target;
+use crate::target::level::Level;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::ToolchainChoice;
 use crate::toolchain::facts::{Facts, Std, TargetFacts};
@@ -55,6 +56,9 @@ pub struct TargetPlan {
     pub std: Std,
     /// Command that installs the standard library; `None` if it is present.
     pub install: Option<Invocation>,
+    /// Level of processor that the rustflags allow, if it is above the target's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raised: Option<Level>,
     /// C code in the target's graph.
     pub c: CUsage,
     /// Chosen toolchain.
@@ -153,7 +157,7 @@ fn target_plan(
     let c = CUsage::new(request, target_facts);
     let choice = choose::choose(request, facts, &c, &tools_dir(workspace)).map(|choice| {
         let (blocking, choice) = match (&choice.candidate.image, &target_facts.image) {
-            (Some(_), Some(Ok(image))) => check_image(settings, facts, image, choice),
+            (Some(_), Some(Ok(image))) => check_image(settings, facts, image, request, choice),
             _ => check_leaks(request, facts, target_facts, &c, choice),
         };
         problems.extend(blocking);
@@ -167,6 +171,7 @@ fn target_plan(
             Some(TargetPlan {
                 target: target.clone(),
                 std: target_facts.std,
+                raised: target_facts.raised.clone(),
                 install,
                 alternatives: choose::alternatives(
                     request,
@@ -269,10 +274,20 @@ fn check_leaks(
     facts: &Facts,
     target_facts: &TargetFacts,
     c: &CUsage,
+    choice: ToolchainChoice,
+) -> (Vec<Problem>, ToolchainChoice) {
+    let leaks = leaks::check(&request.target, facts, target_facts, c, &choice.candidate);
+    weigh(request, leaks, choice)
+}
+
+/// Returns the problems of those leaks that stop the run, and the choice with the others.
+fn weigh(
+    request: &TargetRequest,
+    leaks: impl IntoIterator<Item = Leak>,
     mut choice: ToolchainChoice,
 ) -> (Vec<Problem>, ToolchainChoice) {
     let mut problems = Vec::new();
-    for leak in leaks::check(&request.target, facts, target_facts, c, &choice.candidate) {
+    for leak in leaks {
         let Leak {
             code,
             severity,
@@ -294,15 +309,18 @@ fn check_leaks(
 }
 
 /// Checks which tools an image lacks, and its compiler for build scripts. Returns the problems that
-/// stop the run, and the choice with the other findings. This machine's environment cannot leak
-/// into a container.
+/// stop the run, and the choice with the other findings. Of this machine's environment, only the
+/// rustflags reach a container.
 fn check_image(
     settings: &Settings,
     facts: &Facts,
     image: &ImageFacts,
-    mut choice: ToolchainChoice,
+    request: &TargetRequest,
+    choice: ToolchainChoice,
 ) -> (Vec<Problem>, ToolchainChoice) {
-    let mut problems = tools::missing_tools(facts, image);
+    let leak = leaks::native_rust(&request.target, facts.of(&request.target));
+    let (mut problems, mut choice) = weigh(request, leak, choice);
+    problems.extend(tools::missing_tools(facts, image));
     let report = image.host_report.as_ref();
     let (blocking, findings) = build_script_compiler(settings, facts, report, CompilerOf::Image);
     problems.extend(blocking);

@@ -23,6 +23,7 @@ pub fn record(facts: &Facts, plan: &Plan, target: &TargetPlan, source: &Source) 
         platform: Platform::of(&target.target),
         libc: target.target.system.libc.name().to_owned(),
         glibc: target.target.floor.map(|floor| floor.to_string()),
+        level: target.raised.clone(),
         source: source.clone(),
         rustc: RustcRecord {
             release: rustc.release.clone(),

@@ -206,6 +206,11 @@ fn build(
     let provenance = Provenance {
         profile: &plan.profile,
         accept: &settings.accept,
+        raised: plan
+            .targets
+            .iter()
+            .filter_map(|target| Some((target.target.triple(), target.raised.as_ref()?)))
+            .collect(),
     };
     let mut staging = build::stage::begin(host, &existing)?;
     staging.keep(&retained)?;

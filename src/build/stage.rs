@@ -12,6 +12,7 @@ use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
 use crate::problem::code::Code;
 use crate::problem::{Problem, Result};
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
+use crate::target::level::Level;
 use crate::tree::look::{TREE_CHANGED, foreign, read, untracked};
 use crate::tree::manifest::{Artifact, Manifest, Waiver};
 use crate::verify::rules::table;
@@ -87,6 +88,9 @@ pub struct Provenance<'a> {
     pub profile: &'a str,
     /// Codes of findings that do not stop the run.
     pub accept: &'a [Code],
+    /// Levels of processors that the rustflags allow, by triple, of the targets whose own they
+    /// raise.
+    pub raised: Vec<(&'a str, &'a Level)>,
 }
 
 /// Begins a new tree beside the existing one.
@@ -147,7 +151,10 @@ impl Staging<'_> {
         let bytes = read.ok_or_else(|| vec![overwritten(&name, file.path())])?;
         let (binary, findings) = match inspect::inspect(&bytes) {
             Ok(binary) => {
-                let findings = table::check_built(&name, &binary, &output.target);
+                let mut raised = provenance.raised.iter();
+                let raised = raised.find(|(triple, _)| *triple == output.target.triple());
+                let level = raised.map(|(_, level)| *level);
+                let findings = table::check_built(&name, &binary, &output.target, level);
                 (Some(binary), findings)
             }
             Err(error) => (None, vec![table::unreadable(&name, &error)]),

@@ -28,6 +28,7 @@ const LISTS: &[&[Code]] = &[
     crate::project::config::parse::CODES,
     crate::project::cargo_config::CODES,
     crate::target::CODES,
+    crate::target::level::CODES,
     crate::project::settings::CODES,
     crate::build::plan::CODES,
     crate::toolchain::choose::CODES,

@@ -57,6 +57,7 @@ pages! {
     linkers "linkers",
     targets "targets",
     glibc "glibc",
+    levels "levels",
     zig "zig",
     environment "environment",
     cross_images "cross-images",

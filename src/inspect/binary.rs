@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::target::arch::{Endian, FloatAbi};
+use crate::target::level::Level;
 use crate::target::system::Format;
 
 /// Facts of one program, written to `manifest.json` as `binary`.
@@ -45,6 +46,8 @@ pub struct Binary {
     pub gcc_abi: Option<String>,
     /// Calling convention of floats.
     pub float_abi: FloatAbiName,
+    /// Level of processor that its code needs; `None` if the file does not record it.
+    pub level: Option<Level>,
     /// Protection of the relocation tables.
     pub relro: Relro,
     /// True if it requests a non-executable stack. Without PT_GNU_STACK the kernel decides: the
@@ -221,6 +224,7 @@ impl Binary {
             cxxabi: None,
             gcc_abi: None,
             float_abi: FloatAbiName::Unspecified,
+            level: None,
             relro: Relro::None,
             nx: true,
             pie: false,

@@ -13,6 +13,7 @@ use goblin::elf::symver::VER_FLG_WEAK;
 use goblin::elf::{Dynamic, Elf, ProgramHeader, SectionHeader, note};
 
 use crate::inspect::binary::{Binary, EndianName, FloatAbiName, Floor, FormatName, Linkage, Relro};
+use crate::inspect::level;
 
 /// Float flags in `e_flags` of Arm:
 /// <https://github.com/ARM-software/abi-aa/blob/main/aaelf32/aaelf32.rst>.
@@ -131,7 +132,11 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
         glibcxx: number("GLIBCXX_"),
         cxxabi: number("CXXABI_"),
         gcc_abi: number("GCC_"),
-        float_abi: float_abi(elf.header.e_machine, elf.header.e_flags),
+        float_abi: match float_abi(elf.header.e_machine, elf.header.e_flags) {
+            FloatAbiName::Unspecified if level::has_vfp_args(&elf, bytes) => FloatAbiName::Hard,
+            float_abi => float_abi,
+        },
+        level: level::level(&elf, bytes)?,
         relro: match (has_relro, now || !is_dynamic) {
             (false, _) => Relro::None,
             (true, false) => Relro::Partial,

@@ -6,6 +6,7 @@
 
 pub mod binary;
 pub mod elf;
+pub mod level;
 pub mod macho;
 pub mod pe;
 pub mod wasm;

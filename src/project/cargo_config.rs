@@ -108,6 +108,11 @@ fn decides_linking(value: &toml::Value) -> bool {
 /// Returns the linker that rustflags name. rustc uses the last one, which has precedence over
 /// cargo's variable.
 pub fn linker_flag(flags: &[String]) -> Option<String> {
+    codegen_option(flags, "linker")
+}
+
+/// Returns the value of a codegen option (`-C NAME=…`) that rustflags set last.
+pub fn codegen_option(flags: &[String], name: &str) -> Option<String> {
     let mut found = None;
     let mut flags = flags.iter().map(String::as_str);
     while let Some(flag) = flags.next() {
@@ -118,7 +123,7 @@ pub fn linker_flag(flags: &[String]) -> Option<String> {
                 .or_else(|| flag.strip_prefix("--codegen=")),
         };
         found = option
-            .and_then(|option| option.strip_prefix("linker="))
+            .and_then(|option| option.strip_prefix(name)?.strip_prefix('='))
             .or(found);
     }
     found.map(str::to_owned)

@@ -90,6 +90,34 @@ impl Profiles {
             .unwrap_or_else(|| built_in.to_owned())
     }
 
+    /// Returns the rustflags of a profile and of its packages (cargo's unstable `profile-rustflags`),
+    /// in all the places that set them. Build scripts have their own.
+    pub fn rustflags(&self, profile: &str) -> Vec<Vec<String>> {
+        let lineage = self.lineage(profile);
+        let tables = self.arguments.iter().chain(&self.files);
+        let profiles = tables.flat_map(|table| lineage.iter().filter_map(|name| table.get(name)));
+        let packages = |profile: &toml::Value| {
+            let packages = profile.get("package").and_then(toml::Value::as_table);
+            packages
+                .into_iter()
+                .flat_map(Table::values)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        let scopes =
+            profiles.flat_map(|profile| [vec![profile.clone()], packages(profile)].concat());
+        let flags = |scope: toml::Value| {
+            let list = scope.get("rustflags")?.as_array()?;
+            Some(
+                list.iter()
+                    .filter_map(toml::Value::as_str)
+                    .map(str::to_owned)
+                    .collect(),
+            )
+        };
+        scopes.filter_map(flags).collect()
+    }
+
     /// Returns the value of a profile, or of the first profile that it inherits from. Arguments
     /// have precedence over variables, and variables over files.
     fn find(&self, profile: &str, path: &[&str]) -> Option<String> {
@@ -197,6 +225,23 @@ mod tests {
         assert_eq!(profiles.levels("dev", MEMBER, Side::Target), ["0"]);
         assert_eq!(profiles.levels("dev", RING, Side::Host), ["2"]);
         assert_eq!(profiles.levels("release", RING, Side::Host), ["0"]);
+    }
+
+    #[test]
+    fn the_rustflags_of_a_profile_are_its_own_and_its_packages() {
+        let profiles = profiles(
+            "[dist]\ninherits = 'release'\n[release]\nrustflags = ['-C', 'target-cpu=native']\n\
+             [dist.package.ring]\nrustflags = ['-Ctarget-cpu=native']\n\
+             [dist.build-override]\nrustflags = ['-Cdebuginfo=0']\n[dev]\nrustflags = ['-g']",
+        );
+        assert_eq!(
+            profiles.rustflags("dist"),
+            [
+                vec!["-Ctarget-cpu=native".to_owned()],
+                vec!["-C".to_owned(), "target-cpu=native".to_owned()]
+            ]
+        );
+        assert_eq!(profiles.rustflags("bench").len(), 1);
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Target triples, parsed once against a table of processors and a table of systems.
 //!
 //! A new platform is a row in [`arch::ARCHES`] or [`system::SYSTEMS`]. Then look at
-//! [`glibc::FIRST_GLIBC`], [`Target::same_arch`] and [`Target::debian_arch`] here, and in `verify` at
+//! [`glibc::FIRST_GLIBC`], the levels of [`level`], [`Target::same_arch`] and [`Target::debian_arch`] here, and in `verify` at
 //! the loaders of `rules::libc` and the words of `expected`.
 //!
 //! Pure. After [`Target::parse`] the triple's text is not parsed again.
 
 pub mod arch;
 pub mod glibc;
+pub mod level;
 pub mod system;
 
 use std::fmt;
@@ -18,7 +19,8 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result, nearest};
 use crate::target::arch::{ARCHES, Arch};
 use crate::target::glibc::{FIRST_GLIBC, Glibc};
-use crate::target::system::{Libc, SYSTEMS, System};
+use crate::target::level::Level;
+use crate::target::system::{Format, Libc, SYSTEMS, System};
 
 /// Other words for a processor in the names of compilers: Debian's, musl.cc's, Fedora's, Gentoo's,
 /// Nix's, Rust's.
@@ -152,6 +154,13 @@ impl Target {
             .iter()
             .find(|(arch, _)| *arch == self.arch.name)
             .map(|(_, first)| *first)
+    }
+
+    /// Returns the level of processor that the target promises; `None` if its files do not record
+    /// theirs.
+    pub fn level(&self) -> Option<Level> {
+        let is_elf = self.system.format == Format::Elf;
+        level::of(self.arch, Some(self.system.libc)).filter(|_| is_elf)
     }
 
     /// Returns the bare triple, as cargo and rustc take it.

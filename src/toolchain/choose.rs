@@ -16,6 +16,7 @@ use crate::project::linker::{LINKER_UNFIT, LinkerChoice, LinkerKind};
 use crate::project::request::TargetRequest;
 use crate::project::setting::SettingOrigin;
 use crate::target::Target;
+use crate::target::level::CPU_LEVEL;
 use crate::target::system::Libc;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::{Candidate, Rejected, ToolchainChoice};
@@ -181,6 +182,11 @@ pub fn choose(
             .map(|blocked| blocked.reason.clone())
             .collect();
         let problem = match affected.iter().find_map(|blocked| blocked.code) {
+            Some(CPU_LEVEL) => Problem::new(
+                CPU_LEVEL,
+                format!("`{name}` (from {by}) links for newer processors than `{target}`"),
+            )
+            .note("cause", reasons),
             Some(code) => Problem::new(
                 code,
                 format!("`{name}` (from {by}) miscompiles C for `{target}`"),
@@ -231,7 +237,12 @@ pub fn choose(
     let tried = rejected
         .iter()
         .map(|blocked| format!("{:width$} {}", blocked.kind.name(), blocked.reason));
-    let problem = match affected.iter().find_map(|blocked| blocked.code) {
+    let code = affected.iter().find_map(|blocked| blocked.code);
+    let problem = match code {
+        Some(CPU_LEVEL) => Problem::new(
+            CPU_LEVEL,
+            format!("no linker found for the processors of `{target}`"),
+        ),
         Some(code) => Problem::new(
             code,
             format!("no C compiler without a known bug found for `{target}`"),
@@ -244,9 +255,15 @@ pub fn choose(
         .filter(|_| c.present)
         .map(CPackage::to_string);
     let problem = problem.note("tried", tried).note("C in", c_packages);
+    // Another compiler from the same distribution would be for the same processors.
+    let others = if code == Some(CPU_LEVEL) {
+        Vec::new()
+    } else {
+        suggestions(&case)
+    };
     let help = gate::suggestions(&case, &affected)
         .into_iter()
-        .chain(suggestions(&case));
+        .chain(others);
     Err(help.fold(problem, Problem::help))
 }
 

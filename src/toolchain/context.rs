@@ -6,6 +6,7 @@ use crate::problem::code::Code;
 use crate::project::linker::LinkerKind;
 use crate::project::request::{TargetOverrides, TargetRequest};
 use crate::target::Target;
+use crate::target::level::Level;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::clang::arguments;
 use crate::toolchain::facts::{Facts, TargetFacts};
@@ -21,6 +22,8 @@ pub struct TargetContext<'a> {
     pub facts: &'a Facts,
     /// Facts about this target on this machine.
     pub target_facts: &'a TargetFacts,
+    /// Level of processor that the code may need; `None` if no file records it.
+    pub level: Option<Level>,
     /// C in the target's graph.
     pub c: &'a CUsage,
     /// Codes of findings that the user accepts.
@@ -55,6 +58,10 @@ impl<'a> TargetContext<'a> {
             target: &request.target,
             facts,
             target_facts,
+            level: target_facts
+                .raised
+                .clone()
+                .or_else(|| request.target.level()),
             c,
             accept: &request.accept,
             overrides: &request.overrides,

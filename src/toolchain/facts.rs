@@ -13,6 +13,7 @@ use crate::project::installer::Installer;
 use crate::project::rustc::Rustc;
 use crate::project::setting::Setting;
 use crate::target::Target;
+use crate::target::level::Level;
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::probe::archiver::ArchiveFormat;
 use crate::toolchain::probe::headers::Includes;
@@ -29,6 +30,8 @@ pub struct Facts {
     pub programs: BTreeMap<String, Program>,
     /// Compilers among them that have no C library: they find no start file.
     pub without_libc: BTreeSet<String>,
+    /// Levels of processors that the start files of compilers among them need, by program.
+    pub start_levels: BTreeMap<String, Level>,
     /// Facts of the targets, in the order of the run's requests.
     pub targets: Vec<TargetFacts>,
     pub host: HostFacts,
@@ -126,6 +129,8 @@ pub struct TargetFacts {
     pub self_contained: bool,
     /// The C library is linked statically, as rustc says of the target with these rustflags.
     pub crt_static: bool,
+    /// Level of processor that the rustflags allow, if it is above the target's own.
+    pub raised: Option<Level>,
     /// Compilers of the C that comes with the standard library, as its start files name them.
     pub std_compilers: Vec<String>,
     /// Packages compiled for the target whose build scripts compile C.
@@ -134,6 +139,8 @@ pub struct TargetFacts {
     pub linker: Option<Setting>,
     /// The rustflags that will be in force.
     pub rustflags: Vec<String>,
+    /// Rustflags that the profile sets, each place by itself.
+    pub profile_rustflags: Vec<Vec<String>>,
     /// What the user has set of the target's environment, by role (`CC`, `RUNNER`, …: the rows of
     /// `toolchain::environment`).
     pub settings: BTreeMap<String, Setting>,
@@ -165,6 +172,8 @@ pub struct TargetFacts {
 pub struct ClangFinds {
     /// A start file, absolute where clang found one.
     pub start_file: String,
+    /// The level of processor that the start file needs.
+    pub level: Option<Level>,
     /// The linker that clang would call.
     pub linker: String,
     /// It has an lld of its own.

@@ -9,6 +9,7 @@ use goblin::elf::header::machine_to_str;
 use crate::problem::code::Code;
 use crate::project::linker::LinkerKind;
 use crate::target::glibc::Glibc;
+use crate::target::level::{CPU_LEVEL, Shortfall};
 use crate::target::system::{Format, Libc};
 use crate::toolchain::candidate::{Candidate, Rejected, SetBy, ToolchainChoice};
 use crate::toolchain::context::TargetContext;
@@ -26,7 +27,7 @@ pub struct Blocked {
     pub candidate: Candidate,
     /// Clause that says why it was rejected.
     pub reason: String,
-    /// Code of the finding that stopped it, if a probe did.
+    /// Code of the finding that stopped it, if it can be accepted.
     pub code: Option<Code>,
 }
 
@@ -36,8 +37,14 @@ impl Blocked {
         Rejected {
             kind: self.candidate.kind,
             reason: self.reason.clone(),
-            by_probe: self.code.is_some(),
+            by_probe: self.is_by_probe(),
         }
+    }
+
+    /// Returns true if a probe of a known bug stopped it.
+    fn is_by_probe(&self) -> bool {
+        self.code
+            .is_some_and(|code| table::find(code.name()).is_some())
     }
 }
 
@@ -95,6 +102,22 @@ pub fn pass(
         _ => {}
     }
     let mut findings = Vec::new();
+    for what in levels(case, &candidate, report.as_ref(), &name) {
+        let finding = CompilerFinding {
+            code: CPU_LEVEL,
+            severity: level_severity(case),
+            what,
+            switched_off: false,
+        };
+        if finding.severity == Severity::Block && !case.accept.contains(&CPU_LEVEL) {
+            return Err(Box::new(Blocked {
+                candidate,
+                reason: finding.what,
+                code: Some(CPU_LEVEL),
+            }));
+        }
+        findings.push(finding);
+    }
     if let Some(report) = &report {
         if let Some(wrong) = report.facts.as_ref().and_then(|facts| unfit(case, facts)) {
             return Err(Box::new(Blocked {
@@ -254,6 +277,55 @@ fn compare_with_floor(
     })
 }
 
+/// Returns what a candidate links and compiles for newer processors than the target promises: its
+/// C library, whose start file is in each program, and its own code. `name` is its C compiler's.
+fn levels(
+    case: &TargetContext,
+    candidate: &Candidate,
+    report: Option<&Report>,
+    name: &str,
+) -> Vec<String> {
+    let Some(offered) = &case.level else {
+        return Vec::new();
+    };
+    let linker = &candidate.linker.program;
+    let start = match candidate.kind {
+        // A compiler of this name on PATH is another one.
+        LinkerKind::Image => None,
+        LinkerKind::Clang if case.target.triple() != case.facts.rustc.host => {
+            let finds = case.target_facts.clang.as_ref();
+            finds.and_then(|finds| finds.level.as_ref())
+        }
+        _ => case.facts.start_levels.get(linker),
+    };
+    let start = start.and_then(|start| offered.shortfall(start));
+    let start = start.map(|Shortfall { needed, offered }| {
+        format!(
+            "`{}` links a C library for {needed}, but the target promises {offered} only; \
+             compiler flags do not change that",
+            linker.rsplit('/').next().unwrap_or_default()
+        )
+    });
+    let own = report
+        .and_then(|report| report.facts.as_ref()?.level.as_ref())
+        .and_then(|own| offered.shortfall(own));
+    let own = own.map(|Shortfall { needed, offered }| {
+        format!("{name} compiles for {needed}, but the target promises {offered} only")
+    });
+    start.into_iter().chain(own).collect()
+}
+
+/// Returns the weight of a compiler for newer processors. On x86-64 distributions build their
+/// compilers and C libraries for later levels of their own, and what is marked so is found in the
+/// finished program.
+fn level_severity(case: &TargetContext) -> Severity {
+    if case.target.arch.bits == 64 && case.target.arch.name == "x86_64" {
+        Severity::Warn
+    } else {
+        Severity::Block
+    }
+}
+
 /// Returns the mismatch between a compiler's facts and the target, if any.
 fn unfit(case: &TargetContext, facts: &CompilerFacts) -> Option<String> {
     let target = case.target;
@@ -293,7 +365,22 @@ pub fn suggestions(case: &TargetContext, blocked: &[Box<Blocked>]) -> Vec<String
             format!("remove the choice: `{compiler}` is installed and passes its probes")
         }));
     }
-    for blocked in blocked.iter().filter(|blocked| blocked.code.is_some()) {
+    if blocked
+        .iter()
+        .any(|blocked| blocked.code == Some(CPU_LEVEL))
+    {
+        let zig = (case.facts.zig.is_none() && case.sysroot.is_none())
+            .then_some("install zig (`pip install ziglang`), which has a C library for it");
+        help.extend(
+            zig.into_iter()
+                .chain([
+                    "or name an image whose C library is for it (`cargo xpkg help cross-images`)",
+                    "or, if it will only run on newer processors: `--accept cpu-level`",
+                ])
+                .map(str::to_owned),
+        );
+    }
+    for blocked in blocked.iter().filter(|blocked| blocked.is_by_probe()) {
         let Some(report) = case.target_facts.reports.get(&blocked.candidate.key()) else {
             continue;
         };

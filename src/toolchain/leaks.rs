@@ -5,6 +5,7 @@
 //! for one target.
 
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::project::cargo_config;
 use crate::project::graph::CPackage;
 use crate::project::setting::{Setting, SettingOrigin};
 use crate::target::Target;
@@ -45,11 +46,17 @@ struct LeakInput<'a> {
     candidate: &'a Candidate,
 }
 
-/// The checks, in the order of their reports.
-const LEAKS: &[fn(&LeakInput) -> Option<Leak>] =
-    &[machine_flags, hosts_libraries, archive, jitter_entropy];
+/// The checks of settings for C, in the order of their reports.
+const LEAKS: &[fn(&LeakInput) -> Option<Leak>] = &[
+    machine_flags,
+    native_c,
+    hosts_libraries,
+    archive,
+    jitter_entropy,
+];
 
-/// Returns the settings that leak into this target's compile of C; none for a graph without C.
+/// Returns the settings that leak into this target's compile; those for C only if its graph
+/// contains C.
 pub fn check(
     target: &Target,
     facts: &Facts,
@@ -64,11 +71,69 @@ pub fn check(
         c,
         candidate,
     };
-    if c.present {
-        LEAKS.iter().filter_map(|leak| leak(&case)).collect()
+    let of_c = LEAKS
+        .iter()
+        .filter(|_| c.present)
+        .filter_map(|leak| leak(&case));
+    native_rust(target, target_facts)
+        .into_iter()
+        .chain(of_c)
+        .collect()
+}
+
+/// Finds `-C target-cpu=native` in the rustflags that are in force, or in the profile's. They reach
+/// a container, too.
+pub fn native_rust(target: &Target, target_facts: &TargetFacts) -> Option<Leak> {
+    let is_native = |flags: &Vec<String>| {
+        cargo_config::codegen_option(flags, "target-cpu").as_deref() == Some("native")
+    };
+    let place = if is_native(&target_facts.rustflags) {
+        "the rustflags in force"
+    } else if target_facts.profile_rustflags.iter().any(is_native) {
+        "the rustflags of the profile"
     } else {
-        Vec::new()
-    }
+        return None;
+    };
+    Some(Leak {
+        code: NATIVE_CPU,
+        severity: Severity::Block,
+        message: format!(
+            "`-C target-cpu=native`, in {place}, makes programs for `{target}` that may run on \
+             this machine's processor only"
+        ),
+        help: format!(
+            "remove it, or name the oldest processor that is to run them: `rustc --print \
+             target-cpus --target {}` lists all",
+            target.triple()
+        ),
+    })
+}
+
+/// Finds `=native` in the flags for the target's C, which ends up in the same programs.
+fn native_c(case: &LeakInput) -> Option<Leak> {
+    let is_host = case.target.triple() == case.facts.rustc.host;
+    let unscoped = ["CFLAGS", "CXXFLAGS"]
+        .iter()
+        .filter_map(|name| case.facts.watched.get(*name))
+        // For other targets, `machine_flags` finds them.
+        .filter(|_| is_host);
+    let scoped = ["CFLAGS", "CXXFLAGS"]
+        .iter()
+        .filter_map(|role| case.target_facts.settings.get(*role));
+    let is_native = |word: &&str| ["-march=native", "-mcpu=native"].contains(word);
+    let (setting, flag) = unscoped
+        .chain(scoped)
+        .find_map(|setting| Some((setting, words(setting).find(is_native)?)))?;
+    Some(Leak {
+        code: NATIVE_CPU,
+        severity: Severity::Block,
+        message: format!(
+            "`{flag}` in `{}`, set in {}, makes programs for `{}` that may run on this machine's \
+             processor only",
+            setting.name, setting.place, case.target
+        ),
+        help: "remove it, or name the oldest processor that is to run them".to_owned(),
+    })
 }
 
 /// Prefixes of compiler flags that select a processor.
@@ -252,7 +317,13 @@ fn words(setting: &Setting) -> impl Iterator<Item = &str> {
 }
 
 /// Codes that this file declares.
-pub const CODES: &[Code] = &[FLAGS_LEAK, PKG_CONFIG_LEAK, ARCHIVE_FORMAT, JITTER_ENTROPY];
+pub const CODES: &[Code] = &[
+    FLAGS_LEAK,
+    NATIVE_CPU,
+    PKG_CONFIG_LEAK,
+    ARCHIVE_FORMAT,
+    JITTER_ENTROPY,
+];
 
 pub const FLAGS_LEAK: Code = code(&CodeInfo {
     name: "flags-leak",
@@ -265,6 +336,21 @@ pub const FLAGS_LEAK: Code = code(&CodeInfo {
     fix: "Set it for the host only: `CFLAGS_<host>`. Or continue with `--accept flags-leak`.",
     page: "environment",
     sources: &["rust-lang/cc-rs#1469", "prefix-dev/pixi#6942"],
+    waivable: true,
+});
+
+pub const NATIVE_CPU: Code = code(&CodeInfo {
+    name: "native-cpu",
+    title: "programs would be made for this machine's processor",
+    cause: "`-C target-cpu=native` and `-march=native` let the compiler use every instruction of \
+            the machine that builds. On another one the program dies of an illegal instruction, \
+            and no x86 or 64-bit Arm file says what it needs, so nothing can find it later.",
+    detection: "The rustflags in force (environment, cargo's configuration, xpkg's), those of the \
+                profile, and `CFLAGS` and `CXXFLAGS` for the target if its graph contains C.",
+    fix: "Remove it, or name the oldest processor that is to run the programs (`-C \
+          target-cpu=x86-64-v3`). Or continue with `--accept native-cpu`.",
+    page: "levels",
+    sources: &[],
     waivable: true,
 });
 
@@ -394,12 +480,68 @@ mod tests {
     }
 
     #[test]
+    fn c_for_this_machines_processor_is_not_for_others() {
+        let expected = |name: &str| {
+            format!(
+                "native-cpu: `-march=native` in `{name}`, set in the environment, makes programs \
+                 for `{HOST}` that may run on this machine's processor only (remove it, or name \
+                 the oldest processor that is to run them)"
+            )
+        };
+        let flags = "CFLAGS=-O2 -march=native";
+        check(HOST, "ring 0.17.0", &[flags], &expected("CFLAGS"));
+        let scoped = format!("+{flags}");
+        check(HOST, "ring 0.17.0", &[&scoped], &expected("CFLAGS_x"));
+        check(
+            HOST,
+            "ring 0.17.0",
+            &["CFLAGS=-march=x86-64-v3 -mtune=native"],
+            "",
+        );
+    }
+
+    #[test]
+    fn rust_for_this_machines_processor_is_not_for_others() {
+        let native = |rustflags: &[&str], profile: &[&str]| {
+            let owned = |flags: &[&str]| flags.iter().map(|flag| (*flag).to_owned()).collect();
+            let facts = TargetFacts {
+                rustflags: owned(rustflags),
+                profile_rustflags: vec![owned(profile)],
+                ..TargetFacts::default()
+            };
+            let target = Target::of_triple(HOST).unwrap();
+            native_rust(&target, &facts).map(|leak| leak.message)
+        };
+        let message = |place: &str| {
+            Some(format!(
+                "`-C target-cpu=native`, in the rustflags {place}, makes programs for `{HOST}` \
+                 that may run on this machine's processor only"
+            ))
+        };
+        for flags in [
+            &["-C", "target-cpu=native"][..],
+            &["-Ctarget-cpu=native"],
+            &["--codegen", "target-cpu=native"],
+            &["-Copt-level=3", "--codegen=target-cpu=native"],
+        ] {
+            assert_eq!(native(flags, &[]), message("in force"), "{flags:?}");
+            assert_eq!(native(&[], flags), message("of the profile"), "{flags:?}");
+        }
+        for flags in [
+            &["-Ctarget-cpu=native", "-Ctarget-cpu=x86-64-v2"][..],
+            &["--cfg", "target-cpu=native"],
+            &["-Ztune-cpu=native"],
+        ] {
+            assert_eq!(native(flags, flags), None, "{flags:?}");
+        }
+    }
+
+    #[test]
     fn flags_of_the_hosts_processor_reach_a_foreign_target() {
         let expected = "flags-leak: `-march=native` in `CFLAGS`, set in the environment, reaches \
                         the C of `aarch64-unknown-linux-gnu` (set it for the host only: `export \
                         CFLAGS_x86_64_unknown_linux_gnu=\"$CFLAGS\"; unset CFLAGS`)";
         check(ARM, "ring 0.17.0", &["CFLAGS=-O2 -march=native"], expected);
-        check(HOST, "ring 0.17.0", &["CFLAGS=-O2 -march=native"], "");
         check(ARM, "ring 0.17.0", &["CFLAGS=-O2 -g"], "");
         check(
             "x86_64-unknown-linux-musl",

@@ -49,9 +49,16 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
             (_, _, Some(("without-libc", name))) => {
                 facts.without_libc.insert(name.to_owned());
             }
+            (_, _, Some(("armv7-start", name))) => {
+                let level = Target::of_triple("armv7-unknown-linux-gnueabihf")
+                    .unwrap()
+                    .level();
+                facts.start_levels.insert(name.to_owned(), level.unwrap());
+            }
             ("clang-finds", ..) => {
                 target_facts.clang = Some(ClangFinds {
                     start_file: "/x/crt1.o".to_owned(),
+                    level: None,
                     linker: "/usr/bin/aarch64-linux-gnu-ld".to_owned(),
                     lld: false,
                 });
@@ -59,6 +66,7 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
             ("clang-lost", ..) => {
                 target_facts.clang = Some(ClangFinds {
                     start_file: "crt1.o".to_owned(),
+                    level: None,
                     linker: "/usr/bin/ld".to_owned(),
                     lld: false,
                 })
@@ -653,5 +661,76 @@ fn the_explanation_of_no_linker_names_every_kind_in_the_order_of_auto() {
     assert!(
         detection.contains(&format!("in this order: {}.", kinds.join(", "))),
         "{detection}"
+    );
+}
+
+/// Debian's compiler for hard-float Arm, whose C library is for ARMv7.
+const DEBIANS_ARMHF: &str =
+    "arm-linux-gnueabihf-gcc=arm-linux-gnueabihf armv7-start:arm-linux-gnueabihf-gcc";
+
+#[test]
+fn a_c_library_for_newer_processors_is_not_linked() {
+    check(
+        DEBIANS_ARMHF,
+        "arm-unknown-linux-gnueabihf",
+        "cpu-level: native   links for the host's triple only, `x86_64-unknown-linux-gnu` | gcc \
+         \u{20}    `arm-linux-gnueabihf-gcc` links a C library for ARMv7, but the target promises \
+         ARMv6 only; compiler flags do not change that | clang    `clang` is not on PATH | \
+         rust-lld links for musl only: for gnu it needs a sysroot | zig      not on PATH, and \
+         `python3 -m ziglang` failed | image    none is configured for this target | install zig \
+         (`pip install ziglang`), which has a C library for it | or name an image whose C library \
+         is for it (`cargo xpkg help cross-images`) | or, if it will only run on newer \
+         processors: `--accept cpu-level`",
+    );
+    check(
+        &format!("{DEBIANS_ARMHF} zig"),
+        "arm-unknown-linux-gnueabihf",
+        "zig CARGO_TARGET_ARM_UNKNOWN_LINUX_GNUEABIHF_LINKER=/w/zigcc \
+         CC_arm_unknown_linux_gnueabihf=/w/zigcc CXX_arm_unknown_linux_gnueabihf=/w/zigcxx \
+         AR_arm_unknown_linux_gnueabihf=/tools/zig-ar",
+    );
+    check(
+        DEBIANS_ARMHF,
+        "armv7-unknown-linux-gnueabihf",
+        "gcc CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-gcc \
+         CC_armv7_unknown_linux_gnueabihf=arm-linux-gnueabihf-gcc",
+    );
+    check_choice(
+        DEBIANS_ARMHF,
+        "arm-unknown-linux-gnueabihf",
+        Some(LinkerChoice::Gcc),
+        "cpu-level: `arm-linux-gnueabihf-gcc` links a C library for ARMv7, but the target promises \
+         ARMv6 only; compiler flags do not change that | install zig (`pip install ziglang`), \
+         which has a C library for it | or name an image whose C library is for it (`cargo xpkg \
+         help cross-images`) | or, if it will only run on newer processors: `--accept cpu-level`",
+    );
+}
+
+#[test]
+fn the_help_for_armv6_names_no_compiler_for_armv7() {
+    let tried = |gcc: &str| {
+        format!(
+            "no-linker: native   links for the host's triple only, `x86_64-unknown-linux-gnu` | \
+             gcc      `{gcc}` is not on PATH | clang    `clang` is not on PATH | rust-lld links \
+             for musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m \
+             ziglang` failed | image    none is configured for this target | install "
+        )
+    };
+    check(
+        "",
+        "arm-unknown-linux-gnueabihf",
+        &format!(
+            "{}zig (`pip install ziglang`)",
+            tried("arm-linux-gnueabihf-gcc")
+        ),
+    );
+    check(
+        "",
+        "arm-unknown-linux-gnueabi",
+        &format!(
+            "{}a cross compiler (`apt-get install gcc-arm-linux-gnueabi`) or zig (`pip install \
+             ziglang`)",
+            tried("arm-linux-gnueabi-gcc")
+        ),
     );
 }

@@ -17,6 +17,7 @@ use crate::project::path_template::path_fault;
 use crate::project::reference::Reference;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
+use crate::target::level::Level;
 use crate::target::system::Libc;
 use crate::toolchain::image::lockfile::Derived;
 use crate::toolchain::probe::report::Report;
@@ -75,6 +76,9 @@ pub struct TargetRecord {
     pub libc: String,
     /// Requested glibc floor.
     pub glibc: Option<String>,
+    /// Level of processor that the rustflags allow, if it is above the target's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
     /// Commit that was built.
     pub source: Source,
     /// Rust compiler.
@@ -97,6 +101,7 @@ impl TargetRecord {
             platform: Platform::of(target),
             libc: target.system.libc.name().to_owned(),
             glibc: target.floor.map(|floor| floor.to_string()),
+            level: None,
             source: Source::default(),
             rustc: RustcRecord {
                 release: String::new(),
@@ -374,6 +379,7 @@ impl TargetRecord {
             platform,
             libc,
             glibc,
+            level,
             source,
             rustc,
             toolchain,
@@ -432,13 +438,26 @@ impl TargetRecord {
             let place = of(&format!("toolchain.variables.{name}"));
             must(is_hex(digest, 64), &place, digest, "64 hex digits")?;
         }
+        validate_level(level.as_ref(), &of("level"))?;
         for report in [&toolchain.probes, host_probes].into_iter().flatten() {
+            let level = report.facts.as_ref().and_then(|facts| facts.level.as_ref());
+            validate_level(level, &of("probes.facts.level"))?;
             for flags in &report.flags {
                 must(is_digest(flags), &of("probes.flags"), flags, "a digest")?;
             }
         }
         waivers.iter().try_for_each(|waiver| waiver.validate(id))
     }
+}
+
+/// Checks the names of RISC-V's extensions; the other levels are enumerations.
+fn validate_level(level: Option<&Level>, place: &str) -> Result<(), String> {
+    let Some(Level::Riscv { extensions, .. }) = level else {
+        return Ok(());
+    };
+    extensions
+        .iter()
+        .try_for_each(|name| must(is_word(name, &['-']), place, name, "names of extensions"))
 }
 
 impl ImageRecord {
@@ -543,6 +562,8 @@ impl Artifact {
         {
             return Err(format!("{} is {class}, not 32 or 64", of("binary.class")));
         }
+        let level = binary.as_ref().and_then(|binary| binary.level.as_ref());
+        validate_level(level, &of("binary.level"))?;
         waivers.iter().try_for_each(|waiver| waiver.validate(path))
     }
 }

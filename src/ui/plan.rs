@@ -64,6 +64,7 @@ fn target_plan(target: &TargetPlan) -> String {
         target: name,
         std,
         install,
+        raised,
         alternatives: _,
         c,
         toolchain,
@@ -124,6 +125,13 @@ fn target_plan(target: &TargetPlan) -> String {
                 .collect::<Vec<_>>()
                 .join(", "),
         }],
+    );
+    row(
+        "processor",
+        raised
+            .iter()
+            .map(|level| format!("{level}, by the rustflags"))
+            .collect(),
     );
     row(
         "std",

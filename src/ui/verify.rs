@@ -110,6 +110,7 @@ fn programs(files: &[FileReport]) -> String {
         target,
         binary,
         ran: run_result,
+        expected: _,
     } in files
     {
         let floor = binary

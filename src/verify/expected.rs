@@ -5,6 +5,7 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::Target;
 use crate::target::arch::{Arch, FloatAbi};
 use crate::target::glibc::Glibc;
+use crate::target::level::{self, Level};
 use crate::target::system::{Libc, Os, System};
 
 /// Requirements of a program's target. Unknown properties are not checked.
@@ -20,6 +21,8 @@ pub struct Expected {
     pub float: FloatAbi,
     /// Highest glibc that it may need; `None` if there is no limit.
     pub floor: Option<Glibc>,
+    /// Level of processor that it may need; `None` if the path leaves it open.
+    pub level: Option<Level>,
     /// Name in messages: the triple, or the parts of the path that name the target (`linux-arm64`).
     pub name: String,
 }
@@ -33,8 +36,28 @@ impl Expected {
             libc: Some(target.system.libc),
             float: target.system.float,
             floor: target.floor,
+            level: target.level(),
             name: target.to_string(),
         }
+    }
+
+    /// Returns the requirements with the level of processor that the rustflags of the build allow,
+    /// if they raise it.
+    #[must_use]
+    pub fn raised_to(self, raised: Option<&Level>) -> Self {
+        Self {
+            level: raised.cloned().or(self.level),
+            ..self
+        }
+    }
+}
+
+impl Expected {
+    /// Returns the processor that QEMU has to emulate for code of this level only to run. `None`
+    /// if the build raised the level: which processor was meant is not known.
+    pub fn cpu(&self) -> Option<&'static str> {
+        let own = level::of(self.arch, self.libc)?;
+        level::cpu(self.arch).filter(|_| self.os == Os::Linux && self.level.as_ref() == Some(&own))
     }
 }
 
@@ -106,6 +129,12 @@ pub fn from_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
         }
     });
     let libc = libc.filter(|_| os == Os::Linux);
+    // Projects call every 32-bit Arm `arm`, ARMv7 included.
+    let names_version =
+        |(text, token): &(&str, Token)| *text != "arm" && matches!(token, Token::Arch(_));
+    let level = level::of(arch, libc)
+        .filter(|_| tokens.iter().any(names_version))
+        .filter(|_| !names_x86_level(&path.to_lowercase()));
     let name = tokens
         .iter()
         .map(|(text, _)| *text)
@@ -117,8 +146,24 @@ pub fn from_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
         libc,
         float: FloatAbi::Unspecified,
         floor: None,
+        level,
         name,
     })
+}
+
+/// Returns true if a path names a level of x86-64, as in `x86_64-v3` and `amd64v2`. `v2.1` is a
+/// version.
+fn names_x86_level(path: &str) -> bool {
+    let is_level = |(at, _): (usize, &str)| {
+        let rest = path[at + 2..].trim_start_matches(['-', '_']);
+        let mut letters = rest.chars();
+        letters.next() == Some('v')
+            && matches!(letters.next(), Some('2'..='4'))
+            && letters
+                .next()
+                .is_none_or(|letter| !letter.is_alphanumeric() && letter != '.')
+    };
+    path.match_indices("64").any(is_level)
 }
 
 /// Returns true if a path names at least one processor.

@@ -169,6 +169,7 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
             target: expected.as_ref().map(|expected| expected.name.clone()),
             binary: Some(binary.clone()),
             ran: None,
+            expected: expected.clone(),
         });
         programs.push((path, file, expected));
     }
@@ -281,7 +282,7 @@ fn find_expected(
     {
         return Some(Expected {
             floor: record.glibc.as_deref().and_then(Glibc::parse),
-            ..Expected::from_target(&target)
+            ..Expected::from_target(&target).raised_to(record.level.as_ref())
         });
     }
     // A release is often named after its target: the archive, or the directory that was passed.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::archive::entry::ArtifactsKind;
 use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::verify::expected::Expected;
 use crate::verify::fence::Fence;
 use crate::verify::finding::Finding;
 
@@ -48,6 +49,9 @@ pub struct FileReport {
     pub binary: Option<Box<Binary>>,
     /// Arguments that it was started with by `--run`, if it ended with exit code 0.
     pub ran: Option<String>,
+    /// Requirements of its target; `target` is their name.
+    #[serde(skip)]
+    pub expected: Option<Expected>,
 }
 
 /// Finding that was accepted.

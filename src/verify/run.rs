@@ -13,7 +13,9 @@ use crate::problem::Result;
 use crate::problem::code::Code;
 use crate::problem::text::printable;
 use crate::target::arch::Arch;
+use crate::target::level::Shortfall;
 use crate::toolchain::look::programs;
+use crate::verify::expected::Expected;
 use crate::verify::fence::{self, Fence, FenceTool};
 use crate::verify::finding::{self, Finding};
 use crate::verify::integrity::{self, DIGEST_MISMATCH};
@@ -111,7 +113,7 @@ pub fn start_all(
         } else {
             root.join(&file.path)
         });
-        let runner = match runner(host, binary) {
+        let runner = match runner(host, binary, file.expected.as_ref()) {
             Ok(runner) => runner,
             Err(why) => {
                 report.skipped.push(skip(why));
@@ -279,11 +281,16 @@ fn fence(host: &Host) -> Result<(Option<FenceTool>, Fence)> {
 }
 
 /// Returns the command prefix that runs a program on this machine: empty for native, else an
-/// emulator and its arguments.
+/// emulator and its arguments. QEMU emulates the oldest processor of the target, so that code for
+/// newer ones fails.
 ///
 /// # Errors
 /// The reason why it cannot run here.
-fn runner(host: &Host, binary: &Binary) -> Result<Vec<String>, String> {
+fn runner(
+    host: &Host,
+    binary: &Binary,
+    expected: Option<&Expected>,
+) -> Result<Vec<String>, String> {
     if binary.format != FormatName::Elf || !cfg!(target_os = "linux") {
         return Err("it is for another operating system".to_owned());
     }
@@ -294,31 +301,58 @@ fn runner(host: &Host, binary: &Binary) -> Result<Vec<String>, String> {
         .as_deref()
         .filter(|_| binary.linkage == Linkage::Dynamic)
         .map(Utf8Path::new);
+    let cpu = expected.and_then(Expected::cpu);
+    let emulator = programs::emulator(host, arch);
+    let emulated = |emulator: String| -> Vec<String> {
+        let cpu = cpu.iter().flat_map(|cpu| ["-cpu", *cpu]).map(str::to_owned);
+        [emulator].into_iter().chain(cpu).collect()
+    };
     let host_arch = std::env::consts::ARCH;
     if arch.name == host_arch || arch.name == "x86" && host_arch == "x86_64" {
-        return match loader.filter(|loader| !host.exists(loader)) {
-            Some(loader) => Err(format!("its loader `{loader}` is not installed")),
-            None => Ok(Vec::new()),
+        return match loader {
+            Some(loader) if !host.exists(loader) => {
+                Err(format!("its loader `{loader}` is not installed"))
+            }
+            // No file says that it needs SSE2, and every machine of today has it. The libraries of
+            // a dynamic program are for this machine.
+            None if arch.name == "x86" && cpu.is_some() => {
+                Ok(emulator.map(emulated).unwrap_or_default())
+            }
+            _ => Ok(Vec::new()),
         };
     }
-    let emulator = programs::emulator(host, arch).ok_or_else(|| {
+    let emulator = emulator.ok_or_else(|| {
         format!(
             "no `qemu-{}` is on PATH (`apt-get install qemu-user-static`)",
             arch.qemu()
         )
     })?;
     let Some(loader) = loader else {
-        return Ok(vec![emulator]);
+        return Ok(emulated(emulator));
     };
-    let roots = ["linux-gnu", "linux-gnueabihf", "linux-musl"]
-        .map(|system| Utf8PathBuf::from(format!("/usr/{}-{system}", arch.gnu)));
-    let has_loader =
-        |root: &Utf8PathBuf| host.exists(&root.join(loader.as_str().trim_start_matches('/')));
-    match roots.into_iter().find(has_loader) {
-        Some(root) => Ok(vec![emulator, "-L".to_owned(), root.into_string()]),
-        None => Err(format!(
+    let roots = [
+        "linux-gnu",
+        "linux-gnueabihf",
+        "linux-gnueabi",
+        "linux-musl",
+    ]
+    .map(|system| Utf8PathBuf::from(format!("/usr/{}-{system}", arch.gnu)));
+    let loader_in = |root: &Utf8PathBuf| root.join(loader.as_str().trim_start_matches('/'));
+    let Some(root) = roots.into_iter().find(|root| host.exists(&loader_in(root))) else {
+        return Err(format!(
             "the libraries of its target are not installed: `{loader}` is not below /usr/{}-linux-*",
             arch.gnu
-        )),
+        ));
+    };
+    let libraries = programs::level_of(host, &loader_in(&root));
+    let offered = expected.and_then(|expected| expected.level.as_ref());
+    if let (Some(offered), Some(libraries)) = (offered, libraries)
+        && let Some(Shortfall { needed, offered }) = offered.shortfall(&libraries)
+    {
+        return Err(format!(
+            "the libraries below {root} are for {needed}, and those of its target for {offered}"
+        ));
     }
+    let library_path = ["-L".to_owned(), root.into_string()];
+    Ok(emulated(emulator).into_iter().chain(library_path).collect())
 }

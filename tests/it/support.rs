@@ -46,6 +46,18 @@ pub fn tool(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("the test needs `{name}`: run `cargo xtask setup`"))
 }
 
+/// A cross compiler or an emulator of the machine; without it the test is skipped, by name.
+pub fn cross(name: &str, test: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap();
+    let found = std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file());
+    if found.is_none() {
+        skipped(test, &format!("`{name}` is not on PATH"));
+    }
+    found
+}
+
 /// Says that a test could not run here, by name. Written past the test runner, which shows nothing
 /// of a test that passes.
 pub fn skipped(test: &str, why: &str) {

@@ -6,6 +6,7 @@ use crate::host::cache;
 use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::toolchain::facts::ClangFinds;
+use crate::toolchain::look::programs;
 
 /// Returns the files that clang finds with these arguments. The answer is cached as long as those
 /// files exist: clang is slow to start.
@@ -35,11 +36,13 @@ pub fn clang_finds(host: &Host, root: &Utf8Path, arguments: &[String]) -> Option
     if !start_file.starts_with('/') {
         return Some(ClangFinds {
             start_file,
+            level: None,
             linker: String::new(),
             lld: false,
         });
     }
     let finds = ClangFinds {
+        level: programs::level_of(host, Utf8Path::new(&start_file)),
         start_file,
         linker: query("-print-prog-name=ld")?,
         lld: query("-print-prog-name=ld.lld")?.starts_with('/'),

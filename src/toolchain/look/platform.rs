@@ -11,6 +11,7 @@ use crate::project::graph::PlatformFacts;
 use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::look::rustc::answer;
 use crate::target::Target;
+use crate::target::level::Level;
 use crate::target::system::Libc;
 use crate::toolchain::facts::Std;
 
@@ -20,6 +21,7 @@ pub struct Platform {
     pub compilers: Vec<String>,
     pub facts: PlatformFacts,
     pub crt_static: bool,
+    pub raised: Option<Level>,
 }
 
 /// The target's standard library, whether it brings its C library, and its `cfg`.
@@ -63,11 +65,40 @@ pub fn platform(
         .unwrap_or_default();
     Ok(Platform {
         crt_static: facts.is_crt_static(),
+        raised: raised(host, found, target, rustflags)?,
         std,
         self_contained,
         compilers,
         facts,
     })
+}
+
+/// The level of processor that the rustflags allow, if it is above the target's own.
+fn raised(
+    host: &Host,
+    found: &ProjectContext,
+    target: &Target,
+    rustflags: &[String],
+) -> Result<Option<Level>> {
+    let Some(own) = target.level().filter(|_| {
+        let mut words = rustflags.iter();
+        words.any(|word| word.contains("target-cpu") || word.contains("target-feature"))
+    }) else {
+        return Ok(None);
+    };
+    // A stable rustc keeps the features to itself that are not stable, ARMv7 among them. This
+    // changes one answer, not what is compiled.
+    let question = Invocation::new(&found.rustc_program, &found.workspace.root)
+        .args(["--print", "cfg", "--target", target.triple()])
+        .args(rustflags.iter().cloned())
+        .env("RUSTC_BOOTSTRAP", "1");
+    let text = kept_answer(host, found, &question)?;
+    let features: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("target_feature=\"")?.strip_suffix('"'))
+        .collect();
+    let raised = own.raised_by(&features);
+    Ok((raised != own).then_some(raised))
 }
 
 /// What rustc answers is kept as long as it is that rustc, called so: it takes longer to start than

@@ -7,13 +7,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::cache;
 use crate::host::machine::Host;
+use crate::inspect;
 use crate::invocation::Invocation;
 use crate::target::Target;
 use crate::target::arch::Arch;
+use crate::target::level::Level;
 use crate::target::system::Os;
 use crate::toolchain::gcc;
 use crate::toolchain::look::levels::joined;
-use crate::toolchain::probe::run::LIMIT;
+use crate::toolchain::probe::run::{LARGEST, LIMIT};
 use crate::toolchain::program::Program;
 
 /// What starts a program of the target here: nothing, or an emulator; `None` where nothing can.
@@ -77,13 +79,22 @@ pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) ->
     (name, program)
 }
 
-/// Returns the GNU compilers among these programs that find no start file. A compiler that does
-/// not answer is not among them: it is judged by its other answers.
-pub fn without_libc(
+/// What the GNU compilers on PATH find of their C libraries.
+#[derive(Default)]
+pub struct StartFiles {
+    /// Compilers that find no start file.
+    pub lacking: BTreeSet<String>,
+    /// Levels of processors that the start files of the others need.
+    pub levels: BTreeMap<String, Level>,
+}
+
+/// Asks the GNU compilers among these programs for their start files. A compiler that does not
+/// answer does not lack one: it is judged by its other answers.
+pub fn start_files(
     host: &Host,
     root: &Utf8Path,
     programs: &BTreeMap<String, Program>,
-) -> BTreeSet<String> {
+) -> StartFiles {
     let is_gcc = |program: &&Program| {
         let is_for_linux = |machine: &String| machine.contains("linux");
         program.machine.as_ref().is_some_and(is_for_linux)
@@ -92,43 +103,68 @@ pub fn without_libc(
                 .as_ref()
                 .is_some_and(|version| version.contains("gcc version"))
     };
+    let mut found = StartFiles::default();
     thread::scope(|threads| {
         let asked: Vec<_> = programs
             .values()
             .filter(is_gcc)
             .map(|program| {
-                let asked = threads.spawn(|| finds_start_file(host, root, program));
-                (program, asked)
+                let asked = threads.spawn(|| start_file(host, root, program));
+                (program.program.clone(), asked)
             })
             .collect();
-        asked
-            .into_iter()
-            .filter_map(|(program, asked)| (!joined(asked)).then(|| program.program.clone()))
-            .collect()
-    })
+        for (program, asked) in asked {
+            match joined(asked) {
+                StartFile::Missing => _ = found.lacking.insert(program),
+                StartFile::Found(file) => found
+                    .levels
+                    .extend(level_of(host, &file).map(|level| (program, level))),
+                StartFile::Unknown => {}
+            }
+        }
+    });
+    found
 }
 
-/// Returns false if a compiler says that it finds no start file: it then prints the bare name. A
-/// found file is cached as long as it exists.
-fn finds_start_file(host: &Host, root: &Utf8Path, program: &Program) -> bool {
+/// Returns the level of processor that an object file needs, if it says so.
+pub fn level_of(host: &Host, file: &Utf8Path) -> Option<Level> {
+    let bytes = host.read_small(file, LARGEST).ok()?;
+    inspect::inspect(&bytes).ok()?.level
+}
+
+/// Answer of a compiler that was asked for its start file.
+enum StartFile {
+    Missing,
+    Found(Utf8PathBuf),
+    Unknown,
+}
+
+/// Asks a compiler for its start file; without one it prints the bare name. A found file is cached
+/// as long as it exists.
+fn start_file(host: &Host, root: &Utf8Path, program: &Program) -> StartFile {
     let key = program
         .path
         .as_ref()
         .and_then(|path| host.identity(path))
         .map(|identity| format!("{}\n{identity}\n{}", program.program, gcc::START_FILE));
     let kept = key.and_then(|key| cache::place(host, "programs", &key));
-    let file = cache::read(host, kept.as_deref());
-    if file.is_some_and(|file: Utf8PathBuf| host.is_file(&file)) {
-        return true;
+    let file: Option<Utf8PathBuf> = cache::read(host, kept.as_deref());
+    if let Some(file) = file.filter(|file| host.is_file(file)) {
+        return StartFile::Found(file);
     }
     let question = Invocation::new(&program.program, root)
         .arg(format!("-print-file-name={}", gcc::START_FILE));
     let Ok(output) = host.capture_bounded(&question, LIMIT) else {
-        return true;
+        return StartFile::Unknown;
     };
     let file = Utf8Path::new(output.stdout.trim());
     if host.is_file(file) {
         cache::keep(host, kept.as_deref(), &file);
+        return StartFile::Found(file.to_owned());
     }
-    !output.success() || file != gcc::START_FILE
+    if output.success() && file == gcc::START_FILE {
+        StartFile::Missing
+    } else {
+        StartFile::Unknown
+    }
 }

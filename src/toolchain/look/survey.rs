@@ -232,6 +232,8 @@ impl Survey<'_, '_> {
                 std: platform.std,
                 self_contained: platform.self_contained,
                 crt_static: platform.crt_static,
+                raised: platform.raised,
+                profile_rustflags: profiles.rustflags(scope.profile),
                 std_compilers: platform.compilers,
                 clang,
                 runner: runner(self.host, &request.target, &project.rustc.host),
@@ -247,9 +249,11 @@ impl Survey<'_, '_> {
         let pip_refuses = missing && self.wants_zig() && zig::look::pip_refuses(self.host);
         let packages = graph.host_c_packages;
         let packages = leveled(project, scope, scope.profiles, packages, Side::Host);
+        let start_files = programs::start_files(self.host, &project.workspace.root, &programs);
         Facts {
             rustc: project.rustc.clone(),
-            without_libc: programs::without_libc(self.host, &project.workspace.root, &programs),
+            without_libc: start_files.lacking,
+            start_levels: start_files.levels,
             own_program: self.host.own_program().filter(|_| cfg!(unix)),
             programs,
             targets: complete,

@@ -230,6 +230,7 @@ mod tests {
             ubsan: false,
             isoc23: false,
             outline_atomics: false,
+            level: None,
         };
         let report = Report {
             compiler: String::new(),

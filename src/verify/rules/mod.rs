@@ -1,5 +1,5 @@
 //! Rules for one program, by family: `machine` (made for the machine, executable, permissions),
-//! `libc` (static on musl, loader, glibc floor, libraries), `hardening` (RPATH, stack, PIE, RELRO,
+//! `level` (processor),//! `libc` (static on musl, loader, glibc floor, libraries), `hardening` (RPATH, stack, PIE, RELRO,
 //! symbols, the builder's home). `table` lists and runs them.
 //!
 //! A new rule is a function, a row in `RULES` and a code in `CODES` of its family; a code with
@@ -7,6 +7,7 @@
 
 pub mod context;
 pub mod hardening;
+pub mod level;
 pub mod libc;
 pub mod machine;
 pub mod policy;

@@ -10,6 +10,7 @@ use crate::problem::Problem;
 use crate::problem::code::Code;
 use crate::project::config::PolicyConfig;
 use crate::target::Target;
+use crate::target::level::Level;
 use crate::toolchain::{leaks, probe};
 use crate::verify::between::{BUILD_ID_TWICE, COMMITS_DIFFER, SAME_FILE_TWICE};
 use crate::verify::expected::{Expected, TARGET_UNKNOWN};
@@ -18,11 +19,11 @@ use crate::verify::rules::context::RuleScope::{Always, Built};
 use crate::verify::rules::context::{Rule, RuleInput, SEE_PLAN, Violation};
 use crate::verify::rules::machine::{self, UNREADABLE_BINARY, WRONG_MACHINE};
 use crate::verify::rules::policy::{Policy, PolicyName};
-use crate::verify::rules::{hardening, libc};
+use crate::verify::rules::{hardening, level, libc};
 
 /// Returns every rule, in the order in which they are checked.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    [machine::RULES, libc::RULES, hardening::RULES]
+    [machine::RULES, level::RULES, libc::RULES, hardening::RULES]
         .into_iter()
         .flatten()
 }
@@ -53,9 +54,15 @@ pub fn acceptable() -> impl Iterator<Item = Code> {
         .chain(bin_rules.map(|rule| rule.code))
 }
 
-/// Checks a built bin against its target, before it is staged. `name` is what messages call it.
-pub fn check_built(name: &str, binary: &Binary, target: &Target) -> Vec<Problem> {
-    let expected = Expected::from_target(target);
+/// Checks a built bin against its target, before it is staged. `name` is what messages call it;
+/// `raised` is the level of processor that the rustflags allow above the target's own.
+pub fn check_built(
+    name: &str,
+    binary: &Binary,
+    target: &Target,
+    raised: Option<&Level>,
+) -> Vec<Problem> {
+    let expected = Expected::from_target(target).raised_to(raised);
     let policy = Policy {
         name: PolicyName::Default,
         config: PolicyConfig::default(),
@@ -151,7 +158,7 @@ mod tests {
         let mut binary = inspect(&bytes).unwrap();
         edit(&mut binary);
         let target = Target::of_triple("x86_64-unknown-linux-musl").unwrap();
-        check_built("bin", &binary, &target)
+        check_built("bin", &binary, &target, None)
             .into_iter()
             .map(|problem| problem.code.name())
             .collect()

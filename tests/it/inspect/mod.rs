@@ -1,6 +1,7 @@
 //! Inspection by the loader's road: what can be stripped off a file does not change what it asks
 //! for.
 
+mod levels;
 pub mod readelf;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -7,6 +7,7 @@ use std::process::Command;
 use cargo_xpkg::inspect::binary::{
     Binary, EndianName, FloatAbiName, Floor, FormatName, Linkage, Relro,
 };
+use cargo_xpkg::target::level::{ArmFp, ArmSimd, ArmVersion, ElfAbi, Level, RiscvFloat, X86Isa};
 use serde_json::Value;
 
 use crate::support::tool;
@@ -20,6 +21,37 @@ const MACHINES: &[(&str, &str)] = &[
     ("Intel 80386", "EM_386"),
     ("PowerPC64", "EM_PPC64"),
     ("RISC-V", "EM_RISCV"),
+];
+
+const ARM_VERSIONS: &[(&str, ArmVersion)] = &[
+    ("v5TE", ArmVersion::V5te),
+    ("v6", ArmVersion::V6),
+    ("v6K", ArmVersion::V6k),
+    ("v6KZ", ArmVersion::V6kz),
+    ("v6T2", ArmVersion::V6t2),
+    ("v7", ArmVersion::V7),
+    ("v8", ArmVersion::V8),
+];
+
+const ARM_FP: &[(&str, ArmFp)] = &[
+    ("VFPv2", ArmFp::Vfpv2),
+    ("VFPv3", ArmFp::Vfpv3),
+    ("VFPv3-D16", ArmFp::Vfpv3D16),
+    ("VFPv4", ArmFp::Vfpv4),
+    ("FP for ARMv8", ArmFp::Armv8),
+];
+
+const ARM_SIMD: &[(&str, ArmSimd)] = &[
+    ("NEONv1", ArmSimd::Neonv1),
+    ("NEONv1 with Fused-MAC", ArmSimd::Neonv1Fma),
+    ("NEON for ARMv8", ArmSimd::Armv8),
+];
+
+const X86_ISAS: &[(&str, X86Isa)] = &[
+    ("x86-64-baseline", X86Isa::V1),
+    ("x86-64-v2", X86Isa::V2),
+    ("x86-64-v3", X86Isa::V3),
+    ("x86-64-v4", X86Isa::V4),
 ];
 
 /// One field of which two say different things.
@@ -61,6 +93,7 @@ fn said_of(file: &Path) -> Binary {
             "-V",
             "-S",
             "-n",
+            "-A",
             "--dyn-syms",
             "-p",
             ".comment",
@@ -143,6 +176,7 @@ impl Said {
                 }
                 _ => FloatAbiName::Unspecified,
             },
+            level: self.level(),
             relro: match (self.segment("GNU_RELRO"), now || !loaded) {
                 (None, _) => Relro::None,
                 (Some(_), false) => Relro::Partial,
@@ -271,6 +305,44 @@ impl Said {
         best.map(|(_, best)| best)
     }
 
+    fn level(&self) -> Option<Level> {
+        let attribute = |name: &str| self.between(&format!("  {name}: "), "\n");
+        let flags = self.header("Flags:");
+        match self.header("Machine:") {
+            "ARM" => Some(Level::Arm {
+                version: named(ARM_VERSIONS, &attribute("Tag_CPU_arch")?),
+                fp: attribute("Tag_FP_arch").map(|fp| named(ARM_FP, &fp)),
+                simd: attribute("Tag_Advanced_SIMD_arch").map(|simd| named(ARM_SIMD, &simd)),
+            }),
+            "RISC-V" => {
+                let isa = attribute("Tag_RISCV_arch").unwrap_or_default();
+                let isa = isa.trim_matches('"').trim_start_matches("rv64");
+                let names = isa.split('_').map(|name| {
+                    let (name, _) = name.rsplit_once('p').unwrap();
+                    name.trim_end_matches(|letter: char| letter.is_ascii_digit())
+                });
+                let compressed = flags.contains("RVC").then_some("c");
+                Some(Level::Riscv {
+                    extensions: names.chain(compressed).map(str::to_owned).collect(),
+                    float: match flags {
+                        flags if flags.contains("double-float ABI") => RiscvFloat::Double,
+                        flags if flags.contains("single-float ABI") => RiscvFloat::Single,
+                        _ => RiscvFloat::Soft,
+                    },
+                })
+            }
+            "PowerPC64" if flags.contains("abiv1") => Some(Level::Powerpc64 { abi: ElfAbi::V1 }),
+            "PowerPC64" if flags.contains("abiv2") => Some(Level::Powerpc64 { abi: ElfAbi::V2 }),
+            "Intel 80386" | "Advanced Micro Devices X86-64" => {
+                let needed = self.between("x86 ISA needed: ", "\n")?;
+                Some(Level::X86 {
+                    isa: named(X86_ISAS, needed.rsplit(", ").next().unwrap()),
+                })
+            }
+            _ => None,
+        }
+    }
+
     /// The first symbol by name that asks for the version of this index: `     3: 0… 0 FUNC GLOBAL
     /// DEFAULT UND free@GLIBC_2.17 (2)`.
     fn symbol(&self, index: &str) -> Option<String> {
@@ -306,7 +378,7 @@ impl Said {
     }
 }
 
-fn named<'t>(table: &[(&str, &'t str)], key: &str) -> &'t str {
+fn named<T: Copy>(table: &[(&str, T)], key: &str) -> T {
     table
         .iter()
         .find(|(name, _)| *name == key)

@@ -5,6 +5,7 @@ mod choose;
 mod gate;
 pub mod image;
 mod leaks;
+mod levels;
 mod lld;
 mod words;
 mod zig;

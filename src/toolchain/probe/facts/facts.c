@@ -17,9 +17,25 @@
 #else
 #define XPKG_GNUC 0, 0, 0
 #endif
+/* The level of x86 that the flags allow the compiler to use. */
+#if !defined(__i386__) && !defined(__x86_64__)
+#define XPKG_X86 0
+#elif defined(__AVX512F__)
+#define XPKG_X86 6
+#elif defined(__AVX__) || defined(__BMI__)
+#define XPKG_X86 5
+#elif defined(__SSE3__)
+#define XPKG_X86 4
+#elif defined(__SSE2__)
+#define XPKG_X86 3
+#elif defined(__i686__) || defined(__pentiumpro__)
+#define XPKG_X86 2
+#else
+#define XPKG_X86 1
+#endif
 
 const unsigned int xpkg_facts[] = {
-    0x78706b67u, 0x66616374u, XPKG_CLANG, XPKG_GNUC, XPKG_GLIBC, sizeof(void *), sizeof(time_t),
+    0x78706b67u, 0x66616374u, XPKG_CLANG, XPKG_GNUC, XPKG_GLIBC, sizeof(void *), sizeof(time_t), XPKG_X86,
 };
 
 long xpkg_number(const char *text) { return strtol(text, 0, 10); }

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::inspect;
+use crate::target::level::{Level, X86Isa};
 use crate::toolchain::probe::object::Object;
 
 /// C source of the facts object. It includes two headers, so a compiler without a C library rejects
@@ -37,6 +39,8 @@ pub struct CompilerFacts {
     pub isoc23: bool,
     /// True if it calls `__aarch64_…` for atomics, which Rust's own musl does not have.
     pub outline_atomics: bool,
+    /// Level of processor that its code needs; `None` if the object does not record it.
+    pub level: Option<Level>,
 }
 
 impl CompilerFacts {
@@ -49,10 +53,10 @@ impl CompilerFacts {
         let object = Object::parse(bytes)?;
         let numbers_as = |read: fn([u8; 4]) -> u32| find(bytes, read);
         let numbers = numbers_as(u32::from_le_bytes).or_else(|| numbers_as(u32::from_be_bytes));
-        let [clang, major, minor, patch, glibc, pointer, time_t] = match numbers {
+        let [clang, major, minor, patch, glibc, pointer, time_t, x86] = match numbers {
             Some(numbers) => numbers,
             // Intermediate code: nothing else can be read from it.
-            None if object.lto => [0; 7],
+            None if object.lto => [0; 8],
             None => return Err("its object does not contain the facts".to_owned()),
         };
         Ok(Self {
@@ -66,12 +70,28 @@ impl CompilerFacts {
             ubsan: object.imports_prefix("__ubsan_"),
             isoc23: object.imports_prefix("__isoc23_"),
             outline_atomics: object.imports_prefix("__aarch64_"),
+            // Compilers do not mark their code for x86, so its macros tell.
+            level: match X86_LEVELS.get(x86 as usize) {
+                Some(Some(isa)) => Some(Level::X86 { isa: *isa }),
+                _ => inspect::inspect(bytes).ok().and_then(|read| read.level),
+            },
         })
     }
 }
 
+/// Meanings of `XPKG_X86` in the source.
+const X86_LEVELS: &[Option<X86Isa>] = &[
+    None,
+    Some(X86Isa::I586),
+    Some(X86Isa::I686),
+    Some(X86Isa::V1),
+    Some(X86Isa::V2),
+    Some(X86Isa::V3),
+    Some(X86Isa::V4),
+];
+
 /// Returns the numbers after [`MAGIC`].
-fn find(bytes: &[u8], read: fn([u8; 4]) -> u32) -> Option<[u32; 7]> {
+fn find(bytes: &[u8], read: fn([u8; 4]) -> u32) -> Option<[u32; 8]> {
     let word = |at: usize| {
         bytes
             .get(at..at + 4)
@@ -80,7 +100,7 @@ fn find(bytes: &[u8], read: fn([u8; 4]) -> u32) -> Option<[u32; 7]> {
     };
     let at = (0..bytes.len())
         .find(|at| word(*at) == Some(MAGIC[0]) && word(at + 4) == Some(MAGIC[1]))?;
-    let mut numbers = [0; 7];
+    let mut numbers = [0; 8];
     for (index, number) in numbers.iter_mut().enumerate() {
         *number = word(at + 8 + index * 4)?;
     }
