@@ -13,6 +13,7 @@ use crate::host::machine::Host;
 use crate::host::shared::SharedLock;
 use crate::invocation::Invocation;
 use crate::problem::{Failure, Problem, Result, text};
+use crate::project::selection;
 use crate::project::setting;
 use crate::project::workspace::{Workspace, cache_dir};
 use crate::target::Target;
@@ -137,14 +138,8 @@ fn report_plan(host: &Host, plan: &Plan) {
     for target in &plan.targets {
         report_choice(host, target);
     }
-    for left_out in &plan.left_out {
-        host.shell.status(
-            "Skipping",
-            &format!(
-                "{} ({}): {}",
-                left_out.bin, left_out.package, left_out.reason
-            ),
-        );
+    for line in selection::left_out_lines(&plan.left_out) {
+        host.shell.status("Skipping", &line);
     }
 }
 

@@ -204,6 +204,32 @@ fn planned(member: &Member, bin: &MemberBin, config: &Config) -> Bin {
     }
 }
 
+/// Number of bins with one reason up to which each has a line.
+const EACH: usize = 5;
+
+/// Describes the bins that are not built: a line for each, or a line for each reason that many share.
+pub fn left_out_lines(left_out: &[LeftOut]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut counted: BTreeSet<&str> = BTreeSet::new();
+    for bin in left_out {
+        let LeftOut {
+            package,
+            bin: name,
+            reason,
+        } = bin;
+        let alike = left_out
+            .iter()
+            .filter(|other| other.reason == *reason)
+            .count();
+        if alike <= EACH {
+            lines.push(format!("{name} ({package}): {reason}"));
+        } else if counted.insert(reason) {
+            lines.push(format!("{alike} bins: {reason}"));
+        }
+    }
+    lines
+}
+
 /// Returns the reason why the flags do not select a member, if they do not.
 fn reason_not_selected(member: &Member, selection: &Selection) -> Option<String> {
     if selection.exclude.iter().any(|spec| member.is(spec)) {
@@ -415,6 +441,36 @@ mod tests {
 
     const CHAT: &str =
         "bots: bot, indexer; core:; server: server, probe?extra, small?small; xtask!: xtask";
+
+    #[test]
+    fn bins_that_share_a_reason_share_a_line() {
+        let left_out = |count: usize| -> Vec<LeftOut> {
+            (1..=count)
+                .map(|number| LeftOut {
+                    package: "p".to_owned(),
+                    bin: format!("b{number}"),
+                    reason: "not a default member".to_owned(),
+                })
+                .chain([LeftOut {
+                    package: "p".to_owned(),
+                    bin: "x".to_owned(),
+                    reason: "`skip`".to_owned(),
+                }])
+                .collect()
+        };
+        assert_eq!(
+            left_out_lines(&left_out(2)),
+            [
+                "b1 (p): not a default member",
+                "b2 (p): not a default member",
+                "x (p): `skip`"
+            ]
+        );
+        assert_eq!(
+            left_out_lines(&left_out(109)),
+            ["109 bins: not a default member", "x (p): `skip`"]
+        );
+    }
 
     /// Checks a selection: `-p x --bin y --workspace --features f` -> `bins | left out`.
     fn check(flags: &str, expected: &str) {

@@ -9,7 +9,7 @@ use crate::build::plan::{Plan, TargetPlan};
 use crate::invocation::{quote, quote_value};
 use crate::problem::style::STRONG;
 use crate::problem::text::printable;
-use crate::project::selection::LeftOut;
+use crate::project::selection;
 use crate::project::setting::ignored_message;
 use crate::toolchain::candidate::{Candidate, SetBy, Variable, choice};
 use crate::toolchain::facts::Std;
@@ -46,14 +46,8 @@ pub fn plan(plan: &Plan) -> String {
     }
     if !left_out.is_empty() {
         text.push_str("\nleft out\n");
-        for LeftOut {
-            package,
-            bin,
-            reason,
-        } in left_out
-        {
-            let line = printable(&format!("{bin} ({package}): {reason}"));
-            let _ = writeln!(text, "  {line}");
+        for line in selection::left_out_lines(left_out) {
+            let _ = writeln!(text, "  {}", printable(&line));
         }
     }
     text

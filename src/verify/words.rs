@@ -88,11 +88,13 @@ const WORDS: &[(&str, &[Meaning])] = &[
     ("amd64v1", &[A("x86_64")]), ("amd64v2", &[A("x86_64")]), ("amd64v3", &[A("x86_64")]), ("amd64v4", &[A("x86_64")]),
     ("aarch64", &[A("aarch64")]), ("aarch_64", &[A("aarch64")]), ("arm64", &[A("aarch64")]), ("arm64v8", &[A("aarch64")]), ("armv8", &[A("aarch64")]), ("arm64e", &[A("aarch64")]),
     ("armv7", &[A("armv7")]), ("armv7l", &[A("armv7")]), ("armv7a", &[A("armv7")]), ("arm7", &[A("armv7")]), ("arm32v7", &[A("armv7")]), ("arm/v7", &[A("armv7")]),
-    ("armhf", &[A("armv7"), HARD]), ("armv7hf", &[A("armv7"), HARD]), ("armeabi-v7a", &[A("armv7")]), ("thumbv7neon", &[A("thumbv7neon")]),
-    ("armv6", &[A("arm")]), ("armv6l", &[A("arm")]), ("arm6", &[A("arm")]), ("arm32v6", &[A("arm")]), ("arm/v6", &[A("arm")]), ("armv6hf", &[A("arm"), HARD]),
+    ("armv7hf", &[A("armv7"), HARD]), ("armv7hl", &[A("armv7"), HARD]), ("armv7hnl", &[A("armv7"), HARD]), ("arm32-v7a", &[A("armv7")]), ("arm64-v8a", &[A("aarch64")]), ("armeabi-v7a", &[A("armv7")]), ("thumbv7neon", &[A("thumbv7neon")]),
+    ("armv6", &[A("arm")]), ("armv6l", &[A("arm")]), ("arm6", &[A("arm")]), ("arm32v6", &[A("arm")]), ("arm/v6", &[A("arm")]), ("armv6hf", &[A("arm"), HARD]), ("armv6hl", &[A("arm"), HARD]), ("arm32-v6", &[A("arm")]),
+    // ARMv7 and ARMv5TE in Debian, ARMv6 in the releases of others: the version is open.
+    ("armhf", &[A("arm"), HARD]), ("armel", &[A("arm"), SOFT]),
     ("arm", &[A("arm")]), ("arm32", &[A("arm")]),
     ("armv5te", &[A("armv5te")]), ("armv5", &[A("armv5te")]), ("armv5l", &[A("armv5te")]), ("arm5", &[A("armv5te")]), ("arm32v5", &[A("armv5te")]), ("arm/v5", &[A("armv5te")]),
-    ("armel", &[A("armv5te"), SOFT]),
+    ("arm32-v5", &[A("armv5te")]),
     ("i686", &[A("i686")]), ("i586", &[A("i586")]), ("i486", &[A("i586")]), ("i386", &[A("i686")]), ("386", &[A("i686")]), ("x86", &[A("i686")]), ("x86_32", &[A("i686")]), ("ia32", &[A("i686")]),
     ("32bit", &[Implied("i686")]), ("32-bit", &[Implied("i686")]),
     ("riscv64", &[A("riscv64gc")]), ("riscv64gc", &[A("riscv64gc")]),
@@ -100,16 +102,19 @@ const WORDS: &[(&str, &[Meaning])] = &[
     ("ppc64", &[A("powerpc64")]), ("powerpc64", &[A("powerpc64")]), ("powerpc", &[A("powerpc")]),
     ("s390x", &[A("s390x")]), ("s390_64", &[A("s390x")]),
     ("loongarch64", &[A("loongarch64")]), ("loong64", &[A("loongarch64")]), ("sparc64", &[A("sparc64")]),
-    ("mips", &[A("mips")]), ("mipsel", &[A("mipsel")]), ("mipsle", &[A("mipsel")]), ("mips64", &[A("mips64")]), ("mips64el", &[A("mips64el")]), ("mips64le", &[A("mips64el")]),
+    ("mips", &[A("mips")]), ("mips32", &[A("mips")]), ("mips32le", &[A("mipsel")]), ("mipsel", &[A("mipsel")]), ("mipsle", &[A("mipsel")]), ("mips64", &[A("mips64")]), ("mips64el", &[A("mips64el")]), ("mips64le", &[A("mips64el")]),
     ("wasm32", &[A("wasm32")]), ("wasm", &[A("wasm32")]),
     ("universal", &[Universal]), ("universal2", &[Universal]),
     // C libraries and conventions
     ("gnu", &[L(Libc::Gnu)]), ("glibc", &[L(Libc::Gnu)]), ("gnueabihf", &[L(Libc::Gnu), HARD]), ("gnueabi", &[L(Libc::Gnu), SOFT]), ("gnux32", &[L(Libc::Gnu)]),
     ("musl", &[L(Libc::Musl)]), ("musleabihf", &[L(Libc::Musl), HARD]), ("musleabi", &[L(Libc::Musl), SOFT]),
+    ("muslsf", &[L(Libc::Musl), SOFT]), ("linuxmusl", &[S(Os::Linux), L(Libc::Musl)]), ("mipsle-sf", &[A("mipsel"), SOFT]), ("mips-sf", &[A("mips"), SOFT]),
     ("eabihf", &[HARD]), ("softfloat", &[SOFT]), ("hardfloat", &[HARD]),
     // Parts of triples
     ("unknown", &[Vendor]), ("pc", &[Vendor]), ("apple", &[Vendor]), ("w64", &[Vendor]),
     ("gnullvm", &[Glue]), ("static", &[Glue]),
+    // Machines that a cross compiler compiles for
+    ("arm-none-eabi", &[]), ("arm-none-eabihf", &[]), ("aarch64-none-elf", &[]), ("riscv64-unknown-elf", &[]), ("riscv-none-elf", &[]),
 ];
 
 /// Ends of file names that only one system has a use for.
@@ -432,7 +437,8 @@ fn word_at(pieces: &[Piece], at: usize, is_after_system: bool) -> Option<Word> {
     if is_after_system && number(at + 1).is_none() {
         match text {
             "64" => return word(1, &[Implied("x86_64")]),
-            "32" => return word(1, &[Implied("i686")]),
+            // Not the ABI of Linux of this name.
+            "32" | "x32" => return word(1, &[Implied("i686")]),
             // `darwin_all`
             "all" => return word(1, &[Universal]),
             _ => {}
@@ -458,11 +464,19 @@ fn word_at(pieces: &[Piece], at: usize, is_after_system: bool) -> Option<Word> {
             "gnueabihf" => vec![meaning, HARD, Floor(2, minor)],
             _ => vec![meaning, L(Libc::Gnu), Floor(2, minor)],
         };
+        // Three numbers are the version of something else: `app-linux-x64-glibc-2.4.1`.
         if text == base
             && number_of(at + 1, &["2"])
             && let Some(minor) = number(at + 2)
+            && number(at + 3).is_none()
         {
             return word(3, &meanings(minor));
+        }
+        // `glibc-217`
+        if text == base
+            && let Some(joined @ 200..=299) = number(at + 1)
+        {
+            return word(2, &meanings(joined - 200));
         }
         if text.strip_prefix(base) == Some("2")
             && let Some(minor) = number(at + 1)
@@ -492,6 +506,19 @@ fn word_at(pieces: &[Piece], at: usize, is_after_system: bool) -> Option<Word> {
         let levels = ["v1", "v2", "v3", "v4"];
         let level = usize::from(is_amd64 && number_of(at + length, &levels));
         return word(length + level, meanings);
+    }
+    // `winarm64`, `linuxx64`, `macaarch64`
+    let is_system = |meanings: &[Meaning]| matches!(meanings, [S(_)]);
+    let is_arch = |meanings: &[Meaning]| matches!(meanings, [A(_), ..]);
+    let joined = WORDS.iter().find_map(|(system, first)| {
+        let rest = text.strip_prefix(system).filter(|_| is_system(first))?;
+        let (_, second) = WORDS
+            .iter()
+            .find(|(arch, second)| *arch == rest && is_arch(second))?;
+        Some([*first, *second].concat())
+    });
+    if let Some(meanings) = joined {
+        return word(1, &meanings);
     }
     // `freebsd13`, `macos11`, `ubuntu2204`
     let base = text.trim_end_matches(|letter: char| letter.is_ascii_digit());
@@ -531,6 +558,7 @@ mod tests {
             return std::array::from_fn(|_| none());
         };
         let processor = promise.processor.map(|processor| match processor {
+            Processor::One(arch) if arch.prefix == "i586" => "i686".to_owned(),
             Processor::One(arch) => arch.prefix.to_owned(),
             Processor::Universal => "universal".to_owned(),
         });
