@@ -181,3 +181,31 @@ fn a_bin_above_its_target_is_not_staged_unless_the_rustflags_raise_it() {
     let passed = project.xpkg("verify").ok();
     assert!(passed.stdout.contains("cpu-level"), "{}", passed.stdout);
 }
+
+#[test]
+fn c_for_newer_processors_is_refused_where_a_graph_contains_c() {
+    let test = "c_for_newer_processors_is_refused_where_a_graph_contains_c";
+    let Some(gcc) = cross("arm-linux-gnueabi-gcc", test) else {
+        return;
+    };
+    let project = |fixture: &str| {
+        Project::of(fixture)
+            .fake("rustup", "exit 1\n")
+            .with_tool("arm-linux-gnueabi-gcc", &gcc)
+            .env("CFLAGS_arm_unknown_linux_gnueabi", "-march=armv7-a")
+    };
+    let args = "plan --target arm-unknown-linux-gnueabi";
+    let refused = project("with-c").xpkg(args);
+    let expected = "`arm-linux-gnueabi-gcc` compiles for ARMv7, but the target promises ARMv6 \
+                    only; `CFLAGS_arm_unknown_linux_gnueabi` decides that";
+    assert!(
+        refused.stderr.contains("error[cpu-level]") && refused.stderr.contains(expected),
+        "{}",
+        refused.stderr
+    );
+    // The way out that it names, and a graph without C.
+    let flags = "CFLAGS_arm_unknown_linux_gnueabi";
+    project("with-c").env(flags, "-march=armv6").xpkg(args).ok();
+    project("with-c").unset(flags).xpkg(args).ok();
+    project("hello").xpkg(args).ok();
+}
