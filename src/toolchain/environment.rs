@@ -8,6 +8,7 @@ use camino::Utf8PathBuf;
 
 use crate::invocation;
 use crate::target::Target;
+use crate::target::level;
 use crate::target::system::{Libc, Os};
 use crate::toolchain::candidate::Variable;
 use crate::toolchain::context::TargetContext;
@@ -223,7 +224,11 @@ fn runner(case: &TargetContext, tools: &Tools) -> Option<String> {
             Some(libraries) => format!(" -L {}", libraries.sysroot),
             None => format!(" -L /usr/{}", case.target.gnu_name()),
         },
-        _ => String::new(),
+        // The libraries of this machine may be for newer processors; a static program has its own.
+        _ => level::cpu(case.target.arch)
+            .filter(|_| case.level == case.target.level())
+            .map(|cpu| format!(" -cpu {cpu}"))
+            .unwrap_or_default(),
     };
     Some(format!("{}{libraries}", runner.join(" ")))
 }

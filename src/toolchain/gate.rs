@@ -310,7 +310,11 @@ fn levels(
         .and_then(|report| report.facts.as_ref()?.level.as_ref())
         .and_then(|own| offered.shortfall(own));
     let own = own.map(|Shortfall { needed, offered }| {
-        format!("{name} compiles for {needed}, but the target promises {offered} only")
+        format!(
+            "{name} compiles for {needed}, but the target promises {offered} only; `CFLAGS_{}` \
+             decides that",
+            case.target.lower()
+        )
     });
     start.into_iter().chain(own).collect()
 }

@@ -22,6 +22,34 @@ const PACKAGES: &[(&str, &str)] = &[
         "libc6-dev-arm64-cross",
     ),
     ("qemu-aarch64-static", "qemu-user-static"),
+    // Other levels of processors, and what they do to a program.
+    ("arm-linux-gnueabi-gcc", "gcc-arm-linux-gnueabi"),
+    (
+        "/usr/arm-linux-gnueabi/lib/libc.so",
+        "libc6-dev-armel-cross",
+    ),
+    ("arm-linux-gnueabihf-gcc", "gcc-arm-linux-gnueabihf"),
+    (
+        "/usr/arm-linux-gnueabihf/lib/libc.so",
+        "libc6-dev-armhf-cross",
+    ),
+    ("i686-linux-gnu-gcc", "gcc-i686-linux-gnu"),
+    ("/usr/i686-linux-gnu/lib/libc.so", "libc6-dev-i386-cross"),
+    ("powerpc64-linux-gnu-gcc", "gcc-powerpc64-linux-gnu"),
+    (
+        "/usr/powerpc64-linux-gnu/lib/libc.so",
+        "libc6-dev-ppc64-cross",
+    ),
+    ("powerpc64le-linux-gnu-gcc", "gcc-powerpc64le-linux-gnu"),
+    (
+        "/usr/powerpc64le-linux-gnu/lib/libc.so",
+        "libc6-dev-ppc64el-cross",
+    ),
+    ("riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu"),
+    (
+        "/usr/riscv64-linux-gnu/lib/libc.so",
+        "libc6-dev-riscv64-cross",
+    ),
     ("g++", "g++"),
     ("make", "make"),
     // perl-base is not enough to build OpenSSL.

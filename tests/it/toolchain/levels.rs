@@ -181,3 +181,62 @@ fn a_bin_above_its_target_is_not_staged_unless_the_rustflags_raise_it() {
     let passed = project.xpkg("verify").ok();
     assert!(passed.stdout.contains("cpu-level"), "{}", passed.stdout);
 }
+
+#[test]
+fn c_for_newer_processors_is_refused_where_a_graph_contains_c() {
+    let test = "c_for_newer_processors_is_refused_where_a_graph_contains_c";
+    let Some(gcc) = cross("arm-linux-gnueabi-gcc", test) else {
+        return;
+    };
+    let project = |fixture: &str| {
+        Project::of(fixture)
+            .fake("rustup", "exit 1\n")
+            .with_tool("arm-linux-gnueabi-gcc", &gcc)
+            .env("CFLAGS_arm_unknown_linux_gnueabi", "-march=armv7-a")
+    };
+    let args = "plan --target arm-unknown-linux-gnueabi";
+    let refused = project("with-c").xpkg(args);
+    let expected = "`arm-linux-gnueabi-gcc` compiles for ARMv7, but the target promises ARMv6 \
+                    only; `CFLAGS_arm_unknown_linux_gnueabi` decides that";
+    assert!(
+        refused.stderr.contains("error[cpu-level]") && refused.stderr.contains(expected),
+        "{}",
+        refused.stderr
+    );
+    // The way out that it names, and a graph without C.
+    let flags = "CFLAGS_arm_unknown_linux_gnueabi";
+    project("with-c").env(flags, "-march=armv6").xpkg(args).ok();
+    project("with-c").unset(flags).xpkg(args).ok();
+    project("hello").xpkg(args).ok();
+}
+
+#[test]
+fn a_static_program_is_started_on_the_oldest_processor_of_its_target() {
+    let test = "a_static_program_is_started_on_the_oldest_processor_of_its_target";
+    let Some(qemu) = cross("qemu-arm-static", test) else {
+        return;
+    };
+    let project = Project::of("hello")
+        .fake("rustup", "exit 1\n")
+        .with_tool("qemu-arm-static", &qemu);
+    let runner = |target: &str, rustflags: &str| {
+        let variable = format!("CARGO_TARGET_{}", target.to_uppercase().replace('-', "_"));
+        let args = format!("plan --target {target} --message-format json");
+        let run = project.xpkg_with(&[(&format!("{variable}_RUSTFLAGS"), rustflags)], &args);
+        let plan: serde_json::Value = serde_json::from_str(&run.ok().stdout).unwrap();
+        let variables = plan["targets"][0]["toolchain"]["variables"]
+            .as_array()
+            .unwrap();
+        let name = format!("{variable}_RUNNER");
+        let runner = variables.iter().find(|variable| variable["name"] == name);
+        runner.unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    let armv6 = "arm-unknown-linux-musleabihf";
+    assert_eq!(runner(armv6, ""), "qemu-arm-static -cpu arm1176");
+    assert_eq!(
+        runner("armv7-unknown-linux-musleabihf", ""),
+        "qemu-arm-static -cpu cortex-a9,neon=off"
+    );
+    // Which processor is meant is not known.
+    assert_eq!(runner(armv6, "-C target-cpu=cortex-a7"), "qemu-arm-static");
+}

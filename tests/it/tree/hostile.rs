@@ -172,6 +172,11 @@ fn every_reader_refuses_a_field_that_does_not_have_its_form() {
             "is `A=B`, not a variable",
         ),
         (
+            artifact("binary/level"),
+            json!({"arch": "riscv", "extensions": ["i", "a b"], "float": "double"}),
+            "`binary.level` of `x86_64-unknown-linux-gnu/hello/hello` is `a b`, not names of extensions",
+        ),
+        (
             "/$schema".to_owned(),
             json!("other"),
             "`$schema` is `other`, not urn:cargo-xpkg:manifest:1",
