@@ -24,8 +24,10 @@ use crate::toolchain::facts::{Facts, Std, TargetFacts};
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::image::tools;
 use crate::toolchain::leaks::{self, Leak};
+use crate::toolchain::libraries::{self, SYSTEM_LIBRARY_MISSING};
 use crate::toolchain::probe::assess;
 use crate::toolchain::probe::report::{CompilerFinding, Report, Severity};
+use crate::toolchain::system_library::{Effect, SystemLibrary};
 use crate::toolchain::{choose, gate};
 use crate::tree::staged::{self, Output};
 
@@ -57,6 +59,8 @@ pub struct TargetPlan {
     pub install: Option<Invocation>,
     /// C code in the target's graph.
     pub c: CUsage,
+    /// Libraries of the system that its packages look for.
+    pub libraries: Vec<SystemLibrary>,
     /// Chosen toolchain.
     pub toolchain: ToolchainChoice,
     /// Other kinds of linkers that could link for the target.
@@ -157,6 +161,9 @@ fn target_plan(
             _ => check_leaks(request, facts, target_facts, &c, choice),
         };
         problems.extend(blocking);
+        let package = selected.packages.first().map(String::as_str);
+        let (blocking, choice) = check_libraries(request, facts, package, choice);
+        problems.extend(blocking);
         choice
     });
     match (choice, outputs(selected, settings, target)) {
@@ -176,6 +183,7 @@ fn target_plan(
                     &toolchain,
                 ),
                 c,
+                libraries: target_facts.libraries.clone(),
                 toolchain,
                 fetch,
                 calls,
@@ -289,6 +297,38 @@ fn check_leaks(
                 switched_off: false,
             });
         }
+    }
+    (problems, choice)
+}
+
+/// Checks which libraries of the system are missing. Returns the problems that stop the run, and the
+/// choice with the other findings. `package` is one of the run's packages.
+fn check_libraries(
+    request: &TargetRequest,
+    facts: &Facts,
+    package: Option<&str>,
+    mut choice: ToolchainChoice,
+) -> (Vec<Problem>, ToolchainChoice) {
+    let accepted = request.accept.contains(&SYSTEM_LIBRARY_MISSING);
+    let mut problems = Vec::new();
+    for library in &facts.of(&request.target).libraries {
+        let severity = match library.effect() {
+            Effect::None => continue,
+            Effect::Likely => Severity::Warn,
+            Effect::Certain => Severity::Block,
+        };
+        if severity == Severity::Block && !accepted {
+            let candidate = &choice.candidate;
+            let problem = libraries::problem(library, request, facts, candidate, package);
+            problems.push(problem);
+            continue;
+        }
+        choice.findings.push(CompilerFinding {
+            code: SYSTEM_LIBRARY_MISSING,
+            severity,
+            what: library.message(&request.target),
+            switched_off: false,
+        });
     }
     (problems, choice)
 }

@@ -142,6 +142,21 @@ pub fn includes(table: &toml::Table) -> Vec<String> {
     }
 }
 
+/// Returns the build scripts that a configuration replaces: the triple and `links` of each
+/// `[target.<triple>.<links>]` table.
+///
+/// Source: <https://doc.rust-lang.org/cargo/reference/build-scripts.html#overriding-build-scripts>
+pub fn replaced_scripts(configuration: &toml::Table) -> Vec<(String, String)> {
+    let of_target = |(triple, keys): (&String, &toml::Value)| {
+        let keys = keys.as_table().into_iter().flatten();
+        let triple = triple.clone();
+        keys.filter(|(_, value)| value.is_table())
+            .map(move |(links, _)| (triple.clone(), links.clone()))
+            .collect::<Vec<_>>()
+    };
+    table(configuration, "target").flat_map(of_target).collect()
+}
+
 /// Returns the package directories that a manifest names: path dependencies of every kind and
 /// platform, and patches.
 pub fn paths(manifest: &toml::Table) -> Vec<String> {

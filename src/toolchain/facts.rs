@@ -11,12 +11,14 @@ use crate::project::build_tools::{Installer, RequiredTool, ToolFound};
 use crate::project::graph::CPackage;
 use crate::project::rustc::Rustc;
 use crate::project::setting::Setting;
+use crate::project::system_libraries::CautionFound;
 use crate::target::Target;
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::probe::archiver::ArchiveFormat;
 use crate::toolchain::probe::headers::Includes;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
+use crate::toolchain::system_library::SystemLibrary;
 
 /// Everything that `toolchain` and `plan` decide by.
 #[derive(Debug, Clone, Default)]
@@ -125,6 +127,10 @@ pub struct TargetFacts {
     pub std_compilers: Vec<String>,
     /// Packages compiled for the target whose build scripts compile C.
     pub c_packages: Vec<CPackage>,
+    /// Libraries of the system that its packages look for.
+    pub libraries: Vec<SystemLibrary>,
+    /// Cautions about the build scripts of its packages.
+    pub cautions: Vec<CautionFound>,
     /// The linker that cargo's own configuration sets.
     pub linker: Option<Setting>,
     /// The rustflags that will be in force.

@@ -14,7 +14,9 @@ use crate::project::setting::ignored_message;
 use crate::toolchain::candidate::{Candidate, SetBy, Variable, choice};
 use crate::toolchain::facts::Std;
 use crate::toolchain::image::chosen::ResolvedImage;
+use crate::toolchain::libraries::{SYSTEM_LIBRARY_MISSING, not_checked};
 use crate::toolchain::probe::report::Report;
+use crate::toolchain::system_library::SystemLibrary;
 
 /// Formats a plan.
 pub fn plan(plan: &Plan) -> String {
@@ -66,6 +68,7 @@ fn target_plan(target: &TargetPlan) -> String {
         install,
         alternatives: _,
         c,
+        libraries,
         toolchain,
         fetch,
         calls,
@@ -100,6 +103,7 @@ fn target_plan(target: &TargetPlan) -> String {
                 toolchain
                     .findings
                     .iter()
+                    .filter(|finding| finding.code != SYSTEM_LIBRARY_MISSING)
                     .map(|finding| format!("{}: {}", finding.code.name(), finding.what)),
             )
             .collect(),
@@ -125,6 +129,8 @@ fn target_plan(target: &TargetPlan) -> String {
                 .join(", "),
         }],
     );
+    let lines = libraries.iter().filter_map(SystemLibrary::line);
+    row("libraries", lines.chain(not_checked(libraries)).collect());
     row(
         "std",
         vec![match (std, install) {

@@ -100,6 +100,7 @@ fn facts(host: &Host, request: &RunRequest, pull_policy: PullPolicy) -> Result<F
         profile: &settings.cargo.profile,
         profiles: &extra_config.profiles,
         configuration: &extra_config.digest,
+        replaced_scripts: &extra_config.replaced_scripts,
     };
     let images = ImageStore::new(host, project, pull_policy);
     let survey = Survey {

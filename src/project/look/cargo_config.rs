@@ -1,5 +1,7 @@
 //! Reads cargo's own configuration and the environment: linkers, rustflags, C compilers, profiles.
 
+use std::collections::BTreeSet;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest;
@@ -143,6 +145,12 @@ pub fn more_configuration(
     Ok(ExtraConfig {
         profiles,
         digest: digest::sha256(text.as_bytes()),
+        replaced_scripts: opaque
+            .iter()
+            .map(|config| &config.table)
+            .chain(&plain)
+            .flat_map(cargo_config::replaced_scripts)
+            .collect(),
         opaque,
     })
 }
@@ -180,6 +188,8 @@ pub struct ExtraConfig {
     pub profiles: Profiles,
     /// Digest of all files and arguments together.
     pub digest: String,
+    /// Build scripts that a `[target.<triple>.<links>]` table replaces: triple and `links`.
+    pub replaced_scripts: BTreeSet<(String, String)>,
 }
 
 /// Adds the files that a table includes, each after those that it includes itself.

@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::problem::code::Code;
 use crate::project::config::PolicyConfig;
 use crate::target::Target;
-use crate::toolchain::{leaks, probe};
+use crate::toolchain::{leaks, libraries, probe};
 use crate::verify::between::{BUILD_ID_TWICE, COMMITS_DIFFER, SAME_FILE_TWICE};
 use crate::verify::expected::{Expected, TARGET_UNKNOWN};
 use crate::verify::finding::Finding;
@@ -48,6 +48,7 @@ pub fn acceptable() -> impl Iterator<Item = Code> {
     probe::table::CODES
         .iter()
         .chain(leaks::CODES)
+        .chain(libraries::CODES)
         .chain([&UNREADABLE_BINARY])
         .copied()
         .chain(bin_rules.map(|rule| rule.code))

@@ -5,6 +5,7 @@ mod choose;
 mod gate;
 pub mod image;
 mod leaks;
+mod libraries;
 mod lld;
 mod words;
 mod zig;
