@@ -147,10 +147,18 @@ fn target_plan(
     let target = &request.target;
     let target_facts = facts.of(target);
     let install = match target_facts.std {
-        Std::Present => None,
+        Std::Present | Std::Compiled => None,
         Std::Installable => Some(install(workspace, facts, target)),
         Std::Missing => {
             problems.push(std_missing(workspace, facts, target));
+            None
+        }
+        Std::SourceMissing => {
+            problems.push(source_missing(workspace, facts));
+            None
+        }
+        Std::Unavailable => {
+            problems.push(std_unavailable(target));
             None
         }
     };
@@ -454,6 +462,38 @@ fn std_missing(workspace: &Workspace, facts: &Facts, target: &Target) -> Problem
     }
 }
 
+/// Returns the problem of a standard library that cargo is to compile, without its source.
+fn source_missing(workspace: &Workspace, facts: &Facts) -> Problem {
+    let problem = Problem::new(
+        STD_MISSING,
+        "cargo is to compile the standard library (`build-std`), and its source is not installed",
+    );
+    match &facts.rustc.rustup {
+        Some(name) => {
+            let install = Invocation::new("rustup", &workspace.root);
+            let install = install.args(["component", "add", "rust-src", "--toolchain", name]);
+            let line = install.to_string();
+            let line = line
+                .split_once(" && ")
+                .map_or(line.as_str(), |(_, line)| line);
+            problem.help(format!("run `{line}`"))
+        }
+        None => problem.help("install your distribution's source of the Rust standard library"),
+    }
+}
+
+/// Returns the problem of a standard library that nobody has compiled.
+fn std_unavailable(target: &Target) -> Problem {
+    Problem::new(
+        STD_MISSING,
+        format!("rustup has no standard library for `{target}`"),
+    )
+    .help(
+        "let cargo compile it: with a nightly toolchain and its `rust-src`, set `build-std = \
+         [\"std\", \"panic_abort\"]` below `[unstable]` in `.cargo/config.toml`",
+    )
+}
+
 /// Returns the path of each selected bin for a target, or all problems with the layout.
 fn outputs(
     selected: &Selected,
@@ -500,8 +540,11 @@ pub const STD_MISSING: Code = code(&CodeInfo {
     name: "std-missing",
     title: "the target's standard library is not installed",
     cause: "The toolchain has no `core` and `std` for the target, and xpkg cannot install them: \
-            `--offline` or `--frozen` was given, or rustup does not manage the toolchain.",
-    detection: "The directory that `rustc --print target-libdir` prints does not exist.",
+            `--offline` or `--frozen` was given, rustup does not manage the toolchain, or it has \
+            none for the target. With `build-std`, cargo compiles them, and needs their source.",
+    detection: "The directory that `rustc --print target-libdir` prints does not exist, and `rustup \
+                target list` does not name the target. With `build-std` in cargo's configuration \
+                and a nightly toolchain: the sysroot has no `library/Cargo.lock`.",
     fix: "Run the command of the message.",
     page: "linkers",
     sources: &[],

@@ -111,6 +111,12 @@ pub enum Std {
     Installable,
     /// It is not there and must be installed by hand.
     Missing,
+    /// cargo compiles it (`build-std`).
+    Compiled,
+    /// cargo is to compile it, and its source is not installed.
+    SourceMissing,
+    /// rustup does not provide it.
+    Unavailable,
 }
 
 /// What is known of one target on this machine and for this workspace.

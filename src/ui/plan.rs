@@ -135,6 +135,7 @@ fn target_plan(target: &TargetPlan) -> String {
         "std",
         vec![match (std, install) {
             (Std::Installable, Some(install)) => format!("not installed: {install}"),
+            (Std::Compiled, _) => "compiled by cargo (`build-std`)".to_owned(),
             _ => "installed".to_owned(),
         }],
     );

@@ -306,6 +306,10 @@ pub struct Scope<'a> {
     pub profiles: &'a Profiles,
     /// Digest of cargo's configuration.
     pub configuration: &'a str,
+    /// Keys below `target` of cargo's configuration that set a linker.
+    pub linker_keys: &'a BTreeSet<String>,
+    /// True if cargo compiles the standard library (`build-std`).
+    pub builds_std: bool,
     /// Build scripts that cargo's configuration replaces: triple and `links`.
     pub replaced_scripts: &'a BTreeSet<(String, String)>,
 }

@@ -94,6 +94,7 @@ impl Survey<'_, '_> {
                 &request.target,
                 &self.project.rustc.host,
                 &request.overrides.rustflags,
+                self.scope.linker_keys,
             )
         });
         settings.collect()
@@ -151,6 +152,7 @@ impl Survey<'_, '_> {
                             self.options,
                             &request.target,
                             &facts.rustflags,
+                            self.scope.builds_std,
                         )
                     })
                 })
