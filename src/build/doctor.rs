@@ -14,6 +14,7 @@ use crate::project::rustc::Rustc;
 use crate::target::Target;
 use crate::toolchain::facts::{Std, Zig};
 use crate::toolchain::image::engine::Engine;
+use crate::toolchain::libraries;
 use crate::toolchain::packages;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
@@ -63,6 +64,8 @@ pub struct TargetHealth {
     pub toolchain: Option<String>,
     /// Findings that do not stop a build.
     pub warnings: Vec<String>,
+    /// Facts that change nothing: what was not checked.
+    pub notes: Vec<String>,
     /// Problems of this target alone.
     pub problems: Vec<Problem>,
 }
@@ -185,17 +188,20 @@ fn emulated(host: &str, cpu: &str) -> Option<Problem> {
     })
 }
 
-/// Returns the health of a target, from its plan or the problems with it.
+/// Returns the health of a target, from its plan or the problems with it. `cautions` are about build
+/// scripts of its graph.
 pub fn target(
     target: &Target,
     plan: Result<&Plan, &[Problem]>,
     obstacles: &[Problem],
+    cautions: Vec<String>,
 ) -> TargetHealth {
     let mut health = TargetHealth {
         target: target.clone(),
         state: State::Ready,
         toolchain: None,
-        warnings: Vec::new(),
+        warnings: cautions,
+        notes: Vec::new(),
         // Problems of all targets are reported once.
         problems: plan
             .err()
@@ -222,6 +228,9 @@ pub fn target(
         health
             .warnings
             .extend(rejected.map(|rejected| format!("refused {}", rejected.reason)));
+        health
+            .notes
+            .extend(libraries::not_checked(&planned.libraries));
         if planned.std == Std::Installable {
             health.warnings.push(format!(
                 "the standard library is not installed; `build` and `doctor --fix` install it \

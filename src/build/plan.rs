@@ -25,8 +25,10 @@ use crate::toolchain::facts::{Facts, Std, TargetFacts};
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::image::tools;
 use crate::toolchain::leaks::{self, Leak};
+use crate::toolchain::libraries::{self, SYSTEM_LIBRARY_MISSING};
 use crate::toolchain::probe::assess;
 use crate::toolchain::probe::report::{CompilerFinding, Report, Severity};
+use crate::toolchain::system_library::{Effect, SystemLibrary};
 use crate::toolchain::{choose, gate};
 use crate::tree::staged::{self, Output};
 
@@ -61,6 +63,8 @@ pub struct TargetPlan {
     pub raised: Option<Level>,
     /// C code in the target's graph.
     pub c: CUsage,
+    /// Libraries of the system that its packages look for.
+    pub libraries: Vec<SystemLibrary>,
     /// Chosen toolchain.
     pub toolchain: ToolchainChoice,
     /// Other kinds of linkers that could link for the target.
@@ -147,10 +151,18 @@ fn target_plan(
     let target = &request.target;
     let target_facts = facts.of(target);
     let install = match target_facts.std {
-        Std::Present => None,
+        Std::Present | Std::Compiled => None,
         Std::Installable => Some(install(workspace, facts, target)),
         Std::Missing => {
             problems.push(std_missing(workspace, facts, target));
+            None
+        }
+        Std::SourceMissing => {
+            problems.push(source_missing(workspace, facts));
+            None
+        }
+        Std::Unavailable => {
+            problems.push(std_unavailable(target));
             None
         }
     };
@@ -160,6 +172,9 @@ fn target_plan(
             (Some(_), Some(Ok(image))) => check_image(settings, facts, image, request, choice),
             _ => check_leaks(request, facts, target_facts, &c, choice),
         };
+        problems.extend(blocking);
+        let package = selected.packages.first().map(String::as_str);
+        let (blocking, choice) = check_libraries(request, facts, package, choice);
         problems.extend(blocking);
         choice
     });
@@ -181,6 +196,7 @@ fn target_plan(
                     &toolchain,
                 ),
                 c,
+                libraries: target_facts.libraries.clone(),
                 toolchain,
                 fetch,
                 calls,
@@ -304,6 +320,38 @@ fn weigh(
                 switched_off: false,
             });
         }
+    }
+    (problems, choice)
+}
+
+/// Checks which libraries of the system are missing. Returns the problems that stop the run, and the
+/// choice with the other findings. `package` is one of the run's packages.
+fn check_libraries(
+    request: &TargetRequest,
+    facts: &Facts,
+    package: Option<&str>,
+    mut choice: ToolchainChoice,
+) -> (Vec<Problem>, ToolchainChoice) {
+    let accepted = request.accept.contains(&SYSTEM_LIBRARY_MISSING);
+    let mut problems = Vec::new();
+    for library in &facts.of(&request.target).libraries {
+        let severity = match library.effect() {
+            Effect::None => continue,
+            Effect::Likely => Severity::Warn,
+            Effect::Certain => Severity::Block,
+        };
+        if severity == Severity::Block && !accepted {
+            let candidate = &choice.candidate;
+            let problem = libraries::problem(library, request, facts, candidate, package);
+            problems.push(problem);
+            continue;
+        }
+        choice.findings.push(CompilerFinding {
+            code: SYSTEM_LIBRARY_MISSING,
+            severity,
+            what: library.message(&request.target),
+            switched_off: false,
+        });
     }
     (problems, choice)
 }
@@ -432,6 +480,38 @@ fn std_missing(workspace: &Workspace, facts: &Facts, target: &Target) -> Problem
     }
 }
 
+/// Returns the problem of a standard library that cargo is to compile, without its source.
+fn source_missing(workspace: &Workspace, facts: &Facts) -> Problem {
+    let problem = Problem::new(
+        STD_MISSING,
+        "cargo is to compile the standard library (`build-std`), and its source is not installed",
+    );
+    match &facts.rustc.rustup {
+        Some(name) => {
+            let install = Invocation::new("rustup", &workspace.root);
+            let install = install.args(["component", "add", "rust-src", "--toolchain", name]);
+            let line = install.to_string();
+            let line = line
+                .split_once(" && ")
+                .map_or(line.as_str(), |(_, line)| line);
+            problem.help(format!("run `{line}`"))
+        }
+        None => problem.help("install your distribution's source of the Rust standard library"),
+    }
+}
+
+/// Returns the problem of a standard library that nobody has compiled.
+fn std_unavailable(target: &Target) -> Problem {
+    Problem::new(
+        STD_MISSING,
+        format!("rustup has no standard library for `{target}`"),
+    )
+    .help(
+        "let cargo compile it: with a nightly toolchain and its `rust-src`, set `build-std = \
+         [\"std\", \"panic_abort\"]` below `[unstable]` in `.cargo/config.toml`",
+    )
+}
+
 /// Returns the path of each selected bin for a target, or all problems with the layout.
 fn outputs(
     selected: &Selected,
@@ -478,8 +558,11 @@ pub const STD_MISSING: Code = code(&CodeInfo {
     name: "std-missing",
     title: "the target's standard library is not installed",
     cause: "The toolchain has no `core` and `std` for the target, and xpkg cannot install them: \
-            `--offline` or `--frozen` was given, or rustup does not manage the toolchain.",
-    detection: "The directory that `rustc --print target-libdir` prints does not exist.",
+            `--offline` or `--frozen` was given, rustup does not manage the toolchain, or it has \
+            none for the target. With `build-std`, cargo compiles them, and needs their source.",
+    detection: "The directory that `rustc --print target-libdir` prints does not exist, and `rustup \
+                target list` does not name the target. With `build-std` in cargo's configuration \
+                and a nightly toolchain: the sysroot has no `library/Cargo.lock`.",
     fix: "Run the command of the message.",
     page: "linkers",
     sources: &[],

@@ -48,6 +48,7 @@ const LISTS: &[&[Code]] = &[
     crate::toolchain::zig::arguments::CODES,
     crate::toolchain::link_failure::CODES,
     crate::toolchain::leaks::CODES,
+    crate::toolchain::libraries::CODES,
     crate::project::build_tools::CODES,
     crate::build::doctor::CODES,
     crate::project::selection::CODES,

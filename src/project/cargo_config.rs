@@ -5,6 +5,8 @@
 //! `--config` (measured with 0.1.45). So keys in these places that set what xpkg controls are
 //! rejected by name.
 
+use std::collections::BTreeSet;
+
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::Target;
@@ -144,6 +146,59 @@ pub fn includes(table: &toml::Table) -> Vec<String> {
         Some(toml::Value::Array(values)) => values.iter().filter_map(path).collect(),
         Some(value) => path(value).into_iter().collect(),
         None => Vec::new(),
+    }
+}
+
+/// Returns the build scripts that a configuration replaces: the triple and `links` of each
+/// `[target.<triple>.<links>]` table.
+///
+/// Source: <https://doc.rust-lang.org/cargo/reference/build-scripts.html#overriding-build-scripts>
+pub fn replaced_scripts(configuration: &toml::Table) -> Vec<(String, String)> {
+    let of_target = |(triple, keys): (&String, &toml::Value)| {
+        let keys = keys.as_table().into_iter().flatten();
+        let triple = triple.clone();
+        keys.filter(|(_, value)| value.is_table())
+            .map(move |(links, _)| (triple.clone(), links.clone()))
+            .collect::<Vec<_>>()
+    };
+    table(configuration, "target").flat_map(of_target).collect()
+}
+
+/// Returns the keys below `target` that set a linker: triples and `cfg(…)`.
+pub fn linker_keys(configuration: &toml::Table) -> Vec<String> {
+    let sets_linker = |(_, value): &(&String, &toml::Value)| value.get("linker").is_some();
+    table(configuration, "target")
+        .filter(sets_linker)
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+/// Returns the key that sets the linker of a target, as far as the names tell: of several `cfg(…)`
+/// each may be meant, and cargo rejects more than one.
+pub fn linker_key(keys: &BTreeSet<String>, triple: &str) -> String {
+    let platforms: Vec<String> = keys
+        .iter()
+        .filter(|key| key.starts_with("cfg("))
+        .map(|key| format!("target.'{key}'.linker"))
+        .collect();
+    if keys.contains(triple) || platforms.is_empty() {
+        format!("target.{triple}.linker")
+    } else {
+        platforms.join(" or ")
+    }
+}
+
+/// Returns true if a configuration makes cargo compile the standard library: `build-std` of
+/// `[unstable]` names crates.
+pub fn builds_std(configuration: &toml::Table) -> bool {
+    let crates = configuration
+        .get("unstable")
+        .and_then(|unstable| unstable.get("build-std"));
+    match crates {
+        Some(toml::Value::Array(crates)) => !crates.is_empty(),
+        Some(toml::Value::String(crates)) => !crates.is_empty(),
+        Some(toml::Value::Boolean(on)) => *on,
+        _ => false,
     }
 }
 
@@ -306,7 +361,24 @@ pub fn directories(file: &toml::Table) -> Vec<String> {
 }
 
 /// The codes that this file declares.
-pub const CODES: &[Code] = &[CARGO_CONFIG];
+pub const CODES: &[Code] = &[CARGO_CONFIG, CONFIG_IGNORED];
+
+/// A file that cargo would read where the user stands.
+pub const CONFIG_IGNORED: Code = code(&CodeInfo {
+    name: "config-ignored",
+    title: "a file of cargo or rustup in the working directory is ignored",
+    cause: "cargo reads `.cargo/config.toml`, and rustup `rust-toolchain.toml`, in the working \
+            directory and its parents. xpkg builds the same programs from each directory of a \
+            workspace, so it runs cargo in the workspace's root, and a file below the root, or \
+            elsewhere with `--manifest-path`, does not count.",
+    detection: "The working directory and its parents that are not parents of the root are \
+                searched for these files.",
+    fix: "Move the file to the root, pass it with `--config FILE`, or choose the toolchain: `cargo \
+          +NAME xpkg`.",
+    page: "configuration",
+    sources: &["cargo's reference, Configuration, Hierarchical structure"],
+    waivable: false,
+});
 
 pub const CARGO_CONFIG: Code = code(&CodeInfo {
     name: "cargo-config",
@@ -389,6 +461,37 @@ mod tests {
                 "env.TARGET_AR",
             ],
         );
+    }
+
+    #[test]
+    fn a_linker_is_named_by_the_key_that_sets_it() {
+        let check = |text: &str, expected: &str| {
+            let keys = linker_keys(&text.parse().unwrap()).into_iter().collect();
+            assert_eq!(linker_key(&keys, "a-b"), expected, "{text}");
+        };
+        check("target.a-b.linker = 'x'", "target.a-b.linker");
+        check(
+            "target.'cfg(unix)'.linker = 'x'",
+            "target.'cfg(unix)'.linker",
+        );
+        check(
+            "target.'cfg(unix)'.linker = 'x'\ntarget.a-b.linker = 'y'",
+            "target.a-b.linker",
+        );
+        check(
+            "target.'cfg(unix)'.linker = 'x'\ntarget.'cfg(windows)'.linker = 'y'\n\
+             target.'cfg(all())'.rustflags = []",
+            "target.'cfg(unix)'.linker or target.'cfg(windows)'.linker",
+        );
+    }
+
+    #[test]
+    fn a_standard_library_is_compiled_where_crates_are_named() {
+        let check = |text: &str| builds_std(&text.parse().unwrap());
+        assert!(check("unstable.build-std = ['core', 'alloc']"));
+        assert!(check("unstable.build-std = 'core'"));
+        assert!(!check("unstable.build-std = []"));
+        assert!(!check("unstable.mtime-on-use = true"));
     }
 
     #[test]

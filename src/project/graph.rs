@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr as _;
 
-use cargo_metadata::{DependencyKind, Metadata, Node, Package, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, Node, NodeDep, Package, PackageId};
 use cargo_platform::{Cfg, Platform};
 use serde::{Deserialize, Serialize};
 
 use crate::project::build_tools::{self, Present, RequiredTool};
+use crate::project::system_libraries::{CautionFound, LinkingPackage, NeededLibrary};
 
 /// Build-dependencies that compile C or C++, or generate bindings to its headers.
 const BUILDERS: &[&str] = &[
@@ -70,6 +71,44 @@ pub fn is_closed(metadata: &Metadata) -> bool {
         .all(|package| package.source.is_some() || metadata.workspace_members.contains(&package.id))
 }
 
+/// Returns the packages below `roots` (package IDs) that are compiled for `platform`.
+fn target_packages<'a, 'b>(
+    graph: &Graph<'a>,
+    roots: impl IntoIterator<Item = &'b str>,
+    platform: &PlatformFacts,
+) -> Vec<(&'a Node, &'a Package)> {
+    let mut open = graph.roots(roots);
+    let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
+    let mut found = Vec::new();
+    while let Some(id) = open.pop() {
+        let Some((node, package)) = graph.at(id) else {
+            continue;
+        };
+        found.push((node, package));
+        for dependency in &node.deps {
+            let Some(to) = graph.packages.get(&dependency.pkg) else {
+                continue;
+            };
+            let proc_macro = to.targets.iter().any(|target| target.is_proc_macro());
+            if has_edge(dependency, DependencyKind::Normal, platform)
+                && !proc_macro
+                && seen.insert(&dependency.pkg)
+            {
+                open.push(&dependency.pkg);
+            }
+        }
+    }
+    found
+}
+
+/// Returns true if a dependency has an edge of this kind that applies to the platform.
+fn has_edge(dependency: &NodeDep, kind: DependencyKind, platform: &PlatformFacts) -> bool {
+    dependency
+        .dep_kinds
+        .iter()
+        .any(|edge| edge.kind == kind && platform.has(edge.target.as_ref()))
+}
+
 /// Returns the packages below `roots` (package IDs) that compile C for `platform`, sorted by name.
 /// As in cargo, the `cfg(…)` of a build-dependency applies to the host.
 pub fn c_packages<'a>(
@@ -79,33 +118,10 @@ pub fn c_packages<'a>(
     host: &PlatformFacts,
 ) -> Vec<CPackage> {
     let graph = Graph::new(metadata);
-    let mut open = graph.roots(roots);
-    let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
     let mut found = Vec::new();
-    while let Some(id) = open.pop() {
-        let Some((node, package)) = graph.at(id) else {
-            continue;
-        };
-        for dependency in &node.deps {
-            let Some(to) = graph.packages.get(&dependency.pkg) else {
-                continue;
-            };
-            let has = |kind: DependencyKind| {
-                let platform = if kind == DependencyKind::Build {
-                    host
-                } else {
-                    platform
-                };
-                dependency
-                    .dep_kinds
-                    .iter()
-                    .any(|edge| edge.kind == kind && platform.has(edge.target.as_ref()))
-            };
-            if has(DependencyKind::Build)
-                && let Some(builder) = BUILDERS
-                    .iter()
-                    .find(|builder| to.name.as_str() == **builder)
-            {
+    for (node, package) in target_packages(&graph, roots, platform) {
+        for name in graph.build_dependencies(node, host) {
+            if let Some(builder) = BUILDERS.iter().find(|builder| name == **builder) {
                 found.push(CPackage {
                     package: package.name.to_string(),
                     version: package.version.to_string(),
@@ -114,15 +130,51 @@ pub fn c_packages<'a>(
                     cxx: false,
                 });
             }
-            let proc_macro = to.targets.iter().any(|target| target.is_proc_macro());
-            if has(DependencyKind::Normal) && !proc_macro && seen.insert(&dependency.pkg) {
-                open.push(&dependency.pkg);
-            }
         }
     }
     found.sort_by(|a, b| {
         (&a.package, &a.version, &a.builder).cmp(&(&b.package, &b.version, &b.builder))
     });
+    found
+}
+
+/// Returns the packages below `roots` (package IDs) that are compiled for `platform` and may link a
+/// library of the system, sorted by name. Their features are those of all members together.
+pub fn linking_packages<'a>(
+    metadata: &'a Metadata,
+    roots: impl IntoIterator<Item = &'a str>,
+    platform: &PlatformFacts,
+    host: &PlatformFacts,
+) -> Vec<LinkingPackage> {
+    let graph = Graph::new(metadata);
+    let with_script = |package: &Package| {
+        package
+            .targets
+            .iter()
+            .any(|target| target.is_custom_build())
+    };
+    let packages = target_packages(&graph, roots, platform).into_iter();
+    let packages = packages.filter(|(_, package)| with_script(package));
+    let mut found: Vec<LinkingPackage> = packages
+        .map(|(node, package)| LinkingPackage {
+            name: package.name.to_string(),
+            version: package.version.to_string(),
+            links: package.links.clone(),
+            features: node.features.iter().map(ToString::to_string).collect(),
+            known_features: package.features.keys().cloned().collect(),
+            system_deps: package
+                .metadata
+                .get("system-deps")
+                .and_then(serde_json::Value::as_object)
+                .cloned(),
+            build_dependencies: graph
+                .build_dependencies(node, host)
+                .map(str::to_owned)
+                .collect(),
+        })
+        .filter(|package| package.is_worth() || !package.cautions().is_empty())
+        .collect();
+    found.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     found
 }
 
@@ -287,6 +339,19 @@ impl<'a> Graph<'a> {
             .collect()
     }
 
+    /// Returns the names of the packages that a build script is compiled with.
+    fn build_dependencies<'b>(
+        &'b self,
+        node: &'b Node,
+        host: &'b PlatformFacts,
+    ) -> impl Iterator<Item = &'b str> + 'b {
+        node.deps
+            .iter()
+            .filter(|dependency| has_edge(dependency, DependencyKind::Build, host))
+            .filter_map(|dependency| self.packages.get(&dependency.pkg))
+            .map(|package| package.name.as_str())
+    }
+
     /// Returns the node and the package with an ID.
     fn at(&self, id: &PackageId) -> Option<(&'a Node, &'a Package)> {
         Some((self.nodes.get(id)?, self.packages.get(id)?))
@@ -308,6 +373,23 @@ pub fn dependents(tree: &str) -> BTreeSet<String> {
     tree.lines().skip(1).filter_map(package).collect()
 }
 
+/// Parses the output of `cargo tree --prefix none --format '{p}\t{f}'` into the features of each
+/// package, as `name version`.
+pub fn features(tree: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let package = |line: &str| {
+        let (package, features) = line.split_once('\t')?;
+        let mut words = package.split_whitespace();
+        let name = format!("{} {}", words.next()?, words.next()?.strip_prefix('v')?);
+        // A package that was printed before ends with `(*)`.
+        let features = features.split_whitespace().next().unwrap_or_default();
+        let features = features
+            .split(',')
+            .filter(|feature| !feature.is_empty() && *feature != "(*)");
+        Some((name, features.map(str::to_owned).collect()))
+    };
+    tree.lines().filter_map(package).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,6 +400,27 @@ mod tests {
         assert_eq!(
             dependents(tree).into_iter().collect::<Vec<_>>(),
             ["ring 0.17.14", "with-c 0.1.0"]
+        );
+    }
+
+    #[test]
+    fn the_tree_has_the_features_of_each_package() {
+        let tree = "app v0.1.0 (/w/a b)\t\nopenssl-sys v0.9.1\tdefault,vendored\n\
+                    openssl-sys v0.9.1\tdefault,vendored (*)\nlibc v0.2.0\t (*)\n";
+        let features: Vec<String> = features(tree)
+            .into_iter()
+            .map(|(package, features)| {
+                let features: Vec<String> = features.into_iter().collect();
+                format!("{package}: {}", features.join(" "))
+            })
+            .collect();
+        assert_eq!(
+            features,
+            [
+                "app 0.1.0: ",
+                "libc 0.2.0: ",
+                "openssl-sys 0.9.1: default vendored"
+            ]
         );
     }
 }
@@ -332,6 +435,10 @@ pub struct GraphFacts {
     pub host_c_packages: Vec<CPackage>,
     /// Tools that packages call when they are built.
     pub wants: Vec<RequiredTool>,
+    /// Libraries of the system that packages look for, by triple.
+    pub libraries: BTreeMap<String, Vec<NeededLibrary>>,
+    /// Cautions about build scripts, by triple.
+    pub cautions: BTreeMap<String, Vec<CautionFound>>,
 }
 
 /// A package that compiles C.

@@ -16,4 +16,5 @@ pub mod rustc;
 pub mod selection;
 pub mod setting;
 pub mod settings;
+pub mod system_libraries;
 pub mod workspace;

@@ -18,3 +18,17 @@ pub struct Rustc {
     /// True if the toolchain includes `rust-lld`.
     pub lld: bool,
 }
+
+impl Rustc {
+    /// Returns true if cargo follows unstable options with this toolchain. `bootstrap` is the value
+    /// of `RUSTC_BOOTSTRAP`.
+    ///
+    /// Source: `nightly_features_allowed` of cargo 1.95.
+    pub fn is_nightly(&self, bootstrap: Option<&str>) -> bool {
+        let unstable = ["-nightly", "-dev"];
+        unstable
+            .iter()
+            .any(|channel| self.release.contains(channel))
+            || bootstrap == Some("1")
+    }
+}

@@ -81,6 +81,8 @@ pub struct CliOverrides {
     pub variables: Variables,
     /// cargo's `build.target`.
     pub cargo_targets: Vec<String>,
+    /// Name of the key or variable that sets it.
+    pub cargo_targets_by: &'static str,
 }
 
 /// xpkg's own environment variables.
@@ -116,6 +118,7 @@ pub fn resolve(
         accept,
         variables,
         cargo_targets,
+        cargo_targets_by,
     } = typed;
     let Variables {
         targets: target_variable,
@@ -139,6 +142,8 @@ pub fn resolve(
     .into_iter()
     .find(|list| !list.is_empty());
     let targets_given = typed_names.is_some();
+    // A name that the user has not typed is reported with the key that sets it.
+    let named_by = (!targets_given && !cargo_targets.is_empty()).then_some(cargo_targets_by);
     let names = typed_names
         .or(Some(cargo_targets).filter(|list| !list.is_empty()))
         .unwrap_or_else(|| vec![rustc.host.clone()]);
@@ -177,7 +182,9 @@ pub fn resolve(
                 )
             }
             Ok(request) => requests.push(request),
-            Err(problem) => problems.push(problem),
+            Err(problem) => {
+                problems.push(problem.note("set by", named_by.map(str::to_owned)));
+            }
         }
     }
     for name in config.target.keys().filter(|name| !triples.contains(name)) {

@@ -59,6 +59,19 @@ impl Target {
     /// `unknown-target` if rustc does not know the triple or the glibc floor is invalid,
     /// `unsupported-target` if a table has no row for it.
     pub fn parse(text: &str, known: &[String]) -> Result<Self> {
+        if text.ends_with(".json") {
+            let problem = Problem::new(
+                UNSUPPORTED_TARGET,
+                format!(
+                    "`{text}` is a target specification, and xpkg does not support targets that \
+                     rustc does not know by name"
+                ),
+            );
+            return Err(problem.help(format!(
+                "build it with cargo itself: `cargo build --release --target {}`",
+                text
+            )));
+        }
         let (triple, floor) = Self::split(text);
         if !known.iter().any(|name| name == triple) {
             let problem = Problem::new(

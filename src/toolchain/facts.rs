@@ -12,6 +12,7 @@ use crate::project::graph::CPackage;
 use crate::project::installer::Installer;
 use crate::project::rustc::Rustc;
 use crate::project::setting::Setting;
+use crate::project::system_libraries::CautionFound;
 use crate::target::Target;
 use crate::target::level::Level;
 use crate::toolchain::image::facts::ImageFacts;
@@ -19,6 +20,7 @@ use crate::toolchain::probe::archiver::ArchiveFormat;
 use crate::toolchain::probe::headers::Includes;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
+use crate::toolchain::system_library::SystemLibrary;
 
 /// Everything that `toolchain` and `plan` decide by.
 #[derive(Debug, Clone, Default)]
@@ -117,6 +119,12 @@ pub enum Std {
     Installable,
     /// It is not there and must be installed by hand.
     Missing,
+    /// cargo compiles it (`build-std`).
+    Compiled,
+    /// cargo is to compile it, and its source is not installed.
+    SourceMissing,
+    /// rustup does not provide it.
+    Unavailable,
 }
 
 /// What is known of one target on this machine and for this workspace.
@@ -135,6 +143,10 @@ pub struct TargetFacts {
     pub std_compilers: Vec<String>,
     /// Packages compiled for the target whose build scripts compile C.
     pub c_packages: Vec<CPackage>,
+    /// Libraries of the system that its packages look for.
+    pub libraries: Vec<SystemLibrary>,
+    /// Cautions about the build scripts of its packages.
+    pub cautions: Vec<CautionFound>,
     /// The linker that cargo's own configuration sets.
     pub linker: Option<Setting>,
     /// The rustflags that will be in force.

@@ -18,6 +18,7 @@ pub mod gcc;
 pub mod image;
 pub mod kinds;
 pub mod leaks;
+pub mod libraries;
 pub mod link_failure;
 pub mod lld;
 pub mod look;
@@ -25,6 +26,7 @@ pub mod native;
 pub mod packages;
 pub mod probe;
 pub mod program;
+pub mod system_library;
 #[cfg(test)]
 pub mod tests;
 pub mod tools;

@@ -114,6 +114,7 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         state,
         toolchain,
         warnings,
+        notes,
         problems: _,
     } in targets
     {
@@ -135,6 +136,9 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         for warning in warnings {
             let warning = printable(warning);
             let _ = writeln!(text, "    {CAUTION}warning{CAUTION:#}: {warning}");
+        }
+        for note in notes {
+            let _ = writeln!(text, "    note: {}", printable(note));
         }
     }
     let all = problems

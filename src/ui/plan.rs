@@ -14,7 +14,9 @@ use crate::project::setting::ignored_message;
 use crate::toolchain::candidate::{Candidate, SetBy, Variable, choice};
 use crate::toolchain::facts::Std;
 use crate::toolchain::image::chosen::ResolvedImage;
+use crate::toolchain::libraries::{SYSTEM_LIBRARY_MISSING, not_checked};
 use crate::toolchain::probe::report::Report;
+use crate::toolchain::system_library::SystemLibrary;
 
 /// Formats a plan.
 pub fn plan(plan: &Plan) -> String {
@@ -61,6 +63,7 @@ fn target_plan(target: &TargetPlan) -> String {
         raised,
         alternatives: _,
         c,
+        libraries,
         toolchain,
         fetch,
         calls,
@@ -95,6 +98,7 @@ fn target_plan(target: &TargetPlan) -> String {
                 toolchain
                     .findings
                     .iter()
+                    .filter(|finding| finding.code != SYSTEM_LIBRARY_MISSING)
                     .map(|finding| format!("{}: {}", finding.code.name(), finding.what)),
             )
             .collect(),
@@ -120,6 +124,8 @@ fn target_plan(target: &TargetPlan) -> String {
                 .join(", "),
         }],
     );
+    let lines = libraries.iter().filter_map(SystemLibrary::line);
+    row("libraries", lines.chain(not_checked(libraries)).collect());
     row(
         "processor",
         raised
@@ -131,6 +137,7 @@ fn target_plan(target: &TargetPlan) -> String {
         "std",
         vec![match (std, install) {
             (Std::Installable, Some(install)) => format!("not installed: {install}"),
+            (Std::Compiled, _) => "compiled by cargo (`build-std`)".to_owned(),
             _ => "installed".to_owned(),
         }],
     );

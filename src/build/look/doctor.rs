@@ -15,6 +15,7 @@ use crate::project::installer::Installer;
 use crate::project::look::rustc;
 use crate::project::rustc::Rustc;
 use crate::target::Target;
+use crate::toolchain::libraries;
 use crate::toolchain::look::programs::{program, runner};
 use crate::toolchain::look::{levels, tools};
 use crate::toolchain::probe::run::ProbeTarget;
@@ -51,7 +52,11 @@ pub fn diagnose(host: &Host, session: Result<&Session, &[Problem]>) -> Result<Di
         .iter()
         .map(|(target, plan)| {
             let plan = plan.as_ref().map_err(Vec::as_slice);
-            doctor::target(target, plan, &problems)
+            let cautions = session.map(|session| {
+                let facts = &session.facts;
+                libraries::cautions(target, facts, facts.of(target))
+            });
+            doctor::target(target, plan, &problems, cautions.unwrap_or_default())
         })
         .collect();
     problems.extend(session.err().unwrap_or_default().iter().cloned());

@@ -9,12 +9,15 @@ use crate::build::look::options::{
 };
 use crate::host::machine::Host;
 use crate::host::shell::Verbosity;
+use crate::invocation::quote;
 use crate::problem::code::Code;
 use crate::problem::{Failure, Problem, Result};
+use crate::project::cargo_config::CONFIG_IGNORED;
 use crate::project::config::Config;
 use crate::project::look::access;
 use crate::project::look::cargo_config::{self, ExtraConfig};
 use crate::project::look::context::{self, CargoOptions, ProjectContext, WORKSPACE_UNREADABLE};
+use crate::project::look::ignored;
 use crate::project::selection::{Selected, Selection};
 use crate::project::settings::{self, CargoArgs, CliOverrides, Settings};
 use crate::project::{cross_toml, look};
@@ -73,6 +76,7 @@ impl RunRequest {
         };
         let manifest = manifest_path(host, manifest)?;
         let mut project = context::workspace(host, &cargo_options, manifest.as_deref())?;
+        report_ignored(host, &project);
         let config = xpkg_config(&project)?;
         let cargo_config = cargo_config::cargo_config(host, &project.workspace, &project.rustc)?;
         let variables = variables(host);
@@ -88,6 +92,10 @@ impl RunRequest {
             accept,
             variables,
             cargo_targets: cargo_config::cargo_targets(&cargo_config),
+            cargo_targets_by: match host.var("CARGO_BUILD_TARGET") {
+                Some(_) => "`CARGO_BUILD_TARGET`",
+                None => "`build.target` in cargo's configuration",
+            },
         };
         let cargo = cargo_args(host, &cargo_options, profile, jobs);
         let (selected, mut settings) = select(
@@ -112,6 +120,32 @@ impl RunRequest {
             cargo_config,
             extra_config,
         })
+    }
+}
+
+/// Reports the files that count for cargo where the user stands, and are ignored.
+fn report_ignored(host: &Host, project: &ProjectContext) {
+    let root = &project.workspace.root;
+    for file in ignored::cargo_files(host, root) {
+        let what = format!(
+            "`{file}` is ignored, because cargo runs in the root of the workspace, `{root}`: move \
+             it there, or name it with `--config`"
+        );
+        host.shell.warning(CONFIG_IGNORED.name(), &what);
+    }
+    if let Some(file) = ignored::toolchain_file(host, root) {
+        let how = match &file.channel {
+            Some(channel) => format!(
+                "choose it: `cargo {} xpkg …`",
+                quote(&format!("+{channel}"))
+            ),
+            None => "move it there".to_owned(),
+        };
+        let what = format!(
+            "`{}` is ignored, because cargo runs in the root of the workspace, `{root}`: {how}",
+            file.path
+        );
+        host.shell.warning(CONFIG_IGNORED.name(), &what);
     }
 }
 

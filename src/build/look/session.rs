@@ -100,6 +100,11 @@ fn facts(host: &Host, request: &RunRequest, pull_policy: PullPolicy) -> Result<F
         profile: &settings.cargo.profile,
         profiles: &extra_config.profiles,
         configuration: &extra_config.digest,
+        linker_keys: &extra_config.linker_keys,
+        // cargo ignores the table of unstable keys on a stable toolchain.
+        builds_std: extra_config.builds_std
+            && project.rustc.is_nightly(host.var("RUSTC_BOOTSTRAP")),
+        replaced_scripts: &extra_config.replaced_scripts,
     };
     let images = ImageStore::new(host, project, pull_policy);
     let survey = Survey {

@@ -1,5 +1,7 @@
 //! Reads cargo's own configuration and the environment: linkers, rustflags, C compilers, profiles.
 
+use std::collections::BTreeSet;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest;
@@ -50,10 +52,15 @@ pub fn cargo_home(host: &Host) -> Option<std::path::PathBuf> {
     home("CARGO_HOME").or_else(|| home("HOME").map(|home| home.join(".cargo")))
 }
 
-/// Returns cargo's `build.target`, as triples.
+/// Returns cargo's `build.target`: triples, and paths of target specifications.
 pub fn cargo_targets(config: &cargo_config2::Config) -> Vec<String> {
     let targets = config.build.target.iter().flatten();
-    targets.map(|target| target.triple().to_owned()).collect()
+    targets
+        .map(|target| match target.spec_path() {
+            Some(path) => path.to_string_lossy().into_owned(),
+            None => target.triple().to_owned(),
+        })
+        .collect()
 }
 
 /// Reads the configuration that [`cargo_config()`] does not load: `--config`, `include`, and the
@@ -143,6 +150,19 @@ pub fn more_configuration(
     Ok(ExtraConfig {
         profiles,
         digest: digest::sha256(text.as_bytes()),
+        linker_keys: plain.iter().flat_map(cargo_config::linker_keys).collect(),
+        builds_std: host.var("CARGO_UNSTABLE_BUILD_STD").is_some()
+            || opaque
+                .iter()
+                .map(|config| &config.table)
+                .chain(&plain)
+                .any(cargo_config::builds_std),
+        replaced_scripts: opaque
+            .iter()
+            .map(|config| &config.table)
+            .chain(&plain)
+            .flat_map(cargo_config::replaced_scripts)
+            .collect(),
         opaque,
     })
 }
@@ -180,6 +200,12 @@ pub struct ExtraConfig {
     pub profiles: Profiles,
     /// Digest of all files and arguments together.
     pub digest: String,
+    /// Keys below `target` that set a linker.
+    pub linker_keys: BTreeSet<String>,
+    /// True if `build-std` is set, which only a nightly toolchain follows.
+    pub builds_std: bool,
+    /// Build scripts that a `[target.<triple>.<links>]` table replaces: triple and `links`.
+    pub replaced_scripts: BTreeSet<(String, String)>,
 }
 
 /// Adds the files that a table includes, each after those that it includes itself.

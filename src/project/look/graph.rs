@@ -8,6 +8,7 @@ use cargo_metadata::Metadata;
 use crate::digest;
 use crate::host::cache;
 use crate::host::machine::Host;
+use crate::host::process::Output;
 use crate::invocation::Invocation;
 use crate::problem::Result;
 use crate::project::graph::{self, CPackage, GraphFacts, PlatformFacts};
@@ -15,6 +16,7 @@ use crate::project::look::context::{CargoOptions, ProjectContext, parse_metadata
 use crate::project::profile::Profiles;
 use crate::project::request::TargetRequest;
 use crate::project::selection::Selection;
+use crate::project::system_libraries::LinkingPackage;
 use crate::project::workspace::cache_dir;
 
 /// The platforms and the configuration to resolve the graph for.
@@ -73,6 +75,12 @@ pub fn ask(
             package.cxx = cxx;
         }
         answer.c_packages.insert(platform.triple.clone(), packages);
+        let linking = graph::linking_packages(&metadata, roots(), platform, own);
+        let linking = as_built(host, found, asking, scope, &platform.triple, linking);
+        let libraries = linking.iter().flat_map(LinkingPackage::libraries).collect();
+        let cautions = linking.iter().flat_map(LinkingPackage::cautions).collect();
+        answer.libraries.insert(platform.triple.clone(), libraries);
+        answer.cautions.insert(platform.triple.clone(), cautions);
     }
     // The query may have written Cargo.lock, so the key is computed again. A failure to write the
     // cache is ignored: the next run asks again.
@@ -117,29 +125,15 @@ fn confirm(
         .map(|package| package.builder.clone())
         .collect();
     for builder in builders {
-        let question = Invocation::new(&asking.program, &found.workspace.root)
-            .args([
-                "tree",
-                "--edges",
-                "normal,build",
-                "--target",
-                triple,
-                "--invert",
-                &builder,
-                "--depth",
-                "1",
-                "--prefix",
-                "none",
-                "--no-dedupe",
-            ])
-            .options("--package", scope.packages)
-            .options("--features", &features(scope, Some(triple)))
-            .flag("--all-features", scope.selection.all_features)
-            .flag("--no-default-features", scope.selection.no_default_features)
-            .flag("--locked", asking.locked)
-            .flag("--offline", asking.offline)
-            .flag("--frozen", asking.frozen)
-            .options("--config", &asking.config);
+        let question = tree(found, asking, scope, triple).args([
+            "--edges",
+            "normal,build",
+            "--invert",
+            &builder,
+            "--depth",
+            "1",
+            "--no-dedupe",
+        ]);
         // If `cargo tree` fails (two versions of the builder, say), the answer of the graph is
         // kept.
         let Some(output) = host.capture(&question).ok() else {
@@ -155,6 +149,54 @@ fn confirm(
             });
         }
     }
+}
+
+/// Returns the query for the tree of a target, without its edges.
+fn tree(found: &ProjectContext, asking: &CargoOptions, scope: &Scope, triple: &str) -> Invocation {
+    Invocation::new(&asking.program, &found.workspace.root)
+        .args(["tree", "--target", triple, "--prefix", "none"])
+        .options("--package", scope.packages)
+        .options("--features", &features(scope, Some(triple)))
+        .flag("--all-features", scope.selection.all_features)
+        .flag("--no-default-features", scope.selection.no_default_features)
+        .flag("--locked", asking.locked)
+        .flag("--offline", asking.offline)
+        .flag("--frozen", asking.frozen)
+        .options("--config", &asking.config)
+}
+
+/// Returns those of the packages that are built for the target, with the features that they are
+/// built with. If `cargo tree` fails, the answer of the graph is kept.
+fn as_built(
+    host: &Host,
+    found: &ProjectContext,
+    asking: &CargoOptions,
+    scope: &Scope,
+    triple: &str,
+    mut packages: Vec<LinkingPackage>,
+) -> Vec<LinkingPackage> {
+    if packages.is_empty() {
+        return packages;
+    }
+    let question = tree(found, asking, scope, triple).args([
+        "--edges",
+        "normal,no-proc-macro",
+        "--format",
+        "{p}\t{f}",
+    ]);
+    let answer = host.capture(&question).ok();
+    let Some(output) = answer.filter(Output::success) else {
+        return packages;
+    };
+    let mut built = graph::features(&output.stdout);
+    packages.retain_mut(|package| {
+        match built.remove(&format!("{} {}", package.name, package.version)) {
+            Some(features) => package.features = features,
+            None => return false,
+        }
+        true
+    });
+    packages
 }
 
 /// Returns true if a build script or one of its modules shows that it compiles C++.
@@ -264,4 +306,10 @@ pub struct Scope<'a> {
     pub profiles: &'a Profiles,
     /// Digest of cargo's configuration.
     pub configuration: &'a str,
+    /// Keys below `target` of cargo's configuration that set a linker.
+    pub linker_keys: &'a BTreeSet<String>,
+    /// True if cargo compiles the standard library (`build-std`).
+    pub builds_std: bool,
+    /// Build scripts that cargo's configuration replaces: triple and `links`.
+    pub replaced_scripts: &'a BTreeSet<(String, String)>,
 }

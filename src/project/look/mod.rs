@@ -5,6 +5,7 @@ pub mod cargo_config;
 pub mod context;
 pub mod cross_toml;
 pub mod graph;
+pub mod ignored;
 pub mod local;
 pub mod outside;
 pub mod rustc;

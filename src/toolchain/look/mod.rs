@@ -2,6 +2,7 @@
 
 pub mod candidates;
 pub mod levels;
+pub mod libraries;
 pub mod platform;
 pub mod programs;
 pub mod settings;

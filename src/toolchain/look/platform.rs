@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::cache;
 use crate::host::machine::Host;
+use crate::host::process::Output;
 use crate::inspect;
 use crate::invocation::Invocation;
 use crate::problem::Result;
@@ -24,13 +25,15 @@ pub struct Platform {
     pub raised: Option<Level>,
 }
 
-/// The target's standard library, whether it brings its C library, and its `cfg`.
+/// The target's standard library, whether it brings its C library, and its `cfg`. `builds_std`: cargo
+/// compiles it.
 pub fn platform(
     host: &Host,
     found: &ProjectContext,
     asking: &CargoOptions,
     target: &Target,
     rustflags: &[String],
+    builds_std: bool,
 ) -> Result<Platform> {
     // A `--cfg` in the rustflags decides which dependencies there are.
     let question = Invocation::new(&found.rustc_program, &found.workspace.root)
@@ -49,13 +52,27 @@ pub fn platform(
     let facts = PlatformFacts::new(target.triple(), lines);
     // What rustup brings for musl brings musl.
     let brings = target.system.libc == Libc::Musl;
-    let (std, self_contained) = if has_core(host, &libdir) {
+    let (std, self_contained) = if builds_std {
+        let source = found
+            .rustc
+            .sysroot
+            .join("lib/rustlib/src/rust/library/Cargo.lock");
+        let std = if host.is_file(&source) {
+            Std::Compiled
+        } else {
+            Std::SourceMissing
+        };
+        (std, host.is_file(&libdir.join("self-contained/crt1.o")))
+    } else if has_core(host, &libdir) {
         (
             Std::Present,
             host.is_file(&libdir.join("self-contained/crt1.o")),
         )
     } else if found.rustc.rustup.is_some() && !asking.offline && !asking.frozen {
-        (Std::Installable, brings)
+        match is_provided(host, found, target) {
+            false => (Std::Unavailable, brings),
+            true => (Std::Installable, brings),
+        }
     } else {
         (Std::Missing, brings)
     };
@@ -134,6 +151,19 @@ fn kept_answer(host: &Host, found: &ProjectContext, question: &Invocation) -> Re
     let text = answer(host, question)?;
     cache::keep(host, kept.as_deref(), &text);
     Ok(text)
+}
+
+/// Returns false if rustup does not provide the target's standard library, and true where it does
+/// not answer.
+fn is_provided(host: &Host, found: &ProjectContext, target: &Target) -> bool {
+    let toolchain = found.rustc.rustup.iter();
+    let question = Invocation::new("rustup", &found.workspace.root)
+        .args(["target", "list"])
+        .options("--toolchain", toolchain);
+    let output = host.capture(&question).ok().filter(Output::success);
+    let text = output.map(|output| output.stdout).unwrap_or_default();
+    let mut names = text.lines().filter_map(|line| line.split(' ').next());
+    text.trim().is_empty() || names.any(|name| name == target.triple())
 }
 
 fn has_core(host: &Host, libdir: &Utf8Path) -> bool {

@@ -1,5 +1,7 @@
 //! Linker, rustflags and compilers that the user has set for a target.
 
+use std::collections::BTreeSet;
+
 use crate::host::machine::Host;
 use crate::problem::Result;
 use crate::project::cargo_config;
@@ -10,13 +12,15 @@ use crate::toolchain::environment::{Bare, ENV_VARS, Spelling};
 use crate::toolchain::facts::TargetFacts;
 
 /// Linker, rustflags and C compilers that the user has set for a target, in cargo's configuration
-/// or the environment. `own` are the rustflags that xpkg's configuration adds.
+/// or the environment. `own` are the rustflags that xpkg's configuration adds, and `linker_keys` the
+/// keys of cargo's that set a linker.
 pub fn cargo_settings(
     host: &Host,
     config: &cargo_config2::Config,
     target: &Target,
     host_triple: &str,
     own: &[String],
+    linker_keys: &BTreeSet<String>,
 ) -> Result<TargetFacts> {
     let rustflags = config
         .rustflags(target.triple())
@@ -43,7 +47,7 @@ pub fn cargo_settings(
                     (variable, SettingOrigin::Environment)
                 } else {
                     (
-                        format!("target.{}.linker", target.triple()),
+                        cargo_config::linker_key(linker_keys, target.triple()),
                         SettingOrigin::CargoConfiguration,
                     )
                 };

@@ -12,7 +12,9 @@ use crate::project::look::cargo_config::{configured_variables, variable};
 use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::look::graph::{self, GraphQuery, Scope};
 use crate::project::profile::Side;
+use crate::project::workspace::tools_dir;
 use crate::target::Target;
+use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::clang::look::clang_finds;
 use crate::toolchain::environment::ENV_VARS;
 use crate::toolchain::facts::{ClangFinds, Facts, HostFacts, TargetFacts, Zig, ZigTools};
@@ -22,12 +24,14 @@ use crate::toolchain::image::look::probing::ProbeOptions;
 use crate::toolchain::image::look::store::{self, ImageStore};
 use crate::toolchain::leaks::WATCHED;
 use crate::toolchain::look::levels::{joined, leveled, levels, own_profiles};
+use crate::toolchain::look::libraries::BuildEnvironment;
 use crate::toolchain::look::platform::{Platform, platform};
 use crate::toolchain::look::programs::{program, runner};
 use crate::toolchain::look::settings::cargo_settings;
-use crate::toolchain::look::{candidates, programs, tools};
+use crate::toolchain::look::{candidates, libraries, programs, tools};
 use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::program::Program;
+use crate::toolchain::system_library::{Effect, SystemLibrary};
 use crate::toolchain::words::{CUSTOM_LAUNCHER, ToolWords};
 use crate::toolchain::{choose, probe, zig};
 
@@ -76,6 +80,8 @@ impl Survey<'_, '_> {
         self.images(&mut facts);
         // Compilers in images are probed like those of this machine.
         self.reports(&mut facts);
+        // pkg-config looks where the chosen candidate's variables say.
+        self.libraries(&mut facts);
         Ok(facts)
     }
 
@@ -88,6 +94,7 @@ impl Survey<'_, '_> {
                 &request.target,
                 &self.project.rustc.host,
                 &request.overrides.rustflags,
+                self.scope.linker_keys,
             )
         });
         settings.collect()
@@ -146,6 +153,7 @@ impl Survey<'_, '_> {
                             self.options,
                             &request.target,
                             &facts.rustflags,
+                            self.scope.builds_std,
                         )
                     })
                 })
@@ -227,6 +235,9 @@ impl Survey<'_, '_> {
                 .c_packages
                 .remove(request.target.triple())
                 .unwrap_or_default();
+            let triple = request.target.triple();
+            let libraries = graph.libraries.remove(triple).unwrap_or_default();
+            let cautions = graph.cautions.remove(triple).unwrap_or_default();
             let profiles = own_profiles(scope, request);
             complete.push(TargetFacts {
                 std: platform.std,
@@ -238,6 +249,8 @@ impl Survey<'_, '_> {
                 clang,
                 runner: runner(self.host, &request.target, &project.rustc.host),
                 c_packages: leveled(project, scope, &profiles, packages, Side::Target),
+                libraries: libraries.into_iter().map(SystemLibrary::unknown).collect(),
+                cautions,
                 ..facts
             });
         }
@@ -339,6 +352,40 @@ impl Survey<'_, '_> {
         let reports = candidates::reports(host, project, config, self.scope, self.images, facts);
         for (target, key, report) in reports {
             facts.of_mut(&target).reports.insert(key, report);
+        }
+    }
+
+    /// Asks pkg-config for the libraries of the system that packages look for.
+    fn libraries(&self, facts: &mut Facts) {
+        let (host, root) = (self.host, &self.project.workspace.root);
+        let tools = tools_dir(&self.project.workspace);
+        for request in self.scope.requests {
+            let target_facts = facts.of(&request.target);
+            if target_facts.libraries.is_empty() {
+                continue;
+            }
+            let c = CUsage::new(request, target_facts);
+            // Without a toolchain there is another problem to report.
+            let Ok(choice) = choose::choose(request, facts, &c, &tools) else {
+                continue;
+            };
+            let configured = configured_variables(host, self.config);
+            let environment = BuildEnvironment::new(host, &choice.candidate, configured);
+            let needed = target_facts.libraries.iter();
+            let answers = libraries::answers(
+                &environment,
+                root,
+                self.scope,
+                &request.target,
+                &facts.rustc.host,
+                &choice.candidate,
+                needed.map(|library| library.needed.clone()).collect(),
+            );
+            let is_missing = |library: &SystemLibrary| library.effect() != Effect::None;
+            if answers.iter().any(is_missing) {
+                facts.installer = Installer::from_os_release(tools::os_release(host).as_deref());
+            }
+            facts.of_mut(&request.target).libraries = answers;
         }
     }
 

@@ -11,7 +11,7 @@ use crate::problem::code::Code;
 use crate::project::config::PolicyConfig;
 use crate::target::Target;
 use crate::target::level::Level;
-use crate::toolchain::{leaks, probe};
+use crate::toolchain::{leaks, libraries, probe};
 use crate::verify::between::{BUILD_ID_TWICE, COMMITS_DIFFER, SAME_FILE_TWICE};
 use crate::verify::expected::{Expected, TARGET_UNKNOWN};
 use crate::verify::finding::Finding;
@@ -49,6 +49,7 @@ pub fn acceptable() -> impl Iterator<Item = Code> {
     probe::table::CODES
         .iter()
         .chain(leaks::CODES)
+        .chain(libraries::CODES)
         .chain([&UNREADABLE_BINARY])
         .copied()
         .chain(bin_rules.map(|rule| rule.code))

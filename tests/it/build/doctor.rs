@@ -178,7 +178,7 @@ fn a_missing_standard_library_is_a_warning_that_fix_mends() {
         tool("rustc").display()
     );
     let installs = format!(
-        "touch {0}/libcore-1.rlib\ntouch {0}/self-contained/crt1.o\n",
+        "on list exit 0\ntouch {0}/libcore-1.rlib\ntouch {0}/self-contained/crt1.o\n",
         libdir.display()
     );
     let project = Project::of("hello")

@@ -9,6 +9,7 @@ use cargo_xpkg::commands::{self, codes, command_line};
 use cargo_xpkg::guide::page::{anchors, links};
 use cargo_xpkg::guide::{self, TOPICS};
 use cargo_xpkg::project::build_tools::{BUILD_TOOLS, Caller, Find};
+use cargo_xpkg::project::system_libraries::{KNOWN_CRATES, Otherwise};
 use cargo_xpkg::toolchain::environment::ENV_VARS;
 use cargo_xpkg::toolchain::probe::table::PROBES;
 use cargo_xpkg::verify::rules::context::RuleScope;
@@ -467,6 +468,7 @@ fn the_tables_are_the_programs() {
                 "policies" => policies_table(),
                 "probes" => probes_table(),
                 "build-tools" => build_tools_table(),
+                "system-libraries" => system_libraries_table(),
                 _ => panic!("{}: no table `{name}`", document.name()),
             };
             document.replace(shown, &table);
@@ -475,7 +477,14 @@ fn the_tables_are_the_programs() {
     }
     assert_eq!(
         found.iter().map(String::as_str).collect::<Vec<_>>(),
-        ["build-tools", "codes", "environment", "policies", "probes"]
+        [
+            "build-tools",
+            "codes",
+            "environment",
+            "policies",
+            "probes",
+            "system-libraries"
+        ]
     );
 }
 
@@ -553,6 +562,39 @@ fn probes_table() -> String {
         .replace("|  |", "| |")
     });
     tables.collect::<Vec<_>>().join("\n")
+}
+
+fn system_libraries_table() -> String {
+    let rows = KNOWN_CRATES.iter().filter(|row| !row.libraries.is_empty());
+    let rows = rows.map(|row| {
+        let codes = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| code(name)).collect();
+            names.join(", ")
+        };
+        let without = match row.otherwise {
+            Otherwise::Fails if row.program.is_some() => "fails, or asks the host's program",
+            Otherwise::Fails => "fails",
+            Otherwise::Links => "lets the linker look",
+            Otherwise::Builds => "compiles its own",
+        };
+        [
+            format!("{} {}", row.name, row.read),
+            codes(row.libraries),
+            codes(row.only_with),
+            codes(row.without),
+            codes(row.variables),
+            without.to_owned(),
+        ]
+    });
+    let head = [
+        "crate",
+        "library",
+        "with the features",
+        "not with",
+        "named by",
+        "without it",
+    ];
+    table(head, rows)
 }
 
 fn build_tools_table() -> String {

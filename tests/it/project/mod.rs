@@ -1,5 +1,6 @@
 //! The workspace and its configuration: the graph, and the settings of each target.
 
 mod access;
+mod cargo_config;
 mod graph;
 mod settings;

@@ -6,6 +6,7 @@ mod gate;
 pub mod image;
 mod leaks;
 mod levels;
+mod libraries;
 mod lld;
 mod words;
 mod zig;

@@ -1,0 +1,187 @@
+//! cargo's configuration and rustup's pins as cargo and rustup read them, or named where they are
+//! ignored.
+
+use snapbox::str;
+
+use crate::check;
+use crate::support::{ARM_GNU, HOST, Project, X86_MUSL, tool};
+
+/// A workspace with a member in `member`.
+fn workspace() -> Project {
+    let project = Project::of("hello");
+    project.append("Cargo.toml", "members = [\"member\"]\n");
+    project.write(
+        "member/Cargo.toml",
+        "[package]\nname = \"member\"\nversion = \"0.1.0\"\nedition = \"2024\"\n",
+    );
+    project.write("member/src/main.rs", "fn main() {}");
+    project
+}
+
+#[test]
+fn files_below_the_root_are_named() {
+    let project = workspace();
+    project.write(
+        "member/.cargo/config.toml",
+        "[build]\ntarget = \"x86_64-unknown-linux-musl\"\n",
+    );
+    project.write(
+        "member/rust-toolchain.toml",
+        "[toolchain]\nchannel = \"1.95.0\"\n",
+    );
+    let ignored = [
+        "warning[config-ignored]: `ROOT/member/.cargo/config.toml` is ignored, because cargo runs \
+         in the root of the workspace, `ROOT`: move it there, or name it with `--config`\n",
+        "warning[config-ignored]: `ROOT/member/rust-toolchain.toml` is ignored, because cargo runs \
+         in the root of the workspace, `ROOT`: choose it: `cargo +1.95.0 xpkg …`\n",
+    ]
+    .map(|line| line.replace("ROOT", project.root.to_str().unwrap()));
+    for command in ["plan", "doctor", "build"] {
+        let run = project.xpkg_in("member", command).ok();
+        for line in &ignored {
+            assert!(run.stderr.contains(line), "{command}: {}", run.stderr);
+        }
+    }
+    // They count for cargo there alone.
+    let run = project.xpkg("plan").ok();
+    assert_eq!(run.stderr, "");
+    // Another toolchain is chosen.
+    let run = project
+        .env("RUSTUP_TOOLCHAIN", "stable")
+        .xpkg_in("member", "plan")
+        .ok();
+    assert!(!run.stderr.contains("rust-toolchain"), "{}", run.stderr);
+    assert!(run.stderr.contains("config.toml"), "{}", run.stderr);
+}
+
+#[test]
+fn files_elsewhere_are_named() {
+    let project = workspace();
+    let elsewhere = project.root.parent().unwrap().join("elsewhere");
+    std::fs::create_dir_all(elsewhere.join(".cargo")).unwrap();
+    std::fs::write(elsewhere.join(".cargo/config"), "").unwrap();
+    let run = project
+        .xpkg_in("../elsewhere", "plan --manifest-path ../work/Cargo.toml")
+        .ok();
+    let line = format!("`{}/.cargo/config` is ignored", elsewhere.display());
+    assert!(run.stderr.contains(&line), "{}", run.stderr);
+}
+
+#[test]
+fn a_target_specification_is_named_by_its_key() {
+    let project = Project::of("hello");
+    project.write(".cargo/config.toml", "[build]\ntarget = \"my-os.json\"\n");
+    project.write("my-os.json", "{}");
+    check!(
+        project.xpkg("plan"),
+        str![[r#"
+exit 1
+--- stderr
+error[unsupported-target]: `[ROOT]/my-os.json` is a target specification, and xpkg does not support targets that rustc does not know by name
+  set by: `build.target` in cargo's configuration
+  help: build it with cargo itself: `cargo build --release --target [ROOT]/my-os.json`
+
+"#]]
+    );
+    // A name that rustc does not know, and a variable.
+    project.write(".cargo/config.toml", "");
+    check!(
+        project.xpkg_with(&[("CARGO_BUILD_TARGET", "my-os")], "plan"),
+        str![[r#"
+exit 1
+--- stderr
+error[unknown-target]: rustc does not know the target `my-os`
+  set by: `CARGO_BUILD_TARGET`
+  help: `rustc --print target-list` lists all targets
+
+"#]]
+    );
+}
+
+#[test]
+fn a_linker_of_a_platform_is_named_by_its_key() {
+    let project = Project::of("hello");
+    project.write(
+        ".cargo/config.toml",
+        "[target.'cfg(target_arch = \"aarch64\")']\nlinker = \"no-such-gcc\"\n",
+    );
+    let run = project.xpkg(&format!("plan --target {ARM_GNU}"));
+    assert!(
+        run.stderr
+            .contains("`target.'cfg(target_arch = \"aarch64\")'.linker`"),
+        "{}",
+        run.stderr
+    );
+}
+
+/// A project with a rustc of another release, in a sysroot of rustup's, and a rustup that knows one
+/// target.
+fn nightly(release: &str) -> (tempfile::TempDir, Project) {
+    let temp = tempfile::tempdir().unwrap();
+    let toolchain = temp.path().join("toolchains/mine");
+    let lld = toolchain.join(format!("lib/rustlib/{HOST}/bin/rust-lld"));
+    std::fs::create_dir_all(lld.parent().unwrap()).unwrap();
+    std::fs::write(lld, "").unwrap();
+    let own = toolchain.join(format!("lib/rustlib/{X86_MUSL}/lib/self-contained"));
+    std::fs::create_dir_all(&own).unwrap();
+    std::fs::write(own.join("crt1.o"), "").unwrap();
+    let script = format!(
+        "on -vV out rustc {release}\non -vV out release: {release}\non -vV out host: {HOST}\n\
+         on -vV exit 0\n\
+         on --target out {0}/lib/rustlib/{X86_MUSL}/lib\non --target out target_os=\"linux\"\n\
+         on --target out target_feature=\"crt-static\"\non --target exit 0\n\
+         on target-list out {0}\non target-list out {X86_MUSL}\non target-list out unix\n\
+         on target-list exit 0\nexec {1}\n",
+        toolchain.display(),
+        tool("rustc").display()
+    );
+    let project = Project::of("hello")
+        .fake("rustc", &script)
+        .fake("rustup", "on list out some-other-target\n");
+    (temp, project)
+}
+
+#[test]
+fn a_standard_library_that_cargo_compiles_needs_its_source() {
+    let (temp, project) = nightly("1.97.0-nightly");
+    project.write(".cargo/config.toml", "[unstable]\nbuild-std = [\"std\"]\n");
+    check!(
+        project.xpkg(&format!("plan --target {X86_MUSL}")),
+        str![[r#"
+exit 1
+--- stderr
+error[std-missing]: cargo is to compile the standard library (`build-std`), and its source is not installed
+  help: run `rustup component add rust-src --toolchain mine`
+
+"#]]
+    );
+    let source = temp
+        .path()
+        .join("toolchains/mine/lib/rustlib/src/rust/library");
+    std::fs::create_dir_all(&source).unwrap();
+    std::fs::write(source.join("Cargo.lock"), "").unwrap();
+    let run = project.xpkg(&format!("plan --target {X86_MUSL}")).ok();
+    assert!(
+        run.stdout
+            .contains("  std         compiled by cargo (`build-std`)\n"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_standard_library_that_rustup_does_not_have() {
+    // A stable cargo ignores the table.
+    let (_temp, project) = nightly("1.95.0");
+    project.write(".cargo/config.toml", "[unstable]\nbuild-std = [\"std\"]\n");
+    check!(
+        project.xpkg(&format!("plan --target {X86_MUSL}")),
+        str![[r#"
+exit 1
+--- stderr
+error[std-missing]: rustup has no standard library for `x86_64-unknown-linux-musl`
+  help: let cargo compile it: with a nightly toolchain and its `rust-src`, set `build-std = ["std", "panic_abort"]` below `[unstable]` in `.cargo/config.toml`
+
+"#]]
+    );
+}
