@@ -6,7 +6,8 @@
 use crate::invocation::quote;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::project::build_tools::{BUILD_TOOLS, Installer};
+use crate::project::build_tools::BUILD_TOOLS;
+use crate::project::installer::Installer;
 use crate::project::request::TargetRequest;
 use crate::target::Target;
 use crate::target::system::Libc;
@@ -88,7 +89,7 @@ fn help(
     } = library.answer
     {
         let tool = BUILD_TOOLS.iter().find(|tool| tool.id == "pkg-config");
-        let install = tool.map(|tool| facts.installer.line(tool));
+        let install = tool.and_then(|tool| facts.installer.line(tool.packages));
         let install = install.map(|line| format!("install pkg-config: `{line}`"));
         help.extend(install.map(|install| or(&help, install)));
         return help;
