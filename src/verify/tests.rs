@@ -72,6 +72,7 @@ fn entry(line: &str) -> Entry {
         let current: Option<&mut Binary> = binary.as_mut();
         match (key, current) {
             ("x86" | "arm", _) => binary = Some(program(key)),
+            ("component", _) => binary = Some(inspect(b"\0asm\x0d\0\x01\0").unwrap()),
             ("sum", _) => file.sha256 = value.repeat(64),
             ("sha512", _) => file.digests.push((Algorithm::Sha512, value.repeat(128))),
             ("sha1", _) => file.digests.push((Algorithm::Sha1, value.repeat(40))),
@@ -617,6 +618,7 @@ fn what_is_no_program_is_no_false_alarm() {
     passes(&["x86_64/_app first=#com"]);
     passes(&["x86_64/p.debug debug mode=644", "x86_64/p.dbg debug"]);
     passes(&["x86_64-pc-windows-msvc/p.dll x86 sum=2 dll"]);
+    passes(&["wasm32-wasip2/app.wasm component mode=644"]);
     passes(&[
         "x86_64/git x86 sum=2 inode=7",
         "x86_64/git-add x86 sum=2 inode=7",
@@ -911,6 +913,26 @@ fn a_floor_comes_from_the_target_or_the_policy() {
     assert_eq!(rendered(&check_artifacts(&subject, &options)), [above]);
     subject.name = "app-1.0-x86_64-unknown-linux-gnu.tar.gz".to_owned();
     assert_eq!(rendered(&check_artifacts(&subject, &options)), [""; 0]);
+}
+
+#[test]
+fn portable_linux_knows_every_library_of_glibc() {
+    let needs = |library: &str| {
+        let program = format!(
+            "x86_64-unknown-linux-gnu/a x86 loader=/lib64/ld-linux-x86-64.so.2 needs={library}"
+        );
+        rendered(&report(
+            ArtifactsKind::Directory,
+            &[&program],
+            PolicyName::PortableLinux,
+            &[],
+            &[],
+        ))
+    };
+    for library in ["libc.so.6", "libmvec.so.1", "libanl.so.1"] {
+        assert_eq!(needs(library), [""; 0], "{library}");
+    }
+    assert_eq!(needs("libssl.so.3").len(), 1);
 }
 
 #[test]
