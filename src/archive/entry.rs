@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::digest::Algorithm;
 use crate::inspect::InspectError;
 use crate::inspect::binary::Binary;
 use crate::problem::code::Code;
@@ -72,25 +73,33 @@ pub struct File {
     pub mode: Option<u32>,
     /// Facts of the program, or the reason why the file is not one.
     pub binary: Result<Box<Binary>, InspectError>,
-    /// Contents of a file that lists others ([`LISTS`]), up to [`LONGEST_LIST`] bytes; `None` for
-    /// any other file.
+    /// Further digests that were asked for ([`Limits::digests`]), as lower-case hex digits.
+    ///
+    /// [`Limits::digests`]: crate::archive::limits::Limits::digests
+    pub digests: Vec<(Algorithm, String)>,
+    /// Contents of a file that is about others by its name or its first bytes
+    /// ([`crate::archive::list_name`]), up to [`LONGEST_LIST`] bytes; `None` for any other file.
     pub list: Option<Vec<u8>>,
+    /// Identity on the file system of a file with several hard links; `None` for any other file and
+    /// in an archive.
+    pub inode: Option<(u64, u64)>,
     /// Home directories of builders that its bytes name (`/home/ci`), a few at most.
     pub homes: Vec<String>,
 }
 
-/// Names of files that list other files: manifests and checksum lists.
-pub const LISTS: &[&str] = &[
-    "manifest.json",
-    "MANIFEST.txt",
-    "SHA256SUMS",
-    "sha256sums.txt",
-    "SHA256SUMS.txt",
-    "checksums.txt",
-];
-
 /// Maximum size in bytes of a file that lists others.
 pub const LONGEST_LIST: u64 = 8 * 1024 * 1024;
+
+impl File {
+    /// Returns a digest of the file; `None` if it was not asked for.
+    pub fn digest(&self, algorithm: Algorithm) -> Option<&str> {
+        if algorithm == Algorithm::Sha256 {
+            return Some(&self.sha256);
+        }
+        let known = self.digests.iter().find(|(known, _)| *known == algorithm);
+        known.map(|(_, digest)| digest.as_str())
+    }
+}
 
 impl Entry {
     /// Returns path and facts if this is a regular file.

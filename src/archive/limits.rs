@@ -1,6 +1,7 @@
 //! Limits that protect `verify` from oversized and malicious inputs.
 
-use crate::archive::entry::{LISTS, LONGEST_LIST};
+use crate::archive::entry::LONGEST_LIST;
+use crate::digest::Algorithm;
 
 /// Limits for reading one directory, file or archive. All sizes are in bytes.
 #[derive(Debug, Clone)]
@@ -22,6 +23,9 @@ pub struct Limits {
     pub paths: usize,
     /// Total size of the files that are kept in memory because they list others.
     pub lists: u64,
+    /// Digests of each file beside SHA-256: those of the lists that it is compared with. They take
+    /// time, so without a list there are none.
+    pub digests: Vec<Algorithm>,
 }
 
 impl Default for Limits {
@@ -37,6 +41,7 @@ impl Default for Limits {
             path: 4096,
             paths: 64 * 1024 * 1024,
             lists: 8 * LONGEST_LIST,
+            digests: Vec::new(),
         }
     }
 }
@@ -47,9 +52,4 @@ impl Limits {
         self.unpacked
             .min(self.ratio_from.max(packed.saturating_mul(self.ratio)))
     }
-}
-
-/// Returns true if a file of this name lists other files.
-pub fn may_list(path: &str) -> bool {
-    LISTS.contains(&path.rsplit('/').next().unwrap_or(path))
 }

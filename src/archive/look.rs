@@ -6,12 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use camino::Utf8Path;
 use rayon::prelude::*;
 
-use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, LONGEST_LIST, Ownership};
-use crate::archive::limits::{Limits, may_list};
+use crate::archive::entry::{
+    Artifacts, ArtifactsKind, Entry, EntryKind, File, LONGEST_LIST, Ownership,
+};
+use crate::archive::limits::Limits;
+use crate::archive::list_name::list_name;
 use crate::archive::packing::{ARCHIVE_UNFIT, Packing};
 use crate::archive::read::budget::Budget;
 use crate::archive::read::file::{self, PIECE, ReadLimits};
@@ -241,7 +245,7 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> R
     let files: Vec<_> = files
         .into_iter()
         .map(|(path, size, mode)| {
-            let list = may_list(&path) && size <= lists.min(LONGEST_LIST);
+            let list = list_name(&path).is_some() && size <= lists.min(LONGEST_LIST);
             lists -= if list { size } else { 0 };
             (
                 path,
@@ -251,15 +255,20 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> R
                     program: limits.program.min(size),
                     size,
                     list: if list { size } else { 0 },
+                    like_list: 0,
+                    digests: &limits.digests,
                 },
             )
         })
         .collect();
+    // Only its first bytes tell that a file of another name is a list.
+    let left = AtomicU64::new(lists);
     // The workers together hold no more than one of them may.
     let budget = Budget::new(limits.program.max(LONGEST_LIST));
     let read = files.into_par_iter().map_init(
         || vec![0; PIECE],
-        |piece, (path, mode, bounds)| {
+        |piece, (path, mode, mut bounds)| {
+            bounds.like_list = left.load(Ordering::Relaxed).min(LONGEST_LIST);
             let held = if bounds.size <= bounds.program.max(bounds.list) {
                 bounds.size
             } else {
@@ -268,14 +277,22 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> R
             let _share = budget.take(held);
             let what = match host.open_read(&root.join(&path)) {
                 Ok(file) => {
+                    let inode = file.inode();
                     let read =
                         file::read(&mut ProgressReader { file, progress }, mode, &bounds, piece);
+                    if bounds.list == 0
+                        && let Some(list) = read.as_ref().ok().and_then(|file| file.list.as_ref())
+                    {
+                        let length = list.len() as u64;
+                        let take = |left: u64| Some(left.saturating_sub(length));
+                        let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+                    }
                     read.map_or_else(
                         |error| EntryKind::Unread {
                             code: FILE_ACCESS,
                             why: error.to_string(),
                         },
-                        EntryKind::File,
+                        |file| EntryKind::File(File { inode, ..file }),
                     )
                 }
                 Err(problem) => unread(problem),
@@ -307,7 +324,11 @@ fn open(
     let name = own_name(path);
     let mut reader = ProgressReader { file, progress };
     let Some(packing) = Packing::of(&first, &name) else {
-        let list = if may_list(&name) { LONGEST_LIST } else { 0 };
+        let list = if list_name(&name).is_some() {
+            LONGEST_LIST
+        } else {
+            0
+        };
         let read = file::read(
             &mut reader,
             mode,
@@ -315,6 +336,8 @@ fn open(
                 program: limits.program,
                 size,
                 list,
+                like_list: LONGEST_LIST,
+                digests: &limits.digests,
             },
             &mut vec![0; PIECE],
         );

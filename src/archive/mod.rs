@@ -2,6 +2,7 @@
 
 pub mod entry;
 pub mod limits;
+pub mod list_name;
 pub mod look;
 pub mod packing;
 pub mod read;

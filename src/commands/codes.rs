@@ -66,6 +66,7 @@ const LISTS: &[&[Code]] = &[
     crate::verify::waiver::CODES,
     crate::verify::integrity::CODES,
     crate::verify::listing::CODES,
+    crate::verify::judge::CODES,
     crate::verify::paths::CODES,
     crate::verify::links::CODES,
     crate::archive::packing::CODES,

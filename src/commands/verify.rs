@@ -4,8 +4,6 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 
-use crate::archive;
-use crate::archive::limits::Limits;
 use crate::build::look::options::TreeOptions;
 use crate::build::look::tree;
 use crate::commands::args::{MessageFormat, PlaceArgs};
@@ -26,7 +24,7 @@ use crate::verify::rules::policy::{Policy, PolicyName};
 use crate::verify::rules::table::rule_names;
 use crate::verify::run::start_all;
 use crate::verify::waiver::{AcceptRule, NO_REASON};
-use crate::verify::{markdown, sarif};
+use crate::verify::{look, markdown, sarif};
 
 /// Examples of the command line.
 pub const EXAMPLES: &[&str] = &[
@@ -150,7 +148,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
         }
     };
     let bar = host.shell.bar("Verifying");
-    let subject = archive::look::read(host, &path, &Limits::default(), &bar)?;
+    let subject = look::read(host, &path, &bar)?;
     drop(bar);
     let mut report = judge::check_artifacts(&subject, &options);
     if run {

@@ -28,6 +28,19 @@ impl<'a> FileReader<'a> {
     pub fn new(host: &'a Host, file: File) -> Self {
         Self { file, host }
     }
+
+    /// Returns device and inode of a file with several hard links; `None` for one with a single
+    /// name, and on systems without inodes.
+    pub fn inode(&self) -> Option<(u64, u64)> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            let metadata = self.file.metadata().ok()?;
+            (metadata.nlink() > 1).then(|| (metadata.dev(), metadata.ino()))
+        }
+        #[cfg(not(unix))]
+        None
+    }
 }
 
 impl io::Read for FileReader<'_> {

@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 
 use goblin::container::Ctx;
 use goblin::elf::dynamic::{DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DF_TEXTREL, DT_BIND_NOW, DT_TEXTREL};
-use goblin::elf::header::{EM_ARM, EM_RISCV, ET_DYN, ET_EXEC, et_to_str, machine_to_str};
+use goblin::elf::header::{EM_ARM, EM_BPF, EM_RISCV, ET_DYN, ET_EXEC, et_to_str, machine_to_str};
 use goblin::elf::program_header::{PF_X, PT_GNU_RELRO, PT_GNU_STACK};
-use goblin::elf::section_header::{SHF_ALLOC, SHT_SYMTAB};
+use goblin::elf::section_header::{SHF_ALLOC, SHT_NOBITS, SHT_SYMTAB};
 use goblin::elf::symver::VER_FLG_WEAK;
 use goblin::elf::{Dynamic, Elf, ProgramHeader, SectionHeader, note};
 
+use crate::inspect::InspectError;
 use crate::inspect::binary::{Binary, EndianName, FloatAbiName, Floor, FormatName, Linkage, Relro};
 use crate::inspect::level;
 
@@ -58,12 +59,14 @@ const LONGEST_COMMENTS: usize = 64 * 1024;
 /// Reads the facts of an ELF file.
 ///
 /// # Errors
-/// The file is not a readable ELF file, with the reason as a clause.
-pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
-    let unreadable =
-        |error: goblin::error::Error| format!("its ELF headers cannot be read: {error}");
+/// The file is not a readable program.
+pub fn inspect(bytes: &[u8]) -> Result<Binary, InspectError> {
+    let unreadable = |error: goblin::error::Error| {
+        InspectError::Damaged(format!("its ELF headers cannot be read: {error}"))
+    };
+    let too_much = |what: &str| InspectError::Damaged(format!("its ELF headers {what}"));
     if !is_bounded(bytes).map_err(unreadable)? {
-        return Err("its ELF headers claim more than a program has".to_owned());
+        return Err(too_much("claim more than a program has"));
     }
     let elf = Elf::parse(bytes).map_err(unreadable)?;
     let texts = [&elf.libraries, &elf.rpaths, &elf.runpaths];
@@ -74,7 +77,17 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
         .sum::<usize>()
         > LONGEST_NAMES
     {
-        return Err("its ELF headers name more libraries than a program has".to_owned());
+        return Err(too_much("name more libraries than a program has"));
+    }
+    if elf.header.e_machine == EM_BPF {
+        return Err(InspectError::Bpf);
+    }
+    let code = |header: &&SectionHeader| elf.shdr_strtab.get_at(header.sh_name) == Some(".text");
+    // `objcopy --only-keep-debug` keeps all headers, and takes the contents of the code away.
+    if let Some(code) = elf.section_headers.iter().find(code)
+        && code.sh_type == SHT_NOBITS
+    {
+        return Err(InspectError::DebugSymbols);
     }
     let machine = machine(elf.header.e_machine);
     let kind = format!("ET_{}", et_to_str(elf.header.e_type));
@@ -136,7 +149,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
             FloatAbiName::Unspecified if level::has_vfp_args(&elf, bytes) => FloatAbiName::Hard,
             float_abi => float_abi,
         },
-        level: level::level(&elf, bytes)?,
+        level: level::level(&elf, bytes).map_err(InspectError::Damaged)?,
         relro: match (has_relro, now || !is_dynamic) {
             (false, _) => Relro::None,
             (true, false) => Relro::Partial,

@@ -23,6 +23,12 @@ pub enum InspectError {
     Script,
     /// It begins with `!<arch>`.
     StaticLibrary,
+    /// A class of Java, whose magic is that of a universal Mach-O file.
+    JavaClass,
+    /// An ELF object for the kernel's own machine (EM_BPF).
+    Bpf,
+    /// An ELF file without code, split off a program (`objcopy --only-keep-debug`).
+    DebugSymbols,
     /// The first bytes, four at most, are of no format that is known.
     Unknown(Vec<u8>),
     /// A program of more bytes than are held in memory.
@@ -37,6 +43,9 @@ impl fmt::Display for InspectError {
             Self::Empty => formatter.write_str("it is empty"),
             Self::Script => formatter.write_str("it is a script"),
             Self::StaticLibrary => formatter.write_str("it is a static library"),
+            Self::JavaClass => formatter.write_str("it is a Java class"),
+            Self::Bpf => formatter.write_str("it is a BPF object"),
+            Self::DebugSymbols => formatter.write_str("it has debug symbols, but no code"),
             Self::Unknown(first) => write!(
                 formatter,
                 "it begins with {first:02x?}, which is none of ELF, Mach-O, PE and wasm"
@@ -50,17 +59,25 @@ impl fmt::Display for InspectError {
     }
 }
 
-/// Returns true if the first bytes of a file are the magic of a program; four bytes suffice.
+/// Returns true if the first bytes of a file are the magic of a program; eight bytes suffice.
 pub fn is_program(first: &[u8]) -> bool {
-    matches!(
-        first,
-        [0x7f, b'E', b'L', b'F', ..]
-            | [b'M', b'Z', ..]
-            | [0, b'a', b's', b'm', ..]
-            | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
-            | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..]
-            | [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..]
-    )
+    !is_java(first)
+        && matches!(
+            first,
+            [0x7f, b'E', b'L', b'F', ..]
+                | [b'M', b'Z', ..]
+                | [0, b'a', b's', b'm', ..]
+                | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
+                | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..]
+                | [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..]
+        )
+}
+
+/// Returns true if the first bytes are those of a Java class. After the magic, it has its version
+/// (45 or more since Java 1.0), and a universal Mach-O file its number of slices.
+fn is_java(first: &[u8]) -> bool {
+    const FIRST_VERSION: u8 = 45;
+    matches!(first, [0xca, 0xfe, 0xba, 0xbe, _, _, high, low, ..] if *high > 0 || *low >= FIRST_VERSION)
 }
 
 /// Reads the facts of a program.
@@ -86,9 +103,10 @@ pub fn comments(bytes: &[u8]) -> Vec<String> {
 fn read(bytes: &[u8]) -> Result<Binary, InspectError> {
     let binary = match bytes {
         [] => return Err(InspectError::Empty),
-        [0x7f, b'E', b'L', b'F', ..] => elf::inspect(bytes),
+        [0x7f, b'E', b'L', b'F', ..] => return elf::inspect(bytes),
         [b'M', b'Z', ..] => pe::inspect(bytes),
         [0, b'a', b's', b'm', ..] => wasm::inspect(bytes),
+        _ if is_java(bytes) => return Err(InspectError::JavaClass),
         [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
         | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..]
         | [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => macho::inspect(bytes),

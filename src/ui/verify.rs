@@ -19,7 +19,9 @@ pub fn verification(report: &Report) -> String {
         subject,
         kind: _,
         policy,
-        listed_by,
+        listed_by: _,
+        lists,
+        digests,
         files,
         findings,
         accepted,
@@ -75,18 +77,21 @@ pub fn verification(report: &Report) -> String {
     } else {
         (BAD, "failed")
     };
-    let list = listed_by.as_ref().map_or_else(
-        || "nothing".to_owned(),
-        |list| format!("`{}`", printable(list)),
-    );
+    let list = match lists.as_slice() {
+        [] => "nothing".to_owned(),
+        [list] => format!("`{}`", printable(list)),
+        [list, more @ ..] => format!("`{}` and {} more", printable(list), more.len()),
+    };
     let _ = writeln!(
         text,
-        "{}{style}{verdict}{style:#}: `{}`, policy `{}`, listed by {list}: {}, {}, {} accepted, \
-         {} not checked",
+        "{}{style}{verdict}{style:#}: `{}`, policy `{}`, listed by {list}: {}, {} of {} \
+         compared, {}, {} accepted, {} not checked",
         if text.is_empty() { "" } else { "\n" },
         printable(subject),
         printable(policy),
         count(files.len(), "program"),
+        digests.compared,
+        count(digests.files, "file"),
         count(findings.len(), "finding"),
         accepted.len(),
         skipped.len()
@@ -196,6 +201,7 @@ mod tests {
     use crate::problem::render::problem;
     use crate::toolchain::choose::NO_LINKER;
     use crate::verify::finding::tests::{finding, hostile, small};
+    use crate::verify::report::DigestCount;
     use crate::verify::rules::hardening::NOT_STRIPPED;
 
     #[test]
@@ -255,7 +261,7 @@ accepted[home-leak]: a program contains paths of its builder's home
 not checked
   x86/app: --run: no qemu
 
-failed: `dist`, policy `default`, listed by `manifest.json`: 2 programs, 2 findings, 1 accepted, 1 not checked
+failed: `dist`, policy `default`, listed by `manifest.json` and 1 more: 2 programs, 2 of 3 files compared, 2 findings, 1 accepted, 1 not checked
 ";
         assert_eq!(plain(&report), expected);
     }
@@ -269,12 +275,14 @@ failed: `dist`, policy `default`, listed by `manifest.json`: 2 programs, 2 findi
             skipped: vec![],
             fence: None,
             listed_by: None,
+            lists: vec![],
+            digests: DigestCount::default(),
             ..small()
         };
         assert_eq!(
             plain(&empty),
-            "passed: `dist`, policy `default`, listed by nothing: 0 programs, 0 findings, 0 \
-             accepted, 0 not checked\n"
+            "passed: `dist`, policy `default`, listed by nothing: 0 programs, 0 of 0 files \
+             compared, 0 findings, 0 accepted, 0 not checked\n"
         );
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::entry::File;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::tree::manifest::TargetRecord;
 use crate::verify::expected::Expected;
 use crate::verify::finding::{Finding, finding};
 use crate::verify::listing::Listing;
@@ -13,7 +14,7 @@ use crate::verify::rules::policy::Policy;
 /// report.
 pub fn compare_programs(
     programs: &[(&str, &File, Option<Expected>)],
-    listing: Option<&Listing>,
+    listing: &Listing,
     policy: &Policy,
 ) -> Vec<Finding> {
     let is_enabled = |code: Code| policy.rule_override(code).unwrap_or(true);
@@ -24,11 +25,13 @@ pub fn compare_programs(
             .map(|expected| expected.name.clone())
             .unwrap_or_default()
     };
-    let mut digests: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut digests: BTreeMap<&str, (&str, &File)> = BTreeMap::new();
     let mut ids: BTreeMap<&str, (&str, String)> = BTreeMap::new();
     for (path, file, expected) in programs {
-        if let Some(other) = digests.insert(&file.sha256, path) {
-            if is_enabled(SAME_FILE_TWICE) {
+        if let Some((other, same)) = digests.insert(&file.sha256, (path, file)) {
+            // One file with two names, as in an archive (busybox, git): that is meant.
+            let is_hard_link = file.inode.is_some() && file.inode == same.inode;
+            if !is_hard_link && is_enabled(SAME_FILE_TWICE) {
                 let found = format!("the same bytes as `{other}`");
                 findings.push(finding(
                     SAME_FILE_TWICE,
@@ -62,10 +65,10 @@ pub fn compare_programs(
             ));
         }
     }
-    let records = listing
-        .and_then(|listing| listing.manifest.as_ref())
-        .map(|manifest| manifest.targets.as_slice())
-        .unwrap_or_default();
+    let manifests = listing.manifests.iter();
+    let records: Vec<&TargetRecord> = manifests
+        .flat_map(|(_, manifest)| &manifest.targets)
+        .collect();
     let commits: BTreeSet<&str> = records
         .iter()
         .filter_map(|record| record.source.commit.as_deref())

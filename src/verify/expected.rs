@@ -104,8 +104,14 @@ pub fn from_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
     {
         return None;
     }
-    if let Some(target) = path.split('/').find_map(triple_in) {
-        return Some(Expected::from_target(&target));
+    let triples: Vec<Target> = path.split('/').filter_map(triple_in).collect();
+    if let Some(target) = triples.first() {
+        // Any of several directories may tell the floor.
+        let floor = triples.iter().filter_map(|target| target.floor).min();
+        return Some(Expected {
+            floor: floor.filter(|_| target.system.libc == Libc::Gnu),
+            ..Expected::from_target(target)
+        });
     }
     let arch = arch?;
     let os = tokens.iter().find_map(|(_, token)| {
@@ -185,13 +191,27 @@ fn triple_in(part: &str) -> Option<Target> {
         }
         let arch = before.rsplit(['-', '.']).next()?;
         let mut target = Target::of_triple(&format!("{arch}-{suffix}"))?;
-        // `x86_64-unknown-linux-gnu.2.17`, as `--target` accepts it.
+        // `x86_64-unknown-linux-gnu.2.17`, as `--target` accepts it; in the name of an archive, a
+        // suffix follows (`.tar.gz`).
         let floor = after
             .strip_prefix('.')
             .filter(|_| target.system.libc == Libc::Gnu)
-            .and_then(Glibc::parse);
+            .and_then(leading_version);
         target.floor = floor;
         Some(target)
+    })
+}
+
+/// Parses the glibc version that a text begins with: `2.17.tar.gz`. A number of another kind, such
+/// as the version of the program, does not begin with 2.
+fn leading_version(text: &str) -> Option<Glibc> {
+    let mut numbers = text.split('.').map_while(|part| part.parse::<u32>().ok());
+    let (major, minor) = (numbers.next()?, numbers.next()?);
+    let patch = numbers.next().unwrap_or(0);
+    (major == 2).then_some(Glibc {
+        major,
+        minor,
+        patch,
     })
 }
 
@@ -280,5 +300,17 @@ mod tests {
             .unwrap()
             .floor;
         assert_eq!(floor, Glibc::parse("2.17"));
+        let floor = |path: &str| from_path(path, None).unwrap().floor;
+        for path in [
+            "app-1.0-x86_64-unknown-linux-gnu.2.17.tar.gz",
+            "app-x86_64-unknown-linux-gnu.2.17.zip",
+            "app-x86_64-unknown-linux-gnu.2.17/x86_64-unknown-linux-gnu/app",
+            "x86_64-unknown-linux-gnu/app-x86_64-unknown-linux-gnu.2.17",
+        ] {
+            assert_eq!(floor(path), Glibc::parse("2.17"), "{path}");
+        }
+        assert_eq!(floor("app-x86_64-unknown-linux-gnu.tar.gz"), None);
+        assert_eq!(floor("app-x86_64-unknown-linux-gnu.1.2.3.tar.gz"), None);
+        assert_eq!(floor("app-x86_64-unknown-linux-musl.2.17.tar.gz"), None);
     }
 }

@@ -58,7 +58,7 @@ pub(crate) mod tests {
     use crate::problem::code::Code;
     use crate::verify::integrity::PATH_TWICE;
     use crate::verify::listing::LIST_UNREADABLE;
-    use crate::verify::report::{Accepted, FileReport, Report, Skipped};
+    use crate::verify::report::{Accepted, DigestCount, FileReport, Report, Skipped};
     use crate::verify::rules::hardening::{HOME_LEAK, NOT_STRIPPED};
 
     /// Names that an archive may contain, made to break out of a table, a terminal or a URI.
@@ -110,6 +110,11 @@ pub(crate) mod tests {
             kind: ArtifactsKind::Directory,
             policy: "default".to_owned(),
             listed_by: Some("manifest.json".to_owned()),
+            lists: vec!["manifest.json".to_owned(), "SHA256SUMS".to_owned()],
+            digests: DigestCount {
+                compared: 2,
+                files: 3,
+            },
             files: vec![file("arm/app"), file("x86/app")],
             findings: vec![
                 finding(NOT_STRIPPED, Some("arm/app")),

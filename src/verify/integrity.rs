@@ -1,13 +1,16 @@
 //! Checks of the subject's entries and of its lists, without looking at what its programs are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind};
+use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, File};
+use crate::digest::Algorithm;
+use crate::inspect::InspectError;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::links::Links;
-use crate::verify::listing::Listing;
-use crate::verify::paths::{PATH_UNSAFE, head, unsafe_path};
+use crate::verify::listing::{ListedFile, Listing};
+use crate::verify::paths::{PATH_UNPORTABLE, PATH_UNSAFE, head, unportable_path, unsafe_path};
+use crate::verify::report::{DigestCount, Skipped};
 use crate::verify::rules::machine::MODE_UNFIT;
 
 /// Checks one entry by itself: its path, its type, and that it can be read.
@@ -24,7 +27,30 @@ pub fn check_entry(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
             "pack it again",
         ));
     }
+    if let (Some(what), true) = (
+        unportable_path(&entry.path),
+        subject.kind == ArtifactsKind::Archive,
+    ) {
+        return Some(finding(
+            PATH_UNPORTABLE,
+            &entry.path,
+            format!("a path that {what}"),
+            "a path that is the same on every system",
+            "rename it, and pack it again",
+        ));
+    }
     match &entry.what {
+        EntryKind::File(file)
+            if file.binary.is_err() && file.mode.is_some_and(|mode| mode & 0o6000 != 0) =>
+        {
+            Some(finding(
+                MODE_UNFIT,
+                &entry.path,
+                format!("mode {:04o}", file.mode.unwrap_or_default()),
+                "no setuid or setgid bit",
+                "`chmod a-s` it: such bits are set at installation",
+            ))
+        }
         EntryKind::Special(what) => Some(finding(
             SPECIAL_FILE,
             &entry.path,
@@ -43,51 +69,85 @@ pub fn check_entry(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
     }
 }
 
-/// Checks for entries with the same path, or with paths that differ only by case.
+/// Checks for entries with the same path, or with paths that differ only by case, and for a file
+/// where another entry needs a directory.
 pub fn check_duplicates(subject: &Artifacts) -> Vec<Finding> {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     let mut findings = Vec::new();
-    for entry in subject
-        .entries
-        .iter()
-        .filter(|entry| entry.what != EntryKind::Directory && !entry.path.is_empty())
-    {
-        let Some(other) = seen.insert(entry.path.to_lowercase(), &entry.path) else {
-            continue;
-        };
-        let found = if other == entry.path {
-            "two entries of this path".to_owned()
-        } else {
-            format!("`{other}`, which differs only by case")
-        };
-        findings.push(finding(
+    let twice = |path: &str, found: String| {
+        finding(
             PATH_TWICE,
-            &entry.path,
+            path,
             found,
             "one entry per path, on every system",
             "rename one of them",
-        ));
+        )
+    };
+    for entry in &subject.entries {
+        if entry.what == EntryKind::Directory || entry.path.is_empty() {
+            continue;
+        }
+        match seen.insert(entry.path.to_lowercase(), &entry.path) {
+            Some(other) if other == entry.path => {
+                findings.push(twice(&entry.path, "two entries of this path".to_owned()));
+            }
+            Some(other) => {
+                let found = format!("`{other}`, which differs only by case");
+                findings.push(twice(&entry.path, found));
+            }
+            None => {}
+        }
+    }
+    // A path through a link is `link-outside` already.
+    let links = subject.entries.iter();
+    let links = links.filter(|entry| matches!(entry.what, EntryKind::Link(_)));
+    for link in links {
+        seen.remove(&link.path.to_lowercase());
+    }
+    for entry in &subject.entries {
+        let folded = entry.path.to_lowercase();
+        let above = folded.match_indices('/').map(|(at, _)| at);
+        let own = (entry.what == EntryKind::Directory).then_some(folded.len());
+        for (depth, at) in (1..).zip(above.chain(own)) {
+            // Once for each file.
+            if let Some(file) = seen.remove(&folded[..at]) {
+                let directory: Vec<&str> = entry.path.split('/').take(depth).collect();
+                let found = format!("a file, and the directory `{}`", directory.join("/"));
+                findings.push(twice(file, found));
+            }
+        }
     }
     findings
 }
 
+/// Result of the comparison with the lists.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// Missing, changed and unlisted files.
+    pub findings: Vec<Finding>,
+    /// Files that no list has, and that none must have.
+    pub skipped: Vec<Skipped>,
+    /// Numbers of the report.
+    pub digests: DigestCount,
+}
+
 /// Checks the subject against the lists in it: missing, changed and unlisted files.
-pub fn check_listing(subject: &Artifacts, listing: &Listing, links: &Links) -> Vec<Finding> {
-    let mut findings = Vec::new();
+pub fn check_listing(subject: &Artifacts, listing: &Listing, links: &Links) -> Compared {
     let entries: BTreeMap<&str, &Entry> = subject
         .entries
         .iter()
         .map(|entry| (entry.path.trim_start_matches("./"), entry))
         .collect();
-    for listed in listing.files.values() {
-        let path = listed.path.as_str();
-        // `sha256sum` follows links, so a list has the digest of the link's target.
+    let mut compared = Compared::default();
+    for (path, listed) in &listing.files {
+        // `sha256sum` follows links, so a list has the digest of the link's target. xpkg's own
+        // manifest has modes, and lists no links.
         let resolved = links
             .resolved
-            .get(path)
-            .filter(|_| listing.manifest.is_none());
+            .get(path.as_str())
+            .filter(|_| listed.mode.is_none());
         let file = match entries
-            .get(resolved.map_or(path, String::as_str))
+            .get(resolved.map_or(path.as_str(), String::as_str))
             .map(|entry| &entry.what)
         {
             Some(EntryKind::File(file)) => file,
@@ -100,7 +160,7 @@ pub fn check_listing(subject: &Artifacts, listing: &Listing, links: &Links) -> V
                     }
                     Some(_) => "not a file".to_owned(),
                 };
-                findings.push(finding(
+                compared.findings.push(finding(
                     FILE_MISSING,
                     path,
                     found,
@@ -110,27 +170,15 @@ pub fn check_listing(subject: &Artifacts, listing: &Listing, links: &Links) -> V
                 continue;
             }
         };
-        let size = listed.size.filter(|size| *size != file.size);
-        if file.sha256 != listed.sha256 || size.is_some() {
-            let in_bytes = |size: u64| format!(", {size} bytes");
-            let found = format!(
-                "digest {}…{}",
-                head(&file.sha256),
-                size.map(|_| in_bytes(file.size)).unwrap_or_default()
-            );
-            let expected = format!(
-                "{}…{}",
-                head(&listed.sha256),
-                size.map(in_bytes).unwrap_or_default()
-            );
-            let help = "fetch or build it again; do not update the list without knowing why the \
-                        file changed";
-            findings.push(finding(DIGEST_MISMATCH, path, found, expected, help));
+        // A list or a signature that another list has is compared, but it is no file of the release.
+        if resolved.is_none() && !listing.exempt.contains(path) {
+            compared.digests.compared += 1;
         }
+        compared.findings.extend(check_digest(path, file, listed));
         if let (Some(listed_mode), Some(mode)) = (&listed.mode, file.mode)
             && *listed_mode != format!("{mode:04o}")
         {
-            findings.push(finding(
+            compared.findings.push(finding(
                 MODE_UNFIT,
                 path,
                 format!("mode {mode:04o}"),
@@ -139,44 +187,112 @@ pub fn check_listing(subject: &Artifacts, listing: &Listing, links: &Links) -> V
             ));
         }
     }
-    let lists: BTreeSet<&str> = listing.by.iter().map(String::as_str).collect();
+    let mut unlisted = Vec::new();
     for (path, entry) in entries {
-        // A link to a listed file need not be listed itself, nor does a listed file's signature.
-        let is_vouched_for = |path: &str| listing.files.contains_key(path) || lists.contains(path);
-        let is_signature = SIGNATURES
-            .iter()
-            .filter_map(|end| path.strip_suffix(end))
-            .any(is_vouched_for);
-        let is_alias = listing.manifest.is_none()
-            && links
-                .resolved
-                .get(path)
-                .is_some_and(|to| is_vouched_for(to));
-        let must_be_listed = !matches!(entry.what, EntryKind::Directory | EntryKind::Unread { .. })
-            && !is_signature
-            && !is_alias;
-        if must_be_listed && !listing.files.contains_key(path) && !lists.contains(path) {
-            let expected = format!("only what `{}` lists", listing.by[0]);
-            findings.push(finding(
-                FILE_UNLISTED,
-                path,
-                "a file that is not listed",
-                expected,
-                "remove it, or build the tree again",
-            ));
+        if matches!(entry.what, EntryKind::Directory | EntryKind::Unread { .. })
+            || listing.exempt.contains(path)
+        {
+            continue;
         }
+        let file = entry.file().map(|(_, file)| file);
+        compared.digests.files += usize::from(file.is_some());
+        // A link to a listed file need not be listed itself.
+        let is_alias = links.resolved.get(path).is_some_and(|to| {
+            let listed = listing.files.get(to);
+            listed.is_some_and(|listed| listed.mode.is_none()) || listing.exempt.contains(to)
+        });
+        if listing.by.is_empty() || is_alias || listing.files.contains_key(path) {
+            continue;
+        }
+        let expected = match listing.complete_for(path) {
+            Some(list) => format!("only what `{list}` lists"),
+            // Beside lists of single files, or outside of a list's directory.
+            None if file.is_none_or(|file| is_payload(path, file)) => {
+                format!("a digest in a list, as `{}` has others", listing.by[0])
+            }
+            None => {
+                unlisted.push(path);
+                continue;
+            }
+        };
+        compared.findings.push(finding(
+            FILE_UNLISTED,
+            path,
+            "a file that is not listed",
+            expected,
+            "remove it, or build the tree again",
+        ));
     }
-    findings
+    let not_compared = |path: &str, why: String| Skipped {
+        path: path.to_owned(),
+        what: "digest".to_owned(),
+        why,
+    };
+    if unlisted.len() > MOST_UNLISTED {
+        let why = format!("no list has {} of the files", unlisted.len());
+        compared.skipped.push(not_compared(&subject.name, why));
+    } else {
+        let each = unlisted.into_iter();
+        let each = each.map(|path| not_compared(path, "no list has it".to_owned()));
+        compared.skipped.extend(each);
+    }
+    compared
 }
 
-/// File name suffixes of signatures. The signatures themselves are not checked.
-const SIGNATURES: &[&str] = &[
-    ".asc",
-    ".sig",
-    ".minisig",
-    ".sigstore",
-    ".sigstore.json",
-    ".pem",
+/// Maximum number of files without a digest that are named one by one.
+const MOST_UNLISTED: usize = 10;
+
+/// Compares a file with its digests and its size in the lists.
+fn check_digest(path: &str, file: &File, listed: &ListedFile) -> Option<Finding> {
+    let other_size = listed.size.filter(|size| *size != file.size);
+    let is_other = |(algorithm, (digest, _)): &(&Algorithm, &(String, String))| {
+        file.digest(**algorithm) != Some(digest.as_str())
+    };
+    let (algorithm, (digest, _)) = match listed.digests.iter().find(is_other) {
+        Some(other) => other,
+        None if other_size.is_some() => listed.digests.iter().next()?,
+        None => return None,
+    };
+    let in_bytes = |size: u64| format!(", {size} bytes");
+    let name = match algorithm {
+        Algorithm::Sha256 => String::new(),
+        other => format!("{} ", other.name()),
+    };
+    // A list that changed while the files were read may have digests that were not asked for.
+    let actual = file.digest(*algorithm).unwrap_or("unknown");
+    let found = format!(
+        "{name}digest {}…{}",
+        head(actual),
+        other_size.map(|_| in_bytes(file.size)).unwrap_or_default()
+    );
+    let expected = format!(
+        "{}…{}",
+        head(digest),
+        other_size.map(in_bytes).unwrap_or_default()
+    );
+    let help = "fetch or build it again; do not update the list without knowing why the file \
+                changed";
+    Some(finding(DIGEST_MISMATCH, path, found, expected, help))
+}
+
+/// Returns true for a file that a release is made for: a program or an archive.
+fn is_payload(path: &str, file: &File) -> bool {
+    is_archive(path)
+        || !matches!(
+            file.binary,
+            Err(InspectError::Empty | InspectError::Unknown(_))
+        )
+}
+
+/// Returns true for a file that contains others, by its name.
+pub fn is_archive(path: &str) -> bool {
+    ARCHIVES.iter().any(|end| path.ends_with(end))
+}
+
+/// File name suffixes of files that contain others.
+const ARCHIVES: &[&str] = &[
+    ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".txz", ".tar.bz2", ".zip", ".gz", ".xz",
+    ".zst", ".bz2", ".deb", ".rpm", ".whl", ".apk", ".dmg", ".msi", ".crate", ".a",
 ];
 
 /// Codes that this file declares.
@@ -193,7 +309,8 @@ pub const DIGEST_MISMATCH: Code = code(&CodeInfo {
     name: "digest-mismatch",
     title: "a file differs from the listed one",
     cause: "It was changed or truncated after it was listed; a flipped bit is enough.",
-    detection: "Its SHA-256 and size are compared with the list beside it.",
+    detection: "Its digests (SHA-256, and SHA-1, SHA-2 and BLAKE2b of other people's lists) and its size \
+                are compared with the lists.",
     fix: "Build or fetch it again; do not update the list without knowing why the file changed.",
     page: "verify",
     sources: &["GNU coreutils, sha256sum"],
@@ -230,7 +347,7 @@ pub const PATH_TWICE: Code = code(&CodeInfo {
     name: "path-twice",
     title: "two entries have the same path",
     cause: "Two entries have the same path, or paths that differ only by case, which are one file \
-            on macOS and Windows.",
+            on macOS and Windows; or a file has the path of a directory.",
     detection: "The paths of lists and archives are compared without regard to case.",
     fix: "Rename one of them.",
     page: "verify",

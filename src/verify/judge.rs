@@ -3,16 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, File};
+use crate::archive::entry::{Artifacts, Entry, File};
 use crate::inspect::InspectError;
 use crate::inspect::binary::Binary;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::tree::manifest::{Artifact, TargetRecord};
 use crate::verify::between::compare_programs;
 use crate::verify::expected::{self, Expected, TARGET_UNKNOWN};
 use crate::verify::finding::{Finding, finding};
-use crate::verify::integrity::{check_duplicates, check_entry, check_listing};
+use crate::verify::integrity::{check_duplicates, check_entry, check_listing, is_archive};
 use crate::verify::links::Links;
 use crate::verify::listing::{self, LIST_MISSING, Listing};
 use crate::verify::report::{FileReport, RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED};
@@ -55,25 +56,30 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
             .filter_map(|entry| links.check(entry)),
     );
     let listing = listing::find(subject, &mut findings);
-    match &listing {
-        Some(listing) => findings.extend(check_listing(subject, listing, &links)),
-        None if options.require_list => findings.push(finding(
-            LIST_MISSING,
-            "",
-            "no list of its files",
-            "manifest.json, MANIFEST.txt or SHA256SUMS",
-            "fetch the release again, with its list",
-        )),
-        None => skipped.push(Skipped {
-            path: subject.name.clone(),
-            what: "digests".to_owned(),
-            why: "no manifest.json, MANIFEST.txt or SHA256SUMS was found".to_owned(),
-        }),
+    skipped.extend(listing.skipped.iter().cloned());
+    let compared = check_listing(subject, &listing, &links);
+    findings.extend(compared.findings);
+    skipped.extend(compared.skipped);
+    if listing.by.is_empty() {
+        if options.require_list {
+            findings.push(finding(
+                LIST_MISSING,
+                "",
+                "no list of its files",
+                "manifest.json, SHA256SUMS or another list of checksums",
+                "fetch the release again, with its list",
+            ));
+        } else {
+            skipped.push(Skipped {
+                path: subject.name.clone(),
+                what: "digests".to_owned(),
+                why: "no manifest.json, SHA256SUMS or other list of checksums was found".to_owned(),
+            });
+        }
     }
     let mut files = Vec::new();
     let mut programs = Vec::new();
-    let mut archives = 0;
-    let index = listing.as_ref().map(index_manifest).unwrap_or_default();
+    let index = index_manifest(&listing);
     let listed_modes: BTreeSet<String> = findings
         .iter()
         .filter(|finding| finding.code == MODE_UNFIT)
@@ -97,8 +103,7 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
                 continue;
             }
             Err(_) => {
-                if ARCHIVES.iter().any(|end| path.ends_with(end)) {
-                    archives += 1;
+                if is_archive(path) && !listing.exempt.contains(path) {
                     let why =
                         "nested archives are not read; run `cargo xpkg verify` on it".to_owned();
                     skipped.push(Skipped {
@@ -144,23 +149,15 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         if let Some(contradiction) = contradiction(path, binary, expected.as_ref()) {
             findings.push(contradiction);
         }
-        match (&expected, subject.kind) {
-            (None, ArtifactsKind::File) => skipped.push(Skipped {
-                path: path.to_owned(),
-                what: "target".to_owned(),
-                why: "its target is unknown; pass `--target TRIPLE`".to_owned(),
-            }),
-            (None, _) if options.policy.rule_override(TARGET_UNKNOWN).unwrap_or(true) => {
-                let what = format!("a program for {}", binary.machine);
-                findings.push(finding(
-                    TARGET_UNKNOWN,
-                    path,
-                    what,
-                    "a target in its path, in a list or in `--target`",
-                    "`--target TRIPLE`",
-                ));
-            }
-            _ => {}
+        if expected.is_none() && options.policy.rule_override(TARGET_UNKNOWN).unwrap_or(true) {
+            let what = format!("a program for {}", binary.machine);
+            findings.push(finding(
+                TARGET_UNKNOWN,
+                path,
+                what,
+                "a target in its path, in a list or in `--target`",
+                "`--target TRIPLE`",
+            ));
         }
         files.push(FileReport {
             path: path.to_owned(),
@@ -173,21 +170,17 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         });
         programs.push((path, file, expected));
     }
-    if programs.is_empty() && archives == 0 && findings.is_empty() {
+    if programs.is_empty() && compared.digests.compared == 0 && findings.is_empty() {
         findings.push(finding(
-            UNREADABLE_BINARY,
+            NOTHING_CHECKED,
             "",
-            "no program",
-            "at least one",
+            "no program that could be read, and no list",
+            "at least one of them",
             "pass the directory or archive that contains them",
         ));
     }
-    findings.extend(compare_programs(
-        &programs,
-        listing.as_ref(),
-        &options.policy,
-    ));
-    let recorded = recorded_rules(listing.as_ref());
+    findings.extend(compare_programs(&programs, &listing, &options.policy));
+    let recorded = recorded_rules(&listing);
     let (accepted, mut findings) = split_accepted(findings, options.accept.iter().chain(&recorded));
     for rule in &options.accept {
         // Programs are started after this, and their findings are accepted there.
@@ -211,7 +204,8 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
     findings.sort_by(|a, b| {
         (&a.path, a.code.name(), &a.found).cmp(&(&b.path, b.code.name(), &b.found))
     });
-    let listed_by = listing.and_then(|listing| listing.by.into_iter().next());
+    let lists = listing.by;
+    let listed_by = lists.first().cloned();
     let policy = options.policy.name.name().to_owned();
     Report {
         schema_version: 1,
@@ -219,6 +213,8 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         kind: subject.kind,
         policy,
         listed_by,
+        lists,
+        digests: compared.digests,
         files,
         findings,
         accepted,
@@ -232,38 +228,59 @@ fn is_damaged(path: &str, error: &InspectError, file: &File) -> bool {
     let executable = file.mode.is_some_and(|mode| mode & 0o111 != 0);
     // Archives of some systems set the executable bit everywhere, so a name with an extension
     // counts as data.
-    let no_extension = !path.rsplit('/').next().unwrap_or_default().contains('.');
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let no_extension = !name.contains('.') && !is_document(name);
     let names_target = || expected::from_path(path, None).is_some();
     match error {
         InspectError::Empty => executable || no_extension && names_target(),
         InspectError::Script | InspectError::StaticLibrary => false,
-        InspectError::Unknown(_) => executable && no_extension && names_target(),
+        // A text that begins with a comment: a completion of a shell, a configuration.
+        InspectError::Unknown(first) if first.starts_with(b"#") => false,
+        InspectError::Unknown(_)
+        | InspectError::JavaClass
+        | InspectError::Bpf
+        | InspectError::DebugSymbols => executable && no_extension && names_target(),
         InspectError::TooLarge(_) | InspectError::Damaged(_) => true,
     }
 }
 
-/// File name suffixes of files that contain others.
-const ARCHIVES: &[&str] = &[
-    ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".txz", ".tar.bz2", ".zip", ".gz", ".xz",
-    ".zst", ".bz2", ".deb", ".rpm", ".whl", ".apk", ".dmg", ".msi", ".crate", ".a",
-];
+/// Returns true for the name of a document of a release. Zips, and trees from Windows, have the
+/// executable bit at these, too.
+fn is_document(name: &str) -> bool {
+    const DOCUMENTS: &[&str] = &[
+        "AUTHORS",
+        "CHANGELOG",
+        "CHANGES",
+        "CONTRIBUTORS",
+        "COPYING",
+        "COPYRIGHT",
+        "INSTALL",
+        "LICENCE",
+        "LICENSE",
+        "NEWS",
+        "NOTICE",
+        "README",
+        "THANKS",
+        "TODO",
+        "UNLICENSE",
+        "VERSION",
+    ];
+    let first = name
+        .split(['-', '_'])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_uppercase();
+    DOCUMENTS.contains(&first.as_str())
+}
 
 /// Returns the manifest's entries by path, each with the record of its target.
 fn index_manifest(listing: &Listing) -> BTreeMap<String, (&Artifact, &TargetRecord)> {
-    let Some(manifest) = &listing.manifest else {
-        return BTreeMap::new();
-    };
-    let record_of = |artifact: &Artifact| {
-        manifest
-            .targets
-            .iter()
-            .find(|record| record.id == artifact.built_by)
-    };
-    let records = manifest.artifacts.iter().filter_map(|artifact| {
-        Some((
-            format!("{}{}", listing.base, artifact.path),
-            (artifact, record_of(artifact)?),
-        ))
+    let records = listing.manifests.iter().flat_map(|(base, manifest)| {
+        manifest.artifacts.iter().filter_map(move |artifact| {
+            let mut records = manifest.targets.iter();
+            let record = records.find(|record| record.id == artifact.built_by)?;
+            Some((format!("{base}{}", artifact.path), (artifact, record)))
+        })
     });
     records.collect()
 }
@@ -289,13 +306,20 @@ fn find_expected(
     let release_name: Vec<&str> = subject.name.rsplit('/').take(2).collect();
     let release_name = release_name.into_iter().rev().collect::<Vec<_>>().join("/");
     let from_path = |path: &str| expected::from_path(path, Some(binary.format));
-    let guessed = from_path(path).or_else(|| {
-        if expected::names_arch(path) {
-            None
-        } else {
-            from_path(&release_name)
+    let of_release = from_path(&release_name);
+    let guessed = match from_path(path) {
+        // `app-x86_64-unknown-linux-gnu.2.17.tar.gz` with `x86_64-unknown-linux-gnu/app` in it.
+        Some(guess) if guess.floor.is_none() => {
+            let same = |other: &Expected| {
+                other.arch == guess.arch && other.os == guess.os && other.libc == guess.libc
+            };
+            let floor = of_release.filter(same).and_then(|other| other.floor);
+            Some(Expected { floor, ..guess })
         }
-    });
+        Some(guess) => Some(guess),
+        None if expected::names_arch(path) => None,
+        None => of_release,
+    };
     let flags = options.targets.iter();
     match (&guessed, options.targets.as_slice()) {
         (_, []) => guessed,
@@ -331,3 +355,18 @@ fn contradiction(path: &str, binary: &Binary, expected: Option<&Expected>) -> Op
         help: "move it to the directory of its target".to_owned(),
     })
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[NOTHING_CHECKED];
+
+/// Code of a subject in which nothing could be checked.
+pub const NOTHING_CHECKED: Code = code(&CodeInfo {
+    name: "nothing-checked",
+    title: "nothing was checked",
+    cause: "The directory, archive or file has no program that can be read, and no list of checksums.",
+    detection: "At least one program, or one file of a list, must have been looked at.",
+    fix: "Pass the directory or archive that contains the programs; unpack archives in it first.",
+    page: "verify",
+    sources: &[],
+    waivable: false,
+});

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::problem::text::printable;
+use crate::problem::text::{count, printable};
 use crate::verify::finding::Finding;
 use crate::verify::report::Report;
 
@@ -23,7 +23,9 @@ pub fn summary(report: &Report) -> String {
         subject,
         kind: _,
         policy,
-        listed_by,
+        listed_by: _,
+        lists,
+        digests,
         files,
         findings,
         accepted,
@@ -40,14 +42,17 @@ pub fn summary(report: &Report) -> String {
         code(subject),
         code(policy)
     );
-    let lists = listed_by.as_ref().map_or_else(
-        || "no list".to_owned(),
-        |list| format!("listed by {}", code(list)),
-    );
+    let lists = match lists.as_slice() {
+        [] => "no list".to_owned(),
+        [list] => format!("listed by {}", code(list)),
+        [list, more @ ..] => format!("listed by {} and {} more", code(list), more.len()),
+    };
     let _ = writeln!(
         text,
-        ", {lists}; programs: {}, findings: {}, accepted: {}, not checked: {}",
+        ", {lists}; programs: {}, digests compared: {} of {}, findings: {}, accepted: {}, not checked: {}",
         files.len(),
+        digests.compared,
+        count(digests.files, "file"),
         findings.len(),
         accepted.len(),
         skipped.len()
@@ -198,8 +203,9 @@ mod tests {
     #[test]
     fn the_verdict_is_first_and_every_part_has_its_table() {
         let text = summary(&small());
-        let first = "**failed**: <code>dist</code> under policy <code>default</code>, listed by <code>manifest&#46;json</code>; \
-                     programs: 2, findings: 2, accepted: 1, not checked: 1";
+        let first = "**failed**: <code>dist</code> under policy <code>default</code>, listed by <code>manifest&#46;json</code> \
+                     and 1 more; \
+                     programs: 2, digests compared: 2 of 3 files, findings: 2, accepted: 1, not checked: 1";
         assert_eq!(text.lines().next(), Some(first));
         for line in [
             "#### Findings",

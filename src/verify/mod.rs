@@ -12,6 +12,7 @@ pub mod integrity;
 pub mod judge;
 pub mod links;
 pub mod listing;
+pub mod look;
 pub mod markdown;
 pub mod paths;
 pub mod report;

@@ -22,6 +22,10 @@ pub struct Report {
     pub policy: String,
     /// Path of the list that the files were checked against; `None` if there is no list.
     pub listed_by: Option<String>,
+    /// Paths of all such lists, the first one included.
+    pub lists: Vec<String>,
+    /// How many files were compared with digests of the lists.
+    pub digests: DigestCount,
     /// Programs, sorted by path.
     pub files: Vec<FileReport>,
     /// Findings that are not accepted, sorted by path and code.
@@ -32,6 +36,15 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// Fence around the programs that were started; `None` without `--run`.
     pub fence: Option<Fence>,
+}
+
+/// Number of files that were compared with digests of lists.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct DigestCount {
+    /// Files that a list has a digest of.
+    pub compared: usize,
+    /// All files, without the lists and what belongs to them.
+    pub files: usize,
 }
 
 /// Program of the subject.

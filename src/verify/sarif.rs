@@ -147,6 +147,8 @@ pub fn sarif(report: &Report) -> String {
         kind: _,
         policy: _,
         listed_by: _,
+        lists: _,
+        digests: _,
         files: _,
         findings,
         accepted,

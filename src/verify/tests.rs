@@ -1,14 +1,14 @@
 //! Tables of subjects, each described in a few attributes, and their findings.
 
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, File};
-use crate::inspect::binary::{Binary, Floor, Linkage};
+use crate::digest::Algorithm;
+use crate::inspect::binary::{Binary, Floor, FormatName, Linkage};
 use crate::inspect::{InspectError, inspect};
 use crate::project::config::PolicyConfig;
 use crate::target::Target;
 use crate::verify::integrity::FILE_UNLISTED;
 use crate::verify::judge::{VerifyOptions, check_artifacts};
 use crate::verify::report::Report;
-use crate::verify::rules::machine::WRONG_MACHINE;
 use crate::verify::rules::policy::{Policy, PolicyName};
 use crate::verify::waiver::AcceptRule;
 
@@ -45,6 +45,9 @@ fn entry(line: &str) -> Entry {
     if let Some(to) = attributes.strip_prefix("hard:") {
         return at(EntryKind::HardLink(to.to_owned()));
     }
+    if attributes == "dir" {
+        return at(EntryKind::Directory);
+    }
     if attributes == "pipe" {
         return at(EntryKind::Special("a pipe"));
     }
@@ -52,12 +55,15 @@ fn entry(line: &str) -> Entry {
         size: 3,
         sha256: SUM.to_owned(),
         mode: Some(0o755),
+        digests: Vec::new(),
         binary: Err(InspectError::Unknown(vec![0])),
         list: None,
+        inode: None,
         homes: Vec::new(),
     };
     if let Some(text) = attributes.strip_prefix("text:") {
         file.list = Some(text.replace("SUM", SUM).replace('|', "\n").into_bytes());
+        file.mode = Some(0o644);
         return at(EntryKind::File(file));
     }
     let mut binary = None;
@@ -66,7 +72,20 @@ fn entry(line: &str) -> Entry {
         let current: Option<&mut Binary> = binary.as_mut();
         match (key, current) {
             ("x86" | "arm", _) => binary = Some(program(key)),
+            ("component", _) => binary = Some(inspect(b"\0asm\x0d\0\x01\0").unwrap()),
             ("sum", _) => file.sha256 = value.repeat(64),
+            ("sha512", _) => file.digests.push((Algorithm::Sha512, value.repeat(128))),
+            ("sha1", _) => file.digests.push((Algorithm::Sha1, value.repeat(40))),
+            ("inode", _) => file.inode = Some((0, value.parse().unwrap())),
+            ("first", _) => file.binary = Err(InspectError::Unknown(value.into())),
+            ("script", _) => file.binary = Err(InspectError::Script),
+            ("debug", _) => file.binary = Err(InspectError::DebugSymbols),
+            ("dll", Some(binary)) => {
+                binary.format = FormatName::Pe;
+                binary.kind = "DLL".to_owned();
+                binary.machine = "IMAGE_FILE_MACHINE_X86_64".to_owned();
+                binary.executable = false;
+            }
             ("size", _) => file.size = value.parse().unwrap(),
             ("mode", _) => file.mode = u32::from_str_radix(value, 8).ok(),
             ("home", _) => file.homes.push(value.to_owned()),
@@ -120,9 +139,13 @@ fn report(
         name: "tree".to_owned(),
         entries: lines.iter().map(|line| entry(line)).collect(),
     };
+    check_artifacts(&subject, &options(policy, targets, accept))
+}
+
+fn options(policy: PolicyName, targets: &[&str], accept: &[AcceptRule]) -> VerifyOptions {
     let target =
         |name: &&str| Target::parse(name, &[name.split('.').next().unwrap().to_owned()]).unwrap();
-    let options = VerifyOptions {
+    VerifyOptions {
         targets: targets.iter().map(target).collect(),
         policy: Policy {
             name: policy,
@@ -130,8 +153,7 @@ fn report(
         },
         accept: accept.to_vec(),
         require_list: false,
-    };
-    check_artifacts(&subject, &options)
+    }
 }
 
 /// Returns the findings as `PATH CODE: FOUND / EXPECTED`.
@@ -163,6 +185,25 @@ fn check(lines: &[&str], expected: &[&str]) {
         expected,
         "{lines:?}"
     );
+}
+
+/// Returns what was not checked as `PATH WHAT: WHY`, and the numbers of compared files.
+fn unchecked(lines: &[&str]) -> (Vec<String>, (usize, usize)) {
+    let report = report(
+        ArtifactsKind::Directory,
+        lines,
+        PolicyName::Default,
+        &[],
+        &[],
+    );
+    assert_eq!(rendered(&report), [""; 0], "{lines:?}");
+    let skipped = report.skipped.iter();
+    let skipped =
+        skipped.map(|skipped| format!("{} {}: {}", skipped.path, skipped.what, skipped.why));
+    (
+        skipped.collect(),
+        (report.digests.compared, report.digests.files),
+    )
 }
 
 const LISTED: &str = "SHA256SUMS text:SUM  x86_64/a|";
@@ -210,11 +251,439 @@ fn files_that_are_not_as_listed_are_reported() {
     check(
         &["SHA256SUMS text:SUM|", "x86_64/a x86"],
         &[
-            "SHA256SUMS list-unreadable: line 1 has no digest and path: \
-             `ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f200` / a line `<sha256>  \
-             <path>` for each file",
+            "SHA256SUMS list-unreadable: line 1 has a digest, but no path / a line `<digest>  <path>` for each file",
         ],
     );
+}
+
+/// Lists by the names and in the forms that projects publish: what is added to a directory with
+/// `x86_64/a`, and a changed file is found by each.
+#[rustfmt::skip]
+const PUBLISHED: &[&str] = &[
+    "SHA256SUMS text:SUM  x86_64/a|",
+    "sha256.sum text:SUM *x86_64/a|",
+    "app_1.0.0_checksums.txt text:SUM  x86_64/a|",
+    "app-1.0.0-SHA256SUMS text:SUM  x86_64/a|",
+    "SHASUMS256.txt text:SUM  x86_64/a|",
+    "CHECKSUM text:SHA256 (x86_64/a) = SUM|",
+    "checksums text:SHA2-256(x86_64/a)= SUM|",
+    "hashes.dat text:SUM  x86_64/a|",
+    "x86_64/SHA256SUMS text:SUM  a|",
+    "x86_64/a.sha256 text:SUM  a|",
+    "x86_64/a.sha256 text:SUM",
+    "x86_64/a.sha256 text:SUM  -|",
+    "x86_64/a.SHA256 text:SHA2-256(stdin)= SUM|",
+    "x86_64/a.sha256sum text:SUM *a|",
+    "x86_64/a.sha256.txt text:SUM  a|",
+    "MANIFEST.txt text:SUM  x86_64/a|",
+    "SHA256SUMS text:SUM  x86_64\\a|",
+    "SHA256SUMS text:\u{feff}SUM  ./x86_64/a\r|",
+    "SHA256SUMS.asc text:-----BEGIN PGP SIGNED MESSAGE-----|Hash: SHA512||SUM  x86_64/a|-----BEGIN PGP SIGNATURE-----||iQ|-----END PGP SIGNATURE-----|",
+];
+
+#[test]
+fn a_changed_file_is_found_by_every_published_list() {
+    for list in PUBLISHED {
+        let name = list.split(' ').next().unwrap();
+        check(&[list, "x86_64/a x86"], &[]);
+        check(
+            &[list, "x86_64/a x86 sum=0"],
+            &["x86_64/a digest-mismatch: digest 000000000000… / ba7816bf8f01…"],
+        );
+        let (_, counts) = unchecked(&[list, "x86_64/a x86"]);
+        assert_eq!(counts, (1, 1), "{name}");
+    }
+    // In an archive's own directory, and beside an archive of another target.
+    check(
+        &[
+            "app-1.0/sha256.sum text:SUM  x86_64/a|",
+            "app-1.0/x86_64/a x86 sum=0",
+        ],
+        &["app-1.0/x86_64/a digest-mismatch: digest 000000000000… / ba7816bf8f01…"],
+    );
+    check(
+        &[
+            "app.tar.gz.sha256 text:SUM",
+            "app.tar.gz sum=0",
+            "x86_64/a x86",
+            "SHA256SUMS text:SUM  x86_64/a|",
+        ],
+        &["app.tar.gz digest-mismatch: digest 000000000000… / ba7816bf8f01…"],
+    );
+}
+
+#[test]
+fn other_digests_are_compared_too() {
+    let sum = |digit: &str, digits: usize| digit.repeat(digits);
+    let long = format!("SHA512SUMS text:{}  x86_64/a|", sum("1", 128));
+    check(&[&long, "x86_64/a x86 sha512=1"], &[]);
+    check(
+        &[&long, "x86_64/a x86 sha512=2"],
+        &["x86_64/a digest-mismatch: SHA-512 digest 222222222222… / 111111111111…"],
+    );
+    // Not asked for, as the list was not there before.
+    check(
+        &[&long, "x86_64/a x86"],
+        &["x86_64/a digest-mismatch: SHA-512 digest unknown… / 111111111111…"],
+    );
+    let sha1 = format!("x86_64/a.sha1 text:{}", sum("1", 40));
+    check(&[&sha1, "x86_64/a x86 sha1=1"], &[]);
+    check(
+        &[LISTED, &sha1, "x86_64/a x86 sha1=2"],
+        &["x86_64/a digest-mismatch: SHA-1 digest 222222222222… / 111111111111…"],
+    );
+    // Each list alone is right or wrong.
+    check(
+        &[LISTED, &long, "x86_64/a x86 sum=0 sha512=1"],
+        &["x86_64/a digest-mismatch: digest 000000000000… / ba7816bf8f01…"],
+    );
+    // CRLF, BSD's and openssl's lines of both.
+    let mixed = format!(
+        "CHECKSUMS text:SHA256 (x86_64/a) = SUM|SHA512(x86_64/a)= {}|",
+        sum("1", 128)
+    );
+    check(&[&mixed, "x86_64/a x86 sha512=1"], &[]);
+}
+
+#[test]
+fn digests_that_prove_nothing_are_named() {
+    let md5 = format!("MD5SUMS text:{}  x86_64/a|", "0".repeat(32));
+    check(
+        &[&md5, "x86_64/a x86"],
+        &[
+            "MD5SUMS list-weak: MD5 as the only digest of `x86_64/a` / SHA-256, or another digest that \
+             cannot be made for a changed file",
+        ],
+    );
+    assert_eq!(
+        unchecked(&[&md5, LISTED, "x86_64/a x86"]),
+        (
+            vec![
+                "MD5SUMS digests of MD5: they are too weak; another list has the same files"
+                    .to_owned()
+            ],
+            (1, 1)
+        )
+    );
+    check(
+        &["a.b3 text:SUM", "a sum=1", "x86_64/p x86 sum=2"],
+        &[
+            "a.b3 list-unreadable: its digests are BLAKE3, which is not supported / a line `<digest>  <path>` for each file",
+        ],
+    );
+}
+
+#[test]
+fn a_line_that_is_not_understood_drops_no_list() {
+    check(
+        &[
+            "SHA256SUMS text:SHA256 sums|SUM  x86_64/a|",
+            "x86_64/a x86 sum=0",
+        ],
+        &[
+            "SHA256SUMS list-unreadable: line 1 has no digest and path: `SHA256 sums` / a line `<digest>  <path>` for each file",
+            "x86_64/a digest-mismatch: digest 000000000000… / ba7816bf8f01…",
+        ],
+    );
+    let many = format!("SHA256SUMS text:{}SUM  x86_64/a|", "x|".repeat(7));
+    let each = |number: usize| {
+        format!(
+            "SHA256SUMS list-unreadable: line {number} has no digest and path: `x` / a line `<digest>  <path>` for each file"
+        )
+    };
+    let mut expected: Vec<String> = vec![
+        "SHA256SUMS list-unreadable: 2 lines more like these / a line `<digest>  <path>` for each file".to_owned(),
+    ];
+    expected.extend((1..=5).map(each));
+    check(
+        &[&many, "x86_64/a x86"],
+        &expected.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+}
+
+#[test]
+fn what_looks_like_a_list_and_is_none_is_a_finding() {
+    let rest = "/ a line `<digest>  <path>` for each file";
+    for (list, why) in [
+        (
+            "sha256.sum text:Not Found",
+            "none of its lines has a digest; line 1 has no digest and path: `Not Found`",
+        ),
+        (
+            "checksums.json text:{}",
+            "none of its lines has a digest; line 1 has no digest and path: `{}`",
+        ),
+        ("x86_64/a.sha256 text:|", "none of its lines has a digest"),
+        (
+            "SHA256SUMS text:SUM  a\0",
+            "it is not a text: it has NUL bytes",
+        ),
+        ("SHA256SUMS size=0", "it is empty"),
+        (
+            "SHA256SUMS size=9",
+            "it is longer than lists may be (8388608 bytes each, and eight times as much together)",
+        ),
+    ] {
+        let name = list.split(' ').next().unwrap();
+        check(
+            &[list, "x86_64/a x86"],
+            &[&format!("{name} list-unreadable: {why} {rest}")],
+        );
+    }
+    // Programs and their pages have such names, too.
+    check(
+        &[
+            "x86_64/sha256sum x86",
+            "man/sha256sum.1",
+            "x86_64/checksum script",
+        ],
+        &[],
+    );
+    // What another list vouches for may be data that looks like a list.
+    assert_eq!(
+        unchecked(&[
+            "SHA256SUMS text:SUM  data/checksums.txt|SUM  x86_64/a|",
+            "data/checksums.txt text:SUM  gone|",
+            "x86_64/a x86"
+        ]),
+        (vec![], (2, 2))
+    );
+    check(
+        &["data/checksums.txt text:SUM  gone|", "x86_64/a x86"],
+        &[
+            "data/gone file-missing: nothing / the listed file",
+            "x86_64/a file-unlisted: a file that is not listed / a digest in a list, as `data/checksums.txt` has others",
+        ],
+    );
+}
+
+#[test]
+fn a_list_beside_one_file_says_nothing_of_others() {
+    let beside = "x86_64/a.tar.gz.sha256 text:SUM  a.tar.gz|";
+    let (skipped, counts) =
+        unchecked(&[beside, "x86_64/a.tar.gz", "README.md", "x86_64/install.txt"]);
+    assert_eq!(
+        skipped,
+        [
+            "README.md digest: no list has it",
+            "x86_64/install.txt digest: no list has it",
+            "x86_64/a.tar.gz contents: nested archives are not read; run `cargo xpkg verify` on it",
+        ]
+    );
+    assert_eq!(counts, (1, 3));
+    let many: Vec<String> = (0..11)
+        .map(|number| format!("share/{number}.txt"))
+        .collect();
+    let many = many.iter().map(String::as_str);
+    let lines: Vec<&str> = [beside, "x86_64/a.tar.gz"]
+        .into_iter()
+        .chain(many)
+        .collect();
+    assert_eq!(
+        unchecked(&lines).0[0],
+        "tree digest: no list has 11 of the files"
+    );
+    check(
+        &[beside, "x86_64/a.tar.gz", "x86_64/b.tar.gz"],
+        &[
+            "x86_64/b.tar.gz file-unlisted: a file that is not listed / a digest in a list, as `x86_64/a.tar.gz.sha256` has others",
+        ],
+    );
+    check(
+        &["a.tar.gz.sha256 text:SUM  dist/a.tar.gz|", "a.tar.gz sum=0"],
+        &[
+            "a.tar.gz digest-mismatch: digest 000000000000… / ba7816bf8f01…",
+            "a.tar.gz.sha256 list-unreadable: line 1 lists `dist/a.tar.gz`, but `a.tar.gz` is beside it / a line `<digest>  <path>` for each file",
+        ],
+    );
+    check(&["a.sha256 text:SUM", "a.tar.gz"], &[]);
+    check(
+        &["a.sha256 text:SUM", "b.tar.gz", "x86_64/p x86"],
+        &[
+            "a file-missing: nothing / the listed file",
+            "b.tar.gz file-unlisted: a file that is not listed / a digest in a list, as `a.sha256` has others",
+            "x86_64/p file-unlisted: a file that is not listed / a digest in a list, as `a.sha256` has others",
+        ],
+    );
+}
+
+const PGP: &str = "text:-----BEGIN PGP SIGNATURE-----||iQ|-----END PGP SIGNATURE-----|";
+
+#[test]
+fn what_belongs_to_a_list_is_known_by_its_contents() {
+    let asc = format!("SHA256SUMS.asc {PGP}");
+    assert_eq!(
+        unchecked(&[
+            LISTED,
+            "x86_64/a x86",
+            &asc,
+            r#"metadata.json text:{"project_name":"app","tag":"v1","version":"1"}"#,
+            r#"multiple.intoto.jsonl text:{"payloadType":"x","payload":"","signatures":[]}"#,
+        ]),
+        (
+            vec![
+                "SHA256SUMS.asc contents: it is a PGP signature, which is not checked".to_owned(),
+                "metadata.json contents: it is a document of a release tool, which is not checked"
+                    .to_owned(),
+                "multiple.intoto.jsonl contents: it is an attestation, which is not checked"
+                    .to_owned(),
+            ],
+            (1, 1)
+        )
+    );
+    let unlisted = |path: &str| {
+        format!("{path} file-unlisted: a file that is not listed / only what `SHA256SUMS` lists")
+    };
+    for file in [
+        "x86_64/a.sig x86 sum=1",
+        "x86_64/a.asc",
+        "x86_64/a.pem text:-----BEGIN PRIVATE KEY-----|x|-----END PRIVATE KEY-----",
+        "artifacts.json text:[]",
+        "x.intoto.jsonl text:{}",
+        &format!("other.asc {PGP}"),
+    ] {
+        let path = file.split(' ').next().unwrap();
+        let report = report(
+            ArtifactsKind::Directory,
+            &[LISTED, "x86_64/a x86", file],
+            PolicyName::Default,
+            &[],
+            &[],
+        );
+        assert_eq!(rendered(&report), [unlisted(path)], "{file}");
+    }
+    // Other digests of the same files, and a signature of one of the lists.
+    let long = format!("SHA512SUMS text:{}  x86_64/a|", "1".repeat(128));
+    check(
+        &[
+            LISTED,
+            &long,
+            "x86_64/a x86 sha512=1",
+            &format!("SHA512SUMS.gpg {PGP}"),
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_manifest_of_another_program_is_a_file() {
+    let foreign = r#"manifest.json text:{"schema_version":2,"layers":[]}"#;
+    check(&[foreign, "x86_64/a x86"], &[]);
+    check(
+        &[foreign, LISTED, "x86_64/a x86"],
+        &["manifest.json file-unlisted: a file that is not listed / only what `SHA256SUMS` lists"],
+    );
+    check(
+        &[
+            r#"manifest.json text:{"$schema":"urn:cargo-xpkg:manifest:1","schema_version":7}"#,
+            "x86_64/a x86",
+        ],
+        &[
+            "manifest.json list-unreadable: cannot read `manifest.json`: it has schema version 7, this xpkg reads 1 / a line `<digest>  <path>` for each file",
+        ],
+    );
+    check(
+        &["MANIFEST.txt text:these are the files|", "x86_64/a x86"],
+        &[],
+    );
+    check(&["share/manifest.json text:x", "x86_64/a x86"], &[]);
+}
+
+#[test]
+fn a_gate_that_looked_at_nothing_does_not_pass() {
+    let nothing =
+        "- nothing-checked: no program that could be read, and no list / at least one of them";
+    check(&["README.md mode=644"], &[nothing]);
+    check(&["app-aarch64-linux.tar.gz mode=644"], &[nothing]);
+    check(&["app.deb"], &[nothing]);
+    check(&["SHA256SUMS.asc"], &[nothing]);
+    check(&[], &[nothing]);
+    check(
+        &[
+            "SHA256SUMS text:SUM  app-aarch64-linux.tar.gz|",
+            "app-aarch64-linux.tar.gz",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn what_is_no_program_is_no_false_alarm() {
+    let passes = |lines: &[&str]| check(&[&["x86_64/p x86 sum=1"], lines].concat(), &[]);
+    passes(&[
+        "x86_64/LICENSE first=MIT",
+        "x86_64/LICENSE-APACHE first=Apa",
+        "x86_64/COPYING first=GNU",
+    ]);
+    passes(&["x86_64/_app first=#com"]);
+    passes(&["x86_64/p.debug debug mode=644", "x86_64/p.dbg debug"]);
+    passes(&["x86_64-pc-windows-msvc/p.dll x86 sum=2 dll"]);
+    passes(&["wasm32-wasip2/app.wasm component mode=644"]);
+    passes(&[
+        "x86_64/git x86 sum=2 inode=7",
+        "x86_64/git-add x86 sum=2 inode=7",
+    ]);
+    check(
+        &["x86_64/a x86 inode=7", "x86_64/b x86 inode=8"],
+        &["x86_64/b same-file-twice: the same bytes as `x86_64/a` / a different program"],
+    );
+    check(
+        &["x86_64/p x86 sum=1", "x86_64/app first=Not"],
+        &[
+            "x86_64/app unreadable-binary: it begins with [4e, 6f, 74], which is none of ELF, Mach-O, PE and wasm / a program",
+        ],
+    );
+}
+
+#[test]
+fn paths_that_are_two_things_are_reported() {
+    let archive = |lines: &[&str]| {
+        let lines = [&["x86_64/p x86 sum=1"], lines].concat();
+        rendered(&report(
+            ArtifactsKind::Archive,
+            &lines,
+            PolicyName::Default,
+            &[],
+            &[],
+        ))
+    };
+    let twice = "one entry per path, on every system";
+    assert_eq!(
+        archive(&["a", "a/b"]),
+        [format!(
+            "a path-twice: a file, and the directory `a` / {twice}"
+        )]
+    );
+    assert_eq!(
+        archive(&["A", "a/b"]),
+        [format!(
+            "A path-twice: a file, and the directory `a` / {twice}"
+        )]
+    );
+    assert_eq!(
+        archive(&["a", "a dir"]),
+        [format!(
+            "a path-twice: a file, and the directory `a` / {twice}"
+        )]
+    );
+    let portable = "a path that is the same on every system";
+    assert_eq!(
+        archive(&["d/NUL.txt"]),
+        [format!(
+            "d/NUL.txt path-unportable: a path that is a device on Windows / {portable}"
+        )]
+    );
+    assert_eq!(
+        archive(&["d\\a"]),
+        [format!(
+            "d\\a path-unportable: a path that has a `\\`, which Windows reads as a `/` / {portable}"
+        )]
+    );
+    assert_eq!(
+        archive(&["x.sh script mode=4755"]),
+        ["x.sh mode-unfit: mode 4755 / no setuid or setgid bit"]
+    );
+    check(&["x86_64/p x86", "nul", "a\\b"], &[]);
 }
 
 #[test]
@@ -292,8 +761,8 @@ fn links_are_followed_and_stay_in_the_tree() {
             LISTED,
             "x86_64/a x86",
             "x86_64/tool link:a",
-            "SHA256SUMS.asc",
-            "x86_64/a.sig",
+            &format!("SHA256SUMS.asc {PGP}"),
+            &format!("x86_64/a.sig {PGP}"),
         ],
         &[],
     );
@@ -324,13 +793,9 @@ fn what_is_there_and_was_not_checked_is_reported() {
     check(
         &["SHA256SUMS", "x86_64/a x86"],
         &[
-            "SHA256SUMS list-unreadable: it is empty, too long or not a regular file / a line \
-             `<sha256>  <path>` for each file",
+            "SHA256SUMS list-unreadable: it is longer than lists may be (8388608 bytes each, and eight \
+             times as much together) / a line `<digest>  <path>` for each file",
         ],
-    );
-    check(
-        &["README.md mode=644"],
-        &["- unreadable-binary: no program / at least one"],
     );
     check(
         &["x86_64/app", "x86_64/notes.txt mode=644"],
@@ -338,20 +803,6 @@ fn what_is_there_and_was_not_checked_is_reported() {
             "x86_64/app unreadable-binary: it begins with [00], which is none of ELF, Mach-O, PE \
              and wasm / a program",
         ],
-    );
-    let release = report(
-        ArtifactsKind::Directory,
-        &["app-aarch64-linux.tar.gz mode=644"],
-        PolicyName::Default,
-        &[],
-        &[],
-    );
-    assert!(
-        release.findings.is_empty()
-            && release
-                .skipped
-                .iter()
-                .any(|skipped| skipped.what == "contents")
     );
     check(
         &["x86_64/a x86 mode=4755"],
@@ -452,6 +903,36 @@ fn a_floor_comes_from_the_target_or_the_policy() {
         [above]
     );
     assert_eq!(findings(PolicyName::PortableLinux, &[]), [above]);
+    // The name of the archive promises it, where its directories do not.
+    let mut subject = Artifacts {
+        kind: ArtifactsKind::Archive,
+        name: "dist/app-1.0-x86_64-unknown-linux-gnu.2.17.tar.gz".to_owned(),
+        entries: vec![entry(lines[0])],
+    };
+    let options = options(PolicyName::Default, &[], &[]);
+    assert_eq!(rendered(&check_artifacts(&subject, &options)), [above]);
+    subject.name = "app-1.0-x86_64-unknown-linux-gnu.tar.gz".to_owned();
+    assert_eq!(rendered(&check_artifacts(&subject, &options)), [""; 0]);
+}
+
+#[test]
+fn portable_linux_knows_every_library_of_glibc() {
+    let needs = |library: &str| {
+        let program = format!(
+            "x86_64-unknown-linux-gnu/a x86 loader=/lib64/ld-linux-x86-64.so.2 needs={library}"
+        );
+        rendered(&report(
+            ArtifactsKind::Directory,
+            &[&program],
+            PolicyName::PortableLinux,
+            &[],
+            &[],
+        ))
+    };
+    for library in ["libc.so.6", "libmvec.so.1", "libanl.so.1"] {
+        assert_eq!(needs(library), [""; 0], "{library}");
+    }
+    assert_eq!(needs("libssl.so.3").len(), 1);
 }
 
 #[test]
@@ -543,22 +1024,22 @@ fn what_is_accepted_is_listed_with_its_reason() {
 }
 
 #[test]
-fn one_file_without_a_target_is_reported_as_skipped() {
-    let one = report(
-        ArtifactsKind::File,
-        &["a x86"],
-        PolicyName::Default,
-        &[],
-        &[],
+fn one_file_needs_a_target_too() {
+    let of_file = |path: &str, targets: &[&str]| {
+        rendered(&report(
+            ArtifactsKind::File,
+            &[path],
+            PolicyName::Default,
+            targets,
+            &[],
+        ))
+    };
+    assert_eq!(
+        of_file("a x86", &[]),
+        [
+            "a target-unknown: a program for EM_X86_64 / a target in its path, in a list or in `--target`"
+        ]
     );
-    assert!(one.findings.is_empty());
-    assert!(one.skipped.iter().any(|skipped| skipped.what == "target"));
-    let named = report(
-        ArtifactsKind::File,
-        &["a x86"],
-        PolicyName::Default,
-        &["aarch64-unknown-linux-musl"],
-        &[],
-    );
-    assert_eq!(named.findings[0].code, WRONG_MACHINE);
+    assert_eq!(of_file("a x86", &["x86_64-unknown-linux-musl"]), [""; 0]);
+    assert!(of_file("a x86", &["aarch64-unknown-linux-musl"])[0].starts_with("a wrong-machine: "));
 }

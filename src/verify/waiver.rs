@@ -46,14 +46,9 @@ pub fn split_accepted<'a>(
 }
 
 /// Returns the rules for findings that were accepted at build time, from the manifest.
-pub fn recorded_rules(listing: Option<&Listing>) -> Vec<AcceptRule> {
-    let Some((listing, manifest)) =
-        listing.and_then(|listing| Some((listing, listing.manifest.as_ref()?)))
-    else {
-        return Vec::new();
-    };
-    let rules_of = |artifact: &Artifact| {
-        let path = format!("{}{}", listing.base, artifact.path);
+pub fn recorded_rules(listing: &Listing) -> Vec<AcceptRule> {
+    let rules_of = |(base, artifact): (&str, &Artifact)| {
+        let path = format!("{base}{}", artifact.path);
         // A build accepts properties of a program. That it is the right file, and for the right
         // machine, cannot be waived by a manifest.
         let find_acceptable = |name: &str| {
@@ -73,7 +68,11 @@ pub fn recorded_rules(listing: Option<&Listing>) -> Vec<AcceptRule> {
             })
             .collect::<Vec<_>>()
     };
-    manifest.artifacts.iter().flat_map(rules_of).collect()
+    let artifacts = listing.manifests.iter().flat_map(|(base, manifest)| {
+        let artifacts = manifest.artifacts.iter();
+        artifacts.map(move |artifact| (base.as_str(), artifact))
+    });
+    artifacts.flat_map(rules_of).collect()
 }
 
 /// Codes that this file declares.

@@ -5,18 +5,23 @@ use std::io::{self, Read, Write as _};
 use memchr::memmem;
 
 use crate::archive::entry::File;
-use crate::digest::Hasher;
+use crate::archive::list_name::begins_like_list;
+use crate::digest::{Algorithm, Hasher, Hashers};
 use crate::inspect::{self, InspectError};
 
 /// Bytes per read.
 pub const PIECE: usize = 256 * 1024;
 
-/// Maximum bytes of one file that are held in memory.
-pub struct ReadLimits {
+/// Maximum bytes of one file that are held in memory, and what is computed of it.
+pub struct ReadLimits<'a> {
     /// Limit for a program.
     pub program: u64,
-    /// Limit for a file that lists others; 0 if this one does not.
+    /// Limit for a file that is about others by its name; 0 if this one is not.
     pub list: u64,
+    /// Limit for any other file that begins like a list; 0 if none is kept.
+    pub like_list: u64,
+    /// Digests beside SHA-256.
+    pub digests: &'a [Algorithm],
     /// Size according to the file system, used to reserve memory. 0 if unknown, or if only an
     /// archive declares it, which is not trusted.
     pub size: u64,
@@ -33,6 +38,8 @@ pub fn read(
     piece: &mut [u8],
 ) -> io::Result<File> {
     let mut hasher = Hasher::default();
+    let mut hashers = Hashers::new(limits.digests);
+    let mut list = limits.list;
     let mut size: u64 = 0;
     let mut head = [0; 8];
     let mut head_len = 0;
@@ -46,7 +53,10 @@ pub fn read(
             head_len = read.min(head.len());
             head[..head_len].copy_from_slice(&bytes[..head_len]);
             program = inspect::is_program(bytes);
-            most = limits.list.max(if program { limits.program } else { 0 });
+            if list == 0 && limits.like_list > 0 && !program && begins_like_list(bytes) {
+                list = limits.like_list;
+            }
+            most = list.max(if program { limits.program } else { 0 });
             held = (most > 0 && limits.size <= most).then(Vec::new);
             if let Some(held) = &mut held {
                 held.try_reserve_exact(usize::try_from(limits.size).unwrap_or(0))
@@ -55,6 +65,7 @@ pub fn read(
         }
         size += read as u64;
         hasher.write_all(bytes)?;
+        hashers.update(bytes);
         if size > most {
             held = None;
         }
@@ -80,9 +91,11 @@ pub fn read(
     Ok(File {
         size,
         sha256: hasher.finish(),
+        digests: hashers.finish(),
         mode,
         binary,
-        list: held.filter(|_| limits.list > 0 && size <= limits.list),
+        list: held.filter(|_| list > 0 && size <= list),
+        inode: None,
         homes,
     })
 }
@@ -214,6 +227,8 @@ mod tests {
                 &ReadLimits {
                     program,
                     list,
+                    like_list: 0,
+                    digests: &[],
                     size: 0,
                 },
                 &mut piece,

@@ -22,6 +22,8 @@ struct Ahead {
     size: Option<u64>,
     /// A pax header of GNU's sparse formats was found.
     sparse: bool,
+    /// A pax header gives the file capabilities, which make it run with rights of root.
+    capability: bool,
     /// At least one extension header was found.
     any: bool,
 }
@@ -140,6 +142,17 @@ fn read_entry<R: Read>(
             ));
         }
         _ if ahead.sparse => unfit("it is a sparse file, which is not supported"),
+        _ if ahead.capability && into.is_release() => unfit(
+            "it has file capabilities, which run it with rights of root where they are unpacked",
+        ),
+        EntryType::Continuous if into.is_release() => {
+            unfit("its entry type is `7`, a contiguous file, which not every program unpacks")
+        }
+        EntryType::Directory
+            if into.is_release() && mode.is_some_and(|mode| mode & 0o4000 != 0) =>
+        {
+            unfit("it is a directory with the setuid bit")
+        }
         // Old archives have no type for directories, only a trailing slash.
         EntryType::Regular if path.ends_with(b"/") && size == 0 => EntryKind::Directory,
         EntryType::Regular | EntryType::Continuous if path.ends_with(b"/") => {
@@ -249,6 +262,10 @@ fn pax<R: Read>(entry: &mut Entry<R>, size: u64, ahead: &mut Ahead) -> Result<()
                 )?;
             }
             key if key.starts_with(b"GNU.sparse.") => ahead.sparse = true,
+            // star's and GNU's name of the attribute, and libarchive's.
+            b"SCHILY.xattr.security.capability" | b"LIBARCHIVE.xattr.security.capability" => {
+                ahead.capability = true;
+            }
             _ => {}
         }
     }

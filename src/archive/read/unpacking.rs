@@ -8,7 +8,8 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::archive::entry::{Entry, EntryKind, LONGEST_LIST, Ownership};
-use crate::archive::limits::{Limits, may_list};
+use crate::archive::limits::Limits;
+use crate::archive::list_name::list_name;
 use crate::archive::packing::ARCHIVE_UNFIT;
 use crate::archive::read::file::{self, PIECE, ReadLimits};
 
@@ -28,6 +29,9 @@ pub struct Unpacking<'a> {
     piece: Vec<u8>,
     /// Predicate of the paths whose contents are kept in memory.
     kept: fn(&str) -> bool,
+    /// The archive is a release's: files that begin like a list are kept, too, and an entry that
+    /// other programs unpack differently is not read.
+    release: bool,
     /// Mode and owner of directories, by path.
     directories: BTreeMap<String, Ownership>,
 }
@@ -38,12 +42,23 @@ pub struct EntryName {
     pub path: String,
     /// Reason why the path is invalid, as a clause.
     pub wrong: Option<&'static str>,
+    /// The entry has no path at all; `./`, the root, becomes empty by normalization only.
+    is_nameless: bool,
 }
 
 impl<'a> Unpacking<'a> {
     /// Creates a collector that keeps the contents of files that list others.
     pub fn new(limits: &'a Limits) -> Self {
-        Self::keeping(limits, may_list)
+        Self {
+            release: true,
+            ..Self::keeping(limits, |path| list_name(path).is_some())
+        }
+    }
+
+    /// Returns true if the archive is a release's, in which an entry that other programs unpack
+    /// differently is a fault. A layer of an image has one reader only.
+    pub fn is_release(&self) -> bool {
+        self.release
     }
 
     /// Creates a collector that keeps the contents of files whose paths match `kept`.
@@ -56,6 +71,7 @@ impl<'a> Unpacking<'a> {
             lists,
             piece: vec![0; PIECE],
             kept,
+            release: false,
             directories: BTreeMap::new(),
         }
     }
@@ -98,6 +114,7 @@ impl<'a> Unpacking<'a> {
         EntryName {
             path: path.to_owned(),
             wrong,
+            is_nameless: bytes.is_empty(),
         }
     }
 
@@ -106,10 +123,14 @@ impl<'a> Unpacking<'a> {
     /// # Errors
     /// The number of entries or the total length of their paths exceeds the limits.
     pub fn push(&mut self, name: EntryName, what: EntryKind) -> Result<(), StopReason> {
-        let EntryName { path, wrong } = name;
+        let EntryName {
+            path,
+            wrong,
+            is_nameless,
+        } = name;
         if matches!(what, EntryKind::Directory)
             && wrong.is_none()
-            && (path.is_empty() || path == ".")
+            && (path.is_empty() && !is_nameless || path == ".")
         {
             return Ok(());
         }
@@ -137,17 +158,16 @@ impl<'a> Unpacking<'a> {
 
     /// Reads one file of the archive. An error becomes the contents of this entry.
     pub fn file(&mut self, path: &str, mode: Option<u32>, from: &mut impl Read) -> EntryKind {
-        let list = if (self.kept)(path) {
-            self.lists.min(LONGEST_LIST)
-        } else {
-            0
-        };
+        let left = self.lists.min(LONGEST_LIST);
+        let list = if (self.kept)(path) { left } else { 0 };
         match file::read(
             from,
             mode,
             &ReadLimits {
                 program: self.limits.program,
                 list,
+                like_list: if self.release { left } else { 0 },
+                digests: &self.limits.digests,
                 size: 0,
             },
             &mut self.piece,
@@ -162,6 +182,9 @@ impl<'a> Unpacking<'a> {
 
     /// Returns all entries. If reading stopped early, an entry with an empty path gives the reason.
     pub fn finish(mut self, ended: Result<(), StopReason>) -> Vec<Entry> {
+        if self.release {
+            self.check_hard_links();
+        }
         if let Err(why) = ended {
             self.entries.push(Entry {
                 path: String::new(),
@@ -169,6 +192,35 @@ impl<'a> Unpacking<'a> {
             });
         }
         self.entries
+    }
+}
+
+impl Unpacking<'_> {
+    /// Marks hard links that come before their files: a program that unpacks in the archive's order
+    /// fails, or links to what was there before.
+    fn check_hard_links(&mut self) {
+        let mut last: BTreeMap<&str, usize> = BTreeMap::new();
+        for (at, entry) in self.entries.iter().enumerate() {
+            if matches!(entry.what, EntryKind::File(_)) {
+                last.insert(&entry.path, at);
+            }
+        }
+        let mut early = Vec::new();
+        for (at, entry) in self.entries.iter().enumerate() {
+            if let EntryKind::HardLink(to) = &entry.what
+                && last
+                    .get(to.trim_start_matches("./"))
+                    .is_some_and(|file| *file > at)
+            {
+                early.push((
+                    at,
+                    format!("it is a hard link to `{to}`, which comes after it"),
+                ));
+            }
+        }
+        for (at, why) in early {
+            self.entries[at].what = unfit(why);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::io::{BufReader, Read, Seek};
 
+use rawzip::extra_fields::{ExtraFieldId, ExtraFields};
 use rawzip::{CompressionMethod, CreatorSystem, ReaderAt, ZipArchive, ZipArchiveEntryWayfinder};
 
 use crate::archive::entry::EntryKind;
@@ -39,6 +40,8 @@ struct Record {
     unix: Option<u32>,
     /// Location of the entry's data.
     way: ZipArchiveEntryWayfinder,
+    /// A Unicode Path field of the central directory gives another name.
+    other_name: bool,
 }
 
 /// State shared by all entries of one archive.
@@ -51,6 +54,15 @@ struct Run {
     spans: Vec<(u64, u64)>,
     /// Buffer for name and extra field of a local header.
     local: Vec<u8>,
+}
+
+/// Returns a name in an entry's Unicode Path fields (APPNOTE.TXT 4.6.9) that is not the header's:
+/// Info-ZIP's `unzip` writes that file instead. The field's version and its checksum of the
+/// header's name are ignored, as some programs do.
+fn other_name(mut fields: ExtraFields, path: &[u8]) -> bool {
+    fields.any(|(id, value)| {
+        id == ExtraFieldId::INFO_ZIP_UNICODE_PATH && value.get(5..) != Some(path)
+    })
 }
 
 /// Reads all entries of a zip file of `length` bytes.
@@ -89,6 +101,7 @@ pub fn read(
             crc: record.crc32(),
             unix: unix.filter(|mode| *mode != 0),
             way: record.wayfinder(),
+            other_name: other_name(record.extra_fields(), record.file_path().as_bytes()),
         };
         let name = into.entry_name(&record.path);
         let what = read_entry(&archive, &record, &name, &mut run, into).unwrap_or_else(unfit);
@@ -135,6 +148,11 @@ fn read_entry<R: ReaderAt>(
         .map_err(|error| error_chain(&error))?;
     if local.file_path().as_bytes() != record.path {
         return Err("its two headers give different names".to_owned());
+    }
+    if record.other_name || other_name(local.extra_fields(), &record.path) {
+        return Err(
+            "its Unicode Path field gives another name, which some programs unpack".to_owned(),
+        );
     }
     let (packed, size) = (
         record.way.compressed_size_hint(),

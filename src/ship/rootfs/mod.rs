@@ -360,6 +360,8 @@ mod tests {
                         binary,
                         list,
                         homes: Vec::new(),
+                        digests: Vec::new(),
+                        inode: None,
                     }),
                 )
             };

@@ -5,7 +5,6 @@ use std::io::{self, BufReader, Read, Seek};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::archive::limits::Limits;
 use crate::archive::look::own_name;
 use crate::archive::packing::{ARCHIVE_UNFIT, Packing};
 use crate::archive::read::file::PIECE;
@@ -34,7 +33,7 @@ use crate::tree::source::{GIT_LIMIT, git};
 use crate::verify::finding::{Finding, clause};
 use crate::verify::judge::{self, VerifyOptions};
 use crate::verify::rules::policy::{Policy, PolicyName};
-use crate::{archive, build};
+use crate::{build, verify};
 
 /// The workspace, if there is one, and the directories of the trees.
 type Trees = (Option<ProjectContext>, Vec<Utf8PathBuf>);
@@ -234,7 +233,7 @@ fn opened(
 /// # Errors
 /// The first ten findings; the code is that of the first one.
 pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
-    let subject = archive::look::read(host, path, &Limits::default(), &host.shell.bar("Reading"))?;
+    let subject = verify::look::read(host, path, &host.shell.bar("Reading"))?;
     let policy = Policy {
         name: PolicyName::Default,
         config: PolicyConfig::default(),

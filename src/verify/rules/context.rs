@@ -83,8 +83,11 @@ pub fn violation(
 /// Returns true for a shared library, which may be released unless a bin is required.
 pub fn is_library(input: &RuleInput) -> bool {
     let binary = input.binary;
-    let is_shared_object =
-        binary.format == FormatName::Elf && binary.kind == "ET_DYN" && binary.interpreter.is_none();
-    let is_library = is_shared_object || binary.format == FormatName::Wasm;
+    let is_library = match binary.format {
+        FormatName::Elf => binary.kind == "ET_DYN" && binary.interpreter.is_none(),
+        FormatName::Pe => binary.kind == "DLL",
+        FormatName::MachO => ["MH_DYLIB", "MH_BUNDLE"].contains(&binary.kind.as_str()),
+        FormatName::Wasm => true,
+    };
     !input.is_bin && is_library && !binary.executable
 }

@@ -110,6 +110,8 @@ const SYSTEM: &[&str] = &[
     "libpthread.so.0",
     "librt.so.1",
     "libutil.so.1",
+    "libanl.so.1",
+    "libmvec.so.1",
     "libresolv.so.2",
     "libgcc_s.so.1",
 ];

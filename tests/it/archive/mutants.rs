@@ -24,6 +24,7 @@ use cargo_xpkg::ship::oci::documents;
 use cargo_xpkg::toolchain::image::lockfile::Lockfile;
 use cargo_xpkg::tree::manifest::Manifest;
 use cargo_xpkg::verify::listing;
+use cargo_xpkg::verify::listing::lines::PGP_MESSAGE;
 
 use crate::archive::read::{made, small};
 use crate::support::{repository, tool};
@@ -336,6 +337,16 @@ fn seeds() -> Vec<(&'static str, Way, Vec<u8>)> {
         ("xpkg.lock", Way::ImageLock, IMAGE_LOCK.into()),
         ("index.json", Way::Oci, INDEX.into()),
         ("SHA256SUMS", Way::List, LIST.into()),
+        (
+            "signed",
+            Way::List,
+            format!("{PGP_MESSAGE}\n\n{LIST}").into(),
+        ),
+        (
+            "signature",
+            Way::List,
+            b"\xc2\xc0\x04\x04\x88\x05\x04\x00\x00\xff".to_vec(),
+        ),
         ("message", Way::Message, MESSAGE.into()),
     ]
 }
@@ -391,7 +402,15 @@ fn take(host: &Host, way: Way, bytes: &[u8], path: &Utf8Path, limits: &Limits) {
             let directory = path.with_extension("d");
             std::fs::create_dir_all(&directory).unwrap();
             std::fs::write(directory.join("a"), "text").unwrap();
-            std::fs::write(directory.join("SHA256SUMS"), bytes).unwrap();
+            for name in [
+                "SHA256SUMS",
+                "SHA256SUMS.gpg",
+                "a.sha256",
+                "a.sigstore.json",
+                "data",
+            ] {
+                std::fs::write(directory.join(name), bytes).unwrap();
+            }
             let bar = Shell::default().bar("Reading");
             let subject = read(host, &directory, limits, &bar).unwrap();
             let mut findings = Vec::new();

@@ -9,7 +9,7 @@ use cargo_xpkg::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind};
 use cargo_xpkg::archive::limits::Limits;
 use cargo_xpkg::archive::look::read;
 use cargo_xpkg::archive::packing::ARCHIVE_UNFIT;
-use cargo_xpkg::digest::sha256;
+use cargo_xpkg::digest::{Algorithm, sha256};
 use cargo_xpkg::host::codes::FILE_ACCESS;
 use cargo_xpkg::host::machine::Host;
 use cargo_xpkg::host::shell::Shell;
@@ -76,6 +76,8 @@ pub mod made {
         pub mode: u32,
         /// Starts where this entry's contents start, instead of after them.
         pub at: Option<u32>,
+        /// Extra fields of the central directory and of the local header.
+        pub extra: [Vec<u8>; 2],
     }
 
     pub fn zipped(name: &'static str, bytes: &[u8], deflate: bool) -> Zipped {
@@ -98,6 +100,7 @@ pub mod made {
             bytes: packed,
             mode: 0o100_644,
             at: None,
+            extra: [Vec::new(), Vec::new()],
         }
     }
 
@@ -112,7 +115,7 @@ pub mod made {
         };
         for entry in entries {
             let at = entry.at.unwrap_or(file.len() as u32);
-            let common = |name: &str| {
+            let common = |name: &str, extra: &[u8]| {
                 let start = [
                     (20, 2),
                     (entry.flags.into(), 2),
@@ -127,13 +130,20 @@ pub mod made {
                             (entry.packed, 4),
                             (entry.size, 4),
                             (name.len() as u32, 2),
-                            (0, 2),
+                            (extra.len() as u32, 2),
                         ],
                     ]
                     .concat(),
                 )
             };
-            directory.extend([b"PK\x01\x02", &[20, 3][..], &common(entry.name)].concat());
+            directory.extend(
+                [
+                    b"PK\x01\x02",
+                    &[20, 3][..],
+                    &common(entry.name, &entry.extra[0]),
+                ]
+                .concat(),
+            );
             directory.extend(fields(&[
                 (0, 2),
                 (0, 2),
@@ -142,12 +152,14 @@ pub mod made {
                 (at, 4),
             ]));
             directory.extend(entry.name.as_bytes());
+            directory.extend(&entry.extra[0]);
             if entry.at.is_none() {
                 file.extend(
                     [
                         b"PK\x03\x04",
-                        &common(entry.local_name)[..],
+                        &common(entry.local_name, &entry.extra[1])[..],
                         entry.local_name.as_bytes(),
+                        &entry.extra[1],
                         &entry.bytes,
                     ]
                     .concat(),
@@ -664,6 +676,20 @@ fn a_zip_that_says_two_things_is_told() {
         &lying(|entry| entry.bytes = vec![0xff; entry.bytes.len()]),
         "corrupt deflate stream",
     );
+    let unicode_path = |at: usize, name: &str| {
+        let mut entry = made::zipped("liar", b"hello", true);
+        let length = u16::try_from(5 + name.len()).unwrap().to_le_bytes();
+        entry.extra[at] = [b"up", &length[..], &[1, 0, 0, 0, 0], name.as_bytes()].concat();
+        made::zip(&[good(), entry])
+    };
+    for at in [0, 1] {
+        check(
+            &unicode_path(at, "evil"),
+            "its Unicode Path field gives another name, which some programs unpack",
+        );
+        let same = ["good: file 5 644 data", "liar: file 5 644 data"];
+        self::check("a.zip", &unicode_path(at, "liar"), &same);
+    }
     let pipe = lying(|entry| entry.mode = 0o010_644);
     self::check("a.zip", &pipe, &["good: file 5 644 data", "liar: a pipe"]);
 }
@@ -835,6 +861,147 @@ fn entries_and_paths_are_counted() {
         lines(&short)[0],
         ": archive-unfit: its paths have more than 700 bytes"
     );
+}
+
+/// Entries that other programs unpack differently, or not at all.
+#[test]
+fn a_tar_that_others_read_otherwise_is_told() {
+    let end = vec![0; 1024];
+    let file = |path: &str| made::block(path, b'0', b"hello", 5);
+    let check = |parts: &[Vec<u8>], expected: &[&str]| {
+        check("a.tar", &[parts.concat(), end.clone()].concat(), expected)
+    };
+    check(
+        &[made::block("a", b'7', b"hello", 5)],
+        &[
+            "a: archive-unfit: its entry type is `7`, a contiguous file, which not every program unpacks",
+        ],
+    );
+    let nameless = ": archive-unfit: its path is empty";
+    check(&[made::block("", b'5', b"", 0)], &[nameless]);
+    check(&[made::block("", b'0', b"hello", 5)], &[nameless]);
+    check(
+        &[made::block("./", b'5', b"", 0), file("a")],
+        &["a: file 5 644 data"],
+    );
+    let capability = |key: &str| {
+        let record = made::pax(key, "\u{1}\0\0\u{2}");
+        made::block("pax", b'x', &record, record.len() as u64)
+    };
+    for key in [
+        "SCHILY.xattr.security.capability",
+        "LIBARCHIVE.xattr.security.capability",
+    ] {
+        let why =
+            "it has file capabilities, which run it with rights of root where they are unpacked";
+        check(
+            &[capability(key), file("a")],
+            &[&format!("a: archive-unfit: {why}")],
+        );
+    }
+    check(
+        &[capability("SCHILY.xattr.user.note"), file("a")],
+        &["a: file 5 644 data"],
+    );
+    let mode = |mode: u32| {
+        let mut block = made::block("d/", b'5', b"", 0);
+        let mut header = tar::Header::from_byte_slice(&block[..512]).clone();
+        header.set_mode(mode);
+        header.set_cksum();
+        block[..512].copy_from_slice(header.as_bytes());
+        block
+    };
+    check(
+        &[mode(0o4755)],
+        &["d: archive-unfit: it is a directory with the setuid bit"],
+    );
+    check(&[mode(0o2755)], &["d: directory"]);
+    let link = || {
+        let mut block = made::block("l", b'1', b"", 0);
+        let mut header = tar::Header::from_byte_slice(&block[..512]).clone();
+        header.set_link_name("a").unwrap();
+        header.set_cksum();
+        block[..512].copy_from_slice(header.as_bytes());
+        block
+    };
+    let data = "a: file 5 644 data";
+    check(&[file("a"), link()], &[data, "l: = a"]);
+    check(
+        &[link(), file("a")],
+        &[
+            data,
+            "l: archive-unfit: it is a hard link to `a`, which comes after it",
+        ],
+    );
+    // A file of this path comes before it, but the last one counts.
+    check(
+        &[file("a"), link(), file("a")],
+        &[
+            data,
+            data,
+            "l: archive-unfit: it is a hard link to `a`, which comes after it",
+        ],
+    );
+    check(&[link()], &["l: = a"]);
+}
+
+#[test]
+fn a_file_that_begins_like_a_list_is_kept_whatever_its_name_is() {
+    let sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let text = format!("{sum}  a\n");
+    let files = [
+        ("data.bin", text.as_bytes()),
+        ("README.md", &b"# A program\n"[..]),
+    ];
+    let expected = [
+        "README.md: file 12 644 data",
+        "data.bin: file 68 644 data list",
+    ];
+    check("a.tar", &made::tar(&files), &expected);
+    let place = place();
+    for (path, bytes) in files {
+        place.put(&format!("tree/{path}"), bytes);
+    }
+    assert_eq!(lines(&seen(&place.root.join("tree"), &small())), expected);
+}
+
+#[test]
+fn digests_that_were_asked_for_are_computed() {
+    let limits = Limits {
+        digests: vec![Algorithm::Sha1, Algorithm::Sha512],
+        ..small()
+    };
+    let place = place();
+    let files = [("a", &b"abc"[..])];
+    place.put("tree/a", b"abc");
+    for path in [
+        place.root.join("tree"),
+        place.root.join("tree/a"),
+        place.put("a.tar", &made::tar(&files)),
+    ] {
+        let subject = seen(&path, &limits);
+        let (_, file) = subject.entries[0].file().unwrap();
+        let heads: Vec<&str> = file
+            .digests
+            .iter()
+            .map(|(_, digest)| &digest[..8])
+            .collect();
+        assert_eq!(heads, ["a9993e36", "ddaf35a1"], "{}", path.display());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn names_of_one_file_are_known_as_such() {
+    let place = place();
+    let first = place.put("tree/a", b"hello");
+    std::fs::hard_link(&first, place.root.join("tree/b")).unwrap();
+    place.put("tree/c", b"hello");
+    let subject = seen(&place.root.join("tree"), &small());
+    let inode = |at: usize| subject.entries[at].file().unwrap().1.inode;
+    assert!(inode(0).is_some());
+    assert_eq!(inode(0), inode(1));
+    assert_eq!(inode(2), None);
 }
 
 #[test]

@@ -102,6 +102,22 @@ fn what_is_no_program_is_refused_in_words() {
         b"\0asm\x01\0\0\0\x01\x7f",
         "its wasm sections cannot be read",
     );
+    // wasip2's.
+    assert_eq!(inspect(b"\0asm\x0d\0\x01\0").unwrap().kind, "component");
+    // Java 1.1 and 21; a universal Mach-O file of two slices has the same magic.
+    check(b"\xca\xfe\xba\xbe\0\x03\0\x2d", "it is a Java class");
+    check(b"\xca\xfe\xba\xbe\0\0\0\x41", "it is a Java class");
+    assert!(
+        !inspect(b"\xca\xfe\xba\xbe\0\0\0\x02")
+            .unwrap_err()
+            .to_string()
+            .contains("Java")
+    );
+    let mut bpf = vec![0; 64];
+    bpf[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    bpf[16..21].copy_from_slice(&[1, 0, 247, 0, 1]);
+    bpf[52] = 64;
+    check(&bpf, "it is a BPF object");
 }
 
 /// Compiles fixtures/hello for a WebAssembly target with cargo alone.
@@ -222,6 +238,32 @@ fn debug_info_is_what_a_debugger_reads_not_what_a_program_loads() {
                   \\\"x\\\"\\n.popsection\"); int main(void) { return 0; }";
     assert!(!made("cc", "-s", script).debug_info);
     assert!(made("cc", "-g -gz=zlib-gnu", NOTHING).debug_info);
+}
+
+#[test]
+fn debug_symbols_without_their_program_are_none() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = |program: &str, words: &[&str]| {
+        let mut command = Command::new(tool(program));
+        assert!(
+            command
+                .args(words)
+                .current_dir(temp.path())
+                .status()
+                .unwrap()
+                .success(),
+            "{words:?}"
+        );
+    };
+    std::fs::write(temp.path().join("a.c"), NOTHING).unwrap();
+    run("cc", &["-g", "a.c", "-o", "a"]);
+    run("objcopy", &["--only-keep-debug", "a", "a.debug"]);
+    let read = |name: &str| inspect(&std::fs::read(temp.path().join(name)).unwrap());
+    assert!(read("a").is_ok());
+    assert_eq!(
+        read("a.debug").unwrap_err().to_string(),
+        "it has debug symbols, but no code"
+    );
 }
 
 #[test]

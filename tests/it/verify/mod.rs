@@ -1,6 +1,7 @@
 //! The gate before a release, on trees with each failure made for real, and on archives of them.
 
 mod levels;
+mod lists;
 mod sarif;
 
 use std::path::Path;
@@ -205,7 +206,7 @@ file                                    target                           size  l
 aarch64-unknown-linux-musl/hello/hello  aarch64-unknown-linux-musl [SIZE]  static      -      [DIGEST]
 x86_64-unknown-linux-musl/hello/hello   x86_64-unknown-linux-musl [SIZE]  static-pie  -      [DIGEST]
 
-passed: `tree`, policy `default`, listed by `manifest.json`: 2 programs, 0 findings, 0 accepted, 0 not checked
+passed: `tree`, policy `default`, listed by `manifest.json`: 2 programs, 2 of 2 files compared, 0 findings, 0 accepted, 0 not checked
 
 "#]]
     );

@@ -4,7 +4,7 @@ use cargo_xpkg::archive::entry::ArtifactsKind;
 use cargo_xpkg::commands::codes;
 use cargo_xpkg::problem::code::Code;
 use cargo_xpkg::verify::finding::Finding;
-use cargo_xpkg::verify::report::{Accepted, Report, Skipped};
+use cargo_xpkg::verify::report::{Accepted, DigestCount, Report, Skipped};
 use cargo_xpkg::verify::sarif::sarif;
 use serde_json::{Value, json};
 
@@ -61,6 +61,8 @@ fn report() -> Report {
         kind: ArtifactsKind::Archive,
         policy: "default".to_owned(),
         listed_by: None,
+        lists: Vec::new(),
+        digests: DigestCount::default(),
         files: Vec::new(),
         accepted: findings
             .iter()
