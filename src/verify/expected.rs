@@ -6,13 +6,16 @@ use crate::target::Target;
 use crate::target::arch::{Arch, FloatAbi};
 use crate::target::glibc::Glibc;
 use crate::target::level::{self, Level};
-use crate::target::system::{Libc, Os, System};
+use crate::target::system::{Libc, Os};
+use crate::verify::words::{self, Processor, Promise};
 
 /// Requirements of a program's target. Unknown properties are not checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
-    /// Processor.
-    pub arch: &'static Arch,
+    /// Processor; `None` if the path does not name one.
+    pub arch: Option<&'static Arch>,
+    /// True if the file holds programs for several processors.
+    pub universal: bool,
     /// Operating system.
     pub os: Os,
     /// C library; `None` if the path does not name one.
@@ -31,7 +34,8 @@ impl Expected {
     /// Returns the requirements of a target.
     pub fn from_target(target: &Target) -> Self {
         Self {
-            arch: target.arch,
+            arch: Some(target.arch),
+            universal: false,
             os: target.system.os,
             libc: Some(target.system.libc),
             float: target.system.float,
@@ -56,104 +60,54 @@ impl Expected {
     /// Returns the processor that QEMU has to emulate for code of this level only to run. `None`
     /// if the build raised the level: which processor was meant is not known.
     pub fn cpu(&self) -> Option<&'static str> {
-        let own = level::of(self.arch, self.libc)?;
-        level::cpu(self.arch).filter(|_| self.os == Os::Linux && self.level.as_ref() == Some(&own))
+        let arch = self.arch?;
+        let own = level::of(arch, self.libc)?;
+        level::cpu(arch).filter(|_| self.os == Os::Linux && self.level.as_ref() == Some(&own))
     }
 }
 
-/// Meaning of one token of a path.
-#[derive(Debug, Clone, Copy)]
-enum Token {
-    Arch(&'static str),
-    Os(Os),
-    Libc(Libc),
-}
-
-/// Tokens that projects name their files with. `Arch` holds the prefix of a triple.
-#[rustfmt::skip]
-const TOKENS: &[(&str, Token)] = &[
-    ("x86_64", Token::Arch("x86_64")), ("x86-64", Token::Arch("x86_64")), ("amd64", Token::Arch("x86_64")), ("x64", Token::Arch("x86_64")),
-    ("aarch64", Token::Arch("aarch64")), ("arm64", Token::Arch("aarch64")),
-    ("armv7", Token::Arch("armv7")), ("armv7l", Token::Arch("armv7")), ("armhf", Token::Arch("armv7")), ("arm/v7", Token::Arch("armv7")),
-    ("armv6", Token::Arch("arm")), ("arm/v6", Token::Arch("arm")), ("arm", Token::Arch("arm")),
-    ("i686", Token::Arch("i686")), ("i386", Token::Arch("i686")), ("386", Token::Arch("i686")), ("x86", Token::Arch("i686")),
-    ("riscv64", Token::Arch("riscv64gc")), ("riscv64gc", Token::Arch("riscv64gc")),
-    ("ppc64le", Token::Arch("powerpc64le")), ("powerpc64le", Token::Arch("powerpc64le")), ("sparc64", Token::Arch("sparc64")), ("s390x", Token::Arch("s390x")),
-    ("loongarch64", Token::Arch("loongarch64")), ("loong64", Token::Arch("loongarch64")),
-    ("wasm32", Token::Arch("wasm32")),
-    ("linux", Token::Os(Os::Linux)), ("darwin", Token::Os(Os::Darwin)), ("macos", Token::Os(Os::Darwin)), ("apple", Token::Os(Os::Darwin)),
-    ("windows", Token::Os(Os::Windows)), ("win64", Token::Os(Os::Windows)), ("wasi", Token::Os(Os::Wasi)), ("wasip1", Token::Os(Os::Wasi)),
-    ("musl", Token::Libc(Libc::Musl)), ("musleabihf", Token::Libc(Libc::Musl)), ("musleabi", Token::Libc(Libc::Musl)),
-    ("gnu", Token::Libc(Libc::Gnu)), ("glibc", Token::Libc(Libc::Gnu)), ("gnueabihf", Token::Libc(Libc::Gnu)), ("gnueabi", Token::Libc(Libc::Gnu)),
-];
-
-/// Parses the target from a path: a triple in one of its components, or tokens such as
+/// Parses the target from a path: a triple in one of its components, or words such as
 /// `linux-arm64`, `linux/amd64`, `darwin_x86_64`. If the path does not name the system, `format`
 /// decides.
 ///
-/// Returns `None` for a path that names no processor, or two different ones.
+/// Returns `None` for a path that names neither a system nor a processor, or contradicts itself.
 pub fn from_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
-    let tokens = tokens(&path.to_lowercase());
-    let mut arches = tokens.iter().filter_map(|(_, token)| match token {
-        Token::Arch(prefix) => Arch::of_prefix(prefix),
-        _ => None,
-    });
-    let arch = arches.next();
-    if let Some(first) = arch
-        && arches.any(|other| other.name != first.name)
-    {
+    let Promise {
+        system,
+        processor,
+        libc,
+        float,
+        floor,
+        is_open,
+        words,
+    } = words::promise(path)?;
+    if processor.is_none() && words::names_processor(path) {
         return None;
     }
-    let triples: Vec<Target> = path.split('/').filter_map(triple_in).collect();
-    if let Some(target) = triples.first() {
-        // Any of several directories may tell the floor.
-        let floor = triples.iter().filter_map(|target| target.floor).min();
-        return Some(Expected {
-            floor: floor.filter(|_| target.system.libc == Libc::Gnu),
-            ..Expected::from_target(target)
-        });
-    }
-    let arch = arch?;
-    let os = tokens.iter().find_map(|(_, token)| {
-        if let Token::Os(os) = token {
-            Some(*os)
-        } else {
-            None
-        }
-    });
-    let os = os.unwrap_or(match format {
+    let os = system.unwrap_or(match format {
         Some(FormatName::MachO) => Os::Darwin,
         Some(FormatName::Pe) => Os::Windows,
         Some(FormatName::Wasm) => Os::Wasi,
         Some(FormatName::Elf) | None => Os::Linux,
     });
-    let libc = tokens.iter().find_map(|(_, token)| {
-        if let Token::Libc(libc) = token {
-            Some(*libc)
-        } else {
-            None
-        }
-    });
     let libc = libc.filter(|_| os == Os::Linux);
-    // Projects call every 32-bit Arm `arm`, ARMv7 included.
-    let names_version =
-        |(text, token): &(&str, Token)| *text != "arm" && matches!(token, Token::Arch(_));
-    let level = level::of(arch, libc)
-        .filter(|_| tokens.iter().any(names_version))
-        .filter(|_| !names_x86_level(&path.to_lowercase()));
-    let name = tokens
-        .iter()
-        .map(|(text, _)| *text)
-        .collect::<Vec<_>>()
-        .join("-");
+    let (arch, universal) = match processor {
+        Some(Processor::One(arch)) => (Some(arch), false),
+        Some(Processor::Universal) => (None, true),
+        None => (None, false),
+    };
+    let level = arch
+        .and_then(|arch| level::of(arch, libc))
+        .filter(|_| !is_open && !names_x86_level(&path.to_lowercase()));
     Some(Expected {
         arch,
+        universal,
         os,
         libc,
-        float: FloatAbi::Unspecified,
-        floor: None,
+        float,
+        floor,
         level,
-        name,
+        name: words,
     })
 }
 
@@ -170,77 +124,6 @@ fn names_x86_level(path: &str) -> bool {
                 .is_none_or(|letter| !letter.is_alphanumeric() && letter != '.')
     };
     path.match_indices("64").any(is_level)
-}
-
-/// Returns true if a path names at least one processor.
-pub fn names_arch(path: &str) -> bool {
-    tokens(&path.to_lowercase())
-        .iter()
-        .any(|(_, token)| matches!(token, Token::Arch(_)))
-}
-
-/// Parses a triple that begins or ends a path component: `x86_64-unknown-linux-musl`,
-/// `app-v1-x86_64-unknown-linux-musl`.
-fn triple_in(part: &str) -> Option<Target> {
-    let part = part.strip_suffix(".exe").unwrap_or(part);
-    System::suffixes().find_map(|suffix| {
-        let (before, after) = part.split_once(&format!("-{suffix}"))?;
-        // `…-gnux32` is a different system from `…-gnu`.
-        if after.chars().next().is_some_and(char::is_alphanumeric) {
-            return None;
-        }
-        let arch = before.rsplit(['-', '.']).next()?;
-        let mut target = Target::of_triple(&format!("{arch}-{suffix}"))?;
-        // `x86_64-unknown-linux-gnu.2.17`, as `--target` accepts it; in the name of an archive, a
-        // suffix follows (`.tar.gz`).
-        let floor = after
-            .strip_prefix('.')
-            .filter(|_| target.system.libc == Libc::Gnu)
-            .and_then(leading_version);
-        target.floor = floor;
-        Some(target)
-    })
-}
-
-/// Parses the glibc version that a text begins with: `2.17.tar.gz`. A number of another kind, such
-/// as the version of the program, does not begin with 2.
-fn leading_version(text: &str) -> Option<Glibc> {
-    let mut numbers = text.split('.').map_while(|part| part.parse::<u32>().ok());
-    let (major, minor) = (numbers.next()?, numbers.next()?);
-    let patch = numbers.next().unwrap_or(0);
-    (major == 2).then_some(Glibc {
-        major,
-        minor,
-        patch,
-    })
-}
-
-/// Returns the known tokens of a path, in the path's order. A token is bounded by characters that
-/// are not letters or digits. Longer tokens win over shorter ones that overlap them.
-fn tokens(path: &str) -> Vec<(&'static str, Token)> {
-    let mut known: Vec<&(&'static str, Token)> = TOKENS.iter().collect();
-    known.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-    let mut taken: Vec<(usize, usize, &'static str, Token)> = Vec::new();
-    let is_boundary = |at: Option<char>| at.is_none_or(|letter| !letter.is_alphanumeric());
-    for (text, token) in known {
-        for (start, _) in path.match_indices(text) {
-            let end = start + text.len();
-            let is_free = taken
-                .iter()
-                .all(|(from, to, ..)| end <= *from || start >= *to);
-            if is_free
-                && is_boundary(path[..start].chars().next_back())
-                && is_boundary(path[end..].chars().next())
-            {
-                taken.push((start, end, text, *token));
-            }
-        }
-    }
-    taken.sort_by_key(|(start, ..)| *start);
-    taken
-        .into_iter()
-        .map(|(_, _, text, token)| (text, token))
-        .collect()
 }
 
 /// Codes that this file declares.
@@ -268,7 +151,7 @@ mod tests {
         let found = from_path(path, Some(FormatName::Elf)).map(|expected| {
             format!(
                 "{} {} {}",
-                expected.arch.prefix,
+                expected.arch.map_or("?", |arch| arch.prefix),
                 expected.os.name(),
                 expected.libc.map_or("?", Libc::name)
             )
@@ -290,7 +173,7 @@ mod tests {
         check("darwin-aarch64/app", "aarch64 darwin ?");
         check("x86_64/app", "x86_64 linux ?");
         check("app-windows-x64.exe", "x86_64 windows ?");
-        check("x86_64-pc-windows-msvc/app.exe", "x86_64 windows system");
+        check("x86_64-pc-windows-msvc/app.exe", "x86_64 windows ?");
         check("musl/arm64/app", "aarch64 linux musl");
         check("charm/alarm", "nothing");
         check("app", "nothing");

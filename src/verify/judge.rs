@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::entry::{Artifacts, Entry, File};
+use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, File};
+use crate::archive::list_name::list_name;
 use crate::inspect::InspectError;
 use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
@@ -22,6 +23,7 @@ use crate::verify::rules::machine::{MODE_UNFIT, UNREADABLE_BINARY, WRONG_MACHINE
 use crate::verify::rules::policy::Policy;
 use crate::verify::rules::table;
 use crate::verify::waiver::{AcceptRule, recorded_rules, split_accepted};
+use crate::verify::words;
 
 /// Options of one run of `verify`.
 #[derive(Debug, Clone)]
@@ -146,10 +148,17 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
                 .filter(|finding| finding.code == WRONG_MACHINE);
             findings.extend(machine);
         }
-        if let Some(contradiction) = contradiction(path, binary, expected.as_ref()) {
-            findings.push(contradiction);
-        }
-        if expected.is_none() && options.policy.rule_override(TARGET_UNKNOWN).unwrap_or(true) {
+        findings.extend(contradiction(path, binary, expected.as_ref()));
+        findings.extend(archive_contradiction(
+            subject,
+            path,
+            binary,
+            expected.as_ref(),
+        ));
+        let is_unknown = expected
+            .as_ref()
+            .is_none_or(|expected| expected.arch.is_none() && !expected.universal);
+        if is_unknown && options.policy.rule_override(TARGET_UNKNOWN).unwrap_or(true) {
             let what = format!("a program for {}", binary.machine);
             findings.push(finding(
                 TARGET_UNKNOWN,
@@ -230,7 +239,8 @@ fn is_damaged(path: &str, error: &InspectError, file: &File) -> bool {
     // counts as data.
     let name = path.rsplit('/').next().unwrap_or_default();
     let no_extension = !name.contains('.') && !is_document(name);
-    let names_target = || expected::from_path(path, None).is_some();
+    let names_target =
+        || expected::from_path(path, None).is_some_and(|expected| expected.arch.is_some());
     match error {
         InspectError::Empty => executable || no_extension && names_target(),
         InspectError::Script | InspectError::StaticLibrary => false,
@@ -239,9 +249,32 @@ fn is_damaged(path: &str, error: &InspectError, file: &File) -> bool {
         InspectError::Unknown(_)
         | InspectError::JavaClass
         | InspectError::Bpf
-        | InspectError::DebugSymbols => executable && no_extension && names_target(),
+        | InspectError::DebugSymbols => {
+            names_program(name) || executable && no_extension && names_target()
+        }
         InspectError::TooLarge(_) | InspectError::Damaged(_) => true,
     }
+}
+
+/// Returns true for a name that only a program has: it ends in `.exe`, or it has no extension and
+/// names both a system and a processor (`app-1.2.3-x86_64-unknown-linux-musl`, `app_linux_amd64`).
+fn names_program(name: &str) -> bool {
+    let name = name.to_lowercase();
+    if name.ends_with(".exe") {
+        return true;
+    }
+    // `3` of a version is no extension, and neither is `arm64`.
+    let has_extension = name.rsplit_once('.').is_some_and(|(_, end)| {
+        let is_word = end.chars().all(|letter| letter.is_ascii_alphanumeric());
+        let is_number = end.chars().all(|letter| letter.is_ascii_digit());
+        is_word && !is_number && words::promise(end).is_none()
+    });
+    let is_list = list_name(&name).is_some();
+    !has_extension
+        && !is_document(&name)
+        && !is_list
+        && words::promise(&name)
+            .is_some_and(|promise| promise.system.is_some() && promise.processor.is_some())
 }
 
 /// Returns true for the name of a document of a release. Zips, and trees from Windows, have the
@@ -308,6 +341,11 @@ fn find_expected(
     let from_path = |path: &str| expected::from_path(path, Some(binary.format));
     let of_release = from_path(&release_name);
     let guessed = match from_path(path) {
+        // `app.exe` in `app-x86_64-pc-windows-msvc.zip`.
+        Some(guess) if guess.arch.is_none() && !guess.universal => {
+            let same = |other: &Expected| other.os == guess.os;
+            Some(of_release.filter(same).unwrap_or(guess))
+        }
         // `app-x86_64-unknown-linux-gnu.2.17.tar.gz` with `x86_64-unknown-linux-gnu/app` in it.
         Some(guess) if guess.floor.is_none() => {
             let same = |other: &Expected| {
@@ -317,7 +355,7 @@ fn find_expected(
             Some(Expected { floor, ..guess })
         }
         Some(guess) => Some(guess),
-        None if expected::names_arch(path) => None,
+        None if words::names_processor(path) => None,
         None => of_release,
     };
     let flags = options.targets.iter();
@@ -326,7 +364,7 @@ fn find_expected(
         // The path tells which of the flags it is.
         (Some(guess), _) => {
             let fits = |target: &&Target| {
-                target.arch == guess.arch
+                guess.arch.is_none_or(|arch| arch == target.arch)
                     && target.system.os == guess.os
                     && guess.libc.is_none_or(|libc| libc == target.system.libc)
             };
@@ -345,14 +383,41 @@ fn find_expected(
 /// Checks whether a path names another target than the list or the flag does.
 fn contradiction(path: &str, binary: &Binary, expected: Option<&Expected>) -> Option<Finding> {
     let (guess, expected) = (expected::from_path(path, Some(binary.format))?, expected?);
-    let differs = guess.arch.name != expected.arch.name || guess.os != expected.os;
-    differs.then(|| Finding {
+    contradicts(&guess, expected).then(|| Finding {
         code: WRONG_MACHINE,
         path: Some(path.to_owned()),
         target: Some(expected.name.clone()),
         found: format!("a path for {}", guess.name),
         expected: expected.name.clone(),
         help: "move it to the directory of its target".to_owned(),
+    })
+}
+
+/// Returns true if two names promise different processors or systems.
+fn contradicts(one: &Expected, other: &Expected) -> bool {
+    let arches = one.arch.zip(other.arch);
+    one.os != other.os || arches.is_some_and(|(one, other)| one.name != other.name)
+}
+
+/// Checks whether the name of the archive promises another target than what a program in it is for.
+fn archive_contradiction(
+    subject: &Artifacts,
+    path: &str,
+    binary: &Binary,
+    expected: Option<&Expected>,
+) -> Option<Finding> {
+    if subject.kind != ArtifactsKind::Archive {
+        return None;
+    }
+    let name = subject.name.rsplit('/').next().unwrap_or_default();
+    let (promised, expected) = (expected::from_path(name, Some(binary.format))?, expected?);
+    contradicts(&promised, expected).then(|| Finding {
+        code: WRONG_MACHINE,
+        path: Some(path.to_owned()),
+        target: Some(promised.name.clone()),
+        found: format!("a program for {}", expected.name),
+        expected: format!("{}, as the archive's name says", promised.name),
+        help: "rename the archive, or pack the program of its target".to_owned(),
     })
 }
 

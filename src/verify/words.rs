@@ -35,7 +35,10 @@ pub struct Promise {
     pub float: FloatAbi,
     /// glibc floor.
     pub floor: Option<Glibc>,
-    /// The words that say so, joined by hyphens.
+    /// True if the version of the processor is open: projects call every 32-bit Arm `arm`, ARMv7
+    /// included.
+    pub is_open: bool,
+    /// The words that say so, as they are written, joined by hyphens.
     pub words: String,
 }
 
@@ -137,6 +140,8 @@ const ENDS: &[(&str, Os)] = &[
 #[derive(Debug, Clone, Copy)]
 struct Piece<'a> {
     text: &'a str,
+    /// Place of its first byte in the path.
+    start: usize,
     /// Number of its component in the path.
     component: usize,
 }
@@ -155,6 +160,17 @@ struct Word {
 }
 
 impl Word {
+    /// Returns the word as it is written.
+    fn text<'a>(&self, path: &'a str, pieces: &[Piece]) -> &'a str {
+        let (Some(first), Some(last)) = (
+            pieces.get(self.pieces.start),
+            pieces.get(self.pieces.end.saturating_sub(1)),
+        ) else {
+            return "";
+        };
+        &path[first.start..last.start + last.text.len()]
+    }
+
     fn is_system(&self) -> bool {
         self.meanings.iter().any(|meaning| matches!(meaning, S(_)))
     }
@@ -223,6 +239,9 @@ const ARCHIVE_ENDS: &[&str] = &[
     "tar", "tgz", "txz", "tbz", "gz", "xz", "bz2", "zst", "zip", "7z", "exe", "wasm",
 ];
 
+/// Words for 32-bit Arm that leave its version open.
+const OPEN: &[&str] = &["arm", "arm32", "armhf", "armel"];
+
 /// Reads what a path promises; `None` if it promises neither a system nor a processor.
 pub fn promise(path: &str) -> Option<Promise> {
     let path = path.to_lowercase();
@@ -283,18 +302,25 @@ pub fn promise(path: &str) -> Option<Promise> {
     if system.is_none() && processor.is_none() {
         return None;
     }
-    let words: Vec<&str> = groups
+    let triple = groups
         .iter()
-        .flat_map(|group| &group.words)
-        .flat_map(|word| &pieces[word.pieces.clone()])
-        .map(|piece| piece.text)
-        .collect();
+        .find(|group| group.certainty() == Certainty::Triple);
+    let named: Vec<&Group> = triple.map_or_else(|| groups.iter().collect(), |group| vec![group]);
+    let mut words: Vec<&str> = Vec::new();
+    for word in named.into_iter().flat_map(|group| &group.words) {
+        let text = word.text(&path, &pieces);
+        if !words.contains(&text) {
+            words.push(text);
+        }
+    }
+    let is_open = triple.is_none() && words.iter().any(|word| OPEN.contains(word));
     Some(Promise {
         system,
         processor,
         libc: libc.one(),
         float: float.one().unwrap_or(FloatAbi::Unspecified),
         floor: floor.one(),
+        is_open,
         words: words.join("-"),
     })
 }
@@ -389,14 +415,25 @@ impl Specific for Glibc {
 
 /// Cuts a path into its pieces.
 fn pieces(path: &str) -> Vec<Piece<'_>> {
-    path.split('/')
-        .enumerate()
-        .flat_map(|(component, text)| {
-            text.split(|letter: char| !letter.is_alphanumeric())
-                .filter(|text| !text.is_empty())
-                .map(move |text| Piece { text, component })
-        })
-        .collect()
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for (component, name) in path.split('/').enumerate() {
+        let mut at = start;
+        for text in name.split(|letter: char| !letter.is_alphanumeric()) {
+            if !text.is_empty() {
+                pieces.push(Piece {
+                    text,
+                    start: at,
+                    component,
+                });
+            }
+            // One separator, which may have several bytes.
+            at += text.len();
+            at += path[at..].chars().next().map_or(0, char::len_utf8);
+        }
+        start += name.len() + 1;
+    }
+    pieces
 }
 
 /// Finds the words. Where two overlap, the one with more pieces counts.

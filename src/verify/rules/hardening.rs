@@ -61,7 +61,7 @@ fn can_be_pie(input: &RuleInput) -> bool {
     };
     match (expected.libc, input.linked_by) {
         (Some(Libc::Musl), Some(LinkerKind::Zig)) => false,
-        (Some(Libc::Musl), _) => expected.arch.prefix == "x86_64",
+        (Some(Libc::Musl), _) => expected.arch.is_some_and(|arch| arch.prefix == "x86_64"),
         _ => true,
     }
 }

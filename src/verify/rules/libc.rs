@@ -4,7 +4,7 @@ use crate::inspect::binary::FormatName;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::arch::FloatAbi::{self, Hard, Soft, Unspecified};
 use crate::target::glibc::Glibc;
-use crate::target::system::Libc;
+use crate::target::system::{Libc, Os};
 use crate::verify::rules::context::RuleScope::{Always, Built};
 use crate::verify::rules::context::{Rule, RuleInput, Violation, violation};
 use crate::verify::rules::policy::PolicyName;
@@ -33,12 +33,17 @@ const ARM: &[&str] = &["armv7", "thumbv7neon", "arm", "armv5te"];
 fn interpreter(input: &RuleInput) -> Option<Violation> {
     let interpreter = input.binary.interpreter.as_ref()?;
     let expected = input.expected?;
+    let arch = expected.arch?;
+    // The loaders of other systems have no rows.
+    if expected.os != Os::Linux {
+        return None;
+    }
     let is_of = |float: FloatAbi| {
         float == Unspecified || expected.float == Unspecified || float == expected.float
     };
     let rows = LOADERS
         .iter()
-        .filter(|(prefixes, float, ..)| prefixes.contains(&expected.arch.prefix) && is_of(*float));
+        .filter(|(prefixes, float, ..)| prefixes.contains(&arch.prefix) && is_of(*float));
     let allowed: Vec<&str> = rows
         .flat_map(|(_, _, glibc, musl)| match expected.libc {
             Some(Libc::Gnu) => vec![*glibc],

@@ -37,6 +37,12 @@ fn machine(input: &RuleInput) -> Option<Violation> {
         arch, os, float, ..
     } = input.expected?;
     let (binary, format) = (input.binary, format_of(*os));
+    let Some(arch) = arch else {
+        let is_of = binary.format.is(format);
+        let found = format!("{} for {}", json_name(&binary.format), binary.machine);
+        let expected = format!("{} for {}", format_name(format), os.word());
+        return (!is_of).then(|| violation(found, expected, MOVE))?;
+    };
     let machine_expected = machine_name(arch, format);
     let fits = is_for(binary, arch, format, *float);
     if fits {
@@ -57,15 +63,22 @@ fn machine(input: &RuleInput) -> Option<Violation> {
         ),
         format!(
             "{} for {machine_expected} ({} bit, {} endian{})",
-            format!("{format:?}")
-                .to_lowercase()
-                .replace("macho", "mach-o"),
+            format_name(format),
             arch.bits,
             format!("{:?}", arch.endian).to_lowercase(),
             float_name(&format!("{float:?}").to_lowercase()),
         ),
-        "build it for its target, or move it to the directory of its own target",
+        MOVE,
     )
+}
+
+const MOVE: &str = "build it for its target, or move it to the directory of its own target";
+
+/// Returns the name of a format in messages.
+fn format_name(format: Format) -> String {
+    format!("{format:?}")
+        .to_lowercase()
+        .replace("macho", "mach-o")
 }
 
 /// Rule `not-executable`.

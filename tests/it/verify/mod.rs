@@ -2,6 +2,7 @@
 
 mod levels;
 mod lists;
+mod names;
 mod sarif;
 
 use std::path::Path;
