@@ -45,6 +45,8 @@ pub struct Plan {
     pub targets: Vec<TargetPlan>,
     /// Findings about the host's C compiler that do not stop the run.
     pub host_findings: Vec<CompilerFinding>,
+    /// Tools that build scripts call and that are not installed. A script may do without.
+    pub missing_tools: Vec<Problem>,
     /// Bins that are not selected, with the reasons.
     pub left_out: Vec<LeftOut>,
 }
@@ -91,6 +93,7 @@ impl Plan {
             targets.extend(target);
         }
         let mut host_findings = Vec::new();
+        let mut missing_tools = Vec::new();
         // If every target is built in an image, this machine's own tools do not matter.
         if targets.is_empty()
             || targets
@@ -102,14 +105,18 @@ impl Plan {
                 build_script_compiler(settings, facts, report, CompilerOf::Host);
             problems.extend(blocking);
             host_findings = findings;
-            problems.extend(
-                facts.tools.iter().filter_map(|tool| {
-                    build_tools::missing(tool, &facts.rustc.host, facts.installer)
-                }),
-            );
+            for tool in &facts.tools {
+                let problem = build_tools::missing(tool, &facts.rustc.host, facts.installer);
+                // One that cannot run is called all the same.
+                match tool.path {
+                    None => missing_tools.extend(problem),
+                    Some(_) => problems.extend(problem),
+                }
+            }
         }
         let plan = Self {
             host_findings,
+            missing_tools,
             workspace: workspace.root.clone(),
             out_dir: settings.out_dir.clone(),
             profile: settings.cargo.profile.clone(),

@@ -135,6 +135,13 @@ fn report_plan(host: &Host, plan: &Plan) {
     for finding in &plan.host_findings {
         host.shell.warning(finding.code.name(), &finding.what);
     }
+    for problem in &plan.missing_tools {
+        let help = problem.help.join("; ");
+        host.shell.warning(
+            problem.code.name(),
+            &format!("{} ({help})", problem.message),
+        );
+    }
     for target in &plan.targets {
         report_choice(host, target);
     }

@@ -47,7 +47,7 @@ pub struct Facts {
     pub pip_refuses: bool,
     /// Variables without a target in their names that tell of leaks ([`crate::toolchain::leaks::WATCHED`]).
     pub watched: BTreeMap<String, Setting>,
-    /// Tools that cannot run here, of those that the graph calls.
+    /// Tools that are not installed or cannot run here, of those that the graph calls.
     pub tools: Vec<ToolFound>,
     pub installer: Installer,
 }

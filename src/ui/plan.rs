@@ -26,6 +26,7 @@ pub fn plan(plan: &Plan) -> String {
         profile,
         targets,
         host_findings,
+        missing_tools,
         left_out,
     } = plan;
     let mut text = format!(
@@ -41,6 +42,10 @@ pub fn plan(plan: &Plan) -> String {
             finding.code.name(),
             printable(&finding.what)
         );
+    }
+    for problem in missing_tools {
+        let line = format!("{} ({})", problem.message, problem.help.join("; "));
+        let _ = writeln!(text, "missing    {}", printable(&line));
     }
     for target in targets {
         text.push('\n');

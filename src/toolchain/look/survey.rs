@@ -305,7 +305,8 @@ impl Survey<'_, '_> {
                 Some((name.clone(), variable(host, config, name)?))
             })
             .collect();
-        facts.tools = tools::foreign_tools(host, &facts.wants, &configured_variables(host, config));
+        facts.tools =
+            tools::unusable_tools(host, &facts.wants, &configured_variables(host, config));
         facts.installer = Installer::from_os_release(tools::os_release(host).as_deref());
     }
 

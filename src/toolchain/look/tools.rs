@@ -28,13 +28,7 @@ pub fn tools(
 
 /// `None`: a variable makes it needless.
 fn tool(host: &Host, want: &RequiredTool, configured: &[(String, String)]) -> Option<ToolFound> {
-    let variable = |name: &str| {
-        configured
-            .iter()
-            .find(|(own, _)| own == name)
-            .map(|(_, value)| value.as_str())
-            .or_else(|| host.var(name))
-    };
+    let variable = |name: &str| variable(host, configured, name);
     let mut found = ToolFound {
         want: want.clone(),
         path: None,
@@ -69,29 +63,49 @@ fn tool(host: &Host, want: &RequiredTool, configured: &[(String, String)]) -> Op
     Some(found)
 }
 
-/// Those of the tools that a build cannot do without whose file cannot run here: only the file is
-/// looked at.
-pub fn foreign_tools(
+/// Returns those of the tools that are not installed, and a protoc whose file may not run here. None
+/// is started.
+pub fn unusable_tools(
     host: &Host,
     wants: &[RequiredTool],
     configured: &[(String, String)],
 ) -> Vec<ToolFound> {
-    let protoc = wants.iter().filter(|want| want.tool == "protoc");
-    let found = protoc.filter_map(|want| {
-        let named = configured
-            .iter()
-            .find(|(name, _)| name == "PROTOC")
-            .map(|(_, value)| value.as_str())
-            .or_else(|| host.var("PROTOC"));
-        let (path, machine) = program_for(host, named.unwrap_or("protoc"));
-        Some(ToolFound {
-            want: want.clone(),
-            path: Some(path?),
-            version: None,
-            machine: Some(machine?),
+    let variable = |name: &str| variable(host, configured, name);
+    wants
+        .iter()
+        .filter_map(|want| {
+            let need = BUILD_TOOLS.iter().find(|need| need.id == want.tool)?;
+            if need.unless_set.iter().any(|name| variable(name).is_some()) {
+                return None;
+            }
+            let (path, machine) = match need.find {
+                Find::Program { variable: name, .. } => {
+                    let program = name.and_then(variable).unwrap_or(need.id);
+                    if want.tool == "protoc" {
+                        program_for(host, program)
+                    } else {
+                        (host.find(program), None)
+                    }
+                }
+                Find::Library { variable: name } => (library(host, need, variable(name)), None),
+            };
+            (path.is_none() || machine.is_some()).then(|| ToolFound {
+                want: want.clone(),
+                path,
+                version: None,
+                machine,
+            })
         })
-    });
-    found.collect()
+        .collect()
+}
+
+/// Returns the value of a variable: cargo's `[env]` comes before the environment.
+fn variable<'a>(host: &'a Host, configured: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    configured
+        .iter()
+        .find(|(own, _)| own == name)
+        .map(|(_, value)| value.as_str())
+        .or_else(|| host.var(name))
 }
 
 /// Where a program is, and what its file is for.

@@ -505,7 +505,7 @@ error[no-linker]: no linker found for `x86_64-unknown-linux-musl`
     let project = rustc(Project::of("hello")).fake(
         "rustup",
         &format!(
-            "log {}/log\ntouch {}/libcore-1.rlib\n",
+            "on list out {TARGET}\non list exit 0\nlog {}/log\ntouch {}/libcore-1.rlib\n",
             sysroot.path().display(),
             libdir.display()
         ),
