@@ -213,6 +213,15 @@ fn build(
             .iter()
             .filter_map(|target| Some((target.target.triple(), target.raised.as_ref()?)))
             .collect(),
+        dispatching: plan
+            .targets
+            .iter()
+            .filter_map(|target| {
+                let mut packages = target.c.packages.iter();
+                let package = packages.find(|package| package.is_dispatching())?;
+                Some((target.target.triple(), package))
+            })
+            .collect(),
     };
     let mut staging = build::stage::begin(host, &existing)?;
     staging.keep(&retained)?;

@@ -11,11 +11,12 @@ use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
 use crate::problem::code::Code;
 use crate::problem::{Problem, Result};
+use crate::project::graph::CPackage;
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::target::level::Level;
 use crate::tree::look::{TREE_CHANGED, foreign, read, untracked};
 use crate::tree::manifest::{Artifact, Manifest, Waiver};
-use crate::verify::rules::table;
+use crate::verify::rules::{level, table};
 use crate::{digest, inspect};
 
 /// Out-dir, as a replaced place.
@@ -91,6 +92,9 @@ pub struct Provenance<'a> {
     /// Levels of processors that the rustflags allow, by triple, of the targets whose own they
     /// raise.
     pub raised: Vec<(&'a str, &'a Level)>,
+    /// Packages, by triple, that choose at run time among code for several levels of processors:
+    /// what a program with one is marked with is not what it needs.
+    pub dispatching: Vec<(&'a str, &'a CPackage)>,
 }
 
 /// Begins a new tree beside the existing one.
@@ -159,9 +163,18 @@ impl Staging<'_> {
             }
             Err(error) => (None, vec![table::unreadable(&name, &error)]),
         };
+        let dispatching = provenance
+            .dispatching
+            .iter()
+            .find(|(triple, _)| *triple == output.target.triple());
+        let dispatching = dispatching.map(|(_, package)| *package);
         let (waived, problems): (Vec<Problem>, Vec<Problem>) = findings
             .into_iter()
-            .partition(|finding| provenance.accept.contains(&finding.code));
+            .map(|finding| level::explained(finding, dispatching))
+            .partition(|finding| {
+                provenance.accept.contains(&finding.code)
+                    || level::is_explained(finding, dispatching)
+            });
         if !problems.is_empty() {
             return Err(problems
                 .into_iter()

@@ -459,6 +459,24 @@ pub struct CPackage {
     pub cxx: bool,
 }
 
+/// Packages with assembly for ARMv7 that they run only where the processor has it. Every program with
+/// one is marked as ARMv7. Measured with ring 0.17.14: each of its objects has `Tag_CPU_arch: v7`,
+/// whatever `-march` says; the others have the same lineage (`OPENSSL_armcap`).
+const DISPATCHING: &[&str] = &[
+    "ring",
+    "aws-lc-sys",
+    "boring-sys",
+    "openssl-src",
+    "openssl-sys",
+];
+
+impl CPackage {
+    /// Returns true if it chooses at run time among code for several levels of 32-bit Arm.
+    pub fn is_dispatching(&self) -> bool {
+        DISPATCHING.contains(&self.package.as_str())
+    }
+}
+
 impl std::fmt::Display for CPackage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(

@@ -205,6 +205,7 @@ impl Target {
         match self.arch.oci {
             "386" => "i386",
             "ppc64le" => "ppc64el",
+            "ppc" => "powerpc",
             "arm" if self.gnu_name().ends_with("hf") => "armhf",
             "arm" => "armel",
             oci => oci,

@@ -15,6 +15,11 @@ use crate::toolchain::candidate::Candidate;
 use crate::toolchain::facts::{Facts, TargetFacts};
 use crate::toolchain::system_library::{LibraryAnswer, SystemLibrary};
 
+/// Processors whose packages are in Debian's releases. Those of ports are elsewhere.
+const RELEASED: &[&str] = &[
+    "amd64", "arm64", "armel", "armhf", "i386", "mips64el", "ppc64el", "riscv64", "s390x",
+];
+
 /// Returns one line about the libraries that were not checked.
 pub fn not_checked(libraries: &[SystemLibrary]) -> Option<String> {
     let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
@@ -102,7 +107,8 @@ fn help(
     {
         if !is_foreign && target.floor.is_none() {
             help.push(or(&help, format!("install it: `apt-get install {debian}`")));
-        } else if looks_in_multiarch(target, candidate) {
+        } else if looks_in_multiarch(target, candidate) && RELEASED.contains(&target.debian_arch())
+        {
             let arch = target.debian_arch();
             help.push(or(
                 &help,
