@@ -123,9 +123,8 @@ impl Host {
             let table = std::fs::read_to_string("/proc/locks").unwrap_or_default();
             let group = i32::try_from(group).unwrap_or_default();
             holders(&table, &locks).any(|process| {
-                rustix::process::Pid::from_raw(process)
-                    .and_then(|process| rustix::process::getpgid(Some(process)).ok())
-                    .is_some_and(|found| found.as_raw_nonzero().get() == group)
+                let stat = std::fs::read(format!("/proc/{process}/stat")).unwrap_or_default();
+                group_of(&String::from_utf8_lossy(&stat)) == Some(group)
             })
         }
         #[cfg(not(target_os = "linux"))]
@@ -139,6 +138,14 @@ impl Host {
 /// Names of the files by which cargo locks a directory of built files, one of them exclusively.
 #[cfg(target_os = "linux")]
 const CARGO_LOCKS: &[&str] = &[".cargo-lock", ".cargo-artifact-lock"];
+
+/// Returns the group of a process by the text of `/proc/PID/stat`: `12 (a (b) c) S PARENT GROUP …`.
+/// It is 0 for a group outside the namespace of processes, where rustix's `getpgid` panics.
+#[cfg(target_os = "linux")]
+fn group_of(stat: &str) -> Option<i32> {
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(2)?.parse().ok()
+}
 
 /// Returns the processes that hold one of these files exclusively, by the text of `/proc/locks`:
 /// `1: FLOCK  ADVISORY  WRITE 123 fe:00:456 0 EOF`. A line of a waiting process begins `1: -> `.
@@ -206,5 +213,12 @@ mod tests {
                      6: OFDLCK ADVISORY  READ -1 00:06:3 0 EOF\n";
         let found: Vec<i32> = holders(table, &[77, 79]).collect();
         assert_eq!(found, [10, 15]);
+    }
+
+    #[test]
+    fn the_group_of_a_process_may_be_outside_its_namespace() {
+        assert_eq!(group_of("12 (a (b) c) S 1 10 10 0 -1 4194304"), Some(10));
+        assert_eq!(group_of("12 (sh) S 0 0 0 0 -1 4194304"), Some(0));
+        assert_eq!(group_of(""), None);
     }
 }

@@ -441,6 +441,14 @@ mod tests {
         );
         check_reason(
             "zig",
+            "powerpc64le-unknown-linux-gnu",
+            "zig",
+            "links C for powerpc64le from glibc 2.32 on only: `--target \
+             powerpc64le-unknown-linux-gnu.2.32` | install a cross compiler (`apt-get install \
+             gcc-powerpc64le-linux-gnu`)",
+        );
+        check_reason(
+            "zig",
             "sparc64-unknown-linux-gnu",
             "zig",
             "links programs for sparc64 that crash when they start | install a cross compiler \

@@ -152,8 +152,8 @@ impl Machine {
             format!("/home/{user}")
         };
         let inside = format!(
-            "mount -t proc proc \"$0/proc\" && mount --rbind /dev \"$0/dev\" && mount --rbind /sys \
-             \"$0/sys\" && exec chroot \"$0\" setpriv --reuid={user} --regid={user} --init-groups \
+            "mount --bind \"$0\" \"$0\" && cd \"$0\" && mount -t proc proc proc && mount --rbind /dev \
+             dev && mount --rbind /sys sys && exec chroot \"$0\" setpriv --reuid={user} --regid={user} --init-groups \
              sh -c \"$1\""
         );
         Command::new("unshare")

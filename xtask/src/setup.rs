@@ -68,6 +68,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("script", "bsdutils"),
     // Trees and archives of the tests.
     ("zstd", "zstd"),
+    ("zip", "zip"),
+    // Makes archives as on BSD.
+    ("llvm-ar-14", "llvm-14"),
     // Brings zig.
     ("pip3", "python3-pip"),
     // The schemas of OCI's image specification.

@@ -161,7 +161,11 @@ fn fill(
         note,
     };
     // The choice was refused before anything was compiled.
-    if said.contains("error[linker-unfit]") || said.contains("error[no-linker]") {
+    let refused = ["linker-unfit", "no-linker", "cpu-level"];
+    if refused
+        .iter()
+        .any(|code| said.contains(&format!("error[{code}]: ")) && !said.contains("Compiling"))
+    {
         let cause = said
             .lines()
             .find_map(|line| line.trim().strip_prefix("cause: "))

@@ -110,6 +110,13 @@ const BROKEN: &[(&str, &str)] = &[
     ),
 ];
 
+/// First glibc that has `printf` for a `long double` of 128 bits on 64-bit PowerPC.
+const LONG_DOUBLE: Glibc = Glibc {
+    major: 2,
+    minor: 32,
+    patch: 0,
+};
+
 /// Returns the names of archive tools that are used instead of zig's own.
 pub fn search_names() -> [String; 2] {
     ["ar", "ranlib"].map(str::to_owned)
@@ -179,6 +186,16 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
         .map_err(|reason| format!("{} {reason}", version(zig)))?;
     if let Some((_, reason)) = BROKEN.iter().find(|(arch, _)| *arch == target.arch.prefix) {
         return Err((*reason).to_owned());
+    }
+    // clang's `long double` has 128 bits there; `printf` for it came with glibc 2.32, and zig's own
+    // default is older.
+    let is_old = target.floor.is_none_or(|floor| floor < LONG_DOUBLE);
+    if target.arch.prefix == "powerpc64le" && target.system.libc == Libc::Gnu && is_old {
+        return Err(format!(
+            "links C for powerpc64le from glibc {LONG_DOUBLE} on only: `--target \
+             {}.{LONG_DOUBLE}`",
+            target.triple()
+        ));
     }
     let libc = tools.target.split('.').next().unwrap_or_default();
     if !zig.libc.is_empty() && !zig.libc.iter().any(|included| included == libc) {
