@@ -204,7 +204,8 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
     let compared = check_listing(subject, &listing, &links);
     findings.extend(compared.findings);
     skipped.extend(compared.skipped);
-    let is_read = |path: &str| subject.inside.iter().any(|inside| inside.path == path);
+    let inside = subject.inside.iter().map(|inside| inside.path.as_str());
+    let inside: BTreeSet<&str> = inside.collect();
     let mut unread = Vec::new();
     let mut files = Vec::new();
     let mut programs = Vec::new();
@@ -232,7 +233,7 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
                 continue;
             }
             Err(_) => {
-                if is_archive(path) && !listing.exempt.contains(path) && !is_read(path) {
+                if is_archive(path) && !listing.exempt.contains(path) && !inside.contains(path) {
                     unread.push(path);
                 }
                 continue;
