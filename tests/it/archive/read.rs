@@ -731,6 +731,22 @@ fn check_package(name: &str, bytes: &[u8], expected: &[&str]) {
 }
 
 #[test]
+fn a_package_of_alpine_is_one_tar_of_several_members() {
+    // Only the last of its tars has an end.
+    let cut = made::block(".PKGINFO", b'0', b"hello", 5);
+    let data = made::tar(&[("usr/a", b"hello")]);
+    let bytes = [made::gzip(&cut), made::gzip(&data)].concat();
+    let expected = [".PKGINFO: file 5 644 data", "usr/a: file 5 644 data"];
+    check_package("a-1.0-r0.apk", &bytes, &expected);
+    let android = made::zip(&[made::zipped("lib/arm64-v8a/liba.so", b"hello", true)]);
+    check(
+        "a.apk",
+        &android,
+        &["lib/arm64-v8a/liba.so: file 5 644 data"],
+    );
+}
+
+#[test]
 fn a_deb_that_lies_is_told() {
     let control = made::gzip(&made::tar(&[("./control", b"Package: a\n")]));
     let data = made::tar(&[("./usr/a", b"hello")]);
