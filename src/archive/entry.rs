@@ -15,8 +15,17 @@ pub enum ArtifactsKind {
     Directory,
     /// A single file that is not an archive.
     File,
-    /// `.tar.gz`, `.tar.zst`, `.tar` or `.zip`, read as a stream without unpacking.
+    /// An archive, or one compressed file, read as a stream without unpacking.
     Archive,
+    /// An archive whose files are installed below `/`: `.deb`, `.rpm`, Alpine's `.apk`.
+    Package,
+}
+
+impl ArtifactsKind {
+    /// Returns true for what is read from one file that contains others.
+    pub fn is_packed(self) -> bool {
+        matches!(self, Self::Archive | Self::Package)
+    }
 }
 
 /// Entries of one directory, file or archive, each read once.
@@ -28,6 +37,17 @@ pub struct Artifacts {
     pub name: String,
     /// Entries sorted by path; in an archive a path may occur twice.
     pub entries: Vec<Entry>,
+    /// Archives in a directory, sorted by path. They are entries, too.
+    pub inside: Vec<Inside>,
+}
+
+/// Archive in a directory.
+#[derive(Debug, Clone)]
+pub struct Inside {
+    /// Path of the archive below the directory.
+    pub path: String,
+    /// Contents of the archive. Archives in it are not looked into.
+    pub contents: Artifacts,
 }
 
 /// One entry of a directory or an archive.

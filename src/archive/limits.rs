@@ -3,23 +3,24 @@
 use crate::archive::entry::LONGEST_LIST;
 use crate::digest::Algorithm;
 
-/// Limits for reading one directory, file or archive. All sizes are in bytes.
+/// Limits for reading one directory, file or archive. All sizes are in bytes. All archives of a
+/// directory share them.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Largest program that is inspected: inspection needs it in memory. Larger ones are only
     /// hashed.
     pub program: u64,
-    /// Total unpacked size of an archive.
+    /// Total unpacked size of all archives.
     pub unpacked: u64,
     /// Ratio of unpacked to packed size of an archive, checked above `ratio_from`.
     pub ratio: u64,
     /// Unpacked size up to which `ratio` is not checked.
     pub ratio_from: u64,
-    /// Number of entries of an archive.
+    /// Number of entries of all archives.
     pub entries: usize,
     /// Length of one path or of the target of one link.
     pub path: usize,
-    /// Total length of all paths and link targets of an archive.
+    /// Total length of all paths and link targets of all archives.
     pub paths: usize,
     /// Total size of the files that are kept in memory because they list others.
     pub lists: u64,

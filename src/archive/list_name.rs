@@ -16,6 +16,8 @@ pub enum ListName<'a> {
     Sidecar(&'a str),
     /// Signature or certificate beside one file, with that file's path: `SHA256SUMS.asc`.
     Companion(&'a str),
+    /// List of all files of a Python wheel: `app-1.0.dist-info/RECORD`.
+    Record,
     /// Document of a release tool or a signer: `dist-manifest.json`, `multiple.intoto.jsonl`.
     Document,
 }
@@ -122,6 +124,7 @@ pub fn list_name(path: &str) -> Option<ListName<'_>> {
     match name {
         "manifest.json" => return Some(ListName::Manifest),
         "MANIFEST.txt" => return Some(ListName::ManifestText),
+        "RECORD" if path.ends_with(".dist-info/RECORD") => return Some(ListName::Record),
         _ => {}
     }
     let lower = name.to_ascii_lowercase();
@@ -201,6 +204,8 @@ mod tests {
             ("manifest.json", Some(Manifest)),
             ("a/manifest.json", Some(Manifest)),
             ("MANIFEST.txt", Some(ManifestText)),
+            ("app-1.0.dist-info/RECORD", Some(Record)),
+            ("RECORD", None),
             ("SHA256SUMS", Some(Sums)),
             ("SHA512SUMS", Some(Sums)),
             ("SHASUMS256.txt", Some(Sums)),

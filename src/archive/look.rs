@@ -1,26 +1,26 @@
-//! Reads a directory, a file or an archive into [`Artifacts`], each file once.
+//! Reads a directory, a file or an archive into [`Artifacts`], each file once; an archive in a
+//! directory twice, for its own digest and for its contents.
 //!
 //! An archive is read as a stream and never unpacked. Its headers are not trusted: everything that
 //! grows with its claims has a bound in [`Limits`], and an entry that cannot be read is reported
 //! with the reason ([`EntryKind::Unread`]). The checks are in `verify`.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use camino::Utf8Path;
 use rayon::prelude::*;
 
 use crate::archive::entry::{
-    Artifacts, ArtifactsKind, Entry, EntryKind, File, LONGEST_LIST, Ownership,
+    Artifacts, ArtifactsKind, Entry, EntryKind, File, Inside, LONGEST_LIST, Ownership,
 };
 use crate::archive::limits::Limits;
 use crate::archive::list_name::list_name;
-use crate::archive::packing::{ARCHIVE_UNFIT, Packing};
-use crate::archive::read::budget::Budget;
+use crate::archive::packing::{ARCHIVE_UNFIT, Compression, Packing};
+use crate::archive::read::budget::Pool;
 use crate::archive::read::file::{self, PIECE, ReadLimits};
-use crate::archive::read::unpacking::{Bounded, StopReason, Unpacking, ZstdFrames};
-use crate::archive::read::{tar, zip};
+use crate::archive::read::unpacking::Unpacking;
+use crate::archive::read::{contents, tar};
 use crate::host::codes::{FILE_ACCESS, INTERRUPTED};
 use crate::host::entries::{DirEntry, FileType};
 use crate::host::files::FileReader;
@@ -35,12 +35,15 @@ use crate::problem::{Problem, Result};
 /// [`EntryKind::Unread`] in the result.
 pub fn read(host: &Host, path: &Utf8Path, limits: &Limits, progress: &Bar) -> Result<Artifacts> {
     let name = path.to_string();
+    let pool = Pool::new(limits);
+    let mut inside = Vec::new();
     let (kind, mut entries) = match host.file_type(path)? {
-        FileType::Directory => (
-            ArtifactsKind::Directory,
-            directory(host, path, limits, progress)?,
-        ),
-        FileType::File { size, mode } => open(host, path, (size, mode), limits, progress)?,
+        FileType::Directory => {
+            let entries;
+            (entries, inside) = directory(host, path, limits, &pool, progress)?;
+            (ArtifactsKind::Directory, entries)
+        }
+        FileType::File { size, mode } => open(host, path, (size, mode), limits, &pool, progress)?,
         FileType::Link(target) => (
             ArtifactsKind::File,
             vec![Entry {
@@ -60,10 +63,12 @@ pub fn read(host: &Host, path: &Utf8Path, limits: &Limits, progress: &Bar) -> Re
     host.check_interrupted()?;
     // Stable: entries with the same path stay in the archive's order.
     entries.sort_by(|a, b| a.path.cmp(&b.path));
+    inside.sort_by(|a: &Inside, b| a.path.cmp(&b.path));
     Ok(Artifacts {
         kind,
         name,
         entries,
+        inside,
     })
 }
 
@@ -91,18 +96,18 @@ pub fn layer(
         .seek(SeekFrom::End(0))
         .and_then(|size| file.rewind().map(|()| size))
         .map_err(|error| cannot(path, &error))?;
-    let mut unpacking = Unpacking::keeping(limits, kept);
+    let pool = Pool::new(limits);
+    let mut unpacking = Unpacking::keeping(limits, &pool, kept);
     // The media type names the compression, too, but only the first bytes are reliable.
-    let packing = Packing::of(&first, "layer.tar").unwrap_or(Packing::Tar);
-    let outcome = match packing {
-        Packing::Zip => Err("it is a zip".to_owned()),
-        packing => stream(
-            packing,
-            BufReader::with_capacity(PIECE, file),
-            limits.allowed(size),
-            &mut unpacking,
-        ),
+    let compression = match Packing::of(&first, "layer.tar").unwrap_or(Packing::Tar) {
+        Packing::Tar => Ok(None),
+        Packing::Compressed(known @ (Compression::Gzip | Compression::Zstd)) => Ok(Some(known)),
+        _ => Err("it is no tar, plain or compressed with gzip or Zstandard".to_owned()),
     };
+    let outcome = compression.and_then(|compression| {
+        let buffered = BufReader::with_capacity(PIECE, file);
+        tar::read_stream(compression, buffered, limits.allowed(size), &mut unpacking)
+    });
     host.check_interrupted()?;
     if let Err(why) = outcome {
         return Err(Problem::new(
@@ -122,7 +127,7 @@ fn begin<'a>(host: &'a Host, path: &Utf8Path) -> Result<(FileReader<'a>, Vec<u8>
     let mut file = host.open_read(path)?;
     let mut first = Vec::new();
     Read::by_ref(&mut file)
-        .take(512)
+        .take(Packing::FIRST)
         .read_to_end(&mut first)
         .map_err(|error| cannot(path, &error))?;
     file.rewind().map_err(|error| cannot(path, &error))?;
@@ -134,41 +139,18 @@ pub fn cannot(path: &Utf8Path, error: &io::Error) -> Problem {
     Problem::new(FILE_ACCESS, format!("cannot read `{path}`: {error}"))
 }
 
-/// Reads a tar from a stream, plain or compressed, into `into`. At most `allowed` bytes are
-/// unpacked.
-///
-/// # Errors
-/// The reason why it was not read to its end; always for a zip, which is not a stream.
-pub fn stream(
-    packing: Packing,
-    from: impl BufRead,
-    allowed: u64,
-    into: &mut Unpacking,
-) -> Result<(), StopReason> {
-    match packing {
-        Packing::Tar => tar::read(&mut Bounded::new(from, allowed), into),
-        Packing::Gzip => tar::read(
-            &mut Bounded::new(flate2::bufread::MultiGzDecoder::new(from), allowed),
-            into,
-        ),
-        Packing::Zstd => tar::read(&mut Bounded::new(ZstdFrames::new(from), allowed), into),
-        Packing::Zip => Err("a zip is not a stream".to_owned()),
-        Packing::Foreign(why) => Err(why.to_owned()),
-    }
-}
-
 /// Returns the name of a file: the last component of its path.
 pub fn own_name(path: &Utf8Path) -> String {
     path.file_name().unwrap_or(path.as_str()).to_owned()
 }
 
 /// Reader of a file that reports its progress.
-struct ProgressReader<'a> {
-    file: FileReader<'a>,
+struct ProgressReader<'a, R> {
+    file: R,
     progress: &'a Bar,
 }
 
-impl Read for ProgressReader<'_> {
+impl<R: Read> Read for ProgressReader<'_, R> {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(piece)?;
         self.progress.add(read as u64);
@@ -176,15 +158,21 @@ impl Read for ProgressReader<'_> {
     }
 }
 
-impl Seek for ProgressReader<'_> {
+impl<R: Seek> Seek for ProgressReader<'_, R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.file.seek(to)
     }
 }
 
-/// Reads everything below a directory. Links are not followed. Files are read on all cores, which
-/// together hold at most [`Limits::program`] bytes of programs in memory.
-fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> Result<Vec<Entry>> {
+/// Reads everything below a directory, and the archives in it. Links are not followed. Files are
+/// read on all cores, which together hold at most [`Limits::program`] bytes of programs in memory.
+fn directory(
+    host: &Host,
+    root: &Utf8Path,
+    limits: &Limits,
+    pool: &Pool,
+    progress: &Bar,
+) -> Result<(Vec<Entry>, Vec<Inside>)> {
     let mut entries = Vec::new();
     let mut files = Vec::new();
     let mut pending = vec![String::new()];
@@ -241,67 +229,112 @@ fn directory(host: &Host, root: &Utf8Path, limits: &Limits, progress: &Bar) -> R
     }
     // Sorted, so that the limit on lists does not depend on the file system's order.
     files.sort();
-    let mut lists = limits.lists;
     let files: Vec<_> = files
         .into_iter()
         .map(|(path, size, mode)| {
-            let list = list_name(&path).is_some() && size <= lists.min(LONGEST_LIST);
-            lists -= if list { size } else { 0 };
-            (
-                path,
-                mode,
-                ReadLimits {
-                    // A file that grows meanwhile is not held beyond its share.
-                    program: limits.program.min(size),
-                    size,
-                    list: if list { size } else { 0 },
-                    like_list: 0,
-                    digests: &limits.digests,
-                },
-            )
-        })
-        .collect();
-    // Only its first bytes tell that a file of another name is a list.
-    let left = AtomicU64::new(lists);
-    // The workers together hold no more than one of them may.
-    let budget = Budget::new(limits.program.max(LONGEST_LIST));
-    let read = files.into_par_iter().map_init(
-        || vec![0; PIECE],
-        |piece, (path, mode, mut bounds)| {
-            bounds.like_list = left.load(Ordering::Relaxed).min(LONGEST_LIST);
-            let held = if bounds.size <= bounds.program.max(bounds.list) {
-                bounds.size
+            let is_list = list_name(&path).is_some() && size <= LONGEST_LIST;
+            let list = if is_list && pool.lists.take(size) {
+                size
             } else {
                 0
             };
-            let _share = budget.take(held);
-            let what = match host.open_read(&root.join(&path)) {
-                Ok(file) => {
-                    let inode = file.inode();
-                    let read =
-                        file::read(&mut ProgressReader { file, progress }, mode, &bounds, piece);
-                    if bounds.list == 0
-                        && let Some(list) = read.as_ref().ok().and_then(|file| file.list.as_ref())
-                    {
-                        let length = list.len() as u64;
-                        let take = |left: u64| Some(left.saturating_sub(length));
-                        let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-                    }
-                    read.map_or_else(
-                        |error| EntryKind::Unread {
+            let bounds = ReadLimits {
+                program: limits.program,
+                size,
+                bound: size,
+                list,
+                like_list: 0,
+                digests: &limits.digests,
+                memory: &pool.memory,
+            };
+            (path, mode, bounds)
+        })
+        .collect();
+    let read: Vec<_> = files
+        .into_par_iter()
+        .map_init(
+            || vec![0; PIECE],
+            |piece, (path, mode, mut bounds)| {
+                // Only its first bytes tell that a file of another name is a list.
+                bounds.like_list = pool.lists.left().min(LONGEST_LIST);
+                let mut file = match host.open_read(&root.join(&path)) {
+                    Ok(file) => file,
+                    Err(problem) => return (path, unread(problem), None),
+                };
+                let inode = file.inode();
+                let mut reader = ProgressReader {
+                    file: &mut file,
+                    progress,
+                };
+                let read = match file::read(&mut reader, mode, &bounds, piece) {
+                    Ok(read) => File { inode, ..read },
+                    Err(error) => {
+                        let what = EntryKind::Unread {
                             code: FILE_ACCESS,
                             why: error.to_string(),
-                        },
-                        |file| EntryKind::File(File { inode, ..file }),
-                    )
+                        };
+                        return (path, what, None);
+                    }
+                };
+                if bounds.list == 0
+                    && let Some(list) = &read.list
+                {
+                    pool.lists.take(list.len() as u64);
                 }
-                Err(problem) => unread(problem),
-            };
-            Entry { path, what }
-        },
-    );
-    entries.par_extend(read);
-    Ok(entries)
+                let name = root.join(&path);
+                let inside = archive(&mut file, &name, &read, limits, pool);
+                (path, EntryKind::File(read), inside)
+            },
+        )
+        .collect();
+    let mut inside = Vec::new();
+    for (path, what, contents) in read {
+        inside.extend(contents.map(|contents| Inside {
+            path: path.clone(),
+            contents,
+        }));
+        entries.push(Entry { path, what });
+    }
+    Ok((entries, inside))
+}
+
+/// Reads the contents of an archive in a directory; `None` for what is none that is read.
+fn archive(
+    file: &mut FileReader,
+    path: &Utf8Path,
+    read: &File,
+    limits: &Limits,
+    pool: &Pool,
+) -> Option<Artifacts> {
+    if read.binary.is_ok() {
+        return None;
+    }
+    let mut first = Vec::new();
+    let looked = file.rewind().and_then(|()| {
+        Read::by_ref(file)
+            .take(Packing::FIRST)
+            .read_to_end(&mut first)?;
+        file.rewind()
+    });
+    let name = own_name(path);
+    let packing = Packing::of(&first, &name)?;
+    if matches!(packing, Packing::Foreign(_)) {
+        return None;
+    }
+    let mut entries = match looked {
+        Ok(()) => contents::read(file, (packing, &name, read.size), limits, pool),
+        Err(error) => vec![Entry {
+            path: String::new(),
+            what: unread(cannot(path, &error)),
+        }],
+    };
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Some(Artifacts {
+        kind: packing.kind(&name),
+        name: path.to_string(),
+        entries,
+        inside: Vec::new(),
+    })
 }
 
 /// Returns the entry of what cannot be read.
@@ -318,6 +351,7 @@ fn open(
     path: &Utf8Path,
     (size, mode): (u64, Option<u32>),
     limits: &Limits,
+    pool: &Pool,
     progress: &Bar,
 ) -> Result<(ArtifactsKind, Vec<Entry>)> {
     let (file, first) = begin(host, path)?;
@@ -335,9 +369,11 @@ fn open(
             &ReadLimits {
                 program: limits.program,
                 size,
+                bound: size,
                 list,
                 like_list: LONGEST_LIST,
                 digests: &limits.digests,
+                memory: &pool.memory,
             },
             &mut vec![0; PIECE],
         );
@@ -349,12 +385,6 @@ fn open(
             }],
         ));
     };
-    let mut unpacking = Unpacking::new(limits);
-    let allowed = limits.allowed(size);
-    let buffered = BufReader::with_capacity(PIECE, reader);
-    let outcome = match packing {
-        Packing::Zip => zip::read(buffered.into_inner(), size, allowed, &mut unpacking),
-        packing => stream(packing, buffered, allowed, &mut unpacking),
-    };
-    Ok((ArtifactsKind::Archive, unpacking.finish(outcome)))
+    let entries = contents::read(reader, (packing, &name, size), limits, pool);
+    Ok((packing.kind(&name), entries))
 }

@@ -36,7 +36,7 @@ pub const EXAMPLES: &[&str] = &[
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// Tree, directory of binaries, archive (.tar, .tar.gz, .tar.zst, .zip) or file to verify
+    /// Tree, directory of binaries or archives, archive, package (.deb, .rpm, .whl) or file to verify
     /// [default: the staged tree]
     pub path: Option<Utf8PathBuf>,
 

@@ -115,6 +115,7 @@ fn programs(files: &[FileReport]) -> String {
         target,
         binary,
         ran: run_result,
+        is_packed: _,
         expected: _,
     } in files
     {

@@ -98,6 +98,7 @@ pub(crate) mod tests {
             target: None,
             binary: None,
             ran: None,
+            is_packed: false,
             expected: None,
         }
     }

@@ -17,7 +17,7 @@ use crate::verify::rules::machine::MODE_UNFIT;
 pub fn check_entry(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
     if let (Some(what), true) = (
         unsafe_path(&entry.path),
-        subject.kind == ArtifactsKind::Archive && !entry.path.is_empty(),
+        subject.kind.is_packed() && !entry.path.is_empty(),
     ) {
         return Some(finding(
             PATH_UNSAFE,
@@ -31,6 +31,7 @@ pub fn check_entry(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
         unportable_path(&entry.path),
         subject.kind == ArtifactsKind::Archive,
     ) {
+        // A package is for one system: systemd's units have a `\\`.
         return Some(finding(
             PATH_UNPORTABLE,
             &entry.path,
@@ -72,6 +73,11 @@ pub fn check_entry(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
 /// Checks for entries with the same path, or with paths that differ only by case, and for a file
 /// where another entry needs a directory.
 pub fn check_duplicates(subject: &Artifacts) -> Vec<Finding> {
+    // A package is for one system, which has both files.
+    let fold = |path: &str| match subject.kind {
+        ArtifactsKind::Package => path.to_owned(),
+        _ => path.to_lowercase(),
+    };
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     let mut findings = Vec::new();
     let twice = |path: &str, found: String| {
@@ -87,7 +93,7 @@ pub fn check_duplicates(subject: &Artifacts) -> Vec<Finding> {
         if entry.what == EntryKind::Directory || entry.path.is_empty() {
             continue;
         }
-        match seen.insert(entry.path.to_lowercase(), &entry.path) {
+        match seen.insert(fold(&entry.path), &entry.path) {
             Some(other) if other == entry.path => {
                 findings.push(twice(&entry.path, "two entries of this path".to_owned()));
             }
@@ -102,10 +108,10 @@ pub fn check_duplicates(subject: &Artifacts) -> Vec<Finding> {
     let links = subject.entries.iter();
     let links = links.filter(|entry| matches!(entry.what, EntryKind::Link(_)));
     for link in links {
-        seen.remove(&link.path.to_lowercase());
+        seen.remove(&fold(&link.path));
     }
     for entry in &subject.entries {
-        let folded = entry.path.to_lowercase();
+        let folded = fold(&entry.path);
         let above = folded.match_indices('/').map(|(at, _)| at);
         let own = (entry.what == EntryKind::Directory).then_some(folded.len());
         for (depth, at) in (1..).zip(above.chain(own)) {
@@ -291,8 +297,9 @@ pub fn is_archive(path: &str) -> bool {
 
 /// File name suffixes of files that contain others.
 const ARCHIVES: &[&str] = &[
-    ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".txz", ".tar.bz2", ".zip", ".gz", ".xz",
-    ".zst", ".bz2", ".deb", ".rpm", ".whl", ".apk", ".dmg", ".msi", ".crate", ".a",
+    ".tar", ".tgz", ".txz", ".tzst", ".tbz", ".tbz2", ".zip", ".gz", ".xz", ".zst", ".bz2", ".deb",
+    ".rpm", ".whl", ".apk", ".xbps", ".dmg", ".pkg", ".msi", ".cab", ".crate", ".a", ".7z", ".rar",
+    ".lz", ".lzma", ".jar", ".snap", ".flatpak",
 ];
 
 /// Codes that this file declares.

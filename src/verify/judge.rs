@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, File};
+use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, File, Inside};
 use crate::archive::list_name::list_name;
 use crate::inspect::InspectError;
 use crate::inspect::binary::Binary;
@@ -17,8 +17,11 @@ use crate::verify::finding::{Finding, finding};
 use crate::verify::integrity::{check_duplicates, check_entry, check_listing, is_archive};
 use crate::verify::links::Links;
 use crate::verify::listing::{self, LIST_MISSING, Listing};
-use crate::verify::report::{FileReport, RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED};
+use crate::verify::report::{
+    DigestCount, FileReport, RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED,
+};
 use crate::verify::rules::context::RuleInput;
+use crate::verify::rules::hardening::RPATH_SET;
 use crate::verify::rules::machine::{MODE_UNFIT, UNREADABLE_BINARY, WRONG_MACHINE};
 use crate::verify::rules::policy::Policy;
 use crate::verify::rules::table;
@@ -38,9 +41,150 @@ pub struct VerifyOptions {
     pub require_list: bool,
 }
 
-/// Checks a subject and returns the report, sorted by path and code. Nothing is started here; see
-/// [`crate::verify::run`].
+/// Checks a subject, and the archives in it, and returns the report, sorted by path and code.
+/// Nothing is started here; see [`crate::verify::run`].
 pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
+    let mut all = check_one(subject, options);
+    if all.lists.is_empty() {
+        if options.require_list {
+            all.findings.push(finding(
+                LIST_MISSING,
+                "",
+                "no list of its files",
+                "manifest.json, SHA256SUMS or another list of checksums",
+                "fetch the release again, with its list",
+            ));
+        } else {
+            all.skipped.push(Skipped {
+                path: subject.name.clone(),
+                what: "digests".to_owned(),
+                why: "no manifest.json, SHA256SUMS or other list of checksums was found".to_owned(),
+            });
+        }
+    }
+    for Inside { path, contents } in &subject.inside {
+        all.add(path, check_one(contents, options));
+    }
+    let Checked {
+        mut findings,
+        mut skipped,
+        mut files,
+        digests,
+        lists,
+        recorded,
+    } = all;
+    if files.is_empty() && digests.compared == 0 && findings.is_empty() {
+        findings.push(finding(
+            NOTHING_CHECKED,
+            "",
+            "no program that could be read, and no list",
+            "at least one of them",
+            "pass the directory or archive that contains them",
+        ));
+    }
+    let (accepted, mut findings) = split_accepted(findings, options.accept.iter().chain(&recorded));
+    for rule in &options.accept {
+        // Programs are started after this, and their findings are accepted there.
+        let is_run_code = [RUN_FAILED, VERSION_UNEXPECTED].contains(&rule.code);
+        let is_used = accepted.iter().any(|accepted| {
+            accepted.finding.code == rule.code
+                && rule
+                    .path
+                    .as_ref()
+                    .is_none_or(|path| Some(path) == accepted.finding.path.as_ref())
+        });
+        if !is_run_code && !is_used {
+            let path = rule.path.clone().unwrap_or_else(|| subject.name.clone());
+            skipped.push(Skipped {
+                path,
+                what: format!("`--accept {}`", rule.code.name()),
+                why: "there was no such finding".to_owned(),
+            });
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    findings.sort_by(|a, b| {
+        (&a.path, a.code.name(), &a.found).cmp(&(&b.path, b.code.name(), &b.found))
+    });
+    let listed_by = lists.first().cloned();
+    let policy = options.policy.name.name().to_owned();
+    Report {
+        schema_version: 1,
+        subject: subject.name.clone(),
+        kind: subject.kind,
+        policy,
+        listed_by,
+        lists,
+        digests,
+        files,
+        findings,
+        accepted,
+        skipped,
+        fence: None,
+    }
+}
+
+/// Result of the checks of a subject, or of one archive in it.
+struct Checked {
+    findings: Vec<Finding>,
+    skipped: Vec<Skipped>,
+    files: Vec<FileReport>,
+    digests: DigestCount,
+    /// Paths of its lists.
+    lists: Vec<String>,
+    /// Findings that its manifests accept.
+    recorded: Vec<AcceptRule>,
+}
+
+impl Checked {
+    /// Adds the result of an archive in a directory. Its paths become `ARCHIVE!/PATH`.
+    fn add(&mut self, archive: &str, inside: Self) {
+        let outer = |path: String| {
+            if path.is_empty() {
+                archive.to_owned()
+            } else {
+                format!("{archive}!/{path}")
+            }
+        };
+        let Self {
+            findings,
+            skipped,
+            files,
+            digests,
+            lists,
+            recorded,
+        } = inside;
+        self.findings
+            .extend(findings.into_iter().map(|finding| Finding {
+                // What is said of the whole archive has no path in it.
+                path: Some(outer(finding.path.unwrap_or_default())),
+                ..finding
+            }));
+        self.skipped
+            .extend(skipped.into_iter().map(|skipped| Skipped {
+                path: outer(skipped.path),
+                ..skipped
+            }));
+        self.files.extend(files.into_iter().map(|file| FileReport {
+            path: outer(file.path),
+            ..file
+        }));
+        // Without a list of its own, its files are the archive, which the outer list has.
+        if !lists.is_empty() {
+            self.digests.compared += digests.compared;
+            self.digests.files += digests.files;
+        }
+        self.lists.extend(lists.into_iter().map(outer));
+        self.recorded
+            .extend(recorded.into_iter().map(|rule| AcceptRule {
+                path: rule.path.map(outer),
+                ..rule
+            }));
+    }
+}
+
+/// Checks a subject without the archives in it.
+fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
     let mut findings = Vec::new();
     let mut skipped = Vec::new();
     findings.extend(
@@ -62,23 +206,9 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
     let compared = check_listing(subject, &listing, &links);
     findings.extend(compared.findings);
     skipped.extend(compared.skipped);
-    if listing.by.is_empty() {
-        if options.require_list {
-            findings.push(finding(
-                LIST_MISSING,
-                "",
-                "no list of its files",
-                "manifest.json, SHA256SUMS or another list of checksums",
-                "fetch the release again, with its list",
-            ));
-        } else {
-            skipped.push(Skipped {
-                path: subject.name.clone(),
-                what: "digests".to_owned(),
-                why: "no manifest.json, SHA256SUMS or other list of checksums was found".to_owned(),
-            });
-        }
-    }
+    let inside = subject.inside.iter().map(|inside| inside.path.as_str());
+    let inside: BTreeSet<&str> = inside.collect();
+    let mut unread = Vec::new();
     let mut files = Vec::new();
     let mut programs = Vec::new();
     let index = index_manifest(&listing);
@@ -105,14 +235,8 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
                 continue;
             }
             Err(_) => {
-                if is_archive(path) && !listing.exempt.contains(path) {
-                    let why =
-                        "nested archives are not read; run `cargo xpkg verify` on it".to_owned();
-                    skipped.push(Skipped {
-                        path: path.to_owned(),
-                        what: "contents".to_owned(),
-                        why,
-                    });
+                if is_archive(path) && !listing.exempt.contains(path) && !inside.contains(path) {
+                    unread.push(path);
                 }
                 continue;
             }
@@ -130,10 +254,14 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         };
         // A mode that differs from the list is reported already.
         let is_reported = listed_modes.contains(path);
+        let mut searched = binary.rpath.iter().chain(&binary.runpath);
+        let is_installed =
+            subject.kind == ArtifactsKind::Package && searched.all(|path| is_of_system(path));
         findings.extend(
             table::check(path, &input)
                 .into_iter()
-                .filter(|finding| !(is_reported && finding.code == MODE_UNFIT)),
+                .filter(|finding| !(is_reported && finding.code == MODE_UNFIT))
+                .filter(|finding| !(is_installed && finding.code == RPATH_SET)),
         );
         // The path of a link to it must not name another target.
         for alias in links.aliases_of(path) {
@@ -175,61 +303,60 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
             target: expected.as_ref().map(|expected| expected.name.clone()),
             binary: Some(binary.clone()),
             ran: None,
+            is_packed: subject.kind.is_packed(),
             expected: expected.clone(),
         });
         programs.push((path, file, expected));
     }
-    if programs.is_empty() && compared.digests.compared == 0 && findings.is_empty() {
-        findings.push(finding(
-            NOTHING_CHECKED,
-            "",
-            "no program that could be read, and no list",
-            "at least one of them",
-            "pass the directory or archive that contains them",
-        ));
-    }
+    skipped.extend(unread_archives(subject, &unread));
     findings.extend(compare_programs(&programs, &listing, &options.policy));
     let recorded = recorded_rules(&listing);
-    let (accepted, mut findings) = split_accepted(findings, options.accept.iter().chain(&recorded));
-    for rule in &options.accept {
-        // Programs are started after this, and their findings are accepted there.
-        let is_run_code = [RUN_FAILED, VERSION_UNEXPECTED].contains(&rule.code);
-        let is_used = accepted.iter().any(|accepted| {
-            accepted.finding.code == rule.code
-                && rule
-                    .path
-                    .as_ref()
-                    .is_none_or(|path| Some(path) == accepted.finding.path.as_ref())
-        });
-        if !is_run_code && !is_used {
-            let path = rule.path.clone().unwrap_or_else(|| subject.name.clone());
-            skipped.push(Skipped {
-                path,
-                what: format!("`--accept {}`", rule.code.name()),
-                why: "there was no such finding".to_owned(),
-            });
-        }
-    }
-    findings.sort_by(|a, b| {
-        (&a.path, a.code.name(), &a.found).cmp(&(&b.path, b.code.name(), &b.found))
-    });
-    let lists = listing.by;
-    let listed_by = lists.first().cloned();
-    let policy = options.policy.name.name().to_owned();
-    Report {
-        schema_version: 1,
-        subject: subject.name.clone(),
-        kind: subject.kind,
-        policy,
-        listed_by,
-        lists,
-        digests: compared.digests,
-        files,
+    Checked {
         findings,
-        accepted,
         skipped,
-        fence: None,
+        files,
+        digests: compared.digests,
+        lists: listing.by,
+        recorded,
     }
+}
+
+/// Returns true if a search path of libraries has directories of the system only. A package knows
+/// where its own are.
+fn is_of_system(path: &str) -> bool {
+    const DIRECTORIES: &[&str] = &["$ORIGIN", "${ORIGIN}", "/lib", "/opt/", "/usr/lib"];
+    let is_below = |one: &str| DIRECTORIES.iter().any(|below| one.starts_with(below));
+    path.split(':')
+        .all(|one| is_below(one) && !one.contains(".."))
+}
+
+/// Maximum number of archives that were not looked into and are named one by one.
+const MOST_UNREAD: usize = 10;
+
+/// Returns what is said of archives that were not looked into.
+fn unread_archives(subject: &Artifacts, paths: &[&str]) -> Vec<Skipped> {
+    let why = if subject.kind.is_packed() {
+        "archives in an archive are not looked into; unpack it to verify them"
+    } else {
+        "archives of its format are not looked into"
+    };
+    let shown = if paths.len() > MOST_UNREAD {
+        MOST_UNREAD - 1
+    } else {
+        paths.len()
+    };
+    let each = paths[..shown].iter().map(|path| Skipped {
+        path: (*path).to_owned(),
+        what: "contents".to_owned(),
+        why: why.to_owned(),
+    });
+    let more = paths.len() - shown;
+    let rest = (more > 0).then(|| Skipped {
+        path: paths[shown].to_owned(),
+        what: "contents".to_owned(),
+        why: format!("{why}; {} more like this", more - 1),
+    });
+    each.chain(rest).collect()
 }
 
 /// Returns true if a file that is not a readable program is damaged, or should be a program.
@@ -406,7 +533,10 @@ fn archive_contradiction(
     binary: &Binary,
     expected: Option<&Expected>,
 ) -> Option<Finding> {
-    if subject.kind != ArtifactsKind::Archive {
+    if !matches!(
+        subject.kind,
+        ArtifactsKind::Archive | ArtifactsKind::Package
+    ) {
         return None;
     }
     let name = subject.name.rsplit('/').next().unwrap_or_default();
@@ -430,7 +560,7 @@ pub const NOTHING_CHECKED: Code = code(&CodeInfo {
     title: "nothing was checked",
     cause: "The directory, archive or file has no program that can be read, and no list of checksums.",
     detection: "At least one program, or one file of a list, must have been looked at.",
-    fix: "Pass the directory or archive that contains the programs; unpack archives in it first.",
+    fix: "Pass the directory or archive that contains the programs.",
     page: "verify",
     sources: &[],
     waivable: false,

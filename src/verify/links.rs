@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::entry::{Artifacts, Entry, EntryKind};
+use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::paths::unsafe_path;
@@ -16,6 +16,8 @@ pub struct Links<'a> {
     /// Path of a file -> paths of the links to it.
     aliases: BTreeMap<String, Vec<&'a str>>,
     files: BTreeSet<&'a str>,
+    /// The root of the subject is `/`, so that an absolute link stays in it.
+    is_rooted: bool,
 }
 
 /// Maximum number of links on the way to a file, as in Linux (MAXSYMLINKS).
@@ -32,6 +34,7 @@ impl<'a> Links<'a> {
             resolved: BTreeMap::new(),
             aliases: BTreeMap::new(),
             files: BTreeSet::new(),
+            is_rooted: subject.kind == ArtifactsKind::Package,
         };
         for entry in &subject.entries {
             match &entry.what {
@@ -75,8 +78,12 @@ impl<'a> Links<'a> {
             }
             if let Some(to) = self.symbolic.get(at.join("/").as_str()) {
                 hops += 1;
-                if hops > HOPS || unsafe_path(to) == Some("is absolute") {
+                let is_absolute = unsafe_path(to) == Some("is absolute");
+                if hops > HOPS || is_absolute && !(self.is_rooted && to.starts_with('/')) {
                     return None;
+                }
+                if is_absolute {
+                    at.clear();
                 }
                 at.pop();
                 pending.extend(to.split('/').rev());

@@ -1,5 +1,7 @@
 //! Reading of a subject with the digests that its own lists have.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 
 use crate::archive;
@@ -19,12 +21,15 @@ use crate::verify::listing;
 /// Those of [`archive::look::read`].
 pub fn read(host: &Host, path: &Utf8Path, progress: &Bar) -> Result<Artifacts> {
     let subject = archive::look::read(host, path, &Limits::default(), progress)?;
-    let digests = listing::find(&subject, &mut Vec::new()).algorithms();
+    let inside = subject.inside.iter().map(|inside| &inside.contents);
+    let lists = inside.chain([&subject]);
+    let algorithms = lists.flat_map(|from| listing::find(from, &mut Vec::new()).algorithms());
+    let digests: BTreeSet<_> = algorithms.collect();
     if digests.is_empty() {
         return Ok(subject);
     }
     let limits = Limits {
-        digests,
+        digests: digests.into_iter().collect(),
         ..Limits::default()
     };
     archive::look::read(host, path, &limits, progress)

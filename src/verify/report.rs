@@ -50,7 +50,7 @@ pub struct DigestCount {
 /// Program of the subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileReport {
-    /// Path below the subject.
+    /// Path below the subject; in an archive of a directory, `ARCHIVE!/PATH`.
     pub path: String,
     /// Size in bytes.
     pub size: u64,
@@ -62,6 +62,9 @@ pub struct FileReport {
     pub binary: Option<Box<Binary>>,
     /// Arguments that it was started with by `--run`, if it ended with exit code 0.
     pub ran: Option<String>,
+    /// It is in an archive, from which nothing is started.
+    #[serde(skip)]
+    pub is_packed: bool,
     /// Requirements of its target; `target` is their name.
     #[serde(skip)]
     pub expected: Option<Expected>,

@@ -96,7 +96,7 @@ pub fn start_all(
             what: "`--run`".to_owned(),
             why,
         };
-        if report.kind == ArtifactsKind::Archive {
+        if file.is_packed {
             report.skipped.push(skip(
                 "it is in an archive; unpack the archive first".to_owned(),
             ));

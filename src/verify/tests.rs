@@ -1,6 +1,7 @@
 //! Tables of subjects, each described in a few attributes, and their findings.
 
-use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, File};
+use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, File, Inside};
+use crate::archive::packing::ARCHIVE_UNFIT;
 use crate::digest::Algorithm;
 use crate::inspect::binary::{Binary, Floor, FormatName, Linkage};
 use crate::inspect::{InspectError, inspect};
@@ -32,7 +33,7 @@ fn program(arch: &str) -> Binary {
 }
 
 /// Parses `PATH ATTRIBUTE…`: `x86` or `arm` for a program and then its properties, `text:…` for a
-/// list's text, `link:…`, `hard:…`, `pipe`.
+/// list's text, `link:…`, `hard:…`, `pipe`, `unread:…`.
 fn entry(line: &str) -> Entry {
     let (path, attributes) = line.split_once(' ').unwrap_or((line, ""));
     let at = |what: EntryKind| Entry {
@@ -44,6 +45,12 @@ fn entry(line: &str) -> Entry {
     }
     if let Some(to) = attributes.strip_prefix("hard:") {
         return at(EntryKind::HardLink(to.to_owned()));
+    }
+    if let Some(why) = attributes.strip_prefix("unread:") {
+        return at(EntryKind::Unread {
+            code: ARCHIVE_UNFIT,
+            why: why.to_owned(),
+        });
     }
     if attributes == "dir" {
         return at(EntryKind::Directory);
@@ -138,6 +145,7 @@ fn report(
         kind,
         name: "tree".to_owned(),
         entries: lines.iter().map(|line| entry(line)).collect(),
+        inside: Vec::new(),
     };
     check_artifacts(&subject, &options(policy, targets, accept))
 }
@@ -457,6 +465,184 @@ fn what_looks_like_a_list_and_is_none_is_a_finding() {
     );
 }
 
+/// Returns an archive in a directory.
+fn inside(path: &str, kind: ArtifactsKind, lines: &[&str]) -> Inside {
+    Inside {
+        path: path.to_owned(),
+        contents: Artifacts {
+            kind,
+            name: format!("tree/{path}"),
+            entries: lines.iter().map(|line| entry(line)).collect(),
+            inside: Vec::new(),
+        },
+    }
+}
+
+/// Returns the report of a directory with archives in it.
+fn report_of(lines: &[&str], inside: Vec<Inside>) -> Report {
+    let subject = Artifacts {
+        kind: ArtifactsKind::Directory,
+        name: "tree".to_owned(),
+        entries: lines.iter().map(|line| entry(line)).collect(),
+        inside,
+    };
+    check_artifacts(&subject, &options(PolicyName::Default, &[], &[]))
+}
+
+#[test]
+fn an_archive_in_a_directory_is_checked_as_one_alone() {
+    use ArtifactsKind::{Archive, Package};
+    let report = report_of(
+        &[
+            "SHA256SUMS text:SUM  app-linux-arm64.tar.gz|SUM  app-linux-amd64.deb|SUM  bad.zip|",
+            "app-linux-amd64.deb",
+            "app-linux-arm64.tar.gz",
+            "bad.zip",
+        ],
+        vec![
+            inside("app-linux-amd64.deb", Package, &["usr/bin/app x86"]),
+            inside(
+                "app-linux-arm64.tar.gz",
+                Archive,
+                &["../out", "SHA256SUMS text:SUM  app|", "app x86", "in.zip"],
+            ),
+            inside("bad.zip", Archive, &[" unread:it is truncated"]),
+        ],
+    );
+    assert_eq!(
+        rendered(&report),
+        [
+            "app-linux-arm64.tar.gz!/../out file-unlisted: a file that is not listed / only what `SHA256SUMS` lists",
+            "app-linux-arm64.tar.gz!/../out path-unsafe: a path that has a `..` component / a path below the tree",
+            "app-linux-arm64.tar.gz!/app wrong-machine: elf for EM_X86_64 (64 bit, little endian) / elf for EM_AARCH64 (64 bit, little endian)",
+            "app-linux-arm64.tar.gz!/in.zip file-unlisted: a file that is not listed / only what `SHA256SUMS` lists",
+            "bad.zip archive-unfit: it is truncated / a readable entry",
+        ]
+    );
+    let paths: Vec<&str> = report.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "app-linux-amd64.deb!/usr/bin/app",
+            "app-linux-arm64.tar.gz!/app"
+        ]
+    );
+    assert!(report.files.iter().all(|file| file.is_packed));
+    assert_eq!(
+        report.lists,
+        ["SHA256SUMS", "app-linux-arm64.tar.gz!/SHA256SUMS"]
+    );
+    // The files of an archive with a list of its own are counted, too.
+    assert_eq!((report.digests.compared, report.digests.files), (4, 6));
+    let skipped: Vec<String> = report
+        .skipped
+        .iter()
+        .map(|skipped| format!("{} {}: {}", skipped.path, skipped.what, skipped.why))
+        .collect();
+    assert_eq!(
+        skipped,
+        [
+            "app-linux-arm64.tar.gz!/in.zip contents: archives in an archive are not looked into; unpack it to verify them"
+        ]
+    );
+}
+
+#[test]
+fn archives_that_are_not_looked_into_are_named_up_to_a_number() {
+    let names: Vec<String> = (0..12).map(|number| format!("d/{number:02}.gz")).collect();
+    let lines: Vec<&str> = names.iter().map(String::as_str).collect();
+    let archive = inside("a.deb", ArtifactsKind::Package, &lines);
+    let report = check_artifacts(&archive.contents, &options(PolicyName::Default, &[], &[]));
+    let said: Vec<&str> = report
+        .skipped
+        .iter()
+        .map(|skipped| skipped.path.as_str())
+        .collect();
+    assert_eq!(said[..2], ["d/00.gz", "d/01.gz"]);
+    assert_eq!(
+        report.skipped[9].why,
+        "archives in an archive are not looked into; unpack it to verify them; 2 more like this"
+    );
+    assert_eq!(said.len(), 11);
+}
+
+#[test]
+fn a_package_is_installed_below_the_root() {
+    let check = |kind, lines: &[&str], expected: &[&str]| {
+        let report = report(kind, lines, PolicyName::Default, &[], &[]);
+        assert_eq!(rendered(&report), expected, "{lines:?}");
+    };
+    let lines = [
+        "usr/bin/x86_64 x86 rpath=/usr/libexec/app:$ORIGIN/lib",
+        "usr/bin/link link:/usr/bin/x86_64",
+        "usr/bin/other link:/bin/sh",
+        "usr/lib/a\\x2db.mount",
+        "usr/share/E",
+        "usr/share/e",
+        "DEBIAN/md5sums text:ba7816bf8f01cfea414140de5dae2223  usr/bin/x86_64|",
+    ];
+    check(ArtifactsKind::Package, &lines, &[]);
+    let outside = "usr/bin/up link-outside: a link to `../../../x` / a link that stays in the tree";
+    check(
+        ArtifactsKind::Package,
+        &[lines[0], "usr/bin/up link:../../../x"],
+        &[outside],
+    );
+    check(
+        ArtifactsKind::Package,
+        &["usr/bin/x86_64 x86 rpath=/home/ci/lib"],
+        &["usr/bin/x86_64 rpath-set: search path `/home/ci/lib` / no RPATH other than `$ORIGIN`"],
+    );
+    check(
+        ArtifactsKind::Archive,
+        &lines[..2],
+        &[
+            "usr/bin/link link-outside: a link to `/usr/bin/x86_64` / a link that stays in the tree",
+            "usr/bin/x86_64 rpath-set: search path `/usr/libexec/app` / no RPATH other than `$ORIGIN`",
+        ],
+    );
+}
+
+#[test]
+fn the_record_of_a_wheel_is_its_list() {
+    // The digest of each file that `entry` makes, in base64.
+    let sum = "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0";
+    let record = |lines: &str| {
+        let lines = lines.replace("SUM", &format!("sha256={sum}"));
+        format!("a-1.dist-info/RECORD text:{lines}")
+    };
+    let check = |kind, lines: &[&str], expected: &[&str]| {
+        let report = report(kind, lines, PolicyName::Default, &[], &[]);
+        assert_eq!(rendered(&report), expected, "{lines:?}");
+        report
+    };
+    let good = record("a/x86_64.so,SUM,|a-1.dist-info/RECORD,,|a-1.dist-info/RECORD.jws,,|");
+    let lines = [good.as_str(), "a/x86_64.so x86", "a-1.dist-info/RECORD.jws"];
+    let report = check(ArtifactsKind::Archive, &lines, &[]);
+    assert_eq!(report.lists, ["a-1.dist-info/RECORD"]);
+    assert_eq!((report.digests.compared, report.digests.files), (1, 1));
+    check(
+        ArtifactsKind::Archive,
+        &[&good, "a/x86_64.so x86 sum=0", "a/more.py"],
+        &[
+            "a/more.py file-unlisted: a file that is not listed / only what `a-1.dist-info/RECORD` lists",
+            "a/x86_64.so digest-mismatch: digest 000000000000… / ba7816bf8f01…",
+        ],
+    );
+    let bad = record("a/x86_64.so,,|../b,SUM,|c|");
+    check(
+        ArtifactsKind::Archive,
+        &[&bad],
+        &[
+            "a-1.dist-info/RECORD list-unreadable: line 1 has no digest / a line `<digest>  <path>` for each file",
+            "a-1.dist-info/RECORD list-unreadable: line 3 does not have a path, a digest and a size / a line `<digest>  <path>` for each file",
+            "a-1.dist-info/RECORD path-unsafe: `../b`, which has a `..` component / a path below the tree",
+        ],
+    );
+    // Of an installed wheel, which is one of many in its directory.
+    check(ArtifactsKind::Directory, &[&bad, "x86_64/b x86"], &[]);
+}
+
 #[test]
 fn a_list_beside_one_file_says_nothing_of_others() {
     let beside = "x86_64/a.tar.gz.sha256 text:SUM  a.tar.gz|";
@@ -467,7 +653,7 @@ fn a_list_beside_one_file_says_nothing_of_others() {
         [
             "README.md digest: no list has it",
             "x86_64/install.txt digest: no list has it",
-            "x86_64/a.tar.gz contents: nested archives are not read; run `cargo xpkg verify` on it",
+            "x86_64/a.tar.gz contents: archives of its format are not looked into",
         ]
     );
     assert_eq!(counts, (1, 3));
@@ -908,6 +1094,7 @@ fn a_floor_comes_from_the_target_or_the_policy() {
         kind: ArtifactsKind::Archive,
         name: "dist/app-1.0-x86_64-unknown-linux-gnu.2.17.tar.gz".to_owned(),
         entries: vec![entry(lines[0])],
+        inside: Vec::new(),
     };
     let options = options(PolicyName::Default, &[], &[]);
     assert_eq!(rendered(&check_artifacts(&subject, &options)), [above]);

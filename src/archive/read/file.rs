@@ -6,6 +6,7 @@ use memchr::memmem;
 
 use crate::archive::entry::File;
 use crate::archive::list_name::begins_like_list;
+use crate::archive::read::budget::Budget;
 use crate::digest::{Algorithm, Hasher, Hashers};
 use crate::inspect::{self, InspectError};
 
@@ -25,6 +26,10 @@ pub struct ReadLimits<'a> {
     /// Size according to the file system, used to reserve memory. 0 if unknown, or if only an
     /// archive declares it, which is not trusted.
     pub size: u64,
+    /// Size that is declared by anyone: no more is held. [`u64::MAX`] if unknown.
+    pub bound: u64,
+    /// The memory that all readers share.
+    pub memory: &'a Budget,
 }
 
 /// Reads a file to its end. Only a program or a list is held in memory, within `limits`.
@@ -46,6 +51,7 @@ pub fn read(
     let mut program = false;
     let mut held: Option<Vec<u8>> = None;
     let mut most = 0;
+    let mut _share = None;
     loop {
         let read = fill(from, piece)?;
         let bytes = &piece[..read];
@@ -58,6 +64,9 @@ pub fn read(
             }
             most = list.max(if program { limits.program } else { 0 });
             held = (most > 0 && limits.size <= most).then(Vec::new);
+            // A file that grows meanwhile is not held beyond its share.
+            most = most.min(limits.bound);
+            _share = held.as_ref().map(|_| limits.memory.take(most));
             if let Some(held) = &mut held {
                 held.try_reserve_exact(usize::try_from(limits.size).unwrap_or(0))
                     .map_err(io::Error::other)?;
@@ -230,6 +239,8 @@ mod tests {
                     like_list: 0,
                     digests: &[],
                     size: 0,
+                    bound: u64::MAX,
+                    memory: &Budget::new(1000),
                 },
                 &mut piece,
             )

@@ -4,11 +4,12 @@
 //! of size and does not report contradicting headers, which make an archive look different to
 //! different readers. Source: POSIX, pax, "pax Interchange Format"; GNU tar, "Basic Tar Format".
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use ::tar::{Archive, Entry, EntryType, Header, PaxExtensions};
 
 use crate::archive::entry::{EntryKind, Ownership};
+use crate::archive::packing::Compression;
 use crate::archive::read::unpacking::{Bounded, StopReason, Unpacking, error_chain, unfit};
 
 /// Maximum bytes of a pax header.
@@ -28,11 +29,46 @@ struct Ahead {
     any: bool,
 }
 
+/// Reads all entries of a tar, plain or compressed. At most `allowed` bytes are unpacked; returns
+/// what is left of them.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn read_stream(
+    compression: Option<Compression>,
+    from: impl BufRead,
+    allowed: u64,
+    into: &mut Unpacking,
+) -> Result<u64, StopReason> {
+    let pool = into.pool;
+    let _window = compression.map(|compression| compression.window(pool));
+    let from: Box<dyn Read + '_> = match compression {
+        Some(compression) => compression.decoder(from),
+        None => Box::new(from),
+    };
+    let mut stream = Bounded::new(from, allowed, pool);
+    read(&mut stream, into)?;
+    Ok(stream.left())
+}
+
+/// Returns true if a block is the header of an entry, by its checksum.
+pub fn is_header(block: &[u8]) -> bool {
+    if block.len() < 512 {
+        return false;
+    }
+    let mut header = Header::from_byte_slice(&block[..512]).clone();
+    let Ok(declared) = header.cksum() else {
+        return false;
+    };
+    header.set_cksum();
+    header.cksum().is_ok_and(|computed| computed == declared)
+}
+
 /// Reads all entries of a tar.
 ///
 /// # Errors
 /// The archive is damaged or truncated, contradicts itself or exceeds a limit.
-pub fn read<R: Read>(stream: &mut Bounded<R>, into: &mut Unpacking) -> Result<(), StopReason> {
+pub fn read<R: Read>(stream: &mut Bounded<'_, R>, into: &mut Unpacking) -> Result<(), StopReason> {
     let mut archive = Archive::new(&mut *stream);
     entries(&mut archive, into)?;
     // Reads to the end, so that checksums of the compression are checked. Data after the end marker
@@ -203,7 +239,7 @@ fn file<R: Read>(
     mode: Option<u32>,
     into: &mut Unpacking,
 ) -> EntryKind {
-    match into.file(path, mode, entry) {
+    match into.file(path, mode, size, entry) {
         EntryKind::File(file) if file.size < size => {
             unfit(format!("it ends after {} of {size} bytes", file.size))
         }

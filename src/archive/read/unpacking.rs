@@ -2,15 +2,13 @@
 //! size.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Read};
-
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use std::io::{self, Read};
 
 use crate::archive::entry::{Entry, EntryKind, LONGEST_LIST, Ownership};
 use crate::archive::limits::Limits;
 use crate::archive::list_name::list_name;
 use crate::archive::packing::ARCHIVE_UNFIT;
+use crate::archive::read::budget::{Counter, Pool};
 use crate::archive::read::file::{self, PIECE, ReadLimits};
 
 /// Reason why an archive cannot be read any further, as a clause.
@@ -20,11 +18,11 @@ pub type StopReason = String;
 pub struct Unpacking<'a> {
     /// Limits of this archive.
     pub limits: &'a Limits,
+    /// Bounds that it shares with the other archives of the subject.
+    pub pool: &'a Pool,
+    /// Directory that the following entries are put into, with a trailing `/`; empty for none.
+    pub below: &'static str,
     entries: Vec<Entry>,
-    /// Bytes left of [`Limits::paths`].
-    paths: usize,
-    /// Bytes left of [`Limits::lists`].
-    lists: u64,
     /// Buffer for reading files.
     piece: Vec<u8>,
     /// Predicate of the paths whose contents are kept in memory.
@@ -48,10 +46,10 @@ pub struct EntryName {
 
 impl<'a> Unpacking<'a> {
     /// Creates a collector that keeps the contents of files that list others.
-    pub fn new(limits: &'a Limits) -> Self {
+    pub fn new(limits: &'a Limits, pool: &'a Pool) -> Self {
         Self {
             release: true,
-            ..Self::keeping(limits, |path| list_name(path).is_some())
+            ..Self::keeping(limits, pool, |path| list_name(path).is_some())
         }
     }
 
@@ -62,13 +60,12 @@ impl<'a> Unpacking<'a> {
     }
 
     /// Creates a collector that keeps the contents of files whose paths match `kept`.
-    pub fn keeping(limits: &'a Limits, kept: fn(&str) -> bool) -> Self {
-        let (paths, lists) = (limits.paths, limits.lists);
+    pub fn keeping(limits: &'a Limits, pool: &'a Pool, kept: fn(&str) -> bool) -> Self {
         Self {
             limits,
+            pool,
+            below: "",
             entries: Vec::new(),
-            paths,
-            lists,
             piece: vec![0; PIECE],
             kept,
             release: false,
@@ -111,8 +108,14 @@ impl<'a> Unpacking<'a> {
         } else {
             path
         };
+        // What is absolute remains so.
+        let path = match self.below {
+            "" => path.to_owned(),
+            _ if path.is_empty() || path == "." || path.starts_with('/') => path.to_owned(),
+            below => format!("{below}{path}"),
+        };
         EntryName {
-            path: path.to_owned(),
+            path,
             wrong,
             is_nameless: bytes.is_empty(),
         }
@@ -143,10 +146,16 @@ impl<'a> Unpacking<'a> {
             } else {
                 0
             };
-        self.paths = self
-            .paths
-            .checked_sub(text)
-            .ok_or_else(|| format!("its paths have more than {} bytes", self.limits.paths))?;
+        if !self.pool.entries.take(1) {
+            let most = self.limits.entries;
+            return Err(format!(
+                "the archives have more than {most} entries together"
+            ));
+        }
+        if !self.pool.paths.take(text as u64) {
+            let most = self.limits.paths;
+            return Err(format!("its paths have more than {most} bytes"));
+        }
         let what = match wrong {
             Some(why) => unfit(why),
             None if path.is_empty() => unfit("its path is empty"),
@@ -156,9 +165,16 @@ impl<'a> Unpacking<'a> {
         Ok(())
     }
 
-    /// Reads one file of the archive. An error becomes the contents of this entry.
-    pub fn file(&mut self, path: &str, mode: Option<u32>, from: &mut impl Read) -> EntryKind {
-        let left = self.lists.min(LONGEST_LIST);
+    /// Reads one file of the archive, of which no more than the declared bytes are held. An error
+    /// becomes the contents of this entry.
+    pub fn file(
+        &mut self,
+        path: &str,
+        mode: Option<u32>,
+        declared: u64,
+        from: &mut impl Read,
+    ) -> EntryKind {
+        let left = self.pool.lists.left().min(LONGEST_LIST);
         let list = if (self.kept)(path) { left } else { 0 };
         match file::read(
             from,
@@ -169,11 +185,15 @@ impl<'a> Unpacking<'a> {
                 like_list: if self.release { left } else { 0 },
                 digests: &self.limits.digests,
                 size: 0,
+                bound: declared,
+                memory: &self.pool.memory,
             },
             &mut self.piece,
         ) {
-            Ok(file) => {
-                self.lists -= file.list.as_ref().map_or(0, |list| list.len() as u64);
+            Ok(mut file) => {
+                // Another reader may have taken what was left.
+                let is_kept = |list: &Vec<u8>| self.pool.lists.take(list.len() as u64);
+                file.list = file.list.filter(is_kept);
                 EntryKind::File(file)
             }
             Err(error) => unfit(error_chain(&error)),
@@ -260,9 +280,15 @@ pub fn too_large(allowed: u64) -> String {
     format!("it unpacks to more than the allowed {allowed} bytes")
 }
 
-/// Reader that fails once it has returned more than the allowed bytes.
-pub struct Bounded<R> {
+/// Reason for archives that exceed their unpacked size together.
+const TOO_LARGE_TOGETHER: &str = "the archives unpack to more than is allowed together";
+
+/// Reader that fails once it has returned more than the allowed bytes, or more than the archives of
+/// a subject may together.
+pub struct Bounded<'a, R> {
     from: R,
+    /// Bytes left for all archives.
+    total: &'a Counter,
     /// Bytes left of `allowed`.
     left: u64,
     /// Limit in bytes, for the error message.
@@ -274,16 +300,17 @@ pub struct Bounded<R> {
     failed: Option<String>,
 }
 
-impl<R: Read> Bounded<R> {
+impl<'a, R: Read> Bounded<'a, R> {
     /// Creates a reader of at most `allowed` bytes.
-    pub fn new(from: R, allowed: u64) -> Self {
-        Self::with_left(from, allowed, allowed)
+    pub fn new(from: R, allowed: u64, pool: &'a Pool) -> Self {
+        Self::with_left(from, allowed, allowed, pool)
     }
 
     /// Creates a reader that shares a limit of `allowed` bytes with others, of which `left` remain.
-    pub fn with_left(from: R, left: u64, allowed: u64) -> Self {
+    pub fn with_left(from: R, left: u64, allowed: u64, pool: &'a Pool) -> Self {
         Self {
             from,
+            total: &pool.unpacked,
             left,
             allowed,
             zeros: 0,
@@ -307,11 +334,15 @@ impl<R: Read> Bounded<R> {
                 _ => Err(io::Error::other(too_large(self.allowed))),
             };
         }
-        self.from.read(&mut piece[..most])
+        let read = self.from.read(&mut piece[..most])?;
+        if !self.total.take(read as u64) {
+            return Err(io::Error::other(TOO_LARGE_TOGETHER));
+        }
+        Ok(read)
     }
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         if let Some(failed) = &self.failed {
             return Err(io::Error::other(failed.clone()));
@@ -327,105 +358,5 @@ impl<R: Read> Read for Bounded<R> {
             None => self.zeros + read as u64,
         };
         Ok(read)
-    }
-}
-
-/// Maximum window of a Zstandard frame in bytes: the default of `zstd -d`, which covers `--ultra
-/// -22` and `--long`.
-const WINDOW: u64 = 128 * 1024 * 1024;
-
-/// Reader of all concatenated frames of a Zstandard stream, which verifies their checksums.
-pub struct ZstdFrames<R> {
-    from: R,
-    decoder: FrameDecoder,
-    /// A frame is being read.
-    open: bool,
-    /// Bytes returned of the current frame.
-    given: u64,
-}
-
-impl<R: BufRead> ZstdFrames<R> {
-    /// Creates a reader of a compressed stream.
-    pub fn new(from: R) -> Self {
-        let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(WINDOW);
-        Self {
-            from,
-            decoder,
-            open: false,
-            given: 0,
-        }
-    }
-
-    /// Opens the next frame, ignoring skippable ones. Returns false at the end of the stream.
-    fn open_next(&mut self) -> io::Result<bool> {
-        while !self.from.fill_buf()?.is_empty() {
-            match self.decoder.reset(&mut self.from) {
-                Ok(()) => {
-                    self.given = 0;
-                    return Ok(true);
-                }
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
-                    length,
-                    ..
-                })) => {
-                    let length = u64::from(length);
-                    if io::copy(
-                        &mut Read::by_ref(&mut self.from).take(length),
-                        &mut io::sink(),
-                    )? < length
-                    {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                }
-                Err(error) => return Err(io::Error::other(error)),
-            }
-        }
-        Ok(false)
-    }
-
-    /// Checks the frame's checksum and content size against the decompressed data.
-    fn close(&self) -> io::Result<()> {
-        if let Some(checksum) = self.decoder.get_checksum_from_data()
-            && self.decoder.get_calculated_checksum() != Some(checksum)
-        {
-            return Err(io::Error::other("a Zstandard checksum does not match"));
-        }
-        // 0: the frame's header has no content size.
-        let declared = self.decoder.content_size();
-        if declared != 0 && declared != self.given {
-            return Err(io::Error::other(
-                "a Zstandard frame has another size than its header declares",
-            ));
-        }
-        Ok(())
-    }
-}
-
-impl<R: BufRead> Read for ZstdFrames<R> {
-    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
-        if piece.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            if !self.open {
-                self.open = self.open_next()?;
-                if !self.open {
-                    return Ok(0);
-                }
-            }
-            while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
-                self.decoder
-                    .decode_blocks(&mut self.from, BlockDecodingStrategy::UptoBlocks(1))
-                    .map_err(io::Error::other)?;
-            }
-            let read = self.decoder.read(piece)?;
-            self.given += read as u64;
-            if read > 0 {
-                return Ok(read);
-            }
-            self.close()?;
-            self.open = false;
-        }
     }
 }

@@ -202,7 +202,12 @@ fn read_entry<R: ReaderAt>(
         entry.reader(),
     );
     let mut take = |bytes: &mut dyn Read| {
-        let mut bounded = Bounded::with_left(entry.verifying_reader(bytes), run.left, run.allowed);
+        let mut bounded = Bounded::with_left(
+            entry.verifying_reader(bytes),
+            run.left,
+            run.allowed,
+            into.pool,
+        );
         let what = contents(&mut bounded, record, name, into);
         run.left = bounded.left();
         what
@@ -225,7 +230,7 @@ fn read_entry<R: ReaderAt>(
 
 /// Reads the contents of a regular file or a symbolic link.
 fn contents<R: Read>(
-    bytes: &mut Bounded<R>,
+    bytes: &mut Bounded<'_, R>,
     record: &Record,
     name: &EntryName,
     into: &mut Unpacking,
@@ -244,5 +249,7 @@ fn contents<R: Read>(
             String::from_utf8_lossy(&target).into_owned(),
         ));
     }
-    Ok(into.file(&name.path, record.unix.map(|mode| mode & 0o7777), bytes))
+    let mode = record.unix.map(|mode| mode & 0o7777);
+    let declared = record.way.uncompressed_size_hint();
+    Ok(into.file(&name.path, mode, declared, bytes))
 }

@@ -8,7 +8,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::archive::look::own_name;
 use crate::archive::packing::{ARCHIVE_UNFIT, Packing};
 use crate::archive::read::file::PIECE;
-use crate::archive::read::unpacking::ZstdFrames;
 use crate::build::look::options::{self, RunOptions};
 use crate::build::look::request::{RunRequest, is_no_workspace, xpkg_config};
 use crate::build::look::session::Session;
@@ -284,12 +283,11 @@ pub fn unpack(host: &Host, path: &Utf8Path, to: &Utf8Path) -> Result<Utf8PathBuf
     let buffered = BufReader::with_capacity(PIECE, file);
     let stream: Box<dyn Read> = match Packing::of(&first, &own_name(path)) {
         Some(Packing::Tar) => Box::new(buffered),
-        Some(Packing::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
-        Some(Packing::Zstd) => Box::new(ZstdFrames::new(buffered)),
+        Some(Packing::Compressed(compression)) => compression.decoder(buffered),
         _ => {
             return Err(
                 Problem::new(ARCHIVE_UNFIT, format!("`{path}` is not a tar archive"))
-                    .help("pass the tree as a directory, or as `.tar`, `.tar.gz` or `.tar.zst`"),
+                    .help("pass the tree as a directory, or as `.tar`, `.tar.gz`, `.tar.xz` or `.tar.zst`"),
             );
         }
     };

@@ -18,7 +18,11 @@ pub fn kind(name: ListName, bytes: &[u8]) -> Option<&'static str> {
             .or_else(|| certificate(bytes))
             .or_else(|| document(bytes)),
         ListName::Document => document(bytes),
-        ListName::Manifest | ListName::ManifestText | ListName::Sums | ListName::Sidecar(_) => None,
+        ListName::Manifest
+        | ListName::ManifestText
+        | ListName::Record
+        | ListName::Sums
+        | ListName::Sidecar(_) => None,
     }
 }
 

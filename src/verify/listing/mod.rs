@@ -2,14 +2,15 @@
 //!
 //! Pure. Lists are not trusted: each path is checked, each line must have a known form. What looks
 //! like a list is read, or is a finding: a list that is ignored lets every changed file pass.
-//! [`lines`] parses texts, [`companion`] knows what belongs to a list and need not be listed.
+//! [`lines`] parses texts, [`record`] lists of wheels; [`companion`] knows what belongs to a list and need not be listed.
 
 pub mod companion;
 pub mod lines;
+pub mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::entry::{Artifacts, Entry, EntryKind, File, LONGEST_LIST};
+use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, File, LONGEST_LIST};
 use crate::archive::list_name::{ListName, list_name};
 use crate::digest::Algorithm;
 use crate::inspect::InspectError;
@@ -19,6 +20,7 @@ use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::tree::manifest::{Artifact, Manifest, SCHEMA_ID};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::listing::lines::{Line, Lines, Strength};
+use crate::verify::listing::record::Record;
 use crate::verify::paths::{PATH_UNSAFE, head, unsafe_path};
 use crate::verify::report::Skipped;
 
@@ -100,8 +102,23 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Listing {
             add_manifest(entry, &entries, &mut listing, findings);
         }
     }
+    for entry in &all {
+        // In a directory, it is of an installed wheel: others are beside it.
+        if list_name(&entry.path) == Some(ListName::Record) && subject.kind.is_packed() {
+            add_record(entry, &mut listing, findings);
+        }
+    }
     let mut unchecked = Vec::new();
     for entry in &all {
+        if entry.path == PACKAGE_SUMS && subject.kind == ArtifactsKind::Package {
+            listing.exempt.insert(entry.path.clone());
+            listing.skipped.push(Skipped {
+                path: entry.path.clone(),
+                what: "digests of MD5".to_owned(),
+                why: "they are too weak; dpkg compares them with what it has installed".to_owned(),
+            });
+            continue;
+        }
         let Some(list) = text_list(entry, &entries, &listing, findings) else {
             continue;
         };
@@ -117,10 +134,13 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Listing {
     listing
 }
 
+/// MD5 digests of a package of Debian, which every one has: no list that its maker wrote.
+const PACKAGE_SUMS: &str = "DEBIAN/md5sums";
+
 /// Returns the order of the lists of one directory: xpkg's, lists of several files, others.
 fn rank(path: &str) -> u8 {
     match list_name(path) {
-        Some(ListName::Manifest) => 0,
+        Some(ListName::Manifest | ListName::Record) => 0,
         Some(ListName::ManifestText) => 1,
         Some(ListName::Sums) => 2,
         _ => 3,
@@ -226,6 +246,75 @@ fn add_manifest(
     listing.manifests.insert(base.to_owned(), manifest);
 }
 
+/// Adds the list of a wheel, which has all of its files.
+fn add_record(entry: &Entry, listing: &mut Listing, findings: &mut Vec<Finding>) {
+    let path = entry.path.as_str();
+    let above = directory(path).trim_end_matches('/');
+    let base = directory(above).to_owned();
+    let text = contents(entry)
+        .and_then(|bytes| str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()));
+    listing.exempt.insert(path.to_owned());
+    let text = match text {
+        Ok(text) => text,
+        Err(why) => {
+            findings.push(unreadable(path, why));
+            return;
+        }
+    };
+    let mut wrong = Vec::new();
+    for record in record::parse(text) {
+        let Record {
+            number,
+            path: written,
+            digest,
+            size,
+        } = match record {
+            Ok(record) => record,
+            Err(why) => {
+                wrong.push(why);
+                continue;
+            }
+        };
+        if let Some(reason) = unsafe_path(&written) {
+            findings.push(path_unsafe(path, &written, reason));
+            continue;
+        }
+        let file = format!("{base}{}", normalize(&written));
+        // It cannot list itself, and its signatures come after it.
+        if file == path
+            || [".jws", ".p7s"]
+                .iter()
+                .any(|end| file == format!("{path}{end}"))
+        {
+            listing.exempt.insert(file);
+            continue;
+        }
+        let Some((algorithm, digest)) = digest else {
+            wrong.push(format!("line {number} has no digest"));
+            continue;
+        };
+        findings.extend(add_digest(listing, path, &file, algorithm, &digest));
+        if let Some(listed) = listing.files.get_mut(&file) {
+            listed.size = listed.size.or(size);
+        }
+    }
+    report_lines(path, wrong, findings);
+    listing.by.push(path.to_owned());
+    let complete = listing.complete.entry(base);
+    complete.or_insert_with(|| path.to_owned());
+}
+
+/// Reports the lines of a list that are not understood.
+fn report_lines(path: &str, wrong: Vec<String>, findings: &mut Vec<Finding>) {
+    let more = wrong.len().saturating_sub(MOST_LINES);
+    let shown = wrong.into_iter().take(MOST_LINES);
+    findings.extend(shown.map(|why| unreadable(path, why)));
+    if more > 0 {
+        let why = format!("{} more like these", text::count(more, "line"));
+        findings.push(unreadable(path, why));
+    }
+}
+
 /// Returns true for a manifest that xpkg wrote. Others have a `schema_version`, too.
 fn is_xpkgs(value: &serde_json::Value) -> bool {
     let text = |value: Option<&serde_json::Value>| {
@@ -287,7 +376,12 @@ fn text_list<'a>(
         file.binary,
         Err(InspectError::Empty | InspectError::Unknown(_))
     );
-    if !is_text || matches!(name, Some(ListName::Manifest | ListName::Document)) {
+    if !is_text
+        || matches!(
+            name,
+            Some(ListName::Manifest | ListName::Record | ListName::Document)
+        )
+    {
         return None;
     }
     let is_beside_manifest = listing.manifests.contains_key(directory(path));
@@ -517,19 +611,8 @@ fn add_text(
         }
     }
     wrong.sort();
-    let more = wrong.len().saturating_sub(MOST_LINES);
-    findings.extend(
-        wrong
-            .into_iter()
-            .take(MOST_LINES)
-            .map(|(_, why)| unreadable(path, why)),
-    );
-    if more > 0 {
-        findings.push(unreadable(
-            path,
-            format!("{} more like these", text::count(more, "line")),
-        ));
-    }
+    let wrong = wrong.into_iter().map(|(_, why)| why).collect();
+    report_lines(path, wrong, findings);
     if let Some(kind) = list.lines.signature {
         listing.skipped.push(Skipped {
             path: path.to_owned(),

@@ -220,6 +220,12 @@ enum Way {
     /// A tar that is changed before it is packed.
     Gzip,
     Zstd,
+    Xz,
+    Bzip2,
+    /// Control files of a `.deb`, and the same tar as its data.
+    Deb,
+    /// A cpio that is changed before it is put into an `.rpm`.
+    Rpm,
     /// `xpkg.toml`.
     Config,
     /// `Cross.toml`.
@@ -310,6 +316,12 @@ fn seeds() -> Vec<(&'static str, Way, Vec<u8>)> {
         vec![0; 1024],
     ]
     .concat();
+    let cpio = made::cpio(&[
+        ("./bin", 0o040_755, 1, 2, b""),
+        ("./bin/tool", 0o100_755, 2, 2, &macho()),
+        ("./bin/same", 0o100_755, 2, 2, b""),
+        ("./link", 0o120_777, 3, 1, b"bin/tool"),
+    ]);
     let zip = made::zip(&[
         made::zipped("bin/", b"", false),
         made::zipped("bin/tool", &pe(), true),
@@ -331,6 +343,20 @@ fn seeds() -> Vec<(&'static str, Way, Vec<u8>)> {
         ("tar.gz", Way::Archive, made::gzip(&tar)),
         ("tar.zst", Way::Zstd, tar.clone()),
         ("tar.zst", Way::Archive, made::zstd(&tar)),
+        ("tar.xz", Way::Xz, tar.clone()),
+        ("tar.xz", Way::Archive, made::xz(&tar)),
+        ("tar.bz2", Way::Bzip2, tar.clone()),
+        ("tar.bz2", Way::Archive, made::bzip2(&tar)),
+        ("gz", Way::Archive, made::gzip(&pe())),
+        ("deb", Way::Deb, tar.clone()),
+        (
+            "deb",
+            Way::Archive,
+            made::deb(&[("./usr/bin/tool", &macho())]),
+        ),
+        ("rpm", Way::Rpm, cpio.clone()),
+        ("rpm", Way::Archive, made::rpm(&cpio)),
+        ("rpm", Way::Archive, include_bytes!("gzip.rpm").to_vec()),
         ("zip", Way::Archive, zip),
         ("xpkg.toml", Way::Config, CONFIG.into()),
         ("Cross.toml", Way::Cross, CROSS.into()),
@@ -422,7 +448,7 @@ fn take(host: &Host, way: Way, bytes: &[u8], path: &Utf8Path, limits: &Limits) {
                 let _ = serde_json::from_str::<cargo_metadata::Message>(line);
             }
         }
-        Way::Archive | Way::Gzip | Way::Zstd => {
+        Way::Archive | Way::Gzip | Way::Zstd | Way::Xz | Way::Bzip2 | Way::Deb | Way::Rpm => {
             std::fs::write(path, bytes).unwrap();
             let subject = read(host, path, limits, &Shell::default().bar("Reading")).unwrap();
             assert!(subject.entries.is_sorted_by(|a, b| a.path <= b.path));
@@ -475,12 +501,23 @@ fn no_mutant_makes_a_panic() {
         }
         let mut bytes = original.clone();
         mutate(&mut bytes, &mut random);
-        if *name == "tar" || matches!(way, Way::Gzip | Way::Zstd) && random.below(4) > 0 {
+        let is_tar = matches!(way, Way::Gzip | Way::Zstd | Way::Xz | Way::Bzip2 | Way::Deb);
+        if *name == "tar" || is_tar && random.below(4) > 0 {
             mend(&mut bytes);
         }
         match way {
             Way::Gzip => bytes = made::gzip(&bytes),
             Way::Zstd => bytes = made::zstd(&bytes),
+            Way::Xz => bytes = made::xz(&bytes),
+            Way::Bzip2 => bytes = made::bzip2(&bytes),
+            Way::Deb => {
+                bytes = made::ar(&[
+                    ("debian-binary", b"2.0\n"),
+                    ("control.tar", &bytes),
+                    ("data.tar.gz", &made::gzip(&bytes)),
+                ]);
+            }
+            Way::Rpm => bytes = made::rpm(&bytes),
             _ => {}
         }
         let path = directory.join(format!("mutant.{name}"));

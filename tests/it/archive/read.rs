@@ -31,6 +31,92 @@ pub mod made {
         ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
     }
 
+    pub fn xz(bytes: &[u8]) -> Vec<u8> {
+        xz_with(bytes, 1 << 20)
+    }
+
+    /// An xz with a dictionary of this size.
+    pub fn xz_with(bytes: &[u8], dictionary: u32) -> Vec<u8> {
+        let mut options = lzma_rust2::XzOptions::with_preset(1);
+        options.lzma_options.dict_size = dictionary;
+        let mut packed = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+        packed.write_all(bytes).unwrap();
+        packed.finish().unwrap()
+    }
+
+    pub fn bzip2(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        packed.write_all(bytes).unwrap();
+        packed.finish().unwrap()
+    }
+
+    /// An `ar` of these members.
+    pub fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut file = b"!<arch>\n".to_vec();
+        for (name, bytes) in members {
+            let size = bytes.len();
+            file.extend(format!("{name:<16}0           0     0     100644  {size:<10}`\n").bytes());
+            file.extend(*bytes);
+            file.resize(file.len().next_multiple_of(2), b'\n');
+        }
+        file
+    }
+
+    /// A package of Debian with one control file and these files.
+    pub fn deb(files: &[(&str, &[u8])]) -> Vec<u8> {
+        ar(&[
+            ("debian-binary", b"2.0\n"),
+            (
+                "control.tar.gz",
+                &gzip(&tar(&[("./control", b"Package: a\n")])),
+            ),
+            ("data.tar.xz", &xz(&tar(files))),
+        ])
+    }
+
+    /// A cpio of SVR4: path, mode, inode, number of names, contents.
+    pub fn cpio(files: &[(&str, u32, u32, u32, &[u8])]) -> Vec<u8> {
+        let mut file = Vec::new();
+        let pad = |file: &mut Vec<u8>| file.resize(file.len().next_multiple_of(4), 0);
+        for (path, mode, inode, names, bytes) in
+            files.iter().chain([&("TRAILER!!!", 0, 0, 1, &b""[..])])
+        {
+            let (size, length) = (bytes.len() as u32, path.len() as u32 + 1);
+            let numbers = [*inode, *mode, 0, 0, *names, 0, size, 0, 0, 0, 0, length, 0];
+            file.extend(b"070701");
+            file.extend(
+                numbers
+                    .iter()
+                    .flat_map(|number| format!("{number:08x}").into_bytes()),
+            );
+            file.extend(path.as_bytes());
+            file.push(0);
+            pad(&mut file);
+            file.extend(*bytes);
+            pad(&mut file);
+        }
+        file
+    }
+
+    /// A package of RPM without compression and digests.
+    pub fn rpm(payload: &[u8]) -> Vec<u8> {
+        let magic = [0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
+        let words = |words: &[u32]| -> Vec<u8> {
+            words.iter().flat_map(|word| word.to_be_bytes()).collect()
+        };
+        [
+            &[0xed, 0xab, 0xee, 0xdb, 3, 0][..],
+            &[0; 90],
+            &magic,
+            &words(&[0, 0]),
+            &magic,
+            &words(&[1, 5, 1125, 6, 0, 1]),
+            b"none\0",
+            payload,
+        ]
+        .concat()
+    }
+
     /// A tar of plain files, mode 0644.
     pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
         let blocks = files
@@ -407,6 +493,11 @@ fn archives_of_real_tools_are_read_alike() {
         "cd tree && zip -qr - . -x link | cat > ../streamed.zip",
         // The first bytes tell, not the name.
         "cp gnu.tgz gnu.zip && cp gnu.tgz plain",
+        "xz -k gnu.tar && bzip2 -k gnu.tar",
+        "head -c 5000 pax.tar | xz -9 -C sha256 > streams.txz && head -c 8 /dev/zero >> streams.txz && tail -c +5001 \
+         pax.tar | xz -C none >> streams.txz",
+        "xz -k --block-size=3000 --x86 --lzma2=preset=1 < pax.tar > blocks.tar.xz",
+        "head -c 5000 pax.tar | bzip2 > streams.tbz2 && tail -c +5001 pax.tar | bzip2 >> streams.tbz2",
     ];
     for command in commands {
         place.run("sh", &["-c", command]);
@@ -422,7 +513,8 @@ fn archives_of_real_tools_are_read_alike() {
         "manifest.json: file 2 644 data list".to_owned(),
     ];
     let names = "gnu.tar pax.tar gnu.tgz gnu.tar.zst two.tar.zst members.tgz frames.tar.zst \
-                 deflated.zip stored.zip streamed.zip gnu.zip plain";
+                 deflated.zip stored.zip streamed.zip gnu.zip plain gnu.tar.xz gnu.tar.bz2 streams.txz \
+                 blocks.tar.xz streams.tbz2";
     for name in names.split_whitespace().chain(["ustar.tar.gz"]) {
         let subject = seen(&place.root.join(name), &Limits::default());
         let expected: Vec<_> = expected
@@ -500,10 +592,26 @@ fn what_cannot_be_an_archive_says_so() {
         b"",
         &[": archive-unfit: its name is an archive's, but its first bytes are not"],
     );
+    for name in ["a.deb", "a.rpm", "a.whl", "a.crate", "a.xz", "a.BZ2"] {
+        check(
+            name,
+            b"Not Found",
+            &[": archive-unfit: its name is an archive's, but its first bytes are not"],
+        );
+    }
+    for (first, what) in [
+        (&b"7z\xbc\xaf\x27\x1c"[..], "a 7z archive"),
+        (b"Rar!\x1a\x07\x01", "a RAR archive"),
+        (b"LZIP\x01", "compressed with lzip"),
+        (b"MSCF\0\0\0\0", "a cabinet"),
+    ] {
+        let why = format!(": archive-unfit: it is {what}, which is not supported");
+        check("a", first, &[&why]);
+    }
     check(
         "a.txz",
         b"\xfd7zXZ\0",
-        &[": archive-unfit: it is compressed with xz, which is not supported"],
+        &[": archive-unfit: failed to fill whole buffer"],
     );
     check(
         "a.tar",
@@ -512,13 +620,426 @@ fn what_cannot_be_an_archive_says_so() {
     );
     check("a.tar", &[0; 1024], &[]);
     check(
-        "text.gz",
+        "text.tar.gz",
         &made::gzip(&[b'a'; 600]),
         &[&format!(
             ": archive-unfit: it does not contain a tar: numeric field was not a number: aaaaaaaa when \
              getting cksum for {}",
             "a".repeat(100)
         )],
+    );
+}
+
+#[test]
+fn one_compressed_file_has_the_name_of_its_archive() {
+    let elf = program();
+    let size = elf.len();
+    let expected = format!("app-linux-amd64: file {size} - program");
+    for (name, bytes) in [
+        ("app-linux-amd64.gz", made::gzip(&elf)),
+        ("app-linux-amd64.xz", made::xz(&elf)),
+        ("app-linux-amd64.bz2", made::bzip2(&elf)),
+        ("app-linux-amd64.zst", made::zstd(&elf)),
+        ("app-linux-amd64", made::gzip(&elf)),
+    ] {
+        check(name, &bytes, &[&expected]);
+    }
+    // gzip's own name leads elsewhere.
+    let mut named = flate2::GzBuilder::new()
+        .filename("../../etc/passwd")
+        .write(Vec::new(), flate2::Compression::fast());
+    named.write_all(b"hello").unwrap();
+    check("a.gz", &named.finish().unwrap(), &["a: file 5 - data"]);
+    check("a.gz", &made::gzip(b""), &["a: file 0 - data"]);
+    let mut cut = made::gzip(&elf);
+    cut.truncate(cut.len() - 1);
+    check("a.gz", &cut, &["a: archive-unfit: unexpected end of file"]);
+    check(
+        "a.gz",
+        &made::gzip(&vec![0; 6 << 20]),
+        &["a: archive-unfit: it unpacks to more than the allowed 4194304 bytes"],
+    );
+}
+
+#[test]
+fn a_dictionary_of_xz_has_a_bound() {
+    let tar = made::tar(&[("a", b"x")]);
+    check(
+        "a.tar.xz",
+        &made::xz_with(&tar, 128 << 20),
+        &["a: file 1 644 data"],
+    );
+    let mut large = made::xz(&tar);
+    // The dictionary's size in the header of the first block (40: 4 GiB), and the header's CRC-32.
+    assert_eq!(large[14..16], [0x21, 1]);
+    large[16] = 40;
+    let sum = rawzip::crc32(&large[12..20]).to_le_bytes();
+    large[20..24].copy_from_slice(&sum);
+    check(
+        "a.tar.xz",
+        &large,
+        &[": archive-unfit: needed memory too big for mem_limit_kb"],
+    );
+}
+
+#[test]
+fn packages_of_dpkg_deb_are_read() {
+    let place = place();
+    let elf = program();
+    place.put("tree/DEBIAN/control", b"Package: a\nVersion: 1\nArchitecture: amd64\nMaintainer: a <a@example.org>\nDescription: a\n");
+    place.put("tree/usr/bin/tool", &elf);
+    place.run(
+        "sh",
+        &[
+            "-c",
+            "chmod 755 tree tree/DEBIAN tree/usr/bin/tool && ln -s /usr/bin/tool tree/usr/bin/link",
+        ],
+    );
+    let size = elf.len();
+    for how in ["xz", "gzip", "zstd", "none"] {
+        let help = Command::new(tool("dpkg-deb"))
+            .arg("--help")
+            .output()
+            .unwrap();
+        if !String::from_utf8_lossy(&help.stdout).contains(how) {
+            crate::support::skipped_in_part("archive::read", &format!("dpkg-deb has no {how}"));
+            continue;
+        }
+        place.run("dpkg-deb", &["-b", &format!("-Z{how}"), "tree", "a.deb"]);
+        let subject = seen(&place.root.join("a.deb"), &Limits::default());
+        assert_eq!(
+            lines(&subject),
+            [
+                "DEBIAN/control: file 87 644 data".to_owned(),
+                "usr: directory".to_owned(),
+                "usr/bin: directory".to_owned(),
+                "usr/bin/link: -> /usr/bin/tool".to_owned(),
+                format!("usr/bin/tool: file {size} 755 program"),
+            ],
+            "{how}"
+        );
+        assert_eq!(subject.kind, ArtifactsKind::Package);
+    }
+}
+
+#[track_caller]
+fn check_package(name: &str, bytes: &[u8], expected: &[&str]) {
+    let place = place();
+    let subject = seen(&place.put(name, bytes), &small());
+    assert_eq!(lines(&subject), expected);
+    assert_eq!(subject.kind, ArtifactsKind::Package);
+}
+
+#[test]
+fn a_package_of_alpine_is_one_tar_of_several_members() {
+    // Only the last of its tars has an end.
+    let cut = made::block(".PKGINFO", b'0', b"hello", 5);
+    let data = made::tar(&[("usr/a", b"hello")]);
+    let bytes = [made::gzip(&cut), made::gzip(&data)].concat();
+    let expected = [".PKGINFO: file 5 644 data", "usr/a: file 5 644 data"];
+    check_package("a-1.0-r0.apk", &bytes, &expected);
+    let android = made::zip(&[made::zipped("lib/arm64-v8a/liba.so", b"hello", true)]);
+    check(
+        "a.apk",
+        &android,
+        &["lib/arm64-v8a/liba.so: file 5 644 data"],
+    );
+}
+
+#[test]
+fn a_deb_that_lies_is_told() {
+    let control = made::gzip(&made::tar(&[("./control", b"Package: a\n")]));
+    let data = made::tar(&[("./usr/a", b"hello")]);
+    let version = ("debian-binary", &b"2.0\n"[..]);
+    let entries = ["DEBIAN/control: file 11 644 data", "usr/a: file 5 644 data"];
+    let good = [version, ("control.tar.gz", &control), ("data.tar", &data)];
+    check_package("a.deb", &made::ar(&good), &entries);
+    let named = ["debian-binary/", "control.tar.gz/", "data.tar/"];
+    let bsd: Vec<_> = good
+        .iter()
+        .zip(named)
+        .map(|((_, bytes), name)| (name, *bytes))
+        .collect();
+    check_package("a.deb", &made::ar(&bsd), &entries);
+    let signed = [&good[..], &[("_gpgorigin", &b"x"[..])]].concat();
+    check_package(
+        "a.deb",
+        &made::ar(&signed),
+        &[entries[0], "_gpgorigin: file 1 - data", entries[1]],
+    );
+    let check = |members: &[(&str, &[u8])], expected: &[&str], why: &str| {
+        let why = format!(": archive-unfit: {why}");
+        let expected: Vec<&str> = [why.as_str()]
+            .into_iter()
+            .chain(expected.iter().copied())
+            .collect();
+        check_package("a.deb", &made::ar(members), &expected);
+    };
+    let both = &entries[..];
+    check(
+        &[&good[..], &[("data.tar.gz", &control[..])]].concat(),
+        both,
+        "its member `data.tar.gz` is not one that dpkg looks for there",
+    );
+    check(
+        &[version, good[2], good[1]],
+        &[],
+        "its member `data.tar` is not one that dpkg looks for there",
+    );
+    check(&good[..1], &[], "it is truncated: it has no control.tar");
+    check(
+        &good[..2],
+        &entries[..1],
+        "it is truncated: it has no data.tar",
+    );
+    check(
+        &[("debian-binary", b"3.0\n")],
+        &[],
+        "it is a package of a format other than 2",
+    );
+    for name in ["//", "#1/20", "/12", "a b", ""] {
+        let members = [version, (name, &b"x"[..])];
+        let why = "it has a member with a name that no package has";
+        check(&members, &[], why);
+    }
+    check(
+        &[version, ("control.tar.lzma", b"x")],
+        &[],
+        "the compression of its member `control.tar.lzma` is not supported",
+    );
+    check(
+        &[version, ("control.tar.xz", &control)],
+        &[],
+        "it does not contain a tar: invalid XZ magic bytes",
+    );
+    // A path that leads out is not hidden by the directory of control files.
+    let out = made::tar(&[("/etc/x", b""), ("../y", b"")]);
+    check_package(
+        "a.deb",
+        &made::ar(&[version, ("control.tar", &out), good[2]]),
+        &[
+            "/etc/x: file 0 644 data",
+            "DEBIAN/../y: file 0 644 data",
+            entries[1],
+        ],
+    );
+    let mut sized = made::ar(&good);
+    sized[8 + 48..8 + 58].copy_from_slice(b"-1        ");
+    check_package(
+        "a.deb",
+        &sized,
+        &[": archive-unfit: it has a member with a size that is not a number"],
+    );
+    // Control and data share one limit.
+    let zeros = made::gzip(&made::tar(&[("z", &vec![0; 3 << 20])]));
+    let bomb = made::ar(&[version, ("control.tar.gz", &zeros), ("data.tar.gz", &zeros)]);
+    let subject = seen(&place().put("a.deb", &bomb), &small());
+    assert!(
+        lines(&subject)[0].starts_with(": archive-unfit: it unpacks to more than the allowed"),
+        "{:?}",
+        lines(&subject)
+    );
+}
+
+#[test]
+fn packages_of_rpmbuild_are_read() {
+    let expected = [
+        "usr/bin/app: file 14392 755 program",
+        "usr/bin/link: -> /usr/share/app/text",
+        "usr/lib/.build-id: directory",
+        "usr/lib/.build-id/52: directory",
+        "usr/lib/.build-id/52/a414c0615633607a5514d6544b39fe58419d4f: -> ../../../../usr/bin/app",
+        "usr/share/app: directory",
+        "usr/share/app/second: = usr/share/app/text",
+        "usr/share/app/text: file 6 644 data",
+    ];
+    let gzip: &[u8] = include_bytes!("gzip.rpm");
+    for bytes in [gzip, include_bytes!("zstd.rpm")] {
+        check_package("a.rpm", bytes, &expected);
+    }
+    let changed = |at: usize| {
+        let mut bytes = gzip.to_vec();
+        bytes[at] ^= 1;
+        let place = place();
+        lines(&seen(&place.put("a.rpm", &bytes), &small())).remove(0)
+    };
+    let header = gzip
+        .windows(6)
+        .rposition(|bytes| bytes == b"An app")
+        .unwrap();
+    assert_eq!(
+        changed(header),
+        ": archive-unfit: its header does not have the digest in its signature"
+    );
+    // A field of gzip's header (its time) that no checksum of gzip covers.
+    let payload = gzip
+        .windows(3)
+        .rposition(|bytes| bytes == b"\x1f\x8b\x08")
+        .unwrap();
+    assert_eq!(
+        changed(payload + 4),
+        ": archive-unfit: its payload does not have the digest in its header"
+    );
+}
+
+#[test]
+fn a_cpio_in_an_rpm_is_read_as_it_is() {
+    let file = 0o100_644;
+    let cpio = made::cpio(&[
+        ("./d", 0o040_755, 1, 2, b""),
+        ("./one", file, 2, 3, b""),
+        ("./two", file, 2, 3, b""),
+        ("./three", file, 2, 3, b"hello"),
+        ("./four", file, 2, 3, b""),
+        ("./empty", file, 3, 2, b""),
+        ("./twin", file, 3, 2, b""),
+        ("./link", 0o120_777, 4, 1, b"d/x"),
+        ("./null", 0o020_644, 5, 1, b""),
+        ("/abs", file, 6, 1, b"x"),
+        ("../up", file, 7, 1, b"x"),
+        ("./wrong", 0o040_755, 8, 1, b"x"),
+    ]);
+    check_package(
+        "a.rpm",
+        &made::rpm(&cpio),
+        &[
+            "../up: file 1 644 data",
+            "/abs: file 1 644 data",
+            "d: directory",
+            "empty: file 0 644 data",
+            "four: = three",
+            "link: -> d/x",
+            "null: a character device",
+            "one: = three",
+            "three: file 5 644 data",
+            "twin: = empty",
+            "two: = three",
+            "wrong: archive-unfit: it is not a regular file, but has contents",
+        ],
+    );
+    let check = |cpio: &[u8], why: &str| {
+        let place = place();
+        let subject = seen(&place.put("a.rpm", &made::rpm(cpio)), &small());
+        assert_eq!(lines(&subject)[0], format!(": archive-unfit: {why}"));
+    };
+    let good = made::cpio(&[("a", file, 1, 1, b"hello")]);
+    let with = |at: usize, bytes: &[u8]| {
+        let mut cpio = good.clone();
+        cpio[at..at + bytes.len()].copy_from_slice(bytes);
+        cpio
+    };
+    check(
+        &with(0, b"07070X"),
+        "it is RPM's cpio for files above 4 GiB, which is not supported",
+    );
+    check(
+        &with(0, b"070702"),
+        "it is a cpio with checksums, which is not supported",
+    );
+    check(
+        &with(0, b"070707"),
+        "it does not contain a cpio of SVR4, or a damaged one",
+    );
+    check(
+        &with(54, b"+0000005"),
+        "it has a damaged header of an entry",
+    );
+    check(&with(54, b"ffffffff"), "it is truncated within an entry");
+    check(
+        &with(94, b"ffffffff"),
+        "it has a path that is longer than any system allows",
+    );
+    check(&with(94, b"00000000"), "it has a damaged path");
+    check(&[&good[..], b"more"].concat(), "data follows its end");
+    let mut large = made::rpm(&good);
+    large[120..124].copy_from_slice(&[0xff; 4]);
+    let place = place();
+    let subject = seen(&place.put("a.rpm", &large), &small());
+    assert_eq!(
+        lines(&subject),
+        [": archive-unfit: it has a header of 68719476725 bytes"]
+    );
+}
+
+#[test]
+fn archives_in_a_directory_are_looked_into_once() {
+    let place = place();
+    let inner = made::gzip(&made::tar(&[("deep", b"x")]));
+    let outer = made::zip(&[made::zipped("in.tgz", &inner, false)]);
+    for (path, bytes) in [
+        ("a/app.deb", made::deb(&[("./usr/a", b"hello")])),
+        ("a/app.zip", outer),
+        ("app.gz", made::gzip(b"hello")),
+        ("bad.tar.xz", b"Not Found".to_vec()),
+        ("liba.a", made::ar(&[("a.o", b"x")])),
+        ("rest.7z", b"7z\xbc\xaf\x27\x1c".to_vec()),
+        ("text", b"hello".to_vec()),
+    ] {
+        place.put(&format!("tree/{path}"), &bytes);
+    }
+    let subject = seen(&place.root.join("tree"), &small());
+    assert_eq!(subject.entries.len(), 8);
+    let inside: Vec<_> = subject
+        .inside
+        .iter()
+        .flat_map(|inside| {
+            let kind = inside.contents.kind;
+            lines(&inside.contents)
+                .into_iter()
+                .map(move |line| format!("{} {kind:?} {line}", inside.path))
+        })
+        .collect();
+    assert_eq!(
+        inside,
+        [
+            "a/app.deb Package DEBIAN/control: file 11 644 data",
+            "a/app.deb Package usr/a: file 5 644 data",
+            &format!("a/app.zip Archive in.tgz: file {} 644 data", inner.len()),
+            "app.gz Archive app: file 5 - data",
+            "bad.tar.xz Archive : archive-unfit: its name is an archive's, but its first bytes are not",
+        ]
+    );
+    let digest = |path: &str| {
+        let of = subject.entries.iter().find(|entry| entry.path == path);
+        of.unwrap().file().unwrap().1.sha256.clone()
+    };
+    assert_eq!(digest("app.gz"), sha256(&made::gzip(b"hello")));
+    assert!(subject.inside[0].contents.name.ends_with("tree/a/app.deb"));
+}
+
+#[test]
+fn archives_of_a_directory_share_their_bounds() {
+    let place = place();
+    let tar = made::tar(&[("a", &[b'x'; 200_000]), ("b", b""), ("c", b"")]);
+    for number in 0..8 {
+        place.put(&format!("tree/{number}.tgz"), &made::gzip(&tar));
+    }
+    let said = |limits: &Limits| -> Vec<String> {
+        let subject = seen(&place.root.join("tree"), limits);
+        let all = subject
+            .inside
+            .iter()
+            .flat_map(|inside| lines(&inside.contents));
+        all.filter(|line| line.contains("together")).collect()
+    };
+    assert_eq!(said(&small()), [""; 0]);
+    let few = Limits {
+        unpacked: 1 << 20,
+        ..small()
+    };
+    let unpacked = "archive-unfit: the archives unpack to more than is allowed together";
+    let found = said(&few);
+    assert!(found.contains(&format!(": {unpacked}")), "{found:?}");
+    let few = Limits {
+        entries: 10,
+        ..small()
+    };
+    let found = said(&few);
+    assert!(
+        found.contains(
+            &": archive-unfit: the archives have more than 10 entries together".to_owned()
+        ),
+        "{found:?}"
     );
 }
 
@@ -545,6 +1066,16 @@ fn a_cut_archive_is_told_wherever_it_is_cut() {
         ("a.tar", tar.clone()),
         ("a.tgz", made::gzip(&tar)),
         ("a.tar.zst", made::zstd(&tar)),
+        ("a.tar.xz", made::xz(&tar)),
+        ("a.tar.bz2", made::bzip2(&tar)),
+        ("a.gz", made::gzip(&[b'a'; 700])),
+        ("a.xz", made::xz(&[b'a'; 700])),
+        ("a.bz2", made::bzip2(&[b'a'; 700])),
+        ("a.deb", made::deb(&[("one", &[b'a'; 700])])),
+        (
+            "a.rpm",
+            made::rpm(&made::cpio(&[("one", 0o100_644, 1, 1, &[b'a'; 700])])),
+        ),
         ("a.zip", zip),
     ] {
         // Of a plain tar, half an end mark is enough.
@@ -574,10 +1105,17 @@ fn a_cut_archive_is_told_wherever_it_is_cut() {
 fn a_damaged_archive_is_told() {
     let tar = made::tar(&[("one", &(0..=255).cycle().take(3000).collect::<Vec<u8>>())]);
     let place = place();
-    for (name, bytes) in [("a.tgz", made::gzip(&tar)), ("a.tar.zst", made::zstd(&tar))] {
+    for (name, bytes, from_end) in [
+        ("a.tgz", made::gzip(&tar), 6),
+        ("a.tar.zst", made::zstd(&tar), 1),
+        // In the check of the block, before the index (8 bytes) and the footer (12).
+        ("a.tar.xz", made::xz(&tar), 22),
+        // In the check of all blocks, whose last bits share a byte.
+        ("a.tar.bz2", made::bzip2(&tar), 3),
+    ] {
         let mut bytes = bytes;
-        let last = bytes.len() - 1;
-        bytes[last - if name == "a.tgz" { 5 } else { 0 }] ^= 1;
+        let at = bytes.len() - from_end;
+        bytes[at] ^= 1;
         let subject = seen(&place.put(name, &bytes), &small());
         assert!(
             lines(&subject)[0].starts_with(": archive-unfit"),
@@ -593,7 +1131,12 @@ fn a_bomb_is_stopped() {
     let tar = made::tar(&[("first", b"x"), ("zeros", &zeros)]);
     let place = place();
     let allowed = |bytes: &[u8]| (bytes.len() as u64 * small().ratio).clamp(1 << 20, 4 << 20);
-    for (name, bytes) in [("a.tgz", made::gzip(&tar)), ("a.tar.zst", made::zstd(&tar))] {
+    for (name, bytes) in [
+        ("a.tgz", made::gzip(&tar)),
+        ("a.tar.zst", made::zstd(&tar)),
+        ("a.tar.xz", made::xz(&tar)),
+        ("a.tar.bz2", made::bzip2(&tar)),
+    ] {
         let expected = format!(
             "it unpacks to more than the allowed {} bytes",
             allowed(&bytes)

@@ -12,9 +12,9 @@ const WRITTEN: &[(&str, &str, &str)] = &[
     ("SHA256SUMS", "sha256sum $F", "sha256sum"),
     ("SHA256SUMS.txt", "sha256sum -b $F", "sha256sum"),
     ("CHECKSUM", "sha256sum --tag $F", "sha256sum"),
-    ("app.tar.gz.sha256", "sha256sum < $F", "sha256sum"),
+    ("app.dmg.sha256", "sha256sum < $F", "sha256sum"),
     (
-        "app.tar.gz.sha256sum",
+        "app.dmg.sha256sum",
         "sha256sum $F | cut -d' ' -f1",
         "sha256sum",
     ),
@@ -36,13 +36,13 @@ const WRITTEN: &[(&str, &str, &str)] = &[
     ("b2sums.txt", "b2sum $F", "b2sum"),
     ("B2", "b2sum --tag $F", "b2sum"),
     ("SHASUMS256.txt", "shasum -a 256 $F", "shasum"),
-    ("app.tar.gz.sha1", "shasum $F", "shasum"),
-    ("app.tar.gz.sha512", "shasum -a 512 -b $F", "shasum"),
+    ("app.dmg.sha1", "shasum $F", "shasum"),
+    ("app.dmg.sha512", "shasum -a 512 -b $F", "shasum"),
     ("sha512-256.txt", "shasum -a 512256 $F", "shasum"),
     ("sha256.sum", "openssl dgst -sha256 $F", "openssl"),
     ("sha512.sum", "openssl dgst -sha512 $F", "openssl"),
     ("sha256sum.txt", "openssl dgst -sha256 -r $F", "openssl"),
-    ("app.tar.gz.sha384", "openssl dgst -sha384 < $F", "openssl"),
+    ("app.dmg.sha384", "openssl dgst -sha384 < $F", "openssl"),
     ("hashes", "openssl dgst -sha512-256 $F", "openssl"),
 ];
 
@@ -64,8 +64,8 @@ fn lists_of_the_machines_tools_are_read_and_a_changed_file_is_found() {
             continue;
         }
         let make = format!(
-            "rm -rf rel && mkdir -p rel && cd rel && printf hello >app.tar.gz && {{ {}; }} >../list && mv ../list {name}",
-            command.replace("$F", "app.tar.gz")
+            "rm -rf rel && mkdir -p rel && cd rel && printf hello >app.dmg && {{ {}; }} >../list && mv ../list {name}",
+            command.replace("$F", "app.dmg")
         );
         let (made, said) = shell(&project.root, &make);
         assert!(made, "{command}: {said}");
@@ -86,7 +86,7 @@ fn lists_of_the_machines_tools_are_read_and_a_changed_file_is_found() {
             ),
             "{command} >{name}"
         );
-        project.write("rel/app.tar.gz", "jello");
+        project.write("rel/app.dmg", "jello");
         let run = project.xpkg("verify rel --message-format json");
         let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
         let codes: Vec<_> = report["findings"].as_array().unwrap().iter().collect();
@@ -130,9 +130,9 @@ failed: `rel`, policy `default`, listed by `SHA256SUMS`: 0 programs, 2 of 2 file
 #[test]
 fn a_release_of_several_lists_is_one_verdict() {
     let project = Project::empty();
-    let make = "mkdir -p rel/linux rel/mac && cd rel && printf one >linux/app.tar.gz && printf two >mac/app.tar.gz && \
-                (cd linux && sha256sum app.tar.gz >SHA256SUMS && sha512sum app.tar.gz >app.tar.gz.sha512) && (cd mac && \
-                openssl dgst -sha256 app.tar.gz >app.tar.gz.sha256 && md5sum app.tar.gz >MD5SUMS) && printf notes >README.md";
+    let make = "mkdir -p rel/linux rel/mac && cd rel && printf one >linux/app.dmg && printf two >mac/app.dmg && \
+                (cd linux && sha256sum app.dmg >SHA256SUMS && sha512sum app.dmg >app.dmg.sha512) && (cd mac && \
+                openssl dgst -sha256 app.dmg >app.dmg.sha256 && md5sum app.dmg >MD5SUMS) && printf notes >README.md";
     let (made, said) = shell(&project.root, make);
     assert!(made, "{said}");
     check!(
@@ -144,15 +144,15 @@ exit 0
 not checked
   mac/MD5SUMS: digests of MD5: they are too weak; another list has the same files
   README.md: digest: no list has it
-  linux/app.tar.gz: contents: nested archives are not read; run `cargo xpkg verify` on it
-  mac/app.tar.gz: contents: nested archives are not read; run `cargo xpkg verify` on it
+  linux/app.dmg: contents: archives of its format are not looked into
+  mac/app.dmg: contents: archives of its format are not looked into
 
 passed: `rel`, policy `default`, listed by `linux/SHA256SUMS` and 2 more: 0 programs, 2 of 3 files compared, 0 findings, 0 accepted, 4 not checked
 
 "#]]
     );
     // Both of one file's digests must be right.
-    let forge = "cd rel/linux && printf three >app.tar.gz && sha256sum app.tar.gz >SHA256SUMS && rm ../mac/app.tar.gz.sha256";
+    let forge = "cd rel/linux && printf three >app.dmg && sha256sum app.dmg >SHA256SUMS && rm ../mac/app.dmg.sha256";
     assert!(shell(&project.root, forge).0);
     check!(
         project.xpkg("verify rel"),
@@ -161,21 +161,21 @@ exit 1
 --- stdout
 
 error[digest-mismatch]: a file differs from the listed one
-  linux/app.tar.gz: SHA-512 digest 62758e4a57b7…, expected 05f70341078a…
+  linux/app.dmg: SHA-512 digest 62758e4a57b7…, expected 05f70341078a…
   help: fetch or build it again; do not update the list without knowing why the file changed
 
 error[list-weak]: a list has digests that can be forged
-  mac/MD5SUMS: MD5 as the only digest of `mac/app.tar.gz`, expected SHA-256, or another digest that cannot be made for a changed file
+  mac/MD5SUMS: MD5 as the only digest of `mac/app.dmg`, expected SHA-256, or another digest that cannot be made for a changed file
   help: write it again: `sha256sum FILE… > SHA256SUMS`
 
 error[file-unlisted]: untracked file
-  mac/app.tar.gz: a file that is not listed, expected a digest in a list, as `linux/SHA256SUMS` has others
+  mac/app.dmg: a file that is not listed, expected a digest in a list, as `linux/SHA256SUMS` has others
   help: remove it, or build the tree again
 
 not checked
   README.md: digest: no list has it
-  linux/app.tar.gz: contents: nested archives are not read; run `cargo xpkg verify` on it
-  mac/app.tar.gz: contents: nested archives are not read; run `cargo xpkg verify` on it
+  linux/app.dmg: contents: archives of its format are not looked into
+  mac/app.dmg: contents: archives of its format are not looked into
 
 failed: `rel`, policy `default`, listed by `linux/SHA256SUMS` and 1 more: 0 programs, 1 of 3 files compared, 3 findings, 0 accepted, 3 not checked
 
@@ -192,12 +192,12 @@ fn a_list_that_gpg_signed_is_read_and_its_signature_is_not_checked() {
     let sign = |how: &str| format!("gpg -q --batch {how}");
     let make = [
         "mkdir -m 700 keys rel && cd rel && export GNUPGHOME=../keys",
-        "printf hello >app.tar.gz && sha256sum app.tar.gz >SHA256SUMS",
+        "printf hello >app.dmg && sha256sum app.dmg >SHA256SUMS",
         &sign("--passphrase '' --quick-gen-key t@example.org default default never"),
         &sign("-o SHA256SUMS.asc --clearsign SHA256SUMS"),
         &sign("-o SHA256SUMS.sig -b SHA256SUMS"),
         &sign("-o SHA256SUMS.gpg -s SHA256SUMS"),
-        &sign("-o app.tar.gz.asc -ab app.tar.gz"),
+        &sign("-o app.dmg.asc -ab app.dmg"),
         "gpgconf --kill all",
     ]
     .join(" && ");
@@ -213,8 +213,8 @@ not checked
   SHA256SUMS.asc: signature: it is signed by PGP, and signatures are not checked
   SHA256SUMS.gpg: contents: it is a PGP signature, which is not checked
   SHA256SUMS.sig: contents: it is a PGP signature, which is not checked
-  app.tar.gz.asc: contents: it is a PGP signature, which is not checked
-  app.tar.gz: contents: nested archives are not read; run `cargo xpkg verify` on it
+  app.dmg.asc: contents: it is a PGP signature, which is not checked
+  app.dmg: contents: archives of its format are not looked into
 
 passed: `rel`, policy `default`, listed by `SHA256SUMS` and 1 more: 0 programs, 1 of 1 file compared, 0 findings, 0 accepted, 5 not checked
 
@@ -227,7 +227,7 @@ passed: `rel`, policy `default`, listed by `SHA256SUMS` and 1 more: 0 programs, 
     )
     .unwrap();
     std::fs::remove_file(project.path("rel/SHA256SUMS")).unwrap();
-    project.write("rel/app.tar.gz", "jello");
+    project.write("rel/app.dmg", "jello");
     let run = project.xpkg("verify rel --message-format json");
     let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     let findings = report["findings"].as_array().unwrap().iter();
@@ -246,7 +246,7 @@ passed: `rel`, policy `default`, listed by `SHA256SUMS` and 1 more: 0 programs, 
         [
             "SHA256SUMS.gpg file-unlisted",
             "SHA256SUMS.sig file-unlisted",
-            "app.tar.gz digest-mismatch"
+            "app.dmg digest-mismatch"
         ],
         "{}",
         run.stdout
@@ -256,8 +256,8 @@ passed: `rel`, policy `default`, listed by `SHA256SUMS` and 1 more: 0 programs, 
 #[test]
 fn one_line_that_is_not_understood_is_named_and_the_others_are_checked() {
     let project = Project::empty();
-    let make = "mkdir rel && cd rel && printf hello >a.tar.gz && printf hello >b.tar.gz && { echo 'SHA256 of 1.0:'; \
-                sha256sum *.gz; } >../list && mv ../list SHA256SUMS && printf jello >b.tar.gz";
+    let make = "mkdir rel && cd rel && printf hello >a.dmg && printf hello >b.dmg && { echo 'SHA256 of 1.0:'; \
+                sha256sum *.dmg; } >../list && mv ../list SHA256SUMS && printf jello >b.dmg";
     assert!(shell(&project.root, make).0);
     check!(
         project.xpkg("verify rel"),
@@ -270,12 +270,12 @@ error[list-unreadable]: a list of files cannot be read
   help: write it again: `sha256sum FILE… > SHA256SUMS`, or build the tree again
 
 error[digest-mismatch]: a file differs from the listed one
-  b.tar.gz: digest 187c9bceeb91…, expected 2cf24dba5fb0…
+  b.dmg: digest 187c9bceeb91…, expected 2cf24dba5fb0…
   help: fetch or build it again; do not update the list without knowing why the file changed
 
 not checked
-  a.tar.gz: contents: nested archives are not read; run `cargo xpkg verify` on it
-  b.tar.gz: contents: nested archives are not read; run `cargo xpkg verify` on it
+  a.dmg: contents: archives of its format are not looked into
+  b.dmg: contents: archives of its format are not looked into
 
 failed: `rel`, policy `default`, listed by `SHA256SUMS`: 0 programs, 2 of 2 files compared, 2 findings, 0 accepted, 2 not checked
 
@@ -294,21 +294,22 @@ fn a_release_without_a_list_and_without_a_program_does_not_pass() {
 exit 1
 --- stdout
 
-error[nothing-checked]: nothing was checked
-  (all): no program that could be read, and no list, expected at least one of them
-  help: pass the directory or archive that contains them
+error[archive-unfit]: an archive cannot be read within the limits
+  app-linux-amd64.tar.xz: its name is an archive's, but its first bytes are not, expected a readable entry
+  app.deb: its name is an archive's, but its first bytes are not, expected a readable entry
+  help: pack or fetch it again
 
 not checked
   rel: digests: no manifest.json, SHA256SUMS or other list of checksums was found
-  app-linux-amd64.tar.xz: contents: nested archives are not read; run `cargo xpkg verify` on it
-  app.deb: contents: nested archives are not read; run `cargo xpkg verify` on it
 
-failed: `rel`, policy `default`, listed by nothing: 0 programs, 0 of 2 files compared, 1 finding, 0 accepted, 3 not checked
+failed: `rel`, policy `default`, listed by nothing: 0 programs, 0 of 2 files compared, 2 findings, 0 accepted, 1 not checked
 
 "#]]
     );
+    std::fs::remove_file(project.path("rel/app-linux-amd64.tar.xz")).unwrap();
+    std::fs::rename(project.path("rel/app.deb"), project.path("rel/app.dmg")).unwrap();
     check!(
-        project.xpkg("verify rel/app.deb"),
+        project.xpkg("verify rel"),
         str![[r#"
 exit 1
 --- stdout
@@ -318,10 +319,10 @@ error[nothing-checked]: nothing was checked
   help: pass the directory or archive that contains them
 
 not checked
-  rel/app.deb: digests: no manifest.json, SHA256SUMS or other list of checksums was found
-  app.deb: contents: nested archives are not read; run `cargo xpkg verify` on it
+  app.dmg: contents: archives of its format are not looked into
+  rel: digests: no manifest.json, SHA256SUMS or other list of checksums was found
 
-failed: `rel/app.deb`, policy `default`, listed by nothing: 0 programs, 0 of 1 file compared, 1 finding, 0 accepted, 2 not checked
+failed: `rel`, policy `default`, listed by nothing: 0 programs, 0 of 1 file compared, 1 finding, 0 accepted, 2 not checked
 
 "#]]
     );

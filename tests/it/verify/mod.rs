@@ -1,5 +1,6 @@
 //! The gate before a release, on trees with each failure made for real, and on archives of them.
 
+mod containers;
 mod levels;
 mod lists;
 mod names;
