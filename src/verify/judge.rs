@@ -149,7 +149,8 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         if let Some(contradiction) = contradiction(path, binary, expected.as_ref()) {
             findings.push(contradiction);
         }
-        if expected.is_none() && options.policy.rule_override(TARGET_UNKNOWN).unwrap_or(true) {
+        let is_known = expected.is_some() || is_named_universal(&subject.name, path, binary);
+        if !is_known && options.policy.rule_override(TARGET_UNKNOWN).unwrap_or(true) {
             let what = format!("a program for {}", binary.machine);
             findings.push(finding(
                 TARGET_UNKNOWN,
@@ -340,6 +341,23 @@ fn find_expected(
         (None, [only]) => Some(Expected::from_target(only)),
         (None, _) => None,
     }
+}
+
+/// Returns true if a universal file is called one, or one of macOS: it names its processors itself.
+fn is_named_universal(subject: &str, path: &str, binary: &Binary) -> bool {
+    const WORDS: &[&str] = &[
+        "universal",
+        "universal2",
+        "macos",
+        "darwin",
+        "apple",
+        "osx",
+        "mac",
+    ];
+    let release_name = subject.rsplit('/').next().unwrap_or_default();
+    let text = format!("{release_name}/{path}").to_ascii_lowercase();
+    let mut words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    !binary.slices.is_empty() && words.any(|word| WORDS.contains(&word))
 }
 
 /// Checks whether a path names another target than the list or the flag does.
