@@ -6,6 +6,8 @@
 //!
 //! Source: xnu, osfmk/kern/cs_blobs.h and bsd/kern/ubc_subr.c.
 
+use std::collections::BTreeSet;
+
 use crate::digest::{Algorithm, Hashers};
 use crate::inspect::binary::{Signature, SignatureState};
 use crate::inspect::field::{big, hex};
@@ -35,8 +37,9 @@ const LINKER_SIGNED: u64 = 0x20000;
 /// Version of code directories since which sizes of 64 bits are possible.
 const WITH_LIMIT_64: u64 = 0x20300;
 
-/// Largest binary logarithm of a page's size that is taken for one; the systems use 12 and 14.
-const MOST_PAGE_BITS: u64 = 30;
+/// Binary logarithms of a page's size that are taken for one; the systems use 12 and 14. Smaller pages
+/// would take longer to compare than they are worth.
+const PAGE_BITS: std::ops::RangeInclusive<u64> = 12..=30;
 
 /// Reads the signature at `offset`, of `size` bytes, and hashes the pages.
 pub fn read(bytes: &[u8], offset: u32, size: u32) -> Signature {
@@ -63,8 +66,13 @@ fn super_blob(bytes: &[u8], blob: &[u8], code_end: u64) -> Option<Signature> {
     let count = big(blob, 8, 4).filter(|count| *count <= MOST_BLOBS)? as usize;
     let mut directories = Vec::new();
     let mut certificate = false;
+    let mut slots = BTreeSet::new();
     for index in 0..count {
         let slot = big(blob, 12 + 8 * index, 4)?;
+        // A slot that occurs often would have the file hashed as often.
+        if !slots.insert(slot) {
+            return None;
+        }
         let inner = blob.get(big(blob, 16 + 8 * index, 4)? as usize..)?;
         let length = big(inner, 4, 4)?;
         let inner = inner.get(..length as usize)?;
@@ -108,8 +116,8 @@ fn directory(bytes: &[u8], blob: &[u8], code_end: u64) -> Option<Directory> {
         limit => limit,
     };
     let (hash_size, hash_type) = (big(blob, 36, 1)? as usize, big(blob, 37, 1)?);
-    let page_bits = big(blob, 39, 1).filter(|bits| *bits <= MOST_PAGE_BITS)?;
     // 0 is one page of any size.
+    let page_bits = big(blob, 39, 1).filter(|bits| *bits == 0 || PAGE_BITS.contains(bits))?;
     let page_size = if page_bits == 0 {
         limit.max(1)
     } else {
@@ -220,6 +228,28 @@ mod tests {
         let moved = [&file[..8192], &[0; 16], &file[8192..]].concat();
         let state = read(&moved, offset + 16, size).state;
         assert_eq!(state, SignatureState::Incomplete);
+    }
+
+    #[test]
+    fn a_signature_that_costs_more_than_one_does_is_not_compared() {
+        let (mut file, offset, size) = signed(&[7; 5000], 2);
+        let pages_at = offset as usize + 20 + 39;
+        file[pages_at] = 1;
+        let state = |file: &[u8]| read(file, offset, size).state;
+        assert_eq!(state(&file), SignatureState::Damaged);
+        file[pages_at] = 12;
+        assert_eq!(state(&file), SignatureState::Intact);
+        // Two entries of the index for one directory, which begins after them.
+        let blob = &file[offset as usize..];
+        let twice = [
+            &blob[..8],
+            &[0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 28, 0, 0, 0, 0, 0, 0, 0, 28],
+            &blob[20..],
+        ]
+        .concat();
+        let twice = [&file[..offset as usize], &twice].concat();
+        let state = |size| read(&twice, offset, size).state;
+        assert_eq!(state(size + 8), SignatureState::Damaged);
     }
 
     #[test]

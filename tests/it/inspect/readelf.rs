@@ -191,6 +191,8 @@ impl Said {
                 {
                     FloatAbiName::Hard
                 }
+                // An object file tells it by its attributes alone.
+                _ if self.text.contains("Tag_ABI_VFP_args: VFP registers") => FloatAbiName::Hard,
                 _ => FloatAbiName::Unspecified,
             },
             level: self.level(),
@@ -365,7 +367,8 @@ impl Said {
             "RISC-V" => {
                 let isa = attribute("Tag_RISCV_arch").unwrap_or_default();
                 let isa = isa.trim_matches('"').trim_start_matches("rv64");
-                let names = isa.split('_').map(|name| {
+                // No file of debug symbols, and none in Go, has this section.
+                let names = isa.split('_').filter(|name| !name.is_empty()).map(|name| {
                     let (name, _) = name.rsplit_once('p').unwrap();
                     name.trim_end_matches(|letter: char| letter.is_ascii_digit())
                 });
