@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 
 use goblin::container::Ctx;
 use goblin::elf::dynamic::{DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DF_TEXTREL, DT_BIND_NOW, DT_TEXTREL};
-use goblin::elf::header::{EM_ARM, EM_BPF, EM_RISCV, ET_DYN, ET_EXEC, et_to_str, machine_to_str};
+use goblin::elf::header::{
+    EI_OSABI, EM_ARM, EM_BPF, EM_RISCV, ET_DYN, ET_EXEC, et_to_str, machine_to_str,
+};
 use goblin::elf::program_header::{PF_X, PT_GNU_RELRO, PT_GNU_STACK};
 use goblin::elf::section_header::{SHF_ALLOC, SHT_NOBITS, SHT_SYMTAB};
 use goblin::elf::symver::VER_FLG_WEAK;
@@ -14,7 +16,9 @@ use goblin::elf::{Dynamic, Elf, ProgramHeader, SectionHeader, note};
 
 use crate::inspect::InspectError;
 use crate::inspect::binary::{Binary, EndianName, FloatAbiName, Floor, FormatName, Linkage, Relro};
+use crate::inspect::field::hex;
 use crate::inspect::level;
+use crate::inspect::system::{self, ElfHints, SystemName};
 
 /// Float flags in `e_flags` of Arm:
 /// <https://github.com/ARM-software/abi-aa/blob/main/aaelf32/aaelf32.rst>.
@@ -118,6 +122,9 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, InspectError> {
             .any(|header| elf.shdr_strtab.get_at(header.sh_name) == Some(name))
     };
     let versions = versions(&elf, bytes);
+    // The path ends at its first NUL; padding of the segment may follow.
+    let interpreter = elf.interpreter.and_then(|padded| padded.split('\0').next());
+    let system = system_of(&elf, bytes, interpreter, &versions);
     let number = |prefix: &str| highest(&versions, prefix).map(|(_, number)| number.to_owned());
     Ok(Binary {
         endian: if elf.little_endian {
@@ -125,16 +132,13 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, InspectError> {
         } else {
             EndianName::Big
         },
+        system,
         linkage: match (is_dynamic, is_et_dyn) {
             (true, _) => Linkage::Dynamic,
             (false, true) => Linkage::StaticPie,
             (false, false) => Linkage::Static,
         },
-        // The path ends at its first NUL; padding of the segment may follow.
-        interpreter: elf
-            .interpreter
-            .and_then(|padded| padded.split('\0').next())
-            .map(str::to_owned),
+        interpreter: interpreter.map(str::to_owned),
         needed: owned(&elf.libraries),
         rpath: owned(&elf.rpaths),
         runpath: owned(&elf.runpaths),
@@ -151,19 +155,18 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, InspectError> {
         },
         level: level::level(&elf, bytes).map_err(InspectError::Damaged)?,
         relro: match (has_relro, now || !is_dynamic) {
-            (false, _) => Relro::None,
-            (true, false) => Relro::Partial,
-            (true, true) => Relro::Full,
+            // The loaders of Solaris and illumos know no such segment.
+            (false, _) if is_solaris(system) => None,
+            (false, _) => Some(Relro::None),
+            (true, false) => Some(Relro::Partial),
+            (true, true) => Some(Relro::Full),
         },
-        nx: elf
-            .program_headers
-            .iter()
-            .any(|header| header.p_type == PT_GNU_STACK && header.p_flags & PF_X == 0),
-        pie: is_et_dyn && startable,
-        text_relocations: flags & DF_TEXTREL != 0 || tagged(DT_TEXTREL),
+        nx: nx(&elf, system),
+        pie: Some(is_et_dyn && startable),
+        text_relocations: Some(flags & DF_TEXTREL != 0 || tagged(DT_TEXTREL)),
         build_id: build_id(&elf, bytes),
-        stripped: elf.syms.is_empty(),
-        debug_info: debug_info(&elf),
+        stripped: Some(elf.syms.is_empty()),
+        debug_info: Some(debug_info(&elf)),
         auditable: section(".dep-v0"),
         compilers: compilers(&elf, bytes),
         ..Binary::plain(
@@ -173,6 +176,49 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, InspectError> {
             kind,
             elf.header.e_type == ET_EXEC || is_et_dyn && startable,
         )
+    })
+}
+
+fn is_solaris(system: Option<SystemName>) -> bool {
+    matches!(system, Some(SystemName::Solaris | SystemName::Illumos))
+}
+
+/// Returns the request of a stack that is not executable; `None` if it makes none, and its system
+/// needs none.
+fn nx(elf: &Elf, system: Option<SystemName>) -> Option<bool> {
+    let mut segments = elf.program_headers.iter();
+    match segments.find(|header| header.p_type == PT_GNU_STACK) {
+        Some(stack) => Some(stack.p_flags & PF_X == 0),
+        None => system
+            .is_none_or(SystemName::may_execute_stack)
+            .then_some(false),
+    }
+}
+
+fn system_of(
+    elf: &Elf,
+    bytes: &[u8],
+    interpreter: Option<&str>,
+    versions: &[Version],
+) -> Option<SystemName> {
+    let notes = notes(elf, bytes);
+    system::of_elf(&ElfHints {
+        osabi: elf.header.e_ident[EI_OSABI],
+        notes: notes
+            .iter()
+            .map(|note| (note.name, note.n_type, note.desc))
+            .collect(),
+        little_endian: elf.little_endian,
+        segments: elf
+            .program_headers
+            .iter()
+            .map(|header| header.p_type)
+            .collect(),
+        interpreter,
+        versions: versions
+            .iter()
+            .map(|version| version.name.as_str())
+            .collect(),
     })
 }
 
@@ -263,16 +309,22 @@ fn float_abi(machine: u16, flags: u32) -> FloatAbiName {
     }
 }
 
-fn build_id(elf: &Elf, bytes: &[u8]) -> Option<String> {
+/// Returns the notes of the segments, and of the sections: an object file has no segments, and
+/// OpenBSD's linker leaves some notes out of them.
+fn notes<'b>(elf: &Elf<'b>, bytes: &'b [u8]) -> Vec<note::Note<'b>> {
     let notes = elf
         .iter_note_headers(bytes)
         .into_iter()
-        .chain(elf.iter_note_sections(bytes, Some(".note.gnu.build-id")));
-    let mut notes = notes.flatten().take(MOST_NOTES).filter_map(Result::ok);
-    let id = notes.find(|note| {
+        .chain(elf.iter_note_sections(bytes, None));
+    let notes = notes.flatten().take(MOST_NOTES);
+    notes.filter_map(Result::ok).collect()
+}
+
+fn build_id(elf: &Elf, bytes: &[u8]) -> Option<String> {
+    let id = notes(elf, bytes).into_iter().find(|note| {
         note.n_type == note::NT_GNU_BUILD_ID && note.name == "GNU" && note.desc.len() <= LONGEST_ID
     })?;
-    Some(id.desc.iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(hex(id.desc))
 }
 
 /// Returns true if the file has sections of DWARF. Loaded sections do not count:

@@ -6,14 +6,18 @@
 
 pub mod binary;
 pub mod elf;
+mod field;
 pub mod level;
 pub mod macho;
 pub mod pe;
+mod signature;
+pub mod system;
 pub mod wasm;
 
 use std::fmt;
 
 use crate::inspect::binary::Binary;
+use crate::target::system::Os;
 
 /// Reason why a file is not a program. Displayed as a clause: `it is a script`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +31,7 @@ pub enum InspectError {
     JavaClass,
     /// An ELF object for the kernel's own machine (EM_BPF).
     Bpf,
-    /// An ELF file without code, split off a program (`objcopy --only-keep-debug`).
+    /// A file without code, split off a program (`objcopy --only-keep-debug`, `dsymutil`).
     DebugSymbols,
     /// The first bytes, four at most, are of no format that is known.
     Unknown(Vec<u8>),
@@ -95,6 +99,14 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, InspectError> {
     })
 }
 
+/// Returns the operating system that a program was made for; `None` if nothing in it tells, or if it
+/// is none of a target's.
+///
+/// What Solaris and illumos both have is [`Os::Solaris`].
+pub fn system_of(binary: &Binary) -> Option<Os> {
+    binary.system?.os()
+}
+
 /// Returns the strings of `.comment` of an object or a program; empty if it is not an ELF file.
 pub fn comments(bytes: &[u8]) -> Vec<String> {
     std::panic::catch_unwind(|| elf::comments(bytes)).unwrap_or_default()
@@ -109,7 +121,12 @@ fn read(bytes: &[u8]) -> Result<Binary, InspectError> {
         _ if is_java(bytes) => return Err(InspectError::JavaClass),
         [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
         | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..]
-        | [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => macho::inspect(bytes),
+        | [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => {
+            if macho::is_debug_symbols(bytes) {
+                return Err(InspectError::DebugSymbols);
+            }
+            macho::inspect(bytes)
+        }
         [b'#', b'!', ..] => return Err(InspectError::Script),
         [b'!', b'<', b'a', b'r', b'c', b'h', b'>', ..] => return Err(InspectError::StaticLibrary),
         _ => return Err(InspectError::Unknown(bytes[..bytes.len().min(4)].to_vec())),

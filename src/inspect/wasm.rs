@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use wasmparser::{Encoding, Parser, Payload};
 
 use crate::inspect::binary::{Binary, FormatName};
+use crate::inspect::system::SystemName;
 
 /// Name used for the processor: the format has none.
 pub const MACHINE: &str = "wasm32";
@@ -42,10 +43,17 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     } else {
         "module"
     };
+    let is_wasi = |module: &String| module.starts_with("wasi:") || module.starts_with("wasi_");
+    let system = contents
+        .imports
+        .iter()
+        .any(is_wasi)
+        .then_some(SystemName::Wasi);
     Ok(Binary {
+        system,
         needed: contents.imports.into_iter().collect(),
-        stripped: !contents.has_names,
-        debug_info: contents.debug_info,
+        stripped: Some(!contents.has_names),
+        debug_info: Some(contents.debug_info),
         auditable: contents.auditable,
         ..Binary::plain(
             FormatName::Wasm,

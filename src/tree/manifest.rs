@@ -555,15 +555,14 @@ impl Artifact {
         )?;
         must(is_mode(mode), &of("mode"), mode, "a mode such as `0755`")?;
         must(is_hex(sha256, 64), &of("sha256"), sha256, "64 hex digits")?;
-        if let Some(class) = binary
-            .as_ref()
-            .map(|binary| binary.class)
-            .filter(|class| ![32, 64].contains(class))
-        {
-            return Err(format!("{} is {class}, not 32 or 64", of("binary.class")));
+        let slices = binary.iter().flat_map(|binary| &binary.slices);
+        for binary in binary.iter().chain(slices) {
+            let class = binary.class;
+            if ![32, 64].contains(&class) {
+                return Err(format!("{} is {class}, not 32 or 64", of("binary.class")));
+            }
+            validate_level(binary.level.as_ref(), &of("binary.level"))?;
         }
-        let level = binary.as_ref().and_then(|binary| binary.level.as_ref());
-        validate_level(level, &of("binary.level"))?;
         waivers.iter().try_for_each(|waiver| waiver.validate(path))
     }
 }

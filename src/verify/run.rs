@@ -8,6 +8,7 @@ use crate::archive::entry::ArtifactsKind;
 use crate::host::codes::INTERRUPTED;
 use crate::host::machine::Host;
 use crate::inspect::binary::{Binary, FormatName, Linkage};
+use crate::inspect::system::SystemName;
 use crate::invocation::Invocation;
 use crate::problem::Result;
 use crate::problem::code::Code;
@@ -291,7 +292,11 @@ fn runner(
     binary: &Binary,
     expected: Option<&Expected>,
 ) -> Result<Vec<String>, String> {
-    if binary.format != FormatName::Elf || !cfg!(target_os = "linux") {
+    let is_for_linux = matches!(
+        binary.system,
+        None | Some(SystemName::Linux | SystemName::Android)
+    );
+    if binary.format != FormatName::Elf || !is_for_linux || !cfg!(target_os = "linux") {
         return Err("it is for another operating system".to_owned());
     }
     let arch = Arch::of_elf(&binary.machine, binary.class, binary.endian.endian())

@@ -27,7 +27,7 @@ fn program(arch: &str) -> Binary {
     bytes[20] = 1;
     bytes[52] = 64;
     Binary {
-        nx: true,
+        nx: Some(true),
         ..inspect(&bytes).unwrap()
     }
 }
@@ -93,6 +93,21 @@ fn entry(line: &str) -> Entry {
                 binary.machine = "IMAGE_FILE_MACHINE_X86_64".to_owned();
                 binary.executable = false;
             }
+            ("universal", Some(binary)) => {
+                let slice = |machine: &str| Binary {
+                    format: FormatName::MachO,
+                    machine: format!("CPU_TYPE_{machine}"),
+                    kind: "MH_EXECUTE".to_owned(),
+                    ..binary.clone()
+                };
+                let slices: Vec<Binary> = value.split(',').map(slice).collect();
+                let machines: Vec<&str> = slices.iter().map(|it| it.machine.as_str()).collect();
+                *binary = Binary {
+                    machine: machines.join(", "),
+                    slices: slices.clone(),
+                    ..slice("")
+                };
+            }
             ("size", _) => file.size = value.parse().unwrap(),
             ("mode", _) => file.mode = u32::from_str_radix(value, 8).ok(),
             ("home", _) => file.homes.push(value.to_owned()),
@@ -117,8 +132,8 @@ fn entry(line: &str) -> Entry {
             }
             ("rpath", Some(binary)) => binary.rpath.push(value.to_owned()),
             ("runpath", Some(binary)) => binary.runpath.push(value.to_owned()),
-            ("stack", Some(binary)) => binary.nx = false,
-            ("textrel", Some(binary)) => binary.text_relocations = true,
+            ("stack", Some(binary)) => binary.nx = Some(false),
+            ("textrel", Some(binary)) => binary.text_relocations = Some(true),
             ("private", Some(binary)) => binary.glibc_private = true,
             ("object", Some(binary)) => {
                 binary.kind = "ET_REL".to_owned();
@@ -1208,6 +1223,42 @@ fn what_is_accepted_is_listed_with_its_reason() {
         &rules(Some("x86_64/a.md")),
     );
     assert_eq!((one.findings.len(), one.accepted.len()), (1, 1));
+}
+
+#[test]
+fn a_universal_file_is_for_each_of_its_processors() {
+    let universal = |path: &str| format!("{path} x86 universal=X86_64,X86");
+    check(&[&universal("app-darwin-x86_64")], &[]);
+    check(&[&universal("app-macos-universal")], &[]);
+    check(
+        &[&universal("app-darwin-arm64")],
+        &[
+            "app-darwin-arm64 wrong-machine: mach-o for CPU_TYPE_X86_64, CPU_TYPE_X86 (64 bit, \
+             little endian) / mach-o for CPU_TYPE_ARM64 (64 bit, little endian)",
+        ],
+    );
+    check(
+        &[&universal("app-linux-x86_64")],
+        &[
+            "app-linux-x86_64 wrong-machine: mach-o for CPU_TYPE_X86_64, CPU_TYPE_X86 (64 bit, \
+             little endian) / elf for EM_X86_64 (64 bit, little endian)",
+        ],
+    );
+    check(
+        &[&universal("app")],
+        &[
+            "app target-unknown: a program for CPU_TYPE_X86_64, CPU_TYPE_X86 / a target in its \
+             path, in a list or in `--target`",
+        ],
+    );
+    // A slice for arm64 needs a signature; the one for Intel does not.
+    check(
+        &["app-macos x86 universal=X86_64,ARM64"],
+        &[
+            "app-macos signature-invalid: no code signature (slice CPU_TYPE_ARM64) / a code \
+             signature whose hashes are the file's",
+        ],
+    );
 }
 
 #[test]

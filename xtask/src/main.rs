@@ -62,7 +62,8 @@ const TASKS: &[(&str, &str, Task)] = &[
     ),
     (
         "corpus",
-        "what inspect says of hundreds of Debian's programs against readelf, field by field [ARCH…]",
+        "what inspect says of hundreds of real programs against readelf and LLVM, field by field \
+         [ARCH…|wheels|systems]",
         corpus::run,
     ),
     (

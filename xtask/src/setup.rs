@@ -15,6 +15,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("busybox", "busybox"),
     ("clang", "clang"),
     ("ld.lld", "lld"),
+    // Reads PE, Mach-O and WebAssembly for the tests of what xpkg reads of them.
+    ("llvm-readobj", "llvm"),
     ("x86_64-linux-musl-gcc", "musl-tools"),
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     (

@@ -7,6 +7,7 @@ use crate::target::glibc::Glibc;
 use crate::target::system::{Libc, Os};
 use crate::verify::rules::context::RuleScope::{Always, Built};
 use crate::verify::rules::context::{Rule, RuleInput, Violation, violation};
+use crate::verify::rules::libraries;
 use crate::verify::rules::policy::PolicyName;
 
 /// Paths of each platform's loaders, as in PT_INTERP: processors, float ABI, glibc's, musl's; empty
@@ -122,9 +123,9 @@ const SYSTEM: &[&str] = &[
 ];
 
 /// Rule `library-unfit`.
-fn libraries(input: &RuleInput) -> Option<Violation> {
+fn unfit_libraries(input: &RuleInput) -> Option<Violation> {
     if input.binary.format != FormatName::Elf {
-        return None;
+        return libraries::check(input.binary, &input.policy.config.libraries);
     }
     let allowed = |library: &&String| {
         SYSTEM.contains(&library.as_str())
@@ -161,7 +162,7 @@ pub const RULES: &[Rule] = &[
     Rule { code: INTERPRETER_UNFIT, check: interpreter,       at_build: None,                default: Always, strict: Always, portable: Always },
     Rule { code: ABOVE_FLOOR,       check: floor,             at_build: Some(OLDER_GLIBC),   default: Always, strict: Always, portable: Always },
     Rule { code: PRIVATE_GLIBC,     check: private_glibc,     at_build: Some(FIND_LIBRARY),  default: Always, strict: Always, portable: Always },
-    Rule { code: LIBRARY_UNFIT,     check: libraries,         at_build: None,                default: Built,  strict: Always, portable: Always },
+    Rule { code: LIBRARY_UNFIT,     check: unfit_libraries,   at_build: None,                default: Built,  strict: Always, portable: Always },
 ];
 
 /// Codes that this file declares.
@@ -208,8 +209,10 @@ pub const INTERPRETER_UNFIT: Code = code(&CodeInfo {
 pub const LIBRARY_UNFIT: Code = code(&CodeInfo {
     name: "library-unfit",
     title: "a program needs a library that its target may not have",
-    cause: "DT_NEEDED names a library that not every system of the target has.",
-    detection: "DT_NEEDED is compared with the policy's list.",
+    cause: "The file names a library that not every system of the target has: the redistributable \
+            of Visual C++ on Windows, one of Homebrew on macOS.",
+    detection: "DT_NEEDED is compared with the policy's list, imports and delay imports of PE files \
+                with Windows' own DLLs; dylibs must be below `/usr/lib` or `/System`.",
     fix: "Link it statically (a `vendored` feature), or allow it in the policy.",
     page: "verify",
     sources: &["auditwheel, manylinux policies"],

@@ -19,13 +19,19 @@ use crate::verify::rules::context::RuleScope::{Always, Built};
 use crate::verify::rules::context::{Rule, RuleInput, SEE_PLAN, Violation};
 use crate::verify::rules::machine::{self, UNREADABLE_BINARY, WRONG_MACHINE};
 use crate::verify::rules::policy::{Policy, PolicyName};
-use crate::verify::rules::{hardening, level, libc};
+use crate::verify::rules::{hardening, level, libc, signature};
 
 /// Returns every rule, in the order in which they are checked.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    [machine::RULES, level::RULES, libc::RULES, hardening::RULES]
-        .into_iter()
-        .flatten()
+    [
+        machine::RULES,
+        level::RULES,
+        libc::RULES,
+        hardening::RULES,
+        signature::RULES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Returns the names of all rules that a configuration may switch: of single programs and of the
@@ -107,7 +113,62 @@ pub fn unreadable(name: &str, error: &InspectError) -> Problem {
 }
 
 /// Checks a program by the rules of the policy. `path` is its path in the report.
+///
+/// Of a universal file one slice at least must be for the target, and every slice is checked. A
+/// finding that all of them have is reported once.
 pub fn check(path: &str, input: &RuleInput) -> Vec<Finding> {
+    let slices = &input.binary.slices;
+    if slices.is_empty() {
+        return check_one(path, input);
+    }
+    let is_unfit = |finding: &Finding| finding.code == WRONG_MACHINE;
+    let checked = slices.iter().map(|binary| {
+        let findings = check_one(path, &RuleInput { binary, ..*input });
+        (binary, findings)
+    });
+    let checked: Vec<(&Binary, Vec<Finding>)> = checked.collect();
+    if checked.iter().all(|(_, found)| found.iter().any(is_unfit)) {
+        return check_one(path, input);
+    }
+    let checked = checked.into_iter().map(|(binary, found)| {
+        if !found.iter().any(is_unfit) {
+            return (binary, found);
+        }
+        // A slice for another processor than the target's has no target of its own.
+        let other = RuleInput {
+            binary,
+            expected: None,
+            ..*input
+        };
+        (binary, check_one(path, &other))
+    });
+    let checked: Vec<(&Binary, Vec<Finding>)> = checked.collect();
+    let target = input.expected.map(|expected| expected.name.clone());
+    let mut findings: Vec<Finding> = Vec::new();
+    for (binary, found) in &checked {
+        for finding in found {
+            let is_same =
+                |other: &Finding| (other.code, &other.found) == (finding.code, &finding.found);
+            let is_shared = checked.iter().all(|(_, found)| found.iter().any(is_same));
+            let found = if is_shared {
+                finding.found.clone()
+            } else {
+                format!("{} (slice {})", finding.found, binary.machine)
+            };
+            let finding = Finding {
+                found,
+                target: target.clone(),
+                ..finding.clone()
+            };
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+    }
+    findings
+}
+
+fn check_one(path: &str, input: &RuleInput) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in rules() {
         let scope = match input.policy.name {
@@ -197,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_is_left_to_verify_does_not_stop_a_build() {
-        assert_eq!(codes(|binary| binary.nx = false), [""; 0]);
+        assert_eq!(codes(|binary| binary.nx = Some(false)), [""; 0]);
         assert_eq!(
             codes(|binary| {
                 binary.glibc_private = true;

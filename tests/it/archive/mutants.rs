@@ -184,6 +184,24 @@ fn macho() -> Vec<u8> {
     .concat()
 }
 
+/// A universal file of one slice, with a code signature.
+fn universal() -> Vec<u8> {
+    let words =
+        |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|word| word.to_be_bytes()).collect() };
+    let mut slice = macho();
+    // One more load command, LC_CODE_SIGNATURE, for a signature of no pages.
+    let commands = u32::from_le_bytes(slice[20..24].try_into().unwrap());
+    slice[16] += 1;
+    slice[20..24].copy_from_slice(&(commands + 16).to_le_bytes());
+    let (end, size) = (slice.len() as u32 + 16, 20 + 44);
+    slice.extend([0x1d, 16, end, size].iter().flat_map(|it| it.to_le_bytes()));
+    slice.extend(words(&[0xfade_0cc0, size, 1, 0, 20]));
+    slice.extend(words(&[0xfade_0c02, 44, 0x20100, 2, 44, 0, 0, 0, 0]));
+    slice.extend([32, 2, 0, 12, 0, 0, 0, 0]);
+    let table = words(&[0xcafe_babe, 1, 0x0100_000c, 0, 28, slice.len() as u32, 0]);
+    [table, slice].concat()
+}
+
 /// A small program of this machine, with glibc's versions, a build-id and a section of comments.
 pub fn elf(flags: &[&str]) -> Vec<u8> {
     let temp = tempfile::tempdir().unwrap();
@@ -336,6 +354,7 @@ fn seeds() -> Vec<(&'static str, Way, Vec<u8>)> {
         ),
         ("pe", Way::Inspect, pe()),
         ("macho", Way::Inspect, macho()),
+        ("universal", Way::Inspect, universal()),
         ("wasm", Way::Inspect, b"\0asm\x01\0\0\0".to_vec()),
         ("manifest.json", Way::Manifest, MANIFEST.as_bytes().to_vec()),
         ("tar", Way::Archive, tar.clone()),

@@ -2,16 +2,19 @@
 //! for.
 
 mod levels;
+mod llvm;
 pub mod readelf;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_xpkg::inspect::binary::{Binary, Relro};
-use cargo_xpkg::inspect::inspect;
+use cargo_xpkg::inspect::binary::{Binary, Relro, SignatureState};
+use cargo_xpkg::inspect::system::SystemName;
+use cargo_xpkg::inspect::{InspectError, inspect, is_program};
 
-use crate::inspect::readelf::differences;
+use crate::inspect::readelf::{Difference, differences};
 use crate::support::{Project, tool};
 
 fn host_program() -> Vec<u8> {
@@ -191,6 +194,9 @@ fn made(compiler: &str, flags: &str, source: &str) -> Binary {
     binary
 }
 
+const YES: Option<bool> = Some(true);
+const NO: Option<bool> = Some(false);
+
 const NOTHING: &str = "int main(void) { return 0; }";
 
 #[test]
@@ -200,23 +206,29 @@ fn what_the_linker_was_told_is_read_off_the_file() {
         assert!(holds(&binary), "{flags}: {binary:#?}");
     };
     check("-s -Wl,-z,relro,-z,now", NOTHING, |it| {
-        it.stripped && it.relro == Relro::Full && it.nx && it.pie && it.executable
+        it.stripped == YES
+            && it.relro == Some(Relro::Full)
+            && it.nx == YES
+            && it.pie == YES
+            && it.executable
     });
     check("-Wl,-z,relro,-z,lazy", NOTHING, |it| {
-        !it.stripped && it.relro == Relro::Partial
+        it.stripped == NO && it.relro == Some(Relro::Partial)
     });
-    check("-Wl,-z,norelro", NOTHING, |it| it.relro == Relro::None);
+    check("-Wl,-z,norelro", NOTHING, |it| {
+        it.relro == Some(Relro::None)
+    });
     check("-Wl,-z,relro,-z,now,--disable-new-dtags", NOTHING, |it| {
-        it.relro == Relro::Full
+        it.relro == Some(Relro::Full)
     });
-    check("-Wl,-z,execstack", NOTHING, |it| !it.nx);
+    check("-Wl,-z,execstack", NOTHING, |it| it.nx == NO);
     check("-no-pie -static", NOTHING, |it| {
-        it.executable && !it.pie && it.glibc_floor.is_none()
+        it.executable && it.pie == NO && it.glibc_floor.is_none()
     });
-    check("-static-pie", NOTHING, |it| it.executable && it.pie);
-    check("-g", NOTHING, |it| it.debug_info);
+    check("-static-pie", NOTHING, |it| it.executable && it.pie == YES);
+    check("-g", NOTHING, |it| it.debug_info == YES);
     check("", NOTHING, |it| {
-        !it.debug_info && !it.text_relocations && it.glibcxx.is_none()
+        it.debug_info == NO && it.text_relocations == NO && it.glibcxx.is_none()
     });
     check("-Wl,-rpath,/one:/two", NOTHING, |it| {
         it.runpath == ["/one:/two"] && it.rpath.is_empty()
@@ -225,10 +237,39 @@ fn what_the_linker_was_told_is_read_off_the_file() {
         it.rpath == ["/one"] && it.runpath.is_empty()
     });
     let writes_code = "int main(void) { return 0; } __asm__(\".text\\n.quad main\\n\");";
-    check("-Wl,-z,notext", writes_code, |it| it.text_relocations);
-    check("-Wl,-z,notext,--disable-new-dtags", writes_code, |it| {
-        it.text_relocations
+    check("-Wl,-z,notext", writes_code, |it| {
+        it.text_relocations == YES
     });
+    check("-Wl,-z,notext,--disable-new-dtags", writes_code, |it| {
+        it.text_relocations == YES
+    });
+}
+
+#[test]
+fn the_system_is_that_of_the_note_or_the_loader() {
+    let check = |flags: &str, source: &str, expected: SystemName| {
+        assert_eq!(made("cc", flags, source).system, Some(expected), "{flags}");
+    };
+    check("", NOTHING, SystemName::Linux);
+    for (loader, system) in [
+        ("/libexec/ld-elf.so.1", SystemName::FreeBsd),
+        ("/usr/libexec/ld.elf_so", SystemName::NetBsd),
+        ("/usr/libexec/ld.so", SystemName::OpenBsd),
+        ("/system/bin/linker64", SystemName::Android),
+        ("/lib/amd64/ld.so.1", SystemName::Solaris),
+        ("/lib/ld-musl-x86_64.so.1", SystemName::Linux),
+    ] {
+        let flags = format!("-nostartfiles -Wl,-e,main,--dynamic-linker,{loader}");
+        check(&flags, NOTHING, system);
+    }
+    // A static program, of which the note alone tells.
+    let note = "int main(void) { return 0; } __asm__(\".section .note.tag, \\\"a\\\", @note\\n.long 8, \
+                4, 1\\n.asciz \\\"OpenBSD\\\"\\n.long 0\\n\");";
+    check(
+        "-nostartfiles -static -no-pie -Wl,-e,main",
+        note,
+        SystemName::OpenBsd,
+    );
 }
 
 #[test]
@@ -236,8 +277,8 @@ fn debug_info_is_what_a_debugger_reads_not_what_a_program_loads() {
     // As rustc writes it, which strip leaves where it is.
     let script = "__asm__(\".pushsection .debug_gdb_scripts,\\\"aMS\\\",@progbits,1\\n.asciz \
                   \\\"x\\\"\\n.popsection\"); int main(void) { return 0; }";
-    assert!(!made("cc", "-s", script).debug_info);
-    assert!(made("cc", "-g -gz=zlib-gnu", NOTHING).debug_info);
+    assert_eq!(made("cc", "-s", script).debug_info, NO);
+    assert_eq!(made("cc", "-g -gz=zlib-gnu", NOTHING).debug_info, YES);
 }
 
 #[test]
@@ -292,11 +333,11 @@ fn debug_info_is_seen_in_every_format() {
             "clang --target=x86_64-w64-windows-gnu {flag} -c source.c -o source.obj"
         ));
         run("ld.lld -m i386pep -e start source.obj -o source.exe");
-        assert_eq!(read("source.exe").debug_info, debug_info, "{flag}");
+        assert_eq!(read("source.exe").debug_info, Some(debug_info), "{flag}");
         run(&format!(
             "clang --target=arm64-apple-macos11 {flag} -c source.c -o source.o"
         ));
-        assert_eq!(read("source.o").debug_info, debug_info, "{flag}");
+        assert_eq!(read("source.o").debug_info, Some(debug_info), "{flag}");
     }
 }
 
@@ -308,7 +349,7 @@ fn a_shared_library_with_an_entry_point_is_no_program() {
         "-nostdlib -Wl,-soname,libnothing.so.1",
     ] {
         let library = made("cc", &format!("-shared -fPIC -Wl,-e,main {flags}"), NOTHING);
-        assert!(!library.executable && !library.pie, "{library:#?}");
+        assert!(!library.executable && library.pie == NO, "{library:#?}");
     }
 }
 
@@ -377,18 +418,124 @@ fn every_field_is_what_readelf_says() {
         }
         return;
     };
+    let is_elf = |bytes: &[u8]| bytes.starts_with(b"\x7fELF");
+    compare(&corpus, "readelf", is_elf, differences);
+}
+
+/// Every field of every PE, Mach-O and WebAssembly file below the directories of `XPKG_WHEELS`, which
+/// `cargo xtask corpus wheels` fills and sets, against LLVM's tools. Without it, of what clang and
+/// rustc make here.
+#[test]
+fn every_field_of_the_other_formats_is_what_llvm_says() {
+    if let Some(corpus) = std::env::var_os("XPKG_WHEELS") {
+        let is_one = |bytes: &[u8]| is_program(bytes) && !bytes.starts_with(b"\x7fELF");
+        return compare(&corpus, "LLVM", is_one, llvm::differences);
+    }
+    let temp = tempfile::tempdir().unwrap();
+    let path = |name: &str| temp.path().join(name);
+    let run = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let mut command = Command::new(tool(words[0]));
+        let status = command.args(&words[1..]).current_dir(temp.path()).status();
+        assert!(status.unwrap().success(), "{line}");
+    };
+    std::fs::write(path("a.c"), "int start(void) { return 0; }").unwrap();
+    std::fs::write(path("a.tbd"), TBD).unwrap();
+    run("clang --target=x86_64-w64-windows-gnu -g -c a.c -o a.obj");
+    run("ld.lld -m i386pep -e start --disable-dynamicbase --disable-nxcompat a.obj -o fixed.exe");
+    run("ld.lld -m i386pep -e start --dynamicbase --nxcompat --high-entropy-va a.obj -o free.exe");
+    run("ld.lld -m i386pep -e start -shared a.obj -o a.dll");
+    run("clang --target=arm64-apple-macos11 -c a.c -o arm.o");
+    run("clang --target=x86_64-apple-macos10.12 -c a.c -o intel.o");
+    let link = "-platform_version macos 11.0 12.1 -e _start a.tbd -rpath @loader_path/lib";
+    run(&format!(
+        "lld -flavor darwin -arch arm64 {link} arm.o -o arm"
+    ));
+    run(&format!(
+        "lld -flavor darwin -arch x86_64 {link} intel.o -o intel"
+    ));
+    let slices = [(0x0100_000c, "arm"), (0x0100_0007, "intel")];
+    let slices = slices.map(|(cputype, name)| (cputype, std::fs::read(path(name)).unwrap()));
+    std::fs::write(path("universal"), universal(&slices)).unwrap();
+    std::fs::write(path("a.wasm"), wasm("wasm32-wasip1")).unwrap();
+    for name in [
+        "fixed.exe",
+        "free.exe",
+        "a.dll",
+        "arm",
+        "intel",
+        "universal",
+        "a.wasm",
+    ] {
+        let binary = inspect(&std::fs::read(path(name)).unwrap()).unwrap();
+        let differences = llvm::differences(&path(name), &binary);
+        assert!(differences.is_empty(), "{name}: {differences:#?}");
+    }
+    // What a linker signs is intact, and a byte that was changed later is found.
+    let state = |bytes: &[u8]| {
+        let facts = inspect(bytes).unwrap().mach_o.unwrap();
+        facts.signature.map(|signature| signature.state)
+    };
+    let mut signed = std::fs::read(path("arm")).unwrap();
+    assert_eq!(state(&signed), Some(SignatureState::Intact));
+    let at = signed.len() / 2;
+    signed[at] ^= 1;
+    assert_eq!(state(&signed), Some(SignatureState::Changed));
+}
+
+/// Puts slices into a universal file, at multiples of a page.
+fn universal(slices: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    const PAGE: usize = 0x4000;
+    let mut table = [0xcafe_babe, slices.len() as u32].to_vec();
+    let mut contents = Vec::new();
+    for (cputype, slice) in slices {
+        let offset = PAGE + contents.len();
+        // As in the slice's own header, which has the other byte order.
+        let subtype = u32::from_le_bytes(slice[8..12].try_into().unwrap());
+        table.extend([*cputype, subtype, offset as u32, slice.len() as u32, 14]);
+        contents.extend(slice);
+        contents.resize(contents.len().next_multiple_of(PAGE), 0);
+    }
+    let mut bytes: Vec<u8> = table.iter().flat_map(|word| word.to_be_bytes()).collect();
+    bytes.resize(PAGE, 0);
+    [bytes, contents].concat()
+}
+
+/// Stub of macOS' C library, for ld64.lld.
+const TBD: &str = "--- !tapi-tbd
+tbd-version: 4
+targets: [ x86_64-macos, arm64-macos ]
+install-name: '/usr/lib/libSystem.B.dylib'
+exports:
+  - targets: [ x86_64-macos, arm64-macos ]
+    symbols: [ dyld_stub_binder ]
+...
+";
+
+/// Compares every field of the files below the directories, and prints how many were compared.
+fn compare(
+    corpus: &OsStr,
+    tool: &str,
+    is_one: impl Fn(&[u8]) -> bool,
+    differences: impl Fn(&Path, &Binary) -> Vec<Difference>,
+) {
     let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut differing = 0;
     println!(
-        "{:<10} {:>8} {:>8} {:>8} {:>9}",
+        "{:<24} {:>8} {:>8} {:>8} {:>9}",
         "of", "programs", "others", "fields", "differing"
     );
-    for directory in std::env::split_paths(&corpus) {
+    for directory in std::env::split_paths(corpus) {
         let (mut programs, mut others, mut fields, mut wrong) = (0, 0, 0, Vec::new());
-        for file in elf_files(&directory) {
+        for file in files(&directory, &is_one) {
             let name = file.strip_prefix(&directory).unwrap().display().to_string();
             let binary = match inspect(&std::fs::read(&file).unwrap()) {
                 Ok(binary) => binary,
+                // libc6-dbg has nothing else.
+                Err(InspectError::DebugSymbols) if name.ends_with(".debug") => {
+                    others += 1;
+                    continue;
+                }
                 Err(why) => {
                     wrong.push(format!("{name}: {why}"));
                     continue;
@@ -399,24 +546,34 @@ fn every_field_is_what_readelf_says() {
             } else {
                 &mut others
             } += 1;
-            for (field, value) in serde_json::to_value(&binary).unwrap().as_object().unwrap() {
-                fields += 1;
-                values
-                    .entry(field.clone())
-                    .or_default()
-                    .insert(value.to_string());
+            let slices = if binary.slices.is_empty() {
+                std::slice::from_ref(&binary)
+            } else {
+                &binary.slices
+            };
+            for slice in slices {
+                let object = serde_json::to_value(slice).unwrap();
+                for (field, value) in object.as_object().unwrap() {
+                    // Facts of one format count one by one.
+                    let parts = value.as_object().map_or(1, serde_json::Map::len);
+                    fields += parts;
+                    values
+                        .entry(field.clone())
+                        .or_default()
+                        .insert(value.to_string());
+                }
             }
             let differences = differences(&file, &binary).into_iter();
             wrong.extend(differences.map(|it| {
                 format!(
-                    "{name}: {} is {}, readelf says {}",
-                    it.field, it.inspect, it.readelf
+                    "{name}: {} is {}, {tool} says {}",
+                    it.field, it.inspect, it.said
                 )
             }));
         }
-        assert!(fields > 0, "`{}` holds no ELF file", directory.display());
+        assert!(fields > 0, "`{}` holds no such file", directory.display());
         println!(
-            "{:<10} {programs:>8} {others:>8} {fields:>8} {:>9}",
+            "{:<24} {programs:>8} {others:>8} {fields:>8} {:>9}",
             directory.file_name().unwrap().display(),
             wrong.len()
         );
@@ -429,18 +586,18 @@ fn every_field_is_what_readelf_says() {
         .map(|(field, values)| format!("{field} {}", values.len()))
         .collect();
     println!("different values: {}", values.join(", "));
-    assert_eq!(differing, 0, "fields differ from what readelf says");
+    assert_eq!(differing, 0, "fields differ from what {tool} says");
 }
 
-fn elf_files(directory: &Path) -> Vec<PathBuf> {
+fn files(directory: &Path, is_one: &impl Fn(&[u8]) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in sorted(directory)
         .into_iter()
         .filter(|path| !path.is_symlink())
     {
         if path.is_dir() {
-            found.extend(elf_files(&path));
-        } else if path.is_file() && std::fs::read(&path).unwrap().starts_with(b"\x7fELF") {
+            found.extend(files(&path, is_one));
+        } else if path.is_file() && is_one(&std::fs::read(&path).unwrap()) {
             found.push(path);
         }
     }

@@ -7,6 +7,7 @@ use std::process::Command;
 use cargo_xpkg::inspect::binary::{
     Binary, EndianName, FloatAbiName, Floor, FormatName, Linkage, Relro,
 };
+use cargo_xpkg::inspect::system::SystemName;
 use cargo_xpkg::target::level::{ArmFp, ArmSimd, ArmVersion, ElfAbi, Level, RiscvFloat, X86Isa};
 use serde_json::Value;
 
@@ -47,6 +48,17 @@ const ARM_SIMD: &[(&str, ArmSimd)] = &[
     ("NEON for ARMv8", ArmSimd::Armv8),
 ];
 
+/// Owner of a note, what readelf says of EI_OSABI, loaders.
+#[rustfmt::skip]
+const SYSTEMS: &[(&str, &str, &[&str], SystemName)] = &[
+    ("FreeBSD", "UNIX - FreeBSD", &["/libexec/ld-elf"],                                   SystemName::FreeBsd),
+    ("NetBSD",  "UNIX - NetBSD",  &["/usr/libexec/ld.elf_so"],                            SystemName::NetBsd),
+    ("OpenBSD", "UNIX - OpenBSD", &["/usr/libexec/ld.so"],                                SystemName::OpenBsd),
+    ("Android", "?",              &["/system/bin/"],                                      SystemName::Android),
+    ("Solaris", "UNIX - Solaris", &["/lib/amd64/"],                                       SystemName::Solaris),
+    ("?",       "?",              &["/lib/ld", "/lib64/ld", "/lib32/ld", "/libx32/ld"],   SystemName::Linux),
+];
+
 const X86_ISAS: &[(&str, X86Isa)] = &[
     ("x86-64-baseline", X86Isa::V1),
     ("x86-64-v2", X86Isa::V2),
@@ -59,25 +71,30 @@ const X86_ISAS: &[(&str, X86Isa)] = &[
 pub struct Difference {
     pub field: String,
     pub inspect: Value,
-    pub readelf: Value,
+    pub said: Value,
 }
 
 /// Every field that differs.
 pub fn differences(file: &Path, binary: &Binary) -> Vec<Difference> {
-    let (inspect, readelf) = (
+    between_values(binary, &said_of(file))
+}
+
+/// Every field of which the facts and what was said differ.
+pub fn between_values(binary: &Binary, said: &Binary) -> Vec<Difference> {
+    let (inspect, said) = (
         serde_json::to_value(binary).unwrap(),
-        serde_json::to_value(said_of(file)).unwrap(),
+        serde_json::to_value(said).unwrap(),
     );
     let fields = inspect
         .as_object()
         .unwrap()
         .iter()
-        .filter(|(field, value)| readelf[field.as_str()] != **value);
+        .filter(|(field, value)| said[field.as_str()] != **value);
     fields
         .map(|(field, value)| Difference {
             field: field.clone(),
             inspect: value.clone(),
-            readelf: readelf[field].clone(),
+            said: said[field].clone(),
         })
         .collect()
 }
@@ -133,6 +150,7 @@ impl Said {
             || flags.contains("BIND_NOW")
             || self.dynamic("(BIND_NOW)").next().is_some();
         let floor = self.highest("GLIBC_");
+        let system = self.system(interpreter.as_deref());
         Binary {
             format: FormatName::Elf,
             machine: named(MACHINES, self.header("Machine:")).to_owned(),
@@ -153,7 +171,6 @@ impl Said {
                 (false, true) => Linkage::StaticPie,
                 (false, false) => Linkage::Static,
             },
-            interpreter,
             needed,
             rpath: self.listed("(RPATH)"),
             runpath: self.listed("(RUNPATH)"),
@@ -174,29 +191,39 @@ impl Said {
                 {
                     FloatAbiName::Hard
                 }
+                // An object file tells it by its attributes alone.
+                _ if self.text.contains("Tag_ABI_VFP_args: VFP registers") => FloatAbiName::Hard,
                 _ => FloatAbiName::Unspecified,
             },
             level: self.level(),
             relro: match (self.segment("GNU_RELRO"), now || !loaded) {
-                (None, _) => Relro::None,
-                (Some(_), false) => Relro::Partial,
-                (Some(_), true) => Relro::Full,
+                (None, _) if system == Some(SystemName::Solaris) => None,
+                (None, _) => Some(Relro::None),
+                (Some(_), false) => Some(Relro::Partial),
+                (Some(_), true) => Some(Relro::Full),
             },
-            nx: self
-                .segment("GNU_STACK")
-                .is_some_and(|line| !line.contains("RWE")),
-            pie: shaped_as_library && pie,
-            text_relocations: flags.contains("TEXTREL")
-                || self.dynamic("(TEXTREL)").next().is_some(),
+            nx: match self.segment("GNU_STACK") {
+                Some(line) => Some(!line.contains("RWE")),
+                None => (!Self::has_safe_stack(system)).then_some(false),
+            },
+            pie: Some(shaped_as_library && pie),
+            text_relocations: Some(
+                flags.contains("TEXTREL") || self.dynamic("(TEXTREL)").next().is_some(),
+            ),
             build_id: self.between("Build ID: ", "\n"),
-            stripped: !self.sections().any(|section| section[1] == "SYMTAB"),
+            stripped: Some(!self.sections().any(|section| section[1] == "SYMTAB")),
             // Of a section that is loaded, readelf prints `A` among the flags.
-            debug_info: self.sections().any(|section| {
+            debug_info: Some(self.sections().any(|section| {
                 (section[0].starts_with(".debug_") || section[0].starts_with(".zdebug_"))
                     && !section[6].contains('A')
-            }),
+            })),
             auditable: self.sections().any(|section| section[0] == ".dep-v0"),
             compilers: self.comments(),
+            system,
+            pe: None,
+            mach_o: None,
+            slices: Vec::new(),
+            interpreter,
             kind,
         }
     }
@@ -305,6 +332,29 @@ impl Said {
         best.map(|(_, best)| best)
     }
 
+    /// By the owner of a note, by the header, or by the loader.
+    fn system(&self, interpreter: Option<&str>) -> Option<SystemName> {
+        let osabi = self.header("OS/ABI:");
+        let is_owner = |line: &str, name: &str| {
+            let rest = line.strip_prefix("  ").and_then(|it| it.strip_prefix(name));
+            rest.is_some_and(|rest| rest.starts_with([' ', '\t']) && rest.contains("0x"))
+        };
+        let row = SYSTEMS.iter().find(|(owner, of_header, loaders, _)| {
+            self.text.lines().any(|line| is_owner(line, owner))
+                || osabi == *of_header
+                || interpreter.is_some_and(|path| loaders.iter().any(|it| path.starts_with(it)))
+        });
+        let is_linux = self.text.contains("OS: Linux,");
+        row.map(|row| row.3)
+            .or(is_linux.then_some(SystemName::Linux))
+    }
+
+    /// True if programs of the system need not ask for a stack that is not executable.
+    fn has_safe_stack(system: Option<SystemName>) -> bool {
+        use SystemName::{NetBsd, OpenBsd, Solaris};
+        matches!(system, Some(NetBsd | OpenBsd | Solaris))
+    }
+
     fn level(&self) -> Option<Level> {
         let attribute = |name: &str| self.between(&format!("  {name}: "), "\n");
         let flags = self.header("Flags:");
@@ -317,7 +367,8 @@ impl Said {
             "RISC-V" => {
                 let isa = attribute("Tag_RISCV_arch").unwrap_or_default();
                 let isa = isa.trim_matches('"').trim_start_matches("rv64");
-                let names = isa.split('_').map(|name| {
+                // No file of debug symbols, and none in Go, has this section.
+                let names = isa.split('_').filter(|name| !name.is_empty()).map(|name| {
                     let (name, _) = name.rsplit_once('p').unwrap();
                     name.trim_end_matches(|letter: char| letter.is_ascii_digit())
                 });
