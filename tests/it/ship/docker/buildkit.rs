@@ -673,13 +673,9 @@ fn a_layout_outside_the_workspace_is_no_base_of_a_build_in_docker() {
     project
         .xpkg(&format!("docker -q --target {BOTH} --oci ../base"))
         .ok();
-    project.write(
-        "xpkg.toml",
-        "[[docker]]\nname = \"hello\"\nbase = \"oci:../base\"\n",
-    );
     let builder = format!("r.example/rust@sha256:{}", "ab".repeat(32));
     let run = project.xpkg(&format!(
-        "docker --build-in-docker --builder {builder} --target {BOTH}"
+        "docker --build-in-docker --builder {builder} --base oci:../base --target {BOTH}"
     ));
     check!(
         run,
