@@ -155,6 +155,7 @@ pub const KNOWN_CRATES: &[KnownCrate] = &[
     KnownCrate { name: "bzip2-sys", otherwise: Otherwise::Builds, read: "0.1.13", ..ROW },
     KnownCrate { name: "lzma-sys", otherwise: Otherwise::Builds, read: "0.1.20", ..ROW },
     KnownCrate { name: "libusb1-sys", otherwise: Otherwise::Builds, read: "0.7.0", ..ROW },
+    KnownCrate { name: "aws-lc-sys", otherwise: Otherwise::Builds, read: "0.47.0", ..ROW },
     KnownCrate { name: "pcre2-sys", otherwise: Otherwise::Builds, read: "0.2.10", ..ROW },
 ];
 

@@ -229,14 +229,15 @@ impl Group {
         let end = self.words.last().map_or(start, |word| word.pieces.end);
         let is_followed = pieces
             .get(end)
-            .is_some_and(|next| next.component == component && !ARCHIVE_ENDS.contains(&next.text));
+            .is_some_and(|next| next.component == component && !FILE_ENDS.contains(&next.text));
         is_topic || begins && is_followed
     }
 }
 
-/// Last pieces of archives' names, which name nothing else.
-const ARCHIVE_ENDS: &[&str] = &[
-    "tar", "tgz", "txz", "tbz", "gz", "xz", "bz2", "zst", "zip", "7z", "exe", "wasm",
+/// Last pieces of files' names, which name nothing else.
+const FILE_ENDS: &[&str] = &[
+    "so", "dll", "dylib", "pyd", "node", "bin", "tar", "tgz", "txz", "tbz", "gz", "xz", "bz2",
+    "zst", "zip", "7z", "exe", "wasm",
 ];
 
 /// Words for 32-bit Arm that leave its version open.

@@ -165,7 +165,7 @@ fn a_program_that_would_crash_at_start_is_not_linked() {
   cause: rustc chose the start file of a static PIE; `-C relocation-model=static` in the rustflags changes both
   target: x86_64-unknown-linux-musl
   help: remove it where it is set: `-C link-arg` in rustflags, `cargo:rustc-link-arg` in a build script, a `CFLAGS` variable
-  help: or install zig (`pip install ziglang`), and choose it: `--linker zig`
+  help: or install zig (`cargo xpkg help zig`), and choose it: `--linker zig`
 "
     );
     // The program is at a fixed address for aarch64 anyway.
