@@ -204,12 +204,12 @@ fn cell(results: &BTreeMap<String, Record>, triple: &str, linker: &str) -> Strin
     match records.len() {
         0 => "not tried".to_owned(),
         all if count("ok") == all => "ran".to_owned(),
-        all if count("refused") == all => "–".to_owned(),
+        all if count("refused") == all => "no".to_owned(),
         _ => records
             .iter()
             .map(|(bin, record)| match record.outcome.as_str() {
                 "ok" => format!("{bin} ran"),
-                "refused" => format!("{bin} –"),
+                "refused" => format!("{bin} no"),
                 outcome => format!("{bin} fails ({outcome})"),
             })
             .collect::<Vec<_>>()

@@ -39,7 +39,8 @@ fn a_compiler_that_leaves_processes_behind_holds_no_run() {
     script(
         &project,
         "aarch64-linux-gnu-gcc",
-        &format!("{left}\nexit 1"),
+        // The second has to leave the group before the group is ended.
+        &format!("{left}\n/bin/sleep 0.5\nexit 1"),
     );
     let began = Instant::now();
     let run = project.xpkg("plan --target aarch64-unknown-linux-gnu");
