@@ -21,21 +21,31 @@ fn workspace() -> Project {
 #[test]
 fn files_below_the_root_are_named() {
     let project = workspace();
+    // One that is installed, whatever it is called here.
+    let active = std::process::Command::new(tool("rustup"))
+        .args(["show", "active-toolchain"])
+        .output()
+        .unwrap();
+    let active = String::from_utf8(active.stdout).unwrap();
+    let channel = active.split_whitespace().next().unwrap().to_owned();
     project.write(
         "member/.cargo/config.toml",
         "[build]\ntarget = \"x86_64-unknown-linux-musl\"\n",
     );
     project.write(
         "member/rust-toolchain.toml",
-        "[toolchain]\nchannel = \"1.95.0\"\n",
+        &format!("[toolchain]\nchannel = \"{channel}\"\n"),
     );
     let ignored = [
         "warning[config-ignored]: `ROOT/member/.cargo/config.toml` is ignored, because cargo runs \
          in the root of the workspace, `ROOT`: move it there, or name it with `--config`\n",
         "warning[config-ignored]: `ROOT/member/rust-toolchain.toml` is ignored, because cargo runs \
-         in the root of the workspace, `ROOT`: choose it: `cargo +1.95.0 xpkg …`\n",
+         in the root of the workspace, `ROOT`: choose it: `cargo +CHANNEL xpkg …`\n",
     ]
-    .map(|line| line.replace("ROOT", project.root.to_str().unwrap()));
+    .map(|line| {
+        line.replace("ROOT", project.root.to_str().unwrap())
+            .replace("CHANNEL", &channel)
+    });
     for command in ["plan", "doctor", "build"] {
         let run = project.xpkg_in("member", command).ok();
         for line in &ignored {
