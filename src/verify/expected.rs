@@ -1,6 +1,7 @@
 //! The target that a program is for: from a list, from a flag, or parsed from its path.
 
-use crate::inspect::binary::FormatName;
+use crate::inspect::binary::{Binary, FormatName};
+use crate::inspect::system_of;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::Target;
 use crate::target::arch::{Arch, FloatAbi};
@@ -67,11 +68,11 @@ impl Expected {
 }
 
 /// Parses the target from a path: a triple in one of its components, or words such as
-/// `linux-arm64`, `linux/amd64`, `darwin_x86_64`. If the path does not name the system, `format`
-/// decides.
+/// `linux-arm64`, `linux/amd64`, `darwin_x86_64`. If the path does not name the system, the program
+/// itself decides.
 ///
 /// Returns `None` for a path that names neither a system nor a processor, or contradicts itself.
-pub fn from_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
+pub fn from_path(path: &str, program: Option<&Binary>) -> Option<Expected> {
     let Promise {
         system,
         processor,
@@ -84,12 +85,15 @@ pub fn from_path(path: &str, format: Option<FormatName>) -> Option<Expected> {
     if processor.is_none() && words::names_processor(path) {
         return None;
     }
-    let os = system.unwrap_or(match format {
-        Some(FormatName::MachO) => Os::Darwin,
-        Some(FormatName::Pe) => Os::Windows,
-        Some(FormatName::Wasm) => Os::Wasi,
-        Some(FormatName::Elf) | None => Os::Linux,
-    });
+    let own = || program.and_then(system_of);
+    let os = system
+        .or_else(own)
+        .unwrap_or_else(|| match program.map(|program| program.format) {
+            Some(FormatName::MachO) => Os::Darwin,
+            Some(FormatName::Pe) => Os::Windows,
+            Some(FormatName::Wasm) => Os::Wasi,
+            Some(FormatName::Elf) | None => Os::Linux,
+        });
     let libc = libc.filter(|_| os == Os::Linux);
     let (arch, universal) = match processor {
         Some(Processor::One(arch)) => (Some(arch), false),
@@ -148,7 +152,7 @@ mod tests {
     use super::*;
 
     fn check(path: &str, expected: &str) {
-        let found = from_path(path, Some(FormatName::Elf)).map(|expected| {
+        let found = from_path(path, None).map(|expected| {
             format!(
                 "{} {} {}",
                 expected.arch.map_or("?", |arch| arch.prefix),

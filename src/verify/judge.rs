@@ -265,7 +265,7 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
         );
         // The path of a link to it must not name another target.
         for alias in links.aliases_of(path) {
-            let expected = expected::from_path(alias, Some(binary.format));
+            let expected = expected::from_path(alias, Some(binary));
             let input = RuleInput {
                 expected: expected.as_ref(),
                 linked_by: None,
@@ -467,7 +467,7 @@ fn find_expected(
     // A release is often named after its target: the archive, or the directory that was passed.
     let release_name: Vec<&str> = subject.name.rsplit('/').take(2).collect();
     let release_name = release_name.into_iter().rev().collect::<Vec<_>>().join("/");
-    let from_path = |path: &str| expected::from_path(path, Some(binary.format));
+    let from_path = |path: &str| expected::from_path(path, Some(binary));
     let of_release = from_path(&release_name);
     let guessed = match from_path(path) {
         // `app.exe` in `app-x86_64-pc-windows-msvc.zip`.
@@ -511,7 +511,7 @@ fn find_expected(
 
 /// Checks whether a path names another target than the list or the flag does.
 fn contradiction(path: &str, binary: &Binary, expected: Option<&Expected>) -> Option<Finding> {
-    let (guess, expected) = (expected::from_path(path, Some(binary.format))?, expected?);
+    let (guess, expected) = (expected::from_path(path, Some(binary))?, expected?);
     contradicts(&guess, expected).then(|| Finding {
         code: WRONG_MACHINE,
         path: Some(path.to_owned()),
@@ -548,7 +548,7 @@ fn archive_contradiction(
     if !is_promise {
         return None;
     }
-    let (promised, expected) = (expected::from_path(name, Some(binary.format))?, expected?);
+    let (promised, expected) = (expected::from_path(name, Some(binary))?, expected?);
     contradicts(&promised, expected).then(|| Finding {
         code: WRONG_MACHINE,
         path: Some(path.to_owned()),

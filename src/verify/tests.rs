@@ -130,6 +130,9 @@ fn entry(line: &str) -> Entry {
                     symbol: Some("stat".to_owned()),
                 })
             }
+            ("system", Some(binary)) => {
+                binary.system = serde_json::from_value(value.into()).unwrap();
+            }
             ("rpath", Some(binary)) => binary.rpath.push(value.to_owned()),
             ("runpath", Some(binary)) => binary.runpath.push(value.to_owned()),
             ("stack", Some(binary)) => binary.nx = Some(false),
@@ -1280,4 +1283,35 @@ fn one_file_needs_a_target_too() {
     );
     assert_eq!(of_file("a x86", &["x86_64-unknown-linux-musl"]), [""; 0]);
     assert!(of_file("a x86", &["aarch64-unknown-linux-musl"])[0].starts_with("a wrong-machine: "));
+}
+
+#[test]
+fn the_system_that_a_file_names_is_held_to_its_name() {
+    // esbuild's package of OpenBSD, and ones without a system in their names.
+    check(
+        &[
+            "openbsd-amd64/a x86 system=openbsd loader=/usr/libexec/ld.so",
+            "amd64/a x86 sum=1 system=solaris loader=/lib/amd64/ld.so.1",
+            "illumos-amd64/a x86 sum=2 system=solaris",
+            "linux-amd64/a x86 sum=3 system=linux",
+            "freebsd-amd64/b x86 sum=4",
+        ],
+        &[],
+    );
+    check(
+        &[
+            "x86_64-unknown-freebsd/a x86 system=linux",
+            "linux-amd64/b x86 sum=5 system=freebsd",
+            "linux-amd64/c x86 sum=6 system=android",
+            "aix/d x86 sum=7",
+        ],
+        &[
+            "aix/d target-unknown: a program for EM_X86_64 / a target in its path, in a list or in \
+             `--target`",
+            "aix/d wrong-machine: elf for EM_X86_64 / a program for aix",
+            "linux-amd64/b wrong-machine: a program for freebsd / a program for linux",
+            "linux-amd64/c wrong-machine: a program for android / a program for linux",
+            "x86_64-unknown-freebsd/a wrong-machine: a program for linux / a program for freebsd",
+        ],
+    );
 }

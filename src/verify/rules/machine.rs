@@ -2,7 +2,7 @@
 
 use crate::inspect::binary::{Binary, FormatName, Linkage, json_name};
 use crate::inspect::wasm::MACHINE;
-use crate::inspect::{elf, macho, pe};
+use crate::inspect::{elf, macho, pe, system_of};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::arch::{Arch, FloatAbi};
 use crate::target::system::{Format, Libc, Os};
@@ -11,13 +11,13 @@ use crate::verify::rules::context::RuleScope::Always;
 use crate::verify::rules::context::{Rule, RuleInput, SEE_PLAN, Violation, is_library, violation};
 use crate::verify::rules::policy::PolicyName;
 
-/// Returns the file format of an operating system's programs.
-fn format_of(os: Os) -> Format {
-    match os {
+/// Returns the file format of an operating system's programs; `None` for one that is not read.
+fn format_of(os: Os) -> Option<Format> {
+    Some(match os {
         Os::Darwin | Os::Ios => Format::MachO,
         Os::Windows => Format::Pe,
         Os::Wasi | Os::None | Os::Js => Format::Wasm,
-        // AIX and Plan 9 have formats of their own, which are not read.
+        Os::Aix | Os::Plan9 => return None,
         Os::Linux
         | Os::Android
         | Os::FreeBsd
@@ -25,10 +25,16 @@ fn format_of(os: Os) -> Format {
         | Os::OpenBsd
         | Os::Dragonfly
         | Os::Solaris
-        | Os::Illumos
-        | Os::Aix
-        | Os::Plan9 => Format::Elf,
-    }
+        | Os::Illumos => Format::Elf,
+    })
+}
+
+/// Returns the system that a program says it is for, if that is another one than `os`. What Solaris
+/// and illumos both have does not tell them apart.
+fn other_system(binary: &Binary, os: Os) -> Option<Os> {
+    let found = system_of(binary)?;
+    let is_sun = |os| matches!(os, Os::Solaris | Os::Illumos);
+    (found != os && !(is_sun(found) && is_sun(os))).then_some(found)
 }
 
 /// Rule `wrong-machine`.
@@ -36,7 +42,17 @@ fn machine(input: &RuleInput) -> Option<Violation> {
     let Expected {
         arch, os, float, ..
     } = input.expected?;
-    let (binary, format) = (input.binary, format_of(*os));
+    let binary = input.binary;
+    let of_system = format!("a program for {}", os.word());
+    let Some(format) = format_of(*os) else {
+        let found = format!("{} for {}", json_name(&binary.format), binary.machine);
+        return violation(found, of_system, MOVE);
+    };
+    if binary.format.is(format)
+        && let Some(other) = other_system(binary, *os)
+    {
+        return violation(format!("a program for {}", other.word()), of_system, MOVE);
+    }
     let Some(arch) = arch else {
         let is_of = binary.format.is(format);
         let found = format!("{} for {}", json_name(&binary.format), binary.machine);
@@ -281,7 +297,7 @@ mod tests {
     #[test]
     fn the_format_of_a_system_is_that_of_its_row() {
         for row in SYSTEMS {
-            assert_eq!(format_of(row.os), row.format, "{}", row.suffix);
+            assert_eq!(format_of(row.os), Some(row.format), "{}", row.suffix);
         }
     }
 }
