@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Instant;
 
-use crate::command::{Go as _, cargo, root};
+use crate::command::{Go as _, cargo, root, step};
 use crate::{setup, zig};
 
 /// What runs the bins of a target, and where the libraries are that they load.
@@ -109,6 +109,71 @@ impl Results {
         file.write_all(line.as_bytes())
             .map_err(|error| format!("{}: {error}", self.0.display()))
     }
+}
+
+/// What the arguments of a matrix ask for.
+pub struct Wanted<'a> {
+    pub flags: Vec<&'a str>,
+    /// Parts that a cell's name has to contain.
+    pub filters: Vec<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    /// Reads `[FILTER] [--again] [--table]`, and the flags of this task alone.
+    pub fn new(task: &str, own: &[&str], args: &'a [String]) -> Result<Self, String> {
+        let (flags, filters): (Vec<&str>, Vec<&str>) = args
+            .iter()
+            .map(String::as_str)
+            .partition(|arg| arg.starts_with('-'));
+        let known = [own, &["--again", "--table"]].concat();
+        match flags.iter().find(|flag| !known.contains(flag)) {
+            None => Ok(Self { flags, filters }),
+            Some(unknown) => Err(format!(
+                "{task} takes [FILTER] {}, not {unknown}",
+                known
+                    .iter()
+                    .map(|flag| format!("[{flag}]"))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            )),
+        }
+    }
+
+    pub fn has(&self, flag: &str) -> bool {
+        self.flags.contains(&flag)
+    }
+
+    /// True for a cell that is chosen and has no record yet, or is to be tried again.
+    pub fn is_due(&self, name: &str, results: &BTreeMap<String, Record>) -> bool {
+        self.filters.iter().all(|filter| name.contains(filter))
+            && (self.has("--again") || !results.contains_key(name))
+    }
+}
+
+/// Fills the cells one after the other; each has its record in the file as soon as it ends.
+pub fn sweep<C>(
+    cells: &[C],
+    name: impl Fn(&C) -> String,
+    fill: impl Fn(&C) -> Result<Record, String>,
+    store: &Results,
+    results: &mut BTreeMap<String, Record>,
+) -> Result<(), String> {
+    for (at, cell) in cells.iter().enumerate() {
+        let (name, record) = (name(cell), fill(cell)?);
+        store.append(&name, &record)?;
+        let Record {
+            outcome,
+            seconds,
+            note,
+        } = &record;
+        step(&format!(
+            "{}/{} {name} {outcome} {seconds:.1} s {note}",
+            at + 1,
+            cells.len()
+        ));
+        results.insert(name, record);
+    }
+    Ok(())
 }
 
 /// Installs what the cells need, and builds both tools.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use crate::cells::{self, AARCH64, ARM, RISCV64, Record, Results, Target, WAYS};
+use crate::cells::{self, AARCH64, ARM, RISCV64, Record, Results, Target, WAYS, Wanted};
 use crate::command::root;
 use crate::targets;
 
@@ -24,48 +24,18 @@ const TARGETS: &[Target] = &[
 ];
 
 pub fn run(args: &[String]) -> Result<(), String> {
-    let (flags, filters): (Vec<&str>, Vec<&str>) = args
-        .iter()
-        .map(String::as_str)
-        .partition(|arg| arg.starts_with('-'));
-    if let Some(unknown) = flags
-        .iter()
-        .find(|flag| !["--targets", "--again", "--table"].contains(flag))
-    {
-        return Err(format!(
-            "matrix takes [--targets] [FILTER] [--again] [--table], not {unknown}"
-        ));
-    }
-    if flags.contains(&"--targets") {
-        let (again, only_table) = (flags.contains(&"--again"), flags.contains(&"--table"));
-        return targets::run(&filters, again, only_table);
+    let wanted = Wanted::new("matrix", &["--targets"], args)?;
+    if wanted.has("--targets") {
+        return targets::run(&wanted);
     }
     let matrix = Matrix::new()?;
     let mut results = matrix.results.all()?;
-    if !flags.contains(&"--table") {
-        let wanted = |cell: &Cell| {
-            let name = cell.name();
-            filters.iter().all(|filter| name.contains(filter))
-                && (flags.contains(&"--again") || !results.contains_key(&name))
-        };
-        let cells: Vec<Cell> = matrix.cells().filter(wanted).collect();
+    if !wanted.has("--table") {
+        let due = |cell: &Cell| wanted.is_due(&cell.name(), &results);
+        let cells: Vec<Cell> = matrix.cells().filter(due).collect();
         matrix.prepare(&cells)?;
-        for (at, cell) in cells.iter().enumerate() {
-            let record = matrix.fill(cell)?;
-            matrix.results.append(&cell.name(), &record)?;
-            let Record {
-                outcome,
-                seconds,
-                note,
-            } = &record;
-            eprintln!(
-                "xtask: {}/{} {} {outcome} {seconds:.1} s {note}",
-                at + 1,
-                cells.len(),
-                cell.name()
-            );
-            results.insert(cell.name(), record);
-        }
+        let fill = |cell: &Cell| matrix.fill(cell);
+        cells::sweep(&cells, Cell::name, fill, &matrix.results, &mut results)?;
     }
     print!("{}", table(&matrix.bins(), &results));
     Ok(())

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::cells::{self, Record, Results};
+use crate::cells::{self, Record, Results, Wanted};
 use crate::command::{root, step};
 use crate::setup;
 
@@ -99,26 +99,25 @@ const COMPILERS: &[(&str, &str)] = &[
     ("/usr/s390x-linux-gnu/include", "libc6-dev-s390x-cross"),
 ];
 
-pub fn run(filters: &[&str], again: bool, only_table: bool) -> Result<(), String> {
+pub fn run(wanted: &Wanted) -> Result<(), String> {
     let scratch = root().join("target/targets");
     let logs = scratch.join("logs");
     std::fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
     let store = Results(scratch.join("results.tsv"));
     let mut results = store.all()?;
-    if !only_table {
+    if !wanted.has("--table") {
         setup::packages(COMPILERS)?;
         cells::prepare(&[("x86_64-unknown-linux-gnu", None)], &["xpkg"])?;
         for row in ROWS {
-            let mut cells: Vec<(String, &str, (&str, &str))> = Vec::new();
-            for linker in LINKERS {
-                for bin in BINS {
+            let all = LINKERS.iter().flat_map(|linker| {
+                BINS.iter().map(move |bin| {
                     let name = format!("{}/{}/{linker}", bin.0, row.triple);
-                    let is_new = again || !results.contains_key(&name);
-                    if is_new && filters.iter().all(|filter| name.contains(filter)) {
-                        cells.push((name, linker, *bin));
-                    }
-                }
-            }
+                    (name, *linker, *bin)
+                })
+            });
+            let cells: Vec<(String, &str, (&str, &str))> = all
+                .filter(|(name, ..)| wanted.is_due(name, &results))
+                .collect();
             if cells.is_empty() {
                 continue;
             }
@@ -127,12 +126,13 @@ pub fn run(filters: &[&str], again: bool, only_table: bool) -> Result<(), String
                 step(&format!("{}: {problem}", row.triple));
                 continue;
             }
-            for (name, linker, bin) in cells {
-                let record = fill(row, linker, bin, &scratch, &name)?;
-                step(&format!("{name} {} {}", record.outcome, record.note));
-                store.append(&name, &record)?;
-                results.insert(name, record);
-            }
+            cells::sweep(
+                &cells,
+                |(name, ..)| name.clone(),
+                |(name, linker, bin)| fill(row, linker, *bin, &scratch, name),
+                &store,
+                &mut results,
+            )?;
         }
     }
     print!("{}", table(&results));

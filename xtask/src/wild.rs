@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::cells::{self, AARCH64, ARM, Record, Results, Target, WAYS};
+use crate::cells::{self, AARCH64, ARM, Record, Results, Target, WAYS, Wanted};
 use crate::command::{Go as _, ask, cargo, root};
 use crate::setup;
 
@@ -126,44 +126,15 @@ const TOOLS: &[(&str, &str)] = &[
 ];
 
 pub fn run(args: &[String]) -> Result<(), String> {
-    let (flags, filters): (Vec<&str>, Vec<&str>) = args
-        .iter()
-        .map(String::as_str)
-        .partition(|arg| arg.starts_with('-'));
-    if let Some(unknown) = flags
-        .iter()
-        .find(|flag| !["--again", "--table"].contains(flag))
-    {
-        return Err(format!(
-            "wild takes [FILTER] [--again] [--table], not {unknown}"
-        ));
-    }
+    let wanted = Wanted::new("wild", &[], args)?;
     let wild = Wild::new();
     let mut results = wild.results.all()?;
-    if !flags.contains(&"--table") {
-        let wanted = |cell: &Cell| {
-            let name = cell.name();
-            filters.iter().all(|filter| name.contains(filter))
-                && (flags.contains(&"--again") || !results.contains_key(&name))
-        };
-        let cells: Vec<Cell> = cells().filter(wanted).collect();
+    if !wanted.has("--table") {
+        let due = |cell: &Cell| wanted.is_due(&cell.name(), &results);
+        let cells: Vec<Cell> = cells().filter(due).collect();
         wild.prepare(&cells)?;
-        for (at, cell) in cells.iter().enumerate() {
-            let record = wild.fill(cell)?;
-            wild.results.append(&cell.name(), &record)?;
-            let Record {
-                outcome,
-                seconds,
-                note,
-            } = &record;
-            eprintln!(
-                "xtask: {}/{} {} {outcome} {seconds:.1} s {note}",
-                at + 1,
-                cells.len(),
-                cell.name()
-            );
-            results.insert(cell.name(), record);
-        }
+        let fill = |cell: &Cell| wild.fill(cell);
+        cells::sweep(&cells, Cell::name, fill, &wild.results, &mut results)?;
     }
     print!("{}", table(&results));
     Ok(())
