@@ -70,7 +70,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("script", "bsdutils"),
     // Trees and archives of the tests.
     ("zstd", "zstd"),
+    ("xz", "xz-utils"),
+    ("bzip2", "bzip2"),
     ("zip", "zip"),
+    ("unzip", "unzip"),
     // Makes archives as on BSD.
     ("llvm-ar-14", "llvm-14"),
     // Brings zig.
