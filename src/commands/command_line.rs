@@ -8,7 +8,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::candidates::{self, Complete};
 use crate::commands::{
-    build, clean, completions, docker, doctor, env, help, image, man, plan, show, verify,
+    build, clean, completions, docker, doctor, env, help, image, man, plan, release, show, verify,
 };
 
 /// Headings of `--help`, in the order of the arguments' declarations, and the IDs of their
@@ -73,6 +73,7 @@ const HINTS: &[(&str, ValueHint)] = &[
     ("out_dir", ValueHint::DirPath),
     ("target_dir", ValueHint::DirPath),
     ("context", ValueHint::DirPath),
+    ("release_dir", ValueHint::DirPath),
     ("directory", ValueHint::DirPath),
     ("path", ValueHint::AnyPath),
     ("from", ValueHint::AnyPath),
@@ -89,6 +90,7 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
     ("verify", verify::EXAMPLES),
     ("env", env::EXAMPLES),
     ("docker", docker::EXAMPLES),
+    ("release", release::EXAMPLES),
     ("image", image::EXAMPLES),
     ("show", show::EXAMPLES),
     ("clean", clean::EXAMPLES),

@@ -16,6 +16,7 @@ pub mod image;
 pub mod internal;
 pub mod man;
 pub mod plan;
+pub mod release;
 pub mod show;
 pub mod verify;
 
@@ -36,6 +37,7 @@ use crate::commands::internal::compiler::{self, CompilerArgs};
 use crate::commands::internal::zig::{self, ZigArgs, ZigToolsArgs};
 use crate::commands::man::ManArgs;
 use crate::commands::plan::PlanArgs;
+use crate::commands::release::ReleaseArgs;
 use crate::commands::verify::VerifyArgs;
 use crate::host::codes::INTERRUPTED;
 use crate::host::machine::Host;
@@ -78,6 +80,7 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Verify(args)) => (args.format.of_problems(), verify::run(&host, args)),
         Some(Command::Env(args)) => (args.run.message_format, env::run(&host, args)),
         Some(Command::Docker(args)) => (args.run.message_format, docker::run(&host, args)),
+        Some(Command::Release(args)) => (args.run.message_format, release::run(&host, args)),
         Some(Command::Image(args)) => (args.command.run().message_format, image::run(&host, args)),
         Some(Command::Show(args)) => (args.message_format, show::run(&host, args)),
         Some(Command::Clean(args)) => (args.message_format, clean::run(&host, args)),
@@ -178,6 +181,8 @@ pub enum Command {
     Env(EnvArgs),
     /// Write a Docker context of the staged tree: bins by platform, Dockerfiles, a bake file
     Docker(DockerArgs),
+    /// Write a release of the staged tree: archives, checksums and `release.json`
+    Release(ReleaseArgs),
     /// Pin, update, list and pull cross images, locked by digest in `xpkg.lock`
     Image(ImageArgs),
     /// Show the staged tree: bins, sizes, linkage, digests
@@ -218,6 +223,7 @@ impl Command {
             Self::Doctor(args) => &args.run.allow_outside,
             Self::Env(args) => &args.run.allow_outside,
             Self::Docker(args) => &args.run.allow_outside,
+            Self::Release(args) => &args.run.allow_outside,
             Self::Image(args) => &args.command.run().allow_outside,
             Self::Verify(_)
             | Self::Show(_)

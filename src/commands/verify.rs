@@ -11,17 +11,13 @@ use crate::commands::codes;
 use crate::host::machine::Host;
 use crate::host::shell;
 use crate::problem::code::NO_SUCH_CODE;
-use crate::problem::text::list;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::PolicyConfig;
-use crate::project::config::parse::CONFIG_INVALID;
 use crate::target::Target;
-use crate::target::glibc::Glibc;
 use crate::tree::look::NO_TREE;
 use crate::ui::verify;
 use crate::verify::judge::{self, VerifyOptions};
-use crate::verify::rules::policy::{Policy, PolicyName};
-use crate::verify::rules::table::rule_names;
+use crate::verify::rules::chosen;
 use crate::verify::run::start_all;
 use crate::verify::waiver::{AcceptRule, NO_REASON};
 use crate::verify::{look, markdown, sarif};
@@ -128,7 +124,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
     // All invalid options are reported at once.
     let (targets, policy, accept) = (
         targets(&target),
-        selected_policy(policy, config),
+        chosen::policy(policy.as_deref(), config),
         accept_rules(&accept, reason),
     );
     let options = match (targets, policy, accept) {
@@ -208,50 +204,6 @@ fn subject(
         .into());
     }
     Ok((found.out_dir, found.policy))
-}
-
-/// Returns the policy that the flag names, else the configuration, with the configured rules.
-fn selected_policy(flag: Option<String>, config: PolicyConfig) -> Result<Policy, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let name = flag
-        .as_deref()
-        .or(config.base.as_deref())
-        .unwrap_or("default");
-    let name = PolicyName::parse(name).unwrap_or_else(|problem| {
-        problems.push(problem);
-        PolicyName::Default
-    });
-    for rule in config
-        .rules
-        .keys()
-        .filter(|rule| !rule_names().any(|name| name == rule.as_str()))
-    {
-        problems.push(
-            Problem::new(
-                NO_SUCH_CODE,
-                format!("unknown rule `{rule}` in the configured policy"),
-            )
-            .help(format!("available rules: {}", list(rule_names()))),
-        );
-    }
-    if let Some(glibc) = config
-        .glibc
-        .as_ref()
-        .filter(|text| Glibc::parse(text).is_none())
-    {
-        problems.push(
-            Problem::new(
-                CONFIG_INVALID,
-                format!("invalid glibc version `{glibc}` in the configured policy"),
-            )
-            .help("write it as `2.31`"),
-        );
-    }
-    if problems.is_empty() {
-        Ok(Policy { name, config })
-    } else {
-        Err(problems)
-    }
 }
 
 /// Parses the values of `--target`.

@@ -72,6 +72,7 @@ pages! {
     docker "docker",
     oci "oci",
     build_in_docker "build-in-docker",
+    release "release",
     codes "codes",
     benchmarks "benchmarks",
     limits "limits",

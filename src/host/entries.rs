@@ -126,6 +126,28 @@ impl Host {
         }
         Ok(found)
     }
+
+    /// Returns true if two directories contain the same entries, and files with the same bytes.
+    ///
+    /// # Errors
+    /// `file-access`.
+    pub fn same_files(&self, one: &Utf8Path, other: &Utf8Path) -> Result<bool> {
+        if !self.is_dir(other) {
+            return Ok(false);
+        }
+        let entries = self.walk(one)?;
+        if entries != self.walk(other)? {
+            return Ok(false);
+        }
+        for (path, kind) in &entries {
+            if *kind == PathKind::File
+                && self.hash(&one.join(path))? != self.hash(&other.join(path))?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// Returns the type of a file that is not a link.

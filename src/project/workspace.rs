@@ -36,6 +36,12 @@ pub struct Member {
     pub rust_version: Option<String>,
     /// `package.license`, an SPDX expression.
     pub license: Option<String>,
+    /// `package.description`.
+    pub description: Option<String>,
+    /// `package.homepage`.
+    pub homepage: Option<String>,
+    /// `package.repository`.
+    pub repository: Option<String>,
     /// True if it is one of the workspace's default members.
     pub default: bool,
     /// True if it has a `[package.metadata.xpkg]` table.
@@ -159,6 +165,9 @@ fn member(package: &Package, default: bool) -> Member {
         manifest: package.manifest_path.clone(),
         rust_version: package.rust_version.as_ref().map(ToString::to_string),
         license: package.license.clone(),
+        description: package.description.clone(),
+        homepage: package.homepage.clone(),
+        repository: package.repository.clone(),
         default,
         configured: package.metadata.get("xpkg").is_some(),
         build_script: package

@@ -1,4 +1,4 @@
-//! Makes Docker contexts and OCI image layouts of staged, verified trees.
+//! Makes Docker contexts, OCI image layouts and releases of staged, verified trees.
 
 /// Docker contexts, Dockerfiles and bake files.
 pub mod docker;
@@ -6,6 +6,8 @@ pub mod docker;
 pub mod files;
 /// OCI image layouts: the images that are written and the bases that are read.
 pub mod oci;
+/// Releases: archives, checksums, installers.
+pub mod release;
 /// The root file system of a base, as far as a loader needs it.
 pub mod rootfs;
 /// The staged trees that images are made of.

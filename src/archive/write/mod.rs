@@ -1,9 +1,15 @@
-//! Writes image layers: reproducible tars, byte for byte the same on every machine.
+//! Writes archives, byte for byte the same on every machine: tars for image layers and releases,
+//! the streams that compress them, and zips.
 //!
 //! Members are sorted by path, share one timestamp, and belong to root, or to the owner that the
 //! base image gives a directory; names of owners are empty. The format is ustar, with a pax header
 //! only before a path that does not fit. gzip's header has no time, name or system, and zlib-rs
 //! compresses to the same bytes on every processor.
+
+/// Tars in a compressed stream.
+pub mod stream;
+/// Zips.
+pub mod zip;
 
 use std::io::{self, Read, Write};
 
@@ -14,12 +20,12 @@ use tar::{Builder, EntryType, Header};
 use crate::archive::entry::Ownership;
 
 /// Compression level of gzip: higher ones hardly make binaries smaller.
-const LEVEL: u32 = 6;
+pub(super) const LEVEL: u32 = 6;
 
 /// Operating system "unknown" in gzip's header, RFC 1952, 2.3.1.
 const NO_SYSTEM: u8 = 255;
 
-/// Member of a layer.
+/// Member of a tar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Member {
     /// A directory with its mode and owner.
@@ -35,7 +41,7 @@ pub enum Member {
     },
 }
 
-/// Writer of one layer's tar.
+/// Writer of one tar.
 pub struct Layer<W: Write> {
     tar: Builder<W>,
     time: u64,
@@ -140,7 +146,7 @@ pub struct Gzip<W: Write> {
 }
 
 /// Bytes per write to the compressor.
-const PIECE: usize = 256 * 1024;
+pub(super) const PIECE: usize = 256 * 1024;
 
 impl<W: Write> Gzip<W> {
     /// Creates a compressor that writes to `to`.

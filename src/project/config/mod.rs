@@ -4,12 +4,14 @@
 //! nearest known key.
 
 pub mod parse;
+pub mod release;
 
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use crate::project::config::release::{PackageReleaseConfig, ReleaseConfig};
 use crate::project::linker::LinkerChoice;
 
 /// The configuration of a run.
@@ -39,6 +41,8 @@ pub struct Config {
     pub policy: PolicyConfig,
     /// Images that `docker` makes of the tree; if empty, one per package.
     pub docker: Vec<DockerConfig>,
+    /// What `release` makes of the tree.
+    pub release: ReleaseConfig,
     /// Settings per package, by name; from each package's own table, never from the workspace's.
     #[serde(skip)]
     pub package: BTreeMap<String, PackageConfig>,
@@ -282,6 +286,8 @@ pub struct PackageConfig {
     pub skip: bool,
     /// Names in the staged tree, by bin.
     pub rename: BTreeMap<String, String>,
+    /// What `release` makes of the package.
+    pub release: PackageReleaseConfig,
 }
 
 /// A value of cargo's `strip` setting.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, nearest};
+use crate::project::config::release::{PackageReleaseConfig, ReleaseConfig};
 use crate::project::config::{
     Config, DockerConfig, PackageConfig, PolicyConfig, Strip, TargetConfig,
 };
@@ -83,6 +84,7 @@ struct LoneTable {
     target: BTreeMap<String, TargetConfig>,
     policy: PolicyConfig,
     docker: Vec<DockerConfig>,
+    release: ReleaseConfig,
     skip: bool,
     rename: BTreeMap<String, String>,
 }
@@ -124,11 +126,18 @@ impl Config {
                             target,
                             policy,
                             docker,
+                            release,
                             skip,
                             rename,
                         } = table;
                         if skip || !rename.is_empty() {
-                            packages.insert(name.clone(), PackageConfig { skip, rename });
+                            let release = PackageReleaseConfig::default();
+                            let package = PackageConfig {
+                                skip,
+                                rename,
+                                release,
+                            };
+                            packages.insert(name.clone(), package);
                         }
                         let config = Self {
                             targets,
@@ -140,6 +149,7 @@ impl Config {
                             target,
                             policy,
                             docker,
+                            release,
                             package: BTreeMap::new(),
                         };
                         if config != Self::default() {
@@ -411,7 +421,7 @@ mod tests {
         });
         assert!(
             found[0].starts_with(
-                "config-invalid: unknown field `targets`, expected `skip` or `rename`"
+                "config-invalid: unknown field `targets`, expected one of `skip`, `rename`, `release`"
             ),
             "{found:?}"
         );

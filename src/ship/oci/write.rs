@@ -139,7 +139,7 @@ pub fn write(
             .map_err(single)?;
         return Ok(written(true));
     }
-    if same(host, &root, to).map_err(single)? {
+    if host.same_files(&root, to).map_err(single)? {
         return Ok(written(false));
     }
     new.finish(&root, |old| refuse_untracked(host, old, to, tar))
@@ -240,27 +240,6 @@ fn is_our_tar(host: &Host, path: &Utf8Path) -> Result<bool> {
     });
     host.check_interrupted()?;
     Ok(found.is_some_and(|index| documents::is_ours(&index)))
-}
-
-/// Whether two directories hold the same files.
-fn same(host: &Host, new: &Utf8Path, old: &Utf8Path) -> Result<bool> {
-    if !host.is_dir(old) {
-        return Ok(false);
-    }
-    let (new_entries, old_entries) = (host.walk(new)?, host.walk(old)?);
-    if new_entries != old_entries {
-        return Ok(false);
-    }
-    for path in new_entries
-        .iter()
-        .filter(|(_, entry)| **entry == PathKind::File)
-        .map(|(path, _)| path)
-    {
-        if host.hash(&new.join(path))? != host.hash(&old.join(path))? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// Packs a directory into a tar. Returns its digest and size.

@@ -1,4 +1,4 @@
-//! The trees that images are made of: built by this run, built before, or built elsewhere.
+//! The trees that images and releases are made of: built by this run, built before, or built elsewhere.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, Read, Seek};
@@ -26,6 +26,7 @@ use crate::ship::docker::bins::ImageOptions;
 use crate::ship::docker::context::OPEN;
 use crate::ship::docker::decide;
 use crate::ship::docker::run::{Destination, check_paths, reject_overlap};
+use crate::toolchain::image::look::store::PullPolicy;
 use crate::tree::look::NO_TREE;
 use crate::tree::manifest::Manifest;
 use crate::tree::source::{GIT_LIMIT, git};
@@ -35,7 +36,7 @@ use crate::verify::rules::policy::{Policy, PolicyName};
 use crate::{build, verify};
 
 /// The workspace, if there is one, and the directories of the trees.
-type Trees = (Option<ProjectContext>, Vec<Utf8PathBuf>);
+pub type Trees = (Option<ProjectContext>, Vec<Utf8PathBuf>);
 
 /// Builds the tree, and stores in `options` which targets and bins were built. The images are
 /// checked before the build, so that a mistake in a table costs no compilation.
@@ -55,6 +56,62 @@ pub fn just_built(
     let Built { session, plan, .. } = build::run::make(host, run, OnFailure::Stop, check)?;
     limit_to_built(&session.request, options);
     Ok((Some(session.request.project), vec![plan.out_dir]))
+}
+
+/// Packages and bins.
+pub type Bins = BTreeSet<(String, String)>;
+
+/// Builds the tree after `check` has passed, which gets the request and the manifest that the tree
+/// will have: a mistake costs no compilation. Returns the project, the tree, and the targets and
+/// bins that were built.
+///
+/// # Errors
+/// Those of `check`, or the build fails.
+pub fn built(
+    host: &Host,
+    run: RunOptions,
+    check: impl FnOnce(&RunRequest, &Plan, &Manifest) -> Result<(), Failure>,
+) -> Result<(Trees, Vec<String>, Bins), Failure> {
+    let check = |session: &Session, plan: &Plan| {
+        let RunRequest {
+            settings, selected, ..
+        } = &session.request;
+        let expected = decide::promised(settings, &selected.bins)?;
+        check(&session.request, plan, &expected)
+    };
+    let Built { session, plan, .. } = build::run::make(host, run, OnFailure::Stop, check)?;
+    let RunRequest {
+        project,
+        settings,
+        selected,
+        ..
+    } = session.request;
+    let requests = settings.requests.iter();
+    let targets = requests.map(|request| request.target.triple().to_owned());
+    let bins = selected.bins.into_iter();
+    Ok((
+        (Some(project), vec![plan.out_dir]),
+        targets.collect(),
+        bins.map(|bin| (bin.package, bin.bin)).collect(),
+    ))
+}
+
+/// Returns the project, and the manifest that its tree would have after a build: digests, sizes and
+/// facts of programs are unknown. Nothing is compiled.
+///
+/// # Errors
+/// The build cannot be planned.
+pub fn planned(host: &Host, run: RunOptions) -> Result<(ProjectContext, Manifest), Failure> {
+    let session = Session::look(host, run, PullPolicy::Never)?;
+    session.plan()?;
+    let RunRequest {
+        project,
+        settings,
+        selected,
+        ..
+    } = session.request;
+    let expected = decide::promised(&settings, &selected.bins)?;
+    Ok((project, expected))
 }
 
 /// Returns the workspace's tree without building it.
@@ -232,11 +289,19 @@ fn opened(
 /// # Errors
 /// The first ten findings; the code is that of the first one.
 pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
-    let subject = verify::look::read(host, path, &host.shell.bar("Reading"))?;
     let policy = Policy {
         name: PolicyName::Default,
         config: PolicyConfig::default(),
     };
+    verified_by(host, path, policy, "no image is made from it")
+}
+
+/// Verifies like [`verified`], by a policy; `consequence` is a clause of the message.
+///
+/// # Errors
+/// Those of [`verified`].
+pub fn verified_by(host: &Host, path: &Utf8Path, policy: Policy, consequence: &str) -> Result<()> {
+    let subject = verify::look::read(host, path, &host.shell.bar("Reading"))?;
     let report = judge::check_artifacts(
         &subject,
         &VerifyOptions {
@@ -259,7 +324,7 @@ pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
     };
     Err(Problem::new(
         first.code,
-        format!("`{path}` does not pass verification, so no image is made from it"),
+        format!("`{path}` does not pass verification, so {consequence}"),
     )
     .note("found", report.findings.iter().take(10).map(line))
     .help(format!(

@@ -5,6 +5,7 @@
 //! A new rule is a function, a row in `RULES` and a code in `CODES` of its family; a code with
 //! `at_build` is `waivable`. Rules over a whole tree are in [`crate::verify::between`].
 
+pub mod chosen;
 pub mod context;
 pub mod hardening;
 pub mod level;

@@ -1,5 +1,6 @@
-//! Images and the files in them: by Docker, and without an engine.
+//! Images and the files in them, by Docker and without an engine; releases.
 
 mod docker;
 mod files;
 mod oci;
+mod release;

@@ -1,0 +1,295 @@
+//! `release`: makes archives, checksums and a document of verified trees, in one directory.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+
+use crate::build::look::options::acceptable;
+use crate::build::look::request::{RunRequest, xpkg_config};
+use crate::build::plan::Plan;
+use crate::commands::args::{BUILD_ARGS, MessageFormat, RunArgs};
+use crate::host::machine::Host;
+use crate::host::shell::{self, Verbosity};
+use crate::problem::{Failure, Problem, Result, text};
+use crate::project::config::Config;
+use crate::project::look::context::ProjectContext;
+use crate::project::workspace::{Member, Workspace};
+use crate::ship::release::decide::{self, Input};
+use crate::ship::release::document::Document;
+use crate::ship::release::model::{IncludedFile, RELEASE_INVALID, Release};
+use crate::ship::release::write::Written;
+use crate::ship::release::{self, look};
+use crate::ship::trees::look::{
+    Bins, built, collected, epoch, existing_tree, no_manifest, planned, verified_by,
+};
+use crate::tree;
+use crate::tree::manifest::Manifest;
+use crate::ui;
+use crate::verify::rules::chosen;
+use crate::verify::rules::policy::Policy;
+
+/// Examples of the command line.
+pub const EXAMPLES: &[&str] = &[
+    "cargo xpkg release --tag v1.4.0",
+    "cargo xpkg release --no-build --dry-run",
+    "cargo xpkg release --from amd64.tar --from arm64.tar --release-dir dist",
+];
+
+/// Arguments of `release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// Options of the build.
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// Directory of the release [default: `<cargo target directory>/xpkg-release/<version>`]
+    #[arg(long, value_name = "DIR")]
+    pub release_dir: Option<Utf8PathBuf>,
+
+    /// Tag of the release, which must name cargo's version and the commit that was built
+    #[arg(long, value_name = "TAG")]
+    pub tag: Option<String>,
+
+    /// Use the existing tree without building
+    #[arg(long, conflicts_with_all = BUILD_ARGS)]
+    pub no_build: bool,
+
+    /// Use trees that were built elsewhere, with their manifests: directories or tars; repeatable
+    #[arg(long, value_name = "PATH", conflicts_with = "no_build", conflicts_with_all = BUILD_ARGS)]
+    pub from: Vec<Utf8PathBuf>,
+
+    /// Release trees that were built with uncommitted changes
+    #[arg(long)]
+    pub allow_dirty: bool,
+
+    /// Show the files of the release without building or writing anything
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What the flags and this run say about a release.
+struct Chosen {
+    /// Targets to release; empty for all.
+    targets: Vec<String>,
+    /// Bins to release; `None` for all.
+    bins: Option<Bins>,
+    tag: Option<String>,
+    allow_dirty: bool,
+}
+
+/// Runs `release`.
+pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
+    let ReleaseArgs {
+        run,
+        release_dir,
+        tag,
+        no_build,
+        from,
+        allow_dirty,
+        dry_run,
+    } = args;
+    let format = run.message_format;
+    let run = run.options();
+    for name in &run.accept {
+        acceptable(name)?;
+    }
+    let place = release_dir.map(|directory| host.resolve(&host.absolute(&directory)));
+    let mut chosen = Chosen {
+        targets: run.targets.clone(),
+        bins: None,
+        tag,
+        allow_dirty,
+    };
+    if dry_run && from.is_empty() && !no_build {
+        let (project, expected) = planned(host, run)?;
+        let chosen = Chosen {
+            targets: Vec::new(),
+            ..chosen
+        };
+        let manifests = std::slice::from_ref(&expected);
+        let config = xpkg_config(&project)?;
+        let release = decide(host, manifests, Some(&project.workspace), &config, &chosen)?;
+        return print(host, &release, &Document::new(&release, Vec::new()), format);
+    }
+    // Archives are unpacked into directories that are removed with this.
+    let mut scratch = Vec::new();
+    let (project, trees) = match from.as_slice() {
+        [] if no_build => existing_tree(host, &run)?,
+        [] => {
+            let check = |request: &RunRequest, plan: &Plan, expected: &Manifest| {
+                check_before(host, request, plan, expected, &chosen, place.as_deref())
+            };
+            let (trees, targets, bins) = built(host, run, check)?;
+            (chosen.targets, chosen.bins) = (targets, Some(bins));
+            trees
+        }
+        from => collected(host, &run, from, &mut scratch)?,
+    };
+    let source = Source { project, trees };
+    let (release, manifests, policy) = source.decide(host, &chosen)?;
+    let directory = place.unwrap_or_else(|| default_place(host, source.project.as_ref(), &release));
+    reject_overlap(host, &directory, &source.trees)?;
+    if dry_run {
+        return print(host, &release, &Document::new(&release, Vec::new()), format);
+    }
+    let epoch = epoch(host, &source.root(host), &manifests)?;
+    let Written {
+        document,
+        is_changed,
+    } = release::write::write(host, &release, &source.trees, &directory, epoch, &policy)?;
+    let verb = if is_changed { "Wrote" } else { "Unchanged" };
+    let files = text::count(document.files.len() + 2, "file");
+    let version = &release.version;
+    host.shell
+        .status(verb, &format!("release {version}: {files} in {directory}"));
+    print(host, &release, &document, format)
+}
+
+/// What a release is made of.
+struct Source {
+    /// Workspace, if there is one.
+    project: Option<ProjectContext>,
+    /// Staged trees.
+    trees: Vec<Utf8PathBuf>,
+}
+
+impl Source {
+    /// Returns the root of the workspace, or the current directory.
+    fn root(&self, host: &Host) -> Utf8PathBuf {
+        let project = self.project.as_ref();
+        project.map_or_else(
+            || host.cwd().to_owned(),
+            |project| project.workspace.root.clone(),
+        )
+    }
+
+    /// Verifies the trees and decides their release. Returns it with the trees' manifests and the
+    /// policy that they passed.
+    fn decide(
+        &self,
+        host: &Host,
+        chosen: &Chosen,
+    ) -> Result<(Release, Vec<Manifest>, Policy), Failure> {
+        let Self { project, trees } = self;
+        let config = project.as_ref().map(xpkg_config).transpose()?;
+        let config = config.unwrap_or_default();
+        let policy = chosen::policy(None, config.policy.clone())?;
+        let verified = |tree: &Utf8PathBuf| {
+            verified_by(host, tree, policy.clone(), "it is not released").err()
+        };
+        let problems: Vec<Problem> = trees.iter().filter_map(verified).collect();
+        if !problems.is_empty() {
+            return Err(problems.into());
+        }
+        let mut manifests = Vec::new();
+        for tree in trees {
+            let manifest = tree::look::read(host, tree)?.map(|(manifest, _)| manifest);
+            manifests.push(manifest.ok_or_else(|| no_manifest(tree))?);
+        }
+        let workspace = project.as_ref().map(|project| &project.workspace);
+        let release = decide(host, &manifests, workspace, &config, chosen)?;
+        look::check_tag_commit(host, &self.root(host), &release)?;
+        Ok((release, manifests, policy))
+    }
+}
+
+/// Decides the release of the trees.
+fn decide(
+    host: &Host,
+    manifests: &[Manifest],
+    workspace: Option<&Workspace>,
+    config: &Config,
+    chosen: &Chosen,
+) -> Result<Release, Vec<Problem>> {
+    let included: BTreeMap<String, Vec<IncludedFile>> = match workspace {
+        Some(workspace) => look::included(host, workspace, config)?,
+        None => BTreeMap::new(),
+    };
+    let members: &[Member] = workspace.map_or(&[], |workspace| &workspace.members);
+    let Chosen {
+        targets,
+        bins,
+        tag,
+        allow_dirty,
+    } = chosen;
+    decide::decide(
+        manifests,
+        &Input {
+            config,
+            members,
+            included: &included,
+            targets,
+            bins: bins.as_ref(),
+            tag: tag.as_deref(),
+            allow_dirty: *allow_dirty,
+        },
+    )
+}
+
+/// Decides the release of the tree that will be built, so that a mistake costs no compilation.
+///
+/// # Errors
+/// Those of [`decide()`].
+fn check_before(
+    host: &Host,
+    request: &RunRequest,
+    plan: &Plan,
+    expected: &Manifest,
+    chosen: &Chosen,
+    place: Option<&Utf8Path>,
+) -> Result<(), Failure> {
+    let config = xpkg_config(&request.project)?;
+    chosen::policy(None, config.policy.clone())?;
+    let workspace = &request.project.workspace;
+    let manifests = std::slice::from_ref(expected);
+    let chosen = Chosen {
+        targets: Vec::new(),
+        bins: None,
+        tag: chosen.tag.clone(),
+        allow_dirty: true,
+    };
+    let release = decide(host, manifests, Some(workspace), &config, &chosen)?;
+    let default = || default_place(host, Some(&request.project), &release);
+    let directory = place.map_or_else(default, Utf8Path::to_owned);
+    reject_overlap(host, &directory, std::slice::from_ref(&plan.out_dir))
+}
+
+/// Returns the directory of a release where none is named.
+fn default_place(host: &Host, project: Option<&ProjectContext>, release: &Release) -> Utf8PathBuf {
+    let target_dir = project.map_or_else(
+        || host.absolute(Utf8Path::new(".")),
+        |project| project.workspace.target_dir.clone(),
+    );
+    host.resolve(&look::default_directory(&target_dir, &release.version))
+}
+
+/// Rejects a directory inside a tree, which would no longer match its manifest, or around one, which
+/// would be replaced.
+fn reject_overlap(host: &Host, directory: &Utf8Path, trees: &[Utf8PathBuf]) -> Result<(), Failure> {
+    for tree in trees.iter().map(|tree| host.resolve(tree)) {
+        if directory.starts_with(&tree) || tree.starts_with(directory) {
+            let message = format!("`{directory}` overlaps with the staged tree `{tree}`");
+            let problem = Problem::new(RELEASE_INVALID, message);
+            return Err(problem
+                .help("choose another directory: `--release-dir DIR`")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// Prints the release, as text or as its document.
+fn print(
+    host: &Host,
+    release: &Release,
+    document: &Document,
+    format: MessageFormat,
+) -> Result<(), Failure> {
+    shell::data(&match format {
+        MessageFormat::Human if host.shell.verbosity == Verbosity::Quiet => String::new(),
+        MessageFormat::Human => ui::release::release(release, document),
+        MessageFormat::Json => document.json(),
+    })?;
+    Ok(())
+}

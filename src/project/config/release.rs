@@ -1,0 +1,72 @@
+//! Configuration of `release`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What `release` makes of verified trees.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of xpkg's configuration"
+)]
+pub struct ReleaseConfig {
+    /// Address of the directory that the files of a version are published in, with `{version}` and
+    /// `{tag}` for those of the release.
+    pub url: Option<String>,
+    /// Package whose version is that of the release, if the packages have different ones.
+    pub version_of: Option<String>,
+    /// Formats of the archives for all systems but Windows.
+    pub archives: Option<Vec<ArchiveFormat>>,
+    /// Formats of the archives for Windows.
+    pub windows_archives: Option<Vec<ArchiveFormat>>,
+    /// Files to add to each archive: pattern -> place in the archive.
+    pub include: Option<BTreeMap<String, String>>,
+    /// True if each archive gets a file beside it with its digest, `NAME.sha256`.
+    pub sidecars: bool,
+}
+
+/// What `release` makes of one package.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of xpkg's configuration"
+)]
+pub struct PackageReleaseConfig {
+    /// Files to add to each archive of the package, instead of the workspace's.
+    pub include: Option<BTreeMap<String, String>>,
+}
+
+/// Format of an archive, by its suffix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(expecting = "`tar.gz`, `tar.xz`, `tar.zst` or `zip`")]
+pub enum ArchiveFormat {
+    /// Tar, compressed with gzip: every system has a reader.
+    #[serde(rename = "tar.gz")]
+    TarGz,
+    /// Tar, compressed with xz: the smallest.
+    #[serde(rename = "tar.xz")]
+    TarXz,
+    /// Tar, compressed with Zstandard.
+    #[serde(rename = "tar.zst")]
+    TarZst,
+    /// Zip.
+    #[serde(rename = "zip")]
+    Zip,
+}
+
+impl ArchiveFormat {
+    /// Returns the suffix without its dot: `tar.gz`.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::TarGz => "tar.gz",
+            Self::TarXz => "tar.xz",
+            Self::TarZst => "tar.zst",
+            Self::Zip => "zip",
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Looks for the files that archives include, and for the commit of a tag.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::host::entries::FileType;
+use crate::host::machine::Host;
+use crate::problem::{Problem, Result};
+use crate::project::config::Config;
+use crate::project::look::access;
+use crate::project::workspace::Workspace;
+use crate::ship::release::include::{Include, Part, includes};
+use crate::ship::release::model::{IncludedFile, RELEASE_INVALID, Release};
+use crate::ship::release::version::TAG_MISMATCH;
+use crate::tree::source::{GIT_LIMIT, git};
+
+/// Returns the files to include, by package. A pattern is searched in the package's directory, then
+/// in the workspace's root.
+///
+/// # Errors
+/// All problems: `release-invalid`, `outside-workspace`, `file-access`.
+pub fn included(
+    host: &Host,
+    workspace: &Workspace,
+    config: &Config,
+) -> Result<BTreeMap<String, Vec<IncludedFile>>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut found = BTreeMap::new();
+    let members = workspace.members.iter();
+    for member in members.filter(|member| !member.bins.is_empty()) {
+        let own = config.package.get(&member.name);
+        let own = own.and_then(|package| package.release.include.as_ref());
+        let home = member.manifest.parent().unwrap_or(&workspace.root);
+        let files = includes(own.or(config.release.include.as_ref()))
+            .and_then(|includes| files(host, &workspace.root, home, &includes));
+        match files {
+            Ok(files) => {
+                found.insert(member.name.clone(), files);
+            }
+            Err(more) => problems.extend(more),
+        }
+    }
+    if problems.is_empty() {
+        return Ok(found);
+    }
+    // A pattern of the workspace is wrong for each of its packages.
+    let mut told: Vec<Problem> = Vec::new();
+    for problem in problems {
+        if !told.iter().any(|other| other.message == problem.message) {
+            told.push(problem);
+        }
+    }
+    Err(told)
+}
+
+/// Returns the files of one package, sorted by place.
+fn files(
+    host: &Host,
+    root: &Utf8Path,
+    home: &Utf8Path,
+    includes: &[Include],
+) -> Result<Vec<IncludedFile>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut found: Vec<IncludedFile> = Vec::new();
+    for include in includes {
+        match one(host, root, home, include) {
+            Ok(files) => found.extend(files),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    found.sort();
+    // Two patterns may match one file.
+    found.dedup();
+    for pair in found.windows(2).filter(|pair| pair[0].to == pair[1].to) {
+        problems.push(
+            Problem::new(
+                RELEASE_INVALID,
+                format!("`include` has two files for `{}`", pair[0].to),
+            )
+            .note("files", pair.iter().map(|file| file.from.to_string()))
+            .help("give one of them another place, or keep the directories below `**`"),
+        );
+    }
+    if problems.is_empty() {
+        Ok(found)
+    } else {
+        Err(problems)
+    }
+}
+
+/// Returns the files of one pattern.
+fn one(
+    host: &Host,
+    root: &Utf8Path,
+    home: &Utf8Path,
+    include: &Include,
+) -> Result<Vec<IncludedFile>> {
+    let mut matched = Vec::new();
+    let mut searched = home;
+    for directory in [home, root] {
+        searched = directory;
+        search(host, directory, "", &include.parts, &mut matched)?;
+        if !matched.is_empty() {
+            break;
+        }
+    }
+    if matched.is_empty() {
+        if !include.required {
+            return Ok(Vec::new());
+        }
+        let pattern = &include.pattern;
+        let message = format!("`{pattern}` of `include` matches no file in `{home}` or `{root}`");
+        return Err(Problem::new(RELEASE_INVALID, message)
+            .help("create the file, or remove the pattern from `include`"));
+    }
+    matched.sort();
+    let places = include.places(&matched)?;
+    let file = |(path, to): (&String, String)| {
+        let from = searched.join(path);
+        access::check(
+            host,
+            root,
+            &from,
+            &format!("`{}` of `include`", include.pattern),
+        )?;
+        let from = host.resolve(&from);
+        let executable = host.mode(&from).is_some_and(|mode| mode & 0o111 != 0);
+        Ok(IncludedFile {
+            to,
+            from,
+            executable,
+        })
+    };
+    matched.iter().zip(places).map(file).collect()
+}
+
+/// Adds the paths of regular files below `directory` that match the parts, relative to it. A link
+/// to a file is one; a link to a directory is not followed.
+fn search(
+    host: &Host,
+    directory: &Utf8Path,
+    below: &str,
+    parts: &[Part],
+    found: &mut Vec<String>,
+) -> Result<()> {
+    let Some((part, rest)) = parts.split_first() else {
+        return Ok(());
+    };
+    let here = directory.join(below);
+    let within = |name: &str| match below {
+        "" => name.to_owned(),
+        below => format!("{below}/{name}"),
+    };
+    if *part == Part::Any {
+        search(host, directory, below, rest, found)?;
+    }
+    let mut names: Vec<(String, bool)> = Vec::new();
+    match part {
+        Part::Name(name) => {
+            let path = here.join(name);
+            names.push((name.clone(), host.is_dir(&path)));
+        }
+        Part::Pattern(_) | Part::Any if !host.is_dir(&here) => {}
+        Part::Pattern(_) | Part::Any => {
+            for entry in host.list(&here)?.into_iter().filter(|entry| entry.is_utf8) {
+                let is_directory = matches!(entry.file_type, Ok(FileType::Directory));
+                let is_match = match part {
+                    Part::Pattern(pattern) => pattern.matches(&entry.name),
+                    _ => is_directory && !entry.name.starts_with('.'),
+                };
+                if is_match {
+                    names.push((entry.name, is_directory));
+                }
+            }
+        }
+    }
+    for (name, is_directory) in names {
+        let path = within(&name);
+        match part {
+            Part::Any => search(host, directory, &path, parts, found)?,
+            _ if rest.is_empty() => {
+                let is_new = !found.contains(&path);
+                if is_new && host.is_file(&directory.join(&path)) {
+                    found.push(path);
+                }
+            }
+            _ if is_directory => search(host, directory, &path, rest, found)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the repository at `root`, if it has the tag of the release, has it at the commit that
+/// the trees were built from.
+///
+/// # Errors
+/// `tag-mismatch`.
+pub fn check_tag_commit(host: &Host, root: &Utf8Path, release: &Release) -> Result<()> {
+    let (Some(tag), Some(built)) = (&release.tag, &release.commit) else {
+        return Ok(());
+    };
+    let question = git(root).args([
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        "--end-of-options",
+        &format!("refs/tags/{tag}^{{commit}}"),
+    ]);
+    let Ok(output) = host.capture_bounded(&question, GIT_LIMIT) else {
+        return Ok(());
+    };
+    let tagged = output.stdout.trim();
+    if !output.success() || tagged.is_empty() || tagged == built {
+        return Ok(());
+    }
+    Err(Problem::new(
+        TAG_MISMATCH,
+        format!("the tag `{tag}` is not the commit that the trees were built from"),
+    )
+    .note("tag", [tagged.to_owned()])
+    .note("trees", [built.clone()])
+    .help(format!(
+        "build at the tag: `git checkout {tag} && cargo xpkg build`"
+    )))
+}
+
+/// Returns the default directory of a release.
+pub fn default_directory(target_dir: &Utf8Path, version: &str) -> Utf8PathBuf {
+    target_dir.join("xpkg-release").join(version)
+}

@@ -1,0 +1,22 @@
+//! Makes a release of staged, verified trees: archives, checksums and a document that describes
+//! them.
+
+/// Members of an archive.
+pub mod archive;
+/// The release that the trees, the configuration and the flags add up to.
+pub mod decide;
+/// `release.json`.
+pub mod document;
+/// Files that the configuration adds to archives.
+pub mod include;
+/// Looks for included files, and for the commit of a tag.
+pub mod look;
+/// A release before it is written.
+pub mod model;
+/// Version and tag of a release.
+pub mod version;
+/// Writes the directory of a release in one step.
+pub mod write;
+
+#[cfg(test)]
+mod tests;

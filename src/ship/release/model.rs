@@ -1,0 +1,132 @@
+//! A release before it is written: packages, builds and the files to make of them. Pure.
+
+use camino::Utf8PathBuf;
+
+use crate::inspect::binary::Binary;
+use crate::problem::code::{Code, CodeInfo, code};
+use crate::project::config::release::ArchiveFormat;
+use crate::target::Target;
+use crate::tree::manifest::Platform;
+
+/// A release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Version, as cargo knows it.
+    pub version: String,
+    /// `--tag`.
+    pub tag: Option<String>,
+    /// Commit that all trees were built from, if they record one.
+    pub commit: Option<String>,
+    /// Repository, `package.repository`.
+    pub repository: Option<String>,
+    /// Address of the directory that the files are published in, without a final slash.
+    pub url: Option<String>,
+    /// True if each archive gets a file with its digest.
+    pub sidecars: bool,
+    /// Packages with a bin in the release, sorted by name.
+    pub packages: Vec<Package>,
+    /// Packages built for targets, sorted by package and triple.
+    pub builds: Vec<Build>,
+}
+
+/// A package of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// `package.description`.
+    pub description: Option<String>,
+    /// `package.license`, an SPDX expression.
+    pub license: Option<String>,
+    /// `package.homepage`.
+    pub homepage: Option<String>,
+}
+
+/// All bins of a package for a target: the contents of one archive in each format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// Name of the package.
+    pub package: String,
+    /// Target, with the glibc floor that was requested.
+    pub target: Target,
+    /// Platform in OCI's notation.
+    pub platform: Platform,
+    /// Name of the archives without their suffix, and of the directory in them:
+    /// `app-1.0.0-x86_64-unknown-linux-musl`.
+    pub stem: String,
+    /// Formats of its archives.
+    pub formats: Vec<ArchiveFormat>,
+    /// Bins, sorted by name.
+    pub bins: Vec<ReleasedBin>,
+    /// Files of the workspace, sorted by their place.
+    pub files: Vec<IncludedFile>,
+}
+
+/// A bin of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleasedBin {
+    /// File name in the archives.
+    pub name: String,
+    /// Index of its tree.
+    pub tree: usize,
+    /// Path in its tree.
+    pub path: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256 as 64 hex digits.
+    pub sha256: String,
+    /// Facts of the program; `None` if it could not be read.
+    pub binary: Option<Binary>,
+}
+
+/// A file of the workspace in an archive.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IncludedFile {
+    /// Path in the archive's directory, with `/` between its parts.
+    pub to: String,
+    /// Path of the file, links resolved.
+    pub from: Utf8PathBuf,
+    /// True if somebody may execute it.
+    pub executable: bool,
+}
+
+impl Build {
+    /// Returns the names of its archives with their formats.
+    pub fn archives(&self) -> impl Iterator<Item = (String, ArchiveFormat)> {
+        let name = |format: &ArchiveFormat| format!("{}.{}", self.stem, format.suffix());
+        self.formats
+            .iter()
+            .map(move |format| (name(format), *format))
+    }
+}
+
+/// Codes declared in this file.
+pub const CODES: &[Code] = &[RELEASE_INVALID, RELEASE_DIRTY];
+
+/// A release that cannot be made of these trees and this configuration.
+pub const RELEASE_INVALID: Code = code(&CodeInfo {
+    name: "release-invalid",
+    title: "no release can be made of these trees as configured",
+    cause: "The trees have no bin for a requested target, bins of two versions or commits, or two \
+            files for one place; a pattern of `include` matches nothing; `url` is no address.",
+    detection: "The manifests of the trees, the workspace's members and the configuration are held \
+                against each other before anything is written, and before a build.",
+    fix: "Follow the help of the message.",
+    page: "release",
+    sources: &[],
+    waivable: false,
+});
+
+/// Trees that were built with uncommitted changes.
+pub const RELEASE_DIRTY: Code = code(&CodeInfo {
+    name: "release-dirty",
+    title: "the trees were built with uncommitted changes",
+    cause: "`git status` reported changed or untracked files when the trees were built.",
+    detection: "`dirty` in the source of the manifests' records.",
+    fix: "Commit and build again, or pass `--allow-dirty`.",
+    page: "release",
+    sources: &[],
+    waivable: false,
+});

@@ -1,0 +1,171 @@
+//! Version and tag of a release. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::problem::code::{Code, CodeInfo, code};
+use crate::problem::text::list;
+use crate::problem::{Problem, Result, nearest};
+use crate::ship::release::model::RELEASE_INVALID;
+
+/// Returns the version of a release of these packages, names and versions: the one that they all
+/// have, or that of the package that `version-of` names.
+///
+/// # Errors
+/// `release-invalid`.
+pub fn version<'a>(
+    packages: &BTreeSet<(&'a str, &'a str)>,
+    version_of: Option<&str>,
+) -> Result<&'a str> {
+    if let Some(name) = version_of {
+        let found = packages.iter().find(|(package, _)| *package == name);
+        return found.map(|(_, version)| *version).ok_or_else(|| {
+            let problem = Problem::new(
+                RELEASE_INVALID,
+                format!("`version-of` names `{name}`, and the release has no bin of that package"),
+            );
+            let names = packages.iter().map(|(package, _)| *package);
+            match nearest(name, names.clone()) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.note("packages", names.map(str::to_owned)),
+            }
+        });
+    }
+    let versions: BTreeSet<&str> = packages.iter().map(|(_, version)| *version).collect();
+    match versions.first() {
+        Some(version) if versions.len() == 1 => Ok(version),
+        _ => Err(Problem::new(
+            RELEASE_INVALID,
+            "the packages of the release have different versions",
+        )
+        .note(
+            "versions",
+            packages
+                .iter()
+                .map(|(package, version)| format!("{package} {version}")),
+        )
+        .help(format!(
+            "release one at a time (`--package {}`), or set `version-of` in \
+             `[workspace.metadata.xpkg.release]`",
+            packages.first().map_or("NAME", |(package, _)| package)
+        ))),
+    }
+}
+
+/// Checks that a tag names the version: `1.4.0`, `v1.4.0`, or either after the name of a released
+/// package and a separator (`chat-v1.4.0`, `chat/1.4.0`, `chat@1.4.0`). A prefix that is no
+/// package's name is anybody's convention (`release-1.4.0`).
+///
+/// `released` are the packages of the release, `others` the other members of the workspace.
+///
+/// # Errors
+/// `tag-mismatch`.
+pub fn check_tag(tag: &str, version: &str, released: &[&str], others: &[&str]) -> Result<()> {
+    let mismatch = |why: String| {
+        Problem::new(TAG_MISMATCH, format!("the tag `{tag}` {why}")).help(format!(
+            "pass the tag of this version (`--tag v{version}`), or set the version in Cargo.toml \
+             and build again"
+        ))
+    };
+    let Some(prefix) = tag.strip_suffix(version) else {
+        return Err(mismatch(format!(
+            "does not name the version {version} of the release"
+        )));
+    };
+    let prefix = match prefix.strip_suffix('v') {
+        Some(before) if before.is_empty() || before.ends_with(SEPARATORS) => before,
+        _ => prefix,
+    };
+    if prefix.is_empty() {
+        return Ok(());
+    }
+    let Some(name) = prefix.strip_suffix(SEPARATORS) else {
+        return Err(mismatch(format!(
+            "does not name the version {version} of the release"
+        )));
+    };
+    if !released.contains(&name) && others.contains(&name) {
+        return Err(mismatch(format!(
+            "is one of `{name}`, and the release is of {}",
+            list(released.iter().copied())
+        )));
+    }
+    Ok(())
+}
+
+/// Characters between the name of a package and a version.
+const SEPARATORS: [char; 4] = ['-', '/', '@', '_'];
+
+/// Codes declared in this file.
+pub const CODES: &[Code] = &[TAG_MISMATCH];
+
+/// A tag of another version or commit.
+pub const TAG_MISMATCH: Code = code(&CodeInfo {
+    name: "tag-mismatch",
+    title: "the tag is not one of this release",
+    cause: "The tag was set before the version in Cargo.toml was raised, or the trees were built \
+            from another commit than the tagged one.",
+    detection: "`--tag` must end with cargo's version, and the commit that the repository here has \
+                for the tag, if it has the tag, must be the one in the trees' manifests.",
+    fix: "Raise the version and move the tag, or build the trees at the tag.",
+    page: "release",
+    sources: &[],
+    waivable: false,
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_name_the_version_alone_or_with_a_package() {
+        let rows = [
+            ("1.4.0", Ok(())),
+            ("v1.4.0", Ok(())),
+            ("chat-v1.4.0", Ok(())),
+            ("chat/1.4.0", Ok(())),
+            ("chat@1.4.0", Ok(())),
+            ("release-1.4.0", Ok(())),
+            (
+                "v1.4.1",
+                Err("the tag `v1.4.1` does not name the version 1.4.0 of the release"),
+            ),
+            (
+                "11.4.0",
+                Err("the tag `11.4.0` does not name the version 1.4.0 of the release"),
+            ),
+            (
+                "v1.4.0-rc.1",
+                Err("the tag `v1.4.0-rc.1` does not name the version 1.4.0 of the release"),
+            ),
+            (
+                "dev1.4.0",
+                Err("the tag `dev1.4.0` does not name the version 1.4.0 of the release"),
+            ),
+            (
+                "bot-v1.4.0",
+                Err("the tag `bot-v1.4.0` is one of `bot`, and the release is of `chat`"),
+            ),
+        ];
+        for (tag, expected) in rows {
+            let checked = check_tag(tag, "1.4.0", &["chat"], &["bot"]);
+            let message = checked.as_ref().map_err(|problem| problem.message.as_str());
+            assert_eq!(message, expected.as_ref().map_err(|text| *text), "{tag}");
+        }
+    }
+
+    #[test]
+    fn one_version_is_the_releases() {
+        let same = BTreeSet::from([("a", "1.0.0"), ("b", "1.0.0")]);
+        assert_eq!(version(&same, None).unwrap(), "1.0.0");
+        let different = BTreeSet::from([("a", "1.0.0"), ("b", "2.0.0")]);
+        assert_eq!(version(&different, Some("b")).unwrap(), "2.0.0");
+        assert_eq!(
+            version(&different, None).unwrap_err().message,
+            "the packages of the release have different versions"
+        );
+        assert_eq!(
+            version(&different, Some("c")).unwrap_err().message,
+            "`version-of` names `c`, and the release has no bin of that package"
+        );
+    }
+}

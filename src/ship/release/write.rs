@@ -1,0 +1,346 @@
+//! Writes the directory of a release beside its place, verifies it there, and exchanges it in one
+//! step. What is there already with the same bytes stays.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
+
+use crate::archive::entry::Ownership;
+use crate::archive::packing::Compression;
+use crate::archive::write::Member;
+use crate::archive::write::stream::CompressedTar;
+use crate::archive::write::zip::Zip;
+use crate::digest::Hasher;
+use crate::host::below::Below;
+use crate::host::codes::FILE_ACCESS;
+use crate::host::entries::{FileType, PathKind};
+use crate::host::files::FileWriter;
+use crate::host::machine::Host;
+use crate::host::replacement::{self, Kind};
+use crate::problem::code::{Code, CodeInfo, code};
+use crate::problem::{Problem, Result};
+use crate::project::config::release::ArchiveFormat;
+use crate::ship::release::archive::{Contents, members};
+use crate::ship::release::document::{self, Document, FileKind, FileRecord, SUMS_NAME, sums};
+use crate::ship::release::model::{Build, Release};
+use crate::ship::trees::look::verified_by;
+use crate::tree::look::TREE_CHANGED;
+use crate::verify::rules::policy::Policy;
+
+/// Directory of a release, as a replaced place.
+const RELEASE: Kind = Kind {
+    name: "a release",
+    flag: "--release-dir",
+    lock_stays: false,
+};
+
+/// Mode of the files of a release.
+const MODE: u32 = 0o644;
+
+/// Largest size of a `release.json` in bytes.
+const LONGEST_DOCUMENT: u64 = 64 * 1024 * 1024;
+
+/// A written release.
+pub struct Written {
+    /// Contents of `release.json`.
+    pub document: Document,
+    /// False if the directory had the same bytes.
+    pub is_changed: bool,
+}
+
+/// Writes a release. `trees` are the directories that [`ReleasedBin::tree`] counts, `epoch` is the
+/// time of all that is made, in seconds since 1970. `policy` is what the finished release must pass.
+///
+/// [`ReleasedBin::tree`]: crate::ship::release::model::ReleasedBin::tree
+///
+/// # Errors
+/// All problems with the files; `release-foreign` if the directory has files that xpkg did not
+/// write; a finding of `verify`. The directory is as it was then.
+pub fn write(
+    host: &Host,
+    release: &Release,
+    trees: &[Utf8PathBuf],
+    directory: &Utf8Path,
+    epoch: u64,
+    policy: &Policy,
+) -> Result<Written, Vec<Problem>> {
+    let single = |problem| vec![problem];
+    let place = replacement::lock(host, directory, &RELEASE).map_err(single)?;
+    place
+        .sweep(|leftover| reject_untracked(host, leftover, leftover))
+        .map_err(single)?;
+    reject_untracked(host, directory, directory).map_err(single)?;
+    let new = place.begin().map_err(single)?;
+    let root = new.root().to_owned();
+    let below = host.below(&root).map_err(single)?;
+    let packer = Packer {
+        host,
+        below: &below,
+        trees,
+        epoch,
+    };
+    let mut files = packer.archives(release)?;
+    if release.sidecars {
+        let sidecars: Result<Vec<FileRecord>> = files
+            .iter()
+            .map(|archive| {
+                let path = format!("{}.sha256", archive.path);
+                let text = sums([(archive.path.as_str(), archive.sha256.as_str())]);
+                let (sha256, size) = put(&below, &path, text.as_bytes())?;
+                Ok(FileRecord {
+                    path,
+                    kind: FileKind::Checksum,
+                    format: None,
+                    size,
+                    sha256,
+                    ..archive.clone()
+                })
+            })
+            .collect();
+        files.extend(sidecars.map_err(single)?);
+    }
+    let document = Document::new(release, files);
+    let json = put(&below, document::NAME, document.json().as_bytes()).map_err(single)?;
+    let listed = document.files.iter();
+    let listed = listed.map(|file| (file.path.as_str(), file.sha256.as_str()));
+    let list = sums(listed.chain([(document::NAME, json.0.as_str())]));
+    put(&below, SUMS_NAME, list.as_bytes()).map_err(single)?;
+    let consequence = "it is not put in its place";
+    verified_by(host, &root, policy.clone(), consequence).map_err(single)?;
+    let is_changed = !host.same_files(&root, directory).map_err(single)?;
+    if is_changed {
+        new.finish(&root, |old| reject_untracked(host, old, directory))
+            .map_err(single)?;
+    }
+    Ok(Written {
+        document,
+        is_changed,
+    })
+}
+
+/// Writes a file and returns its digest and size.
+fn put(below: &Below, path: &str, bytes: &[u8]) -> Result<(String, u64)> {
+    let mut file = below.create(path)?;
+    io::Write::write_all(&mut file, bytes)
+        .map_err(|error| Problem::new(FILE_ACCESS, format!("cannot write `{path}`: {error}")))?;
+    file.set_mode(MODE)?;
+    file.finish()
+}
+
+/// Packs builds into archives.
+struct Packer<'a> {
+    host: &'a Host,
+    below: &'a Below<'a>,
+    trees: &'a [Utf8PathBuf],
+    epoch: u64,
+}
+
+/// Writer of an archive in one of the formats.
+enum Archive<'a> {
+    Tar(CompressedTar<FileWriter<'a>>),
+    Zip(Zip<FileWriter<'a>>),
+}
+
+impl Packer<'_> {
+    /// Writes the archives of all builds on all cores.
+    fn archives(&self, release: &Release) -> Result<Vec<FileRecord>, Vec<Problem>> {
+        let wanted: Vec<(&Build, String, ArchiveFormat)> = release
+            .builds
+            .iter()
+            .flat_map(|build| {
+                build
+                    .archives()
+                    .map(move |(name, format)| (build, name, format))
+            })
+            .collect();
+        let bar = self.host.shell.bar("Packing");
+        let packed: Vec<Result<FileRecord>> = wanted
+            .par_iter()
+            .map(|(build, name, format)| {
+                let size = build.bins.iter().map(|bin| bin.size).sum();
+                let record = self.archive(build, name, *format);
+                bar.add(size);
+                record
+            })
+            .collect();
+        drop(bar);
+        let (mut records, mut problems) = (Vec::new(), Vec::new());
+        for outcome in packed {
+            match outcome {
+                Ok(record) => records.push(record),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() {
+            Ok(records)
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn archive(&self, build: &Build, name: &str, format: ArchiveFormat) -> Result<FileRecord> {
+        let cannot =
+            |error: io::Error| Problem::new(FILE_ACCESS, format!("cannot pack `{name}`: {error}"));
+        let file = self.below.create(name)?;
+        file.set_mode(MODE)?;
+        let mut archive = Archive::new(file, format, self.epoch).map_err(cannot)?;
+        for (path, contents) in members(build) {
+            self.put(&mut archive, &path, contents)?;
+        }
+        let (sha256, size) = archive.finish().map_err(cannot)?.finish()?;
+        Ok(FileRecord {
+            path: name.to_owned(),
+            kind: FileKind::Archive,
+            package: Some(build.package.clone()),
+            target: Some(build.target.triple().to_owned()),
+            format: Some(format),
+            size,
+            sha256,
+        })
+    }
+
+    /// Adds one member. A bin is hashed on its way: its tree was verified before, and may have
+    /// changed since.
+    fn put(&self, archive: &mut Archive, path: &str, contents: Contents) -> Result<()> {
+        let cannot = |from: &Utf8Path, error: io::Error| {
+            Problem::new(FILE_ACCESS, format!("cannot pack `{from}`: {error}"))
+        };
+        match contents {
+            Contents::Directory => archive
+                .put(path, &Member::Directory(Ownership::PLAIN), io::empty())
+                .map_err(|error| cannot(Utf8Path::new(path), error)),
+            Contents::File(file) => {
+                let FileType::File { size, .. } = self.host.file_type(&file.from)? else {
+                    let message = format!("`{}` is not a file", file.from);
+                    return Err(Problem::new(FILE_ACCESS, message));
+                };
+                let member = Member::File {
+                    size,
+                    executable: file.executable,
+                };
+                let reader = self.host.open_read(&file.from)?;
+                archive
+                    .put(path, &member, reader)
+                    .map_err(|error| cannot(&file.from, error))
+            }
+            Contents::Bin(bin) => {
+                let from = self.trees[bin.tree].join(&bin.path);
+                let member = Member::File {
+                    size: bin.size,
+                    executable: true,
+                };
+                let mut reader = Hashing {
+                    from: self.host.open_read(&from)?,
+                    hasher: Hasher::default(),
+                };
+                archive
+                    .put(path, &member, &mut reader)
+                    .map_err(|error| cannot(&from, error))?;
+                if reader.hasher.finish() == bin.sha256 {
+                    return Ok(());
+                }
+                let message = format!("`{from}` was changed after it was verified");
+                Err(Problem::new(TREE_CHANGED, message).help("build it again: `cargo xpkg build`"))
+            }
+        }
+    }
+}
+
+impl<'a> Archive<'a> {
+    fn new(file: FileWriter<'a>, format: ArchiveFormat, time: u64) -> io::Result<Self> {
+        let compression = match format {
+            ArchiveFormat::TarGz => Compression::Gzip,
+            ArchiveFormat::TarXz => Compression::Xz,
+            ArchiveFormat::TarZst => Compression::Zstd,
+            ArchiveFormat::Zip => return Ok(Self::Zip(Zip::new(file, time))),
+        };
+        Ok(Self::Tar(CompressedTar::new(file, compression, time)?))
+    }
+
+    fn put(&mut self, path: &str, member: &Member, contents: impl Read) -> io::Result<()> {
+        match self {
+            Self::Tar(tar) => tar.put(path, member, contents),
+            Self::Zip(zip) => zip.put(path, member, contents),
+        }
+    }
+
+    fn finish(self) -> io::Result<FileWriter<'a>> {
+        match self {
+            Self::Tar(tar) => tar.finish(),
+            Self::Zip(zip) => zip.finish(),
+        }
+    }
+}
+
+/// Reader that hashes what is read.
+struct Hashing<R> {
+    from: R,
+    hasher: Hasher,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(piece)?;
+        io::Write::write_all(&mut self.hasher, &piece[..read])?;
+        Ok(read)
+    }
+}
+
+/// Rejects a directory with files that its `release.json` does not list. `name` is its path in
+/// messages.
+fn reject_untracked(host: &Host, directory: &Utf8Path, name: &Utf8Path) -> Result<()> {
+    if !host.exists(directory) {
+        return Ok(());
+    }
+    let foreign = |message: String| {
+        Problem::new(RELEASE_FOREIGN, message)
+            .help("move it away, or choose another directory: `--release-dir DIR`")
+    };
+    if !host.is_dir(directory) {
+        return Err(foreign(format!(
+            "`{name}` is no directory, and a release is one"
+        )));
+    }
+    let entries = host.walk(directory)?;
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    if entries.get(document::NAME) == Some(&PathKind::File) {
+        let place = directory.join(document::NAME);
+        let text = host.read_small_text(&place, LONGEST_DOCUMENT)?;
+        let document = Document::parse(&text, name.join(document::NAME).as_str())?;
+        known.extend(document.files.into_iter().map(|file| file.path));
+        known.extend([document::NAME.to_owned(), SUMS_NAME.to_owned()]);
+    }
+    let is_untracked = |(path, kind): &(&String, &PathKind)| match kind {
+        PathKind::Directory => false,
+        PathKind::File => !known.contains(*path),
+        PathKind::Other => true,
+    };
+    let untracked: Vec<String> = entries
+        .iter()
+        .filter(is_untracked)
+        .map(|(path, _)| path.clone())
+        .collect();
+    if untracked.is_empty() {
+        return Ok(());
+    }
+    const SHOWN: usize = 10;
+    let message = format!("`{name}` contains files that xpkg did not create");
+    Err(foreign(message).note("untracked", untracked.into_iter().take(SHOWN)))
+}
+
+/// Codes declared in this file.
+pub const CODES: &[Code] = &[RELEASE_FOREIGN];
+
+/// A directory with files of somebody else where a release is to be written.
+pub const RELEASE_FOREIGN: Code = code(&CodeInfo {
+    name: "release-foreign",
+    title: "the directory of the release contains files that xpkg did not create",
+    cause: "Somebody put files there, such as a signature, or it is another directory.",
+    detection: "Every file but `release.json` and `SHA256SUMS` must be listed in `release.json`.",
+    fix: "Move them away, or choose another `--release-dir`.",
+    page: "release",
+    sources: &[],
+    waivable: false,
+});

@@ -1,0 +1,312 @@
+//! `release`: from staged trees to the directory of a release, read by the tools that users have.
+
+use crate::support::{ARM_MUSL, Project, Run, X86_MUSL};
+
+const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
+const DIRECTORY: &str = "target/xpkg-release/0.1.0";
+
+/// A checkout of `hello` with the files that archives get.
+fn hello() -> Project {
+    let project = Project::of("hello");
+    project.write("README.md", "# hello\n");
+    project.write("LICENSE-MIT", "MIT\n");
+    project.write(".gitignore", "/target\n");
+    project
+}
+
+fn archive(target: &str, suffix: &str) -> String {
+    format!("hello-0.1.0-{target}.{suffix}")
+}
+
+#[test]
+fn a_release_holds_an_archive_for_each_target_with_sums() {
+    let project = hello();
+    let commit = project.commit();
+    project
+        .xpkg(&format!("release -q --target {BOTH} --tag v0.1.0"))
+        .ok();
+    let (arm, x86) = (archive(ARM_MUSL, "tar.gz"), archive(X86_MUSL, "tar.gz"));
+    assert_eq!(
+        project.files(DIRECTORY),
+        ["SHA256SUMS", arm.as_str(), x86.as_str(), "release.json"]
+    );
+    let listed = on_a_system(
+        &project,
+        &format!("cd {DIRECTORY} && sha256sum -c SHA256SUMS"),
+    );
+    assert_eq!(
+        listed.stdout,
+        format!("{arm}: OK\n{x86}: OK\nrelease.json: OK\n")
+    );
+    let members = on_a_system(
+        &project,
+        &format!("tar -tvzf {DIRECTORY}/{x86} | sed 's/  */ /g'"),
+    );
+    let modes: Vec<(&str, &str)> = members
+        .stdout
+        .lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            assert_eq!(words[1], "0/0");
+            (words[0], words[5])
+        })
+        .collect();
+    let within = |name: &str| format!("hello-0.1.0-{X86_MUSL}/{name}");
+    assert_eq!(
+        modes,
+        [
+            ("drwxr-xr-x", within("").as_str()),
+            ("-rw-r--r--", within("LICENSE-MIT").as_str()),
+            ("-rw-r--r--", within("README.md").as_str()),
+            ("-rwxr-xr-x", within("hello").as_str()),
+        ]
+    );
+    let unpacked = on_a_system(
+        &project,
+        &format!("tar -xzf {DIRECTORY}/{x86} && ./hello-0.1.0-{X86_MUSL}/hello"),
+    );
+    assert!(!unpacked.stdout.is_empty());
+    let document = project.json(&format!("{DIRECTORY}/release.json"));
+    assert_eq!(document["commit"], commit.as_str());
+    assert_eq!(document["tag"], "v0.1.0");
+    assert_eq!(
+        document["builds"][1]["bins"][0]["sha256"],
+        project.json("target/xpkg/manifest.json")["artifacts"][1]["sha256"]
+    );
+    the_schema_holds(&document);
+    let verified = project.xpkg(&format!("verify {DIRECTORY}")).ok();
+    assert!(
+        verified
+            .stdout
+            .contains("2 programs, 3 of 3 files compared, 0 findings"),
+        "{}",
+        verified.stdout
+    );
+}
+
+#[test]
+fn two_runs_in_two_places_write_the_same_bytes() {
+    let (one, other) = (hello(), hello());
+    one.commit();
+    other.commit();
+    let settings =
+        "[release]\narchives = [\"tar.gz\", \"tar.xz\", \"tar.zst\", \"zip\"]\nsidecars = true\n";
+    for project in [&one, &other] {
+        project.write("xpkg.toml", settings);
+        let command = format!("release -q --target {X86_MUSL} --allow-dirty");
+        project
+            .xpkg_with(&[("SOURCE_DATE_EPOCH", "1700000000")], &command)
+            .ok();
+    }
+    let sums = one.read(&format!("{DIRECTORY}/SHA256SUMS"));
+    // The commits differ by their times.
+    let archives = |sums: &str| {
+        let lines = sums.lines().filter(|line| !line.ends_with("release.json"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let of_other = other.read(&format!("{DIRECTORY}/SHA256SUMS"));
+    assert_eq!(archives(&sums), archives(&of_other));
+    assert_eq!(archives(&sums).len(), 8);
+    // Every format has the same contents, for the tools that users have.
+    for (suffix, command) in [
+        ("tar.xz", "tar -xJf"),
+        ("tar.zst", "tar --zstd -xf"),
+        ("zip", "unzip -q"),
+    ] {
+        let archive = archive(X86_MUSL, suffix);
+        let line = format!(
+            "mkdir {suffix} && cd {suffix} && {command} ../{DIRECTORY}/{archive} && \
+             ./hello-0.1.0-{X86_MUSL}/hello"
+        );
+        on_a_system(&one, &line);
+    }
+    // A second run changes nothing.
+    let again = one.xpkg_with(
+        &[("SOURCE_DATE_EPOCH", "1700000000")],
+        "release --no-build --allow-dirty",
+    );
+    assert!(
+        again.stderr.contains("Unchanged release 0.1.0"),
+        "{}",
+        again.stderr
+    );
+}
+
+#[test]
+fn a_dry_run_shows_the_files_and_writes_none() {
+    let project = hello();
+    project.write(
+        "xpkg.toml",
+        "[release]\narchives = [\"tar.gz\", \"zip\"]\ninclude = { \"README.md\" = \"docs/\" }\n",
+    );
+    let shown = project
+        .xpkg(&format!("release --dry-run --target {X86_MUSL}"))
+        .ok();
+    let lines: Vec<String> = shown
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "file size needs contents".to_owned(),
+            format!("{} docs/README.md, hello", archive(X86_MUSL, "tar.gz")),
+            format!("{} docs/README.md, hello", archive(X86_MUSL, "zip")),
+        ]
+    );
+    assert!(!project.path("target/xpkg").exists());
+    assert!(!project.path(DIRECTORY).exists());
+}
+
+#[test]
+fn trees_of_other_machines_are_released_without_a_workspace() {
+    let project = hello();
+    project.commit();
+    for target in [X86_MUSL, ARM_MUSL] {
+        project
+            .xpkg(&format!(
+                "build -q --target {target} --out-dir target/tree-{target}"
+            ))
+            .ok();
+    }
+    on_a_system(
+        &project,
+        &format!("tar -czf target/arm.tar.gz -C target/tree-{ARM_MUSL} ."),
+    );
+    let elsewhere = Project::empty();
+    let from = |name: &str| project.path(name).to_str().unwrap().to_owned();
+    elsewhere
+        .xpkg(&format!(
+            "release -q --from {} --from {} --release-dir out",
+            from(&format!("target/tree-{X86_MUSL}")),
+            from("target/arm.tar.gz")
+        ))
+        .ok();
+    assert_eq!(elsewhere.files("out").len(), 4);
+    let refused = elsewhere.xpkg(&format!(
+        "release --from {} --target i686-unknown-linux-musl --release-dir other",
+        from(&format!("target/tree-{X86_MUSL}"))
+    ));
+    assert_eq!(refused.code, Some(1));
+    assert_eq!(
+        refused.stderr.lines().next().unwrap(),
+        "error[release-invalid]: the trees have no bin for the requested target \
+         `i686-unknown-linux-musl`"
+    );
+    // A changed file of a tree never gets into an archive.
+    std::fs::write(
+        project.path(&format!("target/tree-{X86_MUSL}/{X86_MUSL}/hello/hello")),
+        "x",
+    )
+    .unwrap();
+    let refused = elsewhere.xpkg(&format!(
+        "release --from {} --release-dir out",
+        from(&format!("target/tree-{X86_MUSL}"))
+    ));
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.contains("so it is not released"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(elsewhere.files("out").len(), 4);
+}
+
+#[test]
+fn mistakes_are_found_before_anything_is_compiled() {
+    let project = hello();
+    let commit = project.commit();
+    let refused = |settings: &str, args: &str| {
+        project.write("xpkg.toml", settings);
+        let run = project.xpkg(&format!("release --target {X86_MUSL} {args}"));
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        assert!(!project.path("target/xpkg").exists());
+        run.stderr
+    };
+    let stderr = refused("", "--tag v0.2.0");
+    assert_eq!(
+        stderr,
+        "error[tag-mismatch]: the tag `v0.2.0` does not name the version 0.1.0 of the release\n  \
+         help: pass the tag of this version (`--tag v0.1.0`), or set the version in Cargo.toml and \
+         build again\n"
+    );
+    let stderr = refused("[release]\ninclude = { \"man/*.1\" = \"\" }\n", "");
+    assert!(
+        stderr.starts_with("error[release-invalid]: `man/*.1` of `include` matches no file in `"),
+        "{stderr}"
+    );
+    std::os::unix::fs::symlink("/etc/hostname", project.path("NOTICE")).unwrap();
+    let stderr = refused("", "");
+    assert!(
+        stderr.starts_with("error[outside-workspace]: `NOTICE*` of `include`"),
+        "{stderr}"
+    );
+    std::fs::remove_file(project.path("NOTICE")).unwrap();
+    let stderr = refused("[policy]\nbase = \"stict\"\n", "");
+    assert!(
+        stderr.starts_with("error[no-such-code]: there is no policy `stict`"),
+        "{stderr}"
+    );
+    let stderr = refused("", "--release-dir target/xpkg/release");
+    assert!(stderr.contains("overlaps with the staged tree"), "{stderr}");
+    // The tag of the repository is another commit.
+    project.write("xpkg.toml", "");
+    project
+        .shell(
+            "git tag v0.1.0 && git add -A && git -c user.name=t -c user.email=t@t.invalid commit \
+             -qm two --no-gpg-sign",
+        )
+        .ok();
+    let refused = project.xpkg(&format!("release -q --target {X86_MUSL} --tag v0.1.0"));
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.starts_with(
+            "error[tag-mismatch]: the tag `v0.1.0` is not the commit that the trees were built from"
+        ),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains(&commit), "{}", refused.stderr);
+}
+
+#[test]
+fn files_of_others_in_the_directory_are_kept() {
+    let project = hello();
+    project
+        .xpkg(&format!("release -q --target {X86_MUSL}"))
+        .ok();
+    project.write(&format!("{DIRECTORY}/SHA256SUMS.minisig"), "signed\n");
+    let refused = project.xpkg(&format!("release --target {X86_MUSL}"));
+    assert_eq!(refused.code, Some(1));
+    let expected = format!(
+        "error[release-foreign]: `{}` contains files that xpkg did not create\n  untracked: \
+         SHA256SUMS.minisig\n  help: move it away, or choose another directory: `--release-dir DIR`\n",
+        project.path(DIRECTORY).display()
+    );
+    assert!(refused.stderr.ends_with(&expected), "{}", refused.stderr);
+    assert!(
+        project
+            .path(&format!("{DIRECTORY}/SHA256SUMS.minisig"))
+            .exists()
+    );
+}
+
+/// Runs a command line with the tools that a system has. It must end well.
+#[track_caller]
+fn on_a_system(project: &Project, line: &str) -> Run {
+    project
+        .shell(&format!("PATH=\"$PATH:/usr/bin:/bin\" && {line}"))
+        .ok()
+}
+
+fn the_schema_holds(document: &serde_json::Value) {
+    let schema = include_str!("../../../../src/ship/release/release.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(document)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+}
