@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use std::time::Instant;
 
 use crate::command::{Go as _, cargo, root, step};
-use crate::{setup, zig};
+use crate::{pypi, setup};
 
 /// What runs the bins of a target, and where the libraries are that they load.
 pub type Runner<'a> = Option<(&'a str, &'a str)>;
@@ -229,7 +229,7 @@ pub fn build(way: &str, target: &str, selection: &[&str], at: &Path, work: &Path
         }
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::iter::once(zig::directory()).chain(std::env::split_paths(&path));
+    let path = std::iter::once(pypi::zig()).chain(std::env::split_paths(&path));
     command.env("PATH", std::env::join_paths(path).unwrap_or_default());
     command
 }

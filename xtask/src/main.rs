@@ -16,11 +16,11 @@ mod figures;
 mod fresh;
 mod fuzz;
 mod matrix;
+mod pypi;
 mod setup;
 mod suite;
 mod targets;
 mod wild;
-mod zig;
 
 use crate::command::{Go as _, alone, cargo, threads};
 use std::process::{Command, ExitCode};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::command::{Go as _, cargo, root};
-use crate::{compilers, zig};
+use crate::{compilers, pypi};
 
 /// A file or a program on PATH that shows the Debian package is there.
 const PACKAGES: &[(&str, &str)] = &[
@@ -63,6 +63,14 @@ const PACKAGES: &[(&str, &str)] = &[
     // Completions and man pages are tried in what reads them.
     ("fish", "fish"),
     ("zsh", "zsh"),
+    // Shells that `/bin/sh` may be, for install.sh.
+    ("dash", "dash"),
+    ("mksh", "mksh"),
+    ("ksh93", "ksh93u+m"),
+    ("yash", "yash"),
+    ("shellcheck", "shellcheck"),
+    ("curl", "curl"),
+    ("wget", "wget"),
     ("man", "man-db"),
     ("mandoc", "mandoc"),
     // Fences programs off.
@@ -76,7 +84,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("unzip", "unzip"),
     // Makes archives as on BSD.
     ("llvm-ar-14", "llvm-14"),
-    // Brings zig.
+    // Brings zig and a grammar of PowerShell.
     ("pip3", "python3-pip"),
     // The schemas of OCI's image specification.
     (
@@ -111,7 +119,7 @@ pub fn run() -> Result<(), String> {
             .arg(manifest)
             .go()?;
     }
-    for beside in [compilers::run(), zig::run()] {
+    for beside in [compilers::run(), pypi::run()] {
         if let Err(problem) = beside {
             eprintln!("xtask: {problem}");
         }

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
     expecting = "a table of xpkg's configuration"
 )]
 pub struct ReleaseConfig {
+    /// Name of the release: of its installers and their variables.
+    pub name: Option<String>,
     /// Address of the directory that the files of a version are published in, with `{version}` and
     /// `{tag}` for those of the release.
     pub url: Option<String>,
@@ -26,6 +28,10 @@ pub struct ReleaseConfig {
     pub include: Option<BTreeMap<String, String>>,
     /// True if each archive gets a file beside it with its digest, `NAME.sha256`.
     pub sidecars: bool,
+    /// False if no installers are written.
+    pub installers: Option<bool>,
+    /// Directory that installers put programs in, below the home directory.
+    pub install_dir: Option<String>,
 }
 
 /// What `release` makes of one package.

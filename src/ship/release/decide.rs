@@ -6,6 +6,7 @@ use crate::problem::{Problem, Result, nearest};
 use crate::project::config::Config;
 use crate::project::config::release::{ArchiveFormat, ReleaseConfig};
 use crate::project::workspace::Member;
+use crate::ship::release::installer;
 use crate::ship::release::model::{
     Build, IncludedFile, Package, RELEASE_DIRTY, RELEASE_INVALID, Release, ReleasedBin,
 };
@@ -94,8 +95,12 @@ pub fn decide(trees: &[Manifest], input: &Input) -> Result<Release, Vec<Problem>
         Ok(version) => url(release, version, *tag).map_err(|problem| problems.push(problem)),
         Err(_) => Ok(None),
     };
+    problems.extend(invalid_words(release));
     let (builds, clashes) = builds(&bins, config, included);
     problems.extend(clashes);
+    if release.installers != Some(false) {
+        problems.extend(installer::problems(&builds));
+    }
     let (version, url) = match (version, url) {
         (Ok(version), Ok(url)) if problems.is_empty() => (version, url),
         (version, _) => {
@@ -114,13 +119,17 @@ pub fn decide(trees: &[Manifest], input: &Input) -> Result<Release, Vec<Problem>
         }
     };
     let sources = bins.iter().map(|bin| &record(bin).source);
+    let repository = sources.clone().find_map(|source| source.repository.clone());
     Ok(Release {
+        name: name(release, &packages, repository.as_deref()),
         version: version.to_owned(),
         tag: tag.map(str::to_owned),
         commit: sources.clone().find_map(|source| source.commit.clone()),
-        repository: sources.clone().find_map(|source| source.repository.clone()),
+        repository,
         url,
         sidecars: release.sidecars,
+        installers: release.installers.unwrap_or(true),
+        install_directory: release.install_dir.clone(),
         packages: packages.iter().map(package).collect(),
         builds,
     })
@@ -219,6 +228,60 @@ fn stale(bins: &[TreeBin], members: &[Member]) -> Vec<Problem> {
         Problem::new(RELEASE_INVALID, message).help("build it again: `cargo xpkg build`")
     };
     found.iter().map(problem).collect()
+}
+
+/// Returns the name of the release: the configured one, that of its only package or of the package
+/// whose version it has, the last part of the repository's address, or that of its first package.
+fn name(
+    config: &ReleaseConfig,
+    packages: &BTreeSet<(&str, &str)>,
+    repository: Option<&str>,
+) -> String {
+    let only = packages.first().filter(|_| packages.len() == 1);
+    let repository = repository.and_then(|address| {
+        let last = address.trim_end_matches('/').rsplit('/').next()?;
+        Some(last.trim_end_matches(".git")).filter(|name| is_name(name))
+    });
+    let chosen = config
+        .name
+        .as_deref()
+        .or(only.map(|(name, _)| *name))
+        .or(config.version_of.as_deref())
+        .or(repository)
+        .or(packages.first().map(|(name, _)| *name));
+    chosen.unwrap_or_default().to_owned()
+}
+
+/// Returns true for a name that file names and variables can be made of.
+fn is_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !name.is_empty() && name.chars().all(is_plain) && !name.starts_with(['.', '-'])
+}
+
+/// Returns the problems of the configured words that scripts contain.
+fn invalid_words(config: &ReleaseConfig) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Some(name) = config.name.as_ref().filter(|name| !is_name(name)) {
+        let message = format!("`name` of the release is `{name}`");
+        problems.push(
+            Problem::new(RELEASE_INVALID, message)
+                .help("write it with letters, digits, `.`, `_` and `-`"),
+        );
+    }
+    let is_plain = |part: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        !part.is_empty() && part != "." && part != ".." && part.chars().all(is_plain)
+    };
+    if let Some(directory) = config.install_dir.as_ref()
+        && !directory.split('/').all(is_plain)
+    {
+        let message = format!("`install-dir` of the release is `{directory}`");
+        problems.push(
+            Problem::new(RELEASE_INVALID, message)
+                .help("write a path below the home directory: `install-dir = \".chat/bin\"`"),
+        );
+    }
+    problems
 }
 
 /// Returns the address of the release, with the fields of the configured one filled in.

@@ -41,6 +41,8 @@ pub struct Document {
     pub schema_version: u32,
     /// Program that wrote the release.
     pub tool: Tool,
+    /// Name of the release.
+    pub name: String,
     /// Version of the release.
     pub version: String,
     /// `--tag`.
@@ -151,6 +153,8 @@ pub enum FileKind {
     Archive,
     /// Digest of the file beside it.
     Checksum,
+    /// Script that installs the programs.
+    Installer,
 }
 
 impl FileKind {
@@ -159,6 +163,7 @@ impl FileKind {
         match self {
             Self::Archive => "archive",
             Self::Checksum => "checksum",
+            Self::Installer => "installer",
         }
     }
 }
@@ -167,12 +172,15 @@ impl Document {
     /// Creates the document of a release and its written files.
     pub fn new(release: &Release, mut files: Vec<FileRecord>) -> Self {
         let Release {
+            name,
             version,
             tag,
             commit,
             repository,
             url,
             sidecars: _,
+            installers: _,
+            install_directory: _,
             packages,
             builds,
         } = release;
@@ -184,6 +192,7 @@ impl Document {
                 name: env!("CARGO_PKG_NAME").to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
+            name: name.clone(),
             version: version.clone(),
             tag: tag.clone(),
             commit: commit.clone(),

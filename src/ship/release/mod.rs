@@ -9,6 +9,8 @@ pub mod decide;
 pub mod document;
 /// Files that the configuration adds to archives.
 pub mod include;
+/// Installers.
+pub mod installer;
 /// Looks for included files, and for the commit of a tag.
 pub mod look;
 /// A release before it is written.

@@ -11,6 +11,8 @@ use crate::tree::manifest::Platform;
 /// A release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
+    /// Name, of the installers and their variables.
+    pub name: String,
     /// Version, as cargo knows it.
     pub version: String,
     /// `--tag`.
@@ -23,6 +25,10 @@ pub struct Release {
     pub url: Option<String>,
     /// True if each archive gets a file with its digest.
     pub sidecars: bool,
+    /// True if installers are written.
+    pub installers: bool,
+    /// Directory that they install programs in, below the home directory, if it is not the default.
+    pub install_directory: Option<String>,
     /// Packages with a bin in the release, sorted by name.
     pub packages: Vec<Package>,
     /// Packages built for targets, sorted by package and triple.

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::project::config::Config;
 use crate::project::config::parse::{ConfigFile, ConfigFiles};
 use crate::ship::release::decide::{Input, decide};
-use crate::ship::release::model::{IncludedFile, Release};
+use crate::ship::release::document::{FileKind, FileRecord};
+use crate::ship::release::installer;
+use crate::ship::release::model::{Build, IncludedFile, Release};
 use crate::target::Target;
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 
@@ -90,7 +92,7 @@ fn released(trees: &[&str], settings: &str, tag: Option<&str>) -> Result<Release
 /// Returns the archives, each with its bins and files.
 fn archives(trees: &[&str], settings: &str) -> Vec<String> {
     let release = released(trees, settings, None).unwrap();
-    let build = |build: &crate::ship::release::model::Build| {
+    let build = |build: &Build| {
         let bins = build.bins.iter().map(|bin| bin.name.clone());
         let files = build.files.iter().map(|file| file.to.clone());
         let names: Vec<String> = bins.chain(files).collect();
@@ -267,4 +269,93 @@ fn two_files_for_one_place_are_rejected() {
         }),
         ["the trees have no bin for the requested target `aarch64-unknown-linux-musl`"]
     );
+}
+
+#[test]
+fn each_system_gets_the_installer_with_its_archives() {
+    let tree = format!("{MUSL} chat/server, {WINDOWS} chat/client, {WINDOWS} chat/server");
+    let settings = "[release]\nname = \"chat-suite\"\nurl = \"https://get.example/{version}\"\n\
+                    install-dir = \".chat/bin\"\nwindows-archives = [\"tar.gz\", \"zip\"]";
+    let release = released(&[&tree], settings, None).unwrap();
+    let file = |path: String| FileRecord {
+        sha256: "ab".repeat(32),
+        kind: FileKind::Archive,
+        package: None,
+        target: None,
+        format: None,
+        size: 1,
+        path,
+    };
+    let archives = release.builds.iter().flat_map(Build::archives);
+    let files: Vec<FileRecord> = archives.map(|(name, _)| file(name)).collect();
+    let digest = "ab".repeat(32);
+    let sh = installer::sh(&release, &files).unwrap();
+    let table = format!("table='\nchat {MUSL} chat-1.2.3-{MUSL}.tar.gz {digest} - - server\n'\n");
+    assert!(sh.contains(&table), "{sh}");
+    let ps1 = installer::ps1(&release, &files).unwrap();
+    let table = format!(
+        "$script:Table = @(\n    , @('chat', '{WINDOWS}', 'chat-1.2.3-{WINDOWS}.zip', '{digest}', \
+         'client.exe,server.exe')\n)\n"
+    );
+    assert!(ps1.contains(&table), "{ps1}");
+    for (script, lines) in [
+        (
+            &sh,
+            [
+                "name=chat-suite\n",
+                "url_default=https://get.example/1.2.3\n",
+                "dir_default=.chat/bin\n",
+                "CHAT_SUITE_INSTALL_DIR",
+            ],
+        ),
+        (
+            &ps1,
+            [
+                "$script:Name = 'chat-suite'\n",
+                "$script:DefaultUrl = 'https://get.example/1.2.3'\n",
+                "$script:DefaultDir = '.chat\\bin'\n",
+                "CHAT_SUITE_INSTALL_DIR",
+            ],
+        ),
+    ] {
+        for line in lines {
+            assert!(script.contains(line), "{line}: {script}");
+        }
+        for mark in ["@NAME", "@VERSION", "@URL", "@DIR", "@PREFIX", "@TABLE"] {
+            assert!(!script.contains(mark), "{mark}");
+        }
+    }
+    let windows = format!("{WINDOWS} chat/server");
+    let release = released(&[&windows], "", None).unwrap();
+    assert_eq!(installer::sh(&release, &files), None);
+}
+
+#[test]
+fn words_that_a_script_cannot_hold_are_rejected() {
+    let tree = format!("{MUSL} chat/a b");
+    assert_eq!(
+        problems(&[&tree], "", None),
+        [
+            "release-invalid: `a b` cannot be installed by a script, which takes letters, digits, \
+             `.`, `_`, `+` and `-`"
+        ]
+    );
+    released(&[&tree], "[release]\ninstallers = false", None).unwrap();
+    let tree = format!("{MUSL} chat/a");
+    for (setting, expected) in [
+        ("name = \"a b\"", "`name` of the release is `a b`"),
+        (
+            "install-dir = \"/usr/bin\"",
+            "`install-dir` of the release is `/usr/bin`",
+        ),
+        (
+            "install-dir = \"../x\"",
+            "`install-dir` of the release is `../x`",
+        ),
+    ] {
+        assert_eq!(
+            problems(&[&tree], &format!("[release]\n{setting}"), None),
+            [format!("release-invalid: {expected}")]
+        );
+    }
 }

@@ -24,6 +24,7 @@ use crate::problem::{Problem, Result};
 use crate::project::config::release::ArchiveFormat;
 use crate::ship::release::archive::{Contents, members};
 use crate::ship::release::document::{self, Document, FileKind, FileRecord, SUMS_NAME, sums};
+use crate::ship::release::installer;
 use crate::ship::release::model::{Build, Release};
 use crate::ship::trees::look::verified_by;
 use crate::tree::look::TREE_CHANGED;
@@ -101,6 +102,9 @@ pub fn write(
             .collect();
         files.extend(sidecars.map_err(single)?);
     }
+    if release.installers {
+        files.extend(installers(&below, release, &files).map_err(single)?);
+    }
     let document = Document::new(release, files);
     let json = put(&below, document::NAME, document.json().as_bytes()).map_err(single)?;
     let listed = document.files.iter();
@@ -120,12 +124,42 @@ pub fn write(
     })
 }
 
+/// Writes the installers, which contain the digests of the archives.
+fn installers(
+    below: &Below,
+    release: &Release,
+    archives: &[FileRecord],
+) -> Result<Vec<FileRecord>> {
+    let scripts = [
+        (installer::SH_NAME, installer::sh(release, archives), 0o755),
+        (installer::PS1_NAME, installer::ps1(release, archives), MODE),
+    ];
+    let written = scripts.into_iter().filter_map(|(name, text, mode)| {
+        let written = put_as(below, name, text?.as_bytes(), mode);
+        Some(written.map(|(sha256, size)| FileRecord {
+            path: name.to_owned(),
+            kind: FileKind::Installer,
+            package: None,
+            target: None,
+            format: None,
+            size,
+            sha256,
+        }))
+    });
+    written.collect()
+}
+
 /// Writes a file and returns its digest and size.
 fn put(below: &Below, path: &str, bytes: &[u8]) -> Result<(String, u64)> {
+    put_as(below, path, bytes, MODE)
+}
+
+/// Writes a file with a mode and returns its digest and size.
+fn put_as(below: &Below, path: &str, bytes: &[u8], mode: u32) -> Result<(String, u64)> {
     let mut file = below.create(path)?;
     io::Write::write_all(&mut file, bytes)
         .map_err(|error| Problem::new(FILE_ACCESS, format!("cannot write `{path}`: {error}")))?;
-    file.set_mode(MODE)?;
+    file.set_mode(mode)?;
     file.finish()
 }
 

@@ -1,5 +1,7 @@
 //! `release`: from staged trees to the directory of a release, read by the tools that users have.
 
+mod installers;
+
 use crate::support::{ARM_MUSL, Project, Run, X86_MUSL};
 
 const BOTH: &str = "x86_64-unknown-linux-musl,aarch64-unknown-linux-musl";
@@ -28,7 +30,13 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
     let (arm, x86) = (archive(ARM_MUSL, "tar.gz"), archive(X86_MUSL, "tar.gz"));
     assert_eq!(
         project.files(DIRECTORY),
-        ["SHA256SUMS", arm.as_str(), x86.as_str(), "release.json"]
+        [
+            "SHA256SUMS",
+            arm.as_str(),
+            x86.as_str(),
+            "install.sh",
+            "release.json"
+        ]
     );
     let listed = on_a_system(
         &project,
@@ -36,7 +44,7 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
     );
     assert_eq!(
         listed.stdout,
-        format!("{arm}: OK\n{x86}: OK\nrelease.json: OK\n")
+        format!("{arm}: OK\n{x86}: OK\ninstall.sh: OK\nrelease.json: OK\n")
     );
     let members = on_a_system(
         &project,
@@ -78,7 +86,7 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
     assert!(
         verified
             .stdout
-            .contains("2 programs, 3 of 3 files compared, 0 findings"),
+            .contains("2 programs, 4 of 4 files compared, 0 findings"),
         "{}",
         verified.stdout
     );
@@ -106,7 +114,7 @@ fn two_runs_in_two_places_write_the_same_bytes() {
     };
     let of_other = other.read(&format!("{DIRECTORY}/SHA256SUMS"));
     assert_eq!(archives(&sums), archives(&of_other));
-    assert_eq!(archives(&sums).len(), 8);
+    assert_eq!(archives(&sums).len(), 9);
     // Every format has the same contents, for the tools that users have.
     for (suffix, command) in [
         ("tar.xz", "tar -xJf"),
@@ -183,7 +191,7 @@ fn trees_of_other_machines_are_released_without_a_workspace() {
             from("target/arm.tar.gz")
         ))
         .ok();
-    assert_eq!(elsewhere.files("out").len(), 4);
+    assert_eq!(elsewhere.files("out").len(), 5);
     let refused = elsewhere.xpkg(&format!(
         "release --from {} --target i686-unknown-linux-musl --release-dir other",
         from(&format!("target/tree-{X86_MUSL}"))
@@ -210,7 +218,7 @@ fn trees_of_other_machines_are_released_without_a_workspace() {
         "{}",
         refused.stderr
     );
-    assert_eq!(elsewhere.files("out").len(), 4);
+    assert_eq!(elsewhere.files("out").len(), 5);
 }
 
 #[test]

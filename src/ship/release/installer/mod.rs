@@ -1,0 +1,201 @@
+//! Installers, generated from the bytes of a release: `install.sh` for every Unix, `install.ps1` for
+//! Windows. Pure.
+//!
+//! The scripts contain the digest of each archive and what its programs need, as read from them: a
+//! machine gets the first build, in its own order of preference, that starts there.
+
+use std::collections::BTreeSet;
+
+use crate::invocation::quote;
+use crate::problem::{Problem, Result};
+use crate::project::config::release::ArchiveFormat;
+use crate::ship::release::document::{FileRecord, requirements};
+use crate::ship::release::model::{Build, RELEASE_INVALID, Release};
+use crate::target::system::Os;
+
+/// Name of the installer for Unix.
+pub const SH_NAME: &str = "install.sh";
+
+/// Name of the installer for Windows.
+pub const PS1_NAME: &str = "install.ps1";
+
+/// Directory that programs are installed in by default, below the home directory.
+pub const DEFAULT_DIRECTORY: &str = ".local/bin";
+
+/// Formats that the installer takes, the one with the most common tools first.
+const PREFERRED: &[ArchiveFormat] = &[
+    ArchiveFormat::TarGz,
+    ArchiveFormat::TarXz,
+    ArchiveFormat::TarZst,
+    ArchiveFormat::Zip,
+];
+
+/// The same on Windows, which has no gzip; its `tar` reads the others from Windows 10 on.
+const WINDOWS_PREFERRED: &[ArchiveFormat] = &[
+    ArchiveFormat::Zip,
+    ArchiveFormat::TarGz,
+    ArchiveFormat::TarXz,
+    ArchiveFormat::TarZst,
+];
+
+/// Returns the text of `install.sh`; `None` if the release has no build for a Unix. `files` are the
+/// archives.
+pub fn sh(release: &Release, files: &[FileRecord]) -> Option<String> {
+    let builds = release.builds.iter();
+    let is_unix = |build: &&Build| ![Os::Windows, Os::Wasi].contains(&build.target.system.os);
+    let rows: Vec<String> = builds
+        .filter(is_unix)
+        .filter_map(|build| row(build, files))
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let name = &release.name;
+    let url = release.url.as_deref().unwrap_or_default();
+    let directory = release.install_directory.as_deref();
+    let script = include_str!("install.sh")
+        .replace("@NAME_QUOTED@", &quote(name))
+        .replace("@VERSION_QUOTED@", &quote(&release.version))
+        .replace("@URL_QUOTED@", &quote(url))
+        .replace(
+            "@DIR_QUOTED@",
+            &quote(directory.unwrap_or(DEFAULT_DIRECTORY)),
+        )
+        .replace("@NAME@", name)
+        .replace("@VERSION@", &release.version)
+        .replace("@PREFIX@", &prefix(name))
+        .replace("@TABLE@", &rows.concat());
+    Some(script)
+}
+
+/// Returns the text of `install.ps1`; `None` if the release has no build for Windows. `files` are
+/// the archives.
+pub fn ps1(release: &Release, files: &[FileRecord]) -> Option<String> {
+    let builds = release.builds.iter();
+    let row = |build: &Build| {
+        let archive = preferred(build, WINDOWS_PREFERRED, files)?;
+        Some(format!(
+            "    , @('{}', '{}', '{}', '{}', '{}')\n",
+            build.package,
+            build.target.triple(),
+            archive.path,
+            archive.sha256,
+            bins(build),
+        ))
+    };
+    let rows: Vec<String> = builds
+        .filter(|build| build.target.system.os == Os::Windows)
+        .filter_map(row)
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let name = &release.name;
+    let directory = release.install_directory.as_deref();
+    let directory = directory.unwrap_or(DEFAULT_DIRECTORY);
+    Some(
+        include_str!("install.ps1")
+            .replace("@NAME@", name)
+            .replace("@VERSION@", &release.version)
+            .replace("@URL@", release.url.as_deref().unwrap_or_default())
+            .replace("@DIR@", &directory.replace('/', "\\"))
+            .replace("@PREFIX@", &prefix(name))
+            .replace("@TABLE@", &rows.concat()),
+    )
+}
+
+/// Returns the archive of a build in the most preferred format.
+fn preferred<'a>(
+    build: &Build,
+    formats: &[ArchiveFormat],
+    files: &'a [FileRecord],
+) -> Option<&'a FileRecord> {
+    let mut names = formats
+        .iter()
+        .flat_map(|format| build.archives().filter(move |(_, made)| made == format));
+    let (name, _) = names.next()?;
+    files.iter().find(|file| file.path == name)
+}
+
+/// Returns the names of the programs of a build, with commas.
+fn bins(build: &Build) -> String {
+    let names: Vec<&str> = build.bins.iter().map(|bin| bin.name.as_str()).collect();
+    names.join(",")
+}
+
+/// Returns the start of the variables that an installer reads: `CHAT_SERVER`.
+pub fn prefix(name: &str) -> String {
+    let letter = |c: char| match c {
+        c if c.is_ascii_alphanumeric() => c.to_ascii_uppercase(),
+        _ => '_',
+    };
+    let prefix: String = name.chars().map(letter).collect();
+    match prefix.chars().next() {
+        Some(first) if first.is_ascii_digit() => format!("_{prefix}"),
+        _ => prefix,
+    }
+}
+
+/// Returns the line of a build in the table of the script; `None` if it has no archive.
+fn row(build: &Build, files: &[FileRecord]) -> Option<String> {
+    let archive = preferred(build, PREFERRED, files)?;
+    let requirements = requirements(build);
+    let floor = requirements.glibc.or(requirements.macos);
+    Some(format!(
+        "{} {} {} {} {} {} {}\n",
+        build.package,
+        build.target.triple(),
+        archive.path,
+        archive.sha256,
+        floor.as_deref().unwrap_or("-"),
+        requirements.interpreter.as_deref().unwrap_or("-"),
+        bins(build),
+    ))
+}
+
+/// Returns a problem for each name that the table of a script cannot hold.
+pub fn problems(builds: &[Build]) -> Vec<Problem> {
+    let words = builds.iter().flat_map(|build| {
+        let bins = build.bins.iter().map(|bin| bin.name.as_str());
+        bins.chain([build.package.as_str()])
+    });
+    let words: BTreeSet<&str> = words.collect();
+    words
+        .into_iter()
+        .filter_map(|word| check_word(word).err())
+        .collect()
+}
+
+/// Checks that a name is one word for every shell.
+fn check_word(word: &str) -> Result<()> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+    if word.chars().all(is_plain) && !word.starts_with(['-', '.']) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        RELEASE_INVALID,
+        format!("`{word}` cannot be installed by a script, which takes letters, digits, `.`, `_`, `+` and `-`"),
+    )
+    .help("`rename` the bin, or write no installers: `installers = false` in the configuration"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_start_with_the_name() {
+        assert_eq!(prefix("chat-server"), "CHAT_SERVER");
+        assert_eq!(prefix("7zip.rs"), "_7ZIP_RS");
+    }
+
+    #[test]
+    fn names_are_words_of_a_shell() {
+        for word in ["chat-server", "a.b_c+1"] {
+            check_word(word).unwrap();
+        }
+        for word in ["a b", "$x", "a,b", "-rf", "ä", ".hidden"] {
+            check_word(word).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Programs and libraries of the Python index, each at one version, beside the system.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::command::{Go as _, root};
+
+/// A directory of packages, and what its tests lack without it.
+struct Row {
+    name: &'static str,
+    packages: &'static [&'static str],
+}
+
+const ROWS: &[Row] = &[
+    // About 100 MB to fetch, 440 MB on disk.
+    Row {
+        name: "zig",
+        packages: &["ziglang==0.17.0"],
+    },
+    // Parses install.ps1: no PowerShell can be had from the registries.
+    Row {
+        name: "powershell-grammar",
+        packages: &["tree-sitter==0.26.1", "tree-sitter-powershell==0.26.4"],
+    },
+];
+
+/// The directory that holds `zig`, for a PATH.
+pub fn zig() -> PathBuf {
+    place("zig").join("ziglang")
+}
+
+fn place(name: &str) -> PathBuf {
+    root().join("target/toolchains").join(name)
+}
+
+/// Installs all rows. What cannot be had is said, and its tests are skipped by name.
+pub fn run() -> Result<(), String> {
+    let problems: Vec<String> = ROWS.iter().filter_map(|row| install(row).err()).collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.join("\n"))
+    }
+}
+
+fn install(Row { name, packages }: &Row) -> Result<(), String> {
+    let complete = place(name).join(format!("complete-{}", packages.join("-")));
+    if complete.exists() {
+        return Ok(());
+    }
+    // Another version, or half of one.
+    let _ = std::fs::remove_dir_all(place(name));
+    Command::new("python3")
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--root-user-action=ignore",
+            "--no-compile",
+            "--target",
+        ])
+        .arg(place(name))
+        .args(*packages)
+        .go()
+        .map_err(|problem| {
+            format!("{name} cannot be had here; its tests are skipped by name: {problem}")
+        })?;
+    std::fs::write(&complete, "").map_err(|error| format!("{}: {error}", complete.display()))
+}
