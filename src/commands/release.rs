@@ -17,7 +17,7 @@ use crate::project::look::context::ProjectContext;
 use crate::project::workspace::{Member, Workspace};
 use crate::ship::release::decide::{self, Input};
 use crate::ship::release::document::Document;
-use crate::ship::release::model::{IncludedFile, RELEASE_INVALID, Release};
+use crate::ship::release::model::{Included, RELEASE_INVALID, Release};
 use crate::ship::release::write::Written;
 use crate::ship::release::{self, look};
 use crate::ship::trees::look::{
@@ -202,7 +202,7 @@ fn decide(
     config: &Config,
     chosen: &Chosen,
 ) -> Result<Release, Vec<Problem>> {
-    let included: BTreeMap<String, Vec<IncludedFile>> = match workspace {
+    let included: BTreeMap<String, Included> = match workspace {
         Some(workspace) => look::included(host, workspace, config)?,
         None => BTreeMap::new(),
     };

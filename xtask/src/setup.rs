@@ -82,6 +82,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("bzip2", "bzip2"),
     ("zip", "zip"),
     ("unzip", "unzip"),
+    // Reads packages of Debian as their maintainers do.
+    ("lintian", "lintian"),
     // Makes archives as on BSD.
     ("llvm-ar-14", "llvm-14"),
     // Brings zig and a grammar of PowerShell.

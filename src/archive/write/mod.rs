@@ -6,6 +6,8 @@
 //! only before a path that does not fit. gzip's header has no time, name or system, and zlib-rs
 //! compresses to the same bytes on every processor.
 
+/// Packages of Debian.
+pub mod deb;
 /// Tars in a compressed stream.
 pub mod stream;
 /// Zips.

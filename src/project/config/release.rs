@@ -32,6 +32,12 @@ pub struct ReleaseConfig {
     pub installers: Option<bool>,
     /// Directory that installers put programs in, below the home directory.
     pub install_dir: Option<String>,
+    /// True if a formula of Homebrew is written for each package.
+    pub homebrew: bool,
+    /// True if a manifest of Scoop is written for each package.
+    pub scoop: bool,
+    /// Packages of Debian; none without this table.
+    pub deb: Option<DebConfig>,
 }
 
 /// What `release` makes of one package.
@@ -45,6 +51,56 @@ pub struct ReleaseConfig {
 pub struct PackageReleaseConfig {
     /// Files to add to each archive of the package, instead of the workspace's.
     pub include: Option<BTreeMap<String, String>>,
+    /// Packages of Debian of this package; what is not set is the workspace's.
+    pub deb: Option<DebConfig>,
+}
+
+/// Packages of Debian.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of packages of Debian"
+)]
+pub struct DebConfig {
+    /// `Maintainer`: `NAME <ADDRESS>`.
+    pub maintainer: Option<String>,
+    /// Revision of the package, after the version; `1` by default.
+    pub revision: Option<String>,
+    /// `Section`; `utils` by default.
+    pub section: Option<String>,
+    /// Dependencies in addition to those of the programs.
+    pub depends: Option<Vec<String>>,
+    /// `Recommends`.
+    pub recommends: Option<Vec<String>>,
+    /// Packages of shared libraries that the programs need, by their names: `libssl.so.3`.
+    pub libraries: Option<BTreeMap<String, String>>,
+    /// Files to install: pattern -> absolute path. Those below `/etc` belong to the administrator.
+    pub files: Option<BTreeMap<String, String>>,
+    /// Patterns of units of systemd to install, enable and start.
+    pub systemd: Option<Vec<String>>,
+}
+
+impl DebConfig {
+    /// Returns the settings of a package, with those of the workspace where it sets none.
+    pub fn merged(own: Option<&Self>, workspace: Option<&Self>) -> Option<Self> {
+        let (own, workspace) = match (own, workspace) {
+            (None, None) => return None,
+            (Some(one), None) | (None, Some(one)) => return Some(one.clone()),
+            (Some(own), Some(workspace)) => (own.clone(), workspace.clone()),
+        };
+        Some(Self {
+            maintainer: own.maintainer.or(workspace.maintainer),
+            revision: own.revision.or(workspace.revision),
+            section: own.section.or(workspace.section),
+            depends: own.depends.or(workspace.depends),
+            recommends: own.recommends.or(workspace.recommends),
+            libraries: own.libraries.or(workspace.libraries),
+            files: own.files.or(workspace.files),
+            systemd: own.systemd.or(workspace.systemd),
+        })
+    }
 }
 
 /// Format of an archive, by its suffix.

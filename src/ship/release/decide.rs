@@ -6,9 +6,11 @@ use crate::problem::{Problem, Result, nearest};
 use crate::project::config::Config;
 use crate::project::config::release::{ArchiveFormat, ReleaseConfig};
 use crate::project::workspace::Member;
+use crate::ship::release::deb;
 use crate::ship::release::installer;
+use crate::ship::release::managers;
 use crate::ship::release::model::{
-    Build, IncludedFile, Package, RELEASE_DIRTY, RELEASE_INVALID, Release, ReleasedBin,
+    Build, Included, Package, RELEASE_DIRTY, RELEASE_INVALID, Release, ReleasedBin,
 };
 use crate::ship::release::version::{check_tag, version};
 use crate::target::Target;
@@ -22,8 +24,8 @@ pub struct Input<'a> {
     pub config: &'a Config,
     /// Members of the workspace; empty without one.
     pub members: &'a [Member],
-    /// Files to include, by package; those of packages that are no members are below "".
-    pub included: &'a BTreeMap<String, Vec<IncludedFile>>,
+    /// Files to include, and settings with files, by package.
+    pub included: &'a BTreeMap<String, Included>,
     /// Targets to release: those of `--target`, or those that this run built; empty for all.
     pub targets: &'a [String],
     /// Packages and bins that this run built; `None` for all bins of the trees.
@@ -101,13 +103,6 @@ pub fn decide(trees: &[Manifest], input: &Input) -> Result<Release, Vec<Problem>
     if release.installers != Some(false) {
         problems.extend(installer::problems(&builds));
     }
-    let (version, url) = match (version, url) {
-        (Ok(version), Ok(url)) if problems.is_empty() => (version, url),
-        (version, _) => {
-            problems.extend(version.err());
-            return Err(problems);
-        }
-    };
     let package = |(name, version): &(&str, &str)| {
         let member = members.iter().find(|member| member.name == *name);
         Package {
@@ -116,6 +111,19 @@ pub fn decide(trees: &[Manifest], input: &Input) -> Result<Release, Vec<Problem>
             description: member.and_then(|member| member.description.clone()),
             license: member.and_then(|member| member.license.clone()),
             homepage: member.and_then(|member| member.homepage.clone()),
+            deb: included
+                .get(*name)
+                .and_then(|included| included.deb.clone()),
+        }
+    };
+    let released: Vec<Package> = packages.iter().map(package).collect();
+    problems.extend(deb::problems(&released));
+    problems.extend(managers::problems(release));
+    let (version, url) = match (version, url) {
+        (Ok(version), Ok(url)) if problems.is_empty() => (version, url),
+        (version, _) => {
+            problems.extend(version.err());
+            return Err(problems);
         }
     };
     let sources = bins.iter().map(|bin| &record(bin).source);
@@ -130,7 +138,9 @@ pub fn decide(trees: &[Manifest], input: &Input) -> Result<Release, Vec<Problem>
         sidecars: release.sidecars,
         installers: release.installers.unwrap_or(true),
         install_directory: release.install_dir.clone(),
-        packages: packages.iter().map(package).collect(),
+        homebrew: release.homebrew,
+        scoop: release.scoop,
+        packages: released,
         builds,
     })
 }
@@ -321,7 +331,7 @@ fn url(config: &ReleaseConfig, version: &str, tag: Option<&str>) -> Result<Optio
 fn builds(
     bins: &[TreeBin],
     config: &Config,
-    included: &BTreeMap<String, Vec<IncludedFile>>,
+    included: &BTreeMap<String, Included>,
 ) -> (Vec<Build>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut groups: BTreeMap<(&str, &str), Vec<&TreeBin>> = BTreeMap::new();
@@ -358,8 +368,10 @@ fn builds(
             }
         }
         released.sort_by(|a, b| a.name.cmp(&b.name));
-        let files = included.get(package).or_else(|| included.get(""));
-        let files = files.cloned().unwrap_or_default();
+        let files = included.get(package);
+        let files = files
+            .map(|included| included.files.clone())
+            .unwrap_or_default();
         for file in &files {
             if released.iter().any(|bin| bin.name == file.to) {
                 problems.push(

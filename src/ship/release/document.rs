@@ -155,6 +155,12 @@ pub enum FileKind {
     Checksum,
     /// Script that installs the programs.
     Installer,
+    /// Package of Debian.
+    Deb,
+    /// Formula of Homebrew.
+    Homebrew,
+    /// Manifest of Scoop.
+    Scoop,
 }
 
 impl FileKind {
@@ -164,6 +170,9 @@ impl FileKind {
             Self::Archive => "archive",
             Self::Checksum => "checksum",
             Self::Installer => "installer",
+            Self::Deb => "package of Debian",
+            Self::Homebrew => "formula of Homebrew",
+            Self::Scoop => "manifest of Scoop",
         }
     }
 }
@@ -181,6 +190,8 @@ impl Document {
             sidecars: _,
             installers: _,
             install_directory: _,
+            homebrew: _,
+            scoop: _,
             packages,
             builds,
         } = release;
@@ -275,6 +286,7 @@ fn package(package: &Package) -> PackageRecord {
         description,
         license,
         homepage,
+        deb: _,
     } = package.clone();
     PackageRecord {
         name,

@@ -74,6 +74,35 @@ pub fn includes(config: Option<&BTreeMap<String, String>>) -> Result<Vec<Include
     }
 }
 
+/// Returns the files to install in a system: their places are absolute paths, and become relative
+/// ones.
+///
+/// # Errors
+/// `release-invalid`, for each invalid pattern or place.
+pub fn installed(config: &BTreeMap<String, String>) -> Result<Vec<Include>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut places = BTreeMap::new();
+    for (pattern, to) in config {
+        match to.strip_prefix('/') {
+            Some(place) if !place.is_empty() => {
+                places.insert(pattern.clone(), place.to_owned());
+            }
+            _ => problems.push(
+                Problem::new(
+                    RELEASE_INVALID,
+                    format!("`{pattern}` of `files` goes to `{to}`, which is no absolute path"),
+                )
+                .help("write a file or a directory: `\"app.toml\" = \"/etc/app/\"`"),
+            ),
+        }
+    }
+    if problems.is_empty() {
+        includes(Some(&places))
+    } else {
+        Err(problems)
+    }
+}
+
 fn include(pattern: &str, to: &str) -> Result<Include> {
     let invalid = |why: &str| {
         Problem::new(

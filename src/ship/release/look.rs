@@ -8,10 +8,11 @@ use crate::host::entries::FileType;
 use crate::host::machine::Host;
 use crate::problem::{Problem, Result};
 use crate::project::config::Config;
+use crate::project::config::release::DebConfig;
 use crate::project::look::access;
 use crate::project::workspace::Workspace;
-use crate::ship::release::include::{Include, Part, includes};
-use crate::ship::release::model::{IncludedFile, RELEASE_INVALID, Release};
+use crate::ship::release::include::{Include, Part, includes, installed};
+use crate::ship::release::model::{DebSettings, Included, IncludedFile, RELEASE_INVALID, Release};
 use crate::ship::release::version::TAG_MISMATCH;
 use crate::tree::source::{GIT_LIMIT, git};
 
@@ -24,21 +25,35 @@ pub fn included(
     host: &Host,
     workspace: &Workspace,
     config: &Config,
-) -> Result<BTreeMap<String, Vec<IncludedFile>>, Vec<Problem>> {
+) -> Result<BTreeMap<String, Included>, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut found = BTreeMap::new();
     let members = workspace.members.iter();
     for member in members.filter(|member| !member.bins.is_empty()) {
         let own = config.package.get(&member.name);
-        let own = own.and_then(|package| package.release.include.as_ref());
+        let own = own.map(|package| &package.release);
         let home = member.manifest.parent().unwrap_or(&workspace.root);
-        let files = includes(own.or(config.release.include.as_ref()))
-            .and_then(|includes| files(host, &workspace.root, home, &includes));
-        match files {
-            Ok(files) => {
-                found.insert(member.name.clone(), files);
+        let search = Search {
+            host,
+            root: &workspace.root,
+            home,
+        };
+        let patterns = own.and_then(|own| own.include.as_ref());
+        let files = includes(patterns.or(config.release.include.as_ref()))
+            .and_then(|includes| search.files(&includes));
+        let deb = DebConfig::merged(
+            own.and_then(|own| own.deb.as_ref()),
+            config.release.deb.as_ref(),
+        );
+        let deb = deb.map(|deb| search.deb(&deb)).transpose();
+        match (files, deb) {
+            (Ok(files), Ok(deb)) => {
+                found.insert(member.name.clone(), Included { files, deb });
             }
-            Err(more) => problems.extend(more),
+            (files, deb) => {
+                problems.extend(files.err().unwrap_or_default());
+                problems.extend(deb.err().unwrap_or_default());
+            }
         }
     }
     if problems.is_empty() {
@@ -54,85 +69,122 @@ pub fn included(
     Err(told)
 }
 
-/// Returns the files of one package, sorted by place.
-fn files(
-    host: &Host,
-    root: &Utf8Path,
-    home: &Utf8Path,
-    includes: &[Include],
-) -> Result<Vec<IncludedFile>, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let mut found: Vec<IncludedFile> = Vec::new();
-    for include in includes {
-        match one(host, root, home, include) {
-            Ok(files) => found.extend(files),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    found.sort();
-    // Two patterns may match one file.
-    found.dedup();
-    for pair in found.windows(2).filter(|pair| pair[0].to == pair[1].to) {
-        problems.push(
-            Problem::new(
-                RELEASE_INVALID,
-                format!("`include` has two files for `{}`", pair[0].to),
-            )
-            .note("files", pair.iter().map(|file| file.from.to_string()))
-            .help("give one of them another place, or keep the directories below `**`"),
-        );
-    }
-    if problems.is_empty() {
-        Ok(found)
-    } else {
-        Err(problems)
-    }
+/// Directories that patterns of a package are searched in.
+struct Search<'a> {
+    host: &'a Host,
+    /// Root of the workspace.
+    root: &'a Utf8Path,
+    /// Directory of the package.
+    home: &'a Utf8Path,
 }
 
-/// Returns the files of one pattern.
-fn one(
-    host: &Host,
-    root: &Utf8Path,
-    home: &Utf8Path,
-    include: &Include,
-) -> Result<Vec<IncludedFile>> {
-    let mut matched = Vec::new();
-    let mut searched = home;
-    for directory in [home, root] {
-        searched = directory;
-        search(host, directory, "", &include.parts, &mut matched)?;
-        if !matched.is_empty() {
-            break;
-        }
-    }
-    if matched.is_empty() {
-        if !include.required {
-            return Ok(Vec::new());
-        }
-        let pattern = &include.pattern;
-        let message = format!("`{pattern}` of `include` matches no file in `{home}` or `{root}`");
-        return Err(Problem::new(RELEASE_INVALID, message)
-            .help("create the file, or remove the pattern from `include`"));
-    }
-    matched.sort();
-    let places = include.places(&matched)?;
-    let file = |(path, to): (&String, String)| {
-        let from = searched.join(path);
-        access::check(
-            host,
-            root,
-            &from,
-            &format!("`{}` of `include`", include.pattern),
-        )?;
-        let from = host.resolve(&from);
-        let executable = host.mode(&from).is_some_and(|mode| mode & 0o111 != 0);
-        Ok(IncludedFile {
-            to,
-            from,
-            executable,
+impl Search<'_> {
+    /// Returns the settings of packages of Debian, with their files.
+    fn deb(&self, config: &DebConfig) -> Result<DebSettings, Vec<Problem>> {
+        let DebConfig {
+            maintainer,
+            revision,
+            section,
+            depends,
+            recommends,
+            libraries,
+            files,
+            systemd,
+        } = config.clone();
+        let Some(maintainer) = maintainer else {
+            let message = "a package of Debian needs a `maintainer`";
+            return Err(vec![Problem::new(RELEASE_INVALID, message).help(
+                "set it in `[workspace.metadata.xpkg.release.deb]`: `maintainer = \"Acme \
+                 <release@acme.example>\"`",
+            )]);
+        };
+        let places = files.unwrap_or_default();
+        let units = systemd.unwrap_or_default().into_iter();
+        let units = units.map(|pattern| (pattern, String::new())).collect();
+        Ok(DebSettings {
+            maintainer,
+            revision: revision.unwrap_or_else(|| "1".to_owned()),
+            section: section.unwrap_or_else(|| "utils".to_owned()),
+            depends: depends.unwrap_or_default(),
+            recommends: recommends.unwrap_or_default(),
+            libraries: libraries.unwrap_or_default(),
+            files: installed(&places).and_then(|includes| self.files(&includes))?,
+            units: includes(Some(&units)).and_then(|includes| self.files(&includes))?,
         })
-    };
-    matched.iter().zip(places).map(file).collect()
+    }
+
+    /// Returns the files that patterns match, sorted by place.
+    fn files(&self, includes: &[Include]) -> Result<Vec<IncludedFile>, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut found: Vec<IncludedFile> = Vec::new();
+        for include in includes {
+            match self.one(include) {
+                Ok(files) => found.extend(files),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        found.sort();
+        // Two patterns may match one file.
+        found.dedup();
+        for pair in found.windows(2).filter(|pair| pair[0].to == pair[1].to) {
+            problems.push(
+                Problem::new(
+                    RELEASE_INVALID,
+                    format!("`include` has two files for `{}`", pair[0].to),
+                )
+                .note("files", pair.iter().map(|file| file.from.to_string()))
+                .help("give one of them another place, or keep the directories below `**`"),
+            );
+        }
+        if problems.is_empty() {
+            Ok(found)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Returns the files of one pattern.
+    fn one(&self, include: &Include) -> Result<Vec<IncludedFile>> {
+        let Self { host, root, home } = *self;
+        let mut matched = Vec::new();
+        let mut searched = home;
+        for directory in [home, root] {
+            searched = directory;
+            search(host, directory, "", &include.parts, &mut matched)?;
+            if !matched.is_empty() {
+                break;
+            }
+        }
+        if matched.is_empty() {
+            if !include.required {
+                return Ok(Vec::new());
+            }
+            let pattern = &include.pattern;
+            let message =
+                format!("`{pattern}` of `include` matches no file in `{home}` or `{root}`");
+            return Err(Problem::new(RELEASE_INVALID, message)
+                .help("create the file, or remove the pattern from `include`"));
+        }
+        matched.sort();
+        let places = include.places(&matched)?;
+        let file = |(path, to): (&String, String)| {
+            let from = searched.join(path);
+            access::check(
+                host,
+                root,
+                &from,
+                &format!("`{}` of `include`", include.pattern),
+            )?;
+            let from = host.resolve(&from);
+            let executable = host.mode(&from).is_some_and(|mode| mode & 0o111 != 0);
+            Ok(IncludedFile {
+                to,
+                from,
+                executable,
+            })
+        };
+        matched.iter().zip(places).map(file).collect()
+    }
 }
 
 /// Adds the paths of regular files below `directory` that match the parts, relative to it. A link

@@ -3,6 +3,8 @@
 
 /// Members of an archive.
 pub mod archive;
+/// Packages of Debian.
+pub mod deb;
 /// The release that the trees, the configuration and the flags add up to.
 pub mod decide;
 /// `release.json`.
@@ -13,6 +15,8 @@ pub mod include;
 pub mod installer;
 /// Looks for included files, and for the commit of a tag.
 pub mod look;
+/// Homebrew and Scoop.
+pub mod managers;
 /// A release before it is written.
 pub mod model;
 /// Version and tag of a release.

@@ -1,5 +1,7 @@
 //! A release before it is written: packages, builds and the files to make of them. Pure.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 
 use crate::inspect::binary::Binary;
@@ -29,6 +31,10 @@ pub struct Release {
     pub installers: bool,
     /// Directory that they install programs in, below the home directory, if it is not the default.
     pub install_directory: Option<String>,
+    /// True if formulas of Homebrew are written.
+    pub homebrew: bool,
+    /// True if manifests of Scoop are written.
+    pub scoop: bool,
     /// Packages with a bin in the release, sorted by name.
     pub packages: Vec<Package>,
     /// Packages built for targets, sorted by package and triple.
@@ -48,6 +54,29 @@ pub struct Package {
     pub license: Option<String>,
     /// `package.homepage`.
     pub homepage: Option<String>,
+    /// Settings of its packages of Debian; `None` if there are none.
+    pub deb: Option<DebSettings>,
+}
+
+/// Settings of the packages of Debian of one package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DebSettings {
+    /// `Maintainer`: name and address.
+    pub maintainer: String,
+    /// Revision after the version.
+    pub revision: String,
+    /// `Section`.
+    pub section: String,
+    /// Dependencies in addition to those of the programs.
+    pub depends: Vec<String>,
+    /// `Recommends`.
+    pub recommends: Vec<String>,
+    /// Packages of shared libraries that the programs need.
+    pub libraries: BTreeMap<String, String>,
+    /// Files to install; their places are below `/`.
+    pub files: Vec<IncludedFile>,
+    /// Units of systemd, by their names.
+    pub units: Vec<IncludedFile>,
 }
 
 /// All bins of a package for a target: the contents of one archive in each format.
@@ -85,6 +114,15 @@ pub struct ReleasedBin {
     pub sha256: String,
     /// Facts of the program; `None` if it could not be read.
     pub binary: Option<Binary>,
+}
+
+/// Files and settings of one package.
+#[derive(Debug, Clone, Default)]
+pub struct Included {
+    /// Files of its archives.
+    pub files: Vec<IncludedFile>,
+    /// Settings of its packages of Debian.
+    pub deb: Option<DebSettings>,
 }
 
 /// A file of the workspace in an archive.

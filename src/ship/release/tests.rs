@@ -7,7 +7,8 @@ use crate::project::config::parse::{ConfigFile, ConfigFiles};
 use crate::ship::release::decide::{Input, decide};
 use crate::ship::release::document::{FileKind, FileRecord};
 use crate::ship::release::installer;
-use crate::ship::release::model::{Build, IncludedFile, Release};
+use crate::ship::release::managers;
+use crate::ship::release::model::{Build, Included, IncludedFile, Release};
 use crate::target::Target;
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 
@@ -70,7 +71,11 @@ fn released(trees: &[&str], settings: &str, tag: Option<&str>) -> Result<Release
         from: "/w/README.md".into(),
         executable: false,
     };
-    let included = BTreeMap::from([("chat".to_owned(), vec![readme])]);
+    let chat = Included {
+        files: vec![readme],
+        deb: None,
+    };
+    let included = BTreeMap::from([("chat".to_owned(), chat)]);
     let input = Input {
         config: &config(settings),
         members: &[],
@@ -358,4 +363,78 @@ fn words_that_a_script_cannot_hold_are_rejected() {
             [format!("release-invalid: {expected}")]
         );
     }
+}
+
+#[test]
+fn package_managers_get_the_addresses_and_digests_of_the_archives() {
+    const MAC: &str = "aarch64-apple-darwin";
+    let tree = format!(
+        "{MUSL} chat-server/server, x86_64-unknown-linux-gnu chat-server/server, {MAC} \
+         chat-server/server, {WINDOWS} chat-server/server"
+    );
+    let settings =
+        "[release]\nurl = \"https://get.example/{version}\"\nhomebrew = true\nscoop = true";
+    let release = released(&[&tree], settings, None).unwrap();
+    let archives = release.builds.iter().flat_map(Build::archives);
+    let record = |(path, _): (String, _)| FileRecord {
+        sha256: format!("digest of {path}"),
+        kind: FileKind::Archive,
+        package: None,
+        target: None,
+        format: None,
+        size: 1,
+        path,
+    };
+    let files: Vec<FileRecord> = archives.map(record).collect();
+    let expected = r#"# Written by cargo xpkg.
+class ChatServer < Formula
+  version "1.2.3"
+
+  on_macos do
+    on_arm do
+      url "https://get.example/1.2.3/chat-server-1.2.3-aarch64-apple-darwin.tar.gz"
+      sha256 "digest of chat-server-1.2.3-aarch64-apple-darwin.tar.gz"
+    end
+  end
+
+  on_linux do
+    on_intel do
+      url "https://get.example/1.2.3/chat-server-1.2.3-x86_64-unknown-linux-musl.tar.gz"
+      sha256 "digest of chat-server-1.2.3-x86_64-unknown-linux-musl.tar.gz"
+    end
+  end
+
+  def install
+    bin.install "server"
+  end
+
+  test do
+    assert_predicate bin/"server", :executable?
+  end
+end
+"#;
+    assert_eq!(
+        managers::formulas(&release, &files),
+        [("chat-server.rb".to_owned(), expected.to_owned())]
+    );
+    let (name, manifest) = managers::scoop_manifests(&release, &files).remove(0);
+    assert_eq!(name, "chat-server.scoop.json");
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let archive = "chat-server-1.2.3-x86_64-pc-windows-gnu.zip";
+    assert_eq!(
+        manifest,
+        serde_json::json!({
+            "version": "1.2.3",
+            "architecture": { "64bit": {
+                "url": format!("https://get.example/1.2.3/{archive}"),
+                "hash": format!("digest of {archive}"),
+                "extract_dir": "chat-server-1.2.3-x86_64-pc-windows-gnu",
+            } },
+            "bin": ["server.exe"],
+        })
+    );
+    assert_eq!(
+        problems(&[&tree], "[release]\nscoop = true", None),
+        ["release-invalid: `homebrew` and `scoop` need the address of the release"]
+    );
 }

@@ -9,23 +9,26 @@ use rayon::prelude::*;
 
 use crate::archive::entry::Ownership;
 use crate::archive::packing::Compression;
-use crate::archive::write::Member;
+use crate::archive::write::deb::{ControlFiles, DataTar};
 use crate::archive::write::stream::CompressedTar;
 use crate::archive::write::zip::Zip;
+use crate::archive::write::{Gzip, Member};
 use crate::digest::Hasher;
 use crate::host::below::Below;
 use crate::host::codes::FILE_ACCESS;
 use crate::host::entries::{FileType, PathKind};
-use crate::host::files::FileWriter;
+use crate::host::files::{FileReader, FileWriter};
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::config::release::ArchiveFormat;
 use crate::ship::release::archive::{Contents, members};
+use crate::ship::release::deb::{self, Deb};
 use crate::ship::release::document::{self, Document, FileKind, FileRecord, SUMS_NAME, sums};
 use crate::ship::release::installer;
-use crate::ship::release::model::{Build, Release};
+use crate::ship::release::managers;
+use crate::ship::release::model::{Build, Release, ReleasedBin};
 use crate::ship::trees::look::verified_by;
 use crate::tree::look::TREE_CHANGED;
 use crate::verify::rules::policy::Policy;
@@ -102,8 +105,30 @@ pub fn write(
             .collect();
         files.extend(sidecars.map_err(single)?);
     }
+    let debs = deb::debs(release, epoch)?;
+    for deb in &debs {
+        files.push(packer.deb(deb).map_err(single)?);
+    }
     if release.installers {
         files.extend(installers(&below, release, &files).map_err(single)?);
+    }
+    let texts = [
+        (FileKind::Homebrew, managers::formulas(release, &files)),
+        (FileKind::Scoop, managers::scoop_manifests(release, &files)),
+    ];
+    for (kind, texts) in texts {
+        for (path, text) in texts {
+            let (sha256, size) = put(&below, &path, text.as_bytes()).map_err(single)?;
+            files.push(FileRecord {
+                path,
+                kind,
+                package: None,
+                target: None,
+                format: None,
+                size,
+                sha256,
+            });
+        }
     }
     let document = Document::new(release, files);
     let json = put(&below, document::NAME, document.json().as_bytes()).map_err(single)?;
@@ -235,8 +260,93 @@ impl Packer<'_> {
         })
     }
 
-    /// Adds one member. A bin is hashed on its way: its tree was verified before, and may have
-    /// changed since.
+    /// Writes a package of Debian.
+    fn deb(&self, deb: &Deb) -> Result<FileRecord> {
+        let name = &deb.file_name;
+        let cannot =
+            |error: io::Error| Problem::new(FILE_ACCESS, format!("cannot pack `{name}`: {error}"));
+        let mut data = DataTar::new(self.epoch).map_err(cannot)?;
+        let mut made: BTreeSet<&str> = BTreeSet::new();
+        for (path, contents) in &deb.contents {
+            for (end, _) in path.match_indices('/') {
+                if made.insert(&path[..end]) {
+                    data.directory(&path[..end]).map_err(cannot)?;
+                }
+            }
+            match contents {
+                deb::Contents::Text(text) => {
+                    let bytes = text.as_bytes();
+                    data.file(path, bytes.len() as u64, false, bytes)
+                        .map_err(cannot)?;
+                }
+                deb::Contents::Compressed(text) => {
+                    let mut gzip = Gzip::new(Vec::new());
+                    let packed = io::Write::write_all(&mut gzip, text.as_bytes())
+                        .and_then(|()| gzip.finish())
+                        .map_err(cannot)?;
+                    let size = packed.len() as u64;
+                    data.file(path, size, false, packed.as_slice())
+                        .map_err(cannot)?;
+                }
+                deb::Contents::File(file) => {
+                    let size = self.size(&file.from)?;
+                    let reader = self.host.open_read(&file.from)?;
+                    data.file(path, size, file.executable, reader)
+                        .map_err(cannot)?;
+                }
+                deb::Contents::Bin(bin) => {
+                    let mut reader = self.bin(bin)?;
+                    data.file(path, bin.size, true, &mut reader)
+                        .map_err(cannot)?;
+                    reader.check(bin)?;
+                }
+            }
+        }
+        let size = data.installed_size();
+        let (before, description) = deb.control.split_once("Description: ").unwrap_or_default();
+        let text = format!("{before}Installed-Size: {size}\nDescription: {description}");
+        let mut control: ControlFiles = vec![("control", text, false)];
+        if !deb.conffiles.is_empty() {
+            control.push(("conffiles", deb.conffiles.clone(), false));
+        }
+        let scripts = deb.scripts.iter();
+        control.extend(scripts.map(|(name, text)| (*name, text.clone(), true)));
+        let mut file = self.below.create(name)?;
+        file.set_mode(MODE)?;
+        data.finish(&mut file, control, self.epoch)
+            .map_err(cannot)?;
+        let (sha256, size) = file.finish()?;
+        Ok(FileRecord {
+            path: name.clone(),
+            kind: FileKind::Deb,
+            package: Some(deb.build.package.clone()),
+            target: Some(deb.build.target.triple().to_owned()),
+            format: None,
+            size,
+            sha256,
+        })
+    }
+
+    /// Returns the size of a file of the workspace.
+    fn size(&self, path: &Utf8Path) -> Result<u64> {
+        match self.host.file_type(path)? {
+            FileType::File { size, .. } => Ok(size),
+            _ => Err(Problem::new(FILE_ACCESS, format!("`{path}` is not a file"))),
+        }
+    }
+
+    /// Opens a bin. It is hashed on its way: its tree was verified before, and may have changed
+    /// since.
+    fn bin(&self, bin: &ReleasedBin) -> Result<Hashing<FileReader<'_>>> {
+        let path = self.trees[bin.tree].join(&bin.path);
+        Ok(Hashing {
+            from: self.host.open_read(&path)?,
+            hasher: Hasher::default(),
+            path,
+        })
+    }
+
+    /// Adds one member.
     fn put(&self, archive: &mut Archive, path: &str, contents: Contents) -> Result<()> {
         let cannot = |from: &Utf8Path, error: io::Error| {
             Problem::new(FILE_ACCESS, format!("cannot pack `{from}`: {error}"))
@@ -246,12 +356,8 @@ impl Packer<'_> {
                 .put(path, &Member::Directory(Ownership::PLAIN), io::empty())
                 .map_err(|error| cannot(Utf8Path::new(path), error)),
             Contents::File(file) => {
-                let FileType::File { size, .. } = self.host.file_type(&file.from)? else {
-                    let message = format!("`{}` is not a file", file.from);
-                    return Err(Problem::new(FILE_ACCESS, message));
-                };
                 let member = Member::File {
-                    size,
+                    size: self.size(&file.from)?,
                     executable: file.executable,
                 };
                 let reader = self.host.open_read(&file.from)?;
@@ -260,23 +366,15 @@ impl Packer<'_> {
                     .map_err(|error| cannot(&file.from, error))
             }
             Contents::Bin(bin) => {
-                let from = self.trees[bin.tree].join(&bin.path);
                 let member = Member::File {
                     size: bin.size,
                     executable: true,
                 };
-                let mut reader = Hashing {
-                    from: self.host.open_read(&from)?,
-                    hasher: Hasher::default(),
-                };
+                let mut reader = self.bin(bin)?;
                 archive
                     .put(path, &member, &mut reader)
-                    .map_err(|error| cannot(&from, error))?;
-                if reader.hasher.finish() == bin.sha256 {
-                    return Ok(());
-                }
-                let message = format!("`{from}` was changed after it was verified");
-                Err(Problem::new(TREE_CHANGED, message).help("build it again: `cargo xpkg build`"))
+                    .map_err(|error| cannot(&reader.path, error))?;
+                reader.check(bin)
             }
         }
     }
@@ -308,10 +406,11 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// Reader that hashes what is read.
+/// Reader of a bin that hashes what is read.
 struct Hashing<R> {
     from: R,
     hasher: Hasher,
+    path: Utf8PathBuf,
 }
 
 impl<R: Read> Read for Hashing<R> {
@@ -319,6 +418,20 @@ impl<R: Read> Read for Hashing<R> {
         let read = self.from.read(piece)?;
         io::Write::write_all(&mut self.hasher, &piece[..read])?;
         Ok(read)
+    }
+}
+
+impl<R> Hashing<R> {
+    /// Checks that what was read is the bin of the manifest.
+    ///
+    /// # Errors
+    /// `tree-changed`.
+    fn check(self, bin: &ReleasedBin) -> Result<()> {
+        if self.hasher.finish() == bin.sha256 {
+            return Ok(());
+        }
+        let message = format!("`{}` was changed after it was verified", self.path);
+        Err(Problem::new(TREE_CHANGED, message).help("build it again: `cargo xpkg build`"))
     }
 }
 

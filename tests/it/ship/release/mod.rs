@@ -1,5 +1,6 @@
 //! `release`: from staged trees to the directory of a release, read by the tools that users have.
 
+mod deb;
 mod installers;
 
 use crate::support::{ARM_MUSL, Project, Run, X86_MUSL};
@@ -302,7 +303,7 @@ fn files_of_others_in_the_directory_are_kept() {
 
 /// Runs a command line with the tools that a system has. It must end well.
 #[track_caller]
-fn on_a_system(project: &Project, line: &str) -> Run {
+pub fn on_a_system(project: &Project, line: &str) -> Run {
     project
         .shell(&format!("PATH=\"$PATH:/usr/bin:/bin\" && {line}"))
         .ok()
