@@ -8,6 +8,10 @@
 pub enum ListName<'a> {
     /// `manifest.json`, xpkg's or another program's.
     Manifest,
+    /// `release.json`, xpkg's or another program's.
+    Release,
+    /// `install.sh` or `install.ps1`, which may have digests of archives.
+    Installer,
     /// `MANIFEST.txt`, xpkg's or another program's.
     ManifestText,
     /// Checksums of several files: `SHA256SUMS`, `app_1.2_checksums.txt`.
@@ -123,6 +127,8 @@ pub fn list_name(path: &str) -> Option<ListName<'_>> {
     let name = path.rsplit('/').next().unwrap_or(path);
     match name {
         "manifest.json" => return Some(ListName::Manifest),
+        "release.json" => return Some(ListName::Release),
+        "install.sh" | "install.ps1" => return Some(ListName::Installer),
         "MANIFEST.txt" => return Some(ListName::ManifestText),
         "RECORD" if path.ends_with(".dist-info/RECORD") => return Some(ListName::Record),
         _ => {}

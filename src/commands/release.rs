@@ -16,7 +16,7 @@ use crate::project::config::Config;
 use crate::project::look::context::ProjectContext;
 use crate::project::workspace::{Member, Workspace};
 use crate::ship::release::decide::{self, Input};
-use crate::ship::release::document::Document;
+use crate::ship::release::document::document;
 use crate::ship::release::model::{Included, RELEASE_INVALID, Release};
 use crate::ship::release::write::Written;
 use crate::ship::release::{self, look};
@@ -25,6 +25,7 @@ use crate::ship::trees::look::{
 };
 use crate::tree;
 use crate::tree::manifest::Manifest;
+use crate::tree::release::Document;
 use crate::ui;
 use crate::verify::rules::chosen;
 use crate::verify::rules::policy::Policy;
@@ -110,7 +111,7 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         let manifests = std::slice::from_ref(&expected);
         let config = xpkg_config(&project)?;
         let release = decide(host, manifests, Some(&project.workspace), &config, &chosen)?;
-        return print(host, &release, &Document::new(&release, Vec::new()), format);
+        return print(host, &release, &document(&release, Vec::new()), format);
     }
     // Archives are unpacked into directories that are removed with this.
     let mut scratch = Vec::new();
@@ -131,7 +132,7 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
     let directory = place.unwrap_or_else(|| default_place(host, source.project.as_ref(), &release));
     reject_overlap(host, &directory, &source.trees)?;
     if dry_run {
-        return print(host, &release, &Document::new(&release, Vec::new()), format);
+        return print(host, &release, &document(&release, Vec::new()), format);
     }
     let epoch = epoch(host, &source.root(host), &manifests)?;
     let Written {

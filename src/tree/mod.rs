@@ -1,8 +1,9 @@
-//! The staged tree: its manifest, its files as values, and the source it was built from.
+//! The staged tree and the release: their documents, its files as values, and the source it was built from.
 
 pub mod fields;
 pub mod look;
 pub mod manifest;
+pub mod release;
 pub mod source;
 pub mod staged;
 pub mod write;

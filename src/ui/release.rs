@@ -1,8 +1,9 @@
 //! Formats a release as a table.
 
 use crate::ship::release::archive::{Contents, members};
-use crate::ship::release::document::{Document, FileRecord, Requirements, requirements};
+use crate::ship::release::document::requirements;
 use crate::ship::release::model::{Build, Release};
+use crate::tree::release::{Document, FileRecord, Requirements};
 use crate::ui::table::{add_row, lines, plain_table, size};
 
 /// Formats the files of a release: archives with what they need and hold, then all others. Before

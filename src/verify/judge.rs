@@ -17,6 +17,7 @@ use crate::verify::finding::{Finding, finding};
 use crate::verify::integrity::{check_duplicates, check_entry, check_listing, is_archive};
 use crate::verify::links::Links;
 use crate::verify::listing::{self, LIST_MISSING, Listing};
+use crate::verify::release;
 use crate::verify::report::{
     DigestCount, FileReport, RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED,
 };
@@ -202,6 +203,7 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
             .filter_map(|entry| links.check(entry)),
     );
     let listing = listing::find(subject, &mut findings);
+    findings.extend(release::check(subject, &listing));
     skipped.extend(listing.skipped.iter().cloned());
     let compared = check_listing(subject, &listing, &links);
     findings.extend(compared.findings);

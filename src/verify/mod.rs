@@ -15,6 +15,7 @@ pub mod listing;
 pub mod look;
 pub mod markdown;
 pub mod paths;
+pub mod release;
 pub mod report;
 pub mod rules;
 pub mod run;

@@ -1,282 +1,51 @@
-//! `release.json`: what a release holds, for programs. Pure.
-//!
-//! The format is a contract: `src/ship/release/release.schema.json` describes it, and
-//! `schema_version` counts its breaking changes. It contains no time of its own and no path of the
-//! machine that wrote it, so the same trees give the same bytes.
+//! A release and its written files -> `release.json`. Pure.
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use crate::inspect::binary::{Binary, Linkage};
-use crate::problem::code::{Code, CodeInfo, code};
-use crate::problem::{Problem, Result};
-use crate::project::config::release::ArchiveFormat;
-use crate::project::path_template::path_fault;
 use crate::ship::release::model::{Build, Package, Release, ReleasedBin};
 use crate::target::glibc::Glibc;
-use crate::tree::fields::{excerpt, is_hex, must};
-use crate::tree::manifest::{Platform, Tool};
+use crate::tree::manifest::Tool;
+use crate::tree::release::{
+    BinRecord, BuildRecord, Document, FileRecord, PackageRecord, Requirements, SCHEMA_ID,
+    SCHEMA_VERSION,
+};
 
-/// Name of the document in the directory of a release.
-pub const NAME: &str = "release.json";
-
-/// Name of the list of checksums.
-pub const SUMS_NAME: &str = "SHA256SUMS";
-
-/// Version of the format that this program writes and reads.
-pub const SCHEMA_VERSION: u32 = 1;
-
-/// Identifier of that format, `$id` of its JSON Schema.
-pub const SCHEMA_ID: &str = "urn:cargo-xpkg:release:1";
-
-/// Contents of `release.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Document {
-    /// [`SCHEMA_ID`].
-    #[serde(rename = "$schema")]
-    pub schema: String,
-    /// [`SCHEMA_VERSION`] of the writer.
-    pub schema_version: u32,
-    /// Program that wrote the release.
-    pub tool: Tool,
-    /// Name of the release.
-    pub name: String,
-    /// Version of the release.
-    pub version: String,
-    /// `--tag`.
-    pub tag: Option<String>,
-    /// Commit that the programs were built from.
-    pub commit: Option<String>,
-    /// Repository of the sources.
-    pub repository: Option<String>,
-    /// Address of the directory that the files are published in.
-    pub url: Option<String>,
-    /// Packages, sorted by name.
-    pub packages: Vec<PackageRecord>,
-    /// Packages built for targets, sorted by package and triple.
-    pub builds: Vec<BuildRecord>,
-    /// All other files of the directory but the list of checksums, sorted by path.
-    pub files: Vec<FileRecord>,
-}
-
-/// Package of a release.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PackageRecord {
-    /// Name.
-    pub name: String,
-    /// Version.
-    pub version: String,
-    /// `package.description`.
-    pub description: Option<String>,
-    /// `package.license`, an SPDX expression.
-    pub license: Option<String>,
-    /// `package.homepage`.
-    pub homepage: Option<String>,
-}
-
-/// Package built for a target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BuildRecord {
-    /// Name of the package.
-    pub package: String,
-    /// Target triple without a glibc floor.
-    pub target: String,
-    /// Platform in OCI's notation.
-    pub platform: Platform,
-    /// C library of the target: `gnu`, `musl` or `system`.
-    pub libc: String,
-    /// What a machine must have to start the programs.
-    pub requires: Requirements,
-    /// Directory in the archives.
-    pub directory: String,
-    /// Programs, sorted by name.
-    pub bins: Vec<BinRecord>,
-    /// Archives, sorted by path.
-    pub archives: Vec<String>,
-}
-
-/// What a machine must have to start programs: the sum of what was read from each.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Requirements {
-    /// Highest glibc floor.
-    pub glibc: Option<String>,
-    /// Dynamic loader; `None` if all programs are static, or their system has no such choice.
-    pub interpreter: Option<String>,
-    /// Shared libraries, sorted.
-    pub libraries: Vec<String>,
-    /// Oldest version of macOS.
-    pub macos: Option<String>,
-}
-
-/// Program of a build.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BinRecord {
-    /// File name in the archives.
-    pub name: String,
-    /// Size in bytes.
-    pub size: u64,
-    /// SHA-256 as 64 lower-case hex digits.
-    pub sha256: String,
-}
-
-/// File of a release.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileRecord {
-    /// Path in the directory of the release, with `/` between its parts.
-    pub path: String,
-    /// Kind of the file.
-    pub kind: FileKind,
-    /// Package that it is of; `None` for the whole release.
-    pub package: Option<String>,
-    /// Target that it is for.
-    pub target: Option<String>,
-    /// Format of an archive.
-    pub format: Option<ArchiveFormat>,
-    /// Size in bytes.
-    pub size: u64,
-    /// SHA-256 as 64 lower-case hex digits.
-    pub sha256: String,
-}
-
-/// Kind of a file of a release.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FileKind {
-    /// Archive of a build.
-    Archive,
-    /// Digest of the file beside it.
-    Checksum,
-    /// Script that installs the programs.
-    Installer,
-    /// Package of Debian.
-    Deb,
-    /// Formula of Homebrew.
-    Homebrew,
-    /// Manifest of Scoop.
-    Scoop,
-}
-
-impl FileKind {
-    /// Returns the name in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Archive => "archive",
-            Self::Checksum => "checksum",
-            Self::Installer => "installer",
-            Self::Deb => "package of Debian",
-            Self::Homebrew => "formula of Homebrew",
-            Self::Scoop => "manifest of Scoop",
-        }
+/// Returns the document of a release and its written files.
+pub fn document(release: &Release, mut files: Vec<FileRecord>) -> Document {
+    let Release {
+        name,
+        version,
+        tag,
+        commit,
+        repository,
+        url,
+        sidecars: _,
+        installers: _,
+        install_directory: _,
+        homebrew: _,
+        scoop: _,
+        packages,
+        builds,
+    } = release;
+    files.sort();
+    Document {
+        schema: SCHEMA_ID.to_owned(),
+        schema_version: SCHEMA_VERSION,
+        tool: Tool {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        name: name.clone(),
+        version: version.clone(),
+        tag: tag.clone(),
+        commit: commit.clone(),
+        repository: repository.clone(),
+        url: url.clone(),
+        packages: packages.iter().map(package).collect(),
+        builds: builds.iter().map(build).collect(),
+        files,
     }
-}
-
-impl Document {
-    /// Creates the document of a release and its written files.
-    pub fn new(release: &Release, mut files: Vec<FileRecord>) -> Self {
-        let Release {
-            name,
-            version,
-            tag,
-            commit,
-            repository,
-            url,
-            sidecars: _,
-            installers: _,
-            install_directory: _,
-            homebrew: _,
-            scoop: _,
-            packages,
-            builds,
-        } = release;
-        files.sort();
-        Self {
-            schema: SCHEMA_ID.to_owned(),
-            schema_version: SCHEMA_VERSION,
-            tool: Tool {
-                name: env!("CARGO_PKG_NAME").to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-            },
-            name: name.clone(),
-            version: version.clone(),
-            tag: tag.clone(),
-            commit: commit.clone(),
-            repository: repository.clone(),
-            url: url.clone(),
-            packages: packages.iter().map(package).collect(),
-            builds: builds.iter().map(build).collect(),
-            files,
-        }
-    }
-
-    /// Parses a `release.json`; `place` is its name in error messages.
-    ///
-    /// # Errors
-    /// `release-unreadable`: it is not a document of [`SCHEMA_VERSION`], or a path or a digest of
-    /// it does not have its form.
-    pub fn parse(text: &str, place: &str) -> Result<Self> {
-        let unreadable = |why: String| {
-            Problem::new(RELEASE_UNREADABLE, format!("cannot read `{place}`: {why}")).help(
-                "use the xpkg that wrote it, or choose another directory: `--release-dir DIR`",
-            )
-        };
-        #[derive(Deserialize)]
-        struct Version {
-            schema_version: u32,
-        }
-        let Version { schema_version } =
-            serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-        if schema_version != SCHEMA_VERSION {
-            return Err(unreadable(format!(
-                "it has schema version {schema_version}, this xpkg reads {SCHEMA_VERSION}"
-            )));
-        }
-        let document: Self =
-            serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-        document.validate().map_err(unreadable)?;
-        Ok(document)
-    }
-
-    fn validate(&self) -> Result<(), String> {
-        must(
-            self.schema == SCHEMA_ID,
-            "`$schema`",
-            &self.schema,
-            SCHEMA_ID,
-        )?;
-        let mut paths = BTreeSet::new();
-        for FileRecord { path, sha256, .. } in &self.files {
-            if let Some(fault) = path_fault(path) {
-                let path = excerpt(path);
-                return Err(format!("the path `{path}` is not one below it: {fault}"));
-            }
-            if !paths.insert(path.as_str()) {
-                return Err(format!("`{path}` is listed twice"));
-            }
-            let place = format!("`sha256` of `{path}`");
-            must(is_hex(sha256, 64), &place, sha256, "64 hex digits")?;
-        }
-        Ok(())
-    }
-
-    /// Returns the text of `release.json`.
-    pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a document is plain data") + "\n"
-    }
-}
-
-/// Returns the text of `SHA256SUMS`: lines `<sha256>  <path>`, sorted by path.
-pub fn sums<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let mut lines: Vec<(&str, &str)> = files.into_iter().collect();
-    lines.sort_unstable();
-    let line = |(path, digest): (&str, &str)| format!("{digest}  {path}\n");
-    lines.into_iter().map(line).collect()
 }
 
 fn package(package: &Package) -> PackageRecord {
@@ -343,19 +112,3 @@ pub fn requirements(build: &Build) -> Requirements {
         macos: highest(systems.collect()),
     }
 }
-
-/// Codes declared in this file.
-pub const CODES: &[Code] = &[RELEASE_UNREADABLE];
-
-/// A `release.json` that cannot be parsed.
-pub const RELEASE_UNREADABLE: Code = code(&CodeInfo {
-    name: "release-unreadable",
-    title: "the document of a release cannot be read",
-    cause: "release.json is damaged, or another xpkg wrote it.",
-    detection: "It does not parse as schema version 1, or a path or a digest does not have its \
-                form. Nothing of such a directory is used or removed.",
-    fix: "Use the xpkg that wrote it, or remove the directory by hand.",
-    page: "release",
-    sources: &[],
-    waivable: false,
-});

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::problem::Problem;
 use crate::project::config::release::{ArchiveFormat, ReleaseConfig};
-use crate::ship::release::document::FileRecord;
 use crate::ship::release::model::{Build, Package, RELEASE_INVALID, Release};
 use crate::target::system::{Libc, Os};
+use crate::tree::release::FileRecord;
 
 /// Formats that Homebrew and Scoop unpack, the preferred ones first.
 const FORMATS: &[ArchiveFormat] = &[

@@ -7,7 +7,7 @@ pub mod archive;
 pub mod deb;
 /// The release that the trees, the configuration and the flags add up to.
 pub mod decide;
-/// `release.json`.
+/// The contents of `release.json`.
 pub mod document;
 /// Files that the configuration adds to archives.
 pub mod include;

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::project::config::Config;
 use crate::project::config::parse::{ConfigFile, ConfigFiles};
 use crate::ship::release::decide::{Input, decide};
-use crate::ship::release::document::{FileKind, FileRecord};
 use crate::ship::release::installer;
 use crate::ship::release::managers;
 use crate::ship::release::model::{Build, Included, IncludedFile, Release};
 use crate::target::Target;
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
+use crate::tree::release::{FileKind, FileRecord};
 
 /// Parses a tree: `triple package/bin`, separated by commas; `@COMMIT` and `!` (dirty) may follow.
 fn tree(text: &str) -> Manifest {

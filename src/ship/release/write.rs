@@ -25,12 +25,13 @@ use crate::problem::{Problem, Result};
 use crate::project::config::release::ArchiveFormat;
 use crate::ship::release::archive::{Contents, members};
 use crate::ship::release::deb::{self, Deb};
-use crate::ship::release::document::{self, Document, FileKind, FileRecord, SUMS_NAME, sums};
+use crate::ship::release::document::document;
 use crate::ship::release::installer;
 use crate::ship::release::managers;
 use crate::ship::release::model::{Build, Release, ReleasedBin};
 use crate::ship::trees::look::verified_by;
 use crate::tree::look::TREE_CHANGED;
+use crate::tree::release::{Document, FileKind, FileRecord, NAME, SUMS_NAME, sums};
 use crate::verify::rules::policy::Policy;
 
 /// Directory of a release, as a replaced place.
@@ -130,11 +131,11 @@ pub fn write(
             });
         }
     }
-    let document = Document::new(release, files);
-    let json = put(&below, document::NAME, document.json().as_bytes()).map_err(single)?;
+    let document = document(release, files);
+    let json = put(&below, NAME, document.json().as_bytes()).map_err(single)?;
     let listed = document.files.iter();
     let listed = listed.map(|file| (file.path.as_str(), file.sha256.as_str()));
-    let list = sums(listed.chain([(document::NAME, json.0.as_str())]));
+    let list = sums(listed.chain([(NAME, json.0.as_str())]));
     put(&below, SUMS_NAME, list.as_bytes()).map_err(single)?;
     let consequence = "it is not put in its place";
     verified_by(host, &root, policy.clone(), consequence).map_err(single)?;
@@ -452,12 +453,12 @@ fn reject_untracked(host: &Host, directory: &Utf8Path, name: &Utf8Path) -> Resul
     }
     let entries = host.walk(directory)?;
     let mut known: BTreeSet<String> = BTreeSet::new();
-    if entries.get(document::NAME) == Some(&PathKind::File) {
-        let place = directory.join(document::NAME);
+    if entries.get(NAME) == Some(&PathKind::File) {
+        let place = directory.join(NAME);
         let text = host.read_small_text(&place, LONGEST_DOCUMENT)?;
-        let document = Document::parse(&text, name.join(document::NAME).as_str())?;
+        let document = Document::parse(&text, name.join(NAME).as_str())?;
         known.extend(document.files.into_iter().map(|file| file.path));
-        known.extend([document::NAME.to_owned(), SUMS_NAME.to_owned()]);
+        known.extend([NAME.to_owned(), SUMS_NAME.to_owned()]);
     }
     let is_untracked = |(path, kind): &(&String, &PathKind)| match kind {
         PathKind::Directory => false,

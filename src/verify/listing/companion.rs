@@ -19,6 +19,8 @@ pub fn kind(name: ListName, bytes: &[u8]) -> Option<&'static str> {
             .or_else(|| document(bytes)),
         ListName::Document => document(bytes),
         ListName::Manifest
+        | ListName::Release
+        | ListName::Installer
         | ListName::ManifestText
         | ListName::Record
         | ListName::Sums

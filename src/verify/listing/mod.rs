@@ -7,6 +7,7 @@
 pub mod companion;
 pub mod lines;
 pub mod record;
+pub mod release;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text;
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::tree::manifest::{Artifact, Manifest, SCHEMA_ID};
+use crate::tree::release::Document;
 use crate::verify::finding::{Finding, finding};
 use crate::verify::listing::lines::{Line, Lines, Strength};
 use crate::verify::listing::record::Record;
@@ -44,6 +46,8 @@ pub struct Listing {
     pub files: BTreeMap<String, ListedFile>,
     /// xpkg's own manifests by directory (with a trailing `/`; empty for the root).
     pub manifests: BTreeMap<String, Manifest>,
+    /// Documents of xpkg's releases by directory.
+    pub releases: BTreeMap<String, Document>,
     /// Lists that have all files of their directories, by directory.
     pub complete: BTreeMap<String, String>,
     /// Paths that need not be listed: the lists, and what belongs to them.
@@ -103,6 +107,11 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Listing {
         }
     }
     for entry in &all {
+        if list_name(&entry.path) == Some(ListName::Release) {
+            release::add(entry, &entries, &mut listing, findings);
+        }
+    }
+    for entry in &all {
         // In a directory, it is of an installed wheel: others are beside it.
         if list_name(&entry.path) == Some(ListName::Record) && subject.kind.is_packed() {
             add_record(entry, &mut listing, findings);
@@ -140,7 +149,7 @@ const PACKAGE_SUMS: &str = "DEBIAN/md5sums";
 /// Returns the order of the lists of one directory: xpkg's, lists of several files, others.
 fn rank(path: &str) -> u8 {
     match list_name(path) {
-        Some(ListName::Manifest | ListName::Record) => 0,
+        Some(ListName::Manifest | ListName::Record | ListName::Release) => 0,
         Some(ListName::ManifestText) => 1,
         Some(ListName::Sums) => 2,
         _ => 3,
@@ -379,7 +388,13 @@ fn text_list<'a>(
     if !is_text
         || matches!(
             name,
-            Some(ListName::Manifest | ListName::Record | ListName::Document)
+            Some(
+                ListName::Manifest
+                    | ListName::Record
+                    | ListName::Document
+                    | ListName::Release
+                    | ListName::Installer
+            )
         )
     {
         return None;

@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use crate::invocation::quote;
 use crate::problem::{Problem, Result};
 use crate::project::config::release::ArchiveFormat;
-use crate::ship::release::document::{FileRecord, requirements};
+use crate::ship::release::document::requirements;
 use crate::ship::release::model::{Build, RELEASE_INVALID, Release};
 use crate::target::system::Os;
+use crate::tree::release::FileRecord;
 
 /// Name of the installer for Unix.
 pub const SH_NAME: &str = "install.sh";

@@ -1,0 +1,65 @@
+//! `release.json`, the document of xpkg's own releases, as a list of their files.
+
+use std::collections::BTreeMap;
+
+use crate::archive::entry::Entry;
+use crate::digest::Algorithm;
+use crate::tree::release::{Document, SCHEMA_ID, SUMS_NAME};
+use crate::verify::finding::{Finding, finding};
+use crate::verify::listing::{LIST_UNREADABLE, ListedFile, Listing, contents, directory};
+
+/// Adds the document of a release. A `release.json` of another program is a file like any other.
+pub fn add(
+    entry: &Entry,
+    entries: &BTreeMap<&str, &Entry>,
+    listing: &mut Listing,
+    findings: &mut Vec<Finding>,
+) {
+    let path = entry.path.as_str();
+    let Ok(text) = contents(entry)
+        .and_then(|bytes| str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()))
+    else {
+        return;
+    };
+    let family = SCHEMA_ID.trim_end_matches(|last: char| last.is_ascii_digit());
+    if !text.contains(family) {
+        return;
+    }
+    listing.exempt.insert(path.to_owned());
+    let document = match Document::parse(text, path) {
+        Ok(document) => document,
+        Err(problem) => {
+            findings.push(finding(
+                LIST_UNREADABLE,
+                path,
+                problem.message,
+                "the document that xpkg wrote",
+                "write the release again: `cargo xpkg release`",
+            ));
+            return;
+        }
+    };
+    let base = directory(path);
+    for file in &document.files {
+        let digests = BTreeMap::from([(Algorithm::Sha256, (file.sha256.clone(), path.to_owned()))]);
+        let listed = ListedFile {
+            digests,
+            size: Some(file.size),
+            mode: None,
+        };
+        listing.files.insert(format!("{base}{}", file.path), listed);
+    }
+    if !entries.contains_key(format!("{base}{SUMS_NAME}").as_str()) {
+        findings.push(finding(
+            LIST_UNREADABLE,
+            path,
+            format!("`{SUMS_NAME}`, which xpkg writes beside it, is missing"),
+            "the document and the list of checksums",
+            "write the release again: `cargo xpkg release`",
+        ));
+    }
+    listing.by.push(path.to_owned());
+    let complete = listing.complete.entry(base.to_owned());
+    complete.or_insert_with(|| path.to_owned());
+    listing.releases.insert(base.to_owned(), document);
+}
