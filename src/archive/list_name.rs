@@ -10,6 +10,8 @@ pub enum ListName<'a> {
     Manifest,
     /// `release.json`, xpkg's or another program's.
     Release,
+    /// File of the index of a registry of cargo: `registry/index/ch/at/chat-server`.
+    Index,
     /// `install.sh` or `install.ps1`, which may have digests of archives.
     Installer,
     /// `MANIFEST.txt`, xpkg's or another program's.
@@ -125,6 +127,9 @@ const TEXTS: &[&str] = &[
 /// Returns the kind of a file by its name; `None` for a name that says nothing.
 pub fn list_name(path: &str) -> Option<ListName<'_>> {
     let name = path.rsplit('/').next().unwrap_or(path);
+    if path.starts_with("registry/index/") || path.contains("/registry/index/") {
+        return Some(ListName::Index);
+    }
     match name {
         "manifest.json" => return Some(ListName::Manifest),
         "release.json" => return Some(ListName::Release),

@@ -47,6 +47,7 @@ const LISTS: &[&[Code]] = &[
     crate::ship::release::model::CODES,
     crate::ship::release::version::CODES,
     crate::ship::release::write::CODES,
+    crate::ship::registry::run::CODES,
     crate::toolchain::lld::arguments::CODES,
     crate::toolchain::zig::arguments::CODES,
     crate::toolchain::link_failure::CODES,

@@ -5,20 +5,22 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
-use crate::build::look::options::acceptable;
+use crate::build::look::options::{acceptable, cargo_options};
 use crate::build::look::request::{RunRequest, xpkg_config};
+use crate::build::look::source::source;
 use crate::build::plan::Plan;
 use crate::commands::args::{BUILD_ARGS, MessageFormat, RunArgs};
 use crate::host::machine::Host;
 use crate::host::shell::{self, Verbosity};
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::config::Config;
-use crate::project::look::context::ProjectContext;
+use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::workspace::{Member, Workspace};
+use crate::ship::registry::run::{Registry, pack};
 use crate::ship::release::decide::{self, Input};
 use crate::ship::release::document::document;
-use crate::ship::release::model::{Included, RELEASE_INVALID, Release};
-use crate::ship::release::write::Written;
+use crate::ship::release::model::{Included, RELEASE_DIRTY, RELEASE_INVALID, Release};
+use crate::ship::release::write::{Parts, Written};
 use crate::ship::release::{self, look};
 use crate::ship::trees::look::{
     Bins, built, collected, epoch, existing_tree, no_manifest, planned, verified_by,
@@ -95,6 +97,11 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
     for name in &run.accept {
         acceptable(name)?;
     }
+    let cargo = CargoOptions {
+        offline: run.offline,
+        frozen: run.frozen,
+        ..cargo_options(host, run.target_dir.clone())
+    };
     let place = release_dir.map(|directory| host.resolve(&host.absolute(&directory)));
     let mut chosen = Chosen {
         targets: run.targets.clone(),
@@ -135,10 +142,21 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         return print(host, &release, &document(&release, Vec::new()), format);
     }
     let epoch = epoch(host, &source.root(host), &manifests)?;
+    let registry = source.registry(host, &cargo, &release, allow_dirty)?;
     let Written {
         document,
         is_changed,
-    } = release::write::write(host, &release, &source.trees, &directory, epoch, &policy)?;
+    } = release::write::write(
+        host,
+        &Parts {
+            release: &release,
+            trees: &source.trees,
+            registry: registry.as_ref(),
+            epoch,
+            policy: &policy,
+        },
+        &directory,
+    )?;
     let verb = if is_changed { "Wrote" } else { "Unchanged" };
     let files = text::count(document.files.len() + 2, "file");
     let version = &release.version;
@@ -192,6 +210,48 @@ impl Source {
         let release = decide(host, &manifests, workspace, &config, chosen)?;
         look::check_tag_commit(host, &self.root(host), &release)?;
         Ok((release, manifests, policy))
+    }
+}
+
+impl Source {
+    /// Packs the registry, if one is configured. Its packages are of the workspace as it is here,
+    /// which must be the commit of the trees.
+    fn registry(
+        &self,
+        host: &Host,
+        cargo: &CargoOptions,
+        release: &Release,
+        allow_dirty: bool,
+    ) -> Result<Option<Registry>, Failure> {
+        let Some(project) = &self.project else {
+            return Ok(None);
+        };
+        let Some(config) = xpkg_config(project)?.release.registry else {
+            return Ok(None);
+        };
+        let workspace = &project.workspace;
+        let mut generated: Vec<&Utf8Path> = self.trees.iter().map(Utf8PathBuf::as_path).collect();
+        generated.push(&workspace.target_dir);
+        let here = source(host, workspace, &generated);
+        if here.commit != release.commit {
+            let commit =
+                |commit: &Option<String>| commit.clone().unwrap_or_else(|| "no commit".to_owned());
+            let message = "the packages of the registry would be of another commit than the trees";
+            return Err(Problem::new(RELEASE_INVALID, message)
+                .note("workspace", [commit(&here.commit)])
+                .note("trees", [commit(&release.commit)])
+                .help("check out the commit of the trees, or build here")
+                .into());
+        }
+        if here.dirty == Some(true) && !allow_dirty {
+            let message = "the packages of the registry would have uncommitted changes";
+            return Err(Problem::new(RELEASE_DIRTY, message)
+                .help("commit them, or release them as they are: `--allow-dirty`")
+                .into());
+        }
+        let packages = release.packages.iter().map(|package| package.name.as_str());
+        let packed = pack(host, cargo, workspace, &packages.collect(), &config)?;
+        Ok(Some(packed))
     }
 }
 

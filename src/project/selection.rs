@@ -417,6 +417,8 @@ mod tests {
                     license: None,
                     description: None,
                     homepage: None,
+                    readme: None,
+                    license_file: None,
                     repository: None,
                     sources: Vec::new(),
                     default: !name.ends_with('!'),

@@ -38,6 +38,10 @@ pub struct Member {
     pub license: Option<String>,
     /// `package.description`.
     pub description: Option<String>,
+    /// Path of `package.readme`.
+    pub readme: Option<Utf8PathBuf>,
+    /// Path of `package.license-file`.
+    pub license_file: Option<Utf8PathBuf>,
     /// `package.homepage`.
     pub homepage: Option<String>,
     /// `package.repository`.
@@ -166,6 +170,8 @@ fn member(package: &Package, default: bool) -> Member {
         rust_version: package.rust_version.as_ref().map(ToString::to_string),
         license: package.license.clone(),
         description: package.description.clone(),
+        readme: package.readme(),
+        license_file: package.license_file(),
         homepage: package.homepage.clone(),
         repository: package.repository.clone(),
         default,

@@ -6,6 +6,8 @@ pub mod docker;
 pub mod files;
 /// OCI image layouts: the images that are written and the bases that are read.
 pub mod oci;
+/// Registries of cargo.
+pub mod registry;
 /// Releases: archives, checksums, installers.
 pub mod release;
 /// The root file system of a base, as far as a loader needs it.

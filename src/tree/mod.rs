@@ -3,6 +3,7 @@
 pub mod fields;
 pub mod look;
 pub mod manifest;
+pub mod registry;
 pub mod release;
 pub mod source;
 pub mod staged;

@@ -154,6 +154,10 @@ pub enum FileKind {
     Installer,
     /// Package of Debian.
     Deb,
+    /// Package of cargo.
+    Crate,
+    /// File of the index of the registry.
+    Index,
     /// Formula of Homebrew.
     Homebrew,
     /// Manifest of Scoop.
@@ -168,6 +172,8 @@ impl FileKind {
             Self::Checksum => "checksum",
             Self::Installer => "installer",
             Self::Deb => "package of Debian",
+            Self::Crate => "package of cargo",
+            Self::Index => "index of the registry",
             Self::Homebrew => "formula of Homebrew",
             Self::Scoop => "manifest of Scoop",
         }

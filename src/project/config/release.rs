@@ -38,6 +38,24 @@ pub struct ReleaseConfig {
     pub scoop: bool,
     /// Packages of Debian; none without this table.
     pub deb: Option<DebConfig>,
+    /// Registry of cargo; none without this table.
+    pub registry: Option<RegistryConfig>,
+}
+
+/// A static registry of cargo.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of a registry of cargo"
+)]
+pub struct RegistryConfig {
+    /// Address that `registry/` is published at. It is in the packages: another address is another
+    /// registry.
+    pub url: String,
+    /// False if packages are not compiled before they are written.
+    pub verify: Option<bool>,
 }
 
 /// What `release` makes of one package.

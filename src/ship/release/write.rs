@@ -23,6 +23,7 @@ use crate::host::replacement::{self, Kind};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::config::release::ArchiveFormat;
+use crate::ship::registry::run::{Packed, Registry};
 use crate::ship::release::archive::{Contents, members};
 use crate::ship::release::deb::{self, Deb};
 use crate::ship::release::document::document;
@@ -31,6 +32,7 @@ use crate::ship::release::managers;
 use crate::ship::release::model::{Build, Release, ReleasedBin};
 use crate::ship::trees::look::verified_by;
 use crate::tree::look::TREE_CHANGED;
+use crate::tree::registry::{CRATES, INDEX, config as config_text, path_of};
 use crate::tree::release::{Document, FileKind, FileRecord, NAME, SUMS_NAME, sums};
 use crate::verify::rules::policy::Policy;
 
@@ -55,22 +57,33 @@ pub struct Written {
     pub is_changed: bool,
 }
 
-/// Writes a release. `trees` are the directories that [`ReleasedBin::tree`] counts, `epoch` is the
-/// time of all that is made, in seconds since 1970. `policy` is what the finished release must pass.
-///
-/// [`ReleasedBin::tree`]: crate::ship::release::model::ReleasedBin::tree
+/// What a release is written from.
+pub struct Parts<'a> {
+    /// The release.
+    pub release: &'a Release,
+    /// Directories that [`ReleasedBin::tree`] counts.
+    pub trees: &'a [Utf8PathBuf],
+    /// Packages of the registry, if there is one.
+    pub registry: Option<&'a Registry>,
+    /// Time of all that is made, in seconds since 1970.
+    pub epoch: u64,
+    /// What the finished release must pass.
+    pub policy: &'a Policy,
+}
+
+/// Writes a release.
 ///
 /// # Errors
 /// All problems with the files; `release-foreign` if the directory has files that xpkg did not
 /// write; a finding of `verify`. The directory is as it was then.
-pub fn write(
-    host: &Host,
-    release: &Release,
-    trees: &[Utf8PathBuf],
-    directory: &Utf8Path,
-    epoch: u64,
-    policy: &Policy,
-) -> Result<Written, Vec<Problem>> {
+pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written, Vec<Problem>> {
+    let Parts {
+        release,
+        trees,
+        registry,
+        epoch,
+        policy,
+    } = *parts;
     let single = |problem| vec![problem];
     let place = replacement::lock(host, directory, &RELEASE).map_err(single)?;
     place
@@ -131,6 +144,9 @@ pub fn write(
             });
         }
     }
+    if let Some(registry) = registry {
+        files.extend(put_registry(host, &below, registry).map_err(single)?);
+    }
     let document = document(release, files);
     let json = put(&below, NAME, document.json().as_bytes()).map_err(single)?;
     let listed = document.files.iter();
@@ -148,6 +164,40 @@ pub fn write(
         document,
         is_changed,
     })
+}
+
+/// Writes the packages of a registry and its index.
+fn put_registry(host: &Host, below: &Below, registry: &Registry) -> Result<Vec<FileRecord>> {
+    let mut files = Vec::new();
+    let mut add = |path: String, kind: FileKind, package: Option<&str>, put: (String, u64)| {
+        files.push(FileRecord {
+            path,
+            kind,
+            package: package.map(str::to_owned),
+            target: None,
+            format: None,
+            size: put.1,
+            sha256: put.0,
+        });
+    };
+    let config = format!("{INDEX}/config.json");
+    let text = config_text(&registry.url);
+    let written = put(below, &config, text.as_bytes())?;
+    add(config, FileKind::Index, None, written);
+    for Packed { line, file } in &registry.packages {
+        let path = format!("{CRATES}/{}", line.crate_name());
+        let bytes = host.read(file)?;
+        let written = put(below, &path, &bytes)?;
+        if written.0 != line.cksum {
+            let message = format!("`{file}` was changed after cargo wrote it");
+            return Err(Problem::new(TREE_CHANGED, message).help("repeat the run"));
+        }
+        add(path, FileKind::Crate, Some(&line.name), written);
+        let path = format!("{INDEX}/{}", path_of(&line.name));
+        let written = put(below, &path, line.text().as_bytes())?;
+        add(path, FileKind::Index, Some(&line.name), written);
+    }
+    Ok(files)
 }
 
 /// Writes the installers, which contain the digests of the archives.

@@ -21,6 +21,7 @@ pub fn kind(name: ListName, bytes: &[u8]) -> Option<&'static str> {
         ListName::Manifest
         | ListName::Release
         | ListName::Installer
+        | ListName::Index
         | ListName::ManifestText
         | ListName::Record
         | ListName::Sums

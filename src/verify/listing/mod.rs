@@ -394,6 +394,7 @@ fn text_list<'a>(
                     | ListName::Document
                     | ListName::Release
                     | ListName::Installer
+                    | ListName::Index
             )
         )
     {

@@ -336,7 +336,7 @@ fn without_a_tool_for_digests_nothing_is_installed() {
 }
 
 /// Answers every GET below a directory until the test ends. Returns its address.
-fn served(directory: PathBuf) -> String {
+pub fn served(directory: PathBuf) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {

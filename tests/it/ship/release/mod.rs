@@ -2,6 +2,7 @@
 
 mod deb;
 mod installers;
+mod registry;
 
 use crate::support::{ARM_MUSL, Project, Run, X86_MUSL};
 

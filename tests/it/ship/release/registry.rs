@@ -1,0 +1,217 @@
+//! A registry of cargo: packed from a shadow, served, and installed from by cargo itself.
+
+use std::path::Path;
+
+use crate::ship::release::installers::served;
+use crate::support::{Project, X86_MUSL, tool};
+
+/// A workspace of a program and a library that it depends on by path, without a version.
+fn workspace(url: &str) -> Project {
+    let project = Project::empty();
+    project.write(
+        "Cargo.toml",
+        "[workspace]\nresolver = \"3\"\nmembers = [\"greeter\", \"greeting\", \"other\"]\n\
+         [workspace.package]\nversion = \"1.2.3\"\nedition = \"2024\"\n\
+         [workspace.dependencies]\ngreeting = { path = \"greeting\" }\n",
+    );
+    project.write(
+        "greeter/Cargo.toml",
+        "[package]\nname = \"greeter\"\nversion.workspace = true\nedition.workspace = true\n\
+         publish = false\nrust-version = \"1.85\"\nreadme = \"../README.md\"\n\
+         [dependencies]\ngreeting.workspace = true\n",
+    );
+    project.write(
+        "greeter/src/main.rs",
+        "fn main() { println!(\"{}\", greeting::TEXT); }\n",
+    );
+    project.write(
+        "greeting/Cargo.toml",
+        "[package]\nname = \"greeting\"\nversion.workspace = true\nedition.workspace = true\n",
+    );
+    project.write(
+        "greeting/src/lib.rs",
+        "pub const TEXT: &str = include_str!(\"text\");\n",
+    );
+    project.write("greeting/src/text", "hello from a registry");
+    project.write(
+        "other/Cargo.toml",
+        "[package]\nname = \"other\"\nversion.workspace = true\nedition.workspace = true\n",
+    );
+    project.write("other/src/lib.rs", "");
+    project.write("README.md", "# greeter\n");
+    project.write(".gitignore", "/target\n/greeter/.env\n");
+    project.write("greeter/.env", "TOKEN=secret\n");
+    project.write(
+        "xpkg.toml",
+        &format!("[release.registry]\nurl = \"{url}\"\n"),
+    );
+    project
+        .shell("cargo generate-lockfile --offline --quiet")
+        .ok();
+    project.commit();
+    project
+}
+
+/// Names of the members of a package.
+fn members(project: &Project, path: &str) -> Vec<String> {
+    let line = format!("PATH=\"$PATH:/usr/bin:/bin\" tar -tzf {path}");
+    let listed = project.shell(&line).ok().stdout;
+    listed.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn cargo_installs_a_program_and_its_sibling_from_the_registry() {
+    let place = tempfile::tempdir().unwrap();
+    let url = served(place.path().to_owned());
+    let project = workspace(&format!("{url}/registry/"));
+    project
+        .xpkg(&format!("release -q --target {X86_MUSL} --release-dir out"))
+        .ok();
+    let files: Vec<String> = project.files("out/registry");
+    assert_eq!(
+        files,
+        [
+            "crates/greeter-1.2.3.crate",
+            "crates/greeting-1.2.3.crate",
+            "index/config.json",
+            "index/gr/ee/greeter",
+            "index/gr/ee/greeting",
+        ]
+    );
+    assert_eq!(
+        project.read("out/registry/index/config.json"),
+        format!("{{\"dl\":\"{url}/registry/crates/{{crate}}-{{version}}.crate\"}}\n")
+    );
+    let line: serde_json::Value =
+        serde_json::from_str(&project.read("out/registry/index/gr/ee/greeter")).unwrap();
+    assert_eq!(line["rust_version"], "1.85.0");
+    assert_eq!(line["yanked"], false);
+    assert_eq!(line["deps"][0]["registry"], serde_json::Value::Null);
+    // What git ignores stays here, and what lies above the package comes along.
+    assert_eq!(
+        members(&project, "out/registry/crates/greeter-1.2.3.crate"),
+        [
+            "greeter-1.2.3/Cargo.lock",
+            "greeter-1.2.3/Cargo.toml",
+            "greeter-1.2.3/Cargo.toml.orig",
+            "greeter-1.2.3/README.md",
+            "greeter-1.2.3/src/main.rs",
+        ]
+    );
+    // The user's files are as they were.
+    assert_eq!(
+        project.shell("git status --porcelain").ok().stdout,
+        "?? out/\n"
+    );
+    std::fs::rename(project.path("out/registry"), place.path().join("registry")).unwrap();
+    // An empty home: nothing but the registry has the packages.
+    let home = project.path("home");
+    std::fs::create_dir(&home).unwrap();
+    let line = format!(
+        "CARGO_HOME={home} {cargo} install --quiet --locked --root installed --index \
+         sparse+{url}/registry/index/ greeter && ./installed/bin/greeter",
+        home = home.display(),
+        cargo = tool("cargo").display(),
+    );
+    let installed = project.shell(&line).ok();
+    assert_eq!(installed.stdout, "hello from a registry\n");
+}
+
+#[test]
+fn the_same_sources_give_the_same_packages() {
+    let build = || {
+        let project = workspace("https://get.example/stable/registry");
+        project
+            .xpkg(&format!("release -q --target {X86_MUSL} --release-dir out"))
+            .ok();
+        let digests = |name: &String| {
+            let bytes = std::fs::read(project.path("out/registry").join(name)).unwrap();
+            (name.clone(), bytes)
+        };
+        let files = project.files("out/registry");
+        files.iter().map(digests).collect::<Vec<_>>()
+    };
+    assert!(build() == build());
+}
+
+#[test]
+fn a_line_that_cargo_would_skip_is_found() {
+    let project = workspace("https://get.example/stable/registry");
+    project
+        .xpkg(&format!("release -q --target {X86_MUSL} --release-dir out"))
+        .ok();
+    let verified = project.xpkg("verify out").ok();
+    assert!(
+        verified.stdout.contains(" 0 findings"),
+        "{}",
+        verified.stdout
+    );
+    let path = "out/registry/index/gr/ee/greeter";
+    let line = project.read(path);
+    for (from, to, expected) in [
+        (
+            "\"v\":2",
+            "\"v\":3",
+            "line 1: `v` is 3, and cargo reads 1 and 2",
+        ),
+        (
+            "\"greeting\"",
+            "\"greetings\"",
+            "line 1: `greetings` is not in this registry",
+        ),
+        ("\"yanked\":false", "\"yanked\":0", "line 1: invalid type"),
+    ] {
+        project.write(path, &line.replace(from, to));
+        let run = project.xpkg("verify out");
+        assert!(
+            run.stdout.contains("index-unfit") && run.stdout.contains(expected),
+            "{}",
+            run.stdout
+        );
+    }
+}
+
+#[test]
+fn packages_of_another_commit_or_without_a_file_are_refused() {
+    let project = workspace("https://get.example/stable/registry");
+    project.xpkg(&format!("build -q --target {X86_MUSL}")).ok();
+    project.append("README.md", "more\n");
+    project
+        .shell("git -c user.name=t -c user.email=t@t.invalid commit -qam two --no-gpg-sign")
+        .ok();
+    let run = project.xpkg("release --no-build --release-dir out");
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stderr.contains(
+            "error[release-invalid]: the packages of the registry would be of another commit than \
+             the trees"
+        ),
+        "{}",
+        run.stderr
+    );
+    // The package leaves out what it compiles.
+    project.append("greeting/Cargo.toml", "exclude = [\"src/text\"]\n");
+    let run = project.xpkg(&format!(
+        "release --target {X86_MUSL} --allow-dirty --release-dir out"
+    ));
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stderr.contains("error[registry-failed]"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("couldn't read"), "{}", run.stderr);
+    assert!(!Path::new(&project.path("out")).exists());
+    let run = {
+        project.write("xpkg.toml", "[release.registry]\nurl = \"get.example\"\n");
+        project.xpkg(&format!(
+            "release --target {X86_MUSL} --allow-dirty --release-dir out"
+        ))
+    };
+    assert!(
+        run.stderr
+            .contains("`url` of the registry is `get.example`: it is no address"),
+        "{}",
+        run.stderr
+    );
+}
