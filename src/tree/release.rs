@@ -152,6 +152,8 @@ pub enum FileKind {
     Checksum,
     /// Script that installs the programs.
     Installer,
+    /// Page for people.
+    Page,
     /// Package of Debian.
     Deb,
     /// Package of cargo.
@@ -171,6 +173,7 @@ impl FileKind {
             Self::Archive => "archive",
             Self::Checksum => "checksum",
             Self::Installer => "installer",
+            Self::Page => "page",
             Self::Deb => "package of Debian",
             Self::Crate => "package of cargo",
             Self::Index => "index of the registry",

@@ -19,6 +19,8 @@ pub mod look;
 pub mod managers;
 /// A release before it is written.
 pub mod model;
+/// The page for people.
+pub mod page;
 /// Version and tag of a release.
 pub mod version;
 /// Writes the directory of a release in one step.

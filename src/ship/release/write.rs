@@ -30,6 +30,7 @@ use crate::ship::release::document::document;
 use crate::ship::release::installer;
 use crate::ship::release::managers;
 use crate::ship::release::model::{Build, Release, ReleasedBin};
+use crate::ship::release::page;
 use crate::ship::trees::look::verified_by;
 use crate::tree::look::TREE_CHANGED;
 use crate::tree::registry::{CRATES, INDEX, config as config_text, path_of};
@@ -147,6 +148,21 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
     if let Some(registry) = registry {
         files.extend(put_registry(host, &below, registry).map_err(single)?);
     }
+    let page = page::page(
+        release,
+        &files,
+        registry.map(|registry| registry.url.as_str()),
+    );
+    let (sha256, size) = put(&below, page::PAGE_NAME, page.as_bytes()).map_err(single)?;
+    files.push(FileRecord {
+        path: page::PAGE_NAME.to_owned(),
+        kind: FileKind::Page,
+        package: None,
+        target: None,
+        format: None,
+        size,
+        sha256,
+    });
     let document = document(release, files);
     let json = put(&below, NAME, document.json().as_bytes()).map_err(single)?;
     let listed = document.files.iter();

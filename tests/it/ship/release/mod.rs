@@ -36,6 +36,7 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
             "SHA256SUMS",
             arm.as_str(),
             x86.as_str(),
+            "index.html",
             "install.sh",
             "release.json"
         ]
@@ -46,7 +47,7 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
     );
     assert_eq!(
         listed.stdout,
-        format!("{arm}: OK\n{x86}: OK\ninstall.sh: OK\nrelease.json: OK\n")
+        format!("{arm}: OK\n{x86}: OK\nindex.html: OK\ninstall.sh: OK\nrelease.json: OK\n")
     );
     let members = on_a_system(
         &project,
@@ -88,7 +89,7 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
     assert!(
         verified
             .stdout
-            .contains("2 programs, 3 of 3 files compared, 0 findings"),
+            .contains("2 programs, 4 of 4 files compared, 0 findings"),
         "{}",
         verified.stdout
     );
@@ -96,27 +97,24 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
 
 #[test]
 fn two_runs_in_two_places_write_the_same_bytes() {
-    let (one, other) = (hello(), hello());
-    one.commit();
-    other.commit();
+    let one = hello();
     let settings =
         "[release]\narchives = [\"tar.gz\", \"tar.xz\", \"tar.zst\", \"zip\"]\nsidecars = true\n";
+    one.write("xpkg.toml", settings);
+    one.commit();
+    let other = Project::empty();
+    on_a_system(
+        &other,
+        &format!("git clone --quiet {} .", one.root.display()),
+    );
     for project in [&one, &other] {
-        project.write("xpkg.toml", settings);
-        let command = format!("release -q --target {X86_MUSL} --allow-dirty");
         project
-            .xpkg_with(&[("SOURCE_DATE_EPOCH", "1700000000")], &command)
+            .xpkg(&format!("release -q --target {X86_MUSL}"))
             .ok();
     }
     let sums = one.read(&format!("{DIRECTORY}/SHA256SUMS"));
-    // The commits differ by their times.
-    let archives = |sums: &str| {
-        let lines = sums.lines().filter(|line| !line.ends_with("release.json"));
-        lines.map(str::to_owned).collect::<Vec<_>>()
-    };
-    let of_other = other.read(&format!("{DIRECTORY}/SHA256SUMS"));
-    assert_eq!(archives(&sums), archives(&of_other));
-    assert_eq!(archives(&sums).len(), 9);
+    assert_eq!(sums, other.read(&format!("{DIRECTORY}/SHA256SUMS")));
+    assert_eq!(sums.lines().count(), 11);
     // Every format has the same contents, for the tools that users have.
     for (suffix, command) in [
         ("tar.xz", "tar -xJf"),
@@ -131,10 +129,7 @@ fn two_runs_in_two_places_write_the_same_bytes() {
         on_a_system(&one, &line);
     }
     // A second run changes nothing.
-    let again = one.xpkg_with(
-        &[("SOURCE_DATE_EPOCH", "1700000000")],
-        "release --no-build --allow-dirty",
-    );
+    let again = one.xpkg("release --no-build");
     assert!(
         again.stderr.contains("Unchanged release 0.1.0"),
         "{}",
@@ -193,7 +188,7 @@ fn trees_of_other_machines_are_released_without_a_workspace() {
             from("target/arm.tar.gz")
         ))
         .ok();
-    assert_eq!(elsewhere.files("out").len(), 5);
+    assert_eq!(elsewhere.files("out").len(), 6);
     let refused = elsewhere.xpkg(&format!(
         "release --from {} --target i686-unknown-linux-musl --release-dir other",
         from(&format!("target/tree-{X86_MUSL}"))
@@ -220,7 +215,7 @@ fn trees_of_other_machines_are_released_without_a_workspace() {
         "{}",
         refused.stderr
     );
-    assert_eq!(elsewhere.files("out").len(), 5);
+    assert_eq!(elsewhere.files("out").len(), 6);
 }
 
 #[test]
@@ -427,4 +422,52 @@ fn lists_that_agree_do_not_hide_a_program_or_a_digest_of_another_release() {
         "{}",
         run.stdout
     );
+}
+
+#[test]
+fn the_page_links_to_every_download_and_runs_nothing() {
+    let project = hello();
+    let manifest = project.read("Cargo.toml");
+    let described = "[package]\ndescription = \"greets <everybody> & all\"\n";
+    project.write(
+        "Cargo.toml",
+        &manifest.replacen("[package]\n", described, 1),
+    );
+    project.write(
+        "xpkg.toml",
+        "[release]\nurl = \"https://get.example/{version}\"\n",
+    );
+    project
+        .xpkg(&format!("release -q --target {BOTH} --release-dir out"))
+        .ok();
+    let page = project.read("out/index.html");
+    assert!(
+        page.contains("<p>greets &lt;everybody&gt; &amp; all</p>"),
+        "{page}"
+    );
+    assert!(page.contains("<pre>curl -fsSL https://get.example/0.1.0/install.sh | sh</pre>"));
+    assert!(page.contains("<dt>Linux</dt>"));
+    assert!(!page.contains("<script") && !page.contains("javascript:"));
+    let links: Vec<&str> = page
+        .split("href=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    for link in &links {
+        assert!(project.path("out").join(link).exists(), "{link}");
+    }
+    for file in project
+        .files("out")
+        .iter()
+        .filter(|file| *file != "index.html")
+    {
+        assert!(links.contains(&file.as_str()), "{file}");
+    }
+    for line in project
+        .read("out/SHA256SUMS")
+        .lines()
+        .filter(|line| line.ends_with(".tar.gz"))
+    {
+        assert!(page.contains(line.split(' ').next().unwrap()));
+    }
 }
