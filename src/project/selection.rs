@@ -424,6 +424,7 @@ mod tests {
                     default: !name.ends_with('!'),
                     build_script: None,
                     configured: false,
+                    has_cross: false,
                     features: features
                         .map(|(name, enables)| {
                             (

@@ -407,7 +407,7 @@ fn target_image(root: &Utf8Path, target: &TargetConfig) -> Result<Option<WantedI
                 CONFIG_INVALID,
                 format!("`{key}` needs an image, and the target's table names none"),
             )
-            .help("name one: `image = \"registry/name:tag\"`")),
+            .help("name one: `image = \"registry/name:tag\"`, or start a `dockerfile` from one")),
             None => Ok(None),
         };
     };

@@ -50,6 +50,8 @@ pub struct Member {
     pub default: bool,
     /// True if it has a `[package.metadata.xpkg]` table.
     pub configured: bool,
+    /// True if it has a `[package.metadata.cross]` table.
+    pub has_cross: bool,
     /// Path of the build script.
     pub build_script: Option<Utf8PathBuf>,
     /// Root source file of each cargo target: cargo needs them to load the manifest.
@@ -176,6 +178,7 @@ fn member(package: &Package, default: bool) -> Member {
         repository: package.repository.clone(),
         default,
         configured: package.metadata.get("xpkg").is_some(),
+        has_cross: package.metadata.get("cross").is_some(),
         build_script: package
             .targets
             .iter()

@@ -13,7 +13,9 @@ use crate::invocation::quote;
 use crate::problem::code::Code;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::cargo_config::CONFIG_IGNORED;
-use crate::project::config::Config;
+use crate::project::config::parse::CONFIG_INVALID;
+use crate::project::config::{Config, TargetConfig};
+use crate::project::cross_toml::without_image;
 use crate::project::look::access;
 use crate::project::look::cargo_config::{self, ExtraConfig};
 use crate::project::look::context::{self, CargoOptions, ProjectContext, WORKSPACE_UNREADABLE};
@@ -22,6 +24,8 @@ use crate::project::selection::{Selected, Selection};
 use crate::project::settings::{self, CargoArgs, CliOverrides, Settings};
 use crate::project::{cross_toml, look};
 use crate::target::Target;
+use crate::toolchain::image::look::derived::dockerfile_base;
+use crate::toolchain::image::recipe::DockerfileBase;
 
 /// A run, resolved from options, environment and configuration. Of the machine it knows nothing
 /// but cargo and rustc.
@@ -250,7 +254,7 @@ pub fn with_cross_toml(
     named: &[String],
     targets: CrossTargets,
 ) -> Result<Config, Failure> {
-    let sources = look::cross_toml::sources(host, &project.workspace.root)?;
+    let sources = look::cross_toml::sources(host, project)?;
     let migration = cross_toml::read(&sources)?;
     if named.is_empty() && config.targets.is_empty() {
         config.targets.extend(migration.default_target.clone());
@@ -266,6 +270,9 @@ pub fn with_cross_toml(
     if targets == CrossTargets::All {
         triples.extend(migration.targets());
     }
+    with_dockerfile_images(host, project, &mut config, |triple| {
+        triples.contains(triple) || targets == CrossTargets::All && named.is_empty()
+    })?;
     let mut unmapped: BTreeSet<String> =
         migration.unmapped.iter().map(ToString::to_string).collect();
     for triple in triples
@@ -275,6 +282,14 @@ pub fn with_cross_toml(
         let existing = config.target.get(triple).cloned().unwrap_or_default();
         let mut merged = migration.target(triple).under(&existing);
         unmapped.extend(merged.unmapped.iter().map(ToString::to_string));
+        if merged.config.image.is_none() && existing.dockerfile.is_none() {
+            let cause = dockerfile_image(host, project, &mut merged.config)?;
+            let cause = cause.map(|base| {
+                format!("used in an image alone; the Dockerfile starts from `{base}`, cross's own")
+            });
+            let reports = cause.map(|cause| without_image(&merged.imported, triple, &cause));
+            unmapped.extend(reports.iter().flatten().map(ToString::to_string));
+        }
         if merged.config.image.is_none() {
             // All other keys of cross configure its image.
             merged.config = existing.clone();
@@ -295,6 +310,67 @@ pub fn with_cross_toml(
         host.shell.status("Skipping", key);
     }
     Ok(config)
+}
+
+/// Sets the image of a target that has a `dockerfile` and no `image`: the one that the Dockerfile
+/// builds upon. Returns the text of its `FROM` if that is the image which the configuration should
+/// name.
+///
+/// # Errors
+/// The Dockerfile cannot be read, or names no image.
+fn dockerfile_image(
+    host: &Host,
+    project: &ProjectContext,
+    target: &mut TargetConfig,
+) -> Result<Option<String>> {
+    let root = &project.workspace.root;
+    let Some(dockerfile) = &target.dockerfile else {
+        return Ok(None);
+    };
+    match dockerfile_base(host, root, dockerfile)? {
+        DockerfileBase::Named(image) => {
+            target.image = Some(image);
+            Ok(None)
+        }
+        DockerfileBase::Given(text) => Ok(Some(text)),
+        DockerfileBase::Other(text) => {
+            let file = dockerfile.table().file;
+            let from = if text.is_empty() {
+                "has no `FROM`".to_owned()
+            } else {
+                format!("starts from `{text}`")
+            };
+            let problem = Problem::new(
+                CONFIG_INVALID,
+                format!("`{file}` {from}, and the target's table names no image"),
+            );
+            Err(problem.help(
+                "start it with the name of an image, or name one: `image = \"registry/name:tag\"`",
+            ))
+        }
+    }
+}
+
+/// Sets the images of the requested targets of xpkg's own configuration that have a `dockerfile`
+/// and no `image`.
+fn with_dockerfile_images(
+    host: &Host,
+    project: &ProjectContext,
+    config: &mut Config,
+    is_requested: impl Fn(&str) -> bool,
+) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    for (triple, target) in &mut config.target {
+        if target.image.is_none() && is_requested(triple) {
+            // A base that the target should name stays for the settings to reject.
+            problems.extend(dockerfile_image(host, project, target).err());
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
 }
 
 /// Returns true if all problems are that no workspace contains the current directory.

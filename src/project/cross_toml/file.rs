@@ -337,7 +337,7 @@ impl At<'_> {
     }
 
     /// Returns true if this table may contain a key.
-    fn has(self, key: &Key) -> bool {
+    pub fn has(self, key: &Key) -> bool {
         key.1 == Both
             || key.1
                 == if matches!(self, Self::Build) {
@@ -389,29 +389,99 @@ pub fn layers(
     {
         layers.push(layer(source, tables, &[], unmapped));
     }
-    if let Some(source) = &sources.cargo_toml
-        && let Some(CargoToml { workspace, package }) = parse(source, problems)
-    {
-        let (of_workspace, of_package) = (Section::tables(workspace), Section::tables(package));
-        if of_workspace.is_some() && of_package.is_some() {
-            let reason = "ignored beside `[workspace.metadata.cross]`, as cross does".to_owned();
-            let (key, place) = ("package.metadata.cross".to_owned(), source.path.to_string());
-            unmapped.push(Unmapped {
-                key,
-                place,
-                triple: None,
-                reason,
-                superseded_by: None,
-            });
+    let root = sources.cargo_toml.iter().map(|source| (source, true));
+    let members = sources.members.iter().map(|source| (source, false));
+    // cross reads one table of all manifests: the workspace's, or the first of a package.
+    let mut counting: Option<String> = None;
+    for (source, is_root) in root.chain(members) {
+        let Some(CargoToml { workspace, package }) = parse(source, problems) else {
+            continue;
+        };
+        let workspace = Section::tables(workspace).filter(|_| is_root);
+        for (section, tables) in [
+            ("workspace", workspace),
+            ("package", Section::tables(package)),
+        ] {
+            let Some(tables) = tables else { continue };
+            let below = [section, "metadata", "cross"];
+            let key = below.join(".");
+            match &counting {
+                None => {
+                    counting = Some(format!("`{key}` of `{}`", source.path));
+                    layers.push(layer(source, tables, &below, unmapped));
+                }
+                Some(counting) => unmapped.push(Unmapped {
+                    key,
+                    place: place(source, &below),
+                    triple: None,
+                    reason: format!(
+                        "ignored beside {counting}, as in cross: write one \
+                         `[workspace.metadata.cross]`"
+                    ),
+                    superseded_by: None,
+                }),
+            }
         }
-        let tables = of_workspace
-            .map(|tables| (tables, "workspace"))
-            .or(of_package.map(|tables| (tables, "package")));
-        layers.extend(tables.map(|(tables, section)| {
-            layer(source, tables, &[section, "metadata", "cross"], unmapped)
-        }));
+        unmapped.extend(misspelled(source));
     }
     layers
+}
+
+/// Returns the origin of a table: `Cargo.toml:3`.
+fn place(source: &ConfigFile, path: &[&str]) -> String {
+    let Ok(root) = DeTable::parse(&source.text) else {
+        return source.path.to_string();
+    };
+    let mut table = Some(root.get_ref());
+    let mut start = 0;
+    for name in path {
+        let Some((key, value)) = table.and_then(|table| entry(table, name)) else {
+            break;
+        };
+        start = key;
+        table = value.as_table();
+    }
+    format!("{}:{}", source.path, line(&source.text, start))
+}
+
+/// Returns where a key of a table begins, and its value.
+fn entry<'a, 'i>(table: &'a DeTable<'i>, name: &str) -> Option<(usize, &'a DeValue<'i>)> {
+    let (key, value) = table.iter().find(|(key, _)| key.get_ref() == name)?;
+    Some((key.span().start, value.get_ref()))
+}
+
+/// Returns the number of the line in which a byte is.
+fn line(text: &str, at: usize) -> usize {
+    text[..at].matches('\n').count() + 1
+}
+
+/// Returns the reports on tables of the metadata that are named `cross` in other letters.
+fn misspelled(source: &ConfigFile) -> Vec<Unmapped> {
+    let Ok(root) = DeTable::parse(&source.text) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for section in ["workspace", "package"] {
+        let metadata = entry(root.get_ref(), section)
+            .and_then(|(_, value)| entry(value.as_table()?, "metadata"))
+            .and_then(|(_, value)| value.as_table());
+        let names = metadata.into_iter().flat_map(|table| table.keys());
+        for name in names.map(|name| name.get_ref().as_ref()) {
+            let plain = name.to_lowercase().replace(['-', '_'], "");
+            if name != "cross" && ["cross", "crossrs", "crosstoml"].contains(&plain.as_str()) {
+                found.push(Unmapped {
+                    key: format!("{section}.metadata.{name}"),
+                    place: place(source, &[section, "metadata", name]),
+                    triple: None,
+                    reason: format!(
+                        "cross has no such table; did you mean `{section}.metadata.cross`?"
+                    ),
+                    superseded_by: None,
+                });
+            }
+        }
+    }
+    found
 }
 
 /// Parses a file; on failure adds a problem and returns `None`.
@@ -460,10 +530,9 @@ fn walk(
     for (name, value) in table {
         let path = [above, &[name.get_ref().as_ref()]].concat();
         let full = path.join(".");
-        layer.lines.insert(
-            full.clone(),
-            text[..name.span().start].matches('\n').count() + 1,
-        );
+        layer
+            .lines
+            .insert(full.clone(), line(text, name.span().start));
         if let Some(reason) = unknown(&path) {
             let triple = match path[..] {
                 ["target", triple, ..] => Some(triple.to_owned()),

@@ -1,5 +1,5 @@
 //! Imports a project's configuration of `cross`: `Cross.toml`, the `metadata.cross` tables of the
-//! root's Cargo.toml, and the variables `CROSS_BUILD_*` and `CROSS_TARGET_<T>_*`.
+//! root's Cargo.toml and of the members', and the variables `CROSS_*`.
 //!
 //! Pure: the input is texts and variables; engines and the content of images play no part.
 //! Precedence is as cross documents it: the target's own entry before that of `[build]`; in each of
@@ -15,18 +15,22 @@ pub mod file;
 pub mod source;
 #[cfg(test)]
 pub mod tests;
+pub mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, nearest};
 use crate::project::config::{Dockerfile, DockerfileTable, PreBuild, TargetConfig};
 use crate::project::cross_toml::file::{At, KEYS, Layer, Values, layers};
 use crate::project::cross_toml::source::{CrossSources, ImportedKey, Unmapped};
 
 /// Registry and namespace of cross's own images.
 const REGISTRY: &str = "ghcr.io/cross-rs";
+
+/// Name of cross's own file.
+pub const NAME: &str = "Cross.toml";
 
 /// Message for `build-std` and `xargo`.
 const NO_STD: &str = "xpkg uses the standard library that rustup installs; to build it needs a \
@@ -99,16 +103,10 @@ pub fn read(sources: &CrossSources) -> Result<Migration, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let options = "CROSS_BUILD_OPTS";
-    if sources.variables.contains_key(options) {
-        let reason = "flags for the engine are not passed on".to_owned();
-        unmapped.push(Unmapped {
-            key: options.to_owned(),
-            place: "the environment".to_owned(),
-            triple: None,
-            reason,
-            superseded_by: None,
-        });
+    unmapped.extend(variables::unmapped(sources));
+    unmapped.extend(sources.strays.iter().map(stray));
+    for layer in &layers {
+        unmapped.extend(unknown_targets(layer, &sources.triples));
     }
     let (unmapped_of_targets, unmapped) = unmapped
         .into_iter()
@@ -129,6 +127,79 @@ pub fn read(sources: &CrossSources) -> Result<Migration, Vec<Problem>> {
     });
     migration.default_target = default_target.map(|found| found.value);
     Ok(migration)
+}
+
+/// Returns the report on a file that is named like Cross.toml.
+fn stray(path: &Utf8PathBuf) -> Unmapped {
+    let name = path.file_name().unwrap_or_default();
+    let fix = if name == NAME {
+        "move it there".to_owned()
+    } else {
+        format!("rename it to `{NAME}`")
+    };
+    Unmapped {
+        key: name.to_owned(),
+        place: path.parent().map(ToString::to_string).unwrap_or_default(),
+        triple: None,
+        reason: format!("cross reads `{NAME}` in the workspace's root: {fix}"),
+        superseded_by: None,
+    }
+}
+
+/// Returns the reports on the `[target.T]` tables of a file that no target has the name of.
+fn unknown_targets(layer: &Layer, triples: &[String]) -> Vec<Unmapped> {
+    let normalized = |name: &str| name.replace(['-', '_'], "").to_lowercase();
+    let reason = |name: &str| {
+        if name.starts_with("cfg(") {
+            return Some(
+                "cross names targets by their triples alone: write a table for each".into(),
+            );
+        }
+        if triples.is_empty() || triples.iter().any(|triple| triple == name) {
+            return None;
+        }
+        if let Some(triple) = triples
+            .iter()
+            .find(|triple| normalized(triple) == normalized(name))
+        {
+            let what = format!("not the target's name: did you mean `target.{triple}`?");
+            return Some(what);
+        }
+        let near = nearest(name, triples.iter().map(String::as_str));
+        let hint = near
+            .map(|near| format!("; did you mean `target.{near}`?"))
+            .unwrap_or_default();
+        Some(format!("rustc has no such target{hint}"))
+    };
+    let names = layer.tables.target.keys();
+    names
+        .filter_map(|name| {
+            let key = format!("target.{name}");
+            Some(Unmapped {
+                place: layer.place(&key),
+                reason: reason(name)?,
+                key,
+                triple: None,
+                superseded_by: None,
+            })
+        })
+        .collect()
+}
+
+/// Returns the reports on imported keys of a target without an image: all of them configure one.
+/// `cause` says why it has none.
+pub fn without_image(from: &[ImportedKey], triple: &str, cause: &str) -> Vec<Unmapped> {
+    let report = |key: &ImportedKey| Unmapped {
+        key: key.cross.clone(),
+        place: key.place.clone(),
+        triple: Some(triple.to_owned()),
+        reason: format!(
+            "{cause}, and xpkg has none of its own: set `image = \"{REGISTRY}/{triple}:<version>\"` \
+             in `[target.{triple}]` of {NAME}, or in xpkg's configuration"
+        ),
+        superseded_by: Some("image"),
+    };
+    from.iter().map(report).collect()
 }
 
 /// A value and its origin.
@@ -155,6 +226,7 @@ impl<T> Located<'_, T> {
     fn imported(&self, key: &'static str) -> ImportedKey {
         ImportedKey {
             key,
+            cross: self.at.path(self.key),
             place: self.place.clone(),
         }
     }
@@ -320,24 +392,6 @@ impl Migration {
                 None,
             )
         }));
-        let normalized = |name: &str| name.replace(['-', '_'], "").to_lowercase();
-        for (layer, name) in self
-            .layers
-            .iter()
-            .flat_map(|layer| layer.tables.target.keys().map(move |name| (layer, name)))
-        {
-            if name != triple && normalized(name) == normalized(triple) {
-                let key = format!("target.{name}");
-                let reason = format!("not the target's name: did you mean `target.{triple}`?");
-                unmapped.push(Unmapped {
-                    place: layer.place(&key),
-                    key,
-                    triple: Some(triple.to_owned()),
-                    reason,
-                    superseded_by: None,
-                });
-            }
-        }
     }
 
     /// Returns the key that makes cross link a target with zig, if one does.
@@ -357,19 +411,12 @@ impl Migration {
             return;
         }
         let Some(found) = self.first("image", &[At::Target(triple)], Values::image) else {
-            imported
-                .unmapped
-                .extend(imported.from.first().map(|key| Unmapped {
-                    key: format!("target.{triple}.image"),
-                    place: key.place.clone(),
-                    triple: Some(triple.to_owned()),
-                    reason: format!(
-                        "not set, and xpkg has no images of its own as cross has: set `image = \
-                     \"{REGISTRY}/{triple}:<version>\"` in `[target.{triple}]` of Cross.toml, or \
-                     in xpkg's configuration"
-                    ),
-                    superseded_by: Some("image"),
-                }));
+            // A Dockerfile may begin with an image of its own.
+            if imported.dockerfile.is_none() {
+                let cause = format!("used in an image alone; `{triple}` has none");
+                let reports = without_image(&imported.from, triple, &cause);
+                imported.unmapped.extend(reports);
+            }
             return;
         };
         let (name, toolchain) = &found.value;

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use camino::Utf8PathBuf;
+
 use crate::project::config::parse::ConfigFile;
 
 /// All sources that cross would read.
@@ -12,10 +14,16 @@ pub struct CrossSources {
     pub cross_toml: Option<ConfigFile>,
     /// The Cargo.toml at the workspace's root.
     pub cargo_toml: Option<ConfigFile>,
-    /// Variables `CROSS_BUILD_*` and `CROSS_TARGET_<T>_*` that are not empty.
+    /// Manifests of the other members that have a table of cross, sorted by package.
+    pub members: Vec<ConfigFile>,
+    /// Files that are named like Cross.toml, and that cross does not read.
+    pub strays: Vec<Utf8PathBuf>,
+    /// Variables `CROSS_*` that are not empty.
     pub variables: BTreeMap<String, String>,
     /// Members of [`super::possible_scripts`] that are files below the workspace's root.
     pub scripts: BTreeSet<String>,
+    /// Targets that rustc knows. If there are none, names of targets are not checked.
+    pub triples: Vec<String>,
 }
 
 /// A key of xpkg's that has its value from cross's configuration.
@@ -23,6 +31,8 @@ pub struct CrossSources {
 pub struct ImportedKey {
     /// Name of the key in xpkg's configuration.
     pub key: &'static str,
+    /// Full name of cross's key: `build.pre-build`.
+    pub cross: String,
     /// Origin: `Cross.toml:3`, or the variable's name.
     pub place: String,
 }

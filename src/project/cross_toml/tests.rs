@@ -389,13 +389,6 @@ fn each_key_without_a_counterpart_is_reported() {
                 + "with `dockerfile`, cross gives this name to the image that is built; xpkg uses \
                    it as the base image",
         ),
-        (
-            "pre-build = [\"a\"]\n",
-            own("image")
-                + "not set, and xpkg has no images of its own as cross has: set `image = \
-                   \"ghcr.io/cross-rs/aarch64-unknown-linux-gnu:<version>\"` in \
-                   `[target.aarch64-unknown-linux-gnu]` of Cross.toml, or in xpkg's configuration",
-        ),
     ] {
         assert_eq!(unmapped(&of_target(text)), expected);
     }
@@ -471,17 +464,32 @@ fn an_unknown_key_is_reported_with_the_nearest_and_the_rest_is_imported() {
 }
 
 #[test]
-fn a_misspelt_target_is_reported() {
-    let expected = format!(
-        "`target.aarch64_unknown_linux_gnu` of `Cross.toml:1`: not the target's name: did you \
-         mean `target.{T}`?"
-    );
-    assert_eq!(
-        unmapped(&cross(
-            "[target.aarch64_unknown_linux_gnu]\nimage = \"a\"\n"
-        )),
-        expected
-    );
+fn a_table_that_no_target_has_the_name_of_is_reported() {
+    for (name, expected) in [
+        (
+            "aarch64_unknown_linux_gnu",
+            format!("not the target's name: did you mean `target.{T}`?"),
+        ),
+        (
+            "aarch64-unknown-linux-gun",
+            format!("rustc has no such target; did you mean `target.{T}`?"),
+        ),
+        ("zzz", "rustc has no such target".to_owned()),
+        (
+            "'cfg(target_env = \"musl\")'",
+            "cross names targets by their triples alone: write a table for each".to_owned(),
+        ),
+    ] {
+        let sources = CrossSources {
+            triples: vec![T.to_owned()],
+            ..cross(&format!("[build]\n[target.{name}]\nimage = \"a\"\n"))
+        };
+        let key = name.trim_matches('\'');
+        assert_eq!(
+            unmapped(&sources),
+            format!("`target.{key}` of `Cross.toml:2`: {expected}")
+        );
+    }
 }
 
 #[test]
@@ -492,9 +500,84 @@ fn a_packages_table_is_ignored_beside_the_workspaces() {
     );
     let sources = all("", &text, &[]);
     assert_eq!(taken(&sources), "image = w (Cargo.toml:4)");
-    let expected = "`package.metadata.cross` of `Cargo.toml`: ignored beside \
-                    `[workspace.metadata.cross]`, as cross does";
+    let expected = "`package.metadata.cross` of `Cargo.toml:1`: ignored beside \
+                    `workspace.metadata.cross` of `Cargo.toml`, as in cross: write one \
+                    `[workspace.metadata.cross]`";
     assert_eq!(unmapped(&sources), expected);
+}
+
+#[test]
+fn one_table_of_all_members_counts() {
+    let member = |path: &str, image: &str| {
+        let text = format!("[package]\n[package.metadata.cross.target.{T}]\nimage = \"{image}\"\n");
+        source(path, &text).unwrap()
+    };
+    let sources = CrossSources {
+        members: vec![member("a/Cargo.toml", "a"), member("b/Cargo.toml", "b")],
+        ..all("", "[workspace]\n", &[])
+    };
+    assert_eq!(taken(&sources), "image = a (a/Cargo.toml:3)");
+    let expected = "`package.metadata.cross` of `b/Cargo.toml:2`: ignored beside \
+                    `package.metadata.cross` of `a/Cargo.toml`, as in cross: write one \
+                    `[workspace.metadata.cross]`";
+    assert_eq!(unmapped(&sources), expected);
+    let own = all("", "[workspace.metadata.cross.build]\nzzz = 1\n", &[]);
+    let sources = CrossSources {
+        members: sources.members,
+        ..own
+    };
+    assert_eq!(taken(&sources), "");
+    assert_eq!(
+        unmapped(&sources).lines().count(),
+        3,
+        "{}",
+        unmapped(&sources)
+    );
+    let cased = all("", "[package.metadata.Cross.build]\nxargo = true\n", &[]);
+    assert_eq!(
+        unmapped(&cased),
+        "`package.metadata.Cross` of `Cargo.toml:1`: cross has no such table; did you mean \
+         `package.metadata.cross`?"
+    );
+}
+
+#[test]
+fn each_key_without_an_image_is_reported_at_its_own_line() {
+    let text = "[build]\npre-build = [\"a\"]\n[build.env]\npassthrough = [\"P\"]\nvolumes = []\n";
+    let own = format!("{text}[target.{T}.env]\npassthrough = [\"Q\"]\n");
+    let line = |key: &str, line: usize| {
+        format!(
+            "`{key}` of `Cross.toml:{line}`: used in an image alone; `{T}` has none, and xpkg has \
+             none of its own: set `image = \"ghcr.io/cross-rs/{T}:<version>\"` in \
+             `[target.{T}]` of Cross.toml, or in xpkg's configuration"
+        )
+    };
+    let expected = [
+        line("build.pre-build", 2),
+        line("build.env.passthrough", 4),
+        line(&format!("target.{T}.env.passthrough"), 7),
+    ];
+    assert_eq!(unmapped(&cross(&own)), expected.join("\n"));
+    // A Dockerfile may name its own base.
+    let own = format!(
+        "[build]\ndockerfile = \"D\"\n{}",
+        &text["[build]\n".len()..]
+    );
+    assert_eq!(unmapped(&cross(&own)), "");
+}
+
+#[test]
+fn a_file_that_cross_does_not_read_is_reported() {
+    let sources = CrossSources {
+        strays: vec!["/w/cross.toml".into(), "/w/a/Cross.toml".into()],
+        ..CrossSources::default()
+    };
+    assert_eq!(
+        unmapped(&sources),
+        "`cross.toml` of `/w`: cross reads `Cross.toml` in the workspace's root: rename it to \
+         `Cross.toml`\n`Cross.toml` of `/w/a`: cross reads `Cross.toml` in the workspace's root: move \
+         it there"
+    );
 }
 
 #[test]
@@ -651,9 +734,6 @@ image = "-centos"
     let expected = "dockerfile = docker/cross/aarch64.Dockerfile in docker/cross \
                     PROTOC_VERSION=25.1 (Cargo.toml:8)";
     assert_eq!(taken(&sources), expected);
-    assert!(
-        unmapped(&sources)
-            .starts_with("`target.aarch64-unknown-linux-gnu.image` of `Cargo.toml:8`: not set")
-    );
+    assert_eq!(unmapped(&sources), "");
     assert_eq!(read(&sources).unwrap().default_target.as_deref(), Some(T));
 }

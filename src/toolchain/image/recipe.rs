@@ -32,13 +32,26 @@ pub fn copies(text: &str) -> bool {
     })
 }
 
-/// Returns the base images of a Dockerfile whose content may change: neither the base that xpkg
-/// passes, nor one of its own stages, nor pinned by digest.
-pub fn moving(text: &str) -> Vec<String> {
-    let mut stages: Vec<String> = vec!["scratch".to_owned()];
-    let mut moving = Vec::new();
-    for line in text.lines() {
-        let words: Vec<&str> = line
+/// Arguments that name the image which the caller passes.
+const GIVEN: &[&str] = &["XPKG_BASE_IMAGE", "CROSS_BASE_IMAGE"];
+
+/// A `FROM` of a Dockerfile.
+struct Stage<'a> {
+    /// Its line, from 0.
+    line: usize,
+    /// Image, name of an earlier stage, or `scratch`, as written.
+    image: &'a str,
+    /// Its own name.
+    name: Option<&'a str>,
+    /// True if `image` is `scratch` or an earlier stage.
+    is_known: bool,
+}
+
+/// Returns the stages of a Dockerfile.
+fn stages(text: &str) -> Vec<Stage<'_>> {
+    let mut stages: Vec<Stage> = Vec::new();
+    for (line, words) in text.lines().enumerate() {
+        let words: Vec<&str> = words
             .split_whitespace()
             .filter(|word| !word.starts_with("--"))
             .collect();
@@ -49,18 +62,94 @@ pub fn moving(text: &str) -> Vec<String> {
             continue;
         }
         let image = words.get(1).copied().unwrap_or_default();
-        let given = ["XPKG_BASE_IMAGE", "CROSS_BASE_IMAGE"]
-            .iter()
-            .any(|name| image == format!("${name}") || image == format!("${{{name}}}"));
-        if !given
-            && !image.contains("@sha256:")
-            && !stages.iter().any(|stage| stage.eq_ignore_ascii_case(image))
-        {
-            moving.push(image.to_owned());
-        }
-        stages.extend(words.get(3).map(|stage| (*stage).to_owned()));
+        let is_known = image.eq_ignore_ascii_case("scratch")
+            || stages.iter().any(|stage| {
+                stage
+                    .name
+                    .is_some_and(|name| name.eq_ignore_ascii_case(image))
+            });
+        stages.push(Stage {
+            line,
+            image,
+            name: words.get(3).copied(),
+            is_known,
+        });
     }
-    moving
+    stages
+}
+
+/// Returns true if an image is the one that the caller passes.
+fn is_given(image: &str) -> bool {
+    GIVEN
+        .iter()
+        .any(|name| image == format!("${name}") || image == format!("${{{name}}}"))
+}
+
+/// Returns the base images of a Dockerfile whose content may change: neither the base that xpkg
+/// passes, nor one of its own stages, nor pinned by digest.
+pub fn moving(text: &str) -> Vec<String> {
+    let stages = stages(text);
+    let moving = stages.iter().filter(|stage| {
+        !stage.is_known && !is_given(stage.image) && !stage.image.contains("@sha256:")
+    });
+    moving.map(|stage| stage.image.to_owned()).collect()
+}
+
+/// The image that a Dockerfile builds upon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DockerfileBase {
+    /// An image by its name.
+    Named(String),
+    /// The image that the caller passes, as it is written: `$CROSS_BASE_IMAGE`.
+    Given(String),
+    /// Another text: `scratch`, an argument of the Dockerfile's own, or nothing.
+    Other(String),
+}
+
+/// Returns the image that the last stage of a Dockerfile builds upon, through earlier stages.
+pub fn base(text: &str) -> DockerfileBase {
+    let stages = stages(text);
+    let mut at = stages.len().checked_sub(1);
+    while let Some(index) = at {
+        let image = stages[index].image;
+        let earlier = stages[..index].iter().rposition(|stage| {
+            stage
+                .name
+                .is_some_and(|name| name.eq_ignore_ascii_case(image))
+        });
+        if earlier.is_none() {
+            return if is_given(image) {
+                DockerfileBase::Given(image.to_owned())
+            } else if stages[index].is_known || image.contains('$') || image.is_empty() {
+                DockerfileBase::Other(image.to_owned())
+            } else {
+                DockerfileBase::Named(image.to_owned())
+            };
+        }
+        at = earlier;
+    }
+    DockerfileBase::Other(String::new())
+}
+
+/// Returns a Dockerfile with `pinned` in the place of the image `written` wherever a stage begins
+/// with it.
+pub fn pinned(text: &str, written: &str, pinned: &str) -> String {
+    let stages = stages(text);
+    let begins = |line: usize| {
+        stages
+            .iter()
+            .any(|stage| stage.line == line && !stage.is_known && stage.image == written)
+    };
+    text.split_inclusive('\n')
+        .enumerate()
+        .map(|(number, line)| {
+            if begins(number) {
+                line.replacen(written, pinned, 1)
+            } else {
+                line.to_owned()
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -94,6 +183,51 @@ mod tests {
         assert_eq!(
             moving("FROM ubuntu:20.04\nfrom $BASE\nFROM scratch\n"),
             ["ubuntu:20.04", "$BASE"]
+        );
+    }
+
+    #[test]
+    fn the_base_of_a_dockerfile_is_that_of_its_last_stage() {
+        let named = |image: &str| DockerfileBase::Named(image.to_owned());
+        let given = |image: &str| DockerfileBase::Given(image.to_owned());
+        let other = |image: &str| DockerfileBase::Other(image.to_owned());
+        for (text, expected) in [
+            ("FROM debian:12\nRUN true\n", named("debian:12")),
+            (
+                "from --platform=$BUILDPLATFORM r.io/a:1 AS a\nFROM b AS c\nFROM A\n",
+                named("r.io/a:1"),
+            ),
+            (
+                "ARG CROSS_BASE_IMAGE\nFROM $CROSS_BASE_IMAGE\n",
+                given("$CROSS_BASE_IMAGE"),
+            ),
+            (
+                "FROM ${XPKG_BASE_IMAGE} AS one\nFROM debian\nFROM one\n",
+                given("${XPKG_BASE_IMAGE}"),
+            ),
+            ("ARG BASE=debian\nFROM ${BASE}\n", other("${BASE}")),
+            ("FROM debian\nFROM scratch\n", other("scratch")),
+            ("RUN true\n", other("")),
+            ("FROM x AS x\n", named("x")),
+        ] {
+            assert_eq!(base(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_pinned_wherever_a_stage_begins_with_it() {
+        assert_eq!(
+            pinned(
+                "FROM a:1 AS b\r\nFROM b\nFROM a:1\nRUN echo a:1\nFROM a:10",
+                "a:1",
+                "r/a@sha256:x"
+            ),
+            "FROM r/a@sha256:x AS b\r\nFROM b\nFROM r/a@sha256:x\nRUN echo a:1\nFROM a:10"
+        );
+        // The second is the stage of the first.
+        assert_eq!(
+            pinned("FROM a AS a\nFROM a\n", "a", "b@x"),
+            "FROM b@x AS a\nFROM a\n"
         );
     }
 

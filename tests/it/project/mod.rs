@@ -2,5 +2,6 @@
 
 mod access;
 mod cargo_config;
+mod from_cross;
 mod graph;
 mod settings;

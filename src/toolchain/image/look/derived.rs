@@ -3,8 +3,9 @@
 use camino::Utf8Path;
 
 use crate::digest;
+use crate::host::machine::Host;
 use crate::problem::{Problem, Result};
-use crate::project::config::PreBuild;
+use crate::project::config::{Dockerfile, PreBuild};
 use crate::project::look::access;
 use crate::project::request::WantedImage;
 use crate::target::Target;
@@ -14,7 +15,21 @@ use crate::toolchain::image::lockfile::IMAGE_NOT_PINNED;
 use crate::toolchain::image::look::context::{self, BuildContext};
 use crate::toolchain::image::look::engine::{self, DERIVED};
 use crate::toolchain::image::look::store::{ImageStore, PullPolicy, absent, lock_path};
-use crate::toolchain::image::recipe;
+use crate::toolchain::image::recipe::{self, DockerfileBase};
+
+/// Returns the image that a Dockerfile of the configuration builds upon.
+///
+/// # Errors
+/// `outside-workspace`, or the file cannot be read.
+pub fn dockerfile_base(
+    host: &Host,
+    root: &Utf8Path,
+    dockerfile: &Dockerfile,
+) -> Result<DockerfileBase> {
+    let file = root.join(dockerfile.table().file);
+    access::check(host, root, &file, "`dockerfile`")?;
+    Ok(recipe::base(&host.read_text(&file)?))
+}
 
 /// The inputs of a derived image.
 pub struct Recipe {
@@ -59,6 +74,8 @@ impl ImageStore<'_> {
             Some(table) => {
                 self.check_inside(&table.file, "`dockerfile`")?;
                 let text = self.host.read_text(&table.file)?;
+                // The image that the lock pins is used wherever a stage begins with it.
+                let text = recipe::pinned(&text, &wanted.reference.written, base);
                 arguments.extend(
                     ["XPKG_BASE_IMAGE", "CROSS_BASE_IMAGE"]
                         .map(|name| (name.to_owned(), base.to_owned())),

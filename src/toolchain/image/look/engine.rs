@@ -12,6 +12,7 @@ use crate::host::process::Output;
 use crate::invocation::{self, Invocation};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
+use crate::project::cross_toml;
 use crate::project::reference::Reference;
 use crate::toolchain::image::container::{Container, IMAGE_UNFIT, Mount};
 use crate::toolchain::image::engine::{
@@ -28,13 +29,22 @@ const SILENCE: Duration = Duration::from_secs(300);
 /// Repository of derived images; they are on this machine only.
 pub const DERIVED: &str = "localhost/cargo-xpkg/derived";
 
-/// Returns the engine that `XPKG_CONTAINER_ENGINE` names; without it, docker or podman, the first
-/// that answers.
+/// Variables that name the engine, in order of precedence: xpkg's and cross's.
+pub const NAMING: &[&str] = &["XPKG_CONTAINER_ENGINE", cross_toml::variables::ENGINE];
+
+/// Returns the engine that the user names, with the variable.
+pub fn named(host: &Host) -> Option<(&'static str, &str)> {
+    NAMING
+        .iter()
+        .find_map(|variable| Some((*variable, host.var(variable)?)))
+}
+
+/// Returns the engine that a variable names; without one, docker or podman, the first that answers.
 ///
 /// # Errors
 /// [`NO_ENGINE`] if none answers, with the reason of each.
 pub fn detect(host: &Host) -> Result<Engine> {
-    let named = host.var("XPKG_CONTAINER_ENGINE");
+    let named = named(host);
     let programs = searched(host);
     let (mut tried, mut helps) = (Vec::new(), Vec::new());
     for program in programs {
@@ -52,16 +62,15 @@ pub fn detect(host: &Host) -> Result<Engine> {
     }
     let or = if helps.is_empty() { "" } else { "or " };
     helps.push(match named {
-        Some(_) => format!(
-            "{or}unset `XPKG_CONTAINER_ENGINE` to use the first of docker and podman \
-                            that answers"
-        ),
+        Some((variable, _)) => {
+            format!("{or}unset `{variable}` to use the first of docker and podman that answers")
+        }
         None => "install one: `apt-get install podman`".to_owned(),
     });
     let message = match named {
-        Some(named) => format!(
-            "the container engine `{named}`, which `XPKG_CONTAINER_ENGINE` names, does not answer"
-        ),
+        Some((variable, named)) => {
+            format!("the container engine `{named}`, which `{variable}` names, does not answer")
+        }
         None => "no container engine answers".to_owned(),
     };
     Err(helps.into_iter().fold(
@@ -72,8 +81,7 @@ pub fn detect(host: &Host) -> Result<Engine> {
 
 /// Returns the programs that are searched for.
 fn searched(host: &Host) -> Vec<&str> {
-    let named = host.var("XPKG_CONTAINER_ENGINE");
-    named.map_or_else(|| ENGINES.to_vec(), |named| vec![named])
+    named(host).map_or_else(|| ENGINES.to_vec(), |(_, named)| vec![named])
 }
 
 /// Returns true if a program is one of those that are searched for, and on PATH.
@@ -460,7 +468,7 @@ pub const NO_ENGINE: Code = code(&CodeInfo {
     cause: "A target needs an image, and neither docker nor podman is installed, running and \
             accessible.",
     detection: "`docker info`, then `podman info`, or only the one that `XPKG_CONTAINER_ENGINE` \
-                names. The message distinguishes missing, not running and forbidden.",
+                or `CROSS_CONTAINER_ENGINE` names. The message distinguishes missing, not running and forbidden.",
     fix: "Follow the line of the message for the engine that you want. xpkg does not fall back \
           to a linker of this machine.",
     page: "cross-images",

@@ -99,18 +99,12 @@ impl<'a> ImageStore<'a> {
         let programs = ENGINES
             .iter()
             .copied()
-            .chain(self.host.var("XPKG_CONTAINER_ENGINE"));
+            .chain(engine::named(self.host).map(|(_, program)| program));
         let clients: Vec<_> = programs
             .filter_map(|program| self.host.identity(&self.host.find(program)?))
             .collect();
-        let prefixes = [
-            "DOCKER_",
-            "CONTAINER",
-            "PODMAN",
-            "XDG_",
-            "XPKG_CONTAINER_ENGINE",
-            "HOME",
-        ];
+        let prefixes = ["DOCKER_", "CONTAINER", "PODMAN", "XDG_", "HOME"];
+        let prefixes: Vec<&str> = prefixes.iter().chain(engine::NAMING).copied().collect();
         let variables: Vec<_> = self
             .host
             .vars()

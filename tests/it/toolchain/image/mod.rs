@@ -1,6 +1,7 @@
 //! Cross images by real engines: pinned, planned, built in.
 
 mod context;
+mod edges;
 pub mod engines;
 mod failures;
 mod hostile;
