@@ -185,6 +185,41 @@ mod tests {
         assert!(dockerfile::text(&chat(), false).contains("COPY [\"${TARGETPLATFORM}/"));
     }
 
+    #[test]
+    fn labels_that_describe_the_base_are_emptied() {
+        let image = Image {
+            base: crate::ship::docker::image::Base::OciLayout {
+                directory: "/b".into(),
+                tag: None,
+            },
+            ..versioned("1.0.0")
+        };
+        let text = dockerfile::text(&image, true);
+        let labels: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("LABEL"))
+            .collect();
+        assert_eq!(
+            labels,
+            [
+                "LABEL org.opencontainers.image.authors=\"\" \
+                 org.opencontainers.image.base.digest=\"\" \
+                 org.opencontainers.image.base.name=\"\" \
+                 org.opencontainers.image.created=\"\" \
+                 org.opencontainers.image.description=\"\" \
+                 org.opencontainers.image.documentation=\"\" \
+                 org.opencontainers.image.licenses=\"\" \
+                 org.opencontainers.image.ref.name=\"\" \
+                 org.opencontainers.image.revision=\"\" \
+                 org.opencontainers.image.source=\"\" \
+                 org.opencontainers.image.url=\"\" \
+                 org.opencontainers.image.vendor=\"\"",
+                "LABEL org.opencontainers.image.title=\"chat \\\"\\$1\\\"\"",
+                "LABEL org.opencontainers.image.version=\"1.0.0\"",
+            ]
+        );
+    }
+
     fn bake(images: &[Image], cache: bool) -> Value {
         let layouts = [(
             "chat".to_owned(),

@@ -61,6 +61,12 @@ pub fn text(image: &Image, chmod: bool) -> String {
             &bin.place,
         ));
     }
+    let emptied = image.emptied_labels();
+    if !emptied.is_empty() {
+        // No instruction removes a label.
+        let pairs: Vec<String> = emptied.iter().map(|key| format!("{key}=\"\"")).collect();
+        lines.push(format!("LABEL {}", pairs.join(" ")));
+    }
     lines.extend(
         labels
             .iter()

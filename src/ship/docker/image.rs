@@ -21,6 +21,34 @@ pub const USER: &str = "65532:65532";
 /// OCI's annotation for the version of the packaged software.
 pub const VERSION: &str = "org.opencontainers.image.version";
 
+/// Prefix of the keys that OCI defines. Such a label of a base describes the base.
+const OCI_KEYS: &str = "org.opencontainers.image.";
+
+/// The keys that OCI defines, after [`OCI_KEYS`].
+///
+/// Source: opencontainers/image-spec, annotations.md.
+const DESCRIBING: &[&str] = &[
+    "authors",
+    "base.digest",
+    "base.name",
+    "created",
+    "description",
+    "documentation",
+    "licenses",
+    "ref.name",
+    "revision",
+    "source",
+    "title",
+    "url",
+    "vendor",
+    "version",
+];
+
+/// Returns true for a label that describes the image which has it, and none built upon it.
+pub fn describes_base(key: &str) -> bool {
+    key.starts_with(OCI_KEYS)
+}
+
 /// Directory of the bins in an image, on every base's PATH.
 pub const PLACE: &str = "/usr/local/bin";
 
@@ -133,6 +161,16 @@ impl Image {
             Base::OciLayout { .. } => format!("xpkg-base-{}", self.name),
             Base::Scratch | Base::Registry(_) => self.base.name(),
         }
+    }
+
+    /// Returns the labels that a Dockerfile empties, because the base may have them and the image
+    /// does not: they would describe the base beside the image's own version.
+    pub fn emptied_labels(&self) -> Vec<String> {
+        if self.base == Base::Scratch {
+            return Vec::new();
+        }
+        let keys = DESCRIBING.iter().map(|key| format!("{OCI_KEYS}{key}"));
+        keys.filter(|key| !self.labels.contains_key(key)).collect()
     }
 
     /// Returns the version as a tag, or `latest` without a version. Other characters are replaced:

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::problem::{Problem, Result};
-use crate::ship::docker::image::{DOCKER_INVALID, Image};
+use crate::ship::docker::image::{DOCKER_INVALID, Image, describes_base};
 use crate::tree::manifest::Platform;
 
 /// PATH of an image whose base sets none: Docker's default.
@@ -228,6 +228,7 @@ pub fn configuration(
         config.set_working_dir(Some("/".to_owned()));
     }
     let mut labels = config.labels().clone().unwrap_or_default();
+    labels.retain(|key, _| !describes_base(key));
     labels.extend(annotations(&image.labels));
     config.set_labels((!labels.is_empty()).then_some(labels));
 

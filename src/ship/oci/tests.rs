@@ -131,7 +131,10 @@ fn base() -> BaseImage {
         "config": {
             "Env": ["PATH=/base/bin", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"], "Cmd": ["sh"], "Entrypoint": ["/init"],
             "User": "0", "WorkingDir": "/srv", "StopSignal": "SIGINT", "ExposedPorts": { "53/udp": {} }, "Volumes": { "/data": {} },
-            "Labels": { "org.opencontainers.image.title": "the base", "base.own": "yes" },
+            "Labels": {
+                "org.opencontainers.image.title": "the base", "org.opencontainers.image.source": "of the base",
+                "org.opencontainers.image.licenses": "GPL-3.0", "base.own": "yes"
+            },
             "Healthcheck": { "Test": ["CMD", "/check"], "Interval": 30_000_000_000_u64 }, "Shell": ["/bin/ash", "-c"], "StopTimeout": 5,
             "OnBuild": ["RUN make"]
         },

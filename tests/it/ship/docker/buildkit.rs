@@ -182,6 +182,19 @@ base = "oci:base:0.1.0"
                 "WorkingDir": "/",
             })
         );
+        // The base is one with labels of its own.
+        let based = &config("hello.based", "")["config"]["Labels"];
+        for (key, expected) in [
+            ("title", "hello.based"),
+            ("version", "0.1.0"),
+            ("source", ""),
+        ] {
+            assert_eq!(
+                based[format!("org.opencontainers.image.{key}")],
+                expected,
+                "{key}"
+            );
+        }
         // The base's layers stand below, as they are.
         let below = skopeo(&format!(
             "inspect --config oci:{}",
