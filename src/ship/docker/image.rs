@@ -318,9 +318,11 @@ pub const DOCKER_INVALID: Code = code(&CodeInfo {
     title: "an image cannot be made as it is configured",
     cause: "A table of `docker` has a bin that the tree does not have, or not for every platform \
             of the image, or two images have the same name. Or a build in Docker would lack an \
-            input of the workspace: a package outside of it, or Cargo.lock.",
-    detection: "Each table is compared with the tree's manifest, and the directory of every path \
-                dependency with the workspace's root.",
+            input of the workspace: a package outside of it, Cargo.lock, or a file that \
+            `.dockerignore` leaves out.",
+    detection: "Each table is compared with the tree's manifest, the directory of every path \
+                dependency with the workspace's root, and manifests and sources with the rules of \
+                `.dockerignore`.",
     fix: "Correct the table, or build the missing bin; for a build in Docker follow the help of \
           the message.",
     page: "docker",

@@ -1,5 +1,6 @@
 //! Builds in Docker: the workspace is compiled inside of a Dockerfile.
 
 pub mod dockerfile;
+pub mod ignore;
 /// Writes the Dockerfile into the workspace.
 pub mod write;

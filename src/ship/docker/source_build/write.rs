@@ -1,7 +1,7 @@
 //! `docker --build-in-docker`: a Dockerfile that builds all of it, beside the workspace's
 //! Cargo.toml.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::ValueEnum as _;
@@ -9,8 +9,10 @@ use serde::Serialize;
 
 use crate::build::look::options::{self, RunOptions};
 use crate::build::look::request::{RunRequest, xpkg_config};
+use crate::host::entries::PathKind;
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind};
+use crate::invocation::quote;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::cargo_config;
 use crate::project::linker::LinkerChoice;
@@ -23,6 +25,7 @@ use crate::project::workspace::{Local, Workspace};
 use crate::ship::docker::bins::ImageOptions;
 use crate::ship::docker::image::{BASE_UNFIT, Base, DOCKER_INVALID, Image};
 use crate::ship::docker::source_build::dockerfile::{self, Plan};
+use crate::ship::docker::source_build::ignore::Rules;
 use crate::ship::docker::{self, decide};
 use crate::ship::oci::look::check::{self, Checked};
 
@@ -113,9 +116,18 @@ pub fn write(
         manifests: sent.manifests.into_iter().collect(),
         sources: sent.sources.into_iter().collect(),
     };
+    let ignored = ignored(host, &found)?;
+    let read = images.iter().flat_map(|image| {
+        let base = match &image.base {
+            Base::OciLayout { directory, .. } => Some(directory),
+            Base::Scratch | Base::Registry(_) => None,
+        };
+        image.files.keys().chain(base)
+    });
+    check_sent(host, root, &ignored, &plan, read)?;
     let texts = [
         ("xpkg.Dockerfile", dockerfile::text(&plan)),
-        ("xpkg.Dockerfile.dockerignore", ignored(host, &found)?),
+        ("xpkg.Dockerfile.dockerignore", ignored),
     ];
     put(host, root, &texts, force)?;
     let stages = images
@@ -212,6 +224,82 @@ fn ignored(host: &Host, found: &ProjectContext) -> Result<String> {
         target_dir.strip_prefix(root).ok(),
         own.as_deref(),
     ))
+}
+
+/// Checks that the builder is sent what it copies and compiles: toolchain files, manifests, sources,
+/// and `read`, what else the run inside reads.
+///
+/// # Errors
+/// `docker-invalid` with each file that a rule leaves out.
+fn check_sent<'a>(
+    host: &Host,
+    root: &Utf8Path,
+    ignored: &str,
+    plan: &Plan,
+    read: impl Iterator<Item = &'a Utf8PathBuf>,
+) -> Result<()> {
+    const SHOWN: usize = 10;
+    let rules = Rules::parse(ignored);
+    let real = host.resolve(root);
+    let below = read.filter_map(|path| {
+        let path = host.resolve(path);
+        path.strip_prefix(&real).ok().map(Utf8Path::to_owned)
+    });
+    // Each with what a rule that sends it names: a directory of sources as a whole.
+    let mut needed: Vec<(Utf8PathBuf, Utf8PathBuf)> = plan
+        .toolchain
+        .iter()
+        .chain(&plan.manifests)
+        .cloned()
+        .chain(below)
+        .map(|path| (path.clone(), path))
+        .collect();
+    // A build compiles no tests, and cargo finds them by itself or not at all.
+    let is_compiled = |source: &&Utf8PathBuf| {
+        let mut parts = source.components();
+        !parts.any(|part| ["benches", "examples", "tests"].contains(&part.as_str()))
+    };
+    for source in plan.sources.iter().filter(is_compiled) {
+        let directory = source.parent().unwrap_or(Utf8Path::new(""));
+        // A build script is beside what is not compiled.
+        if plan.manifests.contains(&directory.join("Cargo.toml")) {
+            needed.push((source.clone(), source.clone()));
+            continue;
+        }
+        let files = host.walk(&root.join(directory))?;
+        let sources = files
+            .iter()
+            .filter(|(path, kind)| **kind == PathKind::File && path.ends_with(".rs"));
+        needed.extend(sources.map(|(path, _)| (directory.join(path), directory.to_owned())));
+    }
+    let mut excluded: BTreeMap<&Utf8Path, &str> = BTreeMap::new();
+    let mut senders = BTreeSet::new();
+    for (path, sender) in &needed {
+        if let Some(rule) = rules.excludes(path.as_str()) {
+            excluded.insert(path, rule);
+            senders.insert(format!("!{sender}"));
+        }
+    }
+    if excluded.is_empty() {
+        return Ok(());
+    }
+    let more = excluded.len().saturating_sub(SHOWN);
+    let lines = excluded
+        .iter()
+        .take(SHOWN)
+        .map(|(path, rule)| format!("{path}, by `{rule}`"))
+        .chain((more > 0).then(|| format!("… and {more} more")));
+    let senders: Vec<String> = senders.iter().map(|rule| quote(rule)).collect();
+    Err(Problem::new(
+        DOCKER_INVALID,
+        "`.dockerignore` keeps from the builder what the build needs",
+    )
+    .note("excluded", lines)
+    .help(format!(
+        "send it: `printf '%s\\n' {} >>{}`",
+        senders.join(" "),
+        quote(root.join(".dockerignore").as_str())
+    )))
 }
 
 /// Layouts that are bases stand below the root.

@@ -243,3 +243,33 @@ exit 0
 "#]]
     );
 }
+
+#[test]
+fn a_dockerignore_that_starves_the_build_is_refused_by_rule() {
+    let project = Project::of("hello");
+    project.write(".dockerignore", "*\n!target/release/hello\n!Cargo.toml\n");
+    let line = format!(
+        "docker --build-in-docker --builder r.example/rust@sha256:{} --target {X86_MUSL}",
+        "ab".repeat(32)
+    );
+    let run = project.xpkg(&line);
+    check!(
+        run,
+        str![[r#"
+exit 1
+--- stderr
+      Noting the rules of `.dockerignore` are copied; write this anew when they change
+error[docker-invalid]: `.dockerignore` keeps from the builder what the build needs
+  excluded: Cargo.lock, by `*`
+            src/main.rs, by `*`
+  help: send it: `printf '%s\n' '!Cargo.lock' '!src' >>[ROOT]/.dockerignore`
+
+"#]]
+    );
+    assert!(!project.path("xpkg.Dockerfile").exists());
+    // The help is tried.
+    let (_, command) = run.stderr.split_once("send it: `").unwrap();
+    let (command, _) = command.split_once("`\n").unwrap();
+    project.shell(command).ok();
+    project.xpkg(&line).ok();
+}
