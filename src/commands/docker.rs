@@ -22,7 +22,7 @@ use crate::ship::docker::{self, source_build};
 use crate::ship::oci;
 use crate::ship::oci::look::check::{self, Checked};
 use crate::ship::trees::look::{
-    collected, epoch, existing_tree, just_built, no_manifest, verified,
+    Origin, collected, epoch, existing_tree, just_built, no_manifest, verified,
 };
 use crate::tree::manifest::Manifest;
 use crate::{tree, ui};
@@ -161,7 +161,12 @@ pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
         |project| project.workspace.root.clone(),
     );
     options.root.clone_from(&root);
-    let input = decide(host, project.as_ref(), trees, options)?;
+    let origin = if from.is_empty() {
+        Origin::Here
+    } else {
+        Origin::Elsewhere
+    };
+    let input = decide(host, project.as_ref(), trees, origin, options)?;
     reject_overlap(host, destination.as_ref(), &input.images, &input.trees)?;
     let directory = match (destination, project) {
         (Some(Destination::Layout(layout)), _) => {
@@ -185,12 +190,13 @@ fn decide(
     host: &Host,
     project: Option<&ProjectContext>,
     trees: Vec<Utf8PathBuf>,
+    origin: Origin,
     mut options: ImageOptions,
 ) -> Result<Input, Failure> {
     let config = project.map(xpkg_config).transpose()?.unwrap_or_default();
     let problems: Vec<Problem> = trees
         .iter()
-        .filter_map(|tree| verified(host, tree).err())
+        .filter_map(|tree| verified(host, tree, origin).err())
         .collect();
     if !problems.is_empty() {
         return Err(problems.into());

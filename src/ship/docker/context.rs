@@ -29,6 +29,8 @@ pub enum ContentSource {
     Text(String),
     /// A staged bin or a blob of a layout, with its SHA-256.
     Bin(Utf8PathBuf, String),
+    /// A staged bin that has lost its mode on its way here, with its SHA-256: copied with 0755.
+    Restored(Utf8PathBuf, String),
     /// A file of this machine for an image, copied since builders take the mode of the context's
     /// file.
     Copy {

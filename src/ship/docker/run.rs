@@ -260,10 +260,14 @@ pub fn pieces(
             );
         }
         for bin in image.platforms.iter().flat_map(|platform| &platform.bins) {
-            pieces.insert(
-                bin.context.clone(),
-                ContentSource::Bin(trees[bin.tree].join(&bin.staged), bin.sha256.clone()),
-            );
+            let (file, sha256) = (trees[bin.tree].join(&bin.staged), bin.sha256.clone());
+            let has_mode = host.mode(&file).is_none_or(|mode| mode == OPEN);
+            let source = if has_mode {
+                ContentSource::Bin(file, sha256)
+            } else {
+                ContentSource::Restored(file, sha256)
+            };
+            pieces.insert(bin.context.clone(), source);
         }
         for (path, _) in dockerfile::shared(image.ca_certificates, image.tzdata) {
             let found = if path.ends_with(".crt") {

@@ -74,17 +74,13 @@ fn put(new: &Below, ContextFile { path, from }: &ContextFile, record: &mut Recor
             // file may be.
             new.link_or_copy(file, path)?;
             let (digest, _) = new.hash(path)?;
-            if digest != *expected {
-                return Err(Problem::new(
-                    TREE_CHANGED,
-                    format!("`{file}` is not what it is known by"),
-                )
-                .note(
-                    "digest",
-                    [format!("sha256:{digest} instead of sha256:{expected}")],
-                )
-                .help("build it again: `cargo xpkg build`, or copy the base again"));
-            }
+            check_digest(file, &digest, expected)?;
+            digest
+        }
+        ContentSource::Restored(file, expected) => {
+            let digest = new.copy_as(file, path, OPEN)?;
+            check_digest(file, &digest, expected)?;
+            record.modes.insert(path.clone(), format!("{OPEN:04o}"));
             digest
         }
         ContentSource::Copy { from, executable } => {
@@ -108,6 +104,24 @@ fn put(new: &Below, ContextFile { path, from }: &ContextFile, record: &mut Recor
     };
     record.files.insert(path.clone(), digest);
     Ok(())
+}
+
+/// Checks that a file still has the digest by which it is known.
+///
+/// # Errors
+/// `tree-changed`.
+fn check_digest(file: &Utf8Path, digest: &str, expected: &str) -> Result<()> {
+    if digest == expected {
+        return Ok(());
+    }
+    Err(
+        Problem::new(TREE_CHANGED, format!("`{file}` is not what it is known by"))
+            .note(
+                "digest",
+                [format!("sha256:{digest} instead of sha256:{expected}")],
+            )
+            .help("build it again: `cargo xpkg build`, or copy the base again"),
+    )
 }
 
 /// Removes a context that is as it was written. Tells whether there was one.

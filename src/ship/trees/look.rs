@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Read, Seek};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::archive::entry::EntryKind;
 use crate::archive::look::own_name;
 use crate::archive::packing::{ARCHIVE_UNFIT, Packing};
 use crate::archive::read::file::PIECE;
@@ -274,7 +275,7 @@ fn opened(
     if host.is_dir(path) {
         return Ok(path.to_owned());
     }
-    verified(host, path)?;
+    verified(host, path, Origin::Elsewhere)?;
     let directory = host.scratch()?;
     let root = Utf8Path::from_path(directory.path())
         .unwrap_or(Utf8Path::new("/tmp"))
@@ -284,24 +285,58 @@ fn opened(
     Ok(tree)
 }
 
+/// Origin of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The workspace here.
+    Here,
+    /// `--from`.
+    Elsewhere,
+}
+
 /// Verifies a tree or an archive against its manifest and the requirements of its targets.
+///
+/// A tree from elsewhere may have lost the modes of its programs: the artifacts of CI services and
+/// zip files have none. Images set the mode that the manifest has.
 ///
 /// # Errors
 /// The first ten findings; the code is that of the first one.
-pub fn verified(host: &Host, path: &Utf8Path) -> Result<()> {
+pub fn verified(host: &Host, path: &Utf8Path, origin: Origin) -> Result<()> {
     let policy = Policy {
         name: PolicyName::Default,
         config: PolicyConfig::default(),
     };
-    verified_by(host, path, policy, "no image is made from it")
+    check(host, path, origin, policy, "no image is made from it")
 }
 
-/// Verifies like [`verified`], by a policy; `consequence` is a clause of the message.
+/// Verifies like [`verified`] of a tree from here, by a policy; `consequence` is a clause of the
+/// message.
 ///
 /// # Errors
 /// Those of [`verified`].
 pub fn verified_by(host: &Host, path: &Utf8Path, policy: Policy, consequence: &str) -> Result<()> {
-    let subject = verify::look::read(host, path, &host.shell.bar("Reading"))?;
+    check(host, path, Origin::Here, policy, consequence)
+}
+
+/// Verifies a tree or an archive by a policy.
+fn check(
+    host: &Host,
+    path: &Utf8Path,
+    origin: Origin,
+    policy: Policy,
+    consequence: &str,
+) -> Result<()> {
+    let mut subject = verify::look::read(host, path, &host.shell.bar("Reading"))?;
+    if origin == Origin::Elsewhere {
+        for entry in &mut subject.entries {
+            // The mode of a file that nobody may execute says nothing. Special bits do.
+            if let EntryKind::File(file) = &mut entry.what
+                && file.mode.is_some_and(|mode| mode & 0o7111 == 0)
+            {
+                file.mode = None;
+            }
+        }
+    }
     let report = judge::check_artifacts(
         &subject,
         &VerifyOptions {

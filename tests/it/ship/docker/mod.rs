@@ -630,3 +630,38 @@ fn a_context_is_the_old_or_the_new_whatever_fails() {
     );
     assert!(other.path("out/dist").is_dir());
 }
+
+#[test]
+fn a_tree_that_lost_its_modes_is_taken_and_gets_them_back() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = Project::of("hello").with("tar").with("chmod");
+    project
+        .xpkg(&format!("build -q --target {X86_MUSL} --out-dir tree"))
+        .ok();
+    let bin = format!("tree/{X86_MUSL}/hello/hello");
+    project
+        .shell(&format!("chmod 0644 {bin} && tar cf tree.tar tree"))
+        .ok();
+    let mode = |path: &str| {
+        let metadata = std::fs::metadata(project.path(path)).unwrap();
+        metadata.permissions().mode() & 0o7777
+    };
+    for from in ["tree", "tree.tar"] {
+        let old = ["", " --old-builder"];
+        for flag in old {
+            project
+                .xpkg(&format!("docker -q --from {from} --context dist{flag}"))
+                .ok();
+            assert_eq!(mode("dist/linux/amd64/hello/hello"), 0o755, "{from}{flag}");
+        }
+        project
+            .xpkg(&format!("docker -q --from {from} --oci layout"))
+            .ok();
+    }
+    assert_eq!(mode(&bin), 0o644);
+    // A special bit is no lost mode, and the gate for releases stays strict.
+    assert_eq!(project.xpkg("verify tree").code, Some(1));
+    project.shell(&format!("chmod 4644 {bin}")).ok();
+    let run = project.xpkg("docker --from tree --context dist");
+    assert!(run.stderr.contains("error[mode-unfit]"), "{}", run.stderr);
+}
