@@ -82,6 +82,10 @@ pub struct DockerArgs {
     /// Let bake use a registry cache per architecture, written by its group `per-architecture`
     #[arg(long)]
     pub cache: bool,
+
+    /// Write a `compose.yaml` into the context, too: a service for each image
+    #[arg(long, conflicts_with_all = ["oci", "build_in_docker", "old_builder"])]
+    pub compose: bool,
 }
 
 /// The JSON document of a context.
@@ -105,6 +109,7 @@ struct ContextOptions {
     force: bool,
     old_builder: bool,
     cache: bool,
+    compose: bool,
 }
 
 /// Runs `docker`.
@@ -121,6 +126,7 @@ pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
         old_builder,
         oci,
         cache,
+        compose,
     } = args;
     let format = run.message_format;
     let mut run = run.options();
@@ -181,6 +187,7 @@ pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
         force,
         old_builder,
         cache,
+        compose,
     };
     write_context(host, &input, &directory, options, format)
 }
@@ -246,6 +253,7 @@ fn write_context(
         force,
         old_builder,
         cache,
+        compose,
     } = options;
     let Checked { tops, told: notes } = check::check(host, images, Some(trees))?;
     note(host, &notes);
@@ -254,6 +262,7 @@ fn write_context(
         images,
         layouts: &layouts,
         cache,
+        compose,
     };
     let pieces = pieces(host, &plan, &tops, trees, !old_builder)?;
     let is_changed = docker::write::write(host, directory, &pieces, force)?;

@@ -197,6 +197,30 @@ pub struct DockerConfig {
     pub targets: Vec<String>,
     /// Labels of the image.
     pub labels: BTreeMap<String, String>,
+    /// False if `compose.yaml` gives the container a writable root.
+    pub read_only: Option<bool>,
+    /// Health check of the container.
+    pub healthcheck: Option<HealthcheckConfig>,
+}
+
+/// Health check of an image's container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table with `command`, `interval`, `timeout`, `start-period` and `retries`"
+)]
+pub struct HealthcheckConfig {
+    /// Program in the image, and its arguments. Exit code 0 means healthy.
+    pub command: Vec<String>,
+    /// Time between two checks: `30s`.
+    pub interval: Option<String>,
+    /// Time limit of a check.
+    pub timeout: Option<String>,
+    /// Time in which failures do not count.
+    pub start_period: Option<String>,
+    /// Number of failures in a row after which the container is unhealthy.
+    pub retries: Option<u32>,
 }
 
 /// A port to expose: `8080`, or `"53/udp"`.

@@ -15,6 +15,8 @@ pub struct Plan<'a> {
     /// True for a target for each architecture, which writes a cache to the registry beside the
     /// image; the image's target reads these caches.
     pub cache: bool,
+    /// True for a `compose.yaml` beside the bake file.
+    pub compose: bool,
 }
 
 /// Returns the bake file. Its paths are relative to the context, in which bake must be run.
@@ -230,6 +232,7 @@ mod tests {
             images,
             layouts: &layouts,
             cache,
+            compose: false,
         }))
         .unwrap()
     }

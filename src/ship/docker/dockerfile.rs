@@ -18,6 +18,8 @@ pub fn text(image: &Image, chmod: bool) -> String {
         ca_certificates,
         tzdata,
         labels,
+        read_only: _,
+        healthcheck,
     } = image;
     let mode = |mode: &str| {
         if chmod {
@@ -74,6 +76,11 @@ pub fn text(image: &Image, chmod: bool) -> String {
     );
     lines.extend(ports.iter().map(|port| format!("EXPOSE {port}")));
     lines.push(format!("USER {user}"));
+    lines.extend(
+        healthcheck
+            .iter()
+            .map(|check| format!("HEALTHCHECK {}CMD {}", check.flags(), array(&check.command))),
+    );
     lines.extend(
         entrypoint
             .iter()

@@ -10,6 +10,7 @@ use crate::invocation::quote;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::reference::Reference;
+use crate::ship::docker::healthcheck::Healthcheck;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::target::system::Libc;
@@ -151,6 +152,11 @@ pub struct Image {
     pub tzdata: bool,
     /// Labels, by OCI annotation key.
     pub labels: BTreeMap<String, String>,
+    /// True if `compose.yaml` gives the container a read-only root.
+    pub read_only: bool,
+    /// Health check of the container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthcheck: Option<Healthcheck>,
 }
 
 impl Image {

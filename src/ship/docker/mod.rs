@@ -3,9 +3,11 @@
 pub mod bake;
 pub mod bases;
 pub mod bins;
+pub mod compose;
 pub mod context;
 pub mod decide;
 pub mod dockerfile;
+pub mod healthcheck;
 pub mod image;
 pub mod one;
 /// Collects the files of a context.

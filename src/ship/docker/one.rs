@@ -9,6 +9,7 @@ use crate::project::config::{DockerConfig, Port};
 use crate::project::reference::{IMAGE_INVALID, Reference};
 use crate::ship::docker::bases::{BaseContents, check_base};
 use crate::ship::docker::bins::{Bin, ImageOptions, missing, one_a_package};
+use crate::ship::docker::healthcheck::Healthcheck;
 use crate::ship::docker::image::{
     Base, DOCKER_CLASH, DOCKER_INVALID, DeclaredBase, Image, InstalledBin, PLACE, PlatformImage,
     RuntimeDeps, USER,
@@ -117,6 +118,11 @@ pub fn decide(
             .collect(),
         ca_certificates: config.ca_certificates,
         tzdata: config.tzdata,
+        read_only: config.read_only.unwrap_or(true),
+        healthcheck: config
+            .healthcheck
+            .as_ref()
+            .and_then(|config| Healthcheck::parse(config).ok()),
     }))
 }
 

@@ -9,6 +9,7 @@ use crate::project::config::Config;
 use crate::project::look::access;
 use crate::ship::docker::bake::{self, Plan};
 use crate::ship::docker::bins::ImageOptions;
+use crate::ship::docker::compose;
 use crate::ship::docker::context::{ContentSource, ContextFile, OPEN};
 use crate::ship::docker::decide;
 use crate::ship::docker::dockerfile::{self, SCRATCH};
@@ -296,6 +297,11 @@ pub fn pieces(
         "docker-bake.json".to_owned(),
         ContentSource::Text(bake::text(plan)),
     );
+    if plan.compose {
+        let (text, notes) = compose::text(images, plan.layouts);
+        note(host, &notes);
+        pieces.insert(compose::NAME.to_owned(), ContentSource::Text(text));
+    }
     pieces.insert(
         ".dockerignore".to_owned(),
         ContentSource::Text(

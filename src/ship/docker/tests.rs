@@ -49,6 +49,8 @@ pub fn chat() -> Image {
             "chat \"$1\"".to_owned(),
         )]
         .into(),
+        read_only: true,
+        healthcheck: None,
     }
 }
 

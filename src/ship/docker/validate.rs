@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::problem::Problem;
 use crate::project::config::{DockerConfig, Port};
+use crate::ship::docker::healthcheck::Healthcheck;
 use crate::ship::docker::image::{DOCKER_CLASH, DOCKER_INVALID, PLACE};
 
 /// Users and groups that have a name on `scratch`, as in distroless.
@@ -61,6 +62,9 @@ pub fn check(config: &DockerConfig, base: &str) -> Vec<Problem> {
                 .help("name the program, or remove the key"),
         );
     }
+    if let Some(Err((what, help))) = config.healthcheck.as_ref().map(Healthcheck::parse) {
+        problems.push(invalid(format!("has a health check {what}")).help(help));
+    }
     for key in config.labels.keys().filter(|key| !is_key(key)) {
         problems.push(
             invalid(format!("has a label with the invalid key `{}`", shown(key)))
@@ -71,6 +75,7 @@ pub fn check(config: &DockerConfig, base: &str) -> Vec<Problem> {
         .entrypoint
         .iter()
         .flatten()
+        .chain(config.healthcheck.iter().flat_map(|check| &check.command))
         .chain(config.labels.values());
     for text in texts.filter(|text| {
         text.chars()
@@ -252,6 +257,18 @@ mod tests {
                  `80/xyz`",
             ),
             ("entrypoint = []", "the image `x` has an empty `entrypoint`"),
+            (
+                "healthcheck = { command = ['/a', '-h'], interval = '1m' }",
+                "",
+            ),
+            (
+                "healthcheck = { command = ['a'] }",
+                "the image `x` has a health check without a program by its path",
+            ),
+            (
+                "healthcheck = { command = ['/a'], timeout = '5' }",
+                "the image `x` has a health check with the invalid `timeout` `5`",
+            ),
             (
                 "entrypoint = [\"/a\\u0000\"]",
                 "the image `x` has the value `/a\\0`, which contains control characters",

@@ -262,11 +262,12 @@ pub fn configuration(
         )
         .set_history(Some(history));
     let mut made = serde_json::to_value(&made).expect("it is plain data");
-    if let (Some(config), Some(base)) = (
-        made.pointer_mut("/config").and_then(Value::as_object_mut),
-        base,
-    ) {
-        config.extend(base.configuration.more.clone());
+    if let Some(config) = made.pointer_mut("/config").and_then(Value::as_object_mut) {
+        let of_base = base.into_iter().flat_map(|base| &base.configuration.more);
+        config.extend(of_base.map(|(key, value)| (key.clone(), value.clone())));
+        if let Some(check) = &image.healthcheck {
+            config.insert("Healthcheck".to_owned(), check.document());
+        }
     }
     document(&made)
 }

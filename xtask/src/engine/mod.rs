@@ -211,7 +211,7 @@ impl Engine {
             &format!("{}/dockerd.json", self.name),
             &configuration.to_string(),
         )?;
-        let packages = vec!["docker.io", "containerd", "docker-buildx"];
+        let packages = vec!["docker.io", "containerd", "docker-buildx", "docker-compose"];
         debian::unpack(
             &Set {
                 place: format!("engine/{}/root", self.name),
@@ -224,12 +224,12 @@ impl Engine {
         let plugins = PathBuf::from(self.file("client/cli-plugins"));
         let failed = |error: std::io::Error| format!("{}: {error}", plugins.display());
         std::fs::create_dir_all(&plugins).map_err(failed)?;
-        let _ = std::fs::remove_file(plugins.join("docker-buildx"));
-        std::os::unix::fs::symlink(
-            self.file("root/usr/libexec/docker/cli-plugins/docker-buildx"),
-            plugins.join("docker-buildx"),
-        )
-        .map_err(failed)
+        for plugin in ["docker-buildx", "docker-compose"] {
+            let _ = std::fs::remove_file(plugins.join(plugin));
+            let program = self.file(&format!("root/usr/libexec/docker/cli-plugins/{plugin}"));
+            std::os::unix::fs::symlink(program, plugins.join(plugin)).map_err(failed)?;
+        }
+        Ok(())
     }
 
     fn serve(&self) -> Result<(), String> {

@@ -3,6 +3,7 @@
 
 mod bases;
 mod buildkit;
+mod compose;
 mod source_build;
 
 use std::os::unix::fs::MetadataExt as _;
