@@ -42,6 +42,8 @@ pub struct Reader<'a> {
     /// Maximum size of `kept`, in bytes.
     limit: usize,
     kept: Vec<u8>,
+    /// True if the stream was longer than `limit`.
+    pub is_cut: bool,
     on_piece: Box<OnPiece<'a>>,
 }
 
@@ -56,6 +58,7 @@ impl<'a> Reader<'a> {
             stream: Some(stream.into().into()),
             limit,
             kept: Vec::new(),
+            is_cut: false,
             on_piece: Box::new(on_piece),
         }
     }
@@ -75,6 +78,7 @@ impl<'a> Reader<'a> {
             Ok(size @ 1..) => {
                 let room = self.limit.saturating_sub(self.kept.len()).min(size);
                 self.kept.extend_from_slice(&piece[..room]);
+                self.is_cut |= room < size;
                 (self.on_piece)(&piece[..size]);
                 size
             }

@@ -37,9 +37,35 @@ impl Output {
     }
 }
 
-/// Maximum size of a stream that [`Host::capture_bounded`] keeps, in bytes; the rest is read and
+/// Maximum size of a stream that [`Host::try_untrusted`] keeps, in bytes; the rest is read and
 /// dropped.
 const STREAM_LIMIT: usize = 64 * 1024;
+
+/// Maximum size of a stream of a tool whose answer is read as a whole, in bytes. A longer one is an
+/// error: half an answer may read as another one.
+const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Treatment of a stream that is longer than what is kept of it.
+#[derive(Clone, Copy)]
+enum Kept {
+    /// All of it is kept.
+    Whole,
+    /// [`STREAM_LIMIT`] bytes are kept, for messages.
+    Head,
+    /// Up to [`ANSWER_LIMIT`] bytes are kept, and more is an error.
+    Answer,
+}
+
+impl Kept {
+    /// Returns the number of bytes that are kept.
+    fn limit(self) -> usize {
+        match self {
+            Self::Whole => usize::MAX,
+            Self::Head => STREAM_LIMIT,
+            Self::Answer => ANSWER_LIMIT,
+        }
+    }
+}
 
 /// Time limit of a cleanup command.
 const CLEANUP_LIMIT: Duration = Duration::from_secs(20);
@@ -175,25 +201,44 @@ impl Host {
     /// # Errors
     /// `no-toolchain` or `process-failed` if it cannot be started, and `interrupted`.
     pub fn capture(&self, invocation: &Invocation) -> Result<Output> {
-        self.capture_streams(invocation, Bound::None, usize::MAX, |_| ())
+        self.capture_streams(invocation, Bound::None, Kept::Whole, |_| ())
     }
 
-    /// Runs a program like [`Self::capture`], for at most `limit`. Each stream is kept up to
-    /// [`STREAM_LIMIT`] bytes, and its process group is killed with it.
+    /// Runs a program like [`Self::capture`], for at most `limit`. Its process group is killed with
+    /// it.
+    ///
+    /// # Errors
+    /// Also `process-failed` if a stream has more than [`ANSWER_LIMIT`] bytes.
     pub fn capture_bounded(&self, invocation: &Invocation, limit: Duration) -> Result<Output> {
-        self.capture_streams(invocation, Bound::Whole(limit), STREAM_LIMIT, |_| ())
+        self.capture_streams(invocation, Bound::Whole(limit), Kept::Answer, |_| ())
     }
 
     /// Runs an untrusted program like [`Self::capture_bounded`], and ends all its descendants, also
     /// those that have left its process group. Engines are not run so: they leave processes behind
     /// on purpose.
+    ///
+    /// # Errors
+    /// Those of [`Self::capture_bounded`].
     pub fn capture_untrusted(&self, invocation: &Invocation, limit: Duration) -> Result<Output> {
+        self.untrusted(invocation, limit, Kept::Answer)
+    }
+
+    /// Runs a program like [`Self::capture_untrusted`] whose output is shown and not read: each
+    /// stream is kept up to [`STREAM_LIMIT`] bytes.
+    pub fn try_untrusted(&self, invocation: &Invocation, limit: Duration) -> Result<Output> {
+        self.untrusted(invocation, limit, Kept::Head)
+    }
+
+    /// Runs an untrusted program and ends all its descendants.
+    fn untrusted(&self, invocation: &Invocation, limit: Duration, kept: Kept) -> Result<Output> {
         let watched = Watched::new(invocation.env_clear);
+        let bound = Bound::Whole(limit);
         let output = match watched.variable() {
             Some((name, value)) => {
-                self.capture_bounded(&invocation.clone().env(name, value), limit)
+                let invocation = invocation.clone().env(name, value);
+                self.capture_streams(&invocation, bound, kept, |_| ())
             }
-            None => self.capture_bounded(invocation, limit),
+            None => self.capture_streams(invocation, bound, kept, |_| ()),
         };
         self.end_descendants(watched, &invocation.program);
         output
@@ -206,28 +251,31 @@ impl Host {
         invocation: &Invocation,
         on_line: impl FnMut(&str) + Send,
     ) -> Result<Output> {
-        self.capture_streams(invocation, Bound::None, usize::MAX, on_line)
+        self.capture_streams(invocation, Bound::None, Kept::Whole, on_line)
     }
 
     /// Runs a program like [`Self::capture_talking`] and kills it after `silence` without output.
-    /// Each stream is kept up to [`STREAM_LIMIT`] bytes.
+    ///
+    /// # Errors
+    /// Also `process-failed` if a stream has more than [`ANSWER_LIMIT`] bytes.
     pub fn capture_unless_silent(
         &self,
         invocation: &Invocation,
         silence: Duration,
         on_line: impl FnMut(&str) + Send,
     ) -> Result<Output> {
-        self.capture_streams(invocation, Bound::Silence(silence), STREAM_LIMIT, on_line)
+        self.capture_streams(invocation, Bound::Silence(silence), Kept::Answer, on_line)
     }
 
-    /// Runs a program and captures both streams, up to `limit` bytes each.
+    /// Runs a program and captures both streams.
     fn capture_streams(
         &self,
         invocation: &Invocation,
         bound: Bound,
-        limit: usize,
+        kept: Kept,
         mut on_line: impl FnMut(&str) + Send,
     ) -> Result<Output> {
+        let limit = kept.limit();
         let mut running = self.spawn(invocation, |command| {
             command
                 .stdin(Stdio::null())
@@ -242,6 +290,7 @@ impl Host {
             Reader::new(stderr, limit, |piece| lines.push(piece, &mut on_line)),
         ];
         let status = pipes::read(&mut running.child, bound, &mut readers);
+        let is_cut = readers.iter().any(|reader| reader.is_cut);
         let [stdout, stderr] = readers.map(Reader::into_text);
         lines.finish(&mut on_line);
         if !matches!(bound, Bound::None) {
@@ -249,6 +298,16 @@ impl Host {
         }
         let status = status.map_err(|error| cannot_start(invocation, &error))?;
         self.check_interrupted()?;
+        if is_cut && matches!(kept, Kept::Answer) {
+            let message = format!(
+                "`{}` wrote more than {} MiB, of which xpkg would read a part",
+                invocation.program,
+                ANSWER_LIMIT / (1024 * 1024)
+            );
+            return Err(Problem::new(PROCESS_FAILED, message)
+                .note("command", [invocation.to_string()])
+                .help("run the command by hand and check its output"));
+        }
         Ok(Output {
             code: status.and_then(|status| status.code()),
             timed_out: status.is_none(),

@@ -169,7 +169,7 @@ pub fn start_all(
                 }
             ),
         };
-        let ended = match host.capture_untrusted(&fenced, RUN_LIMIT) {
+        let ended = match host.try_untrusted(&fenced, RUN_LIMIT) {
             Ok(ended) => ended,
             Err(problem) if problem.code == INTERRUPTED => return Err(problem),
             Err(problem) => {

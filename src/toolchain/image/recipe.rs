@@ -1,17 +1,70 @@
 //! Dockerfiles: the instructions of a `pre-build`, and the properties that a rebuild depends on.
 
+/// Maximum length of a line of a Dockerfile, in bytes. Builders read lines of less than 64 KiB;
+/// podman drops a longer one and all below it without an error, containers/podman 4 and 5.
+const LONGEST_LINE: usize = 64 * 1024 - 2;
+
+/// Maximum length of a piece of a script in an instruction, as JSON, in bytes.
+const LONGEST_PIECE: usize = 48 * 1024;
+
 /// Returns the instructions that run a script with its own interpreter and the triple as its
 /// argument. Nothing is copied, so the script needs neither a build context nor a recent builder.
+/// A long script is written in pieces, each by an instruction of its own.
 pub fn run(script: &str, arguments: &[(String, String)], triple: &str) -> String {
     let names: String = arguments
         .iter()
         .map(|(name, _)| format!("ARG {name}\n"))
         .collect();
-    let launcher = "printf %s \"$1\" >/xpkg-pre-build && chmod +x /xpkg-pre-build && \
-                   /xpkg-pre-build \"$2\" && rm /xpkg-pre-build";
-    let words = ["/bin/sh", "-c", launcher, "sh", script, triple];
-    let words = serde_json::to_string(&words).expect("words are plain data");
-    format!("\nUSER 0:0\n{names}RUN {words}\n")
+    let instruction = |launcher: &str, arguments: &[&str]| {
+        let words: Vec<&str> = ["/bin/sh", "-c", launcher, "sh"]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .collect();
+        let words = serde_json::to_string(&words).expect("words are plain data");
+        format!("RUN {words}\n")
+    };
+    let pieces = pieces(script);
+    let instructions = if let [script] = pieces[..] {
+        let launcher = "printf %s \"$1\" >/xpkg-pre-build && chmod +x /xpkg-pre-build && \
+                        /xpkg-pre-build \"$2\" && rm /xpkg-pre-build";
+        instruction(launcher, &[script, triple])
+    } else {
+        let written = pieces
+            .iter()
+            .map(|piece| instruction("printf %s \"$1\" >>/xpkg-pre-build", &[piece]));
+        let launcher = "chmod +x /xpkg-pre-build && /xpkg-pre-build \"$1\" && rm /xpkg-pre-build";
+        written.chain([instruction(launcher, &[triple])]).collect()
+    };
+    format!("\nUSER 0:0\n{names}{instructions}")
+}
+
+/// Cuts a script into pieces that fit into an instruction each, as JSON.
+fn pieces(script: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let (mut start, mut length) = (0, 0);
+    for (at, letter) in script.char_indices() {
+        // The longest form of a letter in JSON: `\u001b`.
+        let longest = if letter.is_control() || letter == '"' || letter == '\\' {
+            6
+        } else {
+            letter.len_utf8()
+        };
+        if length + longest > LONGEST_PIECE {
+            pieces.push(&script[start..at]);
+            (start, length) = (at, 0);
+        }
+        length += longest;
+    }
+    pieces.push(&script[start..]);
+    pieces
+}
+
+/// Returns the number of the first line of a Dockerfile that builders do not read, from 1.
+pub fn too_long(text: &str) -> Option<usize> {
+    let lines = text.lines().map(str::len);
+    let line = lines.into_iter().position(|length| length > LONGEST_LINE)?;
+    Some(line + 1)
 }
 
 /// Returns true if a Dockerfile uses files of its build context.
@@ -168,6 +221,30 @@ mod tests {
         assert!(
             text.contains(r##""#!/bin/sh\nset -e\necho \"$CROSS_DEB_ARCH\"\n","t"]"##),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn a_long_script_is_written_in_pieces_that_builders_read() {
+        let script = format!("#!/bin/sh\n: {}\u{1}\"\\\n", "ü€".repeat(60_000));
+        let text = run(&script, &[], "t");
+        assert_eq!(too_long(&text), None);
+        assert!(text.lines().count() > 4);
+        let words = text.lines().filter_map(|line| {
+            serde_json::from_str::<Vec<String>>(line.strip_prefix("RUN ")?).ok()
+        });
+        let written: String = words
+            .filter(|words| words[2].contains("printf"))
+            .map(|words| words[4].clone())
+            .collect();
+        assert_eq!(written, script);
+        assert_eq!(
+            too_long(&format!("FROM a\nRUN {}\n", "x".repeat(65_532))),
+            Some(2)
+        );
+        assert_eq!(
+            too_long(&format!("FROM a\nRUN {}\n", "x".repeat(65_530))),
+            None
         );
     }
 

@@ -622,7 +622,7 @@ impl Bench<'_> {
                     .collect();
                 let (first, rest) = command.split_first()?;
                 let call = Invocation::new(first, self.directory).args(rest.iter().cloned());
-                self.host.capture_untrusted(&call, LIMIT).ok()?
+                self.host.try_untrusted(&call, LIMIT).ok()?
             }
         };
         match ended.code {

@@ -5,6 +5,7 @@ use camino::Utf8Path;
 use crate::digest;
 use crate::host::machine::Host;
 use crate::problem::{Problem, Result};
+use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::config::{Dockerfile, PreBuild};
 use crate::project::look::access;
 use crate::project::request::WantedImage;
@@ -76,6 +77,16 @@ impl ImageStore<'_> {
                 let text = self.host.read_text(&table.file)?;
                 // The image that the lock pins is used wherever a stage begins with it.
                 let text = recipe::pinned(&text, &wanted.reference.written, base);
+                if let Some(line) = recipe::too_long(&text) {
+                    return Err(Problem::new(
+                        CONFIG_INVALID,
+                        format!(
+                            "line {line} of `{}` has 64 KiB or more, which builders do not read",
+                            table.file
+                        ),
+                    )
+                    .help("break it by `\\` at the end of a line, or copy a script and run it"));
+                }
                 arguments.extend(
                     ["XPKG_BASE_IMAGE", "CROSS_BASE_IMAGE"]
                         .map(|name| (name.to_owned(), base.to_owned())),

@@ -1,7 +1,19 @@
 //! Bounds, interruptions, and what does not reach a container.
 
+use std::os::unix::fs::PermissionsExt as _;
+
+use snapbox::str;
+
+use crate::check;
 use crate::support::{ARM_GNU, Project};
-use crate::toolchain::image::engines::on_each_engine;
+use crate::toolchain::image::engines::{on_each_engine, target_table};
+
+/// Writes a program: a shell script.
+fn program(path: &std::path::Path, script: &str) {
+    let _ = std::fs::remove_file(path);
+    std::fs::write(path, format!("#!/bin/sh\n{script}")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
 
 /// Adds a build script.
 fn build_script(project: &Project, body: &str) {
@@ -11,6 +23,56 @@ fn build_script(project: &Project, body: &str) {
     );
     project.write("Cargo.toml", &manifest);
     project.write("build.rs", &format!("fn main() {{\n{body}\n}}\n"));
+}
+
+#[test]
+fn a_pre_build_of_any_length_is_run_as_a_whole() {
+    on_each_engine(|engine| {
+        let _alone = engine.alone();
+        let project = engine.configured(
+            "hello",
+            &engine.tag("gcc12:1"),
+            "pre-build = \"ci/prepare.sh\"\n",
+        );
+        // podman's parser drops a line of 64 KiB and all below it.
+        let long = format!(": '{}'\n", "long \u{fc} \\ \" ".repeat(20_000));
+        project.write(
+            "ci/prepare.sh",
+            &format!("#!/bin/sh\nset -e\n{long}echo \"$1\" >/made-by-pre-build\n"),
+        );
+        build_script(
+            &project,
+            "    let made = std::fs::read_to_string(\"/made-by-pre-build\");\n    \
+             println!(\"cargo::warning=made: {made:?}\");",
+        );
+        project.xpkg("image pin").ok();
+        let run = project.xpkg("build").ok();
+        let expected = format!("made: Ok(\"{ARM_GNU}\\n\")");
+        assert!(run.stderr.contains(&expected), "{}", run.stderr);
+    });
+}
+
+#[test]
+fn an_image_with_a_long_description_is_pinned() {
+    on_each_engine(|engine| {
+        let tag = engine.own_tag("described");
+        let context = tempfile::tempdir().unwrap();
+        let labels: String = (0..60)
+            .map(|number| format!("LABEL xpkg.tests.{number}={}\n", "x".repeat(3000)))
+            .collect();
+        let recipe = format!("FROM {}\n{labels}", engine.by_digest("gcc12:1"));
+        std::fs::write(context.path().join("Dockerfile"), recipe).unwrap();
+        engine.says(&format!(
+            "build --quiet --tag {tag} {}",
+            context.path().display()
+        ));
+        let project = engine.configured("hello", &tag, "");
+        engine.says(&format!("push {tag}"));
+        project.xpkg("image pin").ok();
+        assert!(project.read("xpkg.lock").contains(&tag));
+        // podman would take the image below with it, which other tests use.
+        engine.says(&format!("rmi --no-prune {tag}"));
+    });
 }
 
 #[test]
@@ -41,4 +103,60 @@ fn a_dockerfile_without_an_image_is_built_upon_its_own() {
         assert!(run.stderr.contains("own: Ok(\"own\\n\")"), "{}", run.stderr);
         project.xpkg("clean").ok();
     });
+}
+
+#[test]
+fn an_answer_that_is_cut_is_an_error() {
+    let project = Project::of("hello").env("XPKG_CONTAINER_ENGINE", "podman");
+    program(
+        &project.bin.join("podman"),
+        "exec /usr/bin/head -c 17000000 /dev/zero\n",
+    );
+    project.append("Cargo.toml", &target_table("localhost/x:1", ""));
+    check!(
+        project.xpkg(&format!("image pin --target {ARM_GNU}")),
+        str![[r#"
+exit 1
+--- stderr
+error[no-engine]: the container engine `podman`, which `XPKG_CONTAINER_ENGINE` names, does not answer
+  tried: podman: `podman` wrote more than [SIZE], of which xpkg would read a part
+  help: check the output of `podman info`
+  help: or unset `XPKG_CONTAINER_ENGINE` to use the first of docker and podman that answers
+
+"#]]
+    );
+}
+
+#[test]
+fn a_line_that_builders_do_not_read_is_refused() {
+    let project = Project::of("hello");
+    project.append(
+        "Cargo.toml",
+        &target_table("localhost/x:1", "dockerfile = \"Dockerfile\"\n"),
+    );
+    project.write(
+        "Dockerfile",
+        &format!(
+            "FROM $XPKG_BASE_IMAGE\nRUN : {}\nRUN true\n",
+            "x".repeat(65_536)
+        ),
+    );
+    project.write(
+        "xpkg.lock",
+        &format!(
+            "version = 1\n[[image]]\ntarget = \"{ARM_GNU}\"\nreference = \"localhost/x:1\"\ndigest \
+             = \"sha256:{}\"\n[image.seen]\nplatform = \"linux/amd64\"\ncreated = \"\"\n",
+            "ab".repeat(32)
+        ),
+    );
+    check!(
+        project.xpkg(&format!("plan --target {ARM_GNU}")),
+        str![[r#"
+exit 1
+--- stderr
+error[config-invalid]: line 2 of `[ROOT]/Dockerfile` has [SIZE] or more, which builders do not read
+  help: break it by `\` at the end of a line, or copy a script and run it
+
+"#]]
+    );
 }
