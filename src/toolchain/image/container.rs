@@ -159,9 +159,12 @@ impl Container {
             "never",
             "--stop-timeout",
             "0",
-            "--user",
-            &self.user,
         ]);
+        if self.engine.remaps_users {
+            // Else the caller's user would be another one, who may not read the sources.
+            call = call.args(["--userns", "host"]);
+        }
+        call = call.args(["--user", &self.user]);
         for mount in &self.mounts {
             call = call.args(mount.arguments(self.label));
         }

@@ -33,6 +33,9 @@ pub struct Engine {
     pub version: String,
     /// True if it runs as an ordinary user, who is root in its containers.
     pub rootless: bool,
+    /// True if its containers have users of their own (docker's `userns-remap`), unless the command
+    /// line asks for this machine's.
+    pub remaps_users: bool,
     /// True if it supports SELinux; only the machine knows if that enforces.
     pub selinux: bool,
     /// Connection, if it is not the default one of this machine: `remote (tcp://…)`, `context
@@ -168,6 +171,7 @@ impl Engine {
                 program: program.to_owned(),
                 version: info.version?.version,
                 rootless: security.rootless.unwrap_or(false),
+                remaps_users: false,
                 selinux: security.selinux_enabled.unwrap_or(false),
                 by: socket.map(|socket| format!("remote ({})", socket.path)),
             });
@@ -183,6 +187,7 @@ impl Engine {
             program: program.to_owned(),
             version: info.server_version.filter(|version| !version.is_empty())?,
             rootless: has("rootless"),
+            remaps_users: has("userns"),
             selinux: has("selinux"),
             by: match docker_host {
                 Some(place) => Some(place)
@@ -276,6 +281,8 @@ mod tests {
                 .as_deref(),
             Some("docker 20.10.24, rootless true")
         );
+        let remapped = r#"{"ServerVersion":"26","SecurityOptions":["name=userns"]}"#;
+        assert!(Engine::read("docker", remapped, None).unwrap().remaps_users);
         let podman = r#"{"host":{"security":{"rootless":false,"selinuxEnabled":false},"serviceIsRemote":true},"version":{"Version":"4.3.1"}}"#;
         assert_eq!(read(podman).as_deref(), Some("podman 4.3.1 false"));
         let service = podman.replace("true}", r#"true,"remoteSocket":{"path":"unix:///s"}}"#);
@@ -393,6 +400,7 @@ mod tests {
             program: "docker".to_owned(),
             version: "28".to_owned(),
             rootless: false,
+            remaps_users: false,
             selinux: label,
             by: None,
         };
@@ -435,6 +443,13 @@ mod tests {
             "cd '/my work, all' && docker run --rm [PROXIES] --name xpkg-1 --network none --pull never --stop-timeout 0 --user 1000:1000 \
              --mount 'type=bind,\"source=/my work, all\",\"target=/my work, all\",readonly' --mount 'type=bind,source=/t,target=/t' \
              --env 'A=b c' --env SECRET --workdir '/my work, all' --entrypoint cargo x@sha256:aa build"
+        );
+        let mut remapped = container(false);
+        remapped.engine.remaps_users = true;
+        let remapped = remapped.run("cargo", []).to_string();
+        assert!(
+            remapped.contains(" --userns host --user 1000:1000 "),
+            "{remapped}"
         );
         let labelled = container(true).run("cargo", []).to_string();
         assert!(
