@@ -145,9 +145,8 @@ pub fn run(host: &Host, args: ImageArgs) -> Result<(), Failure> {
                 .filter(|image| session.is_locked(image))
                 .map(|image| image.request.target.triple())
                 .collect();
-            let new = lock.with(pins, &names);
             // Problems with some images do not keep the others from being pinned.
-            session.write(&new, *locked, dry_run)?;
+            let new = session.write(pins, &names, *locked, dry_run)?;
             if !problems.is_empty() {
                 return Err(problems.into());
             }

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 
+use crate::host::lock;
 use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::Config;
@@ -261,18 +262,42 @@ impl PinSession<'_> {
             .collect()
     }
 
-    /// Prints the changes of the lock, then writes it.
+    /// Prints the changes of the lock, then writes it. `targets` are all that have an image. Returns
+    /// the new lock.
     ///
     /// # Errors
     /// [`LOCK_CHANGED`] if `locked` forbids the changes.
-    pub fn write(&self, new: &Lockfile, locked: bool, dry: bool) -> Result<()> {
+    pub fn write(
+        &self,
+        pins: Vec<Pin>,
+        targets: &[&str],
+        locked: bool,
+        dry: bool,
+    ) -> Result<Lockfile> {
         let path: Utf8PathBuf = store::lock_path(self.found);
-        if new == self.lock && (self.host.exists(&path) || new.images.is_empty()) {
-            return Ok(());
+        let is_unchanged = |old: &Lockfile, new: &Lockfile| {
+            new == old && (self.host.exists(&path) || new.images.is_empty())
+        };
+        let new = self.lock.with(pins.clone(), targets);
+        if is_unchanged(self.lock, &new) {
+            return Ok(new);
+        }
+        // Another run may have pinned other images since this one has read the file: both stay.
+        let writing = !locked && !dry;
+        let _held = writing
+            .then(|| {
+                let place = lock::lock_path(&path);
+                self.host.temporary_lock(&place, &format!("on `{path}`"))
+            })
+            .transpose()?;
+        let current = store::read_lock(self.host, self.found)?;
+        let new = current.with(pins, targets);
+        if is_unchanged(&current, &new) {
+            return Ok(new);
         }
         let mut changes = Vec::new();
         for pin in &new.images {
-            match self.lock.pin(&pin.target) {
+            match current.pin(&pin.target) {
                 None => changes.push((
                     format!("{} to {}", pin.target, pin.reference),
                     "Pinning",
@@ -284,8 +309,7 @@ impl PinSession<'_> {
                 Some(_) => {}
             }
         }
-        for gone in self
-            .lock
+        for gone in current
             .images
             .iter()
             .filter(|old| new.pin(&old.target).is_none())
@@ -317,11 +341,11 @@ impl PinSession<'_> {
             self.host
                 .shell
                 .status("Unchanged", &format!("{} (`--dry-run`)", NAME));
-            return Ok(());
+            return Ok(new);
         }
         self.host.replace_durably(&path, new.text().as_bytes())?;
         self.host.shell.status("Writing", path.as_str());
-        Ok(())
+        Ok(new)
     }
 
     /// Pulls a target's image, or builds it if it is derived.

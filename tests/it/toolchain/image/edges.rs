@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use snapbox::str;
 
 use crate::check;
-use crate::support::{ARM_GNU, Project};
+use crate::support::{ARM_GNU, Project, X86_MUSL};
 use crate::toolchain::image::engines::{on_each_engine, target_table};
 
 /// Writes a program: a shell script.
@@ -102,6 +102,42 @@ fn a_dockerfile_without_an_image_is_built_upon_its_own() {
         let run = project.xpkg(&format!("build --target {ARM_GNU}")).ok();
         assert!(run.stderr.contains("own: Ok(\"own\\n\")"), "{}", run.stderr);
         project.xpkg("clean").ok();
+    });
+}
+
+#[test]
+fn pins_of_two_runs_at_once_both_stay() {
+    on_each_engine(|engine| {
+        let project = engine.configured("hello", &engine.tag("gcc12:1"), "");
+        let other = target_table(&engine.tag("gcc12:2"), "").replace(ARM_GNU, X86_MUSL);
+        project.append(
+            "Cargo.toml",
+            &other.replace("image =", "linker = \"image\"\nimage ="),
+        );
+        // The second run is whole while the first one pulls.
+        let script = format!(
+            "if [ \"$1\" = pull ] && [ ! -e '{0}/second' ]; then\n    : >'{0}/second'\n    \
+             '{1}' image pin --target {X86_MUSL} >'{0}/second' 2>&1 || exit 9\nfi\nexec '{2}' \"$@\"\n",
+            project.root.parent().unwrap().display(),
+            env!("CARGO_BIN_EXE_cargo-xpkg"),
+            engine.path.display()
+        );
+        program(&project.bin.join(engine.program), &script);
+        project.xpkg(&format!("image pin --target {ARM_GNU}")).ok();
+        let lock = project.read("xpkg.lock");
+        assert!(
+            lock.contains(engine.digest("gcc12:1")) && lock.contains(engine.digest("gcc12:2")),
+            "{lock}\n{}",
+            project.read("../second")
+        );
+        assert_eq!(
+            project
+                .files("")
+                .iter()
+                .filter(|name| name.ends_with(".lock.lock"))
+                .count(),
+            0
+        );
     });
 }
 
