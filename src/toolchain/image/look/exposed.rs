@@ -2,6 +2,7 @@
 //! variables, volumes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -26,11 +27,13 @@ pub fn environment(
     image: &BTreeMap<String, String>,
     passed: &[ForwardedVar],
 ) -> BTreeMap<String, String> {
+    // An empty variable is forwarded, too.
     let value = |passed: &ForwardedVar| {
-        passed
-            .value
-            .clone()
-            .or_else(|| host.var(&passed.name).map(str::to_owned))
+        let of_host = || {
+            let value = host.environment().get(OsStr::new(&passed.name))?;
+            value.to_str().map(str::to_owned)
+        };
+        passed.value.clone().or_else(of_host)
     };
     let passed = passed
         .iter()
@@ -55,14 +58,26 @@ pub fn passed(
             value: None,
         });
     let mut passed: Vec<ForwardedVar> = ours.collect();
+    for (name, value) in host.environment() {
+        if let Some(name) = name.to_str()
+            && value.to_str().is_none()
+            && candidates::passes(target, name)
+        {
+            return Err(not_utf8(name));
+        }
+    }
     for entry in &wanted.passthrough {
         let (name, value) = entry
             .split_once('=')
             .map_or((entry.as_str(), None), |(name, value)| {
                 (name, Some(value.to_owned()))
             });
-        if value.is_none() && host.var(name).is_none() {
-            continue;
+        if value.is_none() {
+            match host.environment().get(OsStr::new(name)) {
+                None => continue,
+                Some(value) if value.to_str().is_none() => return Err(not_utf8(name)),
+                Some(_) => {}
+            }
         }
         passed.retain(|passed| passed.name != name);
         passed.push(ForwardedVar {
@@ -87,6 +102,52 @@ pub fn passed(
     }
     passed.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(passed)
+}
+
+/// Returns the problem of a variable that engines change on its way into a container.
+fn not_utf8(name: &str) -> Problem {
+    Problem::new(
+        CONFIG_INVALID,
+        format!("the value of `{name}` is not UTF-8, and engines pass on nothing else"),
+    )
+    .help(format!(
+        "set it to other letters, or unset it: `unset {name}`"
+    ))
+}
+
+/// Variables that xpkg sets in each container, or that its own flags override, with the reason.
+const SET_IN_CONTAINER: &[(&str, &str)] = &[
+    (
+        "CARGO_BUILD_TARGET_DIR",
+        "each image has a target directory of its own",
+    ),
+    ("CARGO_HOME", "cargo's caches are mounted at their own path"),
+    (
+        "CARGO_TARGET_DIR",
+        "each image has a target directory of its own",
+    ),
+    (
+        "HOME",
+        "no home directory is shown, and programs get `/tmp`",
+    ),
+    (
+        "PATH",
+        "it is the image's after the toolchain's: set it by `ENV PATH=…` in a `dockerfile`",
+    ),
+];
+
+/// Returns the entries of `passthrough` that have no effect, for messages.
+pub fn overridden(wanted: &WantedImage) -> Vec<String> {
+    let names = wanted.passthrough.iter().map(|entry| {
+        let (name, _) = entry.split_once('=').unwrap_or((entry, ""));
+        name
+    });
+    names
+        .filter_map(|name| {
+            let (_, why) = SET_IN_CONTAINER.iter().find(|(known, _)| *known == name)?;
+            Some(format!("`{name}` of `passthrough` ({why})"))
+        })
+        .collect()
 }
 
 /// Mounts of a container, besides toolchain and target directory.

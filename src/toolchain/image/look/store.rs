@@ -23,7 +23,9 @@ use crate::toolchain::image::facts::{ImageFacts, InsideFacts};
 use crate::toolchain::image::inspected::Inspected;
 use crate::toolchain::image::lockfile::{Derived, IMAGE_NOT_PINNED, Lockfile, NAME};
 use crate::toolchain::image::look::engine::{self, Session};
-use crate::toolchain::image::look::exposed::{HostMounts, environment, passed, volumes};
+use crate::toolchain::image::look::exposed::{
+    HostMounts, environment, overridden, passed, volumes,
+};
 use crate::toolchain::image::look::probing::ProbeOptions;
 
 /// Policy of pulling images.
@@ -160,6 +162,7 @@ impl<'a> ImageStore<'a> {
         mounted: HostMounts,
     ) -> Result<ImageFacts> {
         let reference = &wanted.reference;
+        let passed = passed(self.host, &self.found.workspace.root, target, wanted)?;
         let pinned = match self.pull_policy {
             PullPolicy::Latest | PullPolicy::Rebuild => None,
             PullPolicy::Never | PullPolicy::Pinned => Some(self.digest(target, wanted)?),
@@ -238,7 +241,7 @@ impl<'a> ImageStore<'a> {
             mut mounts,
             mut hidden,
         } = mounted;
-        let passed = passed(self.host, &self.found.workspace.root, target, wanted)?;
+        hidden.extend(overridden(wanted));
         let linker = format!("CARGO_TARGET_{}_LINKER", target.upper());
         if self.host.var(&linker).is_some() && !passed.iter().any(|passed| passed.name == linker) {
             hidden.push(format!("`{linker}` of the environment"));

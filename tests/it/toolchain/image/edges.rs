@@ -1,5 +1,7 @@
 //! Bounds, interruptions, and what does not reach a container.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use snapbox::str;
@@ -137,6 +139,56 @@ fn pins_of_two_runs_at_once_both_stay() {
                 .filter(|name| name.ends_with(".lock.lock"))
                 .count(),
             0
+        );
+    });
+}
+
+#[test]
+fn what_passthrough_does_not_pass_is_named() {
+    on_each_engine(|engine| {
+        let project = engine
+            .configured(
+                "hello",
+                &engine.by_digest("gcc12:1"),
+                "passthrough = [\"EMPTY\", \"HOME=/x\", \"PATH\", \"CARGO_HOME\", \"GIVEN=\", \
+                 \"ODD\"]\n",
+            )
+            .env("EMPTY", "");
+        build_script(
+            &project,
+            "    for name in [\"EMPTY\", \"GIVEN\", \"HOME\", \"ODD\"] {\n        \
+             println!(\"cargo::warning={name}: {:?}\", std::env::var(name));\n    }",
+        );
+        let run = project.xpkg("build").ok();
+        let said: Vec<&str> = run
+            .stderr
+            .lines()
+            .filter(|line| line.contains("Masking") || line.contains("warning: hello"))
+            .collect();
+        check!(
+            engine.told(&said.join("\n")),
+            str![[r#"
+     Masking `HOME` of `passthrough` (no home directory is shown, and programs get `/tmp`) in the image of aarch64-unknown-linux-gnu, because it refers to this machine
+     Masking `PATH` of `passthrough` (it is the image's after the toolchain's: set it by `ENV PATH=…` in a `dockerfile`) in the image of aarch64-unknown-linux-gnu, because it refers to this machine
+     Masking `CARGO_HOME` of `passthrough` (cargo's caches are mounted at their own path) in the image of aarch64-unknown-linux-gnu, because it refers to this machine
+warning: hello@0.1.0: EMPTY: Ok("")
+warning: hello@0.1.0: GIVEN: Ok("")
+warning: hello@0.1.0: HOME: Ok("/tmp")
+warning: hello@0.1.0: ODD: Err(NotPresent)
+"#]]
+        );
+        let mut command = project.command("build");
+        let output = command
+            .env("ODD", OsStr::from_bytes(b"\xff"))
+            .output()
+            .unwrap();
+        check!(
+            engine.told(&String::from_utf8_lossy(&output.stderr)),
+            str![[r#"
+error[config-invalid]: the value of `ODD` is not UTF-8, and engines pass on nothing else
+  help: set it to other letters, or unset it: `unset ODD`
+
+"#]]
         );
     });
 }
