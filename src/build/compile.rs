@@ -21,7 +21,7 @@ use crate::invocation::Invocation;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Failure, Problem, Result};
 use crate::toolchain::candidate::CacheWarmup;
-use crate::toolchain::image::container;
+use crate::toolchain::image::container::{self, Container};
 use crate::toolchain::image::look::engine;
 use crate::toolchain::link_failure::LinkFailure;
 use crate::toolchain::lld::FAILURE_VARIABLE;
@@ -96,7 +96,55 @@ pub struct CallFailed {
     pub failure: Failure,
     /// What the link asked for, if a link failed and xpkg's wrapper of the linker could tell.
     pub link: Option<LinkFailure>,
+    /// What the call may have missed, if it ran in a container.
+    pub hints: Vec<String>,
 }
+
+/// Maximum number of links that a hint names.
+const LINKS_SHOWN: usize = 5;
+
+/// Returns what a build that works on this machine may miss in a container. Only after a failure:
+/// the sources are searched for links.
+fn hints(host: &Host, container: &Container) -> Vec<String> {
+    let mut hints = vec![
+        "it ran in a container: without network (`pre-build` has one), and with sources that \
+         cannot be written to (build scripts write to `OUT_DIR`)"
+            .to_owned(),
+    ];
+    let is_shown = |path: &Utf8Path| {
+        let mut mounts = container.mounts.iter();
+        mounts.any(|mount| {
+            path.starts_with(&mount.from) || path.starts_with(host.resolve(&mount.from))
+        })
+    };
+    let links = host.links(&container.cwd, CACHE_TAG).into_iter();
+    let hidden = links
+        .map(|link| (host.resolve(&link), link))
+        .filter(|(to, _)| host.exists(to) && !is_shown(to))
+        .take(LINKS_SHOWN);
+    hints.extend(hidden.map(|(to, link)| {
+        let name = link.file_name().unwrap_or_default();
+        let variable: String = name
+            .chars()
+            .map(|letter| {
+                if letter.is_ascii_alphanumeric() {
+                    letter
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        format!(
+            "the link `{link}` leads to `{to}`, which the container does not see: add it to \
+             `volumes`, `\"{}={to}\"`",
+            variable.to_ascii_uppercase()
+        )
+    }));
+    hints
+}
+
+/// File that marks a directory of caches, such as cargo's target directory.
+const CACHE_TAG: &str = "CACHEDIR.TAG";
 
 /// Runs one call. Returns the bins that the plan expects of it, in the plan's order. `lock` is the
 /// lock of the call's directory.
@@ -112,9 +160,14 @@ pub fn run<'a>(
     let scratch = host.scratch().map_err(|problem| CallFailed {
         failure: problem.into(),
         link: None,
+        hints: Vec::new(),
     })?;
     let kept = Utf8Path::from_path(scratch.path()).map(|directory| directory.join("link.json"));
     built(host, call, lock, kept.as_deref()).map_err(|failure| CallFailed {
+        hints: match (&failure, &call.container) {
+            (Failure::ChildFailed(_), Some(container)) => hints(host, container),
+            _ => Vec::new(),
+        },
         failure,
         link: kept
             .and_then(|file| host.read_small_text(&file, LONGEST_LINK_FAILURE).ok())

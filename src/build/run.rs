@@ -325,6 +325,9 @@ fn build_target(
                 let problem = link.problem(Some(&target.target), used, &target.alternatives);
                 host.shell.problems(&[problem]);
             }
+            for hint in &failed.hints {
+                host.shell.status("Noting", hint);
+            }
             failed.failure
         })?;
         artifacts.extend(staging.take(&bins, provenance)?);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::files::cannot;
 use crate::host::machine::Host;
@@ -86,6 +86,31 @@ impl Host {
             }
         });
         Ok(listed.collect())
+    }
+
+    /// Returns the links below `root`, sorted, without `.git` and without directories that
+    /// contain a file `tag`. Directories that cannot be read are skipped.
+    pub fn links(&self, root: &Utf8Path, tag: &str) -> Vec<Utf8PathBuf> {
+        let mut links = Vec::new();
+        let mut pending = vec![root.to_owned()];
+        while let Some(directory) = pending.pop() {
+            let entries = directory.read_dir_utf8().into_iter().flatten().flatten();
+            for entry in entries {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_symlink() => links.push(entry.path().to_owned()),
+                    Ok(kind)
+                        if kind.is_dir()
+                            && entry.file_name() != ".git"
+                            && !entry.path().join(tag).is_file() =>
+                    {
+                        pending.push(entry.path().to_owned());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        links.sort();
+        links
     }
 
     /// Returns everything below `root` by relative path with `/`, sorted, parents before their

@@ -1,6 +1,7 @@
 //! Finds the directories outside of the workspace that cargo reads: path dependencies with the
-//! workspaces that they belong to, and vendored packages. Dependencies of all platforms are
-//! included, because cargo also reads the manifest of a dependency that it does not build.
+//! workspaces that they belong to, and vendored packages, also where a link in the workspace leads
+//! to them. Dependencies of all platforms are included, because cargo also reads the manifest of a
+//! dependency that it does not build.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +18,7 @@ use crate::project::look::context::ProjectContext;
 /// Returns all such directories, sorted.
 pub fn directories(host: &Host, found: &ProjectContext) -> Result<Vec<Utf8PathBuf>> {
     let root = &found.workspace.root;
+    let real_root = host.resolve(root);
     let mut outside: BTreeSet<Utf8PathBuf> = sources(host, root)?
         .into_iter()
         .filter(|path| !path.starts_with(root) && host.is_dir(path))
@@ -37,6 +39,15 @@ pub fn directories(host: &Host, found: &ProjectContext) -> Result<Vec<Utf8PathBu
             continue;
         };
         let beside = manifest.parent().unwrap_or(Utf8Path::new("/"));
+        // A package below the root may be reached by a link that leads out of it.
+        let linked = host.resolve(beside);
+        let known = linked.starts_with(&real_root)
+            || outside
+                .iter()
+                .any(|known| linked.starts_with(known) || beside.starts_with(known));
+        if beside.starts_with(root) && !known {
+            outside.insert(workspace_of(host, &linked));
+        }
         for path in cargo_config::paths(&table)
             .into_iter()
             .map(|path| host.absolute(&beside.join(path)))

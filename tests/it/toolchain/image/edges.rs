@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use snapbox::str;
 
@@ -190,6 +190,57 @@ error[config-invalid]: the value of `ODD` is not UTF-8, and engines pass on noth
 
 "#]]
         );
+    });
+}
+
+#[test]
+fn what_a_link_leads_to_is_shown_or_named() {
+    on_each_engine(|engine| {
+        let project = engine.configured("hello", &engine.by_digest("gcc12:1"), "");
+        project.write(
+            "../lib/Cargo.toml",
+            "[package]\nname = \"linked\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\npath = \
+             \"lib.rs\"\n",
+        );
+        project.write("../lib/lib.rs", "");
+        project.write("../models/one", "a model");
+        symlink("../lib", project.path("lib")).unwrap();
+        symlink("../models", project.path("models")).unwrap();
+        project.append(
+            "Cargo.toml",
+            "\n[dependencies]\nlinked = { path = \"lib\" }\n",
+        );
+        project.write(
+            "src/main.rs",
+            "use linked as _;\nfn main() { println!(\"{}\", include_str!(\"../models/one\")) }\n",
+        );
+        let run = project.xpkg("build");
+        assert_eq!(run.code, Some(101), "{}", run.stderr);
+        let hints: Vec<&str> = run
+            .stderr
+            .lines()
+            .filter(|line| line.trim_start().starts_with("Noting"))
+            .collect();
+        let base = project.root.parent().unwrap().to_str().unwrap();
+        check!(
+            engine.told(&hints.join("\n").replace(base, "[BASE]")),
+            str![[r#"
+      Noting it ran in a container: without network (`pre-build` has one), and with sources that cannot be written to (build scripts write to `OUT_DIR`)
+      Noting the link `[BASE]/work/models` leads to `[BASE]/models`, which the container does not see: add it to `volumes`, `"MODELS=[BASE]/models"`
+"#]]
+        );
+        // The hint is tried.
+        let (_, entry) = hints[1].rsplit_once("`volumes`, `").unwrap();
+        let table = format!("volumes = [{}]\n", entry.trim_end_matches('`'));
+        let manifest = project.read("Cargo.toml");
+        let image = format!("image = \"{}\"\n", engine.by_digest("gcc12:1"));
+        project.write(
+            "Cargo.toml",
+            &manifest.replace(&image, &format!("{image}{table}")),
+        );
+        project
+            .xpkg(&format!("build --allow-outside {base}/models"))
+            .ok();
     });
 }
 
