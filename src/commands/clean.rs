@@ -12,6 +12,7 @@ use crate::problem::{Failure, Problem, Result, text};
 use crate::project::workspace;
 use crate::ship::docker;
 use crate::ship::docker::context::DEFAULT;
+use crate::toolchain::image::look::derived;
 use crate::tree;
 use crate::tree::look::TREE_FOREIGN;
 
@@ -58,6 +59,9 @@ pub fn run(host: &Host, args: TreeArgs) -> Result<(), Failure> {
         // A build uses the wrappers in it until its end.
         let path = lock::lock_path(&cache);
         let lock = host.lock(&path, &format!("on `{cache}`"))?;
+        for image in derived::remove(host, &cache) {
+            host.shell.status("Removed", &format!("the image {image}"));
+        }
         clean_cache(host, &cache)?;
         lock::remove_lock(&path);
         drop(lock);

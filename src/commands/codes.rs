@@ -34,6 +34,7 @@ const LISTS: &[&[Code]] = &[
     crate::toolchain::choose::CODES,
     crate::project::linker::CODES,
     crate::toolchain::probe::table::CODES,
+    crate::toolchain::image::look::build::CODES,
     crate::toolchain::image::look::engine::CODES,
     crate::toolchain::image::engine::CODES,
     crate::project::reference::CODES,

@@ -129,6 +129,25 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Kills the processes whose `/etc/hosts` has the host `name`: those of a container that knows
+    /// it. Containers of an engine are no descendants of ours, and have none of our variables.
+    pub fn end_with_known_host(&self, name: &str) {
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        for id in ids {
+            let hosts = format!("/proc/{id}/root/etc/hosts");
+            if self.has_text(hosts.as_str().into(), name) {
+                #[cfg(target_os = "linux")]
+                if let Some(process) = rustix::process::Pid::from_raw(id) {
+                    // Not an error: it may have ended.
+                    let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+                }
+            }
+        }
+    }
+}
+
 /// Returns the children of this process that are not in `started`, by `/proc`.
 fn orphans(started: &BTreeSet<i32>) -> Vec<Orphan> {
     let own = i32::try_from(std::process::id()).unwrap_or_default();

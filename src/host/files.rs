@@ -342,6 +342,15 @@ impl Host {
             && read_whole(path).is_ok_and(|found| found == bytes)
     }
 
+    /// Returns true if a text is in the first 16 MiB of a regular file. Also after a signal.
+    pub fn has_text(&self, path: &Utf8Path, text: &str) -> bool {
+        const LARGEST: u64 = 16 * 1024 * 1024;
+        let mut bytes = Vec::new();
+        let read = regular::open(path)
+            .and_then(|file| io::Read::take(file, LARGEST).read_to_end(&mut bytes));
+        read.is_ok() && memchr::memmem::find(&bytes, text.as_bytes()).is_some()
+    }
+
     /// Creates a hard link, or a copy if that is not possible: on another file system, or for a
     /// file of another user (`fs.protected_hardlinks`).
     pub fn link_or_copy(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {

@@ -9,10 +9,12 @@ use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::config::{Dockerfile, PreBuild};
 use crate::project::look::access;
 use crate::project::request::WantedImage;
+use crate::project::workspace::cache_dir;
 use crate::target::Target;
 use crate::toolchain::image::engine::Engine;
 use crate::toolchain::image::inspected::Inspected;
 use crate::toolchain::image::lockfile::IMAGE_NOT_PINNED;
+use crate::toolchain::image::look::build;
 use crate::toolchain::image::look::context::{self, BuildContext};
 use crate::toolchain::image::look::engine::{self, DERIVED};
 use crate::toolchain::image::look::store::{ImageStore, PullPolicy, absent, lock_path};
@@ -31,6 +33,37 @@ pub fn dockerfile_base(
     access::check(host, root, &file, "`dockerfile`")?;
     Ok(recipe::base(&host.read_text(&file)?))
 }
+
+/// Removes the derived images that this workspace has built, by the record in its cache. Returns
+/// their tags. An image that is in use, or whose engine does not answer, stays.
+pub fn remove(host: &Host, cache: &Utf8Path) -> Vec<String> {
+    const LONGEST: u64 = 1024 * 1024;
+    let record = cache.join(RECORD);
+    if !host.has_file(&record) {
+        return Vec::new();
+    }
+    let text = host.read_small_text(&record, LONGEST).unwrap_or_default();
+    let images = text.lines().filter_map(|line| line.rsplit_once(' '));
+    // A checkout may bring a record of its own.
+    let is_ours = |(program, tag): &(&str, &str)| {
+        let digits = tag
+            .strip_prefix(DERIVED)
+            .and_then(|tag| tag.strip_prefix(':'));
+        digits.is_some_and(|digits| {
+            digits.len() == DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+        }) && engine::is_searched(host, program)
+    };
+    let removed = images
+        .filter(is_ours)
+        .filter(|(program, tag)| engine::remove(host, program, tag));
+    removed.map(|(_, tag)| tag.to_owned()).collect()
+}
+
+/// Name of the record of derived images in a workspace's cache.
+const RECORD: &str = "derived-images";
+
+/// Number of digits of a derived image's tag.
+const DIGITS: usize = 32;
 
 /// The inputs of a derived image.
 pub struct Recipe {
@@ -143,6 +176,21 @@ impl ImageStore<'_> {
         }))
     }
 
+    /// Records an image that this workspace builds, for `clean`. Without the record the image only
+    /// stays.
+    fn remember(&self, engine: &Engine, tag: &str) {
+        let cache = cache_dir(&self.found.workspace);
+        let line = format!("{} {tag}\n", engine.program);
+        let record = cache.join(RECORD);
+        let known = self.host.read_text(&record).unwrap_or_default();
+        if !known.contains(&line) {
+            let target_dir = &self.found.workspace.target_dir;
+            let made = self.host.create_target_dir(target_dir);
+            let made = made.and_then(|()| self.host.create_dir_all(&cache));
+            let _ = made.and_then(|()| self.host.append(&record, line.as_bytes()));
+        }
+    }
+
     /// Checks that a path of the configuration is in the workspace.
     fn check_inside(&self, path: &Utf8Path, setting: &str) -> Result<()> {
         access::check(self.host, &self.found.workspace.root, path, setting)
@@ -161,7 +209,7 @@ impl ImageStore<'_> {
             .inputs
             .trim_start_matches("sha256:")
             .chars()
-            .take(32)
+            .take(DIGITS)
             .collect();
         let tag = format!("{}:{digits}", DERIVED);
         if let Some(inspected) = engine::inspect(self.host, engine, &tag)?
@@ -192,22 +240,16 @@ impl ImageStore<'_> {
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        let call = engine
-            .call(directory)
+        // Before the build: one that is killed may leave the image.
+        self.remember(engine, &tag);
+        build::build(self.host, engine, directory, |call| {
             // Without `--force-rm`, docker's old builder keeps the container of a command that
             // failed.
-            .args([
-                "build",
-                "--force-rm",
-                "--tag",
-                &tag,
-                "--file",
-                file.as_str(),
-            ])
-            .options("--build-arg", &arguments)
-            .flag("--no-cache", self.pull_policy == PullPolicy::Rebuild)
-            .arg(context.as_str());
-        engine::build(self.host, engine, &call)?;
+            call.args(["--force-rm", "--tag", &tag, "--file", file.as_str()])
+                .options("--build-arg", &arguments)
+                .flag("--no-cache", self.pull_policy == PullPolicy::Rebuild)
+                .arg(context.as_str())
+        })?;
         let inspected = engine::inspect(self.host, engine, &tag)?
             .ok_or_else(|| absent(engine, &tag, target))?;
         Ok((inspected.id.clone(), inspected))

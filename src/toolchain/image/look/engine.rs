@@ -21,7 +21,7 @@ use crate::toolchain::image::engine::{
 use crate::toolchain::image::inspected::Inspected;
 
 /// Time limit of a query to an engine.
-const LIMIT: Duration = Duration::from_secs(20);
+pub(super) const LIMIT: Duration = Duration::from_secs(20);
 
 /// Time without output after which a pull is stopped.
 const SILENCE: Duration = Duration::from_secs(300);
@@ -235,9 +235,42 @@ pub fn pull(host: &Host, engine: &Engine, image: &str) -> Result<Option<String>>
             "log in to its registry: `{} login`",
             engine.program
         ))
+    } else if has(NO_SPACE) {
+        problem.help(free_space(engine))
     } else {
         problem.help("see whether the registry answers, and try again")
     })
+}
+
+/// Text of an engine whose disk is full.
+const NO_SPACE: &[&str] = &["no space left on device"];
+
+/// Returns the help for an engine whose disk is full.
+pub fn free_space(engine: &Engine) -> String {
+    format!(
+        "if the engine's disk is full, remove what it does not use: `{} system prune`",
+        engine.program
+    )
+}
+
+/// Returns the problem of a pull that failed, with help for an image that was only built on this
+/// machine, if the engine has one of this name.
+pub fn built_here(host: &Host, engine: &Engine, image: &str, problem: Problem) -> Problem {
+    if !inspect(host, engine, image).is_ok_and(|image| image.is_some()) {
+        return problem;
+    }
+    let help = vec![
+        format!(
+            "if it was built on this machine, push it to a registry and name it there: `{} push \
+             {image} REGISTRY/NAME:TAG`",
+            engine.program
+        ),
+        "or let xpkg build it: `dockerfile = \"PATH\"` without `image`".to_owned(),
+    ];
+    Problem {
+        help: help.into_iter().chain(problem.help).collect(),
+        ..problem
+    }
 }
 
 /// Returns the manifest of an image in its registry, to compare with another's; engines print it in
@@ -272,23 +305,12 @@ pub fn manifest(
     }
 }
 
-/// Builds a derived image, with a network. The engine's output goes to stderr.
-///
-/// # Errors
-/// [`IMAGE_BUILD`] if the build fails.
-pub fn build(host: &Host, engine: &Engine, call: &Invocation) -> Result<()> {
-    match host.stream(call, None, |line, _| host.shell.pass_on(line))? {
-        Some(0) => Ok(()),
-        _ => Err(Problem::new(
-            IMAGE_BUILD,
-            format!(
-                "{} cannot build the image; its output is above",
-                engine.label()
-            ),
-        )
-        .note("command", [call.to_string()])
-        .help("fix the command that failed, in `pre-build` or the `dockerfile`")),
-    }
+/// Removes the tag of an image, and the image if it has no other. Returns true if it did.
+pub fn remove(host: &Host, program: &str, tag: &str) -> bool {
+    // What it was built upon stays: podman would remove an image that is known by digest alone.
+    let call = Invocation::new(program, host.cwd()).args(["image", "rm", "--no-prune", tag]);
+    host.capture_bounded(&call, LIMIT)
+        .is_ok_and(|output| output.success())
 }
 
 /// Returns true if a container of this name exists.
@@ -460,7 +482,7 @@ pub fn blind(engine: &Engine, words: &str) -> Problem {
 }
 
 /// The codes that this file declares.
-pub const CODES: &[Code] = &[NO_ENGINE, ENGINE_BLIND, IMAGE_BUILD];
+pub const CODES: &[Code] = &[NO_ENGINE, ENGINE_BLIND];
 
 pub const NO_ENGINE: Code = code(&CodeInfo {
     name: "no-engine",
@@ -488,17 +510,5 @@ pub const ENGINE_BLIND: Code = code(&CodeInfo {
           directories that the message names with it under the same paths.",
     page: "cross-images",
     sources: &["cross-rs/cross#273"],
-    waivable: false,
-});
-
-pub const IMAGE_BUILD: Code = code(&CodeInfo {
-    name: "image-build",
-    title: "a derived image cannot be built",
-    cause: "A command of `pre-build` or of the `dockerfile` failed: its output is above the \
-            message.",
-    detection: "`docker build` or `podman build` ended with an error.",
-    fix: "Fix the command that failed.",
-    page: "cross-images",
-    sources: &[],
     waivable: false,
 });

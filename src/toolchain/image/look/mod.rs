@@ -1,5 +1,6 @@
 //! Cross images on this machine: engines asked, images pulled and built, facts of them collected.
 
+pub mod build;
 pub mod context;
 pub mod derived;
 pub mod engine;

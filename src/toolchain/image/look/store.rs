@@ -372,7 +372,8 @@ impl<'a> ImageStore<'a> {
         let reference = &wanted.reference;
         let by_tag = reference.by_tag();
         self.host.shell.status("Pulling", &by_tag);
-        let printed = engine::pull(self.host, engine, &by_tag)?;
+        let printed = engine::pull(self.host, engine, &by_tag)
+            .map_err(|problem| engine::built_here(self.host, engine, &by_tag, problem))?;
         let inspected = engine::inspect(self.host, engine, &by_tag)?;
         let digest = reference
             .digest

@@ -3,12 +3,13 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::{Command, Stdio};
 
 use snapbox::str;
 
 use crate::check;
-use crate::support::{ARM_GNU, Project, X86_MUSL};
-use crate::toolchain::image::engines::{on_each_engine, target_table};
+use crate::support::{ARM_GNU, Project, X86_MUSL, until};
+use crate::toolchain::image::engines::{Engine, on_each_engine, target_table};
 
 /// Writes a program: a shell script.
 fn program(path: &std::path::Path, script: &str) {
@@ -51,6 +52,25 @@ fn a_pre_build_of_any_length_is_run_as_a_whole() {
         let run = project.xpkg("build").ok();
         let expected = format!("made: Ok(\"{ARM_GNU}\\n\")");
         assert!(run.stderr.contains(&expected), "{}", run.stderr);
+
+        // What was built here goes with `clean`, and so does the record of it.
+        let image = || {
+            let lock = project.read("xpkg.lock");
+            let (_, digits) = lock.split_once("inputs = \"sha256:").unwrap();
+            let tag = format!("localhost/cargo-xpkg/derived:{}", &digits[..32]);
+            let mut inspect = engine.command();
+            inspect.args(["image", "inspect", &tag]);
+            inspect.output().unwrap().status.success()
+        };
+        assert!(image());
+        let run = project.xpkg("clean").ok();
+        assert!(
+            run.stderr
+                .contains("Removed the image localhost/cargo-xpkg/derived:"),
+            "{}",
+            run.stderr
+        );
+        assert!(!image() && !project.path("target/xpkg-cache").exists());
     });
 }
 
@@ -69,6 +89,14 @@ fn an_image_with_a_long_description_is_pinned() {
             context.path().display()
         ));
         let project = engine.configured("hello", &tag, "");
+        // Of this machine alone: what the registry says is not the matter.
+        let run = project.xpkg("image pin");
+        let help = format!(
+            "  help: if it was built on this machine, push it to a registry and name it there: `{} \
+             push {tag} REGISTRY/NAME:TAG`\n",
+            engine.program
+        );
+        assert!(run.stderr.contains(&help), "{}", run.stderr);
         engine.says(&format!("push {tag}"));
         project.xpkg("image pin").ok();
         assert!(project.read("xpkg.lock").contains(&tag));
@@ -241,6 +269,65 @@ fn what_a_link_leads_to_is_shown_or_named() {
         project
             .xpkg(&format!("build --allow-outside {base}/models"))
             .ok();
+    });
+}
+
+/// Containers of an engine, those of builds too.
+fn containers(engine: &Engine) -> Vec<String> {
+    let line = if engine.program == "podman" {
+        "ps --all --external --quiet --no-trunc"
+    } else {
+        "ps --all --quiet --no-trunc"
+    };
+    let mut ids: Vec<String> = engine.says(line).lines().map(str::to_owned).collect();
+    ids.sort();
+    ids
+}
+
+#[test]
+fn an_interruption_of_a_pre_build_leaves_nothing() {
+    on_each_engine(|engine| {
+        let _alone = engine.alone();
+        let mark = format!("6{:05}", std::process::id() % 100_000);
+        let project = engine.configured(
+            "hello",
+            &engine.tag("gcc12:1"),
+            &format!("pre-build = [\"sleep {mark}\"]\n"),
+        );
+        let sleeping = || {
+            let processes = std::fs::read_dir("/proc").unwrap().flatten();
+            let lines =
+                processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+            lines
+                .filter(|line| *line == format!("sleep\0{mark}\0").as_bytes())
+                .count()
+        };
+        let before = containers(engine);
+        let run = project
+            .command("image pin")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        until("the command sleeps", || (sleeping() > 0).then_some(()));
+        Command::new("kill")
+            .args(["-INT", &run.id().to_string()])
+            .status()
+            .unwrap();
+        let output = run.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{said}");
+        until("the command is gone", || (sleeping() == 0).then_some(()));
+        // What podman stores in a system of its own is not seen from here.
+        if engine.name != "podman-trixie" {
+            until("its containers are gone", || {
+                containers(engine)
+                    .iter()
+                    .all(|container| before.contains(container))
+                    .then_some(())
+            });
+        }
+        assert!(!project.path("xpkg.lock").exists());
     });
 }
 

@@ -403,12 +403,14 @@ fn a_command_that_fails_leaves_no_image_no_container_and_no_pin() {
         );
         let problem = &run.stderr[run.stderr.find("error[").unwrap()..];
         let text = problem.replace(project.root.parent().unwrap().to_str().unwrap(), "[BASE]");
+        let text = text.replace(&format!("{} system", engine.program), "PROGRAM system");
         check!(
             engine.told(&crate::support::normal(&text)),
             str![[r#"
 error[image-build]: [ENGINE] cannot build the image; its output is above
   command: cd [BASE]/tmp/cargo-xpkg-[TEMP] && [ENGINE] build --force-rm --tag localhost/cargo-xpkg/derived:[INPUTS] --file [BASE]/tmp/cargo-xpkg-[TEMP]/Dockerfile --build-arg 'CROSS_DEB_ARCH=arm64' --build-arg 'CROSS_TARGET=aarch64-unknown-linux-gnu' [BASE]/tmp/cargo-xpkg-[TEMP]/context
   help: fix the command that failed, in `pre-build` or the `dockerfile`
+  help: if the engine's disk is full, remove what it does not use: `PROGRAM system prune`
 
 "#]]
         );
