@@ -23,7 +23,7 @@ use crate::ship::release::model::{Included, RELEASE_DIRTY, RELEASE_INVALID, Rele
 use crate::ship::release::write::{Parts, Written};
 use crate::ship::release::{self, look};
 use crate::ship::trees::look::{
-    Bins, built, collected, epoch, existing_tree, no_manifest, planned, verified_by,
+    Bins, Origin, built, collected, epoch, existing_tree, no_manifest, planned, verified_by,
 };
 use crate::tree;
 use crate::tree::manifest::Manifest;
@@ -134,7 +134,16 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         }
         from => collected(host, &run, from, &mut scratch)?,
     };
-    let source = Source { project, trees };
+    let origin = if from.is_empty() {
+        Origin::Here
+    } else {
+        Origin::Elsewhere
+    };
+    let source = Source {
+        project,
+        trees,
+        origin,
+    };
     let (release, manifests, policy) = source.decide(host, &chosen)?;
     let directory = place.unwrap_or_else(|| default_place(host, source.project.as_ref(), &release));
     reject_overlap(host, &directory, &source.trees)?;
@@ -171,6 +180,8 @@ struct Source {
     project: Option<ProjectContext>,
     /// Staged trees.
     trees: Vec<Utf8PathBuf>,
+    /// Whether they were built here.
+    origin: Origin,
 }
 
 impl Source {
@@ -190,12 +201,16 @@ impl Source {
         host: &Host,
         chosen: &Chosen,
     ) -> Result<(Release, Vec<Manifest>, Policy), Failure> {
-        let Self { project, trees } = self;
+        let Self {
+            project,
+            trees,
+            origin,
+        } = self;
         let config = project.as_ref().map(xpkg_config).transpose()?;
         let config = config.unwrap_or_default();
         let policy = chosen::policy(None, config.policy.clone())?;
         let verified = |tree: &Utf8PathBuf| {
-            verified_by(host, tree, policy.clone(), "it is not released").err()
+            verified_by(host, tree, *origin, policy.clone(), "it is not released").err()
         };
         let problems: Vec<Problem> = trees.iter().filter_map(verified).collect();
         if !problems.is_empty() {

@@ -31,7 +31,7 @@ use crate::ship::release::installer;
 use crate::ship::release::managers;
 use crate::ship::release::model::{Build, Release, ReleasedBin};
 use crate::ship::release::page;
-use crate::ship::trees::look::verified_by;
+use crate::ship::trees::look::{Origin, verified_by};
 use crate::tree::look::TREE_CHANGED;
 use crate::tree::registry::{CRATES, INDEX, config as config_text, path_of};
 use crate::tree::release::{Document, FileKind, FileRecord, NAME, SUMS_NAME, sums};
@@ -170,7 +170,7 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
     let list = sums(listed.chain([(NAME, json.0.as_str())]));
     put(&below, SUMS_NAME, list.as_bytes()).map_err(single)?;
     let consequence = "it is not put in its place";
-    verified_by(host, &root, policy.clone(), consequence).map_err(single)?;
+    verified_by(host, &root, Origin::Here, policy.clone(), consequence).map_err(single)?;
     let is_changed = !host.same_files(&root, directory).map_err(single)?;
     if is_changed {
         new.finish(&root, |old| reject_untracked(host, old, directory))

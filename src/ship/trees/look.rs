@@ -297,7 +297,7 @@ pub enum Origin {
 /// Verifies a tree or an archive against its manifest and the requirements of its targets.
 ///
 /// A tree from elsewhere may have lost the modes of its programs: the artifacts of CI services and
-/// zip files have none. Images set the mode that the manifest has.
+/// zip files have none. Images and archives set the mode that the manifest has.
 ///
 /// # Errors
 /// The first ten findings; the code is that of the first one.
@@ -306,20 +306,14 @@ pub fn verified(host: &Host, path: &Utf8Path, origin: Origin) -> Result<()> {
         name: PolicyName::Default,
         config: PolicyConfig::default(),
     };
-    check(host, path, origin, policy, "no image is made from it")
+    verified_by(host, path, origin, policy, "no image is made from it")
 }
 
-/// Verifies like [`verified`] of a tree from here, by a policy; `consequence` is a clause of the
-/// message.
+/// Verifies like [`verified`], by a policy; `consequence` is a clause of the message.
 ///
 /// # Errors
 /// Those of [`verified`].
-pub fn verified_by(host: &Host, path: &Utf8Path, policy: Policy, consequence: &str) -> Result<()> {
-    check(host, path, Origin::Here, policy, consequence)
-}
-
-/// Verifies a tree or an archive by a policy.
-fn check(
+pub fn verified_by(
     host: &Host,
     path: &Utf8Path,
     origin: Origin,

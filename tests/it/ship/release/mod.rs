@@ -181,6 +181,9 @@ fn trees_of_other_machines_are_released_without_a_workspace() {
     );
     let elsewhere = Project::empty();
     let from = |name: &str| project.path(name).to_str().unwrap().to_owned();
+    // CI services hand on directories without modes.
+    let lost = format!("chmod 644 target/tree-{X86_MUSL}/{X86_MUSL}/hello/hello");
+    on_a_system(&project, &lost);
     elsewhere
         .xpkg(&format!(
             "release -q --from {} --from {} --release-dir out",
@@ -189,6 +192,11 @@ fn trees_of_other_machines_are_released_without_a_workspace() {
         ))
         .ok();
     assert_eq!(elsewhere.files("out").len(), 6);
+    let unpacked = format!("tar -xzf out/{}", archive(X86_MUSL, "tar.gz"));
+    on_a_system(
+        &elsewhere,
+        &format!("{unpacked} && ./hello-0.1.0-{X86_MUSL}/hello"),
+    );
     let refused = elsewhere.xpkg(&format!(
         "release --from {} --target i686-unknown-linux-musl --release-dir other",
         from(&format!("target/tree-{X86_MUSL}"))
