@@ -15,6 +15,7 @@ use goblin::elf::symver::VER_FLG_WEAK;
 use goblin::elf::{Dynamic, Elf, ProgramHeader, SectionHeader, note};
 
 use crate::inspect::InspectError;
+use crate::inspect::auditable;
 use crate::inspect::binary::{Binary, EndianName, FloatAbiName, Floor, FormatName, Linkage, Relro};
 use crate::inspect::field::hex;
 use crate::inspect::level;
@@ -167,7 +168,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, InspectError> {
         build_id: build_id(&elf, bytes),
         stripped: Some(elf.syms.is_empty()),
         debug_info: Some(debug_info(&elf)),
-        auditable: section(".dep-v0"),
+        auditable: section(auditable::SECTION),
         compilers: compilers(&elf, bytes),
         ..Binary::plain(
             FormatName::Elf,

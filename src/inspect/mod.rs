@@ -4,12 +4,14 @@
 //! Pure, and without judgment: the rules of `verify` and of the build apply these facts. One file
 //! per format.
 
+pub mod auditable;
 pub mod binary;
 pub mod elf;
 mod field;
 pub mod level;
 pub mod macho;
 pub mod pe;
+pub mod section;
 mod signature;
 pub mod system;
 pub mod wasm;
