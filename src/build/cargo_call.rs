@@ -197,6 +197,7 @@ fn cargo_build(
         out_dir: _,
         layout: _,
         accept: _,
+        auditable: _,
     } = settings;
     let CargoArgs {
         program,

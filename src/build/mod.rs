@@ -1,5 +1,6 @@
 //! Builds bins: resolves a run, makes its plan, compiles, inspects and stages.
 
+pub mod auditable;
 pub mod cargo_call;
 pub mod compile;
 pub mod doctor;

@@ -7,6 +7,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
+use crate::build::auditable::Lists;
 use crate::build::cargo_call::{Call, calls, fetch};
 use crate::invocation::Invocation;
 use crate::problem::Problem;
@@ -67,6 +68,9 @@ pub struct TargetPlan {
     pub c: CUsage,
     /// Libraries of the system that its packages look for.
     pub libraries: Vec<SystemLibrary>,
+    /// Lists of packages for its programs; `None` if none are added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lists: Option<Lists>,
     /// Chosen toolchain.
     pub toolchain: ToolchainChoice,
     /// Other kinds of linkers that could link for the target.
@@ -204,6 +208,7 @@ fn target_plan(
                 ),
                 c,
                 libraries: target_facts.libraries.clone(),
+                lists: Lists::new(target, &selected.bins, target_facts.packages.as_ref()),
                 toolchain,
                 fetch,
                 calls,

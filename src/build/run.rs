@@ -222,6 +222,11 @@ fn build(
                 Some((target.target.triple(), package))
             })
             .collect(),
+        lists: plan
+            .targets
+            .iter()
+            .filter_map(|target| Some((target.target.triple(), target.lists.as_ref()?)))
+            .collect(),
     };
     let mut staging = build::stage::begin(host, &existing)?;
     staging.keep(&retained)?;

@@ -1,11 +1,13 @@
 //! Stages artifacts: a tree of hashed and inspected files that replaces the old one in one step.
 //!
 //! The new tree is made beside the old one. Unchanged files are linked, not written again; if
-//! nothing changed at all, nothing is exchanged. Every file in it was inspected.
+//! nothing changed at all, nothing is exchanged. Every file in it was inspected, with the list of its
+//! packages where one was added.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
+use crate::build::auditable::Lists;
 use crate::build::compile::{BuiltBin, TARGET_DIR_BUSY};
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
@@ -95,6 +97,17 @@ pub struct Provenance<'a> {
     /// Packages, by triple, that choose at run time among code for several levels of processors:
     /// what a program with one is marked with is not what it needs.
     pub dispatching: Vec<(&'a str, &'a CPackage)>,
+    /// Lists of packages to add to programs, by triple.
+    pub lists: Vec<(&'a str, &'a Lists)>,
+}
+
+impl<'a> Provenance<'a> {
+    /// Returns the lists of packages for the programs of a target.
+    fn lists_of(&self, triple: &str) -> Option<&'a Lists> {
+        let mut lists = self.lists.iter();
+        let (_, lists) = lists.find(|(target, _)| *target == triple)?;
+        Some(lists)
+    }
 }
 
 /// Begins a new tree beside the existing one.
@@ -152,7 +165,12 @@ impl Staging<'_> {
             output.bin.bin, output.bin.package
         );
         let read = file.read(self.host).map_err(|problem| vec![problem])?;
-        let bytes = read.ok_or_else(|| vec![overwritten(&name, file.path())])?;
+        let mut bytes = read.ok_or_else(|| vec![overwritten(&name, file.path())])?;
+        if let Some(lists) = provenance.lists_of(output.target.triple()) {
+            bytes = lists
+                .embed(&output.bin.package, &name, bytes)
+                .map_err(|problem| vec![problem.note("file", [file.path().to_string()])])?;
+        }
         let (binary, findings) = match inspect::inspect(&bytes) {
             Ok(binary) => {
                 let mut raised = provenance.raised.iter();

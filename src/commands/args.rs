@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 
 use crate::build::look::options::{RunOptions, TreeOptions};
 use crate::host::shell::{Shell, Verbosity};
+use crate::project::auditable::Auditable;
 use crate::project::linker::LinkerChoice;
 use crate::project::selection::Selection;
 
@@ -22,6 +23,7 @@ pub const BUILD_ARGS: &[&str] = &[
     "profile",
     "release",
     "linker",
+    "auditable",
 ];
 
 /// Arguments that locate the staged tree.
@@ -85,6 +87,11 @@ pub struct RunArgs {
     /// `pre-build`, `dockerfile` and `files`; repeatable
     #[arg(long, value_name = "PATH")]
     pub allow_outside: Vec<Utf8PathBuf>,
+
+    /// Add the list of its packages to each ELF program, where cargo-audit and scanners of images
+    /// find it
+    #[arg(long)]
+    pub auditable: bool,
 
     /// Directory of the staged tree [default: `<cargo target directory>/xpkg`]
     #[arg(long, value_name = "DIR")]
@@ -197,6 +204,7 @@ impl RunArgs {
             target_dir,
             config,
             accept,
+            auditable,
             // Of the host: see `Command::allowed_outside`.
             allow_outside: _,
             message_format: _,
@@ -231,6 +239,11 @@ impl RunArgs {
             target_dir,
             config,
             accept,
+            auditable: if auditable {
+                Auditable::Always
+            } else {
+                Auditable::IfConfigured
+            },
         }
     }
 }

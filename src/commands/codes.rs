@@ -31,6 +31,7 @@ const LISTS: &[&[Code]] = &[
     crate::target::level::CODES,
     crate::project::settings::CODES,
     crate::build::plan::CODES,
+    crate::build::auditable::CODES,
     crate::toolchain::choose::CODES,
     crate::project::linker::CODES,
     crate::toolchain::probe::table::CODES,

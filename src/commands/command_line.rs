@@ -31,6 +31,7 @@ const HEADINGS: &[(&str, &[&str])] = &[
     (
         "Output",
         &[
+            "auditable",
             "out_dir",
             "message_format",
             "format",

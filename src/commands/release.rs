@@ -13,6 +13,7 @@ use crate::commands::args::{BUILD_ARGS, MessageFormat, RunArgs};
 use crate::host::machine::Host;
 use crate::host::shell::{self, Verbosity};
 use crate::problem::{Failure, Problem, Result, text};
+use crate::project::auditable::Auditable;
 use crate::project::config::Config;
 use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::workspace::{Member, Workspace};
@@ -93,7 +94,10 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         dry_run,
     } = args;
     let format = run.message_format;
-    let run = run.options();
+    let mut run = run.options();
+    if run.auditable == Auditable::IfConfigured {
+        run.auditable = Auditable::UnlessConfigured;
+    }
     for name in &run.accept {
         acceptable(name)?;
     }

@@ -7,11 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr as _;
 
+use cargo_metadata::semver::Version;
 use cargo_metadata::{DependencyKind, Metadata, Node, NodeDep, Package, PackageId};
 use cargo_platform::{Cfg, Platform};
 use serde::{Deserialize, Serialize};
 
+use crate::inspect::auditable::Source;
 use crate::project::build_tools::{self, Present, RequiredTool};
+use crate::project::cargo_tree::{TreeEdge, TreeUnit};
+use crate::project::package_graph::{GraphPackage, PackageGraph, Unit};
 use crate::project::system_libraries::{CautionFound, LinkingPackage, NeededLibrary};
 
 /// Build-dependencies that compile C or C++, or generate bindings to its headers.
@@ -85,20 +89,112 @@ fn target_packages<'a, 'b>(
             continue;
         };
         found.push((node, package));
-        for dependency in &node.deps {
-            let Some(to) = graph.packages.get(&dependency.pkg) else {
-                continue;
-            };
-            let proc_macro = to.targets.iter().any(|target| target.is_proc_macro());
-            if has_edge(dependency, DependencyKind::Normal, platform)
-                && !proc_macro
-                && seen.insert(&dependency.pkg)
-            {
-                open.push(&dependency.pkg);
+        // What is compiled for the host is left out, so its platform does not matter.
+        for (to, on_host) in graph.compiled_with(node, false, platform, platform) {
+            if !on_host && seen.insert(&to.id) {
+                open.push(&to.id);
             }
         }
     }
     found
+}
+
+/// Returns the packages that bins of `roots` (package IDs) are compiled from, for `platform`.
+/// Edges that are not in `built` are left out: `cargo metadata` unifies features over all members
+/// and all kinds of edges. As in cargo, the `cfg(…)` of what a build script or a procedural
+/// macro depends on applies to the host.
+pub fn package_graph<'a>(
+    metadata: &'a Metadata,
+    roots: impl IntoIterator<Item = &'a str>,
+    platform: &PlatformFacts,
+    host: &PlatformFacts,
+    built: Option<&BTreeSet<TreeEdge>>,
+) -> PackageGraph {
+    type Key<'a> = (&'a str, &'a Version, Source, &'a PackageId);
+    let graph = Graph::new(metadata);
+    let unit = |package: &Package, on_host: bool| TreeUnit {
+        package: format!("{} {}", package.name, package.version),
+        on_host,
+    };
+    let roots = graph.roots(roots);
+    let mut open: Vec<(&PackageId, bool)> = roots.iter().map(|id| (*id, false)).collect();
+    let mut edges: BTreeMap<(&PackageId, bool), Vec<(&PackageId, bool)>> =
+        open.iter().map(|unit| (*unit, Vec::new())).collect();
+    let mut keys: BTreeMap<Key, (&PackageId, &Package)> = BTreeMap::new();
+    while let Some((id, on_host)) = open.pop() {
+        let Some((node, package)) = graph.at(id) else {
+            continue;
+        };
+        let key = (package.name.as_str(), &package.version, source(package), id);
+        keys.insert(key, (id, package));
+        let is_built = |to: &Package, to_host: bool| {
+            let edge = (unit(package, on_host), unit(to, to_host));
+            built.is_none_or(|built| built.contains(&edge))
+        };
+        let dependencies: Vec<(&PackageId, bool)> = graph
+            .compiled_with(node, on_host, platform, host)
+            .filter(|(to, on_host)| is_built(to, *on_host))
+            .map(|(to, on_host)| (&to.id, on_host))
+            .collect();
+        for unit in &dependencies {
+            if !edges.contains_key(unit) {
+                edges.insert(*unit, Vec::new());
+                open.push(*unit);
+            }
+        }
+        edges.insert((id, on_host), dependencies);
+    }
+    let packages: BTreeMap<&PackageId, usize> = keys
+        .values()
+        .enumerate()
+        .map(|(index, (id, _))| (*id, index))
+        .collect();
+    edges.retain(|(id, _), _| packages.contains_key(id));
+    let units: BTreeMap<(&PackageId, bool), usize> = edges
+        .keys()
+        .enumerate()
+        .map(|(index, unit)| (*unit, index))
+        .collect();
+    let unit = |((id, on_host), dependencies): (&(&PackageId, bool), &Vec<(&PackageId, bool)>)| {
+        let dependencies = dependencies.iter().filter_map(|to| units.get(to).copied());
+        let dependencies: BTreeSet<usize> = dependencies.collect();
+        Unit {
+            package: packages[id],
+            on_host: *on_host,
+            dependencies: dependencies.into_iter().collect(),
+        }
+    };
+    let root = |id: &&PackageId| {
+        let (_, package) = graph.at(id)?;
+        Some((package.name.to_string(), *units.get(&(*id, false))?))
+    };
+    PackageGraph {
+        units: edges.iter().map(unit).collect(),
+        roots: roots.iter().filter_map(root).collect(),
+        packages: keys
+            .into_iter()
+            .map(|((name, version, source, _), _)| GraphPackage {
+                name: name.to_owned(),
+                version: version.to_string(),
+                source,
+            })
+            .collect(),
+    }
+}
+
+/// Returns the kind of the place that a package is from.
+pub fn source(package: &Package) -> Source {
+    let Some(source) = &package.source else {
+        return Source::Local;
+    };
+    if source.is_crates_io() {
+        return Source::Public;
+    }
+    match source.repr.split('+').next() {
+        Some("git") => Source::Git,
+        Some("path") => Source::Local,
+        _ => Source::Registry,
+    }
 }
 
 /// Returns true if a dependency has an edge of this kind that applies to the platform.
@@ -352,76 +448,33 @@ impl<'a> Graph<'a> {
             .map(|package| package.name.as_str())
     }
 
+    /// Returns the packages that a package is compiled with, each with true if it is compiled for
+    /// the host, as all dependencies are of one that is. A package may be there twice.
+    fn compiled_with<'b>(
+        &'b self,
+        node: &'a Node,
+        on_host: bool,
+        platform: &'b PlatformFacts,
+        host: &'b PlatformFacts,
+    ) -> impl Iterator<Item = (&'a Package, bool)> + 'b {
+        let own = if on_host { host } else { platform };
+        let dependencies = node.deps.iter();
+        dependencies.flat_map(move |dependency| {
+            let to = self.packages.get(&dependency.pkg).copied();
+            let is_macro =
+                to.is_some_and(|to| to.targets.iter().any(|target| target.is_proc_macro()));
+            let normal = has_edge(dependency, DependencyKind::Normal, own);
+            let build = has_edge(dependency, DependencyKind::Build, host);
+            let normal = normal.then_some(on_host || is_macro);
+            let build = build.then_some(true);
+            let kinds = normal.into_iter().chain(build);
+            kinds.filter_map(move |on_host| Some((to?, on_host)))
+        })
+    }
+
     /// Returns the node and the package with an ID.
     fn at(&self, id: &PackageId) -> Option<(&'a Node, &'a Package)> {
         Some((self.nodes.get(id)?, self.packages.get(id)?))
-    }
-}
-
-/// Parses the output of `cargo tree --invert BUILDER --depth 1 --prefix none` into the packages
-/// that depend on the builder, as `name version`. Unlike `cargo metadata`, `cargo tree` resolves
-/// features as a build does.
-pub fn dependents(tree: &str) -> BTreeSet<String> {
-    let package = |line: &str| {
-        let mut words = line.split_whitespace();
-        Some(format!(
-            "{} {}",
-            words.next()?,
-            words.next()?.strip_prefix('v')?
-        ))
-    };
-    tree.lines().skip(1).filter_map(package).collect()
-}
-
-/// Parses the output of `cargo tree --prefix none --format '{p}\t{f}'` into the features of each
-/// package, as `name version`.
-pub fn features(tree: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let package = |line: &str| {
-        let (package, features) = line.split_once('\t')?;
-        let mut words = package.split_whitespace();
-        let name = format!("{} {}", words.next()?, words.next()?.strip_prefix('v')?);
-        // A package that was printed before ends with `(*)`.
-        let features = features.split_whitespace().next().unwrap_or_default();
-        let features = features
-            .split(',')
-            .filter(|feature| !feature.is_empty() && *feature != "(*)");
-        Some((name, features.map(str::to_owned).collect()))
-    };
-    tree.lines().filter_map(package).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tree_of_a_builder_names_its_dependents() {
-        let tree = "cc v1.2.3\n[build-dependencies]\nring v0.17.14\nwith-c v0.1.0 (/w/with c)\n";
-        assert_eq!(
-            dependents(tree).into_iter().collect::<Vec<_>>(),
-            ["ring 0.17.14", "with-c 0.1.0"]
-        );
-    }
-
-    #[test]
-    fn the_tree_has_the_features_of_each_package() {
-        let tree = "app v0.1.0 (/w/a b)\t\nopenssl-sys v0.9.1\tdefault,vendored\n\
-                    openssl-sys v0.9.1\tdefault,vendored (*)\nlibc v0.2.0\t (*)\n";
-        let features: Vec<String> = features(tree)
-            .into_iter()
-            .map(|(package, features)| {
-                let features: Vec<String> = features.into_iter().collect();
-                format!("{package}: {}", features.join(" "))
-            })
-            .collect();
-        assert_eq!(
-            features,
-            [
-                "app 0.1.0: ",
-                "libc 0.2.0: ",
-                "openssl-sys 0.9.1: default vendored"
-            ]
-        );
     }
 }
 
@@ -439,6 +492,8 @@ pub struct GraphFacts {
     pub libraries: BTreeMap<String, Vec<NeededLibrary>>,
     /// Cautions about build scripts, by triple.
     pub cautions: BTreeMap<String, Vec<CautionFound>>,
+    /// Packages of the bins, by triple; empty if no list of them is wanted.
+    pub packages: BTreeMap<String, PackageGraph>,
 }
 
 /// A package that compiles C.

@@ -1,13 +1,16 @@
 //! The user's project: workspace, dependency graph, configuration, and the settings of a run.
 
+pub mod auditable;
 pub mod build_tools;
 pub mod cargo_config;
+pub mod cargo_tree;
 pub mod config;
 pub mod cross_toml;
 pub mod graph;
 pub mod installer;
 pub mod linker;
 pub mod look;
+pub mod package_graph;
 pub mod path_template;
 pub mod profile;
 pub mod reference;

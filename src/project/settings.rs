@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::list;
 use crate::problem::{Problem, Result, nearest};
+use crate::project::auditable::Auditable;
 use crate::project::cargo_config::{self, OpaqueConfig};
 use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::config::{Config, DockerfileTable, PreBuild, TargetConfig};
@@ -64,6 +65,8 @@ pub struct Settings {
     pub layout: PathTemplate,
     /// Codes of findings that do not stop the run.
     pub accept: Vec<Code>,
+    /// True if the list of its packages is added to each program.
+    pub auditable: bool,
 }
 
 /// Values from the command line, from variables, and from cargo's configuration.
@@ -77,6 +80,8 @@ pub struct CliOverrides {
     pub out_dir: Option<Utf8PathBuf>,
     /// Values of `--accept`.
     pub accept: Vec<Code>,
+    /// Who asks for the lists of packages in programs.
+    pub auditable: Auditable,
     /// xpkg's own environment variables.
     pub variables: Variables,
     /// cargo's `build.target`.
@@ -116,6 +121,7 @@ pub fn resolve(
         linker,
         out_dir,
         accept,
+        auditable,
         variables,
         cargo_targets,
         cargo_targets_by,
@@ -216,6 +222,7 @@ pub fn resolve(
             out_dir: self::out_dir(out_dir, out_dir_variable, config, workspace),
             layout,
             accept,
+            auditable: auditable.resolve(config.auditable),
         }),
         Ok(_) => Err(problems),
         Err(problem) => {

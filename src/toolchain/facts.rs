@@ -10,6 +10,7 @@ use crate::problem::Problem;
 use crate::project::build_tools::{RequiredTool, ToolFound};
 use crate::project::graph::CPackage;
 use crate::project::installer::Installer;
+use crate::project::package_graph::PackageGraph;
 use crate::project::rustc::Rustc;
 use crate::project::setting::Setting;
 use crate::project::system_libraries::CautionFound;
@@ -143,6 +144,8 @@ pub struct TargetFacts {
     pub std_compilers: Vec<String>,
     /// Packages compiled for the target whose build scripts compile C.
     pub c_packages: Vec<CPackage>,
+    /// Packages of the bins, if lists of them are wanted.
+    pub packages: Option<PackageGraph>,
     /// Libraries of the system that its packages look for.
     pub libraries: Vec<SystemLibrary>,
     /// Cautions about the build scripts of its packages.

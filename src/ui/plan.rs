@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 
 use camino::Utf8Path;
 
+use crate::build::auditable::{BinList, Lists};
 use crate::build::plan::{Plan, TargetPlan};
+use crate::inspect::auditable::{Kind, ListedPackage};
 use crate::invocation::{quote, quote_value};
 use crate::problem::style::STRONG;
-use crate::problem::text::printable;
+use crate::problem::text::{self, printable};
 use crate::project::selection;
 use crate::project::setting::ignored_message;
 use crate::toolchain::candidate::{Candidate, SetBy, Variable, choice};
@@ -69,6 +71,7 @@ fn target_plan(target: &TargetPlan) -> String {
         alternatives: _,
         c,
         libraries,
+        lists,
         toolchain,
         fetch,
         calls,
@@ -131,6 +134,7 @@ fn target_plan(target: &TargetPlan) -> String {
     );
     let lines = libraries.iter().filter_map(SystemLibrary::line);
     row("libraries", lines.chain(not_checked(libraries)).collect());
+    row("auditable", lists.iter().flat_map(list_lines).collect());
     row(
         "processor",
         raised
@@ -193,6 +197,23 @@ fn target_plan(target: &TargetPlan) -> String {
             .collect(),
     );
     text
+}
+
+/// Formats the lists of packages that programs get, one line each.
+fn list_lines(lists: &Lists) -> Vec<String> {
+    let line = |BinList { package, list }: &BinList| {
+        let is_run = |package: &&ListedPackage| package.kind == Kind::Build;
+        let run = list.packages.iter().filter(is_run).count();
+        let packages = text::count(list.packages.len(), "package");
+        match run {
+            0 => format!("{package}: {packages}"),
+            run => format!("{package}: {packages}, {run} of them for its build"),
+        }
+    };
+    match lists {
+        Lists::Unsupported => vec!["no list of packages: only ELF programs get one".to_owned()],
+        Lists::Packages(lists) => lists.iter().map(line).collect(),
+    }
 }
 
 /// Formats a compiler and the verdicts of its probes, one line each.

@@ -8,6 +8,7 @@ use crate::host::machine::Host;
 use crate::problem::code::{Code, NO_SUCH_CODE};
 use crate::problem::text::list;
 use crate::problem::{Problem, Result, nearest};
+use crate::project::auditable::Auditable;
 use crate::project::linker::LinkerChoice;
 use crate::project::look::context::{CargoOptions, WORKSPACE_UNREADABLE};
 use crate::project::selection::Selection;
@@ -43,6 +44,8 @@ pub struct RunOptions {
     pub config: Vec<String>,
     /// Values of `--accept`.
     pub accept: Vec<String>,
+    /// Who asks for the lists of packages in programs.
+    pub auditable: Auditable,
 }
 
 /// Options that locate a staged tree.

@@ -65,6 +65,7 @@ impl RunRequest {
             target_dir,
             config,
             accept,
+            auditable,
         } = options;
         let is_configured = out_dir.is_none() && variables(host).out_dir.is_none();
         let accept = accept
@@ -94,6 +95,7 @@ impl RunRequest {
             linker,
             out_dir: out_dir.map(|dir| host.absolute(&dir)),
             accept,
+            auditable,
             variables,
             cargo_targets: cargo_config::cargo_targets(&cargo_config),
             cargo_targets_by: match host.var("CARGO_BUILD_TARGET") {

@@ -97,6 +97,7 @@ fn facts(host: &Host, request: &RunRequest, pull_policy: PullPolicy) -> Result<F
         selection: &settings.selection,
         packages: &selected.packages,
         roots: &roots,
+        auditable: settings.auditable,
         profile: &settings.cargo.profile,
         profiles: &extra_config.profiles,
         configuration: &extra_config.digest,

@@ -35,6 +35,8 @@ pub struct Config {
     pub strip: Option<Strip>,
     /// Override of the detection of C dependencies in the graph.
     pub c_dependencies: Option<bool>,
+    /// True if the list of its packages is added to each program, false if `release` adds none.
+    pub auditable: Option<bool>,
     /// Settings per target, by triple without a glibc floor.
     pub target: BTreeMap<String, TargetConfig>,
     /// Requirements that `verify` checks.

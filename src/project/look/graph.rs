@@ -11,6 +11,7 @@ use crate::host::machine::Host;
 use crate::host::process::Output;
 use crate::invocation::Invocation;
 use crate::problem::Result;
+use crate::project::cargo_tree::{self, TreeEdge};
 use crate::project::graph::{self, CPackage, GraphFacts, PlatformFacts};
 use crate::project::look::context::{CargoOptions, ProjectContext, parse_metadata};
 use crate::project::profile::Profiles;
@@ -81,6 +82,11 @@ pub fn ask(
         let cautions = linking.iter().flat_map(LinkingPackage::cautions).collect();
         answer.libraries.insert(platform.triple.clone(), libraries);
         answer.cautions.insert(platform.triple.clone(), cautions);
+        if scope.auditable {
+            let built = built(host, found, asking, scope, &platform.triple);
+            let packages = graph::package_graph(&metadata, roots(), platform, own, built.as_ref());
+            answer.packages.insert(platform.triple.clone(), packages);
+        }
     }
     // The query may have written Cargo.lock, so the key is computed again. A failure to write the
     // cache is ignored: the next run asks again.
@@ -125,7 +131,7 @@ fn confirm(
         .map(|package| package.builder.clone())
         .collect();
     for builder in builders {
-        let question = tree(found, asking, scope, triple).args([
+        let question = tree(found, asking, scope, triple, "none").args([
             "--edges",
             "normal,build",
             "--invert",
@@ -142,7 +148,7 @@ fn confirm(
         let absent = output.stderr.contains("did not match any packages")
             || output.stderr.contains("nothing to print");
         if output.success() || absent {
-            let dependents = graph::dependents(&output.stdout);
+            let dependents = cargo_tree::dependents(&output.stdout);
             packages.retain(|package| {
                 package.builder != builder
                     || dependents.contains(&format!("{} {}", package.package, package.version))
@@ -152,9 +158,15 @@ fn confirm(
 }
 
 /// Returns the query for the tree of a target, without its edges.
-fn tree(found: &ProjectContext, asking: &CargoOptions, scope: &Scope, triple: &str) -> Invocation {
+fn tree(
+    found: &ProjectContext,
+    asking: &CargoOptions,
+    scope: &Scope,
+    triple: &str,
+    prefix: &str,
+) -> Invocation {
     Invocation::new(&asking.program, &found.workspace.root)
-        .args(["tree", "--target", triple, "--prefix", "none"])
+        .args(["tree", "--target", triple, "--prefix", prefix])
         .options("--package", scope.packages)
         .options("--features", &features(scope, Some(triple)))
         .flag("--all-features", scope.selection.all_features)
@@ -178,7 +190,7 @@ fn as_built(
     if packages.is_empty() {
         return packages;
     }
-    let question = tree(found, asking, scope, triple).args([
+    let question = tree(found, asking, scope, triple, "none").args([
         "--edges",
         "normal,no-proc-macro",
         "--format",
@@ -188,7 +200,7 @@ fn as_built(
     let Some(output) = answer.filter(Output::success) else {
         return packages;
     };
-    let mut built = graph::features(&output.stdout);
+    let mut built = cargo_tree::features(&output.stdout);
     packages.retain_mut(|package| {
         match built.remove(&format!("{} {}", package.name, package.version)) {
             Some(features) => package.features = features,
@@ -197,6 +209,27 @@ fn as_built(
         true
     });
     packages
+}
+
+/// Returns which packages are compiled with which for a target. If `cargo tree` fails, the answer of
+/// the graph is kept.
+fn built(
+    host: &Host,
+    found: &ProjectContext,
+    asking: &CargoOptions,
+    scope: &Scope,
+    triple: &str,
+) -> Option<BTreeSet<TreeEdge>> {
+    let question = tree(found, asking, scope, triple, "indent").args([
+        "--edges",
+        "normal,build",
+        "--charset",
+        "ascii",
+        "--format",
+        "{p}\t{f}",
+    ]);
+    let output = host.capture(&question).ok().filter(Output::success)?;
+    cargo_tree::edges(&output.stdout)
 }
 
 /// Returns true if a build script or one of its modules shows that it compiles C++.
@@ -255,8 +288,8 @@ fn graph_key(
         .map(|request| (request.target.triple(), &request.overrides.features))
         .collect();
     let mut text = format!(
-        "{version}\n{question}\n{:?}\n{:?}\n{platforms:?}\n{}\n{added:?}\n",
-        found.rustc, scope.roots, resolving.configuration
+        "{version}\n{question}\n{:?}\n{:?}\n{platforms:?}\n{}\n{added:?}\n{}\n",
+        found.rustc, scope.roots, resolving.configuration, scope.auditable
     );
     for path in [&found.workspace.root.join("Cargo.lock"), &root]
         .into_iter()
@@ -300,6 +333,8 @@ pub struct Scope<'a> {
     pub packages: &'a [String],
     /// Package IDs of the bins.
     pub roots: &'a [String],
+    /// True if the packages of the bins are listed.
+    pub auditable: bool,
     /// Name of cargo's profile.
     pub profile: &'a str,
     /// Definitions of all profiles.

@@ -238,6 +238,7 @@ impl Survey<'_, '_> {
             let triple = request.target.triple();
             let libraries = graph.libraries.remove(triple).unwrap_or_default();
             let cautions = graph.cautions.remove(triple).unwrap_or_default();
+            let package_graph = graph.packages.remove(triple);
             let profiles = own_profiles(scope, request);
             complete.push(TargetFacts {
                 std: platform.std,
@@ -251,6 +252,7 @@ impl Survey<'_, '_> {
                 c_packages: leveled(project, scope, &profiles, packages, Side::Target),
                 libraries: libraries.into_iter().map(SystemLibrary::unknown).collect(),
                 cautions,
+                packages: package_graph,
                 ..facts
             });
         }

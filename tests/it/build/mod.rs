@@ -1,5 +1,6 @@
 //! `build`: from a workspace to an inspected tree.
 
+mod auditable;
 pub mod chat;
 mod crash;
 mod doctor;

@@ -9,4 +9,4 @@ mod levels;
 mod libraries;
 mod lld;
 mod words;
-mod zig;
+pub mod zig;

@@ -498,6 +498,7 @@ fn arguments(
         out_dir: _,
         layout: _,
         accept,
+        auditable,
     } = settings;
     // The rest is of this machine, or of this run's talk.
     let CargoArgs { profile, jobs, .. } = cargo;
@@ -550,6 +551,7 @@ fn arguments(
         ("--workspace", *workspace),
         ("--all-features", *all_features),
         ("--no-default-features", *no_default_features),
+        ("--auditable", *auditable),
     ];
     let options = options.into_iter().flat_map(|(name, values)| {
         values
