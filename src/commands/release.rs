@@ -1,6 +1,6 @@
 //! `release`: makes archives, checksums and a document of verified trees, in one directory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
@@ -20,12 +20,14 @@ use crate::project::workspace::{Member, Workspace};
 use crate::ship::registry::run::{Registry, pack};
 use crate::ship::release::decide::{self, Input};
 use crate::ship::release::document::document;
-use crate::ship::release::model::{Included, RELEASE_DIRTY, RELEASE_INVALID, Release};
+use crate::ship::release::model::{Build, Included, RELEASE_DIRTY, RELEASE_INVALID, Release};
+use crate::ship::release::sbom::{self, Facts, Sbom};
 use crate::ship::release::write::{Parts, Written};
 use crate::ship::release::{self, look};
 use crate::ship::trees::look::{
-    Bins, Origin, built, collected, epoch, existing_tree, no_manifest, planned, verified_by,
+    Bins, Origin, asking, built, collected, epoch, existing_tree, no_manifest, planned, verified_by,
 };
+use crate::target::system::Format;
 use crate::tree;
 use crate::tree::manifest::Manifest;
 use crate::tree::release::Document;
@@ -80,6 +82,8 @@ struct Chosen {
     bins: Option<Bins>,
     tag: Option<String>,
     allow_dirty: bool,
+    /// Who asks for the lists of packages in programs.
+    auditable: Auditable,
 }
 
 /// Runs `release`.
@@ -112,7 +116,9 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         bins: None,
         tag,
         allow_dirty,
+        auditable: run.auditable,
     };
+    let asking = asking(host, &run);
     if dry_run && from.is_empty() && !no_build {
         let (project, expected) = planned(host, run)?;
         let chosen = Chosen {
@@ -156,6 +162,7 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
     }
     let epoch = epoch(host, &source.root(host), &manifests)?;
     let registry = source.registry(host, &cargo, &release, allow_dirty)?;
+    let sboms = source.sboms(host, &release, &manifests, &asking, epoch)?;
     let Written {
         document,
         is_changed,
@@ -164,6 +171,7 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         &Parts {
             release: &release,
             trees: &source.trees,
+            sboms: &sboms,
             registry: registry.as_ref(),
             epoch,
             policy: &policy,
@@ -230,6 +238,78 @@ impl Source {
         look::check_tag_commit(host, &self.root(host), &release)?;
         Ok((release, manifests, policy))
     }
+
+    /// Returns the SBOMs of all builds whose bins have the lists of their packages, and reports the
+    /// other builds.
+    fn sboms(
+        &self,
+        host: &Host,
+        release: &Release,
+        manifests: &[Manifest],
+        cargo: &CargoOptions,
+        epoch: u64,
+    ) -> Result<Vec<Sbom>, Failure> {
+        let (listed, others): (Vec<&Build>, Vec<&Build>) =
+            release.builds.iter().partition(|build| build.is_listed);
+        for build in others {
+            let (package, triple) = (&build.package, build.target.triple());
+            let why = if build.target.system.format == Format::Elf {
+                "not all of its programs have the list of their packages; `cargo xpkg build \
+                 --auditable` adds it"
+            } else {
+                "only ELF programs get the list of their packages"
+            };
+            let line = format!("no SBOM of {package} for {triple}: {why}");
+            host.shell.status("Noting", &line);
+        }
+        if listed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let facts = match &self.project {
+            Some(project) => {
+                let triples = listed.iter().map(|build| build.target.triple().to_owned());
+                let triples = triples.chain([project.rustc.host.clone()]).collect();
+                let features = features(&project.workspace, manifests);
+                look::package_facts(host, &project.workspace, cargo, &triples, &features)?
+            }
+            None => {
+                let line = "SBOMs without licenses and checksums of packages: there is no \
+                            workspace here";
+                host.shell.status("Noting", line);
+                Facts::new()
+            }
+        };
+        let one = |build: &&Build| {
+            let packages = release.packages.iter();
+            let package = packages
+                .into_iter()
+                .find(|package| package.name == build.package)
+                .expect("a release has the package of each build");
+            let lists = look::lists(host, &self.trees, build)?;
+            sbom::sbom(build, package, &lists, &facts, epoch)
+        };
+        let sboms: Result<Vec<Sbom>> = listed.iter().map(one).collect();
+        Ok(sboms?)
+    }
+}
+
+/// Returns the features that the bins of trees were built with and that the workspace knows, as
+/// `package/feature`.
+fn features(workspace: &Workspace, manifests: &[Manifest]) -> BTreeSet<String> {
+    let artifacts = manifests.iter().flat_map(|manifest| &manifest.artifacts);
+    artifacts
+        .flat_map(|artifact| {
+            let member = workspace
+                .members
+                .iter()
+                .find(|member| member.name == artifact.package);
+            let is_known = move |feature: &&String| {
+                member.is_some_and(|member| member.features.contains_key(*feature))
+            };
+            let features = artifact.features.iter().filter(is_known);
+            features.map(|feature| format!("{}/{feature}", artifact.package))
+        })
+        .collect()
 }
 
 impl Source {
@@ -292,6 +372,7 @@ fn decide(
         bins,
         tag,
         allow_dirty,
+        auditable,
     } = chosen;
     decide::decide(
         manifests,
@@ -303,6 +384,7 @@ fn decide(
             bins: bins.as_ref(),
             tag: tag.as_deref(),
             allow_dirty: *allow_dirty,
+            auditable: auditable.resolve(config.auditable),
         },
     )
 }
@@ -328,6 +410,7 @@ fn check_before(
         bins: None,
         tag: chosen.tag.clone(),
         allow_dirty: true,
+        auditable: chosen.auditable,
     };
     let release = decide(host, manifests, Some(workspace), &config, &chosen)?;
     let default = || default_place(host, Some(&request.project), &release);

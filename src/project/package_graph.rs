@@ -21,7 +21,7 @@ pub struct PackageGraph {
 }
 
 /// Package of a graph.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GraphPackage {
     /// Name.

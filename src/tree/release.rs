@@ -164,6 +164,8 @@ pub enum FileKind {
     Homebrew,
     /// Manifest of Scoop.
     Scoop,
+    /// SBOM of a build, CycloneDX.
+    Sbom,
 }
 
 impl FileKind {
@@ -179,6 +181,7 @@ impl FileKind {
             Self::Index => "index of the registry",
             Self::Homebrew => "formula of Homebrew",
             Self::Scoop => "manifest of Scoop",
+            Self::Sbom => "SBOM",
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::ship::release::archive::{Contents, members};
 use crate::ship::release::document::requirements;
 use crate::ship::release::model::{Build, Release};
-use crate::tree::release::{Document, FileRecord, Requirements};
+use crate::tree::release::{Document, FileKind, FileRecord, Requirements};
 use crate::ui::table::{add_row, lines, plain_table, size};
 
 /// Formats the files of a release: archives with what they need and hold, then all others. Before
@@ -26,6 +26,13 @@ pub fn release(release: &Release, document: &Document) -> String {
                     contents(build),
                 ],
             );
+        }
+    }
+    let planned = release.builds.iter().filter(|build| build.is_listed);
+    for name in planned.map(Build::sbom_name) {
+        if written(&name).is_none() {
+            let kind = FileKind::Sbom.name().to_owned();
+            add_row(&mut table, [name, String::new(), String::new(), kind]);
         }
     }
     let is_other = |file: &&FileRecord| {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::inspect::binary::FormatName;
 use crate::problem::{Problem, Result, nearest};
 use crate::project::config::Config;
 use crate::project::config::release::{ArchiveFormat, ReleaseConfig};
@@ -15,7 +16,7 @@ use crate::ship::release::model::{
 use crate::ship::release::version::{check_tag, version};
 use crate::target::Target;
 use crate::target::glibc::Glibc;
-use crate::target::system::Os;
+use crate::target::system::{Format, Os};
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 
 /// What a release is decided from, besides the trees.
@@ -34,6 +35,8 @@ pub struct Input<'a> {
     pub tag: Option<&'a str>,
     /// `--allow-dirty`.
     pub allow_dirty: bool,
+    /// True if programs that are not built yet will have the lists of their packages.
+    pub auditable: bool,
 }
 
 /// A bin of one of the trees.
@@ -56,6 +59,7 @@ pub fn decide(trees: &[Manifest], input: &Input) -> Result<Release, Vec<Problem>
         bins: wanted,
         tag,
         allow_dirty,
+        auditable,
     } = input;
     let of_trees = trees.iter().enumerate().flat_map(|(tree, manifest)| {
         let bin = move |artifact| TreeBin {
@@ -98,7 +102,7 @@ pub fn decide(trees: &[Manifest], input: &Input) -> Result<Release, Vec<Problem>
         Err(_) => Ok(None),
     };
     problems.extend(invalid_words(release));
-    let (builds, clashes) = builds(&bins, config, included);
+    let (builds, clashes) = builds(&bins, config, included, *auditable);
     problems.extend(clashes);
     if release.installers != Some(false) {
         problems.extend(installer::problems(&builds));
@@ -332,6 +336,7 @@ fn builds(
     bins: &[TreeBin],
     config: &Config,
     included: &BTreeMap<String, Included>,
+    auditable: bool,
 ) -> (Vec<Build>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut groups: BTreeMap<(&str, &str), Vec<&TreeBin>> = BTreeMap::new();
@@ -389,6 +394,10 @@ fn builds(
             platform: record(group[0]).platform.clone(),
             stem: format!("{package}-{version}-{triple}"),
             formats: formats(&config.release, &target),
+            is_listed: released.iter().all(|bin| match &bin.binary {
+                Some(binary) => binary.format == FormatName::Elf && binary.auditable,
+                None => auditable && target.system.format == Format::Elf,
+            }),
             target,
             bins: released,
             files,

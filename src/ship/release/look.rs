@@ -1,19 +1,31 @@
-//! Looks for the files that archives include, and for the commit of a tag.
+//! Looks for the files that archives include, for the commit of a tag, and for what SBOMs are made
+//! of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
 
+use crate::digest;
 use crate::host::entries::FileType;
 use crate::host::machine::Host;
+use crate::inspect::auditable::{PackageList, SECTION};
+use crate::inspect::section::section;
 use crate::problem::{Problem, Result};
 use crate::project::config::Config;
 use crate::project::config::release::DebConfig;
+use crate::project::graph;
 use crate::project::look::access;
+use crate::project::look::context::{CargoOptions, WORKSPACE_UNREADABLE, parse_metadata};
 use crate::project::workspace::Workspace;
 use crate::ship::release::include::{Include, Part, includes, installed};
-use crate::ship::release::model::{DebSettings, Included, IncludedFile, RELEASE_INVALID, Release};
+use crate::ship::release::model::{
+    Build, DebSettings, Included, IncludedFile, RELEASE_INVALID, Release, ReleasedBin,
+};
+use crate::ship::release::sbom::{Facts, PackageFacts};
 use crate::ship::release::version::TAG_MISMATCH;
+use crate::tree::fields::is_hex;
+use crate::tree::look::TREE_CHANGED;
 use crate::tree::source::{GIT_LIMIT, git};
 
 /// Returns the files to include, by package. A pattern is searched in the package's directory, then
@@ -276,6 +288,96 @@ pub fn check_tag_commit(host: &Host, root: &Utf8Path, release: &Release) -> Resu
     .help(format!(
         "build at the tag: `git checkout {tag} && cargo xpkg build`"
     )))
+}
+
+/// Largest size of a Cargo.lock in bytes.
+const LONGEST_LOCK: u64 = 64 * 1024 * 1024;
+
+/// Returns the lists of packages in the bins of a build, in their order.
+///
+/// # Errors
+/// `tree-changed`: a bin is not the one that was verified. `release-invalid`: its list cannot be
+/// read.
+pub fn lists(host: &Host, trees: &[Utf8PathBuf], build: &Build) -> Result<Vec<PackageList>> {
+    let list = |bin: &ReleasedBin| {
+        let path = trees[bin.tree].join(&bin.path);
+        let bytes = host.read(&path)?;
+        if digest::sha256(&bytes) != bin.sha256 {
+            let message = format!("`{path}` was changed after it was verified");
+            let problem = Problem::new(TREE_CHANGED, message);
+            return Err(problem.help("build it again: `cargo xpkg build`"));
+        }
+        let unreadable = |why: String| {
+            let message = format!("cannot read the list of packages in `{path}`: {why}");
+            Problem::new(RELEASE_INVALID, message)
+                .help("build it again: `cargo xpkg build --auditable`")
+        };
+        let found = section(&bytes, SECTION).map_err(|error| unreadable(error.to_string()))?;
+        let found = found.ok_or_else(|| unreadable("there is none".to_owned()))?;
+        PackageList::decode(found).map_err(|error| unreadable(error.to_string()))
+    };
+    build.bins.iter().map(list).collect()
+}
+
+/// Returns what cargo knows of the packages of the workspace's graph for these triples. `features`
+/// are those that the bins were built with, as `package/feature`.
+///
+/// # Errors
+/// cargo cannot resolve the graph, or Cargo.lock cannot be read.
+pub fn package_facts(
+    host: &Host,
+    workspace: &Workspace,
+    cargo: &CargoOptions,
+    triples: &BTreeSet<String>,
+    features: &BTreeSet<String>,
+) -> Result<Facts> {
+    #[derive(Deserialize)]
+    struct Lock {
+        #[serde(default)]
+        package: Vec<LockedPackage>,
+    }
+    #[derive(Deserialize)]
+    struct LockedPackage {
+        name: String,
+        version: String,
+        source: Option<String>,
+        checksum: Option<String>,
+    }
+    let question = cargo
+        .cargo(&workspace.root)
+        .options("--filter-platform", triples)
+        .options("--features", features);
+    let metadata = parse_metadata(&question, &host.capture(&question)?)?;
+    let path = workspace.root.join("Cargo.lock");
+    let text = host.read_small_text(&path, LONGEST_LOCK)?;
+    let lock: Lock = toml::from_str(&text).map_err(|error| {
+        Problem::new(
+            WORKSPACE_UNREADABLE,
+            format!("cannot read `{path}`: {error}"),
+        )
+        .help("let cargo write it again: `cargo generate-lockfile`")
+    })?;
+    let checksums: BTreeMap<_, String> = lock
+        .package
+        .into_iter()
+        .filter_map(|package| {
+            let checksum = package.checksum.filter(|text| is_hex(text, 64))?;
+            Some(((package.name, package.version, package.source?), checksum))
+        })
+        .collect();
+    let facts = |package: &cargo_metadata::Package| {
+        let (name, version) = (package.name.to_string(), package.version.to_string());
+        let checksum = package.source.as_ref().and_then(|source| {
+            let key = (name.clone(), version.clone(), source.repr.clone());
+            checksums.get(&key).cloned()
+        });
+        let facts = PackageFacts {
+            license: package.license.clone(),
+            checksum,
+        };
+        ((name, version, graph::source(package)), facts)
+    };
+    Ok(metadata.packages.iter().map(facts).collect())
 }
 
 /// Returns the default directory of a release.

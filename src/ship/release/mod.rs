@@ -21,6 +21,8 @@ pub mod managers;
 pub mod model;
 /// The page for people.
 pub mod page;
+/// SBOM of a build.
+pub mod sbom;
 /// Version and tag of a release.
 pub mod version;
 /// Writes the directory of a release in one step.

@@ -97,6 +97,8 @@ pub struct Build {
     pub bins: Vec<ReleasedBin>,
     /// Files of the workspace, sorted by their place.
     pub files: Vec<IncludedFile>,
+    /// True if all bins have the list of their packages, of which an SBOM is made.
+    pub is_listed: bool,
 }
 
 /// A bin of a build.
@@ -137,6 +139,11 @@ pub struct IncludedFile {
 }
 
 impl Build {
+    /// Returns the name of its SBOM.
+    pub fn sbom_name(&self) -> String {
+        format!("{}.cdx.json", self.stem)
+    }
+
     /// Returns the names of its archives with their formats.
     pub fn archives(&self) -> impl Iterator<Item = (String, ArchiveFormat)> {
         let name = |format: &ArchiveFormat| format!("{}.{}", self.stem, format.suffix());

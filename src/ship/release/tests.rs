@@ -84,6 +84,7 @@ fn released(trees: &[&str], settings: &str, tag: Option<&str>) -> Result<Release
         bins: None,
         tag,
         allow_dirty: false,
+        auditable: false,
     };
     let problems = |problems: Vec<crate::problem::Problem>| {
         problems
@@ -252,6 +253,7 @@ fn two_files_for_one_place_are_rejected() {
         bins,
         tag: None,
         allow_dirty: false,
+        auditable: false,
     };
     let all = Input {
         targets: &[],

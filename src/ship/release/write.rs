@@ -31,6 +31,7 @@ use crate::ship::release::installer;
 use crate::ship::release::managers;
 use crate::ship::release::model::{Build, Release, ReleasedBin};
 use crate::ship::release::page;
+use crate::ship::release::sbom::Sbom;
 use crate::ship::trees::look::{Origin, verified_by};
 use crate::tree::look::TREE_CHANGED;
 use crate::tree::registry::{CRATES, INDEX, config as config_text, path_of};
@@ -64,6 +65,8 @@ pub struct Parts<'a> {
     pub release: &'a Release,
     /// Directories that [`ReleasedBin::tree`] counts.
     pub trees: &'a [Utf8PathBuf],
+    /// SBOMs of its builds.
+    pub sboms: &'a [Sbom],
     /// Packages of the registry, if there is one.
     pub registry: Option<&'a Registry>,
     /// Time of all that is made, in seconds since 1970.
@@ -81,6 +84,7 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
     let Parts {
         release,
         trees,
+        sboms,
         registry,
         epoch,
         policy,
@@ -147,6 +151,9 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
     }
     if let Some(registry) = registry {
         files.extend(put_registry(host, &below, registry).map_err(single)?);
+    }
+    for sbom in sboms {
+        files.push(put_sbom(&below, sbom).map_err(single)?);
     }
     let page = page::page(
         release,
@@ -253,6 +260,26 @@ fn put_as(below: &Below, path: &str, bytes: &[u8], mode: u32) -> Result<(String,
         .map_err(|error| Problem::new(FILE_ACCESS, format!("cannot write `{path}`: {error}")))?;
     file.set_mode(mode)?;
     file.finish()
+}
+
+/// Writes an SBOM.
+fn put_sbom(below: &Below, sbom: &Sbom) -> Result<FileRecord> {
+    let Sbom {
+        path,
+        package,
+        target,
+        text,
+    } = sbom;
+    let (sha256, size) = put(below, path, text.as_bytes())?;
+    Ok(FileRecord {
+        path: path.clone(),
+        kind: FileKind::Sbom,
+        package: Some(package.clone()),
+        target: Some(target.clone()),
+        format: None,
+        size,
+        sha256,
+    })
 }
 
 /// Packs builds into archives.

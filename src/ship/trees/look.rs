@@ -195,16 +195,20 @@ pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64
     Ok(commits.into_iter().filter_map(time).max().unwrap_or(0))
 }
 
-fn workspace(host: &Host, run: &RunOptions) -> Result<ProjectContext, Failure> {
-    let cargo = CargoOptions {
+/// Returns the options of queries to cargo about the workspace of a run.
+pub fn asking(host: &Host, run: &RunOptions) -> CargoOptions {
+    CargoOptions {
         locked: run.locked,
         offline: run.offline,
         frozen: run.frozen,
         ..options::cargo_options(host, run.target_dir.clone())
-    };
+    }
+}
+
+fn workspace(host: &Host, run: &RunOptions) -> Result<ProjectContext, Failure> {
     context::workspace(
         host,
-        &cargo,
+        &asking(host, run),
         options::manifest_path(host, run.manifest_path.clone())?.as_deref(),
     )
 }

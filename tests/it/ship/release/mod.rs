@@ -3,6 +3,7 @@
 mod deb;
 mod installers;
 mod registry;
+mod sbom;
 
 use crate::support::{ARM_MUSL, Project, Run, X86_MUSL};
 
@@ -30,11 +31,14 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
         .xpkg(&format!("release -q --target {BOTH} --tag v0.1.0"))
         .ok();
     let (arm, x86) = (archive(ARM_MUSL, "tar.gz"), archive(X86_MUSL, "tar.gz"));
+    let (arm_sbom, x86_sbom) = (archive(ARM_MUSL, "cdx.json"), archive(X86_MUSL, "cdx.json"));
     assert_eq!(
         project.files(DIRECTORY),
         [
             "SHA256SUMS",
+            arm_sbom.as_str(),
             arm.as_str(),
+            x86_sbom.as_str(),
             x86.as_str(),
             "index.html",
             "install.sh",
@@ -47,7 +51,10 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
     );
     assert_eq!(
         listed.stdout,
-        format!("{arm}: OK\n{x86}: OK\nindex.html: OK\ninstall.sh: OK\nrelease.json: OK\n")
+        format!(
+            "{arm_sbom}: OK\n{arm}: OK\n{x86_sbom}: OK\n{x86}: OK\nindex.html: OK\ninstall.sh: OK\n\
+             release.json: OK\n"
+        )
     );
     let members = on_a_system(
         &project,
@@ -89,7 +96,7 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
     assert!(
         verified
             .stdout
-            .contains("2 programs, 4 of 4 files compared, 0 findings"),
+            .contains("2 programs, 6 of 6 files compared, 0 findings"),
         "{}",
         verified.stdout
     );
@@ -114,7 +121,7 @@ fn two_runs_in_two_places_write_the_same_bytes() {
     }
     let sums = one.read(&format!("{DIRECTORY}/SHA256SUMS"));
     assert_eq!(sums, other.read(&format!("{DIRECTORY}/SHA256SUMS")));
-    assert_eq!(sums.lines().count(), 11);
+    assert_eq!(sums.lines().count(), 12);
     // Every format has the same contents, for the tools that users have.
     for (suffix, command) in [
         ("tar.xz", "tar -xJf"),
@@ -158,6 +165,7 @@ fn a_dry_run_shows_the_files_and_writes_none() {
             "file size needs contents".to_owned(),
             format!("{} docs/README.md, hello", archive(X86_MUSL, "tar.gz")),
             format!("{} docs/README.md, hello", archive(X86_MUSL, "zip")),
+            format!("{} SBOM", archive(X86_MUSL, "cdx.json")),
         ]
     );
     assert!(!project.path("target/xpkg").exists());
