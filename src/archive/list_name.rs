@@ -156,6 +156,18 @@ pub fn list_name(path: &str) -> Option<ListName<'_>> {
     is_sums(&lower).then_some(ListName::Sums)
 }
 
+/// Returns the path of an SBOM without its suffix, `app-1.0` of `app-1.0.cdx.json`; `None` for any
+/// other name.
+pub fn sbom_stem(path: &str) -> Option<&str> {
+    let stem = path.strip_suffix(".cdx.json")?;
+    (!stem.is_empty() && !stem.ends_with('/')).then_some(stem)
+}
+
+/// Returns true for a name of which the contents are kept: a list, or an SBOM.
+pub fn is_kept(path: &str) -> bool {
+    list_name(path).is_some() || sbom_stem(path).is_some()
+}
+
 /// Returns true for the lower-case name of a list of several files.
 fn is_sums(name: &str) -> bool {
     let (base, is_text) = match name.rsplit_once('.') {

@@ -15,7 +15,7 @@ use crate::archive::entry::{
     Artifacts, ArtifactsKind, Entry, EntryKind, File, Inside, LONGEST_LIST, Ownership,
 };
 use crate::archive::limits::Limits;
-use crate::archive::list_name::list_name;
+use crate::archive::list_name::is_kept;
 use crate::archive::packing::{ARCHIVE_UNFIT, Compression, Packing};
 use crate::archive::read::budget::Pool;
 use crate::archive::read::file::{self, PIECE, ReadLimits};
@@ -232,7 +232,7 @@ fn directory(
     let files: Vec<_> = files
         .into_iter()
         .map(|(path, size, mode)| {
-            let is_list = list_name(&path).is_some() && size <= LONGEST_LIST;
+            let is_list = is_kept(&path) && size <= LONGEST_LIST;
             let list = if is_list && pool.lists.take(size) {
                 size
             } else {
@@ -358,11 +358,7 @@ fn open(
     let name = own_name(path);
     let mut reader = ProgressReader { file, progress };
     let Some(packing) = Packing::of(&first, &name) else {
-        let list = if list_name(&name).is_some() {
-            LONGEST_LIST
-        } else {
-            0
-        };
+        let list = if is_kept(&name) { LONGEST_LIST } else { 0 };
         let read = file::read(
             &mut reader,
             mode,

@@ -82,6 +82,7 @@ const LISTS: &[&[Code]] = &[
     crate::verify::expected::CODES,
     crate::verify::rules::hardening::CODES,
     crate::verify::between::CODES,
+    crate::verify::sbom::CODES,
     crate::verify::report::CODES,
 ];
 

@@ -27,7 +27,7 @@ use crate::verify::rules::machine::{MODE_UNFIT, UNREADABLE_BINARY, WRONG_MACHINE
 use crate::verify::rules::policy::Policy;
 use crate::verify::rules::table;
 use crate::verify::waiver::{AcceptRule, recorded_rules, split_accepted};
-use crate::verify::words;
+use crate::verify::{sbom, words};
 
 /// Options of one run of `verify`.
 #[derive(Debug, Clone)]
@@ -66,6 +66,7 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
     for Inside { path, contents } in &subject.inside {
         all.add(path, check_one(contents, options));
     }
+    all.findings.extend(sbom::check(subject));
     let Checked {
         mut findings,
         mut skipped,

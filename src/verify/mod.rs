@@ -20,6 +20,7 @@ pub mod report;
 pub mod rules;
 pub mod run;
 pub mod sarif;
+pub mod sbom;
 #[cfg(test)]
 pub mod tests;
 pub mod waiver;

@@ -221,6 +221,60 @@ fn an_sbom_describes_the_programs_of_its_archive() {
 }
 
 #[test]
+fn an_sbom_of_other_programs_is_found() {
+    let project = hello();
+    let command = format!("release -q --target {X86_MUSL} --release-dir out");
+    project.xpkg(&command).ok();
+    // An SBOM and its archive are compared where nothing else of the release is, too.
+    for name in ["SHA256SUMS", "index.html", "install.sh", "release.json"] {
+        std::fs::remove_file(project.path("out").join(name)).unwrap();
+    }
+    let path = format!("out/hello-0.1.0-{X86_MUSL}.cdx.json");
+    let document = project.json(&path);
+    let hash = "/metadata/component/components/0/hashes/0/content";
+    let digest = document.pointer(hash).unwrap().as_str().unwrap();
+    let text = project.read(&path);
+    let found = |text: &str| {
+        project.write(&path, text);
+        let run = project.xpkg("verify out --message-format json");
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap();
+        let finding = |finding: &Value| {
+            let text = |key: &str| finding[key].as_str().unwrap().to_owned();
+            format!("{} {}: {}", text("code"), text("path"), text("found"))
+        };
+        findings.iter().map(finding).collect::<Vec<_>>()
+    };
+    let name = format!("hello-0.1.0-{X86_MUSL}");
+    let mismatch = |what: &str| vec![format!("sbom-mismatch {name}.cdx.json: {what}")];
+    assert_eq!(found(&text), Vec::<String>::new());
+    assert_eq!(
+        found(&text.replace(digest, &"0".repeat(64))),
+        mismatch(&format!(
+            "another digest than that of `hello` in `{name}.tar.gz`"
+        ))
+    );
+    assert_eq!(
+        found(&text.replace(
+            "\"name\": \"hello\",\n          \"hashes\"",
+            "\"name\": \"bye\",\n          \"hashes\""
+        )),
+        mismatch(&format!(
+            "a digest of `bye`, which `{name}.tar.gz` does not have"
+        ))
+    );
+    assert_eq!(
+        found("Not Found"),
+        mismatch("no CycloneDX document that can be read: expected value at line 1 column 1")
+    );
+    // Another tool's has no programs.
+    assert_eq!(
+        found("{\"bomFormat\": \"CycloneDX\"}"),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
 fn the_same_trees_give_the_same_sboms() {
     let sbom = || {
         let project = with_dependencies();
