@@ -106,7 +106,12 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, InspectError> {
 ///
 /// What Solaris and illumos both have is [`Os::Solaris`].
 pub fn system_of(binary: &Binary) -> Option<Os> {
-    binary.system?.os()
+    match binary.system?.os()? {
+        // Runtimes of WASI 0.2 turn modules of 0.1 into components, but run nothing else.
+        Os::Wasi if binary.kind == wasm::COMPONENT => Some(Os::WasiP2),
+        Os::Wasi => Some(Os::WasiP1),
+        system => Some(system),
+    }
 }
 
 /// Returns the strings of `.comment` of an object or a program; empty if it is not an ELF file.

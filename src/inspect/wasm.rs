@@ -16,6 +16,9 @@ use crate::inspect::system::SystemName;
 /// Name used for the processor: the format has none.
 pub const MACHINE: &str = "wasm32";
 
+/// Type of a file for WASI 0.2 and later.
+pub const COMPONENT: &str = "component";
+
 /// Export by which a module is started.
 const START: &str = "_start";
 
@@ -39,7 +42,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     let contents = Contents::read(bytes)
         .map_err(|error| format!("its wasm sections cannot be read ({})", error.message()))?;
     let kind = if contents.is_component {
-        "component"
+        COMPONENT
     } else {
         "module"
     };

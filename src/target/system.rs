@@ -11,10 +11,14 @@ pub enum Os {
     Darwin,
     /// Windows.
     Windows,
-    /// WASI preview 1.
+    /// WASI 0.1, which runs modules.
+    WasiP1,
+    /// WASI 0.2, which runs components.
+    WasiP2,
+    /// WASI of an open version. This and the following have no row among the targets: they are read
+    /// off names and files.
     Wasi,
-    /// FreeBSD. This and the following have no row among the targets: they are read off names and
-    /// files.
+    /// FreeBSD.
     FreeBsd,
     /// NetBSD.
     NetBsd,
@@ -47,7 +51,9 @@ impl Os {
             Self::Linux => "linux",
             Self::Darwin => "darwin",
             Self::Windows => "windows",
-            Self::Wasi => "wasip1",
+            Self::WasiP1 => "wasip1",
+            Self::WasiP2 => "wasip2",
+            Self::Wasi => "wasi",
             Self::FreeBsd => "freebsd",
             Self::NetBsd => "netbsd",
             Self::OpenBsd => "openbsd",
@@ -63,12 +69,19 @@ impl Os {
         }
     }
 
-    /// Returns the name in messages: of WASI without a version.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Wasi => "wasi",
-            other => other.name(),
-        }
+    /// Returns true if a file of one of the systems may be for the other: what Solaris and illumos
+    /// both have does not tell them apart, a name may leave the version of WASI open, and JavaScript
+    /// engines offer WASI.
+    pub fn may_be(self, other: Self) -> bool {
+        const OPEN: &[&[Os]] = &[
+            &[Os::Solaris, Os::Illumos],
+            &[Os::Wasi, Os::WasiP1],
+            &[Os::Wasi, Os::WasiP2],
+            &[Os::Js, Os::Wasi],
+            &[Os::Js, Os::WasiP1],
+        ];
+        let has_both = |pair: &&[Self]| pair.contains(&self) && pair.contains(&other);
+        self == other || OPEN.iter().any(has_both)
     }
 }
 
@@ -163,7 +176,9 @@ pub const SYSTEMS: &[System] = &[
     system("pc-windows-gnu",           Os::Windows, Libc::System, Format::Pe,    Unspecified, "w64-mingw32",      ".exe"),
     system("pc-windows-gnullvm",       Os::Windows, Libc::System, Format::Pe,    Unspecified, "w64-mingw32",      ".exe"),
     system("pc-windows-msvc",          Os::Windows, Libc::System, Format::Pe,    Unspecified, "windows-msvc",     ".exe"),
-    system("wasip1",                   Os::Wasi,    Libc::System, Format::Wasm,  Unspecified, "wasi",             ".wasm"),
+    system("wasip1",                   Os::WasiP1,  Libc::System, Format::Wasm,  Unspecified, "wasi",             ".wasm"),
+    system("wasip1-threads",           Os::WasiP1,  Libc::System, Format::Wasm,  Unspecified, "wasi-threads",     ".wasm"),
+    system("wasip2",                   Os::WasiP2,  Libc::System, Format::Wasm,  Unspecified, "wasip2",           ".wasm"),
     system("unknown-unknown",          Os::None,    Libc::System, Format::Wasm,  Unspecified, "unknown",          ".wasm"),
 ];
 

@@ -497,7 +497,7 @@ fn find_expected(
         (Some(guess), _) => {
             let fits = |target: &&Target| {
                 guess.arch.is_none_or(|arch| arch == target.arch)
-                    && target.system.os == guess.os
+                    && target.system.os.may_be(guess.os)
                     && guess.libc.is_none_or(|libc| libc == target.system.libc)
             };
             // If no flag agrees with the path, the first flag wins: it is what the user requires.
@@ -528,7 +528,7 @@ fn contradiction(path: &str, binary: &Binary, expected: Option<&Expected>) -> Op
 /// Returns true if two names promise different processors or systems.
 fn contradicts(one: &Expected, other: &Expected) -> bool {
     let arches = one.arch.zip(other.arch);
-    one.os != other.os || arches.is_some_and(|(one, other)| one.name != other.name)
+    !one.os.may_be(other.os) || arches.is_some_and(|(one, other)| one.name != other.name)
 }
 
 /// Checks whether the name of the archive promises another target than what a program in it is for.

@@ -84,7 +84,7 @@ const WORDS: &[(&str, &[Meaning])] = &[
     ("freebsd", &[S(Os::FreeBsd)]), ("netbsd", &[S(Os::NetBsd)]), ("openbsd", &[S(Os::OpenBsd)]), ("dragonfly", &[S(Os::Dragonfly)]), ("dragonflybsd", &[S(Os::Dragonfly)]),
     ("android", &[S(Os::Android)]), ("androideabi", &[S(Os::Android)]), ("solaris", &[S(Os::Solaris)]), ("sunos", &[S(Os::Solaris)]), ("illumos", &[S(Os::Illumos)]),
     ("aix", &[S(Os::Aix)]), ("plan9", &[S(Os::Plan9)]), ("ios", &[S(Os::Ios)]), ("js", &[S(Os::Js)]),
-    ("wasi", &[S(Os::Wasi)]), ("wasip1", &[S(Os::Wasi)]), ("wasip2", &[S(Os::Wasi)]),
+    ("wasi", &[S(Os::Wasi)]), ("wasip1", &[S(Os::WasiP1)]), ("wasip2", &[S(Os::WasiP2)]),
     // Processors
     ("x86_64", &[A("x86_64")]), ("amd64", &[A("x86_64")]), ("x64", &[A("x86_64")]), ("x8664", &[A("x86_64")]), ("64bit", &[Implied("x86_64")]), ("64-bit", &[Implied("x86_64")]),
     ("intel", &[Implied("x86_64")]), ("intel64", &[A("x86_64")]),
@@ -424,6 +424,8 @@ fn pieces(path: &str) -> Vec<Piece<'_>> {
             if !text.is_empty() {
                 pieces.push(Piece {
                     text,
+            (Self::Wasi, version) if version.may_be(self) => Some(version),
+            (version, Self::Wasi) if version.may_be(other) => Some(version),
                     start: at,
                     component,
                 });
@@ -603,7 +605,7 @@ mod tests {
         [
             promise
                 .system
-                .map_or_else(none, |system| system.word().to_owned()),
+                .map_or_else(none, |system| system.name().to_owned()),
             processor.unwrap_or_else(none),
             promise
                 .libc

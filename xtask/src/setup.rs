@@ -101,6 +101,7 @@ const TARGETS: &[&str] = &[
     "aarch64-unknown-linux-gnu",
     "wasm32-unknown-unknown",
     "wasm32-wasip1",
+    "wasm32-wasip1-threads",
     "wasm32-wasip2",
 ];
 

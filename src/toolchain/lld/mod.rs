@@ -12,7 +12,7 @@ use camino::Utf8PathBuf;
 use crate::invocation;
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
-use crate::target::system::{Format, Libc};
+use crate::target::system::{Format, Libc, Os};
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
@@ -28,6 +28,14 @@ pub const RUST_LLD: &str = "rust-lld";
 pub fn linker() -> Program {
     Program {
         program: RUST_LLD.to_owned(),
+        ..Program::default()
+    }
+}
+
+/// Returns rustc's own linker of components, which calls rust-lld and wraps what it links.
+fn component_linker() -> Program {
+    Program {
+        program: "wasm-component-ld".to_owned(),
         ..Program::default()
     }
 }
@@ -121,10 +129,14 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let Target { system, .. } = case.target;
     if system.format == Format::Wasm {
         let reason = "rustc links WebAssembly by itself".to_owned();
+        let linker = match system.os {
+            Os::WasiP2 => component_linker(),
+            _ => linker(),
+        };
         return Ok(vec![assemble(
             case,
             LinkerKind::RustLld,
-            linker(),
+            linker,
             Tools::default(),
             reason,
         )]);

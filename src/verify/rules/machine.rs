@@ -16,7 +16,7 @@ fn format_of(os: Os) -> Option<Format> {
     Some(match os {
         Os::Darwin | Os::Ios => Format::MachO,
         Os::Windows => Format::Pe,
-        Os::Wasi | Os::None | Os::Js => Format::Wasm,
+        Os::Wasi | Os::WasiP1 | Os::WasiP2 | Os::None | Os::Js => Format::Wasm,
         Os::Aix | Os::Plan9 => return None,
         Os::Linux
         | Os::Android
@@ -32,9 +32,7 @@ fn format_of(os: Os) -> Option<Format> {
 /// Returns the system that a program says it is for, if that is another one than `os`. What Solaris
 /// and illumos both have does not tell them apart.
 fn other_system(binary: &Binary, os: Os) -> Option<Os> {
-    let found = system_of(binary)?;
-    let is_sun = |os| matches!(os, Os::Solaris | Os::Illumos);
-    (found != os && !(is_sun(found) && is_sun(os))).then_some(found)
+    system_of(binary).filter(|found| !found.may_be(os))
 }
 
 /// Rule `wrong-machine`.
@@ -43,7 +41,7 @@ fn machine(input: &RuleInput) -> Option<Violation> {
         arch, os, float, ..
     } = input.expected?;
     let binary = input.binary;
-    let of_system = format!("a program for {}", os.word());
+    let of_system = format!("a program for {}", os.name());
     let Some(format) = format_of(*os) else {
         let found = format!("{} for {}", json_name(&binary.format), binary.machine);
         return violation(found, of_system, MOVE);
@@ -51,12 +49,12 @@ fn machine(input: &RuleInput) -> Option<Violation> {
     if binary.format.is(format)
         && let Some(other) = other_system(binary, *os)
     {
-        return violation(format!("a program for {}", other.word()), of_system, MOVE);
+        return violation(format!("a program for {}", other.name()), of_system, MOVE);
     }
     let Some(arch) = arch else {
         let is_of = binary.format.is(format);
         let found = format!("{} for {}", json_name(&binary.format), binary.machine);
-        let expected = format!("{} for {}", format_name(format), os.word());
+        let expected = format!("{} for {}", format_name(format), os.name());
         return (!is_of).then(|| violation(found, expected, MOVE))?;
     };
     let machine_expected = machine_name(arch, format);
