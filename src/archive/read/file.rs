@@ -123,8 +123,32 @@ fn fill(from: &mut impl Read, piece: &mut [u8]) -> io::Result<usize> {
     Ok(full)
 }
 
-/// Parents of home directories of people and CI services, and true if a user name follows.
-const HOMES: &[(&[u8], bool)] = &[(b"/home/", true), (b"/Users/", true), (b"/root/", false)];
+/// Directory of homes, of people and CI services.
+struct Homes {
+    /// Bytes before the name of a user, or before what is in the home.
+    start: &'static [u8],
+    /// True if the name of a user follows.
+    named: bool,
+    /// Separators of which one follows the name.
+    separators: &'static [u8],
+    /// True if the letter of a drive is before it.
+    drive: bool,
+}
+
+#[rustfmt::skip]
+const HOMES: &[Homes] = &[
+    Homes { start: b"/home/",             named: true,  separators: b"/",    drive: false },
+    Homes { start: b"/Users/",            named: true,  separators: b"/",    drive: false },
+    Homes { start: b"/root/",             named: false, separators: b"",     drive: false },
+    Homes { start: b":\\Users\\",         named: true,  separators: b"\\/",  drive: true },
+    Homes { start: b":\\users\\",         named: true,  separators: b"\\/",  drive: true },
+    // As strings are written in JSON and in sources.
+    Homes { start: b":\\\\Users\\\\",     named: true,  separators: b"\\/",  drive: true },
+    Homes { start: b":/Users/",           named: true,  separators: b"\\/",  drive: true },
+];
+
+/// Names below these directories that are nobody's.
+const SHARED: &[&[u8]] = &[b"Default", b"Public", b"Shared"];
 
 /// Maximum number of homes reported per file.
 const MOST_HOMES: usize = 5;
@@ -138,29 +162,12 @@ const LONGEST_NAME: usize = 64;
 /// Returns the home directories that the bytes name, sorted: `/home/ci`, `/Users/ci`, `/root`.
 pub fn homes(bytes: &[u8]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for (home, named) in HOMES {
-        for at in memmem::find_iter(bytes, home).take(MOST_PLACES) {
-            let rest = &bytes[at + home.len()..];
-            let name = rest
-                .iter()
-                .take(LONGEST_NAME)
-                .take_while(|byte| is_name(**byte))
-                .count();
-            // A name with nothing below it, or a format (`/home/{}`), is not a builder's path.
-            let is_home = if *named {
-                name > 0 && rest.get(name) == Some(&b'/')
-            } else {
-                name > 0
-            };
-            let Ok(text) = str::from_utf8(if *named {
-                &bytes[at..at + home.len() + name]
-            } else {
-                &home[..home.len() - 1]
-            }) else {
-                continue;
-            };
-            if is_home && !is_deeper(&bytes[..at]) && !found.iter().any(|known| known == text) {
-                found.push(text.to_owned());
+    for homes in HOMES {
+        for at in memmem::find_iter(bytes, homes.start).take(MOST_PLACES) {
+            if let Some(home) = homes.home(bytes, at)
+                && !found.contains(&home)
+            {
+                found.push(home);
             }
             if found.len() == MOST_HOMES {
                 found.sort();
@@ -170,6 +177,54 @@ pub fn homes(bytes: &[u8]) -> Vec<String> {
     }
     found.sort();
     found
+}
+
+impl Homes {
+    /// Returns the home directory whose start was found at a place; `None` for what is none.
+    fn home(&self, bytes: &[u8], at: usize) -> Option<String> {
+        let (before, rest) = (&bytes[..at], &bytes[at + self.start.len()..]);
+        let is_of_name = |byte: u8| is_name(byte) || self.drive && byte == b' ';
+        let letters = rest.iter().take(LONGEST_NAME);
+        let name = letters.take_while(|byte| is_of_name(**byte)).count();
+        // A name with nothing below it, or a format (`/home/{}`), is not a builder's path.
+        let is_followed = || {
+            let next = rest.get(name);
+            next.is_some_and(|next| self.separators.contains(next))
+        };
+        let is_spaced = rest[..name].ends_with(b" ");
+        if name == 0
+            || is_spaced
+            || self.named && (!is_followed() || SHARED.contains(&&rest[..name]))
+        {
+            return None;
+        }
+        let drive = if self.drive {
+            drive_of(before)
+        } else {
+            before.strip_suffix(b":").and_then(drive_of)
+        };
+        let start = str::from_utf8(self.start).ok()?.replace("\\\\", "\\");
+        match (self.drive, drive) {
+            (true, Some(letter)) => {
+                let name = str::from_utf8(&rest[..name]).ok()?;
+                Some(format!("{}{start}{name}", char::from(letter)))
+            }
+            (false, None) if !is_deeper(before) && self.named => {
+                let name = str::from_utf8(&rest[..name]).ok()?;
+                Some(format!("{start}{name}"))
+            }
+            (false, None) if !is_deeper(before) => Some(start.trim_end_matches('/').to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the letter of the drive before a colon. Strings have no separators, so text may come
+/// before it: in `main.rs:/Users/` there is none.
+fn drive_of(before: &[u8]) -> Option<u8> {
+    let (letter, text) = before.split_last()?;
+    let is_alone = || !text.last().is_some_and(u8::is_ascii_alphanumeric);
+    (letter.is_ascii_uppercase() || letter.is_ascii_lowercase() && is_alone()).then_some(*letter)
 }
 
 fn is_name(byte: u8) -> bool {
@@ -216,6 +271,20 @@ mod tests {
             &format!("panicked at {root}/src/main.rs, /home/b/x and /home/a/x"),
             &["/home/a", "/home/b", root],
         );
+        check(
+            r"lib.rsC:\Users\runneradmin\.cargo\x d:\users\ann\x C:\\Users\\bob\\x C:/Users/J Doe/x",
+            &[
+                "C:/Users/J Doe",
+                r"C:\Users\bob",
+                r"C:\Users\runneradmin",
+                r"d:\users\ann",
+            ],
+        );
+        check(
+            r"C:\Users\Public\x C:\Users\Default\x /Users/Shared/x C:\Users\ C:\Users\ann \Users\ann\x",
+            &[],
+        );
+        check("src/main.rs:/Users/ann/x", &["/Users/ann"]);
         check(
             "/usr/home/ci/x /home/ /home/{}/x /home/ci /root /root/ https://host/home/ci/x",
             &[],

@@ -319,8 +319,8 @@ pub const HOME_LEAK: Code = code(&CodeInfo {
     name: "home-leak",
     title: "a program contains paths of its builder's home",
     cause: "Panic messages and debug information contain paths of sources and of the registry.",
-    detection: "The bytes are searched for directories below `/home`, `/root` and `/Users`; the \
-                path of a PE file's PDB must be a name alone.",
+    detection: "The bytes are searched for directories below `/home`, `/root`, `/Users` and \
+                `C:\\Users` of any drive; the path of a PE file's PDB must be a name alone.",
     fix: "`--remap-path-prefix`, or build below a neutral directory.",
     page: "reproducibility",
     sources: &["RFC 3127", "rust-lang/rust#97955"],
