@@ -19,7 +19,7 @@ use crate::ui::verify;
 use crate::verify::judge::{self, VerifyOptions};
 use crate::verify::rules::chosen;
 use crate::verify::run::start_all;
-use crate::verify::waiver::{AcceptRule, NO_REASON};
+use crate::verify::waiver::{self, AcceptRule, NO_REASON};
 use crate::verify::{look, markdown, sarif};
 
 /// Examples of the command line.
@@ -158,6 +158,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
         )?;
     }
     shell::data(&match format {
+    waiver::report_unused(&options.accept, &mut report);
         ReportFormat::Human => verify::verification(&report),
         ReportFormat::Json => shell::json(&report),
         ReportFormat::Sarif => sarif::sarif(&report),

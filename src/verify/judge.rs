@@ -18,9 +18,7 @@ use crate::verify::integrity::{check_duplicates, check_entry, check_listing, is_
 use crate::verify::links::Links;
 use crate::verify::listing::{self, LIST_MISSING, Listing};
 use crate::verify::release;
-use crate::verify::report::{
-    DigestCount, FileReport, RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED,
-};
+use crate::verify::report::{DigestCount, FileReport, Report, Skipped};
 use crate::verify::rules::context::RuleInput;
 use crate::verify::rules::hardening::RPATH_SET;
 use crate::verify::rules::machine::{MODE_UNFIT, UNREADABLE_BINARY, WRONG_MACHINE};
@@ -69,7 +67,7 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
     all.findings.extend(sbom::check(subject));
     let Checked {
         mut findings,
-        mut skipped,
+        skipped,
         mut files,
         digests,
         lists,
@@ -85,25 +83,6 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         ));
     }
     let (accepted, mut findings) = split_accepted(findings, options.accept.iter().chain(&recorded));
-    for rule in &options.accept {
-        // Programs are started after this, and their findings are accepted there.
-        let is_run_code = [RUN_FAILED, VERSION_UNEXPECTED].contains(&rule.code);
-        let is_used = accepted.iter().any(|accepted| {
-            accepted.finding.code == rule.code
-                && rule
-                    .path
-                    .as_ref()
-                    .is_none_or(|path| Some(path) == accepted.finding.path.as_ref())
-        });
-        if !is_run_code && !is_used {
-            let path = rule.path.clone().unwrap_or_else(|| subject.name.clone());
-            skipped.push(Skipped {
-                path,
-                what: format!("`--accept {}`", rule.code.name()),
-                why: "there was no such finding".to_owned(),
-            });
-        }
-    }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     findings.sort_by(|a, b| {
         (&a.path, a.code.name(), &a.found).cmp(&(&b.path, b.code.name(), &b.found))

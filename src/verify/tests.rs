@@ -9,9 +9,11 @@ use crate::project::config::PolicyConfig;
 use crate::target::Target;
 use crate::verify::integrity::FILE_UNLISTED;
 use crate::verify::judge::{VerifyOptions, check_artifacts};
-use crate::verify::report::Report;
+use crate::problem::code::Code;
+use crate::verify::report::{RUN_FAILED, Report};
+use crate::verify::rules::hardening::HOME_LEAK;
 use crate::verify::rules::policy::{Policy, PolicyName};
-use crate::verify::waiver::AcceptRule;
+use crate::verify::waiver::{AcceptRule, report_unused};
 
 const SUM: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
@@ -1279,6 +1281,44 @@ fn one_file_needs_a_target_too() {
         of_file("a x86", &[]),
         [
             "a target-unknown: a program for EM_X86_64 / a target in its path, in a list or in `--target`"
+/// Returns what a report says of rules that accept: each a code with a path or none.
+fn unused(rules: &[(Code, Option<&str>)]) -> Vec<String> {
+    let rule = |(code, path): &(Code, Option<&str>)| AcceptRule {
+        code: *code,
+        path: path.map(str::to_owned),
+        reason: "later".to_owned(),
+    };
+    let rules: Vec<AcceptRule> = rules.iter().map(rule).collect();
+    let lines = &[LISTED, "x86_64/a x86", "x86_64/a.md sum=1"];
+    let kind = ArtifactsKind::Directory;
+    let mut all = report(kind, lines, PolicyName::Default, &[], &rules);
+    report_unused(&rules, &mut all);
+    let skipped = all.skipped.iter();
+    skipped
+        .map(|skipped| format!("{} {}: {}", skipped.path, skipped.what, skipped.why))
+        .collect()
+}
+
+#[test]
+fn what_accepts_nothing_is_reported() {
+    assert_eq!(unused(&[(FILE_UNLISTED, None)]), [""; 0]);
+    assert_eq!(unused(&[(FILE_UNLISTED, Some("x86_64/a.md"))]), [""; 0]);
+    assert_eq!(
+        unused(&[(FILE_UNLISTED, Some("tree/x86_64/a.md"))]),
+        [
+            "tree/x86_64/a.md `--accept file-unlisted`: there was no such finding there, but one at \
+          `x86_64/a.md`"
+        ]
+    );
+    assert_eq!(
+        unused(&[(HOME_LEAK, Some("x86_64/a")), (RUN_FAILED, None)]),
+        [
+            "x86_64/a `--accept home-leak`: there was no such finding",
+            "tree `--accept run-failed`: there was no such finding",
+        ]
+    );
+}
+
         ]
     );
     assert_eq!(of_file("a x86", &["x86_64-unknown-linux-musl"]), [""; 0]);

@@ -4,7 +4,7 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::tree::manifest::Artifact;
 use crate::verify::finding::Finding;
 use crate::verify::listing::Listing;
-use crate::verify::report::Accepted;
+use crate::verify::report::{Accepted, Report, Skipped};
 use crate::verify::rules::machine::{UNREADABLE_BINARY, WRONG_MACHINE};
 use crate::verify::rules::table;
 
@@ -43,6 +43,40 @@ pub fn split_accepted<'a>(
         }
     }
     (accepted, open)
+}
+
+/// Adds to a report the rules that accepted nothing. A misspelled path would be silent otherwise, and
+/// one that is no longer needed would accept the next finding there.
+pub fn report_unused(rules: &[AcceptRule], report: &mut Report) {
+    for AcceptRule {
+        code,
+        path,
+        reason: _,
+    } in rules
+    {
+        let is_of =
+            |finding: &Finding| finding.code == *code && (path.is_none() || *path == finding.path);
+        if report
+            .accepted
+            .iter()
+            .any(|accepted| is_of(&accepted.finding))
+        {
+            continue;
+        }
+        let elsewhere = report.findings.iter().find(|finding| finding.code == *code);
+        let why = match elsewhere.map(|finding| finding.path.as_deref()) {
+            Some(Some(other)) => format!("there was no such finding there, but one at `{other}`"),
+            Some(None) => {
+                "there was no such finding there, but one of the whole subject".to_owned()
+            }
+            None => "there was no such finding".to_owned(),
+        };
+        report.skipped.push(Skipped {
+            path: path.clone().unwrap_or_else(|| report.subject.clone()),
+            what: format!("`--accept {}`", code.name()),
+            why,
+        });
+    }
 }
 
 /// Returns the rules for findings that were accepted at build time, from the manifest.
