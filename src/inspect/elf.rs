@@ -34,7 +34,7 @@ const EF_RISCV_FLOAT_ABI: u32 = 0x6;
 /// Returns the gABI's name of an `e_machine`.
 pub fn machine(machine: u16) -> String {
     match machine_to_str(machine) {
-        "MACHINE_UNKNOWN" => format!("{machine:#x}"),
+        "MACHINE_UNKNOWN" | "EM_UNKNOWN" => format!("{machine:#x}"),
         name => format!("EM_{name}"),
     }
 }
@@ -60,6 +60,26 @@ const LONGEST_ID: usize = 64;
 
 /// Maximum bytes of `.comment` that are read.
 const LONGEST_COMMENTS: usize = 64 * 1024;
+
+/// Type of code that Dart compiled ahead of time. It is ELF on every system, and Dart loads it
+/// itself.
+pub const DART_SNAPSHOT: &str = "Dart snapshot";
+
+/// Start of the names of all symbols that such a file exports.
+const DART_SYMBOL: &str = "_kDart";
+
+/// Returns true for code of Dart: it exports its symbols, and needs nothing.
+fn is_dart(elf: &Elf) -> bool {
+    let mut names = elf
+        .dynsyms
+        .iter()
+        .skip(1)
+        .map(|symbol| elf.dynstrtab.get_at(symbol.st_name).unwrap_or_default());
+    elf.header.e_type == ET_DYN
+        && elf.libraries.is_empty()
+        && elf.dynsyms.len() > 1
+        && names.all(|name| name.starts_with(DART_SYMBOL))
+}
 
 /// Reads the facts of an ELF file.
 ///
@@ -95,7 +115,11 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, InspectError> {
         return Err(InspectError::DebugSymbols);
     }
     let machine = machine(elf.header.e_machine);
-    let kind = format!("ET_{}", et_to_str(elf.header.e_type));
+    let kind = if is_dart(&elf) {
+        DART_SNAPSHOT.to_owned()
+    } else {
+        format!("ET_{}", et_to_str(elf.header.e_type))
+    };
     let class = if elf.is_64 { 64 } else { 32 };
     let info = elf.dynamic.as_ref().map(|dynamic| &dynamic.info);
     let (flags, flags_1) = info.map_or((0, 0), |info| (info.flags, info.flags_1));

@@ -31,6 +31,8 @@ pub enum InspectError {
     StaticLibrary,
     /// A class of Java, whose magic is that of a universal Mach-O file.
     JavaClass,
+    /// An assembly of .NET for any processor, whose header says x86.
+    DotNet,
     /// An ELF object for the kernel's own machine (EM_BPF).
     Bpf,
     /// A file without code, split off a program (`objcopy --only-keep-debug`, `dsymutil`).
@@ -50,6 +52,7 @@ impl fmt::Display for InspectError {
             Self::Script => formatter.write_str("it is a script"),
             Self::StaticLibrary => formatter.write_str("it is a static library"),
             Self::JavaClass => formatter.write_str("it is a Java class"),
+            Self::DotNet => formatter.write_str("it is an assembly of .NET for any processor"),
             Self::Bpf => formatter.write_str("it is a BPF object"),
             Self::DebugSymbols => formatter.write_str("it has debug symbols, but no code"),
             Self::Unknown(first) => write!(
@@ -123,6 +126,7 @@ fn read(bytes: &[u8]) -> Result<Binary, InspectError> {
     let binary = match bytes {
         [] => return Err(InspectError::Empty),
         [0x7f, b'E', b'L', b'F', ..] => return elf::inspect(bytes),
+        [b'M', b'Z', ..] if pe::is_for_dotnet(bytes) => return Err(InspectError::DotNet),
         [b'M', b'Z', ..] => pe::inspect(bytes),
         [0, b'a', b's', b'm', ..] => wasm::inspect(bytes),
         _ if is_java(bytes) => return Err(InspectError::JavaClass),

@@ -6,7 +6,7 @@
 
 use goblin::pe::characteristic::{IMAGE_FILE_RELOCS_STRIPPED, is_dll};
 use goblin::pe::data_directories::DataDirectory;
-use goblin::pe::header::{Header, machine_to_str};
+use goblin::pe::header::{COFF_MACHINE_X86, Header, machine_to_str};
 use goblin::pe::options::ParseOptions;
 use goblin::pe::section_table::SectionTable;
 use goblin::pe::utils::find_offset;
@@ -63,6 +63,43 @@ const LONGEST_PATH: usize = 4096;
 
 /// Maximum number of entries of the debug directory; linkers write six at most.
 const MOST_DEBUG: usize = 64;
+
+/// Flags of .NET's header: no native code, for 32-bit processors only, and only preferably so.
+/// Source: ECMA-335, II.25.3.3.1; .NET, corhdr.h.
+const IL_ONLY: u64 = 1;
+
+const REQUIRES_32_BITS: u64 = 2;
+
+const PREFERS_32_BITS: u64 = 0x2_0000;
+
+/// Returns true for an assembly of .NET that is compiled where it is started. Its header says x86,
+/// and it is for any processor.
+pub fn is_for_dotnet(bytes: &[u8]) -> bool {
+    const FLAGS: usize = 16;
+    let flags = || {
+        let header = Header::parse(bytes).ok()?;
+        let coff = &header.coff_header;
+        let optional = header.optional_header.as_ref()?;
+        let table = optional.data_directories.get_clr_runtime_header()?;
+        if coff.machine != COFF_MACHINE_X86 || coff.number_of_sections > MOST_SECTIONS {
+            return None;
+        }
+        let mut at = (header.dos_header.pe_pointer as usize)
+            .saturating_add(BEFORE_OPTIONAL + usize::from(coff.size_of_optional_header));
+        let file = File {
+            bytes,
+            sections: &coff.sections(bytes, &mut at).ok()?,
+            alignment: optional.windows_fields.file_alignment,
+            image_base: optional.windows_fields.image_base,
+        };
+        let at = file.offset(table.virtual_address.into())?;
+        little(bytes, at.checked_add(FLAGS)?, 4)
+    };
+    flags().is_some_and(|flags| {
+        let is_for_32_bits = flags & REQUIRES_32_BITS != 0 && flags & PREFERS_32_BITS == 0;
+        flags & IL_ONLY != 0 && !is_for_32_bits
+    })
+}
 
 /// Reads the facts of a PE file.
 ///
@@ -308,6 +345,26 @@ mod tests {
     fn directory(bytes: &mut [u8], index: usize, at: u32, size: u32) {
         put(bytes, DIRECTORIES + 8 * index, &(0x1000 + at).to_le_bytes());
         put(bytes, DIRECTORIES + 8 * index + 4, &size.to_le_bytes());
+    }
+
+    #[test]
+    fn assemblies_of_dotnet_are_for_any_processor() {
+        let assembly = |machine: u16, flags: u32| {
+            let mut bytes = exe(0, 0);
+            put(&mut bytes, 0x84, &machine.to_le_bytes());
+            directory(&mut bytes, 14, 0x180, 72);
+            put(&mut bytes, CONTENTS + 0x180 + 16, &flags.to_le_bytes());
+            is_for_dotnet(&bytes)
+        };
+        assert!(assembly(0x14c, 0x1));
+        assert!(assembly(0x14c, 0x9));
+        assert!(assembly(0x14c, 0x2_0003));
+        // For 32 bits, with native code, for another processor, and no assembly at all.
+        assert!(!assembly(0x14c, 0x3));
+        assert!(!assembly(0x14c, 0));
+        assert!(!assembly(0x8664, 0x1));
+        assert!(!is_for_dotnet(&exe(0, 0)));
+        assert!(!is_for_dotnet(b"MZ"));
     }
 
     /// Returns a program of 64 bits with an import, a delayed import and a PDB.

@@ -159,6 +159,7 @@ const LOADERS: &[(&str, SystemName)] = &[
     ("/lib/ld64.so",          SystemName::Linux),
     ("/lib/ld-musl-",         SystemName::Linux),
     ("/lib/ld-uClibc",        SystemName::Linux),
+    ("/lib/klibc-",           SystemName::Linux),
 ];
 
 /// Returns the system of an ELF file; `None` if nothing in it tells.

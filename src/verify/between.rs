@@ -11,8 +11,9 @@ use crate::verify::listing::Listing;
 use crate::verify::rules::policy::Policy;
 
 /// Compares programs by digest, build ID and source commit. `programs` are their paths in the
-/// report.
+/// report. With `may_copy` one file may have several names.
 pub fn compare_programs(
+    may_copy: bool,
     programs: &[(&str, &File, Option<Expected>)],
     listing: &Listing,
     policy: &Policy,
@@ -31,7 +32,7 @@ pub fn compare_programs(
         if let Some((other, same)) = digests.insert(&file.sha256, (path, file)) {
             // One file with two names, as in an archive (busybox, git): that is meant.
             let is_hard_link = file.inode.is_some() && file.inode == same.inode;
-            if !is_hard_link && is_enabled(SAME_FILE_TWICE) {
+            if !is_hard_link && !may_copy && is_enabled(SAME_FILE_TWICE) {
                 let found = format!("the same bytes as `{other}`");
                 findings.push(finding(
                     SAME_FILE_TWICE,

@@ -1,7 +1,7 @@
 //! The target that a program is for: from a list, from a flag, or parsed from its path.
 
-use crate::inspect::binary::{Binary, FormatName};
-use crate::inspect::system_of;
+use crate::inspect::binary::{Binary, EndianName, FormatName};
+use crate::inspect::{macho, system_of};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::Target;
 use crate::target::arch::{Arch, FloatAbi};
@@ -27,6 +27,9 @@ pub struct Expected {
     pub floor: Option<Glibc>,
     /// Level of processor that it may need; `None` if the path leaves it open.
     pub level: Option<Level>,
+    /// True if it is one of Rust's targets, whose programs for musl are static. Elsewhere musl is
+    /// the system's own C library, as on Alpine.
+    pub is_rusts: bool,
     /// Name in messages: the triple, or the parts of the path that name the target (`linux-arm64`).
     pub name: String,
 }
@@ -42,6 +45,7 @@ impl Expected {
             float: target.system.float,
             floor: target.floor,
             level: target.level(),
+            is_rusts: true,
             name: target.to_string(),
         }
     }
@@ -80,14 +84,24 @@ pub fn from_path(path: &str, program: Option<&Binary>) -> Option<Expected> {
         float,
         floor,
         is_open,
+        is_triple,
         words,
     } = words::promise(path)?;
-    if processor.is_none() && words::names_processor(path) {
-        return None;
-    }
-    let own = || program.and_then(system_of);
+    let has_all = || program.is_some_and(|program| has_slices(program, &words::processors(path)));
+    let processor = match processor {
+        None if words::names_processor(path) && !has_all() => return None,
+        // `darwin-x64+arm64`
+        None if words::names_processor(path) => Some(Processor::Universal),
+        one => one,
+    };
+    let is_wasm = matches!(processor, Some(Processor::One(arch)) if arch.prefix == "wasm32");
+    let own = || {
+        let program = program.filter(|it| !is_wasm || it.format == FormatName::Wasm);
+        program.and_then(system_of)
+    };
     let os = system
         .or_else(own)
+        .or_else(|| is_wasm.then_some(Os::Wasi))
         .unwrap_or_else(|| match program.map(|program| program.format) {
             Some(FormatName::MachO) => Os::Darwin,
             Some(FormatName::Pe) => Os::Windows,
@@ -96,7 +110,7 @@ pub fn from_path(path: &str, program: Option<&Binary>) -> Option<Expected> {
         });
     let libc = libc.filter(|_| os == Os::Linux);
     let (arch, universal) = match processor {
-        Some(Processor::One(arch)) => (Some(arch), false),
+        Some(Processor::One(arch)) => (Some(of_windows(arch, os)), false),
         Some(Processor::Universal) => (None, true),
         None => (None, false),
     };
@@ -111,8 +125,41 @@ pub fn from_path(path: &str, program: Option<&Binary>) -> Option<Expected> {
         float,
         floor,
         level,
+        is_rusts: is_triple,
         name: words,
     })
+}
+
+/// Returns true if a universal file has a slice for each of these processors.
+fn has_slices(program: &Binary, arches: &[&Arch]) -> bool {
+    let has = |arch: &&Arch| {
+        let machine = macho::machine(arch.macho);
+        program.slices.iter().any(|slice| slice.machine == machine)
+    };
+    !program.slices.is_empty() && arches.iter().all(has)
+}
+
+/// Returns the processor of Windows that a name means: `arm` is arm64, since Windows has no programs
+/// for 32-bit Arm.
+fn of_windows(arch: &'static Arch, os: Os) -> &'static Arch {
+    let is_arm = os == Os::Windows && arch.name == "arm";
+    let arm64 = || Arch::of_prefix("aarch64");
+    is_arm.then(arm64).flatten().unwrap_or(arch)
+}
+
+impl Expected {
+    /// Returns the requirements as Node.js names processors: its `ppc64` is of either byte order.
+    #[must_use]
+    pub fn in_words_of_node(self, program: &Binary) -> Self {
+        let is_open = self.name.split('-').any(|word| word == "ppc64");
+        let little = Arch::of_prefix("powerpc64le")
+            .filter(|_| is_open && program.endian == EndianName::Little);
+        Self {
+            arch: little.or(self.arch),
+            level: little.map_or(self.level, |arch| level::of(arch, self.libc)),
+            ..self
+        }
+    }
 }
 
 /// Returns true if a path names a level of x86-64, as in `x86_64-v3` and `amd64v2`. `v2.1` is a

@@ -41,8 +41,11 @@ pub fn check_entry(subject: &Artifacts, entry: &Entry) -> Option<Finding> {
         ));
     }
     match &entry.what {
+        // What a package installs has the bits that it is meant to have.
         EntryKind::File(file)
-            if file.binary.is_err() && file.mode.is_some_and(|mode| mode & 0o6000 != 0) =>
+            if subject.kind != ArtifactsKind::Package
+                && file.binary.is_err()
+                && file.mode.is_some_and(|mode| mode & 0o6000 != 0) =>
         {
             Some(finding(
                 MODE_UNFIT,

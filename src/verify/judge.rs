@@ -3,17 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, File, Inside};
-use crate::archive::list_name::list_name;
-use crate::inspect::InspectError;
+use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, Inside};
 use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::tree::manifest::{Artifact, TargetRecord};
 use crate::verify::between::compare_programs;
+use crate::verify::damaged::is_damaged;
 use crate::verify::expected::{self, Expected, TARGET_UNKNOWN};
 use crate::verify::finding::{Finding, finding};
+use crate::verify::installed::{self, Role};
 use crate::verify::integrity::{check_duplicates, check_entry, check_listing, is_archive};
 use crate::verify::links::Links;
 use crate::verify::listing::{self, LIST_MISSING, Listing};
@@ -21,8 +21,9 @@ use crate::verify::release;
 use crate::verify::report::{DigestCount, FileReport, Report, Skipped};
 use crate::verify::rules::context::RuleInput;
 use crate::verify::rules::hardening::RPATH_SET;
+use crate::verify::rules::libc::PRIVATE_GLIBC;
 use crate::verify::rules::machine::{MODE_UNFIT, UNREADABLE_BINARY, WRONG_MACHINE};
-use crate::verify::rules::policy::Policy;
+use crate::verify::rules::policy::{Policy, PolicyName};
 use crate::verify::rules::table;
 use crate::verify::waiver::{AcceptRule, recorded_rules, split_accepted};
 use crate::verify::{sbom, words};
@@ -74,10 +75,18 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         recorded,
     } = all;
     if files.is_empty() && digests.compared == 0 && findings.is_empty() {
+        let is_foreign = skipped
+            .iter()
+            .any(|skipped| skipped.what == installed::PROGRAM);
+        let found = if is_foreign {
+            "no program for the package's own machine, and no list"
+        } else {
+            "no program that could be read, and no list"
+        };
         findings.push(finding(
             NOTHING_CHECKED,
             "",
-            "no program that could be read, and no list",
+            found,
             "at least one of them",
             "pass the directory or archive that contains them",
         ));
@@ -193,6 +202,8 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
     let mut unread = Vec::new();
     let mut files = Vec::new();
     let mut programs = Vec::new();
+    let mut data = Vec::new();
+    let is_glibc = installed::is_glibc(subject);
     let index = index_manifest(&listing);
     let listed_modes: BTreeSet<String> = findings
         .iter()
@@ -204,7 +215,7 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
         let binary = match &file.binary {
             Ok(binary) => binary,
             Err(error)
-                if is_damaged(path, error, file)
+                if is_damaged(subject.kind, path, error, file)
                     || known.is_some_and(|(artifact, _)| artifact.binary.is_some()) =>
             {
                 findings.push(finding(
@@ -217,16 +228,24 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
                 continue;
             }
             Err(_) => {
-                if is_archive(path) && !listing.exempt.contains(path) && !inside.contains(path) {
+                let is_read = listing.exempt.contains(path) || inside.contains(path);
+                let is_text = subject.kind == ArtifactsKind::Package && is_documentation(path);
+                if is_archive(path) && !is_read && !is_text {
                     unread.push(path);
                 }
                 continue;
             }
         };
-        let expected = find_expected(subject, path, binary, known, options);
+        let role = installed::role(subject, path, file, binary);
+        if role == Role::Data {
+            data.push((path, &**binary));
+            continue;
+        }
+        let is_own = matches!(role, Role::Own(_));
+        let expected = find_expected(subject, (path, binary, role), known, options);
         let linked_by = known.map(|(_, record)| record.toolchain.kind);
         let input = RuleInput {
-            mode: file.mode,
+            mode: checked_mode(file.mode, path, subject.kind, options),
             homes: &file.homes,
             is_bin: false,
             binary,
@@ -243,10 +262,12 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
             table::check(path, &input)
                 .into_iter()
                 .filter(|finding| !(is_reported && finding.code == MODE_UNFIT))
-                .filter(|finding| !(is_installed && finding.code == RPATH_SET)),
+                .filter(|finding| !(is_installed && finding.code == RPATH_SET))
+                .filter(|finding| !(is_glibc && finding.code == PRIVATE_GLIBC)),
         );
         // The path of a link to it must not name another target.
-        for alias in links.aliases_of(path) {
+        let aliases = links.aliases_of(path).filter(|_| !is_own);
+        for alias in aliases {
             let expected = expected::from_path(alias, Some(binary));
             let input = RuleInput {
                 expected: expected.as_ref(),
@@ -258,13 +279,15 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
                 .filter(|finding| finding.code == WRONG_MACHINE);
             findings.extend(machine);
         }
-        findings.extend(contradiction(path, binary, expected.as_ref()));
-        findings.extend(archive_contradiction(
-            subject,
-            path,
-            binary,
-            expected.as_ref(),
-        ));
+        if !is_own {
+            findings.extend(contradiction(path, binary, expected.as_ref()));
+            findings.extend(archive_contradiction(
+                subject,
+                path,
+                binary,
+                expected.as_ref(),
+            ));
+        }
         let is_unknown = expected.as_ref().is_none_or(|expected| {
             // A universal file names its processors itself.
             let is_named = expected.universal || !binary.slices.is_empty();
@@ -293,7 +316,13 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
         programs.push((path, file, expected));
     }
     skipped.extend(unread_archives(subject, &unread));
-    findings.extend(compare_programs(&programs, &listing, &options.policy));
+    skipped.extend(installed::unchecked(&data));
+    findings.extend(compare_programs(
+        installed::may_copy(subject),
+        &programs,
+        &listing,
+        &options.policy,
+    ));
     let recorded = recorded_rules(&listing);
     Checked {
         findings,
@@ -314,15 +343,40 @@ fn is_of_system(path: &str) -> bool {
         .all(|one| is_below(one) && !one.contains(".."))
 }
 
+/// Returns the permission bits of a program that are checked. What a package installs has the bits
+/// that it is meant to have; a program in a template (`app.in`) gets its own later.
+fn checked_mode(
+    mode: Option<u32>,
+    path: &str,
+    kind: ArtifactsKind,
+    options: &VerifyOptions,
+) -> Option<u32> {
+    let checked = match (kind, options.policy.name) {
+        (ArtifactsKind::Package, PolicyName::Default | PolicyName::PortableLinux) => 0o777,
+        _ => 0o7777,
+    };
+    mode.filter(|_| !path.ends_with(".in"))
+        .map(|mode| mode & checked)
+}
+
+/// Returns true for a compressed text of a package, which holds no programs.
+fn is_documentation(path: &str) -> bool {
+    const DIRECTORIES: &[&str] = &["usr/share/doc/", "usr/share/man/", "usr/share/info/"];
+    path.ends_with(".gz") && DIRECTORIES.iter().any(|below| path.starts_with(below))
+}
+
 /// Maximum number of archives that were not looked into and are named one by one.
 const MOST_UNREAD: usize = 10;
 
 /// Returns what is said of archives that were not looked into.
 fn unread_archives(subject: &Artifacts, paths: &[&str]) -> Vec<Skipped> {
-    let why = if subject.kind.is_packed() {
-        "archives in an archive are not looked into; unpack it to verify them"
-    } else {
-        "archives of its format are not looked into"
+    let why = |path: &str| {
+        // Unpacked, a static library is not looked into either.
+        if subject.kind.is_packed() && !path.ends_with(".a") {
+            "archives in an archive are not looked into; unpack it to verify them"
+        } else {
+            "archives of its format are not looked into"
+        }
     };
     let shown = if paths.len() > MOST_UNREAD {
         MOST_UNREAD - 1
@@ -332,89 +386,15 @@ fn unread_archives(subject: &Artifacts, paths: &[&str]) -> Vec<Skipped> {
     let each = paths[..shown].iter().map(|path| Skipped {
         path: (*path).to_owned(),
         what: "contents".to_owned(),
-        why: why.to_owned(),
+        why: why(path).to_owned(),
     });
     let more = paths.len() - shown;
     let rest = (more > 0).then(|| Skipped {
         path: paths[shown].to_owned(),
         what: "contents".to_owned(),
-        why: format!("{why}; {} more like this", more - 1),
+        why: format!("{}; {} more like this", why(paths[shown]), more - 1),
     });
     each.chain(rest).collect()
-}
-
-/// Returns true if a file that is not a readable program is damaged, or should be a program.
-fn is_damaged(path: &str, error: &InspectError, file: &File) -> bool {
-    let executable = file.mode.is_some_and(|mode| mode & 0o111 != 0);
-    // Archives of some systems set the executable bit everywhere, so a name with an extension
-    // counts as data.
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let no_extension = !name.contains('.') && !is_document(name);
-    let names_target =
-        || expected::from_path(path, None).is_some_and(|expected| expected.arch.is_some());
-    match error {
-        InspectError::Empty => executable || no_extension && names_target(),
-        InspectError::Script | InspectError::StaticLibrary => false,
-        // A text that begins with a comment: a completion of a shell, a configuration.
-        InspectError::Unknown(first) if first.starts_with(b"#") => false,
-        InspectError::Unknown(_)
-        | InspectError::JavaClass
-        | InspectError::Bpf
-        | InspectError::DebugSymbols => {
-            names_program(name) || executable && no_extension && names_target()
-        }
-        InspectError::TooLarge(_) | InspectError::Damaged(_) => true,
-    }
-}
-
-/// Returns true for a name that only a program has: it ends in `.exe`, or it has no extension and
-/// names both a system and a processor (`app-1.2.3-x86_64-unknown-linux-musl`, `app_linux_amd64`).
-fn names_program(name: &str) -> bool {
-    let name = name.to_lowercase();
-    if name.ends_with(".exe") {
-        return true;
-    }
-    // `3` of a version is no extension, and neither is `arm64`.
-    let has_extension = name.rsplit_once('.').is_some_and(|(_, end)| {
-        let is_word = end.chars().all(|letter| letter.is_ascii_alphanumeric());
-        let is_number = end.chars().all(|letter| letter.is_ascii_digit());
-        is_word && !is_number && words::promise(end).is_none()
-    });
-    let is_list = list_name(&name).is_some();
-    !has_extension
-        && !is_document(&name)
-        && !is_list
-        && words::promise(&name)
-            .is_some_and(|promise| promise.system.is_some() && promise.processor.is_some())
-}
-
-/// Returns true for the name of a document of a release. Zips, and trees from Windows, have the
-/// executable bit at these, too.
-fn is_document(name: &str) -> bool {
-    const DOCUMENTS: &[&str] = &[
-        "AUTHORS",
-        "CHANGELOG",
-        "CHANGES",
-        "CONTRIBUTORS",
-        "COPYING",
-        "COPYRIGHT",
-        "INSTALL",
-        "LICENCE",
-        "LICENSE",
-        "NEWS",
-        "NOTICE",
-        "README",
-        "THANKS",
-        "TODO",
-        "UNLICENSE",
-        "VERSION",
-    ];
-    let first = name
-        .split(['-', '_'])
-        .next()
-        .unwrap_or_default()
-        .to_ascii_uppercase();
-    DOCUMENTS.contains(&first.as_str())
 }
 
 /// Returns the manifest's entries by path, each with the record of its target.
@@ -433,8 +413,7 @@ fn index_manifest(listing: &Listing) -> BTreeMap<String, (&Artifact, &TargetReco
 /// name, else from `--target`. A flag overrides what the path says where the two disagree.
 fn find_expected(
     subject: &Artifacts,
-    path: &str,
-    binary: &Binary,
+    (path, binary, role): (&str, &Binary, Role),
     known: Option<(&Artifact, &TargetRecord)>,
     options: &VerifyOptions,
 ) -> Option<Expected> {
@@ -449,9 +428,21 @@ fn find_expected(
     // A release is often named after its target: the archive, or the directory that was passed.
     let release_name: Vec<&str> = subject.name.rsplit('/').take(2).collect();
     let release_name = release_name.into_iter().rev().collect::<Vec<_>>().join("/");
-    let from_path = |path: &str| expected::from_path(path, Some(binary));
+    let is_of_node = path.ends_with(".node") || installed::is_of_npm(subject);
+    let from_path = |path: &str| {
+        let found = expected::from_path(path, Some(binary))?;
+        Some(if is_of_node {
+            found.in_words_of_node(binary)
+        } else {
+            found
+        })
+    };
     let of_release = from_path(&release_name);
-    let guessed = match from_path(path) {
+    let of_path = match role {
+        Role::Own(own) => Some(own),
+        Role::ByPath | Role::Data => from_path(path),
+    };
+    let guessed = match of_path {
         // `app.exe` in `app-x86_64-pc-windows-msvc.zip`.
         Some(guess) if guess.arch.is_none() && !guess.universal => {
             let same = |other: &Expected| other.os == guess.os;
@@ -517,10 +508,7 @@ fn archive_contradiction(
     binary: &Binary,
     expected: Option<&Expected>,
 ) -> Option<Finding> {
-    if !matches!(
-        subject.kind,
-        ArtifactsKind::Archive | ArtifactsKind::Package
-    ) {
+    if !subject.kind.is_packed() || !installed::binds(subject, path) {
         return None;
     }
     let name = subject.name.rsplit('/').next().unwrap_or_default();

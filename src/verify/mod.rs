@@ -5,9 +5,11 @@
 //! are its other forms.
 
 pub mod between;
+pub mod damaged;
 pub mod expected;
 pub mod fence;
 pub mod finding;
+pub mod installed;
 pub mod integrity;
 pub mod judge;
 pub mod links;

@@ -1,15 +1,21 @@
 //! Tables of subjects, each described in a few attributes, and their findings.
 
+mod installed;
+
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, File, Inside};
 use crate::archive::packing::ARCHIVE_UNFIT;
 use crate::digest::Algorithm;
-use crate::inspect::binary::{Binary, Floor, FormatName, Linkage};
+use crate::inspect::binary::{
+    Binary, EndianName, Floor, FormatName, Linkage, MachO, Signature, SignatureState,
+};
 use crate::inspect::{InspectError, inspect};
+use crate::problem::code::Code;
 use crate::project::config::PolicyConfig;
 use crate::target::Target;
+use crate::target::arch::Arch;
+use crate::target::level;
 use crate::verify::integrity::FILE_UNLISTED;
 use crate::verify::judge::{VerifyOptions, check_artifacts};
-use crate::problem::code::Code;
 use crate::verify::report::{RUN_FAILED, Report};
 use crate::verify::rules::hardening::HOME_LEAK;
 use crate::verify::rules::policy::{Policy, PolicyName};
@@ -89,6 +95,51 @@ fn entry(line: &str) -> Entry {
             ("first", _) => file.binary = Err(InspectError::Unknown(value.into())),
             ("script", _) => file.binary = Err(InspectError::Script),
             ("debug", _) => file.binary = Err(InspectError::DebugSymbols),
+            ("machine", Some(binary)) => binary.machine = value.to_owned(),
+            ("i386", Some(binary)) => {
+                binary.class = 32;
+                binary.machine = "EM_386".to_owned();
+            }
+            ("elfv2", Some(binary)) => {
+                let arch = Arch::of_prefix("powerpc64le").unwrap();
+                binary.level = level::of(arch, None);
+            }
+            ("mips", Some(binary)) => {
+                binary.class = 32;
+                binary.machine = "EM_MIPS".to_owned();
+            }
+            ("minos", Some(binary)) => {
+                let is_arm = binary.machine == "EM_AARCH64";
+                binary.format = FormatName::MachO;
+                binary.machine = format!("CPU_TYPE_{}", if is_arm { "ARM64" } else { "X86_64" });
+                binary.kind = "MH_EXECUTE".to_owned();
+                binary.mach_o = Some(MachO {
+                    minos: Some(value.to_owned()),
+                    sdk: None,
+                    install_name: None,
+                    no_heap_execution: false,
+                    signature: Some(Signature {
+                        ad_hoc: true,
+                        certificate: false,
+                        linker_signed: true,
+                        hardened_runtime: false,
+                        state: SignatureState::Intact,
+                        pages: 1,
+                        bad_pages: 0,
+                    }),
+                });
+            }
+            ("wasm", _) => binary = Some(inspect(b"\0asm\x01\0\0\0").unwrap()),
+            ("empty", _) => file.binary = Err(InspectError::Empty),
+            ("library", Some(binary)) => {
+                binary.kind = "ET_DYN".to_owned();
+                binary.executable = false;
+            }
+            ("kind", Some(binary)) => {
+                binary.kind = value.replace('_', " ");
+                binary.executable = false;
+            }
+            ("big", Some(binary)) => binary.endian = EndianName::Big,
             ("dll", Some(binary)) => {
                 binary.format = FormatName::Pe;
                 binary.kind = "DLL".to_owned();
@@ -1230,6 +1281,44 @@ fn what_is_accepted_is_listed_with_its_reason() {
     assert_eq!((one.findings.len(), one.accepted.len()), (1, 1));
 }
 
+/// Returns what a report says of rules that accept: each a code with a path or none.
+fn unused(rules: &[(Code, Option<&str>)]) -> Vec<String> {
+    let rule = |(code, path): &(Code, Option<&str>)| AcceptRule {
+        code: *code,
+        path: path.map(str::to_owned),
+        reason: "later".to_owned(),
+    };
+    let rules: Vec<AcceptRule> = rules.iter().map(rule).collect();
+    let lines = &[LISTED, "x86_64/a x86", "x86_64/a.md sum=1"];
+    let kind = ArtifactsKind::Directory;
+    let mut all = report(kind, lines, PolicyName::Default, &[], &rules);
+    report_unused(&rules, &mut all);
+    let skipped = all.skipped.iter();
+    skipped
+        .map(|skipped| format!("{} {}: {}", skipped.path, skipped.what, skipped.why))
+        .collect()
+}
+
+#[test]
+fn what_accepts_nothing_is_reported() {
+    assert_eq!(unused(&[(FILE_UNLISTED, None)]), [""; 0]);
+    assert_eq!(unused(&[(FILE_UNLISTED, Some("x86_64/a.md"))]), [""; 0]);
+    assert_eq!(
+        unused(&[(FILE_UNLISTED, Some("tree/x86_64/a.md"))]),
+        [
+            "tree/x86_64/a.md `--accept file-unlisted`: there was no such finding there, but one at \
+          `x86_64/a.md`"
+        ]
+    );
+    assert_eq!(
+        unused(&[(HOME_LEAK, Some("x86_64/a")), (RUN_FAILED, None)]),
+        [
+            "x86_64/a `--accept home-leak`: there was no such finding",
+            "tree `--accept run-failed`: there was no such finding",
+        ]
+    );
+}
+
 #[test]
 fn a_universal_file_is_for_each_of_its_processors() {
     let universal = |path: &str| format!("{path} x86 universal=X86_64,X86");
@@ -1281,44 +1370,6 @@ fn one_file_needs_a_target_too() {
         of_file("a x86", &[]),
         [
             "a target-unknown: a program for EM_X86_64 / a target in its path, in a list or in `--target`"
-/// Returns what a report says of rules that accept: each a code with a path or none.
-fn unused(rules: &[(Code, Option<&str>)]) -> Vec<String> {
-    let rule = |(code, path): &(Code, Option<&str>)| AcceptRule {
-        code: *code,
-        path: path.map(str::to_owned),
-        reason: "later".to_owned(),
-    };
-    let rules: Vec<AcceptRule> = rules.iter().map(rule).collect();
-    let lines = &[LISTED, "x86_64/a x86", "x86_64/a.md sum=1"];
-    let kind = ArtifactsKind::Directory;
-    let mut all = report(kind, lines, PolicyName::Default, &[], &rules);
-    report_unused(&rules, &mut all);
-    let skipped = all.skipped.iter();
-    skipped
-        .map(|skipped| format!("{} {}: {}", skipped.path, skipped.what, skipped.why))
-        .collect()
-}
-
-#[test]
-fn what_accepts_nothing_is_reported() {
-    assert_eq!(unused(&[(FILE_UNLISTED, None)]), [""; 0]);
-    assert_eq!(unused(&[(FILE_UNLISTED, Some("x86_64/a.md"))]), [""; 0]);
-    assert_eq!(
-        unused(&[(FILE_UNLISTED, Some("tree/x86_64/a.md"))]),
-        [
-            "tree/x86_64/a.md `--accept file-unlisted`: there was no such finding there, but one at \
-          `x86_64/a.md`"
-        ]
-    );
-    assert_eq!(
-        unused(&[(HOME_LEAK, Some("x86_64/a")), (RUN_FAILED, None)]),
-        [
-            "x86_64/a `--accept home-leak`: there was no such finding",
-            "tree `--accept run-failed`: there was no such finding",
-        ]
-    );
-}
-
         ]
     );
     assert_eq!(of_file("a x86", &["x86_64-unknown-linux-musl"]), [""; 0]);

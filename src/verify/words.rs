@@ -38,6 +38,8 @@ pub struct Promise {
     /// True if the version of the processor is open: projects call every 32-bit Arm `arm`, ARMv7
     /// included.
     pub is_open: bool,
+    /// True if a whole triple says so, as Rust's targets are named.
+    pub is_triple: bool,
     /// The words that say so, as they are written, joined by hyphens.
     pub words: String,
 }
@@ -86,7 +88,7 @@ const WORDS: &[(&str, &[Meaning])] = &[
     ("aix", &[S(Os::Aix)]), ("plan9", &[S(Os::Plan9)]), ("ios", &[S(Os::Ios)]), ("js", &[S(Os::Js)]),
     ("wasi", &[S(Os::Wasi)]), ("wasip1", &[S(Os::WasiP1)]), ("wasip2", &[S(Os::WasiP2)]),
     // Processors
-    ("x86_64", &[A("x86_64")]), ("amd64", &[A("x86_64")]), ("x64", &[A("x86_64")]), ("x8664", &[A("x86_64")]), ("64bit", &[Implied("x86_64")]), ("64-bit", &[Implied("x86_64")]),
+    ("x86_64", &[A("x86_64")]), ("amd64", &[A("x86_64")]), ("x64", &[A("x86_64")]), ("x8664", &[A("x86_64")]), ("64bit", &[Implied("x86_64")]), ("64-bit", &[Implied("x86_64")]), ("64bit-arm", &[A("aarch64")]),
     ("intel", &[Implied("x86_64")]), ("intel64", &[A("x86_64")]),
     ("amd64v1", &[A("x86_64")]), ("amd64v2", &[A("x86_64")]), ("amd64v3", &[A("x86_64")]), ("amd64v4", &[A("x86_64")]),
     ("aarch64", &[A("aarch64")]), ("aarch_64", &[A("aarch64")]), ("arm64", &[A("aarch64")]), ("arm64v8", &[A("aarch64")]), ("armv8", &[A("aarch64")]), ("arm64e", &[A("aarch64")]),
@@ -136,10 +138,15 @@ const ENDS: &[(&str, Os)] = &[
     (".flatpak", Os::Linux),
 ];
 
+/// End of the names of WebAssembly, which name its processor: there is one only.
+const WASM: &str = ".wasm";
+
 /// A piece of a path: a run of letters and digits.
 #[derive(Debug, Clone, Copy)]
 struct Piece<'a> {
     text: &'a str,
+    /// Letter that separates it from the next piece of the component.
+    separator: Option<char>,
     /// Place of its first byte in the path.
     start: usize,
     /// Number of its component in the path.
@@ -261,7 +268,9 @@ pub fn promise(path: &str) -> Option<Promise> {
             .collect()
     };
     let [triple, pair, lone] = [Certainty::Triple, Certainty::Pair, Certainty::Lone].map(level);
-    let ends: Vec<Meaning> = end.map(S).into_iter().collect();
+    let is_wasm = path.ends_with(WASM);
+    let of_end = end.map(S).into_iter();
+    let ends: Vec<Meaning> = of_end.chain(is_wasm.then_some(A("wasm32"))).collect();
     let levels = [triple, pair, ends, lone];
     let system = first_of(&levels, |meaning| match meaning {
         S(system) => Some(system),
@@ -314,6 +323,9 @@ pub fn promise(path: &str) -> Option<Promise> {
             words.push(text);
         }
     }
+    if words.is_empty() && is_wasm {
+        words.push("wasm32");
+    }
     let is_open = triple.is_none() && words.iter().any(|word| OPEN.contains(word));
     Some(Promise {
         system,
@@ -322,18 +334,34 @@ pub fn promise(path: &str) -> Option<Promise> {
         float: float.one().unwrap_or(FloatAbi::Unspecified),
         floor: floor.one(),
         is_open,
+        is_triple: triple.is_some(),
         words: words.join("-"),
     })
 }
 
 /// Returns true if a path names a processor, be it several different ones.
 pub fn names_processor(path: &str) -> bool {
+    named(path).next().is_some()
+}
+
+/// Returns the processors that a path names, be they several different ones.
+pub fn processors(path: &str) -> Vec<&'static Arch> {
+    let arches = named(path).filter_map(|meaning| match meaning {
+        A(prefix) => Arch::of_prefix(prefix),
+        _ => None,
+    });
+    arches.collect()
+}
+
+/// Returns the meanings of all words for processors in a path.
+fn named(path: &str) -> impl Iterator<Item = Meaning> {
     let path = path.to_lowercase();
-    words(&pieces(&path)).iter().any(|word| {
-        word.meanings
-            .iter()
-            .any(|meaning| matches!(meaning, A(_) | Universal))
-    })
+    let meanings: Vec<Meaning> = words(&pieces(&path))
+        .iter()
+        .flat_map(|word| word.meanings.clone())
+        .filter(|meaning| matches!(meaning, A(_) | Universal))
+        .collect();
+    meanings.into_iter()
 }
 
 /// Value of a property of a name.
@@ -384,6 +412,8 @@ impl Specific for Os {
         match (self, other) {
             // `aarch64-linux-android`
             (Self::Linux, Self::Android) | (Self::Android, Self::Linux) => Some(Self::Android),
+            (Self::Wasi, version) if version.may_be(self) => Some(version),
+            (version, Self::Wasi) if version.may_be(other) => Some(version),
             _ => (self == other).then_some(self),
         }
     }
@@ -424,8 +454,7 @@ fn pieces(path: &str) -> Vec<Piece<'_>> {
             if !text.is_empty() {
                 pieces.push(Piece {
                     text,
-            (Self::Wasi, version) if version.may_be(self) => Some(version),
-            (version, Self::Wasi) if version.may_be(other) => Some(version),
+                    separator: path[at + text.len()..].chars().next(),
                     start: at,
                     component,
                 });
@@ -473,8 +502,10 @@ fn word_at(pieces: &[Piece], at: usize, is_after_system: bool) -> Option<Word> {
             meanings: meanings.to_vec(),
         })
     };
-    // `linux-64`, `osx-64`, `win-32`: conda's names.
-    if is_after_system && number(at + 1).is_none() {
+    // `linux-64`, `osx-64`, `win-32`: conda's names. In `linux-64-1.2` a version follows, and
+    // `linux-64.1` is one.
+    let is_word = number(at + 1).is_none() || pieces[at].separator == Some('-');
+    if is_after_system && is_word {
         match text {
             "64" => return word(1, &[Implied("x86_64")]),
             // Not the ABI of Linux of this name.

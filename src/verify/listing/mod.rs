@@ -113,7 +113,11 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Listing {
     }
     for entry in &all {
         // In a directory, it is of an installed wheel: others are beside it.
-        if list_name(&entry.path) == Some(ListName::Record) && subject.kind.is_packed() {
+        // One further down is of a package that the wheel has copied.
+        if list_name(&entry.path) == Some(ListName::Record)
+            && subject.kind == ArtifactsKind::Archive
+            && entry.path.matches('/').count() == 1
+        {
             add_record(entry, &mut listing, findings);
         }
     }
@@ -126,6 +130,10 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Listing {
                 what: "digests of MD5".to_owned(),
                 why: "they are too weak; dpkg compares them with what it has installed".to_owned(),
             });
+            continue;
+        }
+        if subject.kind == ArtifactsKind::Package {
+            listing.skipped.extend(data_of_package(entry));
             continue;
         }
         let Some(list) = text_list(entry, &entries, &listing, findings) else {
@@ -141,6 +149,20 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Listing {
         check_texts(base, manifest, &entries, findings);
     }
     listing
+}
+
+/// Returns what is said of a list below the directories that a package installs: of old versions of
+/// a file, or of what a program fetches. The format of a package has its own digests.
+fn data_of_package(entry: &Entry) -> Option<Skipped> {
+    let (path, file) = entry.file()?;
+    let named = list_name(path)?;
+    let is_list = matches!(named, ListName::Sums | ListName::Sidecar(_));
+    let parsed = lines::parse(file.list.as_deref().filter(|_| is_list)?, path).ok()?;
+    (!parsed.lines.is_empty()).then(|| Skipped {
+        path: path.to_owned(),
+        what: "digests".to_owned(),
+        why: "they are data of the package".to_owned(),
+    })
 }
 
 /// MD5 digests of a package of Debian, which every one has: no list that its maker wrote.

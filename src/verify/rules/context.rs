@@ -1,6 +1,7 @@
 //! The row of a rule, and its input: one program.
 
 use crate::inspect::binary::{Binary, FormatName};
+use crate::inspect::elf::DART_SNAPSHOT;
 use crate::problem::code::Code;
 use crate::project::linker::LinkerKind;
 use crate::verify::expected::Expected;
@@ -84,7 +85,10 @@ pub fn violation(
 pub fn is_library(input: &RuleInput) -> bool {
     let binary = input.binary;
     let is_library = match binary.format {
-        FormatName::Elf => binary.kind == "ET_DYN" && binary.interpreter.is_none(),
+        FormatName::Elf => {
+            let is_shared = binary.kind == "ET_DYN" && binary.interpreter.is_none();
+            is_shared || binary.kind == DART_SNAPSHOT
+        }
         FormatName::Pe => binary.kind == "DLL",
         FormatName::MachO => ["MH_DYLIB", "MH_BUNDLE"].contains(&binary.kind.as_str()),
         FormatName::Wasm => true,

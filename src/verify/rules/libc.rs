@@ -28,6 +28,10 @@ const LOADERS: &[(&[&str], FloatAbi, &str, &str)] = &[
     (&["loongarch64"],              Unspecified, "/lib64/ld-linux-loongarch-lp64d.so.1",  "/lib/ld-musl-loongarch64.so.1"),
 ];
 
+/// Start of the path of klibc's loader, whose name has a digest of its symbols. Source: klibc,
+/// usr/klibc/Kbuild.
+const KLIBC: &str = "/lib/klibc-";
+
 const ARM: &[&str] = &["armv7", "thumbv7neon", "arm", "armv5te"];
 
 /// Rule `interpreter-unfit`.
@@ -54,7 +58,8 @@ fn interpreter(input: &RuleInput) -> Option<Violation> {
         .filter(|loader| !loader.is_empty())
         .collect();
     let help = "link it with the target's own toolchain, not with Nix's or one for another libc";
-    (!allowed.is_empty() && !allowed.contains(&interpreter.as_str()))
+    let is_klibc = expected.libc.is_none() && interpreter.starts_with(KLIBC);
+    (!allowed.is_empty() && !is_klibc && !allowed.contains(&interpreter.as_str()))
         .then(|| violation(format!("`{interpreter}`"), allowed.join(" or "), help))?
 }
 

@@ -29,8 +29,7 @@ fn format_of(os: Os) -> Option<Format> {
     })
 }
 
-/// Returns the system that a program says it is for, if that is another one than `os`. What Solaris
-/// and illumos both have does not tell them apart.
+/// Returns the system that a program says it is for, if that is another one than `os`.
 fn other_system(binary: &Binary, os: Os) -> Option<Os> {
     system_of(binary).filter(|found| !found.may_be(os))
 }
@@ -46,7 +45,11 @@ fn machine(input: &RuleInput) -> Option<Violation> {
         let found = format!("{} for {}", json_name(&binary.format), binary.machine);
         return violation(found, of_system, MOVE);
     };
+    // Dart loads its snapshots itself, which are ELF on every system.
+    let is_snapshot = binary.kind == elf::DART_SNAPSHOT;
+    let format = if is_snapshot { Format::Elf } else { format };
     if binary.format.is(format)
+        && !is_snapshot
         && let Some(other) = other_system(binary, *os)
     {
         return violation(format!("a program for {}", other.name()), of_system, MOVE);
@@ -88,6 +91,25 @@ fn machine(input: &RuleInput) -> Option<Violation> {
 
 const MOVE: &str = "build it for its target, or move it to the directory of its own target";
 
+/// Returns true if a program is for the machine and the system that are expected.
+pub fn fits(binary: &Binary, expected: &Expected) -> bool {
+    let Some(format) = format_of(expected.os) else {
+        return false;
+    };
+    let is_for_one = |binary: &Binary| {
+        let is_of = match expected.arch {
+            Some(arch) => is_for(binary, arch, format, expected.float),
+            None => binary.format.is(format),
+        };
+        is_of && other_system(binary, expected.os).is_none()
+    };
+    if binary.slices.is_empty() {
+        is_for_one(binary)
+    } else {
+        binary.slices.iter().any(is_for_one)
+    }
+}
+
 /// Returns the name of a format in messages.
 fn format_name(format: Format) -> String {
     format!("{format:?}")
@@ -99,7 +121,7 @@ fn format_name(format: Format) -> String {
 fn executable(input: &RuleInput) -> Option<Violation> {
     // An object file that is released for others to link is fine.
     let is_object = !input.is_bin
-        && input.binary.kind == "ET_REL"
+        && ["ET_REL", "MH_OBJECT"].contains(&input.binary.kind.as_str())
         && input.mode.is_none_or(|mode| mode & 0o111 == 0);
     let is_rejected = !input.binary.executable && !is_library(input) && !is_object;
     let (found, help) = match input.binary.format {
@@ -153,7 +175,9 @@ fn mode(input: &RuleInput) -> Option<Violation> {
 
 /// Rule `not-static`.
 fn static_musl(input: &RuleInput) -> Option<Violation> {
-    let is_dynamic_musl = input.expected?.libc == Some(Libc::Musl)
+    let expected = input.expected?;
+    let is_dynamic_musl = expected.libc == Some(Libc::Musl)
+        && expected.is_rusts
         && input.binary.linkage == Linkage::Dynamic
         && !is_library(input);
     let interpreter = input

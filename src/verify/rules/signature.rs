@@ -1,9 +1,10 @@
 //! Rule about Apple's code signature.
 
 use crate::inspect::binary::{Binary, FormatName, Signature, SignatureState};
-use crate::inspect::macho;
+use crate::inspect::{macho, system_of};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::arch::Arch;
+use crate::target::system::Os;
 use crate::verify::rules::context::RuleScope::Always;
 use crate::verify::rules::context::{Rule, RuleInput, Violation, violation};
 
@@ -24,11 +25,13 @@ fn signature(input: &RuleInput) -> Option<Violation> {
     violation(found, "a code signature whose hashes are the file's", sign)
 }
 
-/// Returns true for what Apple silicon does not load without a signature. Intel's processors do.
+/// Returns true for what a Mac with Apple silicon does not load without a signature. Intel's
+/// processors do, and what is for iOS is signed with the application that it becomes a part of.
 fn must_be_signed(binary: &Binary) -> bool {
     let arm = Arch::of_prefix("aarch64").map(|arch| macho::machine(arch.macho));
     let is_loaded = ["MH_EXECUTE", "MH_DYLIB", "MH_BUNDLE"].contains(&binary.kind.as_str());
-    is_loaded && arm.as_ref() == Some(&binary.machine)
+    let is_for_macs = system_of(binary).is_none_or(|system| system == Os::Darwin);
+    is_loaded && is_for_macs && arm.as_ref() == Some(&binary.machine)
 }
 
 fn fault(signed: &Signature) -> Option<String> {
