@@ -63,6 +63,7 @@ const LISTS: &[&[Code]] = &[
     crate::build::compile::CODES,
     crate::verify::rules::machine::CODES,
     crate::verify::rules::libc::CODES,
+    crate::verify::rules::macos::CODES,
     crate::verify::rules::signature::CODES,
     crate::tree::look::CODES,
     crate::tree::manifest::CODES,

@@ -157,8 +157,8 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
             &mut report,
         )?;
     }
-    shell::data(&match format {
     waiver::report_unused(&options.accept, &mut report);
+    shell::data(&match format {
         ReportFormat::Human => verify::verification(&report),
         ReportFormat::Json => shell::json(&report),
         ReportFormat::Sarif => sarif::sarif(&report),

@@ -9,6 +9,7 @@
 pub mod arch;
 pub mod glibc;
 pub mod level;
+pub mod macos;
 pub mod system;
 
 use std::fmt;

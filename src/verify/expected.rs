@@ -7,6 +7,7 @@ use crate::target::Target;
 use crate::target::arch::{Arch, FloatAbi};
 use crate::target::glibc::Glibc;
 use crate::target::level::{self, Level};
+use crate::target::macos::MacOs;
 use crate::target::system::{Libc, Os};
 use crate::verify::words::{self, Processor, Promise};
 
@@ -25,6 +26,8 @@ pub struct Expected {
     pub float: FloatAbi,
     /// Highest glibc that it may need; `None` if there is no limit.
     pub floor: Option<Glibc>,
+    /// Oldest macOS that it has to start on; `None` if there is no promise.
+    pub macos: Option<MacOs>,
     /// Level of processor that it may need; `None` if the path leaves it open.
     pub level: Option<Level>,
     /// True if it is one of Rust's targets, whose programs for musl are static. Elsewhere musl is
@@ -44,6 +47,7 @@ impl Expected {
             libc: Some(target.system.libc),
             float: target.system.float,
             floor: target.floor,
+            macos: None,
             level: target.level(),
             is_rusts: true,
             name: target.to_string(),
@@ -83,6 +87,7 @@ pub fn from_path(path: &str, program: Option<&Binary>) -> Option<Expected> {
         libc,
         float,
         floor,
+        macos,
         is_open,
         is_triple,
         words,
@@ -124,6 +129,7 @@ pub fn from_path(path: &str, program: Option<&Binary>) -> Option<Expected> {
         libc,
         float,
         floor,
+        macos: macos.filter(|_| os == Os::Darwin),
         level,
         is_rusts: is_triple,
         name: words,

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use crate::target::arch::{Arch, FloatAbi};
 use crate::target::glibc::Glibc;
+use crate::target::macos::MacOs;
 use crate::target::system::{Libc, Os};
 
 /// Processor that a name promises.
@@ -35,6 +36,8 @@ pub struct Promise {
     pub float: FloatAbi,
     /// glibc floor.
     pub floor: Option<Glibc>,
+    /// Oldest macOS, as the tag of a wheel has it.
+    pub macos: Option<MacOs>,
     /// True if the version of the processor is open: projects call every 32-bit Arm `arm`, ARMv7
     /// included.
     pub is_open: bool,
@@ -57,13 +60,17 @@ enum Meaning {
     Libc(Libc),
     Float(FloatAbi),
     Floor(u32, u32),
+    /// Oldest macOS.
+    MacFloor(u32, u32),
     /// Vendor of a triple: what surrounds it is one.
     Vendor,
     /// A word without a meaning of its own that does not separate its neighbors.
     Glue,
 }
 
-use Meaning::{Arch as A, Floor, Glue, Implied, Libc as L, System as S, Universal, Vendor};
+use Meaning::{
+    Arch as A, Floor, Glue, Implied, Libc as L, MacFloor, System as S, Universal, Vendor,
+};
 
 const HARD: Meaning = Meaning::Float(FloatAbi::Hard);
 const SOFT: Meaning = Meaning::Float(FloatAbi::Soft);
@@ -308,6 +315,10 @@ pub fn promise(path: &str) -> Option<Promise> {
         }),
         _ => None,
     });
+    let macos = first_of(&levels, |meaning| match meaning {
+        MacFloor(major, minor) => Some(MacOs { major, minor }),
+        _ => None,
+    });
     let (system, processor) = (system.one(), processor.one());
     if system.is_none() && processor.is_none() {
         return None;
@@ -333,6 +344,7 @@ pub fn promise(path: &str) -> Option<Promise> {
         libc: libc.one(),
         float: float.one().unwrap_or(FloatAbi::Unspecified),
         floor: floor.one(),
+        macos: macos.one(),
         is_open,
         is_triple: triple.is_some(),
         words: words.join("-"),
@@ -444,6 +456,13 @@ impl Specific for Glibc {
     }
 }
 
+impl Specific for MacOs {
+    /// A wheel with several tags is installed on the oldest of them.
+    fn more_specific(self, other: Self) -> Option<Self> {
+        Some(self.min(other))
+    }
+}
+
 /// Cuts a path into its pieces.
 fn pieces(path: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
@@ -522,6 +541,13 @@ fn word_at(pieces: &[Piece], at: usize, is_after_system: bool) -> Option<Word> {
         if let Some((_, prefix)) = found {
             return word(2, &[A(prefix)]);
         }
+    }
+    // `macosx_11_0_arm64`
+    if text == "macosx"
+        && let (Some(major), Some(minor)) = (number(at + 1), number(at + 2))
+        && number(at + 3).is_none()
+    {
+        return word(3, &[S(Os::Darwin), MacFloor(major, minor)]);
     }
     // `glibc2.28`, `glibc-2.28`, `gnu.2.17`, `manylinux_2_17`
     let floors = [

@@ -160,6 +160,8 @@ pub struct PolicyConfig {
     pub base: Option<String>,
     /// Highest glibc version that a program may need.
     pub glibc: Option<String>,
+    /// Oldest version of macOS that a program must start on.
+    pub macos: Option<String>,
     /// Shared libraries that a program may need in addition to the system's.
     pub libraries: Vec<String>,
     /// Rules to enable (true) or disable (false) regardless of the base, by code.

@@ -6,6 +6,7 @@ use crate::problem::{Problem, Result};
 use crate::project::config::PolicyConfig;
 use crate::project::config::parse::CONFIG_INVALID;
 use crate::target::glibc::Glibc;
+use crate::target::macos::MacOs;
 use crate::verify::rules::policy::{Policy, PolicyName};
 use crate::verify::rules::table::rule_names;
 
@@ -44,6 +45,19 @@ pub fn policy(flag: Option<&str>, config: PolicyConfig) -> Result<Policy, Vec<Pr
                 format!("invalid glibc version `{glibc}` in the configured policy"),
             )
             .help("write it as `2.31`"),
+        );
+    }
+    if let Some(macos) = config
+        .macos
+        .as_ref()
+        .filter(|text| MacOs::parse(text).is_none())
+    {
+        problems.push(
+            Problem::new(
+                CONFIG_INVALID,
+                format!("invalid version of macOS `{macos}` in the configured policy"),
+            )
+            .help("write it as `11.0`"),
         );
     }
     if problems.is_empty() {

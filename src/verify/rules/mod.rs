@@ -1,6 +1,6 @@
 //! Rules for one program, by family: `machine` (made for the machine, executable, permissions),
 //! `level` (processor), `libc` (static on musl, loader, glibc floor, libraries), `hardening` (RPATH, stack, PIE, RELRO,
-//! symbols, the builder's home), `signature` (Apple's). `table` lists and runs them.
+//! symbols, the builder's home), `signature` (Apple's), `macos` (the oldest macOS). `table` lists and runs them.
 //!
 //! A new rule is a function, a row in `RULES` and a code in `CODES` of its family; a code with
 //! `at_build` is `waivable`. Rules over a whole tree are in [`crate::verify::between`].
@@ -12,6 +12,7 @@ pub mod level;
 pub mod libc;
 pub mod libraries;
 pub mod machine;
+pub mod macos;
 pub mod policy;
 pub mod signature;
 pub mod table;

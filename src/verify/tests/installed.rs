@@ -300,6 +300,28 @@ fn musl_is_the_systems_own_library_outside_of_rusts_targets() {
 }
 
 #[test]
+fn the_tag_of_a_wheel_names_the_oldest_macos() {
+    let wheel = |tag: &str| format!("a-1-py3-none-macosx_{tag}.whl");
+    passes(&wheel("11_0_arm64"), &["a/app arm minos=11.0"]);
+    check(
+        &wheel("11_0_arm64"),
+        &["a/app arm minos=15.0"],
+        &["a/app above-macos-floor: needs macOS 15.0 / macOS 11.0 or older"],
+        &[],
+    );
+    // On Apple silicon 11.0 is the oldest.
+    let universal = wheel("10_9_universal2");
+    passes(&universal, &["a/app arm minos=11.0"]);
+    check(
+        &universal,
+        &["a/app x86 minos=10.13"],
+        &["a/app above-macos-floor: needs macOS 10.13 / macOS 10.9 or older"],
+        &[],
+    );
+    passes("app-macos-11-arm64.tar.gz", &["app arm minos=15.0"]);
+}
+
+#[test]
 fn a_name_of_two_processors_is_a_universal_file() {
     let both = "universal=X86_64,ARM64 id=1";
     let mut signed = String::new();
