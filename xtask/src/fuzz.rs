@@ -8,6 +8,7 @@ use crate::command::{Go as _, cargo};
 /// Seconds without a number.
 const SECONDS: &str = "120";
 
+/// Runs the mutants: `[SECONDS] [NAME…]`, the names of the seeds that are changed.
 pub fn run(args: &[String]) -> Result<(), String> {
     let seconds = args.first().map_or(SECONDS, String::as_str);
     seconds
@@ -29,6 +30,10 @@ pub fn run(args: &[String]) -> Result<(), String> {
     command
         .env("XPKG_FUZZ_SECONDS", seconds)
         .env("XPKG_FUZZ_SEED", seed)
+        .env(
+            "XPKG_FUZZ_ONLY",
+            args.get(1..).unwrap_or_default().join(","),
+        )
         .env("RUST_BACKTRACE", "0")
         .go()
 }

@@ -69,7 +69,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     (
         "fuzz",
         "change bytes of programs, archives, manifests, lists, configuration and cargo's messages at \
-         random and read them [SECONDS, 120]",
+         random and read them [SECONDS, 120] [NAME…]",
         fuzz::run,
     ),
     (

@@ -494,7 +494,10 @@ fn no_mutant_makes_a_panic() {
     let seconds = variable("XPKG_FUZZ_SECONDS");
     let seed = variable("XPKG_FUZZ_SEED").unwrap_or(1);
     let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let seeds = seeds();
+    let mut seeds = seeds();
+    let only = std::env::var("XPKG_FUZZ_ONLY").unwrap_or_default();
+    seeds.retain(|(name, ..)| only.is_empty() || only.split(',').any(|wanted| wanted == *name));
+    assert!(!seeds.is_empty(), "no seed is called {only}");
     for (name, way, bytes) in &seeds {
         if *way == Way::Inspect {
             assert!(inspect(bytes).is_ok(), "{name}: {:?}", inspect(bytes));
