@@ -3,13 +3,15 @@
 //! The bounds: cold at most 1.02 times cargo's own calls; with nothing to do at most cargo's own
 //! calls and 100 ms, with zig, too, and plan's own lines and 200 ms in an image, where an engine
 //! runs (`cargo xtask engine up`); a warm `doctor` at most 200 ms; `verify` at least 0.9 times as
-//! fast as `openssl dgst` on all cores.
+//! fast as `openssl dgst` on all cores, and of one archive at most 1.2 times what its own tool and
+//! `sha256sum` take on one core each.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::command::{Go as _, cargo, root};
+use crate::command::{Go as _, ask, cargo, root};
+use crate::setup::packages;
 
 const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 const ZIG_TARGETS: &str = "aarch64-unknown-linux-musl,aarch64-unknown-linux-gnu.2.17";
@@ -19,6 +21,10 @@ const COLD_RATIO: f64 = 1.02;
 const WARM_MARGIN: Duration = Duration::from_millis(100);
 /// `verify` hashes at least so fast as `openssl dgst -sha256` on all cores.
 const VERIFY_RATIO: f64 = 0.9;
+/// `verify` of one archive takes at most so many times what the archive's tool and `sha256sum` take.
+const ARCHIVE_RATIO: f64 = 1.2;
+/// Argument for the archives alone.
+const ARCHIVES: &str = "archives";
 /// Bytes of one of the files that `verify` is measured with.
 const FILE: usize = 32 * 1024 * 1024;
 const DOCTOR: Duration = Duration::from_millis(200);
@@ -46,6 +52,19 @@ pub fn run(args: &[String]) -> Result<(), String> {
     };
     println!("| case | cargo, median | spread | xpkg, median | spread | ratio | more | bound |");
     println!("|---|---|---|---|---|---|---|---|");
+    let archives = bench.archives(7)?;
+    let is_held = |pair: &Pair| pair.xpkg.as_secs_f64() <= pair.cargo.as_secs_f64() * ARCHIVE_RATIO;
+    let archives_held = archives.iter().all(is_held);
+    for archive in &archives {
+        println!("| {} | at most {ARCHIVE_RATIO} x |", archive.row);
+    }
+    if args.first().is_some_and(|only| only == ARCHIVES) {
+        return if archives_held {
+            Ok(())
+        } else {
+            Err("a bound is not held".to_owned())
+        };
+    }
     let cold = bench.pairs("cold, 6 bins, 2 targets", cold, Start::Cold)?;
     let warm = bench.pairs("nothing to do", rounds, Start::Warm)?;
     println!("| {} | at most {COLD_RATIO} x |", cold.row);
@@ -87,7 +106,8 @@ pub fn run(args: &[String]) -> Result<(), String> {
     let warm_held = warm.xpkg <= warm.cargo + WARM_MARGIN;
     let zig_held = zig.xpkg <= zig.cargo + WARM_MARGIN;
     let verify_held = verify.xpkg.as_secs_f64() * VERIFY_RATIO <= verify.cargo.as_secs_f64();
-    if cold_held && warm_held && zig_held && images_held && verify_held && doctor.median <= DOCTOR {
+    let ours_held = verify_held && archives_held && doctor.median <= DOCTOR;
+    if cold_held && warm_held && zig_held && images_held && ours_held {
         Ok(())
     } else {
         Err("a bound is not held".to_owned())
@@ -389,6 +409,70 @@ impl Bench {
             openssl,
             xpkg,
         ))
+    }
+
+    /// A package of Debian (xz) and a zip with one large library of this toolchain: the tool that
+    /// unpacks it, with one thread, and `sha256sum` against `verify`. dpkg-deb with more threads is
+    /// faster where the package was compressed in blocks, and `verify` reads one archive on one core.
+    fn archives(&self, rounds: usize) -> Result<Vec<Pair>, String> {
+        packages(&[("dpkg-deb", "dpkg"), ("unzip", "unzip")])?;
+        let place = self.scratch.join("archives");
+        let _ = std::fs::remove_dir_all(&place);
+        let failed = |error: std::io::Error| format!("{}: {error}", place.display());
+        let (control, libraries) = (place.join("deb/DEBIAN"), place.join("deb/usr/lib"));
+        for directory in [&control, &libraries] {
+            std::fs::create_dir_all(directory).map_err(failed)?;
+        }
+        let sysroot = ask(Command::new("rustc").args(["--print", "sysroot"]))?;
+        let listed = std::fs::read_dir(Path::new(&sysroot).join("lib")).map_err(failed)?;
+        let library = listed
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|end| end == "so"))
+            .max_by_key(|path| path.metadata().map_or(0, |known| known.len()))
+            .ok_or("the toolchain has no shared library")?;
+        std::fs::copy(library, libraries.join("libapp.so")).map_err(failed)?;
+        let arch = ask(Command::new("dpkg").arg("--print-architecture"))?;
+        let text = format!(
+            "Package: app\nVersion: 1\nArchitecture: {arch}\nMaintainer: a <a@example.org>\nDescription: a\n"
+        );
+        std::fs::write(control.join("control"), text).map_err(failed)?;
+        let (deb, zip) = (
+            place.join(format!("app_1_{arch}.deb")),
+            place.join(format!("app-linux-{arch}.zip")),
+        );
+        quiet(
+            Command::new("dpkg-deb")
+                .args(["--root-owner-group", "-Zxz", "-b"])
+                .args([&place.join("deb"), &deb]),
+        )?;
+        quiet(
+            Command::new("python3")
+                .args(["-m", "zipfile", "-c"])
+                .args([&zip, &libraries.join("libapp.so")]),
+        )?;
+        let mut pairs = Vec::new();
+        for (case, archive, tool) in [
+            (
+                "verify of a .deb (xz), against dpkg-deb with one thread",
+                &deb,
+                "dpkg-deb --threads-max=1 --fsys-tarfile",
+            ),
+            ("verify of a .zip, against unzip", &zip, "unzip -p"),
+        ] {
+            let (mut own, mut xpkg) = (Vec::new(), Vec::new());
+            for _ in 0..rounds {
+                let began = Instant::now();
+                let line = format!("{tool} \"$0\" | sha256sum");
+                quiet(Command::new("sh").args(["-c", &line]).arg(archive))?;
+                own.push(began.elapsed());
+                let began = Instant::now();
+                quiet(Command::new(&self.xpkg).arg("verify").arg(archive))?;
+                xpkg.push(began.elapsed());
+            }
+            pairs.push(Pair::of(case, own, xpkg));
+        }
+        let _ = std::fs::remove_dir_all(&place);
+        Ok(pairs)
     }
 
     /// cargo's own calls, one a target, with the variables that xpkg sets.

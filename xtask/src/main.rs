@@ -43,7 +43,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     ),
     (
         "bench",
-        "xpkg against plain cargo in turn: medians, spread, bounds [--cold N] [--warm N] \
+        "xpkg against plain cargo in turn: medians, spread, bounds [archives] [--cold N] [--warm N] \
          [--gigabytes N]",
         bench::run,
     ),
