@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::archives;
 use crate::command::{Go as _, ask, cargo, root};
 use crate::debian::{self, Set};
 use crate::setup;
@@ -133,6 +134,9 @@ const WHEEL_PACKAGES: &[&str] = &[
 /// Argument for programs of other systems with ELF.
 const SYSTEMS: &str = "systems";
 
+/// Argument for archives that `verify` is run on.
+const ARCHIVES: &str = "archives";
+
 /// npm's packages for these systems: programs in Go, libraries in Rust.
 const SYSTEM_PACKAGES: &[(&str, &[&str])] = &[
     (
@@ -243,6 +247,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
     match args {
         [only] if only == WHEELS => return wheels(),
         [only] if only == SYSTEMS => return systems(),
+        [only] if only == ARCHIVES => return archives::run(),
         _ => {}
     }
     if let Some(unknown) = args
@@ -251,7 +256,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
     {
         let known: Vec<&str> = ARCHES.iter().map(|(arch, _)| *arch).collect();
         return Err(format!(
-            "corpus takes `{WHEELS}`, `{SYSTEMS}`, or any of {}, not {unknown}",
+            "corpus takes `{WHEELS}`, `{SYSTEMS}`, `{ARCHIVES}`, or any of {}, not {unknown}",
             known.join(" ")
         ));
     }

@@ -29,7 +29,27 @@ pub fn unpack(set: &Set, finish: impl Fn(&Path) -> Result<(), String>) -> Result
         return Ok(());
     }
     let work = place.with_extension("work");
+    let packages = download(set, &work)?;
+    // Another list, or half of one; it went only now, when there is something to put in its place.
+    let _ = std::fs::remove_dir_all(&place);
+    std::fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
+    for package in std::fs::read_dir(packages).map_err(|error| error.to_string())? {
+        let package = package.map_err(|error| error.to_string())?.path();
+        Command::new("dpkg")
+            .arg("--extract")
+            .arg(package)
+            .arg(&place)
+            .go()?;
+    }
+    finish(&place)?;
+    write(&complete, &wanted)?;
     let _ = std::fs::remove_dir_all(&work);
+    Ok(())
+}
+
+/// Fetches the packages of a set into a new working directory, and returns the one that they are in.
+pub fn download(set: &Set, work: &Path) -> Result<PathBuf, String> {
+    let _ = std::fs::remove_dir_all(work);
     for directory in ["lists/partial", "cache/archives/partial", "packages"] {
         std::fs::create_dir_all(work.join(directory))
             .map_err(|error| format!("{}: {error}", work.display()))?;
@@ -75,21 +95,7 @@ pub fn unpack(set: &Set, finish: impl Fn(&Path) -> Result<(), String>) -> Result
                 .map(|package| format!("{package}:{}", set.arch)),
         )
         .go()?;
-    // Another list, or half of one; it went only now, when there is something to put in its place.
-    let _ = std::fs::remove_dir_all(&place);
-    std::fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
-    for package in std::fs::read_dir(work.join("packages")).map_err(|error| error.to_string())? {
-        let package = package.map_err(|error| error.to_string())?.path();
-        Command::new("dpkg")
-            .arg("--extract")
-            .arg(package)
-            .arg(&place)
-            .go()?;
-    }
-    finish(&place)?;
-    write(&complete, &wanted)?;
-    let _ = std::fs::remove_dir_all(&work);
-    Ok(())
+    Ok(work.join("packages"))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

@@ -5,6 +5,7 @@
     reason = "a menu for developers, not the program"
 )]
 
+mod archives;
 mod bench;
 mod cells;
 mod command;
@@ -62,8 +63,8 @@ const TASKS: &[(&str, &str, Task)] = &[
     ),
     (
         "corpus",
-        "what inspect says of hundreds of real programs against readelf and LLVM, field by field \
-         [ARCH…|wheels|systems]",
+        "what inspect says of hundreds of real programs against readelf and LLVM, field by field, and \
+         what verify finds in published archives [ARCH…|wheels|systems|archives]",
         corpus::run,
     ),
     (
