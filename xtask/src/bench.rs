@@ -25,6 +25,8 @@ const VERIFY_RATIO: f64 = 0.9;
 const ARCHIVE_RATIO: f64 = 1.2;
 /// Argument for the archives alone.
 const ARCHIVES: &str = "archives";
+/// `release` against `tar` and `gzip -6`.
+const RELEASE_RATIO: f64 = 1.1;
 /// Bytes of one of the files that `verify` is measured with.
 const FILE: usize = 32 * 1024 * 1024;
 const DOCTOR: Duration = Duration::from_millis(200);
@@ -73,6 +75,8 @@ pub fn run(args: &[String]) -> Result<(), String> {
         warm.row,
         WARM_MARGIN.as_millis()
     );
+    let release = bench.release(rounds.div_ceil(4))?;
+    println!("| {} | at most {RELEASE_RATIO} x |", release.row);
     let zig = bench.zig(rounds)?;
     println!(
         "| {} | at most {} ms more |",
@@ -106,7 +110,8 @@ pub fn run(args: &[String]) -> Result<(), String> {
     let warm_held = warm.xpkg <= warm.cargo + WARM_MARGIN;
     let zig_held = zig.xpkg <= zig.cargo + WARM_MARGIN;
     let verify_held = verify.xpkg.as_secs_f64() * VERIFY_RATIO <= verify.cargo.as_secs_f64();
-    let ours_held = verify_held && archives_held && doctor.median <= DOCTOR;
+    let release_held = release.xpkg.as_secs_f64() <= release.cargo.as_secs_f64() * RELEASE_RATIO;
+    let ours_held = verify_held && archives_held && release_held && doctor.median <= DOCTOR;
     if cold_held && warm_held && zig_held && images_held && ours_held {
         Ok(())
     } else {
@@ -177,6 +182,43 @@ impl Bench {
             }
         }
         Ok(Pair::of(case, cargo, xpkg))
+    }
+
+    /// The release of the tree that the cold runs staged: both verifications, archives, checksums,
+    /// installers and the page, against `tar` and `gzip -6` of the same programs on all cores.
+    fn release(&self, rounds: usize) -> Result<Pair, String> {
+        let target_dir = self.scratch.join("xpkg");
+        let tree = target_dir.join("xpkg");
+        let (by_hand, by_xpkg) = (self.scratch.join("by-hand"), self.scratch.join("release"));
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        let line = format!(
+            "find . -mindepth 2 -maxdepth 2 -type d | xargs -P {cores} -I '{{}}' sh -c 'tar -cf - {{}} \
+             | gzip -6 >{}/$(echo {{}} | tr / _).tar.gz'",
+            by_hand.display()
+        );
+        let (mut tar, mut xpkg) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            for place in [&by_hand, &by_xpkg] {
+                let _ = std::fs::remove_dir_all(place);
+            }
+            std::fs::create_dir_all(&by_hand).map_err(|error| error.to_string())?;
+            let began = Instant::now();
+            quiet(Command::new("sh").args(["-c", &line]).current_dir(&tree))?;
+            tar.push(began.elapsed());
+            let began = Instant::now();
+            quiet(
+                Command::new(&self.xpkg)
+                    .args(["release", "--quiet", "--no-build", "--allow-dirty"])
+                    .arg("--target-dir")
+                    .arg(&target_dir)
+                    .arg("--release-dir")
+                    .arg(&by_xpkg)
+                    .env_remove("RUSTUP_TOOLCHAIN")
+                    .current_dir(&self.chat),
+            )?;
+            xpkg.push(began.elapsed());
+        }
+        Ok(Pair::of("release, against tar and gzip -6", tar, xpkg))
     }
 
     /// Nothing to do where zig compiles the C of musl and of a glibc floor: against the very calls
