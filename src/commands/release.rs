@@ -21,6 +21,7 @@ use crate::ship::registry::run::{Registry, pack};
 use crate::ship::release::decide::{self, Input};
 use crate::ship::release::document::document;
 use crate::ship::release::model::{Build, Included, RELEASE_DIRTY, RELEASE_INVALID, Release};
+use crate::ship::release::planned::{self as planned_files, Planned};
 use crate::ship::release::sbom::{self, Facts, Sbom};
 use crate::ship::release::write::{Parts, Written};
 use crate::ship::release::{self, look};
@@ -128,7 +129,8 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         let manifests = std::slice::from_ref(&expected);
         let config = xpkg_config(&project)?;
         let release = decide(host, manifests, Some(&project.workspace), &config, &chosen)?;
-        return print(host, &release, &document(&release, Vec::new()), format);
+        let has_registry = config.release.registry.is_some();
+        return print_planned(host, &release, has_registry, format);
     }
     // Archives are unpacked into directories that are removed with this.
     let mut scratch = Vec::new();
@@ -158,7 +160,9 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
     let directory = place.unwrap_or_else(|| default_place(host, source.project.as_ref(), &release));
     reject_overlap(host, &directory, &source.trees)?;
     if dry_run {
-        return print(host, &release, &document(&release, Vec::new()), format);
+        let config = source.project.as_ref().map(xpkg_config).transpose()?;
+        let has_registry = config.is_some_and(|config| config.release.registry.is_some());
+        return print_planned(host, &release, has_registry, format);
     }
     let epoch = epoch(host, &source.root(host), &manifests)?;
     let registry = source.registry(host, &cargo, &release, allow_dirty)?;
@@ -183,7 +187,7 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
     let version = &release.version;
     host.shell
         .status(verb, &format!("release {version}: {files} in {directory}"));
-    print(host, &release, &document, format)
+    print(host, &release, &document, &[], format)
 }
 
 /// What a release is made of.
@@ -442,16 +446,29 @@ fn reject_overlap(host: &Host, directory: &Utf8Path, trees: &[Utf8PathBuf]) -> R
     Ok(())
 }
 
+/// Prints a release that is not written.
+fn print_planned(
+    host: &Host,
+    release: &Release,
+    has_registry: bool,
+    format: MessageFormat,
+) -> Result<(), Failure> {
+    let planned = planned_files::planned(release, has_registry)?;
+    let document = document(release, Vec::new());
+    print(host, release, &document, &planned, format)
+}
+
 /// Prints the release, as text or as its document.
 fn print(
     host: &Host,
     release: &Release,
     document: &Document,
+    planned: &[Planned],
     format: MessageFormat,
 ) -> Result<(), Failure> {
     shell::data(&match format {
         MessageFormat::Human if host.shell.verbosity == Verbosity::Quiet => String::new(),
-        MessageFormat::Human => ui::release::release(release, document),
+        MessageFormat::Human => ui::release::release(release, document, planned),
         MessageFormat::Json => document.json(),
     })?;
     Ok(())

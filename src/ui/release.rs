@@ -3,12 +3,14 @@
 use crate::ship::release::archive::{Contents, members};
 use crate::ship::release::document::requirements;
 use crate::ship::release::model::{Build, Release};
-use crate::tree::release::{Document, FileKind, FileRecord, Requirements};
+use crate::ship::release::planned::Planned;
+use crate::tree::release::{Document, FileRecord, Requirements};
 use crate::ui::table::{add_row, lines, plain_table, size};
 
 /// Formats the files of a release: archives with what they need and hold, then all others. Before
-/// it is written, files have no size; before it is built, needs are unknown.
-pub fn release(release: &Release, document: &Document) -> String {
+/// it is written, files have no size, and all others are `planned`; before it is built, needs are
+/// unknown.
+pub fn release(release: &Release, document: &Document, planned: &[Planned]) -> String {
     let mut table = plain_table();
     table.set_header(["file", "size", "needs", "contents"]);
     let written = |path: &str| document.files.iter().find(|file| file.path == path);
@@ -28,12 +30,12 @@ pub fn release(release: &Release, document: &Document) -> String {
             );
         }
     }
-    let planned = release.builds.iter().filter(|build| build.is_listed);
-    for name in planned.map(Build::sbom_name) {
-        if written(&name).is_none() {
-            let kind = FileKind::Sbom.name().to_owned();
-            add_row(&mut table, [name, String::new(), String::new(), kind]);
-        }
+    for Planned { path, kind } in planned {
+        let kind = (*kind).to_owned();
+        add_row(
+            &mut table,
+            [path.clone(), String::new(), String::new(), kind],
+        );
     }
     let is_other = |file: &&FileRecord| {
         !document

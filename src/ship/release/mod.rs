@@ -21,6 +21,8 @@ pub mod managers;
 pub mod model;
 /// The page for people.
 pub mod page;
+/// Files before they are written.
+pub mod planned;
 /// SBOM of a build.
 pub mod sbom;
 /// Version and tag of a release.

@@ -166,10 +166,42 @@ fn a_dry_run_shows_the_files_and_writes_none() {
             format!("{} docs/README.md, hello", archive(X86_MUSL, "tar.gz")),
             format!("{} docs/README.md, hello", archive(X86_MUSL, "zip")),
             format!("{} SBOM", archive(X86_MUSL, "cdx.json")),
+            "index.html page".to_owned(),
+            "install.sh installer".to_owned(),
+            "release.json document".to_owned(),
+            "SHA256SUMS checksums".to_owned(),
         ]
     );
     assert!(!project.path("target/xpkg").exists());
     assert!(!project.path(DIRECTORY).exists());
+}
+
+#[test]
+fn a_dry_run_names_what_the_run_then_writes() {
+    let project = hello();
+    let manifest = project.read("Cargo.toml");
+    let described = "[package]\ndescription = \"greets\"\n";
+    project.write(
+        "Cargo.toml",
+        &manifest.replacen("[package]\n", described, 1),
+    );
+    project.write(
+        "xpkg.toml",
+        "[release]\nurl = \"https://get.example/{version}\"\nsidecars = true\nhomebrew = true\n\
+         [release.deb]\nmaintainer = \"A <a@b.example>\"\n",
+    );
+    let shown = project
+        .xpkg(&format!("release --dry-run --target {BOTH}"))
+        .ok();
+    let mut shown: Vec<String> = shown
+        .stdout
+        .lines()
+        .skip(1)
+        .map(|line| line.split(' ').next().unwrap().to_owned())
+        .collect();
+    shown.sort();
+    project.xpkg(&format!("release -q --target {BOTH}")).ok();
+    assert_eq!(shown, project.files(DIRECTORY));
 }
 
 #[test]
