@@ -165,6 +165,11 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         return print_planned(host, &release, has_registry, format);
     }
     let epoch = epoch(host, &source.root(host), &manifests)?;
+    if epoch == 0 {
+        let line = "all files are dated 1970-01-01, because the trees name no commit that git has \
+                    here; set SOURCE_DATE_EPOCH for another date";
+        host.shell.status("Noting", line);
+    }
     let registry = source.registry(host, &cargo, &release, allow_dirty)?;
     let sboms = source.sboms(host, &release, &manifests, &asking, epoch)?;
     let Written {
