@@ -63,6 +63,22 @@ pub fn count(number: usize, noun: &str) -> String {
     }
 }
 
+/// Formats a size in binary units: `999 B`, `1.0 KiB`.
+pub fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB"] {
+        if value < 1000.0 {
+            return if unit == "B" {
+                format!("{bytes} B")
+            } else {
+                format!("{value:.1} {unit}")
+            };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} GiB")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

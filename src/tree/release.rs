@@ -186,6 +186,25 @@ impl FileKind {
     }
 }
 
+impl Requirements {
+    /// Returns the requirement that decides where the programs start, for people: `glibc 2.17`,
+    /// `macOS 11.0`, a loader's path, or `nothing`.
+    pub fn label(&self) -> String {
+        let Self {
+            glibc,
+            interpreter,
+            libraries: _,
+            macos,
+        } = self;
+        match (glibc, macos, interpreter) {
+            (Some(version), ..) => format!("glibc {version}"),
+            (_, Some(version), _) => format!("macOS {version}"),
+            (_, _, Some(loader)) => loader.clone(),
+            _ => "nothing".to_owned(),
+        }
+    }
+}
+
 impl Document {
     /// Parses a `release.json`; `place` is its name in error messages.
     ///

@@ -1,7 +1,8 @@
 //! Formats the images of a Docker context as a table.
 
+use crate::problem::text::size;
 use crate::ship::docker::image::Image;
-use crate::ui::table::{add_row, lines, plain_table, size};
+use crate::ui::table::{add_row, lines, plain_table};
 
 /// Formats the images of a context as a table.
 pub fn docker(images: &[Image]) -> String {

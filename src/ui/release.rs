@@ -1,11 +1,12 @@
 //! Formats a release as a table.
 
+use crate::problem::text::size;
 use crate::ship::release::archive::{Contents, members};
 use crate::ship::release::document::requirements;
 use crate::ship::release::model::{Build, Release};
 use crate::ship::release::planned::Planned;
-use crate::tree::release::{Document, FileRecord, Requirements};
-use crate::ui::table::{add_row, lines, plain_table, size};
+use crate::tree::release::{Document, FileRecord};
+use crate::ui::table::{add_row, lines, plain_table};
 
 /// Formats the files of a release: archives with what they need and hold, then all others. Before
 /// it is written, files have no size, and all others are `planned`; before it is built, needs are
@@ -18,7 +19,7 @@ pub fn release(release: &Release, document: &Document, planned: &[Planned]) -> S
         for (name, _) in build.archives() {
             let bytes = written(&name).map(|file| size(file.size));
             let is_known = build.bins.iter().all(|bin| bin.binary.is_some());
-            let needs = is_known.then(|| needs(&requirements(build)));
+            let needs = is_known.then(|| requirements(build).label());
             add_row(
                 &mut table,
                 [
@@ -51,22 +52,6 @@ pub fn release(release: &Release, document: &Document, planned: &[Planned]) -> S
         );
     }
     lines(&table)
-}
-
-/// Formats what a machine must have.
-fn needs(requirements: &Requirements) -> String {
-    let Requirements {
-        glibc,
-        interpreter,
-        libraries: _,
-        macos,
-    } = requirements;
-    match (glibc, macos, interpreter) {
-        (Some(version), ..) => format!("glibc {version}"),
-        (_, Some(version), _) => format!("macOS {version}"),
-        (_, _, Some(interpreter)) => interpreter.clone(),
-        _ => "nothing".to_owned(),
-    }
 }
 
 /// Formats the names of the files in the archives of a build.

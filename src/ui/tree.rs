@@ -3,8 +3,9 @@
 use comfy_table::CellAlignment;
 
 use crate::problem::text::printable;
+use crate::problem::text::size;
 use crate::tree::manifest::{Artifact, Manifest};
-use crate::ui::table::{add_row, lines, plain_table, size};
+use crate::ui::table::{add_row, lines, plain_table};
 
 /// Formats the files of a manifest as a table, and its cross images as lines below it.
 pub fn tree(manifest: &Manifest) -> String {

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use comfy_table::CellAlignment;
 
 use crate::problem::style::{BAD, CAUTION, GOOD, NOTE, STRONG};
+use crate::problem::text::size;
 use crate::problem::text::{count, printable};
-use crate::ui::table::{lines, plain_table, size};
+use crate::ui::table::{lines, plain_table};
 use crate::verify::finding::{Finding, clause};
 use crate::verify::report::{FileReport, Report, Skipped};
 

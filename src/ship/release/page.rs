@@ -3,11 +3,12 @@
 //! One file without scripts or references to anything but its own directory, so that it works from
 //! a file system, too.
 
+use crate::problem::text::size;
 use crate::ship::release::document::requirements;
 use crate::ship::release::installer::{PS1_NAME, SH_NAME};
 use crate::ship::release::model::{Build, Release};
 use crate::target::system::Os;
-use crate::tree::release::{FileKind, FileRecord, NAME, Requirements, SUMS_NAME};
+use crate::tree::release::{FileKind, FileRecord, NAME, SUMS_NAME};
 
 /// Name of the page.
 pub const PAGE_NAME: &str = "index.html";
@@ -141,7 +142,7 @@ fn rows(build: &Build, files: &[FileRecord]) -> String {
             && file.package.as_ref() == Some(&build.package)
             && file.target.as_deref() == Some(build.target.triple())
     };
-    let needs = needs(&requirements(build));
+    let needs = requirements(build).label();
     let row = |file: &FileRecord| {
         format!(
             "<tr><td><a href=\"{path}\">{path}</a></td><td>{arch}</td><td>{needs}</td>\
@@ -156,26 +157,10 @@ fn rows(build: &Build, files: &[FileRecord]) -> String {
     files.iter().filter(is_of).map(row).collect()
 }
 
-/// Formats what a machine must have.
-fn needs(requirements: &Requirements) -> String {
-    let Requirements {
-        glibc,
-        interpreter,
-        libraries: _,
-        macos,
-    } = requirements;
-    match (glibc, macos, interpreter) {
-        (Some(version), ..) => format!("glibc {version} or later"),
-        (_, Some(version), _) => format!("macOS {version} or later"),
-        (_, _, Some(loader)) => loader.clone(),
-        _ => "nothing".to_owned(),
-    }
-}
-
 fn table(heading: &str, rows: &str) -> String {
     format!(
-        "<h3>{}</h3>\n<div class=\"t\"><table>\n<thead><tr><th>file</th><th>processor</th><th>needs\
-         </th><th class=\"n\">size</th><th>SHA-256</th></tr></thead>\n<tbody>\n{rows}</tbody>\n\
+        "<h3>{}</h3>\n<div class=\"t\"><table>\n<thead><tr><th>file</th><th>processor</th><th>needs at \
+         least</th><th class=\"n\">size</th><th>SHA-256</th></tr></thead>\n<tbody>\n{rows}</tbody>\n\
          </table></div>\n",
         text(heading)
     )
@@ -240,15 +225,6 @@ fn source(release: &Release) -> String {
     format!("<footer><p>{}</p></footer>\n", parts.join(", "))
 }
 
-/// Formats a size in binary units.
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..1_048_576 => format!("{:.0} KiB", bytes as f64 / 1024.0),
-        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,8 +235,5 @@ mod tests {
             text("<a href='x'>&\"</a>"),
             "&lt;a href=&#39;x&#39;&gt;&amp;&quot;&lt;/a&gt;"
         );
-        assert_eq!(size(999), "999 B");
-        assert_eq!(size(250_915), "245 KiB");
-        assert_eq!(size(13_000_000), "12.4 MiB");
     }
 }
