@@ -25,6 +25,8 @@ pub mod page;
 pub mod planned;
 /// SBOM of a build.
 pub mod sbom;
+/// Texts made of the archives' records.
+pub mod texts;
 /// Version and tag of a release.
 pub mod version;
 /// Writes the directory of a release in one step.

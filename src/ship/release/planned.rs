@@ -1,10 +1,10 @@
 //! Files of a release before it is written: what `release --dry-run` shows. Pure.
 
 use crate::problem::{Problem, Result};
-use crate::ship::release::installer::{self, PS1_NAME, SH_NAME};
+use crate::ship::release::deb;
 use crate::ship::release::model::{Build, Release};
 use crate::ship::release::page::PAGE_NAME;
-use crate::ship::release::{deb, managers};
+use crate::ship::release::texts::texts;
 use crate::tree::registry::{CRATES, INDEX};
 use crate::tree::release::{FileKind, FileRecord, NAME, SUMS_NAME};
 
@@ -31,35 +31,13 @@ pub fn planned(release: &Release, has_registry: bool) -> Result<Vec<Planned>, Ve
     let mut files: Vec<Planned> = Vec::new();
     let listed = release.builds.iter().filter(|build| build.is_listed);
     files.extend(listed.map(|build| file(build.sbom_name(), FileKind::Sbom)));
-    if release.sidecars {
-        let names = archives
-            .iter()
-            .map(|archive| format!("{}.sha256", archive.path));
-        files.extend(names.map(|name| file(name, FileKind::Checksum)));
-    }
+    let texts = texts(release, &archives).into_iter();
+    files.extend(texts.map(|text| file(text.path, text.kind)));
     let debs = deb::debs(release, 0)?;
     files.extend(
         debs.into_iter()
             .map(|deb| file(deb.file_name, FileKind::Deb)),
     );
-    if release.installers {
-        let scripts = [
-            (SH_NAME, installer::sh(release, &archives)),
-            (PS1_NAME, installer::ps1(release, &archives)),
-        ];
-        for (name, _) in scripts.into_iter().filter(|(_, text)| text.is_some()) {
-            files.push(file(name.to_owned(), FileKind::Installer));
-        }
-    }
-    for (kind, texts) in [
-        (FileKind::Homebrew, managers::formulas(release, &archives)),
-        (
-            FileKind::Scoop,
-            managers::scoop_manifests(release, &archives),
-        ),
-    ] {
-        files.extend(texts.into_iter().map(|(name, _)| file(name, kind)));
-    }
     if has_registry {
         files.push(file(format!("{CRATES}/"), FileKind::Crate));
         files.push(file(format!("{INDEX}/"), FileKind::Index));

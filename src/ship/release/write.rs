@@ -27,11 +27,10 @@ use crate::ship::registry::run::{Packed, Registry};
 use crate::ship::release::archive::{Contents, members};
 use crate::ship::release::deb::{self, Deb};
 use crate::ship::release::document::document;
-use crate::ship::release::installer;
-use crate::ship::release::managers;
 use crate::ship::release::model::{Build, Release, ReleasedBin};
 use crate::ship::release::page;
 use crate::ship::release::sbom::Sbom;
+use crate::ship::release::texts::{TextFile, texts};
 use crate::ship::trees::look::{Origin, verified_by};
 use crate::tree::look::TREE_CHANGED;
 use crate::tree::registry::{CRATES, INDEX, config as config_text, path_of};
@@ -47,6 +46,9 @@ const RELEASE: Kind = Kind {
 
 /// Mode of the files of a release.
 const MODE: u32 = 0o644;
+
+/// Mode of a script.
+const PROGRAM_MODE: u32 = 0o755;
 
 /// Largest size of a `release.json` in bytes.
 const LONGEST_DOCUMENT: u64 = 64 * 1024 * 1024;
@@ -105,49 +107,11 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
         epoch,
     };
     let mut files = packer.archives(release)?;
-    if release.sidecars {
-        let sidecars: Result<Vec<FileRecord>> = files
-            .iter()
-            .map(|archive| {
-                let path = format!("{}.sha256", archive.path);
-                let text = sums([(archive.path.as_str(), archive.sha256.as_str())]);
-                let (sha256, size) = put(&below, &path, text.as_bytes())?;
-                Ok(FileRecord {
-                    path,
-                    kind: FileKind::Checksum,
-                    format: None,
-                    size,
-                    sha256,
-                    ..archive.clone()
-                })
-            })
-            .collect();
-        files.extend(sidecars.map_err(single)?);
+    for text in texts(release, &files) {
+        files.push(put_text(&below, text).map_err(single)?);
     }
-    let debs = deb::debs(release, epoch)?;
-    for deb in &debs {
+    for deb in &deb::debs(release, epoch)? {
         files.push(packer.deb(deb).map_err(single)?);
-    }
-    if release.installers {
-        files.extend(installers(&below, release, &files).map_err(single)?);
-    }
-    let texts = [
-        (FileKind::Homebrew, managers::formulas(release, &files)),
-        (FileKind::Scoop, managers::scoop_manifests(release, &files)),
-    ];
-    for (kind, texts) in texts {
-        for (path, text) in texts {
-            let (sha256, size) = put(&below, &path, text.as_bytes()).map_err(single)?;
-            files.push(FileRecord {
-                path,
-                kind,
-                package: None,
-                target: None,
-                format: None,
-                size,
-                sha256,
-            });
-        }
     }
     if let Some(registry) = registry {
         files.extend(put_registry(host, &below, registry).map_err(single)?);
@@ -160,16 +124,14 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
         &files,
         registry.map(|registry| registry.url.as_str()),
     );
-    let (sha256, size) = put(&below, page::PAGE_NAME, page.as_bytes()).map_err(single)?;
-    files.push(FileRecord {
+    let page = TextFile {
         path: page::PAGE_NAME.to_owned(),
         kind: FileKind::Page,
-        package: None,
-        target: None,
-        format: None,
-        size,
-        sha256,
-    });
+        about: None,
+        is_executable: false,
+        text: page,
+    };
+    files.push(put_text(&below, page).map_err(single)?);
     let document = document(release, files);
     let json = put(&below, NAME, document.json().as_bytes()).map_err(single)?;
     let listed = document.files.iter();
@@ -223,29 +185,27 @@ fn put_registry(host: &Host, below: &Below, registry: &Registry) -> Result<Vec<F
     Ok(files)
 }
 
-/// Writes the installers, which contain the digests of the archives.
-fn installers(
-    below: &Below,
-    release: &Release,
-    archives: &[FileRecord],
-) -> Result<Vec<FileRecord>> {
-    let scripts = [
-        (installer::SH_NAME, installer::sh(release, archives), 0o755),
-        (installer::PS1_NAME, installer::ps1(release, archives), MODE),
-    ];
-    let written = scripts.into_iter().filter_map(|(name, text, mode)| {
-        let written = put_as(below, name, text?.as_bytes(), mode);
-        Some(written.map(|(sha256, size)| FileRecord {
-            path: name.to_owned(),
-            kind: FileKind::Installer,
-            package: None,
-            target: None,
-            format: None,
-            size,
-            sha256,
-        }))
-    });
-    written.collect()
+/// Writes a text.
+fn put_text(below: &Below, file: TextFile) -> Result<FileRecord> {
+    let TextFile {
+        path,
+        kind,
+        about,
+        is_executable,
+        text,
+    } = file;
+    let mode = if is_executable { PROGRAM_MODE } else { MODE };
+    let (sha256, size) = put_as(below, &path, text.as_bytes(), mode)?;
+    let (package, target) = about.unzip();
+    Ok(FileRecord {
+        path,
+        kind,
+        package,
+        target,
+        format: None,
+        size,
+        sha256,
+    })
 }
 
 /// Writes a file and returns its digest and size.
