@@ -299,6 +299,7 @@ fn noted(stderr: &str) -> Vec<&str> {
 fn a_build_without_lists_has_no_sbom_and_says_so() {
     let project = hello();
     project.write("xpkg.toml", "auditable = false\n");
+    project.commit();
     let run = project
         .xpkg(&format!("release --target {X86_MUSL},wasm32-wasip1"))
         .ok();
@@ -327,7 +328,8 @@ fn a_build_without_lists_has_no_sbom_and_says_so() {
         "release --from {} --target {X86_MUSL} --release-dir out",
         tree.to_str().unwrap()
     );
-    let run = elsewhere.xpkg(&command).ok();
+    let time = ("SOURCE_DATE_EPOCH", "1700000000");
+    let run = elsewhere.xpkg_with(&[time], &command).ok();
     assert_eq!(
         noted(&run.stderr),
         ["SBOMs without licenses and checksums of packages: there is no workspace here"]
