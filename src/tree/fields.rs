@@ -1,14 +1,44 @@
-//! Checks of the single fields of a manifest, which comes from outside.
+//! Parsing of documents that come from outside, manifests and releases, and checks of their single
+//! fields.
 //!
 //! Pure. A field that becomes a path, a name or an argument has exactly the form that it is written
 //! in; any other text is free of characters that a terminal would not show.
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::problem::text::{is_invisible, printable};
 
 /// Largest size of a file in bytes: integers up to this one are exact in every reader of JSON.
 pub const LARGEST_SIZE: u64 = (1 << 53) - 1;
+
+/// Parses a document of one schema version without characters that cannot be seen.
+///
+/// # Errors
+/// The reason as a clause.
+pub fn parse<T: DeserializeOwned>(text: &str, version: u32) -> Result<T, String> {
+    #[derive(Deserialize)]
+    struct Version {
+        schema_version: u32,
+    }
+    let Version { schema_version } =
+        serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if schema_version != version {
+        return Err(format!(
+            "it has schema version {schema_version}, this xpkg reads {version}"
+        ));
+    }
+    let document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if let Some(hidden) = invisible(&document) {
+        return Err(format!(
+            "`{}` has characters that cannot be seen",
+            excerpt(hidden)
+        ));
+    }
+    // Not from `document`, which has lost the lines for error messages.
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
 
 /// Fails unless a field has its form: `place` is the field, `form` a noun phrase.
 ///

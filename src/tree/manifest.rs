@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
@@ -285,28 +284,7 @@ impl Manifest {
             Problem::new(TREE_UNREADABLE, format!("cannot read `{place}`: {why}"))
                 .help("use the xpkg that wrote it, or remove the tree by hand and build again")
         };
-        #[derive(Deserialize)]
-        struct Version {
-            schema_version: u32,
-        }
-        let Version { schema_version } =
-            serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-        if schema_version != SCHEMA_VERSION {
-            return Err(unreadable(format!(
-                "it has schema version {schema_version}, this xpkg reads {SCHEMA_VERSION}"
-            )));
-        }
-        let document: Value =
-            serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-        if let Some(hidden) = fields::invisible(&document) {
-            return Err(unreadable(format!(
-                "`{}` has characters that cannot be seen",
-                excerpt(hidden)
-            )));
-        }
-        // Not from `document`, which has lost the lines for error messages.
-        let manifest: Self =
-            serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        let manifest: Self = fields::parse(text, SCHEMA_VERSION).map_err(unreadable)?;
         manifest.validate().map_err(unreadable)?;
         Ok(manifest)
     }

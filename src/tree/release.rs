@@ -12,7 +12,8 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::config::release::ArchiveFormat;
 use crate::project::path_template::path_fault;
-use crate::tree::fields::{excerpt, is_hex, must};
+use crate::target::Target;
+use crate::tree::fields::{self, excerpt, is_component, is_hex, is_word, must};
 use crate::tree::manifest::{Platform, Tool};
 
 /// Name of the document in the directory of a release.
@@ -209,27 +210,15 @@ impl Document {
     /// Parses a `release.json`; `place` is its name in error messages.
     ///
     /// # Errors
-    /// `release-unreadable`: it is not a document of [`SCHEMA_VERSION`], or a path or a digest of
-    /// it does not have its form.
+    /// `release-unreadable`: it is not a document of [`SCHEMA_VERSION`], or a field of it does not
+    /// have its form.
     pub fn parse(text: &str, place: &str) -> Result<Self> {
         let unreadable = |why: String| {
             Problem::new(RELEASE_UNREADABLE, format!("cannot read `{place}`: {why}")).help(
                 "use the xpkg that wrote it, or choose another directory: `--release-dir DIR`",
             )
         };
-        #[derive(Deserialize)]
-        struct Version {
-            schema_version: u32,
-        }
-        let Version { schema_version } =
-            serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-        if schema_version != SCHEMA_VERSION {
-            return Err(unreadable(format!(
-                "it has schema version {schema_version}, this xpkg reads {SCHEMA_VERSION}"
-            )));
-        }
-        let document: Self =
-            serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        let document: Self = fields::parse(text, SCHEMA_VERSION).map_err(unreadable)?;
         document.validate().map_err(unreadable)?;
         Ok(document)
     }
@@ -253,12 +242,67 @@ impl Document {
             let place = format!("`sha256` of `{path}`");
             must(is_hex(sha256, 64), &place, sha256, "64 hex digits")?;
         }
-        Ok(())
+        let is_version = is_word(&self.version, &['.', '-', '+']);
+        must(is_version, "`version`", &self.version, "a version")?;
+        must(is_component(&self.name), "`name`", &self.name, "a name")?;
+        for PackageRecord { name, version, .. } in &self.packages {
+            must(is_component(name), "`name` of a package", name, "a name")?;
+            let is_version = is_word(version, &['.', '-', '+']);
+            must(
+                is_version,
+                &format!("`version` of `{name}`"),
+                version,
+                "a version",
+            )?;
+        }
+        self.builds
+            .iter()
+            .try_for_each(|build| build.validate(&paths))
     }
 
     /// Returns the text of `release.json`.
     pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a document is plain data") + "\n"
+        let text = serde_json::to_string_pretty(self).expect("a document is plain data");
+        fields::visible(&text) + "\n"
+    }
+}
+
+impl BuildRecord {
+    /// Checks the fields of a build; `paths` are those of the listed files.
+    fn validate(&self, paths: &BTreeSet<&str>) -> Result<(), String> {
+        let Self {
+            package,
+            target,
+            directory,
+            bins,
+            archives,
+            ..
+        } = self;
+        must(
+            is_component(package),
+            "`package` of a build",
+            package,
+            "a name",
+        )?;
+        let of = |field: &str| format!("`{field}` of the build of `{package}`");
+        let is_known = Target::of_triple(target).is_some();
+        must(is_known, &of("target"), target, "a known target")?;
+        must(
+            is_component(directory),
+            &of("directory"),
+            directory,
+            "a name",
+        )?;
+        for BinRecord { name, sha256, .. } in bins {
+            must(is_component(name), &of("bins"), name, "a name")?;
+            let place = format!("`sha256` of `{name}`");
+            must(is_hex(sha256, 64), &place, sha256, "64 hex digits")?;
+        }
+        for archive in archives {
+            let is_listed = paths.contains(archive.as_str());
+            must(is_listed, &of("archives"), archive, "a listed file")?;
+        }
+        Ok(())
     }
 }
 
@@ -285,3 +329,75 @@ pub const RELEASE_UNREADABLE: Code = code(&CodeInfo {
     sources: &[],
     waivable: false,
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document() -> String {
+        let digest = "0a".repeat(32);
+        format!(
+            r#"{{"$schema":"{SCHEMA_ID}","schema_version":1,"tool":{{"name":"cargo-xpkg","version":"0.1.0"}},"name":"chat","version":"1.2.3","tag":null,"commit":null,"repository":null,"url":null,"packages":[{{"name":"chat","version":"1.2.3","description":"it's","license":null,"homepage":null}}],"builds":[{{"package":"chat","target":"x86_64-unknown-linux-musl","platform":{{"os":"linux","architecture":"amd64","variant":null}},"libc":"musl","requires":{{"glibc":null,"interpreter":null,"libraries":[],"macos":null}},"directory":"chat-1.2.3","bins":[{{"name":"server","size":1,"sha256":"{digest}"}}],"archives":["chat.tar.gz"]}}],"files":[{{"path":"chat.tar.gz","kind":"archive","package":"chat","target":null,"format":"tar.gz","size":1,"sha256":"{digest}"}}]}}"#
+        )
+    }
+
+    #[test]
+    fn every_field_has_its_form() {
+        let parsed = Document::parse(&document(), "release.json").unwrap();
+        assert_eq!(Document::parse(&parsed.json(), "release.json"), Ok(parsed));
+        for (from, to, expected) in [
+            (
+                "release:1",
+                "release:2",
+                "`$schema` is `urn:cargo-xpkg:release:2`, not urn:cargo-xpkg:release:1",
+            ),
+            (
+                "\"schema_version\":1",
+                "\"schema_version\":2",
+                "it has schema version 2, this xpkg reads 1",
+            ),
+            (
+                "it's",
+                "it\\u202es",
+                "`it\\u{202e}s` has characters that cannot be seen",
+            ),
+            (
+                "\"path\":\"chat.tar.gz",
+                "\"path\":\"../chat.tar.gz",
+                "the path `../chat.tar.gz` is not one below it: it has a component `..`",
+            ),
+            (
+                "\"directory\":\"chat-1.2.3",
+                "\"directory\":\"a/b",
+                "`directory` of the build of `chat` is `a/b`, not a name",
+            ),
+            (
+                "\"name\":\"server\"",
+                "\"name\":\"-rf\"",
+                "`bins` of the build of `chat` is `-rf`, not a name",
+            ),
+            (
+                "x86_64-unknown-linux-musl",
+                "x86_64",
+                "`target` of the build of `chat` is `x86_64`, not a known target",
+            ),
+            (
+                "[\"chat.tar.gz\"]",
+                "[\"other\"]",
+                "`archives` of the build of `chat` is `other`, not a listed file",
+            ),
+            (
+                "\"version\":\"1.2.3\",\"tag\"",
+                "\"version\":\"../1\",\"tag\"",
+                "`version` is `../1`, not a version",
+            ),
+        ] {
+            let text = document().replacen(from, to, 1);
+            let problem = Document::parse(&text, "release.json").unwrap_err();
+            assert_eq!(
+                problem.message,
+                format!("cannot read `release.json`: {expected}")
+            );
+        }
+    }
+}
