@@ -2,28 +2,28 @@
 //!
 //! Pure. Lists are not trusted: each path is checked, each line must have a known form. What looks
 //! like a list is read, or is a finding: a list that is ignored lets every changed file pass.
-//! [`lines`] parses texts, [`record`] lists of wheels; [`companion`] knows what belongs to a list and need not be listed.
+//! [`manifest`] and [`release`] read xpkg's own documents, [`record`] lists of wheels, [`sums`] all others,
+//! by the parser in [`lines`]; [`companion`] knows what belongs to a list and need not be listed.
 
 pub mod companion;
 pub mod lines;
+pub mod manifest;
 pub mod record;
 pub mod release;
+pub mod sums;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, EntryKind, File, LONGEST_LIST};
 use crate::archive::list_name::{ListName, list_name};
 use crate::digest::Algorithm;
-use crate::inspect::InspectError;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text;
-use crate::project::path_template::{JSON_NAME, TEXT_NAME};
-use crate::tree::manifest::{Artifact, Manifest, SCHEMA_ID};
+use crate::project::path_template::JSON_NAME;
+use crate::tree::manifest::Manifest;
 use crate::tree::release::Document;
 use crate::verify::finding::{Finding, finding};
-use crate::verify::listing::lines::{Line, Lines, Strength};
-use crate::verify::listing::record::Record;
-use crate::verify::paths::{PATH_UNSAFE, head, unsafe_path};
+use crate::verify::paths::{PATH_UNSAFE, head};
 use crate::verify::report::Skipped;
 
 /// Entry of the lists of a subject.
@@ -82,13 +82,6 @@ fn bases(path: &str) -> impl Iterator<Item = &str> {
     std::iter::once("").chain(path.match_indices('/').map(|(at, _)| &path[..=at]))
 }
 
-/// Text list of the subject.
-struct TextList<'a> {
-    path: &'a str,
-    name: Option<ListName<'a>>,
-    lines: Lines,
-}
-
 /// Finds and parses the lists of a subject, in all of its directories; the paths in a list are
 /// relative to it. Problems of the lists are added to `findings`.
 pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Listing {
@@ -103,7 +96,7 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Listing {
     all.sort_by_key(|entry| (entry.path.matches('/').count(), rank(&entry.path)));
     for entry in &all {
         if list_name(&entry.path) == Some(ListName::Manifest) {
-            add_manifest(entry, &entries, &mut listing, findings);
+            manifest::add(entry, &entries, &mut listing, findings);
         }
     }
     for entry in &all {
@@ -118,7 +111,7 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Listing {
             && subject.kind == ArtifactsKind::Archive
             && entry.path.matches('/').count() == 1
         {
-            add_record(entry, &mut listing, findings);
+            record::add(entry, &mut listing, findings);
         }
     }
     let mut unchecked = Vec::new();
@@ -136,17 +129,17 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Listing {
             listing.skipped.extend(data_of_package(entry));
             continue;
         }
-        let Some(list) = text_list(entry, &entries, &listing, findings) else {
+        let Some(list) = sums::find(entry, &entries, &listing, findings) else {
             continue;
         };
-        add_text(&list, &entries, &mut listing, &mut unchecked, findings);
+        sums::add(&list, &entries, &mut listing, &mut unchecked, findings);
     }
     for list in unchecked {
         list.report(&mut listing, findings);
     }
     add_companions(&all, &mut listing);
     for (base, manifest) in &listing.manifests {
-        check_texts(base, manifest, &entries, findings);
+        manifest::check_texts(base, manifest, &entries, findings);
     }
     listing
 }
@@ -208,133 +201,6 @@ fn contents(entry: &Entry) -> Result<&[u8], String> {
     }
 }
 
-/// Adds xpkg's own manifest. A `manifest.json` of another program is a file like any other.
-fn add_manifest(
-    entry: &Entry,
-    entries: &BTreeMap<&str, &Entry>,
-    listing: &mut Listing,
-    findings: &mut Vec<Finding>,
-) {
-    let path = entry.path.as_str();
-    let base = directory(path);
-    // Whose it is cannot be told of one that is damaged: xpkg writes its list beside it, and puts
-    // both at the top.
-    let may_be_xpkgs = || {
-        entries.contains_key(format!("{base}{TEXT_NAME}").as_str())
-            || entries
-                .keys()
-                .all(|path| path.starts_with(base) || base.starts_with(&format!("{path}/")))
-    };
-    let parsed = contents(entry).and_then(|bytes| {
-        let text = str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-        let value =
-            serde_json::from_str::<serde_json::Value>(text).map_err(|error| error.to_string())?;
-        Ok((text, is_xpkgs(&value)))
-    });
-    let manifest = match parsed {
-        Ok((text, true)) => Manifest::parse(text, path).map_err(|problem| problem.message),
-        Ok((_, false)) => return,
-        Err(_) if !may_be_xpkgs() => return,
-        Err(why) => Err(why),
-    };
-    listing.exempt.insert(path.to_owned());
-    let manifest = match manifest {
-        Ok(manifest) => manifest,
-        Err(why) => {
-            findings.push(unreadable(path, why));
-            return;
-        }
-    };
-    for artifact in &manifest.artifacts {
-        let Artifact {
-            path: file,
-            sha256,
-            size,
-            mode,
-            ..
-        } = artifact;
-        if let Some(reason) = unsafe_path(file) {
-            findings.push(path_unsafe(path, file, reason));
-            continue;
-        }
-        let digests = BTreeMap::from([(Algorithm::Sha256, (sha256.clone(), path.to_owned()))]);
-        let listed = ListedFile {
-            digests,
-            size: Some(*size),
-            mode: Some(mode.clone()),
-        };
-        listing
-            .files
-            .insert(format!("{base}{}", normalize(file)), listed);
-    }
-    if !entries.contains_key(format!("{base}{TEXT_NAME}").as_str()) {
-        let why = format!("`{TEXT_NAME}`, which xpkg writes beside it, is missing");
-        findings.push(unreadable(path, why));
-    }
-    listing.by.push(path.to_owned());
-    let complete = listing.complete.entry(base.to_owned());
-    complete.or_insert_with(|| path.to_owned());
-    listing.manifests.insert(base.to_owned(), manifest);
-}
-
-/// Adds the list of a wheel, which has all of its files.
-fn add_record(entry: &Entry, listing: &mut Listing, findings: &mut Vec<Finding>) {
-    let path = entry.path.as_str();
-    let above = directory(path).trim_end_matches('/');
-    let base = directory(above).to_owned();
-    let text = contents(entry)
-        .and_then(|bytes| str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()));
-    listing.exempt.insert(path.to_owned());
-    let text = match text {
-        Ok(text) => text,
-        Err(why) => {
-            findings.push(unreadable(path, why));
-            return;
-        }
-    };
-    let mut wrong = Vec::new();
-    for record in record::parse(text) {
-        let Record {
-            number,
-            path: written,
-            digest,
-            size,
-        } = match record {
-            Ok(record) => record,
-            Err(why) => {
-                wrong.push(why);
-                continue;
-            }
-        };
-        if let Some(reason) = unsafe_path(&written) {
-            findings.push(path_unsafe(path, &written, reason));
-            continue;
-        }
-        let file = format!("{base}{}", normalize(&written));
-        // It cannot list itself, and its signatures come after it.
-        if file == path
-            || [".jws", ".p7s"]
-                .iter()
-                .any(|end| file == format!("{path}{end}"))
-        {
-            listing.exempt.insert(file);
-            continue;
-        }
-        let Some((algorithm, digest)) = digest else {
-            wrong.push(format!("line {number} has no digest"));
-            continue;
-        };
-        findings.extend(add_digest(listing, path, &file, algorithm, &digest));
-        if let Some(listed) = listing.files.get_mut(&file) {
-            listed.size = listed.size.or(size);
-        }
-    }
-    report_lines(path, wrong, findings);
-    listing.by.push(path.to_owned());
-    let complete = listing.complete.entry(base);
-    complete.or_insert_with(|| path.to_owned());
-}
-
 /// Reports the lines of a list that are not understood.
 fn report_lines(path: &str, wrong: Vec<String>, findings: &mut Vec<Finding>) {
     let more = wrong.len().saturating_sub(MOST_LINES);
@@ -346,347 +212,8 @@ fn report_lines(path: &str, wrong: Vec<String>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Returns true for a manifest that xpkg wrote. Others have a `schema_version`, too.
-fn is_xpkgs(value: &serde_json::Value) -> bool {
-    let text = |value: Option<&serde_json::Value>| {
-        value
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let is_array = |key: &str| value.get(key).is_some_and(serde_json::Value::is_array);
-    let name = value.get("tool").and_then(|tool| tool.get("name"));
-    let family = SCHEMA_ID.trim_end_matches(|last: char| last.is_ascii_digit());
-    text(value.get("$schema")).starts_with(family)
-        || text(name) == env!("CARGO_PKG_NAME")
-        || value.get("schema_version").is_some() && is_array("targets") && is_array("artifacts")
-}
-
-/// Reports what xpkg's text list leaves out: both of xpkg's lists are complete, so a file that only
-/// one of them has means that the other was edited.
-fn check_texts(
-    base: &str,
-    manifest: &Manifest,
-    entries: &BTreeMap<&str, &Entry>,
-    findings: &mut Vec<Finding>,
-) {
-    let path = format!("{base}{TEXT_NAME}");
-    let bytes = entries
-        .get(path.as_str())
-        .and_then(|entry| contents(entry).ok());
-    let Some(text) = bytes.and_then(|bytes| str::from_utf8(bytes).ok()) else {
-        return;
-    };
-    if manifest.text() == text {
-        return;
-    }
-    let is_missing = |artifact: &&Artifact| !text.contains(&format!("  {}\n", artifact.path));
-    if let Some(missing) = manifest.artifacts.iter().find(is_missing) {
-        let why = format!(
-            "it does not list `{}`, which `{base}{JSON_NAME}` has",
-            missing.path
-        );
-        findings.push(unreadable(&path, why));
-    }
-}
-
-/// Returns the list that an entry is; `None` if it is none, or one that is reported in `findings`.
-fn text_list<'a>(
-    entry: &'a Entry,
-    entries: &BTreeMap<&str, &Entry>,
-    listing: &Listing,
-    findings: &mut Vec<Finding>,
-) -> Option<TextList<'a>> {
-    let path = entry.path.as_str();
-    let name = list_name(path);
-    let EntryKind::File(file) = &entry.what else {
-        return None;
-    };
-    // `bin/sha256sum` is a program, and so may a script of that name be.
-    let is_text = matches!(
-        file.binary,
-        Err(InspectError::Empty | InspectError::Unknown(_))
-    );
-    if !is_text
-        || matches!(
-            name,
-            Some(
-                ListName::Manifest
-                    | ListName::Record
-                    | ListName::Document
-                    | ListName::Release
-                    | ListName::Installer
-                    | ListName::Index
-            )
-        )
-    {
-        return None;
-    }
-    let is_beside_manifest = listing.manifests.contains_key(directory(path));
-    let must_list = match name {
-        Some(ListName::Sums | ListName::Sidecar(_)) => !is_vouched(path, listing),
-        // One that is empty or damaged may be xpkg's, whose manifest was taken away.
-        Some(ListName::ManifestText) => is_beside_manifest || contents(entry).is_err(),
-        _ => false,
-    };
-    let parsed = contents(entry).and_then(|bytes| lines::parse(bytes, path));
-    let lines = match parsed {
-        Ok(lines) => lines,
-        Err(why) => {
-            if must_list {
-                findings.push(unreadable(path, why));
-            }
-            return None;
-        }
-    };
-    if must_list && lines.lines.is_empty() {
-        let why = lines.foreign.first().map_or_else(
-            || "none of its lines has a digest".to_owned(),
-            |line| {
-                format!(
-                    "none of its lines has a digest; line {} {}",
-                    line.number, line.why
-                )
-            },
-        );
-        findings.push(unreadable(path, why));
-        return None;
-    }
-    let list = TextList { path, name, lines };
-    let is_list = match name {
-        // Data of a program may look like a list: whoever listed it vouches for it.
-        Some(ListName::Sums | ListName::Sidecar(_)) => must_list || list.names_a_file(entries),
-        Some(ListName::ManifestText) => must_list || !list.lines.lines.is_empty(),
-        // Signed in place.
-        Some(ListName::Companion(_)) => {
-            list.lines.signature.is_some() && !list.lines.lines.is_empty()
-        }
-        // By its contents only: most of it is a list, and of files of this subject.
-        _ => {
-            list.lines.lines.len() >= list.lines.foreign.len().max(1) && list.names_a_file(entries)
-        }
-    };
-    is_list.then_some(list)
-}
-
-/// Returns true if a list in a directory above lists this file.
-fn is_vouched(path: &str, listing: &Listing) -> bool {
-    let is_above = |by: &str| directory(by).len() < directory(path).len();
-    let listed = listing.files.get(path);
-    listed.is_some_and(|file| file.digests.values().any(|(_, by)| is_above(by)))
-}
-
-impl TextList<'_> {
-    /// Returns true if at least one of the listed files is there.
-    fn names_a_file(&self, entries: &BTreeMap<&str, &Entry>) -> bool {
-        let is_there =
-            |path: &String| entries.contains_key(resolve(self.path, path, entries).as_str());
-        let mut paths = self
-            .lines
-            .lines
-            .iter()
-            .filter_map(|line| line.path.as_ref());
-        paths.any(is_there)
-            || self
-                .stem(entries)
-                .is_some_and(|stem| entries.contains_key(stem.as_str()))
-    }
-
-    /// Returns the path of the file that a list beside one file is about, from the list's name.
-    fn stem(&self, entries: &BTreeMap<&str, &Entry>) -> Option<String> {
-        let Some(ListName::Sidecar(stem)) = self.name else {
-            return None;
-        };
-        if entries.contains_key(stem) {
-            return Some(stem.to_owned());
-        }
-        // `app.sha256` beside `app.tar.gz`, if there is no other file of that name.
-        let begin = format!("{stem}.");
-        let mut others = entries
-            .range(begin.as_str()..)
-            .map(|(path, _)| *path)
-            .take_while(|path| path.starts_with(&begin))
-            .filter(|path| list_name(path).is_none());
-        match (others.next(), others.next()) {
-            (Some(only), None) => Some(only.to_owned()),
-            _ => Some(stem.to_owned()),
-        }
-    }
-}
-
-/// List with digests that are not compared.
-struct Unchecked {
-    path: String,
-    /// Names of the algorithms.
-    algorithms: BTreeSet<String>,
-    /// True if they prove nothing; false if xpkg does not compute them.
-    is_weak: bool,
-    files: BTreeSet<String>,
-}
-
-impl Unchecked {
-    /// Reports the list, if it is the only one that has a file.
-    fn report(self, listing: &mut Listing, findings: &mut Vec<Finding>) {
-        let Self {
-            path,
-            algorithms,
-            is_weak,
-            files,
-        } = self;
-        let algorithms = algorithms.into_iter().collect::<Vec<_>>().join(" and ");
-        let Some(file) = files.iter().find(|file| !listing.files.contains_key(*file)) else {
-            let what = if is_weak { "too weak" } else { "not supported" };
-            listing.skipped.push(Skipped {
-                path,
-                what: format!("digests of {algorithms}"),
-                why: format!("they are {what}; another list has the same files"),
-            });
-            return;
-        };
-        findings.push(if is_weak {
-            finding(
-                LIST_WEAK,
-                &path,
-                format!("{algorithms} as the only digest of `{file}`"),
-                "SHA-256, or another digest that cannot be made for a changed file",
-                "write it again: `sha256sum FILE… > SHA256SUMS`",
-            )
-        } else {
-            unreadable(
-                &path,
-                format!("its digests are {algorithms}, which is not supported"),
-            )
-        });
-    }
-}
-
 /// Maximum number of lines of one list that are reported one by one.
 const MOST_LINES: usize = 5;
-
-/// Adds the lines of a text list.
-fn add_text(
-    list: &TextList,
-    entries: &BTreeMap<&str, &Entry>,
-    listing: &mut Listing,
-    unchecked: &mut Vec<Unchecked>,
-    findings: &mut Vec<Finding>,
-) {
-    let path = list.path;
-    listing.exempt.insert(path.to_owned());
-    let mut wrong: Vec<(usize, String)> = Vec::new();
-    let foreign = list.lines.foreign.iter();
-    wrong.extend(foreign.map(|line| (line.number, format!("line {} {}", line.number, line.why))));
-    let mut checked: BTreeSet<String> = BTreeSet::new();
-    let (mut weak, mut unsupported) = (BTreeSet::new(), BTreeSet::new());
-    let (mut weak_files, mut unsupported_files) = (BTreeSet::new(), BTreeSet::new());
-    let stem = list.stem(entries);
-    for line in &list.lines.lines {
-        let Line {
-            number,
-            strength,
-            digest,
-            path: written,
-        } = line;
-        let file = match (written, stem.clone()) {
-            (None, Some(stem)) => stem,
-            (None, None) => {
-                wrong.push((*number, format!("line {number} has a digest, but no path")));
-                continue;
-            }
-            (Some(written), stem) => {
-                // `sha256sum * > SHA256SUMS` lists the list itself while it is still empty.
-                let file = resolve(path, written, entries);
-                if file == path {
-                    continue;
-                }
-                if let Some(reason) = unsafe_path(&normalize(written)) {
-                    findings.push(path_unsafe(path, &normalize(written), reason));
-                    continue;
-                }
-                match stem.filter(|stem| is_elsewhere(&file, stem, entries)) {
-                    // Written in another directory; whoever fetches both cannot check it so.
-                    Some(stem) => {
-                        let name = stem.rsplit('/').next().unwrap_or(&stem);
-                        let why =
-                            format!("line {number} lists `{written}`, but `{name}` is beside it");
-                        wrong.push((*number, why));
-                        stem
-                    }
-                    None => file,
-                }
-            }
-        };
-        match strength {
-            Strength::Checked(algorithm) => {
-                if let Some(why) = add_digest(listing, path, &file, *algorithm, digest) {
-                    findings.push(why);
-                } else {
-                    checked.insert(file);
-                }
-            }
-            Strength::Weak(name) => {
-                weak.insert(name.clone());
-                weak_files.insert(file);
-            }
-            Strength::Unsupported(name) => {
-                unsupported.insert(name.clone());
-                unsupported_files.insert(file);
-            }
-        }
-    }
-    for (is_weak, algorithms, files) in [
-        (true, weak, weak_files),
-        (false, unsupported, unsupported_files),
-    ] {
-        if !files.is_empty() {
-            let path = path.to_owned();
-            unchecked.push(Unchecked {
-                path,
-                algorithms,
-                is_weak,
-                files,
-            });
-        }
-    }
-    wrong.sort();
-    let wrong = wrong.into_iter().map(|(_, why)| why).collect();
-    report_lines(path, wrong, findings);
-    if let Some(kind) = list.lines.signature {
-        listing.skipped.push(Skipped {
-            path: path.to_owned(),
-            what: "signature".to_owned(),
-            why: format!("it is signed by {kind}, and signatures are not checked"),
-        });
-    }
-    if checked.is_empty() {
-        return;
-    }
-    // xpkg's two lists of one directory are one.
-    let is_second = list.name == Some(ListName::ManifestText)
-        && listing.manifests.contains_key(directory(path));
-    if !is_second {
-        listing.by.push(path.to_owned());
-    }
-    let is_complete = match list.name {
-        Some(ListName::Sums | ListName::ManifestText) => true,
-        Some(ListName::Sidecar(_)) => checked.len() > 1,
-        Some(ListName::Companion(stem)) => matches!(list_name(stem), Some(ListName::Sums)),
-        _ => false,
-    };
-    if is_complete {
-        let complete = listing.complete.entry(directory(path).to_owned());
-        complete.or_insert_with(|| path.to_owned());
-    }
-}
-
-/// Returns true if a listed file is not there, and the file that the list is beside has its name.
-fn is_elsewhere(file: &str, stem: &str, entries: &BTreeMap<&str, &Entry>) -> bool {
-    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    file != stem
-        && !entries.contains_key(file)
-        && entries.contains_key(stem)
-        && name(file) == name(stem)
-}
 
 /// Adds a digest of a file. Returns the finding of one that contradicts another list.
 fn add_digest(
@@ -741,19 +268,6 @@ fn path_unsafe(list: &str, path: &str, reason: &str) -> Finding {
         "a path below the tree",
         "list the file again with a path below the tree",
     )
-}
-
-/// Returns the path below the subject of a path in a list.
-fn resolve(list: &str, written: &str, entries: &BTreeMap<&str, &Entry>) -> String {
-    let base = directory(list);
-    let below = |path: &str| format!("{base}{}", normalize(path));
-    let plain = below(written);
-    // Lists of Windows have `dist\\app.exe`; some have blanks at the end of a line.
-    let others = [written.replace('\\', "/"), written.trim_end().to_owned()];
-    let is_there = |path: &String| entries.contains_key(path.as_str());
-    let mut candidates =
-        std::iter::once(plain.clone()).chain(others.iter().map(|path| below(path)));
-    candidates.find(is_there).unwrap_or(plain)
 }
 
 /// Removes `./` and repeated `/` from a path. A leading `/` is kept.
@@ -844,7 +358,7 @@ pub const LIST_WEAK: Code = code(&CodeInfo {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::verify::paths::unsafe_path;
 
     #[test]
     fn paths_that_lead_out_are_detected() {

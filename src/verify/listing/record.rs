@@ -3,7 +3,13 @@
 //! Source: Python Packaging User Guide, "Recording installed projects" and "Binary distribution
 //! format".
 
+use crate::archive::entry::Entry;
 use crate::digest::Algorithm;
+use crate::verify::finding::Finding;
+use crate::verify::listing::{
+    Listing, add_digest, contents, directory, normalize, path_unsafe, report_lines, unreadable,
+};
+use crate::verify::paths::unsafe_path;
 
 /// Line of a `RECORD`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +31,64 @@ const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("sha512", Algorithm::Sha512),
     ("blake2b", Algorithm::Blake2b),
 ];
+
+/// Adds the list of a wheel, which has all of its files.
+pub fn add(entry: &Entry, listing: &mut Listing, findings: &mut Vec<Finding>) {
+    let path = entry.path.as_str();
+    let above = directory(path).trim_end_matches('/');
+    let base = directory(above).to_owned();
+    let text = contents(entry)
+        .and_then(|bytes| str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()));
+    listing.exempt.insert(path.to_owned());
+    let text = match text {
+        Ok(text) => text,
+        Err(why) => {
+            findings.push(unreadable(path, why));
+            return;
+        }
+    };
+    let mut wrong = Vec::new();
+    for record in parse(text) {
+        let Record {
+            number,
+            path: written,
+            digest,
+            size,
+        } = match record {
+            Ok(record) => record,
+            Err(why) => {
+                wrong.push(why);
+                continue;
+            }
+        };
+        if let Some(reason) = unsafe_path(&written) {
+            findings.push(path_unsafe(path, &written, reason));
+            continue;
+        }
+        let file = format!("{base}{}", normalize(&written));
+        // It cannot list itself, and its signatures come after it.
+        if file == path
+            || [".jws", ".p7s"]
+                .iter()
+                .any(|end| file == format!("{path}{end}"))
+        {
+            listing.exempt.insert(file);
+            continue;
+        }
+        let Some((algorithm, digest)) = digest else {
+            wrong.push(format!("line {number} has no digest"));
+            continue;
+        };
+        findings.extend(add_digest(listing, path, &file, algorithm, &digest));
+        if let Some(listed) = listing.files.get_mut(&file) {
+            listed.size = listed.size.or(size);
+        }
+    }
+    report_lines(path, wrong, findings);
+    listing.by.push(path.to_owned());
+    let complete = listing.complete.entry(base);
+    complete.or_insert_with(|| path.to_owned());
+}
 
 /// Parses the lines of a `RECORD`. Of a line that is not understood, there is the reason.
 pub fn parse(text: &str) -> Vec<Result<Record, String>> {
