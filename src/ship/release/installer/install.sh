@@ -321,23 +321,30 @@ install() {
   done <<BUILDS
 $builds
 BUILDS
-  # All is checked. A move within one file system replaces a program that is running, too.
   while read -r sum program; do
     if [ -d "$dir/$program" ]; then fail "$dir/$program is a directory"; fi
+  done <"$tmp/receipt" || exit 1
+  # Until all are moved, the receipt has the programs of before and of now: what an interruption
+  # leaves can be removed.
+  old=$(entries "$receipt")
+  { cat "$tmp/receipt" && printf '%s\n' "$old"; } >"$tmp/both" || fail "cannot write to $dir"
+  mv -f "$tmp/both" "$receipt" || fail "cannot write $receipt"
+  # All is checked. A move within one file system replaces a program that is running, too.
+  while read -r sum program; do
     mv -f "$tmp/new/$program" "$dir/$program" || fail "cannot write $dir/$program"
     say "  $dir/$program"
   done <"$tmp/receipt" || exit 1
   # Programs of an earlier version or of packages that were not asked for now.
-  if [ -f "$receipt" ]; then
-    while read -r sum program; do
-      if lists "$tmp/receipt" "$program"; then continue; fi
-      if [ "$all" = 1 ]; then
-        forget "$sum" "$program"
-      else
-        printf '%s  %s\n' "$sum" "$program" >>"$tmp/receipt"
-      fi
-    done <"$receipt"
-  fi
+  while read -r sum program; do
+    if [ -z "$program" ] || lists "$tmp/receipt" "$program"; then continue; fi
+    if [ "$all" = 1 ]; then
+      forget "$program"
+    else
+      printf '%s  %s\n' "$sum" "$program" >>"$tmp/receipt"
+    fi
+  done <<OLD
+$old
+OLD
   mv -f "$tmp/receipt" "$receipt" || fail "cannot write $receipt"
   shadowed
   if [ "$edit" = 1 ]; then modify_path; fi
@@ -351,15 +358,31 @@ lists() {
   return 1
 }
 
-# Removes a program that is as it was installed.
+# Prints the lines of a receipt, each a digest and the name of a program in this directory.
+entries() {
+  [ -f "$1" ] || return 0
+  while read -r sum program || [ -n "$sum" ]; do
+    case $program in
+      '' | . | .. | */*) ;;
+      *) printf '%s  %s\n' "$sum" "$program" ;;
+    esac
+  done <"$1"
+}
+
+# Removes a program that is as a line of $old says.
 forget() {
-  [ -f "$dir/$2" ] || return 0
-  if [ "$(digest "$dir/$2")" = "$1" ]; then
-    rm -f "$dir/$2" || fail "cannot remove $dir/$2"
-    say "  removed $dir/$2"
-  else
-    say "  kept $dir/$2: it was changed"
-  fi
+  [ -f "$dir/$1" ] || return 0
+  found=$(digest "$dir/$1")
+  while read -r known listed; do
+    if [ "$listed" = "$1" ] && [ "$known" = "$found" ]; then
+      rm -f "$dir/$1" || fail "cannot remove $dir/$1"
+      say "  removed $dir/$1"
+      return 0
+    fi
+  done <<KNOWN
+$old
+KNOWN
+  say "  kept $dir/$1: it was changed"
 }
 
 # Warns of programs of the same name that the shell finds first.
@@ -389,7 +412,7 @@ modify_path() {
     return
   fi
   case $dir in
-    *[\"\$\`\\]*)
+    *[\"\$\`\\:]*)
       say "add $dir to PATH: its name cannot be written into the start-up files of shells"
       return
       ;;
@@ -397,8 +420,10 @@ modify_path() {
   start_up_files | while read -r file; do
     has_line "$file" && continue
     # A last line without an end would be joined with ours.
-    [ ! -s "$file" ] || [ -z "$(tail -c 1 "$file")" ] || printf '\n' >>"$file"
-    printf '%s\n' "$path_line" >>"$file"
+    (
+      [ ! -s "$file" ] || [ -z "$(tail -c 1 "$file")" ] || printf '\n' >>"$file"
+      printf '%s\n' "$path_line" >>"$file"
+    ) 2>/dev/null || say "note: cannot write $file"
   done
   if [ -d "$HOME/.config/fish" ]; then
     mkdir -p "$HOME/.config/fish/conf.d"
@@ -418,7 +443,12 @@ has_line() {
 uninstall() {
   [ -f "$receipt" ] || fail "nothing to remove: there is no $receipt"
   digest /dev/null >/dev/null || fail "sha256sum, shasum or openssl is needed to see what was changed"
-  while read -r sum program; do forget "$sum" "$program"; done <"$receipt"
+  old=$(entries "$receipt")
+  while read -r sum program; do
+    [ -z "$program" ] || forget "$program"
+  done <<OLD
+$old
+OLD
   rm -f "$receipt" || fail "cannot remove $receipt"
   [ "$edit" = 1 ] && [ -n "${HOME-}" ] || return 0
   rm -f "$HOME/.config/fish/conf.d/$name.fish"
@@ -485,9 +515,15 @@ main() {
     *) dir=$(pwd)/$dir ;;
   esac
   [ "$dir" = / ] || dir=${dir%/}
+  case $dir in
+    *"
+"*) fail "a directory with a line break in its name cannot be used" ;;
+  esac
   receipt=$dir/.$name-receipt
   path_line="export PATH=\"$dir:\$PATH\" # $name"
+  [ ! -d "$receipt" ] || fail "$receipt is a directory"
   if [ "$remove" = 1 ]; then
+    [ "$all" = 1 ] || fail "--uninstall removes all packages, and takes none"
     uninstall
   elif [ "$print" = 1 ]; then
     for package in $wanted; do

@@ -135,6 +135,10 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+fn text_of(output: &Output) -> String {
+    text(&output.stdout) + &text(&output.stderr)
+}
+
 fn has(shell: &str) -> bool {
     let directories = ["/usr/bin", "/bin"];
     directories
@@ -483,6 +487,106 @@ fn a_running_program_is_replaced_and_a_changed_one_is_kept() {
     std::fs::write(installer.bin(), "mine").unwrap();
     installer.run(&script, &["--uninstall"]);
     assert_eq!(installer.files(), [".local/bin/hello", ".local/bin/own"]);
+}
+
+#[test]
+fn a_receipt_leads_to_nothing_outside_the_directory() {
+    let installer = Installer::new();
+    let script = installer.script();
+    let bin = installer.home.join(".local/bin");
+    // The digest of nothing, which the files have.
+    let sum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let victim = installer.home.join("victim");
+    std::fs::write(&victim, "").unwrap();
+    for shell in SHELLS.iter().filter(|shell| has(shell[0])) {
+        for args in [
+            &["--no-modify-path"][..],
+            &["--uninstall", "--no-modify-path"],
+        ] {
+            installer.install(shell, &script, &["--no-modify-path"]);
+            let receipt = bin.join(".hello-receipt");
+            let lines = format!(
+                "{sum}  ../../victim\n{sum}  {}\n{sum}  ..\n\n{}{sum}  last",
+                victim.display(),
+                std::fs::read_to_string(&receipt).unwrap()
+            );
+            std::fs::write(&receipt, lines).unwrap();
+            std::fs::write(bin.join("last"), "").unwrap();
+            installer.install(shell, &script, args);
+            assert!(victim.exists(), "{shell:?} {args:?}");
+            // A last line without an end is one.
+            assert!(!bin.join("last").exists(), "{shell:?} {args:?}");
+        }
+    }
+    assert_eq!(installer.files(), ["victim"]);
+}
+
+#[test]
+fn an_interrupted_installation_can_be_removed() {
+    let installer = Installer::new();
+    let script = installer.script();
+    let bin = installer.home.join(".local/bin");
+    installer.install(&["dash"], &script, &["--no-modify-path"]);
+    std::fs::write(installer.bin(), "of another version").unwrap();
+    let receipt = bin.join(".hello-receipt");
+    let old = "4d4f1e1f";
+    std::fs::write(&receipt, format!("{old}  hello\n")).unwrap();
+    // `mv` that ends the script after the first program.
+    let fakes = installer.project.path("fakes");
+    std::fs::create_dir(&fakes).unwrap();
+    let fake = fakes.join("mv");
+    let text = "#!/bin/sh\n/bin/mv \"$@\"\ncase $3 in */hello) kill $PPID ;; esac\n";
+    std::fs::write(&fake, text).unwrap();
+    std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let from = installer.project.path("out");
+    let output = installer
+        .command(&["dash"], &script, &["--from", from.to_str().unwrap()])
+        .env("PATH", format!("{}:{SYSTEM}", fakes.display()))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(143), "{}", text_of(&output));
+    let lines = std::fs::read_to_string(&receipt).unwrap();
+    assert!(
+        lines.contains(&format!("{old}  hello\n")) && lines.lines().count() >= 2,
+        "{lines}"
+    );
+    let output = installer.run(&script, &["--uninstall"]);
+    assert!(output.status.success(), "{}", text_of(&output));
+    assert_eq!(installer.files(), [""; 0]);
+}
+
+#[test]
+fn what_cannot_be_installed_is_found_before_the_first_move() {
+    let installer = Installer::new();
+    let script = installer.script();
+    let from = installer.project.path("out");
+    let from = from.to_str().unwrap();
+    std::fs::create_dir_all(installer.bin()).unwrap();
+    assert_eq!(
+        installer.refused(&script, &["--from", from]),
+        "hello: error: [ROOT]/home of a user/.local/bin/hello is a directory"
+    );
+    assert_eq!(installer.files(), [""; 0]);
+    assert_eq!(
+        installer.refused(&script, &["--from", from, "--dir", "a\nb"]),
+        "hello: error: a directory with a line break in its name cannot be used"
+    );
+    assert_eq!(
+        installer.refused(&script, &["--uninstall", "hello"]),
+        "hello: error: --uninstall removes all packages, and takes none"
+    );
+    std::fs::remove_dir(installer.bin()).unwrap();
+    std::fs::create_dir(installer.home.join(".local/bin/.hello-receipt")).unwrap();
+    assert_eq!(
+        installer.refused(&script, &["--from", from]),
+        "hello: error: [ROOT]/home of a user/.local/bin/.hello-receipt is a directory"
+    );
+    // A colon would divide the line for PATH.
+    let said = installer.install(&["dash"], &script, &["--dir", "a:b"]);
+    assert!(
+        said.contains("its name cannot be written into the start-up files"),
+        "{said}"
+    );
 }
 
 /// Every target that the script knows, as packages of a release.
