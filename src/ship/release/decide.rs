@@ -11,7 +11,7 @@ use crate::ship::release::deb;
 use crate::ship::release::installer;
 use crate::ship::release::managers;
 use crate::ship::release::model::{
-    Build, Included, Package, RELEASE_DIRTY, RELEASE_INVALID, Release, ReleasedBin,
+    Build, Included, IncludedFile, Package, RELEASE_DIRTY, RELEASE_INVALID, Release, ReleasedBin,
 };
 use crate::ship::release::version::{check_tag, version};
 use crate::target::Target;
@@ -377,17 +377,7 @@ fn builds(
         let files = files
             .map(|included| included.files.clone())
             .unwrap_or_default();
-        for file in &files {
-            if released.iter().any(|bin| bin.name == file.to) {
-                problems.push(
-                    Problem::new(
-                        RELEASE_INVALID,
-                        format!("`include` puts `{}` where a bin of `{package}` is", file.to),
-                    )
-                    .help("choose another place for it"),
-                );
-            }
-        }
+        problems.extend(clashes(package, &released, &files));
         let version = &group[0].artifact.version;
         found.push(Build {
             package: package.to_owned(),
@@ -404,6 +394,33 @@ fn builds(
         });
     }
     (found, problems)
+}
+
+/// Returns a problem for each file to include whose place is that of a program, or that is a
+/// directory for another file.
+fn clashes(package: &str, bins: &[ReleasedBin], files: &[IncludedFile]) -> Vec<Problem> {
+    let places = files.iter().map(|file| file.to.as_str());
+    let places: Vec<&str> = places
+        .chain(bins.iter().map(|bin| bin.name.as_str()))
+        .collect();
+    let clash = |file: &IncludedFile| {
+        if bins.iter().any(|bin| bin.name == file.to) {
+            let message = format!("`include` puts `{}` where a bin of `{package}` is", file.to);
+            return Some(
+                Problem::new(RELEASE_INVALID, message).help("choose another place for it"),
+            );
+        }
+        let above = file.to.match_indices('/').map(|(end, _)| &file.to[..end]);
+        let other = above
+            .into_iter()
+            .find(|directory| places.contains(directory))?;
+        let message = format!(
+            "`include` puts `{}` of `{package}` into `{other}`, which is a file",
+            file.to
+        );
+        Some(Problem::new(RELEASE_INVALID, message).help("choose another place for one of them"))
+    };
+    files.iter().filter_map(clash).collect()
 }
 
 /// Returns the formats of the archives for a target.

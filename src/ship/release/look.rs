@@ -11,12 +11,14 @@ use crate::host::entries::FileType;
 use crate::host::machine::Host;
 use crate::inspect::auditable::{PackageList, SECTION};
 use crate::inspect::section::section;
+use crate::problem::text::printable;
 use crate::problem::{Problem, Result};
 use crate::project::config::Config;
 use crate::project::config::release::DebConfig;
 use crate::project::graph;
 use crate::project::look::access;
 use crate::project::look::context::{CargoOptions, WORKSPACE_UNREADABLE, parse_metadata};
+use crate::project::path_template::path_fault;
 use crate::project::workspace::Workspace;
 use crate::ship::release::include::{Include, Part, includes, installed};
 use crate::ship::release::model::{
@@ -179,6 +181,14 @@ impl Search<'_> {
         }
         matched.sort();
         let places = include.places(&matched)?;
+        for (path, fault) in places.iter().filter_map(|to| Some((to, path_fault(to)?))) {
+            let message = format!(
+                "`{}` of `include` gives a file the place `{}`: {fault}",
+                include.pattern,
+                printable(path)
+            );
+            return Err(Problem::new(RELEASE_INVALID, message).help("rename the file"));
+        }
         let file = |(path, to): (&String, String)| {
             let from = searched.join(path);
             access::check(
@@ -227,12 +237,18 @@ fn search(
         }
         Part::Pattern(_) | Part::Any if !host.is_dir(&here) => {}
         Part::Pattern(_) | Part::Any => {
-            for entry in host.list(&here)?.into_iter().filter(|entry| entry.is_utf8) {
+            for entry in host.list(&here)? {
                 let is_directory = matches!(entry.file_type, Ok(FileType::Directory));
                 let is_match = match part {
                     Part::Pattern(pattern) => pattern.matches(&entry.name),
                     _ => is_directory && !entry.name.starts_with('.'),
                 };
+                if is_match && !entry.is_utf8 {
+                    let path = here.join(&entry.name);
+                    let message = format!("`{path}` matches `include`, and its name is not UTF-8");
+                    return Err(Problem::new(RELEASE_INVALID, message)
+                        .help("rename it, or write a pattern that does not match it"));
+                }
                 if is_match {
                     names.push((entry.name, is_directory));
                 }

@@ -151,6 +151,49 @@ fn trees_from_several_machines_are_one_release() {
 }
 
 #[test]
+fn a_file_and_a_directory_cannot_share_a_place() {
+    let file = |to: &str| IncludedFile {
+        to: to.to_owned(),
+        from: "/w/x".into(),
+        executable: false,
+    };
+    let found = |places: &[&str]| {
+        let chat = Included {
+            files: places.iter().map(|to| file(to)).collect(),
+            deb: None,
+        };
+        let included = BTreeMap::from([("chat".to_owned(), chat)]);
+        let input = Input {
+            config: &Config::default(),
+            members: &[],
+            included: &included,
+            targets: &[],
+            bins: None,
+            tag: None,
+            allow_dirty: false,
+            auditable: false,
+        };
+        let decided = decide(&[tree(&format!("{MUSL} chat/server"))], &input);
+        let problems = decided.err().unwrap_or_default();
+        let messages = problems.into_iter().map(|problem| problem.message);
+        messages.collect::<Vec<_>>()
+    };
+    assert_eq!(found(&["x", "y/x"]), [""; 0]);
+    assert_eq!(
+        found(&["x", "x/y"]),
+        ["`include` puts `x/y` of `chat` into `x`, which is a file"]
+    );
+    assert_eq!(
+        found(&["server/y"]),
+        ["`include` puts `server/y` of `chat` into `server`, which is a file"]
+    );
+    assert_eq!(
+        found(&["server"]),
+        ["`include` puts `server` where a bin of `chat` is"]
+    );
+}
+
+#[test]
 fn what_nobody_could_repeat_is_not_released() {
     let dirty = format!("{MUSL} chat/server@aaaa!");
     assert_eq!(

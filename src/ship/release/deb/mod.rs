@@ -222,6 +222,17 @@ fn deb<'a>(
             return Err(Problem::new(RELEASE_INVALID, message).help("choose another place for it"));
         }
     }
+    let above = |path: &String| {
+        let mut above = path
+            .match_indices('/')
+            .map(|(end, _)| path[..end].to_owned());
+        above.find(|directory| contents.contains_key(directory))
+    };
+    if let Some((path, file)) = contents.keys().find_map(|path| Some((path, above(path)?))) {
+        let message =
+            format!("the package `{name}` has `/{path}` below `/{file}`, which is a file");
+        return Err(Problem::new(RELEASE_INVALID, message).help("choose another place in `files`"));
+    }
     let etc = contents.keys().filter(|path| path.starts_with("etc/"));
     let conffiles = etc.map(|path| format!("/{path}\n")).collect();
     let fields = [

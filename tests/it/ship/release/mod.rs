@@ -324,6 +324,28 @@ fn mistakes_are_found_before_anything_is_compiled() {
 }
 
 #[test]
+fn files_that_an_archive_cannot_name_are_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let project = hello();
+    project.write("xpkg.toml", "[release]\ninclude = { \"docs/*\" = \"\" }\n");
+    std::fs::create_dir(project.path("docs")).unwrap();
+    let refused = |name: &[u8]| {
+        let path = project.path("docs").join(std::ffi::OsStr::from_bytes(name));
+        std::fs::write(&path, "").unwrap();
+        let run = project.xpkg(&format!("release --dry-run --target {X86_MUSL}"));
+        std::fs::remove_file(path).unwrap();
+        assert_eq!(run.code, Some(1));
+        run.stderr.lines().next().unwrap().to_owned()
+    };
+    assert!(refused(b"a\xff").ends_with("matches `include`, and its name is not UTF-8"));
+    assert_eq!(
+        refused(b"a\nb"),
+        "error[release-invalid]: `docs/*` of `include` gives a file the place `a\\nb`: '\\n' is not \
+         allowed in a path"
+    );
+}
+
+#[test]
 fn files_of_others_in_the_directory_are_kept() {
     let project = hello();
     project
