@@ -103,6 +103,11 @@ pub fn shadowed(
         package.remove("publish");
     }
     edit(document.as_table_mut(), directory, members, &mut outside);
+    for table in ["patch", "replace"] {
+        if let Some(table) = document.get_mut(table).and_then(Item::as_table_like_mut) {
+            absolute(table, directory);
+        }
+    }
     if let Some(workspace) = document
         .get_mut("workspace")
         .and_then(Item::as_table_like_mut)
@@ -182,8 +187,25 @@ fn edit(
     }
 }
 
-/// Adds version and registry to the dependencies of a table that are members. cargo leaves out a
-/// dependency of tests that has no version, so that one stays as it is.
+/// Makes the paths of patches absolute, in a table of them or in one of such tables by registry:
+/// the shadow has only the members.
+fn absolute(table: &mut dyn TableLike, directory: &Utf8Path) {
+    for (_, item) in table.iter_mut() {
+        let Some(entry) = item.as_table_like_mut() else {
+            continue;
+        };
+        let path = entry.get("path").and_then(Item::as_str);
+        match path.map(|path| normalized(&directory.join(path))) {
+            Some(path) => {
+                entry.insert("path", toml_edit::value(path.as_str()));
+            }
+            None => absolute(entry, directory),
+        }
+    }
+}
+
+/// Adds version and registry to the dependencies of a table that are members. A dependency of tests
+/// that has no version is removed, as cargo leaves it out of packages: the shadow may not have it.
 fn edit_table(
     table: &mut dyn TableLike,
     is_used: bool,
@@ -191,12 +213,23 @@ fn edit_table(
     members: &Members,
     outside: &mut Vec<String>,
 ) {
+    if !is_used {
+        let is_left_out = |(name, item): (&str, &Item)| {
+            let dependency = item.as_table_like()?;
+            let has = |key: &str| dependency.contains_key(key);
+            (has("path") && !has("version")).then(|| name.to_owned())
+        };
+        let names: Vec<String> = table.iter().filter_map(is_left_out).collect();
+        for name in names {
+            table.remove(&name);
+        }
+    }
     for (name, item) in table.iter_mut() {
         let Some(dependency) = item.as_table_like_mut() else {
             continue;
         };
         let has_version = dependency.contains_key("version");
-        if !dependency.contains_key("path") || !is_used && !has_version {
+        if !dependency.contains_key("path") {
             continue;
         }
         match member(dependency, directory, members).cloned() {
@@ -276,6 +309,19 @@ mod tests {
             &BTreeMap::new(),
         );
         assert_eq!(needed.unwrap(), BTreeSet::from(["chat-core".to_owned()]));
+    }
+
+    #[test]
+    fn patches_stay_where_they_are_and_unpublished_tests_go() {
+        let text = "[dev-dependencies]\nserver = { path = \"../server\" }\nitoa = \"1\"\n\
+                    [patch.crates-io]\nitoa = { path = \"libs/itoa\" }\n\
+                    [patch.\"https://x\"]\na = { git = \"https://y\" }\n";
+        assert_eq!(
+            shadowed(text, Utf8Path::new("/w/core"), &members(), &[]).unwrap(),
+            "[dev-dependencies]\nitoa = \"1\"\n\
+             [patch.crates-io]\nitoa = { path = \"/w/core/libs/itoa\" }\n\
+             [patch.\"https://x\"]\na = { git = \"https://y\" }\n"
+        );
     }
 
     #[test]

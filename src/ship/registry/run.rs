@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::below::Below;
+use crate::host::lock::FileLock;
 use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::problem::code::{Code, CodeInfo, code};
@@ -24,6 +25,8 @@ pub struct Registry {
     pub url: String,
     /// Packages, sorted by name.
     pub packages: Vec<Packed>,
+    /// Held until the packages are copied: another run would replace them.
+    _lock: FileLock,
 }
 
 /// A package of cargo.
@@ -72,6 +75,8 @@ pub fn pack(
     let target_dir = workspace.target_dir.join("xpkg-registry");
     host.create_target_dir(&workspace.target_dir)?;
     host.create_dir_all(&target_dir)?;
+    let lock = target_dir.join(".xpkg-lock");
+    let lock = host.lock(&lock, &format!("in `{target_dir}`"))?;
     let packed = target_dir.join("package");
     if host.exists(&packed) {
         host.remove_dir_all(&packed)?;
@@ -86,15 +91,22 @@ pub fn pack(
         }
         let problem = Problem::new(REGISTRY_FAILED, "cargo could not pack the packages");
         Err(problem.help(
-            "read cargo's message; a file that a package lacks is one that `include` or `exclude` \
-             of its Cargo.toml leaves out",
+            "read cargo's message; `cargo package --list` shows the files of a package, and `verify \
+             = false` below `release.registry` leaves out its compilation",
         ))
     };
     let index = format!("registries.{REGISTRY}.index=\"sparse+{url}/index/\"");
+    let manifest = shadow.join("Cargo.toml");
+    // cargo reads its configuration and the pin of the toolchain from where it is started: they are
+    // the user's, with replaced sources and private registries.
+    let question = |args: &[&str]| {
+        Invocation::new(&cargo.program, &workspace.root)
+            .args(args.iter().copied())
+            .args(["--manifest-path", manifest.as_str(), "--config", &index])
+    };
     let is_offline = cargo.offline || cargo.frozen;
     if is_verified && !is_offline {
-        let fetch = Invocation::new(&cargo.program, &shadow).args(["fetch", "--quiet"]);
-        call(fetch.args(["--config", &index]))?;
+        call(question(&["fetch", "--quiet"]))?;
     }
     let names = chosen.iter().map(|member| member.name.clone());
     host.shell.status(
@@ -103,17 +115,16 @@ pub fn pack(
     );
     let names: Vec<String> = names.collect();
     call(
-        Invocation::new(&cargo.program, &shadow)
-            .args([
-                "package",
-                "--quiet",
-                "--offline",
-                "--allow-dirty",
-                "--no-metadata",
-            ])
-            .args(["--registry", REGISTRY, "--config", &index])
-            .options("--package", &names)
-            .flag("--no-verify", !is_verified),
+        question(&[
+            "package",
+            "--quiet",
+            "--offline",
+            "--allow-dirty",
+            "--no-metadata",
+        ])
+        .args(["--registry", REGISTRY])
+        .options("--package", &names)
+        .flag("--no-verify", !is_verified),
     )?;
     let mut found = Vec::new();
     for member in chosen {
@@ -123,6 +134,7 @@ pub fn pack(
     Ok(Registry {
         url,
         packages: found,
+        _lock: lock,
     })
 }
 
@@ -224,11 +236,6 @@ impl<'a> Shadow<'a> {
         let lock = root.join("Cargo.lock");
         if host.is_file(&lock) {
             below.write("Cargo.lock", &host.read(&lock)?, None)?;
-        }
-        for name in ["rust-toolchain.toml", "rust-toolchain"] {
-            if host.is_file(&root.join(name)) {
-                below.symlink(root.join(name).as_str(), name)?;
-            }
         }
         let mut linked = BTreeSet::new();
         // A root with a package of its own must load, packed or not.

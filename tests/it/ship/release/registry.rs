@@ -215,3 +215,84 @@ fn packages_of_another_commit_or_without_a_file_are_refused() {
         run.stderr
     );
 }
+
+/// What real workspaces have: sources that are replaced, patches, tests that depend on siblings.
+#[test]
+fn the_users_configuration_patches_and_tests_do_not_get_in_the_way() {
+    let project = workspace("https://get.example/stable/registry");
+    // Dependencies that only the vendored sources have: their names are free elsewhere.
+    for name in ["xpkg-vendored", "xpkg-patched"] {
+        let manifest =
+            format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n");
+        project.write(&format!("vendor/{name}/Cargo.toml"), &manifest);
+        project.write(&format!("vendor/{name}/src/lib.rs"), "");
+        let sums = "{\"files\":{},\"package\":null}";
+        project.write(&format!("vendor/{name}/.cargo-checksum.json"), sums);
+    }
+    let config = "[source.crates-io]\nreplace-with = \"vendored\"\n[source.vendored]\ndirectory = \
+                  \"vendor\"\n";
+    project.write(".cargo/config.toml", config);
+    project.append(
+        "greeter/Cargo.toml",
+        "xpkg-vendored = \"1\"\nxpkg-patched = \"1\"\n",
+    );
+    project.append(
+        "greeting/Cargo.toml",
+        "[dev-dependencies]\nother = { path = \"../other\" }\n",
+    );
+    project.write(
+        "patched/Cargo.toml",
+        "[package]\nname = \"xpkg-patched\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[workspace]\n",
+    );
+    project.write("patched/src/lib.rs", "");
+    project.append(
+        "Cargo.toml",
+        "[patch.crates-io]\nxpkg-patched = { path = \"patched\" }\n",
+    );
+    project.append("xpkg.toml", "verify = false\n");
+    let command = format!("release -q --target {X86_MUSL} --allow-dirty --release-dir out");
+    project.xpkg(&command).ok();
+    let line: serde_json::Value =
+        serde_json::from_str(&project.read("out/registry/index/gr/ee/greeter")).unwrap();
+    let names: Vec<&str> = line["deps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|dependency| dependency["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["greeting", "xpkg-patched", "xpkg-vendored"]);
+    assert!(
+        !project
+            .read("out/registry/index/gr/ee/greeting")
+            .contains("other")
+    );
+}
+
+#[test]
+fn two_runs_at_once_do_not_take_each_others_packages() {
+    let project = workspace("https://get.example/stable/registry");
+    project.append("xpkg.toml", "verify = false\n");
+    project
+        .xpkg(&format!("build -q --target {X86_MUSL} --auditable"))
+        .ok();
+    let runs: Vec<_> = (0..4)
+        .map(|number| {
+            let command = format!(
+                "release -q --no-build --allow-dirty --release-dir target/release-{number}"
+            );
+            project
+                .command(&command)
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for run in runs {
+        let output = run.wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
