@@ -181,7 +181,8 @@ impl Search<'_> {
         }
         matched.sort();
         let places = include.places(&matched)?;
-        for (path, fault) in places.iter().filter_map(|to| Some((to, path_fault(to)?))) {
+        let mut faults = places.iter().filter_map(|to| Some((to, path_fault(to)?)));
+        if let Some((path, fault)) = faults.next() {
             let message = format!(
                 "`{}` of `include` gives a file the place `{}`: {fault}",
                 include.pattern,

@@ -96,10 +96,11 @@ fn install(release: &Release, files: &[FileRecord], registry: Option<&str>) -> S
         ));
     }
     if let Some(url) = registry {
-        let names: Vec<&str> = release
+        // cargo takes a pre-release only by its version.
+        let names: Vec<String> = release
             .packages
             .iter()
-            .map(|package| package.name.as_str())
+            .map(|package| format!("{}@{}", package.name, package.version))
             .collect();
         let names = names.join(" ");
         let command = format!("cargo install --locked --index sparse+{url}/index/ {names}");

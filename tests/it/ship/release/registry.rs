@@ -7,13 +7,15 @@ use crate::support::{Project, X86_MUSL, tool};
 
 /// A workspace of a program and a library that it depends on by path, without a version.
 fn workspace(url: &str) -> Project {
+    workspace_at(url, "1.2.3")
+}
+
+fn workspace_at(url: &str, version: &str) -> Project {
     let project = Project::empty();
-    project.write(
-        "Cargo.toml",
-        "[workspace]\nresolver = \"3\"\nmembers = [\"greeter\", \"greeting\", \"other\"]\n\
+    let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\"greeter\", \"greeting\", \"other\"]\n\
          [workspace.package]\nversion = \"1.2.3\"\nedition = \"2024\"\n\
-         [workspace.dependencies]\ngreeting = { path = \"greeting\" }\n",
-    );
+         [workspace.dependencies]\ngreeting = { path = \"greeting\" }\n";
+    project.write("Cargo.toml", &manifest.replace("1.2.3", version));
     project.write(
         "greeter/Cargo.toml",
         "[package]\nname = \"greeter\"\nversion.workspace = true\nedition.workspace = true\n\
@@ -63,7 +65,7 @@ fn members(project: &Project, path: &str) -> Vec<String> {
 fn cargo_installs_a_program_and_its_sibling_from_the_registry() {
     let place = tempfile::tempdir().unwrap();
     let url = served(place.path().to_owned());
-    let project = workspace(&format!("{url}/registry/"));
+    let project = workspace_at(&format!("{url}/registry/"), "1.2.3-rc.1+b5");
     project
         .xpkg(&format!("release -q --target {X86_MUSL} --release-dir out"))
         .ok();
@@ -71,8 +73,8 @@ fn cargo_installs_a_program_and_its_sibling_from_the_registry() {
     assert_eq!(
         files,
         [
-            "crates/greeter-1.2.3.crate",
-            "crates/greeting-1.2.3.crate",
+            "crates/greeter-1.2.3-rc.1+b5.crate",
+            "crates/greeting-1.2.3-rc.1+b5.crate",
             "index/config.json",
             "index/gr/ee/greeter",
             "index/gr/ee/greeting",
@@ -89,13 +91,13 @@ fn cargo_installs_a_program_and_its_sibling_from_the_registry() {
     assert_eq!(line["deps"][0]["registry"], serde_json::Value::Null);
     // What git ignores stays here, and what lies above the package comes along.
     assert_eq!(
-        members(&project, "out/registry/crates/greeter-1.2.3.crate"),
+        members(&project, "out/registry/crates/greeter-1.2.3-rc.1+b5.crate"),
         [
-            "greeter-1.2.3/Cargo.lock",
-            "greeter-1.2.3/Cargo.toml",
-            "greeter-1.2.3/Cargo.toml.orig",
-            "greeter-1.2.3/README.md",
-            "greeter-1.2.3/src/main.rs",
+            "greeter-1.2.3-rc.1+b5/Cargo.lock",
+            "greeter-1.2.3-rc.1+b5/Cargo.toml",
+            "greeter-1.2.3-rc.1+b5/Cargo.toml.orig",
+            "greeter-1.2.3-rc.1+b5/README.md",
+            "greeter-1.2.3-rc.1+b5/src/main.rs",
         ]
     );
     // The user's files are as they were.
@@ -107,9 +109,16 @@ fn cargo_installs_a_program_and_its_sibling_from_the_registry() {
     // An empty home: nothing but the registry has the packages.
     let home = project.path("home");
     std::fs::create_dir(&home).unwrap();
+    // The command of the page, as it is shown.
+    let page = project.read("out/index.html");
+    let command = page.split("<pre>cargo ").nth(1).unwrap();
+    let command = command.split("</pre>").next().unwrap();
+    assert_eq!(
+        command,
+        format!("install --locked --index sparse+{url}/registry/index/ greeter@1.2.3-rc.1+b5")
+    );
     let line = format!(
-        "CARGO_HOME={home} {cargo} install --quiet --locked --root installed --index \
-         sparse+{url}/registry/index/ greeter && ./installed/bin/greeter",
+        "CARGO_HOME={home} {cargo} {command} --quiet --root installed && ./installed/bin/greeter",
         home = home.display(),
         cargo = tool("cargo").display(),
     );
