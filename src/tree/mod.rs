@@ -1,6 +1,7 @@
 //! The staged tree and the release: their documents, its files as values, and the source it was built from.
 
 pub mod fields;
+pub mod installer;
 pub mod look;
 pub mod manifest;
 pub mod registry;

@@ -1,20 +1,21 @@
-//! Releases of xpkg against their documents: the programs in their archives, and the digests in their
+//! Releases of xpkg against their documents: the programs in their archives, and the tables of their
 //! installers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::entry::{Artifacts, Entry, Inside};
-use crate::archive::list_name::{ListName, list_name};
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::problem::text::printable;
+use crate::tree::installer::Installer;
 use crate::tree::registry::{CRATES, Dependency, INDEX, IndexLine, path_of};
-use crate::tree::release::{BuildRecord, Document, FileKind, FileRecord};
+use crate::tree::release::{BuildRecord, Document};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::integrity::DIGEST_MISMATCH;
 use crate::verify::listing::Listing;
 use crate::verify::paths::head;
 
-/// Compares the programs in the archives of releases, and the digests in their installers, with
-/// their documents.
+/// Compares the programs in the archives of releases, and the tables of their installers, with their
+/// documents.
 pub fn check(subject: &Artifacts, listing: &Listing) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (base, document) in &listing.releases {
@@ -28,14 +29,11 @@ pub fn check(subject: &Artifacts, listing: &Listing) -> Vec<Finding> {
         }
         findings.extend(index(subject, base, document));
         for (path, file) in subject.entries.iter().filter_map(Entry::file) {
-            let is_beside = path
-                .strip_prefix(base.as_str())
-                .is_some_and(|name| !name.contains('/'));
-            if is_beside
-                && list_name(path) == Some(ListName::Installer)
+            if let Some(installer) = path.strip_prefix(base).and_then(Installer::of_name)
                 && let Some(text) = file.list.as_deref()
             {
-                findings.extend(digests(path, &String::from_utf8_lossy(text), document));
+                let script = String::from_utf8_lossy(text);
+                findings.extend(rows(path, installer, &script, document));
             }
         }
     }
@@ -69,40 +67,65 @@ fn programs(archive: &Inside, build: &BuildRecord) -> Vec<Finding> {
     findings
 }
 
-/// Compares the digests in an installer with those of the archives that it names.
-fn digests(path: &str, text: &str, document: &Document) -> Vec<Finding> {
-    let mut named = 0;
-    let mut findings = Vec::new();
-    for line in text.lines() {
-        let is_part = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
-        let words: Vec<&str> = line.split(|c| !is_part(c)).collect();
-        let is_named = |file: &&FileRecord| {
-            file.kind == FileKind::Archive && words.contains(&file.path.as_str())
-        };
-        let Some(archive) = document.files.iter().find(is_named) else {
-            continue;
-        };
-        named += 1;
-        if !words.contains(&archive.sha256.as_str()) {
-            findings.push(finding(
-                INSTALLER_UNFIT,
-                path,
-                format!("another digest for `{}`", archive.path),
-                format!("{}…, that of `release.json`", head(&archive.sha256)),
-                "write the release again: `cargo xpkg release`",
-            ));
-        }
-    }
-    if named == 0 {
-        findings.push(finding(
+/// Returns a text of a script for a message.
+fn shown(text: &str) -> String {
+    const SHOWN: usize = 400;
+    let more = if text.chars().nth(SHOWN).is_some() {
+        "…"
+    } else {
+        ""
+    };
+    printable(&text.chars().take(SHOWN).collect::<String>()) + more
+}
+
+/// Compares the table of an installer with the rows that the document gives; the first difference
+/// is a finding.
+fn rows(path: &str, installer: Installer, script: &str, document: &Document) -> Option<Finding> {
+    let unfit = |found: String, expected: &str| {
+        finding(
             INSTALLER_UNFIT,
             path,
-            "no archive of the release",
-            "the archives with their digests",
+            found,
+            expected,
             "write the release again: `cargo xpkg release`",
+        )
+    };
+    let Some(table) = installer.table(script) else {
+        let found = "no table of builds".to_owned();
+        return Some(unfit(found, "one, with the archives and their digests"));
+    };
+    let rows = installer.rows(&document.builds, &document.files);
+    let count = table.len().max(rows.len());
+    let pairs = (0..count).map(|at| (table.get(at).copied(), rows.get(at)));
+    let (at, (found, row)) = (1..).zip(pairs).find(|(_, (found, row))| {
+        let row = row.map(String::as_str);
+        *found != row
+    })?;
+    let line = |line: Option<&str>, none: &str| {
+        line.map_or_else(|| none.to_owned(), |line| format!("`{}`", shown(line)))
+    };
+    let cells = found.and_then(|line| installer.cells(line));
+    let expected = row.and_then(|line| installer.cells(line));
+    if let (Some(cells), Some(expected)) = (cells, expected) {
+        let pairs = cells.into_iter().zip(expected);
+        let mut named = installer.columns().iter().zip(pairs);
+        let (column, (found, expected)) = named.find(|(_, (found, expected))| found != expected)?;
+        return Some(unfit(
+            format!(
+                "row {at} of its table has the {} `{}`",
+                column.name(),
+                shown(found)
+            ),
+            &format!("`{}`, by `release.json`", shown(expected)),
         ));
     }
-    findings
+    Some(unfit(
+        format!("row {at} of its table is {}", line(found, "missing")),
+        &format!(
+            "{}, by `release.json`",
+            line(row.map(String::as_str), "no more rows")
+        ),
+    ))
 }
 
 /// Checks the index of a registry: cargo skips a line that it does not understand in silence.
@@ -186,13 +209,14 @@ pub const INDEX_UNFIT: Code = code(&CodeInfo {
     waivable: false,
 });
 
-/// An installer that would refuse the archives of its release.
+/// An installer that would choose or accept other archives than those of its release.
 pub const INSTALLER_UNFIT: Code = code(&CodeInfo {
     name: "installer-unfit",
-    title: "an installer does not know the archives of its release",
+    title: "an installer has other rows than its release",
     cause: "The installer is of another release, or it or an archive was changed.",
-    detection: "Each line of install.sh and install.ps1 that names an archive must have the digest that \
-                `release.json` has.",
+    detection: "The table of install.sh and install.ps1 must be exactly the rows that `release.json` \
+                gives: archives, digests, floors, loaders and programs. The commands around the \
+                table are compared with the digest of the file alone.",
     fix: "Write the release again.",
     page: "release",
     sources: &[],

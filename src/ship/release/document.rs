@@ -43,7 +43,7 @@ pub fn document(release: &Release, mut files: Vec<FileRecord>) -> Document {
         repository: repository.clone(),
         url: url.clone(),
         packages: packages.iter().map(package).collect(),
-        builds: builds.iter().map(build).collect(),
+        builds: builds.iter().map(build_record).collect(),
         files,
     }
 }
@@ -66,7 +66,8 @@ fn package(package: &Package) -> PackageRecord {
     }
 }
 
-fn build(build: &Build) -> BuildRecord {
+/// Returns the record of a build.
+pub fn build_record(build: &Build) -> BuildRecord {
     let mut archives: Vec<String> = build.archives().map(|(name, _)| name).collect();
     archives.sort();
     let bin = |bin: &ReleasedBin| BinRecord {

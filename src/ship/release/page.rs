@@ -5,9 +5,9 @@
 
 use crate::problem::text::size;
 use crate::ship::release::document::requirements;
-use crate::ship::release::installer::{PS1_NAME, SH_NAME};
 use crate::ship::release::model::{Build, Release};
 use crate::target::system::Os;
+use crate::tree::installer::{PS1_NAME, SH_NAME};
 use crate::tree::release::{FileKind, FileRecord, NAME, SUMS_NAME};
 
 /// Name of the page.

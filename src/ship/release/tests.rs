@@ -279,6 +279,21 @@ fn the_address_is_filled_in_and_checked() {
     }
 }
 
+/// Records of the archives of a release.
+fn records(release: &Release) -> Vec<FileRecord> {
+    let archives = release.builds.iter().flat_map(Build::archives);
+    let record = |(path, format): (String, _)| FileRecord {
+        sha256: format!("digest of {path}"),
+        kind: FileKind::Archive,
+        package: None,
+        target: None,
+        format: Some(format),
+        size: 1,
+        path,
+    };
+    archives.map(record).collect()
+}
+
 #[test]
 fn two_files_for_one_place_are_rejected() {
     let (one, mut other) = (
@@ -327,24 +342,16 @@ fn each_system_gets_the_installer_with_its_archives() {
     let settings = "[release]\nname = \"chat-suite\"\nurl = \"https://get.example/{version}\"\n\
                     install-dir = \".chat/bin\"\nwindows-archives = [\"tar.gz\", \"zip\"]";
     let release = released(&[&tree], settings, None).unwrap();
-    let file = |path: String| FileRecord {
-        sha256: "ab".repeat(32),
-        kind: FileKind::Archive,
-        package: None,
-        target: None,
-        format: None,
-        size: 1,
-        path,
-    };
-    let archives = release.builds.iter().flat_map(Build::archives);
-    let files: Vec<FileRecord> = archives.map(|(name, _)| file(name)).collect();
-    let digest = "ab".repeat(32);
+    let files = records(&release);
     let sh = installer::sh(&release, &files).unwrap();
-    let table = format!("table='\nchat {MUSL} chat-1.2.3-{MUSL}.tar.gz {digest} - - server\n'\n");
+    let table = format!(
+        "table='\nchat {MUSL} chat-1.2.3-{MUSL}.tar.gz digest of chat-1.2.3-{MUSL}.tar.gz - - server\n'\n"
+    );
     assert!(sh.contains(&table), "{sh}");
     let ps1 = installer::ps1(&release, &files).unwrap();
     let table = format!(
-        "$script:Table = @(\n    , @('chat', '{WINDOWS}', 'chat-1.2.3-{WINDOWS}.zip', '{digest}', \
+        "$script:Table = @(\n    , @('chat', '{WINDOWS}', 'chat-1.2.3-{WINDOWS}.zip', 'digest of \
+         chat-1.2.3-{WINDOWS}.zip', \
          'client.exe,server.exe')\n)\n"
     );
     assert!(ps1.contains(&table), "{ps1}");
@@ -420,17 +427,7 @@ fn package_managers_get_the_addresses_and_digests_of_the_archives() {
     let settings =
         "[release]\nurl = \"https://get.example/{version}\"\nhomebrew = true\nscoop = true";
     let release = released(&[&tree], settings, None).unwrap();
-    let archives = release.builds.iter().flat_map(Build::archives);
-    let record = |(path, _): (String, _)| FileRecord {
-        sha256: format!("digest of {path}"),
-        kind: FileKind::Archive,
-        package: None,
-        target: None,
-        format: None,
-        size: 1,
-        path,
-    };
-    let files: Vec<FileRecord> = archives.map(record).collect();
+    let files = records(&release);
     let expected = r#"# Written by cargo xpkg.
 class ChatServer < Formula
   version "1.2.3"

@@ -1,9 +1,10 @@
 //! Texts of a release that are made of the records of its archives: digests beside them, installers,
 //! what package managers read. Pure.
 
-use crate::ship::release::installer::{self, PS1_NAME, SH_NAME};
+use crate::ship::release::installer;
 use crate::ship::release::managers;
 use crate::ship::release::model::Release;
+use crate::tree::installer::{PS1_NAME, SH_NAME};
 use crate::tree::release::{FileKind, FileRecord, sums};
 
 /// A text file.

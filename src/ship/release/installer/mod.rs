@@ -8,46 +8,18 @@ use std::collections::BTreeSet;
 
 use crate::invocation::quote;
 use crate::problem::{Problem, Result};
-use crate::project::config::release::ArchiveFormat;
-use crate::ship::release::document::requirements;
+use crate::ship::release::document::build_record;
 use crate::ship::release::model::{Build, RELEASE_INVALID, Release};
-use crate::target::system::Os;
-use crate::tree::release::FileRecord;
-
-/// Name of the installer for Unix.
-pub const SH_NAME: &str = "install.sh";
-
-/// Name of the installer for Windows.
-pub const PS1_NAME: &str = "install.ps1";
+use crate::tree::installer::Installer;
+use crate::tree::release::{BuildRecord, FileRecord};
 
 /// Directory that programs are installed in by default, below the home directory.
 pub const DEFAULT_DIRECTORY: &str = ".local/bin";
 
-/// Formats that the installer takes, the one with the most common tools first.
-const PREFERRED: &[ArchiveFormat] = &[
-    ArchiveFormat::TarGz,
-    ArchiveFormat::TarXz,
-    ArchiveFormat::TarZst,
-    ArchiveFormat::Zip,
-];
-
-/// The same on Windows, which has no gzip; its `tar` reads the others from Windows 10 on.
-const WINDOWS_PREFERRED: &[ArchiveFormat] = &[
-    ArchiveFormat::Zip,
-    ArchiveFormat::TarGz,
-    ArchiveFormat::TarXz,
-    ArchiveFormat::TarZst,
-];
-
 /// Returns the text of `install.sh`; `None` if the release has no build for a Unix. `files` are the
 /// archives.
 pub fn sh(release: &Release, files: &[FileRecord]) -> Option<String> {
-    let builds = release.builds.iter();
-    let is_unix = |build: &&Build| ![Os::Windows, Os::Wasi].contains(&build.target.system.os);
-    let rows: Vec<String> = builds
-        .filter(is_unix)
-        .filter_map(|build| row(build, files))
-        .collect();
+    let rows = rows(Installer::Sh, release, files);
     if rows.is_empty() {
         return None;
     }
@@ -65,29 +37,14 @@ pub fn sh(release: &Release, files: &[FileRecord]) -> Option<String> {
         .replace("@NAME@", name)
         .replace("@VERSION@", &release.version)
         .replace("@PREFIX@", &prefix(name))
-        .replace("@TABLE@", &rows.concat());
+        .replace("@TABLE@", &rows);
     Some(script)
 }
 
 /// Returns the text of `install.ps1`; `None` if the release has no build for Windows. `files` are
 /// the archives.
 pub fn ps1(release: &Release, files: &[FileRecord]) -> Option<String> {
-    let builds = release.builds.iter();
-    let row = |build: &Build| {
-        let archive = preferred(build, WINDOWS_PREFERRED, files)?;
-        Some(format!(
-            "    , @('{}', '{}', '{}', '{}', '{}')\n",
-            build.package,
-            build.target.triple(),
-            archive.path,
-            archive.sha256,
-            bins(build),
-        ))
-    };
-    let rows: Vec<String> = builds
-        .filter(|build| build.target.system.os == Os::Windows)
-        .filter_map(row)
-        .collect();
+    let rows = rows(Installer::PowerShell, release, files);
     if rows.is_empty() {
         return None;
     }
@@ -101,27 +58,15 @@ pub fn ps1(release: &Release, files: &[FileRecord]) -> Option<String> {
             .replace("@URL@", release.url.as_deref().unwrap_or_default())
             .replace("@DIR@", &directory.replace('/', "\\"))
             .replace("@PREFIX@", &prefix(name))
-            .replace("@TABLE@", &rows.concat()),
+            .replace("@TABLE@", &rows),
     )
 }
 
-/// Returns the archive of a build in the most preferred format.
-fn preferred<'a>(
-    build: &Build,
-    formats: &[ArchiveFormat],
-    files: &'a [FileRecord],
-) -> Option<&'a FileRecord> {
-    let mut names = formats
-        .iter()
-        .flat_map(|format| build.archives().filter(move |(_, made)| made == format));
-    let (name, _) = names.next()?;
-    files.iter().find(|file| file.path == name)
-}
-
-/// Returns the names of the programs of a build, with commas.
-fn bins(build: &Build) -> String {
-    let names: Vec<&str> = build.bins.iter().map(|bin| bin.name.as_str()).collect();
-    names.join(",")
+/// Returns the rows of a script's table, each with its end.
+fn rows(script: Installer, release: &Release, files: &[FileRecord]) -> String {
+    let builds: Vec<BuildRecord> = release.builds.iter().map(build_record).collect();
+    let rows = script.rows(&builds, files);
+    rows.iter().map(|row| format!("{row}\n")).collect()
 }
 
 /// Returns the start of the variables that an installer reads: `CHAT_SERVER`.
@@ -135,23 +80,6 @@ pub fn prefix(name: &str) -> String {
         Some(first) if first.is_ascii_digit() => format!("_{prefix}"),
         _ => prefix,
     }
-}
-
-/// Returns the line of a build in the table of the script; `None` if it has no archive.
-fn row(build: &Build, files: &[FileRecord]) -> Option<String> {
-    let archive = preferred(build, PREFERRED, files)?;
-    let requirements = requirements(build);
-    let floor = requirements.glibc.or(requirements.macos);
-    Some(format!(
-        "{} {} {} {} {} {} {}\n",
-        build.package,
-        build.target.triple(),
-        archive.path,
-        archive.sha256,
-        floor.as_deref().unwrap_or("-"),
-        requirements.interpreter.as_deref().unwrap_or("-"),
-        bins(build),
-    ))
 }
 
 /// Returns a problem for each name that the table of a script cannot hold.

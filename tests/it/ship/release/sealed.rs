@@ -1,0 +1,170 @@
+//! A release that was changed, and whose lists were written anew after it: lists that agree are not
+//! believed where the files of the release say something else.
+
+use crate::ship::release::{hello, on_a_system};
+use crate::support::{HOST, Project, X86_MUSL};
+
+/// A release with a copy of it.
+struct Sealed {
+    project: Project,
+}
+
+impl Sealed {
+    /// Releases a project for these targets.
+    fn of(project: Project, targets: &str) -> Self {
+        project
+            .xpkg(&format!("release -q --target {targets} --release-dir out"))
+            .ok();
+        on_a_system(&project, "cp -a out whole");
+        Self { project }
+    }
+
+    /// Changes the release, writes its lists anew, and returns the findings of `verify`: code, path,
+    /// what was found, what was expected. The release is whole again after it.
+    fn found(&self, change: impl FnOnce(&Project)) -> Vec<String> {
+        change(&self.project);
+        self.seal();
+        let run = self.project.xpkg("verify out --message-format json");
+        on_a_system(&self.project, "rm -r out && cp -a whole out");
+        let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let line = |finding: &serde_json::Value| {
+            let [code, path, found, expected] =
+                ["code", "path", "found", "expected"].map(|key| text(&finding[key]));
+            format!("{code} {path}: {found}, expected {expected}")
+        };
+        let findings = report["findings"].as_array().unwrap();
+        findings.iter().map(line).collect()
+    }
+
+    /// Writes digests and sizes of all files into `release.json` and `SHA256SUMS`.
+    fn seal(&self) {
+        let Self { project } = self;
+        let listed = on_a_system(
+            project,
+            "cd out && find . -type f ! -name SHA256SUMS ! -name release.json -printf '%P\\n' | sort",
+        );
+        let digest = |path: &str| {
+            let line = format!("sha256sum out/{path}");
+            let sum = on_a_system(project, &line).stdout;
+            sum.split(' ').next().unwrap().to_owned()
+        };
+        let mut document = project.json("out/release.json");
+        let mut sums = String::new();
+        for path in listed.stdout.lines() {
+            let sha256 = digest(path);
+            let size = std::fs::metadata(project.path("out").join(path)).unwrap();
+            sums += &format!("{sha256}  {path}\n");
+            for file in document["files"].as_array_mut().unwrap() {
+                if file["path"] == path {
+                    file["sha256"] = sha256.as_str().into();
+                    file["size"] = size.len().into();
+                }
+            }
+        }
+        let text = serde_json::to_string_pretty(&document).unwrap();
+        project.write("out/release.json", &text);
+        sums += &format!("{}  release.json\n", digest("release.json"));
+        project.write("out/SHA256SUMS", &sums);
+    }
+}
+
+/// Replaces a text of a file, which must be there.
+#[track_caller]
+fn replace(project: &Project, path: &str, from: &str, to: &str) {
+    let text = project.read(path);
+    assert!(text.contains(from), "{from} in {text}");
+    project.write(path, &text.replacen(from, to, 1));
+}
+
+#[test]
+fn an_installer_has_exactly_the_rows_of_the_document() {
+    let release = Sealed::of(hello(), &format!("{X86_MUSL},{HOST}"));
+    let script = release.project.read("out/install.sh");
+    let row = |target: &str| {
+        let start = format!("hello {target} ");
+        let line = script.lines().find(|line| line.starts_with(&start));
+        line.unwrap().to_owned()
+    };
+    let (gnu, musl) = (row(HOST), row(X86_MUSL));
+    let cells: Vec<&str> = gnu.split(' ').collect();
+    let (digest, floor, loader) = (cells[3], cells[4], cells[5]);
+    let zeros = "0".repeat(64);
+    let found = |from: &str, to: &str| {
+        release.found(|project| replace(project, "out/install.sh", from, to))
+    };
+    let column = |name: &str, value: &str, right: &str| {
+        vec![format!(
+            "installer-unfit install.sh: row 1 of its table has the {name} `{value}`, expected \
+             `{right}`, by `release.json`"
+        )]
+    };
+    assert_eq!(found("# Installer", "# Installer"), [""; 0]);
+    assert_eq!(found(digest, &zeros), column("digest", &zeros, digest));
+    assert_eq!(
+        found(&format!(" {floor} "), " 2.3 "),
+        column("floor", "2.3", floor)
+    );
+    assert_eq!(
+        found(&format!(" {loader} "), " - "),
+        column("loader", "-", loader)
+    );
+    assert_eq!(
+        found(&format!("{loader} hello"), &format!("{loader} hello,su")),
+        column("programs", "hello,su", "hello")
+    );
+    let line = |row: usize, found: &str, expected: &str| {
+        vec![format!(
+            "installer-unfit install.sh: row {row} of its table is {found}, expected {expected}, by \
+             `release.json`"
+        )]
+    };
+    // A second digest on the line does not hide behind the right one.
+    let two = format!("{gnu} {zeros}");
+    assert_eq!(
+        found(&gnu, &two),
+        line(1, &format!("`{two}`"), &format!("`{gnu}`"))
+    );
+    assert_eq!(
+        found(&format!("{musl}\n"), ""),
+        line(2, "missing", &format!("`{musl}`"))
+    );
+    assert_eq!(
+        found(&format!("{musl}\n"), &format!("{musl}\n{two}\n")),
+        line(3, &format!("`{two}`"), "no more rows")
+    );
+    assert_eq!(
+        found("\ntable='", "\ntable=''\ntable='"),
+        [
+            "installer-unfit install.sh: no table of builds, expected one, with the archives and their digests"
+        ]
+    );
+}
+
+#[test]
+fn a_program_of_another_release_is_found_in_its_archive() {
+    let release = Sealed::of(hello(), X86_MUSL);
+    let archive = format!("hello-0.1.0-{X86_MUSL}.tar.gz");
+    let program = format!("hello-0.1.0-{X86_MUSL}/hello");
+    let found = release.found(|project| {
+        let line = format!(
+            "mkdir new && tar -xzf out/{archive} -C new && printf x >> new/{program} && \
+             tar -czf out/{archive} -C new hello-0.1.0-{X86_MUSL}"
+        );
+        on_a_system(project, &line);
+        let sum = on_a_system(project, &format!("sha256sum whole/{archive} out/{archive}"));
+        let sums: Vec<&str> = sum.stdout.lines().map(|line| &line[..64]).collect();
+        replace(project, "out/install.sh", sums[0], sums[1]);
+    });
+    let codes: Vec<&str> = found
+        .iter()
+        .map(|line| line.split(':').next().unwrap())
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            format!("sbom-mismatch hello-0.1.0-{X86_MUSL}.cdx.json"),
+            format!("digest-mismatch {archive}!/{program}"),
+        ]
+    );
+}
