@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::inspect::binary::{Binary, Linkage};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::config::release::ArchiveFormat;
 use crate::project::path_template::path_fault;
 use crate::target::Target;
+use crate::target::glibc::Glibc;
 use crate::tree::fields::{self, excerpt, is_component, is_hex, is_word, must};
 use crate::tree::manifest::{Platform, Tool};
 
@@ -188,6 +190,33 @@ impl FileKind {
 }
 
 impl Requirements {
+    /// Returns what a machine must have to start these programs.
+    pub fn of<'a>(programs: impl Iterator<Item = &'a Binary> + Clone) -> Self {
+        let highest = |versions: Vec<&str>| {
+            let parsed = versions.into_iter();
+            parsed
+                .max_by_key(|version| Glibc::parse(version))
+                .map(str::to_owned)
+        };
+        let floors = programs
+            .clone()
+            .filter_map(|binary| Some(binary.glibc_floor.as_ref()?.version.as_str()));
+        let systems = programs
+            .clone()
+            .filter_map(|binary| binary.mach_o.as_ref()?.minos.as_deref());
+        let is_dynamic = |binary: &&Binary| binary.linkage == Linkage::Dynamic;
+        let libraries: BTreeSet<&String> =
+            programs.clone().flat_map(|binary| &binary.needed).collect();
+        Self {
+            glibc: highest(floors.collect()),
+            interpreter: programs
+                .filter(is_dynamic)
+                .find_map(|binary| binary.interpreter.clone()),
+            libraries: libraries.into_iter().cloned().collect(),
+            macos: highest(systems.collect()),
+        }
+    }
+
     /// Returns the requirement that decides where the programs start, for people: `glibc 2.17`,
     /// `macOS 11.0`, a loader's path, or `nothing`.
     pub fn label(&self) -> String {

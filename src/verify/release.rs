@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::entry::{Artifacts, Entry, Inside};
+use crate::archive::entry::{Artifacts, Entry, File, Inside};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::printable;
 use crate::tree::installer::Installer;
 use crate::tree::registry::{CRATES, Dependency, INDEX, IndexLine, path_of};
-use crate::tree::release::{BuildRecord, Document};
+use crate::tree::release::{BinRecord, BuildRecord, Document, NAME, Requirements};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::integrity::DIGEST_MISMATCH;
 use crate::verify::listing::Listing;
+use crate::verify::listing::release::REPEAT;
 use crate::verify::paths::head;
 
 /// Compares the programs in the archives of releases, and the tables of their installers, with their
@@ -25,7 +26,10 @@ pub fn check(subject: &Artifacts, listing: &Listing) -> Vec<Finding> {
         };
         for build in &document.builds {
             let archives = build.archives.iter().filter_map(inside);
-            findings.extend(archives.flat_map(|archive| programs(archive, build)));
+            for archive in archives {
+                findings.extend(programs(archive, build));
+                findings.extend(facts(base, archive, build));
+            }
         }
         findings.extend(index(subject, base, document));
         for (path, file) in subject.entries.iter().filter_map(Entry::file) {
@@ -61,13 +65,78 @@ fn programs(archive: &Inside, build: &BuildRecord) -> Vec<Finding> {
             &format!("{path}!/{member}"),
             found,
             format!("{}…, that of `release.json`", head(&bin.sha256)),
-            "write the release again: `cargo xpkg release`",
+            REPEAT,
         ));
     }
     findings
 }
 
-/// Returns a text of a script for a message.
+/// Compares what the document says of a build with the programs in one of its archives.
+fn facts(base: &str, archive: &Inside, build: &BuildRecord) -> Vec<Finding> {
+    let Inside { path, contents } = archive;
+    let files: BTreeMap<&str, &File> = contents.entries.iter().filter_map(Entry::file).collect();
+    let file = |bin: &BinRecord| {
+        let member = format!("{}/{}", build.directory, bin.name);
+        files.get(member.as_str()).copied()
+    };
+    let programs = build.bins.iter().filter_map(file);
+    let needed = Requirements::of(programs.filter_map(|file| file.binary.as_deref().ok()));
+    let Requirements {
+        glibc,
+        interpreter,
+        libraries,
+        macos,
+    } = &build.requires;
+    let or_nothing = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+    let mut rows = vec![
+        (
+            "requires.glibc".to_owned(),
+            or_nothing(glibc),
+            or_nothing(&needed.glibc),
+        ),
+        (
+            "requires.interpreter".to_owned(),
+            or_nothing(interpreter),
+            or_nothing(&needed.interpreter),
+        ),
+        (
+            "requires.libraries".to_owned(),
+            libraries.join(", "),
+            needed.libraries.join(", "),
+        ),
+        (
+            "requires.macos".to_owned(),
+            or_nothing(macos),
+            or_nothing(&needed.macos),
+        ),
+    ];
+    for bin in &build.bins {
+        // Where there is none, or another one, its digest says so.
+        if let Some(file) = file(bin).filter(|file| file.sha256 == bin.sha256) {
+            let (listed, found) = (bin.size.to_string(), file.size.to_string());
+            rows.push((format!("size of `{}`", bin.name), listed, found));
+        }
+    }
+    let row = |(what, listed, found): (String, String, String)| {
+        (listed != found).then(|| {
+            finding(
+                RELEASE_MISMATCH,
+                &format!("{base}{NAME}"),
+                format!(
+                    "{what} of `{}` for `{}` is `{}`",
+                    build.package,
+                    build.target,
+                    shown(&listed)
+                ),
+                format!("`{}`, as in `{path}`", shown(&found)),
+                REPEAT,
+            )
+        })
+    };
+    rows.into_iter().filter_map(row).collect()
+}
+
+/// Returns a text of a document or a script for a message.
 fn shown(text: &str) -> String {
     const SHOWN: usize = 400;
     let more = if text.chars().nth(SHOWN).is_some() {
@@ -81,15 +150,8 @@ fn shown(text: &str) -> String {
 /// Compares the table of an installer with the rows that the document gives; the first difference
 /// is a finding.
 fn rows(path: &str, installer: Installer, script: &str, document: &Document) -> Option<Finding> {
-    let unfit = |found: String, expected: &str| {
-        finding(
-            INSTALLER_UNFIT,
-            path,
-            found,
-            expected,
-            "write the release again: `cargo xpkg release`",
-        )
-    };
+    let unfit =
+        |found: String, expected: &str| finding(INSTALLER_UNFIT, path, found, expected, REPEAT);
     let Some(table) = installer.table(script) else {
         let found = "no table of builds".to_owned();
         return Some(unfit(found, "one, with the archives and their digests"));
@@ -185,7 +247,7 @@ fn index(subject: &Artifacts, base: &str, document: &Document) -> Vec<Finding> {
                 path,
                 format!("line {number}: {why}"),
                 "a line that every cargo understands, of a package in `registry/crates`",
-                "write the release again: `cargo xpkg release`",
+                REPEAT,
             ));
         }
     }
@@ -193,7 +255,21 @@ fn index(subject: &Artifacts, base: &str, document: &Document) -> Vec<Finding> {
 }
 
 /// Codes declared in this file.
-pub const CODES: &[Code] = &[INSTALLER_UNFIT, INDEX_UNFIT];
+pub const CODES: &[Code] = &[RELEASE_MISMATCH, INSTALLER_UNFIT, INDEX_UNFIT];
+
+/// A document that says something else than the programs.
+pub const RELEASE_MISMATCH: Code = code(&CodeInfo {
+    name: "release-mismatch",
+    title: "`release.json` says something else of programs than they do",
+    cause: "It was changed, or an archive is of another release. Installers and pages say what it \
+            says.",
+    detection: "What a machine must have (`requires`: glibc, loader, libraries, macOS) is read from the \
+                programs in the archives again and compared, and so are their sizes.",
+    fix: "Write the release again.",
+    page: "release",
+    sources: &[],
+    waivable: false,
+});
 
 /// A line of a registry's index that cargo would not use.
 pub const INDEX_UNFIT: Code = code(&CodeInfo {

@@ -1,10 +1,6 @@
 //! A release and its written files -> `release.json`. Pure.
 
-use std::collections::BTreeSet;
-
-use crate::inspect::binary::{Binary, Linkage};
 use crate::ship::release::model::{Build, Package, Release, ReleasedBin};
-use crate::target::glibc::Glibc;
 use crate::tree::manifest::Tool;
 use crate::tree::release::{
     BinRecord, BuildRecord, Document, FileRecord, PackageRecord, Requirements, SCHEMA_ID,
@@ -89,27 +85,5 @@ pub fn build_record(build: &Build) -> BuildRecord {
 
 /// Returns what a machine must have to start the programs of a build.
 pub fn requirements(build: &Build) -> Requirements {
-    let programs = build.bins.iter().filter_map(|bin| bin.binary.as_ref());
-    let highest = |versions: Vec<&str>| {
-        let parsed = versions.into_iter();
-        parsed
-            .max_by_key(|version| Glibc::parse(version))
-            .map(str::to_owned)
-    };
-    let floors = programs
-        .clone()
-        .filter_map(|binary| Some(binary.glibc_floor.as_ref()?.version.as_str()));
-    let systems = programs
-        .clone()
-        .filter_map(|binary| binary.mach_o.as_ref()?.minos.as_deref());
-    let is_dynamic = |binary: &&Binary| binary.linkage == Linkage::Dynamic;
-    let libraries: BTreeSet<&String> = programs.clone().flat_map(|binary| &binary.needed).collect();
-    Requirements {
-        glibc: highest(floors.collect()),
-        interpreter: programs
-            .filter(is_dynamic)
-            .find_map(|binary| binary.interpreter.clone()),
-        libraries: libraries.into_iter().cloned().collect(),
-        macos: highest(systems.collect()),
-    }
+    Requirements::of(build.bins.iter().filter_map(|bin| bin.binary.as_ref()))
 }

@@ -8,6 +8,9 @@ use crate::tree::release::{Document, SCHEMA_ID, SUMS_NAME};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::listing::{LIST_UNREADABLE, ListedFile, Listing, contents, directory};
 
+/// Help of findings about files that `release` writes.
+pub const REPEAT: &str = "write the release again: `cargo xpkg release`";
+
 /// Adds the document of a release. A `release.json` of another program is a file like any other.
 pub fn add(
     entry: &Entry,
@@ -34,7 +37,7 @@ pub fn add(
                 path,
                 problem.message,
                 "the document that xpkg wrote",
-                "write the release again: `cargo xpkg release`",
+                REPEAT,
             ));
             return;
         }
@@ -55,7 +58,7 @@ pub fn add(
             path,
             format!("`{SUMS_NAME}`, which xpkg writes beside it, is missing"),
             "the document and the list of checksums",
-            "write the release again: `cargo xpkg release`",
+            REPEAT,
         ));
     }
     listing.by.push(path.to_owned());

@@ -168,3 +168,34 @@ fn a_program_of_another_release_is_found_in_its_archive() {
         ]
     );
 }
+
+#[test]
+fn what_programs_need_is_read_from_them_again() {
+    let release = Sealed::of(hello(), &format!("{X86_MUSL},{HOST}"));
+    let document = release.project.json("out/release.json");
+    let floor = document["builds"][0]["requires"]["glibc"].as_str().unwrap();
+    let found = release.found(|project| {
+        let old = format!("\"glibc\": \"{floor}\"");
+        replace(project, "out/release.json", &old, "\"glibc\": \"2.3\"");
+        replace(project, "out/install.sh", &format!(" {floor} "), " 2.3 ");
+    });
+    assert_eq!(
+        found,
+        [format!(
+            "release-mismatch release.json: requires.glibc of `hello` for `{HOST}` is `2.3`, \
+             expected `{floor}`, as in `hello-0.1.0-{HOST}.tar.gz`"
+        )]
+    );
+    let size = document["builds"][1]["bins"][0]["size"].to_string();
+    let found = release.found(|project| {
+        let old = format!("\"size\": {size}");
+        replace(project, "out/release.json", &old, "\"size\": 1");
+    });
+    assert_eq!(
+        found,
+        [format!(
+            "release-mismatch release.json: size of `hello` of `hello` for `{X86_MUSL}` is `1`, \
+             expected `{size}`, as in `hello-0.1.0-{X86_MUSL}.tar.gz`"
+        )]
+    );
+}
