@@ -168,6 +168,12 @@ pub fn is_kept(path: &str) -> bool {
     list_name(path).is_some() || sbom_stem(path).is_some()
 }
 
+/// Returns true for the path of the manifest in a package of cargo: `chat-1.0.0/Cargo.toml`.
+pub fn is_crate_manifest(path: &str) -> bool {
+    path.split_once('/')
+        .is_some_and(|(_, name)| name == "Cargo.toml")
+}
+
 /// Returns true for the lower-case name of a list of several files.
 fn is_sums(name: &str) -> bool {
     let (base, is_text) = match name.rsplit_once('.') {

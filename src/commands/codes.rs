@@ -76,6 +76,7 @@ const LISTS: &[&[Code]] = &[
     crate::verify::integrity::CODES,
     crate::verify::listing::CODES,
     crate::verify::release::CODES,
+    crate::verify::registry::CODES,
     crate::verify::judge::CODES,
     crate::verify::paths::CODES,
     crate::verify::links::CODES,

@@ -4,6 +4,7 @@ pub mod fields;
 pub mod installer;
 pub mod look;
 pub mod manifest;
+pub mod packed;
 pub mod registry;
 pub mod release;
 pub mod source;

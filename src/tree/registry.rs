@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::tree::fields::is_hex;
+use crate::tree::fields::{self, is_hex};
 
 /// Directory of the index in a release.
 pub const INDEX: &str = "registry/index";
@@ -158,11 +158,44 @@ pub fn path_of(name: &str) -> String {
     }
 }
 
+/// End of the address in `config.json`, in which cargo fills in a package.
+const DOWNLOAD: &str = "/crates/{crate}-{version}.crate";
+
 /// Returns the text of `config.json`; `url` is the address of the registry. cargo needs an absolute
 /// one.
 pub fn config(url: &str) -> String {
-    let download = format!("{url}/crates/{{crate}}-{{version}}.crate");
-    serde_json::json!({ "dl": download }).to_string() + "\n"
+    serde_json::json!({ "dl": format!("{url}{DOWNLOAD}") }).to_string() + "\n"
+}
+
+/// Parses a `config.json` as [`config`] writes it, and returns the address of its registry.
+///
+/// # Errors
+/// A clause that says what is wrong.
+pub fn parse_config(text: &str) -> Result<String, String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Config {
+        dl: String,
+    }
+    let Config { dl } = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let url = dl.strip_suffix(DOWNLOAD).and_then(address);
+    let url = url.filter(|url| format!("{url}{DOWNLOAD}") == dl);
+    let shown = fields::excerpt(&dl);
+    let url = url.ok_or_else(|| format!("`dl` is `{shown}`, not `https://…{DOWNLOAD}`"))?;
+    Ok(url.to_owned())
+}
+
+/// Returns an address without its final slashes; `None` for one that is not absolute, or not of
+/// HTTP.
+pub fn address(url: &str) -> Option<&str> {
+    let url = url.trim_end_matches('/');
+    let schemes = ["https://", "http://"].iter();
+    let rest = schemes
+        .into_iter()
+        .find_map(|scheme| url.strip_prefix(scheme))?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/%+@[]".contains(c);
+    let has_host = !rest.is_empty() && !rest.starts_with('/');
+    (has_host && rest.chars().all(is_plain)).then_some(url)
 }
 
 #[cfg(test)]
@@ -179,6 +212,36 @@ mod tests {
         ] {
             assert_eq!(path_of(name), path);
         }
+    }
+
+    #[test]
+    fn a_config_has_an_absolute_address() {
+        let text = config("https://get.example/a");
+        assert_eq!(parse_config(&text), Ok("https://get.example/a".to_owned()));
+        let not = |dl: &str| {
+            let expected = "not `https://…/crates/{crate}-{version}.crate`";
+            Err(format!("`dl` is `{dl}`, {expected}"))
+        };
+        for dl in [
+            "crates/{crate}-{version}.crate",
+            "file:///x/crates/{crate}-{version}.crate",
+            "https:///crates/{crate}-{version}.crate",
+            "https://x//crates/{crate}-{version}.crate",
+            "https://x/{crate}-{version}.crate",
+        ] {
+            assert_eq!(
+                parse_config(
+                    &text.replace("https://get.example/a/crates/{crate}-{version}.crate", dl)
+                ),
+                not(dl)
+            );
+        }
+        let more = text.replace("{\"dl\"", "{\"api\":\"x\",\"dl\"");
+        assert!(
+            parse_config(&more)
+                .unwrap_err()
+                .starts_with("unknown field `api`")
+        );
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! Releases of xpkg against their documents: the programs in their archives, and the tables of their
 //! installers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::archive::entry::{Artifacts, Entry, File, Inside};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::printable;
 use crate::tree::installer::Installer;
-use crate::tree::registry::{CRATES, Dependency, INDEX, IndexLine, path_of};
 use crate::tree::release::{BinRecord, BuildRecord, Document, NAME, Requirements};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::integrity::DIGEST_MISMATCH;
 use crate::verify::listing::Listing;
 use crate::verify::listing::release::REPEAT;
 use crate::verify::paths::head;
+use crate::verify::registry;
 
 /// Compares the programs in the archives of releases, and the tables of their installers, with their
 /// documents.
@@ -31,7 +31,7 @@ pub fn check(subject: &Artifacts, listing: &Listing) -> Vec<Finding> {
                 findings.extend(facts(base, archive, build));
             }
         }
-        findings.extend(index(subject, base, document));
+        findings.extend(registry::check(subject, base, document));
         for (path, file) in subject.entries.iter().filter_map(Entry::file) {
             if let Some(installer) = path.strip_prefix(base).and_then(Installer::of_name)
                 && let Some(text) = file.list.as_deref()
@@ -190,72 +190,8 @@ fn rows(path: &str, installer: Installer, script: &str, document: &Document) -> 
     ))
 }
 
-/// Checks the index of a registry: cargo skips a line that it does not understand in silence.
-fn index(subject: &Artifacts, base: &str, document: &Document) -> Vec<Finding> {
-    let digests: BTreeMap<&str, &str> = document
-        .files
-        .iter()
-        .map(|file| (file.path.as_str(), file.sha256.as_str()))
-        .collect();
-    let mut lines: Vec<(&str, usize, Result<IndexLine, String>)> = Vec::new();
-    let config = format!("{base}{INDEX}/config.json");
-    for (path, file) in subject.entries.iter().filter_map(Entry::file) {
-        let is_index = path.strip_prefix(base).is_some_and(|path| {
-            let below = path.strip_prefix(INDEX);
-            below.is_some_and(|below| below.starts_with('/'))
-        });
-        if !is_index || path == config {
-            continue;
-        }
-        let text = file.list.as_deref().map(String::from_utf8_lossy);
-        for (at, line) in text.unwrap_or_default().lines().enumerate() {
-            lines.push((path, at + 1, IndexLine::parse(line)));
-        }
-    }
-    let names: BTreeSet<&str> = lines
-        .iter()
-        .filter_map(|(_, _, line)| Some(line.as_ref().ok()?.name.as_str()))
-        .collect();
-    let fault = |path: &str, line: &IndexLine| {
-        if !path.ends_with(&format!("{INDEX}/{}", path_of(&line.name))) {
-            return Some(format!("`{}` has its line elsewhere", line.name));
-        }
-        let file = format!("{CRATES}/{}", line.crate_name());
-        match digests.get(file.as_str()) {
-            None => return Some(format!("there is no `{file}`")),
-            Some(digest) if *digest != line.cksum => {
-                return Some(format!("`cksum` is not the digest of `{file}`"));
-            }
-            Some(_) => {}
-        }
-        let is_missing = |dependency: &&Dependency| {
-            let name = dependency.package.as_ref().unwrap_or(&dependency.name);
-            dependency.registry.is_none() && !names.contains(name.as_str())
-        };
-        let missing = line.deps.iter().find(is_missing)?;
-        Some(format!("`{}` is not in this registry", missing.name))
-    };
-    let mut findings = Vec::new();
-    for (path, number, line) in &lines {
-        let why = match line {
-            Ok(line) => fault(path, line),
-            Err(why) => Some(why.clone()),
-        };
-        if let Some(why) = why {
-            findings.push(finding(
-                INDEX_UNFIT,
-                path,
-                format!("line {number}: {why}"),
-                "a line that every cargo understands, of a package in `registry/crates`",
-                REPEAT,
-            ));
-        }
-    }
-    findings
-}
-
 /// Codes declared in this file.
-pub const CODES: &[Code] = &[RELEASE_MISMATCH, INSTALLER_UNFIT, INDEX_UNFIT];
+pub const CODES: &[Code] = &[RELEASE_MISMATCH, INSTALLER_UNFIT];
 
 /// A document that says something else than the programs.
 pub const RELEASE_MISMATCH: Code = code(&CodeInfo {
@@ -268,20 +204,6 @@ pub const RELEASE_MISMATCH: Code = code(&CodeInfo {
     fix: "Write the release again.",
     page: "release",
     sources: &[],
-    waivable: false,
-});
-
-/// A line of a registry's index that cargo would not use.
-pub const INDEX_UNFIT: Code = code(&CodeInfo {
-    name: "index-unfit",
-    title: "cargo would not find or not accept a package of the registry",
-    cause: "A line of the index was changed or written by hand; its package, or one that it depends \
-            on, is not in the registry.",
-    detection: "Each line is parsed strictly, as cargo skips what it does not understand in silence; \
-                its path, its checksum and the dependencies in the same registry are compared.",
-    fix: "Write the release again.",
-    page: "release",
-    sources: &["The Cargo Book, Registry Index"],
     waivable: false,
 });
 

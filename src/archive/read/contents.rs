@@ -18,7 +18,7 @@ pub fn read(
     limits: &Limits,
     pool: &Pool,
 ) -> Vec<Entry> {
-    let mut into = Unpacking::new(limits, pool);
+    let mut into = Unpacking::new(limits, pool, name);
     let allowed = limits.allowed(size);
     let buffered = BufReader::with_capacity(PIECE, file);
     let outcome = match packing {

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use crate::archive::entry::{Entry, EntryKind, LONGEST_LIST, Ownership};
 use crate::archive::limits::Limits;
-use crate::archive::list_name::list_name;
+use crate::archive::list_name::{is_crate_manifest, list_name};
 use crate::archive::packing::ARCHIVE_UNFIT;
 use crate::archive::read::budget::{Counter, Pool};
 use crate::archive::read::file::{self, PIECE, ReadLimits};
@@ -45,11 +45,17 @@ pub struct EntryName {
 }
 
 impl<'a> Unpacking<'a> {
-    /// Creates a collector that keeps the contents of files that list others.
-    pub fn new(limits: &'a Limits, pool: &'a Pool) -> Self {
+    /// Creates a collector for an archive of this name, which keeps the contents of files that list
+    /// others, and of the manifest of a package of cargo.
+    pub fn new(limits: &'a Limits, pool: &'a Pool, name: &str) -> Self {
+        let kept: fn(&str) -> bool = if name.ends_with(".crate") {
+            |path| list_name(path).is_some() || is_crate_manifest(path)
+        } else {
+            |path| list_name(path).is_some()
+        };
         Self {
             release: true,
-            ..Self::keeping(limits, pool, |path| list_name(path).is_some())
+            ..Self::keeping(limits, pool, kept)
         }
     }
 

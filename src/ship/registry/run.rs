@@ -17,7 +17,7 @@ use crate::ship::registry::manifest::{
     self, MemberRef, Members, REGISTRY, inherited, needed, normalized, shadowed,
 };
 use crate::ship::release::model::RELEASE_INVALID;
-use crate::tree::registry::{IndexLine, path_of};
+use crate::tree::registry::{self, IndexLine, path_of};
 
 /// A registry of some packages.
 pub struct Registry {
@@ -140,14 +140,7 @@ pub fn pack(
 
 /// Returns the address of the registry without a final slash.
 fn address(url: &str) -> Result<String> {
-    let address = url.trim_end_matches('/');
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/%+@[]".contains(c);
-    let has_scheme = ["https://", "http://"].iter().any(|scheme| {
-        address
-            .strip_prefix(scheme)
-            .is_some_and(|rest| !rest.is_empty())
-    });
-    if has_scheme && address.chars().all(is_plain) {
+    if let Some(address) = registry::address(url) {
         return Ok(address.to_owned());
     }
     let message = format!("`url` of the registry is `{url}`: it is no address");

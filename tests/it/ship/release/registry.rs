@@ -6,7 +6,7 @@ use crate::ship::release::installers::served;
 use crate::support::{Project, X86_MUSL, tool};
 
 /// A workspace of a program and a library that it depends on by path, without a version.
-fn workspace(url: &str) -> Project {
+pub fn workspace(url: &str) -> Project {
     workspace_at(url, "1.2.3")
 }
 

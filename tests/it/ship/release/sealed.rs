@@ -1,6 +1,7 @@
 //! A release that was changed, and whose lists were written anew after it: lists that agree are not
 //! believed where the files of the release say something else.
 
+use crate::ship::release::registry::workspace;
 use crate::ship::release::{hello, on_a_system};
 use crate::support::{HOST, Project, X86_MUSL};
 
@@ -197,5 +198,72 @@ fn what_programs_need_is_read_from_them_again() {
             "release-mismatch release.json: size of `hello` of `hello` for `{X86_MUSL}` is `1`, \
              expected `{size}`, as in `hello-0.1.0-{X86_MUSL}.tar.gz`"
         )]
+    );
+}
+
+#[test]
+fn a_registry_is_not_what_its_index_alone_says() {
+    let project = workspace("https://get.example/stable/registry");
+    project.write(
+        "greeting/Cargo.toml",
+        "[package]\nname = \"greeting\"\nversion.workspace = true\nedition.workspace = true\n\
+         [features]\ndefault = [\"loud\"]\nloud = [\"dep:louder\"]\n\
+         [target.'cfg( unix )'.dependencies]\n\
+         louder = { path = \"../other\", package = \"other\", version = \"1\", optional = true, default-features = false }\n\
+         [dev-dependencies]\nlouder = { path = \"../other\", version = \"1.2\", package = \"other\" }\n",
+    );
+    project.write(
+        "xpkg.toml",
+        "[release.registry]\nurl = \"https://get.example/stable/registry\"\nverify = false\n",
+    );
+    project.shell("cargo update --workspace --offline --quiet && git add -A && git -c user.name=t -c user.email=t@t.invalid commit -qm two --no-gpg-sign").ok();
+    let release = Sealed::of(project, X86_MUSL);
+    let index = "out/registry/index";
+    let found = |path: &str, from: &str, to: &str| {
+        release.found(|project| replace(project, &format!("{index}/{path}"), from, to))
+    };
+    assert_eq!(found("config.json", "https", "https"), [""; 0]);
+    assert_eq!(
+        found("config.json", "https://get.example/stable/", ""),
+        [
+            "index-unfit registry/index/config.json: `dl` is `registry/crates/{crate}-{version}.crate`, \
+          not `https://…/crates/{crate}-{version}.crate`, expected the address of the packages, as \
+          `release` writes it"
+        ]
+    );
+    let line = |name: &str, why: &str| {
+        vec![format!(
+            "index-unfit registry/index/gr/ee/{name}: line 1: {why}, expected a line that every \
+             cargo understands, of a package in `registry/crates`"
+        )]
+    };
+    for (from, to) in [
+        ("\"^1.2.3\"", "\"*\""),
+        ("\"optional\":false", "\"optional\":true"),
+        ("\"kind\":\"normal\"", "\"kind\":\"dev\""),
+    ] {
+        assert_eq!(
+            found("gr/ee/greeter", from, to),
+            line("greeter", "`greeting` is not as in its package")
+        );
+    }
+    // A dependency of another registry, where anybody may have that name.
+    let elsewhere = release.found(|project| {
+        let path = format!("{index}/gr/ee/greeter");
+        replace(project, &path, "\"name\":\"greeting\"", "\"name\":\"evil\"");
+        replace(
+            project,
+            &path,
+            "\"registry\":null",
+            "\"registry\":\"https://evil.example\"",
+        );
+    });
+    assert_eq!(
+        elsewhere,
+        line("greeter", "`evil` is not as in its package")
+    );
+    assert_eq!(
+        found("gr/ee/greeting", "\"default\":[\"loud\"]", "\"default\":[]"),
+        line("greeting", "`features` are not those of its package")
     );
 }
