@@ -22,7 +22,7 @@ use crate::ship::docker::{self, source_build};
 use crate::ship::oci;
 use crate::ship::oci::look::check::{self, Checked};
 use crate::ship::trees::look::{
-    Origin, collected, epoch, existing_tree, just_built, no_manifest, verified,
+    Demand, Origin, collected, epoch, existing_tree, just_built, no_manifest, verified,
 };
 use crate::tree::manifest::Manifest;
 use crate::{tree, ui};
@@ -160,7 +160,7 @@ pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
     let (project, trees) = match from.as_slice() {
         [] if no_build => existing_tree(host, &run)?,
         [] => just_built(host, run, destination.as_ref(), &mut options)?,
-        from => collected(host, &run, from, &mut scratch)?,
+        from => collected(host, &run, from, |_| Ok(Demand::of_images()), &mut scratch)?,
     };
     let root = project.as_ref().map_or_else(
         || host.cwd().to_owned(),
@@ -201,9 +201,10 @@ fn decide(
     mut options: ImageOptions,
 ) -> Result<Input, Failure> {
     let config = project.map(xpkg_config).transpose()?.unwrap_or_default();
+    let demand = Demand::of_images();
     let problems: Vec<Problem> = trees
         .iter()
-        .filter_map(|tree| verified(host, tree, origin).err())
+        .filter_map(|tree| verified(host, tree, origin, &demand).err())
         .collect();
     if !problems.is_empty() {
         return Err(problems.into());

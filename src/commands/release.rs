@@ -26,7 +26,8 @@ use crate::ship::release::sbom::{self, Facts, Sbom};
 use crate::ship::release::write::{Parts, Written};
 use crate::ship::release::{self, look};
 use crate::ship::trees::look::{
-    Bins, Origin, asking, built, collected, epoch, existing_tree, no_manifest, planned, verified_by,
+    Bins, Demand, Origin, asking, built, collected, epoch, existing_tree, no_manifest, planned,
+    verified,
 };
 use crate::target::system::Format;
 use crate::tree;
@@ -144,7 +145,7 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
             (chosen.targets, chosen.bins) = (targets, Some(bins));
             trees
         }
-        from => collected(host, &run, from, &mut scratch)?,
+        from => collected(host, &run, from, demand, &mut scratch)?,
     };
     let origin = if from.is_empty() {
         Origin::Here
@@ -195,6 +196,18 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
     print(host, &release, &document, &[], format)
 }
 
+/// Returns what the trees of a release must pass: the configured policy.
+///
+/// # Errors
+/// The policy is not valid.
+fn demand(project: Option<&ProjectContext>) -> Result<Demand, Failure> {
+    let config = project.map(xpkg_config).transpose()?.unwrap_or_default();
+    Ok(Demand {
+        policy: chosen::policy(None, config.policy)?,
+        consequence: "it is not released",
+    })
+}
+
 /// What a release is made of.
 struct Source {
     /// Workspace, if there is one.
@@ -229,11 +242,9 @@ impl Source {
         } = self;
         let config = project.as_ref().map(xpkg_config).transpose()?;
         let config = config.unwrap_or_default();
-        let policy = chosen::policy(None, config.policy.clone())?;
-        let verified = |tree: &Utf8PathBuf| {
-            verified_by(host, tree, *origin, policy.clone(), "it is not released").err()
-        };
-        let problems: Vec<Problem> = trees.iter().filter_map(verified).collect();
+        let demand = demand(project.as_ref())?;
+        let problem = |tree: &Utf8PathBuf| verified(host, tree, *origin, &demand).err();
+        let problems: Vec<Problem> = trees.iter().filter_map(problem).collect();
         if !problems.is_empty() {
             return Err(problems.into());
         }
@@ -245,7 +256,7 @@ impl Source {
         let workspace = project.as_ref().map(|project| &project.workspace);
         let release = decide(host, &manifests, workspace, &config, chosen)?;
         look::check_tag_commit(host, &self.root(host), &release)?;
-        Ok((release, manifests, policy))
+        Ok((release, manifests, demand.policy))
     }
 
     /// Returns the SBOMs of all builds whose bins have the lists of their packages, and reports the

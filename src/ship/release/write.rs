@@ -31,10 +31,11 @@ use crate::ship::release::model::{Build, Release, ReleasedBin};
 use crate::ship::release::page;
 use crate::ship::release::sbom::Sbom;
 use crate::ship::release::texts::{TextFile, texts};
-use crate::ship::trees::look::{Origin, verified_by};
+use crate::ship::trees::look::{Origin, findings, line};
 use crate::tree::look::TREE_CHANGED;
 use crate::tree::registry::{CRATES, INDEX, config as config_text, path_of};
 use crate::tree::release::{Document, FileKind, FileRecord, NAME, SUMS_NAME, sums};
+use crate::verify::finding::Finding;
 use crate::verify::rules::policy::Policy;
 
 /// Directory of a release, as a replaced place.
@@ -138,8 +139,8 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
     let listed = listed.map(|file| (file.path.as_str(), file.sha256.as_str()));
     let list = sums(listed.chain([(NAME, json.0.as_str())]));
     put(&below, SUMS_NAME, list.as_bytes()).map_err(single)?;
-    let consequence = "it is not put in its place";
-    verified_by(host, &root, Origin::Here, policy.clone(), consequence).map_err(single)?;
+    let findings = findings(host, &root, Origin::Here, policy.clone()).map_err(single)?;
+    unfit(&findings, directory).map_err(single)?;
     let is_changed = !host.same_files(&root, directory).map_err(single)?;
     if is_changed {
         new.finish(&root, |old| reject_untracked(host, old, directory))
@@ -149,6 +150,22 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
         document,
         is_changed,
     })
+}
+
+/// Fails if a release has findings. What was written is removed, so all of them are listed.
+///
+/// # Errors
+/// The code is that of the first finding.
+fn unfit(findings: &[Finding], directory: &Utf8Path) -> Result<()> {
+    const SHOWN: usize = 100;
+    let Some(first) = findings.first() else {
+        return Ok(());
+    };
+    let message =
+        format!("the release does not pass verification, so `{directory}` is not written");
+    Err(Problem::new(first.code, message)
+        .note("found", findings.iter().take(SHOWN).map(line))
+        .help("change the files that archives include, or the policy, and repeat the run"))
 }
 
 /// Writes the packages of a registry and its index.

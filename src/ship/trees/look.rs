@@ -136,20 +136,26 @@ pub fn existing_tree(host: &Host, run: &RunOptions) -> Result<Trees, Failure> {
 }
 
 /// Returns trees that were built elsewhere, with the configuration of the workspace here if there
-/// is one. Archives are unpacked into directories that are added to `scratch`.
+/// is one. Archives must pass what `demand` returns for it, and are unpacked into directories that
+/// are added to `scratch`.
+///
+/// # Errors
+/// `no-tree`: one is missing, or has no manifest. Those of `demand` and [`verified`].
 pub fn collected(
     host: &Host,
     run: &RunOptions,
     from: &[Utf8PathBuf],
+    demand: impl FnOnce(Option<&ProjectContext>) -> Result<Demand, Failure>,
     scratch: &mut Vec<tempfile::TempDir>,
 ) -> Result<Trees, Failure> {
     let found = match workspace(host, run) {
         Err(Failure::Problems(problems)) if is_no_workspace(&problems) => None,
         found => Some(found?),
     };
+    let demand = demand(found.as_ref())?;
     let trees = from
         .iter()
-        .map(|path| opened(host, &host.absolute(path), scratch));
+        .map(|path| opened(host, &host.absolute(path), &demand, scratch));
     Ok((found, trees.collect::<Result<Vec<_>, Failure>>()?))
 }
 
@@ -267,6 +273,7 @@ pub fn no_manifest(tree: &Utf8Path) -> Problem {
 fn opened(
     host: &Host,
     path: &Utf8Path,
+    demand: &Demand,
     scratch: &mut Vec<tempfile::TempDir>,
 ) -> Result<Utf8PathBuf, Failure> {
     if !host.exists(path) {
@@ -277,9 +284,15 @@ fn opened(
         );
     }
     if host.is_dir(path) {
+        if !host.exists(&path.join(JSON_NAME)) {
+            let message = format!("`{path}` (from `--from`) has no `{JSON_NAME}`");
+            return Err(Problem::new(NO_TREE, message)
+                .help("pass the whole directory that `cargo xpkg build` staged, or a tar of it")
+                .into());
+        }
         return Ok(path.to_owned());
     }
-    verified(host, path, Origin::Elsewhere)?;
+    verified(host, path, Origin::Elsewhere, demand)?;
     let directory = host.scratch()?;
     let root = Utf8Path::from_path(directory.path())
         .unwrap_or(Utf8Path::new("/tmp"))
@@ -298,32 +311,76 @@ pub enum Origin {
     Elsewhere,
 }
 
-/// Verifies a tree or an archive against its manifest and the requirements of its targets.
+/// What a tree must pass.
+#[derive(Debug, Clone)]
+pub struct Demand {
+    /// Policy.
+    pub policy: Policy,
+    /// What is not done with a tree that does not pass, a clause of the message.
+    pub consequence: &'static str,
+}
+
+impl Demand {
+    /// Returns what the trees of images must pass.
+    pub fn of_images() -> Self {
+        Self {
+            policy: Policy {
+                name: PolicyName::Default,
+                config: PolicyConfig::default(),
+            },
+            consequence: "no image is made from it",
+        }
+    }
+}
+
+/// Verifies a tree or an archive against its manifest and the requirements of its targets. It must
+/// stay where it is, because the help of the problem is a command that names it.
+///
+/// # Errors
+/// The first ten findings; the code is that of the first one.
+pub fn verified(host: &Host, path: &Utf8Path, origin: Origin, demand: &Demand) -> Result<()> {
+    let Demand {
+        policy,
+        consequence,
+    } = demand;
+    let findings = findings(host, path, origin, policy.clone())?;
+    let Some(first) = findings.first() else {
+        return Ok(());
+    };
+    Err(Problem::new(
+        first.code,
+        format!("`{path}` does not pass verification, so {consequence}"),
+    )
+    .note("found", findings.iter().take(10).map(line))
+    .help(format!(
+        "see all findings: `cargo xpkg verify {}`",
+        invocation::quote(path.as_str())
+    )))
+}
+
+/// Returns a finding as one line of a problem.
+pub fn line(finding: &Finding) -> String {
+    let path = finding
+        .path
+        .as_deref()
+        .map(|path| format!("{path}: "))
+        .unwrap_or_default();
+    format!("{}: {path}{}", finding.code.name(), clause(finding))
+}
+
+/// Returns the findings of `verify` in a tree or an archive.
 ///
 /// A tree from elsewhere may have lost the modes of its programs: the artifacts of CI services and
 /// zip files have none. Images and archives set the mode that the manifest has.
 ///
 /// # Errors
-/// The first ten findings; the code is that of the first one.
-pub fn verified(host: &Host, path: &Utf8Path, origin: Origin) -> Result<()> {
-    let policy = Policy {
-        name: PolicyName::Default,
-        config: PolicyConfig::default(),
-    };
-    verified_by(host, path, origin, policy, "no image is made from it")
-}
-
-/// Verifies like [`verified`], by a policy; `consequence` is a clause of the message.
-///
-/// # Errors
-/// Those of [`verified`].
-pub fn verified_by(
+/// It cannot be read.
+pub fn findings(
     host: &Host,
     path: &Utf8Path,
     origin: Origin,
     policy: Policy,
-    consequence: &str,
-) -> Result<()> {
+) -> Result<Vec<Finding>> {
     let mut subject = verify::look::read(host, path, &host.shell.bar("Reading"))?;
     if origin == Origin::Elsewhere {
         for entry in &mut subject.entries {
@@ -344,26 +401,7 @@ pub fn verified_by(
             require_list: false,
         },
     );
-    let Some(first) = report.findings.first() else {
-        return Ok(());
-    };
-    let line = |finding: &Finding| {
-        let path = finding
-            .path
-            .as_deref()
-            .map(|path| format!("{path}: "))
-            .unwrap_or_default();
-        format!("{}: {path}{}", finding.code.name(), clause(finding))
-    };
-    Err(Problem::new(
-        first.code,
-        format!("`{path}` does not pass verification, so {consequence}"),
-    )
-    .note("found", report.findings.iter().take(10).map(line))
-    .help(format!(
-        "see all findings: `cargo xpkg verify {}`",
-        invocation::quote(path.as_str())
-    )))
+    Ok(report.findings)
 }
 
 /// Unpacks the files of an archive below `to` and returns the directory of its manifest. The

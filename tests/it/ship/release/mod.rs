@@ -2,6 +2,7 @@
 
 mod deb;
 mod installers;
+mod place;
 mod registry;
 mod sbom;
 mod sealed;

@@ -1,0 +1,64 @@
+//! The directory of a release: whose files are in it, and when that is found.
+
+use crate::ship::release::{DIRECTORY, hello, on_a_system};
+use crate::support::{ARM_MUSL, Project, X86_MUSL};
+
+/// Runs a command that must fail with one error. Returns it, with the place of the project replaced.
+#[track_caller]
+fn refused(project: &Project, command: &str) -> String {
+    let run = project.xpkg(command);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let at = run.stderr.find("error[").unwrap();
+    run.stderr[at..].replace(project.root.to_str().unwrap(), "[ROOT]")
+}
+
+#[test]
+fn what_does_not_pass_is_named_by_a_path_that_stays() {
+    let project = hello();
+    project.write("junk.tar", "junk\n");
+    assert_eq!(
+        refused(&project, "release --from junk.tar"),
+        "error[archive-unfit]: `[ROOT]/junk.tar` does not pass verification, so it is not released\n  \
+         found: archive-unfit: it does not contain a tar: failed to read entire block, expected a \
+         readable entry\n  help: see all findings: `cargo xpkg verify [ROOT]/junk.tar`\n"
+    );
+    // A tar that passes by the default policy, and not by the configured one.
+    project
+        .xpkg(&format!("build -q --target {X86_MUSL},{ARM_MUSL}"))
+        .ok();
+    on_a_system(&project, "tar -cf tree.tar -C target/xpkg .");
+    project.write("xpkg.toml", "[policy]\nbase = \"strict\"\n");
+    let stderr = refused(&project, "release --from tree.tar");
+    let help = "help: see all findings: `cargo xpkg verify [ROOT]/tree.tar`";
+    assert!(stderr.contains(help), "{stderr}");
+    // A finished release is gone with its findings: it includes a program for another machine.
+    let include = format!("target/xpkg/{ARM_MUSL}/hello/hello");
+    let settings = format!("[release]\ninclude = {{ \"{include}\" = \"extra/\" }}\n");
+    project.write("xpkg.toml", &settings);
+    let stderr = refused(&project, &format!("release --no-build --target {X86_MUSL}"));
+    let expected = format!(
+        "error[wrong-machine]: the release does not pass verification, so `[ROOT]/{DIRECTORY}` is \
+         not written\n  found: wrong-machine: hello-0.1.0-{X86_MUSL}.tar.gz!/"
+    );
+    assert!(stderr.starts_with(&expected), "{stderr}");
+    let help =
+        "\n  help: change the files that archives include, or the policy, and repeat the run\n";
+    assert!(stderr.ends_with(help), "{stderr}");
+}
+
+#[test]
+fn a_directory_that_is_no_tree_is_refused_with_what_to_pass() {
+    let project = hello();
+    project.xpkg(&format!("build -q --target {X86_MUSL}")).ok();
+    on_a_system(
+        &project,
+        "cp -a target/xpkg none && rm none/manifest.json none/MANIFEST.txt",
+    );
+    for command in ["release", "docker"] {
+        assert_eq!(
+            refused(&project, &format!("{command} --from none")),
+            "error[no-tree]: `[ROOT]/none` (from `--from`) has no `manifest.json`\n  help: pass the \
+             whole directory that `cargo xpkg build` staged, or a tar of it\n"
+        );
+    }
+}
