@@ -48,7 +48,7 @@ const LISTS: &[&[Code]] = &[
     crate::ship::docker::context::CODES,
     crate::ship::release::model::CODES,
     crate::ship::release::version::CODES,
-    crate::ship::release::write::CODES,
+    crate::ship::release::look::CODES,
     crate::ship::registry::run::CODES,
     crate::toolchain::lld::arguments::CODES,
     crate::toolchain::zig::arguments::CODES,

@@ -122,7 +122,7 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
     };
     let asking = asking(host, &run);
     if dry_run && from.is_empty() && !no_build {
-        let (project, expected) = planned(host, run)?;
+        let (project, tree, expected) = planned(host, run)?;
         let chosen = Chosen {
             targets: Vec::new(),
             ..chosen
@@ -130,6 +130,8 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         let manifests = std::slice::from_ref(&expected);
         let config = xpkg_config(&project)?;
         let release = decide(host, manifests, Some(&project.workspace), &config, &chosen)?;
+        let directory = place.unwrap_or_else(|| default_place(host, Some(&project), &release));
+        check_place(host, &directory, &[tree])?;
         let has_registry = config.release.registry.is_some();
         return print_planned(host, &release, has_registry, format);
     }
@@ -159,7 +161,7 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
     };
     let (release, manifests, policy) = source.decide(host, &chosen)?;
     let directory = place.unwrap_or_else(|| default_place(host, source.project.as_ref(), &release));
-    reject_overlap(host, &directory, &source.trees)?;
+    check_place(host, &directory, &source.trees)?;
     if dry_run {
         let config = source.project.as_ref().map(xpkg_config).transpose()?;
         let has_registry = config.is_some_and(|config| config.release.registry.is_some());
@@ -435,7 +437,7 @@ fn check_before(
     let release = decide(host, manifests, Some(workspace), &config, &chosen)?;
     let default = || default_place(host, Some(&request.project), &release);
     let directory = place.map_or_else(default, Utf8Path::to_owned);
-    reject_overlap(host, &directory, std::slice::from_ref(&plan.out_dir))
+    check_place(host, &directory, std::slice::from_ref(&plan.out_dir))
 }
 
 /// Returns the directory of a release where none is named.
@@ -448,8 +450,8 @@ fn default_place(host: &Host, project: Option<&ProjectContext>, release: &Releas
 }
 
 /// Rejects a directory inside a tree, which would no longer match its manifest, or around one, which
-/// would be replaced.
-fn reject_overlap(host: &Host, directory: &Utf8Path, trees: &[Utf8PathBuf]) -> Result<(), Failure> {
+/// would be replaced, and one with files of others.
+fn check_place(host: &Host, directory: &Utf8Path, trees: &[Utf8PathBuf]) -> Result<(), Failure> {
     for tree in trees.iter().map(|tree| host.resolve(tree)) {
         if directory.starts_with(&tree) || tree.starts_with(directory) {
             let message = format!("`{directory}` overlaps with the staged tree `{tree}`");
@@ -459,7 +461,7 @@ fn reject_overlap(host: &Host, directory: &Utf8Path, trees: &[Utf8PathBuf]) -> R
                 .into());
         }
     }
-    Ok(())
+    Ok(look::check_place(host, directory, directory)?)
 }
 
 /// Prints a release that is not written.

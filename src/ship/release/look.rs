@@ -1,5 +1,5 @@
-//! Looks for the files that archives include, for the commit of a tag, and for what SBOMs are made
-//! of.
+//! Looks for the files that archives include, for the commit of a tag, for what SBOMs are made of,
+//! and for what is in the directory of a release.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
 use crate::digest;
-use crate::host::entries::FileType;
+use crate::host::entries::{FileType, PathKind};
 use crate::host::machine::Host;
 use crate::inspect::auditable::{PackageList, SECTION};
 use crate::inspect::section::section;
+use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::printable;
 use crate::problem::{Problem, Result};
 use crate::project::config::Config;
@@ -28,6 +29,7 @@ use crate::ship::release::sbom::{Facts, PackageFacts};
 use crate::ship::release::version::TAG_MISMATCH;
 use crate::tree::fields::is_hex;
 use crate::tree::look::TREE_CHANGED;
+use crate::tree::release::{Document, NAME, SUMS_NAME, sums};
 use crate::tree::source::{GIT_LIMIT, git};
 
 /// Returns the files to include, by package. A pattern is searched in the package's directory, then
@@ -401,3 +403,108 @@ pub fn package_facts(
 pub fn default_directory(target_dir: &Utf8Path, version: &str) -> Utf8PathBuf {
     target_dir.join("xpkg-release").join(version)
 }
+
+/// Largest size of a list of a release in bytes.
+const LONGEST_DOCUMENT: u64 = 64 * 1024 * 1024;
+
+/// Checks that nothing is lost if the directory of a release is replaced: its files are those that
+/// `release.json` lists, as it lists them. `name` is its path in messages.
+///
+/// # Errors
+/// `release-foreign`, and `release-unreadable`.
+pub fn check_place(host: &Host, directory: &Utf8Path, name: &Utf8Path) -> Result<()> {
+    if !host.exists(directory) {
+        return Ok(());
+    }
+    let foreign = |message: String| {
+        Problem::new(RELEASE_FOREIGN, message)
+            .help("move it away, or choose another directory: `--release-dir DIR`")
+    };
+    if !host.is_dir(directory) {
+        return Err(foreign(format!(
+            "`{name}` is no directory, and a release is one"
+        )));
+    }
+    const SHOWN: usize = 10;
+    let entries = host.walk(directory)?;
+    let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
+    if entries.get(NAME) == Some(&PathKind::File) {
+        let text = host.read_small_text(&directory.join(NAME), LONGEST_DOCUMENT)?;
+        let document = Document::parse(&text, name.join(NAME).as_str())?;
+        known = listed(host, directory, &text, document)?;
+    }
+    let is_untracked = |(path, kind): &(&String, &PathKind)| match kind {
+        PathKind::Directory => false,
+        PathKind::File => !known.contains_key(*path),
+        PathKind::Other => true,
+    };
+    let untracked = entries.iter().filter(is_untracked);
+    let untracked: Vec<String> = untracked.map(|(path, _)| path.clone()).collect();
+    if !untracked.is_empty() {
+        let message = format!("`{name}` contains files that xpkg did not create");
+        return Err(foreign(message).note("untracked", untracked.into_iter().take(SHOWN)));
+    }
+    let mut changed = Vec::new();
+    for (path, listed) in known {
+        // What is missing is no loss.
+        if entries.contains_key(&path) && Some(host.hash(&directory.join(&path))?.0) != listed {
+            changed.push(path);
+        }
+    }
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let message = format!("`{name}` contains files that were changed since xpkg wrote them");
+    Err(foreign(message).note("changed", changed.into_iter().take(SHOWN)))
+}
+
+/// Returns the digests of all files of a release by path, as its lists have them; `None` for a list
+/// that is not as xpkg wrote it.
+fn listed(
+    host: &Host,
+    directory: &Utf8Path,
+    text: &str,
+    document: Document,
+) -> Result<BTreeMap<String, Option<String>>> {
+    let own = digest::sha256(text.as_bytes());
+    let files = document.files.iter();
+    let files = files.map(|file| (file.path.as_str(), file.sha256.as_str()));
+    let expected = sums(files.chain([(NAME, own.as_str())]));
+    let mut known: BTreeMap<String, Option<String>> = document
+        .files
+        .into_iter()
+        .map(|file| (file.path, Some(file.sha256)))
+        .collect();
+    let place = directory.join(SUMS_NAME);
+    let found = if host.exists(&place) {
+        host.read_small_text(&place, LONGEST_DOCUMENT)?
+    } else {
+        expected.clone()
+    };
+    // The list of checksums is the only one that has the digest of the document.
+    let line = found
+        .lines()
+        .find(|line| line.ends_with(&format!("  {NAME}")));
+    let is_document = line.is_none_or(|line| line.starts_with(&own));
+    let is_list = found == expected || !is_document;
+    known.insert(NAME.to_owned(), is_document.then_some(own));
+    let list = is_list.then(|| digest::sha256(found.as_bytes()));
+    known.insert(SUMS_NAME.to_owned(), list);
+    Ok(known)
+}
+
+/// Codes declared in this file.
+pub const CODES: &[Code] = &[RELEASE_FOREIGN];
+
+/// A directory with files of somebody else where a release is to be written.
+pub const RELEASE_FOREIGN: Code = code(&CodeInfo {
+    name: "release-foreign",
+    title: "the directory of the release contains files that xpkg did not create",
+    cause: "Somebody put files there, such as a signature, changed one, or it is another directory.",
+    detection: "Every file but `release.json` and `SHA256SUMS` must be listed in `release.json` with its \
+                digest, before the build and again before the directory is replaced.",
+    fix: "Move them away, or choose another `--release-dir`.",
+    page: "release",
+    sources: &[],
+    waivable: false,
+});

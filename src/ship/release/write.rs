@@ -16,17 +16,17 @@ use crate::archive::write::{Gzip, Member};
 use crate::digest::Hasher;
 use crate::host::below::Below;
 use crate::host::codes::FILE_ACCESS;
-use crate::host::entries::{FileType, PathKind};
+use crate::host::entries::FileType;
 use crate::host::files::{FileReader, FileWriter};
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind};
-use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::config::release::ArchiveFormat;
 use crate::ship::registry::run::{Packed, Registry};
 use crate::ship::release::archive::{Contents, members};
 use crate::ship::release::deb::{self, Deb};
 use crate::ship::release::document::document;
+use crate::ship::release::look::check_place;
 use crate::ship::release::model::{Build, Release, ReleasedBin};
 use crate::ship::release::page;
 use crate::ship::release::sbom::Sbom;
@@ -50,9 +50,6 @@ const MODE: u32 = 0o644;
 
 /// Mode of a script.
 const PROGRAM_MODE: u32 = 0o755;
-
-/// Largest size of a `release.json` in bytes.
-const LONGEST_DOCUMENT: u64 = 64 * 1024 * 1024;
 
 /// A written release.
 pub struct Written {
@@ -81,8 +78,7 @@ pub struct Parts<'a> {
 /// Writes a release.
 ///
 /// # Errors
-/// All problems with the files; `release-foreign` if the directory has files that xpkg did not
-/// write; a finding of `verify`. The directory is as it was then.
+/// All problems with the files; those of [`check_place`]; a finding of `verify`. The directory is as it was then.
 pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written, Vec<Problem>> {
     let Parts {
         release,
@@ -95,9 +91,9 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
     let single = |problem| vec![problem];
     let place = replacement::lock(host, directory, &RELEASE).map_err(single)?;
     place
-        .sweep(|leftover| reject_untracked(host, leftover, leftover))
+        .sweep(|leftover| check_place(host, leftover, leftover))
         .map_err(single)?;
-    reject_untracked(host, directory, directory).map_err(single)?;
+    check_place(host, directory, directory).map_err(single)?;
     let new = place.begin().map_err(single)?;
     let root = new.root().to_owned();
     let below = host.below(&root).map_err(single)?;
@@ -143,7 +139,7 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
     unfit(&findings, directory).map_err(single)?;
     let is_changed = !host.same_files(&root, directory).map_err(single)?;
     if is_changed {
-        new.finish(&root, |old| reject_untracked(host, old, directory))
+        new.finish(&root, |old| check_place(host, old, directory))
             .map_err(single)?;
     }
     Ok(Written {
@@ -505,60 +501,3 @@ impl<R> Hashing<R> {
         Err(Problem::new(TREE_CHANGED, message).help("build it again: `cargo xpkg build`"))
     }
 }
-
-/// Rejects a directory with files that its `release.json` does not list. `name` is its path in
-/// messages.
-fn reject_untracked(host: &Host, directory: &Utf8Path, name: &Utf8Path) -> Result<()> {
-    if !host.exists(directory) {
-        return Ok(());
-    }
-    let foreign = |message: String| {
-        Problem::new(RELEASE_FOREIGN, message)
-            .help("move it away, or choose another directory: `--release-dir DIR`")
-    };
-    if !host.is_dir(directory) {
-        return Err(foreign(format!(
-            "`{name}` is no directory, and a release is one"
-        )));
-    }
-    let entries = host.walk(directory)?;
-    let mut known: BTreeSet<String> = BTreeSet::new();
-    if entries.get(NAME) == Some(&PathKind::File) {
-        let place = directory.join(NAME);
-        let text = host.read_small_text(&place, LONGEST_DOCUMENT)?;
-        let document = Document::parse(&text, name.join(NAME).as_str())?;
-        known.extend(document.files.into_iter().map(|file| file.path));
-        known.extend([NAME.to_owned(), SUMS_NAME.to_owned()]);
-    }
-    let is_untracked = |(path, kind): &(&String, &PathKind)| match kind {
-        PathKind::Directory => false,
-        PathKind::File => !known.contains(*path),
-        PathKind::Other => true,
-    };
-    let untracked: Vec<String> = entries
-        .iter()
-        .filter(is_untracked)
-        .map(|(path, _)| path.clone())
-        .collect();
-    if untracked.is_empty() {
-        return Ok(());
-    }
-    const SHOWN: usize = 10;
-    let message = format!("`{name}` contains files that xpkg did not create");
-    Err(foreign(message).note("untracked", untracked.into_iter().take(SHOWN)))
-}
-
-/// Codes declared in this file.
-pub const CODES: &[Code] = &[RELEASE_FOREIGN];
-
-/// A directory with files of somebody else where a release is to be written.
-pub const RELEASE_FOREIGN: Code = code(&CodeInfo {
-    name: "release-foreign",
-    title: "the directory of the release contains files that xpkg did not create",
-    cause: "Somebody put files there, such as a signature, or it is another directory.",
-    detection: "Every file but `release.json` and `SHA256SUMS` must be listed in `release.json`.",
-    fix: "Move them away, or choose another `--release-dir`.",
-    page: "release",
-    sources: &[],
-    waivable: false,
-});

@@ -97,14 +97,17 @@ pub fn built(
     ))
 }
 
-/// Returns the project, and the manifest that its tree would have after a build: digests, sizes and
-/// facts of programs are unknown. Nothing is compiled.
+/// Returns the project, the directory of its tree, and the manifest that the tree would have after a
+/// build: digests, sizes and facts of programs are unknown. Nothing is compiled.
 ///
 /// # Errors
 /// The build cannot be planned.
-pub fn planned(host: &Host, run: RunOptions) -> Result<(ProjectContext, Manifest), Failure> {
+pub fn planned(
+    host: &Host,
+    run: RunOptions,
+) -> Result<(ProjectContext, Utf8PathBuf, Manifest), Failure> {
     let session = Session::look(host, run, PullPolicy::Never)?;
-    session.plan()?;
+    let Plan { out_dir, .. } = session.plan()?;
     let RunRequest {
         project,
         settings,
@@ -112,7 +115,7 @@ pub fn planned(host: &Host, run: RunOptions) -> Result<(ProjectContext, Manifest
         ..
     } = session.request;
     let expected = decide::promised(&settings, &selected.bins)?;
-    Ok((project, expected))
+    Ok((project, out_dir, expected))
 }
 
 /// Returns the workspace's tree without building it.

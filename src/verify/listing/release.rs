@@ -9,7 +9,7 @@ use crate::verify::finding::{Finding, finding};
 use crate::verify::listing::{LIST_UNREADABLE, ListedFile, Listing, contents, directory};
 
 /// Help of findings about files that `release` writes.
-pub const REPEAT: &str = "write the release again: `cargo xpkg release`";
+pub const REPEAT: &str = "move it away, and write the release again: `cargo xpkg release`";
 
 /// Adds the document of a release. A `release.json` of another program is a file like any other.
 pub fn add(

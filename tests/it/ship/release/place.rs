@@ -62,3 +62,59 @@ fn a_directory_that_is_no_tree_is_refused_with_what_to_pass() {
         );
     }
 }
+#[test]
+fn files_of_others_are_found_before_the_build_and_in_a_dry_run() {
+    let project = hello();
+    project.write(&format!("{DIRECTORY}/notes"), "mine\n");
+    let expected = format!(
+        "error[release-foreign]: `[ROOT]/{DIRECTORY}` contains files that xpkg did not create\n  \
+         untracked: notes\n  help: move it away, or choose another directory: `--release-dir DIR`\n"
+    );
+    for flags in ["", "--dry-run"] {
+        let command = format!("release --target {X86_MUSL} {flags}");
+        assert_eq!(refused(&project, &command), expected);
+        assert!(!project.path("target/xpkg").exists());
+    }
+    project.xpkg(&format!("build -q --target {X86_MUSL}")).ok();
+    for flags in [
+        "--no-build",
+        "--no-build --dry-run",
+        "--from target/xpkg --dry-run",
+    ] {
+        assert_eq!(refused(&project, &format!("release {flags}")), expected);
+    }
+    let inside = format!("release --target {X86_MUSL} --dry-run --release-dir target/xpkg/a");
+    assert!(refused(&project, &inside).contains("overlaps with the staged tree"));
+}
+
+#[test]
+fn files_that_were_changed_since_are_kept() {
+    let project = hello();
+    let command = format!("release -q --target {X86_MUSL}");
+    project.xpkg(&command).ok();
+    for (name, from, to) in [
+        ("install.sh", "hello", "hallo"),
+        ("release.json", "\"cargo-xpkg\"", "\"other\""),
+        ("SHA256SUMS", "hello", "hallo"),
+    ] {
+        let path = format!("{DIRECTORY}/{name}");
+        let whole = project.read(&path);
+        let changed = whole.replacen(from, to, 1);
+        assert_ne!(changed, whole);
+        project.write(&path, &changed);
+        assert_eq!(
+            refused(&project, &command),
+            format!(
+                "error[release-foreign]: `[ROOT]/{DIRECTORY}` contains files that were changed since \
+                 xpkg wrote them\n  changed: {name}\n  help: move it away, or choose another \
+                 directory: `--release-dir DIR`\n"
+            )
+        );
+        assert_eq!(project.read(&path), changed);
+        project.write(&path, &whole);
+    }
+    // What is missing is no loss.
+    std::fs::remove_file(project.path(&format!("{DIRECTORY}/install.sh"))).unwrap();
+    project.xpkg(&command).ok();
+    assert!(project.path(&format!("{DIRECTORY}/install.sh")).exists());
+}
