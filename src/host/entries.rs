@@ -152,7 +152,8 @@ impl Host {
         Ok(found)
     }
 
-    /// Returns true if two directories contain the same entries, and files with the same bytes.
+    /// Returns true if two directories contain the same entries, and files with the same bytes and
+    /// modes.
     ///
     /// # Errors
     /// `file-access`.
@@ -164,9 +165,11 @@ impl Host {
         if entries != self.walk(other)? {
             return Ok(false);
         }
-        for (path, kind) in &entries {
-            if *kind == PathKind::File
-                && self.hash(&one.join(path))? != self.hash(&other.join(path))?
+        for (path, _) in entries.iter().filter(|(_, kind)| **kind == PathKind::File) {
+            let (one, other) = (one.join(path), other.join(path));
+            // Sizes and modes first: they cost less than digests.
+            if self.file_type(&one)? != self.file_type(&other)?
+                || self.hash(&one)? != self.hash(&other)?
             {
                 return Ok(false);
             }

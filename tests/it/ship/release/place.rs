@@ -118,3 +118,22 @@ fn files_that_were_changed_since_are_kept() {
     project.xpkg(&command).ok();
     assert!(project.path(&format!("{DIRECTORY}/install.sh")).exists());
 }
+
+#[test]
+fn a_mode_that_was_changed_is_written_again() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = hello();
+    project
+        .xpkg(&format!("release -q --target {X86_MUSL}"))
+        .ok();
+    let script = project.path(&format!("{DIRECTORY}/install.sh"));
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let again = project.xpkg("release --no-build").ok();
+    assert!(
+        again.stderr.contains("Wrote release 0.1.0"),
+        "{}",
+        again.stderr
+    );
+    let mode = std::fs::metadata(&script).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+}
