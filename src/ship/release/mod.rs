@@ -25,6 +25,8 @@ pub mod page;
 pub mod planned;
 /// SBOM of a build.
 pub mod sbom;
+/// Templates of installers and of the page.
+pub mod template;
 /// Texts made of the archives' records.
 pub mod texts;
 /// Version and tag of a release.

@@ -6,6 +6,7 @@
 use crate::problem::text::size;
 use crate::ship::release::document::requirements;
 use crate::ship::release::model::{Build, Release};
+use crate::ship::release::template::fill;
 use crate::target::system::Os;
 use crate::tree::installer::{PS1_NAME, SH_NAME};
 use crate::tree::release::{FileKind, FileRecord, NAME, SUMS_NAME};
@@ -54,9 +55,13 @@ pub fn page(release: &Release, files: &[FileRecord], registry: Option<&str>) -> 
     body.push_str(&others(files));
     body.push_str(&verification());
     body.push_str(&source(release));
-    include_str!("page.html")
-        .replace("@TITLE@", &text(&title))
-        .replace("@BODY@", &body)
+    let values = [("TITLE", text(&title)), ("BODY", body)];
+    fill(
+        include_str!("page.html"),
+        &values
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str())),
+    )
 }
 
 /// Escapes text for HTML, in attributes, too.

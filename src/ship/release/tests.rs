@@ -279,6 +279,21 @@ fn the_address_is_filled_in_and_checked() {
     }
 }
 
+#[test]
+fn a_value_is_never_a_placeholder() {
+    let tree = format!("{MUSL} chat/server, {WINDOWS} chat/server");
+    let settings = "[release]\nurl = \"https://get.example/@TABLE@/@VERSION@\"";
+    let release = released(&[&tree], settings, None).unwrap();
+    let files = records(&release);
+    let url = "https://get.example/@TABLE@/@VERSION@";
+    for script in [
+        installer::sh(&release, &files).unwrap(),
+        installer::ps1(&release, &files).unwrap(),
+    ] {
+        assert_eq!(script.matches(url).count(), 1, "{script}");
+    }
+}
+
 /// Records of the archives of a release.
 fn records(release: &Release) -> Vec<FileRecord> {
     let archives = release.builds.iter().flat_map(Build::archives);

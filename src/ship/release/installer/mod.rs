@@ -10,6 +10,7 @@ use crate::invocation::quote;
 use crate::problem::{Problem, Result};
 use crate::ship::release::document::build_record;
 use crate::ship::release::model::{Build, RELEASE_INVALID, Release};
+use crate::ship::release::template::fill;
 use crate::tree::installer::Installer;
 use crate::tree::release::{BuildRecord, FileRecord};
 
@@ -26,19 +27,20 @@ pub fn sh(release: &Release, files: &[FileRecord]) -> Option<String> {
     let name = &release.name;
     let url = release.url.as_deref().unwrap_or_default();
     let directory = release.install_directory.as_deref();
-    let script = include_str!("install.sh")
-        .replace("@NAME_QUOTED@", &quote(name))
-        .replace("@VERSION_QUOTED@", &quote(&release.version))
-        .replace("@URL_QUOTED@", &quote(url))
-        .replace(
-            "@DIR_QUOTED@",
-            &quote(directory.unwrap_or(DEFAULT_DIRECTORY)),
-        )
-        .replace("@NAME@", name)
-        .replace("@VERSION@", &release.version)
-        .replace("@PREFIX@", &prefix(name))
-        .replace("@TABLE@", &rows);
-    Some(script)
+    let directory = directory.unwrap_or(DEFAULT_DIRECTORY);
+    Some(fill(
+        include_str!("install.sh"),
+        &[
+            ("NAME_QUOTED", &quote(name)),
+            ("VERSION_QUOTED", &quote(&release.version)),
+            ("URL_QUOTED", &quote(url)),
+            ("DIR_QUOTED", &quote(directory)),
+            ("NAME", name),
+            ("VERSION", &release.version),
+            ("PREFIX", &prefix(name)),
+            ("TABLE", &rows),
+        ],
+    ))
 }
 
 /// Returns the text of `install.ps1`; `None` if the release has no build for Windows. `files` are
@@ -51,15 +53,17 @@ pub fn ps1(release: &Release, files: &[FileRecord]) -> Option<String> {
     let name = &release.name;
     let directory = release.install_directory.as_deref();
     let directory = directory.unwrap_or(DEFAULT_DIRECTORY);
-    Some(
-        include_str!("install.ps1")
-            .replace("@NAME@", name)
-            .replace("@VERSION@", &release.version)
-            .replace("@URL@", release.url.as_deref().unwrap_or_default())
-            .replace("@DIR@", &directory.replace('/', "\\"))
-            .replace("@PREFIX@", &prefix(name))
-            .replace("@TABLE@", &rows),
-    )
+    Some(fill(
+        include_str!("install.ps1"),
+        &[
+            ("NAME", name),
+            ("VERSION", &release.version),
+            ("URL", release.url.as_deref().unwrap_or_default()),
+            ("DIR", &directory.replace('/', "\\")),
+            ("PREFIX", &prefix(name)),
+            ("TABLE", &rows),
+        ],
+    ))
 }
 
 /// Returns the rows of a script's table, each with its end.
