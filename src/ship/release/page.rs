@@ -20,7 +20,9 @@ const SYSTEMS: &[(Os, &str)] = &[
     (Os::Darwin, "macOS"),
     (Os::Windows, "Windows"),
     (Os::FreeBsd, "FreeBSD"),
-    (Os::Wasi, "WebAssembly"),
+    (Os::WasiP1, "WebAssembly (WASI 0.1)"),
+    (Os::WasiP2, "WebAssembly (WASI 0.2)"),
+    (Os::None, "WebAssembly"),
 ];
 
 /// Returns the text of the page. `files` are all other files of the release; `registry` is the
@@ -234,6 +236,23 @@ fn source(release: &Release) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::Target;
+
+    #[test]
+    fn every_system_that_has_a_target_has_a_heading() {
+        let headed = |os: &Os| SYSTEMS.iter().any(|(known, _)| known == os);
+        for triple in [
+            "x86_64-unknown-linux-musl",
+            "aarch64-apple-darwin",
+            "x86_64-pc-windows-msvc",
+            "wasm32-wasip1",
+            "wasm32-wasip2",
+            "wasm32-unknown-unknown",
+        ] {
+            let os = Target::of_triple(triple).unwrap().system.os;
+            assert!(headed(&os), "{triple}");
+        }
+    }
 
     #[test]
     fn texts_are_escaped() {
