@@ -11,6 +11,7 @@ use crate::host::entries::{FileType, PathKind};
 use crate::host::machine::Host;
 use crate::inspect::auditable::{PackageList, SECTION};
 use crate::inspect::section::section;
+use crate::invocation;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::printable;
 use crate::problem::{Problem, Result};
@@ -305,7 +306,8 @@ pub fn check_tag_commit(host: &Host, root: &Utf8Path, release: &Release) -> Resu
     .note("tag", [tagged.to_owned()])
     .note("trees", [built.clone()])
     .help(format!(
-        "build at the tag: `git checkout {tag} && cargo xpkg build`"
+        "build at the tag: `git checkout {} && cargo xpkg build`",
+        invocation::quote(tag)
     )))
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::problem::text::list;
+use crate::problem::text::{list, printable};
 use crate::problem::{Problem, Result, nearest};
 use crate::ship::release::model::RELEASE_INVALID;
+use crate::tree::fields::excerpt;
 
 /// Returns the version of a release of these packages, names and versions: the one that they all
 /// have, or that of the package that `version-of` names.
@@ -53,19 +54,30 @@ pub fn version<'a>(
 
 /// Checks that a tag names the version: `1.4.0`, `v1.4.0`, or either after the name of a released
 /// package and a separator (`chat-v1.4.0`, `chat/1.4.0`, `chat@1.4.0`). A prefix that is no
-/// package's name is anybody's convention (`release-1.4.0`).
+/// package's name is anybody's convention (`release-1.4.0`), unless it names another version.
 ///
 /// `released` are the packages of the release, `others` the other members of the workspace.
 ///
 /// # Errors
-/// `tag-mismatch`.
+/// `tag-mismatch`, also for a tag that git does not take.
 pub fn check_tag(tag: &str, version: &str, released: &[&str], others: &[&str]) -> Result<()> {
     let mismatch = |why: String| {
+        let tag = excerpt(tag);
         Problem::new(TAG_MISMATCH, format!("the tag `{tag}` {why}")).help(format!(
             "pass the tag of this version (`--tag v{version}`), or set the version in Cargo.toml \
              and build again"
         ))
     };
+    if let Some(fault) = ref_fault(tag) {
+        return Err(mismatch(format!("is none that git takes: {fault}")));
+    }
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./@+".contains(c);
+    if let Some(odd) = tag.chars().find(|c| !is_plain(*c)) {
+        let odd = printable(&odd.to_string());
+        return Err(mismatch(format!(
+            "cannot be written into commands and addresses: it has `{odd}`"
+        )));
+    }
     let Some(prefix) = tag.strip_suffix(version) else {
         return Err(mismatch(format!(
             "does not name the version {version} of the release"
@@ -78,11 +90,15 @@ pub fn check_tag(tag: &str, version: &str, released: &[&str], others: &[&str]) -
     if prefix.is_empty() {
         return Ok(());
     }
-    let Some(name) = prefix.strip_suffix(SEPARATORS) else {
+    let name = prefix.strip_suffix(SEPARATORS);
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
         return Err(mismatch(format!(
             "does not name the version {version} of the release"
         )));
     };
+    if let Some(other) = name.split(SEPARATORS).find(|word| is_version(word)) {
+        return Err(mismatch(format!("names the version {other}, too")));
+    }
     if !released.contains(&name) && others.contains(&name) {
         return Err(mismatch(format!(
             "is one of `{name}`, and the release is of {}",
@@ -90,6 +106,35 @@ pub fn check_tag(tag: &str, version: &str, released: &[&str], others: &[&str]) -
         )));
     }
     Ok(())
+}
+
+/// Returns why git does not take a name for a tag, as a clause; `None` if it may. Source:
+/// git-check-ref-format(1); `git tag` takes none that starts with `-`, either.
+fn ref_fault(tag: &str) -> Option<&'static str> {
+    let any = |test: fn(&str) -> bool| tag.split('/').any(test);
+    let faults = [
+        (tag.starts_with('-'), "it starts with `-`"),
+        (tag.contains(".."), "it has `..`"),
+        (any(str::is_empty), "it has an empty component"),
+        (
+            any(|part| part.starts_with('.')),
+            "a component starts with `.`",
+        ),
+        (
+            any(|part| part.ends_with(".lock")),
+            "a component ends with `.lock`",
+        ),
+    ];
+    faults
+        .into_iter()
+        .find_map(|(is_so, fault)| is_so.then_some(fault))
+}
+
+/// Returns true for a word like a version: `2.0`, `v2.0.0`.
+fn is_version(word: &str) -> bool {
+    let numbers = word.strip_prefix('v').unwrap_or(word).split('.');
+    let is_number = |part: &str| part.starts_with(|first: char| first.is_ascii_digit());
+    numbers.clone().count() > 1 && numbers.take(2).all(is_number)
 }
 
 /// Characters between the name of a package and a version.
@@ -104,7 +149,8 @@ pub const TAG_MISMATCH: Code = code(&CodeInfo {
     title: "the tag is not one of this release",
     cause: "The tag was set before the version in Cargo.toml was raised, or the trees were built \
             from another commit than the tagged one.",
-    detection: "`--tag` must end with cargo's version, and the commit that the repository here has \
+    detection: "`--tag` must be a tag that git takes, of letters, digits and `-_./@+`, and end with \
+                cargo's version without another one before it, and the commit that the repository here has \
                 for the tag, if it has the tag, must be the one in the trees' manifests.",
     fix: "Raise the version and move the tag, or build the trees at the tag.",
     page: "release",
@@ -140,6 +186,50 @@ mod tests {
             (
                 "dev1.4.0",
                 Err("the tag `dev1.4.0` does not name the version 1.4.0 of the release"),
+            ),
+            (
+                "2.0.0-1.4.0",
+                Err("the tag `2.0.0-1.4.0` names the version 2.0.0, too"),
+            ),
+            (
+                "chat/v2.0-v1.4.0",
+                Err("the tag `chat/v2.0-v1.4.0` names the version v2.0, too"),
+            ),
+            (
+                "_1.4.0",
+                Err("the tag `_1.4.0` does not name the version 1.4.0 of the release"),
+            ),
+            (
+                "-v1.4.0",
+                Err("the tag `-v1.4.0` is none that git takes: it starts with `-`"),
+            ),
+            (
+                "a/../1.4.0",
+                Err("the tag `a/../1.4.0` is none that git takes: it has `..`"),
+            ),
+            (
+                "a//1.4.0",
+                Err("the tag `a//1.4.0` is none that git takes: it has an empty component"),
+            ),
+            (
+                "a.lock/1.4.0",
+                Err("the tag `a.lock/1.4.0` is none that git takes: a component ends with `.lock`"),
+            ),
+            (
+                ".a/1.4.0",
+                Err("the tag `.a/1.4.0` is none that git takes: a component starts with `.`"),
+            ),
+            (
+                "$(id)-1.4.0",
+                Err(
+                    "the tag `$(id)-1.4.0` cannot be written into commands and addresses: it has `$`",
+                ),
+            ),
+            (
+                "a\n-1.4.0",
+                Err(
+                    "the tag `a\\n-1.4.0` cannot be written into commands and addresses: it has `\\n`",
+                ),
             ),
             (
                 "bot-v1.4.0",
