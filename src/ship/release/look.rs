@@ -54,6 +54,7 @@ pub fn included(
             host,
             root: &workspace.root,
             home,
+            target_dir: &workspace.target_dir,
         };
         let patterns = own.and_then(|own| own.include.as_ref());
         let files = includes(patterns.or(config.release.include.as_ref()))
@@ -93,6 +94,8 @@ struct Search<'a> {
     root: &'a Utf8Path,
     /// Directory of the package.
     home: &'a Utf8Path,
+    /// cargo's target directory.
+    target_dir: &'a Utf8Path,
 }
 
 impl Search<'_> {
@@ -162,12 +165,14 @@ impl Search<'_> {
 
     /// Returns the files of one pattern.
     fn one(&self, include: &Include) -> Result<Vec<IncludedFile>> {
-        let Self { host, root, home } = *self;
+        let Self {
+            host, root, home, ..
+        } = *self;
         let mut matched = Vec::new();
         let mut searched = home;
         for directory in [home, root] {
             searched = directory;
-            search(host, directory, "", &include.parts, &mut matched)?;
+            self.search(directory, "", &include.parts, &mut matched)?;
             if !matched.is_empty() {
                 break;
             }
@@ -211,69 +216,81 @@ impl Search<'_> {
         };
         matched.iter().zip(places).map(file).collect()
     }
-}
 
-/// Adds the paths of regular files below `directory` that match the parts, relative to it. A link
-/// to a file is one; a link to a directory is not followed.
-fn search(
-    host: &Host,
-    directory: &Utf8Path,
-    below: &str,
-    parts: &[Part],
-    found: &mut Vec<String>,
-) -> Result<()> {
-    let Some((part, rest)) = parts.split_first() else {
-        return Ok(());
-    };
-    let here = directory.join(below);
-    let within = |name: &str| match below {
-        "" => name.to_owned(),
-        below => format!("{below}/{name}"),
-    };
-    if *part == Part::Any {
-        search(host, directory, below, rest, found)?;
-    }
-    let mut names: Vec<(String, bool)> = Vec::new();
-    match part {
-        Part::Name(name) => {
-            let path = here.join(name);
-            names.push((name.clone(), host.is_dir(&path)));
+    /// Adds the paths of regular files below `directory` that match the parts, relative to it. A link
+    /// to a file is one; a link to a directory is not followed. What git and builds generate matches
+    /// no pattern, only its own name.
+    fn search(
+        &self,
+        directory: &Utf8Path,
+        below: &str,
+        parts: &[Part],
+        found: &mut Vec<String>,
+    ) -> Result<()> {
+        let host = self.host;
+        let Some((part, rest)) = parts.split_first() else {
+            return Ok(());
+        };
+        let here = directory.join(below);
+        let within = |name: &str| match below {
+            "" => name.to_owned(),
+            below => format!("{below}/{name}"),
+        };
+        if *part == Part::Any {
+            self.search(directory, below, rest, found)?;
         }
-        Part::Pattern(_) | Part::Any if !host.is_dir(&here) => {}
-        Part::Pattern(_) | Part::Any => {
-            for entry in host.list(&here)? {
-                let is_directory = matches!(entry.file_type, Ok(FileType::Directory));
-                let is_match = match part {
-                    Part::Pattern(pattern) => pattern.matches(&entry.name),
-                    _ => is_directory && !entry.name.starts_with('.'),
-                };
-                if is_match && !entry.is_utf8 {
-                    let path = here.join(&entry.name);
-                    let message = format!("`{path}` matches `include`, and its name is not UTF-8");
-                    return Err(Problem::new(RELEASE_INVALID, message)
-                        .help("rename it, or write a pattern that does not match it"));
-                }
-                if is_match {
+        let mut names: Vec<(String, bool)> = Vec::new();
+        match part {
+            Part::Name(name) => {
+                let path = here.join(name);
+                names.push((name.clone(), host.is_dir(&path)));
+            }
+            Part::Pattern(_) | Part::Any if !host.is_dir(&here) => {}
+            Part::Pattern(_) | Part::Any => {
+                for entry in host.list(&here)? {
+                    let is_directory = matches!(entry.file_type, Ok(FileType::Directory));
+                    let is_match = match part {
+                        Part::Pattern(pattern) => pattern.matches(&entry.name),
+                        _ => is_directory && !entry.name.starts_with('.'),
+                    };
+                    if !is_match || self.is_generated(&here.join(&entry.name)) {
+                        continue;
+                    }
+                    if !entry.is_utf8 {
+                        let path = here.join(&entry.name);
+                        let message =
+                            format!("`{path}` matches `include`, and its name is not UTF-8");
+                        return Err(Problem::new(RELEASE_INVALID, message)
+                            .help("rename it, or write a pattern that does not match it"));
+                    }
                     names.push((entry.name, is_directory));
                 }
             }
         }
-    }
-    for (name, is_directory) in names {
-        let path = within(&name);
-        match part {
-            Part::Any => search(host, directory, &path, parts, found)?,
-            _ if rest.is_empty() => {
-                let is_new = !found.contains(&path);
-                if is_new && host.is_file(&directory.join(&path)) {
-                    found.push(path);
+        for (name, is_directory) in names {
+            let path = within(&name);
+            match part {
+                Part::Any => self.search(directory, &path, parts, found)?,
+                _ if rest.is_empty() => {
+                    let is_new = !found.contains(&path);
+                    if is_new && host.is_file(&directory.join(&path)) {
+                        found.push(path);
+                    }
                 }
+                _ if is_directory => self.search(directory, &path, rest, found)?,
+                _ => {}
             }
-            _ if is_directory => search(host, directory, &path, rest, found)?,
-            _ => {}
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Returns true for `.git`, cargo's target directory, and any other directory that says that it is
+    /// a cache: <https://bford.info/cachedir/>.
+    fn is_generated(&self, path: &Utf8Path) -> bool {
+        path.file_name() == Some(".git")
+            || path == self.target_dir
+            || self.host.is_file(&path.join("CACHEDIR.TAG"))
+    }
 }
 
 /// Checks that the repository at `root`, if it has the tag of the release, has it at the commit that

@@ -348,6 +348,29 @@ fn files_that_an_archive_cannot_name_are_refused() {
 }
 
 #[test]
+fn a_pattern_leaves_out_what_is_generated() {
+    let project = hello();
+    project.commit();
+    for path in ["docs/a.md", "target/a.md", ".git/a.md", "fuzz/target/a.md"] {
+        project.write(path, "text\n");
+    }
+    let tag = "Signature: 8a477f597d28d172789f06886806bc55\n";
+    project.write("fuzz/target/CACHEDIR.TAG", tag);
+    let included = |pattern: &str| {
+        let settings = format!("[release]\ninclude = {{ \"{pattern}\" = \"x/\" }}\n");
+        project.write("xpkg.toml", &settings);
+        let command = format!("release --dry-run --target {X86_MUSL}");
+        let run = project.xpkg(&command).ok();
+        let line = run.stdout.lines().nth(1).unwrap().to_owned();
+        line.split_once("  ").unwrap().1.trim().to_owned()
+    };
+    assert_eq!(included("**/*.md"), "hello, x/README.md, x/docs/a.md");
+    assert_eq!(included("*/a.md"), "hello, x/a.md");
+    // A directory that is named is meant.
+    assert_eq!(included("target/**/a.md"), "hello, x/a.md");
+}
+
+#[test]
 fn files_of_others_in_the_directory_are_kept() {
     let project = hello();
     project
