@@ -1,6 +1,7 @@
 //! Arguments that several commands share.
 
 use camino::Utf8PathBuf;
+use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::build::look::options::{RunOptions, TreeOptions};
@@ -8,6 +9,12 @@ use crate::host::shell::{Shell, Verbosity};
 use crate::project::auditable::Auditable;
 use crate::project::linker::LinkerChoice;
 use crate::project::selection::Selection;
+
+/// Returns the parser of a path, which must not be empty: the empty one would mean the current
+/// directory.
+pub fn path() -> impl TypedValueParser<Value = Utf8PathBuf> {
+    NonEmptyStringValueParser::new().map(Utf8PathBuf::from)
+}
 
 /// IDs of the arguments that select bins or configure their build: they conflict with flags that
 /// build nothing.
@@ -30,7 +37,7 @@ pub const BUILD_ARGS: &[&str] = &[
 #[derive(Debug, Args)]
 pub struct PlaceArgs {
     /// Directory of the staged tree [default: `<cargo target directory>/xpkg`]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub out_dir: Option<Utf8PathBuf>,
 
     /// `--manifest-path`.
@@ -38,7 +45,7 @@ pub struct PlaceArgs {
     pub manifest: clap_cargo::Manifest,
 
     /// Directory for all generated artifacts
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub target_dir: Option<Utf8PathBuf>,
 }
 
@@ -85,7 +92,7 @@ pub struct RunArgs {
 
     /// Let the configuration name this path outside the workspace, or paths below it, in `volumes`,
     /// `pre-build`, `dockerfile` and `files`; repeatable
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = path())]
     pub allow_outside: Vec<Utf8PathBuf>,
 
     /// Add the list of its packages to each ELF program, where cargo-audit and scanners of images
@@ -94,7 +101,7 @@ pub struct RunArgs {
     pub auditable: bool,
 
     /// Directory of the staged tree [default: `<cargo target directory>/xpkg`]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub out_dir: Option<Utf8PathBuf>,
 
     /// Print text, or a single JSON document on stdout
@@ -130,7 +137,7 @@ pub struct RunArgs {
     pub manifest: clap_cargo::Manifest,
 
     /// Directory for all generated artifacts
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub target_dir: Option<Utf8PathBuf>,
 
     /// Override a configuration value

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::build::look::options::acceptable;
 use crate::build::look::request::xpkg_config;
-use crate::commands::args::{BUILD_ARGS, MessageFormat, RunArgs};
+use crate::commands::args::{BUILD_ARGS, MessageFormat, RunArgs, path};
 use crate::host::machine::Host;
 use crate::host::shell::{self, Verbosity};
 use crate::problem::{Failure, Problem, Result, text};
@@ -42,7 +42,7 @@ pub struct DockerArgs {
     pub run: RunArgs,
 
     /// Directory of the context [default: `<cargo target directory>/xpkg-docker`]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub context: Option<Utf8PathBuf>,
 
     /// Base image for images that do not set `base`: `scratch`, `NAME@sha256:…`, `oci:PATH[:TAG]`
@@ -54,7 +54,7 @@ pub struct DockerArgs {
     pub no_build: bool,
 
     /// Use trees that were built elsewhere, with their manifests: directories or tars; repeatable
-    #[arg(long, value_name = "PATH", conflicts_with = "no_build", conflicts_with_all = BUILD_ARGS)]
+    #[arg(long, value_name = "PATH", conflicts_with = "no_build", conflicts_with_all = BUILD_ARGS, value_parser = path())]
     pub from: Vec<Utf8PathBuf>,
 
     /// Overwrite files of xpkg that were changed by hand
@@ -76,7 +76,7 @@ pub struct DockerArgs {
     pub old_builder: bool,
 
     /// Write an OCI image layout instead, as a directory or a tar, without a daemon
-    #[arg(long, value_name = "DIR|FILE.tar", conflicts_with_all = ["context", "force", "build_in_docker", "old_builder", "cache"])]
+    #[arg(long, value_name = "DIR|FILE.tar", conflicts_with_all = ["context", "force", "build_in_docker", "old_builder", "cache"], value_parser = path())]
     pub oci: Option<Utf8PathBuf>,
 
     /// Let bake use a registry cache per architecture, written by its group `per-architecture`

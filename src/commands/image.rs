@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 
 use crate::build::look::options;
 use crate::build::look::request::{CrossTargets, with_cross_toml, xpkg_config};
-use crate::commands::args::MessageFormat;
+use crate::commands::args::{MessageFormat, path};
 use crate::host::machine::Host;
 use crate::host::shell;
 use crate::problem::{Failure, Problem, Result};
@@ -76,7 +76,7 @@ pub struct ImageRunArgs {
     pub offline: bool,
 
     /// Let the configuration name this path outside the workspace, or paths below it; repeatable
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = path())]
     pub allow_outside: Vec<Utf8PathBuf>,
 
     /// Print text, or a single JSON document on stdout

@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Command};
 
+use crate::commands::args::path;
 use crate::guide::TOPICS;
 use crate::host::machine::Host;
 use crate::problem::{Failure, Result};
@@ -22,7 +23,7 @@ const DATE: &str = "2026-11-28";
 #[derive(Debug, Args)]
 pub struct ManArgs {
     /// Directory of manual pages; the pages are written to its subdirectories `man1` and `man7`
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_parser = path())]
     pub directory: Utf8PathBuf,
 }
 

@@ -9,7 +9,7 @@ use crate::build::look::options::{acceptable, cargo_options};
 use crate::build::look::request::{RunRequest, xpkg_config};
 use crate::build::look::source::source;
 use crate::build::plan::Plan;
-use crate::commands::args::{BUILD_ARGS, MessageFormat, RunArgs};
+use crate::commands::args::{BUILD_ARGS, MessageFormat, RunArgs, path};
 use crate::host::machine::Host;
 use crate::host::shell::{self, Verbosity};
 use crate::problem::{Failure, Problem, Result, text};
@@ -52,7 +52,7 @@ pub struct ReleaseArgs {
     pub run: RunArgs,
 
     /// Directory of the release [default: `<cargo target directory>/xpkg-release/<version>`]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub release_dir: Option<Utf8PathBuf>,
 
     /// Tag of the release, which must name cargo's version and the commit that was built
@@ -64,7 +64,7 @@ pub struct ReleaseArgs {
     pub no_build: bool,
 
     /// Use trees that were built elsewhere, with their manifests: directories or tars; repeatable
-    #[arg(long, value_name = "PATH", conflicts_with = "no_build", conflicts_with_all = BUILD_ARGS)]
+    #[arg(long, value_name = "PATH", conflicts_with = "no_build", conflicts_with_all = BUILD_ARGS, value_parser = path())]
     pub from: Vec<Utf8PathBuf>,
 
     /// Release trees that were built with uncommitted changes

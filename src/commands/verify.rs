@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::build::look::options::TreeOptions;
 use crate::build::look::tree;
-use crate::commands::args::{MessageFormat, PlaceArgs};
+use crate::commands::args::{MessageFormat, PlaceArgs, path};
 use crate::commands::codes;
 use crate::host::machine::Host;
 use crate::host::shell;
@@ -34,6 +34,7 @@ pub const EXAMPLES: &[&str] = &[
 pub struct VerifyArgs {
     /// Tree, directory of binaries or archives, archive, package (.deb, .rpm, .whl) or file to verify
     /// [default: the staged tree]
+    #[arg(value_parser = path())]
     pub path: Option<Utf8PathBuf>,
 
     /// Target of programs whose paths do not name one; repeatable or comma-separated

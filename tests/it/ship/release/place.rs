@@ -137,3 +137,22 @@ fn a_mode_that_was_changed_is_written_again() {
     let mode = std::fs::metadata(&script).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o755);
 }
+
+#[test]
+fn a_directory_without_a_name_is_a_usage_error() {
+    let project = hello();
+    for (command, flag) in [
+        ("release", "--release-dir <DIR>"),
+        ("release", "--from <PATH>"),
+        ("docker", "--context <DIR>"),
+        ("build", "--out-dir <DIR>"),
+    ] {
+        let name = flag.split(' ').next().unwrap();
+        let run = project.xpkg(&format!("{command} {name} ''"));
+        assert_eq!(run.code, Some(2));
+        assert_eq!(
+            run.stderr.lines().next().unwrap(),
+            format!("error: a value is required for '{flag}' but none was supplied")
+        );
+    }
+}
