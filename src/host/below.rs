@@ -221,7 +221,8 @@ impl<'a> Below<'a> {
         }
     }
 
-    fn cannot(&self, verb: &str, path: &str, error: &io::Error) -> crate::problem::Problem {
+    /// Returns the problem of a file operation that the system refused.
+    pub fn cannot(&self, verb: &str, path: &str, error: &io::Error) -> crate::problem::Problem {
         cannot(verb, &self.root.join(path), error)
     }
 

@@ -17,7 +17,7 @@ use crate::digest::Hasher;
 use crate::host::below::Below;
 use crate::host::codes::FILE_ACCESS;
 use crate::host::entries::FileType;
-use crate::host::files::{FileReader, FileWriter};
+use crate::host::files::{FileReader, FileWriter, cannot};
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind};
 use crate::problem::{Problem, Result};
@@ -229,8 +229,7 @@ fn put(below: &Below, path: &str, bytes: &[u8]) -> Result<(String, u64)> {
 /// Writes a file with a mode and returns its digest and size.
 fn put_as(below: &Below, path: &str, bytes: &[u8], mode: u32) -> Result<(String, u64)> {
     let mut file = below.create(path)?;
-    io::Write::write_all(&mut file, bytes)
-        .map_err(|error| Problem::new(FILE_ACCESS, format!("cannot write `{path}`: {error}")))?;
+    io::Write::write_all(&mut file, bytes).map_err(|error| below.cannot("write", path, &error))?;
     file.set_mode(mode)?;
     file.finish()
 }
@@ -307,13 +306,12 @@ impl Packer<'_> {
     }
 
     fn archive(&self, build: &Build, name: &str, format: ArchiveFormat) -> Result<FileRecord> {
-        let cannot =
-            |error: io::Error| Problem::new(FILE_ACCESS, format!("cannot pack `{name}`: {error}"));
+        let cannot = |error: io::Error| self.below.cannot("write", name, &error);
         let file = self.below.create(name)?;
         file.set_mode(MODE)?;
         let mut archive = Archive::new(file, format, self.epoch).map_err(cannot)?;
         for (path, contents) in members(build) {
-            self.put(&mut archive, &path, contents)?;
+            self.put(&mut archive, name, &path, contents)?;
         }
         let (sha256, size) = archive.finish().map_err(cannot)?.finish()?;
         Ok(FileRecord {
@@ -330,8 +328,7 @@ impl Packer<'_> {
     /// Writes a package of Debian.
     fn deb(&self, deb: &Deb) -> Result<FileRecord> {
         let name = &deb.file_name;
-        let cannot =
-            |error: io::Error| Problem::new(FILE_ACCESS, format!("cannot pack `{name}`: {error}"));
+        let cannot = |error: io::Error| self.below.cannot("write", name, &error);
         let mut data = DataTar::new(self.epoch).map_err(cannot)?;
         let mut made: BTreeSet<&str> = BTreeSet::new();
         for (path, contents) in &deb.contents {
@@ -357,15 +354,15 @@ impl Packer<'_> {
                 }
                 deb::Contents::File(file) => {
                     let size = self.size(&file.from)?;
-                    let reader = self.host.open_read(&file.from)?;
-                    data.file(path, size, file.executable, reader)
-                        .map_err(cannot)?;
+                    let mut source = self.source(&file.from)?;
+                    data.file(path, size, file.executable, &mut source)
+                        .map_err(|error| source.unless_read(error, cannot))?;
                 }
                 deb::Contents::Bin(bin) => {
-                    let mut reader = self.bin(bin)?;
-                    data.file(path, bin.size, true, &mut reader)
-                        .map_err(cannot)?;
-                    reader.check(bin)?;
+                    let mut source = self.source(&self.path(bin))?;
+                    data.file(path, bin.size, true, &mut source)
+                        .map_err(|error| source.unless_read(error, cannot))?;
+                    source.check(bin)?;
                 }
             }
         }
@@ -402,46 +399,48 @@ impl Packer<'_> {
         }
     }
 
-    /// Opens a bin. It is hashed on its way: its tree was verified before, and may have changed
-    /// since.
-    fn bin(&self, bin: &ReleasedBin) -> Result<Hashing<FileReader<'_>>> {
-        let path = self.trees[bin.tree].join(&bin.path);
-        Ok(Hashing {
-            from: self.host.open_read(&path)?,
+    /// Returns the path of a bin.
+    fn path(&self, bin: &ReleasedBin) -> Utf8PathBuf {
+        self.trees[bin.tree].join(&bin.path)
+    }
+
+    /// Opens a file to pack.
+    fn source(&self, path: &Utf8Path) -> Result<Source<FileReader<'_>>> {
+        Ok(Source {
+            from: self.host.open_read(path)?,
             hasher: Hasher::default(),
-            path,
+            path: path.to_owned(),
+            failure: None,
         })
     }
 
-    /// Adds one member.
-    fn put(&self, archive: &mut Archive, path: &str, contents: Contents) -> Result<()> {
-        let cannot = |from: &Utf8Path, error: io::Error| {
-            Problem::new(FILE_ACCESS, format!("cannot pack `{from}`: {error}"))
-        };
+    /// Adds one member to the archive `name`.
+    fn put(&self, archive: &mut Archive, name: &str, path: &str, contents: Contents) -> Result<()> {
+        let cannot = |error: io::Error| self.below.cannot("write", name, &error);
         match contents {
             Contents::Directory => archive
                 .put(path, &Member::Directory(Ownership::PLAIN), io::empty())
-                .map_err(|error| cannot(Utf8Path::new(path), error)),
+                .map_err(cannot),
             Contents::File(file) => {
                 let member = Member::File {
                     size: self.size(&file.from)?,
                     executable: file.executable,
                 };
-                let reader = self.host.open_read(&file.from)?;
+                let mut source = self.source(&file.from)?;
                 archive
-                    .put(path, &member, reader)
-                    .map_err(|error| cannot(&file.from, error))
+                    .put(path, &member, &mut source)
+                    .map_err(|error| source.unless_read(error, cannot))
             }
             Contents::Bin(bin) => {
                 let member = Member::File {
                     size: bin.size,
                     executable: true,
                 };
-                let mut reader = self.bin(bin)?;
+                let mut source = self.source(&self.path(bin))?;
                 archive
-                    .put(path, &member, &mut reader)
-                    .map_err(|error| cannot(&reader.path, error))?;
-                reader.check(bin)
+                    .put(path, &member, &mut source)
+                    .map_err(|error| source.unless_read(error, cannot))?;
+                source.check(bin)
             }
         }
     }
@@ -473,22 +472,52 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// Reader of a bin that hashes what is read.
-struct Hashing<R> {
+/// Reader of a file to pack. It hashes what is read: the tree of a bin was verified before, and may
+/// have changed since.
+struct Source<R> {
     from: R,
     hasher: Hasher,
     path: Utf8PathBuf,
+    /// Why it could not be read to its end.
+    failure: Option<Failed>,
 }
 
-impl<R: Read> Read for Hashing<R> {
+/// Failure of a reader.
+enum Failed {
+    /// The system refused it.
+    Read(Problem),
+    /// It ended too early.
+    Ended,
+}
+
+impl<R: Read> Read for Source<R> {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
-        let read = self.from.read(piece)?;
+        let read = self.from.read(piece).inspect_err(|error| {
+            self.failure = Some(Failed::Read(cannot("read", &self.path, error)));
+        })?;
+        if read == 0 && !piece.is_empty() {
+            self.failure = Some(Failed::Ended);
+        }
         io::Write::write_all(&mut self.hasher, &piece[..read])?;
         Ok(read)
     }
 }
 
-impl<R> Hashing<R> {
+impl<R> Source<R> {
+    /// Returns the problem of an archive that could not be written: that of reading this file, or
+    /// else what `written` makes of the error.
+    fn unless_read(
+        &mut self,
+        error: io::Error,
+        written: impl FnOnce(io::Error) -> Problem,
+    ) -> Problem {
+        match self.failure.take() {
+            Some(Failed::Read(problem)) => problem,
+            Some(Failed::Ended) => cannot("pack", &self.path, &error),
+            None => written(error),
+        }
+    }
+
     /// Checks that what was read is the bin of the manifest.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The directory of a release: whose files are in it, and when that is found.
 
 use crate::ship::release::{DIRECTORY, hello, on_a_system};
-use crate::support::{ARM_MUSL, Project, X86_MUSL};
+use crate::support::{ARM_MUSL, Project, X86_MUSL, normal, skipped};
 
 /// Runs a command that must fail with one error. Returns it, with the place of the project replaced.
 #[track_caller]
@@ -153,6 +153,40 @@ fn a_directory_without_a_name_is_a_usage_error() {
         assert_eq!(
             run.stderr.lines().next().unwrap(),
             format!("error: a value is required for '{flag}' but none was supplied")
+        );
+    }
+}
+
+#[test]
+fn a_full_disk_is_named_by_what_was_written() {
+    const NAME: &str = "a_full_disk_is_named_by_what_was_written";
+    let project = hello();
+    project.xpkg(&format!("build -q --target {X86_MUSL}")).ok();
+    std::fs::create_dir(project.path("small")).unwrap();
+    for suffix in ["tar.gz", "zip"] {
+        project.write(
+            "xpkg.toml",
+            &format!("[release]\narchives = [\"{suffix}\"]\n"),
+        );
+        let line = format!(
+            "/usr/bin/mount -t tmpfs -o size=64k none small && {} release -q --no-build \
+             --release-dir small/out",
+            env!("CARGO_BIN_EXE_cargo-xpkg")
+        );
+        let run = project.shell(&format!("/usr/bin/unshare --mount /bin/sh -c '{line}'"));
+        if run.stderr.contains("unshare failed") {
+            return skipped(NAME, "no mount namespaces here");
+        }
+        let stderr = normal(&run.stderr);
+        let start = format!(
+            "error[file-access]: cannot write `{}/small/.out.new-",
+            project.root.display()
+        );
+        let end =
+            format!("/hello-0.1.0-{X86_MUSL}.{suffix}`: No space left on device (os error 28)\n");
+        assert!(
+            stderr.starts_with(&start) && stderr.ends_with(&end),
+            "{stderr}"
         );
     }
 }
