@@ -418,26 +418,42 @@ modify_path() {
       ;;
   esac
   start_up_files | while read -r file; do
-    has_line "$file" && continue
-    # A last line without an end would be joined with ours.
-    (
-      [ ! -s "$file" ] || [ -z "$(tail -c 1 "$file")" ] || printf '\n' >>"$file"
-      printf '%s\n' "$path_line" >>"$file"
-    ) 2>/dev/null || say "note: cannot write $file"
+    add_line "$file" "$path_line"
   done
+  # Directories share the file, each with a line.
   if [ -d "$HOME/.config/fish" ]; then
     mkdir -p "$HOME/.config/fish/conf.d"
-    printf 'fish_add_path "%s" # %s\n' "$dir" "$name" >"$HOME/.config/fish/conf.d/$name.fish"
+    add_line "$HOME/$fish_file" "$fish_line"
   fi
   say "open a new shell, or run: export PATH=\"$dir:\$PATH\""
 }
 
+# has_line FILE LINE
 has_line() {
   [ -f "$1" ] || return 1
   while IFS= read -r line || [ -n "$line" ]; do
-    [ "$line" != "$path_line" ] || return 0
+    [ "$line" != "$2" ] || return 0
   done <"$1"
   return 1
+}
+
+# add_line FILE LINE: adds it at the end, once.
+add_line() {
+  if has_line "$1" "$2"; then return; fi
+  # A last line without an end would be joined with ours.
+  (
+    [ ! -s "$1" ] || [ -z "$(tail -c 1 "$1")" ] || printf '\n' >>"$1"
+    printf '%s\n' "$2" >>"$1"
+  ) 2>/dev/null || say "note: cannot write $1"
+}
+
+# remove_line FILE LINE: fails if it is not there. The file keeps its place, its mode and its links.
+remove_line() {
+  has_line "$1" "$2" || return 1
+  kept=$(while IFS= read -r line || [ -n "$line" ]; do
+    [ "$line" = "$2" ] || printf '%s\n' "$line"
+  done <"$1" && echo .)
+  printf '%s' "${kept%.}" >"$1"
 }
 
 uninstall() {
@@ -451,14 +467,11 @@ $old
 OLD
   rm -f "$receipt" || fail "cannot remove $receipt"
   [ "$edit" = 1 ] && [ -n "${HOME-}" ] || return 0
-  rm -f "$HOME/.config/fish/conf.d/$name.fish"
+  if remove_line "$HOME/$fish_file" "$fish_line"; then
+    [ -s "$HOME/$fish_file" ] || rm -f "$HOME/$fish_file"
+  fi
   start_up_files | while read -r file; do
-    has_line "$file" || continue
-    # The file keeps its place, its mode and its links.
-    kept=$(while IFS= read -r line || [ -n "$line" ]; do
-      [ "$line" = "$path_line" ] || printf '%s\n' "$line"
-    done <"$file" && echo .)
-    printf '%s' "${kept%.}" >"$file"
+    remove_line "$file" "$path_line" || continue
   done
 }
 
@@ -521,6 +534,8 @@ main() {
   esac
   receipt=$dir/.$name-receipt
   path_line="export PATH=\"$dir:\$PATH\" # $name"
+  fish_file=.config/fish/conf.d/$name.fish
+  fish_line="fish_add_path \"$dir\" # $name"
   [ ! -d "$receipt" ] || fail "$receipt is a directory"
   if [ "$remove" = 1 ]; then
     [ "$all" = 1 ] || fail "--uninstall removes all packages, and takes none"

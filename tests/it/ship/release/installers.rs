@@ -556,6 +556,40 @@ fn an_interrupted_installation_can_be_removed() {
 }
 
 #[test]
+fn each_directory_has_its_own_line_for_fish() {
+    let installer = Installer::new();
+    let script = installer.script();
+    let fish = installer.home.join(".config/fish");
+    std::fs::create_dir_all(&fish).unwrap();
+    let file = fish.join("conf.d/hello.fish");
+    let lines = || std::fs::read_to_string(&file).unwrap();
+    let line = |directory: &str| format!("fish_add_path \"{directory}\" # hello\n");
+    for shell in SHELLS.iter().filter(|shell| has(shell[0])) {
+        for directory in ["/a", "/b", "/a"] {
+            let place = installer.home.join(&directory[1..]);
+            installer.install(shell, &script, &["--dir", place.to_str().unwrap()]);
+        }
+        let [a, b] = ["a", "b"].map(|name| installer.home.join(name).display().to_string());
+        assert_eq!(lines(), line(&a) + &line(&b), "{shell:?}");
+        let uninstall = |directory: &str| {
+            let args = ["--uninstall", "--dir", directory];
+            let output = installer.command(shell, &script, &args).output().unwrap();
+            assert!(output.status.success(), "{shell:?}: {}", text_of(&output));
+        };
+        uninstall(&a);
+        assert_eq!(lines(), line(&b), "{shell:?}");
+        uninstall(&b);
+        assert!(!file.exists(), "{shell:?}");
+        // What the user has added stays.
+        installer.install(shell, &script, &["--dir", &a]);
+        std::fs::write(&file, lines() + "set -x A 1\n").unwrap();
+        uninstall(&a);
+        assert_eq!(lines(), "set -x A 1\n", "{shell:?}");
+        std::fs::remove_file(&file).unwrap();
+    }
+}
+
+#[test]
 fn what_cannot_be_installed_is_found_before_the_first_move() {
     let installer = Installer::new();
     let script = installer.script();
