@@ -10,6 +10,7 @@ use crate::build::look::request::{RunRequest, xpkg_config};
 use crate::build::look::source::source;
 use crate::build::plan::Plan;
 use crate::commands::args::{BUILD_ARGS, MessageFormat, RunArgs, path};
+use crate::host::lock::lock_path;
 use crate::host::machine::Host;
 use crate::host::shell::{self, Verbosity};
 use crate::problem::{Failure, Problem, Result, text};
@@ -17,7 +18,7 @@ use crate::project::auditable::Auditable;
 use crate::project::config::Config;
 use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::workspace::{Member, Workspace};
-use crate::ship::registry::run::{Registry, pack};
+use crate::ship::registry::run::{self as registry, Registry, pack};
 use crate::ship::release::decide::{self, Input};
 use crate::ship::release::document::document;
 use crate::ship::release::model::{Build, Included, RELEASE_DIRTY, RELEASE_INVALID, Release};
@@ -132,6 +133,7 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         let release = decide(host, manifests, Some(&project.workspace), &config, &chosen)?;
         let directory = place.unwrap_or_else(|| default_place(host, Some(&project), &release));
         check_place(host, &directory, &[tree])?;
+        check_registry(host, &cargo, &project, &release)?;
         let has_registry = config.release.registry.is_some();
         return print_planned(host, &release, has_registry, format);
     }
@@ -141,7 +143,9 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         [] if no_build => existing_tree(host, &run)?,
         [] => {
             let check = |request: &RunRequest, plan: &Plan, expected: &Manifest| {
-                check_before(host, request, plan, expected, &chosen, place.as_deref())
+                let release =
+                    check_before(host, request, plan, expected, &chosen, place.as_deref())?;
+                check_registry(host, &cargo, &request.project, &release)
             };
             let (trees, targets, bins) = built(host, run, check)?;
             (chosen.targets, chosen.bins) = (targets, Some(bins));
@@ -163,6 +167,9 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
     let directory = place.unwrap_or_else(|| default_place(host, source.project.as_ref(), &release));
     check_place(host, &directory, &source.trees)?;
     if dry_run {
+        if let Some(project) = &source.project {
+            check_registry(host, &cargo, project, &release)?;
+        }
         let config = source.project.as_ref().map(xpkg_config).transpose()?;
         let has_registry = config.is_some_and(|config| config.release.registry.is_some());
         return print_planned(host, &release, has_registry, format);
@@ -351,9 +358,7 @@ impl Source {
             return Ok(None);
         };
         let workspace = &project.workspace;
-        let mut generated: Vec<&Utf8Path> = self.trees.iter().map(Utf8PathBuf::as_path).collect();
-        generated.push(&workspace.target_dir);
-        let here = source(host, workspace, &generated);
+        let here = here(host, workspace, &self.trees);
         if here.commit != release.commit {
             let commit =
                 |commit: &Option<String>| commit.clone().unwrap_or_else(|| "no commit".to_owned());
@@ -414,7 +419,7 @@ fn decide(
 /// Decides the release of the tree that will be built, so that a mistake costs no compilation.
 ///
 /// # Errors
-/// Those of [`decide()`].
+/// Those of [`decide()`] and [`check_place`].
 fn check_before(
     host: &Host,
     request: &RunRequest,
@@ -422,7 +427,7 @@ fn check_before(
     expected: &Manifest,
     chosen: &Chosen,
     place: Option<&Utf8Path>,
-) -> Result<(), Failure> {
+) -> Result<Release, Failure> {
     let config = xpkg_config(&request.project)?;
     chosen::policy(None, config.policy.clone())?;
     let workspace = &request.project.workspace;
@@ -437,7 +442,35 @@ fn check_before(
     let release = decide(host, manifests, Some(workspace), &config, &chosen)?;
     let default = || default_place(host, Some(&request.project), &release);
     let directory = place.map_or_else(default, Utf8Path::to_owned);
-    check_place(host, &directory, std::slice::from_ref(&plan.out_dir))
+    let trees = std::slice::from_ref(&plan.out_dir);
+    check_place(host, &directory, trees)?;
+    Ok(release)
+}
+
+/// Returns the commit of the workspace, and whether it has changes, apart from these trees.
+fn here(host: &Host, workspace: &Workspace, trees: &[Utf8PathBuf]) -> tree::source::Source {
+    let locks: Vec<Utf8PathBuf> = trees.iter().map(|tree| lock_path(tree)).collect();
+    let generated = trees.iter().chain(&locks).chain([&workspace.target_dir]);
+    let generated: Vec<&Utf8Path> = generated.map(Utf8PathBuf::as_path).collect();
+    source(host, workspace, &generated)
+}
+
+/// Checks what can be known of the registry before it is packed, if one is configured.
+///
+/// # Errors
+/// Those of [`registry::check`].
+fn check_registry(
+    host: &Host,
+    cargo: &CargoOptions,
+    project: &ProjectContext,
+    release: &Release,
+) -> Result<(), Failure> {
+    if let Some(config) = xpkg_config(project)?.release.registry {
+        let packages = release.packages.iter().map(|package| package.name.as_str());
+        let packages = packages.collect();
+        registry::check(host, cargo, &project.workspace, &packages, &config)?;
+    }
+    Ok(())
 }
 
 /// Returns the directory of a release where none is named.

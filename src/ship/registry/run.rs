@@ -48,6 +48,45 @@ const GENERATED: &[&str] = &[
 /// Largest size of a manifest or a file of the index in bytes.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
+/// Checks what can be known of a registry before the workspace is built: its address, the manifests
+/// of its packages, and that cargo lists their files.
+///
+/// # Errors
+/// `registry-failed` and `release-invalid`, as of [`pack`].
+pub fn check(
+    host: &Host,
+    cargo: &CargoOptions,
+    workspace: &Workspace,
+    packages: &BTreeSet<&str>,
+    config: &RegistryConfig,
+) -> Result<()> {
+    address(&config.url)?;
+    let scratch = host.scratch()?;
+    shadow(host, cargo, workspace, packages, &scratch).map(drop)
+}
+
+/// Writes the shadow of some packages into a directory. Returns its path and all its packages.
+fn shadow<'a>(
+    host: &Host,
+    cargo: &CargoOptions,
+    workspace: &'a Workspace,
+    packages: &BTreeSet<&str>,
+    scratch: &tempfile::TempDir,
+) -> Result<(Utf8PathBuf, Vec<&'a Member>)> {
+    let path = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
+    let path = host.resolve(path);
+    let below = host.below(&path)?;
+    let shadow = Shadow {
+        host,
+        cargo,
+        workspace,
+        members: members(workspace),
+        below: &below,
+    };
+    let chosen = shadow.write(packages)?;
+    Ok((path, chosen))
+}
+
 /// Packs packages of the workspace, and the members that they depend on.
 ///
 /// # Errors
@@ -61,17 +100,7 @@ pub fn pack(
 ) -> Result<Registry> {
     let url = address(&config.url)?;
     let scratch = host.scratch()?;
-    let shadow = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
-    let shadow = host.resolve(shadow);
-    let below = host.below(&shadow)?;
-    let chosen = Shadow {
-        host,
-        cargo,
-        workspace,
-        members: members(workspace),
-        below: &below,
-    }
-    .write(packages)?;
+    let (shadow, chosen) = shadow(host, cargo, workspace, packages, &scratch)?;
     let target_dir = workspace.target_dir.join("xpkg-registry");
     host.create_target_dir(&workspace.target_dir)?;
     host.create_dir_all(&target_dir)?;
@@ -188,17 +217,17 @@ fn read(host: &Host, registry: &Utf8Path, member: &Member) -> Result<Packed> {
 }
 
 /// A shadow that is being written.
-struct Shadow<'a> {
+struct Shadow<'a, 'w> {
     host: &'a Host,
     cargo: &'a CargoOptions,
-    workspace: &'a Workspace,
+    workspace: &'w Workspace,
     members: Members,
     below: &'a Below<'a>,
 }
 
-impl<'a> Shadow<'a> {
+impl<'w> Shadow<'_, 'w> {
     /// Writes the shadow of some packages. Returns them, with the members that they depend on.
-    fn write(&self, packages: &BTreeSet<&str>) -> Result<Vec<&'a Member>> {
+    fn write(&self, packages: &BTreeSet<&str>) -> Result<Vec<&'w Member>> {
         let Self {
             host,
             workspace,
@@ -249,7 +278,7 @@ impl<'a> Shadow<'a> {
         &self,
         packages: &BTreeSet<&str>,
         inherited: &BTreeMap<String, String>,
-    ) -> Result<Vec<&'a Member>> {
+    ) -> Result<Vec<&'w Member>> {
         let mut pending: Vec<String> = packages.iter().map(ToString::to_string).collect();
         let mut found: BTreeMap<String, &Member> = BTreeMap::new();
         while let Some(name) = pending.pop() {

@@ -225,6 +225,49 @@ fn packages_of_another_commit_or_without_a_file_are_refused() {
     );
 }
 
+#[test]
+fn what_cargo_would_not_pack_is_found_before_the_build() {
+    let project = workspace("https://get.example/stable/registry");
+    let settings = project.read("xpkg.toml");
+    let manifest = project.read("greeting/Cargo.toml");
+    let refused = |flags: &str| {
+        let command = format!("release --target {X86_MUSL} --allow-dirty {flags}");
+        let run = project.xpkg(&command);
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        assert!(!project.path("target/xpkg").exists());
+        let at = run.stderr.find("error[").unwrap();
+        run.stderr[at..].lines().next().unwrap().to_owned()
+    };
+    for flags in ["", "--dry-run"] {
+        project.write("greeting/Cargo.toml.orig", "");
+        assert_eq!(
+            refused(flags),
+            "error[registry-failed]: cargo does not list the files of `greeting`"
+        );
+        std::fs::remove_file(project.path("greeting/Cargo.toml.orig")).unwrap();
+        let outside = "[dependencies]\nelsewhere = { path = \"../../elsewhere\" }\n";
+        project.append("greeting/Cargo.toml", outside);
+        let elsewhere = "[package]\nname = \"elsewhere\"\nversion = \"1.0.0\"\n[workspace]\n";
+        project.write("../elsewhere/Cargo.toml", elsewhere);
+        project.write("../elsewhere/src/lib.rs", "");
+        assert_eq!(
+            refused(flags),
+            format!(
+                "error[release-invalid]: `{}/Cargo.toml` depends on `elsewhere` by a path outside \
+                 the workspace, so users of the registry could not get it",
+                project.path("greeting").display()
+            )
+        );
+        project.write("greeting/Cargo.toml", &manifest);
+        project.write("xpkg.toml", "[release.registry]\nurl = \"get.example\"\n");
+        assert_eq!(
+            refused(flags),
+            "error[release-invalid]: `url` of the registry is `get.example`: it is no address"
+        );
+        project.write("xpkg.toml", &settings);
+    }
+}
+
 /// What real workspaces have: sources that are replaced, patches, tests that depend on siblings.
 #[test]
 fn the_users_configuration_patches_and_tests_do_not_get_in_the_way() {
