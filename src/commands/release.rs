@@ -419,7 +419,7 @@ fn decide(
 /// Decides the release of the tree that will be built, so that a mistake costs no compilation.
 ///
 /// # Errors
-/// Those of [`decide()`] and [`check_place`].
+/// Those of [`decide()`] and [`check_place`]; `release-dirty`.
 fn check_before(
     host: &Host,
     request: &RunRequest,
@@ -432,10 +432,12 @@ fn check_before(
     chosen::policy(None, config.policy.clone())?;
     let workspace = &request.project.workspace;
     let manifests = std::slice::from_ref(expected);
+    let allow_dirty = chosen.allow_dirty;
     let chosen = Chosen {
         targets: Vec::new(),
         bins: None,
         tag: chosen.tag.clone(),
+        // The manifest that is expected does not know it.
         allow_dirty: true,
         auditable: chosen.auditable,
     };
@@ -444,6 +446,13 @@ fn check_before(
     let directory = place.map_or_else(default, Utf8Path::to_owned);
     let trees = std::slice::from_ref(&plan.out_dir);
     check_place(host, &directory, trees)?;
+    if here(host, workspace, trees).dirty == Some(true) && !allow_dirty {
+        let message =
+            "the workspace has uncommitted changes, so nobody could build the release again";
+        return Err(Problem::new(RELEASE_DIRTY, message)
+            .help("commit them, or release them as they are: `--allow-dirty`")
+            .into());
+    }
     Ok(release)
 }
 

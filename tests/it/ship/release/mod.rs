@@ -303,6 +303,12 @@ fn mistakes_are_found_before_anything_is_compiled() {
         stderr.starts_with("error[no-such-code]: there is no policy `stict`"),
         "{stderr}"
     );
+    let stderr = refused("[release]\nsidecars = true\n", "");
+    assert_eq!(
+        stderr,
+        "error[release-dirty]: the workspace has uncommitted changes, so nobody could build the \
+         release again\n  help: commit them, or release them as they are: `--allow-dirty`\n"
+    );
     let stderr = refused("", "--release-dir target/xpkg/release");
     assert!(stderr.contains("overlaps with the staged tree"), "{stderr}");
     // The tag of the repository is another commit.
