@@ -161,14 +161,19 @@ impl Installer {
     }
 
     /// Returns the rows of the table, lines without their ends: one for each build that the script
-    /// can install and that has an archive.
+    /// can install, that has an archive, and whose names are words.
     pub fn rows(self, builds: &[BuildRecord], files: &[FileRecord]) -> Vec<String> {
         let [before, between, after] = self.form().row;
         let row = |build: &BuildRecord| {
             let cells = self.cells_of(build, files)?;
             Some(format!("{before}{}{after}", cells.join(between)))
         };
+        let has_words = |build: &&BuildRecord| {
+            let mut names = build.bins.iter().map(|bin| bin.name.as_str());
+            is_word(&build.package) && is_word(&build.directory) && names.all(is_word)
+        };
         let builds = builds.iter().filter(|build| self.is_for(&build.target));
+        let builds = builds.filter(has_words);
         builds.filter_map(row).collect()
     }
 
@@ -189,10 +194,12 @@ impl Installer {
             let name = open.trim_end_matches(['\'', '(', '@']);
             line.trim_start().starts_with(name)
         };
-        if script.lines().filter(is_assignment).count() != 1 {
+        // Not `lines()`, which takes a carriage return for a part of the end.
+        let lines = script.split('\n');
+        if lines.clone().filter(is_assignment).count() != 1 {
             return None;
         }
-        let mut lines = script.lines().skip_while(|line| line != open);
+        let mut lines = lines.skip_while(|line| line != open);
         lines.next()?;
         Some(lines.take_while(|line| !line.starts_with(close)).collect())
     }
@@ -208,6 +215,13 @@ impl Installer {
         let cells: Vec<&str> = row.split(between).collect();
         (cells.len() == columns.len()).then_some(cells)
     }
+}
+
+/// Returns true for a name that a script can install: one word for every shell, without the comma
+/// between programs.
+pub fn is_word(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+    !name.is_empty() && name.chars().all(is_plain) && !name.starts_with(['-', '.'])
 }
 
 /// Returns the archive of a build in the most preferred format.
@@ -250,7 +264,7 @@ mod tests {
                 glibc: Some("2.17".to_owned()),
                 ..Requirements::default()
             },
-            directory: "chat-1.0.0".to_owned(),
+            directory: "a".to_owned(),
             bins: vec![bin("a"), bin("b")],
             archives: archives.iter().map(|name| (*name).to_owned()).collect(),
         }

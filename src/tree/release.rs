@@ -327,9 +327,20 @@ impl BuildRecord {
             let place = format!("`sha256` of `{name}`");
             must(is_hex(sha256, 64), &place, sha256, "64 hex digits")?;
         }
+        // Installers take the directory from the name of the archive.
+        let is_named = |archive: &String| {
+            let suffix = archive.strip_prefix(directory.as_str());
+            let suffix = suffix.and_then(|rest| rest.strip_prefix('.'));
+            suffix.is_some_and(|suffix| {
+                ArchiveFormat::ALL
+                    .iter()
+                    .any(|known| known.suffix() == suffix)
+            })
+        };
         for archive in archives {
-            let is_listed = paths.contains(archive.as_str());
-            must(is_listed, &of("archives"), archive, "a listed file")?;
+            let is_listed = paths.contains(archive.as_str()) && is_named(archive);
+            let form = "a listed archive with the name of the directory";
+            must(is_listed, &of("archives"), archive, form)?;
         }
         Ok(())
     }
@@ -366,7 +377,7 @@ mod tests {
     fn document() -> String {
         let digest = "0a".repeat(32);
         format!(
-            r#"{{"$schema":"{SCHEMA_ID}","schema_version":1,"tool":{{"name":"cargo-xpkg","version":"0.1.0"}},"name":"chat","version":"1.2.3","tag":null,"commit":null,"repository":null,"url":null,"packages":[{{"name":"chat","version":"1.2.3","description":"it's","license":null,"homepage":null}}],"builds":[{{"package":"chat","target":"x86_64-unknown-linux-musl","platform":{{"os":"linux","architecture":"amd64","variant":null}},"libc":"musl","requires":{{"glibc":null,"interpreter":null,"libraries":[],"macos":null}},"directory":"chat-1.2.3","bins":[{{"name":"server","size":1,"sha256":"{digest}"}}],"archives":["chat.tar.gz"]}}],"files":[{{"path":"chat.tar.gz","kind":"archive","package":"chat","target":null,"format":"tar.gz","size":1,"sha256":"{digest}"}}]}}"#
+            r#"{{"$schema":"{SCHEMA_ID}","schema_version":1,"tool":{{"name":"cargo-xpkg","version":"0.1.0"}},"name":"chat","version":"1.2.3","tag":null,"commit":null,"repository":null,"url":null,"packages":[{{"name":"chat","version":"1.2.3","description":"it's","license":null,"homepage":null}}],"builds":[{{"package":"chat","target":"x86_64-unknown-linux-musl","platform":{{"os":"linux","architecture":"amd64","variant":null}},"libc":"musl","requires":{{"glibc":null,"interpreter":null,"libraries":[],"macos":null}},"directory":"chat-1.2.3","bins":[{{"name":"server","size":1,"sha256":"{digest}"}}],"archives":["chat-1.2.3.tar.gz"]}}],"files":[{{"path":"chat-1.2.3.tar.gz","kind":"archive","package":"chat","target":null,"format":"tar.gz","size":1,"sha256":"{digest}"}}]}}"#
         )
     }
 
@@ -391,9 +402,9 @@ mod tests {
                 "`it\\u{202e}s` has characters that cannot be seen",
             ),
             (
-                "\"path\":\"chat.tar.gz",
-                "\"path\":\"../chat.tar.gz",
-                "the path `../chat.tar.gz` is not one below it: it has a component `..`",
+                "\"path\":\"chat-1.2.3.tar.gz",
+                "\"path\":\"../chat-1.2.3.tar.gz",
+                "the path `../chat-1.2.3.tar.gz` is not one below it: it has a component `..`",
             ),
             (
                 "\"directory\":\"chat-1.2.3",
@@ -411,9 +422,10 @@ mod tests {
                 "`target` of the build of `chat` is `x86_64`, not a known target",
             ),
             (
-                "[\"chat.tar.gz\"]",
+                "[\"chat-1.2.3.tar.gz\"]",
                 "[\"other\"]",
-                "`archives` of the build of `chat` is `other`, not a listed file",
+                "`archives` of the build of `chat` is `other`, not a listed archive with the name of the \
+                 directory",
             ),
             (
                 "\"version\":\"1.2.3\",\"tag\"",

@@ -140,6 +140,9 @@ pub enum ArchiveFormat {
 }
 
 impl ArchiveFormat {
+    /// All formats.
+    pub const ALL: [Self; 4] = [Self::TarGz, Self::TarXz, Self::TarZst, Self::Zip];
+
     /// Returns the suffix without its dot: `tar.gz`.
     pub fn suffix(self) -> &'static str {
         match self {

@@ -11,7 +11,7 @@ use crate::problem::{Problem, Result};
 use crate::ship::release::document::build_record;
 use crate::ship::release::model::{Build, RELEASE_INVALID, Release};
 use crate::ship::release::template::fill;
-use crate::tree::installer::Installer;
+use crate::tree::installer::{Installer, is_word};
 use crate::tree::release::{BuildRecord, FileRecord};
 
 /// Directory that programs are installed in by default, below the home directory.
@@ -101,8 +101,7 @@ pub fn problems(builds: &[Build]) -> Vec<Problem> {
 
 /// Checks that a name is one word for every shell.
 fn check_word(word: &str) -> Result<()> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
-    if word.chars().all(is_plain) && !word.starts_with(['-', '.']) {
+    if is_word(word) {
         return Ok(());
     }
     Err(Problem::new(

@@ -120,6 +120,10 @@ fn an_installer_has_exactly_the_rows_of_the_document() {
              `release.json`"
         )]
     };
+    assert_eq!(
+        found(&format!("{gnu}\n"), &format!("{gnu}\r\n")),
+        column("programs", "hello\\r", "hello")
+    );
     // A second digest on the line does not hide behind the right one.
     let two = format!("{gnu} {zeros}");
     assert_eq!(
@@ -139,6 +143,71 @@ fn an_installer_has_exactly_the_rows_of_the_document() {
         [
             "installer-unfit install.sh: no table of builds, expected one, with the archives and their digests"
         ]
+    );
+}
+
+#[test]
+fn an_installer_takes_the_programs_that_were_compared() {
+    let release = Sealed::of(hello(), X86_MUSL);
+    let stem = format!("hello-0.1.0-{X86_MUSL}");
+    // Packs a changed directory again, and writes its digest into the script.
+    let pack = |project: &Project, change: &str| {
+        let line = format!(
+            "rm -rf new && mkdir new && tar -xzf out/{stem}.tar.gz -C new && cd new && {change} && \
+             tar -czf ../out/{stem}.tar.gz *"
+        );
+        on_a_system(project, &line);
+        let line = format!("sha256sum whole/{stem}.tar.gz out/{stem}.tar.gz");
+        let sums = on_a_system(project, &line).stdout;
+        let sums: Vec<&str> = sums.lines().map(|line| &line[..64]).collect();
+        replace(project, "out/install.sh", sums[0], sums[1]);
+    };
+    // The compared program is in a directory that the script does not read.
+    let found = release.found(|project| {
+        pack(
+            project,
+            &format!("cp -a {stem} other && printf x >> {stem}/hello"),
+        );
+        let directory = format!("\"directory\": \"{stem}\"");
+        replace(
+            project,
+            "out/release.json",
+            &directory,
+            "\"directory\": \"other\"",
+        );
+        on_a_system(project, &format!("rm out/{stem}.cdx.json"));
+        let mut document = project.json("out/release.json");
+        let files = document["files"].as_array_mut().unwrap();
+        files.retain(|file| file["kind"] != "sbom");
+        project.write("out/release.json", &document.to_string());
+    });
+    assert_eq!(
+        found,
+        [format!(
+            "list-unreadable release.json: cannot read `release.json`: `archives` of the build of \
+             `hello` is `{stem}.tar.gz`, not a listed archive with the name of the directory, expected \
+             the document that xpkg wrote"
+        )]
+    );
+    // One name in the document is two in the script.
+    let found = release.found(|project| {
+        pack(
+            project,
+            &format!("cp {stem}/hello {stem}/hello,su && printf x > {stem}/su"),
+        );
+        let name = "\"name\": \"hello\",\n          \"s";
+        replace(
+            project,
+            "out/release.json",
+            name,
+            "\"name\": \"hello,su\",\n          \"s",
+        );
+        replace(project, "out/install.sh", " - - hello\n", " - - hello,su\n");
+    });
+    let line = "installer-unfit install.sh: row 1 of its table is `hello ";
+    assert!(
+        found.iter().any(|found| found.starts_with(line)),
+        "{found:?}"
     );
 }
 
