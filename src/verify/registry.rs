@@ -29,8 +29,10 @@ pub fn check(subject: &Artifacts, base: &str, document: &Document) -> Vec<Findin
         if !is_index {
             continue;
         }
-        let text = file.list.as_deref().map(String::from_utf8_lossy);
-        let text = text.unwrap_or_default();
+        let Some(text) = file.list.as_deref().map(String::from_utf8_lossy) else {
+            lines.push((path, 1, Err("it is too long to be read".to_owned())));
+            continue;
+        };
         if path == config {
             configured = Some(parse_config(&text).map(drop));
             continue;

@@ -7,7 +7,9 @@ use crate::archive::entry::{Artifacts, Entry, File, Inside};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::printable;
 use crate::tree::installer::Installer;
-use crate::tree::release::{BinRecord, BuildRecord, Document, NAME, Requirements};
+use crate::tree::release::{
+    BinRecord, BuildRecord, Document, FileKind, FileRecord, NAME, Requirements,
+};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::integrity::DIGEST_MISMATCH;
 use crate::verify::listing::Listing;
@@ -25,18 +27,26 @@ pub fn check(subject: &Artifacts, listing: &Listing) -> Vec<Finding> {
             subject.inside.iter().find(|inside| inside.path == path)
         };
         for build in &document.builds {
-            let archives = build.archives.iter().filter_map(inside);
-            for archive in archives {
-                findings.extend(programs(archive, build));
+            for archive in build.archives.iter().filter_map(inside) {
+                findings.extend(programs(archive, build, &build.directory));
                 findings.extend(facts(base, archive, build));
+            }
+            let is_its_package = |file: &&FileRecord| {
+                file.kind == FileKind::Deb
+                    && file.package.as_ref() == Some(&build.package)
+                    && file.target.as_ref() == Some(&build.target)
+            };
+            let packages = document.files.iter().filter(is_its_package);
+            for package in packages.filter_map(|file| inside(&file.path)) {
+                findings.extend(programs(package, build, "usr/bin"));
             }
         }
         findings.extend(registry::check(subject, base, document));
         for (path, file) in subject.entries.iter().filter_map(Entry::file) {
-            if let Some(installer) = path.strip_prefix(base).and_then(Installer::of_name)
-                && let Some(text) = file.list.as_deref()
-            {
-                let script = String::from_utf8_lossy(text);
+            if let Some(installer) = path.strip_prefix(base).and_then(Installer::of_name) {
+                // One that is too long to be kept has no table, either.
+                let script = file.list.as_deref().map(String::from_utf8_lossy);
+                let script = script.unwrap_or_default();
                 findings.extend(rows(path, installer, &script, document));
             }
         }
@@ -44,12 +54,12 @@ pub fn check(subject: &Artifacts, listing: &Listing) -> Vec<Finding> {
     findings
 }
 
-/// Compares the programs in an archive with those of its build.
-fn programs(archive: &Inside, build: &BuildRecord) -> Vec<Finding> {
+/// Compares the programs in a directory of an archive or a package with those of its build.
+fn programs(archive: &Inside, build: &BuildRecord, directory: &str) -> Vec<Finding> {
     let Inside { path, contents } = archive;
     let mut findings = Vec::new();
     for bin in &build.bins {
-        let member = format!("{}/{}", build.directory, bin.name);
+        let member = format!("{directory}/{}", bin.name);
         let mut files = contents.entries.iter().filter_map(Entry::file);
         let found = files.find(|(path, _)| *path == member);
         let digest = found.map(|(_, file)| file.sha256.as_str());

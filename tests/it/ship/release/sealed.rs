@@ -240,6 +240,45 @@ fn a_program_of_another_release_is_found_in_its_archive() {
 }
 
 #[test]
+fn a_program_of_another_release_is_found_in_a_package_of_debian() {
+    let project = hello();
+    let manifest = project.read("Cargo.toml");
+    let described = "[package]\ndescription = \"greets\"\n";
+    let manifest = manifest.replacen("[package]\n", described, 1);
+    project.write("Cargo.toml", &manifest);
+    project.write(
+        "xpkg.toml",
+        "[release.deb]\nmaintainer = \"A <a@b.example>\"\n",
+    );
+    let release = Sealed::of(project, X86_MUSL);
+    let deb = "hello_0.1.0-1_amd64.deb";
+    let found = release.found(|project| {
+        let line = format!(
+            "dpkg-deb -R out/{deb} new && printf x >> new/usr/bin/hello && dpkg-deb -b \
+             --root-owner-group new out/{deb}"
+        );
+        on_a_system(project, &line);
+    });
+    let start = format!("digest-mismatch {deb}!/usr/bin/hello: digest ");
+    assert!(
+        found.len() == 1 && found[0].starts_with(&start),
+        "{found:?}"
+    );
+    let found = release.found(|project| {
+        let line = format!(
+            "dpkg-deb -R out/{deb} other && mv other/usr/bin/hello other/usr/bin/hi && dpkg-deb -b \
+             --root-owner-group other out/{deb}"
+        );
+        on_a_system(project, &line);
+    });
+    let start = format!("digest-mismatch {deb}!/usr/bin/hello: no such program");
+    assert!(
+        found.len() == 1 && found[0].starts_with(&start),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn what_programs_need_is_read_from_them_again() {
     let release = Sealed::of(hello(), &format!("{X86_MUSL},{HOST}"));
     let document = release.project.json("out/release.json");
