@@ -50,6 +50,7 @@ struct PackedDependency {
     #[serde(default)]
     features: Vec<String>,
     default_features: Option<bool>,
+    registry_index: Option<String>,
 }
 
 impl PackedManifest {
@@ -61,9 +62,10 @@ impl PackedManifest {
         toml::from_str(text).map_err(|error| error.message().to_owned())
     }
 
-    /// Returns how a line of the index differs from the package; `None` if it agrees. Targets and
-    /// registries of dependencies, and the version of Rust are not compared.
-    pub fn difference(&self, line: &IndexLine) -> Option<String> {
+    /// Returns how a line of the index differs from the package; `None` if it agrees. Targets of
+    /// dependencies, and the version of Rust are not compared, and of registries only whether it is
+    /// this one, at `url`.
+    pub fn difference(&self, line: &IndexLine, url: Option<&str>) -> Option<String> {
         let Self {
             package:
                 PackedPackage {
@@ -89,19 +91,35 @@ impl PackedManifest {
         if *features != line.features {
             return Some("`features` are not those of its package".to_owned());
         }
-        let mut listed: Vec<Comparable> = deps.iter().map(Comparable::from).collect();
+        let listed = deps.iter().map(|one| (one.into(), one.registry.as_deref()));
+        let mut listed: Vec<(Comparable, Option<&str>)> = listed.collect();
         let mut packed = self.dependencies();
         listed.sort();
         packed.sort();
-        let other = listed.iter().find(|one| !packed.contains(one));
-        let other = other.or_else(|| packed.iter().find(|one| !listed.contains(one)));
-        if let Some(other) = other {
+        let lacks =
+            |all: &[(Comparable, _)], one: &Comparable| !all.iter().any(|(other, _)| other == one);
+        let other = listed.iter().find(|(one, _)| lacks(&packed, one));
+        let other = other.or_else(|| packed.iter().find(|(one, _)| lacks(&listed, one)));
+        if let Some((other, _)) = other {
             return Some(format!("`{}` is not as in its package", other.name));
         }
-        (listed != packed).then(|| "`deps` has one of its package twice".to_owned())
+        if listed.len() != packed.len() {
+            return Some("`deps` has one of its package twice".to_owned());
+        }
+        let own = format!("sparse+{}/index/", url?);
+        // A line names no address for this registry, and a package none for the public one.
+        let is_moved = |((_, listed), (_, packed)): &(&(_, Option<&str>), &(_, Option<&str>))| {
+            listed.is_none() != (*packed == Some(own.as_str()))
+        };
+        let ((moved, _), _) = listed.iter().zip(&packed).find(is_moved)?;
+        Some(format!(
+            "`{}` is of another registry in its package",
+            moved.name
+        ))
     }
 
-    fn dependencies(&self) -> Vec<Comparable> {
+    /// Returns the dependencies, each with the index of its registry; `None` for the public one.
+    fn dependencies(&self) -> Vec<(Comparable, Option<&str>)> {
         let tables = [&self.dependencies].into_iter().chain(self.target.values());
         let named = tables.flat_map(|tables| {
             let PackedDependencies {
@@ -115,9 +133,12 @@ impl PackedManifest {
                 ("dev", dev_dependencies),
             ];
             kinds.into_iter().flat_map(|(kind, table)| {
-                table
-                    .iter()
-                    .map(move |(name, found)| found.comparable(kind, name))
+                table.iter().map(move |(name, found)| {
+                    (
+                        found.comparable(kind, name),
+                        found.registry_index.as_deref(),
+                    )
+                })
             })
         });
         named.collect()
@@ -144,6 +165,7 @@ impl PackedDependency {
             optional,
             features,
             default_features,
+            registry_index: _,
         } = self;
         Comparable {
             name: name.to_owned(),
@@ -202,7 +224,7 @@ mod tests {
     fn a_line_says_what_its_package_says() {
         let manifest = PackedManifest::parse(
             "[package]\nname = \"chat\"\nversion = \"1.0.0\"\n[features]\na = [\"dep:b\"]\n\
-             [dependencies.b]\nversion = \"1\"\noptional = true\nregistry-index = \"x\"\n\
+             [dependencies.b]\nversion = \"1\"\noptional = true\nregistry-index = \"sparse+https://x/index/\"\n\
              [target.\"cfg(unix)\".build-dependencies.c]\nversion = \">=1, <2\"\npackage = \"d\"\n\
              features = [\"y\", \"x\"]\ndefault-features = false\n\
              [dev-dependencies.e]\nversion = \"=1.2.3\"\n",
@@ -244,7 +266,24 @@ mod tests {
             ),
         ] {
             let line = IndexLine::parse(&line.replacen(from, to, 1)).unwrap();
-            assert_eq!(manifest.difference(&line).as_deref(), expected, "{to}");
+            let found = manifest.difference(&line, None);
+            assert_eq!(found.as_deref(), expected, "{to}");
+        }
+        let null = "\"registry\":null";
+        // `b` is of this registry, the others are of the public one.
+        let public = "\"registry\":\"https://public\"";
+        let line = line.replace(null, public).replacen(public, null, 1);
+        let parsed = |from: &str, to: &str| IndexLine::parse(&line.replacen(from, to, 1)).unwrap();
+        for (url, from, to, expected) in [
+            ("https://x", "", "", None),
+            ("https://y", "", "", Some("b")),
+            ("https://x", null, public, Some("b")),
+            ("https://x", public, null, Some("c")),
+        ] {
+            let found = manifest.difference(&parsed(from, to), Some(url));
+            let expected =
+                expected.map(|name| format!("`{name}` is of another registry in its package"));
+            assert_eq!(found, expected, "{url} {from}");
         }
     }
 }

@@ -34,7 +34,7 @@ pub fn check(subject: &Artifacts, base: &str, document: &Document) -> Vec<Findin
             continue;
         };
         if path == config {
-            configured = Some(parse_config(&text).map(drop));
+            configured = Some(parse_config(&text));
             continue;
         }
         for (at, line) in text.lines().enumerate() {
@@ -45,6 +45,12 @@ pub fn check(subject: &Artifacts, base: &str, document: &Document) -> Vec<Findin
         .iter()
         .filter_map(|(_, _, line)| Some(line.as_ref().ok()?.name.as_str()))
         .collect();
+    let configured = match configured {
+        None if lines.is_empty() => return Vec::new(),
+        None => Err("there is none".to_owned()),
+        Some(configured) => configured,
+    };
+    let url = configured.as_deref().ok();
     let fault = |path: &str, line: &IndexLine| {
         if !path.ends_with(&format!("{INDEX}/{}", path_of(&line.name))) {
             return Some(format!("`{}` has its line elsewhere", line.name));
@@ -67,15 +73,12 @@ pub fn check(subject: &Artifacts, base: &str, document: &Document) -> Vec<Findin
         let package = format!("{base}{file}");
         let package = subject.inside.iter().find(|inside| inside.path == package);
         match packed(package, line) {
-            Ok(manifest) => manifest.difference(line),
+            Ok(manifest) => manifest.difference(line, url),
             Err(why) => Some(format!("`Cargo.toml` of `{file}` cannot be read: {why}")),
         }
     };
     let mut findings = Vec::new();
-    if configured.is_none() && !lines.is_empty() {
-        configured = Some(Err("there is none".to_owned()));
-    }
-    if let Some(Err(why)) = configured {
+    if let Err(why) = &configured {
         let expected = "the address of the packages, as `release` writes it";
         findings.push(finding(INDEX_UNFIT, &config, why, expected, REPEAT));
     }

@@ -355,6 +355,24 @@ fn a_registry_is_not_what_its_index_alone_says() {
             line("greeter", "`greeting` is not as in its package")
         );
     }
+    // The address of the registry is in the packages, too.
+    let moved = "is of another registry in its package";
+    assert_eq!(
+        found(
+            "gr/ee/greeter",
+            "\"registry\":null",
+            "\"registry\":\"https://evil.example\""
+        ),
+        line("greeter", &format!("`greeting` {moved}"))
+    );
+    assert_eq!(
+        found("config.json", "get.example", "evil.example"),
+        [
+            line("greeter", &format!("`greeting` {moved}")),
+            line("greeting", &format!("`louder` {moved}")),
+        ]
+        .concat()
+    );
     // A dependency of another registry, where anybody may have that name.
     let elsewhere = release.found(|project| {
         let path = format!("{index}/gr/ee/greeter");
