@@ -437,6 +437,7 @@ fn report_failed(host: &Host, plan: &Plan, failed: Vec<Failed>) -> Failure {
         match failure {
             Failure::Problems(found) => problems.extend(found),
             Failure::ChildFailed(code) => child_code = Some(code),
+            Failure::HookFailed(problem) => problems.push(*problem),
             Failure::AlreadyReported => {}
         }
     }

@@ -46,6 +46,7 @@ const LISTS: &[&[Code]] = &[
     crate::ship::docker::image::CODES,
     crate::ship::docker::one::CODES,
     crate::ship::docker::context::CODES,
+    crate::ship::publish::codes::CODES,
     crate::ship::release::model::CODES,
     crate::ship::release::version::CODES,
     crate::ship::release::look::CODES,

@@ -8,7 +8,8 @@ use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::candidates::{self, Complete};
 use crate::commands::{
-    build, clean, completions, docker, doctor, env, help, image, man, plan, release, show, verify,
+    build, clean, completions, docker, doctor, env, help, image, man, plan, publish, release, show,
+    verify, yank,
 };
 
 /// Headings of `--help`, in the order of the arguments' declarations, and the IDs of their
@@ -92,6 +93,8 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
     ("env", env::EXAMPLES),
     ("docker", docker::EXAMPLES),
     ("release", release::EXAMPLES),
+    ("publish", publish::EXAMPLES),
+    ("yank", yank::EXAMPLES),
     ("image", image::EXAMPLES),
     ("show", show::EXAMPLES),
     ("clean", clean::EXAMPLES),

@@ -16,9 +16,11 @@ pub mod image;
 pub mod internal;
 pub mod man;
 pub mod plan;
+pub mod publish;
 pub mod release;
 pub mod show;
 pub mod verify;
+pub mod yank;
 
 use camino::Utf8PathBuf;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -37,15 +39,17 @@ use crate::commands::internal::compiler::{self, CompilerArgs};
 use crate::commands::internal::zig::{self, ZigArgs, ZigToolsArgs};
 use crate::commands::man::ManArgs;
 use crate::commands::plan::PlanArgs;
+use crate::commands::publish::PublishArgs;
 use crate::commands::release::ReleaseArgs;
 use crate::commands::verify::VerifyArgs;
+use crate::commands::yank::YankArgs;
 use crate::host::codes::INTERRUPTED;
 use crate::host::machine::Host;
 use crate::host::shell::{self, Shell};
 use crate::problem::{Failure, Problem, Result};
 
 /// Runs a command line. Returns the exit code: 0, 1 for a problem, or that of a child process that
-/// has reported its failure itself.
+/// has reported its failure itself; 3 if only what follows failed.
 pub fn run(cli: Cli) -> u8 {
     let Cli {
         explain,
@@ -81,6 +85,8 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Env(args)) => (args.run.message_format, env::run(&host, args)),
         Some(Command::Docker(args)) => (args.run.message_format, docker::run(&host, args)),
         Some(Command::Release(args)) => (args.run.message_format, release::run(&host, args)),
+        Some(Command::Publish(args)) => (args.store.message_format, publish::run(&host, args)),
+        Some(Command::Yank(args)) => (args.store.message_format, yank::run(&host, args)),
         Some(Command::Image(args)) => (args.command.run().message_format, image::run(&host, args)),
         Some(Command::Show(args)) => (args.message_format, show::run(&host, args)),
         Some(Command::Clean(args)) => (args.message_format, clean::run(&host, args)),
@@ -120,6 +126,10 @@ pub fn report(shell: Shell, format: MessageFormat, outcome: Result<(), Failure>)
     let (code, problems) = match outcome {
         Ok(()) => return 0,
         Err(Failure::AlreadyReported) => return 1,
+        Err(Failure::HookFailed(problem)) => {
+            shell.problems(&[*problem]);
+            return 3;
+        }
         // The child has reported the reason; only the document still needs an entry.
         Err(Failure::ChildFailed(code)) => {
             let message = format!("cargo exited with {code}; its messages are on stderr");
@@ -183,6 +193,10 @@ pub enum Command {
     Docker(DockerArgs),
     /// Write a release of the staged tree: archives, checksums and `release.json`
     Release(ReleaseArgs),
+    /// Publish a release to a store: versions that never change, pointers exchanged last
+    Publish(PublishArgs),
+    /// Take a published version back: it is no longer the latest, and its files stay
+    Yank(YankArgs),
     /// Pin, update, list and pull cross images, locked by digest in `xpkg.lock`
     Image(ImageArgs),
     /// Show the staged tree: bins, sizes, linkage, digests
@@ -226,6 +240,8 @@ impl Command {
             Self::Release(args) => &args.run.allow_outside,
             Self::Image(args) => &args.command.run().allow_outside,
             Self::Verify(_)
+            | Self::Publish(_)
+            | Self::Yank(_)
             | Self::Show(_)
             | Self::Clean(_)
             | Self::Help(_)

@@ -73,6 +73,7 @@ pages! {
     oci "oci",
     build_in_docker "build-in-docker",
     release "release",
+    publish "publish",
     codes "codes",
     benchmarks "benchmarks",
     limits "limits",

@@ -71,9 +71,7 @@ impl<'a> Below<'a> {
 
     /// Creates a file, which must not exist, to write it in pieces. Creates its parents, too.
     pub fn create(&self, path: &str) -> Result<FileWriter<'a>> {
-        if let Some((parent, _)) = path.rsplit_once('/') {
-            self.create_dir_all(parent)?;
-        }
+        self.create_parent(path)?;
         self.op("write", path)?;
         let file = self
             .parent(path)
@@ -107,9 +105,7 @@ impl<'a> Below<'a> {
     /// cannot be linked: on another file system, or when it belongs to another user
     /// (`fs.protected_hardlinks`).
     pub fn link_or_copy(&self, from: &Utf8Path, path: &str) -> Result<()> {
-        if let Some((parent, _)) = path.rsplit_once('/') {
-            self.create_dir_all(parent)?;
-        }
+        self.create_parent(path)?;
         self.op("link", path)?;
         let parent = self
             .parent(path)
@@ -129,9 +125,7 @@ impl<'a> Below<'a> {
 
     /// Creates a symbolic link with this text, and its parents.
     pub fn symlink(&self, text: &str, path: &str) -> Result<()> {
-        if let Some((parent, _)) = path.rsplit_once('/') {
-            self.create_dir_all(parent)?;
-        }
+        self.create_parent(path)?;
         self.op("link", path)?;
         self.parent(path)
             .and_then(|parent| parent.symlink(text))
@@ -159,6 +153,46 @@ impl<'a> Below<'a> {
         };
         let file = open().map_err(|error| self.cannot("read", path, &error))?;
         Ok(FileReader::new(self.host, file))
+    }
+
+    /// Does the same as [`Self::open_read`]; returns `None` if nothing is there, or only behind a
+    /// link.
+    pub fn open_existing(&self, path: &str) -> Result<Option<FileReader<'a>>> {
+        self.op("read", path)?;
+        match self.parent(path).and_then(|parent| parent.open_file()) {
+            Err(error) if is_absent(&error) => Ok(None),
+            _ => self.open_read(path).map(Some),
+        }
+    }
+
+    /// Gives a file another name, in one step. Creates the parents of that name. Returns false if
+    /// the name is taken.
+    ///
+    /// # Errors
+    /// Also if the file system has neither hard links nor renames that keep what is there.
+    pub fn link_new(&self, from: &str, path: &str) -> Result<bool> {
+        self.create_parent(path)?;
+        self.op("link", path)?;
+        let link = || self.parent(path)?.link_below(&self.parent(from)?);
+        match link() {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(self.cannot("link", path, &error)),
+        }
+    }
+
+    /// Renames a file to the place of another one, in one step.
+    pub fn rename(&self, from: &str, path: &str) -> Result<()> {
+        self.op("rename", path)?;
+        let rename = || self.parent(path)?.rename_from(&self.parent(from)?);
+        rename().map_err(|error| self.cannot("rename", path, &error))
+    }
+
+    fn create_parent(&self, path: &str) -> Result<()> {
+        match path.rsplit_once('/') {
+            Some((parent, _)) => self.create_dir_all(parent),
+            None => Ok(()),
+        }
     }
 
     /// Returns the digest (64 lower-case hex digits) and size in bytes of a regular file.
@@ -283,8 +317,8 @@ mod unix {
 
     use camino::Utf8Path;
     use rustix::fs::{
-        AtFlags, CWD, FileType, Mode, OFlags, fchmod, linkat, mkdirat, openat, statat, symlinkat,
-        unlinkat,
+        AtFlags, CWD, FileType, Mode, OFlags, fchmod, linkat, mkdirat, openat, renameat, statat,
+        symlinkat, unlinkat,
     };
     use rustix::io::Errno;
 
@@ -372,6 +406,49 @@ mod unix {
             )?)
         }
 
+        /// Without hard links (FAT, some network file systems), the file is renamed unless the name is
+        /// taken.
+        pub fn link_below(&self, from: &Self) -> io::Result<()> {
+            let linked = linkat(
+                &from.directory,
+                &from.name,
+                &self.directory,
+                &self.name,
+                AtFlags::empty(),
+            );
+            match linked {
+                Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
+                    self.rename_new(from)
+                }
+                linked => Ok(linked?),
+            }
+        }
+
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        fn rename_new(&self, from: &Self) -> io::Result<()> {
+            Ok(rustix::fs::renameat_with(
+                &from.directory,
+                &from.name,
+                &self.directory,
+                &self.name,
+                rustix::fs::RenameFlags::NOREPLACE,
+            )?)
+        }
+
+        #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+        fn rename_new(&self, _: &Self) -> io::Result<()> {
+            Err(Errno::OPNOTSUPP.into())
+        }
+
+        pub fn rename_from(&self, from: &Self) -> io::Result<()> {
+            Ok(renameat(
+                &from.directory,
+                &from.name,
+                &self.directory,
+                &self.name,
+            )?)
+        }
+
         pub fn symlink(&self, text: &str) -> io::Result<()> {
             Ok(symlinkat(text, &self.directory, &self.name)?)
         }
@@ -439,6 +516,14 @@ mod other {
 
         pub fn link(&self, from: &Utf8Path) -> io::Result<()> {
             fs::hard_link(from, &self.0)
+        }
+
+        pub fn link_below(&self, from: &Self) -> io::Result<()> {
+            fs::hard_link(&from.0, &self.0)
+        }
+
+        pub fn rename_from(&self, from: &Self) -> io::Result<()> {
+            fs::rename(&from.0, &self.0)
         }
 
         pub fn symlink(&self, text: &str) -> io::Result<()> {

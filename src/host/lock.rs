@@ -84,6 +84,22 @@ impl Host {
         }
     }
 
+    /// Takes the lock at `path`; `None` if another run holds it.
+    ///
+    /// # Errors
+    /// `file-access`, also if the file system has no locks.
+    pub fn try_lock(&self, path: &Utf8Path) -> Result<Option<FileLock>> {
+        let file = regular::open_lock(path).map_err(|error| cannot("open", path, &error))?;
+        match file.try_lock() {
+            Ok(()) if same_file(&file, path) => Ok(Some(FileLock {
+                file,
+                removed_on_drop: None,
+            })),
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(cannot("lock", path, &error)),
+        }
+    }
+
     /// Takes a lock whose file is removed with it, for places among the user's own files.
     ///
     /// # Errors

@@ -203,6 +203,14 @@ impl Host {
         None
     }
 
+    /// Returns 16 hex digits that no other run has.
+    pub fn nonce(&self) -> String {
+        use std::hash::{BuildHasher as _, Hasher as _};
+        // Keys from the system's source of random numbers, and a counter in the process.
+        let digits = std::hash::RandomState::new().build_hasher().finish();
+        format!("{digits:016x}")
+    }
+
     /// Returns the path of the running executable.
     pub fn own_program(&self) -> Option<Utf8PathBuf> {
         std::env::current_exe()

@@ -16,6 +16,8 @@ pub mod exchange;
 #[cfg(feature = "test-fakes")]
 pub mod fault;
 pub mod files;
+#[cfg(feature = "s3")]
+pub mod http;
 pub mod lock;
 pub mod machine;
 pub mod opened;

@@ -144,6 +144,16 @@ impl Host {
         }
     }
 
+    /// Waits, unless a signal comes first.
+    pub fn pause(&self, time: Duration) {
+        const STEP: Duration = Duration::from_millis(20);
+        let mut left = time;
+        while !left.is_zero() && self.interrupted().is_none() {
+            thread::sleep(left.min(STEP));
+            left = left.saturating_sub(STEP);
+        }
+    }
+
     /// Returns the command of an invocation.
     fn command(&self, invocation: &Invocation) -> Command {
         // The program is looked up in *our* PATH; `Command` alone would do the same only where PATH
@@ -350,6 +360,35 @@ impl Host {
         }
         let _ = child.wait();
         true
+    }
+
+    /// Runs a program with our own stderr, writes `input` to its stdin, passes each line of its stdout
+    /// to `line`, and returns its exit code.
+    pub fn stream_fed(
+        &self,
+        invocation: &Invocation,
+        input: &str,
+        mut line: impl FnMut(&str) + Send,
+    ) -> Result<Option<i32>> {
+        let failed = |error: io::Error| cannot_start(invocation, &error);
+        let mut running = self.spawn(invocation, |command| {
+            command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        })?;
+        let stdin = running.child.stdin.take();
+        let mut lines = Lines::default();
+        let stdout = running.child.stdout.take().expect("the stream is piped");
+        let status = thread::scope(|scope| {
+            scope.spawn(move || {
+                // A program that does not read closes the pipe.
+                let _ = stdin.map(|mut stdin| io::Write::write_all(&mut stdin, input.as_bytes()));
+            });
+            let mut readers = [Reader::new(stdout, 0, |piece| lines.push(piece, &mut line))];
+            pipes::read(&mut running.child, Bound::None, &mut readers)
+        });
+        let status = status.map_err(failed)?;
+        lines.finish(&mut line);
+        self.check_interrupted()?;
+        Ok(status.and_then(|status| status.code()))
     }
 
     /// Runs a program with our own stderr, passes each line of its stdout to `line` with its

@@ -71,10 +71,20 @@ impl Shell {
     /// Returns a progress bar in bytes, shown on a terminal once the work takes longer than a
     /// second.
     pub fn bar(&self, verb: &str) -> Bar {
+        self.counting_bar(verb, "read")
+    }
+
+    /// Returns the same for bytes that are sent.
+    pub fn sending_bar(&self, verb: &str) -> Bar {
+        self.counting_bar(verb, "sent")
+    }
+
+    fn counting_bar(&self, verb: &str, done_word: &'static str) -> Bar {
         let shown = self.verbosity != Verbosity::Quiet
             && std::io::IsTerminal::is_terminal(&std::io::stderr());
         Bar {
             verb: verb.to_owned(),
+            done_word,
             began: Instant::now(),
             done: AtomicU64::new(0),
             bar: shown.then(OnceLock::new),
@@ -166,6 +176,8 @@ fn color(text: &str) -> Option<usize> {
 /// Progress bar that counts the bytes that are read.
 pub struct Bar {
     verb: String,
+    /// What was done with the bytes: `read`.
+    done_word: &'static str,
     began: Instant,
     done: AtomicU64,
     bar: Option<OnceLock<ProgressBar>>,
@@ -183,9 +195,10 @@ impl Bar {
         let Some(slot) = &self.bar else { return };
         if slot.get().is_some() || self.began.elapsed() > Duration::from_secs(1) {
             let bar = slot.get_or_init(|| {
-                let style = ProgressStyle::with_template(
-                    "{prefix:>12} {decimal_bytes} read, {decimal_bytes_per_sec}",
-                );
+                let word = self.done_word;
+                let style = ProgressStyle::with_template(&format!(
+                    "{{prefix:>12}} {{decimal_bytes}} {word}, {{decimal_bytes_per_sec}}"
+                ));
                 ProgressBar::no_length()
                     .with_prefix(self.verb.clone())
                     .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))

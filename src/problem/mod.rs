@@ -85,6 +85,9 @@ pub enum Failure {
     ChildFailed(u8),
     /// A failure that the report on stdout contains; exit code 1.
     AlreadyReported,
+    /// All that was asked for is done, and the command that was to follow failed; the report on
+    /// stdout contains it. Exit code 3.
+    HookFailed(Box<Problem>),
 }
 
 impl From<Problem> for Failure {

@@ -6,6 +6,8 @@ pub mod docker;
 pub mod files;
 /// OCI image layouts: the images that are written and the bases that are read.
 pub mod oci;
+/// Stores that releases are published to.
+pub mod publish;
 /// Registries of cargo.
 pub mod registry;
 /// Releases: archives, checksums, installers.

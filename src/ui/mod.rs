@@ -7,6 +7,7 @@ pub mod images;
 pub mod man;
 pub mod page;
 pub mod plan;
+pub mod publish;
 pub mod release;
 pub mod table;
 pub mod tree;

@@ -4,6 +4,7 @@
 //! nearest known key.
 
 pub mod parse;
+pub mod publish;
 pub mod release;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use crate::project::config::publish::PublishConfig;
 use crate::project::config::release::{PackageReleaseConfig, ReleaseConfig};
 use crate::project::linker::LinkerChoice;
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub docker: Vec<DockerConfig>,
     /// What `release` makes of the tree.
     pub release: ReleaseConfig,
+    /// Where `publish` puts releases.
+    pub publish: PublishConfig,
     /// Settings per package, by name; from each package's own table, never from the workspace's.
     #[serde(skip)]
     pub package: BTreeMap<String, PackageConfig>,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, nearest};
+use crate::project::config::publish::PublishConfig;
 use crate::project::config::release::{PackageReleaseConfig, ReleaseConfig};
 use crate::project::config::{
     Config, DockerConfig, PackageConfig, PolicyConfig, Strip, TargetConfig,
@@ -86,6 +87,7 @@ struct LoneTable {
     policy: PolicyConfig,
     docker: Vec<DockerConfig>,
     release: ReleaseConfig,
+    publish: PublishConfig,
     skip: bool,
     rename: BTreeMap<String, String>,
 }
@@ -129,6 +131,7 @@ impl Config {
                             policy,
                             docker,
                             release,
+                            publish,
                             skip,
                             rename,
                         } = table;
@@ -153,6 +156,7 @@ impl Config {
                             policy,
                             docker,
                             release,
+                            publish,
                             package: BTreeMap::new(),
                         };
                         if config != Self::default() {

@@ -57,17 +57,20 @@ pub fn page(release: &Release, files: &[FileRecord], registry: Option<&str>) -> 
     body.push_str(&others(files));
     body.push_str(&verification());
     body.push_str(&source(release));
-    let values = [("TITLE", text(&title)), ("BODY", body)];
+    page_of(&title, &body)
+}
+
+/// Returns a page with this title and this body, which is HTML.
+pub fn page_of(title: &str, body: &str) -> String {
+    let title = text(title);
     fill(
         include_str!("page.html"),
-        &values
-            .each_ref()
-            .map(|(name, value)| (*name, value.as_str())),
+        &[("TITLE", title.as_str()), ("BODY", body)],
     )
 }
 
 /// Escapes text for HTML, in attributes, too.
-fn text(raw: &str) -> String {
+pub fn text(raw: &str) -> String {
     let mut escaped = String::with_capacity(raw.len());
     for c in raw.chars() {
         match c {

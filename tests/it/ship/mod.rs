@@ -3,4 +3,5 @@
 mod docker;
 mod files;
 mod oci;
+mod publish;
 mod release;

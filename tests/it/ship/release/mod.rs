@@ -1,9 +1,9 @@
 //! `release`: from staged trees to the directory of a release, read by the tools that users have.
 
 mod deb;
-mod installers;
+pub mod installers;
 mod place;
-mod registry;
+pub mod registry;
 mod sbom;
 mod sealed;
 

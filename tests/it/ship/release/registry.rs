@@ -10,7 +10,7 @@ pub fn workspace(url: &str) -> Project {
     workspace_at(url, "1.2.3")
 }
 
-fn workspace_at(url: &str, version: &str) -> Project {
+pub fn workspace_at(url: &str, version: &str) -> Project {
     let project = Project::empty();
     let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\"greeter\", \"greeting\", \"other\"]\n\
          [workspace.package]\nversion = \"1.2.3\"\nedition = \"2024\"\n\

@@ -1,0 +1,46 @@
+//! `yank`: takes a version back that was published.
+
+use clap::Args;
+
+use crate::commands::publish::{Place, StoreArgs};
+use crate::host::machine::Host;
+use crate::problem::{Failure, Result};
+use crate::ship::publish::yank::run::yank;
+
+/// Examples of the command line.
+pub const EXAMPLES: &[&str] = &[
+    "cargo xpkg yank 1.4.0 --to file:///srv/site --channel main",
+    "cargo xpkg yank 1.4.0 --to s3://BUCKET/PREFIX --dry-run",
+    "cargo xpkg yank 1.4.0 --to s3://BUCKET/PREFIX --undo",
+];
+
+/// Arguments of `yank`.
+#[derive(Debug, Args)]
+pub struct YankArgs {
+    /// Version to yank
+    #[arg(value_name = "VERSION")]
+    pub version: String,
+
+    /// Undo a yank: the version can be chosen again
+    #[arg(long)]
+    pub undo: bool,
+
+    /// Location of the channel.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Runs `yank`.
+pub fn run(host: &Host, args: YankArgs) -> Result<(), Failure> {
+    let YankArgs {
+        version,
+        undo,
+        store,
+    } = args;
+    let place = Place::find(host, &store)?;
+    let opened = place.open(host, store.dry_run)?;
+    let session = place.session(host, opened.as_ref(), store.dry_run);
+    let receipt = yank(&session, &version, !undo)?;
+    let verb = if undo { "Restored" } else { "Yanked" };
+    place.finish(host, verb, receipt, store.message_format)
+}

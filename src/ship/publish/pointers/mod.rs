@@ -1,0 +1,3 @@
+//! What follows from the latest version: scripts and the page.
+
+pub mod run;

@@ -1,0 +1,3 @@
+//! Requests, signed and repeated.
+
+pub mod run;

@@ -1,0 +1,3 @@
+//! Objects in parts.
+
+pub mod run;

@@ -1,0 +1,3 @@
+//! An open store, and the exchange of its small documents.
+
+pub mod run;

@@ -1,0 +1,3 @@
+//! What a store has already.
+
+pub mod look;

@@ -1,0 +1,3 @@
+//! Versions that are taken back.
+
+pub mod run;
