@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::{Go as _, ask, cargo, root};
 use crate::setup::packages;
+use crate::stores;
 
 const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 const ZIG_TARGETS: &str = "aarch64-unknown-linux-musl,aarch64-unknown-linux-gnu.2.17";
@@ -27,6 +28,12 @@ const ARCHIVE_RATIO: f64 = 1.2;
 const ARCHIVES: &str = "archives";
 /// `release` against `tar` and `gzip -6`.
 const RELEASE_RATIO: f64 = 1.1;
+/// `publish` takes at most so many times what `aws s3 cp --recursive` takes at the same server.
+const PUBLISH_RATIO: f64 = 1.25;
+/// Most memory of `publish`, in KiB.
+const PUBLISH_MEMORY: u64 = 64 * 1024;
+/// Argument for `publish` alone.
+const PUBLISH: &str = "publish";
 /// Bytes of one of the files that `verify` is measured with.
 const FILE: usize = 32 * 1024 * 1024;
 const DOCTOR: Duration = Duration::from_millis(200);
@@ -52,6 +59,9 @@ pub fn run(args: &[String]) -> Result<(), String> {
         chat: root().join("fixtures/chat"),
         scratch,
     };
+    if args.first().is_some_and(|only| only == PUBLISH) {
+        return bench.publish(5);
+    }
     println!("| case | cargo, median | spread | xpkg, median | spread | ratio | more | bound |");
     println!("|---|---|---|---|---|---|---|---|");
     let archives = bench.archives(7)?;
@@ -77,6 +87,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
     );
     let release = bench.release(rounds.div_ceil(4))?;
     println!("| {} | at most {RELEASE_RATIO} x |", release.row);
+    let publish_held = bench.publish(3);
     let zig = bench.zig(rounds)?;
     println!(
         "| {} | at most {} ms more |",
@@ -113,7 +124,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
     let release_held = release.xpkg.as_secs_f64() <= release.cargo.as_secs_f64() * RELEASE_RATIO;
     let ours_held = verify_held && archives_held && release_held && doctor.median <= DOCTOR;
     if cold_held && warm_held && zig_held && images_held && ours_held {
-        Ok(())
+        publish_held
     } else {
         Err("a bound is not held".to_owned())
     }
@@ -219,6 +230,26 @@ impl Bench {
             xpkg.push(began.elapsed());
         }
         Ok(Pair::of("release, against tar and gzip -6", tar, xpkg))
+    }
+
+    /// 1,000 objects of 1 MB, verified and published, against the AWS CLI, which copies them.
+    fn publish(&self, rounds: usize) -> Result<(), String> {
+        let stores::Measured { aws, xpkg, memory } =
+            stores::measure(&self.xpkg, &self.scratch, rounds)?;
+        let pair = Pair::of("publish, against aws s3 cp", aws, xpkg);
+        let megabytes = |kibibytes: u64| kibibytes.div_ceil(1024);
+        println!(
+            "| {} | at most {PUBLISH_RATIO} x; {} MiB of at most {} |",
+            pair.row,
+            megabytes(memory),
+            megabytes(PUBLISH_MEMORY)
+        );
+        let is_fast = pair.xpkg.as_secs_f64() <= pair.cargo.as_secs_f64() * PUBLISH_RATIO;
+        if is_fast && memory <= PUBLISH_MEMORY {
+            Ok(())
+        } else {
+            Err("a bound is not held".to_owned())
+        }
     }
 
     /// Nothing to do where zig compiles the C of musl and of a glibc floor: against the very calls

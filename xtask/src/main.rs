@@ -19,6 +19,7 @@ mod fuzz;
 mod matrix;
 mod pypi;
 mod setup;
+mod stores;
 mod suite;
 mod targets;
 mod wild;
@@ -44,8 +45,8 @@ const TASKS: &[(&str, &str, Task)] = &[
     ),
     (
         "bench",
-        "xpkg against plain cargo in turn: medians, spread, bounds [archives] [--cold N] [--warm N] \
-         [--gigabytes N]",
+        "xpkg against plain cargo in turn: medians, spread, bounds [archives|publish] [--cold N] \
+         [--warm N] [--gigabytes N]",
         bench::run,
     ),
     (
@@ -93,7 +94,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     (
         "stores",
         "lose every single request of `publish` and its answer, and kill it at every one; minutes",
-        stores,
+        stores::run,
     ),
     (
         "races",
@@ -169,13 +170,6 @@ fn kills(args: &[String]) -> Result<(), String> {
         "--nocapture",
     ]);
     command.env("XPKG_KILLS", number);
-    command.go()
-}
-
-fn stores(args: &[String]) -> Result<(), String> {
-    setup::run()?;
-    let mut command = cargo(&["test", "--test", "it", "ship::publish", "--"]);
-    command.args(args).env("XPKG_EVERY_REQUEST", "1");
     command.go()
 }
 
