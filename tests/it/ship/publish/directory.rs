@@ -4,11 +4,10 @@ use std::process::Command;
 
 use snapbox::str;
 
-use super::{Objects, index, machine, readable, release};
+use super::{Objects, index, machine, readable};
 use crate::check;
-use crate::ship::release::installers::served;
 use crate::ship::release::registry::workspace_at;
-use crate::support::{Project, tool};
+use crate::support::Project;
 
 const TO: &str = "--to file://[SITE] --channel main";
 
@@ -524,45 +523,4 @@ fn the_channel_is_the_branch_and_the_release_the_only_one() {
         "{}",
         several.stderr
     );
-}
-
-#[test]
-fn users_install_from_a_site_and_get_the_next_version() {
-    let place = tempfile::tempdir().unwrap();
-    let url = served(place.path().to_owned());
-    let project = workspace_at(&format!("{url}/main/registry"), "1.0.0");
-    let publish = |name: &str| {
-        let to = format!("--to file://{} --channel main", place.path().display());
-        project.xpkg(&format!("publish -q out/{name} {to}")).ok();
-    };
-    let install = |expected: &str| {
-        let home = tempfile::tempdir().unwrap();
-        let home = home.path();
-        let line = format!(
-            "export PATH=/usr/bin:/bin HOME={home} && curl -fsSL {url}/main/latest/install.sh | \
-             busybox sh -s -- --no-modify-path && {home}/.local/bin/greeter",
-            home = home.display()
-        );
-        assert_eq!(
-            project.shell(&line).ok().stdout.lines().last(),
-            Some(expected)
-        );
-        // An empty home of cargo: nothing but the registry has the packages.
-        let line = format!(
-            "CARGO_HOME={home}/cargo {cargo} install --quiet --locked --index \
-             sparse+{url}/main/registry/index/ greeter --root {home} && {home}/bin/greeter",
-            home = home.display(),
-            cargo = tool("cargo").display(),
-        );
-        assert_eq!(project.shell(&line).ok().stdout, format!("{expected}\n"));
-    };
-    release(&project, &url, "1.0.0", "one", "1.0.0");
-    publish("1.0.0");
-    install("one");
-    release(&project, &url, "1.1.0", "two", "1.1.0");
-    publish("1.1.0");
-    install("two");
-    let to = format!("--to file://{} --channel main", place.path().display());
-    project.xpkg(&format!("yank -q 1.1.0 {to}")).ok();
-    install("one");
 }

@@ -4,6 +4,7 @@ mod directory;
 mod kills;
 mod servers;
 mod stores;
+mod users;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -74,14 +75,6 @@ type Objects = BTreeMap<String, Vec<u8>>;
 /// installer and an index that are of whole versions.
 #[track_caller]
 fn readable(objects: &Objects) {
-    let digest = |bytes: &[u8]| {
-        use sha2::Digest as _;
-        let digest = sha2::Sha256::digest(bytes);
-        digest
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
     let Some(latest) = objects.get("main/latest.json") else {
         return;
     };
@@ -120,6 +113,13 @@ fn readable(objects: &Objects) {
         let text = std::str::from_utf8(installer).unwrap();
         assert!(is_of_a_version || text.contains("exit 1"), "{text}");
     }
+}
+
+/// SHA-256 in hex.
+fn digest(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    let digest = sha2::Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn the_schema_holds(document: &serde_json::Value) {

@@ -57,7 +57,8 @@ pub fn seaweed(test: &str) -> Option<&'static Server> {
         let data = tempfile::tempdir().unwrap().keep();
         let identities = "{\"identities\":[{\"name\":\"xpkg\",\"credentials\":[{\"accessKey\":\
                           \"xpkgkey\",\"secretKey\":\"xpkgsecret\"}],\"actions\":[\"Admin\",\
-                          \"Read\",\"Write\",\"List\",\"Tagging\"]}]}";
+                          \"Read\",\"Write\",\"List\",\"Tagging\"]},{\"name\":\
+                          \"anonymous\",\"actions\":[\"Read:site\"]}]}";
         std::fs::write(data.join("s3.json"), identities).unwrap();
         let ports = free_ports(9);
         let names = [
@@ -440,8 +441,8 @@ pub fn passed_on(server: &str, request: &Asked) -> (String, Vec<u8>) {
     (head.split_once(' ').unwrap().1.to_owned(), body)
 }
 
-/// Reads an address without credentials.
-fn got(host: &str, path: &str) -> Vec<u8> {
+/// Reads an address without credentials; `{}` if nothing is there.
+pub fn got(host: &str, path: &str) -> Vec<u8> {
     let mut server = TcpStream::connect(host).unwrap();
     let head = format!("GET {path} HTTP/1.0\r\nAccept: application/json\r\n\r\n");
     server.write_all(head.as_bytes()).unwrap();
