@@ -26,7 +26,7 @@ fn releases() -> &'static Path {
         ] {
             release(&project, "http://127.0.0.1:9", version, text, name);
         }
-        let kept = tempfile::tempdir().unwrap().keep();
+        let kept = emptied("releases");
         let line = format!("PATH=/usr/bin:/bin cp -r out/. {}", kept.display());
         project.shell(&line).ok();
         kept
@@ -59,6 +59,16 @@ fn release(project: &Project, address: &str, version: &str, text: &str, name: &s
             "release -q --target {X86_MUSL} --release-dir out/{name}"
         ))
         .ok();
+}
+
+/// An empty directory in the target directory, in the place of an earlier run's.
+fn emptied(name: &str) -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("publish")
+        .join(name);
+    let _ = std::fs::remove_dir_all(&place);
+    std::fs::create_dir_all(&place).unwrap();
+    place
 }
 
 /// A machine without a workspace, with the releases at `releases`.

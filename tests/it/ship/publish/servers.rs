@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -54,7 +54,7 @@ pub fn seaweed(test: &str) -> Option<&'static Server> {
         if !weed.exists() {
             return None;
         }
-        let data = tempfile::tempdir().unwrap().keep();
+        let data = place("seaweed");
         let identities = "{\"identities\":[{\"name\":\"xpkg\",\"credentials\":[{\"accessKey\":\
                           \"xpkgkey\",\"secretKey\":\"xpkgsecret\"}],\"actions\":[\"Admin\",\
                           \"Read\",\"Write\",\"List\",\"Tagging\"]},{\"name\":\
@@ -87,7 +87,7 @@ pub fn seaweed(test: &str) -> Option<&'static Server> {
         );
         let filer = format!("127.0.0.1:{}", ports[6]);
         let address = format!("http://127.0.0.1:{}", ports[0]);
-        Some(started(&line, &address, Some(filer)))
+        Some(started(&line, &data, &address, Some(filer)))
     });
     if server.is_none() {
         skipped(test, "SeaweedFS is not installed: `cargo xtask setup`");
@@ -107,7 +107,8 @@ pub fn moto(test: &str) -> Option<&'static Server> {
             "PYTHONPATH={} exec python3 -m moto.server -H 127.0.0.1 -p {port}",
             stores().display()
         );
-        Some(started(&line, &format!("http://127.0.0.1:{port}"), None))
+        let address = format!("http://127.0.0.1:{port}");
+        Some(started(&line, &place("moto"), &address, None))
     });
     if server.is_none() {
         skipped(test, "moto is not installed: `cargo xtask setup`");
@@ -115,9 +116,18 @@ pub fn moto(test: &str) -> Option<&'static Server> {
     server.as_ref()
 }
 
-/// Starts a server, which ends when the test program closes its pipe.
-fn started(line: &str, address: &str, filer: Option<String>) -> Server {
-    let script = format!("( {line} ) >/dev/null 2>&1 & cat >/dev/null; pkill -P $!; kill $!");
+/// An empty directory of a server, for its data, logs and sockets.
+fn place(name: &str) -> PathBuf {
+    super::emptied(&format!("{name}-{}", std::process::id()))
+}
+
+/// Starts a server, which ends when the test program closes its pipe. Its directory goes then.
+fn started(line: &str, place: &Path, address: &str, filer: Option<String>) -> Server {
+    let script = format!(
+        "export TMPDIR={place}; ( {line} ) >/dev/null 2>&1 & cat >/dev/null; pkill -9 -P $!; kill -9 $!; \
+         rm -rf {place}",
+        place = place.display()
+    );
     let child = Command::new("/bin/sh")
         .args(["-c", &script])
         .env("PATH", std::env::var_os("PATH").unwrap())
