@@ -50,7 +50,7 @@ pub const PUBLISH_URL: Code = code(&CodeInfo {
           server in front of the store maps the addresses.",
     page: "publish",
     sources: &[],
-    waivable: true,
+    waivable: false,
 });
 
 /// A published version with other bytes.
@@ -142,7 +142,7 @@ pub const STORE_UNCONDITIONAL: Code = code(&CodeInfo {
           store-unconditional`.",
     page: "publish",
     sources: &["Amazon S3 User Guide, Conditional writes"],
-    waivable: true,
+    waivable: false,
 });
 
 /// A store that says 403 of what is not there.
@@ -155,7 +155,7 @@ pub const STORE_HIDES_MISSING: Code = code(&CodeInfo {
     fix: "Allow s3:ListBucket to readers, or let the server in front answer 404 for 403.",
     page: "publish",
     sources: &["Amazon S3 API Reference, GetObject"],
-    waivable: true,
+    waivable: false,
 });
 
 /// Credentials that are missing or not valid.
