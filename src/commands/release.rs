@@ -24,6 +24,7 @@ use crate::ship::release::document::document;
 use crate::ship::release::model::{Build, Included, RELEASE_DIRTY, RELEASE_INVALID, Release};
 use crate::ship::release::planned::{self as planned_files, Planned};
 use crate::ship::release::sbom::{self, Facts, Sbom};
+use crate::ship::release::sign::SigningKey;
 use crate::ship::release::write::{Parts, Written};
 use crate::ship::release::{self, look};
 use crate::ship::trees::look::{
@@ -72,6 +73,10 @@ pub struct ReleaseArgs {
     #[arg(long)]
     pub allow_dirty: bool,
 
+    /// Sign `SHA256SUMS`: `minisign:FILE` or `ssh:FILE`, a secret key; repeatable
+    #[arg(long, value_name = "KIND:FILE")]
+    pub sign: Vec<String>,
+
     /// Show the files of the release without building or writing anything
     #[arg(long)]
     pub dry_run: bool,
@@ -98,8 +103,13 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         no_build,
         from,
         allow_dirty,
+        sign,
         dry_run,
     } = args;
+    let keys: Vec<SigningKey> = sign
+        .iter()
+        .map(|text| SigningKey::parse(text))
+        .collect::<Result<_>>()?;
     let format = run.message_format;
     let mut run = run.options();
     if run.auditable == Auditable::IfConfigured {
@@ -192,13 +202,14 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
             trees: &source.trees,
             sboms: &sboms,
             registry: registry.as_ref(),
+            keys: &keys,
             epoch,
             policy: &policy,
         },
         &directory,
     )?;
     let verb = if is_changed { "Wrote" } else { "Unchanged" };
-    let files = text::count(document.files.len() + 2, "file");
+    let files = text::count(document.files.len() + 2 + keys.len(), "file");
     let version = &release.version;
     host.shell
         .status(verb, &format!("release {version}: {files} in {directory}"));
@@ -514,7 +525,7 @@ fn print_planned(
     format: MessageFormat,
 ) -> Result<(), Failure> {
     let planned = planned_files::planned(release, has_registry)?;
-    let document = document(release, Vec::new());
+    let document = document(release, Vec::new(), Vec::new());
     print(host, release, &document, &planned, format)
 }
 

@@ -20,7 +20,7 @@ use crate::verify::judge::{self, VerifyOptions};
 use crate::verify::rules::chosen;
 use crate::verify::run::start_all;
 use crate::verify::waiver::{self, AcceptRule, NO_REASON};
-use crate::verify::{look, markdown, sarif};
+use crate::verify::{look, markdown, sarif, signed};
 
 /// Examples of the command line.
 pub const EXAMPLES: &[&str] = &[
@@ -56,6 +56,10 @@ pub struct VerifyArgs {
     /// Fail if no manifest or checksum list is found
     #[arg(long)]
     pub require_list: bool,
+
+    /// Require signatures of the lists by a public key of minisign or SSH, or its file
+    #[arg(long, value_name = "KEY")]
+    pub signed_by: Option<String>,
 
     /// Run each program, natively or under qemu, and require exit code 0
     #[arg(long)]
@@ -115,6 +119,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
         accept,
         reason,
         require_list,
+        signed_by,
         run,
         expect_version,
         args,
@@ -144,10 +149,16 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
             return Err(problems.collect::<Vec<_>>().into());
         }
     };
+    let signer = signed_by
+        .map(|text| signed::look::signer(host, &text))
+        .transpose()?;
     let bar = host.shell.bar("Verifying");
     let subject = look::read(host, &path, &bar)?;
     drop(bar);
     let mut report = judge::check_artifacts(&subject, &options);
+    if let Some(signer) = &signer {
+        signed::look::check(host, &subject, signer, &mut report)?;
+    }
     if run {
         start_all(
             host,

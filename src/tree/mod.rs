@@ -7,6 +7,7 @@ pub mod manifest;
 pub mod packed;
 pub mod registry;
 pub mod release;
+pub mod signature;
 pub mod source;
 pub mod staged;
 pub mod write;

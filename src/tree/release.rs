@@ -17,6 +17,7 @@ use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::tree::fields::{self, excerpt, is_component, is_hex, is_word, must};
 use crate::tree::manifest::{Platform, Tool};
+use crate::tree::signature::SignatureKind;
 
 /// Name of the document in the directory of a release.
 pub const NAME: &str = "release.json";
@@ -57,8 +58,12 @@ pub struct Document {
     pub packages: Vec<PackageRecord>,
     /// Packages built for targets, sorted by package and triple.
     pub builds: Vec<BuildRecord>,
-    /// All other files of the directory but the list of checksums, sorted by path.
+    /// All other files of the directory but the list of checksums and its signatures, sorted by
+    /// path.
     pub files: Vec<FileRecord>,
+    /// Signatures of the list of checksums.
+    #[serde(default)]
+    pub signatures: Vec<SignatureKind>,
 }
 
 /// Package of a release.

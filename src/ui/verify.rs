@@ -10,7 +10,7 @@ use crate::problem::text::size;
 use crate::problem::text::{count, printable};
 use crate::ui::table::{lines, plain_table};
 use crate::verify::finding::{Finding, clause};
-use crate::verify::report::{FileReport, Report, Skipped};
+use crate::verify::report::{FileReport, Report, Signed, Skipped};
 
 /// Formats a report: the programs, the findings, and last the verdict, which stays visible in a
 /// terminal.
@@ -22,6 +22,7 @@ pub fn verification(report: &Report) -> String {
         policy,
         listed_by: _,
         lists,
+        signed,
         digests,
         files,
         findings,
@@ -72,6 +73,23 @@ pub fn verification(report: &Report) -> String {
     }
     if let Some(fence) = fence {
         let _ = writeln!(text, "\n{}", printable(&fence.describe()));
+    }
+    for Signed {
+        list,
+        kind,
+        comment,
+    } in signed
+    {
+        let comment = comment
+            .as_deref()
+            .map(|text| format!(", `{}`", printable(text)));
+        let _ = writeln!(
+            text,
+            "\n{GOOD}signed{GOOD:#}: `{}` by {}{}",
+            printable(list),
+            kind.name(),
+            comment.unwrap_or_default()
+        );
     }
     let (style, verdict) = if findings.is_empty() {
         (GOOD, "passed")
@@ -278,6 +296,7 @@ failed: `dist`, policy `default`, listed by `manifest.json` and 1 more: 2 progra
             fence: None,
             listed_by: None,
             lists: vec![],
+            signed: vec![],
             digests: DigestCount::default(),
             ..small()
         };

@@ -112,6 +112,7 @@ pub(crate) mod tests {
             policy: "default".to_owned(),
             listed_by: Some("manifest.json".to_owned()),
             lists: vec!["manifest.json".to_owned(), "SHA256SUMS".to_owned()],
+            signed: vec![],
             digests: DigestCount {
                 compared: 2,
                 files: 3,

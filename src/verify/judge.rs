@@ -105,6 +105,7 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         policy,
         listed_by,
         lists,
+        signed: Vec::new(),
         digests,
         files,
         findings,

@@ -25,6 +25,7 @@ pub fn summary(report: &Report) -> String {
         policy,
         listed_by: _,
         lists,
+        signed: _,
         digests,
         files,
         findings,

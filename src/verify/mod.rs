@@ -24,6 +24,7 @@ pub mod rules;
 pub mod run;
 pub mod sarif;
 pub mod sbom;
+pub mod signed;
 #[cfg(test)]
 pub mod tests;
 pub mod waiver;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::archive::entry::ArtifactsKind;
 use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::tree::signature::SignatureKind;
 use crate::verify::expected::Expected;
 use crate::verify::fence::Fence;
 use crate::verify::finding::Finding;
@@ -24,6 +25,9 @@ pub struct Report {
     pub listed_by: Option<String>,
     /// Paths of all such lists, the first one included.
     pub lists: Vec<String>,
+    /// Lists whose signatures are by the key of `--signed-by`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signed: Vec<Signed>,
     /// How many files were compared with digests of the lists.
     pub digests: DigestCount,
     /// Programs, sorted by path.
@@ -36,6 +40,17 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// Fence around the programs that were started; `None` without `--run`.
     pub fence: Option<Fence>,
+}
+
+/// List with a signature that was verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Signed {
+    /// Path of the list.
+    pub list: String,
+    /// Kind of the signature.
+    pub kind: SignatureKind,
+    /// Trusted comment; `None` if the kind has none.
+    pub comment: Option<String>,
 }
 
 /// Number of files that were compared with digests of lists.

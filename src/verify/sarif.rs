@@ -148,6 +148,7 @@ pub fn sarif(report: &Report) -> String {
         policy: _,
         listed_by: _,
         lists: _,
+        signed: _,
         digests: _,
         files: _,
         findings,

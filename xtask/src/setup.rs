@@ -82,6 +82,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("bzip2", "bzip2"),
     ("zip", "zip"),
     ("unzip", "unzip"),
+    // Signs releases.
+    ("minisign", "minisign"),
     // Reads packages of Debian as their maintainers do.
     ("lintian", "lintian"),
     // Makes archives as on BSD.

@@ -1,7 +1,7 @@
 //! Objects of a release at a store: keys, content types, and how long they may be cached. Pure.
 
 use crate::tree::registry::{CRATES, INDEX};
-use crate::tree::release::{Document, FileKind, NAME, SUMS_NAME};
+use crate::tree::release::{Document, FileKind};
 
 /// `Cache-Control` of what never changes.
 pub const FOREVER: &str = "public, max-age=31536000, immutable";
@@ -54,6 +54,7 @@ const TYPES: &[(&str, &str)] = &[
     (".ps1", "text/plain; charset=utf-8"),
     (".rb", "text/plain; charset=utf-8"),
     (".sha256", "text/plain; charset=utf-8"),
+    (".sig", "text/plain; charset=utf-8"),
     (".minisig", "text/plain; charset=utf-8"),
     ("SHA256SUMS", "text/plain; charset=utf-8"),
 ];
@@ -70,13 +71,12 @@ pub fn mime(key: &str) -> &'static str {
 }
 
 /// Returns the objects of a release in a channel that are written once: its whole directory, and
-/// the packages of its registry in the registry of the channel. `document` and `sums` are size and
-/// digest of `release.json` and `SHA256SUMS`.
+/// the packages of its registry in the registry of the channel. `lists` are the files that the
+/// document does not list, with size and digest: itself, `SHA256SUMS`, and its signatures.
 pub fn objects(
     release: &Document,
     channel: &str,
-    document: (u64, String),
-    sums: (u64, String),
+    lists: Vec<(&str, (u64, String))>,
 ) -> Vec<Object> {
     let version = &release.version;
     let mut objects = Vec::new();
@@ -96,7 +96,7 @@ pub fn objects(
             add(format!("{channel}/{CRATES}{name}"), Step::Crates);
         }
     }
-    for (path, (size, sha256)) in [(NAME, document), (SUMS_NAME, sums)] {
+    for (path, (size, sha256)) in lists {
         objects.push(Object {
             key: format!("{channel}/{version}/{path}"),
             path: path.to_owned(),

@@ -77,7 +77,12 @@ pub fn publish(session: &Session, publication: &Publication) -> Result<Receipt, 
     check_channel(session, before.as_ref(), document, &entry).map_err(single)?;
     let registry = Registry::read(session, directory, document)?;
     registry.check(session)?;
-    let objects = objects(document, session.channel, release, sums);
+    let mut lists = vec![(NAME, release), (SUMS_NAME, sums)];
+    for signature in &document.signatures {
+        let name = signature.file_name();
+        lists.push((name, list(name).map_err(single)?));
+    }
+    let objects = objects(document, session.channel, lists);
     let there = survey(session, version, &objects)?;
     let mut lines = put_all(session, publication, &objects, &there)?;
     lines.extend(registry.write(session)?);

@@ -6,9 +6,14 @@ use crate::tree::release::{
     BinRecord, BuildRecord, Document, FileRecord, PackageRecord, Requirements, SCHEMA_ID,
     SCHEMA_VERSION,
 };
+use crate::tree::signature::SignatureKind;
 
-/// Returns the document of a release and its written files.
-pub fn document(release: &Release, mut files: Vec<FileRecord>) -> Document {
+/// Returns the document of a release, its written files and its signatures.
+pub fn document(
+    release: &Release,
+    mut files: Vec<FileRecord>,
+    signatures: Vec<SignatureKind>,
+) -> Document {
     let Release {
         name,
         version,
@@ -41,6 +46,7 @@ pub fn document(release: &Release, mut files: Vec<FileRecord>) -> Document {
         packages: packages.iter().map(package).collect(),
         builds: builds.iter().map(build_record).collect(),
         files,
+        signatures,
     }
 }
 

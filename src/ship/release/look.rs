@@ -486,6 +486,7 @@ fn listed(
     document: Document,
 ) -> Result<BTreeMap<String, Option<String>>> {
     let own = digest::sha256(text.as_bytes());
+    let signatures = document.signatures.clone();
     let files = document.files.iter();
     let files = files.map(|file| (file.path.as_str(), file.sha256.as_str()));
     let expected = sums(files.chain([(NAME, own.as_str())]));
@@ -509,6 +510,16 @@ fn listed(
     known.insert(NAME.to_owned(), is_document.then_some(own));
     let list = is_list.then(|| digest::sha256(found.as_bytes()));
     known.insert(SUMS_NAME.to_owned(), list);
+    for signature in signatures {
+        let name = signature.file_name();
+        // No list has its digest: it is verified with a key.
+        let place = directory.join(name);
+        let own = host
+            .is_file(&place)
+            .then(|| host.hash(&place))
+            .transpose()?;
+        known.insert(name.to_owned(), own.map(|(sha256, _)| sha256));
+    }
     Ok(known)
 }
 

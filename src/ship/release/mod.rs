@@ -25,6 +25,7 @@ pub mod page;
 pub mod planned;
 /// SBOM of a build.
 pub mod sbom;
+pub mod sign;
 /// Templates of installers and of the page.
 pub mod template;
 /// Texts made of the archives' records.

@@ -30,11 +30,14 @@ use crate::ship::release::look::check_place;
 use crate::ship::release::model::{Build, Release, ReleasedBin};
 use crate::ship::release::page;
 use crate::ship::release::sbom::Sbom;
+use crate::ship::release::sign::SigningKey;
+use crate::ship::release::sign::run::sign;
 use crate::ship::release::texts::{TextFile, texts};
 use crate::ship::trees::look::{Origin, findings, line};
 use crate::tree::look::TREE_CHANGED;
 use crate::tree::registry::{CRATES, INDEX, config as config_text, path_of};
 use crate::tree::release::{Document, FileKind, FileRecord, NAME, SUMS_NAME, sums};
+use crate::tree::signature::comment;
 use crate::verify::finding::Finding;
 use crate::verify::rules::policy::Policy;
 
@@ -69,6 +72,8 @@ pub struct Parts<'a> {
     pub sboms: &'a [Sbom],
     /// Packages of the registry, if there is one.
     pub registry: Option<&'a Registry>,
+    /// Keys to sign it with.
+    pub keys: &'a [SigningKey],
     /// Time of all that is made, in seconds since 1970.
     pub epoch: u64,
     /// What the finished release must pass.
@@ -85,6 +90,7 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
         trees,
         sboms,
         registry,
+        keys,
         epoch,
         policy,
     } = *parts;
@@ -129,12 +135,17 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
         text: page,
     };
     files.push(put_text(&below, page).map_err(single)?);
-    let document = document(release, files);
+    let signatures = keys.iter().map(|key| key.kind).collect();
+    let document = document(release, files, signatures);
     let json = put(&below, NAME, document.json().as_bytes()).map_err(single)?;
     let listed = document.files.iter();
     let listed = listed.map(|file| (file.path.as_str(), file.sha256.as_str()));
     let list = sums(listed.chain([(NAME, json.0.as_str())]));
     put(&below, SUMS_NAME, list.as_bytes()).map_err(single)?;
+    for key in keys {
+        let comment = comment(&release.name, &release.version);
+        sign(host, &root, key, &comment).map_err(single)?;
+    }
     let findings = findings(host, &root, Origin::Here, policy.clone()).map_err(single)?;
     unfit(&findings, directory).map_err(single)?;
     let is_changed = !host.same_files(&root, directory).map_err(single)?;

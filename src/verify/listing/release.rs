@@ -7,6 +7,7 @@ use crate::digest::Algorithm;
 use crate::tree::release::{Document, SCHEMA_ID, SUMS_NAME};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::listing::{LIST_UNREADABLE, ListedFile, Listing, contents, directory};
+use crate::verify::signed::LIST_SIGNATURE_MISSING;
 
 /// Help of findings about files that `release` writes.
 pub const REPEAT: &str = "move it away, and write the release again: `cargo xpkg release`";
@@ -60,6 +61,21 @@ pub fn add(
             "the document and the list of checksums",
             REPEAT,
         ));
+    }
+    for signature in &document.signatures {
+        let place = format!("{base}{}", signature.file_name());
+        if !entries.contains_key(place.as_str()) {
+            findings.push(finding(
+                LIST_SIGNATURE_MISSING,
+                path,
+                format!(
+                    "`{}`, which the release was signed with, is missing",
+                    signature.file_name()
+                ),
+                "the list of checksums and its signatures",
+                REPEAT,
+            ));
+        }
     }
     listing.by.push(path.to_owned());
     let complete = listing.complete.entry(base.to_owned());

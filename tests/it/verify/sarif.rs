@@ -62,6 +62,7 @@ fn report() -> Report {
         policy: "default".to_owned(),
         listed_by: None,
         lists: Vec::new(),
+        signed: Vec::new(),
         digests: DigestCount::default(),
         files: Vec::new(),
         accepted: findings

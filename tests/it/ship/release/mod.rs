@@ -6,6 +6,7 @@ mod place;
 pub mod registry;
 mod sbom;
 mod sealed;
+mod signed;
 
 use crate::support::{ARM_MUSL, Project, Run, X86_MUSL};
 
