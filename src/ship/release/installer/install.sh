@@ -53,15 +53,15 @@ download() {
     https:*) set -- "$1" "$2" --proto =https --tlsv1.2 ;;
     *) set -- "$1" "$2" ;;
   esac
-  from=$1 to=$2
+  address=$1 saved=$2
   shift 2
   # The snap of curl cannot write below a directory whose name starts with a dot.
   if have curl && case $(command -v curl) in */snap/*) false ;; esac then
-    curl "$@" -fsSL --retry 3 --connect-timeout 20 -o "$to" "$from" </dev/null
+    curl "$@" -fsSL --retry 3 --connect-timeout 20 -o "$saved" "$address" </dev/null
   elif have wget; then
-    wget -q -O "$to" "$from" </dev/null
+    wget -q -O "$saved" "$address" </dev/null
   elif have fetch; then
-    fetch -q -o "$to" "$from" </dev/null
+    fetch -q -o "$saved" "$address" </dev/null
   else
     fail "curl or wget is needed, or the archives on this machine: --from DIR"
   fi
@@ -85,13 +85,13 @@ digest() {
 
 # at_least HAVE WANT: versions of up to three numbers
 at_least() {
-  ours=$1. wanted=$2.
-  while [ -n "$wanted" ]; do
-    a=${ours%%.*} b=${wanted%%.*}
+  ours=$1. least=$2.
+  while [ -n "$least" ]; do
+    a=${ours%%.*} b=${least%%.*}
     a=${a%%[!0-9]*} b=${b%%[!0-9]*}
     [ "${a:-0}" -le "${b:-0}" ] || return 0
     [ "${a:-0}" -eq "${b:-0}" ] || return 1
-    ours=${ours#*.} wanted=${wanted#*.}
+    ours=${ours#*.} least=${least#*.}
   done
 }
 

@@ -431,6 +431,65 @@ fn a_download_is_checked_before_anything_is_moved() {
 }
 
 #[test]
+fn packages_are_downloaded_one_after_the_other() {
+    let project = Project::of("corners");
+    project.write("xpkg.toml", "[release]\nname = \"corners\"\n");
+    let command = format!("release -q --target {X86_MUSL} --release-dir out");
+    project.xpkg(&command).ok();
+    let url = served(project.path("out"));
+    for shell in [&["dash"][..], &["busybox", "sh"]] {
+        let home = project.path("home");
+        std::fs::create_dir(&home).unwrap();
+        let output = Command::new(tool(shell[0]))
+            .args(&shell[1..])
+            .arg(project.path("out/install.sh"))
+            .args(["--url", &url, "--no-modify-path", "--quiet"])
+            .env_clear()
+            .env("HOME", &home)
+            .env("PATH", SYSTEM)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let installed = project.files("home/.local/bin");
+        assert_eq!(
+            installed,
+            [".corners-receipt", "always", "nice-name", "plain"]
+        );
+        std::fs::remove_dir_all(&home).unwrap();
+    }
+}
+
+/// POSIX shells have no variables of a function alone: what the options say must outlive all calls.
+#[test]
+fn no_function_of_the_script_takes_a_variable_of_an_option() {
+    const OWNERS: &[&str] = &["", "main", "install", "uninstall"];
+    let script = include_str!("../../../../src/ship/release/installer/install.sh");
+    let mut function = "";
+    let mut options = std::collections::BTreeSet::new();
+    let mut others = Vec::new();
+    for line in script.lines() {
+        if let Some((name, _)) = line.split_once("() {") {
+            function = name;
+        }
+        let words = line.split([' ', ';', '(', '{']);
+        let names = words
+            .filter_map(|word| word.split_once('='))
+            .map(|(name, _)| name);
+        let is_name = |name: &&str| name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        for name in names.filter(|name| !name.is_empty()).filter(is_name) {
+            if function == "main" {
+                options.insert(name);
+            } else if !OWNERS.contains(&function) {
+                others.push((function, name));
+            }
+        }
+    }
+    assert!(options.contains("from") && options.contains("wanted"));
+    others.retain(|(_, name)| options.contains(name));
+    assert_eq!(others, [("", ""); 0]);
+}
+
+#[test]
 fn a_script_that_is_cut_off_does_nothing() {
     let installer = Installer::new();
     let whole = std::fs::read(installer.script()).unwrap();
