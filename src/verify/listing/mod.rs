@@ -335,7 +335,8 @@ pub const LIST_UNREADABLE: Code = code(&CodeInfo {
     title: "a list of files cannot be read",
     cause: "It is truncated, has lines of no known form, or contradicts itself or another list.",
     detection: "manifest.json is parsed strictly; each line of the other lists must have a digest and a \
-                path. Lines that have are checked, whatever the others are.",
+                path. Lines that have are checked, whatever the others are. `SHA256SUMS` beside \
+                `release.json` must be as xpkg writes it, to the byte.",
     fix: "Write it again: `sha256sum FILE… > SHA256SUMS`.",
     page: "verify",
     sources: &["GNU coreutils, sha256sum"],

@@ -53,14 +53,15 @@ pub fn add(
         };
         listing.files.insert(format!("{base}{}", file.path), listed);
     }
-    if !entries.contains_key(format!("{base}{SUMS_NAME}").as_str()) {
-        findings.push(finding(
+    match entries.get(format!("{base}{SUMS_NAME}").as_str()) {
+        Some(sums) => findings.extend(altered(sums)),
+        None => findings.push(finding(
             LIST_UNREADABLE,
             path,
             format!("`{SUMS_NAME}`, which xpkg writes beside it, is missing"),
             "the document and the list of checksums",
             REPEAT,
-        ));
+        )),
     }
     for signature in &document.signatures {
         let place = format!("{base}{}", signature.file_name());
@@ -81,4 +82,31 @@ pub fn add(
     let complete = listing.complete.entry(base.to_owned());
     complete.or_insert_with(|| path.to_owned());
     listing.releases.insert(base.to_owned(), document);
+}
+
+/// Returns a finding for the first line of `SHA256SUMS` that is not as xpkg writes it. Nothing has a
+/// digest of this list, and its readers take other texts for the same: digits in upper case, a `*`,
+/// space at the end.
+fn altered(entry: &Entry) -> Option<Finding> {
+    // What cannot be read has a finding of its own.
+    let text = contents(entry).ok()?;
+    let mut lines = text.split_inclusive(|byte| *byte == b'\n').zip(1..);
+    let (_, number) = lines.find(|(line, _)| !is_written_by_xpkg(line))?;
+    Some(finding(
+        LIST_UNREADABLE,
+        &entry.path,
+        format!("line {number} is not as xpkg writes it"),
+        "64 digits in lower case, two spaces, a path and a line feed",
+        REPEAT,
+    ))
+}
+
+fn is_written_by_xpkg(line: &[u8]) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    line.split_at_checked(64).is_some_and(|(digest, rest)| {
+        let path = rest
+            .strip_prefix(b"  ")
+            .and_then(|path| path.strip_suffix(b"\n"));
+        digest.iter().all(is_digit) && path.is_some_and(|path| !path.is_empty())
+    })
 }

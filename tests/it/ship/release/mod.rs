@@ -452,6 +452,40 @@ fn a_byte_changed_anywhere_is_found() {
     project.xpkg("verify out").ok();
 }
 
+/// Nothing has a digest of this list, and `sha256sum -c` takes each of these.
+#[test]
+fn a_changed_list_that_says_the_same_is_found() {
+    let project = hello();
+    project
+        .xpkg(&format!("release -q --target {X86_MUSL} --release-dir out"))
+        .ok();
+    let sums = project.read("out/SHA256SUMS");
+    let digit = sums.find(|c: char| ('a'..='f').contains(&c)).unwrap();
+    let in_upper_case = sums[..=digit].to_uppercase() + &sums[digit + 1..];
+    let last = sums.lines().count();
+    for (changed, line) in [
+        (in_upper_case, 1),
+        (sums.replacen("  ", " *", 1), 1),
+        (format!("{}\u{b}", sums.trim_end()), last),
+        (sums.trim_end().to_owned(), last),
+        (format!("{sums}\n"), last + 1),
+    ] {
+        project.write("out/SHA256SUMS", &changed);
+        let run = project.xpkg("verify out");
+        assert_eq!(run.code, Some(1), "{changed:?}");
+        assert!(
+            run.stdout.contains("list-unreadable")
+                && run
+                    .stdout
+                    .contains(&format!("line {line} is not as xpkg writes it")),
+            "{}",
+            run.stdout
+        );
+    }
+    project.write("out/SHA256SUMS", &sums);
+    project.xpkg("verify out").ok();
+}
+
 #[test]
 fn the_page_links_to_every_download_and_runs_nothing() {
     let project = hello();
