@@ -219,7 +219,13 @@ pub fn build(way: &str, target: &str, selection: &[&str], at: &Path, work: &Path
         .args(["--target", target, "--locked", "--target-dir"])
         .arg(work.join("target"))
         .current_dir(at);
-    // `cargo xtask` runs under cargo: what that tells its children is not for these.
+    without_cargo(&mut command);
+    command
+}
+
+/// Gives a command the environment of a user's shell, with zig on PATH: what the cargo that runs
+/// `cargo xtask` tells its children is not for it.
+pub fn without_cargo(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let known = name.to_string_lossy();
         if known == "RUSTUP_TOOLCHAIN"
@@ -233,7 +239,6 @@ pub fn build(way: &str, target: &str, selection: &[&str], at: &Path, work: &Path
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::iter::once(pypi::zig()).chain(std::env::split_paths(&path));
     command.env("PATH", std::env::join_paths(path).unwrap_or_default());
-    command
 }
 
 /// Where a tool leaves a bin.
@@ -301,7 +306,7 @@ fn zigbuild() -> PathBuf {
 
 /// A command that ends with its time, and with this task: `timeout` has a process group of its own,
 /// which Ctrl-C does not reach.
-fn limited(seconds: &str) -> Command {
+pub fn limited(seconds: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "TERM", "timeout", "--kill-after=10", seconds]);
     command
@@ -332,6 +337,17 @@ pub fn ended(output: &Output, said: &str) -> String {
         Some(124 | 137) => "did not end".to_owned(),
         _ => telling(said).map_or_else(|| output.status.to_string(), str::to_owned),
     }
+}
+
+/// Runs a command, and returns what it prints to stdout; if it fails, what tells why.
+pub fn told(command: &mut Command) -> Result<String, String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("cannot start {command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(ended(&output, &String::from_utf8_lossy(&output.stderr)))
 }
 
 /// The first line that says what is wrong, rather than that something is.

@@ -1,6 +1,7 @@
 //! Debian packages of another suite or processor, unpacked beside the system: its own packages are
 //! not touched.
 
+use std::io::stderr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -84,7 +85,9 @@ pub fn download(set: &Set, work: &Path) -> Result<PathBuf, String> {
         ])
         .args(["-o", &format!("APT::Architectures::={}", set.arch)])
         .args(arguments)
-        .current_dir(work.join("packages"));
+        .current_dir(work.join("packages"))
+        // Talk; what a task says on stdout is data.
+        .stdout(stderr());
         apt
     };
     apt(&["update"]).go()?;

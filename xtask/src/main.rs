@@ -16,6 +16,7 @@ mod engine;
 mod figures;
 mod fresh;
 mod fuzz;
+mod installs;
 mod matrix;
 mod pypi;
 mod setup;
@@ -87,6 +88,13 @@ const TASKS: &[(&str, &str, Task)] = &[
         |_| fresh::run(),
     ),
     (
+        "installs",
+        "a release of fixtures/chat for four targets, made twice, and what users do with it: install.sh \
+         and dpkg in roots of BusyBox and Debian (arm64, too), cargo-binstall, cargo install, a byte \
+         changed; as root; an hour the first time [FILTER…]",
+        installs::run,
+    ),
+    (
         "kills",
         "kill `build` at random moments [N, 500] and look for a half tree",
         kills,
@@ -125,7 +133,7 @@ fn main() -> ExitCode {
         .and_then(|name| TASKS.iter().find(|(task, ..)| task == name));
     let Some((_, _, run)) = task else {
         for (name, what, _) in TASKS {
-            println!("cargo xtask {name:<7} {what}");
+            println!("cargo xtask {name:<8} {what}");
         }
         return if args.is_empty() {
             ExitCode::SUCCESS
