@@ -16,7 +16,7 @@ use crate::toolchain::facts::{Std, Zig};
 use crate::toolchain::image::engine::Engine;
 use crate::toolchain::libraries;
 use crate::toolchain::packages;
-use crate::toolchain::probe::report::Report;
+use crate::toolchain::probe::report::{Answer, Report, Verdict};
 use crate::toolchain::program::Program;
 
 /// Compiler on PATH.
@@ -68,6 +68,33 @@ pub struct TargetHealth {
     pub notes: Vec<String>,
     /// Problems of this target alone.
     pub problems: Vec<Problem>,
+}
+
+/// Compilers of a machine, held against all probes: the document of `doctor --compilers`.
+#[derive(Debug, Clone, Serialize)]
+pub struct CompilerCheck {
+    /// Triple of the host.
+    pub host: String,
+    /// C compilers on PATH, sorted by name.
+    pub compilers: Vec<CompilerHealth>,
+}
+
+impl CompilerCheck {
+    /// Returns the compilers that have a known bug, and those that a probe could not decide about,
+    /// each with the probe and its verdict.
+    pub fn findings(&self) -> impl Iterator<Item = (&CompilerHealth, &Answer, &Verdict)> {
+        self.compilers.iter().flat_map(|compiler| {
+            let answers = compiler.report.iter().flat_map(|report| &report.answers);
+            answers.filter_map(move |answer| {
+                let verdicts = [Some(&answer.baseline), answer.at_runtime.as_ref()];
+                let worst = verdicts
+                    .into_iter()
+                    .flatten()
+                    .max_by_key(|verdict| verdict.rank())?;
+                (*worst != Verdict::Ok).then_some((compiler, answer, worst))
+            })
+        })
+    }
 }
 
 /// Diagnosis of machine and project.

@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
-use crate::build::doctor::{CompilerHealth, Diagnosis, State, TargetHealth};
+use comfy_table::Table;
+
+use crate::build::doctor::{CompilerCheck, CompilerHealth, Diagnosis, State, TargetHealth};
 use crate::problem::render::problem;
 use crate::problem::style::{BAD, CAUTION, GOOD};
 use crate::problem::text::printable;
 use crate::project::build_tools::ToolFound;
-use crate::toolchain::probe::report::Report;
+use crate::toolchain::probe::report::{Report, Verdict};
 use crate::ui::table::{add_row, lines, plain_table};
 
 /// Formats a diagnosis: one screen for a healthy machine.
@@ -37,33 +39,7 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         line(&mut text, "pinned by", file.as_str());
     }
     let _ = writeln!(text, "compilers");
-    let mut table = plain_table();
-    for CompilerHealth {
-        compiler,
-        aliases,
-        report,
-    } in compilers
-    {
-        let names: Vec<&str> = std::iter::once(compiler.program.as_str())
-            .chain(aliases.iter().map(String::as_str))
-            .take(2)
-            .collect();
-        let verdict = report
-            .as_ref()
-            .map_or_else(|| "not probed".to_owned(), verdicts);
-        add_row(
-            &mut table,
-            [
-                format!("  {}{}", names.join(", "), more_names(aliases)),
-                compiler.machine.clone().unwrap_or_else(|| "?".to_owned()),
-                compiler
-                    .version
-                    .clone()
-                    .unwrap_or_else(|| "unknown version".to_owned()),
-                verdict,
-            ],
-        );
-    }
+    let mut table = compiler_table(compilers);
     if let Some(zig) = zig {
         let probed = "probed for each target".to_owned();
         add_row(
@@ -154,6 +130,68 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         let _ = write!(text, "{}{problem}", if index == 0 { "\n" } else { "" });
     }
     text
+}
+
+/// Formats the compilers of a machine, and below them what the probes found.
+pub fn compilers(check: &CompilerCheck) -> String {
+    let CompilerCheck { host: _, compilers } = check;
+    if compilers.is_empty() {
+        return "no C compiler is on PATH\n".to_owned();
+    }
+    let mut text = lines(&compiler_table(compilers)).replace("\n  ", "\n");
+    if let Some(first) = text.strip_prefix("  ") {
+        text = first.to_owned();
+    }
+    for (compiler, answer, verdict) in check.findings() {
+        let (style, why) = match verdict {
+            Verdict::Affected { evidence } => (BAD, evidence),
+            Verdict::Inconclusive { why } => (CAUTION, why),
+            Verdict::Ok => continue,
+        };
+        let _ = writeln!(
+            text,
+            "\n{style}{}[{}]{style:#}: `{}`: {}\n  help: see what it means and what avoids it: `cargo \
+             xpkg --explain {}`",
+            verdict.name(),
+            answer.probe,
+            printable(&compiler.compiler.program),
+            printable(why),
+            answer.probe,
+        );
+    }
+    text
+}
+
+/// Returns a table of compilers with the verdicts of the probes.
+fn compiler_table(compilers: &[CompilerHealth]) -> Table {
+    let mut table = plain_table();
+    for CompilerHealth {
+        compiler,
+        aliases,
+        report,
+    } in compilers
+    {
+        let names: Vec<&str> = std::iter::once(compiler.program.as_str())
+            .chain(aliases.iter().map(String::as_str))
+            .take(2)
+            .collect();
+        let verdict = report
+            .as_ref()
+            .map_or_else(|| "not probed".to_owned(), verdicts);
+        add_row(
+            &mut table,
+            [
+                format!("  {}{}", names.join(", "), more_names(aliases)),
+                compiler.machine.clone().unwrap_or_else(|| "?".to_owned()),
+                compiler
+                    .version
+                    .clone()
+                    .unwrap_or_else(|| "unknown version".to_owned()),
+                verdict,
+            ],
+        );
+    }
+    table
 }
 
 /// Returns the verdict of each probe with its own flags: `gcc-95189 ok`.

@@ -5,7 +5,7 @@ use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::build::doctor::{self, CompilerHealth, Diagnosis, RustcHealth};
+use crate::build::doctor::{self, CompilerCheck, CompilerHealth, Diagnosis, RustcHealth};
 use crate::build::look::session::Session;
 use crate::build::plan::Plan;
 use crate::build::run;
@@ -79,6 +79,18 @@ pub fn diagnose(host: &Host, session: Result<&Session, &[Problem]>) -> Result<Di
         tools,
         targets,
         problems,
+    })
+}
+
+/// Finds every C compiler on PATH and holds it against all probes. Needs no workspace.
+///
+/// # Errors
+/// rustc cannot be started, which knows the host.
+pub fn check_compilers(host: &Host) -> Result<CompilerCheck> {
+    let rustc = rustc::rustc(host, host.var("RUSTC").unwrap_or("rustc"), host.cwd())?.0;
+    Ok(CompilerCheck {
+        compilers: compilers(host, &rustc.host),
+        host: rustc.host,
     })
 }
 

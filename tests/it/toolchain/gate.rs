@@ -856,3 +856,51 @@ fn a_graph_without_c_asks_no_compiler() {
             .exists()
     );
 }
+
+#[test]
+fn doctor_checks_all_compilers_of_a_machine_without_a_project() {
+    const TEST: &str = "doctor_checks_all_compilers_of_a_machine_without_a_project";
+    let Some(gcc_9) = old("aarch64-linux-gnu-gcc-9", TEST) else {
+        return;
+    };
+    let project = Project::empty()
+        .with("clang")
+        .with_tool("aarch64-linux-gnu-gcc-9", &gcc_9)
+        .fake(
+            "broken-gcc",
+            "err Target: riscv64-linux-gnu\nerr gcc version 1.0.0 ()\nexit 1\n",
+        );
+    let run = project.xpkg("doctor --compilers");
+    check!(
+        run,
+        str![[r#"
+exit 1
+--- stdout
+aarch64-linux-gnu-gcc-9  aarch64-linux-gnu    gcc version [VERSION]  gcc-95189 affected
+broken-gcc               riscv64-linux-gnu    gcc version [VERSION]  gcc-95189 inconclusive
+cc                       x86_64-linux-gnu     gcc version [VERSION]  gcc-95189 ok
+clang                    x86_64-pc-linux-gnu  Debian clang version [VERSION]  gcc-95189 ok
+
+affected[gcc-95189]: `aarch64-linux-gnu-gcc-9`: the call of `xpkg_95189_reached` is gone from its object
+  help: see what it means and what avoids it: `cargo xpkg --explain gcc-95189`
+
+inconclusive[gcc-95189]: `broken-gcc`: it exited with 1: gcc version 1.0.0 ()
+  help: see what it means and what avoids it: `cargo xpkg --explain gcc-95189`
+
+"#]]
+    );
+    let json = project.xpkg("doctor --compilers --message-format json");
+    assert_eq!(json.code, Some(1));
+    let check: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let first = &check["compilers"][0];
+    assert_eq!(first["compiler"]["program"], "aarch64-linux-gnu-gcc-9");
+    assert_eq!(first["report"]["answers"][0]["probe"], "gcc-95189");
+    assert_eq!(
+        first["report"]["answers"][0]["baseline"]["verdict"],
+        "affected"
+    );
+    let project = project
+        .without("aarch64-linux-gnu-gcc-9")
+        .without("broken-gcc");
+    project.xpkg("doctor --compilers").ok();
+}
