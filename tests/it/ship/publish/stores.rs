@@ -101,10 +101,20 @@ fn a_release_is_published_with_types_cache_headers_and_digests() {
     }
 }
 
+/// Returns true in the slow matrix (`cargo xtask stores`).
+fn is_slow() -> bool {
+    std::env::var_os("XPKG_EVERY_REQUEST").is_some()
+}
+
 /// Returns the numbers of requests to try: all in the slow matrix, else every seventh.
 fn requests() -> impl Iterator<Item = usize> {
-    let is_slow = std::env::var_os("XPKG_EVERY_REQUEST").is_some();
-    (1..).step_by(if is_slow { 1 } else { 7 })
+    (1..).step_by(if is_slow() { 1 } else { 7 })
+}
+
+/// Returns the servers to try: both in the slow matrix, else the faster one.
+fn servers(test: &str) -> Vec<&'static Server> {
+    let second = is_slow().then(|| moto(test)).flatten();
+    [seaweed(test), second].into_iter().flatten().collect()
 }
 
 /// Objects of the two versions at a store.
@@ -121,7 +131,13 @@ fn before_and_after(project: &Project, server: &Server, bucket: &str) -> [Object
 #[test]
 fn every_request_may_be_lost_or_its_answer() {
     const NAME: &str = "every_request_may_be_lost_or_its_answer";
-    let Some(server) = seaweed(NAME) else { return };
+    for server in servers(NAME) {
+        lose(server);
+    }
+}
+
+/// Loses each request in turn, or its answer: the client sends it again.
+fn lose(server: &Server) {
     let project = machine();
     let [_, after] = before_and_after(&project, server, "lost");
     let mut number = 0;
@@ -157,13 +173,21 @@ fn every_request_may_be_lost_or_its_answer() {
 fn killed_at_every_request_readers_see_a_whole_version_and_the_next_run_ends_it() {
     const NAME: &str =
         "killed_at_every_request_readers_see_a_whole_version_and_the_next_run_ends_it";
-    let Some(server) = seaweed(NAME) else { return };
+    for server in servers(NAME) {
+        kill(server, 9);
+        kill(server, 15);
+    }
+}
+
+/// Ends a publisher by a signal at each request in turn, and runs it again.
+fn kill(server: &Server, signal: i32) {
     let project = machine();
-    let [_, after] = before_and_after(&project, server, "killed");
+    let place = format!("killed-by-{signal}");
+    let [_, after] = before_and_after(&project, server, &place);
     let mut number = 0;
     for cut in [Cut::Before, Cut::After] {
         for k in requests() {
-            let bucket = format!("killed/{number}");
+            let bucket = format!("{place}/{number}");
             number += 1;
             run(
                 &project,
@@ -177,7 +201,7 @@ fn killed_at_every_request_readers_see_a_whole_version_and_the_next_run_ends_it(
             let between = proxy(&server.address, k, cut, move || {
                 let pid = crate::support::until("a process", || *known.lock().unwrap());
                 let _ = std::process::Command::new("/bin/kill")
-                    .args(["-9", &pid.to_string()])
+                    .args([format!("-{signal}"), pid.to_string()])
                     .status();
             });
             let args = at(&between.address, &bucket, "publish -q releases/1.1.0");
@@ -190,10 +214,12 @@ fn killed_at_every_request_readers_see_a_whole_version_and_the_next_run_ends_it(
             *pid.lock().unwrap() = i32::try_from(child.id()).ok();
             let status = child.wait().unwrap();
             readable(&server.objects(&bucket));
-            if status.signal() != Some(9) {
-                assert!(status.success() && k > 30, "{k}: {status}");
+            if status.success() {
+                assert!(k > 30, "{k}");
                 break;
             }
+            let ended = status.signal() == Some(signal) || status.code() == Some(128 + signal);
+            assert!(ended, "{k}: {status}");
             run(
                 &project,
                 &server.address,
