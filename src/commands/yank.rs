@@ -5,7 +5,7 @@ use clap::Args;
 use crate::commands::publish::{Place, StoreArgs};
 use crate::host::machine::Host;
 use crate::problem::{Failure, Result};
-use crate::ship::publish::yank::run::yank;
+use crate::ship::publish::yank::run::{channel, yank};
 
 /// Examples of the command line.
 pub const EXAMPLES: &[&str] = &[
@@ -38,6 +38,9 @@ pub fn run(host: &Host, args: YankArgs) -> Result<(), Failure> {
         store,
     } = args;
     let place = Place::find(host, &store)?;
+    // Before a directory is opened to be written, which creates it.
+    let read = place.open(host, true)?;
+    channel(&place.session(host, read.as_ref(), true))?;
     let opened = place.open(host, store.dry_run)?;
     let session = place.session(host, opened.as_ref(), store.dry_run);
     let receipt = yank(&session, &version, !undo)?;

@@ -20,11 +20,7 @@ use crate::tree::release::{Document, FileKind, NAME};
 pub fn yank(session: &Session, version: &str, is_yanked: bool) -> Result<Receipt> {
     let key = session.key(LATEST);
     let place = session.place(&key);
-    let Some(mut channel) = session.read_channel()? else {
-        let message = format!("there is no `{place}`");
-        return Err(Problem::new(VERSION_UNKNOWN, message)
-            .help("publish a version first: `cargo xpkg publish --to URL`"));
-    };
+    let mut channel = channel(session)?;
     let latest_before = channel.version.clone();
     let lines = packages(session, &channel, version)?;
     channel.yank(version, is_yanked, &place)?;
@@ -65,6 +61,18 @@ pub fn yank(session: &Session, version: &str, is_yanked: bool) -> Result<Receipt
         latest: channel.version,
         objects,
         hook: None,
+    })
+}
+
+/// Returns the document of the channel, which must be there.
+///
+/// # Errors
+/// `version-unknown`, `channel-unreadable`; the store cannot be read.
+pub fn channel(session: &Session) -> Result<Channel> {
+    session.read_channel()?.ok_or_else(|| {
+        let place = session.place(&session.key(LATEST));
+        Problem::new(VERSION_UNKNOWN, format!("there is no `{place}`"))
+            .help("publish a version first: `cargo xpkg publish --to URL`")
     })
 }
 

@@ -259,6 +259,17 @@ fn a_yanked_version_is_no_longer_the_latest_and_its_files_stay() {
     let project = machine();
     run(&project, "publish releases/1.0.0").ok();
     run(&project, "publish releases/1.1.0").ok();
+    let to = format!(
+        "--to file://{} --channel main",
+        project.path("nowhere").display()
+    );
+    let missing = project.xpkg(&format!("yank 1.1.0 {to}"));
+    assert!(
+        missing
+            .stderr
+            .contains("error[version-unknown]: there is no `file://")
+    );
+    assert!(!project.path("nowhere").exists());
     let before = objects(&project);
     let planned = run(&project, "yank 1.1.0 --dry-run").ok();
     assert_eq!(objects(&project), before);
