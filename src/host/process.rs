@@ -5,7 +5,6 @@ use std::process::{Child, Command, Stdio};
 #[cfg(unix)]
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-#[cfg(unix)]
 use std::thread;
 use std::time::Duration;
 

@@ -61,12 +61,19 @@ fn release(project: &Project, address: &str, version: &str, text: &str, name: &s
         .ok();
 }
 
-/// An empty directory in the target directory, in the place of an earlier run's.
+/// An empty directory of this process in the target directory. Those of processes that have ended
+/// are removed.
 fn emptied(name: &str) -> PathBuf {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("publish")
-        .join(name);
-    let _ = std::fs::remove_dir_all(&place);
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("publish");
+    std::fs::create_dir_all(&parent).unwrap();
+    for entry in std::fs::read_dir(&parent).unwrap().map(Result::unwrap) {
+        let left = entry.file_name().into_string().unwrap();
+        let process = left.rsplit('-').next().unwrap_or_default();
+        if !Path::new("/proc").join(process).exists() {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let place = parent.join(format!("{name}-{}", std::process::id()));
     std::fs::create_dir_all(&place).unwrap();
     place
 }

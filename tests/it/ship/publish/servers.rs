@@ -118,7 +118,7 @@ pub fn moto(test: &str) -> Option<&'static Server> {
 
 /// An empty directory of a server, for its data, logs and sockets.
 fn place(name: &str) -> PathBuf {
-    super::emptied(&format!("{name}-{}", std::process::id()))
+    super::emptied(name)
 }
 
 /// Starts a server, which ends when the test program closes its pipe. Its directory goes then.

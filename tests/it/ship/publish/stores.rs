@@ -117,6 +117,15 @@ fn servers(test: &str) -> Vec<&'static Server> {
     [seaweed(test), second].into_iter().flatten().collect()
 }
 
+/// Fails with the names of the objects that differ.
+#[track_caller]
+fn same(found: &Objects, expected: &Objects, what: &str) {
+    let keys = found.keys().chain(expected.keys());
+    let differs = |key: &&String| found.get(*key) != expected.get(*key);
+    let differing: Vec<&String> = keys.filter(differs).collect();
+    assert!(differing.is_empty(), "{what}: {differing:?}");
+}
+
 /// Objects of the two versions at a store.
 fn before_and_after(project: &Project, server: &Server, bucket: &str) -> [Objects; 2] {
     let whole = format!("{bucket}/whole");
@@ -160,7 +169,7 @@ fn lose(server: &Server) {
                 "publish -q releases/1.1.0",
             )
             .ok();
-            assert!(server.objects(&bucket) == after, "{cut:?} {k}");
+            same(&server.objects(&bucket), &after, &format!("{cut:?} {k}"));
             if between.seen.load(Ordering::SeqCst) < k {
                 assert!(k > 30, "{k}");
                 break;
@@ -227,7 +236,11 @@ fn kill(server: &Server, signal: i32) {
                 "publish -q releases/1.1.0",
             )
             .ok();
-            assert!(server.objects(&bucket) == after, "{cut:?} {k}");
+            same(
+                &server.objects(&bucket),
+                &after,
+                &format!("{signal} {cut:?} {k}"),
+            );
         }
     }
 }
