@@ -8,8 +8,8 @@ use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::candidates::{self, Complete};
 use crate::commands::{
-    build, clean, completions, docker, doctor, env, help, image, man, plan, publish, release, show,
-    verify, yank,
+    build, clean, completions, docker, doctor, env, help, image, man, matrix, plan, publish,
+    release, show, verify, yank,
 };
 
 /// Headings of `--help`, in the order of the arguments' declarations, and the IDs of their
@@ -95,6 +95,7 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
     ("release", release::EXAMPLES),
     ("publish", publish::EXAMPLES),
     ("yank", yank::EXAMPLES),
+    ("matrix", matrix::EXAMPLES),
     ("image", image::EXAMPLES),
     ("show", show::EXAMPLES),
     ("clean", clean::EXAMPLES),

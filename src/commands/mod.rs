@@ -15,6 +15,7 @@ pub mod help;
 pub mod image;
 pub mod internal;
 pub mod man;
+pub mod matrix;
 pub mod plan;
 pub mod publish;
 pub mod release;
@@ -38,6 +39,7 @@ use crate::commands::image::ImageArgs;
 use crate::commands::internal::compiler::{self, CompilerArgs};
 use crate::commands::internal::zig::{self, ZigArgs, ZigToolsArgs};
 use crate::commands::man::ManArgs;
+use crate::commands::matrix::MatrixArgs;
 use crate::commands::plan::PlanArgs;
 use crate::commands::publish::PublishArgs;
 use crate::commands::release::ReleaseArgs;
@@ -87,6 +89,7 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Release(args)) => (args.run.message_format, release::run(&host, args)),
         Some(Command::Publish(args)) => (args.store.message_format, publish::run(&host, args)),
         Some(Command::Yank(args)) => (args.store.message_format, yank::run(&host, args)),
+        Some(Command::Matrix(args)) => (args.run.message_format, matrix::run(&host, args)),
         Some(Command::Image(args)) => (args.command.run().message_format, image::run(&host, args)),
         Some(Command::Show(args)) => (args.message_format, show::run(&host, args)),
         Some(Command::Clean(args)) => (args.message_format, clean::run(&host, args)),
@@ -197,6 +200,8 @@ pub enum Command {
     Publish(PublishArgs),
     /// Take a published version back: it is no longer the latest, and its files stay
     Yank(YankArgs),
+    /// Print the legs of a CI run: what each machine builds, and what its tree must have
+    Matrix(MatrixArgs),
     /// Pin, update, list and pull cross images, locked by digest in `xpkg.lock`
     Image(ImageArgs),
     /// Show the staged tree: bins, sizes, linkage, digests
@@ -238,6 +243,7 @@ impl Command {
             Self::Env(args) => &args.run.allow_outside,
             Self::Docker(args) => &args.run.allow_outside,
             Self::Release(args) => &args.run.allow_outside,
+            Self::Matrix(args) => &args.run.allow_outside,
             Self::Image(args) => &args.command.run().allow_outside,
             Self::Verify(_)
             | Self::Publish(_)

@@ -74,6 +74,7 @@ pages! {
     build_in_docker "build-in-docker",
     release "release",
     publish "publish",
+    many_machines "many-machines",
     codes "codes",
     benchmarks "benchmarks",
     limits "limits",

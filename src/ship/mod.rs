@@ -1,5 +1,7 @@
 //! Makes Docker contexts, OCI image layouts and releases of staged, verified trees.
 
+/// Legs of CI runs, and their trees joined into one.
+pub mod ci;
 /// Docker contexts, Dockerfiles and bake files.
 pub mod docker;
 /// Files and directories of this machine that an image gets.

@@ -3,6 +3,7 @@
 //! Pure: the input is the files' texts. Strict: an unknown key is an error that suggests the
 //! nearest known key.
 
+pub mod ci;
 pub mod parse;
 pub mod publish;
 pub mod release;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use crate::project::config::ci::CiConfig;
 use crate::project::config::publish::PublishConfig;
 use crate::project::config::release::{PackageReleaseConfig, ReleaseConfig};
 use crate::project::linker::LinkerChoice;
@@ -49,6 +51,8 @@ pub struct Config {
     pub release: ReleaseConfig,
     /// Where `publish` puts releases.
     pub publish: PublishConfig,
+    /// What CI runs.
+    pub ci: CiConfig,
     /// Settings per package, by name; from each package's own table, never from the workspace's.
     #[serde(skip)]
     pub package: BTreeMap<String, PackageConfig>,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, nearest};
+use crate::project::config::ci::CiConfig;
 use crate::project::config::publish::PublishConfig;
 use crate::project::config::release::{PackageReleaseConfig, ReleaseConfig};
 use crate::project::config::{
@@ -88,6 +89,7 @@ struct LoneTable {
     docker: Vec<DockerConfig>,
     release: ReleaseConfig,
     publish: PublishConfig,
+    ci: CiConfig,
     skip: bool,
     rename: BTreeMap<String, String>,
 }
@@ -132,6 +134,7 @@ impl Config {
                             docker,
                             release,
                             publish,
+                            ci,
                             skip,
                             rename,
                         } = table;
@@ -157,6 +160,7 @@ impl Config {
                             docker,
                             release,
                             publish,
+                            ci,
                             package: BTreeMap::new(),
                         };
                         if config != Self::default() {

@@ -1,5 +1,6 @@
 //! Images and the files in them, by Docker and without an engine; releases.
 
+mod ci;
 mod docker;
 mod files;
 mod oci;
