@@ -303,8 +303,27 @@ impl Staging<'_> {
             .link_or_copy(&from, &self.create_parent(&artifact.path)?)
     }
 
+    /// Takes a file that was built and inspected before. `bytes` are those of the manifest's digest.
+    pub fn add(&mut self, artifact: &Artifact, bytes: &[u8]) -> Result<()> {
+        self.is_changed |= self.put(artifact, bytes)?;
+        Ok(())
+    }
+
     /// Writes the manifests and exchanges the trees. Returns true if anything changed.
     pub fn finish(self, manifest: &Manifest) -> Result<bool> {
+        self.finish_checked(manifest, |_| Ok(()))
+    }
+
+    /// The same after `check` has passed, which gets the new tree. It is not called if nothing
+    /// changed.
+    ///
+    /// # Errors
+    /// Those of `check`, too: the old tree stays.
+    pub fn finish_checked(
+        self,
+        manifest: &Manifest,
+        check: impl FnOnce(&Utf8Path) -> Result<()>,
+    ) -> Result<bool> {
         let Self {
             host,
             existing,
@@ -319,6 +338,7 @@ impl Staging<'_> {
         let root = new.root().to_owned();
         host.write(&root.join(TEXT_NAME), text.as_bytes())?;
         host.write(&root.join(JSON_NAME), json.as_bytes())?;
+        check(&root)?;
         new.finish(&root, |old| {
             let (name, manifest) = (existing.place.path(), existing.manifest.as_ref());
             reject_untracked(host, old, name, manifest)

@@ -8,7 +8,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::candidates::{self, Complete};
 use crate::commands::{
-    build, clean, completions, docker, doctor, env, help, image, man, matrix, plan, publish,
+    build, clean, completions, docker, doctor, env, help, image, man, matrix, merge, plan, publish,
     release, show, verify, yank,
 };
 
@@ -79,6 +79,8 @@ const HINTS: &[(&str, ValueHint)] = &[
     ("directory", ValueHint::DirPath),
     ("path", ValueHint::AnyPath),
     ("from", ValueHint::AnyPath),
+    ("legs", ValueHint::AnyPath),
+    ("expect", ValueHint::FilePath),
     ("oci", ValueHint::AnyPath),
     ("allow_outside", ValueHint::AnyPath),
     ("PATH", ValueHint::FilePath),
@@ -96,6 +98,7 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
     ("publish", publish::EXAMPLES),
     ("yank", yank::EXAMPLES),
     ("matrix", matrix::EXAMPLES),
+    ("merge", merge::EXAMPLES),
     ("image", image::EXAMPLES),
     ("show", show::EXAMPLES),
     ("clean", clean::EXAMPLES),

@@ -16,6 +16,7 @@ pub mod image;
 pub mod internal;
 pub mod man;
 pub mod matrix;
+pub mod merge;
 pub mod plan;
 pub mod publish;
 pub mod release;
@@ -40,6 +41,7 @@ use crate::commands::internal::compiler::{self, CompilerArgs};
 use crate::commands::internal::zig::{self, ZigArgs, ZigToolsArgs};
 use crate::commands::man::ManArgs;
 use crate::commands::matrix::MatrixArgs;
+use crate::commands::merge::MergeArgs;
 use crate::commands::plan::PlanArgs;
 use crate::commands::publish::PublishArgs;
 use crate::commands::release::ReleaseArgs;
@@ -90,6 +92,7 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Publish(args)) => (args.store.message_format, publish::run(&host, args)),
         Some(Command::Yank(args)) => (args.store.message_format, yank::run(&host, args)),
         Some(Command::Matrix(args)) => (args.run.message_format, matrix::run(&host, args)),
+        Some(Command::Merge(args)) => (args.message_format, merge::run(&host, args)),
         Some(Command::Image(args)) => (args.command.run().message_format, image::run(&host, args)),
         Some(Command::Show(args)) => (args.message_format, show::run(&host, args)),
         Some(Command::Clean(args)) => (args.message_format, clean::run(&host, args)),
@@ -202,6 +205,8 @@ pub enum Command {
     Yank(YankArgs),
     /// Print the legs of a CI run: what each machine builds, and what its tree must have
     Matrix(MatrixArgs),
+    /// Join the trees of the legs into one, against the list of what was expected
+    Merge(MergeArgs),
     /// Pin, update, list and pull cross images, locked by digest in `xpkg.lock`
     Image(ImageArgs),
     /// Show the staged tree: bins, sizes, linkage, digests
@@ -248,6 +253,7 @@ impl Command {
             Self::Verify(_)
             | Self::Publish(_)
             | Self::Yank(_)
+            | Self::Merge(_)
             | Self::Show(_)
             | Self::Clean(_)
             | Self::Help(_)

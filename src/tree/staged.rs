@@ -42,8 +42,8 @@ pub fn clashes(outputs: &[Output]) -> Vec<Problem> {
     )
 }
 
-/// Compares the paths of labeled outputs.
-fn clashing_pairs(named: impl Iterator<Item = (String, String)>) -> Vec<Problem> {
+/// Compares the paths of labeled outputs: pairs of a path and a description for messages.
+pub fn clashing_pairs(named: impl Iterator<Item = (String, String)>) -> Vec<Problem> {
     let mut problems = Vec::new();
     // Compared without case: the tree must survive a case-insensitive file system.
     let mut sorted: Vec<(String, String, String)> = named

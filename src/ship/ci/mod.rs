@@ -13,6 +13,7 @@ pub mod github;
 pub mod gitlab;
 pub mod legs;
 pub mod lines;
+pub mod merge;
 pub mod render;
 pub mod runners;
 

@@ -156,9 +156,15 @@ pub fn collected(
         found => Some(found?),
     };
     let demand = demand(found.as_ref())?;
-    let trees = from
-        .iter()
-        .map(|path| opened(host, &host.absolute(path), &demand, scratch));
+    let trees = from.iter().map(|path| {
+        opened(
+            host,
+            &host.absolute(path),
+            " (from `--from`)",
+            &demand,
+            scratch,
+        )
+    });
     Ok((found, trees.collect::<Result<Vec<_>, Failure>>()?))
 }
 
@@ -272,23 +278,28 @@ pub fn no_manifest(tree: &Utf8Path) -> Problem {
         .help("build it: `cargo xpkg build`, or leave out `--no-build`")
 }
 
-/// Returns the directory of a tree that was built elsewhere; an archive is verified and unpacked.
-fn opened(
+/// Returns the directory of a tree that was built elsewhere; an archive is verified and unpacked
+/// into a directory that is added to `scratch`. `named` follows the path in messages.
+///
+/// # Errors
+/// `no-tree`, and for an archive those of [`verified`].
+pub fn opened(
     host: &Host,
     path: &Utf8Path,
+    named: &str,
     demand: &Demand,
     scratch: &mut Vec<tempfile::TempDir>,
 ) -> Result<Utf8PathBuf, Failure> {
     if !host.exists(path) {
         return Err(
-            Problem::new(NO_TREE, format!("`{path}` (from `--from`) does not exist"))
+            Problem::new(NO_TREE, format!("`{path}`{named} does not exist"))
                 .help("pass a staged tree, or a tar of one")
                 .into(),
         );
     }
     if host.is_dir(path) {
         if !host.exists(&path.join(JSON_NAME)) {
-            let message = format!("`{path}` (from `--from`) has no `{JSON_NAME}`");
+            let message = format!("`{path}`{named} has no `{JSON_NAME}`");
             return Err(Problem::new(NO_TREE, message)
                 .help("pass the whole directory that `cargo xpkg build` staged, or a tar of it")
                 .into());

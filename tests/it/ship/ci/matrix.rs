@@ -8,7 +8,7 @@ use crate::support::{ARM_MUSL, Project, X86_MUSL};
 const CONFIG: &str = "targets = [\"x86_64-unknown-linux-musl\", \"aarch64-unknown-linux-gnu.2.17\"]\n\
                       [ci.sets]\npr = [\"x86_64-unknown-linux-musl\"]\nmain = \"all\"\nnone = []\n";
 
-fn hello() -> Project {
+pub fn hello() -> Project {
     let project = Project::of("hello");
     project.write("xpkg.toml", CONFIG);
     project

@@ -1,3 +1,6 @@
-//! Builds on many machines: the legs, and what the systems that run them say of them.
+//! Builds on many machines: the legs, and their trees joined.
 
+mod legs;
 mod matrix;
+mod merge;
+mod rejected;
