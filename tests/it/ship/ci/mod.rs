@@ -1,6 +1,7 @@
-//! Builds on many machines: the legs, and their trees joined.
+//! Builds on many machines: the legs, their trees joined, and what CI systems say of both.
 
 mod legs;
 mod matrix;
 mod merge;
 mod rejected;
+mod validators;
