@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::inspect::binary::{Binary, Linkage};
@@ -15,8 +16,9 @@ use crate::project::config::release::ArchiveFormat;
 use crate::project::path_template::path_fault;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
-use crate::tree::fields::{self, excerpt, is_component, is_hex, is_word, must};
+use crate::tree::fields::{self, excerpt, is_component, is_hex, must};
 use crate::tree::manifest::{Platform, Tool};
+use crate::tree::registry::{CRATES, INDEX};
 use crate::tree::signature::SignatureKind;
 
 /// Name of the document in the directory of a release.
@@ -192,6 +194,16 @@ impl FileKind {
             Self::Sbom => "SBOM",
         }
     }
+
+    /// Returns the directory of the release that files of the kind are below; `None` if they may be
+    /// anywhere.
+    fn directory(self) -> Option<&'static str> {
+        match self {
+            Self::Crate => Some(CRATES),
+            Self::Index => Some(INDEX),
+            _ => None,
+        }
+    }
 }
 
 impl Requirements {
@@ -265,7 +277,10 @@ impl Document {
             SCHEMA_ID,
         )?;
         let mut paths = BTreeSet::new();
-        for FileRecord { path, sha256, .. } in &self.files {
+        for FileRecord {
+            path, kind, sha256, ..
+        } in &self.files
+        {
             if let Some(fault) = path_fault(path) {
                 let path = excerpt(path);
                 return Err(format!("the path `{path}` is not one below it: {fault}"));
@@ -275,15 +290,28 @@ impl Document {
             }
             let place = format!("`sha256` of `{path}`");
             must(is_hex(sha256, 64), &place, sha256, "64 hex digits")?;
+            // `publish` makes keys of a channel's registry from these paths.
+            if let Some(directory) = kind.directory() {
+                let place = format!("a path of kind `{}`", kind.name());
+                let is_below = path
+                    .strip_prefix(directory)
+                    .is_some_and(|rest| rest.starts_with('/'));
+                must(is_below, &place, path, &format!("below `{directory}`"))?;
+            }
         }
-        let is_version = is_word(&self.version, &['.', '-', '+']);
-        must(is_version, "`version`", &self.version, "a version")?;
+        // A directory of that name is beside `latest` and `registry` at a store.
+        let is_version = |text: &str| Version::parse(text).is_ok();
+        must(
+            is_version(&self.version),
+            "`version`",
+            &self.version,
+            "a version",
+        )?;
         must(is_component(&self.name), "`name`", &self.name, "a name")?;
         for PackageRecord { name, version, .. } in &self.packages {
             must(is_component(name), "`name` of a package", name, "a name")?;
-            let is_version = is_word(version, &['.', '-', '+']);
             must(
-                is_version,
+                is_version(version),
                 &format!("`version` of `{name}`"),
                 version,
                 "a version",
@@ -436,6 +464,23 @@ mod tests {
                 "\"version\":\"1.2.3\",\"tag\"",
                 "\"version\":\"../1\",\"tag\"",
                 "`version` is `../1`, not a version",
+            ),
+            (
+                "\"version\":\"1.2.3\",\"tag\"",
+                "\"version\":\"latest\",\"tag\"",
+                "`version` is `latest`, not a version",
+            ),
+            (
+                "\"kind\":\"archive\"",
+                "\"kind\":\"index\"",
+                "a path of kind `index of the registry` is `chat-1.2.3.tar.gz`, not below \
+                 `registry/index`",
+            ),
+            (
+                "\"path\":\"chat-1.2.3.tar.gz\",\"kind\":\"archive\"",
+                "\"path\":\"registry/cratesx\",\"kind\":\"crate\"",
+                "a path of kind `package of cargo` is `registry/cratesx`, not below \
+                 `registry/crates`",
             ),
         ] {
             let text = document().replacen(from, to, 1);

@@ -1,6 +1,7 @@
 //! `publish` and `yank`: releases at a store, read by those who follow its pointers.
 
 mod directory;
+mod faults;
 mod kills;
 mod servers;
 mod stores;
