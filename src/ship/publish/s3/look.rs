@@ -11,6 +11,7 @@ use crate::problem::{Problem, Result};
 use crate::ship::publish::codes::STORE_CREDENTIALS;
 use crate::ship::publish::s3::answer::Refusal;
 use crate::ship::publish::s3::credentials::{Credentials, Source, assumed, exported};
+use crate::ship::publish::s3::settings::server;
 
 /// Time limit for the AWS CLI, which may ask a server.
 const CLI_LIMIT: Duration = Duration::from_secs(60);
@@ -90,11 +91,11 @@ fn web_identity(
 ) -> Result<Credentials> {
     let endpoint = host
         .var("AWS_ENDPOINT_URL_STS")
-        .or_else(|| host.var("AWS_ENDPOINT_URL"))
-        .map_or_else(
-            || format!("https://sts.{region}.amazonaws.com"),
-            |endpoint| endpoint.trim_end_matches('/').to_owned(),
-        );
+        .or_else(|| host.var("AWS_ENDPOINT_URL"));
+    let endpoint = match endpoint {
+        Some(endpoint) => server(endpoint)?.to_owned(),
+        None => format!("https://sts.{region}.amazonaws.com"),
+    };
     let token = host.read_small_text(&host.absolute(Utf8Path::new(token_file)), LONGEST_TOKEN)?;
     let pairs = [
         ("Action", "AssumeRoleWithWebIdentity"),

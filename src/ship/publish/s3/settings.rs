@@ -32,18 +32,11 @@ pub fn place(bucket: &str, endpoint: Option<&str>, region: Option<&str>) -> Resu
         }
     }
     match (endpoint, region) {
-        (Some(endpoint), region) => {
-            if !["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme)) {
-                let message = format!("`{endpoint}` is not the address of a server");
-                return Err(Problem::new(PUBLISH_INVALID, message)
-                    .help("begin with `http://` or `https://`: `--endpoint https://HOST`"));
-            }
-            Ok(Place {
-                endpoint: endpoint.trim_end_matches('/').to_owned(),
-                region: region.unwrap_or(ANY_REGION).to_owned(),
-                is_path_style: true,
-            })
-        }
+        (Some(endpoint), region) => Ok(Place {
+            endpoint: server(endpoint)?.to_owned(),
+            region: region.unwrap_or(ANY_REGION).to_owned(),
+            is_path_style: true,
+        }),
         (None, Some(region)) => Ok(Place {
             endpoint: format!("https://s3.{region}.{}", suffix(region)),
             region: region.to_owned(),
@@ -54,6 +47,29 @@ pub fn place(bucket: &str, endpoint: Option<&str>, region: Option<&str>) -> Resu
             "set the bucket's: `export AWS_REGION=eu-central-1`; for another server: `--endpoint URL`",
         )),
     }
+}
+
+/// Returns the address of a server without its final slashes.
+///
+/// # Errors
+/// `publish-invalid`: it is none of HTTP, or has more than a host and a path. Addresses are printed,
+/// and a name, a password or a token could be in that.
+pub fn server(address: &str) -> Result<&str> {
+    let invalid = |message: &str| {
+        Problem::new(PUBLISH_INVALID, message)
+            .help("pass it as `https://HOST`: `--endpoint https://HOST`")
+    };
+    if address.contains(['@', '?', '#']) {
+        let message = "the address of the server has more than a host and a path";
+        return Err(invalid(message));
+    }
+    let schemes = ["http://", "https://"];
+    if !schemes.iter().any(|scheme| address.starts_with(scheme)) {
+        return Err(invalid(&format!(
+            "`{address}` is not the address of a server"
+        )));
+    }
+    Ok(address.trim_end_matches('/'))
 }
 
 /// Returns the domain of a region's partition.
