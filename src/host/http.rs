@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ureq::http::Request as HttpRequest;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, SendBody};
+use ureq::{Agent, Proxy, ProxyProtocol, SendBody};
 
 /// Time limit for a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
@@ -26,7 +26,69 @@ const IDLE: usize = 16;
 
 /// Sender of requests. Its threads share connections.
 pub struct Http {
-    agent: Agent,
+    /// Sender to addresses with `http://`.
+    plain: Agent,
+    /// Sender to addresses with `https://`.
+    secure: Agent,
+}
+
+/// Proxies by the scheme of the addresses.
+#[derive(Debug, Default)]
+pub struct Proxies {
+    plain: Option<Proxy>,
+    secure: Option<Proxy>,
+}
+
+impl Proxies {
+    /// Finds the proxies that the environment names: `http_proxy` and `https_proxy` are for addresses
+    /// of their scheme, `all_proxy` for the others, `no_proxy` lists hosts without one. Each may be
+    /// in capitals.
+    ///
+    /// # Errors
+    /// The name of a variable whose proxy cannot be used.
+    pub fn find<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
+        let either = |name: &str| {
+            let names = [name.to_owned(), name.to_uppercase()];
+            let mut found = names.into_iter();
+            found.find_map(|name| Some((variable(&name)?, name)))
+        };
+        let exempt = either("no_proxy").map_or("", |(hosts, _)| hosts);
+        let proxy = |name: &str| {
+            let Some((address, name)) = either(name).or_else(|| either("all_proxy")) else {
+                return Ok(None);
+            };
+            match proxy(address, exempt) {
+                Some(proxy) => Ok(Some(proxy)),
+                None => Err(name),
+            }
+        };
+        Ok(Self {
+            plain: proxy("http_proxy")?,
+            secure: proxy("https_proxy")?,
+        })
+    }
+}
+
+/// Returns the proxy at an address; `None` if it is not one of HTTP.
+fn proxy(address: &str, exempt: &str) -> Option<Proxy> {
+    let given = Proxy::new(address).ok()?;
+    if !matches!(given.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) {
+        return None;
+    }
+    let mut proxy = Proxy::builder(given.protocol())
+        .host(given.host())
+        .port(given.port());
+    if let Some(name) = given.username() {
+        proxy = proxy.username(name);
+    }
+    if let Some(password) = given.password() {
+        proxy = proxy.password(password);
+    }
+    let hosts = exempt.split(',').map(str::trim);
+    for host in hosts.filter(|host| !host.is_empty()) {
+        proxy = proxy.no_proxy(host);
+    }
+    proxy.build().ok()
 }
 
 /// Request without its body.
@@ -58,6 +120,8 @@ pub struct Answer {
     pub headers: BTreeMap<String, String>,
     /// Body; empty if it was written elsewhere.
     pub body: Vec<u8>,
+    /// True if the body is longer, and the rest was not read.
+    pub is_cut: bool,
 }
 
 impl Answer {
@@ -65,15 +129,28 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
+
+    /// Reads at most `largest` bytes of the body.
+    fn read(&mut self, body: &mut ureq::Body, largest: u64) -> Result<(), String> {
+        // One byte more, to see that there is more.
+        let mut reader = body.as_reader().take(largest.saturating_add(1));
+        let read = reader.read_to_end(&mut self.body);
+        read.map_err(|error| error.to_string())?;
+        self.is_cut = self.body.len() as u64 > largest;
+        if self.is_cut {
+            self.body.pop();
+        }
+        Ok(())
+    }
 }
 
 impl Http {
     /// Creates a sender that trusts the system's certificates, or those in the text of a file (PEM)
-    /// alone. Proxies are those of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+    /// alone.
     ///
     /// # Errors
     /// A clause: the text holds no certificate.
-    pub fn new(certificates: Option<&[u8]>) -> Result<Self, String> {
+    pub fn new(certificates: Option<&[u8]>, proxies: Proxies) -> Result<Self, String> {
         let roots = match certificates {
             None => RootCerts::PlatformVerifier,
             Some(text) => {
@@ -91,35 +168,20 @@ impl Http {
                 RootCerts::Specific(Arc::new(trusted))
             }
         };
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("cargo-xpkg/", env!("CARGO_PKG_VERSION")))
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .timeout_connect(Some(CONNECT_LIMIT))
-            .timeout_recv_response(Some(ANSWER_LIMIT))
-            .timeout_per_read(Some(SILENCE_LIMIT))
-            .timeout_per_write(Some(SILENCE_LIMIT))
-            .max_idle_connections(IDLE)
-            .max_idle_connections_per_host(IDLE)
-            .build();
+        let tls = TlsConfig::builder().root_certs(roots).build();
         Ok(Self {
-            agent: config.into(),
+            plain: agent(tls.clone(), proxies.plain),
+            secure: agent(tls, proxies.secure),
         })
     }
 
     /// Sends a request and returns the answer with at most `largest` bytes of its body.
     ///
     /// # Errors
-    /// A clause: no answer came, or a larger one.
+    /// A clause: no answer came, or not all of it.
     pub fn send(&self, request: &Request, body: Sent, largest: u64) -> Result<Answer, String> {
         let (mut answer, mut body) = self.exchange(request, body)?;
-        answer.body = body
-            .with_config()
-            .limit(largest)
-            .read_to_vec()
-            .map_err(|error| reason(&error))?;
+        answer.read(&mut body, largest)?;
         Ok(answer)
     }
 
@@ -138,11 +200,7 @@ impl Http {
         if answer.status == 200 {
             io::copy(&mut body.as_reader(), into).map_err(|error| error.to_string())?;
         } else {
-            answer.body = body
-                .with_config()
-                .limit(largest)
-                .read_to_vec()
-                .map_err(|error| reason(&error))?;
+            answer.read(&mut body, largest)?;
         }
         Ok(answer)
     }
@@ -162,6 +220,10 @@ impl Http {
             Sent::Bytes(bytes) => bytes.len() as u64,
             Sent::Stream(_, length) => *length,
         };
+        let agent = match url.starts_with("https://") {
+            true => &self.secure,
+            false => &self.plain,
+        };
         let is_sent = matches!(*method, "PUT" | "POST");
         let head = if is_sent {
             head.header("content-length", length)
@@ -170,12 +232,12 @@ impl Http {
         };
         let unfit = |error: ureq::http::Error| format!("the request cannot be written: {error}");
         let answered = match body {
-            Sent::Nothing if is_sent => self.agent.run(head.body(&[][..]).map_err(unfit)?),
-            Sent::Nothing => self.agent.run(head.body(()).map_err(unfit)?),
-            Sent::Bytes(bytes) => self.agent.run(head.body(bytes).map_err(unfit)?),
+            Sent::Nothing if is_sent => agent.run(head.body(&[][..]).map_err(unfit)?),
+            Sent::Nothing => agent.run(head.body(()).map_err(unfit)?),
+            Sent::Bytes(bytes) => agent.run(head.body(bytes).map_err(unfit)?),
             Sent::Stream(mut reader, _) => {
                 let body = SendBody::from_reader(&mut reader);
-                self.agent.run(head.body(body).map_err(unfit)?)
+                agent.run(head.body(body).map_err(unfit)?)
             }
         };
         let (parts, body) = answered.map_err(|error| reason(&error))?.into_parts();
@@ -187,9 +249,28 @@ impl Http {
             status: parts.status.as_u16(),
             headers: parts.headers.iter().map(header).collect(),
             body: Vec::new(),
+            is_cut: false,
         };
         Ok((answer, body))
     }
+}
+
+fn agent(tls: TlsConfig, proxy: Option<Proxy>) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("cargo-xpkg/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls)
+        .proxy(proxy)
+        .timeout_connect(Some(CONNECT_LIMIT))
+        .timeout_recv_response(Some(ANSWER_LIMIT))
+        .timeout_per_read(Some(SILENCE_LIMIT))
+        .timeout_per_write(Some(SILENCE_LIMIT))
+        .max_idle_connections(IDLE)
+        .max_idle_connections_per_host(IDLE)
+        .build();
+    config.into()
 }
 
 /// Returns the reason of an error as a clause, without the address.

@@ -195,12 +195,16 @@ impl Store for Directory<'_> {
             return Ok(None);
         };
         let mut bytes = Vec::new();
-        file.take(LARGEST)
-            .read_to_end(&mut bytes)
-            .map_err(|error| {
-                let path = self.root.join(key);
-                Problem::new(FILE_ACCESS, format!("cannot read `{path}`: {error}"))
-            })?;
+        // One byte more, to see that there is more: the rest would be lost in an exchange.
+        let read = file.take(LARGEST + 1).read_to_end(&mut bytes);
+        match read {
+            Err(error) => return Err(below.cannot("read", key, &error)),
+            Ok(_) if bytes.len() as u64 > LARGEST => {
+                let error = io::Error::other(format!("it is larger than {LARGEST} bytes"));
+                return Err(below.cannot("read", key, &error));
+            }
+            Ok(_) => {}
+        }
         let tag = Tag(digest::sha256(&bytes));
         Ok(Some((bytes, tag)))
     }

@@ -1,5 +1,7 @@
 //! Answers of S3 that are refusals: their code, and the way out. Pure.
 
+use std::time::Duration;
+
 use crate::problem::Problem;
 use crate::problem::code::Code;
 use crate::problem::text::printable;
@@ -38,6 +40,12 @@ pub fn element(text: &str, name: &str) -> Option<String> {
     Some(unescaped)
 }
 
+/// Time that a signature is valid for, which is also how far S3 lets clocks differ.
+pub const SIGNED_FOR: Duration = Duration::from_mins(15);
+
+/// Way out of a clock that is wrong.
+const SET_CLOCK: &str = "set this machine's clock: `timedatectl set-ntp true`";
+
 /// Requests that a repetition may succeed at.
 const TRANSIENT: &[&str] = &[
     "ConditionalRequestConflict",
@@ -52,12 +60,7 @@ const TRANSIENT: &[&str] = &[
 /// Codes of S3 with ours, and what to do. The first that fits; those without a code of S3 are of
 /// answers without a body.
 const ROWS: &[(&str, Option<u16>, Code, &str)] = &[
-    (
-        "RequestTimeTooSkewed",
-        None,
-        STORE_CLOCK,
-        "set this machine's clock: `timedatectl set-ntp true`",
-    ),
+    ("RequestTimeTooSkewed", None, STORE_CLOCK, SET_CLOCK),
     (
         "AuthorizationHeaderMalformed",
         None,
@@ -159,6 +162,13 @@ impl Refusal {
             ROWS.iter()
                 .find(|(of, at, ..)| *of == code && !of.is_empty() || *at == Some(*status))
                 .map_or((STORE_REFUSED, ""), |(_, _, ours, help)| (*ours, *help))
+        };
+        // A signature in an address has a time from and until which it is valid, and S3 calls those
+        // of another time denied: "Request has expired".
+        let is_off = skew.is_some_and(|skew| skew.unsigned_abs() >= SIGNED_FOR.as_secs());
+        let (ours, help) = match ours {
+            STORE_DENIED if is_off => (STORE_CLOCK, SET_CLOCK),
+            _ => (ours, help),
         };
         let said = match (code.is_empty(), message.is_empty()) {
             (true, _) => format!("status {status}"),

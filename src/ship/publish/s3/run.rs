@@ -9,11 +9,11 @@ use rusty_s3::{Credentials as Signer, S3Action as _};
 use crate::host::http::Request;
 use crate::problem::{Problem, Result};
 use crate::ship::publish::codes::{STORE_REFUSED, STORE_UNREACHABLE};
-use crate::ship::publish::s3::answer::Refusal;
+use crate::ship::publish::s3::answer::{Refusal, SIGNED_FOR};
 use crate::ship::publish::s3::body::look::{Body, Checked, Counted};
 use crate::ship::publish::s3::checksum::{base64, hex};
 use crate::ship::publish::s3::client::run::{
-    FIRST_PAUSE, LARGEST, S3, SIGNED_FOR, TRIES, conditional, is_condition, signed,
+    FIRST_PAUSE, LARGEST, S3, TRIES, conditional, is_condition, signed,
 };
 use crate::ship::publish::store::{Condition, From, Outcome, Store, Tag, Upload};
 
@@ -121,6 +121,10 @@ impl Store for S3<'_> {
                 .filter_map(|object| object.key.strip_prefix(&self.prefix).map(str::to_owned));
             keys.extend(own);
             match listed.next_continuation_token {
+                Some(next) if token.as_ref() == Some(&next) => {
+                    let message = format!("cannot {what}: each answer continues at the same key");
+                    return Err(Problem::new(STORE_REFUSED, message));
+                }
                 Some(next) => token = Some(next),
                 None => return Ok(Some(keys)),
             }

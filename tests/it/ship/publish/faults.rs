@@ -1,8 +1,10 @@
 //! Stores, releases and settings that are not as they should be.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::directory::run;
 use super::machine;
-use super::servers::{KEYS, at};
+use super::servers::{self, KEYS, at, fake, honest, listing};
 use crate::support::{Project, Run};
 
 /// Returns the first line of an error.
@@ -36,6 +38,72 @@ fn a_version_that_is_none_never_becomes_a_key() {
 }
 
 #[test]
+fn documents_at_the_store_have_a_largest_size() {
+    let project = machine();
+    project.write("site/main/latest.json", "");
+    let file = std::fs::File::options()
+        .write(true)
+        .open(project.path("site/main/latest.json"));
+    file.unwrap().set_len(65 << 20).unwrap();
+    assert_eq!(
+        error(&run(&project, "publish releases/1.0.0")),
+        "error[file-access]: cannot read `[ROOT]/site/main/latest.json`: it is larger than 67108864 \
+         bytes"
+    );
+    let large = fake(|request| match request.query.contains("list-type=2") {
+        true => listing(""),
+        false => ("200 OK\r\nETag: \"x\"".to_owned(), vec![b' '; 65 << 20]),
+    });
+    let refused = servers::run(&project, &large, "get", "publish releases/1.0.0 --dry-run");
+    assert!(
+        error(&refused).ends_with("`: it is larger than 67108864 bytes"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_listing_without_an_end_is_refused() {
+    let project = machine();
+    let server = honest(|request, _| {
+        let more = "<IsTruncated>true</IsTruncated>\
+                    <NextContinuationToken>again</NextContinuationToken>";
+        request.query.contains("list-type=2").then(|| listing(more))
+    });
+    assert_eq!(
+        error(&servers::run(
+            &project,
+            &server,
+            "get",
+            "publish releases/1.0.0"
+        )),
+        "error[store-refused]: cannot list `.xpkg/`: each answer continues at the same key"
+    );
+}
+
+#[test]
+fn a_signature_that_is_not_of_now_is_a_matter_of_the_clock() {
+    let project = machine();
+    // What S3 answers to an address that was signed at another time.
+    let server = fake(|_| {
+        let body = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
+        let head = "403 Forbidden\r\nDate: Tue, 29 Nov 2095 02:00:00 GMT";
+        (head.to_owned(), body.into())
+    });
+    let refused = servers::run(&project, &server, "get", "publish releases/1.0.0");
+    assert!(
+        error(&refused).starts_with("error[store-clock]: "),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        refused.stderr.contains("s behind the store's"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
 fn an_address_with_a_password_is_refused_and_not_printed() {
     let project = machine();
     for endpoint in [
@@ -51,4 +119,95 @@ fn an_address_with_a_password_is_refused_and_not_printed() {
             "error[publish-invalid]: the address of the server has more than a host and a path"
         );
     }
+}
+
+#[test]
+fn each_scheme_has_its_proxy_and_one_that_cannot_be_used_is_refused() {
+    let project = machine();
+    let server = honest(|_, _| None);
+    let args = at(&server, "get", "publish releases/1.0.0 --dry-run");
+    let with =
+        |variables: &[(&str, &str)]| project.xpkg_with(&[&KEYS[..], variables].concat(), &args);
+    // The address is one of HTTP.
+    let nowhere = "http://user:pa55word@127.0.0.1:9";
+    with(&[("HTTPS_PROXY", nowhere)]).ok();
+    with(&[("HTTP_PROXY", nowhere), ("NO_PROXY", "127.0.0.1")]).ok();
+    for (name, value, expected) in [
+        ("HTTP_PROXY", nowhere, "error[store-unreachable]: "),
+        ("http_proxy", nowhere, "error[store-unreachable]: "),
+        ("ALL_PROXY", nowhere, "error[store-unreachable]: "),
+        (
+            "HTTP_PROXY",
+            "socks5://user:pa55word@127.0.0.1:9",
+            "error[publish-invalid]: cannot use the proxy of `HTTP_PROXY`",
+        ),
+        (
+            "HTTP_PROXY",
+            ":pa55word:",
+            "error[publish-invalid]: cannot use the proxy of `HTTP_PROXY`",
+        ),
+    ] {
+        let refused = with(&[(name, value)]);
+        assert!(!refused.text().contains("pa55word"), "{}", refused.text());
+        assert!(
+            error(&refused).starts_with(expected),
+            "{name}={value}: {}",
+            refused.stderr
+        );
+    }
+}
+
+#[test]
+fn credentials_that_expire_soon_are_not_asked_for_at_each_request() {
+    let project = machine();
+    let asked = project.path("asked");
+    let script = format!(
+        "#!/bin/sh\necho x >>{}\nexport PATH=/usr/bin:/bin\n\
+         printf '{{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\",\
+         \"Expiration\":\"%s\"}}' $(date -u -d '+120 sec' +%Y-%m-%dT%H:%M:%SZ)\n",
+        asked.display()
+    );
+    let project = project.fake("aws", "");
+    std::fs::remove_file(project.bin.join("aws")).unwrap();
+    std::fs::write(project.bin.join("aws"), script).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(project.bin.join("aws"), executable).unwrap();
+    let args = at(&honest(|_, _| None), "get", "publish releases/1.0.0");
+    project
+        .xpkg_with(&[("AWS_REGION", "us-east-1")], &args)
+        .ok();
+    assert_eq!(project.read("asked"), "x\n");
+}
+
+#[test]
+fn credentials_that_a_store_calls_expired_are_asked_for_once_more() {
+    let project = machine();
+    let exported = "{\"Version\": 1, \"AccessKeyId\": \"A\", \"SecretAccessKey\": \"s\"}";
+    let project = project.fake(
+        "aws",
+        &format!("on export-credentials out {exported}\nexit 0\n"),
+    );
+    let writes = AtomicUsize::new(0);
+    let server = honest(move |request, _| {
+        let is_first = request.path.contains("/1.0.0/install.sh")
+            && request.method == "PUT"
+            && writes.fetch_add(1, Ordering::SeqCst) == 0;
+        let body = b"<Error><Code>ExpiredToken</Code></Error>".to_vec();
+        is_first.then(|| ("400 Bad Request".to_owned(), body))
+    });
+    let args = at(&server, "get", "publish releases/1.0.0");
+    project
+        .xpkg_with(&[("AWS_REGION", "us-east-1")], &args)
+        .ok();
+    // Those of variables do not change.
+    let expired = fake(|_| {
+        let body = b"<Error><Code>ExpiredToken</Code></Error>".to_vec();
+        ("400 Bad Request".to_owned(), body)
+    });
+    let refused = servers::run(&project, &expired, "get", "publish releases/1.0.0");
+    assert!(
+        error(&refused).starts_with("error[store-credentials]: "),
+        "{}",
+        refused.stderr
+    );
 }

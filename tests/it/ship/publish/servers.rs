@@ -304,17 +304,22 @@ pub fn fake(answer: impl Fn(&Asked) -> (String, Vec<u8>) + Send + Sync + 'static
                 let mut stream = stream;
                 while let Some((_, request)) = asked(&mut reader) {
                     let (head, body) = answer(&request);
-                    let length = body.len();
-                    let sent = write!(
-                        stream,
-                        "HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n"
-                    );
+                    // The answer to a HEAD has the length of what a GET would get.
+                    let length = match head.to_lowercase().contains("\r\ncontent-length: ") {
+                        true => String::new(),
+                        false => format!("Content-Length: {}\r\n", body.len()),
+                    };
+                    let sent = write!(stream, "HTTP/1.1 {head}\r\n{length}\r\n");
                     let body = if request.method == "HEAD" {
                         &[][..]
                     } else {
                         &body
                     };
-                    if sent.and_then(|()| stream.write_all(body)).is_err() {
+                    let is_last = request
+                        .headers
+                        .get("connection")
+                        .is_some_and(|value| value == "close");
+                    if sent.and_then(|()| stream.write_all(body)).is_err() || is_last {
                         return;
                     }
                 }
@@ -326,29 +331,63 @@ pub fn fake(answer: impl Fn(&Asked) -> (String, Vec<u8>) + Send + Sync + 'static
 
 /// A server in memory that ignores every condition.
 pub fn unconditional() -> String {
-    let objects: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::default();
+    memory(false, |_, _| None)
+}
+
+/// A server in memory that keeps conditions, but for the requests that `other` answers, which also
+/// gets what is there.
+pub fn honest(
+    other: impl Fn(&Asked, Option<&[u8]>) -> Option<(String, Vec<u8>)> + Send + Sync + 'static,
+) -> String {
+    memory(true, other)
+}
+
+fn memory(
+    is_conditional: bool,
+    other: impl Fn(&Asked, Option<&[u8]>) -> Option<(String, Vec<u8>)> + Send + Sync + 'static,
+) -> String {
+    let objects: Mutex<BTreeMap<String, (Vec<u8>, usize)>> = Mutex::default();
+    let writes = AtomicUsize::new(0);
     fake(move |request| {
         let mut objects = objects.lock().unwrap();
+        let there = objects.get(&request.path);
+        if let Some(answer) = other(request, there.map(|(bytes, _)| bytes.as_slice())) {
+            return answer;
+        }
+        let tagged = |state: usize| format!("200 OK\r\nETag: \"{state}\"");
         match request.method.as_str() {
             "PUT" => {
-                objects.insert(request.path.clone(), request.body.clone());
-                ("200 OK\r\nETag: \"x\"".to_owned(), Vec::new())
+                let state = there.map(|(_, state)| format!("\"{state}\""));
+                let if_match = request.headers.get("if-match");
+                let is_refused = request.headers.contains_key("if-none-match") && there.is_some()
+                    || if_match.is_some() && if_match != state.as_ref();
+                if is_conditional && is_refused {
+                    return ("412 Precondition Failed".to_owned(), Vec::new());
+                }
+                let state = writes.fetch_add(1, Ordering::SeqCst);
+                objects.insert(request.path.clone(), (request.body.clone(), state));
+                (tagged(state), Vec::new())
             }
             "DELETE" => {
                 objects.remove(&request.path);
                 ("204 No Content".to_owned(), Vec::new())
             }
-            "GET" if request.query.contains("list-type=2") => {
-                let text = "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
-                            <MaxKeys>1000</MaxKeys></ListBucketResult>";
-                ("200 OK".to_owned(), text.into())
-            }
-            _ => match objects.get(&request.path) {
-                Some(bytes) => ("200 OK\r\nETag: \"x\"".to_owned(), bytes.clone()),
+            "GET" if request.query.contains("list-type=2") => listing(""),
+            _ => match there {
+                Some((bytes, state)) => (tagged(*state), bytes.clone()),
                 None => ("404 Not Found".to_owned(), Vec::new()),
             },
         }
     })
+}
+
+/// Answers a listing without keys, with more elements.
+pub fn listing(more: &str) -> (String, Vec<u8>) {
+    let text = format!(
+        "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+         <MaxKeys>1000</MaxKeys>{more}</ListBucketResult>"
+    );
+    ("200 OK".to_owned(), text.into())
 }
 
 /// What a proxy does with its request of a number.

@@ -10,22 +10,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use camino::Utf8Path;
 use rusty_s3::{Bucket, Credentials as Signer, S3Action, UrlStyle};
 
-use crate::host::http::{Answer, Http, Request, Sent};
+use crate::host::http::{Answer, Http, Proxies, Request, Sent};
 use crate::host::machine::Host;
 use crate::problem::{Problem, Result};
 use crate::ship::publish::codes::{
     PUBLISH_INVALID, STORE_CREDENTIALS, STORE_REFUSED, STORE_UNREACHABLE,
 };
 use crate::ship::publish::directory::run::changed;
-use crate::ship::publish::s3::answer::{Answered, Refusal, skew};
+use crate::ship::publish::s3::answer::{Answered, Refusal, SIGNED_FOR, skew};
 use crate::ship::publish::s3::body::look::Body;
 use crate::ship::publish::s3::credentials::{Credentials, Source};
 use crate::ship::publish::s3::look;
 use crate::ship::publish::s3::settings::Place;
 use crate::ship::publish::store::{Condition, From, Tag};
-
-/// Time that a signature is valid for.
-pub const SIGNED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// Number of times that a request is sent.
 pub const TRIES: u32 = 6;
@@ -42,6 +39,26 @@ const EARLY: i64 = 300;
 /// Value of [`S3::skew`] before the first answer.
 const UNKNOWN: i64 = i64::MIN;
 
+/// Credentials, and the time in seconds since 1970 at which new ones are asked for.
+struct Held {
+    credentials: Credentials,
+    until: Option<i64>,
+}
+
+impl Held {
+    /// Those that expire soon are kept for half of the time that they have: their source has no
+    /// others.
+    fn new(credentials: Credentials) -> Self {
+        let expires = credentials.expires.as_deref();
+        let expires = expires.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        let until = expires.map(|expires| {
+            let left = (expires.as_second() - now()).max(0);
+            expires.as_second() - EARLY.min(left / 2)
+        });
+        Self { credentials, until }
+    }
+}
+
 /// A bucket.
 pub struct S3<'a> {
     /// The machine.
@@ -55,7 +72,7 @@ pub struct S3<'a> {
     /// Where requests go.
     pub place: Place,
     source: Source,
-    credentials: Mutex<Option<Credentials>>,
+    credentials: Mutex<Option<Held>>,
     /// Seconds that the store's clock is ahead.
     skew: AtomicI64,
     /// True if the store answers 403 for what is not there.
@@ -122,20 +139,15 @@ impl<'a> S3<'a> {
             .credentials
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let expires_soon = |credentials: &Credentials| {
-            let expires = credentials.expires.as_deref()?;
-            let expires: jiff::Timestamp = expires.parse().ok()?;
-            Some(expires.as_second() - now() < EARLY)
-        };
-        let is_fresh = |credentials: &&Credentials| expires_soon(credentials) != Some(true);
+        let is_fresh = |held: &&Held| held.until.is_none_or(|until| now() < until);
         let Credentials {
             key, secret, token, ..
         } = match held.as_ref().filter(is_fresh) {
-            Some(credentials) => credentials.clone(),
+            Some(held) => held.credentials.clone(),
             None => {
                 let new =
                     look::credentials(self.host, &self.http, &self.source, &self.place.region)?;
-                held.insert(new).clone()
+                held.insert(Held::new(new)).credentials.clone()
             }
         };
         if key.trim().is_empty() || secret.trim().is_empty() {
@@ -148,6 +160,17 @@ impl<'a> S3<'a> {
             Some(token) => Signer::new_with_token(key, secret, token),
             None => Signer::new(key, secret),
         })
+    }
+
+    /// Forgets credentials that the store calls expired. Returns false if their source has no others.
+    fn forget(&self, expired: &Signer) -> bool {
+        let mut held = self
+            .credentials
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have asked for new ones already.
+        held.take_if(|held| held.credentials.key == expired.key());
+        !matches!(self.source, Source::Variables(_))
     }
 
     /// Sends a request until it is answered: `what` is it ("read `main/latest.json`"), `sign`
@@ -171,7 +194,8 @@ impl<'a> S3<'a> {
                 pause *= 2;
             }
             self.host.check_interrupted()?;
-            let url = sign(&self.signer()?);
+            let signer = self.signer()?;
+            let url = sign(&signer);
             let request = Request {
                 method,
                 url: &url,
@@ -198,12 +222,19 @@ impl<'a> S3<'a> {
             match answered {
                 Ok(answer) => {
                     self.note_date(&answer);
-                    if (200..300).contains(&answer.status) {
-                        return Ok(Ok(answer));
+                    if answer.is_cut {
+                        let message = format!("cannot {what}: it is larger than {LARGEST} bytes");
+                        return Err(Problem::new(STORE_REFUSED, message));
                     }
                     let region = answer.header("x-amz-bucket-region");
                     let refusal = Refusal::read(answer.status, &answer.body, region);
-                    if !refusal.is_transient() {
+                    // S3 begins its answer to a POST before it knows how the work ends.
+                    let is_late = method == "POST" && !refusal.code.is_empty();
+                    if (200..300).contains(&answer.status) && !is_late {
+                        return Ok(Ok(answer));
+                    }
+                    let is_renewed = refusal.code == "ExpiredToken" && self.forget(&signer);
+                    if !refusal.is_transient() && !is_renewed {
                         return Ok(Err(refusal));
                     }
                     last = Some(Ok(refusal));
@@ -273,7 +304,8 @@ impl<'a> S3<'a> {
     }
 }
 
-/// Returns a sender that trusts the system's certificates, or those of AWS_CA_BUNDLE.
+/// Returns a sender that trusts the system's certificates, or those of AWS_CA_BUNDLE, and uses the
+/// proxies of the environment.
 ///
 /// # Errors
 /// `publish-invalid`.
@@ -282,7 +314,13 @@ pub fn trusting(host: &Host) -> Result<Http> {
     let text = bundle
         .map(|path| host.read_small(&host.absolute(path), LARGEST))
         .transpose()?;
-    Http::new(text.as_deref()).map_err(|why| {
+    let proxies = Proxies::find(|name| host.var(name)).map_err(|variable| {
+        let message = format!("cannot use the proxy of `{variable}`: it is not one of HTTP");
+        Problem::new(PUBLISH_INVALID, message).help(format!(
+            "set it: `export {variable}=http://HOST:PORT`, or unset it: `unset {variable}`"
+        ))
+    })?;
+    Http::new(text.as_deref(), proxies).map_err(|why| {
         let path = bundle.unwrap_or(Utf8Path::new(""));
         Problem::new(
             PUBLISH_INVALID,
@@ -311,7 +349,7 @@ pub fn conditional<'b>(condition: Condition<'b>) -> (&'static str, &'b str) {
 /// Returns true for the refusal of a write whose condition does not hold.
 pub fn is_condition(refusal: &Refusal, condition: Condition) -> bool {
     let is_gone = matches!(condition, Condition::Matches(_)) && refusal.code == "NoSuchKey";
-    refusal.status == 412 || is_gone
+    refusal.status == 412 || refusal.code == "PreconditionFailed" || is_gone
 }
 
 /// Returns the time in seconds since 1970.

@@ -13,7 +13,6 @@ use crate::host::http::{Request, Sent};
 use crate::problem::{Problem, Result};
 use crate::ship::publish::codes::{STORE_BUSY, STORE_REFUSED};
 use crate::ship::publish::directory::run::changed;
-use crate::ship::publish::s3::answer::Refusal;
 use crate::ship::publish::s3::body::look::{Body, Checked, part_digests};
 use crate::ship::publish::s3::client::run::{LARGEST, S3, conditional, is_condition, signed};
 use crate::ship::publish::store::{Condition, Outcome, Upload};
@@ -45,16 +44,9 @@ impl S3<'_> {
         };
         let created = self.ask(&what, "POST", &headers, &sign)?;
         let created = created.map_err(|refusal| self.refused(&refusal, &what))?;
-        let unreadable = |error: &dyn std::fmt::Display| {
-            Problem::new(
-                STORE_REFUSED,
-                format!("cannot {what}: the answer is no upload"),
-            )
-            .note("cause", [error.to_string()])
-        };
         let text = String::from_utf8_lossy(&created.body);
-        let created =
-            CreateMultipartUpload::parse_response(&text).map_err(|error| unreadable(&error))?;
+        let created = CreateMultipartUpload::parse_response(&text)
+            .map_err(|error| no_upload(&what, &error))?;
         let id = created.upload_id();
         // The end of the process waits for the abort.
         self.host.interrupts.cleaning.store(true, Ordering::SeqCst);
@@ -125,16 +117,11 @@ impl S3<'_> {
             Err(refusal) if refusal.code == "NoSuchUpload" => return Ok(Outcome::Refused),
             Err(refusal) => return Err(self.refused(&refusal, &what)),
         };
-        // S3 begins its answer before it knows how the work ends.
         let text = String::from_utf8_lossy(&answer.body);
-        if CompleteMultipartUploadResponse::parse(&text).is_ok() {
-            return Ok(Outcome::Put);
+        match CompleteMultipartUploadResponse::parse(&text) {
+            Ok(_) => Ok(Outcome::Put),
+            Err(error) => Err(no_upload(&what, &error)),
         }
-        let refusal = Refusal::read(answer.status, &answer.body, None);
-        if refusal.code == "PreconditionFailed" {
-            return Ok(Outcome::Refused);
-        }
-        Err(self.refused(&refusal, &what))
     }
 
     /// Aborts an upload in parts, after a signal, too. What cannot be aborted is told.
@@ -164,4 +151,10 @@ impl S3<'_> {
             self.host.shell.warning(STORE_BUSY.name(), &text);
         }
     }
+}
+
+/// Returns the problem of an answer that is not one to an upload in parts.
+fn no_upload(what: &str, error: &dyn std::fmt::Display) -> Problem {
+    let message = format!("cannot {what}: the answer is no upload");
+    Problem::new(STORE_REFUSED, message).note("cause", [error.to_string()])
 }
