@@ -122,6 +122,7 @@ pub fn run(host: &Host, args: PublishArgs) -> Result<(), Failure> {
         );
     }
     let directory = release_directory(host, place.project.as_ref(), directory.as_deref())?;
+    place.check_apart(host, &directory)?;
     let document = read_document(host, &directory)?;
     let policy = chosen::policy(None, place.config.policy.clone())?;
     let demand = Demand {
@@ -211,6 +212,9 @@ impl Place {
             None => branch(host, project.as_ref())?,
         };
         check_channel(&channel)?;
+        if let Some(template) = &configured.after {
+            hook::check(template)?;
+        }
         let variable = |name: &str| host.var(name).map(str::to_owned);
         let endpoint = args
             .endpoint
@@ -236,6 +240,23 @@ impl Place {
             endpoint,
             config,
         })
+    }
+
+    /// Fails if the store is in the directory of the release, which would then have other files.
+    ///
+    /// # Errors
+    /// `publish-invalid`.
+    fn check_apart(&self, host: &Host, release: &Utf8Path) -> Result<()> {
+        let Address::Directory(path) = &self.address else {
+            return Ok(());
+        };
+        let root = host.resolve(path);
+        if !root.starts_with(release) {
+            return Ok(());
+        }
+        let message = format!("the store `{root}` is in the release");
+        Err(Problem::new(PUBLISH_INVALID, message)
+            .help("pass a directory outside of it: `--to file:///srv/site`"))
     }
 
     /// Opens the store.
@@ -381,8 +402,13 @@ fn check_store(
     let session = place.session(host, opened.as_ref(), false);
     let mut probed = probe(&session, accepted)?;
     let latest = session.read_channel()?.and_then(|channel| channel.version);
-    // Without a release, only the store itself is asked.
-    if let Ok(directory) = release_directory(host, place.project.as_ref(), directory) {
+    let found = release_directory(host, place.project.as_ref(), directory);
+    let found = match (found, directory) {
+        (Err(problem), Some(_)) => return Err(problem.into()),
+        // Without a release, only the store itself is asked.
+        (found, _) => found.ok(),
+    };
+    if let Some(directory) = found {
         probed.absent_status = check_public(host, &directory, accepted)?;
     }
     let receipt = Receipt {

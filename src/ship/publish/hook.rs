@@ -59,6 +59,20 @@ pub fn command(template: &[String], input: &Input, cwd: &Utf8Path) -> Result<Inv
     Ok(Invocation::new(program, cwd).args(args))
 }
 
+/// Checks a template.
+///
+/// # Errors
+/// `publish-invalid`: it is empty, or has another field.
+pub fn check(template: &[String]) -> Result<()> {
+    let input = Input {
+        prefix: "",
+        channel: "",
+        version: "",
+        paths: &[],
+    };
+    command(template, &input, Utf8Path::new("")).map(drop)
+}
+
 /// Returns a field of a word that is not one.
 fn unknown_field(word: &str) -> Option<&str> {
     let start = word.match_indices('{').map(|(at, _)| &word[at..]);

@@ -11,7 +11,7 @@ use crate::project::look::context::ProjectContext;
 use crate::ship::publish::address::slug;
 use crate::ship::publish::codes::{PUBLISH_INVALID, PUBLISH_URL, STORE_HIDES_MISSING};
 use crate::ship::publish::probe::run::hides;
-use crate::tree::registry::{INDEX, config as registry_config};
+use crate::tree::registry::{INDEX, parse_config};
 use crate::tree::release::{Document, NAME};
 use crate::tree::source::{GIT_LIMIT, git};
 
@@ -54,13 +54,19 @@ pub fn branch(host: &Host, project: Option<&ProjectContext>) -> Result<String> {
         .help("pass one: `--channel NAME`")
     };
     let root = project.map_or(host.cwd(), |project| &project.workspace.root);
-    let question = git(root).args(["symbolic-ref", "--quiet", "--short", "HEAD"]);
+    // `--short` says `heads/main` where a tag is called `main`, too.
+    let question = git(root).args(["symbolic-ref", "--quiet", "HEAD"]);
     let output = host
         .capture_bounded(&question, GIT_LIMIT)
         .map_err(|_| unknown("git does not tell the branch"))?;
-    let channel = slug(output.stdout.trim());
-    if !output.success() || channel.is_empty() {
+    let branch = output.stdout.trim().strip_prefix("refs/heads/");
+    let Some(branch) = branch.filter(|_| output.success()) else {
         return Err(unknown("no branch is checked out"));
+    };
+    let channel = slug(branch);
+    if channel.is_empty() {
+        let why = format!("the branch `{branch}` has no letter or digit of ASCII");
+        return Err(unknown(&why));
     }
     Ok(channel)
 }
@@ -178,23 +184,21 @@ pub fn check_addresses(
     }
 }
 
-/// Returns the address of the registry of a release.
+/// Returns the address of the registry of a release; `None` if it has none.
 ///
 /// # Errors
-/// `file-access`.
+/// `file-access`, `publish-invalid`.
 pub fn registry_url(host: &Host, directory: &Utf8Path) -> Result<Option<String>> {
     let path = directory.join(INDEX).join("config.json");
     if !host.is_file(&path) {
         return Ok(None);
     }
     let text = host.read_small_text(&path, LONGEST_DOCUMENT)?;
-    let mark = "\u{0}";
-    let form = registry_config(mark);
-    let (start, end) = form.split_once("\\u0000").unwrap_or_default();
-    let url = text
-        .strip_prefix(start)
-        .and_then(|rest| rest.strip_suffix(end));
-    Ok(url.map(str::to_owned))
+    let url = parse_config(&text).map_err(|why| {
+        let message = format!("cannot read `{path}`: {why}");
+        Problem::new(PUBLISH_INVALID, message).help("write it again: `cargo xpkg release`")
+    })?;
+    Ok(Some(url))
 }
 
 /// Asks the address of the registry for what is not there, as cargo does.
@@ -211,7 +215,12 @@ pub fn check_public(host: &Host, directory: &Utf8Path, accepted: &[Code]) -> Res
         Ok(403) if !accepted.contains(&STORE_HIDES_MISSING) => {
             Err(hides(&format!("`{url}` answers 403"), "readers"))
         }
-        Ok(status) => Ok(Some(status)),
+        Ok(status) => {
+            // Of 200, cargo takes the page for an index; of others, it stops.
+            let line = format!("`{url}` answers {status} for what is not there, not 404");
+            host.shell.status("Noting", &line);
+            Ok(Some(status))
+        }
         Err(why) => {
             let line = format!("what `{url}` answers to readers is not checked: {why}");
             host.shell.status("Noting", &line);

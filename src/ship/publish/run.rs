@@ -12,6 +12,8 @@ use crate::problem::code::Code;
 use crate::problem::{Problem, Result};
 use crate::ship::publish::channel::{Channel, Entry, Latest};
 use crate::ship::publish::codes::{PUBLISH_INVALID, REGISTRY_MOVED, STORE_REFUSED};
+use crate::ship::publish::directory::run::changed;
+use crate::ship::publish::index;
 use crate::ship::publish::objects::{FOREVER, LATEST, Object, Step, mime, objects};
 use crate::ship::publish::pointers::run::{self as pointers, Planned};
 use crate::ship::publish::probe::run::probe;
@@ -19,9 +21,8 @@ use crate::ship::publish::receipt::{Fate, Line, Receipt};
 use crate::ship::publish::session::run::{Session, workers};
 use crate::ship::publish::store::{Condition, From, Outcome, Upload};
 use crate::ship::publish::survey::look::{immutable, survey};
-use crate::ship::publish::{index, store};
 use crate::tree::registry::{INDEX, IndexLine};
-use crate::tree::release::{Document, FileKind, NAME, SUMS_NAME};
+use crate::tree::release::{Document, FileKind, NAME, SUMS_NAME, sums};
 
 /// Number of times that an object is written which is refused and not there: an upload in parts
 /// whose end was not told.
@@ -54,18 +55,11 @@ pub fn publish(session: &Session, publication: &Publication) -> Result<Receipt, 
     } = publication;
     let host = session.host;
     let version = &document.version;
-    let list = |name: &str| {
-        let bytes = host.read(&directory.join(name))?;
-        Ok((bytes.len() as u64, digest::sha256(&bytes)))
-    };
-    let (release, sums) = (
-        list(NAME).map_err(single)?,
-        list(SUMS_NAME).map_err(single)?,
-    );
+    let lists = Lists::read(session, publication).map_err(single)?;
     let entry = Entry {
         version: version.clone(),
-        release_sha256: release.1.clone(),
-        sums_sha256: sums.1.clone(),
+        release_sha256: lists.release.1.clone(),
+        sums_sha256: lists.sums.1.clone(),
         yanked: false,
     };
     let probed = match session.dry_run {
@@ -77,12 +71,9 @@ pub fn publish(session: &Session, publication: &Publication) -> Result<Receipt, 
     check_channel(session, before.as_ref(), document, &entry).map_err(single)?;
     let registry = Registry::read(session, directory, document)?;
     registry.check(session)?;
-    let mut lists = vec![(NAME, release), (SUMS_NAME, sums)];
-    for signature in &document.signatures {
-        let name = signature.file_name();
-        lists.push((name, list(name).map_err(single)?));
-    }
-    let objects = objects(document, session.channel, lists);
+    let mut others = vec![(NAME, lists.release), (SUMS_NAME, lists.sums)];
+    others.extend(lists.signatures);
+    let objects = objects(document, session.channel, others);
     let there = survey(session, version, &objects)?;
     let mut lines = put_all(session, publication, &objects, &there)?;
     lines.extend(registry.write(session)?);
@@ -131,6 +122,57 @@ pub fn publish(session: &Session, publication: &Publication) -> Result<Receipt, 
         objects: lines,
         hook: None,
     })
+}
+
+/// Sizes in bytes and digests of the files that the document does not list.
+struct Lists {
+    release: (u64, String),
+    sums: (u64, String),
+    /// Signatures of the sums by name.
+    signatures: Vec<(&'static str, (u64, String))>,
+}
+
+impl Lists {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// `file-access`; `tree-changed`: they are not those of the document that was verified.
+    fn read(session: &Session, publication: &Publication) -> Result<Self> {
+        let Publication {
+            directory,
+            document,
+            ..
+        } = publication;
+        let read = |name: &str| {
+            let path = directory.join(name);
+            let bytes = session.host.read(&path)?;
+            Ok((path, bytes))
+        };
+        let of = |bytes: &[u8]| (bytes.len() as u64, digest::sha256(bytes));
+        let (path, bytes) = read(NAME)?;
+        let text = String::from_utf8_lossy(&bytes);
+        if Document::parse(&text, path.as_str()).as_ref() != Ok(document) {
+            return Err(changed(From::File(&path)));
+        }
+        let release = of(&bytes);
+        let files = document.files.iter();
+        let files = files.map(|file| (file.path.as_str(), file.sha256.as_str()));
+        let expected = sums(files.chain([(NAME, release.1.as_str())]));
+        let (path, bytes) = read(SUMS_NAME)?;
+        if bytes != expected.as_bytes() {
+            return Err(changed(From::File(&path)));
+        }
+        let mut lists = Self {
+            release,
+            sums: of(&bytes),
+            signatures: Vec::new(),
+        };
+        for signature in &document.signatures {
+            let name = signature.file_name();
+            lists.signatures.push((name, of(&read(name)?.1)));
+        }
+        Ok(lists)
+    }
 }
 
 /// Fails if the channel is another project's, or has the version with other files.
@@ -280,8 +322,7 @@ impl Registry {
             let path = directory.join(&file.path);
             let bytes = session.host.read(&path).map_err(single)?;
             if digest::sha256(&bytes) != file.sha256 {
-                let from = store::From::File(&path);
-                return Err(vec![crate::ship::publish::directory::run::changed(from)]);
+                return Err(vec![changed(From::File(&path))]);
             }
             if file.path == config {
                 registry.config = Some(bytes);

@@ -14,6 +14,16 @@ fn error(run: &Run) -> String {
     lines.take(1).collect()
 }
 
+/// A package whose configuration has these lines, and the releases beside it.
+fn configured(lines: &str) -> Project {
+    let project = machine();
+    let manifest = "[package]\nname = \"site\"\nversion = \"0.0.0\"\nedition = \"2024\"\n";
+    project.write("Cargo.toml", manifest);
+    project.write("src/lib.rs", "");
+    project.write("xpkg.toml", lines);
+    project
+}
+
 /// Copies a release, with another version in its documents.
 fn copied(project: &Project, version: &str) {
     let line = format!(
@@ -35,6 +45,98 @@ fn a_version_that_is_none_never_becomes_a_key() {
         assert!(refused.stderr.contains(&expected), "{}", refused.stderr);
         assert!(!project.path("site").exists());
     }
+}
+
+#[test]
+fn a_release_that_changes_after_its_verification_is_refused() {
+    let project = machine();
+    copied(&project, "1.0.1");
+    let script = format!(
+        "#!/bin/sh\nPATH=/usr/bin:/bin; cd {}/copy\nsed -i 's/\"greeter\"/\"better\"/' release.json\n\
+         d=$(sha256sum release.json); sed -i \"s/.*  release.json/$d/\" SHA256SUMS\nexit 1\n",
+        project.path("").display()
+    );
+    let project = project.fake("aws", "");
+    std::fs::remove_file(project.bin.join("aws")).unwrap();
+    std::fs::write(project.bin.join("aws"), script).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(project.bin.join("aws"), executable).unwrap();
+    // The AWS CLI is asked for a region between the verification and the publication.
+    let args = "publish copy --accept publish-url";
+    let refused = project.xpkg(&at(&honest(|_, _| None), "get", args));
+    assert!(
+        error(&refused).starts_with("error[tree-changed]: `[ROOT]/copy/release.json` was changed"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_site_inside_the_release_is_refused() {
+    let project = machine();
+    copied(&project, "1.0.1");
+    for site in ["copy", "copy/site"] {
+        let to = format!("--to file://{}", project.path(site).display());
+        let refused = project.xpkg(&format!(
+            "publish copy {to} --channel main --accept publish-url"
+        ));
+        assert_eq!(
+            error(&refused),
+            format!("error[publish-invalid]: the store `[ROOT]/{site}` is in the release")
+        );
+    }
+    assert!(!project.path("copy/main").exists() && !project.path("copy/.xpkg").exists());
+}
+
+#[test]
+fn a_template_that_is_wrong_is_refused_before_anything_is_written() {
+    for (after, expected) in [
+        (
+            "[\"cdn\", \"{path}\"]",
+            "`after` has the field `{path}`, which there is not",
+        ),
+        (
+            "[]",
+            "`after` of `[workspace.metadata.xpkg.publish]` names no program",
+        ),
+    ] {
+        let project = configured(&format!("[publish]\nafter = {after}\n"));
+        let refused = run(&project, "publish releases/1.0.0");
+        assert_eq!(
+            error(&refused),
+            format!("error[publish-invalid]: {expected}")
+        );
+        assert!(!project.path("site").exists());
+    }
+}
+
+#[test]
+fn the_channel_is_the_branch_whatever_the_tags_are() {
+    let project = machine();
+    project
+        .shell("git init --quiet -b main && git -c user.name=a -c user.email=a@b.example commit --quiet \
+             --allow-empty -m x && git tag main")
+        .ok();
+    let to = format!("--to file://{}", project.path("site").display());
+    let planned = project.xpkg(&format!("publish releases/1.0.0 {to} --dry-run"));
+    assert!(planned.ok().stderr.contains("/site/main: "));
+    project.shell("git checkout --quiet -b 日本").ok();
+    assert_eq!(
+        error(&project.xpkg(&format!("publish releases/1.0.0 {to}"))),
+        "error[publish-invalid]: there is no channel to publish to: the branch `日本` has no letter \
+         or digit of ASCII"
+    );
+}
+
+#[test]
+fn a_check_of_a_release_that_is_not_there_fails() {
+    let project = machine();
+    let refused = run(&project, "publish nowhere --check");
+    assert_eq!(
+        error(&refused),
+        "error[publish-invalid]: there is no release at `[ROOT]/nowhere`: it has no `release.json`"
+    );
+    assert_eq!(refused.stdout, "");
 }
 
 #[test]
