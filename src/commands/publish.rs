@@ -107,10 +107,7 @@ pub fn run(host: &Host, args: PublishArgs) -> Result<(), Failure> {
         move_latest,
         accept,
     } = args;
-    let accepted: Vec<Code> = accept
-        .iter()
-        .map(|name| acceptable(name))
-        .collect::<Result<_>>()?;
+    let accepted = accepted(&accept, ACCEPTABLE)?;
     let place = Place::find(host, &store)?;
     if check {
         return check_store(
@@ -151,13 +148,21 @@ pub fn run(host: &Host, args: PublishArgs) -> Result<(), Failure> {
     place.finish(host, "Published", receipt, store.message_format)
 }
 
-/// Returns the code of a finding that `publish` accepts.
-fn acceptable(name: &str) -> Result<Code> {
-    let names = || ACCEPTABLE.iter().map(|code| code.name());
-    match ACCEPTABLE.iter().find(|code| code.name() == name) {
+/// Returns the codes of `--accept`, each of which must be one of `acceptable`.
+///
+/// # Errors
+/// `publish-invalid`.
+pub fn accepted(names: &[String], acceptable: &[Code]) -> Result<Vec<Code>> {
+    let names = names.iter();
+    names.map(|name| accept(name, acceptable)).collect()
+}
+
+fn accept(name: &str, acceptable: &[Code]) -> Result<Code> {
+    let names = || acceptable.iter().map(|code| code.name());
+    match acceptable.iter().find(|code| code.name() == name) {
         Some(code) => Ok(*code),
         None => {
-            let message = format!("`--accept {name}`: `publish` accepts no such finding");
+            let message = format!("`--accept {name}`: no such finding is accepted here");
             let problem = Problem::new(PUBLISH_INVALID, message);
             Err(match nearest(name, names()) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
@@ -408,7 +413,7 @@ fn check_store(
         // Without a release, only the store itself is asked.
         (found, _) => found.ok(),
     };
-    if let Some(directory) = found {
+    if let (Some(directory), Some(probed)) = (found, &mut probed) {
         probed.absent_status = check_public(host, &directory, accepted)?;
     }
     let receipt = Receipt {
@@ -418,7 +423,7 @@ fn check_store(
         version: None,
         dry_run: false,
         accepted: accepted.iter().map(|code| code.name().to_owned()).collect(),
-        probe: Some(probed),
+        probe: probed,
         latest_before: latest.clone(),
         latest,
         objects: Vec::new(),

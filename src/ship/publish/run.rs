@@ -62,10 +62,7 @@ pub fn publish(session: &Session, publication: &Publication) -> Result<Receipt, 
         sums_sha256: lists.sums.1.clone(),
         yanked: false,
     };
-    let probed = match session.dry_run {
-        true => None,
-        false => Some(probe(session, accepted).map_err(single)?),
-    };
+    let probed = probe(session, accepted).map_err(single)?;
     let before = session.read_channel().map_err(single)?;
     let latest_before = before.as_ref().and_then(|channel| channel.version.clone());
     check_channel(session, before.as_ref(), document, &entry).map_err(single)?;

@@ -2,22 +2,30 @@
 
 use std::collections::BTreeSet;
 
+use crate::problem::code::Code;
 use crate::problem::{Problem, Result};
 use crate::ship::publish::channel::Channel;
 use crate::ship::publish::codes::VERSION_UNKNOWN;
 use crate::ship::publish::index;
 use crate::ship::publish::objects::LATEST;
 use crate::ship::publish::pointers::run::{self as pointers, Planned};
+use crate::ship::publish::probe::run::probe;
 use crate::ship::publish::receipt::Receipt;
 use crate::ship::publish::session::run::Session;
 use crate::tree::registry::IndexLine;
 use crate::tree::release::{Document, FileKind, NAME};
 
-/// Yanks a version, or takes that back.
+/// Yanks a version, or takes that back. `accepted` are findings of the probe to go on with.
 ///
 /// # Errors
-/// `version-unknown`; the store cannot be read or written.
-pub fn yank(session: &Session, version: &str, is_yanked: bool) -> Result<Receipt> {
+/// Those of the probe; `version-unknown`; the store cannot be read or written.
+pub fn yank(
+    session: &Session,
+    version: &str,
+    is_yanked: bool,
+    accepted: &[Code],
+) -> Result<Receipt> {
+    let probed = probe(session, accepted)?;
     let key = session.key(LATEST);
     let place = session.place(&key);
     let mut channel = channel(session)?;
@@ -55,8 +63,8 @@ pub fn yank(session: &Session, version: &str, is_yanked: bool) -> Result<Receipt
         channel: session.channel.to_owned(),
         version: Some(version.to_owned()),
         dry_run: session.dry_run,
-        accepted: Vec::new(),
-        probe: None,
+        accepted: accepted.iter().map(|code| code.name().to_owned()).collect(),
+        probe: probed,
         latest_before,
         latest: channel.version,
         objects,

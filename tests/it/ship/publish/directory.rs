@@ -456,7 +456,7 @@ fn what_is_missing_or_wrong_is_named_before_the_store_is_asked() {
         ),
         (
             format!("publish releases/1.0.0 {to} --channel main --accept not-pie"),
-            "`--accept not-pie`: `publish` accepts no such finding",
+            "`--accept not-pie`: no such finding is accepted here",
         ),
         (
             format!("publish releases/1.0.0 {to} --channel main --endpoint http://x"),

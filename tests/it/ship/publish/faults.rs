@@ -1,10 +1,11 @@
 //! Stores, releases and settings that are not as they should be.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::directory::run;
 use super::machine;
-use super::servers::{self, KEYS, at, fake, honest, listing};
+use super::servers::{self, KEYS, at, fake, honest, listing, unconditional};
 use crate::support::{Project, Run};
 
 /// Returns the first line of an error.
@@ -161,6 +162,100 @@ fn documents_at_the_store_have_a_largest_size() {
         error(&refused).ends_with("`: it is larger than 67108864 bytes"),
         "{}",
         refused.stderr
+    );
+}
+
+#[test]
+fn a_store_that_hides_what_is_missing_is_planned_for_and_yanked_at() {
+    let project = machine();
+    let server = honest(|request, there| {
+        let is_hidden = there.is_none() && ["GET", "HEAD"].contains(&request.method.as_str());
+        let body = b"<Error><Code>AccessDenied</Code></Error>".to_vec();
+        is_hidden.then(|| ("403 Forbidden".to_owned(), body))
+    });
+    let run = |args: &str| servers::run(&project, &server, "get", args);
+    let accept = "--accept store-hides-missing";
+    for refused in ["publish releases/1.0.0 --dry-run", "publish releases/1.0.0"] {
+        assert_eq!(
+            error(&run(refused)),
+            "error[store-hides-missing]: `s3://get` answers 403 to these credentials for what is \
+             not there, and cargo stops at a 403"
+        );
+    }
+    run(&format!("publish releases/1.0.0 --dry-run {accept}")).ok();
+    run(&format!("publish releases/1.0.0 {accept}")).ok();
+    run(&format!("publish releases/1.1.0 {accept}")).ok();
+    let yanked = run(&format!("yank 1.1.0 {accept}")).ok();
+    assert!(
+        yanked.stderr.contains("latest is 1.0.0"),
+        "{}",
+        yanked.stderr
+    );
+}
+
+#[test]
+fn a_yank_is_as_careful_with_the_store_as_a_publication() {
+    let project = machine();
+    let server = unconditional();
+    let run = |args: &str| servers::run(&project, &server, "get", args);
+    run("publish releases/1.0.0 --accept store-unconditional").ok();
+    assert_eq!(
+        error(&run("yank 1.0.0")),
+        "error[store-unconditional]: `s3://get` overwrites what a condition protects"
+    );
+    run("yank 1.0.0 --accept store-unconditional").ok();
+}
+
+#[test]
+fn the_probe_finds_a_store_that_could_not_exchange_a_pointer() {
+    let project = machine();
+    let written: Arc<Mutex<Vec<String>>> = Arc::default();
+    let check = |server: &str, expected: &str| {
+        let refused = servers::run(&project, server, "get", "publish releases/1.0.0");
+        assert!(
+            error(&refused).starts_with("error[store-refused]: ")
+                && error(&refused).ends_with(expected),
+            "{}",
+            refused.stderr
+        );
+        let written = written.lock().unwrap();
+        assert!(
+            written.iter().all(|path| path.contains("/.xpkg/")),
+            "{written:?}"
+        );
+    };
+    let log = |request: &servers::Asked, written: &Mutex<Vec<String>>| {
+        if request.method == "PUT" {
+            written.lock().unwrap().push(request.path.clone());
+        }
+    };
+    let known = Arc::clone(&written);
+    let untagged = honest(move |request, there| {
+        log(request, &known);
+        let bytes = there.filter(|_| request.method == "GET")?;
+        Some(("200 OK".to_owned(), bytes.to_vec()))
+    });
+    check(&untagged, "`: the answer has no ETag");
+    // A server in front that compresses makes another tag of it.
+    let known = Arc::clone(&written);
+    let weak = honest(move |request, there| {
+        log(request, &known);
+        let bytes = there.filter(|_| request.method == "GET")?;
+        Some(("200 OK\r\nETag: W/\"x\"".to_owned(), bytes.to_vec()))
+    });
+    check(
+        &weak,
+        "`s3://get` does not exchange an object: it refuses the state W/\"x\", which it told",
+    );
+    let known = Arc::clone(&written);
+    let stale = honest(move |request, there| {
+        log(request, &known);
+        there.filter(|_| request.method == "GET")?;
+        Some(("200 OK\r\nETag: \"0\"".to_owned(), b"older".to_vec()))
+    });
+    check(
+        &stale,
+        "`s3://get` does not exchange an object: it answers other bytes than were written",
     );
 }
 

@@ -390,26 +390,6 @@ fn what_a_server_refuses_has_a_code_and_a_fix() {
             );
         }
     }
-    // All but the reading of what is not there.
-    let hiding = fake(|request| match request.method.as_str() {
-        "PUT" if request.headers.contains_key("if-none-match") && request.body == b"first\n" => {
-            ("200 OK\r\nETag: \"x\"".to_owned(), Vec::new())
-        }
-        "PUT" => ("412 Precondition Failed".to_owned(), Vec::new()),
-        "DELETE" => ("204 No Content".to_owned(), Vec::new()),
-        _ => (
-            "403 Forbidden".to_owned(),
-            b"<Error><Code>AccessDenied</Code></Error>".to_vec(),
-        ),
-    });
-    let refused = run(&project, &hiding, "get", "publish releases/1.0.0");
-    assert!(
-        refused
-            .stderr
-            .contains("error[store-hides-missing]: `s3://get` answers 403 to these credentials"),
-        "{}",
-        refused.stderr
-    );
     let refused = run(
         &project,
         "http://127.0.0.1:9",
