@@ -4,6 +4,7 @@
 //! exchange one thing. `src/ship/publish/latest.schema.json` describes it.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -54,8 +55,8 @@ pub struct Entry {
 pub enum Latest {
     /// The new version is the latest.
     Moved,
-    /// Another one stays, which is later.
-    Stays(String),
+    /// The one of before stays; `None` if there was none.
+    Stays(Option<String>),
 }
 
 /// Returns the rank of a version: releases before pre-releases, then by precedence. It is an order
@@ -102,6 +103,7 @@ impl Channel {
         } = self;
         must(schema == SCHEMA_ID, "`$schema`", schema, SCHEMA_ID)?;
         must(is_component(name), "`name`", name, "a name")?;
+        let mut listed = BTreeSet::new();
         for entry in versions {
             let Entry {
                 version,
@@ -109,6 +111,9 @@ impl Channel {
                 sums_sha256,
                 yanked: _,
             } = entry;
+            if !listed.insert(version) {
+                return Err(format!("`{}` is listed twice", fields::excerpt(version)));
+            }
             let is_version = rank(version).is_some();
             must(is_version, "`version`", version, "a version")?;
             for digest in [release_sha256, sums_sha256] {
@@ -175,7 +180,7 @@ impl Channel {
             self.version = Some(version);
             return Latest::Moved;
         }
-        Latest::Stays(self.version.clone().unwrap_or_default())
+        Latest::Stays(self.version.clone())
     }
 
     /// Yanks a version, or takes that back. The latest version is then the highest one that is
@@ -269,7 +274,7 @@ mod tests {
     #[test]
     fn an_older_version_becomes_the_latest_only_if_asked() {
         let mut channel = channel(&["2.0.0"]);
-        let stays = Latest::Stays("2.0.0".to_owned());
+        let stays = Latest::Stays(Some("2.0.0".to_owned()));
         assert_eq!(channel.add(entry("1.9.0"), false), stays);
         assert_eq!(channel.add(entry("1.9.0"), true), Latest::Moved);
         assert_eq!(channel.version.as_deref(), Some("1.9.0"));
@@ -282,7 +287,7 @@ mod tests {
         let mut channel = channel(&["1.0.0", "1.1.0", "2.0.0-rc.1"]);
         channel.yank("1.1.0", true, place).unwrap();
         assert_eq!(channel.version.as_deref(), Some("1.0.0"));
-        let stays = Latest::Stays("1.0.0".to_owned());
+        let stays = Latest::Stays(Some("1.0.0".to_owned()));
         assert_eq!(channel.add(entry("1.1.0"), true), stays);
         channel.yank("1.0.0", true, place).unwrap();
         assert_eq!(channel.version.as_deref(), Some("2.0.0-rc.1"));

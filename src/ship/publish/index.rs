@@ -58,6 +58,12 @@ pub fn with(mut lines: Vec<IndexLine>, new: &IndexLine, place: &str) -> Result<O
     Ok(Some(text(lines)))
 }
 
+/// Returns true if a version is there, and is yanked.
+pub fn is_yanked(lines: &[IndexLine], version: &str) -> bool {
+    let mut lines = lines.iter();
+    lines.any(|line| line.vers == version && line.yanked)
+}
+
 /// Returns a file in which a version is yanked, or not; `None` if it is so already, or if there is no
 /// such version.
 pub fn yanked(mut lines: Vec<IndexLine>, version: &str, is_yanked: bool) -> Option<String> {

@@ -13,6 +13,7 @@
 //! | `store` | what a store can do; `directory` and `s3` are the two that there are |
 //! | `session` | an open store, and the exchange of its small documents |
 //! | `probe`, `survey` | what the store can do, and what it has |
+//! | `offered` | packages of cargo that the versions of a channel offer |
 //! | `pointers` | scripts and page that follow from the latest version |
 //! | `run`, `yank` | the publication of a version, and its end |
 
@@ -24,6 +25,7 @@ pub mod hook;
 pub mod index;
 pub mod look;
 pub mod objects;
+pub mod offered;
 pub mod page;
 pub mod pointers;
 pub mod probe;

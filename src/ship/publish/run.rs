@@ -15,6 +15,7 @@ use crate::ship::publish::codes::{PUBLISH_INVALID, REGISTRY_MOVED, STORE_REFUSED
 use crate::ship::publish::directory::run::changed;
 use crate::ship::publish::index;
 use crate::ship::publish::objects::{FOREVER, LATEST, Object, Step, mime, objects};
+use crate::ship::publish::offered::look::Offered;
 use crate::ship::publish::pointers::run::{self as pointers, Planned};
 use crate::ship::publish::probe::run::probe;
 use crate::ship::publish::receipt::{Fate, Line, Receipt};
@@ -73,7 +74,8 @@ pub fn publish(session: &Session, publication: &Publication) -> Result<Receipt, 
     let objects = objects(document, session.channel, others);
     let there = survey(session, version, &objects)?;
     let mut lines = put_all(session, publication, &objects, &there)?;
-    lines.extend(registry.write(session)?);
+    let Written { objects, yanked } = registry.write(session)?;
+    lines.extend(objects);
 
     let key = session.key(LATEST);
     let mut after = None;
@@ -96,8 +98,21 @@ pub fn publish(session: &Session, publication: &Publication) -> Result<Receipt, 
         } else {
             format!("{version} is not later; `--move-latest` moves it all the same")
         };
-        let line = format!("the latest version stays {latest}: {why}");
+        let line = match latest {
+            Some(latest) => format!("the latest version stays {latest}: {why}"),
+            None => format!("there is no latest version: {why}"),
+        };
         host.shell.status("Noting", &line);
+    }
+    // Packages that were yanked with another version, and that this one offers again.
+    let mut offered = Offered::new(session, session.dry_run.then_some(&channel));
+    offered.insert(document);
+    for (key, line) in yanked {
+        let settled = offered.settle(key, line).map_err(single)?;
+        if let Some(settled) = settled {
+            lines.retain(|line| line.key != settled.key);
+            lines.push(settled);
+        }
     }
     let planned = Planned {
         channel: channel.clone(),
@@ -301,6 +316,15 @@ struct Registry {
     lines: Vec<(String, IndexLine)>,
 }
 
+/// Registry at the store after its lines were added.
+#[derive(Default)]
+struct Written<'a> {
+    /// What became of its files.
+    objects: Vec<Line>,
+    /// Lines that are yanked there, with the keys of their files.
+    yanked: Vec<&'a (String, IndexLine)>,
+}
+
 impl Registry {
     /// Reads the index of a release.
     fn read(
@@ -350,17 +374,15 @@ impl Registry {
         {
             return Err(vec![moved(session, &key, &there, config)]);
         }
-        let mut problems = Vec::new();
-        for (key, line) in &self.lines {
+        let check = |(key, line): &(String, IndexLine)| {
             let place = session.place(key);
-            let there = session.store.read(key).map_err(single)?;
-            let checked = index::parse(
-                there.as_ref().map_or(&[], |(bytes, _)| bytes.as_slice()),
-                &place,
-            )
-            .and_then(|lines| index::with(lines, line, &place));
-            problems.extend(checked.err());
-        }
+            let there = session.store.read(key)?;
+            let bytes = there.as_ref().map_or(&[][..], |(bytes, _)| bytes);
+            index::with(index::parse(bytes, &place)?, line, &place).map(drop)
+        };
+        let checked: Vec<Result<()>> =
+            workers().install(|| self.lines.par_iter().map(check).collect());
+        let problems: Vec<Problem> = checked.into_iter().filter_map(Result::err).collect();
         if problems.is_empty() {
             Ok(())
         } else {
@@ -369,9 +391,9 @@ impl Registry {
     }
 
     /// Adds the lines to the registry at the store.
-    fn write(&self, session: &Session) -> Result<Vec<Line>, Vec<Problem>> {
+    fn write(&self, session: &Session) -> Result<Written<'_>, Vec<Problem>> {
         let single = |problem| vec![problem];
-        let mut written = Vec::new();
+        let mut written = Written::default();
         let Some(config) = &self.config else {
             return Ok(written);
         };
@@ -381,15 +403,23 @@ impl Registry {
             Some(there) if there == config => Ok(None),
             Some(there) => Err(moved(session, &key, there, config)),
         });
-        written.extend(line.map_err(single)?);
-        for (key, line) in &self.lines {
+        written.objects.extend(line.map_err(single)?);
+        let add = |(key, line): &(String, IndexLine)| {
             let place = session.place(key);
+            let mut is_yanked = false;
             let swapped = session.swap(key, |current| {
                 let lines = index::parse(current.unwrap_or_default(), &place)?;
+                is_yanked = index::is_yanked(&lines, &line.vers);
                 let text = index::with(lines, line, &place)?;
                 Ok(text.map(String::into_bytes))
-            });
-            written.extend(swapped.map_err(single)?);
+            })?;
+            Ok((swapped, is_yanked))
+        };
+        let added: Vec<Result<_>> = workers().install(|| self.lines.par_iter().map(add).collect());
+        for (line, added) in self.lines.iter().zip(added) {
+            let (swapped, is_yanked) = added.map_err(single)?;
+            written.objects.extend(swapped);
+            written.yanked.extend(is_yanked.then_some(line));
         }
         Ok(written)
     }

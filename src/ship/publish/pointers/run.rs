@@ -46,7 +46,7 @@ pub fn write(session: &Session, planned: Option<&Planned>) -> Result<Vec<Line>> 
     let mut lines = Vec::new();
     for script in SCRIPTS {
         let key = session.key(&format!("latest/{script}"));
-        let line = session.swap(&key, |current| {
+        let line = session.follow(&key, |current| {
             let view = View::read(session, planned)?;
             let wanted = match view.scripts.get(script) {
                 Some(text) => text.clone(),
@@ -59,7 +59,7 @@ pub fn write(session: &Session, planned: Option<&Planned>) -> Result<Vec<Line>> 
         lines.extend(line);
     }
     let key = session.key(PAGE_NAME);
-    let line = session.swap(&key, |current| {
+    let line = session.follow(&key, |current| {
         let view = View::read(session, planned)?;
         let scripts: Vec<&str> = view.scripts.keys().copied().collect();
         let text = page(

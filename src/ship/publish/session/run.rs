@@ -106,8 +106,35 @@ impl Session<'_> {
             }
             self.host.pause(self.backoff(attempt));
         }
+        Err(self.busy(key))
+    }
+
+    /// Exchanges a document that follows from another one, as [`Self::swap`] does. After a write,
+    /// `change` is asked once more: it may have read the other one before a third publisher changed
+    /// it, who then found nothing to write here.
+    ///
+    /// # Errors
+    /// Those of [`Self::swap`].
+    pub fn follow(
+        &self,
+        key: &str,
+        mut change: impl FnMut(Option<&[u8]>) -> Result<Option<Vec<u8>>>,
+    ) -> Result<Option<Line>> {
+        let mut written = None;
+        for _ in 0..TRIES {
+            match self.swap(key, &mut change)? {
+                Some(line) if matches!(line.fate, Fate::Put | Fate::Swapped) => {
+                    written = Some(line);
+                }
+                there => return Ok(written.or(there)),
+            }
+        }
+        Err(self.busy(key))
+    }
+
+    fn busy(&self, key: &str) -> Problem {
         let message = format!("others exchange `{}` all the time", self.place(key));
-        Err(Problem::new(STORE_BUSY, message).help("publish again: what is at the store stays"))
+        Problem::new(STORE_BUSY, message).help("publish again: what is at the store stays")
     }
 
     /// Returns a random pause, which grows: of many publishers, each round one is first.

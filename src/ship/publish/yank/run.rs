@@ -1,19 +1,18 @@
 //! Yanks a version: it is no longer the latest, and cargo no longer chooses it. Its files stay.
 
-use std::collections::BTreeSet;
-
 use crate::problem::code::Code;
 use crate::problem::{Problem, Result};
 use crate::ship::publish::channel::Channel;
 use crate::ship::publish::codes::VERSION_UNKNOWN;
 use crate::ship::publish::index;
 use crate::ship::publish::objects::LATEST;
+use crate::ship::publish::offered::look::{Offered, document};
 use crate::ship::publish::pointers::run::{self as pointers, Planned};
 use crate::ship::publish::probe::run::probe;
 use crate::ship::publish::receipt::Receipt;
 use crate::ship::publish::session::run::Session;
-use crate::tree::registry::IndexLine;
-use crate::tree::release::{Document, FileKind, NAME};
+use crate::tree::registry::{INDEX, IndexLine};
+use crate::tree::release::{FileKind, NAME};
 
 /// Yanks a version, or takes that back. `accepted` are findings of the probe to go on with.
 ///
@@ -30,17 +29,10 @@ pub fn yank(
     let place = session.place(&key);
     let mut channel = channel(session)?;
     let latest_before = channel.version.clone();
-    let lines = packages(session, &channel, version)?;
+    // Before the version becomes a part of keys.
     channel.yank(version, is_yanked, &place)?;
+    let lines = lines(session, version)?;
     let mut objects = Vec::new();
-    for (key, line) in lines {
-        let place = session.place(&key);
-        let swapped = session.swap(&key, |current| {
-            let lines = index::parse(current.unwrap_or_default(), &place)?;
-            Ok(index::yanked(lines, &line.vers, is_yanked).map(String::into_bytes))
-        })?;
-        objects.extend(swapped);
-    }
     let swapped = session.swap(&key, |current| {
         let mut now = Channel::parse(current.unwrap_or_default(), &place)?;
         now.yank(version, is_yanked, &place)?;
@@ -49,6 +41,11 @@ pub fn yank(
         Ok(Some(text).filter(|text| current != Some(text.as_slice())))
     })?;
     objects.extend(swapped);
+    // The index follows from the document of the channel, and is exchanged after it.
+    let mut offered = Offered::new(session, session.dry_run.then_some(&channel));
+    for (key, line) in lines {
+        objects.extend(offered.settle(&key, &line)?);
+    }
     let planned = Planned {
         channel: channel.clone(),
         // All files are at the store.
@@ -84,52 +81,25 @@ pub fn channel(session: &Session) -> Result<Channel> {
     })
 }
 
-/// Returns the lines of the index that are of this version of the release and of no other one that
-/// is not yanked: a package whose version was not raised is in several releases.
-fn packages(
-    session: &Session,
-    channel: &Channel,
-    version: &str,
-) -> Result<Vec<(String, IndexLine)>> {
-    let mut shared: BTreeSet<String> = BTreeSet::new();
-    let others = channel.versions.iter();
-    for other in others.filter(|other| other.version != version && !other.yanked) {
-        shared.extend(
-            document(session, &other.version)?.map_or_else(Vec::new, |document| {
-                let files = document.files.into_iter();
-                let crates = files.filter(|file| file.kind == FileKind::Crate);
-                crates.map(|file| file.path).collect()
-            }),
-        );
-    }
+/// Returns the lines of the index that a version of the release has, by key. Without its document,
+/// they are not known.
+fn lines(session: &Session, version: &str) -> Result<Vec<(String, IndexLine)>> {
     let Some(document) = document(session, version)? else {
+        let place = session.place(&session.key(&format!("{version}/{NAME}")));
+        let line = format!("the index of the registry stays as it is: there is no `{place}`");
+        session.host.shell.status("Noting", &line);
         return Ok(Vec::new());
     };
     let mut found = Vec::new();
-    let config = "config.json";
+    let config = format!("{INDEX}/config.json");
     let files = document.files.iter();
-    let is_lines = |path: &str| path.rsplit('/').next() != Some(config);
-    for file in files.filter(|file| file.kind == FileKind::Index && is_lines(&file.path)) {
+    for file in files.filter(|file| file.kind == FileKind::Index && file.path != config) {
         let key = session.key(&format!("{version}/{}", file.path));
         let Some((bytes, _)) = session.store.read(&key)? else {
             continue;
         };
-        for line in index::parse(&bytes, &session.place(&key))? {
-            let path = format!("{}/{}", crate::tree::registry::CRATES, line.crate_name());
-            if !shared.contains(&path) {
-                found.push((session.key(&file.path), line));
-            }
-        }
+        let lines = index::parse(&bytes, &session.place(&key))?.into_iter();
+        found.extend(lines.map(|line| (session.key(&file.path), line)));
     }
     Ok(found)
-}
-
-/// Reads the document of a version.
-fn document(session: &Session, version: &str) -> Result<Option<Document>> {
-    let key = session.key(&format!("{version}/{NAME}"));
-    let Some((bytes, _)) = session.store.read(&key)? else {
-        return Ok(None);
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    Document::parse(&text, &session.place(&key)).map(Some)
 }

@@ -284,9 +284,9 @@ fn a_yanked_version_is_no_longer_the_latest_and_its_files_stay() {
 exit 0
 --- stdout
 object                              size      fate
+main/latest.json [SIZE]     swapped
 main/registry/index/gr/ee/greeter [SIZE]     swapped
 main/registry/index/gr/ee/greeting [SIZE]     swapped
-main/latest.json [SIZE]     swapped
 main/latest/install.sh [SIZE]  swapped
 main/index.html [SIZE]   swapped
 --- stderr

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::directory::run;
-use super::machine;
-use super::servers::{self, KEYS, at, fake, honest, listing, unconditional};
+use super::directory::{objects, run};
+use super::servers::{self, KEYS, at, body, fake, honest, listing, unconditional};
+use super::{index, machine, release};
+use crate::ship::release::registry::workspace_at;
 use crate::support::{Project, Run};
 
 /// Returns the first line of an error.
@@ -162,6 +163,134 @@ fn documents_at_the_store_have_a_largest_size() {
         error(&refused).ends_with("`: it is larger than 67108864 bytes"),
         "{}",
         refused.stderr
+    );
+}
+
+#[test]
+fn only_versions_of_the_channel_are_yanked() {
+    let project = machine();
+    run(&project, "publish releases/1.0.0").ok();
+    let before = objects(&project);
+    for version in ["../../releases/1.0.0", "latest", "registry", "1.0"] {
+        assert_eq!(
+            error(&run(&project, &format!("yank {version}"))),
+            format!(
+                "error[version-unknown]: `file://[ROOT]/site/main/latest.json` has no version \
+                 `{version}`"
+            )
+        );
+    }
+    assert_eq!(objects(&project), before);
+    // The only version is yanked: none stays the latest.
+    run(&project, "yank 1.0.0").ok();
+    let again = run(&project, "publish releases/1.0.0").ok();
+    assert!(
+        again
+            .stderr
+            .contains("     Noting there is no latest version: 1.0.0 is yanked\n"),
+        "{}",
+        again.stderr
+    );
+    // Its files are gone: which packages are its own is not known.
+    std::fs::remove_file(project.path("site/main/1.0.0/release.json")).unwrap();
+    let undone = run(&project, "yank 1.0.0 --undo").ok();
+    assert!(
+        undone.text().contains(
+            "     Noting the index of the registry stays as it is: there is no \
+             `file://[ROOT]/site/main/1.0.0/release.json`\n"
+        ),
+        "{}",
+        undone.stderr
+    );
+}
+
+#[test]
+fn a_package_of_two_versions_is_yanked_with_the_last_of_them() {
+    let project = workspace_at("http://127.0.0.1:9/main/registry", "1.0.0");
+    let manifest = "[package]\nname = \"greeting\"\nversion = \"0.5.0\"\nedition = \"2024\"\n";
+    project.write("greeting/Cargo.toml", manifest);
+    for version in ["1.0.0", "1.1.0"] {
+        release(&project, "http://127.0.0.1:9", version, "one", version);
+    }
+    let is_yanked = || {
+        let line = project.read("site/main/registry/index/gr/ee/greeting");
+        index(line.as_bytes())[0].1
+    };
+    run(&project, "publish -q out/1.0.0").ok();
+    run(&project, "publish -q out/1.1.0").ok();
+    let both = objects(&project);
+    run(&project, "yank -q 1.0.0").ok();
+    assert!(!is_yanked());
+    run(&project, "yank -q 1.1.0").ok();
+    assert!(is_yanked());
+    run(&project, "yank -q 1.0.0 --undo").ok();
+    assert!(!is_yanked());
+    run(&project, "yank -q 1.1.0 --undo").ok();
+    assert!(objects(&project) == both);
+    // One that was yanked with its only version is offered again by the next version.
+    std::fs::remove_dir_all(project.path("site")).unwrap();
+    run(&project, "publish -q out/1.0.0").ok();
+    run(&project, "yank -q 1.0.0").ok();
+    assert!(is_yanked());
+    run(&project, "publish -q out/1.1.0").ok();
+    assert!(!is_yanked());
+    run(&project, "yank -q 1.0.0 --undo").ok();
+    assert!(objects(&project) == both);
+}
+
+#[test]
+fn what_follows_from_the_latest_version_does_when_another_publisher_is_in_between() {
+    let project = Arc::new(machine());
+    let server = honest(|_, _| None);
+    for version in ["1.0.0", "1.1.0"] {
+        let args = format!("publish -q releases/{version}");
+        servers::run(&project, &server, "get", &args).ok();
+    }
+    let keys = [
+        "registry/index/gr/ee/greeter",
+        "latest/install.sh",
+        "index.html",
+    ];
+    for key in keys {
+        servers::run(&project, &server, "get", "yank -q 1.1.0").ok();
+        let (other, address) = (Arc::clone(&project), server.clone());
+        let writes = AtomicUsize::new(0);
+        let between = fake(move |request| {
+            let is_write = request.method == "PUT" && request.path.ends_with(key);
+            if is_write && writes.fetch_add(1, Ordering::SeqCst) == 0 {
+                // Somebody else yanks the version again, and finds nothing to write here.
+                servers::run(&other, &address, "get", "yank -q 1.1.0").ok();
+                return ("503 Slow Down".to_owned(), Vec::new());
+            }
+            servers::passed_on(&address, request)
+        });
+        servers::run(&project, &between, "get", "yank -q 1.1.0 --undo").ok();
+        let at = |path: &str| body(&server, &format!("/get/main/{path}"));
+        let latest: serde_json::Value = serde_json::from_slice(&at("latest.json")).unwrap();
+        assert_eq!(latest["version"], "1.0.0", "{key}");
+        assert!(at("latest/install.sh") == at("1.0.0/install.sh"), "{key}");
+        let page = String::from_utf8(at("index.html")).unwrap();
+        assert!(page.contains("Latest version: <a href=\"1.0.0/"), "{key}");
+        for package in ["greeter", "greeting"] {
+            let lines = index(&at(&format!("registry/index/gr/ee/{package}")));
+            assert_eq!(lines[1], ("1.1.0".to_owned(), true), "{key}");
+        }
+    }
+}
+
+#[test]
+fn a_version_is_listed_once() {
+    let project = machine();
+    run(&project, "publish releases/1.0.0").ok();
+    let text = project.read("site/main/latest.json");
+    let (start, end) = text.split_once("  \"versions\": [").unwrap();
+    let (entry, _) = end.rsplit_once(']').unwrap();
+    let doubled = format!("{start}  \"versions\": [{entry},{entry}]\n}}\n");
+    project.write("site/main/latest.json", &doubled);
+    assert_eq!(
+        error(&run(&project, "publish releases/1.1.0")),
+        "error[channel-unreadable]: cannot read `file://[ROOT]/site/main/latest.json`: `1.0.0` is \
+         listed twice"
     );
 }
 

@@ -506,3 +506,19 @@ pub fn got(host: &str, path: &str) -> Vec<u8> {
     }
     answer.split_off(end + 4)
 }
+
+/// Reads an object of a fake, which checks no signature.
+pub fn body(server: &str, path: &str) -> Vec<u8> {
+    let host = server.strip_prefix("http://").unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer
+        .windows(4)
+        .position(|end| end == b"\r\n\r\n")
+        .unwrap();
+    answer.split_off(end + 4)
+}

@@ -1,0 +1,3 @@
+//! Packages that the versions of a channel offer.
+
+pub mod look;
