@@ -8,13 +8,11 @@ use rusty_s3::{Credentials as Signer, S3Action as _};
 
 use crate::host::http::Request;
 use crate::problem::{Problem, Result};
-use crate::ship::publish::codes::{STORE_REFUSED, STORE_UNREACHABLE};
-use crate::ship::publish::s3::answer::{Refusal, SIGNED_FOR};
+use crate::ship::publish::codes::STORE_REFUSED;
+use crate::ship::publish::s3::answer::SIGNED_FOR;
 use crate::ship::publish::s3::body::look::{Body, Checked, Counted};
 use crate::ship::publish::s3::checksum::{base64, hex};
-use crate::ship::publish::s3::client::run::{
-    FIRST_PAUSE, LARGEST, S3, TRIES, conditional, is_condition, signed,
-};
+use crate::ship::publish::s3::client::run::{LARGEST, S3, conditional, is_condition, signed};
 use crate::ship::publish::store::{Condition, From, Outcome, Store, Tag, Upload};
 
 /// Size in bytes from which an object is written in parts.
@@ -25,39 +23,21 @@ impl S3<'_> {
     fn hash(&self, key: &str) -> Result<Option<(String, u64)>> {
         let key = self.key(key);
         let what = format!("read `{key}`");
-        let mut pause = FIRST_PAUSE;
-        for attempt in 0..TRIES {
-            if attempt > 0 {
-                self.host.pause(pause);
-                pause *= 2;
-            }
-            self.host.check_interrupted()?;
-            let signer = self.signer()?;
-            let url = signed(self.bucket.get_object(Some(&signer), &key), &[]);
+        let mut counted = Counted::default();
+        let answered = self.repeat(&what, "GET", &mut |signer| {
+            counted = Counted::default();
             let request = Request {
                 method: "GET",
-                url: &url,
+                url: &signed(self.bucket.get_object(Some(signer), &key), &[]),
                 headers: &[],
             };
-            let mut counted = Counted::default();
-            match self.http.fetch(&request, &mut counted, LARGEST) {
-                Ok(answer) if answer.status == 200 => {
-                    return Ok(Some((counted.hasher.finish(), counted.size)));
-                }
-                Ok(answer) => {
-                    let refusal = Refusal::read(answer.status, &answer.body, None);
-                    if self.is_absent(&refusal) {
-                        return Ok(None);
-                    }
-                    if !refusal.is_transient() {
-                        return Err(self.refused(&refusal, &what));
-                    }
-                }
-                Err(_) => {}
-            }
+            Ok(self.http.fetch(&request, &mut counted, LARGEST))
+        })?;
+        match answered {
+            Ok(_) => Ok(Some((counted.hasher.finish(), counted.size))),
+            Err(refusal) if self.is_absent(&refusal) => Ok(None),
+            Err(refusal) => Err(self.refused(&refusal, &what)),
         }
-        let message = format!("cannot {what}: `{}` does not answer", self.place.endpoint);
-        Err(Problem::new(STORE_UNREACHABLE, message).help("publish again"))
     }
 
     /// Writes an object in one request.

@@ -101,6 +101,52 @@ fn a_release_is_published_with_types_cache_headers_and_digests() {
     }
 }
 
+#[test]
+fn files_of_another_tool_are_compared_by_their_bytes() {
+    const NAME: &str = "files_of_another_tool_are_compared_by_their_bytes";
+    // moto tells no digest of an object, so each is read.
+    let Some(server) = moto(NAME) else { return };
+    server.bucket("other-tool");
+    let project = machine();
+    let from = project.path("releases/1.0.0/");
+    let line = format!(
+        "s3 cp --quiet --recursive {} s3://other-tool/main/1.0.0",
+        from.display()
+    );
+    server.aws(&line);
+    let published = run(
+        &project,
+        &server.address,
+        "other-tool",
+        "publish releases/1.0.0",
+    )
+    .ok();
+    assert!(
+        published.stderr.contains("(8 put, 11 already there)"),
+        "{}",
+        published.stderr
+    );
+    let text = project.path("text");
+    std::fs::write(&text, "other").unwrap();
+    server.aws(&format!(
+        "s3 cp --quiet {} s3://other-tool/main/1.0.0/index.html",
+        text.display()
+    ));
+    let refused = run(
+        &project,
+        &server.address,
+        "other-tool",
+        "publish releases/1.0.0",
+    );
+    assert!(
+        refused
+            .stderr
+            .contains("  differs: main/1.0.0/index.html\n"),
+        "{}",
+        refused.stderr
+    );
+}
+
 /// Returns true in the slow matrix (`cargo xtask stores`).
 fn is_slow() -> bool {
     std::env::var_os("XPKG_EVERY_REQUEST").is_some()

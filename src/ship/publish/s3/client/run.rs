@@ -25,10 +25,10 @@ use crate::ship::publish::s3::settings::Place;
 use crate::ship::publish::store::{Condition, From, Tag};
 
 /// Number of times that a request is sent.
-pub const TRIES: u32 = 6;
+const TRIES: u32 = 6;
 
 /// Pause before the second try; each one after is twice as long.
-pub const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Largest size in bytes of an object that is read whole.
 pub const LARGEST: u64 = 64 << 20;
@@ -177,7 +177,7 @@ impl<'a> S3<'a> {
     /// returns its address.
     ///
     /// # Errors
-    /// `store-unreachable`, `store-credentials`, `interrupted`.
+    /// Those of [`Self::repeat`]; `tree-changed`: the file of the body was changed.
     pub fn send<'b>(
         &self,
         what: &str,
@@ -186,16 +186,8 @@ impl<'a> S3<'a> {
         sign: &dyn Fn(&Signer) -> String,
         body: &mut dyn FnMut() -> Result<Body<'b>>,
     ) -> Result<Answered<Answer>> {
-        let mut pause = FIRST_PAUSE;
-        let mut last = None;
-        for attempt in 0..TRIES {
-            if attempt > 0 {
-                self.host.pause(pause);
-                pause *= 2;
-            }
-            self.host.check_interrupted()?;
-            let signer = self.signer()?;
-            let url = sign(&signer);
+        self.repeat(what, method, &mut |signer| {
+            let url = sign(signer);
             let request = Request {
                 method,
                 url: &url,
@@ -212,51 +204,67 @@ impl<'a> S3<'a> {
                 }
             };
             let answered = self.http.send(&request, sent, LARGEST);
-            // The reader of the body stops at a signal, and at a file that was changed.
+            match &body {
+                Body::File(file) if file.is_changed => Err(changed(From::File(file.path))),
+                _ => Ok(answered),
+            }
+        })
+    }
+
+    /// Repeats a request until it is answered. `once` sends it with fresh credentials; its clause
+    /// says why no answer came.
+    ///
+    /// # Errors
+    /// Those of `once`; `store-unreachable`, `store-credentials`, `interrupted`.
+    pub fn repeat(
+        &self,
+        what: &str,
+        method: &str,
+        once: &mut dyn FnMut(&Signer) -> Result<Result<Answer, String>>,
+    ) -> Result<Answered<Answer>> {
+        let mut pause = FIRST_PAUSE;
+        let mut last = Err(String::new());
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                self.host.pause(pause);
+                pause *= 2;
+            }
             self.host.check_interrupted()?;
-            if let Body::File(file) = &body
-                && file.is_changed
-            {
-                return Err(changed(From::File(file.path)));
-            }
-            match answered {
-                Ok(answer) => {
-                    self.note_date(&answer);
-                    if answer.is_cut {
-                        let message = format!("cannot {what}: it is larger than {LARGEST} bytes");
-                        return Err(Problem::new(STORE_REFUSED, message));
-                    }
-                    let region = answer.header("x-amz-bucket-region");
-                    let refusal = Refusal::read(answer.status, &answer.body, region);
-                    // S3 begins its answer to a POST before it knows how the work ends.
-                    let is_late = method == "POST" && !refusal.code.is_empty();
-                    if (200..300).contains(&answer.status) && !is_late {
-                        return Ok(Ok(answer));
-                    }
-                    let is_renewed = refusal.code == "ExpiredToken" && self.forget(&signer);
-                    if !refusal.is_transient() && !is_renewed {
-                        return Ok(Err(refusal));
-                    }
-                    last = Some(Ok(refusal));
+            let signer = self.signer()?;
+            let answered = once(&signer);
+            // The reader of a body stops at a signal, which is then the reason.
+            self.host.check_interrupted()?;
+            let answer = match answered? {
+                Ok(answer) => answer,
+                Err(why) => {
+                    last = Err(why);
+                    continue;
                 }
-                Err(why) => last = Some(Err(why)),
+            };
+            self.note_date(&answer);
+            if answer.is_cut {
+                let message = format!("cannot {what}: it is larger than {LARGEST} bytes");
+                return Err(Problem::new(STORE_REFUSED, message));
             }
+            let region = answer.header("x-amz-bucket-region");
+            let refusal = Refusal::read(answer.status, &answer.body, region);
+            // S3 begins its answer to a POST before it knows how the work ends.
+            let is_late = method == "POST" && !refusal.code.is_empty();
+            if (200..300).contains(&answer.status) && !is_late {
+                return Ok(Ok(answer));
+            }
+            let is_renewed = refusal.code == "ExpiredToken" && self.forget(&signer);
+            if !refusal.is_transient() && !is_renewed {
+                return Ok(Err(refusal));
+            }
+            last = Ok(refusal);
         }
-        match last {
-            Some(Ok(refusal)) => Ok(Err(refusal)),
-            other => {
-                let why = match other {
-                    Some(Err(why)) => why,
-                    _ => String::new(),
-                };
-                Err(Problem::new(
-                    STORE_UNREACHABLE,
-                    format!("cannot {what}: `{}` does not answer", self.place.endpoint),
-                )
+        last.map(Err).map_err(|why| {
+            let message = format!("cannot {what}: `{}` does not answer", self.place.endpoint);
+            Problem::new(STORE_UNREACHABLE, message)
                 .note("cause", [why])
-                .help("check the address (`--endpoint URL`), and publish again"))
-            }
-        }
+                .help("check the address (`--endpoint URL`), and publish again")
+        })
     }
 
     /// Sends a request without a body.
