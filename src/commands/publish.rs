@@ -380,7 +380,9 @@ impl Place {
         let mut words = vec![command.program.clone()];
         words.extend(command.args.iter().cloned());
         receipt.hook = Some(words);
-        let ended = host.stream_fed(&command, &input.json(), |line| host.shell.pass_on(line));
+        let ended = host.stream_fed(&command, input.json().as_bytes(), |line| {
+            host.shell.pass_on(line)
+        });
         let why = match ended {
             Ok(Some(0)) => return Ok(()),
             Ok(Some(code)) => format!("`{shown}` exited with {code}"),

@@ -24,7 +24,7 @@ use crate::ship::release::document::document;
 use crate::ship::release::model::{Build, Included, RELEASE_DIRTY, RELEASE_INVALID, Release};
 use crate::ship::release::planned::{self as planned_files, Planned};
 use crate::ship::release::sbom::{self, Facts, Sbom};
-use crate::ship::release::sign::SigningKey;
+use crate::ship::release::sign::{self, SigningKey};
 use crate::ship::release::write::{Parts, Written};
 use crate::ship::release::{self, look};
 use crate::ship::trees::look::{
@@ -110,6 +110,7 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         .iter()
         .map(|text| SigningKey::parse(text))
         .collect::<Result<_>>()?;
+    sign::check_kinds(&keys)?;
     let format = run.message_format;
     let mut run = run.options();
     if run.auditable == Auditable::IfConfigured {

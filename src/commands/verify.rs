@@ -150,7 +150,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
         }
     };
     let signer = signed_by
-        .map(|text| signed::look::signer(host, &text))
+        .map(|text| signed::look::signer(host, &text, &path))
         .transpose()?;
     let bar = host.shell.bar("Verifying");
     let subject = look::read(host, &path, &bar)?;

@@ -366,7 +366,7 @@ impl Host {
     pub fn stream_fed(
         &self,
         invocation: &Invocation,
-        input: &str,
+        input: &[u8],
         mut line: impl FnMut(&str) + Send,
     ) -> Result<Option<i32>> {
         let failed = |error: io::Error| cannot_start(invocation, &error);
@@ -379,7 +379,7 @@ impl Host {
         let status = thread::scope(|scope| {
             scope.spawn(move || {
                 // A program that does not read closes the pipe.
-                let _ = stdin.map(|mut stdin| io::Write::write_all(&mut stdin, input.as_bytes()));
+                let _ = stdin.map(|mut stdin| io::Write::write_all(&mut stdin, input));
             });
             let mut readers = [Reader::new(stdout, 0, |piece| lines.push(piece, &mut line))];
             pipes::read(&mut running.child, Bound::None, &mut readers)

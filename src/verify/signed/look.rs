@@ -5,6 +5,7 @@ use std::io::Write as _;
 use camino::Utf8Path;
 
 use crate::archive::entry::{Artifacts, Entry};
+use crate::digest::{self, Algorithm};
 use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::problem::text::printable;
@@ -12,6 +13,7 @@ use crate::problem::{Problem, Result};
 use crate::tree::release::{Document, NAME};
 use crate::tree::signature::{NAMESPACE, SignatureKind, comment};
 use crate::verify::finding::finding;
+use crate::verify::listing::lines::{self, Strength};
 use crate::verify::report::{Report, Signed};
 use crate::verify::signed::{
     LIST_SIGNATURE_INVALID, LIST_SIGNATURE_MISSING, Signer, check_minisign,
@@ -23,13 +25,20 @@ const LONGEST_KEY: u64 = 64 * 1024;
 /// Name of the signer for ssh-keygen, which needs one.
 const PRINCIPAL: &str = "signer";
 
-/// Returns the key that `--signed-by` passes, as its text or as a file.
+/// Returns the key that `--signed-by` passes, as its text or as a file outside the subject.
 ///
 /// # Errors
 /// `list-signature-invalid`, `file-access`.
-pub fn signer(host: &Host, text: &str) -> Result<Signer> {
+pub fn signer(host: &Host, text: &str, subject: &Utf8Path) -> Result<Signer> {
     let path = host.absolute(Utf8Path::new(text));
     if host.is_file(&path) {
+        // Who changes the files can change the key beside them.
+        let subject = host.resolve(&host.absolute(subject));
+        if host.resolve(&path).starts_with(&subject) {
+            let message = format!("`--signed-by {text}` is a key among the files to verify");
+            return Err(Problem::new(LIST_SIGNATURE_INVALID, message)
+                .help("pass a key that you have from elsewhere: `--signed-by KEY`"));
+        }
         return Signer::parse(&host.read_small_text(&path, LONGEST_KEY)?, text);
     }
     Signer::parse(text, text)
@@ -50,7 +59,7 @@ pub fn check(host: &Host, subject: &Artifacts, signer: &Signer, report: &mut Rep
         let mut files = subject.entries.iter().filter_map(Entry::file);
         files.find(|(name, _)| *name == path)?.1.list.as_deref()
     };
-    let mut covered: Vec<String> = Vec::new();
+    let mut covered: Vec<(String, String)> = Vec::new();
     let mut unsigned: Vec<&String> = Vec::new();
     let mut findings = Vec::new();
     for list in &report.lists {
@@ -74,11 +83,11 @@ pub fn check(host: &Host, subject: &Artifacts, signer: &Signer, report: &mut Rep
             (said, _) => Ok(said),
         });
         // Also of one that is not by the key: that is one finding, not one for each list.
-        let names = String::from_utf8_lossy(text).into_owned();
-        covered.extend(names.lines().filter_map(|line| {
-            let (_, name) = line.split_once("  ")?;
-            Some(joined(base, name))
-        }));
+        let lines = lines::parse(text, list).unwrap_or_default().lines;
+        let digests = lines
+            .into_iter()
+            .filter(|line| line.strength == Strength::Checked(Algorithm::Sha256));
+        covered.extend(digests.filter_map(|line| Some((joined(base, &line.path?), line.digest))));
         match outcome {
             Ok(comment) => {
                 report.skipped.retain(|skipped| skipped.path != place);
@@ -98,7 +107,11 @@ pub fn check(host: &Host, subject: &Artifacts, signer: &Signer, report: &mut Rep
         }
     }
     for list in unsigned {
-        if covered.contains(list) {
+        // By its digest: any text can be given the name of a file that the key has signed.
+        let digest = contents(list).map(digest::sha256);
+        let is_covered =
+            |(path, wanted): &(String, String)| path == list && digest.as_ref() == Some(wanted);
+        if covered.iter().any(is_covered) {
             continue;
         }
         findings.push(finding(
@@ -177,8 +190,7 @@ fn check_ssh(
         "-s",
         "signature",
     ]);
-    let signed = String::from_utf8_lossy(signed).into_owned();
-    let ended = host.stream_fed(&call, &signed, |_| ())?;
+    let ended = host.stream_fed(&call, signed, |_| ())?;
     Ok(if ended == Some(0) {
         Ok(())
     } else {

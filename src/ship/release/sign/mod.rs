@@ -43,6 +43,23 @@ impl SigningKey {
     }
 }
 
+/// Checks that there is one key of each kind: its signature has one file.
+///
+/// # Errors
+/// `signing-failed`.
+pub fn check_kinds(keys: &[SigningKey]) -> Result<()> {
+    let twice = KINDS
+        .iter()
+        .find(|kind| keys.iter().filter(|key| key.kind == **kind).count() > 1);
+    let Some(kind) = twice else {
+        return Ok(());
+    };
+    let (name, file) = (kind.name(), kind.file_name());
+    let message = format!("two keys of {name} would both sign into `{file}`");
+    Err(Problem::new(SIGNING_FAILED, message)
+        .help(format!("pass one key of each kind: `--sign {name}:FILE`")))
+}
+
 /// Codes declared in this file.
 pub const CODES: &[Code] = &[SIGNING_FAILED];
 

@@ -157,7 +157,31 @@ error[list-signature-invalid]: `--signed-by nothing` is no public key
 
 "#]]
     );
+    // A list that the signed one names with another digest, and one that it only names.
+    let key = project.path("key.min");
+    let line = format!(
+        "cp hello-*.gz x && sha512sum x >SHA512SUMS && sha256sum x >>SHA256SUMS && echo '{}  \
+         SHA512SUMS' >>SHA256SUMS && rm SHA256SUMS.minisig && minisign -S -q -s {} -m SHA256SUMS -x \
+         SHA256SUMS.minisig -t 'hello 0.1.0' </dev/null",
+        "0".repeat(64),
+        key.display()
+    );
+    copy(&line);
+    let codes = found("key.pub");
+    assert!(
+        codes.contains(&"list-signature-missing".to_owned()),
+        "{codes:?}"
+    );
     project.xpkg(&sign("unsigned", "")).ok();
+    std::fs::copy(project.path("key.pub"), project.path("out/key.pub")).unwrap();
+    let within = project.xpkg("verify out --signed-by out/key.pub");
+    check!(within, str![[r#"
+exit 1
+--- stderr
+error[list-signature-invalid]: `--signed-by out/key.pub` is a key among the files to verify
+  help: pass a key that you have from elsewhere: `--signed-by KEY`
+
+"#]]);
     check!(
         project.xpkg("verify unsigned --signed-by key.pub"),
         str![[r#"
@@ -197,6 +221,10 @@ fn a_release_that_cannot_be_signed_is_not_written() {
         (
             "--sign pgp:key",
             "error[signing-failed]: `--sign pgp:key` is not a kind of signature and a key",
+        ),
+        (
+            "--sign ssh:key --sign ssh:key2",
+            "error[signing-failed]: two keys of ssh would both sign into `SHA256SUMS.sig`",
         ),
     ] {
         let refused = project.xpkg(&sign("out", keys));
