@@ -61,6 +61,12 @@ impl ArtifactDir {
         self.target_dir.join(&self.below)
     }
 
+    /// Returns the path of the directory of build scripts and proc macros.
+    pub fn of_host(&self) -> Utf8PathBuf {
+        self.target_dir
+            .join(self.below.file_name().unwrap_or_default())
+    }
+
     /// Returns the absolute path of a bin's file.
     pub fn path_of(&self, output: &Output) -> Utf8PathBuf {
         self.target_dir.join(self.file(output))

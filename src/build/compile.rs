@@ -12,6 +12,7 @@
 use camino::Utf8Path;
 use cargo_metadata::{Artifact, Message};
 
+use crate::build::cache::used::Messages;
 use crate::build::cargo_call::{ArtifactDir, Call};
 use crate::host::codes::PROCESS_FAILED;
 use crate::host::lock::FileLock;
@@ -147,7 +148,7 @@ fn hints(host: &Host, container: &Container) -> Vec<String> {
 const CACHE_TAG: &str = "CACHEDIR.TAG";
 
 /// Runs one call. Returns the bins that the plan expects of it, in the plan's order. `lock` is the
-/// lock of the call's directory.
+/// lock of the call's directory; `messages` gets the files of dependencies.
 ///
 /// # Errors
 /// cargo or the container failed, cargo reported no file for a bin or another one, or another cargo
@@ -156,6 +157,7 @@ pub fn run<'a>(
     host: &Host,
     call: &'a Call,
     lock: &FileLock,
+    messages: &mut Messages,
 ) -> Result<Vec<BuiltBin<'a>>, CallFailed> {
     let scratch = host.scratch().map_err(|problem| CallFailed {
         failure: problem.into(),
@@ -163,7 +165,7 @@ pub fn run<'a>(
         hints: Vec::new(),
     })?;
     let kept = Utf8Path::from_path(scratch.path()).map(|directory| directory.join("link.json"));
-    built(host, call, lock, kept.as_deref()).map_err(|failure| CallFailed {
+    built(host, call, lock, kept.as_deref(), messages).map_err(|failure| CallFailed {
         hints: match (&failure, &call.container) {
             (Failure::ChildFailed(_), Some(container)) => hints(host, container),
             _ => Vec::new(),
@@ -182,11 +184,12 @@ fn built<'a>(
     call: &'a Call,
     lock: &FileLock,
     kept: Option<&Utf8Path>,
+    messages: &mut Messages,
 ) -> Result<Vec<BuiltBin<'a>>, Failure> {
     for attempt in 0..ATTEMPTS {
         let began = lock.now();
         let reports = if attempt == 0 {
-            build(host, call, kept)?
+            build(host, call, kept, messages)?
         } else {
             build_again(host, call, attempt)?
         };
@@ -205,9 +208,15 @@ fn built<'a>(
 }
 
 /// Runs cargo, and opens the file of each bin as it is reported.
-fn build(host: &Host, call: &Call, kept: Option<&Utf8Path>) -> Result<Vec<Report>, Failure> {
+fn build(
+    host: &Host,
+    call: &Call,
+    kept: Option<&Utf8Path>,
+    messages: &mut Messages,
+) -> Result<Vec<Report>, Failure> {
     let mut reports = Vec::new();
     let code = run_cargo(host, call, kept, |line, group| {
+        messages.read(line);
         remember(&mut reports, read_message(host, call, line, group));
     })?;
     check_exit_code(call, code)?;

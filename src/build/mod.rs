@@ -1,6 +1,7 @@
 //! Builds bins: resolves a run, makes its plan, compiles, inspects and stages.
 
 pub mod auditable;
+pub mod cache;
 pub mod cargo_call;
 pub mod compile;
 pub mod doctor;

@@ -1,5 +1,7 @@
 //! Compiles, inspects and stages the bins of a plan.
 
+use crate::build::cache;
+use crate::build::cache::used::{Messages, Used};
 use crate::build::cargo_call::Call;
 use crate::build::look::options::RunOptions;
 use crate::build::look::session::Session;
@@ -63,7 +65,7 @@ pub fn make(
         check_std(&plan)?;
     }
     let workspace = &session.request.project.workspace;
-    let _cache = share_cache(host, workspace, &plan)?;
+    let _cache = share_cache(host, workspace)?;
     write_tools(host, workspace, &plan)?;
     report_plan(host, &plan);
     let manifest = build(host, &session, &plan, on_failure)?;
@@ -74,22 +76,15 @@ pub fn make(
     })
 }
 
-/// Shares the lock of xpkg's cache, if the build uses files in it: `clean` does not take them away
-/// until its end.
-fn share_cache(host: &Host, workspace: &Workspace, plan: &Plan) -> Result<Option<SharedLock>> {
+/// Shares the lock of xpkg's cache, whose files the build uses: `clean` does not take them away until
+/// its end.
+fn share_cache(host: &Host, workspace: &Workspace) -> Result<SharedLock> {
     let cache = cache_dir(workspace);
-    let mut candidates = plan
-        .targets
-        .iter()
-        .map(|target| &target.toolchain.candidate);
-    let writes =
-        candidates.any(|candidate| !candidate.files.is_empty() || candidate.image.is_some());
-    if !writes && !host.is_dir(&cache) {
-        return Ok(None);
-    }
-    host.create_target_dir(&workspace.target_dir)?;
-    let lock = host.share_lock(&lock::lock_path(&cache), &format!("on `{cache}`"))?;
-    Ok(Some(lock))
+    let writable =
+        |problem: Problem| problem.help("choose a writable directory: `--target-dir DIR`");
+    host.create_target_dir(&workspace.target_dir)
+        .map_err(writable)?;
+    host.share_lock(&lock::lock_path(&cache), &format!("on `{cache}`"))
 }
 
 /// Installs the standard libraries that are missing. Returns true if there were any: then the
@@ -230,7 +225,8 @@ fn build(
     };
     let mut staging = build::stage::begin(host, &existing)?;
     staging.keep(&retained)?;
-    let (mut artifacts, failed) = build_targets(host, plan, &mut staging, &provenance, on_failure)?;
+    let (mut artifacts, failed) =
+        build_targets(host, session, plan, &mut staging, &provenance, on_failure)?;
     let previous = previous_artifacts(&existing, &outputs, &failed, &retained)?;
     staging.keep(&previous)?;
     report_unprobed(host, session, plan, &artifacts);
@@ -285,6 +281,7 @@ fn reject_clashes(outputs: &[Output], retained: &[Artifact]) -> Result<(), Vec<P
 /// A target failed, and the others are not to be built, or the run was interrupted.
 fn build_targets<'a>(
     host: &Host,
+    session: &Session,
     plan: &'a Plan,
     staging: &mut Staging,
     provenance: &Provenance,
@@ -293,7 +290,7 @@ fn build_targets<'a>(
     let mut artifacts = Vec::new();
     let mut failed = Vec::new();
     for target in &plan.targets {
-        match build_target(host, target, staging, provenance) {
+        match build_target(host, session, target, staging, provenance) {
             Ok(built) => artifacts.extend(built),
             Err(failure) if on_failure == OnFailure::Stop || host.interrupted().is_some() => {
                 return Err(failure);
@@ -307,6 +304,7 @@ fn build_targets<'a>(
 /// Makes the calls of a target, and takes the files of each call before the next.
 fn build_target(
     host: &Host,
+    session: &Session,
     target: &TargetPlan,
     staging: &mut Staging,
     provenance: &Provenance,
@@ -318,13 +316,20 @@ fn build_target(
         host.shell.detail("Running", &format!("`{fetch}`"));
         build::compile::fetch(host, fetch)?;
     }
+    let workspace = &session.request.project.workspace;
+    let mut used = Used::new(
+        target.target.to_string(),
+        session.request.settings.cargo.profile.clone(),
+        cache::look::parts(host, session, target)?,
+    );
     let mut artifacts = Vec::new();
     for call in &target.calls {
         // Held until the files are read: another run would replace them.
         let lock = lock_artifacts(host, target, call)?;
         host.shell
             .detail("Running", &format!("`{}`", call.invocation));
-        let bins = build::compile::run(host, call, &lock).map_err(|failed| {
+        let mut messages = Messages::default();
+        let bins = build::compile::run(host, call, &lock, &mut messages).map_err(|failed| {
             if let Some(link) = failed.link {
                 let used = target.toolchain.candidate.kind;
                 let problem = link.problem(Some(&target.target), used, &target.alternatives);
@@ -335,8 +340,13 @@ fn build_target(
             }
             failed.failure
         })?;
+        for directory in [call.artifacts.path(), call.artifacts.of_host()] {
+            used.add_directory(&directory, &workspace.target_dir);
+        }
+        used.add(&messages, &workspace.target_dir);
         artifacts.extend(staging.take(&bins, provenance)?);
     }
+    cache::write::record(host, &cache_dir(workspace), &used)?;
     Ok(artifacts)
 }
 

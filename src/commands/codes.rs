@@ -64,6 +64,7 @@ const LISTS: &[&[Code]] = &[
     crate::project::selection::CODES,
     crate::project::path_template::CODES,
     crate::tree::staged::CODES,
+    crate::build::cache::CODES,
     crate::build::compile::CODES,
     crate::verify::rules::machine::CODES,
     crate::verify::rules::libc::CODES,

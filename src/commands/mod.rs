@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod build;
+pub mod cache;
 pub mod candidates;
 pub mod clean;
 pub mod codes;
@@ -30,6 +31,7 @@ use serde::Serialize;
 
 use crate::commands::args::{MessageFormat, OutputArgs, TreeArgs};
 use crate::commands::build::BuildArgs;
+use crate::commands::cache::CacheArgs;
 use crate::commands::codes::CARGO_FAILED;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::docker::DockerArgs;
@@ -93,6 +95,7 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Yank(args)) => (args.store.message_format, yank::run(&host, args)),
         Some(Command::Matrix(args)) => (args.run.message_format, matrix::run(&host, args)),
         Some(Command::Merge(args)) => (args.message_format, merge::run(&host, args)),
+        Some(Command::Cache(args)) => (args.command.message_format(), cache::run(&host, args)),
         Some(Command::Image(args)) => (args.command.run().message_format, image::run(&host, args)),
         Some(Command::Show(args)) => (args.message_format, show::run(&host, args)),
         Some(Command::Clean(args)) => (args.message_format, clean::run(&host, args)),
@@ -207,6 +210,8 @@ pub enum Command {
     Matrix(MatrixArgs),
     /// Join the trees of the legs into one, against the list of what was expected
     Merge(MergeArgs),
+    /// Print the key of the target directory's cache, and remove what no build uses from it
+    Cache(CacheArgs),
     /// Pin, update, list and pull cross images, locked by digest in `xpkg.lock`
     Image(ImageArgs),
     /// Show the staged tree: bins, sizes, linkage, digests
@@ -249,6 +254,7 @@ impl Command {
             Self::Docker(args) => &args.run.allow_outside,
             Self::Release(args) => &args.run.allow_outside,
             Self::Matrix(args) => &args.run.allow_outside,
+            Self::Cache(args) => args.command.allowed_outside(),
             Self::Image(args) => &args.command.run().allow_outside,
             Self::Verify(_)
             | Self::Publish(_)

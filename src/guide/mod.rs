@@ -75,6 +75,7 @@ pages! {
     release "release",
     publish "publish",
     many_machines "many-machines",
+    caches "caches",
     codes "codes",
     benchmarks "benchmarks",
     limits "limits",

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use toml::Table;
 
+use crate::digest;
+
 /// Packages whose build scripts set a level themselves, regardless of the profile.
 const FORCED: &[(&str, &str)] = &[("openssl-src", "2"), ("openssl-sys", "2")];
 
@@ -43,6 +45,21 @@ pub enum Side {
 }
 
 impl Profiles {
+    /// Returns a digest of all definitions, as 16 hex digits.
+    pub fn digest(&self) -> String {
+        let Self {
+            arguments,
+            variables,
+            files,
+        } = self;
+        let variables = variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        let tables = arguments.iter().chain(files).map(Table::to_string);
+        let text = variables.chain(tables).collect::<Vec<_>>().join("\n---\n");
+        digest::sha256(text.as_bytes())[..16].to_owned()
+    }
+
     /// Returns the levels at which the C code of a package is compiled: the profile's, and the one
     /// that its build script sets. Sorted, without duplicates.
     pub fn levels(&self, profile: &str, package: ProfilePackage, side: Side) -> Vec<String> {

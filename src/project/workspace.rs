@@ -211,7 +211,7 @@ pub fn cache_dir(workspace: &Workspace) -> Utf8PathBuf {
 /// Returns true for the name of an entry that xpkg writes into [`cache_dir`]. `clean` keeps others.
 pub fn is_cache_entry(name: &str) -> bool {
     ["tools", "images", "zig.lock", "derived-images"].contains(&name)
-        || ["graph-", "zig-"]
+        || ["graph-", "used-", "zig-"]
             .iter()
             .any(|prefix| name.starts_with(prefix))
 }

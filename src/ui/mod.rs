@@ -1,5 +1,6 @@
 //! Text output for people: tables, plans and reports.
 
+pub mod cache;
 pub mod docker;
 pub mod doctor;
 pub mod explain;

@@ -129,6 +129,16 @@ impl RunRequest {
     }
 }
 
+impl RunRequest {
+    /// Returns digests of cargo's profiles and of its configuration.
+    pub fn configuration(&self) -> (String, String) {
+        let ExtraConfig {
+            profiles, digest, ..
+        } = &self.extra_config;
+        (profiles.digest(), digest[..16].to_owned())
+    }
+}
+
 /// Reports the files that count for cargo where the user stands, and are ignored.
 fn report_ignored(host: &Host, project: &ProjectContext) {
     let root = &project.workspace.root;

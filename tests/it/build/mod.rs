@@ -1,6 +1,7 @@
 //! `build`: from a workspace to an inspected tree.
 
 mod auditable;
+mod cache;
 pub mod chat;
 mod crash;
 mod doctor;

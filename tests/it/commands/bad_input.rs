@@ -463,9 +463,8 @@ MANIFEST.txt
 manifest.json
 x86_64-unknown-linux-gnu
 --- stderr
-     Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
 error[file-access]: cannot create `[ROOT]/target`: Read-only file system (os error 30)
-  help: choose a writable directory: `--out-dir DIR`
+  help: choose a writable directory: `--target-dir DIR`
 
 "#]]
     );

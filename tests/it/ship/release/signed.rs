@@ -175,13 +175,16 @@ error[list-signature-invalid]: `--signed-by nothing` is no public key
     project.xpkg(&sign("unsigned", "")).ok();
     std::fs::copy(project.path("key.pub"), project.path("out/key.pub")).unwrap();
     let within = project.xpkg("verify out --signed-by out/key.pub");
-    check!(within, str![[r#"
+    check!(
+        within,
+        str![[r#"
 exit 1
 --- stderr
 error[list-signature-invalid]: `--signed-by out/key.pub` is a key among the files to verify
   help: pass a key that you have from elsewhere: `--signed-by KEY`
 
-"#]]);
+"#]]
+    );
     check!(
         project.xpkg("verify unsigned --signed-by key.pub"),
         str![[r#"
