@@ -12,7 +12,6 @@ use crate::project::settings::{CargoArgs, Settings};
 use crate::project::workspace::Workspace;
 use crate::target::Target;
 use crate::toolchain::candidate::{SetBy, ToolchainChoice};
-use crate::toolchain::facts::Facts;
 use crate::toolchain::image::chosen::ResolvedImage;
 use crate::toolchain::image::container::Container;
 use crate::tree::staged::Output;
@@ -163,16 +162,17 @@ fn container(root: &Utf8Path, image: &ResolvedImage) -> Container {
     }
 }
 
-/// Returns the call that fetches the packages of a target, and of the host for build scripts. It
+/// Returns the call that fetches the packages of targets, and of the host for build scripts. It
 /// runs outside the container, where the user has access to private registries and repositories.
-pub fn fetch(
+pub fn fetch<'a>(
     workspace: &Workspace,
     settings: &Settings,
-    facts: &Facts,
-    target: &Target,
+    host: &str,
+    targets: impl IntoIterator<Item = &'a Target>,
 ) -> Invocation {
     let Settings { cargo, .. } = settings;
-    let triples: BTreeSet<String> = [target.triple().to_owned(), facts.rustc.host.clone()].into();
+    let targets = targets.into_iter().map(|target| target.triple().to_owned());
+    let triples: BTreeSet<String> = targets.chain([host.to_owned()]).collect();
     let fetch = Invocation::new(&cargo.program, &workspace.root)
         .arg("fetch")
         .options("--target", &triples)

@@ -193,7 +193,7 @@ fn target_plan(
         (Ok(toolchain), Ok(outputs)) => {
             let calls = calls(workspace, selected, settings, request, &toolchain, &outputs);
             let image = toolchain.candidate.image.as_ref();
-            let fetch = image.map(|_| fetch(workspace, settings, facts, target));
+            let fetch = image.map(|_| fetch(workspace, settings, &facts.rustc.host, [target]));
             Some(TargetPlan {
                 target: target.clone(),
                 std: target_facts.std,

@@ -6,6 +6,7 @@ use crate::build::cargo_call::Call;
 use crate::build::look::options::RunOptions;
 use crate::build::look::session::Session;
 use crate::build::look::source;
+use crate::build::look::timer::{StepKind, Timer};
 use crate::build::plan::{Plan, STD_MISSING, TargetPlan};
 use crate::build::record::record;
 use crate::build::stage::{ExistingTree, Provenance, Staging};
@@ -56,6 +57,17 @@ pub fn make(
     on_failure: OnFailure,
     check: impl FnOnce(&Session, &Plan) -> Result<(), Failure>,
 ) -> Result<Built, Failure> {
+    make_timed(host, options, on_failure, check, &mut Timer::default())
+}
+
+/// The same with a timer, which has the steps of a build that fails, too.
+pub fn make_timed(
+    host: &Host,
+    options: RunOptions,
+    on_failure: OnFailure,
+    check: impl FnOnce(&Session, &Plan) -> Result<(), Failure>,
+    timer: &mut Timer,
+) -> Result<Built, Failure> {
     let mut session = Session::look(host, options, PullPolicy::Pinned)?;
     let mut plan = session.plan()?;
     check(&session, &plan)?;
@@ -68,7 +80,7 @@ pub fn make(
     let _cache = share_cache(host, workspace)?;
     write_tools(host, workspace, &plan)?;
     report_plan(host, &plan);
-    let manifest = build(host, &session, &plan, on_failure)?;
+    let manifest = build(host, &session, &plan, on_failure, timer)?;
     Ok(Built {
         manifest,
         session,
@@ -190,6 +202,7 @@ fn build(
     session: &Session,
     plan: &Plan,
     on_failure: OnFailure,
+    timer: &mut Timer,
 ) -> Result<Manifest, Failure> {
     let settings = &session.request.settings;
     let existing = build::stage::open(host, &plan.out_dir)?;
@@ -225,8 +238,16 @@ fn build(
     };
     let mut staging = build::stage::begin(host, &existing)?;
     staging.keep(&retained)?;
-    let (mut artifacts, failed) =
-        build_targets(host, session, plan, &mut staging, &provenance, on_failure)?;
+    let (mut artifacts, failed) = build_targets(
+        host,
+        session,
+        plan,
+        &mut staging,
+        &provenance,
+        on_failure,
+        timer,
+    )?;
+    let began = timer.now();
     let previous = previous_artifacts(&existing, &outputs, &failed, &retained)?;
     staging.keep(&previous)?;
     report_unprobed(host, session, plan, &artifacts);
@@ -256,6 +277,7 @@ fn build(
     } else {
         "Unchanged"
     };
+    timer.add(StepKind::Stage, None, began, None);
     host.shell
         .status(verb, &format!("{bins} in {}", plan.out_dir));
     if failed.is_empty() {
@@ -286,11 +308,12 @@ fn build_targets<'a>(
     staging: &mut Staging,
     provenance: &Provenance,
     on_failure: OnFailure,
+    timer: &mut Timer,
 ) -> Result<(Vec<Artifact>, Vec<Failed<'a>>), Failure> {
     let mut artifacts = Vec::new();
     let mut failed = Vec::new();
     for target in &plan.targets {
-        match build_target(host, session, target, staging, provenance) {
+        match build_target(host, session, target, staging, provenance, timer) {
             Ok(built) => artifacts.extend(built),
             Err(failure) if on_failure == OnFailure::Stop || host.interrupted().is_some() => {
                 return Err(failure);
@@ -308,6 +331,7 @@ fn build_target(
     target: &TargetPlan,
     staging: &mut Staging,
     provenance: &Provenance,
+    timer: &mut Timer,
 ) -> Result<Vec<Artifact>, Failure> {
     for warmup in &target.toolchain.candidate.cache_warmups {
         build::compile::warm_up(host, warmup)?;
@@ -329,7 +353,8 @@ fn build_target(
         host.shell
             .detail("Running", &format!("`{}`", call.invocation));
         let mut messages = Messages::default();
-        let bins = build::compile::run(host, call, &lock, &mut messages).map_err(|failed| {
+        let (name, began) = (target.target.to_string(), timer.now());
+        let compiled = build::compile::run(host, call, &lock, &mut messages).map_err(|failed| {
             if let Some(link) = failed.link {
                 let used = target.toolchain.candidate.kind;
                 let problem = link.problem(Some(&target.target), used, &target.alternatives);
@@ -339,12 +364,19 @@ fn build_target(
                 host.shell.status("Noting", hint);
             }
             failed.failure
-        })?;
+        });
+        let failed = compiled.as_ref().err().map(Failure::name);
+        timer.add(StepKind::Compile, Some(&name), began, failed);
+        let bins = compiled?;
         for directory in [call.artifacts.path(), call.artifacts.of_host()] {
             used.add_directory(&directory, &workspace.target_dir);
         }
         used.add(&messages, &workspace.target_dir);
-        artifacts.extend(staging.take(&bins, provenance)?);
+        let began = timer.now();
+        let taken = staging.take(&bins, provenance).map_err(Failure::from);
+        let failed = taken.as_ref().err().map(Failure::name);
+        timer.add(StepKind::Inspect, Some(&name), began, failed);
+        artifacts.extend(taken?);
     }
     cache::write::record(host, &cache_dir(workspace), &used)?;
     Ok(artifacts)

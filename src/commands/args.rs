@@ -63,7 +63,7 @@ pub struct TreeArgs {
 
 /// Arguments that choose what is built and how, shared by all commands that plan or build, so that
 /// these cannot disagree.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     /// `--package`, `--workspace` and `--exclude`.
     #[command(flatten)]

@@ -222,7 +222,7 @@ fn prune(host: &Host, args: CachePruneArgs) -> Result<(), Failure> {
     {
         let text = format!(
             "{} in {} that cargo's layout does not explain: {}",
-            count(pruned.unknown.len(), "entry"),
+            count(pruned.unknown.len(), "path"),
             pruned.directory,
             pruned.unknown.join(", ")
         );

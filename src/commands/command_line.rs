@@ -8,8 +8,8 @@ use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::candidates::{self, Complete};
 use crate::commands::{
-    build, cache, clean, completions, docker, doctor, env, help, image, man, matrix, merge, plan,
-    publish, release, show, verify, yank,
+    build, cache, clean, completions, docker, doctor, env, help, image, man, matrix, merge,
+    pipeline, plan, publish, release, show, verify, yank,
 };
 
 /// Headings of `--help`, in the order of the arguments' declarations, and the IDs of their
@@ -99,6 +99,7 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
     ("yank", yank::EXAMPLES),
     ("matrix", matrix::EXAMPLES),
     ("merge", merge::EXAMPLES),
+    ("pipeline", pipeline::EXAMPLES),
     ("cache", cache::EXAMPLES),
     ("image", image::EXAMPLES),
     ("show", show::EXAMPLES),

@@ -18,6 +18,7 @@ pub mod internal;
 pub mod man;
 pub mod matrix;
 pub mod merge;
+pub mod pipeline;
 pub mod plan;
 pub mod publish;
 pub mod release;
@@ -44,6 +45,7 @@ use crate::commands::internal::zig::{self, ZigArgs, ZigToolsArgs};
 use crate::commands::man::ManArgs;
 use crate::commands::matrix::MatrixArgs;
 use crate::commands::merge::MergeArgs;
+use crate::commands::pipeline::PipelineArgs;
 use crate::commands::plan::PlanArgs;
 use crate::commands::publish::PublishArgs;
 use crate::commands::release::ReleaseArgs;
@@ -95,6 +97,7 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Yank(args)) => (args.store.message_format, yank::run(&host, args)),
         Some(Command::Matrix(args)) => (args.run.message_format, matrix::run(&host, args)),
         Some(Command::Merge(args)) => (args.message_format, merge::run(&host, args)),
+        Some(Command::Pipeline(args)) => (args.run.message_format, pipeline::run(&host, *args)),
         Some(Command::Cache(args)) => (args.command.message_format(), cache::run(&host, args)),
         Some(Command::Image(args)) => (args.command.run().message_format, image::run(&host, args)),
         Some(Command::Show(args)) => (args.message_format, show::run(&host, args)),
@@ -210,6 +213,8 @@ pub enum Command {
     Matrix(MatrixArgs),
     /// Join the trees of the legs into one, against the list of what was expected
     Merge(MergeArgs),
+    /// Run the stages from the lockfile to the release, from where they are up to date
+    Pipeline(Box<PipelineArgs>),
     /// Print the key of the target directory's cache, and remove what no build uses from it
     Cache(CacheArgs),
     /// Pin, update, list and pull cross images, locked by digest in `xpkg.lock`
@@ -255,6 +260,7 @@ impl Command {
             Self::Release(args) => &args.run.allow_outside,
             Self::Matrix(args) => &args.run.allow_outside,
             Self::Cache(args) => args.command.allowed_outside(),
+            Self::Pipeline(args) => &args.run.allow_outside,
             Self::Image(args) => &args.command.run().allow_outside,
             Self::Verify(_)
             | Self::Publish(_)

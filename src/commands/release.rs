@@ -95,7 +95,23 @@ struct Chosen {
 }
 
 /// Runs `release`.
+///
+/// # Errors
+/// The trees cannot be had, do not pass, or cannot be released as asked.
 pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
+    make(host, args).map(drop)
+}
+
+/// Returns who asks for the lists of packages in programs of a release: it has them by default.
+pub fn auditable(asked: Auditable) -> Auditable {
+    match asked {
+        Auditable::IfConfigured => Auditable::UnlessConfigured,
+        asked => asked,
+    }
+}
+
+/// Makes a release, and returns its directory; one that is not written with `--dry-run`.
+pub fn make(host: &Host, args: ReleaseArgs) -> Result<Utf8PathBuf, Failure> {
     let ReleaseArgs {
         run,
         release_dir,
@@ -113,9 +129,7 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
     sign::check_kinds(&keys)?;
     let format = run.message_format;
     let mut run = run.options();
-    if run.auditable == Auditable::IfConfigured {
-        run.auditable = Auditable::UnlessConfigured;
-    }
+    run.auditable = auditable(run.auditable);
     for name in &run.accept {
         acceptable(name)?;
     }
@@ -146,7 +160,8 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         check_place(host, &directory, &[tree])?;
         check_registry(host, &cargo, &project, &release)?;
         let has_registry = config.release.registry.is_some();
-        return print_planned(host, &release, has_registry, format);
+        print_planned(host, &release, has_registry, format)?;
+        return Ok(directory);
     }
     // Archives are unpacked into directories that are removed with this.
     let mut scratch = Vec::new();
@@ -183,7 +198,8 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
         }
         let config = source.project.as_ref().map(xpkg_config).transpose()?;
         let has_registry = config.is_some_and(|config| config.release.registry.is_some());
-        return print_planned(host, &release, has_registry, format);
+        print_planned(host, &release, has_registry, format)?;
+        return Ok(directory);
     }
     let epoch = epoch(host, &source.root(host), &manifests)?;
     if epoch == 0 {
@@ -214,7 +230,8 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
     let version = &release.version;
     host.shell
         .status(verb, &format!("release {version}: {files} in {directory}"));
-    print(host, &release, &document, &[], format)
+    print(host, &release, &document, &[], format)?;
+    Ok(directory)
 }
 
 /// Returns what the trees of a release must pass: the configured policy.

@@ -76,6 +76,7 @@ pages! {
     publish "publish",
     many_machines "many-machines",
     caches "caches",
+    pipeline "pipeline",
     codes "codes",
     benchmarks "benchmarks",
     limits "limits",

@@ -5,7 +5,7 @@
 
 use std::io::Write as _;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -112,11 +112,25 @@ pub fn say(text: &str) {
     let _ = anstream::stderr().write_all(safe(text).as_bytes());
 }
 
+/// True while documents on stdout are those of parts of a run, which prints one of its own.
+static HELD: AtomicBool = AtomicBool::new(false);
+
+/// Runs a part of a run whose document is not printed.
+pub fn without_data<T>(part: impl FnOnce() -> T) -> T {
+    HELD.store(true, Ordering::Relaxed);
+    let result = part();
+    HELD.store(false, Ordering::Relaxed);
+    result
+}
+
 /// Writes data to stdout. A closed pipe is not an error.
 ///
 /// # Errors
 /// `file-access`: stdout cannot be written, for example because the disk is full.
 pub fn data(text: &str) -> Result<()> {
+    if HELD.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     let mut stdout = anstream::stdout();
     match stdout
         .write_all(safe(text).as_bytes())

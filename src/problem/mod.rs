@@ -90,6 +90,21 @@ pub enum Failure {
     HookFailed(Box<Problem>),
 }
 
+impl Failure {
+    /// Returns the code of the first problem, or what failed instead.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Problems(problems) => match problems.first() {
+                Some(problem) => problem.code.name().to_owned(),
+                None => "unknown".to_owned(),
+            },
+            Self::ChildFailed(code) => format!("exit code {code}"),
+            Self::AlreadyReported => "findings".to_owned(),
+            Self::HookFailed(problem) => problem.code.name().to_owned(),
+        }
+    }
+}
+
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         Self::Problems(vec![problem])

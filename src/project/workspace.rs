@@ -210,7 +210,14 @@ pub fn cache_dir(workspace: &Workspace) -> Utf8PathBuf {
 
 /// Returns true for the name of an entry that xpkg writes into [`cache_dir`]. `clean` keeps others.
 pub fn is_cache_entry(name: &str) -> bool {
-    ["tools", "images", "zig.lock", "derived-images"].contains(&name)
+    [
+        "tools",
+        "images",
+        "zig.lock",
+        "derived-images",
+        "stages.json",
+    ]
+    .contains(&name)
         || ["graph-", "used-", "zig-"]
             .iter()
             .any(|prefix| name.starts_with(prefix))

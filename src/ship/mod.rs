@@ -8,6 +8,7 @@ pub mod docker;
 pub mod files;
 /// OCI image layouts: the images that are written and the bases that are read.
 pub mod oci;
+pub mod pipeline;
 /// Stores that releases are published to.
 pub mod publish;
 /// Registries of cargo.

@@ -7,6 +7,7 @@ pub mod explain;
 pub mod images;
 pub mod man;
 pub mod page;
+pub mod pipeline;
 pub mod plan;
 pub mod publish;
 pub mod release;

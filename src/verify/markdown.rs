@@ -129,7 +129,7 @@ pub fn summary(report: &Report) -> String {
 }
 
 /// Returns a heading and a table, cut to [`LONGEST_TABLE`]; nothing if there are no rows.
-fn table(
+pub fn table(
     heading: &str,
     columns: &[&str],
     rows: impl ExactSizeIterator<Item = Vec<String>>,
@@ -168,7 +168,7 @@ fn table(
 
 /// Returns a cell in `<code>`, in which GitHub does not turn `@name` into a mention and `#1` into a
 /// link. Backticks would not do: a name cannot be escaped between them.
-fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     if text.is_empty() {
         String::new()
     } else {
@@ -178,7 +178,7 @@ fn code(text: &str) -> String {
 
 /// Escapes a text for any place in Markdown: a numeric character reference is never structure
 /// (CommonMark 0.31, 2.5), not even in a table.
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let mut characters = text.chars();
     let mut shown = printable(&characters.by_ref().take(LONGEST_CELL).collect::<String>());
     if characters.next().is_some() {

@@ -5,4 +5,5 @@ pub mod options;
 pub mod request;
 pub mod session;
 pub mod source;
+pub mod timer;
 pub mod tree;

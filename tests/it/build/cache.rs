@@ -130,7 +130,7 @@ directory                           before    after  removed
 release [SIZE] [SIZE]        2
 x86_64-unknown-linux-musl/release [SIZE] [SIZE]        7
 --- stderr
-     Keeping 1 entry in release that cargo's layout does not explain: notes.txt
+     Keeping 1 path in release that cargo's layout does not explain: notes.txt
      Keeping debug, which no recorded build uses; remove it by hand
       Pruned [ROOT]/target: [SIZE] before, [SIZE] after
 

@@ -4,5 +4,6 @@ mod ci;
 mod docker;
 mod files;
 mod oci;
+mod pipeline;
 mod publish;
 mod release;

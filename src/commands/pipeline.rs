@@ -1,0 +1,744 @@
+//! `pipeline`: runs the stages from the lockfile to the release, and records each.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+use serde::Serialize;
+
+use crate::build::cache;
+use crate::build::cache::key;
+use crate::build::cargo_call::fetch;
+use crate::build::compile;
+use crate::build::look::request::{RunRequest, xpkg_config};
+use crate::build::look::session::Session;
+use crate::build::look::source::source;
+use crate::build::look::timer::{Step, StepKind, Timer};
+use crate::build::plan::Plan;
+use crate::build::run::{OnFailure, make_timed};
+use crate::commands::args::{MessageFormat, RunArgs, path};
+use crate::commands::docker::{self, DockerArgs};
+use crate::commands::publish::{self, PublishArgs, StoreArgs};
+use crate::commands::release::{self, ReleaseArgs};
+use crate::host::machine::Host;
+use crate::host::shell::{self, without_data};
+use crate::invocation::Invocation;
+use crate::problem::code::Code;
+use crate::problem::text::count;
+use crate::problem::{Failure, Problem, Result};
+use crate::project::workspace::cache_dir;
+use crate::ship::pipeline::decide::{Forced, Range, Status, check_earlier, places};
+use crate::ship::pipeline::look::{Scene, records};
+use crate::ship::pipeline::record::{End, Record, Records};
+use crate::ship::pipeline::stage::Stage;
+use crate::ship::pipeline::summary::{self, Finding, Ran, Summary};
+use crate::ship::pipeline::{PIPELINE_INVALID, page, write};
+use crate::ship::publish::codes::{STORE_BUSY, STORE_UNREACHABLE};
+use crate::ship::trees::look::{Demand, Origin, verified};
+use crate::toolchain::image::engine::IMAGE_UNAVAILABLE;
+use crate::toolchain::image::look::store::PullPolicy;
+use crate::tree;
+use crate::tree::manifest::Manifest;
+use crate::ui;
+use crate::verify::rules::chosen;
+
+/// Examples of the command line.
+pub const EXAMPLES: &[&str] = &[
+    "cargo xpkg pipeline --until verify",
+    "cargo xpkg pipeline --from docker --summary summary.html",
+    "cargo xpkg pipeline --status",
+];
+
+/// Failures that may not be there the next time. Never those of compiling, inspecting or verifying.
+const TRANSIENT: &[Code] = &[STORE_BUSY, STORE_UNREACHABLE, IMAGE_UNAVAILABLE];
+
+/// Arguments of `pipeline`.
+#[derive(Debug, Args)]
+pub struct PipelineArgs {
+    /// Options of the build.
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// First stage to run; those before must be up to date
+    #[arg(long, value_name = "STAGE", value_enum)]
+    pub from: Option<Stage>,
+
+    /// Last stage to run; nothing is published unless it is `publish`
+    #[arg(long, value_name = "STAGE", value_enum, default_value = "release")]
+    pub until: Stage,
+
+    /// Compile members again, or run another stage anew: `STAGE` or `STAGE=TARGET`; repeatable
+    #[arg(long, value_name = "STAGE[=TARGET]", value_parser = Forced::parse)]
+    pub force: Vec<Forced>,
+
+    /// Try again what failed in the network: packages, images, uploads
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub retry: u32,
+
+    /// Show the state of each stage, and why it is stale, without running any
+    #[arg(long, conflicts_with_all = ["from", "force", "retry", "summary"])]
+    pub status: bool,
+
+    /// Write a summary: a page if the name ends in `.html`, else Markdown
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub summary: Option<Utf8PathBuf>,
+
+    /// Tree or manifest.json to compare sizes with [default: the tree before the run]
+    #[arg(long, value_name = "PATH", value_parser = path(), requires = "summary")]
+    pub base: Option<Utf8PathBuf>,
+
+    /// Tag of the release
+    #[arg(long, value_name = "TAG")]
+    pub tag: Option<String>,
+
+    /// Release trees that were built with uncommitted changes
+    #[arg(long)]
+    pub allow_dirty: bool,
+
+    /// Sign the release: `minisign:FILE` or `ssh:FILE`; repeatable
+    #[arg(long, value_name = "KIND:FILE")]
+    pub sign: Vec<String>,
+
+    /// Store to publish to: `s3://BUCKET/PREFIX` or `file:///DIR`
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+
+    /// Channel at the store [default: the name of the branch]
+    #[arg(long, value_name = "NAME")]
+    pub channel: Option<String>,
+
+    /// Server that speaks S3's protocol
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+}
+
+/// JSON document of `pipeline`.
+#[derive(Serialize)]
+struct Document<'a> {
+    statuses: &'a [Status],
+    /// `None` with `--status`.
+    summary: Option<&'a Summary>,
+}
+
+/// A run of the stages.
+struct Run<'a> {
+    host: &'a Host,
+    args: &'a PipelineArgs,
+    range: Range,
+    records: Records,
+    timer: Timer,
+    ran: Vec<Ran>,
+}
+
+/// Runs `pipeline`.
+///
+/// # Errors
+/// `pipeline-invalid`, `stage-stale`, and those of the stages.
+pub fn run(host: &Host, args: PipelineArgs) -> Result<(), Failure> {
+    let format = args.run.message_format;
+    if args.status {
+        return print_status(host, &args);
+    }
+    let range = Range::new(args.from, args.until)?;
+    let request = RunRequest::resolve(host, args.run.clone().options())?;
+    let names = request.settings.requests.iter();
+    let targets: Vec<String> = names.map(|request| request.target.to_string()).collect();
+    for forced in &args.force {
+        forced.check(range, &targets)?;
+    }
+    let base = base(host, &args, &request)?;
+    let cache = cache_dir(&request.project.workspace);
+    let mut run = Run {
+        host,
+        args: &args,
+        range,
+        records: records(host, &cache)?,
+        timer: Timer::default(),
+        ran: Vec::new(),
+    };
+    let failure = run.fetch(&request).err();
+    let (session, plan, failure) = match failure {
+        Some(failure) => (None, None, Some(failure)),
+        None => run.gate(&targets)?,
+    };
+    let mut failure = failure;
+    let mut statuses = Vec::new();
+    let mut findings = Vec::new();
+    let mut moved = Vec::new();
+    if let (Some(session), Some(plan)) = (&session, &plan) {
+        let mut scene = Scene::look(host, session, plan);
+        scene.tag = args.tag.clone().unwrap_or_default();
+        scene.destination = destination(&args);
+        moved = moved_parts(host, &scene, &cache, &plan.profile)?;
+        findings = plan_findings(plan);
+        if failure.is_none() {
+            check_earlier(&scene.statuses(&run.records)?, range)?;
+            failure = run.stages(&scene, session, plan).err();
+        }
+        for record in &mut run.records.stages {
+            // Recorded before its inputs could be known.
+            if record.stage == Stage::Fetch && record.inputs.is_empty() {
+                record.inputs = scene.inputs(Stage::Fetch, None)?;
+            }
+        }
+        write::records(host, &cache, &run.records)?;
+        statuses = scene.statuses(&run.records)?;
+        findings.extend(tree_findings(&scene)?);
+    }
+    let summary = run.summary(&request, &targets, base.as_ref(), moved, findings)?;
+    run.write_summary(&summary)?;
+    if format == MessageFormat::Json {
+        shell::data(&shell::json(&Document {
+            statuses: &statuses,
+            summary: Some(&summary),
+        }))?;
+    } else {
+        shell::data(&ui::pipeline::ran(&summary))?;
+    }
+    match failure {
+        None => Ok(()),
+        Some(failure) => Err(failure),
+    }
+}
+
+/// Prints the state of each stage.
+fn print_status(host: &Host, args: &PipelineArgs) -> Result<(), Failure> {
+    let session = Session::look(host, args.run.clone().options(), PullPolicy::Never)?;
+    let plan = session.plan()?;
+    let mut scene = Scene::look(host, &session, &plan);
+    scene.tag = args.tag.clone().unwrap_or_default();
+    scene.destination = destination(args);
+    let statuses = scene.statuses(&records(host, &scene.cache())?)?;
+    shell::data(&match args.run.message_format {
+        MessageFormat::Human => ui::pipeline::statuses(&statuses),
+        MessageFormat::Json => shell::json(&Document {
+            statuses: &statuses,
+            summary: None,
+        }),
+    })?;
+    Ok(())
+}
+
+/// Returns the store and the channel as they were passed.
+fn destination(args: &PipelineArgs) -> String {
+    [&args.to, &args.channel, &args.endpoint]
+        .map(|value| value.as_deref().unwrap_or_default())
+        .join(" ")
+}
+
+/// Returns the manifest to compare sizes with.
+///
+/// # Errors
+/// `--base` has none.
+fn base(host: &Host, args: &PipelineArgs, request: &RunRequest) -> Result<Option<Manifest>> {
+    let Some(base) = &args.base else {
+        let found = tree::look::read(host, &request.settings.out_dir);
+        // A tree that cannot be read is a failure of the build, by its name.
+        return Ok(found.ok().flatten().map(|(manifest, _)| manifest));
+    };
+    let base = host.absolute(base);
+    let directory = match base.file_name() {
+        Some("manifest.json") => base.parent().unwrap_or(&base),
+        _ => &base,
+    };
+    match tree::look::read(host, directory)? {
+        Some((manifest, _)) => Ok(Some(manifest)),
+        None => {
+            let message = format!("`--base {base}` has no manifest.json");
+            Err(Problem::new(PIPELINE_INVALID, message)
+                .help("pass a staged tree: `--base target/xpkg`"))
+        }
+    }
+}
+
+/// Returns the parts of each target's key that moved since the build that the cache records.
+fn moved_parts(
+    host: &Host,
+    scene: &Scene,
+    cache: &Utf8Path,
+    profile: &str,
+) -> Result<Vec<(String, Vec<String>)>> {
+    let used = cache::look::records(host, cache)?;
+    let mut moved = Vec::new();
+    for target in scene.targets() {
+        let before = used
+            .iter()
+            .find(|used| used.target == target && used.profile == profile);
+        let Some(before) = before else { continue };
+        let parts = scene.parts(Some(&target))?;
+        let names: Vec<String> = key::moved(&before.key, &parts)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        if !names.is_empty() {
+            moved.push((target, names));
+        }
+    }
+    Ok(moved)
+}
+
+/// Returns the findings of a plan that did not stop it.
+fn plan_findings(plan: &Plan) -> Vec<Finding> {
+    let of_targets = plan.targets.iter().flat_map(|target| {
+        let findings = target.toolchain.findings.iter();
+        findings.map(move |finding| (Some(target.target.to_string()), finding))
+    });
+    let of_host = plan.host_findings.iter().map(|finding| (None, finding));
+    let all = of_host.chain(of_targets);
+    all.map(|(of, finding)| Finding {
+        code: finding.code.name().to_owned(),
+        of,
+        text: finding.what.clone(),
+    })
+    .collect()
+}
+
+/// Returns the findings about staged bins that were accepted.
+fn tree_findings(scene: &Scene) -> Result<Vec<Finding>> {
+    let manifest = scene.manifest()?.map(|(manifest, _)| manifest);
+    let artifacts = manifest.into_iter().flat_map(|manifest| manifest.artifacts);
+    let findings = artifacts.flat_map(|artifact| {
+        let path = artifact.path;
+        let waivers = artifact.waivers.into_iter();
+        waivers.map(move |waiver| Finding {
+            code: waiver.code,
+            of: Some(path.clone()),
+            text: waiver.message,
+        })
+    });
+    Ok(findings.collect())
+}
+
+/// Looked-at session and its plan, or the failure.
+type Gate = (Option<Session>, Option<Plan>, Option<Failure>);
+
+impl Run<'_> {
+    /// Returns true if a failure may not be there the next time.
+    fn is_transient(stage: Stage, failure: &Failure) -> bool {
+        match failure {
+            // cargo has told why; the lockfile was checked before.
+            Failure::ChildFailed(_) => stage == Stage::Fetch,
+            Failure::Problems(problems) => {
+                !problems.is_empty()
+                    && problems
+                        .iter()
+                        .all(|problem| TRANSIENT.contains(&problem.code))
+            }
+            Failure::AlreadyReported | Failure::HookFailed(_) => false,
+        }
+    }
+
+    /// Runs a stage, again after transient failures, and records it. `part` returns the directory of
+    /// a release.
+    fn stage(
+        &mut self,
+        scene: Option<&Scene>,
+        stage: Stage,
+        mut part: impl FnMut(&Host) -> Result<Option<Utf8PathBuf>, Failure>,
+    ) -> Result<(), Failure> {
+        let began = self.timer.now();
+        let mut attempts = 0;
+        let outcome = loop {
+            attempts += 1;
+            let outcome = without_data(|| part(self.host));
+            match outcome {
+                Err(failure)
+                    if attempts <= self.args.retry && Self::is_transient(stage, &failure) =>
+                {
+                    let text = format!("{} after {}", stage.name(), failure.name());
+                    self.host.shell.status("Retrying", &text);
+                    if let Failure::Problems(problems) = &failure {
+                        self.host.shell.problems(problems);
+                    }
+                    self.host.check_interrupted()?;
+                }
+                outcome => break outcome,
+            }
+        };
+        let took = self.timer.now() - began;
+        let end = match &outcome {
+            Ok(_) => End::Done,
+            Err(failure) => End::Failed(failure.name()),
+        };
+        let (inputs, outputs) = match (scene, &outcome) {
+            (Some(scene), Ok(directory)) => (
+                scene.inputs(stage, None)?,
+                scene.outputs(stage, None, directory.as_deref())?,
+            ),
+            _ => (Vec::new(), Vec::new()),
+        };
+        self.ran.push(Ran {
+            stage,
+            target: None,
+            end: Some(end.clone()),
+            began,
+            took,
+        });
+        self.records.put(Record {
+            stage,
+            target: None,
+            inputs,
+            outputs,
+            end,
+            attempts,
+            began,
+            took,
+        });
+        if let Some(scene) = scene {
+            write::records(self.host, &scene.cache(), &self.records)?;
+        }
+        outcome.map(drop)
+    }
+
+    /// Fetches the packages of all targets.
+    fn fetch(&mut self, request: &RunRequest) -> Result<(), Failure> {
+        if !self.range.contains(Stage::Fetch) {
+            return Ok(());
+        }
+        let RunRequest {
+            project, settings, ..
+        } = request;
+        let targets = settings.requests.iter().map(|request| &request.target);
+        let call = fetch(&project.workspace, settings, &project.rustc.host, targets);
+        self.stage(None, Stage::Fetch, |host| {
+            host.shell.detail("Running", &format!("`{call}`"));
+            compile::fetch(host, &call).map(|()| None)
+        })
+    }
+
+    /// Looks at the machine and makes the plan, with the verdicts on all compilers.
+    fn gate(&mut self, targets: &[String]) -> Result<Gate, Failure> {
+        let began = self.timer.now();
+        let policy = PullPolicy::Pinned;
+        let mut attempts = 0;
+        let looked = loop {
+            attempts += 1;
+            match Session::look(self.host, self.args.run.clone().options(), policy) {
+                Err(failure)
+                    if attempts <= self.args.retry && Self::is_transient(Stage::Gate, &failure) =>
+                {
+                    self.host.shell.status("Retrying", "gate");
+                }
+                looked => break looked,
+            }
+        };
+        let planned = looked.and_then(|session| {
+            let plan = session.plan()?;
+            Ok((session, plan))
+        });
+        if !self.range.contains(Stage::Gate) {
+            let (session, plan) = planned?;
+            return Ok((Some(session), Some(plan), None));
+        }
+        let took = self.timer.now() - began;
+        let end = match &planned {
+            Ok(_) => End::Done,
+            Err(failure) => End::Failed(failure.name()),
+        };
+        for target in targets {
+            let inputs = match &planned {
+                Ok((session, plan)) => {
+                    Scene::look(self.host, session, plan).inputs(Stage::Gate, Some(target))?
+                }
+                Err(_) => Vec::new(),
+            };
+            self.ran.push(Ran {
+                stage: Stage::Gate,
+                target: Some(target.clone()),
+                end: Some(end.clone()),
+                began,
+                took,
+            });
+            self.records.put(Record {
+                stage: Stage::Gate,
+                target: Some(target.clone()),
+                inputs,
+                outputs: Vec::new(),
+                end: end.clone(),
+                attempts,
+                began,
+                took,
+            });
+        }
+        Ok(match planned {
+            Ok((session, plan)) => (Some(session), Some(plan), None),
+            Err(failure) => (None, None, Some(failure)),
+        })
+    }
+
+    /// Runs the stages after the gate.
+    fn stages(&mut self, scene: &Scene, session: &Session, plan: &Plan) -> Result<(), Failure> {
+        let config = xpkg_config(&session.request.project)?;
+        if self.range.contains(Stage::Compile) {
+            self.clean(session, plan)?;
+            self.build(scene)?;
+        }
+        let run = &self.args.run.clone();
+        if self.range.contains(Stage::Verify) {
+            let demand = Demand {
+                policy: chosen::policy(None, config.policy.clone())?,
+                consequence: "the stages after it are not run",
+            };
+            let tree = plan.out_dir.clone();
+            self.stage(Some(scene), Stage::Verify, |host| {
+                verified(host, &tree, Origin::Here, &demand)?;
+                host.shell.status("Verified", tree.as_str());
+                Ok(None)
+            })?;
+        }
+        if self.range.contains(Stage::Docker) {
+            let force = self
+                .args
+                .force
+                .iter()
+                .any(|forced| forced.is(Stage::Docker, None));
+            self.stage(Some(scene), Stage::Docker, |host| {
+                docker::run(host, docker_args(run, force)).map(|()| None)
+            })?;
+        }
+        let mut directory = scene.release(&self.records);
+        if self.range.contains(Stage::Release) {
+            let args = self.args;
+            self.stage(Some(scene), Stage::Release, |host| {
+                release::make(host, release_args(run, args)).map(Some)
+            })?;
+            directory = scene.release(&self.records);
+        }
+        if self.range.contains(Stage::Publish) {
+            let args = self.args;
+            self.stage(Some(scene), Stage::Publish, |host| {
+                let args = publish_args(run, args, directory.clone());
+                publish::run(host, args).map(|()| None)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Removes the units of members that `--force compile` wants compiled again.
+    fn clean(&self, session: &Session, plan: &Plan) -> Result<(), Failure> {
+        let is_forced = |target: &str| {
+            let stages = [Stage::Compile, Stage::Inspect, Stage::Stage];
+            let mut forced = self.args.force.iter();
+            forced.any(|forced| stages.iter().any(|stage| forced.is(*stage, Some(target))))
+        };
+        let cargo = &session.request.settings.cargo;
+        for target in &plan.targets {
+            if !is_forced(&target.target.to_string()) {
+                continue;
+            }
+            let call = target.calls.first();
+            let directory = call.map(|call| call.artifacts.target_dir.to_string());
+            let root = &session.request.project.workspace.root;
+            let clean = Invocation::new(&cargo.program, root)
+                .args(["clean", "--quiet"])
+                .options("--target", [&target.target.triple().to_owned()])
+                .options("--profile", [&cargo.profile])
+                .options("--target-dir", directory.iter())
+                .options("--package", &session.request.selected.packages);
+            self.host.shell.detail("Running", &format!("`{clean}`"));
+            compile::fetch(self.host, &clean)?;
+        }
+        Ok(())
+    }
+
+    /// Compiles, inspects and stages.
+    fn build(&mut self, scene: &Scene) -> Result<(), Failure> {
+        let mut options = self.args.run.clone().options();
+        if self.range.contains(Stage::Release) {
+            options.auditable = release::auditable(options.auditable);
+        }
+        let first = self.timer.steps.len();
+        let outcome = make_timed(
+            self.host,
+            options,
+            OnFailure::KeepGoing,
+            |_, _| Ok(()),
+            &mut self.timer,
+        );
+        let steps: Vec<Step> = self.timer.steps.split_off(first);
+        for step in merged(steps) {
+            let stage = match step.kind {
+                StepKind::Compile => Stage::Compile,
+                StepKind::Inspect => Stage::Inspect,
+                StepKind::Stage => Stage::Stage,
+            };
+            let target = step.target.as_deref();
+            let (inputs, outputs) = match &step.failed {
+                None => (
+                    scene.inputs(stage, target)?,
+                    scene.outputs(stage, target, None)?,
+                ),
+                Some(_) => (Vec::new(), Vec::new()),
+            };
+            let end = match step.failed {
+                None => End::Done,
+                Some(code) => End::Failed(code),
+            };
+            self.ran.push(Ran {
+                stage,
+                target: step.target.clone(),
+                end: Some(end.clone()),
+                began: step.began,
+                took: step.took,
+            });
+            self.records.put(Record {
+                stage,
+                target: step.target,
+                inputs,
+                outputs,
+                end,
+                attempts: 1,
+                began: step.began,
+                took: step.took,
+            });
+        }
+        write::records(self.host, &scene.cache(), &self.records)?;
+        outcome.map(drop)
+    }
+
+    /// Returns the summary of the run.
+    fn summary(
+        &self,
+        request: &RunRequest,
+        targets: &[String],
+        base: Option<&Manifest>,
+        moved: Vec<(String, Vec<String>)>,
+        findings: Vec<Finding>,
+    ) -> Result<Summary> {
+        let workspace = &request.project.workspace;
+        let found = tree::look::read(self.host, &request.settings.out_dir)?;
+        let (bins, gone) = match &found {
+            Some((manifest, _)) => summary::bins(manifest, base),
+            None => (Vec::new(), Vec::new()),
+        };
+        let generated: [&Utf8Path; 2] = [&request.settings.out_dir, &workspace.target_dir];
+        let source = source(self.host, workspace, &generated);
+        let mut stages = self.ran.clone();
+        for (stage, target) in places(targets) {
+            let is = |ran: &Ran| ran.stage == stage && ran.target.as_deref() == target;
+            if self.range.contains(stage) && !self.ran.iter().any(is) {
+                stages.push(Ran {
+                    stage,
+                    target: target.map(str::to_owned),
+                    end: None,
+                    began: 0,
+                    took: 0,
+                });
+            }
+        }
+        stages.sort_by_key(|ran| (ran.stage, ran.target.clone()));
+        let name = workspace.root.file_name().unwrap_or("workspace");
+        Ok(Summary {
+            name: name.to_owned(),
+            commit: source.commit,
+            is_dirty: source.dirty == Some(true),
+            stages,
+            bins,
+            gone,
+            moved,
+            findings,
+        })
+    }
+
+    /// Writes the summary to the file of `--summary`, and to the page of the CI job.
+    fn write_summary(&self, summary: &Summary) -> Result<()> {
+        let host = self.host;
+        if let Some(file) = &self.args.summary {
+            let text = match file.extension() {
+                Some("html") => page::page(summary),
+                _ => summary::markdown(summary),
+            };
+            host.replace(&host.absolute(file), text.as_bytes())?;
+        }
+        if let Some(file) = host.var("GITHUB_STEP_SUMMARY") {
+            let file = host.absolute(Utf8Path::new(file));
+            if let Err(problem) = host.append(&file, summary::markdown(summary).as_bytes()) {
+                host.shell.warning(problem.code.name(), &problem.message);
+            }
+        }
+        let ran = summary
+            .stages
+            .iter()
+            .filter(|ran| ran.end.is_some())
+            .count();
+        match summary.failed() {
+            None => host.shell.status("Passed", &count(ran, "stage")),
+            Some(failed) => {
+                let text = format!(
+                    "in {}: {ran} of {} were run",
+                    failed.stage.name(),
+                    count(summary.stages.len(), "stage")
+                );
+                host.shell.status("Failed", &text);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Joins the steps of a target that has several calls of cargo.
+fn merged(steps: Vec<Step>) -> Vec<Step> {
+    let mut merged: Vec<Step> = Vec::new();
+    for step in steps {
+        let same = merged
+            .iter_mut()
+            .find(|known| known.kind == step.kind && known.target == step.target);
+        match same {
+            Some(known) => {
+                known.took = step.began + step.took - known.began;
+                known.failed = known.failed.take().or(step.failed);
+            }
+            None => merged.push(step),
+        }
+    }
+    merged
+}
+
+/// Returns the arguments of `docker` for the staged tree.
+fn docker_args(run: &RunArgs, force: bool) -> DockerArgs {
+    DockerArgs {
+        run: run.clone(),
+        context: None,
+        base: None,
+        no_build: true,
+        from: Vec::new(),
+        force,
+        build_in_docker: false,
+        builder: None,
+        old_builder: false,
+        oci: None,
+        cache: false,
+        compose: false,
+    }
+}
+
+/// Returns the arguments of `release` for the staged tree.
+fn release_args(run: &RunArgs, args: &PipelineArgs) -> ReleaseArgs {
+    ReleaseArgs {
+        run: run.clone(),
+        release_dir: None,
+        tag: args.tag.clone(),
+        no_build: true,
+        from: Vec::new(),
+        allow_dirty: args.allow_dirty,
+        sign: args.sign.clone(),
+        dry_run: false,
+    }
+}
+
+/// Returns the arguments of `publish` for a release.
+fn publish_args(run: &RunArgs, args: &PipelineArgs, directory: Option<Utf8PathBuf>) -> PublishArgs {
+    PublishArgs {
+        directory,
+        store: StoreArgs {
+            to: args.to.clone(),
+            channel: args.channel.clone(),
+            endpoint: args.endpoint.clone(),
+            dry_run: false,
+            manifest: run.manifest.clone(),
+            target_dir: run.target_dir.clone(),
+            message_format: MessageFormat::Human,
+        },
+        check: false,
+        move_latest: false,
+        accept: Vec::new(),
+    }
+}

@@ -1,0 +1,363 @@
+//! Stages from the lockfile to the release: run, killed, begun again, and told why they are stale.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use snapbox::str;
+
+use crate::check;
+use crate::support::{ARM_MUSL, Project, Run, X86_MUSL, normal};
+
+fn hello() -> Project {
+    let project = Project::of("hello");
+    project.write(".gitignore", "/target\n");
+    project.commit();
+    project
+}
+
+/// Runs `pipeline` for two targets.
+fn pipeline(project: &Project, more: &str) -> Run {
+    project.xpkg(&arguments(more))
+}
+
+fn arguments(more: &str) -> String {
+    format!("pipeline --target {X86_MUSL},{ARM_MUSL} {more}")
+}
+
+/// The states of the stages, without times.
+fn states(project: &Project) -> String {
+    let status = pipeline(project, "--status --message-format json").ok();
+    let document: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+    let lines = document["statuses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|status| {
+            let state = &status["state"];
+            format!(
+                "{} {} {} {}\n",
+                status["stage"].as_str().unwrap(),
+                status["target"].as_str().unwrap_or("-"),
+                state["state"].as_str().unwrap(),
+                state["why"].as_str().unwrap_or("-")
+            )
+        });
+    lines.collect()
+}
+
+/// A run without the times of its table.
+fn timeless(mut run: Run) -> Run {
+    let time = regex::Regex::new(r"\d+\.\d s").unwrap();
+    run.stdout = time.replace_all(&run.stdout, "[TIME]").into_owned();
+    run
+}
+
+/// Files of the release, with their bytes.
+fn release(project: &Project) -> BTreeMap<String, Vec<u8>> {
+    let place = "target/xpkg-release/0.1.0";
+    let files = project.files(place).into_iter();
+    files
+        .map(|file| {
+            let bytes = std::fs::read(project.path(&format!("{place}/{file}"))).unwrap();
+            (file, bytes)
+        })
+        .collect()
+}
+
+#[test]
+fn stages_run_once_and_say_why_they_are_stale() {
+    let project = hello();
+    let first = pipeline(&project, "").ok();
+    check!(
+        timeless(first),
+        str![[r#"
+exit 0
+--- stdout
+stage    target                      time   end
+fetch                                [TIME]  done
+gate     aarch64-unknown-linux-musl  [TIME]  done
+gate     x86_64-unknown-linux-musl   [TIME]  done
+compile  aarch64-unknown-linux-musl  [TIME]  done
+compile  x86_64-unknown-linux-musl   [TIME]  done
+inspect  aarch64-unknown-linux-musl  [TIME]  done
+inspect  x86_64-unknown-linux-musl   [TIME]  done
+stage                                [TIME]  done
+verify                               [TIME]  done
+docker                               [TIME]  done
+release                              [TIME]  done
+--- stderr
+     Linking x86_64-unknown-linux-musl with rust-lld: the target's graph contains no C, and Rust includes musl
+     Linking aarch64-unknown-linux-musl with rust-lld: the target's graph contains no C, and Rust includes musl
+   Compiling hello v0.1.0 ([ROOT])
+    Finished `release` profile [optimized] target(s) in [TIME]
+   Compiling hello v0.1.0 ([ROOT])
+    Finished `release` profile [optimized] target(s) in [TIME]
+      Staged 2 bins in [ROOT]/target/xpkg
+    Verified [ROOT]/target/xpkg
+       Wrote 1 image in [ROOT]/target/xpkg-docker
+       Wrote release 0.1.0: 8 files in [ROOT]/target/xpkg-release/0.1.0
+      Passed 11 stages
+
+"#]]
+    );
+    assert_eq!(
+        states(&project),
+        format!(
+            "fetch - done -\ngate {X86_MUSL} done -\ngate {ARM_MUSL} done -\ncompile {X86_MUSL} done \
+             -\ncompile {ARM_MUSL} done -\ninspect {X86_MUSL} done -\ninspect {ARM_MUSL} done -\n\
+             stage - done -\nverify - done -\ndocker - done -\nrelease - done -\npublish - never -\n"
+        )
+    );
+    let again = pipeline(&project, "--from verify").ok();
+    check!(
+        timeless(again),
+        str![[r#"
+exit 0
+--- stdout
+stage    target  time   end
+verify           [TIME]  done
+docker           [TIME]  done
+release          [TIME]  done
+--- stderr
+    Verified [ROOT]/target/xpkg
+   Unchanged 1 image in [ROOT]/target/xpkg-docker
+   Unchanged release 0.1.0: 8 files in [ROOT]/target/xpkg-release/0.1.0
+      Passed 3 stages
+
+"#]]
+    );
+    // A source was changed: what is made from it is stale, and nothing goes on from there.
+    project.append("src/main.rs", "// more\n");
+    check!(
+        pipeline(&project, "--from release"),
+        str![[r#"
+exit 1
+--- stderr
+error[stage-stale]: `--from release`: the stage `compile` of `x86_64-unknown-linux-musl` is not up to date
+  state: stale: source
+  help: begin with it: `cargo xpkg pipeline --from compile`
+
+"#]]
+    );
+    assert!(states(&project).contains(&format!("compile {X86_MUSL} stale source\n")));
+    project.commit();
+    pipeline(&project, "--until verify").ok();
+    assert!(states(&project).contains("release - stale tree\n"));
+    pipeline(&project, "--from docker").ok();
+    // The tree was tampered with.
+    let bin = format!("target/xpkg/{X86_MUSL}/hello/hello");
+    let mut bytes = std::fs::read(project.path(&bin)).unwrap();
+    bytes.push(0);
+    // The context has a link to the same file.
+    std::fs::remove_file(project.path(&bin)).unwrap();
+    std::fs::write(project.path(&bin), bytes).unwrap();
+    check!(
+        pipeline(&project, "--from docker"),
+        str![[r#"
+exit 1
+--- stderr
+error[stage-stale]: `--from docker`: the stage `compile` of `x86_64-unknown-linux-musl` is not up to date
+  state: stale: `target/xpkg/x86_64-unknown-linux-musl/hello/hello` was changed or removed
+  help: begin with it: `cargo xpkg pipeline --from compile`
+
+"#]]
+    );
+    pipeline(&project, "--from compile").ok();
+    let compiled = pipeline(&project, &format!("--force compile={X86_MUSL}")).ok();
+    assert_eq!(compiled.stderr.matches("Compiling hello").count(), 1);
+    assert!(!states(&project).contains("stale"), "{}", states(&project));
+}
+
+#[test]
+fn a_target_that_fails_leaves_the_others() {
+    let project = hello();
+    let source = project.read("src/main.rs");
+    let broken = "#[cfg(target_arch = \"aarch64\")]\ncompile_error!(\"not here\");\n";
+    project.append("src/main.rs", broken);
+    project.commit();
+    let failed = pipeline(&project, "--summary target/s.html");
+    assert_eq!(failed.code, Some(101));
+    check!(
+        timeless(failed),
+        str![[r#"
+exit 101
+--- stdout
+stage    target                      time   end
+fetch                                [TIME]  done
+gate     aarch64-unknown-linux-musl  [TIME]  done
+gate     x86_64-unknown-linux-musl   [TIME]  done
+compile  aarch64-unknown-linux-musl  [TIME]  failed: exit code 101
+compile  x86_64-unknown-linux-musl   [TIME]  done
+inspect  aarch64-unknown-linux-musl  -      not run
+inspect  x86_64-unknown-linux-musl   [TIME]  done
+stage                                [TIME]  done
+verify                               -      not run
+docker                               -      not run
+release                              -      not run
+--- stderr
+     Linking x86_64-unknown-linux-musl with rust-lld: the target's graph contains no C, and Rust includes musl
+     Linking aarch64-unknown-linux-musl with rust-lld: the target's graph contains no C, and Rust includes musl
+   Compiling hello v0.1.0 ([ROOT])
+    Finished `release` profile [optimized] target(s) in [TIME]
+   Compiling hello v0.1.0 ([ROOT])
+error: not here
+  --> src/main.rs:20:1
+   |
+20 | compile_error!("not here");
+   | ^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+error: could not compile `hello` (bin "hello") due to 1 previous error
+      Staged 1 bin in [ROOT]/target/xpkg
+       Built x86_64-unknown-linux-musl
+      Failed aarch64-unknown-linux-musl: cargo exited with 101; its earlier bins are kept
+      Failed in compile: 7 of 11 stages were run
+
+"#]]
+    );
+    let page = project.read("target/s.html");
+    assert!(page.contains("<p class=\"failed\">failed in compile</p>"));
+    assert!(page.contains("failed: exit code 101"));
+    assert!(states(&project).contains(&format!("compile {ARM_MUSL} failed exit code 101\n")));
+    project.write("src/main.rs", &source);
+    project.commit();
+    pipeline(&project, "--summary target/s.md").ok();
+    let summary = project.read("target/s.md");
+    assert!(summary.starts_with("**passed**: "), "{summary}");
+    // The base is the tree before, which had one bin.
+    let new = summary.lines().filter(|line| line.contains("| new |"));
+    assert_eq!(new.count(), 1, "{summary}");
+}
+
+#[test]
+fn killed_at_any_moment_it_goes_on() {
+    let project = hello();
+    let began = Instant::now();
+    pipeline(&project, "").ok();
+    let whole = began.elapsed();
+    let expected = release(&project);
+    let mut killed = 0;
+    for step in 1..=5 {
+        for place in [
+            "xpkg",
+            "xpkg-docker",
+            "xpkg-release",
+            "xpkg-cache/stages.json",
+        ] {
+            let place = project.path(&format!("target/{place}"));
+            let _ = std::fs::remove_dir_all(&place);
+            let _ = std::fs::remove_file(&place);
+        }
+        let mut run = project
+            .command(&arguments("--force compile"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(whole * step / 5);
+        killed += usize::from(run.try_wait().unwrap().is_none());
+        run.kill().unwrap();
+        run.wait().unwrap();
+        // Its cargo may hold the lock for a moment.
+        std::thread::sleep(Duration::from_millis(50));
+        pipeline(&project, "").ok();
+        assert_eq!(release(&project), expected, "step {step}");
+        assert!(!states(&project).contains("stale"));
+    }
+    assert!(killed >= 2, "{killed} of 5 were killed");
+}
+
+#[test]
+fn what_cannot_be_run_is_refused() {
+    let project = hello();
+    check!(
+        pipeline(&project, "--from release --until verify"),
+        str![[r#"
+exit 1
+--- stderr
+error[pipeline-invalid]: `--from release` is after `--until verify`
+  help: pass a later end: `--until release`
+
+"#]]
+    );
+    check!(
+        pipeline(&project, "--force compile=x86_64-unknown-linux-gnu"),
+        str![[r#"
+exit 1
+--- stderr
+error[pipeline-invalid]: `--force compile=x86_64-unknown-linux-gnu`: the run has no such target
+  help: the targets are x86_64-unknown-linux-musl, aarch64-unknown-linux-musl
+
+"#]]
+    );
+    check!(
+        pipeline(&project, "--force publish"),
+        str![[r#"
+exit 1
+--- stderr
+error[pipeline-invalid]: `--force publish`: the stage is not run
+  help: pass a later end: `--until publish`
+
+"#]]
+    );
+    check!(
+        pipeline(&project, "--force link"),
+        str![[r#"
+exit 2
+--- stderr
+error: invalid value 'link' for '--force <STAGE[=TARGET]>': there is no stage `link`; the stages are fetch, gate, compile, inspect, stage, verify, docker, release, publish
+
+For more information, try '--help'.
+
+"#]]
+    );
+    check!(
+        pipeline(&project, "--from docker"),
+        str![[r#"
+exit 1
+--- stderr
+error[stage-stale]: `--from docker`: the stage `fetch` is not up to date
+  state: never run
+  help: begin with it: `cargo xpkg pipeline --from fetch`
+
+"#]]
+    );
+    check!(
+        pipeline(&project, "--base src --summary target/s.md"),
+        str![[r#"
+exit 1
+--- stderr
+error[pipeline-invalid]: `--base [ROOT]/src` has no manifest.json
+  help: pass a staged tree: `--base target/xpkg`
+
+"#]]
+    );
+    assert!(!project.path("target/xpkg").exists());
+}
+
+#[test]
+fn a_store_that_is_not_there_is_tried_again_and_a_wrong_one_is_not() {
+    let project = hello();
+    pipeline(&project, "").ok();
+    let wrong = pipeline(
+        &project,
+        "--from publish --until publish --retry 2 --to ftp://store --channel main",
+    );
+    assert!(!wrong.stderr.contains("Retrying"), "{}", wrong.stderr);
+    let to = format!(
+        "--to file://{} --channel main",
+        project.path("target/site").display()
+    );
+    pipeline(
+        &project,
+        &format!("--from publish --until publish --retry 2 {to}"),
+    )
+    .ok();
+    assert!(project.path("target/site/main/latest.json").exists());
+    let states = pipeline(&project, &format!("--status {to}")).ok();
+    let last = normal(states.stdout.lines().last().unwrap());
+    assert!(
+        last.starts_with("publish") && last.ends_with("done"),
+        "{last}"
+    );
+}
