@@ -50,6 +50,7 @@ const LISTS: &[&[Code]] = &[
     crate::ship::publish::codes::CODES,
     crate::ship::ci::codes::CODES,
     crate::ship::ci::merge::codes::CODES,
+    crate::ship::ci::workflow::codes::CODES,
     crate::ship::release::model::CODES,
     crate::ship::release::sign::CODES,
     crate::ship::release::version::CODES,

@@ -8,7 +8,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::candidates::{self, Complete};
 use crate::commands::{
-    build, cache, clean, completions, docker, doctor, env, help, image, man, matrix, merge,
+    build, cache, ci, clean, completions, docker, doctor, env, help, image, man, matrix, merge,
     pipeline, plan, publish, release, show, verify, yank,
 };
 
@@ -101,6 +101,7 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
     ("merge", merge::EXAMPLES),
     ("pipeline", pipeline::EXAMPLES),
     ("cache", cache::EXAMPLES),
+    ("ci", ci::EXAMPLES),
     ("image", image::EXAMPLES),
     ("show", show::EXAMPLES),
     ("clean", clean::EXAMPLES),

@@ -4,6 +4,7 @@ pub mod args;
 pub mod build;
 pub mod cache;
 pub mod candidates;
+pub mod ci;
 pub mod clean;
 pub mod codes;
 pub mod command_line;
@@ -33,6 +34,7 @@ use serde::Serialize;
 use crate::commands::args::{MessageFormat, OutputArgs, TreeArgs};
 use crate::commands::build::BuildArgs;
 use crate::commands::cache::CacheArgs;
+use crate::commands::ci::CiArgs;
 use crate::commands::codes::CARGO_FAILED;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::docker::DockerArgs;
@@ -99,6 +101,7 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Merge(args)) => (args.message_format, merge::run(&host, args)),
         Some(Command::Pipeline(args)) => (args.run.message_format, pipeline::run(&host, *args)),
         Some(Command::Cache(args)) => (args.command.message_format(), cache::run(&host, args)),
+        Some(Command::Ci(args)) => (args.command.shared().message_format, ci::run(&host, args)),
         Some(Command::Image(args)) => (args.command.run().message_format, image::run(&host, args)),
         Some(Command::Show(args)) => (args.message_format, show::run(&host, args)),
         Some(Command::Clean(args)) => (args.message_format, clean::run(&host, args)),
@@ -217,6 +220,8 @@ pub enum Command {
     Pipeline(Box<PipelineArgs>),
     /// Print the key of the target directory's cache, and remove what no build uses from it
     Cache(CacheArgs),
+    /// Write the workflow of a CI system, and check that it is what the configuration says
+    Ci(CiArgs),
     /// Pin, update, list and pull cross images, locked by digest in `xpkg.lock`
     Image(ImageArgs),
     /// Show the staged tree: bins, sizes, linkage, digests
@@ -266,6 +271,7 @@ impl Command {
             | Self::Publish(_)
             | Self::Yank(_)
             | Self::Merge(_)
+            | Self::Ci(_)
             | Self::Show(_)
             | Self::Clean(_)
             | Self::Help(_)

@@ -77,6 +77,7 @@ pages! {
     many_machines "many-machines",
     caches "caches",
     pipeline "pipeline",
+    ci "ci",
     codes "codes",
     benchmarks "benchmarks",
     limits "limits",

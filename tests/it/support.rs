@@ -279,6 +279,11 @@ impl Project {
         self
     }
 
+    /// The variables of a run.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
     pub fn write(&self, path: &str, text: &str) {
         let path = self.root.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

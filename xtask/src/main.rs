@@ -18,6 +18,7 @@ mod fresh;
 mod fuzz;
 mod installs;
 mod matrix;
+mod npm;
 mod pypi;
 mod setup;
 mod stores;

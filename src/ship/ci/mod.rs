@@ -16,6 +16,7 @@ pub mod lines;
 pub mod merge;
 pub mod render;
 pub mod runners;
+pub mod workflow;
 
 #[cfg(test)]
 mod tests;

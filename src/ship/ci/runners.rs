@@ -61,6 +61,26 @@ pub fn labels(config: &CiConfig, system: CiSystem, target: &Target) -> Result<Ve
     }
 }
 
+/// Returns the labels of the runner for jobs that build no target: the configured default, else
+/// those of the hosted runner for all targets.
+///
+/// # Errors
+/// `runner-unfit`: the system has no hosted runners, and no default is configured.
+pub fn service_labels(config: &CiConfig, system: CiSystem) -> Result<Vec<String>> {
+    let own = config.runners.get(&system);
+    if let Some(labels) = own.and_then(|own| own.get(DEFAULT)) {
+        return Ok(labels.list());
+    }
+    let mut rows = HOSTED.iter();
+    let row = rows.find(|(of, platform, _)| *of == system && platform.is_empty());
+    if let Some((_, _, labels)) = row {
+        return Ok(labels.iter().map(|label| (*label).to_owned()).collect());
+    }
+    let title = system.title();
+    let message = format!("{title} has no runners of its own, and no default label is configured");
+    Err(Problem::new(RUNNER_UNFIT, message).help(help(system, "docker")))
+}
+
 /// Returns the help that shows how a label is configured.
 pub fn help(system: CiSystem, label: &str) -> String {
     format!(

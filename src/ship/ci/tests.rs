@@ -101,9 +101,11 @@ fn gitlab_gets_a_child_pipeline() {
   tags: ["saas-linux-small-amd64"]
   variables:
     XPKG_LEG: "x86_64-unknown-linux-musl"
+    XPKG_TARGET: "x86_64-unknown-linux-musl"
     XPKG_CACHE_PREFIX: "xpkg-x86_64-unknown-linux-musl-release-rustc1.95.0-"
   script:
     - "cargo xpkg build --target x86_64-unknown-linux-musl --out-dir target/xpkg-legs/x86_64-unknown-linux-musl --config 'env.X=\"$A << $(b)\"'"
+    - "sha256sum target/xpkg-legs/x86_64-unknown-linux-musl/manifest.json"
   artifacts:
     paths: ["target/xpkg-legs/x86_64-unknown-linux-musl/"]
     expire_in: 1 day
@@ -113,9 +115,11 @@ fn gitlab_gets_a_child_pipeline() {
   tags: ["saas-linux-small-arm64"]
   variables:
     XPKG_LEG: "aarch64-unknown-linux-gnu"
+    XPKG_TARGET: "aarch64-unknown-linux-gnu.2.17"
     XPKG_CACHE_PREFIX: "xpkg-aarch64-unknown-linux-gnu-release-rustc1.95.0-"
   script:
     - "cargo xpkg build --target aarch64-unknown-linux-gnu.2.17 --out-dir target/xpkg-legs/aarch64-unknown-linux-gnu --config 'env.X=\"$A << $(b)\"'"
+    - "sha256sum target/xpkg-legs/aarch64-unknown-linux-gnu/manifest.json"
   artifacts:
     paths: ["target/xpkg-legs/aarch64-unknown-linux-gnu/"]
     expire_in: 1 day

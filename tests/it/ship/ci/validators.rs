@@ -7,6 +7,7 @@ use std::process::Command;
 use cargo_xpkg::guide;
 
 use super::matrix::hello;
+use super::workflow::{WHOLE, configured};
 use crate::support::{repository, skipped, tool};
 
 /// Where the validators are installed; without them the test is skipped, by name.
@@ -53,20 +54,29 @@ fn holds(test: &str, schema: &str, more: &[&str], text: &str) {
     assert!(output.status.success(), "{said}{errors}\n{text}");
 }
 
+/// A file that `ci init` writes, with all jobs that it can have.
+fn written(system: &str, path: &str) -> String {
+    let project = configured(WHOLE);
+    project.xpkg(&format!("ci init -q --for {system}")).ok();
+    project.read(path)
+}
+
 #[test]
 fn github_takes_the_workflow() {
     let test = "github_takes_the_workflow";
-    let workflow = example(".github/workflows/xpkg.yml");
-    holds(test, "vendor.github-workflows", &[], &workflow);
-    holds(
-        test,
-        "custom.github-workflows-require-timeout",
-        &[],
-        &workflow,
-    );
+    let example = example(".github/workflows/xpkg.yml");
+    let workflow = written("github", ".github/workflows/xpkg.yml");
+    let forgejo = written("forgejo", ".forgejo/workflows/xpkg.yml");
+    for workflow in [&example, &workflow, &forgejo] {
+        holds(test, "vendor.github-workflows", &[], workflow);
+        let timeout = "custom.github-workflows-require-timeout";
+        holds(test, timeout, &[], workflow);
+    }
     let Some(validators) = validators(test) else {
         return;
     };
+    // It passes each `run:` to shellcheck, which must be on PATH.
+    tool("shellcheck");
     let lint = |text: &str| {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("xpkg.yml");
@@ -85,11 +95,73 @@ fn github_takes_the_workflow() {
             said + &String::from_utf8_lossy(&output.stderr),
         )
     };
-    let (is_clean, said) = lint(&workflow);
+    // It knows neither the labels of a Forgejo nor the addresses of its actions.
+    let forgejo = forgejo.replace("https://data.forgejo.org/", "");
+    let forgejo = forgejo.replace("runs-on: \"docker\"", "runs-on: ubuntu-24.04");
+    for workflow in [&example, &workflow, &forgejo] {
+        let (is_clean, said) = lint(workflow);
+        assert!(is_clean, "{said}");
+    }
+    // It can fail.
+    for (from, to) in [
+        ("plan.outputs.matrix", "plan.outputs.matix"),
+        ("\"$TREE/manifest.json\"", "$TREE/manifest.json"),
+    ] {
+        let (is_clean, said) = lint(&workflow.replace(from, to));
+        assert!(
+            !is_clean && said.contains("matix") | said.contains("SC2086"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn the_script_that_installs_the_tool_is_one_of_every_shell() {
+    for (system, path) in [
+        ("github", ".github"),
+        ("gitlab", ".gitlab"),
+        ("forgejo", ".forgejo"),
+    ] {
+        let script = written(system, &format!("{path}/xpkg-tool.sh"));
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("xpkg-tool.sh");
+        std::fs::write(&file, &script).unwrap();
+        let mut command = Command::new(tool("shellcheck"));
+        let output = command.arg("--norc").arg(&file).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}{script}");
+    }
+}
+
+/// What others could exploit, as zizmor finds it.
+#[test]
+fn nobody_can_use_the_workflow_of_github_for_his_own_ends() {
+    let test = "nobody_can_use_the_workflow_of_github_for_his_own_ends";
+    let zizmor = repository().join("target/toolchains/zizmor/bin/zizmor");
+    if !zizmor.is_file() {
+        skipped(test, "no zizmor: run `cargo xtask setup`");
+        return;
+    }
+    let audit = |text: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(".github/workflows/xpkg.yml");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, text).unwrap();
+        // `cargo xpkg publish` is taken for `cargo publish`, which is informational.
+        let output = Command::new(&zizmor)
+            .args(["--offline", "--no-progress", "--min-severity", "low"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.success(), said)
+    };
+    let workflow = written("github", ".github/workflows/xpkg.yml");
+    let (is_clean, said) = audit(&workflow);
     assert!(is_clean, "{said}");
     // It can fail.
-    let (is_clean, said) = lint(&workflow.replace("plan.outputs.matrix", "plan.outputs.matix"));
-    assert!(!is_clean && said.contains("matix"), "{said}");
+    let (is_clean, said) = audit(&workflow.replace("persist-credentials: false", "lfs: false"));
+    assert!(!is_clean && said.contains("artipacked"), "{said}");
 }
 
 #[test]
@@ -99,6 +171,8 @@ fn gitlab_takes_the_pipelines() {
         example(".gitlab-ci.yml"),
         example(".gitlab/xpkg.yml"),
         rendered("gitlab"),
+        written("gitlab", ".gitlab-ci.yml"),
+        written("gitlab", ".gitlab/xpkg-legs.yml"),
     ] {
         let more = ["--data-transform", "gitlab-ci"];
         holds(test, "vendor.gitlab-ci", &more, &text);
