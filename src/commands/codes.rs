@@ -47,6 +47,7 @@ const LISTS: &[&[Code]] = &[
     crate::ship::docker::one::CODES,
     crate::ship::docker::context::CODES,
     crate::ship::pipeline::CODES,
+    crate::ship::docker::cache::CODES,
     crate::ship::publish::codes::CODES,
     crate::ship::ci::codes::CODES,
     crate::ship::ci::merge::codes::CODES,

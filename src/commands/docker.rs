@@ -13,6 +13,7 @@ use crate::problem::{Failure, Problem, Result, text};
 use crate::project::look::context::ProjectContext;
 use crate::ship::docker::bake::Plan;
 use crate::ship::docker::bins::ImageOptions;
+use crate::ship::docker::cache::{Cache, Direction};
 use crate::ship::docker::context::DEFAULT;
 use crate::ship::docker::image::{BASE_UNFIT, Image};
 use crate::ship::docker::run::{
@@ -63,7 +64,7 @@ pub struct DockerArgs {
 
     /// Write `xpkg.Dockerfile` into the workspace instead: a Dockerfile that builds the workspace,
     /// with the compiler on the builder's own platform
-    #[arg(long, requires = "builder", conflicts_with_all = ["context", "no_build", "from", "old_builder", "cache", "out_dir"])]
+    #[arg(long, requires = "builder", conflicts_with_all = ["context", "no_build", "from", "old_builder", "cache", "cache_to", "cache_from", "out_dir"])]
     pub build_in_docker: bool,
 
     /// Image with Rust and a C compiler to build in, by digest
@@ -76,12 +77,21 @@ pub struct DockerArgs {
     pub old_builder: bool,
 
     /// Write an OCI image layout instead, as a directory or a tar, without a daemon
-    #[arg(long, value_name = "DIR|FILE.tar", conflicts_with_all = ["context", "force", "build_in_docker", "old_builder", "cache"], value_parser = path())]
+    #[arg(long, value_name = "DIR|FILE.tar", conflicts_with_all = ["context", "force", "build_in_docker", "old_builder", "cache", "cache_to", "cache_from"], value_parser = path())]
     pub oci: Option<Utf8PathBuf>,
 
     /// Let bake use a registry cache per architecture, written by its group `per-architecture`
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["cache_to", "cache_from"])]
     pub cache: bool,
+
+    /// Cache that the group `per-architecture` writes: `registry`, `gha`, `s3,region=…,bucket=…` or
+    /// `local[,dest=DIR]`
+    #[arg(long, value_name = "BACKEND[,KEY=VALUE]")]
+    pub cache_to: Option<String>,
+
+    /// Cache that bake reads; repeatable [default: that of `--cache-to`]
+    #[arg(long, value_name = "BACKEND[,KEY=VALUE]")]
+    pub cache_from: Vec<String>,
 
     /// Write a `compose.yaml` into the context, too: a service for each image
     #[arg(long, conflicts_with_all = ["oci", "build_in_docker", "old_builder"])]
@@ -104,12 +114,38 @@ struct Input {
 }
 
 /// Options of a context.
-#[derive(Clone, Copy)]
 struct ContextOptions {
     force: bool,
     old_builder: bool,
-    cache: bool,
+    caches: Caches,
     compose: bool,
+}
+
+/// Caches of the bake file.
+struct Caches {
+    to: Option<Cache>,
+    from: Vec<Cache>,
+}
+
+impl Caches {
+    /// Returns the caches that the flags name.
+    ///
+    /// # Errors
+    /// `docker-cache`.
+    fn of(cache: bool, to: Option<&str>, from: &[String]) -> Result<Self> {
+        let to = match to {
+            Some(to) => Some(Cache::parse(to, Direction::To)?),
+            None => cache.then(Cache::registry),
+        };
+        let from = match from {
+            [] => to.iter().map(Cache::read).collect(),
+            from => from
+                .iter()
+                .map(|from| Cache::parse(from, Direction::From))
+                .collect::<Result<_>>()?,
+        };
+        Ok(Self { to, from })
+    }
 }
 
 /// Runs `docker`.
@@ -126,8 +162,11 @@ pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
         old_builder,
         oci,
         cache,
+        cache_to,
+        cache_from,
         compose,
     } = args;
+    let caches = Caches::of(cache, cache_to.as_deref(), &cache_from)?;
     let format = run.message_format;
     let mut run = run.options();
     let base = base.map(|base| from_here(host, &base));
@@ -186,7 +225,7 @@ pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
     let options = ContextOptions {
         force,
         old_builder,
-        cache,
+        caches,
         compose,
     };
     write_context(host, &input, &directory, options, format)
@@ -253,7 +292,7 @@ fn write_context(
     let ContextOptions {
         force,
         old_builder,
-        cache,
+        caches,
         compose,
     } = options;
     let Checked { tops, told: notes } = check::check(host, images, Some(trees))?;
@@ -262,7 +301,8 @@ fn write_context(
     let plan = Plan {
         images,
         layouts: &layouts,
-        cache,
+        cache_to: caches.to.as_ref(),
+        cache_from: &caches.from,
         compose,
     };
     let pieces = pieces(host, &plan, &tops, trees, !old_builder)?;

@@ -706,6 +706,8 @@ fn docker_args(run: &RunArgs, force: bool) -> DockerArgs {
         old_builder: false,
         oci: None,
         cache: false,
+        cache_to: None,
+        cache_from: Vec::new(),
         compose: false,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::ship::docker::cache::{Cache, Direction};
 use crate::ship::docker::image::{Image, PlatformImage, VERSION};
 
 /// The input of a bake file.
@@ -12,9 +13,10 @@ pub struct Plan<'a> {
     pub images: &'a [Image],
     /// Base layouts as BuildKit writes them, `oci-layout://PATH@sha256:…`, by image.
     pub layouts: &'a BTreeMap<String, String>,
-    /// True for a target for each architecture, which writes a cache to the registry beside the
-    /// image; the image's target reads these caches.
-    pub cache: bool,
+    /// Cache that a target for each architecture writes.
+    pub cache_to: Option<&'a Cache>,
+    /// Caches that all targets read, each for its architectures.
+    pub cache_from: &'a [Cache],
     /// True for a `compose.yaml` beside the bake file.
     pub compose: bool,
 }
@@ -33,10 +35,10 @@ pub fn text(plan: &Plan) -> String {
         .collect();
     let whole_names: Vec<&String> = whole_images.iter().map(|(name, _)| name).collect();
     let mut groups = json!({ "default": { "targets": whole_names } });
-    if plan.cache {
+    if let Some(cache) = plan.cache_to {
         let single_platforms: Vec<(String, Value)> = whole_images
             .iter()
-            .flat_map(|(name, image)| single_platforms(name, image, &mut names))
+            .flat_map(|(name, image)| single_platforms(name, image, cache, plan, &mut names))
             .collect();
         groups[PER_ARCHITECTURE] =
             json!({ "targets": single_platforms.iter().map(|(name, _)| name).collect::<Vec<_>>() });
@@ -108,27 +110,34 @@ fn target(image: &Image, plan: &Plan) -> Value {
     if let Some(layout) = plan.layouts.get(name) {
         target["contexts"] = json!({ image.base_name(): literal(layout) });
     }
-    if plan.cache {
-        target["cache-from"] = platforms
-            .iter()
-            .map(|platform| reference(name, platform))
-            .collect();
+    let caches: Vec<String> = platforms
+        .iter()
+        .flat_map(|platform| sources(name, platform, plan))
+        .collect();
+    if !caches.is_empty() {
+        target["cache-from"] = json!(caches);
     }
     target
 }
 
 /// Returns a target for each platform of an image, with its own cache, so that each machine can
 /// build one.
-fn single_platforms(target: &str, image: &Image, names: &mut Names) -> Vec<(String, Value)> {
+fn single_platforms(
+    target: &str,
+    image: &Image,
+    cache: &Cache,
+    plan: &Plan,
+    names: &mut Names,
+) -> Vec<(String, Value)> {
     let platform_target = |platform: &PlatformImage| {
         let label = label(platform);
-        let cache = reference(&image.name, platform);
+        let to = cache.entry(&image.name, &label, Direction::To, literal);
         let document = json!({
             "inherits": [target],
             "platforms": [platform.platform.label()],
             "tags": [format!("${{REGISTRY}}{}:${{TAG}}-{label}", image.name)],
-            "cache-from": [cache],
-            "cache-to": [format!("{cache},mode=max")],
+            "cache-from": sources(&image.name, platform, plan),
+            "cache-to": [to],
         });
         (names.free(&format!("{target}-{label}")), document)
     };
@@ -144,12 +153,13 @@ fn label(platform: &PlatformImage) -> String {
         .replace('/', "-")
 }
 
-/// Returns the reference of a platform's cache.
-fn reference(name: &str, platform: &PlatformImage) -> String {
-    format!(
-        "type=registry,ref=${{REGISTRY}}{name}:cache-{}",
-        label(platform)
-    )
+/// Returns the caches that a platform of an image is read from.
+fn sources(name: &str, platform: &PlatformImage, plan: &Plan) -> Vec<String> {
+    let label = label(platform);
+    let caches = plan.cache_from.iter();
+    caches
+        .map(|cache| cache.entry(name, &label, Direction::From, literal))
+        .collect()
 }
 
 /// Escapes a text, since bake reads every string of the file as a template.
@@ -223,6 +233,11 @@ mod tests {
     }
 
     fn bake(images: &[Image], cache: bool) -> Value {
+        let cache = cache.then(Cache::registry);
+        bake_with(images, cache.as_ref(), cache.as_slice())
+    }
+
+    fn bake_with(images: &[Image], to: Option<&Cache>, from: &[Cache]) -> Value {
         let layouts = [(
             "chat".to_owned(),
             "oci-layout://../${b}@sha256:abc".to_owned(),
@@ -231,7 +246,8 @@ mod tests {
         serde_json::from_str(&text(&Plan {
             images,
             layouts: &layouts,
-            cache,
+            cache_to: to,
+            cache_from: from,
             compose: false,
         }))
         .unwrap()
@@ -261,6 +277,37 @@ mod tests {
             json!([format!("{},mode=max", caches[1])])
         );
         assert!(!bake(&[chat()], false).to_string().contains("cache"));
+    }
+
+    #[test]
+    fn caches_are_read_and_written_where_each_is_wanted() {
+        let of = |text, direction| Cache::parse(text, direction).unwrap();
+        // A pull request reads what the main branch has written, and writes nothing.
+        let read = [
+            of("gha", Direction::From),
+            of("s3,region=r,bucket=b", Direction::From),
+        ];
+        let document = bake_with(&[chat()], None, &read);
+        assert_eq!(
+            document["target"]["chat"]["cache-from"],
+            json!([
+                "type=gha,scope=chat-amd64",
+                "type=s3,name=chat-amd64,region=r,bucket=b",
+                "type=gha,scope=chat-arm-v7",
+                "type=s3,name=chat-arm-v7,region=r,bucket=b",
+            ])
+        );
+        assert!(document["group"][PER_ARCHITECTURE].is_null());
+        let to = of("s3,region=r,bucket=b,ignore-error=true", Direction::To);
+        let document = bake_with(&[chat()], Some(&to), &read[..1]);
+        let single = &document["target"]["chat-amd64"];
+        assert_eq!(single["cache-from"], json!(["type=gha,scope=chat-amd64"]));
+        assert_eq!(
+            single["cache-to"],
+            json!(["type=s3,name=chat-amd64,region=r,bucket=b,ignore-error=true,mode=max"])
+        );
+        // Of all platforms at once, none writes.
+        assert!(document["target"]["chat"]["cache-to"].is_null());
     }
 
     #[test]

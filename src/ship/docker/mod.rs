@@ -3,6 +3,7 @@
 pub mod bake;
 pub mod bases;
 pub mod bins;
+pub mod cache;
 pub mod compose;
 pub mod context;
 pub mod decide;

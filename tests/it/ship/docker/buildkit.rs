@@ -256,6 +256,67 @@ fn each_architecture_writes_its_cache_and_the_whole_reads_them() {
     });
 }
 
+#[test]
+fn each_architecture_writes_its_cache_into_a_directory_and_the_whole_reads_them() {
+    on_each_buildkit(|engine| {
+        let project = Project::of("hello");
+        project
+            .xpkg(&format!(
+                "docker -q --target {BOTH} --cache-to local,dest=../cache --context dist"
+            ))
+            .ok();
+        let (registry, dist) = (place(engine, "local"), project.path("dist"));
+        buildx(
+            engine,
+            &dist,
+            &registry,
+            "bake --progress plain --push per-architecture",
+        );
+        for architecture in ["amd64", "arm64"] {
+            let index = project.json(&format!("cache/hello-{architecture}/index.json"));
+            assert_eq!(index["schemaVersion"], 2, "{index}");
+        }
+        let said = buildx(engine, &dist, &registry, "bake --progress plain --push");
+        let imported = said.matches("importing cache manifest from local:").count();
+        assert!(imported >= 2, "{said}");
+        assert!(!said.contains("failed to"), "{said}");
+    });
+}
+
+/// What the driver of a dockerd cannot run: read by buildx at least.
+#[test]
+fn buildx_reads_the_caches_of_services() {
+    on_each_buildkit(|engine| {
+        let project = Project::of("hello");
+        let s3 = "s3,region=eu-central-1,bucket=b,endpoint_url=http://127.0.0.1:9";
+        project
+            .xpkg(&format!(
+                "docker -q --target {X86_MUSL} --cache-to {s3} --cache-from gha --cache-from {s3} \
+                 --context dist"
+            ))
+            .ok();
+        let dist = project.path("dist");
+        let printed = buildx(engine, &dist, "r/", "bake --print per-architecture");
+        // What it says of its progress is before and behind.
+        let json = printed.find("{\n").map(|at| &printed[at..]).unwrap();
+        let mut documents = serde_json::Deserializer::from_str(json).into_iter::<Value>();
+        let document = documents.next().unwrap().unwrap();
+        let target = &document["target"]["hello-amd64"];
+        let s3 = "type=s3,name=hello-amd64,region=eu-central-1,bucket=b,endpoint_url=\
+                  http://127.0.0.1:9";
+        let is_text = target["cache-to"][0].is_string();
+        if is_text {
+            assert_eq!(target["cache-to"], json!([format!("{s3},mode=max")]));
+            let from = json!(["type=gha,scope=hello-amd64", s3]);
+            assert_eq!(target["cache-from"], from);
+        } else {
+            // Newer ones print their keys.
+            assert_eq!(target["cache-to"][0]["name"], "hello-amd64");
+            assert_eq!(target["cache-from"][0]["scope"], "hello-amd64");
+        }
+    });
+}
+
 /// An image with this machine's Rust and this program: what `rust` and `cargo install` are
 /// elsewhere.
 fn builder(engine: &Engine, project: &Project) -> String {

@@ -666,3 +666,33 @@ fn a_tree_that_lost_its_modes_is_taken_and_gets_them_back() {
     let run = project.xpkg("docker --from tree --context dist");
     assert!(run.stderr.contains("error[mode-unfit]"), "{}", run.stderr);
 }
+
+#[test]
+fn a_cache_that_would_not_be_found_again_is_rejected_before_the_build() {
+    let project = Project::of("hello");
+    check!(
+        project.xpkg("docker --cache-to gha,scope=all"),
+        str![[r#"
+exit 1
+--- stderr
+error[docker-cache]: `--cache-to gha,scope=all`: `scope` is set by xpkg, for each image and architecture
+  help: leave it out: `--cache-to gha`
+
+"#]]
+    );
+    check!(
+        project.xpkg("docker --cache-to gha --cache-from local,src=cache"),
+        str![[r#"
+exit 1
+--- stderr
+error[docker-cache]: `--cache-from local,src=cache`: `cache` is in the context, which is compared with its record
+  help: name a directory outside of it: `--cache-from local,src=../xpkg-docker-cache`
+
+"#]]
+    );
+    assert!(!project.path("target/xpkg").exists());
+    let run = project.xpkg("docker --cache --cache-to gha");
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    let run = project.xpkg("docker --cache-to gha --oci layout");
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+}
