@@ -97,17 +97,15 @@ fn rules(workflow: &Workflow) -> String {
     text
 }
 
-/// Returns the regular expression of a pattern with `*`.
+/// Returns the regular expression of a pattern: as on GitHub, `*` is any characters but `/`, and `**`
+/// all.
 pub fn expression(pattern: &str) -> String {
-    let mut text = String::from("/^");
-    for c in pattern.chars() {
-        match c {
-            '*' => text.push_str(".*"),
-            '/' | '.' | '+' => text.extend(['\\', c]),
-            c => text.push(c),
-        }
-    }
-    text + "$/"
+    let escaped = pattern.replace('/', r"\/").replace('.', r"\.");
+    let parts: Vec<String> = escaped
+        .split("**")
+        .map(|part| part.replace('*', r"[^\/]*"))
+        .collect();
+    format!("/^{}$/", parts.join(".*"))
 }
 
 /// Returns the file that the child pipeline has beside the legs.

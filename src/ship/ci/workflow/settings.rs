@@ -102,6 +102,10 @@ pub fn settings(forge: Forge, config: &Config) -> Result<Workflow, Vec<Problem>>
         keep(names_fault(key, values));
     }
     keep(setup_fault(setup));
+    if *timeout_minutes == Some(0) {
+        let message = "`ci.timeout-minutes` is 0, which no leg can keep".to_owned();
+        keep(Some(incomplete(message, "give it at least 1")));
+    }
     keep(registry.as_deref().and_then(registry_fault));
     keep(role.as_deref().and_then(|role| role_fault(role, forge)));
     let place = forge.path(&config.ci);
@@ -140,7 +144,11 @@ pub fn settings(forge: Forge, config: &Config) -> Result<Workflow, Vec<Problem>>
         },
         labels,
         minutes: timeout_minutes.unwrap_or(LEG_MINUTES),
-        setup: setup.clone(),
+        // The first line of a block tells YAML how far all of it is indented.
+        setup: setup
+            .iter()
+            .map(|line| line.trim_start().to_owned())
+            .collect(),
         tool,
         auditable: config.auditable != Some(false),
         docker: !config.docker.is_empty() || registry.is_some(),
@@ -153,9 +161,10 @@ pub fn settings(forge: Forge, config: &Config) -> Result<Workflow, Vec<Problem>>
 
 /// Returns the problem of patterns of branches or tags that one of the systems would misread.
 fn names_fault(key: &str, values: &[String]) -> Option<Problem> {
-    let wrong = values.iter().find(|value| !is_plain(value, "-_./*+@"))?;
+    let wrong = values.iter().find(|value| !is_plain(value, "-_./*@"))?;
     let message = format!("`ci.{key}` has `{wrong}`, which not every CI system reads alike");
-    let help = "use letters, digits and `-_./+@`, with `*` for any characters";
+    let help =
+        "use letters, digits and `-_./@`, with `*` for any characters but `/`, and `**` for all";
     Some(incomplete(message, help))
 }
 

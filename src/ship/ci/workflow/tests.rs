@@ -86,9 +86,10 @@ fn a_difference_shows_what_changed_and_a_little_around_it() {
 fn patterns_become_expressions_of_gitlab() {
     let table = [
         ("main", "/^main$/"),
-        ("v*", "/^v.*$/"),
+        ("v*", r"/^v[^\/]*$/"),
+        ("release/**", r"/^release\/.*$/"),
         ("release/1.x", r"/^release\/1\.x$/"),
-        ("v*+build", r"/^v.*\+build$/"),
+        ("app@*", r"/^app@[^\/]*$/"),
     ];
     for (pattern, expected) in table {
         assert_eq!(expression(pattern), expected);

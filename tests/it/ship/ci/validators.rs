@@ -117,12 +117,18 @@ fn github_takes_the_workflow() {
 
 #[test]
 fn the_script_that_installs_the_tool_is_one_of_every_shell() {
-    for (system, path) in [
-        ("github", ".github"),
-        ("gitlab", ".gitlab"),
-        ("forgejo", ".forgejo"),
+    let of = |config: &str, system: &str| {
+        let project = configured(config);
+        project.xpkg(&format!("ci init -q --for {system}")).ok();
+        project.read(&format!(".{system}/xpkg-tool.sh"))
+    };
+    for script in [
+        of(WHOLE, "github"),
+        of(WHOLE, "gitlab"),
+        of(WHOLE, "forgejo"),
+        of("", "github"),
+        of("[ci.tool]\ninstalled = true\n", "github"),
     ] {
-        let script = written(system, &format!("{path}/xpkg-tool.sh"));
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("xpkg-tool.sh");
         std::fs::write(&file, &script).unwrap();

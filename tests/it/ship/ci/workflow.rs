@@ -266,6 +266,7 @@ to = "s3://bucket"
 [ci]
 branches = ["a b"]
 setup = ["echo ${{ github.head_ref }}"]
+timeout-minutes = 0
 registry = "ghcr.io/acme"
 role = "arn:aws:iam::1:role/$(id)"
 [ci.runners.github]
@@ -282,9 +283,11 @@ sha256 = "0"
 exit 1
 --- stderr
 error[ci-incomplete]: `ci.branches` has `a b`, which not every CI system reads alike
-  help: use letters, digits and `-_./+@`, with `*` for any characters
+  help: use letters, digits and `-_./@`, with `*` for any characters but `/`, and `**` for all
 error[ci-incomplete]: `ci.setup` has the line "echo ${{ github.head_ref }}", which the CI system would change before a shell reads it
   help: put it into a script of the repository, and name that: `setup = ["sh ci/setup.sh"]`
+error[ci-incomplete]: `ci.timeout-minutes` is 0, which no leg can keep
+  help: give it at least 1
 error[ci-incomplete]: `ci.registry` is `ghcr.io/acme`, which is no beginning of images' names
   help: name the registry with a slash at the end: `registry = "ghcr.io/acme/"`
 error[ci-incomplete]: `ci.role` is `arn:aws:iam::1:role/$(id)`, which is no role of AWS

@@ -2,10 +2,12 @@
 //! (checkout, artifacts, expressions) is played by this file, and nothing of the lines is changed.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use snapbox::{IntoData as _, str};
 
 use crate::support::{ARM_MUSL, Project, X86_MUSL, repository, skipped, tool};
 
@@ -43,7 +45,7 @@ impl Run {
     /// Runs the jobs of a tag up to the last one; `None` without the reader.
     fn new(config: &str) -> Option<Self> {
         let project = Project::of("hello").with("sh").with("bash").with("tar");
-        let project = ["sha256sum", "tee", "mkdir", "cat"]
+        let project = ["sha256sum", "tee", "mkdir", "cat", "basename"]
             .into_iter()
             .fold(project, Project::with);
         std::os::unix::fs::symlink(
@@ -133,6 +135,7 @@ impl Run {
                 .env("GITHUB_STEP_SUMMARY", place.join("summary"))
                 .env("GITHUB_PATH", place.join("path"))
                 .env("GITHUB_REF_NAME", "v0.1.0")
+                .env("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567")
                 .env("RUNNER_TEMP", &temp);
             for (name, value) in step["env"].as_object().into_iter().flatten() {
                 command.env(name, filled(value.as_str().unwrap(), &context));
@@ -192,7 +195,7 @@ fn config(store: &str) -> String {
     format!(
         "targets = [\"{X86_MUSL}\", \"{ARM_MUSL}\"]\n\
          [publish]\nto = \"file://{store}\"\nchannel = \"stable\"\n\
-         [ci.tool]\ninstalled = true\n"
+         [ci]\nregistry = \"registry.example/acme/\"\n[ci.tool]\ninstalled = true\n"
     )
 }
 
@@ -205,10 +208,36 @@ fn the_lines_of_githubs_workflow_build_two_legs_and_publish_their_release() {
         skipped(test, "no validators of CI systems: run `cargo xtask setup`");
         return;
     };
-    let planned = run.legs();
-    for job in ["merge", "verify", "release", "publish"] {
+    let mut planned = run.legs();
+    for (name, value) in [("USER", "robot"), ("PASSWORD", "secret")] {
+        planned.insert(format!("secrets.REGISTRY_{name}"), value.to_owned());
+    }
+    // No engine here starts a builder of its own: what it is asked for is written down.
+    let log = run.runners.join("docker.log");
+    let docker = run.project.bin.join("docker");
+    let script = format!(
+        "#!/bin/sh\necho \"$(basename \"$PWD\"): $REGISTRY $TAG $* \" >> {0}\ncase $1 in login) cat >> {0};; \
+         esac\ntest \"$2\" != bake || test -f docker-bake.json\n",
+        log.display()
+    );
+    std::fs::write(&docker, script).unwrap();
+    std::fs::set_permissions(&docker, PermissionsExt::from_mode(0o755)).unwrap();
+    for job in ["merge", "verify", "docker", "release", "push", "publish"] {
         run.job(job, job, &planned).unwrap();
     }
+    snapbox::assert_data_eq!(
+        std::fs::read_to_string(log).unwrap(),
+        str![[r#"
+context:   buildx create --use 
+context:   buildx bake --set *.output=type=cacheonly 
+checkout: registry.example/acme/  login --username robot --password-stdin registry.example 
+secret
+context: registry.example/acme/  buildx create --use 
+context: registry.example/acme/ sha-0123456789abcdef0123456789abcdef01234567 buildx bake --push 
+
+"#]]
+        .raw()
+    );
     let release = std::fs::read_dir(store.join("stable/0.1.0")).unwrap();
     let mut files: Vec<String> = release
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
