@@ -27,7 +27,7 @@
 //! | [`guide`] | the manual: pages in Markdown, shown by `help`, as man pages and here |
 //! | `commands` | one file for each command: its arguments and its `run`; `codes`, all codes |
 //! | `ui` | text for people, one file for each document |
-//! | `ship` | what is made of verified trees: Docker contexts, OCI image layouts (cross images are `toolchain::image`), releases; legs of CI runs |
+//! | `ship` | what is made of verified trees: Docker contexts, OCI image layouts (cross images are `toolchain::image`), releases; legs and workflows of CI |
 //! | `build` | a run of `build`: its session, plan, cargo calls, staging, records; `doctor` |
 //! | `verify` | rules for trees, archives and files; reports as JSON, SARIF and Markdown |
 //! | `tree` | the staged tree and its manifest, a contract (`manifest.schema.json`) |
