@@ -11,7 +11,7 @@ use crate::project::selection::Selected;
 use crate::project::settings::{CargoArgs, Settings};
 use crate::project::workspace::Workspace;
 use crate::target::Target;
-use crate::toolchain::candidate::{SetBy, ToolchainChoice};
+use crate::toolchain::candidate::{SetBy, ToolchainChoice, Variable};
 use crate::toolchain::image::chosen::ResolvedImage;
 use crate::toolchain::image::container::Container;
 use crate::tree::staged::Output;
@@ -237,6 +237,23 @@ fn cargo_build(
         .flag("--locked", *locked)
         .flag("--offline", *offline || image.is_some())
         .flag("--frozen", *frozen);
+    let is_linker = |variable: &&Variable| {
+        variable.set_by == SetBy::Xpkg
+            && variable.name == format!("CARGO_TARGET_{}_LINKER", request.target.upper())
+    };
+    // An argument: sccache has all variables of cargo's in the keys of all units, those of build
+    // scripts, too, which all targets share.
+    let variables = &toolchain.candidate.variables;
+    if let (None, Some(linker)) = (image, variables.iter().find(is_linker)) {
+        let (triple, linker) = (request.target.triple(), toml_text(&linker.value));
+        let key = match triple.contains('.') {
+            true => toml_text(triple),
+            false => triple.to_owned(),
+        };
+        invocation = invocation
+            .arg("--config")
+            .arg(format!("target.{key}.linker={linker}"));
+    }
     // The last one takes precedence in cargo: the command line after xpkg's configuration.
     for (key, value) in &request.overrides.profile {
         invocation = invocation
@@ -256,12 +273,15 @@ fn cargo_build(
         invocation = invocation.env("RUSTUP_TOOLCHAIN", name);
     }
     invocation.path_first.clone_from(&toolchain.candidate.path);
-    let ours = toolchain
-        .candidate
-        .variables
+    let ours = variables
         .iter()
-        .filter(|variable| variable.set_by == SetBy::Xpkg);
+        .filter(|variable| variable.set_by == SetBy::Xpkg && !is_linker(variable));
     ours.fold(invocation, |invocation, variable| {
         invocation.env(&variable.name, &variable.value)
     })
+}
+
+/// Quotes a text for TOML.
+fn toml_text(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
 }

@@ -1,14 +1,95 @@
 //! Makes the manifest's record of how a target was built.
+//!
+//! Two machines that build the same make the same record: directories of a machine have names in it.
+
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build::plan::{Plan, TargetPlan};
 use crate::digest;
+use crate::project::workspace::{Workspace, tools_dir};
 use crate::toolchain::facts::Facts;
 use crate::toolchain::probe::report::Report;
-use crate::tree::manifest::{ImageRecord, Platform, RustcRecord, TargetRecord, Toolchain, Waiver};
+use crate::toolchain::program::Program;
+use crate::tree::manifest::{
+    ImageRecord, Platform, ProgramRecord, RustcRecord, TargetRecord, Toolchain, Waiver,
+};
 use crate::tree::source::Source;
 
+/// Directories of this machine, by their names in records.
+pub struct Places(Vec<(Utf8PathBuf, &'static str)>);
+
+impl Places {
+    /// Names xpkg's generated files, cargo's target directory, the workspace, zig and the user's
+    /// home.
+    pub fn new(workspace: &Workspace, facts: &Facts, home: Option<&str>) -> Self {
+        let zig = facts.zig.as_ref().and_then(|zig| zig.path.parent());
+        let places = [
+            (Some(tools_dir(workspace)), "<tools>"),
+            (Some(workspace.target_dir.clone()), "<target>"),
+            (Some(workspace.root.clone()), "<workspace>"),
+            (zig.map(Utf8Path::to_owned), "<zig>"),
+            (home.map(Utf8PathBuf::from), "<home>"),
+        ];
+        let mut places: Vec<_> = places
+            .into_iter()
+            .filter_map(|(path, name)| Some((path?, name)))
+            .filter(|(path, _)| path.is_absolute() && path.parent().is_some())
+            .collect();
+        // A directory in another one before it.
+        places.sort_by_key(|(path, _)| std::cmp::Reverse(path.as_str().len()));
+        Self(places)
+    }
+
+    /// Replaces the directories in a text by their names.
+    fn named(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (path, name)| {
+            let mut parts = text.split(path.as_str());
+            let mut named = parts.next().unwrap_or_default().to_owned();
+            for part in parts {
+                let goes_on = part
+                    .starts_with(|next: char| next.is_alphanumeric() || "-_.+@~".contains(next));
+                named.push_str(if goes_on { path.as_str() } else { name });
+                named.push_str(part);
+            }
+            named
+        })
+    }
+
+    /// Returns the record of a linker or a compiler.
+    fn program(&self, program: &Program) -> ProgramRecord {
+        let Program {
+            program,
+            path: _,
+            version,
+            machine,
+        } = program;
+        ProgramRecord {
+            program: self.named(program),
+            version: version.clone(),
+            machine: machine.clone(),
+        }
+    }
+
+    /// Returns a report with a digest in place of the flags. They are the user's, as the variables
+    /// are, and the manifest is published: `-DTOKEN=…`.
+    fn report(&self, report: Report) -> Report {
+        let flags = self.named(&report.flags.join("\n"));
+        Report {
+            compiler: self.named(&report.compiler),
+            flags: vec![format!("sha256:{}", digest::sha256(flags.as_bytes()))],
+            ..report
+        }
+    }
+}
+
 /// Returns the record of a target, without an ID.
-pub fn record(facts: &Facts, plan: &Plan, target: &TargetPlan, source: &Source) -> TargetRecord {
+pub fn record(
+    facts: &Facts,
+    plan: &Plan,
+    target: &TargetPlan,
+    source: &Source,
+    places: &Places,
+) -> TargetRecord {
     let rustc = &facts.rustc;
     let choice = &target.toolchain;
     let candidate = &choice.candidate;
@@ -32,45 +113,36 @@ pub fn record(facts: &Facts, plan: &Plan, target: &TargetPlan, source: &Source) 
         },
         toolchain: Toolchain {
             kind: candidate.kind,
-            chosen_by: choice.chosen_by.clone(),
-            reason: candidate.reason.clone(),
-            linker: candidate.linker.clone(),
-            c_compiler: candidate.c_compiler.clone(),
+            chosen_by: places.named(&choice.chosen_by),
+            reason: places.named(&candidate.reason),
+            linker: places.program(&candidate.linker),
+            c_compiler: candidate
+                .c_compiler
+                .as_ref()
+                .map(|compiler| places.program(compiler)),
             image: candidate.image.as_ref().map(|image| ImageRecord {
                 reference: image.reference.clone(),
                 digest: image.digest.clone(),
                 platform: image.platform.clone(),
                 derived: image.derived.clone(),
             }),
-            probes: choice.report.clone().map(without_flags),
+            probes: choice.report.clone().map(|report| places.report(report)),
             variables: candidate
                 .variables
                 .iter()
                 .map(|variable| {
-                    (
-                        variable.name.clone(),
-                        digest::sha256(variable.value.as_bytes()),
-                    )
+                    let value = places.named(&variable.value);
+                    (variable.name.clone(), digest::sha256(value.as_bytes()))
                 })
                 .collect(),
         },
-        host_probes: host_report(facts, target).map(without_flags),
+        host_probes: host_report(facts, target).map(|report| places.report(report)),
         waivers: waived
             .map(|finding| Waiver {
                 code: finding.code.name().to_owned(),
-                message: finding.what.clone(),
+                message: places.named(&finding.what),
             })
             .collect(),
-    }
-}
-
-/// Returns a report with a digest in place of the flags. They are the user's, as the variables are,
-/// and the manifest is published: `-DTOKEN=…`.
-fn without_flags(report: Report) -> Report {
-    let flags = report.flags.join("\n");
-    Report {
-        flags: vec![format!("sha256:{}", digest::sha256(flags.as_bytes()))],
-        ..report
     }
 }
 
@@ -80,5 +152,29 @@ fn host_report(facts: &Facts, target: &TargetPlan) -> Option<Report> {
     match &facts.of(&target.target).image {
         Some(Ok(image)) if target.toolchain.candidate.image.is_some() => image.host_report.clone(),
         _ => facts.host.report.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_of_this_machine_have_names() {
+        let places = Places(vec![
+            ("/home/me/app/target/xpkg-cache/tools".into(), "<tools>"),
+            ("/home/me/app/target".into(), "<target>"),
+            ("/home/me/app".into(), "<workspace>"),
+            ("/home/me".into(), "<home>"),
+        ]);
+        for (text, expected) in [
+            ("/home/me/app/target/xpkg-cache/tools/none", "<tools>/none"),
+            ("-I/home/me/app/c:/home/me", "-I<workspace>/c:<home>"),
+            ("`/home/me/app`", "`<workspace>`"),
+            ("/home/me/app2 /home/median", "<home>/app2 /home/median"),
+            ("/usr/bin/cc", "/usr/bin/cc"),
+        ] {
+            assert_eq!(places.named(text), expected);
+        }
     }
 }

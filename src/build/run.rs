@@ -8,7 +8,7 @@ use crate::build::look::session::Session;
 use crate::build::look::source;
 use crate::build::look::timer::{StepKind, Timer};
 use crate::build::plan::{Plan, STD_MISSING, TargetPlan};
-use crate::build::record::record;
+use crate::build::record::{Places, record};
 use crate::build::stage::{ExistingTree, Provenance, Staging};
 use crate::build::write::write_tools;
 use crate::host::lock::{self, FileLock};
@@ -445,9 +445,12 @@ fn records(host: &Host, session: &Session, plan: &Plan, staging: &Staging) -> Ve
         &workspace.target_dir,
     ];
     let source = source::source(host, workspace, &generated);
+    let places = Places::new(workspace, &session.facts, host.var("HOME"));
     plan.targets
         .iter()
-        .map(|target| record(&session.facts, plan, target, &source).with_id(digest::sha256))
+        .map(|target| {
+            record(&session.facts, plan, target, &source, &places).with_id(digest::sha256)
+        })
         .collect()
 }
 

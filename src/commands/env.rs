@@ -79,6 +79,7 @@ fn variables(host: &Host, candidate: &Candidate) -> Vec<Variable> {
         .iter()
         .map(path)
         .chain(candidate.variables.iter().cloned())
+        .chain(candidate.runner.clone())
         .collect()
 }
 

@@ -16,6 +16,7 @@ pub fn assemble(
     reason: String,
 ) -> Candidate {
     let (variables, files) = environment::variables(case, &tools);
+    let runner = environment::runner_variable(case, &tools);
     let user_setting = |role: &str| case.target_facts.settings.get(role);
     let cxx = tools.cc.is_none() || tools.cxx.is_some() || user_setting("CXX").is_some();
     let archiver = user_setting("AR")
@@ -43,6 +44,7 @@ pub fn assemble(
         archiver,
         cache_warmups: Vec::new(),
         path: None,
+        runner,
         cxx,
         image: None,
         reason,

@@ -1,6 +1,6 @@
 //! Candidates, and the choice among them.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use crate::project::linker::LinkerKind;
@@ -28,6 +28,10 @@ pub struct Candidate {
     /// Directory of xpkg's own programs that cargo must find; it comes first in PATH.
     #[serde(skip)]
     pub path: Option<Utf8PathBuf>,
+    /// Variable with the emulator that starts the target's programs, if there is one; `env` prints
+    /// it.
+    #[serde(skip)]
+    pub runner: Option<Variable>,
     /// Archiver (`ar`), if xpkg or the user sets one.
     #[serde(skip)]
     pub archiver: Option<String>,
@@ -51,6 +55,15 @@ impl Candidate {
             .as_ref()
             .map_or("", |compiler| compiler.program.as_str());
         format!("{} {} {compiler}", self.kind.name(), self.linker.program)
+    }
+}
+
+impl Candidate {
+    /// Returns the path of one of xpkg's own programs by the name that the variables have.
+    pub fn own_program(&self, name: &str) -> Option<&Utf8Path> {
+        let is_named = |file: &&ToolFile| file.program && file.path.file_name() == Some(name);
+        let file = self.files.iter().find(is_named)?;
+        Some(&file.path)
     }
 }
 

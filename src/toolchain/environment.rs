@@ -90,11 +90,17 @@ const fn flags(role: &'static str, meaning: &'static str) -> EnvVar {
     }
 }
 
+/// Variable with rustc's version. Not one of cargo's names: those are part of the keys of caches.
+pub const RUSTC_VERSION: &str = "XPKG_RUSTC_VERSION";
+
+/// Role of the variable with the program that starts others.
+const RUNNER: &str = "RUNNER";
+
 /// The variables, in the order they are printed.
 #[rustfmt::skip]
 pub const ENV_VARS: &[EnvVar] = &[
     env_var("LINKER", "linker", Spelling::Cargo, Bare::Heard, |_, tools| tools.linker.clone()),
-    env_var("RUNNER", "qemu, if it is on PATH and the target's programs cannot be started here", Spelling::Cargo, Bare::Hosts, runner),
+    env_var(RUNNER, "only set by `env`: qemu, if it is on PATH and the target's programs cannot be started here", Spelling::Cargo, Bare::Hosts, runner),
     env_var("CC", "C compiler", Spelling::Scoped, Bare::Hosts, |_, tools| tools.cc.as_ref().map(|cc| cc.program.clone())),
     env_var("CXX", "C++ compiler", Spelling::Scoped, Bare::Hosts, |_, tools| tools.cxx.clone()),
     env_var("AR", "archiver", Spelling::Scoped, Bare::Hosts, |_, tools| tools.ar.clone()),
@@ -109,7 +115,7 @@ pub const ENV_VARS: &[EnvVar] = &[
     env_var("PKG_CONFIG_PATH", "empty, if your `PKG_CONFIG_PATH` would add the host's directories", Spelling::Scoped, Bare::Hosts, pkg_config_path),
     env_var("JEMALLOC_SYS_WITH_LG_PAGE", "16 for aarch64, if the graph contains jemalloc: kernels with 64 KiB pages", Spelling::Prefixed, Bare::Counts, jemalloc_page),
     env_var("CARGO_ENCODED_RUSTFLAGS", "all rustflags, if the configuration has `rustflags` for the target", Spelling::Plain, Bare::Heard, rustflags),
-    env_var("CARGO_ZIGBUILD_RUSTC_VERSION", "rustc's version, for zig's wrapper", Spelling::Plain, Bare::Heard, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
+    env_var(RUSTC_VERSION, "rustc's version, for zig's wrapper", Spelling::Plain, Bare::Heard, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
 ];
 
 impl EnvVar {
@@ -171,6 +177,7 @@ pub fn variables(case: &TargetContext, tools: &Tools) -> (Vec<Variable>, Vec<Too
             .filter(|_| env_var.bare != Bare::Heard);
         match user_setting {
             Some(setting) => variables.push(Variable::yours(setting)),
+            None if env_var.role == RUNNER => {}
             None => match (env_var.value)(case, tools) {
                 Some(value) => variables.push(Variable::ours(env_var.name(case.target), &value)),
                 // If xpkg sets nothing, the readers use the unscoped one.
@@ -191,6 +198,15 @@ pub fn variables(case: &TargetContext, tools: &Tools) -> (Vec<Variable>, Vec<Too
             .contains_key("CMAKE_TOOLCHAIN_FILE")
     });
     (variables, cmake.into_iter().collect())
+}
+
+/// Returns the variable with the emulator, for those who start programs: a build starts none, and
+/// caches of compilers have each variable of cargo's in their keys.
+pub fn runner_variable(case: &TargetContext, tools: &Tools) -> Option<Variable> {
+    let row = ENV_VARS.iter().find(|row| row.role == RUNNER)?;
+    let is_users = case.target_facts.settings.contains_key(RUNNER);
+    let value = runner(case, tools).filter(|_| !is_users)?;
+    Some(Variable::ours(row.name(case.target), &value))
 }
 
 /// Returns true if libraries and headers of the host must not be found: the target is another
@@ -238,14 +254,8 @@ fn cmake_file(case: &TargetContext, tools: &Tools) -> Option<ToolFile> {
     let cc = tools.cc.as_ref().filter(|_| is_isolated(case, tools))?;
     // For other systems, the cmake crate and CMake set more than this file does.
     let target = Some(case.target).filter(|target| target.system.os == Os::Linux)?;
-    let path_of = |name: &str| {
-        let known = case
-            .facts
-            .programs
-            .get(name)
-            .and_then(|program| program.path.as_ref());
-        known.map_or_else(|| name.to_owned(), ToString::to_string)
-    };
+    // Tools have their names, which CMake looks up on PATH: their paths would be others on each
+    // machine.
     let processor = target.arch.uname;
     let mut lines = vec![
         format!("# Written by cargo xpkg for `{target}`; made again whenever it differs."),
@@ -282,13 +292,13 @@ fn cmake_file(case: &TargetContext, tools: &Tools) -> Option<ToolFile> {
         if let Some(launcher) = launcher.filter(|_| name.ends_with("COMPILER")) {
             lines.push(format!(
                 "set(CMAKE_{name}_LAUNCHER {})",
-                cmake_word(&path_of(&launcher))
+                cmake_word(&launcher)
             ));
         }
         // Further words are part of a compiler's list: the cmake crate sets CMAKE_<LANG>_FLAGS, so
         // that CMake would ignore CMAKE_<LANG>_FLAGS_INIT.
         let args = args.into_iter().filter(|_| name.ends_with("COMPILER"));
-        let words: Vec<String> = std::iter::once(path_of(&program))
+        let words: Vec<String> = std::iter::once(program)
             .chain(args)
             .map(|word| cmake_word(&word))
             .collect();
@@ -305,12 +315,13 @@ fn cmake_file(case: &TargetContext, tools: &Tools) -> Option<ToolFile> {
     let root = match &tools.libraries {
         Some(libraries) if libraries.sysroot != "/" => libraries.sysroot.clone(),
         Some(_) => format!("/usr/{}", target.gnu_name()).into(),
-        None => case.tools.join("none"),
+        // Beside the directory of this file: its own path would be another one on each machine.
+        None => Utf8PathBuf::new(),
     };
-    lines.push(format!(
-        "set(CMAKE_FIND_ROOT_PATH {})",
-        cmake_word(root.as_str())
-    ));
+    lines.push(match root.as_str() {
+        "" => "set(CMAKE_FIND_ROOT_PATH \"${CMAKE_CURRENT_LIST_DIR}/../none\")".to_owned(),
+        root => format!("set(CMAKE_FIND_ROOT_PATH {})", cmake_word(root)),
+    });
     // Libraries built by other build scripts of the graph are in CMAKE_PREFIX_PATH, which the cmake
     // crate sets as an environment variable.
     lines.push("string(REPLACE \":\" \";\" XPKG_BUILT \"$ENV{CMAKE_PREFIX_PATH}\")".to_owned());

@@ -31,6 +31,8 @@ pub struct Facts {
     pub own_program: Option<Utf8PathBuf>,
     /// Programs that were looked for and are on PATH, by the name they were looked for.
     pub programs: BTreeMap<String, Program>,
+    /// SHA-256 of the compilers among them.
+    pub digests: BTreeMap<String, String>,
     /// Compilers among them that have no C library: they find no start file.
     pub without_libc: BTreeSet<String>,
     /// Levels of processors that the start files of compilers among them need, by program.
@@ -83,6 +85,8 @@ impl Facts {
 pub struct Zig {
     pub path: Utf8PathBuf,
     pub version: String,
+    /// SHA-256 of the program.
+    pub digest: String,
     /// Where it keeps what it has compiled.
     pub cache: Utf8PathBuf,
     /// The versions of glibc that it links for.
@@ -91,13 +95,12 @@ pub struct Zig {
     pub libc: Vec<String>,
 }
 
-/// The programs by which zig serves one target.
+/// How zig is called for one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ZigTools {
-    pub cc: Utf8PathBuf,
-    pub cxx: Utf8PathBuf,
-    pub ranlib: Utf8PathBuf,
+    /// Arguments of its C and C++ compilers, as a shell reads them.
+    pub arguments: String,
     /// The target as zig names it: `aarch64-linux-gnu.2.17`.
     pub target: String,
 }

@@ -10,7 +10,8 @@ use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::packages;
 use crate::toolchain::program::Program;
-use crate::toolchain::tools::{self, Libraries, Tools, script};
+use crate::toolchain::script;
+use crate::toolchain::tools::{self, Libraries, Tools};
 
 /// The wrapper of the host's compiler that Debian and musl itself install.
 const WRAPPER: &str = "musl-gcc";
@@ -112,14 +113,10 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
         // Called through a script, so that every caller gets the sysroot.
         let arguments = [format!("--sysroot={sysroot}")];
         let scripted = |program: &Program| {
-            script(
-                case,
-                program,
-                program.program.rsplit('/').next().unwrap_or_default(),
-                &arguments,
-            )
+            let name = program.program.rsplit('/').next().unwrap_or_default();
+            script::compiler(case, program, name, &arguments)
         };
-        let (wrapped, file) = scripted(cc);
+        let (wrapped, files) = scripted(cc);
         let cxx = tools
             .cxx
             .as_ref()
@@ -139,11 +136,11 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             tools,
             format!("{reason}, with `{}`", arguments[0]),
         );
-        candidate.files.extend(
-            [Some(file), cxx.map(|(_, file)| file)]
-                .into_iter()
-                .flatten(),
-        );
+        candidate.files.extend(files);
+        candidate
+            .files
+            .extend(cxx.into_iter().flat_map(|(_, files)| files));
+        candidate.path = Some(script::directory(case.tools));
         candidate
     };
     Ok(found.into_iter().map(candidate).collect())

@@ -466,6 +466,7 @@ mod tests {
             archiver,
             cache_warmups: Vec::new(),
             path: None,
+            runner: None,
             cxx: true,
             image: None,
             reason: String::new(),

@@ -243,6 +243,7 @@ mod tests {
             archiver: None,
             cache_warmups: Vec::new(),
             path: None,
+            runner: None,
             cxx: true,
             image: None,
             reason: String::new(),

@@ -26,6 +26,7 @@ pub mod native;
 pub mod packages;
 pub mod probe;
 pub mod program;
+pub mod script;
 pub mod system_library;
 #[cfg(test)]
 pub mod tests;

@@ -27,6 +27,7 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
     let mut glibc = None;
     let mut facts = Facts::default();
     facts.rustc.host = "x86_64-unknown-linux-gnu".to_owned();
+    facts.own_program = Some("/my bin/cargo-xpkg".into());
     let mut target_facts = TargetFacts {
         crt_static: true,
         ..TargetFacts::default()
@@ -76,20 +77,18 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
                 facts.zig = Some(Zig {
                     path: "/z/zig".into(),
                     version: "0.17.0".to_owned(),
+                    digest: "d1".to_owned(),
                     cache: "/z/cache".into(),
                     glibc,
                     libc: vec!["zig-target".to_owned(), "aarch64-linux-gnu".to_owned()],
                 });
-                let program = |name: &str| format!("/w/{name}").into();
                 let target = if word == "zig-without-libc" {
                     "powerpc64-linux-gnu"
                 } else {
                     "zig-target"
                 };
                 target_facts.zig = Some(Ok(ZigTools {
-                    cc: program("zigcc"),
-                    cxx: program("zigcxx"),
-                    ranlib: program("zigranlib"),
+                    arguments: "-g -target zig-target".to_owned(),
                     target: target.to_owned(),
                 }));
             }
@@ -209,17 +208,14 @@ pub fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expe
             )
         }
     };
-    // The digest in a file's path does not matter here.
-    let place = |part: &str| {
-        part.len() > 17
-            && part.as_bytes()[16] == b'/'
-            && part[..16].bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
-    let found: Vec<&str> = found
-        .split("/tools/")
-        .map(|part| if place(part) { &part[17..] } else { part })
-        .collect();
-    assert_eq!(found.join("/tools/"), expected, "{text} for {target}");
+    // The digest in a script's name does not matter here.
+    let mut parts = found.split("xpkg-");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str("xpkg-");
+        shown.push_str(part.get(13..).unwrap_or(part));
+    }
+    assert_eq!(shown, expected, "{text} for {target}");
 }
 
 /// Checks the choice of `auto`.
@@ -267,14 +263,13 @@ fn pure_rust_for_musl_needs_no_compiler() {
     check(
         "lld self-contained",
         ARM_MUSL,
-        "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld",
+        "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1",
     );
 }
 
 #[test]
 fn what_stands_before_rust_lld_is_a_name_on_path() {
     let (mut facts, mut target_facts, c, _) = machine("lld self-contained");
-    facts.own_program = Some("/my bin/cargo-xpkg".into());
     let target = Target::parse(ARM_MUSL, &[ARM_MUSL.to_owned()]).unwrap();
     target_facts.triple = ARM_MUSL.to_owned();
     facts.targets = vec![target_facts];
@@ -296,15 +291,25 @@ fn what_stands_before_rust_lld_is_a_name_on_path() {
             "rust-lld-1"
         )]
     );
-    assert_eq!(candidate.path.as_deref(), Some(Utf8Path::new("/tools/lld")));
+    assert_eq!(candidate.path.as_deref(), Some(Utf8Path::new("/tools/bin")));
     assert_eq!(
         candidate.files,
-        [ToolFile {
-            path: "/tools/lld/rust-lld-1".into(),
-            text: "#!/bin/sh\n# Written by cargo xpkg.\nexec '/my bin/cargo-xpkg' __lld \"$@\"\n"
-                .to_owned(),
-            program: true,
-        }]
+        [
+            ToolFile {
+                path: "/tools/bin/xpkg-self-0.1.0".into(),
+                text: "#!/bin/sh\n# Written by cargo xpkg.\nexec '/my bin/cargo-xpkg' \"$@\"\n"
+                    .to_owned(),
+                program: true,
+            },
+            ToolFile {
+                path: "/tools/bin/rust-lld-1".into(),
+                text:
+                    "#!/bin/sh\n# Written by cargo xpkg.\nexec \"${0%/*}/xpkg-self-0.1.0\" __lld \
+                       \"$@\"\n"
+                        .to_owned(),
+                program: true,
+            },
+        ]
     );
 }
 
@@ -313,13 +318,13 @@ fn a_wrapper_of_the_hosts_gcc_compiles_c_for_musl_but_never_links() {
     check(
         "c lld self-contained x86_64-linux-musl-gcc=x86_64-linux-gnu",
         X86_MUSL,
-        "rust-lld CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld \
+        "rust-lld CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1 \
          CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc",
     );
     check(
         "c lld self-contained musl-gcc=x86_64-linux-gnu ar",
         X86_MUSL,
-        "rust-lld CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld \
+        "rust-lld CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1 \
          CC_x86_64_unknown_linux_musl=musl-gcc AR_x86_64_unknown_linux_musl=ar",
     );
 }
@@ -329,7 +334,7 @@ fn the_users_own_compiler_stays_and_counts() {
     check(
         "c lld self-contained CC:my-cc my-cc",
         ARM_MUSL,
-        "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld TARGET_CC=my-cc (user)",
+        "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1 TARGET_CC=my-cc (user)",
     );
     check(
         "aarch64-linux-gnu-gcc=aarch64-linux-gnu linker:my-ld my-ld",
@@ -343,8 +348,8 @@ fn clang_serves_where_it_finds_all_it_needs() {
     check(
         "clang=x86_64-pc-linux-gnu clang-finds",
         ARM_GNU,
-        "clang CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=/tools/aarch64-linux-gnu-clang \
-         CC_aarch64_unknown_linux_gnu=/tools/aarch64-linux-gnu-clang",
+        "clang CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=xpkg-aarch64-linux-gnu-clang \
+         CC_aarch64_unknown_linux_gnu=xpkg-aarch64-linux-gnu-clang",
     );
 }
 
@@ -461,8 +466,8 @@ fn a_shared_musl_is_refused_for_rust_lld_however_it_is_chosen() {
     check(
         "lld self-contained shared-musl zig ar",
         ARM_MUSL,
-        "zig CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=/w/zigcc \
-         CC_aarch64_unknown_linux_musl=/w/zigcc CXX_aarch64_unknown_linux_musl=/w/zigcxx \
+        "zig CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=xpkg-zigcc-zig-target \
+         CC_aarch64_unknown_linux_musl=xpkg-zigcc-zig-target CXX_aarch64_unknown_linux_musl=xpkg-zigcxx-zig-target \
          AR_aarch64_unknown_linux_musl=ar",
     );
 }
@@ -508,7 +513,7 @@ fn a_choice_overrides_cargos_configuration_but_not_rustflags() {
         "lld self-contained linker:mine mine",
         ARM_MUSL,
         Some(LinkerChoice::Auto),
-        "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld",
+        "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1",
     );
     check_choice(
         "lld self-contained flag-linker:mine mine",
@@ -556,9 +561,9 @@ fn a_compiler_with_an_older_glibc_guarantees_the_floor() {
     check(
         "cc=x86_64-linux-gnu glibc:2.36 zig",
         "x86_64-unknown-linux-gnu.2.17",
-        "zig CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=/w/zigcc \
-         CC_x86_64_unknown_linux_gnu=/w/zigcc CXX_x86_64_unknown_linux_gnu=/w/zigcxx \
-         AR_x86_64_unknown_linux_gnu=/tools/zig-ar",
+        "zig CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=xpkg-zigcc-zig-target \
+         CC_x86_64_unknown_linux_gnu=xpkg-zigcc-zig-target CXX_x86_64_unknown_linux_gnu=xpkg-zigcxx-zig-target \
+         AR_x86_64_unknown_linux_gnu=xpkg-zig-ar",
     );
     check(
         "cc=x86_64-linux-gnu glibc:2.31 zig",
@@ -603,14 +608,14 @@ fn zig_links_where_nothing_else_does() {
     check(
         "zig ar",
         ARM_GNU,
-        "zig CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=/w/zigcc \
-         CC_aarch64_unknown_linux_gnu=/w/zigcc CXX_aarch64_unknown_linux_gnu=/w/zigcxx \
+        "zig CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=xpkg-zigcc-zig-target \
+         CC_aarch64_unknown_linux_gnu=xpkg-zigcc-zig-target CXX_aarch64_unknown_linux_gnu=xpkg-zigcxx-zig-target \
          AR_aarch64_unknown_linux_gnu=ar",
     );
     check(
         "zig lld self-contained",
         ARM_MUSL,
-        "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld",
+        "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1",
     );
     check("cc=x86_64-linux-gnu zig", X86_GNU, "native");
 }
@@ -621,14 +626,14 @@ fn a_gcc_for_musl_compiles_the_c_and_zig_the_cxx() {
     check(
         &format!("c {machine}"),
         X86_MUSL,
-        "rust-lld CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld \
+        "rust-lld CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1 \
          CC_x86_64_unknown_linux_musl=musl-gcc AR_x86_64_unknown_linux_musl=ar",
     );
     check(
         &format!("c++ {machine}"),
         X86_MUSL,
-        "zig CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=/w/zigcc \
-         CC_x86_64_unknown_linux_musl=musl-gcc CXX_x86_64_unknown_linux_musl=/w/zigcxx \
+        "zig CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=xpkg-zigcc-zig-target \
+         CC_x86_64_unknown_linux_musl=musl-gcc CXX_x86_64_unknown_linux_musl=xpkg-zigcxx-zig-target \
          AR_x86_64_unknown_linux_musl=ar",
     );
 }
@@ -685,9 +690,9 @@ fn a_c_library_for_newer_processors_is_not_linked() {
     check(
         &format!("{DEBIANS_ARMHF} zig"),
         "arm-unknown-linux-gnueabihf",
-        "zig CARGO_TARGET_ARM_UNKNOWN_LINUX_GNUEABIHF_LINKER=/w/zigcc \
-         CC_arm_unknown_linux_gnueabihf=/w/zigcc CXX_arm_unknown_linux_gnueabihf=/w/zigcxx \
-         AR_arm_unknown_linux_gnueabihf=/tools/zig-ar",
+        "zig CARGO_TARGET_ARM_UNKNOWN_LINUX_GNUEABIHF_LINKER=xpkg-zigcc-zig-target \
+         CC_arm_unknown_linux_gnueabihf=xpkg-zigcc-zig-target CXX_arm_unknown_linux_gnueabihf=xpkg-zigcxx-zig-target \
+         AR_arm_unknown_linux_gnueabihf=xpkg-zig-ar",
     );
     check(
         DEBIANS_ARMHF,

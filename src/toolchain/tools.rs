@@ -4,7 +4,6 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::invocation;
 use crate::target::Target;
 use crate::target::system::Libc;
 use crate::toolchain::context::TargetContext;
@@ -93,36 +92,6 @@ impl ToolFile {
             program,
         }
     }
-}
-
-/// Returns a script that calls a compiler with extra arguments, under a name of xpkg's.
-pub fn script(
-    case: &TargetContext,
-    program: &Program,
-    name: &str,
-    arguments: &[String],
-) -> (Program, ToolFile) {
-    let real = program
-        .path
-        .as_ref()
-        .map_or(program.program.as_str(), |path| path.as_str());
-    let line = [real]
-        .into_iter()
-        .chain(arguments.iter().map(String::as_str))
-        .map(invocation::quote)
-        .collect::<Vec<_>>()
-        .join(" ");
-    let text = format!(
-        "#!/bin/sh\n# Written by cargo xpkg for `{}`.\nexec {line} \"$@\"\n",
-        case.target
-    );
-    let file = ToolFile::new(case, name, text, true);
-    let scripted = Program {
-        program: file.path.to_string(),
-        machine: Some(case.target.gnu_name()),
-        ..program.clone()
-    };
-    (scripted, file)
 }
 
 impl Tools {

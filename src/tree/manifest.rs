@@ -20,7 +20,6 @@ use crate::target::level::Level;
 use crate::target::system::Libc;
 use crate::toolchain::image::lockfile::Derived;
 use crate::toolchain::probe::report::Report;
-use crate::toolchain::program::Program;
 use crate::tree::fields::{
     self, LARGEST_SIZE, excerpt, is_commit, is_component, is_digest, is_hex, is_mode, is_word, must,
 };
@@ -111,7 +110,7 @@ impl TargetRecord {
                 kind: LinkerKind::Native,
                 chosen_by: String::new(),
                 reason: String::new(),
-                linker: Program::default(),
+                linker: ProgramRecord::default(),
                 c_compiler: None,
                 image: None,
                 probes: None,
@@ -182,17 +181,31 @@ pub struct Toolchain {
     /// Reason for the choice.
     pub reason: String,
     /// Linker.
-    pub linker: Program,
+    pub linker: ProgramRecord,
     /// C compiler, if the target has one.
-    pub c_compiler: Option<Program>,
+    pub c_compiler: Option<ProgramRecord>,
     /// Cross image that contains linker and C compiler.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageRecord>,
     /// Results of the probes of the C compiler; `None` if the target's graph contains no C.
     pub probes: Option<Report>,
     /// Target-scoped variables of the build, including the user's: SHA-256 of each value as 64 hex
-    /// digits. The values may be secrets, and the manifest is published.
+    /// digits, with names in place of this machine's directories. The values may be secrets, and the
+    /// manifest is published.
     pub variables: BTreeMap<String, String>,
+}
+
+/// Linker or compiler of a build. Its path is not recorded: the record of a build is the same on
+/// every machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramRecord {
+    /// Name by which it is called.
+    pub program: String,
+    /// Version line, as the program prints it.
+    pub version: Option<String>,
+    /// GNU triple that a compiler compiles for.
+    pub machine: Option<String>,
 }
 
 /// Cross image of a build. The engine is not recorded, because it does not affect the result.

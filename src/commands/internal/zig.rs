@@ -17,6 +17,7 @@ use crate::host::shell;
 use crate::invocation::Invocation;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::linker::LinkerKind;
+use crate::toolchain::environment::RUSTC_VERSION;
 use crate::toolchain::facts::ZigTools;
 use crate::toolchain::link_failure::LinkFailure;
 use crate::toolchain::zig::arguments::{self, KEEP_SYMBOLS, Step};
@@ -36,21 +37,24 @@ pub struct ZigToolsArgs {
     pub target: String,
 }
 
-/// Writes the wrappers of a target, and prints their paths as JSON.
+/// Lets the library write its wrappers of a target, and prints the arguments in them as JSON. xpkg's
+/// own wrappers call zig with the same, and are the same on every machine.
 pub fn tools(args: ZigToolsArgs) -> Result<(), Failure> {
     let ZigToolsArgs { target } = args;
     let failed = |message: String| Problem::new(PROCESS_FAILED, message);
     let config = cargo_config2::Config::load().map_err(|error| failed(error.to_string()))?;
     let wrappers =
         prepare_zig_linker(&target, &config).map_err(|error| failed(format!("{error:#}")))?;
-    let path = |path: std::path::PathBuf| {
-        Utf8PathBuf::from_path_buf(path)
-            .map_err(|path| failed(format!("the path `{}` is not UTF-8", path.display())))
-    };
+    let path = Utf8PathBuf::from_path_buf(wrappers.cc)
+        .map_err(|path| failed(format!("the path `{}` is not UTF-8", path.display())))?;
+    let text = Host::new(shell::Shell::default())?.read_text(&path)?;
+    let arguments = text.lines().find_map(|line| {
+        let (_, call) = line.split_once(" zig cc -- ")?;
+        call.strip_suffix(" \"$@\"")
+    });
+    let arguments = arguments.ok_or_else(|| failed(format!("`{path}` calls no `zig cc`")))?;
     let tools = ZigTools {
-        cc: path(wrappers.cc)?,
-        cxx: path(wrappers.cxx)?,
-        ranlib: path(wrappers.ranlib)?,
+        arguments: arguments.to_owned(),
         target: wrappers.target,
     };
     shell::data(&shell::json(&tools))?;
@@ -89,6 +93,10 @@ pub fn run(host: &Host, args: ZigArgs) -> Result<u8, Failure> {
     let mut call = Invocation::new(program, host.cwd())
         .args(["__zig", tool, "--"])
         .args(args);
+    // The library asks rustc otherwise, for each call.
+    if let Some(version) = host.var(RUSTC_VERSION) {
+        call = call.env("CARGO_ZIGBUILD_RUSTC_VERSION", version);
+    }
     let is_private = |cache: &Utf8PathBuf| cache::private(cache).unwrap_or(false);
     if let Some(cache) = host.cache_dir().filter(is_private) {
         call = call.env("CARGO_ZIGBUILD_CACHE_DIR", cache);

@@ -14,7 +14,8 @@ use crate::target::system::{Libc, Os};
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
-use crate::toolchain::tools::{Libraries, Tools, script};
+use crate::toolchain::script;
+use crate::toolchain::tools::{Libraries, Tools};
 
 const CLANG: &str = "clang";
 
@@ -74,10 +75,10 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
         );
     }
     let name = format!("{}-{CLANG}", target.gnu_name());
-    let (cc, file) = script(case, clang, &name, &script_arguments);
+    let (cc, files) = script::compiler(case, clang, &name, &script_arguments);
     let cxx = case
         .program(&format!("{CLANG}++"))
-        .map(|cxx| script(case, cxx, &format!("{name}++"), &script_arguments));
+        .map(|cxx| script::compiler(case, cxx, &format!("{name}++"), &script_arguments));
     let installed = |name: &str| case.program(name).map(|_| name.to_owned());
     let libraries = match case.sysroot {
         Some(sysroot) => Libraries::below(sysroot, target),
@@ -97,11 +98,11 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let linker = if uses_host_linker { "lld" } else { "linker" };
     let reason = format!("finds C library and {linker} with `{arguments}`");
     let mut candidate = assemble(case, LinkerKind::Clang, cc, tools, reason);
-    candidate.files.extend(
-        [Some(file), cxx.map(|(_, file)| file)]
-            .into_iter()
-            .flatten(),
-    );
+    candidate.files.extend(files);
+    candidate
+        .files
+        .extend(cxx.into_iter().flat_map(|(_, files)| files));
+    candidate.path = Some(script::directory(case.tools));
     Ok(vec![candidate])
 }
 

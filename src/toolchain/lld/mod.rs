@@ -7,9 +7,6 @@
 
 pub mod arguments;
 
-use camino::Utf8PathBuf;
-
-use crate::invocation;
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
 use crate::target::system::{Format, Libc, Os};
@@ -19,6 +16,7 @@ use crate::toolchain::context::TargetContext;
 use crate::toolchain::gcc;
 use crate::toolchain::lld::arguments::{of_rustflags, translate};
 use crate::toolchain::program::Program;
+use crate::toolchain::script;
 use crate::toolchain::tools::{ToolFile, Tools};
 
 /// Name by which rustc finds the linker in its own sysroot.
@@ -88,21 +86,12 @@ pub fn unfollowed(case: &TargetContext) -> Option<String> {
     })
 }
 
-/// Returns the directory with the wrapper, for PATH, and the wrapper. `None` if the path of this
-/// program is unknown. The name is on PATH rather than the path in the variable, so that nothing
-/// of this machine is in cargo's environment: sccache hashes it, and the manifest records it.
-fn wrapper(case: &TargetContext) -> Option<(Utf8PathBuf, ToolFile)> {
-    let own_program = case.facts.own_program.as_ref()?;
-    let directory = case.tools.join("lld");
-    let file = ToolFile {
-        path: directory.join(WRAPPER),
-        text: format!(
-            "#!/bin/sh\n# Written by cargo xpkg.\nexec {} {SUBCOMMAND} \"$@\"\n",
-            invocation::quote(own_program.as_str())
-        ),
-        program: true,
-    };
-    Some((directory, file))
+/// Returns the wrapper, and the script that it starts. `None` if the path of this program is
+/// unknown.
+fn wrapper(case: &TargetContext) -> Option<[ToolFile; 2]> {
+    let (own, own_file) = script::own_program(case)?;
+    let text = format!("exec {} {SUBCOMMAND} \"$@\"\n", script::beside(&own));
+    Some([own_file, script::file(case, WRAPPER, &text)])
 }
 
 /// Builds the candidate, with the wrapper before rust-lld.
@@ -116,9 +105,9 @@ fn candidate(case: &TargetContext, tools: Tools, reason: String) -> Candidate {
         tools.linking(name),
         reason,
     );
-    if let Some((directory, file)) = wrapper {
-        candidate.files.push(file);
-        candidate.path = Some(directory);
+    if let Some(files) = wrapper {
+        candidate.files.extend(files);
+        candidate.path = Some(script::directory(case.tools));
     }
     candidate
 }

@@ -1,7 +1,7 @@
 //! What is asked of candidates, once it is known what is here: their archivers, their headers,
 //! their compilers.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::thread;
 
 use crate::host::machine::Host;
@@ -23,6 +23,7 @@ use crate::toolchain::probe::archiver::ArchiveFormat;
 use crate::toolchain::probe::headers::Includes;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::probe::run::ProbeTarget;
+use crate::toolchain::words::ToolWords;
 use crate::toolchain::write::write_tools;
 use crate::toolchain::{choose, probe};
 
@@ -50,6 +51,19 @@ fn viable_candidates<'a>(
     scope.requests.iter().filter_map(of_request).collect()
 }
 
+/// Takes a command apart. One of xpkg's own scripts is called by its path: only cargo finds it on
+/// PATH.
+fn called(case: &TargetContext, candidate: &Candidate, command: &str) -> ToolWords {
+    let words = case.words(command);
+    match candidate.own_program(&words.program) {
+        Some(path) => ToolWords {
+            program: path.to_string(),
+            ..words
+        },
+        None => words,
+    }
+}
+
 /// What the archivers of a target's candidates write, where its graph holds C: (triple, program,
 /// answer).
 pub fn archives(
@@ -68,14 +82,15 @@ pub fn archives(
             .iter()
             .filter(|candidate| candidate.kind != LinkerKind::Image);
         let names = here
-            .filter_map(|candidate| candidate.archiver.clone())
-            .collect::<BTreeSet<String>>();
-        let answered = names.into_iter().filter_map(|name| {
-            Some((
-                request.target.clone(),
-                name.clone(),
-                probe::look::archive(host, &case.words(&name))?,
-            ))
+            .filter_map(|candidate| {
+                let name = candidate.archiver.clone()?;
+                let words = called(&case, candidate, &name);
+                Some((name, words))
+            })
+            .collect::<BTreeMap<String, ToolWords>>();
+        let answered = names.into_iter().filter_map(|(name, words)| {
+            let answer = probe::look::archive(host, &words)?;
+            Some((request.target.clone(), name, answer))
         });
         answers.extend(answered);
     }
@@ -102,12 +117,15 @@ pub fn includes(
             let here = candidates
                 .into_iter()
                 .filter(|candidate| candidate.kind != LinkerKind::Image);
-            let compilers: BTreeSet<String> = here
-                .filter_map(|candidate| Some(candidate.c_compiler?.program))
-                .collect();
             let case = TargetContext::new(request, facts, &need, &tools);
-            for compiler in compilers {
-                let words = case.words(&compiler);
+            let compilers: BTreeMap<String, ToolWords> = here
+                .filter_map(|candidate| {
+                    let name = candidate.c_compiler.as_ref()?.program.clone();
+                    let words = called(&case, &candidate, &name);
+                    Some((name, words))
+                })
+                .collect();
+            for (compiler, words) in compilers {
                 asked.push(threads.spawn(move || {
                     let includes = probe::look::includes(host, &found.workspace.root, &words);
                     (request.target.clone(), compiler, includes)
@@ -178,6 +196,7 @@ pub fn reports(
                         version: compiler.and_then(|compiler| compiler.version.clone()),
                         path: compiler.and_then(|compiler| compiler.path.as_deref()),
                         runner,
+                        path_first: candidate.path.as_deref(),
                         apart: None,
                     };
                     (target, candidate.key(), probe::run::report(host, &asked))

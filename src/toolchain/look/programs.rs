@@ -38,6 +38,17 @@ pub fn emulator(host: &Host, arch: &Arch) -> Option<String> {
     names.into_iter().find(|name| host.find(name).is_some())
 }
 
+/// Returns the SHA-256 of a program, cached by the identity of its file; `None` if it cannot be read.
+pub fn digest(host: &Host, path: &Utf8Path) -> Option<String> {
+    let cache_file = cache::place(host, "digests", &host.identity(path)?);
+    if let Some(digest) = cache::read(host, cache_file.as_deref()) {
+        return Some(digest);
+    }
+    let (digest, _) = host.hash(&host.real_path(path)?).ok()?;
+    cache::keep(host, cache_file.as_deref(), &digest);
+    Some(digest)
+}
+
 /// A program on PATH; a compiler or a linker also says what it is. What a compiler of its own name
 /// says is kept by its identity: a script or a `ccache` stands for another that may change.
 pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) -> (String, Program) {

@@ -264,6 +264,15 @@ impl Survey<'_, '_> {
         let pip_refuses = missing && self.wants_zig() && zig::look::pip_refuses(self.host);
         let packages = graph.host_c_packages;
         let packages = leveled(project, scope, scope.profiles, packages, Side::Host);
+        let is_compiler =
+            |program: &&Program| program.machine.is_some() || program.program.contains("++");
+        let compilers = programs.values().filter(is_compiler);
+        let digests = compilers
+            .filter_map(|program| {
+                let digest = programs::digest(self.host, program.path.as_deref()?)?;
+                Some((program.program.clone(), digest))
+            })
+            .collect();
         let start_files = programs::start_files(self.host, &project.workspace.root, &programs);
         Facts {
             rustc: project.rustc.clone(),
@@ -271,6 +280,7 @@ impl Survey<'_, '_> {
             start_levels: start_files.levels,
             own_program: self.host.own_program().filter(|_| cfg!(unix)),
             programs,
+            digests,
             targets: complete,
             host: self.host_facts(packages),
             wants: graph.wants,
@@ -428,6 +438,7 @@ impl Survey<'_, '_> {
                 .as_ref()
                 .and_then(|compiler| compiler.path.as_deref()),
             runner: Some(Vec::new()),
+            path_first: None,
             apart: None,
         };
         HostFacts {

@@ -89,6 +89,8 @@ pub struct ProbeTarget<'a> {
     /// Command prefix that runs its programs: empty for the host's, an emulator otherwise; `None`
     /// if they cannot run.
     pub runner: Option<Vec<String>>,
+    /// Directory of xpkg's own programs that comes first in PATH.
+    pub path_first: Option<&'a Utf8Path>,
     /// Set if it is in an image.
     pub apart: Option<ContainerCompiler<'a>>,
 }
@@ -281,6 +283,7 @@ fn key(host: &Host, compiler: &ProbeTarget) -> Option<String> {
         version,
         path: _,
         runner,
+        path_first: _,
         apart: _,
     } = compiler;
     let text = format!(
@@ -433,6 +436,7 @@ fn with_environment(
         );
     }
     call.env.extend(variables.iter().cloned());
+    call.path_first = compiler.path_first.map(Utf8Path::to_owned);
     call
 }
 

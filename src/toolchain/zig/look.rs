@@ -16,6 +16,7 @@ use crate::project::look::context::ProjectContext;
 use crate::project::workspace::cache_dir;
 use crate::target::Target;
 use crate::toolchain::facts::{Zig, ZigTools};
+use crate::toolchain::look::programs;
 use crate::toolchain::probe::run::LIMIT;
 
 /// Searches for `zig` on PATH, then in Python's package `ziglang`, then for the package's program
@@ -91,12 +92,15 @@ fn query(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
     let (environment, targets) = (run("env")?, run("targets")?);
     // A shell script in front of the real program would hide its changes.
     let real = text_of(&environment, "zig_exe").map_or_else(|| path.clone(), Utf8PathBuf::from);
+    let program = if host.is_file(&real) {
+        real
+    } else {
+        path.clone()
+    };
+    let digest = programs::digest(host, &program);
     let zig = Zig {
-        path: if host.is_file(&real) {
-            real
-        } else {
-            path.clone()
-        },
+        digest: digest.ok_or_else(|| format!("`{program}` cannot be read"))?,
+        path: program,
         version: text_of(&environment, "version").ok_or_else(incomplete)?,
         cache: text_of(&environment, "global_cache_dir")
             .ok_or_else(incomplete)?
@@ -237,12 +241,12 @@ fn ask(host: &Host, python: &Utf8Path) -> Option<Answer> {
     Some(answer)
 }
 
-/// Returns the wrappers by which zig serves a target. They are written once for this program, this
-/// zig and these rustflags.
+/// Returns how zig is called for a target. The library is asked once for this program, this zig and
+/// these rustflags.
 ///
 /// # Errors
 ///
-/// Fails with a clause if they cannot be written.
+/// Fails with a clause if it cannot be called.
 pub fn tools(
     host: &Host,
     found: &ProjectContext,
@@ -254,8 +258,7 @@ pub fn tools(
         .own_program()
         .ok_or("cannot be wrapped: the path of this program is not known")?;
     let cache = cache_dir(&found.workspace);
-    // Each zig has its own directory: the library names its wrappers by the arguments for zig, not
-    // by which zig it is.
+    // For old versions of zig and rustc, the arguments name files that the library writes there.
     let identity = host.identity(&zig.path).unwrap_or_default();
     let directory = cache.join(format!(
         "zig-{}",
@@ -266,12 +269,7 @@ pub fn tools(
         found.rustc.release
     );
     let cache_file = cache.join(format!("zig-{}.json", cache::digest(&key)));
-    let exists = |tools: &ZigTools| {
-        [&tools.cc, &tools.cxx, &tools.ranlib]
-            .into_iter()
-            .all(|path| host.is_file(path))
-    };
-    if let Some(tools) = cache::read(host, Some(&cache_file)).filter(exists) {
+    if let Some(tools) = cache::read(host, Some(&cache_file)).filter(|_| host.is_dir(&directory)) {
         return Ok(tools);
     }
     let unwritten = |problem: Problem| format!("cannot be wrapped: {}", problem.message);

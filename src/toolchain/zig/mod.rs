@@ -1,16 +1,13 @@
 //! zig: links and compiles C and C++ for musl, and for every glibc floor that it supports. It ships
 //! all C libraries itself.
 //!
-//! Wrappers written by cargo-zigbuild's library call it. They start this program, which passes on the
-//! arguments that zig understands ([`arguments`]). [`look`] finds zig: on PATH, then as Python's
-//! `ziglang`.
+//! Scripts of ours call it with the arguments of cargo-zigbuild's library. They start this program,
+//! which passes on the arguments that zig understands ([`arguments`]). [`look`] finds zig: on PATH,
+//! then as Python's `ziglang`.
 
 pub mod arguments;
 pub mod look;
 
-use camino::Utf8Path;
-
-use crate::invocation;
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
@@ -22,6 +19,7 @@ use crate::toolchain::facts::{Facts, Zig, ZigTools};
 use crate::toolchain::gcc;
 use crate::toolchain::lld;
 use crate::toolchain::program::Program;
+use crate::toolchain::script;
 use crate::toolchain::tools::{ToolFile, Tools};
 
 /// Name and text of the smallest C program.
@@ -33,34 +31,92 @@ const CXX_PROGRAM: (&str, &str) = (
     "#include <iostream>\nint main() { std::cout << 1; }\n",
 );
 
+/// Scripts that call zig for a target.
+struct Scripts {
+    /// Name of the C compiler, which also links.
+    cc: String,
+    /// Name of the C++ compiler.
+    cxx: String,
+    /// Name of the archiver.
+    ar: String,
+    /// Name of its index maker.
+    ranlib: String,
+    /// The scripts, and those that they start.
+    files: Vec<ToolFile>,
+}
+
+impl Scripts {
+    /// Makes the scripts; `None` if the path of this program is unknown.
+    fn new(case: &TargetContext, zig: &Zig, tools: &ZigTools) -> Option<Self> {
+        let Zig {
+            path,
+            version,
+            digest,
+            ..
+        } = zig;
+        let (own, own_file) = script::own_program(case)?;
+        let program = format!("xpkg-zig-{}", script::short(&format!("{version} {digest}")));
+        let about = format!("# zig {version}, SHA-256 {digest}.\n");
+        let run = |tool: &str, arguments: &str| {
+            format!(
+                "{about}export CARGO_ZIGBUILD_ZIG_VERSION={version}\nexport \
+                 CARGO_ZIGBUILD_ZIG_COMMAND={}\nexec {} zig {tool} --{arguments} \"$@\"\n",
+                script::beside(&program),
+                script::beside(&own)
+            )
+        };
+        let arguments = format!(" {}", tools.arguments);
+        let named = |name: &str, text: &str| script::named(case, name, text);
+        let (cc, cc_file) = named(&format!("zigcc-{}", tools.target), &run("cc", &arguments));
+        let (cxx, cxx_file) = named(&format!("zigcxx-{}", tools.target), &run("c++", &arguments));
+        let (ranlib, ranlib_file) = named("zig-ranlib", &run("ranlib", ""));
+        let (ar, ar_file) = named(
+            "zig-ar",
+            &format!("{about}exec {} ar \"$@\"\n", script::beside(&program)),
+        );
+        let program_file = script::of_machine(case, &program, path);
+        Some(Self {
+            cc,
+            cxx,
+            ar,
+            ranlib,
+            files: vec![
+                own_file,
+                program_file,
+                cc_file,
+                cxx_file,
+                ranlib_file,
+                ar_file,
+            ],
+        })
+    }
+}
+
 /// Returns the libraries that zig compiles before its first link for the target.
-fn cache_warmups(case: &TargetContext, zig: &Zig, programs: &ZigTools) -> Vec<CacheWarmup> {
+fn cache_warmups(
+    case: &TargetContext,
+    zig: &Zig,
+    tools: &ZigTools,
+    scripts: &Scripts,
+) -> Vec<CacheWarmup> {
     let (libc, long) = match case.target.system.libc {
         Libc::Musl => ("musl", "about a minute of compiling"),
         _ => ("glibc", "some seconds of compiling"),
     };
-    // The wrapper's name contains a digest of the arguments for zig.
-    let marker = |program: &Utf8Path| {
-        zig.cache.join(format!(
-            "xpkg-{}-{}",
-            zig.version,
-            program.file_stem().unwrap_or_default()
-        ))
-    };
+    // The script's name contains a digest of zig and of its arguments.
+    let marker = |name: &str| zig.cache.join(name);
+    let path = |name: &str| script::directory(case.tools).join(name);
     let c = CacheWarmup {
-        what: format!("{libc} for {}, {long}", programs.target),
-        compiler: programs.cc.clone(),
+        what: format!("{libc} for {}, {long}", tools.target),
+        compiler: path(&scripts.cc),
         source: C_PROGRAM,
-        marker: marker(&programs.cc),
+        marker: marker(&scripts.cc),
     };
     let cxx = CacheWarmup {
-        what: format!(
-            "libc++ for {}, about a minute of compiling",
-            programs.target
-        ),
-        compiler: programs.cxx.clone(),
+        what: format!("libc++ for {}, about a minute of compiling", tools.target),
+        compiler: path(&scripts.cxx),
         source: CXX_PROGRAM,
-        marker: marker(&programs.cxx),
+        marker: marker(&scripts.cxx),
     };
     let wants_cxx = case.c.packages.iter().any(|package| package.cxx);
     [Some(c), wants_cxx.then_some(cxx)]
@@ -211,8 +267,10 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             range(zig, target)
         ));
     }
+    let scripts = Scripts::new(case, zig, tools)
+        .ok_or("cannot be wrapped: the path of this program is not known")?;
     let zig_program = Program {
-        program: tools.cc.to_string(),
+        program: scripts.cc.clone(),
         path: Some(zig.path.clone()),
         version: Some(version(zig)),
         machine: Some(tools.target.clone()),
@@ -227,7 +285,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
                 "it includes musl and compiles C++, and `{}` ({what}) compiles C",
                 cc.program
             );
-            candidate(case, zig, tools, zig_program.clone(), cc, reason)
+            candidate(case, zig, tools, &scripts, zig_program.clone(), cc, reason)
         }));
     }
     let reason = match target.system.libc {
@@ -241,6 +299,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
         case,
         zig,
         tools,
+        &scripts,
         zig_program.clone(),
         zig_program,
         reason,
@@ -252,41 +311,27 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
 fn candidate(
     case: &TargetContext,
     zig: &Zig,
-    programs: &ZigTools,
+    zig_tools: &ZigTools,
+    scripts: &Scripts,
     zig_program: Program,
     cc: Program,
     reason: String,
 ) -> Candidate {
     let installed = |name: &str| case.program(name).map(|_| name.to_owned());
-    let archiver = ToolFile::new(
-        case,
-        "zig-ar",
-        format!(
-            "#!/bin/sh\n# Written by cargo xpkg.\nexec {} ar \"$@\"\n",
-            invocation::quote(zig.path.as_str())
-        ),
-        true,
-    );
-    let ar = installed("ar");
-    let mut files = if ar.is_some() {
-        Vec::new()
-    } else {
-        vec![archiver.clone()]
-    };
     let tools = Tools {
-        linker: Some(programs.cc.to_string()),
+        linker: Some(scripts.cc.clone()),
         cc: Some(cc),
-        cxx: Some(programs.cxx.to_string()),
-        ar: ar.or(Some(archiver.path.into_string())),
-        ranlib: installed("ranlib").or_else(|| Some(programs.ranlib.to_string())),
+        cxx: Some(scripts.cxx.clone()),
+        ar: installed("ar").or_else(|| Some(scripts.ar.clone())),
+        ranlib: installed("ranlib").or_else(|| Some(scripts.ranlib.clone())),
         libraries: None,
         zig: true,
     };
     let mut candidate = assemble(case, LinkerKind::Zig, zig_program, tools, reason);
-    files.append(&mut candidate.files);
+    candidate.files.extend(scripts.files.iter().cloned());
     Candidate {
-        files,
-        cache_warmups: cache_warmups(case, zig, programs),
+        cache_warmups: cache_warmups(case, zig, zig_tools, scripts),
+        path: Some(script::directory(case.tools)),
         ..candidate
     }
 }

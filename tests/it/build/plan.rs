@@ -23,9 +23,9 @@ x86_64-unknown-linux-musl
               clang: would use the host's C library for x86_64-linux-musl: it needs a sysroot
   C           none in the target's graph
   std         installed
-  environment PATH=[ROOT]/target/xpkg-cache/tools/lld:"$PATH"
+  environment PATH=[ROOT]/target/xpkg-cache/tools/bin:"$PATH"
               CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1
-  runs        cd [ROOT] && PATH=[ROOT]/target/xpkg-cache/tools/lld:"$PATH" CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1 cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-musl --profile release --package hello --bins
+  runs        cd [ROOT] && PATH=[ROOT]/target/xpkg-cache/tools/bin:"$PATH" cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-musl --profile release --config 'target.x86_64-unknown-linux-musl.linker="rust-lld-1"' --package hello --bins
   stages      x86_64-unknown-linux-musl/hello/hello
 
 aarch64-unknown-linux-musl
@@ -35,9 +35,9 @@ aarch64-unknown-linux-musl
               clang: would use the host's C library for aarch64-linux-musl: it needs a sysroot
   C           none in the target's graph
   std         installed
-  environment PATH=[ROOT]/target/xpkg-cache/tools/lld:"$PATH"
+  environment PATH=[ROOT]/target/xpkg-cache/tools/bin:"$PATH"
               CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1
-  runs        cd [ROOT] && PATH=[ROOT]/target/xpkg-cache/tools/lld:"$PATH" CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1 cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-musl --profile release --package hello --bins
+  runs        cd [ROOT] && PATH=[ROOT]/target/xpkg-cache/tools/bin:"$PATH" cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-musl --profile release --config 'target.aarch64-unknown-linux-musl.linker="rust-lld-1"' --package hello --bins
   stages      aarch64-unknown-linux-musl/hello/hello
 
 "#]]
@@ -87,12 +87,12 @@ x86_64-unknown-linux-musl
               clang: would use the host's C library for x86_64-linux-musl: it needs a sysroot
   C           with-c 0.1.0 (by `cc`)
   std         installed
-  environment PATH=[ROOT]/target/xpkg-cache/tools/lld:"$PATH"
+  environment PATH=[ROOT]/target/xpkg-cache/tools/bin:"$PATH"
               CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1
               CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc
               CMAKE_TOOLCHAIN_FILE_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/[KEY]/x86_64-unknown-linux-musl.cmake
               PKG_CONFIG_LIBDIR_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/none
-  runs        cd [ROOT] && PATH=[ROOT]/target/xpkg-cache/tools/lld:"$PATH" CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1 CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc CMAKE_TOOLCHAIN_FILE_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/[KEY]/x86_64-unknown-linux-musl.cmake PKG_CONFIG_LIBDIR_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/none cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-musl --profile release --package with-c --bins
+  runs        cd [ROOT] && PATH=[ROOT]/target/xpkg-cache/tools/bin:"$PATH" CC_x86_64_unknown_linux_musl=x86_64-linux-musl-gcc CMAKE_TOOLCHAIN_FILE_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/[KEY]/x86_64-unknown-linux-musl.cmake PKG_CONFIG_LIBDIR_x86_64_unknown_linux_musl=[ROOT]/target/xpkg-cache/tools/none cargo build --message-format json-render-diagnostics --target x86_64-unknown-linux-musl --profile release --config 'target.x86_64-unknown-linux-musl.linker="rust-lld-1"' --package with-c --bins
   stages      x86_64-unknown-linux-musl/with-c/with-c
 
 "#]]

@@ -344,13 +344,12 @@ aarch64-unknown-linux-gnu
   C           aws-lc-sys 0.47.0 (by `cc`), aws-lc-sys 0.47.0 (by `cmake`)
   std         installed
   environment CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc-12
-              CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64-static -L /usr/aarch64-linux-gnu'
               CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc-12
               AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar
               CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/[KEY]/aarch64-unknown-linux-gnu.cmake
               PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig
               PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/
-  runs        cd [ROOT] && CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc-12 CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64-static -L /usr/aarch64-linux-gnu' CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc-12 AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/[KEY]/aarch64-unknown-linux-gnu.cmake PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/ cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-gnu --profile release --package secrets --bins
+  runs        cd [ROOT] && CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc-12 AR_aarch64_unknown_linux_gnu=aarch64-linux-gnu-ar CMAKE_TOOLCHAIN_FILE_aarch64_unknown_linux_gnu=[ROOT]/target/xpkg-cache/tools/[KEY]/aarch64-unknown-linux-gnu.cmake PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/ cargo build --message-format json-render-diagnostics --target aarch64-unknown-linux-gnu --profile release --config 'target.aarch64-unknown-linux-gnu.linker="aarch64-linux-gnu-gcc-12"' --package secrets --bins
   stages      aarch64-unknown-linux-gnu/secrets/secrets
 
 "#]]

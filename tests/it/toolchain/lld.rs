@@ -297,7 +297,7 @@ fn the_environment_links_without_xpkg() {
     let variables: serde_json::Value = serde_json::from_str(&run.ok().stdout).unwrap();
     let path = format!(
         "{}:{}",
-        project.path("target/xpkg-cache/tools/lld").display(),
+        project.path("target/xpkg-cache/tools/bin").display(),
         project.bin.display()
     );
     assert_eq!(variables[0]["name"], "PATH");

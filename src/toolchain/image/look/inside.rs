@@ -205,6 +205,7 @@ impl<'a> ImageStore<'a> {
             version: compiler.and_then(|compiler| compiler.version.clone()),
             path: None,
             runner: probing.runner.clone(),
+            path_first: None,
             apart: Some(ContainerCompiler {
                 identity,
                 variable,
