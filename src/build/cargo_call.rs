@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use crate::invocation::Invocation;
+use crate::project::compiler_cache::{self, CompilerCache};
 use crate::project::request::TargetRequest;
 use crate::project::selection::Selected;
 use crate::project::settings::{CargoArgs, Settings};
@@ -204,6 +205,7 @@ fn cargo_build(
         layout: _,
         accept: _,
         auditable: _,
+        compiler_cache,
     } = settings;
     let CargoArgs {
         program,
@@ -254,6 +256,10 @@ fn cargo_build(
             .arg("--config")
             .arg(format!("target.{key}.linker={linker}"));
     }
+    let is_cached = *compiler_cache == Some(CompilerCache::Sccache);
+    if is_cached {
+        invocation = invocation.args(["--config", compiler_cache::NOT_INCREMENTAL]);
+    }
     // The last one takes precedence in cargo: the command line after xpkg's configuration.
     for (key, value) in &request.overrides.profile {
         invocation = invocation
@@ -276,6 +282,12 @@ fn cargo_build(
     let ours = variables
         .iter()
         .filter(|variable| variable.set_by == SetBy::Xpkg && !is_linker(variable));
+    if is_cached {
+        let wrappers = compiler_cache::WRAPPERS.iter();
+        invocation = wrappers.fold(invocation, |invocation, name| {
+            invocation.env(*name, compiler_cache::SCCACHE)
+        });
+    }
     ours.fold(invocation, |invocation, variable| {
         invocation.env(&variable.name, &variable.value)
     })

@@ -5,6 +5,7 @@
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
+use crate::build::compiler_cache::health::CacheHealth;
 use crate::build::plan::Plan;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
@@ -109,6 +110,9 @@ pub struct Diagnosis {
     pub zig: Option<Zig>,
     /// Container engine, if a target has an image and the engine answers.
     pub engine: Option<Engine>,
+    /// sccache, if a build uses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sccache: Option<CacheHealth>,
     /// Root of the workspace; `None` outside one.
     pub workspace: Option<Utf8PathBuf>,
     /// Build tools that the graph requires.

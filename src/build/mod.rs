@@ -4,6 +4,7 @@ pub mod auditable;
 pub mod cache;
 pub mod cargo_call;
 pub mod compile;
+pub mod compiler_cache;
 pub mod doctor;
 pub mod look;
 pub mod plan;

@@ -3,6 +3,8 @@
 use crate::build::cache;
 use crate::build::cache::used::{Messages, Used};
 use crate::build::cargo_call::Call;
+use crate::build::compiler_cache::CacheReport;
+use crate::build::compiler_cache::run::Server;
 use crate::build::look::options::RunOptions;
 use crate::build::look::session::Session;
 use crate::build::look::source;
@@ -35,6 +37,8 @@ const LOCK_NAME: &str = ".xpkg-lock";
 pub struct Built {
     /// Manifest of the staged tree.
     pub manifest: Manifest,
+    /// What it took from the cache of compilers, if it used one.
+    pub compiler_cache: Option<CacheReport>,
     /// Session that the plan was made from.
     pub session: Session,
     /// Plan that was carried out.
@@ -80,9 +84,26 @@ pub fn make_timed(
     let _cache = share_cache(host, workspace)?;
     write_tools(host, workspace, &plan)?;
     report_plan(host, &plan);
-    let manifest = build(host, &session, &plan, on_failure, timer)?;
+    let server = session
+        .sccache
+        .clone()
+        .map(|version| Server::start(host, version))
+        .transpose()?;
+    let variables = server.as_ref().map(|server| server.variables().to_vec());
+    if let Some(variables) = variables {
+        for call in plan.targets.iter_mut().flat_map(|target| &mut target.calls) {
+            call.invocation.env.extend(variables.iter().cloned());
+        }
+    }
+    let built = build(host, &session, &plan, on_failure, timer);
+    let compiler_cache = server.as_ref().map(Server::report);
+    if let Some(Ok(report)) = &compiler_cache {
+        host.shell.status("Cached", &report.line());
+    }
+    let manifest = built?;
     Ok(Built {
         manifest,
+        compiler_cache: compiler_cache.transpose()?,
         session,
         plan,
     })

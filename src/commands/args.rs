@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::build::look::options::{RunOptions, TreeOptions};
 use crate::host::shell::{Shell, Verbosity};
 use crate::project::auditable::Auditable;
+use crate::project::compiler_cache::CompilerCache;
 use crate::project::linker::LinkerChoice;
 use crate::project::selection::Selection;
 
@@ -31,6 +32,7 @@ pub const BUILD_ARGS: &[&str] = &[
     "release",
     "linker",
     "auditable",
+    "compiler_cache",
 ];
 
 /// Arguments that locate the staged tree.
@@ -99,6 +101,10 @@ pub struct RunArgs {
     /// find it
     #[arg(long)]
     pub auditable: bool,
+
+    /// Take compiled code from a cache, and store it there
+    #[arg(long, value_name = "CACHE")]
+    pub compiler_cache: Option<CompilerCache>,
 
     /// Directory of the staged tree [default: `<cargo target directory>/xpkg`]
     #[arg(long, value_name = "DIR", value_parser = path())]
@@ -212,6 +218,7 @@ impl RunArgs {
             config,
             accept,
             auditable,
+            compiler_cache,
             // Of the host: see `Command::allowed_outside`.
             allow_outside: _,
             message_format: _,
@@ -251,6 +258,7 @@ impl RunArgs {
             } else {
                 Auditable::IfConfigured
             },
+            compiler_cache,
         }
     }
 }

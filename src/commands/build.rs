@@ -1,12 +1,15 @@
 //! `build`: compiles, inspects and stages the bins.
 
 use clap::Args;
+use serde::Serialize;
 
+use crate::build::compiler_cache::CacheReport;
 use crate::build::run::{Built, OnFailure, make};
 use crate::commands::args::{MessageFormat, RunArgs};
 use crate::host::machine::Host;
 use crate::host::shell::{self, Verbosity};
 use crate::problem::{Failure, Result};
+use crate::tree::manifest::Manifest;
 use crate::ui::tree;
 
 /// Examples of the command line.
@@ -29,6 +32,15 @@ pub struct BuildArgs {
     pub keep_going: bool,
 }
 
+/// JSON document: the manifest, and what only this run knows.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    manifest: &'a Manifest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compiler_cache: Option<CacheReport>,
+}
+
 /// Runs `build`.
 pub fn run(host: &Host, args: BuildArgs) -> Result<(), Failure> {
     let BuildArgs { run, keep_going } = args;
@@ -38,9 +50,16 @@ pub fn run(host: &Host, args: BuildArgs) -> Result<(), Failure> {
     } else {
         OnFailure::Stop
     };
-    let Built { manifest, .. } = make(host, run.options(), on_failure, |_, _| Ok(()))?;
+    let Built {
+        manifest,
+        compiler_cache,
+        ..
+    } = make(host, run.options(), on_failure, |_, _| Ok(()))?;
     match format {
-        MessageFormat::Json => shell::data(&shell::json(&manifest))?,
+        MessageFormat::Json => shell::data(&shell::json(&Document {
+            manifest: &manifest,
+            compiler_cache,
+        }))?,
         MessageFormat::Human if host.shell.verbosity == Verbosity::Quiet => {}
         MessageFormat::Human => shell::data(&tree::tree(&manifest))?,
     }

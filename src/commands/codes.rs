@@ -32,6 +32,7 @@ const LISTS: &[&[Code]] = &[
     crate::project::settings::CODES,
     crate::build::plan::CODES,
     crate::build::auditable::CODES,
+    crate::build::compiler_cache::codes::CODES,
     crate::toolchain::choose::CODES,
     crate::project::linker::CODES,
     crate::toolchain::probe::table::CODES,

@@ -28,7 +28,7 @@ const HEADINGS: &[(&str, &[&str])] = &[
             "no_default_features",
         ],
     ),
-    ("Target", &["target", "linker"]),
+    ("Target", &["target", "linker", "compiler_cache"]),
     (
         "Output",
         &[

@@ -78,6 +78,7 @@ pages! {
     caches "caches",
     pipeline "pipeline",
     ci "ci",
+    compiler_cache "compiler-cache",
     codes "codes",
     benchmarks "benchmarks",
     limits "limits",

@@ -4,6 +4,7 @@ pub mod auditable;
 pub mod build_tools;
 pub mod cargo_config;
 pub mod cargo_tree;
+pub mod compiler_cache;
 pub mod config;
 pub mod cross_toml;
 pub mod graph;

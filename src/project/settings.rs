@@ -10,6 +10,7 @@ use crate::problem::text::list;
 use crate::problem::{Problem, Result, nearest};
 use crate::project::auditable::Auditable;
 use crate::project::cargo_config::{self, OpaqueConfig};
+use crate::project::compiler_cache::CompilerCache;
 use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::config::{Config, DockerfileTable, PreBuild, TargetConfig};
 use crate::project::linker::{LINKER_UNFIT, LinkerChoice};
@@ -67,6 +68,8 @@ pub struct Settings {
     pub accept: Vec<Code>,
     /// True if the list of its packages is added to each program.
     pub auditable: bool,
+    /// Cache of compilers, if the flag or the configuration has one.
+    pub compiler_cache: Option<CompilerCache>,
 }
 
 /// Values from the command line, from variables, and from cargo's configuration.
@@ -82,6 +85,8 @@ pub struct CliOverrides {
     pub accept: Vec<Code>,
     /// Who asks for the lists of packages in programs.
     pub auditable: Auditable,
+    /// `--compiler-cache`.
+    pub compiler_cache: Option<CompilerCache>,
     /// xpkg's own environment variables.
     pub variables: Variables,
     /// cargo's `build.target`.
@@ -122,6 +127,7 @@ pub fn resolve(
         out_dir,
         accept,
         auditable,
+        compiler_cache,
         variables,
         cargo_targets,
         cargo_targets_by,
@@ -223,6 +229,7 @@ pub fn resolve(
             layout,
             accept,
             auditable: auditable.resolve(config.auditable),
+            compiler_cache: compiler_cache.or(config.compiler_cache),
         }),
         Ok(_) => Err(problems),
         Err(problem) => {

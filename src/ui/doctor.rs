@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::Table;
 
+use crate::build::compiler_cache::health::CacheHealth;
 use crate::build::doctor::{CompilerCheck, CompilerHealth, Diagnosis, State, TargetHealth};
 use crate::problem::render::problem;
 use crate::problem::style::{BAD, CAUTION, GOOD};
@@ -19,6 +20,7 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         compilers,
         zig,
         engine,
+        sccache,
         workspace,
         tools,
         targets,
@@ -55,6 +57,9 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
     text.push_str(&lines(&table));
     if let Some(engine) = engine {
         line(&mut text, "engine", &engine.label());
+    }
+    for health in sccache.iter().flat_map(CacheHealth::lines) {
+        line(&mut text, "sccache", &health);
     }
     if let Some(workspace) = workspace {
         line(&mut text, "workspace", workspace.as_str());

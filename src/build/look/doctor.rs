@@ -1,10 +1,11 @@
 //! Examines machine and project for `doctor`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::build::compiler_cache;
 use crate::build::doctor::{self, CompilerCheck, CompilerHealth, Diagnosis, RustcHealth};
 use crate::build::look::session::Session;
 use crate::build::plan::Plan;
@@ -70,11 +71,14 @@ pub fn diagnose(host: &Host, session: Result<&Session, &[Problem]>) -> Result<Di
         .flat_map(|session| &session.facts.targets)
         .filter_map(|facts| facts.image.as_ref()?.as_ref().ok());
     let engine = images.next().map(|image| image.engine.clone());
+    let is_wanted = session.is_ok_and(|session| session.sccache.is_some());
+    let sccache = compiler_cache::look::health(host, is_wanted, scripts(host, &plans));
     Ok(Diagnosis {
         rustc: RustcHealth::new(&rustc, pinned_by),
         compilers,
         zig,
         engine,
+        sccache,
         workspace,
         tools,
         targets,
@@ -103,6 +107,27 @@ fn plans(session: &Session) -> Vec<PlanOfTarget<'_>> {
     requests
         .map(|request| (&request.target, session.plan_for(request)))
         .collect()
+}
+
+/// Returns the names of the targets' C compilers that are scripts, sorted.
+fn scripts(host: &Host, plans: &[PlanOfTarget]) -> Vec<String> {
+    let targets = plans
+        .iter()
+        .filter_map(|(_, plan)| plan.as_ref().ok())
+        .flat_map(|plan| &plan.targets);
+    let names: BTreeSet<String> = targets
+        .filter_map(|target| {
+            let candidate = &target.toolchain.candidate;
+            let compiler = candidate.c_compiler.as_ref()?;
+            let is_script = candidate.own_program(&compiler.program).is_some()
+                || compiler
+                    .path
+                    .as_ref()
+                    .is_some_and(|path| host.is_script(path));
+            is_script.then(|| compiler.program.clone())
+        })
+        .collect();
+    names.into_iter().collect()
 }
 
 /// Returns true unless every target is built in an image: then this machine's own tools do not

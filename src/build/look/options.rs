@@ -9,6 +9,7 @@ use crate::problem::code::{Code, NO_SUCH_CODE};
 use crate::problem::text::list;
 use crate::problem::{Problem, Result, nearest};
 use crate::project::auditable::Auditable;
+use crate::project::compiler_cache::CompilerCache;
 use crate::project::linker::LinkerChoice;
 use crate::project::look::context::{CargoOptions, WORKSPACE_UNREADABLE};
 use crate::project::selection::Selection;
@@ -46,6 +47,8 @@ pub struct RunOptions {
     pub accept: Vec<String>,
     /// Who asks for the lists of packages in programs.
     pub auditable: Auditable,
+    /// `--compiler-cache`.
+    pub compiler_cache: Option<CompilerCache>,
 }
 
 /// Options that locate a staged tree.

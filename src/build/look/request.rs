@@ -66,6 +66,7 @@ impl RunRequest {
             config,
             accept,
             auditable,
+            compiler_cache,
         } = options;
         let is_configured = out_dir.is_none() && variables(host).out_dir.is_none();
         let accept = accept
@@ -96,6 +97,7 @@ impl RunRequest {
             out_dir: out_dir.map(|dir| host.absolute(&dir)),
             accept,
             auditable,
+            compiler_cache,
             variables,
             cargo_targets: cargo_config::cargo_targets(&cargo_config),
             cargo_targets_by: match host.var("CARGO_BUILD_TARGET") {

@@ -1,10 +1,12 @@
 //! Looks at project and machine; the plan is made from what was found.
 
+use crate::build::compiler_cache;
 use crate::build::look::options::RunOptions;
 use crate::build::look::request::RunRequest;
 use crate::build::plan::Plan;
 use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result};
+use crate::project::compiler_cache::CompilerCache;
 use crate::project::look::cargo_config;
 use crate::project::look::graph::Scope;
 use crate::project::request::TargetRequest;
@@ -19,6 +21,8 @@ pub struct Session {
     pub request: RunRequest,
     /// Facts about compilers, linkers, images and variables.
     pub facts: Facts,
+    /// Version of sccache, if the build uses it.
+    pub sccache: Option<String>,
     pull_policy: PullPolicy,
 }
 
@@ -37,10 +41,19 @@ impl Session {
         } else {
             pull_policy
         };
+        let sccache = match request.settings.compiler_cache {
+            Some(CompilerCache::Sccache) => {
+                let wrapper = request.cargo_config.build.rustc_wrapper.as_ref();
+                let wrapper = wrapper.map(|program| program.to_string_lossy());
+                Some(compiler_cache::look::find(host, wrapper.as_deref())?)
+            }
+            Some(CompilerCache::None) | None => None,
+        };
         let facts = facts(host, &request, pull_policy)?;
         Ok(Self {
             request,
             facts,
+            sccache,
             pull_policy,
         })
     }
@@ -68,7 +81,11 @@ impl Session {
         let RunRequest {
             project, selected, ..
         } = &self.request;
-        Plan::new(&project.workspace, selected, settings, &self.facts)
+        let plan = Plan::new(&project.workspace, selected, settings, &self.facts)?;
+        if self.sccache.is_some() {
+            compiler_cache::reject_images(&plan)?;
+        }
+        Ok(plan)
     }
 
     /// Returns the variables of cargo's `[env]`, as build scripts see them.

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use crate::project::compiler_cache::CompilerCache;
 use crate::project::config::ci::CiConfig;
 use crate::project::config::publish::PublishConfig;
 use crate::project::config::release::{PackageReleaseConfig, ReleaseConfig};
@@ -41,6 +42,8 @@ pub struct Config {
     pub c_dependencies: Option<bool>,
     /// True if the list of its packages is added to each program, false if `release` adds none.
     pub auditable: Option<bool>,
+    /// Cache of compilers that the build uses.
+    pub compiler_cache: Option<CompilerCache>,
     /// Settings per target, by triple without a glibc floor.
     pub target: BTreeMap<String, TargetConfig>,
     /// Requirements that `verify` checks.

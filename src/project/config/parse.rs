@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, nearest};
+use crate::project::compiler_cache::CompilerCache;
 use crate::project::config::ci::CiConfig;
 use crate::project::config::publish::PublishConfig;
 use crate::project::config::release::{PackageReleaseConfig, ReleaseConfig};
@@ -84,6 +85,7 @@ struct LoneTable {
     strip: Option<Strip>,
     c_dependencies: Option<bool>,
     auditable: Option<bool>,
+    compiler_cache: Option<CompilerCache>,
     target: BTreeMap<String, TargetConfig>,
     policy: PolicyConfig,
     docker: Vec<DockerConfig>,
@@ -129,6 +131,7 @@ impl Config {
                             strip,
                             c_dependencies,
                             auditable,
+                            compiler_cache,
                             target,
                             policy,
                             docker,
@@ -155,6 +158,7 @@ impl Config {
                             strip,
                             c_dependencies,
                             auditable,
+                            compiler_cache,
                             target,
                             policy,
                             docker,

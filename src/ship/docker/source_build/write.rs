@@ -499,6 +499,7 @@ fn arguments(
         layout: _,
         accept,
         auditable,
+        compiler_cache,
     } = settings;
     // The rest is of this machine, or of this run's talk.
     let CargoArgs { profile, jobs, .. } = cargo;
@@ -541,6 +542,13 @@ fn arguments(
                 .collect(),
         ),
         ("--jobs", jobs.iter().cloned().collect()),
+        (
+            "--compiler-cache",
+            compiler_cache
+                .iter()
+                .map(|cache| cache.name().to_owned())
+                .collect(),
+        ),
         ("--config", configured.to_vec()),
         (
             "--accept",

@@ -359,6 +359,22 @@ exit 0
     });
 }
 
+/// The cache's server runs the compilers, and outside the container these are others.
+#[test]
+fn a_cache_of_compilers_is_refused_by_name() {
+    on_each_engine(|engine| {
+        let project = engine
+            .configured("with-c", &engine.by_digest("gcc12:1"), "")
+            .fake("sccache", "on --version out sccache 0.16.0\n");
+        let run = project.xpkg("plan --compiler-cache sccache");
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        let message =
+            "error[compiler-cache-image]: `aarch64-unknown-linux-gnu` is built in the image";
+        assert!(run.stderr.contains(message), "{}", run.stderr);
+        project.xpkg("plan --compiler-cache none").ok();
+    });
+}
+
 /// Every line that `plan` prints is a line that `build -v` runs, and one that a user can run.
 #[test]
 fn the_line_of_plan_is_that_of_build_and_can_be_pasted() {
