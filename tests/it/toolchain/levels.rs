@@ -221,14 +221,15 @@ fn a_static_program_is_started_on_the_oldest_processor_of_its_target() {
         .with_tool("qemu-arm-static", &qemu);
     let runner = |target: &str, rustflags: &str| {
         let variable = format!("CARGO_TARGET_{}", target.to_uppercase().replace('-', "_"));
-        let args = format!("plan --target {target} --message-format json");
+        let args = format!("env --target {target} --message-format json");
         let run = project.xpkg_with(&[(&format!("{variable}_RUSTFLAGS"), rustflags)], &args);
-        let plan: serde_json::Value = serde_json::from_str(&run.ok().stdout).unwrap();
-        let variables = plan["targets"][0]["toolchain"]["variables"]
-            .as_array()
-            .unwrap();
+        let variables: serde_json::Value = serde_json::from_str(&run.ok().stdout).unwrap();
         let name = format!("{variable}_RUNNER");
-        let runner = variables.iter().find(|variable| variable["name"] == name);
+        let runner = variables
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|variable| variable["name"] == name);
         runner.unwrap()["value"].as_str().unwrap().to_owned()
     };
     let armv6 = "arm-unknown-linux-musleabihf";
