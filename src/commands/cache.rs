@@ -9,15 +9,14 @@ use crate::build::cache::prune::{self, Pruned};
 use crate::build::cache::{look, write};
 use crate::build::cargo_call::ArtifactDir;
 use crate::build::compile;
-use crate::build::look::options;
+use crate::build::look::request::RunRequest;
 use crate::build::look::session::Session;
-use crate::commands::args::{MessageFormat, RunArgs, path};
+use crate::commands::args::{MessageFormat, RunArgs};
 use crate::host::lock::FileLock;
 use crate::host::machine::Host;
 use crate::host::{lock, shell};
 use crate::problem::text::{count, printable, size};
 use crate::problem::{Failure, Result};
-use crate::project::look::context;
 use crate::project::workspace::cache_dir;
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::ui;
@@ -43,7 +42,7 @@ pub enum CacheCommand {
     /// Print the key of the target directory's cache; `-v` shows its parts
     Key(Box<CacheKeyArgs>),
     /// Remove what no recorded build uses from the target directory: members and old units
-    Prune(CachePruneArgs),
+    Prune(Box<CachePruneArgs>),
 }
 
 /// Arguments of `cache key`.
@@ -68,26 +67,13 @@ pub enum KeyForm {
 /// Arguments of `cache prune`.
 #[derive(Debug, Args)]
 pub struct CachePruneArgs {
-    /// Keep what recorded builds of these targets use; repeatable or comma-separated [default: all
-    /// recorded builds]
-    #[arg(long, value_name = "TRIPLE[.GLIBC]", value_delimiter = ',')]
-    pub target: Vec<String>,
+    /// Options of the build: what builds of its targets used is kept, of all without `--target`.
+    #[command(flatten)]
+    pub run: RunArgs,
 
     /// Show what would be removed, and remove nothing
     #[arg(long)]
     pub dry_run: bool,
-
-    /// `--manifest-path`.
-    #[command(flatten)]
-    pub manifest: clap_cargo::Manifest,
-
-    /// Directory for all generated artifacts
-    #[arg(long, value_name = "DIR", value_parser = path())]
-    pub target_dir: Option<Utf8PathBuf>,
-
-    /// Print text, or a single JSON document on stdout
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
-    pub message_format: MessageFormat,
 }
 
 impl CacheCommand {
@@ -95,7 +81,7 @@ impl CacheCommand {
     pub fn message_format(&self) -> MessageFormat {
         match self {
             Self::Key(args) => args.run.message_format,
-            Self::Prune(args) => args.message_format,
+            Self::Prune(args) => args.run.message_format,
         }
     }
 
@@ -103,7 +89,7 @@ impl CacheCommand {
     pub fn allowed_outside(&self) -> &[Utf8PathBuf] {
         match self {
             Self::Key(args) => &args.run.allow_outside,
-            Self::Prune(_) => &[],
+            Self::Prune(args) => &args.run.allow_outside,
         }
     }
 }
@@ -112,7 +98,7 @@ impl CacheCommand {
 pub fn run(host: &Host, args: CacheArgs) -> Result<(), Failure> {
     match args.command {
         CacheCommand::Key(args) => print_key(host, *args),
-        CacheCommand::Prune(args) => prune(host, args),
+        CacheCommand::Prune(args) => prune(host, *args),
     }
 }
 
@@ -181,18 +167,15 @@ struct PruneDocument {
 /// # Errors
 /// `cache-unrecorded`, `cache-layout`, `file-access`.
 fn prune(host: &Host, args: CachePruneArgs) -> Result<(), Failure> {
-    let CachePruneArgs {
-        target,
-        dry_run,
-        manifest,
-        target_dir,
-        message_format,
-    } = args;
-    let project = context::workspace(
-        host,
-        &options::cargo_options(host, target_dir),
-        options::manifest_path(host, manifest.manifest_path)?.as_deref(),
-    )?;
+    let CachePruneArgs { run, dry_run } = args;
+    let message_format = run.message_format;
+    let run = run.options();
+    let is_narrowed = !run.targets.is_empty();
+    let RunRequest {
+        project, settings, ..
+    } = RunRequest::resolve(host, run)?;
+    let requests = settings.requests.iter().filter(|_| is_narrowed);
+    let target: Vec<String> = requests.map(|request| request.target.to_string()).collect();
     let target_dir = &project.workspace.target_dir;
     let cache = cache_dir(&project.workspace);
     let records = look::records(host, &cache)?;

@@ -302,7 +302,6 @@ impl Jobs<'_> {
             more: "    name: ${{ matrix.leg }}\n    strategy:\n      \
                    fail-fast: false\n      matrix: ${{ fromJSON(needs.plan.outputs.matrix) }}\n",
         });
-        let key = "  key: ${{ matrix.cache_prefix }}${{ hashFiles('**/Cargo.lock') }}";
         // A release takes nothing from a cache, and only a push saves one: what a pull request
         // brings stays there.
         let restore = self.uses(
@@ -311,19 +310,25 @@ impl Jobs<'_> {
                 "id: cache",
                 &format!("if: ${{{{ !{ON_TAG} }}}}"),
                 "with:",
-                "  path: ~/.cargo/registry",
-                key,
-                "  restore-keys: ${{ matrix.cache_prefix }}",
+                "  path: |",
+                "    ~/.cargo/registry/cache",
+                "    ${{ steps.key.outputs.path }}",
+                "  key: ${{ steps.key.outputs.key }}",
+                "  restore-keys: ${{ steps.key.outputs.restore-keys }}",
             ],
         );
+        let saves = "github.event_name == 'push' && steps.cache.outcome == 'success' && \
+                     steps.cache.outputs.cache-hit != 'true'";
+        let prune = PRUNE.replace("@IF@", saves);
         let save = self.uses(
             &SAVE,
             &[
-                "if: github.event_name == 'push' && steps.cache.outcome == 'success' && \
-                 steps.cache.outputs.cache-hit != 'true'",
+                &format!("if: {saves}"),
                 "with:",
-                "  path: ~/.cargo/registry",
-                key,
+                "  path: |",
+                "    ~/.cargo/registry/cache",
+                "    ${{ steps.key.outputs.path }}",
+                "  key: ${{ steps.key.outputs.key }}",
             ],
         );
         let setup = match self.workflow.setup.as_slice() {
@@ -334,8 +339,9 @@ impl Jobs<'_> {
             }
         };
         let upload = self.upload("${{ matrix.artifact }}", "leg.tar", 1);
+        let cache_key = CACHE_KEY.replace("@IF@", &format!("${{{{ !{ON_TAG} }}}}"));
         format!(
-            "{head}{}{restore}{TARGET}{setup}{BUILD}{upload}{save}",
+            "{head}{}{TARGET}{setup}{cache_key}{restore}{BUILD}{upload}{prune}{save}",
             self.begin()
         )
     }
@@ -582,6 +588,21 @@ const TARGET: &str = r#"      - env:
           TARGET: ${{ matrix.target }}
         run: |
           if command -v rustup; then rustup target add "${TARGET%%.[0-9]*}"; fi
+"#;
+
+/// Step that prints the key of a leg's cache, and what is in it.
+const CACHE_KEY: &str = r#"      - id: key
+        if: @IF@
+        env:
+          ARGS: ${{ matrix.args }}
+        run: eval "cargo xpkg cache key --for github $ARGS" >> "$GITHUB_OUTPUT"
+"#;
+
+/// Step that leaves in the cache what the next build uses.
+const PRUNE: &str = r#"      - if: @IF@
+        env:
+          ARGS: ${{ matrix.args }}
+        run: eval "cargo xpkg cache prune $ARGS"
 "#;
 
 /// Steps that build a leg, show the digest of its manifest, and pack its tree: artifacts lose modes.
