@@ -126,6 +126,7 @@ struct Run<'a> {
     records: Records,
     timer: Timer,
     ran: Vec<Ran>,
+    compiler_cache: Option<String>,
 }
 
 /// Runs `pipeline`.
@@ -153,6 +154,7 @@ pub fn run(host: &Host, args: PipelineArgs) -> Result<(), Failure> {
         records: records(host, &cache)?,
         timer: Timer::default(),
         ran: Vec::new(),
+        compiler_cache: None,
     };
     let failure = run.fetch(&request).err();
     let (session, plan, failure) = match failure {
@@ -591,7 +593,9 @@ impl Run<'_> {
             });
         }
         write::records(self.host, &scene.cache(), &self.records)?;
-        outcome.map(drop)
+        let report = outcome?.compiler_cache;
+        self.compiler_cache = report.map(|report| report.line());
+        Ok(())
     }
 
     /// Returns the summary of the run.
@@ -634,6 +638,7 @@ impl Run<'_> {
             bins,
             gone,
             moved,
+            compiler_cache: self.compiler_cache.clone(),
             findings,
         })
     }

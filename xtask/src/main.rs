@@ -17,6 +17,7 @@ mod figures;
 mod fresh;
 mod fuzz;
 mod installs;
+mod legs;
 mod matrix;
 mod npm;
 mod pypi;
@@ -104,6 +105,12 @@ const TASKS: &[(&str, &str, Task)] = &[
         "stores",
         "lose every single request of `publish` and its answer, and kill it at every one; minutes",
         stores::run,
+    ),
+    (
+        "legs",
+        "many machines on this one: four legs of fixtures/chat by GNU parallel with sccache and redis, two \
+         killed and run again, joined and released, twice; a quarter of an hour",
+        legs::run,
     ),
     (
         "races",

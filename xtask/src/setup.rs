@@ -84,6 +84,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("unzip", "unzip"),
     // The store that builds share compiled code through.
     ("redis-server", "redis-server"),
+    // Runs the lines of `matrix`.
+    ("parallel", "parallel"),
     // Signs releases.
     ("minisign", "minisign"),
     // Reads packages of Debian as their maintainers do.

@@ -23,6 +23,7 @@ pub fn page(summary: &Summary) -> String {
         bins,
         gone,
         moved,
+        compiler_cache,
         findings,
     } = summary;
     let verdict = summary.verdict();
@@ -60,8 +61,11 @@ pub fn page(summary: &Summary) -> String {
         }
         body.push_str("</table>\n");
     }
-    if !moved.is_empty() {
+    if !moved.is_empty() || compiler_cache.is_some() {
         body.push_str("<h2>Cache</h2>\n<ul>\n");
+        if let Some(hits) = compiler_cache {
+            let _ = writeln!(body, "<li>{}</li>", text(hits));
+        }
         for (target, parts) in moved {
             let _ = writeln!(
                 body,
@@ -231,6 +235,7 @@ mod tests {
             }],
             gone: vec!["<gone>".to_owned()],
             moved: vec![("x".to_owned(), vec!["lock".to_owned()])],
+            compiler_cache: Some("15 of 18 Rust crates".to_owned()),
             findings: Vec::new(),
         };
         let page = page(&summary);
@@ -243,6 +248,7 @@ mod tests {
             "<td>verify</td><td></td><td>not run</td>",
             "x/&quot;app&quot;",
             "No longer built: <code>&lt;gone&gt;</code>",
+            "<li>15 of 18 Rust crates</li>",
         ] {
             assert!(page.contains(part), "{part}\n{page}");
         }

@@ -28,6 +28,8 @@ pub struct Summary {
     pub gone: Vec<String>,
     /// Parts of each target's cache key that moved since the build that the cache records.
     pub moved: Vec<(String, Vec<String>)>,
+    /// Hits of the compiler cache, as a noun phrase; `None` without one.
+    pub compiler_cache: Option<String>,
     /// Findings that did not stop the run.
     pub findings: Vec<Finding>,
 }
@@ -173,6 +175,7 @@ pub fn markdown(summary: &Summary) -> String {
         bins,
         gone,
         moved,
+        compiler_cache,
         findings,
     } = summary;
     let mut text = format!(
@@ -221,6 +224,9 @@ pub fn markdown(summary: &Summary) -> String {
         ]
     });
     text += &table("Findings", &["code", "of", "finding"], rows);
+    if let Some(hits) = compiler_cache {
+        let _ = writeln!(text, "\nCompiler cache: {}", cell(hits));
+    }
     for (target, parts) in moved {
         let _ = writeln!(
             text,
