@@ -5,12 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use crate::build::cache::used::{self, Used};
 use crate::build::cache::{CACHE_LAYOUT, CACHE_UNRECORDED};
 use crate::problem::{Problem, Result};
+
+/// Help where nothing can be pruned.
+const WITHOUT: &str = "do without pruning: the cache is larger, and serves as well";
 
 /// Units of dependencies that stay, by directory of a profile.
 pub type Kept = BTreeMap<Utf8PathBuf, BTreeSet<String>>;
@@ -38,15 +41,27 @@ pub fn kept(records: &[Used], targets: &[String], target_dir: &Utf8Path) -> Resu
     for used in records {
         if let Some(path) = &used.unknown {
             let message = format!("`{path}` is not where cargo's known layout has it");
-            return Err(Problem::new(CACHE_LAYOUT, message)
-                .help("do without pruning: the cache is larger, and serves as well"));
+            return Err(Problem::new(CACHE_LAYOUT, message).help(WITHOUT));
         }
         for (directory, units) in &used.units {
+            if !is_below(directory) {
+                let message = format!("`{directory}` is recorded, and not in `{target_dir}`");
+                return Err(Problem::new(CACHE_LAYOUT, message)
+                    .help("record it again: `cargo xpkg build`")
+                    .help(WITHOUT));
+            }
             let of_directory = kept.entry(directory.clone()).or_default();
             of_directory.extend(units.iter().cloned());
         }
     }
     Ok(kept)
+}
+
+/// Returns true for a path that leads into the directory it is joined to: records may come from a
+/// cache that somebody else wrote.
+fn is_below(path: &Utf8Path) -> bool {
+    let is_name = |component| matches!(component, Utf8Component::Normal(_));
+    path.components().next().is_some() && path.components().all(is_name)
 }
 
 /// Entry of a profile's directory that is kept or removed as a whole.
@@ -80,6 +95,14 @@ pub const OF_PARTS: &[&str] = &["deps", "build", ".fingerprint", "incremental", 
 
 /// Places among them whose entries only members have; those of others end with the hash of a unit.
 const OF_MEMBERS: &[&str] = &["incremental", "examples"];
+
+/// Extensions of the files that cargo puts beside those places, for all targets.
+///
+/// Source: cargo 1.95, `TargetInfo::file_types` in `core/compiler/build_context/target_info.rs`.
+const OF_CARGO: &[&str] = &[
+    "", "a", "d", "dSYM", "def", "dll", "dll.a", "dll.exp", "dll.lib", "dwp", "dylib", "exe",
+    "exp", "js", "lib", "map", "pdb", "rlib", "rmeta", "so", "wasm", "wasm.map",
+];
 
 /// Decides what stays of a profile's directory.
 pub fn decide(directory: Utf8PathBuf, entries: &[Entry], kept: &BTreeSet<String>) -> Pruned {
@@ -130,10 +153,11 @@ fn fate(entry: &Entry, names: &BTreeSet<&str>, kept: &BTreeSet<String>) -> Fate 
     if is_lock || *is_dir {
         return if is_lock { Fate::Kept } else { Fate::Unknown };
     }
-    // A bin or a library of a member has a list of its sources beside it.
-    let stem = path.split('.').next().unwrap_or(path);
+    // A bin or a library of a member has a list of its sources beside it. So may have what the
+    // program wrote there when it ran: `chat.db`.
+    let (stem, extension) = path.split_once('.').unwrap_or((path, ""));
     let has_list = names.contains(format!("{stem}.d").as_str());
-    if has_list {
+    if has_list && OF_CARGO.contains(&extension) {
         Fate::Removed
     } else {
         Fate::Unknown
@@ -168,6 +192,8 @@ mod tests {
             ("examples/demo", false, "removed"),
             ("chat", false, "removed"),
             ("chat.d", false, "removed"),
+            ("chat.exe", false, "removed"),
+            ("chat.db", false, "unknown"),
             ("libchat.so", false, "unknown"),
             (".cargo-lock", false, "kept"),
             (".xpkg-lock", false, "kept"),
@@ -214,5 +240,9 @@ mod tests {
         other.unknown = Some("/t/release/build/a/1/out/liba.rlib".into());
         let other = kept(&[other], &[], Utf8Path::new("target")).unwrap_err();
         assert_eq!(other.code, CACHE_LAYOUT);
+        for outside in ["", "..", "a/../..", "./.", "/srv"] {
+            let other = kept(&[used("a", outside, "1")], &[], Utf8Path::new("target"));
+            assert_eq!(other.unwrap_err().code, CACHE_LAYOUT, "{outside}");
+        }
     }
 }

@@ -105,6 +105,24 @@ error[cache-layout]: `/target/release/build/cc/0123456789abcdef/out/libcc.rlib` 
 
 "#]]
     );
+    // From a cache that somebody else could write to.
+    project.write("examples/mine.rs", "");
+    project.write(
+        &record,
+        &text.replace("\"units\":{", "\"units\":{\"..\":[],"),
+    );
+    check!(
+        project.xpkg("cache prune"),
+        str![[r#"
+exit 1
+--- stderr
+error[cache-layout]: `..` is recorded, and not in `[ROOT]/target`
+  help: record it again: `cargo xpkg build`
+  help: do without pruning: the cache is larger, and serves as well
+
+"#]]
+    );
+    assert!(project.path("examples/mine.rs").exists());
     // Of another version of xpkg.
     project.write(
         &record,
