@@ -435,12 +435,12 @@ impl Run<'_> {
             Ok(_) => End::Done,
             Err(failure) => End::Failed(failure.name()),
         };
+        let looked = planned.as_ref().ok();
+        let scene = looked.map(|(session, plan)| Scene::look(self.host, session, plan));
         for target in targets {
-            let inputs = match &planned {
-                Ok((session, plan)) => {
-                    Scene::look(self.host, session, plan).inputs(Stage::Gate, Some(target))?
-                }
-                Err(_) => Vec::new(),
+            let inputs = match &scene {
+                Some(scene) => scene.inputs(Stage::Gate, Some(target))?,
+                None => Vec::new(),
             };
             self.ran.push(Ran {
                 stage: Stage::Gate,

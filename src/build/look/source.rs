@@ -1,7 +1,10 @@
 //! Asks git for the commit of the sources.
 
-use camino::Utf8Path;
+use std::collections::{BTreeMap, BTreeSet};
 
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::digest;
 use crate::host::machine::Host;
 use crate::project::workspace::Workspace;
 use crate::tree::source::{self, COMMIT_UNKNOWN, GIT_LIMIT, Source, git_refusal};
@@ -77,4 +80,100 @@ pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> So
         source.dirty = Some(status.lines().any(|line| !line.starts_with('#')));
     }
     source
+}
+
+/// Returns the state of the sources of local packages: the commit of each checkout that has some, and
+/// a digest of what was changed there since, whether it is staged or not. `None` if not all of it is
+/// known: a package that is in no checkout or ignored by git, a changed submodule.
+pub fn contents(host: &Host, manifests: &[&Utf8Path], generated: &[&Utf8Path]) -> Option<String> {
+    let mut checkouts: BTreeMap<Utf8PathBuf, BTreeSet<String>> = BTreeMap::new();
+    for manifest in manifests {
+        let manifest = host.resolve(manifest);
+        let mut above = manifest.ancestors().skip(1);
+        let top = above.find(|directory| host.exists(&directory.join(".git")))?;
+        let below = manifest.strip_prefix(top).ok()?.to_string();
+        checkouts.entry(top.to_owned()).or_default().insert(below);
+    }
+    // One that is a link itself is excluded, not what it leads to.
+    let place = |path: &&Utf8Path| Some(host.resolve(path.parent()?).join(path.file_name()?));
+    let generated: Vec<Utf8PathBuf> = generated.iter().filter_map(place).collect();
+    let states = checkouts.iter().map(|(top, manifests)| {
+        let found = checkout(host, top, &generated)?;
+        is_known(host, top, manifests)?.then_some(found)
+    });
+    Some(states.collect::<Option<Vec<String>>>()?.join(" "))
+}
+
+/// Returns git's answer; `None` if it fails.
+fn answer(host: &Host, top: &Utf8Path, args: &[&str], paths: &[String]) -> Option<String> {
+    let question = source::git(top).args(args.iter().copied());
+    let question = question.args(paths.iter().map(String::as_str));
+    let output = host.capture_bounded(&question, GIT_LIMIT).ok()?;
+    (output.success() && !output.timed_out).then_some(output.stdout)
+}
+
+/// Returns true if git ignores none of these files; `None` if it does not say.
+fn is_known(host: &Host, top: &Utf8Path, files: &BTreeSet<String>) -> Option<bool> {
+    let question = [
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "--",
+    ];
+    let paths: Vec<String> = files
+        .iter()
+        .map(|path| format!(":(top,literal){path}"))
+        .collect();
+    let found = answer(host, top, &question, &paths)?;
+    let found: BTreeSet<&str> = found.split('\0').filter(|path| !path.is_empty()).collect();
+    Some(found.len() == files.len())
+}
+
+/// Returns the commit of a checkout, and a digest of what was changed since.
+fn checkout(host: &Host, top: &Utf8Path, generated: &[Utf8PathBuf]) -> Option<String> {
+    let excludes: Vec<String> = generated
+        .iter()
+        .filter_map(|path| path.strip_prefix(top).ok())
+        .map(|path| format!(":(top,exclude,literal){path}"))
+        .collect();
+    let commit = answer(host, top, &["rev-parse", "--verify", "HEAD"], &[])?;
+    // Whatever the user's configuration of git says about untracked files and submodules.
+    let question = [
+        "--no-optional-locks",
+        "status",
+        "-z",
+        "--porcelain=v1",
+        "--no-renames",
+        "--untracked-files=all",
+        "--ignore-submodules=none",
+        "--",
+        ":(top)",
+    ];
+    let status = answer(host, top, &question, &excludes)?;
+    let mut changes = String::new();
+    for entry in status.split('\0').filter(|entry| !entry.is_empty()) {
+        let (code, path) = entry.split_at_checked(3)?;
+        changes += &format!("{path} {}\n", content(host, code, &top.join(path))?);
+    }
+    let commit = commit.trim_end();
+    Some(match changes.as_str() {
+        "" => commit.to_owned(),
+        changes => format!("{commit}+{}", &digest::sha256(changes.as_bytes())[..16]),
+    })
+}
+
+/// Returns a digest of a changed file, and the text of a link. `None` for what is no file, such as a
+/// submodule, and for a name that is not UTF-8.
+fn content(host: &Host, code: &str, path: &Utf8Path) -> Option<String> {
+    if !host.exists(path) {
+        return code.contains('D').then(String::new);
+    }
+    let link = host.link_text(path).unwrap_or_default();
+    if !link.is_empty() && !host.exists(&host.resolve(path)) {
+        return Some(link);
+    }
+    let (digest, _) = host.hash(path).ok()?;
+    Some(format!("{link} {digest}"))
 }

@@ -4,14 +4,16 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build::cache;
 use crate::build::cache::key::Part;
+use crate::build::look::request::RunRequest;
 use crate::build::look::session::Session;
-use crate::build::look::source::source;
+use crate::build::look::source::contents;
 use crate::build::plan::Plan;
 use crate::digest;
 use crate::host::entries::PathKind;
 use crate::host::lock::lock_path;
 use crate::host::machine::Host;
 use crate::problem::Result;
+use crate::project::look::local;
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::project::workspace::cache_dir;
 use crate::ship::docker::context::DEFAULT;
@@ -21,7 +23,6 @@ use crate::ship::pipeline::stage::Stage;
 use crate::target::Target;
 use crate::tree;
 use crate::tree::manifest::{Artifact, Manifest};
-use crate::tree::source::{self, GIT_LIMIT};
 
 /// Name of the file of the records in xpkg's cache.
 pub const RECORDS: &str = "stages.json";
@@ -285,46 +286,22 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Returns the commit and a digest of what was changed since: the contents of all files that git
-/// calls modified or untracked. Without git they are not known.
+/// Returns the state of the sources. Without git, or if not all of it can be known, it is unknown.
 fn source_digest(host: &Host, session: &Session, plan: &Plan) -> String {
-    let workspace = &session.request.project.workspace;
+    let RunRequest {
+        project,
+        cargo_options,
+        ..
+    } = &session.request;
+    let workspace = &project.workspace;
     let lock = lock_path(&plan.out_dir);
     let generated: [&Utf8Path; 3] = [&plan.out_dir, &lock, &workspace.target_dir];
-    let found = source(host, workspace, &generated);
-    let Some(commit) = found.commit else {
+    let Ok(packages) = local::ask(host, project, cargo_options) else {
         return UNKNOWN.to_owned();
     };
-    if found.dirty != Some(true) {
-        return commit;
-    }
-    let question = source::git(&workspace.root).args([
-        "ls-files",
-        "-z",
-        "--modified",
-        "--others",
-        "--exclude-standard",
-    ]);
-    let Ok(output) = host.capture_bounded(&question, GIT_LIMIT) else {
-        return UNKNOWN.to_owned();
-    };
-    let mut paths: Vec<&str> = output.stdout.split('\0').collect();
-    paths.sort_unstable();
-    paths.dedup();
-    let lines = paths
-        .into_iter()
-        .map(|path| (path, workspace.root.join(path)))
-        .filter(|(path, full)| {
-            !path.is_empty() && !generated.iter().any(|place| full.starts_with(place))
-        })
-        .map(|(path, full)| {
-            let digest = host.hash(&full).ok().map(|(digest, _)| digest);
-            format!("{path} {}\n", digest.unwrap_or_default())
-        });
-    let changes = lines.collect::<String>();
-    // What was changed is outside the workspace, so it is not known.
-    if changes.is_empty() {
-        return UNKNOWN.to_owned();
-    }
-    format!("{commit}+{}", &digest::sha256(changes.as_bytes())[..16])
+    let manifests: Vec<&Utf8Path> = packages
+        .iter()
+        .map(|package| package.manifest.as_path())
+        .collect();
+    contents(host, &manifests, &generated).unwrap_or_else(|| UNKNOWN.to_owned())
 }

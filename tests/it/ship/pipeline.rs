@@ -361,3 +361,64 @@ fn a_store_that_is_not_there_is_tried_again_and_a_wrong_one_is_not() {
         "{last}"
     );
 }
+
+#[test]
+fn every_change_of_a_source_is_seen() {
+    let project = Project::of("hello");
+    let files = project.files("");
+    for file in &files {
+        let text = project.read(file);
+        project.write(&format!("app/{file}"), &text);
+        std::fs::remove_file(project.path(file)).unwrap();
+    }
+    project.write("lib/src/lib.rs", "");
+    let manifest = "[package]\nname = \"lib\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    project.write("lib/Cargo.toml", &format!("{manifest}\n[workspace]\n"));
+    project.append(
+        "app/Cargo.toml",
+        "\n[dependencies]\nlib = { path = \"../lib\" }\n",
+    );
+    project.write(".gitignore", "target\n");
+    let run = |more: &str| {
+        let run = project.xpkg_in("app", &format!("pipeline --target {X86_MUSL} {more}"));
+        run.ok().stdout
+    };
+    let is_stale = |change: &str| {
+        let status = run("--status");
+        let compile = status.lines().find(|line| line.starts_with("compile"));
+        match compile.unwrap().rsplit_once("  ").unwrap().1 {
+            "done" => false,
+            "stale: source" => true,
+            state => panic!("{change}: {state}"),
+        }
+    };
+    run("--until fetch");
+    project.commit();
+    project.write("app/notes", "");
+    project.append("lib/src/lib.rs", "// one\n");
+    run("--until stage");
+    assert!(!is_stale("none"));
+    // Outside of the workspace, beside a change in it.
+    project.append("lib/src/lib.rs", "// two\n");
+    assert!(is_stale("outside"));
+    // What is staged does not count as modified.
+    project.append("app/src/main.rs", "// one\n");
+    project.shell("git add -A").ok();
+    run("--until stage");
+    assert!(!is_stale("none"));
+    project.append("app/src/main.rs", "// two\n");
+    project.shell("git add -A").ok();
+    assert!(is_stale("staged"));
+    // In the directory of another checkout, and in none.
+    for (ignored, git) in [
+        ("lib\n", "git -C lib init -q && git -C lib add -A"),
+        ("lib\n", ":"),
+    ] {
+        project.append(".gitignore", ignored);
+        project.shell("git rm -rq --cached lib; git add -A").ok();
+        project.shell(git).ok();
+        run("--until stage");
+        assert!(is_stale("without a commit"));
+        std::fs::remove_dir_all(project.path("lib/.git")).unwrap_or_default();
+    }
+}
