@@ -176,6 +176,13 @@ fn init(host: &Host, project: &ProjectContext, args: &CiInitArgs) -> Result<(), 
     let mut fates = Vec::new();
     let mut problems = Vec::new();
     for file in &files {
+        if let Err(problem) = write::check_links(host, root, file) {
+            // One link may be in the way of all files.
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+            continue;
+        }
         let found = write::read(host, root, &file.path)?;
         match decide::fate(file, found.as_deref(), forge, *force) {
             Ok(fate) => fates.push((file, fate)),
@@ -251,6 +258,7 @@ fn check(host: &Host, project: &ProjectContext, args: &CiCheckArgs) -> Result<()
         }
     };
     if forges.is_empty() {
+        write::check_root(host, root, Forge::Github)?;
         let message = "there is no workflow of `ci init`";
         let help = "write one: `cargo xpkg ci init --for github`";
         return Err(Problem::new(CI_MISSING, message).help(help).into());

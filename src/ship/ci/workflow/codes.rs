@@ -32,9 +32,9 @@ pub const CI_PLACE: Code = code(&CodeInfo {
     title: "no workflow can be put here",
     cause: "CI systems read their files at the root of a repository, and start jobs there; the \
             workspace is in a directory below it. Or a path of `ci.files` is not one that the \
-            system reads.",
-    detection: "A `.git` above the workspace's root; the form of the path.",
-    fix: "Print the files, and adapt them: `cargo xpkg ci init --for github --print`.",
+            system reads, or a link is in its way, behind which git keeps nothing.",
+    detection: "A `.git` above the workspace's root; the form of the path; links below the root.",
+    fix: "Print the files, and adapt them: `cargo xpkg ci init --for github --print`. Remove a link.",
     page: "ci",
     sources: &[],
     waivable: false,

@@ -6,6 +6,10 @@ const CONTEXT: usize = 2;
 /// Most lines of a difference.
 const LONGEST: usize = 40;
 
+/// Largest product of the numbers of lines, each of which takes 8 bytes: a file may have been edited
+/// by anybody.
+const MOST: usize = 4_000_000;
+
 /// A line of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line<'a> {
@@ -17,10 +21,12 @@ enum Line<'a> {
 /// Returns the lines that change an old text into a new one, with `-` and `+`, and lines around
 /// them; `…` for those in between.
 pub fn diff(old: &str, new: &str) -> Vec<String> {
-    let lines = script(
-        &old.lines().collect::<Vec<_>>(),
-        &new.lines().collect::<Vec<_>>(),
-    );
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    if old.len().saturating_mul(new.len()) > MOST {
+        let (old, new) = (old.len(), new.len());
+        return vec![format!("{old} lines, and {new} would be written")];
+    }
+    let lines = script(&old, &new);
     let is_change = |line: &Line| !matches!(line, Line::Both(_));
     let is_near = |at: usize| {
         let near = at.saturating_sub(CONTEXT)..(at + CONTEXT + 1).min(lines.len());
@@ -81,5 +87,17 @@ fn script<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<Line<'a>> {
                 Line::Old(a)
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_empty_lines_is_not_compared() {
+        let found = diff(&"\n".repeat(500_000), &"a\n".repeat(600));
+        assert_eq!(found, ["500000 lines, and 600 would be written"]);
+        assert_eq!(diff("a\nb\n", "a\nc\n"), ["  a", "- b", "+ c"]);
     }
 }

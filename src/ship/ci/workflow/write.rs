@@ -35,6 +35,19 @@ pub fn write(host: &Host, root: &Utf8Path, file: &WorkflowFile) -> Result<()> {
     host.replace_durably(&place, file.text.as_bytes())
 }
 
+/// Rejects a place that is a link, or below one: git keeps nothing behind it, and it may lead out of
+/// the checkout.
+///
+/// # Errors
+/// `ci-place`.
+pub fn check_links(host: &Host, root: &Utf8Path, file: &WorkflowFile) -> Result<()> {
+    let Some(link) = host.link_below(root, &file.path) else {
+        return Ok(());
+    };
+    let message = format!("`{link}` is a link, and the workflow would be where it leads");
+    Err(Problem::new(CI_PLACE, message).help(format!("remove the link: `rm {link}`")))
+}
+
 /// Rejects a workspace below the root of its repository, where no CI system would find the files.
 ///
 /// # Errors

@@ -342,7 +342,37 @@ error[ci-place]: the workspace `[ROOT]` is below the root of its repository, `[B
 
 "#]]
     );
+    check!(
+        project.xpkg("ci check"),
+        str![[r#"
+exit 1
+--- stderr
+error[ci-place]: the workspace `[ROOT]` is below the root of its repository, `[BASE]`
+  help: print the files, and adapt them: `cargo xpkg ci init --for github --print`
+
+"#]]
+    );
     project.xpkg("ci init --for github --print").ok();
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_behind_a_link() {
+    let project = Project::of("chat");
+    let place = project.path("../elsewhere");
+    std::fs::create_dir(&place).unwrap();
+    std::os::unix::fs::symlink(&place, project.path(".github")).unwrap();
+    check!(
+        project.xpkg("ci init --for github --force"),
+        str![[r#"
+exit 1
+--- stderr
+error[ci-place]: `[ROOT]/.github` is a link, and the workflow would be where it leads
+  help: remove the link: `rm [ROOT]/.github`
+
+"#]]
+    );
+    assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0);
 }
 
 /// The workflow with all jobs, to be read as a whole.
