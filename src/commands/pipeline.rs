@@ -8,6 +8,7 @@ use crate::build::cache;
 use crate::build::cache::key;
 use crate::build::cargo_call::fetch;
 use crate::build::compile;
+use crate::build::look::options::RunOptions;
 use crate::build::look::request::{RunRequest, xpkg_config};
 use crate::build::look::session::Session;
 use crate::build::look::source::source;
@@ -16,7 +17,7 @@ use crate::build::plan::Plan;
 use crate::build::run::{OnFailure, make_timed};
 use crate::commands::args::{MessageFormat, RunArgs, path};
 use crate::commands::docker::{self, DockerArgs};
-use crate::commands::publish::{self, PublishArgs, StoreArgs};
+use crate::commands::publish::{self, Place, PublishArgs, StoreArgs};
 use crate::commands::release::{self, ReleaseArgs};
 use crate::host::machine::Host;
 use crate::host::shell::{self, without_data};
@@ -26,7 +27,7 @@ use crate::problem::text::count;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::workspace::cache_dir;
 use crate::ship::pipeline::decide::{Forced, Range, Status, check_earlier, places};
-use crate::ship::pipeline::look::{Scene, records};
+use crate::ship::pipeline::look::{Asked, Scene, records};
 use crate::ship::pipeline::record::{End, Record, Records};
 use crate::ship::pipeline::stage::Stage;
 use crate::ship::pipeline::summary::{self, Finding, Ran, Summary};
@@ -116,6 +117,8 @@ struct Document<'a> {
     statuses: &'a [Status],
     /// `None` with `--status`.
     summary: Option<&'a Summary>,
+    /// Problems that stopped the run; none if cargo has told them on stderr.
+    problems: &'a [Problem],
 }
 
 /// A run of the stages.
@@ -139,7 +142,7 @@ pub fn run(host: &Host, args: PipelineArgs) -> Result<(), Failure> {
         return print_status(host, &args);
     }
     let range = Range::new(args.from, args.until)?;
-    let request = RunRequest::resolve(host, args.run.clone().options())?;
+    let request = RunRequest::resolve(host, options(&args))?;
     let names = request.settings.requests.iter();
     let targets: Vec<String> = names.map(|request| request.target.to_string()).collect();
     for forced in &args.force {
@@ -156,74 +159,115 @@ pub fn run(host: &Host, args: PipelineArgs) -> Result<(), Failure> {
         ran: Vec::new(),
         compiler_cache: None,
     };
-    let failure = run.fetch(&request).err();
-    let (session, plan, failure) = match failure {
+    let (session, plan, mut failure) = match run.fetch(&request).err() {
         Some(failure) => (None, None, Some(failure)),
         None => run.gate(&targets)?,
     };
-    let mut failure = failure;
-    let mut statuses = Vec::new();
-    let mut findings = Vec::new();
-    let mut moved = Vec::new();
+    let mut told = Told::default();
     if let (Some(session), Some(plan)) = (&session, &plan) {
-        let mut scene = Scene::look(host, session, plan);
-        scene.tag = args.tag.clone().unwrap_or_default();
-        scene.destination = destination(&args);
-        moved = moved_parts(host, &scene, &cache, &plan.profile)?;
-        findings = plan_findings(plan);
+        let scene = Scene::look(host, session, plan, asked(host, &args, &request));
+        told.moved = moved_parts(host, &scene, &cache, &plan.profile)?;
+        told.findings = plan_findings(plan);
         if failure.is_none() {
             check_earlier(&scene.statuses(&run.records)?, range)?;
             failure = run.stages(&scene, session, plan).err();
         }
-        for record in &mut run.records.stages {
-            // Recorded before its inputs could be known.
-            if record.stage == Stage::Fetch && record.inputs.is_empty() {
-                record.inputs = scene.inputs(Stage::Fetch, None)?;
-            }
+        if let Some(failure) = &failure {
+            run.attribute(&targets, failure);
         }
-        write::records(host, &cache, &run.records)?;
-        statuses = scene.statuses(&run.records)?;
-        findings.extend(tree_findings(&scene)?);
+        run.complete(&scene, &mut told, &mut failure);
     }
-    let summary = run.summary(&request, &targets, base.as_ref(), moved, findings)?;
-    run.write_summary(&summary)?;
-    if format == MessageFormat::Json {
-        shell::data(&shell::json(&Document {
-            statuses: &statuses,
-            summary: Some(&summary),
-        }))?;
-    } else {
+    // What failed before there was a plan is recorded, too.
+    keep_first(
+        host,
+        &mut failure,
+        write::records(host, &cache, &run.records),
+    );
+    let summary = match run.summary(&request, &targets, base.as_ref(), told.clone()) {
+        Ok(summary) => summary,
+        Err(problem) => {
+            keep_first(host, &mut failure, Err(problem));
+            return failure.map_or(Ok(()), Err);
+        }
+    };
+    let written = run.write_summary(&summary);
+    keep_first(host, &mut failure, written);
+    if format == MessageFormat::Human {
         shell::data(&ui::pipeline::ran(&summary))?;
+        return failure.map_or(Ok(()), Err);
     }
+    let problems = match &failure {
+        Some(Failure::Problems(problems)) => problems.clone(),
+        Some(Failure::HookFailed(problem)) => vec![(**problem).clone()],
+        Some(Failure::ChildFailed(_) | Failure::AlreadyReported) | None => Vec::new(),
+    };
+    shell::data(&shell::json(&Document {
+        statuses: &told.statuses,
+        summary: Some(&summary),
+        problems: &problems,
+    }))?;
+    if failure.is_some() {
+        shell::end_data();
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// What is told about a run beside its stages.
+#[derive(Debug, Clone, Default)]
+struct Told {
+    statuses: Vec<Status>,
+    moved: Vec<(String, Vec<String>)>,
+    findings: Vec<Finding>,
+}
+
+/// Makes a problem the failure of the run; after another failure, which stays, it is only reported.
+fn keep_first(host: &Host, failure: &mut Option<Failure>, outcome: Result<()>) {
+    let Err(problem) = outcome else { return };
     match failure {
-        None => Ok(()),
-        Some(failure) => Err(failure),
+        Some(Failure::Problems(problems)) if problems.contains(&problem) => {}
+        Some(_) => host.shell.problems(&[problem]),
+        None => *failure = Some(problem.into()),
     }
 }
 
 /// Prints the state of each stage.
 fn print_status(host: &Host, args: &PipelineArgs) -> Result<(), Failure> {
-    let session = Session::look(host, args.run.clone().options(), PullPolicy::Never)?;
+    let session = Session::look(host, options(args), PullPolicy::Never)?;
     let plan = session.plan()?;
-    let mut scene = Scene::look(host, &session, &plan);
-    scene.tag = args.tag.clone().unwrap_or_default();
-    scene.destination = destination(args);
+    let asked = asked(host, args, &session.request);
+    let scene = Scene::look(host, &session, &plan, asked);
     let statuses = scene.statuses(&records(host, &scene.cache())?)?;
     shell::data(&match args.run.message_format {
         MessageFormat::Human => ui::pipeline::statuses(&statuses),
         MessageFormat::Json => shell::json(&Document {
             statuses: &statuses,
             summary: None,
+            problems: &[],
         }),
     })?;
     Ok(())
 }
 
-/// Returns the store and the channel as they were passed.
-fn destination(args: &PipelineArgs) -> String {
-    [&args.to, &args.channel, &args.endpoint]
-        .map(|value| value.as_deref().unwrap_or_default())
-        .join(" ")
+/// Returns the options of the build: as of `release`, also of a run that ends before it. Else going
+/// on would release a tree without the lists of packages.
+fn options(args: &PipelineArgs) -> RunOptions {
+    let mut options = args.run.clone().options();
+    options.auditable = release::auditable(options.auditable);
+    options
+}
+
+/// Returns what the stages after the build are asked for. The destination is unknown if there is no
+/// store, or no channel: on no branch.
+fn asked(host: &Host, args: &PipelineArgs, request: &RunRequest) -> Asked {
+    let configured = xpkg_config(&request.project).ok();
+    let has_store = configured.is_some_and(|config| config.publish.to.is_some());
+    let store = (args.to.is_some() || has_store).then(|| store_args(&args.run, args));
+    let place = store.and_then(|store| Place::find(host, &store).ok());
+    Asked {
+        tag: args.tag.clone().unwrap_or_default(),
+        sign: args.sign.clone(),
+        destination: place.map(|place| place.destination()),
+    }
 }
 
 /// Returns the manifest to compare sizes with.
@@ -413,7 +457,7 @@ impl Run<'_> {
         let mut attempts = 0;
         let looked = loop {
             attempts += 1;
-            match Session::look(self.host, self.args.run.clone().options(), policy) {
+            match Session::look(self.host, options(self.args), policy) {
                 Err(failure)
                     if attempts <= self.args.retry && Self::is_transient(Stage::Gate, &failure) =>
                 {
@@ -436,7 +480,8 @@ impl Run<'_> {
             Err(failure) => End::Failed(failure.name()),
         };
         let looked = planned.as_ref().ok();
-        let scene = looked.map(|(session, plan)| Scene::look(self.host, session, plan));
+        let scene =
+            looked.map(|(session, plan)| Scene::look(self.host, session, plan, Asked::default()));
         for target in targets {
             let inputs = match &scene {
                 Some(scene) => scene.inputs(Stage::Gate, Some(target))?,
@@ -543,20 +588,22 @@ impl Run<'_> {
 
     /// Compiles, inspects and stages.
     fn build(&mut self, scene: &Scene) -> Result<(), Failure> {
-        let mut options = self.args.run.clone().options();
-        if self.range.contains(Stage::Release) {
-            options.auditable = release::auditable(options.auditable);
-        }
         let first = self.timer.steps.len();
         let outcome = make_timed(
             self.host,
-            options,
+            options(self.args),
             OnFailure::KeepGoing,
             |_, _| Ok(()),
             &mut self.timer,
         );
-        let steps: Vec<Step> = self.timer.steps.split_off(first);
-        for step in merged(steps) {
+        let mut steps = merged(self.timer.steps.split_off(first));
+        if let Err(failure) = &outcome
+            && self.host.interrupted().is_none()
+        {
+            let now = self.timer.now();
+            steps.extend(uncompiled(&scene.targets(), &steps, &failure.name(), now));
+        }
+        for step in steps {
             let stage = match step.kind {
                 StepKind::Compile => Stage::Compile,
                 StepKind::Inspect => Stage::Inspect,
@@ -598,15 +645,78 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Makes a failure that no stage has that of the first which did not run, so that no summary says
+    /// that the run passed.
+    fn attribute(&mut self, targets: &[String], failure: &Failure) {
+        let is_failed = |ran: &Ran| matches!(ran.end, Some(End::Failed(_)));
+        if self.ran.iter().any(is_failed) {
+            return;
+        }
+        let has_run = |place: &(Stage, Option<&str>)| {
+            let mut ran = self.ran.iter();
+            ran.any(|ran| (ran.stage, ran.target.as_deref()) == *place)
+        };
+        let places = places(targets).into_iter();
+        let mut missing = places.filter(|place| self.range.contains(place.0) && !has_run(place));
+        let Some((stage, target)) = missing.next() else {
+            return;
+        };
+        let (target, end) = (target.map(str::to_owned), End::Failed(failure.name()));
+        let began = self.timer.now();
+        self.ran.push(Ran {
+            stage,
+            target: target.clone(),
+            end: Some(end.clone()),
+            began,
+            took: 0,
+        });
+        self.records.put(Record {
+            stage,
+            target,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            end,
+            attempts: 1,
+            began,
+            took: 0,
+        });
+    }
+
+    /// Adds the inputs of `fetch`, which was recorded before they could be known, and what is known
+    /// after the run.
+    fn complete(&mut self, scene: &Scene, told: &mut Told, failure: &mut Option<Failure>) {
+        let host = self.host;
+        let fetched = scene.inputs(Stage::Fetch, None).map(|inputs| {
+            let mut records = self.records.stages.iter_mut();
+            let fetch = records.find(|record| record.stage == Stage::Fetch);
+            if let Some(fetch) = fetch.filter(|fetch| fetch.inputs.is_empty()) {
+                fetch.inputs = inputs;
+            }
+        });
+        keep_first(host, failure, fetched);
+        match scene.statuses(&self.records) {
+            Ok(statuses) => told.statuses = statuses,
+            Err(problem) => keep_first(host, failure, Err(problem)),
+        }
+        match tree_findings(scene) {
+            Ok(findings) => told.findings.extend(findings),
+            Err(problem) => keep_first(host, failure, Err(problem)),
+        }
+    }
+
     /// Returns the summary of the run.
     fn summary(
         &self,
         request: &RunRequest,
         targets: &[String],
         base: Option<&Manifest>,
-        moved: Vec<(String, Vec<String>)>,
-        findings: Vec<Finding>,
+        told: Told,
     ) -> Result<Summary> {
+        let Told {
+            statuses: _,
+            moved,
+            findings,
+        } = told;
         let workspace = &request.project.workspace;
         let found = tree::look::read(self.host, &request.settings.out_dir)?;
         let (bins, gone) = match &found {
@@ -651,9 +761,14 @@ impl Run<'_> {
                 Some("html") => page::page(summary),
                 _ => summary::markdown(summary),
             };
-            host.replace(&host.absolute(file), text.as_bytes())?;
+            let file = host.absolute(file);
+            if let Some(parent) = file.parent() {
+                host.create_dir_all(parent)?;
+            }
+            host.replace(&file, text.as_bytes())?;
         }
-        if let Some(file) = host.var("GITHUB_STEP_SUMMARY") {
+        let page = host.var("GITHUB_STEP_SUMMARY");
+        if let Some(file) = page.filter(|file| !file.is_empty()) {
             let file = host.absolute(Utf8Path::new(file));
             if let Err(problem) = host.append(&file, summary::markdown(summary).as_bytes()) {
                 host.shell.warning(problem.code.name(), &problem.message);
@@ -677,6 +792,25 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns failed steps for the targets for which cargo was not even started: of a failed build, or
+/// one that has failed for them.
+fn uncompiled(targets: &[String], steps: &[Step], failure: &str, now: u64) -> Vec<Step> {
+    let is_missing = |target: &&String| {
+        let mut steps = steps.iter();
+        !steps.any(|step| step.kind == StepKind::Compile && step.target.as_ref() == Some(target))
+    };
+    let missing = targets.iter().filter(is_missing);
+    missing
+        .map(|target| Step {
+            kind: StepKind::Compile,
+            target: Some(target.clone()),
+            began: now,
+            took: 0,
+            failed: Some(failure.to_owned()),
+        })
+        .collect()
 }
 
 /// Joins the steps of a target that has several calls of cargo.
@@ -735,17 +869,22 @@ fn release_args(run: &RunArgs, args: &PipelineArgs) -> ReleaseArgs {
 fn publish_args(run: &RunArgs, args: &PipelineArgs, directory: Option<Utf8PathBuf>) -> PublishArgs {
     PublishArgs {
         directory,
-        store: StoreArgs {
-            to: args.to.clone(),
-            channel: args.channel.clone(),
-            endpoint: args.endpoint.clone(),
-            dry_run: false,
-            manifest: run.manifest.clone(),
-            target_dir: run.target_dir.clone(),
-            message_format: MessageFormat::Human,
-        },
+        store: store_args(run, args),
         check: false,
         move_latest: false,
         accept: Vec::new(),
+    }
+}
+
+/// Returns the arguments that locate the channel.
+fn store_args(run: &RunArgs, args: &PipelineArgs) -> StoreArgs {
+    StoreArgs {
+        to: args.to.clone(),
+        channel: args.channel.clone(),
+        endpoint: args.endpoint.clone(),
+        dry_run: false,
+        manifest: run.manifest.clone(),
+        target_dir: run.target_dir.clone(),
+        message_format: MessageFormat::Human,
     }
 }

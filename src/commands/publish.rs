@@ -247,6 +247,12 @@ impl Place {
         })
     }
 
+    /// Returns the store, its server and the channel.
+    pub fn destination(&self) -> String {
+        let endpoint = self.endpoint.as_deref().unwrap_or_default();
+        format!("{} {} {endpoint}", self.to, self.channel)
+    }
+
     /// Fails if the store is in the directory of the release, which would then have other files.
     ///
     /// # Errors

@@ -123,6 +123,11 @@ pub fn without_data<T>(part: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Lets nothing follow the document on stdout, which has the failure, too.
+pub fn end_data() {
+    HELD.store(true, Ordering::Relaxed);
+}
+
 /// Writes data to stdout. A closed pipe is not an error.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use crate::problem::Result;
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Returns the records of builds in xpkg's cache, sorted by file name. One that another version has
-/// written counts as none.
+/// written, or that is damaged, counts as none.
 pub fn records(host: &Host, cache: &Utf8Path) -> Result<Vec<Used>> {
     if !host.is_dir(cache) {
         return Ok(Vec::new());
@@ -29,9 +29,8 @@ pub fn records(host: &Host, cache: &Utf8Path) -> Result<Vec<Used>> {
     names.sort();
     let mut records = Vec::new();
     for name in names {
-        records.extend(Used::parse(
-            &host.read_small_text(&cache.join(name), LARGEST)?,
-        ));
+        let text = String::from_utf8(host.read_small(&cache.join(name), LARGEST)?);
+        records.extend(text.ok().and_then(|text| Used::parse(&text)));
     }
     Ok(records)
 }

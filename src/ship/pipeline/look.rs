@@ -15,14 +15,16 @@ use crate::host::machine::Host;
 use crate::problem::Result;
 use crate::project::look::local;
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
-use crate::project::workspace::cache_dir;
+use crate::project::selection::Selection;
+use crate::project::settings::Settings;
+use crate::project::workspace::{Workspace, cache_dir};
 use crate::ship::docker::context::DEFAULT;
 use crate::ship::pipeline::decide::{Status, UNKNOWN, places, state, took};
 use crate::ship::pipeline::record::{Output, Record, Records};
 use crate::ship::pipeline::stage::Stage;
 use crate::target::Target;
-use crate::tree;
 use crate::tree::manifest::{Artifact, Manifest};
+use crate::tree::{self, release};
 
 /// Name of the file of the records in xpkg's cache.
 pub const RECORDS: &str = "stages.json";
@@ -37,32 +39,46 @@ pub struct Scene<'a> {
     plan: &'a Plan,
     /// Commit, and a digest of what was changed since.
     source: String,
-    /// Store and channel of `publish`, as the user has passed them.
-    pub destination: String,
-    /// Tag of the release.
-    pub tag: String,
+    /// Digest of xpkg's configuration.
+    configuration: String,
+    /// Flags of the stages after the build.
+    asked: Asked,
 }
 
-/// Returns the records in xpkg's cache.
+/// What the flags of `release` and `publish` ask for.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Tag of the release.
+    pub tag: String,
+    /// Keys that sign it.
+    pub sign: Vec<String>,
+    /// Store, channel and server of `publish`; `None` if unknown. Only its digest is recorded.
+    pub destination: Option<String>,
+}
+
+/// Returns the records in xpkg's cache; what is no record counts as none.
 pub fn records(host: &Host, cache: &Utf8Path) -> Result<Records> {
     let file = cache.join(RECORDS);
     if !host.is_file(&file) {
         return Ok(Records::default());
     }
-    let text = host.read_small_text(&file, LARGEST)?;
-    Ok(Records::parse(&text).unwrap_or_default())
+    let text = String::from_utf8(host.read_small(&file, LARGEST)?);
+    Ok(text
+        .ok()
+        .and_then(|text| Records::parse(&text))
+        .unwrap_or_default())
 }
 
 impl<'a> Scene<'a> {
     /// Looks at the sources of a run.
-    pub fn look(host: &'a Host, session: &'a Session, plan: &'a Plan) -> Self {
+    pub fn look(host: &'a Host, session: &'a Session, plan: &'a Plan, asked: Asked) -> Self {
         Self {
             host,
             session,
             plan,
             source: source_digest(host, session, plan),
-            destination: String::new(),
-            tag: String::new(),
+            configuration: configuration(host, &session.request.project.workspace),
+            asked,
         }
     }
 
@@ -109,16 +125,18 @@ impl<'a> Scene<'a> {
             let digest = self.manifest()?.map(|(_, digest)| digest);
             Ok(part("tree", digest.unwrap_or_else(|| UNKNOWN.to_owned())))
         };
-        let configuration = || part("configuration", self.configuration());
+        let configuration = || part("configuration", self.configuration.clone());
+        let targets = || part("targets", self.targets().join(" "));
+        let source = || part("source", self.source.clone());
+        let tag = || part("tag", self.asked.tag.clone());
+        let sign = || part("sign", short(&self.asked.sign.join("\n")));
         Ok(match stage {
-            Stage::Fetch => vec![
-                part("lock", self.lock()),
-                part("targets", self.targets().join(" ")),
-            ],
+            Stage::Fetch => vec![part("lock", self.lock()), targets()],
             Stage::Gate | Stage::Compile => {
                 let mut parts = self.parts(target)?;
                 if stage == Stage::Compile {
-                    parts.push(part("source", self.source.clone()));
+                    parts.push(source());
+                    parts.push(part("options", self.options()));
                 }
                 parts.push(version);
                 parts
@@ -134,24 +152,39 @@ impl<'a> Scene<'a> {
                 ]
             }
             Stage::Stage => vec![
-                part("source", self.source.clone()),
-                part("targets", self.targets().join(" ")),
+                source(),
+                targets(),
+                part("options", self.options()),
                 configuration(),
                 version,
             ],
-            Stage::Verify | Stage::Docker => vec![tree()?, configuration(), version],
+            Stage::Verify => vec![tree()?, configuration(), version],
+            // Licenses and other files of the workspace are in images and archives.
+            Stage::Docker => vec![tree()?, source(), targets(), configuration(), version],
             Stage::Release => vec![
                 tree()?,
+                source(),
+                targets(),
                 configuration(),
-                part("tag", self.tag.clone()),
+                tag(),
+                sign(),
                 version,
             ],
-            Stage::Publish => vec![
-                tree()?,
-                configuration(),
-                part("tag", self.tag.clone()),
-                part("destination", self.destination.clone()),
-            ],
+            Stage::Publish => {
+                let destination = self.asked.destination.as_deref().map(short);
+                vec![
+                    tree()?,
+                    source(),
+                    targets(),
+                    configuration(),
+                    tag(),
+                    sign(),
+                    part(
+                        "destination",
+                        destination.unwrap_or_else(|| UNKNOWN.to_owned()),
+                    ),
+                ]
+            }
         })
     }
 
@@ -177,9 +210,7 @@ impl<'a> Scene<'a> {
                 .into(),
             Stage::Docker => self.files(&self.context())?,
             Stage::Release => match directory {
-                Some(directory) => ["release.json", "SHA256SUMS"]
-                    .map(|name| directory.join(name))
-                    .into(),
+                Some(directory) => self.files(directory)?,
                 None => Vec::new(),
             },
             Stage::Fetch | Stage::Gate | Stage::Inspect | Stage::Verify | Stage::Publish => {
@@ -223,8 +254,12 @@ impl<'a> Scene<'a> {
     /// Returns the directory of the release that is recorded.
     pub fn release(&self, records: &Records) -> Option<Utf8PathBuf> {
         let record = records.find(Stage::Release, None)?;
-        let path = self.root().join(&record.outputs.first()?.path);
-        path.parent().map(Utf8Path::to_owned)
+        let mut paths = record
+            .outputs
+            .iter()
+            .map(|output| self.root().join(&output.path));
+        let document = paths.find(|path| path.file_name() == Some(release::NAME))?;
+        document.parent().map(Utf8Path::to_owned)
     }
 
     /// Returns the status of each stage.
@@ -268,22 +303,63 @@ impl<'a> Scene<'a> {
         found.map_or_else(|| UNKNOWN.to_owned(), |(digest, _)| digest)
     }
 
-    /// Returns a digest of the files that configure xpkg.
-    fn configuration(&self) -> String {
-        let members = self.session.request.project.workspace.members.iter();
-        let mut files: Vec<Utf8PathBuf> = members
-            .map(|member| member.manifest.clone())
-            .chain(["Cargo.toml", "xpkg.toml", "Cross.toml"].map(|name| self.root().join(name)))
+    /// Returns a digest of the flags that choose what is staged, beside those in the cache's key.
+    fn options(&self) -> String {
+        let RunRequest {
+            settings, selected, ..
+        } = &self.session.request;
+        let Settings {
+            cargo,
+            selection,
+            requests: _,
+            out_dir,
+            layout: _,
+            accept,
+            auditable,
+            compiler_cache: _,
+        } = settings;
+        let bins = selected.bins.iter();
+        let bins: Vec<String> = bins
+            .map(|bin| format!("{}/{}", bin.package, bin.bin))
             .collect();
-        files.sort();
-        files.dedup();
-        let digests = files.iter().map(|file| {
-            let found = self.host.hash(file).ok();
-            found.map_or_else(String::new, |(digest, _)| digest)
-        });
-        let text = digests.collect::<Vec<_>>().join("\n");
-        digest::sha256(text.as_bytes())[..16].to_owned()
+        let accept: Vec<&str> = accept.iter().map(|code| code.name()).collect();
+        let Selection {
+            packages: _,
+            workspace: _,
+            exclude: _,
+            bins: _,
+            features,
+            all_features,
+            no_default_features,
+        } = selection;
+        short(&format!(
+            "{}\n{bins:?}\n{features:?} {all_features} {no_default_features}\n{accept:?}\n\
+             {auditable}\n{}",
+            cargo.profile,
+            self.shown(out_dir)
+        ))
     }
+}
+
+/// Returns the first digits of the digest of a text.
+fn short(text: &str) -> String {
+    digest::sha256(text.as_bytes())[..16].to_owned()
+}
+
+/// Returns a digest of the files that configure xpkg.
+fn configuration(host: &Host, workspace: &Workspace) -> String {
+    let members = workspace.members.iter();
+    let mut files: Vec<Utf8PathBuf> = members
+        .map(|member| member.manifest.clone())
+        .chain(["Cargo.toml", "xpkg.toml", "Cross.toml"].map(|name| workspace.root.join(name)))
+        .collect();
+    files.sort();
+    files.dedup();
+    let digests = files.iter().map(|file| {
+        let found = host.hash(file).ok();
+        found.map_or_else(String::new, |(digest, _)| digest)
+    });
+    short(&digests.collect::<Vec<_>>().join("\n"))
 }
 
 /// Returns the state of the sources. Without git, or if not all of it can be known, it is unknown.

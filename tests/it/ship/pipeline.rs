@@ -143,7 +143,7 @@ error[stage-stale]: `--from release`: the stage `compile` of `x86_64-unknown-lin
     assert!(states(&project).contains(&format!("compile {X86_MUSL} stale source\n")));
     project.commit();
     pipeline(&project, "--until verify").ok();
-    assert!(states(&project).contains("release - stale tree\n"));
+    assert!(states(&project).contains("release - stale tree, source\n"));
     pipeline(&project, "--from docker").ok();
     // The tree was tampered with.
     let bin = format!("target/xpkg/{X86_MUSL}/hello/hello");
@@ -421,4 +421,117 @@ fn every_change_of_a_source_is_seen() {
         assert!(is_stale("without a commit"));
         std::fs::remove_dir_all(project.path("lib/.git")).unwrap_or_default();
     }
+}
+
+#[test]
+fn a_stage_is_done_for_what_it_was_asked() {
+    let project = hello();
+    let to = format!("--to file://{}", project.path("target/site").display());
+    let run = |more: &str| project.xpkg(&format!("pipeline --target {X86_MUSL} {more}"));
+    let state = |stage: &str, more: &str| {
+        let status = run(&format!("--status {to} {more}")).ok().stdout;
+        let line = status.lines().skip(1).find(|line| line.starts_with(stage));
+        let (_, state) = line.unwrap().rsplit_once("  ").unwrap();
+        state.to_owned()
+    };
+    // The tree is that of a release, wherever the run ends.
+    run("--until verify").ok();
+    run(&format!("--from docker --until publish {to}")).ok();
+    let files = project.files("target/xpkg-release/0.1.0");
+    assert!(
+        files.iter().any(|file| file.ends_with(".cdx.json")),
+        "{files:?}"
+    );
+    assert_eq!(state("publish", ""), "done");
+    // The channel is the branch.
+    project.shell("git checkout -q -b next").ok();
+    assert_eq!(state("publish", ""), "stale: destination");
+    assert_eq!(state("release", "--sign minisign:key"), "stale: sign");
+    let unsigned = run(&format!(
+        "--from publish --until publish --sign minisign:key {to}"
+    ));
+    assert!(
+        unsigned.stderr.contains("state: stale: sign"),
+        "{}",
+        unsigned.stderr
+    );
+    let all = format!("--status --target {ARM_MUSL}");
+    let all = run(&all).ok().stdout;
+    assert!(all.contains("stale: targets"), "{all}");
+    assert_eq!(state("stage", "--out-dir target/other"), "stale: options");
+    let archive = files.iter().find(|file| file.ends_with(".tar.gz")).unwrap();
+    let archive = format!("target/xpkg-release/0.1.0/{archive}");
+    std::fs::remove_file(project.path(&archive)).unwrap();
+    assert_eq!(
+        state("release", ""),
+        format!("stale: `{archive}` was changed or removed")
+    );
+}
+
+#[test]
+fn a_failure_is_recorded_and_told_once() {
+    let project = hello();
+    let run = |more: &str| project.xpkg(&format!("pipeline --target {X86_MUSL} {more}"));
+    run("--until verify").ok();
+    project.append("src/main.rs", "// more\n");
+    let dirty = run("--message-format json");
+    assert_eq!(dirty.code, Some(1));
+    let document: serde_json::Value = serde_json::from_str(&dirty.stdout).unwrap();
+    assert_eq!(document["problems"][0]["code"], "release-dirty");
+    assert_eq!(
+        document["summary"]["stages"][7]["end"]["failed"],
+        "release-dirty"
+    );
+    // The summary is written wherever it is wanted, and its failure does not hide another one.
+    run("--until stage --summary target/new/place/s.md").ok();
+    assert!(
+        project
+            .read("target/new/place/s.md")
+            .starts_with("**passed**")
+    );
+    project.append("src/main.rs", "#[more\n");
+    let failed = run("--until stage --summary src");
+    assert_eq!(failed.code, Some(101), "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("error[file-access]"),
+        "{}",
+        failed.stderr
+    );
+    assert!(
+        failed.stdout.contains("failed: exit code 101"),
+        "{}",
+        failed.stdout
+    );
+    // Before cargo is started, too.
+    project.write("target/xpkg/mine", "");
+    let failed = run("--until stage --summary target/s.md");
+    assert!(
+        project
+            .read("target/s.md")
+            .starts_with("**failed in compile**")
+    );
+    assert!(
+        failed.stdout.contains("failed: tree-foreign"),
+        "{}",
+        failed.stdout
+    );
+    std::fs::remove_file(project.path("target/xpkg/mine")).unwrap();
+    // Without a plan, too.
+    let manifest = project.read("Cargo.toml");
+    project.append(
+        "Cargo.toml",
+        "\n[dependencies]\ngone = { git = \"file:///gone\" }\n",
+    );
+    assert_eq!(run("--until stage").code, Some(101));
+    project.write("Cargo.toml", &manifest);
+    let status = run("--status").ok().stdout;
+    let fetch = normal(status.lines().nth(1).unwrap());
+    assert!(fetch.ends_with("failed: exit code 101"), "{status}");
+    // Damaged records are none.
+    for file in ["stages.json", &format!("used-{X86_MUSL}-release.json")] {
+        let file = project.path(&format!("target/xpkg-cache/{file}"));
+        std::fs::write(file, b"\xff").unwrap();
+    }
+    let status = run("--status").ok().stdout;
+    assert_eq!(status.matches("never run").count(), 9, "{status}");
 }
