@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
+use crate::build::compiler_cache::inside::around_cargo;
 use crate::invocation::Invocation;
 use crate::project::compiler_cache::{self, CompilerCache};
 use crate::project::request::TargetRequest;
@@ -223,7 +224,9 @@ fn cargo_build(
     } = cargo;
     let image = toolchain.candidate.image.as_ref();
     let target_dir = image.map(|image| &image.target_dir).or(target_dir.as_ref());
+    let is_cached = *compiler_cache == Some(CompilerCache::Sccache);
     let start = match image {
+        Some(image) if is_cached => container(root, image).run("/bin/sh", around_cargo()),
         Some(image) => container(root, image).run("cargo", []),
         None => Invocation::new(program, root),
     };
@@ -256,7 +259,6 @@ fn cargo_build(
             .arg("--config")
             .arg(format!("target.{key}.linker={linker}"));
     }
-    let is_cached = *compiler_cache == Some(CompilerCache::Sccache);
     if is_cached {
         invocation = invocation.args(["--config", compiler_cache::NOT_INCREMENTAL]);
     }

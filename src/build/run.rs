@@ -4,7 +4,7 @@ use crate::build::cache;
 use crate::build::cache::used::{Messages, Used};
 use crate::build::cargo_call::Call;
 use crate::build::compiler_cache::CacheReport;
-use crate::build::compiler_cache::run::Server;
+use crate::build::compiler_cache::run::Servers;
 use crate::build::look::options::RunOptions;
 use crate::build::look::session::Session;
 use crate::build::look::source;
@@ -84,19 +84,22 @@ pub fn make_timed(
     let _cache = share_cache(host, workspace)?;
     write_tools(host, workspace, &plan)?;
     report_plan(host, &plan);
-    let server = session
+    let servers = session
         .sccache
-        .clone()
-        .map(|version| Server::start(host, version))
+        .as_ref()
+        .map(|sccache| Servers::start(host, sccache, &plan))
         .transpose()?;
-    let variables = server.as_ref().map(|server| server.variables().to_vec());
-    if let Some(variables) = variables {
-        for call in plan.targets.iter_mut().flat_map(|target| &mut target.calls) {
-            call.invocation.env.extend(variables.iter().cloned());
+    for target in &mut plan.targets {
+        let variables = servers.as_ref().map(|servers| servers.variables(target));
+        for call in &mut target.calls {
+            let variables = variables.iter().flatten().cloned();
+            call.invocation.env.extend(variables);
         }
     }
     let built = build(host, &session, &plan, on_failure, timer);
-    let compiler_cache = server.as_ref().map(Server::report);
+    let compiler_cache = servers
+        .as_ref()
+        .map(|servers| servers.report(built.is_ok()));
     if let Some(Ok(report)) = &compiler_cache {
         host.shell.status("Cached", &report.line());
     }

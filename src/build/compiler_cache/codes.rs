@@ -27,15 +27,18 @@ pub const COMPILER_CACHE_CONFLICT: Code = code(&CodeInfo {
     waivable: false,
 });
 
-/// A target of a build with a cache is built in an image.
+/// sccache cannot be used in the image of a target.
 pub const COMPILER_CACHE_IMAGE: Code = code(&CodeInfo {
     name: "compiler-cache-image",
-    title: "a target with a cache of compilers is built in an image",
-    cause: "sccache's server runs the compilers. Outside the container it would run other \
-            compilers than the image's, and inside the container there is no network for a store.",
-    detection: "The toolchain of the target is an image.",
-    fix: "Build the target with `--compiler-cache none`, or choose a linker of this machine with \
-          `--linker`.",
+    title: "the cache of compilers cannot be used in a target's image",
+    cause: "sccache runs in the container, since its server runs the compilers. The container has \
+            no network, so the store has to be a directory, or redis by its socket; and this \
+            machine's sccache may not run in the image, which has another C library.",
+    detection: "sccache's variables and its file are read. sccache is started in a container of the \
+                image before anything is compiled.",
+    fix: "Configure a store that the container sees, install an sccache that runs in the image \
+          (PyPI's needs glibc 2.17, as Rust itself does), or build the target with \
+          `--compiler-cache none`.",
     page: "compiler-cache",
     sources: &[],
     waivable: false,

@@ -2,10 +2,12 @@
 //!
 //! A build has a server of its own, so that the store is the configured one and what is counted is
 //! of this build. A server that already runs answers silently with another store. [`look`] finds
-//! sccache, [`run`] starts and ends the server; the rest is pure.
+//! sccache, [`run`] starts and ends the server; the rest is pure. A target that is built in an image
+//! has its server in the container: [`inside`].
 
 pub mod codes;
 pub mod health;
+pub mod inside;
 pub mod look;
 pub mod run;
 
@@ -14,10 +16,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::build::compiler_cache::codes::{
-    COMPILER_CACHE_CONFLICT, COMPILER_CACHE_IMAGE, COMPILER_CACHE_LOCATION, SCCACHE_OLD,
+    COMPILER_CACHE_CONFLICT, COMPILER_CACHE_LOCATION, SCCACHE_OLD,
 };
 use crate::build::compiler_cache::health::without_credentials;
-use crate::build::plan::Plan;
 use crate::problem::Problem;
 use crate::project::compiler_cache::SCCACHE;
 
@@ -81,6 +82,12 @@ impl Statistics {
         serde_json::from_str(text).ok()
     }
 
+    /// Parses documents one after the other; `None` if any of them is another one.
+    pub fn parse_all(text: &str) -> Option<Vec<Self>> {
+        let documents = serde_json::Deserializer::from_str(text).into_iter();
+        documents.collect::<Result<_, _>>().ok()
+    }
+
     /// Returns what this document counts.
     pub fn report(&self, version: &str) -> CacheReport {
         let Stats {
@@ -136,6 +143,29 @@ impl Statistics {
 }
 
 impl CacheReport {
+    /// Returns the sum of reports about one build; `None` if there are none.
+    pub fn sum(reports: impl IntoIterator<Item = Self>) -> Option<Self> {
+        reports.into_iter().reduce(|mut sum, report| {
+            let Self {
+                version: _,
+                location,
+                rust,
+                c,
+                errors,
+            } = report;
+            // A store has one name here and in containers: its directory is at the same path.
+            if !sum.location.contains(&location) {
+                sum.location = format!("{}; {location}", sum.location);
+            }
+            for (sum, counts) in [(&mut sum.rust, rust), (&mut sum.c, c)] {
+                sum.hits += counts.hits;
+                sum.misses += counts.misses;
+            }
+            sum.errors += errors;
+            sum
+        })
+    }
+
     /// Returns the clause for people: `4 of 6 Rust crates, 1 of 1 C files from sccache (redis, …)`.
     pub fn line(&self) -> String {
         let of = |counts: &Counts| format!("{} of {}", counts.hits, counts.hits + counts.misses);
@@ -174,8 +204,11 @@ const STORES: &[Store] = &[
     store("SCCACHE_WEBDAV_ENDPOINT", "webdav"),
     store("SCCACHE_OSS_BUCKET", "oss"),
     store("SCCACHE_COS_BUCKET", "cos"),
-    store("SCCACHE_DIR", "Local disk"),
+    store("SCCACHE_DIR", LOCAL_DISK),
 ];
+
+/// Beginning of the location of a directory.
+const LOCAL_DISK: &str = "Local disk";
 
 /// Defines a kind of store.
 const fn store(variable: &'static str, location: &'static str) -> Store {
@@ -222,29 +255,20 @@ pub fn check_wrapper(by: &str, value: &str) -> Result<(), Problem> {
     .help("remove the setting, or build without: `--compiler-cache none`"))
 }
 
-/// Checks that nothing is built in an image: the server would run the compilers of this machine.
+/// Checks that a setting of the user's does not turn incremental compilation on. `by` names the
+/// setting.
 ///
 /// # Errors
-/// `compiler-cache-image`, for each such target.
-pub fn reject_images(plan: &Plan) -> Result<(), Vec<Problem>> {
-    let inside = plan.targets.iter().filter_map(|target| {
-        let image = target.toolchain.candidate.image.as_ref()?;
-        let message = format!(
-            "`{}` is built in the image `{}`, where sccache cannot be used",
-            target.target, image.reference
-        );
-        Some(
-            Problem::new(COMPILER_CACHE_IMAGE, message)
-                .help("build it without: `--compiler-cache none`")
-                .help("or choose tools of this machine: `--linker auto`"),
-        )
-    });
-    let problems: Vec<Problem> = inside.collect();
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
+/// `compiler-cache-conflict`.
+pub fn check_incremental(by: &str, value: &str) -> Result<(), Problem> {
+    if value == "0" {
+        return Ok(());
     }
+    Err(Problem::new(
+        COMPILER_CACHE_CONFLICT,
+        format!("{by} is `{value}`: what is compiled incrementally is not cached"),
+    )
+    .help("remove the setting, or build without: `--compiler-cache none`"))
 }
 
 #[cfg(test)]
@@ -294,6 +318,27 @@ mod tests {
         ] {
             assert_eq!(check(location, set), expected);
         }
+    }
+
+    #[test]
+    fn servers_of_one_build_are_added_up() {
+        let report = |location: &str| statistics(location).report("0.16.0");
+        let sum = |locations: &[&str]| {
+            let sum = CacheReport::sum(locations.iter().map(|location| report(location)));
+            sum.map(|sum| sum.line())
+        };
+        assert_eq!(sum(&[]), None);
+        assert_eq!(
+            sum(&["Local disk: \"/c\"", "Local disk: \"/c\""]).as_deref(),
+            Some("8 of 12 Rust crates and 6 of 6 files of C from sccache (Local disk: \"/c\")")
+        );
+        assert_eq!(
+            sum(&["Local disk: \"/c\"", "redis, name: x"]).as_deref(),
+            Some(
+                "8 of 12 Rust crates and 6 of 6 files of C from sccache (Local disk: \"/c\"; redis, \
+                 name: x)"
+            )
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Looks at project and machine; the plan is made from what was found.
 
 use crate::build::compiler_cache;
+use crate::build::compiler_cache::inside;
+use crate::build::compiler_cache::look::Sccache;
 use crate::build::look::options::RunOptions;
 use crate::build::look::request::RunRequest;
 use crate::build::plan::Plan;
@@ -21,8 +23,8 @@ pub struct Session {
     pub request: RunRequest,
     /// Facts about compilers, linkers, images and variables.
     pub facts: Facts,
-    /// Version of sccache, if the build uses it.
-    pub sccache: Option<String>,
+    /// sccache, if the build uses it.
+    pub sccache: Option<Sccache>,
     pull_policy: PullPolicy,
 }
 
@@ -49,7 +51,7 @@ impl Session {
             }
             Some(CompilerCache::None) | None => None,
         };
-        let facts = facts(host, &request, pull_policy)?;
+        let facts = facts(host, &request, pull_policy, sccache.as_ref())?;
         Ok(Self {
             request,
             facts,
@@ -60,7 +62,8 @@ impl Session {
 
     /// Looks at the machine again, after a standard library was installed.
     pub fn look_again(&mut self, host: &Host) -> Result<(), Failure> {
-        self.facts = facts(host, &self.request, self.pull_policy)?;
+        let sccache = self.sccache.as_ref();
+        self.facts = facts(host, &self.request, self.pull_policy, sccache)?;
         Ok(())
     }
 
@@ -81,11 +84,7 @@ impl Session {
         let RunRequest {
             project, selected, ..
         } = &self.request;
-        let plan = Plan::new(&project.workspace, selected, settings, &self.facts)?;
-        if self.sccache.is_some() {
-            compiler_cache::reject_images(&plan)?;
-        }
-        Ok(plan)
+        Plan::new(&project.workspace, selected, settings, &self.facts)
     }
 
     /// Returns the variables of cargo's `[env]`, as build scripts see them.
@@ -95,7 +94,12 @@ impl Session {
 }
 
 /// Looks at the machine for a run.
-fn facts(host: &Host, request: &RunRequest, pull_policy: PullPolicy) -> Result<Facts, Failure> {
+fn facts(
+    host: &Host,
+    request: &RunRequest,
+    pull_policy: PullPolicy,
+    sccache: Option<&Sccache>,
+) -> Result<Facts, Failure> {
     let RunRequest {
         project,
         settings,
@@ -133,5 +137,21 @@ fn facts(host: &Host, request: &RunRequest, pull_policy: PullPolicy) -> Result<F
         scope: &scope,
         images: &images,
     };
-    survey.take()
+    let mut facts = survey.take()?;
+    if let Some(sccache) = sccache {
+        for target in &mut facts.targets {
+            let triple = &target.triple;
+            target.image = target.image.take().map(|image| {
+                let image = image?;
+                match &sccache.inside {
+                    Ok(inside) => inside.shown_in(image),
+                    Err(unusable) => {
+                        let inside::Unusable { why, help } = unusable;
+                        Err(inside::unfit(triple, &image.reference, why, help))
+                    }
+                }
+            });
+        }
+    }
+    Ok(facts)
 }

@@ -10,6 +10,21 @@ use crate::check;
 use crate::support::{ARM_GNU, Project, X86_MUSL, cross, repository, skipped, until};
 use crate::toolchain::zig::zig;
 
+/// The sccache that `cargo xtask setup` installs; without it the test is skipped, by name.
+pub fn sccache(test: &str) -> Option<PathBuf> {
+    let sccache = repository().join("target/toolchains/sccache/bin/sccache");
+    if sccache.exists() {
+        return Some(sccache);
+    }
+    assert_ne!(
+        std::env::var("XPKG_SKIP").as_deref(),
+        Ok("never"),
+        "sccache is not there: `cargo xtask setup` says why"
+    );
+    skipped(test, "sccache is not there: `cargo xtask setup` says why");
+    None
+}
+
 /// A redis that holds what sccache stores; it ends with the test.
 struct Store {
     redis: Child,
@@ -34,16 +49,7 @@ impl Drop for Store {
 impl Store {
     /// Starts it; without sccache or redis the test is skipped, by name.
     fn start(test: &str) -> Option<Self> {
-        let sccache = repository().join("target/toolchains/sccache/bin/sccache");
-        if !sccache.exists() {
-            assert_ne!(
-                std::env::var("XPKG_SKIP").as_deref(),
-                Ok("never"),
-                "sccache is not there: `cargo xtask setup` says why"
-            );
-            skipped(test, "sccache is not there: `cargo xtask setup` says why");
-            return None;
-        }
+        let sccache = sccache(test)?;
         let program = cross("redis-server", test)?;
         let directory = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0")
@@ -344,8 +350,8 @@ error[compiler-cache-conflict]: `RUSTC_WRAPPER` in the environment is `/opt/cach
   help: remove the setting, or build without: `--compiler-cache none`
 error[compiler-cache-conflict]: `CMAKE_CXX_COMPILER_LAUNCHER` in the environment is `ccache`, and `--compiler-cache sccache` would replace it
   help: remove the setting, or build without: `--compiler-cache none`
-error[compiler-cache-conflict]: `CARGO_INCREMENTAL=1` in the environment: what is compiled incrementally is not cached
-  help: remove it: `unset CARGO_INCREMENTAL`
+error[compiler-cache-conflict]: `CARGO_INCREMENTAL` in the environment is `1`: what is compiled incrementally is not cached
+  help: remove the setting, or build without: `--compiler-cache none`
 
 "#]]
     );

@@ -3,7 +3,7 @@
 mod auditable;
 mod cache;
 pub mod chat;
-mod compiler_cache;
+pub mod compiler_cache;
 mod crash;
 mod doctor;
 mod leftovers;

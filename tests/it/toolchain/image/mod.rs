@@ -1,5 +1,6 @@
 //! Cross images by real engines: pinned, planned, built in.
 
+mod compiler_cache;
 mod context;
 mod edges;
 pub mod engines;
@@ -356,22 +357,6 @@ exit 0
         .unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), SAYS);
         assert!(!project.path("xpkg.lock").exists());
-    });
-}
-
-/// The cache's server runs the compilers, and outside the container these are others.
-#[test]
-fn a_cache_of_compilers_is_refused_by_name() {
-    on_each_engine(|engine| {
-        let project = engine
-            .configured("with-c", &engine.by_digest("gcc12:1"), "")
-            .fake("sccache", "on --version out sccache 0.16.0\n");
-        let run = project.xpkg("plan --compiler-cache sccache");
-        assert_eq!(run.code, Some(1), "{}", run.stderr);
-        let message =
-            "error[compiler-cache-image]: `aarch64-unknown-linux-gnu` is built in the image";
-        assert!(run.stderr.contains(message), "{}", run.stderr);
-        project.xpkg("plan --compiler-cache none").ok();
     });
 }
 
