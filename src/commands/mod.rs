@@ -47,7 +47,7 @@ use crate::commands::internal::zig::{self, ZigArgs, ZigToolsArgs};
 use crate::commands::man::ManArgs;
 use crate::commands::matrix::MatrixArgs;
 use crate::commands::merge::MergeArgs;
-use crate::commands::pipeline::PipelineArgs;
+use crate::commands::pipeline::args::PipelineArgs;
 use crate::commands::plan::PlanArgs;
 use crate::commands::publish::PublishArgs;
 use crate::commands::release::ReleaseArgs;

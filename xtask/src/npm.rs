@@ -18,8 +18,16 @@ pub fn run() -> Result<(), String> {
     // Another version, or half of one.
     let _ = std::fs::remove_dir_all(&place);
     std::fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
-    Command::new("npm")
-        .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+    Command::new("timeout")
+        .args([
+            "900",
+            "npm",
+            "install",
+            "--silent",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+        ])
         .arg(&place)
         .arg(GITLAB_CI_LOCAL)
         .stdout(std::io::stderr())

@@ -1,227 +1,77 @@
-//! `pipeline`: runs the stages from the lockfile to the release, and records each.
+//! Runs the stages of a pipeline, and records each.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::Args;
-use serde::Serialize;
 
 use crate::build::cache;
 use crate::build::cache::key;
 use crate::build::cargo_call::fetch;
 use crate::build::compile;
-use crate::build::look::options::RunOptions;
 use crate::build::look::request::{RunRequest, xpkg_config};
 use crate::build::look::session::Session;
 use crate::build::look::source::source;
 use crate::build::look::timer::{Step, StepKind, Timer};
 use crate::build::plan::Plan;
 use crate::build::run::{OnFailure, make_timed};
-use crate::commands::args::{MessageFormat, RunArgs, path};
-use crate::commands::docker::{self, DockerArgs};
-use crate::commands::publish::{self, Place, PublishArgs, StoreArgs};
-use crate::commands::release::{self, ReleaseArgs};
+use crate::commands::docker;
+use crate::commands::pipeline::args::{
+    PipelineArgs, docker_args, options, publish_args, release_args,
+};
+use crate::commands::publish;
+use crate::commands::release;
 use crate::host::machine::Host;
-use crate::host::shell::{self, without_data};
+use crate::host::shell::without_data;
 use crate::invocation::Invocation;
 use crate::problem::code::Code;
 use crate::problem::text::count;
-use crate::problem::{Failure, Problem, Result};
-use crate::project::workspace::cache_dir;
-use crate::ship::pipeline::decide::{Forced, Range, Status, check_earlier, places};
-use crate::ship::pipeline::look::{Asked, Scene, records};
+use crate::problem::{Failure, Result};
+use crate::ship::pipeline::decide::{Range, Status, places};
+use crate::ship::pipeline::look::{Asked, Scene};
 use crate::ship::pipeline::record::{End, Record, Records};
 use crate::ship::pipeline::stage::Stage;
 use crate::ship::pipeline::summary::{self, Finding, Ran, Summary};
-use crate::ship::pipeline::{PIPELINE_INVALID, page, write};
+use crate::ship::pipeline::{page, write};
 use crate::ship::publish::codes::{STORE_BUSY, STORE_UNREACHABLE};
 use crate::ship::trees::look::{Demand, Origin, verified};
 use crate::toolchain::image::engine::IMAGE_UNAVAILABLE;
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::tree;
 use crate::tree::manifest::Manifest;
-use crate::ui;
 use crate::verify::rules::chosen;
-
-/// Examples of the command line.
-pub const EXAMPLES: &[&str] = &[
-    "cargo xpkg pipeline --until verify",
-    "cargo xpkg pipeline --from docker --summary summary.html",
-    "cargo xpkg pipeline --status",
-];
 
 /// Failures that may not be there the next time. Never those of compiling, inspecting or verifying.
 const TRANSIENT: &[Code] = &[STORE_BUSY, STORE_UNREACHABLE, IMAGE_UNAVAILABLE];
 
-/// Arguments of `pipeline`.
-#[derive(Debug, Args)]
-pub struct PipelineArgs {
-    /// Options of the build.
-    #[command(flatten)]
-    pub run: RunArgs,
-
-    /// First stage to run; those before must be up to date
-    #[arg(long, value_name = "STAGE", value_enum)]
-    pub from: Option<Stage>,
-
-    /// Last stage to run; nothing is published unless it is `publish`
-    #[arg(long, value_name = "STAGE", value_enum, default_value = "release")]
-    pub until: Stage,
-
-    /// Compile members again, or run another stage anew: `STAGE` or `STAGE=TARGET`; repeatable
-    #[arg(long, value_name = "STAGE[=TARGET]", value_parser = Forced::parse)]
-    pub force: Vec<Forced>,
-
-    /// Try again what failed in the network: packages, images, uploads
-    #[arg(long, value_name = "N", default_value = "0")]
-    pub retry: u32,
-
-    /// Show the state of each stage, and why it is stale, without running any
-    #[arg(long, conflicts_with_all = ["from", "force", "retry", "summary"])]
-    pub status: bool,
-
-    /// Write a summary: a page if the name ends in `.html`, else Markdown
-    #[arg(long, value_name = "FILE", value_parser = path())]
-    pub summary: Option<Utf8PathBuf>,
-
-    /// Tree or manifest.json to compare sizes with [default: the tree before the run]
-    #[arg(long, value_name = "PATH", value_parser = path(), requires = "summary")]
-    pub base: Option<Utf8PathBuf>,
-
-    /// Tag of the release
-    #[arg(long, value_name = "TAG")]
-    pub tag: Option<String>,
-
-    /// Release trees that were built with uncommitted changes
-    #[arg(long)]
-    pub allow_dirty: bool,
-
-    /// Sign the release: `minisign:FILE` or `ssh:FILE`; repeatable
-    #[arg(long, value_name = "KIND:FILE")]
-    pub sign: Vec<String>,
-
-    /// Store to publish to: `s3://BUCKET/PREFIX` or `file:///DIR`
-    #[arg(long, value_name = "URL")]
-    pub to: Option<String>,
-
-    /// Channel at the store [default: the name of the branch]
-    #[arg(long, value_name = "NAME")]
-    pub channel: Option<String>,
-
-    /// Server that speaks S3's protocol
-    #[arg(long, value_name = "URL")]
-    pub endpoint: Option<String>,
-}
-
-/// JSON document of `pipeline`.
-#[derive(Serialize)]
-struct Document<'a> {
-    statuses: &'a [Status],
-    /// `None` with `--status`.
-    summary: Option<&'a Summary>,
-    /// Problems that stopped the run; none if cargo has told them on stderr.
-    problems: &'a [Problem],
-}
-
 /// A run of the stages.
-struct Run<'a> {
-    host: &'a Host,
-    args: &'a PipelineArgs,
-    range: Range,
-    records: Records,
-    timer: Timer,
-    ran: Vec<Ran>,
-    compiler_cache: Option<String>,
-}
-
-/// Runs `pipeline`.
-///
-/// # Errors
-/// `pipeline-invalid`, `stage-stale`, and those of the stages.
-pub fn run(host: &Host, args: PipelineArgs) -> Result<(), Failure> {
-    let format = args.run.message_format;
-    if args.status {
-        return print_status(host, &args);
-    }
-    let range = Range::new(args.from, args.until)?;
-    let request = RunRequest::resolve(host, options(&args))?;
-    let names = request.settings.requests.iter();
-    let targets: Vec<String> = names.map(|request| request.target.to_string()).collect();
-    for forced in &args.force {
-        forced.check(range, &targets)?;
-    }
-    let base = base(host, &args, &request)?;
-    let cache = cache_dir(&request.project.workspace);
-    let mut run = Run {
-        host,
-        args: &args,
-        range,
-        records: records(host, &cache)?,
-        timer: Timer::default(),
-        ran: Vec::new(),
-        compiler_cache: None,
-    };
-    let (session, plan, mut failure) = match run.fetch(&request).err() {
-        Some(failure) => (None, None, Some(failure)),
-        None => run.gate(&targets)?,
-    };
-    let mut told = Told::default();
-    if let (Some(session), Some(plan)) = (&session, &plan) {
-        let scene = Scene::look(host, session, plan, asked(host, &args, &request));
-        told.moved = moved_parts(host, &scene, &cache, &plan.profile)?;
-        told.findings = plan_findings(plan);
-        if failure.is_none() {
-            check_earlier(&scene.statuses(&run.records)?, range)?;
-            failure = run.stages(&scene, session, plan).err();
-        }
-        if let Some(failure) = &failure {
-            run.attribute(&targets, failure);
-        }
-        run.complete(&scene, &mut told, &mut failure);
-    }
-    // What failed before there was a plan is recorded, too.
-    keep_first(
-        host,
-        &mut failure,
-        write::records(host, &cache, &run.records),
-    );
-    let summary = match run.summary(&request, &targets, base.as_ref(), told.clone()) {
-        Ok(summary) => summary,
-        Err(problem) => {
-            keep_first(host, &mut failure, Err(problem));
-            return failure.map_or(Ok(()), Err);
-        }
-    };
-    let written = run.write_summary(&summary);
-    keep_first(host, &mut failure, written);
-    if format == MessageFormat::Human {
-        shell::data(&ui::pipeline::ran(&summary))?;
-        return failure.map_or(Ok(()), Err);
-    }
-    let problems = match &failure {
-        Some(Failure::Problems(problems)) => problems.clone(),
-        Some(Failure::HookFailed(problem)) => vec![(**problem).clone()],
-        Some(Failure::ChildFailed(_) | Failure::AlreadyReported) | None => Vec::new(),
-    };
-    shell::data(&shell::json(&Document {
-        statuses: &told.statuses,
-        summary: Some(&summary),
-        problems: &problems,
-    }))?;
-    if failure.is_some() {
-        shell::end_data();
-    }
-    failure.map_or(Ok(()), Err)
+pub struct Run<'a> {
+    /// Machine.
+    pub host: &'a Host,
+    /// Arguments.
+    pub args: &'a PipelineArgs,
+    /// Stages to run.
+    pub range: Range,
+    /// Records of all stages.
+    pub records: Records,
+    /// Clock of the run.
+    pub timer: Timer,
+    /// Stages that were run.
+    pub ran: Vec<Ran>,
+    /// Hits of the compiler cache.
+    pub compiler_cache: Option<String>,
 }
 
 /// What is told about a run beside its stages.
 #[derive(Debug, Clone, Default)]
-struct Told {
-    statuses: Vec<Status>,
-    moved: Vec<(String, Vec<String>)>,
-    findings: Vec<Finding>,
+pub struct Told {
+    /// Status of each stage after the run.
+    pub statuses: Vec<Status>,
+    /// Parts of the cache's key that moved, by target.
+    pub moved: Vec<(String, Vec<String>)>,
+    /// Findings that did not stop the run.
+    pub findings: Vec<Finding>,
 }
 
 /// Makes a problem the failure of the run; after another failure, which stays, it is only reported.
-fn keep_first(host: &Host, failure: &mut Option<Failure>, outcome: Result<()>) {
+pub fn keep_first(host: &Host, failure: &mut Option<Failure>, outcome: Result<()>) {
     let Err(problem) = outcome else { return };
     match failure {
         Some(Failure::Problems(problems)) if problems.contains(&problem) => {}
@@ -230,135 +80,12 @@ fn keep_first(host: &Host, failure: &mut Option<Failure>, outcome: Result<()>) {
     }
 }
 
-/// Prints the state of each stage.
-fn print_status(host: &Host, args: &PipelineArgs) -> Result<(), Failure> {
-    let session = Session::look(host, options(args), PullPolicy::Never)?;
-    let plan = session.plan()?;
-    let asked = asked(host, args, &session.request);
-    let scene = Scene::look(host, &session, &plan, asked);
-    let statuses = scene.statuses(&records(host, &scene.cache())?)?;
-    shell::data(&match args.run.message_format {
-        MessageFormat::Human => ui::pipeline::statuses(&statuses),
-        MessageFormat::Json => shell::json(&Document {
-            statuses: &statuses,
-            summary: None,
-            problems: &[],
-        }),
-    })?;
-    Ok(())
-}
-
-/// Returns the options of the build: as of `release`, also of a run that ends before it. Else going
-/// on would release a tree without the lists of packages.
-fn options(args: &PipelineArgs) -> RunOptions {
-    let mut options = args.run.clone().options();
-    options.auditable = release::auditable(options.auditable);
-    options
-}
-
-/// Returns what the stages after the build are asked for. The destination is unknown if there is no
-/// store, or no channel: on no branch.
-fn asked(host: &Host, args: &PipelineArgs, request: &RunRequest) -> Asked {
-    let configured = xpkg_config(&request.project).ok();
-    let has_store = configured.is_some_and(|config| config.publish.to.is_some());
-    let store = (args.to.is_some() || has_store).then(|| store_args(&args.run, args));
-    let place = store.and_then(|store| Place::find(host, &store).ok());
-    Asked {
-        tag: args.tag.clone().unwrap_or_default(),
-        sign: args.sign.clone(),
-        destination: place.map(|place| place.destination()),
-    }
-}
-
-/// Returns the manifest to compare sizes with.
-///
-/// # Errors
-/// `--base` has none.
-fn base(host: &Host, args: &PipelineArgs, request: &RunRequest) -> Result<Option<Manifest>> {
-    let Some(base) = &args.base else {
-        let found = tree::look::read(host, &request.settings.out_dir);
-        // A tree that cannot be read is a failure of the build, by its name.
-        return Ok(found.ok().flatten().map(|(manifest, _)| manifest));
-    };
-    let base = host.absolute(base);
-    let directory = match base.file_name() {
-        Some("manifest.json") => base.parent().unwrap_or(&base),
-        _ => &base,
-    };
-    match tree::look::read(host, directory)? {
-        Some((manifest, _)) => Ok(Some(manifest)),
-        None => {
-            let message = format!("`--base {base}` has no manifest.json");
-            Err(Problem::new(PIPELINE_INVALID, message)
-                .help("pass a staged tree: `--base target/xpkg`"))
-        }
-    }
-}
-
-/// Returns the parts of each target's key that moved since the build that the cache records.
-fn moved_parts(
-    host: &Host,
-    scene: &Scene,
-    cache: &Utf8Path,
-    profile: &str,
-) -> Result<Vec<(String, Vec<String>)>> {
-    let used = cache::look::records(host, cache)?;
-    let mut moved = Vec::new();
-    for target in scene.targets() {
-        let before = used
-            .iter()
-            .find(|used| used.target == target && used.profile == profile);
-        let Some(before) = before else { continue };
-        let parts = scene.parts(Some(&target))?;
-        let names: Vec<String> = key::moved(&before.key, &parts)
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
-        if !names.is_empty() {
-            moved.push((target, names));
-        }
-    }
-    Ok(moved)
-}
-
-/// Returns the findings of a plan that did not stop it.
-fn plan_findings(plan: &Plan) -> Vec<Finding> {
-    let of_targets = plan.targets.iter().flat_map(|target| {
-        let findings = target.toolchain.findings.iter();
-        findings.map(move |finding| (Some(target.target.to_string()), finding))
-    });
-    let of_host = plan.host_findings.iter().map(|finding| (None, finding));
-    let all = of_host.chain(of_targets);
-    all.map(|(of, finding)| Finding {
-        code: finding.code.name().to_owned(),
-        of,
-        text: finding.what.clone(),
-    })
-    .collect()
-}
-
-/// Returns the findings about staged bins that were accepted.
-fn tree_findings(scene: &Scene) -> Result<Vec<Finding>> {
-    let manifest = scene.manifest()?.map(|(manifest, _)| manifest);
-    let artifacts = manifest.into_iter().flat_map(|manifest| manifest.artifacts);
-    let findings = artifacts.flat_map(|artifact| {
-        let path = artifact.path;
-        let waivers = artifact.waivers.into_iter();
-        waivers.map(move |waiver| Finding {
-            code: waiver.code,
-            of: Some(path.clone()),
-            text: waiver.message,
-        })
-    });
-    Ok(findings.collect())
-}
-
 /// Looked-at session and its plan, or the failure.
-type Gate = (Option<Session>, Option<Plan>, Option<Failure>);
+pub type Gate = (Option<Session>, Option<Plan>, Option<Failure>);
 
 impl Run<'_> {
     /// Returns true if a failure may not be there the next time.
-    fn is_transient(stage: Stage, failure: &Failure) -> bool {
+    pub fn is_transient(stage: Stage, failure: &Failure) -> bool {
         match failure {
             // cargo has told why; the lockfile was checked before.
             Failure::ChildFailed(_) => stage == Stage::Fetch,
@@ -374,7 +101,7 @@ impl Run<'_> {
 
     /// Runs a stage, again after transient failures, and records it. `part` returns the directory of
     /// a release.
-    fn stage(
+    pub fn stage(
         &mut self,
         scene: Option<&Scene>,
         stage: Stage,
@@ -435,7 +162,7 @@ impl Run<'_> {
     }
 
     /// Fetches the packages of all targets.
-    fn fetch(&mut self, request: &RunRequest) -> Result<(), Failure> {
+    pub fn fetch(&mut self, request: &RunRequest) -> Result<(), Failure> {
         if !self.range.contains(Stage::Fetch) {
             return Ok(());
         }
@@ -451,7 +178,7 @@ impl Run<'_> {
     }
 
     /// Looks at the machine and makes the plan, with the verdicts on all compilers.
-    fn gate(&mut self, targets: &[String]) -> Result<Gate, Failure> {
+    pub fn gate(&mut self, targets: &[String]) -> Result<Gate, Failure> {
         let began = self.timer.now();
         let policy = PullPolicy::Pinned;
         let mut attempts = 0;
@@ -512,7 +239,7 @@ impl Run<'_> {
     }
 
     /// Runs the stages after the gate.
-    fn stages(&mut self, scene: &Scene, session: &Session, plan: &Plan) -> Result<(), Failure> {
+    pub fn stages(&mut self, scene: &Scene, session: &Session, plan: &Plan) -> Result<(), Failure> {
         let config = xpkg_config(&session.request.project)?;
         if self.range.contains(Stage::Compile) {
             self.clean(session, plan)?;
@@ -560,7 +287,7 @@ impl Run<'_> {
     }
 
     /// Removes the units of members that `--force compile` wants compiled again.
-    fn clean(&self, session: &Session, plan: &Plan) -> Result<(), Failure> {
+    pub fn clean(&self, session: &Session, plan: &Plan) -> Result<(), Failure> {
         let is_forced = |target: &str| {
             let stages = [Stage::Compile, Stage::Inspect, Stage::Stage];
             let mut forced = self.args.force.iter();
@@ -587,7 +314,7 @@ impl Run<'_> {
     }
 
     /// Compiles, inspects and stages.
-    fn build(&mut self, scene: &Scene) -> Result<(), Failure> {
+    pub fn build(&mut self, scene: &Scene) -> Result<(), Failure> {
         let first = self.timer.steps.len();
         let outcome = make_timed(
             self.host,
@@ -647,7 +374,7 @@ impl Run<'_> {
 
     /// Makes a failure that no stage has that of the first which did not run, so that no summary says
     /// that the run passed.
-    fn attribute(&mut self, targets: &[String], failure: &Failure) {
+    pub fn attribute(&mut self, targets: &[String], failure: &Failure) {
         let is_failed = |ran: &Ran| matches!(ran.end, Some(End::Failed(_)));
         if self.ran.iter().any(is_failed) {
             return;
@@ -684,7 +411,7 @@ impl Run<'_> {
 
     /// Adds the inputs of `fetch`, which was recorded before they could be known, and what is known
     /// after the run.
-    fn complete(&mut self, scene: &Scene, told: &mut Told, failure: &mut Option<Failure>) {
+    pub fn complete(&mut self, scene: &Scene, told: &mut Told, failure: &mut Option<Failure>) {
         let host = self.host;
         let fetched = scene.inputs(Stage::Fetch, None).map(|inputs| {
             let mut records = self.records.stages.iter_mut();
@@ -705,7 +432,7 @@ impl Run<'_> {
     }
 
     /// Returns the summary of the run.
-    fn summary(
+    pub fn summary(
         &self,
         request: &RunRequest,
         targets: &[String],
@@ -754,7 +481,7 @@ impl Run<'_> {
     }
 
     /// Writes the summary to the file of `--summary`, and to the page of the CI job.
-    fn write_summary(&self, summary: &Summary) -> Result<()> {
+    pub fn write_summary(&self, summary: &Summary) -> Result<()> {
         let host = self.host;
         if let Some(file) = &self.args.summary {
             let text = match file.extension() {
@@ -831,60 +558,60 @@ fn merged(steps: Vec<Step>) -> Vec<Step> {
     merged
 }
 
-/// Returns the arguments of `docker` for the staged tree.
-fn docker_args(run: &RunArgs, force: bool) -> DockerArgs {
-    DockerArgs {
-        run: run.clone(),
-        context: None,
-        base: None,
-        no_build: true,
-        from: Vec::new(),
-        force,
-        build_in_docker: false,
-        builder: None,
-        old_builder: false,
-        oci: None,
-        cache: false,
-        cache_to: None,
-        cache_from: Vec::new(),
-        compose: false,
+/// Returns the parts of each target's key that moved since the build that the cache records.
+pub fn moved_parts(
+    host: &Host,
+    scene: &Scene,
+    cache: &Utf8Path,
+    profile: &str,
+) -> Result<Vec<(String, Vec<String>)>> {
+    let used = cache::look::records(host, cache)?;
+    let mut moved = Vec::new();
+    for target in scene.targets() {
+        let before = used
+            .iter()
+            .find(|used| used.target == target && used.profile == profile);
+        let Some(before) = before else { continue };
+        let parts = scene.parts(Some(&target))?;
+        let names: Vec<String> = key::moved(&before.key, &parts)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        if !names.is_empty() {
+            moved.push((target, names));
+        }
     }
+    Ok(moved)
 }
 
-/// Returns the arguments of `release` for the staged tree.
-fn release_args(run: &RunArgs, args: &PipelineArgs) -> ReleaseArgs {
-    ReleaseArgs {
-        run: run.clone(),
-        release_dir: None,
-        tag: args.tag.clone(),
-        no_build: true,
-        from: Vec::new(),
-        allow_dirty: args.allow_dirty,
-        sign: args.sign.clone(),
-        dry_run: false,
-    }
+/// Returns the findings of a plan that did not stop it.
+pub fn plan_findings(plan: &Plan) -> Vec<Finding> {
+    let of_targets = plan.targets.iter().flat_map(|target| {
+        let findings = target.toolchain.findings.iter();
+        findings.map(move |finding| (Some(target.target.to_string()), finding))
+    });
+    let of_host = plan.host_findings.iter().map(|finding| (None, finding));
+    let all = of_host.chain(of_targets);
+    all.map(|(of, finding)| Finding {
+        code: finding.code.name().to_owned(),
+        of,
+        text: finding.what.clone(),
+    })
+    .collect()
 }
 
-/// Returns the arguments of `publish` for a release.
-fn publish_args(run: &RunArgs, args: &PipelineArgs, directory: Option<Utf8PathBuf>) -> PublishArgs {
-    PublishArgs {
-        directory,
-        store: store_args(run, args),
-        check: false,
-        move_latest: false,
-        accept: Vec::new(),
-    }
-}
-
-/// Returns the arguments that locate the channel.
-fn store_args(run: &RunArgs, args: &PipelineArgs) -> StoreArgs {
-    StoreArgs {
-        to: args.to.clone(),
-        channel: args.channel.clone(),
-        endpoint: args.endpoint.clone(),
-        dry_run: false,
-        manifest: run.manifest.clone(),
-        target_dir: run.target_dir.clone(),
-        message_format: MessageFormat::Human,
-    }
+/// Returns the findings about staged bins that were accepted.
+pub fn tree_findings(scene: &Scene) -> Result<Vec<Finding>> {
+    let manifest = scene.manifest()?.map(|(manifest, _)| manifest);
+    let artifacts = manifest.into_iter().flat_map(|manifest| manifest.artifacts);
+    let findings = artifacts.flat_map(|artifact| {
+        let path = artifact.path;
+        let waivers = artifact.waivers.into_iter();
+        waivers.map(move |waiver| Finding {
+            code: waiver.code,
+            of: Some(path.clone()),
+            text: waiver.message,
+        })
+    });
+    Ok(findings.collect())
 }
