@@ -178,9 +178,14 @@ fn prune(host: &Host, args: CachePruneArgs) -> Result<(), Failure> {
     let target: Vec<String> = requests.map(|request| request.target.to_string()).collect();
     let target_dir = &project.workspace.target_dir;
     let cache = cache_dir(&project.workspace);
+    // Before the records are read: a build that ends now writes its own.
+    let waiting_for = format!("on `{cache}`");
+    let _builds = host
+        .is_dir(target_dir)
+        .then(|| host.lock(&lock::lock_path(&cache), &waiting_for))
+        .transpose()?;
     let records = look::records(host, &cache)?;
     let kept = prune::kept(&records, &target, target_dir)?;
-    let _builds = host.lock(&lock::lock_path(&cache), &format!("on `{cache}`"))?;
     let mut directories = Vec::new();
     for (below, units) in &kept {
         let directory = target_dir.join(below);

@@ -15,7 +15,7 @@ use crate::problem::Result;
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Returns the records of builds in xpkg's cache, sorted by file name. One that another version has
-/// written, or that is damaged, counts as none.
+/// written, or that is damaged, counts as none, and is named.
 pub fn records(host: &Host, cache: &Utf8Path) -> Result<Vec<Used>> {
     if !host.is_dir(cache) {
         return Ok(Vec::new());
@@ -29,8 +29,13 @@ pub fn records(host: &Host, cache: &Utf8Path) -> Result<Vec<Used>> {
     names.sort();
     let mut records = Vec::new();
     for name in names {
-        let text = String::from_utf8(host.read_small(&cache.join(name), LARGEST)?);
-        records.extend(text.ok().and_then(|text| Used::parse(&text)));
+        let text = String::from_utf8(host.read_small(&cache.join(&name), LARGEST)?);
+        let used = text.ok().and_then(|text| Used::parse(&text));
+        if used.is_none() {
+            let line = format!("`{name}`: no record of a build, or one of another version of xpkg");
+            host.shell.status("Ignoring", &line);
+        }
+        records.extend(used);
     }
     Ok(records)
 }

@@ -128,11 +128,16 @@ error[cache-layout]: `..` is recorded, and not in `[ROOT]/target`
         &record,
         &text.replace("\"schema_version\":1", "\"schema_version\":2"),
     );
-    assert!(
-        project
-            .xpkg("cache prune")
-            .text()
-            .contains("error[cache-unrecorded]")
+    check!(
+        project.xpkg("cache prune"),
+        str![[r#"
+exit 1
+--- stderr
+    Ignoring `used-x86_64-unknown-linux-musl-release.json`: no record of a build, or one of another version of xpkg
+error[cache-unrecorded]: no build is recorded in `[ROOT]/target`
+  help: build first: `cargo xpkg build`
+
+"#]]
     );
     assert_eq!(project.files("target"), files);
     project.write(&record, &text);
