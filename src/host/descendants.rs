@@ -136,7 +136,7 @@ impl Host {
         let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
         for id in ids {
-            let hosts = format!("/proc/{id}/root/etc/hosts");
+            let hosts = ["/proc", &id.to_string(), "root", "etc", "hosts"].join("/");
             if self.has_text(hosts.as_str().into(), name) {
                 #[cfg(target_os = "linux")]
                 if let Some(process) = rustix::process::Pid::from_raw(id) {

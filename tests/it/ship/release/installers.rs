@@ -979,7 +979,7 @@ fn a_system_of_busybox_alone_gets_musl() {
         Ok(output) if output.status.success() => {}
         _ => return skipped(NAME, "chroot is not permitted"),
     }
-    let output = run("sh /out/install.sh --from /out && /root/.local/bin/hello").unwrap();
+    let output = run("sh /out/install.sh --from /out && $HOME/.local/bin/hello").unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said = text(&output.stderr);
     assert!(

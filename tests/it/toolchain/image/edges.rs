@@ -250,11 +250,13 @@ fn what_a_link_leads_to_is_shown_or_named() {
             .filter(|line| line.trim_start().starts_with("Noting"))
             .collect();
         let base = project.root.parent().unwrap().to_str().unwrap();
+        let root = project.root.to_str().unwrap();
+        let shown = hints.join("\n").replace(root, "[ROOT]");
         check!(
-            engine.told(&hints.join("\n").replace(base, "[BASE]")),
+            engine.told(&shown.replace(base, "[BASE]")),
             str![[r#"
       Noting it ran in a container: without network (`pre-build` has one), and with sources that cannot be written to (build scripts write to `OUT_DIR`)
-      Noting the link `[BASE]/work/models` leads to `[BASE]/models`, which the container does not see: add it to `volumes`, `"MODELS=[BASE]/models"`
+      Noting the link `[ROOT]/models` leads to `[BASE]/models`, which the container does not see: add it to `volumes`, `"MODELS=[BASE]/models"`
 "#]]
         );
         // The hint is tried.
