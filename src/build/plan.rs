@@ -22,7 +22,7 @@ use crate::target::Target;
 use crate::target::level::Level;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::ToolchainChoice;
-use crate::toolchain::facts::{Facts, Std, TargetFacts};
+use crate::toolchain::facts::{Facts, HostFacts, Std, TargetFacts};
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::image::tools;
 use crate::toolchain::leaks::{self, Leak};
@@ -104,6 +104,7 @@ impl Plan {
                 .iter()
                 .any(|target| target.toolchain.candidate.image.is_none())
         {
+            problems.extend(host_compiler_unfit(facts));
             let report = facts.host.report.as_ref();
             let (blocking, findings) =
                 build_script_compiler(settings, facts, report, CompilerOf::Host);
@@ -447,6 +448,29 @@ fn build_script_compiler(
     (blocking.into_iter().map(problem).collect(), findings)
 }
 
+/// Returns the problem of C for build scripts whose compiler is for another machine: an SDK that
+/// sets `CC` for its target has set it for the host, too.
+fn host_compiler_unfit(facts: &Facts) -> Option<Problem> {
+    let HostFacts {
+        c_packages,
+        compiler,
+        report: _,
+    } = &facts.host;
+    let compiler = compiler.as_ref()?;
+    let host = Target::of_triple(&facts.rustc.host)?;
+    let reason = gate::for_other_machine(&host, compiler)?;
+    let problem = Problem::new(
+        HOST_COMPILER_UNFIT,
+        format!(
+            "the host's C compiler, `{}`, {reason}, not for `{host}`",
+            compiler.program
+        ),
+    )
+    .note("C in", c_packages.iter().map(ToString::to_string))
+    .help("set the host's own compilers: `export HOST_CC=cc HOST_CXX=c++`");
+    Some(problem)
+}
+
 /// Returns the command that installs a target's standard library.
 fn install(workspace: &Workspace, facts: &Facts, target: &Target) -> Invocation {
     let toolchain = facts
@@ -550,7 +574,27 @@ fn outputs(
 }
 
 /// Codes declared in this file.
-pub const CODES: &[Code] = &[STD_MISSING, RUST_TOO_OLD, OUT_DIR_UNFIT];
+pub const CODES: &[Code] = &[
+    HOST_COMPILER_UNFIT,
+    STD_MISSING,
+    RUST_TOO_OLD,
+    OUT_DIR_UNFIT,
+];
+
+/// A C compiler for another machine, for the C of build scripts.
+pub const HOST_COMPILER_UNFIT: Code = code(&CodeInfo {
+    name: "host-compiler-unfit",
+    title: "the C of build scripts would be compiled for another machine",
+    cause: "Build scripts and procedural macros run on the host, and the graph has C among what \
+            they are made of. The environment script of an SDK (Yocto's, for one) sets `CC` to the \
+            compiler of its target, and cc-rs takes `CC` for the host, too.",
+    detection: "The machine that the host's C compiler names (`-v`) is compared with the host's \
+                processor, if it is GNU's.",
+    fix: "Set the host's own compilers: `export HOST_CC=cc HOST_CXX=c++`.",
+    page: "environment",
+    sources: &[],
+    waivable: false,
+});
 
 /// A package that needs a newer Rust.
 pub const RUST_TOO_OLD: Code = code(&CodeInfo {

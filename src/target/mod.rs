@@ -41,6 +41,13 @@ const GNU_ALIASES: &[(&str, &[&str])] = &[
     ("powerpc64le", &["ppc64le"]),
 ];
 
+/// Processors, in OCI's notation, among which arguments of one GNU compiler choose (`-m32`).
+const FAMILIES: &[&[&str]] = &[
+    &["amd64", "386"],
+    &["ppc64le", "ppc64", "ppc"],
+    &["mips", "mipsle", "mips64", "mips64le"],
+];
+
 /// Target triple with its platform facts and an optional glibc floor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -232,6 +239,20 @@ impl Target {
         gnu == self.arch.gnu
     }
 
+    /// Returns true if a GNU compiler of this `machine` may compile for this processor, by its
+    /// arguments if not by itself.
+    pub fn same_family(&self, machine: &str) -> bool {
+        let others = FAMILIES
+            .iter()
+            .filter(|family| family.contains(&self.arch.oci))
+            .flat_map(|family| ARCHES.iter().filter(|row| family.contains(&row.oci)));
+        let mut others = others.map(|arch| Self {
+            arch,
+            ..self.clone()
+        });
+        self.same_arch(machine) || others.any(|other| other.same_arch(machine))
+    }
+
     /// Returns true if a compiler of this `machine` compiles for this processor and C library.
     pub fn same_libc(&self, machine: &str) -> bool {
         // On Fedora and SUSE, `x86_64-redhat-linux` means glibc.
@@ -394,5 +415,9 @@ mod tests {
         assert!(target("armv7-unknown-linux-musleabihf").same_libc("armv7l-linux-musleabihf"));
         assert!(target("i586-unknown-linux-gnu").same_libc("i686-linux-gnu"));
         assert!(!target("powerpc-unknown-linux-gnu").same_arch("powerpc64-linux-gnu"));
+        assert!(target("powerpc-unknown-linux-gnu").same_family("powerpc64-linux-gnu"));
+        assert!(target("i686-unknown-linux-gnu").same_family("x86_64-linux-gnu"));
+        assert!(target("x86_64-unknown-linux-gnu").same_family("amd64-linux-gnu"));
+        assert!(!target("x86_64-unknown-linux-gnu").same_family("aarch64-poky-linux"));
     }
 }

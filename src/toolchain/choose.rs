@@ -390,6 +390,14 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
         let other = "or build on a system whose glibc is as old as the floor".to_owned();
         return install.into_iter().chain(choice).chain([other]).collect();
     }
+    if let Some(setting) = gate::misplaced_compiler(case) {
+        return vec![format!(
+            "set a compiler for the target, which comes before `{}`: `export CC_{}={}`",
+            setting.name,
+            target.lower(),
+            if native { "cc" } else { "COMPILER" }
+        )];
+    }
     match target.system.libc {
         Libc::Gnu if native && c.present && facts.programs.contains_key("cc") => {
             vec![format!(
@@ -398,6 +406,9 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
             )]
         }
         Libc::Gnu if gcc::is_incomplete(case) => {
+            if let Some(sysroot) = gcc::sdk_sysroot(case) {
+                return vec![sysroot];
+            }
             vec![format!(
                 "install {}",
                 one_of(Some(format!(

@@ -109,6 +109,8 @@ pub struct ZigTools {
 #[derive(Debug, Clone, Default)]
 pub struct HostFacts {
     pub c_packages: Vec<CPackage>,
+    /// The C compiler that cc-rs calls for it, as the user's variable or cc-rs names it.
+    pub compiler: Option<Program>,
     /// What the probes say of the host's C compiler, where there is such C.
     pub report: Option<Report>,
 }

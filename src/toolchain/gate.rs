@@ -8,6 +8,8 @@ use goblin::elf::header::machine_to_str;
 
 use crate::problem::code::Code;
 use crate::project::linker::LinkerKind;
+use crate::project::setting::Setting;
+use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::target::level::{CPU_LEVEL, Shortfall};
 use crate::target::system::{Format, Libc};
@@ -18,6 +20,7 @@ use crate::toolchain::kinds::KINDS;
 use crate::toolchain::probe::facts::CompilerFacts;
 use crate::toolchain::probe::report::{CompilerFinding, Report, Severity, Verdict};
 use crate::toolchain::probe::{assess, table};
+use crate::toolchain::program::Program;
 use crate::toolchain::tools;
 use crate::toolchain::words::ToolWords;
 
@@ -77,6 +80,15 @@ pub fn pass(
         return Err(Box::new(Blocked {
             candidate,
             reason,
+            code: None,
+        }));
+    }
+    let compiler = candidate.c_compiler.as_ref().filter(|_| case.c.present);
+    let own = compiler.and_then(|compiler| called(case, &compiler.program));
+    if let Some(reason) = own.and_then(|own| for_other_machine(case.target, own)) {
+        return Err(Box::new(Blocked {
+            candidate,
+            reason: format!("{name} {reason}"),
             code: None,
         }));
     }
@@ -328,6 +340,27 @@ fn level_severity(case: &TargetContext) -> Severity {
     } else {
         Severity::Block
     }
+}
+
+/// Returns the program that a command of a compiler calls. The command's words hide the machine
+/// that it names itself.
+fn called<'a>(case: &TargetContext<'a>, command: &str) -> Option<&'a Program> {
+    case.program(&case.words(command).program)
+}
+
+/// Returns the variable in which the user has set a C compiler for another machine.
+pub fn misplaced_compiler<'a>(case: &TargetContext<'a>) -> Option<&'a Setting> {
+    let setting = case.target_facts.settings.get("CC")?;
+    let called = called(case, &setting.value).filter(|_| case.c.present)?;
+    for_other_machine(case.target, called).map(|_| setting)
+}
+
+/// Returns a clause about a GNU compiler that is for another processor than the target's, whatever
+/// its arguments. What clang compiles for, its arguments choose.
+pub fn for_other_machine(target: &Target, compiler: &Program) -> Option<String> {
+    let machine = compiler.machine.as_ref()?;
+    let is_gnu = compiler.version.as_ref()?.contains("gcc version");
+    (is_gnu && !target.same_family(machine)).then(|| format!("compiles for `{machine}`"))
 }
 
 /// Returns the mismatch between a compiler's facts and the target, if any.

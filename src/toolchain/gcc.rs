@@ -8,6 +8,7 @@ use crate::target::system::Libc;
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
+use crate::toolchain::leaks;
 use crate::toolchain::packages;
 use crate::toolchain::program::Program;
 use crate::toolchain::script;
@@ -203,11 +204,27 @@ pub fn lacks_libc(case: &TargetContext, cc: &Program) -> bool {
 
 /// Returns the reason against a compiler without a C library.
 pub fn no_libc(case: &TargetContext, cc: &Program) -> String {
+    // No package has the C library of an SDK.
+    let command = match sdk_sysroot(case) {
+        Some(_) => String::new(),
+        None => libc_command(case),
+    };
     format!(
-        "`{}` has no C library: it finds no `{START_FILE}`{}",
-        cc.program,
-        libc_command(case)
+        "`{}` has no C library: it finds no `{START_FILE}`{command}",
+        cc.program
     )
+}
+
+/// Returns the configuration with the sysroot of the SDK whose environment is set.
+pub fn sdk_sysroot(case: &TargetContext) -> Option<String> {
+    let setting = case.facts.watched.get(leaks::SDK_SYSROOT)?;
+    Some(format!(
+        "set the sysroot that `{}` names: `[workspace.metadata.xpkg.target.{}]` with \
+         `sysroot = \"{}\"`",
+        setting.name,
+        case.target.triple(),
+        setting.value
+    ))
 }
 
 /// Returns the command that installs the C library of a compiler without one, in parentheses.

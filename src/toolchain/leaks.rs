@@ -22,7 +22,11 @@ pub const WATCHED: &[&str] = &[
     "CXXFLAGS",
     "AWS_LC_SYS_NO_JITTER_ENTROPY",
     CUSTOM_LAUNCHER,
+    SDK_SYSROOT,
 ];
+
+/// Variable in which Yocto's SDKs name their target's sysroot.
+pub const SDK_SYSROOT: &str = "OECORE_TARGET_SYSROOT";
 
 /// A leak that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -443,6 +443,7 @@ impl Survey<'_, '_> {
         };
         HostFacts {
             report: Some(probe::run::report(host, &asked)),
+            compiler,
             c_packages,
         }
     }

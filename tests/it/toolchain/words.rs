@@ -1,7 +1,9 @@
 //! Compilers that a variable names with words, as the SDKs of Yocto do: the same words are in
 //! probes, in CMake's file and in the manifest.
 
-use crate::support::{ARM_GNU, Project, X86_MUSL, starter};
+use std::path::Path;
+
+use crate::support::{ARM_GNU, HOST, Project, X86_MUSL, cross, starter};
 
 /// clang as a compiler for musl, by words alone.
 const CLANG: &str =
@@ -60,6 +62,94 @@ fn a_compiler_is_probed_with_its_words() {
         "{}",
         run.stderr
     );
+}
+
+/// The environment of a Yocto SDK, which sets `CC` for host and target alike, and a build script
+/// with C of its own. The SDK's compiler, which finds no C library by itself, is played by Debian's.
+fn with_sdk(gcc: &Path) -> Project {
+    let gcc = gcc.display();
+    let project = Project::of("with-c")
+        .with("cc")
+        .with("ar")
+        .env(
+            "CC",
+            "aarch64-poky-linux-gcc -mbranch-protection=standard --sysroot=/",
+        )
+        .env("OECORE_TARGET_SYSROOT", "/")
+        .fake(
+            "aarch64-poky-linux-gcc",
+            &format!(
+                "on --sysroot=/ exec {gcc}\non -v exec {gcc}\non -print-file-name=crt1.o out \
+                 crt1.o\non -print-file-name=crt1.o exit 0\nexit 1\n"
+            ),
+        );
+    project.append("Cargo.toml", "tables = { path = \"tables\" }\n");
+    project.write(
+        "tables/Cargo.toml",
+        "[package]\nname = \"tables\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\
+         [build-dependencies]\ncc = \"1\"\n",
+    );
+    project.write("tables/src/lib.rs", "");
+    project.write("tables/c/tables.c", "int tables(void) { return 1; }\n");
+    project.write(
+        "tables/build.rs",
+        "fn main() { cc::Build::new().file(\"c/tables.c\").compile(\"tables\"); }\n",
+    );
+    project
+}
+
+#[test]
+fn an_sdks_compiler_is_not_the_hosts() {
+    let test = "an_sdks_compiler_is_not_the_hosts";
+    let Some(gcc) = cross("aarch64-linux-gnu-gcc", test) else {
+        return;
+    };
+    let project = with_sdk(&gcc);
+    let plan = format!("plan --target {ARM_GNU}");
+    let run = project.xpkg(&plan);
+    for expected in [
+        "gcc      `aarch64-poky-linux-gcc` has no C library: it finds no `crt1.o`\n",
+        "help: set the sysroot that `OECORE_TARGET_SYSROOT` names: \
+         `[workspace.metadata.xpkg.target.aarch64-unknown-linux-gnu]` with `sysroot = \"/\"`\n",
+        "error[host-compiler-unfit]: the host's C compiler, `aarch64-poky-linux-gcc`, compiles for \
+         `aarch64-linux-gnu`, not for `x86_64-unknown-linux-gnu`\n  C in: tables 1.0.0 (by `cc`)\n  \
+         help: set the host's own compilers: `export HOST_CC=cc HOST_CXX=c++`\n",
+    ] {
+        assert!(run.stderr.contains(expected), "{expected}{}", run.stderr);
+    }
+    project.write(
+        "xpkg.toml",
+        &format!("[target.{ARM_GNU}]\nsysroot = \"/\"\n"),
+    );
+    let run = project.xpkg(&plan);
+    assert!(
+        run.stderr.starts_with("error[host-compiler-unfit]"),
+        "{}",
+        run.stderr
+    );
+    let host = [("HOST_CC", "cc"), ("HOST_CXX", "c++")];
+    let build = format!("build -q --target {ARM_GNU}");
+    project.xpkg_with(&host, &build).ok();
+    // A target that is the host's own triple takes `CC`, too.
+    let plan = format!("plan --target {HOST}");
+    let run = project.xpkg_with(&host, &plan);
+    assert!(
+        run.stdout.contains("toolchain   native"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    let run = project.xpkg(&plan);
+    for expected in [
+        "tried: native   `aarch64-poky-linux-gcc -mbranch-protection=standard --sysroot=/` compiles \
+         for `aarch64-linux-gnu`\n",
+        "help: set a compiler for the target, which comes before `CC`: `export \
+         CC_x86_64_unknown_linux_gnu=cc`\n",
+    ] {
+        assert!(run.stderr.contains(expected), "{expected}{}", run.stderr);
+    }
+    let own = [("CC_x86_64_unknown_linux_gnu", "cc")];
+    project.xpkg_with(&own, &plan).ok();
 }
 
 #[test]
