@@ -206,6 +206,7 @@ fn cargo_build(
         layout: _,
         accept: _,
         auditable: _,
+        reproducible: _,
         compiler_cache,
     } = settings;
     let CargoArgs {

@@ -64,6 +64,9 @@ pub struct TargetPlan {
     /// Level of processor that the rustflags allow, if it is above the target's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raised: Option<Level>,
+    /// True if the build keeps the machine's directories and the time out of the programs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reproducible: bool,
     /// C code in the target's graph.
     pub c: CUsage,
     /// Libraries of the system that its packages look for.
@@ -208,6 +211,7 @@ fn target_plan(
                     &toolchain,
                 ),
                 c,
+                reproducible: request.overrides.reproducible.is_some(),
                 libraries: target_facts.libraries.clone(),
                 lists: Lists::new(target, &selected.bins, target_facts.packages.as_ref()),
                 toolchain,

@@ -19,15 +19,22 @@ use crate::tree::source::Source;
 pub struct Places(Vec<(Utf8PathBuf, &'static str)>);
 
 impl Places {
-    /// Names xpkg's generated files, cargo's target directory, the workspace, zig and the user's
-    /// home.
-    pub fn new(workspace: &Workspace, facts: &Facts, home: Option<&str>) -> Self {
+    /// Names xpkg's generated files, cargo's target directory, the workspace, zig, the toolchain,
+    /// cargo's home and the user's.
+    pub fn new(
+        workspace: &Workspace,
+        facts: &Facts,
+        cargo_home: Option<Utf8PathBuf>,
+        home: Option<&str>,
+    ) -> Self {
         let zig = facts.zig.as_ref().and_then(|zig| zig.path.parent());
         let places = [
             (Some(tools_dir(workspace)), "<tools>"),
             (Some(workspace.target_dir.clone()), "<target>"),
             (Some(workspace.root.clone()), "<workspace>"),
             (zig.map(Utf8Path::to_owned), "<zig>"),
+            (Some(facts.rustc.sysroot.clone()), "<sysroot>"),
+            (cargo_home, "<cargo-home>"),
             (home.map(Utf8PathBuf::from), "<home>"),
         ];
         let mut places: Vec<_> = places
@@ -105,6 +112,7 @@ pub fn record(
         libc: target.target.system.libc.name().to_owned(),
         glibc: target.target.floor.map(|floor| floor.to_string()),
         level: target.raised.clone(),
+        reproducible: target.reproducible,
         source: source.clone(),
         rustc: RustcRecord {
             release: rustc.release.clone(),

@@ -1,5 +1,7 @@
 //! Compiles, inspects and stages the bins of a plan.
 
+use camino::Utf8PathBuf;
+
 use crate::build::cache;
 use crate::build::cache::used::{Messages, Used};
 use crate::build::cargo_call::Call;
@@ -18,6 +20,7 @@ use crate::host::machine::Host;
 use crate::host::shared::SharedLock;
 use crate::invocation::Invocation;
 use crate::problem::{Failure, Problem, Result, text};
+use crate::project::look::cargo_config::cargo_home;
 use crate::project::selection;
 use crate::project::setting;
 use crate::project::workspace::{Workspace, cache_dir};
@@ -469,7 +472,8 @@ fn records(host: &Host, session: &Session, plan: &Plan, staging: &Staging) -> Ve
         &workspace.target_dir,
     ];
     let source = source::source(host, workspace, &generated);
-    let places = Places::new(workspace, &session.facts, host.var("HOME"));
+    let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
+    let places = Places::new(workspace, &session.facts, home, host.var("HOME"));
     plan.targets
         .iter()
         .map(|target| {

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::build::look::options::{RunOptions, TreeOptions};
 use crate::host::shell::{Shell, Verbosity};
-use crate::project::auditable::Auditable;
+use crate::project::asked::Asked;
 use crate::project::compiler_cache::CompilerCache;
 use crate::project::linker::LinkerChoice;
 use crate::project::selection::Selection;
@@ -32,6 +32,7 @@ pub const BUILD_ARGS: &[&str] = &[
     "release",
     "linker",
     "auditable",
+    "reproducible",
     "compiler_cache",
 ];
 
@@ -101,6 +102,10 @@ pub struct RunArgs {
     /// find it
     #[arg(long)]
     pub auditable: bool,
+
+    /// Build the same bytes on every machine: names for its directories, the commit's date
+    #[arg(long)]
+    pub reproducible: bool,
 
     /// Take compiled code from a cache, and store it there
     #[arg(long, value_name = "CACHE")]
@@ -218,6 +223,7 @@ impl RunArgs {
             config,
             accept,
             auditable,
+            reproducible,
             compiler_cache,
             // Of the host: see `Command::allowed_outside`.
             allow_outside: _,
@@ -253,11 +259,8 @@ impl RunArgs {
             target_dir,
             config,
             accept,
-            auditable: if auditable {
-                Auditable::Always
-            } else {
-                Auditable::IfConfigured
-            },
+            auditable: Asked::by_flag(auditable),
+            reproducible: Asked::by_flag(reproducible),
             compiler_cache,
         }
     }

@@ -40,6 +40,7 @@ const LISTS: &[&[Code]] = &[
     crate::toolchain::image::look::engine::CODES,
     crate::toolchain::image::engine::CODES,
     crate::project::reference::CODES,
+    crate::project::reproducible::CODES,
     crate::toolchain::image::lockfile::CODES,
     crate::toolchain::image::look::store::CODES,
     crate::toolchain::image::container::CODES,

@@ -33,6 +33,7 @@ const HEADINGS: &[(&str, &[&str])] = &[
         "Output",
         &[
             "auditable",
+            "reproducible",
             "out_dir",
             "message_format",
             "format",

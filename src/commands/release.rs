@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
-use crate::build::look::options::{acceptable, cargo_options};
+use crate::build::look::options::{RunOptions, acceptable, cargo_options};
 use crate::build::look::request::{RunRequest, xpkg_config};
 use crate::build::look::source::source;
 use crate::build::plan::Plan;
@@ -14,7 +14,7 @@ use crate::host::lock::lock_path;
 use crate::host::machine::Host;
 use crate::host::shell::{self, Verbosity};
 use crate::problem::{Failure, Problem, Result, text};
-use crate::project::auditable::Auditable;
+use crate::project::asked::Asked;
 use crate::project::config::Config;
 use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::workspace::{Member, Workspace};
@@ -91,7 +91,7 @@ struct Chosen {
     tag: Option<String>,
     allow_dirty: bool,
     /// Who asks for the lists of packages in programs.
-    auditable: Auditable,
+    auditable: Asked,
 }
 
 /// Runs `release`.
@@ -102,11 +102,14 @@ pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
     make(host, args).map(drop)
 }
 
-/// Returns who asks for the lists of packages in programs of a release: it has them by default.
-pub fn auditable(asked: Auditable) -> Auditable {
-    match asked {
-        Auditable::IfConfigured => Auditable::UnlessConfigured,
-        asked => asked,
+/// Adds what a release has by default: lists of packages in programs, and the same bytes on every
+/// machine.
+#[must_use]
+pub fn with_defaults(options: RunOptions) -> RunOptions {
+    RunOptions {
+        auditable: options.auditable.by_default(),
+        reproducible: options.reproducible.by_default(),
+        ..options
     }
 }
 
@@ -128,8 +131,7 @@ pub fn make(host: &Host, args: ReleaseArgs) -> Result<Utf8PathBuf, Failure> {
         .collect::<Result<_>>()?;
     sign::check_kinds(&keys)?;
     let format = run.message_format;
-    let mut run = run.options();
-    run.auditable = auditable(run.auditable);
+    let run = with_defaults(run.options());
     for name in &run.accept {
         acceptable(name)?;
     }
@@ -207,6 +209,7 @@ pub fn make(host: &Host, args: ReleaseArgs) -> Result<Utf8PathBuf, Failure> {
                     here; set SOURCE_DATE_EPOCH for another date";
         host.shell.status("Noting", line);
     }
+    report_irreproducible(host, &release, &manifests);
     let registry = source.registry(host, &cargo, &release, allow_dirty)?;
     let sboms = source.sboms(host, &release, &manifests, &asking, epoch)?;
     let Written {
@@ -443,6 +446,28 @@ fn decide(
             auditable: auditable.resolve(config.auditable),
         },
     )
+}
+
+/// Reports the targets of a release whose builds did not keep the machine out of their programs.
+fn report_irreproducible(host: &Host, release: &Release, manifests: &[Manifest]) {
+    let released: BTreeSet<&str> = release
+        .builds
+        .iter()
+        .map(|build| build.target.triple())
+        .collect();
+    let records = manifests.iter().flat_map(|manifest| &manifest.targets);
+    let others: BTreeSet<&str> = records
+        .filter(|record| !record.reproducible && released.contains(record.target.as_str()))
+        .map(|record| record.target.as_str())
+        .collect();
+    if !others.is_empty() {
+        let line = format!(
+            "programs for {} may have other bytes if another machine builds them; `cargo xpkg build \
+             --reproducible` makes them the same",
+            text::list(others.into_iter())
+        );
+        host.shell.status("Noting", &line);
+    }
 }
 
 /// Decides the release of the tree that will be built, so that a mistake costs no compilation.

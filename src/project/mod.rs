@@ -1,6 +1,6 @@
 //! The user's project: workspace, dependency graph, configuration, and the settings of a run.
 
-pub mod auditable;
+pub mod asked;
 pub mod build_tools;
 pub mod cargo_config;
 pub mod cargo_tree;
@@ -15,6 +15,7 @@ pub mod package_graph;
 pub mod path_template;
 pub mod profile;
 pub mod reference;
+pub mod reproducible;
 pub mod request;
 pub mod rustc;
 pub mod selection;

@@ -6,6 +6,7 @@ use crate::problem::code::Code;
 use crate::project::config::{DockerfileTable, PreBuild};
 use crate::project::linker::LinkerChoice;
 use crate::project::reference::Reference;
+use crate::project::reproducible::Reproducible;
 use crate::target::Target;
 
 /// A requested target and its settings.
@@ -38,6 +39,8 @@ pub struct TargetOverrides {
     pub rustflags: Vec<String>,
     /// Features to add to the requested ones.
     pub features: Vec<String>,
+    /// What makes the build reproducible, if that is asked for.
+    pub reproducible: Option<Reproducible>,
 }
 
 /// The image of a target, as configured.

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::list;
 use crate::problem::{Problem, Result, nearest};
-use crate::project::auditable::Auditable;
+use crate::project::asked::Asked;
 use crate::project::cargo_config::{self, OpaqueConfig};
 use crate::project::compiler_cache::CompilerCache;
 use crate::project::config::parse::CONFIG_INVALID;
@@ -68,6 +68,8 @@ pub struct Settings {
     pub accept: Vec<Code>,
     /// True if the list of its packages is added to each program.
     pub auditable: bool,
+    /// True if programs are the same on every machine.
+    pub reproducible: bool,
     /// Cache of compilers, if the flag or the configuration has one.
     pub compiler_cache: Option<CompilerCache>,
 }
@@ -84,7 +86,9 @@ pub struct CliOverrides {
     /// Values of `--accept`.
     pub accept: Vec<Code>,
     /// Who asks for the lists of packages in programs.
-    pub auditable: Auditable,
+    pub auditable: Asked,
+    /// Who asks for the same programs on every machine.
+    pub reproducible: Asked,
     /// `--compiler-cache`.
     pub compiler_cache: Option<CompilerCache>,
     /// xpkg's own environment variables.
@@ -127,6 +131,7 @@ pub fn resolve(
         out_dir,
         accept,
         auditable,
+        reproducible,
         compiler_cache,
         variables,
         cargo_targets,
@@ -210,10 +215,12 @@ pub fn resolve(
         });
     }
     let targets: Vec<&Target> = requests.iter().map(|request| &request.target).collect();
+    let reproducible = reproducible.resolve(config.reproducible);
     // Configured rustflags are merged with all others, so xpkg must see every one.
-    let joins_flags = requests
-        .iter()
-        .any(|request| !request.overrides.rustflags.is_empty());
+    let joins_flags = reproducible
+        || requests
+            .iter()
+            .any(|request| !request.overrides.rustflags.is_empty());
     problems.extend(cargo_config::refusals(
         opaque,
         &targets,
@@ -229,6 +236,7 @@ pub fn resolve(
             layout,
             accept,
             auditable: auditable.resolve(config.auditable),
+            reproducible,
             compiler_cache: compiler_cache.or(config.compiler_cache),
         }),
         Ok(_) => Err(problems),
@@ -342,6 +350,7 @@ fn request(
             profile,
             rustflags: target.rustflags.clone(),
             features: target.features.clone(),
+            reproducible: None,
         }
     });
     let mut overrides = overrides.unwrap_or_default();

@@ -7,6 +7,8 @@
 use camino::Utf8PathBuf;
 
 use crate::invocation;
+use crate::project::reproducible::SOURCE_DATE_EPOCH;
+use crate::project::request::TargetOverrides;
 use crate::target::Target;
 use crate::target::level;
 use crate::target::system::{Libc, Os};
@@ -78,7 +80,7 @@ const fn env_var(
     }
 }
 
-/// Defines a variable that only the user sets.
+/// Defines a variable with flags for C, to which xpkg adds its own.
 const fn flags(role: &'static str, meaning: &'static str) -> EnvVar {
     EnvVar {
         role,
@@ -86,7 +88,7 @@ const fn flags(role: &'static str, meaning: &'static str) -> EnvVar {
         spelling: Spelling::Scoped,
         bare: Bare::Hosts,
         adds: true,
-        value: |_, _| None,
+        value: |case, _| c_flags(case),
     }
 }
 
@@ -105,8 +107,8 @@ pub const ENV_VARS: &[EnvVar] = &[
     env_var("CXX", "C++ compiler", Spelling::Scoped, Bare::Hosts, |_, tools| tools.cxx.clone()),
     env_var("AR", "archiver", Spelling::Scoped, Bare::Hosts, |_, tools| tools.ar.clone()),
     env_var("RANLIB", "archiver's index maker", Spelling::Scoped, Bare::Hosts, |_, tools| tools.ranlib.clone()),
-    // cc-rs adds the unscoped ones to these, so xpkg sets nothing.
-    flags("CFLAGS", "only yours: build scripts add `CFLAGS` to it themselves"),
+    // cc-rs adds the unscoped ones to these.
+    flags("CFLAGS", "yours; names for this machine's directories, if the build is reproducible. Build scripts add `CFLAGS` to it themselves"),
     flags("CXXFLAGS", "the same for C++"),
     env_var("CMAKE_TOOLCHAIN_FILE", "file that names these tools to CMake, and keeps it from the host's libraries", Spelling::Scoped, Bare::Counts, |case, tools| cmake_file(case, tools).map(|file| file.path.into_string())),
     env_var("BINDGEN_EXTRA_CLANG_ARGS", "the C compiler's headers, if the graph contains bindgen; yours come first", Spelling::Suffixed, Bare::Joined, bindgen),
@@ -114,7 +116,8 @@ pub const ENV_VARS: &[EnvVar] = &[
     env_var("PKG_CONFIG_SYSROOT_DIR", "root directory of those libraries", Spelling::Scoped, Bare::Hosts, pkg_config_sysroot),
     env_var("PKG_CONFIG_PATH", "empty, if your `PKG_CONFIG_PATH` would add the host's directories", Spelling::Scoped, Bare::Hosts, pkg_config_path),
     env_var("JEMALLOC_SYS_WITH_LG_PAGE", "16 for aarch64, if the graph contains jemalloc: kernels with 64 KiB pages", Spelling::Prefixed, Bare::Counts, jemalloc_page),
-    env_var("CARGO_ENCODED_RUSTFLAGS", "all rustflags, if the configuration has `rustflags` for the target", Spelling::Plain, Bare::Heard, rustflags),
+    env_var("CARGO_ENCODED_RUSTFLAGS", "all rustflags, if the configuration has `rustflags` for the target, or the build is reproducible", Spelling::Plain, Bare::Heard, rustflags),
+    env_var(SOURCE_DATE_EPOCH, "time of the commit, if the build is reproducible", Spelling::Plain, Bare::Counts, source_date),
     env_var(RUSTC_VERSION, "rustc's version, for zig's wrapper", Spelling::Plain, Bare::Heard, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
 ];
 
@@ -176,6 +179,14 @@ pub fn variables(case: &TargetContext, tools: &Tools) -> (Vec<Variable>, Vec<Too
             .get(env_var.role)
             .filter(|_| env_var.bare != Bare::Heard);
         match user_setting {
+            // Under the user's own name for it: its readers take the first that is set.
+            Some(setting) if env_var.adds => match (env_var.value)(case, tools) {
+                Some(ours) => {
+                    let both = format!("{} {ours}", setting.value);
+                    variables.push(Variable::ours(setting.name.clone(), &both));
+                }
+                None => variables.push(Variable::yours(setting)),
+            },
             Some(setting) => variables.push(Variable::yours(setting)),
             None if env_var.role == RUNNER => {}
             None => match (env_var.value)(case, tools) {
@@ -215,10 +226,29 @@ fn is_isolated(case: &TargetContext, tools: &Tools) -> bool {
     case.target.triple() != case.facts.rustc.host || case.target.floor.is_some() || tools.zig
 }
 
-/// Returns the effective rustflags including those that the configuration adds for this target.
-/// They go into one variable, because cargo reads only one of its sources.
+/// Returns the effective rustflags including those that xpkg adds for this target. They go into one
+/// variable, because cargo reads only one of its sources.
 fn rustflags(case: &TargetContext, _: &Tools) -> Option<String> {
-    (!case.overrides.rustflags.is_empty()).then(|| case.target_facts.rustflags.join("\u{1f}"))
+    let TargetOverrides {
+        rustflags,
+        reproducible,
+        ..
+    } = case.overrides;
+    (!rustflags.is_empty() || reproducible.is_some())
+        .then(|| case.target_facts.rustflags.join("\u{1f}"))
+}
+
+/// Returns the flags of C compilers that name this machine's directories, for the C of a
+/// reproducible build.
+fn c_flags(case: &TargetContext) -> Option<String> {
+    let reproducible = case.overrides.reproducible.as_ref()?;
+    Some(reproducible.c_flags()).filter(|flags| case.c.present && !flags.is_empty())
+}
+
+/// Returns the time of the commit, for a reproducible build.
+fn source_date(case: &TargetContext, _: &Tools) -> Option<String> {
+    let date = case.overrides.reproducible.as_ref()?.source_date?;
+    Some(date.to_string())
 }
 
 /// Returns the command that runs the target's binaries, if an emulator is needed. A dynamic binary

@@ -77,6 +77,9 @@ pub struct TargetRecord {
     /// Level of processor that the rustflags allow, if it is above the target's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
+    /// True if the build kept the machine's directories and the time out of the programs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reproducible: bool,
     /// Commit that was built.
     pub source: Source,
     /// Rust compiler.
@@ -100,6 +103,7 @@ impl TargetRecord {
             libc: target.system.libc.name().to_owned(),
             glibc: target.floor.map(|floor| floor.to_string()),
             level: None,
+            reproducible: false,
             source: Source::default(),
             rustc: RustcRecord {
                 release: String::new(),
@@ -371,6 +375,7 @@ impl TargetRecord {
             libc,
             glibc,
             level,
+            reproducible: _,
             source,
             rustc,
             toolchain,

@@ -68,6 +68,7 @@ fn target_plan(target: &TargetPlan) -> String {
         std,
         install,
         raised,
+        reproducible,
         alternatives: _,
         c,
         libraries,
@@ -135,6 +136,16 @@ fn target_plan(target: &TargetPlan) -> String {
     let lines = libraries.iter().filter_map(SystemLibrary::line);
     row("libraries", lines.chain(not_checked(libraries)).collect());
     row("auditable", lists.iter().flat_map(list_lines).collect());
+    row(
+        "bytes",
+        reproducible
+            .then(|| {
+                "the same on every machine: no directories of this one, the commit's time"
+                    .to_owned()
+            })
+            .into_iter()
+            .collect(),
+    );
     row(
         "processor",
         raised

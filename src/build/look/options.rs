@@ -8,7 +8,7 @@ use crate::host::machine::Host;
 use crate::problem::code::{Code, NO_SUCH_CODE};
 use crate::problem::text::list;
 use crate::problem::{Problem, Result, nearest};
-use crate::project::auditable::Auditable;
+use crate::project::asked::Asked;
 use crate::project::compiler_cache::CompilerCache;
 use crate::project::linker::LinkerChoice;
 use crate::project::look::context::{CargoOptions, WORKSPACE_UNREADABLE};
@@ -46,7 +46,9 @@ pub struct RunOptions {
     /// Values of `--accept`.
     pub accept: Vec<String>,
     /// Who asks for the lists of packages in programs.
-    pub auditable: Auditable,
+    pub auditable: Asked,
+    /// Who asks for the same programs on every machine.
+    pub reproducible: Asked,
     /// `--compiler-cache`.
     pub compiler_cache: Option<CompilerCache>,
 }

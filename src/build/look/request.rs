@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build::look::options::{
     RunOptions, acceptable, cargo_options, manifest_path, variables,
 };
+use crate::build::look::source::commit_time;
 use crate::host::machine::Host;
 use crate::host::shell::Verbosity;
 use crate::invocation::quote;
@@ -20,6 +21,7 @@ use crate::project::look::access;
 use crate::project::look::cargo_config::{self, ExtraConfig};
 use crate::project::look::context::{self, CargoOptions, ProjectContext, WORKSPACE_UNREADABLE};
 use crate::project::look::ignored;
+use crate::project::reproducible::{NOT_REPRODUCIBLE, Reproducible, SOURCE_DATE_EPOCH};
 use crate::project::selection::{Selected, Selection};
 use crate::project::settings::{self, CargoArgs, CliOverrides, Settings};
 use crate::project::{cross_toml, look};
@@ -66,6 +68,7 @@ impl RunRequest {
             config,
             accept,
             auditable,
+            reproducible,
             compiler_cache,
         } = options;
         let is_configured = out_dir.is_none() && variables(host).out_dir.is_none();
@@ -97,6 +100,7 @@ impl RunRequest {
             out_dir: out_dir.map(|dir| host.absolute(&dir)),
             accept,
             auditable,
+            reproducible,
             compiler_cache,
             variables,
             cargo_targets: cargo_config::cargo_targets(&cargo_config),
@@ -115,6 +119,12 @@ impl RunRequest {
             selection,
         )?;
         settings.out_dir = host.resolve(&settings.out_dir);
+        if settings.reproducible {
+            let reproducible = reproducible_run(host, &project, &settings);
+            for request in &mut settings.requests {
+                request.overrides.reproducible = Some(reproducible.clone());
+            }
+        }
         if is_configured && config.out_dir.is_some() {
             // A checkout could name the tree of another project.
             let root = &project.workspace.root;
@@ -139,6 +149,34 @@ impl RunRequest {
         } = &self.extra_config;
         (profiles.digest(), digest[..16].to_owned())
     }
+}
+
+/// Returns what makes the builds of a run reproducible, and reports the directories that it cannot
+/// keep out of C.
+fn reproducible_run(host: &Host, project: &ProjectContext, settings: &Settings) -> Reproducible {
+    let workspace = &project.workspace;
+    let target_dir = settings.cargo.target_dir.as_ref();
+    let home =
+        cargo_config::cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
+    let source_date = match host.var(SOURCE_DATE_EPOCH) {
+        Some(_) => None,
+        None => commit_time(host, &workspace.root, "HEAD"),
+    };
+    let reproducible = Reproducible::new(
+        &workspace.root,
+        target_dir.unwrap_or(&workspace.target_dir),
+        home.as_deref(),
+        &project.rustc,
+        source_date,
+    );
+    for directory in reproducible.unnamed() {
+        let what = format!(
+            "`{directory}` may be in C of the programs: flags of C compilers cannot name a path \
+             with a space or `=`"
+        );
+        host.shell.warning(NOT_REPRODUCIBLE.name(), &what);
+    }
+    reproducible
 }
 
 /// Reports the files that count for cargo where the user stands, and are ignored.

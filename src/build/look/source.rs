@@ -104,6 +104,22 @@ pub fn contents(host: &Host, manifests: &[&Utf8Path], generated: &[&Utf8Path]) -
     Some(states.collect::<Option<Vec<String>>>()?.join(" "))
 }
 
+/// Returns the time of a commit, in seconds since 1970; `None` if it is unknown.
+pub fn commit_time(host: &Host, directory: &Utf8Path, commit: &str) -> Option<u64> {
+    let question = [
+        "show",
+        "--no-patch",
+        "--no-show-signature",
+        "--format=%ct",
+        // Digits that were checked, or a name of ours, so it is no option; `--` says that it is no
+        // path.
+        commit,
+        "--",
+    ];
+    let output = answer(host, directory, &question, &[])?;
+    output.trim().parse().ok()
+}
+
 /// Returns git's answer; `None` if it fails.
 fn answer(host: &Host, top: &Utf8Path, args: &[&str], paths: &[String]) -> Option<String> {
     let question = source::git(top).args(args.iter().copied());

@@ -74,9 +74,7 @@ pub struct PipelineArgs {
 /// Returns the options of the build: as of `release`, also of a run that ends before it. Else going
 /// on would release a tree without the lists of packages.
 pub fn options(args: &PipelineArgs) -> RunOptions {
-    let mut options = args.run.clone().options();
-    options.auditable = release::auditable(options.auditable);
-    options
+    release::with_defaults(args.run.clone().options())
 }
 
 /// Returns the arguments of `docker` for the staged tree.

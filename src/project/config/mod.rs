@@ -42,6 +42,8 @@ pub struct Config {
     pub c_dependencies: Option<bool>,
     /// True if the list of its packages is added to each program, false if `release` adds none.
     pub auditable: Option<bool>,
+    /// True if builds are reproducible, false if those of `release` are not, either.
+    pub reproducible: Option<bool>,
     /// Cache of compilers that the build uses.
     pub compiler_cache: Option<CompilerCache>,
     /// Settings per target, by triple without a glibc floor.

@@ -7,7 +7,7 @@ use clap::ValueEnum as _;
 use crate::build::look::options::RunOptions;
 use crate::problem::text::list;
 use crate::problem::{Problem, Result, nearest};
-use crate::project::auditable::Auditable;
+use crate::project::asked::Asked;
 use crate::project::config::Config;
 use crate::project::config::ci::SetConfig;
 use crate::project::rustc::Rustc;
@@ -118,6 +118,7 @@ pub fn arguments(
         config,
         accept,
         auditable,
+        reproducible,
         compiler_cache,
     } = options;
     let Selection {
@@ -163,7 +164,8 @@ pub fn arguments(
         ("--workspace", *workspace),
         ("--all-features", *all_features),
         ("--no-default-features", *no_default_features),
-        ("--auditable", *auditable == Auditable::Always),
+        ("--auditable", *auditable == Asked::Always),
+        ("--reproducible", *reproducible == Asked::Always),
         ("--locked", *locked),
         ("--offline", *offline),
         ("--frozen", *frozen),

@@ -316,6 +316,7 @@ impl<'a> Scene<'a> {
             layout: _,
             accept,
             auditable,
+            reproducible,
             compiler_cache: _,
         } = settings;
         let bins = selected.bins.iter();
@@ -334,7 +335,7 @@ impl<'a> Scene<'a> {
         } = selection;
         short(&format!(
             "{}\n{bins:?}\n{features:?} {all_features} {no_default_features}\n{accept:?}\n\
-             {auditable}\n{}",
+             {auditable} {reproducible}\n{}",
             cargo.profile,
             self.shown(out_dir)
         ))

@@ -12,6 +12,7 @@ use crate::archive::read::file::PIECE;
 use crate::build::look::options::{self, RunOptions};
 use crate::build::look::request::{RunRequest, is_no_workspace, xpkg_config};
 use crate::build::look::session::Session;
+use crate::build::look::source::commit_time;
 use crate::build::plan::Plan;
 use crate::build::run::{Built, OnFailure};
 use crate::host::codes::FILE_ACCESS;
@@ -30,7 +31,6 @@ use crate::ship::docker::run::{Destination, check_paths, reject_overlap};
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::tree::look::NO_TREE;
 use crate::tree::manifest::Manifest;
-use crate::tree::source::{GIT_LIMIT, git};
 use crate::verify::finding::{Finding, clause};
 use crate::verify::judge::{self, VerifyOptions};
 use crate::verify::rules::policy::{Policy, PolicyName};
@@ -190,23 +190,7 @@ pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64
         .flat_map(|manifest| &manifest.targets)
         .filter_map(|record| record.source.commit.as_deref())
         .collect();
-    let time = |commit: &str| {
-        let output = host
-            .capture_bounded(
-                &git(root).args([
-                    "show",
-                    "--no-patch",
-                    "--no-show-signature",
-                    "--format=%ct",
-                    // Its digits were checked, so it is no option; `--` says that it is no path.
-                    commit,
-                    "--",
-                ]),
-                GIT_LIMIT,
-            )
-            .ok()?;
-        output.stdout.trim().parse::<u64>().ok()
-    };
+    let time = |commit: &str| commit_time(host, root, commit);
     Ok(commits.into_iter().filter_map(time).max().unwrap_or(0))
 }
 

@@ -6,30 +6,34 @@ use crate::host::machine::Host;
 use crate::problem::Result;
 use crate::project::cargo_config;
 use crate::project::look::cargo_config::{cargo_config_problem, variable};
+use crate::project::reproducible::Reproducible;
+use crate::project::request::TargetOverrides;
 use crate::project::setting::{Setting, SettingOrigin};
 use crate::target::Target;
 use crate::toolchain::environment::{Bare, ENV_VARS, Spelling};
 use crate::toolchain::facts::TargetFacts;
 
 /// Linker, rustflags and C compilers that the user has set for a target, in cargo's configuration
-/// or the environment. `own` are the rustflags that xpkg's configuration adds, and `linker_keys` the
-/// keys of cargo's that set a linker.
+/// or the environment. `overrides` has the rustflags that xpkg adds, and `linker_keys` the keys of
+/// cargo's that set a linker.
 pub fn cargo_settings(
     host: &Host,
     config: &cargo_config2::Config,
     target: &Target,
     host_triple: &str,
-    own: &[String],
+    overrides: &TargetOverrides,
     linker_keys: &BTreeSet<String>,
 ) -> Result<TargetFacts> {
     let rustflags = config
         .rustflags(target.triple())
         .map_err(|error| cargo_config_problem(&error))?;
-    let rustflags: Vec<String> = rustflags
-        .map(|flags| flags.flags)
-        .unwrap_or_default()
-        .into_iter()
-        .chain(own.iter().cloned())
+    // Names of directories come first: the last one that matches is taken, so that the user's own
+    // have precedence.
+    let named = overrides.reproducible.iter();
+    let rustflags: Vec<String> = named
+        .flat_map(Reproducible::rustflags)
+        .chain(rustflags.map(|flags| flags.flags).unwrap_or_default())
+        .chain(overrides.rustflags.iter().cloned())
         .collect();
     let linker = match cargo_config::linker_flag(&rustflags) {
         Some(value) => Some(Setting {

@@ -93,7 +93,7 @@ impl Survey<'_, '_> {
                 self.config,
                 &request.target,
                 &self.project.rustc.host,
-                &request.overrides.rustflags,
+                &request.overrides,
                 self.scope.linker_keys,
             )
         });

@@ -9,6 +9,7 @@ mod doctor;
 mod leftovers;
 mod plan;
 mod races;
+mod reproducible;
 mod wasm;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

@@ -162,7 +162,7 @@ fn configurations() {
         str![[r#"
 exit 1
 --- stderr
-error[config-invalid]: unknown field `layuot`, expected one of `targets`, `out-dir`, `layout`, `linker`, `strip`, `c-dependencies`, `auditable`, `compiler-cache`, `target`, `policy`, `docker`, `release`, `publish`, `ci` in xpkg's configuration
+error[config-invalid]: unknown field `layuot`, expected one of `targets`, `out-dir`, `layout`, `linker`, `strip`, `c-dependencies`, `auditable`, `reproducible`, `compiler-cache`, `target`, `policy`, `docker`, `release`, `publish`, `ci` in xpkg's configuration
   at: [ROOT]/Cargo.toml:6:1
   help: did you mean `layout`?
 

@@ -71,7 +71,7 @@ pub fn text(workflow: &Workflow) -> String {
         minutes: _,
         setup: _,
         tool: _,
-        auditable: _,
+        release_flags: _,
         docker,
         registry,
         publish,
@@ -261,13 +261,12 @@ impl Jobs<'_> {
         } else {
             "          EVENT: ${{ github.event_name }}\n"
         };
-        let (is_tag, lists) = if self.workflow.auditable {
-            (
+        let (is_tag, lists) = match self.workflow.release_flags.as_str() {
+            "" => (String::new(), String::new()),
+            flags => (
                 format!("          IS_TAG: ${{{{ {ON_TAG} }}}}\n"),
-                "          if test \"$IS_TAG\" = true; then set -- \"$@\" --auditable; fi\n",
-            )
-        } else {
-            (String::new(), "")
+                format!("          if test \"$IS_TAG\" = true; then set -- \"$@\" {flags}; fi\n"),
+            ),
         };
         let env = match format!("{event}{is_tag}") {
             env if env.is_empty() => env,

@@ -21,10 +21,11 @@ pub fn pipeline(workflow: &Workflow) -> String {
         (false, false) => "",
         _ => "      if test -n \"${XPKG_SET:-}\"; then set -- \"$@\" --set \"$XPKG_SET\"; fi\n",
     };
-    let lists = if workflow.auditable {
-        "      if test -n \"${CI_COMMIT_TAG:-}\"; then set -- \"$@\" --auditable; fi\n"
-    } else {
-        ""
+    let lists = match workflow.release_flags.as_str() {
+        "" => String::new(),
+        flags => {
+            format!("      if test -n \"${{CI_COMMIT_TAG:-}}\"; then set -- \"$@\" {flags}; fi\n")
+        }
     };
     format!(
         "{HEAD}xpkg-plan:
@@ -120,7 +121,7 @@ pub fn legs(workflow: &Workflow) -> String {
         minutes,
         setup,
         tool: _,
-        auditable: _,
+        release_flags: _,
         docker,
         registry,
         publish,

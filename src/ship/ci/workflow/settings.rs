@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 
 use crate::problem::Problem;
+use crate::project::asked::Asked;
 use crate::project::config::Config;
 use crate::project::config::ci::{CiConfig, GitlabConfig, JobImage};
 use crate::project::config::publish::PublishConfig;
@@ -37,8 +38,8 @@ pub struct Workflow {
     pub setup: Vec<String>,
     /// Installation of this program.
     pub tool: Tool,
-    /// The legs of a tag have the lists of packages that SBOMs are made of.
-    pub auditable: bool,
+    /// Flags of the legs of a tag, for what releases have by default.
+    pub release_flags: String,
     /// Images are built.
     pub docker: bool,
     /// Registry that they are pushed to on a tag.
@@ -150,13 +151,26 @@ pub fn settings(forge: Forge, config: &Config) -> Result<Workflow, Vec<Problem>>
             .map(|line| line.trim_start().to_owned())
             .collect(),
         tool,
-        auditable: config.auditable != Some(false),
+        release_flags: release_flags(config),
         docker: !config.docker.is_empty() || registry.is_some(),
         registry: registry.clone(),
         publish,
         image,
         services: gitlab.services.clone(),
     })
+}
+
+/// Returns the flags for what a release has by default: the legs of a tag are built before it.
+fn release_flags(config: &Config) -> String {
+    let flags = [
+        ("--auditable", config.auditable),
+        ("--reproducible", config.reproducible),
+    ];
+    let flags = flags
+        .iter()
+        .filter(|(_, configured)| Asked::IfConfigured.by_default().resolve(*configured))
+        .map(|(flag, _)| *flag);
+    flags.collect::<Vec<_>>().join(" ")
 }
 
 /// Returns the problem of patterns of branches or tags that one of the systems would misread.

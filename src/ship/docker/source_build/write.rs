@@ -499,6 +499,7 @@ fn arguments(
         layout: _,
         accept,
         auditable,
+        reproducible,
         compiler_cache,
     } = settings;
     // The rest is of this machine, or of this run's talk.
@@ -560,6 +561,7 @@ fn arguments(
         ("--all-features", *all_features),
         ("--no-default-features", *no_default_features),
         ("--auditable", *auditable),
+        ("--reproducible", *reproducible),
     ];
     let options = options.into_iter().flat_map(|(name, values)| {
         values

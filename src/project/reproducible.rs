@@ -1,0 +1,158 @@
+//! Reproducible builds: compilers write the same into programs on every machine, whatever its
+//! directories and its clock are.
+//!
+//! Pure. Three kinds of directories get into programs: the workspace with cargo's target directory
+//! (generated code, C), cargo's home (panic messages of dependencies), and the sources of the
+//! standard library, where they are installed: without them rustc writes `/rustc/HASH` itself.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::problem::code::{Code, CodeInfo, code};
+use crate::project::rustc::Rustc;
+
+/// Name of the workspace's root in programs.
+const WORKSPACE: &str = "/build";
+
+/// Name of cargo's target directory.
+const TARGET_DIR: &str = "/build/target";
+
+/// Name of cargo's home.
+const CARGO_HOME: &str = "/cargo";
+
+/// Variable with the time that compilers and build scripts take for now, in seconds since 1970.
+///
+/// Source: <https://reproducible-builds.org/specs/source-date-epoch/>
+pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
+
+/// What makes the builds of a target reproducible.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reproducible {
+    /// Directories of this machine with their names in programs. A later one has precedence.
+    maps: Vec<(Utf8PathBuf, String)>,
+    /// Time of the commit; `None` if it is unknown, or the user has set the variable.
+    pub source_date: Option<u64>,
+}
+
+impl Reproducible {
+    /// Names the directories of a run.
+    pub fn new(
+        root: &Utf8Path,
+        target_dir: &Utf8Path,
+        cargo_home: Option<&Utf8Path>,
+        rustc: &Rustc,
+        source_date: Option<u64>,
+    ) -> Self {
+        let library = rustc.sysroot.join("lib/rustlib/src/rust");
+        // rustc names a release without a hash of its commit by its version.
+        let commit = rustc.commit_hash.as_ref().unwrap_or(&rustc.release);
+        let mut maps = vec![
+            (root.to_owned(), WORKSPACE.to_owned()),
+            (target_dir.to_owned(), TARGET_DIR.to_owned()),
+            (library, format!("/rustc/{commit}")),
+        ];
+        maps.extend(cargo_home.map(|home| (home.to_owned(), CARGO_HOME.to_owned())));
+        // The last one that matches is taken: a directory in another one comes after it. Else the order
+        // is the same on every machine.
+        let paths: Vec<Utf8PathBuf> = maps.iter().map(|(path, _)| path.clone()).collect();
+        maps.sort_by_key(|(path, _)| {
+            let is_around = |other: &&Utf8PathBuf| path != *other && path.starts_with(other);
+            paths.iter().filter(is_around).count()
+        });
+        Self { maps, source_date }
+    }
+
+    /// Returns rustc's arguments.
+    pub fn rustflags(&self) -> impl Iterator<Item = String> {
+        let maps = self.maps.iter();
+        maps.map(|(from, to)| format!("--remap-path-prefix={from}={to}"))
+    }
+
+    /// Returns the arguments of C compilers, as words of a variable that build scripts split at
+    /// spaces.
+    pub fn c_flags(&self) -> String {
+        let maps = self.maps.iter().filter(|(from, _)| is_a_word(from));
+        let flags: Vec<String> = maps
+            .map(|(from, to)| format!("-ffile-prefix-map={from}={to}"))
+            .collect();
+        flags.join(" ")
+    }
+
+    /// Returns the directories that no argument of a C compiler can name.
+    pub fn unnamed(&self) -> impl Iterator<Item = &Utf8Path> {
+        let maps = self.maps.iter().filter(|(from, _)| !is_a_word(from));
+        maps.map(|(from, _)| from.as_path())
+    }
+}
+
+/// Returns true if a path can be part of such an argument: it is split at spaces, and at the first
+/// `=`.
+fn is_a_word(path: &Utf8Path) -> bool {
+    !path.as_str().contains([' ', '\t', '='])
+}
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[NOT_REPRODUCIBLE];
+
+/// A directory that would get into programs.
+pub const NOT_REPRODUCIBLE: Code = code(&CodeInfo {
+    name: "not-reproducible",
+    title: "the bytes of programs may depend on this machine",
+    cause: "A reproducible build is asked for, and something of this machine cannot be kept out of \
+            its programs.",
+    detection: "A directory whose path has a space or `=` cannot be named in flags of C compilers.",
+    fix: "Build in a directory whose path has neither.",
+    page: "reproducibility",
+    sources: &["reproducible-builds.org"],
+    waivable: false,
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_in_another_one_is_named_by_itself() {
+        let rustc = Rustc {
+            release: "1.95.0".to_owned(),
+            commit_hash: Some("59807616".to_owned()),
+            sysroot: "/home/me/.rustup/toolchains/stable".into(),
+            ..Rustc::default()
+        };
+        let named = Reproducible::new(
+            "/home/me".into(),
+            "/home/me/target".into(),
+            Some("/home/me/.cargo".into()),
+            &rustc,
+            None,
+        );
+        let flags: Vec<String> = named.rustflags().collect();
+        assert_eq!(
+            flags,
+            [
+                "--remap-path-prefix=/home/me=/build",
+                "--remap-path-prefix=/home/me/target=/build/target",
+                "--remap-path-prefix=/home/me/.rustup/toolchains/stable/lib/rustlib/src/rust=/rustc/59807616",
+                "--remap-path-prefix=/home/me/.cargo=/cargo",
+            ]
+        );
+        assert!(
+            named
+                .c_flags()
+                .starts_with("-ffile-prefix-map=/home/me=/build -ffile-")
+        );
+        assert_eq!(named.unnamed().count(), 0);
+    }
+
+    #[test]
+    fn a_path_that_flags_cannot_name_is_told() {
+        let rustc = Rustc::default();
+        let root = Utf8Path::new("/my work");
+        let named = Reproducible::new(root, "/t=1".into(), None, &rustc, None);
+        let unnamed: Vec<&Utf8Path> = named.unnamed().collect();
+        assert_eq!(unnamed, ["/my work", "/t=1"]);
+        assert_eq!(
+            named.c_flags(),
+            "-ffile-prefix-map=lib/rustlib/src/rust=/rustc/"
+        );
+    }
+}
