@@ -20,6 +20,7 @@ mod installs;
 mod legs;
 mod matrix;
 mod npm;
+mod others;
 mod pypi;
 mod setup;
 mod stores;
@@ -55,8 +56,9 @@ const TASKS: &[(&str, &str, Task)] = &[
     (
         "matrix",
         "fixtures/native for every target, by xpkg and by cargo-zigbuild, built and run; with \
-         `--targets` fixtures/reach for every Linux target by every linker [FILTER] [--again] \
-         [--table]",
+         `--targets` fixtures/reach for every Linux target by every linker, with `--others` for macOS, \
+         Windows, WebAssembly and BSD, or `--others chat` fixtures/chat for ten targets and released \
+         [FILTER] [--again] [--table]",
         matrix::run,
     ),
     (

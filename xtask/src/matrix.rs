@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use crate::cells::{self, AARCH64, ARM, RISCV64, Record, Results, Target, WAYS, Wanted};
 use crate::command::root;
-use crate::targets;
+use crate::{others, targets};
 
 const TARGETS: &[Target] = &[
     ("x86_64-unknown-linux-musl", None),
@@ -24,9 +24,12 @@ const TARGETS: &[Target] = &[
 ];
 
 pub fn run(args: &[String]) -> Result<(), String> {
-    let wanted = Wanted::new("matrix", &["--targets"], args)?;
+    let wanted = Wanted::new("matrix", &["--targets", "--others"], args)?;
     if wanted.has("--targets") {
         return targets::run(&wanted);
+    }
+    if wanted.has("--others") {
+        return others::run(&wanted);
     }
     let matrix = Matrix::new()?;
     let mut results = matrix.results.all()?;
