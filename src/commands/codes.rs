@@ -59,6 +59,7 @@ const LISTS: &[&[Code]] = &[
     crate::ship::release::version::CODES,
     crate::ship::release::look::CODES,
     crate::ship::registry::run::CODES,
+    crate::ship::reproduce::CODES,
     crate::toolchain::lld::arguments::CODES,
     crate::toolchain::zig::arguments::CODES,
     crate::toolchain::link_failure::CODES,

@@ -13,6 +13,7 @@ use crate::host::shell;
 use crate::problem::code::NO_SUCH_CODE;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::PolicyConfig;
+use crate::ship::reproduce;
 use crate::target::Target;
 use crate::tree::look::NO_TREE;
 use crate::ui::verify;
@@ -26,6 +27,7 @@ use crate::verify::{look, markdown, sarif, signed};
 pub const EXAMPLES: &[&str] = &[
     "cargo xpkg verify",
     "cargo xpkg verify dist --policy strict --run",
+    "cargo xpkg verify --reproduce",
     "cargo xpkg verify app-1.0-x86_64-unknown-linux-musl.tar.gz --message-format sarif",
 ];
 
@@ -60,6 +62,10 @@ pub struct VerifyArgs {
     /// Require signatures of the lists by a public key of minisign or SSH, or its file
     #[arg(long, value_name = "KEY")]
     pub signed_by: Option<String>,
+
+    /// Build the recorded commits of a tree again, in another directory, and require the same bytes
+    #[arg(long)]
+    pub reproduce: bool,
 
     /// Run each program, natively or under qemu, and require exit code 0
     #[arg(long)]
@@ -120,13 +126,15 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
         reason,
         require_list,
         signed_by,
+        reproduce,
         run,
         expect_version,
         args,
         format,
         place,
     } = args;
-    let (path, config) = subject(host, path, &place.options())?;
+    let place = place.options();
+    let (path, config) = subject(host, path, &place)?;
     // All invalid options are reported at once.
     let (targets, policy, accept) = (
         targets(&target),
@@ -158,6 +166,12 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
     let mut report = judge::check_artifacts(&subject, &options);
     if let Some(signer) = &signer {
         signed::look::check(host, &subject, signer, &mut report)?;
+    }
+    if reproduce {
+        let findings = reproduce::run::reproduce(host, &path, place.manifest_path)?;
+        let (accepted, findings) = waiver::split_accepted(findings, options.accept.iter());
+        report.accepted.extend(accepted);
+        report.findings.extend(findings);
     }
     if run {
         start_all(

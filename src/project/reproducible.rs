@@ -47,10 +47,10 @@ impl Reproducible {
         let commit = rustc.commit_hash.as_ref().unwrap_or(&rustc.release);
         let mut maps = vec![
             (root.to_owned(), WORKSPACE.to_owned()),
-            (target_dir.to_owned(), TARGET_DIR.to_owned()),
             (library, format!("/rustc/{commit}")),
         ];
         maps.extend(cargo_home.map(|home| (home.to_owned(), CARGO_HOME.to_owned())));
+        maps.push((target_dir.to_owned(), TARGET_DIR.to_owned()));
         // The last one that matches is taken: a directory in another one comes after it. Else the order
         // is the same on every machine.
         let paths: Vec<Utf8PathBuf> = maps.iter().map(|(path, _)| path.clone()).collect();
@@ -130,9 +130,9 @@ mod tests {
             flags,
             [
                 "--remap-path-prefix=/home/me=/build",
-                "--remap-path-prefix=/home/me/target=/build/target",
                 "--remap-path-prefix=/home/me/.rustup/toolchains/stable/lib/rustlib/src/rust=/rustc/59807616",
                 "--remap-path-prefix=/home/me/.cargo=/cargo",
+                "--remap-path-prefix=/home/me/target=/build/target",
             ]
         );
         assert!(

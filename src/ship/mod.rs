@@ -15,6 +15,8 @@ pub mod publish;
 pub mod registry;
 /// Releases: archives, checksums, installers.
 pub mod release;
+/// Second builds of staged trees, compared with the first.
+pub mod reproduce;
 /// The root file system of a base, as far as a loader needs it.
 pub mod rootfs;
 /// The staged trees that images are made of.

@@ -132,3 +132,120 @@ fn flags_and_dates_of_the_user_have_precedence() {
         "{dated}"
     );
 }
+
+/// A program in a git checkout, built once.
+fn committed(main: &str, build: &str, flag: &str) -> Project {
+    let project = Project::of("hello").with("git").with("cc");
+    project.write("src/main.rs", main);
+    if !build.is_empty() {
+        project.write("build.rs", build);
+    }
+    project.write(".gitignore", "/target/\n");
+    project.commit();
+    project
+        .xpkg(&format!("build -q --locked --target {X86_MUSL} {flag}"))
+        .ok();
+    project
+}
+
+/// Builds the tree again, and returns the exit code with the line of the finding.
+fn rebuilt(project: &Project) -> (Option<i32>, String) {
+    let run = project.xpkg("verify --reproduce");
+    let found: Vec<&str> = run
+        .stdout
+        .lines()
+        .skip_while(|line| !line.starts_with("error[not-reproduced]"))
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .collect();
+    match found.is_empty() {
+        true => (run.code, run.stderr),
+        false => (run.code, found.join("\n")),
+    }
+}
+
+const PLACE: &str =
+    "fn main() { println!(\"{}\", concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/data\")); }\n";
+
+const HELLO: &str =
+    "fn main() { println!(\"hello {}\", option_env!(\"WHEN\").unwrap_or(\"\")); }\n";
+
+#[test]
+fn a_second_build_says_what_differs() {
+    let project = committed(HELLO, "", "--reproducible");
+    let (code, said) = rebuilt(&project);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("Rebuilt 1 program, 0 differ\n"), "{said}");
+
+    let project = committed(PLACE, "", "--reproducible");
+    let (code, said) = rebuilt(&project);
+    assert_eq!(code, Some(1), "{said}");
+    let root = project.root.display();
+    for expected in [
+        format!("  x86_64-unknown-linux-musl/hello/hello: `{root}/data` at 0x"),
+        " in .rodata, a path (others: ".to_owned(),
+        "/checkout/data`\n  help: its code or a build script asks for the directory \
+         (`CARGO_MANIFEST_DIR`), which no flag changes"
+            .to_owned(),
+    ] {
+        assert!(said.contains(&expected), "{expected}\n{said}");
+    }
+
+    let clock = "fn main() {\n    let now = std::time::SystemTime::now();\n    let now = \
+                 now.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();\n    \
+                 println!(\"cargo::rustc-env=WHEN=2026-11-29 {:02}:{:02}:{:02}\", now / 1000 % 24, now \
+                 / 24000 % 60, now / 7 % 60);\n}\n";
+    let project = committed(HELLO, clock, "--reproducible");
+    let (code, said) = rebuilt(&project);
+    assert_eq!(code, Some(1), "{said}");
+    for expected in [
+        " in .rodata, a date, expected `",
+        "help: make the build take `SOURCE_DATE_EPOCH`, which `--reproducible` sets, for now",
+    ] {
+        assert!(said.contains(expected), "{expected}\n{said}");
+    }
+    let accepted = "verify --reproduce --accept not-reproduced --reason clock";
+    project.xpkg(accepted).ok();
+}
+
+#[test]
+fn what_cannot_be_built_again_is_refused() {
+    // Changed after the commit.
+    let project = committed(HELLO, "", "--reproducible");
+    let build = format!("build -q --locked --target {X86_MUSL}");
+    project.write("src/main.rs", PLACE);
+    project.xpkg(&build).ok();
+    let refused = |project: &Project| {
+        let run = project.xpkg("verify --reproduce");
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        run.stderr
+    };
+    assert_eq!(
+        refused(&project),
+        "error[reproduce-unfit]: `x86_64-unknown-linux-musl/hello/hello` cannot be built again: it \
+         was built from uncommitted changes\n  help: commit them, and build it again: `cargo xpkg build \
+         --reproducible`\n"
+    );
+    // By other flags.
+    let project = committed(HELLO, "", "--reproducible");
+    let run = project.xpkg_with(&[("RUSTFLAGS", "--cfg other")], "verify --reproduce");
+    assert_eq!(
+        run.stderr,
+        "error[reproduce-unfit]: the tools for `x86_64-unknown-linux-musl` are others here\n  found: \
+         `CARGO_ENCODED_RUSTFLAGS` had another value\n  help: run it with the tools that built the \
+         tree; `cargo xpkg plan` shows those here\n"
+    );
+    // The commit is in another checkout.
+    std::fs::remove_dir_all(project.path(".git")).unwrap();
+    project.commit();
+    project
+        .shell(
+            "git -c user.name=t -c user.email=t@t.invalid commit -q --amend -m two --no-gpg-sign",
+        )
+        .ok();
+    let said = refused(&project);
+    assert!(
+        said.starts_with("error[reproduce-unfit]: the recorded commit cannot be had: "),
+        "{said}"
+    );
+}

@@ -1,0 +1,369 @@
+//! What differs between two builds of a program, and what it looks like.
+//!
+//! Pure. A path that is longer moves all that comes after it, so the sections that texts are in come
+//! first: what differs in code and in the build ID follows from them.
+
+use std::fmt;
+use std::ops::Range;
+
+use goblin::Object;
+use goblin::mach::Mach;
+
+/// Longest text that is shown of each side, in bytes.
+const LONGEST: usize = 120;
+
+/// Sections by the beginnings of their names, the causes first.
+const ORDER: &[&str] = &[
+    ".comment",
+    ".rodata",
+    ".rdata",
+    "__cstring",
+    "__const",
+    ".data",
+    "__data",
+    ".debug",
+    "__debug",
+    ".dep-v0",
+    ".strtab",
+    ".symtab",
+    ".dynstr",
+    ".text",
+    "__text",
+];
+
+/// Section that follows from all others.
+const LAST: &[&str] = &[".note.gnu.build-id", ".gnu.build.attributes"];
+
+/// Names of months as C's `__DATE__` has them.
+const MONTHS: &[&str] = &[
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// What the bytes look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Likeness {
+    /// A path of a file.
+    Path,
+    /// A date or a time.
+    Date,
+    /// The build ID.
+    BuildId,
+    /// The hash in the name of a symbol.
+    SymbolHash,
+    /// Anything else.
+    Other,
+}
+
+impl Likeness {
+    /// Returns a clause for messages; empty if it looks like nothing in particular.
+    fn clause(self) -> &'static str {
+        match self {
+            Self::Path => ", a path",
+            Self::Date => ", a date",
+            Self::BuildId => ", the build ID",
+            Self::SymbolHash => ", the hash of a symbol",
+            Self::Other => "",
+        }
+    }
+}
+
+/// The first difference in the section that most likely is the cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Name of the section; `None` if the place is in no section.
+    pub section: Option<String>,
+    /// Offset of the first byte that differs, in the file that is checked.
+    pub offset: usize,
+    /// Text at that place of the file that is checked.
+    pub found: String,
+    /// Text at that place of the second build.
+    pub rebuilt: String,
+    /// What the text looks like.
+    pub likeness: Likeness,
+    /// Package that the text names: `ring 0.17.14`.
+    pub package: Option<String>,
+    /// Other sections that differ.
+    pub others: Vec<String>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.section.as_deref().unwrap_or("its headers");
+        write!(f, "`{}` at {:#x} in {place}", self.found, self.offset)?;
+        f.write_str(self.likeness.clause())?;
+        if let Some(package) = &self.package {
+            write!(f, " of {package}")?;
+        }
+        if !self.others.is_empty() {
+            write!(f, " (others: {})", self.others.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Compares a file with its second build; `None` if they are equal.
+pub fn difference(found: &[u8], rebuilt: &[u8]) -> Option<Difference> {
+    if found == rebuilt {
+        return None;
+    }
+    let (mine, theirs) = (sections(found), sections(rebuilt));
+    let mut differing: Vec<(&str, usize, usize)> = mine
+        .iter()
+        .filter_map(|(name, range)| {
+            let (_, other) = theirs.iter().find(|(other, _)| other == name)?;
+            let at = first_difference(found.get(range.clone())?, rebuilt.get(other.clone())?)?;
+            Some((name.as_str(), range.start + at, other.start + at))
+        })
+        .collect();
+    differing.sort_by_key(|(name, ..)| rank(name));
+    let (section, here, there) = match differing.first() {
+        Some((section, here, there)) => (Some((*section).to_owned()), *here, *there),
+        None => {
+            let at = first_difference(found, rebuilt)?;
+            (None, at, at)
+        }
+    };
+    let is_id = section
+        .as_deref()
+        .is_some_and(|section| LAST.contains(&section));
+    let (text, other) = (text_at(found, here), text_at(rebuilt, there));
+    Some(Difference {
+        likeness: if is_id {
+            Likeness::BuildId
+        } else {
+            likeness(&text, &other)
+        },
+        package: package(&text).or_else(|| package(&other)),
+        others: differing
+            .iter()
+            .skip(1)
+            .map(|(name, ..)| (*name).to_owned())
+            .collect(),
+        section,
+        offset: here,
+        found: text,
+        rebuilt: other,
+    })
+}
+
+/// Returns the offset of the first byte that differs; the end of the shorter one if it is the
+/// beginning of the other.
+fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {
+    let at = a.iter().zip(b).position(|(a, b)| a != b);
+    at.or_else(|| (a.len() != b.len()).then(|| a.len().min(b.len())))
+}
+
+/// Returns the place of a section among the causes.
+fn rank(name: &str) -> usize {
+    let position = ORDER.iter().position(|prefix| name.starts_with(prefix));
+    match position {
+        Some(position) => position,
+        None if LAST.contains(&name) => ORDER.len() + 1,
+        None => ORDER.len(),
+    }
+}
+
+/// Returns the sections of a program with their bytes; none of a format without any.
+fn sections(bytes: &[u8]) -> Vec<(String, Range<usize>)> {
+    let range = |offset: u64, size: u64| {
+        let start = usize::try_from(offset).ok()?;
+        let end = start.checked_add(usize::try_from(size).ok()?)?;
+        (size > 0 && end <= bytes.len()).then_some(start..end)
+    };
+    match Object::parse(bytes) {
+        Ok(Object::Elf(elf)) => elf
+            .section_headers
+            .iter()
+            .filter(|header| header.sh_type != goblin::elf::section_header::SHT_NOBITS)
+            .filter_map(|header| {
+                let name = elf.shdr_strtab.get_at(header.sh_name)?;
+                Some((name.to_owned(), range(header.sh_offset, header.sh_size)?))
+            })
+            .collect(),
+        Ok(Object::PE(pe)) => pe
+            .sections
+            .iter()
+            .filter_map(|section| {
+                let name = section.name().ok()?.to_owned();
+                let (offset, size) = (section.pointer_to_raw_data, section.size_of_raw_data);
+                Some((name, range(offset.into(), size.into())?))
+            })
+            .collect(),
+        Ok(Object::Mach(Mach::Binary(mach))) => mach
+            .segments
+            .iter()
+            .flat_map(|segment| segment.sections().unwrap_or_default())
+            .filter_map(|(section, _)| {
+                let name = section.name().ok()?.to_owned();
+                Some((name, range(section.offset.into(), section.size)?))
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the printable text around a place, or its bytes if there is none.
+fn text_at(bytes: &[u8], at: usize) -> String {
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+    let before = bytes[..at.min(bytes.len())]
+        .iter()
+        .rev()
+        .take(LONGEST / 2)
+        .take_while(|byte| is_text(byte))
+        .count();
+    let rest = bytes.get(at..).unwrap_or_default();
+    let after = rest
+        .iter()
+        .take(LONGEST / 2)
+        .take_while(|byte| is_text(byte));
+    let after = after.count();
+    if before + after >= 4 {
+        let text = &bytes[at - before..at + after];
+        return String::from_utf8_lossy(text).into_owned();
+    }
+    let shown: Vec<String> = rest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    match shown.is_empty() {
+        true => "(nothing)".to_owned(),
+        false => shown.join(" "),
+    }
+}
+
+/// Returns what the texts of both sides look like.
+fn likeness(a: &str, b: &str) -> Likeness {
+    if let (Some(a), Some(b)) = (without_hash(a), without_hash(b))
+        && a == b
+    {
+        return Likeness::SymbolHash;
+    }
+    let is_both = |test: fn(&str) -> bool| test(a) && test(b);
+    if is_both(is_date) {
+        Likeness::Date
+    } else if is_path(a) || is_path(b) {
+        Likeness::Path
+    } else {
+        Likeness::Other
+    }
+}
+
+/// Returns the name of a legacy symbol without its hash: `…17h0123456789abcdefE`.
+fn without_hash(text: &str) -> Option<String> {
+    let at = text.find("17h")?;
+    let hash = text.get(at + 3..at + 19)?;
+    let is_hash = hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then(|| format!("{}{}", &text[..at], &text[at + 19..]))
+}
+
+/// Returns true if a text has a path of at least two parts.
+fn is_path(text: &str) -> bool {
+    let separators = text
+        .bytes()
+        .filter(|byte| matches!(byte, b'/' | b'\\'))
+        .count();
+    let has_name =
+        |part: &str| part.starts_with(|c: char| c.is_alphanumeric() || ".-_".contains(c));
+    separators >= 2 && text.split(['/', '\\']).skip(1).any(has_name)
+}
+
+/// Returns true if a text has a date (`2026-11-29`, `Nov 29 2026`), a time (`12:30:00`), or nothing
+/// but seconds since 1970.
+fn is_date(text: &str) -> bool {
+    let digits = |text: &str, count: usize| {
+        text.len() >= count && text.bytes().take(count).all(|byte| byte.is_ascii_digit())
+    };
+    let bytes: Vec<char> = text.chars().collect();
+    let shape: String = bytes
+        .iter()
+        .map(|c| if c.is_ascii_digit() { '0' } else { *c })
+        .collect();
+    let has_month = MONTHS.iter().any(|month| {
+        text.split(month)
+            .skip(1)
+            .any(|rest| digits(rest.trim_start(), 1))
+    });
+    shape.contains("0000-00-00")
+        || shape.contains("00:00:00")
+        || has_month
+        || digits(text.trim(), 10) && text.trim().len() == 10
+}
+
+/// Returns the package whose directory a path names: `ring 0.17.14` of cargo's registry, `ring` of a
+/// build script's output.
+fn package(text: &str) -> Option<String> {
+    let parts: Vec<&str> = text.split(['/', '\\']).collect();
+    let in_registry = parts.windows(4).find_map(|parts| match parts {
+        ["registry", "src", _, package] => {
+            let at = package.rfind(|c: char| c == '-')?;
+            let (name, version) = (&package[..at], &package[at + 1..]);
+            version
+                .starts_with(|c: char| c.is_ascii_digit())
+                .then(|| format!("{name} {version}"))
+        }
+        _ => None,
+    });
+    let of_script = || {
+        parts.windows(3).find_map(|parts| match parts {
+            ["build", package, "out"] => {
+                let (name, hash) = package.rsplit_once('-')?;
+                let is_hash = hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+                is_hash.then(|| format!("the build script of {name}"))
+            }
+            _ => None,
+        })
+    };
+    in_registry.or_else(of_script)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(found: &str, rebuilt: &str, expected: &str) {
+        let pad = |text: &str| format!("\0\0{text}\0\0").into_bytes();
+        let shown = difference(&pad(found), &pad(rebuilt)).map_or("equal".to_owned(), |found| {
+            format!("{found} | {}", found.rebuilt)
+        });
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn what_differs_is_named_by_its_looks() {
+        check("same", "same", "equal");
+        check(
+            "/home/ci/.cargo/registry/src/index-1949cf8c6b5b557f/ring-0.17.14/src/lib.rs",
+            "/root/.cargo/registry/src/index-1949cf8c6b5b557f/ring-0.17.14/src/lib.rs",
+            "`/home/ci/.cargo/registry/src/index-1949cf8c6b5b557f/ring-0.1` at 0x3 in its headers, a \
+             path | /root/.cargo/registry/src/index-1949cf8c6b5b557f/ring-0.17.1",
+        );
+        check(
+            "/w/build/zstd-sys-0123456789abcdef/out/x.c",
+            "/v/build/zstd-sys-0123456789abcdef/out/x.c",
+            "`/w/build/zstd-sys-0123456789abcdef/out/x.c` at 0x3 in its headers, a path of the build \
+             script of zstd-sys | /v/build/zstd-sys-0123456789abcdef/out/x.c",
+        );
+        check(
+            "built 2026-11-29 by me",
+            "built 2026-11-30 by me",
+            "`built 2026-11-29 by me` at 0x10 in its headers, a date | built 2026-11-30 by me",
+        );
+        check(
+            "Nov 29 2026",
+            "Nov 30 2026",
+            "`Nov 29 2026` at 0x6 in its headers, a date | Nov 30 2026",
+        );
+        check(
+            "_ZN1a17h0123456789abcdefE",
+            "_ZN1a17h0123456789abcde0E",
+            "`_ZN1a17h0123456789abcdefE` at 0x19 in its headers, the hash of a symbol | \
+             _ZN1a17h0123456789abcde0E",
+        );
+        check(
+            "\u{1}\u{2}",
+            "\u{1}\u{3}",
+            "`02 00 00` at 0x3 in its headers | 03 00 00",
+        );
+    }
+}

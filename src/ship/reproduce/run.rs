@@ -1,0 +1,346 @@
+//! Clones the recorded commits of a tree, builds them again, and compares the programs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::ValueEnum as _;
+
+use crate::build::look::options::{self, RunOptions};
+use crate::build::look::session::Session;
+use crate::build::plan::Plan;
+use crate::build::record::{Places, record};
+use crate::build::run::{self, OnFailure};
+use crate::host::machine::Host;
+use crate::problem::{Failure, Problem, Result, text};
+use crate::project::asked::Asked;
+use crate::project::linker::{LinkerChoice, LinkerKind};
+use crate::project::look::cargo_config::cargo_home;
+use crate::project::look::context;
+use crate::project::selection::Selection;
+use crate::ship::reproduce::difference::{Likeness, difference};
+use crate::ship::reproduce::{NOT_REPRODUCED, REPRODUCE_UNFIT, tools};
+use crate::ship::trees::look::no_manifest;
+use crate::tree;
+use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
+use crate::tree::source::{GIT_LIMIT, Source, git};
+use crate::verify::finding::{Finding, finding};
+
+/// Programs that one call builds again.
+#[derive(Default)]
+struct Group<'a> {
+    records: BTreeMap<&'a str, &'a TargetRecord>,
+    artifacts: Vec<&'a Artifact>,
+}
+
+/// What the programs of a group have in common: commit, profile, features, and whether the build was
+/// reproducible.
+type GroupKey<'a> = (&'a str, &'a str, &'a [String], bool);
+
+/// Builds all programs of a tree again, and returns a finding for each that has other bytes. The
+/// workspace is the one here, which must have the commits.
+///
+/// # Errors
+/// `reproduce-unfit`: a record names no commit, or other tools. `no-tree`. Those of a build.
+pub fn reproduce(
+    host: &Host,
+    tree: &Utf8Path,
+    manifest_path: Option<PathBuf>,
+) -> Result<Vec<Finding>, Failure> {
+    let manifest = tree::look::read(host, tree)?.map(|(manifest, _)| manifest);
+    let manifest = manifest.ok_or_else(|| no_manifest(tree))?;
+    let groups = groups(&manifest)?;
+    let options = options::cargo_options(host, None);
+    let named = options::manifest_path(host, manifest_path)?;
+    let project = context::workspace(host, &options, named.as_deref())?;
+    let root = &project.workspace.root;
+    let scratch = host.scratch()?;
+    let scratch = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
+    let checkout = Checkout::clone(host, root, scratch)?;
+    let mut findings = Vec::new();
+    for (at, (key, group)) in groups.iter().enumerate() {
+        checkout.move_to(host, key.0)?;
+        let place = scratch.join(format!("build-{at}"));
+        let rebuilt = rebuild(host, key, group, &checkout.workspace, &place)?;
+        for artifact in &group.artifacts {
+            findings.extend(compared(
+                host,
+                tree,
+                artifact,
+                &place.join("tree"),
+                &rebuilt,
+            )?);
+        }
+    }
+    let count = text::count(manifest.artifacts.len(), "program");
+    host.shell
+        .status("Rebuilt", &format!("{count}, {} differ", findings.len()));
+    Ok(findings)
+}
+
+/// Sorts the programs of a tree by the builds that make them.
+fn groups(manifest: &Manifest) -> Result<BTreeMap<GroupKey<'_>, Group<'_>>> {
+    let mut groups: BTreeMap<GroupKey, Group> = BTreeMap::new();
+    for artifact in &manifest.artifacts {
+        let unfit = |why: &str| {
+            let message = format!("`{}` cannot be built again: {why}", artifact.path);
+            Problem::new(REPRODUCE_UNFIT, message)
+        };
+        let mut records = manifest.targets.iter();
+        let record = records
+            .find(|record| record.id == artifact.built_by)
+            .ok_or_else(|| unfit("the manifest has no record of its build"))?;
+        let Source { commit, dirty, .. } = &record.source;
+        let Some(commit) = commit else {
+            return Err(unfit("its record names no commit")
+                .help("build it in a git checkout: `cargo xpkg build --reproducible`"));
+        };
+        if *dirty != Some(false) {
+            return Err(unfit("it was built from uncommitted changes")
+                .help("commit them, and build it again: `cargo xpkg build --reproducible`"));
+        }
+        let key = (
+            commit.as_str(),
+            artifact.profile.as_str(),
+            artifact.features.as_slice(),
+            record.reproducible,
+        );
+        let group = groups.entry(key).or_default();
+        group.records.insert(&record.target, record);
+        group.artifacts.push(artifact);
+    }
+    Ok(groups)
+}
+
+/// A clone of the workspace's repository in a directory of another length.
+struct Checkout {
+    top: Utf8PathBuf,
+    workspace: Utf8PathBuf,
+}
+
+impl Checkout {
+    /// Clones the repository that contains a workspace, without its files.
+    fn clone(host: &Host, root: &Utf8Path, scratch: &Utf8Path) -> Result<Self> {
+        let ask = |args: &[&str]| asked(host, root, args);
+        let top = ask(&["rev-parse", "--show-toplevel"])?;
+        let below = ask(&["rev-parse", "--show-prefix"])?;
+        // Paths of another length move what comes after them.
+        let place = |name: &str| scratch.join(name);
+        let is_other =
+            |place: &Utf8PathBuf| place.join(below.trim()).as_str().len() != root.as_str().len();
+        let clone = Some(place("checkout"))
+            .filter(is_other)
+            .unwrap_or_else(|| place("another-checkout"));
+        let call = git(scratch)
+            // A path of this machine.
+            .env("GIT_ALLOW_PROTOCOL", "file")
+            .args(["-c", "core.hooksPath=/dev/null"])
+            .args(["clone", "--quiet", "--shared", "--no-checkout", "--"])
+            .args([top.trim_end_matches('\n'), clone.as_str()]);
+        answer(host, &call)?;
+        Ok(Self {
+            workspace: clone.join(below.trim_end_matches('\n')),
+            top: clone,
+        })
+    }
+
+    /// Checks a commit out, without what an earlier one left.
+    fn move_to(&self, host: &Host, commit: &str) -> Result<()> {
+        let ask = |args: &[&str]| asked(host, &self.top, args);
+        ask(&["checkout", "--quiet", "--force", "--detach", commit]).map_err(|problem| {
+            problem.help("fetch the commit: `git fetch --unshallow`, or run it in another checkout")
+        })?;
+        ask(&["clean", "--quiet", "-ffdx"])?;
+        if host.exists(&self.top.join(".gitmodules")) {
+            let message = "the repository has submodules, which are not cloned";
+            return Err(Problem::new(REPRODUCE_UNFIT, message)
+                .help("build the commit elsewhere yourself, and compare `MANIFEST.txt`"));
+        }
+        Ok(())
+    }
+}
+
+/// Asks git in a directory.
+fn asked(host: &Host, directory: &Utf8Path, args: &[&str]) -> Result<String> {
+    let call = git(directory)
+        .args(["-c", "core.hooksPath=/dev/null"])
+        .args(args.iter().copied());
+    answer(host, &call)
+}
+
+/// Returns git's answer.
+fn answer(host: &Host, call: &crate::invocation::Invocation) -> Result<String> {
+    let output = host.capture_bounded(call, GIT_LIMIT)?;
+    if output.success() && !output.timed_out {
+        return Ok(output.stdout);
+    }
+    let said = output.stderr.lines().next().unwrap_or("git did not answer");
+    Err(Problem::new(
+        REPRODUCE_UNFIT,
+        format!("the recorded commit cannot be had: {said}"),
+    ))
+}
+
+/// Builds a group again, after its recorded tools were found here.
+fn rebuild(
+    host: &Host,
+    (_, profile, features, reproducible): &GroupKey,
+    group: &Group,
+    workspace: &Utf8Path,
+    place: &Utf8Path,
+) -> Result<Manifest, Failure> {
+    let names = |name: fn(&Artifact) -> &String| -> Vec<String> {
+        let names: BTreeSet<String> = group
+            .artifacts
+            .iter()
+            .map(|artifact| name(artifact).clone())
+            .collect();
+        names.into_iter().collect()
+    };
+    let targets = group.records.values().map(|record| match &record.glibc {
+        Some(glibc) => format!("{}.{glibc}", record.target),
+        None => record.target.clone(),
+    });
+    let waivers = group.records.values().flat_map(|record| &record.waivers);
+    let of_files = group
+        .artifacts
+        .iter()
+        .flat_map(|artifact| &artifact.waivers);
+    let accept: BTreeSet<String> = waivers
+        .chain(of_files)
+        .map(|waiver| waiver.code.clone())
+        .filter(|code| options::acceptable(code).is_ok())
+        .collect();
+    let is_listed = |artifact: &&&Artifact| {
+        let binary = artifact.binary.as_ref();
+        binary.is_some_and(|binary| binary.auditable)
+    };
+    let run = RunOptions {
+        targets: targets.collect(),
+        linker: linker(group.records.values().copied()),
+        out_dir: Some(place.join("tree")),
+        manifest_path: Some(workspace.join("Cargo.toml").into_std_path_buf()),
+        selection: Selection {
+            packages: names(|artifact| &artifact.package),
+            workspace: false,
+            exclude: Vec::new(),
+            bins: names(|artifact| &artifact.bin),
+            features: features.to_vec(),
+            all_features: false,
+            no_default_features: true,
+        },
+        profile: (*profile).to_owned(),
+        jobs: None,
+        locked: true,
+        offline: false,
+        frozen: false,
+        target_dir: Some(place.join("target")),
+        config: Vec::new(),
+        accept: accept.into_iter().collect(),
+        auditable: Asked::by_flag(group.artifacts.iter().any(|artifact| is_listed(&artifact))),
+        reproducible: Asked::by_flag(*reproducible),
+        compiler_cache: None,
+    };
+    let check = |session: &Session, plan: &Plan| check_tools(host, session, plan, group);
+    Ok(run::make(host, run, OnFailure::Stop, check)?.manifest)
+}
+
+/// Returns the linker that a flag or a variable chose; what files choose, they choose again.
+fn linker<'a>(mut records: impl Iterator<Item = &'a TargetRecord>) -> Option<LinkerChoice> {
+    let is_typed = |record: &&TargetRecord| {
+        let by = record.toolchain.chosen_by.as_str();
+        ["`--linker`", "`XPKG_LINKER`"].contains(&by)
+    };
+    let kind: LinkerKind = records.find(is_typed)?.toolchain.kind;
+    let choices = LinkerChoice::value_variants().iter();
+    choices.copied().find(|choice| choice.kind() == Some(kind))
+}
+
+/// Refuses a second build by other tools.
+fn check_tools(host: &Host, session: &Session, plan: &Plan, group: &Group) -> Result<(), Failure> {
+    let workspace = &session.request.project.workspace;
+    let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
+    let places = Places::new(workspace, &session.facts, home, host.var("HOME"));
+    let mut problems = Vec::new();
+    for target in &plan.targets {
+        let source = Source::default();
+        let here = record(&session.facts, plan, target, &source, &places);
+        let Some(recorded) = group.records.get(target.target.triple()) else {
+            continue;
+        };
+        let others = tools::others(recorded, &here);
+        if !others.is_empty() {
+            let message = format!("the tools for `{}` are others here", recorded.target);
+            problems.push(Problem::new(REPRODUCE_UNFIT, message).note("found", others).help(
+                "run it with the tools that built the tree; `cargo xpkg plan` shows those here",
+            ));
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.into())
+    }
+}
+
+/// Compares a program with its second build.
+fn compared(
+    host: &Host,
+    tree: &Utf8Path,
+    artifact: &Artifact,
+    rebuilt_tree: &Utf8Path,
+    rebuilt: &Manifest,
+) -> Result<Option<Finding>> {
+    let is_same = |other: &&Artifact| {
+        (&other.target, &other.package, &other.bin)
+            == (&artifact.target, &artifact.package, &artifact.bin)
+    };
+    let Some(other) = rebuilt.artifacts.iter().find(is_same) else {
+        let help = "the commit does not build it";
+        let found = "no second build";
+        return Ok(Some(finding(
+            NOT_REPRODUCED,
+            &artifact.path,
+            found,
+            "the same program",
+            help,
+        )));
+    };
+    if other.sha256 == artifact.sha256 {
+        return Ok(None);
+    }
+    let (mine, theirs) = (
+        host.read(&tree.join(&artifact.path))?,
+        host.read(&rebuilt_tree.join(&other.path))?,
+    );
+    let Some(difference) = difference(&mine, &theirs) else {
+        // The file is not the one that the manifest lists, which is a finding of its own.
+        return Ok(None);
+    };
+    let records = rebuilt.targets.iter();
+    let is_reproducible = records
+        .filter(|record| record.id == other.built_by)
+        .any(|record| record.reproducible);
+    let help = match difference.likeness {
+        Likeness::Path if is_reproducible => {
+            "its code or a build script asks for the directory (`CARGO_MANIFEST_DIR`), which no flag \
+             changes"
+        }
+        Likeness::Path => "build it with `--reproducible`, which names directories",
+        Likeness::Date => {
+            "make the build take `SOURCE_DATE_EPOCH`, which `--reproducible` sets, for now"
+        }
+        Likeness::BuildId | Likeness::SymbolHash | Likeness::Other => {
+            "compare both with `diffoscope`"
+        }
+    };
+    let mut found = finding(
+        NOT_REPRODUCED,
+        &artifact.path,
+        difference.to_string(),
+        format!("`{}`", difference.rebuilt),
+        help,
+    );
+    found.target = Some(artifact.target.clone());
+    Ok(Some(found))
+}
