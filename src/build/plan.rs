@@ -22,7 +22,7 @@ use crate::target::Target;
 use crate::target::level::Level;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::ToolchainChoice;
-use crate::toolchain::facts::{Facts, Std, TargetFacts};
+use crate::toolchain::facts::{DeploymentTarget, Facts, Std, TargetFacts};
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::image::tools;
 use crate::toolchain::leaks::{self, Leak};
@@ -64,6 +64,9 @@ pub struct TargetPlan {
     /// Level of processor that the rustflags allow, if it is above the target's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raised: Option<Level>,
+    /// Oldest macOS that its programs start on; `None` for other systems.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment_target: Option<DeploymentTarget>,
     /// C code in the target's graph.
     pub c: CUsage,
     /// Libraries of the system that its packages look for.
@@ -198,6 +201,7 @@ fn target_plan(
                 target: target.clone(),
                 std: target_facts.std,
                 raised: target_facts.raised.clone(),
+                deployment_target: target_facts.deployment_target.clone(),
                 install,
                 alternatives: choose::alternatives(
                     request,

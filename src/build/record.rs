@@ -14,13 +14,14 @@ use crate::tree::manifest::{
     ImageRecord, Platform, ProgramRecord, RustcRecord, TargetRecord, Toolchain, Waiver,
 };
 use crate::tree::source::Source;
+use crate::verify::expected::Expected;
 
 /// Directories of this machine, by their names in records.
 pub struct Places(Vec<(Utf8PathBuf, &'static str)>);
 
 impl Places {
-    /// Names xpkg's generated files, cargo's target directory, the workspace, zig and the user's
-    /// home.
+    /// Names xpkg's generated files, cargo's target directory, the workspace, zig, Rust's toolchain
+    /// and the user's home.
     pub fn new(workspace: &Workspace, facts: &Facts, home: Option<&str>) -> Self {
         let zig = facts.zig.as_ref().and_then(|zig| zig.path.parent());
         let places = [
@@ -28,6 +29,7 @@ impl Places {
             (Some(workspace.target_dir.clone()), "<target>"),
             (Some(workspace.root.clone()), "<workspace>"),
             (zig.map(Utf8Path::to_owned), "<zig>"),
+            (Some(facts.rustc.sysroot.clone()), "<rust>"),
             (home.map(Utf8PathBuf::from), "<home>"),
         ];
         let mut places: Vec<_> = places
@@ -82,6 +84,14 @@ impl Places {
     }
 }
 
+/// Returns the requirements of a target's programs.
+pub fn expected(target: &TargetPlan) -> Expected {
+    let macos = target.deployment_target.as_ref();
+    Expected::from_target(&target.target)
+        .raised_to(target.raised.as_ref())
+        .starting_on(macos.map(|oldest| oldest.macos))
+}
+
 /// Returns the record of a target, without an ID.
 pub fn record(
     facts: &Facts,
@@ -105,6 +115,10 @@ pub fn record(
         libc: target.target.system.libc.name().to_owned(),
         glibc: target.target.floor.map(|floor| floor.to_string()),
         level: target.raised.clone(),
+        macos: target
+            .deployment_target
+            .as_ref()
+            .map(|oldest| oldest.version.clone()),
         source: source.clone(),
         rustc: RustcRecord {
             release: rustc.release.clone(),

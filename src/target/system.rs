@@ -15,13 +15,13 @@ pub enum Os {
     WasiP1,
     /// WASI 0.2, which runs components.
     WasiP2,
-    /// WASI of an open version. This and the following have no row among the targets: they are read
-    /// off names and files.
-    Wasi,
     /// FreeBSD.
     FreeBsd,
     /// NetBSD.
     NetBsd,
+    /// WASI of an open version. This and the following have no row among the targets: they are read
+    /// off names and files.
+    Wasi,
     /// OpenBSD.
     OpenBsd,
     /// DragonFly BSD.
@@ -173,6 +173,8 @@ pub const SYSTEMS: &[System] = &[
     system("unknown-linux-gnuasan",    Os::Linux,   Libc::Gnu,    Format::Elf,   Unspecified, "linux-gnu",        ""),
     system("unknown-linux-ohos",       Os::Linux,   Libc::System, Format::Elf,   Unspecified, "linux-ohos",       ""),
     system("apple-darwin",             Os::Darwin,  Libc::System, Format::MachO, Unspecified, "apple-darwin",     ""),
+    system("unknown-freebsd",          Os::FreeBsd, Libc::System, Format::Elf,   Unspecified, "freebsd",          ""),
+    system("unknown-netbsd",           Os::NetBsd,  Libc::System, Format::Elf,   Unspecified, "netbsd",           ""),
     system("pc-windows-gnu",           Os::Windows, Libc::System, Format::Pe,    Unspecified, "w64-mingw32",      ".exe"),
     system("pc-windows-gnullvm",       Os::Windows, Libc::System, Format::Pe,    Unspecified, "w64-mingw32",      ".exe"),
     system("pc-windows-msvc",          Os::Windows, Libc::System, Format::Pe,    Unspecified, "windows-msvc",     ".exe"),

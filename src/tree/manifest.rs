@@ -17,7 +17,8 @@ use crate::project::reference::Reference;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::target::level::Level;
-use crate::target::system::Libc;
+use crate::target::macos::MacOs;
+use crate::target::system::{Libc, Os};
 use crate::toolchain::image::lockfile::Derived;
 use crate::toolchain::probe::report::Report;
 use crate::tree::fields::{
@@ -77,6 +78,9 @@ pub struct TargetRecord {
     /// Level of processor that the rustflags allow, if it is above the target's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
+    /// Oldest macOS that its programs were linked for (`11.0`); `None` for other systems.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macos: Option<String>,
     /// Commit that was built.
     pub source: Source,
     /// Rust compiler.
@@ -100,6 +104,7 @@ impl TargetRecord {
             libc: target.system.libc.name().to_owned(),
             glibc: target.floor.map(|floor| floor.to_string()),
             level: None,
+            macos: None,
             source: Source::default(),
             rustc: RustcRecord {
                 release: String::new(),
@@ -371,6 +376,7 @@ impl TargetRecord {
             libc,
             glibc,
             level,
+            macos,
             source,
             rustc,
             toolchain,
@@ -402,6 +408,10 @@ impl TargetRecord {
         if let Some(floor) = glibc {
             let is_floor = known.system.libc == Libc::Gnu && Glibc::parse(floor).is_some();
             must(is_floor, &of("glibc"), floor, "a glibc floor of its target")?;
+        }
+        if let Some(version) = macos {
+            let is_version = known.system.os == Os::Darwin && MacOs::parse(version).is_some();
+            must(is_version, &of("macos"), version, "a version of macOS")?;
         }
         if let Some(commit) = &source.commit {
             must(is_commit(commit), &of("source.commit"), commit, "a commit")?;

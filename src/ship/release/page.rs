@@ -20,6 +20,7 @@ const SYSTEMS: &[(Os, &str)] = &[
     (Os::Darwin, "macOS"),
     (Os::Windows, "Windows"),
     (Os::FreeBsd, "FreeBSD"),
+    (Os::NetBsd, "NetBSD"),
     (Os::WasiP1, "WebAssembly (WASI 0.1)"),
     (Os::WasiP2, "WebAssembly (WASI 0.2)"),
     (Os::None, "WebAssembly"),
