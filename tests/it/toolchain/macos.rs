@@ -1,10 +1,12 @@
 //! macOS and BSDs by zig, from Linux: what links, and what its files say.
 
+use std::process::Command;
+
 use serde_json::Value;
 use snapbox::str;
 
 use crate::check;
-use crate::support::Project;
+use crate::support::{Project, tool};
 use crate::toolchain::zig;
 
 const ARM: &str = "aarch64-apple-darwin";
@@ -80,6 +82,17 @@ fn zig_links_c_for_macos_from_rustcs_oldest_on() {
         ["signature-invalid"]
     );
     assert_eq!(codes(&project, &edited(&project, INTEL, change)), [""; 0]);
+    // One file for both processors, as the help for `universal2-apple-darwin` says.
+    std::fs::create_dir(project.path("darwin-universal")).unwrap();
+    let staged = |target: &str| project.path(&format!("target/xpkg/{target}/with-c/with-c"));
+    let joined = Command::new(tool("llvm-lipo-14"))
+        .arg("-create")
+        .args([staged(ARM), staged(INTEL)])
+        .arg("-output")
+        .arg(project.path("darwin-universal/with-c"))
+        .status();
+    assert!(joined.unwrap().success());
+    assert_eq!(codes(&project, "darwin-universal"), [""; 0]);
     // The tree remembers what it was built for.
     let text = project.read("target/xpkg/manifest.json");
     project.write(
