@@ -17,7 +17,7 @@ use crate::project::request::TargetRequest;
 use crate::project::setting::SettingOrigin;
 use crate::target::Target;
 use crate::target::level::CPU_LEVEL;
-use crate::target::system::Libc;
+use crate::target::system::{Libc, Os};
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::{Candidate, Rejected, ToolchainChoice};
 use crate::toolchain::clang::{self, arguments};
@@ -493,8 +493,11 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
             let cross = packages::cross_compiler(target, "gcc", facts.installer)
                 .map(|command| format!("a cross compiler (`{command}`)"));
             let first = one_of(cross);
-            let install = match &target_facts.sdk {
-                Some(Err(_)) => return vec![SET_SDK.to_owned()],
+            let install = match (target.system.os, &target_facts.sdk) {
+                (_, Some(Err(_))) => return vec![SET_SDK.to_owned()],
+                (Os::Android, _) => Some(
+                    "install Android's NDK, and set `ANDROID_NDK_HOME` to its directory".to_owned(),
+                ),
                 _ => (!first.is_empty()).then(|| format!("install {first}")),
             };
             let or = if install.is_some() { "or " } else { "" };

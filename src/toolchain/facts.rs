@@ -142,6 +142,19 @@ pub struct AppleSdk {
     pub version: String,
 }
 
+/// Android's NDK, with its compiler for one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ndk {
+    /// Directory of its programs.
+    pub programs: Utf8PathBuf,
+    /// Name of the C compiler: `aarch64-linux-android21-clang`.
+    pub compiler: String,
+    /// API level of the oldest Android that the compiler links for.
+    pub level: u32,
+    /// Version: `27.0.12077973`.
+    pub version: String,
+}
+
 /// Oldest macOS that a build's programs start on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeploymentTarget {
@@ -183,6 +196,8 @@ pub struct TargetFacts {
     pub apple_libraries: Vec<AppleLibrary>,
     /// Apple's SDK, or why what was set is none; `None`: nothing was set.
     pub sdk: Option<Result<AppleSdk, String>>,
+    /// Android's NDK, or why what was set is none; `None`: nothing was set.
+    pub ndk: Option<Result<Ndk, String>>,
     /// Cautions about the build scripts of its packages.
     pub cautions: Vec<CautionFound>,
     /// The linker that cargo's own configuration sets.

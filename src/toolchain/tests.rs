@@ -14,7 +14,7 @@ use crate::target::glibc::Glibc;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::{SetBy, ToolchainChoice, Variable};
 use crate::toolchain::choose::{self, choose};
-use crate::toolchain::facts::{AppleSdk, ClangFinds, Facts, TargetFacts, Zig, ZigTools};
+use crate::toolchain::facts::{AppleSdk, ClangFinds, Facts, Ndk, TargetFacts, Zig, ZigTools};
 use crate::toolchain::kinds::KINDS;
 use crate::toolchain::probe::facts::CompilerFacts;
 use crate::toolchain::probe::report::Report;
@@ -110,6 +110,14 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
             }
             ("no-sdk", ..) => {
                 target_facts.sdk = Some(Err("`/x` is no SDK of Apple's".to_owned()));
+            }
+            (_, _, Some(("ndk", compiler))) => {
+                target_facts.ndk = Some(Ok(Ndk {
+                    programs: "/ndk/bin".into(),
+                    compiler: compiler.to_owned(),
+                    level: 21,
+                    version: "27.0".to_owned(),
+                }));
             }
             (_, _, Some(("glibc", value))) => glibc = Glibc::parse(value),
             ("c" | "c++", ..) => {
@@ -792,5 +800,27 @@ fn frameworks_need_an_sdk() {
         Some(LinkerChoice::Zig),
         "linker-unfit: cannot link with the SDK: `/x` is no SDK of Apple's | set `sysroot` to the \
          directory of an SDK for macOS: `…/MacOSX.sdk`",
+    );
+}
+
+#[test]
+fn an_ndk_links_for_android() {
+    check(
+        "ndk:aarch64-linux-android21-clang zig",
+        "aarch64-linux-android",
+        "clang CARGO_TARGET_AARCH64_LINUX_ANDROID_LINKER=xpkg-aarch64-linux-android21-clang \
+         CC_aarch64_linux_android=xpkg-aarch64-linux-android21-clang \
+         CXX_aarch64_linux_android=xpkg-aarch64-linux-android21-clang++ \
+         AR_aarch64_linux_android=xpkg-llvm-ar",
+    );
+    check(
+        "zig",
+        "aarch64-linux-android",
+        "no-linker: native   links for the host's triple only, `x86_64-unknown-linux-gnu` | gcc      \
+         `aarch64-linux-android-gcc` is not on PATH | clang    needs Android's NDK, and neither \
+         `ANDROID_NDK_HOME` nor `ANDROID_NDK_ROOT` is set | rust-lld links for musl only | zig      \
+         includes no C library for linux-android | image    none is configured for this target | \
+         install Android's NDK, and set `ANDROID_NDK_HOME` to its directory | or set a linker for it \
+         in `CARGO_TARGET_AARCH64_LINUX_ANDROID_LINKER`",
     );
 }

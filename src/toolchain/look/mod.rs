@@ -4,6 +4,7 @@ pub mod apple_sdk;
 pub mod candidates;
 pub mod levels;
 pub mod libraries;
+pub mod ndk;
 pub mod objcopy;
 pub mod platform;
 pub mod programs;

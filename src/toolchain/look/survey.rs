@@ -30,7 +30,7 @@ use crate::toolchain::look::libraries::BuildEnvironment;
 use crate::toolchain::look::platform::{Platform, platform};
 use crate::toolchain::look::programs::{program, runner};
 use crate::toolchain::look::settings::cargo_settings;
-use crate::toolchain::look::{apple_sdk, candidates, libraries, programs, tools};
+use crate::toolchain::look::{apple_sdk, candidates, libraries, ndk, programs, tools};
 use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::program::Program;
 use crate::toolchain::system_library::{Effect, SystemLibrary};
@@ -261,6 +261,7 @@ impl Survey<'_, '_> {
                 cautions,
                 apple_libraries,
                 sdk,
+                ndk: ndk::find(self.host, &request.target),
                 packages: package_graph,
                 ..facts
             });

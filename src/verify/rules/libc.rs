@@ -29,13 +29,15 @@ const LOADERS: &[(&[&str], FloatAbi, &str, &str)] = &[
 ];
 
 /// Loaders of systems other than Linux. Source: FreeBSD, sys/kern/imgact_elf.c; NetBSD,
-/// sys/kern/exec_elf.c and distrib; DragonFly, sys/kern/imgact_elf.c; OpenBSD, sys/kern/exec_elf.c.
+/// sys/kern/exec_elf.c and distrib; DragonFly, sys/kern/imgact_elf.c; OpenBSD, sys/kern/exec_elf.c;
+/// bionic, linker.
 #[rustfmt::skip]
 const OTHER_LOADERS: &[(Os, &[&str])] = &[
     (Os::FreeBsd,   &["/libexec/ld-elf.so.1", "/usr/libexec/ld-elf.so.1"]),
     (Os::NetBsd,    &["/libexec/ld.elf_so", "/usr/libexec/ld.elf_so"]),
     (Os::OpenBsd,   &["/usr/libexec/ld.so"]),
     (Os::Dragonfly, &["/libexec/ld-elf.so.2", "/usr/libexec/ld-elf.so.2"]),
+    (Os::Android,   &["/system/bin/linker64", "/system/bin/linker"]),
 ];
 
 /// Start of the path of klibc's loader, whose name has a digest of its symbols. Source: klibc,

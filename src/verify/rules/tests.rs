@@ -331,6 +331,7 @@ fn bsds_have_loaders_and_base_systems_of_their_own() {
             "/usr/libexec/ld.elf_so",
             "libc.so.12",
         ),
+        ("x86_64-linux-android", "/system/bin/linker64", "libc.so"),
     ] {
         assert_eq!(found(triple, loader, library), [""; 0], "{triple}");
     }

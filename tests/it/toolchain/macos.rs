@@ -281,3 +281,32 @@ fn zig_links_c_for_bsds() {
     }
     project.xpkg("verify").ok();
 }
+
+#[test]
+fn androids_ndk_is_used_where_a_variable_names_it() {
+    let project = Project::of("hello").with("rustup");
+    let plan = "plan --target aarch64-linux-android";
+    let refused = project.xpkg(plan);
+    let help = "  help: install Android's NDK, and set `ANDROID_NDK_HOME` to its directory\n";
+    assert!(refused.stderr.contains(help), "{}", refused.stderr);
+    let ndk = project.path("ndk");
+    let project = project.env("ANDROID_NDK_HOME", ndk.to_str().unwrap());
+    let refused = project.xpkg(plan);
+    let told = "/ndk` is no NDK: it has no `toolchains/llvm/prebuilt`\n";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    let bin = "ndk/toolchains/llvm/prebuilt/linux-x86_64/bin";
+    for name in [
+        "aarch64-linux-android35-clang",
+        "aarch64-linux-android24-clang",
+    ] {
+        project.write(&format!("{bin}/{name}"), "#!/bin/sh\nexit 1\n");
+    }
+    project.write("ndk/source.properties", "Pkg.Revision = 27.0.1\n");
+    let run = project.xpkg(plan).ok();
+    let told = "  toolchain   clang: `aarch64-linux-android24-clang` of NDK 27.0.1 links for Android \
+                API 24 and later\n";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
+    let run = project.xpkg("plan --target x86_64-linux-android");
+    let told = "has no compiler `x86_64-linux-android21-clang`, nor for a later API\n";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+}
