@@ -22,7 +22,7 @@ use crate::target::Target;
 use crate::target::level::Level;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::ToolchainChoice;
-use crate::toolchain::facts::{Facts, HostFacts, Std, TargetFacts};
+use crate::toolchain::facts::{DeploymentTarget, Facts, HostFacts, Std, TargetFacts};
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::image::tools;
 use crate::toolchain::leaks::{self, Leak};
@@ -67,6 +67,9 @@ pub struct TargetPlan {
     /// True if the build keeps the machine's directories and the time out of the programs.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reproducible: bool,
+    /// Oldest macOS that its programs start on; `None` for other systems.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment_target: Option<DeploymentTarget>,
     /// C code in the target's graph.
     pub c: CUsage,
     /// Libraries of the system that its packages look for.
@@ -202,6 +205,7 @@ fn target_plan(
                 target: target.clone(),
                 std: target_facts.std,
                 raised: target_facts.raised.clone(),
+                deployment_target: target_facts.deployment_target.clone(),
                 install,
                 alternatives: choose::alternatives(
                     request,

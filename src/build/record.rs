@@ -14,6 +14,7 @@ use crate::tree::manifest::{
     ImageRecord, Platform, ProgramRecord, RustcRecord, TargetRecord, Toolchain, Waiver,
 };
 use crate::tree::source::Source;
+use crate::verify::expected::Expected;
 
 /// Directories of this machine, by their names in records.
 pub struct Places(Vec<(Utf8PathBuf, &'static str)>);
@@ -89,6 +90,14 @@ impl Places {
     }
 }
 
+/// Returns the requirements of a target's programs.
+pub fn expected(target: &TargetPlan) -> Expected {
+    let macos = target.deployment_target.as_ref();
+    Expected::from_target(&target.target)
+        .raised_to(target.raised.as_ref())
+        .starting_on(macos.map(|oldest| oldest.macos))
+}
+
 /// Returns the record of a target, without an ID.
 pub fn record(
     facts: &Facts,
@@ -113,6 +122,10 @@ pub fn record(
         glibc: target.target.floor.map(|floor| floor.to_string()),
         level: target.raised.clone(),
         reproducible: target.reproducible,
+        macos: target
+            .deployment_target
+            .as_ref()
+            .map(|oldest| oldest.version.clone()),
         source: source.clone(),
         rustc: RustcRecord {
             release: rustc.release.clone(),

@@ -12,7 +12,7 @@ use crate::build::look::session::Session;
 use crate::build::look::source;
 use crate::build::look::timer::{StepKind, Timer};
 use crate::build::plan::{Plan, STD_MISSING, TargetPlan};
-use crate::build::record::{Places, record};
+use crate::build::record::{Places, expected, record};
 use crate::build::stage::{ExistingTree, Provenance, Staging};
 use crate::build::write::write_tools;
 use crate::host::lock::{self, FileLock};
@@ -243,10 +243,10 @@ fn build(
     let provenance = Provenance {
         profile: &plan.profile,
         accept: &settings.accept,
-        raised: plan
+        expected: plan
             .targets
             .iter()
-            .filter_map(|target| Some((target.target.triple(), target.raised.as_ref()?)))
+            .map(|target| (target.target.triple(), expected(target)))
             .collect(),
         dispatching: plan
             .targets

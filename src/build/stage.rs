@@ -15,9 +15,9 @@ use crate::problem::code::Code;
 use crate::problem::{Problem, Result};
 use crate::project::graph::CPackage;
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
-use crate::target::level::Level;
 use crate::tree::look::{TREE_CHANGED, foreign, read, untracked};
 use crate::tree::manifest::{Artifact, Manifest, Waiver};
+use crate::verify::expected::Expected;
 use crate::verify::rules::{level, table};
 use crate::{digest, inspect};
 
@@ -91,9 +91,8 @@ pub struct Provenance<'a> {
     pub profile: &'a str,
     /// Codes of findings that do not stop the run.
     pub accept: &'a [Code],
-    /// Levels of processors that the rustflags allow, by triple, of the targets whose own they
-    /// raise.
-    pub raised: Vec<(&'a str, &'a Level)>,
+    /// Requirements of the programs, by triple.
+    pub expected: Vec<(&'a str, Expected)>,
     /// Packages, by triple, that choose at run time among code for several levels of processors:
     /// what a program with one is marked with is not what it needs.
     pub dispatching: Vec<(&'a str, &'a CPackage)>,
@@ -173,10 +172,11 @@ impl Staging<'_> {
         }
         let (binary, findings) = match inspect::inspect(&bytes) {
             Ok(binary) => {
-                let mut raised = provenance.raised.iter();
-                let raised = raised.find(|(triple, _)| *triple == output.target.triple());
-                let level = raised.map(|(_, level)| *level);
-                let findings = table::check_built(&name, &binary, &output.target, level);
+                let mut expected = provenance.expected.iter();
+                let expected = expected.find(|(triple, _)| *triple == output.target.triple());
+                let own = || Expected::from_target(&output.target);
+                let expected = expected.map_or_else(own, |(_, expected)| expected.clone());
+                let findings = table::check_built(&name, &binary, &expected);
                 (Some(binary), findings)
             }
             Err(error) => (None, vec![table::unreadable(&name, &error)]),

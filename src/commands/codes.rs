@@ -34,6 +34,7 @@ const LISTS: &[&[Code]] = &[
     crate::build::auditable::CODES,
     crate::build::compiler_cache::codes::CODES,
     crate::toolchain::choose::CODES,
+    crate::toolchain::gate::CODES,
     crate::project::linker::CODES,
     crate::toolchain::probe::table::CODES,
     crate::toolchain::image::look::build::CODES,

@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr as _;
 
 use cargo_metadata::semver::Version;
-use cargo_metadata::{DependencyKind, Metadata, Node, NodeDep, Package, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, Node, NodeDep, Package, PackageId, Target};
 use cargo_platform::{Cfg, Platform};
 use serde::{Deserialize, Serialize};
 
 use crate::inspect::auditable::Source;
+use crate::project::apple_libraries::AppleLibrary;
 use crate::project::build_tools::{self, Present, RequiredTool};
 use crate::project::cargo_tree::{TreeEdge, TreeUnit};
-use crate::project::package_graph::{GraphPackage, PackageGraph, Unit};
+use crate::project::package_graph::{GraphPackage, PackageGraph, SourcePackage, Unit};
 use crate::project::system_libraries::{CautionFound, LinkingPackage, NeededLibrary};
 
 /// Build-dependencies that compile C or C++, or generate bindings to its headers.
@@ -57,6 +58,12 @@ impl PlatformFacts {
     pub fn is_crt_static(&self) -> bool {
         let is_crt_static = |cfg: &Cfg| matches!(cfg, Cfg::KeyPair(name, value) if *name == "target_feature" && value == "crt-static");
         self.cfg.iter().any(is_crt_static)
+    }
+
+    /// Returns true for a system of Apple's.
+    pub fn is_apple(&self) -> bool {
+        let is_apple = |cfg: &Cfg| matches!(cfg, Cfg::KeyPair(name, value) if *name == "target_vendor" && value == "apple");
+        self.cfg.iter().any(is_apple)
     }
 
     /// Returns true if an edge with this `cfg(…)` or triple applies to the platform.
@@ -269,6 +276,40 @@ pub fn linking_packages<'a>(
                 .collect(),
         })
         .filter(|package| package.is_worth() || !package.cautions().is_empty())
+        .collect();
+    found.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+    found
+}
+
+/// Returns the packages below `roots` (package IDs) that are compiled for `platform`, sorted by name.
+/// Their features are those of all members together.
+pub fn source_packages<'a>(
+    metadata: &'a Metadata,
+    roots: impl IntoIterator<Item = &'a str>,
+    platform: &PlatformFacts,
+) -> Vec<SourcePackage> {
+    let graph = Graph::new(metadata);
+    let packages = target_packages(&graph, roots, platform).into_iter();
+    let mut found: Vec<SourcePackage> = packages
+        .map(|(node, package)| {
+            let is_script = |target: &&Target| target.is_custom_build();
+            let is_tool = |target: &Target| target.is_example() || target.is_bench();
+            let is_built =
+                |target: &&Target| !is_script(target) && !is_tool(target) && !target.is_test();
+            let script = package.targets.iter().find(is_script);
+            SourcePackage {
+                name: package.name.to_string(),
+                version: package.version.to_string(),
+                features: node.features.iter().map(ToString::to_string).collect(),
+                roots: package
+                    .targets
+                    .iter()
+                    .filter(is_built)
+                    .map(|target| target.src_path.clone())
+                    .collect(),
+                build_script: script.map(|target| target.src_path.clone()),
+            }
+        })
         .collect();
     found.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     found
@@ -492,6 +533,8 @@ pub struct GraphFacts {
     pub libraries: BTreeMap<String, Vec<NeededLibrary>>,
     /// Cautions about build scripts, by triple.
     pub cautions: BTreeMap<String, Vec<CautionFound>>,
+    /// Libraries of Apple's SDK that packages link, by triple, of Apple's targets.
+    pub apple_libraries: BTreeMap<String, Vec<AppleLibrary>>,
     /// Packages of the bins, by triple; empty if no list of them is wanted.
     pub packages: BTreeMap<String, PackageGraph>,
 }

@@ -1,5 +1,6 @@
 //! The user's project: workspace, dependency graph, configuration, and the settings of a run.
 
+pub mod apple_libraries;
 pub mod asked;
 pub mod build_tools;
 pub mod cargo_config;

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::inspect::auditable::{FORMAT, Kind, ListedPackage, PackageList, Source};
@@ -18,6 +19,21 @@ pub struct PackageGraph {
     pub units: Vec<Unit>,
     /// Index of the unit of each package with a bin, by its name.
     pub roots: BTreeMap<String, usize>,
+}
+
+/// Package that is compiled for a target, with its sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcePackage {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Features that are on.
+    pub features: BTreeSet<String>,
+    /// Root files of its library and its bins.
+    pub roots: Vec<Utf8PathBuf>,
+    /// Build script.
+    pub build_script: Option<Utf8PathBuf>,
 }
 
 /// Package of a graph.

@@ -47,6 +47,8 @@ const FAMILIES: &[&[&str]] = &[
     &["ppc64le", "ppc64", "ppc"],
     &["mips", "mipsle", "mips64", "mips64le"],
 ];
+/// Name by which other tools build one program for both processors of Macs.
+const UNIVERSAL: &str = "universal2-apple-darwin";
 
 /// Target triple with its platform facts and an optional glibc floor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +83,16 @@ impl Target {
             )));
         }
         let (triple, floor) = Self::split(text);
+        if triple == UNIVERSAL {
+            let problem = Problem::new(
+                UNSUPPORTED_TARGET,
+                format!("`{UNIVERSAL}` is two targets, and xpkg builds programs of one processor"),
+            );
+            return Err(problem.help(
+                "build `aarch64-apple-darwin` and `x86_64-apple-darwin`, and join both programs: \
+                 `llvm-lipo -create ARM INTEL -output BOTH`",
+            ));
+        }
         if !known.iter().any(|name| name == triple) {
             let problem = Problem::new(
                 UNKNOWN_TARGET,
@@ -389,6 +401,12 @@ mod tests {
             "x86_64-unknown-linux-gnu.new",
             "unknown-target: invalid target `x86_64-unknown-linux-gnu.new`: `new` is not a glibc \
              version (a glibc floor is written `x86_64-unknown-linux-gnu.2.17`)",
+        );
+        check(
+            "universal2-apple-darwin",
+            "unsupported-target: `universal2-apple-darwin` is two targets, and xpkg builds programs \
+             of one processor (build `aarch64-apple-darwin` and `x86_64-apple-darwin`, and join both \
+             programs: `llvm-lipo -create ARM INTEL -output BOTH`)",
         );
         check(
             "avr-none",

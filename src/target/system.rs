@@ -15,23 +15,23 @@ pub enum Os {
     WasiP1,
     /// WASI 0.2, which runs components.
     WasiP2,
-    /// WASI of an open version. This and the following have no row among the targets: they are read
-    /// off names and files.
-    Wasi,
     /// FreeBSD.
     FreeBsd,
     /// NetBSD.
     NetBsd,
-    /// OpenBSD.
-    OpenBsd,
-    /// DragonFly BSD.
-    Dragonfly,
     /// Android.
     Android,
     /// Solaris.
     Solaris,
     /// illumos.
     Illumos,
+    /// WASI of an open version. This and the following have no row among the targets: they are read
+    /// off names and files.
+    Wasi,
+    /// OpenBSD.
+    OpenBsd,
+    /// DragonFly BSD.
+    Dragonfly,
     /// AIX.
     Aix,
     /// Plan 9.
@@ -173,6 +173,12 @@ pub const SYSTEMS: &[System] = &[
     system("unknown-linux-gnuasan",    Os::Linux,   Libc::Gnu,    Format::Elf,   Unspecified, "linux-gnu",        ""),
     system("unknown-linux-ohos",       Os::Linux,   Libc::System, Format::Elf,   Unspecified, "linux-ohos",       ""),
     system("apple-darwin",             Os::Darwin,  Libc::System, Format::MachO, Unspecified, "apple-darwin",     ""),
+    system("unknown-freebsd",          Os::FreeBsd, Libc::System, Format::Elf,   Unspecified, "freebsd",          ""),
+    system("unknown-netbsd",           Os::NetBsd,  Libc::System, Format::Elf,   Unspecified, "netbsd",           ""),
+    system("linux-android",            Os::Android, Libc::System, Format::Elf,   Unspecified, "linux-android",    ""),
+    system("linux-androideabi",        Os::Android, Libc::System, Format::Elf,   Unspecified, "linux-androideabi", ""),
+    system("unknown-illumos",          Os::Illumos, Libc::System, Format::Elf,   Unspecified, "unknown-illumos",  ""),
+    system("pc-solaris",               Os::Solaris, Libc::System, Format::Elf,   Unspecified, "pc-solaris2.11",   ""),
     system("pc-windows-gnu",           Os::Windows, Libc::System, Format::Pe,    Unspecified, "w64-mingw32",      ".exe"),
     system("pc-windows-gnullvm",       Os::Windows, Libc::System, Format::Pe,    Unspecified, "w64-mingw32",      ".exe"),
     system("pc-windows-msvc",          Os::Windows, Libc::System, Format::Pe,    Unspecified, "windows-msvc",     ".exe"),

@@ -17,13 +17,14 @@ use crate::project::request::TargetRequest;
 use crate::project::setting::SettingOrigin;
 use crate::target::Target;
 use crate::target::level::CPU_LEVEL;
-use crate::target::system::Libc;
+use crate::target::system::{Libc, Os};
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::{Candidate, Rejected, ToolchainChoice};
 use crate::toolchain::clang::{self, arguments};
 use crate::toolchain::configured::configured;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::facts::Facts;
+use crate::toolchain::gate::SDK_MISSING;
 use crate::toolchain::image::candidates;
 use crate::toolchain::image::container::IMAGE_UNFIT;
 use crate::toolchain::kinds::{KINDS, KindEntry};
@@ -187,6 +188,11 @@ pub fn choose(
                 format!("`{name}` (from {by}) links for newer processors than `{target}`"),
             )
             .note("cause", reasons),
+            Some(SDK_MISSING) => Problem::new(
+                SDK_MISSING,
+                format!("`{name}` (from {by}) cannot link for `{target}` without Apple's SDK"),
+            )
+            .note("cause", reasons),
             Some(code) => Problem::new(
                 code,
                 format!("`{name}` (from {by}) miscompiles C for `{target}`"),
@@ -243,6 +249,10 @@ pub fn choose(
             CPU_LEVEL,
             format!("no linker found for the processors of `{target}`"),
         ),
+        Some(SDK_MISSING) => Problem::new(
+            SDK_MISSING,
+            format!("no linker found for `{target}`: its packages need Apple's SDK"),
+        ),
         Some(code) => Problem::new(
             code,
             format!("no C compiler without a known bug found for `{target}`"),
@@ -256,7 +266,7 @@ pub fn choose(
         .map(CPackage::to_string);
     let problem = problem.note("tried", tried).note("C in", c_packages);
     // Another compiler from the same distribution would be for the same processors.
-    let others = if code == Some(CPU_LEVEL) {
+    let others = if matches!(code, Some(CPU_LEVEL | SDK_MISSING)) {
         Vec::new()
     } else {
         suggestions(&case)
@@ -325,6 +335,9 @@ fn unfit(
     }
     let help = match &request.choice {
         Some((LinkerChoice::Image, _)) => set_image(target),
+        Some((LinkerChoice::Zig, _)) if matches!(case.target_facts.sdk, Some(Err(_))) => {
+            SET_SDK.to_owned()
+        }
         Some((LinkerChoice::Zig, _)) if reason == MISSING => {
             format!("install zig: `{}`", zig::install_command(case.facts))
         }
@@ -338,6 +351,9 @@ fn unfit(
     .note("cause", [reason])
     .help(help)
 }
+
+/// Suggests a directory that is an SDK.
+const SET_SDK: &str = "set `sysroot` to the directory of an SDK for macOS: `…/MacOSX.sdk`";
 
 /// Suggests an image.
 fn set_image(target: &Target) -> String {
@@ -485,11 +501,19 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
                 "set a linker for it in `CARGO_TARGET_{}_LINKER`",
                 target.upper()
             );
-            packages::cross_compiler(target, "gcc", facts.installer)
-                .map(|command| format!("install a cross compiler (`{command}`)"))
-                .into_iter()
-                .chain([set])
-                .collect()
+            let cross = packages::cross_compiler(target, "gcc", facts.installer)
+                .map(|command| format!("a cross compiler (`{command}`)"));
+            let first = one_of(cross);
+            let install = match (target.system.os, &target_facts.sdk) {
+                (_, Some(Err(_))) => return vec![SET_SDK.to_owned()],
+                (Os::Android, _) => Some(
+                    "install Android's NDK, and set `ANDROID_NDK_HOME` to its directory".to_owned(),
+                ),
+                _ => (!first.is_empty()).then(|| format!("install {first}")),
+            };
+            let or = if install.is_some() { "or " } else { "" };
+            let set = format!("{or}{set}");
+            install.into_iter().chain([set]).collect()
         }
     }
 }

@@ -58,6 +58,8 @@ pub struct EnvVar {
     pub bare: Bare,
     /// True if its readers add the unscoped one to the scoped one, so that nothing is ignored.
     pub adds: bool,
+    /// The only system whose targets have it; `None`: all have.
+    pub only: Option<Os>,
     /// Computes xpkg's value.
     value: fn(&TargetContext, &Tools) -> Option<String>,
 }
@@ -76,7 +78,21 @@ const fn env_var(
         spelling,
         bare,
         adds: false,
+        only: None,
         value,
+    }
+}
+
+/// Defines a variable that xpkg sets for macOS alone.
+const fn for_macos(
+    role: &'static str,
+    meaning: &'static str,
+    bare: Bare,
+    value: fn(&TargetContext, &Tools) -> Option<String>,
+) -> EnvVar {
+    EnvVar {
+        only: Some(Os::Darwin),
+        ..env_var(role, meaning, Spelling::Plain, bare, value)
     }
 }
 
@@ -88,12 +104,22 @@ const fn flags(role: &'static str, meaning: &'static str) -> EnvVar {
         spelling: Spelling::Scoped,
         bare: Bare::Hosts,
         adds: true,
+        only: None,
         value: |case, _| c_flags(case),
     }
 }
 
 /// Variable with rustc's version. Not one of cargo's names: those are part of the keys of caches.
 pub const RUSTC_VERSION: &str = "XPKG_RUSTC_VERSION";
+
+/// Variable with the oldest macOS that a program starts on. rustc, clang and cargo-zigbuild read it.
+pub const DEPLOYMENT_TARGET: &str = "MACOSX_DEPLOYMENT_TARGET";
+
+/// Variable with the directory of Apple's SDK.
+pub const SDKROOT: &str = "SDKROOT";
+
+/// Variable with the directories where Linux looks for shared libraries first.
+pub const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
 /// Role of the variable with the program that starts others.
 const RUNNER: &str = "RUNNER";
@@ -116,6 +142,9 @@ pub const ENV_VARS: &[EnvVar] = &[
     env_var("PKG_CONFIG_SYSROOT_DIR", "root directory of those libraries", Spelling::Scoped, Bare::Hosts, pkg_config_sysroot),
     env_var("PKG_CONFIG_PATH", "empty, if your `PKG_CONFIG_PATH` would add the host's directories", Spelling::Scoped, Bare::Hosts, pkg_config_path),
     env_var("JEMALLOC_SYS_WITH_LG_PAGE", "16 for aarch64, if the graph contains jemalloc: kernels with 64 KiB pages", Spelling::Prefixed, Bare::Counts, jemalloc_page),
+    for_macos(SDKROOT, "Apple's SDK, if zig links with one", Bare::Heard, sdk),
+    for_macos(DEPLOYMENT_TARGET, "oldest macOS that the programs start on: yours, else rustc's default", Bare::Counts, deployment_target),
+    for_macos(LIBRARY_PATH, "where rustc's `rust-objcopy` finds its LLVM, before yours: it strips programs for macOS, and rustup's for Linux does not start otherwise", Bare::Heard, objcopy_path),
     env_var("CARGO_ENCODED_RUSTFLAGS", "all rustflags, if the configuration has `rustflags` for the target, or the build is reproducible", Spelling::Plain, Bare::Heard, rustflags),
     env_var(SOURCE_DATE_EPOCH, "time of the commit, if the build is reproducible", Spelling::Plain, Bare::Counts, source_date),
     env_var(RUSTC_VERSION, "rustc's version, for zig's wrapper", Spelling::Plain, Bare::Heard, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
@@ -148,6 +177,9 @@ impl EnvVar {
     pub fn accepted(&self, target: &Target, host: &str) -> Vec<String> {
         let is_host = target.triple() == host;
         let role = self.role;
+        if self.only.is_some_and(|only| only != target.system.os) {
+            return Vec::new();
+        }
         let scoped = match self.spelling {
             Spelling::Cargo => return vec![self.name(target)],
             Spelling::Plain => return vec![role.to_owned()],
@@ -172,7 +204,11 @@ impl EnvVar {
 /// Returns the variables of a candidate with these tools, and the files that they name.
 pub fn variables(case: &TargetContext, tools: &Tools) -> (Vec<Variable>, Vec<ToolFile>) {
     let mut variables = Vec::new();
-    for env_var in ENV_VARS {
+    let os = case.target.system.os;
+    for env_var in ENV_VARS
+        .iter()
+        .filter(|row| row.only.is_none_or(|only| only == os))
+    {
         let user_setting = case
             .target_facts
             .settings
@@ -450,6 +486,29 @@ fn pkg_config_path(case: &TargetContext, _: &Tools) -> Option<String> {
         .iter()
         .any(|setting| setting.name == "PKG_CONFIG_PATH");
     bare.then(String::new)
+}
+
+/// Returns the oldest macOS that rustc links for.
+fn deployment_target(case: &TargetContext, _: &Tools) -> Option<String> {
+    let deployment_target = case.target_facts.deployment_target.as_ref()?;
+    Some(deployment_target.version.clone())
+}
+
+/// Returns the SDK that zig links with.
+fn sdk(case: &TargetContext, tools: &Tools) -> Option<String> {
+    let sdk = case.target_facts.sdk.as_ref()?.as_ref().ok()?;
+    tools.zig.then(|| sdk.path.to_string())
+}
+
+/// Returns where rustc's `rust-objcopy` finds its libraries. Their names are Rust's own, so that no
+/// other program finds another library for them.
+fn objcopy_path(case: &TargetContext, _: &Tools) -> Option<String> {
+    let path = case.target_facts.objcopy_path.as_ref()?;
+    let yours = case.target_facts.settings.get(LIBRARY_PATH);
+    let yours = yours.filter(|setting| !setting.value.is_empty());
+    Some(yours.map_or(path.to_string(), |setting| {
+        format!("{path}:{}", setting.value)
+    }))
 }
 
 /// Returns the page size as a power of two, 64 KiB: kernels for aarch64 may have pages of that

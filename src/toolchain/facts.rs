@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
+use crate::project::apple_libraries::AppleLibrary;
 use crate::project::build_tools::{RequiredTool, ToolFound};
 use crate::project::graph::CPackage;
 use crate::project::installer::Installer;
@@ -16,6 +17,7 @@ use crate::project::setting::Setting;
 use crate::project::system_libraries::CautionFound;
 use crate::target::Target;
 use crate::target::level::Level;
+use crate::target::macos::MacOs;
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::probe::archiver::ArchiveFormat;
 use crate::toolchain::probe::headers::Includes;
@@ -133,6 +135,41 @@ pub enum Std {
     Unavailable,
 }
 
+/// Apple's SDK for macOS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AppleSdk {
+    /// Directory.
+    pub path: Utf8PathBuf,
+    /// Version, as its SDKSettings.json tells it: `15.5`.
+    pub version: String,
+}
+
+/// Android's NDK, with its compiler for one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ndk {
+    /// Directory of its programs.
+    pub programs: Utf8PathBuf,
+    /// Name of the C compiler: `aarch64-linux-android21-clang`.
+    pub compiler: String,
+    /// API level of the oldest Android that the compiler links for.
+    pub level: u32,
+    /// Version: `27.0.12077973`.
+    pub version: String,
+}
+
+/// Oldest macOS that a build's programs start on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeploymentTarget {
+    /// Version, as rustc prints it: `11.0`.
+    pub version: String,
+    /// The same, without a third number.
+    #[serde(skip)]
+    pub macos: MacOs,
+    /// The user's `MACOSX_DEPLOYMENT_TARGET`, if rustc links for another version.
+    #[serde(skip)]
+    pub asked: Option<Setting>,
+}
+
 /// What is known of one target on this machine and for this workspace.
 #[derive(Debug, Clone, Default)]
 pub struct TargetFacts {
@@ -145,6 +182,10 @@ pub struct TargetFacts {
     pub crt_static: bool,
     /// Level of processor that the rustflags allow, if it is above the target's own.
     pub raised: Option<Level>,
+    /// Oldest macOS that rustc links for; `None` for other systems, or if rustc does not tell.
+    pub deployment_target: Option<DeploymentTarget>,
+    /// Directory without which the program by which rustc strips programs for macOS does not start.
+    pub objcopy_path: Option<Utf8PathBuf>,
     /// Compilers of the C that comes with the standard library, as its start files name them.
     pub std_compilers: Vec<String>,
     /// Packages compiled for the target whose build scripts compile C.
@@ -153,6 +194,12 @@ pub struct TargetFacts {
     pub packages: Option<PackageGraph>,
     /// Libraries of the system that its packages look for.
     pub libraries: Vec<SystemLibrary>,
+    /// Libraries of Apple's SDK that its packages link.
+    pub apple_libraries: Vec<AppleLibrary>,
+    /// Apple's SDK, or why what was set is none; `None`: nothing was set.
+    pub sdk: Option<Result<AppleSdk, String>>,
+    /// Android's NDK, or why what was set is none; `None`: nothing was set.
+    pub ndk: Option<Result<Ndk, String>>,
     /// Cautions about the build scripts of its packages.
     pub cautions: Vec<CautionFound>,
     /// The linker that cargo's own configuration sets.

@@ -6,7 +6,8 @@
 
 use goblin::elf::header::machine_to_str;
 
-use crate::problem::code::Code;
+use crate::problem::code::{Code, CodeInfo, code};
+use crate::project::apple_libraries;
 use crate::project::linker::LinkerKind;
 use crate::project::setting::Setting;
 use crate::target::Target;
@@ -114,6 +115,21 @@ pub fn pass(
         _ => {}
     }
     let mut findings = Vec::new();
+    if let Some(what) = without_sdk(case, &candidate) {
+        if !case.accept.contains(&SDK_MISSING) {
+            return Err(Box::new(Blocked {
+                candidate,
+                reason: what,
+                code: Some(SDK_MISSING),
+            }));
+        }
+        findings.push(CompilerFinding {
+            code: SDK_MISSING,
+            severity: Severity::Block,
+            what,
+            switched_off: false,
+        });
+    }
     for what in levels(case, &candidate, report.as_ref(), &name) {
         let finding = CompilerFinding {
             code: CPU_LEVEL,
@@ -226,6 +242,31 @@ fn without_cxx(case: &TargetContext, candidate: &Candidate) -> Option<String> {
         package.package, package.version
     ))
 }
+
+/// Returns a reason if packages link what only Apple's SDK has, and zig links without one. A Mac has
+/// one, which zig finds itself.
+fn without_sdk(case: &TargetContext, candidate: &Candidate) -> Option<String> {
+    let needed = &case.target_facts.apple_libraries;
+    let has_sdk = case.target_facts.sdk.is_some() || case.facts.rustc.host.ends_with(APPLE_HOST);
+    let is_short = candidate.kind == LinkerKind::Zig && !has_sdk && !needed.is_empty();
+    is_short.then(|| {
+        format!(
+            "links without an SDK, but packages need {}",
+            apple_libraries::listed(needed)
+        )
+    })
+}
+
+/// Suggests to set an SDK for a target.
+pub fn set_sdk(triple: &str) -> String {
+    format!(
+        "set Apple's SDK in xpkg's configuration, `[workspace.metadata.xpkg.target.{triple}]` with \
+         `sysroot = \"…/MacOSX.sdk\"`, or build on a Mac"
+    )
+}
+
+/// End of the triples of Macs.
+const APPLE_HOST: &str = "apple-darwin";
 
 /// A candidate's glibc, compared with the floor.
 enum FloorCheck {
@@ -417,6 +458,15 @@ pub fn suggestions(case: &TargetContext, blocked: &[Box<Blocked>]) -> Vec<String
                 .map(str::to_owned),
         );
     }
+    if blocked
+        .iter()
+        .any(|blocked| blocked.code == Some(SDK_MISSING))
+    {
+        help.extend([
+            set_sdk(case.target.triple()),
+            "or, if they are not linked: `--accept sdk-missing`".to_owned(),
+        ]);
+    }
     for blocked in blocked.iter().filter(|blocked| blocked.is_by_probe()) {
         let Some(report) = case.target_facts.reports.get(&blocked.candidate.key()) else {
             continue;
@@ -457,3 +507,21 @@ pub fn workaround_line(target: &str, report: &Report) -> Option<String> {
         probe.workaround_flag
     ))
 }
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[SDK_MISSING];
+
+/// Packages that link what only Apple's SDK has.
+pub const SDK_MISSING: Code = code(&CodeInfo {
+    name: "sdk-missing",
+    title: "packages link Apple's frameworks, and there is no SDK",
+    cause: "zig includes macOS's libSystem alone. Frameworks (CoreFoundation, Security) and libraries \
+            such as libobjc are in Apple's SDK, which Xcode brings and xpkg never downloads.",
+    detection: "`#[link(name = \"…\", kind = \"framework\")]` in the sources of the packages that are \
+                compiled for the target, and `rustc-link-lib=framework=…` in their build scripts. \
+                `cfg` is evaluated for the target; what a build script computes is not seen.",
+    fix: "Set `sysroot` of the target to an SDK, build on a Mac, or remove the dependency.",
+    page: "macos",
+    sources: &["rustc's book, Linkage"],
+    waivable: true,
+});

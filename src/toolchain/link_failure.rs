@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::project::apple_libraries;
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
+use crate::toolchain::gate::{self, SDK_MISSING};
 use crate::toolchain::lld::arguments::LLD_ARGUMENT;
 use crate::toolchain::zig::arguments::{ZIG_ARGUMENT, rejected_argument};
 
@@ -26,6 +28,8 @@ pub enum LinkFailure {
     },
     /// Libraries that were not found: `pq` for `-lpq`.
     Libraries { names: Vec<String> },
+    /// Frameworks and libraries of Apple's SDK that were not found.
+    OfSdk { names: Vec<String> },
 }
 
 impl LinkFailure {
@@ -56,17 +60,27 @@ impl LinkFailure {
     /// Reads zig's messages. `None` if the link failed for another reason.
     pub fn of_zig(stderr: &str) -> Option<Self> {
         let argument = rejected_argument(stderr);
-        let names = stderr.lines().filter_map(|line| {
-            let (_, rest) = line.split_once("unable to find ")?;
-            let (_, name) = rest.split_once(" system library '")?;
-            name.split('\'').next().map(str::to_owned)
-        });
+        // Versions of zig quote names in two ways.
+        let named = |kind: &'static str| {
+            stderr.lines().filter_map(move |line| {
+                let (_, rest) = line.split_once("unable to find ")?;
+                let (_, name) = rest.split_once(kind)?;
+                let name = name.trim_start().strip_prefix(['\'', '"'])?;
+                name.split(['\'', '"']).next().map(str::to_owned)
+            })
+        };
+        let is_of_sdk = |name: &String| apple_libraries::is_of_sdk(name);
+        let of_sdk = named("system framework ").chain(named(" system library ").filter(is_of_sdk));
         argument
             .map(|argument| Self::Argument {
                 argument: argument.to_owned(),
                 reason: None,
             })
-            .or_else(|| Self::libraries(names))
+            .or_else(|| match Self::libraries(of_sdk)? {
+                Self::Libraries { names } => Some(Self::OfSdk { names }),
+                other => Some(other),
+            })
+            .or_else(|| Self::libraries(named(" system library ")))
     }
 
     /// Returns the failure of these libraries, each once; `None` if there are none.
@@ -106,6 +120,15 @@ impl LinkFailure {
                 } else {
                     problem.help(other_linker(used, others))
                 }
+            }
+            Self::OfSdk { names } => {
+                let what = format!(
+                    "{} found no `{}`, which Apple's SDK has",
+                    used.name(),
+                    names.join("`, no `")
+                );
+                let place = target.map_or("TRIPLE", |target| target.triple());
+                Problem::new(SDK_MISSING, what).help(gate::set_sdk(place))
             }
             Self::Libraries { names } => {
                 let asked: Vec<String> = names.iter().map(|name| format!("`-l{name}`")).collect();
@@ -213,6 +236,23 @@ mod tests {
         let missing = "error: unable to find dynamic system library 'pq' using strategy \
                        paths_first. searched paths: none\n";
         assert_eq!(LinkFailure::of_zig(missing), libraries(&["pq"]));
+        let missing = missing.replace('\'', "\"");
+        assert_eq!(LinkFailure::of_zig(&missing), libraries(&["pq"]));
+        let of_sdk = |name: &str| {
+            Some(LinkFailure::OfSdk {
+                names: vec![name.to_owned()],
+            })
+        };
+        let missing = "error: unable to find system framework \"Security\". searched paths: none\n";
+        assert_eq!(LinkFailure::of_zig(missing), of_sdk("Security"));
+        let missing = "error: unable to find dynamic system library \"objc\" using strategy \
+                       paths_first. searched paths: none\n";
+        assert_eq!(LinkFailure::of_zig(missing), of_sdk("objc"));
+        let problem = of_sdk("objc").unwrap().problem(None, LinkerKind::Zig, &[]);
+        assert_eq!(
+            problem.message,
+            "zig found no `objc`, which Apple's SDK has"
+        );
         let unknown = "error: unsupported linker arg: --foo\n";
         assert_eq!(LinkFailure::of_zig(unknown), argument("--foo"));
         assert_eq!(LinkFailure::of_zig("error: undefined symbol: main\n"), None);

@@ -4,6 +4,7 @@
 use camino::Utf8Path;
 
 use crate::problem::Result;
+use crate::project::apple_libraries::AppleLibrary;
 use crate::project::graph::CPackage;
 use crate::project::linker::LinkerChoice;
 use crate::project::request::{TargetOverrides, TargetRequest};
@@ -13,7 +14,7 @@ use crate::target::glibc::Glibc;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::{SetBy, ToolchainChoice, Variable};
 use crate::toolchain::choose::{self, choose};
-use crate::toolchain::facts::{ClangFinds, Facts, TargetFacts, Zig, ZigTools};
+use crate::toolchain::facts::{AppleSdk, ClangFinds, Facts, Ndk, TargetFacts, Zig, ZigTools};
 use crate::toolchain::kinds::KINDS;
 use crate::toolchain::probe::facts::CompilerFacts;
 use crate::toolchain::probe::report::Report;
@@ -80,7 +81,9 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
                     digest: "d1".to_owned(),
                     cache: "/z/cache".into(),
                     glibc,
-                    libc: vec!["zig-target".to_owned(), "aarch64-linux-gnu".to_owned()],
+                    libc: ["zig-target-none", "aarch64-linux-gnu", "aarch64-macos-none"]
+                        .map(str::to_owned)
+                        .to_vec(),
                 });
                 let target = if word == "zig-without-libc" {
                     "powerpc64-linux-gnu"
@@ -90,6 +93,30 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
                 target_facts.zig = Some(Ok(ZigTools {
                     arguments: "-g -target zig-target".to_owned(),
                     target: target.to_owned(),
+                }));
+            }
+            (_, _, Some(("framework", name))) => {
+                target_facts.apple_libraries.push(AppleLibrary {
+                    name: name.to_owned(),
+                    package: "core-foundation-sys".to_owned(),
+                    version: "0.8.7".to_owned(),
+                });
+            }
+            (_, _, Some(("sdk", version))) => {
+                target_facts.sdk = Some(Ok(AppleSdk {
+                    path: "/MacOSX.sdk".into(),
+                    version: version.to_owned(),
+                }));
+            }
+            ("no-sdk", ..) => {
+                target_facts.sdk = Some(Err("`/x` is no SDK of Apple's".to_owned()));
+            }
+            (_, _, Some(("ndk", compiler))) => {
+                target_facts.ndk = Some(Ok(Ndk {
+                    programs: "/ndk/bin".into(),
+                    compiler: compiler.to_owned(),
+                    level: 21,
+                    version: "27.0".to_owned(),
                 }));
             }
             (_, _, Some(("glibc", value))) => glibc = Glibc::parse(value),
@@ -737,5 +764,63 @@ fn the_help_for_armv6_names_no_compiler_for_armv7() {
              ziglang`)",
             tried("arm-linux-gnueabi-gcc")
         ),
+    );
+}
+
+const MAC: &str = "aarch64-apple-darwin";
+
+#[test]
+fn frameworks_need_an_sdk() {
+    // An archiver of Linux writes no index of objects for macOS.
+    let linked = "zig CARGO_TARGET_AARCH64_APPLE_DARWIN_LINKER=xpkg-zigcc-zig-target \
+                  CC_aarch64_apple_darwin=xpkg-zigcc-zig-target \
+                  CXX_aarch64_apple_darwin=xpkg-zigcxx-zig-target \
+                  AR_aarch64_apple_darwin=xpkg-zig-ar";
+    check("zig ar", MAC, linked);
+    check("zig framework:CoreFoundation sdk:15.5", MAC, linked);
+    let set = "set Apple's SDK in xpkg's configuration, \
+               `[workspace.metadata.xpkg.target.aarch64-apple-darwin]` with `sysroot = \
+               \"…/MacOSX.sdk\"`, or build on a Mac | or, if they are not linked: `--accept \
+               sdk-missing`";
+    let reason = "links without an SDK, but packages need Security, objc \
+                  (core-foundation-sys 0.8.7)";
+    let reason = reason.replace(
+        "Security, objc",
+        "Security (core-foundation-sys 0.8.7), objc",
+    );
+    check_choice(
+        "zig framework:Security framework:objc",
+        MAC,
+        Some(LinkerChoice::Zig),
+        &format!("sdk-missing: {reason} | {set}"),
+    );
+    check_choice(
+        "zig no-sdk",
+        MAC,
+        Some(LinkerChoice::Zig),
+        "linker-unfit: cannot link with the SDK: `/x` is no SDK of Apple's | set `sysroot` to the \
+         directory of an SDK for macOS: `…/MacOSX.sdk`",
+    );
+}
+
+#[test]
+fn an_ndk_links_for_android() {
+    check(
+        "ndk:aarch64-linux-android21-clang zig",
+        "aarch64-linux-android",
+        "clang CARGO_TARGET_AARCH64_LINUX_ANDROID_LINKER=xpkg-aarch64-linux-android21-clang \
+         CC_aarch64_linux_android=xpkg-aarch64-linux-android21-clang \
+         CXX_aarch64_linux_android=xpkg-aarch64-linux-android21-clang++ \
+         AR_aarch64_linux_android=xpkg-llvm-ar",
+    );
+    check(
+        "zig",
+        "aarch64-linux-android",
+        "no-linker: native   links for the host's triple only, `x86_64-unknown-linux-gnu` | gcc      \
+         `aarch64-linux-android-gcc` is not on PATH | clang    needs Android's NDK, and neither \
+         `ANDROID_NDK_HOME` nor `ANDROID_NDK_ROOT` is set | rust-lld links for musl only | zig      \
+         includes no C library for linux-android | image    none is configured for this target | \
+         install Android's NDK, and set `ANDROID_NDK_HOME` to its directory | or set a linker for it \
+         in `CARGO_TARGET_AARCH64_LINUX_ANDROID_LINKER`",
     );
 }

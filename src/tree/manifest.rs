@@ -17,7 +17,8 @@ use crate::project::reference::Reference;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::target::level::Level;
-use crate::target::system::Libc;
+use crate::target::macos::MacOs;
+use crate::target::system::{Libc, Os};
 use crate::toolchain::image::lockfile::Derived;
 use crate::toolchain::probe::report::Report;
 use crate::tree::fields::{
@@ -80,6 +81,9 @@ pub struct TargetRecord {
     /// True if the build kept the machine's directories and the time out of the programs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reproducible: bool,
+    /// Oldest macOS that its programs were linked for (`11.0`); `None` for other systems.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macos: Option<String>,
     /// Commit that was built.
     pub source: Source,
     /// Rust compiler.
@@ -104,6 +108,7 @@ impl TargetRecord {
             glibc: target.floor.map(|floor| floor.to_string()),
             level: None,
             reproducible: false,
+            macos: None,
             source: Source::default(),
             rustc: RustcRecord {
                 release: String::new(),
@@ -376,6 +381,7 @@ impl TargetRecord {
             glibc,
             level,
             reproducible: _,
+            macos,
             source,
             rustc,
             toolchain,
@@ -407,6 +413,10 @@ impl TargetRecord {
         if let Some(floor) = glibc {
             let is_floor = known.system.libc == Libc::Gnu && Glibc::parse(floor).is_some();
             must(is_floor, &of("glibc"), floor, "a glibc floor of its target")?;
+        }
+        if let Some(version) = macos {
+            let is_version = known.system.os == Os::Darwin && MacOs::parse(version).is_some();
+            must(is_version, &of("macos"), version, "a version of macOS")?;
         }
         if let Some(commit) = &source.commit {
             must(is_commit(commit), &of("source.commit"), commit, "a commit")?;

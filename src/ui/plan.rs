@@ -12,7 +12,7 @@ use crate::invocation::{quote, quote_value};
 use crate::problem::style::STRONG;
 use crate::problem::text::{self, printable};
 use crate::project::selection;
-use crate::project::setting::ignored_message;
+use crate::project::setting::{Setting, ignored_message};
 use crate::toolchain::candidate::{Candidate, SetBy, Variable, choice};
 use crate::toolchain::facts::Std;
 use crate::toolchain::image::chosen::ResolvedImage;
@@ -69,6 +69,7 @@ fn target_plan(target: &TargetPlan) -> String {
         install,
         raised,
         reproducible,
+        deployment_target,
         alternatives: _,
         c,
         libraries,
@@ -153,6 +154,14 @@ fn target_plan(target: &TargetPlan) -> String {
             .map(|level| format!("{level}, by the rustflags"))
             .collect(),
     );
+    let macos = deployment_target.iter().map(|oldest| match &oldest.asked {
+        None => format!("starts on macOS {} and later", oldest.version),
+        Some(Setting { name, value, .. }) => format!(
+            "starts on macOS {} and later: rustc does not link for `{name}={value}`",
+            oldest.version
+        ),
+    });
+    row("oldest", macos.collect());
     row(
         "std",
         vec![match (std, install) {

@@ -63,6 +63,15 @@ impl Expected {
             ..self
         }
     }
+
+    /// Returns the requirements with the oldest macOS that the build was for, if it is known.
+    #[must_use]
+    pub fn starting_on(self, macos: Option<MacOs>) -> Self {
+        Self {
+            macos: macos.or(self.macos),
+            ..self
+        }
+    }
 }
 
 impl Expected {

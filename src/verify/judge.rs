@@ -8,6 +8,7 @@ use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::target::Target;
 use crate::target::glibc::Glibc;
+use crate::target::macos::MacOs;
 use crate::tree::manifest::{Artifact, TargetRecord};
 use crate::verify::between::compare_programs;
 use crate::verify::damaged::is_damaged;
@@ -423,7 +424,9 @@ fn find_expected(
     {
         return Some(Expected {
             floor: record.glibc.as_deref().and_then(Glibc::parse),
-            ..Expected::from_target(&target).raised_to(record.level.as_ref())
+            ..Expected::from_target(&target)
+                .raised_to(record.level.as_ref())
+                .starting_on(record.macos.as_deref().and_then(MacOs::parse))
         });
     }
     // A release is often named after its target: the archive, or the directory that was passed.

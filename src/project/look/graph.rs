@@ -1,9 +1,10 @@
 //! Asks cargo for the resolved graph, and caches the answer until one of its inputs changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::Metadata;
+use rayon::prelude::*;
 
 use crate::digest;
 use crate::host::cache;
@@ -13,7 +14,9 @@ use crate::invocation::Invocation;
 use crate::problem::Result;
 use crate::project::cargo_tree::{self, TreeEdge};
 use crate::project::graph::{self, CPackage, GraphFacts, PlatformFacts};
+use crate::project::look::apple_libraries;
 use crate::project::look::context::{CargoOptions, ProjectContext, parse_metadata};
+use crate::project::package_graph::SourcePackage;
 use crate::project::profile::Profiles;
 use crate::project::request::TargetRequest;
 use crate::project::selection::Selection;
@@ -82,6 +85,15 @@ pub fn ask(
         let cautions = linking.iter().flat_map(LinkingPackage::cautions).collect();
         answer.libraries.insert(platform.triple.clone(), libraries);
         answer.cautions.insert(platform.triple.clone(), cautions);
+        if platform.is_apple() {
+            let packages = graph::source_packages(&metadata, roots(), platform);
+            let packages = sources_as_built(host, found, asking, scope, &platform.triple, packages);
+            let libraries = packages
+                .par_iter()
+                .flat_map_iter(|package| apple_libraries::libraries(host, package, &platform.cfg));
+            let triple = platform.triple.clone();
+            answer.apple_libraries.insert(triple, libraries.collect());
+        }
         if scope.auditable {
             let built = built(host, found, asking, scope, &platform.triple);
             let packages = graph::package_graph(&metadata, roots(), platform, own, built.as_ref());
@@ -190,23 +202,54 @@ fn as_built(
     if packages.is_empty() {
         return packages;
     }
-    let question = tree(found, asking, scope, triple, "none").args([
-        "--edges",
-        "normal,no-proc-macro",
-        "--format",
-        "{p}\t{f}",
-    ]);
-    let answer = host.capture(&question).ok();
-    let Some(output) = answer.filter(Output::success) else {
+    let Some(mut built) = features_as_built(host, found, asking, scope, triple) else {
         return packages;
     };
-    let mut built = cargo_tree::features(&output.stdout);
     packages.retain_mut(|package| {
         match built.remove(&format!("{} {}", package.name, package.version)) {
             Some(features) => package.features = features,
             None => return false,
         }
         true
+    });
+    packages
+}
+
+/// Returns the features of each package that is built for the target, by `name version`; `None` if
+/// `cargo tree` fails.
+fn features_as_built(
+    host: &Host,
+    found: &ProjectContext,
+    asking: &CargoOptions,
+    scope: &Scope,
+    triple: &str,
+) -> Option<BTreeMap<String, BTreeSet<String>>> {
+    let question = tree(found, asking, scope, triple, "none").args([
+        "--edges",
+        "normal,no-proc-macro",
+        "--format",
+        "{p}\t{f}",
+    ]);
+    let output = host.capture(&question).ok().filter(Output::success)?;
+    Some(cargo_tree::features(&output.stdout))
+}
+
+/// Returns those of the packages that are built for the target, as [`as_built`] does.
+fn sources_as_built(
+    host: &Host,
+    found: &ProjectContext,
+    asking: &CargoOptions,
+    scope: &Scope,
+    triple: &str,
+    mut packages: Vec<SourcePackage>,
+) -> Vec<SourcePackage> {
+    let Some(mut built) = features_as_built(host, found, asking, scope, triple) else {
+        return packages;
+    };
+    packages.retain_mut(|package| {
+        let features = built.remove(&format!("{} {}", package.name, package.version));
+        package.features = features.clone().unwrap_or_default();
+        features.is_some()
     });
     packages
 }
@@ -307,6 +350,19 @@ fn graph_key(
         .flat_map(|script| build_files(host, script))
     {
         text.push_str(&host.hash(&file).ok()?.0);
+    }
+    // So do its sources, if they may link what only Apple's SDK has.
+    let apple = resolving
+        .platforms
+        .iter()
+        .any(|platform| platform.is_apple());
+    let members = found.workspace.members.iter().filter(|_| apple);
+    for directory in members.filter_map(|member| Some(member.manifest.parent()?.join("src"))) {
+        for name in host.walk(&directory).unwrap_or_default().keys() {
+            if name.ends_with(".rs") {
+                text.push_str(&host.hash(&directory.join(name)).ok()?.0);
+            }
+        }
     }
     Some(digest::sha256(text.as_bytes()).chars().take(32).collect())
 }

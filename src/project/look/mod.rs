@@ -1,6 +1,7 @@
 //! Queries to cargo and rustc, and the files that configure a project.
 
 pub mod access;
+pub mod apple_libraries;
 pub mod cargo_config;
 pub mod context;
 pub mod cross_toml;

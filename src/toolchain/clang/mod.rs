@@ -6,6 +6,7 @@
 
 pub mod arguments;
 pub mod look;
+pub mod ndk;
 
 use crate::project::linker::LinkerKind;
 use crate::project::request::TargetRequest;
@@ -27,7 +28,12 @@ pub fn search_names() -> [String; 2] {
 /// Returns clang as a candidate if it finds the target's C library and a linker.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let target = case.target;
-    if target.system.os != Os::Linux || target.system.libc != Libc::Gnu && case.sysroot.is_none() {
+    match target.system.os {
+        Os::Android => return ndk::candidates(case),
+        Os::Linux | Os::Illumos | Os::Solaris => {}
+        other => return Err(format!("is used for Linux only, not for {}", other.name())),
+    }
+    if target.system.libc != Libc::Gnu && case.sysroot.is_none() {
         return Err(format!(
             "would use the host's C library for {}: it needs a sysroot",
             target.gnu_name()
@@ -109,5 +115,6 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
 /// Returns true if clang may serve the target without a GNU compiler, so that the query is worth
 /// its time.
 pub fn is_worth(request: &TargetRequest, target: &Target) -> bool {
-    target.system.os == Os::Linux && (target.system.libc == Libc::Gnu || request.sysroot.is_some())
+    let is_served = matches!(target.system.os, Os::Linux | Os::Illumos | Os::Solaris);
+    is_served && (target.system.libc == Libc::Gnu || request.sysroot.is_some())
 }

@@ -130,6 +130,9 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             reason,
         )]);
     }
+    if system.libc == Libc::System {
+        return Err("links for musl only".to_owned());
+    }
     if system.libc != Libc::Musl {
         return Err(format!(
             "links for musl only: for {} it needs a sysroot",

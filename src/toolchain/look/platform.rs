@@ -3,18 +3,22 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::cache;
+use crate::host::codes::PROCESS_FAILED;
 use crate::host::machine::Host;
 use crate::host::process::Output;
 use crate::inspect;
 use crate::invocation::Invocation;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::project::graph::PlatformFacts;
 use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::look::rustc::answer;
+use crate::project::setting::Setting;
 use crate::target::Target;
 use crate::target::level::Level;
-use crate::target::system::Libc;
-use crate::toolchain::facts::Std;
+use crate::target::macos::MacOs;
+use crate::target::system::{Libc, Os};
+use crate::toolchain::facts::{DeploymentTarget, Std};
+use crate::toolchain::look::objcopy;
 
 pub struct Platform {
     pub std: Std,
@@ -23,10 +27,12 @@ pub struct Platform {
     pub facts: PlatformFacts,
     pub crt_static: bool,
     pub raised: Option<Level>,
+    pub deployment_target: Option<DeploymentTarget>,
+    pub objcopy_path: Option<Utf8PathBuf>,
 }
 
 /// The target's standard library, whether it brings its C library, and its `cfg`. `builds_std`: cargo
-/// compiles it.
+/// compiles it. `asked`: the user's `MACOSX_DEPLOYMENT_TARGET`.
 pub fn platform(
     host: &Host,
     found: &ProjectContext,
@@ -34,6 +40,7 @@ pub fn platform(
     target: &Target,
     rustflags: &[String],
     builds_std: bool,
+    asked: Option<&Setting>,
 ) -> Result<Platform> {
     // A `--cfg` in the rustflags decides which dependencies there are.
     let question = Invocation::new(&found.rustc_program, &found.workspace.root)
@@ -83,11 +90,57 @@ pub fn platform(
     Ok(Platform {
         crt_static: facts.is_crt_static(),
         raised: raised(host, found, target, rustflags)?,
+        deployment_target: deployment_target(host, found, target, asked)?,
+        objcopy_path: objcopy::library_path(host, found, target),
         std,
         self_contained,
         compilers,
         facts,
     })
+}
+
+/// Returns the oldest macOS that rustc links for: the user's, unless it is older than rustc supports,
+/// else rustc's own. `None` for other systems, and if rustc is too old to tell.
+fn deployment_target(
+    host: &Host,
+    found: &ProjectContext,
+    target: &Target,
+    asked: Option<&Setting>,
+) -> Result<Option<DeploymentTarget>> {
+    if target.system.os != Os::Darwin {
+        return Ok(None);
+    }
+    let question = Invocation::new(&found.rustc_program, &found.workspace.root).args([
+        "--print",
+        "deployment-target",
+        "--target",
+        target.triple(),
+    ]);
+    let text = match asked {
+        // Another value is another answer, so it is not kept.
+        Some(setting) => {
+            let output = host.capture(&question.env(&setting.name, &setting.value))?;
+            if !output.success() {
+                let message = format!(
+                    "`{}={}`, set in {}, is not a version of macOS",
+                    setting.name, setting.value, setting.place
+                );
+                let problem = Problem::new(PROCESS_FAILED, message).cause(&output.stderr);
+                return Err(problem.help("set a version, such as `11.0`, or remove it"));
+            }
+            output.stdout
+        }
+        // Before 1.71 rustc does not know the question.
+        None => kept_answer(host, found, &question).unwrap_or_default(),
+    };
+    let version = text.split_once('=').map(|(_, version)| version.trim());
+    Ok(version.and_then(|version| {
+        Some(DeploymentTarget {
+            macos: MacOs::parse(version)?,
+            version: version.to_owned(),
+            asked: asked.cloned().filter(|asked| asked.value != version),
+        })
+    }))
 }
 
 /// The level of processor that the rustflags allow, if it is above the target's own.

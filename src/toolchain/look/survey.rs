@@ -12,12 +12,14 @@ use crate::project::look::cargo_config::{configured_variables, variable};
 use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::look::graph::{self, GraphQuery, Scope};
 use crate::project::profile::Side;
+use crate::project::request::TargetRequest;
 use crate::project::workspace::tools_dir;
 use crate::target::Target;
+use crate::target::system::Os;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::clang::look::clang_finds;
-use crate::toolchain::environment::ENV_VARS;
-use crate::toolchain::facts::{ClangFinds, Facts, HostFacts, TargetFacts, Zig, ZigTools};
+use crate::toolchain::environment::{DEPLOYMENT_TARGET, ENV_VARS, SDKROOT};
+use crate::toolchain::facts::{AppleSdk, ClangFinds, Facts, HostFacts, TargetFacts, Zig, ZigTools};
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::image::look::exposed;
 use crate::toolchain::image::look::probing::ProbeOptions;
@@ -28,7 +30,7 @@ use crate::toolchain::look::libraries::BuildEnvironment;
 use crate::toolchain::look::platform::{Platform, platform};
 use crate::toolchain::look::programs::{program, runner};
 use crate::toolchain::look::settings::cargo_settings;
-use crate::toolchain::look::{candidates, libraries, programs, tools};
+use crate::toolchain::look::{apple_sdk, candidates, libraries, ndk, programs, tools};
 use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::program::Program;
 use crate::toolchain::system_library::{Effect, SystemLibrary};
@@ -154,6 +156,7 @@ impl Survey<'_, '_> {
                             &request.target,
                             &facts.rustflags,
                             self.scope.builds_std,
+                            facts.settings.get(DEPLOYMENT_TARGET),
                         )
                     })
                 })
@@ -238,6 +241,8 @@ impl Survey<'_, '_> {
             let triple = request.target.triple();
             let libraries = graph.libraries.remove(triple).unwrap_or_default();
             let cautions = graph.cautions.remove(triple).unwrap_or_default();
+            let apple_libraries = graph.apple_libraries.remove(triple).unwrap_or_default();
+            let sdk = self.sdk(request, &facts);
             let package_graph = graph.packages.remove(triple);
             let profiles = own_profiles(scope, request);
             complete.push(TargetFacts {
@@ -245,6 +250,8 @@ impl Survey<'_, '_> {
                 self_contained: platform.self_contained,
                 crt_static: platform.crt_static,
                 raised: platform.raised,
+                deployment_target: platform.deployment_target,
+                objcopy_path: platform.objcopy_path,
                 profile_rustflags: profiles.rustflags(scope.profile),
                 std_compilers: platform.compilers,
                 clang,
@@ -252,6 +259,9 @@ impl Survey<'_, '_> {
                 c_packages: leveled(project, scope, &profiles, packages, Side::Target),
                 libraries: libraries.into_iter().map(SystemLibrary::unknown).collect(),
                 cautions,
+                apple_libraries,
+                sdk,
+                ndk: ndk::find(self.host, &request.target),
                 packages: package_graph,
                 ..facts
             });
@@ -291,6 +301,25 @@ impl Survey<'_, '_> {
         }
     }
 
+    /// Reads Apple's SDK that is set for a target: the configured sysroot, else the user's `SDKROOT`,
+    /// which a Mac's own tools set, too.
+    fn sdk(
+        &self,
+        request: &TargetRequest,
+        facts: &TargetFacts,
+    ) -> Option<Result<AppleSdk, String>> {
+        if request.target.system.os != Os::Darwin {
+            return None;
+        }
+        let users = facts
+            .settings
+            .get(SDKROOT)
+            .filter(|setting| !setting.value.is_empty())
+            .map(|setting| self.project.workspace.root.join(&setting.value));
+        let path = request.sysroot.clone().or(users)?;
+        Some(apple_sdk::read(self.host, &path))
+    }
+
     /// Writes zig's wrappers for each target that it could serve. One after the other: the library
     /// writes some files for all targets, and not in one step.
     fn zig_tools(&self, facts: &mut Facts) {
@@ -301,7 +330,7 @@ impl Survey<'_, '_> {
             if choose::wants_zig(request, &self.project.rustc.host) {
                 let (host, project) = (self.host, self.project);
                 let tools: Result<ZigTools, String> =
-                    zig::look::tools(host, project, &zig, &request.target, &facts.rustflags);
+                    zig::look::tools(host, project, &zig, &request.target, facts);
                 facts.zig = Some(tools);
             }
         }

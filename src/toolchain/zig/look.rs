@@ -15,7 +15,9 @@ use crate::problem::Problem;
 use crate::project::look::context::ProjectContext;
 use crate::project::workspace::cache_dir;
 use crate::target::Target;
-use crate::toolchain::facts::{Zig, ZigTools};
+use crate::target::system::Os;
+use crate::toolchain::environment::DEPLOYMENT_TARGET;
+use crate::toolchain::facts::{TargetFacts, Zig, ZigTools};
 use crate::toolchain::look::programs;
 use crate::toolchain::probe::run::LIMIT;
 
@@ -241,8 +243,8 @@ fn ask(host: &Host, python: &Utf8Path) -> Option<Answer> {
     Some(answer)
 }
 
-/// Returns how zig is called for a target. The library is asked once for this program, this zig and
-/// these rustflags.
+/// Returns how zig is called for a target. The library is asked once for this program, this zig,
+/// these rustflags and this oldest macOS.
 ///
 /// # Errors
 ///
@@ -252,8 +254,18 @@ pub fn tools(
     found: &ProjectContext,
     zig: &Zig,
     target: &Target,
-    rustflags: &[String],
+    facts: &TargetFacts,
 ) -> Result<ZigTools, String> {
+    let rustflags = &facts.rustflags;
+    // Without it zig takes a default of its own, which is newer than rustc's.
+    let macos = facts.deployment_target.as_ref();
+    if target.system.os == Os::Darwin && macos.is_none() {
+        return Err(format!(
+            "links for the oldest macOS in `{DEPLOYMENT_TARGET}`, which is not set, and rustc {} \
+             does not tell its own",
+            found.rustc.release
+        ));
+    }
     let own_program = host
         .own_program()
         .ok_or("cannot be wrapped: the path of this program is not known")?;
@@ -265,7 +277,7 @@ pub fn tools(
         cache::digest(&format!("{identity}\n{}", zig.version))
     ));
     let key = format!(
-        "{own_program}\n{identity}\n{zig:?}\n{target}\n{rustflags:?}\n{}",
+        "{own_program}\n{identity}\n{zig:?}\n{target}\n{rustflags:?}\n{}\n{macos:?}",
         found.rustc.release
     );
     let cache_file = cache.join(format!("zig-{}.json", cache::digest(&key)));
@@ -287,6 +299,9 @@ pub fn tools(
         .env("CARGO_ZIGBUILD_CACHE_DIR", directory.as_str())
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\u{1f}"))
         .env("RUSTC", &found.rustc_program);
+    let question = macos.iter().fold(question, |question, macos| {
+        question.env(DEPLOYMENT_TARGET, &macos.version)
+    });
     let output = host.capture_bounded(&question, LIMIT).map_err(unwritten)?;
     if !output.success() {
         let message = output

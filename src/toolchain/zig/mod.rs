@@ -1,5 +1,5 @@
-//! zig: links and compiles C and C++ for musl, and for every glibc floor that it supports. It ships
-//! all C libraries itself.
+//! zig: links and compiles C and C++ for musl, for every glibc floor that it supports, for macOS and
+//! for BSDs ([`systems`]). It ships their C libraries itself.
 //!
 //! Scripts of ours call it with the arguments of cargo-zigbuild's library. They start this program,
 //! which passes on the arguments that zig understands ([`arguments`]). [`look`] finds zig: on PATH,
@@ -7,11 +7,12 @@
 
 pub mod arguments;
 pub mod look;
+pub mod systems;
 
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
-use crate::target::system::{Libc, Os};
+use crate::target::system::{Format, Libc};
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::{CacheWarmup, Candidate};
 use crate::toolchain::context::TargetContext;
@@ -21,6 +22,7 @@ use crate::toolchain::lld;
 use crate::toolchain::program::Program;
 use crate::toolchain::script;
 use crate::toolchain::tools::{ToolFile, Tools};
+use crate::toolchain::zig::systems::ZigSystem;
 
 /// Name and text of the smallest C program.
 const C_PROGRAM: (&str, &str) = ("first.c", "int main(void) { return 0; }\n");
@@ -98,11 +100,9 @@ fn cache_warmups(
     zig: &Zig,
     tools: &ZigTools,
     scripts: &Scripts,
+    system: &ZigSystem,
 ) -> Vec<CacheWarmup> {
-    let (libc, long) = match case.target.system.libc {
-        Libc::Musl => ("musl", "about a minute of compiling"),
-        _ => ("glibc", "some seconds of compiling"),
-    };
+    let (libc, long) = (system.name, system.first_link);
     // The script's name contains a digest of zig and of its arguments.
     let marker = |name: &str| zig.cache.join(name);
     let path = |name: &str| script::directory(case.tools).join(name);
@@ -143,14 +143,12 @@ pub fn install_command(facts: &Facts) -> &'static str {
 
 /// Returns true if zig may serve the target, so that it is worth searching for.
 pub fn is_worth(target: &Target, host: &str, chosen: bool) -> bool {
-    target.system.os == Os::Linux && (chosen || target.triple() != host || target.floor.is_some())
+    systems::of(target).is_some() && (chosen || target.triple() != host || target.floor.is_some())
 }
 
 /// Returns true if zig may link for the target, as far as is known without asking it.
 pub fn may_serve(target: &Target) -> bool {
-    target.system.os == Os::Linux
-        && target.system.libc != Libc::System
-        && !BROKEN.iter().any(|(arch, _)| *arch == target.arch.prefix)
+    systems::of(target).is_some() && !BROKEN.iter().any(|(arch, _)| *arch == target.arch.prefix)
 }
 
 /// Processors for which zig 0.17 includes a C library, and links programs that do not work.
@@ -173,6 +171,13 @@ const LONG_DOUBLE: Glibc = Glibc {
     patch: 0,
 };
 
+/// Returns true if an archiver of the host indexes the target's objects. Apple's writes an index that
+/// GNU ld cannot read, and GNU ar none for objects of macOS.
+fn archiver_serves(target: &Target, host: &str) -> bool {
+    let is_apple = host.ends_with("apple-darwin");
+    is_apple == (target.system.format == Format::MachO)
+}
+
 /// Returns the names of archive tools that are used instead of zig's own.
 pub fn search_names() -> [String; 2] {
     ["ar", "ranlib"].map(str::to_owned)
@@ -194,17 +199,22 @@ fn unfollowed_flag(flags: &[String]) -> Option<&String> {
 /// Returns zig as a candidate. For musl with C, a variant with gcc as the C compiler comes first.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let target = case.target;
-    if target.system.os != Os::Linux {
+    let Some(system) = systems::of(target) else {
         return Err(format!(
-            "is used for Linux only, not for {}",
-            target.system.os.name()
+            "includes no C library for {}",
+            target.system.suffix
         ));
-    }
-    if let Some(sysroot) = case.sysroot {
+    };
+    if let Some(sysroot) = case.sysroot.filter(|_| !system.takes_sdk) {
         return Err(format!(
             "does not support a sysroot, but `{sysroot}` is configured"
         ));
     }
+    let sdk = match &case.target_facts.sdk {
+        Some(Err(reason)) => return Err(format!("cannot link with the SDK: {reason}")),
+        Some(Ok(sdk)) => Some(sdk),
+        None => None,
+    };
     if target.system.libc == Libc::Musl
         && let Some(flag) = lld::dynamic_flag(&case.target_facts.rustflags)
     {
@@ -253,8 +263,8 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             target.triple()
         ));
     }
-    let libc = tools.target.split('.').next().unwrap_or_default();
-    if !zig.libc.is_empty() && !zig.libc.iter().any(|included| included == libc) {
+    let libc = systems::listed(&tools.target);
+    if !zig.libc.is_empty() && !zig.libc.contains(&libc) {
         return Err(format!(
             "{} includes no C library for `{libc}`",
             version(zig)
@@ -285,18 +295,31 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
                 "it includes musl and compiles C++, and `{}` ({what}) compiles C",
                 cc.program
             );
-            candidate(case, zig, tools, &scripts, zig_program.clone(), cc, reason)
+            candidate(
+                case,
+                system,
+                zig,
+                tools,
+                &scripts,
+                zig_program.clone(),
+                cc,
+                reason,
+            )
         }));
     }
-    let reason = match target.system.libc {
-        Libc::Musl => "it includes musl and compiles C and C++ for it".to_owned(),
-        _ => match target.floor {
-            Some(floor) => format!("it links for glibc {floor} and compiles C and C++ for it"),
-            None => "it includes glibc and compiles C and C++ for it".to_owned(),
+    let reason = match target.floor {
+        Some(floor) => format!("it links for glibc {floor} and compiles C and C++ for it"),
+        None => match sdk {
+            Some(sdk) => format!(
+                "it includes {}, compiles C and C++ for it, and links with the SDK of macOS {}",
+                system.name, sdk.version
+            ),
+            None => format!("it includes {} and compiles C and C++ for it", system.name),
         },
     };
     candidates.push(candidate(
         case,
+        system,
         zig,
         tools,
         &scripts,
@@ -308,8 +331,10 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
 }
 
 /// Returns zig as the linker and C++ compiler, with `cc` as the C compiler.
+#[expect(clippy::too_many_arguments, reason = "what its parts are made of")]
 fn candidate(
     case: &TargetContext,
+    system: &ZigSystem,
     zig: &Zig,
     zig_tools: &ZigTools,
     scripts: &Scripts,
@@ -317,7 +342,11 @@ fn candidate(
     cc: Program,
     reason: String,
 ) -> Candidate {
-    let installed = |name: &str| case.program(name).map(|_| name.to_owned());
+    let usable = archiver_serves(case.target, &case.facts.rustc.host);
+    let installed = |name: &str| {
+        let program = case.program(name).filter(|_| usable);
+        program.map(|_| name.to_owned())
+    };
     let tools = Tools {
         linker: Some(scripts.cc.clone()),
         cc: Some(cc),
@@ -330,7 +359,7 @@ fn candidate(
     let mut candidate = assemble(case, LinkerKind::Zig, zig_program, tools, reason);
     candidate.files.extend(scripts.files.iter().cloned());
     Candidate {
-        cache_warmups: cache_warmups(case, zig, zig_tools, scripts),
+        cache_warmups: cache_warmups(case, zig, zig_tools, scripts, system),
         path: Some(script::directory(case.tools)),
         ..candidate
     }
@@ -357,5 +386,26 @@ fn range(zig: &Zig, target: &Target) -> String {
     match (versions().min(), versions().max()) {
         (Some(first), Some(last)) => format!("{first} to {last}"),
         _ => "of no version that it lists".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archiver_of_the_host_serves_its_own_format_only() {
+        const MAC: &str = "aarch64-apple-darwin";
+        const LINUX: &str = "x86_64-unknown-linux-gnu";
+        for (target, host, serves) in [
+            ("aarch64-unknown-linux-musl", LINUX, true),
+            ("x86_64-unknown-freebsd", LINUX, true),
+            (MAC, LINUX, false),
+            (LINUX, MAC, false),
+            ("x86_64-apple-darwin", MAC, true),
+        ] {
+            let target = Target::of_triple(target).unwrap();
+            assert_eq!(archiver_serves(&target, host), serves, "{target} on {host}");
+        }
     }
 }

@@ -28,6 +28,18 @@ const LOADERS: &[(&[&str], FloatAbi, &str, &str)] = &[
     (&["loongarch64"],              Unspecified, "/lib64/ld-linux-loongarch-lp64d.so.1",  "/lib/ld-musl-loongarch64.so.1"),
 ];
 
+/// Loaders of systems other than Linux. Source: FreeBSD, sys/kern/imgact_elf.c; NetBSD,
+/// sys/kern/exec_elf.c and distrib; DragonFly, sys/kern/imgact_elf.c; OpenBSD, sys/kern/exec_elf.c;
+/// bionic, linker.
+#[rustfmt::skip]
+const OTHER_LOADERS: &[(Os, &[&str])] = &[
+    (Os::FreeBsd,   &["/libexec/ld-elf.so.1", "/usr/libexec/ld-elf.so.1"]),
+    (Os::NetBsd,    &["/libexec/ld.elf_so", "/usr/libexec/ld.elf_so"]),
+    (Os::OpenBsd,   &["/usr/libexec/ld.so"]),
+    (Os::Dragonfly, &["/libexec/ld-elf.so.2", "/usr/libexec/ld-elf.so.2"]),
+    (Os::Android,   &["/system/bin/linker64", "/system/bin/linker"]),
+];
+
 /// Start of the path of klibc's loader, whose name has a digest of its symbols. Source: klibc,
 /// usr/klibc/Kbuild.
 const KLIBC: &str = "/lib/klibc-";
@@ -38,11 +50,14 @@ const ARM: &[&str] = &["armv7", "thumbv7neon", "arm", "armv5te"];
 fn interpreter(input: &RuleInput) -> Option<Violation> {
     let interpreter = input.binary.interpreter.as_ref()?;
     let expected = input.expected?;
-    let arch = expected.arch?;
-    // The loaders of other systems have no rows.
+    let help = "link it with the target's own toolchain, not with Nix's or one for another libc";
     if expected.os != Os::Linux {
-        return None;
+        let mut rows = OTHER_LOADERS.iter();
+        let (_, loaders) = rows.find(|(os, _)| *os == expected.os)?;
+        return (!loaders.contains(&interpreter.as_str()))
+            .then(|| violation(format!("`{interpreter}`"), loaders.join(" or "), help))?;
     }
+    let arch = expected.arch?;
     let is_of = |float: FloatAbi| {
         float == Unspecified || expected.float == Unspecified || float == expected.float
     };
@@ -57,7 +72,6 @@ fn interpreter(input: &RuleInput) -> Option<Violation> {
         })
         .filter(|loader| !loader.is_empty())
         .collect();
-    let help = "link it with the target's own toolchain, not with Nix's or one for another libc";
     let is_klibc = expected.libc.is_none() && interpreter.starts_with(KLIBC);
     (!allowed.is_empty() && !is_klibc && !allowed.contains(&interpreter.as_str()))
         .then(|| violation(format!("`{interpreter}`"), allowed.join(" or "), help))?
@@ -127,13 +141,26 @@ const SYSTEM: &[&str] = &[
     "libgcc_s.so.1",
 ];
 
+/// Libraries of the base systems of BSDs that programs in Rust and C link. Source: FreeBSD 14,
+/// lib/; NetBSD 10, distrib/sets/lists/base/shl.mi; std of Rust, its `#[link]`s.
+#[rustfmt::skip]
+const BASE_SYSTEMS: &[(Os, &[&str])] = &[
+    (Os::FreeBsd, &["libc.so.7", "libm.so.5", "libthr.so.3", "libexecinfo.so.1", "libgcc_s.so.1", "libutil.so.9", "librt.so.1", "libdl.so.1",
+        "libkvm.so.7", "libmemstat.so.3", "libprocstat.so.1", "libdevstat.so.7", "libc++.so.1", "libcxxrt.so.1", "libelf.so.2"]),
+    (Os::NetBsd,  &["libc.so.12", "libm.so.0", "libpthread.so.1", "libexecinfo.so.0", "libgcc_s.so.1", "libutil.so.7", "librt.so.1",
+        "libkvm.so.6", "libelf.so.2"]),
+];
+
 /// Rule `library-unfit`.
 fn unfit_libraries(input: &RuleInput) -> Option<Violation> {
     if input.binary.format != FormatName::Elf {
         return libraries::check(input.binary, &input.policy.config.libraries);
     }
+    let os = input.expected.map(|expected| expected.os);
+    let base = BASE_SYSTEMS.iter().find(|(row, _)| Some(*row) == os);
     let allowed = |library: &&String| {
-        SYSTEM.contains(&library.as_str())
+        base.is_some_and(|(_, base)| base.contains(&library.as_str()))
+            || SYSTEM.contains(&library.as_str())
             || library.starts_with("ld-linux")
             || library.starts_with("ld64.so")
             || library.as_str() == "ld.so.1"

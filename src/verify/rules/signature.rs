@@ -15,15 +15,16 @@ fn signature(input: &RuleInput) -> Option<Violation> {
         return None;
     }
     let signed = binary.mach_o.as_ref().and_then(|it| it.signature.as_ref());
-    let sign = "sign it again after the last change: `codesign -f -s - FILE`, or `rcodesign sign \
-                FILE`";
     let found = match signed {
         None if must_be_signed(binary) => "no code signature".to_owned(),
         None => return None,
         Some(signed) => fault(signed)?,
     };
-    violation(found, "a code signature whose hashes are the file's", sign)
+    violation(found, "a code signature whose hashes are the file's", SIGN)
 }
+
+const SIGN: &str = "sign it again after the last change: `codesign -f -s - FILE`, or `rcodesign sign \
+                    FILE`";
 
 /// Returns true for what a Mac with Apple silicon does not load without a signature. Intel's
 /// processors do, and what is for iOS is signed with the application that it becomes a part of.
@@ -51,7 +52,7 @@ fn fault(signed: &Signature) -> Option<String> {
 /// Rules of this family.
 #[rustfmt::skip]
 pub const RULES: &[Rule] = &[
-    Rule { code: SIGNATURE_INVALID, check: signature,         at_build: None,                default: Always, strict: Always, portable: Always },
+    Rule { code: SIGNATURE_INVALID, check: signature,         at_build: Some(SIGN),          default: Always, strict: Always, portable: Always },
 ];
 
 /// Codes that this file declares.
@@ -68,5 +69,5 @@ pub const SIGNATURE_INVALID: Code = code(&CodeInfo {
     fix: "Sign it after the last change: `codesign -f -s - FILE`, or `rcodesign sign FILE`.",
     page: "verify",
     sources: &["xnu, osfmk/kern/cs_blobs.h"],
-    waivable: false,
+    waivable: true,
 });

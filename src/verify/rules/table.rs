@@ -9,9 +9,7 @@ use crate::inspect::binary::Binary;
 use crate::problem::Problem;
 use crate::problem::code::Code;
 use crate::project::config::PolicyConfig;
-use crate::target::Target;
-use crate::target::level::Level;
-use crate::toolchain::{leaks, libraries, probe};
+use crate::toolchain::{gate, leaks, libraries, probe};
 use crate::verify::between::{BUILD_ID_TWICE, COMMITS_DIFFER, SAME_FILE_TWICE};
 use crate::verify::expected::{Expected, TARGET_UNKNOWN};
 use crate::verify::finding::Finding;
@@ -57,20 +55,16 @@ pub fn acceptable() -> impl Iterator<Item = Code> {
         .iter()
         .chain(leaks::CODES)
         .chain(libraries::CODES)
+        .chain(gate::CODES)
         .chain([&UNREADABLE_BINARY])
         .copied()
         .chain(bin_rules.map(|rule| rule.code))
 }
 
-/// Checks a built bin against its target, before it is staged. `name` is what messages call it;
-/// `raised` is the level of processor that the rustflags allow above the target's own.
-pub fn check_built(
-    name: &str,
-    binary: &Binary,
-    target: &Target,
-    raised: Option<&Level>,
-) -> Vec<Problem> {
-    let expected = Expected::from_target(target).raised_to(raised);
+/// Checks a built bin against what was to be built, before it is staged. `name` is what messages call
+/// it.
+pub fn check_built(name: &str, binary: &Binary, expected: &Expected) -> Vec<Problem> {
+    let target = &expected.name;
     let policy = Policy {
         name: PolicyName::Default,
         config: PolicyConfig::default(),
@@ -80,7 +74,7 @@ pub fn check_built(
         homes: &[],
         is_bin: true,
         binary,
-        expected: Some(&expected),
+        expected: Some(expected),
         linked_by: None,
         policy: &policy,
     };
@@ -210,6 +204,7 @@ fn check_one(path: &str, input: &RuleInput) -> Vec<Finding> {
 mod tests {
     use super::*;
     use crate::inspect::inspect;
+    use crate::target::Target;
 
     /// Returns the codes against a bin for x86_64-unknown-linux-musl, edited by `edit`.
     fn codes(edit: fn(&mut Binary)) -> Vec<&'static str> {
@@ -221,7 +216,7 @@ mod tests {
         let mut binary = inspect(&bytes).unwrap();
         edit(&mut binary);
         let target = Target::of_triple("x86_64-unknown-linux-musl").unwrap();
-        check_built("bin", &binary, &target, None)
+        check_built("bin", &binary, &Expected::from_target(&target))
             .into_iter()
             .map(|problem| problem.code.name())
             .collect()

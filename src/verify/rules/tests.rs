@@ -3,6 +3,7 @@
 use crate::inspect::binary::{Binary, FormatName, Linkage, MachO, Pe, Signature, SignatureState};
 use crate::project::config::PolicyConfig;
 use crate::target::Target;
+use crate::target::macos::MacOs;
 use crate::verify::expected::Expected;
 use crate::verify::rules::context::RuleInput;
 use crate::verify::rules::policy::{Policy, PolicyName};
@@ -266,6 +267,85 @@ fn strict_asks_of_macos_what_its_linkers_can_do() {
     check_macho(
         |it| it.stripped = Some(false),
         &["not-stripped: a symbol table / none"],
+    );
+}
+
+#[test]
+fn dyld_is_told_of_each_library_once() {
+    check_macho(
+        |it| it.needed.push("/usr/lib/libSystem.B.dylib".to_owned()),
+        &["library-twice: needs `/usr/lib/libSystem.B.dylib` twice / each library once"],
+    );
+}
+
+#[test]
+fn a_build_stages_no_program_that_a_mac_does_not_start() {
+    let expected = Expected::from_target(&Target::of_triple(MACOS).unwrap());
+    let expected = expected.starting_on(MacOs::parse("11.0"));
+    let check = |edit: &dyn Fn(&mut MachO), code: &[&str]| {
+        let mut binary = macho();
+        edit(binary.mach_o.as_mut().unwrap());
+        let found = table::check_built("app", &binary, &expected).into_iter();
+        assert_eq!(found.map(|it| it.code.name()).collect::<Vec<_>>(), code);
+    };
+    check(&|_| (), &[]);
+    check(
+        &|it| it.minos = Some("15.0".to_owned()),
+        &["above-macos-floor"],
+    );
+    check(&|it| it.minos = Some("10.12".to_owned()), &[]);
+    check(&|it| it.signature = None, &["signature-invalid"]);
+}
+
+#[test]
+fn bsds_have_loaders_and_base_systems_of_their_own() {
+    let found = |triple: &str, loader: &str, library: &str| {
+        let binary = Binary {
+            linkage: Linkage::Dynamic,
+            interpreter: Some(loader.to_owned()),
+            needed: vec![library.to_owned()],
+            pie: Some(true),
+            ..Binary::plain(
+                FormatName::Elf,
+                "EM_X86_64".to_owned(),
+                64,
+                "ET_DYN".to_owned(),
+                true,
+            )
+        };
+        findings(PolicyName::PortableLinux, triple, &binary)
+    };
+    for (triple, loader, library) in [
+        (
+            "x86_64-unknown-freebsd",
+            "/libexec/ld-elf.so.1",
+            "libthr.so.3",
+        ),
+        (
+            "x86_64-unknown-netbsd",
+            "/libexec/ld.elf_so",
+            "libpthread.so.1",
+        ),
+        (
+            "x86_64-unknown-netbsd",
+            "/usr/libexec/ld.elf_so",
+            "libc.so.12",
+        ),
+        ("x86_64-linux-android", "/system/bin/linker64", "libc.so"),
+    ] {
+        assert_eq!(found(triple, loader, library), [""; 0], "{triple}");
+    }
+    assert_eq!(
+        found(
+            "x86_64-unknown-freebsd",
+            "/lib64/ld-linux-x86-64.so.2",
+            "libssl.so.3"
+        ),
+        [
+            "interpreter-unfit: `/lib64/ld-linux-x86-64.so.2` / /libexec/ld-elf.so.1 or \
+             /usr/libexec/ld-elf.so.1",
+            "library-unfit: needs `libssl.so.3` / only libraries that every system has",
+        ]
     );
 }
 

@@ -28,7 +28,7 @@ pub fn zig(test: &str) -> Option<PathBuf> {
 }
 
 /// A project with zig on PATH, which keeps what it compiles between the tests.
-fn project(fixture: &str, test: &str) -> Option<Project> {
+pub fn project(fixture: &str, test: &str) -> Option<Project> {
     let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("zig-cache");
     let project = Project::of(fixture).with_tool("zig", &zig(test)?);
     Some(project.env("ZIG_GLOBAL_CACHE_DIR", cache.to_str().unwrap()))
