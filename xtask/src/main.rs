@@ -26,6 +26,8 @@ mod stores;
 mod suite;
 mod targets;
 mod wild;
+mod windows;
+mod wine;
 
 use crate::command::{Go as _, alone, cargo, threads};
 use std::process::{Command, ExitCode};
@@ -123,6 +125,16 @@ const TASKS: &[(&str, &str, Task)] = &[
         "container engines for the tests: podman, dockerds, buildx, a registry on loopback, \
          images of Debian's packages; `test` runs on all [up [--all]|test|down]",
         engine::run,
+    ),
+    (
+        "wine",
+        "wine 10 of Debian trixie in /var/lib/xpkg-wine, for the tests of Windows programs; as root",
+        |_| wine::run(),
+    ),
+    (
+        "windows",
+        "the unit tests, compiled for Windows and run under wine; minutes [FILTER]",
+        windows::run,
     ),
     (
         "ci",

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::command::{Go as _, cargo, root};
-use crate::{compilers, npm, pypi};
+use crate::{compilers, npm, pypi, wine};
 
 /// A file or a program on PATH that shows the Debian package is there.
 const PACKAGES: &[(&str, &str)] = &[
@@ -52,6 +52,9 @@ const PACKAGES: &[(&str, &str)] = &[
         "/usr/riscv64-linux-gnu/lib/libc.so",
         "libc6-dev-riscv64-cross",
     ),
+    // Windows.
+    ("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64"),
+    ("x86_64-w64-mingw32-g++", "g++-mingw-w64-x86-64"),
     ("g++", "g++"),
     ("make", "make"),
     // perl-base is not enough to build OpenSSL.
@@ -109,6 +112,8 @@ const TARGETS: &[&str] = &[
     "x86_64-unknown-linux-musl",
     "aarch64-unknown-linux-musl",
     "aarch64-unknown-linux-gnu",
+    "x86_64-pc-windows-gnu",
+    "x86_64-pc-windows-msvc",
     "wasm32-unknown-unknown",
     "wasm32-wasip1",
     "wasm32-wasip1-threads",
@@ -132,7 +137,7 @@ pub fn run() -> Result<(), String> {
             .arg(manifest)
             .go()?;
     }
-    for beside in [compilers::run(), pypi::run(), npm::run()] {
+    for beside in [compilers::run(), pypi::run(), npm::run(), wine::run()] {
         if let Err(problem) = beside {
             eprintln!("xtask: {problem}");
         }
@@ -196,7 +201,7 @@ fn there(shows: &str) -> bool {
     std::env::split_paths(&path).any(|directory| directory.join(shows).is_file())
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     Command::new("id")
         .arg("-u")
         .output()
