@@ -59,6 +59,7 @@ pages! {
     glibc "glibc",
     levels "levels",
     zig "zig",
+    windows "windows",
     environment "environment",
     cross_images "cross-images",
     from_cross "from-cross",

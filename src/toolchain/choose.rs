@@ -29,7 +29,7 @@ use crate::toolchain::image::container::IMAGE_UNFIT;
 use crate::toolchain::kinds::{KINDS, KindEntry};
 use crate::toolchain::program::Program;
 use crate::toolchain::zig::{self, MISSING};
-use crate::toolchain::{gate, gcc, lld, native, packages};
+use crate::toolchain::{gate, gcc, lld, mingw, msvc, native, packages};
 
 /// Returns the names of the programs to look for, for one target. They cover all kinds, because
 /// `plan` shows each kind with its reason.
@@ -37,7 +37,8 @@ pub fn search_names(target: &Target, host: &str, on_path: &BTreeSet<String>) -> 
     let kinds = native::search_names(target, host)
         .into_iter()
         .chain(gcc::search_names(target, host, on_path))
-        .chain(clang::search_names());
+        .chain(clang::search_names())
+        .chain(msvc::search_names(target));
     kinds.chain(zig::search_names()).collect()
 }
 
@@ -368,6 +369,10 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
             .collect::<Vec<_>>()
             .join(" or ")
     };
+    let cxx = c.present && c.packages.iter().any(|package| package.cxx);
+    let compiler = if cxx { "g++" } else { "gcc" };
+    let cross = packages::cross_compiler(target, compiler, facts.installer)
+        .map(|command| format!("a cross compiler (`{command}`)"));
     if target.floor.is_some() {
         let install = zig().map(|zig| format!("install {zig}, which links for any glibc"));
         let keeps = |candidate: Candidate| gate::pass(case, candidate, "", true).is_ok();
@@ -413,10 +418,6 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
             )]
         }
         Libc::Gnu => {
-            let cxx = c.packages.iter().any(|package| package.cxx);
-            let compiler = if cxx { "g++" } else { "gcc" };
-            let cross = packages::cross_compiler(target, compiler, facts.installer)
-                .map(|command| format!("a cross compiler (`{command}`)"));
             let first = one_of(cross);
             let install = (!first.is_empty()).then(|| format!("install {first}"));
             vec![install.unwrap_or_else(|| set_image(target))]
@@ -474,11 +475,14 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
                 "set a linker for it in `CARGO_TARGET_{}_LINKER`",
                 target.upper()
             );
-            packages::cross_compiler(target, "gcc", facts.installer)
-                .map(|command| format!("install a cross compiler (`{command}`)"))
-                .into_iter()
-                .chain([set])
-                .collect()
+            let first = if msvc::is_msvc(target) {
+                Some(msvc::suggestion(target))
+            } else if mingw::is_llvm(target) {
+                Some(mingw::llvm_suggestion(target))
+            } else {
+                cross.map(|cross| format!("install {cross}"))
+            };
+            first.into_iter().chain([set]).collect()
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::toolchain::candidate::Variable;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::tools::{ToolFile, Tools};
 use crate::toolchain::words::ToolWords;
+use crate::toolchain::{mingw, msvc};
 
 /// Spelling of a variable's name for one target, as its readers expect it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +104,7 @@ pub const ENV_VARS: &[EnvVar] = &[
     env_var(RUNNER, "only set by `env`: qemu, if it is on PATH and the target's programs cannot be started here", Spelling::Cargo, Bare::Hosts, runner),
     env_var("CC", "C compiler", Spelling::Scoped, Bare::Hosts, |_, tools| tools.cc.as_ref().map(|cc| cc.program.clone())),
     env_var("CXX", "C++ compiler", Spelling::Scoped, Bare::Hosts, |_, tools| tools.cxx.clone()),
+    env_var("CXXSTDLIB", "for windows-gnu: links the run-time library of C++ statically", Spelling::Scoped, Bare::Counts, |case, tools| mingw::cxx_library(case, tools.cc.as_ref())),
     env_var("AR", "archiver", Spelling::Scoped, Bare::Hosts, |_, tools| tools.ar.clone()),
     env_var("RANLIB", "archiver's index maker", Spelling::Scoped, Bare::Hosts, |_, tools| tools.ranlib.clone()),
     // cc-rs adds the unscoped ones to these, so xpkg sets nothing.
@@ -114,6 +116,7 @@ pub const ENV_VARS: &[EnvVar] = &[
     env_var("PKG_CONFIG_SYSROOT_DIR", "root directory of those libraries", Spelling::Scoped, Bare::Hosts, pkg_config_sysroot),
     env_var("PKG_CONFIG_PATH", "empty, if your `PKG_CONFIG_PATH` would add the host's directories", Spelling::Scoped, Bare::Hosts, pkg_config_path),
     env_var("JEMALLOC_SYS_WITH_LG_PAGE", "16 for aarch64, if the graph contains jemalloc: kernels with 64 KiB pages", Spelling::Prefixed, Bare::Counts, jemalloc_page),
+    env_var("LIB", "for windows-msvc: directories of Microsoft's libraries, below `sysroot`", Spelling::Plain, Bare::Heard, |case, _| msvc::library_path(case)),
     env_var("CARGO_ENCODED_RUSTFLAGS", "all rustflags, if the configuration has `rustflags` for the target", Spelling::Plain, Bare::Heard, rustflags),
     env_var(RUSTC_VERSION, "rustc's version, for zig's wrapper", Spelling::Plain, Bare::Heard, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
 ];

@@ -27,6 +27,9 @@ pub fn search_names() -> [String; 2] {
 /// Returns clang as a candidate if it finds the target's C library and a linker.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let target = case.target;
+    if target.system.os == Os::Windows {
+        return Err("is used for Linux only, not for windows".to_owned());
+    }
     if target.system.os != Os::Linux || target.system.libc != Libc::Gnu && case.sysroot.is_none() {
         return Err(format!(
             "would use the host's C library for {}: it needs a sysroot",
