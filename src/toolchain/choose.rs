@@ -27,6 +27,7 @@ use crate::toolchain::facts::Facts;
 use crate::toolchain::image::candidates;
 use crate::toolchain::image::container::IMAGE_UNFIT;
 use crate::toolchain::kinds::{KINDS, KindEntry};
+use crate::toolchain::msvc::sdk;
 use crate::toolchain::program::Program;
 use crate::toolchain::zig::{self, MISSING};
 use crate::toolchain::{gate, gcc, lld, mingw, msvc, native, packages};
@@ -475,7 +476,7 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
                 "set a linker for it in `CARGO_TARGET_{}_LINKER`",
                 target.upper()
             );
-            let first = if msvc::is_msvc(target) {
+            let first = if sdk::is_msvc(target) {
                 Some(msvc::suggestion(target))
             } else if mingw::is_llvm(target) {
                 Some(mingw::llvm_suggestion(target))

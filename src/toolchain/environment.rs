@@ -12,9 +12,10 @@ use crate::target::level;
 use crate::target::system::{Libc, Os};
 use crate::toolchain::candidate::Variable;
 use crate::toolchain::context::TargetContext;
+use crate::toolchain::mingw;
+use crate::toolchain::msvc::sdk;
 use crate::toolchain::tools::{ToolFile, Tools};
 use crate::toolchain::words::ToolWords;
-use crate::toolchain::{mingw, msvc};
 
 /// Spelling of a variable's name for one target, as its readers expect it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +117,7 @@ pub const ENV_VARS: &[EnvVar] = &[
     env_var("PKG_CONFIG_SYSROOT_DIR", "root directory of those libraries", Spelling::Scoped, Bare::Hosts, pkg_config_sysroot),
     env_var("PKG_CONFIG_PATH", "empty, if your `PKG_CONFIG_PATH` would add the host's directories", Spelling::Scoped, Bare::Hosts, pkg_config_path),
     env_var("JEMALLOC_SYS_WITH_LG_PAGE", "16 for aarch64, if the graph contains jemalloc: kernels with 64 KiB pages", Spelling::Prefixed, Bare::Counts, jemalloc_page),
-    env_var("LIB", "for windows-msvc: directories of Microsoft's libraries, below `sysroot`", Spelling::Plain, Bare::Heard, |case, _| msvc::library_path(case)),
+    env_var("LIB", "for windows-msvc: directories of Microsoft's libraries, below `sysroot`", Spelling::Plain, Bare::Heard, |case, _| sdk::library_path(case)),
     env_var("CARGO_ENCODED_RUSTFLAGS", "all rustflags, if the configuration has `rustflags` for the target", Spelling::Plain, Bare::Heard, rustflags),
     env_var(RUSTC_VERSION, "rustc's version, for zig's wrapper", Spelling::Plain, Bare::Heard, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
 ];

@@ -8,10 +8,11 @@ use crate::target::system::{Libc, Os};
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
+use crate::toolchain::msvc::sdk;
 use crate::toolchain::program::Program;
 use crate::toolchain::script;
 use crate::toolchain::tools::{self, Libraries, Tools};
-use crate::toolchain::{mingw, msvc, packages};
+use crate::toolchain::{mingw, packages};
 
 /// The wrapper of the host's compiler that Debian and musl itself install.
 const WRAPPER: &str = "musl-gcc";
@@ -100,7 +101,7 @@ pub fn search_names(target: &Target, host: &str, on_path: &BTreeSet<String>) -> 
 /// Returns a candidate for each GNU compiler of the target, called through a script if a sysroot is
 /// configured.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
-    if msvc::is_msvc(case.target) {
+    if sdk::is_msvc(case.target) {
         return Err("links with GNU's libraries, not with Microsoft's".to_owned());
     }
     let names = found_names(case);

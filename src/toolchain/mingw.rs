@@ -119,7 +119,7 @@ pub fn cxx_library(case: &TargetContext, cc: Option<&Program>) -> Option<String>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toolchain::tests::check_choice;
+    use crate::toolchain::tests::{check_choice, chosen};
 
     fn check(machine: &str, triple: &str, expected: &str) {
         check_choice(machine, triple, None, expected);
@@ -172,8 +172,24 @@ mod tests {
     }
 
     #[test]
+    fn help_names_the_package_of_the_compiler() {
+        let help = |machine: &str, triple: &str| {
+            let problem = chosen(machine, triple, None).unwrap_err();
+            problem.help[0].clone()
+        };
+        assert_eq!(
+            help("", "i686-pc-windows-gnu"),
+            "install a cross compiler (`apt-get install gcc-mingw-w64-i686`)"
+        );
+        assert_eq!(
+            help("c++", "x86_64-pc-windows-gnu"),
+            "install a cross compiler (`apt-get install g++-mingw-w64-x86-64`)"
+        );
+    }
+
+    #[test]
     fn a_compiler_for_the_newer_runtime_is_named() {
-        let problem = crate::toolchain::tests::chosen(
+        let problem = chosen(
             "x86_64-w64-mingw32ucrt-gcc=x86_64-w64-mingw32ucrt",
             "x86_64-pc-windows-gnu",
             None,

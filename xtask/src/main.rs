@@ -40,7 +40,7 @@ const TASKS: &[(&str, &str, Task)] = &[
         "setup",
         "install what the tests need: Debian packages (root, apt), Rust targets, old compilers \
          and zig beside the system",
-        |_| setup::run(),
+        |_| set_up(),
     ),
     ("test", "set up, then run all fast tests", test),
     (
@@ -170,8 +170,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn test(args: &[String]) -> Result<(), String> {
+fn set_up() -> Result<(), String> {
     setup::run()?;
+    // Without it, tests of Windows programs are skipped by name.
+    if let Err(problem) = wine::run() {
+        eprintln!("xtask: {problem}");
+    }
+    Ok(())
+}
+
+fn test(args: &[String]) -> Result<(), String> {
+    set_up()?;
     let _alone = alone();
     suite::run(
         cargo(&["test", "--workspace"])
@@ -181,7 +190,7 @@ fn test(args: &[String]) -> Result<(), String> {
 }
 
 fn bless(args: &[String]) -> Result<(), String> {
-    setup::run()?;
+    set_up()?;
     let mut command = cargo(&["test", "--workspace"]);
     command.args(args).env("SNAPSHOTS", "overwrite");
     command.go()
@@ -220,7 +229,7 @@ fn ci() -> Result<(), String> {
         "warnings",
     ])
     .go()?;
-    setup::run()?;
+    set_up()?;
     let _alone = alone();
     // Where no engine can run, the tests of images are skipped by name.
     if let Err(problem) = engine::up(false) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::command::{Go as _, cargo, root};
-use crate::{compilers, npm, pypi, wine};
+use crate::{compilers, npm, pypi};
 
 /// A file or a program on PATH that shows the Debian package is there.
 const PACKAGES: &[(&str, &str)] = &[
@@ -137,7 +137,7 @@ pub fn run() -> Result<(), String> {
             .arg(manifest)
             .go()?;
     }
-    for beside in [compilers::run(), pypi::run(), npm::run(), wine::run()] {
+    for beside in [compilers::run(), pypi::run(), npm::run()] {
         if let Err(problem) = beside {
             eprintln!("xtask: {problem}");
         }

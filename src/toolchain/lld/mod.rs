@@ -14,6 +14,7 @@ use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::lld::arguments::{of_rustflags, translate};
+use crate::toolchain::msvc::sdk;
 use crate::toolchain::program::Program;
 use crate::toolchain::script;
 use crate::toolchain::tools::{ToolFile, Tools};
@@ -130,7 +131,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             reason,
         )]);
     }
-    if msvc::is_msvc(case.target) {
+    if sdk::is_msvc(case.target) {
         return msvc::candidates(case);
     }
     if system.os == Os::Windows {

@@ -19,7 +19,7 @@ use crate::toolchain::facts::Facts;
 use crate::toolchain::image::look::probing::ProbeOptions;
 use crate::toolchain::image::look::store::ImageStore;
 use crate::toolchain::look::levels::{joined, levels, own_profiles};
-use crate::toolchain::msvc;
+use crate::toolchain::msvc::sdk;
 use crate::toolchain::probe::archiver::ArchiveFormat;
 use crate::toolchain::probe::headers::Includes;
 use crate::toolchain::probe::report::Report;
@@ -83,7 +83,7 @@ pub fn archives(
             .iter()
             // Microsoft's archiver is called in another way.
             .filter(|candidate| {
-                candidate.kind != LinkerKind::Image && !msvc::is_msvc(&request.target)
+                candidate.kind != LinkerKind::Image && !sdk::is_msvc(&request.target)
             });
         let names = here
             .filter_map(|candidate| {

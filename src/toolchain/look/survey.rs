@@ -29,7 +29,7 @@ use crate::toolchain::look::platform::{Platform, platform};
 use crate::toolchain::look::programs::{program, runner};
 use crate::toolchain::look::settings::cargo_settings;
 use crate::toolchain::look::{candidates, libraries, programs, tools};
-use crate::toolchain::msvc;
+use crate::toolchain::msvc::{look, sdk};
 use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::program::Program;
 use crate::toolchain::system_library::{Effect, SystemLibrary};
@@ -243,8 +243,8 @@ impl Survey<'_, '_> {
             let profiles = own_profiles(scope, request);
             let sysroot = request.sysroot.as_ref();
             let sdk = sysroot
-                .filter(|_| msvc::is_msvc(&request.target))
-                .map(|root| msvc::look::sdk(self.host, root, &request.target, platform.crt_static));
+                .filter(|_| sdk::is_msvc(&request.target))
+                .map(|root| look::sdk(self.host, root, &request.target, platform.crt_static));
             complete.push(TargetFacts {
                 sdk,
                 std: platform.std,

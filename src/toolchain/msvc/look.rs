@@ -5,7 +5,7 @@ use camino::Utf8Path;
 use crate::host::machine::Host;
 use crate::target::Target;
 use crate::toolchain::facts::WindowsSdk;
-use crate::toolchain::msvc::{HEADERS, LIBRARIES, arch_names, lacking};
+use crate::toolchain::msvc::sdk::{HEADERS, LIBRARIES, arch_names, lacking};
 
 /// Returns the directories below a root, as `xwin splat` lays them out. `crt_static` tells if
 /// programs contain the C runtime.

@@ -318,7 +318,8 @@ fn clang_compiles_c_for_msvc() {
         "int strcmp(const char *, const char *);\n",
     );
     project.xpkg(&format!("build -q --target {MSVC}")).ok();
-    let Some(report) = verified(project, test, "--expect-version 'with-c: same 0'") else {
+    let Some(report) = verified(project, test, "--expect-version 'with-c: same 6, other -1'")
+    else {
         return;
     };
     assert_eq!(report["findings"].to_string(), "[]");
