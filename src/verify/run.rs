@@ -164,12 +164,18 @@ pub fn start_all(
             host.absolute(root)
         };
         let invocation = |words: &[String]| fence::invocation(directory, words);
-        let by_hand = match under_wine {
+        let prepared = match under_wine {
             Some(wine) => wine.prepare(invocation(&command_line)),
             None => invocation(&command_line),
         };
+        // The home that wine has here is gone when a user reads this.
+        let by_hand = match under_wine {
+            Some(_) => Invocation::new(&command_line[0], Utf8Path::new("/"))
+                .args(command_line[1..].to_vec()),
+            None => prepared.clone(),
+        };
         let fenced = match &tool {
-            None => by_hand.clone(),
+            None => prepared,
             Some(tool) => {
                 let words = tool.wrap(directory, &tree, &command_line, under_wine.is_some());
                 match under_wine {

@@ -108,7 +108,6 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::toolchain::tests::check_choice;
 
     const TARGET: &str = "x86_64-pc-windows-msvc";
