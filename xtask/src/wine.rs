@@ -79,11 +79,6 @@ pub fn run() -> Result<(), String> {
 
 fn finish(usr: &Path) -> std::io::Result<()> {
     let libraries = usr.join("lib/x86_64-linux-gnu");
-    // Another package's DLL, which Debian's wine loads from where the cross compilers look.
-    std::fs::copy(
-        usr.join("x86_64-w64-mingw32/lib/zlib1.dll"),
-        libraries.join("wine/x86_64-windows/zlib1.dll"),
-    )?;
     let programs = usr.join("lib/wine");
     symlink(
         "../x86_64-linux-gnu/ld-linux-x86-64.so.2",
@@ -102,9 +97,11 @@ fn finish(usr: &Path) -> std::io::Result<()> {
         let _ = std::fs::remove_file(&place);
         symlink(usr.join(link), place)?;
     }
+    // Another package's DLL, which user32 needs: it is where the cross compilers look.
     let script = format!(
-        "#!/bin/sh\nLD_LIBRARY_PATH={} exec /usr/lib/wine/wine64 \"$@\"\n",
-        libraries.display()
+        "#!/bin/sh\nLD_LIBRARY_PATH={} WINESYSTEMDLLPATH={} exec /usr/lib/wine/wine64 \"$@\"\n",
+        libraries.display(),
+        usr.join("x86_64-w64-mingw32/lib").display()
     );
     std::fs::write(PROGRAM, script)?;
     std::fs::set_permissions(PROGRAM, std::fs::Permissions::from_mode(0o755))
