@@ -60,6 +60,7 @@ pages! {
     levels "levels",
     zig "zig",
     macos "macos",
+    windows "windows",
     environment "environment",
     cross_images "cross-images",
     from_cross "from-cross",

@@ -269,7 +269,10 @@ impl Target {
     pub fn same_libc(&self, machine: &str) -> bool {
         // On Fedora and SUSE, `x86_64-redhat-linux` means glibc.
         let implied_glibc = self.system.gnu == "linux-gnu" && machine.ends_with("-linux");
-        self.same_arch(machine) && (machine.ends_with(self.system.gnu) || implied_glibc)
+        // clang's name for it.
+        let is_mingw = self.system.gnu == "w64-mingw32" && machine.ends_with("-windows-gnu");
+        let is_same = machine.ends_with(self.system.gnu) || implied_glibc || is_mingw;
+        self.same_arch(machine) && is_same
     }
 }
 

@@ -28,9 +28,10 @@ use crate::toolchain::gate::SDK_MISSING;
 use crate::toolchain::image::candidates;
 use crate::toolchain::image::container::IMAGE_UNFIT;
 use crate::toolchain::kinds::{KINDS, KindEntry};
+use crate::toolchain::msvc::sdk;
 use crate::toolchain::program::Program;
 use crate::toolchain::zig::{self, MISSING};
-use crate::toolchain::{gate, gcc, lld, native, packages};
+use crate::toolchain::{gate, gcc, lld, mingw, msvc, native, packages};
 
 /// Returns the names of the programs to look for, for one target. They cover all kinds, because
 /// `plan` shows each kind with its reason.
@@ -38,7 +39,8 @@ pub fn search_names(target: &Target, host: &str, on_path: &BTreeSet<String>) -> 
     let kinds = native::search_names(target, host)
         .into_iter()
         .chain(gcc::search_names(target, host, on_path))
-        .chain(clang::search_names());
+        .chain(clang::search_names())
+        .chain(msvc::search_names(target));
     kinds.chain(zig::search_names()).collect()
 }
 
@@ -384,6 +386,10 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
             .collect::<Vec<_>>()
             .join(" or ")
     };
+    let cxx = c.present && c.packages.iter().any(|package| package.cxx);
+    let compiler = if cxx { "g++" } else { "gcc" };
+    let cross = packages::cross_compiler(target, compiler, facts.installer)
+        .map(|command| format!("a cross compiler (`{command}`)"));
     if target.floor.is_some() {
         let install = zig().map(|zig| format!("install {zig}, which links for any glibc"));
         let keeps = |candidate: Candidate| gate::pass(case, candidate, "", true).is_ok();
@@ -440,10 +446,6 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
             )]
         }
         Libc::Gnu => {
-            let cxx = c.packages.iter().any(|package| package.cxx);
-            let compiler = if cxx { "g++" } else { "gcc" };
-            let cross = packages::cross_compiler(target, compiler, facts.installer)
-                .map(|command| format!("a cross compiler (`{command}`)"));
             let first = one_of(cross);
             let install = (!first.is_empty()).then(|| format!("install {first}"));
             vec![install.unwrap_or_else(|| set_image(target))]
@@ -509,6 +511,8 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
                 (Os::Android, _) => Some(
                     "install Android's NDK, and set `ANDROID_NDK_HOME` to its directory".to_owned(),
                 ),
+                _ if sdk::is_msvc(target) => Some(msvc::suggestion(target)),
+                _ if mingw::is_llvm(target) => Some(mingw::llvm_suggestion(target)),
                 _ => (!first.is_empty()).then(|| format!("install {first}")),
             };
             let or = if install.is_some() { "or " } else { "" };

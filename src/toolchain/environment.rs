@@ -14,6 +14,8 @@ use crate::target::level;
 use crate::target::system::{Libc, Os};
 use crate::toolchain::candidate::Variable;
 use crate::toolchain::context::TargetContext;
+use crate::toolchain::mingw;
+use crate::toolchain::msvc::sdk;
 use crate::toolchain::tools::{ToolFile, Tools};
 use crate::toolchain::words::ToolWords;
 
@@ -131,6 +133,7 @@ pub const ENV_VARS: &[EnvVar] = &[
     env_var(RUNNER, "only set by `env`: qemu, if it is on PATH and the target's programs cannot be started here", Spelling::Cargo, Bare::Hosts, runner),
     env_var("CC", "C compiler", Spelling::Scoped, Bare::Hosts, |_, tools| tools.cc.as_ref().map(|cc| cc.program.clone())),
     env_var("CXX", "C++ compiler", Spelling::Scoped, Bare::Hosts, |_, tools| tools.cxx.clone()),
+    env_var("CXXSTDLIB", "for windows-gnu: links the run-time library of C++ statically", Spelling::Scoped, Bare::Counts, |case, tools| mingw::cxx_library(case, tools.cc.as_ref())),
     env_var("AR", "archiver", Spelling::Scoped, Bare::Hosts, |_, tools| tools.ar.clone()),
     env_var("RANLIB", "archiver's index maker", Spelling::Scoped, Bare::Hosts, |_, tools| tools.ranlib.clone()),
     // cc-rs adds the unscoped ones to these.
@@ -145,6 +148,7 @@ pub const ENV_VARS: &[EnvVar] = &[
     for_macos(SDKROOT, "Apple's SDK, if zig links with one", Bare::Heard, sdk),
     for_macos(DEPLOYMENT_TARGET, "oldest macOS that the programs start on: yours, else rustc's default", Bare::Counts, deployment_target),
     for_macos(LIBRARY_PATH, "where rustc's `rust-objcopy` finds its LLVM, before yours: it strips programs for macOS, and rustup's for Linux does not start otherwise", Bare::Heard, objcopy_path),
+    env_var("LIB", "for windows-msvc: directories of Microsoft's libraries, below `sysroot`", Spelling::Plain, Bare::Heard, |case, _| sdk::library_path(case)),
     env_var("CARGO_ENCODED_RUSTFLAGS", "all rustflags, if the configuration has `rustflags` for the target, or the build is reproducible", Spelling::Plain, Bare::Heard, rustflags),
     env_var(SOURCE_DATE_EPOCH, "time of the commit, if the build is reproducible", Spelling::Plain, Bare::Counts, source_date),
     env_var(RUSTC_VERSION, "rustc's version, for zig's wrapper", Spelling::Plain, Bare::Heard, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),

@@ -217,6 +217,9 @@ pub struct TargetFacts {
     pub passed_over: Vec<Setting>,
     /// What clang finds for the target by `--target` alone.
     pub clang: Option<ClangFinds>,
+    /// Directories of Microsoft's libraries below its sysroot, or what is missing there; `None` for
+    /// targets that need none, and without a sysroot.
+    pub windows_sdk: Option<Result<WindowsSdk, String>>,
     /// Its cross image, or what is wrong with it; `None`: none is wanted.
     pub image: Option<Result<ImageFacts, Problem>>,
     /// zig's programs for it, or why there are none; `None`: not asked.
@@ -232,6 +235,17 @@ pub struct TargetFacts {
     /// What the probes say of the C compilers of those candidates that serve, by
     /// [`crate::toolchain::candidate::Candidate::key`].
     pub reports: BTreeMap<String, Report>,
+}
+
+/// A copy of Microsoft's libraries and headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowsSdk {
+    /// Directories of the target's libraries.
+    pub libraries: Vec<Utf8PathBuf>,
+    /// Directories of headers.
+    pub headers: Vec<Utf8PathBuf>,
+    /// The reason why no C can be compiled with it, if a directory of headers is missing.
+    pub without_headers: Option<String>,
 }
 
 /// `clang --target=… -print-file-name=…`.

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
-use crate::target::system::Libc;
+use crate::target::system::{Libc, Os};
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::leaks;
-use crate::toolchain::packages;
+use crate::toolchain::msvc::sdk;
 use crate::toolchain::program::Program;
 use crate::toolchain::script;
 use crate::toolchain::tools::{self, Libraries, Tools};
+use crate::toolchain::{mingw, packages};
 
 /// The wrapper of the host's compiler that Debian and musl itself install.
 const WRAPPER: &str = "musl-gcc";
@@ -40,9 +41,12 @@ fn names<'a>(
 /// Returns true if the name is `MACHINE-gcc`, with or without a version, of a machine with the
 /// target's processor and C library: `armv7l-linux-musleabihf-gcc`, `aarch64-suse-linux-gcc-14`.
 fn is_named_for(target: &Target, name: &str) -> bool {
-    without_version(name)
-        .strip_suffix("-gcc")
-        .is_some_and(|machine| target.same_libc(machine))
+    let name = without_version(mingw::without_flavor(name));
+    let machine = name.strip_suffix("-gcc").or_else(|| {
+        let is_of_clang = mingw::is_llvm(target);
+        name.strip_suffix("-clang").filter(|_| is_of_clang)
+    });
+    machine.is_some_and(|machine| target.same_libc(machine))
 }
 
 /// Returns the name of a compiler without the version that distributions append.
@@ -57,9 +61,12 @@ fn usual_names(target: &Target, host: &str) -> Vec<String> {
     let gnu = target.gnu_name();
     let vendored = gnu.replacen('-', "-unknown-", 1);
     let plain = (target.triple() == host).then(|| "gcc".to_owned());
-    let families = [format!("{gnu}-gcc"), format!("{vendored}-gcc")]
-        .into_iter()
-        .chain(plain);
+    let families = if target.system.os == Os::Windows {
+        mingw::names(target)
+    } else {
+        vec![format!("{gnu}-gcc"), format!("{vendored}-gcc")]
+    };
+    let families = families.into_iter().chain(plain);
     families
         .flat_map(|name| {
             std::iter::once(name.clone()).chain(
@@ -79,6 +86,7 @@ pub fn search_names(target: &Target, host: &str, on_path: &BTreeSet<String>) -> 
     let compilers: Vec<String> = names(target, host, on_path)
         .into_iter()
         .chain(musl)
+        .chain(mingw::ucrt_name(target))
         .collect();
     let companions = |cc: &String| {
         [
@@ -94,18 +102,25 @@ pub fn search_names(target: &Target, host: &str, on_path: &BTreeSet<String>) -> 
 /// Returns a candidate for each GNU compiler of the target, called through a script if a sysroot is
 /// configured.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
+    if sdk::is_msvc(case.target) {
+        return Err("links with GNU's libraries, not with Microsoft's".to_owned());
+    }
     let names = found_names(case);
     let found = serving(case, &names, |cc| {
         cc.machine
             .as_ref()
             .is_some_and(|machine| case.target.same_libc(machine))
-    })?;
-    let found = linking_by_llvm(case, found)?;
+    });
+    let found = found.map_err(|reason| mingw::only_ucrt(case).unwrap_or(reason))?;
+    let found = mingw::linking(case, found)?;
     let found = with_libc(case, found)?;
     let candidate = |cc: &Program| {
         let reason = format!(
-            "it compiles for `{}`",
-            cc.machine.as_deref().unwrap_or_default()
+            "it compiles for `{}`{}",
+            cc.machine.as_deref().unwrap_or_default(),
+            mingw::flavor(cc)
+                .map(|flavor| format!(", {flavor}"))
+                .unwrap_or_default()
         );
         let tools = Tools::with_companions(case, cc).linking(&cc.program);
         let Some(sysroot) = case.sysroot else {
@@ -154,31 +169,6 @@ fn found_names(case: &TargetContext) -> Vec<String> {
         &case.facts.rustc.host,
         case.facts.programs.keys(),
     )
-}
-
-/// Returns those of the compilers that can link the target: what Rust makes for gnullvm links with
-/// LLVM's libraries, which GNU's compiler does not know (`--unwindlib`).
-fn linking_by_llvm<'a>(
-    case: &TargetContext,
-    compilers: Vec<&'a Program>,
-) -> Result<Vec<&'a Program>, String> {
-    if case.target.system.suffix != "pc-windows-gnullvm" {
-        return Ok(compilers);
-    }
-    let is_clang = |cc: &&Program| {
-        cc.version
-            .as_ref()
-            .is_some_and(|version| version.contains("clang"))
-    };
-    let name = compilers.first().map(|cc| cc.program.clone());
-    let found: Vec<&Program> = compilers.into_iter().filter(is_clang).collect();
-    match name {
-        Some(name) if found.is_empty() => Err(format!(
-            "`{name}` is GNU's compiler, and `{}` needs LLVM's libraries (llvm-mingw)",
-            case.target
-        )),
-        _ => Ok(found),
-    }
 }
 
 /// Returns those of the compilers that have a C library, or the reason if none has. A configured
@@ -249,7 +239,7 @@ pub fn is_incomplete(case: &TargetContext) -> bool {
 
 /// Returns true if a program of this name is a C compiler, by the naming of distributions.
 pub fn is_compiler_name(name: &str) -> bool {
-    let base = without_version(name);
+    let base = without_version(mingw::without_flavor(name));
     base == "cc"
         || base == "clang"
         || base.ends_with("-clang")
@@ -431,8 +421,8 @@ mod tests {
             "x86_64-pc-windows-gnullvm",
             "gcc",
             "`x86_64-w64-mingw32-gcc` is GNU's compiler, and `x86_64-pc-windows-gnullvm` needs \
-             LLVM's libraries (llvm-mingw) | set a linker for it in \
-             `CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_LINKER`",
+             LLVM's libraries (llvm-mingw) | put llvm-mingw's `x86_64-w64-mingw32-clang` on PATH | \
+             set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_LINKER`",
         );
     }
 

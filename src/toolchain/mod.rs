@@ -22,6 +22,8 @@ pub mod libraries;
 pub mod link_failure;
 pub mod lld;
 pub mod look;
+pub mod mingw;
+pub mod msvc;
 pub mod native;
 pub mod packages;
 pub mod probe;

@@ -1,7 +1,7 @@
 //! Table tests of the choice: a machine in short notation, a target, and the choice or the reasons
 //! against each candidate.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::problem::Result;
 use crate::project::apple_libraries::AppleLibrary;
@@ -14,18 +14,29 @@ use crate::target::glibc::Glibc;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::{SetBy, ToolchainChoice, Variable};
 use crate::toolchain::choose::{self, choose};
-use crate::toolchain::facts::{AppleSdk, ClangFinds, Facts, Ndk, TargetFacts, Zig, ZigTools};
+use crate::toolchain::facts::{
+    AppleSdk, ClangFinds, Facts, Ndk, TargetFacts, WindowsSdk, Zig, ZigTools,
+};
 use crate::toolchain::kinds::KINDS;
 use crate::toolchain::probe::facts::CompilerFacts;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
 use crate::toolchain::tools::ToolFile;
 
+/// Facts of a machine, of its target and of the graph; the glibc that it links; the sysroot.
+type Machine = (
+    Facts,
+    TargetFacts,
+    CUsage,
+    Option<Glibc>,
+    Option<Utf8PathBuf>,
+);
+
 /// Parses a machine: `program=machine` is a program on PATH and the triple it compiles for; `lld`,
 /// `self-contained`, `clang-finds` and `c` are facts; `linker:X`, `CC:X` and `rustflags:X` are
 /// settings of the user.
-fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
-    let mut glibc = None;
+fn machine(text: &str) -> Machine {
+    let (mut glibc, mut sysroot) = (None, None);
     let mut facts = Facts::default();
     facts.rustc.host = "x86_64-unknown-linux-gnu".to_owned();
     facts.own_program = Some("/my bin/cargo-xpkg".into());
@@ -56,6 +67,14 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
                     .unwrap()
                     .level();
                 facts.start_levels.insert(name.to_owned(), level.unwrap());
+            }
+            ("sdk", ..) => {
+                sysroot = Some("/sdk".into());
+                target_facts.windows_sdk = Some(Ok(WindowsSdk {
+                    libraries: vec!["/sdk/crt".into(), "/sdk/um".into()],
+                    headers: vec!["/sdk/include".into()],
+                    without_headers: None,
+                }));
             }
             ("clang-finds", ..) => {
                 target_facts.clang = Some(ClangFinds {
@@ -162,19 +181,19 @@ fn machine(text: &str) -> (Facts, TargetFacts, CUsage, Option<Glibc>) {
             }
         }
     }
-    (facts, target_facts, c, glibc)
+    (facts, target_facts, c, glibc, sysroot)
 }
 
 /// Chooses for a target on a machine.
 pub fn chosen(text: &str, target: &str, choice: Option<LinkerChoice>) -> Result<ToolchainChoice> {
-    let (mut facts, mut target_facts, c, glibc) = machine(text);
+    let (mut facts, mut target_facts, c, glibc, sysroot) = machine(text);
     let target = Target::parse(target, &[target.split('.').next().unwrap().to_owned()]).unwrap();
     let request = TargetRequest {
         target,
         choice: choice.map(|choice| (choice, "`--linker`".to_owned())),
         c_dependencies: None,
         image: None,
-        sysroot: None,
+        sysroot,
         overrides: TargetOverrides::default(),
         accept: Vec::new(),
     };
@@ -202,11 +221,10 @@ pub fn check_choice(text: &str, target: &str, choice: Option<LinkerChoice>, expe
     let found = match chosen(text, target, choice) {
         Ok(chosen) => {
             let shown = ["_LINKER", "CC", "CXX", "AR_"];
-            let variables = chosen
-                .candidate
-                .variables
-                .iter()
-                .filter(|variable| shown.iter().any(|part| variable.name.contains(part)));
+            let variables = chosen.candidate.variables.iter().filter(|variable| {
+                let name = &variable.name;
+                name == "LIB" || shown.iter().any(|part| name.contains(part))
+            });
             let variables = variables.map(|variable| {
                 let by = if variable.set_by == SetBy::User {
                     " (user)"
@@ -296,7 +314,7 @@ fn pure_rust_for_musl_needs_no_compiler() {
 
 #[test]
 fn what_stands_before_rust_lld_is_a_name_on_path() {
-    let (mut facts, mut target_facts, c, _) = machine("lld self-contained");
+    let (mut facts, mut target_facts, c, ..) = machine("lld self-contained");
     let target = Target::parse(ARM_MUSL, &[ARM_MUSL.to_owned()]).unwrap();
     target_facts.triple = ARM_MUSL.to_owned();
     facts.targets = vec![target_facts];

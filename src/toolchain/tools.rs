@@ -132,7 +132,13 @@ pub fn cxx_name(cc: &str) -> Option<String> {
 
 /// `aarch64-linux-gnu-gcc-12` -> `aarch64-linux-gnu-ar`.
 pub fn tool_name(cc: &str, tool: &str) -> Option<String> {
-    cc.split_once("gcc").map(|(prefix, _)| {
+    // clang for one target, as llvm-mingw has it; plain clang has no tools of its own.
+    let of_clang = || cc.strip_suffix("clang").filter(|prefix| !prefix.is_empty());
+    let prefix = match cc.split_once("gcc") {
+        Some((prefix, _)) => Some(prefix),
+        None => of_clang(),
+    };
+    prefix.map(|prefix| {
         if prefix == "musl-" {
             tool.to_owned()
         } else {

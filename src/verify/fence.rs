@@ -6,6 +6,8 @@
 use camino::Utf8Path;
 use serde::Serialize;
 
+use crate::invocation::Invocation;
+
 /// Tool that makes a fence, without root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FenceTool {
@@ -62,7 +64,7 @@ impl Fence {
 }
 
 /// Makes the fence of `unshare`, then becomes the program. The arguments are the writable
-/// directory, the directory of the program, and its command line.
+/// directory, the directory of the program, another writable one, and its command line.
 ///
 /// What lies in /tmp and /run is hidden: sockets there lead out of a network namespace. So are the
 /// devices: a program could type into the user's terminal, which a session of its own prevents, too.
@@ -70,8 +72,8 @@ impl Fence {
 /// are made read-only one by one, since `ro=recursive` is new; then all capabilities are dropped,
 /// with which they could be made writable again.
 const SCRIPT: &str = "set -e
-scratch=$1 tree=$2
-shift 2
+scratch=$1 tree=$2 writable=$3
+shift 3
 mount --make-rprivate /
 exec 3<\"$scratch\" 4<\"$tree\"
 for place in /tmp /run; do
@@ -92,49 +94,75 @@ cd \"$scratch\"
 while read -r _ _ _ _ at options _; do
     at=$(printf '%b' \"$at\")
     case \",$options,\" in *,rw,*) ;; *) continue ;; esac
-    if [ \"$at\" != \"$scratch\" ] && [ -e \"$at\" ]; then mount -o remount,bind,ro \"$at\"; fi
+    if [ \"$at\" = \"$scratch\" ] || [ \"$at\" = \"$writable\" ]; then continue; fi
+    if [ -e \"$at\" ]; then mount -o remount,bind,ro \"$at\"; fi
 done < /proc/self/mountinfo
 exec 5<&- 6<&- 7<&- 8<&- 9<&-
 exec setsid --wait setpriv --no-new-privs --inh-caps=-all --bounding-set=-all -- \"$@\"
 ";
 
+/// Returns the invocation of a verified program, with an environment of its own.
+pub fn invocation(directory: &Utf8Path, command_line: &[String]) -> Invocation {
+    Invocation::new(&command_line[0], directory)
+        .args(command_line[1..].iter().cloned())
+        .env("PATH", "/usr/bin:/bin")
+        .env("LC_ALL", "C")
+        .env_clear()
+}
+
 impl FenceTool {
     /// Returns the command line that runs another one behind the fence. `scratch` is the writable
-    /// directory, `tree` the directory of the program; both are absolute.
-    pub fn wrap(&self, scratch: &Utf8Path, tree: &Utf8Path, command: &[String]) -> Vec<String> {
+    /// directory, `tree` the directory of the program; both are absolute. `is_wine`: the program is
+    /// wine, which needs a socket in /tmp.
+    pub fn wrap(
+        &self,
+        scratch: &Utf8Path,
+        tree: &Utf8Path,
+        command: &[String],
+        is_wine: bool,
+    ) -> Vec<String> {
         let (scratch, tree) = (scratch.as_str(), tree.as_str());
+        // The fence's /tmp is an empty one of its own.
+        let (writable, read_only_tmp): (&str, &[&str]) = match is_wine {
+            true => ("/tmp", &[]),
+            false => (scratch, &["--remount-ro", "/tmp"]),
+        };
         let fence: Vec<&str> = match self.kind {
-            FenceKind::Bwrap => vec![
-                "--ro-bind",
-                "/",
-                "/",
-                "--dev",
-                "/dev",
-                "--proc",
-                "/proc",
-                "--tmpfs",
-                "/tmp",
-                "--tmpfs",
-                "/run",
-                "--ro-bind",
-                tree,
-                tree,
-                "--bind",
-                scratch,
-                scratch,
-                "--remount-ro",
-                "/tmp",
-                "--remount-ro",
-                "/run",
-                "--unshare-all",
-                "--die-with-parent",
-                "--new-session",
-                "--cap-drop",
-                "ALL",
-                "--chdir",
-                scratch,
-                "--",
-            ],
+            FenceKind::Bwrap => [
+                &[
+                    "--ro-bind",
+                    "/",
+                    "/",
+                    "--dev",
+                    "/dev",
+                    "--proc",
+                    "/proc",
+                    "--tmpfs",
+                    "/tmp",
+                    "--tmpfs",
+                    "/run",
+                    "--ro-bind",
+                    tree,
+                    tree,
+                    "--bind",
+                    scratch,
+                    scratch,
+                ],
+                read_only_tmp,
+                &[
+                    "--remount-ro",
+                    "/run",
+                    "--unshare-all",
+                    "--die-with-parent",
+                    "--new-session",
+                    "--cap-drop",
+                    "ALL",
+                    "--chdir",
+                    scratch,
+                    "--",
+                ],
+            ]
+            .concat(),
             FenceKind::Unshare => vec![
                 "--user",
                 "--map-root-user",
@@ -152,6 +180,7 @@ impl FenceTool {
                 "sh",
                 scratch,
                 tree,
+                writable,
             ],
         };
         std::iter::once(&self.program)

@@ -28,4 +28,5 @@ pub mod signed;
 #[cfg(test)]
 pub mod tests;
 pub mod waiver;
+pub mod wine;
 pub mod words;

@@ -114,7 +114,7 @@ pub const RUN_FAILED: Code = code(&CodeInfo {
     name: "run-failed",
     title: "a program does not start",
     cause: "It crashed, did not exit in time, or exited with a code other than 0.",
-    detection: "`--run` starts it, natively or under qemu.",
+    detection: "`--run` starts it, natively, under qemu or under wine.",
     fix: "Run the command in the message by hand.",
     page: "verify",
     sources: &[],

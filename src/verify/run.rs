@@ -24,7 +24,8 @@ use crate::verify::judge::VerifyOptions;
 use crate::verify::report::{FileReport, RUN_FAILED, Report, Skipped, VERSION_UNEXPECTED};
 use crate::verify::rules::libc::INTERPRETER_UNFIT;
 use crate::verify::rules::machine::{UNREADABLE_BINARY, WRONG_MACHINE};
-use crate::verify::{links, listing, waiver};
+use crate::verify::wine::run::Wine;
+use crate::verify::{links, listing, waiver, wine};
 
 /// Time limit of each program.
 const RUN_LIMIT: Duration = Duration::from_secs(10);
@@ -86,6 +87,7 @@ pub fn start_all(
         args.to_vec()
     };
     let (tool, fence) = fence(host)?;
+    let mut wine: Option<Result<Wine, String>> = None;
     report.fence = Some(fence);
     let mut findings = Vec::new();
     for file in &mut report.files {
@@ -114,7 +116,21 @@ pub fn start_all(
         } else {
             root.join(&file.path)
         });
-        let runner = match runner(host, binary, file.expected.as_ref()) {
+        // Its first start takes long, so all programs have one.
+        let arch = wine::arch_of(binary).filter(|_| cfg!(target_os = "linux"));
+        if arch.is_some() && wine.is_none() {
+            wine = Some(wine::run::wine(host, tool.as_ref())?);
+        }
+        let under_wine = match (&wine, arch) {
+            (Some(Ok(wine)), Some(_)) => Some(wine),
+            _ => None,
+        };
+        let command = match (&wine, arch) {
+            (Some(Err(why)), Some(_)) => Err(why.clone()),
+            (Some(Ok(wine)), Some(arch)) => wine.command(arch),
+            _ => runner(host, binary, file.expected.as_ref()),
+        };
+        let runner = match command {
             Ok(runner) => runner,
             Err(why) => {
                 report.skipped.push(skip(why));
@@ -135,6 +151,7 @@ pub fn start_all(
         }
         let scratch = host.scratch()?;
         let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/"));
+        let directory = under_wine.map_or(directory, Wine::home);
         let command_line: Vec<String> = runner
             .into_iter()
             .chain([program.to_string()])
@@ -146,14 +163,28 @@ pub fn start_all(
         } else {
             host.absolute(root)
         };
-        let invocation = invocation(directory, &command_line);
-        let fenced = tool.as_ref().map_or_else(
-            || invocation.clone(),
-            |tool| {
-                let words = tool.wrap(directory, &tree, &command_line);
-                self::invocation(directory, &words).env("TMPDIR", directory.as_str())
-            },
-        );
+        let invocation = |words: &[String]| fence::invocation(directory, words);
+        let prepared = match under_wine {
+            Some(wine) => wine.prepare(invocation(&command_line)),
+            None => invocation(&command_line),
+        };
+        // The home that wine has here is gone when a user reads this.
+        let by_hand = match under_wine {
+            Some(_) => Invocation::new(&command_line[0], Utf8Path::new("/"))
+                .args(command_line[1..].to_vec()),
+            None => prepared.clone(),
+        };
+        let fenced = match &tool {
+            None => prepared,
+            Some(tool) => {
+                let words = tool.wrap(directory, &tree, &command_line, under_wine.is_some());
+                match under_wine {
+                    // wine 10 crashes at its start if it has a TMPDIR.
+                    Some(wine) => wine.prepare(invocation(&words)),
+                    None => invocation(&words).env("TMPDIR", directory.as_str()),
+                }
+            }
+        };
         host.shell.detail("Running", &format!("`{fenced}`"));
         let finding = |code: Code, found: String, expected: String| Finding {
             code,
@@ -165,7 +196,7 @@ pub fn start_all(
                 "run it by hand: `{}`",
                 Invocation {
                     cwd: "/".into(),
-                    ..invocation.clone()
+                    ..by_hand.clone()
                 }
             ),
         };
@@ -190,7 +221,22 @@ pub fn start_all(
                 Some(format!("it did not exit within {} s", RUN_LIMIT.as_secs()))
             }
             Some(0) => None,
-            Some(code) => Some(format!("it exited with code {code}")),
+            Some(code) => {
+                let beside = host.names(program.parent().unwrap_or(Utf8Path::new("/")));
+                let missing = under_wine.map(|_| wine::missing(code, binary, &beside));
+                let missing = missing.unwrap_or_default();
+                let missing: Vec<String> = missing
+                    .iter()
+                    .map(|library| format!("`{library}`"))
+                    .collect();
+                Some(match missing.as_slice() {
+                    [] => format!("it exited with code {code}"),
+                    missing => format!(
+                        "it exited with code {code}, since a DLL is missing: {}",
+                        missing.join(", ")
+                    ),
+                })
+            }
             None => Some("it was killed by a signal".to_owned()),
         };
         if let Some(why) = why {
@@ -227,15 +273,6 @@ pub fn start_all(
     Ok(())
 }
 
-/// Returns the invocation of a verified program, with an environment of its own.
-fn invocation(directory: &Utf8Path, command_line: &[String]) -> Invocation {
-    Invocation::new(&command_line[0], directory)
-        .args(command_line[1..].iter().cloned())
-        .env("PATH", "/usr/bin:/bin")
-        .env("LC_ALL", "C")
-        .env_clear()
-}
-
 /// Looks for a tool that makes a fence here: it is tried, since a system may forbid it.
 ///
 /// # Errors
@@ -255,7 +292,8 @@ fn fence(host: &Host) -> Result<(Option<FenceTool>, Fence)> {
         let scratch = host.scratch()?;
         let directory = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/"));
         let nothing = ["/bin/sh", "-c", ":"].map(str::to_owned);
-        let attempt = invocation(directory, &tool.wrap(directory, directory, &nothing));
+        let attempt =
+            fence::invocation(directory, &tool.wrap(directory, directory, &nothing, false));
         match host.capture_untrusted(&attempt, RUN_LIMIT) {
             Ok(ended) if ended.success() => {
                 let tool_name = Some(name);

@@ -33,18 +33,24 @@ pub fn unpack(set: &Set, finish: impl Fn(&Path) -> Result<(), String>) -> Result
     let packages = download(set, &work)?;
     // Another list, or half of one; it went only now, when there is something to put in its place.
     let _ = std::fs::remove_dir_all(&place);
-    std::fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
+    extract(&packages, &place)?;
+    finish(&place)?;
+    write(&complete, &wanted)?;
+    let _ = std::fs::remove_dir_all(&work);
+    Ok(())
+}
+
+/// Unpacks all packages of a directory at one place.
+pub fn extract(packages: &Path, place: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(place).map_err(|error| format!("{}: {error}", place.display()))?;
     for package in std::fs::read_dir(packages).map_err(|error| error.to_string())? {
         let package = package.map_err(|error| error.to_string())?.path();
         Command::new("dpkg")
             .arg("--extract")
             .arg(package)
-            .arg(&place)
+            .arg(place)
             .go()?;
     }
-    finish(&place)?;
-    write(&complete, &wanted)?;
-    let _ = std::fs::remove_dir_all(&work);
     Ok(())
 }
 

@@ -27,6 +27,8 @@ mod stores;
 mod suite;
 mod targets;
 mod wild;
+mod windows;
+mod wine;
 
 use crate::command::{Go as _, alone, cargo, threads};
 use std::process::{Command, ExitCode};
@@ -39,7 +41,7 @@ const TASKS: &[(&str, &str, Task)] = &[
         "setup",
         "install what the tests need: Debian packages (root, apt), Rust targets, old compilers \
          and zig beside the system",
-        |_| setup::run(),
+        |_| set_up(),
     ),
     ("test", "set up, then run all fast tests", test),
     (
@@ -127,6 +129,16 @@ const TASKS: &[(&str, &str, Task)] = &[
         engine::run,
     ),
     (
+        "wine",
+        "wine 10 of Debian trixie in /var/lib/xpkg-wine, for the tests of Windows programs; as root",
+        |_| wine::run(),
+    ),
+    (
+        "windows",
+        "the unit tests, compiled for Windows and run under wine; minutes [FILTER]",
+        windows::run,
+    ),
+    (
         "ci",
         "what CI runs: fmt, clippy, test, check for other hosts",
         |_| ci(),
@@ -160,8 +172,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn test(args: &[String]) -> Result<(), String> {
+fn set_up() -> Result<(), String> {
     setup::run()?;
+    // Without it, tests of Windows programs are skipped by name.
+    if let Err(problem) = wine::run() {
+        eprintln!("xtask: {problem}");
+    }
+    Ok(())
+}
+
+fn test(args: &[String]) -> Result<(), String> {
+    set_up()?;
     let _alone = alone();
     suite::run(
         cargo(&["test", "--workspace"])
@@ -171,7 +192,7 @@ fn test(args: &[String]) -> Result<(), String> {
 }
 
 fn bless(args: &[String]) -> Result<(), String> {
-    setup::run()?;
+    set_up()?;
     let mut command = cargo(&["test", "--workspace"]);
     command.args(args).env("SNAPSHOTS", "overwrite");
     command.go()
@@ -210,7 +231,7 @@ fn ci() -> Result<(), String> {
         "warnings",
     ])
     .go()?;
-    setup::run()?;
+    set_up()?;
     let _alone = alone();
     // Where no engine can run, the tests of images are skipped by name.
     if let Err(problem) = engine::up(false) {

@@ -52,6 +52,9 @@ const PACKAGES: &[(&str, &str)] = &[
         "/usr/riscv64-linux-gnu/lib/libc.so",
         "libc6-dev-riscv64-cross",
     ),
+    // Windows.
+    ("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64"),
+    ("x86_64-w64-mingw32-g++", "g++-mingw-w64-x86-64"),
     ("g++", "g++"),
     ("make", "make"),
     // perl-base is not enough to build OpenSSL.
@@ -113,6 +116,8 @@ const TARGETS: &[&str] = &[
     "x86_64-apple-darwin",
     "x86_64-unknown-freebsd",
     "x86_64-unknown-netbsd",
+    "x86_64-pc-windows-gnu",
+    "x86_64-pc-windows-msvc",
     "wasm32-unknown-unknown",
     "wasm32-wasip1",
     "wasm32-wasip1-threads",
@@ -200,7 +205,7 @@ fn there(shows: &str) -> bool {
     std::env::split_paths(&path).any(|directory| directory.join(shows).is_file())
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     Command::new("id")
         .arg("-u")
         .output()

@@ -9,8 +9,8 @@ use std::ops::Range;
 use goblin::Object;
 use goblin::mach::Mach;
 
-/// Longest text that is shown of each side, in bytes.
-const LONGEST: usize = 120;
+/// Longest text that is shown before and after a place, in bytes.
+const LONGEST: usize = 80;
 
 /// Sections by the beginnings of their names, the causes first.
 const ORDER: &[&str] = &[
@@ -208,14 +208,11 @@ fn text_at(bytes: &[u8], at: usize) -> String {
     let before = bytes[..at.min(bytes.len())]
         .iter()
         .rev()
-        .take(LONGEST / 2)
+        .take(LONGEST)
         .take_while(|byte| is_text(byte))
         .count();
     let rest = bytes.get(at..).unwrap_or_default();
-    let after = rest
-        .iter()
-        .take(LONGEST / 2)
-        .take_while(|byte| is_text(byte));
+    let after = rest.iter().take(LONGEST).take_while(|byte| is_text(byte));
     let after = after.count();
     if before + after >= 4 {
         let text = &bytes[at - before..at + after];
@@ -335,8 +332,9 @@ mod tests {
         check(
             "/home/ci/.cargo/registry/src/index-1949cf8c6b5b557f/ring-0.17.14/src/lib.rs",
             "/root/.cargo/registry/src/index-1949cf8c6b5b557f/ring-0.17.14/src/lib.rs",
-            "`/home/ci/.cargo/registry/src/index-1949cf8c6b5b557f/ring-0.1` at 0x3 in its headers, a \
-             path | /root/.cargo/registry/src/index-1949cf8c6b5b557f/ring-0.17.1",
+            "`/home/ci/.cargo/registry/src/index-1949cf8c6b5b557f/ring-0.17.14/src/lib.rs` at 0x3 in its \
+             headers, a path of ring 0.17.14 | \
+             /root/.cargo/registry/src/index-1949cf8c6b5b557f/ring-0.17.14/src/lib.rs",
         );
         check(
             "/w/build/zstd-sys-0123456789abcdef/out/x.c",

@@ -22,7 +22,7 @@ pub const NOT_REPRODUCED: Code = code(&CodeInfo {
     fix: "Build it with `--reproducible`. What remains is of the package that the finding names.",
     page: "reproducibility",
     sources: &["reproducible-builds.org"],
-    waivable: true,
+    waivable: false,
 });
 
 /// A tree that cannot be built again here.

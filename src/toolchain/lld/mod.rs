@@ -13,11 +13,12 @@ use crate::target::system::{Format, Libc, Os};
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
-use crate::toolchain::gcc;
 use crate::toolchain::lld::arguments::{of_rustflags, translate};
+use crate::toolchain::msvc::sdk;
 use crate::toolchain::program::Program;
 use crate::toolchain::script;
 use crate::toolchain::tools::{ToolFile, Tools};
+use crate::toolchain::{gcc, msvc};
 
 /// Name by which rustc finds the linker in its own sysroot.
 pub const RUST_LLD: &str = "rust-lld";
@@ -129,6 +130,12 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             Tools::default(),
             reason,
         )]);
+    }
+    if sdk::is_msvc(case.target) {
+        return msvc::candidates(case);
+    }
+    if system.os == Os::Windows {
+        return Err("links with Microsoft's libraries only, for windows-msvc".to_owned());
     }
     if system.libc == Libc::System {
         return Err("links for musl only".to_owned());

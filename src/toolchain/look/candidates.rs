@@ -19,6 +19,7 @@ use crate::toolchain::facts::Facts;
 use crate::toolchain::image::look::probing::ProbeOptions;
 use crate::toolchain::image::look::store::ImageStore;
 use crate::toolchain::look::levels::{joined, levels, own_profiles};
+use crate::toolchain::msvc::sdk;
 use crate::toolchain::probe::archiver::ArchiveFormat;
 use crate::toolchain::probe::headers::Includes;
 use crate::toolchain::probe::report::Report;
@@ -80,7 +81,10 @@ pub fn archives(
         let case = TargetContext::new(request, facts, &need, &tools);
         let here = candidates
             .iter()
-            .filter(|candidate| candidate.kind != LinkerKind::Image);
+            // Microsoft's archiver is called in another way.
+            .filter(|candidate| {
+                candidate.kind != LinkerKind::Image && !sdk::is_msvc(&request.target)
+            });
         let names = here
             .filter_map(|candidate| {
                 let name = candidate.archiver.clone()?;

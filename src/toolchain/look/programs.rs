@@ -52,7 +52,10 @@ pub fn digest(host: &Host, path: &Utf8Path) -> Option<String> {
 /// A program on PATH; a compiler or a linker also says what it is. What a compiler of its own name
 /// says is kept by its identity: a script or a `ccache` stands for another that may change.
 pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) -> (String, Program) {
-    if ["++", "ar", "ranlib"].iter().any(|end| name.ends_with(end)) {
+    if ["++", "ar", "ranlib", "-lib"]
+        .iter()
+        .any(|end| name.ends_with(end))
+    {
         return (
             name.clone(),
             Program {

@@ -31,6 +31,7 @@ use crate::toolchain::look::platform::{Platform, platform};
 use crate::toolchain::look::programs::{program, runner};
 use crate::toolchain::look::settings::cargo_settings;
 use crate::toolchain::look::{apple_sdk, candidates, libraries, ndk, programs, tools};
+use crate::toolchain::msvc::{look, sdk};
 use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::program::Program;
 use crate::toolchain::system_library::{Effect, SystemLibrary};
@@ -245,7 +246,12 @@ impl Survey<'_, '_> {
             let sdk = self.sdk(request, &facts);
             let package_graph = graph.packages.remove(triple);
             let profiles = own_profiles(scope, request);
+            let sysroot = request.sysroot.as_ref();
+            let windows_sdk = sysroot
+                .filter(|_| sdk::is_msvc(&request.target))
+                .map(|root| look::sdk(self.host, root, &request.target, platform.crt_static));
             complete.push(TargetFacts {
+                windows_sdk,
                 std: platform.std,
                 self_contained: platform.self_contained,
                 crt_static: platform.crt_static,

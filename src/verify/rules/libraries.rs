@@ -56,13 +56,16 @@ const MACOS: &[&str] = &["/usr/lib/", "/System/"];
 #[rustfmt::skip]
 const RUNTIMES: &[(&str, &str)] = &[
     ("vcruntime",     STATIC_CRT), ("msvcp",        STATIC_CRT), ("vccorlib",     STATIC_CRT), ("ucrtbased",  STATIC_CRT),
-    ("libgcc_s",      STATIC_GNU), ("libstdc++",    STATIC_GNU), ("libwinpthread", STATIC_GNU), ("libunwind",  STATIC_GNU),
+    ("libstdc++",     STATIC_CXX), ("libgcc_s",     STATIC_GNU), ("libwinpthread", STATIC_GNU), ("libunwind",  STATIC_GNU),
     ("libc++",        STATIC_GNU),
 ];
 
 const STATIC_CRT: &str = "build it with `-C target-feature=+crt-static`, or install Microsoft's \
                           redistributable with it";
-const STATIC_GNU: &str = "link it with `-C link-arg=-static`, or release the DLL beside it";
+const STATIC_CXX: &str = "link it statically: `CXXSTDLIB_<target>=static:-bundle=stdc++`, as `cargo \
+                          xpkg build` sets it for cc-rs, or release the DLL beside it";
+const STATIC_GNU: &str = "name the static library in the build script: \
+                          `cargo::rustc-link-lib=static:-bundle=NAME`, or release the DLL beside it";
 const BESIDE: &str = "link it statically (a `vendored` or `bundled` feature), or release the DLL \
                       beside it and allow it: `policy = { libraries = [\"…\"] }`";
 const DYLIB: &str = "link it statically (a `vendored` or `bundled` feature), or release the library \
@@ -101,7 +104,8 @@ pub fn check(binary: &Binary, allowed: &[String]) -> Option<Violation> {
     violation(format!("needs {}", quoted.join(", ")), expected, help)
 }
 
-fn is_windows(library: &str) -> bool {
+/// Returns true for a DLL that every Windows has.
+pub fn is_windows(library: &str) -> bool {
     let name = library.to_ascii_lowercase();
     // A module without a suffix is a DLL.
     let name = if name.contains('.') {
@@ -163,7 +167,7 @@ mod tests {
         );
         assert_eq!(
             dll(&["libstdc++-6.dll"], &[]),
-            expected("needs `libstdc++-6.dll`", STATIC_GNU)
+            expected("needs `libstdc++-6.dll`", STATIC_CXX)
         );
         assert_eq!(dll(&["foo.dll"], &[]), expected("needs `foo.dll`", BESIDE));
     }

@@ -9,5 +9,6 @@ mod levels;
 mod libraries;
 mod lld;
 mod macos;
+pub mod windows;
 mod words;
 pub mod zig;
