@@ -74,6 +74,7 @@ const LISTS: &[&[Code]] = &[
     crate::verify::rules::libc::CODES,
     crate::verify::rules::macos::CODES,
     crate::verify::rules::signature::CODES,
+    crate::verify::rules::webassembly::CODES,
     crate::tree::look::CODES,
     crate::tree::manifest::CODES,
     crate::tree::release::CODES,

@@ -61,7 +61,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "KEY")]
     pub signed_by: Option<String>,
 
-    /// Run each program, natively or under qemu, and require exit code 0
+    /// Run each program, natively, under qemu or by wasmtime, and require exit code 0
     #[arg(long)]
     pub run: bool,
 

@@ -29,7 +29,7 @@ use crate::toolchain::image::container::IMAGE_UNFIT;
 use crate::toolchain::kinds::{KINDS, KindEntry};
 use crate::toolchain::program::Program;
 use crate::toolchain::zig::{self, MISSING};
-use crate::toolchain::{gate, gcc, lld, native, packages};
+use crate::toolchain::{gate, gcc, lld, native, packages, wasm};
 
 /// Returns the names of the programs to look for, for one target. They cover all kinds, because
 /// `plan` shows each kind with its reason.
@@ -38,7 +38,10 @@ pub fn search_names(target: &Target, host: &str, on_path: &BTreeSet<String>) -> 
         .into_iter()
         .chain(gcc::search_names(target, host, on_path))
         .chain(clang::search_names());
-    kinds.chain(zig::search_names()).collect()
+    kinds
+        .chain(zig::search_names())
+        .chain(wasm::search_names(target))
+        .collect()
 }
 
 /// Returns true if zig must be searched for, and its wrappers be written, for this target.
@@ -47,6 +50,9 @@ pub fn wants_zig(request: &TargetRequest, host: &str) -> bool {
         .choice
         .as_ref()
         .and_then(|(choice, _)| choice.kind());
+    if wasm::is_wasi(&request.target) {
+        return chosen.is_none_or(|kind| kind == LinkerKind::RustLld);
+    }
     chosen.is_none_or(|kind| kind == LinkerKind::Zig)
         && zig::is_worth(&request.target, host, chosen == Some(LinkerKind::Zig))
 }
@@ -389,6 +395,9 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
         });
         let other = "or build on a system whose glibc is as old as the floor".to_owned();
         return install.into_iter().chain(choice).chain([other]).collect();
+    }
+    if wasm::serves(target) {
+        return wasm::suggestions(case);
     }
     match target.system.libc {
         Libc::Gnu if native && c.present && facts.programs.contains_key("cc") => {

@@ -168,6 +168,8 @@ pub struct TargetFacts {
     pub passed_over: Vec<Setting>,
     /// What clang finds for the target by `--target` alone.
     pub clang: Option<ClangFinds>,
+    /// Directories with WASI's C library, those that the user has set first.
+    pub wasi_sysroots: Vec<WasiSysroot>,
     /// Its cross image, or what is wrong with it; `None`: none is wanted.
     pub image: Option<Result<ImageFacts, Problem>>,
     /// zig's programs for it, or why there are none; `None`: not asked.
@@ -196,4 +198,22 @@ pub struct ClangFinds {
     pub linker: String,
     /// It has an lld of its own.
     pub lld: bool,
+}
+
+/// A directory with WASI's C library for a target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WasiSysroot {
+    /// Setting that names it, or the package that it is from.
+    pub origin: String,
+    /// Path, as it was set.
+    pub path: Utf8PathBuf,
+    /// Path of the headers, and the name in it that the target has in this version of WASI's C
+    /// library; `None` if there are none for the target.
+    pub headers: Option<(Utf8PathBuf, String)>,
+    /// Compiler that belongs to it, with its C++ compiler and archiver as far as they exist.
+    pub clang: Option<Program>,
+    /// C++ compiler.
+    pub cxx: Option<Program>,
+    /// Archiver.
+    pub ar: Option<Utf8PathBuf>,
 }

@@ -311,6 +311,7 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
             target: expected.as_ref().map(|expected| expected.name.clone()),
             binary: Some(binary.clone()),
             ran: None,
+            runtime: None,
             is_packed: subject.kind.is_packed(),
             expected: expected.clone(),
         });

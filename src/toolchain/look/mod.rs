@@ -5,6 +5,7 @@ pub mod levels;
 pub mod libraries;
 pub mod platform;
 pub mod programs;
+pub mod runtimes;
 pub mod settings;
 pub mod survey;
 pub mod tools;

@@ -19,7 +19,7 @@ use crate::verify::rules::context::RuleScope::{Always, Built};
 use crate::verify::rules::context::{Rule, RuleInput, SEE_PLAN, Violation};
 use crate::verify::rules::machine::{self, UNREADABLE_BINARY, WRONG_MACHINE};
 use crate::verify::rules::policy::{Policy, PolicyName};
-use crate::verify::rules::{hardening, level, libc, macos, signature};
+use crate::verify::rules::{hardening, level, libc, macos, signature, webassembly};
 
 /// Returns every rule, in the order in which they are checked.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -30,6 +30,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         hardening::RULES,
         signature::RULES,
         macos::RULES,
+        webassembly::RULES,
     ]
     .into_iter()
     .flatten()

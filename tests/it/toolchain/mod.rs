@@ -8,5 +8,6 @@ mod leaks;
 mod levels;
 mod libraries;
 mod lld;
+pub mod wasm;
 mod words;
 pub mod zig;
