@@ -31,6 +31,8 @@ const LISTS: &[&[Code]] = &[
     crate::target::level::CODES,
     crate::project::settings::CODES,
     crate::build::plan::CODES,
+    crate::build::outputs::CODES,
+    crate::build::wasm_bindgen::CODES,
     crate::build::auditable::CODES,
     crate::build::compiler_cache::codes::CODES,
     crate::toolchain::choose::CODES,

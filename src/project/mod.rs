@@ -1,5 +1,6 @@
 //! The user's project: workspace, dependency graph, configuration, and the settings of a run.
 
+pub mod artifact_kind;
 pub mod auditable;
 pub mod build_tools;
 pub mod cargo_config;
@@ -21,4 +22,5 @@ pub mod selection;
 pub mod setting;
 pub mod settings;
 pub mod system_libraries;
+pub mod wasm_bindgen;
 pub mod workspace;

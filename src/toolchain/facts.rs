@@ -53,6 +53,8 @@ pub struct Facts {
     /// Tools that are not installed or cannot run here, of those that the graph calls.
     pub tools: Vec<ToolFound>,
     pub installer: Installer,
+    /// wasm-bindgen, if a library is to have packages for JavaScript.
+    pub wasm_bindgen: Option<WasmBindgen>,
 }
 
 impl Facts {
@@ -198,6 +200,15 @@ pub struct ClangFinds {
     pub linker: String,
     /// It has an lld of its own.
     pub lld: bool,
+}
+
+/// wasm-bindgen, as it is locked and as it is installed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WasmBindgen {
+    /// Versions of the crate in Cargo.lock.
+    pub locked: Vec<String>,
+    /// Path of the program on PATH, and its version.
+    pub program: Option<(Utf8PathBuf, String)>,
 }
 
 /// A directory with WASI's C library for a target.

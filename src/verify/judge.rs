@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, Inside};
 use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::project::artifact_kind::ArtifactKind;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::tree::manifest::{Artifact, TargetRecord};
@@ -248,7 +249,10 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
         let input = RuleInput {
             mode: checked_mode(file.mode, path, subject.kind, options),
             homes: &file.homes,
-            is_bin: false,
+            // What the manifest calls a bin may have become another one with an accepted finding.
+            built: known
+                .map(|(artifact, _)| artifact.kind)
+                .filter(|kind| !kind.is_bin()),
             binary,
             expected: expected.as_ref(),
             linked_by,
@@ -315,7 +319,10 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
             is_packed: subject.kind.is_packed(),
             expected: expected.clone(),
         });
-        programs.push((path, file, expected));
+        // Packages for JavaScript have the same module, each with its own scripts.
+        if known.is_none_or(|(artifact, _)| artifact.kind != ArtifactKind::WasmBindgen) {
+            programs.push((path, file, expected));
+        }
     }
     skipped.extend(unread_archives(subject, &unread));
     skipped.extend(installed::unchecked(&data));

@@ -25,6 +25,7 @@ mod setup;
 mod stores;
 mod suite;
 mod targets;
+mod wasm;
 mod wild;
 
 use crate::command::{Go as _, alone, cargo, threads};
@@ -123,6 +124,11 @@ const TASKS: &[(&str, &str, Task)] = &[
         "container engines for the tests: podman, dockerds, buildx, a registry on loopback, \
          images of Debian's packages; `test` runs on all [up [--all]|test|down]",
         engine::run,
+    ),
+    (
+        "wasm",
+        "compile wasm-bindgen for the tests that make packages for JavaScript; minutes",
+        |_| wasm::run(),
     ),
     (
         "ci",

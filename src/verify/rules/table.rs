@@ -8,6 +8,7 @@ use crate::inspect::InspectError;
 use crate::inspect::binary::Binary;
 use crate::problem::Problem;
 use crate::problem::code::Code;
+use crate::project::artifact_kind::ArtifactKind;
 use crate::project::config::PolicyConfig;
 use crate::target::Target;
 use crate::target::level::Level;
@@ -67,6 +68,7 @@ pub fn acceptable() -> impl Iterator<Item = Code> {
 /// `raised` is the level of processor that the rustflags allow above the target's own.
 pub fn check_built(
     name: &str,
+    kind: ArtifactKind,
     binary: &Binary,
     target: &Target,
     raised: Option<&Level>,
@@ -79,7 +81,7 @@ pub fn check_built(
     let input = RuleInput {
         mode: None,
         homes: &[],
-        is_bin: true,
+        built: Some(kind),
         binary,
         expected: Some(&expected),
         linked_by: None,
@@ -210,6 +212,7 @@ fn check_one(path: &str, input: &RuleInput) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::binary::FormatName;
     use crate::inspect::inspect;
 
     /// Returns the codes against a bin for x86_64-unknown-linux-musl, edited by `edit`.
@@ -222,7 +225,7 @@ mod tests {
         let mut binary = inspect(&bytes).unwrap();
         edit(&mut binary);
         let target = Target::of_triple("x86_64-unknown-linux-musl").unwrap();
-        check_built("bin", &binary, &target, None)
+        check_built("bin", ArtifactKind::Bin, &binary, &target, None)
             .into_iter()
             .map(|problem| problem.code.name())
             .collect()
@@ -245,6 +248,46 @@ mod tests {
             }),
             ["not-executable"]
         );
+    }
+
+    #[test]
+    fn a_built_library_is_no_program() {
+        let code = |triple: &str, kind: &str, executable: bool, format| {
+            let binary = Binary {
+                machine: "wasm32".to_owned(),
+                ..Binary::plain(
+                    format,
+                    "EM_X86_64".to_owned(),
+                    64,
+                    kind.to_owned(),
+                    executable,
+                )
+            };
+            let binary = match format {
+                FormatName::Wasm => Binary {
+                    class: 32,
+                    ..binary
+                },
+                _ => Binary {
+                    machine: "EM_X86_64".to_owned(),
+                    ..binary
+                },
+            };
+            let target = Target::of_triple(triple).unwrap();
+            let problems = check_built("lib", ArtifactKind::Cdylib, &binary, &target, None);
+            let codes = problems.iter().map(|problem| problem.code.name());
+            codes.collect::<Vec<_>>().join(" ")
+        };
+        let gnu = "x86_64-unknown-linux-gnu";
+        let (elf, wasm) = (FormatName::Elf, FormatName::Wasm);
+        assert_eq!(code(gnu, "ET_DYN", false, elf), "");
+        assert_eq!(code(gnu, "ET_DYN", true, elf), "not-library");
+        assert_eq!(
+            code(gnu, "ET_REL", false, elf),
+            "not-executable not-library"
+        );
+        assert_eq!(code("wasm32-unknown-unknown", "module", false, wasm), "");
+        assert_eq!(code("wasm32-wasip1", "module", true, wasm), "not-library");
     }
 
     #[test]

@@ -14,7 +14,7 @@ fn findings(policy: PolicyName, triple: &str, binary: &Binary) -> Vec<String> {
     let input = RuleInput {
         mode: None,
         homes: &[],
-        is_bin: false,
+        built: None,
         binary,
         expected: Some(&Expected::from_target(&target)),
         linked_by: None,

@@ -14,13 +14,23 @@ fn a_bin_that_nothing_starts_is_not_staged() {
         str![[r#"
 exit 1
 --- stderr
-error[not-executable]: bin `hello` of package `hello`: a module that exports nothing to start, expected an executable (target `wasm32-unknown-unknown`)
-  file: [ROOT]/target/wasm32-unknown-unknown/release/hello.wasm
-  help: look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts; build WebAssembly for `wasm32-wasip1`
+error[not-executable]: bin `hello` of package `hello`: nothing starts a bin for `wasm32-unknown-unknown`
+  help: build it for a system that starts programs: `--target wasm32-wasip1`
+  help: or build a library: `crate-type = ["cdylib"]` below `[lib]`, and `cdylib = true` below `[package.metadata.xpkg]`
 
 "#]]
     );
-    assert!(!project.path("target/xpkg").exists());
+    // Nothing was compiled for that.
+    assert!(!project.path("target/wasm32-unknown-unknown").exists());
+    // One that is wanted all the same is built, and its manifest says so.
+    project
+        .xpkg("build -q --target wasm32-unknown-unknown --accept not-executable")
+        .ok();
+    let manifest = project.json("target/xpkg/manifest.json");
+    assert_eq!(
+        manifest["artifacts"][0]["waivers"][0]["code"],
+        "not-executable"
+    );
 }
 
 #[test]
