@@ -75,14 +75,14 @@ impl ArtifactDir {
 
     /// Returns the path of a bin's file in the target directory.
     pub fn file(&self, output: &Output) -> Utf8PathBuf {
-        let suffix = output.target.system.exe_suffix;
-        self.below.join(format!("{}{suffix}", output.bin.bin))
+        let Output { target, bin, .. } = output;
+        self.below.join(bin.kind.file_name(target, &bin.bin))
     }
 }
 
 /// Returns the calls of one target: one for all bins with unique names, then one for each bin that
 /// shares its name with a bin of another package, since cargo would write both to one file
-/// (rust-lang/cargo#6313).
+/// (rust-lang/cargo#6313), and one for each shared library.
 pub fn calls(
     workspace: &Workspace,
     selected: &Selected,
@@ -107,8 +107,10 @@ pub fn calls(
     {
         *names.entry(&bin.name).or_default() += 1;
     }
-    let (unique, shared): (Vec<&Output>, Vec<&Output>) = outputs
-        .iter()
+    let (bins, libraries): (Vec<&Output>, Vec<&Output>) =
+        outputs.iter().partition(|output| output.bin.kind.is_bin());
+    let (unique, shared): (Vec<&Output>, Vec<&Output>) = bins
+        .into_iter()
         .partition(|output| names[output.bin.bin.as_str()] == 1);
     let base =
         |features: &[String]| cargo_build(&workspace.root, settings, features, request, toolchain);
@@ -148,6 +150,17 @@ pub fn calls(
             invocation: base(&workspace.features_of(&output.bin.package, &features))
                 .options("--package", [&output.bin.package])
                 .options("--bin", [&output.bin.bin]),
+            outputs: vec![output.clone()],
+            container: container.clone(),
+            artifacts: artifacts.clone(),
+        }
+    }));
+    // By itself: `--lib` beside `--bins` would build the library of every package.
+    calls.extend(libraries.into_iter().map(|output| {
+        Call {
+            invocation: base(&workspace.features_of(&output.bin.package, &features))
+                .options("--package", [&output.bin.package])
+                .arg("--lib"),
             outputs: vec![output.clone()],
             container: container.clone(),
             artifacts: artifacts.clone(),

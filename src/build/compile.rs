@@ -21,6 +21,7 @@ use crate::host::opened::{Moment, OpenedFile};
 use crate::invocation::Invocation;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Failure, Problem, Result};
+use crate::project::artifact_kind::ArtifactKind;
 use crate::toolchain::candidate::CacheWarmup;
 use crate::toolchain::image::container::{self, Container};
 use crate::toolchain::image::look::engine;
@@ -271,6 +272,7 @@ fn remember(reports: &mut Vec<Report>, report: Option<Report>) {
     };
     let says_the_same = |known: &Report| {
         known.artifact.executable == report.artifact.executable
+            && known.artifact.filenames == report.artifact.filenames
             && known.artifact.features == report.artifact.features
     };
     reports.retain(|known| !(is_same_bin(known) && says_the_same(known)));
@@ -282,14 +284,9 @@ fn remember(reports: &mut Vec<Report>, report: Option<Report>) {
 
 /// Reads a line of cargo's output. Returns the report of a bin of the call, with its file.
 fn read_message(host: &Host, call: &Call, line: &str, group: u32) -> Option<Report> {
-    let named = executable(line)?;
-    let output_of = |file: &str| {
-        call.outputs
-            .iter()
-            .find(|output| call.artifacts.path_of(output) == file)
-    };
+    let named = named_output(call, line)?;
     // cargo may be about to release its lock: the file is opened before the message is parsed.
-    let opened = output_of(named).map(|output| open(host, call, output, group));
+    let opened = named.map(|output| open(host, call, output, group));
     let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line) else {
         return None;
     };
@@ -311,6 +308,41 @@ pub fn executable(line: &str) -> Option<&str> {
     after.split('"').next()
 }
 
+/// Returns the planned file that a message names, as far as its text tells; `None` for a message
+/// about none.
+fn named_output<'a>(call: &'a Call, line: &str) -> Option<Option<&'a Output>> {
+    let executable = executable(line);
+    let names = |output: &&Output| {
+        let path = call.artifacts.path_of(output);
+        match output.bin.kind {
+            ArtifactKind::Bin => executable == Some(path.as_str()),
+            ArtifactKind::Cdylib | ArtifactKind::WasmBindgen => {
+                line.contains(&format!("\"{path}\""))
+            }
+        }
+    };
+    let named = call.outputs.iter().find(names);
+    let has_library = call.outputs.iter().any(|output| !output.bin.kind.is_bin());
+    (executable.is_some() || has_library && line.contains(FILENAMES)).then_some(named)
+}
+
+/// Part of a message about files.
+const FILENAMES: &str = "\"filenames\":[";
+
+/// Returns the file that a message names for an output: of a library, the one of its crate types
+/// that is a shared library.
+fn file_of<'a>(artifact: &'a Artifact, output: &Output) -> Option<&'a Utf8Path> {
+    let Output { target, bin, .. } = output;
+    match bin.kind {
+        ArtifactKind::Bin => artifact.executable.as_deref(),
+        ArtifactKind::Cdylib | ArtifactKind::WasmBindgen => {
+            let name = bin.kind.file_name(target, &bin.bin);
+            let mut files = artifact.filenames.iter().map(|file| file.as_path());
+            files.find(|file| file.file_name() == Some(&name))
+        }
+    }
+}
+
 /// Opens the file of a bin. Returns also if cargo still locks its directory.
 fn open(host: &Host, call: &Call, output: &Output, group: u32) -> (Result<OpenedFile>, bool) {
     let file = host.open_below(&call.artifacts.target_dir, &call.artifacts.file(output));
@@ -321,10 +353,13 @@ fn open(host: &Host, call: &Call, output: &Output, group: u32) -> (Result<Opened
 /// Returns true for a message about a planned bin.
 fn is_about(artifact: &Artifact, output: &Output) -> bool {
     artifact.package_id.repr == output.bin.package_id
-        && artifact.target.is_bin()
-        && artifact.target.name == output.bin.bin
         && !artifact.profile.test
-        && artifact.executable.is_some()
+        && match output.bin.kind {
+            ArtifactKind::Bin => artifact.target.is_bin() && artifact.target.name == output.bin.bin,
+            // cargo may call the library by its package's name, with `-`.
+            ArtifactKind::Cdylib | ArtifactKind::WasmBindgen => artifact.target.is_cdylib(),
+        }
+        && file_of(artifact, output).is_some()
 }
 
 /// Returns the bins of a call; `None` if another cargo may have replaced one. `began` is the moment
@@ -443,18 +478,13 @@ fn check_exit_code(call: &Call, code: Option<i32>) -> Result<(), Failure> {
 /// # Errors
 /// There is no report, they contradict each other, or they name another file than cargo writes.
 fn find(host: &Host, call: &Call, output: &Output, reports: Vec<Report>) -> Result<Report> {
-    let name = format!(
-        "bin `{}` of package `{}`",
-        output.bin.bin, output.bin.package
-    );
+    let name = output.bin.label();
     let says = |report: &Report| {
-        let Artifact {
-            executable,
-            features,
-            ..
-        } = &report.artifact;
-        let file = executable.as_deref().unwrap_or(Utf8Path::new(""));
-        format!("`{file}` with features [{}]", features.join(", "))
+        let file = file_of(&report.artifact, output).unwrap_or(Utf8Path::new(""));
+        format!(
+            "`{file}` with features [{}]",
+            report.artifact.features.join(", ")
+        )
     };
     let mut said: Vec<String> = reports.iter().map(says).collect();
     said.dedup();
@@ -466,7 +496,7 @@ fn find(host: &Host, call: &Call, output: &Output, reports: Vec<Report>) -> Resu
             .help("look for a proc macro that prints to stdout: cargo passes it on as its own")
     };
     let is_expected = |report: &Report| {
-        let file = report.artifact.executable.as_deref();
+        let file = file_of(&report.artifact, output);
         file.is_some_and(|file| is_same_path(host, file, &expected))
     };
     if said.len() > 1 {

@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use crate::build::auditable::Lists;
 use crate::build::cargo_call::{Call, calls, fetch};
+use crate::build::outputs::{self, TargetOutputs};
+use crate::build::wasm_bindgen::{self, Packages};
 use crate::invocation::Invocation;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
@@ -86,6 +88,12 @@ pub struct TargetPlan {
     pub fetch: Option<Invocation>,
     /// Calls of cargo.
     pub calls: Vec<Call>,
+    /// Packages for JavaScript that are made of its libraries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<Packages>,
+    /// Files that are selected and not built for this target, with the reasons.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Plan {
@@ -196,8 +204,13 @@ fn target_plan(
         problems.extend(blocking);
         choice
     });
-    match (choice, outputs(selected, settings, target)) {
-        (Ok(toolchain), Ok(outputs)) => {
+    let files = outputs::of_target(selected, settings, request, target_facts);
+    let files = files.and_then(|files| {
+        let packages = wasm_bindgen::packages(&files.outputs, facts.wasm_bindgen.as_ref());
+        Ok((files, packages.map_err(|problem| vec![problem])?))
+    });
+    match (choice, files) {
+        (Ok(toolchain), Ok((TargetOutputs { outputs, left_out }, packages))) => {
             let calls = calls(workspace, selected, settings, request, &toolchain, &outputs);
             let image = toolchain.candidate.image.as_ref();
             let fetch = image.map(|_| fetch(workspace, settings, &facts.rustc.host, [target]));
@@ -221,6 +234,8 @@ fn target_plan(
                 toolchain,
                 fetch,
                 calls,
+                packages,
+                left_out,
             })
         }
         (choice, outputs) => {
@@ -554,31 +569,6 @@ fn std_unavailable(target: &Target) -> Problem {
         "let cargo compile it: with a nightly toolchain and its `rust-src`, set `build-std = \
          [\"std\", \"panic_abort\"]` below `[unstable]` in `.cargo/config.toml`",
     )
-}
-
-/// Returns the path of each selected bin for a target, or all problems with the layout.
-fn outputs(
-    selected: &Selected,
-    settings: &Settings,
-    target: &Target,
-) -> Result<Vec<Output>, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let mut outputs = Vec::new();
-    for bin in &selected.bins {
-        match settings.layout.path(target, bin, &settings.cargo.profile) {
-            Ok(path) => outputs.push(Output {
-                target: target.clone(),
-                bin: bin.clone(),
-                path,
-            }),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if problems.is_empty() {
-        Ok(outputs)
-    } else {
-        Err(problems)
-    }
 }
 
 /// Codes declared in this file.

@@ -14,12 +14,14 @@ use crate::build::look::timer::{StepKind, Timer};
 use crate::build::plan::{Plan, STD_MISSING, TargetPlan};
 use crate::build::record::{Places, expected, record};
 use crate::build::stage::{ExistingTree, Provenance, Staging};
+use crate::build::wasm_bindgen;
 use crate::build::write::write_tools;
 use crate::host::lock::{self, FileLock};
 use crate::host::machine::Host;
 use crate::host::shared::SharedLock;
 use crate::invocation::Invocation;
 use crate::problem::{Failure, Problem, Result, text};
+use crate::project::artifact_kind::ArtifactKind;
 use crate::project::look::cargo_config::cargo_home;
 use crate::project::selection;
 use crate::project::setting;
@@ -298,7 +300,16 @@ fn build(
             .chain(artifacts)
             .collect(),
     );
-    let bins = text::count(manifest.artifacts.len(), "bin");
+    let number = |kind| {
+        let files = manifest.artifacts.iter();
+        files.filter(|artifact| artifact.kind == kind).count()
+    };
+    let bins = text::count(number(ArtifactKind::Bin), "bin");
+    let bins = match number(ArtifactKind::Cdylib) {
+        0 => bins,
+        1 => format!("{bins} and 1 library"),
+        number => format!("{bins} and {number} libraries"),
+    };
     let verb = if staging.finish(&manifest)? {
         "Staged"
     } else {
@@ -403,7 +414,15 @@ fn build_target(
         let taken = staging.take(&bins, provenance).map_err(Failure::from);
         let failed = taken.as_ref().err().map(Failure::name);
         timer.add(StepKind::Inspect, Some(&name), began, failed);
-        artifacts.extend(taken?);
+        let taken = taken?;
+        for packages in &target.packages {
+            let library = taken.iter().find(|file| file.path == packages.library);
+            if let Some(library) = library {
+                let made = wasm_bindgen::run::make(host, staging, packages, library)?;
+                artifacts.extend(made);
+            }
+        }
+        artifacts.extend(taken);
     }
     cache::write::record(host, &cache_dir(workspace), &used)?;
     Ok(artifacts)

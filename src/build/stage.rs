@@ -159,10 +159,7 @@ impl Staging<'_> {
             file,
             features,
         } = bin;
-        let name = format!(
-            "bin `{}` of package `{}`",
-            output.bin.bin, output.bin.package
-        );
+        let name = output.bin.label();
         let read = file.read(self.host).map_err(|problem| vec![problem])?;
         let mut bytes = read.ok_or_else(|| vec![overwritten(&name, file.path())])?;
         if let Some(lists) = provenance.lists_of(output.target.triple()) {
@@ -176,7 +173,7 @@ impl Staging<'_> {
                 let expected = expected.find(|(triple, _)| *triple == output.target.triple());
                 let own = || Expected::from_target(&output.target);
                 let expected = expected.map_or_else(own, |(_, expected)| expected.clone());
-                let findings = table::check_built(&name, &binary, &expected);
+                let findings = table::check_built(&name, output.bin.kind, &binary, &expected);
                 (Some(binary), findings)
             }
             Err(error) => (None, vec![table::unreadable(&name, &error)]),
@@ -205,6 +202,7 @@ impl Staging<'_> {
             package: output.bin.package.clone(),
             version: output.bin.version.clone(),
             bin: output.bin.bin.clone(),
+            kind: output.bin.kind,
             profile: provenance.profile.to_owned(),
             features: features.clone(),
             built_by: String::new(),
@@ -246,6 +244,11 @@ impl Staging<'_> {
         }
         self.host.write_program(&to, bytes)?;
         Ok(true)
+    }
+
+    /// Returns the path of a file in the new tree.
+    pub fn path_of(&self, path: &str) -> Utf8PathBuf {
+        self.new.root().join(path)
     }
 
     /// Returns the path of a file in the new tree, and creates its directory.

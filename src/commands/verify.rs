@@ -67,7 +67,7 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub reproduce: bool,
 
-    /// Run each program, natively or under qemu or wine, and require exit code 0
+    /// Run each program, natively, under qemu or wine, or by wasmtime, and require exit code 0
     #[arg(long)]
     pub run: bool,
 

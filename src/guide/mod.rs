@@ -56,6 +56,7 @@ pages! {
     configuration "configuration",
     linkers "linkers",
     targets "targets",
+    webassembly "webassembly",
     glibc "glibc",
     levels "levels",
     zig "zig",

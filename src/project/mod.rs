@@ -1,6 +1,7 @@
 //! The user's project: workspace, dependency graph, configuration, and the settings of a run.
 
 pub mod apple_libraries;
+pub mod artifact_kind;
 pub mod asked;
 pub mod build_tools;
 pub mod cargo_config;
@@ -23,4 +24,5 @@ pub mod selection;
 pub mod setting;
 pub mod settings;
 pub mod system_libraries;
+pub mod wasm_bindgen;
 pub mod workspace;

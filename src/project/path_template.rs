@@ -64,7 +64,10 @@ impl Field {
             Self::Platform => target.platform(),
             Self::Package => bin.package.clone(),
             Self::Version => bin.version.clone(),
-            Self::Bin => bin.staged.clone(),
+            Self::Bin => {
+                let (prefix, _) = bin.kind.affixes(target);
+                format!("{prefix}{}", bin.staged)
+            }
             Self::Profile => profile.to_owned(),
         }
     }
@@ -132,14 +135,12 @@ impl PathTemplate {
             Segment::Text(text) => text.clone(),
             Segment::Field(field) => field.value(target, bin, profile),
         });
-        let path: String = parts.chain([target.system.exe_suffix.to_owned()]).collect();
+        let (_, suffix) = bin.kind.affixes(target);
+        let path: String = parts.chain([suffix.to_owned()]).collect();
         match path_fault(&path) {
             Some(why) => Err(Problem::new(
                 LAYOUT_INVALID,
-                format!(
-                    "bin `{}` of package `{}` cannot be staged at `{path}`: {why}",
-                    bin.bin, bin.package
-                ),
+                format!("{} cannot be staged at `{path}`: {why}", bin.label()),
             )
             .help("give it another name with `rename` in its `[package.metadata.xpkg]`")),
             None => Ok(path),

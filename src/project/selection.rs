@@ -10,8 +10,12 @@ use serde::Serialize;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::list;
 use crate::problem::{Problem, nearest};
-use crate::project::config::Config;
+use crate::project::artifact_kind::ArtifactKind;
+use crate::project::config::{CdylibConfig, Config};
+use crate::project::wasm_bindgen::Flavor;
 use crate::project::workspace::{Member, MemberBin, Workspace};
+use crate::target::Target;
+use crate::target::system::Os;
 
 /// The user's selection, from the flags of the same names.
 #[derive(Debug, Clone, Default)]
@@ -40,12 +44,15 @@ impl Selection {
 }
 
 /// A bin to build.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Bin {
     /// Name of its package.
     pub package: String,
-    /// Name of the bin.
+    /// Name of the bin, or of the library.
     pub bin: String,
+    /// Kind of its file.
+    #[serde(skip_serializing_if = "ArtifactKind::is_bin")]
+    pub kind: ArtifactKind,
     /// Version of its package.
     pub version: String,
     /// cargo's ID of its package.
@@ -54,6 +61,42 @@ pub struct Bin {
     /// Name in the staged tree.
     #[serde(skip)]
     pub staged: String,
+    /// Triples of the targets that have it; `None` for all.
+    #[serde(skip)]
+    pub only_for: Option<Vec<String>>,
+    /// Packages for JavaScript that are made of it.
+    #[serde(skip)]
+    pub flavors: Vec<Flavor>,
+}
+
+impl Bin {
+    /// Returns true if the configuration wants it for a target.
+    pub fn is_for(&self, triple: &str) -> bool {
+        let named = self.only_for.as_ref();
+        named.is_none_or(|named| named.iter().any(|name| name == triple))
+    }
+
+    /// Returns the description for messages.
+    pub fn label(&self) -> String {
+        format!(
+            "{} `{}` of package `{}`",
+            self.kind.name(),
+            self.bin,
+            self.package
+        )
+    }
+}
+
+/// Returns the files that a target has of the selected ones: what `build` leaves out beside others
+/// is not among them.
+pub fn files_of<'a>(bins: &'a [Bin], target: &Target) -> impl Iterator<Item = &'a Bin> {
+    let triple = target.triple().to_owned();
+    let has_library = bins
+        .iter()
+        .any(|bin| !bin.kind.is_bin() && bin.is_for(&triple));
+    let only_libraries = has_library && target.system.os == Os::None;
+    bins.iter()
+        .filter(move |bin| bin.is_for(&triple) && !(only_libraries && bin.kind.is_bin()))
 }
 
 /// A bin that is not built, and the reason.
@@ -109,7 +152,9 @@ impl Workspace {
                 });
                 match reason {
                     None if selection.bins.is_empty() || selection.bins.contains(&bin.name) => {
-                        selected.bins.push(planned(member, bin, config));
+                        selected
+                            .bins
+                            .push(planned(member, &bin.name, config, ArtifactKind::Bin));
                     }
                     None => {}
                     Some(reason) => {
@@ -121,12 +166,26 @@ impl Workspace {
                     }
                 }
             }
+            let Some(library) = configured_cdylib(member, config).filter(|_| !skipped) else {
+                continue;
+            };
+            match unselected {
+                None if selection.bins.is_empty() || selection.bins.contains(&library.bin) => {
+                    selected.bins.push(library);
+                }
+                None => {}
+                Some(reason) => selected.left_out.push(LeftOut {
+                    package: library.package,
+                    bin: library.bin,
+                    reason,
+                }),
+            }
         }
-        let known: Vec<String> = self
-            .members
-            .iter()
-            .flat_map(|member| &member.bins)
+        let bins = self.members.iter().flat_map(|member| &member.bins);
+        let libraries = selected.bins.iter().filter(|bin| !bin.kind.is_bin());
+        let known: Vec<String> = bins
             .map(|bin| bin.name.clone())
+            .chain(libraries.map(|library| library.bin.clone()))
             .collect();
         let problems = refusals(&selected, &known, selection);
         if !problems.is_empty() {
@@ -170,6 +229,10 @@ impl Workspace {
                 .rename
                 .keys()
                 .filter(|bin| !member.bins.iter().any(|existing| &existing.name == *bin))
+                .filter(|name| {
+                    let mut library = configured_cdylib(member, config).into_iter();
+                    !library.any(|library| library.bin == **name)
+                })
             {
                 let problem = Problem::new(
                     UNKNOWN_BIN,
@@ -184,23 +247,84 @@ impl Workspace {
                     },
                 );
             }
+            let has_cdylib = member.library.as_ref();
+            let has_cdylib = has_cdylib.is_some_and(|library| library.is_cdylib);
+            let library = configured_cdylib(member, config);
+            let is_reached = library.is_some_and(|library| library.is_for(FOR_JAVASCRIPT));
+            // Without the crate type, that is the problem.
+            let is_other = has_cdylib || package.cdylib.is_none();
+            if !package.wasm_bindgen.is_empty() && is_other && !is_reached {
+                problems.push(
+                    Problem::new(
+                        CDYLIB_MISSING,
+                        format!(
+                            "`wasm-bindgen` is set for package `{name}`, which has no library for \
+                             `{FOR_JAVASCRIPT}`"
+                        ),
+                    )
+                    .help(format!(
+                        "add it beside the key: `cdylib = [\"{FOR_JAVASCRIPT}\"]`"
+                    )),
+                );
+            }
+            if package.cdylib.is_some() && !has_cdylib {
+                problems.push(
+                    Problem::new(
+                        CDYLIB_MISSING,
+                        format!(
+                            "`cdylib` is set for package `{name}`, whose library is not of that \
+                             crate type"
+                        ),
+                    )
+                    .help(
+                        "add it to the package's Cargo.toml: `crate-type = [\"cdylib\"]` below \
+                           `[lib]`",
+                    ),
+                );
+            }
         }
         problems
     }
 }
 
+/// Target whose libraries wasm-bindgen makes packages of.
+const FOR_JAVASCRIPT: &str = "wasm32-unknown-unknown";
+
+/// Returns the library of a member that the configuration wants, selected or not.
+fn configured_cdylib(member: &Member, config: &Config) -> Option<Bin> {
+    let package = config.package.get(&member.name)?;
+    let wanted = package.cdylib.as_ref()?;
+    let library = member
+        .library
+        .as_ref()
+        .filter(|library| library.is_cdylib)?;
+    let only_for = match wanted {
+        CdylibConfig::Switch(false) => return None,
+        CdylibConfig::Switch(true) => None,
+        CdylibConfig::Targets(targets) => Some(targets.clone()),
+    };
+    Some(Bin {
+        only_for,
+        flavors: package.wasm_bindgen.clone(),
+        ..planned(member, &library.name, config, ArtifactKind::Cdylib)
+    })
+}
+
 /// Returns a bin to build, with its name in the staged tree.
-fn planned(member: &Member, bin: &MemberBin, config: &Config) -> Bin {
+fn planned(member: &Member, bin: &str, config: &Config, kind: ArtifactKind) -> Bin {
     let renamed = config
         .package
         .get(&member.name)
-        .and_then(|package| package.rename.get(&bin.name));
+        .and_then(|package| package.rename.get(bin));
     Bin {
         package: member.name.clone(),
-        bin: bin.name.clone(),
+        bin: bin.to_owned(),
+        kind,
+        only_for: None,
+        flavors: Vec::new(),
         version: member.version.clone(),
         package_id: member.id.clone(),
-        staged: renamed.unwrap_or(&bin.name).clone(),
+        staged: renamed.map_or(bin, String::as_str).to_owned(),
     }
 }
 
@@ -340,7 +464,18 @@ fn refusals(selected: &Selected, known: &[String], selection: &Selection) -> Vec
 }
 
 /// The codes that this file declares.
-pub const CODES: &[Code] = &[UNKNOWN_PACKAGE, UNKNOWN_BIN, NO_BINS];
+pub const CODES: &[Code] = &[UNKNOWN_PACKAGE, UNKNOWN_BIN, NO_BINS, CDYLIB_MISSING];
+
+pub const CDYLIB_MISSING: Code = code(&CodeInfo {
+    name: "cdylib-missing",
+    title: "a package has no library of crate type `cdylib`",
+    cause: "`cdylib` below `[package.metadata.xpkg]` asks for a shared library that cargo does not build.",
+    detection: "The crate types are those of `cargo metadata`.",
+    fix: "Add `crate-type = [\"cdylib\"]` below `[lib]` of the package, or remove the key.",
+    page: "webassembly",
+    sources: &["cargo, the `crate-type` field"],
+    waivable: false,
+});
 
 pub const UNKNOWN_PACKAGE: Code = code(&CodeInfo {
     name: "unknown-package",
@@ -434,6 +569,7 @@ mod tests {
                         })
                         .into(),
                     bins: bins.collect(),
+                    library: None,
                 }
             })
             .collect();
@@ -447,6 +583,31 @@ mod tests {
 
     const CHAT: &str =
         "bots: bot, indexer; core:; server: server, probe?extra, small?small; xtask!: xtask";
+
+    #[test]
+    fn a_target_has_the_files_that_are_for_it() {
+        let bins = [
+            Bin {
+                bin: "app".to_owned(),
+                ..Bin::default()
+            },
+            Bin {
+                bin: "lib".to_owned(),
+                kind: ArtifactKind::Cdylib,
+                only_for: Some(vec!["wasm32-unknown-unknown".to_owned()]),
+                ..Bin::default()
+            },
+        ];
+        let names = |bins: &[Bin], triple: &str| {
+            let target = Target::of_triple(triple).unwrap();
+            let names = files_of(bins, &target).map(|bin| bin.bin.clone());
+            names.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names(&bins, "x86_64-unknown-linux-musl"), "app");
+        assert_eq!(names(&bins, "wasm32-unknown-unknown"), "lib");
+        // Without a library, the plan says what is wrong with the bin.
+        assert_eq!(names(&bins[..1], "wasm32-unknown-unknown"), "app");
+    }
 
     #[test]
     fn bins_that_share_a_reason_share_a_line() {

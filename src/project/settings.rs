@@ -12,7 +12,7 @@ use crate::project::asked::Asked;
 use crate::project::cargo_config::{self, OpaqueConfig};
 use crate::project::compiler_cache::CompilerCache;
 use crate::project::config::parse::CONFIG_INVALID;
-use crate::project::config::{Config, DockerfileTable, PreBuild, TargetConfig};
+use crate::project::config::{CdylibConfig, Config, DockerfileTable, PreBuild, TargetConfig};
 use crate::project::linker::{LINKER_UNFIT, LinkerChoice};
 use crate::project::path_template::{DEFAULT_LAYOUT, PathTemplate};
 use crate::project::reference::Reference;
@@ -214,6 +214,16 @@ pub fn resolve(
             None => problem,
         });
     }
+    for (package, name) in cdylib_targets(config).filter(|(_, name)| !triples.contains(name)) {
+        let problem = Problem::new(
+            UNKNOWN_TARGET,
+            format!("`cdylib` of package `{package}` names `{name}`, which rustc does not know"),
+        );
+        problems.push(match nearest(name, triples.iter().map(String::as_str)) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem,
+        });
+    }
     let targets: Vec<&Target> = requests.iter().map(|request| &request.target).collect();
     let reproducible = reproducible.resolve(config.reproducible);
     // Configured rustflags are merged with all others, so xpkg must see every one.
@@ -390,6 +400,17 @@ pub fn image_request(
         triples,
     )?;
     Ok(request.image.clone().map(|image| (request, image)))
+}
+
+/// Returns the targets that `cdylib` names, each with its package.
+fn cdylib_targets(config: &Config) -> impl Iterator<Item = (&String, &String)> {
+    config.package.iter().flat_map(|(name, package)| {
+        let targets = match &package.cdylib {
+            Some(CdylibConfig::Targets(targets)) => targets.as_slice(),
+            _ => &[],
+        };
+        targets.iter().map(move |target| (name, target))
+    })
 }
 
 /// Returns the image that a target's table names, with its settings.

@@ -60,6 +60,17 @@ pub struct Member {
     pub features: BTreeMap<String, Vec<String>>,
     /// Bins.
     pub bins: Vec<MemberBin>,
+    /// Name of its library; `None` if it has none.
+    pub library: Option<MemberLibrary>,
+}
+
+/// The library of a member.
+#[derive(Debug, Clone)]
+pub struct MemberLibrary {
+    /// Name, with `_` for `-`.
+    pub name: String,
+    /// True if `cdylib` is among its crate types.
+    pub is_cdylib: bool,
 }
 
 /// A package whose sources are on this machine, member or not: it has no registry or repository.
@@ -199,7 +210,18 @@ fn member(package: &Package, default: bool) -> Member {
                 required_features: target.required_features.clone(),
             })
             .collect(),
+        library: package.targets.iter().find_map(library),
     }
+}
+
+/// Returns the library that a target of cargo's is, if it is one for others than rustc.
+fn library(target: &cargo_metadata::Target) -> Option<MemberLibrary> {
+    let is_library = target.is_lib() || target.is_cdylib() || target.is_dylib();
+    (is_library || target.is_rlib() || target.is_staticlib()).then(|| MemberLibrary {
+        // cargo names the file after the crate.
+        name: target.name.replace('-', "_"),
+        is_cdylib: target.is_cdylib(),
+    })
 }
 
 /// Returns xpkg's cache directory, for files that it can create again: links to tools, answers to

@@ -70,14 +70,15 @@ impl Os {
     }
 
     /// Returns true if a file of one of the systems may be for the other: what Solaris and illumos
-    /// both have does not tell them apart, a name may leave the version of WASI open, and JavaScript
-    /// engines offer WASI.
+    /// both have does not tell them apart, a name may leave the version of WASI open, JavaScript
+    /// engines offer WASI, and `wasm32-unknown-unknown` names no system.
     pub fn may_be(self, other: Self) -> bool {
         const OPEN: &[&[Os]] = &[
             &[Os::Solaris, Os::Illumos],
             &[Os::Wasi, Os::WasiP1],
             &[Os::Wasi, Os::WasiP2],
             &[Os::Js, Os::Wasi],
+            &[Os::None, Os::Wasi],
             &[Os::Js, Os::WasiP1],
         ];
         let has_both = |pair: &&[Self]| pair.contains(&self) && pair.contains(&other);

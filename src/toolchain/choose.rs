@@ -31,7 +31,7 @@ use crate::toolchain::kinds::{KINDS, KindEntry};
 use crate::toolchain::msvc::sdk;
 use crate::toolchain::program::Program;
 use crate::toolchain::zig::{self, MISSING};
-use crate::toolchain::{gate, gcc, lld, mingw, msvc, native, packages};
+use crate::toolchain::{gate, gcc, lld, mingw, msvc, native, packages, wasm};
 
 /// Returns the names of the programs to look for, for one target. They cover all kinds, because
 /// `plan` shows each kind with its reason.
@@ -41,7 +41,10 @@ pub fn search_names(target: &Target, host: &str, on_path: &BTreeSet<String>) -> 
         .chain(gcc::search_names(target, host, on_path))
         .chain(clang::search_names())
         .chain(msvc::search_names(target));
-    kinds.chain(zig::search_names()).collect()
+    kinds
+        .chain(zig::search_names())
+        .chain(wasm::search_names(target))
+        .collect()
 }
 
 /// Returns true if zig must be searched for, and its wrappers be written, for this target.
@@ -50,6 +53,9 @@ pub fn wants_zig(request: &TargetRequest, host: &str) -> bool {
         .choice
         .as_ref()
         .and_then(|(choice, _)| choice.kind());
+    if wasm::is_wasi(&request.target) {
+        return chosen.is_none_or(|kind| kind == LinkerKind::RustLld);
+    }
     chosen.is_none_or(|kind| kind == LinkerKind::Zig)
         && zig::is_worth(&request.target, host, chosen == Some(LinkerKind::Zig))
 }
@@ -420,6 +426,9 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
             if native { "cc" } else { "COMPILER" }
         )];
     }
+    if wasm::serves(target) {
+        return wasm::suggestions(case);
+    }
     match target.system.libc {
         Libc::Gnu if native && c.present && facts.programs.contains_key("cc") => {
             vec![format!(
@@ -503,8 +512,6 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
                 "set a linker for it in `CARGO_TARGET_{}_LINKER`",
                 target.upper()
             );
-            let cross = packages::cross_compiler(target, "gcc", facts.installer)
-                .map(|command| format!("a cross compiler (`{command}`)"));
             let first = one_of(cross);
             let install = match (target.system.os, &target_facts.sdk) {
                 (_, Some(Err(_))) => return vec![SET_SDK.to_owned()],

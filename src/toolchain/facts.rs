@@ -55,6 +55,8 @@ pub struct Facts {
     /// Tools that are not installed or cannot run here, of those that the graph calls.
     pub tools: Vec<ToolFound>,
     pub installer: Installer,
+    /// wasm-bindgen, if a library is to have packages for JavaScript.
+    pub wasm_bindgen: Option<WasmBindgen>,
 }
 
 impl Facts {
@@ -220,6 +222,8 @@ pub struct TargetFacts {
     /// Directories of Microsoft's libraries below its sysroot, or what is missing there; `None` for
     /// targets that need none, and without a sysroot.
     pub windows_sdk: Option<Result<WindowsSdk, String>>,
+    /// Directories with WASI's C library, those that the user has set first.
+    pub wasi_sysroots: Vec<WasiSysroot>,
     /// Its cross image, or what is wrong with it; `None`: none is wanted.
     pub image: Option<Result<ImageFacts, Problem>>,
     /// zig's programs for it, or why there are none; `None`: not asked.
@@ -259,4 +263,31 @@ pub struct ClangFinds {
     pub linker: String,
     /// It has an lld of its own.
     pub lld: bool,
+}
+
+/// wasm-bindgen, as it is locked and as it is installed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WasmBindgen {
+    /// Versions of the crate in Cargo.lock.
+    pub locked: Vec<String>,
+    /// Path of the program on PATH, and its version.
+    pub program: Option<(Utf8PathBuf, String)>,
+}
+
+/// A directory with WASI's C library for a target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WasiSysroot {
+    /// Setting that names it, or the package that it is from.
+    pub origin: String,
+    /// Path, as it was set.
+    pub path: Utf8PathBuf,
+    /// Path of the headers, and the name in it that the target has in this version of WASI's C
+    /// library; `None` if there are none for the target.
+    pub headers: Option<(Utf8PathBuf, String)>,
+    /// Compiler that belongs to it, with its C++ compiler and archiver as far as they exist.
+    pub clang: Option<Program>,
+    /// C++ compiler.
+    pub cxx: Option<Program>,
+    /// Archiver.
+    pub ar: Option<Utf8PathBuf>,
 }

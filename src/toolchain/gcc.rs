@@ -422,7 +422,7 @@ mod tests {
             "gcc",
             "`x86_64-w64-mingw32-gcc` is GNU's compiler, and `x86_64-pc-windows-gnullvm` needs \
              LLVM's libraries (llvm-mingw) | put llvm-mingw's `x86_64-w64-mingw32-clang` on PATH | \
-             set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_LINKER`",
+             or set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_LINKER`",
         );
     }
 

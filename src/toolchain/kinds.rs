@@ -5,7 +5,7 @@ use crate::project::linker::LinkerKind;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::image::candidates;
-use crate::toolchain::{clang, gcc, lld, native, zig};
+use crate::toolchain::{clang, gcc, lld, native, wasm, zig};
 
 /// A kind of linker that `auto` tries.
 pub struct KindEntry {
@@ -31,7 +31,7 @@ pub const KINDS: &[KindEntry] = &[
     },
     KindEntry {
         kind: LinkerKind::RustLld,
-        candidates: lld::candidates,
+        candidates: rust_lld,
     },
     KindEntry {
         kind: LinkerKind::Zig,
@@ -42,3 +42,13 @@ pub const KINDS: &[KindEntry] = &[
         candidates: candidates::candidates,
     },
 ];
+
+/// Returns the candidates of Rust's own linkers: what C needs beside them is another thing for
+/// WebAssembly than for musl.
+fn rust_lld(case: &TargetContext) -> Result<Vec<Candidate>, String> {
+    if wasm::serves(case.target) {
+        wasm::candidates(case)
+    } else {
+        lld::candidates(case)
+    }
+}

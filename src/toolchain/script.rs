@@ -53,12 +53,38 @@ pub fn of_machine(case: &TargetContext, name: &str, program: &Utf8Path) -> ToolF
     file(case, name, &format!("exec {program} \"$@\"\n"))
 }
 
+/// Lines of a script that remove the target that cc-rs and CMake pass, from the arguments: it comes
+/// after the script's own, and would take precedence.
+pub const WITHOUT_TARGET: &str = "for word do\n    shift\n    case $word in --target=*) ;; *) set -- \
+                                  \"$@\" \"$word\" ;; esac\ndone\n";
+
 /// Returns a compiler that is called with these arguments, as a script with this end of its name, and
 /// the scripts. The path of a configured sysroot is among the arguments, and so in the name.
 pub fn compiler(
     case: &TargetContext,
     program: &Program,
     name: &str,
+    arguments: &[String],
+) -> (Program, [ToolFile; 2]) {
+    started_compiler(case, program, name, "", arguments)
+}
+
+/// Returns the same for the target among these arguments, whatever its callers pass.
+pub fn compiler_for(
+    case: &TargetContext,
+    program: &Program,
+    name: &str,
+    arguments: &[String],
+) -> (Program, [ToolFile; 2]) {
+    started_compiler(case, program, name, WITHOUT_TARGET, arguments)
+}
+
+/// Returns a compiler that a script starts after these lines, and the scripts.
+fn started_compiler(
+    case: &TargetContext,
+    program: &Program,
+    name: &str,
+    before: &str,
     arguments: &[String],
 ) -> (Program, [ToolFile; 2]) {
     let Program {
@@ -83,7 +109,7 @@ pub fn compiler(
         .map(|argument| format!(" {}", invocation::quote(argument)))
         .collect::<String>();
     let text = format!(
-        "# {version}SHA-256 {digest}.\nexec {}{line} \"$@\"\n",
+        "# {version}SHA-256 {digest}.\n{before}exec {}{line} \"$@\"\n",
         beside(&started)
     );
     let (name, file) = named(case, name, &text);

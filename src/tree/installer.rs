@@ -59,7 +59,7 @@ impl Column {
     fn cell(self, build: &BuildRecord, archive: &FileRecord) -> String {
         let requires = &build.requires;
         let or_none = |value: Option<&String>| value.map_or("-", String::as_str).to_owned();
-        let names = build.bins.iter().map(|bin| bin.name.as_str());
+        let names = build.programs();
         match self {
             Self::Package => build.package.clone(),
             Self::Target => build.target.clone(),
@@ -169,11 +169,12 @@ impl Installer {
             Some(format!("{before}{}{after}", cells.join(between)))
         };
         let has_words = |build: &&BuildRecord| {
-            let mut names = build.bins.iter().map(|bin| bin.name.as_str());
+            let mut names = build.programs();
             is_word(&build.package) && is_word(&build.directory) && names.all(is_word)
         };
         let builds = builds.iter().filter(|build| self.is_for(&build.target));
-        let builds = builds.filter(has_words);
+        let has_programs = |build: &&BuildRecord| build.programs().next().is_some();
+        let builds = builds.filter(has_words).filter(has_programs);
         builds.filter_map(row).collect()
     }
 
@@ -242,11 +243,13 @@ fn preferred<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project::artifact_kind::ArtifactKind;
     use crate::tree::manifest::Platform;
     use crate::tree::release::{BinRecord, Requirements};
 
     fn build(target: &str, archives: &[&str]) -> BuildRecord {
         let bin = |name: &str| BinRecord {
+            kind: ArtifactKind::Bin,
             name: name.to_owned(),
             size: 1,
             sha256: "0a".repeat(32),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
+use crate::project::artifact_kind::ArtifactKind;
 use crate::project::linker::LinkerKind;
 use crate::project::path_template::path_fault;
 use crate::project::reference::Reference;
@@ -253,8 +254,11 @@ pub struct Artifact {
     pub package: String,
     /// Version of the package.
     pub version: String,
-    /// Name of the bin target.
+    /// Name of the bin target, or of the library.
     pub bin: String,
+    /// Kind of the file; not written for a bin.
+    #[serde(default, skip_serializing_if = "ArtifactKind::is_bin")]
+    pub kind: ArtifactKind,
     /// cargo profile.
     pub profile: String,
     /// Features enabled for the build.
@@ -521,6 +525,7 @@ impl Artifact {
             package,
             version,
             bin,
+            kind: _,
             profile,
             features: _,
             built_by: _,

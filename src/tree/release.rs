@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::inspect::binary::{Binary, Linkage};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
+use crate::project::artifact_kind::ArtifactKind;
 use crate::project::config::release::ArchiveFormat;
 use crate::project::path_template::path_fault;
 use crate::target::Target;
@@ -120,12 +121,23 @@ pub struct Requirements {
     pub macos: Option<String>,
 }
 
-/// Program of a build.
+impl BuildRecord {
+    /// Returns the names of its programs, without libraries.
+    pub fn programs(&self) -> impl Iterator<Item = &str> {
+        let programs = self.bins.iter().filter(|bin| bin.kind.is_bin());
+        programs.map(|bin| bin.name.as_str())
+    }
+}
+
+/// Program or shared library of a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BinRecord {
     /// File name in the archives.
     pub name: String,
+    /// Kind of the file; not written for a program.
+    #[serde(default, skip_serializing_if = "ArtifactKind::is_bin")]
+    pub kind: ArtifactKind,
     /// Size in bytes.
     pub size: u64,
     /// SHA-256 as 64 lower-case hex digits.
@@ -355,8 +367,18 @@ impl BuildRecord {
             directory,
             "a name",
         )?;
-        for BinRecord { name, sha256, .. } in bins {
-            must(is_component(name), &of("bins"), name, "a name")?;
+        for bin in bins {
+            let BinRecord {
+                name, sha256, kind, ..
+            } = bin;
+            // A package for JavaScript is a directory.
+            let is_packaged = *kind == ArtifactKind::WasmBindgen && path_fault(name).is_none();
+            must(
+                is_packaged || is_component(name),
+                &of("bins"),
+                name,
+                "a name",
+            )?;
             let place = format!("`sha256` of `{name}`");
             must(is_hex(sha256, 64), &place, sha256, "64 hex digits")?;
         }

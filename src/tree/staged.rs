@@ -25,10 +25,7 @@ pub struct Output {
 impl Output {
     /// Returns the description for messages.
     fn label(&self) -> String {
-        format!(
-            "bin `{}` of package `{}` for `{}`",
-            self.bin.bin, self.bin.package, self.target
-        )
+        format!("{} for `{}`", self.bin.label(), self.target)
     }
 }
 
@@ -87,7 +84,9 @@ pub fn retained(old: &Manifest, outputs: &[Output], is_partial: bool) -> Vec<Art
         outputs.iter().any(|output| {
             output.target.triple() == artifact.target
                 && (!is_partial
-                    || output.bin.package == artifact.package && output.bin.bin == artifact.bin)
+                    || output.bin.package == artifact.package
+                        && output.bin.bin == artifact.bin
+                        && output.bin.kind == artifact.kind.built())
         })
     };
     old.artifacts
@@ -107,8 +106,11 @@ pub fn clashes_with_retained(outputs: &[Output], retained: &[Artifact]) -> Vec<P
         (
             artifact.path.clone(),
             format!(
-                "bin `{}` of package `{}` for `{}`, kept from an earlier run",
-                artifact.bin, artifact.package, artifact.target
+                "{} `{}` of package `{}` for `{}`, kept from an earlier run",
+                artifact.kind.name(),
+                artifact.bin,
+                artifact.package,
+                artifact.target
             ),
         )
     });
@@ -143,6 +145,7 @@ mod tests {
             version: "1.2.3".to_owned(),
             package_id: package.to_owned(),
             staged: bin.to_owned(),
+            ..Bin::default()
         }
     }
 

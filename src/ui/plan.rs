@@ -13,6 +13,7 @@ use crate::problem::style::STRONG;
 use crate::problem::text::{self, printable};
 use crate::project::selection;
 use crate::project::setting::{Setting, ignored_message};
+use crate::project::wasm_bindgen::Flavor;
 use crate::toolchain::candidate::{Candidate, SetBy, Variable, choice};
 use crate::toolchain::facts::Std;
 use crate::toolchain::image::chosen::ResolvedImage;
@@ -77,6 +78,8 @@ fn target_plan(target: &TargetPlan) -> String {
         toolchain,
         fetch,
         calls,
+        packages,
+        left_out,
     } = target;
     let mut text = format!("{STRONG}{name}{STRONG:#}\n");
     let mut row = |label: &str, lines: Vec<String>| {
@@ -216,6 +219,15 @@ fn target_plan(target: &TargetPlan) -> String {
             .map(|output| output.path.clone())
             .collect(),
     );
+    let packages = packages.iter().flat_map(|packages| {
+        let by = format!("wasm-bindgen {} (`{}`)", packages.version, packages.program);
+        let line = move |(flavor, directory): &(Flavor, String)| {
+            format!("{directory}: {}, by {by}", flavor.name())
+        };
+        packages.flavors.iter().map(line).collect::<Vec<_>>()
+    });
+    row("JavaScript", packages.collect());
+    row("left out", selection::left_out_lines(left_out));
     text
 }
 

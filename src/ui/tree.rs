@@ -4,6 +4,7 @@ use comfy_table::CellAlignment;
 
 use crate::problem::text::printable;
 use crate::problem::text::size;
+use crate::target::Target;
 use crate::tree::manifest::{Artifact, Manifest};
 use crate::ui::table::{add_row, lines, plain_table};
 
@@ -62,9 +63,19 @@ pub fn tree(manifest: &Manifest) -> String {
     lines(&table) + &images.concat()
 }
 
-/// Returns the name of a bin, followed by its staged name if that differs.
+/// Returns the name of a bin, followed by its staged name if that differs, and the kind of other
+/// files.
 fn shown_bin(artifact: &Artifact) -> String {
     let staged = artifact.path.rsplit('/').next().unwrap_or_default();
+    let Artifact { bin, kind, .. } = artifact;
+    if !kind.is_bin() {
+        let usual = Target::of_triple(&artifact.target);
+        let usual = usual.map(|target| kind.file_name(&target, bin));
+        return match usual.as_deref() {
+            Some(usual) if usual == staged => format!("{bin} ({})", kind.name()),
+            _ => format!("{bin} ({}) as {staged}", kind.name()),
+        };
+    }
     let plain = staged
         .strip_suffix(".exe")
         .or_else(|| staged.strip_suffix(".wasm"))

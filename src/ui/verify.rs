@@ -134,6 +134,7 @@ fn programs(files: &[FileReport]) -> String {
         target,
         binary,
         ran: run_result,
+        runtime,
         is_packed: _,
         expected: _,
     } in files
@@ -153,10 +154,14 @@ fn programs(files: &[FileReport]) -> String {
             or_none(floor.map(|floor| floor.version.as_str())),
             sha256.chars().take(12).collect(),
         ];
+        let started = match (run_result, runtime) {
+            (Some(arguments), Some(runtime)) => Some(format!("{arguments} by {runtime}")),
+            (arguments, _) => arguments.clone(),
+        };
         table.add_row(
             cells
                 .into_iter()
-                .chain(ran.then(|| or_none(run_result.as_deref()))),
+                .chain(ran.then(|| or_none(started.as_deref()))),
         );
     }
     if let Some(column) = table.column_mut(2) {

@@ -29,6 +29,9 @@ pub enum FenceKind {
 /// All kinds, in the order in which they are tried.
 pub const KINDS: [FenceKind; 2] = [FenceKind::Bwrap, FenceKind::Unshare];
 
+/// Directories that a fence hides. Sockets in them lead out of it.
+pub const HIDDEN: [&str; 2] = ["/tmp", "/run"];
+
 impl FenceKind {
     /// Returns the name of the program.
     pub fn name(self) -> &'static str {

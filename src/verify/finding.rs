@@ -98,6 +98,7 @@ pub(crate) mod tests {
             target: None,
             binary: None,
             ran: None,
+            runtime: None,
             is_packed: false,
             expected: None,
         }
@@ -171,6 +172,7 @@ pub(crate) mod tests {
             report.files.push(FileReport {
                 target: Some(string()),
                 ran: Some(string()),
+                runtime: Some(string()),
                 ..file(text)
             });
         }

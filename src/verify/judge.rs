@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, Inside};
 use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::project::artifact_kind::ArtifactKind;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::target::macos::MacOs;
@@ -249,7 +250,10 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
         let input = RuleInput {
             mode: checked_mode(file.mode, path, subject.kind, options),
             homes: &file.homes,
-            is_bin: false,
+            // What the manifest calls a bin may have become another one with an accepted finding.
+            built: known
+                .map(|(artifact, _)| artifact.kind)
+                .filter(|kind| !kind.is_bin()),
             binary,
             expected: expected.as_ref(),
             linked_by,
@@ -312,10 +316,14 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
             target: expected.as_ref().map(|expected| expected.name.clone()),
             binary: Some(binary.clone()),
             ran: None,
+            runtime: None,
             is_packed: subject.kind.is_packed(),
             expected: expected.clone(),
         });
-        programs.push((path, file, expected));
+        // Packages for JavaScript have the same module, each with its own scripts.
+        if known.is_none_or(|(artifact, _)| artifact.kind != ArtifactKind::WasmBindgen) {
+            programs.push((path, file, expected));
+        }
     }
     skipped.extend(unread_archives(subject, &unread));
     skipped.extend(installed::unchecked(&data));

@@ -77,6 +77,9 @@ pub struct FileReport {
     pub binary: Option<Box<Binary>>,
     /// Arguments that it was started with by `--run`, if it ended with exit code 0.
     pub ran: Option<String>,
+    /// Version of the runtime that it was started with, for another system than this machine's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
     /// It is in an archive, from which nothing is started.
     #[serde(skip)]
     pub is_packed: bool,
@@ -114,7 +117,7 @@ pub const RUN_FAILED: Code = code(&CodeInfo {
     name: "run-failed",
     title: "a program does not start",
     cause: "It crashed, did not exit in time, or exited with a code other than 0.",
-    detection: "`--run` starts it, natively, under qemu or under wine.",
+    detection: "`--run` starts it, natively, under qemu or wine, or by a runtime.",
     fix: "Run the command in the message by hand.",
     page: "verify",
     sources: &[],

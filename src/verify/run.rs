@@ -9,13 +9,16 @@ use crate::host::codes::INTERRUPTED;
 use crate::host::machine::Host;
 use crate::inspect::binary::{Binary, FormatName, Linkage};
 use crate::inspect::system::SystemName;
+use crate::inspect::system_of;
 use crate::invocation::Invocation;
 use crate::problem::Result;
 use crate::problem::code::Code;
 use crate::problem::text::printable;
 use crate::target::arch::Arch;
 use crate::target::level::Shortfall;
+use crate::target::system::Os;
 use crate::toolchain::look::programs;
+use crate::toolchain::look::runtimes::{self, Found};
 use crate::verify::expected::Expected;
 use crate::verify::fence::{self, Fence, FenceTool};
 use crate::verify::finding::{self, Finding};
@@ -125,13 +128,17 @@ pub fn start_all(
             (Some(Ok(wine)), Some(_)) => Some(wine),
             _ => None,
         };
+        let is_fenced = tool.is_some();
         let command = match (&wine, arch) {
             (Some(Err(why)), Some(_)) => Err(why.clone()),
-            (Some(Ok(wine)), Some(arch)) => wine.command(arch),
-            _ => runner(host, binary, file.expected.as_ref()),
+            (Some(Ok(wine)), Some(arch)) => wine.command(arch).map(Runner::of_command),
+            _ => runner(host, binary, file.expected.as_ref(), is_fenced),
         };
         let runner = match command {
-            Ok(runner) => runner,
+            Ok(runner) => {
+                file.runtime = runner.version;
+                runner.command
+            }
             Err(why) => {
                 report.skipped.push(skip(why));
                 continue;
@@ -240,11 +247,14 @@ pub fn start_all(
             None => Some("it was killed by a signal".to_owned()),
         };
         if let Some(why) = why {
-            let first_line = ended
-                .stderr
-                .lines()
-                .find(|line| !line.trim().is_empty())
-                .map(|line| format!(": {}", printable(line)))
+            let mut lines = ended.stderr.lines().filter(|line| !line.trim().is_empty());
+            // A runtime names the cause last.
+            let line = match &file.runtime {
+                Some(_) => lines.next_back(),
+                None => lines.next(),
+            };
+            let first_line = line
+                .map(|line| format!(": {}", printable(line.trim())))
                 .unwrap_or_default();
             findings.push(finding(
                 RUN_FAILED,
@@ -319,13 +329,66 @@ fn fence(host: &Host) -> Result<(Option<FenceTool>, Fence)> {
     Ok((None, fence))
 }
 
-/// Returns the command prefix that runs a program on this machine: empty for native, else an
+/// What starts a program.
+struct Runner {
+    /// Command prefix: empty for native.
+    command: Vec<String>,
+    /// Version line of a runtime.
+    version: Option<String>,
+}
+
+impl Runner {
+    /// Returns what starts a program without a version to report.
+    fn of_command(command: Vec<String>) -> Self {
+        Self {
+            command,
+            version: None,
+        }
+    }
+}
+
+/// Returns what runs a program on this machine: a runtime for another system, or an emulator for
+/// another processor.
+///
+/// # Errors
+/// The reason why it cannot run here.
+fn runner(
+    host: &Host,
+    binary: &Binary,
+    expected: Option<&Expected>,
+    is_fenced: bool,
+) -> Result<Runner, String> {
+    // A module without imports does not say for which system it is.
+    let is_wasm = binary.format == FormatName::Wasm;
+    let os = system_of(binary).or_else(|| is_wasm.then_some(Os::Wasi));
+    if let Some(runtime) = os.and_then(runtimes::of) {
+        let Found { command, version } = runtimes::find(host, runtime)?;
+        let program = Utf8Path::new(&command[0]);
+        let mut hidden = fence::HIDDEN.iter();
+        if let Some(hidden) = hidden.find(|hidden| is_fenced && program.starts_with(hidden)) {
+            return Err(format!(
+                "`{program}` is below {hidden}, which programs that are started do not see"
+            ));
+        }
+        return Ok(Runner {
+            command,
+            version: Some(version),
+        });
+    }
+    let command = emulator(host, binary, expected)?;
+    Ok(Runner {
+        command,
+        version: None,
+    })
+}
+
+/// Returns the command prefix that runs a program for this system: empty for native, else an
 /// emulator and its arguments. QEMU emulates the oldest processor of the target, so that code for
 /// newer ones fails.
 ///
 /// # Errors
 /// The reason why it cannot run here.
-fn runner(
+fn emulator(
     host: &Host,
     binary: &Binary,
     expected: Option<&Expected>,

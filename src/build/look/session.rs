@@ -6,6 +6,7 @@ use crate::build::compiler_cache::look::Sccache;
 use crate::build::look::options::RunOptions;
 use crate::build::look::request::RunRequest;
 use crate::build::plan::Plan;
+use crate::build::wasm_bindgen;
 use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::compiler_cache::CompilerCache;
@@ -138,6 +139,8 @@ fn facts(
         images: &images,
     };
     let mut facts = survey.take()?;
+    let root = &project.workspace.root;
+    facts.wasm_bindgen = wasm_bindgen::look::find(host, root, &selected.bins);
     if let Some(sccache) = sccache {
         for target in &mut facts.targets {
             let triple = &target.triple;

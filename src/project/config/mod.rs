@@ -18,6 +18,7 @@ use crate::project::config::ci::CiConfig;
 use crate::project::config::publish::PublishConfig;
 use crate::project::config::release::{PackageReleaseConfig, ReleaseConfig};
 use crate::project::linker::LinkerChoice;
+use crate::project::wasm_bindgen::Flavor;
 
 /// The configuration of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -327,8 +328,22 @@ pub struct PackageConfig {
     pub skip: bool,
     /// Names in the staged tree, by bin.
     pub rename: BTreeMap<String, String>,
+    /// Whether the package's library is built as a shared library, and for which targets.
+    pub cdylib: Option<CdylibConfig>,
+    /// Packages for JavaScript that wasm-bindgen makes of the library.
+    pub wasm_bindgen: Vec<Flavor>,
     /// What `release` makes of the package.
     pub release: PackageReleaseConfig,
+}
+
+/// The targets that have a package's shared library.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "true, or a list of targets")]
+pub enum CdylibConfig {
+    /// All targets, or none.
+    Switch(bool),
+    /// Triples of some.
+    Targets(Vec<String>),
 }
 
 /// A value of cargo's `strip` setting.

@@ -12,9 +12,10 @@ use crate::project::config::ci::CiConfig;
 use crate::project::config::publish::PublishConfig;
 use crate::project::config::release::{PackageReleaseConfig, ReleaseConfig};
 use crate::project::config::{
-    Config, DockerConfig, PackageConfig, PolicyConfig, Strip, TargetConfig,
+    CdylibConfig, Config, DockerConfig, PackageConfig, PolicyConfig, Strip, TargetConfig,
 };
 use crate::project::linker::LinkerChoice;
+use crate::project::wasm_bindgen::Flavor;
 
 /// A file that may contain configuration.
 #[derive(Debug, Clone)]
@@ -95,6 +96,8 @@ struct LoneTable {
     ci: CiConfig,
     skip: bool,
     rename: BTreeMap<String, String>,
+    cdylib: Option<CdylibConfig>,
+    wasm_bindgen: Vec<Flavor>,
 }
 
 cargo_toml!(WorkspaceToml, workspace, Config);
@@ -142,14 +145,17 @@ impl Config {
                             ci,
                             skip,
                             rename,
+                            cdylib,
+                            wasm_bindgen,
                         } = table;
-                        if skip || !rename.is_empty() {
-                            let release = PackageReleaseConfig::default();
-                            let package = PackageConfig {
-                                skip,
-                                rename,
-                                release,
-                            };
+                        let package = PackageConfig {
+                            skip,
+                            rename,
+                            cdylib,
+                            wasm_bindgen,
+                            release: PackageReleaseConfig::default(),
+                        };
+                        if package != PackageConfig::default() {
                             packages.insert(name.clone(), package);
                         }
                         let config = Self {
@@ -439,7 +445,7 @@ mod tests {
         });
         assert!(
             found[0].starts_with(
-                "config-invalid: unknown field `targets`, expected one of `skip`, `rename`, `release`"
+                "config-invalid: unknown field `targets`, expected one of `skip`, `rename`, `cdylib`"
             ),
             "{found:?}"
         );

@@ -11,6 +11,7 @@ use crate::project::asked::Asked;
 use crate::project::config::Config;
 use crate::project::config::ci::SetConfig;
 use crate::project::rustc::Rustc;
+use crate::project::selection;
 use crate::project::selection::{Bin, Selection};
 use crate::project::settings::Settings;
 use crate::ship::ci::codes::{LEG_PATH, MATRIX_EMPTY, SET_UNKNOWN};
@@ -230,7 +231,7 @@ pub fn decide(input: Input) -> Result<Legs, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut outputs = Vec::new();
     for target in settings.requests.iter().map(|request| &request.target) {
-        for bin in bins {
+        for bin in selection::files_of(bins, target) {
             match settings.layout.path(target, bin, profile) {
                 Ok(path) => outputs.push(Output {
                     target: target.clone(),

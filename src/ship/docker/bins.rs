@@ -94,8 +94,9 @@ pub fn bins<'a>(
                 bins.contains(&(artifact.package.clone(), artifact.bin.clone()))
             };
             let counts = options.targets.is_empty() || options.targets.contains(&artifact.target);
-            if record.platform.os != "linux" || !counts || !options.bins.as_ref().is_none_or(built)
-            {
+            // No platform of an image runs WebAssembly, and a library is started by none.
+            let is_program = record.platform.os == "linux" && artifact.kind.is_bin();
+            if !is_program || !counts || !options.bins.as_ref().is_none_or(built) {
                 continue;
             }
             let name = name(trees, artifact);

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::Problem;
 use crate::project::config::DockerConfig;
-use crate::project::selection::Bin;
+use crate::project::selection::{self, Bin};
 use crate::project::settings::Settings;
 use crate::ship::docker::bins::{ImageOptions, bins, missing, one_a_package};
 use crate::ship::docker::image::{DOCKER_INVALID, Image};
 use crate::ship::docker::one;
+use crate::target::Target;
+use crate::target::system::Os;
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 
 /// Returns the expected manifest of a tree that is not built yet: without sizes and digests.
@@ -21,13 +23,14 @@ pub fn promised(settings: &Settings, bins: &[Bin]) -> Result<Manifest, Problem> 
     for target in settings.requests.iter().map(|request| &request.target) {
         let id = target.triple().to_owned();
         records.push(TargetRecord::expected(target));
-        for bin in bins {
+        for bin in selection::files_of(bins, target) {
             artifacts.push(Artifact {
                 path: settings.layout.path(target, bin, &settings.cargo.profile)?,
                 target: id.clone(),
                 package: bin.package.clone(),
                 version: bin.version.clone(),
                 bin: bin.bin.clone(),
+                kind: bin.kind,
                 profile: settings.cargo.profile.clone(),
                 features: Vec::new(),
                 built_by: id.clone(),
@@ -94,12 +97,26 @@ pub fn decide(
         );
         return Err(problems);
     }
+    notes.extend(libraries(trees));
     disambiguate_paths(&mut images);
     if problems.is_empty() {
         Ok((images, notes))
     } else {
         Err(problems)
     }
+}
+
+/// Describes the shared libraries of the trees, which are in no image.
+fn libraries(trees: &[Manifest]) -> Vec<String> {
+    let artifacts = trees.iter().flat_map(|manifest| &manifest.artifacts);
+    let is_linux = |triple: &str| {
+        Target::of_triple(triple).is_some_and(|target| target.system.os == Os::Linux)
+    };
+    let libraries =
+        artifacts.filter(|artifact| !artifact.kind.is_bin() && is_linux(&artifact.target));
+    libraries
+        .map(|library| format!("`{}` is a library, and in no image", library.path))
+        .collect()
 }
 
 /// Gives each image its own directory in the context if two images have different files at the same

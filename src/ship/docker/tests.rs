@@ -2,6 +2,7 @@
 
 use crate::inspect;
 use crate::inspect::binary::{Floor, Linkage};
+use crate::project::artifact_kind::ArtifactKind;
 use crate::project::config::Config;
 use crate::ship::docker::bins::ImageOptions;
 use crate::ship::docker::decide::decide;
@@ -92,6 +93,7 @@ fn tree(text: &str) -> Manifest {
             package: package.to_owned(),
             version: "1.2.3".to_owned(),
             bin: bin.to_owned(),
+            kind: ArtifactKind::Bin,
             profile: "release".to_owned(),
             features: Vec::new(),
             built_by: triple.to_owned(),
@@ -185,6 +187,19 @@ fn without_a_word_each_package_is_an_image() {
         "bots [linux/amd64/bots/bot linux/amd64/bots/index] []; the image `bots` has 2 bins and \
          none with its name, so it has no entrypoint: select a bin by `docker run … NAME`",
     );
+}
+
+#[test]
+fn a_library_is_in_no_image() {
+    let mut tree =
+        tree("x86_64-unknown-linux-musl chat/server, x86_64-unknown-linux-musl chat/part");
+    tree.artifacts[0].kind = ArtifactKind::Cdylib;
+    let (images, notes) = decide(&[tree], &[], &options("")).unwrap();
+    let bins = images[0].platforms[0].bins.iter();
+    let bins: Vec<&str> = bins.map(|bin| bin.context.as_str()).collect();
+    assert_eq!(bins, ["linux/amd64/chat/server"]);
+    let note = "`x86_64-unknown-linux-musl/chat/part` is a library, and in no image";
+    assert!(notes.contains(&note.to_owned()), "{notes:?}");
 }
 
 #[test]

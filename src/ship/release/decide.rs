@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inspect::binary::FormatName;
 use crate::problem::{Problem, Result, nearest};
+use crate::project::artifact_kind::ArtifactKind;
 use crate::project::config::Config;
 use crate::project::config::release::{ArchiveFormat, ReleaseConfig};
 use crate::project::workspace::Member;
@@ -451,8 +452,24 @@ fn released_bin(bin: &TreeBin, config: &Config) -> ReleasedBin {
         .into_iter()
         .find(|suffix| artifact.path.ends_with(suffix))
         .unwrap_or_default();
+    let name = renamed.unwrap_or(&artifact.bin);
+    let target = Target::of_triple(&artifact.target).filter(|_| !artifact.kind.is_bin());
     ReleasedBin {
-        name: format!("{}{suffix}", renamed.unwrap_or(&artifact.bin)),
+        kind: artifact.kind,
+        name: match target {
+            // In a directory of its own, which has the name that it has in the tree.
+            Some(_) if artifact.kind == ArtifactKind::WasmBindgen => {
+                let mut parts = artifact.path.rsplitn(3, '/');
+                let (file, directory) = (parts.next(), parts.next());
+                format!(
+                    "{}/{}",
+                    directory.unwrap_or_default(),
+                    file.unwrap_or_default()
+                )
+            }
+            Some(target) => artifact.kind.file_name(&target, name),
+            None => format!("{name}{suffix}"),
+        },
         tree: *tree,
         path: artifact.path.clone(),
         size: artifact.size,

@@ -74,6 +74,7 @@ pub fn build_record(build: &Build) -> BuildRecord {
     archives.sort();
     let bin = |bin: &ReleasedBin| BinRecord {
         name: bin.name.clone(),
+        kind: bin.kind,
         size: bin.size,
         sha256: bin.sha256.clone(),
     };

@@ -21,7 +21,7 @@ use crate::project::graph;
 use crate::project::look::access;
 use crate::project::look::context::{CargoOptions, WORKSPACE_UNREADABLE, parse_metadata};
 use crate::project::path_template::path_fault;
-use crate::project::workspace::Workspace;
+use crate::project::workspace::{Member, Workspace};
 use crate::ship::release::include::{Include, Part, includes, installed};
 use crate::ship::release::model::{
     Build, DebSettings, Included, IncludedFile, RELEASE_INVALID, Release, ReleasedBin,
@@ -46,7 +46,11 @@ pub fn included(
     let mut problems = Vec::new();
     let mut found = BTreeMap::new();
     let members = workspace.members.iter();
-    for member in members.filter(|member| !member.bins.is_empty()) {
+    let is_released = |member: &&Member| {
+        let library = member.library.as_ref();
+        !member.bins.is_empty() || library.is_some_and(|library| library.is_cdylib)
+    };
+    for member in members.filter(is_released) {
         let own = config.package.get(&member.name);
         let own = own.map(|package| &package.release);
         let home = member.manifest.parent().unwrap_or(&workspace.root);

@@ -80,6 +80,7 @@ fn download<'a>(
         build.package == package.name
             && build.target.system.os == os
             && build.target.arch.name == arch
+            && build.programs().next().is_some()
     };
     let mut builds: Vec<&Build> = release.builds.iter().filter(is_of).collect();
     builds.sort_by_key(|build| build.target.system.libc != Libc::Musl);
@@ -114,7 +115,7 @@ fn formula(release: &Release, package: &Package, archives: &[FileRecord]) -> Opt
             "    {processor} do\n      url \"{url}/{}\"\n      sha256 \"{}\"\n    end\n",
             archive.path, archive.sha256
         ));
-        bins = build.bins.iter().map(|bin| bin.name.as_str()).collect();
+        bins = build.programs().map(|bin| bin.name.as_str()).collect();
     }
     if last.is_empty() {
         return None;
@@ -224,7 +225,7 @@ fn scoop(release: &Release, package: &Package, archives: &[FileRecord]) -> Optio
                 "extract_dir": build.stem,
             });
             architecture.insert((*word).to_owned(), download);
-            bins = build.bins.iter().map(|bin| bin.name.as_str()).collect();
+            bins = build.programs().map(|bin| bin.name.as_str()).collect();
         }
     }
     if architecture.is_empty() {

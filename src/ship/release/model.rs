@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 
 use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::project::artifact_kind::ArtifactKind;
 use crate::project::config::release::ArchiveFormat;
 use crate::target::Target;
 use crate::tree::manifest::Platform;
@@ -101,9 +102,18 @@ pub struct Build {
     pub is_listed: bool,
 }
 
-/// A bin of a build.
+impl Build {
+    /// Returns the bins that are programs, not libraries: what installers and packages install.
+    pub fn programs(&self) -> impl Iterator<Item = &ReleasedBin> + Clone {
+        self.bins.iter().filter(|bin| bin.kind.is_bin())
+    }
+}
+
+/// A bin of a build, or a shared library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleasedBin {
+    /// Kind of the file.
+    pub kind: ArtifactKind,
     /// File name in the archives.
     pub name: String,
     /// Index of its tree.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::project::artifact_kind::ArtifactKind;
 use crate::project::config::Config;
 use crate::project::config::parse::{ConfigFile, ConfigFiles};
 use crate::ship::release::decide::{Input, decide};
@@ -39,6 +40,7 @@ fn tree(text: &str) -> Manifest {
             package: package.to_owned(),
             version: if package == "old" { "0.9.0" } else { "1.2.3" }.to_owned(),
             bin: bin.to_owned(),
+            kind: ArtifactKind::Bin,
             profile: "release".to_owned(),
             features: Vec::new(),
             built_by: triple.to_owned(),

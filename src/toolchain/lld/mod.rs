@@ -9,7 +9,7 @@ pub mod arguments;
 
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
-use crate::target::system::{Format, Libc, Os};
+use crate::target::system::{Libc, Os};
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
@@ -27,14 +27,6 @@ pub const RUST_LLD: &str = "rust-lld";
 pub fn linker() -> Program {
     Program {
         program: RUST_LLD.to_owned(),
-        ..Program::default()
-    }
-}
-
-/// Returns rustc's own linker of components, which calls rust-lld and wraps what it links.
-fn component_linker() -> Program {
-    Program {
-        program: "wasm-component-ld".to_owned(),
         ..Program::default()
     }
 }
@@ -117,20 +109,6 @@ fn candidate(case: &TargetContext, tools: Tools, reason: String) -> Candidate {
 /// C.
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let Target { system, .. } = case.target;
-    if system.format == Format::Wasm {
-        let reason = "rustc links WebAssembly by itself".to_owned();
-        let linker = match system.os {
-            Os::WasiP2 => component_linker(),
-            _ => linker(),
-        };
-        return Ok(vec![assemble(
-            case,
-            LinkerKind::RustLld,
-            linker,
-            Tools::default(),
-            reason,
-        )]);
-    }
     if sdk::is_msvc(case.target) {
         return msvc::candidates(case);
     }

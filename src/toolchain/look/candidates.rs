@@ -26,7 +26,7 @@ use crate::toolchain::probe::report::Report;
 use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::words::ToolWords;
 use crate::toolchain::write::write_tools;
-use crate::toolchain::{choose, probe};
+use crate::toolchain::{choose, probe, wasm};
 
 /// The candidates of each target that has a reason to be asked. A script of xpkg's own cannot be
 /// asked before it stands; one that cannot be written says so as it is asked.
@@ -154,8 +154,10 @@ pub fn reports(
     facts: &Facts,
 ) -> Vec<(Target, String, Report)> {
     let configured = &configured_variables(host, config);
-    let reason =
-        |request: &TargetRequest, need: &CUsage| need.present || request.target.floor.is_some();
+    // The bugs are of GNU compilers, which compile for no WebAssembly.
+    let reason = |request: &TargetRequest, need: &CUsage| {
+        !wasm::serves(&request.target) && (need.present || request.target.floor.is_some())
+    };
     thread::scope(|threads| {
         let mut asked = Vec::new();
         for (request, need, candidates) in viable_candidates(host, found, scope, facts, reason) {

@@ -8,6 +8,7 @@ pub mod ndk;
 pub mod objcopy;
 pub mod platform;
 pub mod programs;
+pub mod runtimes;
 pub mod settings;
 pub mod survey;
 pub mod tools;

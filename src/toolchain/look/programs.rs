@@ -15,11 +15,19 @@ use crate::target::level::Level;
 use crate::target::system::Os;
 use crate::toolchain::gcc;
 use crate::toolchain::look::levels::joined;
+use crate::toolchain::look::runtimes;
 use crate::toolchain::probe::run::{LARGEST, LIMIT};
 use crate::toolchain::program::Program;
 
-/// What starts a program of the target here: nothing, or an emulator; `None` where nothing can.
+/// What starts a program of the target here: nothing, an emulator or a runtime; `None` where nothing
+/// can.
 pub fn runner(host: &Host, target: &Target, host_triple: &str) -> Option<Vec<String>> {
+    if let Some(runtime) = runtimes::of(target.system.os) {
+        runtimes::find(host, runtime).ok()?;
+        let words = [runtime.program].into_iter();
+        let words = words.chain(runtime.arguments.iter().copied());
+        return Some(words.map(str::to_owned).collect());
+    }
     if target.system.os != Os::Linux {
         return None;
     }

@@ -36,7 +36,7 @@ use crate::toolchain::probe::run::ProbeTarget;
 use crate::toolchain::program::Program;
 use crate::toolchain::system_library::{Effect, SystemLibrary};
 use crate::toolchain::words::{CUSTOM_LAUNCHER, ToolWords};
-use crate::toolchain::{choose, probe, zig};
+use crate::toolchain::{choose, probe, wasm, zig};
 
 /// Inputs of a survey.
 pub struct Survey<'a, 's> {
@@ -261,6 +261,7 @@ impl Survey<'_, '_> {
                 profile_rustflags: profiles.rustflags(scope.profile),
                 std_compilers: platform.compilers,
                 clang,
+                wasi_sysroots: wasm::look::find(self.host, &project.workspace.root, request),
                 runner: runner(self.host, &request.target, &project.rustc.host),
                 c_packages: leveled(project, scope, &profiles, packages, Side::Target),
                 libraries: libraries.into_iter().map(SystemLibrary::unknown).collect(),
@@ -333,7 +334,8 @@ impl Survey<'_, '_> {
             return;
         };
         for (request, facts) in self.scope.requests.iter().zip(&mut facts.targets) {
-            if choose::wants_zig(request, &self.project.rustc.host) {
+            let links = !wasm::serves(&request.target);
+            if links && choose::wants_zig(request, &self.project.rustc.host) {
                 let (host, project) = (self.host, self.project);
                 let tools: Result<ZigTools, String> =
                     zig::look::tools(host, project, &zig, &request.target, facts);

@@ -3,6 +3,7 @@
 use crate::inspect::binary::{Binary, FormatName};
 use crate::inspect::elf::DART_SNAPSHOT;
 use crate::problem::code::Code;
+use crate::project::artifact_kind::ArtifactKind;
 use crate::project::linker::LinkerKind;
 use crate::verify::expected::Expected;
 use crate::verify::rules::policy::Policy;
@@ -46,8 +47,9 @@ pub struct RuleInput<'a> {
     pub mode: Option<u32>,
     /// Home directories that the program's bytes contain.
     pub homes: &'a [String],
-    /// True for a bin that was just built, which must not be a library or an object file.
-    pub is_bin: bool,
+    /// Kind of a file that xpkg built; `None` if that is not known. A bin that was just built must
+    /// not be a library or an object file.
+    pub built: Option<ArtifactKind>,
     /// Properties of the program.
     pub binary: &'a Binary,
     /// Requirements of its target; `None` if the target is unknown.
@@ -93,5 +95,5 @@ pub fn is_library(input: &RuleInput) -> bool {
         FormatName::MachO => ["MH_DYLIB", "MH_BUNDLE"].contains(&binary.kind.as_str()),
         FormatName::Wasm => true,
     };
-    !input.is_bin && is_library && !binary.executable
+    input.built != Some(ArtifactKind::Bin) && is_library && !binary.executable
 }

@@ -4,6 +4,7 @@ use crate::inspect::binary::{Binary, FormatName, Linkage, json_name};
 use crate::inspect::wasm::MACHINE;
 use crate::inspect::{elf, macho, pe, system_of};
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::project::artifact_kind::ArtifactKind;
 use crate::target::arch::{Arch, FloatAbi};
 use crate::target::system::{Format, Libc, Os};
 use crate::verify::expected::Expected;
@@ -120,7 +121,7 @@ fn format_name(format: Format) -> String {
 /// Rule `not-executable`.
 fn executable(input: &RuleInput) -> Option<Violation> {
     // An object file that is released for others to link is fine.
-    let is_object = !input.is_bin
+    let is_object = input.built.is_none()
         && ["ET_REL", "MH_OBJECT"].contains(&input.binary.kind.as_str())
         && input.mode.is_none_or(|mode| mode & 0o111 == 0);
     let is_rejected = !input.binary.executable && !is_library(input) && !is_object;
@@ -136,6 +137,23 @@ fn executable(input: &RuleInput) -> Option<Violation> {
         ),
     };
     is_rejected.then(|| violation(found, "an executable", help))?
+}
+
+/// Rule `not-library`.
+fn library(input: &RuleInput) -> Option<Violation> {
+    let is_other = input.built == Some(ArtifactKind::Cdylib) && !is_library(input);
+    let what = if input.binary.executable {
+        "a program"
+    } else {
+        "a file"
+    };
+    is_other.then(|| {
+        violation(
+            format!("{what} of type {}", input.binary.kind),
+            "a shared library",
+            SEE_CRATE_TYPE,
+        )
+    })?
 }
 
 /// Rule `mode-unfit`.
@@ -221,6 +239,8 @@ pub fn is_for(binary: &Binary, arch: &Arch, format: Format, float: FloatAbi) -> 
 
 const SEE_ARGUMENTS: &str = "look for linker arguments such as `-r` or `-shared` in RUSTFLAGS and build scripts; build \
      WebAssembly for `wasm32-wasip1`";
+const SEE_CRATE_TYPE: &str = "look for linker arguments such as `-r` or `-pie` in RUSTFLAGS and build \
+                              scripts";
 const LET_XPKG: &str = "let xpkg choose the linker, or pass `--accept not-static` if you want a \
                         dynamic musl bin";
 
@@ -229,6 +249,7 @@ const LET_XPKG: &str = "let xpkg choose the linker, or pass `--accept not-static
 pub const RULES: &[Rule] = &[
     Rule { code: WRONG_MACHINE,     check: machine,           at_build: Some(SEE_PLAN),      default: Always, strict: Always, portable: Always },
     Rule { code: NOT_EXECUTABLE,    check: executable,        at_build: Some(SEE_ARGUMENTS), default: Always, strict: Always, portable: Always },
+    Rule { code: NOT_LIBRARY,       check: library,           at_build: Some(SEE_CRATE_TYPE), default: Always, strict: Always, portable: Always },
     Rule { code: MODE_UNFIT,        check: mode,              at_build: None,                default: Always, strict: Always, portable: Always },
     Rule { code: NOT_STATIC,        check: static_musl,       at_build: Some(LET_XPKG),      default: Always, strict: Always, portable: Always },
 ];
@@ -238,6 +259,7 @@ pub const CODES: &[Code] = &[
     UNREADABLE_BINARY,
     WRONG_MACHINE,
     NOT_EXECUTABLE,
+    NOT_LIBRARY,
     NOT_STATIC,
     MODE_UNFIT,
 ];
@@ -280,6 +302,20 @@ pub const NOT_EXECUTABLE: Code = code(&CodeInfo {
           WebAssembly for wasm32-wasip1.",
     page: "tree",
     sources: &["WASI, application ABI", "WASI 0.2, wasi:cli/run"],
+    waivable: true,
+});
+
+/// Code of a program or an object where a shared library is required.
+pub const NOT_LIBRARY: Code = code(&CodeInfo {
+    name: "not-library",
+    title: "the file is not a shared library",
+    cause: "The manifest calls the file a `cdylib`, and it is a program, an object, or a module of \
+            WebAssembly that starts by itself.",
+    detection: "The type in the file's header; for WebAssembly the exports by which a program is \
+                started.",
+    fix: "Look for linker arguments such as `-r` or `-pie` in RUSTFLAGS and build scripts.",
+    page: "webassembly",
+    sources: &[],
     waivable: true,
 });
 

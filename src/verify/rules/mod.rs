@@ -1,6 +1,7 @@
 //! Rules for one program, by family: `machine` (made for the machine, executable, permissions),
 //! `level` (processor), `libc` (static on musl, loader, glibc floor, libraries), `hardening` (RPATH, stack, PIE, RELRO,
-//! symbols, the builder's home), `signature` (Apple's), `macos` (the oldest macOS). `table` lists and runs them.
+//! symbols, the builder's home), `signature` (Apple's), `macos` (the oldest macOS),
+//! `webassembly` (imports). `table` lists and runs them.
 //!
 //! A new rule is a function, a row in `RULES` and a code in `CODES` of its family; a code with
 //! `at_build` is `waivable`. Rules over a whole tree are in [`crate::verify::between`].
@@ -16,6 +17,7 @@ pub mod macos;
 pub mod policy;
 pub mod signature;
 pub mod table;
+pub mod webassembly;
 
 #[cfg(test)]
 mod tests;

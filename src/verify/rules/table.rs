@@ -8,6 +8,7 @@ use crate::inspect::InspectError;
 use crate::inspect::binary::Binary;
 use crate::problem::Problem;
 use crate::problem::code::Code;
+use crate::project::artifact_kind::ArtifactKind;
 use crate::project::config::PolicyConfig;
 use crate::toolchain::{gate, leaks, libraries, probe};
 use crate::verify::between::{BUILD_ID_TWICE, COMMITS_DIFFER, SAME_FILE_TWICE};
@@ -17,7 +18,7 @@ use crate::verify::rules::context::RuleScope::{Always, Built};
 use crate::verify::rules::context::{Rule, RuleInput, SEE_PLAN, Violation};
 use crate::verify::rules::machine::{self, UNREADABLE_BINARY, WRONG_MACHINE};
 use crate::verify::rules::policy::{Policy, PolicyName};
-use crate::verify::rules::{hardening, level, libc, macos, signature};
+use crate::verify::rules::{hardening, level, libc, macos, signature, webassembly};
 
 /// Returns every rule, in the order in which they are checked.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -28,6 +29,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         hardening::RULES,
         signature::RULES,
         macos::RULES,
+        webassembly::RULES,
     ]
     .into_iter()
     .flatten()
@@ -61,9 +63,14 @@ pub fn acceptable() -> impl Iterator<Item = Code> {
         .chain(bin_rules.map(|rule| rule.code))
 }
 
-/// Checks a built bin against what was to be built, before it is staged. `name` is what messages call
-/// it.
-pub fn check_built(name: &str, binary: &Binary, expected: &Expected) -> Vec<Problem> {
+/// Checks a built artifact against what was to be built, before it is staged. `name` is what messages
+/// call it.
+pub fn check_built(
+    name: &str,
+    kind: ArtifactKind,
+    binary: &Binary,
+    expected: &Expected,
+) -> Vec<Problem> {
     let target = &expected.name;
     let policy = Policy {
         name: PolicyName::Default,
@@ -72,7 +79,7 @@ pub fn check_built(name: &str, binary: &Binary, expected: &Expected) -> Vec<Prob
     let input = RuleInput {
         mode: None,
         homes: &[],
-        is_bin: true,
+        built: Some(kind),
         binary,
         expected: Some(expected),
         linked_by: None,
@@ -203,6 +210,7 @@ fn check_one(path: &str, input: &RuleInput) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::binary::FormatName;
     use crate::inspect::inspect;
     use crate::target::Target;
 
@@ -216,10 +224,15 @@ mod tests {
         let mut binary = inspect(&bytes).unwrap();
         edit(&mut binary);
         let target = Target::of_triple("x86_64-unknown-linux-musl").unwrap();
-        check_built("bin", &binary, &Expected::from_target(&target))
-            .into_iter()
-            .map(|problem| problem.code.name())
-            .collect()
+        check_built(
+            "bin",
+            ArtifactKind::Bin,
+            &binary,
+            &Expected::from_target(&target),
+        )
+        .into_iter()
+        .map(|problem| problem.code.name())
+        .collect()
     }
 
     #[test]
@@ -239,6 +252,51 @@ mod tests {
             }),
             ["not-executable"]
         );
+    }
+
+    #[test]
+    fn a_built_library_is_no_program() {
+        let code = |triple: &str, kind: &str, executable: bool, format| {
+            let binary = Binary {
+                machine: "wasm32".to_owned(),
+                ..Binary::plain(
+                    format,
+                    "EM_X86_64".to_owned(),
+                    64,
+                    kind.to_owned(),
+                    executable,
+                )
+            };
+            let binary = match format {
+                FormatName::Wasm => Binary {
+                    class: 32,
+                    ..binary
+                },
+                _ => Binary {
+                    machine: "EM_X86_64".to_owned(),
+                    ..binary
+                },
+            };
+            let target = Target::of_triple(triple).unwrap();
+            let problems = check_built(
+                "lib",
+                ArtifactKind::Cdylib,
+                &binary,
+                &Expected::from_target(&target),
+            );
+            let codes = problems.iter().map(|problem| problem.code.name());
+            codes.collect::<Vec<_>>().join(" ")
+        };
+        let gnu = "x86_64-unknown-linux-gnu";
+        let (elf, wasm) = (FormatName::Elf, FormatName::Wasm);
+        assert_eq!(code(gnu, "ET_DYN", false, elf), "");
+        assert_eq!(code(gnu, "ET_DYN", true, elf), "not-library");
+        assert_eq!(
+            code(gnu, "ET_REL", false, elf),
+            "not-executable not-library"
+        );
+        assert_eq!(code("wasm32-unknown-unknown", "module", false, wasm), "");
+        assert_eq!(code("wasm32-wasip1", "module", true, wasm), "not-library");
     }
 
     #[test]

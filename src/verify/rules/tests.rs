@@ -1,6 +1,7 @@
 //! Findings about programs of Windows and macOS.
 
 use crate::inspect::binary::{Binary, FormatName, Linkage, MachO, Pe, Signature, SignatureState};
+use crate::project::artifact_kind::ArtifactKind;
 use crate::project::config::PolicyConfig;
 use crate::target::Target;
 use crate::target::macos::MacOs;
@@ -15,7 +16,7 @@ fn findings(policy: PolicyName, triple: &str, binary: &Binary) -> Vec<String> {
     let input = RuleInput {
         mode: None,
         homes: &[],
-        is_bin: false,
+        built: None,
         binary,
         expected: Some(&Expected::from_target(&target)),
         linked_by: None,
@@ -285,7 +286,7 @@ fn a_build_stages_no_program_that_a_mac_does_not_start() {
     let check = |edit: &dyn Fn(&mut MachO), code: &[&str]| {
         let mut binary = macho();
         edit(binary.mach_o.as_mut().unwrap());
-        let found = table::check_built("app", &binary, &expected).into_iter();
+        let found = table::check_built("app", ArtifactKind::Bin, &binary, &expected).into_iter();
         assert_eq!(found.map(|it| it.code.name()).collect::<Vec<_>>(), code);
     };
     check(&|_| (), &[]);

@@ -7,6 +7,7 @@ pub mod compiler_cache;
 mod crash;
 mod doctor;
 mod leftovers;
+mod library;
 mod plan;
 mod races;
 mod reproducible;

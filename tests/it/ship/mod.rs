@@ -6,4 +6,4 @@ mod files;
 mod oci;
 mod pipeline;
 mod publish;
-mod release;
+pub mod release;

@@ -9,6 +9,7 @@ mod levels;
 mod libraries;
 mod lld;
 mod macos;
+pub mod wasm;
 pub mod windows;
 mod words;
 pub mod zig;

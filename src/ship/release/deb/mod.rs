@@ -146,8 +146,10 @@ pub fn problems(packages: &[Package]) -> Vec<Problem> {
 /// Returns the builds of a package for Linux, one for each processor of Debian.
 fn builds<'a>(release: &'a Release, package: &Package) -> Vec<&'a Build> {
     let mut chosen: BTreeMap<&str, &Build> = BTreeMap::new();
-    let is_of =
-        |build: &&Build| build.package == package.name && build.target.system.os == Os::Linux;
+    let is_of = |build: &&Build| {
+        let is_of_package = build.package == package.name && build.target.system.os == Os::Linux;
+        is_of_package && build.programs().next().is_some()
+    };
     // Later ones replace earlier ones: within musl and within glibc, the higher level of processor.
     let of_package = release.builds.iter().filter(is_of);
     let is_glibc = |build: &Build| build.target.system.libc == Libc::Gnu;
@@ -182,7 +184,7 @@ fn deb<'a>(
     depends.extend(more.iter().cloned());
     let mut contents = BTreeMap::new();
     let mut put = |path: String, what: Contents<'a>| contents.insert(path, what).is_none();
-    for bin in &build.bins {
+    for bin in build.programs() {
         put(format!("usr/bin/{}", bin.name), Contents::Bin(bin));
     }
     let doc = format!("usr/share/doc/{name}");
@@ -280,7 +282,7 @@ fn debian_name(package: &str) -> Result<String> {
 /// # Errors
 /// `release-invalid`: a library whose package is unknown.
 fn depends(build: &Build, known: &BTreeMap<String, String>) -> Result<Vec<String>> {
-    let programs = build.bins.iter().filter_map(|bin| bin.binary.as_ref());
+    let programs = build.programs().filter_map(|bin| bin.binary.as_ref());
     let dynamic: Vec<&Binary> = programs
         .filter(|binary| binary.linkage == Linkage::Dynamic)
         .collect();
@@ -370,7 +372,7 @@ fn description(package: &Package, build: &Build) -> String {
         value.push_str("\n ");
         value.push_str(line);
     }
-    let names: Vec<&str> = build.bins.iter().map(|bin| bin.name.as_str()).collect();
+    let names: Vec<&str> = build.programs().map(|bin| bin.name.as_str()).collect();
     value.push_str(&format!("\n Its programs: {}.", names.join(", ")));
     value
 }
@@ -423,5 +425,5 @@ fn overrides(name: &str, build: &Build) -> String {
     };
     let line =
         |bin: &ReleasedBin| format!("{name}: statically-linked-binary [usr/bin/{}]\n", bin.name);
-    build.bins.iter().filter(is_static).map(line).collect()
+    build.programs().filter(is_static).map(line).collect()
 }

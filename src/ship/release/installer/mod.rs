@@ -89,7 +89,7 @@ pub fn prefix(name: &str) -> String {
 /// Returns a problem for each name that the table of a script cannot hold.
 pub fn problems(builds: &[Build]) -> Vec<Problem> {
     let words = builds.iter().flat_map(|build| {
-        let bins = build.bins.iter().map(|bin| bin.name.as_str());
+        let bins = build.programs().map(|bin| bin.name.as_str());
         bins.chain([build.package.as_str()])
     });
     let words: BTreeSet<&str> = words.collect();

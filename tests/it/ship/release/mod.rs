@@ -407,7 +407,7 @@ pub fn on_a_system(project: &Project, line: &str) -> Run {
         .ok()
 }
 
-fn the_schema_holds(document: &serde_json::Value) {
+pub fn the_schema_holds(document: &serde_json::Value) {
     let schema = include_str!("../../../../src/tree/release.schema.json");
     let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
