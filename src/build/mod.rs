@@ -10,5 +10,6 @@ pub mod look;
 pub mod plan;
 pub mod record;
 pub mod run;
+pub mod script_compiler;
 pub mod stage;
 pub mod write;

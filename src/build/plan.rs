@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::build::auditable::Lists;
 use crate::build::cargo_call::{Call, calls, fetch};
+use crate::build::script_compiler::{CompilerOf, build_script_compiler, release_findings};
 use crate::invocation::Invocation;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
@@ -22,15 +23,14 @@ use crate::target::Target;
 use crate::target::level::Level;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::ToolchainChoice;
+use crate::toolchain::choose;
 use crate::toolchain::facts::{Facts, Std, TargetFacts};
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::image::tools;
 use crate::toolchain::leaks::{self, Leak};
 use crate::toolchain::libraries::{self, SYSTEM_LIBRARY_MISSING};
-use crate::toolchain::probe::assess;
-use crate::toolchain::probe::report::{CompilerFinding, Report, Severity};
+use crate::toolchain::probe::report::{CompilerFinding, Severity};
 use crate::toolchain::system_library::{Effect, SystemLibrary};
-use crate::toolchain::{choose, gate};
 use crate::tree::staged::{self, Output};
 
 /// Plan of a run.
@@ -118,6 +118,7 @@ impl Plan {
                 }
             }
         }
+        host_findings.extend(release_findings(settings, facts));
         let plan = Self {
             host_findings,
             missing_tools,
@@ -386,65 +387,6 @@ fn check_image(
     problems.extend(blocking);
     choice.findings.extend(findings);
     (problems, choice)
-}
-
-/// Owner of the compiler that compiles C for build scripts.
-#[derive(Clone, Copy)]
-enum CompilerOf {
-    /// This machine.
-    Host,
-    /// The cross image.
-    Image,
-}
-
-impl CompilerOf {
-    /// Returns the possessive for messages: `the host's`.
-    fn label(self) -> &'static str {
-        match self {
-            Self::Host => "the host's",
-            Self::Image => "the image's",
-        }
-    }
-}
-
-/// Assesses the probes of the compiler that compiles C for build scripts. Returns the problems that
-/// stop the run, and the other findings.
-fn build_script_compiler(
-    settings: &Settings,
-    facts: &Facts,
-    report: Option<&Report>,
-    owner: CompilerOf,
-) -> (Vec<Problem>, Vec<CompilerFinding>) {
-    let Some(report) = report else {
-        return (Vec::new(), Vec::new());
-    };
-    let findings = assess::assess(report, &facts.host.c_packages).into_iter();
-    let findings = findings.map(|finding| CompilerFinding {
-        what: format!("{} `{}` {}", owner.label(), report.compiler, finding.what),
-        ..finding
-    });
-    let is_blocking = |finding: &CompilerFinding| {
-        let accepted = settings.accept.contains(&finding.code);
-        finding.severity == Severity::Block && !accepted
-    };
-    let (blocking, findings): (Vec<CompilerFinding>, Vec<CompilerFinding>) =
-        findings.partition(is_blocking);
-    let problem = |finding: CompilerFinding| {
-        let problem = Problem::new(finding.code, finding.what)
-            .note(
-                "C in",
-                facts.host.c_packages.iter().map(ToString::to_string),
-            )
-            .help(match owner {
-                CompilerOf::Host => "install a compiler without the bug, and set `HOST_CC` to it",
-                CompilerOf::Image => "choose an image whose compilers do not have the bug",
-            });
-        match gate::workaround_line(&facts.rustc.host.replace('-', "_"), report) {
-            Some(workaround) => problem.help(workaround),
-            None => problem,
-        }
-    };
-    (blocking.into_iter().map(problem).collect(), findings)
 }
 
 /// Returns the command that installs a target's standard library.

@@ -31,6 +31,7 @@ pub mod system_library;
 #[cfg(test)]
 pub mod tests;
 pub mod tools;
+pub mod undefined;
 pub mod words;
 pub mod write;
 pub mod zig;

@@ -20,6 +20,7 @@ mod installs;
 mod legs;
 mod matrix;
 mod npm;
+mod probes;
 mod pypi;
 mod setup;
 mod stores;
@@ -58,6 +59,12 @@ const TASKS: &[(&str, &str, Task)] = &[
          `--targets` fixtures/reach for every Linux target by every linker [FILTER] [--again] \
          [--table]",
         matrix::run,
+    ),
+    (
+        "probes",
+        "every probe against real compilers and linkers of four Debian releases, and each mistake \
+         itself: seen, and avoided [--verdicts]",
+        probes::run,
     ),
     (
         "wild",

@@ -17,7 +17,7 @@ use crate::project::workspace::cache_dir;
 use crate::target::Target;
 use crate::toolchain::facts::{Zig, ZigTools};
 use crate::toolchain::look::programs;
-use crate::toolchain::probe::run::LIMIT;
+use crate::toolchain::probe::look::subject::LIMIT;
 
 /// Searches for `zig` on PATH, then in Python's package `ziglang`, then for the package's program
 /// `python-zig`, which pipx and uv put on PATH.

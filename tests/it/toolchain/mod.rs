@@ -8,5 +8,6 @@ mod leaks;
 mod levels;
 mod libraries;
 mod lld;
+mod probes;
 mod words;
 pub mod zig;
