@@ -881,7 +881,7 @@ aarch64-linux-gnu-gcc-9  aarch64-linux-gnu    gcc version [VERSION]  gcc-95189 a
 broken-gcc               riscv64-linux-gnu    gcc version [VERSION]  gcc-95189 inconclusive
 cc                       x86_64-linux-gnu     gcc version [VERSION]  7 probes ok
 clang                    x86_64-pc-linux-gnu  Debian clang version [VERSION]  7 probes ok
-rustc [..]: 1 probe ok
+rustc [VERSION]: 1 probe ok
 
 affected[gcc-95189]: `aarch64-linux-gnu-gcc-9`: the call of `xpkg_95189_reached` is gone from its object
   help: see what it means and what avoids it: `cargo xpkg --explain gcc-95189`

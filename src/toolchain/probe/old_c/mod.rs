@@ -20,8 +20,8 @@ pub const PROBE: Probe = Probe {
     },
     by_version: no_version,
     workaround: Workaround::Flag("-std=gnu17"),
-    symptom: "`too many arguments to function`, `conflicting types`, `'bool' cannot be defined via \
-              'typedef'` in a build script that worked with the last compiler",
+    symptom: "`incompatible pointer type`, `too many arguments to function`, `'bool' cannot be \
+              defined via 'typedef'` in a build script that worked with the last compiler",
     cause: "gcc 15 compiles for C23 unless told otherwise: `()` means no arguments, and `bool` is a \
             keyword",
     versions: "gcc 15 and later",
