@@ -18,7 +18,10 @@ use crate::toolchain::image::engine::Engine;
 use crate::toolchain::libraries;
 use crate::toolchain::packages;
 use crate::toolchain::probe::report::{Answer, Report, Verdict};
+use crate::toolchain::probe::table;
 use crate::toolchain::program::Program;
+use crate::verify::finding::Finding;
+use crate::verify::report::Skipped;
 
 /// Compiler on PATH.
 #[derive(Debug, Clone, Serialize)]
@@ -71,30 +74,89 @@ pub struct TargetHealth {
     pub problems: Vec<Problem>,
 }
 
-/// Compilers of a machine, held against all probes: the document of `doctor --compilers`.
+/// Compilers of a machine or an image, held against all probes: the document of `doctor
+/// --compilers` and `doctor --image`.
 #[derive(Debug, Clone, Serialize)]
 pub struct CompilerCheck {
     /// Triple of the host.
     pub host: String,
+    /// Image that the compilers are in, by digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// rustc; `None` for an image, which is used with the host's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rustc: Option<RustcCheck>,
     /// C compilers on PATH, sorted by name.
     pub compilers: Vec<CompilerHealth>,
 }
 
+/// rustc, held against the table of releases.
+#[derive(Debug, Clone, Serialize)]
+pub struct RustcCheck {
+    /// Version.
+    pub release: String,
+    /// Answers for the host as the target.
+    pub answers: Vec<Answer>,
+}
+
 impl CompilerCheck {
-    /// Returns the compilers that have a known bug, and those that a probe could not decide about,
+    /// Returns the programs that have a known bug, and those that a probe could not decide about,
     /// each with the probe and its verdict.
-    pub fn findings(&self) -> impl Iterator<Item = (&CompilerHealth, &Answer, &Verdict)> {
-        self.compilers.iter().flat_map(|compiler| {
+    pub fn findings(&self) -> Vec<(&str, &Answer, &Verdict)> {
+        let of_rustc = self
+            .rustc
+            .iter()
+            .flat_map(|rustc| rustc.answers.iter().map(|answer| ("rustc", answer)));
+        let of_compilers = self.compilers.iter().flat_map(|compiler| {
             let answers = compiler.report.iter().flat_map(|report| &report.answers);
-            answers.filter_map(move |answer| {
-                let verdicts = [Some(&answer.baseline), answer.at_runtime.as_ref()];
-                let worst = verdicts
-                    .into_iter()
-                    .flatten()
-                    .max_by_key(|verdict| verdict.rank())?;
-                (*worst != Verdict::Ok).then_some((compiler, answer, worst))
-            })
-        })
+            answers.map(|answer| (compiler.compiler.program.as_str(), answer))
+        });
+        let mut findings: Vec<(&str, &Answer, &Verdict)> = Vec::new();
+        for (program, answer) in of_compilers.chain(of_rustc) {
+            let verdicts = [Some(&answer.baseline), answer.at_runtime.as_ref()];
+            let worst = verdicts
+                .into_iter()
+                .flatten()
+                .max_by_key(|verdict| verdict.rank());
+            let Some(worst) = worst.filter(|worst| **worst != Verdict::Ok) else {
+                continue;
+            };
+            // One reason may leave several probes without an answer.
+            let is_known = |(other, _, verdict): &(&str, &Answer, &Verdict)| {
+                *other == program && *verdict == worst
+            };
+            if !findings.iter().any(is_known) {
+                findings.push((program, answer, worst));
+            }
+        }
+        findings
+    }
+
+    /// Returns the bugs as findings, and what could not be decided as skipped checks, for SARIF.
+    pub fn for_sarif(&self) -> (Vec<Finding>, Vec<Skipped>) {
+        let (mut findings, mut skipped) = (Vec::new(), Vec::new());
+        for (program, answer, verdict) in self.findings() {
+            let Some(probe) = table::find(&answer.probe) else {
+                continue;
+            };
+            match verdict {
+                Verdict::Ok => {}
+                Verdict::Affected { evidence } => findings.push(Finding {
+                    code: probe.code,
+                    path: Some(program.to_owned()),
+                    target: None,
+                    found: evidence.clone(),
+                    expected: String::new(),
+                    help: probe.code.info().fix.to_owned(),
+                }),
+                Verdict::Inconclusive { why } => skipped.push(Skipped {
+                    path: program.to_owned(),
+                    what: probe.title.to_owned(),
+                    why: why.clone(),
+                }),
+            }
+        }
+        (findings, skipped)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod outputs;
 pub mod plan;
 pub mod record;
 pub mod run;
+pub mod script_compiler;
 pub mod stage;
 pub mod wasm_bindgen;
 pub mod write;

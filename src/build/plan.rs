@@ -10,6 +10,9 @@ use serde::Serialize;
 use crate::build::auditable::Lists;
 use crate::build::cargo_call::{Call, calls, fetch};
 use crate::build::outputs::{self, TargetOutputs};
+use crate::build::script_compiler::{
+    CompilerOf, build_script_compiler, host_compiler_unfit, release_findings,
+};
 use crate::build::wasm_bindgen::{self, Packages};
 use crate::invocation::Invocation;
 use crate::problem::Problem;
@@ -24,15 +27,14 @@ use crate::target::Target;
 use crate::target::level::Level;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::ToolchainChoice;
-use crate::toolchain::facts::{DeploymentTarget, Facts, HostFacts, Std, TargetFacts};
+use crate::toolchain::choose;
+use crate::toolchain::facts::{DeploymentTarget, Facts, Std, TargetFacts};
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::image::tools;
 use crate::toolchain::leaks::{self, Leak};
 use crate::toolchain::libraries::{self, SYSTEM_LIBRARY_MISSING};
-use crate::toolchain::probe::assess;
-use crate::toolchain::probe::report::{CompilerFinding, Report, Severity};
+use crate::toolchain::probe::report::{CompilerFinding, Severity};
 use crate::toolchain::system_library::{Effect, SystemLibrary};
-use crate::toolchain::{choose, gate};
 use crate::tree::staged::{self, Output};
 
 /// Plan of a run.
@@ -133,6 +135,7 @@ impl Plan {
                 }
             }
         }
+        host_findings.extend(release_findings(settings, facts));
         let plan = Self {
             host_findings,
             missing_tools,
@@ -412,88 +415,6 @@ fn check_image(
     (problems, choice)
 }
 
-/// Owner of the compiler that compiles C for build scripts.
-#[derive(Clone, Copy)]
-enum CompilerOf {
-    /// This machine.
-    Host,
-    /// The cross image.
-    Image,
-}
-
-impl CompilerOf {
-    /// Returns the possessive for messages: `the host's`.
-    fn label(self) -> &'static str {
-        match self {
-            Self::Host => "the host's",
-            Self::Image => "the image's",
-        }
-    }
-}
-
-/// Assesses the probes of the compiler that compiles C for build scripts. Returns the problems that
-/// stop the run, and the other findings.
-fn build_script_compiler(
-    settings: &Settings,
-    facts: &Facts,
-    report: Option<&Report>,
-    owner: CompilerOf,
-) -> (Vec<Problem>, Vec<CompilerFinding>) {
-    let Some(report) = report else {
-        return (Vec::new(), Vec::new());
-    };
-    let findings = assess::assess(report, &facts.host.c_packages).into_iter();
-    let findings = findings.map(|finding| CompilerFinding {
-        what: format!("{} `{}` {}", owner.label(), report.compiler, finding.what),
-        ..finding
-    });
-    let is_blocking = |finding: &CompilerFinding| {
-        let accepted = settings.accept.contains(&finding.code);
-        finding.severity == Severity::Block && !accepted
-    };
-    let (blocking, findings): (Vec<CompilerFinding>, Vec<CompilerFinding>) =
-        findings.partition(is_blocking);
-    let problem = |finding: CompilerFinding| {
-        let problem = Problem::new(finding.code, finding.what)
-            .note(
-                "C in",
-                facts.host.c_packages.iter().map(ToString::to_string),
-            )
-            .help(match owner {
-                CompilerOf::Host => "install a compiler without the bug, and set `HOST_CC` to it",
-                CompilerOf::Image => "choose an image whose compilers do not have the bug",
-            });
-        match gate::workaround_line(&facts.rustc.host.replace('-', "_"), report) {
-            Some(workaround) => problem.help(workaround),
-            None => problem,
-        }
-    };
-    (blocking.into_iter().map(problem).collect(), findings)
-}
-
-/// Returns the problem of C for build scripts whose compiler is for another machine: an SDK that
-/// sets `CC` for its target has set it for the host, too.
-fn host_compiler_unfit(facts: &Facts) -> Option<Problem> {
-    let HostFacts {
-        c_packages,
-        compiler,
-        report: _,
-    } = &facts.host;
-    let compiler = compiler.as_ref()?;
-    let host = Target::of_triple(&facts.rustc.host)?;
-    let reason = gate::for_other_machine(&host, compiler)?;
-    let problem = Problem::new(
-        HOST_COMPILER_UNFIT,
-        format!(
-            "the host's C compiler, `{}`, {reason}, not for `{host}`",
-            compiler.program
-        ),
-    )
-    .note("C in", c_packages.iter().map(ToString::to_string))
-    .help("set the host's own compilers: `export HOST_CC=cc HOST_CXX=c++`");
-    Some(problem)
-}
-
 /// Returns the command that installs a target's standard library.
 fn install(workspace: &Workspace, facts: &Facts, target: &Target) -> Invocation {
     let toolchain = facts
@@ -572,27 +493,7 @@ fn std_unavailable(target: &Target) -> Problem {
 }
 
 /// Codes declared in this file.
-pub const CODES: &[Code] = &[
-    HOST_COMPILER_UNFIT,
-    STD_MISSING,
-    RUST_TOO_OLD,
-    OUT_DIR_UNFIT,
-];
-
-/// A C compiler for another machine, for the C of build scripts.
-pub const HOST_COMPILER_UNFIT: Code = code(&CodeInfo {
-    name: "host-compiler-unfit",
-    title: "the C of build scripts would be compiled for another machine",
-    cause: "Build scripts and procedural macros run on the host, and the graph has C among what \
-            they are made of. The environment script of an SDK (Yocto's, for one) sets `CC` to the \
-            compiler of its target, and cc-rs takes `CC` for the host, too.",
-    detection: "The machine that the host's C compiler names (`-v`) is compared with the host's \
-                processor, if it is GNU's.",
-    fix: "Set the host's own compilers: `export HOST_CC=cc HOST_CXX=c++`.",
-    page: "environment",
-    sources: &[],
-    waivable: false,
-});
+pub const CODES: &[Code] = &[STD_MISSING, RUST_TOO_OLD, OUT_DIR_UNFIT];
 
 /// A package that needs a newer Rust.
 pub const RUST_TOO_OLD: Code = code(&CodeInfo {

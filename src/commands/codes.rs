@@ -30,6 +30,7 @@ const LISTS: &[&[Code]] = &[
     crate::target::CODES,
     crate::target::level::CODES,
     crate::project::settings::CODES,
+    crate::build::script_compiler::CODES,
     crate::build::plan::CODES,
     crate::build::outputs::CODES,
     crate::build::wasm_bindgen::CODES,

@@ -2,21 +2,27 @@
 
 use clap::Args;
 
-use crate::build::look::doctor::{check_compilers, diagnose, install_std};
+use crate::build::doctor::CompilerCheck;
+use crate::build::look::doctor::{check_compilers, check_image, diagnose, install_std};
+use crate::build::look::options;
 use crate::build::look::request::is_no_workspace;
 use crate::build::look::session::Session;
 use crate::commands::args::{BUILD_ARGS, MessageFormat, RunArgs};
+use crate::commands::env::ONE_TARGET;
 use crate::host::machine::Host;
 use crate::host::shell;
-use crate::problem::{Failure, Result};
+use crate::problem::{Failure, Problem, Result};
+use crate::project::look::context;
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::ui::doctor;
+use crate::verify::sarif;
 
 /// Examples of the command line.
 pub const EXAMPLES: &[&str] = &[
     "cargo xpkg doctor",
     "cargo xpkg doctor --target aarch64-unknown-linux-musl",
     "cargo xpkg doctor --compilers",
+    "cargo xpkg doctor --image registry.example/cross:1.2 --target aarch64-unknown-linux-gnu",
 ];
 
 /// Arguments of `doctor`.
@@ -33,6 +39,14 @@ pub struct DoctorArgs {
     /// Check every C compiler on PATH for known bugs, and nothing else
     #[arg(long, conflicts_with_all = BUILD_ARGS, conflicts_with_all = ["target", "fix"])]
     pub compilers: bool,
+
+    /// Check the C compilers of this image for known bugs, without pinning it; needs `--target`
+    #[arg(long, value_name = "REF", conflicts_with_all = ["compilers", "fix"], requires = "target")]
+    pub image: Option<String>,
+
+    /// With `--compilers` or `--image`: print a SARIF 2.1 document for code scanning
+    #[arg(long)]
+    pub sarif: bool,
 }
 
 /// Runs `doctor`.
@@ -41,18 +55,28 @@ pub fn run(host: &Host, args: DoctorArgs) -> Result<(), Failure> {
         run,
         fix,
         compilers,
+        image,
+        sarif,
     } = args;
     let format = run.message_format;
     if compilers {
-        let check = check_compilers(host)?;
-        shell::data(&match format {
-            MessageFormat::Human => doctor::compilers(&check),
-            MessageFormat::Json => shell::json(&check),
-        })?;
-        return match check.findings().next() {
-            None => Ok(()),
-            Some(_) => Err(Failure::AlreadyReported),
+        return tell(&check_compilers(host)?, "compilers", format, sarif);
+    }
+    if let Some(image) = image {
+        let [triple] = &run.target[..] else {
+            return Err(
+                Problem::new(ONE_TARGET, "`--image` needs exactly one target")
+                    .help("name it: `--target aarch64-unknown-linux-gnu`")
+                    .into(),
+            );
         };
+        let project = context::workspace(
+            host,
+            &options::cargo_options(host, None),
+            options::manifest_path(host, run.manifest.manifest_path.clone())?.as_deref(),
+        )?;
+        let check = check_image(host, &project, &image, triple)?;
+        return tell(&check, &image, format, sarif);
     }
     // With a manifest or targets on the command line, a missing workspace is a problem.
     let needs_workspace = run.manifest.manifest_path.is_some() || !run.target.is_empty();
@@ -76,6 +100,29 @@ pub fn run(host: &Host, args: DoctorArgs) -> Result<(), Failure> {
         MessageFormat::Json => shell::json(&diagnosis),
     })?;
     if diagnosis.healthy() {
+        Ok(())
+    } else {
+        Err(Failure::AlreadyReported)
+    }
+}
+
+/// Prints what the probes say of compilers.
+///
+/// # Errors
+/// One has a bug, or a probe could not decide.
+fn tell(
+    check: &CompilerCheck,
+    subject: &str,
+    format: MessageFormat,
+    as_sarif: bool,
+) -> Result<(), Failure> {
+    let (findings, skipped) = check.for_sarif();
+    shell::data(&match format {
+        _ if as_sarif => sarif::of_findings(subject, &findings, &skipped),
+        MessageFormat::Human => doctor::compilers(check),
+        MessageFormat::Json => shell::json(check),
+    })?;
+    if check.findings().is_empty() {
         Ok(())
     } else {
         Err(Failure::AlreadyReported)

@@ -8,6 +8,7 @@ use goblin::elf::header::machine_to_str;
 
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::apple_libraries;
+use crate::project::graph::CPackage;
 use crate::project::linker::LinkerKind;
 use crate::project::setting::Setting;
 use crate::target::Target;
@@ -18,6 +19,7 @@ use crate::toolchain::candidate::{Candidate, Rejected, SetBy, ToolchainChoice};
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::environment::ENV_VARS;
 use crate::toolchain::kinds::KINDS;
+use crate::toolchain::probe::definition::{Asked, Graph, Question, Workaround};
 use crate::toolchain::probe::facts::CompilerFacts;
 use crate::toolchain::probe::report::{CompilerFinding, Report, Severity, Verdict};
 use crate::toolchain::probe::{assess, table};
@@ -65,7 +67,10 @@ pub fn pass(
     explicit: bool,
 ) -> Result<ToolchainChoice, Box<Blocked>> {
     let any_report = case.target_facts.reports.get(&candidate.key());
-    let report = any_report.filter(|_| case.c.present).cloned();
+    let report = any_report.filter(|_| case.c.present).map(|report| {
+        let packages = names(&case.c.packages);
+        assess::complete(report, &asked(case, candidate.kind, &packages))
+    });
     let name = candidate.c_compiler.as_ref().map_or_else(
         || "the C compiler".to_owned(),
         |compiler| format!("`{}`", compiler.program),
@@ -194,6 +199,29 @@ pub fn pass(
         report,
         findings,
     })
+}
+
+/// Returns the names and versions of packages.
+pub fn names(packages: &[CPackage]) -> Vec<(&str, &str)> {
+    packages
+        .iter()
+        .map(|package| (package.package.as_str(), package.version.as_str()))
+        .collect()
+}
+
+/// Returns what the probes of a candidate's C compiler depend on.
+fn asked<'a>(
+    case: &TargetContext<'a>,
+    kind: LinkerKind,
+    packages: &'a [(&'a str, &'a str)],
+) -> Asked<'a> {
+    Asked {
+        target: case.target,
+        graph: Graph::Of(packages),
+        linker: Some(kind),
+        rustc: Some(&case.facts.rustc.release),
+        rustflags: &case.target_facts.rustflags,
+    }
 }
 
 /// Returns a reason if the graph needs a C compiler and the one that the user set does not exist.
@@ -471,40 +499,49 @@ pub fn suggestions(case: &TargetContext, blocked: &[Box<Blocked>]) -> Vec<String
         let Some(report) = case.target_facts.reports.get(&blocked.candidate.key()) else {
             continue;
         };
-        let what = if blocked.candidate.image.is_some() {
-            "use an image with a compiler"
-        } else {
-            "install a compiler"
-        };
-        help.push(format!("{what} without the bug: {}", versions(blocked)));
-        help.extend(workaround_line(&case.target.lower(), report));
+        help.extend(bug_help(blocked, report, &case.target.lower()));
     }
     let mut seen = std::collections::BTreeSet::new();
     help.retain(|line| seen.insert(line.clone()));
     help
 }
 
-/// Returns the affected versions of the bug that stopped the candidate.
-fn versions(blocked: &Blocked) -> &'static str {
-    blocked
-        .code
-        .and_then(|code| table::find(code.name()))
-        .map_or("", |probe| probe.versions)
+/// Returns what can be done about the bug that stopped a candidate.
+fn bug_help(blocked: &Blocked, report: &Report, target: &str) -> Vec<String> {
+    let Some(probe) = blocked.code.and_then(|code| table::find(code.name())) else {
+        return Vec::new();
+    };
+    let what = if blocked.candidate.image.is_some() {
+        "use an image with a compiler"
+    } else {
+        "install a compiler"
+    };
+    let another = matches!(probe.question, Question::Object(_))
+        .then(|| format!("{what} without the bug: {}", probe.versions));
+    let advice = match probe.workaround {
+        Workaround::Flag(_) => workaround_line(probe.code, target, report),
+        Workaround::Advice(advice) => Some(advice.to_owned()),
+    };
+    another
+        .filter(|_| probe.workaround.flag().is_some())
+        .into_iter()
+        .chain(advice)
+        .collect()
 }
 
 /// Returns the command that sets the workaround, if a compile with it was tested and is correct.
 /// The command keeps existing flags.
-pub fn workaround_line(target: &str, report: &Report) -> Option<String> {
+pub fn workaround_line(code: Code, target: &str, report: &Report) -> Option<String> {
     let answer = report
         .answers
         .iter()
-        .find(|answer| answer.workaround == Some(Verdict::Ok))?;
+        .find(|answer| answer.probe == code.name() && answer.workaround == Some(Verdict::Ok))?;
     let probe = table::find(&answer.probe)?;
+    let flag = probe.workaround.flag()?;
     let variable = format!("CFLAGS_{target}");
     Some(format!(
         "or use this workaround, which was tested and is recorded: `export \
-         {variable}=\"${{{variable}:-}} {}\"`",
-        probe.workaround_flag
+         {variable}=\"${{{variable}:-}} {flag}\"`"
     ))
 }
 

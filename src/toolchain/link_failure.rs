@@ -13,6 +13,7 @@ use crate::project::linker::LinkerKind;
 use crate::target::Target;
 use crate::toolchain::gate::{self, SDK_MISSING};
 use crate::toolchain::lld::arguments::LLD_ARGUMENT;
+use crate::toolchain::undefined;
 use crate::toolchain::zig::arguments::{ZIG_ARGUMENT, rejected_argument};
 
 /// What a failed link asked for.
@@ -30,6 +31,8 @@ pub enum LinkFailure {
     Libraries { names: Vec<String> },
     /// Frameworks and libraries of Apple's SDK that were not found.
     OfSdk { names: Vec<String> },
+    /// Undefined symbols that give away their cause ([`undefined`]).
+    Symbols { names: Vec<String> },
 }
 
 impl LinkFailure {
@@ -54,7 +57,9 @@ impl LinkFailure {
             let (_, name) = line.split_once("unable to find library -l")?;
             name.split_whitespace().next().map(str::to_owned)
         });
-        argument.or_else(|| Self::libraries(names))
+        argument
+            .or_else(|| Self::libraries(names))
+            .or_else(|| Self::symbols(stderr))
     }
 
     /// Reads zig's messages. `None` if the link failed for another reason.
@@ -81,6 +86,26 @@ impl LinkFailure {
                 other => Some(other),
             })
             .or_else(|| Self::libraries(named(" system library ")))
+            .or_else(|| Self::symbols(stderr))
+    }
+
+    /// Reads the undefined symbols that give away one cause, the first one's; `None` if there are
+    /// none.
+    fn symbols(stderr: &str) -> Option<Self> {
+        let all = stderr.lines().filter_map(|line| {
+            let (_, rest) = line.split_once("undefined symbol: ")?;
+            rest.split_whitespace().next()
+        });
+        let known: Vec<&str> = all.filter(|name| undefined::find(name).is_some()).collect();
+        let cause = undefined::find(known.first()?)?.cause;
+        let mut names: Vec<String> = Vec::new();
+        for name in known {
+            let is_same = undefined::find(name).is_some_and(|row| row.cause == cause);
+            if is_same && !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        Some(Self::Symbols { names })
     }
 
     /// Returns the failure of these libraries, each once; `None` if there are none.
@@ -157,6 +182,25 @@ impl LinkFailure {
                         ))
                 }
             }
+            Self::Symbols { names } => {
+                let shown: Vec<String> = names
+                    .iter()
+                    .take(4)
+                    .map(|name| format!("`{name}`"))
+                    .collect();
+                let more = if names.len() > 4 { ", …" } else { "" };
+                let row = names.first().and_then(|name| undefined::find(name));
+                let what = format!("{} found no {}{more}", used.name(), shown.join(", "));
+                let problem = Problem::new(SYMBOL_MISSING, what)
+                    .note("cause", row.map(|row| row.cause.to_owned()));
+                match row {
+                    Some(row) => problem.help(match target {
+                        Some(target) => row.help.replace("<target>", &target.lower()),
+                        None => row.help.to_owned(),
+                    }),
+                    None => problem,
+                }
+            }
         };
         problem.note("target", target.map(ToString::to_string))
     }
@@ -185,7 +229,7 @@ fn other_linker(used: LinkerKind, others: &[LinkerKind]) -> String {
 }
 
 /// Codes that this file declares.
-pub const CODES: &[Code] = &[LIBRARY_MISSING];
+pub const CODES: &[Code] = &[LIBRARY_MISSING, SYMBOL_MISSING];
 
 pub const LIBRARY_MISSING: Code = code(&CodeInfo {
     name: "library-missing",
@@ -198,6 +242,23 @@ pub const LIBRARY_MISSING: Code = code(&CodeInfo {
           library for the target with `-Lnative=DIR` in the target's `rustflags`.",
     page: "linkers",
     sources: &["rust-lang/rust_libloading#195", "x11-rs#173"],
+    waivable: false,
+});
+
+pub const SYMBOL_MISSING: Code = code(&CodeInfo {
+    name: "symbol-missing",
+    title: "the link lacks a function that gives away its cause",
+    cause: "An object asks for a function of another C library or of a runtime: it was compiled \
+            with glibc's headers, for an older musl, with a sanitizer or with helpers for atomics.",
+    detection: "xpkg's wrappers of rust-lld and zig read the linker's messages if a link fails, and \
+                look the undefined symbols up in a table.",
+    fix: "Follow the help: it depends on the symbol.",
+    page: "compiler-bugs",
+    sources: &[
+        "rust-lang/libc#2934",
+        "rust-lang/rust#125692",
+        "rust-lang/git2-rs#706",
+    ],
     waivable: false,
 });
 
@@ -227,8 +288,16 @@ mod tests {
         assert_eq!(LinkFailure::of_lld(unknown), argument("-rpoth"));
         let emulation = "rust-lld: error: unknown emulation: 32\n";
         assert_eq!(LinkFailure::of_lld(emulation), argument("-m32"));
-        let other = "rust-lld: error: undefined symbol: open64\n";
+        let other = "rust-lld: error: undefined symbol: uuid_generate\n";
         assert_eq!(LinkFailure::of_lld(other), None);
+        let known = "rust-lld: error: undefined symbol: mine\nrust-lld: error: undefined symbol: \
+                     open64\nrust-lld: error: undefined symbol: __memcpy_chk\nrust-lld: error: \
+                     undefined symbol: open64\n";
+        let names = vec!["open64".to_owned()];
+        assert_eq!(
+            LinkFailure::of_lld(known),
+            Some(LinkFailure::Symbols { names })
+        );
     }
 
     #[test]

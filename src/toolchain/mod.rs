@@ -33,6 +33,7 @@ pub mod system_library;
 #[cfg(test)]
 pub mod tests;
 pub mod tools;
+pub mod undefined;
 pub mod wasm;
 pub mod words;
 pub mod write;

@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 use comfy_table::Table;
 
 use crate::build::compiler_cache::health::CacheHealth;
-use crate::build::doctor::{CompilerCheck, CompilerHealth, Diagnosis, State, TargetHealth};
+use crate::build::doctor::{
+    CompilerCheck, CompilerHealth, Diagnosis, RustcCheck, State, TargetHealth,
+};
 use crate::problem::render::problem;
 use crate::problem::style::{BAD, CAUTION, GOOD};
 use crate::problem::text::printable;
 use crate::project::build_tools::ToolFound;
-use crate::toolchain::probe::report::{Report, Verdict};
+use crate::toolchain::probe::report::{Answer, Verdict};
 use crate::ui::table::{add_row, lines, plain_table};
 
 /// Formats a diagnosis: one screen for a healthy machine.
@@ -139,15 +141,26 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
 
 /// Formats the compilers of a machine, and below them what the probes found.
 pub fn compilers(check: &CompilerCheck) -> String {
-    let CompilerCheck { host: _, compilers } = check;
-    if compilers.is_empty() {
-        return "no C compiler is on PATH\n".to_owned();
+    let CompilerCheck {
+        host: _,
+        image,
+        rustc,
+        compilers,
+    } = check;
+    if compilers.is_empty() && image.is_some() {
+        return "the image has no C compiler for this target\n".to_owned();
     }
     let mut text = lines(&compiler_table(compilers)).replace("\n  ", "\n");
     if let Some(first) = text.strip_prefix("  ") {
         text = first.to_owned();
     }
-    for (compiler, answer, verdict) in check.findings() {
+    if compilers.is_empty() {
+        text.push_str("no C compiler is on PATH\n");
+    }
+    if let Some(RustcCheck { release, answers }) = rustc {
+        let _ = writeln!(text, "rustc {release}: {}", summary(answers));
+    }
+    for (program, answer, verdict) in check.findings() {
         let (style, why) = match verdict {
             Verdict::Affected { evidence } => (BAD, evidence),
             Verdict::Inconclusive { why } => (CAUTION, why),
@@ -159,7 +172,7 @@ pub fn compilers(check: &CompilerCheck) -> String {
              xpkg --explain {}`",
             verdict.name(),
             answer.probe,
-            printable(&compiler.compiler.program),
+            printable(program),
             printable(why),
             answer.probe,
         );
@@ -180,9 +193,10 @@ fn compiler_table(compilers: &[CompilerHealth]) -> Table {
             .chain(aliases.iter().map(String::as_str))
             .take(2)
             .collect();
-        let verdict = report
-            .as_ref()
-            .map_or_else(|| "not probed".to_owned(), verdicts);
+        let verdict = report.as_ref().map_or_else(
+            || "not probed".to_owned(),
+            |report| summary(&report.answers),
+        );
         add_row(
             &mut table,
             [
@@ -199,13 +213,30 @@ fn compiler_table(compilers: &[CompilerHealth]) -> Table {
     table
 }
 
-/// Returns the verdict of each probe with its own flags: `gcc-95189 ok`.
-fn verdicts(report: &Report) -> String {
-    let verdicts = report
-        .answers
+/// Returns the verdicts of the probes with their own flags: those that are not ok by name, the
+/// others by their number.
+fn summary(answers: &[Answer]) -> String {
+    let (ok, others): (Vec<&Answer>, Vec<&Answer>) = answers
         .iter()
+        .partition(|answer| answer.baseline == Verdict::Ok);
+    // One reason may leave several probes without an answer.
+    let is_first = |index: usize, answer: &Answer| {
+        others[..index]
+            .iter()
+            .all(|other| other.baseline != answer.baseline)
+    };
+    let named = others
+        .iter()
+        .enumerate()
+        .filter(|(index, answer)| is_first(*index, answer))
+        .map(|(_, answer)| answer)
         .map(|answer| format!("{} {}", answer.probe, answer.baseline.name()));
-    verdicts.collect::<Vec<_>>().join(", ")
+    let number = (!ok.is_empty()).then(|| match (others.is_empty(), ok.len()) {
+        (true, 1) => "1 probe ok".to_owned(),
+        (true, number) => format!("{number} probes ok"),
+        (false, number) => format!("{number} ok"),
+    });
+    named.chain(number).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the number of names beyond the two that are shown: ` (+2)`.
@@ -220,10 +251,9 @@ fn more_names(aliases: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toolchain::probe::report::{Answer, Verdict};
 
     #[test]
-    fn each_verdict_has_the_name_of_its_probe() {
+    fn verdicts_that_are_not_ok_have_the_names_of_their_probes() {
         let answer = |probe: &str, baseline| Answer {
             probe: probe.to_owned(),
             baseline,
@@ -234,10 +264,10 @@ mod tests {
         let affected = Verdict::Affected {
             evidence: String::new(),
         };
-        let report = Report {
-            answers: vec![answer("gcc-1", Verdict::Ok), answer("gcc-2", affected)],
-            ..Report::default()
-        };
-        assert_eq!(verdicts(&report), "gcc-1 ok, gcc-2 affected");
+        let ok = || answer("gcc-1", Verdict::Ok);
+        assert_eq!(summary(&[ok()]), "1 probe ok");
+        assert_eq!(summary(&[ok(), ok()]), "2 probes ok");
+        let bad = answer("gcc-2", affected);
+        assert_eq!(summary(&[ok(), bad, ok()]), "gcc-2 affected, 2 ok");
     }
 }

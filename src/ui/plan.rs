@@ -18,7 +18,9 @@ use crate::toolchain::candidate::{Candidate, SetBy, Variable, choice};
 use crate::toolchain::facts::Std;
 use crate::toolchain::image::chosen::ResolvedImage;
 use crate::toolchain::libraries::{SYSTEM_LIBRARY_MISSING, not_checked};
-use crate::toolchain::probe::report::Report;
+use crate::toolchain::probe::definition::Probe;
+use crate::toolchain::probe::report::{Answer, Report, Verdict};
+use crate::toolchain::probe::table;
 use crate::toolchain::system_library::SystemLibrary;
 
 /// Formats a plan.
@@ -256,12 +258,16 @@ fn report(report: &Report) -> Vec<String> {
         .map(|version| format!(" ({version})"))
         .unwrap_or_default();
     let mut lines = vec![format!("{}{version}", report.compiler)];
-    lines.extend(report.answers.iter().map(|answer| {
+    let answers = report.answers.iter().filter(|answer| is_shown(answer));
+    lines.extend(answers.map(|answer| {
         let at_runtime = answer
             .at_runtime
             .as_ref()
             .map(|verdict| format!(", by running it {}", verdict.name()))
             .unwrap_or_default();
+        if answer.with_build_flags.is_empty() {
+            return format!("{}: {}", answer.probe, answer.baseline.name());
+        }
         format!(
             "{}: {} at -O2{at_runtime}, {} with this build's flags",
             answer.probe,
@@ -270,6 +276,14 @@ fn report(report: &Report) -> Vec<String> {
         )
     }));
     lines
+}
+
+/// Returns true for a bug of the compiler's own, and for every answer that is not ok.
+fn is_shown(answer: &Answer) -> bool {
+    let probe = table::find(&answer.probe);
+    answer.baseline != Verdict::Ok
+        || *answer.at(&[]) != Verdict::Ok
+        || probe.is_some_and(Probe::is_of_compiler)
 }
 
 /// Formats the variables of a candidate, one line each.

@@ -13,8 +13,9 @@ use serde::Serialize;
 
 use crate::problem::code::Code;
 use crate::problem::text::printable;
+use crate::verify::fence::Fence;
 use crate::verify::finding::{Finding, clause};
-use crate::verify::report::Report;
+use crate::verify::report::{Report, Skipped};
 
 /// Maximum number of results in a run; GitHub rejects a run with more.
 const MOST_RESULTS: usize = 25_000;
@@ -164,6 +165,22 @@ pub fn sarif(report: &Report) -> String {
                 .map(|a| (&a.finding, Some(a.reason.as_str()))),
         )
         .collect();
+    log(subject, &all, skipped, fence.as_ref())
+}
+
+/// Returns findings that are not of a tree as a SARIF log with one run.
+pub fn of_findings(subject: &str, findings: &[Finding], skipped: &[Skipped]) -> String {
+    let all: Vec<_> = findings.iter().map(|finding| (finding, None)).collect();
+    log(subject, &all, skipped, None)
+}
+
+/// Returns a log of findings, each with the reason for which it is accepted.
+fn log(
+    subject: &str,
+    all: &[(&Finding, Option<&str>)],
+    skipped: &[Skipped],
+    fence: Option<&Fence>,
+) -> String {
     let reported = &all[..all.len().min(MOST_RESULTS)];
 
     let mut codes: Vec<Code> = reported.iter().map(|(finding, _)| finding.code).collect();
@@ -202,7 +219,7 @@ pub fn sarif(report: &Report) -> String {
         )),
         locations: vec![location(relative_uri(&skipped.path))],
     });
-    let unfenced = fence.iter().filter(|fence| fence.tool.is_none());
+    let unfenced = fence.into_iter().filter(|fence| fence.tool.is_none());
     let unfenced = unfenced.map(|fence| Notification {
         level: "note",
         message: message(&printable(&fence.describe())),

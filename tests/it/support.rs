@@ -477,6 +477,7 @@ pub fn normal(text: &str) -> String {
         (r"\.new-\w{6}\b", ".new-[TEMP]"),
         (r" +\d+(\.\d+)? (B|KiB|MiB)\b", " [SIZE]"),
         (r"(?m)^rustc      .*, host", "rustc      [VERSION], host"),
+        (r"(?m)^rustc \d\S*: ", "rustc [VERSION]: "),
         (
             r"(gcc|Debian clang) version [0-9][^\n]*?  +",
             "$1 version [VERSION]  ",

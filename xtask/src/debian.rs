@@ -54,6 +54,83 @@ pub fn extract(packages: &Path, place: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// Unpacks packages of a release with all that they depend on, as a system of its own below
+/// `target/roots`, where that has not been done.
+pub fn system(suite: &str, packages: &[&str]) -> Result<(), String> {
+    let place = root().join("target/roots").join(suite);
+    let (complete, wanted) = (place.join("complete"), format!("{}\n", packages.join(" ")));
+    if std::fs::read_to_string(&complete).is_ok_and(|had| had == wanted) {
+        return Ok(());
+    }
+    let work = place.with_extension("work");
+    let _ = std::fs::remove_dir_all(&work);
+    for directory in ["lists/partial", "cache/archives/partial"] {
+        std::fs::create_dir_all(work.join(directory))
+            .map_err(|error| format!("{}: {error}", work.display()))?;
+    }
+    let archive = archive().ok_or("no Debian archive is configured here")?;
+    let list = work.join("list");
+    let line = format!("deb [arch=amd64 signed-by={KEYRING}] {archive} {suite} main\n");
+    write(&list, &line)?;
+    // Nothing is installed there.
+    write(&work.join("status"), "")?;
+    let apt = |arguments: &[&str]| {
+        let mut apt = Command::new("apt-get");
+        for (option, path) in [
+            ("Dir::Etc::sourcelist", &list),
+            ("Dir::State::lists", &work.join("lists")),
+            ("Dir::Cache", &work.join("cache")),
+            ("Dir::State::status", &work.join("status")),
+        ] {
+            apt.arg("-o").arg(format!("{option}={}", path.display()));
+        }
+        apt.args([
+            "-o",
+            "Dir::Etc::sourceparts=-",
+            "-o",
+            "APT::Sandbox::User=root",
+        ])
+        .args(["--quiet", "--yes", "--no-install-recommends"])
+        .args(arguments)
+        .stdout(stderr());
+        apt
+    };
+    apt(&["update"]).go()?;
+    apt(&["--download-only", "install"]).args(packages).go()?;
+    let _ = std::fs::remove_dir_all(&place);
+    let archives = work.join("cache/archives");
+    for package in std::fs::read_dir(&archives).map_err(|error| error.to_string())? {
+        let package = package.map_err(|error| error.to_string())?.path();
+        if package
+            .extension()
+            .is_some_and(|extension| extension == "deb")
+        {
+            Command::new("dpkg")
+                .arg("--extract")
+                .arg(&package)
+                .arg(&place)
+                .go()?;
+        }
+    }
+    // Releases before trixie have `/lib` beside `/usr/lib`.
+    for directory in ["bin", "lib", "lib64", "sbin"] {
+        let outer = place.join(directory);
+        if outer.is_dir() && !outer.is_symlink() {
+            let inner = place.join("usr").join(directory);
+            std::fs::create_dir_all(&inner).map_err(|error| error.to_string())?;
+            Command::new("cp")
+                .arg("--archive")
+                .arg("--no-clobber")
+                .arg(outer.join("."))
+                .arg(&inner)
+                .go()?;
+        }
+    }
+    write(&complete, &wanted)?;
+    let _ = std::fs::remove_dir_all(&work);
+    Ok(())
+}
+
 /// Fetches the packages of a set into a new working directory, and returns the one that they are in.
 pub fn download(set: &Set, work: &Path) -> Result<PathBuf, String> {
     let _ = std::fs::remove_dir_all(work);

@@ -21,6 +21,7 @@ mod legs;
 mod matrix;
 mod npm;
 mod others;
+mod probes;
 mod pypi;
 mod setup;
 mod stores;
@@ -63,6 +64,12 @@ const TASKS: &[(&str, &str, Task)] = &[
          Windows, WebAssembly and BSD, or `--others chat` fixtures/chat for ten targets and released \
          [FILTER] [--again] [--table]",
         matrix::run,
+    ),
+    (
+        "probes",
+        "every probe against real compilers and linkers of four Debian releases, and each mistake \
+         itself: seen, and avoided [--verdicts]",
+        probes::run,
     ),
     (
         "wild",

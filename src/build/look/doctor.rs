@@ -6,20 +6,30 @@ use std::thread;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build::compiler_cache;
-use crate::build::doctor::{self, CompilerCheck, CompilerHealth, Diagnosis, RustcHealth};
+use crate::build::doctor::{
+    self, CompilerCheck, CompilerHealth, Diagnosis, RustcCheck, RustcHealth,
+};
 use crate::build::look::session::Session;
 use crate::build::plan::Plan;
 use crate::build::run;
 use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result};
+use crate::project::config::Config;
 use crate::project::installer::Installer;
+use crate::project::look::context::ProjectContext;
 use crate::project::look::rustc;
+use crate::project::reference::Reference;
 use crate::project::rustc::Rustc;
 use crate::target::Target;
+use crate::toolchain::image::lockfile::Lockfile;
+use crate::toolchain::image::look::store::PullPolicy;
+use crate::toolchain::image::run::{PinSession, rows};
 use crate::toolchain::libraries;
 use crate::toolchain::look::programs::{program, runner};
 use crate::toolchain::look::{levels, tools};
-use crate::toolchain::probe::run::ProbeTarget;
+use crate::toolchain::probe::assess;
+use crate::toolchain::probe::definition::{Asked, Graph};
+use crate::toolchain::probe::look::subject::ProbeTarget;
 use crate::toolchain::program::Program;
 use crate::toolchain::{gcc, probe, zig};
 
@@ -92,10 +102,69 @@ pub fn diagnose(host: &Host, session: Result<&Session, &[Problem]>) -> Result<Di
 /// rustc cannot be started, which knows the host.
 pub fn check_compilers(host: &Host) -> Result<CompilerCheck> {
     let rustc = rustc::rustc(host, host.var("RUSTC").unwrap_or("rustc"), host.cwd())?.0;
+    let answers = Target::of_triple(&rustc.host)
+        .map(|target| assess::of_release(&rustc.release, &target))
+        .unwrap_or_default();
     Ok(CompilerCheck {
         compilers: compilers(host, &rustc.host),
         host: rustc.host,
+        image: None,
+        rustc: Some(RustcCheck {
+            release: rustc.release,
+            answers,
+        }),
     })
+}
+
+/// Probes the C compilers of an image, without pinning it: the target's, and that of build scripts.
+///
+/// # Errors
+/// There is no workspace, no engine or no such image.
+pub fn check_image(
+    host: &Host,
+    project: &ProjectContext,
+    reference: &str,
+    triple: &str,
+) -> Result<CompilerCheck, Failure> {
+    let mut config = Config::default();
+    let row = config.target.entry(triple.to_owned()).or_default();
+    row.image = Some(Reference::parse(reference)?.written);
+    let rows = rows(&config, project, &[triple.to_owned()])?;
+    let lock = Lockfile::default();
+    let session = PinSession {
+        host,
+        found: project,
+        lock: &lock,
+        pull_policy: PullPolicy::Latest,
+    };
+    let mut check = CompilerCheck {
+        host: project.rustc.host.clone(),
+        image: None,
+        rustc: None,
+        compilers: Vec::new(),
+    };
+    for row in &rows {
+        let image = session.probes(row)?;
+        check.image = Some(image.facts.run.clone());
+        let host_target = Target::of_triple(&project.rustc.host);
+        let own = [
+            (Some(&row.request.target), image.compiler, image.report),
+            (host_target.as_ref(), image.host_compiler, image.host_report),
+        ];
+        for (target, compiler, report) in own {
+            let (Some(target), Some(compiler)) = (target, compiler) else {
+                continue;
+            };
+            check.compilers.push(CompilerHealth {
+                compiler,
+                aliases: Vec::new(),
+                report: report.map(|report| assess::complete(&report, &alone(target))),
+            });
+        }
+    }
+    // Probes that were interrupted say nothing about the compilers.
+    host.check_interrupted()?;
+    Ok(check)
 }
 
 /// A target and its plan, or the problems with it.
@@ -237,12 +306,24 @@ fn probed(
             path_first: None,
             apart: None,
         };
-        probe::run::report(host, &options)
+        let report = probe::run::report(host, &options);
+        assess::complete(&report, &alone(&target))
     });
     CompilerHealth {
         compiler,
         aliases,
         report,
+    }
+}
+
+/// Returns what the probes of a compiler depend on that is examined for itself.
+fn alone(target: &Target) -> Asked<'_> {
+    Asked {
+        target,
+        graph: Graph::None,
+        linker: None,
+        rustc: None,
+        rustflags: &[],
     }
 }
 

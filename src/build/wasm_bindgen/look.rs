@@ -7,7 +7,7 @@ use crate::invocation::Invocation;
 use crate::project::selection::Bin;
 use crate::project::wasm_bindgen::{NAME, locked_versions, printed_version};
 use crate::toolchain::facts::WasmBindgen;
-use crate::toolchain::probe::run::LIMIT;
+use crate::toolchain::probe::look::subject::LIMIT;
 
 /// Largest Cargo.lock that is read, in bytes.
 const LARGEST_LOCK: u64 = 64 * 1024 * 1024;

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::host::codes::PROCESS_FAILED;
 use crate::host::shell;
 use crate::problem::{Failure, Problem, Result};
-use crate::toolchain::probe::run::CommandLine;
+use crate::toolchain::probe::look::subject::CommandLine;
 
 /// Arguments of `__compiler`: the variables that cargo sets for a build script.
 #[derive(Debug, Args)]

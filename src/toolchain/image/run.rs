@@ -26,7 +26,10 @@ use crate::toolchain::image::look::exposed::HostMounts;
 use crate::toolchain::image::look::probing::ProbeOptions;
 use crate::toolchain::image::look::store::{self, ImageStore, PullPolicy};
 use crate::toolchain::look::programs;
-use crate::toolchain::probe::report::{Report, Verdict};
+use crate::toolchain::probe::definition::Probe;
+use crate::toolchain::probe::report::{Answer, Report, Verdict};
+use crate::toolchain::probe::table;
+use crate::toolchain::program::Program;
 
 /// A target and the image that the configuration names for it.
 pub struct ImageTarget {
@@ -75,6 +78,22 @@ pub fn rows(
     } else {
         Err(problems.into())
     }
+}
+
+/// The compilers of an image, and what the probes say of them.
+pub struct ImageProbes {
+    /// The image.
+    pub facts: ImageFacts,
+    /// C compiler for the target, if the image has one.
+    pub compiler: Option<Program>,
+    /// Linker for the target.
+    pub linker: Program,
+    /// C compiler of build scripts.
+    pub host_compiler: Option<Program>,
+    /// Report on the target's C compiler.
+    pub report: Option<Report>,
+    /// Report on the C compiler of build scripts.
+    pub host_report: Option<Report>,
 }
 
 /// One run of `cargo xpkg image`.
@@ -137,13 +156,21 @@ impl PinSession<'_> {
         Ok(Some(pin))
     }
 
-    /// Collects facts of an image, and probes its compilers with the arguments that a build uses.
-    fn seen(
+    /// Probes the compilers of a target's image, pinned or not.
+    pub fn probes(&self, row: &ImageTarget) -> Result<ImageProbes> {
+        let ImageTarget { request, wanted } = row;
+        let images = ImageStore::new(self.host, self.found, self.pull_policy);
+        let facts = images.facts(&request.target, wanted, HostMounts::default())?;
+        self.probed(&images, request, facts)
+    }
+
+    /// Probes an image's compilers with the arguments that a build uses.
+    fn probed(
         &self,
         images: &ImageStore,
         request: &TargetRequest,
-        facts: &ImageFacts,
-    ) -> Result<Seen> {
+        facts: ImageFacts,
+    ) -> Result<ImageProbes> {
         let target = &request.target;
         let here = TargetFacts {
             triple: target.triple().to_owned(),
@@ -190,8 +217,34 @@ impl PinSession<'_> {
         let report = candidate
             .c_compiler
             .as_ref()
-            .map(|_| images.report(facts, target, &candidate, &levels, &probing));
-        let host_report = images.host_report(facts, &levels, &probing);
+            .map(|_| images.report(&facts, target, &candidate, &levels, &probing));
+        let host_report = images.host_report(&facts, &levels, &probing);
+        Ok(ImageProbes {
+            compiler: candidate.c_compiler.clone(),
+            linker: candidate.linker,
+            host_compiler: facts.inside.programs.get("cc").cloned(),
+            report,
+            host_report,
+            facts,
+        })
+    }
+
+    /// Collects facts of an image, and the verdicts of the probes of its compilers.
+    fn seen(
+        &self,
+        images: &ImageStore,
+        request: &TargetRequest,
+        facts: &ImageFacts,
+    ) -> Result<Seen> {
+        let target = &request.target;
+        let ImageProbes {
+            compiler,
+            linker,
+            host_compiler,
+            report,
+            host_report,
+            facts,
+        } = self.probed(images, request, facts.clone())?;
         // Probes that were interrupted say nothing about the compilers.
         self.host.check_interrupted()?;
         let same = host_report
@@ -213,7 +266,7 @@ impl PinSession<'_> {
             .and_then(|report| report.facts.as_ref())
             .and_then(|facts| facts.glibc)
             .map(|[major, minor]| format!("glibc {major}.{minor}"));
-        let compiler = candidate.c_compiler.as_ref().unwrap_or(&candidate.linker);
+        let compiler = compiler.unwrap_or(linker);
         Ok(Seen {
             platform: facts.platform.clone(),
             created: facts.created.clone(),
@@ -227,11 +280,7 @@ impl PinSession<'_> {
                 .clone()
                 .or_else(|| Some(compiler.program.clone())),
             libc: glibc.or_else(|| (target.system.libc == Libc::Musl).then(|| "musl".to_owned())),
-            host_compiler: facts
-                .inside
-                .programs
-                .get("cc")
-                .and_then(|cc| cc.version.clone()),
+            host_compiler: host_compiler.and_then(|cc| cc.version),
             probes: probes.into_iter().collect(),
         })
     }
@@ -239,7 +288,7 @@ impl PinSession<'_> {
     /// Returns the verdicts of a report, and warns of those that are not good. Names of probes get
     /// `prefix`.
     fn verdicts(&self, target: &Target, prefix: &str, report: &Report) -> Vec<(String, String)> {
-        for answer in &report.answers {
+        for answer in report.answers.iter().filter(|answer| is_kept(answer)) {
             let problem = match &answer.baseline {
                 Verdict::Ok => continue,
                 Verdict::Affected { evidence } => format!("is affected ({evidence})"),
@@ -253,6 +302,7 @@ impl PinSession<'_> {
         report
             .answers
             .iter()
+            .filter(|answer| is_kept(answer))
             .map(|answer| {
                 (
                     format!("{prefix}{}", answer.probe),
@@ -406,4 +456,11 @@ impl PinSession<'_> {
         let ask = |image: &str| engine::manifest(self.host, engine, reference, image);
         Ok(ask(&reference.by_tag())? != ask(&reference.by_digest(digest))?)
     }
+}
+
+/// Returns true if the lock keeps an answer: a bug of the compiler itself, or any that is not ok.
+/// The others depend on the target and its graph.
+fn is_kept(answer: &Answer) -> bool {
+    let probe = table::find(&answer.probe);
+    answer.baseline != Verdict::Ok || probe.is_some_and(Probe::is_of_compiler)
 }

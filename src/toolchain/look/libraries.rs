@@ -11,7 +11,7 @@ use crate::project::system_libraries::NeededLibrary;
 use crate::target::Target;
 use crate::target::system::Os;
 use crate::toolchain::candidate::{Candidate, SetBy};
-use crate::toolchain::probe::run::LIMIT;
+use crate::toolchain::probe::look::subject::LIMIT;
 use crate::toolchain::system_library::{LibraryAnswer, SystemLibrary};
 
 /// The environment of a target's build scripts.

@@ -14,7 +14,7 @@ use crate::project::look::context::ProjectContext;
 use crate::target::Target;
 use crate::target::system::Os;
 use crate::toolchain::environment::LIBRARY_PATH;
-use crate::toolchain::probe::run::LIMIT;
+use crate::toolchain::probe::look::subject::LIMIT;
 
 /// Returns the directory without which `rust-objcopy` does not start; `None` if it needs none, or
 /// does not start with it either: then rustc tells.

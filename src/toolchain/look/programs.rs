@@ -16,7 +16,7 @@ use crate::target::system::Os;
 use crate::toolchain::gcc;
 use crate::toolchain::look::levels::joined;
 use crate::toolchain::look::runtimes;
-use crate::toolchain::probe::run::{LARGEST, LIMIT};
+use crate::toolchain::probe::look::subject::{LARGEST, LIMIT};
 use crate::toolchain::program::Program;
 
 /// What starts a program of the target here: nothing, an emulator or a runtime; `None` where nothing

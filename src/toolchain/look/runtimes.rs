@@ -7,7 +7,7 @@ use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::problem::text::printable;
 use crate::target::system::Os;
-use crate::toolchain::probe::run::LIMIT;
+use crate::toolchain::probe::look::subject::LIMIT;
 
 /// A runtime.
 #[derive(Debug)]

@@ -32,7 +32,7 @@ use crate::toolchain::look::programs::{program, runner};
 use crate::toolchain::look::settings::cargo_settings;
 use crate::toolchain::look::{apple_sdk, candidates, libraries, ndk, programs, tools};
 use crate::toolchain::msvc::{look, sdk};
-use crate::toolchain::probe::run::ProbeTarget;
+use crate::toolchain::probe::look::subject::ProbeTarget;
 use crate::toolchain::program::Program;
 use crate::toolchain::system_library::{Effect, SystemLibrary};
 use crate::toolchain::words::{CUSTOM_LAUNCHER, ToolWords};

@@ -9,7 +9,7 @@ use crate::inspect;
 use crate::invocation::Invocation;
 use crate::project::build_tools::{BUILD_TOOLS, BuildTool, Find, RequiredTool, ToolFound};
 use crate::toolchain::look::levels;
-use crate::toolchain::probe::run::LIMIT;
+use crate::toolchain::probe::look::subject::LIMIT;
 
 /// Looks for each tool where the package that calls it would look; `configured` is cargo's `[env]`.
 pub fn tools(

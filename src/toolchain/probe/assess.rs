@@ -4,24 +4,102 @@
 //! and an inconclusive probe is reported, never ignored.
 
 use crate::project::graph::CPackage;
-use crate::toolchain::probe::definition::Probe;
+use crate::target::Target;
+use crate::toolchain::probe::definition::{Asked, Graph, Probe, Question, Weight};
 use crate::toolchain::probe::report::{Answer, CompilerFinding, Report, Severity, Verdict};
-use crate::toolchain::probe::table;
+use crate::toolchain::probe::table::{self, PROBES};
+
+/// Returns the report with the answers that depend on the target, the graph and the linker, and
+/// without those that do not apply there.
+pub fn complete(report: &Report, asked: &Asked) -> Report {
+    let answers = PROBES.iter().filter(|probe| (probe.applies)(asked));
+    let answers = answers.filter_map(|probe| {
+        let known = report
+            .answers
+            .iter()
+            .find(|answer| answer.probe == probe.code.name());
+        let decided = |baseline| Answer {
+            workaround: known.and_then(|known| known.workaround.clone()),
+            ..Answer::new(probe.code, baseline)
+        };
+        match &probe.question {
+            Question::Object(_) => known.cloned(),
+            Question::Facts(verdict) => Some(decided(match (&report.facts, &report.no_facts) {
+                (Some(facts), _) => verdict(facts, asked),
+                (None, why) => Verdict::Inconclusive {
+                    why: why.clone().unwrap_or_default(),
+                },
+            })),
+            Question::Link(verdict) => {
+                let linker = report.linker.as_ref()?;
+                Some(decided(verdict(linker, asked)))
+            }
+            Question::Release(_) => None,
+        }
+    });
+    Report {
+        answers: answers.collect(),
+        ..report.clone()
+    }
+}
+
+/// Returns the answers about a release of rustc, for one target.
+pub fn of_release(release: &str, target: &Target) -> Vec<Answer> {
+    let asked = Asked {
+        target,
+        graph: Graph::None,
+        linker: None,
+        rustc: Some(release),
+        rustflags: &[],
+    };
+    let answers = PROBES.iter().filter_map(|probe| match &probe.question {
+        Question::Release(verdict) => Some(Answer::new(probe.code, verdict(release, &asked))),
+        Question::Object(_) | Question::Facts(_) | Question::Link(_) => None,
+    });
+    answers.collect()
+}
+
+/// Returns the findings about a release of rustc, for one target.
+pub fn release_findings(release: &str, target: &Target) -> Vec<CompilerFinding> {
+    let answers = of_release(release, target).into_iter();
+    let findings = answers.filter_map(|answer| {
+        let probe = table::find(&answer.probe)?;
+        let Verdict::Affected { evidence } = answer.baseline else {
+            return None;
+        };
+        Some(CompilerFinding {
+            code: probe.code,
+            severity: Severity::Warn,
+            what: format!("rustc has {} ({evidence})", probe.title),
+            switched_off: false,
+        })
+    });
+    findings.collect()
+}
 
 /// Returns the findings of a report for a graph with this C, each package at its own levels; none
 /// for a graph without C.
 pub fn assess(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> {
     let mut findings = Vec::new();
+    // One reason may leave several probes without an answer; it is reported once.
+    let mut reported: Vec<&str> = Vec::new();
     for answer in &report.answers {
         let Some(probe) = table::find(&answer.probe) else {
             continue;
         };
-        let sensitive =
-            |found: &&CPackage| probe.security_sensitive.contains(&found.package.as_str());
-        // The worst verdict among security-sensitive packages, and the worst of all packages.
+        let (concerned, because) = match probe.weight {
+            Weight::BlocksWith { packages, because } => (packages, because),
+            Weight::Blocks | Weight::Warns => (&[][..], ""),
+        };
+        let usual = match probe.weight {
+            Weight::Blocks => Severity::Block,
+            Weight::BlocksWith { .. } | Weight::Warns => Severity::Warn,
+        };
+        let is_concerned = |found: &&CPackage| concerned.contains(&found.package.as_str());
+        // The worst verdict among the packages of the weight, and the worst of all packages.
         let worst = c_packages
             .iter()
-            .filter(sensitive)
+            .filter(is_concerned)
             .max_by_key(|found| answer.at(&found.levels).rank());
         let rest: Vec<String> = c_packages
             .iter()
@@ -34,15 +112,11 @@ pub fn assess(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> 
             switched_off: false,
         };
         let clause = |verdict: &Verdict| bug_clause(probe, report, answer, verdict);
-        let because = |found: &CPackage| {
-            format!(
-                ", and {} {} is security-sensitive",
-                found.package, found.version
-            )
-        };
-        let sensitive = worst.and_then(|found| Some((clause(answer.at(&found.levels))?, found)));
+        let because =
+            |found: &CPackage| format!(", and {} {} {because}", found.package, found.version);
+        let heavy = worst.and_then(|found| Some((clause(answer.at(&found.levels))?, found)));
         match (
-            sensitive,
+            heavy,
             clause(answer.at(&rest)),
             &answer.baseline,
             answer.at(&rest),
@@ -51,13 +125,16 @@ pub fn assess(report: &Report, c_packages: &[CPackage]) -> Vec<CompilerFinding> 
                 Severity::Block,
                 format!("{clause}{}", because(found)),
             )),
-            (None, Some(clause), ..) => findings.push(finding(Severity::Warn, clause)),
+            (None, Some(clause), ..) => findings.push(finding(usual, clause)),
             (None, None, _, Verdict::Inconclusive { why })
             | (None, None, Verdict::Inconclusive { why }, Verdict::Ok) => {
-                findings.push(finding(
-                    Severity::Warn,
-                    format!("could not be probed for {}: {why}", probe.title),
-                ));
+                if !reported.contains(&why.as_str()) {
+                    reported.push(why);
+                    findings.push(finding(
+                        Severity::Warn,
+                        format!("could not be probed for {}: {why}", probe.title),
+                    ));
+                }
             }
             (None, None, Verdict::Affected { .. }, Verdict::Ok) => findings.push(CompilerFinding {
                 switched_off: true,
@@ -231,6 +308,7 @@ mod tests {
             isoc23: false,
             outline_atomics: false,
             level: None,
+            standard: 201_710,
         };
         let report = Report {
             compiler: String::new(),
@@ -238,6 +316,7 @@ mod tests {
             flags: Vec::new(),
             facts: Some(facts),
             no_facts: None,
+            linker: None,
             answers: vec![answer],
         };
         let packages = [CPackage {
@@ -282,6 +361,7 @@ mod tests {
             flags: Vec::new(),
             facts: None,
             no_facts: None,
+            linker: None,
             answers: vec![answer],
         };
         let package = |name: &str, level: &str| CPackage {

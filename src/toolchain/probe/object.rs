@@ -17,6 +17,15 @@ pub struct Object {
     imported: BTreeSet<String>,
 }
 
+/// Returns true if the bytes are an ELF file with this section.
+pub fn has_section(bytes: &[u8], name: &str) -> bool {
+    goblin::elf::Elf::parse(bytes).is_ok_and(|elf| {
+        elf.section_headers
+            .iter()
+            .any(|header| elf.shdr_strtab.get_at(header.sh_name) == Some(name))
+    })
+}
+
 impl Object {
     /// Parses an ELF, COFF or Mach-O object, or LLVM bitcode.
     ///

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::code::Code;
 use crate::toolchain::probe::facts::CompilerFacts;
+use crate::toolchain::probe::linker::LinkerFacts;
 
 /// Verdict of a probe on a compiler with certain flags.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +62,10 @@ pub struct Report {
     pub facts: Option<CompilerFacts>,
     /// Reason if there are no facts.
     pub no_facts: Option<String>,
-    /// One answer for each probe.
+    /// The linker that it calls, if it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linker: Option<LinkerFacts>,
+    /// One answer for each probe that applies.
     pub answers: Vec<Answer>,
 }
 
@@ -97,6 +101,17 @@ impl CompilerFinding {
 }
 
 impl Answer {
+    /// Returns an answer that no flags of a build change.
+    pub fn new(code: Code, baseline: Verdict) -> Self {
+        Self {
+            probe: code.name().to_owned(),
+            baseline,
+            with_build_flags: BTreeMap::new(),
+            at_runtime: None,
+            workaround: None,
+        }
+    }
+
     /// Returns the worst verdict at these levels, or at all levels if `levels` is empty.
     pub fn at(&self, levels: &[String]) -> &Verdict {
         let verdicts = self

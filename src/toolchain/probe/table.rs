@@ -2,10 +2,25 @@
 
 use crate::problem::code::Code;
 use crate::toolchain::probe::definition::Probe;
-use crate::toolchain::probe::gcc_95189;
+use crate::toolchain::probe::{
+    assembler_old, assembler_wrong, gcc_95189, gold, isoc23, linker_absent, lto_objects, old_c,
+    relr_unread, rust_release, time64,
+};
 
-/// All probes.
-pub const PROBES: &[Probe] = &[gcc_95189::PROBE];
+/// All probes, in the order of reports.
+pub const PROBES: &[Probe] = &[
+    gcc_95189::PROBE,
+    assembler_wrong::PROBE,
+    assembler_old::PROBE,
+    lto_objects::PROBE,
+    isoc23::PROBE,
+    time64::PROBE,
+    old_c::PROBE,
+    linker_absent::PROBE,
+    relr_unread::PROBE,
+    gold::PROBE,
+    rust_release::PROBE,
+];
 
 /// The codes of the probes, in their order.
 pub const CODES: &[Code] = &codes();
@@ -23,4 +38,30 @@ const fn codes() -> [Code; PROBES.len()] {
 /// Returns the probe that an answer belongs to.
 pub fn find(name: &str) -> Option<&'static Probe> {
     PROBES.iter().find(|probe| probe.code.name() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toolchain::probe::definition::Question;
+
+    /// The sources are compiled as one file, and by hand, one by one.
+    #[test]
+    fn every_source_says_how_to_compile_it_by_hand() {
+        for probe in PROBES {
+            if let Question::Object(question) = &probe.question {
+                for source in [Some(question.source), question.run_source]
+                    .into_iter()
+                    .flatten()
+                {
+                    let head = source.split("*/").next().unwrap();
+                    assert!(
+                        head.starts_with("/*") && head.contains(".c"),
+                        "{}: {head}",
+                        probe.code.name()
+                    );
+                }
+            }
+        }
+    }
 }

@@ -19,7 +19,7 @@ use crate::target::system::Os;
 use crate::toolchain::environment::DEPLOYMENT_TARGET;
 use crate::toolchain::facts::{TargetFacts, Zig, ZigTools};
 use crate::toolchain::look::programs;
-use crate::toolchain::probe::run::LIMIT;
+use crate::toolchain::probe::look::subject::LIMIT;
 
 /// Searches for `zig` on PATH, then in Python's package `ziglang`, then for the package's program
 /// `python-zig`, which pipx and uv put on PATH.

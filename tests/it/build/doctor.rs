@@ -18,9 +18,9 @@ exit 0
 --- stdout
 rustc      [VERSION], host x86_64-unknown-linux-gnu
 compilers
-  aarch64-linux-gnu-gcc     aarch64-linux-gnu  gcc version [VERSION]  gcc-95189 ok
-  cc, x86_64-linux-gnu-gcc  x86_64-linux-gnu   gcc version [VERSION]  gcc-95189 ok
-  x86_64-linux-musl-gcc     x86_64-linux-gnu   gcc version [VERSION]  gcc-95189 ok
+  aarch64-linux-gnu-gcc     aarch64-linux-gnu  gcc version [VERSION]  6 probes ok
+  cc, x86_64-linux-gnu-gcc  x86_64-linux-gnu   gcc version [VERSION]  7 probes ok
+  x86_64-linux-musl-gcc     x86_64-linux-gnu   gcc version [VERSION]  7 probes ok
 workspace  [ROOT]
 targets
   x86_64-unknown-linux-musl  ready  rust-lld: the target's graph contains no C, and Rust includes musl
@@ -40,7 +40,7 @@ exit 0
 --- stdout
 rustc      [VERSION], host x86_64-unknown-linux-gnu
 compilers
-  cc  x86_64-linux-gnu  gcc version [VERSION]  gcc-95189 ok
+  cc  x86_64-linux-gnu  gcc version [VERSION]  7 probes ok
 
 "#]]
     );
@@ -57,7 +57,7 @@ exit 1
 --- stdout
 rustc      [VERSION], host x86_64-unknown-linux-gnu
 compilers
-  cc  x86_64-linux-gnu  gcc version [VERSION]  gcc-95189 ok
+  cc  x86_64-linux-gnu  gcc version [VERSION]  7 probes ok
 workspace  [ROOT]
 targets
   aarch64-unknown-linux-gnu   not ready
@@ -117,7 +117,7 @@ exit 1
 --- stdout
 rustc      [VERSION], host x86_64-unknown-linux-gnu
 compilers
-  cc  x86_64-linux-gnu  gcc version [VERSION]  gcc-95189 ok
+  cc  x86_64-linux-gnu  gcc version [VERSION]  7 probes ok
 workspace  [ROOT]
 tool       protoc: missing (for prost-build 0.14.0)
 targets

@@ -11,6 +11,8 @@ use cargo_xpkg::guide::{self, TOPICS};
 use cargo_xpkg::project::build_tools::{BUILD_TOOLS, Caller, Find};
 use cargo_xpkg::project::system_libraries::{KNOWN_CRATES, Otherwise};
 use cargo_xpkg::toolchain::environment::ENV_VARS;
+use cargo_xpkg::toolchain::probe::catalogue::{CATALOGUE, Dealt};
+use cargo_xpkg::toolchain::probe::definition::{Question, Subject, Weight, Workaround};
 use cargo_xpkg::toolchain::probe::table::PROBES;
 use cargo_xpkg::verify::rules::context::RuleScope;
 use cargo_xpkg::verify::rules::table::rules;
@@ -466,6 +468,7 @@ fn the_tables_are_the_programs() {
                 "codes" => codes_table(),
                 "environment" => environment_table(),
                 "policies" => policies_table(),
+                "catalogue" => catalogue_table(),
                 "probes" => probes_table(),
                 "build-tools" => build_tools_table(),
                 "system-libraries" => system_libraries_table(),
@@ -479,6 +482,7 @@ fn the_tables_are_the_programs() {
         found.iter().map(String::as_str).collect::<Vec<_>>(),
         [
             "build-tools",
+            "catalogue",
             "codes",
             "environment",
             "policies",
@@ -534,22 +538,42 @@ fn policies_table() -> String {
 fn probes_table() -> String {
     let tables = PROBES.iter().map(|probe| {
         let name = code(probe.code.name());
-        let packages = probe.security_sensitive.iter().map(|it| code(it));
-        let weight = format!(
-            "stops the run if security-sensitive C is in the graph ({}); else a warning",
-            packages.collect::<Vec<_>>().join(", ")
-        );
-        let workaround = format!(
-            "another compiler, which `auto` selects by itself; `{}` in `CFLAGS_<target>`, or \
-             `--accept {}`, which the manifest records",
-            probe.workaround_flag,
-            probe.code.name()
-        );
+        let weight = match probe.weight {
+            Weight::BlocksWith { packages, because } => {
+                let packages: Vec<String> = packages.iter().map(|it| code(it)).collect();
+                format!(
+                    "stops the run if a package that {because} is in the graph ({}); else a warning",
+                    packages.join(", ")
+                )
+            }
+            Weight::Blocks => "stops the run".to_owned(),
+            Weight::Warns => "a warning".to_owned(),
+        };
+        let workaround = match (&probe.workaround, probe.subject) {
+            (Workaround::Flag(flag), _) => format!(
+                "another compiler, which `auto` selects by itself; `{flag}` in `CFLAGS_<target>`, \
+                 or `--accept {}`, which the manifest records",
+                probe.code.name()
+            ),
+            (Workaround::Advice(advice), Subject::Rustc) => (*advice).to_owned(),
+            (Workaround::Advice(advice), _) => format!(
+                "{advice}; or `--accept {}`, which the manifest records",
+                probe.code.name()
+            ),
+        };
+        let how = match probe.question {
+            Question::Object(_) => "an object",
+            Question::Facts(_) => "an object with the C library's headers",
+            Question::Link(_) => "one call of the linker",
+            Question::Release(_) => "nothing is run",
+        };
         let rows = [
+            ("examines", probe.subject.name()),
             ("symptom", probe.symptom),
             ("cause", probe.cause),
             ("versions", probe.versions),
             ("proof", probe.proof),
+            ("needs", how),
             ("weight", &weight),
             ("workaround", &workaround),
             ("source", probe.sources),
@@ -562,6 +586,41 @@ fn probes_table() -> String {
         .replace("|  |", "| |")
     });
     tables.collect::<Vec<_>>().join("\n")
+}
+
+fn catalogue_table() -> String {
+    let rows = CATALOGUE.iter().map(|row| {
+        let dealt = match row.dealt {
+            Dealt::Code(name) => code(name),
+            Dealt::Codes(names) => {
+                let names: Vec<String> = names.iter().map(|name| code(name)).collect();
+                names.join(", ")
+            }
+            Dealt::Avoided(how) => format!("cannot happen: {how}"),
+            Dealt::Open(why) => format!("not found: {why}"),
+        };
+        [row.what.to_owned(), dealt, row.source.to_owned()]
+    });
+    table(["what goes wrong", "in xpkg", "source"], rows)
+}
+
+#[test]
+fn every_code_of_the_catalogue_exists_and_every_probe_is_in_it() {
+    let named: Vec<&str> = CATALOGUE
+        .iter()
+        .flat_map(|row| match row.dealt {
+            Dealt::Code(name) => vec![name],
+            Dealt::Codes(names) => names.to_vec(),
+            Dealt::Avoided(_) | Dealt::Open(_) => Vec::new(),
+        })
+        .collect();
+    for name in &named {
+        assert!(codes::find(name).is_some(), "{name}");
+    }
+    for probe in PROBES {
+        let name = probe.code.name();
+        assert!(named.contains(&name), "{name}");
+    }
 }
 
 fn system_libraries_table() -> String {

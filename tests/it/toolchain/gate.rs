@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_xpkg::toolchain::probe::definition::EXIT_AFFECTED;
+use cargo_xpkg::toolchain::probe::definition::{EXIT_AFFECTED, ObjectQuestion, Question};
 use cargo_xpkg::toolchain::probe::facts::{CompilerFacts, FACTS_OBJECT};
 use cargo_xpkg::toolchain::probe::report::Verdict;
 use cargo_xpkg::toolchain::probe::table;
@@ -37,11 +37,19 @@ fn old(name: &str, test: &str) -> Option<PathBuf> {
     Some(path)
 }
 
+/// The question of GCC bug 95189.
+fn question() -> &'static ObjectQuestion {
+    match &table::find("gcc-95189").unwrap().question {
+        Question::Object(question) => question,
+        _ => panic!("gcc-95189 is not asked by an object"),
+    }
+}
+
 /// Compiles a source, and says what the probe reads off the object.
 fn by_object(compiler: &Path, flags: &[&str]) -> Verdict {
-    let probe = table::find("gcc-95189").unwrap();
-    match compiled(compiler, flags, probe.question.source, "-c") {
-        Some(object) => (probe.question.read)(&std::fs::read(object.path().join("out")).unwrap()),
+    let probe = question();
+    match compiled(compiler, flags, probe.source, "-c") {
+        Some(object) => (probe.read)(&std::fs::read(object.path().join("out")).unwrap()),
         None => panic!("{compiler:?} {flags:?} does not compile the probe"),
     }
 }
@@ -60,13 +68,7 @@ fn compiled(compiler: &Path, flags: &[&str], source: &str, how: &str) -> Option<
 
 /// The truth: what the compiler's program does.
 fn by_running(compiler: &Path, flags: &[&str], emulator: Option<&str>) -> bool {
-    let directory = compiled(
-        compiler,
-        flags,
-        table::find("gcc-95189").unwrap().question.run_source,
-        "-static",
-    )
-    .unwrap();
+    let directory = compiled(compiler, flags, question().run_source.unwrap(), "-static").unwrap();
     let program = directory.path().join("out");
     let mut command = match emulator {
         Some(emulator) => Command::new(tool(emulator)),
@@ -875,10 +877,11 @@ fn doctor_checks_all_compilers_of_a_machine_without_a_project() {
         str![[r#"
 exit 1
 --- stdout
-aarch64-linux-gnu-gcc-9  aarch64-linux-gnu    gcc version [VERSION]  gcc-95189 affected
+aarch64-linux-gnu-gcc-9  aarch64-linux-gnu    gcc version [VERSION]  gcc-95189 affected, 5 ok
 broken-gcc               riscv64-linux-gnu    gcc version [VERSION]  gcc-95189 inconclusive
-cc                       x86_64-linux-gnu     gcc version [VERSION]  gcc-95189 ok
-clang                    x86_64-pc-linux-gnu  Debian clang version [VERSION]  gcc-95189 ok
+cc                       x86_64-linux-gnu     gcc version [VERSION]  7 probes ok
+clang                    x86_64-pc-linux-gnu  Debian clang version [VERSION]  7 probes ok
+rustc [VERSION]: 1 probe ok
 
 affected[gcc-95189]: `aarch64-linux-gnu-gcc-9`: the call of `xpkg_95189_reached` is gone from its object
   help: see what it means and what avoids it: `cargo xpkg --explain gcc-95189`

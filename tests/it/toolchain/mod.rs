@@ -9,6 +9,7 @@ mod levels;
 mod libraries;
 mod lld;
 mod macos;
+mod probes;
 pub mod wasm;
 pub mod windows;
 mod words;

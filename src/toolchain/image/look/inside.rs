@@ -16,8 +16,8 @@ use crate::toolchain::image::look::probing::ProbeOptions;
 use crate::toolchain::image::look::store::ImageStore;
 use crate::toolchain::image::{candidates, inside};
 use crate::toolchain::probe;
+use crate::toolchain::probe::look::subject::{ContainerCompiler, ProbeTarget};
 use crate::toolchain::probe::report::Report;
-use crate::toolchain::probe::run::{ContainerCompiler, ProbeTarget};
 use crate::toolchain::program::Program;
 use crate::toolchain::words::{CUSTOM_LAUNCHER, ToolWords};
 
@@ -223,7 +223,7 @@ fn compiler_variables(facts: &ImageFacts) -> Vec<(String, String)> {
     let variables = facts
         .environment
         .iter()
-        .filter(|(name, _)| probe::run::tells(name));
+        .filter(|(name, _)| probe::look::subject::tells(name));
     variables
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()

@@ -1,4 +1,11 @@
-/* What a compiler is and whose headers it reads, told by the object it writes. */
+/* What a compiler is and whose headers it reads, told by the object it writes. By hand:
+ *
+ *     cc -O2 -c facts.c && nm facts.o
+ *
+ * `__isoc23_strtol` instead of `strtol`: the object needs glibc 2.38. `__aarch64_ldadd4_relax`: it needs helpers for
+ * atomics. `__ubsan_…`: it needs a runtime. No `xpkg_number` at all: it is an LTO object. */
+/* Most C asks for the extensions of the GNU system, and only then glibc's headers before C23 rename functions. */
+#define _GNU_SOURCE 1
 #include <stdlib.h>
 #include <time.h>
 
@@ -34,8 +41,16 @@
 #define XPKG_X86 1
 #endif
 
+/* The standard that it compiles for by default. */
+#ifdef __STDC_VERSION__
+#define XPKG_STANDARD __STDC_VERSION__
+#else
+#define XPKG_STANDARD 0
+#endif
+
 const unsigned int xpkg_facts[] = {
     0x78706b67u, 0x66616374u, XPKG_CLANG, XPKG_GNUC, XPKG_GLIBC, sizeof(void *), sizeof(time_t), XPKG_X86,
+    XPKG_STANDARD,
 };
 
 long xpkg_number(const char *text) { return strtol(text, 0, 10); }

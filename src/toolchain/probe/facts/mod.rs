@@ -30,7 +30,7 @@ pub struct CompilerFacts {
     pub pointer: u32,
     /// Size of `time_t` in bytes.
     pub time_t: u32,
-    /// True if it writes LTO objects with the flags it was given.
+    /// True if its objects contain intermediate code only, with the flags it was given.
     pub lto: bool,
     /// True if it checks for undefined behavior, so that its objects need a runtime.
     pub ubsan: bool,
@@ -41,6 +41,9 @@ pub struct CompilerFacts {
     pub outline_atomics: bool,
     /// Level of processor that its code needs; `None` if the object does not record it.
     pub level: Option<Level>,
+    /// C standard that it compiles for without `-std`: 201710; 0 if it is unknown.
+    #[serde(default)]
+    pub standard: u32,
 }
 
 impl CompilerFacts {
@@ -53,10 +56,20 @@ impl CompilerFacts {
         let object = Object::parse(bytes)?;
         let numbers_as = |read: fn([u8; 4]) -> u32| find(bytes, read);
         let numbers = numbers_as(u32::from_le_bytes).or_else(|| numbers_as(u32::from_be_bytes));
-        let [clang, major, minor, patch, glibc, pointer, time_t, x86] = match numbers {
+        let [
+            clang,
+            major,
+            minor,
+            patch,
+            glibc,
+            pointer,
+            time_t,
+            x86,
+            standard,
+        ] = match numbers {
             Some(numbers) => numbers,
             // Intermediate code: nothing else can be read from it.
-            None if object.lto => [0; 8],
+            None if object.lto => [0; 9],
             None => return Err("its object does not contain the facts".to_owned()),
         };
         Ok(Self {
@@ -66,7 +79,8 @@ impl CompilerFacts {
             glibc: (glibc > 0).then_some([glibc / 1000, glibc % 1000]),
             pointer,
             time_t,
-            lto: object.lto,
+            // `-ffat-lto-objects` adds machine code.
+            lto: object.lto && numbers.is_none(),
             ubsan: object.imports_prefix("__ubsan_"),
             isoc23: object.imports_prefix("__isoc23_"),
             outline_atomics: object.imports_prefix("__aarch64_"),
@@ -75,6 +89,7 @@ impl CompilerFacts {
                 Some(Some(isa)) => Some(Level::X86 { isa: *isa }),
                 _ => inspect::inspect(bytes).ok().and_then(|read| read.level),
             },
+            standard,
         })
     }
 }
@@ -91,7 +106,7 @@ const X86_LEVELS: &[Option<X86Isa>] = &[
 ];
 
 /// Returns the numbers after [`MAGIC`].
-fn find(bytes: &[u8], read: fn([u8; 4]) -> u32) -> Option<[u32; 8]> {
+fn find(bytes: &[u8], read: fn([u8; 4]) -> u32) -> Option<[u32; 9]> {
     let word = |at: usize| {
         bytes
             .get(at..at + 4)
@@ -100,7 +115,7 @@ fn find(bytes: &[u8], read: fn([u8; 4]) -> u32) -> Option<[u32; 8]> {
     };
     let at = (0..bytes.len())
         .find(|at| word(*at) == Some(MAGIC[0]) && word(at + 4) == Some(MAGIC[1]))?;
-    let mut numbers = [0; 8];
+    let mut numbers = [0; 9];
     for (index, number) in numbers.iter_mut().enumerate() {
         *number = word(at + 8 + index * 4)?;
     }

@@ -1,5 +1,9 @@
 /* Does this compiler compare past the first NUL? (GCC bug 95189)
  *
+ *     cc -O2 -fno-lto -c bug.c && nm bug.o
+ *
+ * `U xpkg_95189_reached` is missing: it does not. `U xpkg_95189_control` is missing: the answer says nothing.
+ *
  * In `subject` the first byte is known to be equal and the others are not known at all, so no correct compiler can
  * decide the comparison, and the call of `reached` stays. A compiler with the bug compares one byte only, finds it
  * equal, and drops the call. `twin` is the same without a leading NUL: its call stays in every compiler. */

@@ -2,7 +2,9 @@
 //! <https://gcc.gnu.org/bugzilla/show_bug.cgi?id=95189>
 
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::toolchain::probe::definition::{Probe, Question};
+use crate::toolchain::probe::definition::{
+    ObjectQuestion, Probe, Question, Subject, Weight, Workaround, everywhere, no_rejection,
+};
 use crate::toolchain::probe::object::Object;
 use crate::toolchain::probe::report::Verdict;
 
@@ -10,34 +12,36 @@ use crate::toolchain::probe::report::Verdict;
 pub const PROBE: Probe = Probe {
     code: GCC_95189,
     title: "GCC bug 95189",
-    question: Question {
+    subject: Subject::Compiler,
+    question: Question::Object(ObjectQuestion {
         source: include_str!("bug.c"),
-        baseline_flags: &["-O2"],
-        // With LTO the object contains no machine code, and gcc 9 would look unaffected. `-w`:
-        // warnings are irrelevant here.
-        last_flags: &["-fno-lto", "-w"],
         read,
-        run_source: include_str!("run.c"),
+        rejected: no_rejection,
+        run_source: Some(include_str!("run.c")),
+    }),
+    applies: everywhere,
+    weight: Weight::BlocksWith {
+        packages: &[
+            "aws-lc-fips-sys",
+            "aws-lc-sys",
+            "blst",
+            "boring-sys",
+            "botan-src",
+            "libsodium-sys",
+            "libsodium-sys-stable",
+            "mbedtls-sys-auto",
+            "openssl-src",
+            "openssl-sys",
+            "ring",
+            "s2n-tls-sys",
+            "secp256k1-sys",
+            "wolfssl-sys",
+        ],
+        because: "is security-sensitive",
     },
     by_version,
-    security_sensitive: &[
-        "aws-lc-fips-sys",
-        "aws-lc-sys",
-        "blst",
-        "boring-sys",
-        "botan-src",
-        "libsodium-sys",
-        "libsodium-sys-stable",
-        "mbedtls-sys-auto",
-        "openssl-src",
-        "openssl-sys",
-        "ring",
-        "s2n-tls-sys",
-        "secp256k1-sys",
-        "wolfssl-sys",
-    ],
     // Not `-fno-builtin-memcmp`: that leaves explicit `__builtin_memcmp` calls wrong.
-    workaround_flag: "--param=builtin-string-cmp-inline-length=0",
+    workaround: Workaround::Flag("--param=builtin-string-cmp-inline-length=0"),
     symptom: "unequal bytes compare equal: a MAC, a signature or a padding check passes that must \
               fail",
     cause: "gcc expands `memcmp` against a constant inline as if it were `strcmp`: it stops at \

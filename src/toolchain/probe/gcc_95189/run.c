@@ -1,4 +1,7 @@
-/* The same question by running: exit code 0 when later bytes count, 10 when they do not. */
+/* The same question by running: exit code 0 when later bytes count, 10 when they do not.
+ *
+ *     cc -O2 run.c -o run && ./run; echo $?
+ */
 typedef __SIZE_TYPE__ xpkg_size;
 extern int memcmp(const void *, const void *, xpkg_size);
 

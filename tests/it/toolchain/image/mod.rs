@@ -22,6 +22,25 @@ use crate::toolchain::image::engines::{on_each_engine, target_table};
 const SAYS: &str = "with-c: same 6, other -1\n";
 
 #[test]
+fn an_image_is_examined_before_it_is_pinned() {
+    on_each_engine(|engine| {
+        let project = engine.configured("with-c", &engine.tag("gcc12:1"), "");
+        let check = |image: &str| {
+            let image = engine.tag(image);
+            let line = format!("doctor --image {image} --target {ARM_GNU} --message-format json");
+            let run = project.xpkg(&line);
+            let check: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+            let answers = &check["compilers"][0]["report"]["answers"];
+            let verdict = answers[0]["baseline"]["verdict"].as_str().unwrap();
+            (run.code, verdict.to_owned())
+        };
+        assert_eq!(check("gcc12:1"), (Some(0), "ok".to_owned()));
+        assert_eq!(check("gcc9:1"), (Some(1), "affected".to_owned()));
+        assert!(!project.path("xpkg.lock").exists());
+    });
+}
+
+#[test]
 fn a_pin_is_written_once_and_then_left_alone() {
     on_each_engine(|engine| {
         // It asks the image itself, and is not told of an earlier answer.

@@ -1,5 +1,7 @@
 //! Probes archivers for the format they write, and compilers for their header directories.
 
+pub mod subject;
+
 use camino::Utf8Path;
 
 use crate::digest;
@@ -9,7 +11,7 @@ use crate::host::process::Output;
 use crate::invocation::Invocation;
 use crate::toolchain::probe::archiver::{self, ArchiveFormat};
 use crate::toolchain::probe::headers::{self, Includes};
-use crate::toolchain::probe::run::{LARGEST, LIMIT, last_line};
+use crate::toolchain::probe::look::subject::{LARGEST, LIMIT, last_line};
 use crate::toolchain::words::ToolWords;
 
 /// Returns the format that an archiver writes, cached by the identity of its file. `None` if it

@@ -1,0 +1,163 @@
+//! The linker that a C compiler calls, as it names itself.
+
+use serde::{Deserialize, Serialize};
+
+/// A linker, as its own `--version` or its caller describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkerFacts {
+    /// Program; `None` if the compiler cannot call its linker.
+    pub program: Option<LinkerProgram>,
+    /// Major and minor version; `None` if it names none.
+    pub version: Option<[u32; 2]>,
+    /// First line of its answer, or the compiler's error.
+    pub message: String,
+    /// True if the C library that it would link has `.relr.dyn`, which old linkers cannot read.
+    /// Only linkers that cannot are asked.
+    pub relr: bool,
+}
+
+/// Linkers that call themselves by different names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkerProgram {
+    /// GNU ld.
+    Bfd,
+    /// GNU gold.
+    Gold,
+    /// LLVM's lld.
+    Lld,
+    /// mold.
+    Mold,
+    /// Another one.
+    Other,
+}
+
+/// Beginnings and parts of the answer of each linker, most special first.
+const NAMES: &[(&str, LinkerProgram)] = &[
+    ("GNU gold", LinkerProgram::Gold),
+    ("mold ", LinkerProgram::Mold),
+    ("LLD ", LinkerProgram::Lld),
+    ("GNU ld", LinkerProgram::Bfd),
+];
+
+impl LinkerFacts {
+    /// Reads the answer to `-Wl,--version`.
+    pub fn read(answer: &str) -> Self {
+        let line = answer.lines().next().unwrap_or_default();
+        let program = NAMES
+            .iter()
+            .find(|(name, _)| line.contains(name))
+            .map_or(LinkerProgram::Other, |(_, program)| *program);
+        let version = match program {
+            // Its own version, `1.16`, has not changed for years.
+            LinkerProgram::Gold => line.split(['(', ')']).nth(1),
+            LinkerProgram::Bfd => line.rsplit(')').next(),
+            LinkerProgram::Mold | LinkerProgram::Lld | LinkerProgram::Other => Some(line),
+        };
+        Self {
+            program: Some(program),
+            version: version.and_then(number),
+            message: line.to_owned(),
+            relr: false,
+        }
+    }
+
+    /// Returns the facts of a linker that cannot be called.
+    pub fn absent(why: String) -> Self {
+        Self {
+            program: None,
+            version: None,
+            message: why,
+            relr: false,
+        }
+    }
+
+    /// Returns true for a GNU ld that may not know `.relr.dyn`.
+    pub fn is_before_relr(&self) -> bool {
+        self.program == Some(LinkerProgram::Bfd)
+            && self.version.is_some_and(|version| version < [2, 38])
+    }
+}
+
+/// Returns the arguments of the linker that rustflags add: of `-C link-arg` and `-C link-args`.
+pub fn link_arguments(rustflags: &[String]) -> Vec<String> {
+    let mut words = rustflags.iter();
+    let mut arguments = Vec::new();
+    while let Some(word) = words.next() {
+        let option = match word.as_str() {
+            "-C" | "--codegen" => words.next().map(String::as_str),
+            word => word
+                .strip_prefix("-C")
+                .or_else(|| word.strip_prefix("--codegen=")),
+        };
+        let option = option.unwrap_or_default();
+        if let Some(argument) = option.strip_prefix("link-arg=") {
+            arguments.push(argument.to_owned());
+        } else if let Some(list) = option.strip_prefix("link-args=") {
+            arguments.extend(list.split_whitespace().map(str::to_owned));
+        }
+    }
+    // Only these change which linker is called; others may need files of the build.
+    arguments.retain(|argument| {
+        ["-fuse-ld=", "--ld-path=", "-B", "--sysroot="]
+            .iter()
+            .any(|prefix| argument.starts_with(prefix))
+    });
+    arguments
+}
+
+/// Returns the first two numbers of the first word that begins with a digit.
+fn number(text: &str) -> Option<[u32; 2]> {
+    let word = text
+        .split_whitespace()
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let mut parts = word.split(['.', '-']).map(|part| part.parse().ok());
+    Some([parts.next()??, parts.next().flatten().unwrap_or(0)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn linkers_are_known_by_their_own_words() {
+        let check = |answer: &str, program, version| {
+            let read = LinkerFacts::read(answer);
+            assert_eq!((read.program, read.version), (Some(program), version));
+        };
+        // Answers of Debian's packages (bullseye, bookworm, trixie, sid), of Fedora and of zig.
+        check(
+            "GNU ld (GNU Binutils for Debian) 2.35.2\nCopyright",
+            LinkerProgram::Bfd,
+            Some([2, 35]),
+        );
+        check(
+            "GNU ld (GNU Binutils for Debian) 2.47.50.20261021",
+            LinkerProgram::Bfd,
+            Some([2, 47]),
+        );
+        check(
+            "GNU ld version 2.41-37.fc40",
+            LinkerProgram::Bfd,
+            Some([2, 41]),
+        );
+        check(
+            "GNU gold (GNU Binutils for Debian 2.44) 1.16",
+            LinkerProgram::Gold,
+            Some([2, 44]),
+        );
+        check(
+            "Debian LLD 14.0.6 (compatible with GNU linkers)",
+            LinkerProgram::Lld,
+            Some([14, 0]),
+        );
+        check(
+            "mold 2.37.1 (compatible with GNU ld)",
+            LinkerProgram::Mold,
+            Some([2, 37]),
+        );
+        check("zig ld 0.17.0", LinkerProgram::Other, Some([0, 17]));
+        check("", LinkerProgram::Other, None);
+    }
+}
