@@ -20,7 +20,6 @@ use crate::verify::sarif;
 /// Examples of the command line.
 pub const EXAMPLES: &[&str] = &[
     "cargo xpkg doctor",
-    "cargo xpkg doctor --target aarch64-unknown-linux-musl",
     "cargo xpkg doctor --compilers",
     "cargo xpkg doctor --image registry.example/cross:1.2 --target aarch64-unknown-linux-gnu",
 ];

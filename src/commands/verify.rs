@@ -27,7 +27,6 @@ use crate::verify::{look, markdown, sarif, signed};
 pub const EXAMPLES: &[&str] = &[
     "cargo xpkg verify",
     "cargo xpkg verify dist --policy strict --run",
-    "cargo xpkg verify --reproduce",
     "cargo xpkg verify app-1.0-x86_64-unknown-linux-musl.tar.gz --message-format sarif",
 ];
 

@@ -137,7 +137,7 @@ pub const ENV_VARS: &[EnvVar] = &[
     env_var("AR", "archiver", Spelling::Scoped, Bare::Hosts, |_, tools| tools.ar.clone()),
     env_var("RANLIB", "archiver's index maker", Spelling::Scoped, Bare::Hosts, |_, tools| tools.ranlib.clone()),
     // cc-rs adds the unscoped ones to these.
-    flags("CFLAGS", "yours; names for this machine's directories, if the build is reproducible. Build scripts add `CFLAGS` to it themselves"),
+    flags("CFLAGS", "yours, and those of a reproducible build; build scripts add `CFLAGS`"),
     flags("CXXFLAGS", "the same for C++"),
     env_var("CMAKE_TOOLCHAIN_FILE", "file that names these tools to CMake, and keeps it from the host's libraries", Spelling::Scoped, Bare::Counts, |case, tools| cmake_file(case, tools).map(|file| file.path.into_string())),
     env_var("BINDGEN_EXTRA_CLANG_ARGS", "the C compiler's headers, if the graph contains bindgen; yours come first", Spelling::Suffixed, Bare::Joined, bindgen),
@@ -147,9 +147,9 @@ pub const ENV_VARS: &[EnvVar] = &[
     env_var("JEMALLOC_SYS_WITH_LG_PAGE", "16 for aarch64, if the graph contains jemalloc: kernels with 64 KiB pages", Spelling::Prefixed, Bare::Counts, jemalloc_page),
     for_macos(SDKROOT, "Apple's SDK, if zig links with one", Bare::Heard, sdk),
     for_macos(DEPLOYMENT_TARGET, "oldest macOS that the programs start on: yours, else rustc's default", Bare::Counts, deployment_target),
-    for_macos(LIBRARY_PATH, "where rustc's `rust-objcopy` finds its LLVM, before yours: it strips programs for macOS, and rustup's for Linux does not start otherwise", Bare::Heard, objcopy_path),
+    for_macos(LIBRARY_PATH, "where rustc's `rust-objcopy`, which strips, finds its LLVM", Bare::Heard, objcopy_path),
     env_var("LIB", "for windows-msvc: directories of Microsoft's libraries, below `sysroot`", Spelling::Plain, Bare::Heard, |case, _| sdk::library_path(case)),
-    env_var("CARGO_ENCODED_RUSTFLAGS", "all rustflags, if the configuration has `rustflags` for the target, or the build is reproducible", Spelling::Plain, Bare::Heard, rustflags),
+    env_var("CARGO_ENCODED_RUSTFLAGS", "all rustflags, if the configuration has some, or the build is reproducible", Spelling::Plain, Bare::Heard, rustflags),
     env_var(SOURCE_DATE_EPOCH, "time of the commit, if the build is reproducible", Spelling::Plain, Bare::Counts, source_date),
     env_var(RUSTC_VERSION, "rustc's version, for zig's wrapper", Spelling::Plain, Bare::Heard, |case, tools| tools.zig.then(|| case.facts.rustc.release.clone())),
 ];

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use crate::cells::{self, Record, Results, WAYS, Wanted};
 use crate::command::{Go as _, ask, root, step};
-use crate::setup;
+use crate::{pypi, setup, wine};
 
 /// What starts the programs of a system here.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ const SYSTEMS: &[System] = &[
         ],
     },
     System {
-        title: "WebAssembly and BSD",
+        title: "WebAssembly",
         targets: &["wasm32-wasip1", "wasm32-wasip2"],
         suffix: ".wasm",
         starter: Starter::Wasmtime,
@@ -238,7 +238,7 @@ fn fill(cell: &Cell, scratch: &Path) -> Result<Record, String> {
     } else {
         (*line).to_owned()
     };
-    let Some(mut start) = starter(system.starter, scratch)? else {
+    let Some(mut start) = starter(system.starter, scratch) else {
         return record("checked", String::new());
     };
     let ran = start
@@ -277,10 +277,28 @@ fn findings(said: &str) -> String {
     codes.join(", ")
 }
 
-/// The command before a program, of the tools that `cargo xtask setup` installs.
-fn starter(starter: Starter, scratch: &Path) -> Result<Option<Command>, String> {
-    _ = (starter, scratch);
-    Ok(None)
+/// The command before a program, of the tools that `cargo xtask setup` installs; `None` if nothing
+/// starts it.
+fn starter(starter: Starter, scratch: &Path) -> Option<Command> {
+    match starter {
+        Starter::None => None,
+        Starter::Wasmtime => {
+            let mut command = cells::limited("120");
+            command.arg(pypi::wasmtime()).args(["run", "-C", "cache=n"]);
+            Some(command)
+        }
+        Starter::Wine => {
+            // The first start makes the prefix.
+            let mut command = cells::limited("300");
+            command
+                .arg(wine::PROGRAM)
+                .env("HOME", scratch)
+                .env("WINEPREFIX", scratch.join("prefix"))
+                .env("WINEDEBUG", "-all")
+                .env("WINEDLLOVERRIDES", "mscoree=;mshtml=;winemenubuilder.exe=");
+            Some(command)
+        }
+    }
 }
 
 fn tables(results: &BTreeMap<String, Record>) -> String {

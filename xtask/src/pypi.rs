@@ -67,6 +67,11 @@ pub fn zig() -> PathBuf {
     place("zig").join("ziglang")
 }
 
+/// The program of wasmtime.
+pub fn wasmtime() -> PathBuf {
+    place("wasmtime").join("wasmtime_cli/wasmtime")
+}
+
 fn place(name: &str) -> PathBuf {
     root().join("target/toolchains").join(name)
 }

@@ -250,7 +250,14 @@ fn man_pages_are_read_without_a_warning() {
                 .output()
                 .unwrap();
             let said = [man.stderr, lint.stdout, lint.stderr].concat();
-            assert_eq!(String::from_utf8_lossy(&said), "", "{}", page.display());
+            let said = String::from_utf8_lossy(&said);
+            // Of a row that is at the end of a sheet: a terminal has no sheets, and all is shown.
+            let of_sheets = "table text block will not fit on one page";
+            let said: Vec<&str> = said
+                .lines()
+                .filter(|line| !line.ends_with(of_sheets))
+                .collect();
+            assert_eq!(said, [""; 0], "{}", page.display());
             assert!(man.stdout.len() > 400, "{}", page.display());
             number += 1;
         }

@@ -142,9 +142,9 @@ exit 1
 error[no-linker]: no linker found for `wasm32-wasip1`
   tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `wasm32-wasi-gcc` is not on PATH
-         clang    would use the host's C library for wasm32-wasi: it needs a sysroot
+         clang    is used for Linux only, not for wasip1
          rust-lld can link, but no C compiler for it was found: `/nowhere/share/wasi-sysroot` (`WASI_SDK_PATH=/nowhere`) has no headers of WASI for `wasm32-wasip1`
-         zig      is used for Linux only, not for wasip1
+         zig      includes no C library for wasip1
          image    none is configured for this target
   C in: with-c 0.1.0 (by `cc`)
   help: correct or remove `WASI_SDK_PATH=/nowhere`

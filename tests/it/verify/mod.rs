@@ -551,7 +551,7 @@ fn the_configurations_policy_holds_for_the_workspaces_tree() {
 exit 1
 --- stderr
 error[no-such-code]: unknown rule `home-leaks` in the configured policy
-  help: available rules: `wrong-machine`, `not-executable`, `mode-unfit`, `not-static`, `cpu-level`, `interpreter-unfit`, `above-glibc-floor`, `private-glibc`, `library-unfit`, `rpath-set`, `executable-stack`, `text-relocations`, `not-pie`, `data-executable`, `relro-partial`, `not-stripped`, `home-leak`, `signature-invalid`, `above-macos-floor`, `build-id-twice`, `same-file-twice`, `commits-differ` and `target-unknown`
+  help: available rules: `wrong-machine`, `not-executable`, `not-library`, `mode-unfit`, `not-static`, `cpu-level`, `interpreter-unfit`, `above-glibc-floor`, `private-glibc`, `library-unfit`, `rpath-set`, `executable-stack`, `text-relocations`, `not-pie`, `data-executable`, `relro-partial`, `not-stripped`, `home-leak`, `signature-invalid`, `above-macos-floor`, `library-twice`, `import-unfit`, `build-id-twice`, `same-file-twice`, `commits-differ` and `target-unknown`
 error[config-invalid]: invalid glibc version `new` in the configured policy
   help: write it as `2.31`
 

@@ -316,9 +316,18 @@ fn a_build_without_lists_has_no_sbom_and_says_so() {
     project
         .xpkg(&format!("build -q --auditable --target {X86_MUSL}"))
         .ok();
-    let run = project
-        .xpkg(&format!("release --no-build --target {X86_MUSL}"))
-        .ok();
+    let release = format!("release --no-build --target {X86_MUSL}");
+    let run = project.xpkg(&release).ok();
+    assert_eq!(
+        noted(&run.stderr),
+        [
+            "programs for `x86_64-unknown-linux-musl` may have other bytes if another machine builds \
+             them; `cargo xpkg build --reproducible` makes them the same",
+        ]
+    );
+    let build = format!("build -q --auditable --reproducible --target {X86_MUSL}");
+    project.xpkg(&build).ok();
+    let run = project.xpkg(&release).ok();
     assert_eq!(noted(&run.stderr), Vec::<&str>::new());
     assert!(project.path(&name(X86_MUSL)).exists());
     // Trees are released where there is no workspace, too.

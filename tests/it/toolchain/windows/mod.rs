@@ -172,10 +172,10 @@ error[no-linker]: no linker found for `x86_64-pc-windows-gnu`
          gcc      `x86_64-w64-mingw32-gcc` is not on PATH
          clang    is used for Linux only, not for windows
          rust-lld links with Microsoft's libraries only, for windows-msvc
-         zig      is used for Linux only, not for windows
+         zig      includes no C library for pc-windows-gnu
          image    none is configured for this target
   help: install a cross compiler (`apt-get install gcc-mingw-w64-x86-64`)
-  help: set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER`
+  help: or set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER`
 
 "#]]
     );
@@ -189,10 +189,10 @@ error[no-linker]: no linker found for `x86_64-pc-windows-gnullvm`
          gcc      `x86_64-w64-mingw32-clang` is not on PATH
          clang    is used for Linux only, not for windows
          rust-lld links with Microsoft's libraries only, for windows-msvc
-         zig      is used for Linux only, not for windows
+         zig      includes no C library for pc-windows-gnullvm
          image    none is configured for this target
   help: put llvm-mingw's `x86_64-w64-mingw32-clang` on PATH
-  help: set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_LINKER`
+  help: or set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_LINKER`
 
 "#]]
     );
@@ -379,10 +379,10 @@ error[no-linker]: no linker found for `x86_64-pc-windows-msvc`
          gcc      links with GNU's libraries, not with Microsoft's
          clang    is used for Linux only, not for windows
          rust-lld needs Microsoft's libraries: no `sysroot` is configured
-         zig      is used for Linux only, not for windows
+         zig      includes no C library for pc-windows-msvc
          image    none is configured for this target
   help: name the directory of Microsoft's libraries in xpkg's configuration: `[workspace.metadata.xpkg.target.x86_64-pc-windows-msvc]` with `sysroot = "DIR"`, as `xwin --accept-license splat --output DIR` makes it (`cargo xpkg help windows`)
-  help: set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER`
+  help: or set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER`
 
 "#]]
     );
