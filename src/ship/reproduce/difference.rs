@@ -6,6 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use cargo_metadata::semver::Version;
 use goblin::Object;
 use goblin::mach::Mach;
 
@@ -292,13 +293,12 @@ fn is_date(text: &str) -> bool {
 fn package(text: &str) -> Option<String> {
     let parts: Vec<&str> = text.split(['/', '\\']).collect();
     let in_registry = parts.windows(4).find_map(|parts| match parts {
-        ["registry", "src", _, package] => {
-            let at = package.rfind(|c: char| c == '-')?;
+        // Names and versions both have hyphens.
+        ["registry", "src", _, package] => package.match_indices('-').find_map(|(at, _)| {
             let (name, version) = (&package[..at], &package[at + 1..]);
-            version
-                .starts_with(|c: char| c.is_ascii_digit())
-                .then(|| format!("{name} {version}"))
-        }
+            let version = Version::parse(version).ok()?;
+            Some(format!("{name} {version}"))
+        }),
         _ => None,
     });
     let of_script = || {
@@ -324,6 +324,22 @@ mod tests {
             format!("{found} | {}", found.rebuilt)
         });
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_package_is_read_off_its_directory() {
+        let of = |name: &str| package(&format!("/cargo/registry/src/index-0/{name}/src/lib.rs"));
+        for (name, expected) in [
+            ("md-5-0.10.6", Some("md-5 0.10.6")),
+            ("axum-0.9.0-alpha.1", Some("axum 0.9.0-alpha.1")),
+            (
+                "openssl-src-300.5.0+3.5.0",
+                Some("openssl-src 300.5.0+3.5.0"),
+            ),
+            ("no-version", None),
+        ] {
+            assert_eq!(of(name).as_deref(), expected);
+        }
     }
 
     #[test]
