@@ -48,7 +48,7 @@ const PACKAGES: &[(&str, &str)] = &[
 ];
 
 /// Seconds until a build or a bin counts as one that does not end.
-const BUILD_LIMIT: &str = "1800";
+const BUILD_LIMIT: &str = "3600";
 const RUN_LIMIT: &str = "60";
 
 /// The triple and the glibc floor of a target.

@@ -117,6 +117,14 @@ const PROGRAMS: &[Program] = &[
     program("atuin", "18.24.4", "atuin", "protoc, SQLite bundled"),
 ];
 
+/// Builds without link-time optimization and with little of the other: the links are compared, not
+/// the speed of the programs.
+const PROFILE: &[(&str, &str)] = &[
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
+
 /// What their build scripts call: found at, package.
 const TOOLS: &[(&str, &str)] = &[
     ("cmake", "cmake"),
@@ -250,7 +258,8 @@ impl Wild {
             .chain(program.selection)
             .copied()
             .collect();
-        let command = cells::build(way, target.0, &selection, &sources, &work);
+        let mut command = cells::build(way, target.0, &selection, &sources, &work);
+        command.envs(PROFILE.iter().copied());
         let (built, seconds) = cells::timed(command, &log)?;
         let record = |outcome: &str, note: String| {
             Ok(Record {
