@@ -1,8 +1,10 @@
 //! Libraries of Apple's SDK that packages link: frameworks, and dylibs that no other linker brings.
 //!
-//! Pure. A source tells them in `#[link(name = "…", kind = "framework")]`, a build script by
-//! `rustc-link-lib=framework=…`. The `cfg` of attributes, modules and macros is evaluated for the
-//! target; one that a build script sets is taken as true.
+//! Pure. A source tells them in `#[link(name = "…", kind = "framework")]`. The `cfg` of attributes,
+//! modules and macros is evaluated for the target; one that a build script sets is taken as true.
+//!
+//! What a build script may link is not known before it runs: libsqlite3-sys names two frameworks,
+//! and links them for SQLCipher only. Such a link fails, and its message is read.
 
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
@@ -85,29 +87,6 @@ pub fn of_source(text: &str, cfg: &[Cfg]) -> Option<SourceFacts> {
     let mut found = SourceFacts::default();
     Reader { cfg }.read(stream, &[], &mut found);
     Some(found)
-}
-
-/// Returns the libraries that a build script links, by the texts in it.
-pub fn of_build_script(text: &str) -> BTreeSet<String> {
-    let code = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
-    let after = |line: &str, start: &str| -> Option<String> {
-        let (_, rest) = line.split_once(start)?;
-        let is_of_name = |letter: char| letter.is_alphanumeric() || letter == '_';
-        let name: String = rest
-            .chars()
-            .take_while(|letter| is_of_name(*letter))
-            .collect();
-        (!name.is_empty()).then_some(name)
-    };
-    let mut found = BTreeSet::new();
-    for line in code {
-        found.extend(after(line, "rustc-link-lib=framework="));
-        let dylib = after(line, "rustc-link-lib=dylib=").or_else(|| after(line, "rustc-link-lib="));
-        found.extend(dylib.filter(|name| DYLIBS.contains(&name.as_str())));
-    }
-    found
 }
 
 /// Reads the items of a file for one target.
@@ -427,17 +406,6 @@ mod tests {
         check(&format!("#[cfg(not(has_it))] {link}"), "A", "");
         check(&format!("#[cfg(has_it)] {link}"), "A", "");
         check(&format!("#[cfg(all(has_it, windows))] {link}"), "", "");
-    }
-
-    #[test]
-    fn build_scripts_name_frameworks_in_their_texts() {
-        let script = "fn main() {\n    println!(\"cargo:rustc-link-lib=framework=Security\");\n    \
-                      // println!(\"cargo:rustc-link-lib=framework=Old\");\n    \
-                      println!(\"cargo::rustc-link-lib=dylib=objc\");\n    \
-                      println!(\"cargo::rustc-link-lib=framework={name}\");\n    \
-                      println!(\"cargo::rustc-link-lib=sqlite3\");\n}\n";
-        let found: Vec<String> = of_build_script(script).into_iter().collect();
-        assert_eq!(found, ["Security", "objc"]);
     }
 
     #[test]

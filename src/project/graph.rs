@@ -292,11 +292,10 @@ pub fn source_packages<'a>(
     let packages = target_packages(&graph, roots, platform).into_iter();
     let mut found: Vec<SourcePackage> = packages
         .map(|(node, package)| {
-            let is_script = |target: &&Target| target.is_custom_build();
             let is_tool = |target: &Target| target.is_example() || target.is_bench();
-            let is_built =
-                |target: &&Target| !is_script(target) && !is_tool(target) && !target.is_test();
-            let script = package.targets.iter().find(is_script);
+            let is_built = |target: &&Target| {
+                !target.is_custom_build() && !is_tool(target) && !target.is_test()
+            };
             SourcePackage {
                 name: package.name.to_string(),
                 version: package.version.to_string(),
@@ -307,7 +306,6 @@ pub fn source_packages<'a>(
                     .filter(is_built)
                     .map(|target| target.src_path.clone())
                     .collect(),
-                build_script: script.map(|target| target.src_path.clone()),
             }
         })
         .collect();

@@ -32,8 +32,6 @@ pub struct SourcePackage {
     pub features: BTreeSet<String>,
     /// Root files of its library and its bins.
     pub roots: Vec<Utf8PathBuf>,
-    /// Build script.
-    pub build_script: Option<Utf8PathBuf>,
 }
 
 /// Package of a graph.

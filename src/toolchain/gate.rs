@@ -555,8 +555,8 @@ pub const SDK_MISSING: Code = code(&CodeInfo {
     cause: "zig includes macOS's libSystem alone. Frameworks (CoreFoundation, Security) and libraries \
             such as libobjc are in Apple's SDK, which Xcode brings and xpkg never downloads.",
     detection: "`#[link(name = \"…\", kind = \"framework\")]` in the sources of the packages that are \
-                compiled for the target, and `rustc-link-lib=framework=…` in their build scripts. \
-                `cfg` is evaluated for the target; what a build script computes is not seen.",
+                compiled for the target; `cfg` is evaluated for it. What a build script asks for is \
+                read off the link that fails.",
     fix: "Set `sysroot` of the target to an SDK, build on a Mac, or remove the dependency.",
     page: "macos",
     sources: &["rustc's book, Linkage"],

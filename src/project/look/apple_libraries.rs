@@ -27,10 +27,6 @@ pub fn libraries(host: &Host, package: &SourcePackage, cfg: &[Cfg]) -> Vec<Apple
             file(host, root, &directory, &cfg, &mut seen, &mut names);
         }
     }
-    if let Some(script) = &package.build_script {
-        let text = host.read_text(script).unwrap_or_default();
-        names.extend(apple_libraries::of_build_script(&text));
-    }
     let library = |name: String| AppleLibrary {
         name,
         package: package.name.clone(),
