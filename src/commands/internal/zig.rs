@@ -90,7 +90,11 @@ pub fn run(host: &Host, args: ZigArgs) -> Result<u8, Failure> {
     let program = host
         .own_program()
         .ok_or_else(|| Problem::new(PROCESS_FAILED, "the path of xpkg's own program is unknown"))?;
-    let mut call = Invocation::new(program, host.cwd())
+    // zig leaves an empty `a.o` where it is asked for its version, as cc-rs does in the directory of a
+    // package.
+    let is_question = args.iter().any(|arg| arg == "--version");
+    let place = if is_question { directory } else { host.cwd() };
+    let mut call = Invocation::new(program, place)
         .args(["__zig", tool, "--"])
         .args(args);
     // The library asks rustc otherwise, for each call.

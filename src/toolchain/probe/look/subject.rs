@@ -191,18 +191,12 @@ pub fn command_line(
     let own_program = host
         .own_program()
         .ok_or("the path of this program is not known")?;
-    // A stand-in needs a working directory that this machine and the container share.
-    let mut question = Invocation::new(
-        own_program,
-        if compiler.apart.is_some() {
-            scratch
-        } else {
-            compiler.root
-        },
-    )
-    .arg("__compiler")
-    .args([compiler.target, compiler.host, level, scratch.as_str()])
-    .env("CARGO_ENCODED_RUSTFLAGS", compiler.rustflags.join("\u{1f}"));
+    // A stand-in needs a working directory that this machine and the container share, and zig, when
+    // cc-rs asks it for its version, leaves an empty `a.o` in its own.
+    let mut question = Invocation::new(own_program, scratch)
+        .arg("__compiler")
+        .args([compiler.target, compiler.host, level, scratch.as_str()])
+        .env("CARGO_ENCODED_RUSTFLAGS", compiler.rustflags.join("\u{1f}"));
     question = with_environment(host, compiler, variables, question);
     let output = capture(host, compiler, &question)?;
     if output.timed_out {
