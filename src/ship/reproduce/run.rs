@@ -17,10 +17,10 @@ use crate::project::asked::Asked;
 use crate::project::linker::{LinkerChoice, LinkerKind};
 use crate::project::look::cargo_config::cargo_home;
 use crate::project::look::context;
+use crate::project::path_template::JSON_NAME;
 use crate::project::selection::Selection;
 use crate::ship::reproduce::difference::{Likeness, difference};
 use crate::ship::reproduce::{NOT_REPRODUCED, REPRODUCE_UNFIT, tools};
-use crate::ship::trees::look::no_manifest;
 use crate::tree;
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 use crate::tree::source::{GIT_LIMIT, Source, git};
@@ -41,14 +41,19 @@ type GroupKey<'a> = (&'a str, &'a str, &'a [String], bool);
 /// workspace is the one here, which must have the commits.
 ///
 /// # Errors
-/// `reproduce-unfit`: a record names no commit, or other tools. `no-tree`. Those of a build.
+/// `reproduce-unfit`: there is no manifest, or a record names no commit, or other tools. Those of a
+/// build.
 pub fn reproduce(
     host: &Host,
     tree: &Utf8Path,
     manifest_path: Option<PathBuf>,
 ) -> Result<Vec<Finding>, Failure> {
     let manifest = tree::look::read(host, tree)?.map(|(manifest, _)| manifest);
-    let manifest = manifest.ok_or_else(|| no_manifest(tree))?;
+    let manifest = manifest.ok_or_else(|| {
+        let message = format!("`{tree}` is no staged tree: it has no `{JSON_NAME}`");
+        Problem::new(REPRODUCE_UNFIT, message)
+            .help("name a staged tree, an archive unpacked: `cargo xpkg verify --reproduce DIR`")
+    })?;
     let groups = groups(&manifest)?;
     let options = options::cargo_options(host, None);
     let named = options::manifest_path(host, manifest_path)?;

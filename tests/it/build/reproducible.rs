@@ -226,6 +226,16 @@ fn what_cannot_be_built_again_is_refused() {
          was built from uncommitted changes\n  help: commit them, and build it again: `cargo xpkg build \
          --reproducible`\n"
     );
+    // Files that nobody staged.
+    let run = project.xpkg("verify --reproduce target/xpkg/x86_64-unknown-linux-musl");
+    let place = "target/xpkg/x86_64-unknown-linux-musl";
+    assert_eq!(
+        run.stderr,
+        format!(
+            "error[reproduce-unfit]: `{place}` is no staged tree: it has no `manifest.json`\n  help: \
+             name a staged tree, an archive unpacked: `cargo xpkg verify --reproduce DIR`\n"
+        )
+    );
     // By other flags.
     let project = committed(HELLO, "", "--reproducible");
     let run = project.xpkg_with(&[("RUSTFLAGS", "--cfg other")], "verify --reproduce");
