@@ -22,6 +22,12 @@ pub enum Address {
     Directory(Utf8PathBuf),
 }
 
+/// Fault of a path that is not absolute: on Windows, such paths begin with a drive.
+const UNROOTED: &str = match cfg!(windows) {
+    true => "the path of `file://` begins with a slash and a drive: `file:///C:/srv/site`",
+    false => "the path of `file://` begins with a slash",
+};
+
 impl Address {
     /// Parses `s3://BUCKET[/PREFIX]` or `file:///DIR`.
     ///
@@ -69,7 +75,7 @@ impl Address {
                 _ => path,
             };
             if !path.is_absolute() {
-                return Err(invalid("the path of `file://` begins with a slash"));
+                return Err(invalid(UNROOTED));
             }
             return Ok(Self::Directory(path.to_owned()));
         }
@@ -106,6 +112,14 @@ pub fn slug(branch: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Puts `/srv` on a drive, where systems have them.
+    fn on_drive(text: &str, before: &str, drive: &str) -> String {
+        match cfg!(windows) {
+            true => text.replace(&format!("{before}/srv"), &format!("{before}{drive}/srv")),
+            false => text.to_owned(),
+        }
+    }
+
     #[test]
     fn addresses_name_a_bucket_or_a_directory() {
         let s3 = |bucket: &str, prefix: &str| {
@@ -114,7 +128,7 @@ mod tests {
                 prefix: prefix.to_owned(),
             })
         };
-        let directory = |path: &str| Ok(Address::Directory(path.into()));
+        let directory = |path: &str| Ok(Address::Directory(on_drive(path, "", "C:").into()));
         for (text, expected) in [
             ("s3://get", s3("get", "")),
             ("s3://get/", s3("get", "")),
@@ -128,10 +142,7 @@ mod tests {
                 "s3://get/../x",
                 Err("its prefix is no path: it has a component `..`"),
             ),
-            (
-                "file://srv/site",
-                Err("the path of `file://` begins with a slash"),
-            ),
+            ("file://srv/site", Err(UNROOTED)),
             (
                 "/srv/site",
                 Err("it begins with neither `s3://` nor `file://`"),
@@ -141,7 +152,9 @@ mod tests {
                 Err("it begins with neither `s3://` nor `file://`"),
             ),
         ] {
-            let parsed = Address::parse(text).map_err(|problem| problem.message);
+            let text = on_drive(text, "file://", "/C:");
+            let text = on_drive(&text, "localhost", "/C:");
+            let parsed = Address::parse(&text).map_err(|problem| problem.message);
             let expected = expected
                 .map_err(|why: &str| format!("`{text}` is not the address of a store: {why}"));
             assert_eq!(parsed, expected);

@@ -197,7 +197,12 @@ fn absolute(table: &mut dyn TableLike, directory: &Utf8Path) {
         let path = entry.get("path").and_then(Item::as_str);
         match path.map(|path| normalized(&directory.join(path))) {
             Some(path) => {
-                entry.insert("path", toml_edit::value(path.as_str()));
+                // Windows takes `/`, too, which reads the same in every manifest.
+                let path = match cfg!(windows) {
+                    true => path.as_str().replace('\\', "/"),
+                    false => path.into_string(),
+                };
+                entry.insert("path", toml_edit::value(path));
             }
             None => absolute(entry, directory),
         }
