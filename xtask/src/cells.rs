@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::Instant;
 
 use crate::command::{Go as _, cargo, root, step};
 use crate::{pypi, setup};
@@ -62,7 +61,7 @@ pub fn split(target: &str) -> (&str, Option<&str>) {
 pub struct Record {
     /// `ok`, or where it ended: `build`, `run`, `floor`.
     pub outcome: String,
-    /// The build alone.
+    /// Seconds of processors that the build took.
     pub seconds: f64,
     /// The glibc needed, or the first line that tells why not.
     pub note: String,
@@ -250,15 +249,30 @@ pub fn made(way: &str, target: &str, package: &str, bin: &str, work: &Path) -> P
     }
 }
 
-/// Runs a build, keeps what it says in `log`, and returns its output and its seconds.
+/// Runs a build, keeps what it says in `log`, and returns its output and the seconds of processors
+/// that it took: they are the same on a machine that does something else as well.
 pub fn timed(mut command: Command, log: &Path) -> Result<(Output, f64), String> {
-    let began = Instant::now();
+    let before = ended_children()?;
     let built = command
         .output()
         .map_err(|error| format!("{command:?}: {error}"))?;
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = ended_children()? - before;
     write(log, &String::from_utf8_lossy(&built.stderr))?;
     Ok((built, seconds))
+}
+
+/// Returns the processor time of all processes that this one started and that have ended, in seconds.
+///
+/// Source: proc(5), `cutime` and `cstime` of /proc/self/stat, in hundredths of a second.
+fn ended_children() -> Result<f64, String> {
+    let text = read(Path::new("/proc/self/stat"))?;
+    // The name of the program, in brackets, may have spaces.
+    let fields = text.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    let mut times = fields.split(' ').skip(13).map(str::parse::<f64>);
+    match (times.next(), times.next()) {
+        (Some(Ok(user)), Some(Ok(system))) => Ok((user + system) / 100.0),
+        _ => Err("/proc/self/stat has no times of ended processes".to_owned()),
+    }
 }
 
 /// Runs a bin and reads the glibc that it needs. Returns the outcome and its note; `is_right` judges
