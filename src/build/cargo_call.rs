@@ -215,6 +215,7 @@ fn cargo_build(
         cargo,
         selection,
         requests: _,
+        universal: _,
         out_dir: _,
         layout: _,
         accept: _,

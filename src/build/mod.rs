@@ -13,5 +13,6 @@ pub mod record;
 pub mod run;
 pub mod script_compiler;
 pub mod stage;
+pub mod universal;
 pub mod wasm_bindgen;
 pub mod write;

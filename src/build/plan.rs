@@ -13,6 +13,7 @@ use crate::build::outputs::{self, TargetOutputs};
 use crate::build::script_compiler::{
     CompilerOf, build_script_compiler, host_compiler_unfit, release_findings,
 };
+use crate::build::universal::Universal;
 use crate::build::wasm_bindgen::{self, Packages};
 use crate::invocation::Invocation;
 use crate::problem::Problem;
@@ -48,6 +49,9 @@ pub struct Plan {
     pub profile: String,
     /// Plans of the targets, in the order of their builds.
     pub targets: Vec<TargetPlan>,
+    /// Programs to join from those of two targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub universal: Option<Universal>,
     /// Findings about the host's C compiler that do not stop the run.
     pub host_findings: Vec<CompilerFinding>,
     /// Tools that build scripts call and that are not installed. A script may do without.
@@ -136,6 +140,19 @@ impl Plan {
             }
         }
         host_findings.extend(release_findings(settings, facts));
+        let calls = targets.iter().flat_map(|target| &target.calls);
+        let built: Vec<&Output> = calls.flat_map(|call| &call.outputs).collect();
+        let universal = match settings
+            .universal
+            .then(|| Universal::new(&built, settings))
+            .transpose()
+        {
+            Ok(universal) => universal,
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        };
         let plan = Self {
             host_findings,
             missing_tools,
@@ -143,6 +160,7 @@ impl Plan {
             out_dir: settings.out_dir.clone(),
             profile: settings.cargo.profile.clone(),
             targets,
+            universal,
             left_out: selected.left_out.clone(),
         };
         problems.extend(rust_too_old(workspace, selected, facts));
@@ -159,10 +177,12 @@ impl Plan {
 
     /// Returns all bins of the run, each with its path in the tree.
     pub fn outputs(&self) -> impl Iterator<Item = &Output> {
+        let joined = self.universal.iter();
         self.targets
             .iter()
             .flat_map(|target| &target.calls)
             .flat_map(|call| &call.outputs)
+            .chain(joined.flat_map(|universal| universal.outputs()))
     }
 }
 

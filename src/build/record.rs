@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::build::plan::{Plan, TargetPlan};
 use crate::digest;
 use crate::project::workspace::{Workspace, tools_dir};
+use crate::target::{SLICES, Target, UNIVERSAL};
 use crate::toolchain::facts::Facts;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
@@ -126,6 +127,7 @@ pub fn record(
             .deployment_target
             .as_ref()
             .map(|oldest| oldest.version.clone()),
+        slices: Vec::new(),
         source: source.clone(),
         rustc: RustcRecord {
             release: rustc.release.clone(),
@@ -165,6 +167,29 @@ pub fn record(
             })
             .collect(),
     }
+}
+
+/// Returns the record of universal programs, without an ID; `None` if there are no records of their
+/// parts, which say how those were built.
+pub fn universal_record(records: &[TargetRecord]) -> Option<TargetRecord> {
+    let of_slice = |slice: &&str| records.iter().find(|record| record.target == *slice);
+    let parts: Option<Vec<&TargetRecord>> = SLICES.iter().map(of_slice).collect();
+    let parts = parts?;
+    let first = parts.first()?;
+    Some(TargetRecord {
+        slices: parts.iter().map(|part| part.id.clone()).collect(),
+        // Of the Intel one: Apple silicon has no macOS before 11.0.
+        macos: first.macos.clone(),
+        reproducible: parts.iter().all(|part| part.reproducible),
+        source: first.source.clone(),
+        rustc: first.rustc.clone(),
+        toolchain: Toolchain {
+            chosen_by: UNIVERSAL.to_owned(),
+            reason: "its programs are joined from those of its parts".to_owned(),
+            ..first.toolchain.clone()
+        },
+        ..TargetRecord::expected(&Target::universal())
+    })
 }
 
 /// Returns the probes' report on the compiler that built the target's build scripts: the image's,

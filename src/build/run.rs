@@ -12,7 +12,7 @@ use crate::build::look::session::Session;
 use crate::build::look::source;
 use crate::build::look::timer::{StepKind, Timer};
 use crate::build::plan::{Plan, STD_MISSING, TargetPlan};
-use crate::build::record::{Places, expected, record};
+use crate::build::record::{Places, expected, record, universal_record};
 use crate::build::stage::{ExistingTree, Provenance, Staging};
 use crate::build::wasm_bindgen;
 use crate::build::write::write_tools;
@@ -26,7 +26,7 @@ use crate::project::look::cargo_config::cargo_home;
 use crate::project::selection;
 use crate::project::setting;
 use crate::project::workspace::{Workspace, cache_dir};
-use crate::target::Target;
+use crate::target::{SLICES, Target};
 use crate::toolchain::candidate;
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::toolchain::probe::assess;
@@ -277,6 +277,11 @@ fn build(
         timer,
     )?;
     let began = timer.now();
+    if let Some(universal) = &plan.universal {
+        let joined =
+            build::universal::run::join(host, universal, &artifacts, &mut staging, &provenance)?;
+        artifacts.extend(joined);
+    }
     let previous = previous_artifacts(&existing, &outputs, &failed, &retained)?;
     staging.keep(&previous)?;
     report_unprobed(host, session, plan, &artifacts);
@@ -455,9 +460,10 @@ fn previous_artifacts(
     retained: &[Artifact],
 ) -> Result<Vec<Artifact>, Vec<Problem>> {
     let is_lost = |output: &Output| {
-        failed
-            .iter()
-            .any(|(target, _)| target.target == output.target)
+        let is_part =
+            |target: &Target| output.target.is_universal() && SLICES.contains(&target.triple());
+        let mut targets = failed.iter().map(|(plan, _)| &plan.target);
+        targets.any(|target| *target == output.target || is_part(target))
     };
     let (lost, new): (Vec<Output>, Vec<Output>) = outputs.iter().cloned().partition(is_lost);
     let is_previous = |artifact: &&Artifact| {
@@ -493,12 +499,20 @@ fn records(host: &Host, session: &Session, plan: &Plan, staging: &Staging) -> Ve
     let source = source::source(host, workspace, &generated);
     let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
     let places = Places::new(workspace, &session.facts, home, host.var("HOME"));
-    plan.targets
+    let mut records: Vec<TargetRecord> = plan
+        .targets
         .iter()
         .map(|target| {
             record(&session.facts, plan, target, &source, &places).with_id(digest::sha256)
         })
-        .collect()
+        .collect();
+    let universal = plan.universal.iter();
+    let universal: Vec<TargetRecord> = universal
+        .filter_map(|_| universal_record(&records))
+        .map(|record| record.with_id(digest::sha256))
+        .collect();
+    records.extend(universal);
+    records
 }
 
 /// Reports the outcome of each target, and returns one failure for all: cargo's exit code if

@@ -17,6 +17,7 @@ use crate::project::graph::CPackage;
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::tree::look::{TREE_CHANGED, foreign, read, untracked};
 use crate::tree::manifest::{Artifact, Manifest, Waiver};
+use crate::tree::staged::Output;
 use crate::verify::expected::Expected;
 use crate::verify::rules::{level, table};
 use crate::{digest, inspect};
@@ -162,12 +163,39 @@ impl Staging<'_> {
         let name = output.bin.label();
         let read = file.read(self.host).map_err(|problem| vec![problem])?;
         let mut bytes = read.ok_or_else(|| vec![overwritten(&name, file.path())])?;
+        let of_file = |problem: Problem| problem.note("file", [file.path().to_string()]);
         if let Some(lists) = provenance.lists_of(output.target.triple()) {
             bytes = lists
                 .embed(&output.bin.package, &name, bytes)
-                .map_err(|problem| vec![problem.note("file", [file.path().to_string()])])?;
+                .map_err(|problem| vec![of_file(problem)])?;
         }
-        let (binary, findings) = match inspect::inspect(&bytes) {
+        let staged = self.check_and_put(output, features, &bytes, provenance);
+        staged.map_err(|problems| problems.into_iter().map(of_file).collect())
+    }
+
+    /// Takes a file that was made of staged ones: it is inspected and checked as they were.
+    pub fn take_bytes(
+        &mut self,
+        output: &Output,
+        features: Vec<String>,
+        bytes: Vec<u8>,
+        provenance: &Provenance,
+    ) -> Result<Artifact, Vec<Problem>> {
+        let StagedFile { artifact, is_new } =
+            self.check_and_put(output, &features, &bytes, provenance)?;
+        self.is_changed |= is_new;
+        Ok(artifact)
+    }
+
+    fn check_and_put(
+        &self,
+        output: &Output,
+        features: &[String],
+        bytes: &[u8],
+        provenance: &Provenance,
+    ) -> Result<StagedFile, Vec<Problem>> {
+        let name = output.bin.label();
+        let (binary, findings) = match inspect::inspect(bytes) {
             Ok(binary) => {
                 let mut expected = provenance.expected.iter();
                 let expected = expected.find(|(triple, _)| *triple == output.target.triple());
@@ -191,10 +219,7 @@ impl Staging<'_> {
                     || level::is_explained(finding, dispatching)
             });
         if !problems.is_empty() {
-            return Err(problems
-                .into_iter()
-                .map(|finding| finding.note("file", [file.path().to_string()]))
-                .collect());
+            return Err(problems);
         }
         let artifact = Artifact {
             path: output.path.clone(),
@@ -204,11 +229,11 @@ impl Staging<'_> {
             bin: output.bin.bin.clone(),
             kind: output.bin.kind,
             profile: provenance.profile.to_owned(),
-            features: features.clone(),
+            features: features.to_vec(),
             built_by: String::new(),
             size: bytes.len() as u64,
             mode: "0755".to_owned(),
-            sha256: digest::sha256(&bytes),
+            sha256: digest::sha256(bytes),
             binary,
             waivers: waived
                 .into_iter()
@@ -219,7 +244,7 @@ impl Staging<'_> {
                 .collect(),
         };
         let is_new = self
-            .put(&artifact, &bytes)
+            .put(&artifact, bytes)
             .map_err(|problem| vec![problem])?;
         Ok(StagedFile { artifact, is_new })
     }

@@ -20,7 +20,7 @@ use crate::project::request::{TargetOverrides, TargetRequest, WantedImage};
 use crate::project::rustc::Rustc;
 use crate::project::selection::Selection;
 use crate::project::workspace::Workspace;
-use crate::target::{Target, UNKNOWN_TARGET};
+use crate::target::{SLICES, Target, UNIVERSAL, UNKNOWN_TARGET};
 
 /// Arguments of every cargo call, for all targets.
 #[derive(Debug, Clone)]
@@ -60,6 +60,8 @@ pub struct Settings {
     pub selection: Selection,
     /// Requested targets, each with its settings.
     pub requests: Vec<TargetRequest>,
+    /// True if universal programs are made of those for both processors of Macs.
+    pub universal: bool,
     /// Root of the staged tree.
     pub out_dir: Utf8PathBuf,
     /// Layout of the staged tree.
@@ -72,6 +74,16 @@ pub struct Settings {
     pub reproducible: bool,
     /// Cache of compilers, if the flag or the configuration has one.
     pub compiler_cache: Option<CompilerCache>,
+}
+
+impl Settings {
+    /// Returns the targets of the staged files: those that are requested, and the universal one that
+    /// is made of two of them.
+    pub fn targets(&self) -> Vec<Target> {
+        let requested = self.requests.iter().map(|request| request.target.clone());
+        let universal = self.universal.then(Target::universal);
+        requested.chain(universal).collect()
+    }
 }
 
 /// Values from the command line, from variables, and from cargo's configuration.
@@ -164,14 +176,15 @@ pub fn resolve(
     let names = typed_names
         .or(Some(cargo_targets).filter(|list| !list.is_empty()))
         .unwrap_or_else(|| vec![rustc.host.clone()]);
+    let of_host = |name: String| match name.as_str() {
+        "host-tuple" => rustc.host.clone(),
+        _ => name,
+    };
+    let names: Vec<String> = names.into_iter().map(of_host).collect();
+    let universal = names.iter().filter(|name| *name == UNIVERSAL).count();
     let mut requests: Vec<TargetRequest> = Vec::new();
-    for name in names {
-        let name = if name == "host-tuple" {
-            &rustc.host
-        } else {
-            &name
-        };
-        match Target::parse(name, triples).and_then(|target| {
+    for name in with_slices(names) {
+        match Target::parse(&name, triples).and_then(|target| {
             request(
                 config,
                 &workspace.root,
@@ -187,16 +200,7 @@ pub fn resolve(
                     .iter()
                     .any(|other| other.target.triple() == request.target.triple()) =>
             {
-                problems.push(
-                    Problem::new(
-                        TARGET_TWICE,
-                        format!(
-                            "the target `{}` is requested twice",
-                            request.target.triple()
-                        ),
-                    )
-                    .help("name each triple once"),
-                )
+                problems.push(target_twice(request.target.triple()));
             }
             Ok(request) => requests.push(request),
             Err(problem) => {
@@ -204,11 +208,21 @@ pub fn resolve(
             }
         }
     }
+    if universal > 1 {
+        problems.push(target_twice(UNIVERSAL));
+    }
     for name in config.target.keys().filter(|name| !triples.contains(name)) {
         let problem = Problem::new(
             UNKNOWN_TARGET,
             format!("the configuration has a table for `{name}`, which rustc does not know"),
         );
+        if name == UNIVERSAL {
+            problems.push(problem.help(format!(
+                "write a table for each target that it is made of: {}",
+                list(SLICES)
+            )));
+            continue;
+        }
         problems.push(match nearest(name, triples.iter().map(String::as_str)) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem,
@@ -242,6 +256,7 @@ pub fn resolve(
             cargo,
             selection,
             requests,
+            universal: universal > 0,
             out_dir: self::out_dir(out_dir, out_dir_variable, config, workspace),
             layout,
             accept,
@@ -255,6 +270,28 @@ pub fn resolve(
             Err(problems)
         }
     }
+}
+
+/// Returns the problem of a target that is requested twice.
+fn target_twice(triple: &str) -> Problem {
+    Problem::new(
+        TARGET_TWICE,
+        format!("the target `{triple}` is requested twice"),
+    )
+    .help("name each triple once")
+}
+
+/// Returns the names with the universal target replaced by those that its programs are made of,
+/// unless they are requested as well.
+fn with_slices(names: Vec<String>) -> Vec<String> {
+    let (universal, mut others): (Vec<String>, Vec<String>) =
+        names.into_iter().partition(|name| name == UNIVERSAL);
+    if !universal.is_empty() {
+        let missing = SLICES.iter().map(|slice| (*slice).to_owned());
+        let missing: Vec<String> = missing.filter(|slice| !others.contains(slice)).collect();
+        others.extend(missing);
+    }
+    others
 }
 
 /// Returns the first of: the flag, XPKG_OUT_DIR, the configuration (relative to the workspace's
@@ -524,6 +561,8 @@ mod tests {
             "x86_64-unknown-linux-gnu",
             "x86_64-unknown-linux-musl",
             "aarch64-unknown-linux-gnu",
+            "aarch64-apple-darwin",
+            "x86_64-apple-darwin",
         ]
         .map(str::to_owned);
         let found = match resolve(
@@ -548,8 +587,11 @@ mod tests {
                     });
                 format!(
                     "{} in {}",
-                    requests.collect::<Vec<_>>().join(", "),
-                    settings.out_dir
+                    requests
+                        .chain(settings.universal.then(|| "joined".to_owned()))
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                    settings.out_dir.as_str().replace('\\', "/")
                 )
             }
             Err(problems) => problems
@@ -584,6 +626,25 @@ mod tests {
             "",
             "",
             "aarch64-unknown-linux-gnu in /w/target/xpkg",
+        );
+    }
+
+    #[test]
+    fn a_universal_target_is_both_others_once() {
+        check(
+            "universal2-apple-darwin,aarch64-apple-darwin",
+            "",
+            "",
+            "",
+            "aarch64-apple-darwin, x86_64-apple-darwin, joined in /w/target/xpkg",
+        );
+        check(
+            "universal2-apple-darwin,universal2-apple-darwin",
+            "",
+            "[target.universal2-apple-darwin]\nlinker = 'zig'",
+            "",
+            "the target `universal2-apple-darwin` is requested twice; the configuration has a table \
+             for `universal2-apple-darwin`, which rustc does not know",
         );
     }
 

@@ -84,6 +84,9 @@ pub const fn arch(
     }
 }
 
+/// First part of the triple by which other tools, too, build one program for both processors of Macs.
+pub const UNIVERSAL: &str = "universal2";
+
 /// All supported processors.
 #[rustfmt::skip]
 pub const ARCHES: &[Arch] = &[
@@ -110,6 +113,8 @@ pub const ARCHES: &[Arch] = &[
     arch("mips64",      "mips64",      "mips64",      64, Big,    elf::EM_MIPS,      0,                   0,               "mips64",      "mips64",  None),
     arch("mips64el",    "mips64",      "mips64el",    64, Little, elf::EM_MIPS,      0,                   0,               "mips64",      "mips64le", None),
     arch("wasm32",      "wasm32",      "wasm32",      32, Little, elf::EM_NONE,      0,                   0,               "wasm32",      "wasm",    None),
+    // Not a processor: Apple's files that hold a program for each of two.
+    arch(UNIVERSAL,     "universal2",  "universal2",  64, Little, elf::EM_NONE,      0,                   0,               "universal2",  "universal2", None),
 ];
 
 impl Arch {

@@ -47,8 +47,11 @@ const FAMILIES: &[&[&str]] = &[
     &["ppc64le", "ppc64", "ppc"],
     &["mips", "mipsle", "mips64", "mips64le"],
 ];
-/// Name by which other tools build one program for both processors of Macs.
-const UNIVERSAL: &str = "universal2-apple-darwin";
+/// Target whose programs hold those of [`SLICES`].
+pub const UNIVERSAL: &str = "universal2-apple-darwin";
+
+/// Targets of the programs in a universal one, in the order of a universal file.
+pub const SLICES: [&str; 2] = ["x86_64-apple-darwin", "aarch64-apple-darwin"];
 
 /// Target triple with its platform facts and an optional glibc floor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,17 +86,8 @@ impl Target {
             )));
         }
         let (triple, floor) = Self::split(text);
-        if triple == UNIVERSAL {
-            let problem = Problem::new(
-                UNSUPPORTED_TARGET,
-                format!("`{UNIVERSAL}` is two targets, and xpkg builds programs of one processor"),
-            );
-            return Err(problem.help(
-                "build `aarch64-apple-darwin` and `x86_64-apple-darwin`, and join both programs: \
-                 `llvm-lipo -create ARM INTEL -output BOTH`",
-            ));
-        }
-        if !known.iter().any(|name| name == triple) {
+        // The one target that is none of rustc's.
+        if triple != UNIVERSAL && !known.iter().any(|name| name == triple) {
             let problem = Problem::new(
                 UNKNOWN_TARGET,
                 format!("rustc does not know the target `{triple}`"),
@@ -153,6 +147,9 @@ impl Target {
         let (prefix, suffix) = triple.split_once('-')?;
         let arch = ARCHES.iter().find(|row| row.prefix == prefix)?;
         let system = SYSTEMS.iter().find(|row| row.suffix == suffix)?;
+        if arch.prefix == arch::UNIVERSAL && triple != UNIVERSAL {
+            return None;
+        }
         Some(Self {
             triple: triple.to_owned(),
             arch,
@@ -194,6 +191,16 @@ impl Target {
     pub fn level(&self) -> Option<Level> {
         let is_elf = self.system.format == Format::Elf;
         level::of(self.arch, Some(self.system.libc)).filter(|_| is_elf)
+    }
+
+    /// Returns the target of universal programs.
+    pub fn universal() -> Self {
+        Self::lookup(UNIVERSAL).expect("its rows are in the tables")
+    }
+
+    /// Returns true if its programs hold those of [`SLICES`].
+    pub fn is_universal(&self) -> bool {
+        self.triple == UNIVERSAL
     }
 
     /// Returns the bare triple, as cargo and rustc take it.
@@ -386,6 +393,10 @@ mod tests {
             "x86_64-unknown-linux-gnu.2.17",
             "x86_64-unknown-linux-gnu.2.17 linux/amd64 x86_64-linux-gnu",
         );
+        check(
+            "universal2-apple-darwin",
+            "universal2-apple-darwin darwin/universal2 universal2-apple-darwin",
+        );
     }
 
     #[test]
@@ -406,10 +417,14 @@ mod tests {
              version (a glibc floor is written `x86_64-unknown-linux-gnu.2.17`)",
         );
         check(
-            "universal2-apple-darwin",
-            "unsupported-target: `universal2-apple-darwin` is two targets, and xpkg builds programs \
-             of one processor (build `aarch64-apple-darwin` and `x86_64-apple-darwin`, and join both \
-             programs: `llvm-lipo -create ARM INTEL -output BOTH`)",
+            "universal2-unknown-linux-musl",
+            "unknown-target: rustc does not know the target `universal2-unknown-linux-musl` (did you \
+             mean `aarch64-unknown-linux-musl`?)",
+        );
+        check(
+            "universal2-apple-darwin.11.0",
+            "unknown-target: invalid target `universal2-apple-darwin.11.0`: only a gnu triple has a \
+             glibc floor (a glibc floor is written `x86_64-unknown-linux-gnu.2.17`)",
         );
         check(
             "avr-none",

@@ -15,11 +15,11 @@ use crate::project::artifact_kind::ArtifactKind;
 use crate::project::linker::LinkerKind;
 use crate::project::path_template::path_fault;
 use crate::project::reference::Reference;
-use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::target::level::Level;
 use crate::target::macos::MacOs;
 use crate::target::system::{Libc, Os};
+use crate::target::{SLICES, Target, UNIVERSAL};
 use crate::toolchain::image::lockfile::Derived;
 use crate::toolchain::probe::report::Report;
 use crate::tree::fields::{
@@ -85,6 +85,9 @@ pub struct TargetRecord {
     /// Oldest macOS that its programs were linked for (`11.0`); `None` for other systems.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macos: Option<String>,
+    /// IDs of the records of the programs that its programs hold, for a universal target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<String>,
     /// Commit that was built.
     pub source: Source,
     /// Rust compiler.
@@ -110,6 +113,7 @@ impl TargetRecord {
             level: None,
             reproducible: false,
             macos: None,
+            slices: Vec::new(),
             source: Source::default(),
             rustc: RustcRecord {
                 release: String::new(),
@@ -281,11 +285,13 @@ impl Manifest {
     /// Creates the manifest of these files and of the records that they refer to. Both are sorted,
     /// so that equal trees give equal bytes.
     pub fn new(mut targets: Vec<TargetRecord>, mut artifacts: Vec<Artifact>) -> Self {
-        targets.retain(|record| {
-            artifacts
-                .iter()
-                .any(|artifact| artifact.built_by == record.id)
-        });
+        let has_files = |id: &String| artifacts.iter().any(|artifact| artifact.built_by == *id);
+        let in_others: BTreeSet<String> = targets
+            .iter()
+            .filter(|record| has_files(&record.id))
+            .flat_map(|record| record.slices.clone())
+            .collect();
+        targets.retain(|record| has_files(&record.id) || in_others.contains(&record.id));
         targets.sort_by(|a, b| (&a.target, &a.id).cmp(&(&b.target, &b.id)));
         targets.dedup_by(|a, b| a.id == b.id);
         artifacts.sort_by(|a, b| a.path.cmp(&b.path));
@@ -329,6 +335,20 @@ impl Manifest {
             record.validate()?;
             if records.insert(&record.id, &record.target).is_some() {
                 return Err(format!("the record `{}` is listed twice", record.id));
+            }
+        }
+        for record in &self.targets {
+            let of_slice = |slice: &String| records.get(slice).map(|target| target.as_str());
+            let found: Vec<_> = record.slices.iter().filter_map(of_slice).collect();
+            let expected: &[&str] = match record.target == UNIVERSAL {
+                true => &SLICES,
+                false => &[],
+            };
+            if found != expected || record.slices.len() != found.len() {
+                let TargetRecord { id, target, .. } = record;
+                return Err(format!(
+                    "`slices` of the record `{id}` are not those of `{target}`"
+                ));
             }
         }
         let mut paths = BTreeSet::new();
@@ -386,6 +406,7 @@ impl TargetRecord {
             level,
             reproducible: _,
             macos,
+            slices: _,
             source,
             rustc,
             toolchain,

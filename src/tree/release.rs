@@ -17,6 +17,7 @@ use crate::project::config::release::ArchiveFormat;
 use crate::project::path_template::path_fault;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
+use crate::target::macos::MacOs;
 use crate::tree::fields::{self, excerpt, is_component, is_hex, must};
 use crate::tree::manifest::{Platform, Tool};
 use crate::tree::registry::{CRATES, INDEX};
@@ -218,6 +219,21 @@ impl FileKind {
     }
 }
 
+/// Returns the oldest macOS that a program starts on; of a universal one, that of the part with the
+/// oldest.
+fn oldest_macos(binary: &Binary) -> Option<&str> {
+    let own = std::slice::from_ref(binary);
+    let parts = if binary.slices.is_empty() {
+        own
+    } else {
+        binary.slices.as_slice()
+    };
+    let versions = parts
+        .iter()
+        .filter_map(|part| part.mach_o.as_ref()?.minos.as_deref());
+    versions.min_by_key(|version| MacOs::parse(version))
+}
+
 impl Requirements {
     /// Returns what a machine must have to start these programs.
     pub fn of<'a>(programs: impl Iterator<Item = &'a Binary> + Clone) -> Self {
@@ -230,9 +246,7 @@ impl Requirements {
         let floors = programs
             .clone()
             .filter_map(|binary| Some(binary.glibc_floor.as_ref()?.version.as_str()));
-        let systems = programs
-            .clone()
-            .filter_map(|binary| binary.mach_o.as_ref()?.minos.as_deref());
+        let systems = programs.clone().filter_map(oldest_macos);
         let is_dynamic = |binary: &&Binary| binary.linkage == Linkage::Dynamic;
         let libraries: BTreeSet<&String> =
             programs.clone().flat_map(|binary| &binary.needed).collect();

@@ -7,6 +7,7 @@ use camino::Utf8Path;
 
 use crate::build::auditable::{BinList, Lists};
 use crate::build::plan::{Plan, TargetPlan};
+use crate::build::universal::{Joined, Universal};
 use crate::inspect::auditable::{Kind, ListedPackage};
 use crate::invocation::{quote, quote_value};
 use crate::problem::style::STRONG;
@@ -30,6 +31,7 @@ pub fn plan(plan: &Plan) -> String {
         out_dir,
         profile,
         targets,
+        universal,
         host_findings,
         missing_tools,
         left_out,
@@ -55,6 +57,15 @@ pub fn plan(plan: &Plan) -> String {
     for target in targets {
         text.push('\n');
         text.push_str(&target_plan(target));
+    }
+    if let Some(Universal { target, programs }) = universal {
+        let _ = write!(text, "\n{STRONG}{target}{STRONG:#}\n  joins       ");
+        let line = |program: &Joined| {
+            let parts = program.parts.join(" and ");
+            printable(&format!("{} from {parts}", program.output.path)).to_string()
+        };
+        let lines: Vec<String> = programs.iter().map(line).collect();
+        let _ = writeln!(text, "{}", lines.join("\n              "));
     }
     if !left_out.is_empty() {
         text.push_str("\nleft out\n");

@@ -41,8 +41,8 @@ impl Expected {
     /// Returns the requirements of a target.
     pub fn from_target(target: &Target) -> Self {
         Self {
-            arch: Some(target.arch),
-            universal: false,
+            arch: Some(target.arch).filter(|_| !target.is_universal()),
+            universal: target.is_universal(),
             os: target.system.os,
             libc: Some(target.system.libc),
             float: target.system.float,
@@ -75,6 +75,15 @@ impl Expected {
 }
 
 impl Expected {
+    /// Returns the requirements of each part of a universal program.
+    #[must_use]
+    pub fn of_part(&self) -> Self {
+        Self {
+            universal: false,
+            ..self.clone()
+        }
+    }
+
     /// Returns the processor that QEMU has to emulate for code of this level only to run. `None`
     /// if the build raised the level: which processor was meant is not known.
     pub fn cpu(&self) -> Option<&'static str> {

@@ -16,7 +16,8 @@ use crate::project::selection::{Bin, Selection};
 use crate::project::settings::Settings;
 use crate::ship::ci::codes::{LEG_PATH, MATRIX_EMPTY, SET_UNKNOWN};
 use crate::ship::ci::legs::{Leg, LegFile, Legs, SCHEMA_ID, SCHEMA_VERSION};
-use crate::target::Target;
+use crate::target::{SLICES, Target};
+use crate::toolchain::msvc::sdk::is_msvc;
 use crate::tree::manifest::Tool;
 use crate::tree::source::Source;
 use crate::tree::staged::{self, Output};
@@ -230,7 +231,7 @@ pub fn decide(input: Input) -> Result<Legs, Vec<Problem>> {
     let profile = &settings.cargo.profile;
     let mut problems = Vec::new();
     let mut outputs = Vec::new();
-    for target in settings.requests.iter().map(|request| &request.target) {
+    for target in &settings.targets() {
         for bin in selection::files_of(bins, target) {
             match settings.layout.path(target, bin, profile) {
                 Ok(path) => outputs.push(Output {
@@ -246,10 +247,16 @@ pub fn decide(input: Input) -> Result<Legs, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
+    // The leg of a universal target builds what its programs are made of.
+    let is_part = |target: &Target| settings.universal && SLICES.contains(&target.triple());
     let legs = settings
-        .requests
+        .targets()
         .iter()
-        .map(|request| leg(&request.target, &outputs, arguments, profile, rustc))
+        .filter(|target| !is_part(target))
+        .map(|target| Leg {
+            native: is_native(target, settings),
+            ..leg(target, &outputs, arguments, profile, rustc)
+        })
         .collect();
     Ok(Legs {
         schema: SCHEMA_ID.to_owned(),
@@ -263,6 +270,14 @@ pub fn decide(input: Input) -> Result<Legs, Vec<Problem>> {
         profile: profile.clone(),
         legs,
     })
+}
+
+/// Returns true if a target is linked on its own system only: with Microsoft's libraries, unless a copy
+/// of them is named.
+fn is_native(target: &Target, settings: &Settings) -> bool {
+    let mut requests = settings.requests.iter();
+    let request = requests.find(|request| request.target == *target);
+    is_msvc(target) && request.is_some_and(|request| request.sysroot.is_none())
 }
 
 /// Returns the leg of a target.
@@ -296,7 +311,10 @@ fn leg(
     let args = own.chain(shared.iter().cloned()).collect();
     let mut files: Vec<LegFile> = outputs
         .iter()
-        .filter(|output| output.target == *target)
+        .filter(|output| {
+            let is_part = target.is_universal() && SLICES.contains(&output.target.triple());
+            output.target == *target || is_part
+        })
         .map(|output| LegFile {
             path: output.path.clone(),
             package: output.bin.package.clone(),
@@ -308,6 +326,7 @@ fn leg(
     Leg {
         target: target.to_string(),
         platform: target.platform(),
+        native: false,
         args,
         tree,
         artifact: format!("xpkg-{name}"),

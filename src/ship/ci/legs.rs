@@ -54,6 +54,9 @@ pub struct Leg {
     pub target: String,
     /// Platform in OCI's notation: `linux/arm64`.
     pub platform: String,
+    /// True if a runner of the target's own system builds it, because nothing on Linux links for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub native: bool,
     /// Arguments of `cargo xpkg build`, to be run in the directory that `matrix` was run in.
     pub args: Vec<String>,
     /// Directory of its staged tree, relative to that directory.
@@ -177,6 +180,7 @@ impl Leg {
             name,
             target,
             platform,
+            native: _,
             args: _,
             tree: _,
             artifact: _,

@@ -87,7 +87,7 @@ fn assign<'a>(limits: &Limits, leg: &'a Leg, config: &CiConfig) -> Result<Assign
         replaced,
     } = limits;
     let target = Target::of_triple(leg.triple()).expect("a leg has a known target");
-    let labels = runners::labels(config, *system, &target)?;
+    let labels = runners::labels(config, *system, &target, leg.native)?;
     let is_pair = |label: &String| {
         label
             .split_once('=')

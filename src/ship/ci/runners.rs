@@ -32,17 +32,55 @@ const HOSTED: &[(CiSystem, &str, &[&str])] = &[
     (CiSystem::Azure,     "",            &["ubuntu-24.04"]),
 ];
 
-/// Returns the labels of the runner for a target.
+/// Hosted runners for targets that nothing on Linux links for. The others run Linux, in images.
+///
+/// Sources: GitHub Docs, GitHub-hosted runners reference; Azure Pipelines, Microsoft-hosted agents.
+const NATIVE: &[(CiSystem, &str, &str)] = &[
+    (CiSystem::Github, "windows/amd64", "windows-2025"),
+    (CiSystem::Github, "windows/386", "windows-2025"),
+    (CiSystem::Github, "windows/arm64", "windows-11-arm"),
+    (CiSystem::Azure, "windows/amd64", "windows-2025"),
+    (CiSystem::Azure, "windows/386", "windows-2025"),
+];
+
+/// Returns the labels of the runner for a target. One that is `native` needs its own system.
 ///
 /// # Errors
 /// `runner-unfit`: the system has no hosted runners, and none is configured.
-pub fn labels(config: &CiConfig, system: CiSystem, target: &Target) -> Result<Vec<String>> {
+pub fn labels(
+    config: &CiConfig,
+    system: CiSystem,
+    target: &Target,
+    native: bool,
+) -> Result<Vec<String>> {
     let platform = target.platform();
     if let Some(own) = config.runners.get(&system) {
         let keys = [target.triple(), platform.as_str(), DEFAULT];
         if let Some(labels) = keys.iter().find_map(|key| own.get(*key)) {
             return Ok(labels.list());
         }
+    }
+    let title = system.title();
+    if native {
+        let mut rows = NATIVE.iter();
+        let row = rows.find(|(of, runs, _)| *of == system && *runs == platform);
+        return row.map(|(.., label)| vec![(*label).to_owned()]).ok_or_else(|| {
+            let triple = target.triple();
+            let message = format!(
+                "nothing on Linux links for `{triple}` without an SDK, and no runner of {title} for \
+                 {platform} is known"
+            );
+            Problem::new(RUNNER_UNFIT, message)
+                .help(format!(
+                    "name the label of your runner in Cargo.toml: \
+                     `[workspace.metadata.xpkg.ci.runners.{}]`, `{triple} = \"windows\"`",
+                    system.name()
+                ))
+                .help(format!(
+                    "or name a copy of Microsoft's libraries: \
+                     `[workspace.metadata.xpkg.target.{triple}]`, `sysroot = \"xwin\"`"
+                ))
+        });
     }
     let rows = || HOSTED.iter().filter(|(of, _, _)| *of == system);
     let row = rows()
@@ -51,7 +89,6 @@ pub fn labels(config: &CiConfig, system: CiSystem, target: &Target) -> Result<Ve
     match row {
         Some((_, _, labels)) => Ok(labels.iter().map(|label| (*label).to_owned()).collect()),
         None => {
-            let title = system.title();
             let message = format!(
                 "{title} has no runners of its own, and no label is configured for `{}`",
                 target.triple()

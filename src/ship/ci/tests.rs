@@ -21,6 +21,7 @@ fn leg(target: &str, more: &[&str]) -> Leg {
     Leg {
         target: target.to_owned(),
         platform: Target::of_triple(&name).unwrap().platform(),
+        native: false,
         args: args.iter().chain(more).map(ToString::to_string).collect(),
         tree,
         artifact: format!("xpkg-{name}"),
@@ -245,6 +246,29 @@ fn labels_are_configured_by_triple_then_platform_then_default() {
         "[runners.github]\ndefault = \"x\"\n\"linux/arm64\" = \"y\"\naarch64-unknown-linux-gnu = \
          \"z\"",
         [r#""x""#, r#""z""#],
+    );
+}
+
+#[test]
+fn what_nothing_on_linux_links_gets_a_runner_of_its_own_system() {
+    let mut legs = legs(&["x86_64-pc-windows-msvc"], &[]);
+    legs.legs[0].native = true;
+    let runner = |text: &str| {
+        let text = render(CiSystem::Github, &legs, &config(text)).unwrap();
+        let matrix: serde_json::Value = serde_json::from_str(&text).unwrap();
+        matrix["include"][0]["runner"].to_string()
+    };
+    assert_eq!(runner(""), r#""windows-2025""#);
+    let own = "[runners.github]\nx86_64-pc-windows-msvc = \"own\"";
+    assert_eq!(runner(own), r#""own""#);
+    rejected(
+        CiSystem::Gitlab,
+        &legs,
+        "",
+        &[
+            "runner-unfit: nothing on Linux links for `x86_64-pc-windows-msvc` without an SDK, and no \
+           runner of GitLab for windows/amd64 is known",
+        ],
     );
 }
 

@@ -7,6 +7,8 @@ use camino::Utf8PathBuf;
 use crate::problem::{Problem, nearest};
 use crate::project::config::DockerConfig;
 use crate::ship::docker::image::{DOCKER_CLASH, DOCKER_INVALID};
+use crate::target::Target;
+use crate::target::system::Os;
 use crate::tree::manifest::{Artifact, Manifest, Platform};
 
 /// Options of a run, besides trees and configuration.
@@ -52,6 +54,13 @@ pub fn missing<'a>(
 ) -> Vec<Problem> {
     let available: BTreeSet<&str> = bins.map(|bin| bin.artifact.target.as_str()).collect();
     let problem = |target: &String| {
+        if Target::of_triple(target).is_some_and(|known| known.system.os != Os::Linux) {
+            return Problem::new(
+                DOCKER_INVALID,
+                format!("images hold programs for Linux, and `{target}` is another system"),
+            )
+            .help("name Linux targets alone: `--target x86_64-unknown-linux-musl`");
+        }
         let problem = Problem::new(
             DOCKER_INVALID,
             format!("{holder} has no bin for the requested target `{target}`"),

@@ -20,7 +20,7 @@ use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 pub fn promised(settings: &Settings, bins: &[Bin]) -> Result<Manifest, Problem> {
     let mut records = Vec::new();
     let mut artifacts = Vec::new();
-    for target in settings.requests.iter().map(|request| &request.target) {
+    for target in &settings.targets() {
         let id = target.triple().to_owned();
         records.push(TargetRecord::expected(target));
         for bin in selection::files_of(bins, target) {

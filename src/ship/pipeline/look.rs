@@ -312,6 +312,7 @@ impl<'a> Scene<'a> {
             cargo,
             selection,
             requests: _,
+            universal,
             out_dir,
             layout: _,
             accept,
@@ -335,7 +336,7 @@ impl<'a> Scene<'a> {
         } = selection;
         short(&format!(
             "{}\n{bins:?}\n{features:?} {all_features} {no_default_features}\n{accept:?}\n\
-             {auditable} {reproducible}\n{}",
+             {auditable} {reproducible} {universal}\n{}",
             cargo.profile,
             self.shown(out_dir)
         ))

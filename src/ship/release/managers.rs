@@ -79,11 +79,14 @@ fn download<'a>(
     let is_of = |build: &&Build| {
         build.package == package.name
             && build.target.system.os == os
-            && build.target.arch.name == arch
+            && (build.target.arch.name == arch || build.target.is_universal())
             && build.programs().next().is_some()
     };
     let mut builds: Vec<&Build> = release.builds.iter().filter(is_of).collect();
-    builds.sort_by_key(|build| build.target.system.libc != Libc::Musl);
+    builds.sort_by_key(|build| {
+        let target = &build.target;
+        (target.is_universal(), target.system.libc != Libc::Musl)
+    });
     let build = *builds.first()?;
     let mut names = FORMATS
         .iter()

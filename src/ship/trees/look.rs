@@ -28,6 +28,7 @@ use crate::ship::docker::bins::ImageOptions;
 use crate::ship::docker::context::OPEN;
 use crate::ship::docker::decide;
 use crate::ship::docker::run::{Destination, check_paths, reject_overlap};
+use crate::target::system::Os;
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::tree::look::NO_TREE;
 use crate::tree::manifest::Manifest;
@@ -87,8 +88,8 @@ pub fn built(
         selected,
         ..
     } = session.request;
-    let requests = settings.requests.iter();
-    let targets = requests.map(|request| request.target.triple().to_owned());
+    let targets = settings.targets().into_iter();
+    let targets = targets.map(|target| target.triple().to_owned());
     let bins = selected.bins.into_iter();
     Ok((
         (Some(project), vec![plan.out_dir]),
@@ -218,11 +219,13 @@ fn limit_to_built(request: &RunRequest, options: &mut ImageOptions) {
     let RunRequest {
         settings, selected, ..
     } = request;
-    options.targets = settings
-        .requests
-        .iter()
-        .map(|request| request.target.triple().to_owned())
-        .collect();
+    let mut targets = settings.targets();
+    // Others are built and staged, and no image can have them.
+    if targets.iter().any(|target| target.system.os == Os::Linux) {
+        targets.retain(|target| target.system.os == Os::Linux);
+    }
+    let targets = targets.iter();
+    options.targets = targets.map(|target| target.triple().to_owned()).collect();
     options.bins = Some(
         selected
             .bins

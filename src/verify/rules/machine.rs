@@ -7,6 +7,7 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::artifact_kind::ArtifactKind;
 use crate::target::arch::{Arch, FloatAbi};
 use crate::target::system::{Format, Libc, Os};
+use crate::target::{SLICES, Target};
 use crate::verify::expected::Expected;
 use crate::verify::rules::context::RuleScope::Always;
 use crate::verify::rules::context::{Rule, RuleInput, SEE_PLAN, Violation, is_library, violation};
@@ -35,10 +36,20 @@ fn other_system(binary: &Binary, os: Os) -> Option<Os> {
     system_of(binary).filter(|found| !found.may_be(os))
 }
 
+/// Returns the processor of a part of a universal program, as its table names it.
+fn part(triple: &str) -> Option<String> {
+    Target::of_triple(triple).map(|target| macho::machine(target.arch.macho))
+}
+
 /// Rule `wrong-machine`.
 fn machine(input: &RuleInput) -> Option<Violation> {
     let Expected {
-        arch, os, float, ..
+        arch,
+        universal,
+        is_rusts,
+        os,
+        float,
+        ..
     } = input.expected?;
     let binary = input.binary;
     let of_system = format!("a program for {}", os.name());
@@ -58,6 +69,12 @@ fn machine(input: &RuleInput) -> Option<Violation> {
     let Some(arch) = arch else {
         let is_of = binary.format.is(format);
         let found = format!("{} for {}", json_name(&binary.format), binary.machine);
+        if is_of && *universal && *is_rusts {
+            let parts: Vec<String> = SLICES.iter().filter_map(|slice| part(slice)).collect();
+            let machines = binary.slices.iter().map(|slice| &slice.machine);
+            let expected = format!("a file for {}", parts.join(" and for "));
+            return (!machines.eq(&parts)).then(|| violation(found, expected, MOVE))?;
+        }
         let expected = format!("{} for {}", format_name(format), os.name());
         return (!is_of).then(|| violation(found, expected, MOVE))?;
     };

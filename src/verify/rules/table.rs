@@ -124,6 +124,17 @@ pub fn check(path: &str, input: &RuleInput) -> Vec<Finding> {
         return check_one(path, input);
     }
     let is_unfit = |finding: &Finding| finding.code == WRONG_MACHINE;
+    let of_part = input.expected.map(Expected::of_part);
+    if input.expected.is_some_and(|expected| expected.universal) {
+        let of_file = check_one(path, input);
+        if of_file.iter().any(is_unfit) {
+            return of_file;
+        }
+    }
+    let input = &RuleInput {
+        expected: of_part.as_ref(),
+        ..*input
+    };
     let checked = slices.iter().map(|binary| {
         let findings = check_one(path, &RuleInput { binary, ..*input });
         (binary, findings)

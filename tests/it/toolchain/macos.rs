@@ -11,6 +11,7 @@ use crate::toolchain::zig;
 
 const ARM: &str = "aarch64-apple-darwin";
 const INTEL: &str = "x86_64-apple-darwin";
+const BOTH: &str = "universal2-apple-darwin";
 
 /// The record and the only file of a target in the tree's manifest.
 fn built<'a>(manifest: &'a Value, target: &str) -> (&'a Value, &'a Value) {
@@ -50,7 +51,7 @@ fn zig_links_c_for_macos_from_rustcs_oldest_on() {
     else {
         return;
     };
-    let run = project.xpkg(&format!("build --target {ARM},{INTEL}")).ok();
+    let run = project.xpkg(&format!("build --target {BOTH}")).ok();
     // rustc's own `rust-objcopy` strips them.
     assert!(!run.stderr.contains("stripping"), "{}", run.stderr);
     let manifest = project.json("target/xpkg/manifest.json");
@@ -82,17 +83,46 @@ fn zig_links_c_for_macos_from_rustcs_oldest_on() {
         ["signature-invalid"]
     );
     assert_eq!(codes(&project, &edited(&project, INTEL, change)), [""; 0]);
-    // One file for both processors, as the help for `universal2-apple-darwin` says.
-    std::fs::create_dir(project.path("darwin-universal")).unwrap();
+    // One file for both processors has both, byte by byte.
+    let (record, artifact) = built(&manifest, BOTH);
+    let slices = [INTEL, ARM].map(|target| built(&manifest, target).0["id"].clone());
+    assert_eq!(record["slices"], Value::from(slices.to_vec()));
+    assert_eq!(record["platform"]["architecture"], "universal2");
+    assert_eq!(
+        artifact["binary"]["machine"],
+        "CPU_TYPE_X86_64, CPU_TYPE_ARM64"
+    );
     let staged = |target: &str| project.path(&format!("target/xpkg/{target}/with-c/with-c"));
-    let joined = Command::new(tool("llvm-lipo-14"))
-        .arg("-create")
-        .args([staged(ARM), staged(INTEL)])
-        .arg("-output")
-        .arg(project.path("darwin-universal/with-c"))
-        .status();
-    assert!(joined.unwrap().success());
-    assert_eq!(codes(&project, "darwin-universal"), [""; 0]);
+    let lipo = |args: &[&str], file: &str| {
+        let mut lipo = Command::new(tool("llvm-lipo-14"));
+        let run = lipo.arg(staged(file)).args(args).output().unwrap();
+        assert!(run.status.success(), "{run:?}");
+        String::from_utf8(run.stdout).unwrap()
+    };
+    assert_eq!(lipo(&["-archs"], BOTH), "x86_64 arm64 \n");
+    for (target, part) in [(INTEL, "x86_64"), (ARM, "arm64")] {
+        let out = project.path(part).display().to_string();
+        lipo(&["-thin", part, "-output", &out], BOTH);
+        let part = std::fs::read(project.path(part)).unwrap();
+        assert_eq!(part, std::fs::read(staged(target)).unwrap(), "{target}");
+    }
+    assert_eq!(codes(&project, &edited(&project, BOTH, |_| ())), [""; 0]);
+    let last = |bytes: &mut Vec<u8>| {
+        let at = bytes.len() - 8192;
+        bytes[at] ^= 1;
+    };
+    assert_eq!(
+        codes(&project, &edited(&project, BOTH, last)),
+        ["signature-invalid"]
+    );
+    let only_arm = std::fs::read(staged(ARM)).unwrap();
+    assert_eq!(
+        codes(
+            &project,
+            &edited(&project, BOTH, |bytes| bytes.clone_from(&only_arm))
+        ),
+        ["wrong-machine"]
+    );
     // The tree remembers what it was built for.
     let text = project.read("target/xpkg/manifest.json");
     project.write(
@@ -105,6 +135,10 @@ fn zig_links_c_for_macos_from_rustcs_oldest_on() {
         "{}",
         run.stdout
     );
+    project.write("target/xpkg/manifest.json", &text);
+    // What has not changed is not written again.
+    let run = project.xpkg(&format!("build --target {BOTH}")).ok();
+    assert!(run.stderr.contains("Unchanged 3 bins"), "{}", run.stderr);
     // zig leaves one where it is asked for its version.
     assert!(!project.path("a.o").exists());
 }

@@ -494,7 +494,8 @@ fn arguments(
     let Settings {
         cargo,
         selection,
-        requests,
+        requests: _,
+        universal: _,
         out_dir: _,
         layout: _,
         accept,
@@ -516,10 +517,7 @@ fn arguments(
     let options = [
         (
             "--target",
-            requests
-                .iter()
-                .map(|request| request.target.to_string())
-                .collect(),
+            settings.targets().iter().map(ToString::to_string).collect(),
         ),
         ("--base", base.into_iter().collect()),
         ("--linker", linker.into_iter().collect()),

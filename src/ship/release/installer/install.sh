@@ -140,7 +140,9 @@ targets() {
       esac
       case $cpu in
         arm64) echo aarch64-apple-darwin ;;
+        *) echo x86_64-apple-darwin ;;
       esac
+      echo universal2-apple-darwin
       echo x86_64-apple-darwin
       ;;
     FreeBSD)

@@ -7,6 +7,7 @@ pub mod registry;
 mod sbom;
 mod sealed;
 mod signed;
+mod systems;
 
 use crate::support::{ARM_MUSL, Project, Run, X86_MUSL};
 
