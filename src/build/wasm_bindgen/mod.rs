@@ -30,11 +30,16 @@ pub struct Packages {
     pub flavors: Vec<(Flavor, String)>,
 }
 
-/// Returns true if wasm-bindgen makes packages of a file.
-fn has_packages(output: &Output) -> bool {
-    output.bin.kind == ArtifactKind::Cdylib
-        && output.target.system.os == Os::None
-        && !output.bin.flavors.is_empty()
+/// Returns the packages that wasm-bindgen makes of a file: kinds, each with its directory in the tree.
+pub fn directories(output: &Output) -> Vec<(Flavor, String)> {
+    if output.bin.kind != ArtifactKind::Cdylib || output.target.system.os != Os::None {
+        return Vec::new();
+    }
+    let stem = Utf8Path::new(&output.path).with_extension("");
+    let flavors = output.bin.flavors.iter();
+    flavors
+        .map(|flavor| (*flavor, format!("{stem}-{}", flavor.name())))
+        .collect()
 }
 
 /// Returns the packages of the libraries among these files.
@@ -44,22 +49,18 @@ fn has_packages(output: &Output) -> bool {
 pub fn packages(outputs: &[Output], found: Option<&WasmBindgen>) -> Result<Vec<Packages>> {
     let libraries: Vec<&Output> = outputs
         .iter()
-        .filter(|output| has_packages(output))
+        .filter(|output| !directories(output).is_empty())
         .collect();
     if libraries.is_empty() {
         return Ok(Vec::new());
     }
     let nothing = WasmBindgen::default();
     let (program, version) = fitting(found.unwrap_or(&nothing))?;
-    let of_library = |output: &&Output| {
-        let stem = Utf8Path::new(&output.path).with_extension("");
-        let directory = |flavor: &Flavor| (*flavor, format!("{stem}-{}", flavor.name()));
-        Packages {
-            library: output.path.clone(),
-            program: program.to_owned(),
-            version: version.to_owned(),
-            flavors: output.bin.flavors.iter().map(directory).collect(),
-        }
+    let of_library = |output: &&Output| Packages {
+        library: output.path.clone(),
+        program: program.to_owned(),
+        version: version.to_owned(),
+        flavors: directories(output),
     };
     Ok(libraries.iter().map(of_library).collect())
 }

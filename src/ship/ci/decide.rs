@@ -5,6 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::ValueEnum as _;
 
 use crate::build::look::options::RunOptions;
+use crate::build::wasm_bindgen::directories;
 use crate::problem::text::list;
 use crate::problem::{Problem, Result, nearest};
 use crate::project::asked::Asked;
@@ -309,12 +310,14 @@ fn leg(
         .filter_map(|(name, value)| Some((name, value?)));
     let own = own.flat_map(|(name, value)| option(name, &value));
     let args = own.chain(shared.iter().cloned()).collect();
+    let is_of_leg = |output: &&Output| {
+        let is_part = target.is_universal() && SLICES.contains(&output.target.triple());
+        output.target == *target || is_part
+    };
+    let packages = outputs.iter().filter(is_of_leg).flat_map(directories);
     let mut files: Vec<LegFile> = outputs
         .iter()
-        .filter(|output| {
-            let is_part = target.is_universal() && SLICES.contains(&output.target.triple());
-            output.target == *target || is_part
-        })
+        .filter(is_of_leg)
         .map(|output| LegFile {
             path: output.path.clone(),
             package: output.bin.package.clone(),
@@ -332,6 +335,7 @@ fn leg(
         artifact: format!("xpkg-{name}"),
         cache_prefix: format!("xpkg-{name}-{profile}-rustc{}-", rustc.release),
         files,
+        packages: packages.map(|(_, directory)| directory).collect(),
         name,
     }
 }

@@ -11,8 +11,8 @@ use crate::invocation::quote;
 use crate::problem::{Problem, Result};
 use crate::project::path_template::path_fault;
 use crate::ship::ci::codes::LEGS_UNREADABLE;
-use crate::target::Target;
 use crate::target::glibc::Glibc;
+use crate::target::{SLICES, Target, UNIVERSAL};
 use crate::tree::fields::{self, excerpt, is_commit, is_component, is_hex, is_word, must};
 use crate::tree::manifest::Tool;
 use crate::tree::source::Source;
@@ -67,6 +67,10 @@ pub struct Leg {
     pub cache_prefix: String,
     /// Files that its tree must have, sorted by path.
     pub files: Vec<LegFile>,
+    /// Directories of packages for JavaScript that its tree must have: their files are known after
+    /// the build.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
 }
 
 /// A program that a leg's tree must have.
@@ -87,6 +91,12 @@ impl Leg {
     /// Returns the target's triple without its glibc floor.
     pub fn triple(&self) -> &str {
         Target::split(&self.target).0
+    }
+
+    /// Returns true if the leg builds a target: its own, or one that its universal programs are made
+    /// of.
+    pub fn builds(&self, triple: &str) -> bool {
+        self.triple() == triple || self.triple() == UNIVERSAL && SLICES.contains(&triple)
     }
 
     /// Returns the glibc floor.
@@ -186,6 +196,7 @@ impl Leg {
             artifact: _,
             cache_prefix: _,
             files,
+            packages,
         } = self;
         must(is_leg_name(name), "the name of a leg", name, "a name")?;
         let Some(known) = Target::of_triple(self.triple()) else {
@@ -202,6 +213,14 @@ impl Leg {
         must(*platform == expected, &place, platform, &expected)?;
         if files.is_empty() {
             return Err(format!("`{name}` has no file"));
+        }
+        for path in packages {
+            if let Some(fault) = path_fault(path) {
+                let path = excerpt(path);
+                return Err(format!(
+                    "the path `{path}` is not one below the tree: {fault}"
+                ));
+            }
         }
         files.iter().try_for_each(|file| {
             let LegFile {

@@ -32,6 +32,7 @@ fn leg(target: &str, more: &[&str]) -> Leg {
             version: "1.0.0".to_owned(),
             bin: "app".to_owned(),
         }],
+        packages: Vec::new(),
         name,
     }
 }

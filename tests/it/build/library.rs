@@ -235,7 +235,11 @@ fn a_package_for_javascript_is_made_of_a_library() {
     let Some(program) = wasm_bindgen("a_package_for_javascript_is_made_of_a_library") else {
         return;
     };
-    let project = Project::of("bindgen").with_tool("wasm-bindgen", &program);
+    let project = Project::of("bindgen")
+        .with_tool("wasm-bindgen", &program)
+        .with("sh");
+    project.write(".gitignore", "/target\n");
+    project.commit();
     let target = "wasm32-unknown-unknown";
     let plan = project.xpkg(&format!("plan --target {target}")).ok();
     let directory = format!("{target}/for-javascript/for_javascript-nodejs");
@@ -277,6 +281,46 @@ fn a_package_for_javascript_is_made_of_a_library() {
     // Nothing has changed, and nothing is written again.
     let again = project.xpkg(&format!("build --target {target}")).ok();
     assert!(again.stderr.contains("Unchanged"), "{}", again.stderr);
+    // A leg of it is merged, and what is released has it all.
+    let list = project
+        .xpkg(&format!("matrix --for json --target {target}"))
+        .ok();
+    project.write("target/legs.json", &list.stdout);
+    project
+        .xpkg("merge -q target/xpkg --expect target/legs.json --out-dir target/merged")
+        .ok();
+    assert_eq!(
+        project.read("target/merged/manifest.json"),
+        project.read("target/xpkg/manifest.json")
+    );
+    project
+        .xpkg("release -q --from target/merged --release-dir target/release")
+        .ok();
+    let name = format!("for-javascript-0.1.0-{target}");
+    project
+        .shell(&format!(
+            "PATH=/usr/bin:/bin; tar -xzf target/release/{name}.tar.gz -C target"
+        ))
+        .ok();
+    let released = project.path(&format!(
+        "target/{name}/for_javascript-nodejs/for_javascript.js"
+    ));
+    assert_eq!(
+        said("node", &["-e", load, released.to_str().unwrap()]),
+        "hello node\n"
+    );
+    project.xpkg("verify target/release").ok();
+    // One that lacks a package is incomplete.
+    let without = list
+        .stdout
+        .replace("_javascript-web\"", "_javascript-deno\"");
+    project.write("target/legs.json", &without);
+    let run = project.xpkg("merge -q target/xpkg --expect target/legs.json --out-dir target/other");
+    assert!(
+        run.stderr.contains("error[leg-incomplete]") && run.stderr.contains("for_javascript-deno"),
+        "{}",
+        run.stderr
+    );
     // A changed byte of a script is found as well as one of a module.
     std::fs::write(&package, "// nothing\n").unwrap();
     let run = project.xpkg("verify");

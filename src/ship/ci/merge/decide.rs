@@ -67,13 +67,13 @@ impl<'a> Part<'a> {
     /// Returns the files of the leg.
     fn artifacts(self) -> impl Iterator<Item = &'a Artifact> {
         let artifacts = self.tree.manifest.artifacts.iter();
-        artifacts.filter(move |artifact| artifact.target == self.leg.triple())
+        artifacts.filter(move |artifact| self.leg.builds(&artifact.target))
     }
 
     /// Returns the records of the leg.
     fn records(self) -> impl Iterator<Item = &'a TargetRecord> {
         let records = self.tree.manifest.targets.iter();
-        records.filter(move |record| record.target == self.leg.triple())
+        records.filter(move |record| self.leg.builds(&record.target))
     }
 
     /// Returns the help that builds the leg again.
@@ -147,9 +147,15 @@ fn join(taken: &[Part], waivers: &[Problem], mut notes: Vec<String>) -> Merged {
     let mut records = Vec::new();
     let mut files: Vec<(usize, Artifact)> = Vec::new();
     for part in taken {
-        let mut ids = BTreeMap::new();
-        for record in part.records() {
+        let mut ids: BTreeMap<&str, String> = BTreeMap::new();
+        // A universal target's record names those of its parts, whose IDs may change.
+        let (parts, universal): (Vec<_>, Vec<_>) =
+            part.records().partition(|record| record.slices.is_empty());
+        for record in parts.into_iter().chain(universal) {
             let mut joined = record.clone();
+            for slice in &mut joined.slices {
+                *slice = ids[slice.as_str()].clone();
+            }
             let of_record = waivers
                 .iter()
                 .filter(|problem| problem.code != LEG_DIRTY || is_dirty(record));
@@ -157,7 +163,7 @@ fn join(taken: &[Part], waivers: &[Problem], mut notes: Vec<String>) -> Merged {
                 code: problem.code.name().to_owned(),
                 message: problem.message.clone(),
             }));
-            if joined.waivers.len() > record.waivers.len() {
+            if joined != *record {
                 joined = joined.with_id(digest::sha256);
             }
             ids.insert(record.id.as_str(), joined.id.clone());
@@ -210,7 +216,7 @@ fn unexpected_targets(tree: &LegTree, expected: &Legs) -> Option<Problem> {
     let targets = tree.manifest.targets.iter();
     let targets: BTreeSet<&str> = targets
         .map(|record| record.target.as_str())
-        .filter(|target| !expected.legs.iter().any(|leg| leg.triple() == *target))
+        .filter(|target| !expected.legs.iter().any(|leg| leg.builds(target)))
         .collect();
     if targets.is_empty() {
         return None;
@@ -281,7 +287,18 @@ fn compare(part: Part, expected: &Legs, digests: &[(String, String)]) -> Vec<Pro
         );
     }
     let found: BTreeSet<&str> = part.artifacts().map(|file| file.path.as_str()).collect();
-    let wanted: BTreeSet<&str> = leg.files.iter().map(|file| file.path.as_str()).collect();
+    let mut wanted: BTreeSet<&str> = leg.files.iter().map(|file| file.path.as_str()).collect();
+    for directory in &leg.packages {
+        let is_in = |file: &&&str| {
+            file.strip_prefix(directory.as_str())
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        let files: Vec<&str> = found.iter().filter(is_in).copied().collect();
+        if files.is_empty() {
+            wanted.insert(directory);
+        }
+        wanted.extend(files);
+    }
     let names = |paths: Vec<&&str>| {
         paths
             .into_iter()

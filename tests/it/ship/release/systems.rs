@@ -58,6 +58,16 @@ windows-x86_64/hello.exe
             "passed: `target/xpkg`, policy `default`, listed by `manifest.json`: 6 programs, 6 of 6 files compared, 0 findings, 0 accepted, 0 not checked"
         ],
     );
+    // The tree of a leg for both processors of Macs has three targets.
+    let list = project.xpkg(&format!("matrix --for json --target {targets}"));
+    project.write("target/legs.json", &list.ok().stdout);
+    project
+        .xpkg("merge -q target/xpkg --expect target/legs.json --out-dir target/merged")
+        .ok();
+    assert_eq!(
+        project.read("target/merged/manifest.json"),
+        project.read("target/xpkg/manifest.json")
+    );
     // One directory, and an archive that each system's users can unpack.
     project.xpkg("release -q --from target/xpkg").ok();
     check_text(
@@ -187,7 +197,9 @@ error[docker-invalid]: images hold programs for Linux, and `universal2-apple-dar
             "docker -q --target {X86_MUSL},aarch64-apple-darwin --context both"
         ))
         .ok();
-    check_text(&project.files("both").join("\n"), str![[r#"
+    check_text(
+        &project.files("both").join("\n"),
+        str![[r#"
 .dockerignore
 .xpkg-context.json
 docker-bake.json
@@ -195,5 +207,6 @@ files/scratch/etc/group
 files/scratch/etc/passwd
 hello.Dockerfile
 linux/amd64/hello/hello
-"#]]);
+"#]],
+    );
 }
