@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::command::{Go as _, cargo, root, step};
+use crate::command::{Go as _, cargo, root, step, without_package};
 use crate::{pypi, setup};
 
 /// What runs the bins of a target, and where the libraries are that they load.
@@ -71,6 +71,18 @@ pub struct Record {
 pub struct Results(pub PathBuf);
 
 impl Results {
+    /// The file in this directory. At first it has the records that are kept in fixtures: what takes
+    /// hours goes on where another machine stopped.
+    pub fn resumed(scratch: &Path, kept: &str) -> Result<Self, String> {
+        let (file, kept) = (scratch.join("results.tsv"), root().join(kept));
+        if !file.exists() && kept.exists() {
+            std::fs::create_dir_all(scratch)
+                .map_err(|error| format!("{}: {error}", scratch.display()))?;
+            write(&file, &read(&kept)?)?;
+        }
+        Ok(Self(file))
+    }
+
     /// The latest record of each cell: `program/target/way`.
     pub fn all(&self) -> Result<BTreeMap<String, Record>, String> {
         let record = |line: &str| {
@@ -225,16 +237,8 @@ pub fn build(way: &str, target: &str, selection: &[&str], at: &Path, work: &Path
 /// Gives a command the environment of a user's shell, with zig on PATH: what the cargo that runs
 /// `cargo xtask` tells its children is not for it.
 pub fn without_cargo(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let known = name.to_string_lossy();
-        if known == "RUSTUP_TOOLCHAIN"
-            || known == "CARGO"
-            || known.starts_with("CARGO_PKG_")
-            || known.starts_with("CARGO_MANIFEST_")
-        {
-            command.env_remove(&name);
-        }
-    }
+    without_package(command);
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::iter::once(pypi::zig()).chain(std::env::split_paths(&path));
     command.env("PATH", std::env::join_paths(path).unwrap_or_default());

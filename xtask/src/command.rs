@@ -37,7 +37,20 @@ pub fn root() -> PathBuf {
 pub fn cargo(args: &[&str]) -> Command {
     let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     command.args(args).current_dir(root());
+    without_package(&mut command);
     command
+}
+
+/// Removes what `cargo run` says of this package. Build scripts that read such variables (ring's does)
+/// would run again, and all that depends on them be compiled, each time that a task and a command by
+/// hand take turns.
+pub fn without_package(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let known = name.to_string_lossy();
+        if known.starts_with("CARGO_PKG_") || known.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
 }
 
 /// Runs a command that talks for itself.
