@@ -192,6 +192,7 @@ fn built<'a>(
         let reports = if attempt == 0 {
             build(host, call, kept, messages)?
         } else {
+            messages.has_compiled = true;
             build_again(host, call, attempt)?
         };
         if let Some(bins) = take(host, call, reports, began)? {

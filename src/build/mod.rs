@@ -13,6 +13,7 @@ pub mod record;
 pub mod run;
 pub mod script_compiler;
 pub mod stage;
+pub mod standard_library;
 pub mod universal;
 pub mod wasm_bindgen;
 pub mod write;

@@ -1,6 +1,8 @@
 //! Compiles, inspects and stages the bins of a plan.
 
-use camino::Utf8PathBuf;
+use std::thread;
+
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build::cache;
 use crate::build::cache::used::{Messages, Used};
@@ -11,15 +13,14 @@ use crate::build::look::options::RunOptions;
 use crate::build::look::session::Session;
 use crate::build::look::source;
 use crate::build::look::timer::{StepKind, Timer};
-use crate::build::plan::{Plan, STD_MISSING, TargetPlan};
+use crate::build::plan::{Plan, TargetPlan};
 use crate::build::record::{Places, expected, record, universal_record};
 use crate::build::stage::{ExistingTree, Provenance, Staging};
-use crate::build::wasm_bindgen;
 use crate::build::write::write_tools;
+use crate::build::{standard_library, wasm_bindgen};
 use crate::host::lock::{self, FileLock};
 use crate::host::machine::Host;
 use crate::host::shared::SharedLock;
-use crate::invocation::Invocation;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::artifact_kind::ArtifactKind;
 use crate::project::look::cargo_config::cargo_home;
@@ -31,6 +32,7 @@ use crate::toolchain::candidate;
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::toolchain::probe::assess;
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
+use crate::tree::source::Source;
 use crate::tree::staged::{self, Output};
 use crate::{build, digest};
 
@@ -80,10 +82,10 @@ pub fn make_timed(
     let mut session = Session::look(host, options, PullPolicy::Pinned)?;
     let mut plan = session.plan()?;
     check(&session, &plan)?;
-    if install_std(host, &plan.targets)? {
+    if standard_library::run::install(host, &plan.targets)? {
         session.look_again(host)?;
         plan = session.plan()?;
-        check_std(&plan)?;
+        standard_library::run::check(&plan)?;
     }
     let workspace = &session.request.project.workspace;
     let _cache = share_cache(host, workspace)?;
@@ -126,44 +128,6 @@ fn share_cache(host: &Host, workspace: &Workspace) -> Result<SharedLock> {
     host.create_target_dir(&workspace.target_dir)
         .map_err(writable)?;
     host.share_lock(&lock::lock_path(&cache), &format!("on `{cache}`"))
-}
-
-/// Installs the standard libraries that are missing. Returns true if there were any: then the
-/// session must look again.
-pub fn install_std<'a>(
-    host: &Host,
-    targets: impl IntoIterator<Item = &'a TargetPlan>,
-) -> Result<bool> {
-    let mut is_changed = false;
-    for target in targets {
-        if let Some(install) = &target.install {
-            rustup_target_add(host, &target.target, install)?;
-            is_changed = true;
-        }
-    }
-    Ok(is_changed)
-}
-
-/// Checks that no standard library is missing after they were installed.
-fn check_std(plan: &Plan) -> Result<(), Vec<Problem>> {
-    let missing = plan
-        .targets
-        .iter()
-        .filter_map(|target| Some((&target.target, target.install.as_ref()?)));
-    let problems: Vec<Problem> = missing
-        .map(|(target, install)| {
-            Problem::new(
-                STD_MISSING,
-                format!("rustup succeeded, but rustc still has no standard library for `{target}`"),
-            )
-            .note("command", [install.to_string()])
-        })
-        .collect();
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
 }
 
 /// Reports the findings and choices of a plan.
@@ -267,15 +231,29 @@ fn build(
     };
     let mut staging = build::stage::begin(host, &existing)?;
     staging.keep(&retained)?;
-    let (mut artifacts, failed) = build_targets(
-        host,
-        session,
-        plan,
-        &mut staging,
-        &provenance,
-        on_failure,
-        timer,
-    )?;
+    let workspace = &session.request.project.workspace;
+    let generated = generated(workspace, plan, &staging);
+    let generated: Vec<&Utf8Path> = generated.iter().map(Utf8PathBuf::as_path).collect();
+    // git answers while cargo finds that there is nothing to do.
+    let (built, source) = thread::scope(|threads| {
+        let source = threads.spawn(|| source::find(host, workspace, &generated));
+        let built = build_targets(
+            host,
+            session,
+            plan,
+            &mut staging,
+            &provenance,
+            on_failure,
+            timer,
+        );
+        (built, source.join().expect("the query does not panic"))
+    });
+    let Targets {
+        mut artifacts,
+        failed,
+        has_compiled,
+    } = built?;
+    let source = source::source_after(host, workspace, &generated, source, has_compiled);
     let began = timer.now();
     if let Some(universal) = &plan.universal {
         let joined =
@@ -285,7 +263,7 @@ fn build(
     let previous = previous_artifacts(&existing, &outputs, &failed, &retained)?;
     staging.keep(&previous)?;
     report_unprobed(host, session, plan, &artifacts);
-    let records = records(host, session, plan, &staging);
+    let records = records(host, session, plan, &source);
     for artifact in &mut artifacts {
         let record = records
             .iter()
@@ -340,7 +318,15 @@ fn reject_clashes(outputs: &[Output], retained: &[Artifact]) -> Result<(), Vec<P
     }
 }
 
-/// Builds the targets one after the other. Returns the artifacts and the targets that failed.
+/// What came of the targets of a build.
+struct Targets<'a> {
+    artifacts: Vec<Artifact>,
+    failed: Vec<Failed<'a>>,
+    /// True if cargo compiled anything, or a target failed.
+    has_compiled: bool,
+}
+
+/// Builds the targets one after the other.
 ///
 /// # Errors
 /// A target failed, and the others are not to be built, or the run was interrupted.
@@ -352,22 +338,32 @@ fn build_targets<'a>(
     provenance: &Provenance,
     on_failure: OnFailure,
     timer: &mut Timer,
-) -> Result<(Vec<Artifact>, Vec<Failed<'a>>), Failure> {
-    let mut artifacts = Vec::new();
-    let mut failed = Vec::new();
+) -> Result<Targets<'a>, Failure> {
+    let mut targets = Targets {
+        artifacts: Vec::new(),
+        failed: Vec::new(),
+        has_compiled: false,
+    };
     for target in &plan.targets {
         match build_target(host, session, target, staging, provenance, timer) {
-            Ok(built) => artifacts.extend(built),
+            Ok((artifacts, has_compiled)) => {
+                targets.artifacts.extend(artifacts);
+                targets.has_compiled |= has_compiled;
+            }
             Err(failure) if on_failure == OnFailure::Stop || host.interrupted().is_some() => {
                 return Err(failure);
             }
-            Err(failure) => failed.push((target, failure)),
+            Err(failure) => {
+                targets.failed.push((target, failure));
+                targets.has_compiled = true;
+            }
         }
     }
-    Ok((artifacts, failed))
+    Ok(targets)
 }
 
-/// Makes the calls of a target, and takes the files of each call before the next.
+/// Makes the calls of a target, and takes the files of each call before the next. Returns also if cargo
+/// compiled anything.
 fn build_target(
     host: &Host,
     session: &Session,
@@ -375,7 +371,7 @@ fn build_target(
     staging: &mut Staging,
     provenance: &Provenance,
     timer: &mut Timer,
-) -> Result<Vec<Artifact>, Failure> {
+) -> Result<(Vec<Artifact>, bool), Failure> {
     for warmup in &target.toolchain.candidate.cache_warmups {
         build::compile::warm_up(host, warmup)?;
     }
@@ -389,7 +385,7 @@ fn build_target(
         session.request.settings.cargo.profile.clone(),
         cache::look::parts(host, session, target)?,
     );
-    let mut artifacts = Vec::new();
+    let (mut artifacts, mut has_compiled) = (Vec::new(), false);
     for call in &target.calls {
         // Held until the files are read: another run would replace them.
         let lock = lock_artifacts(host, target, call)?;
@@ -415,6 +411,7 @@ fn build_target(
             used.add_directory(&directory, &workspace.target_dir);
         }
         used.add(&messages, &workspace.target_dir);
+        has_compiled |= messages.has_compiled;
         let began = timer.now();
         let taken = staging.take(&bins, provenance).map_err(Failure::from);
         let failed = taken.as_ref().err().map(Failure::name);
@@ -430,7 +427,7 @@ fn build_target(
         artifacts.extend(taken);
     }
     cache::write::record(host, &cache_dir(workspace), &used)?;
-    Ok(artifacts)
+    Ok((artifacts, has_compiled))
 }
 
 /// Locks the directory that a call builds in.
@@ -483,28 +480,27 @@ fn previous_artifacts(
     Ok(previous)
 }
 
-/// Returns the records of the plan's targets. The commit is read after the build, which may write
-/// Cargo.lock and generate sources.
-fn records(host: &Host, session: &Session, plan: &Plan, staging: &Staging) -> Vec<TargetRecord> {
-    let workspace = &session.request.project.workspace;
-    let lock = lock::lock_path(&plan.out_dir);
+/// Returns the paths that xpkg and cargo write to during a build.
+fn generated(workspace: &Workspace, plan: &Plan, staging: &Staging) -> [Utf8PathBuf; 5] {
     let [new, marker] = staging.temporary_paths();
-    let generated = [
-        plan.out_dir.as_path(),
-        &lock,
-        new,
-        marker,
-        &workspace.target_dir,
-    ];
-    let source = source::source(host, workspace, &generated);
+    [
+        plan.out_dir.clone(),
+        lock::lock_path(&plan.out_dir),
+        new.to_owned(),
+        marker.to_owned(),
+        workspace.target_dir.clone(),
+    ]
+}
+
+/// Returns the records of the plan's targets.
+fn records(host: &Host, session: &Session, plan: &Plan, source: &Source) -> Vec<TargetRecord> {
+    let workspace = &session.request.project.workspace;
     let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
     let places = Places::new(workspace, &session.facts, home, host.var("HOME"));
     let mut records: Vec<TargetRecord> = plan
         .targets
         .iter()
-        .map(|target| {
-            record(&session.facts, plan, target, &source, &places).with_id(digest::sha256)
-        })
+        .map(|target| record(&session.facts, plan, target, source, &places).with_id(digest::sha256))
         .collect();
     let universal = plan.universal.iter();
     let universal: Vec<TargetRecord> = universal
@@ -593,23 +589,4 @@ fn probed_compilers(target: &TargetPlan) -> Vec<&str> {
         .flatten()
         .filter_map(|program| program.version.as_deref())
         .collect()
-}
-
-/// Installs a target's standard library with rustup.
-fn rustup_target_add(host: &Host, target: &Target, install: &Invocation) -> Result<()> {
-    host.shell.status(
-        "Installing",
-        &format!("the standard library for `{target}` (rustup)"),
-    );
-    host.shell.detail("Running", &format!("`{install}`"));
-    let output = host.capture(install)?;
-    if output.success() {
-        return Ok(());
-    }
-    Err(Problem::new(
-        STD_MISSING,
-        format!("rustup could not install the standard library for `{target}`"),
-    )
-    .note("command", [install.to_string()])
-    .cause(&output.stderr))
 }

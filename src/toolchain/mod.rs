@@ -29,6 +29,7 @@ pub mod packages;
 pub mod probe;
 pub mod program;
 pub mod script;
+pub mod starter;
 pub mod system_library;
 #[cfg(test)]
 pub mod tests;

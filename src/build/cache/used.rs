@@ -87,10 +87,13 @@ impl Used {
     }
 }
 
-/// Files of dependencies that cargo's messages name.
+/// Files of dependencies that cargo's messages name, and if cargo compiled anything.
 #[derive(Debug, Default)]
 pub struct Messages {
     paths: Vec<Utf8PathBuf>,
+    /// True unless cargo has found every unit as it must be. A build script that runs again has the
+    /// units of its package compiled again, too.
+    pub has_compiled: bool,
 }
 
 /// Fields of cargo's messages about units.
@@ -101,6 +104,8 @@ struct Message {
     #[serde(default)]
     filenames: Vec<Utf8PathBuf>,
     out_dir: Option<Utf8PathBuf>,
+    #[serde(default)]
+    fresh: bool,
 }
 
 impl Messages {
@@ -118,7 +123,9 @@ impl Messages {
             package_id,
             filenames,
             out_dir,
+            fresh,
         } = message;
+        self.has_compiled |= reason == "compiler-artifact" && !fresh;
         if package_id.starts_with("path+") {
             return;
         }
@@ -213,6 +220,41 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_that_is_not_fresh_was_compiled() {
+        let message = |reason: &str, package: &str, fresh: bool| {
+            format!("{{\"reason\":\"{reason}\",\"package_id\":\"{package}\",\"fresh\":{fresh}}}")
+        };
+        for (reason, package, fresh, expected) in [
+            (
+                "compiler-artifact",
+                "registry+https://i#a@1.0.0",
+                true,
+                false,
+            ),
+            (
+                "compiler-artifact",
+                "registry+https://i#a@1.0.0",
+                false,
+                true,
+            ),
+            ("compiler-artifact", "path+file:///w#b@1.0.0", false, true),
+            (
+                "build-script-executed",
+                "path+file:///w#b@1.0.0",
+                false,
+                false,
+            ),
+        ] {
+            let mut messages = Messages::default();
+            messages.read(&message(reason, package, fresh));
+            assert_eq!(
+                messages.has_compiled, expected,
+                "{reason} {package} {fresh}"
+            );
+        }
+    }
+
+    #[test]
     fn packages_of_the_checkout_and_other_lines_do_not_count() {
         let mut messages = Messages::default();
         for line in [
@@ -232,6 +274,7 @@ mod tests {
             used.units,
             BTreeMap::from([(Utf8PathBuf::from("release"), hashes.into())])
         );
+        assert!(messages.has_compiled, "`b` has no `fresh`");
         assert_eq!(Used::parse(&used.json()), Some(used));
     }
 }

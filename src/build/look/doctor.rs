@@ -11,7 +11,7 @@ use crate::build::doctor::{
 };
 use crate::build::look::session::Session;
 use crate::build::plan::Plan;
-use crate::build::run;
+use crate::build::standard_library;
 use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::Config;
@@ -217,7 +217,7 @@ fn uses_host_tools(plans: &[PlanOfTarget]) -> bool {
 pub fn install_std(host: &Host, session: &mut Session) -> Result<(), Failure> {
     let plans = plans(session);
     let planned = plans.iter().filter_map(|(_, plan)| plan.as_ref().ok());
-    if run::install_std(host, planned.flat_map(|plan| &plan.targets))? {
+    if standard_library::run::install(host, planned.flat_map(|plan| &plan.targets))? {
         session.look_again(host)?;
     }
     Ok(())

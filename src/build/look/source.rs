@@ -9,31 +9,76 @@ use crate::host::machine::Host;
 use crate::project::workspace::Workspace;
 use crate::tree::source::{self, COMMIT_UNKNOWN, GIT_LIMIT, Source, git_refusal};
 
-/// Returns the commit of the checkout that contains the workspace, and whether the checkout has
-/// changes. Files below `generated` are ignored: xpkg and cargo write them.
-pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> Source {
+/// Commit of the sources, and what the user must know about it.
+pub struct FoundSource {
+    source: Source,
+    /// Reasons why git told no commit: texts of warnings with the code `commit-unknown`.
+    warnings: Vec<String>,
+}
+
+impl FoundSource {
+    /// Reports the warnings.
+    fn reported(self, host: &Host) -> Source {
+        for text in &self.warnings {
+            host.shell.warning(COMMIT_UNKNOWN.name(), text);
+        }
+        self.source
+    }
+}
+
+/// Returns the digest of Cargo.lock; `None` if there is none.
+fn lock_digest(host: &Host, workspace: &Workspace) -> Option<String> {
     let lock = workspace.root.join("Cargo.lock");
+    let digest = host.is_file(&lock).then(|| host.hash(&lock).ok());
+    digest.flatten().map(|(digest, _)| digest)
+}
+
+/// Returns the commit of the checkout that contains the workspace, and whether the checkout has
+/// changes. Files below `generated` are ignored: xpkg and cargo write them. Reports why git told no
+/// commit.
+pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> Source {
+    find(host, workspace, generated).reported(host)
+}
+
+/// Returns the sources after a build, which may have written Cargo.lock and generated sources. What
+/// was found while it ran is right if it did neither.
+pub fn source_after(
+    host: &Host,
+    workspace: &Workspace,
+    generated: &[&Utf8Path],
+    found: FoundSource,
+    has_compiled: bool,
+) -> Source {
+    let is_current =
+        !has_compiled && found.source.cargo_lock_sha256 == lock_digest(host, workspace);
+    let found = if is_current {
+        found
+    } else {
+        find(host, workspace, generated)
+    };
+    found.reported(host)
+}
+
+/// Does the same as [`source`] and reports nothing yet.
+pub fn find(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> FoundSource {
     let mut source = Source {
         repository: workspace.repository.clone(),
-        cargo_lock_sha256: host
-            .is_file(&lock)
-            .then(|| host.hash(&lock).ok())
-            .flatten()
-            .map(|(digest, _)| digest),
+        cargo_lock_sha256: lock_digest(host, workspace),
         ..Source::default()
     };
-    let git = |args: &[&str]| {
+    let mut warnings = Vec::new();
+    let mut git = |args: &[&str]| {
         let question = source::git(&workspace.root).args(args.iter().copied());
         let output = host.capture_bounded(&question, GIT_LIMIT).ok()?;
         if output.timed_out {
             let seconds = GIT_LIMIT.as_secs();
-            let text = format!("the manifest has no commit: git did not answer in {seconds} s");
-            host.shell.warning(COMMIT_UNKNOWN.name(), &text);
+            warnings.push(format!(
+                "the manifest has no commit: git did not answer in {seconds} s"
+            ));
         } else if !output.success()
             && let Some(refusal) = git_refusal(&output.stderr)
         {
-            let text = format!("the manifest has no commit: {refusal}");
-            host.shell.warning(COMMIT_UNKNOWN.name(), &text);
+            warnings.push(format!("the manifest has no commit: {refusal}"));
         }
         output.success().then_some(output.stdout)
     };
@@ -47,7 +92,9 @@ pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> So
     } else {
         git(&["rev-parse", "--show-toplevel"])
     };
-    let Some(top) = top else { return source };
+    let Some(top) = top else {
+        return FoundSource { source, warnings };
+    };
     let top = Utf8Path::new(top.trim_end());
     let magic = if is_below {
         "exclude,literal"
@@ -79,7 +126,7 @@ pub fn source(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> So
             .map(str::to_owned);
         source.dirty = Some(status.lines().any(|line| !line.starts_with('#')));
     }
-    source
+    FoundSource { source, warnings }
 }
 
 /// Returns the state of the sources of local packages: the commit of each checkout that has some, and

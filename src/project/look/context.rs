@@ -12,7 +12,7 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::parse::{ConfigFile, ConfigFiles};
 use crate::project::graph::PlatformFacts;
-use crate::project::look::rustc::{rustc, toolchain_problem};
+use crate::project::look::rustc::{own_rustc, rustc, toolchain_problem};
 use crate::project::rustc::Rustc;
 use crate::project::workspace::Workspace;
 
@@ -104,10 +104,7 @@ pub fn workspace(
     let (rustc, triples, host_platform) = compiler?;
     // Bypass rustup's proxy: it has chosen the toolchain by now, and would slow down every further
     // query.
-    let direct = rustc
-        .sysroot
-        .join("bin")
-        .join(format!("rustc{}", std::env::consts::EXE_SUFFIX));
+    let direct = own_rustc(&rustc.sysroot);
     let rustc_program = if rustc.rustup.is_some() && host.is_file(&direct) {
         direct.into_string()
     } else {

@@ -1,9 +1,12 @@
-//! Asks rustc for its version, sysroot and targets.
+//! Asks rustc for its version, sysroot and targets, and keeps the answers as long as the same question
+//! starts the same compiler.
 
 use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
 
+use crate::host::cache;
 use crate::host::codes::PROCESS_FAILED;
 use crate::host::machine::Host;
 use crate::invocation::Invocation;
@@ -29,13 +32,55 @@ pub fn toolchain_problem(stderr: &str) -> Option<Problem> {
     )
 }
 
-/// Asks the compiler that a directory uses. Returns its version, the triples that it knows, and the
-/// host's platform.
-pub fn rustc(
-    host: &Host,
-    program: &str,
-    directory: &Utf8Path,
-) -> Result<(Rustc, Vec<String>, PlatformFacts)> {
+/// Answers of a compiler.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answers {
+    /// Output of `-vV`.
+    version: String,
+    /// Output of `--print` for the sysroot, the triples and the host's `cfg`.
+    lists: String,
+    /// Identity of the toolchain that answered: see [`toolchain`].
+    toolchain: String,
+}
+
+impl Answers {
+    /// Returns the root of the toolchain.
+    fn sysroot(&self) -> &Utf8Path {
+        Utf8Path::new(self.lists.lines().next().unwrap_or_default())
+    }
+}
+
+/// Returns the answers of the compiler that a directory uses. rustc takes longer to start than all
+/// else that a run without work does, so they are kept.
+fn answers(host: &Host, program: &str, directory: &Utf8Path) -> Result<Answers> {
+    let path = host.find(program);
+    let key = path
+        .as_ref()
+        .and_then(|path| choice(host, program, path, directory));
+    let kept = key.and_then(|key| cache::place(host, "toolchains", &key));
+    let is_current =
+        |kept: &Answers| toolchain(host, kept.sysroot()).as_ref() == Some(&kept.toolchain);
+    if let Some(answers) = cache::read(host, kept.as_deref()).filter(is_current) {
+        return Ok(answers);
+    }
+    let answers = ask(host, program, directory)?;
+    let sysroot = answers.sysroot();
+    if let Some(toolchain) = toolchain(host, sysroot)
+        && path.is_some_and(|path| starts_only(host, &path, sysroot))
+    {
+        let answers = Answers {
+            toolchain,
+            ..answers
+        };
+        cache::keep(host, kept.as_deref(), &answers);
+        return Ok(answers);
+    }
+    Ok(answers)
+}
+
+/// Asks the compiler that a directory uses both questions at the same time.
+fn ask(host: &Host, program: &str, directory: &Utf8Path) -> Result<Answers> {
     let version = Invocation::new(program, directory).arg("-vV");
     let lists = Invocation::new(program, directory).args([
         "--print",
@@ -52,7 +97,96 @@ pub fn rustc(
             lists.join().expect("the query does not panic"),
         )
     });
-    let (version, lists) = (version?, lists?);
+    Ok(Answers {
+        version: version?,
+        lists: lists?,
+        toolchain: String::new(),
+    })
+}
+
+/// Largest size of a file that chooses a toolchain, in bytes.
+const LARGEST_CHOICE: u64 = 1024 * 1024;
+
+/// rustup's settings for users without a default toolchain of their own.
+const FALLBACK_SETTINGS: &str = "/etc/rustup/settings.toml";
+
+/// Returns a text of everything that decides which compiler a call in a directory starts: the program,
+/// and what rustup's proxy reads. `None` if it cannot be told: a script may start any.
+///
+/// Source: <https://rust-lang.github.io/rustup/overrides.html>
+fn choice(host: &Host, program: &str, path: &Utf8Path, directory: &Utf8Path) -> Option<String> {
+    if host.is_script(path) {
+        return None;
+    }
+    let identity = host.identity(path)?;
+    let variables: Vec<(&str, &str)> = host
+        .vars()
+        .filter(|(name, _)| {
+            name.starts_with("RUSTUP_") || ["CARGO_HOME", "HOME", "RUSTC_BOOTSTRAP"].contains(name)
+        })
+        .collect();
+    let directory = host.real_path(directory)?;
+    let home = host.var("RUSTUP_HOME").map(Utf8PathBuf::from);
+    let home = home.or_else(|| Some(Utf8Path::new(host.var("HOME")?).join(".rustup")));
+    let settings = home.map(|home| host.absolute(&home).join("settings.toml"));
+    let settings = settings
+        .into_iter()
+        .chain([Utf8PathBuf::from(FALLBACK_SETTINGS)]);
+    let pins = directory
+        .ancestors()
+        .flat_map(|above| ["rust-toolchain", "rust-toolchain.toml"].map(|name| above.join(name)));
+    let mut text = format!("{program}\n{path}\n{identity}\n{directory}\n{variables:?}\n");
+    for file in settings.chain(pins) {
+        if host.exists(&file) {
+            let content = host.read_small_text(&file, LARGEST_CHOICE).ok()?;
+            text.push_str(&format!("{file}\n{}\n{content}\n", content.len()));
+        }
+    }
+    Some(text)
+}
+
+/// Returns what changes when another toolchain is at a place: the identities of its rustc and of the
+/// library that it is made of. `None` if no rustc is there.
+fn toolchain(host: &Host, sysroot: &Utf8Path) -> Option<String> {
+    let own = host.identity(&own_rustc(sysroot))?;
+    let lib = sysroot.join("lib");
+    let mut drivers: Vec<String> = host.names(&lib);
+    drivers.retain(|name| name.starts_with("librustc_driver"));
+    drivers.sort();
+    let drivers = drivers
+        .into_iter()
+        .map(|name| Some(format!("{name} {}", host.stamp(&lib.join(&name))?)));
+    let drivers: Vec<String> = drivers.collect::<Option<_>>()?;
+    Some(format!("{own} {}", drivers.join(" ")))
+}
+
+/// Returns the path of a toolchain's own compiler.
+pub fn own_rustc(sysroot: &Utf8Path) -> Utf8PathBuf {
+    let name = format!("rustc{}", std::env::consts::EXE_SUFFIX);
+    sysroot.join("bin").join(name)
+}
+
+/// Returns true if a program is the compiler of this toolchain, or rustup's proxy, and not another
+/// one that may choose among compilers by rules of its own.
+fn starts_only(host: &Host, program: &Utf8Path, sysroot: &Utf8Path) -> bool {
+    let Some(real) = host.real_path(program) else {
+        return false;
+    };
+    // rustup's proxies are links to it, hard ones before 1.28.
+    let rustup = real.with_file_name(format!("rustup{}", std::env::consts::EXE_SUFFIX));
+    let is_proxy = real == rustup
+        || host.file_id(&rustup).is_some() && host.file_id(&rustup) == host.file_id(&real);
+    is_proxy || host.real_path(&own_rustc(sysroot)) == Some(real)
+}
+
+/// Asks the compiler that a directory uses. Returns its version, the triples that it knows, and the
+/// host's platform.
+pub fn rustc(
+    host: &Host,
+    program: &str,
+    directory: &Utf8Path,
+) -> Result<(Rustc, Vec<String>, PlatformFacts)> {
+    let Answers { version, lists, .. } = answers(host, program, directory)?;
     let field = |name: &str| {
         version
             .lines()

@@ -7,7 +7,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::cache;
 use crate::host::machine::Host;
-use crate::inspect;
 use crate::invocation::Invocation;
 use crate::target::Target;
 use crate::target::arch::Arch;
@@ -18,6 +17,8 @@ use crate::toolchain::look::levels::joined;
 use crate::toolchain::look::runtimes;
 use crate::toolchain::probe::look::subject::{LARGEST, LIMIT};
 use crate::toolchain::program::Program;
+use crate::toolchain::starter::{SHELL, Starter};
+use crate::{digest, inspect};
 
 /// What starts a program of the target here: nothing, an emulator or a runtime; `None` where nothing
 /// can.
@@ -57,8 +58,45 @@ pub fn digest(host: &Host, path: &Utf8Path) -> Option<String> {
     Some(digest)
 }
 
+/// Largest size of a script that starts a compiler, and of a file that it names, in bytes.
+const LARGEST_SCRIPT: u64 = 64 * 1024;
+
+/// Returns a text of everything that determines what a compiler of its own name says: its identity, and
+/// if it is a script, what it starts. `None` if that is unknown: a `ccache` and most scripts stand for
+/// another compiler that may change.
+fn identity(host: &Host, path: &Utf8Path) -> Option<String> {
+    let is_compiler = |path: &Utf8Path| {
+        host.real_name(path)
+            .is_some_and(|name| gcc::is_compiler_name(&name))
+    };
+    let identity = host.identity(path).filter(|_| is_compiler(path))?;
+    if !host.is_script(path) {
+        return Some(identity);
+    }
+    let read = |path: &Utf8Path| host.read_small_text(path, LARGEST_SCRIPT).ok();
+    let script = read(path)?;
+    let starter = Starter::parse(&script)?;
+    let chosen = starter.variable.as_deref().and_then(|name| host.var(name));
+    let started = host.find(chosen.unwrap_or(&starter.program))?;
+    if host.is_script(&started) || !is_compiler(&started) {
+        return None;
+    }
+    let shell = host.identity(Utf8Path::new(SHELL))?;
+    let mut text = format!(
+        "{identity}\n{script}\n{shell}\n{started} {}",
+        host.identity(&started)?
+    );
+    // Among its arguments are files of specs, which decide what gcc does.
+    for argument in starter.arguments.iter().filter(|word| word.contains('/')) {
+        let file = Some(Utf8Path::new(argument)).filter(|file| file.is_absolute())?;
+        let specs = read(file).filter(|specs| !specs.contains("%include"))?;
+        text.push_str(&format!("\n{file} {}", digest::sha256(specs.as_bytes())));
+    }
+    Some(text)
+}
+
 /// A program on PATH; a compiler or a linker also says what it is. What a compiler of its own name
-/// says is kept by its identity: a script or a `ccache` stands for another that may change.
+/// says is kept as long as it is the same.
 pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) -> (String, Program) {
     if ["++", "ar", "ranlib", "-lib"]
         .iter()
@@ -74,13 +112,7 @@ pub fn program(host: &Host, root: &Utf8Path, path: Utf8PathBuf, name: String) ->
             },
         );
     }
-    let itself = host
-        .real_name(&path)
-        .is_some_and(|name| gcc::is_compiler_name(&name));
-    let key = host
-        .identity(&path)
-        .filter(|_| itself && !host.is_script(&path))
-        .map(|identity| format!("{name}\n{path}\n{identity}"));
+    let key = identity(host, &path).map(|identity| format!("{name}\n{path}\n{identity}"));
     let kept = key.and_then(|key| cache::place(host, "programs", &key));
     if let Some(program) = cache::read(host, kept.as_deref())
         .filter(|kept: &Program| kept.program == name && kept.path.as_ref() == Some(&path))

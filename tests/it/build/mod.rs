@@ -622,6 +622,34 @@ fn a_commit_and_what_is_not_committed_are_recorded() {
 }
 
 #[test]
+fn sources_that_a_build_script_changes_are_changes() {
+    let project = Project::of("hello");
+    project.write(
+        "build.rs",
+        "fn main() {\n    println!(\"cargo::rerun-if-changed=input\");\n    \
+         std::fs::copy(\"input\", \"generated.txt\").unwrap();\n}\n",
+    );
+    project.write("input", "one");
+    project.write("generated.txt", "one");
+    project.write(".gitignore", "/target\n/tree\n");
+    project.commit();
+    let dirty = || {
+        project.xpkg("build -q --profile dev --out-dir tree").ok();
+        project.json("tree/manifest.json")["targets"][0]["source"]["dirty"].clone()
+    };
+    assert_eq!(dirty(), false);
+    // What git finds while cargo looks is only right if nothing is compiled.
+    project.write("input", "two");
+    project
+        .shell("git -c user.name=t -c user.email=t@t.invalid commit -qam two --no-gpg-sign")
+        .ok();
+    assert_eq!(dirty(), true, "the script has written `two`");
+    assert_eq!(dirty(), true, "and nothing is to do");
+    project.write("generated.txt", "one");
+    assert_eq!(dirty(), false);
+}
+
+#[test]
 fn strip_is_the_same_for_every_linker() {
     let project = Project::of("hello");
     project.append(

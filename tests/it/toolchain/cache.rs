@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{ARM_GNU, Project, Run, X86_MUSL};
+use crate::support::{ARM_GNU, HOST, Project, Run, X86_MUSL, tool};
 
 /// The cache of a project.
 fn cache(project: &Project) -> PathBuf {
@@ -208,4 +208,130 @@ fn a_damaged_secret_is_made_anew() {
         assert_eq!(plan(&project).ok().stdout, first);
         assert_eq!(std::fs::read_to_string(&secret).unwrap().len(), 64);
     }
+}
+
+/// Returns the number of calls in a log with arguments that begin so.
+fn calls(log: &Path, arguments: &str) -> usize {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    text.lines()
+        .filter(|line| line.starts_with(arguments))
+        .count()
+}
+
+#[test]
+fn rustc_is_asked_again_when_a_call_would_start_another() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = temp.path().canonicalize().unwrap();
+    let real = std::process::Command::new(tool("rustc"))
+        .args(["--print", "sysroot"])
+        .output()
+        .unwrap();
+    let real = PathBuf::from(String::from_utf8(real.stdout).unwrap().trim()).join("bin");
+    let log = |name: &str| home.join(format!("{name}.log"));
+    for name in ["one", "two"] {
+        let sysroot = home.join("toolchains").join(name);
+        let bin = sysroot.join("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        std::os::unix::fs::symlink(real.join("cargo"), bin.join("cargo")).unwrap();
+        std::fs::copy(env!("CARGO_BIN_EXE_fake-tool"), bin.join("rustc")).unwrap();
+        let script = format!(
+            "log {}\non target-list out {}\non target-list out {HOST}\non target-list out unix\non \
+             target-list exit 0\nexec {}\n",
+            log(name).display(),
+            sysroot.display(),
+            real.join("rustc").display()
+        );
+        std::fs::write(bin.join("rustc.script"), script).unwrap();
+    }
+    let choose = |name: &str| {
+        let text = format!("version = \"12\"\ndefault_toolchain = \"{name}\"\n[overrides]\n");
+        std::fs::write(home.join("settings.toml"), text).unwrap();
+    };
+    choose("one");
+    let project = Project::of("hello").env("RUSTUP_HOME", home.to_str().unwrap());
+    let asked = |name: &str| calls(&log(name), "--print sysroot --print target-list");
+    let check = |what: &str, one: usize, two: usize| {
+        project.xpkg("plan").ok();
+        assert_eq!((asked("one"), asked("two")), (one, two), "{what}");
+    };
+    check("at first", 1, 0);
+    check("as before", 1, 0);
+    project.write("rust-toolchain.toml", "[toolchain]\nchannel = \"two\"\n");
+    check("the workspace pins another", 1, 1);
+    check("which is kept, too", 1, 1);
+    std::fs::remove_file(project.path("rust-toolchain.toml")).unwrap();
+    check("without the pin", 1, 1);
+    choose("two");
+    check("another default", 1, 2);
+    let variables = [("RUSTUP_TOOLCHAIN", "one")];
+    project.xpkg_with(&variables, "plan").ok();
+    assert_eq!((asked("one"), asked("two")), (2, 2), "the variable");
+    let compiler = home.join("toolchains/two/bin/rustc");
+    let old = std::fs::File::options().write(true).open(compiler).unwrap();
+    old.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    drop(old);
+    check("another compiler at its place", 2, 3);
+    let lib = home.join("toolchains/two/lib");
+    std::fs::create_dir(&lib).unwrap();
+    std::fs::write(lib.join("librustc_driver-0.so"), "").unwrap();
+    check("another library of the compiler", 2, 4);
+    check("as before", 2, 4);
+}
+
+#[test]
+fn a_script_that_starts_a_compiler_is_asked_again_when_it_starts_another() {
+    let project = Project::of("with-c").with("ar");
+    let real = tool("x86_64-linux-gnu-gcc");
+    let (log, specs) = (project.path("../log"), project.path("../musl-gcc.specs"));
+    let compiler = |project: Project, name: &str| {
+        let script = format!("log {}\nexec {}\n", log.display(), real.display());
+        project.fake(name, &script)
+    };
+    let project = compiler(project, "x86_64-linux-gnu-gcc");
+    let project = compiler(project, "other-gcc");
+    let write = |line: &str| {
+        let path = project.bin.join("x86_64-linux-musl-gcc");
+        let _ = std::fs::remove_file(&path);
+        std::fs::write(&path, format!("#!/bin/sh\n{line}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let starter = format!(
+        "exec \"${{REALGCC:-x86_64-linux-gnu-gcc}}\" \"$@\" -specs \"{}\"",
+        specs.display()
+    );
+    let mut asked = 0;
+    let mut check = |what: &str, variables: &[(&str, &str)], more: usize| {
+        project
+            .xpkg_with(variables, &format!("plan --target {X86_MUSL}"))
+            .ok();
+        asked += more;
+        assert_eq!(calls(&log, "-v "), asked, "{what}");
+    };
+    let text = std::fs::read_to_string("/usr/lib/x86_64-linux-musl/musl-gcc.specs");
+    let text = text.unwrap_or_default();
+    std::fs::write(&specs, &text).unwrap();
+    write(&starter);
+    check("at first", &[], 1);
+    check("as before", &[], 0);
+    check(
+        "another compiler by its variable",
+        &[("REALGCC", "other-gcc")],
+        1,
+    );
+    check("as before", &[("REALGCC", "other-gcc")], 0);
+    std::fs::write(&specs, format!("*unused:\nx\n\n{text}")).unwrap();
+    check("other specs", &[], 1);
+    check("as before", &[], 0);
+    write(&format!("{starter} -pipe"));
+    check("more arguments", &[], 1);
+    check("as before", &[], 0);
+    // What it starts is known only by running it, so it is run each time.
+    write(&format!("true && {starter}"));
+    check("another script", &[], 1);
+    check("as before", &[], 1);
+    // So is one whose specs name others.
+    write(&starter);
+    std::fs::write(&specs, format!("%include_noerr <absent>\n\n{text}")).unwrap();
+    check("specs of specs", &[], 1);
+    check("as before", &[], 1);
 }

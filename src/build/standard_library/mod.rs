@@ -1,0 +1,3 @@
+//! Standard libraries of the targets, which rustup installs.
+
+pub mod run;
