@@ -99,10 +99,11 @@ pub fn calls(
         .cloned()
         .collect();
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    let packages: BTreeSet<&String> = selected.packages.iter().collect();
     for bin in workspace
         .members
         .iter()
-        .filter(|member| selected.packages.contains(&member.name))
+        .filter(|member| packages.contains(&member.name))
         .flat_map(|member| &member.bins)
     {
         *names.entry(&bin.name).or_default() += 1;

@@ -9,6 +9,8 @@
 //! then: either the cargo that reported it still held the lock when the file was open, or nothing
 //! has touched the file since before that cargo began. Else cargo is asked once more.
 
+use std::collections::{BTreeMap, HashMap};
+
 use camino::Utf8Path;
 use cargo_metadata::{Artifact, Message};
 
@@ -215,11 +217,12 @@ fn build(
     call: &Call,
     kept: Option<&Utf8Path>,
     messages: &mut Messages,
-) -> Result<Vec<Report>, Failure> {
-    let mut reports = Vec::new();
+) -> Result<Reports, Failure> {
+    let mut reports = Reports::new();
+    let planned = Planned::new(call);
     let code = run_cargo(host, call, kept, |line, group| {
         messages.read(line);
-        remember(&mut reports, read_message(host, call, line, group));
+        remember(&mut reports, read_message(host, &planned, line, group));
     })?;
     check_exit_code(call, code)?;
     Ok(reports)
@@ -227,7 +230,7 @@ fn build(
 
 /// Runs cargo again after [`build`]. There is nothing to compile unless another cargo was faster;
 /// only errors are printed.
-fn build_again(host: &Host, call: &Call, attempt: usize) -> Result<Vec<Report>, Failure> {
+fn build_again(host: &Host, call: &Call, attempt: usize) -> Result<Reports, Failure> {
     let place = call.artifacts.path();
     if attempt == 1 {
         host.shell.detail(
@@ -240,9 +243,10 @@ fn build_again(host: &Host, call: &Call, attempt: usize) -> Result<Vec<Report>, 
             &format!("another cargo replaced files in `{place}`"),
         );
     }
-    let mut reports = Vec::new();
+    let mut reports = Reports::new();
+    let planned = Planned::new(call);
     let ended = host.stream_quietly(&again(&call.invocation), |line, group| {
-        remember(&mut reports, read_message(host, call, line, group));
+        remember(&mut reports, read_message(host, &planned, line, group));
     })?;
     if !ended.success() {
         for line in ended.stderr.lines() {
@@ -263,68 +267,106 @@ fn again(invocation: &Invocation) -> Invocation {
     quiet.arg("--quiet")
 }
 
-/// Adds a report. Of those that say the same, only the last is kept: each holds an open file, and a
-/// proc macro may print as many as it likes.
-fn remember(reports: &mut Vec<Report>, report: Option<Report>) {
-    let Some(report) = report else { return };
-    let is_same_bin = |known: &Report| {
-        known.artifact.package_id == report.artifact.package_id
-            && known.artifact.target.name == report.artifact.target.name
+/// Messages about the planned files, by the path in the tree, which no two have in common.
+type Reports = BTreeMap<String, Vec<Report>>;
+
+/// Adds a report about a planned file. Of those that say the same, only the last is kept: each holds an
+/// open file, and a proc macro may print as many as it likes.
+fn remember(reports: &mut Reports, report: Option<(&Output, Report)>) {
+    let Some((output, report)) = report else {
+        return;
     };
     let says_the_same = |known: &Report| {
-        known.artifact.executable == report.artifact.executable
+        known.artifact.target.name == report.artifact.target.name
+            && known.artifact.executable == report.artifact.executable
             && known.artifact.filenames == report.artifact.filenames
             && known.artifact.features == report.artifact.features
     };
-    reports.retain(|known| !(is_same_bin(known) && says_the_same(known)));
+    let of_file = reports.entry(output.path.clone()).or_default();
+    of_file.retain(|known| !says_the_same(known));
     // Two that contradict each other are enough.
-    if reports.iter().filter(|known| is_same_bin(known)).count() < 2 {
-        reports.push(report);
+    if of_file.len() < 2 {
+        of_file.push(report);
     }
 }
 
-/// Reads a line of cargo's output. Returns the report of a bin of the call, with its file.
-fn read_message(host: &Host, call: &Call, line: &str, group: u32) -> Option<Report> {
-    let named = named_output(call, line)?;
+/// Planned files of a call, by what cargo's messages say of them.
+struct Planned<'a> {
+    call: &'a Call,
+    /// Programs by the path that cargo writes them to.
+    bins: HashMap<String, &'a Output>,
+    /// Libraries, each with the path that cargo writes it to, as JSON has it.
+    libraries: Vec<(String, &'a Output)>,
+}
+
+impl<'a> Planned<'a> {
+    fn new(call: &'a Call) -> Self {
+        let (mut bins, mut libraries) = (HashMap::new(), Vec::new());
+        for output in &call.outputs {
+            let path = call.artifacts.path_of(output);
+            if output.bin.kind.is_bin() {
+                bins.insert(path.into_string(), output);
+            } else {
+                libraries.push((format!("\"{path}\""), output));
+            }
+        }
+        Self {
+            call,
+            bins,
+            libraries,
+        }
+    }
+
+    /// Returns the planned file that a message names, as far as its text tells; `None` for a message
+    /// about none.
+    fn named(&self, line: &str) -> Option<Option<&'a Output>> {
+        let executable = executable(line);
+        let bin = executable.and_then(|path| self.bins.get(path)).copied();
+        let library = || {
+            let mut libraries = self.libraries.iter();
+            libraries
+                .find(|(path, _)| line.contains(path))
+                .map(|(_, output)| *output)
+        };
+        let is_about_files = !self.libraries.is_empty() && line.contains(FILENAMES);
+        (executable.is_some() || is_about_files).then(|| bin.or_else(library))
+    }
+}
+
+/// Reads a line of cargo's output. Returns the report of a file of the call, with the file.
+fn read_message<'a>(
+    host: &Host,
+    planned: &Planned<'a>,
+    line: &str,
+    group: u32,
+) -> Option<(&'a Output, Report)> {
+    let call = planned.call;
+    let named = planned.named(line)?;
     // cargo may be about to release its lock: the file is opened before the message is parsed.
     let opened = named.map(|output| open(host, call, output, group));
     let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line) else {
         return None;
     };
-    let output = call
-        .outputs
-        .iter()
-        .find(|output| is_about(&artifact, output))?;
+    let output = named
+        .filter(|output| is_about(&artifact, output))
+        .or_else(|| {
+            call.outputs
+                .iter()
+                .find(|output| is_about(&artifact, output))
+        })?;
     let (file, was_locked) = opened.unwrap_or_else(|| open(host, call, output, group));
-    Some(Report {
+    let report = Report {
         artifact,
         file,
         was_locked,
-    })
+    };
+    Some((output, report))
 }
 
 /// Returns the path of the executable that a message names, as JSON writes it.
 pub fn executable(line: &str) -> Option<&str> {
     let (_, after) = line.rsplit_once("\"executable\":\"")?;
     after.split('"').next()
-}
-
-/// Returns the planned file that a message names, as far as its text tells; `None` for a message
-/// about none.
-fn named_output<'a>(call: &'a Call, line: &str) -> Option<Option<&'a Output>> {
-    let executable = executable(line);
-    let names = |output: &&Output| {
-        let path = call.artifacts.path_of(output);
-        match output.bin.kind {
-            ArtifactKind::Bin => executable == Some(path.as_str()),
-            ArtifactKind::Cdylib | ArtifactKind::WasmBindgen => {
-                line.contains(&format!("\"{path}\""))
-            }
-        }
-    };
-    let named = call.outputs.iter().find(names);
-    let has_library = call.outputs.iter().any(|output| !output.bin.kind.is_bin());
-    (executable.is_some() || has_library && line.contains(FILENAMES)).then_some(named)
 }
 
 /// Part of a message about files.
@@ -371,16 +413,13 @@ fn is_about(artifact: &Artifact, output: &Output) -> bool {
 fn take<'a>(
     host: &Host,
     call: &'a Call,
-    mut reports: Vec<Report>,
+    mut reports: Reports,
     began: Option<Moment>,
 ) -> Result<Option<Vec<BuiltBin<'a>>>, Vec<Problem>> {
     let (mut bins, mut problems, mut is_certain) = (Vec::new(), Vec::new(), true);
     for output in &call.outputs {
-        let (of_bin, others) = reports
-            .into_iter()
-            .partition(|report| is_about(&report.artifact, output));
-        reports = others;
-        match find(host, call, output, of_bin) {
+        let of_file = reports.remove(&output.path).unwrap_or_default();
+        match find(host, call, output, of_file) {
             Ok(Report {
                 artifact,
                 file: Ok(file),

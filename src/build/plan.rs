@@ -283,8 +283,8 @@ fn rust_too_old(workspace: &Workspace, selected: &Selected, facts: &Facts) -> Op
     let release = &facts.rustc.release;
     let needs = |member: &&Member| {
         let is_newer = |version: &String| number(version) > number(release);
-        selected.packages.contains(&member.name)
-            && member.rust_version.as_ref().is_some_and(is_newer)
+        member.rust_version.as_ref().is_some_and(is_newer)
+            && selected.packages.contains(&member.name)
     };
     let needing: Vec<&Member> = workspace.members.iter().filter(needs).collect();
     let newest = needing

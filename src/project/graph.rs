@@ -76,10 +76,11 @@ impl PlatformFacts {
 /// manifests determine the graph; the manifest of a path dependency outside the workspace could
 /// change it.
 pub fn is_closed(metadata: &Metadata) -> bool {
+    let members: BTreeSet<&PackageId> = metadata.workspace_members.iter().collect();
     metadata
         .packages
         .iter()
-        .all(|package| package.source.is_some() || metadata.workspace_members.contains(&package.id))
+        .all(|package| package.source.is_some() || members.contains(&package.id))
 }
 
 /// Returns the packages below `roots` (package IDs) that are compiled for `platform`.
@@ -469,8 +470,12 @@ impl<'a> Graph<'a> {
 
     /// Returns the nodes with these package IDs.
     fn roots<'b>(&self, ids: impl IntoIterator<Item = &'b str>) -> Vec<&'a PackageId> {
+        let id = |repr: &str| PackageId {
+            repr: repr.to_owned(),
+        };
         ids.into_iter()
-            .filter_map(|root| self.nodes.keys().find(|id| id.repr == root).copied())
+            .filter_map(|root| self.nodes.get_key_value(&id(root)))
+            .map(|(id, _)| *id)
             .collect()
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Pure: the input is the workspace and the configuration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -335,16 +335,17 @@ const EACH: usize = 5;
 pub fn left_out_lines(left_out: &[LeftOut]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut counted: BTreeSet<&str> = BTreeSet::new();
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    for bin in left_out {
+        *numbers.entry(&bin.reason).or_default() += 1;
+    }
     for bin in left_out {
         let LeftOut {
             package,
             bin: name,
             reason,
         } = bin;
-        let alike = left_out
-            .iter()
-            .filter(|other| other.reason == *reason)
-            .count();
+        let alike = numbers[reason.as_str()];
         if alike <= EACH {
             lines.push(format!("{name} ({package}): {reason}"));
         } else if counted.insert(reason) {
@@ -375,6 +376,9 @@ const NOT_CHOSEN: &str = "not chosen by `-p`";
 /// Returns the reason why a bin's `required-features` leave it out, if they do: cargo's `--bins`
 /// skips such a bin silently.
 fn reason_features(member: &Member, bin: &MemberBin, selection: &Selection) -> Option<String> {
+    if bin.required_features.is_empty() {
+        return None;
+    }
     let enabled = enabled_features(member, selection);
     let missing: Vec<&str> = bin
         .required_features

@@ -132,10 +132,11 @@ impl Workspace {
         } else {
             metadata.workspace_members.iter().collect()
         };
+        let ids: BTreeSet<_> = metadata.workspace_members.iter().collect();
         let mut members: Vec<Member> = metadata
             .packages
             .iter()
-            .filter(|package| metadata.workspace_members.contains(&package.id))
+            .filter(|package| ids.contains(&package.id))
             .map(|package| member(package, default.contains(&package.id)))
             .collect();
         members.sort_by(|a, b| a.name.cmp(&b.name));

@@ -69,10 +69,13 @@ pub fn untracked(found: &BTreeMap<String, PathKind>, manifest: Option<&Manifest>
     let files: BTreeSet<&str> = listed.chain(manifests).collect();
     let is_tracked = |path: &str, entry: PathKind| match entry {
         PathKind::File => files.contains(path),
-        PathKind::Directory => files.iter().any(|file| {
-            file.strip_prefix(path)
-                .is_some_and(|rest| rest.starts_with('/'))
-        }),
+        PathKind::Directory => {
+            let directory = format!("{path}/");
+            let mut below = files.range(directory.as_str()..);
+            below
+                .next()
+                .is_some_and(|file| file.starts_with(&directory))
+        }
         PathKind::Other => false,
     };
     found

@@ -2,10 +2,13 @@
 //!
 //! Pure: paths are text, files are entries of a manifest.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::project::artifact_kind::ArtifactKind;
 use crate::project::selection::Bin;
 use crate::target::Target;
 use crate::tree::manifest::{Artifact, Manifest};
@@ -48,8 +51,14 @@ pub fn clashing_pairs(named: impl Iterator<Item = (String, String)>) -> Vec<Prob
         .collect();
     sorted.sort();
     for (index, (folded, path, label)) in sorted.iter().enumerate() {
-        let below = format!("{folded}/");
-        for (other_folded, other_path, other_label) in &sorted[index + 1..] {
+        let later = &sorted[index + 1..];
+        let (directory, end) = (format!("{folded}/"), format!("{folded}0"));
+        let before = |bound: &str| later.partition_point(|(other, ..)| other.as_str() < bound);
+        // In order, those of the same path come first; those below it come between `/` and the next
+        // character, `0`.
+        let same = later.iter().take_while(|(other, ..)| other == folded);
+        let below = &later[before(&directory)..before(&end)];
+        for (other_folded, other_path, other_label) in same.chain(below) {
             let what = if other_folded == folded && path == other_path {
                 format!("`{path}`")
             } else if other_folded == folded {
@@ -57,10 +66,8 @@ pub fn clashing_pairs(named: impl Iterator<Item = (String, String)>) -> Vec<Prob
                     "`{path}` and `{other_path}`, the same path on a case-insensitive file \
                          system"
                 )
-            } else if other_folded.starts_with(&below) {
-                format!("`{path}` and `{other_path}`, a file and a directory")
             } else {
-                continue;
+                format!("`{path}` and `{other_path}`, a file and a directory")
             };
             problems.push(
                 Problem::new(
@@ -80,14 +87,27 @@ pub fn clashing_pairs(named: impl Iterator<Item = (String, String)>) -> Vec<Prob
 /// A run replaces all files of its targets, or, if it is limited to some bins (`is_partial`), only
 /// the files of these bins. See the guide's page `tree`.
 pub fn retained(old: &Manifest, outputs: &[Output], is_partial: bool) -> Vec<Artifact> {
+    let targets: BTreeSet<&str> = outputs
+        .iter()
+        .map(|output| output.target.triple())
+        .collect();
+    let files: BTreeSet<(&str, &str, &str, ArtifactKind)> = outputs
+        .iter()
+        .map(|Output { target, bin, .. }| (target.triple(), &*bin.package, &*bin.bin, bin.kind))
+        .collect();
     let is_replaced = |artifact: &Artifact| {
-        outputs.iter().any(|output| {
-            output.target.triple() == artifact.target
-                && (!is_partial
-                    || output.bin.package == artifact.package
-                        && output.bin.bin == artifact.bin
-                        && output.bin.kind == artifact.kind.built())
-        })
+        let Artifact {
+            target,
+            package,
+            bin,
+            kind,
+            ..
+        } = artifact;
+        if is_partial {
+            files.contains(&(target, package, bin, kind.built()))
+        } else {
+            targets.contains(target.as_str())
+        }
     };
     old.artifacts
         .iter()
@@ -240,5 +260,41 @@ mod tests {
                 "the paths of two outputs clash: `x/app`",
             ]
         );
+    }
+
+    /// Paths of the same few names, three deep, so that many clash.
+    fn paths() -> Vec<String> {
+        let names = ["a", "A", "a-b", "a.b", "a0", "b", "ab"];
+        let deep = |above: String| names.map(move |name| format!("{above}{name}"));
+        let of = |paths: Vec<String>| paths.into_iter().map(|path| format!("{path}/"));
+        let one: Vec<String> = deep(String::new()).into();
+        let two: Vec<String> = of(one.clone()).step_by(3).flat_map(deep).collect();
+        let three: Vec<String> = of(two.clone()).step_by(5).flat_map(deep).collect();
+        [one.clone(), two, three, one].concat()
+    }
+
+    #[test]
+    fn the_clashes_are_those_of_all_pairs() {
+        let paths = paths();
+        let mut sorted: Vec<(String, &String)> = paths
+            .iter()
+            .map(|path| (path.to_lowercase(), path))
+            .collect();
+        sorted.sort();
+        let mut expected = Vec::new();
+        for (index, (folded, path)) in sorted.iter().enumerate() {
+            for (other_folded, other) in &sorted[index + 1..] {
+                if other_folded == folded || other_folded.starts_with(&format!("{folded}/")) {
+                    expected.push(vec![(*path).clone(), (*other).clone()]);
+                }
+            }
+        }
+        let named = paths.iter().map(|path| (path.clone(), path.clone()));
+        let found: Vec<Vec<String>> = clashing_pairs(named)
+            .into_iter()
+            .map(|problem| problem.notes[0].lines.clone())
+            .collect();
+        assert!(expected.len() > 20);
+        assert_eq!(found, expected);
     }
 }

@@ -1,5 +1,7 @@
 //! Accepted findings: by `--accept`, or by the manifest.
 
+use std::collections::BTreeMap;
+
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::tree::manifest::Artifact;
 use crate::verify::finding::Finding;
@@ -24,21 +26,23 @@ pub fn split_accepted<'a>(
     findings: Vec<Finding>,
     rules: impl Iterator<Item = &'a AcceptRule>,
 ) -> (Vec<Accepted>, Vec<Finding>) {
-    let rules: Vec<&AcceptRule> = rules.collect();
+    // The first rule of each code and path, with its place among all.
+    let mut first: BTreeMap<(&str, Option<&str>), (usize, &AcceptRule)> = BTreeMap::new();
+    for (place, rule) in rules.enumerate() {
+        let key = (rule.code.name(), rule.path.as_deref());
+        first.entry(key).or_insert((place, rule));
+    }
     let (mut accepted, mut open) = (Vec::new(), Vec::new());
     for finding in findings {
-        let matches = |rule: &&&AcceptRule| {
-            rule.code == finding.code
-                && rule
-                    .path
-                    .as_ref()
-                    .is_none_or(|path| Some(path) == finding.path.as_ref())
-        };
-        match rules.iter().find(matches) {
-            Some(rule) => accepted.push(Accepted {
-                finding,
-                reason: rule.reason.clone(),
-            }),
+        let name = finding.code.name();
+        let keys = [
+            Some((name, None)),
+            finding.path.as_deref().map(|path| (name, Some(path))),
+        ];
+        let rules = keys.into_iter().flatten().filter_map(|key| first.get(&key));
+        let rule = rules.min_by_key(|(place, _)| *place);
+        match rule.map(|(_, rule)| rule.reason.clone()) {
+            Some(reason) => accepted.push(Accepted { finding, reason }),
             None => open.push(finding),
         }
     }

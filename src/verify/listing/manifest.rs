@@ -1,6 +1,6 @@
 //! `manifest.json`, the document of xpkg's own trees, as a list of their files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::entry::Entry;
 use crate::digest::Algorithm;
@@ -115,7 +115,12 @@ pub fn check_texts(
     if manifest.text() == text {
         return;
     }
-    let is_missing = |artifact: &&Artifact| !text.contains(&format!("  {}\n", artifact.path));
+    let lines = text
+        .split_inclusive('\n')
+        .filter_map(|line| line.strip_suffix('\n'));
+    let listed = lines.filter_map(|line| line.split_once("  "));
+    let listed: BTreeSet<&str> = listed.map(|(_, path)| path).collect();
+    let is_missing = |artifact: &&Artifact| !listed.contains(artifact.path.as_str());
     if let Some(missing) = manifest.artifacts.iter().find(is_missing) {
         let why = format!(
             "it does not list `{}`, which `{base}{JSON_NAME}` has",

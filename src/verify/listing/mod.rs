@@ -93,7 +93,7 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Listing {
     let mut listing = Listing::default();
     // Nearest to the root first: a list there may vouch for one further down.
     let mut all: Vec<&Entry> = subject.entries.iter().collect();
-    all.sort_by_key(|entry| (entry.path.matches('/').count(), rank(&entry.path)));
+    all.sort_by_cached_key(|entry| (entry.path.matches('/').count(), rank(&entry.path)));
     for entry in &all {
         if list_name(&entry.path) == Some(ListName::Manifest) {
             manifest::add(entry, &entries, &mut listing, findings);
