@@ -120,6 +120,9 @@ impl Survey<'_, '_> {
                 names.extend(words.launcher.into_iter().chain([words.program]));
             }
         }
+        // Most are not there, and each would be looked for in every directory. On Windows the files have
+        // other names.
+        names.retain(|name| cfg!(windows) || name.contains('/') || on_path.contains(name));
         names
     }
 
