@@ -198,20 +198,27 @@ pub fn prepare(targets: &[Target], ways: &[&str]) -> Result<(), String> {
     if ways.contains(&"xpkg") {
         cargo(&["build", "--release", "--bin", "cargo-xpkg"]).go()?;
     }
-    if ways.contains(&"zigbuild") && !zigbuild().exists() {
-        let place = root().join("target/toolchains/zigbuild");
-        cargo(&[
-            "install",
-            "cargo-zigbuild",
-            "--version",
-            ZIGBUILD,
-            "--locked",
-            "--root",
-        ])
-        .arg(place)
-        .go()?;
+    if ways.contains(&"zigbuild") {
+        install_zigbuild()?;
     }
     Ok(())
+}
+
+/// Builds cargo-zigbuild, unless it is there.
+pub fn install_zigbuild() -> Result<(), String> {
+    if zigbuild().exists() {
+        return Ok(());
+    }
+    cargo(&[
+        "install",
+        "cargo-zigbuild",
+        "--version",
+        ZIGBUILD,
+        "--locked",
+        "--root",
+    ])
+    .arg(root().join("target/toolchains/zigbuild"))
+    .go()
 }
 
 /// A build by a tool: `selection` is what chooses the bins. What it makes goes below `work`.
@@ -318,7 +325,8 @@ pub fn examined(
     })
 }
 
-fn zigbuild() -> PathBuf {
+/// The program of cargo-zigbuild.
+pub fn zigbuild() -> PathBuf {
     root().join("target/toolchains/zigbuild/bin/cargo-zigbuild")
 }
 

@@ -54,7 +54,8 @@ const TASKS: &[(&str, &str, Task)] = &[
     (
         "bench",
         "xpkg against plain cargo in turn: medians, spread, bounds [archives|publish] [--cold N] \
-         [--warm N] [--gigabytes N]",
+         [--warm N] [--gigabytes N]; `--peers [CASE…]`, the same beside cargo-zigbuild, sha256sum, tar and skopeo; \
+         `--growth [--rounds N] [--largest BINS]`, generated workspaces of up to 4,800 bins",
         bench::run,
     ),
     (

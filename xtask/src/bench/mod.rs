@@ -6,17 +6,24 @@
 //! fast as `openssl dgst` on all cores, and of one archive at most 1.2 times what its own tool and
 //! `sha256sum` take on one core each.
 
-use std::path::{Path, PathBuf};
+mod growth;
+mod images;
+mod measure;
+mod peers;
+mod place;
+mod reading;
+
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::command::{Go as _, ask, cargo, root};
-use crate::setup::packages;
+use crate::bench::measure::{Pair, Times, quiet};
+use crate::bench::place::Bench;
+use crate::command::{Go as _, cargo, root};
 use crate::stores;
 
 const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 const ZIG_TARGETS: &str = "aarch64-unknown-linux-musl,aarch64-unknown-linux-gnu.2.17";
-const IMAGE_TARGET: &str = "aarch64-unknown-linux-gnu";
 const IMAGE_MARGIN: Duration = Duration::from_millis(200);
 const COLD_RATIO: f64 = 1.02;
 const WARM_MARGIN: Duration = Duration::from_millis(100);
@@ -34,8 +41,10 @@ const PUBLISH_RATIO: f64 = 1.25;
 const PUBLISH_MEMORY: u64 = 64 * 1024;
 /// Argument for `publish` alone.
 const PUBLISH: &str = "publish";
-/// Bytes of one of the files that `verify` is measured with.
-const FILE: usize = 32 * 1024 * 1024;
+/// Argument for generated workspaces of many sizes.
+const GROWTH: &str = "--growth";
+/// Argument for other tools beside xpkg.
+const PEERS: &str = "--peers";
 const DOCTOR: Duration = Duration::from_millis(200);
 
 pub fn run(args: &[String]) -> Result<(), String> {
@@ -59,8 +68,20 @@ pub fn run(args: &[String]) -> Result<(), String> {
         chat: root().join("fixtures/chat"),
         scratch,
     };
-    if args.first().is_some_and(|only| only == PUBLISH) {
-        return bench.publish(5);
+    match args.first().map(String::as_str) {
+        Some(PUBLISH) => return bench.publish(5),
+        Some(GROWTH) => {
+            return growth::run(&bench, number("--rounds", 5)?, number("--largest", 4800)?);
+        }
+        Some(PEERS) => {
+            let rounds = peers::Rounds {
+                cold,
+                warm: rounds,
+                gigabytes,
+            };
+            return peers::run(&bench, &rounds, args);
+        }
+        _ => {}
     }
     println!("| case | cargo, median | spread | xpkg, median | spread | ratio | more | bound |");
     println!("|---|---|---|---|---|---|---|---|");
@@ -134,40 +155,6 @@ pub fn run(args: &[String]) -> Result<(), String> {
 enum Start {
     Cold,
     Warm,
-}
-
-struct Bench {
-    xpkg: PathBuf,
-    chat: PathBuf,
-    scratch: PathBuf,
-}
-
-struct Pair {
-    cargo: Duration,
-    xpkg: Duration,
-    row: String,
-}
-
-impl Pair {
-    fn of(case: &str, cargo: Vec<Duration>, xpkg: Vec<Duration>) -> Self {
-        let (cargo, xpkg) = (Times::of(cargo), Times::of(xpkg));
-        let row = format!(
-            "{case} | {:.3} s | {:.3}–{:.3} | {:.3} s | {:.3}–{:.3} | {:.3} | {:+.0} ms",
-            cargo.median.as_secs_f64(),
-            cargo.least.as_secs_f64(),
-            cargo.most.as_secs_f64(),
-            xpkg.median.as_secs_f64(),
-            xpkg.least.as_secs_f64(),
-            xpkg.most.as_secs_f64(),
-            xpkg.median.as_secs_f64() / cargo.median.as_secs_f64(),
-            (xpkg.median.as_secs_f64() - cargo.median.as_secs_f64()) * 1000.0
-        );
-        Self {
-            cargo: cargo.median,
-            xpkg: xpkg.median,
-            row,
-        }
-    }
 }
 
 impl Bench {
@@ -309,245 +296,6 @@ impl Bench {
         Ok(Pair::of("nothing to do, zig, C, a floor", calls, builds))
     }
 
-    /// Nothing to do in an image, by each engine that answers: against the very calls that `plan`
-    /// prints, and against the same workspace built with what is on this machine.
-    fn images(&self, rounds: usize) -> Result<Vec<Pair>, String> {
-        let read = |name: &str| {
-            std::fs::read_to_string(root().join("target/engine").join(name)).unwrap_or_default()
-        };
-        let json =
-            |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default();
-        let (engines, images) = (json(read("engines.json")), json(read("images.json")));
-        let image = "127.0.0.1:5055/xpkg/gcc12:1";
-        let mut pairs = Vec::new();
-        for name in ["docker", "podman"]
-            .into_iter()
-            .filter(|name| engines[name]["answers"] == true)
-        {
-            let project = self.scratch.join(format!("in-{name}"));
-            let _ = std::fs::remove_dir_all(&project);
-            quiet(
-                Command::new("cp")
-                    .arg("-r")
-                    .arg(root().join("fixtures/with-c"))
-                    .arg(&project),
-            )?;
-            let digest = images[image]
-                .as_str()
-                .ok_or("run `cargo xtask engine up`")?;
-            let config = format!(
-                "[target.{IMAGE_TARGET}]\nimage = \"{}@{digest}\"\n",
-                image.trim_end_matches(":1")
-            );
-            std::fs::write(project.join("xpkg.toml"), config).map_err(|error| error.to_string())?;
-            let prepared = |command: &mut Command| {
-                let environment = engines[name]["environment"]
-                    .as_object()
-                    .into_iter()
-                    .flatten();
-                command
-                    .envs(environment.filter_map(|(name, value)| Some((name, value.as_str()?))))
-                    .env("XPKG_CONTAINER_ENGINE", name);
-                command.env_remove("RUSTUP_TOOLCHAIN").current_dir(&project);
-            };
-            let xpkg = |word: &str, linker: &str| {
-                let mut command = Command::new(&self.xpkg);
-                command.args([
-                    word,
-                    "--quiet",
-                    "--target",
-                    IMAGE_TARGET,
-                    "--linker",
-                    linker,
-                ]);
-                prepared(&mut command);
-                command
-            };
-            quiet(&mut xpkg("build", "image"))?;
-            let plan = xpkg("plan", "image")
-                .output()
-                .map_err(|error| error.to_string())?
-                .stdout;
-            let line = |line: &str| {
-                ["  fetches     ", "  runs        "]
-                    .iter()
-                    .find_map(|label| line.strip_prefix(label))
-                    .map(str::to_owned)
-            };
-            let lines: Vec<String> = String::from_utf8_lossy(&plan)
-                .lines()
-                .filter_map(line)
-                .collect();
-            quiet(&mut xpkg("build", "gcc"))?;
-            let (mut calls, mut builds, mut here) = (Vec::new(), Vec::new(), Vec::new());
-            for _ in 0..rounds {
-                let began = Instant::now();
-                for line in &lines {
-                    let mut call = Command::new("sh");
-                    prepared(call.arg("-c").arg(line).stderr(Stdio::null()));
-                    quiet(&mut call)?;
-                }
-                calls.push(began.elapsed());
-                for (linker, times) in [("image", &mut builds), ("gcc", &mut here)] {
-                    let began = Instant::now();
-                    quiet(&mut xpkg("build", linker))?;
-                    times.push(began.elapsed());
-                }
-            }
-            pairs.push(Pair::of(
-                &format!("nothing to do, in an image by {name}, against with gcc here"),
-                here,
-                builds.clone(),
-            ));
-            pairs.push(Pair::of(
-                &format!("nothing to do, in an image by {name}, against plan's own lines"),
-                calls,
-                builds,
-            ));
-        }
-        Ok(pairs)
-    }
-
-    /// A tree of so many gigabytes, in files of 32 MiB: `openssl` on all cores against `verify`,
-    /// from the page cache where it fits. The peak of memory is told by `/usr/bin/time`, where that
-    /// is there.
-    fn verify(&self, gigabytes: usize) -> Result<Pair, String> {
-        let tree = self.scratch.join("verify").join(std::env::consts::ARCH);
-        let failed = |error: std::io::Error| format!("{}: {error}", tree.display());
-        std::fs::create_dir_all(&tree).map_err(failed)?;
-        let mut bytes = vec![0_u8; FILE];
-        // Nothing that compresses, and no two files alike.
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        for chunk in bytes.chunks_mut(8) {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            chunk.copy_from_slice(&state.to_le_bytes()[..chunk.len()]);
-        }
-        for number in 0..gigabytes * 1024 * 1024 * 1024 / FILE {
-            bytes[..8].copy_from_slice(&(number as u64).to_le_bytes());
-            let file = tree.join(number.to_string());
-            if !file
-                .metadata()
-                .is_ok_and(|known| known.len() == FILE as u64)
-            {
-                std::fs::write(file, &bytes).map_err(failed)?;
-            }
-        }
-        // A tree without any program is none to release.
-        std::fs::copy(&self.xpkg, tree.join("app")).map_err(failed)?;
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-        let (mut openssl, mut xpkg) = (Vec::new(), Vec::new());
-        for _ in 0..3 {
-            let began = Instant::now();
-            quiet(
-                Command::new("sh")
-                    .args([
-                        "-c",
-                        &format!("ls | xargs -n 8 -P {cores} openssl dgst -sha256"),
-                    ])
-                    .current_dir(&tree),
-            )?;
-            openssl.push(began.elapsed());
-            let began = Instant::now();
-            quiet(
-                Command::new(&self.xpkg)
-                    .arg("verify")
-                    .arg(tree.parent().unwrap_or(&tree)),
-            )?;
-            xpkg.push(began.elapsed());
-        }
-        let peak = Command::new("/usr/bin/time")
-            .args(["-f", "%M"])
-            .arg(&self.xpkg)
-            .arg("verify")
-            .arg(&tree)
-            .output();
-        if let Some(kilobytes) = peak.ok().and_then(|output| {
-            String::from_utf8_lossy(&output.stderr)
-                .lines()
-                .last()?
-                .parse::<u64>()
-                .ok()
-        }) {
-            eprintln!(
-                "xtask: verify took {} MiB at its peak, on {cores} cores, files of {} MiB",
-                kilobytes / 1024,
-                FILE / 1024 / 1024
-            );
-        }
-        let _ = std::fs::remove_dir_all(self.scratch.join("verify"));
-        Ok(Pair::of(
-            &format!("verify, {gigabytes} GiB, against openssl on {cores} cores"),
-            openssl,
-            xpkg,
-        ))
-    }
-
-    /// A package of Debian (xz) and a zip with one large library of this toolchain: the tool that
-    /// unpacks it, with one thread, and `sha256sum` against `verify`. dpkg-deb with more threads is
-    /// faster where the package was compressed in blocks, and `verify` reads one archive on one core.
-    fn archives(&self, rounds: usize) -> Result<Vec<Pair>, String> {
-        packages(&[("dpkg-deb", "dpkg"), ("unzip", "unzip")])?;
-        let place = self.scratch.join("archives");
-        let _ = std::fs::remove_dir_all(&place);
-        let failed = |error: std::io::Error| format!("{}: {error}", place.display());
-        let (control, libraries) = (place.join("deb/DEBIAN"), place.join("deb/usr/lib"));
-        for directory in [&control, &libraries] {
-            std::fs::create_dir_all(directory).map_err(failed)?;
-        }
-        let sysroot = ask(Command::new("rustc").args(["--print", "sysroot"]))?;
-        let listed = std::fs::read_dir(Path::new(&sysroot).join("lib")).map_err(failed)?;
-        let library = listed
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|end| end == "so"))
-            .max_by_key(|path| path.metadata().map_or(0, |known| known.len()))
-            .ok_or("the toolchain has no shared library")?;
-        std::fs::copy(library, libraries.join("libapp.so")).map_err(failed)?;
-        let arch = ask(Command::new("dpkg").arg("--print-architecture"))?;
-        let text = format!(
-            "Package: app\nVersion: 1\nArchitecture: {arch}\nMaintainer: a <a@example.org>\nDescription: a\n"
-        );
-        std::fs::write(control.join("control"), text).map_err(failed)?;
-        let (deb, zip) = (
-            place.join(format!("app_1_{arch}.deb")),
-            place.join(format!("app-linux-{arch}.zip")),
-        );
-        quiet(
-            Command::new("dpkg-deb")
-                .args(["--root-owner-group", "-Zxz", "-b"])
-                .args([&place.join("deb"), &deb]),
-        )?;
-        quiet(
-            Command::new("python3")
-                .args(["-m", "zipfile", "-c"])
-                .args([&zip, &libraries.join("libapp.so")]),
-        )?;
-        let mut pairs = Vec::new();
-        for (case, archive, tool) in [
-            (
-                "verify of a .deb (xz), against dpkg-deb with one thread",
-                &deb,
-                "dpkg-deb --threads-max=1 --fsys-tarfile",
-            ),
-            ("verify of a .zip, against unzip", &zip, "unzip -p"),
-        ] {
-            let (mut own, mut xpkg) = (Vec::new(), Vec::new());
-            for _ in 0..rounds {
-                let began = Instant::now();
-                let line = format!("{tool} \"$0\" | sha256sum");
-                quiet(Command::new("sh").args(["-c", &line]).arg(archive))?;
-                own.push(began.elapsed());
-                let began = Instant::now();
-                quiet(Command::new(&self.xpkg).arg("verify").arg(archive))?;
-                xpkg.push(began.elapsed());
-            }
-            pairs.push(Pair::of(case, own, xpkg));
-        }
-        let _ = std::fs::remove_dir_all(&place);
-        Ok(pairs)
-    }
-
     /// cargo's own calls, one a target, with the variables that xpkg sets.
     fn cargo(&self, directory: &Path) -> Result<Duration, String> {
         let began = Instant::now();
@@ -605,34 +353,5 @@ impl Bench {
             .current_dir(&self.chat);
         quiet(&mut command)?;
         Ok(began.elapsed())
-    }
-}
-
-fn quiet(command: &mut Command) -> Result<(), String> {
-    // `cargo xtask` runs under cargo, whose choice of toolchain must not reach one side only.
-    match command
-        .env_remove("RUSTUP_TOOLCHAIN")
-        .stdout(Stdio::null())
-        .status()
-    {
-        Ok(status) if status.success() => Ok(()),
-        other => Err(format!("{command:?}: {other:?}")),
-    }
-}
-
-struct Times {
-    least: Duration,
-    median: Duration,
-    most: Duration,
-}
-
-impl Times {
-    fn of(mut times: Vec<Duration>) -> Self {
-        times.sort();
-        Self {
-            least: times[0],
-            median: times[times.len() / 2],
-            most: times[times.len() - 1],
-        }
     }
 }
