@@ -39,6 +39,8 @@ pub struct BuiltBin<'a> {
     pub file: OpenedFile,
     /// Features that the package was built with.
     pub features: Vec<String>,
+    /// Identity of the file, if it is older than the call.
+    pub identity: Option<String>,
 }
 
 /// Message of cargo about a bin, and the bin's file at that moment.
@@ -429,6 +431,7 @@ fn take<'a>(
                 is_certain &= was_locked || call.container.is_some() || file.is_older_than(began);
                 bins.push(BuiltBin {
                     output,
+                    identity: file.settled_identity(began).map(str::to_owned),
                     file,
                     features: artifact.features,
                 });

@@ -14,6 +14,7 @@ pub mod run;
 pub mod script_compiler;
 pub mod stage;
 pub mod standard_library;
+pub mod taken;
 pub mod universal;
 pub mod wasm_bindgen;
 pub mod write;

@@ -386,6 +386,12 @@ fn build_target(
         cache::look::parts(host, session, target)?,
     );
     let (mut artifacts, mut has_compiled) = (Vec::new(), false);
+    let known = cache::look::taken(host, &cache_dir(workspace), &used);
+    let mut taken = if session.request.settings.selection.is_partial() {
+        known.clone()
+    } else {
+        known.emptied()
+    };
     for call in &target.calls {
         // Held until the files are read: another run would replace them.
         let lock = lock_artifacts(host, target, call)?;
@@ -413,20 +419,25 @@ fn build_target(
         used.add(&messages, &workspace.target_dir);
         has_compiled |= messages.has_compiled;
         let began = timer.now();
-        let taken = staging.take(&bins, provenance).map_err(Failure::from);
-        let failed = taken.as_ref().err().map(Failure::name);
+        let files = staging
+            .take(&bins, provenance, &known, &mut taken)
+            .map_err(Failure::from);
+        let failed = files.as_ref().err().map(Failure::name);
         timer.add(StepKind::Inspect, Some(&name), began, failed);
-        let taken = taken?;
+        let files = files?;
         for packages in &target.packages {
-            let library = taken.iter().find(|file| file.path == packages.library);
+            let library = files.iter().find(|file| file.path == packages.library);
             if let Some(library) = library {
                 let made = wasm_bindgen::run::make(host, staging, packages, library)?;
                 artifacts.extend(made);
             }
         }
-        artifacts.extend(taken);
+        artifacts.extend(files);
     }
     cache::write::record(host, &cache_dir(workspace), &used)?;
+    if taken != known {
+        cache::write::taken(host, &cache_dir(workspace), &used, &taken);
+    }
     Ok((artifacts, has_compiled))
 }
 

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::build::auditable::Lists;
 use crate::build::compile::{BuiltBin, TARGET_DIR_BUSY};
+use crate::build::taken::{Taken, TakenFile};
 use crate::host::machine::Host;
 use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
 use crate::problem::code::Code;
@@ -132,21 +133,38 @@ pub fn begin<'a>(host: &'a Host, existing: &'a ExistingTree<'a>) -> Result<Stagi
 impl Staging<'_> {
     /// Takes the files of one call, before another call can replace them: each is read once,
     /// hashed, inspected and checked. `built_by` stays empty until all targets are built.
+    ///
+    /// What an earlier run found in a file that is the same is in `known`; what this one has found is
+    /// added to `taken`.
     pub fn take(
         &mut self,
         bins: &[BuiltBin],
         provenance: &Provenance,
+        known: &Taken,
+        taken: &mut Taken,
     ) -> Result<Vec<Artifact>, Vec<Problem>> {
         let staged: Vec<Result<StagedFile, Vec<Problem>>> = bins
             .par_iter()
-            .map(|bin| self.take_one(bin, provenance))
+            .map(|bin| self.take_one(bin, provenance, known))
             .collect();
         let mut artifacts = Vec::new();
         let mut problems = Vec::new();
-        for file in staged {
+        for (file, bin) in staged.into_iter().zip(bins) {
             match file {
                 Ok(StagedFile { artifact, is_new }) => {
                     self.is_changed |= is_new;
+                    // What is listed in a program is not in cargo's file.
+                    let is_cargos = provenance.lists_of(&artifact.target).is_none();
+                    if let (Some(identity), Some(binary), true) =
+                        (&bin.identity, &artifact.binary, is_cargos)
+                    {
+                        let file = TakenFile {
+                            identity: identity.clone(),
+                            sha256: artifact.sha256.clone(),
+                            binary: binary.clone(),
+                        };
+                        taken.add(&artifact.path, file);
+                    }
                     artifacts.push(artifact);
                 }
                 Err(found) => problems.extend(found),
@@ -163,11 +181,13 @@ impl Staging<'_> {
         &self,
         bin: &BuiltBin,
         provenance: &Provenance,
+        known: &Taken,
     ) -> Result<StagedFile, Vec<Problem>> {
         let BuiltBin {
             output,
             file,
             features,
+            identity,
         } = bin;
         let name = output.bin.label();
         let read = file.read(self.host).map_err(|problem| vec![problem])?;
@@ -178,7 +198,13 @@ impl Staging<'_> {
                 .embed(&output.bin.package, &name, bytes)
                 .map_err(|problem| vec![of_file(problem)])?;
         }
-        let staged = self.check_and_put(output, features, &bytes, provenance);
+        // Both copies would have to be damaged in the same way.
+        let known = self
+            .old
+            .get(output.path.as_str())
+            .and_then(|staged| known.find(&output.path, identity.as_deref(), staged))
+            .filter(|_| self.holds(&output.path, &bytes));
+        let staged = self.check_and_put(output, features, &bytes, provenance, known);
         staged.map_err(|problems| problems.into_iter().map(of_file).collect())
     }
 
@@ -191,20 +217,27 @@ impl Staging<'_> {
         provenance: &Provenance,
     ) -> Result<Artifact, Vec<Problem>> {
         let StagedFile { artifact, is_new } =
-            self.check_and_put(output, &features, &bytes, provenance)?;
+            self.check_and_put(output, &features, &bytes, provenance, None)?;
         self.is_changed |= is_new;
         Ok(artifact)
     }
 
+    /// Inspects a file, unless it is known what is in it, checks it, and puts it into the new tree. The
+    /// old one has a known file, with the same bytes.
     fn check_and_put(
         &self,
         output: &Output,
         features: &[String],
         bytes: &[u8],
         provenance: &Provenance,
+        known: Option<&TakenFile>,
     ) -> Result<StagedFile, Vec<Problem>> {
         let name = output.bin.label();
-        let (binary, findings) = match inspect::inspect(bytes) {
+        let inspected = match known {
+            Some(known) => Ok(known.binary.clone()),
+            None => inspect::inspect(bytes),
+        };
+        let (binary, findings) = match inspected {
             Ok(binary) => {
                 let mut expected = provenance.expected.iter();
                 let expected = expected.find(|(triple, _)| *triple == output.target.triple());
@@ -242,7 +275,7 @@ impl Staging<'_> {
             built_by: String::new(),
             size: bytes.len() as u64,
             mode: "0755".to_owned(),
-            sha256: digest::sha256(bytes),
+            sha256: known.map_or_else(|| digest::sha256(bytes), |known| known.sha256.clone()),
             binary,
             waivers: waived
                 .into_iter()
@@ -252,23 +285,36 @@ impl Staging<'_> {
                 })
                 .collect(),
         };
-        let is_new = self
-            .put(&artifact, bytes)
-            .map_err(|problem| vec![problem])?;
+        let put = match known {
+            Some(_) => self.link(&artifact.path).map(|()| false),
+            None => self.put(&artifact, bytes),
+        };
+        let is_new = put.map_err(|problem| vec![problem])?;
         Ok(StagedFile { artifact, is_new })
+    }
+
+    /// Returns true if the old tree has a program with these bytes at a path. Comparing bytes, which
+    /// are in memory, takes a third of the time of another digest.
+    fn holds(&self, path: &str, bytes: &[u8]) -> bool {
+        let staged = self.existing.place.path().join(path);
+        self.host.is_program(&staged) && self.host.holds(&staged, bytes)
+    }
+
+    /// Links a file of the old tree.
+    fn link(&self, path: &str) -> Result<()> {
+        let staged = self.existing.place.path().join(path);
+        self.host.link_or_copy(&staged, &self.create_parent(path)?)
     }
 
     /// Links the old tree's file if it is the same, else writes a new one. Returns true if it is
     /// new.
     fn put(&self, artifact: &Artifact, bytes: &[u8]) -> Result<bool> {
-        let to = self.create_parent(&artifact.path)?;
         let same = self.old.get(artifact.path.as_str()) == Some(&artifact.sha256.as_str());
-        let staged = self.existing.place.path().join(&artifact.path);
-        // Comparing the bytes, which are in memory, takes a third of the time of another digest.
-        if same && self.host.is_program(&staged) && self.host.holds(&staged, bytes) {
-            self.host.link_or_copy(&staged, &to)?;
+        if same && self.holds(&artifact.path, bytes) {
+            self.link(&artifact.path)?;
             return Ok(false);
         }
+        let to = self.create_parent(&artifact.path)?;
         self.host.write_program(&to, bytes)?;
         Ok(true)
     }

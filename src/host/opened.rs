@@ -37,6 +37,29 @@ pub struct OpenedFile {
     size: u64,
     modified: Option<SystemTime>,
     changed: Option<Moment>,
+    identity: Option<String>,
+}
+
+/// Returns what changes when a file is written to, replaced or linked: device, inode, size, and the
+/// times of the last change of its contents and of anything else. `None` on systems without inodes.
+fn identity(metadata: &Metadata) -> Option<String> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let (modified, changed) = (metadata.mtime(), metadata.ctime());
+        let (modified_nsec, changed_nsec) = (metadata.mtime_nsec(), metadata.ctime_nsec());
+        Some(format!(
+            "{}:{} {} {modified}.{modified_nsec:09} {changed}.{changed_nsec:09}",
+            metadata.dev(),
+            metadata.ino(),
+            metadata.len()
+        ))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        None
+    }
 }
 
 impl OpenedFile {
@@ -52,6 +75,13 @@ impl OpenedFile {
             (Some(changed), Some(moment)) => changed < moment,
             _ => cfg!(not(unix)),
         }
+    }
+
+    /// Returns the identity of the file as it was opened, if nothing wrote or linked it since a moment
+    /// before: whatever writes to it later gives it another.
+    pub fn settled_identity(&self, moment: Option<Moment>) -> Option<&str> {
+        let is_settled = moment.is_some() && self.is_older_than(moment);
+        self.identity.as_deref().filter(|_| is_settled)
     }
 
     /// Reads the whole file. Returns `None` if it was written to since it was opened.
@@ -94,6 +124,7 @@ impl Host {
                 size: metadata.len(),
                 modified: metadata.modified().ok(),
                 changed: Moment::of_change(&metadata),
+                identity: identity(&metadata),
                 file,
             })
         };

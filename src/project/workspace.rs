@@ -241,7 +241,7 @@ pub fn is_cache_entry(name: &str) -> bool {
         "stages.json",
     ]
     .contains(&name)
-        || ["graph-", "used-", "zig-"]
+        || ["graph-", "taken-", "used-", "zig-"]
             .iter()
             .any(|prefix| name.starts_with(prefix))
 }

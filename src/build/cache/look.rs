@@ -7,6 +7,8 @@ use crate::build::cache::prune::{Entry, Kept, OF_PARTS};
 use crate::build::cache::used::Used;
 use crate::build::look::session::Session;
 use crate::build::plan::{Plan, TargetPlan};
+use crate::build::taken::Taken;
+use crate::host::cache;
 use crate::host::entries::FileType;
 use crate::host::machine::Host;
 use crate::problem::Result;
@@ -38,6 +40,14 @@ pub fn records(host: &Host, cache: &Utf8Path) -> Result<Vec<Used>> {
         records.extend(used);
     }
     Ok(records)
+}
+
+/// Returns what the last build of a target and a profile found in its bins.
+pub fn taken(host: &Host, cache: &Utf8Path, used: &Used) -> Taken {
+    let program = host.own_program().and_then(|path| host.identity(&path));
+    let path = cache.join(used.taken_file_name());
+    let known: Option<Taken> = cache::read(host, Some(&path));
+    known.unwrap_or_default().of(program)
 }
 
 /// Returns the entries of a profile's directory: those of cargo's places one by one, others whole.

@@ -65,6 +65,11 @@ impl Used {
         format!("used-{}-{}.json", self.target, self.profile)
     }
 
+    /// Returns the name of the file of what was found in the bins.
+    pub fn taken_file_name(&self) -> String {
+        format!("taken-{}-{}.json", self.target, self.profile)
+    }
+
     /// Adds a directory of a profile, in which nothing is used yet. One that is no part of the record
     /// is not pruned.
     pub fn add_directory(&mut self, directory: &Utf8Path, target_dir: &Utf8Path) {

@@ -4,6 +4,8 @@ use camino::Utf8Path;
 
 use crate::build::cache::prune::Pruned;
 use crate::build::cache::used::Used;
+use crate::build::taken::Taken;
+use crate::host::cache;
 use crate::host::machine::Host;
 use crate::problem::Result;
 
@@ -15,6 +17,12 @@ pub fn record(host: &Host, cache: &Utf8Path, used: &Used) -> Result<()> {
     }
     host.create_dir_all(cache)?;
     host.replace(&path, text.as_bytes())
+}
+
+/// Writes what a build found in its bins. A failure is ignored: the next one reads them again.
+pub fn taken(host: &Host, cache: &Utf8Path, used: &Used, taken: &Taken) {
+    let path = cache.join(used.taken_file_name());
+    cache::keep(host, Some(&path), taken);
 }
 
 /// Removes what was decided about a profile's directory.

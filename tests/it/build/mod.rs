@@ -650,6 +650,55 @@ fn sources_that_a_build_script_changes_are_changes() {
 }
 
 #[test]
+fn what_was_found_in_a_bin_counts_while_both_copies_are_the_same() {
+    let project = Project::of("hello");
+    let (built, staged) = (
+        project.path(&format!("target/{HOST}/debug/hello")),
+        project.path(&format!("tree/{HOST}/hello/hello")),
+    );
+    let kept = project.path(&format!("target/xpkg-cache/taken-{HOST}-dev.json"));
+    let found = || std::fs::read_to_string(&kept).unwrap_or_default();
+    let digest = || {
+        project
+            .xpkg(&format!(
+                "build -q --profile dev --target {HOST} --out-dir tree"
+            ))
+            .ok();
+        let artifact = &project.json("tree/manifest.json")["artifacts"][0];
+        let bytes = std::fs::read(&staged).unwrap();
+        assert_eq!(artifact["sha256"], cargo_xpkg::digest::sha256(&bytes));
+        artifact["sha256"].as_str().unwrap().to_owned()
+    };
+    // Changes one byte of a text, and neither the size nor the time.
+    let damage = |path: &std::path::Path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        let at = bytes.windows(6).position(|text| text == b"hello ").unwrap();
+        bytes[at] = b'H';
+        let time = std::fs::metadata(path).unwrap().modified().unwrap();
+        let mut file = std::fs::File::options().write(true).open(path).unwrap();
+        std::io::Write::write_all(&mut file, &bytes).unwrap();
+        file.set_modified(time).unwrap();
+    };
+    let first = digest();
+    // Not of a bin that was just written.
+    assert_eq!(digest(), first);
+    let settled = found();
+    assert!(settled.contains(&first), "{settled}");
+    assert_eq!(digest(), first);
+    assert_eq!(found(), settled);
+    damage(&staged);
+    assert_eq!(digest(), first, "the tree is repaired");
+    damage(&built);
+    let damaged = digest();
+    assert_ne!(damaged, first, "cargo's file is read again");
+    assert_eq!(digest(), damaged);
+    assert!(found().contains(&damaged));
+    // A forged record is none.
+    std::fs::write(&kept, found().replace(&damaged, &first)).unwrap();
+    assert_eq!(digest(), damaged);
+}
+
+#[test]
 fn strip_is_the_same_for_every_linker() {
     let project = Project::of("hello");
     project.append(
