@@ -102,6 +102,7 @@ const LISTS: &[&[Code]] = &[
     crate::verify::rules::hardening::CODES,
     crate::verify::between::CODES,
     crate::verify::sbom::CODES,
+    crate::verify::provenance::CODES,
     crate::verify::report::CODES,
 ];
 

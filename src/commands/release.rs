@@ -23,6 +23,7 @@ use crate::ship::release::decide::{self, Input};
 use crate::ship::release::document::document;
 use crate::ship::release::model::{Build, Included, RELEASE_DIRTY, RELEASE_INVALID, Release};
 use crate::ship::release::planned::{self as planned_files, Planned};
+use crate::ship::release::provenance;
 use crate::ship::release::sbom::{self, Facts, Sbom};
 use crate::ship::release::sign::{self, SigningKey};
 use crate::ship::release::write::{Parts, Written};
@@ -212,6 +213,8 @@ pub fn make(host: &Host, args: ReleaseArgs) -> Result<Utf8PathBuf, Failure> {
     report_irreproducible(host, &release, &manifests);
     let registry = source.registry(host, &cargo, &release, allow_dirty)?;
     let sboms = source.sboms(host, &release, &manifests, &asking, epoch)?;
+    let run = provenance::run_url(|name| host.var(name));
+    let predicate = provenance::predicate(&release, &manifests, run);
     let Written {
         document,
         is_changed,
@@ -221,6 +224,7 @@ pub fn make(host: &Host, args: ReleaseArgs) -> Result<Utf8PathBuf, Failure> {
             release: &release,
             trees: &source.trees,
             sboms: &sboms,
+            provenance: Some(&predicate).filter(|_| release.provenance),
             registry: registry.as_ref(),
             keys: &keys,
             epoch,

@@ -29,6 +29,14 @@ pub fn parse<T: DeserializeOwned>(text: &str, version: u32) -> Result<T, String>
             "it has schema version {schema_version}, this xpkg reads {version}"
         ));
     }
+    strict(text)
+}
+
+/// Parses a document without characters that cannot be seen.
+///
+/// # Errors
+/// The reason as a clause.
+pub fn strict<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if let Some(hidden) = invisible(&document) {
         return Err(format!(

@@ -396,7 +396,10 @@ impl Manifest {
 
 impl TargetRecord {
     /// Checks the fields of a record that become names or arguments, or that the triple determines.
-    fn validate(&self) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// The reason as a clause.
+    pub fn validate(&self) -> Result<(), String> {
         let Self {
             id,
             target,

@@ -5,6 +5,7 @@ pub mod installer;
 pub mod look;
 pub mod manifest;
 pub mod packed;
+pub mod provenance;
 pub mod registry;
 pub mod release;
 pub mod signature;

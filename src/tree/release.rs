@@ -189,6 +189,8 @@ pub enum FileKind {
     Scoop,
     /// SBOM of a build, CycloneDX.
     Sbom,
+    /// How the files were made: a statement of in-toto.
+    Provenance,
 }
 
 impl FileKind {
@@ -205,6 +207,7 @@ impl FileKind {
             Self::Homebrew => "formula of Homebrew",
             Self::Scoop => "manifest of Scoop",
             Self::Sbom => "SBOM",
+            Self::Provenance => "provenance",
         }
     }
 

@@ -17,6 +17,7 @@ pub mod listing;
 pub mod look;
 pub mod markdown;
 pub mod paths;
+pub mod provenance;
 pub mod registry;
 pub mod release;
 pub mod report;

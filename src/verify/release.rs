@@ -15,7 +15,7 @@ use crate::verify::integrity::DIGEST_MISMATCH;
 use crate::verify::listing::Listing;
 use crate::verify::listing::release::REPEAT;
 use crate::verify::paths::head;
-use crate::verify::registry;
+use crate::verify::{provenance, registry};
 
 /// Compares the programs in the archives of releases, and the tables of their installers, with their
 /// documents.
@@ -42,6 +42,7 @@ pub fn check(subject: &Artifacts, listing: &Listing) -> Vec<Finding> {
             }
         }
         findings.extend(registry::check(subject, base, document));
+        findings.extend(provenance::check(subject, base, document));
         for (path, file) in subject.entries.iter().filter_map(Entry::file) {
             if let Some(installer) = path.strip_prefix(base).and_then(Installer::of_name) {
                 // One that is too long to be kept has no table, either.

@@ -36,6 +36,8 @@ pub struct ReleaseConfig {
     pub homebrew: bool,
     /// True if a manifest of Scoop is written for each package.
     pub scoop: bool,
+    /// False if no provenance is written.
+    pub provenance: Option<bool>,
     /// Packages of Debian; none without this table.
     pub deb: Option<DebConfig>,
     /// Registry of cargo; none without this table.

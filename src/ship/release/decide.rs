@@ -145,6 +145,7 @@ pub fn decide(trees: &[Manifest], input: &Input) -> Result<Release, Vec<Problem>
         install_directory: release.install_dir.clone(),
         homebrew: release.homebrew,
         scoop: release.scoop,
+        provenance: release.provenance.unwrap_or(true),
         packages: released,
         builds,
     })

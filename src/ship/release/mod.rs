@@ -23,6 +23,8 @@ pub mod model;
 pub mod page;
 /// Files before they are written.
 pub mod planned;
+/// How the files were made.
+pub mod provenance;
 /// SBOM of a build.
 pub mod sbom;
 pub mod sign;

@@ -36,6 +36,8 @@ pub struct Release {
     pub homebrew: bool,
     /// True if manifests of Scoop are written.
     pub scoop: bool,
+    /// True if provenance is written.
+    pub provenance: bool,
     /// Packages with a bin in the release, sorted by name.
     pub packages: Vec<Package>,
     /// Packages built for targets, sorted by package and triple.

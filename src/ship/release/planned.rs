@@ -5,6 +5,7 @@ use crate::ship::release::deb;
 use crate::ship::release::model::{Build, Release};
 use crate::ship::release::page::PAGE_NAME;
 use crate::ship::release::texts::texts;
+use crate::tree::provenance;
 use crate::tree::registry::{CRATES, INDEX};
 use crate::tree::release::{FileKind, FileRecord, NAME, SUMS_NAME};
 
@@ -41,6 +42,9 @@ pub fn planned(release: &Release, has_registry: bool) -> Result<Vec<Planned>, Ve
     if has_registry {
         files.push(file(format!("{CRATES}/"), FileKind::Crate));
         files.push(file(format!("{INDEX}/"), FileKind::Index));
+    }
+    if release.provenance {
+        files.push(file(provenance::NAME.to_owned(), FileKind::Provenance));
     }
     files.push(file(PAGE_NAME.to_owned(), FileKind::Page));
     files.sort_by(|a, b| a.path.cmp(&b.path));

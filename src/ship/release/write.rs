@@ -35,6 +35,7 @@ use crate::ship::release::sign::run::sign;
 use crate::ship::release::texts::{TextFile, texts};
 use crate::ship::trees::look::{Origin, findings, line};
 use crate::tree::look::TREE_CHANGED;
+use crate::tree::provenance::{self, Predicate, Statement, subjects};
 use crate::tree::registry::{CRATES, INDEX, config as config_text, path_of};
 use crate::tree::release::{Document, FileKind, FileRecord, NAME, SUMS_NAME, sums};
 use crate::tree::signature::comment;
@@ -70,6 +71,8 @@ pub struct Parts<'a> {
     pub trees: &'a [Utf8PathBuf],
     /// SBOMs of its builds.
     pub sboms: &'a [Sbom],
+    /// How the files were made; `None` if that is not written.
+    pub provenance: Option<&'a Predicate>,
     /// Packages of the registry, if there is one.
     pub registry: Option<&'a Registry>,
     /// Keys to sign it with.
@@ -89,6 +92,7 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
         release,
         trees,
         sboms,
+        provenance,
         registry,
         keys,
         epoch,
@@ -121,6 +125,9 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
     }
     for sbom in sboms {
         files.push(put_sbom(&below, sbom).map_err(single)?);
+    }
+    if let Some(predicate) = provenance {
+        files.push(put_provenance(&below, release, &files, predicate).map_err(single)?);
     }
     let page = page::page(
         release,
@@ -259,6 +266,27 @@ fn put_sbom(below: &Below, sbom: &Sbom) -> Result<FileRecord> {
         kind: FileKind::Sbom,
         package: Some(package.clone()),
         target: Some(target.clone()),
+        format: None,
+        size,
+        sha256,
+    })
+}
+
+/// Writes the provenance of the files that are written.
+fn put_provenance(
+    below: &Below,
+    release: &Release,
+    files: &[FileRecord],
+    predicate: &Predicate,
+) -> Result<FileRecord> {
+    let written = document(release, files.to_vec(), Vec::new());
+    let statement = Statement::new(subjects(&written), predicate.clone());
+    let (sha256, size) = put(below, provenance::NAME, statement.json().as_bytes())?;
+    Ok(FileRecord {
+        path: provenance::NAME.to_owned(),
+        kind: FileKind::Provenance,
+        package: None,
+        target: None,
         format: None,
         size,
         sha256,

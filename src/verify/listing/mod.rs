@@ -21,7 +21,7 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text;
 use crate::project::path_template::JSON_NAME;
 use crate::tree::manifest::Manifest;
-use crate::tree::release::Document;
+use crate::tree::release::{Document, FileKind};
 use crate::verify::finding::{Finding, finding};
 use crate::verify::paths::{PATH_UNSAFE, head};
 use crate::verify::report::Skipped;
@@ -299,6 +299,10 @@ fn add_companions(all: &[&Entry], listing: &mut Listing) {
         };
         let is_vouched_for =
             |path: &str| listing.files.contains_key(path) || listing.exempt.contains(path);
+        // It is compared with its release.
+        if is_provenance(path, listing) {
+            continue;
+        }
         let belongs = match name {
             ListName::Companion(stem) => is_vouched_for(stem),
             _ => true,
@@ -311,6 +315,15 @@ fn add_companions(all: &[&Entry], listing: &mut Listing) {
             });
         }
     }
+}
+
+/// Returns true for the provenance that the document of a release lists.
+fn is_provenance(path: &str, listing: &Listing) -> bool {
+    listing.releases.iter().any(|(base, document)| {
+        let mut files = document.files.iter();
+        let name = path.strip_prefix(base.as_str());
+        files.any(|file| file.kind == FileKind::Provenance && Some(file.path.as_str()) == name)
+    })
 }
 
 /// Codes that this file declares.

@@ -96,7 +96,7 @@ release                              [TIME]  done
       Staged 2 bins in [ROOT]/target/xpkg
     Verified [ROOT]/target/xpkg
        Wrote 1 image in [ROOT]/target/xpkg-docker
-       Wrote release 0.1.0: 8 files in [ROOT]/target/xpkg-release/0.1.0
+       Wrote release 0.1.0: 9 files in [ROOT]/target/xpkg-release/0.1.0
       Passed 11 stages
 
 "#]]
@@ -122,7 +122,7 @@ release          [TIME]  done
 --- stderr
     Verified [ROOT]/target/xpkg
    Unchanged 1 image in [ROOT]/target/xpkg-docker
-   Unchanged release 0.1.0: 8 files in [ROOT]/target/xpkg-release/0.1.0
+   Unchanged release 0.1.0: 9 files in [ROOT]/target/xpkg-release/0.1.0
       Passed 3 stages
 
 "#]]

@@ -53,12 +53,13 @@ main/1.0.0/greeter-1.0.0-x86_64-unknown-linux-musl.cdx.json [SIZE]    put
 main/1.0.0/greeter-1.0.0-x86_64-unknown-linux-musl.tar.gz [SIZE]  put
 main/1.0.0/index.html [SIZE]    put
 main/1.0.0/install.sh [SIZE]   put
+main/1.0.0/provenance.intoto.json [SIZE]    put
 main/1.0.0/registry/crates/greeter-1.0.0.crate [SIZE]      put
 main/1.0.0/registry/crates/greeting-1.0.0.crate [SIZE]      put
 main/1.0.0/registry/index/config.json [SIZE]       put
 main/1.0.0/registry/index/gr/ee/greeter [SIZE]      put
 main/1.0.0/registry/index/gr/ee/greeting [SIZE]      put
-main/1.0.0/SHA256SUMS [SIZE]      put
+main/1.0.0/SHA256SUMS [SIZE]    put
 main/1.0.0/release.json [SIZE]    put
 main/registry/crates/greeter-1.0.0.crate [SIZE]      put
 main/registry/crates/greeting-1.0.0.crate [SIZE]      put
@@ -70,7 +71,7 @@ main/latest/install.sh [SIZE]   put
 main/index.html [SIZE]    put
 --- stderr
       Noting what `http://127.0.0.1:9/main/registry` answers to readers is not checked: Connection refused (os error 111)
-   Published 1.0.0 in file://[ROOT]/site/main: 19 objects (19 put); latest is 1.0.0
+   Published 1.0.0 in file://[ROOT]/site/main: 20 objects (20 put); latest is 1.0.0
 
 "#]]
     );
@@ -154,6 +155,7 @@ error[version-immutable]: 1.0.0 is in the channel `main` already, with other fil
            main/1.0.0/greeter-1.0.0-x86_64-unknown-linux-musl.tar.gz
            main/1.0.0/index.html
            main/1.0.0/install.sh
+           main/1.0.0/provenance.intoto.json
            main/1.0.0/registry/crates/greeter-1.0.0.crate
            main/1.0.0/registry/crates/greeting-1.0.0.crate
            main/1.0.0/registry/index/gr/ee/greeter
@@ -367,12 +369,13 @@ main/1.0.0/greeter-1.0.0-x86_64-unknown-linux-musl.cdx.json [SIZE]    put
 main/1.0.0/greeter-1.0.0-x86_64-unknown-linux-musl.tar.gz [SIZE]  put
 main/1.0.0/index.html [SIZE]    put
 main/1.0.0/install.sh [SIZE]   put
+main/1.0.0/provenance.intoto.json [SIZE]    put
 main/1.0.0/registry/crates/greeter-1.0.0.crate [SIZE]      put
 main/1.0.0/registry/crates/greeting-1.0.0.crate [SIZE]      put
 main/1.0.0/registry/index/config.json [SIZE]       put
 main/1.0.0/registry/index/gr/ee/greeter [SIZE]      put
 main/1.0.0/registry/index/gr/ee/greeting [SIZE]      put
-main/1.0.0/SHA256SUMS [SIZE]      put
+main/1.0.0/SHA256SUMS [SIZE]    put
 main/1.0.0/release.json [SIZE]    put
 main/registry/crates/greeter-1.0.0.crate [SIZE]      put
 main/registry/crates/greeting-1.0.0.crate [SIZE]      put
@@ -384,7 +387,7 @@ main/latest/install.sh [SIZE]   put
 main/index.html [SIZE]    put
 --- stderr
       Noting what `http://127.0.0.1:9/main/registry` answers to readers is not checked: Connection refused (os error 111)
-   Published 1.0.0 in file://[ROOT]/site/main: 19 objects (19 put); latest is 1.0.0
+   Published 1.0.0 in file://[ROOT]/site/main: 20 objects (20 put); latest is 1.0.0
      Running cdn
 purging
 error[hook-failed]: 1.0.0 is published, and the command that follows failed

@@ -31,6 +31,9 @@ fn copied(project: &Project, version: &str) {
     let line = format!(
         "PATH=/usr/bin:/bin; cp -rL releases/1.0.0 copy; cd copy; \
          sed -i 's/^  \"version\": \"1.0.0\"/  \"version\": \"{version}\"/' release.json; \
+         p=provenance.intoto.json; o=$(sha256sum $p); \
+         sed -i 's/\"version\": \"1.0.0\"/\"version\": \"{version}\"/' $p; \
+         n=$(sha256sum $p); sed -i \"s/${{o%% *}}/${{n%% *}}/\" release.json SHA256SUMS; \
          d=$(sha256sum release.json); sed -i \"s/.*  release.json/$d/\" SHA256SUMS"
     );
     project.shell(&line).ok();

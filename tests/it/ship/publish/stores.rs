@@ -21,13 +21,13 @@ fn a_release_is_published_with_types_cache_headers_and_digests() {
         let project = machine();
         let published = run(&project, &server.address, "types", "publish releases/1.0.0").ok();
         assert!(
-            published.stderr.contains("19 objects (19 put)"),
+            published.stderr.contains("20 objects (20 put)"),
             "{}",
             published.stderr
         );
         let again = run(&project, &server.address, "types", "publish releases/1.0.0").ok();
         assert!(
-            again.stderr.contains("19 objects (19 already there)"),
+            again.stderr.contains("20 objects (20 already there)"),
             "{}",
             again.stderr
         );
@@ -122,7 +122,7 @@ fn files_of_another_tool_are_compared_by_their_bytes() {
     )
     .ok();
     assert!(
-        published.stderr.contains("(8 put, 11 already there)"),
+        published.stderr.contains("(8 put, 12 already there)"),
         "{}",
         published.stderr
     );

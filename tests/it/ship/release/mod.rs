@@ -3,6 +3,7 @@
 mod deb;
 pub mod installers;
 mod place;
+mod provenance;
 pub mod registry;
 mod sbom;
 mod sealed;
@@ -46,6 +47,7 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
             x86.as_str(),
             "index.html",
             "install.sh",
+            "provenance.intoto.json",
             "release.json"
         ]
     );
@@ -57,7 +59,7 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
         listed.stdout,
         format!(
             "{arm_sbom}: OK\n{arm}: OK\n{x86_sbom}: OK\n{x86}: OK\nindex.html: OK\ninstall.sh: OK\n\
-             release.json: OK\n"
+             provenance.intoto.json: OK\nrelease.json: OK\n"
         )
     );
     let members = on_a_system(
@@ -100,7 +102,7 @@ fn a_release_holds_an_archive_for_each_target_with_sums() {
     assert!(
         verified
             .stdout
-            .contains("2 programs, 6 of 6 files compared, 0 findings"),
+            .contains("2 programs, 7 of 7 files compared, 0 findings"),
         "{}",
         verified.stdout
     );
@@ -125,7 +127,7 @@ fn two_runs_in_two_places_write_the_same_bytes() {
     }
     let sums = one.read(&format!("{DIRECTORY}/SHA256SUMS"));
     assert_eq!(sums, other.read(&format!("{DIRECTORY}/SHA256SUMS")));
-    assert_eq!(sums.lines().count(), 12);
+    assert_eq!(sums.lines().count(), 13);
     // Every format has the same contents, for the tools that users have.
     for (suffix, command) in [
         ("tar.xz", "tar -xJf"),
@@ -172,6 +174,7 @@ fn a_dry_run_shows_the_files_and_writes_none() {
             format!("{} SBOM", archive(X86_MUSL, "cdx.json")),
             "index.html page".to_owned(),
             "install.sh installer".to_owned(),
+            "provenance.intoto.json provenance".to_owned(),
             "release.json document".to_owned(),
             "SHA256SUMS checksums".to_owned(),
         ]
@@ -235,7 +238,7 @@ fn trees_of_other_machines_are_released_without_a_workspace() {
             from("target/arm.tar.gz")
         ))
         .ok();
-    assert_eq!(elsewhere.files("out").len(), 6);
+    assert_eq!(elsewhere.files("out").len(), 7);
     let unpacked = format!("tar -xzf out/{}", archive(X86_MUSL, "tar.gz"));
     on_a_system(
         &elsewhere,
@@ -267,7 +270,7 @@ fn trees_of_other_machines_are_released_without_a_workspace() {
         "{}",
         refused.stderr
     );
-    assert_eq!(elsewhere.files("out").len(), 6);
+    assert_eq!(elsewhere.files("out").len(), 7);
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn an_sbom_describes_the_programs_of_its_archive() {
     assert!(
         verified
             .stdout
-            .contains("4 programs, 6 of 6 files compared, 0 findings"),
+            .contains("4 programs, 7 of 7 files compared, 0 findings"),
         "{}",
         verified.stdout
     );

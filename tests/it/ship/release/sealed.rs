@@ -20,9 +20,17 @@ impl Sealed {
         Self { project }
     }
 
+    /// Returns the findings of [`Sealed::all_found`] but those of the provenance, which has digests
+    /// of its own.
+    fn found(&self, change: impl FnOnce(&Project)) -> Vec<String> {
+        let mut found = self.all_found(change);
+        found.retain(|line| !line.starts_with("provenance-mismatch "));
+        found
+    }
+
     /// Changes the release, writes its lists anew, and returns the findings of `verify`: code, path,
     /// what was found, what was expected. The release is whole again after it.
-    fn found(&self, change: impl FnOnce(&Project)) -> Vec<String> {
+    fn all_found(&self, change: impl FnOnce(&Project)) -> Vec<String> {
         change(&self.project);
         self.seal();
         let run = self.project.xpkg("verify out --message-format json");
@@ -392,4 +400,61 @@ fn a_registry_is_not_what_its_index_alone_says() {
         found("gr/ee/greeting", "\"default\":[\"loud\"]", "\"default\":[]"),
         line("greeting", "`features` are not those of its package")
     );
+}
+
+#[test]
+fn a_provenance_is_that_of_its_release() {
+    const NAME: &str = "out/provenance.intoto.json";
+    let release = Sealed::of(hello(), X86_MUSL);
+    let whole = release.project.read(NAME);
+    let statement: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    let found = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut changed = statement.clone();
+        change(&mut changed);
+        release.all_found(|project| project.write(NAME, &changed.to_string()))
+    };
+    assert_eq!(found(&|_| ()), [""; 0]);
+    let first = statement["subject"][0]["digest"]["sha256"]
+        .as_str()
+        .unwrap();
+    let name = statement["subject"][0]["name"].as_str().unwrap();
+    let zeros = "0".repeat(64);
+    assert_eq!(
+        found(&|changed| changed["subject"][0]["digest"]["sha256"] = zeros.as_str().into()),
+        [format!(
+            "provenance-mismatch provenance.intoto.json: the subject `{name}`: digest {zeros}, \
+             expected digest {first}, by `release.json`"
+        )]
+    );
+    assert_eq!(
+        found(&|changed| {
+            let definition = &mut changed["predicate"]["buildDefinition"];
+            definition["externalParameters"]["version"] = "0.2.0".into();
+        }),
+        [
+            "provenance-mismatch provenance.intoto.json: `version`: 0.2.0, expected 0.1.0, by \
+          `release.json`"
+        ]
+    );
+    assert_eq!(
+        found(&|changed| {
+            changed["predicate"]["runDetails"]["builder"]["id"] = "https://ci.example".into();
+        }),
+        [
+            "provenance-unreadable provenance.intoto.json: `builder.id` is `https://ci.example`, not \
+             urn:cargo-xpkg:builder:self-asserted, expected the provenance that xpkg wrote"
+        ]
+    );
+    // An archive of another build beside it.
+    let codes = |found: Vec<String>| {
+        let code = |line: String| line.split(':').next().unwrap_or_default().to_owned();
+        found.into_iter().map(code).collect::<Vec<String>>()
+    };
+    let found = release.all_found(|project| project.append("out/install.sh", "# changed\n"));
+    assert_eq!(codes(found), ["provenance-mismatch provenance.intoto.json"]);
+    // It is in the lists, and gone.
+    let found = release.all_found(|project| {
+        on_a_system(project, &format!("rm {NAME}"));
+    });
+    assert_eq!(codes(found), ["file-missing provenance.intoto.json"]);
 }

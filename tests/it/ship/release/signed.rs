@@ -59,7 +59,7 @@ not checked
 
 signed: `SHA256SUMS` by minisign, `hello 0.1.0`
 
-passed: `out`, policy `default`, listed by `release.json` and 1 more: 1 program, 4 of 4 files compared, 0 findings, 0 accepted, 1 not checked
+passed: `out`, policy `default`, listed by `release.json` and 1 more: 1 program, 5 of 5 files compared, 0 findings, 0 accepted, 1 not checked
 
 "#]]
     );
@@ -142,7 +142,7 @@ not checked
   SHA256SUMS.minisig: contents: it is a minisign signature, which is not checked
   SHA256SUMS.sig: contents: it is an SSH signature, which is not checked
 
-failed: `copy`, policy `default`, listed by `release.json` and 1 more: 1 program, 4 of 4 files compared, 1 finding, 0 accepted, 2 not checked
+failed: `copy`, policy `default`, listed by `release.json` and 1 more: 1 program, 5 of 5 files compared, 1 finding, 0 accepted, 2 not checked
 
 "#]]
     );
@@ -198,7 +198,7 @@ error[list-signature-missing]: no list is signed, or a signature that a release 
   SHA256SUMS: no signature beside it, expected `SHA256SUMS.minisig`
   help: sign the release: `cargo xpkg release --sign KIND:FILE`
 
-failed: `unsigned`, policy `default`, listed by `release.json` and 1 more: 1 program, 4 of 4 files compared, 2 findings, 0 accepted, 0 not checked
+failed: `unsigned`, policy `default`, listed by `release.json` and 1 more: 1 program, 5 of 5 files compared, 2 findings, 0 accepted, 0 not checked
 
 "#]]
     );

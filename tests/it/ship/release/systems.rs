@@ -84,6 +84,7 @@ hello.rb
 index.html
 install.ps1
 install.sh
+provenance.intoto.json
 release.json
 "#]],
     );
@@ -159,7 +160,7 @@ end
     check_text(
         verified.stdout.lines().last().unwrap_or_default(),
         str![
-            "passed: `target/xpkg-release/0.1.0`, policy `default`, listed by `release.json` and 1 more: 6 programs, 10 of 10 files compared, 0 findings, 0 accepted, 0 not checked"
+            "passed: `target/xpkg-release/0.1.0`, policy `default`, listed by `release.json` and 1 more: 6 programs, 11 of 11 files compared, 0 findings, 0 accepted, 0 not checked"
         ],
     );
     // The universal file alone.
@@ -174,6 +175,7 @@ hello-0.1.0-universal2-apple-darwin.tar.gz
 hello.rb
 index.html
 install.sh
+provenance.intoto.json
 release.json
 "#]],
     );

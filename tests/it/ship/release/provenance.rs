@@ -1,0 +1,121 @@
+//! Provenance: held to what it says of the files, and to in-toto's own reader where it is there.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{DIRECTORY, hello, on_a_system};
+use crate::support::{Project, X86_MUSL};
+
+const NAME: &str = "provenance.intoto.json";
+
+fn statement(project: &Project) -> Value {
+    project.json(&format!("{DIRECTORY}/{NAME}"))
+}
+
+#[test]
+fn a_release_says_how_its_files_were_made() {
+    let project = hello();
+    project.append(
+        "Cargo.toml",
+        "[features]\nextra = []\n[profile.small]\ninherits = \"release\"\n",
+    );
+    let commit = project.commit();
+    let command =
+        format!("release -q --target {X86_MUSL} --features extra --profile small --tag v0.1.0");
+    project.xpkg(&command).ok();
+    let whole = statement(&project);
+    assert_eq!(whole["_type"], "https://in-toto.io/Statement/v1");
+    assert_eq!(whole["predicateType"], "https://slsa.dev/provenance/v1");
+    // Every file but the page, what is made of this, and itself; and the program in the archive.
+    let line = format!(
+        "cd {DIRECTORY} && mkdir ../in && tar -xzf *.tar.gz -C ../in && sha256sum *.cdx.json \
+         *.tar.gz install.sh && cd ../in && sha256sum */hello"
+    );
+    let sums = on_a_system(&project, &line).stdout;
+    let mut expected: BTreeMap<&str, &str> = BTreeMap::new();
+    for line in sums.lines() {
+        let (digest, name) = line.split_once("  ").unwrap();
+        expected.insert(name, digest);
+    }
+    let subjects = whole["subject"].as_array().unwrap().iter();
+    let subjects: BTreeMap<&str, &str> = subjects
+        .map(|subject| {
+            let digest = subject["digest"]["sha256"].as_str().unwrap();
+            (subject["name"].as_str().unwrap(), digest)
+        })
+        .collect();
+    assert_eq!(subjects, expected);
+    let definition = &whole["predicate"]["buildDefinition"];
+    assert_eq!(
+        definition["externalParameters"],
+        json!({
+            "name": "hello",
+            "version": "0.1.0",
+            "tag": "v0.1.0",
+            "builds": [{
+                "package": "hello",
+                "version": "0.1.0",
+                "target": X86_MUSL,
+                "glibc": null,
+                "programs": [{
+                    "name": "hello",
+                    "bin": "hello",
+                    "profile": "small",
+                    "features": ["extra"],
+                }],
+            }],
+        })
+    );
+    let manifest = project.json("target/xpkg/manifest.json");
+    assert_eq!(
+        definition["internalParameters"]["records"],
+        manifest["targets"]
+    );
+    let dependencies = definition["resolvedDependencies"].as_array().unwrap();
+    let of = |name: &str| {
+        let found = dependencies.iter().find(|one| one["name"] == name);
+        found.unwrap_or_else(|| panic!("{name} in {dependencies:?}"))
+    };
+    assert_eq!(of("source")["digest"]["gitCommit"], commit.as_str());
+    let lock = on_a_system(&project, "sha256sum Cargo.lock").stdout;
+    assert_eq!(of("Cargo.lock")["digest"]["sha256"], lock[..64]);
+    let record = &manifest["targets"][0];
+    assert_eq!(
+        of("rustc")["uri"],
+        format!(
+            "pkg:generic/rustc@{}",
+            record["rustc"]["release"].as_str().unwrap()
+        )
+    );
+    assert_eq!(
+        of("linker")["annotations"]["version"],
+        record["toolchain"]["linker"]["version"]
+    );
+    assert_eq!(
+        whole["predicate"]["runDetails"],
+        json!({ "builder": {
+            "id": "urn:cargo-xpkg:builder:self-asserted",
+            "version": { "cargo-xpkg": env!("CARGO_PKG_VERSION") },
+        } })
+    );
+    let text = project.read(&format!("{DIRECTORY}/{NAME}"));
+    assert!(!text.contains(project.root.to_str().unwrap()), "{text}");
+    super::the_schema_holds(&project.json(&format!("{DIRECTORY}/release.json")));
+    project.xpkg(&format!("verify {DIRECTORY}")).ok();
+    // A service that runs it is named, and is no builder: anybody can set these variables.
+    let variables = [
+        ("GITLAB_CI", "true"),
+        ("CI_PIPELINE_URL", "https://lab.example/pipelines/7"),
+    ];
+    project.xpkg_with(&variables, "release -q --no-build").ok();
+    assert_eq!(
+        statement(&project)["predicate"]["runDetails"]["metadata"],
+        json!({ "invocationId": "https://lab.example/pipelines/7" })
+    );
+    // Without it.
+    project.write("xpkg.toml", "[release]\nprovenance = false\n");
+    project.xpkg("release -q --no-build").ok();
+    assert!(!project.files(DIRECTORY).contains(&NAME.to_owned()));
+    project.xpkg(&format!("verify {DIRECTORY}")).ok();
+}
