@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::digest::Algorithm;
 use crate::inspect::InspectError;
+use crate::inspect::auditable::PackageList;
 use crate::inspect::binary::Binary;
 use crate::problem::code::Code;
 
@@ -105,6 +106,9 @@ pub struct File {
     pub inode: Option<(u64, u64)>,
     /// Home directories of builders that its bytes name (`/home/ci`), a few at most.
     pub homes: Vec<String>,
+    /// cargo-auditable's list of packages in a program, or the reason why it cannot be read, as a
+    /// clause; `None` if there is none.
+    pub packages: Option<Result<Box<PackageList>, String>>,
 }
 
 /// Maximum size in bytes of a file that lists others.

@@ -148,6 +148,7 @@ impl CompilerCheck {
                     found: evidence.clone(),
                     expected: String::new(),
                     help: probe.code.info().fix.to_owned(),
+                    advisory: None,
                 }),
                 Verdict::Inconclusive { why } => skipped.push(Skipped {
                     path: program.to_owned(),

@@ -103,6 +103,7 @@ const LISTS: &[&[Code]] = &[
     crate::verify::between::CODES,
     crate::verify::sbom::CODES,
     crate::verify::provenance::CODES,
+    crate::verify::audit::CODES,
     crate::verify::report::CODES,
 ];
 

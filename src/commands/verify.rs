@@ -20,8 +20,8 @@ use crate::ui::verify;
 use crate::verify::judge::{self, VerifyOptions};
 use crate::verify::rules::chosen;
 use crate::verify::run::start_all;
-use crate::verify::waiver::{self, AcceptRule, NO_REASON};
-use crate::verify::{look, markdown, sarif, signed};
+use crate::verify::waiver::{self, AcceptRule, Accepts, NO_REASON};
+use crate::verify::{audit, look, markdown, sarif, signed};
 
 /// Examples of the command line.
 pub const EXAMPLES: &[&str] = &[
@@ -46,8 +46,8 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "NAME")]
     pub policy: Option<String>,
 
-    /// Accept a finding, everywhere or at one path; the report lists it with the reason
-    #[arg(long, value_name = "CODE[=PATH]")]
+    /// Accept a finding or an advisory, everywhere or at one path; the report lists it with the reason
+    #[arg(long, value_name = "CODE|ID[=PATH]")]
     pub accept: Vec<String>,
 
     /// Why the finding is accepted (recorded in the report)
@@ -61,6 +61,10 @@ pub struct VerifyArgs {
     /// Require signatures of the lists by a public key of minisign or SSH, or its file
     #[arg(long, value_name = "KEY")]
     pub signed_by: Option<String>,
+
+    /// Look up the packages of programs and SBOMs in a directory of RustSec's advisories, offline
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    pub audit: Option<Utf8PathBuf>,
 
     /// Build the recorded commits of a tree again, in another directory, and require the same bytes
     #[arg(long)]
@@ -125,6 +129,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
         reason,
         require_list,
         signed_by,
+        audit,
         reproduce,
         run,
         expect_version,
@@ -159,12 +164,18 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
     let signer = signed_by
         .map(|text| signed::look::signer(host, &text, &path))
         .transpose()?;
+    // Before anything is read that takes long.
+    let database = audit.map(|directory| audit::look::read(host, &directory));
+    let database = database.transpose()?;
     let bar = host.shell.bar("Verifying");
     let subject = look::read(host, &path, &bar)?;
     drop(bar);
     let mut report = judge::check_artifacts(&subject, &options);
     if let Some(signer) = &signer {
         signed::look::check(host, &subject, signer, &mut report)?;
+    }
+    if let Some(database) = &database {
+        audit::check(&subject, database, &options, &mut report);
     }
     if reproduce {
         let findings = reproduce::run::reproduce(host, &path, place.manifest_path)?;
@@ -254,7 +265,7 @@ fn accept_rules(accept: &[String], reason: Option<String>) -> Result<Vec<AcceptR
             .map_or((text.as_str(), None), |(name, path)| {
                 (name, Some(path.to_owned()))
             });
-        let code = codes::find(name).ok_or_else(|| {
+        let accepts = Accepts::parse(name, codes::find).ok_or_else(|| {
             let problem = Problem::new(
                 NO_SUCH_CODE,
                 format!("`--accept {text}`: there is no code `{name}`"),
@@ -269,7 +280,11 @@ fn accept_rules(accept: &[String], reason: Option<String>) -> Result<Vec<AcceptR
                 Problem::new(NO_REASON, format!("`--accept {text}` needs `--reason`"))
                     .help("say why the finding is accepted: `--reason TEXT`")
             })?;
-        Ok(AcceptRule { code, path, reason })
+        Ok(AcceptRule {
+            accepts,
+            path,
+            reason,
+        })
     };
     accept.iter().map(parse).collect()
 }

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io::{Read as _, Write as _};
 
+use auditable_extract::raw_auditable_data;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
@@ -196,6 +197,20 @@ impl PackageList {
             serde_json::from_slice(&json).map_err(|error| ListError::Json(error.to_string()))?;
         list.validate()?;
         Ok(list)
+    }
+
+    /// Reads the list in a program.
+    ///
+    /// # Errors
+    /// The reason as a clause.
+    pub fn of_program(program: &[u8]) -> Result<Self, String> {
+        let found = match section(program, SECTION) {
+            // A file for Windows or macOS.
+            Err(SectionError::NotElf) => raw_auditable_data(program).ok(),
+            found => found.map_err(|error| error.to_string())?,
+        };
+        let found = found.ok_or_else(|| "it cannot be found in this format".to_owned())?;
+        Self::decode(found).map_err(|error| error.to_string())
     }
 
     /// Returns the package of the program.

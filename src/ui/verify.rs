@@ -29,6 +29,7 @@ pub fn verification(report: &Report) -> String {
         accepted,
         skipped,
         fence,
+        audit,
     } = report;
     let mut text = programs(files);
     for group in grouped(findings) {
@@ -73,6 +74,9 @@ pub fn verification(report: &Report) -> String {
     }
     if let Some(fence) = fence {
         let _ = writeln!(text, "\n{}", printable(&fence.describe()));
+    }
+    if let Some(audit) = audit {
+        let _ = writeln!(text, "\n{}", printable(&audit.describe()));
     }
     for Signed {
         list,
@@ -299,6 +303,7 @@ failed: `dist`, policy `default`, listed by `manifest.json` and 1 more: 2 progra
             accepted: vec![],
             skipped: vec![],
             fence: None,
+            audit: None,
             listed_by: None,
             lists: vec![],
             signed: vec![],

@@ -20,6 +20,9 @@ pub struct Finding {
     pub expected: String,
     /// Suggested fix.
     pub help: String,
+    /// Identifier of the advisory of RustSec (`RUSTSEC-2026-0001`) that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advisory: Option<String>,
 }
 
 /// Returns a finding as one line, `FOUND, expected EXPECTED`. Either half may be missing.
@@ -48,6 +51,7 @@ pub fn finding(
         found: found.into(),
         expected: expected.into(),
         help: help.to_owned(),
+        advisory: None,
     }
 }
 
@@ -87,6 +91,7 @@ pub(crate) mod tests {
             found: "debug sections".to_owned(),
             expected: "none".to_owned(),
             help: "`strip = \"symbols\"`".to_owned(),
+            advisory: None,
         }
     }
 
@@ -133,6 +138,7 @@ pub(crate) mod tests {
                 why: "no qemu".to_owned(),
             }],
             fence: None,
+            audit: None,
         }
     }
 
@@ -144,6 +150,7 @@ pub(crate) mod tests {
             accepted: vec![],
             skipped: vec![],
             fence: None,
+            audit: None,
             files: vec![],
             ..small()
         };
@@ -156,6 +163,7 @@ pub(crate) mod tests {
                 found: string(),
                 expected: string(),
                 help: string(),
+                advisory: Some(string()),
             };
             report.subject = string();
             report.policy = string();

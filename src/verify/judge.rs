@@ -114,6 +114,7 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         accepted,
         skipped,
         fence: None,
+        audit: None,
     }
 }
 
@@ -504,6 +505,7 @@ fn contradiction(path: &str, binary: &Binary, expected: Option<&Expected>) -> Op
         found: format!("a path for {}", guess.name),
         expected: expected.name.clone(),
         help: "move it to the directory of its target".to_owned(),
+        advisory: None,
     })
 }
 
@@ -538,6 +540,7 @@ fn archive_contradiction(
         found: format!("a program for {}", expected.name),
         expected: format!("{}, as the archive's name says", promised.name),
         help: "rename the archive, or pack the program of its target".to_owned(),
+        advisory: None,
     })
 }
 

@@ -32,6 +32,7 @@ pub fn summary(report: &Report) -> String {
         accepted,
         skipped,
         fence,
+        audit,
     } = report;
     let verdict = if findings.is_empty() {
         "passed"
@@ -67,6 +68,7 @@ pub fn summary(report: &Report) -> String {
             found,
             expected,
             help,
+            advisory: _,
         } = finding;
         vec![
             code(name.name()),
@@ -98,6 +100,9 @@ pub fn summary(report: &Report) -> String {
     text += &table("Not checked", &["file", "what", "why"], skipped_rows);
     if let Some(fence) = fence {
         let _ = writeln!(text, "\n{}", cell(&fence.describe()));
+    }
+    if let Some(audit) = audit {
+        let _ = writeln!(text, "\n{}", cell(&audit.describe()));
     }
     if !files.is_empty() {
         let rows = files.iter().map(|file| {
@@ -232,6 +237,7 @@ mod tests {
             accepted: vec![],
             skipped: vec![],
             fence: None,
+            audit: None,
             ..small()
         };
         let text = summary(&clean);

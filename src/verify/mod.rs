@@ -4,6 +4,7 @@
 //! `between` for what only shows between programs. `report` is the document; `sarif` and `markdown`
 //! are its other forms.
 
+pub mod audit;
 pub mod between;
 pub mod damaged;
 pub mod expected;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::archive::entry::ArtifactsKind;
 use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::problem::text::count;
 use crate::tree::signature::SignatureKind;
 use crate::verify::expected::Expected;
 use crate::verify::fence::Fence;
@@ -40,6 +41,9 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// Fence around the programs that were started; `None` without `--run`.
     pub fence: Option<Fence>,
+    /// What `--audit` compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Audit>,
 }
 
 /// List with a signature that was verified.
@@ -51,6 +55,40 @@ pub struct Signed {
     pub kind: SignatureKind,
     /// Trusted comment; `None` if the kind has none.
     pub comment: Option<String>,
+}
+
+/// What was compared with advisories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// Directory of the advisories, as the user passed it.
+    pub database: String,
+    /// Number of its advisories.
+    pub advisories: usize,
+    /// Date of the newest one. An old database knows no new advisories.
+    pub newest: String,
+    /// Number of programs and SBOMs whose packages were looked up.
+    pub lists: usize,
+    /// Number of their packages, each version once.
+    pub packages: usize,
+}
+
+impl Audit {
+    /// Returns a sentence for people.
+    pub fn describe(&self) -> String {
+        let Self {
+            database,
+            advisories,
+            newest,
+            lists,
+            packages,
+        } = self;
+        let plural = if *advisories == 1 { "y" } else { "ies" };
+        format!(
+            "audited: {} of {} by {advisories} advisor{plural} of `{database}`, the newest of {newest}",
+            count(*packages, "package"),
+            count(*lists, "list"),
+        )
+    }
 }
 
 /// Number of files that were compared with digests of lists.

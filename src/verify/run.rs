@@ -199,6 +199,7 @@ pub fn start_all(
             target: file.target.clone(),
             found,
             expected,
+            advisory: None,
             help: format!(
                 "run it by hand: `{}`",
                 Invocation {

@@ -156,6 +156,7 @@ pub fn sarif(report: &Report) -> String {
         accepted,
         skipped,
         fence,
+        audit: _,
     } = report;
     let unaccepted = findings.iter().map(|finding| (finding, None));
     let all: Vec<(&Finding, Option<&str>)> = unaccepted
@@ -517,6 +518,7 @@ mod tests {
             accepted: vec![],
             skipped: vec![],
             fence: None,
+            audit: None,
             ..small()
         });
         assert_eq!(

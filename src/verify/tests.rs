@@ -21,7 +21,7 @@ use crate::verify::judge::{VerifyOptions, check_artifacts};
 use crate::verify::report::{RUN_FAILED, Report};
 use crate::verify::rules::hardening::HOME_LEAK;
 use crate::verify::rules::policy::{Policy, PolicyName};
-use crate::verify::waiver::{AcceptRule, report_unused};
+use crate::verify::waiver::{AcceptRule, Accepts, report_unused};
 
 const SUM: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
@@ -81,6 +81,7 @@ fn entry(line: &str) -> Entry {
         list: None,
         inode: None,
         homes: Vec::new(),
+        packages: None,
     };
     if let Some(text) = attributes.strip_prefix("text:") {
         file.list = Some(text.replace("SUM", SUM).replace('|', "\n").into_bytes());
@@ -453,7 +454,7 @@ fn strict_checks_more() {
 fn what_is_accepted_is_listed_with_its_reason() {
     let rules = |path: Option<&str>| {
         [AcceptRule {
-            code: FILE_UNLISTED,
+            accepts: Accepts::Code(FILE_UNLISTED),
             path: path.map(str::to_owned),
             reason: "signatures come later".to_owned(),
         }]
@@ -492,7 +493,7 @@ fn what_is_accepted_is_listed_with_its_reason() {
 /// Returns what a report says of rules that accept: each a code with a path or none.
 fn unused(rules: &[(Code, Option<&str>)]) -> Vec<String> {
     let rule = |(code, path): &(Code, Option<&str>)| AcceptRule {
-        code: *code,
+        accepts: Accepts::Code(*code),
         path: path.map(str::to_owned),
         reason: "later".to_owned(),
     };

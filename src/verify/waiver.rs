@@ -13,12 +13,55 @@ use crate::verify::rules::table;
 /// Rule that accepts findings: `--accept CODE[=PATH] --reason TEXT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptRule {
-    /// Code of the accepted finding.
-    pub code: Code,
+    /// Findings that it accepts.
+    pub accepts: Accepts,
     /// Path that it is accepted for; `None` for all paths.
     pub path: Option<String>,
     /// Reason, which the report repeats.
     pub reason: String,
+}
+
+/// Findings that a rule accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepts {
+    /// Those with a code.
+    Code(Code),
+    /// Those about an advisory of RustSec.
+    Advisory(String),
+}
+
+impl Accepts {
+    /// Parses what `--accept` names; `find` returns the code of a name.
+    pub fn parse(name: &str, find: impl FnOnce(&str) -> Option<Code>) -> Option<Self> {
+        let is_digits = |text: &str, count: usize| {
+            text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let advisory = name
+            .strip_prefix("RUSTSEC-")
+            .and_then(|id| id.split_once('-'));
+        match advisory {
+            Some((year, number)) if is_digits(year, 4) && is_digits(number, 4) => {
+                Some(Self::Advisory(name.to_owned()))
+            }
+            _ => find(name).map(Self::Code),
+        }
+    }
+
+    /// Returns the name in flags.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Code(code) => code.name(),
+            Self::Advisory(id) => id,
+        }
+    }
+
+    /// Returns true for a finding of the kind, wherever it is.
+    pub fn are(&self, finding: &Finding) -> bool {
+        match self {
+            Self::Code(code) => finding.code == *code,
+            Self::Advisory(id) => finding.advisory.as_ref() == Some(id),
+        }
+    }
 }
 
 /// Splits findings into those that a rule accepts and the others.
@@ -29,17 +72,16 @@ pub fn split_accepted<'a>(
     // The first rule of each code and path, with its place among all.
     let mut first: BTreeMap<(&str, Option<&str>), (usize, &AcceptRule)> = BTreeMap::new();
     for (place, rule) in rules.enumerate() {
-        let key = (rule.code.name(), rule.path.as_deref());
+        let key = (rule.accepts.name(), rule.path.as_deref());
         first.entry(key).or_insert((place, rule));
     }
     let (mut accepted, mut open) = (Vec::new(), Vec::new());
     for finding in findings {
-        let name = finding.code.name();
-        let keys = [
-            Some((name, None)),
-            finding.path.as_deref().map(|path| (name, Some(path))),
-        ];
-        let rules = keys.into_iter().flatten().filter_map(|key| first.get(&key));
+        let names = [Some(finding.code.name()), finding.advisory.as_deref()];
+        let path = finding.path.as_deref();
+        let names = names.into_iter().flatten();
+        let keys = names.flat_map(|name| [(name, None), (name, path)]);
+        let rules = keys.filter_map(|key| first.get(&key));
         let rule = rules.min_by_key(|(place, _)| *place);
         match rule.map(|(_, rule)| rule.reason.clone()) {
             Some(reason) => accepted.push(Accepted { finding, reason }),
@@ -53,13 +95,13 @@ pub fn split_accepted<'a>(
 /// one that is no longer needed would accept the next finding there.
 pub fn report_unused(rules: &[AcceptRule], report: &mut Report) {
     for AcceptRule {
-        code,
+        accepts,
         path,
         reason: _,
     } in rules
     {
         let is_of =
-            |finding: &Finding| finding.code == *code && (path.is_none() || *path == finding.path);
+            |finding: &Finding| accepts.are(finding) && (path.is_none() || *path == finding.path);
         if report
             .accepted
             .iter()
@@ -67,7 +109,7 @@ pub fn report_unused(rules: &[AcceptRule], report: &mut Report) {
         {
             continue;
         }
-        let elsewhere = report.findings.iter().find(|finding| finding.code == *code);
+        let elsewhere = report.findings.iter().find(|finding| accepts.are(finding));
         let why = match elsewhere.map(|finding| finding.path.as_deref()) {
             Some(Some(other)) => format!("there was no such finding there, but one at `{other}`"),
             Some(None) => {
@@ -77,7 +119,7 @@ pub fn report_unused(rules: &[AcceptRule], report: &mut Report) {
         };
         report.skipped.push(Skipped {
             path: path.clone().unwrap_or_else(|| report.subject.clone()),
-            what: format!("`--accept {}`", code.name()),
+            what: format!("`--accept {}`", accepts.name()),
             why,
         });
     }
@@ -100,7 +142,7 @@ pub fn recorded_rules(listing: &Listing) -> Vec<AcceptRule> {
             .filter_map(|waiver| find_acceptable(&waiver.code));
         codes
             .map(|code| AcceptRule {
-                code,
+                accepts: Accepts::Code(code),
                 path: Some(path.clone()),
                 reason: "accepted at build time, according to the manifest".to_owned(),
             })

@@ -8,6 +8,7 @@ use crate::archive::entry::File;
 use crate::archive::list_name::begins_like_list;
 use crate::archive::read::budget::Budget;
 use crate::digest::{Algorithm, Hasher, Hashers};
+use crate::inspect::auditable::PackageList;
 use crate::inspect::{self, InspectError};
 
 /// Bytes per read.
@@ -86,15 +87,19 @@ pub fn read(
             break;
         }
     }
-    let (binary, homes) = match &held {
+    let (binary, homes, packages) = match &held {
         Some(bytes) if program && size <= limits.program => {
-            (inspect::inspect(bytes).map(Box::new), homes(bytes))
+            let binary = inspect::inspect(bytes);
+            let is_listed = binary.as_ref().is_ok_and(|binary| binary.auditable);
+            let packages = is_listed.then(|| PackageList::of_program(bytes).map(Box::new));
+            (binary.map(Box::new), homes(bytes), packages)
         }
-        _ if program => (Err(InspectError::TooLarge(size)), Vec::new()),
+        _ if program => (Err(InspectError::TooLarge(size)), Vec::new(), None),
         // The first bytes are enough to say why it is not a program.
         _ => (
             inspect::inspect(&head[..head_len]).map(Box::new),
             Vec::new(),
+            None,
         ),
     };
     Ok(File {
@@ -106,6 +111,7 @@ pub fn read(
         list: held.filter(|_| list > 0 && size <= list),
         inode: None,
         homes,
+        packages,
     })
 }
 

@@ -360,6 +360,7 @@ mod tests {
                         binary,
                         list,
                         homes: Vec::new(),
+                        packages: None,
                         digests: Vec::new(),
                         inode: None,
                     }),

@@ -209,6 +209,7 @@ fn check_one(path: &str, input: &RuleInput) -> Vec<Finding> {
             found,
             expected,
             help: help.to_owned(),
+            advisory: None,
         });
         // For a program of another machine, all other findings would be noise.
         if rule.code == WRONG_MACHINE {

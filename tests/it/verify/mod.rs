@@ -1,5 +1,6 @@
 //! The gate before a release, on trees with each failure made for real, and on archives of them.
 
+mod audit;
 mod containers;
 mod levels;
 mod lists;

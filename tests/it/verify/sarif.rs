@@ -53,6 +53,7 @@ fn report() -> Report {
         found: names[(number + 1) % names.len()].to_owned(),
         expected: names[(number + 2) % names.len()].to_owned(),
         help: names[(number + 3) % names.len()].to_owned(),
+        advisory: None,
     };
     let findings: Vec<Finding> = codes::all().enumerate().map(finding).collect();
     Report {
@@ -82,6 +83,7 @@ fn report() -> Report {
             })
             .collect(),
         fence: None,
+        audit: None,
         findings,
     }
 }
