@@ -9,6 +9,7 @@ use crate::build::cache::used::{Messages, Used};
 use crate::build::cargo_call::Call;
 use crate::build::compiler_cache::CacheReport;
 use crate::build::compiler_cache::run::Servers;
+use crate::build::look::locked;
 use crate::build::look::options::RunOptions;
 use crate::build::look::session::Session;
 use crate::build::look::source;
@@ -87,6 +88,7 @@ pub fn make_timed(
         plan = session.plan()?;
         standard_library::run::check(&plan)?;
     }
+    locked::check(host, &session, &plan)?;
     let workspace = &session.request.project.workspace;
     let _cache = share_cache(host, workspace)?;
     write_tools(host, workspace, &plan)?;

@@ -46,6 +46,7 @@ const LISTS: &[&[Code]] = &[
     crate::project::reference::CODES,
     crate::project::reproducible::CODES,
     crate::toolchain::image::lockfile::CODES,
+    crate::toolchain::locked::CODES,
     crate::toolchain::image::look::store::CODES,
     crate::toolchain::image::container::CODES,
     crate::commands::env::CODES,

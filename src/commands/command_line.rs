@@ -8,8 +8,8 @@ use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::candidates::{self, Complete};
 use crate::commands::{
-    build, cache, ci, clean, completions, docker, doctor, env, help, image, man, matrix, merge,
-    pipeline, plan, publish, release, show, verify, yank,
+    build, cache, ci, clean, completions, docker, doctor, env, help, image, lock, man, matrix,
+    merge, pipeline, plan, publish, release, show, verify, yank,
 };
 
 /// Headings of `--help`, in the order of the arguments' declarations, and the IDs of their
@@ -104,6 +104,7 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
     ("cache", cache::EXAMPLES),
     ("ci", ci::EXAMPLES),
     ("image", image::EXAMPLES),
+    ("lock", lock::EXAMPLES),
     ("show", show::EXAMPLES),
     ("clean", clean::EXAMPLES),
     ("help", help::EXAMPLES),

@@ -16,6 +16,7 @@ pub mod explain;
 pub mod help;
 pub mod image;
 pub mod internal;
+pub mod lock;
 pub mod man;
 pub mod matrix;
 pub mod merge;
@@ -44,6 +45,7 @@ use crate::commands::help::HelpArgs;
 use crate::commands::image::ImageArgs;
 use crate::commands::internal::compiler::{self, CompilerArgs};
 use crate::commands::internal::zig::{self, ZigArgs, ZigToolsArgs};
+use crate::commands::lock::LockArgs;
 use crate::commands::man::ManArgs;
 use crate::commands::matrix::MatrixArgs;
 use crate::commands::merge::MergeArgs;
@@ -103,6 +105,7 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Cache(args)) => (args.command.message_format(), cache::run(&host, args)),
         Some(Command::Ci(args)) => (args.command.shared().message_format, ci::run(&host, args)),
         Some(Command::Image(args)) => (args.command.run().message_format, image::run(&host, args)),
+        Some(Command::Lock(args)) => (args.run.message_format, lock::run(&host, args)),
         Some(Command::Show(args)) => (args.message_format, show::run(&host, args)),
         Some(Command::Clean(args)) => (args.message_format, clean::run(&host, args)),
         Some(Command::Help(args)) => (human, help::run(&host, args, &command_line())),
@@ -224,6 +227,8 @@ pub enum Command {
     Ci(CiArgs),
     /// Pin, update, list and pull cross images, locked by digest in `xpkg.lock`
     Image(ImageArgs),
+    /// Record the tools of targets by content in `xpkg.lock`, for `build --locked`
+    Lock(LockArgs),
     /// Show the staged tree: bins, sizes, linkage, digests
     Show(TreeArgs),
     /// Remove the files that xpkg created, never cargo's output
@@ -266,6 +271,7 @@ impl Command {
             Self::Matrix(args) => &args.run.allow_outside,
             Self::Cache(args) => args.command.allowed_outside(),
             Self::Pipeline(args) => &args.run.allow_outside,
+            Self::Lock(args) => &args.run.allow_outside,
             Self::Image(args) => &args.command.run().allow_outside,
             Self::Verify(_)
             | Self::Publish(_)

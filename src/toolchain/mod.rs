@@ -21,6 +21,7 @@ pub mod leaks;
 pub mod libraries;
 pub mod link_failure;
 pub mod lld;
+pub mod locked;
 pub mod look;
 pub mod mingw;
 pub mod msvc;

@@ -1,6 +1,7 @@
 //! Queries about project, machine and staged tree.
 
 pub mod doctor;
+pub mod locked;
 pub mod options;
 pub mod request;
 pub mod session;

@@ -13,6 +13,7 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::config::parse;
 use crate::project::reference;
+use crate::toolchain::locked::LockedToolchain;
 
 /// Name of the file, beside the workspace's Cargo.toml.
 pub const NAME: &str = "xpkg.lock";
@@ -24,6 +25,10 @@ pub const VERSION: u32 = 1;
 const HEADER: &str =
     "# Cross images by digest, written by `cargo xpkg image`. Commit it; do not edit it by hand.\n";
 
+/// The same of a file with toolchains.
+const TOOLS_HEADER: &str = "# Cross images and toolchains by digest, written by `cargo xpkg image` \
+     and `cargo xpkg lock`. Commit it; do not edit it by hand.\n";
+
 /// The content of `xpkg.lock`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,8 +36,11 @@ pub struct Lockfile {
     /// Version of the format.
     pub version: u32,
     /// One pin for each target, sorted by its triple.
-    #[serde(default, rename = "image")]
+    #[serde(default, rename = "image", skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Pin>,
+    /// Tools of targets by content, sorted by triple.
+    #[serde(default, rename = "toolchain", skip_serializing_if = "Vec::is_empty")]
+    pub toolchains: Vec<LockedToolchain>,
 }
 
 /// The pinned image of one target.
@@ -130,6 +138,7 @@ impl Default for Lockfile {
         Self {
             version: VERSION,
             images: Vec::new(),
+            toolchains: Vec::new(),
         }
     }
 }
@@ -184,6 +193,24 @@ impl Lockfile {
             .note("at", [path.to_string()])
             .help(help));
         }
+        let twice = lock.toolchains.iter().enumerate().find(|(index, one)| {
+            let mut before = lock.toolchains[..*index].iter();
+            before.any(|other| other.target == one.target)
+        });
+        if let Some((_, one)) = twice {
+            let message = format!("`{NAME}` has two toolchains for `{}`", one.target);
+            return Err(Problem::new(LOCK_UNREADABLE, message)
+                .note("at", [path.to_string()])
+                .help(help));
+        }
+        let digests = lock.toolchains.iter().flat_map(|one| &one.tools);
+        let mut digests = digests.flat_map(|tool| tool.files.values());
+        if let Some(digest) = digests.find(|digest| !reference::is_digest(digest)) {
+            let message = format!("`{NAME}` cannot be read: `{digest}` is not a digest");
+            return Err(Problem::new(LOCK_UNREADABLE, message)
+                .note("at", [path.to_string()])
+                .help(help));
+        }
         match lock
             .images
             .iter()
@@ -201,8 +228,13 @@ impl Lockfile {
 
     /// Formats the file.
     pub fn text(&self) -> String {
+        let header = if self.toolchains.is_empty() {
+            HEADER
+        } else {
+            TOOLS_HEADER
+        };
         format!(
-            "{HEADER}{}",
+            "{header}{}",
             toml::to_string(self).expect("a lock is plain data")
         )
     }
@@ -228,6 +260,20 @@ impl Lockfile {
         Self {
             version: VERSION,
             images,
+            toolchains: self.toolchains.clone(),
+        }
+    }
+
+    /// Returns the lock with these tools in place of the same targets' old ones.
+    #[must_use]
+    pub fn with_toolchains(&self, new: Vec<LockedToolchain>) -> Self {
+        let is_old = |old: &&LockedToolchain| !new.iter().any(|new| new.target == old.target);
+        let mut toolchains: Vec<_> = self.toolchains.iter().filter(is_old).cloned().collect();
+        toolchains.extend(new);
+        toolchains.sort_by(|a, b| a.target.cmp(&b.target));
+        Self {
+            toolchains,
+            ..self.clone()
         }
     }
 }

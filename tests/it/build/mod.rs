@@ -8,6 +8,7 @@ mod crash;
 mod doctor;
 mod leftovers;
 mod library;
+mod locked;
 mod plan;
 mod races;
 mod reproducible;

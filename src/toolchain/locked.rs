@@ -1,0 +1,166 @@
+//! Toolchains by content: what `xpkg.lock` says of the tools of a target, compared with those of this
+//! machine. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::problem::code::{Code, CodeInfo, code};
+
+/// Tools of one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedToolchain {
+    /// Bare triple.
+    pub target: String,
+    /// Tools: rustc, the standard library, linker, C compiler, zig.
+    #[serde(rename = "tool")]
+    pub tools: Vec<LockedTool>,
+}
+
+/// Tool of a toolchain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedTool {
+    /// Use of the tool: `linker`.
+    pub role: String,
+    /// Name by which it is called.
+    pub program: String,
+    /// Version, as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// SHA-256 of its files, by their names: `sha256:…`. A directory has the digest of the names and
+    /// digests of its files.
+    pub files: BTreeMap<String, String>,
+}
+
+impl LockedToolchain {
+    /// Returns how the tools here differ, one line each.
+    pub fn differences(&self, here: &Self) -> Vec<String> {
+        let by_role = |toolchain: &Self| -> BTreeMap<String, LockedTool> {
+            let tools = toolchain.tools.iter();
+            tools
+                .map(|tool| (tool.role.clone(), tool.clone()))
+                .collect()
+        };
+        let (locked, here) = (by_role(self), by_role(here));
+        let roles: BTreeSet<&String> = locked.keys().chain(here.keys()).collect();
+        let of_role = |role: &String| match (locked.get(role), here.get(role)) {
+            (Some(locked), Some(here)) => locked.lines(here),
+            (Some(locked), None) => {
+                vec![format!("{role}: none here, locked: `{}`", locked.program)]
+            }
+            (None, Some(here)) => vec![format!("{role}: `{}` here, locked: none", here.program)],
+            (None, None) => Vec::new(),
+        };
+        roles.into_iter().flat_map(of_role).collect()
+    }
+}
+
+impl LockedTool {
+    fn lines(&self, here: &Self) -> Vec<String> {
+        let Self {
+            role,
+            program,
+            version,
+            files,
+        } = self;
+        let mut lines = Vec::new();
+        let or_none = |version: &Option<String>| version.clone().unwrap_or_else(|| "?".to_owned());
+        if *program != here.program {
+            lines.push(format!(
+                "{role}: `{}` here, locked: `{program}`",
+                here.program
+            ));
+        }
+        if *version != here.version {
+            let (here, locked) = (or_none(&here.version), or_none(version));
+            lines.push(format!("{role}: {here} here, locked: {locked}"));
+        }
+        let names: BTreeSet<&String> = files.keys().chain(here.files.keys()).collect();
+        let short = |digest: Option<&String>| {
+            let digest = digest.map(|digest| digest.chars().take(19).collect::<String>() + "…");
+            digest.unwrap_or_else(|| "none".to_owned())
+        };
+        for name in names {
+            let (locked, here) = (files.get(name), here.files.get(name));
+            if locked != here {
+                let (locked, here) = (short(locked), short(here));
+                lines.push(format!("{role}: `{name}` is {here} here, locked: {locked}"));
+            }
+        }
+        lines
+    }
+}
+
+/// Codes that this file declares.
+pub const CODES: &[Code] = &[TOOLCHAIN_CHANGED];
+
+/// Code of a toolchain that is not the locked one.
+pub const TOOLCHAIN_CHANGED: Code = code(&CodeInfo {
+    name: "toolchain-changed",
+    title: "the tools here are not those in `xpkg.lock`",
+    cause: "rustc, a standard library, a linker, a C compiler or one of their parts was updated, or is \
+            another on this machine: it may write other bytes.",
+    detection: "With `--locked`, the SHA-256 of the files of each tool are compared with those that \
+                `cargo xpkg lock --toolchains` has recorded; a target without a record is refused if \
+                others have one.",
+    fix: "Install the locked tools, or lock those here and commit the difference: `cargo xpkg lock \
+          --toolchains`.",
+    page: "reproducibility",
+    sources: &[],
+    waivable: false,
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_tool_that_differs_is_named() {
+        let tool = |role: &str, program: &str, version: &str, files: &[(&str, &str)]| LockedTool {
+            role: role.to_owned(),
+            program: program.to_owned(),
+            version: Some(version.to_owned()),
+            files: files
+                .iter()
+                .map(|(name, digit)| ((*name).to_owned(), format!("sha256:{}", digit.repeat(64))))
+                .collect(),
+        };
+        let of = |tools: Vec<LockedTool>| LockedToolchain {
+            target: "t".to_owned(),
+            tools,
+        };
+        let locked = of(vec![
+            tool("rustc", "rustc", "1.95.0", &[("bin/rustc", "1")]),
+            tool(
+                "linker",
+                "gcc",
+                "gcc 12",
+                &[("gcc", "2"), ("ld", "3"), ("crt1.o", "4")],
+            ),
+        ]);
+        assert_eq!(locked.differences(&locked), [""; 0]);
+        let here = of(vec![
+            tool(
+                "linker",
+                "cc",
+                "gcc 13",
+                &[("gcc", "2"), ("ld", "5"), ("as", "6")],
+            ),
+            tool("zig", "zig", "0.17.1", &[]),
+        ]);
+        assert_eq!(
+            locked.differences(&here),
+            [
+                "linker: `cc` here, locked: `gcc`",
+                "linker: gcc 13 here, locked: gcc 12",
+                "linker: `as` is sha256:666666666666… here, locked: none",
+                "linker: `crt1.o` is none here, locked: sha256:444444444444…",
+                "linker: `ld` is sha256:555555555555… here, locked: sha256:333333333333…",
+                "rustc: none here, locked: `rustc`",
+                "zig: `zig` here, locked: none",
+            ]
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! `lock --toolchains`, and `build --locked` with other tools.
+
+use crate::support::{HOST, Project, X86_MUSL};
+
+/// The first line of what a run says of a failure, and what it has found.
+fn refused(project: &Project, command: &str) -> Vec<String> {
+    let run = project.xpkg(command);
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    let lines = run.stderr.lines().map(str::trim);
+    let is_told = |line: &&str| {
+        ["error", "found", "changes"]
+            .iter()
+            .any(|word| line.starts_with(word))
+    };
+    lines.filter(is_told).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_locked_build_takes_no_other_tools() {
+    let project = Project::of("hello");
+    let targets = format!("--target {X86_MUSL},{HOST}");
+    let build = |flags: &str| project.xpkg(&format!("build -q {targets} {flags}"));
+    // Without toolchains in the lock, `--locked` is cargo's.
+    build("--locked").ok();
+    let first = project.xpkg(&format!("lock --toolchains {targets}")).ok();
+    assert!(
+        first
+            .stderr
+            .contains(&format!("Pinning {X86_MUSL}: not pinned yet")),
+        "{}",
+        first.stderr
+    );
+    let text = project.read("xpkg.lock");
+    let lock: toml::Table = text.parse().unwrap();
+    let toolchains = lock["toolchain"].as_array().unwrap();
+    let tools = |target: &str| -> Vec<(String, Vec<String>)> {
+        let one = toolchains
+            .iter()
+            .find(|one| one["target"].as_str() == Some(target));
+        let tools = one.unwrap()["tool"].as_array().unwrap().iter();
+        let tool = |tool: &toml::Value| {
+            let files = tool["files"].as_table().unwrap().keys().cloned().collect();
+            (tool["role"].as_str().unwrap().to_owned(), files)
+        };
+        tools.map(tool).collect()
+    };
+    let musl = tools(X86_MUSL);
+    let roles: Vec<&str> = musl.iter().map(|(role, _)| role.as_str()).collect();
+    assert_eq!(roles, ["rustc", "standard library"]);
+    assert!(musl[0].1.contains(&"bin/rustc".to_owned()), "{musl:?}");
+    let gnu = tools(HOST);
+    let (role, parts) = &gnu[2];
+    assert_eq!(role, "linker");
+    for part in ["collect2", "ld", "crt1.o", "libgcc.a"] {
+        assert!(parts.contains(&part.to_owned()), "{parts:?}");
+    }
+    // The same again, and with it `--locked` builds.
+    project
+        .xpkg(&format!("lock --toolchains {targets} --locked"))
+        .ok();
+    assert_eq!(project.read("xpkg.lock"), text);
+    build("--locked").ok();
+    // A part that is another one.
+    let linker = text.find("role = \"linker\"").unwrap();
+    let at = linker + text[linker..].find("ld = \"sha256:").unwrap() + "ld = \"sha256:".len();
+    let other = format!("{}{}{}", &text[..at], "0".repeat(64), &text[at + 64..]);
+    project.write("xpkg.lock", &other);
+    let digest = &text[at..at + 12];
+    let line = format!("linker: `ld` is sha256:{digest}… here, locked: sha256:000000000000…");
+    assert_eq!(
+        refused(&project, &format!("build -q {targets} --locked")),
+        [
+            format!(
+                "error[toolchain-changed]: the tools for `{HOST}` are not those in `xpkg.lock`"
+            ),
+            format!("found: {line}")
+        ]
+    );
+    build("").ok();
+    assert_eq!(
+        refused(&project, &format!("lock --toolchains {targets} --locked")),
+        [
+            "error[lock-changed]: `xpkg.lock` would change, and `--locked` was given".to_owned(),
+            format!("changes: {line}")
+        ]
+    );
+    assert_eq!(project.read("xpkg.lock"), other);
+    // The help works.
+    project
+        .xpkg(&format!("lock -q --toolchains --target {HOST}"))
+        .ok();
+    assert_eq!(project.read("xpkg.lock"), text);
+    // A target that nobody has locked.
+    let only = format!("\n[[toolchain]]\ntarget = \"{HOST}\"\n");
+    let start = text.find("\n[[toolchain]]").unwrap();
+    let rest = &text[start + 1..];
+    let other = rest
+        .find("\n[[toolchain]]")
+        .map(|end| &rest[..end])
+        .unwrap();
+    let kept = if other.contains(HOST) {
+        other
+    } else {
+        &rest[other.len()..]
+    };
+    assert!(kept.contains(only.trim()), "{kept}");
+    project.write("xpkg.lock", &format!("version = 1\n{kept}\n"));
+    assert_eq!(
+        refused(&project, &format!("build -q --target {X86_MUSL} --locked")),
+        [
+            format!(
+                "error[toolchain-changed]: the tools for `{X86_MUSL}` are not those in `xpkg.lock`"
+            ),
+            "found: `xpkg.lock` has none for this target".to_owned()
+        ]
+    );
+    // It is parsed strictly.
+    project.write(
+        "xpkg.lock",
+        &text.replace("role = \"rustc\"", "role = \"rustc\"\nnew = 1"),
+    );
+    assert!(refused(&project, "build -q --locked")[0].starts_with("error[lock-unreadable]"));
+}
