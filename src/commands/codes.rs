@@ -92,6 +92,7 @@ const LISTS: &[&[Code]] = &[
     crate::verify::waiver::CODES,
     crate::verify::integrity::CODES,
     crate::verify::listing::CODES,
+    crate::verify::listing::attestation::CODES,
     crate::verify::release::CODES,
     crate::verify::signed::CODES,
     crate::verify::registry::CODES,

@@ -5,6 +5,7 @@
 //! [`manifest`] and [`release`] read xpkg's own documents, [`record`] lists of wheels, [`sums`] all others,
 //! by the parser in [`lines`]; [`companion`] knows what belongs to a list and need not be listed.
 
+pub mod attestation;
 pub mod companion;
 pub mod lines;
 pub mod manifest;
@@ -137,7 +138,7 @@ pub fn find(subject: &Artifacts, findings: &mut Vec<Finding>) -> Listing {
     for list in unchecked {
         list.report(&mut listing, findings);
     }
-    add_companions(&all, &mut listing);
+    add_companions(&all, &entries, &mut listing, findings);
     for (base, manifest) in &listing.manifests {
         manifest::check_texts(base, manifest, &entries, findings);
     }
@@ -283,7 +284,12 @@ fn normalize(path: &str) -> String {
 }
 
 /// Adds what belongs to lists: it need not be listed itself, and is not checked.
-fn add_companions(all: &[&Entry], listing: &mut Listing) {
+fn add_companions(
+    all: &[&Entry],
+    entries: &BTreeMap<&str, &Entry>,
+    listing: &mut Listing,
+    findings: &mut Vec<Finding>,
+) {
     for entry in all {
         let (path, Some(name)) = (entry.path.as_str(), list_name(&entry.path)) else {
             continue;
@@ -308,6 +314,14 @@ fn add_companions(all: &[&Entry], listing: &mut Listing) {
             _ => true,
         };
         if belongs && listing.exempt.insert(path.to_owned()) {
+            if let Some(why) = attestation::compare(path, bytes, entries, findings) {
+                listing.skipped.push(Skipped {
+                    path: path.to_owned(),
+                    what: "signature".to_owned(),
+                    why,
+                });
+                continue;
+            }
             listing.skipped.push(Skipped {
                 path: path.to_owned(),
                 what: "contents".to_owned(),

@@ -342,6 +342,44 @@ fn a_list_beside_one_file_says_nothing_of_others() {
 }
 
 #[test]
+fn subjects_of_an_attestation_are_compared() {
+    let attestation = |name: &str, digest: &str| {
+        format!(
+            r#"x.intoto.jsonl text:{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"name":"{name}","digest":{{"sha256":"{digest}"}}}}]}}"#
+        )
+    };
+    let of = |name: &str, digest: &str| {
+        let file = attestation(name, digest);
+        let lines = [LISTED, "x86_64/a x86", &file];
+        let kind = ArtifactsKind::Directory;
+        let report = report(kind, &lines, PolicyName::Default, &[], &[]);
+        let findings = report.findings.iter();
+        let findings = findings.map(|one| format!("{} {}", one.code.name(), one.found));
+        let skipped = report
+            .skipped
+            .iter()
+            .map(|one| format!("{} {}", one.what, one.why));
+        findings.chain(skipped).collect::<Vec<String>>()
+    };
+    let said = |here: &str| {
+        format!(
+            "signature it is an attestation of {here} of the files here (1 in all), whose digests were \
+             compared; its signature, certificate and log entry were not checked"
+        )
+    };
+    let zeros = "0".repeat(64);
+    assert_eq!(of("x86_64/a", "SUM"), [said("1")]);
+    assert_eq!(of("other", "SUM"), [said("0")]);
+    assert_eq!(
+        of("x86_64/a", &zeros),
+        [
+            "attestation-mismatch `x86_64/a` with digest 000000000000…".to_owned(),
+            said("0")
+        ]
+    );
+}
+
+#[test]
 fn what_belongs_to_a_list_is_known_by_its_contents() {
     let asc = format!("SHA256SUMS.asc {PGP}");
     assert_eq!(

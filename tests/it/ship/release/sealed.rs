@@ -24,7 +24,8 @@ impl Sealed {
     /// of its own.
     fn found(&self, change: impl FnOnce(&Project)) -> Vec<String> {
         let mut found = self.all_found(change);
-        found.retain(|line| !line.starts_with("provenance-mismatch "));
+        let codes = ["provenance-mismatch ", "attestation-mismatch "];
+        found.retain(|line| !codes.iter().any(|code| line.starts_with(code)));
         found
     }
 
