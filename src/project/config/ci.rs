@@ -30,6 +30,8 @@ pub struct CiConfig {
     pub registry: Option<String>,
     /// Role of AWS that `publish` takes by the token of the CI system.
     pub role: Option<String>,
+    /// True if GitHub attests the files of a release.
+    pub attest: bool,
     /// Installation of this program.
     pub tool: ToolConfig,
     /// Settings that only GitLab has.

@@ -41,6 +41,11 @@ const DOWNLOAD: Action = Action {
     commit: "634f93cb2916e3fdff6788551b99b062d0335ce0",
     version: "v5.0.0",
 };
+const ATTEST: Action = Action {
+    name: "actions/attest-build-provenance",
+    commit: "977bb373ede98d70efdf65b84cb5f73e068dcc2a",
+    version: "v3.0.0",
+};
 /// The newest that take Forgejo for what it is: v4 and later refuse servers that are not GitHub's.
 const FORGEJO_UPLOAD: Action = Action {
     name: "actions/upload-artifact",
@@ -74,6 +79,7 @@ pub fn text(workflow: &Workflow) -> String {
         release_flags: _,
         docker,
         registry,
+        attest,
         publish,
         image: _,
         services: _,
@@ -117,6 +123,10 @@ jobs:
     }
     let mut tagged = vec!["release"];
     text += &jobs.release(&always);
+    if *attest {
+        tagged.push("attest");
+        text += &jobs.attest();
+    }
     if let Some(registry) = registry {
         tagged.push("push");
         text += &jobs.push(registry);
@@ -442,6 +452,32 @@ impl Jobs<'_> {
             self.begin(),
             self.download("tree", ""),
             self.upload("release", "release.tar", 30)
+        )
+    }
+
+    /// Returns the job that has the files of a release attested. It alone has the token for it, and
+    /// it has verified what it is for.
+    fn attest(&self) -> String {
+        let head = self.head(&Head {
+            name: "attest",
+            needs: &["release"],
+            is_tagged: true,
+            minutes: 20,
+            permissions: &["contents: read", "id-token: write", "attestations: write"],
+            runner: None,
+            more: "",
+        });
+        let run = r#"      - run: |
+          mkdir "$RUNNER_TEMP/release"
+          tar -xf "$RUNNER_TEMP/release.tar" -C "$RUNNER_TEMP/release"
+          cargo xpkg verify "$RUNNER_TEMP/release" --require-list
+"#;
+        let sums = "  subject-checksums: ${{ runner.temp }}/release/SHA256SUMS";
+        format!(
+            "{head}{}{}{run}{}",
+            self.begin(),
+            self.download("release", ""),
+            self.uses(&ATTEST, &["with:", sums])
         )
     }
 

@@ -124,6 +124,7 @@ pub fn legs(workflow: &Workflow) -> String {
         release_flags: _,
         docker,
         registry,
+        attest: _,
         publish,
         image,
         services,

@@ -44,6 +44,8 @@ pub struct Workflow {
     pub docker: bool,
     /// Registry that they are pushed to on a tag.
     pub registry: Option<String>,
+    /// GitHub attests the files of a release.
+    pub attest: bool,
     /// Publication on a tag.
     pub publish: Option<Publication>,
     /// Image of the jobs, on GitLab.
@@ -93,6 +95,7 @@ pub fn settings(forge: Forge, config: &Config) -> Result<Workflow, Vec<Problem>>
         timeout_minutes,
         registry,
         role,
+        attest,
         tool,
         gitlab,
         files: _,
@@ -109,6 +112,7 @@ pub fn settings(forge: Forge, config: &Config) -> Result<Workflow, Vec<Problem>>
     }
     keep(registry.as_deref().and_then(registry_fault));
     keep(role.as_deref().and_then(|role| role_fault(role, forge)));
+    keep(attest.then(|| attest_fault(forge)).flatten());
     let place = forge.path(&config.ci);
     keep(place.as_ref().err().cloned());
     let labels = runners::service_labels(&config.ci, forge.system());
@@ -154,6 +158,7 @@ pub fn settings(forge: Forge, config: &Config) -> Result<Workflow, Vec<Problem>>
         release_flags: release_flags(config),
         docker: !config.docker.is_empty() || registry.is_some(),
         registry: registry.clone(),
+        attest: *attest,
         publish,
         image,
         services: gitlab.services.clone(),
@@ -234,6 +239,20 @@ fn role_fault(role: &str, forge: Forge) -> Option<Problem> {
     let message = format!("`ci.role` is `{role}`, which is no role of AWS");
     let help = "name it as AWS does: `role = \"arn:aws:iam::123456789012:role/release\"`";
     Some(incomplete(message, help))
+}
+
+/// Returns the problem of attestations by a system that has none.
+fn attest_fault(forge: Forge) -> Option<Problem> {
+    let name = match forge {
+        Forge::Github => return None,
+        Forge::Forgejo => "Forgejo",
+        Forge::Gitlab => "GitLab",
+    };
+    let message = format!("`ci.attest` is set, and {name} has no action that attests");
+    Some(incomplete(
+        message,
+        "remove it, and sign the release: `release --sign KIND:FILE`",
+    ))
 }
 
 /// Returns the image of GitLab's jobs, with all problems of images.

@@ -402,3 +402,64 @@ fn the_pipelines_of_gitlab_have_every_job() {
         snapbox::file!["workflow_gitlab.yml": Text].raw()
     );
 }
+
+#[test]
+fn a_release_is_attested_where_that_is_configured() {
+    let settings = "[ci]\nattest = true\n[ci.tool]\ninstalled = true\n";
+    let project = configured(settings);
+    let printed = project.xpkg("ci init --for github --print").ok().stdout;
+    let start = printed.find("  attest:\n").unwrap();
+    let job = &printed[start..];
+    let end = job.find("  done:\n").unwrap();
+    snapbox::assert_data_eq!(
+        &job[..end],
+        str![[r#"
+  attest:
+    needs: [release]
+    if: startsWith(github.ref, 'refs/tags/')
+    runs-on: "ubuntu-24.04"
+    timeout-minutes: 20
+    permissions:
+      contents: read
+      id-token: write
+      attestations: write
+    steps:
+      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0
+        with:
+          persist-credentials: false
+      - run: bash .github/xpkg-tool.sh
+      - uses: actions/download-artifact@634f93cb2916e3fdff6788551b99b062d0335ce0 # v5.0.0
+        with:
+          name: release
+          path: ${{ runner.temp }}
+      - run: |
+          mkdir "$RUNNER_TEMP/release"
+          tar -xf "$RUNNER_TEMP/release.tar" -C "$RUNNER_TEMP/release"
+          cargo xpkg verify "$RUNNER_TEMP/release" --require-list
+      - uses: actions/attest-build-provenance@977bb373ede98d70efdf65b84cb5f73e068dcc2a # v3.0.0
+        with:
+          subject-checksums: ${{ runner.temp }}/release/SHA256SUMS
+
+"#]]
+    );
+    assert!(job[end..].contains("release, attest]"), "{}", &job[end..]);
+    // Nothing is published that is not attested.
+    let publish = "[publish]\nto = \"s3://bucket\"\nchannel = \"stable\"\n";
+    let project = configured(&format!("{publish}{settings}"));
+    let printed = project.xpkg("ci init --for github --print").ok().stdout;
+    let start = printed.find("  publish:\n").unwrap();
+    let needs = printed[start..].lines().nth(1).unwrap();
+    assert_eq!(needs, "    needs: [release, attest]");
+    check!(
+        project.xpkg("ci init --for forgejo --print"),
+        str![[r#"
+exit 1
+--- stderr
+error[ci-incomplete]: `ci.attest` is set, and Forgejo has no action that attests
+  help: remove it, and sign the release: `release --sign KIND:FILE`
+error[runner-unfit]: Forgejo has no runners of its own, and no default label is configured
+  help: name the label of your runners in Cargo.toml: `[workspace.metadata.xpkg.ci.runners.forgejo]`, `default = "docker"`
+
+"#]]
+    );
+}
