@@ -36,6 +36,7 @@ use crate::target::system::Format;
 use crate::tree;
 use crate::tree::manifest::Manifest;
 use crate::tree::release::Document;
+use crate::tree::signature::SignatureKind;
 use crate::ui;
 use crate::verify::rules::chosen;
 use crate::verify::rules::policy::Policy;
@@ -192,7 +193,8 @@ pub fn make(host: &Host, args: ReleaseArgs) -> Result<Utf8PathBuf, Failure> {
         trees,
         origin,
     };
-    let (release, manifests, policy) = source.decide(host, &chosen)?;
+    let (mut release, manifests, policy) = source.decide(host, &chosen)?;
+    keep_signed(host, &mut release, &keys);
     let directory = place.unwrap_or_else(|| default_place(host, source.project.as_ref(), &release));
     check_place(host, &directory, &source.trees)?;
     if dry_run {
@@ -512,6 +514,20 @@ fn check_before(
             .into());
     }
     Ok(release)
+}
+
+/// Leaves installers only the public keys of the kinds that the release is signed with.
+fn keep_signed(host: &Host, release: &mut Release, keys: &[SigningKey]) {
+    let is_signed = |kind: &SignatureKind| keys.iter().any(|key| key.kind == *kind);
+    for kind in release.public_keys.keys().filter(|kind| !is_signed(kind)) {
+        let name = kind.name();
+        let line = format!(
+            "installers verify no signature of {name}, because the release is not signed with it; \
+             `--sign {name}:FILE` signs it"
+        );
+        host.shell.status("Noting", &line);
+    }
+    release.public_keys.retain(|kind, _| is_signed(kind));
 }
 
 /// Returns the commit of the workspace, and whether it has changes, apart from these trees.

@@ -36,6 +36,8 @@ pub struct ReleaseConfig {
     pub homebrew: bool,
     /// True if a manifest of Scoop is written for each package.
     pub scoop: bool,
+    /// Public keys of minisign and SSH that installers verify the list of checksums by.
+    pub public_keys: Vec<String>,
     /// False if no provenance is written.
     pub provenance: Option<bool>,
     /// Packages of Debian; none without this table.

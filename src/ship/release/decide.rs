@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inspect::binary::FormatName;
+use crate::problem::text::printable;
 use crate::problem::{Problem, Result, nearest};
 use crate::project::artifact_kind::ArtifactKind;
 use crate::project::config::Config;
@@ -19,6 +20,8 @@ use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::target::system::{Format, Os};
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
+use crate::tree::signature::SignatureKind;
+use crate::verify::signed::Signer;
 
 /// What a release is decided from, besides the trees.
 pub struct Input<'a> {
@@ -103,6 +106,10 @@ pub fn decide(trees: &[Manifest], input: &Input) -> Result<Release, Vec<Problem>
         Err(_) => Ok(None),
     };
     problems.extend(invalid_words(release));
+    let keys = public_keys(release).unwrap_or_else(|problem| {
+        problems.push(problem);
+        BTreeMap::new()
+    });
     let (builds, clashes) = builds(&bins, config, included, *auditable);
     problems.extend(clashes);
     if release.installers != Some(false) {
@@ -145,10 +152,36 @@ pub fn decide(trees: &[Manifest], input: &Input) -> Result<Release, Vec<Problem>
         install_directory: release.install_dir.clone(),
         homebrew: release.homebrew,
         scoop: release.scoop,
+        public_keys: keys,
         provenance: release.provenance.unwrap_or(true),
         packages: released,
         builds,
     })
+}
+
+/// Returns the public keys of the configuration by their kinds.
+fn public_keys(config: &ReleaseConfig) -> Result<BTreeMap<SignatureKind, String>> {
+    let mut keys = BTreeMap::new();
+    for text in &config.public_keys {
+        let invalid = |why: &str| {
+            let message = format!("`public-keys` has `{}`, which is {why}", printable(text));
+            Problem::new(RELEASE_INVALID, message).help(
+                "write one line of a key of each kind: `minisign.pub`'s second, `id_ed25519.pub`'s",
+            )
+        };
+        let signer = Signer::parse(text, text).map_err(|_| invalid("no public key"))?;
+        // An address at the end of an SSH key is nobody's business.
+        let words: Vec<&str> = text.split_whitespace().take(2).collect();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "+/=@.- ".contains(c);
+        let key = words.join(" ");
+        if !key.chars().all(is_plain) {
+            return Err(invalid("no line of a key"));
+        }
+        if keys.insert(signer.kind(), key).is_some() {
+            return Err(invalid("a second key of its kind"));
+        }
+    }
+    Ok(keys)
 }
 
 /// Returns the record of a bin's build.

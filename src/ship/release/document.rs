@@ -26,6 +26,7 @@ pub fn document(
         install_directory: _,
         homebrew: _,
         scoop: _,
+        public_keys: _,
         provenance: _,
         packages,
         builds,

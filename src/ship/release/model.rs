@@ -10,6 +10,7 @@ use crate::project::artifact_kind::ArtifactKind;
 use crate::project::config::release::ArchiveFormat;
 use crate::target::Target;
 use crate::tree::manifest::Platform;
+use crate::tree::signature::SignatureKind;
 
 /// A release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +37,22 @@ pub struct Release {
     pub homebrew: bool,
     /// True if manifests of Scoop are written.
     pub scoop: bool,
+    /// Public keys that installers verify the list of checksums by: one of a kind, for the kinds that
+    /// it is signed with.
+    pub public_keys: BTreeMap<SignatureKind, String>,
     /// True if provenance is written.
     pub provenance: bool,
     /// Packages with a bin in the release, sorted by name.
     pub packages: Vec<Package>,
     /// Packages built for targets, sorted by package and triple.
     pub builds: Vec<Build>,
+}
+
+impl Release {
+    /// Returns the public key of a kind that installers have; empty if there is none.
+    pub fn public_key(&self, kind: SignatureKind) -> &str {
+        self.public_keys.get(&kind).map_or("", String::as_str)
+    }
 }
 
 /// A package of a release.

@@ -31,7 +31,7 @@ use crate::ship::release::model::{Build, Release, ReleasedBin};
 use crate::ship::release::page;
 use crate::ship::release::sbom::Sbom;
 use crate::ship::release::sign::SigningKey;
-use crate::ship::release::sign::run::sign;
+use crate::ship::release::sign::run::{check_key, sign};
 use crate::ship::release::texts::{TextFile, texts};
 use crate::ship::trees::look::{Origin, findings, line};
 use crate::tree::look::TREE_CHANGED;
@@ -152,6 +152,9 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
     for key in keys {
         let comment = comment(&release.name, &release.version);
         sign(host, &root, key, &comment).map_err(single)?;
+    }
+    for (kind, key) in &release.public_keys {
+        check_key(host, &root, *kind, key).map_err(single)?;
     }
     let findings = findings(host, &root, Origin::Here, policy.clone()).map_err(single)?;
     unfit(&findings, directory).map_err(single)?;

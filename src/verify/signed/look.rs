@@ -11,7 +11,7 @@ use crate::invocation::Invocation;
 use crate::problem::text::printable;
 use crate::problem::{Problem, Result};
 use crate::tree::release::{Document, NAME};
-use crate::tree::signature::{NAMESPACE, SignatureKind, comment};
+use crate::tree::signature::{NAMESPACE, comment};
 use crate::verify::finding::finding;
 use crate::verify::listing::lines::{self, Strength};
 use crate::verify::report::{Report, Signed};
@@ -50,10 +50,7 @@ pub fn signer(host: &Host, text: &str, subject: &Utf8Path) -> Result<Signer> {
 /// # Errors
 /// ssh-keygen is missing, or a signal came.
 pub fn check(host: &Host, subject: &Artifacts, signer: &Signer, report: &mut Report) -> Result<()> {
-    let kind = match signer {
-        Signer::Minisign(_) => SignatureKind::Minisign,
-        Signer::Ssh(_) => SignatureKind::Ssh,
-    };
+    let kind = signer.kind();
     let end = kind.file_name().trim_start_matches("SHA256SUMS");
     let contents = |path: &str| {
         let mut files = subject.entries.iter().filter_map(Entry::file);
@@ -151,6 +148,24 @@ fn document<'a>(contents: &impl Fn(&str) -> Option<&'a [u8]>, base: &str) -> Opt
     let text = str::from_utf8(contents(&path)?).ok()?;
     let document = Document::parse(text, &path).ok()?;
     Some(comment(&document.name, &document.version))
+}
+
+/// Checks that a signature is by a key. `Err` is a noun phrase: what it is instead.
+///
+/// # Errors
+/// ssh-keygen is missing, or a signal came.
+pub fn is_by(
+    host: &Host,
+    signer: &Signer,
+    signature: &[u8],
+    signed: &[u8],
+) -> Result<Result<(), String>> {
+    match signer {
+        Signer::Minisign(key) => {
+            Ok(check_minisign(key, &String::from_utf8_lossy(signature), signed).map(drop))
+        }
+        Signer::Ssh(key) => check_ssh(host, key, signature, signed),
+    }
 }
 
 /// Checks a signature of SSH: `Err` is a noun phrase.

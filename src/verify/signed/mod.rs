@@ -7,6 +7,7 @@ use minisign_verify::{PublicKey, Signature};
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::text::printable;
 use crate::problem::{Problem, Result};
+use crate::tree::signature::SignatureKind;
 
 /// A key that signatures must be by.
 #[derive(Debug, Clone)]
@@ -40,6 +41,16 @@ impl Signer {
             )
         })?;
         Ok(Self::Minisign(Box::new(key)))
+    }
+}
+
+impl Signer {
+    /// Returns the kind of its signatures.
+    pub fn kind(&self) -> SignatureKind {
+        match self {
+            Self::Minisign(_) => SignatureKind::Minisign,
+            Self::Ssh(_) => SignatureKind::Ssh,
+        }
     }
 }
 

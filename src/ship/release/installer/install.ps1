@@ -33,6 +33,10 @@ $script:Release = '@VERSION@'
 $script:DefaultUrl = '@URL@'
 $script:DefaultDir = '@DIR@'
 
+# Public keys that SHA256SUMS is signed by; empty where it is not signed.
+$script:MinisignKey = '@MINISIGN_KEY@'
+$script:SshKey = '@SSH_KEY@'
+
 # Package, target, archive, SHA-256, programs.
 $script:Table = @(
 @TABLE@)
@@ -104,6 +108,53 @@ function Move-Program([string] $File, [string] $Destination) {
     }
 }
 
+# Fetches a file of the release, and returns its path.
+function Get-ReleaseFile([string] $File, [string] $Base, [string] $Scratch) {
+    $path = Join-Path $Scratch $File
+    if ($From) {
+        Copy-Item -LiteralPath (Join-Path $From $File) -Destination $path
+    } else {
+        [Net.ServicePointManager]::SecurityProtocol =
+            [Net.ServicePointManager]::SecurityProtocol -bor [Net.SecurityProtocolType]::Tls12
+        Invoke-WebRequest -UseBasicParsing -Uri "$Base/$File" -OutFile $path
+    }
+    $path
+}
+
+function Test-Tool([string] $Tool) {
+    [bool] (Get-Command $Tool -CommandType Application -ErrorAction SilentlyContinue)
+}
+
+# Verifies the signature of the list of all files by a tool that is here, says by which, and returns
+# the lines of the list; nothing if there is no key or no tool.
+function Get-SignedLines([string] $Base, [string] $Scratch) {
+    if (-not $script:MinisignKey -and -not $script:SshKey) { return }
+    if ($script:MinisignKey -and (Test-Tool 'minisign')) {
+        $by = 'minisign'
+        $sums = Get-ReleaseFile 'SHA256SUMS' $Base $Scratch
+        $signature = Get-ReleaseFile 'SHA256SUMS.minisig' $Base $Scratch
+        $said = & minisign -V -Q -P $script:MinisignKey -m $sums -x $signature
+        if ($LASTEXITCODE -ne 0) { throw "SHA256SUMS is not signed by the key in this script, says $by" }
+        if ("$said" -cne "$script:Name $script:Release") {
+            throw "SHA256SUMS is signed for $said, not for $script:Name $script:Release"
+        }
+    } elseif ($script:SshKey -and (Test-Tool 'ssh-keygen')) {
+        $by = 'ssh-keygen'
+        $sums = Get-ReleaseFile 'SHA256SUMS' $Base $Scratch
+        Get-ReleaseFile 'SHA256SUMS.sig' $Base $Scratch | Out-Null
+        [IO.File]::WriteAllText((Join-Path $Scratch 'allowed'), "signer namespaces=`"file`" $script:SshKey`n")
+        # A pipe of PowerShell would change the bytes.
+        $run = Start-Process -FilePath 'ssh-keygen' -WorkingDirectory $Scratch -NoNewWindow -Wait -PassThru `
+            -ArgumentList '-q -Y verify -f allowed -I signer -n file -s SHA256SUMS.sig' -RedirectStandardInput $sums
+        if ($run.ExitCode -ne 0) { throw "SHA256SUMS is not signed by the key in this script, says $by" }
+    } else {
+        Write-Host 'the signature was not verified, for which minisign or ssh-keygen is needed; the archives are compared with the digests in this script'
+        return
+    }
+    Write-Host "SHA256SUMS is signed by the key in this script, says $by"
+    Get-Content -LiteralPath $sums
+}
+
 function Install-Release([string[]] $Wanted, [string] $Directory, [string] $Base, [string] $Receipt) {
     # Nothing is created for a machine that has no build.
     $builds = @($Wanted | ForEach-Object { , (Select-Build $_) })
@@ -114,20 +165,17 @@ function Install-Release([string[]] $Wanted, [string] $Directory, [string] $Base
     try {
         $lines = @()
         $moves = @()
+        $signed = @(Get-SignedLines $Base $scratch)
         foreach ($build in $builds) {
             $wantedPackage, $triple, $archive, $digest, $programs = $build
             Write-Host "$wantedPackage $script:Release for $triple"
-            $file = Join-Path $scratch $archive
-            if ($From) {
-                Copy-Item -LiteralPath (Join-Path $From $archive) -Destination $file
-            } else {
-                [Net.ServicePointManager]::SecurityProtocol =
-                    [Net.ServicePointManager]::SecurityProtocol -bor [Net.SecurityProtocolType]::Tls12
-                Invoke-WebRequest -UseBasicParsing -Uri "$Base/$archive" -OutFile $file
-            }
+            $file = Get-ReleaseFile $archive $Base $scratch
             $found = Get-Digest $file
             if ($found -ne $digest) {
                 throw "$archive is not the file that was released: SHA-256 $found, expected $digest"
+            }
+            if ($signed.Count -and $signed -cnotcontains "$digest  $archive") {
+                throw "$archive is not in the signed SHA256SUMS"
             }
             $unpacked = Join-Path $scratch $wantedPackage
             New-Item -ItemType Directory -Path $unpacked | Out-Null

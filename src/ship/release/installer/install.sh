@@ -10,6 +10,10 @@ version=@VERSION_QUOTED@
 url_default=@URL_QUOTED@
 dir_default=@DIR_QUOTED@
 
+# Public keys that SHA256SUMS is signed by; empty where it is not signed.
+minisign_key=@MINISIGN_KEY_QUOTED@
+ssh_key=@SSH_KEY_QUOTED@
+
 # package  target  archive  sha256  floor (glibc or macOS)  loader  programs
 table='
 @TABLE@'
@@ -264,16 +268,65 @@ unpack() {
   esac
 }
 
+# get FILE: fetches a file of the release.
+get() {
+  if [ -n "$from" ]; then
+    cp "$from/$1" "$tmp/$1" || fail "cannot copy $from/$1"
+  else
+    download "$url/$1" "$tmp/$1" || fail "cannot download $url/$1"
+  fi
+}
+
+# Verifies the signature of the list of all files by a tool that is here, and says by which.
+signature() {
+  list=
+  [ -n "$minisign_key$ssh_key" ] || return 0
+  if [ -n "$minisign_key" ] && have minisign; then
+    get SHA256SUMS
+    get SHA256SUMS.minisig
+    said=$(minisign -V -Q -P "$minisign_key" -m "$tmp/SHA256SUMS" -x "$tmp/SHA256SUMS.minisig" 2>/dev/null </dev/null) ||
+      fail "SHA256SUMS is not signed by the key in this script, says minisign"
+    [ "$said" = "$name $version" ] || fail "SHA256SUMS is signed for $said, not for $name $version"
+    by=minisign
+  elif [ -n "$ssh_key" ] && signs_by_ssh; then
+    get SHA256SUMS
+    get SHA256SUMS.sig
+    printf 'signer namespaces="file" %s\n' "$ssh_key" >"$tmp/allowed" || fail "cannot write to $dir"
+    ssh-keygen -q -Y verify -f "$tmp/allowed" -I signer -n file -s "$tmp/SHA256SUMS.sig" <"$tmp/SHA256SUMS" >/dev/null 2>&1 ||
+      fail "SHA256SUMS is not signed by the key in this script, says ssh-keygen"
+    by=ssh-keygen
+  else
+    say "the signature was not verified, for which minisign or ssh-keygen is needed; the archives are compared with the digests in this script"
+    return 0
+  fi
+  list=$tmp/SHA256SUMS
+  say "SHA256SUMS is signed by the key in this script, says $by"
+}
+
+# OpenSSH before 8.0 knows no signatures.
+signs_by_ssh() {
+  have ssh-keygen || return 1
+  case $(ssh-keygen -Y verify 2>&1 </dev/null) in
+    *"unknown option"* | *"illegal option"* | *"invalid option"*) return 1 ;;
+  esac
+}
+
+# signed DIGEST FILE: tells whether the signed list, if there is one, has a line.
+signed() {
+  [ -n "$list" ] || return 0
+  while read -r known listed; do
+    [ "$known $listed" != "$1 $2" ] || return 0
+  done <"$list"
+  return 1
+}
+
 # Fetches, checks and unpacks a chosen build, and lists its programs in the new receipt.
 prepare() {
   say "$1 $version for $triple"
-  if [ -n "$from" ]; then
-    cp "$from/$archive" "$tmp/$archive" || fail "cannot copy $from/$archive"
-  else
-    download "$url/$archive" "$tmp/$archive" || fail "cannot download $url/$archive"
-  fi
+  get "$archive"
   found=$(digest "$tmp/$archive") || fail "cannot read $tmp/$archive"
   [ "$found" = "$sum" ] || fail "$archive is not the file that was released: SHA-256 $found, expected $sum"
+  signed "$sum" "$archive" || fail "$archive is not in the signed SHA256SUMS"
   mkdir "$tmp/$1" || fail "cannot write to $dir"
   unpack "$tmp/$archive" "$tmp/$1" || fail "cannot unpack $archive"
   stem=${archive%.tar.*} stem=${stem%.zip}
@@ -318,6 +371,7 @@ install() {
   trap 'exit 143' TERM
   mkdir "$tmp/new" || fail "cannot write to $dir"
   : >"$tmp/receipt"
+  signature
   while read -r package triple archive sum programs; do
     if [ -n "$package" ]; then prepare "$package"; fi
   done <<BUILDS

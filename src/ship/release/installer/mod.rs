@@ -13,6 +13,7 @@ use crate::ship::release::model::{Build, RELEASE_INVALID, Release};
 use crate::ship::release::template::fill;
 use crate::tree::installer::{Installer, is_word};
 use crate::tree::release::{BuildRecord, FileRecord};
+use crate::tree::signature::SignatureKind;
 
 /// Directory that programs are installed in by default, below the home directory.
 pub const DEFAULT_DIRECTORY: &str = ".local/bin";
@@ -35,6 +36,14 @@ pub fn sh(release: &Release, files: &[FileRecord]) -> Option<String> {
             ("VERSION_QUOTED", &quote(&release.version)),
             ("URL_QUOTED", &quote(url)),
             ("DIR_QUOTED", &quote(directory)),
+            (
+                "MINISIGN_KEY_QUOTED",
+                &quote(release.public_key(SignatureKind::Minisign)),
+            ),
+            (
+                "SSH_KEY_QUOTED",
+                &quote(release.public_key(SignatureKind::Ssh)),
+            ),
             ("NAME", name),
             ("VERSION", &release.version),
             ("PREFIX", &prefix(name)),
@@ -60,6 +69,8 @@ pub fn ps1(release: &Release, files: &[FileRecord]) -> Option<String> {
             ("VERSION", &release.version),
             ("URL", release.url.as_deref().unwrap_or_default()),
             ("DIR", &directory.replace('/', "\\")),
+            ("MINISIGN_KEY", release.public_key(SignatureKind::Minisign)),
+            ("SSH_KEY", release.public_key(SignatureKind::Ssh)),
             ("PREFIX", &prefix(name)),
             ("TABLE", &rows),
         ],

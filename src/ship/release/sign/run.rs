@@ -11,6 +11,7 @@ use crate::problem::{Problem, Result};
 use crate::ship::release::sign::{SIGNING_FAILED, SigningKey};
 use crate::tree::release::SUMS_NAME;
 use crate::tree::signature::{NAMESPACE, SignatureKind};
+use crate::verify::signed::{self, Signer};
 
 /// Time limit of a program, which may wait for a touch of a hardware key.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -70,4 +71,23 @@ pub fn sign(host: &Host, directory: &Utf8Path, key: &SigningKey, comment: &str) 
         }
         SignatureKind::Ssh => problem.help("add the key to an agent: `ssh-add FILE`"),
     })
+}
+
+/// Checks that a release is signed by the key that its installers have.
+///
+/// # Errors
+/// `signing-failed`: it is another key.
+pub fn check_key(host: &Host, directory: &Utf8Path, kind: SignatureKind, key: &str) -> Result<()> {
+    let signer = Signer::parse(key, key)?;
+    let signature = host.read(&directory.join(kind.file_name()))?;
+    let signed = host.read(&directory.join(SUMS_NAME))?;
+    let Err(found) = signed::look::is_by(host, &signer, &signature, &signed)? else {
+        return Ok(());
+    };
+    let name = kind.name();
+    let message = format!("`{SUMS_NAME}` has {found} for the key of {name} in `public-keys`");
+    Err(Problem::new(SIGNING_FAILED, message).help(format!(
+        "sign it with the secret key of that public key: `--sign {name}:FILE`, or correct \
+         `public-keys`"
+    )))
 }

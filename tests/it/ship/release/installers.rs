@@ -1018,3 +1018,115 @@ fn the_installer_for_windows_parses() {
         .unwrap();
     assert_eq!(text(&output.stdout), "[]\n", "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_signature_is_verified_where_a_tool_is_here() {
+    let project = Project::of("hello").with("minisign").with("ssh-keygen");
+    let line = "minisign -G -W -p key.pub -s key.min >/dev/null && ssh-keygen -q -t ed25519 -N '' -C \
+                a@b -f key.ssh && minisign -G -W -p key2.pub -s key2.min >/dev/null";
+    project.shell(line).ok();
+    let minisign = |file: &str| project.read(file).lines().nth(1).unwrap().to_owned();
+    let configure = |key: &str| {
+        let ssh = project.read("key.ssh.pub");
+        let keys = format!("[release]\npublic-keys = [\"{key}\", \"{}\"]\n", ssh.trim());
+        project.write("xpkg.toml", &keys);
+    };
+    let release = |flags: &str| {
+        project.xpkg(&format!(
+            "release -q --target {X86_MUSL} --release-dir out {flags}"
+        ))
+    };
+    // The key of the configuration must be the one that signs.
+    configure(&minisign("key2.pub"));
+    let other = release("--sign minisign:key.min");
+    assert!(
+        other
+            .stderr
+            .starts_with("error[signing-failed]: `SHA256SUMS` has another key"),
+        "{}",
+        other.stderr
+    );
+    configure(&minisign("key.pub"));
+    release("--sign minisign:key.min --sign ssh:key.ssh").ok();
+    let script = project.read("out/install.sh");
+    assert!(!script.contains("a@b"));
+    let home = project.path("home of a user");
+    std::fs::create_dir(&home).unwrap();
+    let bin = project.path("only");
+    std::fs::create_dir(&bin).unwrap();
+    let tools = [
+        "dash",
+        "tar",
+        "gzip",
+        "mktemp",
+        "sha256sum",
+        "uname",
+        "getconf",
+        "cat",
+        "cp",
+        "mv",
+        "mkdir",
+        "rm",
+        "chmod",
+    ];
+    for name in tools {
+        symlink(tool(name), bin.join(name)).unwrap();
+    }
+    let installer = Installer {
+        home,
+        path: bin.to_str().unwrap().to_owned(),
+        project,
+    };
+    let out = installer.project.path("out");
+    let run = || {
+        let arguments = ["--from", out.to_str().unwrap(), "--no-modify-path"];
+        let run = installer.run(&installer.script(), &arguments);
+        let text = String::from_utf8(run.stderr).unwrap();
+        (run.status.code(), text.lines().next().unwrap().to_owned())
+    };
+    let says = |by: &str| format!("SHA256SUMS is signed by the key in this script, says {by}");
+    assert_eq!(
+        run(),
+        (
+            Some(0),
+            "the signature was not verified, for which minisign or ssh-keygen is needed; the archives \
+             are compared with the digests in this script"
+                .to_owned()
+        )
+    );
+    symlink(tool("ssh-keygen"), bin.join("ssh-keygen")).unwrap();
+    assert_eq!(run(), (Some(0), says("ssh-keygen")));
+    symlink(tool("minisign"), bin.join("minisign")).unwrap();
+    assert_eq!(run(), (Some(0), says("minisign")));
+    // What is signed decides, not what the script says of it.
+    let sums = installer.project.read("out/SHA256SUMS");
+    installer
+        .project
+        .write("out/SHA256SUMS", &sums.replacen('a', "b", 1));
+    for by in ["minisign", "ssh-keygen"] {
+        let error =
+            format!("hello: error: SHA256SUMS is not signed by the key in this script, says {by}");
+        assert_eq!(run(), (Some(1), error));
+        std::fs::remove_file(bin.join(by)).unwrap();
+    }
+    installer.project.write("out/SHA256SUMS", &sums);
+    symlink(tool("minisign"), bin.join("minisign")).unwrap();
+    let archive = format!("hello-0.1.0-{X86_MUSL}.tar.gz");
+    let line = format!(
+        "o=$(sha256sum <out/{archive}) && printf x >>out/{archive} && n=$(sha256sum <out/{archive}) && \
+         sed -i \"s/${{o%% *}}/${{n%% *}}/\" out/install.sh"
+    );
+    installer
+        .project
+        .shell(&format!("PATH=/usr/bin:/bin; {line}"))
+        .ok();
+    let arguments = ["--from", out.to_str().unwrap(), "--no-modify-path", "-q"];
+    let run = installer.run(&installer.script(), &arguments);
+    assert_eq!(
+        (run.status.code(), String::from_utf8(run.stderr).unwrap()),
+        (
+            Some(1),
+            format!("hello: error: {archive} is not in the signed SHA256SUMS\n")
+        )
+    );
+}
