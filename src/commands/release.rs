@@ -101,7 +101,16 @@ struct Chosen {
 /// # Errors
 /// The trees cannot be had, do not pass, or cannot be released as asked.
 pub fn run(host: &Host, args: ReleaseArgs) -> Result<(), Failure> {
-    make(host, args).map(drop)
+    make(host, args, Output::Table).map(drop)
+}
+
+/// What is printed of a release on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Its files, as a table or as its document.
+    Table,
+    /// Nothing: another command prints what it finds.
+    Nothing,
 }
 
 /// Adds what a release has by default: lists of packages in programs, and the same bytes on every
@@ -116,7 +125,7 @@ pub fn with_defaults(options: RunOptions) -> RunOptions {
 }
 
 /// Makes a release, and returns its directory; one that is not written with `--dry-run`.
-pub fn make(host: &Host, args: ReleaseArgs) -> Result<Utf8PathBuf, Failure> {
+pub fn make(host: &Host, args: ReleaseArgs, output: Output) -> Result<Utf8PathBuf, Failure> {
     let ReleaseArgs {
         run,
         release_dir,
@@ -239,7 +248,9 @@ pub fn make(host: &Host, args: ReleaseArgs) -> Result<Utf8PathBuf, Failure> {
     let version = &release.version;
     host.shell
         .status(verb, &format!("release {version}: {files} in {directory}"));
-    print(host, &release, &document, &[], format)?;
+    if output == Output::Table {
+        print(host, &release, &document, &[], format)?;
+    }
     Ok(directory)
 }
 

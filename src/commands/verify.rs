@@ -2,20 +2,23 @@
 //! `--run`.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 use crate::build::look::options::TreeOptions;
 use crate::build::look::tree;
 use crate::commands::args::{MessageFormat, PlaceArgs, path};
 use crate::commands::codes;
+use crate::commands::release::{Output, ReleaseArgs, make};
 use crate::host::machine::Host;
 use crate::host::shell;
 use crate::problem::code::NO_SUCH_CODE;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::PolicyConfig;
 use crate::ship::reproduce;
+use crate::ship::reproduce::released::run::Again;
 use crate::target::Target;
 use crate::tree::look::NO_TREE;
+use crate::tree::release;
 use crate::ui::verify;
 use crate::verify::judge::{self, VerifyOptions};
 use crate::verify::rules::chosen;
@@ -66,7 +69,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "DIR", value_parser = path())]
     pub audit: Option<Utf8PathBuf>,
 
-    /// Build the recorded commits of a tree again, in another directory, and require the same bytes
+    /// Build the recorded commits of a tree or a release again, elsewhere, and require the same bytes
     #[arg(long)]
     pub reproduce: bool,
 
@@ -178,7 +181,12 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
         audit::check(&subject, database, &options, &mut report);
     }
     if reproduce {
-        let findings = reproduce::run::reproduce(host, &path, place.manifest_path)?;
+        let findings = if host.is_file(&host.absolute(&path).join(release::NAME)) {
+            let again = |again: &Again| release_again(host, again);
+            reproduce::released::run::reproduce(host, &path, place.manifest_path, again)?
+        } else {
+            reproduce::run::reproduce(host, &path, place.manifest_path)?
+        };
         let (accepted, findings) = waiver::split_accepted(findings, options.accept.iter());
         report.accepted.extend(accepted);
         report.findings.extend(findings);
@@ -212,6 +220,31 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
     } else {
         Err(Failure::AlreadyReported)
     }
+}
+
+/// Command line of a second release.
+#[derive(Debug, Parser)]
+struct SecondRelease {
+    /// Arguments of `release`.
+    #[command(flatten)]
+    args: ReleaseArgs,
+}
+
+/// Makes a second release of programs that were built again.
+fn release_again(host: &Host, again: &Again) -> Result<(), Failure> {
+    let Again {
+        trees,
+        manifest,
+        place,
+        tag,
+    } = again;
+    let mut words = vec!["release", "--manifest-path", manifest.as_str()];
+    words.extend(["--release-dir", place.as_str()]);
+    words.extend(trees.iter().flat_map(|tree| ["--from", tree.as_str()]));
+    words.extend(tag.iter().flat_map(|tag| ["--tag", *tag]));
+    let parsed = SecondRelease::try_parse_from(words);
+    let SecondRelease { args } = parsed.expect("the flags are those of `release`");
+    make(host, args, Output::Nothing).map(drop)
 }
 
 /// Returns the path to verify, and the configured policy if that is the workspace's staged tree.

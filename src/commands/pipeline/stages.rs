@@ -272,7 +272,7 @@ impl Run<'_> {
         if self.range.contains(Stage::Release) {
             let args = self.args;
             self.stage(Some(scene), Stage::Release, |host| {
-                release::make(host, release_args(run, args)).map(Some)
+                release::make(host, release_args(run, args), release::Output::Table).map(Some)
             })?;
             directory = scene.release(&self.records);
         }

@@ -1,6 +1,7 @@
-//! Builds the recorded commit of a tree again, elsewhere, and explains what differs.
+//! Builds the recorded commit of a tree or a release again, elsewhere, and explains what differs.
 
 pub mod difference;
+pub mod released;
 pub mod run;
 pub mod tools;
 

@@ -28,14 +28,16 @@ use crate::verify::finding::{Finding, finding};
 
 /// Programs that one call builds again.
 #[derive(Default)]
-struct Group<'a> {
+pub struct Group<'a> {
     records: BTreeMap<&'a str, &'a TargetRecord>,
     artifacts: Vec<&'a Artifact>,
+    /// True if one of them has the list of its packages.
+    is_listed: bool,
 }
 
 /// What the programs of a group have in common: commit, profile, features, and whether the build was
 /// reproducible.
-type GroupKey<'a> = (&'a str, &'a str, &'a [String], bool);
+pub type GroupKey<'a> = (&'a str, &'a str, &'a [String], bool);
 
 /// Builds all programs of a tree again, and returns a finding for each that has other bytes. The
 /// workspace is the one here, which must have the commits.
@@ -54,7 +56,11 @@ pub fn reproduce(
         Problem::new(REPRODUCE_UNFIT, message)
             .help("name a staged tree, an archive unpacked: `cargo xpkg verify --reproduce DIR`")
     })?;
-    let groups = groups(&manifest)?;
+    let is_listed = |artifact: &Artifact| {
+        let binary = artifact.binary.as_ref();
+        binary.is_some_and(|binary| binary.auditable)
+    };
+    let groups = groups(&manifest, is_listed)?;
     let options = options::cargo_options(host, None);
     let named = options::manifest_path(host, manifest_path)?;
     let project = context::workspace(host, &options, named.as_deref())?;
@@ -83,8 +89,15 @@ pub fn reproduce(
     Ok(findings)
 }
 
-/// Sorts the programs of a tree by the builds that make them.
-fn groups(manifest: &Manifest) -> Result<BTreeMap<GroupKey<'_>, Group<'_>>> {
+/// Sorts the programs of a tree by the builds that make them. `is_listed` tells whether a program has
+/// the list of its packages.
+///
+/// # Errors
+/// `reproduce-unfit`: the commit of one is not known, or had changes.
+pub fn groups<'a>(
+    manifest: &'a Manifest,
+    is_listed: impl Fn(&Artifact) -> bool,
+) -> Result<BTreeMap<GroupKey<'a>, Group<'a>>> {
     let mut groups: BTreeMap<GroupKey, Group> = BTreeMap::new();
     for artifact in &manifest.artifacts {
         let unfit = |why: &str| {
@@ -112,20 +125,25 @@ fn groups(manifest: &Manifest) -> Result<BTreeMap<GroupKey<'_>, Group<'_>>> {
         );
         let group = groups.entry(key).or_default();
         group.records.insert(&record.target, record);
+        group.is_listed |= is_listed(artifact);
         group.artifacts.push(artifact);
     }
     Ok(groups)
 }
 
 /// A clone of the workspace's repository in a directory of another length.
-struct Checkout {
+pub struct Checkout {
     top: Utf8PathBuf,
-    workspace: Utf8PathBuf,
+    /// Root of the workspace in it.
+    pub workspace: Utf8PathBuf,
 }
 
 impl Checkout {
     /// Clones the repository that contains a workspace, without its files.
-    fn clone(host: &Host, root: &Utf8Path, scratch: &Utf8Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// `reproduce-unfit`: git cannot.
+    pub fn clone(host: &Host, root: &Utf8Path, scratch: &Utf8Path) -> Result<Self> {
         let ask = |args: &[&str]| asked(host, root, args);
         let top = ask(&["rev-parse", "--show-toplevel"])?;
         let below = ask(&["rev-parse", "--show-prefix"])?;
@@ -150,7 +168,10 @@ impl Checkout {
     }
 
     /// Checks a commit out, without what an earlier one left.
-    fn move_to(&self, host: &Host, commit: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// `reproduce-unfit`: it is not here, or has submodules.
+    pub fn move_to(&self, host: &Host, commit: &str) -> Result<()> {
         let ask = |args: &[&str]| asked(host, &self.top, args);
         ask(&["checkout", "--quiet", "--force", "--detach", commit]).map_err(|problem| {
             problem.help("fetch the commit: `git fetch --unshallow`, or run it in another checkout")
@@ -187,7 +208,10 @@ fn answer(host: &Host, call: &crate::invocation::Invocation) -> Result<String> {
 }
 
 /// Builds a group again, after its recorded tools were found here.
-fn rebuild(
+///
+/// # Errors
+/// `reproduce-unfit`: they are others. Those of a build.
+pub fn rebuild(
     host: &Host,
     (_, profile, features, reproducible): &GroupKey,
     group: &Group,
@@ -216,10 +240,6 @@ fn rebuild(
         .map(|waiver| waiver.code.clone())
         .filter(|code| options::acceptable(code).is_ok())
         .collect();
-    let is_listed = |artifact: &&&Artifact| {
-        let binary = artifact.binary.as_ref();
-        binary.is_some_and(|binary| binary.auditable)
-    };
     let run = RunOptions {
         targets: targets.collect(),
         linker: linker(group.records.values().copied()),
@@ -242,7 +262,7 @@ fn rebuild(
         target_dir: Some(place.join("target")),
         config: Vec::new(),
         accept: accept.into_iter().collect(),
-        auditable: Asked::by_flag(group.artifacts.iter().any(|artifact| is_listed(&artifact))),
+        auditable: Asked::by_flag(group.is_listed),
         reproducible: Asked::by_flag(*reproducible),
         compiler_cache: None,
     };

@@ -119,3 +119,78 @@ fn a_release_says_how_its_files_were_made() {
     assert!(!project.files(DIRECTORY).contains(&NAME.to_owned()));
     project.xpkg(&format!("verify {DIRECTORY}")).ok();
 }
+
+#[test]
+fn a_release_is_built_and_packed_again() {
+    let project = hello();
+    let code = "fn main() { println!(\"{}\", option_env!(\"WHEN\").unwrap_or(\"\")); }\n";
+    project.write("src/main.rs", code);
+    project.write(".gitignore", "/target\n/out\n");
+    let described = "[package]\ndescription = \"greets\"\n";
+    let manifest = project.read("Cargo.toml");
+    project.write(
+        "Cargo.toml",
+        &manifest.replacen("[package]\n", described, 1),
+    );
+    let settings = "[release]\narchives = [\"tar.gz\", \"zip\"]\n[release.deb]\nmaintainer = \"A <a@b.example>\"\n";
+    project.write("xpkg.toml", settings);
+    project.commit();
+    let release = format!("release -q --target {X86_MUSL} --release-dir out");
+    // The address of a pipeline is another each time.
+    let pipeline = [
+        ("GITLAB_CI", "true"),
+        ("CI_PIPELINE_URL", "https://lab.example/1"),
+    ];
+    project.xpkg_with(&pipeline, &release).ok();
+    let again = project.xpkg("verify out --reproduce").ok();
+    assert!(
+        again
+            .stderr
+            .contains("Released 7 files again, 0 differences"),
+        "{}",
+        again.stderr
+    );
+    let found = |project: &Project| {
+        let run = project.xpkg("verify out --reproduce --message-format json");
+        let report: Value =
+            serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
+        let findings = report["findings"].as_array().unwrap().iter();
+        let line = |one: &Value| {
+            format!(
+                "{} {}",
+                one["code"].as_str().unwrap(),
+                one["path"].as_str().unwrap()
+            )
+        };
+        findings.map(line).collect::<Vec<String>>()
+    };
+    // A file in the archives that the commit has otherwise.
+    let line = "sed -i 's/hello/other/' README.md";
+    on_a_system(&project, line);
+    project
+        .xpkg(&format!("{release} --no-build --allow-dirty"))
+        .ok();
+    on_a_system(&project, "git checkout --quiet README.md");
+    let stem = format!("hello-0.1.0-{X86_MUSL}");
+    assert_eq!(
+        found(&project),
+        [
+            format!("not-reproduced {stem}.tar.gz"),
+            format!("not-reproduced {stem}.zip")
+        ]
+    );
+    // A program of another time: what is made of it is not named, too.
+    project.xpkg_with(&[("WHEN", "today")], &release).ok();
+    assert_eq!(found(&project), [format!("not-reproduced {stem}/hello")]);
+    // What does not say how it was built.
+    project.write(
+        "xpkg.toml",
+        &settings.replace("[release]", "[release]\nprovenance = false"),
+    );
+    project
+        .xpkg(&format!("{release} --no-build --allow-dirty"))
+        .ok();
+    let refused = project.xpkg("verify out --reproduce");
+    let expected = "error[reproduce-unfit]: `out` has no provenance, which says how it was built\n";
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+}
