@@ -204,8 +204,11 @@ impl Staging<'_> {
             .get(output.path.as_str())
             .and_then(|staged| known.find(&output.path, identity.as_deref(), staged))
             .filter(|_| self.holds(&output.path, &bytes));
-        let staged = self.check_and_put(output, features, &bytes, provenance, known);
-        staged.map_err(|problems| problems.into_iter().map(of_file).collect())
+        let all_of_file = |problems: Vec<Problem>| -> Vec<Problem> {
+            problems.into_iter().map(of_file).collect()
+        };
+        let artifact = check(output, features, &bytes, provenance, known).map_err(all_of_file)?;
+        self.place(artifact, &bytes, known)
     }
 
     /// Takes a file that was made of staged ones: it is inspected and checked as they were.
@@ -216,75 +219,19 @@ impl Staging<'_> {
         bytes: Vec<u8>,
         provenance: &Provenance,
     ) -> Result<Artifact, Vec<Problem>> {
-        let StagedFile { artifact, is_new } =
-            self.check_and_put(output, &features, &bytes, provenance, None)?;
+        let artifact = check(output, &features, &bytes, provenance, None)?;
+        let StagedFile { artifact, is_new } = self.place(artifact, &bytes, None)?;
         self.is_changed |= is_new;
         Ok(artifact)
     }
 
-    /// Inspects a file, unless it is known what is in it, checks it, and puts it into the new tree. The
-    /// old one has a known file, with the same bytes.
-    fn check_and_put(
+    /// Puts a file into the new tree. The old one has a known file, with the same bytes.
+    fn place(
         &self,
-        output: &Output,
-        features: &[String],
+        artifact: Artifact,
         bytes: &[u8],
-        provenance: &Provenance,
         known: Option<&TakenFile>,
     ) -> Result<StagedFile, Vec<Problem>> {
-        let name = output.bin.label();
-        let inspected = match known {
-            Some(known) => Ok(known.binary.clone()),
-            None => inspect::inspect(bytes),
-        };
-        let (binary, findings) = match inspected {
-            Ok(binary) => {
-                let mut expected = provenance.expected.iter();
-                let expected = expected.find(|(triple, _)| *triple == output.target.triple());
-                let own = || Expected::from_target(&output.target);
-                let expected = expected.map_or_else(own, |(_, expected)| expected.clone());
-                let findings = table::check_built(&name, output.bin.kind, &binary, &expected);
-                (Some(binary), findings)
-            }
-            Err(error) => (None, vec![table::unreadable(&name, &error)]),
-        };
-        let dispatching = provenance
-            .dispatching
-            .iter()
-            .find(|(triple, _)| *triple == output.target.triple());
-        let dispatching = dispatching.map(|(_, package)| *package);
-        let (waived, problems): (Vec<Problem>, Vec<Problem>) = findings
-            .into_iter()
-            .map(|finding| level::explained(finding, dispatching))
-            .partition(|finding| {
-                provenance.accept.contains(&finding.code)
-                    || level::is_explained(finding, dispatching)
-            });
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let artifact = Artifact {
-            path: output.path.clone(),
-            target: output.target.triple().to_owned(),
-            package: output.bin.package.clone(),
-            version: output.bin.version.clone(),
-            bin: output.bin.bin.clone(),
-            kind: output.bin.kind,
-            profile: provenance.profile.to_owned(),
-            features: features.to_vec(),
-            built_by: String::new(),
-            size: bytes.len() as u64,
-            mode: "0755".to_owned(),
-            sha256: known.map_or_else(|| digest::sha256(bytes), |known| known.sha256.clone()),
-            binary,
-            waivers: waived
-                .into_iter()
-                .map(|finding| Waiver {
-                    code: finding.code.name().to_owned(),
-                    message: finding.message,
-                })
-                .collect(),
-        };
         let put = match known {
             Some(_) => self.link(&artifact.path).map(|()| false),
             None => self.put(&artifact, bytes),
@@ -422,6 +369,69 @@ impl Staging<'_> {
         })?;
         Ok(true)
     }
+}
+
+/// Inspects a file, unless it is known what is in it, and checks it. Returns its entry in the manifest.
+fn check(
+    output: &Output,
+    features: &[String],
+    bytes: &[u8],
+    provenance: &Provenance,
+    known: Option<&TakenFile>,
+) -> Result<Artifact, Vec<Problem>> {
+    let name = output.bin.label();
+    let inspected = match known {
+        Some(known) => Ok(known.binary.clone()),
+        None => inspect::inspect(bytes),
+    };
+    let (binary, findings) = match inspected {
+        Ok(binary) => {
+            let mut expected = provenance.expected.iter();
+            let expected = expected.find(|(triple, _)| *triple == output.target.triple());
+            let own = || Expected::from_target(&output.target);
+            let expected = expected.map_or_else(own, |(_, expected)| expected.clone());
+            let findings = table::check_built(&name, output.bin.kind, &binary, &expected);
+            (Some(binary), findings)
+        }
+        Err(error) => (None, vec![table::unreadable(&name, &error)]),
+    };
+    let dispatching = provenance
+        .dispatching
+        .iter()
+        .find(|(triple, _)| *triple == output.target.triple());
+    let dispatching = dispatching.map(|(_, package)| *package);
+    let (waived, problems): (Vec<Problem>, Vec<Problem>) = findings
+        .into_iter()
+        .map(|finding| level::explained(finding, dispatching))
+        .partition(|finding| {
+            provenance.accept.contains(&finding.code) || level::is_explained(finding, dispatching)
+        });
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let artifact = Artifact {
+        path: output.path.clone(),
+        target: output.target.triple().to_owned(),
+        package: output.bin.package.clone(),
+        version: output.bin.version.clone(),
+        bin: output.bin.bin.clone(),
+        kind: output.bin.kind,
+        profile: provenance.profile.to_owned(),
+        features: features.to_vec(),
+        built_by: String::new(),
+        size: bytes.len() as u64,
+        mode: "0755".to_owned(),
+        sha256: known.map_or_else(|| digest::sha256(bytes), |known| known.sha256.clone()),
+        binary,
+        waivers: waived
+            .into_iter()
+            .map(|finding| Waiver {
+                code: finding.code.name().to_owned(),
+                message: finding.message,
+            })
+            .collect(),
+    };
+    Ok(artifact)
 }
 
 /// File in the new tree.
