@@ -167,7 +167,9 @@ fn parent(key: &str) -> &str {
 impl Store for Directory<'_> {
     fn list(&self, prefix: &str) -> Result<Option<BTreeSet<String>>> {
         let directory = self.root.join(prefix.trim_end_matches('/'));
-        if !self.host.is_dir(&directory) {
+        // What is below [`OWN`] is no part of the store: other publishers' directories come and go.
+        let is_own = prefix.split('/').next() == Some(OWN);
+        if is_own || !self.host.is_dir(&directory) {
             return Ok(Some(BTreeSet::new()));
         }
         let entries = self.host.walk(&directory)?.into_iter();
