@@ -23,6 +23,37 @@ pub struct Project {
     pub root: PathBuf,
     pub bin: PathBuf,
     env: BTreeMap<String, String>,
+    _clock: Clock,
+}
+
+/// Tells `cargo xtask test` at its end for how long a test had a project.
+struct Clock(Instant);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        let (Some(file), thread) = (std::env::var_os("XPKG_TIMES"), std::thread::current()) else {
+            return;
+        };
+        let seconds = self.0.elapsed().as_secs();
+        append(
+            &file,
+            &format!("{seconds}\t{}\n", thread.name().unwrap_or("?")),
+        );
+    }
+}
+
+/// Adds a line to a file that all tests write to.
+fn append(file: &std::ffi::OsStr, line: &str) {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.create(true).append(true).open(file).unwrap();
+    file.write_all(line.as_bytes()).unwrap();
 }
 
 /// What a run printed, as it was, and its exit code.
@@ -73,12 +104,10 @@ pub fn skipped_in_part(test: &str, why: &str) {
 fn skipped_kind(kind: &str, test: &str, why: &str) {
     use std::io::Write as _;
     if let Some(file) = std::env::var_os("XPKG_SKIPS") {
-        let line = format!("{kind}\t{test}\t{}\n", why.replace('\n', " "));
-        let file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(file);
-        file.unwrap().write_all(line.as_bytes()).unwrap();
+        append(
+            &file,
+            &format!("{kind}\t{test}\t{}\n", why.replace('\n', " ")),
+        );
     }
     let _ = writeln!(std::io::stderr(), "skipped: {test} ({why})");
 }
@@ -123,6 +152,7 @@ impl Project {
             root,
             bin: base.join("bin"),
             env: BTreeMap::new(),
+            _clock: Clock::default(),
         }
         .prepared()
     }
@@ -147,6 +177,7 @@ impl Project {
             root: base.join("repository"),
             bin: base.join("bin"),
             env: BTreeMap::new(),
+            _clock: Clock::default(),
         }
         .prepared()
     }
@@ -167,6 +198,7 @@ impl Project {
             bin: base.join(format!("bin-{fixture}")),
             root,
             env: BTreeMap::new(),
+            _clock: Clock::default(),
         }
         .prepared();
         let tree = project.path("tree").to_str().unwrap().to_owned();
@@ -189,6 +221,7 @@ impl Project {
             root: base.join("work"),
             bin: base.join("bin"),
             env: BTreeMap::new(),
+            _clock: Clock::default(),
         }
         .prepared()
     }
@@ -202,6 +235,7 @@ impl Project {
             root: base.join("work"),
             bin: base.join("bin"),
             env: BTreeMap::new(),
+            _clock: Clock::default(),
             _temp: Some(temp),
         };
         project.prepared()

@@ -53,6 +53,13 @@ pub fn without_package(command: &mut Command) {
     }
 }
 
+/// The command line, without the variables that are set or removed.
+pub fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<String> = words.map(|word| format!("{word:?}")).collect();
+    words.join(" ")
+}
+
 /// Runs a command that talks for itself.
 pub trait Go {
     fn go(&mut self) -> Result<(), String>;
@@ -60,11 +67,12 @@ pub trait Go {
 
 impl Go for Command {
     fn go(&mut self) -> Result<(), String> {
-        eprintln!("xtask: {self:?}");
+        let line = shown(self);
+        eprintln!("xtask: {line}");
         match self.status() {
             Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(format!("{self:?} ended with {status}")),
-            Err(error) => Err(format!("cannot start {self:?}: {error}")),
+            Ok(status) => Err(format!("{line} ended with {status}")),
+            Err(error) => Err(format!("cannot start {line}: {error}")),
         }
     }
 }

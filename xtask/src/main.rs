@@ -111,7 +111,8 @@ const TASKS: &[(&str, &str, Task)] = &[
     ),
     (
         "kills",
-        "kill `build` at random moments [N, 500] and look for a half tree",
+        "kill `build` at random moments [N, 500], fail each of its file operations, and look for a half \
+         tree",
         kills,
     ),
     (
@@ -218,9 +219,10 @@ fn kills(args: &[String]) -> Result<(), String> {
         "test",
         "--test",
         "it",
-        "killed_at_any_moment",
         "--",
         "--nocapture",
+        "killed_at_any_moment",
+        "a_fault_at_every_file_operation_leaves_the_old_tree",
     ]);
     command.env("XPKG_KILLS", number);
     command.go()

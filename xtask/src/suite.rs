@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
-use crate::command::root;
+use crate::command::{root, shown};
 
 /// What a run of the tests came to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,13 +22,18 @@ struct Count {
 /// why.
 pub fn run(command: &mut Command) -> Result<(), String> {
     let skips = root().join("target/skipped-tests");
-    let _ = std::fs::remove_file(&skips);
-    eprintln!("xtask: {command:?}");
+    let times = root().join("target/test-times");
+    for file in [&skips, &times] {
+        let _ = std::fs::remove_file(file);
+    }
+    let line_of_command = shown(command);
+    eprintln!("xtask: {line_of_command}");
     let mut child = command
         .env("XPKG_SKIPS", &skips)
+        .env("XPKG_TIMES", &times)
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("cannot start {command:?}: {error}"))?;
+        .map_err(|error| format!("cannot start {line_of_command}: {error}"))?;
     let mut count = Count::default();
     let stdout = child.stdout.take().ok_or("cargo has no stdout")?;
     for line in BufReader::new(stdout).lines() {
@@ -38,12 +43,41 @@ pub fn run(command: &mut Command) -> Result<(), String> {
     }
     let status = child.wait().map_err(|error| format!("cargo: {error}"))?;
     count.skips(&std::fs::read_to_string(&skips).unwrap_or_default());
+    let times = std::fs::read_to_string(&times).unwrap_or_default();
+    println!("xtask: the longest: {}", longest(&times).join(", "));
     let _ = std::io::stdout().write_all(count.told().as_bytes());
     if status.success() {
         Ok(())
     } else {
-        Err(format!("{command:?} ended with {status}"))
+        Err(format!("{line_of_command} ended with {status}"))
     }
+}
+
+/// Number of tests to name.
+const LONGEST: usize = 25;
+
+/// Returns the tests that had a project for the longest, with their seconds. `text` has a line for each
+/// project: seconds and the test, by a tab.
+fn longest(text: &str) -> Vec<String> {
+    let mut seconds: BTreeMap<&str, u64> = BTreeMap::new();
+    for line in text.lines() {
+        let (number, test) = line.split_once('\t').unwrap_or_default();
+        let longest = seconds.entry(test).or_default();
+        *longest = number.parse().unwrap_or(0).max(*longest);
+    }
+    let mut tests: Vec<(u64, &str)> = seconds.into_iter().map(|(test, n)| (n, test)).collect();
+    tests.sort_by(|a, b| b.cmp(a));
+    tests.truncate(LONGEST);
+    tests
+        .into_iter()
+        .map(|(seconds, test)| format!("{test} {seconds} s"))
+        .collect()
+}
+
+#[test]
+fn the_longest_come_first_and_once() {
+    let text = "3\ta::b\n70\tc\n9\ta::b\n";
+    assert_eq!(longest(text), ["c 70 s", "a::b 9 s"]);
 }
 
 impl Count {

@@ -86,12 +86,19 @@ fn a_fault_at_every_file_operation_leaves_the_old_tree_or_the_new_one() {
     // A run that ends well met no fault: it has fewer operations than that.
     let operations = (1..400).find(|at| strike("kill", *at) == Some(0)).unwrap() - 1;
     assert!(operations > 20);
+    // Every fifth one fails here, by turns of both profiles; each of them in `cargo xtask kills`.
+    let step = if std::env::var_os("XPKG_KILLS").is_some() {
+        1
+    } else {
+        5
+    };
     let failed = (1..=operations)
+        .step_by(step)
         .filter(|at| strike("fail", *at) != Some(0))
         .count();
-    assert!(failed > 20);
+    assert!(failed > 20 / step);
     eprintln!(
-        "{operations} file operations, each killed at and each failed once; {failed} of the \
+        "{operations} file operations, each killed at, and failed in steps of {step}; {failed} of the \
          failures ended the run"
     );
 }
