@@ -10,6 +10,15 @@ use crate::verify::finding::{Finding, finding};
 use crate::verify::listing::Listing;
 use crate::verify::rules::policy::Policy;
 
+/// End of the names of modules in packages for JavaScript, as wasm-bindgen writes them.
+const MODULE: &str = "_bg.wasm";
+
+/// Returns true for the modules of two packages of one library, which differ in their scripts.
+fn is_module_of_packages(one: &str, other: &str) -> bool {
+    let (one, other) = (one.rsplit('/').next(), other.rsplit('/').next());
+    one == other && one.is_some_and(|name| name.ends_with(MODULE))
+}
+
 /// Compares programs by digest, build ID and source commit. `programs` are their paths in the
 /// report. With `may_copy` one file may have several names.
 pub fn compare_programs(
@@ -32,7 +41,8 @@ pub fn compare_programs(
         if let Some((other, same)) = digests.insert(&file.sha256, (path, file)) {
             // One file with two names, as in an archive (busybox, git): that is meant.
             let is_hard_link = file.inode.is_some() && file.inode == same.inode;
-            if !is_hard_link && !may_copy && is_enabled(SAME_FILE_TWICE) {
+            let is_meant = is_hard_link || is_module_of_packages(path, other);
+            if !is_meant && !may_copy && is_enabled(SAME_FILE_TWICE) {
                 let found = format!("the same bytes as `{other}`");
                 findings.push(finding(
                     SAME_FILE_TWICE,

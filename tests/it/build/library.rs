@@ -295,12 +295,12 @@ fn a_package_for_javascript_is_made_of_a_library() {
         project.read("target/xpkg/manifest.json")
     );
     project
-        .xpkg("release -q --from target/merged --release-dir target/release")
+        .xpkg("release -q --from target/merged --release-dir target/released")
         .ok();
     let name = format!("for-javascript-0.1.0-{target}");
     project
         .shell(&format!(
-            "PATH=/usr/bin:/bin; tar -xzf target/release/{name}.tar.gz -C target"
+            "PATH=/usr/bin:/bin; tar -xzf target/released/{name}.tar.gz -C target"
         ))
         .ok();
     let released = project.path(&format!(
@@ -310,7 +310,7 @@ fn a_package_for_javascript_is_made_of_a_library() {
         said("node", &["-e", load, released.to_str().unwrap()]),
         "hello node\n"
     );
-    project.xpkg("verify target/release").ok();
+    project.xpkg("verify target/released").ok();
     // One that lacks a package is incomplete.
     let without = list
         .stdout
