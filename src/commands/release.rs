@@ -329,15 +329,7 @@ impl Source {
     ) -> Result<Vec<Sbom>, Failure> {
         let (listed, others): (Vec<&Build>, Vec<&Build>) =
             release.builds.iter().partition(|build| build.is_listed);
-        for build in others {
-            let (package, triple) = (&build.package, build.target.triple());
-            let why = if build.target.system.format == Format::Elf {
-                "not all of its programs have the list of their packages; `cargo xpkg build \
-                 --auditable` adds it"
-            } else {
-                "only ELF programs get the list of their packages"
-            };
-            let line = format!("no SBOM of {package} for {triple}: {why}");
+        for line in without_sbom(&others) {
             host.shell.status("Noting", &line);
         }
         if listed.is_empty() {
@@ -463,6 +455,32 @@ fn decide(
             auditable: auditable.resolve(config.auditable),
         },
     )
+}
+
+/// Describes the builds without an SBOM, a line for each reason.
+fn without_sbom(builds: &[&Build]) -> Vec<String> {
+    let is_elf = |build: &&&Build| build.target.system.format == Format::Elf;
+    let (elf, others): (Vec<&Build>, Vec<&Build>) = builds.iter().partition(is_elf);
+    let reasons = [
+        (others, "only ELF programs get the list of their packages"),
+        (
+            elf,
+            "not all of its programs have the list of their packages; `cargo xpkg build --auditable` \
+             adds it",
+        ),
+    ];
+    let line = |(builds, why): (Vec<&Build>, &str)| {
+        let packages: BTreeSet<&str> = builds.iter().map(|build| build.package.as_str()).collect();
+        let triples: BTreeSet<&str> = builds.iter().map(|build| build.target.triple()).collect();
+        let joined = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
+        format!(
+            "no SBOM of {} for {}: {why}",
+            joined(packages),
+            joined(triples)
+        )
+    };
+    let of_some = reasons.into_iter().filter(|(builds, _)| !builds.is_empty());
+    of_some.map(line).collect()
 }
 
 /// Reports the targets of a release whose builds did not keep the machine out of their programs.

@@ -308,14 +308,17 @@ fn a_build_without_lists_has_no_sbom_and_says_so() {
     project.write("xpkg.toml", "auditable = false\n");
     project.commit();
     let run = project
-        .xpkg(&format!("release --target {X86_MUSL},wasm32-wasip1"))
+        .xpkg(&format!(
+            "release --target {X86_MUSL},{ARM_MUSL},wasm32-wasip1"
+        ))
         .ok();
+    // A line for each reason.
     assert_eq!(
         noted(&run.stderr),
         [
             "no SBOM of hello for wasm32-wasip1: only ELF programs get the list of their packages",
-            "no SBOM of hello for x86_64-unknown-linux-musl: not all of its programs have the list \
-             of their packages; `cargo xpkg build --auditable` adds it",
+            "no SBOM of hello for aarch64-unknown-linux-musl, x86_64-unknown-linux-musl: not all of its \
+             programs have the list of their packages; `cargo xpkg build --auditable` adds it",
         ]
     );
     assert!(!project.path(&name(X86_MUSL)).exists());
