@@ -112,7 +112,7 @@ impl Results {
         let line = format!(
             "{}\t{outcome}\t{seconds:.1}\t{}\n",
             name.replace('/', "\t"),
-            note.replace(&checkout, "").replace('\t', " ")
+            without_registry(&note.replace(&checkout, "")).replace('\t', " ")
         );
         let mut file = std::fs::File::options()
             .append(true)
@@ -122,6 +122,25 @@ impl Results {
         file.write_all(line.as_bytes())
             .map_err(|error| format!("{}: {error}", self.0.display()))
     }
+}
+
+/// A text without the directories of a registry's packages, which differ on each machine:
+/// `/home/me/.cargo/registry/src/INDEX/ring-0.17.14/build.rs` is `ring-0.17.14/build.rs`.
+fn without_registry(text: &str) -> String {
+    let word = |word: &str| match word.split_once("/registry/src/") {
+        Some((_, below)) => below.split_once('/').unwrap_or_default().1.to_owned(),
+        None => word.to_owned(),
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_note_does_not_tell_where_packages_lie() {
+    assert_eq!(
+        without_registry("at /home/me/.cargo/registry/src/index-1949cf/ring-0.17.14/build.rs:3:"),
+        "at ring-0.17.14/build.rs:3:"
+    );
+    assert_eq!(without_registry("at src/main.rs"), "at src/main.rs");
 }
 
 /// What the arguments of a matrix ask for.
