@@ -62,7 +62,8 @@ const SYSTEMS: &[System] = &[
         targets: &["wasm32-wasip1", "wasm32-wasip2"],
         suffix: ".wasm",
         starter: Starter::Wasmtime,
-        programs: &["hello", "c", "zstd", "sqlite", "clock"],
+        // Not hello, which starts a thread.
+        programs: &["c", "zstd", "sqlite", "clock"],
     },
     System {
         title: "BSD",
@@ -103,6 +104,9 @@ const CHAT: &[&str] = &[
     "armv7-unknown-linux-gnueabihf",
 ];
 
+/// Records that the guide shows.
+const KEPT: &str = "fixtures/others/results.tsv";
+
 struct Cell {
     system: &'static System,
     program: &'static str,
@@ -139,7 +143,7 @@ pub fn run(wanted: &Wanted) -> Result<(), String> {
         std::fs::create_dir_all(&directory)
             .map_err(|error| format!("{}: {error}", directory.display()))?;
     }
-    let store = Results(scratch.join("results.tsv"));
+    let store = Results::resumed(&scratch, KEPT)?;
     let mut results = store.all()?;
     if wanted.filters == ["chat"] {
         prepare(CHAT, &["xpkg"])?;
@@ -167,6 +171,8 @@ fn prepare(targets: &[&'static str], ways: &[&str]) -> Result<(), String> {
     setup::packages(&[
         ("x86_64-w64-mingw32-g++", "g++-mingw-w64-x86-64"),
         ("i686-w64-mingw32-g++", "g++-mingw-w64-i686"),
+        // aws-lc's assembly for Windows.
+        ("nasm", "nasm"),
     ])
 }
 
@@ -258,9 +264,10 @@ fn fill(cell: &Cell, scratch: &Path) -> Result<Record, String> {
     record("ok", String::new())
 }
 
-/// The first line of a refusal, with its cause.
+/// The first line of a refusal, or its cause.
 fn refusal(said: &str) -> String {
-    let mut lines = said.lines().skip_while(|line| !line.starts_with("error["));
+    let is_first = |line: &&str| line.starts_with("error[") || line.starts_with("Error: ");
+    let mut lines = said.lines().skip_while(|line| !is_first(line));
     let first = lines.next().unwrap_or_default();
     let cause = lines.find_map(|line| line.trim().strip_prefix("cause: "));
     cause.unwrap_or(first).to_owned()
@@ -382,4 +389,16 @@ fn chat(scratch: &Path) -> Result<(), String> {
     ])
     .go()?;
     ask(Command::new("ls").arg("-l").arg(&release)).map(|listing| print!("{listing}"))
+}
+
+#[test]
+fn the_guide_shows_the_programs_that_were_tried() {
+    let results = Results(root().join(KEPT))
+        .all()
+        .expect("the results are there");
+    let page = cells::read(&root().join("src/guide/targets.md")).expect("the page is there");
+    assert!(
+        page.contains(&tables(&results)),
+        "cargo xtask matrix --others --table prints what the guide should show"
+    );
 }
