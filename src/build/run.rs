@@ -28,7 +28,6 @@ use crate::project::look::cargo_config::cargo_home;
 use crate::project::selection;
 use crate::project::setting;
 use crate::project::workspace::{Workspace, cache_dir};
-use crate::target::{SLICES, Target};
 use crate::toolchain::candidate;
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::toolchain::probe::assess;
@@ -470,10 +469,8 @@ fn previous_artifacts(
     retained: &[Artifact],
 ) -> Result<Vec<Artifact>, Vec<Problem>> {
     let is_lost = |output: &Output| {
-        let is_part =
-            |target: &Target| output.target.is_universal() && SLICES.contains(&target.triple());
         let mut targets = failed.iter().map(|(plan, _)| &plan.target);
-        targets.any(|target| *target == output.target || is_part(target))
+        targets.any(|target| *target == output.target || output.target.holds(target.triple()))
     };
     let (lost, new): (Vec<Output>, Vec<Output>) = outputs.iter().cloned().partition(is_lost);
     let is_previous = |artifact: &&Artifact| {

@@ -203,6 +203,11 @@ impl Target {
         self.triple == UNIVERSAL
     }
 
+    /// Returns true if its programs hold those of the target with a triple.
+    pub fn holds(&self, triple: &str) -> bool {
+        self.is_universal() && SLICES.contains(&triple)
+    }
+
     /// Returns the bare triple, as cargo and rustc take it.
     pub fn triple(&self) -> &str {
         &self.triple

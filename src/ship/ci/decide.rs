@@ -310,10 +310,8 @@ fn leg(
         .filter_map(|(name, value)| Some((name, value?)));
     let own = own.flat_map(|(name, value)| option(name, &value));
     let args = own.chain(shared.iter().cloned()).collect();
-    let is_of_leg = |output: &&Output| {
-        let is_part = target.is_universal() && SLICES.contains(&output.target.triple());
-        output.target == *target || is_part
-    };
+    let is_of_leg =
+        |output: &&Output| output.target == *target || target.holds(output.target.triple());
     let packages = outputs.iter().filter(is_of_leg).flat_map(directories);
     let mut files: Vec<LegFile> = outputs
         .iter()
