@@ -142,8 +142,8 @@ impl Plan {
         host_findings.extend(release_findings(settings, facts));
         let calls = targets.iter().flat_map(|target| &target.calls);
         let built: Vec<&Output> = calls.flat_map(|call| &call.outputs).collect();
-        let universal = match settings
-            .universal
+        // Without the plan of a part, its own problem is enough.
+        let universal = match (settings.universal && problems.is_empty())
             .then(|| Universal::new(&built, settings))
             .transpose()
         {

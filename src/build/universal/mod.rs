@@ -6,7 +6,9 @@ pub mod run;
 
 use serde::Serialize;
 
-use crate::problem::Result;
+use crate::build::outputs::NOTHING_FOR_TARGET;
+use crate::problem::text::list;
+use crate::problem::{Problem, Result};
 use crate::project::settings::Settings;
 use crate::target::{SLICES, Target};
 use crate::tree::staged::Output;
@@ -34,20 +36,27 @@ impl Universal {
     /// Makes the plan from the files of all targets.
     ///
     /// # Errors
-    /// The layout has no path for a program.
+    /// The layout has no path for a program, or a file is for one of both processors only.
     pub fn new(outputs: &[&Output], settings: &Settings) -> Result<Self> {
         let target = Target::universal();
         let mut programs = Vec::new();
-        let is_first = |output: &&&Output| output.target.triple() == SLICES[0];
-        for first in outputs.iter().filter(is_first) {
+        let of_slice = |slice: &str| -> Vec<&&Output> {
+            let is_of = |output: &&&Output| output.target.triple() == slice;
+            outputs.iter().filter(is_of).collect()
+        };
+        let [firsts, seconds] = SLICES.map(of_slice);
+        let has_first = |second: &&&&Output| firsts.iter().any(|first| first.bin == second.bin);
+        if let Some(second) = seconds.iter().find(|second| !has_first(second)) {
+            return Err(alone(second));
+        }
+        for first in firsts {
             let of_slice = |slice: &&str| {
                 let is_part =
                     |output: &&&Output| output.target.triple() == *slice && output.bin == first.bin;
                 Some(outputs.iter().find(is_part)?.path.clone())
             };
-            // A library may be for one of both targets only.
             let parts: Option<Vec<String>> = SLICES.iter().map(of_slice).collect();
-            let Some(parts) = parts else { continue };
+            let parts = parts.ok_or_else(|| alone(first))?;
             let profile = &settings.cargo.profile;
             programs.push(Joined {
                 output: Output {
@@ -65,4 +74,18 @@ impl Universal {
     pub fn outputs(&self) -> impl Iterator<Item = &Output> {
         self.programs.iter().map(|program| &program.output)
     }
+}
+
+/// Returns the problem of a file that one processor has and the other has not: `cdylib` may name
+/// targets.
+fn alone(output: &Output) -> Problem {
+    let Output { target, bin, .. } = output;
+    let message = format!(
+        "{} is for `{target}` only, and cannot be joined",
+        bin.label()
+    );
+    Problem::new(NOTHING_FOR_TARGET, message).help(format!(
+        "name both targets in `cdylib` of its package: {}",
+        list(SLICES)
+    ))
 }

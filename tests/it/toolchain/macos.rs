@@ -46,6 +46,55 @@ fn edited(project: &Project, target: &str, edit: impl Fn(&mut Vec<u8>)) -> Strin
 }
 
 #[test]
+fn a_library_for_one_processor_is_not_joined() {
+    let test = "a_library_for_one_processor_is_not_joined";
+    let Some(project) = zig::project("hello", test) else {
+        return;
+    };
+    project.write("src/lib.rs", "");
+    let manifest = project.read("Cargo.toml");
+    project.write(
+        "Cargo.toml",
+        &format!(
+            "{manifest}\n[lib]\nname = \"of_hello\"\ncrate-type = [\"cdylib\"]\n\n\
+             [package.metadata.xpkg]\ncdylib = [\"{ARM}\"]\n"
+        ),
+    );
+    check!(
+        project.xpkg(&format!("plan --target {BOTH}")),
+        str![[r#"
+exit 1
+--- stderr
+error[nothing-for-target]: cdylib `of_hello` of package `hello` is for `aarch64-apple-darwin` only, and cannot be joined
+  help: name both targets in `cdylib` of its package: `x86_64-apple-darwin` and `aarch64-apple-darwin`
+
+"#]]
+    );
+    // As the help says.
+    let manifest = project.read("Cargo.toml");
+    let both = format!("[\"{ARM}\", \"{INTEL}\"]");
+    project.write(
+        "Cargo.toml",
+        &manifest.replace(&format!("[\"{ARM}\"]"), &both),
+    );
+    project.xpkg(&format!("build -q --target {BOTH}")).ok();
+    let manifest = project.json("target/xpkg/manifest.json");
+    let files = manifest["artifacts"].as_array().unwrap().iter();
+    let joined: Vec<&str> = files
+        .filter(|file| file["target"] == BOTH)
+        .map(|file| file["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        joined,
+        [
+            "universal2-apple-darwin/hello/hello",
+            "universal2-apple-darwin/hello/libof_hello.dylib"
+        ]
+    );
+    project.xpkg("verify").ok();
+}
+
+#[test]
 fn zig_links_c_for_macos_from_rustcs_oldest_on() {
     let Some(project) = zig::project("with-c", "zig_links_c_for_macos_from_rustcs_oldest_on")
     else {
