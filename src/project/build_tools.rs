@@ -43,6 +43,8 @@ pub enum Caller {
 pub struct Present {
     /// Package version.
     pub version: String,
+    /// Features that are on.
+    pub features: BTreeSet<String>,
     /// Packages that depend on it: name and version.
     pub dependents: BTreeSet<(String, String)>,
 }
@@ -50,14 +52,19 @@ pub struct Present {
 /// A tool that build scripts may call.
 #[derive(Debug)]
 pub struct BuildTool {
-    /// Name of the tool, unique in the table.
+    /// Name of the tool. Rows of the same name find the same tool, and the first whose crate is in
+    /// the graph counts.
     pub id: &'static str,
     /// Crates whose presence in the graph means that the tool is called.
     pub crates: &'static [&'static str],
     /// Package to report as the caller.
     pub caller: Caller,
+    /// Beginnings of the triples for which it is called; none: all.
+    pub targets: &'static [&'static str],
     /// Crates that replace the tool.
     pub unless: &'static [&'static str],
+    /// Features of the crate that replace it.
+    pub unless_features: &'static [&'static str],
     /// Environment variables that make the tool unnecessary.
     pub unless_set: &'static [&'static str],
     /// Way to find the tool.
@@ -71,60 +78,91 @@ const fn program(argument: &'static str, variable: Option<&'static str>) -> Find
     Find::Program { argument, variable }
 }
 
+/// A row of a tool that is called for every target and replaced by nothing.
+const ROW: BuildTool = BuildTool {
+    id: "",
+    crates: &[],
+    caller: Caller::Itself,
+    targets: &[],
+    unless: &[],
+    unless_features: &[],
+    unless_set: &[],
+    find: program("--version", None),
+    packages: ["", "", "", "", "", ""],
+};
+
 /// All known tools.
 #[rustfmt::skip]
 pub const BUILD_TOOLS: &[BuildTool] = &[
     BuildTool { id: "protoc",
            crates: &["prost-build", "tonic-build", "tonic-prost-build", "grpcio-compiler"],
-           caller: Caller::Itself,
-           unless: &["protox", "protobuf-src", "protoc-bin-vendored"], unless_set: &[],
+           unless: &["protox", "protobuf-src", "protoc-bin-vendored"],
            find: program("--version", Some("PROTOC")),
-           packages: ["protobuf-compiler", "protobuf-compiler", "protoc", "protobuf", "protobuf-devel", "protobuf"] },
+           packages: ["protobuf-compiler", "protobuf-compiler", "protoc", "protobuf", "protobuf-devel", "protobuf"], ..ROW },
     BuildTool { id: "cmake", crates: &["cmake"],
-           caller: Caller::Dependent, unless: &[], unless_set: &[],
+           caller: Caller::Dependent,
            find: program("--version", Some("CMAKE")),
-           packages: ["cmake", "cmake", "cmake", "cmake", "cmake", "cmake"] },
+           packages: ["cmake", "cmake", "cmake", "cmake", "cmake", "cmake"], ..ROW },
     BuildTool { id: "perl", crates: &["openssl-src"],
-           caller: Caller::Itself, unless: &[], unless_set: &[],
            find: program("-v", None),
-           packages: ["perl", "perl", "perl", "perl", "perl", "perl"] },
+           packages: ["perl", "perl", "perl", "perl", "perl", "perl"], ..ROW },
     BuildTool { id: "make", crates: &["openssl-src", "tikv-jemalloc-sys", "autotools"],
-           caller: Caller::Itself, unless: &[], unless_set: &[],
            find: program("--version", None),
-           packages: ["make", "make", "make", "make", "make", "make"] },
+           packages: ["make", "make", "make", "make", "make", "make"], ..ROW },
     BuildTool { id: "nasm", crates: &["nasm-rs"],
-           caller: Caller::Dependent, unless: &[], unless_set: &[],
+           caller: Caller::Dependent,
            find: program("-v", None),
-           packages: ["nasm", "nasm", "nasm", "nasm", "nasm", "nasm"] },
+           packages: ["nasm", "nasm", "nasm", "nasm", "nasm", "nasm"], ..ROW },
+    BuildTool { id: "nasm", crates: &["aws-lc-sys"],
+           targets: &["x86_64-pc-windows-", "i686-pc-windows-"],
+           unless_features: &["prebuilt-nasm"],
+           unless_set: &["AWS_LC_SYS_PREBUILT_NASM", "AWS_LC_SYS_NO_ASM"],
+           find: program("-v", None),
+           packages: ["nasm", "nasm", "nasm", "nasm", "nasm", "nasm"], ..ROW },
     BuildTool { id: "pkg-config",
            crates: &["openssl-sys", "libudev-sys", "alsa-sys", "libdbus-sys"],
-           caller: Caller::Itself,
            unless: &["openssl-src"],
            unless_set: &["OPENSSL_DIR", "OPENSSL_LIB_DIR"],
            find: program("--version", Some("PKG_CONFIG")),
-           packages: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf", "pkgconf-pkg-config", "pkgconf"] },
+           packages: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf", "pkgconf-pkg-config", "pkgconf"], ..ROW },
     BuildTool { id: "libclang", crates: &["bindgen"],
-           caller: Caller::Dependent, unless: &[], unless_set: &[],
+           caller: Caller::Dependent,
            find: Find::Library { variable: "LIBCLANG_PATH" },
-           packages: ["libclang-dev", "clang-devel", "clang-dev", "clang", "clang-devel", "llvm"] },
+           packages: ["libclang-dev", "clang-devel", "clang-dev", "clang", "clang-devel", "llvm"], ..ROW },
 ];
 
 /// Tools that a package depends on but rarely calls: aws-lc-sys builds with `cc` and uses `cmake`
 /// only as a last resort.
 const OPTIONAL: &[(&str, &str)] = &[("cmake", "aws-lc-sys")];
 
-/// Returns the tools that a graph of these packages calls, each with the first package that calls
-/// it.
-pub fn required_tools(packages: &BTreeMap<&str, Present>) -> Vec<RequiredTool> {
-    let calls = BUILD_TOOLS
+/// Returns the row of a tool and its caller.
+pub fn row(required: &RequiredTool) -> Option<&'static BuildTool> {
+    let named = || BUILD_TOOLS.iter().filter(|tool| tool.id == required.tool);
+    let calls = |tool: &&BuildTool| tool.crates.contains(&required.package.as_str());
+    named().find(calls).or_else(|| named().next())
+}
+
+/// Returns the tools that a graph of these packages calls for these triples, each with the first
+/// package that calls it.
+pub fn required_tools(packages: &BTreeMap<&str, Present>, triples: &[&str]) -> Vec<RequiredTool> {
+    let is_called = |tool: &&BuildTool| {
+        let begins = |triple: &&str| tool.targets.iter().any(|begin| triple.starts_with(begin));
+        let is_replaced = tool.unless.iter().any(|name| packages.contains_key(name));
+        !is_replaced && (tool.targets.is_empty() || triples.iter().any(begins))
+    };
+    let mut named = BTreeSet::new();
+    BUILD_TOOLS
         .iter()
-        .filter(|tool| !tool.unless.iter().any(|name| packages.contains_key(name)));
-    calls
+        .filter(is_called)
         .filter_map(|tool| {
             let (name, present) = tool
                 .crates
                 .iter()
                 .find_map(|name| packages.get_key_value(name))?;
+            let off = |feature: &&str| present.features.contains(*feature);
+            if tool.unless_features.iter().any(off) {
+                return None;
+            }
             let optional = |caller: &str| {
                 OPTIONAL
                     .iter()
@@ -144,6 +182,7 @@ pub fn required_tools(packages: &BTreeMap<&str, Present>) -> Vec<RequiredTool> {
                 version,
             })
         })
+        .filter(|required| named.insert(required.tool.clone()))
         .collect()
 }
 
@@ -154,7 +193,7 @@ pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Pro
         package,
         version,
     } = &tool.want;
-    let known_tool = BUILD_TOOLS.iter().find(|known| known.id == id)?;
+    let known_tool = row(&tool.want)?;
     let host_machine = if host.starts_with("aarch64") {
         EM_AARCH64
     } else {
@@ -201,8 +240,12 @@ pub const TOOL_MISSING: Code = code(&CodeInfo {
 mod tests {
     use super::*;
 
-    /// `dependent>package` or `package` -> `tool for caller`.
+    /// `dependent>package`, `package` or `package:feature` -> `tool for caller`.
     fn check(packages: &str, expected: &str) {
+        check_for(packages, &["x86_64-unknown-linux-musl"], expected);
+    }
+
+    fn check_for(packages: &str, triples: &[&str], expected: &str) {
         let mut graph: BTreeMap<&str, Present> = BTreeMap::new();
         for edge in packages.split(' ') {
             let (dependent, package) = edge
@@ -210,12 +253,17 @@ mod tests {
                 .map_or((None, edge), |(dependent, package)| {
                     (Some(dependent), package)
                 });
+            let (package, feature) = match package.split_once(':') {
+                Some((package, feature)) => (package, Some(feature)),
+                None => (package, None),
+            };
             let present = graph.entry(package).or_default();
+            present.features.extend(feature.map(str::to_owned));
             present
                 .dependents
                 .extend(dependent.map(|dependent| (dependent.to_owned(), "1.0.0".to_owned())));
         }
-        let found: Vec<String> = required_tools(&graph)
+        let found: Vec<String> = required_tools(&graph, triples)
             .into_iter()
             .map(|want| format!("{} for {}", want.tool, want.package))
             .collect();
@@ -236,6 +284,16 @@ mod tests {
             "aws-lc-sys>cmake rdkafka-sys>cmake zstd>bindgen",
             "cmake for rdkafka-sys, libclang for zstd",
         );
+    }
+
+    #[test]
+    fn a_tool_of_some_targets_is_called_for_them_only() {
+        const WINDOWS: &[&str] = &["aarch64-apple-darwin", "x86_64-pc-windows-gnu"];
+        check("aws-lc-sys", "");
+        check_for("aws-lc-sys", WINDOWS, "nasm for aws-lc-sys");
+        check_for("aws-lc-sys", &["aarch64-pc-windows-msvc"], "");
+        check_for("aws-lc-sys:prebuilt-nasm", WINDOWS, "");
+        check_for("aws-lc-sys dav1d>nasm-rs", WINDOWS, "nasm for dav1d");
     }
 
     #[test]

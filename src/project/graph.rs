@@ -407,10 +407,11 @@ pub fn host_c_packages<'a>(
         .collect()
 }
 
-/// Returns the tools that packages of the graph call when they are built.
+/// Returns the tools that packages of the graph call when they are built for these triples.
 pub fn required_tools<'a>(
     metadata: &'a Metadata,
     roots: impl IntoIterator<Item = &'a str>,
+    triples: &[&str],
 ) -> Vec<RequiredTool> {
     let graph = Graph::new(metadata);
     let mut open = graph.roots(roots);
@@ -420,7 +421,12 @@ pub fn required_tools<'a>(
         let Some((node, package)) = graph.at(id) else {
             continue;
         };
-        packages.entry(package.name.as_str()).or_default().version = package.version.to_string();
+        let present = packages.entry(package.name.as_str()).or_default();
+        present.version = package.version.to_string();
+        let features = node.features.iter();
+        present
+            .features
+            .extend(features.map(|feature| feature.to_string()));
         for dependency in &node.deps {
             let Some(to) = graph.packages.get(&dependency.pkg) else {
                 continue;
@@ -441,7 +447,7 @@ pub fn required_tools<'a>(
             }
         }
     }
-    build_tools::required_tools(&packages)
+    build_tools::required_tools(&packages, triples)
 }
 
 /// cargo's resolved graph, by package ID.

@@ -1,7 +1,7 @@
 //! Build tools that an image lacks.
 
 use crate::problem::Problem;
-use crate::project::build_tools::{BUILD_TOOLS, Find, RequiredTool, TOOL_MISSING};
+use crate::project::build_tools::{self, Find, RequiredTool, TOOL_MISSING};
 use crate::project::installer::Installer;
 use crate::toolchain::facts::Facts;
 use crate::toolchain::image::facts::ImageFacts;
@@ -22,9 +22,7 @@ pub fn missing_inside(
     image: &ImageFacts,
     installer: Installer,
 ) -> Option<Problem> {
-    let build_tool = BUILD_TOOLS
-        .iter()
-        .find(|build_tool| build_tool.id == required.tool)?;
+    let build_tool = build_tools::row(required)?;
     let set = |name: &str| {
         image.variables.contains_key(name) || image.passed.iter().any(|passed| passed.name == name)
     };

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::host::machine::Host;
 use crate::inspect;
 use crate::invocation::Invocation;
-use crate::project::build_tools::{BUILD_TOOLS, BuildTool, Find, RequiredTool, ToolFound};
+use crate::project::build_tools::{self, BuildTool, Find, RequiredTool, ToolFound};
 use crate::toolchain::look::levels;
 use crate::toolchain::probe::look::subject::LIMIT;
 
@@ -35,7 +35,7 @@ fn tool(host: &Host, want: &RequiredTool, configured: &[(String, String)]) -> Op
         version: None,
         machine: None,
     };
-    let need = BUILD_TOOLS.iter().find(|need| need.id == want.tool)?;
+    let need = build_tools::row(want)?;
     if need.unless_set.iter().any(|name| variable(name).is_some()) {
         return None;
     }
@@ -74,7 +74,7 @@ pub fn unusable_tools(
     wants
         .iter()
         .filter_map(|want| {
-            let need = BUILD_TOOLS.iter().find(|need| need.id == want.tool)?;
+            let need = build_tools::row(want)?;
             if need.unless_set.iter().any(|name| variable(name).is_some()) {
                 return None;
             }

@@ -671,6 +671,15 @@ fn build_tools_table() -> String {
             Find::Library { variable } => format!("`{variable}`, the system's directories"),
         };
         let [apt, ..] = tool.packages;
+        let targets: Vec<String> = tool
+            .targets
+            .iter()
+            .map(|begin| code(&format!("{begin}*")))
+            .collect();
+        let callers = match targets.as_slice() {
+            [] => callers,
+            targets => format!("{callers} for {}", targets.join(", ")),
+        };
         [tool.id.to_owned(), callers, found, code(apt)]
     });
     table(["tool", "called by", "found by", "Debian's package"], rows)

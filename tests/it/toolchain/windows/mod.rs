@@ -198,6 +198,42 @@ error[no-linker]: no linker found for `x86_64-pc-windows-gnullvm`
     );
 }
 
+#[test]
+fn a_tool_of_some_targets_is_looked_for_with_them_only() {
+    let test = "a_tool_of_some_targets_is_looked_for_with_them_only";
+    let Some(project) = mingw(Project::of("hello"), "", test) else {
+        return;
+    };
+    project.append(
+        "Cargo.toml",
+        "\n[dependencies]\naws-lc-sys = { path = \"aws-lc-sys\" }\n",
+    );
+    project.write(
+        "aws-lc-sys/Cargo.toml",
+        "[package]\nname = \"aws-lc-sys\"\nversion = \"0.47.0\"\nedition = \"2024\"\n\n[features]\nprebuilt-nasm = \
+         []\n",
+    );
+    project.write("aws-lc-sys/src/lib.rs", "");
+    let missing = |project: &Project, target: &str| {
+        let run = project.xpkg(&format!("plan --target {target}")).ok();
+        let line = run.stdout.lines().find(|line| line.starts_with("missing"));
+        line.map(str::to_owned)
+    };
+    assert_eq!(missing(&project, "x86_64-unknown-linux-musl"), None);
+    assert_eq!(
+        missing(&project, GNU).as_deref(),
+        Some(
+            "missing    `nasm` not found; aws-lc-sys 0.47.0 calls it (install it: `apt-get install \
+             nasm`)"
+        )
+    );
+    let project = project.env("AWS_LC_SYS_PREBUILT_NASM", "1");
+    assert_eq!(missing(&project, GNU), None);
+    let project = project.unset("AWS_LC_SYS_PREBUILT_NASM");
+    let project = project.fake("nasm", "out NASM version 2.16.01");
+    assert_eq!(missing(&project, GNU), None);
+}
+
 /// A project with a sysroot for windows-msvc: Windows' own libraries are mingw-w64's under the names
 /// of Microsoft's, and the C runtime is a stand-in.
 fn with_sdk(fixture: &str, test: &str) -> Option<Project> {
