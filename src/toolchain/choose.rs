@@ -42,7 +42,7 @@ pub fn search_names(target: &Target, host: &str, on_path: &BTreeSet<String>) -> 
         .chain(clang::search_names())
         .chain(msvc::search_names(target));
     kinds
-        .chain(zig::search_names())
+        .chain(zig::search_names(target))
         .chain(wasm::search_names(target))
         .collect()
 }
@@ -519,7 +519,13 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
                     "install Android's NDK, and set `ANDROID_NDK_HOME` to its directory".to_owned(),
                 ),
                 _ if sdk::is_msvc(target) => Some(msvc::suggestion(target)),
-                _ if mingw::is_llvm(target) => Some(mingw::llvm_suggestion(target)),
+                _ if mingw::is_llvm(target) => {
+                    let compiler = mingw::llvm_suggestion(target);
+                    Some(match zig() {
+                        Some(zig) => format!("install {zig} or {compiler}"),
+                        None => compiler,
+                    })
+                }
                 _ => (!first.is_empty()).then(|| format!("install {first}")),
             };
             let or = if install.is_some() { "or " } else { "" };

@@ -421,8 +421,8 @@ mod tests {
             "x86_64-pc-windows-gnullvm",
             "gcc",
             "`x86_64-w64-mingw32-gcc` is GNU's compiler, and `x86_64-pc-windows-gnullvm` needs \
-             LLVM's libraries (llvm-mingw) | put llvm-mingw's `x86_64-w64-mingw32-clang` on PATH | \
-             or set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_LINKER`",
+             LLVM's libraries (llvm-mingw) | install zig (`pip install ziglang`) or put llvm-mingw's \
+             `x86_64-w64-mingw32-clang` on PATH | or set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_LINKER`",
         );
     }
 

@@ -663,6 +663,15 @@ fn zig_links_where_nothing_else_does() {
         "rust-lld CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld-1",
     );
     check("cc=x86_64-linux-gnu zig", X86_GNU, "native");
+    // GNU's compiler links windows-gnu only, and the host's archiver does not index its objects.
+    check(
+        "zig ar x86_64-w64-mingw32-gcc=x86_64-w64-mingw32",
+        "x86_64-pc-windows-gnullvm",
+        "zig CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_LINKER=xpkg-zigcc-zig-target \
+         CC_x86_64_pc_windows_gnullvm=xpkg-zigcc-zig-target \
+         CXX_x86_64_pc_windows_gnullvm=xpkg-zigcxx-zig-target \
+         AR_x86_64_pc_windows_gnullvm=xpkg-zig-ar",
+    );
 }
 
 #[test]

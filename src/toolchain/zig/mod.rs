@@ -1,5 +1,5 @@
-//! zig: links and compiles C and C++ for musl, for every glibc floor that it supports, for macOS and
-//! for BSDs ([`systems`]). It ships their C libraries itself.
+//! zig: links and compiles C and C++ for musl, for every glibc floor that it supports, for macOS, for
+//! BSDs and for Windows with LLVM's libraries ([`systems`]). It ships their C libraries itself.
 //!
 //! Scripts of ours call it with the arguments of cargo-zigbuild's library. They start this program,
 //! which passes on the arguments that zig understands ([`arguments`]). [`look`] finds zig: on PATH,
@@ -12,7 +12,7 @@ pub mod systems;
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
-use crate::target::system::{Format, Libc};
+use crate::target::system::{Format, Libc, Os};
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::{CacheWarmup, Candidate};
 use crate::toolchain::context::TargetContext;
@@ -77,19 +77,26 @@ impl Scripts {
             &format!("{about}exec {} ar \"$@\"\n", script::beside(&program)),
         );
         let program_file = script::of_machine(case, &program, path);
+        // rustc finds it by its name.
+        let missing = dlltool_name(case.target).filter(|name| case.program(name).is_none());
+        let dlltool_file = missing.map(|name| {
+            let text = format!("{about}exec {} dlltool \"$@\"\n", script::beside(&program));
+            script::file(case, &name, &text)
+        });
+        let files = [
+            own_file,
+            program_file,
+            cc_file,
+            cxx_file,
+            ranlib_file,
+            ar_file,
+        ];
         Some(Self {
             cc,
             cxx,
             ar,
             ranlib,
-            files: vec![
-                own_file,
-                program_file,
-                cc_file,
-                cxx_file,
-                ranlib_file,
-                ar_file,
-            ],
+            files: files.into_iter().chain(dlltool_file).collect(),
         })
     }
 }
@@ -172,15 +179,28 @@ const LONG_DOUBLE: Glibc = Glibc {
 };
 
 /// Returns true if an archiver of the host indexes the target's objects. Apple's writes an index that
-/// GNU ld cannot read, and GNU ar none for objects of macOS.
+/// GNU ld cannot read, and GNU ar none for objects of macOS, and of Windows for its own processor
+/// only.
 fn archiver_serves(target: &Target, host: &str) -> bool {
-    let is_apple = host.ends_with("apple-darwin");
-    is_apple == (target.system.format == Format::MachO)
+    let own = if host.ends_with("apple-darwin") {
+        Format::MachO
+    } else {
+        Format::Elf
+    };
+    target.system.format == own
 }
 
-/// Returns the names of archive tools that are used instead of zig's own.
-pub fn search_names() -> [String; 2] {
-    ["ar", "ranlib"].map(str::to_owned)
+/// Returns the name of the program with which rustc makes import libraries for Windows.
+fn dlltool_name(target: &Target) -> Option<String> {
+    (target.system.os == Os::Windows).then(|| format!("{}-dlltool", target.gnu_name()))
+}
+
+/// Returns the names of tools that are used instead of zig's own.
+pub fn search_names(target: &Target) -> impl Iterator<Item = String> {
+    ["ar", "ranlib"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(dlltool_name(target))
 }
 
 /// Returns the first flag that chooses another linker or another linker's arguments. zig ignores
@@ -200,10 +220,7 @@ fn unfollowed_flag(flags: &[String]) -> Option<&String> {
 pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     let target = case.target;
     let Some(system) = systems::of(target) else {
-        return Err(format!(
-            "includes no C library for {}",
-            target.system.suffix
-        ));
+        return Err(systems::unserved(target));
     };
     if let Some(sysroot) = case.sysroot.filter(|_| !system.takes_sdk) {
         return Err(format!(
@@ -403,6 +420,8 @@ mod tests {
             (MAC, LINUX, false),
             (LINUX, MAC, false),
             ("x86_64-apple-darwin", MAC, true),
+            ("x86_64-pc-windows-gnullvm", LINUX, false),
+            ("x86_64-pc-windows-gnullvm", MAC, false),
         ] {
             let target = Target::of_triple(target).unwrap();
             assert_eq!(archiver_serves(&target, host), serves, "{target} on {host}");

@@ -10,6 +10,8 @@ pub struct ZigSystem {
     os: Os,
     /// C library.
     libc: Libc,
+    /// End of the only target's name that is served, where the system has several.
+    only: Option<&'static str>,
     /// Name of the C library that zig includes.
     pub name: &'static str,
     /// Time of its first link for a target.
@@ -30,6 +32,7 @@ const fn system(
     ZigSystem {
         os,
         libc,
+        only: None,
         name,
         first_link,
         takes_sdk,
@@ -45,13 +48,32 @@ pub const ZIG_SYSTEMS: &[ZigSystem] = &[
     system(Os::Darwin,  Libc::System, "libSystem",     "about a minute of compiling", true),
     system(Os::FreeBsd, Libc::System, "FreeBSD's libc", "about a minute of compiling", false),
     system(Os::NetBsd,  Libc::System, "NetBSD's libc", "about a minute of compiling", false),
+    // GNU's compiler links windows-gnu, whose standard library is built for its run-time library.
+    ZigSystem {
+        only: Some("pc-windows-gnullvm"),
+        ..system(Os::Windows, Libc::System, "mingw-w64's UCRT and libunwind", "about a minute of compiling", false)
+    },
 ];
 
 /// Returns the row of a target's system; `None` if zig does not serve it.
 pub fn of(target: &Target) -> Option<&'static ZigSystem> {
-    ZIG_SYSTEMS
+    ZIG_SYSTEMS.iter().find(|row| {
+        row.os == target.system.os
+            && row.libc == target.system.libc
+            && row.only.is_none_or(|suffix| suffix == target.system.suffix)
+    })
+}
+
+/// Returns the reason for a target whose system has no row.
+pub fn unserved(target: &Target) -> String {
+    let other = ZIG_SYSTEMS
         .iter()
-        .find(|row| row.os == target.system.os && row.libc == target.system.libc)
+        .find(|row| row.os == target.system.os)
+        .and_then(|row| row.only);
+    match other {
+        Some(only) => format!("is used for {only} only, not for {}", target.system.suffix),
+        None => format!("includes no C library for {}", target.system.suffix),
+    }
 }
 
 /// Returns the name of a target in zig's list of C libraries, from the name by which zig is called:
@@ -91,5 +113,14 @@ mod tests {
         assert_eq!(name("aarch64-unknown-linux-musl"), Some("musl"));
         assert_eq!(name("aarch64-unknown-linux-ohos"), None);
         assert_eq!(name("x86_64-pc-windows-msvc"), None);
+        assert_eq!(name("x86_64-pc-windows-gnu"), None);
+        assert_eq!(
+            unserved(&Target::of_triple("x86_64-pc-windows-gnu").unwrap()),
+            "is used for pc-windows-gnullvm only, not for pc-windows-gnu"
+        );
+        assert_eq!(
+            name("x86_64-pc-windows-gnullvm"),
+            Some("mingw-w64's UCRT and libunwind")
+        );
     }
 }

@@ -172,7 +172,7 @@ error[no-linker]: no linker found for `x86_64-pc-windows-gnu`
          gcc      `x86_64-w64-mingw32-gcc` is not on PATH
          clang    is used for Linux only, not for windows
          rust-lld links with Microsoft's libraries only, for windows-msvc
-         zig      includes no C library for pc-windows-gnu
+         zig      is used for pc-windows-gnullvm only, not for pc-windows-gnu
          image    none is configured for this target
   help: install a cross compiler (`apt-get install gcc-mingw-w64-x86-64`)
   help: or set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER`
@@ -189,9 +189,9 @@ error[no-linker]: no linker found for `x86_64-pc-windows-gnullvm`
          gcc      `x86_64-w64-mingw32-clang` is not on PATH
          clang    is used for Linux only, not for windows
          rust-lld links with Microsoft's libraries only, for windows-msvc
-         zig      includes no C library for pc-windows-gnullvm
+         zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
-  help: put llvm-mingw's `x86_64-w64-mingw32-clang` on PATH
+  help: install zig (`pip install ziglang`) or put llvm-mingw's `x86_64-w64-mingw32-clang` on PATH
   help: or set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_LINKER`
 
 "#]]
@@ -415,7 +415,7 @@ error[no-linker]: no linker found for `x86_64-pc-windows-msvc`
          gcc      links with GNU's libraries, not with Microsoft's
          clang    is used for Linux only, not for windows
          rust-lld needs Microsoft's libraries: no `sysroot` is configured
-         zig      includes no C library for pc-windows-msvc
+         zig      is used for pc-windows-gnullvm only, not for pc-windows-msvc
          image    none is configured for this target
   help: name the directory of Microsoft's libraries in xpkg's configuration: `[workspace.metadata.xpkg.target.x86_64-pc-windows-msvc]` with `sysroot = "DIR"`, as `xwin --accept-license splat --output DIR` makes it (`cargo xpkg help windows`)
   help: or set a linker for it in `CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER`
