@@ -3,8 +3,9 @@
 //!
 //! Each is built from its package of the registry, with its own Cargo.lock. One cell is
 //! program/target/way; the records are in target/wild/results.tsv. All of them take hours. The
-//! results that the guide shows are kept in fixtures/wild/results.tsv: copy the file there after a
-//! run that is worth it.
+//! targets of a program share its build scripts and procedural macros, which count for the first one
+//! of each way. The results that the guide shows are kept in fixtures/wild/results.tsv: copy the file
+//! there after a run that is worth it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -254,8 +255,7 @@ impl Wild {
         } = cell;
         let sources = self.sources(program)?;
         let log = self.log(cell);
-        let work = self.scratch.join("work");
-        let _ = std::fs::remove_dir_all(&work);
+        let work = self.work(cell)?;
         let selection: Vec<&str> = ["--bin", program.bin]
             .iter()
             .chain(program.selection)
@@ -283,8 +283,24 @@ impl Wild {
         let (outcome, note) = cells::examined(&made, *target, &["--version"], |printed| {
             printed.chars().any(|c| c.is_ascii_digit())
         })?;
-        let _ = std::fs::remove_dir_all(&work);
         record(outcome, note)
+    }
+
+    /// The directory of a cell's build. What other targets of its program compiled for the host is in
+    /// it; what another program compiled is removed.
+    fn work(&self, cell: &Cell) -> Result<PathBuf, String> {
+        let work = self.scratch.join("work");
+        let program = work.join(cell.program.package);
+        if !program.exists() {
+            let _ = std::fs::remove_dir_all(&work);
+        }
+        let work = program.join(cell.way);
+        let (triple, _) = cells::split(cell.target.0);
+        for old in ["tree", &format!("target/{triple}")] {
+            let _ = std::fs::remove_dir_all(work.join(old));
+        }
+        std::fs::create_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
+        Ok(work)
     }
 
     fn log(&self, cell: &Cell) -> PathBuf {
