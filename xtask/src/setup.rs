@@ -91,6 +91,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("parallel", "parallel"),
     // Signs releases.
     ("minisign", "minisign"),
+    // Says where two files differ.
+    ("diffoscope", "diffoscope-minimal"),
     // Reads packages of Debian as their maintainers do.
     ("lintian", "lintian"),
     // Makes archives as on BSD.

@@ -7,3 +7,4 @@ mod oci;
 mod pipeline;
 mod publish;
 pub mod release;
+mod reproduce;
