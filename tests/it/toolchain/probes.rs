@@ -1,14 +1,15 @@
 //! The probes with real compilers, assemblers and linkers that are wrong for a build: the verdict,
 //! the failure itself, and the workaround.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::support::{ARM_GNU, HOST, Project, X86_MUSL, cross, repository, skipped, tool};
+use crate::toolchain::zig;
 
 /// A compiler that `cargo xtask setup` unpacked; without it the test is skipped, by name.
-fn bullseye(name: &str, test: &str) -> Option<std::path::PathBuf> {
+fn bullseye(name: &str, test: &str) -> Option<PathBuf> {
     let path = repository()
         .join("target/toolchains/bullseye/usr/bin")
         .join(name);
@@ -124,6 +125,182 @@ fn auto_takes_the_compiler_that_has_an_assembler() {
         "{}",
         run.stdout
     );
+}
+
+/// A cross compiler that is called with more arguments, and the same one as it is.
+struct Compilers {
+    wrong: PathBuf,
+    right: PathBuf,
+    place: tempfile::TempDir,
+}
+
+impl Compilers {
+    /// The arguments may name the place by `$0`.
+    fn new(arguments: &str, test: &str) -> Option<Self> {
+        let gcc = cross("aarch64-linux-gnu-gcc", test)?;
+        let right = cross("aarch64-linux-gnu-gcc-12", test)?;
+        let place = tempfile::tempdir().unwrap();
+        let wrong = place.path().join("gcc");
+        let script = format!(
+            "#!/bin/sh\nexec {} {} \"$@\"\n",
+            gcc.display(),
+            arguments.replace("$0", &place.path().display().to_string())
+        );
+        executable(&wrong, &script);
+        Some(Self {
+            wrong,
+            right,
+            place,
+        })
+    }
+
+    /// Expects that the wrong one alone is refused, and the right one taken beside it.
+    fn check(&self, project: Project, code: &str) {
+        let project = project
+            .with_tool("aarch64-linux-gnu-gcc", &self.wrong)
+            .with("aarch64-linux-gnu-ar");
+        let plan = format!("plan --target {ARM_GNU}");
+        let run = project.xpkg(&plan);
+        assert!(
+            run.code == Some(1) && run.stderr.contains(&format!("error[{code}]: ")),
+            "{}\n{}",
+            run.stdout,
+            run.stderr
+        );
+        let project = project.with_tool("aarch64-linux-gnu-gcc-12", &self.right);
+        let run = project.xpkg(&plan).ok();
+        assert!(
+            run.stdout
+                .contains("toolchain   gcc `aarch64-linux-gnu-gcc-12`"),
+            "{}",
+            run.stdout
+        );
+    }
+}
+
+/// The fixture with C as a package of another name.
+fn named(name: &str, version: &str) -> Project {
+    let project = Project::of("with-c");
+    for file in ["Cargo.toml", "Cargo.lock"] {
+        let text = project
+            .read(file)
+            .replacen("\"with-c\"", &format!("\"{name}\""), 1);
+        let own = format!("\"{name}\"\nversion = ");
+        let (before, after) = text.split_once(&own).unwrap();
+        let (_, after) = after.split_once('\n').unwrap();
+        project.write(file, &format!("{before}{own}\"{version}\"\n{after}"));
+    }
+    project
+}
+
+#[test]
+fn auto_takes_the_compiler_whose_default_is_not_c23() {
+    const TEST: &str = "auto_takes_the_compiler_whose_default_is_not_c23";
+    // As gcc 15 and later compile.
+    let Some(compilers) = Compilers::new("-std=gnu2x", TEST) else {
+        return;
+    };
+    compilers.check(named("onig_sys", "69.8.1"), "old-c");
+    // Later versions of the package compile, and so does other C.
+    for (name, version) in [("onig_sys", "69.9.1"), ("with-c", "0.1.0")] {
+        let project = named(name, version)
+            .with_tool("aarch64-linux-gnu-gcc", &compilers.wrong)
+            .with("aarch64-linux-gnu-ar");
+        project.xpkg(&format!("plan --target {ARM_GNU}")).ok();
+    }
+    // The workaround.
+    let project = named("onig_sys", "69.8.1")
+        .with_tool("aarch64-linux-gnu-gcc", &compilers.wrong)
+        .with("aarch64-linux-gnu-ar")
+        .env("CFLAGS_aarch64_unknown_linux_gnu", "-std=gnu17");
+    project.xpkg(&format!("plan --target {ARM_GNU}")).ok();
+}
+
+/// An `ld` of binutils 2.35, as far as its version goes.
+const OLD_LINKER: &str = r#"#!/bin/sh
+case " $* " in
+    *" -v "* | *" --version "*) echo "GNU ld (GNU Binutils for Debian) 2.35.2" ;;
+    *) exec REAL "$@" ;;
+esac
+"#;
+
+#[test]
+fn auto_takes_the_compiler_whose_linker_reads_its_c_library() {
+    const TEST: &str = "auto_takes_the_compiler_whose_linker_reads_its_c_library";
+    let (Some(clang), Some(lld)) = (cross("clang", TEST), cross("ld.lld", TEST)) else {
+        return;
+    };
+    let Some(compilers) = Compilers::new("-B$0/", TEST) else {
+        return;
+    };
+    let place = compilers.place.path();
+    let real = tool("aarch64-linux-gnu-ld");
+    let script = OLD_LINKER.replace("REAL", &real.display().to_string());
+    executable(&place.join("ld"), &script);
+    // A C library with compact relative relocations.
+    std::fs::write(place.join("libc.c"), "int x; int *y = &x;\n").unwrap();
+    let made = std::process::Command::new(clang)
+        .args([
+            "--target=aarch64-linux-gnu",
+            "-shared",
+            "-nostdlib",
+            "-fPIC",
+        ])
+        .arg(format!("-fuse-ld={}", lld.display()))
+        .args([
+            "-Wl,--pack-dyn-relocs=relr",
+            "-Wl,-Bsymbolic",
+            "libc.c",
+            "-o",
+            "libc.so.6",
+        ])
+        .current_dir(place)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    compilers.check(Project::of("with-c"), "relr-unread");
+}
+
+#[test]
+fn headers_of_a_newer_glibc_do_not_compile_for_the_one_that_zig_links() {
+    const TEST: &str = "headers_of_a_newer_glibc_do_not_compile_for_the_one_that_zig_links";
+    // What the headers of glibc 2.38 do with `strtol`.
+    let Some(compilers) = Compilers::new("-include $0/new.h", TEST) else {
+        return;
+    };
+    let header = "#if !defined __ASSEMBLER__\nextern long strtol(const char *, char **, int) \
+                  __asm__(\"__isoc23_strtol\");\n#endif\n";
+    std::fs::write(compilers.place.path().join("new.h"), header).unwrap();
+    let Some(project) = zig::project("with-c", TEST) else {
+        return;
+    };
+    project.write(
+        "c/compare.c",
+        "#include <stdlib.h>\nint compare_text(const char *left, const char *right)\n{\n    return \
+         (int)strtol(left, 0, 10) + (right == left);\n}\n",
+    );
+    let project = project.with("aarch64-linux-gnu-ar").env(
+        "CC_aarch64_unknown_linux_gnu",
+        compilers.wrong.to_str().unwrap(),
+    );
+    let target = format!("--target {ARM_GNU}.2.17 --linker zig");
+    let run = project.xpkg(&format!("plan {target}"));
+    assert!(
+        run.code == Some(1) && run.stderr.contains("error[isoc23]: "),
+        "{}\n{}",
+        run.stdout,
+        run.stderr
+    );
+    // The failure itself.
+    let failed = project.xpkg(&format!("build {target} --accept isoc23"));
+    assert!(
+        failed.code != Some(0) && failed.stderr.contains("__isoc23_strtol"),
+        "{}",
+        failed.stderr
+    );
+    // The workaround: zig compiles what it links.
+    let project = project.unset("CC_aarch64_unknown_linux_gnu");
+    project.xpkg(&format!("build {target}")).ok();
 }
 
 /// Writes a program.
